@@ -1,0 +1,95 @@
+"""Standard output and standard error: what is written, and what happens when it cannot be."""
+
+import errno
+import io
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+CLOSED_PIPE = 141  # what a shell reports for a program that SIGPIPE ended
+USAGE = 2  # usage, formula, data: whatever the person at the keyboard can mend
+
+
+class OutputError(Exception):
+    """Standard output took no more.
+
+    exit_code: 141 for a closed pipe, 2 for anything else. rescued: what must not be lost.
+    """
+
+    rescued = ""
+
+    def __init__(self, cause: OSError) -> None:
+        # Windows reports a closed pipe as EINVAL.
+        closed = {errno.EPIPE} | ({errno.EINVAL} if os.name == "nt" else set())
+        self.exit_code = CLOSED_PIPE if cause.errno in closed else USAGE
+        super().__init__(f"cannot write the output: {cause.strerror or cause}")
+
+
+class _Output(io.TextIOWrapper):
+    """A text stream whose failures are `OutputError`s, which Typer does not swallow."""
+
+    def write(self, text: str, /) -> int:
+        try:
+            return super().write(text)
+        except OSError as error:
+            raise OutputError(error) from error
+
+    def flush(self) -> None:
+        try:
+            super().flush()
+        except OSError as error:
+            raise OutputError(error) from error
+
+
+@contextmanager
+def console() -> Iterator[None]:
+    """Within it, stdout takes every character (in escapes where it must) and fails politely."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        old = sys.stdout
+        sys.stdout = _Output(
+            old.detach(),
+            encoding=old.encoding,
+            errors="backslashreplace",
+            line_buffering=old.line_buffering,
+            write_through=old.write_through,
+        )
+    try:
+        try:
+            yield
+        finally:
+            if sys.stdout is not None:
+                sys.stdout.flush()
+    except OutputError as error:
+        _abandon_stdout()
+        if error.exit_code != CLOSED_PIPE:
+            complain("\n".join(filter(None, [str(error), error.rescued])))
+        sys.exit(error.exit_code)
+
+
+def emit(lines: Iterable[str]) -> None:
+    """Write the lines to standard output, all the way to the operating system."""
+    if sys.stdout is None:
+        raise OutputError(OSError(errno.EBADF, "standard output is closed"))
+    for line in lines:
+        sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+def complain(message: str) -> None:
+    """Write a message for people to standard error, if there is one."""
+    if sys.stderr is not None:
+        try:
+            sys.stderr.write(f"symgd: {message}\n")
+            sys.stderr.flush()
+        except OSError:
+            pass  # nobody is left to tell
+
+
+def _abandon_stdout() -> None:
+    """Point file 1 at nothing, so that the flush at the end of the interpreter succeeds."""
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nothing, 1)
+    finally:
+        os.close(nothing)

@@ -1,0 +1,193 @@
+"""A Program -> a Python function, through SymPy's lambdify.
+
+Two namespaces: Python's math for floats, where `1/0` or `log(-1)` raises and the slow reference
+(`symgd.graph.trace`) then finds the IEEE value; and NumPy for arrays, where nothing raises.
+lambdify sees internal symbols only, and the printer below writes every operation in the order and
+association of the formula, every float so that it reads back bit-exactly.
+"""
+
+from __future__ import annotations
+
+import builtins
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import sympy
+from sympy.printing.pycode import PythonCodePrinter
+from sympy.utilities.lambdify import lambdify
+
+from symgd.functions import BY_CLASS, Function
+from symgd.graph import Node, Norm, Where, float_of, is_inverse, is_negation, trace
+from symgd.program import Program
+
+#: What raw Python arithmetic raises where IEEE arithmetic has inf or nan.
+ARITHMETIC_ERRORS = (ZeroDivisionError, OverflowError, ValueError)
+
+_SUM, _PRODUCT, _POWER, _ATOM = 1, 2, 3, 4
+
+
+class _Printer(PythonCodePrinter):  # type: ignore[misc]
+    """Python source for the nodes of `symgd.graph`, in the order they were typed.
+
+    `array` spells where, and, not for NumPy arrays, on which Python's own words do not work.
+    """
+
+    def __init__(self, array: bool) -> None:
+        super().__init__({"fully_qualified_modules": False, "allow_unknown_functions": False})
+        self.array = array
+
+    def doprint(self, expr: Any, assign_to: Any = None) -> str:
+        if isinstance(expr, (list, tuple)):
+            return "[" + ", ".join(self.doprint(e) for e in expr) + "]"
+        return self.source(expr)
+
+    def source(self, node: Node, level: int = 0) -> str:
+        text, own = self.piece(node)
+        return f"({text})" if own < level else text
+
+    def piece(self, node: Node) -> tuple[str, int]:
+        if not node.args:
+            return self.atom(node)
+        cls = node.func
+        if cls is sympy.Add:
+            return self.sum(node), _SUM
+        if cls is sympy.Mul:
+            return self.product(node)
+        if cls is sympy.Pow:
+            return self.power(node)
+        if cls is Where and self.array:
+            return f"where({', '.join(self.source(a) for a in node.args)})", _ATOM
+        if cls is Where:
+            condition, a, b = (self.source(n, _SUM) for n in node.args)
+            return f"({a} if {condition} else {b})", _ATOM
+        name = cls.__name__
+        if name in _RELATIONS:
+            a, b = (self.source(n, _SUM) for n in node.args)
+            return f"({a} {_RELATIONS[name]} {b})", _ATOM
+        if name == "Both":
+            word = " & " if self.array else " and "
+            return f"({word.join(self.source(a, _ATOM) for a in node.args)})", _ATOM
+        if name == "Negated":
+            return f"({'~' if self.array else 'not '}{self.source(node.args[0], _ATOM)})", _ATOM
+        called = "norm" if cls is Norm else BY_CLASS[cls].name
+        return f"{called}({', '.join(self.source(a) for a in node.args)})", _ATOM
+
+    def atom(self, node: Node) -> tuple[str, int]:
+        value = float_of(node)
+        if value is None:
+            return node.name, _ATOM
+        return repr(value), (_SUM if value < 0 else _ATOM)
+
+    def sum(self, node: Node) -> str:
+        first, *rest = node.args
+        out = [self.source(first, _SUM)]
+        for term in rest:
+            if is_negation(term):
+                out.append(" - " + self.factors(term.args[1:]))
+            elif (value := float_of(term)) is not None and value < 0:
+                out.append(f" - {-value!r}")
+            else:
+                out.append(" + " + self.source(term, _PRODUCT))
+        return "".join(out)
+
+    def product(self, node: Node) -> tuple[str, int]:
+        if is_negation(node):
+            return "-" + self.factors(node.args[1:]), _SUM
+        return self.factors(node.args), _PRODUCT
+
+    def factors(self, args: Sequence[Node]) -> str:
+        out = [self.source(args[0], _PRODUCT)]
+        for factor in args[1:]:
+            if is_inverse(factor):
+                out.append("/" + self.source(factor.args[0], _POWER))
+            else:
+                out.append("*" + self.source(factor, _POWER))
+        return "".join(out)
+
+    def power(self, node: Node) -> tuple[str, int]:
+        base, exponent = node.args
+        value = float_of(exponent)
+        if value == -1:
+            return "1.0/" + self.source(base, _POWER), _PRODUCT
+        if value == 0.5:
+            return f"sqrt({self.source(base)})", _ATOM
+        if value == 2 and not base.args:
+            name = self.source(base, _POWER)
+            return f"{name}*{name}", _PRODUCT
+        if value == 2:
+            return f"square({self.source(base)})", _ATOM
+        return f"power({self.source(base)}, {self.source(exponent)})", _ATOM
+
+
+_RELATIONS = {
+    "StrictLessThan": "<",
+    "LessThan": "<=",
+    "StrictGreaterThan": ">",
+    "GreaterThan": ">=",
+    "Equality": "==",
+    "Unequality": "!=",
+}
+
+
+def compile_scalar(program: Program) -> Callable[..., list[float]]:
+    """A function of the program's inputs, floats, that returns the outputs in order.
+
+    Raises one of ARITHMETIC_ERRORS where a result is not finite; `evaluate` does not.
+    """
+    return _lambdify(program, _scalar_namespace(), array=False)
+
+
+def compile_array(program: Program) -> Callable[..., list[Any]]:
+    """The same over NumPy arrays, elementwise; non-finite results come with NumPy's warnings."""
+    return _lambdify(program, _array_namespace(), array=True)
+
+
+def evaluate(program: Program, values: Sequence[float]) -> list[float]:
+    """The outputs at these inputs in IEEE semantics: inf and nan instead of exceptions. Slow."""
+    known = dict(zip(program.inputs, values, strict=True))
+    for block in program.blocks:
+        for symbol, expression in block.assignments:
+            known[symbol] = trace([expression], known)[id(expression)]
+    return [
+        float(known[node]) if node in known else float(float_of(node) or 0.0)
+        for node in program.outputs.values()
+    ]
+
+
+def _lambdify(program: Program, namespace: dict[str, Any], array: bool) -> Callable[..., Any]:
+    assignments = [pair for block in program.blocks for pair in block.assignments]
+    outputs = list(program.outputs.values())
+    function: Callable[..., Any] = lambdify(
+        list(program.inputs),
+        outputs,
+        modules=[namespace],
+        printer=_Printer(array),
+        cse=lambda _: (assignments, outputs),
+    )
+    return function
+
+
+def _square(x: float) -> float:
+    return x * x
+
+
+def _scalar_namespace() -> dict[str, Any]:
+    space: dict[str, Any] = {
+        row.name: getattr(math, row.fast) if row.fast else row.scalar for row in BY_CLASS.values()
+    }
+    return space | {"sqrt": math.sqrt, "power": math.pow, "square": _square, "abs": builtins.abs}
+
+
+def _array_namespace() -> dict[str, Any]:
+    import numpy as np
+
+    def vectorized(row: Function) -> Any:
+        if row.numpy:
+            return getattr(np, row.numpy)
+        return np.vectorize(row.scalar, otypes=[float])
+
+    space = {row.name: vectorized(row) for row in BY_CLASS.values()}
+    more = {"sqrt": np.sqrt, "power": np.power, "square": np.square, "where": np.where}
+    return space | more | {"norm": np.linalg.norm, "abs": np.abs}
+

@@ -1,0 +1,366 @@
+"""The command line: parse the options, call the API, print what comes back. No mathematics.
+
+Whatever is heavy is imported inside the command that needs it: `symgd --version` loads neither
+SymPy nor NumPy.
+"""
+
+from __future__ import annotations
+
+import gc
+import math
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+import symgd
+from symgd._console import OutputError, complain, emit
+from symgd._group import REMARK, DefaultGroup
+from symgd.errors import ArgumentError
+from symgd.names import escape, suggest
+
+if TYPE_CHECKING:
+    from symgd.catalogue import Entry
+    from symgd.functions import Function
+    from symgd.result import Result
+
+HELP = "Type a loss. Get its exact gradient, a descent, and the reason why it did what it did."
+
+EXAMPLES = """
+\b
+Examples:
+  symgd                         theta**2, learning rate 0.2, 20 steps from 1
+  symgd "theta**2" --lr 0.001   too low: what do you notice?
+  symgd "theta**2" --lr 10      too high
+  symgd "(1-x)^2 + 100*(y-x^2)^2" -s x=-1.2,y=1 -r adam -l 0.02 -n 5000
+  symgd "theta**4" --rule "v = 0.9*v + g; theta = theta - lr*v"
+  echo "x^2 + y^2" | symgd - --format csv
+"""
+
+app = typer.Typer(
+    cls=DefaultGroup,
+    help=HELP,
+    epilog=EXAMPLES,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+
+_MOST_STDIN = 16_000_000  # bytes; the formula language has a lower limit, with its own message
+
+
+class Format(StrEnum):
+    """How a result is printed."""
+
+    table = "table"
+    plain = "plain"
+    json = "json"
+    jsonl = "jsonl"
+    csv = "csv"
+
+
+FORMAT = Annotated[
+    Format,
+    typer.Option("--format", metavar="table|plain|json|jsonl|csv", help="How to print it."),
+]
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        emit([f"symgd {symgd.__version__}"])
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            callback=_print_version,
+            is_eager=True,
+            show_default=False,
+            help="Show the version and exit.",
+        ),
+    ] = False,
+) -> None:
+    pass
+
+
+def _complete_rule(incomplete: str) -> list[str]:
+    from symgd.catalogue import CATALOGUE
+
+    done, plus, last = incomplete.rpartition("+")
+    return [done + plus + name for name in CATALOGUE if name.startswith(last)]
+
+
+@app.command(short_help="Descend on a loss (the command when none is named).")
+def run(
+    ctx: typer.Context,
+    loss: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="LOSS",
+            show_default=False,
+            help="The formula to minimize, in quotes. Without it, theta**2; - reads it from stdin.",
+        ),
+    ] = None,
+    lr: Annotated[
+        str,
+        typer.Option("--lr", "-l", metavar="TEXT", help="A number, a formula of t, or auto."),
+    ] = "0.2",
+    steps: Annotated[
+        str, typer.Option("--steps", "-n", metavar="INT", help="How many steps to take.")
+    ] = "20",
+    start: Annotated[
+        str,
+        typer.Option("--start", "-s", metavar="TEXT", help="One number for all, or x=-1.2,y=1."),
+    ] = "1",
+    rule: Annotated[
+        str,
+        typer.Option(
+            "--rule",
+            "-r",
+            metavar="TEXT",
+            help="A name (see symgd rules), several as clip_norm+adam, or equations.",
+            autocompletion=_complete_rule,
+        ),
+    ] = "gd",
+    assignments: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="NAME=VALUE",
+            help="A hyperparameter or a constant; repeatable.",
+        ),
+    ] = None,
+    tol: Annotated[
+        str | None,
+        typer.Option(metavar="FLOAT", help="Stop when max|gradient| <= tol."),
+    ] = None,
+    every: Annotated[
+        str | None, typer.Option(metavar="INT", help="Print each n-th step only.")
+    ] = None,
+    form: FORMAT = Format.table,
+    check: Annotated[
+        bool,
+        typer.Option(
+            "--check",
+            help="Exit 3 if not converged, 4 if diverged or non-finite.",
+        ),
+    ] = False,
+    backend: Annotated[
+        str, typer.Option(metavar="auto|lambdify", help="What runs the steps.")
+    ] = "auto",
+    quiet: Annotated[
+        bool,
+        typer.Option("--quiet", "-q", help="Print the last theta only, and no remarks."),
+    ] = False,
+) -> None:
+    """Descend on a loss, and say how it went."""
+    each = None if every is None else _whole("--every", every, least=1)
+    number_of_steps = _whole("--steps", steps, least=0)
+    tolerance = None if tol is None else _positive("--tol", tol)
+    formula = _formula(loss or [])
+    from symgd.descent import descend, parse_assignments
+    from symgd.report import table
+
+    gc.freeze()  # the modules stay; the descent's own garbage is collected as usual
+    gc.enable()
+    result = descend(
+        formula,
+        start=start,
+        lr=lr,
+        steps=number_of_steps,
+        rule=rule,
+        set=parse_assignments(assignments or []),
+        tol=tolerance,
+        backend=backend,
+    )
+    try:
+        emit(_result(result, form, each, quiet))
+    except OutputError as error:
+        error.rescued = "\n".join(table.final(result))
+        raise
+    if not quiet:
+        for remark in _remarks(result, form):
+            complain(remark)
+        if ctx.meta.get(REMARK):
+            complain(ctx.meta[REMARK])
+        if check and tol is None:
+            complain("without --tol no run counts as converged")
+    raise typer.Exit(_exit_code(result, check))
+
+
+def _formula(words: list[str]) -> str:
+    if len(words) > 1:
+        shown = escape(" ".join(words))
+        raise ArgumentError(
+            f'one LOSS is wanted, {len(words)} were given\nput it in quotes: symgd "{shown}"'
+        )
+    if words == ["-"]:
+        return _standard_input()
+    return words[0] if words else "theta**2"
+
+
+def _standard_input() -> str:
+    data = b"" if sys.stdin is None else sys.stdin.buffer.read(_MOST_STDIN + 1)
+    if len(data) > _MOST_STDIN:
+        raise ArgumentError(f"standard input is longer than {_MOST_STDIN:,} bytes")
+    try:
+        return data.decode("utf-8-sig").rstrip("\r\n")
+    except UnicodeDecodeError as error:
+        place = f"byte {error.start} is 0x{data[error.start]:02x}"
+        raise ArgumentError(f"standard input is not UTF-8 text: {place}") from None
+
+
+def _whole(option: str, text: str, least: int) -> int:
+    """The whole number in `text`; 1e6 is one, too."""
+    try:
+        value = int(text)
+    except ValueError:
+        number = _float(text)
+        if not number.is_integer():
+            raise ArgumentError(f"{option}: '{escape(text)}' is not a whole number") from None
+        value = int(number)
+    if not least <= value < 2**63:
+        raise ArgumentError(f"{option}: {value} is not between {least} and 2**63 - 1")
+    return value
+
+
+def _positive(option: str, text: str) -> float:
+    value = _float(text)
+    if not 0 < value < math.inf:
+        raise ArgumentError(f"{option}: '{escape(text)}' is not a positive number")
+    return value
+
+
+def _float(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
+
+
+def _result(result: Result, form: Format, every: int | None, quiet: bool) -> Iterable[str]:
+    """The lines of a descent in the format that was asked for."""
+    from symgd.report import export, table
+
+    if form is Format.table:
+        width = _width()
+        if quiet:
+            return table.final(result, width=width)
+        return table.report(result, every=every, width=width)
+    if form is Format.plain:
+        return export.last(result) if quiet else export.plain(result, every=every)
+    writer = {Format.json: export.as_json, Format.jsonl: export.jsonl, Format.csv: export.as_csv}
+    return writer[form](result, every=every)
+
+
+def _remarks(result: Result, form: Format) -> Iterator[str]:
+    """What a reader of bare numbers would otherwise not learn."""
+    if form is Format.table:
+        return
+    if result.status.value in ("diverged", "nonfinite", "interrupted", "stalled", "saddle"):
+        yield escape(result.message)
+    steps = [row[0] for row in result.history.rows()]
+    if len(steps) <= steps[-1]:
+        yield f"the history of a long run is thinned: {len(steps):,} of {steps[-1] + 1:,} rows"
+
+
+def _exit_code(result: Result, check: bool) -> int:
+    status, verdict = result.status.value, result.verdict.kind
+    if status == "interrupted":
+        return 130
+    if not check or status == "converged":
+        return 0
+    bad = status in ("diverged", "nonfinite") or verdict in ("diverging", "nonfinite")
+    return 4 if bad else 3
+
+
+def _width() -> int:
+    """The columns of the terminal, or 80 where the output goes elsewhere."""
+    import shutil
+
+    terminal = sys.stdout is not None and sys.stdout.isatty()
+    return shutil.get_terminal_size((80, 24)).columns if terminal else 80
+
+
+@app.command(short_help="The catalogue of update rules, or one of them.")
+def rules(
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="Show this one's equations.")
+    ] = None,
+    form: FORMAT = Format.table,
+) -> None:
+    """List the catalogue of update rules, or show the equations and the source of one."""
+    from symgd.catalogue import CATALOGUE
+    from symgd.report import export, table
+
+    if name is not None and name not in CATALOGUE:
+        hint = suggest(name, CATALOGUE) or "'symgd rules' lists the catalogue"
+        raise ArgumentError(f"'{escape(name)}' is not in the catalogue; {hint}")
+    entries = list(CATALOGUE.values()) if name is None else [CATALOGUE[name]]
+    if form is not Format.table:
+        emit(export.records([_row(entry) for entry in entries], form.value))
+    elif name is not None:
+        emit(table.listing(_described(CATALOGUE[name]), _width()))
+    else:
+        emit(table.listing(_catalogue(entries), _width()))
+
+
+def _catalogue(entries: list[Entry]) -> Iterator[tuple[str, dict[str, str]]]:
+    titles = {
+        "rule": "Rules: symgd LOSS --rule NAME",
+        "prefix": "Before a rule: symgd LOSS --rule NAME+gd",
+        "suffix": "After a rule: symgd LOSS --rule gd+NAME",
+    }
+    for kind, title in titles.items():
+        yield title, {f"  {e.name}": e.title for e in entries if e.kind == kind}
+
+
+def _described(entry: Entry) -> Iterator[tuple[str, dict[str, str]]]:
+    yield f"{entry.name} ({entry.kind})\n{entry.title}", {}
+    yield "\n".join(f"  {line}" for line in entry.text.splitlines()), {}
+    rows = {"defaults": _listed(entry.defaults), "usual lr": repr(entry.lr)}
+    rows |= {"source": entry.source, "note": entry.note}
+    yield "", {key: text for key, text in rows.items() if text}
+
+
+def _listed(defaults: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} = {value!r}" for name, value in defaults.items())
+
+
+def _row(entry: Entry) -> dict[str, Any]:
+    row = {"name": entry.name, "kind": entry.kind, "title": entry.title, "text": entry.text}
+    return {
+        **row,
+        "defaults": dict(entry.defaults),
+        "lr": entry.lr,
+        "source": entry.source,
+        "note": entry.note,
+    }
+
+
+@app.command(short_help="The functions that a formula may use.")
+def functions(form: FORMAT = Format.table) -> None:
+    """List the functions that a formula may use, and what they do at their kinks."""
+    from symgd.functions import FUNCTIONS
+    from symgd.report import export, table
+
+    if form is not Format.table:
+        rows = [
+            {"name": f.name, "signature": f.signature, "aliases": list(f.aliases)}
+            | {"doc": f.doc, "kink": f.kink}
+            for f in FUNCTIONS.values()
+        ]
+        emit(export.records(rows, form.value))
+        return
+    emit(table.listing([("", {f.signature: _explained(f) for f in FUNCTIONS.values()})], _width()))
+
+
+def _explained(function: Function) -> str:
+    aliases = f"Also {', '.join(function.aliases)}." if function.aliases else ""
+    return "\n".join(part for part in (function.doc, function.kink, aliases) if part)

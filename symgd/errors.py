@@ -1,0 +1,88 @@
+"""Every exception that symgd raises on purpose, and how a mistake in a text is shown.
+
+SymgdError
+├── FormulaError    a loss, rule line or schedule that cannot be read (text, column)
+├── RuleError       a rule whose lines read well but make no update rule
+├── ArgumentError   a start, learning rate, tolerance, hyperparameter that makes no sense
+├── DataError       a cell, row or column of a table (row, column)
+├── BackendError    a backend that cannot run a program
+└── DescentError    raised by Result.raise_for_status() only
+"""
+
+from __future__ import annotations
+
+import unicodedata
+
+from symgd.names import escape
+
+_WINDOW = 72  # columns of a long text that are shown around the place
+
+
+class SymgdError(Exception):
+    """The root of every error that a user of symgd can cause."""
+
+
+class FormulaError(SymgdError):
+    """A text that is not a formula.
+
+    text: what was typed. column: 0-based index into text. sentence: what is wrong there.
+    hint: what to do, or "".
+    """
+
+    def __init__(self, text: str, column: int, sentence: str, hint: str = "") -> None:
+        self.text = text
+        self.column = max(0, min(column, len(text)))
+        self.sentence = sentence
+        self.hint = hint
+        super().__init__(text, column, sentence, hint)
+
+    def __str__(self) -> str:
+        lines = [self.sentence, *caret(self.text, self.column)]
+        if self.hint:
+            lines.append(self.hint)
+        return "\n".join(lines)
+
+
+class RuleError(SymgdError):
+    """A rule that names no step, assigns what is reserved, or lacks a hyperparameter."""
+
+
+class ArgumentError(SymgdError, ValueError):
+    """An argument of a descent (start, lr, steps, tol, a constant) that makes no sense."""
+
+
+class DataError(SymgdError):
+    """A table that does not hold what the loss needs. row, column: the place, or None."""
+
+    def __init__(self, message: str, row: int | None = None, column: str | None = None) -> None:
+        self.row = row
+        self.column = column
+        super().__init__(message)
+
+
+class BackendError(SymgdError):
+    """A backend that is not there, or cannot run this program."""
+
+
+class DescentError(SymgdError):
+    """A descent that ended in a status other than converged or completed."""
+
+
+def caret(text: str, column: int) -> list[str]:
+    """The line of `text` around `column`, and a line with a caret under that place.
+
+    Control characters are shown escaped, long lines are cut to a window, wide characters count
+    two columns, so that the caret stands where a terminal draws the character.
+    """
+    start = max(0, column - _WINDOW // 2)
+    stop = min(len(text), start + _WINDOW)
+    before = ("…" if start else "") + escape(text[start:column])
+    after = escape(text[column:stop]) + ("…" if stop < len(text) else "")
+    return [f"  {before}{after}", "  " + " " * _width(before) + "^"]
+
+
+def _width(text: str) -> int:
+    return sum(
+        0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1
+        for c in text
+    )

@@ -1,0 +1,267 @@
+"""The gradient by one reverse sweep over the shared graph (reverse accumulation).
+
+Every node is visited once, so value and gradient together cost a small multiple of the value,
+whatever the number of parameters, and the sweep is linear in the size of the formula (Griewank &
+Walther, Evaluating Derivatives, 2nd ed., SIAM 2008, chapters 3 and 4). Local derivatives are the
+formulas of the function table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+import sympy
+
+from symgd.functions import BY_CLASS
+from symgd.graph import (
+    ONE,
+    TWO,
+    ZERO,
+    Graph,
+    Name,
+    Node,
+    Where,
+    float_of,
+    is_inverse,
+    relation,
+    topological,
+)
+
+
+#: Comparisons that hold wherever a node matters: (condition node, whether it is true or false).
+_Region = frozenset[tuple[Node, bool]]
+_EVERYWHERE: _Region = frozenset()
+
+
+def gradient(graph: Graph, output: Node, wrt: Sequence[Node]) -> list[Node]:
+    """The derivatives of `output` with respect to each leaf in `wrt`, as nodes of `graph`.
+
+    A leaf that does not enter has derivative 0. What flows back into a branch that is not taken
+    (where, max, clip, relu) is 0 even where the branch's own derivative is infinite: inside a
+    branch of `where` adjoints stay bare, and are masked where they leave it.
+    """
+    order = topological([output])
+    place = {id(node): k for k, node in enumerate(order)}
+    wanted = _dependent(order, wrt)
+    terms: dict[int, list[tuple[Node, _Region]]] = {id(output): [(ONE, _EVERYWHERE)]}
+    always = {id(output)}  # nodes that some path reaches past every branch
+    for node in reversed(order):
+        if id(node) not in wanted or not node.args or id(node) not in terms:
+            continue
+        adjoint, region = _collect(graph, place, terms.pop(id(node)))
+        if id(node) in always:
+            always.update(id(a) for a in node.args if not _selects(node))
+            always.update(id(a.args[0]) for a in node.args if is_inverse(a))
+        elif not region and _may_be_steep(node):
+            adjoint, region = _masked_by_itself(graph, adjoint)
+        for k, arg, term in _pull(graph, node, adjoint, wanted):
+            inside = region | {(node.args[0], k == 1)} if node.func is Where else region
+            terms.setdefault(id(arg), []).append((term, inside))
+    return [_collect(graph, place, terms.get(id(leaf), []), _EVERYWHERE)[0] for leaf in wrt]
+
+
+def _collect(
+    graph: Graph,
+    place: dict[int, int],
+    terms: Sequence[tuple[Node, _Region]],
+    within: _Region | None = None,
+) -> tuple[Node, _Region]:
+    """The sum of what came back, and the region that all of it shares."""
+    region = within
+    if region is None:
+        region = terms[0][1]
+        for _, other in terms[1:]:
+            region &= other
+    masked = [_mask(graph, place, term, own - region) for term, own in terms]
+    return graph.add(*masked), region
+
+
+def _mask(graph: Graph, place: dict[int, int], term: Node, conditions: _Region) -> Node:
+    """`term` where all the conditions hold, else 0; the condition evaluated first outermost."""
+    last = len(place)
+    for condition, truth in sorted(conditions, key=lambda c: -place.get(id(c[0]), last)):
+        pair = (term, ZERO) if truth else (ZERO, term)
+        term = graph.where(condition, *pair)
+    return term
+
+
+def _masked_by_itself(graph: Graph, adjoint: Node) -> tuple[Node, _Region]:
+    # Only reached through arguments that may be ignored: where they are, the adjoint is exactly
+    # 0, and 0 times an infinite derivative must stay 0.
+    if float_of(adjoint) is not None:
+        return adjoint, _EVERYWHERE
+    return adjoint, frozenset({(graph.compare("!=", adjoint, ZERO), True)})
+
+
+def _selects(node: Node) -> bool:
+    row = BY_CLASS.get(node.func)
+    return row is not None and (row.selects or node.func is Where)
+
+
+def _may_be_steep(node: Node) -> bool:
+    """Whether the derivative of `node` can be infinite at a finite argument."""
+    if node.func is sympy.Pow:
+        exponent = float_of(node.args[1])
+        return exponent is None or exponent < 1
+    if node.func is sympy.Mul:
+        return any(is_inverse(a) for a in node.args)
+    return node.func in BY_CLASS and not _selects(node)
+
+
+def hessian(graph: Graph, output: Node, wrt: Sequence[Node]) -> list[list[Node]]:
+    """The rows of the symmetric matrix of second derivatives: one sweep per gradient entry."""
+    rows = [gradient(graph, g, wrt) for g in gradient(graph, output, wrt)]
+    for i, row in enumerate(rows):
+        for j in range(i):  # one expression for both halves
+            row[j] = rows[j][i]
+    return rows
+
+
+def partials(graph: Graph, node: Node) -> list[tuple[Node, Node]]:
+    """(argument, local derivative) pairs of one node, for looking where a gradient breaks."""
+    wanted = {id(a) for a in node.args} | {id(a.args[0]) for a in node.args if is_inverse(a)}
+    return [(arg, term) for _, arg, term in _pull(graph, node, ONE, wanted)]
+
+
+def _dependent(order: Sequence[Node], wrt: Sequence[Node]) -> set[int]:
+    """The nodes that depend on a leaf of `wrt`."""
+    wanted = {id(leaf) for leaf in wrt}
+    for node in order:
+        if any(id(a) in wanted for a in node.args):
+            wanted.add(id(node))
+    return wanted
+
+
+_Pulled = list[tuple[int, Node, Node]]  # (position, argument, what it gets of the adjoint)
+
+
+def _pull(graph: Graph, node: Node, adjoint: Node, wanted: set[int]) -> _Pulled:
+    """What each argument of `node` gets of the node's adjoint."""
+    if adjoint is ZERO or relation(node) is not None:
+        return []
+    if node.func is sympy.Add:
+        return [(k, a, adjoint) for k, a in enumerate(node.args) if id(a) in wanted]
+    if node.func is Where:
+        return [(k, a, adjoint) for k, a in enumerate(node.args) if k and id(a) in wanted]
+    if node.func is sympy.Mul:
+        return _pull_product(graph, node, adjoint, wanted)
+    if node.func is sympy.Pow:
+        return _pull_power(graph, node, adjoint, wanted)
+    return _pull_function(graph, node, adjoint, wanted)
+
+
+def _pull_product(
+    graph: Graph, node: Node, adjoint: Node, wanted: set[int]
+) -> _Pulled:
+    """d(a*b/c): a gets adjoint*b/c, c gets -adjoint*node/c; linear in the number of factors."""
+    factors = node.args
+    before: list[list[Node]] = [[]]  # the product of the factors left of each
+    for factor in factors[:-1]:
+        before.append([_over(graph, [*before[-1], factor])])
+    after: list[list[Node]] = [[]]  # and right of each
+    for factor in reversed(factors[1:]):
+        after.append([_over(graph, [factor, *after[-1]])])
+    after.reverse()
+    pairs: _Pulled = []
+    for k, factor in enumerate(factors):
+        inner = factor.args[0] if is_inverse(factor) else factor
+        if id(inner) not in wanted:
+            continue
+        if inner is not factor:
+            pairs.append((k, inner, graph.neg(graph.div(times(graph, adjoint, node), inner))))
+            continue
+        rest = _over(graph, [*before[k], *after[k]])
+        pairs.append((k, factor, times(graph, adjoint, rest)))
+    return pairs
+
+
+def _over(graph: Graph, factors: list[Node]) -> Node:
+    """The product of factors, those that are inverses as divisions."""
+    top = [f for f in factors if not is_inverse(f)]
+    result = graph.mul(*top) if top else ONE
+    for factor in factors:
+        if is_inverse(factor):
+            result = graph.div(result, factor.args[0])
+    return result
+
+
+def times(graph: Graph, a: Node, b: Node) -> Node:
+    """a*b, dividing once where b is 1/c."""
+    if is_inverse(b):
+        return graph.div(a, b.args[0])
+    if a is ONE:
+        return b
+    if float_of(a) is None and isinstance(b, sympy.Mul) and is_inverse(b.args[-1]):
+        if len(b.args) == 2 and float_of(b.args[0]) is not None:
+            return graph.div(graph.mul(b.args[0], a), b.args[1].args[0])
+    return graph.mul(a, b)
+
+
+def _pull_power(
+    graph: Graph, node: Node, adjoint: Node, wanted: set[int]
+) -> _Pulled:
+    base, exponent = node.args
+    value = float_of(exponent)
+    pairs: _Pulled = []
+    if id(base) in wanted:
+        if value is None:
+            lower = graph.node(sympy.Pow, base, graph.sub(exponent, ONE))
+            pairs.append((0, base, graph.mul(adjoint, exponent, lower)))
+        elif value == 2:
+            pairs.append((0, base, times(graph, adjoint, graph.mul(TWO, base))))
+        elif value == 0.5:
+            pairs.append((0, base, graph.div(graph.mul(graph.number(0.5), adjoint), node)))
+        elif value == -1:
+            pairs.append((0, base, graph.neg(graph.div(times(graph, adjoint, node), base))))
+        elif value != 0:
+            slope = graph.mul(exponent, graph.pow(base, value - 1))
+            pairs.append((0, base, graph.mul(adjoint, slope)))
+    if id(exponent) in wanted:
+        pairs.append((1, exponent, graph.mul(adjoint, graph.mul(node, _log_of_base(graph, base)))))
+    return pairs
+
+
+def _log_of_base(graph: Graph, base: Node) -> Node:
+    value = float_of(base)
+    if value is not None and value > 0:
+        return graph.fold([graph.node(sympy.log, base)])[0]
+    # 0**y is 0 for every y > 0, so its derivative in y is 0, not 0*log(0) = nan.
+    safe = graph.where(graph.compare("==", base, ZERO), ONE, base)
+    return graph.node(sympy.log, safe)
+
+
+def _pull_function(
+    graph: Graph, node: Node, adjoint: Node, wanted: set[int]
+) -> _Pulled:
+    row = BY_CLASS[node.func]
+    pairs: _Pulled = []
+    for k, arg in enumerate(node.args):
+        if id(arg) not in wanted:
+            continue
+        variadic = row.arity[1] is None and not row.pairwise
+        text = row.derivative[0] if len(row.derivative) == 1 else row.derivative[k]
+        slope = local_derivative(graph, text, (arg,) if variadic else node.args, node)
+        if slope is not ZERO:
+            pairs.append((k, arg, times(graph, adjoint, slope)))
+    return pairs
+
+
+def local_derivative(graph: Graph, text: str, args: Sequence[Node], value: Node) -> Node:
+    """The formula `text` over x, y, z (the arguments) and f (the value) as a node of `graph`."""
+    root, names = _template(text)
+    places = dict(zip("xyz", args, strict=False)) | {"f": value}
+    values = {names[n]: places[n] for n in names}
+
+    def change(node: Node, new: tuple[Node, ...]) -> Node:
+        return graph.simplified(node, new) if new else values.get(node, graph.atom(node))
+
+    return graph.fold(graph.rebuild([root], change))[0]
+
+
+@lru_cache(maxsize=None)
+def _template(text: str) -> tuple[Node, dict[str, Name]]:
+    from symgd.formula import parse
+
+    formula = parse(text)
+    return formula.root, dict(formula.variables)

@@ -1,0 +1,346 @@
+"""The functions of the table on Python floats, in IEEE semantics: they return inf or nan, never raise.
+
+These are the reference that every backend must reproduce. Each works at full double accuracy
+where the textbook expression cancels or overflows. Arguments and results are floats.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from math import copysign, inf, isfinite, isinf, isnan, nan
+
+_LOG2 = math.log(2.0)
+
+Scalar = Callable[..., float]
+
+
+def add(*terms: float) -> float:
+    """The terms summed from left to right, as Python's + does."""
+    total = terms[0]
+    for term in terms[1:]:
+        total += term
+    return total
+
+
+def mul(*factors: float) -> float:
+    """The factors multiplied from left to right."""
+    product = factors[0]
+    for factor in factors[1:]:
+        product *= factor
+    return product
+
+
+def div(a: float, b: float) -> float:
+    """a/b with IEEE's signed infinities and 0/0 = nan."""
+    try:
+        return a / b
+    except ZeroDivisionError:
+        return nan if a == 0 or isnan(a) else copysign(inf, a) * copysign(1.0, b)
+
+
+def pow(a: float, b: float) -> float:  # noqa: A001 - the operation's name everywhere else here
+    """C's pow on the reals: nan for a negative base with a fractional exponent."""
+    if b == 2.0:
+        return a * a  # correctly rounded, which libm's pow does not promise
+    try:
+        return math.pow(a, b)
+    except OverflowError:
+        return -inf if a < 0 and b % 2 == 1 else inf
+    except ValueError:
+        if a == 0:
+            return copysign(inf, a) if b % 2 == 1 else inf
+        return nan
+
+
+def _total(f: Scalar, over: float = nan) -> Scalar:
+    """f with OverflowError as `over` and every other domain error as nan."""
+
+    def total(*args: float) -> float:
+        try:
+            return f(*args)
+        except OverflowError:
+            return over
+        except (ValueError, ZeroDivisionError):
+            return nan
+
+    return total
+
+
+exp = _total(math.exp, inf)
+expm1 = _total(math.expm1, inf)
+sqrt = _total(math.sqrt)
+sin, cos, tan = _total(math.sin), _total(math.cos), _total(math.tan)
+asin, acos, atan, atan2 = _total(math.asin), _total(math.acos), math.atan, math.atan2
+tanh, asinh, acosh = math.tanh, math.asinh, _total(math.acosh)
+erf, erfc, cbrt = math.erf, math.erfc, math.cbrt
+
+
+def _pole_log(f: Scalar, zero: float) -> Scalar:
+    """A logarithm f: -inf at `zero`, nan to the left of it, and exact for float arguments."""
+
+    def log(x: float) -> float:
+        if x == zero:
+            return -inf
+        return f(x) if x > zero else nan
+
+    return log
+
+
+log, log10, log2 = (_pole_log(f, 0.0) for f in (math.log, math.log10, math.log2))
+log1p = _pole_log(math.log1p, -1.0)
+
+
+def sinh(x: float) -> float:
+    """sinh, infinite with the sign of x beyond the range."""
+    try:
+        return math.sinh(x)
+    except OverflowError:
+        return copysign(inf, x)
+
+
+cosh = _total(math.cosh, inf)
+
+
+def atanh(x: float) -> float:
+    """atanh, with its poles at -1 and 1."""
+    if abs(x) == 1.0:
+        return copysign(inf, x)
+    return math.atanh(x) if abs(x) < 1.0 else nan
+
+
+def cot(x: float) -> float:
+    """1/tan(x)."""
+    return div(1.0, tan(x))
+
+
+def sec(x: float) -> float:
+    """1/cos(x)."""
+    return div(1.0, cos(x))
+
+
+def csc(x: float) -> float:
+    """1/sin(x)."""
+    return div(1.0, sin(x))
+
+
+def coth(x: float) -> float:
+    """1/tanh(x)."""
+    return div(1.0, tanh(x))
+
+
+def sech(x: float) -> float:
+    """1/cosh(x), which underflows where cosh overflows."""
+    e = math.exp(-abs(x))
+    return 2.0 * e / (1.0 + e * e)
+
+
+def csch(x: float) -> float:
+    """1/sinh(x)."""
+    return div(1.0, sinh(x))
+
+
+def acot(x: float) -> float:
+    """atan(1/x), the odd branch: acot(0) = pi/2."""
+    return math.atan(div(1.0, x))
+
+
+def asec(x: float) -> float:
+    """acos(1/x)."""
+    return acos(div(1.0, x))
+
+
+def acsc(x: float) -> float:
+    """asin(1/x)."""
+    return asin(div(1.0, x))
+
+
+def acoth(x: float) -> float:
+    """atanh(1/x)."""
+    return atanh(div(1.0, x)) if x != 0 else nan
+
+
+def asech(x: float) -> float:
+    """acosh(1/x)."""
+    return acosh(div(1.0, x)) if x >= 0 else nan
+
+
+def acsch(x: float) -> float:
+    """asinh(1/x)."""
+    return asinh(div(1.0, x))
+
+
+def sign(x: float) -> float:
+    """-1, 0 or 1; nan stays nan."""
+    return x if isnan(x) else float((x > 0) - (x < 0))
+
+
+def heaviside(x: float) -> float:
+    """0 left of 0, 1 right of 0, 1/2 at 0."""
+    return x if isnan(x) else 0.5 if x == 0 else float(x > 0)
+
+
+def floor(x: float) -> float:
+    """The largest whole number <= x."""
+    return float(math.floor(x)) if isfinite(x) else x
+
+
+def ceil(x: float) -> float:
+    """The smallest whole number >= x."""
+    return float(math.ceil(x)) if isfinite(x) else x
+
+
+def maximum(*args: float) -> float:
+    """The largest argument; nan if any is nan."""
+    best = args[0]
+    for x in args[1:]:
+        best = x if isnan(x) or x > best else best
+    return best
+
+
+def minimum(*args: float) -> float:
+    """The smallest argument; nan if any is nan."""
+    best = args[0]
+    for x in args[1:]:
+        best = x if isnan(x) or x < best else best
+    return best
+
+
+def hypot(*args: float) -> float:
+    """sqrt of the sum of squares without overflow or underflow."""
+    return math.hypot(*args)
+
+
+def sigmoid(x: float) -> float:
+    """1/(1 + exp(-x)), accurate in both tails."""
+    if x >= 0:
+        return 1.0 / (1.0 + math.exp(-x))
+    e = math.exp(x)
+    return e / (1.0 + e)
+
+
+def softplus(x: float) -> float:
+    """log(1 + exp(x)): x for large x, exp(x) for very negative x."""
+    if x > 0:
+        return x + math.log1p(math.exp(-x))
+    return math.log1p(math.exp(x))
+
+
+def relu(x: float) -> float:
+    """max(x, 0)."""
+    return x if x > 0 or isnan(x) else 0.0
+
+
+def logcosh(x: float) -> float:
+    """log(cosh(x)) = log1p(sinh(x)**2)/2, or |x| - log 2 + log1p(exp(-2|x|)) in the tails."""
+    a = abs(x)
+    if a < 1.0:
+        s = math.sinh(a)
+        return 0.5 * math.log1p(s * s)
+    return a + (math.log1p(math.exp(-2.0 * a)) - _LOG2) if isfinite(a) else a
+
+
+def logsumexp(*args: float) -> float:
+    """log(exp(a) + exp(b) + ...) without overflow: the largest argument is taken out."""
+    if any(isnan(x) for x in args):
+        return nan
+    top = max(args)
+    if isinf(top):
+        return top
+    at = args.index(top)
+    rest = math.fsum(math.exp(x - top) for k, x in enumerate(args) if k != at)
+    return top + math.log1p(rest)
+
+
+def huber(r: float, delta: float = 1.0) -> float:
+    """r**2/2 for |r| <= delta, delta*(|r| - delta/2) beyond (Huber 1964)."""
+    a = abs(r)
+    return 0.5 * r * r if a <= delta else delta * (a - 0.5 * delta)
+
+
+def clip(x: float, low: float, high: float) -> float:
+    """x kept within [low, high]."""
+    return minimum(maximum(x, low), high)
+
+
+def gamma(x: float) -> float:
+    """Gamma(x); nan at 0 and the negative integers."""
+    try:
+        return math.gamma(x)
+    except OverflowError:
+        return inf
+    except ValueError:
+        return copysign(inf, x) if x == 0 else nan
+
+
+def loggamma(x: float) -> float:
+    """log |Gamma(x)|; inf at the poles."""
+    try:
+        return math.lgamma(x)
+    except (ValueError, OverflowError):
+        return inf
+
+
+def where(condition: bool, a: float, b: float) -> float:
+    """a where the condition holds, else b."""
+    return a if condition else b
+
+
+def _mpmath(name: str, digits: int = 30) -> Scalar:
+    """mpmath's function on doubles, computed with `digits` digits and rounded once.
+
+    digits beyond 17 pay for cancellation inside the series; mpmath raises its working precision
+    by itself where it sees the need.
+    """
+
+    def call(*args: float) -> float:
+        import mpmath
+
+        if not all(isfinite(a) for a in args):
+            return nan
+        with mpmath.workdps(digits):
+            try:
+                value = getattr(mpmath, name)(*args)
+            except (ValueError, ZeroDivisionError):  # a pole
+                return nan
+            except mpmath.libmp.NoConvergence:
+                return nan
+        return nan if isinstance(value, mpmath.mpc) and value.imag else float(value.real)
+
+    return call
+
+
+_psi = _mpmath("psi")
+besselj, bessely = _mpmath("besselj"), _mpmath("bessely")
+besseli, besselk = _mpmath("besseli"), _mpmath("besselk")
+beta = _mpmath("beta")
+
+
+def polygamma(order: float, x: float) -> float:
+    """The derivative of digamma of this order; order 0 is digamma itself."""
+    return _psi(int(order), x)
+
+
+def digamma(x: float) -> float:
+    """The logarithmic derivative of Gamma."""
+    return _psi(0, x)
+
+
+def betaln(a: float, b: float) -> float:
+    """log Beta(a, b) for a, b > 0, without the cancellation of three loggammas."""
+    import mpmath
+
+    if not (0 < a < inf and 0 < b < inf):
+        return nan
+    with mpmath.workdps(40):
+        return float(mpmath.loggamma(a) + mpmath.loggamma(b) - mpmath.loggamma(mpmath.mpf(a) + b))
+
+
+COMPARE: dict[str, Callable[[float, float], bool]] = {
+    "<": lambda a, b: a < b,
+    "<=": lambda a, b: a <= b,
+    ">": lambda a, b: a > b,
+    ">=": lambda a, b: a >= b,
+    "==": lambda a, b: a == b,
+    "!=": lambda a, b: a != b,
+}

@@ -1,0 +1,234 @@
+"""Program: the narrow waist between formulas and the machines that run them.
+
+A program is a short list of blocks. A straight-line block is assignments `symbol = expression`
+over inputs, earlier symbols and numbers, in order of evaluation; expressions are SymPy nodes of
+`symgd.graph`, each sub-expression that is used twice assigned once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import sympy
+
+from symgd.functions import BY_CLASS, CHEAP, DIVIDE
+from symgd.graph import (
+    Both,
+    Graph,
+    Name,
+    Negated,
+    Node,
+    Where,
+    float_of,
+    is_inverse,
+    is_negation,
+    relation,
+    topological,
+)
+from symgd.text import write
+
+_TERMS = 64  # addends or factors in one expression; longer ones run on in the next assignment
+_NESTING = 24  # levels in one expression: what readers and Python's own parser digest
+
+
+@dataclass(frozen=True)
+class StraightLine:
+    """Assignments in order of evaluation; a symbol is assigned once, before it is used."""
+
+    assignments: tuple[tuple[Name, Node], ...]
+
+
+@dataclass(frozen=True)
+class Program:
+    """Inputs -> blocks -> outputs.
+
+    inputs: the symbols that the caller gives values. blocks: what to evaluate, in order.
+    outputs: name -> the symbol or number that holds it.
+    """
+
+    inputs: tuple[Name, ...]
+    blocks: tuple[StraightLine, ...]
+    outputs: Mapping[str, Node]
+
+    def __str__(self) -> str:
+        lines = [f"inputs {', '.join(s.text for s in self.inputs)}"]
+        for block in self.blocks:
+            lines += [f"{s.text} = {write(e)}" for s, e in block.assignments]
+        lines += [f"output {name} = {write(e)}" for name, e in self.outputs.items()]
+        return "\n".join(lines)
+
+    @cached_property
+    def key(self) -> str:
+        """A hash of what is computed: equal programs have equal keys in every process."""
+        return hashlib.sha256(str(self).encode()).hexdigest()
+
+    @cached_property
+    def operations(self) -> int:
+        """How many operations one evaluation takes: each sum of n terms is n - 1, a call is 1."""
+        return sum(_operations(e) for b in self.blocks for _, e in b.assignments)
+
+    @cached_property
+    def cost(self) -> int:
+        """The same, each operation weighted by its usual time in multiplications."""
+        return sum(_cost(e) for b in self.blocks for _, e in b.assignments)
+
+
+def compile_program(
+    graph: Graph, inputs: Sequence[Name], outputs: Mapping[str, Node]
+) -> Program:
+    """The straight-line program that evaluates `outputs`, every shared node once."""
+    roots = list(outputs.values())
+    order = topological(roots)
+    uses = _count_uses(order, roots)
+    needs = _needs(order, roots)
+    depth: dict[int, int] = {}
+    names: dict[int, Node] = {}
+    assignments: list[tuple[Name, Node]] = []
+
+    def assign(expression: Node, node: Node | None = None) -> Name:
+        symbol = Name(f"t{len(assignments)}")
+        guard = needs.get(id(node)) if node is not None else None
+        if guard:
+            expression = graph.node(Where, _all_of(graph, guard, names), expression, _ZERO)
+        assignments.append((symbol, expression))
+        return symbol
+
+    root_ids = {id(r) for r in roots}
+    for node in order:
+        if not node.args:
+            names[id(node)] = node
+            continue
+        if id(node) not in uses and id(node) not in root_ids:
+            continue  # an inverse that only products divide by
+        args = [_operand(graph, a, names) for a in node.args]
+        level = 1 + max((depth.get(id(a), 0) for a in _leaves(node)), default=0)
+        if node.func in (sympy.Add, sympy.Mul) and len(args) > _TERMS:
+            head = args[:_TERMS]
+            for start in range(_TERMS, len(args), _TERMS - 1):
+                head = [assign(graph.node(node.func, *head)), *args[start : start + _TERMS - 1]]
+            args, level = head, 1
+        expression = graph.node(node.func, *args)
+        hoist = uses.get(id(node), 0) > 1 or level >= _NESTING
+        if hoist or id(node) in root_ids:
+            names[id(node)] = assign(expression, node)
+            depth[id(node)] = 0
+        else:
+            names[id(node)] = expression
+            depth[id(node)] = level
+    return Program(
+        tuple(inputs),
+        (StraightLine(tuple(assignments)),),
+        {name: names[id(node)] for name, node in outputs.items()},
+    )
+
+
+_ZERO = sympy.Integer(0)
+
+
+def _operand(graph: Graph, arg: Node, names: Mapping[int, Node]) -> Node:
+    if id(arg) in names:
+        return names[id(arg)]
+    return graph.node(sympy.Pow, names[id(arg.args[0])], arg.args[1])  # a divisor in a product
+
+
+def _leaves(node: Node) -> list[Node]:
+    """The arguments that `node` reads: for a divisor 1/b in a product, b."""
+    if node.func is not sympy.Mul:
+        return list(node.args)
+    first, *rest = node.args
+    return [first, *(a.args[0] if is_inverse(a) else a for a in rest)]
+
+
+def _count_uses(order: Sequence[Node], roots: Sequence[Node]) -> dict[int, int]:
+    uses: dict[int, int] = {}
+    alive = {id(r) for r in roots}
+    for node in reversed(order):
+        if id(node) not in alive:
+            continue
+        for arg in _leaves(node):
+            alive.add(id(arg))
+            uses[id(arg)] = uses.get(id(arg), 0) + 1
+    return uses
+
+
+_Literal = tuple[int, bool]
+
+
+def _needs(order: Sequence[Node], roots: Sequence[Node]) -> dict[int, list[tuple[Node, bool]]]:
+    """For each node used only inside branches: the conditions under which it is needed.
+
+    A shared node is needed where all of the returned (condition, truth) hold; that is the
+    intersection over its uses. Only nodes that may fail or cost are returned: the rest is
+    evaluated always.
+    """
+    if not any(node.func is Where for node in order):
+        return {}
+    place = {id(n): k for k, n in enumerate(order)}
+    literals: dict[int, frozenset[_Literal]] = {id(r): frozenset() for r in roots}
+    for node in reversed(order):
+        mine = literals.get(id(node))
+        if mine is None:
+            continue
+        for k, arg in enumerate(node.args if node.func is Where else _leaves(node)):
+            use = mine
+            if node.func is Where and k > 0:
+                use = mine | {(id(node.args[0]), k == 1)}
+            known = literals.get(id(arg))
+            literals[id(arg)] = use if known is None else known & use
+    return {
+        # outer conditions first: an inner one may fail where they do not hold
+        key: [(order[c], truth) for c, truth in sorted((place[c], t) for c, t in wanted)]
+        for key, wanted in literals.items()
+        if wanted and _may_fail(order[place[key]])
+    }
+
+
+def _may_fail(node: Node) -> bool:
+    cls = node.func
+    return cls is sympy.Pow or cls in BY_CLASS or any(is_inverse(a) for a in node.args)
+
+
+def _all_of(
+    graph: Graph, guard: Sequence[tuple[Node, bool]], names: Mapping[int, Node]
+) -> Node:
+    parts = []
+    for condition, truth in guard:
+        here = names.get(id(condition), condition)
+        parts.append(here if truth else graph.node(Negated, here))
+    return parts[0] if len(parts) == 1 else graph.node(Both, *parts)
+
+
+def _operations(node: Node) -> int:
+    return sum(_own(n, 1, 1) for n in topological([node]))
+
+
+def _cost(node: Node) -> int:
+    return sum(_own(n, CHEAP, DIVIDE) for n in topological([node]))
+
+
+def _own(node: Node, cheap: int, divide: int) -> int:
+    """The price of one node without its arguments; a change of sign is free."""
+    weighted = divide != 1
+    cls = node.func
+    if not node.args or cls in (Both, Negated):
+        return 0
+    if cls is sympy.Add:
+        return cheap * (len(node.args) - 1)
+    if cls is sympy.Mul:
+        inverses = sum(is_inverse(a) for a in node.args[1:])
+        plain = len(node.args) - 1 - inverses - is_negation(node)
+        # each divisor is priced at its own Pow node below
+        return cheap * plain
+    if cls is sympy.Pow:
+        value = float_of(node.args[1])
+        if value == 2:
+            return cheap
+        if value in (-1, 0.5):
+            return divide
+        return 10 if weighted else 1
+    if relation(node) is not None or cls is Where:
+        return cheap
+    return BY_CLASS[cls].cost if weighted and cls in BY_CLASS else 1

@@ -1,0 +1,1 @@
+"""What a Result looks like: for people (`table`), for programs (`export`)."""

@@ -1,0 +1,156 @@
+"""Text -> tokens with their places, one at a time.
+
+Lazy on purpose: a hostile text of a million parentheses is refused at the 200th, not after the
+last. Nothing here knows what a formula means.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from symgd import names
+from symgd.errors import FormulaError
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How large a formula may be. Code may raise these; a formula cannot.
+
+    length: characters of text. depth: nesting. nodes: distinct sub-expressions. digits: of one
+    number. exponent: magnitude of a constant exponent. name: characters of one name.
+    """
+
+    length: int = 1_500_000
+    depth: int = 200
+    nodes: int = 300_000
+    digits: int = 800
+    exponent: float = 1e6
+    name: int = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """kind: "number", "name", "superscript", "end", or the operator itself. column: 0-based."""
+
+    kind: str
+    text: str
+    column: int
+    glued: bool  # no white space before it
+
+
+_SPACE = re.compile(r"[ \t\r\n]*")
+_NUMBER = re.compile(r"(?:[0-9](?:_?[0-9])*\.?(?:[0-9](?:_?[0-9])*)?|\.[0-9](?:_?[0-9])*)(?:[eE][+-]?[0-9]+)?")
+_ASCII_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_OPERATOR = re.compile(r"\*\*|<=|>=|==|!=|[-+*/^()|,<>√·×⋅−÷≤≥≠]")
+_SUPERSCRIPT = re.compile(r"⁻?[⁰¹²³⁴⁵⁶⁷⁸⁹]+")
+_EXPONENT_LOOKALIKE = re.compile(r"[eE][eE0-9_]*$")
+
+_SAME = {"^": "**", "·": "*", "×": "*", "⋅": "*", "−": "-", "÷": "/", "≤": "<=", "≥": ">=", "≠": "!="}
+_DIGITS = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")
+
+#: Characters that people or programs put into formulas, and what to do about each.
+_HINTS = {
+    "=": "a loss is one expression; only a rule assigns (name = expression)",
+    "%": "there is no remainder; write x - n*floor(x/n)",
+    "!": "there is no factorial; write gamma(n + 1)",
+    "[": "there are no lists or subscripts; use names such as x1, x2",
+    "]": "there are no lists or subscripts; use names such as x1, x2",
+    "{": "use round parentheses",
+    "}": "use round parentheses",
+    ".": "there are no attributes; a decimal number needs a digit",
+    ";": "write one expression",
+    ":": "write one expression",
+    "&": "use where(condition, a, b), nested for more than one condition",
+    "~": "write -x for the negative",
+    "\\": "formulas are not LaTeX; write sqrt(x), x/y, alpha",
+    "'": "a formula holds no text in quotes",
+    '"': "a formula holds no text in quotes",
+    "#": "a formula holds no comments",
+    "`": "names in back quotes are for data columns, which a plain loss does not have",
+    "∞": "infinity is not a number that a loss can use",
+    "\u00a0": "it is a no-break space; type a plain space",
+    "\ufeff": "it is an invisible byte order mark; delete it",
+}
+
+
+def tokens(text: str, limits: Limits) -> Iterator[Token]:
+    """The tokens of `text`, the last one of kind "end"."""
+    at = 0
+    while True:
+        start = at
+        found = _SPACE.match(text, at)
+        at = found.end() if found else at
+        glued = at == start
+        if at >= len(text):
+            yield Token("end", "", len(text), glued)
+            return
+        char = text[at]
+        if char in "0123456789." and (found := _NUMBER.match(text, at)):
+            _check_number(text, found, limits)
+            token = Token("number", found.group(), at, glued)
+            at = found.end()
+        elif found := _OPERATOR.match(text, at):
+            kind = _SAME.get(found.group(), found.group())
+            token = Token(kind, found.group(), at, glued)
+            at = found.end()
+        elif found := _SUPERSCRIPT.match(text, at):
+            token = Token("superscript", found.group().translate(_DIGITS), at, glued)
+            at = found.end()
+        elif names.is_name_start(char):
+            end = _name_end(text, at)
+            _check_name(text, at, end, limits)
+            token = Token("name", names.canonical(text[at:end]), at, glued)
+            at = end
+        else:
+            shown = names.escape(char)
+            hint = _HINTS.get(char, "")
+            raise FormulaError(text, at, f"'{shown}' is not part of a formula", hint)
+        yield token
+
+
+def _name_end(text: str, at: int) -> int:
+    found = _ASCII_NAME.match(text, at)
+    end = found.end() if found else at
+    while end < len(text) and names.is_name_char(text[end]):
+        end += 1
+    return end
+
+
+def _check_name(text: str, at: int, end: int, limits: Limits) -> None:
+    trouble = names.why_not_a_name(text[at:end], limits.name)
+    if trouble:
+        raise FormulaError(text, at, *trouble)
+
+
+def _check_number(text: str, found: re.Match[str], limits: Limits) -> None:
+    start, end = found.span()
+    if end - start > limits.digits:
+        sentence = f"a number of {end - start} characters is too long (limit digits={limits.digits})"
+        raise FormulaError(text, start, sentence, "17 digits are all that a double keeps")
+    after = text[end : end + 1]
+    if after in {".", "_"} or after.isdecimal():
+        raise FormulaError(text, end, "this number is malformed", "write 1.5, 2e-3 or 123_456")
+    if not after.isalpha():
+        return
+    name = text[end : _name_end(text, end)] if names.is_name_start(after) else ""
+    if _EXPONENT_LOOKALIKE.match(name):
+        shown = found.group()
+        hint = f"write {shown}e-3 for a power of ten, {shown}*{name} for a product"
+        raise FormulaError(text, end, "this number has an unfinished exponent", hint)
+    if found.group() == "0" and after in "xXbBoO":
+        hint = f"numbers are decimal; for a product write 0*{name}"
+        raise FormulaError(text, start, f"'0{name}' looks like a number in another base", hint)
+
+
+def value_of(token: Token, text: str) -> float:
+    """The double of a number token; too large or too small for a double is an error."""
+    value = float(token.text.replace("_", ""))
+    if value == float("inf"):
+        sentence = f"{token.text} is too large: a double ends at 1.8e308"
+        raise FormulaError(text, token.column, sentence, "rescale the loss")
+    if value == 0 and re.search("[1-9]", re.split("[eE]", token.text)[0]):
+        sentence = f"{token.text} is too small: a double ends at 4.9e-324"
+        raise FormulaError(text, token.column, sentence, "write 0, or rescale the loss")
+    return value

@@ -1,0 +1,465 @@
+"""Every entry of the catalogue walks the path of an independent engine: optax, torch, or NumPy.
+
+Two paths agree when they differ by at most 1e-12 of the largest value that a parameter takes on
+them, at each of 200 steps. The learning rates are generic numbers (no step lands on a kink) and
+small enough that a rounding error does not grow along the path.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+import symgd
+from symgd.catalogue import CATALOGUE, Entry
+
+jax.config.update("jax_enable_x64", True)
+
+STEPS = 200
+Step = Callable[[np.ndarray, np.ndarray, int], np.ndarray]  # (theta, g, t) -> the next theta
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A loss as symgd reads it, the same for jax and torch, and its gradient worked by hand."""
+
+    text: str
+    loss: Callable[[Any, Any], Any]
+    grad: Callable[[float, float], tuple[float, float]]
+    start: tuple[float, float]
+    rates: Mapping[str, float] = field(default_factory=dict)
+
+    def rate(self, rule: str) -> float:
+        return self.rates.get(rule, 1.0 if rule == "adadelta" else 0.013)
+
+
+PROBLEMS = {
+    "rosenbrock": Problem(
+        text="(1 - x)**2 + 100*(y - x**2)**2",
+        loss=lambda x, y: (1 - x) ** 2 + 100 * (y - x**2) ** 2,
+        grad=lambda x, y: (-2 * (1 - x) - 400 * x * (y - x**2), 200 * (y - x**2)),
+        start=(-1.2, 1.0),
+        rates={"gd": 0.00113, "momentum": 0.00023, "nesterov": 0.00023, "radam": 0.00113},
+    ),
+    "ill-conditioned": Problem(  # eigenvalues of the Hessian: 1001 and 3.6
+        text="100*(x - 2*y)**2 + (x + y - 3)**2",
+        loss=lambda x, y: 100 * (x - 2 * y) ** 2 + (x + y - 3) ** 2,
+        grad=lambda x, y: (
+            200 * (x - 2 * y) + 2 * (x + y - 3),
+            -400 * (x - 2 * y) + 2 * (x + y - 3),
+        ),
+        start=(3.0, -2.0),
+        rates={"gd": 0.00113, "momentum": 0.00113, "nesterov": 0.00113, "radam": 0.00113},
+    ),
+    "non-smooth": Problem(
+        text="abs(x) + 2*abs(y - 1)",
+        loss=lambda x, y: abs(x) + 2 * abs(y - 1),
+        grad=lambda x, y: (np.sign(x), 2 * np.sign(y - 1)),
+        start=(0.7, -1.3),
+    ),
+}
+
+
+def adagrad(lr: float, eps: float = 1e-10) -> Step:
+    total = np.zeros(2)
+
+    def step(theta: np.ndarray, g: np.ndarray, t: int) -> np.ndarray:
+        total[:] += g * g
+        return theta - lr * g / (np.sqrt(total) + eps)
+
+    return step
+
+
+def amsgrad(lr: float, beta1: float = 0.9, beta2: float = 0.999, eps: float = 1e-8) -> Step:
+    m, v, largest = np.zeros(2), np.zeros(2), np.zeros(2)
+
+    def step(theta: np.ndarray, g: np.ndarray, t: int) -> np.ndarray:
+        m[:] = beta1 * m + (1 - beta1) * g
+        v[:] = beta2 * v + (1 - beta2) * g * g
+        largest[:] = np.maximum(largest, v)
+        root = np.sqrt(largest) / np.sqrt(1 - beta2**t)
+        return theta - lr / (1 - beta1**t) * m / (root + eps)
+
+    return step
+
+
+def nadam(lr: float, beta1: float = 0.9, beta2: float = 0.999, eps: float = 1e-8) -> Step:
+    m, v = np.zeros(2), np.zeros(2)
+    mus = [beta1 * (1 - 0.5 * 0.96 ** (0.004 * i)) for i in range(1, STEPS + 2)]  # mu_1, mu_2, ...
+
+    def step(theta: np.ndarray, g: np.ndarray, t: int) -> np.ndarray:
+        m[:] = beta1 * m + (1 - beta1) * g
+        v[:] = beta2 * v + (1 - beta2) * g * g
+        m_hat = mus[t] * m / (1 - np.prod(mus[: t + 1]))
+        m_hat += (1 - mus[t - 1]) * g / (1 - np.prod(mus[:t]))
+        return theta - lr * m_hat / (np.sqrt(v / (1 - beta2**t)) + eps)
+
+    return step
+
+
+def radam(lr: float, beta1: float = 0.9, beta2: float = 0.999, eps: float = 1e-8) -> Step:
+    m, v = np.zeros(2), np.zeros(2)
+    longest = 2 / (1 - beta2) - 1
+
+    def step(theta: np.ndarray, g: np.ndarray, t: int) -> np.ndarray:
+        m[:] = beta1 * m + (1 - beta1) * g
+        v[:] = beta2 * v + (1 - beta2) * g * g
+        m_hat = m / (1 - beta1**t)
+        length = longest - 2 * t * beta2**t / (1 - beta2**t)
+        if length <= 5:
+            return theta - lr * m_hat
+        r = (length - 4) * (length - 2) * longest / ((longest - 4) * (longest - 2) * length)
+        return theta - lr * m_hat * np.sqrt(r) * np.sqrt(1 - beta2**t) / (np.sqrt(v) + eps)
+
+    return step
+
+
+def rprop(lr: float) -> Step:
+    size, last = np.full(2, lr), np.zeros(2)
+
+    def step(theta: np.ndarray, g: np.ndarray, t: int) -> np.ndarray:
+        theta = theta.copy()
+        for i in range(2):
+            if g[i] * last[i] > 0:
+                size[i] = min(1.2 * size[i], 50.0)
+            elif g[i] * last[i] < 0:
+                size[i] = max(0.5 * size[i], 1e-6)
+                g[i] = 0.0
+            theta[i] -= size[i] * np.sign(g[i])
+            last[i] = g[i]
+        return theta
+
+    return step
+
+
+@dataclass(frozen=True)
+class Oracle:
+    """Who knows the path of a rule.
+
+    optax: the transformation at a learning rate, the same formula as ours under `set`; or None.
+    set: our hyperparameters for the comparison with optax, where it differs at the defaults.
+    torch: the name in torch.optim and what to set there; all else are torch's defaults, and ours.
+    by_hand: the rule at its defaults in NumPy, after the pseudo-code in torch's documentation.
+    """
+
+    optax: Callable[[float], Any] | None
+    set: Mapping[str, float] = field(default_factory=dict)
+    torch: tuple[str, Mapping[str, Any]] | None = None
+    by_hand: Callable[[float], Step] | None = None
+
+
+ORACLES = {
+    "gd": Oracle(optax.sgd, torch=("SGD", {})),
+    "momentum": Oracle(
+        lambda lr: optax.sgd(lr, momentum=0.9),
+        torch=("SGD", {"momentum": 0.9}),
+    ),
+    "nesterov": Oracle(
+        lambda lr: optax.sgd(lr, momentum=0.9, nesterov=True),
+        torch=("SGD", {"momentum": 0.9, "nesterov": True}),
+    ),
+    "adagrad": Oracle(  # optax has eps inside the root and starts at 0.1: agree without both
+        lambda lr: optax.adagrad(lr, initial_accumulator_value=0.0, eps=0.0),
+        set={"eps": 0.0},
+        torch=("Adagrad", {}),
+        by_hand=adagrad,
+    ),
+    "rmsprop": Oracle(
+        lambda lr: optax.rmsprop(lr, decay=0.99, eps=1e-8, eps_in_sqrt=False),
+        torch=("RMSprop", {}),
+    ),
+    "adadelta": Oracle(lambda lr: optax.adadelta(lr, rho=0.9, eps=1e-6), torch=("Adadelta", {})),
+    "adam": Oracle(optax.adam, torch=("Adam", {})),
+    "adamw": Oracle(lambda lr: optax.adamw(lr, weight_decay=0.01), torch=("AdamW", {})),
+    "amsgrad": Oracle(  # optax corrects v before the maximum or never: never, and the rest in lr
+        lambda lr: optax.amsgrad(
+            lambda count: lr * jnp.sqrt(1 - 0.999 ** (count + 1)),
+            eps=0.0,
+            bias_correction_nu=False,
+        ),
+        set={"eps": 0.0},
+        torch=("Adam", {"amsgrad": True}),
+        by_hand=amsgrad,
+    ),
+    "adamax": Oracle(optax.adamax, torch=("Adamax", {})),
+    "nadam": Oracle(  # optax has no momentum schedule: 0.96**1e4 is 0 beside 1, so mu is beta1
+        optax.nadam,
+        set={"momentum_decay": 1e4},
+        torch=("NAdam", {}),
+        by_hand=nadam,
+    ),
+    "radam": Oracle(  # optax adds eps after the bias of v is corrected: agree without it
+        lambda lr: optax.radam(lr, eps=0.0),
+        set={"eps": 0.0},
+        torch=("RAdam", {}),
+        by_hand=radam,
+    ),
+    "lion": Oracle(lambda lr: optax.lion(lr, b1=0.9, b2=0.99, weight_decay=0.001)),
+    "signsgd": Oracle(optax.sign_sgd),
+    "rprop": Oracle(None, torch=("Rprop", {}), by_hand=rprop),  # optax applies a step one step late
+}
+
+BOX = {"lower": -0.5, "upper": 0.75}
+
+# Prefixes and suffixes, as compositions: what we set, and the same chain in optax.
+COMPOSITIONS: dict[str, tuple[dict[str, float], Callable[[float], Any]]] = {
+    "clip_value+gd": (
+        {"max_value": 2.5},
+        lambda lr: optax.chain(optax.clip(2.5), optax.sgd(lr)),
+    ),
+    "clip_norm+gd": (
+        {"max_norm": 2.5},
+        lambda lr: optax.chain(optax.clip_by_global_norm(2.5), optax.sgd(lr)),
+    ),
+    "clip_norm+adam": (
+        {},
+        lambda lr: optax.chain(optax.clip_by_global_norm(1.0), optax.adam(lr)),
+    ),
+    "weight_decay+gd": (
+        {},
+        lambda lr: optax.chain(optax.add_decayed_weights(0.01), optax.sgd(lr)),
+    ),
+    "weight_decay+adam": (
+        {"weight_decay": 0.3},
+        lambda lr: optax.chain(optax.add_decayed_weights(0.3), optax.adam(lr)),
+    ),
+    "gd+box": (BOX, optax.sgd),
+    "clip_norm+weight_decay+momentum+box": (
+        {"max_norm": 2.5, "weight_decay": 0.3, **BOX},
+        lambda lr: optax.chain(
+            optax.clip_by_global_norm(2.5),
+            optax.add_decayed_weights(0.3),
+            optax.sgd(lr, momentum=0.9),
+        ),
+    ),
+}
+
+
+def of_kind(kind: str) -> list[str]:
+    return [entry.name for entry in CATALOGUE.values() if entry.kind == kind]
+
+
+def our_path(
+    rule: str, problem: Problem, lr: float, given: Mapping[str, float] | None = None
+) -> np.ndarray:
+    start = dict(zip("xy", problem.start, strict=True))
+    result = symgd.descend(
+        problem.text, start=start, rule=rule, lr=lr, steps=STEPS, set=dict(given or {})
+    )
+    return np.asarray(result.history.theta)
+
+
+def optax_path(
+    optimizer: Any, problem: Problem, project: Callable[[Any], Any] = lambda theta: theta
+) -> np.ndarray:
+    gradient = jax.grad(lambda theta: problem.loss(theta[0], theta[1]))
+
+    def step(carry: Any, _: None) -> Any:
+        theta, state = carry
+        updates, state = optimizer.update(gradient(theta), state, theta)
+        theta = project(optax.apply_updates(theta, updates))
+        return (theta, state), theta
+
+    @jax.jit
+    def path(theta: Any) -> Any:
+        return jax.lax.scan(step, (theta, optimizer.init(theta)), None, length=STEPS)[1]
+
+    return np.vstack([problem.start, path(jnp.array(problem.start))])
+
+
+def hand_path(step: Step, problem: Problem) -> np.ndarray:
+    path = [np.array(problem.start)]
+    for t in range(1, STEPS + 1):
+        path.append(step(path[-1], np.array(problem.grad(*path[-1])), t))
+    return np.array(path)
+
+
+def torch_path(
+    torch: Any,
+    name: str,
+    settings: Mapping[str, Any],
+    problem: Problem,
+    lr: float,
+    before_step: Callable[[Any], Any] = lambda theta: None,
+) -> np.ndarray:
+    theta = torch.tensor(problem.start, dtype=torch.float64, requires_grad=True)
+    optimizer = getattr(torch.optim, name)([theta], lr=lr, **settings)
+    path = [theta.detach().numpy().copy()]
+    for _ in range(STEPS):
+        optimizer.zero_grad()
+        problem.loss(theta[0], theta[1]).backward()
+        before_step(theta)
+        optimizer.step()
+        path.append(theta.detach().numpy().copy())
+    return np.array(path)
+
+
+def assert_same_path(actual: np.ndarray, expected: np.ndarray) -> None:
+    assert actual.shape == expected.shape == (STEPS + 1, 2)
+    assert actual.dtype == expected.dtype == np.float64
+    assert np.isfinite(expected).all()
+    error = abs(actual - expected).max(axis=0) / abs(expected).max(axis=0)
+    assert error.max() <= 1e-12
+
+
+@pytest.fixture
+def torch():
+    """torch in float64: NAdam keeps its product of momenta in the default type."""
+    torch = pytest.importorskip("torch")
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    yield torch
+    torch.set_default_dtype(before)
+
+
+@pytest.fixture(params=PROBLEMS)
+def problem(request) -> Problem:
+    return PROBLEMS[request.param]
+
+
+@pytest.mark.parametrize("rule", [rule for rule in ORACLES if ORACLES[rule].optax])
+def test_rule_walks_the_path_of_optax(rule, problem):
+    oracle, lr = ORACLES[rule], problem.rate(rule)
+    assert_same_path(our_path(rule, problem, lr, oracle.set), optax_path(oracle.optax(lr), problem))
+
+
+@pytest.mark.parametrize("rule", [rule for rule in ORACLES if ORACLES[rule].torch])
+def test_rule_at_its_defaults_walks_the_path_of_torch(rule, problem, torch):
+    name, settings = ORACLES[rule].torch
+    lr = problem.rate(rule)
+    assert_same_path(our_path(rule, problem, lr), torch_path(torch, name, settings, problem, lr))
+
+
+@pytest.mark.parametrize("rule", [rule for rule in ORACLES if ORACLES[rule].by_hand])
+def test_rule_at_its_defaults_walks_the_path_worked_by_hand(rule, problem):
+    lr = problem.rate(rule)
+    step = ORACLES[rule].by_hand(lr)
+    assert_same_path(our_path(rule, problem, lr), hand_path(step, problem))
+
+
+@pytest.mark.parametrize("rule", COMPOSITIONS)
+def test_composition_walks_the_path_of_optax(rule, problem):
+    given, optimizer = COMPOSITIONS[rule]
+    lr = problem.rate("momentum" if "momentum" in rule else "gd" if "gd" in rule else rule)
+
+    def project(theta: Any) -> Any:
+        if not rule.endswith("+box"):
+            return theta
+        return optax.projections.projection_box(theta, BOX["lower"], BOX["upper"])
+
+    assert_same_path(
+        our_path(rule, problem, lr, given), optax_path(optimizer(lr), problem, project)
+    )
+
+
+def test_box_walks_the_path_worked_by_hand(problem):
+    lr = problem.rate("gd")
+
+    def step(theta: np.ndarray, g: np.ndarray, t: int) -> np.ndarray:
+        return np.minimum(np.maximum(theta - lr * g, BOX["lower"]), BOX["upper"])
+
+    assert_same_path(our_path("gd+box", problem, lr, BOX), hand_path(step, problem))
+
+
+def test_clip_norm_walks_the_path_worked_by_hand(problem):
+    lr = problem.rate("gd")
+
+    def step(theta: np.ndarray, g: np.ndarray, t: int) -> np.ndarray:
+        length = np.hypot(*g)
+        return theta - lr * (g if length <= 1.5 else g / length * 1.5)
+
+    path = our_path("clip_norm+gd", problem, lr, {"max_norm": 1.5})
+    assert_same_path(path, hand_path(step, problem))
+
+
+def test_clip_value_is_that_of_torch(problem, torch):
+    def clip(theta: Any) -> None:
+        torch.nn.utils.clip_grad_value_([theta], 1.5)
+
+    lr = problem.rate("gd")
+    path = our_path("clip_value+gd", problem, lr, {"max_value": 1.5})
+    assert_same_path(path, torch_path(torch, "SGD", {}, problem, lr, clip))
+
+
+@pytest.mark.parametrize("rule, name", [("gd", "SGD"), ("adam", "Adam"), ("adagrad", "Adagrad")])
+def test_weight_decay_is_that_of_torch(rule, name, problem, torch):
+    lr = problem.rate(rule)
+    path = our_path(f"weight_decay+{rule}", problem, lr, {"weight_decay": 0.3})
+    assert_same_path(path, torch_path(torch, name, {"weight_decay": 0.3}, problem, lr))
+
+
+def test_clip_norm_leaves_a_gradient_of_zero_alone():
+    result = symgd.descend(
+        "x**2 + y**2", start={"x": 0.0, "y": 0.0}, rule="clip_norm+gd", lr=0.1, steps=3
+    )
+    assert (np.asarray(result.history.theta) == 0).all()
+
+
+def test_box_without_bounds_is_refused():
+    with pytest.raises(symgd.SymgdError, match="lower"):
+        symgd.descend("x**2", start={"x": 1.0}, rule="gd+box", lr=0.1, steps=1)
+
+
+def test_every_rule_has_an_oracle():
+    assert set(ORACLES) == set(of_kind("rule"))
+    assert all(oracle.optax or oracle.by_hand for oracle in ORACLES.values())
+
+
+def test_every_rule_is_checked_at_its_defaults_without_torch():
+    assert all(oracle.by_hand for oracle in ORACLES.values() if oracle.set or not oracle.optax)
+
+
+def test_every_prefix_and_suffix_is_in_a_composition():
+    used = {name for rule in COMPOSITIONS for name in rule.split("+")}
+    assert used >= set(of_kind("prefix")) | set(of_kind("suffix"))
+
+
+@pytest.fixture(params=CATALOGUE.values(), ids=CATALOGUE)
+def entry(request) -> Entry:
+    return request.param
+
+
+FUNCTIONS = {"abs", "clip", "max", "norm", "sign", "sqrt", "where"}
+
+
+def assigned(text: str) -> set[str]:
+    return {line.partition("=")[0].strip() for line in text.splitlines()}
+
+
+def test_entry_says_what_it_is_and_whence(entry):
+    assert CATALOGUE[entry.name] is entry
+    assert re.fullmatch(r"[A-Z][^\n]*\.", entry.title)
+    assert re.search(r"\b(1[89]|20)\d\d\b", entry.source)
+    assert re.search(r"https://\S+\.\S+", entry.source)
+    assert entry.note.endswith(".")
+    assert entry.lr > 0
+
+
+def test_entry_text_is_ready_to_print(entry):
+    lines = entry.text.splitlines()
+    assert all(line == line.strip() and 0 < len(line) <= 80 for line in lines)
+    assert len({re.search("=", line).start() for line in lines}) == 1
+
+
+def test_entry_defaults_are_the_free_names_of_its_text(entry):
+    names = set(re.findall(r"[^\W\d]\w*", entry.text))
+    free = names - assigned(entry.text) - FUNCTIONS - {"theta", "g", "t", "lr"}
+    assert set(entry.defaults) == free - ({"lower", "upper"} if entry.name == "box" else set())
+
+
+def test_rules_assign_theta_prefixes_g_suffixes_theta(entry):
+    if entry.kind == "rule":
+        assert "theta" in assigned(entry.text)
+        assert not assigned(entry.text) & {"g", "t", "lr"}
+    else:
+        assert assigned(entry.text) == {"g" if entry.kind == "prefix" else "theta"}
+
+
+def test_catalogue_is_ordered_rules_prefixes_suffixes():
+    assert list(CATALOGUE) == of_kind("rule") + of_kind("prefix") + of_kind("suffix")
