@@ -1,6 +1,7 @@
-"""Standard output and standard error: what is written, and what happens when it cannot be."""
+"""The program around the commands of `cli.py`: its start, its streams, its last words."""
 
 import errno
+import gc
 import io
 import os
 import sys
@@ -9,6 +10,18 @@ from contextlib import contextmanager
 
 CLOSED_PIPE = 141  # what a shell reports for a program that SIGPIPE ended
 USAGE = 2  # usage, formula, data: whatever the person at the keyboard can mend
+
+
+def main() -> None:
+    """Run the command line and leave with its exit code (the console script's entry point)."""
+    gc.disable()  # imports make much and free nothing; `cli.run` enables it before a descent
+    try:
+        with console():
+            from symgd.cli import app
+
+            app(prog_name="symgd")
+    except KeyboardInterrupt:
+        sys.exit(130)
 
 
 class OutputError(Exception):

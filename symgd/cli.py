@@ -86,7 +86,7 @@ def main(
         ),
     ] = False,
 ) -> None:
-    pass
+    """Take the options that stand before any command."""
 
 
 def _complete_rule(incomplete: str) -> list[str]:
@@ -252,7 +252,7 @@ def _result(result: Result, form: Format, every: int | None, quiet: bool) -> Ite
         width = _width()
         if quiet:
             return table.final(result, width=width)
-        return table.report(result, every=every, width=width)
+        return table.report(result, every=every, width=width, pretty=_unicode())
     if form is Format.plain:
         return export.last(result) if quiet else export.plain(result, every=every)
     writer = {Format.json: export.as_json, Format.jsonl: export.jsonl, Format.csv: export.as_csv}
@@ -286,6 +286,16 @@ def _width() -> int:
 
     terminal = sys.stdout is not None and sys.stdout.isatty()
     return shutil.get_terminal_size((80, 24)).columns if terminal else 80
+
+
+def _unicode() -> bool:
+    """Whether standard output can show mathematics; a code page of Windows often cannot."""
+    encoding = sys.stdout.encoding if sys.stdout is not None else None
+    try:
+        "θ²√·".encode(encoding or "ascii")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 @app.command(short_help="The catalogue of update rules, or one of them.")
@@ -362,5 +372,5 @@ def functions(form: FORMAT = Format.table) -> None:
 
 
 def _explained(function: Function) -> str:
-    aliases = f"Also {', '.join(function.aliases)}." if function.aliases else ""
-    return "\n".join(part for part in (function.doc, function.kink, aliases) if part)
+    aliases = f" (also {', '.join(function.aliases)})" if function.aliases else ""
+    return "; ".join(part for part in (function.doc + aliases, function.kink) if part)

@@ -159,14 +159,20 @@ class Graph:
         parts = [
             t if counts[i] == 1 else self.mul(self.number(counts[i]), t) for i, t in kept.items()
         ]
+        if constant - constant != 0:
+            return self.node(sympy.Add, *terms)
         if constant or not parts:
             parts.append(self.number(constant))
         return parts[0] if len(parts) == 1 else self.node(sympy.Add, *parts)
 
     def mul(self, *factors: Node) -> Node:
         """The product; a zero wins, ones dropped, signs and two or more numbers merged in front."""
+        if any(f is ZERO for f in factors):
+            return ZERO
         numbers = [lead for f in factors if (lead := leading_number(f)) not in (None, 1.0)]
-        merge = len([n for n in numbers if n != -1]) > 1 and _finite(numbers)
+        if not _finite(numbers):  # merged they would overflow or vanish, one by one they may not
+            return self.times(factors)
+        merge = len([n for n in numbers if n != -1]) > 1
         constant = 1.0
         parts: list[Node] = []
         for factor in factors:
@@ -178,8 +184,6 @@ class Graph:
                 parts.append(self.times(factor.args[1:]))
             else:
                 parts.append(factor)
-        if constant == 0:
-            return ZERO
         if constant != 1 or not parts:
             parts.insert(0, self.number(constant))
             if constant == -1 and len(parts) > 2:

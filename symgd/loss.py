@@ -158,11 +158,13 @@ class Loss:
         return compile_program(self.graph, self.leaves, entries)
 
     @cached_property
-    def _value(self) -> Callable[..., list[float]]:
+    def evaluate_value(self) -> Callable[..., list[float]]:
+        """(p0, p1, ...) -> [value], inf and nan included. For engines."""
         return _total(self.value_program)
 
     @cached_property
-    def _value_and_grad(self) -> Callable[..., list[float]]:
+    def evaluate(self) -> Callable[..., list[float]]:
+        """(p0, p1, ...) -> [value, gradient...], inf and nan included. For engines."""
         return _total(self.program)
 
     @cached_property
@@ -171,7 +173,7 @@ class Loss:
 
     def value(self, theta: Point) -> float:
         """The loss at theta: a mapping name -> number, or numbers in the order of params."""
-        return self._value(*self.point(theta))[0]
+        return self.evaluate_value(*self.point(theta))[0]
 
     def grad(self, theta: Point) -> NDArray[np.float64]:
         """The exact gradient at theta: (P,) float64, in the order of params."""
@@ -181,7 +183,7 @@ class Loss:
         """The loss and its gradient, (P,) float64, from one evaluation."""
         import numpy as np
 
-        value, *slopes = self._value_and_grad(*self.point(theta))
+        value, *slopes = self.evaluate(*self.point(theta))
         return value, np.array(slopes, dtype=np.float64)
 
     def hess(self, theta: Point) -> NDArray[np.float64]:

@@ -364,7 +364,8 @@ def test_json_has_no_infinity():
 def test_every_format_survives_divergence(form):
     outcome = Outcome("theta**2", "-l", "10", "-n", "5000", "--format", form)
     assert outcome.code == 0
-    assert "NaN" not in outcome.out and "Infinity" not in outcome.out
+    assert "NaN" not in outcome.out
+    assert "Infinity" not in outcome.out
     assert (outcome.err == "") == (form == "table")
 
 
@@ -535,7 +536,7 @@ def test_ctrl_c_prints_the_result_so_far_and_exits_130(form):
 @pytest.mark.parametrize("delay", [0.02, 0.05, 0.1, 0.2, 0.3])
 def test_ctrl_c_at_any_moment_shows_no_traceback(delay):
     args = ["theta**2", "-l", "1e-9", "-n", "1000000000", "--format", "plain", "-q"]
-    code = "import symgd.__main__, sys; print('up', flush=True); symgd.__main__.main()"
+    code = "from symgd._console import main; print('up', flush=True); main()"
     child = subprocess.Popen(
         [sys.executable, "-c", code, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )

@@ -19,9 +19,14 @@ _MOST_GRADIENTS = 8  # partial derivatives in the echo
 _MOST_CHARACTERS = 1000  # of one formula in the echo
 
 
-def report(result: Result, *, every: int | None = None, width: int = 80) -> Iterator[str]:
-    """The lines of the whole report; every number reads back as the same float."""
-    yield from echo(result)
+def report(
+    result: Result, *, every: int | None = None, width: int = 80, pretty: bool = True
+) -> Iterator[str]:
+    """The lines of the whole report; every number reads back as the same float.
+
+    pretty: write the loss with Greek letters and superscripts.
+    """
+    yield from echo(result, pretty=pretty)
     yield ""
     yield from steps(result, every=every, width=width)
     yield ""
@@ -29,10 +34,10 @@ def report(result: Result, *, every: int | None = None, width: int = 80) -> Iter
     yield from ending(result)
 
 
-def echo(result: Result) -> Iterator[str]:
+def echo(result: Result, *, pretty: bool = True) -> Iterator[str]:
     """The loss and its gradient, as symgd read them."""
     loss = result.loss
-    yield _shorten(loss.read_as())
+    yield _shorten(loss.read_as(pretty=pretty))
     if len(loss.params) > _MOST_GRADIENTS:
         yield f"gradient: {len(loss.params)} partial derivatives (--format json has them)"
         return

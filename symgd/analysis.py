@@ -1,0 +1,376 @@
+"""Why a descent did what it did: the factor per step, observed and predicted, and the verdict."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from symgd.gradient import gradient
+from symgd.graph import Graph, Name, Node, trace
+from symgd.loss import Loss
+from symgd.result import Verdict
+from symgd.rules import Rule
+
+_LARGEST = 60  # parameters up to which a Hessian is formed for the verdict
+_SLOW = 0.98  # a digit costs more than 114 steps
+_EPS = 2.0**-52
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a verdict is drawn from.
+
+    tail: the last (step, point) pairs. nonfinite, runaway: the sentence about the sub-expression
+    that left the numbers, or "". first_loss: the loss at the start.
+    """
+
+    loss: Loss | None
+    rule: Rule
+    hyperparameters: Mapping[str, float]
+    lr: float | None
+    start: Sequence[float]
+    x: Sequence[float]
+    grad: Sequence[float]
+    value: float
+    first_loss: float
+    tail: Sequence[tuple[int, Sequence[float]]]
+    steps: int
+    converged: bool = False
+    nonfinite: str = ""
+    runaway: str = ""
+
+    @property
+    def largest_slope(self) -> float:
+        """max|g| at the end."""
+        return max(map(abs, self.grad), default=math.nan)
+
+    @cached_property
+    def eigenvalues(self) -> list[float]:
+        """Of the Hessian at the returned point, ascending; [] where it is too large or not finite."""
+        return _eigenvalues(self.loss, self.x) if self.loss else []
+
+    @cached_property
+    def minimum(self) -> Minimum | None:
+        """The minimum that the run is about, if one is near its end or its start."""
+        if self.loss is None or len(self.x) > _LARGEST:
+            return None
+        return near_minimum(self.loss, self.x) or near_minimum(self.loss, self.start)
+
+
+@dataclass(frozen=True)
+class Minimum:
+    """A point with vanishing gradient and positive definite Hessian, and its eigenvalues."""
+
+    x: list[float]
+    eigenvalues: list[float]
+
+
+# -- around a minimum -------------------------------------------------------------------------
+
+
+def near_minimum(loss: Loss, x: Sequence[float], iterations: int = 50) -> Minimum | None:
+    """The minimum that Newton's method reaches from x, if it goes downhill all the way."""
+    point = list(x)
+    value, *grad = loss.evaluate(*point)
+    before = math.inf
+    for _ in range(iterations):
+        if not _all_finite([value, *grad]):
+            return None
+        step = _solve(loss.hess_rows(point), grad)
+        if step is None:
+            return None
+        length, size = math.hypot(*step), math.hypot(*point)
+        if length <= 1e-9 * size or length == 0 or (size <= 1e-9 * math.hypot(*x) and length < before):
+            # Newton's steps shrink ever faster at a minimum, but only by a constant factor where
+            # the curvature vanishes with the gradient (x**4 at 0): that is none to linearize at.
+            values = _eigenvalues(loss, point)
+            good = bool(values) and values[0] > 1e-12 * abs(values[-1])
+            return Minimum(point, values) if good and length <= 0.05 * before else None
+        point = [p - s for p, s in zip(point, step, strict=True)]
+        new_value, *grad = loss.evaluate(*point)
+        if not new_value <= value + abs(value) * 1e-12:
+            return None
+        value, before = new_value, length
+    return None
+
+
+def _solve(rows: list[list[float]], grad: Sequence[float]) -> list[float] | None:
+    """The Newton step, or None where the Hessian is not positive definite."""
+    if not _all_finite([v for row in rows for v in row]):
+        return None
+    if len(rows) == 1:
+        return [grad[0] / rows[0][0]] if rows[0][0] > 0 else None
+    import numpy as np
+
+    try:
+        lower = np.linalg.cholesky(np.array(rows))
+    except np.linalg.LinAlgError:
+        return None
+    half = np.linalg.solve(lower, np.array(grad))
+    return [float(v) for v in np.linalg.solve(lower.T, half)]
+
+
+def _eigenvalues(loss: Loss, x: Sequence[float]) -> list[float]:
+    if len(x) > _LARGEST:
+        return []
+    rows = loss.hess_rows(x)
+    if not _all_finite([v for row in rows for v in row]):
+        return []
+    if len(rows) == 1:
+        return [rows[0][0]]
+    import numpy as np
+
+    return [float(v) for v in np.linalg.eigvalsh(np.array(rows))]
+
+
+# -- the rule as a linear map -----------------------------------------------------------------
+
+
+class LinearRule:
+    """A rule near a minimum: on the error along one eigenvector of the Hessian, a linear map.
+
+    With g = curvature * error, one step takes (error, state) to J (error, state); J is the
+    Jacobian of the rule's own equations at error = state = 0 in the long run (t -> infinity),
+    from the same reverse sweep as any gradient. B. Polyak, 1964, does this by hand for the heavy
+    ball.
+    """
+
+    def __init__(self, rule: Rule, hyperparameters: Mapping[str, float]) -> None:
+        graph = Graph()
+        names = ["error", "curvature", "lr", "t", *rule.state, *rule.hyperparameters]
+        nodes: dict[str, Node] = {n: graph.atom(Name(f"a{k}", n)) for k, n in enumerate(names)}
+        slope = graph.mul(nodes["curvature"], nodes["error"])
+        state = {name: [nodes[name]] for name in rule.state}
+        shared = {n: nodes[n] for n in ("lr", "t", *rule.hyperparameters)}
+        theta, after = rule.step(graph, [nodes["error"]], [slope], state, shared)
+        results = [*theta, *(after[name][0] for name in rule.state)]
+        wrt = [nodes["error"], *(nodes[name] for name in rule.state)]
+        self._rows = [gradient(graph, result, wrt) for result in results]
+        self._nodes = nodes
+        self._fixed = {nodes[n]: 0.0 for n in ("error", *rule.state)}
+        self._fixed |= {nodes["t"]: 1e9}
+        self._fixed |= {nodes[n]: hyperparameters[n] for n in rule.hyperparameters}
+
+    def jacobian(self, curvature: float, lr: float) -> list[list[float]]:
+        """J: (1 + states, 1 + states), at this curvature and learning rate."""
+        at = self._fixed | {self._nodes["curvature"]: curvature, self._nodes["lr"]: lr}
+        entries = [entry for row in self._rows for entry in row]
+        found = trace(entries, at)
+        return [[float(found[id(e)]) for e in row] for row in self._rows]
+
+    def factor(self, curvature: float, lr: float) -> float:
+        """What one step multiplies the error by in the long run, signed where that is real."""
+        rows = self.jacobian(curvature, lr)
+        if len(rows) == 1 or not _all_finite([v for row in rows for v in row]):
+            return rows[0][0]
+        import numpy as np
+
+        values = np.linalg.eigvals(np.array(rows))
+        largest = values[np.argmax(np.abs(values))]
+        return float(largest.real) if abs(largest.imag) < 1e-12 else float(abs(largest))
+
+    def dominant(self, eigenvalues: Sequence[float], lr: float) -> float:
+        """The factor of largest magnitude over the eigenvectors."""
+        return max((self.factor(v, lr) for v in eigenvalues), key=abs)
+
+    def limit(self, eigenvalues: Sequence[float]) -> float | None:
+        """The least upper bound of the stable learning rates, or None if all or none are stable."""
+        ends = [eigenvalues[0], eigenvalues[-1]]
+        if len(self._rows) == 1:
+            slopes = [self.factor(v, 1.0) - self.factor(v, 0.0) for v in ends]
+            straight = all(
+                math.isclose(self.factor(v, 2.0) - self.factor(v, 0.0), 2 * s, rel_tol=1e-9)
+                for v, s in zip(ends, slopes, strict=True)
+            )
+            if straight and min(slopes) < 0 and all(self.factor(v, 0.0) == 1.0 for v in ends):
+                return 2.0 / -min(slopes)
+        high = 1.0 / max(map(abs, ends))
+        for _ in range(200):
+            if abs(self.dominant(ends, high)) >= 1:
+                break
+            high *= 2
+        else:
+            return None
+        low = high
+        for _ in range(200):
+            low /= 2
+            if abs(self.dominant(ends, low)) < 1:
+                break
+        else:
+            return None
+        for _ in range(60):
+            middle = 0.5 * (low + high)
+            if abs(self.dominant(ends, middle)) < 1:
+                low = middle
+            else:
+                high = middle
+        return 0.5 * (low + high)
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """At a minimum: the factor per step at the given lr, and the largest stable lr."""
+
+    rate: float | None
+    lr_max: float | None
+
+
+def predict(facts: Facts) -> Prediction | None:
+    """The prediction at the facts' minimum, where linearizing the rule says anything."""
+    if not facts.rule.smooth or facts.minimum is None:
+        return None
+    linear = LinearRule(facts.rule, facts.hyperparameters)
+    values = facts.minimum.eigenvalues
+    probe = linear.jacobian(values[-1], 1e-3 / values[-1])
+    if not _all_finite([v for row in probe for v in row]):
+        return None  # adam's square root of a second moment that is 0 at the minimum, for example
+    rate = None if facts.lr is None else linear.dominant(values, facts.lr)
+    return Prediction(rate, linear.limit(values))
+
+
+# -- what was seen ----------------------------------------------------------------------------
+
+
+def observed_rate(tail: Sequence[tuple[int, Sequence[float]]]) -> float | None:
+    """The factor by which successive steps shrink, from the last ones: signed, or None.
+
+    Steps that are rounding noise, or zero, say nothing. In the long run differences of iterates
+    shrink like the error itself.
+    """
+    points = [x for _, x in tail]
+    steps = [[b - a for a, b in zip(p, q, strict=True)] for p, q in zip(points, points[1:], strict=False)]
+    sizes = [math.hypot(*s) for s in steps]
+    noise = [16 * _EPS * math.hypot(*p) for p in points[1:]]
+    last = len(steps)
+    while last and not sizes[last - 1] > noise[last - 1]:
+        last -= 1
+    first = last
+    while first and sizes[first - 1] > noise[first - 1] and math.isfinite(sizes[first - 1]):
+        first -= 1
+    if last - first < 2:
+        return None
+    count = min(last - first - 1, 10)
+    factor = (sizes[last - 1] / sizes[last - 1 - count]) ** (1 / count)
+    unit = [(s / sizes[last - 1], r / sizes[last - 2]) for s, r in zip(steps[last - 1], steps[last - 2], strict=True)]
+    turned = sum(a * b for a, b in unit)
+    return -factor if turned < 0 else factor
+
+
+# -- the verdict ------------------------------------------------------------------------------
+
+
+def is_saddle(facts: Facts, tol: float | None) -> bool:
+    """Whether the end is stationary (max|g| <= tol, or exactly 0) and curves downward somewhere."""
+    if facts.loss is None or not facts.largest_slope <= (tol or 0.0):
+        return False
+    values = facts.eigenvalues
+    return bool(values) and values[0] < -1e-9 * max(1.0, abs(values[-1]))
+
+
+def verdict(facts: Facts) -> Verdict:
+    """The verdict of a finished run."""
+    if facts.nonfinite:
+        return Verdict("nonfinite", f"not finite: {facts.nonfinite}")
+    seen = observed_rate(facts.tail)
+    told = predict(facts)
+    rate, limit = (told.rate, told.lr_max) if told else (None, None)
+    kind, sentence = _judge(facts, seen, told)
+    return Verdict(kind, sentence, rate, seen, limit)
+
+
+def _judge(facts: Facts, seen: float | None, told: Prediction | None) -> tuple[str, str]:
+    stable = _stable(told)
+    slope = facts.largest_slope
+    if facts.runaway:
+        return "diverging", f"diverging: {facts.runaway}{_growth(seen)}{stable}"
+    if facts.converged:
+        how = f"converged: max|g| = {slope:.3g}"
+        if is_saddle(facts, slope):
+            return "flat", f"stationary, but not a minimum: max|g| = {slope:.3g}, {_downhill(facts)}"
+        return "converged", how + _each(seen) + _doubt(facts) + stable
+    if slope == 0:
+        return _at_rest(facts, stable)
+    if seen is None:
+        return _without_rate(facts, stable)
+    size = abs(seen)
+    if size > 1.0 + 1e-6 and _runs_away(facts):
+        why = "" if facts.value > facts.first_loss else "; the loss falls without a minimum in sight"
+        return "diverging", f"diverging: each step multiplies the error by {seen:.6g}{why}{stable}"
+    if seen < 0 and size >= _SLOW:
+        text = f"oscillating: each step multiplies the error by {seen:.6g}"
+        return "oscillating", f"{text}: it jumps from side to side{stable}"
+    predicted = _predicted(told)
+    if size > 1.0 + 1e-6:
+        return "converging", f"on its way: each step is {seen:.6g} times the one before{stable}"
+    if size >= _SLOW:
+        digit = f"one more digit costs {math.log(10) / -math.log(size):.0f} steps" if size < 1 else "no end in sight"
+        return "slow", f"slow: each step keeps {seen:.6g} of the error{predicted}; {digit}{stable}"
+    return "converging", f"converging: each step multiplies the error by {seen:.6g}{predicted}{stable}"
+
+
+def _at_rest(facts: Facts, stable: str) -> tuple[str, str]:
+    values = facts.eigenvalues
+    if is_saddle(facts, 0.0):
+        return "flat", f"at rest, but not at a minimum: the gradient is 0 and {_downhill(facts)}"
+    if values and values[0] > 0:
+        return "converged", f"converged: the gradient is exactly 0 at a minimum{stable}"
+    return "flat", "flat: the gradient is exactly 0 here, so no step moves"
+
+
+def _without_rate(facts: Facts, stable: str) -> tuple[str, str]:
+    slope = facts.largest_slope
+    if facts.steps == 0:
+        return "flat", f"no step was taken: max|g| = {slope:.3g} at the start{stable}"
+    moved = max((abs(b - a) for a, b in zip(facts.start, facts.x, strict=True)), default=0.0)
+    if moved == 0:
+        return "flat", f"flat: max|g| = {slope:.3g}, too small to move theta{stable}"
+    values = facts.eigenvalues
+    if values and values[0] > 0 and facts.steps > 2:
+        return "converged", f"converged to rounding: max|g| = {slope:.3g}{stable}"
+    return "converging", f"too few steps to tell: max|g| = {slope:.3g}{stable}"
+
+
+def _runs_away(facts: Facts) -> bool:
+    if facts.value > facts.first_loss:
+        return True
+    moved = max((abs(b - a) for a, b in zip(facts.start, facts.x, strict=True)), default=0.0)
+    return moved > 100 * (1 + max(map(abs, facts.start), default=0.0))
+
+
+def _each(seen: float | None) -> str:
+    return "" if seen is None else f"; each step multiplied the error by {seen:.6g}"
+
+
+def _growth(seen: float | None) -> str:
+    return "" if seen is None else f"; each step was {abs(seen):.6g} times the one before"
+
+
+def _predicted(told: Prediction | None) -> str:
+    if told is None or told.rate is None:
+        return ""
+    return f" (predicted {told.rate:.6g})"
+
+
+def _stable(told: Prediction | None) -> str:
+    if told is None or told.lr_max is None:
+        return ""
+    return f"; stable for 0 < lr < {told.lr_max:.6g}"
+
+
+def _doubt(facts: Facts) -> str:
+    values = facts.eigenvalues
+    if values and values[0] <= 1e-7 * max(1.0, abs(values[-1])):
+        return "; the curvature vanishes there, so it may be a minimum or a flat saddle"
+    return ""
+
+
+def _downhill(facts: Facts) -> str:
+    return f"the loss curves downward (smallest curvature {facts.eigenvalues[0]:.6g})"
+
+
+def _all_finite(values: Sequence[float]) -> bool:
+    return all(map(math.isfinite, values))
+
+

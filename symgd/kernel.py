@@ -1,0 +1,187 @@
+"""Kernels: what advances a descent, chunk by chunk.
+
+A kernel takes a `Run` forward by a number of steps and says why it stopped early, if it did. It
+records what it sees on the way. The engine (`symgd.descent`) owns the rest.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from typing import Protocol
+
+from symgd.backends import lambdified
+from symgd.backends.lambdified import ARITHMETIC_ERRORS
+from symgd.program import Program
+from symgd.result import History
+
+_TAIL = 24  # how many of the last points the verdict looks at
+
+
+class Stop(Enum):
+    """Why a kernel stopped before its chunk was done."""
+
+    CONVERGED = auto()
+    NONFINITE_LOSS = auto()  # value or gradient at run.x
+    NONFINITE_STEP = auto()  # the rule's step from run.x
+    STUCK = auto()  # nothing moves and nothing ever will
+    NO_DESCENT = auto()  # the line search found no smaller loss
+
+
+@dataclass
+class Run:
+    """The state of a descent between chunks; the kernel changes it in place."""
+
+    x: list[float]
+    state: list[float]
+    tol: float | None
+    history: History
+    t: int = 0
+    lr: float = 1.0  # the next trial of the line search
+    loss: float = math.nan  # at x, once evaluated; so is grad
+    grad: list[float] = field(default_factory=list)
+    best_x: list[float] = field(default_factory=list)
+    best_loss: float = math.inf
+    best_t: int = 0
+    tail: deque[tuple[int, list[float]]] = field(default_factory=lambda: deque(maxlen=_TAIL))
+    #: the last point where loss and gradient were finite, when x is not it
+    last: tuple[int, list[float], float, list[float]] | None = None
+
+    def record(self, loss: float, grad_norm: float, grad: list[float]) -> bool:
+        """Note loss and gradient at x; whether both are finite."""
+        if not (loss - loss == 0 and grad_norm - grad_norm == 0):
+            return False
+        t, x = self.t, self.x
+        self.loss, self.grad = loss, grad
+        self.last = (t, x, loss, grad)
+        if t % self.history.stride == 0:
+            self.history.append(t, x, loss, grad_norm)
+        self.tail.append((t, x))
+        if loss < self.best_loss:
+            self.best_x, self.best_loss, self.best_t = x, loss, t
+        return True
+
+    def small(self, grad_norm: float) -> bool:
+        """Whether max|g| <= tol: the certificate of convergence."""
+        if self.tol is None or grad_norm > self.tol * math.sqrt(len(self.x)):
+            return False
+        return max(map(abs, self.grad), default=0.0) <= self.tol
+
+
+class Kernel(Protocol):
+    """Advances a run by up to `count` steps."""
+
+    def advance(self, run: Run, count: int) -> Stop | None: ...
+
+
+@dataclass
+class StepKernel:
+    """The compiled step of loss, rule and learning rate, called once per step from Python.
+
+    program: (theta.., state.., t, tail..) -> (theta.., state.., loss, |g|, g..). tail: the values
+    of lr (if it is a number) and of the hyperparameters. settles: the step depends on theta only,
+    so a point that does not move never will.
+    """
+
+    program: Program
+    count: int
+    tail: tuple[float, ...]
+    settles: bool
+
+    def __post_init__(self) -> None:
+        self.function = lambdified.compile_scalar(self.program)
+        self.states = len(self.program.inputs) - self.count - 1 - len(self.tail)
+
+    def advance(self, run: Run, count: int) -> Stop | None:
+        """`count` steps, or fewer and the reason."""
+        function, tail, params = self.function, self.tail, self.count
+        end = params + self.states
+        for _ in range(count):
+            t = run.t + 1
+            try:
+                out = function(*run.x, *run.state, t, *tail)
+            except ARITHMETIC_ERRORS:
+                inputs = [*run.x, *run.state, float(t), *tail]
+                out = lambdified.evaluate(self.program, inputs)
+            grad_norm = out[end + 1]
+            if not run.record(out[end], grad_norm, out[end + 2 :]):
+                return Stop.NONFINITE_LOSS
+            if run.tol is not None and run.small(grad_norm):
+                return Stop.CONVERGED
+            x = out[:params]
+            if not finite(x):
+                return Stop.NONFINITE_STEP
+            if self.settles and run.tol is not None and x == run.x:
+                return Stop.STUCK
+            run.x, run.state, run.t = x, out[params:end], t
+        return None
+
+
+@dataclass
+class LineSearchKernel:
+    """Steps whose learning rate is found by backtracking until the loss falls enough.
+
+    L. Armijo, 1966, Minimization of functions having Lipschitz continuous first partial
+    derivatives, Pacific J. Math. 16(1): accept lr when
+    loss(new) <= loss + 1e-4 * g.(new - theta). lr is halved until then, and doubled after
+    each accepted step. The rule's state is kept only from accepted steps.
+    """
+
+    program: Program
+    count: int
+    tail: tuple[float, ...]
+    value: Callable[..., list[float]]
+
+    decrease = 1e-4
+    halvings = 100
+
+    def __post_init__(self) -> None:
+        self.function = lambdified.compile_scalar(self.program)
+        self.states = len(self.program.inputs) - self.count - 2 - len(self.tail)
+
+    def advance(self, run: Run, count: int) -> Stop | None:
+        """`count` accepted steps, or fewer and the reason."""
+        params, end = self.count, self.count + self.states
+        for _ in range(count):
+            out = self._step(run, run.lr)
+            grad_norm = out[end + 1]
+            if not run.record(out[end], grad_norm, out[end + 2 :]):
+                return Stop.NONFINITE_LOSS
+            if run.small(grad_norm):
+                return Stop.CONVERGED
+            if grad_norm == 0:
+                run.t += 1
+                continue
+            for _ in range(self.halvings):
+                x = out[:params]
+                if finite(x) and self._accepts(run, x):
+                    break
+                run.lr *= 0.5
+                out = self._step(run, run.lr)
+            else:
+                return Stop.NO_DESCENT
+            run.x, run.state, run.t = x, out[params:end], run.t + 1
+            run.lr = min(2.0 * run.lr, 1e300)
+        return None
+
+    def _step(self, run: Run, lr: float) -> list[float]:
+        inputs = (*run.x, *run.state, float(run.t + 1), lr, *self.tail)
+        try:
+            return self.function(*inputs)
+        except ARITHMETIC_ERRORS:
+            return lambdified.evaluate(self.program, inputs)
+
+    def _accepts(self, run: Run, x: Sequence[float]) -> bool:
+        slope = sum(g * (new - old) for g, new, old in zip(run.grad, x, run.x, strict=True))
+        if slope >= 0:  # momentum may point uphill for a while: then any decrease will do
+            return self.value(*x)[0] < run.loss
+        return self.value(*x)[0] <= run.loss + self.decrease * slope
+
+
+def finite(x: Sequence[float]) -> bool:
+    """Whether every number is finite; one sum settles the usual case."""
+    total = sum(x)
+    return total - total == 0 or all(map(math.isfinite, x))

@@ -1,0 +1,248 @@
+"""What a descent returns: Result, with its History, Status and Verdict."""
+
+from __future__ import annotations
+
+import html
+import math
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from symgd.errors import DescentError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from symgd.loss import Loss
+    from symgd.rules import Rule
+
+
+class Status(StrEnum):
+    """How a descent ended. One vocabulary for every method."""
+
+    CONVERGED = "converged"  #: max|g| <= tol at the returned point
+    COMPLETED = "completed"  #: no tol was given; all steps were run
+    MAX_STEPS = "max_steps"  #: tol was given and not reached
+    DIVERGED = "diverged"  #: it runs away: the error grows from step to step
+    NONFINITE = "nonfinite"  #: left the domain of the loss (log of a negative number, ...)
+    STALLED = "stalled"  #: it no longer moves although max|g| > tol
+    SADDLE = "saddle"  #: stationary, but some direction leads down
+    INTERRUPTED = "interrupted"  #: Ctrl-C; the best point so far is returned
+    STOPPED = "stopped"  #: the callback asked for it
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What happened, in one sentence, with the numbers behind it.
+
+    kind: converging, converged, slow, oscillating, diverging, flat or nonfinite. rate_observed:
+    the factor by which one step multiplied the error, measured on the last steps. rate_predicted:
+    the same from the Hessian at the nearby minimum and the rule. lr_max: the least upper bound of
+    the stable learning rates there. None where it does not apply.
+    """
+
+    kind: str
+    sentence: str
+    rate_predicted: float | None = None
+    rate_observed: float | None = None
+    lr_max: float | None = None
+
+
+@dataclass(frozen=True)
+class Best:
+    """The point with the least loss that the run visited, and when."""
+
+    theta: dict[str, float]
+    value: float
+    step: int
+
+
+class History:
+    """The path of a descent, row 0 the start, one row per step.
+
+    Beyond `limit` rows every other one is dropped, again and again: the first and the last stay.
+    """
+
+    def __init__(self, params: int, limit: int = 10_001) -> None:
+        self._params = params
+        self._limit = limit
+        self.stride = 1
+        self._t = array("q")
+        self._theta = array("d")
+        self._loss = array("d")
+        self._grad_norm = array("d")
+
+    def __len__(self) -> int:
+        return len(self._t)
+
+    def append(self, t: int, theta: Sequence[float], loss: float, grad_norm: float) -> None:
+        """Record one row; t is a multiple of `stride`, or the end of the run."""
+        self._t.append(t)
+        self._theta.extend(theta)
+        self._loss.append(loss)
+        self._grad_norm.append(grad_norm)
+        if len(self._t) > self._limit:
+            self._thin()
+
+    def _thin(self) -> None:
+        self.stride *= 2
+        kept = [k for k, t in enumerate(self._t) if t % self.stride == 0]
+        count = self._params
+        self._theta = array("d", (v for k in kept for v in self._theta[k * count : (k + 1) * count]))
+        self._t = array("q", (self._t[k] for k in kept))
+        self._loss = array("d", (self._loss[k] for k in kept))
+        self._grad_norm = array("d", (self._grad_norm[k] for k in kept))
+
+    def loss_at(self, row: int) -> float:
+        """The loss of one row."""
+        return self._loss[row]
+
+    def last_step(self) -> int:
+        """The step of the last row."""
+        return self._t[-1]
+
+    def rows(self) -> Iterator[tuple[int, tuple[float, ...], float, float]]:
+        """(t, theta in the order of params, loss, Euclidean norm of the gradient) by row."""
+        count = self._params
+        for k, t in enumerate(self._t):
+            theta = tuple(self._theta[k * count : (k + 1) * count])
+            yield t, theta, self._loss[k], self._grad_norm[k]
+
+    @property
+    def t(self) -> NDArray[np.int64]:
+        """(K,) int64: the step of each row."""
+        return _numpy(self._t)
+
+    @property
+    def theta(self) -> NDArray[np.float64]:
+        """(K, P) float64: the parameters, in the order of Loss.params."""
+        return _numpy(self._theta).reshape(len(self._t), self._params)
+
+    @property
+    def loss(self) -> NDArray[np.float64]:
+        """(K,) float64."""
+        return _numpy(self._loss)
+
+    @property
+    def grad_norm(self) -> NDArray[np.float64]:
+        """(K,) float64: the Euclidean norm of the gradient."""
+        return _numpy(self._grad_norm)
+
+
+def _numpy(values: array[Any]) -> NDArray[Any]:
+    import numpy as np
+
+    return np.array(values)
+
+
+@dataclass(frozen=True)
+class Result:
+    """The end of a descent, and how it came there.
+
+    theta: parameter -> value at the returned point. value, grad: the loss and its gradient there.
+    steps: how many steps were taken. best: the least loss on the way.
+    """
+
+    theta: dict[str, float]
+    value: float
+    grad: dict[str, float]
+    steps: int
+    status: Status
+    message: str
+    history: History
+    best: Best
+    verdict: Verdict
+    loss: Loss
+    rule: Rule
+    lr: float | str
+    start: dict[str, float]
+    hyperparameters: Mapping[str, float]
+
+    @property
+    def x(self) -> NDArray[np.float64]:
+        """(P,) float64: the parameters in the order of Loss.params."""
+        import numpy as np
+
+        return np.array(list(self.theta.values()), dtype=np.float64)
+
+    @property
+    def grad_norm(self) -> float:
+        """The Euclidean norm of the gradient at the returned point."""
+        return math.hypot(*self.grad.values())
+
+    def raise_for_status(self) -> Result:
+        """This result, or DescentError if the run did not converge or complete."""
+        if self.status not in (Status.CONVERGED, Status.COMPLETED):
+            raise DescentError(f"{self.status.value}: {self.message}")
+        return self
+
+    def to_dict(self) -> dict[str, Any]:
+        """The result as plain data, ready for JSON; non-finite numbers are None."""
+        return {
+            "loss": {
+                "text": self.loss.text,
+                "params": list(self.loss.params),
+                "gradient": self.loss.gradient_text(),
+            },
+            "rule": str(self.rule) if self.rule.name == "custom" else self.rule.name,
+            "hyperparameters": dict(self.hyperparameters),
+            "lr": self.lr,
+            "steps": self.steps,
+            "start": _plain(self.start),
+            "theta": _plain(self.theta),
+            "value": _json(self.value),
+            "grad_norm": _json(self.grad_norm),
+            "status": self.status.value,
+            "message": self.message,
+            "verdict": {
+                "kind": self.verdict.kind,
+                "sentence": self.verdict.sentence,
+                "rate_predicted": _json(self.verdict.rate_predicted),
+                "rate_observed": _json(self.verdict.rate_observed),
+                "lr_max": _json(self.verdict.lr_max),
+            },
+            "history": [
+                {
+                    "t": t,
+                    "theta": _plain(dict(zip(self.loss.params, theta, strict=True))),
+                    "loss": _json(loss),
+                }
+                for t, theta, loss, _ in self.history.rows()
+            ],
+        }
+
+    def to_pandas(self) -> Any:
+        """The history as a pandas DataFrame: t, one column per parameter, loss, grad_norm."""
+        try:
+            import pandas
+        except ImportError as error:
+            raise ImportError("to_pandas() needs pandas: pip install pandas") from error
+        data: dict[str, Any] = {"t": self.history.t}
+        data |= {p: self.history.theta[:, k] for k, p in enumerate(self.loss.params)}
+        return pandas.DataFrame(
+            data | {"loss": self.history.loss, "grad_norm": self.history.grad_norm}
+        )
+
+    def __str__(self) -> str:
+        after = f"after {self.steps} step{'' if self.steps == 1 else 's'}"
+        theta = ", ".join(f"{k} = {v!r}" for k, v in self.theta.items())
+        return f"{self.status.value} {after}: {theta}\nloss = {self.value!r}\n{self.verdict.sentence}"
+
+    def _repr_html_(self) -> str:
+        rows = [("status", self.status.value), ("steps", str(self.steps))]
+        rows += [(name, repr(value)) for name, value in self.theta.items()]
+        rows += [("loss", repr(self.value)), ("verdict", self.verdict.sentence)]
+        cells = (f"<tr><th>{html.escape(a)}</th><td>{html.escape(b)}</td></tr>" for a, b in rows)
+        return f"<table><caption>{html.escape(self.loss.text[:200])}</caption>{''.join(cells)}</table>"
+
+
+def _json(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None
+
+
+def _plain(values: Mapping[str, float]) -> dict[str, float | None]:
+    return {name: _json(value) for name, value in values.items()}
+

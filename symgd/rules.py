@@ -1,0 +1,240 @@
+"""Update rules as formulas: a rule's text -> Rule, and a Rule -> the nodes of one step.
+
+Lines `name = expression`, read from top to bottom, each for every parameter before the next.
+`theta` is the parameter, `g` its gradient, `t` = 1, 2, ... the step, `lr` the learning rate. A name
+that is read before it is assigned is state and starts at 0; a name that is never assigned is a
+hyperparameter.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import sympy
+
+from symgd import names
+from symgd.catalogue import CATALOGUE
+from symgd.errors import FormulaError, RuleError
+from symgd.formula import Formula, parse
+from symgd.functions import FUNCTIONS
+from symgd.graph import Graph, Name, Node, Norm, Where, topological
+
+RESERVED = ("theta", "g", "t", "lr")
+_FIXED = ("t", "lr")  # what a rule reads but cannot assign
+
+
+@dataclass(frozen=True)
+class Line:
+    """One assignment of a rule: the name, and its expression in the rule's own graph."""
+
+    target: str
+    formula: Formula
+
+
+@dataclass(frozen=True)
+class Rule:
+    """An update rule, from its equations.
+
+    text: the lines. defaults: usual values of hyperparameters. name: for people. Rules add up:
+    `prefix + rule + suffix` runs the lines of the one, then of the other.
+
+    >>> rule = Rule("v = beta*v + g; theta = theta - lr*v", {"beta": 0.9})
+    >>> rule.state, rule.hyperparameters
+    (('v',), ('beta',))
+    """
+
+    text: str
+    defaults: Mapping[str, float] = field(default_factory=dict)
+    name: str = "custom"
+
+    def __post_init__(self) -> None:
+        if not any(line.target == "theta" for line in self.lines):
+            raise RuleError(
+                f"the rule '{names.escape(self.text.strip())}' never assigns theta;\n"
+                "a rule says how: theta = theta - lr*g"
+            )
+        unknown = [n for n in self.defaults if n not in self.hyperparameters]
+        if unknown:
+            raise RuleError(f"the rule has no hyperparameter '{names.escape(unknown[0])}'")
+
+    def __str__(self) -> str:
+        return self.text.strip()
+
+    def __add__(self, other: Rule) -> Rule:
+        text = f"{self.text.strip()}\n{other.text.strip()}"
+        return Rule(text, {**self.defaults, **other.defaults}, f"{self.name}+{other.name}")
+
+    @cached_property
+    def graph(self) -> Graph:
+        """Where the nodes of the lines live."""
+        return Graph()
+
+    @cached_property
+    def lines(self) -> tuple[Line, ...]:
+        """The assignments in order, or FormulaError or RuleError."""
+        pieces = [p for p in _pieces(self.text) if p.strip()]
+        targets = [_target(piece) for piece in pieces]
+        variables: dict[str, Name] = {}
+        lines = []
+        for piece, target in zip(pieces, targets, strict=True):
+            right = " " * (piece.index("=") + 1) + piece[piece.index("=") + 1 :]
+            try:
+                formula = parse(
+                    right, graph=self.graph, variables=variables, own=targets, rule=True
+                )
+            except FormulaError as error:
+                column = max(error.column, piece.index("=") + 1)
+                raise FormulaError(piece, column, error.sentence, error.hint) from None
+            variables = dict(formula.variables)
+            lines.append(Line(target, formula))
+        return tuple(lines)
+
+    @cached_property
+    def variables(self) -> dict[str, Name]:
+        """Every name that the lines read, with its symbol."""
+        return dict(self.lines[-1].formula.variables) if self.lines else {}
+
+    @cached_property
+    def state(self) -> tuple[str, ...]:
+        """Names read before they are assigned: they live from step to step, from 0 on."""
+        assigned: set[str] = set()
+        found: list[str] = []
+        targets = {line.target for line in self.lines}
+        for line in self.lines:
+            for name in self._read(line):
+                if name in targets and name not in assigned and name not in {*RESERVED, *found}:
+                    found.append(name)
+            assigned.add(line.target)
+        return tuple(found)
+
+    @cached_property
+    def hyperparameters(self) -> tuple[str, ...]:
+        """Names that are read and never assigned."""
+        targets = {line.target for line in self.lines}
+        return tuple(n for n in self.variables if n not in targets and n not in RESERVED)
+
+    @cached_property
+    def smooth(self) -> bool:
+        """Whether the step has a derivative everywhere: no sign, max, where, norm or the like."""
+        rough = {row.node for row in FUNCTIONS.values() if row.kink} | {Where, Norm}
+        roots = [line.formula.root for line in self.lines]
+        return not any(node.func in rough for node in topological(roots))
+
+    def _read(self, line: Line) -> list[str]:
+        below = {node for node in topological([line.formula.root]) if isinstance(node, Name)}
+        return [name for name, symbol in self.variables.items() if symbol in below]
+
+    def resolve(self, values: Mapping[str, float]) -> dict[str, float]:
+        """The value of every hyperparameter: given here or by default, or RuleError."""
+        for name in values:
+            if name not in self.hyperparameters:
+                known = ", ".join(self.hyperparameters) or "none"
+                hint = names.suggest(name, self.hyperparameters) or f"it has {known}"
+                raise RuleError(f"{self.name} has no hyperparameter '{names.escape(name)}'; {hint}")
+        missing = [n for n in self.hyperparameters if n not in values and n not in self.defaults]
+        if missing:
+            known = [*self.defaults, *self.state, *RESERVED]
+            hint = names.suggest(missing[0], known) or f"give it with --set {missing[0]}=..."
+            raise RuleError(
+                f"unknown name '{names.escape(missing[0])}' in the rule {self.name}; {hint}"
+            )
+        return {n: float(values.get(n, self.defaults.get(n, 0.0))) for n in self.hyperparameters}
+
+    def step(
+        self,
+        graph: Graph,
+        theta: Sequence[Node],
+        grad: Sequence[Node],
+        state: Mapping[str, Sequence[Node]],
+        shared: Mapping[str, Node],
+        array: bool = False,
+    ) -> tuple[list[Node], dict[str, list[Node]]]:
+        """One step as nodes of `graph`: the new parameters and the new state.
+
+        theta, grad: one node per parameter; state: name -> one node per parameter. shared: the
+        nodes of t, lr and the hyperparameters. array: the one node of each stands for a whole
+        array, so that norm(...) goes over its elements.
+        """
+        count = len(theta)
+        now: dict[str, list[Node]] = {"theta": list(theta), "g": list(grad)}
+        now |= {name: list(nodes) for name, nodes in state.items()}
+        now |= {name: [node] * count for name, node in shared.items()}
+        for line in self.lines:
+            places = [(name, self.variables[name]) for name in self._read(line)]
+            values = [{s: now[n][k] for n, s in places} for k in range(count)]
+            now[line.target] = _instantiate(graph, line.formula.root, values, array)
+        return now["theta"], {name: now[name] for name in self.state}
+
+
+def find_rule(text: str | Rule) -> Rule:
+    """The rule of this catalogue name, names joined by +, or text of equations."""
+    if isinstance(text, Rule):
+        return text
+    if "=" in text:
+        return Rule(text)
+    parts = [part.strip() for part in text.split("+")]
+    for part in parts:
+        if part not in CATALOGUE:
+            hint = names.suggest(part, CATALOGUE) or "`symgd rules` lists them"
+            shown = names.escape(part)
+            raise RuleError(f"there is no rule '{shown}'; {hint}\nor write one: theta = theta - lr*g")
+    entries = [CATALOGUE[part] for part in parts]
+    if not any(entry.kind == "rule" for entry in entries):
+        shown = names.escape(text)
+        raise RuleError(f"'{shown}' holds no rule to join it to; write for example {shown}+gd")
+    # where a prefix and a rule share a hyperparameter, the rule's default counts
+    ordered = sorted(entries, key=lambda entry: entry.kind == "rule")
+    defaults = {k: v for entry in ordered for k, v in entry.defaults.items()}
+    return Rule("\n".join(e.text for e in entries), defaults, "+".join(parts))
+
+
+def _pieces(text: str) -> list[str]:
+    return [re.sub("#.*", "", piece) for piece in re.split(r"[;\n]", text)]
+
+
+def _target(piece: str) -> str:
+    left, equals, right = piece.partition("=")
+    if not equals or right.startswith("=") or left[-1:] in set("<>!="):
+        raise FormulaError(piece, 0, "a line of a rule is name = expression", "")
+    if not right.strip():
+        raise FormulaError(piece, len(piece), "nothing is assigned here", "")
+    target = parse_name(left, piece)
+    if target in _FIXED:
+        sentence = f"'{target}' is given and cannot be assigned"
+        raise FormulaError(piece, piece.index(left.strip()), sentence, "choose another name")
+    return target
+
+
+def parse_name(text: str, whole: str) -> str:
+    """The canonical name that `text` spells; errors point into `whole`."""
+    from symgd.formula import variable_name
+
+    try:
+        return variable_name(text)
+    except FormulaError as error:
+        raise FormulaError(whole, error.column, error.sentence, error.hint) from None
+
+
+def _instantiate(
+    graph: Graph, root: Node, values: Sequence[Mapping[Name, Node]], array: bool
+) -> list[Node]:
+    """The expression once per parameter, with norm(...) over all of them."""
+    count = len(values)
+    done: dict[int, list[Node]] = {}
+    for node in topological([root]):
+        if not node.args:
+            done[id(node)] = [values[k].get(node, graph.atom(node)) for k in range(count)]
+        elif node.func is Norm and not array:
+            parts = done[id(node.args[0])]
+            length = graph.node(FUNCTIONS["hypot"].node, *parts)
+            if count == 1:
+                length = graph.node(sympy.Abs, *parts)
+            done[id(node)] = [length] * count
+        else:
+            done[id(node)] = [
+                graph.same(node, tuple(done[id(a)][k] for a in node.args)) for k in range(count)
+            ]
+    return done[id(root)]
