@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from symgd.catalogue import CATALOGUE
-    from symgd.descent import Step, descend, gradient_descent, single_step_gradient_descent
+    from symgd.descent import descend, gradient_descent, single_step_gradient_descent
+    from symgd.engine import Step
     from symgd.errors import (
         ArgumentError,
         BackendError,
@@ -42,7 +43,7 @@ _WHERE = {
     "Rule": "rules",
     "RuleError": "errors",
     "Status": "result",
-    "Step": "descent",
+    "Step": "engine",
     "SymgdError": "errors",
     "Verdict": "result",
     "descend": "descent",

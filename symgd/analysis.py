@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 from symgd.gradient import gradient
 from symgd.graph import Graph, Name, Node, trace
@@ -37,7 +38,9 @@ class Facts:
     first_loss: float
     tail: Sequence[tuple[int, Sequence[float]]]
     steps: int
+    tol: float | None = None
     converged: bool = False
+    interrupted: bool = False
     nonfinite: str = ""
     runaway: str = ""
 
@@ -48,15 +51,30 @@ class Facts:
 
     @cached_property
     def eigenvalues(self) -> list[float]:
-        """Of the Hessian at the returned point, ascending; [] where it is too large or not finite."""
+        """Of the Hessian at the returned point, ascending; [] where too large or not finite."""
         return _eigenvalues(self.loss, self.x) if self.loss else []
 
     @cached_property
+    def near(self) -> Minimum | None:
+        """The minimum that Newton's method reaches downhill from the end of the run."""
+        small = self.loss is not None and len(self.x) <= _LARGEST
+        return find_minimum(self.loss, self.x) if self.loss and small else None
+
+    @cached_property
     def minimum(self) -> Minimum | None:
-        """The minimum that the run is about, if one is near its end or its start."""
-        if self.loss is None or len(self.x) > _LARGEST:
-            return None
-        return near_minimum(self.loss, self.x) or near_minimum(self.loss, self.start)
+        """That minimum, or else one that a careful search reaches from the start."""
+        small = self.loss is not None and len(self.x) <= _LARGEST
+        if self.near or self.loss is None or not small:
+            return self.near
+        return find_minimum(self.loss, self.start, careful=True)
+
+    @cached_property
+    def saddle(self) -> bool:
+        """Whether the end is stationary (max|g| <= tol, or exactly 0) and curves downward."""
+        if self.loss is None or not self.largest_slope <= (self.tol or 0.0):
+            return False
+        values = self.eigenvalues
+        return bool(values) and values[0] < -1e-9 * max(1.0, abs(values[-1]))
 
 
 @dataclass(frozen=True)
@@ -70,46 +88,58 @@ class Minimum:
 # -- around a minimum -------------------------------------------------------------------------
 
 
-def near_minimum(loss: Loss, x: Sequence[float], iterations: int = 50) -> Minimum | None:
-    """The minimum that Newton's method reaches from x, if it goes downhill all the way."""
-    point = list(x)
+def find_minimum(
+    loss: Loss, x: Sequence[float], careful: bool = False, iterations: int = 60
+) -> Minimum | None:
+    """The minimum that Newton's method reaches from x, if it goes downhill all the way.
+
+    careful: flip the sign of negative curvatures and shorten steps, so as to get there from afar.
+    """
+    point = [float(v) for v in x]
     value, *grad = loss.evaluate(*point)
     before = math.inf
     for _ in range(iterations):
         if not _all_finite([value, *grad]):
             return None
-        step = _solve(loss.hess_rows(point), grad)
+        step = _newton(loss.hess_rows(point), grad, careful)
         if step is None:
             return None
         length, size = math.hypot(*step), math.hypot(*point)
-        if length <= 1e-9 * size or length == 0 or (size <= 1e-9 * math.hypot(*x) and length < before):
+        close = length <= 1e-9 * max(size, 1e-9 * math.hypot(*x))
+        if close or length == 0:
             # Newton's steps shrink ever faster at a minimum, but only by a constant factor where
             # the curvature vanishes with the gradient (x**4 at 0): that is none to linearize at.
             values = _eigenvalues(loss, point)
             good = bool(values) and values[0] > 1e-12 * abs(values[-1])
             return Minimum(point, values) if good and length <= 0.05 * before else None
-        point = [p - s for p, s in zip(point, step, strict=True)]
-        new_value, *grad = loss.evaluate(*point)
-        if not new_value <= value + abs(value) * 1e-12:
+        for _ in range(40 if careful else 1):
+            new = [p - s for p, s in zip(point, step, strict=True)]
+            new_value, *grad = loss.evaluate(*new)
+            downhill = new_value <= value + abs(value) * 1e-12
+            if downhill:
+                break
+            step = [0.5 * s for s in step]
+        if not downhill:
             return None
-        value, before = new_value, length
+        point, value, before = new, new_value, length
     return None
 
 
-def _solve(rows: list[list[float]], grad: Sequence[float]) -> list[float] | None:
-    """The Newton step, or None where the Hessian is not positive definite."""
+def _newton(rows: list[list[float]], grad: Sequence[float], careful: bool) -> list[float] | None:
+    """The Newton step, or None where the Hessian is not positive definite (nor made so)."""
     if not _all_finite([v for row in rows for v in row]):
         return None
     if len(rows) == 1:
-        return [grad[0] / rows[0][0]] if rows[0][0] > 0 else None
+        curvature = abs(rows[0][0]) if careful else rows[0][0]
+        return [grad[0] / curvature] if curvature > 0 else None
     import numpy as np
 
-    try:
-        lower = np.linalg.cholesky(np.array(rows))
-    except np.linalg.LinAlgError:
+    values, vectors = np.linalg.eigh(np.array(rows))
+    if careful:
+        values = np.maximum(np.abs(values), 1e-10 * np.abs(values).max())
+    if not values[0] > 0:
         return None
-    half = np.linalg.solve(lower, np.array(grad))
-    return [float(v) for v in np.linalg.solve(lower.T, half)]
+    return [float(v) for v in vectors @ ((vectors.T @ np.array(grad)) / values)]
 
 
 def _eigenvalues(loss: Loss, x: Sequence[float]) -> list[float]:
@@ -226,7 +256,8 @@ def predict(facts: Facts) -> Prediction | None:
     probe = linear.jacobian(values[-1], 1e-3 / values[-1])
     if not _all_finite([v for row in probe for v in row]):
         return None  # adam's square root of a second moment that is 0 at the minimum, for example
-    rate = None if facts.lr is None else linear.dominant(values, facts.lr)
+    far = facts.near is None
+    rate = None if facts.lr is None or far else linear.dominant(values, facts.lr)
     return Prediction(rate, linear.limit(values))
 
 
@@ -240,7 +271,7 @@ def observed_rate(tail: Sequence[tuple[int, Sequence[float]]]) -> float | None:
     shrink like the error itself.
     """
     points = [x for _, x in tail]
-    steps = [[b - a for a, b in zip(p, q, strict=True)] for p, q in zip(points, points[1:], strict=False)]
+    steps = [[b - a for a, b in zip(p, q, strict=True)] for p, q in pairwise(points)]
     sizes = [math.hypot(*s) for s in steps]
     noise = [16 * _EPS * math.hypot(*p) for p in points[1:]]
     last = len(steps)
@@ -252,8 +283,11 @@ def observed_rate(tail: Sequence[tuple[int, Sequence[float]]]) -> float | None:
     if last - first < 2:
         return None
     count = min(last - first - 1, 10)
-    factor = (sizes[last - 1] / sizes[last - 1 - count]) ** (1 / count)
-    unit = [(s / sizes[last - 1], r / sizes[last - 2]) for s, r in zip(steps[last - 1], steps[last - 2], strict=True)]
+    factor = float((sizes[last - 1] / sizes[last - 1 - count]) ** (1 / count))
+    unit = [
+        (s / sizes[last - 1], r / sizes[last - 2])
+        for s, r in zip(steps[last - 1], steps[last - 2], strict=True)
+    ]
     turned = sum(a * b for a, b in unit)
     return -factor if turned < 0 else factor
 
@@ -261,16 +295,10 @@ def observed_rate(tail: Sequence[tuple[int, Sequence[float]]]) -> float | None:
 # -- the verdict ------------------------------------------------------------------------------
 
 
-def is_saddle(facts: Facts, tol: float | None) -> bool:
-    """Whether the end is stationary (max|g| <= tol, or exactly 0) and curves downward somewhere."""
-    if facts.loss is None or not facts.largest_slope <= (tol or 0.0):
-        return False
-    values = facts.eigenvalues
-    return bool(values) and values[0] < -1e-9 * max(1.0, abs(values[-1]))
-
-
 def verdict(facts: Facts) -> Verdict:
     """The verdict of a finished run."""
+    if facts.interrupted:
+        return Verdict("converging", f"interrupted: the best of {facts.steps} steps is shown")
     if facts.nonfinite:
         return Verdict("nonfinite", f"not finite: {facts.nonfinite}")
     seen = observed_rate(facts.tail)
@@ -287,8 +315,11 @@ def _judge(facts: Facts, seen: float | None, told: Prediction | None) -> tuple[s
         return "diverging", f"diverging: {facts.runaway}{_growth(seen)}{stable}"
     if facts.converged:
         how = f"converged: max|g| = {slope:.3g}"
-        if is_saddle(facts, slope):
-            return "flat", f"stationary, but not a minimum: max|g| = {slope:.3g}, {_downhill(facts)}"
+        if facts.saddle:
+            return (
+                "flat",
+                f"stationary, but not a minimum: max|g| = {slope:.3g}, {_downhill(facts)}",
+            )
         return "converged", how + _each(seen) + _doubt(facts) + stable
     if slope == 0:
         return _at_rest(facts, stable)
@@ -296,7 +327,9 @@ def _judge(facts: Facts, seen: float | None, told: Prediction | None) -> tuple[s
         return _without_rate(facts, stable)
     size = abs(seen)
     if size > 1.0 + 1e-6 and _runs_away(facts):
-        why = "" if facts.value > facts.first_loss else "; the loss falls without a minimum in sight"
+        why = (
+            "" if facts.value > facts.first_loss else "; the loss falls without a minimum in sight"
+        )
         return "diverging", f"diverging: each step multiplies the error by {seen:.6g}{why}{stable}"
     if seen < 0 and size >= _SLOW:
         text = f"oscillating: each step multiplies the error by {seen:.6g}"
@@ -305,14 +338,21 @@ def _judge(facts: Facts, seen: float | None, told: Prediction | None) -> tuple[s
     if size > 1.0 + 1e-6:
         return "converging", f"on its way: each step is {seen:.6g} times the one before{stable}"
     if size >= _SLOW:
-        digit = f"one more digit costs {math.log(10) / -math.log(size):.0f} steps" if size < 1 else "no end in sight"
+        digit = (
+            f"one more digit costs {math.log(10) / -math.log(size):.0f} steps"
+            if size < 1
+            else "no end in sight"
+        )
         return "slow", f"slow: each step keeps {seen:.6g} of the error{predicted}; {digit}{stable}"
-    return "converging", f"converging: each step multiplies the error by {seen:.6g}{predicted}{stable}"
+    return (
+        "converging",
+        f"converging: each step multiplies the error by {seen:.6g}{predicted}{stable}",
+    )
 
 
 def _at_rest(facts: Facts, stable: str) -> tuple[str, str]:
     values = facts.eigenvalues
-    if is_saddle(facts, 0.0):
+    if facts.saddle:
         return "flat", f"at rest, but not at a minimum: the gradient is 0 and {_downhill(facts)}"
     if values and values[0] > 0:
         return "converged", f"converged: the gradient is exactly 0 at a minimum{stable}"
@@ -360,10 +400,9 @@ def _stable(told: Prediction | None) -> str:
 
 
 def _doubt(facts: Facts) -> str:
-    values = facts.eigenvalues
-    if values and values[0] <= 1e-7 * max(1.0, abs(values[-1])):
-        return "; the curvature vanishes there, so it may be a minimum or a flat saddle"
-    return ""
+    if facts.loss is None or len(facts.x) > _LARGEST or facts.near is not None:
+        return ""
+    return "; no minimum is confirmed there: the curvature vanishes or the loss has a kink"
 
 
 def _downhill(facts: Facts) -> str:
@@ -372,5 +411,3 @@ def _downhill(facts: Facts) -> str:
 
 def _all_finite(values: Sequence[float]) -> bool:
     return all(map(math.isfinite, values))
-
-

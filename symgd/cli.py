@@ -23,7 +23,6 @@ from symgd.names import escape, suggest
 
 if TYPE_CHECKING:
     from symgd.catalogue import Entry
-    from symgd.functions import Function
     from symgd.result import Result
 
 HELP = "Type a loss. Get its exact gradient, a descent, and the reason why it did what it did."
@@ -164,7 +163,8 @@ def run(
     number_of_steps = _whole("--steps", steps, least=0)
     tolerance = None if tol is None else _positive("--tol", tol)
     formula = _formula(loss or [])
-    from symgd.descent import descend, parse_assignments
+    from symgd.arguments import parse_assignments
+    from symgd.descent import descend
     from symgd.report import table
 
     gc.freeze()  # the modules stay; the descent's own garbage is collected as usual
@@ -360,17 +360,36 @@ def functions(form: FORMAT = Format.table) -> None:
     from symgd.functions import FUNCTIONS
     from symgd.report import export, table
 
-    if form is not Format.table:
-        rows = [
-            {"name": f.name, "signature": f.signature, "aliases": list(f.aliases)}
-            | {"doc": f.doc, "kink": f.kink}
-            for f in FUNCTIONS.values()
-        ]
+    listed = _SQRT | {
+        f.name: {
+            "name": f.name,
+            "signature": f.signature,
+            "aliases": list(f.aliases),
+            "doc": f.doc,
+            "kink": f.kink,
+        }
+        for f in FUNCTIONS.values()
+    }
+    rows = list(listed.values())
+    if form is Format.table:
+        texts = {row["signature"]: _explained(row) for row in rows}
+        emit(table.listing([("", texts)], _width()))
+    else:
         emit(export.records(rows, form.value))
-        return
-    emit(table.listing([("", {f.signature: _explained(f) for f in FUNCTIONS.values()})], _width()))
 
 
-def _explained(function: Function) -> str:
-    aliases = f" (also {', '.join(function.aliases)})" if function.aliases else ""
-    return "; ".join(part for part in (function.doc + aliases, function.kink) if part)
+# A spelling of a power, so it has no row of its own among the functions.
+_SQRT: dict[str, dict[str, Any]] = {
+    "sqrt": {
+        "name": "sqrt",
+        "signature": "sqrt(x)",
+        "aliases": ["√x"],
+        "doc": "square root, x**(1/2)",
+        "kink": "",
+    }
+}
+
+
+def _explained(row: Mapping[str, Any]) -> str:
+    also = f" (also {', '.join(row['aliases'])})" if row["aliases"] else ""
+    return "; ".join(part for part in (row["doc"] + also, row["kink"]) if part)

@@ -57,7 +57,9 @@ def _in_gradient(loss: Loss, leaves: Mapping[Node, float], at: str) -> Trouble:
             for node in topological([root]):
                 if node.args and node.func is not Where and _steep(loss, node, leaves):
                     quoted = write(node, _WIDE)
-                    return Trouble(f"the derivative of {quoted}: {_operands(node, values)}{at}", False)
+                    return Trouble(
+                        f"the derivative of {quoted}: {_operands(node, values)}{at}", False
+                    )
     return Trouble(f"the gradient is not finite{at}", True)
 
 

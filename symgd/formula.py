@@ -21,8 +21,9 @@ DEFAULT_LIMITS = Limits()
 
 _CONSTANTS: dict[str, Node] = {"pi": sympy.pi, "e": sympy.E}
 _RELATIONS = {"<", "<=", ">", ">=", "==", "!="}
-_LETTERS_TOO = {"beta", "gamma"}  # functions whose bare names are Greek variables
 _ROWS = {"sum", "mean"}
+# beta and gamma are functions only before a parenthesis: their bare names are Greek letters
+_FUNCTIONS_ONLY = {*CALLABLE, *_ROWS, "sqrt", "norm"} - {"beta", "gamma"}
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,9 @@ def variable_name(text: str) -> str:
     stream = tokens(stripped, DEFAULT_LIMITS)
     first = next(stream)
     if first.kind != "name" or next(stream).kind != "end":
-        raise FormulaError(text, 0, f"'{names.escape(text)}' is not a name", "use letters and digits")
+        raise FormulaError(
+            text, 0, f"'{names.escape(text)}' is not a name", "use letters and digits"
+        )
     return first.text
 
 
@@ -87,7 +90,9 @@ class _Parser:
 
     def formula(self) -> Formula:
         if len(self.text) > self.limits.length:
-            sentence = f"{len(self.text)} characters are too many (limit length={self.limits.length})"
+            sentence = (
+                f"{len(self.text)} characters are too many (limit length={self.limits.length})"
+            )
             raise FormulaError(self.text[:80], 0, sentence)
         self.stream = tokens(self.text, self.limits)
         self.token = next(self.stream)
@@ -200,10 +205,10 @@ class _Parser:
         name = token.text
         if self.token.kind == "(":
             return self.call(token)
-        if name in CALLABLE or name in _ROWS or name in {"sqrt", "norm"}:
-            if name not in _LETTERS_TOO and name not in self.own and name not in self.variables:
-                raise self.bare_function(token)
-        if name in _CONSTANTS and name not in self.own and name not in self.variables:
+        mine = name in self.own or name in self.variables
+        if not mine and name in _FUNCTIONS_ONLY:
+            raise self.bare_function(token)
+        if not mine and name in _CONSTANTS:
             node = self.graph.atom(_CONSTANTS[name])
             value = float_of(node)
             assert value is not None
@@ -257,7 +262,13 @@ class _Parser:
     def apply(self, row: Function, args: list[Node], token: Token) -> Node:
         low, high = row.arity
         if len(args) < low or (high is not None and len(args) > high):
-            wanted = f"{low}" if high == low else f"at least {low}" if high is None else f"{low} to {high}"
+            wanted = (
+                f"{low}"
+                if high == low
+                else f"at least {low}"
+                if high is None
+                else f"{low} to {high}"
+            )
             plural = "" if wanted == "1" else "s"
             sentence = f"{row.name} takes {wanted} argument{plural}, not {len(args)}"
             raise self.error(sentence, f"write {row.signature}", token)
@@ -314,7 +325,9 @@ class _Parser:
     def power(self, base: Node, exponent: Node, at: Token) -> Node:
         value = self.constants.get(id(exponent))
         if value is not None and abs(value) > self.limits.exponent:
-            sentence = f"the exponent {value:g} is too large (limit exponent={self.limits.exponent:g})"
+            sentence = (
+                f"the exponent {value:g} is too large (limit exponent={self.limits.exponent:g})"
+            )
             raise self.error(sentence, "", at)
         if base is sympy.E:
             return self.build(sympy.exp, exponent, at=at)
@@ -368,10 +381,9 @@ class _Parser:
         if check and self.before in {"/", "**"}:
             left = self.text[: self.token.column].rstrip()[-12:]
             operator = "/" if self.before == "/" else "^"
-            raise self.error(
-                f"'{names.escape(left)}' next to '{names.escape(self.token.text)}' has two readings",
-                f"write a{operator}(b*c) or (a{operator}b)*c",
-            )
+            shown = f"'{names.escape(left)}' next to '{names.escape(self.token.text)}'"
+            hint = f"write a{operator}(b*c) or (a{operator}b)*c"
+            raise self.error(f"{shown} has two readings", hint)
         return True
 
     # -- errors ---------------------------------------------------------------------------
@@ -413,7 +425,9 @@ class _Parser:
 
     def not_a_function(self, token: Token) -> FormulaError:
         name = names.escape(token.text)
-        near = names.suggest(token.text, [*CALLABLE, "sqrt", "sum", "mean"]) if len(name) > 2 else ""
+        near = (
+            names.suggest(token.text, [*CALLABLE, "sqrt", "sum", "mean"]) if len(name) > 2 else ""
+        )
         hint = near or f"to multiply, write {name}*(...); `symgd functions` lists the functions"
         return self.error(f"'{name}' is not a function", hint, token)
 
@@ -423,4 +437,3 @@ class _Parser:
         if value != value:
             return self.error("this constant is not a real number", "", at)
         return self.error("this constant is too large for a double (1.8e308)", "", at)
-

@@ -9,7 +9,7 @@ formulas of the function table.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cache
 
 import sympy
 
@@ -27,7 +27,6 @@ from symgd.graph import (
     relation,
     topological,
 )
-
 
 #: Comparisons that hold wherever a node matters: (condition node, whether it is true or false).
 _Region = frozenset[tuple[Node, bool]]
@@ -151,9 +150,7 @@ def _pull(graph: Graph, node: Node, adjoint: Node, wanted: set[int]) -> _Pulled:
     return _pull_function(graph, node, adjoint, wanted)
 
 
-def _pull_product(
-    graph: Graph, node: Node, adjoint: Node, wanted: set[int]
-) -> _Pulled:
+def _pull_product(graph: Graph, node: Node, adjoint: Node, wanted: set[int]) -> _Pulled:
     """d(a*b/c): a gets adjoint*b/c, c gets -adjoint*node/c; linear in the number of factors."""
     factors = node.args
     before: list[list[Node]] = [[]]  # the product of the factors left of each
@@ -192,15 +189,13 @@ def times(graph: Graph, a: Node, b: Node) -> Node:
         return graph.div(a, b.args[0])
     if a is ONE:
         return b
-    if float_of(a) is None and isinstance(b, sympy.Mul) and is_inverse(b.args[-1]):
-        if len(b.args) == 2 and float_of(b.args[0]) is not None:
-            return graph.div(graph.mul(b.args[0], a), b.args[1].args[0])
+    fraction = isinstance(b, sympy.Mul) and len(b.args) == 2 and is_inverse(b.args[1])
+    if fraction and float_of(a) is None and float_of(b.args[0]) is not None:
+        return graph.div(graph.mul(b.args[0], a), b.args[1].args[0])
     return graph.mul(a, b)
 
 
-def _pull_power(
-    graph: Graph, node: Node, adjoint: Node, wanted: set[int]
-) -> _Pulled:
+def _pull_power(graph: Graph, node: Node, adjoint: Node, wanted: set[int]) -> _Pulled:
     base, exponent = node.args
     value = float_of(exponent)
     pairs: _Pulled = []
@@ -231,9 +226,7 @@ def _log_of_base(graph: Graph, base: Node) -> Node:
     return graph.node(sympy.log, safe)
 
 
-def _pull_function(
-    graph: Graph, node: Node, adjoint: Node, wanted: set[int]
-) -> _Pulled:
+def _pull_function(graph: Graph, node: Node, adjoint: Node, wanted: set[int]) -> _Pulled:
     row = BY_CLASS[node.func]
     pairs: _Pulled = []
     for k, arg in enumerate(node.args):
@@ -259,7 +252,7 @@ def local_derivative(graph: Graph, text: str, args: Sequence[Node], value: Node)
     return graph.fold(graph.rebuild([root], change))[0]
 
 
-@lru_cache(maxsize=None)
+@cache
 def _template(text: str) -> tuple[Node, dict[str, Name]]:
     from symgd.formula import parse
 

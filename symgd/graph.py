@@ -12,14 +12,15 @@ Mul(a, Pow(b, -1)), as everywhere in SymPy; function nodes are the classes of `s
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import sympy
 from sympy.core.relational import Relational
 
 from symgd import numeric
 
-Node = sympy.Basic
+#: A sympy.Basic; SymPy ships no types that a checker could use.
+Node: TypeAlias = Any
 
 ZERO, ONE, TWO, MINUS_ONE = (sympy.Integer(k) for k in (0, 1, 2, -1))
 

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from typing import Protocol
+from typing import Any, Protocol
 
 from symgd.backends import lambdified
 from symgd.backends.lambdified import ARITHMETIC_ERRORS
@@ -35,24 +35,24 @@ class Stop(Enum):
 class Run:
     """The state of a descent between chunks; the kernel changes it in place."""
 
-    x: list[float]
-    state: list[float]
+    x: Any  # list[float], or one float64 array
+    state: list[Any]
     tol: float | None
     history: History
     t: int = 0
     lr: float = 1.0  # the next trial of the line search
     loss: float = math.nan  # at x, once evaluated; so is grad
     grad: list[float] = field(default_factory=list)
-    best_x: list[float] = field(default_factory=list)
+    best_x: Any = field(default_factory=list)
     best_loss: float = math.inf
     best_t: int = 0
-    tail: deque[tuple[int, list[float]]] = field(default_factory=lambda: deque(maxlen=_TAIL))
+    tail: deque[tuple[int, Any]] = field(default_factory=lambda: deque(maxlen=_TAIL))
     #: the last point where loss and gradient were finite, when x is not it
-    last: tuple[int, list[float], float, list[float]] | None = None
+    last: tuple[int, Any, float, list[float]] | None = None
 
-    def record(self, loss: float, grad_norm: float, grad: list[float]) -> bool:
-        """Note loss and gradient at x; whether both are finite."""
-        if not (loss - loss == 0 and grad_norm - grad_norm == 0):
+    def record(self, loss: float, grad_norm: float, grad: list[float], blind: bool = False) -> bool:
+        """Note loss and gradient at x; whether both are finite. blind: the loss is not known."""
+        if not (loss - loss == 0 or blind) or grad_norm - grad_norm != 0:
             return False
         t, x = self.t, self.x
         self.loss, self.grad = loss, grad
@@ -183,5 +183,5 @@ class LineSearchKernel:
 
 def finite(x: Sequence[float]) -> bool:
     """Whether every number is finite; one sum settles the usual case."""
-    total = sum(x)
-    return total - total == 0 or all(map(math.isfinite, x))
+    total = float(sum(x))
+    return total - total == 0.0 or all(map(math.isfinite, x))

@@ -67,7 +67,8 @@ class Loss:
             raise ArgumentError(f"a loss is a text, a SymPy expression or a function, not {kind}")
         unknown = [name for name in fixed if name not in variables]
         if unknown:
-            hint = names.suggest(unknown[0], variables)
+            known = names.escape(", ".join(variables)) or "no names"
+            hint = names.suggest(unknown[0], variables) or f"it has {known}"
             raise ArgumentError(f"the loss has no constant '{names.escape(unknown[0])}'; {hint}")
         values = {variables.pop(name): self.graph.number(v) for name, v in fixed.items()}
         typed = self.graph.replace([root], values)[0] if values else root
@@ -211,7 +212,9 @@ class Loss:
         try:
             values = [theta] if isinstance(theta, (int, float)) else list(theta)
         except TypeError:
-            raise ArgumentError(f"{theta!r} is not a point: give one number per parameter") from None
+            raise ArgumentError(
+                f"{theta!r} is not a point: give one number per parameter"
+            ) from None
         if len(values) != len(self.params):
             listed = names.escape(", ".join(self.params)) or "none"
             raise ArgumentError(
@@ -256,5 +259,3 @@ def _finite(name: str, value: Any) -> float:
     if number - number != 0:
         raise ArgumentError(f"the constant '{names.escape(name)}' is {number}, not a finite number")
     return number
-
-

@@ -12,10 +12,32 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
-_SPELLED = (
-    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho "
-    "sigma tau upsilon phi chi psi omega"
-).split()
+_SPELLED = [
+    "alpha",
+    "beta",
+    "gamma",
+    "delta",
+    "epsilon",
+    "zeta",
+    "eta",
+    "theta",
+    "iota",
+    "kappa",
+    "lambda",
+    "mu",
+    "nu",
+    "xi",
+    "omicron",
+    "pi",
+    "rho",
+    "sigma",
+    "tau",
+    "upsilon",
+    "phi",
+    "chi",
+    "psi",
+    "omega",
+]
 _LETTERS = "αβγδεζηθικλμνξοπρστυφχψω"
 
 #: Greek letter -> its spelling. The symbol variants ϑ ϕ ϵ ϱ are the same names.
@@ -101,6 +123,6 @@ def escape(text: str) -> str:
 
 
 def suggest(name: str, known: Iterable[str]) -> str:
-    """ "did you mean 'beta1'?" when a known name is near, else ""."""
+    """The words "did you mean 'beta1'?" when a known name is near, else ""."""
     near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
     return f"did you mean '{near[0]}'?" if near else ""

@@ -1,4 +1,4 @@
-"""The functions of the table on Python floats, in IEEE semantics: they return inf or nan, never raise.
+"""The functions of the table on Python floats, in IEEE semantics: inf and nan, no exceptions.
 
 These are the reference that every backend must reproduce. Each works at full double accuracy
 where the textbook expression cancels or overflows. Arguments and results are floats.

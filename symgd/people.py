@@ -122,7 +122,9 @@ def _convert(
         return graph.atom(variables[node.name])
     if not node.args:
         return _constant(node, graph)
-    if isinstance(node, (sympy.functions.elementary.piecewise.ExprCondPair, sympy.logic.boolalg.Boolean)):
+    if isinstance(
+        node, (sympy.functions.elementary.piecewise.ExprCondPair, sympy.logic.boolalg.Boolean)
+    ):
         if isinstance(node, sympy.core.relational.Relational):
             return graph.node(cls, *args)
         return None  # handled by the Piecewise around it
@@ -185,7 +187,9 @@ def _piecewise(node: sympy.Piecewise, graph: Graph, variables: Mapping[str, Name
     def inner(expr: sympy.Basic) -> Node:
         done: dict[int, Node] = {}
         for part in topological([expr]):
-            new = _convert(part, [done[id(a)] for a in part.args if id(a) in done], graph, variables)
+            new = _convert(
+                part, [done[id(a)] for a in part.args if id(a) in done], graph, variables
+            )
             if new is not None:
                 done[id(part)] = new
         return done[id(expr)]

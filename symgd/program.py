@@ -76,9 +76,7 @@ class Program:
         return sum(_cost(e) for b in self.blocks for _, e in b.assignments)
 
 
-def compile_program(
-    graph: Graph, inputs: Sequence[Name], outputs: Mapping[str, Node]
-) -> Program:
+def compile_program(graph: Graph, inputs: Sequence[Name], outputs: Mapping[str, Node]) -> Program:
     """The straight-line program that evaluates `outputs`, every shared node once."""
     roots = list(outputs.values())
     order = topological(roots)
@@ -191,9 +189,7 @@ def _may_fail(node: Node) -> bool:
     return cls is sympy.Pow or cls in BY_CLASS or any(is_inverse(a) for a in node.args)
 
 
-def _all_of(
-    graph: Graph, guard: Sequence[tuple[Node, bool]], names: Mapping[int, Node]
-) -> Node:
+def _all_of(graph: Graph, guard: Sequence[tuple[Node, bool]], names: Mapping[int, Node]) -> Node:
     parts = []
     for condition, truth in guard:
         here = names.get(id(condition), condition)

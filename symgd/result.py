@@ -8,7 +8,7 @@ from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from symgd.errors import DescentError
 
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from symgd.loss import Loss
     from symgd.rules import Rule
 
 
@@ -49,6 +48,20 @@ class Verdict:
     rate_predicted: float | None = None
     rate_observed: float | None = None
     lr_max: float | None = None
+
+
+class Described(Protocol):
+    """What a Result tells of its loss: a `Loss`, or a stand-in for a bare gradient function."""
+
+    @property
+    def params(self) -> tuple[str, ...]: ...
+
+    @property
+    def text(self) -> str: ...
+
+    def read_as(self, pretty: bool = True) -> str: ...
+
+    def gradient_text(self, limit: int = 2000) -> dict[str, str]: ...
 
 
 @dataclass(frozen=True)
@@ -91,7 +104,9 @@ class History:
         self.stride *= 2
         kept = [k for k, t in enumerate(self._t) if t % self.stride == 0]
         count = self._params
-        self._theta = array("d", (v for k in kept for v in self._theta[k * count : (k + 1) * count]))
+        self._theta = array(
+            "d", (v for k in kept for v in self._theta[k * count : (k + 1) * count])
+        )
         self._t = array("q", (self._t[k] for k in kept))
         self._loss = array("d", (self._loss[k] for k in kept))
         self._grad_norm = array("d", (self._grad_norm[k] for k in kept))
@@ -155,7 +170,7 @@ class Result:
     history: History
     best: Best
     verdict: Verdict
-    loss: Loss
+    loss: Described
     rule: Rule
     lr: float | str
     start: dict[str, float]
@@ -229,14 +244,18 @@ class Result:
     def __str__(self) -> str:
         after = f"after {self.steps} step{'' if self.steps == 1 else 's'}"
         theta = ", ".join(f"{k} = {v!r}" for k, v in self.theta.items())
-        return f"{self.status.value} {after}: {theta}\nloss = {self.value!r}\n{self.verdict.sentence}"
+        return (
+            f"{self.status.value} {after}: {theta}\nloss = {self.value!r}\n{self.verdict.sentence}"
+        )
 
     def _repr_html_(self) -> str:
         rows = [("status", self.status.value), ("steps", str(self.steps))]
         rows += [(name, repr(value)) for name, value in self.theta.items()]
         rows += [("loss", repr(self.value)), ("verdict", self.verdict.sentence)]
         cells = (f"<tr><th>{html.escape(a)}</th><td>{html.escape(b)}</td></tr>" for a, b in rows)
-        return f"<table><caption>{html.escape(self.loss.text[:200])}</caption>{''.join(cells)}</table>"
+        return (
+            f"<table><caption>{html.escape(self.loss.text[:200])}</caption>{''.join(cells)}</table>"
+        )
 
 
 def _json(value: float | None) -> float | None:
@@ -245,4 +264,3 @@ def _json(value: float | None) -> float | None:
 
 def _plain(values: Mapping[str, float]) -> dict[str, float | None]:
     return {name: _json(value) for name, value in values.items()}
-

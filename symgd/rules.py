@@ -136,10 +136,12 @@ class Rule:
                 raise RuleError(f"{self.name} has no hyperparameter '{names.escape(name)}'; {hint}")
         missing = [n for n in self.hyperparameters if n not in values and n not in self.defaults]
         if missing:
-            known = [*self.defaults, *self.state, *RESERVED]
-            hint = names.suggest(missing[0], known) or f"give it with --set {missing[0]}=..."
+            usual = [name for entry in CATALOGUE.values() for name in entry.defaults]
+            hint = names.suggest(missing[0], [*usual, *self.state, *RESERVED])
+            shown = names.escape(missing[0])
             raise RuleError(
-                f"unknown name '{names.escape(missing[0])}' in the rule {self.name}; {hint}"
+                f"unknown name '{shown}' in the rule {self.name}; {hint}\n"
+                f"a hyperparameter needs a value: --set {shown}=..."
             )
         return {n: float(values.get(n, self.defaults.get(n, 0.0))) for n in self.hyperparameters}
 
@@ -180,7 +182,9 @@ def find_rule(text: str | Rule) -> Rule:
         if part not in CATALOGUE:
             hint = names.suggest(part, CATALOGUE) or "`symgd rules` lists them"
             shown = names.escape(part)
-            raise RuleError(f"there is no rule '{shown}'; {hint}\nor write one: theta = theta - lr*g")
+            raise RuleError(
+                f"there is no rule '{shown}'; {hint}\nor write one: theta = theta - lr*g"
+            )
     entries = [CATALOGUE[part] for part in parts]
     if not any(entry.kind == "rule" for entry in entries):
         shown = names.escape(text)

@@ -5,7 +5,6 @@ What `write` returns can be parsed again: it is the formula language, with the u
 
 from __future__ import annotations
 
-
 import sympy
 
 from symgd import names
@@ -24,12 +23,12 @@ def write(node: Node, limit: int = 100_000, pretty: bool = False) -> str:
     writer = _Writer(limit, pretty)
     try:
         text = writer.text(node)
-    except (_TooLong, RecursionError):
+    except (_TooLongError, RecursionError):
         return "… (too long to write out)"
     return text if len(text) <= limit else text[:limit] + "…"
 
 
-class _TooLong(Exception):
+class _TooLongError(Exception):
     """The formula written out is longer than the limit: sharing makes trees of any size."""
 
 
@@ -44,7 +43,7 @@ class _Writer:
         text, own = self.piece(node)
         self.left -= 1
         if self.left < 0:
-            raise _TooLong
+            raise _TooLongError
         return f"({text})" if own < level else text
 
     def piece(self, node: Node) -> tuple[str, int]:
@@ -81,10 +80,7 @@ class _Writer:
             return (show(node.text) if self.pretty else names.escape(node.text)), _ATOM
         if node is sympy.pi or node is sympy.E:
             return {sympy.pi: "π" if self.pretty else "pi", sympy.E: "e"}[node], _ATOM
-        if isinstance(node, sympy.Float):
-            text = repr(float(node))
-        else:
-            text = str(node)
+        text = repr(float(node)) if isinstance(node, sympy.Float) else str(node)
         loose = text.startswith("-") or "/" in text
         return text, (_SUM if loose else _ATOM)
 
@@ -139,5 +135,3 @@ def show(name: str) -> str:
     if digits in letters and (mark or digits):
         return letters[digits] + head[len(digits) :] + mark + names.escape(tail)
     return names.escape(name)
-
-

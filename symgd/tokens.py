@@ -41,13 +41,25 @@ class Token:
 
 
 _SPACE = re.compile(r"[ \t\r\n]*")
-_NUMBER = re.compile(r"(?:[0-9](?:_?[0-9])*\.?(?:[0-9](?:_?[0-9])*)?|\.[0-9](?:_?[0-9])*)(?:[eE][+-]?[0-9]+)?")
+_NUMBER = re.compile(
+    r"(?:[0-9](?:_?[0-9])*\.?(?:[0-9](?:_?[0-9])*)?|\.[0-9](?:_?[0-9])*)(?:[eE][+-]?[0-9]+)?"
+)
 _ASCII_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _OPERATOR = re.compile(r"\*\*|<=|>=|==|!=|[-+*/^()|,<>√·×⋅−÷≤≥≠]")
 _SUPERSCRIPT = re.compile(r"⁻?[⁰¹²³⁴⁵⁶⁷⁸⁹]+")
 _EXPONENT_LOOKALIKE = re.compile(r"[eE][eE0-9_]*$")
 
-_SAME = {"^": "**", "·": "*", "×": "*", "⋅": "*", "−": "-", "÷": "/", "≤": "<=", "≥": ">=", "≠": "!="}
+_SAME = {
+    "^": "**",
+    "·": "*",
+    "×": "*",
+    "⋅": "*",
+    "−": "-",
+    "÷": "/",
+    "≤": "<=",
+    "≥": ">=",
+    "≠": "!=",
+}
 _DIGITS = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")
 
 #: Characters that people or programs put into formulas, and what to do about each.
@@ -127,7 +139,9 @@ def _check_name(text: str, at: int, end: int, limits: Limits) -> None:
 def _check_number(text: str, found: re.Match[str], limits: Limits) -> None:
     start, end = found.span()
     if end - start > limits.digits:
-        sentence = f"a number of {end - start} characters is too long (limit digits={limits.digits})"
+        sentence = (
+            f"a number of {end - start} characters is too long (limit digits={limits.digits})"
+        )
         raise FormulaError(text, start, sentence, "17 digits are all that a double keeps")
     after = text[end : end + 1]
     if after in {".", "_"} or after.isdecimal():

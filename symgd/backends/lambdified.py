@@ -190,4 +190,3 @@ def _array_namespace() -> dict[str, Any]:
     space = {row.name: vectorized(row) for row in BY_CLASS.values()}
     more = {"sqrt": np.sqrt, "power": np.power, "square": np.square, "where": np.where}
     return space | more | {"norm": np.linalg.norm, "abs": np.abs}
-

@@ -13,9 +13,12 @@ if TYPE_CHECKING:
 
 Row = tuple[int, tuple[float, ...], float, float]  # t, theta in the order of params, loss, |grad|
 
+_TOLD_BY_THE_VERDICT = ("completed", "converged", "nonfinite")  # statuses
+
 _MOST_ROWS = 200  # of a table that nobody asked to thin
 _HEAD, _TAIL = 15, 10  # rows of a longer one
 _MOST_GRADIENTS = 8  # partial derivatives in the echo
+_MOST_LINES = 40  # of a rule
 _MOST_CHARACTERS = 1000  # of one formula in the echo
 
 
@@ -35,14 +38,32 @@ def report(
 
 
 def echo(result: Result, *, pretty: bool = True) -> Iterator[str]:
-    """The loss and its gradient, as symgd read them."""
+    """The loss, its gradient and the rule, as symgd read them."""
     loss = result.loss
     yield _shorten(loss.read_as(pretty=pretty))
     if len(loss.params) > _MOST_GRADIENTS:
         yield f"gradient: {len(loss.params)} partial derivatives (--format json has them)"
+    else:
+        for name, derivative in loss.gradient_text().items():
+            yield _shorten(f"dL/d{name} = {derivative}")
+    yield from _rule(result)
+
+
+def _rule(result: Result) -> Iterator[str]:
+    """The equations of the rule, and the numbers that they run with."""
+    lr = result.lr if isinstance(result.lr, str) else number(result.lr)
+    values = {"lr": lr} | {name: number(v) for name, v in result.hyperparameters.items()}
+    listed = ", ".join(f"{name} = {value}" for name, value in values.items())
+    head = _shorten(f"{result.rule.name} with {listed}:")
+    lines = [line for line in str(result.rule).replace(";", "\n").splitlines() if line.strip()]
+    if len(lines) == 1:
+        yield f"{head} {_shorten(lines[0].strip())}"
         return
-    for name, derivative in loss.gradient_text().items():
-        yield _shorten(f"dL/d{name} = {derivative}")
+    yield head
+    for line in lines[:_MOST_LINES]:
+        yield f"  {_shorten(line.strip())}"
+    if len(lines) > _MOST_LINES:
+        yield f"  ... {len(lines) - _MOST_LINES} more lines"
 
 
 def steps(result: Result, *, every: int | None = None, width: int = 80) -> Iterator[str]:
@@ -78,10 +99,10 @@ def final(result: Result, *, width: int = 80) -> list[str]:
 
 
 def ending(result: Result) -> list[str]:
-    """How the run ended, unless it merely ran all its steps, and the verdict, in sentences."""
+    """The verdict in a sentence, then what the status adds to it."""
     sentence, message = result.verdict.sentence, result.message
-    said = not message or message in sentence or result.status.value == "completed"
-    return [escape(text) for text in ([] if said else [message]) + [sentence] if text]
+    told = message in sentence or result.status.value in _TOLD_BY_THE_VERDICT
+    return [escape(text) for text in (sentence, "" if told else message) if text]
 
 
 def listing(sections: Iterable[tuple[str, Mapping[str, str]]], width: int = 80) -> Iterator[str]:

@@ -1,0 +1,221 @@
+"""The arguments of a descent, checked before anything runs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from symgd import names
+from symgd.errors import ArgumentError, FormulaError
+from symgd.formula import Formula, parse, variable_name
+from symgd.rules import Rule, find_rule
+
+Start = float | str | Mapping[str, float] | Sequence[float]
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """What every descent takes, checked. given: hyperparameters and constants by name."""
+
+    rule: Rule
+    schedule: Schedule
+    steps: int
+    tol: float | None
+    given: Mapping[str, float]
+
+    @property
+    def known(self) -> frozenset[str]:
+        """The names that the rule and the learning rate can take."""
+        return frozenset({*self.rule.hyperparameters, *self.schedule.names})
+
+
+def read_arguments(
+    lr: float | str,
+    steps: int,
+    rule: str | Rule,
+    given: Mapping[str, float] | None,
+    tol: float | None,
+) -> Arguments:
+    """The arguments in the form that the engine takes, or a SymgdError."""
+    checked, certificate = _count(steps), _tolerance(tol)
+    return Arguments(find_rule(rule), _schedule(lr), checked, certificate, _numbers(given or {}))
+
+
+def resolve(arguments: Arguments) -> dict[str, float]:
+    """The values of the hyperparameters, then of the other constants of the schedule."""
+    rule, given = arguments.rule, arguments.given
+    values = rule.resolve({n: v for n, v in given.items() if n in rule.hyperparameters})
+    return values | arguments.schedule.resolve(given)
+
+
+def parse_assignments(items: Sequence[str]) -> dict[str, float]:
+    """["a=1", "b=2.5"] as {"a": 1.0, "b": 2.5}, names in their canonical spelling."""
+    values: dict[str, float] = {}
+    for item in items:
+        left, equals, right = item.partition("=")
+        if not equals or not left.strip() or not right.strip():
+            raise ArgumentError(f"'{names.escape(item)}' is not NAME=VALUE")
+        name = _variable(left)
+        if name in values:
+            raise ArgumentError(f"'{names.escape(name)}' is given twice")
+        values[name] = parse_number(right, f"the value of {names.escape(name)}")
+    return values
+
+
+def parse_number(text: str, what: str) -> float:
+    """A finite number from text, or ArgumentError that names `what`."""
+    shown = names.escape(text.strip())
+    try:
+        value = float(text.replace("−", "-"))
+    except ValueError:
+        raise ArgumentError(f"{what} is '{shown}', which is not a number") from None
+    if not math.isfinite(value):
+        raise ArgumentError(f"{what} is '{shown}'; it must be finite")
+    return value
+
+
+def _variable(text: str) -> str:
+    try:
+        return variable_name(text)
+    except FormulaError as error:
+        raise ArgumentError(
+            f"'{names.escape(text.strip())}' is not a name: {error.sentence}"
+        ) from None
+
+
+def _count(steps: int) -> int:
+    if isinstance(steps, bool) or not isinstance(steps, int) or steps < 0:
+        raise ArgumentError(f"steps is {steps!r}; it must be a whole number, 0 or more")
+    return steps
+
+
+def _tolerance(tol: float | None) -> float | None:
+    if tol is None:
+        return None
+    try:
+        value = float(tol)
+    except (TypeError, ValueError):
+        raise ArgumentError(f"tol is {tol!r}, which is not a number") from None
+    if not (math.isfinite(value) and value >= 0):
+        raise ArgumentError(f"tol is {tol!r}; it must be a number, 0 or more")
+    return value
+
+
+def _numbers(given: Mapping[str, float]) -> dict[str, float]:
+    out = {}
+    for name, value in given.items():
+        try:
+            number = float(value)
+        except (TypeError, ValueError):
+            raise ArgumentError(f"'{names.escape(str(name))}' is {value!r}, not a number") from None
+        if not math.isfinite(number):
+            raise ArgumentError(f"'{names.escape(str(name))}' is {number}; it must be finite")
+        out[names.canonical(str(name))] = number
+    return out
+
+
+def read_start(start: Start) -> tuple[float | dict[str, float] | list[float], tuple[str, ...]]:
+    """The start as a number, a list or a mapping, and the names that it mentions."""
+    if isinstance(start, str):
+        text = start.strip()
+        if "=" in text:
+            start = parse_assignments([p for p in text.replace(";", ",").split(",") if p.strip()])
+        elif "," in text:
+            start = [parse_number(p, "the start") for p in text.split(",")]
+        else:
+            start = parse_number(text, "the start")
+    if isinstance(start, Mapping):
+        point = {names.canonical(str(k)): v for k, v in start.items()}
+        return _numbers(point), tuple(point)
+    if isinstance(start, (int, float)):
+        return _finite(start), ()
+    try:
+        values = list(start)
+    except TypeError:
+        return _finite(start), ()
+    return [_finite(v) for v in values], ()
+
+
+def _finite(value: Any) -> float:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        raise ArgumentError(f"the start is {value!r}, which is not a number") from None
+    if not math.isfinite(number):
+        raise ArgumentError(f"the start is {number}; it must be finite")
+    return number
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """The learning rate: a number, a formula of t and named constants, or the line search."""
+
+    text: str
+    value: float | None = None
+    formula: Formula | None = None
+
+    @property
+    def shown(self) -> float | str:
+        """A number, or what was typed."""
+        return self.text if self.value is None else self.value
+
+    @property
+    def auto(self) -> bool:
+        """Whether a line search chooses it."""
+        return self.value is None and self.formula is None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The constants of the formula."""
+        return tuple(n for n in self.formula.variables if n != "t") if self.formula else ()
+
+    def resolve(self, given: Mapping[str, float]) -> dict[str, float]:
+        """The values of `names`, or ArgumentError."""
+        for name in self.names:
+            if name not in given:
+                shown = names.escape(name)
+                raise ArgumentError(
+                    f"unknown name '{shown}' in the learning rate '{names.escape(self.text)}'; "
+                    f"it is a formula of t; give other names with --set {shown}=..."
+                )
+        return {name: given[name] for name in self.names}
+
+
+def _schedule(lr: float | str) -> Schedule:
+    if not isinstance(lr, str):
+        try:
+            return Schedule(repr(lr), value=_rate(float(lr), repr(lr)))
+        except (TypeError, ValueError) as error:
+            if isinstance(error, ArgumentError):
+                raise
+            raise ArgumentError(f"the learning rate is {lr!r}, which is not a number") from None
+    text = lr.strip()
+    if text.lower() == "auto":
+        return Schedule("auto")
+    try:
+        return Schedule(text, value=_rate(float(text.replace("−", "-")), text))
+    except ArgumentError:
+        raise
+    except ValueError:
+        pass
+    formula = parse(text)
+    if not formula.variables:
+        [root] = formula.graph.fold([formula.root])
+        return Schedule(text, value=_rate(float(root), text))
+    if "t" not in formula.variables and len(formula.variables) == 1 and formula.root.is_Atom:
+        shown = names.escape(text)
+        raise ArgumentError(
+            f"the learning rate is '{shown}', which is not a number; "
+            "give a number, a formula of t such as 0.1/(1+t/100), or auto"
+        )
+    return Schedule(text, formula=formula)
+
+
+def _rate(value: float, text: str) -> float:
+    if not (math.isfinite(value) and value > 0):
+        raise ArgumentError(
+            f"the learning rate is {names.escape(text)}; it must be a number above 0"
+        )
+    return value

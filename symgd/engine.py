@@ -1,0 +1,194 @@
+"""The generic descent engine: chunks, callbacks, Ctrl-C, and the Result at the end."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from symgd import analysis, diagnosis
+from symgd.arguments import Schedule
+from symgd.kernel import Kernel, Run, Stop
+from symgd.loss import Loss
+from symgd.result import Best, Described, Result, Status, Verdict
+from symgd.rules import Rule
+
+_CHUNK = 4096
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a callback sees: the step, the parameters, the loss and the gradient's norm."""
+
+    t: int
+    theta: dict[str, float]
+    loss: float
+    grad_norm: float
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What a finished run is told about: the loss as described and, if it is a formula, itself.
+
+    evaluate: parameters -> [value, gradient...].
+    """
+
+    described: Described
+    loss: Loss | None
+    rule: Rule
+    schedule: Schedule
+    values: Mapping[str, float]
+    origin: list[float]
+    evaluate: Callable[..., list[float]]
+
+
+def engine(
+    kernel: Kernel,
+    run: Run,
+    steps: int,
+    callback: Callable[[Step], object] | None,
+    problem: Problem,
+) -> tuple[Status | None, Stop | None]:
+    """Advance to the end; the status that the engine itself knows, and the kernel's reason."""
+    try:
+        while run.t < steps:
+            stop = kernel.advance(run, 1 if callback else min(_CHUNK, steps - run.t))
+            if stop is not None:
+                return None, stop
+            if callback is not None and run.last is not None:
+                t, x, value, grad = run.last
+                theta = dict(zip(problem.described.params, x, strict=True))
+                if callback(Step(t, theta, value, math.hypot(*grad))):
+                    return Status.STOPPED, None
+        value, *grad = problem.evaluate(*run.x)
+        norm = math.hypot(*grad)
+        if not run.record(value, norm, grad, blind=problem.loss is None and value != value):
+            return None, Stop.NONFINITE_LOSS
+        if run.small(norm):
+            return None, Stop.CONVERGED
+    except KeyboardInterrupt:
+        return Status.INTERRUPTED, None
+    return None, None
+
+
+def finish(problem: Problem, run: Run, status: Status | None, stop: Stop | None) -> Result:
+    """The Result of a run that has ended."""
+    if status is Status.INTERRUPTED and len(run.best_x):
+        t, x = run.best_t, run.best_x
+        value, *grad = problem.evaluate(*x)
+    elif run.last is not None:
+        t, x, value, grad = run.last
+    else:  # not even the start has a value
+        t, x = 0, run.x
+        value, *grad = problem.evaluate(*x)
+    _close_history(run, t, x, value, grad)
+    trouble = _trouble(problem, run, stop)
+    if trouble is not None:
+        status = Status.DIVERGED if trouble.overflow and run.t else Status.NONFINITE
+    facts = analysis.Facts(
+        loss=problem.loss,
+        rule=problem.rule,
+        hyperparameters=problem.values,
+        lr=problem.schedule.value,
+        start=problem.origin,
+        x=[float(v) for v in x],
+        grad=grad,
+        value=value,
+        first_loss=run.history.loss_at(0),
+        tail=list(run.tail),
+        steps=t,
+        tol=run.tol,
+        converged=stop is Stop.CONVERGED,
+        interrupted=status is Status.INTERRUPTED,
+        nonfinite=trouble.sentence if trouble and status is Status.NONFINITE else "",
+        runaway=trouble.sentence if trouble and status is Status.DIVERGED else "",
+    )
+    verdict = analysis.verdict(facts)
+    status = status or _status(facts, stop, verdict)
+    params = problem.described.params
+    best_x = run.best_x if len(run.best_x) else x
+    return Result(
+        theta=_named(params, x),
+        value=value,
+        grad=_named(params, grad),
+        steps=t,
+        status=status,
+        message=_message(status, run, stop, facts),
+        history=run.history,
+        best=Best(_named(params, best_x), run.best_loss, run.best_t),
+        verdict=verdict,
+        loss=problem.described,
+        rule=problem.rule,
+        lr=problem.schedule.shown,
+        start=_named(params, problem.origin),
+        hyperparameters=problem.values,
+    )
+
+
+def _named(params: Sequence[str], values: Sequence[float]) -> dict[str, float]:
+    return {name: float(value) for name, value in zip(params, values, strict=True)}
+
+
+def _trouble(problem: Problem, run: Run, stop: Stop | None) -> diagnosis.Trouble | None:
+    if stop is Stop.NONFINITE_LOSS and problem.loss is not None:
+        return diagnosis.find(problem.loss, run.x, run.t)
+    if stop is Stop.NONFINITE_LOSS:
+        return diagnosis.Trouble(f"the gradient function is not finite at step {run.t}", False)
+    if stop is Stop.NONFINITE_STEP:
+        largest = max(map(abs, run.grad))
+        sentence = (
+            f"the rule's step is too large for a double: max|g| = {largest!r} at step {run.t}"
+        )
+        return diagnosis.Trouble(sentence, True)
+    return None
+
+
+def _close_history(run: Run, t: int, x: list[float], value: float, grad: list[float]) -> None:
+    """See that the last row is the returned point (thinning may have passed it by)."""
+    history = run.history
+    if not len(history) or history.last_step() < t:
+        history.append(t, x, value, math.hypot(*grad))
+
+
+def _status(facts: analysis.Facts, stop: Stop | None, verdict: Verdict) -> Status:
+    if facts.saddle:
+        return Status.SADDLE
+    if stop is Stop.CONVERGED:
+        return Status.CONVERGED
+    if stop in (Stop.STUCK, Stop.NO_DESCENT):
+        return Status.STALLED
+    if verdict.kind == "diverging":
+        return Status.DIVERGED
+    return Status.COMPLETED if facts.tol is None else Status.MAX_STEPS
+
+
+def _message(status: Status, run: Run, stop: Stop | None, facts: analysis.Facts) -> str:
+    largest, t = facts.largest_slope, facts.steps
+    match status:
+        case Status.CONVERGED:
+            return f"max|g| = {largest:.3g} <= tol = {run.tol:g} after {t} steps"
+        case Status.COMPLETED:
+            return f"all {t} steps were run"
+        case Status.MAX_STEPS:
+            above = f"max|g| = {largest:.3g} is above tol = {run.tol:g} after {t} steps"
+            return f"{above}; give it more steps"
+        case Status.DIVERGED if facts.runaway:
+            return f"{facts.runaway}; the last finite point is returned"
+        case Status.DIVERGED:
+            return "it runs away: every step is larger than the one before"
+        case Status.NONFINITE:
+            return (
+                f"{facts.nonfinite}; the last finite point is returned"
+                if run.t
+                else facts.nonfinite
+            )
+        case Status.STALLED if stop is Stop.NO_DESCENT:
+            return f"no step along the rule's direction lowers the loss; max|g| = {largest:.3g}"
+        case Status.STALLED:
+            return f"the step is too small to change theta; max|g| = {largest:.3g}"
+        case Status.SADDLE:
+            return "the gradient vanishes here, but some direction leads down: not a minimum"
+        case Status.INTERRUPTED:
+            return f"interrupted at step {run.t}; the best point so far is returned"
+        case _:
+            return f"stopped by the callback at step {t}"

@@ -1,0 +1,175 @@
+"""The engine under any gradient function: NumPy arrays, an autodiff library, anything callable."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from symgd.arguments import Arguments, read_arguments, resolve
+from symgd.backends import lambdified
+from symgd.engine import Problem, Step, engine, finish
+from symgd.errors import ArgumentError
+from symgd.graph import Graph, Name, Node
+from symgd.kernel import Run, Stop
+from symgd.program import Program, compile_program
+from symgd.result import History, Result
+from symgd.rules import Rule
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+_NUMBERS = 10_000_000  # what a history holds at most, whatever the number of parameters
+
+
+def descend_with(
+    grad: Callable[[Any], Any],
+    theta0: ArrayLike,
+    lr: float | str,
+    steps: int,
+    *,
+    rule: str | Rule = "gd",
+    set: Mapping[str, float] | None = None,  # noqa: A002 - as in descend
+    value: Callable[[Any], Any] | None = None,
+    tol: float | None = None,
+    callback: Callable[[Step], object] | None = None,
+) -> Result:
+    """The result of descending along any gradient function, from theta0.
+
+    grad: called with a float where theta0 is one, else with a float64 array of theta0's shape;
+    returns the gradient in the same shape. value: the loss, for the history (nan without it).
+    The other arguments are those of `descend`, but for lr="auto", which needs a formula.
+
+    >>> descend_with(lambda theta: 2*theta, 1.0, lr=0.2, steps=20).theta
+    {'theta': 3.656158440062973e-05}
+    """
+    import numpy as np
+
+    arguments = read_arguments(lr, steps, rule, set, tol)
+    if arguments.schedule.auto:
+        raise ArgumentError("lr='auto' needs the loss as a formula; use descend()")
+    stray = [n for n in arguments.given if n not in arguments.known]
+    if stray:
+        raise ArgumentError(f"{arguments.rule.name} has no hyperparameter '{stray[0]}'")
+    try:
+        origin = np.array(theta0, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ArgumentError(f"theta0 is not an array of numbers: {error}") from None
+    if origin.size == 0 or not np.isfinite(origin).all():
+        raise ArgumentError("theta0 must hold finite numbers, at least one")
+    values = resolve(arguments)
+    scalar = origin.ndim == 0
+    program = rule_program(arguments.rule, arguments, values)
+    tail = tuple(values.values())
+    if arguments.schedule.value is not None:
+        tail = (arguments.schedule.value, *tail)
+    function = (lambdified.compile_scalar if scalar else lambdified.compile_array)(program)
+    kernel = _GradientKernel(grad, value, function, tail, len(arguments.rule.state), origin.shape)
+    names = ("theta",) if scalar else tuple(f"x{k}" for k in range(origin.size))
+    run = Run(
+        x=[float(origin)] if scalar else origin.ravel(),
+        state=[0.0 if scalar else np.zeros(origin.size)] * len(arguments.rule.state),
+        tol=arguments.tol,
+        history=History(origin.size, limit=max(2, min(10_001, _NUMBERS // origin.size))),
+    )
+    problem = Problem(
+        described=_Function(names, getattr(grad, "__name__", "a gradient function")),
+        loss=None,
+        rule=arguments.rule,
+        schedule=arguments.schedule,
+        values=values,
+        origin=[float(v) for v in origin.ravel()],
+        evaluate=kernel.evaluate,
+    )
+    return finish(problem, run, *engine(kernel, run, arguments.steps, callback, problem))
+
+
+@dataclass(frozen=True)
+class _Function:
+    """What a Result tells of a loss of which only the gradient function is known."""
+
+    params: tuple[str, ...]
+    name: str
+
+    @property
+    def text(self) -> str:
+        return f"the function {self.name}"
+
+    def read_as(self, pretty: bool = True) -> str:
+        """One line about the loss."""
+        return f"gradient by {self.text}"
+
+    def gradient_text(self, limit: int = 2000) -> dict[str, str]:
+        """Nothing: the gradient is code, not a formula."""
+        return {}
+
+
+def rule_program(rule: Rule, arguments: Arguments, values: Mapping[str, float]) -> Program:
+    """(theta, g, state.., t, [lr], extra..) -> (theta, state..), each for a whole array."""
+    graph = Graph()
+    labels = ["theta", "g", *rule.state, "t", *values]
+    if arguments.schedule.formula is None:
+        labels.insert(labels.index("t") + 1, "lr")
+    nodes: dict[str, Node] = {n: graph.atom(Name(f"a{k}", n)) for k, n in enumerate(labels)}
+    inputs = [nodes[n] for n in labels]
+    shared = {n: nodes[n] for n in ("t", "lr", *values) if n in nodes}
+    if arguments.schedule.formula is not None:
+        formula = arguments.schedule.formula
+        places = {symbol: shared[n] for n, symbol in formula.variables.items()}
+        shared["lr"] = graph.replace([formula.root], places)[0]
+    state = {name: [nodes[name]] for name in rule.state}
+    theta, after = rule.step(graph, [nodes["theta"]], [nodes["g"]], state, shared, array=True)
+    outputs = {"theta'": theta[0], **{f"{n}'": after[n][0] for n in rule.state}}
+    return compile_program(graph, inputs, outputs)
+
+
+@dataclass
+class _GradientKernel:
+    """Steps along a gradient function, from Python."""
+
+    grad: Callable[[Any], Any]
+    value: Callable[[Any], Any] | None
+    function: Callable[..., list[Any]]
+    tail: tuple[float, ...]
+    states: int
+    shape: tuple[int, ...]
+
+    def advance(self, run: Run, count: int) -> Stop | None:
+        """`count` steps, or fewer and the reason."""
+        import numpy as np
+
+        for _ in range(count):
+            value, *grad = self.evaluate(*run.x)
+            norm = float(np.linalg.norm(grad))
+            if not run.record(value, norm, grad, blind=self.value is None):
+                return Stop.NONFINITE_LOSS
+            if run.small(norm):
+                return Stop.CONVERGED
+            slope = grad[0] if not self.shape else np.array(grad)
+            x = run.x[0] if not self.shape else run.x
+            with np.errstate(all="ignore"):
+                new = self._step(x, slope, run, float(run.t + 1))
+            if not np.isfinite(new[0]).all():
+                return Stop.NONFINITE_STEP
+            run.x = new[0] if self.shape else [new[0]]
+            run.state, run.t = new[1:], run.t + 1
+        return None
+
+    def _step(self, x: Any, slope: Any, run: Run, t: float) -> list[Any]:
+        try:
+            return self.function(x, slope, *run.state, t, *self.tail)
+        except lambdified.ARITHMETIC_ERRORS:
+            return [math.nan]
+
+    def evaluate(self, *x: float) -> list[float]:
+        """[value, gradient...] at x; the value is nan where no function gives it."""
+        import numpy as np
+
+        point = x[0] if not self.shape else np.array(x).reshape(self.shape)
+        slope = np.asarray(self.grad(point), dtype=np.float64)
+        if slope.size != len(x):
+            got, wanted = slope.shape, self.shape
+            raise ArgumentError(f"the gradient has shape {got}, but theta has {wanted}")
+        value = math.nan if self.value is None else float(self.value(point))
+        return [value, *slope.ravel().tolist()]
