@@ -41,6 +41,7 @@ class Facts:
     tol: float | None = None
     converged: bool = False
     interrupted: bool = False
+    auto: bool = False  # a line search chose every learning rate
     nonfinite: str = ""
     runaway: str = ""
 
@@ -74,7 +75,24 @@ class Facts:
         if self.loss is None or not self.largest_slope <= (self.tol or 0.0):
             return False
         values = self.eigenvalues
-        return bool(values) and values[0] < -1e-9 * max(1.0, abs(values[-1]))
+        if not values or values[0] >= -1e-9 * max(1.0, abs(values[-1])):
+            return False
+        return leads_down(self.loss, self.x, self.value)
+
+
+def leads_down(loss: Loss, x: Sequence[float], value: float) -> bool:
+    """Whether a short way along the most negative curvature the loss is really smaller."""
+    direction = [1.0]
+    if len(x) > 1:
+        import numpy as np
+
+        direction = [float(v) for v in np.linalg.eigh(np.array(loss.hess_rows(x)))[1][:, 0]]
+    size = max(1.0, *map(abs, x))
+    for length in (1e-4 * size, 1e-3 * size, 1e-2 * size, -1e-4 * size, -1e-3 * size, -1e-2 * size):
+        there = loss.evaluate_value(*(v + length * d for v, d in zip(x, direction, strict=True)))[0]
+        if there < value - 4 * _EPS * abs(value):
+            return True
+    return False
 
 
 @dataclass(frozen=True)
@@ -309,7 +327,7 @@ def verdict(facts: Facts) -> Verdict:
 
 
 def _judge(facts: Facts, seen: float | None, told: Prediction | None) -> tuple[str, str]:
-    stable = _stable(told)
+    stable = "" if facts.auto else _stable(told)
     slope = facts.largest_slope
     if facts.runaway:
         return "diverging", f"diverging: {facts.runaway}{_growth(seen)}{stable}"
@@ -323,7 +341,7 @@ def _judge(facts: Facts, seen: float | None, told: Prediction | None) -> tuple[s
         return "converged", how + _each(seen) + _doubt(facts) + stable
     if slope == 0:
         return _at_rest(facts, stable)
-    if seen is None:
+    if seen is None or (facts.auto and _at_floor(facts)):
         return _without_rate(facts, stable)
     size = abs(seen)
     if size > 1.0 + 1e-6 and _runs_away(facts):
@@ -337,12 +355,10 @@ def _judge(facts: Facts, seen: float | None, told: Prediction | None) -> tuple[s
     predicted = _predicted(told)
     if size > 1.0 + 1e-6:
         return "converging", f"on its way: each step is {seen:.6g} times the one before{stable}"
+    if size > 1.0 - 1e-6:
+        return "slow", f"slow: the steps do not get shorter, no minimum is in sight yet{stable}"
     if size >= _SLOW:
-        digit = (
-            f"one more digit costs {math.log(10) / -math.log(size):.0f} steps"
-            if size < 1
-            else "no end in sight"
-        )
+        digit = f"one more digit costs {math.log(10) / -math.log(size):.0f} steps"
         return "slow", f"slow: each step keeps {seen:.6g} of the error{predicted}; {digit}{stable}"
     return (
         "converging",
@@ -372,9 +388,20 @@ def _without_rate(facts: Facts, stable: str) -> tuple[str, str]:
     return "converging", f"too few steps to tell: max|g| = {slope:.3g}{stable}"
 
 
+def _at_floor(facts: Facts) -> bool:
+    """Whether the end is as close to a minimum as a comparison of losses can tell."""
+    near = facts.near
+    if near is None:
+        return False
+    gap = math.hypot(*(a - b for a, b in zip(facts.x, near.x, strict=True)))
+    return gap <= 8 * math.sqrt(_EPS) * (1 + math.hypot(*near.x))
+
+
 def _runs_away(facts: Facts) -> bool:
     if facts.value > facts.first_loss:
         return True
+    if facts.eigenvalues and facts.eigenvalues[0] >= 0:
+        return False  # a long way down a valley, not away from a summit
     moved = max((abs(b - a) for a, b in zip(facts.start, facts.x, strict=True)), default=0.0)
     return moved > 100 * (1 + max(map(abs, facts.start), default=0.0))
 

@@ -99,6 +99,7 @@ def finish(problem: Problem, run: Run, status: Status | None, stop: Stop | None)
         steps=t,
         tol=run.tol,
         converged=stop is Stop.CONVERGED,
+        auto=problem.schedule.auto,
         interrupted=status is Status.INTERRUPTED,
         nonfinite=trouble.sentence if trouble and status is Status.NONFINITE else "",
         runaway=trouble.sentence if trouble and status is Status.DIVERGED else "",

@@ -40,7 +40,8 @@ class Run:
     tol: float | None
     history: History
     t: int = 0
-    lr: float = 1.0  # the next trial of the line search
+    lr: float = 0.0  # the next trial of the line search; 0: not yet known
+    restarted: int = 0  # the step at which the line search last cleared the rule's state
     loss: float = math.nan  # at x, once evaluated; so is grad
     grad: list[float] = field(default_factory=list)
     best_x: Any = field(default_factory=list)
@@ -127,7 +128,10 @@ class LineSearchKernel:
     L. Armijo, 1966, Minimization of functions having Lipschitz continuous first partial
     derivatives, Pacific J. Math. 16(1): accept lr when
     loss(new) <= loss + 1e-4 * g.(new - theta). lr is halved until then, and doubled after
-    each accepted step. The rule's state is kept only from accepted steps.
+    each accepted step. The rule's state is kept only from accepted steps. Where its direction
+    does not lead down at all (momentum that has overshot), the state starts again from 0 (B.
+    O'Donoghue, E. Candès, 2015, Adaptive restart for accelerated gradient schemes, Found. Comput.
+    Math. 15).
     """
 
     program: Program
@@ -136,7 +140,7 @@ class LineSearchKernel:
     value: Callable[..., list[float]]
 
     decrease = 1e-4
-    halvings = 100
+    halvings = 60
 
     def __post_init__(self) -> None:
         self.function = lambdified.compile_scalar(self.program)
@@ -146,7 +150,7 @@ class LineSearchKernel:
         """`count` accepted steps, or fewer and the reason."""
         params, end = self.count, self.count + self.states
         for _ in range(count):
-            out = self._step(run, run.lr)
+            out = self._step(run)
             grad_norm = out[end + 1]
             if not run.record(out[end], grad_norm, out[end + 2 :]):
                 return Stop.NONFINITE_LOSS
@@ -155,20 +159,40 @@ class LineSearchKernel:
             if grad_norm == 0:
                 run.t += 1
                 continue
-            for _ in range(self.halvings):
-                x = out[:params]
-                if finite(x) and self._accepts(run, x):
-                    break
-                run.lr *= 0.5
-                out = self._step(run, run.lr)
-            else:
+            if run.lr == 0:
+                self._first_rate(run)
+                out = self._step(run)
+            out = self._search(run, out)
+            if not out:
                 return Stop.NO_DESCENT
-            run.x, run.state, run.t = x, out[params:end], run.t + 1
+            run.x, run.state, run.t = out[:params], out[params:end], run.t + 1
             run.lr = min(2.0 * run.lr, 1e300)
         return None
 
-    def _step(self, run: Run, lr: float) -> list[float]:
-        inputs = (*run.x, *run.state, float(run.t + 1), lr, *self.tail)
+    def _first_rate(self, run: Run) -> None:
+        """Begin with a step of a tenth of the parameters' size: a leap may land on a plateau."""
+        size = max(1.0, *map(abs, run.x))
+        run.lr = min(1.0, 0.1 * size / max(map(abs, run.grad)))
+
+    def _search(self, run: Run, out: list[float]) -> list[float]:
+        """The first trial that is accepted, or [] where even a fresh state finds none."""
+        for state, restarted in ((run.state, run.restarted), ([0.0] * self.states, run.t)):
+            if restarted > run.restarted:
+                run.state, run.restarted, run.lr = state, restarted, 0.0
+                self._first_rate(run)
+                out = self._step(run)
+            first = run.lr
+            for _ in range(self.halvings):
+                x = out[: self.count]
+                if finite(x) and self._accepts(run, x):
+                    return out
+                run.lr *= 0.5
+                out = self._step(run)
+            run.lr = first
+        return []
+
+    def _step(self, run: Run) -> list[float]:
+        inputs = (*run.x, *run.state, float(run.t + 1 - run.restarted), run.lr, *self.tail)
         try:
             return self.function(*inputs)
         except ARITHMETIC_ERRORS:
@@ -177,11 +201,11 @@ class LineSearchKernel:
     def _accepts(self, run: Run, x: Sequence[float]) -> bool:
         slope = sum(g * (new - old) for g, new, old in zip(run.grad, x, run.x, strict=True))
         if slope >= 0:  # momentum may point uphill for a while: then any decrease will do
-            return self.value(*x)[0] < run.loss
-        return self.value(*x)[0] <= run.loss + self.decrease * slope
+            return bool(self.value(*x)[0] < run.loss)
+        return bool(self.value(*x)[0] <= run.loss + self.decrease * slope)
 
 
 def finite(x: Sequence[float]) -> bool:
     """Whether every number is finite; one sum settles the usual case."""
     total = float(sum(x))
-    return total - total == 0.0 or all(map(math.isfinite, x))
+    return math.isfinite(total) or bool(all(map(math.isfinite, x)))

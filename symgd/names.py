@@ -12,32 +12,10 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
-_SPELLED = [
-    "alpha",
-    "beta",
-    "gamma",
-    "delta",
-    "epsilon",
-    "zeta",
-    "eta",
-    "theta",
-    "iota",
-    "kappa",
-    "lambda",
-    "mu",
-    "nu",
-    "xi",
-    "omicron",
-    "pi",
-    "rho",
-    "sigma",
-    "tau",
-    "upsilon",
-    "phi",
-    "chi",
-    "psi",
-    "omega",
-]
+_SPELLED = """
+alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho sigma tau
+upsilon phi chi psi omega
+""".split()  # noqa: SIM905 - a list literal would say less in 24 lines
 _LETTERS = "αβγδεζηθικλμνξοπρστυφχψω"
 
 #: Greek letter -> its spelling. The symbol variants ϑ ϕ ϵ ϱ are the same names.

@@ -189,7 +189,7 @@ class Result:
         return math.hypot(*self.grad.values())
 
     def raise_for_status(self) -> Result:
-        """This result, or DescentError if the run did not converge or complete."""
+        """The result itself, or DescentError if the run did not converge or complete."""
         if self.status not in (Status.CONVERGED, Status.COMPLETED):
             raise DescentError(f"{self.status.value}: {self.message}")
         return self

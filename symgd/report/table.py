@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 Row = tuple[int, tuple[float, ...], float, float]  # t, theta in the order of params, loss, |grad|
 
-_TOLD_BY_THE_VERDICT = ("completed", "converged", "nonfinite")  # statuses
+_TOLD_BY_THE_VERDICT = ("completed", "converged", "nonfinite", "interrupted")  # statuses
 
 _MOST_ROWS = 200  # of a table that nobody asked to thin
 _HEAD, _TAIL = 15, 10  # rows of a longer one
