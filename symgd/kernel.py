@@ -18,7 +18,7 @@ from symgd.backends.lambdified import ARITHMETIC_ERRORS
 from symgd.program import Program
 from symgd.result import History
 
-_TAIL = 24  # how many of the last points the verdict looks at
+_TAIL = 48  # how many of the last points the verdict looks at
 
 
 class Stop(Enum):

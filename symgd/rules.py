@@ -51,11 +51,7 @@ class Rule:
     name: str = "custom"
 
     def __post_init__(self) -> None:
-        if not any(line.target == "theta" for line in self.lines):
-            raise RuleError(
-                f"the rule '{names.escape(self.text.strip())}' never assigns theta;\n"
-                "a rule says how: theta = theta - lr*g"
-            )
+        self.lines  # noqa: B018 - a text that does not read fails here, not at the first step
         unknown = [n for n in self.defaults if n not in self.hyperparameters]
         if unknown:
             raise RuleError(f"the rule has no hyperparameter '{names.escape(unknown[0])}'")
@@ -128,7 +124,15 @@ class Rule:
         return [name for name, symbol in self.variables.items() if symbol in below]
 
     def resolve(self, values: Mapping[str, float]) -> dict[str, float]:
-        """The value of every hyperparameter: given here or by default, or RuleError."""
+        """The value of every hyperparameter: given here or by default, or RuleError.
+
+        A rule that never assigns theta is a part to be joined, and cannot run.
+        """
+        if not any(line.target == "theta" for line in self.lines):
+            raise RuleError(
+                f"the rule '{names.escape(self.text.strip())}' never assigns theta;\n"
+                "a rule says how: theta = theta - lr*g"
+            )
         for name in values:
             if name not in self.hyperparameters:
                 known = ", ".join(self.hyperparameters) or "none"

@@ -89,7 +89,9 @@ class Dual:
                 return self.new(mpmath.mpf(1))
             return self.new(base**power, (power * base ** (power - 1), self))
         value = base**power
-        return self.new(value, (power * base ** (power - 1), self), (value * mpmath.log(base), other))
+        return self.new(
+            value, (power * base ** (power - 1), self), (value * mpmath.log(base), other)
+        )
 
     def __neg__(self):
         return self.new(-self.value, (-1, self))
@@ -187,7 +189,10 @@ def rounding_noise(text, at, runs=4):
     noise = SimpleNamespace(value=mpmath.mpf(0), slopes=dict.fromkeys(at, mpmath.mpf(0)))
     for _ in range(runs):
         value, moved = derive(
-            text, at, digits=40, shake=lambda v: v * (1 + source.choice((-1, 1)) * mpmath.mpf(2) ** -53)
+            text,
+            at,
+            digits=40,
+            shake=lambda v: v * (1 + source.choice((-1, 1)) * mpmath.mpf(2) ** -53),
         )
         noise.value = max(noise.value, abs(value - exact))
         for name in at:

@@ -295,7 +295,14 @@ def test_name_of_anything_else_is_a_variable(name):
 
 @pytest.mark.parametrize(
     ("letter", "spelling"),
-    [("θ", "theta"), ("ϑ", "theta"), ("λ", "lambda"), ("Ω", "Omega"), ("θ_1", "theta_1"), ("β2", "beta2")],
+    [
+        ("θ", "theta"),
+        ("ϑ", "theta"),
+        ("λ", "lambda"),
+        ("Ω", "Omega"),
+        ("θ_1", "theta_1"),
+        ("β2", "beta2"),
+    ],
 )
 def test_greek_letter_and_its_spelling_are_one_name(letter, spelling):
     assert list(parse(f"{letter} + {spelling}").variables) == [spelling]
@@ -342,18 +349,29 @@ def doubles(count, seed):
     return found
 
 
-def test_100_000_constants_go_bit_exact_from_text_to_compiled_value():
+def compiled(outputs, formula):
+    """What the compiled program of these nodes returns at x = 1."""
+    named = {str(k): node for k, node in enumerate(outputs)}
+    program = compile_program(formula.graph, [formula.variables["x"]], named)
+    return lambdified.compile_scalar(program)(1.0)
+
+
+def test_100_000_constants_go_bit_exact_from_text_to_compiled_code():
     constants = doubles(100_000, seed=1)
-    for start in range(0, len(constants), 10_000):
-        batch = constants[start : start + 10_000]
+    for start in range(0, len(constants), 20_000):
+        batch = constants[start : start + 20_000]
         formula = parse(" + ".join(f"{c!r}*x" for c in batch))
-        outputs = {str(k): term for k, term in enumerate(formula.root.args)}
-        program = compile_program(formula.graph, [formula.variables["x"]], outputs)
-        assert lambdified.compile_scalar(program)(1.0) == batch
+        assert compiled([term.args[0] for term in formula.root.args], formula) == batch
+
+
+def test_constants_go_bit_exact_from_text_to_the_value_of_a_product():
+    batch = doubles(10_000, seed=4)
+    formula = parse(" + ".join(f"{c!r}*x" for c in batch))
+    assert compiled(formula.root.args, formula) == batch
 
 
 def test_constants_go_bit_exact_from_text_through_the_loss_to_its_gradient():
-    constants = doubles(8_000, seed=2)
+    constants = doubles(4_000, seed=2)
     for start in range(0, len(constants), 1_000):
         batch = constants[start : start + 1_000]
         loss = Loss(" + ".join(f"{c!r}*x{k}" for k, c in enumerate(batch)))
@@ -416,7 +434,7 @@ class Writer:
         return text if plain and "e-" not in text else f"({text})"
 
 
-_PYTHON = {name: getattr(math, name, None) for name in Writer.CALLS} | {"abs": abs}
+_PYTHON = {name: getattr(math, name, None) for name in Writer.CALLS} | {"abs": math.fabs}
 _POINT = {"x": 1.375, "y": 0.625, "z": -2.25}
 
 
@@ -447,7 +465,7 @@ def test_random_formulas_have_python_s_own_value():
 def test_written_formula_reads_back_with_the_same_value():
     writer = Writer(seed=21)
     compared = 0
-    for _ in range(3_000):
+    for _ in range(1_200):
         text = writer.text()
         if by_python(text) is None:
             continue
@@ -456,7 +474,7 @@ def test_written_formula_reads_back_with_the_same_value():
             again = write(first.root, pretty=pretty)
             assert repr(value(again, **_POINT)) == repr(value(text, **_POINT)), (text, again)
         compared += 1
-    assert compared > 1_500
+    assert compared > 600
 
 
 @pytest.mark.parametrize("text", [t for t, _ in ACCEPTED])
@@ -531,7 +549,7 @@ def test_stack_overflow_is_an_error_with_the_place():
 
 
 def test_machine_written_loss_of_a_megabyte_is_read():
-    text = " + ".join(f"({0.1 + k / 7!r}*x{k % 50} - y)**2" for k in range(32_000))
+    text = " + ".join(f"({0.1 + k / 7!r}*x{k % 50} - y)**2" for k in range(31_700))
     assert len(text) > 1_000_000
     assert len(parse(text).variables) == 51
 

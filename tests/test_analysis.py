@@ -1,0 +1,150 @@
+"""Verdicts: the factor per step, predicted and observed, against values worked out by hand."""
+
+import math
+
+import numpy as np
+import pytest
+
+from symgd import Loss, descend
+from symgd.analysis import LinearRule, find_minimum
+from symgd.rules import find_rule
+
+
+@pytest.mark.parametrize(
+    ("lr", "kind", "factor"),
+    [
+        (0.2, "converging", 0.6),
+        (0.001, "slow", 0.998),
+        (10, "diverging", -19.0),
+        (1, "oscillating", -1.0),
+        (0.95, "converging", -0.9),
+        (1.05, "diverging", -1.1),
+        (0.995, "oscillating", -0.99),
+    ],
+)
+def test_exercise_verdicts(lr, kind, factor):
+    # theta**2: one step multiplies theta by 1 - 2*lr; stable for 0 < lr < 1
+    verdict = descend("theta**2", lr=lr).verdict
+    assert verdict.kind == kind
+    assert verdict.rate_observed == pytest.approx(factor, rel=1e-9)
+    assert verdict.rate_predicted == pytest.approx(factor, rel=1e-9)
+    assert verdict.lr_max == 1.0
+    assert "stable for 0 < lr < 1" in verdict.sentence
+
+
+def test_slow_says_what_a_digit_costs():
+    # ln 10 / -ln 0.998 = 1150.1
+    assert "one more digit costs 1150 steps" in descend(lr=0.001).verdict.sentence
+
+
+@pytest.mark.parametrize(
+    ("loss", "arguments", "kind"),
+    [
+        ("theta**2", {"tol": 1e-3}, "converged"),
+        ("theta**2", {"start": 0.0}, "converged"),
+        ("sign(x)", {}, "flat"),
+        ("max(x, 0)", {"start": -1.0}, "flat"),
+        ("1/(1 + exp(-x))", {"start": -800.0}, "flat"),
+        ("x**4 - x**2", {"start": 0.0}, "flat"),
+        ("abs(x)", {}, "oscillating"),
+        ("-x**2", {}, "diverging"),
+        ("x", {}, "slow"),
+        ("log(x)", {"start": -1.0}, "nonfinite"),
+    ],
+)
+def test_kinds(loss, arguments, kind):
+    assert descend(loss, **arguments).verdict.kind == kind
+
+
+def test_flat_saddle_is_not_taken_for_a_minimum():
+    # x**3 has no minimum, but its gradient vanishes at 0
+    result = descend("x**3", lr=0.1, steps=100_000, tol=1e-6)
+    assert result.status == "converged"
+    assert "no minimum is confirmed" in result.verdict.sentence
+
+
+def test_gd_limit_is_two_over_the_largest_curvature():
+    linear = LinearRule(find_rule("gd"), {})
+    assert linear.limit([1.0, 8.0]) == 2 / 8
+
+
+@pytest.mark.parametrize("beta", [0.0, 0.5, 0.9])
+def test_heavy_ball_limit_is_polyaks(beta):
+    # B. Polyak (1964): stable for lr < 2*(1 + beta)/lambda_max
+    linear = LinearRule(find_rule("momentum"), {"beta": beta})
+    assert linear.limit([0.3, 5.0]) == pytest.approx(2 * (1 + beta) / 5.0, rel=1e-9)
+
+
+@pytest.mark.parametrize("beta", [0.5, 0.9])
+def test_nesterov_limit_by_hand(beta):
+    # x -> (1 - a)((1 + beta) x - beta x'), a = lr*lambda; at the limit an eigenvalue is -1:
+    # 1 + (1 - a)(1 + beta) + beta (1 - a) = 0, so a = (2 + 2 beta)/(1 + 2 beta)
+    linear = LinearRule(find_rule("nesterov"), {"beta": beta})
+    assert linear.limit([1.0, 5.0]) == pytest.approx(
+        (2 + 2 * beta) / (1 + 2 * beta) / 5.0, rel=1e-9
+    )
+
+
+def test_heavy_ball_factor_is_the_square_root_of_beta():
+    # complex eigenvalues have the modulus sqrt(beta)
+    linear = LinearRule(find_rule("momentum"), {"beta": 0.81})
+    assert linear.factor(1.0, 0.5) == pytest.approx(0.9, rel=1e-12)
+
+
+@pytest.mark.parametrize("n", [1, 2, 5, 10])
+@pytest.mark.parametrize("rule", ["gd", "momentum", "nesterov"])
+def test_prediction_meets_observation_on_quadratics(n, rule):
+    terms = [f"{1 + k}*(x{k} - {k})**2" for k in range(n)]
+    loss = " + ".join(terms) + "".join(f" + 0.3*x{k}*x{k + 1}" for k in range(n - 1))
+    result = descend(loss, start=0.5, rule=rule, lr=0.2 / (2 * n), steps=100)
+    assert result.verdict.rate_predicted is not None
+    observed = abs(result.verdict.rate_observed)
+    assert observed == pytest.approx(
+        abs(result.verdict.rate_predicted), rel=1e-9 if n == 1 else 0.03
+    )
+
+
+@pytest.mark.parametrize("rule", ["gd", "momentum", "nesterov"])
+def test_limit_separates_converging_from_diverging(rule):
+    loss = "x**2 + 3*(y - 1)**2 + x*y"
+    limit = descend(loss, rule=rule, lr=0.01, steps=50).verdict.lr_max
+    below = descend(loss, rule=rule, lr=0.99 * limit, steps=3000)
+    above = descend(loss, rule=rule, lr=1.01 * limit, steps=3000)
+    assert below.grad_norm < 1e-6
+    assert above.status == "diverged"
+
+
+def test_rules_without_linearization_predict_nothing():
+    for rule in ("adam", "signsgd", "rprop", "clip_norm+gd"):
+        values = {"max_norm": 1.0} if "clip" in rule else {}
+        verdict = descend("theta**2", rule=rule, lr=0.01, set=values).verdict
+        assert verdict.rate_predicted is None
+        assert verdict.lr_max is None
+
+
+def test_diverged_run_is_told_the_limit_at_the_minimum():
+    # Rosenbrock's Hessian at (1, 1) is [[802, -400], [-400, 200]]
+    largest = np.linalg.eigvalsh(np.array([[802.0, -400.0], [-400.0, 200.0]]))[-1]
+    result = descend("(1-x)**2 + 100*(y-x**2)**2", start="x=-1.2,y=1", lr=0.1)
+    assert result.status == "diverged"
+    assert result.verdict.lr_max == pytest.approx(2 / largest, rel=1e-6)
+
+
+def test_newton_finds_no_minimum_where_there_is_none():
+    assert find_minimum(Loss("x**4"), [1.0]) is None
+    assert find_minimum(Loss("exp(x)"), [0.0]) is None
+    assert find_minimum(Loss("-x**2"), [1.0], careful=True) is None
+
+
+def test_newton_finds_the_minimum():
+    found = find_minimum(Loss("cosh(x - 2)"), [3.0])
+    assert found is not None
+    assert found.x == pytest.approx([2.0])
+    assert found.eigenvalues == pytest.approx([1.0])
+
+
+def test_line_search_makes_no_promise_about_rates():
+    verdict = descend("exp(x) + exp(-x)", lr="auto", steps=60).verdict
+    assert "stable for" not in verdict.sentence
+    assert verdict.kind in {"converged", "converging"}
+    assert verdict.rate_observed is None or math.isfinite(verdict.rate_observed)

@@ -1,0 +1,91 @@
+"""README's console and Python blocks, the examples and the docstrings say what happens."""
+
+import doctest
+import importlib
+import os
+import pkgutil
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import symgd
+
+ROOT = Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text("utf-8")
+
+
+def blocks(language):
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+def sessions():
+    """(command, output) of every `$ ` line in the console blocks."""
+    for block in blocks("console"):
+        for part in block.split("$ ")[1:]:
+            command, _, output = part.partition("\n")
+            yield command, output.rstrip("\n")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the console blocks are for a POSIX shell")
+@pytest.mark.parametrize(("command", "output"), list(sessions()), ids=lambda v: v[:40])
+def test_readme_console_blocks_print_what_they_show(command, output):
+    define = f'symgd() {{ "{sys.executable}" -m symgd "$@"; }}\n'
+    env = {**os.environ, "COLUMNS": "80", "PYTHONIOENCODING": "utf-8"}
+    done = subprocess.run(
+        ["bash", "-c", define + command], capture_output=True, encoding="utf-8", env=env, check=True
+    )
+    assert done.stdout.rstrip("\n") == output
+
+
+def test_readme_python_blocks_print_what_they_show():
+    examples = doctest.DocTestParser().get_doctest("".join(blocks("python")), {}, "README", None, 0)
+    assert examples.examples
+    assert doctest.DocTestRunner().run(examples).failed == 0
+
+
+def test_readme_has_exactly_two_set_up_commands():
+    assert len(re.findall("^pip install ", README, re.MULTILINE)) == 2
+
+
+def test_readme_names_every_rule():
+    for name in symgd.CATALOGUE:
+        assert name in README
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*.py")), ids=lambda p: p.stem)
+def test_examples_run(path):
+    done = subprocess.run([sys.executable, path], capture_output=True, encoding="utf-8", check=True)
+    assert done.stdout
+    assert not done.stderr
+
+
+MODULES = [
+    m.name for m in pkgutil.walk_packages(symgd.__path__, "symgd.") if "__main__" not in m.name
+]
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_docstring_examples_run(name):
+    assert doctest.testmod(importlib.import_module(name)).failed == 0
+
+
+def test_public_names_are_sorted_and_there():
+    listed = [n for n in symgd.__all__ if n != "__version__"]
+    assert listed == sorted(listed, key=lambda n: (not n.isupper(), not n[0].isupper(), n))
+    for name in symgd.__all__:
+        assert getattr(symgd, name) is not None
+
+
+def test_unknown_attribute_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        symgd.nonsense  # noqa: B018
+
+
+@pytest.mark.parametrize("name", list(symgd.FUNCTIONS))
+def test_grammar_page_and_functions_agree(name):
+    row = symgd.FUNCTIONS[name]
+    assert row.doc
+    assert row.signature.startswith(name + "(")

@@ -1,0 +1,341 @@
+"""Hostile input: refused in its class, within its time and memory, and nothing of it ever runs.
+
+No hostile text is evaluated here by anything but symgd. The parse channel runs once for all
+records in a process of its own, with an audit hook, in an empty folder.
+"""
+
+import inspect
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import corpora
+import pytest
+import sympy
+
+import symgd
+from symgd import FormulaError, Loss, SymgdError
+from symgd.backends import lambdified
+
+ROOT = Path(__file__).parents[1]
+MARKER = "symgd_pwned"
+
+# Records whose outcome the design decides otherwise, by id, with the reason.
+EXCEPTIONS = {
+    "H161": "I*x: every name that is no function or constant is a variable, I included",
+    "D087": "lambda: the spelling of a Greek letter, a variable",
+    "D091": "1x: a number next to a name multiplies it, 1*x",
+}
+
+# The same for the texts of other libraries' tests.
+READ_AS_A_PRODUCT = {
+    "1x0": "a number next to a name multiplies it: 1*x0",
+    "1b0": "a number next to a name multiplies it: 1*b0",
+}
+
+
+def text_of(record):
+    if "formula" in record:
+        return record["formula"]
+    return "".join(piece * count for piece, count in record["parts"])
+
+
+def is_parsed(record):
+    return record["class"][0] in "ABCEFHJK"
+
+
+WATCHER = '''
+import json, sys, time, resource
+from symgd import FormulaError, Loss
+from symgd.formula import parse
+
+events, watching = [], False
+
+def hook(event, args):
+    if watching and event != "builtins.id":
+        events.append([event, ascii(args)[:200]])
+
+def attempt(text):
+    """(outcome, message, CPU seconds) of reading one text, the message rendered."""
+    began = time.process_time()
+    try:
+        parse(text)
+        outcome, message = "accept", ""
+    except FormulaError as error:
+        outcome, message = "reject", str(error)
+    return outcome, message, time.process_time() - began
+
+for text in ["sin(x)**2 + 1", "$", "sgmoid(x)", "\\x00", "\\u3000", "1/0", "digamma(2)", "foo(1)",
+             "besselj(1, 2)", "(" * 300, "9**9**9", "\\ud800", "\\ufb01", "\\u00b5"]:
+    attempt(text)
+
+sys.addaudithook(hook)
+found = {}
+for key, text in json.load(sys.stdin).items():
+    events.clear()
+    watching = True
+    outcome, message, seconds = attempt(text)
+    watching = False
+    rss = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 1024)
+    found[key] = dict(outcome=outcome, message=message, seconds=seconds, events=list(events), rss=rss)
+json.dump(found, sys.stdout)
+'''
+
+
+def watch(texts, folder):
+    """What reading each text led to, in a process of its own."""
+    pytest.importorskip("resource")
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", WATCHER],
+        input=json.dumps(texts),
+        capture_output=True,
+        text=True,
+        cwd=folder,
+        env={"PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8", "PYTHONDONTWRITEBYTECODE": "1"},
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert not list(folder.iterdir()), "reading a formula left a file behind"
+    return json.loads(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def seen(tmp_path_factory):
+    records = [r for r in corpora.load("hostile") or () if is_parsed(r)]
+    return watch({r["id"]: text_of(r) for r in records}, tmp_path_factory.mktemp("hostile"))
+
+
+@pytest.fixture(scope="module")
+def third_party(tmp_path_factory):
+    records = corpora.load("hostile_third_party") or ()
+    texts = {str(k): r["expr"] for k, r in enumerate(records)}
+    found = watch(texts, tmp_path_factory.mktemp("third_party"))
+    return {r["expr"]: found[str(k)] for k, r in enumerate(records)}
+
+
+def test_the_watcher_would_see_an_import_and_an_open_file(tmp_path):
+    code = WATCHER.replace(
+        "        parse(text)", "        import zipapp; open(sys.executable); parse(text)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code.replace("attempt(text)\n\nsys", "pass\n\nsys")],
+        input='{"a": "x"}',
+        capture_output=True,
+        text=True,
+        env={"PYTHONPATH": str(ROOT)},
+        cwd=tmp_path,
+        check=True,
+    )
+    events = {event for event, _ in json.loads(done.stdout)["a"]["events"]}
+    assert {"import", "open"} <= events
+
+
+@corpora.each("hostile", is_parsed, lambda r: r["id"])
+def test_hostile_formula_has_the_outcome_of_its_record(record, seen):
+    wanted = "accept" if record["id"] in EXCEPTIONS else record["outcome"]
+    assert seen[record["id"]]["outcome"] == wanted
+
+
+@corpora.each("hostile", is_parsed, lambda r: r["id"])
+def test_hostile_formula_stays_within_time_and_memory(record, seen):
+    found = seen[record["id"]]
+    assert found["seconds"] <= record["max_seconds"]
+    assert found["rss"] <= record["max_rss_mb"]
+
+
+@corpora.each("hostile", is_parsed, lambda r: r["id"])
+def test_hostile_formula_opens_imports_and_compiles_nothing(record, seen):
+    assert seen[record["id"]]["events"] == []
+
+
+@corpora.each("hostile", is_parsed, lambda r: r["id"])
+def test_message_about_a_hostile_formula_is_short_and_printable(record, seen):
+    message = seen[record["id"]]["message"]
+    assert len(message) < 500
+    assert all(line.isprintable() for line in message.split("\n"))
+
+
+@corpora.each("hostile_third_party", label=lambda r: ascii(r["expr"]))
+def test_text_that_other_libraries_refuse_is_refused(record, third_party):
+    found = third_party[record["expr"]]
+    assert found["events"] == []
+    assert found["seconds"] <= 0.1
+    if not record["must_refuse"] or record["expr"] in READ_AS_A_PRODUCT:
+        return
+    assert found["outcome"] == "reject"
+    assert all(line.isprintable() for line in found["message"].split("\n"))
+
+
+@corpora.each("hostile_third_party", label=lambda r: ascii(r["expr"]))
+def test_loss_refuses_what_the_parser_refuses(record, third_party):
+    if third_party[record["expr"]]["outcome"] == "reject":
+        with pytest.raises(FormulaError):
+            Loss(record["expr"])
+
+
+# Growth (class G) and the large but legal formulas of class F
+
+
+@corpora.each(
+    "hostile", lambda r: r["class"][0] in "FG" and r["outcome"] == "accept", lambda r: r["id"]
+)
+def test_large_legal_formula_has_a_cheap_gradient(record):
+    began = time.process_time()
+    loss = Loss(text_of(record))
+    slopes = loss.evaluate(*[0.5] * len(loss.params))
+    assert time.process_time() - began <= max(record["max_seconds"], 1.0)
+    assert len(slopes) == 1 + len(loss.params)
+    if record["class"][0] == "G":
+        nodes = 2 * loss.value_program.operations + 1  # n binary operations have n + 1 leaves
+        assert loss.program.operations <= 5 * nodes
+
+
+# Names (class D)
+
+
+def named(record):
+    return record["class"][0] == "D"
+
+
+@corpora.each("hostile", named, lambda r: r["id"])
+def test_hostile_name_is_refused_in_a_formula(record):
+    name = text_of(record)
+    if record["id"] in EXCEPTIONS:
+        assert Loss(name).params == (name.lstrip("1"),)
+        return
+    with pytest.raises(FormulaError) as caught:
+        Loss(name)
+    assert all(line.isprintable() for line in str(caught.value).split("\n"))
+    with pytest.raises(SymgdError):
+        symgd.descend("theta**2", start={name: 1.0}, steps=1)
+
+
+@corpora.each("hostile", named, lambda r: r["id"])
+def test_hostile_symbol_name_never_reaches_generated_code(record, tmp_path, monkeypatch):
+    """A SymPy symbol may have any name: it works as a parameter, and is nowhere in the source."""
+    monkeypatch.chdir(tmp_path)
+    name = text_of(record)
+    loss = Loss(sympy.Symbol(name) ** 2 + sympy.Symbol("y"))
+    assert set(loss.params) == {name, "y"}
+    assert loss.value({name: 3.0, "y": 1.0}) == 10.0
+    assert dict(zip(loss.params, loss.grad({name: 3.0, "y": 1.0}), strict=True)) == {
+        name: 6.0,
+        "y": 1.0,
+    }
+    assert loss.hess({name: 3.0, "y": 1.0}).sum() == 2.0
+    for program in (loss.value_program, loss.program, loss.hessian_program):
+        function = lambdified.compile_scalar(program)
+        source = inspect.getsource(function) + (function.__doc__ or "")
+        assert name[:40] not in source
+        assert set(function.__code__.co_varnames[: len(loss.params)]) == {"p0", "p1"}
+    assert not list(tmp_path.iterdir())
+
+
+@corpora.each("hostile", named, lambda r: r["id"])
+def test_hostile_symbol_name_is_escaped_wherever_it_is_shown(record, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    name = text_of(record)
+    result = symgd.descend(sympy.Symbol(name) ** 2, steps=3)
+    shown = [
+        loss_text
+        for loss_text in (result.loss.read_as(), repr(result.loss), str(result.loss.program))
+    ]
+    shown += [result.message, result.verdict.sentence]
+    for text in shown:
+        assert all(line.isprintable() for line in text.split("\n"))
+    page = result._repr_html_()
+    assert "<img" not in page
+    assert "<script" not in page
+    assert json.loads(json.dumps(result.to_dict()))["theta"] == result.theta
+    assert not list(tmp_path.iterdir())
+
+
+def test_hostile_symbol_name_does_not_run_when_sympy_s_own_forms_are_read(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    name = f"__import__('os').system('touch {MARKER}')"
+    loss = Loss(sympy.exp(sympy.Symbol(name)) * sympy.Symbol(name))
+    for form in (loss.expr, loss.gradient, loss.hessian, loss.gradient_text()):
+        assert "__import__" in str(form) or "_" in str(form)
+    assert all(symbol.name.isidentifier() for symbol in loss.symbols.values())
+    sympy.lambdify(list(loss.symbols.values()), loss.expr)(1.0)
+    assert not list(tmp_path.iterdir())
+
+
+def test_hostile_function_and_dummy_names_are_refused_or_run_nothing(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    name = f"__import__('os').system('touch {MARKER}')"
+    x = sympy.Symbol("x")
+    with pytest.raises(FormulaError, match="not a function that symgd knows"):
+        Loss(sympy.Function(name)(x))
+    Loss(sympy.Dummy(name) ** 2).value([1.0])
+    with pytest.raises(SymgdError):
+        Loss(sympy.Symbol("x", commutative=False) * sympy.MatrixSymbol(name, 2, 2)[0, 0])
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("channel", ["lr", "rule", "start", "set", "constants"])
+def test_payload_in_any_other_text_is_refused(channel, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    payload = f"__import__('os').system('touch {MARKER}')"
+    options = {
+        "lr": {"lr": payload},
+        "rule": {"rule": f"theta = {payload}"},
+        "start": {"start": f"theta={payload}"},
+        "set": {"set": {payload: 1.0}},
+        "constants": {"set": {"theta": payload}},
+    }[channel]
+    with pytest.raises(SymgdError) as caught:
+        symgd.descend("theta**2", **options)
+    assert all(line.isprintable() for line in str(caught.value).split("\n"))
+    assert not list(tmp_path.iterdir())
+
+
+# Numerical trouble at run time (class L)
+
+# id -> start, options, the status that the record's outcome means here, a piece of the message or
+# verdict. Outcomes: stop:domain_error, stop:overflow, stop:nonfinite_gradient = "nonfinite";
+# stop:diverged = "diverged"; stop:stationary_not_minimum = "saddle"; stop:max_iter = "max_steps";
+# warn:flat = the verdict "flat".
+RUNS = {
+    "L243": (-1.0, {}, "nonfinite", "log(x): x = -1.0 at the start"),
+    "L245": (-1.0, {}, "nonfinite", "sqrt(x): x = -1.0"),
+    "L247": (0.0, {}, "nonfinite", "1/x: x = 0.0"),
+    "L249": (-1.0, {}, "nonfinite", "x = -1.0"),
+    "L251": (0.5, {}, "nonfinite", "acosh(x): x = 0.5"),
+    "L253": (1000.0, {}, "nonfinite", "exp(x): x = 1000.0"),
+    "L255": (1e10, {}, "nonfinite", "x**300: x = 10000000000.0"),
+    "L257": (1.0, {}, "diverged", "exp(x): x = "),
+    "L259": (0.0, {}, "saddle", "not a minimum"),
+    "L261": (1.0, {"lr": "0.5/t", "steps": 2000, "tol": 1e-6}, "max_steps", "after 2000 steps"),
+    "L263": (0.0, {}, "completed", "flat"),
+    "L265": (0.0, {}, "nonfinite", "the derivative of sqrt(x**2 + y**2)"),
+    "L267": (1.0, {}, "completed", "flat"),
+    "L269": (-1.0, {"lr": "0.2/t", "tol": 1e-6}, "max_steps", "after 20 steps"),
+    "L271": (-800.0, {}, "completed", "flat"),
+    "L273": (0.0, {}, "nonfinite", "sin(x)/x"),
+    "L275": (1.0, {}, "nonfinite", "x = 1.0"),
+    "L277": (1.0, {"lr": 0.5, "tol": 1e-6}, "converged", "max|g|"),
+    "L279": (1.0, {"lr": 1.0, "tol": 1e-6}, "max_steps", "oscillating"),
+}
+
+
+@corpora.each("hostile", lambda r: r["class"][0] == "L", lambda r: r["id"])
+def test_numerical_trouble_ends_in_its_status(record):
+    start, options, status, piece = RUNS[record["id"]]
+    text = record["formula"].removesuffix(" (lr=1.0)")
+    result = symgd.descend(text, start=start, **options)
+    assert result.status == status
+    assert piece in f"{result.message} {result.verdict.kind}"
+    assert all(t - t == 0 for t in result.theta.values())
+    if record["outcome"] == "warn:flat":
+        assert result.verdict.kind == "flat"
+    if record["id"] == "L261":
+        assert result.best.value <= 1e-3
+
+
+def test_every_hostile_record_is_tested():
+    known = {r["id"]: r["class"][0] for r in corpora.load("hostile") or ()}
+    assert set(known.values()) <= set("ABCDEFGHJKL")
+    assert {i for i, c in known.items() if c == "L"} <= set(RUNS)
