@@ -14,7 +14,8 @@ from symgd.loss import Loss
 from symgd.result import Verdict
 from symgd.rules import Rule
 
-_LARGEST = 60  # parameters up to which a Hessian is formed for the verdict
+_LARGEST = 60  # parameters up to which a Hessian is formed for the verdict,
+_LONGEST = 20_000  # and operations of the loss times parameters: about a second of compilation
 _SLOW = 0.98  # a digit costs more than 114 steps
 _EPS = 2.0**-52
 
@@ -51,21 +52,26 @@ class Facts:
         return max(map(abs, self.grad), default=math.nan)
 
     @cached_property
+    def small(self) -> bool:
+        """Whether the loss is a formula whose Hessian is cheap enough to look at."""
+        if self.loss is None or len(self.x) > _LARGEST:
+            return False
+        return self.loss.value_program.operations * len(self.x) <= _LONGEST
+
+    @cached_property
     def eigenvalues(self) -> list[float]:
         """Of the Hessian at the returned point, ascending; [] where too large or not finite."""
-        return _eigenvalues(self.loss, self.x) if self.loss else []
+        return _eigenvalues(self.loss, self.x) if self.loss and self.small else []
 
     @cached_property
     def near(self) -> Minimum | None:
         """The minimum that Newton's method reaches downhill from the end of the run."""
-        small = self.loss is not None and len(self.x) <= _LARGEST
-        return find_minimum(self.loss, self.x) if self.loss and small else None
+        return find_minimum(self.loss, self.x) if self.loss and self.small else None
 
     @cached_property
     def minimum(self) -> Minimum | None:
         """That minimum, or else one that a careful search reaches from the start."""
-        small = self.loss is not None and len(self.x) <= _LARGEST
-        if self.near or self.loss is None or not small:
+        if self.near or self.loss is None or not self.small:
             return self.near
         return find_minimum(self.loss, self.start, careful=True)
 
@@ -161,8 +167,6 @@ def _newton(rows: list[list[float]], grad: Sequence[float], careful: bool) -> li
 
 
 def _eigenvalues(loss: Loss, x: Sequence[float]) -> list[float]:
-    if len(x) > _LARGEST:
-        return []
     rows = loss.hess_rows(x)
     if not _all_finite([v for row in rows for v in row]):
         return []
@@ -477,7 +481,7 @@ def _stable(told: Prediction | None) -> str:
 
 
 def _doubt(facts: Facts) -> str:
-    if facts.loss is None or len(facts.x) > _LARGEST or facts.near is not None:
+    if not facts.small or facts.near is not None:
         return ""
     return "; no minimum is confirmed there: the curvature vanishes or the loss has a kink"
 

@@ -48,13 +48,17 @@ def parse(
     own: Iterable[str] = (),
     limits: Limits = DEFAULT_LIMITS,
     rule: bool = False,
+    table: bool = False,
 ) -> Formula:
     """The formula that `text` spells, or FormulaError with the place of the first mistake.
 
     graph: where to build (default: a new one). variables: symbols that are known already.
     own: names that are variables even if they are a constant's (pi, e). rule: allow norm(...).
+    table: a derivative of the function table, where names may stand for orders.
     """
-    return _Parser(text, graph or Graph(), dict(variables or {}), set(own), limits, rule).parse()
+    return _Parser(
+        text, graph or Graph(), dict(variables or {}), set(own), limits, rule, table
+    ).parse()
 
 
 def variable_name(text: str) -> str:
@@ -77,6 +81,7 @@ class _Parser:
     own: set[str]
     limits: Limits
     rule: bool
+    table: bool
     constants: dict[int, float] = field(default_factory=dict)
     depth: int = 0
     bars: int = 0
@@ -274,7 +279,7 @@ class _Parser:
             raise self.error(sentence, f"write {row.signature}", token)
         if high is not None and row.defaults:
             args += [self.number(v) for v in row.defaults[len(row.defaults) - high + len(args) :]]
-        if row.order and id(args[0]) not in self.constants:
+        if row.order and not self.table and id(args[0]) not in self.constants:
             sentence = f"the order of {row.name} must be a number"
             raise self.error(sentence, "there is no derivative with respect to it", token)
         if row.pairwise:

@@ -184,11 +184,11 @@ _ROWS = (
     ),
     _row(
         "beta", sympy.beta, ("f*(digamma(x) - digamma(x + y))", "f*(digamma(y) - digamma(x + y))"),
-        "beta function", arity=(2, 2), cost=SPECIAL,
+        "beta function", arity=(2, 2), cost=3 * SPECIAL,
     ),
     _row(
         "betaln", None, ("digamma(x) - digamma(x + y)", "digamma(y) - digamma(x + y)"),
-        "log of the beta function, x, y > 0", arity=(2, 2), cost=SPECIAL,
+        "log of the beta function, x, y > 0", arity=(2, 2), cost=3 * SPECIAL,
         definition="loggamma(x) + loggamma(y) - loggamma(x + y)",
     ),
     _row(

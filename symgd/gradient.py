@@ -256,5 +256,5 @@ def local_derivative(graph: Graph, text: str, args: Sequence[Node], value: Node)
 def _template(text: str) -> tuple[Node, dict[str, Name]]:
     from symgd.formula import parse
 
-    formula = parse(text)
+    formula = parse(text, table=True)
     return formula.root, dict(formula.variables)

@@ -316,14 +316,52 @@ besseli, besselk = _mpmath("besseli"), _mpmath("besselk")
 beta = _mpmath("beta")
 
 
+# Bernoulli numbers B2, B4, ..., B16
+_BERNOULLI = (1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, -3617 / 510)
+
+
 def polygamma(order: float, x: float) -> float:
-    """The derivative of digamma of this order; order 0 is digamma itself."""
-    return _psi(int(order), x)
+    """The derivative of digamma of this order; order 0 is digamma itself.
+
+    For x > 0 by recurrence to large x and the asymptotic series (Abramowitz & Stegun 6.4.6 and
+    6.4.11), whose terms all have one sign; else mpmath.
+    """
+    n = int(order)
+    if n == 0:
+        return digamma(x)
+    if not 1e-30 < x < inf or not 1 <= n <= 8:
+        return _psi(n, x)
+    low, high = 0.0, x
+    while high < 20 + n:
+        low += high ** -(n + 1)
+        high += 1.0
+    factorial = math.factorial(n)
+    tail = math.factorial(n - 1) / high**n + 0.5 * factorial / high ** (n + 1)
+    for k, bernoulli in enumerate(_BERNOULLI, start=1):
+        ratio = math.factorial(2 * k + n - 1) / math.factorial(2 * k)
+        tail += bernoulli * ratio / high ** (2 * k + n)
+    return (factorial * low + tail) * (1 if n % 2 else -1)
 
 
 def digamma(x: float) -> float:
-    """The logarithmic derivative of Gamma."""
-    return _psi(0, x)
+    """The logarithmic derivative of Gamma.
+
+    For x > 0 by recurrence to large x and the asymptotic series (Abramowitz & Stegun 6.3.5 and
+    6.3.18); else, and near its zero at 1.4616 where that cancels, mpmath.
+    """
+    if not 1e-30 < x < inf:
+        return _psi(0, x)
+    low, high = 0.0, x
+    while high < 20:
+        low += 1.0 / high
+        high += 1.0
+    square = high * high
+    tail, power = 0.0, 1.0
+    for k, bernoulli in enumerate(_BERNOULLI, start=1):
+        power *= square
+        tail += bernoulli / (2 * k * power)
+    value = math.log(high) - 0.5 / high - tail - low
+    return value if abs(value) > 0.1 else _psi(0, x)
 
 
 def betaln(a: float, b: float) -> float:

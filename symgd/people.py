@@ -88,7 +88,7 @@ def definition(call: sympy.Expr) -> sympy.Expr:
 def _formula(text: str, values: Mapping[str, sympy.Expr]) -> sympy.Expr:
     from symgd.formula import parse
 
-    read = parse(text)
+    read = parse(text, table=True)
     return to_sympy(read.root, {v: values[n] for n, v in read.variables.items()})
 
 
