@@ -202,7 +202,10 @@ def _pull_power(graph: Graph, node: Node, adjoint: Node, wanted: set[int]) -> _P
     if id(base) in wanted:
         if value is None:
             lower = graph.node(sympy.Pow, base, graph.sub(exponent, ONE))
-            pairs.append((0, base, graph.mul(adjoint, exponent, lower)))
+            slope = graph.mul(exponent, lower)
+            if float_of(base) is None:  # x**0 is 1 everywhere, also at 0, where 0*x**-1 is nan
+                slope = graph.where(graph.compare("==", exponent, ZERO), ZERO, slope)
+            pairs.append((0, base, graph.mul(adjoint, slope)))
         elif value == 2:
             pairs.append((0, base, times(graph, adjoint, graph.mul(TWO, base))))
         elif value == 0.5:

@@ -67,12 +67,15 @@ def _log(graph: Graph, node: Node) -> Node:
 
 
 def _add(graph: Graph, node: Node) -> Node:
-    """exp(x) - 1, 1 - cos(x), 1 - sigmoid(x), 1 - exp(x)."""
+    """exp(x) - 1, 1 - cos(x), cosh(x) - 1, 1 - sigmoid(x), 1 - exp(x), 1 - tanh(x)**2."""
     if len(node.args) != 2:
         return node
     for one, other in (node.args, node.args[::-1]):
         if one is MINUS_ONE and other.func is sympy.exp:
             return _call(graph, "expm1", *other.args)
+        if one is MINUS_ONE and other.func is sympy.cosh:
+            half = graph.node(sympy.sinh, graph.mul(graph.number(0.5), other.args[0]))
+            return graph.mul(TWO, graph.pow(half, 2))
         if one is MINUS_ONE and other.func is sympy.cos:
             return graph.neg(_versine(graph, other.args[0]))
         if one is ONE and is_negation(other) and len(other.args) == 2:
@@ -81,9 +84,15 @@ def _add(graph: Graph, node: Node) -> Node:
                 return graph.neg(_call(graph, "expm1", *function.args))
             if function.func is sympy.cos:
                 return _versine(graph, function.args[0])
+            if _is_square(function) and function.args[0].func is sympy.tanh:
+                return graph.pow(graph.node(sympy.sech, *function.args[0].args), 2)
             if function.func is _NODE["sigmoid"]:
                 return _call(graph, "sigmoid", graph.neg(function.args[0]))
     return node
+
+
+def _is_square(node: Node) -> bool:
+    return node.func is sympy.Pow and float_of(node.args[1]) == 2
 
 
 def _versine(graph: Graph, x: Node) -> Node:
@@ -135,6 +144,6 @@ def _pow(graph: Graph, node: Node) -> Node:
         other = terms[1] if terms[0] is ONE else terms[0]
         if other.func is sympy.exp:
             return _call(graph, "sigmoid", graph.neg(other.args[0]))
-    if value == 0.5 and all(t.func is sympy.Pow and float_of(t.args[1]) == 2 for t in terms):
+    if value == 0.5 and all(_is_square(t) for t in terms):
         return _call(graph, "hypot", *[t.args[0] for t in terms])
     return node

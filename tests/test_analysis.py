@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from symgd import Loss, descend
-from symgd.analysis import LinearRule, find_minimum
+from symgd.minima import find_minimum
 from symgd.rules import find_rule
+from symgd.stability import LinearRule
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,92 @@
+"""A rule near a minimum as a linear map: its factor per step and its stable learning rates."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+from symgd.gradient import gradient
+from symgd.graph import Graph, Name, Node, trace
+from symgd.minima import all_finite
+from symgd.rules import Rule
+
+
+class LinearRule:
+    """A rule near a minimum: on the error along one eigenvector of the Hessian, a linear map.
+
+    With g = curvature * error, one step takes (error, state) to J (error, state); J is the
+    Jacobian of the rule's own equations at error = state = 0 in the long run (t -> infinity),
+    from the same reverse sweep as any gradient. B. Polyak, 1964, does this by hand for the heavy
+    ball.
+    """
+
+    def __init__(self, rule: Rule, hyperparameters: Mapping[str, float]) -> None:
+        graph = Graph()
+        names = ["error", "curvature", "lr", "t", *rule.state, *rule.hyperparameters]
+        nodes: dict[str, Node] = {n: graph.atom(Name(f"a{k}", n)) for k, n in enumerate(names)}
+        slope = graph.mul(nodes["curvature"], nodes["error"])
+        state = {name: [nodes[name]] for name in rule.state}
+        shared = {n: nodes[n] for n in ("lr", "t", *rule.hyperparameters)}
+        theta, after = rule.step(graph, [nodes["error"]], [slope], state, shared)
+        results = [*theta, *(after[name][0] for name in rule.state)]
+        wrt = [nodes["error"], *(nodes[name] for name in rule.state)]
+        self._rows = [gradient(graph, result, wrt) for result in results]
+        self._nodes = nodes
+        self._fixed = {nodes[n]: 0.0 for n in ("error", *rule.state)}
+        self._fixed |= {nodes["t"]: 1e9}
+        self._fixed |= {nodes[n]: hyperparameters[n] for n in rule.hyperparameters}
+
+    def jacobian(self, curvature: float, lr: float) -> list[list[float]]:
+        """J: (1 + states, 1 + states), at this curvature and learning rate."""
+        at = self._fixed | {self._nodes["curvature"]: curvature, self._nodes["lr"]: lr}
+        entries = [entry for row in self._rows for entry in row]
+        found = trace(entries, at)
+        return [[float(found[id(e)]) for e in row] for row in self._rows]
+
+    def factor(self, curvature: float, lr: float) -> float:
+        """What one step multiplies the error by in the long run, signed where that is real."""
+        rows = self.jacobian(curvature, lr)
+        if len(rows) == 1 or not all_finite([v for row in rows for v in row]):
+            return rows[0][0]
+        import numpy as np
+
+        values = np.linalg.eigvals(np.array(rows))
+        largest = values[np.argmax(np.abs(values))]
+        return float(largest.real) if abs(largest.imag) < 1e-12 else float(abs(largest))
+
+    def dominant(self, eigenvalues: Sequence[float], lr: float) -> float:
+        """The factor of largest magnitude over the eigenvectors."""
+        return max((self.factor(v, lr) for v in eigenvalues), key=abs)
+
+    def limit(self, eigenvalues: Sequence[float]) -> float | None:
+        """The least upper bound of the stable learning rates, or None if all or none are stable."""
+        ends = [eigenvalues[0], eigenvalues[-1]]
+        if len(self._rows) == 1:
+            slopes = [self.factor(v, 1.0) - self.factor(v, 0.0) for v in ends]
+            straight = all(
+                math.isclose(self.factor(v, 2.0) - self.factor(v, 0.0), 2 * s, rel_tol=1e-9)
+                for v, s in zip(ends, slopes, strict=True)
+            )
+            if straight and min(slopes) < 0 and all(self.factor(v, 0.0) == 1.0 for v in ends):
+                return 2.0 / -min(slopes)
+        high = 1.0 / max(map(abs, ends))
+        for _ in range(200):
+            if abs(self.dominant(ends, high)) >= 1:
+                break
+            high *= 2
+        else:
+            return None
+        low = high
+        for _ in range(200):
+            low /= 2
+            if abs(self.dominant(ends, low)) < 1:
+                break
+        else:
+            return None
+        for _ in range(60):
+            middle = 0.5 * (low + high)
+            if abs(self.dominant(ends, middle)) < 1:
+                low = middle
+            else:
+                high = middle
+        return 0.5 * (low + high)
