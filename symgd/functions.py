@@ -98,7 +98,7 @@ _ROWS = (
     _math("log2", None, "1.4426950408889634/x", "logarithm to base 2", definition="log(x)/log(2)"),
     _math("log1p", None, "1/(1 + x)", "log(1 + x), accurate near 0", definition="log(1 + x)"),
     _math("expm1", None, "exp(x)", "exp(x) - 1, accurate near 0", definition="exp(x) - 1"),
-    _math("cbrt", None, "1/(3*f**2)", "real cube root", definition="sign(x)*abs(x)**(1/3)"),
+    _row("cbrt", None, "1/(3*f**2)", "real cube root", numpy="cbrt", definition="sign(x)*abs(x)**(1/3)"),
     _row(
         "abs", sympy.Abs, "sign(x)", "absolute value, also |x|",
         scalar=abs, numpy="abs", cost=CHEAP, kink="derivative 0 at 0",

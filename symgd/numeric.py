@@ -73,7 +73,7 @@ sqrt = _total(math.sqrt)
 sin, cos, tan = _total(math.sin), _total(math.cos), _total(math.tan)
 asin, acos, atan, atan2 = _total(math.asin), _total(math.acos), math.atan, math.atan2
 tanh, asinh, acosh = math.tanh, math.asinh, _total(math.acosh)
-erf, erfc, cbrt = math.erf, math.erfc, math.cbrt
+erf, erfc = math.erf, math.erfc
 
 
 def _pole_log(f: Scalar, zero: float) -> Scalar:
@@ -107,6 +107,13 @@ def atanh(x: float) -> float:
     if abs(x) == 1.0:
         return copysign(inf, x)
     return math.atanh(x) if abs(x) < 1.0 else nan
+
+
+def cbrt(x: float) -> float:
+    """The real cube root; one Newton step makes cubes exact, which some C libraries miss."""
+    root = math.cbrt(x)
+    cube = root * root * root
+    return root - (cube - x) / (3.0 * root * root) if 1e-100 < abs(cube) < 1e300 else root
 
 
 def cot(x: float) -> float:
@@ -329,7 +336,7 @@ def polygamma(order: float, x: float) -> float:
     n = int(order)
     if n == 0:
         return digamma(x)
-    if not 1e-30 < x < inf or not 1 <= n <= 8:
+    if not 1e-30 < x < 1e30 or not 1 <= n <= 8:
         return _psi(n, x)
     low, high = 0.0, x
     while high < 20 + n:
