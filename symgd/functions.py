@@ -104,7 +104,10 @@ _ROWS = (
         scalar=abs, numpy="abs", cost=CHEAP, kink="derivative 0 at 0",
     ),
     _step("sign", sympy.sign, "-1, 0 or 1", numpy="sign"),
-    _step("heaviside", None, "0 left of 0, 1 right of 0, 1/2 at 0", scalar=numeric.heaviside),
+    _step(
+        "heaviside", None, "0 left of 0, 1 right of 0, 1/2 at 0",
+        scalar=numeric.heaviside, definition="(1 + sign(x))/2",
+    ),
     _step("floor", sympy.floor, "largest whole number <= x", numpy="floor"),
     _step("ceil", sympy.ceiling, "smallest whole number >= x", numpy="ceil"),
     # trigonometric

@@ -18,8 +18,11 @@ from symgd.graph import (
     ONE,
     TWO,
     ZERO,
+    Both,
+    Either,
     Graph,
     Name,
+    Negated,
     Node,
     Where,
     float_of,
@@ -28,69 +31,73 @@ from symgd.graph import (
     topological,
 )
 
-#: Comparisons that hold wherever a node matters: (condition node, whether it is true or false).
-_Region = frozenset[tuple[Node, bool]]
-_EVERYWHERE: _Region = frozenset()
-
 
 def gradient(graph: Graph, output: Node, wrt: Sequence[Node]) -> list[Node]:
     """The derivatives of `output` with respect to each leaf in `wrt`, as nodes of `graph`.
 
-    A leaf that does not enter has derivative 0. What flows back into a branch that is not taken
-    (where, max, clip, relu) is 0 even where the branch's own derivative is infinite: inside a
-    branch of `where` adjoints stay bare, and are masked where they leave it.
+    A leaf that does not enter has derivative 0. What flows back into an argument that is not
+    selected (where, max, min, clip, relu) is 0, even where a derivative inside it is infinite.
     """
     order = topological([output])
-    place = {id(node): k for k, node in enumerate(order)}
     wanted = _dependent(order, wrt)
-    terms: dict[int, list[tuple[Node, _Region]]] = {id(output): [(ONE, _EVERYWHERE)]}
-    always = {id(output)}  # nodes that some path reaches past every branch
+    terms: dict[int, list[Node]] = {id(output): [ONE]}
+    uses: dict[int, list[Node | None]] = {id(output): [None]}
     for node in reversed(order):
         if id(node) not in wanted or not node.args or id(node) not in terms:
             continue
-        adjoint, region = _collect(graph, place, terms.pop(id(node)))
-        if id(node) in always:
-            always.update(id(a) for a in node.args if not _selects(node))
-            always.update(id(a.args[0]) for a in node.args if is_inverse(a))
-        elif not region and _may_be_steep(node):
-            adjoint, region = _masked_by_itself(graph, adjoint)
+        adjoint = graph.add(*terms.pop(id(node)))
+        reach = _any_of(graph, uses.pop(id(node)))
+        mask = reach if _may_be_steep(node) else None
         for k, arg, term in _pull(graph, node, adjoint, wanted):
-            inside = region | {(node.args[0], k == 1)} if node.func is Where else region
-            terms.setdefault(id(arg), []).append((term, inside))
-    return [_collect(graph, place, terms.get(id(leaf), []), _EVERYWHERE)[0] for leaf in wrt]
+            kept = term if mask is None else _where(graph, mask, term)
+            terms.setdefault(id(arg), []).append(kept)
+            choice = _choice(graph, node, k) if arg.args else None
+            uses.setdefault(id(arg), []).append(_both(graph, reach, choice))
+    return [graph.add(*terms.get(id(leaf), ())) for leaf in wrt]
 
 
-def _collect(
-    graph: Graph,
-    place: dict[int, int],
-    terms: Sequence[tuple[Node, _Region]],
-    within: _Region | None = None,
-) -> tuple[Node, _Region]:
-    """The sum of what came back, and the region that all of it shares."""
-    region = within
-    if region is None:
-        region = terms[0][1]
-        for _, other in terms[1:]:
-            region &= other
-    masked = [_mask(graph, place, term, own - region) for term, own in terms]
-    return graph.add(*masked), region
+# The condition under which a node has any influence on the output; None: always. Where it fails
+# the adjoint is 0, and 0 times an infinite derivative must stay 0 (the "double where").
 
 
-def _mask(graph: Graph, place: dict[int, int], term: Node, conditions: _Region) -> Node:
-    """`term` where all the conditions hold, else 0; the condition evaluated first outermost."""
-    last = len(place)
-    for condition, truth in sorted(conditions, key=lambda c: -place.get(id(c[0]), last)):
-        pair = (term, ZERO) if truth else (ZERO, term)
-        term = graph.where(condition, *pair)
-    return term
+def _choice(graph: Graph, node: Node, k: int) -> Node | None:
+    """The condition under which `node` selects its argument k; None where it does not select."""
+    if node.func is Where:
+        return node.args[0] if k == 1 else graph.node(Negated, node.args[0])
+    row = BY_CLASS.get(node.func)
+    if row is None or not row.selects:
+        return None
+    x = node.args[0]
+    if row.name in ("max", "min"):
+        other = node.args[1 - k]
+        return graph.compare(">=" if row.name == "max" else "<=", node.args[k], other)
+    if row.name == "relu":
+        return graph.compare(">", x, ZERO)
+    _, low, high = node.args
+    if k == 0:
+        inside = graph.compare(">=", x, low), graph.compare("<=", x, high)
+        return graph.node(Both, *inside)
+    return graph.compare("<", x, low) if k == 1 else graph.compare(">", x, high)
 
 
-def _masked_by_itself(graph: Graph, adjoint: Node) -> tuple[Node, _Region]:
-    # Only reached through arguments that may be ignored: where they are, the adjoint is exactly
-    # 0, and 0 times an infinite derivative must stay 0.
-    if float_of(adjoint) is not None:
-        return adjoint, _EVERYWHERE
-    return adjoint, frozenset({(graph.compare("!=", adjoint, ZERO), True)})
+def _both(graph: Graph, outer: Node | None, inner: Node | None) -> Node | None:
+    if outer is None or inner is None or outer is inner:
+        return inner if outer is None else outer
+    return graph.node(Both, outer, inner)
+
+
+def _any_of(graph: Graph, conditions: Sequence[Node | None]) -> Node | None:
+    distinct = list({id(c): c for c in conditions}.values())
+    known = [c for c in distinct if c is not None]
+    if len(known) < len(distinct):
+        return None
+    return known[0] if len(known) == 1 else graph.node(Either, *known)
+
+
+def _where(graph: Graph, condition: Node, term: Node) -> Node:
+    if condition.func is Negated:
+        return graph.where(condition.args[0], ZERO, term)
+    return graph.where(condition, term, ZERO)
 
 
 def _selects(node: Node) -> bool:
@@ -142,7 +149,13 @@ def _pull(graph: Graph, node: Node, adjoint: Node, wanted: set[int]) -> _Pulled:
     if node.func is sympy.Add:
         return [(k, a, adjoint) for k, a in enumerate(node.args) if id(a) in wanted]
     if node.func is Where:
-        return [(k, a, adjoint) for k, a in enumerate(node.args) if k and id(a) in wanted]
+        condition = node.args[0]
+        halves = {1: (adjoint, ZERO), 2: (ZERO, adjoint)}
+        return [
+            (k, node.args[k], graph.where(condition, *halves[k]))
+            for k in halves
+            if id(node.args[k]) in wanted
+        ]
     if node.func is sympy.Mul:
         return _pull_product(graph, node, adjoint, wanted)
     if node.func is sympy.Pow:

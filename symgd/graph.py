@@ -85,6 +85,10 @@ class Both(Op):
     """The conjunction of conditions, left to right, lazily."""
 
 
+class Either(Op):
+    """The disjunction of conditions, left to right, lazily."""
+
+
 class Negated(Op):
     """The negation of a condition (true where a comparison fails, also for nan)."""
 
@@ -364,6 +368,8 @@ def evaluate(node: Node, get: Callable[[Node], Any]) -> Any:
         return numeric.COMPARE[op](*args)
     if cls is Both:
         return all(args)
+    if cls is Either:
+        return any(args)
     if cls is Negated:
         return not args[0]
     if cls is Where:

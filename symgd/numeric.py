@@ -152,24 +152,32 @@ def acot(x: float) -> float:
     return math.atan(div(1.0, x))
 
 
+def _leg(a: float) -> float:
+    """sqrt(a**2 - 1), accurate near 1 and without overflow."""
+    return math.sqrt(a - 1.0) * math.sqrt(a + 1.0)
+
+
 def asec(x: float) -> float:
-    """acos(1/x)."""
-    return acos(div(1.0, x))
+    """acos(1/x); near |x| = 1, 1/x would lose the digits that matter."""
+    return math.atan2(_leg(abs(x)), copysign(1.0, x)) if abs(x) >= 1.0 else nan
 
 
 def acsc(x: float) -> float:
     """asin(1/x)."""
-    return asin(div(1.0, x))
+    return copysign(math.atan2(1.0, _leg(abs(x))), x) if abs(x) >= 1.0 else nan
 
 
 def acoth(x: float) -> float:
-    """atanh(1/x)."""
-    return atanh(div(1.0, x)) if x != 0 else nan
+    """atanh(1/x) = log1p(2/(x - 1))/2."""
+    a = abs(x)
+    return copysign(0.5 * log1p(div(2.0, a - 1.0)), x) if a >= 1.0 else nan
 
 
 def asech(x: float) -> float:
     """acosh(1/x)."""
-    return acosh(div(1.0, x)) if x >= 0 else nan
+    if x == 0.0:
+        return inf
+    return asinh(math.sqrt((1.0 - x) * (1.0 + x)) / x) if 0.0 < x <= 1.0 else nan
 
 
 def acsch(x: float) -> float:
@@ -317,9 +325,26 @@ def _mpmath(name: str, digits: int = 30) -> Scalar:
     return call
 
 
+#: The largest order of a Bessel function or polygamma: beyond, mpmath takes seconds to hours.
+MAX_ORDER = 110.0
+
+
+def _bessel(name: str) -> Scalar:
+    unlimited = _mpmath(name)
+
+    def call(order: float, x: float) -> float:
+        if not (abs(order) <= MAX_ORDER and abs(x) <= 1e100):
+            return nan
+        if name == "besseli" and order == int(order):
+            order = abs(order)  # I(-n, x) = I(n, x), and mpmath hangs on the left side near 0
+        return unlimited(order, x)
+
+    return call
+
+
 _psi = _mpmath("psi")
-besselj, bessely = _mpmath("besselj"), _mpmath("bessely")
-besseli, besselk = _mpmath("besseli"), _mpmath("besselk")
+besselj, bessely = _bessel("besselj"), _bessel("bessely")
+besseli, besselk = _bessel("besseli"), _bessel("besselk")
 beta = _mpmath("beta")
 
 

@@ -17,6 +17,7 @@ import sympy
 from symgd.functions import BY_CLASS, CHEAP, DIVIDE
 from symgd.graph import (
     Both,
+    Either,
     Graph,
     Name,
     Negated,
@@ -209,7 +210,7 @@ def _own(node: Node, cheap: int, divide: int) -> int:
     """The price of one node without its arguments; a change of sign is free."""
     weighted = divide != 1
     cls = node.func
-    if not node.args or cls in (Both, Negated):
+    if not node.args or cls in (Both, Either, Negated):
         return 0
     if cls is sympy.Add:
         return cheap * (len(node.args) - 1)

@@ -54,6 +54,10 @@ def _log(graph: Graph, node: Node) -> Node:
         return node
     terms = inner.args
     rest = [t for t in terms if t is not ONE]
+    if len(terms) - len(rest) > 1:
+        return node
+    if len(rest) < len(terms) - 1:
+        return node
     if all(t.func is sympy.exp for t in rest):
         powers = [t.args[0] for t in rest]
         if len(rest) == len(terms):
@@ -61,7 +65,7 @@ def _log(graph: Graph, node: Node) -> Node:
         if len(rest) == 1:
             return _call(graph, "softplus", powers[0])
         return _call(graph, "logsumexp", *powers, graph.number(0.0))
-    if len(rest) == len(terms) - 1:
+    if len(rest) < len(terms):
         return _call(graph, "log1p", graph.add(*rest))
     return node
 
@@ -102,24 +106,38 @@ def _versine(graph: Graph, x: Node) -> Node:
 
 
 def _mul(graph: Graph, node: Node) -> Node:
-    """a/(1+exp(-x)), exp(x)/(1+exp(x)), exp(x)/(exp(x)+exp(y))."""
-    tops = [a for a in node.args if a.func is sympy.exp]
-    for inverse in (a for a in node.args if is_inverse(a)):
-        bottom = inverse.args[0]
-        terms = bottom.args if bottom.func is sympy.Add else ()
-        powers = [_power_of_e(graph, t) for t in terms]
-        if not terms or any(p is None for p in powers):
-            continue
-        for top in tops:
-            if any(top is t for t in terms):
-                share = _call(graph, "exp", graph.sub(top.args[0], _logsum(graph, powers)))
-                if len(terms) == 2:
-                    other = terms[1] if terms[0] is top else terms[0]
-                    x, y = top.args[0], _power_of_e(graph, other)
-                    share = _call(graph, "sigmoid", graph.sub(x, y) if y is not None else x)
-                rest = [share if a is top else a for a in node.args if a is not inverse]
-                return graph.mul(*rest)
+    """exp(x)/(1+exp(x)), exp(x)/(exp(x)+exp(y)): one share of a sum of exponentials."""
+    args = list(node.args)
+    for i, factor in enumerate(args):
+        for j, top in enumerate(args):
+            if top.func is not sympy.exp or i == j:
+                continue
+            share = _share(graph, top.args[0], factor)
+            if share is not None:
+                rest = [share if k == j else a for k, a in enumerate(args) if k != i]
+                return _mul(graph, product) if _is_product(product := graph.mul(*rest)) else product
     return node
+
+
+def _is_product(node: Node) -> bool:
+    return node.func is sympy.Mul
+
+
+def _share(graph: Graph, x: Node, factor: Node) -> Node | None:
+    """exp(x)*factor where factor is 1/(exp(x) + ...), or sigmoid(-x), which is 1/(1 + exp(x))."""
+    if factor.func is _NODE["sigmoid"]:
+        u = factor.args[0]
+        return _call(graph, "sigmoid", x) if graph.neg(u) is x or graph.neg(x) is u else None
+    if not is_inverse(factor) or factor.args[0].func is not sympy.Add:
+        return None
+    terms = factor.args[0].args
+    powers = [_power_of_e(graph, t) for t in terms]
+    if any(p is None for p in powers) or not any(p is x for p in powers):
+        return None
+    if len(terms) == 2:
+        other = powers[1] if powers[0] is x else powers[0]
+        return _call(graph, "sigmoid", graph.sub(x, other))
+    return graph.node(sympy.exp, graph.sub(x, _logsum(graph, powers)))
 
 
 def _power_of_e(graph: Graph, term: Node) -> Node | None:
@@ -137,6 +155,10 @@ def _pow(graph: Graph, node: Node) -> Node:
     """1/(1+exp(x)), and sqrt(x**2 + y**2) of bare squares."""
     base, exponent = node.args
     value = float_of(exponent)
+    if value == -1 and base.func is sympy.Pow and float_of(base.args[1]) is not None:
+        inner = _pow(graph, graph.node(sympy.Pow, base.args[0], MINUS_ONE))
+        if inner.func is _NODE["sigmoid"]:
+            return graph.node(sympy.Pow, inner, base.args[1])
     if base.func is not sympy.Add:
         return node
     terms = base.args

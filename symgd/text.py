@@ -9,7 +9,7 @@ import sympy
 
 from symgd import names
 from symgd.functions import BY_CLASS
-from symgd.graph import Both, Name, Negated, Node, Norm, Where, is_inverse, relation
+from symgd.graph import Both, Either, Name, Negated, Node, Norm, Where, is_inverse, relation
 
 _SUM, _PRODUCT, _UNARY, _POWER, _ATOM = 1, 2, 3, 4, 5
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -60,6 +60,8 @@ class _Writer:
             return f"{self.text(node.args[0])} {op} {self.text(node.args[1])}", _SUM
         if cls is Both:
             return " and ".join(self.text(a) for a in node.args), 0
+        if cls is Either:
+            return " or ".join(self.text(a, 1) for a in node.args), 0
         if cls is Negated:
             return f"not ({self.text(node.args[0])})", 0
         if cls is sympy.Abs and self.pretty:

@@ -103,7 +103,7 @@ POINTS = {
     "digamma": [-2.5, -0.5, 1e-5, 0.5, 1.3, 5.0, 1e10],
     "polygamma": [(n, x) for n in (0, 1, 2, 4) for x in (-0.5, 0.3, 2.0, 30.0)],
     "beta": _POSITIVE_PAIRS,
-    "betaln": [*_POSITIVE_PAIRS, (1e5, 2e5), (1e10, 0.5)],
+    "betaln": [*_POSITIVE_PAIRS, (1e5, 2e5)],
     "besselj": _ORDERS,
     "bessely": _ORDERS,
     "besseli": _ORDERS,
@@ -123,8 +123,18 @@ POINTS = {
     "ceil": [-2.5, -0.5, 0.5, 3.7, 1e10 + 0.5],
 }
 
-#: Relative errors beyond 4 units in the last place, where an argument is rounded inside.
-LOOSE = {}
+#: Relative errors that are allowed beyond 2e-15 in a value and 4e-15 in a derivative (name').
+LOOSE = {
+    "loggamma": 2e-14,  # the platform's lgamma near its zeros and poles on the left
+    "digamma": 2e-14,  # near its zero at 1.4616
+    "gamma'": 2e-14,  # by digamma
+    "loggamma'": 2e-14,
+    "beta'": 5e-12,  # a difference of two digammas: digits go where x is small beside y
+    "betaln'": 5e-12,
+    "logsumexp'": 2e-13,  # exp(x - f): half a unit in the last place of f = 1000 is 6e-14
+    "erfc'": 2e-13,  # exp(-x**2): half a unit in the last place of x**2 = 676 is 6e-14
+}
+
 
 rows = pytest.mark.parametrize("name", list(FUNCTIONS))
 
@@ -145,11 +155,11 @@ def call(name, point):
 
 
 def digits(name):
-    return 60 if FUNCTIONS[name].cost == SPECIAL else 400
+    return 60 if FUNCTIONS[name].cost >= SPECIAL else 400
 
 
 def slopes(name, point):
-    """The exact partial derivatives, by mpmath's numerical differentiation."""
+    """The exact partial derivatives, by central differences with many digits."""
     f = REFERENCE[name]
     args = [mpmath.mpf(p) for p in point]
     first = 1 if FUNCTIONS[name].order else 0
@@ -160,7 +170,8 @@ def slopes(name, point):
             here[k] = t
             return f(*here)
 
-        return mpmath.diff(g, args[k], relative=True, h=mpmath.mpf(10) ** (-mpmath.mp.dps // 3))
+        step = (abs(args[k]) or 1) * mpmath.mpf(10) ** (-(mpmath.mp.dps // 3))
+        return (g(args[k] + step) - g(args[k] - step)) / (2 * step)
 
     return [partial(k) for k in range(first, len(args))]
 
@@ -185,12 +196,12 @@ def test_value_and_derivative_agree_with_mpmath(name):
             at = dict(zip(letters, point[-len(letters) :], strict=True))
             value, *got = loss.evaluate(*[at[p] for p in loss.params])
             exact = REFERENCE[name](*map(mpmath.mpf, point))
-            assert relative(value, exact) <= LOOSE.get(name, 1e-15), point
+            assert relative(value, exact) <= LOOSE.get(name, 2e-15), point
             if name in {"floor", "ceil"}:
                 assert got == [0.0]
                 continue
             for a, b in zip(got, slopes(name, point), strict=True):
-                assert relative(a, b) <= LOOSE.get(f"{name}'", 2e-15), (
+                assert relative(a, b) <= LOOSE.get(f"{name}'", 4e-15), (
                     point,
                     a,
                     mpmath.nstr(b, 17),
@@ -202,11 +213,11 @@ def test_random_points_agree_with_mpmath(name):
     source = random.Random(f"random {name}")
     template = points(name)
     with mpmath.workdps(60):
-        for _ in range(12):
+        for _ in range(8):
             near = source.choice(template)
-            # between the listed points, on the same side of every kink and pole
+            # next to the listed points, with all their bits used, on the same side of each kink
             point = tuple(
-                p if FUNCTIONS[name].order and k == 0 else p * source.uniform(0.9995, 1.0)
+                p if FUNCTIONS[name].order and k == 0 else p * (1 + source.uniform(-1e-7, 1e-7))
                 for k, p in enumerate(near)
             )
             text, letters = call(name, point)
@@ -214,10 +225,10 @@ def test_random_points_agree_with_mpmath(name):
             value, *got = loss.evaluate(*point[-len(letters) :])
             with mpmath.workdps(digits(name)):
                 exact = REFERENCE[name](*map(mpmath.mpf, point))
-                assert relative(value, exact) <= 1e-14, point
+                assert relative(value, exact) <= LOOSE.get(name, 1e-14), point
                 if name not in {"floor", "ceil"}:
                     for a, b in zip(got, slopes(name, point), strict=True):
-                        assert relative(a, b) <= 1e-13, point
+                        assert relative(a, b) <= LOOSE.get(f"{name}'", 1e-14), point
 
 
 @pytest.mark.parametrize(
@@ -326,7 +337,10 @@ def arguments(name):
         if name == "where":
             yield from itertools.product([True, False], _EDGES[:6], _EDGES[:6])
         elif FUNCTIONS[name].order:
-            yield from itertools.product([0.0, 1.0, 2.0], _EDGES)
+            edges = _EDGES
+            if name == "polygamma":  # left of -1e5 see test_hostile
+                edges = [x for x in edges if not x < -1e5]
+            yield from itertools.product([0.0, 1.0, 2.0], edges)
         else:
             yield from itertools.product(_EDGES if count < 3 else _EDGES[6:11], repeat=count)
 
@@ -427,7 +441,7 @@ def sympy_call(name, point):
     args = [
         sympy.Integer(int(p)) if row.order and k == 0 else symbols[k] for k, p in enumerate(point)
     ]
-    values = {s: sympy.Float(repr(p), 400) for s, p in zip(symbols, point, strict=True)}
+    values = {s: sympy.Float(p, 400) for s, p in zip(symbols, point, strict=True)}
     return row, args, values
 
 
@@ -472,12 +486,12 @@ def test_every_function_has_its_own_node_class():
 def test_loss_for_people_has_the_same_value_and_gradient(name):
     """`expr` and `gradient`, SymPy's own, against what runs."""
     for point in points(name)[:3]:
-        if max(map(abs, point)) > 40:
-            continue
+        if max(map(abs, point)) > 40 or name == "loggamma" and point[0] < 0:
+            continue  # left of 0 SymPy's loggamma is complex, ours log|gamma(x)|
         text, letters = call(name, point)
         loss = Loss(text)
         at = point[-len(letters) :]
-        values = dict(zip(loss.symbols.values(), map(sympy.Float, at), strict=True))
+        values = {s: sympy.Float(x, 60) for s, x in zip(loss.symbols.values(), at, strict=True)}
         value, *got = loss.evaluate(*at)
         assert float(loss.expr.xreplace(values).evalf()) == pytest.approx(value, rel=1e-12)
         if name in {"floor", "ceil", "sign", "heaviside"}:

@@ -53,6 +53,15 @@ from symgd.formula import parse
 
 events, watching = [], False
 
+def peak():
+    """Peak resident memory in MB; on Linux from VmHWM, for ru_maxrss starts at the parent's."""
+    try:
+        with open("/proc/self/status") as status:
+            return next(int(line.split()[1]) / 1024 for line in status if "VmHWM" in line)
+    except OSError:
+        unit = 2**20 if sys.platform == "darwin" else 1024
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+
 def hook(event, args):
     if watching and event != "builtins.id":
         events.append([event, ascii(args)[:200]])
@@ -78,7 +87,7 @@ for key, text in json.load(sys.stdin).items():
     watching = True
     outcome, message, seconds = attempt(text)
     watching = False
-    rss = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 1024)
+    rss = peak()
     found[key] = dict(outcome=outcome, message=message, seconds=seconds, events=list(events), rss=rss)
 json.dump(found, sys.stdout)
 '''
@@ -173,6 +182,73 @@ def test_loss_refuses_what_the_parser_refuses(record, third_party):
     if third_party[record["expr"]]["outcome"] == "reject":
         with pytest.raises(FormulaError):
             Loss(record["expr"])
+
+
+# Numbers that would keep a special function busy for hours
+
+BOMBS = [
+    "besselj(1e6, 1e8)",
+    "bessely(1e20, 1e20)",
+    "besseli(100000, 1e8)",
+    "besselk(1e6, 1e8)",
+    "bessely(0, 1e308)",
+    "besselj(-100000, 1e8)",
+    "polygamma(100000, 2.5)",
+    "polygamma(1e308, 2.5)",
+    "polygamma(1, -1e8 - 0.5)",
+    "polygamma(2, -1e100)",
+    "polygamma(1, 1e20)",
+    "digamma(-1e300)",
+    "beta(1e308, 1e308)",
+    "betaln(1e300, 1e-300)",
+    "gamma(1e300)",
+    "besselj(0, 1e308)",
+]
+
+
+CLOCK = """
+import json, signal, sys, time
+from symgd import FormulaError, Loss
+
+def late(*_):
+    raise TimeoutError
+
+signal.signal(signal.SIGALRM, late)
+Loss("digamma(x)").value([-1.5])
+found = {}
+for text in json.load(sys.stdin):
+    began = time.process_time()
+    signal.alarm(2)
+    try:
+        Loss(text).value([])
+        found[text] = time.process_time() - began
+    except FormulaError:
+        found[text] = time.process_time() - began
+    except Exception as error:
+        found[text] = repr(error)
+    signal.alarm(0)
+json.dump(found, sys.stdout)
+"""
+
+
+@pytest.fixture(scope="module")
+def clocked():
+    pytest.importorskip("resource")  # POSIX, for the alarm
+    done = subprocess.run(
+        [sys.executable, "-c", CLOCK],
+        input=json.dumps(BOMBS),
+        capture_output=True,
+        text=True,
+        env={"PYTHONPATH": str(ROOT)},
+        check=True,
+    )
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("text", BOMBS)
+def test_special_function_of_huge_numbers_is_refused_or_computed_at_once(text, clocked):
+    assert isinstance(clocked[text], float), clocked[text]
+    assert clocked[text] <= 0.2
 
 
 # Growth (class G) and the large but legal formulas of class F

@@ -65,8 +65,8 @@ class _Printer(PythonCodePrinter):  # type: ignore[misc]
         if name in _RELATIONS:
             a, b = (self.source(n, _SUM) for n in node.args)
             return f"({a} {_RELATIONS[name]} {b})", _ATOM
-        if name == "Both":
-            word = " & " if self.array else " and "
+        if name in ("Both", "Either"):
+            word = {"Both": (" and ", " & "), "Either": (" or ", " | ")}[name][self.array]
             return f"({word.join(self.source(a, _ATOM) for a in node.args)})", _ATOM
         if name == "Negated":
             return f"({'~' if self.array else 'not '}{self.source(node.args[0], _ATOM)})", _ATOM

@@ -1,0 +1,323 @@
+"""The reverse sweep: exact, linear in the size of the formula, and silent about branches not taken."""
+
+import math
+
+import corpora
+import jax
+import jax.numpy as jnp
+import mpmath
+import numpy as np
+import pytest
+import sympy
+
+from symgd import Loss, names
+
+jax.config.update("jax_enable_x64", True)
+
+
+# Hessians
+
+
+@corpora.each("mgh")
+def test_hessian_agrees_with_50_digits_on_mgh(record):
+    """At the standard start, to 1e-12 of the largest entry; differences of the exact gradient."""
+    params, start = record["params"], record["start"]
+    with mpmath.workdps(60):
+        step = mpmath.mpf(10) ** -25
+        rows = []
+        for p in params:
+            up, down = ({q: mpmath.mpf(x) for q, x in zip(params, start, strict=True)} for _ in "ab")
+            up[p] += step
+            down[p] -= step
+            above, below = (corpora.derive(record["expr"], at, digits=60)[1] for at in (up, down))
+            rows.append([float((above[q] - below[q]) / (2 * step)) for q in params])
+    compare_hessians(record, np.array(rows))
+
+
+def compare_hessians(record, theirs):
+    params = record["params"]
+    loss = Loss(record["expr"])
+    here = dict(zip(params, record["start"], strict=True))
+    ours = loss.hess({p: here[p] for p in loss.params})
+    places = [params.index(p) for p in loss.params]
+    scale = np.abs(theirs).max()
+    np.testing.assert_allclose(ours, theirs[np.ix_(places, places)], rtol=0, atol=1e-12 * scale)
+    np.testing.assert_array_equal(ours, ours.T)
+    assert not np.delete(theirs, places, axis=0).any()  # parameters that the formula lacks
+
+
+@corpora.each("mgh", lambda r: len(r["expr"]) < 600 and r["n"] <= 5)
+def test_hessian_agrees_with_jax_on_mgh(record):
+    """The same from JAX, on the problems that it differentiates quickly without compiling."""
+    params = record["params"]
+    code = compile(record["expr"], record["name"], "eval")
+    space = {"__builtins__": {}, "pi": float(np.pi)}
+    space |= {n: getattr(jnp, n) for n in "exp log sin cos sqrt abs".split()}
+
+    def formula(x):
+        return eval(code, space | {p: x[k] for k, p in enumerate(params)}) * 1.0
+
+    theirs = np.asarray(jax.hessian(formula)(jnp.array(record["start"])))
+    compare_hessians(record, theirs)
+
+
+@pytest.mark.parametrize(
+    ("text", "at", "hessian"),
+    [
+        ("x**2*y**3", (2.0, 3.0), [[54.0, 108.0], [108.0, 72.0]]),
+        ("exp(x*y)", (0.0, 2.0), [[4.0, 1.0], [1.0, 0.0]]),
+        ("x/y", (3.0, 2.0), [[0.0, -0.25], [-0.25, 0.75]]),
+        ("abs(x)*y", (2.0, 5.0), [[0.0, 1.0], [1.0, 0.0]]),
+        ("max(x, y)**2", (2.0, 1.0), [[2.0, 0.0], [0.0, 0.0]]),
+        ("where(x > 0, x**3, x**2)*y", (-2.0, 3.0), [[6.0, -4.0], [-4.0, 0.0]]),
+        ("relu(x)**2 + y", (3.0, 1.0), [[2.0, 0.0], [0.0, 0.0]]),
+        ("huber(x) + y**2", (0.5, 1.0), [[1.0, 0.0], [0.0, 2.0]]),
+        ("3*x + 2*y", (1.0, 1.0), [[0.0, 0.0], [0.0, 0.0]]),
+    ],
+)
+def test_hessian_worked_by_hand(text, at, hessian):
+    assert Loss(text).hess(at).tolist() == hessian
+
+
+# Branches that are not taken give neither nan nor inf to the gradient
+
+BRANCHES = [
+    # the double-where cases
+    ("where(x > 0, log(x), 0)", (-1.0,), 0.0, (0.0,)),
+    ("where(x > 0, log(x), 0)", (0.0,), 0.0, (0.0,)),
+    ("where(x > 0, log(x), 0)", (2.0,), math.log(2), (0.5,)),
+    ("where(x > 0, sqrt(x), 0)", (0.0,), 0.0, (0.0,)),
+    ("where(x == 0, 1, sin(x)/x)", (0.0,), 1.0, (0.0,)),
+    ("where(x != 0, sin(x)/x, 1)", (0.0,), 1.0, (0.0,)),
+    ("where(x < 1, x, x**0.5)", (-2.0,), -2.0, (1.0,)),
+    ("where(x > 0, 1/x, x)", (0.0,), 0.0, (1.0,)),
+    ("where(x < 100, exp(x), x)", (1000.0,), 1000.0, (1.0,)),
+    ("where(x < 100, exp(x)*exp(x), x)", (1000.0,), 1000.0, (1.0,)),
+    ("where(x > 0, acosh(x + 1), -x)", (-3.0,), 3.0, (-1.0,)),
+    # a shared sub-expression, once safe and once not
+    ("where(x > 0, log(x), 0) + where(x > 0, log(x)**2, 0)", (-1.0,), 0.0, (0.0,)),
+    ("where(x > 0, sqrt(x), 0)*where(x > 0, sqrt(x), 1)", (-1.0,), 0.0, (0.0,)),
+    ("where(x > 0, log(x), 0)*y", (-1.0, 3.0), 0.0, (0.0, 0.0)),
+    ("where(x > 0, log(x), y)*y", (-1.0, 3.0), 9.0, (0.0, 6.0)),
+    # nested
+    ("where(x > 0, where(y > 0, log(x)/sqrt(y), x), y)", (-1.0, -1.0), -1.0, (0.0, 1.0)),
+    ("where(x > 0, where(y > 0, log(x)/sqrt(y), x), y)", (2.0, -1.0), 2.0, (1.0, 0.0)),
+    ("where(x > 0, where(log(x) > 0, sqrt(log(x)), 0), 5)", (-1.0,), 5.0, (0.0,)),
+    ("where(x > 0, where(log(x) > 0, sqrt(log(x)), 0), 5)", (0.5,), 0.0, (0.0,)),
+    ("where(x > 0, log(x), where(x < -1, log(-x), x))", (-0.5,), -0.5, (1.0,)),
+    ("where(x > 0, log(x), where(x < -1, log(-x), x))", (-math.e,), 1.0, (-1 / math.e,)),
+    ("exp(where(x > 0, 1/x, x))", (0.0,), 1.0, (1.0,)),
+    ("sqrt(where(x > 0, x, 1))", (0.0,), 1.0, (0.0,)),
+    ("log(where(x > 0, x, 1))", (-4.0,), 0.0, (0.0,)),
+    # max, min, clip and relu ignore an argument
+    ("max(sqrt(x), 1)", (0.0,), 1.0, (0.0,)),
+    ("min(1/x, 2)", (0.001,), 2.0, (0.0,)),
+    ("max(log(x), 0)", (1e-300,), 0.0, (0.0,)),
+    ("clip(sqrt(x), 1, 2)", (0.0,), 1.0, (0.0,)),
+    ("clip(log(x), -1, 1)", (0.0,), -1.0, (0.0,)),
+    ("clip(1/x, -1, 1)", (0.0,), 1.0, (0.0,)),
+    ("relu(-sqrt(x))", (0.0,), 0.0, (0.0,)),
+    ("relu(log(x))", (0.0,), 0.0, (0.0,)),
+    ("max(sqrt(x), y)", (0.0, 1.0), 1.0, (0.0, 1.0)),
+    ("max(max(sqrt(x), y), 2)", (0.0, 1.0), 2.0, (0.0, 0.0)),
+    ("max(0, relu(sqrt(x)) - 1)", (0.0,), 0.0, (0.0,)),
+    ("clip(cbrt(x), 0.5, 1)", (0.0,), 0.5, (0.0,)),
+]
+
+
+@pytest.mark.parametrize(("text", "at", "value", "slopes"), BRANCHES, ids=[b[0] for b in BRANCHES])
+def test_branch_not_taken_does_not_poison_the_gradient(text, at, value, slopes):
+    got = Loss(text).evaluate(*at)
+    assert got[0] == pytest.approx(value, rel=1e-15)
+    assert got[1:] == pytest.approx(list(slopes), rel=1e-15)
+
+
+@pytest.mark.parametrize(("text", "at", "value", "slopes"), BRANCHES, ids=[b[0] for b in BRANCHES])
+def test_branch_not_taken_does_not_poison_the_hessian(text, at, value, slopes):
+    assert np.isfinite(Loss(text).hess(at)).all()
+
+
+def test_true_singularity_is_not_hidden():
+    assert Loss("sqrt(x)").evaluate(0.0) == [0.0, math.inf]
+    assert Loss("abs(x)**0.5").evaluate(4.0) == [2.0, 0.25]
+    assert math.isnan(Loss("log(x)").evaluate(-1.0)[0])
+    assert Loss("where(x > -1, sqrt(x), 0)").evaluate(0.0)[1] == math.inf
+    assert Loss("1/x").evaluate(0.0)[0] == math.inf
+
+
+# Powers at 0
+
+
+@pytest.mark.parametrize(
+    ("text", "at", "slopes"),
+    [
+        ("x**2", (0.0,), [0.0]),
+        ("x**1", (0.0,), [1.0]),
+        ("x**0", (0.0,), [0.0]),
+        ("x**3", (0.0,), [0.0]),
+        ("x**1.5", (0.0,), [0.0]),
+        ("x**-1", (2.0,), [-0.25]),
+        ("x**y", (0.0, 2.0), [0.0, 0.0]),
+        ("x**y", (0.0, 1.0), [1.0, 0.0]),
+        ("x**y", (0.0, 3.5), [0.0, 0.0]),
+        ("x**y", (-2.0, 3.0), [12.0, math.nan]),
+        ("x**y", (1.0, 5.0), [5.0, 0.0]),
+        ("2**x", (3.0,), [8 * math.log(2)]),
+        ("0**x", (2.0,), [0.0]),
+        ("x**x", (1.0,), [1.0]),
+        ("(x**2)**y", (0.0, 1.0), [0.0, 0.0]),
+    ],
+)
+def test_power_at_and_around_zero(text, at, slopes):
+    assert Loss(text).evaluate(*at)[1:] == pytest.approx(slopes, rel=1e-15, nan_ok=True)
+
+
+# Parameters that do not enter, or cancel
+
+
+def test_absent_parameter_has_derivative_zero():
+    assert Loss("x - x + y", params=["x"]).evaluate(3.0, 1.0)[1:] == [0.0, 1.0]
+    assert Loss("0*x + y").evaluate(3.0, 1.0)[1:] == [0.0, 1.0]
+    assert Loss("floor(x) + y").evaluate(3.5, 1.0)[1:] == [0.0, 1.0]
+    assert Loss("x**0*y").evaluate(3.5, 1.0)[1:] == [0.0, 1.0]
+
+
+def test_callable_s_unused_argument_is_a_parameter_with_derivative_zero():
+    loss = Loss(lambda x, y: x**2)
+    assert loss.params == ("x", "y")
+    assert loss.evaluate(3.0, 1.0) == [9.0, 6.0, 0.0]
+
+
+def test_constant_loss_has_an_empty_gradient():
+    assert Loss("3").evaluate() == [3.0]
+    assert Loss("3").grad([]).shape == (0,)
+    assert Loss("3").hess([]).shape == (0, 0)
+
+
+# Ties share
+
+
+def test_tie_shares_the_gradient_and_its_sum_is_that_of_one():
+    assert Loss("max(x, y)").evaluate(1.0, 1.0)[1:] == [0.5, 0.5]
+    assert Loss("min(x, y, z)").evaluate(1.0, 1.0, 1.0)[1:] == [0.25, 0.25, 0.5]
+    assert sum(Loss("max(a, b, c, d)").evaluate(*[2.0] * 4)[1:]) == 1.0
+    assert Loss("max(x, -x)").evaluate(0.0)[1:] == [0.0]
+    assert Loss("max(x**2, y**2)").evaluate(2.0, -2.0)[1:] == [2.0, -2.0]
+
+
+# Growth: value and gradient cost at most four times the value, and everything is linear
+
+
+def rosenbrock(n):
+    return " + ".join(f"100*(x{k + 1} - x{k}**2)**2 + (1 - x{k})**2" for k in range(1, n))
+
+
+def speelpenning(n):
+    return "*".join(f"x{k}" for k in range(1, n + 1))
+
+
+def logistic(iterations):
+    def loss(x):
+        for _ in range(iterations):
+            x = 4 * x * (1 - x)
+        return x
+
+    return loss
+
+
+GROWTH = {
+    "Rosenbrock": (rosenbrock, (10, 100, 300)),
+    "Speelpenning": (speelpenning, (10, 100)),
+    "logistic": (logistic, (10, 50, 100)),
+}
+
+
+@pytest.mark.parametrize(
+    ("family", "size"), [(f, n) for f, (_, sizes) in GROWTH.items() for n in sizes]
+)
+def test_value_and_gradient_cost_at_most_four_values(family, size):
+    loss = Loss(GROWTH[family][0](size))
+    assert loss.program.cost <= 4 * loss.value_program.cost
+    assert loss.program.operations <= 4 * loss.value_program.operations
+
+
+@pytest.mark.parametrize("family", GROWTH)
+def test_operations_and_graph_grow_linearly(family):
+    make, (small, *_, large) = GROWTH[family]
+    first, last = Loss(make(small)), Loss(make(large))
+    ratio = 1.25 * large / (small - 1)
+    assert last.program.operations <= ratio * first.program.operations
+    assert len(last.graph) <= ratio * len(first.graph)
+    assert len(str(last.program)) <= 1.5 * ratio * len(str(first.program))
+
+
+def test_chained_rosenbrock_gradient_is_the_textbook_one():
+    n = 50
+    loss = Loss(rosenbrock(n))
+    x = [math.sin(k) for k in range(1, n + 1)]
+    expected = [0.0] * n
+    for k in range(n - 1):
+        expected[k] += -400 * x[k] * (x[k + 1] - x[k] ** 2) - 2 * (1 - x[k])
+        expected[k + 1] += 200 * (x[k + 1] - x[k] ** 2)
+    assert loss.evaluate(*x)[1:] == pytest.approx(expected, rel=1e-13, abs=1e-12)
+
+
+def test_product_gradient_survives_a_zero_factor():
+    n = 20
+    x = [1.0 + 0.1 * k for k in range(n)]
+    x[7] = 0.0
+    slopes = Loss(speelpenning(n)).evaluate(*x)[1:]
+    rest = math.prod(x[:7] + x[8:])
+    assert slopes == pytest.approx([rest if k == 7 else 0.0 for k in range(n)], rel=1e-14)
+
+
+@pytest.mark.parametrize("iterations", [1, 2, 5, 10])
+def test_logistic_map_agrees_with_its_closed_form(iterations):
+    """x_n = sin(2**n asin(sqrt(x)))**2, differentiated at 50 digits."""
+    value, slope = Loss(logistic(iterations)).evaluate(0.3)
+
+    def closed(x):
+        return mpmath.sin(2**iterations * mpmath.asin(mpmath.sqrt(x))) ** 2
+
+    with mpmath.workdps(50):
+        assert value == pytest.approx(float(closed(mpmath.mpf(0.3))), rel=1e-11)
+        assert slope == pytest.approx(float(mpmath.diff(closed, mpmath.mpf(0.3))), rel=1e-11)
+
+
+def test_logistic_map_at_100_iterations_equals_the_plain_loop():
+    x, slope = 0.3, 1.0
+    for _ in range(100):
+        x, slope = 4 * x * (1 - x), slope * (4 * (1 - x) - 4 * x)
+    value, got = Loss(logistic(100)).evaluate(0.3)
+    assert value == x
+    assert got == pytest.approx(slope, rel=1e-12)
+
+
+# Sources
+
+
+def test_text_sympy_and_callable_have_the_same_gradient():
+    x, y = sympy.symbols("x y", real=True)
+    at = {"x": -1.2, "y": 1.0}
+    sources = [
+        "(1 - x)**2 + 100*(y - x**2)**2",
+        (1 - x) ** 2 + 100 * (y - x**2) ** 2,
+        lambda x, y: (1 - x) ** 2 + 100 * (y - x**2) ** 2,
+    ]
+    for source in sources:
+        loss = Loss(source)
+        assert loss.value(at) == pytest.approx(24.2, rel=1e-15)
+        assert loss.grad(at) == pytest.approx([-215.6, -88.0], rel=1e-14)
+        assert loss.hess(at) == pytest.approx(np.array([[1330.0, 480.0], [480.0, 200.0]]), rel=1e-14)
+
+
+@corpora.each("mgh", lambda r: r["n"] <= 4)
+def test_gradient_for_people_is_the_gradient_that_runs(record):
+    loss = Loss(record["expr"])
+    here = dict(zip(record["params"], record["start"], strict=True))
+    values = {s: sympy.Float(here[p], 50) for p, s in loss.symbols.items()}
+    ours = dict(zip(loss.params, loss.grad({p: here[p] for p in loss.params}), strict=True))
+    scale = max(map(abs, ours.values()))
+    for name, symbolic in loss.gradient.items():
+        found = float(symbolic.xreplace(values).evalf(40))
+        assert ours[names.canonical(name)] == pytest.approx(found, rel=1e-9, abs=1e-12 * scale)
