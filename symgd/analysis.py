@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from symgd.loss import Loss
-from symgd.minima import Minimum, all_finite, eigenvalues, find_minimum, leads_down
+from symgd.minima import Minimum, eigenvalues, find_minimum, leads_down
+from symgd.names import escape
 from symgd.rates import observed_rate
 from symgd.result import Verdict
 from symgd.rules import Rule
@@ -45,6 +46,13 @@ class Facts:
     auto: bool = False  # a line search chose every learning rate
     nonfinite: str = ""
     runaway: str = ""
+
+    @property
+    def moving(self) -> bool:
+        """Whether the last step changed theta."""
+        if len(self.tail) < 2:
+            return False
+        return any(a != b for a, b in zip(self.tail[-2][1], self.tail[-1][1], strict=True))
 
     @property
     def largest_slope(self) -> float:
@@ -100,29 +108,37 @@ def predict(facts: Facts) -> Prediction | None:
         return None
     linear = LinearRule(facts.rule, facts.hyperparameters)
     values = facts.minimum.eigenvalues
-    probe = linear.jacobian(values[-1], 1e-3 / values[-1])
-    if not all_finite([v for row in probe for v in row]):
-        return None  # adam's square root of a second moment that is 0 at the minimum, for example
-    far = facts.near is None
-    rate = None if facts.lr is None or far else linear.dominant(values, facts.lr)
+    if not linear.applies(values[-1]):
+        return None
+    rate = None
+    if facts.lr is not None and facts.near is not None and _like(facts.eigenvalues, values):
+        rate = linear.dominant(values, facts.lr)
     return Prediction(rate, linear.limit(values))
+
+
+def _like(here: Sequence[float], there: Sequence[float]) -> bool:
+    """Whether the curvatures at two points are nearly the same, so that one speaks for both."""
+    if not here:
+        return False
+    scale = max(map(abs, there))
+    return all(abs(a - b) <= 0.25 * scale for a, b in zip(here, there, strict=True))
 
 
 def verdict(facts: Facts) -> Verdict:
     """The verdict of a finished run."""
-    if facts.interrupted:
-        return Verdict("converging", f"interrupted: the best of {facts.steps} steps is shown")
     if facts.nonfinite:
         return Verdict("nonfinite", f"not finite: {facts.nonfinite}")
     seen = observed_rate(facts.tail)
     told = predict(facts)
     rate, limit = (told.rate, told.lr_max) if told else (None, None)
     kind, sentence = _judge(facts, seen, told)
+    if facts.interrupted:
+        sentence = f"interrupted; until then {sentence}"
     return Verdict(kind, sentence, rate, seen, limit)
 
 
 def _judge(facts: Facts, seen: float | None, told: Prediction | None) -> tuple[str, str]:
-    stable = "" if facts.auto else _stable(told)
+    stable = "" if facts.auto else _stable(facts, told)
     slope = facts.largest_slope
     if facts.runaway:
         return "diverging", f"diverging: {facts.runaway}{_growth(seen)}{stable}"
@@ -133,11 +149,11 @@ def _judge(facts: Facts, seen: float | None, told: Prediction | None) -> tuple[s
                 "flat",
                 f"stationary, but not a minimum: max|g| = {slope:.3g}, {_downhill(facts)}",
             )
-        return "converged", how + _each(seen) + _doubt(facts) + stable
-    if slope == 0:
+        return "converged", how + _each(None if facts.auto else seen) + _doubt(facts) + stable
+    if slope == 0 and not facts.moving:
         return _at_rest(facts, stable)
     if seen is None or (facts.auto and _at_floor(facts)):
-        return _without_rate(facts, stable)
+        return _without_rate(facts, told, stable)
     size = abs(seen)
     if size > 1.0 + 1e-6 and _runs_away(facts):
         why = (
@@ -170,17 +186,18 @@ def _at_rest(facts: Facts, stable: str) -> tuple[str, str]:
     return "flat", "flat: the gradient is exactly 0 here, so no step moves"
 
 
-def _without_rate(facts: Facts, stable: str) -> tuple[str, str]:
-    slope = facts.largest_slope
+def _without_rate(facts: Facts, told: Prediction | None, stable: str) -> tuple[str, str]:
+    slope = f"max|g| = {facts.largest_slope:.3g}"
     if facts.steps == 0:
-        return "flat", f"no step was taken: max|g| = {slope:.3g} at the start{stable}"
-    moved = max((abs(b - a) for a, b in zip(facts.start, facts.x, strict=True)), default=0.0)
-    if moved == 0:
-        return "flat", f"flat: max|g| = {slope:.3g}, too small to move theta{stable}"
-    values = facts.eigenvalues
-    if values and values[0] > 0 and facts.steps > 2:
-        return "converged", f"converged to rounding: max|g| = {slope:.3g}{stable}"
-    return "converging", f"too few steps to tell: max|g| = {slope:.3g}{stable}"
+        return "flat", f"no step was taken: {slope} at the start{stable}"
+    if _at_floor(facts):
+        return "converging", f"as near to the minimum as rounding allows: {slope}{stable}"
+    if not facts.moving:
+        why = "theta no longer moves: a fixed point of the rule, or steps too small for a double"
+        return "flat", f"at rest though {slope}: {why}{stable}"
+    if told is not None and told.rate is not None and abs(told.rate) > 1:
+        return "diverging", f"diverging: each step multiplies the error by {told.rate:.6g}{stable}"
+    return "converging", f"no steady factor in the last steps: {slope}{stable}"
 
 
 def _at_floor(facts: Facts) -> bool:
@@ -195,10 +212,11 @@ def _at_floor(facts: Facts) -> bool:
 def _runs_away(facts: Facts) -> bool:
     if facts.value > facts.first_loss:
         return True
-    if facts.auto or (facts.eigenvalues and facts.eigenvalues[0] >= 0):
+    if facts.eigenvalues and facts.eigenvalues[0] >= 0:
         return False  # a long way down a valley, not away from a summit
+    far = 1e8 if facts.auto else 100
     moved = max((abs(b - a) for a, b in zip(facts.start, facts.x, strict=True)), default=0.0)
-    return moved > 100 * (1 + max(map(abs, facts.start), default=0.0))
+    return moved > far * (1 + max(map(abs, facts.start), default=0.0))
 
 
 def _each(seen: float | None) -> str:
@@ -215,10 +233,15 @@ def _predicted(told: Prediction | None) -> str:
     return f" (predicted {told.rate:.6g})"
 
 
-def _stable(told: Prediction | None) -> str:
-    if told is None or told.lr_max is None:
+def _stable(facts: Facts, told: Prediction | None) -> str:
+    if told is None or told.lr_max is None or facts.loss is None or facts.minimum is None:
         return ""
-    return f"; stable for 0 < lr < {told.lr_max:.6g}"
+    limit = f"; stable for 0 < lr < {told.lr_max:.6g}"
+    if told.rate is not None:
+        return limit
+    pairs = zip(facts.loss.params, facts.minimum.x, strict=True)
+    place = ", ".join(f"{escape(name)} = {value:.4g}" for name, value in pairs)
+    return f"{limit} at the minimum {place}" if len(facts.x) <= 3 else f"{limit} at its minimum"
 
 
 def _doubt(facts: Facts) -> str:

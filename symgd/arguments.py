@@ -10,6 +10,7 @@ from typing import Any
 from symgd import names
 from symgd.errors import ArgumentError, FormulaError
 from symgd.formula import Formula, parse, variable_name
+from symgd.graph import float_of, trace
 from symgd.rules import Rule, find_rule
 
 Start = float | str | Mapping[str, float] | Sequence[float]
@@ -40,6 +41,8 @@ def read_arguments(
 ) -> Arguments:
     """The arguments in the form that the engine takes, or a SymgdError."""
     checked, certificate = _count(steps), _tolerance(tol)
+    if given is not None and not isinstance(given, Mapping):
+        raise ArgumentError(f"set is a mapping of names to numbers, not {type(given).__name__}")
     return Arguments(find_rule(rule), _schedule(lr), checked, certificate, _numbers(given or {}))
 
 
@@ -47,7 +50,9 @@ def resolve(arguments: Arguments) -> dict[str, float]:
     """The values of the hyperparameters, then of the other constants of the schedule."""
     rule, given = arguments.rule, arguments.given
     values = rule.resolve({n: v for n, v in given.items() if n in rule.hyperparameters})
-    return values | arguments.schedule.resolve(given)
+    values |= arguments.schedule.resolve(given)
+    arguments.schedule.check(arguments.steps, values)
+    return values
 
 
 def parse_assignments(items: Sequence[str]) -> dict[str, float]:
@@ -67,13 +72,28 @@ def parse_assignments(items: Sequence[str]) -> dict[str, float]:
 def parse_number(text: str, what: str) -> float:
     """A finite number from text, or ArgumentError that names `what`."""
     shown = names.escape(text.strip())
+    value: float | None
     try:
         value = float(text.replace("−", "-"))
     except ValueError:
-        raise ArgumentError(f"{what} is '{shown}', which is not a number") from None
+        value = _constant(text)
+    if value is None:
+        raise ArgumentError(f"{what} is '{shown}', which is not a number")
     if not math.isfinite(value):
         raise ArgumentError(f"{what} is '{shown}'; it must be finite")
     return value
+
+
+def _constant(text: str) -> float | None:
+    """The value of a formula without variables, such as 1/3 or 2*pi; None for anything else."""
+    try:
+        formula = parse(text)
+    except FormulaError:
+        return None
+    if formula.variables:
+        return None
+    [root] = formula.graph.fold([formula.root])
+    return float_of(root)
 
 
 def _variable(text: str) -> str:
@@ -170,6 +190,28 @@ class Schedule:
     def names(self) -> tuple[str, ...]:
         """The constants of the formula."""
         return tuple(n for n in self.formula.variables if n != "t") if self.formula else ()
+
+    def check(self, steps: int, values: Mapping[str, float]) -> None:
+        """See that the formula is a rate, finite and not below 0, at the steps to be taken.
+
+        All of the first thousand are looked at, then ever fewer: a formula that fails fails early
+        or for good.
+        """
+        if self.formula is None:
+            return
+        known = {s: values[n] for n, s in self.formula.variables.items() if n != "t"}
+        time = self.formula.variables.get("t")
+        t = 1
+        while t <= steps:
+            at = known if time is None else {**known, time: float(t)}
+            rate = trace([self.formula.root], at)[id(self.formula.root)]
+            if not (math.isfinite(rate) and rate >= 0):
+                shown = names.escape(self.text)
+                raise ArgumentError(
+                    f"the learning rate {shown} is {rate!r} at step {t}; "
+                    "it must be a number, 0 or more, at every step"
+                )
+            t = t + 1 if t < 1000 or t == steps else min(steps, t + t // 100)
 
     def resolve(self, given: Mapping[str, float]) -> dict[str, float]:
         """The values of `names`, or ArgumentError."""

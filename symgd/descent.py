@@ -49,6 +49,8 @@ def descend(
     if backend not in ("auto", "lambdify"):
         shown = names.escape(str(backend))
         raise ArgumentError(f"there is no backend '{shown}'; use auto or lambdify")
+    if callback is not None and not callable(callback):
+        raise ArgumentError(f"callback is not a function but {type(callback).__name__}")
     arguments = read_arguments(lr, steps, rule, set, tol)
     point, named = read_start(start)
     stray = {name: v for name, v in arguments.given.items() if name not in arguments.known}

@@ -95,6 +95,8 @@ def _formula(text: str, values: Mapping[str, sympy.Expr]) -> sympy.Expr:
 def from_sympy(expr: sympy.Basic, graph: Graph) -> tuple[Node, dict[str, Name]]:
     """A SymPy expression as a node of `graph`, and its variables by name, in natural order."""
     expr = sympy.sympify(expr, strict=True)
+    if isinstance(expr, sympy.logic.boolalg.Boolean):
+        raise _refuse(expr, "a loss is a real number, not a condition")
     nodes = topological([expr])  # free_symbols would walk the tree, exponential in its sharing
     symbols = {node for node in nodes if isinstance(node, sympy.Symbol)}
     found = sorted(symbols, key=lambda s: names.natural(s.name))

@@ -179,6 +179,8 @@ def find_rule(text: str | Rule) -> Rule:
     """The rule of this catalogue name, names joined by +, or text of equations."""
     if isinstance(text, Rule):
         return text
+    if not isinstance(text, str):
+        raise RuleError(f"a rule is a name, equations or a Rule, not {type(text).__name__}")
     if "=" in text:
         return Rule(text)
     parts = [part.strip() for part in text.split("+")]
@@ -193,6 +195,13 @@ def find_rule(text: str | Rule) -> Rule:
     if not any(entry.kind == "rule" for entry in entries):
         shown = names.escape(text)
         raise RuleError(f"'{shown}' holds no rule to join it to; write for example {shown}+gd")
+    kinds = [entry.kind for entry in entries]
+    if kinds != sorted(kinds, key=("prefix", "rule", "suffix").index) or kinds.count("rule") > 1:
+        order = sorted(entries, key=lambda e: ("prefix", "rule", "suffix").index(e.kind))
+        hint = "+".join(dict.fromkeys(e.name for e in order))
+        raise RuleError(
+            f"'{names.escape(text)}' is out of order: prefixes, one rule, suffixes; write {hint}"
+        )
     # where a prefix and a rule share a hyperparameter, the rule's default counts
     ordered = sorted(entries, key=lambda entry: entry.kind == "rule")
     defaults = {k: v for entry in ordered for k, v in entry.defaults.items()}

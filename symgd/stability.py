@@ -32,16 +32,40 @@ class LinearRule:
         wrt = [nodes["error"], *(nodes[name] for name in rule.state)]
         self._rows = [gradient(graph, result, wrt) for result in results]
         self._nodes = nodes
-        self._fixed = {nodes[n]: 0.0 for n in ("error", *rule.state)}
-        self._fixed |= {nodes["t"]: 1e9}
-        self._fixed |= {nodes[n]: hyperparameters[n] for n in rule.hyperparameters}
+        self._moving = [nodes[n] for n in ("error", *rule.state)]
+        self._fixed = {nodes[n]: hyperparameters[n] for n in rule.hyperparameters}
 
-    def jacobian(self, curvature: float, lr: float) -> list[list[float]]:
-        """J: (1 + states, 1 + states), at this curvature and learning rate."""
+    def jacobian(
+        self, curvature: float, lr: float, t: float = 1e9, away: float = 0.0
+    ) -> list[list[float]]:
+        """J: (1 + states, 1 + states), at this curvature and learning rate.
+
+        away: the error and state at which it is taken, 0 at the minimum.
+        """
         at = self._fixed | {self._nodes["curvature"]: curvature, self._nodes["lr"]: lr}
+        at |= {self._nodes["t"]: t} | dict.fromkeys(self._moving, away)
         entries = [entry for row in self._rows for entry in row]
         found = trace(entries, at)
         return [[float(found[id(e)]) for e in row] for row in self._rows]
+
+    def applies(self, curvature: float) -> bool:
+        """Whether this linear map says how the rule behaves near a minimum of that curvature.
+
+        Not where the rule's fixed point is another than the minimum (weight decay), where it
+        changes with t for ever, or where it is linear only on a scale far below its eps (adadelta).
+        """
+        lr = 1e-3 / curvature
+        rest = self.jacobian(0.0, lr)
+        if rest[0][0] != 1.0 or any(row[0] != 0.0 for row in rest[1:]):
+            return False
+        here = self.jacobian(curvature, lr)
+        others = [self.jacobian(curvature, lr, t=1e6), self.jacobian(curvature, lr, away=1e-3)]
+        flat = [v for row in here for v in row]
+        return all_finite(flat) and all(
+            abs(a - b) <= tolerance * (1e-3 + abs(a))
+            for other, tolerance in zip(others, (1e-9, 0.05), strict=True)
+            for a, b in zip(flat, (v for row in other for v in row), strict=True)
+        )
 
     def factor(self, curvature: float, lr: float) -> float:
         """What one step multiplies the error by in the long run, signed where that is real."""

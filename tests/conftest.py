@@ -1,0 +1,10 @@
+"""What every test may rely on."""
+
+import signal
+
+
+def pytest_configure():
+    # A run in the background inherits an ignored SIGINT; the tests of Ctrl-C, and the processes
+    # that they start, need the usual one.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
