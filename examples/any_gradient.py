@@ -1,6 +1,7 @@
 """The engine runs under any gradient function, here NumPy's, on an array."""
 
 import numpy as np
+
 import symgd
 
 matrix = np.array([[3.0, 1.0], [1.0, 2.0]])

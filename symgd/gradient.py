@@ -106,10 +106,10 @@ def _selects(node: Node) -> bool:
 
 
 def _may_be_steep(node: Node) -> bool:
-    """Whether the derivative of `node` can be infinite at a finite argument."""
+    """Whether the derivative of `node` can be infinite or undefined at a finite argument."""
     if node.func is sympy.Pow:
         exponent = float_of(node.args[1])
-        return exponent is None or exponent < 1
+        return exponent is None or exponent < 0 or exponent != int(exponent)
     if node.func is sympy.Mul:
         return any(is_inverse(a) for a in node.args)
     return node.func in BY_CLASS and not _selects(node)

@@ -191,7 +191,9 @@ class Loss:
         """The exact Hessian at theta: (P, P) float64, symmetric."""
         import numpy as np
 
-        return np.array(self.hess_rows(self.point(theta)), dtype=np.float64)
+        count = len(self.params)
+        rows = self.hess_rows(self.point(theta))
+        return np.array(rows, dtype=np.float64).reshape(count, count)
 
     def hess_rows(self, x: Sequence[float]) -> list[list[float]]:
         """The exact Hessian as lists, for those who do without NumPy."""

@@ -356,12 +356,17 @@ def polygamma(order: float, x: float) -> float:
     """The derivative of digamma of this order; order 0 is digamma itself.
 
     For x > 0 by recurrence to large x and the asymptotic series (Abramowitz & Stegun 6.4.6 and
-    6.4.11), whose terms all have one sign; else mpmath.
+    6.4.11), whose terms all have one sign; else mpmath. nan beyond MAX_ORDER and left of -10^4.
     """
+    if not (0 <= order <= MAX_ORDER and x > -1e4):
+        return digamma(x) if order == 0 else nan
     n = int(order)
     if n == 0:
         return digamma(x)
-    if not 1e-30 < x < 1e30 or not 1 <= n <= 8:
+    sign = 1 if n % 2 else -1
+    if x > 1e15:
+        return sign * math.factorial(n - 1) * pow(x, -n)
+    if x <= 1e-30 or n > 8:
         return _psi(n, x)
     low, high = 0.0, x
     while high < 20 + n:
@@ -372,7 +377,7 @@ def polygamma(order: float, x: float) -> float:
     for k, bernoulli in enumerate(_BERNOULLI, start=1):
         ratio = math.factorial(2 * k + n - 1) / math.factorial(2 * k)
         tail += bernoulli * ratio / high ** (2 * k + n)
-    return (factorial * low + tail) * (1 if n % 2 else -1)
+    return sign * (factorial * low + tail)
 
 
 def digamma(x: float) -> float:
@@ -381,6 +386,8 @@ def digamma(x: float) -> float:
     For x > 0 by recurrence to large x and the asymptotic series (Abramowitz & Stegun 6.3.5 and
     6.3.18); else, and near its zero at 1.4616 where that cancels, mpmath.
     """
+    if -inf < x < -1e4:  # reflection (6.3.7); mpmath would climb there step by step
+        return nan if x == math.floor(x) else digamma(1.0 - x) - math.pi / math.tan(math.pi * x)
     if not 1e-30 < x < inf:
         return _psi(0, x)
     low, high = 0.0, x

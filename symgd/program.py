@@ -29,6 +29,7 @@ from symgd.graph import (
     relation,
     topological,
 )
+from symgd.names import escape
 from symgd.text import write
 
 _TERMS = 64  # addends or factors in one expression; longer ones run on in the next assignment
@@ -55,10 +56,10 @@ class Program:
     outputs: Mapping[str, Node]
 
     def __str__(self) -> str:
-        lines = [f"inputs {', '.join(s.text for s in self.inputs)}"]
+        lines = [f"inputs {', '.join(escape(s.text) for s in self.inputs)}"]
         for block in self.blocks:
             lines += [f"{s.text} = {write(e)}" for s, e in block.assignments]
-        lines += [f"output {name} = {write(e)}" for name, e in self.outputs.items()]
+        lines += [f"output {escape(name)} = {write(e)}" for name, e in self.outputs.items()]
         return "\n".join(lines)
 
     @cached_property

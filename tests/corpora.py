@@ -21,7 +21,7 @@ DATA = Path(__file__).parent / "data"
 
 
 def load(name):
-    """The records of `../shared/corpora/name.json` or its copy in tests/data/; None without both."""
+    """The records of `../shared/corpora/name.json`, or of its copy in tests/data/, or None."""
     for folder in (FOLDER, DATA):
         path = folder / f"{name}.json"
         if path.exists():
@@ -128,10 +128,39 @@ def _where(condition, a, b):
     return a if condition else b
 
 
-_MPMATH = (
-    "exp log sin cos tan sinh cosh tanh asin acos atan atan2 asinh acosh atanh sqrt cbrt sec csc "
-    "cot sech csch coth erf erfc gamma loggamma log10 log1p expm1 factorial"
-).split()
+_MPMATH = [
+    "exp",
+    "log",
+    "sin",
+    "cos",
+    "tan",
+    "sinh",
+    "cosh",
+    "tanh",
+    "asin",
+    "acos",
+    "atan",
+    "atan2",
+    "asinh",
+    "acosh",
+    "atanh",
+    "sqrt",
+    "cbrt",
+    "sec",
+    "csc",
+    "cot",
+    "sech",
+    "csch",
+    "coth",
+    "erf",
+    "erfc",
+    "gamma",
+    "loggamma",
+    "log10",
+    "log1p",
+    "expm1",
+    "factorial",
+]
 _FUNCTIONS = {name: _call(getattr(mpmath, name)) for name in _MPMATH} | {"abs": _abs, "max": _max}
 _OPERATORS = {
     ast.Add: Dual.__add__,

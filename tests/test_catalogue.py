@@ -387,7 +387,9 @@ def test_clip_value_is_that_of_torch(problem, torch):
     assert_same_path(path, torch_path(torch, "SGD", {}, problem, lr, clip))
 
 
-@pytest.mark.parametrize("rule, name", [("gd", "SGD"), ("adam", "Adam"), ("adagrad", "Adagrad")])
+@pytest.mark.parametrize(
+    ("rule", "name"), [("gd", "SGD"), ("adam", "Adam"), ("adagrad", "Adagrad")]
+)
 def test_weight_decay_is_that_of_torch(rule, name, problem, torch):
     lr = problem.rate(rule)
     path = our_path(f"weight_decay+{rule}", problem, lr, {"weight_decay": 0.3})

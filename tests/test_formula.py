@@ -1,4 +1,4 @@
-"""The formula language: what it reads, what it refuses and how, and that it never alters a number."""
+"""The formula language: what it reads, what it refuses and how; it never alters a number."""
 
 import math
 import random
@@ -284,7 +284,29 @@ def test_control_characters_are_shown_escaped_under_a_true_caret():
 
 
 @pytest.mark.parametrize(
-    "name", "beta gamma lambda zeta N S Q I E O C re im Symbol x_1 _x θ_1 д 变量 naïve".split()
+    "name",
+    [
+        "beta",
+        "gamma",
+        "lambda",
+        "zeta",
+        "N",
+        "S",
+        "Q",
+        "I",
+        "E",
+        "O",
+        "C",
+        "re",
+        "im",
+        "Symbol",
+        "x_1",
+        "_x",
+        "θ_1",
+        "д",
+        "变量",
+        "naïve",
+    ],
 )
 def test_name_of_anything_else_is_a_variable(name):
     loss = Loss(f"({name} - 2)**2 + 1")
@@ -557,22 +579,31 @@ def test_machine_written_loss_of_a_megabyte_is_read():
 # Nothing but FormulaError
 
 
+def trouble(text):
+    """The FormulaError of a text, or None; any other exception is the test's failure."""
+    try:
+        parse(text)
+    except FormulaError as error:
+        return error
+    return None
+
+
 def test_random_strings_raise_nothing_but_formula_error():
     source = random.Random(5)
     pieces = [
-        *"0123456789.eE+-*/^()|,<>=!_ \t\nxyzθπλ²³⁻√·×−÷≤≥≠'\"[]{};:#%&@~$\\\x00\x1b\u200bµ文é\ud800",
+        *"0123456789.eE+-*/^()|,<>=!_ \t\nxyzθπλ²³⁻√·×−÷≤≥≠'\"[]{};:#%&@~$",
+        *"\\\x00\x1b\u200bµ文é\ud800",
         "**", "sin(", "exp(", "max(", "where(", "x", "pi", "1e9", "gamma", "lambda", "huber(",
         "__import__", "log(", "beta(", "1.5", "sqrt(", "sum(", "<=", "==", "besselj(", "2",
     ]  # fmt: skip
     read = 0
     for _ in range(30_000):
         text = "".join(source.choice(pieces) for _ in range(source.randint(1, 14)))
-        try:
-            parse(text)
-            read += 1
-        except FormulaError as error:
+        error = trouble(text)
+        read += error is None
+        if error:
             assert 0 <= error.column <= len(text)
-            assert str(error).isprintable() or "\n" in str(error)
+            assert all(line.isprintable() for line in str(error).split("\n"))
     assert read > 500
 
 
@@ -586,7 +617,4 @@ def test_mutilated_formulas_raise_nothing_but_formula_error():
                 del text[place : place + 1]
             else:
                 text.insert(place, source.choice("()+-*/^|,.2xe√²"))
-        try:
-            parse("".join(text))
-        except FormulaError:
-            pass
+        trouble("".join(text))

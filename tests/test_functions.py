@@ -1,4 +1,4 @@
-"""Every row of the function table: value, derivative, kinks, IEEE edges, SymPy form, arrays, cost."""
+"""Every row of the function table: value, derivative, kinks, edges, SymPy form, arrays, cost."""
 
 import itertools
 import math
@@ -32,15 +32,43 @@ def _huber(x, d=1):
 REFERENCE = {
     **{
         n: getattr(mpmath, n)
-        for n in "exp log log10 log1p expm1 floor ceil erf erfc gamma beta".split()
+        for n in [
+            "exp",
+            "log",
+            "log10",
+            "log1p",
+            "expm1",
+            "floor",
+            "ceil",
+            "erf",
+            "erfc",
+            "gamma",
+            "beta",
+        ]
     },
     **{
         n: getattr(mpmath, n)
-        for n in "sin cos tan cot sec csc asin acos atan acot asec acsc".split()
+        for n in [
+            "sin",
+            "cos",
+            "tan",
+            "cot",
+            "sec",
+            "csc",
+            "asin",
+            "acos",
+            "atan",
+            "acot",
+            "asec",
+            "acsc",
+        ]
     },
-    **{n: getattr(mpmath, n) for n in "sinh cosh tanh coth sech csch asinh acosh atanh".split()},
-    **{n: getattr(mpmath, n) for n in "acoth asech acsch atan2".split()},
-    **{n: getattr(mpmath, n) for n in "digamma besselj bessely besseli besselk".split()},
+    **{
+        n: getattr(mpmath, n)
+        for n in ["sinh", "cosh", "tanh", "coth", "sech", "csch", "asinh", "acosh", "atanh"]
+    },
+    **{n: getattr(mpmath, n) for n in ["acoth", "asech", "acsch", "atan2"]},
+    **{n: getattr(mpmath, n) for n in ["digamma", "besselj", "bessely", "besseli", "besselk"]},
     "log2": lambda x: mpmath.log(x, 2),
     "cbrt": lambda x: _sign(x) * mpmath.cbrt(abs(x)),
     "abs": abs,

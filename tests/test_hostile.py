@@ -88,7 +88,8 @@ for key, text in json.load(sys.stdin).items():
     outcome, message, seconds = attempt(text)
     watching = False
     rss = peak()
-    found[key] = dict(outcome=outcome, message=message, seconds=seconds, events=list(events), rss=rss)
+    found[key] = dict(outcome=outcome, message=message, seconds=seconds, rss=rss)
+    found[key]["events"] = list(events)
 json.dump(found, sys.stdout)
 '''
 
@@ -314,10 +315,7 @@ def test_hostile_symbol_name_is_escaped_wherever_it_is_shown(record, tmp_path, m
     monkeypatch.chdir(tmp_path)
     name = text_of(record)
     result = symgd.descend(sympy.Symbol(name) ** 2, steps=3)
-    shown = [
-        loss_text
-        for loss_text in (result.loss.read_as(), repr(result.loss), str(result.loss.program))
-    ]
+    shown = [result.loss.read_as(), repr(result.loss), str(result.loss.program)]
     shown += [result.message, result.verdict.sentence]
     for text in shown:
         assert all(line.isprintable() for line in text.split("\n"))
