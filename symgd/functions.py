@@ -53,6 +53,11 @@ class Function:
     pairwise: bool = False  # f(a, b, c) is f(f(a, b), c)
 
     @property
+    def everywhere(self) -> bool:
+        """Whether value and derivatives are finite at every finite argument."""
+        return self.name in _EVERYWHERE
+
+    @property
     def signature(self) -> str:
         """How it is called: `max(x, y, ...)`."""
         low, high = self.arity
@@ -64,6 +69,13 @@ class Function:
         required = given[:low]
         optional = "".join(f"[, {a}]" for a in given[low:high])
         return f"{self.name}({', '.join(required)}{optional})"
+
+
+_EVERYWHERE = frozenset(
+    {"abs", "sign", "heaviside", "floor", "ceil", "max", "min", "clip", "relu", "huber"}
+    | {"sin", "cos", "atan", "acot", "tanh", "sech", "asinh", "erf", "erfc"}
+    | {"sigmoid", "softplus", "logcosh", "logsumexp"}
+)
 
 
 def _op(name: str) -> type:
@@ -162,7 +174,7 @@ _ROWS = (
     ),
     _row(
         "clip", None,
-        ("where(x < y, 0, where(x > z, 0, 1))", "where(x < y, 1, 0)", "where(x > z, 1, 0)"),
+        ("where(x < y, 0, where(x > z, 0, 1))", "where(x < y, where(y > z, 0, 1), 0)", "where(max(x, y) > z, 1, 0)"),
         "x kept within [y, z]", arity=(3, 3), cost=4,
         selects=True,
         people=lambda x, y, z: sympy.Min(sympy.Max(x, y), z), kink="derivative 1 at both bounds",

@@ -40,6 +40,7 @@ def gradient(graph: Graph, output: Node, wrt: Sequence[Node]) -> list[Node]:
     """
     order = topological([output])
     wanted = _dependent(order, wrt)
+    steep = _steep(order)
     terms: dict[int, list[Node]] = {id(output): [ONE]}
     uses: dict[int, list[Node | None]] = {id(output): [None]}
     for node in reversed(order):
@@ -47,7 +48,7 @@ def gradient(graph: Graph, output: Node, wrt: Sequence[Node]) -> list[Node]:
             continue
         adjoint = graph.add(*terms.pop(id(node)))
         reach = _any_of(graph, uses.pop(id(node)))
-        mask = reach if _may_be_steep(node) else None
+        mask = reach if id(node) in steep else None
         for k, arg, term in _pull(graph, node, adjoint, wanted):
             kept = term if mask is None else _where(graph, mask, term)
             terms.setdefault(id(arg), []).append(kept)
@@ -77,7 +78,9 @@ def _choice(graph: Graph, node: Node, k: int) -> Node | None:
     if k == 0:
         inside = graph.compare(">=", x, low), graph.compare("<=", x, high)
         return graph.node(Both, *inside)
-    return graph.compare("<", x, low) if k == 1 else graph.compare(">", x, high)
+    if k == 1:
+        return graph.node(Both, graph.compare("<", x, low), graph.compare("<=", low, high))
+    return graph.node(Either, graph.compare(">", x, high), graph.compare(">", low, high))
 
 
 def _both(graph: Graph, outer: Node | None, inner: Node | None) -> Node | None:
@@ -100,19 +103,25 @@ def _where(graph: Graph, condition: Node, term: Node) -> Node:
     return graph.where(condition, term, ZERO)
 
 
-def _selects(node: Node) -> bool:
-    row = BY_CLASS.get(node.func)
-    return row is not None and (row.selects or node.func is Where)
+def _steep(order: Sequence[Node]) -> set[int]:
+    """The nodes whose derivatives may be infinite or undefined at finite values of the leaves."""
+    broken: set[int] = set()  # nodes whose own value may be so, or whose arguments' values
+    found: set[int] = set()
+    for node in order:
+        inside = any(id(a) in broken for a in node.args)
+        if inside or not _smooth_everywhere(node):
+            broken.add(id(node))
+            if node.func is not sympy.Add and node.func is not Where:
+                found.add(id(node))
+    return found
 
 
-def _may_be_steep(node: Node) -> bool:
-    """Whether the derivative of `node` can be infinite or undefined at a finite argument."""
+def _smooth_everywhere(node: Node) -> bool:
     if node.func is sympy.Pow:
         exponent = float_of(node.args[1])
-        return exponent is None or exponent < 0 or exponent != int(exponent)
-    if node.func is sympy.Mul:
-        return any(is_inverse(a) for a in node.args)
-    return node.func in BY_CLASS and not _selects(node)
+        return exponent is not None and exponent >= 0 and exponent == int(exponent)
+    row = BY_CLASS.get(node.func)
+    return row is None or node.func is Where or row.everywhere
 
 
 def hessian(graph: Graph, output: Node, wrt: Sequence[Node]) -> list[list[Node]]:
