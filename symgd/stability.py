@@ -54,7 +54,7 @@ class LinearRule:
         Not where the rule's fixed point is another than the minimum (weight decay), where it
         changes with t for ever, or where it is linear only on a scale far below its eps (adadelta).
         """
-        lr = 1e-3 / curvature
+        lr = 0.1 / curvature
         rest = self.jacobian(0.0, lr)
         if rest[0][0] != 1.0 or any(row[0] != 0.0 for row in rest[1:]):
             return False

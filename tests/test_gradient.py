@@ -352,7 +352,7 @@ class Writer:
                 f"max(sqrt(0.5 + abs({a})), {b})", f"clip({a}, -1.0, 1.0 + abs({b}))",
                 f"relu({a})", f"abs({a})",
                 f"({a})*({b})", f"({a} + {b})", f"({a} - ({b}))", f"({a})/({b})", f"sin({a})",
-                f"-({a})", f"({a})**2", f"sqrt(1.5 + {a})", f"log({a})", f"atan({a})*({b})",
+                f"-({a})", f"({a})**2", f"sqrt(1.5 + {a})", f"log({a} - 0.1)", f"atan({a})*({b})",
             )
         )  # fmt: skip
 
@@ -430,6 +430,6 @@ def test_random_piecewise_formulas_have_the_gradient_of_the_branch_taken():
             got = loss.evaluate(*[at[p] for p in loss.params])[1:]
             scale = max([abs(s) for s in slopes], default=0)
             for a, b in zip(got, slopes, strict=True):
-                assert abs(a - b) <= 1e-10 * scale + 1e-14, (text, got, [float(s) for s in slopes])
+                assert abs(a - b) <= 1e-10 * scale + 1e-12, (text, got, [float(s) for s in slopes])
             compared += 1
     assert compared > 500
