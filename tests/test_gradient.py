@@ -407,7 +407,7 @@ def test_random_piecewise_formulas_have_the_gradient_of_the_branch_taken():
     compared = 0
     with mpmath.workdps(60):
         step = mpmath.mpf(10) ** -20
-        for _ in range(1_500):
+        for _ in range(500):
             text = writer.text()
             try:
                 loss = Loss(text)
@@ -432,4 +432,4 @@ def test_random_piecewise_formulas_have_the_gradient_of_the_branch_taken():
             for a, b in zip(got, slopes, strict=True):
                 assert abs(a - b) <= 1e-10 * scale + 1e-12, (text, got, [float(s) for s in slopes])
             compared += 1
-    assert compared > 500
+    assert compared > 200
