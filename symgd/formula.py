@@ -15,6 +15,7 @@ from symgd import names
 from symgd.errors import FormulaError
 from symgd.functions import CALLABLE, Function
 from symgd.graph import Graph, Name, Node, Norm, evaluate, float_of, is_inverse
+from symgd.numeric import MAX_ORDER
 from symgd.tokens import Limits, Token, tokens, value_of
 
 DEFAULT_LIMITS = Limits()
@@ -282,6 +283,12 @@ class _Parser:
         if row.order and not self.table and id(args[0]) not in self.constants:
             sentence = f"the order of {row.name} must be a number"
             raise self.error(sentence, "there is no derivative with respect to it", token)
+        if row.order and not self.table:
+            order = self.constants[id(args[0])]
+            whole = row.name != "polygamma" or (order >= 0 and order == int(order))
+            if not whole or abs(order) > MAX_ORDER - 10:  # derivatives raise the order
+                sentence = f"{row.name} has no order {order:g}"
+                raise self.error(sentence, f"orders end at {MAX_ORDER - 10:g}", token)
         if row.pairwise:
             node = args[0]
             for arg in args[1:]:

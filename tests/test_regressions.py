@@ -85,6 +85,12 @@ def test_start_and_set_take_constant_formulas():
     assert descend("x", start="1/4", steps=0).theta == {"x": 0.25}
 
 
+@pytest.mark.parametrize("text", ["polygamma(2.5, x)", "polygamma(-1, x)", "besselj(1e6, x)"])
+def test_order_that_does_not_exist_is_refused(text):
+    with pytest.raises(symgd.FormulaError, match="has no order"):
+        Loss(text)
+
+
 def test_relational_is_no_loss():
     import sympy
 
