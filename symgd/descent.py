@@ -9,6 +9,7 @@ import sympy
 
 from symgd import names
 from symgd.arguments import Arguments, Schedule, Start, read_arguments, read_start, resolve
+from symgd.choice import choose
 from symgd.engine import Problem, Step, engine, finish
 from symgd.errors import ArgumentError
 from symgd.functions import FUNCTIONS
@@ -18,6 +19,8 @@ from symgd.loss import Loss
 from symgd.program import Program, compile_program
 from symgd.result import History, Result
 from symgd.rules import Rule
+
+BACKENDS = ("auto", "lambdify", "native")
 
 
 def descend(
@@ -39,16 +42,16 @@ def descend(
     number, a formula of t, or "auto" (backtracking line search). rule: a catalogue name, names
     joined by "+", equations, or a Rule. set: hyperparameters of rule and lr, and constants of the
     loss. tol: stop when max|g| <= tol. callback: called with a `Step` before each step; a true
-    value stops. backend: "auto" or "lambdify".
+    value stops. backend: "auto" (machine code where it pays), "native" or "lambdify" (Python).
 
     Raises a SymgdError before anything runs; how a run ended is `Result.status`.
 
     >>> descend("theta**2", lr=0.2, steps=20, start=1.0).theta
     {'theta': 3.656158440062973e-05}
     """
-    if backend not in ("auto", "lambdify"):
+    if backend not in BACKENDS:
         shown = names.escape(str(backend))
-        raise ArgumentError(f"there is no backend '{shown}'; use auto or lambdify")
+        raise ArgumentError(f"there is no backend '{shown}'; use {', '.join(BACKENDS)}")
     if callback is not None and not callable(callback):
         raise ArgumentError(f"callback is not a function but {type(callback).__name__}")
     arguments = read_arguments(lr, steps, rule, set, tol)
@@ -63,7 +66,9 @@ def descend(
         raise ArgumentError("the loss is constant: there is no parameter to descend on")
     origin = [point] * len(loss.params) if isinstance(point, float) else loss.point(point)
     values = resolve(arguments)
-    kernel = _kernel(loss, arguments, values)
+    if callback is not None and backend == "auto":
+        backend = "lambdify"  # every step returns to Python anyway
+    kernel = _kernel(loss, arguments, values, backend)
     run = Run(
         x=list(origin),
         state=[0.0] * (len(arguments.rule.state) * len(origin)),
@@ -145,7 +150,7 @@ def step_program(loss: Loss, rule: Rule, schedule: Schedule, extra: Sequence[str
     return compile_program(graph, inputs, outputs)
 
 
-def _kernel(loss: Loss, arguments: Arguments, values: Mapping[str, float]) -> Kernel:
+def _kernel(loss: Loss, arguments: Arguments, values: Mapping[str, float], backend: str) -> Kernel:
     rule, schedule = arguments.rule, arguments.schedule
     program = step_program(loss, rule, schedule, list(values))
     tail = tuple(values.values())
@@ -155,4 +160,13 @@ def _kernel(loss: Loss, arguments: Arguments, values: Mapping[str, float]) -> Ke
     if schedule.value is not None:
         tail = (schedule.value, *tail)
     settles = not rule.state and "t" not in rule.variables and schedule.formula is None
-    return StepKernel(program, count, tail, settles)
+
+    def native() -> Kernel:
+        from symgd.native_kernel import NativeKernel
+
+        return NativeKernel(loss, program, count, tail, settles)
+
+    def python() -> Kernel:
+        return StepKernel(program, count, tail, settles)
+
+    return choose(backend, arguments.steps, program.operations, python, native)

@@ -13,8 +13,6 @@ from symgd.loss import Loss
 from symgd.result import Best, Described, Result, Status, Verdict
 from symgd.rules import Rule
 
-_CHUNK = 4096
-
 
 @dataclass(frozen=True)
 class Step:
@@ -52,7 +50,7 @@ def engine(
     """Advance to the end; the status that the engine itself knows, and the kernel's reason."""
     try:
         while run.t < steps:
-            stop = kernel.advance(run, 1 if callback else min(_CHUNK, steps - run.t))
+            stop = kernel.advance(run, 1 if callback else steps - run.t)
             if stop is not None:
                 return None, stop
             if callback is not None and run.last is not None:

@@ -73,7 +73,7 @@ class Run:
 
 
 class Kernel(Protocol):
-    """Advances a run by up to `count` steps."""
+    """Advances a run by up to `count` steps, or by as many as it takes at a time."""
 
     def advance(self, run: Run, count: int) -> Stop | None: ...
 

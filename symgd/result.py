@@ -83,33 +83,53 @@ class History:
         self._params = params
         self._limit = limit
         self.stride = 1
-        self._t = array("q")
+        self._last = -1  # the step of the last row; row k before it is of step k*stride
         self._theta = array("d")
         self._loss = array("d")
         self._grad_norm = array("d")
 
     def __len__(self) -> int:
-        return len(self._t)
+        return len(self._loss)
 
     def append(self, t: int, theta: Sequence[float], loss: float, grad_norm: float) -> None:
-        """Record one row; t is a multiple of `stride`, or the end of the run."""
-        self._t.append(t)
+        """Record one row; t is the next multiple of `stride`, or the end of the run."""
+        if t % self.stride and len(self) >= self._limit:
+            self._thin()
+        self._last = t
         self._theta.extend(theta)
         self._loss.append(loss)
         self._grad_norm.append(grad_norm)
-        if len(self._t) > self._limit:
+        if len(self) > self._limit:
+            self._thin()
+
+    def extend(self, rows: array[float], count: int) -> None:
+        """Record many rows [loss, grad_norm, theta..], of the next multiples of `stride`."""
+        width = self._params + 2
+        used = rows[: count * width]
+        theta = array("d", bytes(8 * self._params * count))
+        for k in range(self._params):
+            theta[k :: self._params] = used[2 + k :: width]
+        self._theta.extend(theta)
+        self._loss.extend(used[0::width])
+        self._grad_norm.extend(used[1::width])
+        self._last = (len(self) - 1) * self.stride
+        while len(self) > self._limit:
             self._thin()
 
     def _thin(self) -> None:
+        """Drop every other row: those of odd multiples of the stride."""
         self.stride *= 2
-        kept = [k for k, t in enumerate(self._t) if t % self.stride == 0]
         count = self._params
-        self._theta = array(
-            "d", (v for k in kept for v in self._theta[k * count : (k + 1) * count])
-        )
-        self._t = array("q", (self._t[k] for k in kept))
-        self._loss = array("d", (self._loss[k] for k in kept))
-        self._grad_norm = array("d", (self._grad_norm[k] for k in kept))
+        self._loss, self._grad_norm = self._loss[::2], self._grad_norm[::2]
+        theta = array("d", bytes(8 * count * len(self)))
+        for k in range(count):
+            theta[k::count] = self._theta[k :: 2 * count]
+        self._theta = theta
+        self._last = (len(self) - 1) * self.stride
+
+    def _steps(self) -> array[int]:
+        regular = max(0, len(self) - 1)
+        return array("q", [*range(0, regular * self.stride, self.stride), self._last][-len(self) :])
 
     def loss_at(self, row: int) -> float:
         """The loss of one row."""
@@ -117,24 +137,24 @@ class History:
 
     def last_step(self) -> int:
         """The step of the last row."""
-        return self._t[-1]
+        return self._last
 
     def rows(self) -> Iterator[tuple[int, tuple[float, ...], float, float]]:
         """(t, theta in the order of params, loss, Euclidean norm of the gradient) by row."""
         count = self._params
-        for k, t in enumerate(self._t):
+        for k, t in enumerate(self._steps()):
             theta = tuple(self._theta[k * count : (k + 1) * count])
             yield t, theta, self._loss[k], self._grad_norm[k]
 
     @property
     def t(self) -> NDArray[np.int64]:
         """(K,) int64: the step of each row."""
-        return _numpy(self._t)
+        return _numpy(self._steps())
 
     @property
     def theta(self) -> NDArray[np.float64]:
         """(K, P) float64: the parameters, in the order of Loss.params."""
-        return _numpy(self._theta).reshape(len(self._t), self._params)
+        return _numpy(self._theta).reshape(len(self), self._params)
 
     @property
     def loss(self) -> NDArray[np.float64]:

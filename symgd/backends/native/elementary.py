@@ -1,0 +1,281 @@
+"""The functions of the table as LLVM IR: the same formulas as `symgd.numeric`, step by step.
+
+A function is either one of the C library's (which serves Python's math as well), or a few
+operations here, or, for special functions, a call of its Python form, which takes the interpreter
+lock and costs a microsecond. So every function has a native form, and a new one need not have a
+row here.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from functools import cache
+
+from symgd.backends.native.emit import Emitter, Form, Value
+from symgd.formula import parse
+from symgd.functions import BY_CLASS, FUNCTIONS, Function
+from symgd.graph import Name, Node
+
+#: Functions that the C library has, by its names for them.
+LIBRARY = {
+    **{n: n for n in ("exp", "log", "log10", "log2", "log1p", "expm1", "erf", "erfc")},
+    **{n: n for n in ("sin", "cos", "tan", "asin", "acos", "atan", "atan2")},
+    **{n: n for n in ("sinh", "cosh", "tanh", "asinh", "acosh", "atanh")},
+    "gamma": "tgamma",
+    "loggamma": "lgamma",
+}
+
+#: Everything of the C library that the forms below call.
+SYMBOLS = frozenset({*LIBRARY.values(), "pow", "cbrt"})
+
+#: The prefix of symbols that are Python functions: python_digamma_1 has one argument.
+PYTHON = "python_"
+
+_LOG2 = math.log(2.0)
+
+
+def function(e: Emitter, row: Function, args: Sequence[Value]) -> Value:
+    """The call of a function of the table."""
+    if row.name in LIBRARY:
+        return e.call(LIBRARY[row.name], *args)
+    if row.pairwise and row.name in _FORMS:
+        result = args[0]
+        for arg in args[1:]:
+            result = _FORMS[row.name](e, result, arg)
+        return result
+    if row.name in _FORMS:
+        missing = max(0, (row.arity[1] or 0) - len(args))
+        return _FORMS[row.name](e, *args, *map(e.number, row.defaults[:missing]))
+    if row.name not in FUNCTIONS and row.definition:  # a slope: its definition is stable
+        root, names = _template(row.definition)
+        return e.node(root, {names[n]: v for n, v in zip("xyz", args, strict=False) if n in names})
+    return e.call(f"{PYTHON}{row.name}_{len(args)}", *args)
+
+
+@cache
+def _template(text: str) -> tuple[Node, dict[str, Name]]:
+    formula = parse(text, table=True)
+    return formula.root, dict(formula.variables)
+
+
+def _one(e: Emitter) -> Value:
+    return e.number(1.0)
+
+
+def _is_nan(e: Emitter, x: Value) -> Value:
+    return e.compare("uno", x, x)
+
+
+def _abs(e: Emitter, x: Value) -> Value:
+    return e.intrinsic("fabs", x)
+
+
+def _sign(e: Emitter, x: Value) -> Value:
+    zero = e.number(0.0)
+    below = e.select(e.compare("olt", x, zero), e.number(-1.0), e.select(_is_nan(e, x), x, zero))
+    return e.select(e.compare("ogt", x, zero), _one(e), below)
+
+
+def _heaviside(e: Emitter, x: Value) -> Value:
+    zero = e.number(0.0)
+    tie = e.select(e.compare("oeq", x, zero), e.number(0.5), e.select(_is_nan(e, x), x, zero))
+    return e.select(e.compare("ogt", x, zero), _one(e), tie)
+
+
+def _larger(predicate: str) -> Form:
+    def form(e: Emitter, best: Value, x: Value) -> Value:
+        take = e.logic("or", e.compare(predicate, x, best), _is_nan(e, x))
+        return e.select(take, x, best)
+
+    return form
+
+
+def _clip(e: Emitter, x: Value, low: Value, high: Value) -> Value:
+    return _larger("olt")(e, _larger("ogt")(e, x, low), high)
+
+
+def _share(e: Emitter, amount: Value, x: Value, y: Value) -> Value:
+    none = e.select(e.compare("uno", x, y), e.number(math.nan), e.number(0.0))
+    half = e.mul(e.number(0.5), amount)
+    tie = e.select(e.compare("oeq", x, y), half, none)
+    return e.select(e.compare("ogt", x, y), amount, tie)
+
+
+def _relu(e: Emitter, x: Value) -> Value:
+    zero = e.number(0.0)
+    return e.select(e.compare("ugt", x, zero), x, zero)
+
+
+def _huber(e: Emitter, r: Value, delta: Value) -> Value:
+    size = _abs(e, r)
+    inside = e.mul(e.mul(e.number(0.5), r), r)
+    outside = e.mul(delta, e.sub(size, e.mul(e.number(0.5), delta)))
+    return e.select(e.compare("ole", size, delta), inside, outside)
+
+
+def _inverse(name: str) -> Form:
+    def form(e: Emitter, x: Value) -> Value:
+        return e.div(_one(e), e.call(name, x))
+
+    return form
+
+
+def _sech(e: Emitter, x: Value) -> Value:
+    small = e.call("exp", e.neg(_abs(e, x)))
+    return e.div(e.mul(e.number(2.0), small), e.add(_one(e), e.mul(small, small)))
+
+
+def _after_inverse(name: str) -> Form:
+    def form(e: Emitter, x: Value) -> Value:
+        return e.call(name, e.div(_one(e), x))
+
+    return form
+
+
+def _leg(e: Emitter, a: Value) -> Value:
+    low = e.intrinsic("sqrt", e.sub(a, _one(e)))
+    return e.mul(low, e.intrinsic("sqrt", e.add(a, _one(e))))
+
+
+def _outside_one(e: Emitter, x: Value, value: Value) -> Value:
+    inside = e.compare("oge", _abs(e, x), _one(e))
+    return e.select(inside, value, e.number(math.nan))
+
+
+def _asec(e: Emitter, x: Value) -> Value:
+    direction = e.intrinsic("copysign", _one(e), x)
+    return _outside_one(e, x, e.call("atan2", _leg(e, _abs(e, x)), direction))
+
+
+def _acsc(e: Emitter, x: Value) -> Value:
+    angle = e.call("atan2", _one(e), _leg(e, _abs(e, x)))
+    return _outside_one(e, x, e.intrinsic("copysign", angle, x))
+
+
+def _acoth(e: Emitter, x: Value) -> Value:
+    past = e.sub(_abs(e, x), _one(e))
+    half = e.mul(e.number(0.5), e.call("log1p", e.div(e.number(2.0), past)))
+    return _outside_one(e, x, e.intrinsic("copysign", half, x))
+
+
+def _asech(e: Emitter, x: Value) -> Value:
+    leg = e.intrinsic("sqrt", e.mul(e.sub(_one(e), x), e.add(_one(e), x)))
+    value = e.call("asinh", e.div(leg, x))
+    legal = e.logic("and", e.compare("ogt", x, e.number(0.0)), e.compare("ole", x, _one(e)))
+    other = e.select(e.compare("oeq", x, e.number(0.0)), e.number(math.inf), e.number(math.nan))
+    return e.select(legal, value, other)
+
+
+def _cbrt(e: Emitter, x: Value) -> Value:
+    root = e.call("cbrt", x)
+    square = e.mul(root, root)
+    cube = e.mul(square, root)
+    error = e.sub(cube, x)
+    better = e.sub(root, e.div(error, e.mul(e.mul(e.number(3.0), root), root)))
+    size = _abs(e, cube)
+    ordinary = e.logic(
+        "and",
+        e.compare("ogt", size, e.number(1e-100)),
+        e.compare("olt", size, e.number(1e300)),
+    )
+    return e.select(ordinary, better, root)
+
+
+def _hypot(e: Emitter, *args: Value) -> Value:
+    """sqrt of the sum of squares, of arguments divided by the largest: no overflow."""
+    sizes = [_abs(e, a) for a in args]
+    top = sizes[0]
+    for size in sizes[1:]:
+        top = e.select(e.compare("ogt", size, top), size, top)
+    zero = e.compare("oeq", top, e.number(0.0))
+    infinite = e.compare("oeq", sizes[0], e.number(math.inf))
+    for size in sizes[1:]:
+        infinite = e.logic("or", infinite, e.compare("oeq", size, e.number(math.inf)))
+    unit = e.select(zero, _one(e), top)
+    parts = [e.div(s, unit) for s in sizes]
+    total = e.mul(parts[0], parts[0])
+    for part in parts[1:]:
+        total = e.add(total, e.mul(part, part))
+    length = e.mul(unit, e.intrinsic("sqrt", total))
+    return e.select(infinite, e.number(math.inf), length)
+
+
+def _sigmoid(e: Emitter, x: Value) -> Value:
+    small = e.call("exp", e.neg(_abs(e, x)))
+    bottom = e.add(_one(e), small)
+    right = e.compare("oge", x, e.number(0.0))
+    return e.div(e.select(right, _one(e), small), bottom)
+
+
+def _softplus(e: Emitter, x: Value) -> Value:
+    tail = e.call("log1p", e.call("exp", e.neg(_abs(e, x))))
+    right = e.compare("ogt", x, e.number(0.0))
+    return e.select(right, e.add(x, tail), tail)
+
+
+def _logcosh(e: Emitter, x: Value) -> Value:
+    size = _abs(e, x)
+    s = e.call("sinh", e.select(e.compare("olt", size, _one(e)), size, _one(e)))
+    near = e.mul(e.number(0.5), e.call("log1p", e.mul(s, s)))
+    tail = e.call("log1p", e.call("exp", e.mul(e.number(-2.0), size)))
+    far = e.add(size, e.sub(tail, e.number(_LOG2)))
+    return e.select(e.compare("olt", size, _one(e)), near, far)
+
+
+def _logsumexp(e: Emitter, *args: Value) -> Value:
+    """max + log1p(sum of exp(x - max) over the others), the first of equal ones being the max."""
+    top, nan = args[0], _is_nan(e, args[0])
+    for arg in args[1:]:
+        top = e.select(e.compare("ogt", arg, top), arg, top)
+        nan = e.logic("or", nan, _is_nan(e, arg))
+    found: Value = Value("false")
+    rest = e.number(0.0)
+    for arg in args:
+        is_top = e.logic("and", e.compare("oeq", arg, top), e.negated(found))
+        part = e.call("exp", e.sub(arg, top))
+        rest = e.add(rest, e.select(is_top, e.number(0.0), part))
+        found = e.logic("or", found, is_top)
+    infinite = e.compare("oeq", _abs(e, top), e.number(math.inf))
+    total = e.select(infinite, top, e.add(top, e.call("log1p", rest)))
+    return e.select(nan, e.number(math.nan), total)
+
+
+_FORMS: dict[str, Form] = {
+    "abs": _abs,
+    "sign": _sign,
+    "heaviside": _heaviside,
+    "floor": lambda e, x: e.intrinsic("floor", x),
+    "ceil": lambda e, x: e.intrinsic("ceil", x),
+    "max": _larger("ogt"),
+    "min": _larger("olt"),
+    "clip": _clip,
+    "share": _share,
+    "relu": _relu,
+    "huber": _huber,
+    "cot": _inverse("tan"),
+    "sec": _inverse("cos"),
+    "csc": _inverse("sin"),
+    "coth": _inverse("tanh"),
+    "csch": _inverse("sinh"),
+    "sech": _sech,
+    "acot": _after_inverse("atan"),
+    "acsch": _after_inverse("asinh"),
+    "asec": _asec,
+    "acsc": _acsc,
+    "acoth": _acoth,
+    "asech": _asech,
+    "cbrt": _cbrt,
+    "hypot": _hypot,
+    "sigmoid": _sigmoid,
+    "softplus": _softplus,
+    "logcosh": _logcosh,
+    "logsumexp": _logsumexp,
+}
+
+
+def python_function(symbol: str) -> tuple[Callable[..., float], int]:
+    """What a symbol that begins with PYTHON stands for, and how many arguments it has."""
+    name, _, count = symbol.removeprefix(PYTHON).rpartition("_")
+    (row,) = (r for r in BY_CLASS.values() if r.name == name)
+    return row.scalar, int(count)

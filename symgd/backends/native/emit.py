@@ -1,0 +1,262 @@
+"""LLVM IR for the nodes of a formula: one instruction per operation, in the order typed.
+
+Every number is a double, or a vector of `lanes` doubles of which each lane is a descent of its
+own. What is the same in all lanes (t, a constant, beta**t) stays one number and is computed once.
+No fast-math flags and no fused multiply-add: a result is the one that Python's floats give, with
+its infinities and NaNs.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+import sympy
+
+from symgd.functions import BY_CLASS
+from symgd.graph import (
+    Both,
+    Either,
+    Negated,
+    Node,
+    Where,
+    float_of,
+    is_inverse,
+    is_negation,
+    relation,
+)
+
+_COMPARE = {"<": "olt", "<=": "ole", ">": "ogt", ">=": "oge", "==": "oeq", "!=": "une"}
+_MULTIPLIED = 8  # whole powers up to this one are products: x*x*x, not pow(x, 3)
+
+
+class Value(NamedTuple):
+    """A number or condition of the IR: its name or literal, and whether each lane has its own."""
+
+    text: str
+    wide: bool = False
+
+
+class Emitter:
+    """Collects the instructions of one basic block after the other.
+
+    lanes: 1, or the width of the vectors. call: what emits a function of the table.
+    """
+
+    def __init__(self, lanes: int = 1) -> None:
+        self.lanes = lanes
+        self.lines: list[str] = []
+        self.declared: set[str] = set()
+        self._count = 0
+        self._splats: dict[str, Value] = {}
+
+    # -- instructions ---------------------------------------------------------------------
+
+    def fresh(self) -> str:
+        """A new name."""
+        self._count += 1
+        return f"%v{self._count}"
+
+    def add_line(self, line: str) -> None:
+        """One instruction without a result."""
+        self.lines.append("  " + line)
+
+    def emit(self, instruction: str, wide: bool = False) -> Value:
+        """One instruction with a result."""
+        name = self.fresh()
+        self.lines.append(f"  {name} = {instruction}")
+        return Value(name, wide)
+
+    def label(self, name: str) -> None:
+        """The beginning of a basic block."""
+        self.lines.append(f"{name}:")
+        self._splats = {}
+
+    def type(self, wide: bool, element: str = "double") -> str:
+        """The IR type of one element, or of all lanes."""
+        return f"<{self.lanes} x {element}>" if wide else element
+
+    def spread(self, value: Value, element: str = "double") -> Value:
+        """The same number in every lane."""
+        if value.wide or self.lanes == 1:
+            return value
+        if value.text[0] != "%":
+            literal = ", ".join([f"{element} {value.text}"] * self.lanes)
+            return Value(f"<{literal}>", True)
+        if value.text not in self._splats:
+            wide = self.type(True, element)
+            one = self.emit(f"insertelement {wide} poison, {element} {value.text}, i32 0", True)
+            zeros = f"<{self.lanes} x i32> zeroinitializer"
+            self._splats[value.text] = self.emit(
+                f"shufflevector {wide} {one.text}, {wide} poison, {zeros}", True
+            )
+        return self._splats[value.text]
+
+    def alike(self, values: Sequence[Value], element: str = "double") -> tuple[list[str], bool]:
+        """The texts of values brought to one width, and whether that is all lanes."""
+        wide = any(v.wide for v in values)
+        return [(self.spread(v, element) if wide else v).text for v in values], wide
+
+    # -- arithmetic -----------------------------------------------------------------------
+
+    def number(self, value: float) -> Value:
+        """A constant, bit for bit."""
+        (bits,) = struct.unpack(">Q", struct.pack(">d", value))
+        return Value(f"0x{bits:016X}")
+
+    def binary(self, operation: str, a: Value, b: Value) -> Value:
+        """fadd, fsub, fmul or fdiv."""
+        (x, y), wide = self.alike([a, b])
+        return self.emit(f"{operation} {self.type(wide)} {x}, {y}", wide)
+
+    def add(self, a: Value, b: Value) -> Value:
+        """a + b."""
+        return self.binary("fadd", a, b)
+
+    def sub(self, a: Value, b: Value) -> Value:
+        """a - b."""
+        return self.binary("fsub", a, b)
+
+    def mul(self, a: Value, b: Value) -> Value:
+        """a*b."""
+        return self.binary("fmul", a, b)
+
+    def div(self, a: Value, b: Value) -> Value:
+        """a/b."""
+        return self.binary("fdiv", a, b)
+
+    def neg(self, a: Value) -> Value:
+        """-a."""
+        return self.emit(f"fneg {self.type(a.wide)} {a.text}", a.wide)
+
+    def intrinsic(self, name: str, *args: Value) -> Value:
+        """An operation of the processor: sqrt, fabs, floor, ceil, copysign."""
+        texts, wide = self.alike(args)
+        kind = self.type(wide)
+        suffix = f"v{self.lanes}f64" if wide else "f64"
+        self.declared.add(f"declare {kind} @llvm.{name}.{suffix}({', '.join([kind] * len(args))})")
+        operands = ", ".join(f"{kind} {t}" for t in texts)
+        return self.emit(f"call {kind} @llvm.{name}.{suffix}({operands})", wide)
+
+    def compare(self, predicate: str, a: Value, b: Value) -> Value:
+        """A condition: fcmp with this predicate (oeq, ogt, uno, ...)."""
+        (x, y), wide = self.alike([a, b])
+        return self.emit(f"fcmp {predicate} {self.type(wide)} {x}, {y}", wide)
+
+    def logic(self, operation: str, a: Value, b: Value) -> Value:
+        """and, or, xor of two conditions."""
+        (x, y), wide = self.alike([a, b], "i1")
+        return self.emit(f"{operation} {self.type(wide, 'i1')} {x}, {y}", wide)
+
+    def negated(self, condition: Value) -> Value:
+        """not condition."""
+        return self.logic("xor", condition, Value("true"))
+
+    def select(self, condition: Value, a: Value, b: Value) -> Value:
+        """a where the condition holds, else b."""
+        wide = condition.wide or a.wide or b.wide
+        if wide:
+            a, b = self.spread(a), self.spread(b)
+        kind, test = self.type(wide), self.type(condition.wide, "i1")
+        return self.emit(f"select {test} {condition.text}, {kind} {a.text}, {kind} {b.text}", wide)
+
+    def call(self, symbol: str, *args: Value) -> Value:
+        """A function of doubles outside the module; lane by lane where its arguments are wide.
+
+        The same library serves Python's own math, so that lanes, single runs and Python agree.
+        """
+        kinds = ", ".join(["double"] * len(args))
+        self.declared.add(f"declare double @{symbol}({kinds}) #0")
+        if not any(a.wide for a in args):
+            operands = ", ".join(f"double {a.text}" for a in args)
+            return self.emit(f"call double @{symbol}({operands})")
+        result, kind = "poison", self.type(True)
+        for lane in range(self.lanes):
+            parts = [
+                self.emit(f"extractelement {kind} {a.text}, i32 {lane}") if a.wide else a
+                for a in args
+            ]
+            operands = ", ".join(f"double {p.text}" for p in parts)
+            one = self.emit(f"call double @{symbol}({operands})")
+            result = self.emit(f"insertelement {kind} {result}, double {one.text}, i32 {lane}").text
+        return Value(result, True)
+
+    def power(self, base: Value, exponent: float) -> Value:
+        """base to a whole power >= 2, by multiplications."""
+        whole = int(exponent)
+        if whole == 1:
+            return base
+        half = self.power(base, whole // 2)
+        square = self.mul(half, half)
+        return self.mul(square, base) if whole % 2 else square
+
+    # -- nodes ----------------------------------------------------------------------------
+
+    def node(self, node: Node, known: Mapping[Node, Value]) -> Value:
+        """The value of a node over leaves of known value. Nested as deep as a Program allows."""
+        if node in known:
+            return known[node]
+        if not node.args:
+            value = float_of(node)
+            assert value is not None, node
+            return self.number(value)
+        cls = node.func
+        if cls is sympy.Add:
+            return self._sum(node, known)
+        if cls is sympy.Mul:
+            return self._product(node, known)
+        if cls is sympy.Pow:
+            return self._power(node, known)
+        args = [self.node(a, known) for a in node.args]
+        if (operator := relation(node)) is not None:
+            return self.compare(_COMPARE[operator], *args)
+        if cls is Where:
+            return self.select(*args)
+        if cls in (Both, Either):
+            return self.logic("and" if cls is Both else "or", *args)
+        if cls is Negated:
+            return self.negated(args[0])
+        return self._function(node, args)
+
+    def _sum(self, node: Node, known: Mapping[Node, Value]) -> Value:
+        total = self.node(node.args[0], known)
+        for term in node.args[1:]:
+            if is_negation(term):
+                total = self.sub(total, self._factors(term.args[1:], known))
+            else:
+                total = self.add(total, self.node(term, known))
+        return total
+
+    def _product(self, node: Node, known: Mapping[Node, Value]) -> Value:
+        if is_negation(node):
+            return self.neg(self._factors(node.args[1:], known))
+        return self._factors(node.args, known)
+
+    def _factors(self, factors: Sequence[Node], known: Mapping[Node, Value]) -> Value:
+        product = self.node(factors[0], known)
+        for factor in factors[1:]:
+            if is_inverse(factor) and factor not in known:
+                product = self.div(product, self.node(factor.args[0], known))
+            else:
+                product = self.mul(product, self.node(factor, known))
+        return product
+
+    def _power(self, node: Node, known: Mapping[Node, Value]) -> Value:
+        base = self.node(node.args[0], known)
+        exponent = float_of(node.args[1])
+        if exponent == -1:
+            return self.div(self.number(1.0), base)
+        if exponent == 0.5:
+            return self.intrinsic("sqrt", base)
+        if exponent is not None and exponent == int(exponent) and 2 <= exponent <= _MULTIPLIED:
+            return self.power(base, exponent)
+        return self.call("pow", base, self.node(node.args[1], known))
+
+    def _function(self, node: Node, args: list[Value]) -> Value:
+        from symgd.backends.native.elementary import function
+
+        return function(self, BY_CLASS[node.func], args)
+
+
+Form = Callable[..., Value]

@@ -1,0 +1,155 @@
+"""LLVM IR -> machine code in this process, through llvmlite."""
+
+from __future__ import annotations
+
+import ctypes
+import ctypes.util
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+from symgd.backends.native.elementary import SYMBOLS, python_function
+
+#: Functions outside the module neither read nor write memory, and return.
+ATTRIBUTES = "attributes #0 = { nounwind willreturn memory(none) }"
+
+_KEPT = 64  # compiled modules that stay in memory
+
+
+@dataclass
+class Module:
+    """Machine code. It lives as long as this object does."""
+
+    engine: Any
+    functions: dict[str, Any] = field(default_factory=dict)
+
+    def function(self, name: str, arguments: int) -> Callable[..., int]:
+        """The entry point of this name: pointers -> int64. Releases the interpreter lock."""
+        if name not in self.functions:
+            address = self.engine.get_function_address(name)
+            kind = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_void_p] * arguments)
+            self.functions[name] = kind(address)
+        return self.functions[name]  # type: ignore[no-any-return]
+
+
+class Interrupted:
+    """Whether Python code that a kernel called was interrupted; the kernel cannot pass that on."""
+
+    error: BaseException | None = None
+
+    def check(self) -> None:
+        """Raise what was caught, once."""
+        error, self.error = self.error, None
+        if error is not None:
+            raise error
+
+
+interrupted = Interrupted()
+_modules: dict[tuple[str, int], Module] = {}
+
+
+@cache
+def unavailable() -> str:
+    """Empty if machine code can be made here, else the reason why not."""
+    try:
+        _target()
+    except (ImportError, OSError, RuntimeError) as error:
+        return f"{type(error).__name__}: {error}"
+    return ""
+
+
+def compile_module(source: str, speed: int = 3) -> Module:
+    """The module's machine code, from memory where the same source was compiled before.
+
+    speed: LLVM's optimization level, 1 to 3.
+    """
+    key = (source, speed)
+    found = _modules.pop(key, None) or _compile(source, speed)
+    _modules[key] = found
+    while len(_modules) > _KEPT:
+        _modules.pop(next(iter(_modules)))
+    return found
+
+
+def _compile(source: str, speed: int) -> Module:
+    import llvmlite.binding as llvm
+
+    _bind(source)
+    module = llvm.parse_assembly(source)
+    module.verify()
+    machine = _target().create_target_machine(
+        cpu=llvm.get_host_cpu_name(), features=_features(), opt=speed, jit=True
+    )
+    module.triple = machine.triple
+    module.data_layout = str(machine.target_data)
+    options = llvm.create_pipeline_tuning_options(speed_level=speed)
+    options.loop_vectorization = options.slp_vectorization = speed > 1
+    builder = llvm.create_pass_builder(machine, options)
+    builder.getModulePassManager().run(module, builder)
+    engine = llvm.create_mcjit_compiler(module, machine)
+    engine.finalize_object()
+    return Module(engine)
+
+
+@cache
+def _target() -> Any:
+    import llvmlite.binding as llvm
+
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    return llvm.Target.from_default_triple()
+
+
+@cache
+def _features() -> str:
+    import llvmlite.binding as llvm
+
+    return str(llvm.get_host_cpu_features().flatten())
+
+
+def lanes() -> int:
+    """How many doubles the widest vector register of this processor holds."""
+    features = set(_features().split(","))
+    return 8 if "+avx512f" in features else 4 if "+avx" in features else 2
+
+
+def _bind(source: str) -> None:
+    """Tell LLVM the addresses of what the module calls."""
+    import llvmlite.binding as llvm
+
+    for symbol in set(re.findall(r"^declare double @(\w+)\(", source, re.MULTILINE)):
+        llvm.add_symbol(symbol, _address(symbol))
+
+
+@cache
+def _address(symbol: str) -> int:
+    if symbol in SYMBOLS:
+        return ctypes.cast(getattr(_library(), symbol), ctypes.c_void_p).value or 0
+    _callbacks[symbol] = _callback(*python_function(symbol))
+    return ctypes.cast(_callbacks[symbol], ctypes.c_void_p).value or 0
+
+
+_callbacks: dict[str, Any] = {}  # for the life of the process: machine code holds their addresses
+
+
+@cache
+def _library() -> Any:
+    return ctypes.CDLL(ctypes.util.find_library("m") or None)
+
+
+def _callback(scalar: Callable[..., float], arguments: int) -> Any:
+    def call(*args: float) -> float:
+        try:
+            return scalar(*args)
+        except BaseException as error:
+            interrupted.error = error
+            return float("nan")
+
+    return ctypes.CFUNCTYPE(ctypes.c_double, *[ctypes.c_double] * arguments)(call)
+
+
+def source(functions: Sequence[str], declared: set[str]) -> str:
+    """A whole module from its function definitions and declarations."""
+    return "\n".join([*functions, *sorted(declared), ATTRIBUTES]) + "\n"

@@ -1,0 +1,80 @@
+"""Which backend runs a descent: Python for short ones, machine code for long ones.
+
+Compiling costs tens of milliseconds, a step in Python a few microseconds. What is chosen depends on
+the number of steps and operations alone, never on a clock, so that a run is reproducible.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from symgd.kernel import Kernel, Run, Stop
+
+log = logging.getLogger("symgd")
+
+#: Typical times in nanoseconds, on the slow side for compiling, as measured by benchmarks/steps.py.
+_STEP, _STEP_OPERATION = 1200, 30
+_IMPORT, _COMPILE, _COMPILE_OPERATION = 60_000_000, 25_000_000, 60_000
+_TRIAL = 8  # the part of the break-even that runs in Python first: many runs stop early
+
+
+def break_even(operations: int) -> int:
+    """The number of steps from which compiling pays."""
+    compiling = _COMPILE + _COMPILE_OPERATION * operations
+    if "llvmlite" not in sys.modules:
+        compiling += _IMPORT
+    return compiling // (_STEP + _STEP_OPERATION * operations)
+
+
+@dataclass
+class LateKernel:
+    """Begins with one kernel and goes on with a faster one after `after` steps."""
+
+    first: Kernel
+    after: int
+    second: Callable[[], Kernel | None]
+
+    def advance(self, run: Run, count: int) -> Stop | None:
+        """Up to `count` steps, or fewer and the reason."""
+        if run.t < self.after:
+            return self.first.advance(run, min(count, self.after - run.t))
+        if self.after >= 0:
+            self.first, self.after = self.second() or self.first, -1
+        return self.first.advance(run, count)
+
+
+def choose(
+    backend: str,
+    steps: int,
+    operations: int,
+    slow: Callable[[], Kernel],
+    fast: Callable[[], Kernel],
+) -> Kernel:
+    """The kernel for so many steps of so many operations.
+
+    backend: auto, lambdify or native. slow, fast: make the kernel of Python and of machine code.
+    Where there is no machine code to be had, Python it is, and the log says why.
+    """
+    if backend == "native":
+        return compiled(fast) or slow()
+    least = break_even(operations)
+    if backend == "lambdify" or steps <= least:
+        return slow()
+    return LateKernel(slow(), least // _TRIAL, lambda: compiled(fast))
+
+
+def compiled(fast: Callable[[], Kernel]) -> Kernel | None:
+    """The kernel in machine code, or None and a line in the log."""
+    try:
+        from symgd.backends.native import machine
+
+        reason = machine.unavailable()
+        if not reason:
+            return fast()
+    except (ImportError, OSError, RuntimeError, AttributeError) as error:
+        reason = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+    log.info("no machine code (%s); Python's lambdified functions run instead", reason)
+    return None
