@@ -16,6 +16,7 @@ from symgd.errors import FormulaError
 from symgd.functions import CALLABLE, Function
 from symgd.graph import Graph, Name, Node, Norm, evaluate, float_of, is_inverse
 from symgd.numeric import MAX_ORDER
+from symgd.slopes import SLOPES
 from symgd.tokens import Limits, Token, tokens, value_of
 
 DEFAULT_LIMITS = Limits()
@@ -228,7 +229,7 @@ class _Parser:
 
     def call(self, token: Token) -> Node:
         name = token.text
-        row = CALLABLE.get(name)
+        row = CALLABLE.get(name) or (SLOPES.get(name) if self.table else None)
         if row is None and not (name == "sqrt" or name in _ROWS or (name == "norm" and self.rule)):
             raise self.not_a_function(token)
         self.advance()

@@ -1,8 +1,8 @@
 """THE table of functions that a formula may use.
 
 A row holds everything about one function: how it is called, its derivative (as a formula over
-its arguments x, y, z and its own value f), its stable value on floats, and its spelling for the
-backends. A new function is one new row; the tests run over the table.
+its arguments x, y, z, its own value f and the adjoint a), its stable value on floats, and its
+spelling for the backends. A new function is one new row; the tests run over the table.
 
 At kinks and jumps the derivative follows one convention, told in the row's `kink`: the mean of
 the two sides for max and min ties and for heaviside, 0 for |x| at 0 and for steps, and relu'(0) = 0
@@ -11,91 +11,18 @@ the two sides for max and min ties and for heaviside, 0 for |x| at 0 and for ste
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
 import sympy
 
 from symgd import numeric
-from symgd.graph import Op, Where
+from symgd.graph import Where
+from symgd.row import CHEAP, DIVIDE, ELEMENTARY, SPECIAL, Function
+from symgd.row import math_row as _math
+from symgd.row import row as _row
+from symgd.slopes import SLOPES
 
-# What an operation costs, in units of a floating-point multiplication (order of magnitude on
-# x86-64 with a good libm); see Program.cost.
-CHEAP, DIVIDE, ELEMENTARY, SPECIAL = 1, 4, 10, 100
-
-
-@dataclass(frozen=True)
-class Function:
-    """One function of the formula language.
-
-    name: as typed. node: the SymPy class of its nodes. scalar: float arguments -> float, never
-    raises. derivative: one formula per argument, or one for all of a variadic function (x is then
-    that argument). fast: the name in Python's math, or "" where `scalar` itself is called.
-    arity: least and most arguments (None: any number).
-    """
-
-    name: str
-    node: type
-    scalar: Callable[..., float]
-    derivative: tuple[str, ...]
-    doc: str
-    arity: tuple[int, int | None] = (1, 1)
-    fast: str = ""
-    numpy: str = ""
-    cost: int = ELEMENTARY
-    aliases: tuple[str, ...] = ()
-    kink: str = ""
-    definition: str = ""  # in elementary functions, for SymPy's evalf and the tests
-    people: Callable[..., sympy.Expr] | None = None  # how SymPy users write it; default: node
-    order: bool = False  # the first argument is an order: a constant, without derivative
-    defaults: tuple[float, ...] = ()  # for arguments left out at the end
-    selects: bool = False  # passes one of its arguments through and ignores the others
-    pairwise: bool = False  # f(a, b, c) is f(f(a, b), c)
-
-    @property
-    def everywhere(self) -> bool:
-        """Whether value and derivatives are finite at every finite argument."""
-        return self.name in _EVERYWHERE
-
-    @property
-    def signature(self) -> str:
-        """How it is called: `max(x, y, ...)`."""
-        low, high = self.arity
-        given = ["n", "x"] if self.order else list("xyz")
-        if self.name == "where":
-            return "where(condition, x, y)"
-        if high is None:
-            return f"{self.name}({', '.join(given[: max(low, 2)])}, ...)"
-        required = given[:low]
-        optional = "".join(f"[, {a}]" for a in given[low:high])
-        return f"{self.name}({', '.join(required)}{optional})"
-
-
-_EVERYWHERE = frozenset(
-    {"abs", "sign", "heaviside", "floor", "ceil", "max", "min", "clip", "relu", "huber"}
-    | {"sin", "cos", "atan", "acot", "tanh", "sech", "asinh", "erf", "erfc"}
-    | {"sigmoid", "softplus", "logcosh", "logsumexp"}
-)
-
-
-def _op(name: str) -> type:
-    return type(name, (Op,), {"__module__": __name__, "__doc__": f"The node of {name}."})
-
-
-def _row(
-    name: str, node: type | None, derivative: str | tuple[str, ...], doc: str, **rest: object
-) -> Function:
-    texts = (derivative,) if isinstance(derivative, str) else derivative
-    rest.setdefault("scalar", getattr(numeric, name, None))
-    return Function(name, node or _op(name), derivative=texts, doc=doc, **rest)  # type: ignore[arg-type]
-
-
-def _math(
-    name: str, node: type | None, derivative: str | tuple[str, ...], doc: str, **rest: object
-) -> Function:
-    rest.setdefault("fast", name)
-    rest.setdefault("numpy", name)
-    return _row(name, node, derivative, doc, **rest)
+__all__ = [
+    "BY_CLASS", "CALLABLE", "CHEAP", "DIVIDE", "ELEMENTARY", "FUNCTIONS", "SPECIAL", "Function",
+]  # fmt: skip
 
 
 def _step(name: str, node: type | None, doc: str, **rest: object) -> Function:
@@ -129,14 +56,14 @@ _ROWS = (
     _row("cot", sympy.cot, "-(1 + f**2)", "1/tan(x)"),
     _row("sec", sympy.sec, "f*tan(x)", "1/cos(x)"),
     _row("csc", sympy.csc, "-f*cot(x)", "1/sin(x)"),
-    _math("asin", sympy.asin, "1/sqrt((1 - x)*(1 + x))", "inverse sine", numpy="arcsin", aliases=("arcsin",)),
-    _math("acos", sympy.acos, "-1/sqrt((1 - x)*(1 + x))", "inverse cosine", numpy="arccos", aliases=("arccos",)),
+    _math("asin", sympy.asin, "asin_slope(x)", "inverse sine", numpy="arcsin", aliases=("arcsin",)),
+    _math("acos", sympy.acos, "-asin_slope(x)", "inverse cosine", numpy="arccos", aliases=("arccos",)),
     _math("atan", sympy.atan, "1/(1 + x**2)", "inverse tangent", numpy="arctan", aliases=("arctan",)),
     _row("acot", sympy.acot, "-1/(1 + x**2)", "atan(1/x)", aliases=("arccot",)),
-    _row("asec", sympy.asec, "1/(abs(x)*sqrt(abs(x) - 1)*sqrt(abs(x) + 1))", "acos(1/x)", aliases=("arcsec",)),
-    _row("acsc", sympy.acsc, "-1/(abs(x)*sqrt(abs(x) - 1)*sqrt(abs(x) + 1))", "asin(1/x)", aliases=("arccsc",)),
+    _row("asec", sympy.asec, "asec_slope(x)", "acos(1/x)", aliases=("arcsec",)),
+    _row("acsc", sympy.acsc, "-asec_slope(x)", "asin(1/x)", aliases=("arccsc",)),
     _math(
-        "atan2", sympy.atan2, ("y/hypot(x, y)/hypot(x, y)", "-x/hypot(x, y)/hypot(x, y)"),
+        "atan2", sympy.atan2, ("atan2_slope(x, y)", "-atan2_slope(y, x)"),
         "angle of the point (y, x): atan2(opposite, adjacent)",
         arity=(2, 2), numpy="arctan2", aliases=("arctan2",),
     ),
@@ -149,32 +76,32 @@ _ROWS = (
     _row("csch", sympy.csch, "-f*coth(x)", "1/sinh(x)"),
     _math("asinh", sympy.asinh, "1/hypot(1, x)", "inverse of sinh", numpy="arcsinh", aliases=("arcsinh",)),
     _math(
-        "acosh", sympy.acosh, "1/(sqrt(x - 1)*sqrt(x + 1))", "inverse of cosh",
+        "acosh", sympy.acosh, "acosh_slope(x)", "inverse of cosh",
         numpy="arccosh", aliases=("arccosh",),
     ),
-    _math("atanh", sympy.atanh, "1/((1 - x)*(1 + x))", "inverse of tanh", numpy="arctanh", aliases=("arctanh",)),
-    _row("acoth", sympy.acoth, "1/((1 - x)*(1 + x))", "atanh(1/x)", aliases=("arccoth",)),
-    _row("asech", sympy.asech, "-1/(x*sqrt((1 - x)*(1 + x)))", "acosh(1/x)", aliases=("arcsech",)),
-    _row("acsch", sympy.acsch, "-1/(abs(x)*hypot(1, x))", "asinh(1/x)", aliases=("arccsch",)),
+    _math("atanh", sympy.atanh, "atanh_slope(x)", "inverse of tanh", numpy="arctanh", aliases=("arctanh",)),
+    _row("acoth", sympy.acoth, "atanh_slope(x)", "atanh(1/x)", aliases=("arccoth",)),
+    _row("asech", sympy.asech, "asech_slope(x)", "acosh(1/x)", aliases=("arcsech",)),
+    _row("acsch", sympy.acsch, "acsch_slope(x)", "asinh(1/x)", aliases=("arccsch",)),
     # several arguments
     _math(
         "hypot", None, "x/f", "sqrt(x**2 + y**2 + ...) without overflow",
-        arity=(1, None), numpy="", cost=6, people=lambda *a: sympy.sqrt(sympy.Add(*(t**2 for t in a))),
+        arity=(1, None), numpy="", cost=3, people=lambda *a: sympy.sqrt(sympy.Add(*(t**2 for t in a))),
         definition="sqrt(x**2 + y**2)",
     ),
     _row(
-        "max", None, ("heaviside(x - y)", "1 - heaviside(x - y)"), "largest argument",
+        "max", None, ("share(a, x, y)", "share(a, y, x)"), "largest argument",
         scalar=numeric.maximum, numpy="maximum", arity=(1, None), cost=2, pairwise=True,
         selects=True, people=sympy.Max, kink="a tie shares the derivative equally between the two",
     ),
     _row(
-        "min", None, ("heaviside(y - x)", "1 - heaviside(y - x)"), "smallest argument",
+        "min", None, ("share(a, y, x)", "share(a, x, y)"), "smallest argument",
         scalar=numeric.minimum, numpy="minimum", arity=(1, None), cost=2, pairwise=True,
         selects=True, people=sympy.Min, kink="a tie shares the derivative equally between the two",
     ),
     _row(
         "clip", None,
-        ("where(x < y, 0, where(x > z, 0, 1))", "where(x < y, where(y > z, 0, 1), 0)", "where(max(x, y) > z, 1, 0)"),
+        ("share_inside(a, x, y, z)", "share_low(a, x, y, z)", "share_high(a, x, y, z)"),
         "x kept within [y, z]", arity=(3, 3), cost=4,
         selects=True,
         people=lambda x, y, z: sympy.Min(sympy.Max(x, y), z), kink="derivative 1 at both bounds",
@@ -185,8 +112,8 @@ _ROWS = (
         kink="the derivative of the branch taken",
     ),
     # error function, gamma and Bessel families
-    _math("erf", sympy.erf, "1.1283791670955126*exp(-x**2)", "error function", numpy=""),
-    _math("erfc", sympy.erfc, "-1.1283791670955126*exp(-x**2)", "1 - erf(x)", numpy=""),
+    _math("erf", sympy.erf, "1.1283791670955126*bell(x)", "error function", numpy=""),
+    _math("erfc", sympy.erfc, "-1.1283791670955126*bell(x)", "1 - erf(x)", numpy=""),
     _row("gamma", sympy.gamma, "f*digamma(x)", "gamma function", fast="gamma", cost=SPECIAL),
     _row(
         "loggamma", sympy.loggamma, "digamma(x)", "log |gamma(x)|",
@@ -198,44 +125,46 @@ _ROWS = (
         arity=(2, 2), cost=SPECIAL, order=True,
     ),
     _row(
-        "beta", sympy.beta, ("f*(digamma(x) - digamma(x + y))", "f*(digamma(y) - digamma(x + y))"),
+        "beta", sympy.beta, ("beta_slope(x, y)", "beta_slope(y, x)"),
         "beta function", arity=(2, 2), cost=3 * SPECIAL,
     ),
     _row(
-        "betaln", None, ("digamma(x) - digamma(x + y)", "digamma(y) - digamma(x + y)"),
+        "betaln", None, ("digamma_gap(x, y)", "digamma_gap(y, x)"),
         "log of the beta function, x, y > 0", arity=(2, 2), cost=3 * SPECIAL,
         definition="loggamma(x) + loggamma(y) - loggamma(x + y)",
     ),
     _row(
-        "besselj", sympy.besselj, ("", "(besselj(x - 1, y) - besselj(x + 1, y))/2"),
+        "besselj", sympy.besselj, ("", "besselj_slope(x, y)"),
         "Bessel function of the first kind", arity=(2, 2), cost=SPECIAL, order=True,
     ),
     _row(
-        "bessely", sympy.bessely, ("", "(bessely(x - 1, y) - bessely(x + 1, y))/2"),
+        "bessely", sympy.bessely, ("", "bessely_slope(x, y)"),
         "Bessel function of the second kind", arity=(2, 2), cost=SPECIAL, order=True,
     ),
     _row(
-        "besseli", sympy.besseli, ("", "(besseli(x - 1, y) + besseli(x + 1, y))/2"),
+        "besseli", sympy.besseli, ("", "besseli_slope(x, y)"),
         "modified Bessel function of the first kind", arity=(2, 2), cost=SPECIAL, order=True,
     ),
     _row(
-        "besselk", sympy.besselk, ("", "-(besselk(x - 1, y) + besselk(x + 1, y))/2"),
+        "besselk", sympy.besselk, ("", "besselk_slope(x, y)"),
         "modified Bessel function of the second kind", arity=(2, 2), cost=SPECIAL, order=True,
     ),
     # machine learning
     _row("sigmoid", None, "f*sigmoid(-x)", "1/(1 + exp(-x))", definition="1/(1 + exp(-x))", aliases=("expit",)),
     _row("softplus", None, "sigmoid(x)", "log(1 + exp(x))", definition="log(1 + exp(x))"),
     _row(
-        "relu", None, "where(x > 0, 1, 0)", "max(x, 0)", cost=2, selects=True,
+        "relu", None, "where(x > 0, a, 0)", "max(x, 0)", cost=2, selects=True,
         people=lambda x: sympy.Max(x, 0), kink="derivative 0 at 0",
     ),
     _row("logcosh", None, "tanh(x)", "log(cosh(x))", definition="log(cosh(x))"),
     _row(
-        "logsumexp", None, "exp(x - f)", "log(exp(x) + exp(y) + ...) without overflow",
-        arity=(1, None), definition="log(exp(x) + exp(y))", cost=2 * ELEMENTARY,
+        "logsumexp", None, "softmax(x, m, s)", "log(exp(x) + exp(y) + ...) without overflow",
+        arity=(1, None), definition="log(exp(x) + exp(y))",
+        shared={"m": "largest", "s": "exp_sum"}, pair=("softmax2(x, y)", "softmax2(y, x)"),
+        plain=("exp(x - f)",),
     ),
     _row(
-        "huber", None, ("clip(x, -y, y)", "where(abs(x) <= y, 0, abs(x) - y)"),
+        "huber", None, ("huber_slope(x, y)", "huber_excess(x, y)"),
         "x**2/2 for |x| <= y, y*(|x| - y/2) beyond; y = 1 if left out",
         arity=(1, 2), cost=5, defaults=(1.0,), definition="where(abs(x) <= y, x**2/2, y*(abs(x) - y/2))",
         kink="continuous derivative",
@@ -251,5 +180,5 @@ CALLABLE: dict[str, Function] = {
     **FUNCTIONS,
 }
 
-#: Every function by the class of its nodes.
-BY_CLASS: dict[type, Function] = {row.node: row for row in _ROWS}
+#: Every row by the class of its nodes, those of the derivatives included.
+BY_CLASS: dict[type, Function] = {row.node: row for row in (*_ROWS, *SLOPES.values())}

@@ -8,6 +8,7 @@ formulas of the function table.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from functools import cache
 
@@ -30,6 +31,7 @@ from symgd.graph import (
     relation,
     topological,
 )
+from symgd.slopes import SLOPES
 
 
 def gradient(graph: Graph, output: Node, wrt: Sequence[Node]) -> list[Node]:
@@ -68,16 +70,23 @@ def _choice(graph: Graph, node: Node, k: int) -> Node | None:
     row = BY_CLASS.get(node.func)
     if row is None or not row.selects:
         return None
-    x = node.args[0]
     if row.name in ("max", "min"):
         other = node.args[1 - k]
         return graph.compare(">=" if row.name == "max" else "<=", node.args[k], other)
     if row.name == "relu":
-        return graph.compare(">", x, ZERO)
-    _, low, high = node.args
+        return graph.compare(">", node.args[0], ZERO)
+    if row.name == "clip":
+        return _clip_choice(graph, k, *node.args)
+    if row.name == "share":
+        return graph.compare(">=", *node.args[1:])
+    part = ("share_inside", "share_low", "share_high").index(row.name)
+    return _clip_choice(graph, part, *node.args[1:])
+
+
+def _clip_choice(graph: Graph, k: int, x: Node, low: Node, high: Node) -> Node:
+    """The condition under which clip(x, low, high) is its argument k."""
     if k == 0:
-        inside = graph.compare(">=", x, low), graph.compare("<=", x, high)
-        return graph.node(Both, *inside)
+        return graph.node(Both, graph.compare(">=", x, low), graph.compare("<=", x, high))
     if k == 1:
         return graph.node(Both, graph.compare("<", x, low), graph.compare("<=", low, high))
     return graph.node(Either, graph.compare(">", x, high), graph.compare(">", low, high))
@@ -173,8 +182,12 @@ def _pull(graph: Graph, node: Node, adjoint: Node, wanted: set[int]) -> _Pulled:
 
 
 def _pull_product(graph: Graph, node: Node, adjoint: Node, wanted: set[int]) -> _Pulled:
-    """d(a*b/c): a gets adjoint*b/c, c gets -adjoint*node/c; linear in the number of factors."""
+    """d(a*b/c): a gets adjoint*b/c, c gets -adjoint*node/c; linear in the number of factors.
+
+    A factor that stands there n times gets n times what its first occurrence gets.
+    """
     factors = node.args
+    count = Counter(map(id, factors))
     before: list[list[Node]] = [[]]  # the product of the factors left of each
     for factor in factors[:-1]:
         before.append([_over(graph, [*before[-1], factor])])
@@ -185,13 +198,14 @@ def _pull_product(graph: Graph, node: Node, adjoint: Node, wanted: set[int]) -> 
     pairs: _Pulled = []
     for k, factor in enumerate(factors):
         inner = factor.args[0] if is_inverse(factor) else factor
-        if id(inner) not in wanted:
+        times_there = count.pop(id(factor), 0)
+        if id(inner) not in wanted or not times_there:
             continue
         if inner is not factor:
-            pairs.append((k, inner, graph.neg(graph.div(times(graph, adjoint, node), inner))))
-            continue
-        rest = _over(graph, [*before[k], *after[k]])
-        pairs.append((k, factor, times(graph, adjoint, rest)))
+            term = graph.neg(graph.div(times(graph, adjoint, node), inner))
+        else:
+            term = times(graph, adjoint, _over(graph, [*before[k], *after[k]]))
+        pairs.append((k, inner, graph.mul(graph.number(times_there), term)))
     return pairs
 
 
@@ -257,18 +271,25 @@ def _pull_function(graph: Graph, node: Node, adjoint: Node, wanted: set[int]) ->
     for k, arg in enumerate(node.args):
         if id(arg) not in wanted:
             continue
-        variadic = row.arity[1] is None and not row.pairwise
-        text = row.derivative[0] if len(row.derivative) == 1 else row.derivative[k]
-        slope = local_derivative(graph, text, (arg,) if variadic else node.args, node)
-        if slope is not ZERO:
-            pairs.append((k, arg, times(graph, adjoint, slope)))
+        text = row.slope(k, len(node.args))
+        whole = "a" in _template(text)[1]  # the formula does with the adjoint what is to be done
+        single = row.variadic and text not in row.pair
+        given = (arg,) if single else node.args
+        term = local_derivative(graph, text, given, node, adjoint)
+        if term is not ZERO:
+            pairs.append((k, arg, term if whole else times(graph, adjoint, term)))
     return pairs
 
 
-def local_derivative(graph: Graph, text: str, args: Sequence[Node], value: Node) -> Node:
-    """The formula `text` over x, y, z (the arguments) and f (the value) as a node of `graph`."""
+def local_derivative(
+    graph: Graph, text: str, args: Sequence[Node], value: Node, adjoint: Node = ONE
+) -> Node:
+    """The formula `text` over x, y, z, w (the arguments), f and a as a node of `graph`."""
     root, names = _template(text)
-    places = dict(zip("xyz", args, strict=False)) | {"f": value}
+    row = BY_CLASS.get(value.func)
+    places = dict(zip("xyzw", args, strict=False)) | {"f": value, "a": adjoint}
+    for name, function in row.shared.items() if row is not None else ():
+        places[name] = graph.node(SLOPES[function].node, *value.args)
     values = {names[n]: places[n] for n in names}
 
     def change(node: Node, new: tuple[Node, ...]) -> Node:

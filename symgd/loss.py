@@ -15,6 +15,7 @@ from symgd.formula import DEFAULT_LIMITS, parse
 from symgd.gradient import gradient, hessian
 from symgd.graph import Graph, Name, Node, float_of
 from symgd.program import Program, compile_program
+from symgd.reading import readable
 from symgd.stable import stabilize
 from symgd.text import show, write
 from symgd.tokens import Limits
@@ -115,7 +116,7 @@ class Loss:
 
     def gradient_text(self, limit: int = 2000) -> dict[str, str]:
         """The partial derivatives by parameter, as formulas that can be typed again."""
-        tidy = self.graph.rebuild(self.derivatives, self._tidy)
+        tidy = self.graph.rebuild(readable(self.graph, self.derivatives), self._tidy)
         return {p: write(g, limit=limit) for p, g in zip(self.params, tidy, strict=True)}
 
     def _tidy(self, node: Node, args: tuple[Node, ...]) -> Node:

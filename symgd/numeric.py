@@ -349,7 +349,7 @@ beta = _mpmath("beta")
 
 
 # Bernoulli numbers B2, B4, ..., B16
-_BERNOULLI = (1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, -3617 / 510)
+BERNOULLI = (1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, -3617 / 510)
 
 
 def polygamma(order: float, x: float) -> float:
@@ -374,7 +374,7 @@ def polygamma(order: float, x: float) -> float:
         high += 1.0
     factorial = math.factorial(n)
     tail = math.factorial(n - 1) / high**n + 0.5 * factorial / high ** (n + 1)
-    for k, bernoulli in enumerate(_BERNOULLI, start=1):
+    for k, bernoulli in enumerate(BERNOULLI, start=1):
         ratio = math.factorial(2 * k + n - 1) / math.factorial(2 * k)
         tail += bernoulli * ratio / high ** (2 * k + n)
     return sign * (factorial * low + tail)
@@ -396,7 +396,7 @@ def digamma(x: float) -> float:
         high += 1.0
     square = high * high
     tail, power = 0.0, 1.0
-    for k, bernoulli in enumerate(_BERNOULLI, start=1):
+    for k, bernoulli in enumerate(BERNOULLI, start=1):
         power *= square
         tail += bernoulli / (2 * k * power)
     value = math.log(high) - 0.5 / high - tail - low

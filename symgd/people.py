@@ -63,16 +63,19 @@ def _sympify(node: Node, args: list[Any], symbols: Mapping[Name, sympy.Symbol]) 
     row = BY_CLASS.get(cls)
     if row is not None and row.people is not None:
         return row.people(*args)
+    if row is not None and row.reading:
+        return _formula(row.reading, dict(zip("xyzw", args, strict=False)))
     return cls(*args)
 
 
 def slope(call: sympy.Expr, k: int) -> sympy.Expr:
     """The derivative of a function node in its k-th argument, in SymPy's terms."""
     row = BY_CLASS[call.func]
-    if row.arity[1] is None and not row.pairwise:
-        return _formula(row.derivative[0], {"x": call.args[k], "f": call})
-    text = row.derivative[0] if len(row.derivative) == 1 else row.derivative[k]
-    return _formula(text, dict(zip("xyz", call.args, strict=False)) | {"f": call})
+    if row.plain:
+        return _formula(row.plain[0], {"x": call.args[k], "f": call})
+    text = row.slope(k, len(call.args))
+    args = (call.args[k],) if row.variadic else call.args
+    return _formula(text, dict(zip("xyzw", args, strict=False)) | {"f": call, "a": sympy.S.One})
 
 
 def definition(call: sympy.Expr) -> sympy.Expr:
@@ -82,7 +85,7 @@ def definition(call: sympy.Expr) -> sympy.Expr:
         return sympy.log(sympy.Add(*(sympy.exp(a) for a in call.args)))
     if row.people is not None:
         return row.people(*call.args)
-    return _formula(row.definition, dict(zip("xyz", call.args, strict=False)))
+    return _formula(row.definition, dict(zip("xyzw", call.args, strict=False)))
 
 
 def _formula(text: str, values: Mapping[str, sympy.Expr]) -> sympy.Expr:

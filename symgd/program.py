@@ -69,7 +69,11 @@ class Program:
 
     @cached_property
     def operations(self) -> int:
-        """How many operations one evaluation takes: each sum of n terms is n - 1, a call is 1."""
+        """How many operations one evaluation takes.
+
+        A sum of n terms is n - 1, a call is 1, a call of a function of any number of arguments
+        (hypot, logsumexp) as many as it has arguments.
+        """
         return sum(_operations(e) for b in self.blocks for _, e in b.assignments)
 
     @cached_property
@@ -229,4 +233,7 @@ def _own(node: Node, cheap: int, divide: int) -> int:
         return 10 if weighted else 1
     if relation(node) is not None or cls is Where:
         return cheap
-    return BY_CLASS[cls].cost if weighted and cls in BY_CLASS else 1
+    row = BY_CLASS.get(cls)
+    if row is None:
+        return 1
+    return (row.cost if weighted else 1) * (len(node.args) if row.variadic else 1)

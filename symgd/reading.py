@@ -1,0 +1,45 @@
+"""Derivatives for readers: the rows of `symgd.slopes` spelled in functions that can be typed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from symgd.functions import FUNCTIONS
+from symgd.gradient import local_derivative
+from symgd.graph import Graph, Node
+from symgd.slopes import SLOPES
+
+_HIDDEN = {row.node: row for row in SLOPES.values()}
+_LARGEST, _EXP_SUM = SLOPES["largest"].node, SLOPES["exp_sum"].node
+_MAX, _LOGSUMEXP = FUNCTIONS["max"].node, FUNCTIONS["logsumexp"].node
+
+
+def readable(graph: Graph, roots: Sequence[Node]) -> list[Node]:
+    """The roots in functions that a formula may call; the values are the same, not the digits."""
+
+    def spell(node: Node, args: tuple[Node, ...]) -> Node:
+        row = _HIDDEN.get(node.func)
+        if row is None or row.variadic:
+            return graph.same(node, args)
+        if row.name == "softmax" and args[2].func is _EXP_SUM:
+            total = graph.node(_LOGSUMEXP, *args[2].args)
+            return graph.node(FUNCTIONS["exp"].node, graph.sub(args[0], total))
+        return local_derivative(graph, row.reading, args, node)
+
+    def open_up(node: Node, args: tuple[Node, ...]) -> Node:
+        if node.func is _LARGEST:
+            return _largest(graph, args)
+        if node.func is _EXP_SUM:
+            top = _largest(graph, args)
+            parts = (graph.node(FUNCTIONS["exp"].node, graph.sub(a, top)) for a in args)
+            return graph.add(*parts)
+        return graph.same(node, args)
+
+    return graph.rebuild(graph.rebuild(roots, spell), open_up)
+
+
+def _largest(graph: Graph, args: Sequence[Node]) -> Node:
+    result = args[0]
+    for arg in args[1:]:
+        result = graph.node(_MAX, result, arg)
+    return result

@@ -1,0 +1,133 @@
+"""The rows that only derivatives use: each one the slope of a function of the table, as one node.
+
+No formula can call them. A slope that is one node is computed once, at full accuracy, where its
+textbook formula would cancel, and keeps the gradient at a small multiple of the value. People
+never see one: `symgd.reading` and `symgd.people` write its `reading` instead. A backend without
+it runs its `definition`, or calls its scalar where there is none.
+"""
+
+from __future__ import annotations
+
+from symgd import numeric_slopes
+from symgd.row import CHEAP, DIVIDE, ELEMENTARY, SPECIAL, Function, row
+
+
+def _slope(
+    name: str, derivative: str | tuple[str, ...], doc: str, definition: str = "", **rest: object
+) -> Function:
+    rest.setdefault("reading", definition)
+    scalar = getattr(numeric_slopes, name)
+    return row(name, None, derivative, doc, definition=definition, scalar=scalar, **rest)
+
+
+def _bessel(kind: str, sign: str, minus: str = "") -> Function:
+    """Half the sum or difference of the neighbors in order, as the function itself has it."""
+    name = f"bessel{kind}_slope"
+    return _slope(
+        name, ("", f"{minus}({name}(x - 1, y) {sign} {name}(x + 1, y))/2"),
+        f"derivative of bessel{kind}",
+        f"{minus}(bessel{kind}(x - 1, y) {sign} bessel{kind}(x + 1, y))/2",
+        arity=(2, 2), cost=2 * SPECIAL, order=True,
+    )  # fmt: skip
+
+
+_ROOT = 2 * DIVIDE + 3 * CHEAP  # a square root, a division and what stands under it
+_SHARE = ("0", "0", "0")
+
+# beta's third derivative, twice in x: (f + beta*(...))' by the product rule
+_MIXED = (
+    "f*digamma_gap({x}, {y}) + beta({x}, {y})*(polygamma_gap(1, {x}, {y})*digamma_gap({y}, {x})"
+    " - polygamma(1, {x} + {y})*digamma_gap({x}, {y}) - polygamma(2, {x} + {y}))"
+)
+
+_ROWS = (
+    # inverse functions
+    _slope("asin_slope", "x*f*f*f", "derivative of asin", "1/sqrt((1 - x)*(1 + x))", reading="1/sqrt(1 - x**2)", cost=_ROOT),
+    _slope("acosh_slope", "-x*f*f*f", "derivative of acosh", "1/(sqrt(x - 1)*sqrt(x + 1))", cost=_ROOT),
+    _slope(
+        "asec_slope", "-f*(1/x + x/(x - 1)/(x + 1))", "derivative of asec",
+        "1/(abs(x)*sqrt(abs(x) - 1)*sqrt(abs(x) + 1))", reading="1/(abs(x)*sqrt(x**2 - 1))", cost=_ROOT,
+    ),
+    _slope(
+        "asech_slope", "f*(2*x**2 - 1)/x/((1 - x)*(1 + x))", "derivative of asech",
+        "-1/(x*sqrt((1 - x)*(1 + x)))", reading="-1/(x*sqrt(1 - x**2))", cost=_ROOT,
+    ),
+    _slope("atanh_slope", "2*x*f*f", "derivative of atanh and acoth", "1/((1 - x)*(1 + x))", reading="1/(1 - x**2)", cost=2 * DIVIDE),
+    _slope("acsch_slope", "-f*(1/x + x/(1 + x**2))", "derivative of acsch", "-1/(abs(x)*hypot(1, x))", reading="-1/(abs(x)*sqrt(1 + x**2))", cost=_ROOT),
+    _slope(
+        "atan2_slope", ("-2*x/hypot(x, y)/hypot(x, y)*f", "(x - y)/hypot(x, y)*((x + y)/hypot(x, y))/hypot(x, y)/hypot(x, y)"),
+        "derivative of atan2(x, y) in x", "y/hypot(x, y)/hypot(x, y)", reading="y/(x**2 + y**2)", arity=(2, 2), cost=_ROOT,
+    ),
+    _slope(
+        "bell", "-2*x*f", "exp(-x**2)",
+        "where(abs(x) > 40, 0, exp(-(floor(16*x)/16)**2)*exp(-(x - floor(16*x)/16)*(x + floor(16*x)/16)))",
+        reading="exp(-x**2)", cost=2 * ELEMENTARY,
+    ),
+    # of the adjoint x, what max, min and clip pass on to an argument
+    _slope(
+        "share", ("share(a, y, z)", "0", "0"), "x where y > z, half of it at a tie, else 0",
+        "where(y > z, x, where(y == z, x/2, where(y < z, 0, y + z)))", reading="x*heaviside(y - z)",
+        arity=(3, 3), cost=2 * CHEAP, selects=True,
+    ),
+    _slope(
+        "share_inside", ("share_inside(a, y, z, w)", *_SHARE), "x where clip(y, z, w) is y, else 0",
+        "where(y < z, 0, where(y > w, 0, x))", arity=(4, 4), cost=DIVIDE, selects=True,
+    ),
+    _slope(
+        "share_low", ("share_low(a, y, z, w)", *_SHARE), "x where clip(y, z, w) is z and not y, else 0",
+        "where(y < z, where(z > w, 0, x), 0)", arity=(4, 4), cost=DIVIDE, selects=True,
+    ),
+    _slope(
+        "share_high", ("share_high(a, y, z, w)", *_SHARE), "x where clip(y, z, w) is w only, else 0",
+        "where(max(y, z) > w, x, 0)", arity=(4, 4), cost=DIVIDE, selects=True,
+    ),
+    _slope(
+        "huber_slope", ("where(abs(x) <= y, a, 0)", "where(abs(x) <= y, 0, sign(x))"),
+        "derivative of huber in x", "where(abs(x) <= y, x, sign(x)*y)", reading="clip(x, -y, y)",
+        arity=(2, 2), cost=DIVIDE,
+    ),
+    _slope(
+        "huber_excess", ("where(abs(x) <= y, 0, sign(x))", "where(abs(x) <= y, 0, -1)"),
+        "derivative of huber in y", "where(abs(x) <= y, 0, abs(x) - y)", arity=(2, 2), cost=DIVIDE,
+    ),
+    # shares of a sum of exponentials. `largest` is a constant to the derivatives: it cancels
+    _slope(
+        "softmax2", ("f*softmax2(y, x)", "-f*softmax2(y, x)"), "exp(x)/(exp(x) + exp(y))", "sigmoid(x - y)",
+        arity=(2, 2), cost=2 * ELEMENTARY,
+    ),
+    _slope("largest", "0", "largest argument", "max(x, y)", arity=(1, None), cost=CHEAP),
+    _slope(
+        "exp_sum", "softmax(x, m, 1)", "sum of exp(argument - largest argument)",
+        "exp(x - max(x, y)) + exp(y - max(x, y))", arity=(1, None), cost=ELEMENTARY,
+        shared={"m": "largest"},
+    ),
+    _slope(
+        "softmax", ("f", "0", "-f/z"), "exp(x - y)/z", "exp(x - y)/z",
+        arity=(3, 3), cost=ELEMENTARY + DIVIDE,
+    ),
+    # gamma and Bessel families
+    _slope(
+        "digamma_gap", ("polygamma_gap(1, x, y)", "-polygamma(1, x + y)"), "digamma(x) - digamma(x + y)",
+        reading="digamma(x) - digamma(x + y)", arity=(2, 2), cost=2 * SPECIAL,
+    ),
+    _slope(
+        "polygamma_gap", ("", "polygamma_gap(x + 1, y, z)", "-polygamma(x + 1, y + z)"),
+        "polygamma(x, y) - polygamma(x, y + z)", reading="polygamma(x, y) - polygamma(x, y + z)",
+        arity=(3, 3), cost=2 * SPECIAL, order=True,
+    ),
+    _slope(
+        "beta_slope", ("f*digamma_gap(x, y) + beta(x, y)*polygamma_gap(1, x, y)", "beta_mixed(x, y)"),
+        "derivative of beta in x", "beta(x, y)*digamma_gap(x, y)",
+        reading="beta(x, y)*(digamma(x) - digamma(x + y))", arity=(2, 2), cost=4 * SPECIAL,
+    ),
+    _slope(
+        "beta_mixed", (_MIXED.format(x="x", y="y"), _MIXED.format(x="y", y="x")),
+        "derivative of beta in x and y",
+        reading="beta(x, y)*((digamma(x) - digamma(x + y))*(digamma(y) - digamma(x + y)) - polygamma(1, x + y))",
+        arity=(2, 2), cost=5 * SPECIAL,
+    ),
+    _bessel("j", "-"), _bessel("y", "-"), _bessel("i", "+"), _bessel("k", "+", "-"),
+)  # fmt: skip
+
+#: Every row by name.
+SLOPES: dict[str, Function] = {row.name: row for row in _ROWS}
