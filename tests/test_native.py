@@ -11,7 +11,7 @@ import symgd
 from symgd import Loss
 from symgd.backends import lambdified
 from symgd.backends.native.emit import Emitter, Value
-from symgd.backends.native.machine import compile_module, source
+from symgd.backends.native.machine import compile_module, interrupted, source
 from symgd.backends.native.steps import assignments, load, store
 from symgd.functions import BY_CLASS
 from symgd.graph import Graph, Name
@@ -48,6 +48,7 @@ def compiled(program, lanes=1):
             for k, value in enumerate(row):
                 x[skip + k * lanes + lane] = value
         function(at, to)
+        interrupted.check()
         return [[y[miss + k * lanes + lane] for k in range(width)] for lane in range(lanes)]
 
     return call
@@ -64,14 +65,14 @@ def rows_of(row):
     low, high = row.arity
     count = high or max(low, 3)
     if row.order:
-        values = [[0.0, 1.0, 2.0], [-0.6, 0.3, 1.0, 2.5, 40.0, inf, nan][row.cost > 1000 :]]
+        values = [[0.0, 1.0, 2.0], *[[-0.6, 0.3, 1.0, 2.5, 40.0, inf, nan]] * (count - 1)]
     elif row.cost >= 100:
         values = [[-0.6, 1e-9, 0.3, 1.0, 2.5, 40.0, 0.0, inf, nan]] * count
     else:
         values = [EDGES] * count
     rows = list(itertools.product(*values))
     random.Random(1).shuffle(rows)
-    return rows[:400] if row.cost < 100 else rows[:30]
+    return rows[:600] if row.cost < 100 else rows[:30]
 
 
 @pytest.mark.parametrize("row", BY_CLASS.values(), ids=lambda r: r.name)

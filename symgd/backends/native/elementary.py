@@ -49,7 +49,7 @@ def function(e: Emitter, row: Function, args: Sequence[Value]) -> Value:
         return _FORMS[row.name](e, *args, *map(e.number, row.defaults[:missing]))
     if row.name not in FUNCTIONS and row.definition:  # a slope: its definition is stable
         root, names = _template(row.definition)
-        return e.node(root, {names[n]: v for n, v in zip("xyz", args, strict=False) if n in names})
+        return e.node(root, {names[n]: v for n, v in zip("xyzw", args, strict=False) if n in names})
     return e.call(f"{PYTHON}{row.name}_{len(args)}", *args)
 
 
@@ -100,6 +100,30 @@ def _share(e: Emitter, amount: Value, x: Value, y: Value) -> Value:
     half = e.mul(e.number(0.5), amount)
     tie = e.select(e.compare("oeq", x, y), half, none)
     return e.select(e.compare("ogt", x, y), amount, tie)
+
+
+def _share_of_clip(chosen: Callable[[Emitter, Value, Value, Value], Value]) -> Form:
+    """The amount where `chosen` holds for (x, low, high), NaN where one of them is, else 0."""
+
+    def form(e: Emitter, amount: Value, x: Value, low: Value, high: Value) -> Value:
+        nan = e.logic("or", e.compare("uno", x, low), _is_nan(e, high))
+        other = e.select(nan, e.number(math.nan), e.number(0.0))
+        taken = e.logic("and", chosen(e, x, low, high), e.negated(nan))
+        return e.select(taken, amount, other)
+
+    return form
+
+
+def _inside(e: Emitter, x: Value, low: Value, high: Value) -> Value:
+    return e.logic("and", e.compare("ole", low, x), e.compare("ole", x, high))
+
+
+def _below(e: Emitter, x: Value, low: Value, high: Value) -> Value:
+    return e.logic("and", e.compare("olt", x, low), e.compare("ole", low, high))
+
+
+def _above(e: Emitter, x: Value, low: Value, high: Value) -> Value:
+    return e.compare("ogt", _larger("ogt")(e, x, low), high)
 
 
 def _relu(e: Emitter, x: Value) -> Value:
@@ -182,23 +206,45 @@ def _cbrt(e: Emitter, x: Value) -> Value:
     return e.select(ordinary, better, root)
 
 
-def _hypot(e: Emitter, *args: Value) -> Value:
-    """sqrt of the sum of squares, of arguments divided by the largest: no overflow."""
+def hypot(e: Emitter, *args: Value) -> Value:
+    """sqrt of the sum of squares, correctly rounded in nearly every case, as Python's math.hypot.
+
+    The arguments are scaled by a power of two, their squares added with their rounding errors, and
+    the root is corrected by what its own square leaves over (Dekker 1971; Borges 2020, An improved
+    algorithm for hypot(a, b), ACM Trans. Math. Softw. 47).
+    """
     sizes = [_abs(e, a) for a in args]
     top = sizes[0]
     for size in sizes[1:]:
-        top = e.select(e.compare("ogt", size, top), size, top)
-    zero = e.compare("oeq", top, e.number(0.0))
-    infinite = e.compare("oeq", sizes[0], e.number(math.inf))
-    for size in sizes[1:]:
-        infinite = e.logic("or", infinite, e.compare("oeq", size, e.number(math.inf)))
-    unit = e.select(zero, _one(e), top)
-    parts = [e.div(s, unit) for s in sizes]
-    total = e.mul(parts[0], parts[0])
-    for part in parts[1:]:
-        total = e.add(total, e.mul(part, part))
-    length = e.mul(unit, e.intrinsic("sqrt", total))
-    return e.select(infinite, e.number(math.inf), length)
+        top = _larger("ogt")(e, top, size)
+    if len(args) == 1:
+        return top
+    one, half = _one(e), e.number(0.5)
+    unit = e.power_of_two_below(top)
+    scale = e.div(half, unit)
+    parts = [e.mul(s, scale) for s in sizes]
+    total, low = one, e.number(0.0)
+    for part in parts:
+        square = e.mul(part, part)
+        low = e.add(low, e.intrinsic("fma", part, part, e.neg(square)))
+        sum_ = e.add(total, square)
+        low = e.add(low, e.sub(square, e.sub(sum_, total)))
+        total = sum_
+    root = e.intrinsic("sqrt", e.add(e.sub(total, one), low))
+    square = e.mul(root, root)
+    low = e.sub(low, e.intrinsic("fma", root, root, e.neg(square)))
+    rest = e.sub(total, square)
+    low = e.add(low, e.sub(e.sub(total, rest), square))
+    left = e.add(e.sub(rest, one), low)
+    better = e.add(root, e.div(left, e.mul(e.number(2.0), root)))
+    length = e.div(better, scale)
+    usual = e.logic(
+        "and", e.compare("ogt", top, e.number(0.0)), e.compare("olt", top, e.number(math.inf))
+    )
+    length = e.select(usual, length, top)
+    for size in sizes:  # an infinite argument wins over NaN
+        length = e.select(e.compare("oeq", size, e.number(math.inf)), size, length)
+    return length
 
 
 def _sigmoid(e: Emitter, x: Value) -> Value:
@@ -241,6 +287,46 @@ def _logsumexp(e: Emitter, *args: Value) -> Value:
     return e.select(nan, e.number(math.nan), total)
 
 
+def _gap(e: Emitter, x: Value, y: Value) -> tuple[Value, Value]:
+    """x - y and its rounding error, 0 where the difference is not finite (Knuth's two-sum)."""
+    d = e.sub(x, y)
+    back = e.add(d, y)
+    error = e.sub(e.sub(x, back), e.sub(y, e.sub(back, d)))
+    finite = e.compare("oeq", e.sub(d, d), e.number(0.0))
+    return d, e.select(finite, error, e.number(0.0))
+
+
+def _exp_of_gap(e: Emitter, x: Value, y: Value) -> Value:
+    d, error = _gap(e, x, y)
+    return e.mul(e.call("exp", d), e.add(_one(e), error))
+
+
+def _softmax(e: Emitter, x: Value, top: Value, total: Value) -> Value:
+    return e.div(_exp_of_gap(e, x, top), total)
+
+
+def _softmax2(e: Emitter, x: Value, y: Value) -> Value:
+    small = _exp_of_gap(e, x, y)
+    left = e.div(small, e.add(_one(e), small))
+    d = e.sub(x, y)
+    return e.select(e.compare("ugt", d, e.number(0.0)), _sigmoid(e, d), left)
+
+
+def _largest(e: Emitter, *args: Value) -> Value:
+    top = args[0]
+    for arg in args[1:]:
+        top = _larger("ogt")(e, top, arg)
+    return top
+
+
+def _exp_sum(e: Emitter, *args: Value) -> Value:
+    top = _largest(e, *args)
+    total = _exp_of_gap(e, args[0], top)
+    for arg in args[1:]:
+        total = e.add(total, _exp_of_gap(e, arg, top))
+    return total
+
+
 _FORMS: dict[str, Form] = {
     "abs": _abs,
     "sign": _sign,
@@ -251,6 +337,9 @@ _FORMS: dict[str, Form] = {
     "min": _larger("olt"),
     "clip": _clip,
     "share": _share,
+    "share_inside": _share_of_clip(_inside),
+    "share_low": _share_of_clip(_below),
+    "share_high": _share_of_clip(_above),
     "relu": _relu,
     "huber": _huber,
     "cot": _inverse("tan"),
@@ -266,11 +355,15 @@ _FORMS: dict[str, Form] = {
     "acoth": _acoth,
     "asech": _asech,
     "cbrt": _cbrt,
-    "hypot": _hypot,
+    "hypot": hypot,
     "sigmoid": _sigmoid,
     "softplus": _softplus,
     "logcosh": _logcosh,
     "logsumexp": _logsumexp,
+    "largest": _largest,
+    "exp_sum": _exp_sum,
+    "softmax": _softmax,
+    "softmax2": _softmax2,
 }
 
 

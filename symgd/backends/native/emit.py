@@ -139,6 +139,17 @@ class Emitter:
         operands = ", ".join(f"{kind} {t}" for t in texts)
         return self.emit(f"call {kind} @llvm.{name}.{suffix}({operands})", wide)
 
+    def power_of_two_below(self, size: Value) -> Value:
+        """The power of two that a positive number's exponent says; the least normal one for 0."""
+        kind, bits = self.type(size.wide), self.type(size.wide, "i64")
+        as_bits = self.emit(f"bitcast {kind} {size.text} to {bits}", size.wide)
+        mask = Value(str(0x7FF0000000000000))
+        text = (self.spread(mask, "i64") if size.wide else mask).text
+        exponent = self.emit(f"and {bits} {as_bits.text}, {text}", size.wide)
+        unit = self.emit(f"bitcast {bits} {exponent.text} to {kind}", size.wide)
+        least = self.number(2.0**-1022)
+        return self.select(self.compare("olt", unit, least), least, unit)
+
     def compare(self, predicate: str, a: Value, b: Value) -> Value:
         """A condition: fcmp with this predicate (oeq, ogt, uno, ...)."""
         (x, y), wide = self.alike([a, b])

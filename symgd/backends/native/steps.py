@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from enum import IntEnum
 
+from symgd.backends.native.elementary import hypot
 from symgd.backends.native.emit import Emitter, Value
 from symgd.backends.native.machine import source
 from symgd.graph import Name, Node, float_of
@@ -124,7 +125,7 @@ class _Loop:
         used = e.emit("load i64, ptr %rows.used")
         start = e.emit(f"mul i64 {used.text}, {self.params + 2}")
         e.add_line(f"%row.at = getelementptr double, ptr %rows, i64 {start.text}")
-        for k, value in enumerate([loss, norm(e, grad), *x]):
+        for k, value in enumerate([loss, hypot(e, *grad), *x]):
             store(e, value, "%row.at", k)
         more = e.emit(f"add i64 {used.text}, 1")
         e.add_line(f"store i64 {more.text}, ptr %rows.used")
@@ -235,20 +236,6 @@ def finite(e: Emitter, values: Sequence[Value]) -> Value:
     for value in values[1:]:
         total = e.add(total, e.sub(value, value))
     return e.compare("oeq", total, e.number(0.0))
-
-
-def norm(e: Emitter, grad: Sequence[Value]) -> Value:
-    """The Euclidean norm of finite numbers, without overflow."""
-    sizes = [e.intrinsic("fabs", g) for g in grad]
-    top = sizes[0]
-    for size in sizes[1:]:
-        top = e.select(e.compare("ogt", size, top), size, top)
-    unit = e.select(e.compare("oeq", top, e.number(0.0)), e.number(1.0), top)
-    total = e.number(0.0)
-    for size in sizes:
-        part = e.div(size, unit)
-        total = e.add(total, e.mul(part, part))
-    return e.mul(unit, e.intrinsic("sqrt", total))
 
 
 def load(e: Emitter, pointer: str, index: int, kind: str = "double") -> Value:
