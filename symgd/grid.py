@@ -47,7 +47,7 @@ class Sweep(Sequence[Result]):
         self.grad_norm: NDArray[np.float64] = np.empty(count)
         self.steps: NDArray[np.int64] = np.zeros(count, dtype=np.int64)
         self._results: dict[int, Result] = {}
-        self._quick: dict[int, Callable[[int], Status | None]] = {}
+        self._quick: list[_Status] = []
 
     def __len__(self) -> int:
         return math.prod(self.shape)
@@ -75,11 +75,8 @@ class Sweep(Sequence[Result]):
     @cached_property
     def status(self) -> list[Status]:
         """How each descent ended: what `sweep[i].status` says, without the rest of the Result."""
-        found: list[Status] = []
-        for k in range(len(self)):
-            quick = self._quick[k](k) if k in self._quick else None
-            found.append(self[k].status if quick is None else quick)
-        return found
+        known = {k: quick(k) for quick in self._quick for k in quick.indices}
+        return [known.get(k) or self[k].status for k in range(len(self))]
 
     @property
     def best(self) -> int:
@@ -131,7 +128,7 @@ class _Grid:
 
     loss: Loss
     rules: list[str | Rule]
-    rates: list[float | str]
+    rates: Any
     kinds: list[range]
     starts: NDArray[np.float64]
     hyper: dict[str, list[float]]
@@ -157,11 +154,12 @@ class _Grid:
         """One of the descents by itself."""
         chosen = self.setting(k)
         rule, rate, start = (chosen.pop(name) for name in ("rule", "lr", "start"))
+        rate = _plain(rate)
         known = read_arguments(rate, self.steps, rule, None, self.tol).known
         return descend(
             self.loss,
             start=[float(v) for v in start],
-            lr=rate if isinstance(rate, str) else float(rate),
+            lr=rate,
             steps=self.steps,
             rule=rule,
             set={n: v for n, v in chosen.items() if n in known},
@@ -174,19 +172,20 @@ def _grid(
     loss: Any, lr: Any, start: Any, rule: Any, given: Mapping[str, Any], steps: int,
     tol: float | None, backend: str,
 ) -> _Grid:  # fmt: skip
-    rules, rates = _listed(rule, "rule"), _listed(lr, "lr")
+    rules = _listed(rule, "rule")
+    rates = lr.reshape(-1) if isinstance(lr, np.ndarray) and lr.size else _listed(lr, "lr")
     values = {names.canonical(str(n)): _listed(v, str(n)) for n, v in given.items()}
     kinds = _kinds(rates)
     known: frozenset[str] = frozenset()
     for one in rules:
         for kind in kinds:
-            known |= read_arguments(rates[kind[0]], steps, one, None, tol).known
+            known |= read_arguments(_plain(rates[kind[0]]), steps, one, None, tol).known
     constants = {n: v for n, v in values.items() if n not in known}
     for name, listed in constants.items():
         if len(listed) > 1:
             shown = names.escape(name)
             raise ArgumentError(f"'{shown}' is no hyperparameter here: give it one value, no list")
-    first = read_arguments(rates[0], steps, rules[0], None, tol).rule
+    first = read_arguments(_plain(rates[0]), steps, rules[0], None, tol).rule
     starts = start if isinstance(start, (list, np.ndarray)) else [start]
     points = [] if isinstance(start, np.ndarray) else [read_start(s) for s in starts]
     if not isinstance(loss, Loss):
@@ -215,9 +214,9 @@ def _listed(value: Any, what: str) -> list[Any]:
     return listed
 
 
-def _kinds(rates: list[Any]) -> list[range]:
+def _kinds(rates: Any) -> list[range]:
     """Neighbors that one kernel can run: numbers together, each formula by itself."""
-    text = [isinstance(rate, str) for rate in rates]
+    text = [False] if isinstance(rates, np.ndarray) else [isinstance(r, str) for r in rates]
     if not any(text):
         _check_rates(rates)
         return [range(len(rates))]
@@ -232,9 +231,14 @@ def _kinds(rates: list[Any]) -> list[range]:
     return kinds
 
 
-def _check_rates(rates: list[Any]) -> None:
+def _plain(rate: Any) -> float | str:
+    return rate if isinstance(rate, str) else float(rate)
+
+
+def _check_rates(rates: Any) -> None:
     try:
-        good = (np.isfinite(rates) & (np.array(rates) > 0)) & ~np.array([r is True for r in rates])
+        array = np.asarray(rates)
+        good = np.isfinite(array) & (array > 0) & (array.dtype != bool)
     except (TypeError, ValueError):
         raise ArgumentError("a learning rate is no number, and no formula") from None
     if not good.all():
@@ -281,7 +285,7 @@ class _Part:
 
     def __post_init__(self) -> None:
         rate = self.grid.rates[self.rates[0]]
-        object.__setattr__(self, "arguments", self.grid.arguments(self.rule, rate))
+        object.__setattr__(self, "arguments", self.grid.arguments(self.rule, _plain(rate)))
 
     @property
     def indices(self) -> slice:
@@ -293,10 +297,9 @@ class _Part:
     def columns(self) -> tuple[NDArray[np.float64], dict[str, NDArray[np.float64]]]:
         """The start and the values by name of each descent."""
         grid = self.grid
-        rates: list[Any] = [grid.rates[k] for k in self.rates]
-        numeric = not isinstance(rates[0], str)
+        rates = grid.rates[self.rates.start : self.rates.stop]
         axes = [
-            np.array(rates, dtype=np.float64) if numeric else np.zeros(1),
+            np.zeros(1) if isinstance(rates[0], str) else np.asarray(rates, dtype=np.float64),
             np.arange(len(grid.starts), dtype=np.float64),
             *(np.array(v) for v in grid.hyper.values()),
         ]
@@ -329,8 +332,7 @@ def _run(done: Sweep, part: _Part, threads: int | None) -> None:
     place = part.indices
     done.theta[place], done.value[place] = outcome.theta, outcome.value
     done.grad_norm[place], done.steps[place] = outcome.grad_norm, outcome.steps
-    quick = _Status(part, outcome, start)
-    done._quick.update(dict.fromkeys(range(len(done))[place], quick))
+    done._quick.append(_Status(part, outcome, start))
 
 
 def _kernel(part: _Part) -> tuple[LanesKernel, list[str], list[bool]] | None:
@@ -345,10 +347,10 @@ def _kernel(part: _Part) -> tuple[LanesKernel, list[str], list[bool]] | None:
     own = [len(part.rates) > 1 if n == "lr" else len(grid.hyper.get(n, ())) > 1 for n in labels]
 
     def make() -> LanesKernel:
-        from symgd.native_sweep import LanesKernel
+        from symgd.native_sweep import lanes_kernel
 
         still = settles(arguments)
-        return LanesKernel(program, len(grid.loss.params), own, still, grid.tol is not None)
+        return lanes_kernel(program, len(grid.loss.params), own, still, grid.tol is not None)
 
     kernel = compiled(make)
     return None if kernel is None else (kernel, labels, own)
@@ -362,10 +364,16 @@ class _Status:
     outcome: Outcome
     start: NDArray[np.float64]
 
+    @property
+    def indices(self) -> range:
+        """Which descents of the sweep it knows."""
+        place = self.part.indices
+        return range(place.start, place.stop)
+
     def __call__(self, k: int) -> Status | None:
         from symgd.backends.native.steps import Code
 
-        at = k - self.part.indices.start
+        at = k - self.indices.start
         loss, outcome = self.part.grid.loss, self.outcome
         code, steps = Code(int(outcome.code[at])), int(outcome.steps[at])
         if code is Code.NONFINITE_LOSS and steps:

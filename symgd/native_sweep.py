@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symgd.backends.native import lanes as native
-from symgd.backends.native.machine import compile_module, interrupted, lanes
+from symgd.backends.native.machine import compile_module, interrupted, lanes, remembered
 from symgd.backends.native.steps import Code
 from symgd.program import Program
 
@@ -35,6 +35,14 @@ class Outcome:
     steps: NDArray[np.int64]
     code: NDArray[np.int64]
     beyond: NDArray[np.float64]
+
+
+def lanes_kernel(
+    program: Program, params: int, own: Sequence[bool], settles: bool, certificate: bool
+) -> LanesKernel:
+    """The compiled sweep, from memory where an equal one was compiled before."""
+    key = ("sweep", program.key, params, tuple(own), settles, certificate)
+    return remembered(key, lambda: LanesKernel(program, params, own, settles, certificate))
 
 
 class LanesKernel:
@@ -68,11 +76,10 @@ class LanesKernel:
         wide = what.lanes
         bundles = -(-count // (wide * native.BUNDLE))
         groups = bundles * native.BUNDLE
+        own = np.column_stack([*tail.values()]) if tail else np.empty((count, 0))
         data = _Arrays(
             u=np.array([-1.0 if tol is None else tol, *shared]),
-            w=_grouped(
-                np.column_stack([*tail.values()]) if tail else np.empty((count, 0)), groups, wide
-            ),
+            w=_grouped(own, groups, wide),
             x=_grouped(start, groups, wide),
             s=np.zeros((groups, what.states, wide)),
             before=_grouped(start, groups, wide),
@@ -152,6 +159,8 @@ class _Arrays:
 def _grouped(rows: NDArray[np.float64], groups: int, wide: int) -> NDArray[np.float64]:
     """(N, K) as (group, K, lane), the last row repeated to fill the last groups."""
     count, width = rows.shape
+    if not width:
+        return np.zeros((groups, 0, wide))
     fill = groups * wide - count
     full = np.concatenate([rows, np.repeat(rows[-1:], fill, axis=0)]) if fill else rows
     lanes_last = full.reshape(-1, wide, width).transpose(0, 2, 1)

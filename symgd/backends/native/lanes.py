@@ -5,11 +5,11 @@
     int64 look(int64 *k, double *x, double *out)
 
 `sweep` takes bundles of BUNDLE groups, k[FIRST] <= bundle < k[LAST], from step k[T] to k[END].
-u: the tolerance, then the values of lr and hyperparameters that all descents share. w: those that each has of its
-own, (group, value, lane). x, s, before: theta, the rule's state and the theta before, (group,
-value, lane), changed in place. code: RUNNING or a `Code`, steps: where a descent stopped, (group,
-lane). Where the loss is not finite, x is the last theta where it was, and before the one where it
-is not. `look` writes [loss, |g|, g..] at x, (group, value, lane).
+u: the tolerance, then the values of lr and hyperparameters that all descents share. w: those that
+each has of its own, (group, value, lane). x, s, before: theta, the rule's state and the theta
+before, (group, value, lane), changed in place. code: RUNNING or a `Code`, steps: where a descent
+stopped, (group, lane). Where the loss is not finite, x is the last theta where it was, and before
+the one where it is not. `look` writes [loss, |g|, g..] at x, (group, value, lane).
 
 Most steps are taken in blocks without a question; a block after which some lane is no longer
 finite, or may have converged, is taken again with all the questions that a single run asks at
