@@ -67,6 +67,8 @@ REFERENCE = {
     "largest": max,
     "exp_sum": _sum,
     "softmax": lambda x, m, s: mpmath.exp(x - m) / s,
+    "portion": lambda *a: mpmath.exp(a[0]) / mpmath.fsum(map(mpmath.exp, a)),
+    "complement": lambda *a: 1 - mpmath.exp(a[0]) / mpmath.fsum(map(mpmath.exp, a)),
     "digamma_gap": lambda x, y: mpmath.digamma(x) - mpmath.digamma(x + y),
     "polygamma_gap": lambda n, x, y: _digamma(n, x) - _digamma(n, x + y),
     "beta_slope": _beta(1, 0),
@@ -88,6 +90,7 @@ _GAMMA = [
     (0.5, 1e10),
     (5.0, 1e-12),
 ]
+_SCORES = [(1.0, 2.0), (50.0, 0.5, -1.5), (0.5, 50.0, -1.5), (1e5, 99300.7, 99999.5), (-600.3, 0.1)]
 _ORDERS = [(n, x) for n in (0, 1, 2, 5) for x in (0.3, 1.0, 2.5, 7.0, 20.0)]
 _CLIPS = [(2.5, 0.3, 0.0, 1.0), (2.5, -0.3, 0.0, 1.0), (-2.5, 1.3, 0.0, 1.0), (1.5, 0.5, 2.0, 1.0)]
 
@@ -124,6 +127,8 @@ POINTS = {
     "largest": [(1.0, 2.0, -3.0)],
     "exp_sum": [(1.0, 2.0, -3.0), (1e5, 99999.5), (0.1, 600.3, 2.0)],
     "softmax": [(1.0, 2.0, 1.5), (0.1, 600.3, 2.25), (99999.5, 1e5, 1.25)],
+    "portion": _SCORES,
+    "complement": _SCORES,
     "digamma_gap": _GAMMA,
     "polygamma_gap": [(n, *p) for n in (0, 1, 2, 3) for p in _GAMMA],
     "beta_slope": _GAMMA,
