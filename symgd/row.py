@@ -65,6 +65,16 @@ class Function:
         texts = self.pair if self.pair and count == 2 else self.derivative
         return texts[min(k, len(texts) - 1)]
 
+    def has_order(self, order: float) -> bool:
+        """Whether the first argument may be this order; derivatives raise it by up to 10."""
+        whole = self.name != "polygamma" or (order >= 0 and order == int(order))
+        return whole and abs(order) <= self.last_order
+
+    @property
+    def last_order(self) -> float:
+        """The largest order that a formula may ask for."""
+        return numeric.MAX_ORDER - 10
+
     @property
     def everywhere(self) -> bool:
         """Whether value and derivatives are finite at every finite argument."""
