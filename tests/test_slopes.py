@@ -297,6 +297,9 @@ def test_gradient_text_can_be_typed_again(name):
         ("beta(x, y)", (5.0, 1e-6), mpmath.beta),
         ("logsumexp(x, y)", (40.0, 0.5), lambda *a: mpmath.log(_total(a))),
         ("logsumexp(x, y, z)", (1.0, 2.5, -30.0), lambda *a: mpmath.log(_total(a))),
+        ("logsumexp(x, y, z)", (40.0, 0.5, -1.0), lambda *a: mpmath.log(_total(a))),
+        ("logsumexp(x, y, z)", (0.5, 60.0, -1.0), lambda *a: mpmath.log(_total(a))),
+        ("logsumexp(x, y, x)", (40.0, 0.5), lambda x, y: mpmath.log(_total((x, y, x)))),
         (
             "logsumexp(x, y, z, w)",
             (1e5, 1e5 - 0.3, 99998.5, 99999.0),
@@ -357,6 +360,16 @@ def test_gradient_costs_at_most_four_values(name, count):
     loss = Loss(f"{name}({', '.join(args)})")
     assert loss.program.operations <= 4 * loss.value_program.operations
     assert loss.program.cost <= 4 * loss.value_program.cost
+
+
+def test_hessian_of_many_scores_is_right():
+    """Beyond 16 scores the diagonal is f - f*f: right to rounding of the largest entry."""
+    scores = [math.sin(k) for k in range(20)]
+    shares = [math.exp(s) / math.fsum(map(math.exp, scores)) for s in scores]
+    got = Loss(f"logsumexp({', '.join(f'x{k}' for k in range(20))})").hess(scores)
+    for i, j in itertools.product(range(20), repeat=2):
+        wanted = shares[i] * ((i == j) - shares[j])
+        assert got[i][j] == pytest.approx(wanted, rel=1e-13)
 
 
 def test_product_of_equal_factors_costs_at_most_four_values():
