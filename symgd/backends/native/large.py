@@ -67,8 +67,10 @@ class Large:
 
 
 def compile_large(program: Program) -> Large:
-    """The compiled program, from memory where an equal one was compiled before."""
-    return machine.remembered(("large", program.key), lambda: _compile(program))
+    """The compiled program, from memory where it was compiled before."""
+    # by identity: the hash of a program of 10^5 lines costs as much as its compilation, and what
+    # is remembered keeps the program alive
+    return machine.remembered(("large", id(program)), lambda: _compile(program))
 
 
 def _compile(program: Program) -> Large:
