@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from symgd.backends.native import machine
@@ -34,7 +34,7 @@ log = logging.getLogger("symgd")
 
 _FUNCTION = 200  # statements in one function,
 _MODULE = 2000  # and in one module
-_SECONDS = 0.0006  # to compile a statement
+_SECONDS = 0.001  # to compile a statement
 _PATIENCE = 20.0  # seconds of compilation of which nobody need be told
 _ARGUMENTS = "ptr noalias %x, ptr noalias %w, ptr noalias %c, ptr noalias %out"
 
@@ -82,46 +82,58 @@ def _compile(program: Program) -> Large:
             "compiling %d statements takes about %.0f s; Ctrl-C stops it", total, total * _SECONDS
         )
     modules: list[machine.Module] = []
-    names: list[int] = []
-    group: list[_Piece] = []
-    for piece in [*pieces, None]:
-        if group and (piece is None or sum(p.statements for p in group) > _MODULE):
-            modules.append(_module(layout, group))
-            names += [modules[-1].address(f"part{k}") for k in range(len(group))]
-            group = []
-        if piece is not None:
-            group.append(piece)
-    modules.append(_entry(layout, names))
+    names: dict[int, int] = {}
+    for kind in (True, False):
+        chosen = [k for k, piece in enumerate(pieces) if piece.loops is kind]
+        for group in _groups(chosen, pieces):
+            modules.append(_module(layout, [pieces[k] for k in group], speed=3 if kind else 1))
+            names |= {k: modules[-1].address(f"part{n}") for n, k in enumerate(group)}
+    modules.append(_entry(layout, [names[k] for k in range(len(pieces))]))
     constants = array("d", layout.constants or [0.0])
     return Large(layout, constants, modules, modules[-1].address("evaluate"), program)
 
 
 @dataclass
 class _Piece:
-    """What goes into one function."""
+    """What goes into one function: loops, which are worth optimizing, or straight-line code."""
 
+    loops: bool
     blocks: list[Roll | Total] = field(default_factory=list)
     statements: int = 0
 
 
 def _pieces(layout: Layout) -> list[_Piece]:
-    pieces = [_Piece()]
+    pieces: list[_Piece] = []
     for block in layout.blocks:
-        if pieces[-1].statements >= _FUNCTION:
-            pieces.append(_Piece())
+        loops = isinstance(block, Total) or block.count > 1
+        full = bool(pieces) and pieces[-1].statements >= _FUNCTION
+        if not pieces or full or pieces[-1].loops is not loops:
+            pieces.append(_Piece(loops))
         pieces[-1].blocks.append(block)
         pieces[-1].statements += len(block.parts) if isinstance(block, Total) else 1
     return pieces
 
 
-def _module(layout: Layout, pieces: Sequence[_Piece]) -> machine.Module:
-    functions, declared, loops = [], set[str](), False
+def _groups(chosen: Sequence[int], pieces: Sequence[_Piece]) -> Iterator[list[int]]:
+    """The pieces of one module after the other."""
+    group: list[int] = []
+    for k in chosen:
+        group.append(k)
+        if sum(pieces[g].statements for g in group) > _MODULE:
+            yield group
+            group = []
+    if group:
+        yield group
+
+
+def _module(layout: Layout, pieces: Sequence[_Piece], speed: int) -> machine.Module:
+    functions: list[str] = []
+    declared: set[str] = set()
     for k, piece in enumerate(pieces):
         writer = _Function(layout, f"part{k}", k)
         functions += writer.text(piece.blocks)
         declared |= writer.e.declared
-        loops |= writer.loops > 0
-    return machine.compile_alone(machine.source(functions, declared), speed=3 if loops else 1)
+    return machine.compile_alone(machine.source(functions, declared), speed)
 
 
 def _entry(layout: Layout, addresses: Iterable[int]) -> machine.Module:
