@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from symgd.data import cells
-from symgd.data.header import MOST_LINE, Header, check_line
+from symgd.data.header import MOST_LINE, Header, check_line, column_at, why_unreadable
 from symgd.data.source import Array, Block, Pick
 from symgd.errors import DataError, excerpt
 
@@ -29,32 +30,37 @@ class Reader:
         self, stream: io.FileIO, header: Header, label: str, first: int, size: int
     ) -> None:
         self._stream = stream
+        self._text = io.TextIOWrapper(
+            io.BufferedReader(stream, 1 << 16), encoding="utf-8", errors="surrogateescape"
+        )
         self._header = header
         self._label = label
         self._first = first
+        self._begun = ""  # the first line of the row that is being read
         self._size = max(1, size)
 
     def blocks(self, picks: Sequence[Pick], drop: bool) -> Iterator[Block]:
         """The wanted columns, block by block; DataError at the first bad line or cell."""
         rows: Rows = []
         lines: list[int] = []
-        try:
-            for line, row in self._records():
-                rows.append(row)
-                lines.append(line)
-                if len(rows) == _ROWS:
-                    yield self._block(rows, lines, picks, drop)
-                    rows, lines = [], []
-        except DataError:
-            self._block(rows, lines, picks, drop)  # what comes first in the file is said first
-            raise
-        if rows:
-            yield self._block(rows, lines, picks, drop)
+        with self._text:
+            try:
+                for line, row in self._records():
+                    rows.append(row)
+                    lines.append(line)
+                    if len(rows) == _ROWS:
+                        yield self._block(rows, lines, picks, drop)
+                        rows, lines = [], []
+            except DataError:
+                self._block(rows, lines, picks, drop)  # what comes first in the file, first
+                raise
+            if rows:
+                yield self._block(rows, lines, picks, drop)
 
     def _records(self) -> Iterator[tuple[int, list[str]]]:
         """(its first line, its cells) of every row; blank lines are no rows (see `symgd.data`)."""
         width = len(self._header.names)
-        reader = csv.reader(self._text(), delimiter=self._header.delimiter, strict=True)
+        reader = csv.reader(self._checked_lines(), delimiter=self._header.delimiter, strict=True)
         line = self._first
         blank: list[int] = []  # lines that are blank unless a row follows: files of one column
         try:
@@ -68,20 +74,18 @@ class Reader:
                 elif width == 1:
                     blank.append(line)
                 line = self._first + reader.line_num
+                self._begun = ""
         except csv.Error as error:
-            raise self._unreadable(str(error), line, line - self._first, reader.line_num) from None
+            several = self._first + reader.line_num > line + 1
+            raise self._unreadable(str(error), line, several) from None
 
-    def _text(self) -> Iterator[str]:
+    def _checked_lines(self) -> Iterator[str]:
         """The lines, each ending in LF, looked at."""
-        text = io.TextIOWrapper(
-            io.BufferedReader(self._stream, 1 << 16),
-            encoding="utf-8",
-            errors="surrogateescape",
-        )
         number = self._first
-        while line := text.readline(MOST_LINE):
+        while line := self._text.readline(MOST_LINE):
             if not line.isascii() or "\0" in line or len(line) >= MOST_LINE:
-                check_line(line, self._label, number)
+                check_line(line, self._label, number, self._header)
+            self._begun = self._begun or line
             yield line
             number += 1
 
@@ -100,21 +104,17 @@ class Reader:
         place = column or names[-1] or None
         return DataError(sentence, None, place, line, self._label, cell, hint)
 
-    def _unreadable(self, error: str, line: int, before: int, now: int) -> DataError:
+    def _unreadable(self, error: str, line: int, several_lines: bool) -> DataError:
         """The error for what csv says about the row that begins at `line`."""
-        sentence, hint = f"the row cannot be read: {error}", ""
-        if "unexpected end" in error or ("field larger" in error and now > before + 1):
-            sentence = "a quote is opened in this row and not closed"
-            hint = 'write " twice for a quote inside a quoted cell'
-        elif "field larger" in error:
-            sentence = f"a cell is longer than {csv.field_size_limit():,} characters"
-        elif "expected after" in error:
-            sentence = "a closing quote is followed by more than the next cell"
-            hint = 'write " twice for a quote inside a quoted cell'
-        return DataError(sentence, None, None, line, self._label, None, hint)
+        sentence, hint = why_unreadable(error, several_lines)
+        longest = csv.field_size_limit()
+        runs = (found for found in re.finditer(r"[^,;\t]+", self._begun))
+        place = next((r.start() for r in runs if len(r.group()) > longest), len(self._begun))
+        column = column_at(self._begun, place, self._header)
+        return DataError(sentence, None, column, line, self._label, None, hint)
 
     def _block(self, rows: Rows, lines: list[int], picks: Sequence[Pick], drop: bool) -> Block:
-        done = min(1.0, self._stream.tell() / self._size) if not self._stream.closed else 1.0
+        done = min(1.0, self._stream.tell() / self._size)
         arrays = [_quickly([row[pick.index] for row in rows]) for pick in picks]
         whole = [array for array in arrays if array is not None]
         if len(whole) == len(arrays):

@@ -17,6 +17,7 @@ MOST_LINE = 1 << 20  # characters of one line
 
 _HEAD = 4 * MOST_LINE + 4  # bytes in which the header and the first row must end
 _LINE = re.compile(rb"[^\r\n]*(?:\r\n|\r|\n|\Z)")
+_DAMAGE = re.compile("[\0\udc80-\udcff]")
 _DELIMITERS = ",\t;"  # in the order of preference
 
 _UTF_16_32 = {
@@ -52,9 +53,11 @@ def read_header(file: File) -> Header:
     file.refuse_magic(head)
     for mark, encoding in _UTF_16_32.items():
         if head.startswith(mark):
-            raise _not_utf8(file.label, 1, f"the file is {encoding} text, not UTF-8")
+            sentence = f"the file is {encoding} text, not UTF-8"
+            hint = "save the file as UTF-8"
+            raise DataError(sentence, line=1, source=file.label, hint=hint)
     start = len(codecs.BOM_UTF8) if head.startswith(codecs.BOM_UTF8) else 0
-    lines = _Lines(head, start, file.label)
+    lines = _Lines(head, start)
     first = next((line for line in lines if line.strip()), "")
     if not first:
         hint = "the first line names the columns, each further line is a row"
@@ -70,33 +73,58 @@ def read_header(file: File) -> Header:
     )
 
 
-def check_line(line: str, label: str, number: int) -> None:
+def check_line(line: str, label: str, number: int, header: Header | None = None) -> None:
     """Refuse a line that is too long, that holds NUL, or that was no UTF-8 (surrogate escapes)."""
     if len(line) >= MOST_LINE and not line.endswith("\n"):
         sentence = f"the line is longer than {MOST_LINE:,} characters"
         raise DataError(sentence, line=number, source=label, hint="is this a table?")
-    if "\0" in line:
-        if len(line) > 3 and line.count("\0") * 3 >= len(line):
-            raise _not_utf8(label, number, "the file seems to be UTF-16 text, not UTF-8")
-        sentence = f"character {line.index(chr(0)) + 1} of the line is NUL"
-        hint = "the file is damaged, or is no text"
-        raise DataError(sentence, line=number, source=label, hint=hint)
-    if not line.isascii():
-        for index, char in enumerate(line):
-            if "\udc80" <= char <= "\udcff":
-                byte = ord(char) - 0xDC00
-                sentence = f"character {index + 1} of the line is the byte 0x{byte:02x}"
-                raise _not_utf8(label, number, f"{sentence}, which is not UTF-8")
+    found = _DAMAGE.search(line)
+    if found is None:
+        return
+    sentence, hint = f"character {found.start() + 1} of the line is ", "save the file as UTF-8"
+    if found.group() != "\0":
+        sentence += f"the byte 0x{ord(found.group()) - 0xDC00:02x}, which is not UTF-8"
+    elif len(line) > 3 and line.count("\0") * 3 >= len(line):
+        sentence = "the file seems to be UTF-16 text, not UTF-8"
+    else:
+        sentence, hint = sentence + "NUL", "the file is damaged, or is no text"
+    column = column_at(line, found.start(), header) if header else None
+    raise DataError(sentence, None, column, number, label, None, hint)
 
 
-def _not_utf8(label: str, number: int, sentence: str) -> DataError:
-    return DataError(sentence, line=number, source=label, hint="save the file as UTF-8")
+def column_at(line: str, place: int, header: Header) -> str | None:
+    """The name of the column in which character `place` of the first line of a row stands.
+
+    Where the quotes of the line cannot be read, that is the column with the first bad one.
+    """
+    mark = re.escape(header.delimiter)
+    cell = re.compile(rf'(?:"(?:[^"]|"")*"|(?!")[^{mark}\n]*)(?:{mark}|\n|\Z)')
+    index = start = 0
+    while (found := cell.match(line, start)) and start < found.end() <= place:
+        start = found.end()
+        index += 1
+    return header.names[min(index, len(header.names) - 1)] or None
+
+
+def why_unreadable(error: str, several_lines: bool) -> tuple[str, str]:
+    """(sentence, hint) for what the csv module says of a row. several_lines: it spans them."""
+    twice = 'write " twice for a quote inside a quoted cell'
+    if "unexpected end" in error or ("field larger" in error and several_lines):
+        return "a quote is opened in this row and not closed", twice
+    if "field larger" in error:
+        return f"a cell is longer than {csv.field_size_limit():,} characters", ""
+    if "expected after" in error:
+        return "a closing quote is followed by more than the next cell", twice
+    return f"the row cannot be read: {error}", ""
 
 
 class _Lines(Iterator[str]):
-    """The lines of `head` as text that ends in LF. offset, number: bytes and lines given so far."""
+    """The lines of `head` as text that ends in LF, checked where there is a label to blame.
 
-    def __init__(self, head: bytes, start: int, label: str) -> None:
+    offset, number: bytes and lines given so far.
+    """
+
+    def __init__(self, head: bytes, start: int, label: str | None = None) -> None:
         self._head = head
         self._label = label
         self.offset = start
@@ -112,7 +140,8 @@ class _Lines(Iterator[str]):
         line = found.group().decode("utf-8", "surrogateescape")
         ended = line.endswith(("\r", "\n"))
         line = line.rstrip("\r\n") + ("\n" if ended else "")
-        check_line(line, self._label, self.number)
+        if self._label is not None:
+            check_line(line, self._label, self.number)
         return line
 
 
@@ -140,7 +169,8 @@ def _cells(lines: _Lines, delimiter: str, label: str) -> list[str]:
             if any(cell.strip() for cell in row):
                 return row
     except csv.Error as error:
-        raise DataError(f"the header cannot be read: {error}", line=1, source=label) from None
+        sentence, hint = why_unreadable(str(error), lines.number > 1)
+        raise DataError(sentence, line=1, source=label, hint=hint) from None
     return []
 
 
