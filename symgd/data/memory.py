@@ -31,7 +31,7 @@ def open_object(data: Any) -> Source:
         import pyarrow as pa
 
         return ArrowSource(pa.table(data), label)
-    if hasattr(data, "collect") and hasattr(data, "columns"):
+    if hasattr(data, "collect"):  # a lazy frame
         raise DataError("it is not computed yet", source=label, hint="pass data.collect()")
     if hasattr(data, "columns") and hasattr(data, "__getitem__"):
         return MemorySource(label, list(data.columns), lambda key: _series(data[key]))
@@ -105,9 +105,15 @@ def _array(values: Any) -> Values:
     if hasattr(values, "to_numpy") and hasattr(values, "__len__"):
         return _series(values)
     array = np.asarray(values)
-    if isinstance(values, (list, tuple)) and array.dtype.kind in "US" and array.ndim == 1:
+    if isinstance(values, (list, tuple)) and array.ndim == 1 and _may_be_changed(array):
         array = np.asarray(values, dtype=object)
     return array, None
+
+
+def _may_be_changed(array: NDArray[Any]) -> bool:
+    """Whether NumPy, making an array of a list, may have changed a number: to text, or rounded."""
+    kind = array.dtype.kind
+    return kind in "US" or (kind == "f" and bool((np.abs(array) > 2.0**53).any()))
 
 
 def _series(series: Any) -> Values:
