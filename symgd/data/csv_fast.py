@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from symgd.data import cells
+from symgd.data.arrow import missing_in, values_of
 from symgd.data.header import Header
 from symgd.data.source import Array, Block, Pick
 
@@ -133,12 +134,13 @@ def _parse(
         return None
     found: list[tuple[list[Array], int]] = []
     for batch in table.to_batches():
-        arrays = [column.to_numpy(zero_copy_only=False) for column in batch.columns]
-        if all(np.isfinite(array).all() for array in arrays):
+        arrays = [values_of(column) for column in batch.columns]
+        missing = [mask for mask in map(missing_in, batch.columns) if mask is not None]
+        if not missing and all(np.isfinite(array).all() for array in arrays):
             found.append((arrays, 0))
         elif drop:
-            keep = np.logical_and.reduce([np.isfinite(array) for array in arrays])
-            found.append(([array[keep] for array in arrays], int((~keep).sum())))
+            bad = np.logical_or.reduce([*(~np.isfinite(array) for array in arrays), *missing])
+            found.append(([array[~bad] for array in arrays], int(bad.sum())))
         else:
             return None
     return found
