@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,9 @@ from symgd.data.header import Header
 from symgd.data.source import Array, Block, Pick
 
 PIECE = 1 << 23  # bytes that are parsed at once, in parallel
+
+Parsed = list[tuple[list[Array], int]]  # (columns, rows dropped) of some rows
+Piece = tuple[int, Parsed]  # bytes, and what they hold
 
 _WINDOW = 1 << 16  # with an end of a line in every window, no line is longer than two
 
@@ -36,31 +40,40 @@ class Pieces:
 
     def blocks(self, picks: Sequence[Pick], drop: bool) -> Iterator[Block]:
         """The wanted columns in blocks, up to the first piece that is not Arrow's to read."""
+        for length, batches in _ahead(self._pieces(picks, drop)):
+            self.offset += length
+            done = min(1.0, self.offset / self._size)
+            for arrays, dropped in batches:
+                yield Block(arrays, dropped, done)
+
+    def _pieces(self, picks: Sequence[Pick], drop: bool) -> Iterator[Piece]:
         buffer = bytearray(min(PIECE, self._size) + 1)
         options = _options(self._header, picks, drop)
         everything = len({pick.index for pick in picks}) == len(self._header.names)
         carried = 0  # bytes at the beginning of the buffer that were read before
         while True:
-            read = _fill(self._stream, memoryview(buffer)[carried:])
-            stop = carried + read
+            stop = carried + _fill(self._stream, memoryview(buffer)[carried:])
             ended = stop < len(buffer)
             cut = stop if ended else buffer.rfind(b"\n", 0, stop) + 1
-            if cut == 0:
-                return  # the end of the file, or no end of a line in all the buffer
-            piece = memoryview(buffer)[:cut]
-            if not _is_plain(buffer, cut, everything):
-                return
-            batches = _parse(piece, options, drop)
+            if cut == 0 or not _is_plain(buffer, cut, everything):
+                return  # at the end of the file, cut is 0, too
+            batches = _parse(memoryview(buffer)[:cut], options, drop)
             if batches is None:
                 return
-            done = min(1.0, (self.offset + cut) / self._size)
-            for arrays, dropped in batches:
-                yield Block(arrays, dropped, done)
-            self.offset += cut
+            yield cut, batches
             if ended:
                 return
             carried = stop - cut
             buffer[:carried] = buffer[cut:stop]
+
+
+def _ahead(items: Iterator[Piece]) -> Iterator[Piece]:
+    """The same items, each worked out while the one before is in use."""
+    with ThreadPoolExecutor(1) as worker:
+        coming = worker.submit(next, items, None)
+        while (item := coming.result()) is not None:
+            coming = worker.submit(next, items, None)
+            yield item
 
 
 def _fill(stream: io.FileIO, view: memoryview) -> int:
@@ -121,10 +134,8 @@ def _options(header: Header, picks: Sequence[Pick], drop: bool) -> dict[str, Any
     }
 
 
-def _parse(
-    piece: memoryview, options: dict[str, Any], drop: bool
-) -> list[tuple[list[Array], int]] | None:
-    """(arrays, rows dropped) of the piece; None where the exact reader has to look."""
+def _parse(piece: memoryview, options: dict[str, Any], drop: bool) -> Parsed | None:
+    """What the piece holds; None where the exact reader has to look."""
     import pyarrow as pa
     from pyarrow import csv
 
@@ -132,7 +143,7 @@ def _parse(
         table = csv.read_csv(pa.py_buffer(piece), **options)
     except pa.ArrowInvalid:
         return None
-    found: list[tuple[list[Array], int]] = []
+    found: Parsed = []
     for batch in table.to_batches():
         arrays = [values_of(column) for column in batch.columns]
         missing = [mask for mask in map(missing_in, batch.columns) if mask is not None]
