@@ -14,7 +14,7 @@ from symgd.data.header import MOST_LINE, Header, check_line, column_at, why_unre
 from symgd.data.source import Array, Block, Pick
 from symgd.errors import DataError, excerpt
 
-_ROWS = 1 << 14  # rows of a block
+_ROWS = 1 << 12  # rows of a block
 
 Rows = list[list[str]]
 

@@ -101,11 +101,11 @@ def _is_plain(buffer: bytearray, stop: int, everything: bool) -> bool:
         return True
     if buffer.find(b'"', 0, stop) >= 0 or buffer.find(b"\0", 0, stop) >= 0:
         return False
-    text = buffer[:stop]
-    if text.isascii():
+    windows = (buffer[k : min(stop, k + _WINDOW)] for k in range(0, stop, _WINDOW))
+    if all(window.isascii() for window in windows):
         return True
     try:
-        text.decode("utf-8")
+        buffer[:stop].decode("utf-8")
     except UnicodeDecodeError:
         return False
     return True

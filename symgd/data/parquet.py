@@ -15,7 +15,7 @@ from symgd.errors import DataError, excerpt
 
 MAGIC = b"PAR1"
 
-_CELLS = 1 << 20  # of a batch
+_CELLS = 1 << 18  # of a batch
 _MOST_FOOTER = 1 << 28  # bytes of a string in the file's description, and its lists' entries
 
 
