@@ -18,7 +18,7 @@ from symgd.data.arrow import missing_in, values_of
 from symgd.data.header import Header
 from symgd.data.source import Array, Block, Pick
 
-PIECE = 1 << 23  # bytes that are parsed at once, in parallel
+PIECE = 1 << 22  # bytes that are parsed at once, in parallel
 
 Parsed = list[tuple[list[Array], int]]  # (columns, rows dropped) of some rows
 Piece = tuple[int, Parsed]  # bytes, and what they hold
