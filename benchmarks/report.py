@@ -13,7 +13,7 @@ from typing import Any
 import symgd
 from benchmarks.measure import Row
 
-_PACKAGES = ("sympy", "numpy", "jax", "optax", "torch", "mpmath", "casadi", "symengine")
+_PACKAGES = ("sympy", "numpy", "pyarrow", "jax", "optax", "torch", "mpmath", "casadi", "symengine")
 _VERDICT = {True: "met", False: "MISSED", None: ""}
 
 

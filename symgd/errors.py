@@ -4,7 +4,7 @@ SymgdError
 ├── FormulaError    a loss, rule line or schedule that cannot be read (text, column)
 ├── RuleError       a rule whose lines read well but make no update rule
 ├── ArgumentError   a start, learning rate, tolerance, hyperparameter that makes no sense
-├── DataError       a cell, row or column of a table (row, column)
+├── DataError       a cell, row or column of a table (source, line or row, column, cell)
 ├── BackendError    a backend that cannot run a program
 └── DescentError    raised by Result.raise_for_status() only
 """
@@ -52,12 +52,46 @@ class ArgumentError(SymgdError, ValueError):
 
 
 class DataError(SymgdError):
-    """A table that does not hold what the loss needs. row, column: the place, or None."""
+    """A table that does not hold what the loss needs.
 
-    def __init__(self, message: str, row: int | None = None, column: str | None = None) -> None:
+    message: what is wrong. row: 1-based row of the data, line: 1-based line of a text file,
+    column: its name, source: the file or object, cell: what stands there, hint: what to do;
+    each None or "" where it does not apply. The message is shown with its place when the
+    source is known.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        row: int | None = None,
+        column: str | None = None,
+        line: int | None = None,
+        source: str = "",
+        cell: str | None = None,
+        hint: str = "",
+    ) -> None:
+        self.message = message
         self.row = row
         self.column = column
-        super().__init__(message)
+        self.line = line
+        self.source = source
+        self.cell = cell
+        self.hint = hint
+        super().__init__(message, row, column, line, source, cell, hint)
+
+    def __str__(self) -> str:
+        place = self._place() if self.source else ""
+        return "\n".join(filter(None, [place + self.message, self.hint]))
+
+    def _place(self) -> str:
+        words = [excerpt(self.source, 200)]
+        if self.line is not None:
+            words.append(f"line {self.line:,}")
+        elif self.row is not None:
+            words.append(f"row {self.row:,}")
+        if self.column is not None:
+            words.append(f"column '{excerpt(self.column)}'")
+        return ", ".join(words) + ": "
 
 
 class BackendError(SymgdError):
@@ -66,6 +100,11 @@ class BackendError(SymgdError):
 
 class DescentError(SymgdError):
     """A descent that ended in a status other than converged or completed."""
+
+
+def excerpt(text: str, limit: int = 60) -> str:
+    """`text` on one line, escaped, and cut with "…" where it is longer than `limit`."""
+    return escape(text[:limit]) + ("…" if len(text) > limit else "")
 
 
 def caret(text: str, column: int) -> list[str]:

@@ -1,0 +1,144 @@
+"""A path or standard input -> a file that can be read from any place, as often as wanted."""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+import sys
+import tempfile
+import weakref
+from functools import lru_cache
+from pathlib import Path
+from typing import BinaryIO
+
+from symgd.errors import DataError
+
+_MOST_INPUT = 1 << 34  # bytes that are taken from a pipe: they are kept in a temporary file
+_PIECE = 1 << 20
+
+# First bytes of formats that are no text, and what to do about them.
+_MAGIC: dict[bytes, str] = {
+    b"\x1f\x8b": "it is compressed with gzip; unpack it first",
+    b"BZh": "it is compressed with bzip2; unpack it first",
+    b"\xfd7zXZ": "it is compressed with xz; unpack it first",
+    b"\x28\xb5\x2f\xfd": "it is compressed with zstd; unpack it first",
+    b"PK\x03\x04": "it is a ZIP archive or a spreadsheet; save it as CSV",
+    b"\xd0\xcf\x11\xe0": "it is an old spreadsheet; save it as CSV",
+    b"\x89HDF": "it is an HDF5 file; save it as CSV or Parquet",
+    b"ARROW1": "it is an Arrow IPC file; save it as Parquet",
+    b"SQLite format 3": "it is a database; save the table as CSV",
+    b"%PDF": "it is a PDF; save the table as CSV",
+}
+
+
+class File:
+    """A file with data, opened anew for every pass.
+
+    label: how messages call it. suffix: of its name, in lower case. size: bytes.
+    """
+
+    def __init__(self, path: Path, label: str, suffix: str) -> None:
+        self._path = path
+        self.label = label
+        self.suffix = suffix
+        self._state = self._look()
+        self.size = self._state[0]
+
+    def open(self) -> io.FileIO:
+        """The file from its beginning; DataError where it is not what it was at first."""
+        try:
+            stream = io.FileIO(self._path)
+        except OSError as error:
+            raise unreadable(self.label, error) from None
+        if self._look() != self._state:
+            stream.close()
+            raise self.changed()
+        return stream
+
+    def changed(self) -> DataError:
+        """The error about a file that is another than at first."""
+        hint = "let nothing write to it while it is used"
+        return DataError("the file changed while it was read", source=self.label, hint=hint)
+
+    def refuse_magic(self, head: bytes) -> None:
+        """Refuse what begins like a file of a known other kind."""
+        for magic, advice in _MAGIC.items():
+            if head.startswith(magic):
+                sentence = "this is neither CSV nor Parquet"
+                raise DataError(sentence, line=1, source=self.label, hint=advice)
+
+    def _look(self) -> tuple[int, int]:
+        try:
+            found = os.stat(self._path)
+        except OSError as error:
+            raise unreadable(self.label, error) from None
+        return found.st_size, found.st_mtime_ns
+
+
+def open_file(path: str | os.PathLike[str]) -> File:
+    """The file at `path`; "-" is standard input. A pipe is first copied to a temporary file."""
+    text = os.fspath(path)
+    if text == "-":
+        return _standard_input()
+    if "\0" in text:
+        raise DataError("the path holds a NUL character", source=text)
+    try:
+        mode = os.stat(text).st_mode
+    except (OSError, UnicodeError) as error:
+        raise unreadable(text, error) from None
+    if stat.S_ISDIR(mode):
+        hint = "name a CSV or Parquet file in it"
+        raise DataError("this is a directory, not a file", source=text, hint=hint)
+    if stat.S_ISFIFO(mode):
+        try:
+            with open(text, "rb") as pipe:
+                return _spooled(pipe, text)
+        except OSError as error:
+            raise unreadable(text, error) from None
+    if not stat.S_ISREG(mode):
+        raise DataError("this is a device, not a file", source=text)
+    return File(Path(text), text, Path(text).suffix.lower())
+
+
+def unreadable(label: str, error: Exception) -> DataError:
+    """The error about a file that the system does not give."""
+    if isinstance(error, FileNotFoundError):
+        return DataError("there is no such file", source=label)
+    reason = error.strerror if isinstance(error, OSError) else ""
+    return DataError(f"the file cannot be read: {reason or type(error).__name__}", source=label)
+
+
+def _standard_input() -> File:
+    label = "standard input"
+    stream = getattr(sys.stdin, "buffer", None)
+    if stream is None:
+        raise DataError("there is none", source=label)
+    try:
+        return _taken(stream, label)
+    except OSError as error:
+        raise unreadable(label, error) from None
+
+
+@lru_cache(maxsize=1)
+def _taken(stream: BinaryIO, label: str) -> File:
+    """What comes in by standard input comes once, and may be asked for again."""
+    return _spooled(stream, label)
+
+
+def _spooled(stream: BinaryIO, label: str) -> File:
+    """The rest of the stream in a temporary file, which goes when the last use of it does."""
+    handle, name = tempfile.mkstemp(prefix="symgd-")
+    try:
+        with os.fdopen(handle, "wb") as copy:
+            while piece := stream.read(_PIECE):
+                copy.write(piece)
+                if copy.tell() > _MOST_INPUT:
+                    sentence = f"more than {_MOST_INPUT:,} bytes came in"
+                    raise DataError(sentence, source=label, hint="write them to a file first")
+        file = File(Path(name), label, "")
+    except BaseException:
+        os.unlink(name)
+        raise
+    weakref.finalize(file, os.unlink, name)
+    return file
