@@ -9,10 +9,11 @@ import sympy
 
 from symgd import names
 from symgd.arguments import Arguments, Schedule, Start, read_arguments, read_start, resolve
+from symgd.batches import BatchKernel, Sampler
 from symgd.engine import Problem, Step, engine, finish
 from symgd.errors import ArgumentError
 from symgd.functions import FUNCTIONS
-from symgd.graph import Name, Node
+from symgd.graph import ROWS, Graph, Name, Node
 from symgd.kernel import Kernel, LineSearchKernel, Run, StepKernel
 from symgd.loss import Loss
 from symgd.program import Program, compile_program
@@ -31,6 +32,10 @@ def descend(
     tol: float | None = None,
     callback: Callable[[Step], object] | None = None,
     backend: str = "auto",
+    data: Any = None,
+    drop_missing: bool = False,
+    batch: int | None = None,
+    seed: int = 0,
 ) -> Result:
     """The result of descending a loss from `start`; the defaults are the course exercise.
 
@@ -40,6 +45,11 @@ def descend(
     joined by "+", equations, or a Rule. set: hyperparameters of rule and lr, and constants of the
     loss. tol: stop when max|g| <= tol. callback: called with a `Step` before each step; a true
     value stops. backend: "auto" or "lambdify".
+
+    data: rows for a loss with sum(...) or mean(...): a file, columns or a Table; drop_missing: skip
+    rows with missing cells. batch: take each step on so many rows, all of which pass by once
+    before any comes again, in an order drawn from seed; the history then tells the losses of the
+    batches, and tol is asked of the whole data, after every pass.
 
     Raises a SymgdError before anything runs; how a run ended is `Result.status`.
 
@@ -55,7 +65,9 @@ def descend(
     point, named = read_start(start)
     stray = {name: v for name, v in arguments.given.items() if name not in arguments.known}
     if not isinstance(loss, Loss):
-        loss = _read_loss(loss, stray, named, arguments.rule)
+        loss = _read_loss(loss, stray, named, arguments.rule, data, drop_missing)
+    elif data is not None:
+        raise ArgumentError("this Loss has its data already; give data to one of them")
     elif stray:
         shown = names.escape(next(iter(stray)))
         raise ArgumentError(f"{arguments.rule.name} has no hyperparameter '{shown}'")
@@ -63,14 +75,25 @@ def descend(
         raise ArgumentError("the loss is constant: there is no parameter to descend on")
     origin = [point] * len(loss.params) if isinstance(point, float) else loss.point(point)
     values = resolve(arguments)
-    kernel = _kernel(loss, arguments, values)
+    kernel = _kernel(loss, arguments, values) if batch is None else None
+    if kernel is None:
+        kernel = _batch_kernel(loss, arguments, values, Sampler.of(loss.table, batch, seed))
     run = Run(
         x=list(origin),
         state=[0.0] * (len(arguments.rule.state) * len(origin)),
         tol=arguments.tol,
         history=History(len(origin)),
     )
-    problem = Problem(loss, loss, arguments.rule, arguments.schedule, values, origin, loss.evaluate)
+    problem = Problem(
+        loss,
+        loss,
+        arguments.rule,
+        arguments.schedule,
+        values,
+        origin,
+        loss.evaluate,
+        batch is not None,
+    )
     return finish(problem, run, *engine(kernel, run, arguments.steps, callback, problem))
 
 
@@ -104,10 +127,15 @@ def single_step_gradient_descent(
 
 
 def _read_loss(
-    source: Any, constants: Mapping[str, float], named: Sequence[str], rule: Rule
+    source: Any,
+    constants: Mapping[str, float],
+    named: Sequence[str],
+    rule: Rule,
+    data: Any,
+    drop_missing: bool,
 ) -> Loss:
     try:
-        return Loss(source, constants=constants, params=named)
+        return Loss(source, data, constants=constants, params=named, drop_missing=drop_missing)
     except ArgumentError as error:
         if not constants:
             raise
@@ -116,7 +144,20 @@ def _read_loss(
 
 
 def step_program(loss: Loss, rule: Rule, schedule: Schedule, extra: Sequence[str]) -> Program:
-    """(theta.., state.., t, [lr], extra..) -> (theta.., state.., loss, |g|, g..)."""
+    """(theta.., state.., t, [lr], extra..) -> (theta.., state.., loss, |g|, g..).
+
+    After the extra inputs stand those that the data of the loss give.
+    """
+    graph, inputs, outputs = step_outputs(loss, rule, schedule, extra)
+    if loss.rows is not None:
+        return loss.rows.program(inputs, outputs)
+    return compile_program(graph, inputs, outputs)
+
+
+def step_outputs(
+    loss: Loss, rule: Rule, schedule: Schedule, extra: Sequence[str]
+) -> tuple[Graph, list[Name], dict[str, Node]]:
+    """The inputs and outputs of one step, as nodes of the graph of the loss."""
     graph, count = loss.graph, len(loss.params)
     states = {
         name: [graph.atom(Name(f"s{j}_{k}", f"{name}[{p}]")) for k, p in enumerate(loss.params)]
@@ -142,7 +183,7 @@ def step_program(loss: Loss, rule: Rule, schedule: Schedule, extra: Sequence[str
     outputs |= {f"{s}'[{k}]": n for s, nodes in state.items() for k, n in enumerate(nodes)}
     outputs |= {"loss": loss.stable, "|g|": norm}
     outputs |= {f"d/d{p}": g for p, g in zip(loss.params, grad, strict=True)}
-    return compile_program(graph, inputs, outputs)
+    return graph, inputs, outputs
 
 
 def _kernel(loss: Loss, arguments: Arguments, values: Mapping[str, float]) -> Kernel:
@@ -150,9 +191,27 @@ def _kernel(loss: Loss, arguments: Arguments, values: Mapping[str, float]) -> Ke
     program = step_program(loss, rule, schedule, list(values))
     tail = tuple(values.values())
     count = len(loss.params)
+    function = None
+    if loss.rows is not None:
+        tail = (*tail, *loss.rows.more(program))
+        function = loss.rows.run(program)
     if schedule.auto:
-        return LineSearchKernel(program, count, tail, loss.evaluate_value)
+        return LineSearchKernel(program, count, tail, loss.evaluate_value, function)
     if schedule.value is not None:
         tail = (schedule.value, *tail)
     settles = not rule.state and "t" not in rule.variables and schedule.formula is None
-    return StepKernel(program, count, tail, settles)
+    return StepKernel(program, count, tail, settles, function)
+
+
+def _batch_kernel(
+    loss: Loss, arguments: Arguments, values: Mapping[str, float], sampler: Sampler
+) -> Kernel:
+    rule, schedule = arguments.rule, arguments.schedule
+    if schedule.auto:
+        raise ArgumentError("the line search (lr auto) needs the whole data, not a batch of it")
+    graph, inputs, outputs = step_outputs(loss, rule, schedule, list(values))
+    program = compile_program(graph, [*inputs, ROWS], outputs)
+    tail = tuple(values.values())
+    if schedule.value is not None:
+        tail = (schedule.value, *tail)
+    return BatchKernel(program, len(loss.params), tail, sampler, loss.evaluate)

@@ -15,6 +15,8 @@ from symgd.formula import DEFAULT_LIMITS, parse
 from symgd.gradient import gradient, hessian
 from symgd.graph import Graph, Name, Node, float_of
 from symgd.program import Program, compile_program
+from symgd.rowdata import RowData, check_parameters, open_columns, read_columns
+from symgd.rows import lower
 from symgd.stable import stabilize
 from symgd.text import show, write
 from symgd.tokens import Limits
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from symgd.data import Table
+
 Point = Mapping[str, float] | Sequence[float] | float
 
 
@@ -30,8 +34,10 @@ class Loss:
     """A scalar loss of named real parameters.
 
     source: a formula (text), a SymPy expression, or a Python function of its parameters, which
-    is called once with SymPy symbols. constants: names that stand for these numbers. params:
-    names that are parameters even though the formula language has them as constants (e, pi).
+    is called once with SymPy symbols. data: what `symgd.data.read_table` reads, or a Table; then
+    the formula may hold sum(...) and mean(...) over its rows, and names of its columns are these.
+    constants: names that stand for these numbers. params: names that are parameters even though
+    the formula language has them as constants (e, pi). drop_missing: skip rows with missing cells.
 
     >>> loss = Loss("(1 - x)**2 + 100*(y - x**2)**2")
     >>> loss.params
@@ -40,22 +46,37 @@ class Loss:
     24.199999999999996
     >>> loss.gradient["y"]
     -200*x**2 + 200*y
+    >>> loss = Loss("mean((y - a*x)**2)", {"x": [1.0, 2.0], "y": [2.0, 5.0]})
+    >>> loss.params, loss.columns, loss.value({"a": 2.0})
+    (('a',), ('y', 'x'), 0.5)
     """
 
     def __init__(
         self,
         source: str | sympy.Expr | Callable[..., Any],
+        data: Any = None,
         *,
         constants: Mapping[str, float] | None = None,
         params: Iterable[str] = (),
         limits: Limits = DEFAULT_LIMITS,
+        drop_missing: bool = False,
     ) -> None:
         self.graph = Graph()
+        self.rows: RowData | None = None
+        self.columns: tuple[str, ...] = ()
         fixed = {names.canonical(k): _finite(k, v) for k, v in (constants or {}).items()}
         if isinstance(source, str):
-            own = {*fixed, *map(names.canonical, params)}
-            formula = parse(source, graph=self.graph, own=own, limits=limits)
+            own = [*fixed, *map(names.canonical, params)]
+            opened, columns = (None, None) if data is None else open_columns(data)
+            formula = parse(source, graph=self.graph, own=own, limits=limits, columns=columns)
             root, variables = formula.root, dict(formula.variables)
+            if columns is not None:
+                check_parameters(formula, columns, own, "a parameter or constant")
+                self.columns = tuple(formula.columns)
+                table = read_columns(opened, self.columns, drop_missing)
+                self.rows = RowData(self.graph, table)
+        elif data is not None:
+            raise ArgumentError("a loss over data is a formula, with sum(...) and mean(...)")
         elif isinstance(source, sympy.Basic):
             root, variables = people.from_sympy(source, self.graph)
         elif callable(source):
@@ -76,9 +97,10 @@ class Loss:
         #: the formula as it was typed, and as it runs: the same value, stable
         self.root: Node = typed
         self.stable: Node = stabilize(self.graph, [typed])[0]
+        if self.rows is not None:
+            self.stable = lower(self.graph, [self.stable])[0]
         self.leaves: tuple[Name, ...] = tuple(variables[name] for name in ordered)
         self.params: tuple[str, ...] = tuple(ordered)
-        self.columns: tuple[str, ...] = ()
         self.text: str = source.strip() if isinstance(source, str) else write(root)
 
     def __repr__(self) -> str:
@@ -113,6 +135,11 @@ class Loss:
         args = ", ".join(show(p) if pretty else names.escape(p) for p in self.params)
         return f"L({args}) = {write(self.root, limit=2000, pretty=pretty)}"
 
+    @property
+    def table(self) -> Table | None:
+        """The data: the columns that the formula reads."""
+        return None if self.rows is None else self.rows.table
+
     def gradient_text(self, limit: int = 2000) -> dict[str, str]:
         """The partial derivatives by parameter, as formulas that can be typed again."""
         tidy = self.graph.rebuild(self.derivatives, self._tidy)
@@ -143,34 +170,44 @@ class Loss:
     @cached_property
     def value_program(self) -> Program:
         """Parameters -> value."""
-        return compile_program(self.graph, self.leaves, {"value": self.stable})
+        return self.program_of({"value": self.stable})
 
     @cached_property
     def program(self) -> Program:
         """Parameters -> value and gradient, from the shared graph."""
         slopes = {f"d/d{p}": g for p, g in zip(self.params, self.derivatives, strict=True)}
-        return compile_program(self.graph, self.leaves, {"value": self.stable, **slopes})
+        return self.program_of({"value": self.stable, **slopes})
 
     @cached_property
     def hessian_program(self) -> Program:
         """Parameters -> the upper triangle of the Hessian, row by row."""
         rows = hessian(self.graph, self.stable, self.atoms)
         entries = {f"{i},{j}": row[j] for i, row in enumerate(rows) for j in range(i, len(rows))}
-        return compile_program(self.graph, self.leaves, entries)
+        return self.program_of(entries)
+
+    def program_of(self, outputs: Mapping[str, Node]) -> Program:
+        """The program of these nodes of `graph`; its inputs: the parameters, what the data give."""
+        if self.rows is None:
+            return compile_program(self.graph, self.leaves, outputs)
+        return self.rows.program(self.leaves, outputs)
+
+    def compile(self, program: Program) -> Callable[..., list[float]]:
+        """A program of this loss as a function of the parameters; it returns inf and nan."""
+        return _total(program) if self.rows is None else self.rows.compile(program)
 
     @cached_property
     def evaluate_value(self) -> Callable[..., list[float]]:
         """(p0, p1, ...) -> [value], inf and nan included. For engines."""
-        return _total(self.value_program)
+        return self.compile(self.value_program)
 
     @cached_property
     def evaluate(self) -> Callable[..., list[float]]:
         """(p0, p1, ...) -> [value, gradient...], inf and nan included. For engines."""
-        return _total(self.program)
+        return self.compile(self.program)
 
     @cached_property
     def _hess(self) -> Callable[..., list[float]]:
-        return _total(self.hessian_program)
+        return self.compile(self.hessian_program)
 
     def value(self, theta: Point) -> float:
         """The loss at theta: a mapping name -> number, or numbers in the order of params."""
