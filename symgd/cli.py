@@ -66,6 +66,24 @@ FORMAT = Annotated[
 ]
 
 
+DATA = Annotated[
+    str | None,
+    typer.Option(
+        "--data", metavar="FILE", show_default=False, help="Rows for sum(...) and mean(...)."
+    ),
+]
+DROP_MISSING = Annotated[
+    bool, typer.Option("--drop-missing", help="Skip rows with missing cells, and count them.")
+]
+BATCH = Annotated[
+    str | None,
+    typer.Option(
+        "--batch", metavar="INT", show_default=False, help="Take each step on so many rows."
+    ),
+]
+SEED = Annotated[str, typer.Option("--seed", metavar="INT", help="Draws the batches.")]
+
+
 def _print_version(wanted: bool) -> None:
     if wanted:
         emit([f"symgd {symgd.__version__}"])
@@ -157,6 +175,10 @@ def run(
         bool,
         typer.Option("--quiet", "-q", help="Print the last theta only, and no remarks."),
     ] = False,
+    data: DATA = None,
+    drop_missing: DROP_MISSING = False,
+    batch: BATCH = None,
+    seed: SEED = "0",
 ) -> None:
     """Descend on a loss, and say how it went."""
     each = None if every is None else _whole("--every", every, least=1)
@@ -178,6 +200,10 @@ def run(
         set=parse_assignments(assignments or []),
         tol=tolerance,
         backend=backend,
+        data=data,
+        drop_missing=drop_missing,
+        batch=None if batch is None else _whole("--batch", batch, least=1),
+        seed=_whole("--seed", seed, least=0),
     )
     try:
         emit(_result(result, form, each, quiet))
@@ -185,6 +211,8 @@ def run(
         error.rescued = "\n".join(table.final(result))
         raise
     if not quiet:
+        for remark in _about_rows(result.loss):
+            complain(remark)
         for remark in _remarks(result, form):
             complain(remark)
         if ctx.meta.get(REMARK):
@@ -268,6 +296,18 @@ def _remarks(result: Result, form: Format) -> Iterator[str]:
     steps = [row[0] for row in result.history.rows()]
     if len(steps) <= steps[-1]:
         yield f"the history of a long run is thinned: {len(steps):,} of {steps[-1] + 1:,} rows"
+
+
+def _about_rows(loss: Any) -> Iterator[str]:
+    """Which names were taken as parameters and which as columns, and of how many rows."""
+    table = getattr(loss, "table", None)
+    if table is None:
+        return
+    params, columns = (", ".join(map(escape, names)) for names in (loss.params, loss.columns))
+    yield f"parameters: {params}; columns: {columns}; {table.rows:,} rows"
+    if table.dropped:
+        yield f"{table.dropped:,} rows with missing cells were skipped"
+    yield from map(escape, getattr(table, "remarks", ()))
 
 
 def _exit_code(result: Result, check: bool) -> int:

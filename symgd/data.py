@@ -71,7 +71,7 @@ def read_table(
         with open(source, newline="", encoding="utf-8") as file:
             reader = csv.DictReader(file)
             rows = list(reader)
-        data: Any = {n: [float(r[n]) for r in rows] for n in reader.fieldnames or ()}
+        data: Any = {n: [float(r[n] or "nan") for r in rows] for n in columns or opened.names}
     else:
         data = source
     wanted = columns if columns is not None else opened.names

@@ -1,5 +1,9 @@
 """Losses over rows of data: what is read, what is computed, how often."""
 
+import json
+import subprocess
+import sys
+
 import jax
 import jax.numpy as jnp
 import mpmath
@@ -312,3 +316,50 @@ def test_the_verdict_knows_the_stable_learning_rates():
     data = {"x": [1.0, 2.0, 3.0]}
     result = symgd.descend("mean((a*x)**2)", data=data, lr=0.01, steps=30)
     assert result.verdict.lr_max == pytest.approx(2 / (2 * 14 / 3), rel=1e-10)
+
+
+# The command line
+
+
+@pytest.fixture
+def points(tmp_path):
+    path = tmp_path / "points.csv"
+    path.write_text("x,y,dose (mg),name\n1,2,3,a\n2,4.1,5,b\n3,5.9,7,c\n")
+    return str(path)
+
+
+def command(*words):
+    done = subprocess.run(
+        [sys.executable, "-m", "symgd", *words], capture_output=True, text=True, timeout=60
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_the_command_tells_parameters_from_columns(points):
+    code, out, err = command("mean((y - (a*x + b))**2)", "--data", points, "-l", "0.1", "-n", "400")
+    assert code == 0
+    assert "parameters: a, b; columns: y, x; 3 rows" in err
+    assert "a, b after 400 steps: 1.95" in out
+    code, out, _ = command(
+        "mean((y - a*`dose (mg)`)**2)", "--data", points, "-l", "0.01", "--format", "json"
+    )
+    assert code == 0
+    assert json.loads(out)["loss"]["params"] == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("words", "part"),
+    [
+        (["mean((y - a*x)**2) + y", "--data", "FILE"], "column of the data"),
+        (["mean((y - a*x)**2)", "--data", "FILE", "-s", "x=2"], "'x' is a column"),
+        (["mean((y - a*x)**2)"], "rows of a data file"),
+        (["mean((y - a*x)**2)", "--data", "FILE", "--batch", "0"], "--batch"),
+        (["mean((y - a*`z`)**2)", "--data", "FILE"], "no column 'z'"),
+        (["mean((y - a*x)**2)", "--data", "no.csv"], "no.csv"),
+    ],
+)
+def test_a_mistake_about_rows_is_one_message(words, part, points):
+    code, out, err = command(*[points if w == "FILE" else w for w in words])
+    assert (code, out) == (2, "")
+    assert part in err
+    assert "Traceback" not in err
