@@ -38,13 +38,15 @@ from symgd.rows import row_sum, row_valued
 def gradient(graph: Graph, output: Node, wrt: Sequence[Node]) -> list[Node]:
     """The derivatives of `output` with respect to each leaf in `wrt`, as nodes of `graph`.
 
+    The output may be the term of a row without sums in it; then so are the derivatives.
     A leaf that does not enter has derivative 0. What flows back into an argument that is not
     selected (where, max, min, clip, relu) is 0, even where a derivative inside it is infinite.
     """
     order = topological([output])
     sweep = _Sweep(graph, _dependent(order, wrt), _steep(order), row_valued(order))
     sweep.flow(output, ONE, None)
-    sweep.down(n for n in order if id(n) not in sweep.varies)
+    per_row = id(output) in sweep.varies  # then so are all derivatives
+    sweep.down(n for n in order if per_row or id(n) not in sweep.varies)
     return [graph.add(*sweep.terms.get(id(leaf), ())) for leaf in wrt]
 
 

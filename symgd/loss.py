@@ -13,10 +13,10 @@ from symgd.backends import lambdified
 from symgd.errors import ArgumentError
 from symgd.formula import DEFAULT_LIMITS, parse
 from symgd.gradient import gradient, hessian
-from symgd.graph import Graph, Name, Node, float_of
+from symgd.graph import ONE, ROWS, Graph, Name, Node, RowSum, float_of
 from symgd.program import Program, compile_program
 from symgd.rowdata import RowData, check_parameters, open_columns, read_columns
-from symgd.rows import lower
+from symgd.rows import lower, means
 from symgd.stable import stabilize
 from symgd.text import show, write
 from symgd.tokens import Limits
@@ -146,10 +146,13 @@ class Loss:
         return {p: write(g, limit=limit) for p, g in zip(self.params, tidy, strict=True)}
 
     def _tidy(self, node: Node, args: tuple[Node, ...]) -> Node:
-        """Products opened, numbers and bare names first: -400*x*(y - x**2)."""
+        """Products opened, numbers and bare names first: -400*x*(y - x**2); means as means."""
+        if node is self.graph.atom(ROWS):
+            return self.graph.node(RowSum, ONE)
         if node.func is not sympy.Mul:
             return self.graph.simplified(node, args)
         factors = [f for a in args for f in (a.args if a.func is sympy.Mul else (a,))]
+        factors = means(self.graph, factors)
         numbers = [f for f in factors if float_of(f) is not None]
         names_ = [f for f in factors if isinstance(f, Name)]
         rest = [f for f in factors if float_of(f) is None and not isinstance(f, Name)]

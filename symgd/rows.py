@@ -13,6 +13,8 @@ import sympy
 
 from symgd.functions import BY_CLASS, ELEMENTARY
 from symgd.graph import (
+    MINUS_ONE,
+    ONE,
     ROWS,
     Column,
     Graph,
@@ -137,6 +139,19 @@ def _product(graph: Graph, factors: list[Node]) -> Node:
         if is_inverse(factor):
             result = graph.div(result, factor.args[0])
     return result
+
+
+def means(graph: Graph, factors: Sequence[Node]) -> list[Node]:
+    """The factors of a product, a sum divided by the number of rows, sum(1), as a mean."""
+    kept = list(factors)
+    over = graph.node(sympy.Pow, graph.node(RowSum, ONE), MINUS_ONE)
+    for total in [f for f in factors if f.func is RowSum]:
+        if not any(f is over for f in kept):
+            break
+        place = next(k for k, f in enumerate(kept) if f is over)
+        del kept[place]
+        kept[next(k for k, f in enumerate(kept) if f is total)] = graph.node(RowMean, *total.args)
+    return kept
 
 
 def constant_sums(roots: Sequence[Node]) -> list[Node]:
