@@ -378,4 +378,4 @@ def test_the_expression_for_people_is_a_sum_over_an_index():
     a = loss.symbols["a"]
     assert loss.expr == sympy.Sum((y[i] - a * x[i]) ** 2, (i, 1, n)) / n
     there = loss.gradient["a"].subs({n: 2, a: 3}).doit().subs({x[1]: 1, x[2]: 2, y[1]: 1, y[2]: 1})
-    assert there == (-2 * (1 - 3) * 1 - 2 * (1 - 6) * 2) / 2
+    assert float(there) == (-2 * (1 - 3) * 1 - 2 * (1 - 6) * 2) / 2
