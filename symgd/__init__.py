@@ -18,6 +18,8 @@ if TYPE_CHECKING:
         RuleError,
         SymgdError,
     )
+    from symgd.fits.fit import fit
+    from symgd.fits.result import Estimate, FitResult
     from symgd.function_descent import descend_with
     from symgd.functions import FUNCTIONS
     from symgd.loss import Loss
@@ -34,7 +36,9 @@ _WHERE = {
     "CATALOGUE": "catalogue",
     "DataError": "errors",
     "DescentError": "errors",
+    "Estimate": "fits.result",
     "FUNCTIONS": "functions",
+    "FitResult": "fits.result",
     "FormulaError": "errors",
     "History": "result",
     "Loss": "loss",
@@ -48,6 +52,7 @@ _WHERE = {
     "Verdict": "result",
     "descend": "descent",
     "descend_with": "function_descent",
+    "fit": "fits.fit",
     "gradient_descent": "descent",
     "single_step_gradient_descent": "descent",
 }
@@ -59,6 +64,8 @@ __all__ = [
     "BackendError",
     "DataError",
     "DescentError",
+    "Estimate",
+    "FitResult",
     "FormulaError",
     "History",
     "Loss",
@@ -73,6 +80,7 @@ __all__ = [
     "__version__",
     "descend",
     "descend_with",
+    "fit",
     "gradient_descent",
     "single_step_gradient_descent",
 ]

@@ -103,6 +103,24 @@ class Loss:
         self.params: tuple[str, ...] = tuple(ordered)
         self.text: str = source.strip() if isinstance(source, str) else write(root)
 
+    @classmethod
+    def of(
+        cls,
+        graph: Graph,
+        root: Node,
+        leaves: Sequence[Name],
+        columns: Sequence[str],
+        rows: RowData,
+        text: str,
+    ) -> Loss:
+        """A loss over rows whose nodes exist already, with these parameters in this order."""
+        loss = cls.__new__(cls)
+        loss.graph, loss.rows, loss.root = graph, rows, root
+        loss.stable = lower(graph, stabilize(graph, [root]))[0]
+        loss.leaves, loss.params = tuple(leaves), tuple(leaf.text for leaf in leaves)
+        loss.columns, loss.text = tuple(columns), text
+        return loss
+
     def __repr__(self) -> str:
         return f"Loss({self.text!r})"
 
