@@ -19,6 +19,7 @@ import symgd
 from symgd._console import OutputError, complain, emit
 from symgd._group import REMARK, DefaultGroup
 from symgd.errors import ArgumentError
+from symgd.fits.command import fit
 from symgd.names import escape, suggest
 
 if TYPE_CHECKING:
@@ -181,8 +182,8 @@ def run(
     seed: SEED = "0",
 ) -> None:
     """Descend on a loss, and say how it went."""
-    each = None if every is None else _whole("--every", every, least=1)
-    number_of_steps = _whole("--steps", steps, least=0)
+    each = None if every is None else whole_number("--every", every, least=1)
+    number_of_steps = whole_number("--steps", steps, least=0)
     tolerance = None if tol is None else _positive("--tol", tol)
     formula = _formula(loss or [])
     from symgd.arguments import parse_assignments
@@ -202,8 +203,8 @@ def run(
         backend=backend,
         data=data,
         drop_missing=drop_missing,
-        batch=None if batch is None else _whole("--batch", batch, least=1),
-        seed=_whole("--seed", seed, least=0),
+        batch=None if batch is None else whole_number("--batch", batch, least=1),
+        seed=whole_number("--seed", seed, least=0),
     )
     try:
         emit(_result(result, form, each, quiet))
@@ -244,7 +245,7 @@ def _standard_input() -> str:
         raise ArgumentError(f"standard input is not UTF-8 text: {place}") from None
 
 
-def _whole(option: str, text: str, least: int) -> int:
+def whole_number(option: str, text: str, least: int) -> int:
     """The whole number in `text`; 1e6 is one, too."""
     try:
         value = int(text)
@@ -299,12 +300,14 @@ def _remarks(result: Result, form: Format) -> Iterator[str]:
 
 
 def _about_rows(loss: Any) -> Iterator[str]:
-    """Which names were taken as parameters and which as columns, and of how many rows."""
     table = getattr(loss, "table", None)
-    if table is None:
-        return
-    params, columns = (", ".join(map(escape, names)) for names in (loss.params, loss.columns))
-    yield f"parameters: {params}; columns: {columns}; {table.rows:,} rows"
+    return iter(()) if table is None else about_rows(loss.params, loss.columns, table)
+
+
+def about_rows(params: Iterable[str], columns: Iterable[str], table: Any) -> Iterator[str]:
+    """Which names were taken as parameters and which as columns, and of how many rows."""
+    listed = [", ".join(map(escape, names)) for names in (params, columns)]
+    yield f"parameters: {listed[0]}; columns: {listed[1]}; {table.rows:,} rows"
     if table.dropped:
         yield f"{table.dropped:,} rows with missing cells were skipped"
     yield from map(escape, getattr(table, "remarks", ()))
@@ -336,6 +339,9 @@ def _unicode() -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+app.command("fit", short_help="Fit a formula to data: parameters with standard errors.")(fit)
 
 
 @app.command(short_help="The catalogue of update rules, or one of them.")

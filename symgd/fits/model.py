@@ -218,7 +218,7 @@ def _derived(reader: _Reader, params: dict[str, Name], options: Options) -> dict
     both = next((n for n in fixed if n in tied), None)
     if both is not None:
         raise ArgumentError(f"'{names.escape(both)}' is fixed and tied")
-    for name in [*fixed, *tied]:
+    for name in tied:
         _known(name, params)
     derived = {n: reader.graph.number(_finite(f"the value of {n}", v)) for n, v in fixed.items()}
     formulas = {}
@@ -232,6 +232,8 @@ def _derived(reader: _Reader, params: dict[str, Name], options: Options) -> dict
             )
         formulas[name] = formula.root
     params |= reader.variables
+    for name in fixed:
+        _known(name, params)
     values = {params[n]: node for n, node in derived.items()}
     roots = reader.graph.replace(list(formulas.values()), values)
     return derived | dict(zip(formulas, roots, strict=True))

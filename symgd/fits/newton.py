@@ -30,7 +30,8 @@ class Found:
     """Where the iteration ended.
 
     x, gradient, step: (P,), the latter Newton's from there; hessian: (P, P); definite: whether it
-    is positive definite in the parameters that are free to move.
+    is positive definite in the parameters that are free to move. shrinks: whether the last steps
+    were each at most half as long as the one before, as at a minimum they are.
     """
 
     x: Vector
@@ -41,6 +42,7 @@ class Found:
     definite: bool
     steps: int
     reason: str = ""
+    shrinks: bool = False
 
 
 def minimize(
@@ -59,6 +61,7 @@ def minimize(
     if not (math.isfinite(value) and np.isfinite(slope).all() and np.isfinite(curve).all()):
         return None
     last, taken, reason = math.inf, 0, f"{steps} iterations were not enough"
+    before: Vector | None = None
     while taken < steps:
         step, definite = _step(curve, slope, box.free(x, slope))
         fall = float(-slope @ step)
@@ -77,12 +80,17 @@ def minimize(
         if not (np.isfinite(new_slope).all() and np.isfinite(new_curve).all()):
             reason = "the derivatives are not finite there"
             break
+        before = new - x
         x, value, slope, curve = new, new_value, new_slope, new_curve
         last, taken = length, taken + 1
         if watch is not None:
             watch(taken, x, value)
     step, definite = _step(curve, slope, box.free(x, slope))
-    return Found(x, value, slope, curve, step, definite, taken, reason)
+    scale = np.sqrt(np.abs(np.diag(curve)))
+    shrinks = before is not None and bool(
+        np.linalg.norm(scale * step) <= 0.5 * np.linalg.norm(scale * before)
+    )
+    return Found(x, value, slope, curve, step, definite, taken, reason, shrinks)
 
 
 def at(objective: Objective, x: Vector, box: Box, steps: int) -> Found:

@@ -216,7 +216,9 @@ def _certificate(squares: _Squares, ended: levenberg.Ended) -> tuple[Status, str
     dof = rows - int(free.sum())
     spread = linear.rss / dof if dof > 0 else 0.0
     errors = np.sqrt(np.diag(inverse)[free] * spread)
-    size = np.maximum(np.abs(ended.x[free]), errors)
+    size = np.abs(ended.x[free])
+    if _shrinks(squares, ended):  # where steps do not, a huge standard error is that of a flat tail
+        size = np.maximum(size, errors)
     step = np.abs(ended.step[free])
     worst = float(np.max(step / np.where(size > 0, size, 1e-300), initial=0.0))
     offset = levenberg.relative_offset(_restricted(linear, free), rows)
@@ -226,6 +228,18 @@ def _certificate(squares: _Squares, ended: levenberg.Ended) -> tuple[Status, str
     if ended.reason:
         return Status.MAX_STEPS, f"{ended.reason}: {told}"
     return Status.STALLED, f"no minimum is certified after {ended.steps} steps: {told}"
+
+
+def _shrinks(squares: _Squares, ended: levenberg.Ended) -> bool:
+    """Whether the Gauss-Newton step after the next one is at most half as long."""
+    x, scale = ended.x + ended.step, ended.linear.scales
+    there = squares.residuals.linear(squares.box.clip(x).tolist())
+    if there is None:
+        return False
+    then = levenberg.gauss_newton(there, squares.box, squares.box.clip(x))
+    length = float(np.linalg.norm(scale * ended.step))
+    rounding = 1e-12 * math.sqrt(ended.linear.rss)  # steps that only shake do not shrink
+    return float(np.linalg.norm(scale * then)) <= max(0.5 * length, rounding)
 
 
 def _restricted(linear: Linear, free: NDArray[np.bool_]) -> Linear:
@@ -471,7 +485,9 @@ def _newton_certificate(model: Model, found: newton.Found, box: Box) -> tuple[St
         return Status.STALLED, f"the curvature vanishes or is negative here; max|g| = {largest:.3g}"
     inverse, _ = statistics.inverse_hessian(found.hessian, free)
     errors = statistics.standard_errors(inverse)[free]
-    size = np.maximum(np.abs(found.x[free]), np.where(np.isnan(errors), 0.0, errors))
+    size = np.abs(found.x[free])
+    if found.shrinks:  # where steps do not, a huge standard error is that of a flat tail
+        size = np.maximum(size, np.where(np.isnan(errors), 0.0, errors))
     worst = float(np.max(np.abs(found.step[free]) / np.where(size > 0, size, 1e-300), initial=0.0))
     told = f"max|g| = {largest:.3g}, last step {worst:.2g} of a parameter"
     if worst <= _CLOSE and not np.isnan(errors).any():

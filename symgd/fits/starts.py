@@ -84,19 +84,21 @@ class Starter:
             if solved is not None:
                 found.append((solved[1], solved[0]))
         found.sort()
-        return self._refined(residuals, found[:_BEST]) or [1.0] * count
+        for start in self._refined(residuals, found[:_BEST]):
+            if self.residuals.linear(start) is not None:  # on all rows, too
+                return start
+        return [1.0] * count
 
     def _refined(
         self, residuals: Residuals, found: Sequence[tuple[float, list[float]]]
-    ) -> list[float] | None:
-        best, least = None, math.inf
-        for rss, start in found:
+    ) -> list[list[float]]:
+        """The starts after some steps on the sample, the best first, and as they were."""
+        fitted: list[tuple[float, list[float]]] = []
+        for _, start in found:
             ended = minimize(residuals, start, self.box, steps=60)
-            if ended is not None and ended.linear.rss < least:
-                best, least = ended.x.tolist(), ended.linear.rss
-            elif rss < least:
-                best, least = start, rss
-        return best
+            if ended is not None:
+                fitted.append((ended.linear.rss, ended.x.tolist()))
+        return [start for _, start in [*sorted(fitted), *found]]
 
 
 def _trial(
@@ -153,7 +155,7 @@ def _solve(
 
 
 class _Sample:
-    """Some rows of a table, evenly spread, in memory."""
+    """Some rows of a table, in memory."""
 
     def __init__(self, columns: Mapping[str, NDArray[Any]]) -> None:
         self.columns = columns
@@ -168,14 +170,13 @@ def _sample(rows: RowData, count: int) -> RowData:
     import numpy as np
 
     names = list(rows.table.names)
-    every = max(1, math.ceil(count / _SAMPLE))
+    share = min(1.0, _SAMPLE / count)
+    generator = np.random.default_rng(0)  # evenly spaced rows may all be alike
     parts: list[list[Any]] = [[] for _ in names]
-    seen = 0
     for arrays in pieces(rows.table, names):
-        first = -seen % every
+        chosen = generator.random(len(arrays[0])) < share if share < 1 else slice(None)
         for kept, array in zip(parts, arrays, strict=True):
-            kept.append(array[first::every])
-        seen += len(arrays[0])
+            kept.append(array[chosen])
     columns = {n: np.concatenate(p) for n, p in zip(names, parts, strict=True)}
     sample = RowData(rows.graph, cast("Table", _Sample(columns)))
     sample.values.update({k: v for k, v in rows.values.items() if k not in sample.values})
