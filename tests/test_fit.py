@@ -349,3 +349,26 @@ def test_a_mistake_on_the_command_line_is_one_message(words, part, curve):
     assert (code, out) == (2, "")
     assert part in err
     assert "Traceback" not in err
+
+
+def test_the_sample_for_a_start_is_not_drawn_like_the_data():
+    generator = np.random.default_rng(0)
+    x = generator.uniform(0, 4, 50_000)
+    y = 2.5 * np.exp(-1.3 * x) + 0.5 + generator.normal(0, 0.1, 50_000)
+    result = symgd.fit("y = a*exp(-b*x) + c", {"x": x, "y": y})
+    assert result.status == "converged"
+    assert result.theta == pytest.approx({"a": 2.5, "b": 1.3, "c": 0.5}, rel=0.02)
+    assert result.steps < 10  # from a good start
+
+
+def test_sums_of_products_and_the_triangle_give_the_same_fit(monkeypatch):
+    from symgd.fits import reduction
+
+    generator = np.random.default_rng(3)
+    x = generator.uniform(0, 4, 30_000)
+    data = {"x": x, "y": 2.5 * np.exp(-1.3 * x) + generator.normal(0, 0.1, 30_000)}
+    many = symgd.fit("y = a*exp(-b*x) + c", data, start=1.0)
+    monkeypatch.setattr(reduction, "_MANY", 10**9)
+    few = symgd.fit("y = a*exp(-b*x) + c", data, start=1.0)
+    assert many.theta == pytest.approx(few.theta, rel=1e-11)
+    assert many.covariance == pytest.approx(few.covariance, rel=1e-9)

@@ -108,18 +108,15 @@ def _minimize(
         if np.array_equal(new, x):
             break
         predicted = max(system.reduction(new - x, linear.rss), 0.0)
-        rss = residuals.rss(new.tolist())
-        actual = linear.rss - rss
+        there = residuals.linear(new.tolist())
+        actual = linear.rss - (math.inf if there is None else there.rss)
         ratio = actual / predicted if predicted > 0 else 0.0
         radius = _adapted(radius, length, ratio)
         if ratio < 1e-4:
             if radius <= 4 * _EPS * float(np.linalg.norm(scale * x)):
                 break
             continue
-        there = residuals.linear(new.tolist())
-        if there is None:  # the value is finite, the Jacobian is not
-            radius = 0.1 * length
-            continue
+        assert there is not None
         x, linear, taken = new, there, taken + 1
         scale = np.maximum(scale, linear.scales)
         if watch is not None:
@@ -148,7 +145,8 @@ def _polish(
     step = gauss_newton(linear, box, x)
     for _ in range(_POLISH):
         new = box.clip(x + step)
-        if not np.isfinite(new).all() or np.array_equal(new, x):
+        tiny = bool((np.abs(step) <= 4 * _EPS * np.abs(x)).all())
+        if tiny or not np.isfinite(new).all():
             break
         there = residuals.linear(new.tolist())
         if there is None or there.rss > linear.rss * (1 + 1e-9) + 1e-300:

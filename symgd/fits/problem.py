@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import sympy
 
 from symgd import names
 from symgd.errors import ArgumentError, DataError
@@ -22,7 +23,7 @@ from symgd.fits.reduction import Linear, Residuals, RowFunction
 from symgd.fits.result import FitResult
 from symgd.fits.starts import Starter
 from symgd.gradient import gradient
-from symgd.graph import Column, Node, RowMean, RowSum, topological
+from symgd.graph import ONE, ZERO, Column, Node, RowMean, RowSum, topological
 from symgd.result import Status
 from symgd.rows import lower
 from symgd.stable import stabilize
@@ -216,11 +217,10 @@ def _certificate(squares: _Squares, ended: levenberg.Ended) -> tuple[Status, str
     dof = rows - int(free.sum())
     spread = linear.rss / dof if dof > 0 else 0.0
     errors = np.sqrt(np.diag(inverse)[free] * spread)
-    size = np.abs(ended.x[free])
-    if _shrinks(squares, ended):  # where steps do not, a huge standard error is that of a flat tail
-        size = np.maximum(size, errors)
-    step = np.abs(ended.step[free])
-    worst = float(np.max(step / np.where(size > 0, size, 1e-300), initial=0.0))
+    worst = _largest(ended.step[free], np.abs(ended.x[free]))
+    if worst > _CLOSE and _shrinks(squares, ended):
+        # where steps do not shrink, a huge standard error is that of a flat tail
+        worst = _largest(ended.step[free], np.maximum(np.abs(ended.x[free]), errors))
     offset = levenberg.relative_offset(_restricted(linear, free), rows)
     told = f"relative offset {offset:.2g}, last step {worst:.2g} of a parameter"
     if worst <= _CLOSE:
@@ -228,6 +228,10 @@ def _certificate(squares: _Squares, ended: levenberg.Ended) -> tuple[Status, str
     if ended.reason:
         return Status.MAX_STEPS, f"{ended.reason}: {told}"
     return Status.STALLED, f"no minimum is certified after {ended.steps} steps: {told}"
+
+
+def _largest(step: Vector, size: Vector) -> float:
+    return float(np.max(np.abs(step) / np.where(size > 0, size, 1e-300), initial=0.0))
 
 
 def _shrinks(squares: _Squares, ended: levenberg.Ended) -> bool:
@@ -294,19 +298,18 @@ def _least_squares_result(
 
 def _totals(model: Model) -> tuple[float, float]:
     """The weighted sum of squares of the response about its mean, and the sum of log(weight)."""
-    outputs = [model.response] + ([model.weight] if model.weight is not None else [])
-    function = RowFunction(model.rows, [], outputs)
-
-    def blocks() -> Any:
-        for count, (y, *w) in function.blocks([]):
-            yield np.broadcast_to(y, count), np.broadcast_to(w[0] if w else 1.0, count)
-
-    weights = math.fsum(float(np.sum(w)) for _, w in blocks())
-    mean = math.fsum(float(np.sum(w * y)) for y, w in blocks()) / weights if weights else 0.0
-    squares = math.fsum(float(np.sum(w * (y - mean) ** 2)) for y, w in blocks())
-    if model.weight is None:
-        return squares, 0.0
-    return squares, math.fsum(float(np.sum(np.log(w[w > 0]))) for _, w in blocks())
+    graph = model.graph
+    weight = graph.number(1.0) if model.weight is None else model.weight
+    weights = graph.node(RowSum, weight)
+    mean = graph.div(graph.node(RowSum, graph.mul(weight, model.response)), weights)
+    squares = graph.mul(weight, graph.pow(graph.sub(model.response, mean), 2))
+    outputs = {"squares": graph.node(RowSum, squares)}
+    if model.weight is not None:
+        safe = graph.where(graph.compare(">", weight, ZERO), weight, ONE)
+        outputs["log"] = graph.node(RowSum, graph.node(sympy.log, safe))
+    nodes = dict(zip(outputs, lower(graph, list(outputs.values())), strict=True))
+    found = model.rows.compile(model.rows.program([], nodes))()
+    return found[0], found[1] if model.weight is not None else 0.0
 
 
 def _by_descent(squares: _Squares, settings: Settings, start: Sequence[float]) -> FitResult:
@@ -488,7 +491,7 @@ def _newton_certificate(model: Model, found: newton.Found, box: Box) -> tuple[St
     size = np.abs(found.x[free])
     if found.shrinks:  # where steps do not, a huge standard error is that of a flat tail
         size = np.maximum(size, np.where(np.isnan(errors), 0.0, errors))
-    worst = float(np.max(np.abs(found.step[free]) / np.where(size > 0, size, 1e-300), initial=0.0))
+    worst = _largest(found.step[free], size)
     told = f"max|g| = {largest:.3g}, last step {worst:.2g} of a parameter"
     if worst <= _CLOSE and not np.isnan(errors).any():
         return Status.CONVERGED, f"converged after {found.steps} steps: {told}"

@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 from symgd.backends.lambdified import compile_array
 from symgd.backends.rowwise import pieces, total
-from symgd.graph import Column, Name, Node, topological
+from symgd.graph import Column, Name, Node, RowSum, topological
 from symgd.program import compile_per_row
 from symgd.rowdata import RowData
+from symgd.rows import lower
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     Matrix = NDArray[np.float64]
 
 _MANY = 20_000  # rows from which J'J is tried first: it takes a fraction of the time
+_WIDEST = 30  # parameters of a J'J that is summed entry by entry
 _GRAM_CONDITION = 1e4  # of J with columns of length 1, up to which J'J keeps the digits
 
 
@@ -79,6 +81,22 @@ def _blocks(rows: RowData, columns: Sequence[str]) -> Iterator[tuple[int, list[A
         yield len(arrays[0]), arrays if columns else []
 
 
+class _Sums:
+    """The sums over rows of r**2, and of r**2, J'J and J'r, as programs of one pass each."""
+
+    def __init__(
+        self, rows: RowData, leaves: Sequence[Name], residual: Node, slopes: Sequence[Node]
+    ) -> None:
+        graph = rows.graph
+        pairs = [(slopes[i], slopes[j]) for i in range(len(slopes)) for j in range(i + 1)]
+        pairs += [(slope, residual) for slope in slopes]
+        square = graph.node(RowSum, graph.pow(residual, 2))
+        sums = [square, *(graph.node(RowSum, graph.mul(a, b)) for a, b in pairs)]
+        named = {str(k): node for k, node in enumerate(lower(graph, sums))}
+        self.rss = rows.compile(rows.program(leaves, {"0": named["0"]}))
+        self.gram = rows.compile(rows.program(leaves, named))
+
+
 class Residuals:
     """The residuals of a model over its rows, their sum of squares and their Jacobian."""
 
@@ -89,28 +107,32 @@ class Residuals:
         residual: Node,
         slopes: Sequence[Node],
     ) -> None:
-        self.value = RowFunction(rows, leaves, [residual])
         self.both = RowFunction(rows, leaves, [*slopes, residual])
         self.count = len(slopes)
         self.size = rows.table.rows
-        self.evaluations = 0
+        #: sums over rows in one program each, which a fast backend may run
+        self._sums = _Sums(rows, leaves, residual, slopes) if self.size >= _MANY else None
+        self._value = None if self._sums else RowFunction(rows, leaves, [residual])
 
     def rss(self, theta: Sequence[float]) -> float:
         """The sum of squares at theta; inf where it is not finite."""
         import numpy as np
 
-        self.evaluations += 1
-        parts = []
-        for count, (r,) in self.value.blocks(theta):
-            r = np.broadcast_to(r, count)
+        if self._sums is not None:
+            found = self._sums.rss(*theta)[0]
+        else:
+            assert self._value is not None
+            parts = []
             with np.errstate(all="ignore"):
-                parts.append(float(np.add.reduce(r * r)))
-        found = total(parts)
+                for count, (r,) in self._value.blocks(theta):
+                    r = np.broadcast_to(r, count)
+                    parts.append(float(np.add.reduce(r * r)))
+            found = total(parts)
         return found if math.isfinite(found) else math.inf
 
     def linear(self, theta: Sequence[float]) -> Linear | None:
         """The reduced system at theta, or None where it is not finite."""
-        if self.size >= _MANY and (found := self._by_gram(theta)) is not None:
+        if self._sums is not None and (found := self._by_gram(theta)) is not None:
             return found
         return self._by_qr(theta)
 
@@ -148,14 +170,16 @@ class Residuals:
     def _by_gram(self, theta: Sequence[float]) -> Linear | None:
         import numpy as np
 
-        width = self.count + 1
-        gram = np.zeros((width, width))
-        parts = []
-        with np.errstate(all="ignore"):
-            for matrix in self.matrices(theta):
-                parts.append(float(np.add.reduce(matrix[:, -1] ** 2)))
-                gram += matrix.T @ matrix
-        if not np.isfinite(gram).all():
+        assert self._sums is not None
+        if self.count > _WIDEST:
+            return None
+        rss, *entries = self._sums.gram(*theta)
+        gram = np.zeros((self.count + 1, self.count + 1))
+        places = np.tril_indices(self.count)
+        gram[places] = entries[: len(places[0])]
+        gram = gram + np.tril(gram, -1).T
+        gram[:-1, -1] = entries[len(places[0]) :]
+        if not (np.isfinite(gram).all() and math.isfinite(rss)):
             return None
         scales = np.sqrt(np.diag(gram)[:-1])
         if not (scales > 0).all():
@@ -170,4 +194,4 @@ class Residuals:
             return None
         vector = np.asarray(np.linalg.solve(upper.T, gram[:-1, -1] / scales), dtype=np.float64)
         triangle = np.asarray(upper * scales, dtype=np.float64)
-        return Linear(triangle, vector, total(parts), scales)
+        return Linear(triangle, vector, rss, scales)
