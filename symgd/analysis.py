@@ -68,7 +68,9 @@ class Facts:
             return False
         work = self.loss.value_program.operations * len(self.x)
         table = self.loss.table
-        return work <= _LONGEST and (table is None or work * table.rows <= _MOST_ROWS)
+        if table is None or not self.loss.value_program.loops:
+            return work <= _LONGEST
+        return work <= _LONGEST and work * table.rows <= _MOST_ROWS
 
     @cached_property
     def eigenvalues(self) -> list[float]:

@@ -301,7 +301,11 @@ def _remarks(result: Result, form: Format) -> Iterator[str]:
 
 def _about_rows(loss: Any) -> Iterator[str]:
     table = getattr(loss, "table", None)
-    return iter(()) if table is None else about_rows(loss.params, loss.columns, table)
+    if table is None:
+        return
+    yield from about_rows(loss.params, loss.columns, table)
+    if loss.reduced:
+        yield "sufficient statistics: moments of the data stand for its rows in every step"
 
 
 def about_rows(params: Iterable[str], columns: Iterable[str], table: Any) -> Iterator[str]:

@@ -71,6 +71,8 @@ def descend(
     elif stray:
         shown = names.escape(next(iter(stray)))
         raise ArgumentError(f"{arguments.rule.name} has no hyperparameter '{shown}'")
+    if batch is not None:
+        loss = loss.by_rows()
     if not loss.params:
         raise ArgumentError("the loss is constant: there is no parameter to descend on")
     origin = [point] * len(loss.params) if isinstance(point, float) else loss.point(point)

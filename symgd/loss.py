@@ -14,6 +14,7 @@ from symgd.errors import ArgumentError
 from symgd.formula import DEFAULT_LIMITS, parse
 from symgd.gradient import gradient, hessian
 from symgd.graph import ONE, ROWS, Graph, Name, Node, RowSum, float_of
+from symgd.moments import reduce_squares
 from symgd.program import Program, compile_program
 from symgd.rowdata import RowData, check_parameters, open_columns, read_columns
 from symgd.rows import lower, means
@@ -64,6 +65,7 @@ class Loss:
         self.graph = Graph()
         self.rows: RowData | None = None
         self.columns: tuple[str, ...] = ()
+        self._by_rows = False
         fixed = {names.canonical(k): _finite(k, v) for k, v in (constants or {}).items()}
         if isinstance(source, str):
             own = [*fixed, *map(names.canonical, params)]
@@ -94,12 +96,13 @@ class Loss:
         values = {variables.pop(name): self.graph.number(v) for name, v in fixed.items()}
         typed = self.graph.replace([root], values)[0] if values else root
         ordered = sorted(variables, key=names.natural)
-        #: the formula as it was typed, and as it runs: the same value, stable
+        #: the formula as it was typed
         self.root: Node = typed
-        self.stable: Node = stabilize(self.graph, [typed])[0]
+        self._full: Node = stabilize(self.graph, [typed])[0]
         if self.rows is not None:
-            self.stable = lower(self.graph, [self.stable])[0]
-        self.leaves: tuple[Name, ...] = tuple(variables[name] for name in ordered)
+            self._full = lower(self.graph, [self._full])[0]
+        leaves = tuple(variables[name] for name in ordered)
+        self.leaves: tuple[Name, ...] = leaves
         self.params: tuple[str, ...] = tuple(ordered)
         self.text: str = source.strip() if isinstance(source, str) else write(root)
 
@@ -116,10 +119,17 @@ class Loss:
         """A loss over rows whose nodes exist already, with these parameters in this order."""
         loss = cls.__new__(cls)
         loss.graph, loss.rows, loss.root = graph, rows, root
-        loss.stable = lower(graph, stabilize(graph, [root]))[0]
+        loss._full = lower(graph, stabilize(graph, [root]))[0]
+        loss._by_rows = True
         loss.leaves, loss.params = tuple(leaves), tuple(leaf.text for leaf in leaves)
         loss.columns, loss.text = tuple(columns), text
         return loss
+
+    def by_rows(self) -> Loss:
+        """The same loss without sufficient statistics: every value goes over the rows."""
+        if self.rows is None:
+            return self
+        return Loss.of(self.graph, self.root, self.leaves, self.columns, self.rows, self.text)
 
     def __repr__(self) -> str:
         return f"Loss({self.text!r})"
@@ -179,6 +189,18 @@ class Loss:
     # -- for machines ---------------------------------------------------------------------
 
     @cached_property
+    def stable(self) -> Node:
+        """The formula as it runs: the same value, stable, moments of the data for its rows."""
+        if self.rows is None or self._by_rows:
+            return self._full
+        return reduce_squares(self.rows, self._full, self.leaves)
+
+    @property
+    def reduced(self) -> bool:
+        """Whether moments of the data stand for sums over its rows (`symgd.moments`)."""
+        return self.stable is not self._full
+
+    @cached_property
     def derivatives(self) -> list[Node]:
         """The gradient as nodes of `graph`, in the order of params."""
         return gradient(self.graph, self.stable, self.atoms)
@@ -214,7 +236,9 @@ class Loss:
 
     def compile(self, program: Program) -> Callable[..., list[float]]:
         """A program of this loss as a function of the parameters; it returns inf and nan."""
-        return _total(program) if self.rows is None else self.rows.compile(program)
+        return (
+            lambdified.compile_total(program) if self.rows is None else self.rows.compile(program)
+        )
 
     @cached_property
     def evaluate_value(self) -> Callable[..., list[float]]:
@@ -291,19 +315,6 @@ class Loss:
         missing = [p for p in self.params if p not in given]
         if missing:
             raise ArgumentError(f"there is no value for parameter '{names.escape(missing[0])}'")
-
-
-def _total(program: Program) -> Callable[..., list[float]]:
-    """The program as a function that returns inf and nan where Python's arithmetic raises."""
-    fast = lambdified.compile_scalar(program)
-
-    def call(*x: float) -> list[float]:
-        try:
-            return fast(*x)
-        except lambdified.ARITHMETIC_ERRORS:
-            return lambdified.evaluate(program, x)
-
-    return call
 
 
 def _number(name: str, value: Any) -> float:

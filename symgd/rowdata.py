@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from symgd import names
+from symgd.backends.lambdified import compile_total
 from symgd.backends.rowwise import compile_rows
 from symgd.errors import ArgumentError, DataError
 from symgd.formula import Columns, Formula
@@ -72,9 +73,7 @@ class RowData:
             program = compile_program(self.graph, [ROWS], {str(k): s for k, s in enumerate(found)})
             sums = compile_rows(program)([self.values[ROWS]], self.table)
             for node, value in zip(found, sums, strict=True):
-                name = Name(f"k{len(self.constants)}", f"#{len(self.constants) + 1}")
-                self.constants[id(node)] = name
-                self.values[name] = value
+                self.constants[id(node)] = self.give(value)
         known = self.constants
 
         def change(node: Node, args: tuple[Node, ...]) -> Node:
@@ -83,6 +82,12 @@ class RowData:
             return self.graph.same(node, args) if args else self.graph.atom(node)
 
         return self.graph.rebuild(roots, change)
+
+    def give(self, value: float) -> Name:
+        """A new input of this value."""
+        name = Name(f"k{len(self.values)}", f"#{len(self.values)}")
+        self.values[name] = value
+        return name
 
     def inputs(self, roots: Sequence[Node]) -> list[Name]:
         """The inputs among the leaves of `roots` that the data give."""
@@ -100,6 +105,8 @@ class RowData:
 
     def run(self, program: Program) -> Function:
         """The program as a function of all its inputs; it never raises."""
+        if not program.loops:
+            return compile_total(program)
         function = compile_rows(program)
         return lambda *x: function(x, self.table)
 

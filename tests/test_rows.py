@@ -379,3 +379,67 @@ def test_the_expression_for_people_is_a_sum_over_an_index():
     assert loss.expr == sympy.Sum((y[i] - a * x[i]) ** 2, (i, 1, n)) / n
     there = loss.gradient["a"].subs({n: 2, a: 3}).doit().subs({x[1]: 1, x[2]: 2, y[1]: 1, y[2]: 1})
     assert float(there) == (-2 * (1 - 3) * 1 - 2 * (1 - 6) * 2) / 2
+
+
+# Sufficient statistics
+
+LONG = {
+    "x": GENERATOR.uniform(5.0, 6.0, 5000),
+    "w": GENERATOR.uniform(0.5, 2.0, 5000),
+}
+LONG["y"] = 1000.0 + 3.0 * LONG["x"] + GENERATOR.normal(0.0, 1e-3, 5000)
+
+SQUARES = {
+    "mean((y - (a*x + b))**2)": ("a", "b"),
+    "sum(w*(y - a*x - b)**2)/2 + 0.1*(a**2 + b**2)": ("a", "b"),
+    "sqrt(mean((a*log(x) + b*x/3 - y - c)**2))": ("a", "b", "c"),
+}
+
+
+@pytest.mark.parametrize("text", SQUARES)
+def test_moments_stand_for_rows_as_accurately(text):
+    loss = Loss(text, LONG)
+    assert loss.reduced
+    assert loss.program.loops == ()
+    direct = loss.by_rows()
+    assert direct.program.loops
+    best = symgd.descend(loss, start=1.0, lr="auto", steps=300).x
+    for theta in (best, best + 1e-6, best * 0.9, np.full(len(best), 7.0)):
+        theta = theta.tolist()
+        assert loss.value(theta) == pytest.approx(direct.value(theta), rel=1e-9)
+        scale = np.abs(direct.hess(theta)) @ np.abs(theta)
+        assert np.all(np.abs(loss.grad(theta) - direct.grad(theta)) <= 1e-11 * scale)
+        np.testing.assert_allclose(loss.hess(theta), direct.hess(theta), rtol=1e-6)
+
+
+def test_the_value_at_the_minimum_keeps_its_digits():
+    # sum(y**2) is 10^12 times the sum of squares there: moments about 0 would keep 4 digits
+    loss = Loss("mean((y - (a*x + b))**2)", LONG)
+    design = np.column_stack([LONG["x"], np.ones(5000)])
+    a, b = np.linalg.lstsq(design, LONG["y"])[0]
+    residual = [
+        mpmath.mpf(float(y)) - (mpmath.mpf(float(a)) * float(x) + mpmath.mpf(float(b)))
+        for x, y in zip(LONG["x"], LONG["y"], strict=True)
+    ]
+    exact = float(mpmath.fsum(r * r for r in residual) / 5000)
+    assert loss.value([float(a), float(b)]) == pytest.approx(exact, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["mean((y - exp(a*x))**2)", "mean((y - a*b*x)**2)", "mean(|y - a*x|)", "mean((y - a*x)**4)"],
+)
+def test_what_is_no_square_of_a_linear_form_goes_over_the_rows(text):
+    assert not Loss(text, LONG).reduced
+
+
+def test_collinear_columns_are_not_reduced():
+    data = LONG | {"z": 2 * LONG["x"]}
+    assert not Loss("mean((y - a*x - b*z)**2)", data).reduced
+
+
+def test_batches_go_over_the_rows():
+    result = symgd.descend("mean((x - a)**2)", data=LONG, lr=0.1, steps=50, batch=10, seed=1)
+    whole = symgd.descend("mean((x - a)**2)", data=LONG, lr=0.1, steps=50)
+    assert result.theta["a"] != whole.theta["a"]
+    assert result.theta["a"] == pytest.approx(whole.theta["a"], abs=0.3)

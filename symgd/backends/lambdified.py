@@ -138,6 +138,19 @@ def compile_scalar(program: Program) -> Callable[..., list[float]]:
     return _lambdify(program, _scalar_namespace(), array=False)
 
 
+def compile_total(program: Program) -> Callable[..., list[float]]:
+    """The same, but it returns inf and nan where Python's arithmetic raises."""
+    fast = compile_scalar(program)
+
+    def call(*x: float) -> list[float]:
+        try:
+            return fast(*x)
+        except ARITHMETIC_ERRORS:
+            return evaluate(program, x)
+
+    return call
+
+
 def compile_array(program: Program) -> Callable[..., list[Any]]:
     """The same over NumPy arrays, elementwise; non-finite results come with NumPy's warnings."""
     return _lambdify(program, _array_namespace(), array=True)

@@ -402,7 +402,7 @@ def fit_loss(text: str, data: Any, options: Options, settings: Settings) -> FitR
 
     if options.tied:
         raise ArgumentError("tied parameters of a loss: write their formulas into it")
-    loss = Loss(text, data, constants=options.fixed, drop_missing=options.drop_missing)
+    loss = Loss(text, data, constants=options.fixed, drop_missing=options.drop_missing).by_rows()
     assert loss.rows is not None
     if not loss.params:
         raise ArgumentError("the loss has no free parameter")
