@@ -18,9 +18,7 @@ CHECKS = [check for _, check in estimator_checks_generator(FormulaRegressor())]
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize(
-    "check", [c for _, c in CHECKS], ids=lambda c: getattr(c, "func", c).__name__
-)
+@pytest.mark.parametrize("check", CHECKS, ids=lambda c: getattr(c, "func", c).__name__)
 def test_scikit_learns_own_check(check):
     check(FormulaRegressor())
 

@@ -195,9 +195,13 @@ def _scalar_namespace() -> dict[str, Any]:
 def _array_namespace() -> dict[str, Any]:
     import numpy as np
 
+    from symgd.vectors import VECTORS
+
     def vectorized(row: Function) -> Any:
         if row.numpy:
             return getattr(np, row.numpy)
+        if row.name in VECTORS:
+            return VECTORS[row.name]
         return np.vectorize(row.scalar, otypes=[float])
 
     space = {row.name: vectorized(row) for row in BY_CLASS.values()}
