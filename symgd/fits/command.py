@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -116,6 +117,8 @@ def fit(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No remarks.")] = False,
 ) -> None:
     """Fit a formula to data: parameters with standard errors."""
+    gc.freeze()  # the modules stay; the fit's own garbage is collected as usual
+    gc.enable()
     from symgd.arguments import parse_assignments
     from symgd.cli import about_rows, whole_number
     from symgd.fits.fit import fit as run

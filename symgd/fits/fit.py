@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from symgd import names
 from symgd.arguments import read_start
 from symgd.errors import ArgumentError
 from symgd.fits.model import Bounds, Options, is_model, read_model
 from symgd.fits.result import FitResult
-
-if TYPE_CHECKING:
-    from symgd.fits.problem import Settings
+from symgd.fits.settings import Settings
 
 Start = float | str | Mapping[str, float] | Sequence[float] | None
 
@@ -56,7 +53,7 @@ def fit(
     >>> round(found.theta["a"], 10), round(found.stderr["a"], 10)
     (1.98, 0.0374165739)
     """
-    from symgd.fits import problem
+    from symgd.fits import likelihood, squares
 
     if not isinstance(model, str):
         raise ArgumentError(f"a model is a text, not {type(model).__name__}")
@@ -66,10 +63,16 @@ def fit(
     settings = _settings(method, steps, lr, batch, seed, absolute_sigma, start)
     if is_model(model):
         read = read_model(model, data, options)
-        return problem.fit_model(read, settings)
+        if not read.params:
+            raise ArgumentError("the model has no free parameter")
+        if loss is not None:
+            return likelihood.robust(read, settings)
+        if method == "newton":
+            raise ArgumentError("least squares go by lm; newton is for other losses")
+        return squares.least_squares(read, settings)
     if weight is not None or sigma is not None or loss is not None:
         raise ArgumentError("weight, sigma and loss belong to a model 'y = ...'")
-    return problem.fit_loss(model, data, options, settings)
+    return likelihood.fit_loss(model, data, options, settings)
 
 
 def _settings(
@@ -81,7 +84,6 @@ def _settings(
     absolute: bool,
     start: Start,
 ) -> Settings:
-    from symgd.fits.problem import Settings
     from symgd.rules import find_rule
 
     if method not in ("lm", "newton"):
@@ -92,23 +94,3 @@ def _settings(
         raise ArgumentError(f"steps is {steps!r}; it must be a whole number, 1 or more")
     point = None if start is None else read_start(start)[0]
     return Settings(method, steps, lr, batch, seed, absolute, point)
-
-
-def place_start(
-    point: float | dict[str, float] | list[float] | None, params: Sequence[str]
-) -> dict[str, float]:
-    """The values of a start by name: all of them, some, or none."""
-    if point is None:
-        return {}
-    if isinstance(point, float):
-        return dict.fromkeys(params, point)
-    if isinstance(point, list):
-        if len(point) != len(params):
-            listed = names.escape(", ".join(params))
-            raise ArgumentError(f"{len(point)} numbers for {len(params)} parameters ({listed})")
-        return dict(zip(params, point, strict=True))
-    for name in point:
-        if name not in params:
-            hint = names.suggest(name, params) or f"it has {names.escape(', '.join(params))}"
-            raise ArgumentError(f"the fit has no free parameter '{names.escape(name)}'; {hint}")
-    return point
