@@ -12,7 +12,9 @@ from benchmarks import report
 from benchmarks.measure import Row, WrongAnswerError, skipped
 
 # Whole processes first: this one is still small and quiet then.
-BENCHMARKS = ("startup", "memory", "data", "build", "growth", "steps", "rules", "exactness")
+BENCHMARKS = (
+    *("startup", "memory", "data", "build", "growth", "steps", "rules", "exactness", "fits"),
+)
 
 
 def main() -> None:

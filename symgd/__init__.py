@@ -18,6 +18,8 @@ if TYPE_CHECKING:
         RuleError,
         SymgdError,
     )
+    from symgd.fits.fit import fit
+    from symgd.fits.result import Estimate, FitResult
     from symgd.function_descent import descend_with
     from symgd.functions import FUNCTIONS
     from symgd.grid import Sweep, sweep
@@ -35,7 +37,9 @@ _WHERE = {
     "CATALOGUE": "catalogue",
     "DataError": "errors",
     "DescentError": "errors",
+    "Estimate": "fits.result",
     "FUNCTIONS": "functions",
+    "FitResult": "fits.result",
     "FormulaError": "errors",
     "History": "result",
     "Loss": "loss",
@@ -50,6 +54,7 @@ _WHERE = {
     "Verdict": "result",
     "descend": "descent",
     "descend_with": "function_descent",
+    "fit": "fits.fit",
     "gradient_descent": "descent",
     "single_step_gradient_descent": "descent",
     "sweep": "grid",
@@ -62,6 +67,8 @@ __all__ = [
     "BackendError",
     "DataError",
     "DescentError",
+    "Estimate",
+    "FitResult",
     "FormulaError",
     "History",
     "Loss",
@@ -77,6 +84,7 @@ __all__ = [
     "__version__",
     "descend",
     "descend_with",
+    "fit",
     "gradient_descent",
     "single_step_gradient_descent",
     "sweep",

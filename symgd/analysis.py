@@ -17,6 +17,7 @@ from symgd.stability import LinearRule
 
 _LARGEST = 60  # parameters up to which a Hessian is formed for the verdict,
 _LONGEST = 20_000  # and operations of the loss times parameters: about a second of compilation
+_MOST_ROWS = 10_000_000  # the same times rows: about a second for a minimum
 _SLOW = 0.98  # a digit costs more than 114 steps
 _EPS = 2.0**-52
 
@@ -44,6 +45,7 @@ class Facts:
     converged: bool = False
     interrupted: bool = False
     auto: bool = False  # a line search chose every learning rate
+    batches: bool = False  # each step saw some rows of the data only
     nonfinite: str = ""
     runaway: str = ""
 
@@ -64,7 +66,11 @@ class Facts:
         """Whether the loss is a formula whose Hessian is cheap enough to look at."""
         if self.loss is None or len(self.x) > _LARGEST:
             return False
-        return self.loss.value_program.operations * len(self.x) <= _LONGEST
+        work = self.loss.value_program.operations * len(self.x)
+        table = self.loss.table
+        if table is None or not self.loss.value_program.loops:
+            return work <= _LONGEST
+        return work <= _LONGEST and work * table.rows <= _MOST_ROWS
 
     @cached_property
     def eigenvalues(self) -> list[float]:
@@ -128,6 +134,8 @@ def verdict(facts: Facts) -> Verdict:
     """The verdict of a finished run."""
     if facts.nonfinite:
         return Verdict("nonfinite", f"not finite: {facts.nonfinite}")
+    if facts.batches and not (facts.runaway or facts.converged):
+        return _on_batches(facts)
     seen = observed_rate(facts.tail)
     told = predict(facts)
     rate, limit = (told.rate, told.lr_max) if told else (None, None)
@@ -135,6 +143,15 @@ def verdict(facts: Facts) -> Verdict:
     if facts.interrupted:
         sentence = f"interrupted; until then {sentence}"
     return Verdict(kind, sentence, rate, seen, limit)
+
+
+def _on_batches(facts: Facts) -> Verdict:
+    """What can be said of noisy steps: the loss over all rows, at the start and at the end."""
+    assert facts.loss is not None
+    before = facts.loss.evaluate_value(*facts.start)[0]
+    told = f"over all rows the loss went from {before:.6g} to {facts.value:.6g}"
+    kind = "diverging" if facts.value > before else "converging"
+    return Verdict(kind, f"{kind}: {told}; max|g| = {facts.largest_slope:.3g}")
 
 
 def _judge(facts: Facts, seen: float | None, told: Prediction | None) -> tuple[str, str]:

@@ -19,6 +19,7 @@ import symgd
 from symgd._console import OutputError, complain, emit
 from symgd._group import REMARK, DefaultGroup
 from symgd.errors import ArgumentError
+from symgd.fits.command import fit
 from symgd.names import escape, suggest
 
 if TYPE_CHECKING:
@@ -64,6 +65,24 @@ FORMAT = Annotated[
     Format,
     typer.Option("--format", metavar="table|plain|json|jsonl|csv", help="How to print it."),
 ]
+
+
+DATA = Annotated[
+    str | None,
+    typer.Option(
+        "--data", metavar="FILE", show_default=False, help="Rows for sum(...) and mean(...)."
+    ),
+]
+DROP_MISSING = Annotated[
+    bool, typer.Option("--drop-missing", help="Skip rows with missing cells, and count them.")
+]
+BATCH = Annotated[
+    str | None,
+    typer.Option(
+        "--batch", metavar="INT", show_default=False, help="Take each step on so many rows."
+    ),
+]
+SEED = Annotated[str, typer.Option("--seed", metavar="INT", help="Draws the batches.")]
 
 
 def _print_version(wanted: bool) -> None:
@@ -157,10 +176,14 @@ def run(
         bool,
         typer.Option("--quiet", "-q", help="Print the last theta only, and no remarks."),
     ] = False,
+    data: DATA = None,
+    drop_missing: DROP_MISSING = False,
+    batch: BATCH = None,
+    seed: SEED = "0",
 ) -> None:
     """Descend on a loss, and say how it went."""
-    each = None if every is None else _whole("--every", every, least=1)
-    number_of_steps = _whole("--steps", steps, least=0)
+    each = None if every is None else whole_number("--every", every, least=1)
+    number_of_steps = whole_number("--steps", steps, least=0)
     tolerance = None if tol is None else _positive("--tol", tol)
     formula = _formula(loss or [])
     from symgd.arguments import parse_assignments
@@ -178,6 +201,10 @@ def run(
         set=parse_assignments(assignments or []),
         tol=tolerance,
         backend=backend,
+        data=data,
+        drop_missing=drop_missing,
+        batch=None if batch is None else whole_number("--batch", batch, least=1),
+        seed=whole_number("--seed", seed, least=0),
     )
     try:
         emit(_result(result, form, each, quiet))
@@ -185,6 +212,8 @@ def run(
         error.rescued = "\n".join(table.final(result))
         raise
     if not quiet:
+        for remark in _about_rows(result.loss):
+            complain(remark)
         for remark in _remarks(result, form):
             complain(remark)
         if ctx.meta.get(REMARK):
@@ -216,7 +245,7 @@ def _standard_input() -> str:
         raise ArgumentError(f"standard input is not UTF-8 text: {place}") from None
 
 
-def _whole(option: str, text: str, least: int) -> int:
+def whole_number(option: str, text: str, least: int) -> int:
     """The whole number in `text`; 1e6 is one, too."""
     try:
         value = int(text)
@@ -270,6 +299,24 @@ def _remarks(result: Result, form: Format) -> Iterator[str]:
         yield f"the history of a long run is thinned: {len(steps):,} of {steps[-1] + 1:,} rows"
 
 
+def _about_rows(loss: Any) -> Iterator[str]:
+    table = getattr(loss, "table", None)
+    if table is None:
+        return
+    yield from about_rows(loss.params, loss.columns, table)
+    if loss.reduced:
+        yield "sufficient statistics: moments of the data stand for its rows in every step"
+
+
+def about_rows(params: Iterable[str], columns: Iterable[str], table: Any) -> Iterator[str]:
+    """Which names were taken as parameters and which as columns, and of how many rows."""
+    listed = [", ".join(map(escape, names)) for names in (params, columns)]
+    yield f"parameters: {listed[0]}; columns: {listed[1]}; {table.rows:,} rows"
+    if table.dropped:
+        yield f"{table.dropped:,} rows with missing cells were skipped"
+    yield from map(escape, getattr(table, "remarks", ()))
+
+
 def _exit_code(result: Result, check: bool) -> int:
     status, verdict = result.status.value, result.verdict.kind
     if status == "interrupted":
@@ -296,6 +343,9 @@ def _unicode() -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+app.command("fit", short_help="Fit a formula to data: parameters with standard errors.")(fit)
 
 
 @app.command(short_help="The catalogue of update rules, or one of them.")

@@ -9,15 +9,17 @@ import sympy
 
 from symgd import names
 from symgd.arguments import Arguments, Start, read_arguments, read_start, resolve
+from symgd.batches import BatchKernel, Sampler
 from symgd.choice import choose, compiled
 from symgd.engine import Problem, Step, engine, finish
 from symgd.errors import ArgumentError
+from symgd.graph import ROWS
 from symgd.kernel import Kernel, LineSearchKernel, Run, StepKernel
 from symgd.loss import Loss
-from symgd.program import Program
+from symgd.program import Program, compile_program
 from symgd.result import History, Result
 from symgd.rules import Rule
-from symgd.step_program import is_large, rule_program, step_program
+from symgd.step_program import is_large, rule_program, step_outputs, step_program
 
 if TYPE_CHECKING:
     from symgd.native_kernel import ArrayKernel
@@ -39,6 +41,10 @@ def descend(
     tol: float | None = None,
     callback: Callable[[Step], object] | None = None,
     backend: str = "auto",
+    data: Any = None,
+    drop_missing: bool = False,
+    batch: int | None = None,
+    seed: int = 0,
 ) -> Result:
     """The result of descending a loss from `start`; the defaults are the course exercise.
 
@@ -48,6 +54,11 @@ def descend(
     joined by "+", equations, or a Rule. set: hyperparameters of rule and lr, and constants of the
     loss. tol: stop when max|g| <= tol. callback: called with a `Step` before each step; a true
     value stops. backend: "auto" (machine code where it pays), "native" or "lambdify" (Python).
+
+    data: rows for a loss with sum(...) or mean(...): a file, columns or a Table; drop_missing: skip
+    rows with missing cells. batch: take each step on so many rows, all of which pass by once
+    before any comes again, in an order drawn from seed; the history then tells the losses of the
+    batches, and tol is asked of the whole data, after every pass.
 
     Raises a SymgdError before anything runs; how a run ended is `Result.status`.
 
@@ -63,24 +74,41 @@ def descend(
     point, named = read_start(start)
     stray = {name: v for name, v in arguments.given.items() if name not in arguments.known}
     if not isinstance(loss, Loss):
-        loss = read_loss(loss, stray, named, arguments.rule)
+        loss = read_loss(loss, stray, named, arguments.rule, data, drop_missing)
+    elif data is not None:
+        raise ArgumentError("this Loss has its data already; give data to one of them")
     elif stray:
         shown = names.escape(next(iter(stray)))
         raise ArgumentError(f"{arguments.rule.name} has no hyperparameter '{shown}'")
+    if batch is not None:
+        loss = loss.by_rows()
     if not loss.params:
         raise ArgumentError("the loss is constant: there is no parameter to descend on")
     origin = [point] * len(loss.params) if isinstance(point, float) else loss.point(point)
     values = resolve(arguments)
     if callback is not None and backend == "auto":
         backend = "lambdify"  # every step returns to Python anyway
-    kernel, evaluate = _kernel(loss, arguments, values, backend)
+    if batch is None:
+        kernel, evaluate = _kernel(loss, arguments, values, backend)
+    else:
+        sampler = Sampler.of(loss.table, batch, seed)
+        kernel, evaluate = _batch_kernel(loss, arguments, values, sampler), loss.evaluate
     run = Run(
         x=list(origin),
         state=[0.0] * (len(arguments.rule.state) * len(origin)),
         tol=arguments.tol,
         history=History(len(origin), limit=max(2, min(10_001, _NUMBERS // len(origin)))),
     )
-    problem = Problem(loss, loss, arguments.rule, arguments.schedule, values, origin, evaluate)
+    problem = Problem(
+        loss,
+        loss,
+        arguments.rule,
+        arguments.schedule,
+        values,
+        origin,
+        evaluate,
+        batch is not None,
+    )
     return finish(problem, run, *engine(kernel, run, arguments.steps, callback, problem))
 
 
@@ -114,11 +142,16 @@ def single_step_gradient_descent(
 
 
 def read_loss(
-    source: Any, constants: Mapping[str, float], named: Sequence[str], rule: Rule
+    source: Any,
+    constants: Mapping[str, float],
+    named: Sequence[str],
+    rule: Rule,
+    data: Any = None,
+    drop_missing: bool = False,
 ) -> Loss:
     """The loss with its constants; named: what the start mentions, parameters for sure."""
     try:
-        return Loss(source, constants=constants, params=named)
+        return Loss(source, data, constants=constants, params=named, drop_missing=drop_missing)
     except ArgumentError as error:
         if not constants:
             raise
@@ -132,6 +165,8 @@ def _kernel(
     """What runs the steps, and what evaluates loss and gradient at its end."""
     rule, schedule = arguments.rule, arguments.schedule
     tail = tuple(values.values())
+    if loss.rows is not None:
+        return _row_kernel(loss, arguments, values), loss.evaluate
     if schedule.value is not None:
         tail = (schedule.value, *tail)
     count, still, large = len(loss.params), settles(arguments), is_large(loss, rule)
@@ -178,3 +213,30 @@ def settles(arguments: Arguments) -> bool:
     """Whether the step depends on theta only: a point that does not move never will."""
     rule = arguments.rule
     return not rule.state and "t" not in rule.variables and arguments.schedule.formula is None
+
+
+def _row_kernel(loss: Loss, arguments: Arguments, values: Mapping[str, float]) -> Kernel:
+    assert loss.rows is not None
+    schedule, count = arguments.schedule, len(loss.params)
+    program = step_program(loss, arguments.rule, schedule, list(values))
+    tail = (*values.values(), *loss.rows.more(program))
+    function = loss.rows.run(program)
+    if schedule.auto:
+        return LineSearchKernel(program, count, tail, loss.evaluate_value, function)
+    if schedule.value is not None:
+        tail = (schedule.value, *tail)
+    return StepKernel(program, count, tail, settles(arguments), function)
+
+
+def _batch_kernel(
+    loss: Loss, arguments: Arguments, values: Mapping[str, float], sampler: Sampler
+) -> Kernel:
+    rule, schedule = arguments.rule, arguments.schedule
+    if schedule.auto:
+        raise ArgumentError("the line search (lr auto) needs the whole data, not a batch of it")
+    graph, inputs, outputs = step_outputs(loss, rule, schedule, list(values))
+    program = compile_program(graph, [*inputs, ROWS], outputs)
+    tail = tuple(values.values())
+    if schedule.value is not None:
+        tail = (schedule.value, *tail)
+    return BatchKernel(program, len(loss.params), tail, sampler, loss.evaluate)

@@ -29,15 +29,24 @@ class Trouble:
 def find(loss: Loss, x: Sequence[float], t: int) -> Trouble:
     """What is non-finite in value or gradient of the loss at x, the point of step t."""
     at = f" at step {t}" if t else " at the start"
+    if loss.rows is not None:
+        from symgd.row_diagnosis import find_row
+
+        return find_row(loss, x, at)
     leaves: dict[Node, float] = dict(zip(loss.leaves, x, strict=True))
     for root in (loss.root, loss.stable):
         values = trace([root], leaves)
         if not _finite(values[id(root)]):
-            node = _culprit(root, values)
-            overflow = values[id(node)] == values[id(node)] and max(map(abs, x)) > 1e6
-            sentence = f"{write(node, _WIDE)}: {_operands(node, values)}{at}"
-            return Trouble(sentence, overflow or _grown(node, values))
+            return blame(root, values, x, at)
     return _in_gradient(loss, leaves, at)
+
+
+def blame(root: Node, values: Mapping[int, Any], x: Sequence[float], at: str) -> Trouble:
+    """The trouble of a root that is not finite at these values of its nodes."""
+    node = _culprit(root, values)
+    overflow = values[id(node)] == values[id(node)] and max(map(abs, x)) > 1e6
+    sentence = f"{write(node, _WIDE)}: {_operands(node, values)}{at}"
+    return Trouble(sentence, overflow or _grown(node, values))
 
 
 def _grown(node: Node, values: Mapping[int, Any]) -> bool:

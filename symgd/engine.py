@@ -28,7 +28,7 @@ class Step:
 class Problem:
     """What a finished run is told about: the loss as described and, if it is a formula, itself.
 
-    evaluate: parameters -> [value, gradient...].
+    evaluate: parameters -> [value, gradient...]. batches: steps see some rows of the data only.
     """
 
     described: Described
@@ -38,6 +38,7 @@ class Problem:
     values: Mapping[str, float]
     origin: list[float]
     evaluate: Callable[..., list[float]]
+    batches: bool = False
 
 
 def engine(
@@ -98,6 +99,7 @@ def finish(problem: Problem, run: Run, status: Status | None, stop: Stop | None)
         tol=run.tol,
         converged=stop is Stop.CONVERGED,
         auto=problem.schedule.auto,
+        batches=problem.batches,
         interrupted=status is Status.INTERRUPTED,
         nonfinite=trouble.sentence if trouble and status is Status.NONFINITE else "",
         runaway=trouble.sentence if trouble and status is Status.DIVERGED else "",

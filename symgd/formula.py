@@ -6,7 +6,7 @@ tokens, tokens become nodes of a fixed table of operations, names become interna
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import sympy
@@ -14,7 +14,18 @@ import sympy
 from symgd import names
 from symgd.errors import FormulaError
 from symgd.functions import BY_CLASS, CALLABLE, Function
-from symgd.graph import Graph, Name, Node, Norm, evaluate, float_of, is_inverse
+from symgd.graph import (
+    Column,
+    Graph,
+    Name,
+    Node,
+    Norm,
+    RowMean,
+    RowSum,
+    evaluate,
+    float_of,
+    is_inverse,
+)
 from symgd.slopes import SLOPES
 from symgd.tokens import Limits, Token, tokens, value_of
 
@@ -22,7 +33,7 @@ DEFAULT_LIMITS = Limits()
 
 _CONSTANTS: dict[str, Node] = {"pi": sympy.pi, "e": sympy.E}
 _RELATIONS = {"<", "<=", ">", ">=", "==", "!="}
-_ROWS = {"sum", "mean"}
+_ROWS = {"sum": RowSum, "mean": RowMean}
 # beta and gamma are functions only before a parenthesis: their bare names are Greek letters
 _FUNCTIONS_ONLY = {*CALLABLE, *_ROWS, "sqrt", "norm"} - {"beta", "gamma"}
 
@@ -32,13 +43,15 @@ class Formula:
     """A formula as it was read.
 
     text: as typed. graph and root: its nodes. variables: canonical name -> internal symbol, in
-    order of first appearance, also those that cancel or are multiplied by 0.
+    order of first appearance, also those that cancel or are multiplied by 0. columns: those of
+    the data that it reads, as the data name them -> internal symbol.
     """
 
     text: str
     graph: Graph
     root: Node
     variables: Mapping[str, Name]
+    columns: Mapping[str, Column] = field(default_factory=dict)
 
 
 def parse(
@@ -50,16 +63,49 @@ def parse(
     limits: Limits = DEFAULT_LIMITS,
     rule: bool = False,
     table: bool = False,
+    columns: Columns | None = None,
+    per_row: bool = False,
 ) -> Formula:
     """The formula that `text` spells, or FormulaError with the place of the first mistake.
 
     graph: where to build (default: a new one). variables: symbols that are known already.
     own: names that are variables even if they are a constant's (pi, e). rule: allow norm(...).
-    table: a derivative of the function table, where names may stand for orders.
+    table: a derivative of the function table, where names may stand for orders. columns: those of
+    the data, if there are any. per_row: the whole formula is the term of one row.
     """
     return _Parser(
-        text, graph or Graph(), dict(variables or {}), set(own), limits, rule, table
+        text,
+        graph or Graph(),
+        dict(variables or {}),
+        set(own),
+        limits,
+        rule,
+        table,
+        columns,
+        rows=int(per_row),
     ).parse()
+
+
+class Columns:
+    """The columns of a table as a formula finds them: by canonical name, or quoted as they are.
+
+    names: as the data spell them.
+    """
+
+    def __init__(self, names_: Iterable[str]) -> None:
+        self.symbols = {name: Column(f"c{k}", name) for k, name in enumerate(names_)}
+        self._spelled: dict[str, list[str]] = {}
+        for name in self.symbols:
+            self._spelled.setdefault(names.canonical(name), []).append(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.symbols)
+
+    def find(self, token: Token) -> list[str]:
+        """The names of the columns that a token may mean."""
+        if token.kind == "quoted":
+            return [token.text] if token.text in self.symbols else []
+        return self._spelled.get(token.text, [])
 
 
 def variable_name(text: str) -> str:
@@ -83,6 +129,9 @@ class _Parser:
     limits: Limits
     rule: bool
     table: bool
+    columns: Columns | None = None
+    rows: int = 0  # how many sums over rows are open
+    read: dict[str, Column] = field(default_factory=dict)
     constants: dict[int, float] = field(default_factory=dict)
     depth: int = 0
     bars: int = 0
@@ -108,7 +157,7 @@ class _Parser:
         root = self.expression()
         if self.token.kind != "end":
             raise self.unexpected()
-        return Formula(self.text, self.graph, root, self.variables)
+        return Formula(self.text, self.graph, root, self.variables, self.read)
 
     # -- the grammar, from the loosest binding to the tightest ----------------------------
     # Few and fat functions on purpose: each level of nesting costs two Python frames, so that
@@ -150,6 +199,8 @@ class _Parser:
             base = self.number(value_of(start, self.text))
         elif start.kind == "name":
             base = self.named(start)
+        elif start.kind == "quoted":
+            base = self.column(start)
         elif start.kind in {"(", "|"}:
             outer, self.bars = self.bars, int(start.kind == "|")
             self.enter(start)
@@ -211,6 +262,8 @@ class _Parser:
         name = token.text
         if self.token.kind == "(":
             return self.call(token)
+        if self.columns is not None and self.columns.find(token):
+            return self.column(token)
         mine = name in self.own or name in self.variables
         if not mine and name in _FUNCTIONS_ONLY:
             raise self.bare_function(token)
@@ -226,6 +279,26 @@ class _Parser:
             self.variables[name] = symbol
         return self.graph.atom(symbol)
 
+    def column(self, token: Token) -> Node:
+        """The column that a name means; it stands only where there is a row."""
+        shown = names.escape(token.text)
+        if self.columns is None:
+            hint = "names in back quotes are for data columns, and there are no data"
+            raise self.error(f"there is no column '{shown}'", hint, token)
+        found = self.columns.find(token)
+        if not found:
+            listed = names.escape(", ".join(list(self.columns)[:20])) or "none"
+            hint = names.suggest(token.text, self.columns) or f"the data have {listed}"
+            raise self.error(f"the data have no column '{shown}'", hint, token)
+        if len(found) > 1:
+            both = " and ".join(f"`{names.escape(name)}`" for name in found)
+            raise self.error(f"'{shown}' may be the column {both}", "put it in back quotes", token)
+        if not self.rows:
+            sentence = f"'{shown}' is a column of the data: it has a value in every row"
+            raise self.error(sentence, f"put it inside sum(...) or mean(...): mean({shown})", token)
+        symbol = self.read.setdefault(found[0], self.columns.symbols[found[0]])
+        return self.graph.atom(symbol)
+
     def call(self, token: Token) -> Node:
         name = token.text
         row = CALLABLE.get(name) or (SLOPES.get(name) if self.table else None)
@@ -233,6 +306,11 @@ class _Parser:
             raise self.not_a_function(token)
         self.advance()
         self.enter(token)
+        if name in _ROWS and self.columns is None:
+            sentence = f"{name}(...) goes over the rows of a data file, and there is none"
+            hint = "give the data (--data FILE), or write the terms out, joined by +"
+            raise self.error(sentence, hint, token)
+        self.rows += name in _ROWS
         outer, self.bars = self.bars, 0
         args: list[Node] = []
         while self.token.kind != ")" or args:
@@ -248,13 +326,13 @@ class _Parser:
             self.advance()
         self.close(token, ")")
         self.bars = outer
-        if name in _ROWS:
-            sentence = f"{name}(...) goes over the rows of a data file, and there is none"
-            raise self.error(sentence, "write the terms out, joined by +", token)
         if row is not None:
             return self.apply(row, args, token)
         if len(args) != 1:
             raise self.error(f"{name} takes 1 argument, not {len(args)}", f"write {name}(x)", token)
+        if name in _ROWS:
+            self.rows -= 1
+            return self.graph.node(_ROWS[name], *args)
         if name == "norm":
             return self.build(Norm, *args, at=token)
         return self.build(sympy.Pow, args[0], self.number(0.5), at=token)
@@ -417,7 +495,7 @@ class _Parser:
             return self.error("a comma stands only between the arguments of a function", hint)
         if token.kind in {")", "|"}:
             return self.error(f"this '{token.text}' closes nothing", "delete it or open it")
-        if token.kind in {"name", "number", "(", "√", "superscript"}:
+        if token.kind in {"name", "quoted", "number", "(", "√", "superscript"}:
             last = getattr(self, "last", None)
             if last is not None and last.kind == "name" and last.text in CALLABLE:
                 return self.bare_function(last)

@@ -3,13 +3,14 @@
 Every node is visited once, so value and gradient together cost a small multiple of the value,
 whatever the number of parameters, and the sweep is linear in the size of the formula (Griewank &
 Walther, Evaluating Derivatives, 2nd ed., SIAM 2008, chapters 3 and 4). Local derivatives are the
-formulas of the function table.
+formulas of the function table. The term of a sum over rows is swept once for all rows.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from functools import cache
 
 import sympy
@@ -22,6 +23,7 @@ from symgd.graph import (
     Graph,
     Name,
     Node,
+    RowSum,
     Where,
     float_of,
     is_inverse,
@@ -29,32 +31,79 @@ from symgd.graph import (
     topological,
 )
 from symgd.masks import any_of, both, choice, masked, steep
+from symgd.rows import row_sum, row_valued
 from symgd.slopes import SLOPES
 
 
 def gradient(graph: Graph, output: Node, wrt: Sequence[Node]) -> list[Node]:
     """The derivatives of `output` with respect to each leaf in `wrt`, as nodes of `graph`.
 
+    The output may be the term of a row without sums in it; then so are the derivatives.
     A leaf that does not enter has derivative 0. What flows back into an argument that is not
     selected (where, max, min, clip, relu) is 0, even where a derivative inside it is infinite.
     """
     order = topological([output])
-    wanted = _dependent(order, wrt)
-    risky = steep(order)
-    terms: dict[int, list[Node]] = {id(output): [ONE]}
-    uses: dict[int, list[Node | None]] = {id(output): [None]}
-    for node in reversed(order):
-        if id(node) not in wanted or not node.args or id(node) not in terms:
-            continue
-        adjoint = graph.add(*terms.pop(id(node)))
-        reach = any_of(graph, uses.pop(id(node)))
-        mask = reach if id(node) in risky else None
-        for k, arg, term in _pull(graph, node, adjoint, wanted):
-            kept = term if mask is None else masked(graph, mask, term)
-            terms.setdefault(id(arg), []).append(kept)
-            chosen = choice(graph, node, k) if arg.args else None
-            uses.setdefault(id(arg), []).append(both(graph, reach, chosen))
-    return [graph.add(*terms.get(id(leaf), ())) for leaf in wrt]
+    sweep = _Sweep(graph, _dependent(order, wrt), steep(order), row_valued(order))
+    sweep.flow(output, ONE, None)
+    per_row = id(output) in sweep.varies  # then so are all derivatives
+    sweep.down(n for n in order if per_row or id(n) not in sweep.varies)
+    return [graph.add(*sweep.terms.get(id(leaf), ())) for leaf in wrt]
+
+
+@dataclass
+class _Sweep:
+    """The state of one reverse sweep.
+
+    wanted: nodes that depend on a leaf of interest. steep: those whose derivative may be infinite.
+    varies: those with a value in every row. terms, uses: by node, what has flown back into it, and
+    under which conditions.
+    """
+
+    graph: Graph
+    wanted: set[int]
+    steep: set[int]
+    varies: set[int]
+    terms: dict[int, list[Node]] = field(default_factory=dict)
+    uses: dict[int, list[Node | None]] = field(default_factory=dict)
+
+    def flow(self, node: Node, term: Node, reach: Node | None) -> None:
+        """Let `term` flow into the adjoint of `node`, which counts where `reach` holds."""
+        self.terms.setdefault(id(node), []).append(term)
+        self.uses.setdefault(id(node), []).append(reach)
+
+    def down(self, order: Iterable[Node]) -> None:
+        """Pass the adjoint of every node on to its arguments, users before what they use."""
+        graph = self.graph
+        for node in reversed(list(order)):
+            if id(node) not in self.wanted or not node.args or id(node) not in self.terms:
+                continue
+            adjoint = graph.add(*self.terms.pop(id(node)))
+            reach = any_of(graph, self.uses.pop(id(node)))
+            mask = reach if id(node) in self.steep else None
+            if node.func is RowSum:
+                self.into_rows(node, adjoint, reach, mask)
+                continue
+            for k, arg, term in _pull(graph, node, adjoint, self.wanted):
+                kept = term if mask is None else masked(graph, mask, term)
+                chosen = choice(graph, node, k) if arg.args else None
+                self.flow(arg, kept, both(graph, reach, chosen))
+
+    def into_rows(self, total: Node, adjoint: Node, reach: Node | None, mask: Node | None) -> None:
+        """The sweep through the term of a sum over rows.
+
+        The adjoint of the term is that of the sum in every row; being linear, it stands before
+        the sums that flow into what is the same in every row. So these sums need not wait for it.
+        """
+        graph, (term,) = self.graph, total.args
+        inner = _Sweep(graph, self.wanted, self.steep, self.varies)
+        inner.flow(term, ONE if mask is None else masked(graph, mask, ONE), mask)
+        body = topological([term])
+        inner.down(n for n in body if id(n) in self.varies)
+        for node in body:
+            if id(node) in inner.terms and id(node) not in self.varies:
+                in_rows = graph.add(*inner.terms[id(node)])
+                varies = row_valued(topological([in_rows]))
+                self.flow(node, times(graph, adjoint, row_sum(graph, in_rows, varies)), reach)
 
 
 def hessian(graph: Graph, output: Node, wrt: Sequence[Node]) -> list[list[Node]]:

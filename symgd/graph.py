@@ -11,7 +11,7 @@ Mul(a, Pow(b, -1)), as everywhere in SymPy; function nodes are the classes of `s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import sympy
@@ -60,6 +60,16 @@ class Name(sympy.Symbol):  # type: ignore[misc]
         return None
 
 
+class Column(Name):
+    """An internal symbol `c0`, `c1`, ... of a column of the data: one value per row."""
+
+    __slots__ = ()
+
+
+#: The number of rows of the data; no name that a user can type.
+ROWS = Name("rows", "#rows")
+
+
 class Op(sympy.Function):  # type: ignore[misc]
     """A function node that SymPy does not have, or has only in a self-simplifying form."""
 
@@ -91,6 +101,14 @@ class Either(Op):
 
 class Negated(Op):
     """The negation of a condition (true where a comparison fails, also for nan)."""
+
+
+class RowSum(Op):
+    """The sum of a term over the rows of the data."""
+
+
+class RowMean(Op):
+    """The mean of a term over the rows of the data."""
 
 
 class Norm(Op):
@@ -309,8 +327,11 @@ class Graph:
         return self.number(value) if value is not None and value - value == 0 else node
 
 
-def topological(roots: Iterable[Node]) -> list[Node]:
-    """Every node below the roots once, arguments before users, in order of evaluation."""
+def topological(roots: Iterable[Node], known: Container[int] = ()) -> list[Node]:
+    """Every node below the roots once, arguments before users, in order of evaluation.
+
+    known: the ids of nodes that are left out, with what only they need.
+    """
     order: list[Node] = []
     state: dict[int, bool] = {}
     stack = [(root, False) for root in reversed(list(roots))]
@@ -319,7 +340,7 @@ def topological(roots: Iterable[Node]) -> list[Node]:
         if ready:
             order.append(node)
             continue
-        if id(node) in state:
+        if id(node) in state or id(node) in known:
             continue
         state[id(node)] = True
         stack.append((node, True))
@@ -400,7 +421,7 @@ def _product(factors: Sequence[Node], get: Callable[[Node], float]) -> float:
 def constant_value(node: Node) -> float | None:
     """The value of a number, or of one operation on numbers; None for anything else."""
     value = float_of(node)
-    if value is not None or not node.args:
+    if value is not None or not node.args or node.func in (RowSum, RowMean):
         return value
     leaves = [a.args[0] if is_inverse(a) else a for a in node.args]
     if any(float_of(a) is None for a in leaves):
@@ -418,14 +439,17 @@ def _number_or_inverse(node: Node) -> float:
     return numeric.div(1.0, divisor)
 
 
-def trace(roots: Sequence[Node], values: Mapping[Node, float]) -> dict[int, Any]:
+def trace(
+    roots: Sequence[Node], values: Mapping[Node, float], sums: Mapping[int, float] | None = None
+) -> dict[int, Any]:
     """The value of every node below the roots by id(node), at these values of the leaves.
 
     The slow reference: IEEE semantics, nothing raises. A branch of Where that is not taken is
-    evaluated too; its value is not used.
+    evaluated too; its value is not used. sums: the values of sums over rows by id(node); nothing
+    below them is looked at.
     """
-    out: dict[int, Any] = {}
-    for node in topological(roots):
+    out: dict[int, Any] = dict(sums or {})
+    for node in topological(roots, known=out):
         if node.args:
             out[id(node)] = evaluate(node, lambda a: out[id(a)])
         else:

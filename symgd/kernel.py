@@ -84,21 +84,24 @@ class StepKernel:
 
     program: (theta.., state.., t, tail..) -> (theta.., state.., loss, |g|, g..). tail: the values
     of lr (if it is a number) and of the hyperparameters. settles: the step depends on theta only,
-    so a point that does not move never will.
+    so a point that does not move never will. function: what runs the program, where it goes over
+    rows of data.
     """
 
     program: Program
     count: int
     tail: tuple[float, ...]
     settles: bool
+    function: Callable[..., list[float]] | None = None
 
     def __post_init__(self) -> None:
-        self.function = lambdified.compile_scalar(self.program)
+        self.function = self.function or lambdified.compile_scalar(self.program)
         self.states = len(self.program.inputs) - self.count - 1 - len(self.tail)
 
     def advance(self, run: Run, count: int) -> Stop | None:
         """`count` steps, or fewer and the reason."""
         function, tail, params = self.function, self.tail, self.count
+        assert function is not None
         end = params + self.states
         for _ in range(count):
             t = run.t + 1

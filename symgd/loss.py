@@ -13,10 +13,13 @@ from symgd.backends import lambdified
 from symgd.errors import ArgumentError
 from symgd.formula import DEFAULT_LIMITS, parse
 from symgd.gradient import gradient, hessian
-from symgd.graph import Graph, Name, Node, float_of
+from symgd.graph import ONE, ROWS, Graph, Name, Node, RowSum, float_of
+from symgd.moments import reduce_squares
 from symgd.portable import pack, unpack
 from symgd.program import Program, compile_program
 from symgd.reading import readable
+from symgd.rowdata import RowData, check_parameters, open_columns, read_columns
+from symgd.rows import lower, means
 from symgd.stable import stabilize
 from symgd.text import show, write
 from symgd.tokens import Limits
@@ -25,6 +28,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from symgd.data import Table
+
 Point = Mapping[str, float] | Sequence[float] | float
 
 
@@ -32,8 +37,10 @@ class Loss:
     """A scalar loss of named real parameters.
 
     source: a formula (text), a SymPy expression, or a Python function of its parameters, which
-    is called once with SymPy symbols. constants: names that stand for these numbers. params:
-    names that are parameters even though the formula language has them as constants (e, pi).
+    is called once with SymPy symbols. data: what `symgd.data.read_table` reads, or a Table; then
+    the formula may hold sum(...) and mean(...) over its rows, and names of its columns are these.
+    constants: names that stand for these numbers. params: names that are parameters even though
+    the formula language has them as constants (e, pi). drop_missing: skip rows with missing cells.
 
     >>> loss = Loss("(1 - x)**2 + 100*(y - x**2)**2")
     >>> loss.params
@@ -42,22 +49,38 @@ class Loss:
     24.199999999999996
     >>> loss.gradient["y"]
     -200*x**2 + 200*y
+    >>> loss = Loss("mean((y - a*x)**2)", {"x": [1.0, 2.0], "y": [2.0, 5.0]})
+    >>> loss.params, loss.columns, loss.value({"a": 2.0})
+    (('a',), ('y', 'x'), 0.5)
     """
 
     def __init__(
         self,
         source: str | sympy.Expr | Callable[..., Any],
+        data: Any = None,
         *,
         constants: Mapping[str, float] | None = None,
         params: Iterable[str] = (),
         limits: Limits = DEFAULT_LIMITS,
+        drop_missing: bool = False,
     ) -> None:
         self.graph = Graph()
+        self.rows: RowData | None = None
+        self.columns: tuple[str, ...] = ()
+        self._by_rows = False
         fixed = {names.canonical(k): _finite(k, v) for k, v in (constants or {}).items()}
         if isinstance(source, str):
-            own = {*fixed, *map(names.canonical, params)}
-            formula = parse(source, graph=self.graph, own=own, limits=limits)
+            own = [*fixed, *map(names.canonical, params)]
+            opened, columns = (None, None) if data is None else open_columns(data)
+            formula = parse(source, graph=self.graph, own=own, limits=limits, columns=columns)
             root, variables = formula.root, dict(formula.variables)
+            if columns is not None:
+                check_parameters(formula, columns, own, "a parameter or constant")
+                self.columns = tuple(formula.columns)
+                table = read_columns(opened, self.columns, drop_missing)
+                self.rows = RowData(self.graph, table)
+        elif data is not None:
+            raise ArgumentError("a loss over data is a formula, with sum(...) and mean(...)")
         elif isinstance(source, sympy.Basic):
             root, variables = people.from_sympy(source, self.graph)
         elif callable(source):
@@ -75,13 +98,40 @@ class Loss:
         values = {variables.pop(name): self.graph.number(v) for name, v in fixed.items()}
         typed = self.graph.replace([root], values)[0] if values else root
         ordered = sorted(variables, key=names.natural)
-        #: the formula as it was typed, and as it runs: the same value, stable
+        #: the formula as it was typed
         self.root: Node = typed
-        self.stable: Node = stabilize(self.graph, [typed])[0]
-        self.leaves: tuple[Name, ...] = tuple(variables[name] for name in ordered)
+        self._full: Node = stabilize(self.graph, [typed])[0]
+        if self.rows is not None:
+            self._full = lower(self.graph, [self._full])[0]
+        leaves = tuple(variables[name] for name in ordered)
+        self.leaves: tuple[Name, ...] = leaves
         self.params: tuple[str, ...] = tuple(ordered)
-        self.columns: tuple[str, ...] = ()
         self.text: str = source.strip() if isinstance(source, str) else write(root)
+
+    @classmethod
+    def of(
+        cls,
+        graph: Graph,
+        root: Node,
+        leaves: Sequence[Name],
+        columns: Sequence[str],
+        rows: RowData,
+        text: str,
+    ) -> Loss:
+        """A loss over rows whose nodes exist already, with these parameters in this order."""
+        loss = cls.__new__(cls)
+        loss.graph, loss.rows, loss.root = graph, rows, root
+        loss._full = lower(graph, stabilize(graph, [root]))[0]
+        loss._by_rows = True
+        loss.leaves, loss.params = tuple(leaves), tuple(leaf.text for leaf in leaves)
+        loss.columns, loss.text = tuple(columns), text
+        return loss
+
+    def by_rows(self) -> Loss:
+        """The same loss without sufficient statistics: every value goes over the rows."""
+        if self.rows is None:
+            return self
+        return Loss.of(self.graph, self.root, self.leaves, self.columns, self.rows, self.text)
 
     def __repr__(self) -> str:
         return f"Loss({self.text!r})"
@@ -131,22 +181,42 @@ class Loss:
         args = ", ".join(show(p) if pretty else names.escape(p) for p in self.params)
         return f"L({args}) = {write(self.root, limit=2000, pretty=pretty)}"
 
+    @property
+    def table(self) -> Table | None:
+        """The data: the columns that the formula reads."""
+        return None if self.rows is None else self.rows.table
+
     def gradient_text(self, limit: int = 2000) -> dict[str, str]:
         """The partial derivatives by parameter, as formulas that can be typed again."""
         tidy = self.graph.rebuild(readable(self.graph, self.derivatives), self._tidy)
         return {p: write(g, limit=limit) for p, g in zip(self.params, tidy, strict=True)}
 
     def _tidy(self, node: Node, args: tuple[Node, ...]) -> Node:
-        """Products opened, numbers and bare names first: -400*x*(y - x**2)."""
+        """Products opened, numbers and bare names first: -400*x*(y - x**2); means as means."""
+        if node is self.graph.atom(ROWS):
+            return self.graph.node(RowSum, ONE)
         if node.func is not sympy.Mul:
             return self.graph.simplified(node, args)
         factors = [f for a in args for f in (a.args if a.func is sympy.Mul else (a,))]
+        factors = means(self.graph, factors)
         numbers = [f for f in factors if float_of(f) is not None]
         names_ = [f for f in factors if isinstance(f, Name)]
         rest = [f for f in factors if float_of(f) is None and not isinstance(f, Name)]
         return self.graph.mul(*numbers, *names_, *rest)
 
     # -- for machines ---------------------------------------------------------------------
+
+    @cached_property
+    def stable(self) -> Node:
+        """The formula as it runs: the same value, stable, moments of the data for its rows."""
+        if self.rows is None or self._by_rows:
+            return self._full
+        return reduce_squares(self.rows, self._full, self.leaves)
+
+    @property
+    def reduced(self) -> bool:
+        """Whether moments of the data stand for sums over its rows (`symgd.moments`)."""
+        return self.stable is not self._full
 
     @cached_property
     def derivatives(self) -> list[Node]:
@@ -161,34 +231,46 @@ class Loss:
     @cached_property
     def value_program(self) -> Program:
         """Parameters -> value."""
-        return compile_program(self.graph, self.leaves, {"value": self.stable})
+        return self.program_of({"value": self.stable})
 
     @cached_property
     def program(self) -> Program:
         """Parameters -> value and gradient, from the shared graph."""
         slopes = {f"d/d{p}": g for p, g in zip(self.params, self.derivatives, strict=True)}
-        return compile_program(self.graph, self.leaves, {"value": self.stable, **slopes})
+        return self.program_of({"value": self.stable, **slopes})
 
     @cached_property
     def hessian_program(self) -> Program:
         """Parameters -> the upper triangle of the Hessian, row by row."""
         rows = hessian(self.graph, self.stable, self.atoms)
         entries = {f"{i},{j}": row[j] for i, row in enumerate(rows) for j in range(i, len(rows))}
-        return compile_program(self.graph, self.leaves, entries)
+        return self.program_of(entries)
+
+    def program_of(self, outputs: Mapping[str, Node]) -> Program:
+        """The program of these nodes of `graph`; its inputs: the parameters, what the data give."""
+        if self.rows is None:
+            return compile_program(self.graph, self.leaves, outputs)
+        return self.rows.program(self.leaves, outputs)
+
+    def compile(self, program: Program) -> Callable[..., list[float]]:
+        """A program of this loss as a function of the parameters; it returns inf and nan."""
+        return (
+            lambdified.compile_total(program) if self.rows is None else self.rows.compile(program)
+        )
 
     @cached_property
     def evaluate_value(self) -> Callable[..., list[float]]:
         """(p0, p1, ...) -> [value], inf and nan included. For engines."""
-        return _total(self.value_program)
+        return self.compile(self.value_program)
 
     @cached_property
     def evaluate(self) -> Callable[..., list[float]]:
         """(p0, p1, ...) -> [value, gradient...], inf and nan included. For engines."""
-        return _total(self.program)
+        return self.compile(self.program)
 
     @cached_property
     def _hess(self) -> Callable[..., list[float]]:
-        return _total(self.hessian_program)
+        return self.compile(self.hessian_program)
 
     @cached_property
     def compiled(self) -> Callable[[Sequence[float]], tuple[float, NDArray[np.float64]]]:
@@ -275,19 +357,6 @@ class Loss:
         missing = [p for p in self.params if p not in given]
         if missing:
             raise ArgumentError(f"there is no value for parameter '{names.escape(missing[0])}'")
-
-
-def _total(program: Program) -> Callable[..., list[float]]:
-    """The program as a function that returns inf and nan where Python's arithmetic raises."""
-    fast = lambdified.compile_scalar(program)
-
-    def call(*x: float) -> list[float]:
-        try:
-            return fast(*x)
-        except lambdified.ARITHMETIC_ERRORS:
-            return lambdified.evaluate(program, x)
-
-    return call
 
 
 def _number(name: str, value: Any) -> float:

@@ -84,6 +84,13 @@ def why_not_a_name(name: str, limit: int = 200) -> tuple[str, str] | None:
     return None
 
 
+def is_variable(name: str) -> bool:
+    """Whether `name` can be typed as a name, without back quotes."""
+    if not name or not is_name_start(name[0]) or not all(map(is_name_char, name)):
+        return False
+    return why_not_a_name(name) is None
+
+
 def natural(name: str) -> tuple[tuple[int, int | str], ...]:
     """A sort key that puts x2 before x10."""
     parts = re.split(r"(\d+)", name)

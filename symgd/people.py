@@ -12,9 +12,12 @@ from symgd import names
 from symgd.errors import FormulaError
 from symgd.functions import BY_CLASS, FUNCTIONS
 from symgd.graph import (
+    Column,
     Graph,
     Name,
     Node,
+    RowMean,
+    RowSum,
     Where,
     float_of,
     is_inverse,
@@ -35,6 +38,10 @@ _ALSO = {
 }
 
 
+_ROW = sympy.Symbol("i", integer=True)  # y[i] is the cell of row i in column y
+_COUNT = sympy.Symbol("n", integer=True, positive=True)  # the number of rows
+
+
 def symbol(name: str) -> sympy.Symbol:
     """The SymPy symbol that people see for a name: real, and never one that could be code."""
     safe = name if name.isidentifier() else "_" + "".join(c if c.isalnum() else "_" for c in name)
@@ -50,11 +57,16 @@ def to_sympy(root: Node, symbols: Mapping[Name, sympy.Symbol]) -> sympy.Expr:
 
 
 def _sympify(node: Node, args: list[Any], symbols: Mapping[Name, sympy.Symbol]) -> Any:
+    if isinstance(node, Column):
+        return sympy.IndexedBase(symbol(node.text))[_ROW]
     if isinstance(node, Name):
         return symbols[node]
     if not args:
         return node
     cls = node.func
+    if cls is RowSum or cls is RowMean:
+        total = sympy.Sum(args[0], (_ROW, 1, _COUNT))
+        return total / _COUNT if cls is RowMean else total
     if cls is Where:
         condition, a, b = args
         return sympy.Piecewise((a, condition), (b, True))

@@ -2,7 +2,8 @@
 
 A program is a short list of blocks. A straight-line block is assignments `symbol = expression`
 over inputs, earlier symbols and numbers, in order of evaluation; expressions are SymPy nodes of
-`symgd.graph`, each sub-expression that is used twice assigned once.
+`symgd.graph`, each sub-expression that is used twice assigned once. A loop is such assignments
+once per row of the data, over its columns too; what leaves it are sums over the rows.
 """
 
 from __future__ import annotations
@@ -11,17 +12,20 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeAlias
 
 import sympy
 
 from symgd.functions import BY_CLASS, CHEAP, DIVIDE
 from symgd.graph import (
     Both,
+    Column,
     Either,
     Graph,
     Name,
     Negated,
     Node,
+    RowSum,
     Where,
     float_of,
     is_inverse,
@@ -30,6 +34,7 @@ from symgd.graph import (
     topological,
 )
 from symgd.names import escape
+from symgd.rows import row_valued
 from symgd.text import write
 
 _TERMS = 64  # addends or factors in one expression; longer ones run on in the next assignment
@@ -44,6 +49,22 @@ class StraightLine:
 
 
 @dataclass(frozen=True)
+class Loop:
+    """Assignments once per row of the data, and the sums over the rows that are kept.
+
+    columns: what is read in each row. assignments: as in a straight line; they may read columns,
+    inputs and what earlier blocks assigned. sums: (symbol, expression of one row).
+    """
+
+    columns: tuple[Column, ...]
+    assignments: tuple[tuple[Name, Node], ...]
+    sums: tuple[tuple[Name, Node], ...]
+
+
+Block: TypeAlias = StraightLine | Loop
+
+
+@dataclass(frozen=True)
 class Program:
     """Inputs -> blocks -> outputs.
 
@@ -52,15 +73,20 @@ class Program:
     """
 
     inputs: tuple[Name, ...]
-    blocks: tuple[StraightLine, ...]
+    blocks: tuple[Block, ...]
     outputs: Mapping[str, Node]
 
     def __str__(self) -> str:
         lines = [f"inputs {', '.join(escape(s.text) for s in self.inputs)}"]
         for block in self.blocks:
-            lines += [f"{s.text} = {write(e)}" for s, e in block.assignments]
+            lines += _written(block)
         lines += [f"output {escape(name)} = {write(e)}" for name, e in self.outputs.items()]
         return "\n".join(lines)
+
+    @cached_property
+    def loops(self) -> tuple[Loop, ...]:
+        """The passes over the data."""
+        return tuple(b for b in self.blocks if isinstance(b, Loop))
 
     @cached_property
     def key(self) -> str:
@@ -72,61 +98,158 @@ class Program:
         """How many operations one evaluation takes.
 
         A sum of n terms is n - 1, a call is 1, a call of a function of any number of arguments
-        (hypot, logsumexp) as many as it has arguments.
+        (hypot, logsumexp) as many as it has arguments. A loop counts once, as for data of one row.
         """
-        return sum(_operations(e) for b in self.blocks for _, e in b.assignments)
+        return sum(_operations(e) for b in self.blocks for e in _expressions(b))
 
     @cached_property
     def cost(self) -> int:
         """The same, each operation weighted by its usual time in multiplications."""
-        return sum(_cost(e) for b in self.blocks for _, e in b.assignments)
+        return sum(_cost(e) for b in self.blocks for e in _expressions(b))
+
+
+def _expressions(block: Block) -> list[Node]:
+    own = [e for _, e in block.assignments]
+    return own + [e for _, e in block.sums] if isinstance(block, Loop) else own
+
+
+def _written(block: Block) -> list[str]:
+    lines = [f"{s.text} = {write(e)}" for s, e in block.assignments]
+    if isinstance(block, StraightLine):
+        return lines
+    lines += [f"{s.text} += {write(e)}" for s, e in block.sums]
+    listed = ", ".join(write(c) for c in block.columns)
+    return [f"for each row of {listed}:", *(f"    {line}" for line in lines)]
 
 
 def compile_program(graph: Graph, inputs: Sequence[Name], outputs: Mapping[str, Node]) -> Program:
-    """The straight-line program that evaluates `outputs`, every shared node once."""
+    """The program that evaluates `outputs`, every shared node once.
+
+    Sums over rows are in the form of `symgd.rows.lower`. Those that do not wait for one another
+    share one loop; in between stand the straight lines that they wait for.
+    """
     roots = list(outputs.values())
     order = topological(roots)
-    uses = _count_uses(order, roots)
-    needs = _needs(order, roots)
-    depth: dict[int, int] = {}
-    names: dict[int, Node] = {}
-    assignments: list[tuple[Name, Node]] = []
-
-    def assign(expression: Node, node: Node | None = None) -> Name:
-        symbol = Name(f"t{len(assignments)}")
-        guard = needs.get(id(node)) if node is not None else None
-        if guard:
-            expression = graph.node(Where, _all_of(graph, guard, names), expression, _ZERO)
-        assignments.append((symbol, expression))
-        return symbol
-
-    root_ids = {id(r) for r in roots}
-    for node in order:
-        if not node.args:
-            names[id(node)] = node
-            continue
-        if id(node) not in uses and id(node) not in root_ids:
-            continue  # an inverse that only products divide by
-        args = [_operand(graph, a, names) for a in node.args]
-        level = 1 + max((depth.get(id(a), 0) for a in _leaves(node)), default=0)
-        if node.func in (sympy.Add, sympy.Mul) and len(args) > _TERMS:
-            head = args[:_TERMS]
-            for start in range(_TERMS, len(args), _TERMS - 1):
-                head = [assign(graph.node(node.func, *head)), *args[start : start + _TERMS - 1]]
-            args, level = head, 1
-        expression = graph.node(node.func, *args)
-        hoist = uses.get(id(node), 0) > 1 or level >= _NESTING
-        if hoist or id(node) in root_ids:
-            names[id(node)] = assign(expression, node)
-            depth[id(node)] = 0
-        else:
-            names[id(node)] = expression
-            depth[id(node)] = level
+    varies = row_valued(order)
+    level = _levels(order)
+    read = _read_later(order, varies, level) | {id(r) for r in roots}
+    emitter = _Emitter(graph)
+    blocks: list[Block] = []
+    for k in range(max(level.values(), default=0) + 1):
+        sums = [n for n in order if n.func is RowSum and level[id(n)] == k]
+        if sums:
+            blocks.append(emitter.loop(sums))
+        here = [n for n in order if level[id(n)] == k and id(n) in read and id(n) not in varies]
+        if not sums and not blocks:  # one straight line: in the order of the outputs
+            here = roots if not varies else here
+        blocks.append(StraightLine(emitter.assign(here)))
+    if len(blocks) > 1:
+        blocks = [b for b in blocks if isinstance(b, Loop) or b.assignments]
+    names = emitter.names
     return Program(
-        tuple(inputs),
-        (StraightLine(tuple(assignments)),),
-        {name: names[id(node)] for name, node in outputs.items()},
+        tuple(inputs), tuple(blocks), {name: names[id(node)] for name, node in outputs.items()}
     )
+
+
+def compile_per_row(graph: Graph, inputs: Sequence[Name], outputs: Mapping[str, Node]) -> Program:
+    """The program of one row: a straight line over inputs among which the columns are.
+
+    There are no sums over rows in it.
+    """
+    emitter = _Emitter(graph)
+    line = StraightLine(emitter.assign(list(outputs.values())))
+    named = {name: emitter.names[id(node)] for name, node in outputs.items()}
+    return Program(tuple(inputs), (line,), named)
+
+
+def _levels(order: Sequence[Node]) -> dict[int, int]:
+    """For each node, how many loops must have run before it is known."""
+    level: dict[int, int] = {}
+    for node in order:
+        below = max((level[id(a)] for a in node.args), default=0)
+        level[id(node)] = below + (node.func is RowSum)
+    return level
+
+
+def _read_later(order: Sequence[Node], varies: set[int], level: Mapping[int, int]) -> set[int]:
+    """The nodes with one value that loops, or straight lines after a later loop, read."""
+    found: set[int] = set()
+    for node in order:
+        for arg in _leaves(node):
+            if id(arg) in varies or not arg.args or arg.func is RowSum:
+                continue
+            if id(node) in varies or node.func is RowSum or level[id(node)] > level[id(arg)]:
+                found.add(id(arg))
+    return found
+
+
+class _Emitter:
+    """Writes assignments, block after block. names: by node, what it is known as by now."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.names: dict[int, Node] = {}
+        self.count = 0
+
+    def symbol(self) -> Name:
+        """A symbol that no block has assigned yet."""
+        self.count += 1
+        return Name(f"t{self.count - 1}")
+
+    def loop(self, totals: Sequence[Node]) -> Loop:
+        """The loop that adds up these sums."""
+        outside = dict(self.names)  # what varies is known within the loop only
+        terms = [node.args[0] for node in totals]
+        assignments = self.assign(terms)
+        pairs = [(self.symbol(), self.names[id(term)]) for term in terms]
+        below = topological(terms, known=outside)
+        columns = tuple(n for n in below if isinstance(n, Column))
+        self.names = outside | {
+            id(node): symbol for node, (symbol, _) in zip(totals, pairs, strict=True)
+        }
+        return Loop(columns, assignments, tuple(pairs))
+
+    def assign(self, roots: Sequence[Node]) -> tuple[tuple[Name, Node], ...]:
+        """The assignments that make `roots` known."""
+        graph, names = self.graph, self.names
+        order = topological(roots, known=names)
+        uses = _count_uses(order, roots)
+        needs = _needs(order, roots)
+        depth: dict[int, int] = {}
+        assignments: list[tuple[Name, Node]] = []
+
+        def assign(expression: Node, node: Node | None = None) -> Name:
+            symbol = self.symbol()
+            guard = needs.get(id(node)) if node is not None else None
+            if guard:
+                expression = graph.node(Where, _all_of(graph, guard, names), expression, _ZERO)
+            assignments.append((symbol, expression))
+            return symbol
+
+        root_ids = {id(r) for r in roots}
+        for node in order:
+            if not node.args:
+                names[id(node)] = node
+                continue
+            if id(node) not in uses and id(node) not in root_ids:
+                continue  # an inverse that only products divide by
+            args = [_operand(graph, a, names) for a in node.args]
+            level = 1 + max((depth.get(id(a), 0) for a in _leaves(node)), default=0)
+            if node.func in (sympy.Add, sympy.Mul) and len(args) > _TERMS:
+                head = args[:_TERMS]
+                for start in range(_TERMS, len(args), _TERMS - 1):
+                    rest = args[start : start + _TERMS - 1]
+                    head = [assign(graph.node(node.func, *head)), *rest]
+                args, level = head, 1
+            expression = graph.node(node.func, *args)
+            hoist = uses.get(id(node), 0) > 1 or level >= _NESTING
+            if hoist or id(node) in root_ids:
+                names[id(node)] = assign(expression, node)
+                depth[id(node)] = 0
+            else:
+                names[id(node)] = expression
+                depth[id(node)] = level
+        return tuple(assignments)
 
 
 _ZERO = sympy.Integer(0)
@@ -171,6 +294,7 @@ def _needs(order: Sequence[Node], roots: Sequence[Node]) -> dict[int, list[tuple
     if not any(node.func is Where for node in order):
         return {}
     place = {id(n): k for k, n in enumerate(order)}
+    conditions = {id(n.args[0]): n.args[0] for n in order if n.func is Where}
     literals: dict[int, frozenset[_Literal]] = {id(r): frozenset() for r in roots}
     for node in reversed(order):
         mine = literals.get(id(node))
@@ -184,9 +308,12 @@ def _needs(order: Sequence[Node], roots: Sequence[Node]) -> dict[int, list[tuple
             literals[id(arg)] = use if known is None else known & use
     return {
         # outer conditions first: an inner one may fail where they do not hold
-        key: [(order[c], truth) for c, truth in sorted((place[c], t) for c, t in wanted)]
+        key: [
+            (conditions[c], truth)
+            for c, truth in sorted(wanted, key=lambda literal: (place.get(literal[0], -1), literal))
+        ]
         for key, wanted in literals.items()
-        if wanted and _may_fail(order[place[key]])
+        if wanted and key in place and _may_fail(order[place[key]])
     }
 
 

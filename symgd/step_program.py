@@ -27,7 +27,20 @@ def is_large(loss: Loss, rule: Rule) -> bool:
 
 
 def step_program(loss: Loss, rule: Rule, schedule: Schedule, extra: Sequence[str]) -> Program:
-    """(theta.., state.., t, [lr], extra..) -> (theta.., state.., loss, |g|, g..)."""
+    """(theta.., state.., t, [lr], extra..) -> (theta.., state.., loss, |g|, g..).
+
+    After the extra inputs stand those that the data of the loss give.
+    """
+    graph, inputs, outputs = step_outputs(loss, rule, schedule, extra)
+    if loss.rows is not None:
+        return loss.rows.program(inputs, outputs)
+    return compile_program(graph, inputs, outputs)
+
+
+def step_outputs(
+    loss: Loss, rule: Rule, schedule: Schedule, extra: Sequence[str]
+) -> tuple[Graph, list[Name], dict[str, Node]]:
+    """The inputs and outputs of one step, as nodes of the graph of the loss."""
     graph, count = loss.graph, len(loss.params)
     states = {
         name: [graph.atom(Name(f"s{j}_{k}", f"{name}[{p}]")) for k, p in enumerate(loss.params)]
@@ -55,7 +68,7 @@ def step_program(loss: Loss, rule: Rule, schedule: Schedule, extra: Sequence[str
     outputs |= {f"{s}'[{k}]": n for s, nodes in state.items() for k, n in enumerate(nodes)}
     outputs |= {"loss": loss.stable, "|g|": norm}
     outputs |= {f"d/d{p}": g for p, g in zip(loss.params, grad, strict=True)}
-    return compile_program(graph, inputs, outputs)
+    return graph, inputs, outputs
 
 
 def rule_program(rule: Rule, arguments: Arguments, values: Mapping[str, float]) -> Program:

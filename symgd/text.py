@@ -9,8 +9,22 @@ import sympy
 
 from symgd import names
 from symgd.functions import BY_CLASS
-from symgd.graph import Both, Either, Name, Negated, Node, Norm, Where, is_inverse, relation
+from symgd.graph import (
+    Both,
+    Column,
+    Either,
+    Name,
+    Negated,
+    Node,
+    Norm,
+    RowMean,
+    RowSum,
+    Where,
+    is_inverse,
+    relation,
+)
 
+_CALLED = {Norm: "norm", Where: "where", RowSum: "sum", RowMean: "mean"}
 _SUM, _PRODUCT, _UNARY, _POWER, _ATOM = 1, 2, 3, 4, 5
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
@@ -66,7 +80,7 @@ class _Writer:
             return f"not ({self.text(node.args[0])})", 0
         if cls is sympy.Abs and self.pretty:
             return f"|{self.text(node.args[0])}|", _ATOM
-        name = "norm" if cls is Norm else "where" if cls is Where else BY_CLASS[cls].name
+        name = _CALLED[cls] if cls in _CALLED else BY_CLASS[cls].name
         return f"{name}({', '.join(self.text(a) for a in self.flat(node))})", _ATOM
 
     def flat(self, node: Node) -> list[Node]:
@@ -78,6 +92,8 @@ class _Writer:
         return args
 
     def atom(self, node: Node) -> tuple[str, int]:
+        if isinstance(node, Column) and not names.is_variable(node.text):
+            return f"`{names.escape(node.text)}`", _ATOM
         if isinstance(node, Name):
             return (show(node.text) if self.pretty else names.escape(node.text)), _ATOM
         if node is sympy.pi or node is sympy.E:

@@ -32,7 +32,10 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """kind: "number", "name", "superscript", "end", or the operator itself. column: 0-based."""
+    """kind: "number", "name", "quoted", "superscript", "end", or the operator. column: 0-based.
+
+    The text of a quoted name (`dose (mg)` in back quotes) is what stands between the quotes.
+    """
 
     kind: str
     text: str
@@ -80,7 +83,6 @@ _HINTS = {
     "'": "a formula holds no text in quotes",
     '"': "a formula holds no text in quotes",
     "#": "a formula holds no comments",
-    "`": "names in back quotes are for data columns, which a plain loss does not have",
     "∞": "infinity is not a number that a loss can use",
     "\u00a0": "it is a no-break space; type a plain space",
     "\ufeff": "it is an invisible byte order mark; delete it",
@@ -110,6 +112,9 @@ def tokens(text: str, limits: Limits) -> Iterator[Token]:
         elif found := _SUPERSCRIPT.match(text, at):
             token = Token("superscript", found.group().translate(_DIGITS), at, glued)
             at = found.end()
+        elif char == "`":
+            token = Token("quoted", _quoted(text, at, limits), at, glued)
+            at += len(token.text) + 2
         elif names.is_name_start(char):
             end = _name_end(text, at)
             _check_name(text, at, end, limits)
@@ -120,6 +125,17 @@ def tokens(text: str, limits: Limits) -> Iterator[Token]:
             hint = _HINTS.get(char, "")
             raise FormulaError(text, at, f"'{shown}' is not part of a formula", hint)
         yield token
+
+
+def _quoted(text: str, at: int, limits: Limits) -> str:
+    """What stands between the back quote at `at` and the next one."""
+    end = text.find("`", at + 1, at + limits.name + 2)
+    if end < 0 or "\n" in text[at:end]:
+        sentence = "this back quote is never closed"
+        raise FormulaError(text, at, sentence, "a column's name stands in two back quotes: `a b`")
+    if end == at + 1:
+        raise FormulaError(text, at, "there is no name between these back quotes", "")
+    return text[at + 1 : end]
 
 
 def _name_end(text: str, at: int) -> int:

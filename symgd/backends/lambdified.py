@@ -138,6 +138,19 @@ def compile_scalar(program: Program) -> Callable[..., list[float]]:
     return _lambdify(program, _scalar_namespace(), array=False)
 
 
+def compile_total(program: Program) -> Callable[..., list[float]]:
+    """The same, but it returns inf and nan where Python's arithmetic raises."""
+    fast = compile_scalar(program)
+
+    def call(*x: float) -> list[float]:
+        try:
+            return fast(*x)
+        except ARITHMETIC_ERRORS:
+            return evaluate(program, x)
+
+    return call
+
+
 def compile_array(program: Program) -> Callable[..., list[Any]]:
     """The same over NumPy arrays, elementwise; non-finite results come with NumPy's warnings."""
     return _lambdify(program, _array_namespace(), array=True)
@@ -182,9 +195,13 @@ def _scalar_namespace() -> dict[str, Any]:
 def _array_namespace() -> dict[str, Any]:
     import numpy as np
 
+    from symgd.vectors import VECTORS
+
     def vectorized(row: Function) -> Any:
         if row.numpy:
             return getattr(np, row.numpy)
+        if row.name in VECTORS:
+            return VECTORS[row.name]
         return np.vectorize(row.scalar, otypes=[float])
 
     space = {row.name: vectorized(row) for row in BY_CLASS.values()}

@@ -1,0 +1,163 @@
+"""Fits: NIST's certified digits, reference regressions, and an exponential on 10^6 rows.
+
+The digits are those of the worst parameter, by NIST's own measure -log10(|found - certified| /
+|certified|), at most 11, which is how many NIST certifies.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+import symgd
+from benchmarks.measure import CORPORA, Row, check, close, missing, seconds, skipped
+
+MODEL = "y = a*exp(-b*x) + c"
+ROWS = 1_000_000
+CERTIFIED = 11.0
+
+
+def rows() -> Iterator[Row]:
+    """Digits first, then speed."""
+    if not CORPORA.exists():
+        yield skipped("NIST StRD", "../shared/corpora is not there")
+    else:
+        yield from nist()
+        yield from regressions()
+    yield from exponential()
+
+
+def digits(found: Sequence[float | None], certified: Sequence[float]) -> float:
+    """Correct digits of the worst number; 0 where one is not known."""
+    worst = 0.0
+    for f, c in zip(found, certified, strict=True):
+        worst = max(worst, 1.0 if f is None else abs(f - c) / abs(c))
+    return min(CERTIFIED, max(0.0, -math.log10(worst))) if worst else CERTIFIED
+
+
+def nist() -> Iterator[Row]:
+    """Each run by ours, then the peers' counts over the same runs."""
+    records = json.loads((CORPORA / "nist.json").read_text())
+    values, errors, false = [], [], 0
+    for record in records:
+        for start in ("start1", "start2"):
+            result = fitted(record, start)
+            names = record["params"]
+            right = digits([result.theta[n] for n in names], record["certified"])
+            spread = digits([result.stderr[n] for n in names], record["certified_sd"])
+            values.append(right)
+            errors.append(spread)
+            false += result.status == "converged" and right < 4
+            told = f"standard errors {spread:.1f}; {result.status.value}, {result.steps} steps"
+            yield Row(f"{record['name']} {start}", right, "digits", note=told)
+    count = len(values)
+    yield Row("runs below 6 digits", sum(v < 6 for v in values), f"of {count}", 1)
+    yield Row("runs below 8 digits", sum(v < 8 for v in values), f"of {count}", count / 4)
+    yield Row("standard errors below 4 digits", sum(v < 4 for v in errors), f"of {count}", 0)
+    yield Row("'converged' below 4 digits", false, f"of {count}", 0)
+    for name, peer in (("scipy", by_scipy), ("lmfit", by_lmfit)):
+        if missing(name):
+            yield skipped(f"{name}: runs below 6 digits", missing(name))
+            continue
+        theirs = [digits(peer(r, s), r["certified"]) for r in records for s in ("start1", "start2")]
+        yield Row(f"{name}: runs below 6 digits", sum(v < 6 for v in theirs), f"of {count}")
+
+
+def fitted(record: dict[str, Any], start: str) -> symgd.FitResult:
+    """Our fit of one record."""
+    begin = dict(zip(record["params"], record[start], strict=True))
+    model = f"{record['lhs']} = {record['expr']}"
+    return symgd.fit(model, str(CORPORA / record["csv"]), start=begin)
+
+
+def function(record: dict[str, Any]) -> tuple[Callable[..., Any], dict[str, Any]]:
+    """The model as a NumPy function of x and the parameters, and the columns."""
+    import sympy
+
+    columns = np.genfromtxt(CORPORA / record["csv"], delimiter=",", names=True)
+    symbols = sympy.symbols(["x", *record["params"]])
+    # the corpus is trusted: its models are NIST's
+    expr = sympy.sympify(record["expr"], locals={str(s): s for s in symbols})
+    return sympy.lambdify(symbols, expr, "numpy"), {n: columns[n] for n in columns.dtype.names}
+
+
+def by_scipy(record: dict[str, Any], start: str) -> Sequence[float | None]:
+    """curve_fit with its defaults and tight tolerances."""
+    from scipy.optimize import curve_fit
+
+    model, columns = function(record)
+    tight = {"ftol": 1e-15, "xtol": 1e-15, "gtol": 1e-15, "maxfev": 100_000}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            found, _ = curve_fit(model, columns["x"], columns["y"], record[start], **tight)
+        except (RuntimeError, ValueError):
+            return [None] * len(record["params"])
+    return [float(v) for v in found]
+
+
+def by_lmfit(record: dict[str, Any], start: str) -> Sequence[float | None]:
+    """lmfit's Model with the same tolerances."""
+    import lmfit
+
+    model, columns = function(record)
+    fit = lmfit.Model(model, independent_vars=["x"], param_names=record["params"])
+    begin = fit.make_params(**dict(zip(record["params"], record[start], strict=True)))
+    tight = {"ftol": 1e-15, "xtol": 1e-15, "gtol": 1e-15}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            found = fit.fit(columns["y"], begin, x=columns["x"], fit_kws=tight, max_nfev=100_000)
+        except (RuntimeError, ValueError):
+            return [None] * len(record["params"])
+    return [float(found.params[n].value) for n in record["params"]]
+
+
+def regressions() -> Iterator[Row]:
+    """Largest relative difference of coefficients and of standard errors from the references."""
+    for record in json.loads((CORPORA / "datasets.json").read_text())["datasets"]:
+        result = symgd.fit(f"sum({record['row_loss']})", str(CORPORA / record["csv"]))
+        pairs = list(zip(record["params"], record["coef"], record["stderr"], strict=True))
+        coef = max(abs(result.theta[n] / c - 1) for n, c, _ in pairs)
+        error = max(abs((result.stderr[n] or math.nan) / s - 1) for n, _, s in pairs)
+        yield Row(f"{record['name']} ({record['kind']}): coefficients", coef, "", 1e-6)
+        yield Row(f"{record['name']} ({record['kind']}): standard errors", error, "", 1e-6)
+
+
+def exponential() -> Iterator[Row]:
+    """Milliseconds of a whole fit of 10^6 rows, all from the start 1, 1, 1."""
+    generator = np.random.default_rng(20)
+    x = generator.uniform(0.0, 4.0, ROWS)
+    y = 2.5 * np.exp(-1.3 * x) + 0.5 + generator.normal(0.0, 0.1, ROWS)
+    data = {"x": x, "y": y}
+    ours = symgd.fit(MODEL, data, start=1.0)
+    took = seconds(lambda: symgd.fit(MODEL, data, start=1.0), repeat=3)
+    yield Row(f"{MODEL}, 10^6 rows: symgd", 1e3 * took, "ms", note=f"{ours.steps} steps")
+
+    def model(x, a, b, c):
+        return a * np.exp(-b * x) + c
+
+    def scipy_fit():
+        from scipy.optimize import curve_fit
+
+        return curve_fit(model, x, y, [1.0, 1.0, 1.0])[0]
+
+    def lmfit_fit():
+        import lmfit
+
+        found = lmfit.Model(model).fit(y, x=x, a=1.0, b=1.0, c=1.0)
+        return [found.params[n].value for n in "abc"]
+
+    for name, call in (("scipy", scipy_fit), ("lmfit", lmfit_fit)):
+        if missing(name):
+            yield skipped(f"{MODEL}: {name}", missing(name))
+            continue
+        check(close(list(ours.theta.values()), list(call()), 1e-6), f"{name} and symgd differ")
+        theirs = seconds(call, repeat=3)
+        yield Row(f"{MODEL}, 10^6 rows: {name}", 1e3 * theirs, "ms")
+        yield Row(f"time of symgd / time of {name}", took / theirs, "", 0.1)

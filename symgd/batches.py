@@ -1,0 +1,117 @@
+"""Minibatches: each step sees some rows of the data, in an order drawn anew for every pass."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from symgd.backends.rowwise import compile_rows
+from symgd.errors import ArgumentError
+from symgd.kernel import Run, StepKernel, Stop
+from symgd.program import Program
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from symgd.data import Table
+
+Rows = Mapping[str, "NDArray[Any]"]
+
+
+@dataclass(frozen=True)
+class Sampler:
+    """Draws batches of `size` rows; the last one of a block of the table may be smaller.
+
+    Rows are shuffled within each block of the table (the whole table, where it is in memory).
+    """
+
+    table: Table
+    size: int
+    seed: int
+
+    @staticmethod
+    def of(table: Table | None, size: Any, seed: Any) -> Sampler:
+        """The sampler of checked arguments, or ArgumentError."""
+        for name, value, least in (("batch", size, 1), ("seed", seed, 0)):
+            if isinstance(value, bool) or not isinstance(value, int) or value < least:
+                raise ArgumentError(f"{name} is {value!r}; it must be a whole number >= {least}")
+        if table is None:
+            raise ArgumentError("a batch is of rows of data, and there are none")
+        return Sampler(table, size, seed)
+
+    def batches(self) -> Iterator[Rows | None]:
+        """Batches without end, and None after each pass over the table."""
+        import numpy as np
+
+        generator = np.random.default_rng(self.seed)
+        while True:
+            for rows in self.table.blocks():
+                order = generator.permutation(len(next(iter(rows.values()))))
+                for start in range(0, len(order), self.size):
+                    chosen = order[start : start + self.size]
+                    yield {name: column[chosen] for name, column in rows.items()}
+            yield None
+
+
+@dataclass
+class _Batch:
+    rows: Rows = field(default_factory=dict)
+
+    def blocks(self) -> list[Rows]:
+        """The batch as a table of one block."""
+        return [self.rows]
+
+
+class BatchKernel:
+    """Steps on batches. The certificate of convergence is that of all data, after every pass.
+
+    program: as for a StepKernel, with the number of rows as its last input. evaluate: parameters
+    -> [value, gradient...] over all data.
+    """
+
+    def __init__(
+        self,
+        program: Program,
+        count: int,
+        tail: tuple[float, ...],
+        sampler: Sampler,
+        evaluate: Callable[..., list[float]],
+    ) -> None:
+        self.batches = sampler.batches()
+        self.batch = _Batch()
+        self.evaluate = evaluate
+        self.tail = tail
+        function = compile_rows(program)
+        self.step = StepKernel(
+            program, count, (*tail, 0.0), False, lambda *x: function(x, self.batch)
+        )
+
+    def advance(self, run: Run, count: int) -> Stop | None:
+        """`count` steps, or fewer and the reason."""
+        tol, run.tol = run.tol, None  # the gradient of a batch certifies nothing
+        try:
+            for _ in range(count):
+                rows = next(self.batches)
+                if rows is None:
+                    run.tol = tol
+                    if tol is not None and self._converged(run):
+                        return Stop.CONVERGED
+                    run.tol = None
+                    rows = next(self.batches)
+                assert rows is not None
+                self.batch.rows = rows
+                self.step.tail = (*self.tail, float(len(next(iter(rows.values())))))
+                stop = self.step.advance(run, 1)
+                if stop is not None:
+                    return stop
+        finally:
+            run.tol = tol
+        return None
+
+    def _converged(self, run: Run) -> bool:
+        value, *grad = self.evaluate(*run.x)
+        if not max(map(abs, grad)) <= (run.tol or 0.0):
+            return False
+        return run.record(value, math.hypot(*grad), grad)

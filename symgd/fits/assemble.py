@@ -1,0 +1,138 @@
+"""The parts of a finished fit -> FitResult."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from symgd.fits import statistics
+from symgd.fits.model import Model
+from symgd.fits.reduction import RowFunction
+from symgd.fits.result import Estimate, FitResult
+from symgd.gradient import gradient
+from symgd.graph import Column, RowMean, RowSum, topological, trace
+from symgd.names import escape
+from symgd.result import Status
+from symgd.rowdata import RowData, open_columns, read_columns
+from symgd.text import write
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Vector = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """What a method found; held: the parameters at a bound. See FitResult for the rest."""
+
+    model: Model
+    x: Vector
+    covariance: Vector
+    held: NDArray[np.bool_]
+    condition: float
+    unknown: Sequence[int]
+    rows: int
+    dof: int
+    loss: float
+    rss: float | None
+    sigma: float | None
+    r2: float | None
+    aic: float | None
+    bic: float | None
+    status: Status
+    message: str
+    steps: int
+    method: str
+    start: Sequence[float]
+
+
+def assemble(pieces: Pieces) -> FitResult:
+    """The result, with fixed and tied parameters beside the free ones."""
+    model = pieces.model
+    errors = statistics.standard_errors(pieces.covariance)
+    params = {
+        name: Estimate(
+            float(pieces.x[k]), _known(errors[k]), "at its bound" if pieces.held[k] else ""
+        )
+        for k, name in enumerate(model.params)
+    }
+    params |= _derived(pieces)
+    correlation = statistics.correlations(pieces.covariance)
+    shown = [escape(name) for name in model.params]
+    at_bound = [k for k, held in enumerate(pieces.held) if held]
+    whole = model.typed.func in (RowSum, RowMean) or model.typed is model.response
+    echo = write(model.typed, 500) if whole else model.text
+    return FitResult(
+        text=model.text,
+        params=params,
+        names=model.params,
+        covariance=pieces.covariance,
+        correlation=correlation,
+        n=pieces.rows,
+        dof=pieces.dof,
+        loss=pieces.loss,
+        rss=pieces.rss,
+        sigma=pieces.sigma,
+        r2=pieces.r2,
+        aic=pieces.aic,
+        bic=pieces.bic,
+        status=pieces.status,
+        message=pieces.message,
+        steps=pieces.steps,
+        method=pieces.method,
+        warnings=tuple(
+            statistics.warnings(
+                shown, at_bound, pieces.unknown, pieces.condition, correlation, pieces.dof
+            )
+        ),
+        start=dict(zip(model.params, map(float, pieces.start), strict=True)),
+        columns=model.columns,
+        table=model.table,
+        model=write(model.typed, 2000),
+        echo=echo,
+        predictor=None if model.typed is model.response else _predictor(model, pieces.x),
+    )
+
+
+def _known(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None
+
+
+def _derived(pieces: Pieces) -> dict[str, Estimate]:
+    """Fixed parameters, and tied ones with errors by the linear propagation of the covariance."""
+    model = pieces.model
+    leaves = dict(zip(model.leaves, map(float, pieces.x), strict=True))
+    found = {}
+    for name, node in model.derived.items():
+        slopes = gradient(model.graph, node, model.atoms)
+        values = trace([node, *slopes], leaves)
+        if not any(leaf in leaves for leaf in topological([node])):
+            found[name] = Estimate(float(values[id(node)]), None, "fixed")
+            continue
+        g = np.array([values[id(s)] for s in slopes])
+        used = g != 0
+        variance = float(g[used] @ pieces.covariance[np.ix_(used, used)] @ g[used])
+        error = math.sqrt(variance) if variance >= 0 else math.nan
+        found[name] = Estimate(float(values[id(node)]), _known(error), "tied")
+    return found
+
+
+def _predictor(model: Model, x: Vector) -> Callable[[Any], Vector]:
+    """The model at rows of other data."""
+
+    def predict(data: Any) -> Vector:
+        used = [n.text for n in topological([model.predicted]) if isinstance(n, Column)]
+        opened, _ = open_columns(data)
+        table = read_columns(opened, used, drop_missing=False)
+        rows = RowData(model.graph, table)
+        rows.values.update(model.rows.values)  # means inside the model are those of the fit
+        function = RowFunction(rows, model.leaves, [model.predicted])
+        parts = [np.broadcast_to(v, count) for count, (v,) in function.blocks(x.tolist())]
+        return np.concatenate(parts).astype(np.float64)
+
+    return predict

@@ -1,0 +1,214 @@
+"""`symgd fit MODEL DATA`: parse the options, call `fit`, print the result. No mathematics."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from symgd._console import complain, emit
+from symgd.errors import ArgumentError
+from symgd.names import escape
+
+if TYPE_CHECKING:
+    from symgd.fits.result import FitResult
+
+_FORMATS = ("table", "plain", "json", "jsonl", "csv")
+
+
+def fit(
+    model: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL",
+            show_default=False,
+            help='"y = a*exp(-b*x) + c", or a loss such as "sum(...)" that is -log L.',
+        ),
+    ],
+    data: Annotated[
+        str,
+        typer.Argument(metavar="DATA", show_default=False, help="A CSV or Parquet file."),
+    ],
+    start: Annotated[
+        str | None,
+        typer.Option(
+            "--start",
+            "-s",
+            metavar="TEXT",
+            show_default=False,
+            help="One number for all, or a=1,b=0.1; what is left out is found.",
+        ),
+    ] = None,
+    weight: Annotated[
+        str | None,
+        typer.Option(metavar="TEXT", show_default=False, help="Weights: a column or a formula."),
+    ] = None,
+    sigma: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TEXT", show_default=False, help="Standard deviations: weights 1/sigma**2."
+        ),
+    ] = None,
+    absolute: Annotated[
+        bool,
+        typer.Option("--absolute-sigma", help="Take --sigma as it is, not up to a factor."),
+    ] = False,
+    loss: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TEXT", show_default=False, help='Of the residual r, as "huber(r, 1)".'
+        ),
+    ] = None,
+    fixed: Annotated[
+        list[str] | None,
+        typer.Option("--fix", metavar="NAME=VALUE", help="A parameter held; repeatable."),
+    ] = None,
+    tied: Annotated[
+        list[str] | None,
+        typer.Option("--tie", metavar="NAME=FORMULA", help="One given by others; repeatable."),
+    ] = None,
+    bound: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--bound", metavar="NAME=LOW:HIGH", help="Either end may be empty; repeatable."
+        ),
+    ] = None,
+    method: Annotated[
+        str,
+        typer.Option("--method", "-m", metavar="TEXT", help="lm, or a rule (see symgd rules)."),
+    ] = "lm",
+    steps: Annotated[
+        str | None,
+        typer.Option("--steps", "-n", metavar="INT", show_default=False, help="At most so many."),
+    ] = None,
+    lr: Annotated[
+        str | None,
+        typer.Option(
+            "--lr", "-l", metavar="TEXT", show_default=False, help="Learning rate of a rule."
+        ),
+    ] = None,
+    batch: Annotated[
+        str | None,
+        typer.Option(
+            "--batch", metavar="INT", show_default=False, help="Rows of each step of a rule."
+        ),
+    ] = None,
+    seed: Annotated[str, typer.Option("--seed", metavar="INT", help="Draws the batches.")] = "0",
+    drop_missing: Annotated[
+        bool, typer.Option("--drop-missing", help="Skip rows with missing cells, and count them.")
+    ] = False,
+    predict: Annotated[
+        str | None,
+        typer.Option(
+            "--predict",
+            metavar="FILE",
+            show_default=False,
+            help="Print the fitted model at the rows of FILE instead.",
+        ),
+    ] = None,
+    form: Annotated[
+        str, typer.Option("--format", metavar="|".join(_FORMATS), help="How to print it.")
+    ] = "table",
+    check: Annotated[
+        bool, typer.Option("--check", help="Exit 3 if not converged, 4 if diverged or non-finite.")
+    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No remarks.")] = False,
+) -> None:
+    """Fit a formula to data: parameters with standard errors."""
+    gc.freeze()  # the modules stay; the fit's own garbage is collected as usual
+    gc.enable()
+    from symgd.arguments import parse_assignments
+    from symgd.cli import about_rows, whole_number
+    from symgd.fits.fit import fit as run
+
+    if form not in _FORMATS:
+        raise ArgumentError(f"--format: '{escape(form)}' is none of {', '.join(_FORMATS)}")
+    result = run(
+        model,
+        data,
+        start=start,
+        weight=weight,
+        sigma=sigma,
+        loss=loss,
+        fixed=parse_assignments(fixed or []),
+        tied=_pairs("--tie", tied or []),
+        bounds={name: _bounds(text) for name, text in _pairs("--bound", bound or []).items()},
+        method=method,
+        steps=None if steps is None else whole_number("--steps", steps, least=1),
+        lr=lr,
+        batch=None if batch is None else whole_number("--batch", batch, least=1),
+        seed=whole_number("--seed", seed, least=0),
+        absolute_sigma=absolute,
+        drop_missing=drop_missing,
+    )
+    emit(_printed(result, form) if predict is None else _predicted(result, predict, form))
+    if not quiet:
+        for remark in about_rows(result.names, result.columns, result.table):
+            complain(remark)
+        if form != "table" or predict is not None:
+            remarks = [] if result.status.value == "converged" else [escape(result.message)]
+            for remark in [*remarks, *result.warnings]:
+                complain(remark)
+    raise typer.Exit(_exit_code(result, check))
+
+
+def _pairs(option: str, items: Sequence[str]) -> dict[str, str]:
+    """["b=2*a"] as {"b": "2*a"}."""
+    found: dict[str, str] = {}
+    for item in items:
+        name, equals, text = item.partition("=")
+        if not equals or not name.strip() or not text.strip():
+            raise ArgumentError(f"{option}: '{escape(item)}' is not NAME=...")
+        if name.strip() in found:
+            raise ArgumentError(f"{option}: '{escape(name.strip())}' is given twice")
+        found[name.strip()] = text.strip()
+    return found
+
+
+def _bounds(text: str) -> tuple[float | None, float | None]:
+    from symgd.arguments import parse_number
+
+    low, colon, high = text.partition(":")
+    if not colon:
+        raise ArgumentError(f"--bound: '{escape(text)}' is not LOW:HIGH; either may be empty")
+    least = parse_number(low, "the lower bound") if low.strip() else None
+    return least, parse_number(high, "the upper bound") if high.strip() else None
+
+
+def _printed(result: FitResult, form: str) -> Iterable[str]:
+    from symgd.fits.report import report
+    from symgd.report.export import dump, record
+    from symgd.report.table import number
+
+    if form == "table":
+        return report(result)
+    if form in ("json", "jsonl"):
+        return [dump(result.to_dict())]
+    if form == "plain":
+        return [" ".join(number(value) for value in result.theta.values())]
+    rows: list[Any] = [record(["name", "value", "stderr"])]
+    for name, estimate in result.params.items():
+        error = "" if estimate.stderr is None else number(estimate.stderr)
+        rows.append(f"{record([name])},{number(estimate.value)},{error}")
+    return rows
+
+
+def _predicted(result: FitResult, data: str, form: str) -> Iterable[str]:
+    from symgd.report.export import dump
+    from symgd.report.table import number
+
+    values = result.predict(data).tolist()
+    if form in ("json", "jsonl"):
+        return [dump({"predicted": values})]
+    return [*(["predicted"] if form == "csv" else []), *map(number, values)]
+
+
+def _exit_code(result: FitResult, check: bool) -> int:
+    status = result.status.value
+    if status == "interrupted":
+        return 130
+    if not check or status == "converged":
+        return 0
+    return 4 if status in ("diverged", "nonfinite") else 3

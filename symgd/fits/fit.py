@@ -1,0 +1,96 @@
+"""`fit`: read the model, choose the method, and put the result together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from symgd.arguments import read_start
+from symgd.errors import ArgumentError
+from symgd.fits.model import Bounds, Options, is_model, read_model
+from symgd.fits.result import FitResult
+from symgd.fits.settings import Settings
+
+Start = float | str | Mapping[str, float] | Sequence[float] | None
+
+
+def fit(
+    model: str,
+    data: Any,
+    *,
+    start: Start = None,
+    weight: str | None = None,
+    sigma: str | None = None,
+    loss: str | None = None,
+    fixed: Mapping[str, float] | None = None,
+    tied: Mapping[str, str] | None = None,
+    bounds: Bounds | None = None,
+    method: str = "lm",
+    steps: int | None = None,
+    lr: float | str | None = None,
+    batch: int | None = None,
+    seed: int = 0,
+    absolute_sigma: bool = False,
+    drop_missing: bool = False,
+) -> FitResult:
+    """The fit of a formula to data, with standard errors.
+
+    model: "y = a*exp(-b*x) + c", or a whole loss such as a negative log-likelihood,
+    "sum(exp(a + b*x) - y*(a + b*x))". data: what `symgd.data.read_table` reads. start: where to
+    begin, as for `descend`, names left out are found; None: all are. weight: a column or a formula
+    of columns that multiplies squared residuals; sigma: one for the standard deviations, weight
+    1/sigma**2 (absolute_sigma: take them as they are, instead of up to a common factor). loss: a
+    formula of the residual r, such as "huber(r, 1)", in place of r**2. fixed: name -> number.
+    tied: name -> formula of other parameters. bounds: name -> (low, high). method: "lm"
+    (Levenberg and Marquardt; Newton's for what is no sum of squares) or a rule of the catalogue
+    with steps, lr, batch and seed as for `descend`.
+
+    A model with = is fitted by least squares. A loss is taken as -log L: its standard errors are
+    those of the inverse Hessian; mean(...) counts as -log L divided by the number of rows. A loss
+    that is a bare sum or mean of squares is least squares again.
+
+    >>> found = fit("y = a*x + b", {"x": [0, 1, 2, 3], "y": [1.0, 3.1, 4.9, 7.0]})
+    >>> round(found.theta["a"], 10), round(found.stderr["a"], 10)
+    (1.98, 0.0374165739)
+    """
+    from symgd.fits import likelihood, squares
+
+    if not isinstance(model, str):
+        raise ArgumentError(f"a model is a text, not {type(model).__name__}")
+    if data is None:
+        raise ArgumentError("a fit needs data")
+    options = Options(weight, sigma, loss, fixed, tied, bounds, drop_missing)
+    settings = _settings(method, steps, lr, batch, seed, absolute_sigma, start)
+    if is_model(model):
+        read = read_model(model, data, options)
+        if not read.params:
+            raise ArgumentError("the model has no free parameter")
+        if loss is not None:
+            return likelihood.robust(read, settings)
+        if method == "newton":
+            raise ArgumentError("least squares go by lm; newton is for other losses")
+        return squares.least_squares(read, settings)
+    if weight is not None or sigma is not None or loss is not None:
+        raise ArgumentError("weight, sigma and loss belong to a model 'y = ...'")
+    return likelihood.fit_loss(model, data, options, settings)
+
+
+def _settings(
+    method: str,
+    steps: int | None,
+    lr: float | str | None,
+    batch: int | None,
+    seed: int,
+    absolute: bool,
+    start: Start,
+) -> Settings:
+    from symgd.rules import find_rule
+
+    if method not in ("lm", "newton"):
+        find_rule(method)
+    elif lr is not None or batch is not None:
+        raise ArgumentError(f"lr and batch belong to the descent rules, not to {method}")
+    if steps is not None and (isinstance(steps, bool) or not isinstance(steps, int) or steps < 1):
+        raise ArgumentError(f"steps is {steps!r}; it must be a whole number, 1 or more")
+    point = None if start is None else read_start(start)[0]
+    return Settings(method, steps, lr, batch, seed, absolute, point)

@@ -1,0 +1,198 @@
+"""Losses that are no sums of squares: of the residual, or whole, as -log L."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from symgd.errors import ArgumentError
+from symgd.fits import levenberg, newton, statistics
+from symgd.fits.assemble import Pieces, assemble
+from symgd.fits.certificate import newton_certificate
+from symgd.fits.levenberg import Box
+from symgd.fits.lossmodel import as_model, as_squares
+from symgd.fits.model import Model, Options
+from symgd.fits.objective import Objective
+from symgd.fits.problem import check_weights, read_box, read_squares
+from symgd.fits.reduction import Residuals, RowFunction
+from symgd.fits.result import FitResult
+from symgd.fits.rule import descend_on
+from symgd.fits.settings import Settings, place_start
+from symgd.fits.squares import least_squares
+from symgd.gradient import gradient
+from symgd.graph import Node, RowMean, RowSum, topological
+from symgd.result import Status
+from symgd.rows import lower
+from symgd.stable import stabilize
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Vector = NDArray[np.float64]
+    _Covariance = Callable[[newton.Found, NDArray[np.bool_]], tuple[Vector, float]]
+
+
+def robust(model: Model, settings: Settings) -> FitResult:
+    """A loss of the residual: from the least-squares fit on, with the sandwich covariance."""
+    graph = model.graph
+    if settings.method not in ("lm", "newton"):
+        raise ArgumentError("a loss of r goes by Newton's method (method lm or newton)")
+    assert model.loss is not None
+    assert model.residual is not None
+    difference = graph.sub(model.response, model.predicted)
+    (term,) = graph.replace([model.loss], {model.residual: difference})
+    if model.weight is not None:
+        check_weights(model)
+        term = graph.mul(model.weight, term)
+    root = lower(graph, stabilize(graph, [graph.node(RowSum, term)]))[0]
+    squares = read_squares(model)
+    given = place_start(settings.start, model.params)
+    guess = squares.starter.default() if len(given) < len(model.params) else []
+    start = [given.get(p, guess[k] if guess else 0.0) for k, p in enumerate(model.params)]
+    begin = start
+    if settings.start is None:
+        ended = levenberg.minimize(squares.residuals, start, squares.box)
+        begin = start if ended is None else ended.x.tolist()
+    slopes = gradient(graph, term, model.atoms)
+
+    def covariance(found: newton.Found, free: NDArray[np.bool_]) -> tuple[Vector, float]:
+        inverse, condition = statistics.inverse_hessian(found.hessian, free)
+        meat = np.zeros((len(begin), len(begin)))
+        function = RowFunction(model.rows, model.leaves, slopes)
+        for count, columns in function.blocks(found.x.tolist()):
+            g = np.column_stack([np.broadcast_to(c, count) for c in columns])
+            meat += g.T @ g
+        n, p = model.table.rows, len(begin)
+        filled = np.where(np.isnan(inverse), 0.0, inverse)
+        sandwich = filled @ meat @ filled * (n / (n - p) if n > p else math.nan)
+        return np.where(np.isnan(inverse), math.nan, sandwich), condition
+
+    rss = squares.residuals
+    return _by_newton(model, root, 1.0, settings, [begin], covariance, start, rss)
+
+
+def fit_loss(text: str, data: Any, options: Options, settings: Settings) -> FitResult:
+    """A whole loss: least squares where it is a bare sum of squares, else -log L."""
+    from symgd.loss import Loss
+
+    if options.tied:
+        raise ArgumentError("tied parameters of a loss: write their formulas into it")
+    loss = Loss(text, data, constants=options.fixed, drop_missing=options.drop_missing).by_rows()
+    assert loss.rows is not None
+    if not loss.params:
+        raise ArgumentError("the loss has no free parameter")
+    squares = as_squares(loss, options)
+    if squares is not None and settings.method != "newton":
+        return least_squares(squares, settings)
+    model = as_model(loss, options)
+    factor = float(model.table.rows) if _is_mean(loss.root) else 1.0
+    if settings.method not in ("lm", "newton"):
+        return _likelihood_by_descent(model, loss.root, factor, settings)
+    given = place_start(settings.start, model.params)
+    if len(given) == len(model.params):
+        starts = [[given[p] for p in model.params]]
+    else:
+        starts = [[given.get(p, v) for p in model.params] for v in (0.0, 0.1, 1.0, -0.1, 10.0)]
+    return _by_newton(model, loss.stable, factor, settings, starts, None, starts[0])
+
+
+def _is_mean(root: Node) -> bool:
+    """Whether all outermost sums over rows are means."""
+    inner = {id(n) for s in topological([root]) if s.func in (RowSum, RowMean)
+             for n in topological(s.args)}  # fmt: skip
+    outer = [n for n in topological([root]) if n.func in (RowSum, RowMean) and id(n) not in inner]
+    return all(n.func is RowMean for n in outer)
+
+
+def _by_newton(
+    model: Model,
+    root: Node,
+    factor: float,
+    settings: Settings,
+    starts: Sequence[Sequence[float]],
+    covariance: _Covariance | None,
+    start: Sequence[float],
+    residuals: Residuals | None = None,
+) -> FitResult:
+    objective = Objective(model.graph, model.rows, model.leaves, root, factor)
+    box = read_box(model)
+    best: tuple[newton.Found, Status, str] | None = None
+    for begin in starts:
+        if best is not None and best[1] is Status.CONVERGED:
+            break
+        found = newton.minimize(objective, begin, box, settings.steps or 200)
+        if found is None:
+            continue
+        status, message = newton_certificate(model, found, box)
+        if best is None or status is Status.CONVERGED:
+            best, start = (found, status, message), begin
+    if best is None:
+        raise ArgumentError("the loss or its derivatives are not finite at the start; give --start")
+    found, status, message = best
+    return _newton_result(
+        model, found, box, settings, covariance, start, status, message, residuals
+    )
+
+
+def _likelihood_by_descent(
+    model: Model, root: Node, factor: float, settings: Settings
+) -> FitResult:
+    given = place_start(settings.start, model.params)
+    start = [given.get(p, 0.0) for p in model.params]
+    x, steps, status, message = descend_on(model, root, settings, start)
+    stable = lower(model.graph, stabilize(model.graph, [root]))[0]
+    objective = Objective(model.graph, model.rows, model.leaves, stable, factor)
+    box = read_box(model)
+    found = newton.at(objective, x, box, steps)
+    certified, told = newton_certificate(model, found, box)
+    if certified is Status.CONVERGED:
+        status, message = certified, told
+    return _newton_result(model, found, box, settings, None, start, status, message, None)
+
+
+def _newton_result(
+    model: Model,
+    found: newton.Found,
+    box: Box,
+    settings: Settings,
+    covariance: _Covariance | None,
+    start: Sequence[float],
+    status: Status,
+    message: str,
+    residuals: Residuals | None,
+) -> FitResult:
+    free = box.free(found.x, found.gradient)
+    if covariance is None:
+        matrix, condition = statistics.inverse_hessian(found.hessian, free)
+    else:
+        matrix, condition = covariance(found, free)
+    rows, count = model.table.rows, len(model.params)
+    rss = None if residuals is None else residuals.rss(found.x.tolist())
+    dof = rows - count
+    likelihood = covariance is None
+    return assemble(
+        Pieces(
+            model=model,
+            x=found.x,
+            covariance=matrix,
+            held=~free,
+            condition=condition,
+            unknown=[] if found.definite else [k for k in range(count) if free[k]],
+            rows=rows,
+            dof=dof,
+            loss=found.value,
+            rss=rss,
+            sigma=math.sqrt(rss / dof) if rss is not None and dof > 0 else None,
+            r2=None,
+            aic=2 * count + 2 * found.value if likelihood else None,
+            bic=count * math.log(rows) + 2 * found.value if likelihood else None,
+            status=status,
+            message=message,
+            steps=found.steps,
+            method="newton" if settings.method == "lm" else settings.method,
+            start=start,
+        )
+    )

@@ -1,0 +1,285 @@
+"""What to fit: `y = model` with weights, fixed, tied and bounded parameters, over columns."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from symgd import names
+from symgd.errors import ArgumentError, FormulaError
+from symgd.formula import Columns, Formula, parse
+from symgd.graph import Graph, Name, Node, RowMean, RowSum, topological
+from symgd.rowdata import RowData, check_parameters, open_columns, read_columns
+from symgd.rows import lower
+from symgd.stable import stabilize
+
+if TYPE_CHECKING:
+    from symgd.data import Table
+
+_EQUALS = re.compile(r"(?<![<>=!])=(?!=)")
+
+Bounds = Mapping[str, tuple[float | None, float | None]]
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a fit is told beside the model.
+
+    weight, sigma: formulas over the columns; weights multiply squared residuals, and sigma is
+    weight 1/sigma**2. loss: a formula of the residual r. fixed: name -> number. tied: name ->
+    formula of other parameters. bounds: name -> (low, high), None where there is none.
+    """
+
+    weight: str | None = None
+    sigma: str | None = None
+    loss: str | None = None
+    fixed: Mapping[str, float] | None = None
+    tied: Mapping[str, str] | None = None
+    bounds: Bounds | None = None
+    drop_missing: bool = False
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model of one row, ready to be compiled; its nodes hold free parameters and columns only.
+
+    predicted, response, weight: nodes (weight None: 1). typed: the model as it was typed, before
+    fixed and tied parameters were put in. params: the free ones, and leaves their symbols, in
+    natural order. low, high: their bounds. derived: fixed and tied parameters as nodes.
+    """
+
+    text: str
+    graph: Graph
+    rows: RowData
+    predicted: Node
+    response: Node
+    weight: Node | None
+    params: tuple[str, ...]
+    leaves: tuple[Name, ...]
+    columns: tuple[str, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+    derived: Mapping[str, Node]
+    typed: Node
+    loss: Node | None = None  # of the residual, over the leaf `residual`
+    residual: Name | None = None
+
+    @property
+    def table(self) -> Table:
+        """The rows that are fitted."""
+        return self.rows.table
+
+    @property
+    def atoms(self) -> list[Node]:
+        """The free parameters as nodes."""
+        return [self.graph.atom(leaf) for leaf in self.leaves]
+
+
+def is_model(text: str) -> bool:
+    """Whether the text is `response = model`, and not a loss."""
+    return bool(_EQUALS.search(text))
+
+
+def read_model(text: str, data: Any, options: Options) -> Model:
+    """The model that `text` spells over the columns of `data`, or a SymgdError."""
+    left, right = _sides(text)
+    opened, columns = open_columns(data)
+    reader = _Reader(columns, [*(options.fixed or {}), *(options.tied or {})])
+    model = reader.read(right)
+    params = dict(reader.variables)
+    response = reader.read(left)
+    _only_columns(reader, params, response, "the left side of a model")
+    weight = _weight(reader, params, options)
+    residual = Name("residual", "r")
+    loss = None
+    if options.loss is not None:
+        loss = _loss(options.loss, reader, residual)
+    derived = _derived(reader, params, options)
+    given = [*(options.fixed or {}), *(options.tied or {}), *(options.bounds or {})]
+    check_parameters(model, columns, [names.canonical(g) for g in given], "a parameter")
+    table = read_columns(opened, tuple(reader.columns), options.drop_missing)
+    rows = RowData(reader.graph, table)
+    roots = [model.root, response.root, *([] if weight is None else [weight])]
+    values = {params[name]: node for name, node in derived.items()}
+    placed = reader.graph.replace(roots, values) if values else roots
+    ready = rows.settle(lower(reader.graph, stabilize(reader.graph, placed)))
+    _no_sums(text, ready)
+    free = sorted((n for n in params if n not in derived), key=names.natural)
+    low, high = read_bounds(options.bounds or {}, free, params)
+    return Model(
+        text=text.strip(),
+        graph=reader.graph,
+        rows=rows,
+        predicted=ready[0],
+        response=ready[1],
+        weight=ready[2] if weight is not None else None,
+        params=tuple(free),
+        leaves=tuple(params[n] for n in free),
+        columns=tuple(reader.columns),
+        low=low,
+        high=high,
+        derived=derived,
+        typed=model.root,
+        loss=loss,
+        residual=residual,
+    )
+
+
+class _Reader:
+    """Parses the parts of a fit into one graph with one set of names."""
+
+    def __init__(self, columns: Columns, own: Sequence[str]) -> None:
+        self.graph = Graph()
+        self.all = columns
+        self.own = [names.canonical(name) for name in own]
+        self.variables: dict[str, Name] = {}
+        self.columns: dict[str, Any] = {}
+
+    def read(self, text: str, per_row: bool = True) -> Formula:
+        """The formula of one row; its names join those that are known."""
+        formula = parse(
+            text,
+            graph=self.graph,
+            variables=self.variables,
+            own=self.own,
+            columns=self.all,
+            per_row=per_row,
+        )
+        self.variables = dict(formula.variables)
+        self.columns |= formula.columns
+        return formula
+
+
+def _sides(text: str) -> tuple[str, str]:
+    """The two sides of `=`, each with blanks where the other stood, so that carets point right."""
+    places = [found.start() for found in _EQUALS.finditer(text)]
+    if len(places) != 1:
+        hint = "write for example y = a*exp(-b*x) + c"
+        at = places[1] if len(places) > 1 else len(text)
+        raise FormulaError(text, at, "a model has one '='", hint)
+    (at,) = places
+    if not text[:at].strip() or not text[at + 1 :].strip():
+        side = "left" if not text[:at].strip() else "right"
+        raise FormulaError(text, at, f"there is nothing to the {side} of '='", "")
+    return text[:at], " " * (at + 1) + text[at + 1 :]
+
+
+def _only_columns(reader: _Reader, params: Mapping[str, Name], formula: Formula, what: str) -> None:
+    stray = [n for n in topological([formula.root]) if isinstance(n, Name) and n in _names(reader)]
+    if stray:
+        shown = names.escape(stray[0].text)
+        listed = names.escape(", ".join(list(reader.all)[:20])) or "none"
+        hint = names.suggest(stray[0].text, reader.all) or f"the data have {listed}"
+        at = max(formula.text.find(stray[0].text), 0)
+        sentence = f"'{shown}' is no column of the data, and {what} takes only those"
+        raise FormulaError(formula.text, at, sentence, hint)
+    reader.variables = dict(params)
+
+
+def _names(reader: _Reader) -> set[Name]:
+    return set(reader.variables.values())
+
+
+def _weight(reader: _Reader, params: Mapping[str, Name], options: Options) -> Node | None:
+    if options.weight is not None and options.sigma is not None:
+        raise ArgumentError("give weight or sigma, not both: a weight is 1/sigma**2")
+    text = options.weight if options.weight is not None else options.sigma
+    if text is None:
+        return None
+    if not isinstance(text, str):
+        raise ArgumentError(f"a weight is a column's name or a formula, not {type(text).__name__}")
+    if text in reader.all and not names.is_variable(text):
+        text = f"`{text}`"
+    formula = reader.read(text)
+    _only_columns(reader, params, formula, "a weight")
+    graph = reader.graph
+    return formula.root if options.weight is not None else graph.pow(formula.root, -2)
+
+
+def _loss(text: str, reader: _Reader, residual: Name) -> Node:
+    formula = parse(text, graph=reader.graph, variables={"r": residual})
+    if set(formula.variables) != {"r"}:
+        stray = next((n for n in formula.variables if n != "r"), "")
+        raise FormulaError(
+            text, max(text.find(stray), 0), f"'{names.escape(stray)}' is not r", "a loss is of r"
+        )
+    if residual not in topological([formula.root]):
+        raise FormulaError(text, 0, "the loss does not hold the residual r", "for example r**2")
+    return stabilize(reader.graph, [formula.root])[0]
+
+
+def _derived(reader: _Reader, params: dict[str, Name], options: Options) -> dict[str, Node]:
+    """Fixed and tied parameters as nodes of free ones; tied formulas may bring in new ones."""
+    fixed = {names.canonical(k): v for k, v in (options.fixed or {}).items()}
+    tied = {names.canonical(k): v for k, v in (options.tied or {}).items()}
+    both = next((n for n in fixed if n in tied), None)
+    if both is not None:
+        raise ArgumentError(f"'{names.escape(both)}' is fixed and tied")
+    for name in tied:
+        _known(name, params)
+    derived = {n: reader.graph.number(_finite(f"the value of {n}", v)) for n, v in fixed.items()}
+    formulas = {}
+    for name, text in tied.items():
+        formula = reader.read(str(text), per_row=False)
+        inside = {n.text for n in topological([formula.root]) if isinstance(n, Name)}
+        again = next((n for n in inside if n in tied), None)
+        if again is not None:
+            raise ArgumentError(
+                f"'{names.escape(name)}' is tied to '{names.escape(again)}', which is tied itself"
+            )
+        formulas[name] = formula.root
+    params |= reader.variables
+    for name in fixed:
+        _known(name, params)
+    values = {params[n]: node for n, node in derived.items()}
+    roots = reader.graph.replace(list(formulas.values()), values)
+    return derived | dict(zip(formulas, roots, strict=True))
+
+
+def read_bounds(
+    bounds: Bounds, free: Sequence[str], params: Mapping[str, Name]
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """The lower and the upper bounds of the free parameters, or ArgumentError."""
+    low, high = dict.fromkeys(free, -math.inf), dict.fromkeys(free, math.inf)
+    for given, pair in bounds.items():
+        name = names.canonical(given)
+        _known(name, params)
+        shown = names.escape(name)
+        if name not in low:
+            raise ArgumentError(f"'{shown}' is fixed or tied, so it takes no bounds")
+        try:
+            least, most = pair
+        except (TypeError, ValueError):
+            raise ArgumentError(f"the bounds of '{shown}' are not (low, high)") from None
+        low[name] = -math.inf if least is None else float(least)
+        high[name] = math.inf if most is None else float(most)
+        if not low[name] < high[name]:
+            raise ArgumentError(f"the bounds of '{shown}' leave nothing between them")
+    return tuple(low.values()), tuple(high.values())
+
+
+def _known(name: str, params: Mapping[str, Name]) -> None:
+    if name not in params:
+        hint = names.suggest(name, params) or f"it has {names.escape(', '.join(params))}"
+        raise ArgumentError(f"the model has no parameter '{names.escape(name)}'; {hint}")
+
+
+def _finite(what: str, value: Any) -> float:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        raise ArgumentError(f"{names.escape(what)} is {value!r}, not a number") from None
+    if not math.isfinite(number):
+        raise ArgumentError(f"{names.escape(what)} is {number}; it must be finite")
+    return number
+
+
+def _no_sums(text: str, roots: Sequence[Node]) -> None:
+    for node in topological(roots):
+        if node.func in (RowSum, RowMean):
+            sentence = "a sum over rows inside a model may not hold a parameter"
+            hint = "fit the whole loss instead: symgd.fit('mean(...)', data)"
+            raise FormulaError(text, 0, sentence, hint)

@@ -1,0 +1,59 @@
+"""A sum over rows to be minimized: its value, gradient and Hessian at numbers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from symgd.gradient import gradient, hessian
+from symgd.graph import Graph, Name, Node
+from symgd.rowdata import RowData
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Vector = NDArray[np.float64]
+    Matrix = NDArray[np.float64]
+
+
+class Objective:
+    """`factor` times a node of `graph` over the parameters `leaves`."""
+
+    def __init__(
+        self, graph: Graph, rows: RowData, leaves: Sequence[Name], root: Node, factor: float = 1.0
+    ) -> None:
+        atoms = [graph.atom(leaf) for leaf in leaves]
+        self.count = len(atoms)
+        self.factor = factor
+        slopes = gradient(graph, root, atoms)
+        curves = hessian(graph, root, atoms)
+        first = {"value": root} | {f"d{k}": g for k, g in enumerate(slopes)}
+        second = {f"{i},{j}": curves[i][j] for i in range(self.count) for j in range(i + 1)}
+        self._value = rows.compile(rows.program(leaves, {"value": root}))
+        self._first = rows.compile(rows.program(leaves, first))
+        self._second = rows.compile(rows.program(leaves, second))
+
+    def value(self, x: Vector) -> float:
+        """The value; inf where it is not finite."""
+        found = self.factor * self._value(*x.tolist())[0]
+        return found if math.isfinite(found) else math.inf
+
+    def gradient(self, x: Vector) -> tuple[float, Vector]:
+        """Value and gradient."""
+        import numpy as np
+
+        value, *slopes = self._first(*x.tolist())
+        return self.factor * value, self.factor * np.array(slopes)
+
+    def hessian(self, x: Vector) -> Matrix:
+        """The (P, P) Hessian."""
+        import numpy as np
+
+        out = np.empty((self.count, self.count))
+        entries = iter(self._second(*x.tolist()))
+        for i in range(self.count):
+            for j in range(i + 1):
+                out[i, j] = out[j, i] = self.factor * next(entries)
+        return out

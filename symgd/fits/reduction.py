@@ -1,0 +1,197 @@
+"""Rows -> what least squares needs of them: a triangle R, a vector and the sum of squares.
+
+For residuals r and Jacobian J over any number of rows, the QR factorization of [J r] holds all
+that a step needs: min |J p + r| = min |R p + z|, and what is left over. Rows are taken block by
+block, each factorized under the triangle of those before it (A. Bjorck, 2024, Numerical Methods
+for Least Squares Problems, 2nd ed., SIAM, section 2.3.6), so that no condition number is squared
+and no more than a block is in memory.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from symgd.backends.lambdified import compile_array
+from symgd.backends.rowwise import pieces, total
+from symgd.graph import Column, Name, Node, RowSum, topological
+from symgd.program import compile_per_row
+from symgd.rowdata import RowData
+from symgd.rows import lower
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Vector = NDArray[np.float64]
+    Matrix = NDArray[np.float64]
+
+_MANY = 20_000  # rows from which J'J is tried first: it takes a fraction of the time
+_WIDEST = 30  # parameters of a J'J that is summed entry by entry
+_GRAM_CONDITION = 1e4  # of J with columns of length 1, up to which J'J keeps the digits
+
+
+@dataclass(frozen=True)
+class Linear:
+    """Residuals and Jacobian at a point, reduced.
+
+    triangle: (P, P) R; vector: (P,) z; rss: |r|**2; scales: (P,) the lengths of J's columns.
+    """
+
+    triangle: Matrix
+    vector: Vector
+    rss: float
+    scales: Vector
+
+
+class RowFunction:
+    """Nodes of one row as a function of the parameters and a block of columns."""
+
+    def __init__(self, rows: RowData, leaves: Sequence[Name], outputs: Sequence[Node]) -> None:
+        graph = rows.graph
+        order = topological(outputs)
+        columns = [n for n in order if isinstance(n, Column)]
+        given = rows.inputs(outputs)
+        named = {str(k): node for k, node in enumerate(outputs)}
+        program = compile_per_row(graph, [*columns, *leaves, *given], named)
+        self.columns = [c.text for c in columns]
+        self.given = [rows.values[name] for name in given]
+        self.rows = rows
+        self._function = compile_array(program)
+
+    def blocks(self, theta: Sequence[float]) -> Iterator[tuple[int, list[Any]]]:
+        """(rows, values by output) for each block of rows; a value may be one number for all."""
+        for count, arrays in _blocks(self.rows, self.columns):
+            yield count, self.at(arrays, theta)
+
+    def at(self, arrays: Sequence[Any], theta: Sequence[float]) -> list[Any]:
+        """The values at these columns, in IEEE semantics."""
+        import numpy as np
+
+        with np.errstate(all="ignore"):
+            values: list[Any] = self._function(*arrays, *np.asarray(theta), *self.given)
+        return values
+
+
+def _blocks(rows: RowData, columns: Sequence[str]) -> Iterator[tuple[int, list[Any]]]:
+    wanted = list(columns) or list(rows.table.names[:1])
+    for arrays in pieces(rows.table, wanted):
+        yield len(arrays[0]), arrays if columns else []
+
+
+class _Sums:
+    """The sums over rows of r**2, and of r**2, J'J and J'r, as programs of one pass each."""
+
+    def __init__(
+        self, rows: RowData, leaves: Sequence[Name], residual: Node, slopes: Sequence[Node]
+    ) -> None:
+        graph = rows.graph
+        pairs = [(slopes[i], slopes[j]) for i in range(len(slopes)) for j in range(i + 1)]
+        pairs += [(slope, residual) for slope in slopes]
+        square = graph.node(RowSum, graph.pow(residual, 2))
+        sums = [square, *(graph.node(RowSum, graph.mul(a, b)) for a, b in pairs)]
+        named = {str(k): node for k, node in enumerate(lower(graph, sums))}
+        self.rss = rows.compile(rows.program(leaves, {"0": named["0"]}))
+        self.gram = rows.compile(rows.program(leaves, named))
+
+
+class Residuals:
+    """The residuals of a model over its rows, their sum of squares and their Jacobian."""
+
+    def __init__(
+        self,
+        rows: RowData,
+        leaves: Sequence[Name],
+        residual: Node,
+        slopes: Sequence[Node],
+    ) -> None:
+        self.both = RowFunction(rows, leaves, [*slopes, residual])
+        self.count = len(slopes)
+        self.size = rows.table.rows
+        #: sums over rows in one program each, which a fast backend may run
+        self._sums = _Sums(rows, leaves, residual, slopes) if self.size >= _MANY else None
+        self._value = None if self._sums else RowFunction(rows, leaves, [residual])
+
+    def rss(self, theta: Sequence[float]) -> float:
+        """The sum of squares at theta; inf where it is not finite."""
+        import numpy as np
+
+        if self._sums is not None:
+            found = self._sums.rss(*theta)[0]
+        else:
+            assert self._value is not None
+            parts = []
+            with np.errstate(all="ignore"):
+                for count, (r,) in self._value.blocks(theta):
+                    r = np.broadcast_to(r, count)
+                    parts.append(float(np.add.reduce(r * r)))
+            found = total(parts)
+        return found if math.isfinite(found) else math.inf
+
+    def linear(self, theta: Sequence[float]) -> Linear | None:
+        """The reduced system at theta, or None where it is not finite."""
+        if self._sums is not None and (found := self._by_gram(theta)) is not None:
+            return found
+        return self._by_qr(theta)
+
+    def matrices(self, theta: Sequence[float]) -> Iterator[Matrix]:
+        """[J r] block by block, column by column."""
+        import numpy as np
+
+        for count, columns in self.both.blocks(theta):
+            matrix = np.empty((count, self.count + 1), order="F")
+            for k, column in enumerate(columns):
+                matrix[:, k] = column
+            yield matrix
+
+    def _by_qr(self, theta: Sequence[float]) -> Linear | None:
+        import numpy as np
+
+        width = self.count + 1
+        triangle = np.zeros((0, width))
+        parts = []
+        for matrix in self.matrices(theta):
+            if not np.isfinite(matrix).all():
+                return None
+            with np.errstate(all="ignore"):
+                parts.append(float(np.add.reduce(matrix[:, -1] ** 2)))
+            triangle = np.asarray(np.linalg.qr(np.concatenate([triangle, matrix]), mode="r"))
+        full = np.zeros((width, width))
+        full[: len(triangle)] = triangle
+        with np.errstate(all="ignore"):
+            scales = np.linalg.norm(full[:, :-1], axis=0)
+        rss = total(parts)
+        if not (math.isfinite(rss) and np.isfinite(full).all() and np.isfinite(scales).all()):
+            return None
+        return Linear(full[:-1, :-1], full[:-1, -1], rss, scales)
+
+    def _by_gram(self, theta: Sequence[float]) -> Linear | None:
+        import numpy as np
+
+        assert self._sums is not None
+        if self.count > _WIDEST:
+            return None
+        rss, *entries = self._sums.gram(*theta)
+        gram = np.zeros((self.count + 1, self.count + 1))
+        places = np.tril_indices(self.count)
+        gram[places] = entries[: len(places[0])]
+        gram = gram + np.tril(gram, -1).T
+        gram[:-1, -1] = entries[len(places[0]) :]
+        if not (np.isfinite(gram).all() and math.isfinite(rss)):
+            return None
+        scales = np.sqrt(np.diag(gram)[:-1])
+        if not (scales > 0).all():
+            return None
+        scaled = gram[:-1, :-1] / np.outer(scales, scales)
+        try:
+            upper = np.linalg.cholesky(scaled).T
+        except np.linalg.LinAlgError:
+            return None
+        values = np.linalg.svd(upper, compute_uv=False)
+        if values[-1] * _GRAM_CONDITION < values[0]:
+            return None
+        vector = np.asarray(np.linalg.solve(upper.T, gram[:-1, -1] / scales), dtype=np.float64)
+        triangle = np.asarray(upper * scales, dtype=np.float64)
+        return Linear(triangle, vector, rss, scales)

@@ -1,0 +1,76 @@
+"""A fit for people: the estimates with their errors, how good the fit is, what to beware of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from symgd.names import escape
+from symgd.report.table import number
+
+if TYPE_CHECKING:
+    from symgd.fits.result import FitResult
+
+_MOST_CORRELATED = 12  # parameters up to which the matrix of correlations is printed
+
+
+def report(result: FitResult) -> Iterator[str]:
+    """The lines of the whole report; values read back as the same floats."""
+    yield escape(result.text[:1000])
+    yield from _estimates(result)
+    yield ""
+    yield from _goodness(result)
+    yield from _correlations(result)
+    yield escape(result.message)
+    for sentence in result.warnings:
+        yield f"warning: {sentence}"
+
+
+def _estimates(result: FitResult) -> Iterator[str]:
+    rows = [("", "value", "standard error", "")]
+    for name, estimate in result.params.items():
+        error = "" if estimate.stderr is None else f"+- {estimate.stderr:.6g}"
+        note = estimate.held
+        if not note and estimate.stderr is not None and estimate.value:
+            note = f"({100 * estimate.stderr / abs(estimate.value):.3g} %)"
+        rows.append((escape(name), number(estimate.value), error or "unknown", note))
+        if estimate.held == "fixed":
+            rows[-1] = (escape(name), number(estimate.value), "", "fixed")
+    widths = [max(len(row[k]) for row in rows) for k in range(3)]
+    for name, value, error, note in rows:
+        line = f"  {name:<{widths[0]}}  {value:>{widths[1]}}  {error:<{widths[2]}}  {note}"
+        yield line.rstrip()
+
+
+def _goodness(result: FitResult) -> Iterator[str]:
+    many = f"{result.n:,} rows, {result.dof:,} degrees of freedom"
+    if result.rss is not None:
+        yield f"residual sum of squares {result.rss:.10g}; {many}"
+    else:
+        yield f"loss {result.loss:.10g}; {many}"
+    parts = []
+    if result.sigma is not None:
+        parts.append(f"residual standard error {result.sigma:.8g}")
+    if result.r2 is not None:
+        parts.append(f"R² {result.r2:.8g}")
+    if result.aic is not None and result.bic is not None:
+        parts.append(f"AIC {result.aic:.6g}, BIC {result.bic:.6g}")
+    if parts:
+        yield "; ".join(parts)
+    if result.table.dropped:
+        yield f"{result.table.dropped:,} rows with missing cells were skipped"
+
+
+def _correlations(result: FitResult) -> Iterator[str]:
+    count = len(result.names)
+    if not 1 < count <= _MOST_CORRELATED or not np.isfinite(result.correlation).any():
+        return
+    names = [escape(name) for name in result.names]
+    width = max(7, *map(len, names))
+    yield "correlations"
+    for i in range(1, count):
+        cells = (f"{result.correlation[i, j]:>{width}.4f}" for j in range(i))
+        yield f"  {names[i]:<{width}}  {' '.join(cells)}"
+    yield f"  {'':<{width}}  {' '.join(f'{n:>{width}}' for n in names[:-1])}"

@@ -1,0 +1,136 @@
+"""What a fit returns: FitResult."""
+
+from __future__ import annotations
+
+import html
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from symgd.errors import DescentError
+from symgd.result import Status
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from symgd.data import Table
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A parameter: its value, its standard error (None where there is none), what holds it.
+
+    held: "", "fixed", "tied" or "at its bound".
+    """
+
+    value: float
+    stderr: float | None
+    held: str = ""
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """The end of a fit.
+
+    params: name -> Estimate, fixed and tied ones last. names: the free parameters, in the order of
+    covariance and correlation, (P, P); nan where nothing is known. n: rows; dof: n - P; rss: the
+    (weighted) residual sum of squares, sigma = sqrt(rss/dof), r2 = 1 - rss/(that about the mean);
+    None where the fit is no regression. loss: the minimized sum. aic, bic: `fits.statistics`.
+    """
+
+    text: str
+    params: Mapping[str, Estimate]
+    names: tuple[str, ...]
+    covariance: NDArray[np.float64]
+    correlation: NDArray[np.float64]
+    n: int
+    dof: int
+    loss: float
+    rss: float | None
+    sigma: float | None
+    r2: float | None
+    aic: float | None
+    bic: float | None
+    status: Status
+    message: str
+    steps: int
+    method: str
+    warnings: tuple[str, ...]
+    start: Mapping[str, float]
+    columns: tuple[str, ...]
+    table: Table
+    model: str
+    echo: str
+    predictor: Callable[[Any], NDArray[np.float64]] | None = None
+
+    @property
+    def theta(self) -> dict[str, float]:
+        """The value of every parameter, fixed and tied ones included."""
+        return {name: e.value for name, e in self.params.items()}
+
+    @property
+    def stderr(self) -> dict[str, float | None]:
+        """The standard error of every parameter."""
+        return {name: e.stderr for name, e in self.params.items()}
+
+    def predict(self, data: Any) -> NDArray[np.float64]:
+        """The model at rows of new data, which need the columns on its right side only: (rows,)."""
+        if self.predictor is None:
+            raise DescentError("a loss has no model to predict with; fit 'y = model'")
+        return self.predictor(data)
+
+    def raise_for_status(self) -> FitResult:
+        """The result itself, or DescentError if the fit did not converge."""
+        if self.status is not Status.CONVERGED:
+            raise DescentError(f"{self.status.value}: {self.message}")
+        return self
+
+    def to_dict(self) -> dict[str, Any]:
+        """The result as plain data, ready for JSON; what is not finite is None."""
+        return {
+            "model": self.text,
+            "params": {
+                name: {"value": _json(e.value), "stderr": _json(e.stderr)}
+                | ({"held": e.held} if e.held else {})
+                for name, e in self.params.items()
+            },
+            "free": list(self.names),
+            "columns": list(self.columns),
+            "covariance": [[_json(v) for v in row] for row in self.covariance.tolist()],
+            "correlation": [[_json(v) for v in row] for row in self.correlation.tolist()],
+            "loss": _json(self.loss),
+            "rss": _json(self.rss),
+            "n": self.n,
+            "dof": self.dof,
+            "sigma": _json(self.sigma),
+            "r2": _json(self.r2),
+            "aic": _json(self.aic),
+            "bic": _json(self.bic),
+            "status": self.status.value,
+            "message": self.message,
+            "steps": self.steps,
+            "method": self.method,
+            "start": {name: _json(v) for name, v in self.start.items()},
+            "warnings": list(self.warnings),
+            "dropped": self.table.dropped,
+        }
+
+    def __str__(self) -> str:
+        from symgd.fits.report import report
+
+        return "\n".join(report(self))
+
+    def _repr_html_(self) -> str:
+        cells = "".join(
+            f"<tr><th>{html.escape(n)}</th><td>{e.value!r}</td><td>{e.stderr!r}</td></tr>"
+            for n, e in self.params.items()
+        )
+        head = "<tr><th></th><th>value</th><th>standard error</th></tr>"
+        title = html.escape(f"{self.text[:200]} ({self.status.value})")
+        return f"<table><caption>{title}</caption>{head}{cells}</table>"
+
+
+def _json(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None

@@ -1,0 +1,45 @@
+"""A fit by a rule of the catalogue instead of its own method."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from symgd.errors import ArgumentError
+from symgd.fits.model import Model
+from symgd.fits.settings import Settings
+from symgd.graph import Node
+from symgd.result import Status
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Vector = NDArray[np.float64]
+
+
+def descend_on(
+    model: Model, root: Node, settings: Settings, start: Sequence[float]
+) -> tuple[Vector, int, Status, str]:
+    """Where the rule ends on the loss `root`: the point, the steps, the status and a message."""
+    from symgd.catalogue import CATALOGUE
+    from symgd.descent import descend
+    from symgd.loss import Loss
+
+    if any(map(math.isfinite, (*model.low, *model.high))):
+        raise ArgumentError("bounds go with method lm; a rule takes the suffix of its catalogue")
+    loss = Loss.of(model.graph, root, model.leaves, model.columns, model.rows, model.text)
+    lr = settings.lr
+    if lr is None:
+        lr = CATALOGUE[settings.method].lr if settings.method in CATALOGUE else 0.01
+    result = descend(
+        loss,
+        start=list(start),
+        lr=lr,
+        steps=settings.steps or 1000,
+        rule=settings.method,
+        batch=settings.batch,
+        seed=settings.seed,
+    )
+    return result.x, result.steps, result.status, f"{result.message}; {result.verdict.sentence}"

@@ -1,0 +1,133 @@
+"""How well the parameters are known: covariances, and what to say about a fit.
+
+Least squares: covariance = sigma**2 * (J'J)**-1 with sigma**2 = rss/(n - p), from the singular
+values of the Jacobian with columns of unit length. Likelihoods (the loss is -log L): the inverse
+Hessian. Robust losses: the sandwich H**-1 (sum g g') H**-1 * n/(n - p) (P. Huber, 1967, The
+behavior of maximum likelihood estimates under nonstandard conditions, Proc. 5th Berkeley Symp. 1).
+AIC = 2k - 2 log L and BIC = k log n - 2 log L (H. Akaike, 1974; G. Schwarz, 1978), where for least
+squares log L = -n/2*(log(2*pi*rss/n) + 1) + sum(log w)/2 and k counts sigma, too, as in R.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Vector = NDArray[np.float64]
+    Matrix = NDArray[np.float64]
+
+_EPS = 2.0**-52
+
+
+def inverse_gram(triangle: Matrix, free: NDArray[np.bool_]) -> tuple[Matrix, float, list[int]]:
+    """(J'J)**-1 in the free parameters from J's triangle, nan elsewhere.
+
+    Also the condition number of J with columns of unit length, and the parameters that take part
+    in a direction about which the data say nothing; then there is no inverse, and all is nan.
+    """
+    import numpy as np
+
+    count = len(free)
+    out = np.full((count, count), math.nan)
+    places = np.flatnonzero(free)
+    if not len(places):
+        return out, 1.0, []
+    part = triangle[:, free]
+    lengths = np.linalg.norm(part, axis=0)
+    if not (lengths > 0).all():
+        return out, math.inf, [int(k) for k in places[lengths == 0]]
+    _, s, vt = np.linalg.svd(part / lengths, full_matrices=False)
+    condition = float(s[0] / s[-1]) if s[-1] > 0 and len(s) == len(places) else math.inf
+    unknown = s <= s[0] * 10 * len(places) * _EPS
+    if len(s) < len(places) or unknown.any():
+        null = vt[unknown] if unknown.any() else np.ones((1, len(places)))
+        taking_part = np.abs(null).max(axis=0) > 0.1
+        return out, math.inf, [int(k) for k in places[taking_part]]
+    root = (vt.T / s) / lengths[:, None]
+    out[np.ix_(free, free)] = root @ root.T
+    return out, condition, []
+
+
+def inverse_hessian(hessian: Matrix, free: NDArray[np.bool_]) -> tuple[Matrix, float]:
+    """The inverse of a positive definite Hessian in the free parameters, and its condition."""
+    import numpy as np
+
+    count = len(free)
+    out = np.full((count, count), math.nan)
+    part = hessian[np.ix_(free, free)]
+    if not part.size:
+        return out, 1.0
+    diagonal = np.diag(part)
+    if not (np.isfinite(part).all() and (diagonal > 0).all()):
+        return out, math.inf
+    scale = np.sqrt(diagonal)
+    values, vectors = np.linalg.eigh(part / np.outer(scale, scale))
+    if not values[0] > 10 * len(values) * _EPS * values[-1]:
+        return out, math.inf
+    out[np.ix_(free, free)] = ((vectors / values) @ vectors.T) / np.outer(scale, scale)
+    return out, float(values[-1] / values[0])
+
+
+def standard_errors(covariance: Matrix) -> Vector:
+    """(P,): the square roots of the diagonal, nan where there is none."""
+    import numpy as np
+
+    with np.errstate(invalid="ignore"):
+        errors: Vector = np.sqrt(np.diag(covariance))
+    return errors
+
+
+def correlations(covariance: Matrix) -> Matrix:
+    """The covariance with unit diagonal."""
+    import numpy as np
+
+    errors = standard_errors(covariance)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        out: Matrix = covariance / np.outer(errors, errors)
+    return out
+
+
+def gaussian_criteria(
+    rss: float, rows: int, params: int, log_weights: float
+) -> tuple[float | None, float | None]:
+    """AIC and BIC of least squares; None for an exact fit."""
+    if rss <= 0 or rows == 0:
+        return None, None
+    log_likelihood = -0.5 * rows * (math.log(2 * math.pi * rss / rows) + 1) + 0.5 * log_weights
+    count = params + 1
+    return 2 * count - 2 * log_likelihood, count * math.log(rows) - 2 * log_likelihood
+
+
+def warnings(
+    names: Sequence[str],
+    at_bound: Sequence[int],
+    unknown: Sequence[int],
+    condition: float,
+    correlation: Matrix,
+    dof: int,
+) -> list[str]:
+    """Sentences about what a reader of the standard errors must know."""
+    found = []
+    if unknown:
+        listed = ", ".join(names[k] for k in unknown)
+        found.append(
+            f"the data do not determine {listed}: other values fit as well (non-identifiable)"
+        )
+    for k in at_bound:
+        found.append(f"{names[k]} is at its bound; the standard errors of the others hold it there")
+    if not unknown and condition > 1e8:
+        found.append(f"ill-conditioned: condition number {condition:.2g} of the scaled Jacobian")
+    if dof <= 0:
+        found.append("there are no more rows than parameters, so there are no standard errors")
+    for i in range(len(names)):
+        for j in range(i):
+            if abs(correlation[i, j]) > 0.9999:
+                found.append(
+                    f"{names[j]} and {names[i]} are nearly one: correlation {correlation[i, j]:.6f}"
+                )
+    return found

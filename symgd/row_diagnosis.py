@@ -1,0 +1,105 @@
+"""In which row a loss over data, or its gradient, went non-finite, and with which operands."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+from symgd.backends.lambdified import compile_array
+from symgd.backends.rowwise import BLOCK, pieces
+from symgd.diagnosis import Trouble, blame
+from symgd.graph import Column, Name, Node, RowSum, topological, trace
+from symgd.loss import Loss
+from symgd.program import compile_per_row, compile_program
+from symgd.rows import lower
+from symgd.text import write
+
+_WIDE = 120
+
+
+def find_row(loss: Loss, x: Sequence[float], at: str) -> Trouble:
+    """What is non-finite in value or gradient of a loss over rows at x."""
+    typed = lower(loss.graph, [loss.root])[0]
+    for root in (typed, loss.stable):
+        found = _in_root(loss, root, x, at)
+        if found is not None:
+            return found
+    for name, root in zip(loss.params, loss.derivatives, strict=True):
+        found = _in_root(loss, root, x, at)
+        if found is not None:
+            sentence = f"the derivative in {name} is not finite: {found.sentence}"
+            return Trouble(sentence, found.overflow)
+    return Trouble(f"the gradient is not finite{at}", True)
+
+
+def _in_root(loss: Loss, root: Node, x: Sequence[float], at: str) -> Trouble | None:
+    sums = [n for n in topological([root]) if n.func is RowSum]
+    leaves = _leaves(loss, x)
+    values = _sums(loss, sums, leaves)
+    for total in sums:
+        if not math.isfinite(values[id(total)]):
+            return _in_sum(loss, total, leaves, values, x, at)
+    known = trace([root], leaves, values)
+    return None if math.isfinite(known[id(root)]) else blame(root, known, x, at)
+
+
+def _leaves(loss: Loss, x: Sequence[float]) -> dict[Node, float]:
+    assert loss.rows is not None
+    return dict(zip(loss.leaves, x, strict=True)) | loss.rows.values
+
+
+def _sums(loss: Loss, sums: Sequence[Node], leaves: Mapping[Node, float]) -> dict[int, float]:
+    """The value of every sum, by id."""
+    assert loss.rows is not None
+    named = {str(k): s for k, s in enumerate(sums)}
+    program = compile_program(loss.graph, list(leaves), named)
+    values = loss.rows.run(program)(*leaves.values())
+    return {id(s): v for s, v in zip(sums, values, strict=True)}
+
+
+def _in_sum(
+    loss: Loss,
+    total: Node,
+    leaves: Mapping[Node, float],
+    sums: Mapping[int, float],
+    x: Sequence[float],
+    at: str,
+) -> Trouble:
+    (term,) = total.args
+    found = _first_bad_row(loss, term, leaves, sums)
+    if found is None:
+        return Trouble(f"{write(total, _WIDE)} is too large for a double{at}", True)
+    row, cells = found
+    inside = {key: value for key, value in sums.items() if key != id(total)}
+    known = trace([term], {**leaves, **cells}, inside)
+    return blame(term, known, x, f" in row {row:,}{at}")
+
+
+def _first_bad_row(
+    loss: Loss, term: Node, leaves: Mapping[Node, float], sums: Mapping[int, float]
+) -> tuple[int, dict[Node, float]] | None:
+    """The 1-based number of the first row whose term is not finite, and its cells."""
+    import numpy as np
+
+    assert loss.table is not None
+    graph = loss.graph
+    names = {key: Name(f"q{k}") for k, key in enumerate(sums)}
+    inner = {names[key]: value for key, value in sums.items()}
+
+    def change(node: Node, args: tuple[Node, ...]) -> Node:
+        if id(node) in names:
+            return graph.atom(names[id(node)])
+        return graph.same(node, args)
+
+    (term,) = graph.rebuild([term], change)
+    columns = [n for n in topological([term]) if isinstance(n, Column)]
+    given = {**leaves, **inner}
+    function = compile_array(compile_per_row(graph, [*columns, *given], {"term": term}))
+    with np.errstate(all="ignore"):
+        for k, arrays in enumerate(pieces(loss.table, [c.text for c in columns])):
+            (values,) = function(*arrays, *map(np.float64, given.values()))
+            (bad,) = np.nonzero(~np.isfinite(values))
+            if len(bad):
+                cells = {c: float(a[bad[0]]) for c, a in zip(columns, arrays, strict=True)}
+                return k * BLOCK + int(bad[0]) + 1, cells
+    return None

@@ -1,0 +1,126 @@
+"""A loss meets its data: which names are columns, and programs that run over the rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from symgd import names
+from symgd.backends.lambdified import compile_total
+from symgd.backends.rowwise import compile_rows
+from symgd.errors import ArgumentError, DataError
+from symgd.formula import Columns, Formula
+from symgd.graph import ROWS, Column, Graph, Name, Node, RowSum, topological
+from symgd.program import Program, compile_program
+from symgd.rows import constant_sums
+
+if TYPE_CHECKING:
+    from symgd.data import Table
+
+Function = Callable[..., list[float]]  # numbers -> numbers
+
+
+def open_columns(data: Any) -> tuple[Any, Columns]:
+    """The data as `read_columns` takes them, and their columns by name."""
+    from symgd.data import Table, open_source
+
+    opened = data if isinstance(data, Table) else open_source(data)
+    return opened, Columns([name for name in opened.names if name])
+
+
+def read_columns(opened: Any, wanted: Sequence[str], drop_missing: bool) -> Table:
+    """The table of the columns that a formula reads."""
+    from symgd.data import Table, read_table
+
+    if not wanted:
+        raise DataError("the formula reads no column of the data")
+    if isinstance(opened, Table):
+        return opened
+    return read_table(opened, wanted, drop_missing=drop_missing)
+
+
+def check_parameters(formula: Formula, columns: Columns, given: Sequence[str], what: str) -> None:
+    """Refuse names given as parameters or constants that are columns, or ArgumentError."""
+    spelled = {names.canonical(c) for c in formula.columns}
+    for name in given:
+        if name in spelled or (name not in formula.variables and name in columns):
+            shown = names.escape(name)
+            raise ArgumentError(
+                f"'{shown}' is a column of the data, not {what}; it has a value in every row"
+            )
+
+
+@dataclass
+class RowData:
+    """The table of a loss, and the sums over it that hold no parameter, computed once.
+
+    constants: by the id of such a sum, the input that stands for it. values: of the inputs.
+    """
+
+    graph: Graph
+    table: Table
+    constants: dict[int, Name] = field(default_factory=dict)
+    values: dict[Name, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.values[ROWS] = float(self.table.rows)
+
+    def settle(self, roots: Sequence[Node]) -> list[Node]:
+        """The roots with every sum that holds no parameter replaced by an input."""
+        found = [s for s in constant_sums(roots) if id(s) not in self.constants]
+        if found:
+            program = compile_program(self.graph, [ROWS], {str(k): s for k, s in enumerate(found)})
+            sums = compile_rows(program)([self.values[ROWS]], self.table)
+            for node, value in zip(found, sums, strict=True):
+                self.constants[id(node)] = self.give(value)
+        known = self.constants
+
+        def change(node: Node, args: tuple[Node, ...]) -> Node:
+            if id(node) in known:
+                return self.graph.atom(known[id(node)])
+            return self.graph.same(node, args) if args else self.graph.atom(node)
+
+        return self.graph.rebuild(roots, change)
+
+    def give(self, value: float) -> Name:
+        """A new input of this value."""
+        name = Name(f"k{len(self.values)}", f"#{len(self.values)}")
+        self.values[name] = value
+        return name
+
+    def inputs(self, roots: Sequence[Node]) -> list[Name]:
+        """The inputs among the leaves of `roots` that the data give."""
+        return [n for n in topological(roots) if isinstance(n, Name) and n in self.values]
+
+    def program(self, inputs: Sequence[Name], outputs: Mapping[str, Node]) -> Program:
+        """The program over `inputs`, followed by what the data give (`more` has the values)."""
+        roots = self.settle(list(outputs.values()))
+        named = dict(zip(outputs, roots, strict=True))
+        return compile_program(self.graph, [*inputs, *self.inputs(roots)], named)
+
+    def more(self, program: Program) -> list[float]:
+        """The values of the inputs of `program` that the data give."""
+        return [self.values[name] for name in program.inputs if name in self.values]
+
+    def run(self, program: Program) -> Function:
+        """The program as a function of all its inputs; it never raises."""
+        if not program.loops:
+            return compile_total(program)
+        function = compile_rows(program)
+        return lambda *x: function(x, self.table)
+
+    def compile(self, program: Program) -> Function:
+        """The program as a function of those inputs that the data do not give."""
+        function, more = self.run(program), self.more(program)
+        return lambda *x: function(*x, *more)
+
+
+def sums_below(roots: Sequence[Node]) -> list[Node]:
+    """Every sum over rows below the roots, inner ones first."""
+    return [n for n in topological(roots) if n.func is RowSum]
+
+
+def columns_below(roots: Sequence[Node]) -> list[Column]:
+    """The columns that the roots read."""
+    return [n for n in topological(roots) if isinstance(n, Column)]

@@ -1,0 +1,169 @@
+"""Sums over rows in the shared graph: which nodes vary from row to row, and what a sum becomes.
+
+A node is *row-valued* when a column enters it other than through a sum over rows. Here lie the
+rewritings that make one pass over the data enough: a mean is a sum divided by the number of rows,
+factors that are the same in every row leave the sum, and a sum of what does not vary is a product.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import sympy
+
+from symgd.functions import BY_CLASS, ELEMENTARY
+from symgd.graph import (
+    MINUS_ONE,
+    ONE,
+    ROWS,
+    Column,
+    Graph,
+    Name,
+    Node,
+    RowMean,
+    RowSum,
+    is_inverse,
+    topological,
+)
+
+
+def row_valued(order: Iterable[Node]) -> set[int]:
+    """The ids of the nodes of `order` (arguments first) that have a value in every row."""
+    found: set[int] = set()
+    for node in order:
+        if _varies(node, found):
+            found.add(id(node))
+    return found
+
+
+def _varies(node: Node, known: set[int]) -> bool:
+    if isinstance(node, Column):
+        return True
+    return node.func is not RowSum and any(id(a) in known for a in node.args)
+
+
+def has_rows(roots: Sequence[Node]) -> bool:
+    """Whether a sum or mean over rows lies below the roots."""
+    return any(node.func in (RowSum, RowMean) for node in topological(roots))
+
+
+def lower(graph: Graph, roots: Sequence[Node]) -> list[Node]:
+    """The roots with every mean as a sum divided by ROWS, and sums in the form of `row_sum`.
+
+    Terms without a parameter that are expensive get a sum of their own, which is computed once.
+    """
+    count = graph.atom(ROWS)
+    varies: set[int] = set()
+    free: set[int] = set()  # nodes without a parameter
+    seen: set[int] = set()
+
+    def learn(node: Node) -> Node:
+        for part in topological([node], known=seen):
+            seen.add(id(part))
+            _mark(part, varies, free)
+        return node
+
+    def change(node: Node, args: tuple[Node, ...]) -> Node:
+        if node.func not in (RowSum, RowMean):
+            return learn(graph.same(node, args))
+        (term,) = args
+        if node.func is RowMean and id(term) not in varies:
+            return term  # the mean of what is the same in every row
+        parts = [learn(t) for t in _terms(graph, term, free)]
+        total = graph.add(*(row_sum(graph, t, varies) for t in parts))
+        return learn(graph.div(total, count) if node.func is RowMean else total)
+
+    return graph.rebuild(roots, change)
+
+
+def _mark(node: Node, varies: set[int], free: set[int]) -> None:
+    if _varies(node, varies):
+        varies.add(id(node))
+    bare = isinstance(node, Column) or node is ROWS or not isinstance(node, Name)
+    if bare and all(id(a) in free for a in node.args):
+        free.add(id(node))
+
+
+def _terms(graph: Graph, term: Node, free: set[int]) -> list[Node]:
+    """`term`, split where a part of it is costly and holds no parameter.
+
+    Cheap parts stay: y - a*x must not become sum(y) - sum(a*x), which cancels.
+    """
+    if term.func is not sympy.Add or id(term) in free:
+        return [term]
+    apart = [t for t in term.args if id(t) in free and _costly(t)]
+    if not apart:
+        return [term]
+    rest = [t for t in term.args if not any(t is a for a in apart)]
+    return [graph.add(*rest), graph.add(*apart)] if rest else [term]
+
+
+def _costly(term: Node) -> bool:
+    return any(
+        node.func in BY_CLASS and BY_CLASS[node.func].cost > ELEMENTARY
+        for node in topological([term])
+    )
+
+
+def row_sum(graph: Graph, term: Node, varies: set[int]) -> Node:
+    """The sum of `term` over the rows: factors that do not vary stand before it."""
+    if id(term) not in varies:
+        return graph.mul(graph.atom(ROWS), term)
+    outside: list[Node] = []
+    inside = _varying_factors(term, varies, outside)
+    total = graph.node(RowSum, _product(graph, inside))
+    return _product(graph, [*outside, total]) if outside else total
+
+
+def _varying_factors(term: Node, varies: set[int], outside: list[Node]) -> list[Node]:
+    """The factors of nested products that vary; the others go to `outside`."""
+    if term.func is not sympy.Mul:
+        return [term]
+    inside: list[Node] = []
+    for factor in term.args:
+        leaf = factor.args[0] if is_inverse(factor) else factor
+        if id(leaf) not in varies:
+            outside.append(factor)
+        else:
+            inside += _varying_factors(factor, varies, outside)
+    return inside
+
+
+def _product(graph: Graph, factors: list[Node]) -> Node:
+    """The product as a chain of pairs, whose beginnings are shared; divisions stand at the end."""
+    result = sympy.S.One
+    for factor in factors:
+        if not is_inverse(factor):
+            result = graph.mul(result, factor)
+    for factor in factors:
+        if is_inverse(factor):
+            result = graph.div(result, factor.args[0])
+    return result
+
+
+def means(graph: Graph, factors: Sequence[Node]) -> list[Node]:
+    """The factors of a product, a sum divided by the number of rows, sum(1), as a mean."""
+    kept = list(factors)
+    over = graph.node(sympy.Pow, graph.node(RowSum, ONE), MINUS_ONE)
+    for total in [f for f in factors if f.func is RowSum]:
+        if not any(f is over for f in kept):
+            break
+        place = next(k for k, f in enumerate(kept) if f is over)
+        del kept[place]
+        kept[next(k for k, f in enumerate(kept) if f is total)] = graph.node(RowMean, *total.args)
+    return kept
+
+
+def constant_sums(roots: Sequence[Node]) -> list[Node]:
+    """The sums over rows that hold no parameter and are not part of another one."""
+    order = topological(roots)
+    bound: set[int] = set()  # nodes in which a parameter enters
+    for node in order:
+        own = isinstance(node, Name) and not isinstance(node, Column) and node is not ROWS
+        if own or any(id(a) in bound for a in node.args):
+            bound.add(id(node))
+    sums = [n for n in order if n.func is RowSum and id(n) not in bound]
+    inner = {id(n) for s in sums for n in topological([s])[:-1]}
+    outer = {id(a) for n in order if id(n) in bound or n.func is not RowSum for a in n.args}
+    outer |= {id(r) for r in roots}
+    return [s for s in sums if id(s) not in inner or id(s) in outer]

@@ -1,0 +1,42 @@
+"""Functions on arrays against the scalar ones, which the tests of the table check with mpmath."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+
+from symgd.functions import FUNCTIONS
+from symgd.vectors import VECTORS
+
+POINTS = [0.0, -0.0, 1e-300, 1e-9, 0.3, 1.0, 1.5, 2.5, 20.0, 40.0, 710.0, 1e4, 1e155, 1e300]
+POINTS += [-x for x in POINTS] + [math.inf, -math.inf, math.nan]
+
+
+@pytest.mark.parametrize("name", VECTORS)
+def test_an_array_is_computed_as_its_elements(name):
+    row = FUNCTIONS[name]
+    count = row.arity[1] or 2
+    if name == "clip":
+        tuples = [(x, -1.0, 2.0) for x in POINTS]
+    elif name == "huber":
+        tuples = [(x, d) for x in POINTS for d in (0.5, 1.0)]
+    else:
+        tuples = list(itertools.product(POINTS, repeat=count))
+    with np.errstate(all="ignore"):
+        found = VECTORS[name](*np.array(tuples).T)
+    expected = [row.scalar(*t) for t in tuples]
+    assert found.dtype == np.float64
+    # 1/sin of a huge angle differs by what the two sines differ by
+    tolerance = 1e-13 if name in ("cot", "sec", "csc") else 2e-15
+    np.testing.assert_allclose(found, expected, rtol=tolerance, atol=0)
+
+
+@pytest.mark.parametrize("name", VECTORS)
+def test_numbers_do_as_well_as_arrays(name):
+    row = FUNCTIONS[name]
+    args = [0.4, 0.2, 0.7][: max(row.arity[0], 1)]
+    if row.arity[0] == 1 and name == "huber":
+        args.append(1.0)
+    with np.errstate(all="ignore"):
+        assert float(VECTORS[name](*map(np.float64, args))) == pytest.approx(row.scalar(*args))
