@@ -7,8 +7,6 @@ SymPy nor NumPy.
 from __future__ import annotations
 
 import gc
-import math
-import sys
 from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
@@ -18,6 +16,7 @@ import typer
 import symgd
 from symgd._console import OutputError, complain, emit
 from symgd._group import REMARK, DefaultGroup
+from symgd.commands.options import has_unicode, positive, read_formula, terminal_width, whole
 from symgd.errors import ArgumentError
 from symgd.names import escape, suggest
 
@@ -46,8 +45,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-
-_MOST_STDIN = 16_000_000  # bytes; the formula language has a lower limit, with its own message
 
 
 class Format(StrEnum):
@@ -159,10 +156,10 @@ def run(
     ] = False,
 ) -> None:
     """Descend on a loss, and say how it went."""
-    each = None if every is None else _whole("--every", every, least=1)
-    number_of_steps = _whole("--steps", steps, least=0)
-    tolerance = None if tol is None else _positive("--tol", tol)
-    formula = _formula(loss or [])
+    each = None if every is None else whole("--every", every, least=1)
+    number_of_steps = whole("--steps", steps, least=0)
+    tolerance = None if tol is None else positive("--tol", tol)
+    formula = read_formula(loss or [])
     from symgd.arguments import parse_assignments
     from symgd.descent import descend
     from symgd.report import table
@@ -194,65 +191,15 @@ def run(
     raise typer.Exit(_exit_code(result, check))
 
 
-def _formula(words: list[str]) -> str:
-    if len(words) > 1:
-        shown = escape(" ".join(words))
-        raise ArgumentError(
-            f'one LOSS is wanted, {len(words)} were given\nput it in quotes: symgd "{shown}"'
-        )
-    if words == ["-"]:
-        return _standard_input()
-    return words[0] if words else "theta**2"
-
-
-def _standard_input() -> str:
-    data = b"" if sys.stdin is None else sys.stdin.buffer.read(_MOST_STDIN + 1)
-    if len(data) > _MOST_STDIN:
-        raise ArgumentError(f"standard input is longer than {_MOST_STDIN:,} bytes")
-    try:
-        return data.decode("utf-8-sig").rstrip("\r\n")
-    except UnicodeDecodeError as error:
-        place = f"byte {error.start} is 0x{data[error.start]:02x}"
-        raise ArgumentError(f"standard input is not UTF-8 text: {place}") from None
-
-
-def _whole(option: str, text: str, least: int) -> int:
-    """The whole number in `text`; 1e6 is one, too."""
-    try:
-        value = int(text)
-    except ValueError:
-        number = _float(text)
-        if not number.is_integer():
-            raise ArgumentError(f"{option}: '{escape(text)}' is not a whole number") from None
-        value = int(number)
-    if not least <= value < 2**63:
-        raise ArgumentError(f"{option}: {value} is not between {least} and 2**63 - 1")
-    return value
-
-
-def _positive(option: str, text: str) -> float:
-    value = _float(text)
-    if not 0 < value < math.inf:
-        raise ArgumentError(f"{option}: '{escape(text)}' is not a positive number")
-    return value
-
-
-def _float(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        return math.nan
-
-
 def _result(result: Result, form: Format, every: int | None, quiet: bool) -> Iterable[str]:
     """The lines of a descent in the format that was asked for."""
     from symgd.report import export, table
 
     if form is Format.table:
-        width = _width()
+        width = terminal_width()
         if quiet:
             return table.final(result, width=width)
-        return table.report(result, every=every, width=width, pretty=_unicode())
+        return table.report(result, every=every, width=width, pretty=has_unicode())
     if form is Format.plain:
         return export.last(result) if quiet else export.plain(result, every=every)
     writer = {Format.json: export.as_json, Format.jsonl: export.jsonl, Format.csv: export.as_csv}
@@ -280,24 +227,6 @@ def _exit_code(result: Result, check: bool) -> int:
     return 4 if bad else 3
 
 
-def _width() -> int:
-    """The columns of the terminal, or 80 where the output goes elsewhere."""
-    import shutil
-
-    terminal = sys.stdout is not None and sys.stdout.isatty()
-    return shutil.get_terminal_size((80, 24)).columns if terminal else 80
-
-
-def _unicode() -> bool:
-    """Whether standard output can show mathematics; a code page of Windows often cannot."""
-    encoding = sys.stdout.encoding if sys.stdout is not None else None
-    try:
-        "θ²√·".encode(encoding or "ascii")
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
 @app.command(short_help="The catalogue of update rules, or one of them.")
 def rules(
     name: Annotated[
@@ -316,9 +245,9 @@ def rules(
     if form is not Format.table:
         emit(export.records([_row(entry) for entry in entries], form.value))
     elif name is not None:
-        emit(table.listing(_described(CATALOGUE[name]), _width()))
+        emit(table.listing(_described(CATALOGUE[name]), terminal_width()))
     else:
-        emit(table.listing(_catalogue(entries), _width()))
+        emit(table.listing(_catalogue(entries), terminal_width()))
 
 
 def _catalogue(entries: list[Entry]) -> Iterator[tuple[str, dict[str, str]]]:
@@ -373,7 +302,7 @@ def functions(form: FORMAT = Format.table) -> None:
     rows = list(listed.values())
     if form is Format.table:
         texts = {row["signature"]: _explained(row) for row in rows}
-        emit(table.listing([("", texts)], _width()))
+        emit(table.listing([("", texts)], terminal_width()))
     else:
         emit(export.records(rows, form.value))
 
