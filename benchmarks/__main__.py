@@ -12,7 +12,7 @@ from benchmarks import report
 from benchmarks.measure import Row, WrongAnswerError, skipped
 
 # Whole processes first: this one is still small and quiet then.
-BENCHMARKS = ("startup", "memory", "build", "growth", "steps", "rules", "exactness")
+BENCHMARKS = ("startup", "memory", "explain", "build", "growth", "steps", "rules", "exactness")
 
 
 def main() -> None:

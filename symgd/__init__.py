@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         RuleError,
         SymgdError,
     )
+    from symgd.explanation import Explanation, explain
     from symgd.function_descent import descend_with
     from symgd.functions import FUNCTIONS
     from symgd.loss import Loss
@@ -34,6 +35,7 @@ _WHERE = {
     "CATALOGUE": "catalogue",
     "DataError": "errors",
     "DescentError": "errors",
+    "Explanation": "explanation",
     "FUNCTIONS": "functions",
     "FormulaError": "errors",
     "History": "result",
@@ -48,6 +50,7 @@ _WHERE = {
     "Verdict": "result",
     "descend": "descent",
     "descend_with": "function_descent",
+    "explain": "explanation",
     "gradient_descent": "descent",
     "single_step_gradient_descent": "descent",
 }
@@ -59,6 +62,7 @@ __all__ = [
     "BackendError",
     "DataError",
     "DescentError",
+    "Explanation",
     "FormulaError",
     "History",
     "Loss",
@@ -73,6 +77,7 @@ __all__ = [
     "__version__",
     "descend",
     "descend_with",
+    "explain",
     "gradient_descent",
     "single_step_gradient_descent",
 ]

@@ -16,6 +16,7 @@ import typer
 import symgd
 from symgd._console import OutputError, complain, emit
 from symgd._group import REMARK, DefaultGroup
+from symgd.commands.explain import explain
 from symgd.commands.options import has_unicode, positive, read_formula, terminal_width, whole
 from symgd.errors import ArgumentError
 from symgd.names import escape, suggest
@@ -322,3 +323,6 @@ _SQRT: dict[str, dict[str, Any]] = {
 def _explained(row: Mapping[str, Any]) -> str:
     also = f" (also {', '.join(row['aliases'])})" if row["aliases"] else ""
     return "; ".join(part for part in (row["doc"] + also, row["kink"]) if part)
+
+
+app.command("explain", short_help="Critical points, convexity, stable learning rates.")(explain)

@@ -115,8 +115,12 @@ class Loss:
 
     def gradient_text(self, limit: int = 2000) -> dict[str, str]:
         """The partial derivatives by parameter, as formulas that can be typed again."""
-        tidy = self.graph.rebuild(self.derivatives, self._tidy)
+        tidy = self.tidy(self.derivatives)
         return {p: write(g, limit=limit) for p, g in zip(self.params, tidy, strict=True)}
+
+    def tidy(self, nodes: Sequence[Node]) -> list[Node]:
+        """The nodes as people like to read them."""
+        return self.graph.rebuild(nodes, self._tidy)
 
     def _tidy(self, node: Node, args: tuple[Node, ...]) -> Node:
         """Products opened, numbers and bare names first: -400*x*(y - x**2)."""
@@ -134,6 +138,11 @@ class Loss:
     def derivatives(self) -> list[Node]:
         """The gradient as nodes of `graph`, in the order of params."""
         return gradient(self.graph, self.stable, self.atoms)
+
+    @cached_property
+    def second_derivatives(self) -> list[list[Node]]:
+        """The Hessian as nodes of `graph`, row by row."""
+        return hessian(self.graph, self.stable, self.atoms)
 
     @property
     def atoms(self) -> list[Node]:
@@ -154,7 +163,7 @@ class Loss:
     @cached_property
     def hessian_program(self) -> Program:
         """Parameters -> the upper triangle of the Hessian, row by row."""
-        rows = hessian(self.graph, self.stable, self.atoms)
+        rows = self.second_derivatives
         entries = {f"{i},{j}": row[j] for i, row in enumerate(rows) for j in range(i, len(rows))}
         return compile_program(self.graph, self.leaves, entries)
 

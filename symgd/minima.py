@@ -76,8 +76,11 @@ def _newton(rows: list[list[float]], grad: Sequence[float], careful: bool) -> li
 def eigenvalues(loss: Loss, x: Sequence[float]) -> list[float]:
     """Of the Hessian at x, ascending; [] where it is not finite."""
     rows = loss.hess_rows(x)
-    if not all_finite([v for row in rows for v in row]):
-        return []
+    return spectrum(rows) if all_finite([v for row in rows for v in row]) else []
+
+
+def spectrum(rows: list[list[float]]) -> list[float]:
+    """The eigenvalues of a symmetric matrix, ascending."""
     if len(rows) == 1:
         return [rows[0][0]]
     import numpy as np
