@@ -1,4 +1,4 @@
-"""explain: whole processes against SymPy's import, and each problem of Moré, Garbow and Hillstrom."""
+"""Whole processes: explain against SymPy's import, and on Moré, Garbow and Hillstrom's problems."""
 
 from __future__ import annotations
 

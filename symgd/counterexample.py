@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from itertools import combinations
 from typing import Any
 
+import mpmath
 import sympy
+from sympy.logic.boolalg import Boolean
 
+from symgd import numeric
 from symgd.convexity import Point, small
-from symgd.graph import Op, Where, relation, topological
+from symgd.graph import Node, Where, relation, topological
 from symgd.loss import Loss
 from symgd.polynomial import Polynomial, value
 
@@ -116,25 +119,46 @@ def _exact(loss: Loss, terms: Polynomial | None, x: Point) -> Any:
     order = topological([loss.root])
     if len(order) > _CHECKABLE:
         return None
-    places = {leaf: _digits(v) for leaf, v in zip(loss.leaves, x, strict=True)}
-    done: dict[int, sympy.Basic] = {}
-    for node in order:
-        if not node.args:
-            number = places.get(node)
-            done[id(node)] = node.evalf(_DIGITS) if number is None else number
-            continue
-        args = [done[id(a)] for a in node.args]
-        if node.func is Where:
-            done[id(node)] = args[1] if args[0] == sympy.true else args[2]
-        elif relation(node) is not None or not issubclass(node.func, Op):
-            done[id(node)] = node.func(*args)
-        else:
-            done[id(node)] = node.func(*args).evalf(_DIGITS)
-        if not done[id(node)].is_number and relation(node) is None:
-            return None
-    result = done[id(loss.root)].evalf(_DIGITS)
-    return result if result.is_Float or result.is_Rational else None
+    with mpmath.workdps(_DIGITS):
+        done: dict[int, Any] = {}
+        places = {
+            leaf: mpmath.mpf(v.numerator) / v.denominator
+            for leaf, v in zip(loss.leaves, x, strict=True)
+        }
+        for node in order:
+            try:
+                found = _value(node, [done[id(a)] for a in node.args], places)
+            except (ArithmeticError, TypeError, ValueError):
+                return None  # a pole, or no real number
+            if isinstance(found, mpmath.mpc):
+                return None
+            done[id(node)] = found
+        result = done[id(loss.root)]
+        return result if mpmath.isfinite(result) else None
 
 
-def _digits(x: Fraction) -> sympy.Float:
-    return sympy.Rational(x.numerator, x.denominator).evalf(_DIGITS)
+def _value(node: Node, args: list[Any], places: Mapping[Node, Any]) -> Any:
+    """One node in mpmath's numbers, or SymPy's truth values."""
+    cls = node.func
+    if not args:
+        return places[node] if node in places else _number(node.evalf(_DIGITS))
+    if cls is sympy.Add:
+        return mpmath.fsum(args)
+    if cls is sympy.Mul:
+        return mpmath.fprod(args)
+    if cls is sympy.Pow:
+        return mpmath.power(*args)
+    if cls is Where:
+        return args[1] if args[0] == sympy.true else args[2]
+    if (op := relation(node)) is not None:
+        return sympy.true if numeric.COMPARE[op](*args) else sympy.false
+    inner = [a if isinstance(a, sympy.Basic) else sympy.Float(a, _DIGITS) for a in args]
+    if any(isinstance(a, Boolean) for a in inner):
+        return cls(*inner)
+    return _number(cls(*inner).evalf(_DIGITS))
+
+
+def _number(value: sympy.Basic) -> Any:
+    if not (value.is_Float or value.is_Rational):
+        raise ArithmeticError(value)
+    return mpmath.mpf(sympy.Float(value, _DIGITS)._mpf_)

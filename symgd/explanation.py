@@ -25,7 +25,7 @@ from symgd.rules import Rule
 from symgd.text import write
 
 _LARGEST = 60  # parameters up to which a Hessian is written,
-_LONGEST = 20_000  # and operations of the loss times parameters
+_LONGEST = 2_500  # and operations of the loss times parameters
 _EXPANDABLE = 100  # nodes of a formula that is expanded to see whether that is shorter
 _SHORT = 5  # terms of a polynomial that is written expanded
 _MEASURED = 200  # steps of a run that shows what linearization cannot
