@@ -185,6 +185,8 @@ def run(
     if not quiet:
         for remark in _remarks(result, form):
             complain(remark)
+        if result.verdict.advice:
+            complain(escape(result.verdict.advice))
         if ctx.meta.get(REMARK):
             complain(ctx.meta[REMARK])
         if check and tol is None:

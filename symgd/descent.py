@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import sympy
@@ -16,7 +17,7 @@ from symgd.graph import Name, Node
 from symgd.kernel import Kernel, LineSearchKernel, Run, StepKernel
 from symgd.loss import Loss
 from symgd.program import Program, compile_program
-from symgd.result import History, Result
+from symgd.result import History, Result, Status
 from symgd.rules import Rule
 
 
@@ -63,6 +64,26 @@ def descend(
         raise ArgumentError("the loss is constant: there is no parameter to descend on")
     origin = [point] * len(loss.params) if isinstance(point, float) else loss.point(point)
     values = resolve(arguments)
+    result = _run(loss, arguments, values, origin, callback)
+    if result.status not in (Status.DIVERGED, Status.NONFINITE, Status.SADDLE):
+        return result
+    from symgd.advice import advised
+
+    def rerun(lr: float, start: Mapping[str, float], steps: int) -> Result:
+        other = replace(arguments, schedule=Schedule(repr(lr), value=lr), steps=steps)
+        return _run(loss, other, values, list(start.values()), None)
+
+    return advised(result, arguments.steps, arguments.given, rerun)
+
+
+def _run(
+    loss: Loss,
+    arguments: Arguments,
+    values: Mapping[str, float],
+    origin: list[float],
+    callback: Callable[[Step], object] | None,
+) -> Result:
+    """The result of one run, without advice."""
     kernel = _kernel(loss, arguments, values)
     run = Run(
         x=list(origin),
