@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from symgd.catalogue import CATALOGUE
+    from symgd.comparison import Comparison, compare
     from symgd.descent import descend, gradient_descent, single_step_gradient_descent
     from symgd.engine import Step
     from symgd.errors import (
@@ -33,6 +34,7 @@ _WHERE = {
     "ArgumentError": "errors",
     "BackendError": "errors",
     "CATALOGUE": "catalogue",
+    "Comparison": "comparison",
     "DataError": "errors",
     "DescentError": "errors",
     "Explanation": "explanation",
@@ -48,6 +50,7 @@ _WHERE = {
     "Step": "engine",
     "SymgdError": "errors",
     "Verdict": "result",
+    "compare": "comparison",
     "descend": "descent",
     "descend_with": "function_descent",
     "explain": "explanation",
@@ -60,6 +63,7 @@ __all__ = [
     "FUNCTIONS",
     "ArgumentError",
     "BackendError",
+    "Comparison",
     "DataError",
     "DescentError",
     "Explanation",
@@ -75,6 +79,7 @@ __all__ = [
     "SymgdError",
     "Verdict",
     "__version__",
+    "compare",
     "descend",
     "descend_with",
     "explain",

@@ -12,7 +12,7 @@ from symgd.errors import SymgdError
 from symgd.names import escape, suggest
 
 DEFAULT = "run"
-_TAKE_LOSS = (DEFAULT, "explain")  # the commands whose first word is a formula
+_TAKE_LOSS = (DEFAULT, "compare", "explain")  # the commands whose first word is a formula
 REMARK = "symgd.remark"  # the key of ctx.meta under which a remark for stderr waits
 
 _LONG = re.compile(r"--[A-Za-z][A-Za-z0-9-]*(=.*)?", re.DOTALL)

@@ -16,6 +16,7 @@ import typer
 import symgd
 from symgd._console import OutputError, complain, emit
 from symgd._group import REMARK, DefaultGroup
+from symgd.commands.compare import compare
 from symgd.commands.explain import explain
 from symgd.commands.options import has_unicode, positive, read_formula, terminal_width, whole
 from symgd.errors import ArgumentError
@@ -328,3 +329,4 @@ def _explained(row: Mapping[str, Any]) -> str:
 
 
 app.command("explain", short_help="Critical points, convexity, stable learning rates.")(explain)
+app.command("compare", short_help="Learning rates, rules and starts side by side.")(compare)

@@ -32,6 +32,7 @@ def descend(
     tol: float | None = None,
     callback: Callable[[Step], object] | None = None,
     backend: str = "auto",
+    advise: bool = True,
 ) -> Result:
     """The result of descending a loss from `start`; the defaults are the course exercise.
 
@@ -40,7 +41,8 @@ def descend(
     number, a formula of t, or "auto" (backtracking line search). rule: a catalogue name, names
     joined by "+", equations, or a Rule. set: hyperparameters of rule and lr, and constants of the
     loss. tol: stop when max|g| <= tol. callback: called with a `Step` before each step; a true
-    value stops. backend: "auto" or "lambdify".
+    value stops. backend: "auto" or "lambdify". advise: after a run that failed, look for one that
+    works, with a few trial runs; it is told in `Result.verdict.advice`.
 
     Raises a SymgdError before anything runs; how a run ended is `Result.status`.
 
@@ -65,7 +67,8 @@ def descend(
     origin = [point] * len(loss.params) if isinstance(point, float) else loss.point(point)
     values = resolve(arguments)
     result = _run(loss, arguments, values, origin, callback)
-    if result.status not in (Status.DIVERGED, Status.NONFINITE, Status.SADDLE):
+    failed = result.status in (Status.DIVERGED, Status.NONFINITE, Status.SADDLE)
+    if not (advise and failed):
         return result
     from symgd.advice import advised
 
