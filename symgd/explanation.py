@@ -17,7 +17,6 @@ from symgd.derivation import Step, derivation
 from symgd.descent import descend
 from symgd.errors import ArgumentError
 from symgd.graph import Node, topological
-from symgd.latex import latex, latex_name
 from symgd.learning_rates import Rates, rates
 from symgd.loss import Loss
 from symgd.polynomial import degree, polynomial, to_node
@@ -125,7 +124,7 @@ class Explanation:
         return "\n".join(report(self))
 
     def _repr_latex_(self) -> str:
-        return f"$${latex_of(self.loss)}$$"
+        return self.loss._repr_latex_()
 
     def _repr_html_(self) -> str:
         import html
@@ -197,12 +196,6 @@ def readable(loss: Loss, node: Node) -> Node:
         return tidy
     expanded = to_node(loss.graph, terms, loss.atoms)
     return expanded if len(write(expanded)) <= len(write(tidy)) else tidy
-
-
-def latex_of(loss: Loss) -> str:
-    """`L(x, y) = formula` in LaTeX."""
-    args = ", ".join(map(latex_name, loss.params))
-    return rf"L\left({args}\right) = {latex(loss.root)}"
 
 
 def _small(loss: Loss) -> bool:

@@ -84,6 +84,12 @@ class Loss:
     def __repr__(self) -> str:
         return f"Loss({self.text!r})"
 
+    def _repr_latex_(self) -> str:
+        from symgd.latex import latex, latex_name  # for notebooks only
+
+        args = ", ".join(map(latex_name, self.params))
+        return rf"$$L\left({args}\right) = {latex(self.root)}$$"
+
     # -- for people -----------------------------------------------------------------------
 
     @cached_property

@@ -334,3 +334,30 @@ def test_exact_values_agree_with_mpmath():
     with mpmath.workdps(30):
         roots = mpmath.polyroots([4, 0, -2, mpmath.mpf(1) / 10])
     assert sorted(p.x[0] for p in points) == pytest.approx(sorted(float(r.real) for r in roots))
+
+
+# Notebooks
+
+
+def test_loss_and_rule_show_as_mathematics_in_notebooks():
+    assert Loss("θ**2/2")._repr_latex_() == (r"$$L\left(\theta\right) = \frac{\theta^{2}}{2}$$")
+    shown = symgd.Rule("v = beta*v + g; theta = theta - lr*v")._repr_latex_()
+    assert shown == (
+        r"$$\begin{aligned} v &\leftarrow \beta v + g \\ "
+        r"\theta &\leftarrow \theta - \mathrm{lr} v \end{aligned}$$"
+    )
+
+
+def test_results_show_as_tables_in_notebooks_with_names_escaped():
+    run = symgd.descend(sympy.Symbol("<i>", real=True) ** 2, lr=10)
+    assert "<i>" not in run._repr_html_()
+    assert "advice" in run._repr_html_()
+    assert "<pre>" in symgd.compare("x**2")._repr_html_()
+
+
+@pytest.mark.parametrize("name", list(symgd.CATALOGUE))
+def test_every_rule_of_the_catalogue_has_balanced_latex(name):
+    entry = symgd.CATALOGUE[name]
+    written = symgd.Rule(entry.text, entry.defaults)._repr_latex_()
+    assert written.count("{") == written.count("}")
+    assert r"\ldots" not in written

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from symgd.result import Result
 
 _SPARK = 12  # characters of a sparkline
+#: Columns that give way where the table is too wide, in this order, and how far (0: altogether).
+_SHRINK = (("path", 6), ("rule", 8), ("start", 8), ("lr max", 0), ("factor", 0), ("lr", 8))
 _DIGITS = 1e-16  # of the largest loss: what is smaller is drawn at the bottom
 
 
@@ -33,14 +35,7 @@ def _table(found: Comparison, width: int, pretty: bool) -> Iterator[str]:
     if len(set(columns["start"])) == 1:
         columns.pop("start")
     widths = {title: max(map(len, [title, *cells])) for title, cells in columns.items()}
-    for title, least in (
-        ("path", 6),
-        ("rule", 8),
-        ("start", 8),
-        ("lr max", 0),
-        ("factor", 0),
-        ("lr", 8),
-    ):
+    for title, least in _SHRINK:
         over = sum(widths.values()) + 2 * (len(widths) - 1) - width
         if over > 0 and title in widths:
             widths[title] = max(least, widths[title] - over)
@@ -108,7 +103,7 @@ def _map(found: Comparison, width: int, pretty: bool) -> Iterator[str]:
         if limit is not None:
             yield f"predicted limit, the vertical line: lr < {limit:.6g}"
         if math.inf in shown:
-            yield "! above a thousand times the loss at the start, or not finite"
+            yield "! above 1000 times the loss at the start, or not finite"
         yield ""
 
 

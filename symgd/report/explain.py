@@ -191,10 +191,8 @@ def _intervals(stable: Sequence[tuple[float, float]]) -> str:
 
 def as_latex(found: Explanation, *, steps: bool = False) -> Iterator[str]:
     """The same as LaTeX: display mathematics for formulas, text for the rest."""
-    from symgd.explanation import latex_of
-
     loss = found.loss
-    yield rf"\[ {latex_of(loss)} \]"
+    yield rf"\[ {loss._repr_latex_().strip('$')} \]"
     tidy = loss.tidy(loss.derivatives)
     for name, node in zip(loss.params, tidy, strict=True):
         yield rf"\[ \frac{{\partial L}}{{\partial {latex_name(name)}}} = {latex(node)} \]"
