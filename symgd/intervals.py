@@ -135,7 +135,9 @@ def _sum(args: Sequence[Interval]) -> Interval:
     scale = len(args) * max(_finite(a) for a in args)
     if len(args) > 2 and scale:  # a zero left over by two numbers is exact, by three it is not
         slack = _ULPS * scale
-        return _outward(low - slack, high + slack)
+        bottom, top = _outward(low - slack, high + slack)
+        never_below, never_above = min(a for a, _ in args) >= 0, max(b for _, b in args) <= 0
+        return max(bottom, 0.0) if never_below else bottom, min(top, 0.0) if never_above else top
     return _outward(low, high, scale)
 
 
