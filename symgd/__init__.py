@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from symgd.catalogue import CATALOGUE
+    from symgd.comparison import Comparison, compare
     from symgd.descent import descend, gradient_descent, single_step_gradient_descent
     from symgd.engine import Step
     from symgd.errors import (
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
         RuleError,
         SymgdError,
     )
+    from symgd.explanation import Explanation, explain
     from symgd.fits.fit import fit
     from symgd.fits.result import Estimate, FitResult
     from symgd.function_descent import descend_with
@@ -35,9 +37,11 @@ _WHERE = {
     "ArgumentError": "errors",
     "BackendError": "errors",
     "CATALOGUE": "catalogue",
+    "Comparison": "comparison",
     "DataError": "errors",
     "DescentError": "errors",
     "Estimate": "fits.result",
+    "Explanation": "explanation",
     "FUNCTIONS": "functions",
     "FitResult": "fits.result",
     "FormulaError": "errors",
@@ -52,8 +56,10 @@ _WHERE = {
     "Sweep": "grid",
     "SymgdError": "errors",
     "Verdict": "result",
+    "compare": "comparison",
     "descend": "descent",
     "descend_with": "function_descent",
+    "explain": "explanation",
     "fit": "fits.fit",
     "gradient_descent": "descent",
     "single_step_gradient_descent": "descent",
@@ -65,9 +71,11 @@ __all__ = [
     "FUNCTIONS",
     "ArgumentError",
     "BackendError",
+    "Comparison",
     "DataError",
     "DescentError",
     "Estimate",
+    "Explanation",
     "FitResult",
     "FormulaError",
     "History",
@@ -82,8 +90,10 @@ __all__ = [
     "SymgdError",
     "Verdict",
     "__version__",
+    "compare",
     "descend",
     "descend_with",
+    "explain",
     "fit",
     "gradient_descent",
     "single_step_gradient_descent",

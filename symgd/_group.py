@@ -12,6 +12,7 @@ from symgd.errors import SymgdError
 from symgd.names import escape, suggest
 
 DEFAULT = "run"
+_TAKE_LOSS = (DEFAULT, "compare", "explain")  # the commands whose first word is a formula
 REMARK = "symgd.remark"  # the key of ctx.meta under which a remark for stderr waits
 
 _LONG = re.compile(r"--[A-Za-z][A-Za-z0-9-]*(=.*)?", re.DOTALL)
@@ -29,15 +30,16 @@ class DefaultGroup(TyperGroup):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         own = {spelling for param in self.get_params(ctx) for spelling in _spellings(param)}
-        takes_value = _takes_value(self.commands[DEFAULT].get_params(ctx))
+        named = args[0] if args and args[0] in _TAKE_LOSS else DEFAULT
+        takes_value = _takes_value(self.commands[named].get_params(ctx))
         if not args and ctx.resilient_parsing:
             pass  # completion of the first word: commands, too, are possible
         elif not args or not (args[0] in self.commands or args[0].partition("=")[0] in own):
             loss = next((args[i] for i in _words(args, takes_value)), "")
             ctx.meta[REMARK] = _remark(loss, self.commands)
             args = [DEFAULT, *protect_minus(args, takes_value)]
-        elif args[0] == DEFAULT:
-            args = [DEFAULT, *protect_minus(args[1:], takes_value)]
+        elif args[0] in _TAKE_LOSS:
+            args = [args[0], *protect_minus(args[1:], takes_value)]
         rest: list[str] = super().parse_args(ctx, args)
         return rest
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from symgd.loss import Loss
-from symgd.minima import Minimum, eigenvalues, find_minimum, leads_down
+from symgd.minima import Minimum, eigenvalues, find_minimum, leads_down, steepest_curve
 from symgd.names import escape
 from symgd.rates import observed_rate
 from symgd.result import Verdict
@@ -27,7 +27,7 @@ class Facts:
     """What a verdict is drawn from.
 
     tail: the last (step, point) pairs. nonfinite, runaway: the sentence about the sub-expression
-    that left the numbers, or "". first_loss: the loss at the start.
+    that left the numbers, or ""; remedy: what keeps it finite. first_loss: the loss at the start.
     """
 
     loss: Loss | None
@@ -47,6 +47,7 @@ class Facts:
     auto: bool = False  # a line search chose every learning rate
     batches: bool = False  # each step saw some rows of the data only
     nonfinite: str = ""
+    remedy: str = ""
     runaway: str = ""
 
     @property
@@ -133,7 +134,7 @@ def _like(here: Sequence[float], there: Sequence[float]) -> bool:
 def verdict(facts: Facts) -> Verdict:
     """The verdict of a finished run."""
     if facts.nonfinite:
-        return Verdict("nonfinite", f"not finite: {facts.nonfinite}")
+        return Verdict("nonfinite", f"not finite: {facts.nonfinite}", advice=facts.remedy)
     if facts.batches and not (facts.runaway or facts.converged):
         return _on_batches(facts)
     seen = observed_rate(facts.tail)
@@ -268,4 +269,9 @@ def _doubt(facts: Facts) -> str:
 
 
 def _downhill(facts: Facts) -> str:
-    return f"the loss curves downward (smallest curvature {facts.eigenvalues[0]:.6g})"
+    curve = f"the loss curves downward (smallest curvature {facts.eigenvalues[0]:.6g})"
+    if facts.loss is None or not 1 < len(facts.x) <= 6:
+        return curve
+    along = zip(facts.loss.params, steepest_curve(facts.loss, facts.x), strict=True)
+    way = ", ".join(f"{escape(name)} {d:+.3g}" for name, d in along if d)
+    return f"{curve}; the way out is along {way} or its opposite"

@@ -7,8 +7,6 @@ SymPy nor NumPy.
 from __future__ import annotations
 
 import gc
-import math
-import sys
 from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
@@ -18,8 +16,11 @@ import typer
 import symgd
 from symgd._console import OutputError, complain, emit
 from symgd._group import REMARK, DefaultGroup
+from symgd.commands.compare import compare
+from symgd.commands.explain import explain
+from symgd.commands.options import has_unicode, positive, read_formula, terminal_width, whole
 from symgd.errors import ArgumentError
-from symgd.fits.command import fit
+from symgd.commands.fit import fit
 from symgd.names import escape, suggest
 
 if TYPE_CHECKING:
@@ -47,8 +48,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-
-_MOST_STDIN = 16_000_000  # bytes; the formula language has a lower limit, with its own message
 
 
 class Format(StrEnum):
@@ -182,10 +181,10 @@ def run(
     seed: SEED = "0",
 ) -> None:
     """Descend on a loss, and say how it went."""
-    each = None if every is None else whole_number("--every", every, least=1)
-    number_of_steps = whole_number("--steps", steps, least=0)
-    tolerance = None if tol is None else _positive("--tol", tol)
-    formula = _formula(loss or [])
+    each = None if every is None else whole("--every", every, least=1)
+    number_of_steps = whole("--steps", steps, least=0)
+    tolerance = None if tol is None else positive("--tol", tol)
+    formula = read_formula(loss or [])
     from symgd.arguments import parse_assignments
     from symgd.descent import descend
     from symgd.report import table
@@ -203,8 +202,8 @@ def run(
         backend=backend,
         data=data,
         drop_missing=drop_missing,
-        batch=None if batch is None else whole_number("--batch", batch, least=1),
-        seed=whole_number("--seed", seed, least=0),
+        batch=None if batch is None else whole("--batch", batch, least=1),
+        seed=whole("--seed", seed, least=0),
     )
     try:
         emit(_result(result, form, each, quiet))
@@ -216,6 +215,8 @@ def run(
             complain(remark)
         for remark in _remarks(result, form):
             complain(remark)
+        if result.verdict.advice:
+            complain(escape(result.verdict.advice))
         if ctx.meta.get(REMARK):
             complain(ctx.meta[REMARK])
         if check and tol is None:
@@ -223,65 +224,15 @@ def run(
     raise typer.Exit(_exit_code(result, check))
 
 
-def _formula(words: list[str]) -> str:
-    if len(words) > 1:
-        shown = escape(" ".join(words))
-        raise ArgumentError(
-            f'one LOSS is wanted, {len(words)} were given\nput it in quotes: symgd "{shown}"'
-        )
-    if words == ["-"]:
-        return _standard_input()
-    return words[0] if words else "theta**2"
-
-
-def _standard_input() -> str:
-    data = b"" if sys.stdin is None else sys.stdin.buffer.read(_MOST_STDIN + 1)
-    if len(data) > _MOST_STDIN:
-        raise ArgumentError(f"standard input is longer than {_MOST_STDIN:,} bytes")
-    try:
-        return data.decode("utf-8-sig").rstrip("\r\n")
-    except UnicodeDecodeError as error:
-        place = f"byte {error.start} is 0x{data[error.start]:02x}"
-        raise ArgumentError(f"standard input is not UTF-8 text: {place}") from None
-
-
-def whole_number(option: str, text: str, least: int) -> int:
-    """The whole number in `text`; 1e6 is one, too."""
-    try:
-        value = int(text)
-    except ValueError:
-        number = _float(text)
-        if not number.is_integer():
-            raise ArgumentError(f"{option}: '{escape(text)}' is not a whole number") from None
-        value = int(number)
-    if not least <= value < 2**63:
-        raise ArgumentError(f"{option}: {value} is not between {least} and 2**63 - 1")
-    return value
-
-
-def _positive(option: str, text: str) -> float:
-    value = _float(text)
-    if not 0 < value < math.inf:
-        raise ArgumentError(f"{option}: '{escape(text)}' is not a positive number")
-    return value
-
-
-def _float(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        return math.nan
-
-
 def _result(result: Result, form: Format, every: int | None, quiet: bool) -> Iterable[str]:
     """The lines of a descent in the format that was asked for."""
     from symgd.report import export, table
 
     if form is Format.table:
-        width = _width()
+        width = terminal_width()
         if quiet:
             return table.final(result, width=width)
-        return table.report(result, every=every, width=width, pretty=_unicode())
+        return table.report(result, every=every, width=width, pretty=has_unicode())
     if form is Format.plain:
         return export.last(result) if quiet else export.plain(result, every=every)
     writer = {Format.json: export.as_json, Format.jsonl: export.jsonl, Format.csv: export.as_csv}
@@ -327,24 +278,6 @@ def _exit_code(result: Result, check: bool) -> int:
     return 4 if bad else 3
 
 
-def _width() -> int:
-    """The columns of the terminal, or 80 where the output goes elsewhere."""
-    import shutil
-
-    terminal = sys.stdout is not None and sys.stdout.isatty()
-    return shutil.get_terminal_size((80, 24)).columns if terminal else 80
-
-
-def _unicode() -> bool:
-    """Whether standard output can show mathematics; a code page of Windows often cannot."""
-    encoding = sys.stdout.encoding if sys.stdout is not None else None
-    try:
-        "θ²√·".encode(encoding or "ascii")
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
 app.command("fit", short_help="Fit a formula to data: parameters with standard errors.")(fit)
 
 
@@ -366,9 +299,9 @@ def rules(
     if form is not Format.table:
         emit(export.records([_row(entry) for entry in entries], form.value))
     elif name is not None:
-        emit(table.listing(_described(CATALOGUE[name]), _width()))
+        emit(table.listing(_described(CATALOGUE[name]), terminal_width()))
     else:
-        emit(table.listing(_catalogue(entries), _width()))
+        emit(table.listing(_catalogue(entries), terminal_width()))
 
 
 def _catalogue(entries: list[Entry]) -> Iterator[tuple[str, dict[str, str]]]:
@@ -423,7 +356,7 @@ def functions(form: FORMAT = Format.table) -> None:
     rows = list(listed.values())
     if form is Format.table:
         texts = {row["signature"]: _explained(row) for row in rows}
-        emit(table.listing([("", texts)], _width()))
+        emit(table.listing([("", texts)], terminal_width()))
     else:
         emit(export.records(rows, form.value))
 
@@ -443,3 +376,7 @@ _SQRT: dict[str, dict[str, Any]] = {
 def _explained(row: Mapping[str, Any]) -> str:
     also = f" (also {', '.join(row['aliases'])})" if row["aliases"] else ""
     return "; ".join(part for part in (row["doc"] + also, row["kink"]) if part)
+
+
+app.command("explain", short_help="Critical points, convexity, stable learning rates.")(explain)
+app.command("compare", short_help="Learning rates, rules and starts side by side.")(compare)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import sympy
 
 from symgd import names
-from symgd.arguments import Arguments, Start, read_arguments, read_start, resolve
+from symgd.arguments import Arguments, Schedule, Start, read_arguments, read_start, resolve
 from symgd.batches import BatchKernel, Sampler
 from symgd.choice import choose, compiled
 from symgd.engine import Problem, Step, engine, finish
@@ -17,7 +18,7 @@ from symgd.graph import ROWS
 from symgd.kernel import Kernel, LineSearchKernel, Run, StepKernel
 from symgd.loss import Loss
 from symgd.program import Program, compile_program
-from symgd.result import History, Result
+from symgd.result import History, Result, Status
 from symgd.rules import Rule
 from symgd.step_program import is_large, rule_program, step_outputs, step_program
 
@@ -45,6 +46,7 @@ def descend(
     drop_missing: bool = False,
     batch: int | None = None,
     seed: int = 0,
+    advise: bool = True,
 ) -> Result:
     """The result of descending a loss from `start`; the defaults are the course exercise.
 
@@ -54,6 +56,8 @@ def descend(
     joined by "+", equations, or a Rule. set: hyperparameters of rule and lr, and constants of the
     loss. tol: stop when max|g| <= tol. callback: called with a `Step` before each step; a true
     value stops. backend: "auto" (machine code where it pays), "native" or "lambdify" (Python).
+    advise: after a run that failed, look for one that works, with a few trial runs; it is told in
+    `Result.verdict.advice`.
 
     data: rows for a loss with sum(...) or mean(...): a file, columns or a Table; drop_missing: skip
     rows with missing cells. batch: take each step on so many rows, all of which pass by once
@@ -88,10 +92,33 @@ def descend(
     values = resolve(arguments)
     if callback is not None and backend == "auto":
         backend = "lambdify"  # every step returns to Python anyway
-    if batch is None:
+    sampler = None if batch is None else Sampler.of(loss.table, batch, seed)
+    result = _run(loss, arguments, values, origin, callback, backend, sampler)
+    failed = result.status in (Status.DIVERGED, Status.NONFINITE, Status.SADDLE)
+    if not (advise and failed) or sampler is not None:
+        return result
+    from symgd.advice import advised
+
+    def rerun(lr: float, start: Mapping[str, float], steps: int) -> Result:
+        other = replace(arguments, schedule=Schedule(repr(lr), value=lr), steps=steps)
+        return _run(loss, other, values, list(start.values()), None, backend, None)
+
+    return advised(result, arguments.steps, arguments.given, rerun)
+
+
+def _run(
+    loss: Loss,
+    arguments: Arguments,
+    values: Mapping[str, float],
+    origin: list[float],
+    callback: Callable[[Step], object] | None,
+    backend: str,
+    sampler: Sampler | None,
+) -> Result:
+    """The result of one run, without advice."""
+    if sampler is None:
         kernel, evaluate = _kernel(loss, arguments, values, backend)
     else:
-        sampler = Sampler.of(loss.table, batch, seed)
         kernel, evaluate = _batch_kernel(loss, arguments, values, sampler), loss.evaluate
     run = Run(
         x=list(origin),
@@ -107,7 +134,7 @@ def descend(
         values,
         origin,
         evaluate,
-        batch is not None,
+        sampler is not None,
     )
     return finish(problem, run, *engine(kernel, run, arguments.steps, callback, problem))
 

@@ -9,6 +9,7 @@ from typing import Any
 from symgd.gradient import partials
 from symgd.graph import Node, Where, is_inverse, topological, trace
 from symgd.loss import Loss
+from symgd.remedy import remedy
 from symgd.text import write
 
 _WIDE = 120  # characters of an expression that a message quotes
@@ -19,11 +20,12 @@ class Trouble:
     """Where a descent left the finite numbers.
 
     sentence: `log(x - 2): x - 2 = -0.5 at step 7`. overflow: the value is infinite because it grew
-    too large, not undefined.
+    too large, not undefined. remedy: what keeps the sub-expression finite, or "".
     """
 
     sentence: str
     overflow: bool
+    remedy: str = ""
 
 
 def find(loss: Loss, x: Sequence[float], t: int) -> Trouble:
@@ -46,7 +48,7 @@ def blame(root: Node, values: Mapping[int, Any], x: Sequence[float], at: str) ->
     node = _culprit(root, values)
     overflow = values[id(node)] == values[id(node)] and max(map(abs, x)) > 1e6
     sentence = f"{write(node, _WIDE)}: {_operands(node, values)}{at}"
-    return Trouble(sentence, overflow or _grown(node, values))
+    return Trouble(sentence, overflow or _grown(node, values), remedy(node))
 
 
 def _grown(node: Node, values: Mapping[int, Any]) -> bool:

@@ -101,6 +101,7 @@ def finish(problem: Problem, run: Run, status: Status | None, stop: Stop | None)
         auto=problem.schedule.auto,
         batches=problem.batches,
         interrupted=status is Status.INTERRUPTED,
+        remedy=trouble.remedy if trouble else "",
         nonfinite=trouble.sentence if trouble and status is Status.NONFINITE else "",
         runaway=trouble.sentence if trouble and status is Status.DIVERGED else "",
     )

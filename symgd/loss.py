@@ -152,6 +152,12 @@ class Loss:
         self.leaves = tuple(Name(*leaf) for leaf in state["leaves"])
         self.params, self.columns, self.text = state["params"], (), state["text"]
 
+    def _repr_latex_(self) -> str:
+        from symgd.latex import latex, latex_name  # for notebooks only
+
+        args = ", ".join(map(latex_name, self.params))
+        return rf"$$L\left({args}\right) = {latex(self.root)}$$"
+
     # -- for people -----------------------------------------------------------------------
 
     @cached_property
@@ -188,8 +194,12 @@ class Loss:
 
     def gradient_text(self, limit: int = 2000) -> dict[str, str]:
         """The partial derivatives by parameter, as formulas that can be typed again."""
-        tidy = self.graph.rebuild(readable(self.graph, self.derivatives), self._tidy)
+        tidy = self.tidy(self.derivatives)
         return {p: write(g, limit=limit) for p, g in zip(self.params, tidy, strict=True)}
+
+    def tidy(self, nodes: Sequence[Node]) -> list[Node]:
+        """The nodes as people like to read them."""
+        return self.graph.rebuild(readable(self.graph, nodes), self._tidy)
 
     def _tidy(self, node: Node, args: tuple[Node, ...]) -> Node:
         """Products opened, numbers and bare names first: -400*x*(y - x**2); means as means."""
@@ -223,6 +233,11 @@ class Loss:
         """The gradient as nodes of `graph`, in the order of params."""
         return gradient(self.graph, self.stable, self.atoms)
 
+    @cached_property
+    def second_derivatives(self) -> list[list[Node]]:
+        """The Hessian as nodes of `graph`, row by row."""
+        return hessian(self.graph, self.stable, self.atoms)
+
     @property
     def atoms(self) -> list[Node]:
         """The parameters as nodes of `graph`."""
@@ -242,7 +257,7 @@ class Loss:
     @cached_property
     def hessian_program(self) -> Program:
         """Parameters -> the upper triangle of the Hessian, row by row."""
-        rows = hessian(self.graph, self.stable, self.atoms)
+        rows = self.second_derivatives
         entries = {f"{i},{j}": row[j] for i, row in enumerate(rows) for j in range(i, len(rows))}
         return self.program_of(entries)
 

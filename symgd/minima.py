@@ -76,8 +76,11 @@ def _newton(rows: list[list[float]], grad: Sequence[float], careful: bool) -> li
 def eigenvalues(loss: Loss, x: Sequence[float]) -> list[float]:
     """Of the Hessian at x, ascending; [] where it is not finite."""
     rows = loss.hess_rows(x)
-    if not all_finite([v for row in rows for v in row]):
-        return []
+    return spectrum(rows) if all_finite([v for row in rows for v in row]) else []
+
+
+def spectrum(rows: list[list[float]]) -> list[float]:
+    """The eigenvalues of a symmetric matrix, ascending."""
     if len(rows) == 1:
         return [rows[0][0]]
     import numpy as np
@@ -85,13 +88,20 @@ def eigenvalues(loss: Loss, x: Sequence[float]) -> list[float]:
     return [float(v) for v in np.linalg.eigvalsh(np.array(rows))]
 
 
+def steepest_curve(loss: Loss, x: Sequence[float]) -> list[float]:
+    """The unit vector along which the Hessian at x curves down most; its largest entry is > 0."""
+    if len(x) == 1:
+        return [1.0]
+    import numpy as np
+
+    vector = np.linalg.eigh(np.array(loss.hess_rows(x)))[1][:, 0]
+    vector = vector * np.sign(vector[np.argmax(np.abs(vector))])
+    return [float(v) if abs(v) > 1e-12 else 0.0 for v in vector]
+
+
 def leads_down(loss: Loss, x: Sequence[float], value: float) -> bool:
     """Whether a short way along the most negative curvature the loss is really smaller."""
-    direction = [1.0]
-    if len(x) > 1:
-        import numpy as np
-
-        direction = [float(v) for v in np.linalg.eigh(np.array(loss.hess_rows(x)))[1][:, 0]]
+    direction = steepest_curve(loss, x)
     size = max(1.0, *map(abs, x))
     for length in (1e-4 * size, 1e-3 * size, 1e-2 * size, -1e-4 * size, -1e-3 * size, -1e-2 * size):
         there = loss.evaluate_value(*(v + length * d for v, d in zip(x, direction, strict=True)))[0]

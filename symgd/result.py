@@ -40,7 +40,8 @@ class Verdict:
     kind: converging, converged, slow, oscillating, diverging, flat or nonfinite. rate_observed:
     the factor by which one step multiplied the error, measured on the last steps. rate_predicted:
     the same from the Hessian at the nearby minimum and the rule. lr_max: the least upper bound of
-    the stable learning rates there. None where it does not apply.
+    the stable learning rates there. None where it does not apply. advice: what to try instead, with
+    the command, or "".
     """
 
     kind: str
@@ -48,6 +49,7 @@ class Verdict:
     rate_predicted: float | None = None
     rate_observed: float | None = None
     lr_max: float | None = None
+    advice: str = ""
 
 
 class Described(Protocol):
@@ -238,6 +240,7 @@ class Result:
                 "rate_predicted": _json(self.verdict.rate_predicted),
                 "rate_observed": _json(self.verdict.rate_observed),
                 "lr_max": _json(self.verdict.lr_max),
+                "advice": self.verdict.advice,
             },
             "history": [
                 {
@@ -264,14 +267,14 @@ class Result:
     def __str__(self) -> str:
         after = f"after {self.steps} step{'' if self.steps == 1 else 's'}"
         theta = ", ".join(f"{k} = {v!r}" for k, v in self.theta.items())
-        return (
-            f"{self.status.value} {after}: {theta}\nloss = {self.value!r}\n{self.verdict.sentence}"
-        )
+        lines = [f"{self.status.value} {after}: {theta}", f"loss = {self.value!r}"]
+        return "\n".join(filter(None, [*lines, self.verdict.sentence, self.verdict.advice]))
 
     def _repr_html_(self) -> str:
         rows = [("status", self.status.value), ("steps", str(self.steps))]
         rows += [(name, repr(value)) for name, value in self.theta.items()]
         rows += [("loss", repr(self.value)), ("verdict", self.verdict.sentence)]
+        rows += [("advice", self.verdict.advice)] if self.verdict.advice else []
         cells = (f"<tr><th>{html.escape(a)}</th><td>{html.escape(b)}</td></tr>" for a, b in rows)
         return (
             f"<table><caption>{html.escape(self.loss.text[:200])}</caption>{''.join(cells)}</table>"

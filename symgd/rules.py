@@ -62,6 +62,13 @@ class Rule:
     def __reduce__(self) -> tuple[type[Rule], tuple[str, dict[str, float], str]]:
         return Rule, (self.text, dict(self.defaults), self.name)  # the lines are read again
 
+    def _repr_latex_(self) -> str:
+        from symgd.latex import latex, latex_name  # for notebooks only
+
+        rows = (rf"{latex_name(n.target)} &\leftarrow {latex(n.formula.root)}" for n in self.lines)
+        body = r" \\ ".join(rows)
+        return rf"$$\begin{{aligned}} {body} \end{{aligned}}$$"
+
     def __add__(self, other: Rule) -> Rule:
         text = f"{self.text.strip()}\n{other.text.strip()}"
         return Rule(text, {**self.defaults, **other.defaults}, f"{self.name}+{other.name}")

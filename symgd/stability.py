@@ -10,6 +10,8 @@ from symgd.graph import Graph, Name, Node, trace
 from symgd.minima import all_finite
 from symgd.rules import Rule
 
+_ERROR, _CURVATURE = " error", " curvature"  # no names that a rule could have
+
 
 class LinearRule:
     """A rule near a minimum: on the error along one eigenvector of the Hessian, a linear map.
@@ -22,17 +24,17 @@ class LinearRule:
 
     def __init__(self, rule: Rule, hyperparameters: Mapping[str, float]) -> None:
         graph = Graph()
-        names = ["error", "curvature", "lr", "t", *rule.state, *rule.hyperparameters]
+        names = [_ERROR, _CURVATURE, "lr", "t", *rule.state, *rule.hyperparameters]
         nodes: dict[str, Node] = {n: graph.atom(Name(f"a{k}", n)) for k, n in enumerate(names)}
-        slope = graph.mul(nodes["curvature"], nodes["error"])
+        slope = graph.mul(nodes[_CURVATURE], nodes[_ERROR])
         state = {name: [nodes[name]] for name in rule.state}
         shared = {n: nodes[n] for n in ("lr", "t", *rule.hyperparameters)}
-        theta, after = rule.step(graph, [nodes["error"]], [slope], state, shared)
+        theta, after = rule.step(graph, [nodes[_ERROR]], [slope], state, shared)
         results = [*theta, *(after[name][0] for name in rule.state)]
-        wrt = [nodes["error"], *(nodes[name] for name in rule.state)]
-        self._rows = [gradient(graph, result, wrt) for result in results]
+        wrt = [nodes[_ERROR], *(nodes[name] for name in rule.state)]
+        self.rows = [gradient(graph, result, wrt) for result in results]
         self._nodes = nodes
-        self._moving = [nodes[n] for n in ("error", *rule.state)]
+        self._moving = [nodes[n] for n in (_ERROR, *rule.state)]
         self._fixed = {nodes[n]: hyperparameters[n] for n in rule.hyperparameters}
 
     def jacobian(
@@ -42,11 +44,35 @@ class LinearRule:
 
         away: the error and state at which it is taken, 0 at the minimum.
         """
-        at = self._fixed | {self._nodes["curvature"]: curvature, self._nodes["lr"]: lr}
+        at = self._fixed | {self._nodes[_CURVATURE]: curvature, self._nodes["lr"]: lr}
         at |= {self._nodes["t"]: t} | dict.fromkeys(self._moving, away)
-        entries = [entry for row in self._rows for entry in row]
+        entries = [entry for row in self.rows for entry in row]
         found = trace(entries, at)
-        return [[float(found[id(e)]) for e in row] for row in self._rows]
+        return [[float(found[id(e)]) for e in row] for row in self.rows]
+
+    def number(self, leaf: Name, curvature: float) -> float:
+        """The value of a leaf of `rows`: a hyperparameter's own, or the curvature."""
+        return curvature if self.is_curvature(leaf) else self._fixed[self._nodes[leaf.text]]
+
+    def is_curvature(self, leaf: Name) -> bool:
+        """Whether a leaf of `rows` is the curvature."""
+        return leaf is self._nodes[_CURVATURE]
+
+    def at_rest(self, leaf: Name) -> bool:
+        """Whether a leaf of `rows` is the error or a state, which are 0 at the minimum."""
+        return any(leaf is node for node in self._moving)
+
+    def slope(self, curvature: float) -> float:
+        """d factor/d lr of a rule without state."""
+        return self.factor(curvature, 1.0) - self.factor(curvature, 0.0)
+
+    def straight(self, eigenvalues: Sequence[float]) -> bool:
+        """Whether the rule has no state and its factor is 1 + slope*lr."""
+        return len(self.rows) == 1 and all(
+            self.factor(v, 0.0) == 1.0
+            and math.isclose(self.factor(v, 2.0) - 1.0, 2 * self.slope(v), rel_tol=1e-9)
+            for v in eigenvalues
+        )
 
     def applies(self, curvature: float) -> bool:
         """Whether this linear map says how the rule behaves near a minimum of that curvature.
@@ -72,6 +98,8 @@ class LinearRule:
         rows = self.jacobian(curvature, lr)
         if len(rows) == 1 or not all_finite([v for row in rows for v in row]):
             return rows[0][0]
+        if len(rows) == 2:
+            return _of_two(rows)
         import numpy as np
 
         values = np.linalg.eigvals(np.array(rows))
@@ -85,14 +113,8 @@ class LinearRule:
     def limit(self, eigenvalues: Sequence[float]) -> float | None:
         """The least upper bound of the stable learning rates, or None if all or none are stable."""
         ends = [eigenvalues[0], eigenvalues[-1]]
-        if len(self._rows) == 1:
-            slopes = [self.factor(v, 1.0) - self.factor(v, 0.0) for v in ends]
-            straight = all(
-                math.isclose(self.factor(v, 2.0) - self.factor(v, 0.0), 2 * s, rel_tol=1e-9)
-                for v, s in zip(ends, slopes, strict=True)
-            )
-            if straight and min(slopes) < 0 and all(self.factor(v, 0.0) == 1.0 for v in ends):
-                return 2.0 / -min(slopes)
+        if self.straight(ends) and (steepest := min(map(self.slope, ends))) < 0:
+            return 2.0 / -steepest
         high = 1.0 / max(map(abs, ends))
         for _ in range(200):
             if abs(self.dominant(ends, high)) >= 1:
@@ -114,3 +136,13 @@ class LinearRule:
             else:
                 high = middle
         return 0.5 * (low + high)
+
+
+def _of_two(rows: Sequence[Sequence[float]]) -> float:
+    """The eigenvalue of largest modulus of a 2 x 2 matrix; of a complex pair, the modulus."""
+    (a, b), (c, d) = rows
+    half, det = 0.5 * (a + d), a * d - b * c
+    inside = 0.25 * (a - d) * (a - d) + b * c
+    if inside < -1e-24 * max(1.0, half * half):
+        return math.sqrt(det)
+    return half + math.copysign(math.sqrt(max(inside, 0.0)), half)

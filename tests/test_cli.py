@@ -325,7 +325,14 @@ def test_json_is_the_result():
         *("status", "message", "verdict", "history"),
     }
     assert set(run["loss"]) == {"text", "params", "gradient"}
-    assert set(run["verdict"]) == {"kind", "sentence", "rate_predicted", "rate_observed", "lr_max"}
+    assert set(run["verdict"]) == {
+        "kind",
+        "sentence",
+        "rate_predicted",
+        "rate_observed",
+        "lr_max",
+        "advice",
+    }
     assert [row["t"] for row in run["history"]] == [0, 6, 12, 18, 20]
     assert run["history"][-1]["theta"] == run["theta"]
     assert run["start"] == {"x": -1.2, "y": 1.0}
@@ -376,7 +383,9 @@ def test_every_format_survives_divergence(form):
     assert outcome.code == 0
     assert "NaN" not in outcome.out
     assert "Infinity" not in outcome.out
-    assert (outcome.err == "") == (form == "table")
+    lines = outcome.err.splitlines()  # the advice; where no verdict is printed, the message too
+    assert len(lines) == (1 if form == "table" else 2)
+    assert lines[-1].startswith("symgd: lr = 0.5 works: symgd 'theta**2' --lr 0.5")
 
 
 @pytest.mark.parametrize("form", ["table", "plain", "json", "jsonl", "csv"])

@@ -170,7 +170,7 @@ REFUSED = [
     ("(", 1, "ends too early"),
     ("*x", 0, "'*' has nothing to work on"),
     ("x+*y", 2, "'*' has nothing to work on"),
-    ("x//y", 2, "'/' has nothing to work on"),
+    ("x//y", 2, "'//' is not part of a formula"),
     ("(x", 0, "add ')'"),
     ("sin(x", 0, "add ')'"),
     ("|x", 0, "add '|'"),

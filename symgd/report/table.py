@@ -10,6 +10,7 @@ from symgd.names import escape
 
 if TYPE_CHECKING:
     from symgd.result import Result
+    from symgd.rules import Rule
 
 Row = tuple[int, tuple[float, ...], float, float]  # t, theta in the order of params, loss, |grad|
 
@@ -46,16 +47,16 @@ def echo(result: Result, *, pretty: bool = True) -> Iterator[str]:
     else:
         for name, derivative in loss.gradient_text().items():
             yield _shorten(f"dL/d{name} = {derivative}")
-    yield from _rule(result)
+    yield from rule_lines(result.rule, result.lr, result.hyperparameters)
 
 
-def _rule(result: Result) -> Iterator[str]:
+def rule_lines(rule: Rule, lr: float | str, hyperparameters: Mapping[str, float]) -> Iterator[str]:
     """The equations of the rule, and the numbers that they run with."""
-    lr = result.lr if isinstance(result.lr, str) else number(result.lr)
-    values = {"lr": lr} | {name: number(v) for name, v in result.hyperparameters.items()}
+    shown = lr if isinstance(lr, str) else number(lr)
+    values = {"lr": shown} | {name: number(v) for name, v in hyperparameters.items()}
     listed = ", ".join(f"{name} = {value}" for name, value in values.items())
-    head = _shorten(f"{result.rule.name} with {listed}:")
-    lines = [line for line in str(result.rule).replace(";", "\n").splitlines() if line.strip()]
+    head = _shorten(f"{rule.name} with {listed}:")
+    lines = [line for line in str(rule).replace(";", "\n").splitlines() if line.strip()]
     if len(lines) == 1:
         yield f"{head} {_shorten(lines[0].strip())}"
         return

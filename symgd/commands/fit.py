@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from symgd._console import complain, emit
+from symgd.commands.options import whole
 from symgd.errors import ArgumentError
 from symgd.names import escape
 
@@ -120,7 +121,7 @@ def fit(
     gc.freeze()  # the modules stay; the fit's own garbage is collected as usual
     gc.enable()
     from symgd.arguments import parse_assignments
-    from symgd.cli import about_rows, whole_number
+    from symgd.cli import about_rows
     from symgd.fits.fit import fit as run
 
     if form not in _FORMATS:
@@ -136,10 +137,10 @@ def fit(
         tied=_pairs("--tie", tied or []),
         bounds={name: _bounds(text) for name, text in _pairs("--bound", bound or []).items()},
         method=method,
-        steps=None if steps is None else whole_number("--steps", steps, least=1),
+        steps=None if steps is None else whole("--steps", steps, least=1),
         lr=lr,
-        batch=None if batch is None else whole_number("--batch", batch, least=1),
-        seed=whole_number("--seed", seed, least=0),
+        batch=None if batch is None else whole("--batch", batch, least=1),
+        seed=whole("--seed", seed, least=0),
         absolute_sigma=absolute,
         drop_missing=drop_missing,
     )

@@ -1,0 +1,119 @@
+"""The child of `solving.py`: reads a loss from stdin, solves gradient = 0, prints JSON."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import sympy
+
+from symgd.graph import Op
+from symgd.loss import Loss
+from symgd.people import definition
+
+_MEMORY = 3 << 30  # bytes
+_LONG = 48  # characters of a solution that a person would read
+_MEMBERS = (0, 1, -1)  # of an infinite family
+
+
+def main() -> None:
+    """Solve within the seconds that the first argument says, or be killed."""
+    _limit(float(sys.argv[1]))
+    asked = json.load(sys.stdin)
+    loss = Loss(asked["loss"], params=asked["params"])
+    symbols = [sympy.Symbol(n, real=True) for n in asked["params"]]
+    grad = [
+        _exact(loss.gradient[n]) if n in loss.gradient else sympy.S.Zero for n in asked["params"]
+    ]
+    found = _one(grad[0], symbols[0]) if len(symbols) == 1 else _several(grad, symbols)
+    print(json.dumps(found))
+
+
+def _limit(seconds: float) -> None:
+    """Die when the processor time is used up, in whatever C function that happens."""
+    try:
+        import resource
+        import signal
+    except ImportError:  # Windows: the parent kills by the clock
+        return
+    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
+    signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
+
+
+def _exact(expr: sympy.Expr) -> sympy.Expr:
+    """Decimals as fractions, functions that SymPy does not know by their definitions."""
+    expr = expr.replace(lambda e: isinstance(e, Op), definition)
+    return expr.xreplace({f: sympy.Rational(repr(float(f))) for f in expr.atoms(sympy.Float)})
+
+
+def _one(slope: sympy.Expr, x: sympy.Symbol) -> dict[str, Any]:
+    numerator = sympy.fraction(sympy.together(slope))[0]
+    if numerator.is_polynomial(x) and numerator.has(x):
+        roots = sorted(set(sympy.real_roots(sympy.Poly(numerator, x))))
+        return _answer([[r] for r in roots], [], complete=True)
+    solved = sympy.solveset(slope, x, sympy.S.Reals)
+    parts = solved.args if isinstance(solved, sympy.Union) else (solved,)
+    points: list[Sequence[sympy.Expr]] = []
+    families: list[str] = []
+    complete = True
+    for part in parts:
+        if isinstance(part, sympy.FiniteSet):
+            points += [[v] for v in part]
+        elif isinstance(part, sympy.ImageSet) and part.base_set == sympy.S.Integers:
+            (n,) = part.lamda.variables
+            member = sympy.expand(part.lamda.expr)
+            points += [[member.subs(n, k)] for k in _MEMBERS]
+            text = str(member.xreplace({n: sympy.Symbol("k")}))
+            families.append(f"{x.name} = {text} for every whole number k")
+        elif isinstance(part, (sympy.Interval, sympy.Reals.__class__)):
+            families.append(f"every {x.name} with {part.as_relational(x)}")
+        elif part is not sympy.S.EmptySet:
+            complete = False
+    if not complete and not points and not families:
+        return {}
+    return _answer(points, families, complete)
+
+
+def _several(grad: Sequence[sympy.Expr], symbols: Sequence[sympy.Symbol]) -> dict[str, Any]:
+    found = sympy.solve(grad, symbols, dict=True)
+    points: list[Sequence[sympy.Expr]] = []
+    families: list[str] = []
+    for one in found:
+        values = [sympy.sympify(one.get(s, s)) for s in symbols]
+        if any(v.free_symbols for v in values):
+            if all(sympy.im(v) == 0 for v in values):
+                pairs = zip(symbols, values, strict=True)
+                families.append(
+                    ", ".join(
+                        f"{s.name} = {v}" if s != v else f"{s.name} arbitrary" for s, v in pairs
+                    )
+                )
+                points.append([v.subs(dict.fromkeys(v.free_symbols, 0)) for v in values])
+        else:
+            points.append(values)
+    every = all(g.is_polynomial(*symbols) for g in grad)
+    if not found and not every:
+        return {}
+    return _answer(points, families, every)
+
+
+def _answer(
+    points: Sequence[Sequence[sympy.Expr]], families: list[str], complete: bool
+) -> dict[str, Any]:
+    numbers, texts = [], []
+    for point in points:
+        values = [v.evalf(30) for v in point]
+        if not all(v.is_number and abs(sympy.im(v)) < 1e-20 for v in values):
+            continue
+        reals = [float(sympy.re(v)) for v in values]
+        written = [str(v) for v in point]
+        short = all(len(t) <= _LONG and "CRootOf" not in t for t in written)
+        numbers.append(reals)
+        texts.append(written if short else [])
+    return {"points": numbers, "texts": texts, "families": families, "complete": complete}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The commands beyond the default one; each is registered in `symgd.cli`."""

@@ -1,0 +1,102 @@
+"""symgd compare: a grid of learning rates, rules and starts side by side."""
+
+from __future__ import annotations
+
+import gc
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from symgd._console import emit
+from symgd.commands.options import (
+    has_unicode,
+    positive,
+    read_formula,
+    terminal_width,
+    whole,
+)
+
+
+class Format(StrEnum):
+    """How a comparison is printed."""
+
+    table = "table"
+    json = "json"
+    jsonl = "jsonl"
+    csv = "csv"
+
+
+def compare(
+    loss: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="LOSS",
+            show_default=False,
+            help="The formula to minimize, in quotes. Without it, theta**2; - reads it from stdin.",
+        ),
+    ] = None,
+    lr: Annotated[
+        str,
+        typer.Option("--lr", "-l", metavar="LIST", help="0.001,0.2,10 or 1e-4..10:200 for a map."),
+    ] = "0.001,0.2,10",
+    rule: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--rule", "-r", metavar="LIST", help="gd,momentum,adam or equations; repeatable. [gd]"
+        ),
+    ] = None,
+    start: Annotated[
+        list[str] | None,
+        typer.Option("--start", "-s", metavar="TEXT", help="As for run; repeatable. [1]"),
+    ] = None,
+    steps: Annotated[
+        str, typer.Option("--steps", "-n", metavar="INT", help="How many steps to take.")
+    ] = "20",
+    assignments: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="NAME=VALUE", help="A hyperparameter or a constant; repeatable."
+        ),
+    ] = None,
+    tol: Annotated[
+        str | None, typer.Option(metavar="FLOAT", help="Stop when max|gradient| <= tol.")
+    ] = None,
+    form: Annotated[
+        Format, typer.Option("--format", metavar="table|json|jsonl|csv", help="How to print it.")
+    ] = Format.table,
+) -> None:
+    """Run a grid of learning rates, rules and starts, and put the ends side by side."""
+    formula = read_formula(loss or [])
+    count = whole("--steps", steps, least=0)
+    tolerance = None if tol is None else positive("--tol", tol)
+    from symgd import comparison
+    from symgd.arguments import parse_assignments
+    from symgd.report import compare as report
+
+    gc.freeze()  # the modules stay; the runs' own garbage is collected as usual
+    gc.enable()
+    rules = [
+        part
+        for text in rule or ["gd"]
+        for part in ([text] if "=" in text else text.split(","))
+        if part.strip()
+    ]
+    found = comparison.compare(
+        formula,
+        lr=lr,
+        rule=[part.strip() for part in rules],
+        start=start or ["1"],
+        steps=count,
+        set=parse_assignments(assignments or []),
+        tol=tolerance,
+    )
+    if form is Format.table:
+        emit(report.report(found, width=terminal_width(), pretty=has_unicode()))
+        return
+    writer = {
+        Format.json: report.as_json,
+        Format.jsonl: report.as_jsonl,
+        Format.csv: report.as_csv,
+    }
+    emit(writer[form](found))

@@ -1,0 +1,80 @@
+"""symgd explain: the formulas, the critical points, convexity, and what the rule does there."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from symgd._console import emit
+from symgd.commands.options import has_unicode, read_formula, terminal_width
+
+
+class Format(StrEnum):
+    """How an explanation is printed."""
+
+    terminal = "terminal"
+    latex = "latex"
+    json = "json"
+
+
+def explain(
+    loss: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="LOSS",
+            show_default=False,
+            help="The formula to explain, in quotes. Without it, theta**2; - reads it from stdin.",
+        ),
+    ] = None,
+    lr: Annotated[
+        str, typer.Option("--lr", "-l", metavar="TEXT", help="The learning rate to judge.")
+    ] = "0.2",
+    start: Annotated[
+        str,
+        typer.Option(
+            "--start", "-s", metavar="TEXT", help="Where to look first: a number, or x=1,y=2."
+        ),
+    ] = "1",
+    rule: Annotated[
+        str, typer.Option("--rule", "-r", metavar="TEXT", help="A name or equations.")
+    ] = "gd",
+    assignments: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="NAME=VALUE", help="A hyperparameter or a constant; repeatable."
+        ),
+    ] = None,
+    steps: Annotated[
+        bool,
+        typer.Option("--steps-of-derivation", help="Show which rule of calculus is used where."),
+    ] = False,
+    form: Annotated[
+        Format, typer.Option("--format", metavar="terminal|latex|json", help="How to print it.")
+    ] = Format.terminal,
+) -> None:
+    """Explain a loss: gradient, Hessian, critical points, convexity, stable learning rates."""
+    formula = read_formula(loss or [])
+    from symgd import explanation
+    from symgd.arguments import parse_assignments
+
+    found = explanation.explain(
+        formula, rule=rule, lr=lr, start=start, set=parse_assignments(assignments or [])
+    )
+    from symgd.report import explain as report
+    from symgd.report import export
+
+    if form is Format.json:
+        whole = found.to_dict()
+        if steps:
+            whole["derivation"] = [
+                {"rule": s.rule, "param": s.param, "step": s.text, "result": s.result}
+                for s in found.derivation
+            ]
+        emit([export.dump(whole)])
+    elif form is Format.latex:
+        emit(report.as_latex(found, steps=steps))
+    else:
+        lines = report.report(found, steps=steps, width=terminal_width(), pretty=has_unicode())
+        emit(lines)

@@ -1,0 +1,172 @@
+"""compare: the same loss under a grid of learning rates, rules and starts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sympy
+
+from symgd.arguments import Start, parse_number, read_start
+from symgd.descent import descend
+from symgd.errors import ArgumentError
+from symgd.loss import Loss
+from symgd.names import escape
+from symgd.result import Result
+from symgd.rules import Rule
+
+_MOST = 10_000  # runs in one call
+
+Rates = float | str | Sequence[float | str]
+Rules = str | Rule | Sequence[str | Rule]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The runs of a grid, in the order rule, start, learning rate.
+
+    runs: the Results. ranged: the learning rates were given as a range, so that final loss against
+    learning rate is a curve.
+    """
+
+    loss: Loss
+    runs: tuple[Result, ...]
+    ranged: bool = False
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, ready for JSON: {"loss", "runs"}, each run without its history."""
+        left_out = ("history", "loss")
+        runs = [{k: v for k, v in r.to_dict().items() if k not in left_out} for r in self.runs]
+        return {"loss": self.loss.text, "params": list(self.loss.params), "runs": runs}
+
+    def __str__(self) -> str:
+        from symgd.report.compare import report
+
+        return "\n".join(report(self))
+
+    def _repr_html_(self) -> str:
+        import html
+
+        return f"<pre>{html.escape(str(self))}</pre>"
+
+
+def compare(
+    loss: str | sympy.Expr | Callable[..., Any] | Loss = "theta**2",
+    *,
+    lr: Rates = (0.001, 0.2, 10.0),
+    rule: Rules = "gd",
+    start: Start | Sequence[Start] = 1.0,
+    steps: int = 20,
+    set: Mapping[str, float] | None = None,  # noqa: A002 - as on the command line
+    tol: float | None = None,
+) -> Comparison:
+    """The runs of every rule from every start with every learning rate.
+
+    lr: learning rates, or a text of them with commas; "1e-4..10:200" is 200 of them, evenly spaced
+    by their logarithms. rule: catalogue names or equations; a text of names may have commas.
+    start: one start, or a list of texts or mappings. set: hyperparameters and constants, each
+    given to the rules that have it.
+
+    >>> [run.verdict.kind for run in compare("theta**2", lr=[0.001, 0.2, 10]).runs]
+    ['slow', 'converging', 'diverging']
+    """
+    rates, ranged = _rates(lr)
+    rules = _rules(rule)
+    starts = _starts(start)
+    count = len(rates) * len(rules) * len(starts)
+    if count > _MOST:
+        raise ArgumentError(f"{count:,} runs are more than {_MOST:,}")
+    given = set or {}
+    if not isinstance(loss, Loss):
+        taken = {name for one in rules for name in one.hyperparameters}
+        named = {name for one in starts for name in read_start(one)[1]}
+        constants = {n: v for n, v in given.items() if n not in taken}
+        loss = Loss(loss, constants=constants, params=sorted(named))
+    return Comparison(loss, tuple(run_grid(loss, rates, rules, starts, steps, given, tol)), ranged)
+
+
+def run_grid(
+    loss: Loss,
+    rates: Sequence[float | str],
+    rules: Sequence[Rule],
+    starts: Sequence[Start],
+    steps: int,
+    given: Mapping[str, float],
+    tol: float | None,
+) -> Iterator[Result]:
+    """One Result for each rule, start and learning rate, in that order of nesting."""
+    for rule in rules:
+        mine = {n: v for n, v in given.items() if n in rule.hyperparameters}
+        for start in starts:
+            for lr in rates:
+                yield descend(
+                    loss,
+                    start=start,
+                    lr=lr,
+                    steps=steps,
+                    rule=rule,
+                    set=mine,
+                    tol=tol,
+                    advise=False,
+                )
+
+
+def _rates(lr: Rates) -> tuple[list[float | str], bool]:
+    if isinstance(lr, (int, float)):
+        return [lr], False
+    if not isinstance(lr, str):
+        return list(lr), False
+    if ".." in lr:
+        return [*_range(lr)], True
+    parts = [p.strip() for p in _split(lr)]
+    return [p for p in parts if p], False
+
+
+def _range(text: str) -> list[float]:
+    """The 200 numbers of `1e-4..10:200`, evenly spaced by their logarithms."""
+    first, _, rest = text.partition("..")
+    last, _, number = rest.partition(":")
+    low = parse_number(first, "the first learning rate")
+    high = parse_number(last, "the last learning rate")
+    count = parse_number(number or "50", "the number of learning rates")
+    if not (0 < low < high and count == int(count) and 2 <= count <= _MOST):
+        raise ArgumentError(
+            f"'{escape(text)}' is no range of learning rates; write for example 1e-4..10:200"
+        )
+    step = math.log(high / low) / (count - 1)
+    inner = [low * math.exp(k * step) for k in range(1, int(count) - 1)]
+    return [low, *inner, high]
+
+
+def _split(text: str) -> list[str]:
+    """The pieces between commas that stand outside parentheses."""
+    pieces, depth = [""], 0
+    for char in text:
+        depth += (char == "(") - (char == ")")
+        if char == "," and depth == 0:
+            pieces.append("")
+        else:
+            pieces[-1] += char
+    return pieces
+
+
+def _rules(rule: Rules) -> list[Rule]:
+    from symgd.rules import find_rule
+
+    if isinstance(rule, Rule):
+        return [rule]
+    if isinstance(rule, str):
+        rule = [rule] if "=" in rule else [p.strip() for p in rule.split(",") if p.strip()]
+    found = [find_rule(r) for r in rule]
+    if not found:
+        raise ArgumentError("no rule was given")
+    return found
+
+
+def _starts(start: Start | Sequence[Start]) -> list[Start]:
+    inner = (str, Mapping, list, tuple)
+    if isinstance(start, (list, tuple)) and start and isinstance(start[0], inner):
+        return list(start)
+    return [start]  # type: ignore[list-item]

@@ -1,0 +1,124 @@
+"""Whether a loss is convex: proved, disproved by two points and their midpoint, or unknown."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+import sympy
+
+from symgd.curvature import curvature
+from symgd.functions import BY_CLASS, Function
+from symgd.graph import Where, float_of, topological
+from symgd.intervals import Interval, ranges
+from symgd.loss import Loss
+from symgd.polynomial import Polynomial, degree, derivative, inertia, polynomial
+
+_MATRIX = 30  # parameters up to which the Hessian is looked at
+_LONG = 20_000  # operations of the loss times parameters, likewise
+
+Point = tuple[Fraction, ...]
+
+
+@dataclass(frozen=True)
+class Convexity:
+    """convex: True (proved), False (disproved) or None. reason: the argument in a sentence.
+
+    points: a and b with L((a + b)/2) > (L(a) + L(b))/2, where it is disproved.
+    values: L(a), L(b), L at the midpoint.
+    """
+
+    convex: bool | None
+    reason: str
+    points: tuple[Point, Point] | None = None
+    values: tuple[float, float, float] | None = None
+
+
+def convexity(loss: Loss, hints: Sequence[Sequence[float]] = ()) -> Convexity:
+    """What can be said. hints: points at which curvature below 0 is looked for first."""
+    if not loss.params:
+        return Convexity(True, "it is constant")
+    curve = curvature(loss.root)
+    if not curve.up:
+        curve = curvature(loss.stable)
+    if curve.up:
+        how = "it is affine" if curve.flat else "by the rules of composition"
+        return Convexity(True, how)
+    terms = polynomial(loss.root, loss.leaves)
+    if terms is not None and (told := _of_polynomial(terms, len(loss.params))):
+        return Convexity(True, told)
+    from symgd.counterexample import counterexample
+
+    found = counterexample(loss, terms, hints)
+    if found is not None:
+        return Convexity(False, "two points lie below their midpoint", *found)
+    if small(loss) and _hessian_proves(loss):
+        return Convexity(True, "the Hessian is positive semidefinite everywhere, by its ranges")
+    return Convexity(None, "neither a proof nor a counterexample was found")
+
+
+def small(loss: Loss) -> bool:
+    """Whether the Hessian is cheap enough to look at."""
+    count = len(loss.params)
+    return count <= _MATRIX and loss.value_program.operations * count <= _LONG
+
+
+def _of_polynomial(terms: Polynomial, count: int) -> str:
+    """The exact argument for a quadratic, or for a polynomial of one parameter, or ""."""
+    if degree(terms) <= 2 and count <= _MATRIX:
+        rows = [[derivative(derivative(terms, i), j) for j in range(count)] for i in range(count)]
+        negative, _ = inertia([[entry.get((), Fraction(0)) for entry in row] for row in rows])
+        return "" if negative else "its Hessian is constant and positive semidefinite"
+    if count == 1 and _never_negative(derivative(derivative(terms, 0), 0)):
+        return "its second derivative is a polynomial that is nowhere negative"
+    return ""
+
+
+def _never_negative(terms: Polynomial) -> bool:
+    """Whether a polynomial of one variable is >= 0 everywhere, by counting roots (Sturm)."""
+    x = sympy.Symbol("x")
+    powers = {
+        sum(p for _, p in m): sympy.Rational(c.numerator, c.denominator) for m, c in terms.items()
+    }
+    poly = sympy.Poly.from_dict({(k,): c for k, c in powers.items()}, x)
+    if poly.degree() % 2 or poly.LC() < 0:
+        return False
+    _, factors = poly.sqf_list()
+    return all(multiplicity % 2 == 0 or f.count_roots() == 0 for f, multiplicity in factors)
+
+
+def _hessian_proves(loss: Loss) -> bool:
+    """Whether ranges of the Hessian's entries show diagonal dominance (Gershgorin) everywhere."""
+    for node in topological([loss.root, loss.stable]):
+        row = BY_CLASS.get(node.func)
+        if node.func is Where or (row is not None and not _entire(row)):
+            return False
+        if node.func is sympy.Pow and not _entire_power(node, loss):
+            return False
+    rows = loss.second_derivatives
+    known = ranges([entry for row in rows for entry in row], {})
+    for i, entries in enumerate(rows):
+        others: list[Interval] = [known[id(e)] for j, e in enumerate(entries) if j != i]
+        off = sum(max(abs(low), abs(high)) for low, high in others)
+        off = math.nextafter(off * (1 + 1e-12), math.inf) if off else 0.0
+        if not known[id(entries[i])][0] >= off:
+            return False
+    return True
+
+
+def _entire(row: Function) -> bool:
+    return row.name in _ENTIRE or (row.everywhere and not row.kink)
+
+
+_ENTIRE = frozenset({"exp", "sinh", "cosh", "expm1"})  # finite everywhere, though not bounded
+
+
+def _entire_power(node: sympy.Basic, loss: Loss) -> bool:
+    base, exponent = node.args
+    p = float_of(exponent)
+    known = ranges([base], {})[id(base)]
+    if p is None:
+        return known[0] > 0
+    return (p == int(p) and p >= 0) or known[0] > 0 or (p == int(p) and known[1] < 0)

@@ -1,0 +1,164 @@
+"""Two points that show that a loss is not convex, checked in exact or 50-digit arithmetic."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from fractions import Fraction
+from itertools import combinations
+from typing import Any
+
+import mpmath
+import sympy
+from sympy.logic.boolalg import Boolean
+
+from symgd import numeric
+from symgd.convexity import Point, small
+from symgd.graph import Node, Where, relation, topological
+from symgd.loss import Loss
+from symgd.polynomial import Polynomial, value
+
+_DIGITS = 50
+_CHECKABLE = 5_000  # nodes of a loss that is evaluated in so many digits
+
+
+def counterexample(
+    loss: Loss, terms: Polynomial | None, hints: Sequence[Sequence[float]]
+) -> tuple[tuple[Point, Point], tuple[float, float, float]] | None:
+    """Points a, b with L((a + b)/2) > (L(a) + L(b))/2, and L at a, b and between; or None.
+
+    terms: the loss as a polynomial, if it is one. hints: where curvature below 0 is looked for
+    first. What is returned has been checked exactly, or in 50 digits.
+    """
+    tried = 0
+    for a, b in _pairs(loss, hints):
+        middle = tuple((x + y) / 2 for x, y in zip(a, b, strict=True))
+        low = [loss.evaluate_value(*map(float, p))[0] for p in (a, b, middle)]
+        gap = low[2] - 0.5 * (low[0] + low[1])
+        if not all(map(math.isfinite, low)) or gap <= 1e-9 * max(1e-9, *map(abs, low)):
+            continue
+        tried += 1
+        exact = [v for p in (a, b, middle) if (v := _exact(loss, terms, p)) is not None]
+        if len(exact) == 3 and 2 * exact[2] > exact[0] + exact[1]:
+            values = (float(exact[0]), float(exact[1]), float(exact[2]))
+            return (a, b), values
+        if tried >= 5:
+            break
+    return None
+
+
+def _pairs(loss: Loss, hints: Sequence[Sequence[float]]) -> Iterator[tuple[Point, Point]]:
+    """Pairs of points with few digits: along the most negative curvature, then on a grid."""
+    count = len(loss.params)
+    chance = random.Random(0)  # noqa: S311 - where to look, not a secret
+    grid = [Fraction(k, 2) for k in range(-8, 9)]
+    if count == 1:
+        near = sorted(combinations(grid, 2), key=lambda pair: (pair[1] - pair[0], abs(pair[0])))
+        for x, y in near[len(grid) :]:
+            yield (x,), (y,)
+    if small(loss):
+        yield from _along_curvature(loss, hints)
+    for _ in range(300):
+        point = [chance.choice(grid) for _ in range(count)]
+        other = list(point) if chance.random() < 0.5 else [chance.choice(grid) for _ in point]
+        other[chance.randrange(count)] = chance.choice(grid)
+        if other != point:
+            yield tuple(point), tuple(other)
+
+
+def _along_curvature(loss: Loss, hints: Sequence[Sequence[float]]) -> Iterator[tuple[Point, Point]]:
+    count = len(loss.params)
+    chance = random.Random(1)  # noqa: S311
+    spots = [list(map(float, h)) for h in hints]
+    spots += [[float(s)] * count for s in (0, 1, -1, 2, -2)]
+    spots += [[chance.gauss(0, 2) for _ in range(count)] for _ in range(10)]
+    spots += [[chance.gauss(0, 20) for _ in range(count)] for _ in range(5)]
+    for spot in spots:
+        direction = _downward(loss, spot)
+        if direction is None:
+            continue
+        size = max(1.0, *map(abs, spot))
+        for length in (1.0, 0.1, 0.01, 1e-3):
+            center = [_short(v, 1e-3 * size * length) for v in spot]
+            offset = [_short(length * size * d, 1e-2 * length * size) for d in direction]
+            if any(offset):
+                pair = zip(center, offset, strict=True)
+                a, b = zip(*((c - o, c + o) for c, o in pair), strict=True)
+                yield a, b
+
+
+def _downward(loss: Loss, spot: Sequence[float]) -> list[float] | None:
+    """The direction in which the loss curves down most, or None."""
+    rows = loss.hess_rows(spot)
+    if not all(math.isfinite(v) for row in rows for v in row):
+        return None
+    if len(rows) == 1:
+        return [1.0] if rows[0][0] < 0 else None
+    import numpy as np
+
+    values, vectors = np.linalg.eigh(np.array(rows))
+    if not values[0] < -1e-9 * max(abs(values[-1]), 1e-300):
+        return None
+    vector = vectors[:, 0] * np.sign(vectors[np.argmax(np.abs(vectors[:, 0])), 0])
+    return [float(v) for v in vector]
+
+
+def _short(x: float, within: float) -> Fraction:
+    """A number of few digits near x."""
+    if x == 0 or not math.isfinite(x):
+        return Fraction(0)
+    places = max(0, -math.floor(math.log10(within)))
+    return Fraction(repr(round(x, min(places, 300))))
+
+
+def _exact(loss: Loss, terms: Polynomial | None, x: Point) -> Any:
+    """The loss at rational x: exact for a polynomial, else in 50 digits; None if not real."""
+    if terms is not None:
+        return value(terms, x)
+    order = topological([loss.root])
+    if len(order) > _CHECKABLE:
+        return None
+    with mpmath.workdps(_DIGITS):
+        done: dict[int, Any] = {}
+        places = {
+            leaf: mpmath.mpf(v.numerator) / v.denominator
+            for leaf, v in zip(loss.leaves, x, strict=True)
+        }
+        for node in order:
+            try:
+                found = _value(node, [done[id(a)] for a in node.args], places)
+            except (ArithmeticError, TypeError, ValueError):
+                return None  # a pole, or no real number
+            if isinstance(found, mpmath.mpc):
+                return None
+            done[id(node)] = found
+        result = done[id(loss.root)]
+        return result if mpmath.isfinite(result) else None
+
+
+def _value(node: Node, args: list[Any], places: Mapping[Node, Any]) -> Any:
+    """One node in mpmath's numbers, or SymPy's truth values."""
+    cls = node.func
+    if not args:
+        return places[node] if node in places else _number(node.evalf(_DIGITS))
+    if cls is sympy.Add:
+        return mpmath.fsum(args)
+    if cls is sympy.Mul:
+        return mpmath.fprod(args)
+    if cls is sympy.Pow:
+        return mpmath.power(*args)
+    if cls is Where:
+        return args[1] if args[0] == sympy.true else args[2]
+    if (op := relation(node)) is not None:
+        return sympy.true if numeric.COMPARE[op](*args) else sympy.false
+    inner = [a if isinstance(a, sympy.Basic) else sympy.Float(a, _DIGITS) for a in args]
+    if any(isinstance(a, Boolean) for a in inner):
+        return cls(*inner)
+    return _number(cls(*inner).evalf(_DIGITS))
+
+
+def _number(value: sympy.Basic) -> Any:
+    if not (value.is_Float or value.is_Rational):
+        raise ArithmeticError(value)
+    return mpmath.mpf(sympy.Float(value, _DIGITS)._mpf_)

@@ -1,0 +1,219 @@
+"""Curvature by composition: which nodes are affine, convex or concave, from the rules of calculus.
+
+M. Grant, S. Boyd, Y. Ye, 2006, Disciplined Convex Programming, https://stanford.edu/~boyd/papers/
+disc_cvx_prog.html; and S. Boyd, L. Vandenberghe, 2004, Convex Optimization, sections 3.1.5 and
+3.2. Slope and curvature of a function are not listed anywhere: their signs are read off the
+derivatives in the table of functions, by interval arithmetic over the range of the argument.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from enum import Enum
+
+import sympy
+
+from symgd.functions import BY_CLASS, FUNCTIONS
+from symgd.gradient import gradient
+from symgd.graph import Graph, Name, Node, float_of, topological
+from symgd.intervals import DOMAINS, Interval, ranges
+
+
+class Curve(Enum):
+    """How a node bends as a function of the parameters, wherever it is defined."""
+
+    CONSTANT = "constant"
+    AFFINE = "affine"
+    CONVEX = "convex"
+    CONCAVE = "concave"
+    UNKNOWN = "unknown"
+
+    @property
+    def flat(self) -> bool:
+        """Whether it is affine, or constant."""
+        return self in (Curve.CONSTANT, Curve.AFFINE)
+
+    @property
+    def up(self) -> bool:
+        """Whether it is convex (an affine one is)."""
+        return self.flat or self is Curve.CONVEX
+
+    @property
+    def down(self) -> bool:
+        """Whether it is concave (an affine one is)."""
+        return self.flat or self is Curve.CONCAVE
+
+    @property
+    def mirrored(self) -> Curve:
+        """That of the negative."""
+        return {Curve.CONVEX: Curve.CONCAVE, Curve.CONCAVE: Curve.CONVEX}.get(self, self)
+
+
+def curvature(root: Node) -> Curve:
+    """How `root` bends; UNKNOWN where the rules do not tell."""
+    known = ranges([root], {})
+    curves: dict[int, Curve] = {}
+    for node in topological([root]):
+        curves[id(node)] = _curve(node, curves, known)
+    return curves[id(root)]
+
+
+def _curve(node: Node, curves: dict[int, Curve], known: dict[int, Interval]) -> Curve:
+    if not node.args:
+        return Curve.AFFINE if isinstance(node, Name) else Curve.CONSTANT
+    args = [curves[id(a)] for a in node.args]
+    if all(c is Curve.CONSTANT for c in args):
+        return Curve.CONSTANT
+    if node.func is sympy.Add:
+        return _sum(args)
+    if node.func is sympy.Mul:
+        return _product(node, args, known)
+    if node.func is sympy.Pow:
+        return _power(node, args, curves, known)
+    row = BY_CLASS.get(node.func)
+    if row is None or len(args) > 1 or row.name in _SPECIAL:
+        return _several(node, args, known)
+    if row.kink or row.order:
+        return Curve.UNKNOWN
+    slope, bend = signs(row.name, known[id(node.args[0])])
+    return compose(args[0], slope, bend)
+
+
+def _sum(args: Sequence[Curve]) -> Curve:
+    if all(c.flat for c in args):
+        return Curve.AFFINE
+    if all(c.up for c in args):
+        return Curve.CONVEX
+    return Curve.CONCAVE if all(c.down for c in args) else Curve.UNKNOWN
+
+
+def compose(inner: Curve, slope: int, bend: int) -> Curve:
+    """f(inner), from the signs of f' and f'' over the range of inner (0: not of one sign)."""
+    if bend > 0 and (inner.flat or (inner.up and slope > 0) or (inner.down and slope < 0)):
+        return Curve.CONVEX
+    if bend < 0 and (inner.flat or (inner.down and slope > 0) or (inner.up and slope < 0)):
+        return Curve.CONCAVE
+    return Curve.UNKNOWN
+
+
+def signs(name: str, over: Interval) -> tuple[int, int]:
+    """The signs of the first and second derivative of a function of one argument over a range."""
+    graph = Graph()
+    x = graph.atom(Name("x"))
+    call = graph.node(FUNCTIONS[name].node, x)
+    [slope] = gradient(graph, call, [x])
+    [bend] = gradient(graph, slope, [x])
+    low, high = DOMAINS.get(name, (-math.inf, math.inf))
+    where = (max(low, over[0]), min(high, over[1]))
+    if name == "loggamma" and over[0] >= 0:  # its second derivative is a sum of squares there
+        return 0, 1
+    known = ranges([slope, bend], {x: where})
+    return _sign(known[id(slope)]), _sign(known[id(bend)])
+
+
+def _sign(a: Interval) -> int:
+    return 1 if a[0] >= 0 else -1 if a[1] <= 0 else 0
+
+
+def _product(node: Node, args: Sequence[Curve], known: dict[int, Interval]) -> Curve:
+    """A constant times one other node; that node's square; x*log(x)."""
+    scale = 1
+    rest: list[tuple[Node, Curve]] = []
+    for factor, curve in zip(node.args, args, strict=True):
+        if curve is Curve.CONSTANT:
+            low, high = known[id(factor)]
+            scale *= 1 if low >= 0 else -1 if high <= 0 else 0
+        else:
+            rest.append((factor, curve))
+    return _scaled(_pair(rest, known), scale)
+
+
+def _scaled(curve: Curve, sign: int) -> Curve:
+    if sign > 0 or curve.flat:
+        return curve
+    return curve.mirrored if sign < 0 else Curve.UNKNOWN
+
+
+def _pair(rest: Sequence[tuple[Node, Curve]], known: dict[int, Interval]) -> Curve:
+    if len(rest) == 1:
+        return rest[0][1]
+    if len(rest) != 2:
+        return Curve.UNKNOWN
+    (a, first), (b, second) = rest
+    if a is b:
+        return compose(first, _sign(known[id(a)]), 1)
+    if b.func is sympy.log and b.args[0] is a and first.flat:
+        return Curve.CONVEX  # (x log x)'' = 1/x > 0
+    if a.func is sympy.log and a.args[0] is b and second.flat:
+        return Curve.CONVEX
+    return Curve.UNKNOWN
+
+
+def _power(
+    node: Node, args: Sequence[Curve], curves: dict[int, Curve], known: dict[int, Interval]
+) -> Curve:
+    base, exponent = node.args
+    over, p = known[id(base)], float_of(exponent)
+    if p is None:
+        return _exponential(base, args, known)
+    if p == 0.5 and _sum_of_squares(base, curves, known):
+        return Curve.CONVEX  # the Euclidean norm of affine functions
+    if p == int(p) and p > 0 and p % 2 == 0:
+        return compose(args[0], _sign(over), 1)
+    if p == int(p):
+        sign = _sign(over)
+        if not sign:
+            return Curve.UNKNOWN
+        even = p % 2 == 0
+        rises = sign if even else 1
+        bends = 1 if even else sign
+        return compose(args[0], rises if p > 0 else -rises, bends)
+    if p > 1 and not (args[0].flat or over[0] >= 0):
+        return Curve.UNKNOWN  # defined where the base is >= 0: for a convex one no convex set
+    return compose(args[0], 1 if p > 0 else -1, 1 if p > 1 or p < 0 else -1)
+
+
+def _exponential(base: Node, args: Sequence[Curve], known: dict[int, Interval]) -> Curve:
+    """a**u with a constant base: exp(u*log(a))."""
+    low, high = known[id(base)]
+    if args[0] is not Curve.CONSTANT or low <= 0:
+        return Curve.UNKNOWN
+    return compose(args[1], 1 if low >= 1 else -1 if high <= 1 else 0, 1)
+
+
+def _sum_of_squares(base: Node, curves: dict[int, Curve], known: dict[int, Interval]) -> bool:
+    def square(term: Node) -> bool:
+        if curves[id(term)] is Curve.CONSTANT:
+            return known[id(term)][0] >= 0
+        if term.func is sympy.Mul and curves[id(term.args[0])] is Curve.CONSTANT:
+            rest = term.args[1:]
+            return len(rest) == 1 and known[id(term.args[0])][0] >= 0 and square(rest[0])
+        if term.func is sympy.Mul and len(term.args) == 2 and term.args[0] is term.args[1]:
+            return curves[id(term.args[0])].flat
+        two = term.func is sympy.Pow and float_of(term.args[1]) == 2
+        return two and curves[id(term.args[0])].flat
+
+    terms = base.args if base.func is sympy.Add else (base,)
+    return all(square(term) for term in terms)
+
+
+_SPECIAL = frozenset({"abs", "relu", "hypot", "max", "min", "logsumexp", "huber"})
+
+
+def _several(node: Node, args: Sequence[Curve], known: dict[int, Interval]) -> Curve:
+    """Norms, maxima and sums of exponentials (Boyd and Vandenberghe, section 3.1.5)."""
+    row = BY_CLASS.get(node.func)
+    name = row.name if row else ""
+    rising = all(known[id(a)][0] >= 0 for a in node.args)
+    if name in ("abs", "hypot"):
+        convex = all(c.flat for c in args) or (rising and all(c.up for c in args))
+        return Curve.CONVEX if convex else Curve.UNKNOWN
+    if name in ("max", "logsumexp", "relu"):
+        return Curve.CONVEX if all(c.up for c in args) else Curve.UNKNOWN
+    if name == "min":
+        return Curve.CONCAVE if all(c.down for c in args) else Curve.UNKNOWN
+    if name == "huber" and args[0].flat and all(c is Curve.CONSTANT for c in args[1:]):
+        width = known[id(node.args[1])] if len(args) > 1 else (1.0, 1.0)
+        return Curve.CONVEX if width[0] >= 0 else Curve.UNKNOWN
+    return Curve.UNKNOWN

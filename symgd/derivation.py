@@ -1,0 +1,130 @@
+"""The gradient step by step: which rule of calculus is used where."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import sympy
+
+from symgd.functions import BY_CLASS
+from symgd.gradient import gradient, partials
+from symgd.graph import Graph, Name, Node, Where, float_of, is_inverse, relation, topological
+from symgd.names import escape
+from symgd.text import write
+
+_STEPS = 200  # in one derivation
+_LONG = 200  # nodes of a formula whose derivative is written out at once
+_WIDE = 200  # characters of a formula in one
+
+
+@dataclass(frozen=True)
+class Step:
+    """One use of a rule of calculus: d/dparam of `node` is the sum of `terms`.
+
+    rule: its name. param: the parameter. terms: (factor, inner): factor * d inner/dparam, or, where
+    inner is None, factor alone. text, result: the equation and what it comes to, as formulas.
+    """
+
+    rule: str
+    param: str
+    node: Node
+    terms: tuple[tuple[Node, Node | None], ...]
+    text: str
+    result: str
+
+
+def derivation(
+    graph: Graph, root: Node, leaves: Sequence[Name], tidy: Callable[[Node], Node]
+) -> Iterator[Step]:
+    """The steps for each parameter, from the whole formula inward, each node once.
+
+    tidy: makes the result of a step readable.
+    """
+    told = 0
+    for leaf in leaves:
+        depends = _depending(root, leaf)
+        for node in _inward(root, depends):
+            if told >= _STEPS:
+                return
+            told += 1
+            yield _step(graph, node, leaf, depends, tidy)
+
+
+def _depending(root: Node, leaf: Name) -> set[int]:
+    found: set[int] = set()
+    for node in topological([root]):
+        if node is leaf or node == leaf or any(id(a) in found for a in node.args):
+            found.add(id(node))
+    return found
+
+
+def _inward(root: Node, depends: set[int]) -> Iterator[Node]:
+    """Every node that depends on the parameter, users before arguments, each once."""
+    seen: set[int] = set()
+    stack = [root]
+    while stack:
+        node = stack.pop()
+        if id(node) in seen or id(node) not in depends or not node.args:
+            continue
+        seen.add(id(node))
+        if relation(node) is not None:
+            continue  # conditions choose, they have no derivative
+        yield node
+        inner = [a.args[0] if is_inverse(a) and node.func is sympy.Mul else a for a in node.args]
+        stack.extend(reversed(inner))
+
+
+def _step(
+    graph: Graph, node: Node, leaf: Name, depends: set[int], tidy: Callable[[Node], Node]
+) -> Step:
+    d = f"d/d{escape(leaf.text)}"
+    pairs = [(factor, inner) for inner, factor in partials(graph, node) if id(inner) in depends]
+    terms = tuple((factor, None if inner is leaf else inner) for factor, inner in pairs)
+    chained = any(inner is not None for _, inner in terms)
+    parts = []
+    for factor, inner in terms:
+        shown = tidy(factor)
+        text = write(shown, _WIDE)
+        if inner is None:
+            parts.append(text)
+        else:
+            of = f"{d}[{write(inner, _WIDE)}]"
+            alone = float_of(factor)
+            loose = shown.func is sympy.Add or text.startswith("-")
+            times = f"({text})*" if loose else f"{text}*"
+            parts.append({1.0: "", -1.0: "-"}.get(alone or 0.0, times) + of)
+    right = " + ".join(parts).replace("+ -", "- ") or "0"
+    result = "..."
+    if len(topological([node])) <= _LONG:
+        [value] = gradient(graph, node, [leaf])
+        result = write(tidy(value), _WIDE)
+    name = _name(node, depends)
+    if chained and name not in _LINEAR:
+        name += ", chain rule"
+    left = f"{d}[{write(node, _WIDE)}]"
+    return Step(name, leaf.text, node, terms, f"{left} = {right}", result)
+
+
+_LINEAR = ("sum rule", "constant factor", "product rule", "quotient rule", "case by case")
+
+
+def _name(node: Node, depends: set[int]) -> str:
+    cls = node.func
+    if cls is sympy.Add:
+        return "sum rule"
+    if cls is sympy.Mul:
+        moving = [a for a in node.args if id(a) in depends]
+        below = [a for a in moving if is_inverse(a)]
+        if len(moving) == 1:
+            return "reciprocal rule" if below else "constant factor"
+        return "quotient rule" if below else "product rule"
+    if cls is sympy.Pow:
+        base, exponent = node.args
+        if id(exponent) not in depends:
+            return "reciprocal rule" if is_inverse(node) else "power rule"
+        return "exponential rule" if id(base) not in depends else "power with variable exponent"
+    if cls is Where:
+        return "case by case"
+    row = BY_CLASS[cls]
+    return f"derivative of {row.name}"

@@ -1,0 +1,280 @@
+"""explain: what can be said about a loss and a rule before a single step is taken."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import sympy
+
+from symgd.arguments import Start, read_arguments, read_start, resolve
+from symgd.convexity import Convexity, convexity
+from symgd.critical import CriticalPoint, CriticalPoints, critical_points, lower_bound
+from symgd.derivation import Step, derivation
+from symgd.descent import descend
+from symgd.errors import ArgumentError
+from symgd.graph import Node, topological
+from symgd.learning_rates import Rates, rates
+from symgd.loss import Loss
+from symgd.polynomial import degree, polynomial, to_node
+from symgd.rules import Rule
+from symgd.text import write
+
+_LARGEST = 60  # parameters up to which a Hessian is written,
+_LONGEST = 2_500  # and operations of the loss times parameters
+_EXPANDABLE = 100  # nodes of a formula that is expanded to see whether that is shorter
+_SHORT = 5  # terms of a polynomial that is written expanded
+_MEASURED = 200  # steps of a run that shows what linearization cannot
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a short run did that began near a minimum, where linearization says nothing.
+
+    steps: how many. before, after: the distances from the minimum at its start and end.
+    rate: the factor per step that its last points show, or None.
+    """
+
+    steps: int
+    before: float
+    after: float
+    rate: float | None
+
+
+@dataclass(frozen=True)
+class Behavior:
+    """A rule at one minimum: what its linearization says, or else what was measured."""
+
+    point: CriticalPoint
+    rates: Rates
+    measured: Measured | None = None
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What `explain` found.
+
+    critical: the critical points. behaviors: the rule at each of the minima among them. lr: the
+    learning rate, or None where it is no constant. bound: a number that the loss never falls
+    below; -inf where none is known.
+    """
+
+    loss: Loss
+    rule: Rule
+    hyperparameters: Mapping[str, float]
+    lr: float | None
+    lr_text: float | str
+    convexity: Convexity
+    critical: CriticalPoints
+    behaviors: tuple[Behavior, ...]
+    bound: float
+
+    @cached_property
+    def gradient(self) -> dict[str, str]:
+        """The partial derivatives by parameter, as formulas."""
+        return self.loss.gradient_text()
+
+    @cached_property
+    def hessian_nodes(self) -> list[list[Node]]:
+        """The second derivatives as nodes of the loss's graph; [] where they are too many."""
+        loss = self.loss
+        if not _small(loss):
+            return []
+        return [[readable(loss, entry) for entry in row] for row in loss.second_derivatives]
+
+    @cached_property
+    def hessian(self) -> list[list[str]]:
+        """The second derivatives as formulas, row by row; [] where they are too many."""
+        return [[write(entry, 2000) for entry in row] for row in self.hessian_nodes]
+
+    @cached_property
+    def derivation(self) -> tuple[Step, ...]:
+        """How the gradient comes about: the rules of calculus, one by one."""
+        loss = self.loss
+        return tuple(derivation(loss.graph, loss.root, loss.leaves, lambda n: readable(loss, n)))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, ready for JSON; non-finite numbers are None."""
+        names = self.loss.params
+        told = {id(b.point): b for b in self.behaviors}
+        return {
+            "loss": self.loss.text,
+            "params": list(names),
+            "gradient": self.gradient,
+            "hessian": self.hessian,
+            "convex": self.convexity.convex,
+            "convexity": _convexity(self.convexity, names),
+            "rule": str(self.rule) if self.rule.name == "custom" else self.rule.name,
+            "hyperparameters": dict(self.hyperparameters),
+            "lr": self.lr_text,
+            "lower_bound": _json(self.bound),
+            "method": self.critical.method,
+            "complete": self.critical.complete,
+            "families": list(self.critical.families),
+            "note": self.critical.note,
+            "critical_points": [_point(p, names, told.get(id(p))) for p in self.critical.points],
+        }
+
+    def __str__(self) -> str:
+        from symgd.report.explain import report
+
+        return "\n".join(report(self))
+
+    def _repr_latex_(self) -> str:
+        return self.loss._repr_latex_()
+
+    def _repr_html_(self) -> str:
+        import html
+
+        return f"<pre>{html.escape(str(self))}</pre>"
+
+
+def explain(
+    loss: str | sympy.Expr | Callable[..., Any] | Loss = "theta**2",
+    *,
+    rule: str | Rule = "gd",
+    lr: float | str = 0.2,
+    start: Start = 1.0,
+    set: Mapping[str, float] | None = None,  # noqa: A002 - as on the command line
+    seconds: float = 1.0,
+) -> Explanation:
+    """Gradient, Hessian, convexity and critical points of a loss, and what a rule does there.
+
+    loss, rule, lr, set: as for `descend`. start: where the search for critical points begins.
+    seconds: the processor time that SymPy gets for solving gradient = 0; 0 for none. Raises a
+    SymgdError where an argument makes no sense.
+
+    >>> found = explain("theta**2", lr=0.2)
+    >>> found.convexity.convex, found.critical.points[0].kind
+    (True, 'minimum')
+    >>> found.behaviors[0].rates.lr_max, found.behaviors[0].rates.best
+    (1.0, 0.5)
+    """
+    arguments = read_arguments(lr, 1, rule, set, None)
+    point, named = read_start(start)
+    stray = {n: v for n, v in arguments.given.items() if n not in arguments.known}
+    if not isinstance(loss, Loss):
+        loss = Loss(loss, constants=stray, params=named)
+    elif stray:
+        raise ArgumentError(f"{arguments.rule.name} has no hyperparameter '{next(iter(stray))}'")
+    origin = [point] * len(loss.params) if isinstance(point, float) else loss.point(point)
+    values = resolve(arguments)
+    critical = critical_points(loss, origin, seconds)
+    shape = convexity(loss, [p.x for p in critical.points])
+    rate = arguments.schedule.value
+    behaviors = tuple(
+        _behavior(loss, arguments.rule, values, p, rate) for p in critical.points if lowest(p)
+    )
+    return Explanation(
+        loss=loss,
+        rule=arguments.rule,
+        hyperparameters=values,
+        lr=rate,
+        lr_text=arguments.schedule.shown,
+        convexity=shape,
+        critical=critical,
+        behaviors=behaviors,
+        bound=lower_bound(loss),
+    )
+
+
+def lowest(point: CriticalPoint) -> bool:
+    """Whether a critical point is a minimum, as far as is known."""
+    return point.kind == "minimum" or point.note.startswith("a minimum")
+
+
+def readable(loss: Loss, node: Node) -> Node:
+    """A node as people like to read it: a short polynomial expanded, else tidied."""
+    [tidy] = loss.tidy([node])
+    if len(topological([node])) > _EXPANDABLE:
+        return tidy
+    terms = polynomial(node, loss.leaves)
+    if terms is None or len(terms) > _SHORT:
+        return tidy
+    expanded = to_node(loss.graph, terms, loss.atoms)
+    return expanded if len(write(expanded)) <= len(write(tidy)) else tidy
+
+
+def _small(loss: Loss) -> bool:
+    count = len(loss.params)
+    return count <= _LARGEST and loss.value_program.operations * count <= _LONGEST
+
+
+def _behavior(
+    loss: Loss,
+    rule: Rule,
+    values: Mapping[str, float],
+    point: CriticalPoint,
+    lr: float | None,
+) -> Behavior:
+    if point.kind == "degenerate" and not _quadratic(loss):
+        found = Rates(why_not="the curvature vanishes there: slower than any factor per step")
+    else:
+        found = rates(rule, values, point.eigenvalues, lr)
+    if not found.why_not or lr is None:
+        return Behavior(point, found)
+    return Behavior(point, found, _measure(loss, rule, values, point, lr))
+
+
+def _quadratic(loss: Loss) -> bool:
+    terms = polynomial(loss.root, loss.leaves)
+    return terms is not None and degree(terms) <= 2
+
+
+def _measure(
+    loss: Loss, rule: Rule, values: Mapping[str, float], point: CriticalPoint, lr: float
+) -> Measured | None:
+    """A run from a tenth of the parameters' size away."""
+    step = 0.1 * max(1.0, *map(abs, point.x))
+    start = [v + step for v in point.x]
+    known = {n: v for n, v in values.items() if n in rule.hyperparameters}
+    run = descend(loss, start=start, lr=lr, steps=_MEASURED, rule=rule, set=known)
+    before = math.dist(start, point.x)
+    after = math.dist(list(run.theta.values()), point.x)
+    return Measured(run.steps, before, after, run.verdict.rate_observed)
+
+
+def _convexity(found: Convexity, names: Sequence[str]) -> dict[str, Any]:
+    points = [{n: float(v) for n, v in zip(names, p, strict=True)} for p in found.points or ()]
+    return {
+        "reason": found.reason,
+        "points": points or None,
+        "values": [_json(v) for v in found.values] if found.values else None,
+    }
+
+
+def _point(point: CriticalPoint, names: Sequence[str], behavior: Behavior | None) -> dict[str, Any]:
+    found = behavior.rates if behavior else Rates()
+    measured = behavior.measured if behavior else None
+    return {
+        "theta": dict(zip(names, point.x, strict=True)),
+        "exact": dict(zip(names, point.exact, strict=True)) if point.exact else None,
+        "value": _json(point.value),
+        "kind": point.kind,
+        "note": point.note,
+        "eigenvalues": list(point.eigenvalues),
+        "lr_max": found.lr_max,
+        "lr_max_formula": found.formula or None,
+        "lr_stable": [[low, _json(high)] for low, high in found.stable],
+        "lr_best": found.best,
+        "lr_fastest": list(found.fastest) if found.fastest else None,
+        "rate_best": found.best_rate,
+        "rate_at_lr": found.rate,
+        "steps_per_digit": found.steps_per_digit,
+        "why_no_rate": found.why_not or None,
+        "measured": None
+        if measured is None
+        else {
+            "steps": measured.steps,
+            "distance_before": _json(measured.before),
+            "distance_after": _json(measured.after),
+            "rate_observed": measured.rate,
+        },
+    }
+
+
+def _json(value: float) -> float | None:
+    return value if math.isfinite(value) else None

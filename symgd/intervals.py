@@ -1,0 +1,221 @@
+"""Ranges of nodes by interval arithmetic, rounded outward: what a value can never leave.
+
+R. E. Moore, 1966, Interval Analysis. Each operation on doubles is widened by a few units in the
+last place, more than the error of any libm, so that a sign read off a range is a proof.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import sympy
+
+from symgd.functions import BY_CLASS
+from symgd.graph import Node, Where, float_of, relation, topological
+
+Interval = tuple[float, float]
+
+EVERYTHING: Interval = (-math.inf, math.inf)
+_ULPS = 2.0**-50  # eight units in the last place
+_TINY = 5e-324
+
+_INCREASING = frozenset(
+    {"exp", "log", "log10", "log2", "log1p", "expm1", "cbrt", "asin", "atan", "sinh", "tanh"}
+    | {"asinh", "acosh", "atanh", "erf", "sigmoid", "softplus", "relu", "floor", "ceil", "sign"}
+    | {"heaviside"}
+)
+_DECREASING = frozenset({"acos", "erfc"})
+_EVEN = frozenset({"cosh", "logcosh", "abs"})  # and increasing in |x|
+_VALUES: dict[str, Interval] = {
+    "exp": (0.0, math.inf),
+    "expm1": (-1.0, math.inf),
+    "cosh": (1.0, math.inf),
+    "logcosh": (0.0, math.inf),
+    "abs": (0.0, math.inf),
+    "sech": (0.0, 1.0),
+    "sigmoid": (0.0, 1.0),
+    "softplus": (0.0, math.inf),
+    "relu": (0.0, math.inf),
+    "heaviside": (0.0, 1.0),
+    "sign": (-1.0, 1.0),
+    "tanh": (-1.0, 1.0),
+    "erf": (-1.0, 1.0),
+    "erfc": (0.0, 2.0),
+    "sin": (-1.0, 1.0),
+    "cos": (-1.0, 1.0),
+    "atan": (-1.5707963267948968, 1.5707963267948968),
+    "asin": (-1.5707963267948968, 1.5707963267948968),
+    "acos": (0.0, 3.1415926535897936),
+    "acosh": (0.0, math.inf),
+    "hypot": (0.0, math.inf),
+    "huber": (0.0, math.inf),
+}
+
+#: Where a function of one argument is defined, when that is one interval.
+DOMAINS: dict[str, Interval] = {
+    "log": (0.0, math.inf),
+    "log10": (0.0, math.inf),
+    "log2": (0.0, math.inf),
+    "log1p": (-1.0, math.inf),
+    "acosh": (1.0, math.inf),
+    "asin": (-1.0, 1.0),
+    "acos": (-1.0, 1.0),
+    "atanh": (-1.0, 1.0),
+}
+
+
+def ranges(roots: Sequence[Node], leaves: Mapping[Node, Interval]) -> dict[int, Interval]:
+    """The range of every node below the roots, by id(node); leaves not given are unbounded.
+
+    A range holds for the points at which the formula is defined.
+    """
+    out: dict[int, Interval] = {}
+    for node in topological(roots):
+        out[id(node)] = _range(node, [out[id(a)] for a in node.args], leaves)
+    return out
+
+
+def _range(node: Node, args: list[Interval], leaves: Mapping[Node, Interval]) -> Interval:
+    if not node.args:
+        atom = float_of(node)
+        if atom is None:
+            return leaves.get(node, EVERYTHING)
+        whole = isinstance(node, sympy.Integer) and abs(atom) < 2**53
+        return (atom, atom) if whole or node.is_Float else _outward(atom, atom)
+    cls = node.func
+    if cls is sympy.Add:
+        return _sum(args)
+    if cls is sympy.Mul:
+        return _product(node.args, args)
+    if cls is sympy.Pow:
+        return _power(args[0], args[1])
+    if cls is Where:
+        return min(args[1][0], args[2][0]), max(args[1][1], args[2][1])
+    if relation(node) is not None or cls not in BY_CLASS:
+        return EVERYTHING
+    return function_range(BY_CLASS[cls].name, args)
+
+
+def function_range(name: str, args: Sequence[Interval]) -> Interval:
+    """The range of one function of the table over ranges of its arguments."""
+    within = _VALUES.get(name, EVERYTHING)
+    (low, high), *rest = args
+    if name == "max":
+        return max(low, rest[0][0]), max(high, rest[0][1])
+    if name == "min":
+        return min(low, rest[0][0]), min(high, rest[0][1])
+    bottom, top = DOMAINS.get(name, EVERYTHING)
+    low, high = max(low, bottom), min(high, top)
+    if low > high:
+        return within
+    if name in _EVEN:
+        near = 0.0 if low <= 0 <= high else min(abs(low), abs(high))
+        found = _at(name, near)[0], _at(name, max(abs(low), abs(high)))[1]
+    elif name in _INCREASING:
+        found = _at(name, low)[0], _at(name, high)[1]
+    elif name in _DECREASING:
+        found = _at(name, high)[0], _at(name, low)[1]
+    else:
+        found = EVERYTHING
+    return max(found[0], within[0]), min(found[1], within[1])
+
+
+def _at(name: str, x: float) -> Interval:
+    from symgd.functions import FUNCTIONS
+
+    value = FUNCTIONS[name].scalar(x)
+    if value == 0 and x and math.isfinite(x):
+        return -_TINY, _TINY  # it may have underflowed
+    return EVERYTHING if value != value else _outward(value, value)
+
+
+def _sum(args: Sequence[Interval]) -> Interval:
+    low, high = sum(a for a, _ in args), sum(b for _, b in args)
+    scale = len(args) * max(_finite(a) for a in args)
+    if len(args) > 2 and scale:  # a zero left over by two numbers is exact, by three it is not
+        slack = _ULPS * scale
+        bottom, top = _outward(low - slack, high + slack)
+        never_below, never_above = min(a for a, _ in args) >= 0, max(b for _, b in args) <= 0
+        return max(bottom, 0.0) if never_below else bottom, min(top, 0.0) if never_above else top
+    return _outward(low, high, scale)
+
+
+def _product(nodes: Sequence[Node], args: Sequence[Interval]) -> Interval:
+    counts: dict[int, int] = {}
+    known: dict[int, Interval] = {}
+    for node, arg in zip(nodes, args, strict=True):
+        counts[id(node)] = counts.get(id(node), 0) + 1
+        known[id(node)] = arg
+    result: Interval = (1.0, 1.0)
+    for key, count in counts.items():  # x*x is a square, and never below 0
+        result = _times(result, _power(known[key], (count, count)))
+    return result
+
+
+def _times(a: Interval, b: Interval) -> Interval:
+    if a == (1.0, 1.0):
+        return b
+    ends = [_multiply(x, y) for x in a for y in b]
+    return _outward(min(ends), max(ends))
+
+
+def _multiply(x: float, y: float) -> float:
+    if not x or not y:
+        return 0.0  # also 0 * inf: infinity is a bound here, no value
+    return x * y or math.copysign(_TINY, x) * math.copysign(1.0, y)
+
+
+def _power(base: Interval, exponent: Interval) -> Interval:
+    low, high = base
+    p, same = exponent
+    if p != same:
+        return (0.0, math.inf) if low >= 0 else EVERYTHING
+    if p == 1:
+        return base
+    whole = p == int(p) if math.isfinite(p) else False
+    if whole and p < 0:
+        return _inverse(_power(base, (-p, -p)))
+    if not whole:  # defined for base >= 0 only
+        low, high = max(low, 0.0), max(high, 0.0)
+        if p < 0:
+            return _inverse(_power((low, high), (-p, -p)))
+    elif int(p) % 2 == 0:
+        near = 0.0 if low <= 0 <= high else min(abs(low), abs(high))
+        low, high = near, max(abs(low), abs(high))
+    bottom, top = _outward(_pow(low, p), _pow(high, p))
+    even = not whole or int(p) % 2 == 0
+    return (max(bottom, 0.0), top) if even else (bottom, top)
+
+
+def _pow(x: float, p: float) -> float:
+    try:
+        return float(x**p) or (0.0 if x == 0 else math.copysign(_TINY, x))
+    except OverflowError:
+        return math.copysign(math.inf, x) if int(p) % 2 else math.inf
+
+
+def _inverse(a: Interval) -> Interval:
+    low, high = a
+    if low < 0 < high:
+        return EVERYTHING
+    if low >= 0:
+        top = 1 / low if low else math.inf
+        return max(0.0, _outward(1 / high if high else math.inf, top)[0]), _outward(top, top)[1]
+    bottom = 1 / high if high else -math.inf
+    return _outward(bottom, bottom)[0], min(0.0, _outward(1 / low, 1 / low)[1])
+
+
+def _outward(low: float, high: float, scale: float = 0.0) -> Interval:
+    if low != low or high != high:
+        return EVERYTHING
+    # zeros of exact operations stay: a sign is what these ranges are asked for
+    if low and math.isfinite(low):
+        low = math.nextafter(low - _ULPS * max(abs(low), scale), -math.inf)
+    if high and math.isfinite(high):
+        high = math.nextafter(high + _ULPS * max(abs(high), scale), math.inf)
+    return low, high
+
+
+def _finite(a: Interval) -> float:
+    return max((abs(v) for v in a if math.isfinite(v)), default=0.0)

@@ -1,0 +1,94 @@
+"""Kinks: whether a loss has any, and minima at them by a search that compares values only."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from symgd.functions import BY_CLASS
+from symgd.graph import Where, topological
+from symgd.loss import Loss
+
+
+@dataclass(frozen=True)
+class Found:
+    """A critical point, or a minimum or maximum where the gradient jumps (kink: which)."""
+
+    x: tuple[float, ...]
+    kink: str = ""
+
+
+def has_kinks(loss: Loss) -> bool:
+    """Whether the loss, as typed, may have kinks or jumps."""
+    for node in topological([loss.root]):
+        row = BY_CLASS.get(node.func)
+        if node.func is Where or (row is not None and row.kink and row.name != "huber"):
+            return True
+    return False
+
+
+def lowest_kinks(loss: Loss, start: Sequence[float]) -> Iterator[Found]:
+    """Minima where the gradient jumps, by a search that compares values only.
+
+    R. Hooke, T. A. Jeeves, 1961, Direct search, J. ACM 8(2), with random directions added: a kink
+    may run askew to the axes.
+    """
+    chance = random.Random(2)  # noqa: S311
+    count = len(start)
+    for origin in ([0.0] * count, list(start)):
+        x = _compass(loss, [v + 0.01 for v in origin], chance)
+        near = [round(v, 6) + 0.0 for v in x]
+        if loss.evaluate_value(*near)[0] <= loss.evaluate_value(*x)[0]:
+            x = near
+        if _is_lowest(loss, x, chance) and not smooth_at(loss, x):
+            yield Found(tuple(x), "minimum")
+
+
+def _compass(loss: Loss, x: list[float], chance: random.Random) -> list[float]:
+    best, step = loss.evaluate_value(*x)[0], 1.0
+    spent = 0
+    while step > 1e-9 and spent < 20_000:
+        for move in _directions(len(x), chance):
+            new = [v + step * m for v, m in zip(x, move, strict=True)]
+            value = loss.evaluate_value(*new)[0]
+            spent += 1
+            if value < best:
+                x, best = new, value
+                break
+        else:
+            step *= 0.5
+    return x
+
+
+def _directions(count: int, chance: random.Random) -> Iterator[list[float]]:
+    for k in range(count):
+        for sign in (1.0, -1.0):
+            yield [sign * (j == k) for j in range(count)]
+    for _ in range(4 * count):
+        move = [chance.gauss(0, 1) for _ in range(count)]
+        size = math.hypot(*move)
+        yield [m / size for m in move]
+
+
+def _is_lowest(loss: Loss, x: Sequence[float], chance: random.Random) -> bool:
+    best = loss.evaluate_value(*x)[0]
+    for step in (1e-1, 1e-3, 1e-5):
+        for move in _directions(len(x), chance):
+            there = loss.evaluate_value(*(v + step * m for v, m in zip(x, move, strict=True)))[0]
+            if not there > best:
+                return False
+    return math.isfinite(best)
+
+
+def smooth_at(loss: Loss, x: Sequence[float]) -> bool:
+    """Whether gradients a little to each side nearly agree."""
+    for k in range(len(x)):
+        sides = [
+            loss.evaluate(*(v + h * (j == k) for j, v in enumerate(x)))[1 + k]
+            for h in (1e-6, -1e-6)
+        ]
+        if abs(sides[0] - sides[1]) > 1e-3 * max(map(abs, sides)) and max(map(abs, sides)) > 1e-4:
+            return False
+    return True

@@ -1,0 +1,53 @@
+"""What keeps a sub-expression finite: the condition on its operands, in a sentence."""
+
+from __future__ import annotations
+
+import sympy
+
+from symgd.functions import BY_CLASS
+from symgd.graph import Node, float_of, is_inverse
+from symgd.intervals import DOMAINS
+from symgd.text import write
+
+_WIDE = 120
+_GROWS = frozenset({"exp", "expm1", "sinh", "cosh", "gamma"})
+
+
+def remedy(node: Node) -> str:
+    """The condition under which `node` is finite, or "" where none is known."""
+    if node.func is sympy.Mul:
+        below = [a.args[0] for a in node.args if is_inverse(a)]
+        return _needs(" and ".join(f"{_short(b)} != 0" for b in below)) if below else ""
+    if node.func is sympy.Pow:
+        return _of_power(node)
+    row = BY_CLASS.get(node.func)
+    if row is None or len(node.args) != 1:
+        return ""
+    text = _short(node.args[0])
+    if row.name in _GROWS:
+        return f"{row.name}({text}) overflows: keep {text} smaller"
+    if row.name not in DOMAINS:
+        return ""
+    low, high = DOMAINS[row.name]
+    strict = row.name in ("log", "log10", "log2", "log1p", "atanh")
+    less = "<" if strict else "<="
+    if high == float("inf"):
+        return _needs(f"{text} {less.replace('<', '>')} {low:g}")
+    return _needs(f"{low:g} {less} {text} {less} {high:g}")
+
+
+def _of_power(node: Node) -> str:
+    base, exponent = node.args
+    p, text = float_of(exponent), _short(base)
+    if p is None or p != int(p):
+        strict = p is None or p < 0
+        return _needs(f"{text} {'>' if strict else '>='} 0")
+    return _needs(f"{text} != 0") if p < 0 else f"{text} grew too large: keep it smaller"
+
+
+def _needs(condition: str) -> str:
+    return f"it needs {condition}"
+
+
+def _short(node: Node) -> str:
+    return write(node, _WIDE)

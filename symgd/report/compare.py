@@ -1,0 +1,144 @@
+"""A Comparison for people and programs: a table with sparklines, a learning-rate map, CSV."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from symgd.names import escape
+from symgd.report.export import dump, record
+from symgd.report.spark import chart, sparkline
+from symgd.report.table import number
+
+if TYPE_CHECKING:
+    from symgd.comparison import Comparison
+    from symgd.result import Result
+
+_SPARK = 12  # characters of a sparkline
+#: Columns that give way where the table is too wide, in this order, and how far (0: altogether).
+_SHRINK = (("path", 6), ("rule", 8), ("start", 8), ("lr max", 0), ("factor", 0), ("lr", 8))
+_DIGITS = 1e-16  # of the largest loss: what is smaller is drawn at the bottom
+
+
+def report(found: Comparison, *, width: int = 80, pretty: bool = True) -> Iterator[str]:
+    """The lines of the table, or of the map where the learning rates are a range."""
+    yield escape(found.loss.read_as(pretty=pretty))[:1000]
+    yield ""
+    yield from (_map(found, width, pretty) if found.ranged else _table(found, width, pretty))
+
+
+def _table(found: Comparison, width: int, pretty: bool) -> Iterator[str]:
+    columns = _columns(found, _SPARK, pretty)
+    if len(set(columns["rule"])) == 1:
+        yield f"rule {columns.pop('rule')[0]}"[:width]
+    if len(set(columns["start"])) == 1:
+        columns.pop("start")
+    widths = {title: max(map(len, [title, *cells])) for title, cells in columns.items()}
+    for title, least in _SHRINK:
+        over = sum(widths.values()) + 2 * (len(widths) - 1) - width
+        if over > 0 and title in widths:
+            widths[title] = max(least, widths[title] - over)
+            if widths[title] < 6:  # too narrow to say anything: leave it out
+                widths.pop(title)
+    if widths["path"] < _SPARK:
+        columns["path"] = _columns(found, widths["path"], pretty)["path"]
+    lines = [{title: title for title in widths}]
+    lines += [{t: columns[t][k] for t in widths} for k in range(len(found.runs))]
+    for line in lines:
+        yield "  ".join(_fit(line[t], w).ljust(w) for t, w in widths.items()).rstrip()
+
+
+def _columns(found: Comparison, spark: int, pretty: bool) -> dict[str, list[str]]:
+    """Title -> the cells below it, one for each run."""
+    runs = found.runs
+    rates = [run.verdict.rate_observed for run in runs]
+    limits = [run.verdict.lr_max for run in runs]
+    return {
+        "rule": [escape(_rule(run)) for run in runs],
+        "start": [escape(_start(run)) for run in runs],
+        "lr": [f"{r.lr:.6g}" if isinstance(r.lr, float) else escape(r.lr) for r in runs],
+        "loss": [f"{run.value:.3g}" for run in runs],
+        "path": [sparkline([row[2] for row in r.history.rows()], spark, pretty) for r in runs],
+        "factor": ["" if v is None else f"{v:.3g}" for v in rates],
+        "lr max": ["" if v is None else f"{v:.4g}" for v in limits],
+        "verdict": [run.verdict.kind for run in runs],
+    }
+
+
+def _rule(run: Result) -> str:
+    return run.rule.name if run.rule.name != "custom" else "; ".join(run.rule.text.split("\n"))
+
+
+def _start(run: Result) -> str:
+    values = list(run.start.values())
+    if len(set(values)) == 1:
+        return f"{values[0]:.4g}"
+    return ",".join(f"{n}={v:.4g}" for n, v in run.start.items())
+
+
+def _fit(text: str, width: int) -> str:
+    return text if len(text) <= width else text[: width - 3] + "..."
+
+
+def _map(found: Comparison, width: int, pretty: bool) -> Iterator[str]:
+    """Final loss against learning rate, for each rule and start."""
+    for runs in _curves(found.runs):
+        limits = [r.verdict.lr_max for r in runs if r.verdict.lr_max is not None]
+        limit = min(limits) if limits else None
+        rates = [float(r.lr) for r in runs]
+        first = runs[0].history.loss_at(0)
+        losses = [_final(r) for r in runs]
+        # what exploded is cut off at a thousand times the start, so that the rest can be seen
+        cap = 1e3 * abs(first) if first else math.inf
+        floor = _DIGITS * max((v for v in losses if v <= cap), default=0.0)
+        shown = [math.inf if not v <= cap else max(v, floor) for v in losses]
+        steps = max(run.steps for run in runs)
+        place = escape(f"{_rule(runs[0])} from {_start(runs[0])}")
+        yield _fit(f"loss after {steps} steps against lr: {place}", width)
+        yield from chart(rates, shown, mark=limit, width=width, pretty=pretty)
+        best = min(range(len(runs)), key=lambda k: losses[k])
+        if math.isfinite(losses[best]):
+            yield f"lowest: {losses[best]:.3g} at lr = {rates[best]:.4g}"
+        if limit is not None:
+            yield f"predicted limit, the vertical line: lr < {limit:.6g}"
+        if math.inf in shown:
+            yield "! above 1000 times the loss at the start, or not finite"
+        yield ""
+
+
+def _final(run: Result) -> float:
+    return math.inf if run.status.value in ("diverged", "nonfinite") else run.value
+
+
+def _curves(runs: Sequence[Result]) -> Iterator[list[Result]]:
+    groups: dict[tuple[str, str], list[Result]] = {}
+    for run in runs:
+        groups.setdefault((run.rule.name + run.rule.text, _start(run)), []).append(run)
+    yield from groups.values()
+
+
+def as_json(found: Comparison) -> Iterator[str]:
+    """One object, in one line."""
+    yield dump(found.to_dict())
+
+
+def as_jsonl(found: Comparison) -> Iterator[str]:
+    """One object for each run."""
+    yield from map(dump, found.to_dict()["runs"])
+
+
+def as_csv(found: Comparison) -> Iterator[str]:
+    """A record for each run; names of parameters are headed start.NAME and theta.NAME."""
+    names = found.loss.params
+    head = ["rule", "lr", *(f"start.{n}" for n in names), *(f"theta.{n}" for n in names)]
+    yield record([*head, "loss", "steps", "status", "verdict", "rate_observed", "lr_max"])
+    for run in found.runs:
+        verdict = run.verdict
+        lr = number(run.lr) if isinstance(run.lr, float) else run.lr
+        numbers = map(number, [*run.start.values(), *run.theta.values(), run.value])
+        rates = ["" if v is None else number(v) for v in (verdict.rate_observed, verdict.lr_max)]
+        texts = [str(run.steps), run.status.value, verdict.kind]
+        # a rule or a schedule is text and is quoted; numbers may begin with a minus
+        head = [record([_rule(run)]), lr if isinstance(run.lr, float) else record([lr])]
+        yield ",".join([*head, *numbers, *texts, *rates])

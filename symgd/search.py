@@ -1,0 +1,234 @@
+"""Critical points by search: sign changes of a derivative, and damped Newton from many starts."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
+
+from symgd.kinks import Found, has_kinks, lowest_kinks, smooth_at
+from symgd.loss import Loss
+from symgd.minima import Minimum, all_finite, find_minimum
+
+_BUDGET = 6_000_000  # operations that Newton's method may spend, about a second
+_ITERATIONS = 80
+
+
+def search(loss: Loss, start: Sequence[float]) -> list[Found]:
+    """The critical points that are found, in no order; the same ones on every machine."""
+    found = list(_on_a_line(loss, start[0])) if len(start) == 1 else []
+    found += _by_newton(loss, start)
+    if has_kinks(loss):
+        found = [f for f in found if f.kink or smooth_at(loss, f.x)]
+        if 1 < len(start) <= 20:
+            found += lowest_kinks(loss, start)
+    return found
+
+
+# -- one parameter ------------------------------------------------------------------------
+
+
+def _on_a_line(loss: Loss, start: float) -> Iterator[Found]:
+    """Where the derivative changes its sign, between neighbors of a grid out to 1000."""
+
+    def slope(x: float) -> float:
+        return loss.evaluate(x)[1]
+
+    grid = sorted({math.sinh(k / 40) for k in range(-304, 305)} | {start})
+    # moved off round numbers, where roots are wont to lie; these are looked at on their own
+    grid = [x * 1.000123 + 1.7e-4 for x in grid]
+    for (a, at_a), (b, at_b) in pairwise((x, slope(x)) for x in grid):
+        if at_a * at_b < 0:
+            yield from _bisected(loss, slope, a, b, at_a)
+
+
+def _bisected(
+    loss: Loss, slope: Callable[[float], float], a: float, b: float, at_a: float
+) -> Iterator[Found]:
+    falls = at_a > 0  # the derivative goes from + to -: a maximum
+    first = max(abs(at_a), abs(slope(b)))
+    for _ in range(200):
+        middle = 0.5 * (a + b)
+        if not a < middle < b:
+            break
+        here = slope(middle)
+        if here == 0:
+            a = b = middle
+            break
+        if not math.isfinite(here):
+            return  # a pole
+        if (here > 0) == falls:
+            a = middle
+        else:
+            b = middle
+    root = a if a == b or abs(slope(a)) <= abs(slope(b)) else b
+    left, right = slope(a - 1e-7 * (1 + abs(a))), slope(b + 1e-7 * (1 + abs(b)))
+    jump = abs(left - right)
+    values = [loss.evaluate_value(x)[0] for x in (a - 1e-9, a, b, b + 1e-9)]
+    if not all_finite([*values, left, right]) or abs(slope(root)) > 1e3 * first:
+        return
+    if jump <= 1e-3 * first or (abs(slope(root)) <= 1e-9 * first and jump < 1e-2 * first):
+        yield Found((root,))
+    elif max(values) - min(values) <= 1e-6 * (1 + first):
+        yield Found((_round_number(loss, root),), "maximum" if falls else "minimum")
+
+
+def _round_number(loss: Loss, x: float) -> float:
+    """The number of few digits next to x, where the loss is as low or high as at x."""
+    near = round(x, 9) + 0.0
+    here, there = loss.evaluate_value(x)[0], loss.evaluate_value(near)[0]
+    return near if abs(there - here) <= 1e-8 * (1 + abs(here)) else x
+
+
+# -- any number of parameters ---------------------------------------------------------------
+
+
+class _Work:
+    """A loss whose evaluations are counted, so that a search ends in time and the same way."""
+
+    def __init__(self, loss: Loss) -> None:
+        self.loss = loss
+        self.left = _BUDGET
+        self.value_and_grad = loss.program.operations + 20
+        self.second = loss.hessian_program.operations + 20 * len(loss.params) ** 2 + 100
+
+    def grad(self, x: Sequence[float]) -> list[float]:
+        value, *grad = self.loss.evaluate(*x)
+        # where Python's arithmetic raises, a slow evaluation takes over
+        self.left -= self.value_and_grad * (1 if all_finite([value, *grad]) else 60)
+        return grad
+
+    def hess(self, x: Sequence[float]) -> list[list[float]]:
+        self.left -= self.second
+        return self.loss.hess_rows(x)
+
+    def minimum(self, x: Sequence[float], iterations: int) -> Minimum | None:
+        self.left -= iterations * (self.second + self.value_and_grad) // 2
+        return find_minimum(self.loss, x, careful=True, iterations=iterations)
+
+
+def _by_newton(loss: Loss, start: Sequence[float]) -> list[Found]:
+    work = _Work(loss)
+    first = work.minimum(start, 300)
+    found = [] if first is None else [Found(tuple(first.x))]
+    for point in _starts(start, 50):
+        x = _vanishing(work, point)
+        if x is None and (lowest := work.minimum(point, 40)) is not None:
+            x = lowest.x
+        if x is not None:
+            found.append(Found(tuple(x)))
+        if work.left <= 0:
+            break
+    return found
+
+
+def _starts(start: Sequence[float], most: int) -> Iterator[list[float]]:
+    """The given point and round ones, then random ones at growing distance."""
+    chance = random.Random(0)  # noqa: S311 - where to look, not a secret
+    count = len(start)
+    fixed = [list(start), [0.0] * count, [1.0] * count, [-1.0] * count]
+    yield from fixed[:most]
+    for k in range(most - len(fixed)):
+        spread = (0.5, 1.5, 4.0, 12.0)[k % 4]
+        yield [chance.gauss(0, spread) for _ in range(count)]
+
+
+def _vanishing(work: _Work, point: Sequence[float]) -> list[float] | None:
+    """Where the gradient vanishes, by Newton's method with Levenberg's damping on |g|, or None.
+
+    Unlike a descent it goes to saddles and maxima as well. Where the curvature vanishes with the
+    gradient its steps shrink by a constant factor only; their limit is returned.
+    """
+    x = list(map(float, point))
+    grad = work.grad(x)
+    damping, sizes, first = 0.0, list[float](), math.hypot(*grad)
+    for _ in range(_ITERATIONS):
+        if not all_finite(grad) or work.left <= 0:
+            return None
+        if not any(grad):
+            return x if sizes or _bends(work, x) else None
+        split = _eigen(work.hess(x))
+        if split is None:
+            return None
+        for _ in range(30):
+            step = _damped(*split, grad, damping)
+            new = [a - s for a, s in zip(x, step, strict=True)]
+            new_grad = work.grad(new)
+            if math.hypot(*new_grad) < math.hypot(*grad) or new == x:
+                break
+            largest = max(map(abs, split[0]))
+            damping = max(10 * damping, 1e-6 * largest * largest)
+        else:
+            return None
+        sizes.append(math.hypot(*step))
+        x, grad, damping = new, new_grad, 0.1 * damping if damping > 1e-30 else 0.0
+        if sizes[-1] <= 1e-12 * (1e-3 + math.hypot(*x)):
+            return _settled(work, x, sizes, first)
+    return _limit(work, x, sizes, first)
+
+
+def _settled(work: _Work, x: list[float], sizes: list[float], first: float) -> list[float] | None:
+    """x where an undamped step is short too, and no slope is left where there is no curvature."""
+    grad = work.grad(x)
+    split = _eigen(work.hess(x))
+    if split is None:
+        return None
+    floor = 1e-14 * max(map(abs, split[0]))
+    flat = [v for value, v in zip(*split, strict=True) if abs(value) <= floor]
+    slopes = [sum(a * g for a, g in zip(v, grad, strict=True)) for v in flat]
+    if any(abs(slope) > 1e-12 * first for slope in slopes) or not _bends(work, x):
+        return None
+    step = _damped(*split, grad, 0.0)
+    if math.hypot(*step) <= 1e-7 * (1e-3 + math.hypot(*x)):
+        return x
+    return _limit(work, x, sizes, first)
+
+
+def _limit(work: _Work, x: list[float], sizes: list[float], first: float) -> list[float] | None:
+    """The limit of steps that shrink by a constant factor below 0.9, or None."""
+    ratios = [b / a for a, b in pairwise(sizes[-7:]) if a]
+    if len(ratios) < 6 or max(ratios) > 0.95:
+        return None
+    if sizes[-1] > 1e-5 * (1 + math.hypot(*x)):
+        return None
+    near = [round(v, 5) + 0.0 for v in x]
+    there, here = math.hypot(*work.grad(near)), math.hypot(*work.grad(x))
+    if not here <= 1e-8 * first:
+        return None  # a smallest slope, but not 0
+    return near if there <= here else x
+
+
+def _bends(work: _Work, x: Sequence[float]) -> bool:
+    """Whether the Hessian is not all 0: far out on a plateau gradients underflow to 0."""
+    return any(v for row in work.hess(x) for v in row) or any(
+        work.grad([v + 1e-3 * (1 + abs(v)) * (j == k) for j, v in enumerate(x)])[k]
+        for k in range(len(x))
+    )
+
+
+def _eigen(rows: list[list[float]]) -> tuple[list[float], list[list[float]]] | None:
+    """Eigenvalues and eigenvectors (as rows) of a symmetric matrix, or None."""
+    if not all_finite([v for row in rows for v in row]):
+        return None
+    if len(rows) == 1:
+        return rows[0], [[1.0]]
+    import numpy as np
+
+    values, vectors = np.linalg.eigh(np.array(rows))
+    return values.tolist(), vectors.T.tolist()
+
+
+def _damped(
+    values: list[float], vectors: list[list[float]], grad: Sequence[float], damping: float
+) -> list[float]:
+    """The step (H'H + damping)^-1 H'g; directions without curvature are left alone."""
+    step = [0.0] * len(grad)
+    floor = 1e-14 * max(map(abs, values))
+    for value, vector in zip(values, vectors, strict=True):
+        if abs(value) <= floor:
+            continue
+        along = sum(v * g for v, g in zip(vector, grad, strict=True))
+        size = along / (value + damping / value)
+        step = [s + size * v for s, v in zip(step, vector, strict=True)]
+    return step

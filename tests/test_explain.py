@@ -1,0 +1,363 @@
+"""explain: critical points by hand, useful answers for awkward losses, and what is printed."""
+
+import json
+import math
+from pathlib import Path
+
+import mpmath
+import numpy as np
+import pytest
+import sympy
+from typer.testing import CliRunner
+
+import symgd
+from symgd import Loss, explain
+from symgd.cli import app
+from symgd.critical import critical_points
+from symgd.latex import latex, latex_name
+
+MGH = json.loads((Path(__file__).parent / "data" / "mgh.json").read_text("utf-8"))
+PATIENT = 60.0  # seconds for SymPy, so that a busy machine gives the same answers
+
+
+def found(text, **rest):
+    return explain(text, seconds=PATIENT, **rest)
+
+
+def kinds(text):
+    points = found(text).critical.points
+    return sorted((p.kind, *(round(v, 6) for v in p.x)) for p in points)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("theta**2", [("minimum", 0.0)]),
+        ("x**2 - y**2", [("saddle", 0.0, 0.0)]),
+        ("x**4 - x**2", [("maximum", 0), ("minimum", -0.707107), ("minimum", 0.707107)]),
+        ("x**4", [("degenerate", 0.0)]),
+        ("x**3", [("degenerate", 0.0)]),
+        ("exp(-x**2)", [("maximum", 0.0)]),
+        ("(1 - x)**2 + 100*(y - x**2)**2", [("minimum", 1.0, 1.0)]),
+        # 4x^3 = 4y, 4y^3 = 4x: x^9 = x, so x = y = -1, 0, 1; det = 144 x^2 y^2 - 16
+        (
+            "x**4 + y**4 - 4*x*y",
+            [("minimum", -1, -1), ("minimum", 1, 1), ("saddle", 0, 0)],
+        ),
+        ("abs(x - 0.3)", [("minimum", 0.3)]),
+        ("abs(x) + abs(y - 1)", [("minimum", 0.0, 1.0)]),
+        ("-abs(x)", [("maximum", 0.0)]),
+        ("x*log(x)", [("minimum", round(math.exp(-1), 6))]),
+    ],
+)
+def test_critical_points_by_hand(text, expected):
+    assert kinds(text) == expected
+
+
+def test_symbolic_points_are_formulas_and_complete():
+    critical = found("x**4 - x**2").critical
+    assert critical.method == "symbolic"
+    assert critical.complete
+    assert {p.exact[0] for p in critical.points} == {"0", "sqrt(2)/2", "-sqrt(2)/2"}
+
+
+def test_quadratic_is_solved_in_rationals():
+    critical = found("(3*x - 1)**2 + (y + x/7)**2").critical
+    assert critical.method == "exact"
+    assert critical.points[0].exact == ("1/3", "-1/21")
+    assert critical.points[0].eigenvalues == pytest.approx(
+        np.linalg.eigvalsh(np.array([[18 + 2 / 49, 2 / 7], [2 / 7, 2]]))
+    )
+
+
+def test_points_of_mgh_are_among_the_published():
+    # Freudenstein and Roth: 0 at (5, 4) and 48.9842... at (11.41..., -0.8968...)
+    problem = next(p for p in MGH if p["no"] == 2)
+    minima = [p for p in found(problem["expr"]).critical.points if p.kind == "minimum"]
+    assert [p.value for p in minima] == pytest.approx([0.0, 48.9842], abs=1e-4)
+    assert minima[1].x == pytest.approx((11.41, -0.8968), abs=5e-3)
+
+
+@pytest.mark.parametrize("name", ["Jennrich and Sampson", "Wood", "Brown and Dennis", "Bard"])
+def test_numeric_search_finds_the_published_minimum(name):
+    problem = next(p for p in MGH if p["name"] == name)
+    critical = explain(problem["expr"], seconds=0).critical
+    assert critical.method == "numeric"
+    assert not critical.complete
+    lowest = next(p for p in critical.points if p.kind == "minimum")
+    assert lowest.value == pytest.approx(problem["fmin"], rel=1e-9, abs=1e-12)
+
+
+def test_numeric_points_have_vanishing_gradients():
+    loss = Loss("sin(x)*cos(y) + x**2/20")
+    points = critical_points(loss, [1.0, 1.0], seconds=0).points
+    assert {p.kind for p in points} >= {"minimum", "saddle"}
+    for point in points:
+        assert np.abs(loss.grad(point.x)).max() < 1e-9
+        values = np.linalg.eigvalsh(loss.hess(point.x))
+        assert point.eigenvalues == pytest.approx(values, abs=1e-9)
+
+
+def test_a_smallest_slope_is_no_critical_point():
+    # (tan x)' = 1 + tan(x)^2 is least, 1, where its own derivative vanishes
+    assert critical_points(Loss("tan(x)"), [1.0], seconds=0).points == ()
+    assert critical_points(Loss("x**3 + x"), [1.0], seconds=0).points == ()
+
+
+def test_solver_that_is_too_slow_is_killed():
+    loss = Loss("sin(x) + x*cos(x**2) + exp(x)*x**3 - log(x**2 + 1)*tanh(x)")
+    critical = critical_points(loss, [1.0], seconds=0.05)
+    assert critical.method == "numeric"
+    assert critical.points
+
+
+# Awkward losses: each gets a true and useful answer
+
+
+def test_loss_without_minimum():
+    told = found("x")
+    assert told.critical.complete
+    assert not told.critical.points
+    assert "no lower bound" in told.critical.note
+    assert told.convexity.convex
+
+
+def test_loss_whose_infimum_is_not_reached():
+    told = found("exp(x)")
+    assert told.critical.complete
+    assert not told.critical.points
+    assert told.bound == 0.0
+    assert "L >= 0 everywhere" in str(told)
+
+
+def test_infinitely_many_critical_points():
+    told = found("sin(x)")
+    assert told.critical.complete
+    assert len(told.critical.families) == 2
+    assert "for every whole number k" in told.critical.families[0]
+    for point in told.critical.points:
+        assert abs(math.cos(point.x[0])) < 1e-14
+        assert point.kind == ("minimum" if math.sin(point.x[0]) < 0 else "maximum")
+
+
+def test_a_line_of_minima():
+    told = found("(x + y)**2")
+    assert "infinitely many minima" in told.critical.families[0]
+    assert told.behaviors[0].rates.stable == ((0.0, 0.5),)  # 2/4
+
+
+def test_discontinuous_loss():
+    told = found("floor(x)")
+    assert "constant between its jumps" in told.critical.note
+    assert told.convexity.convex is False
+
+
+def test_constant_loss():
+    assert "every point is a minimum" in found("3").critical.note
+    assert "constant" in str(found("3"))
+
+
+def test_contradicting_linear_equations_have_no_solution():
+    assert "no lower bound" in found("(x + y)**2 + x").critical.note
+
+
+def test_hundred_parameters_are_solved_when_quadratic_and_left_alone_when_not():
+    squares = " + ".join(f"(x{k} - {k})**2" for k in range(100))
+    assert found(squares).critical.points[0].x == tuple(map(float, range(100)))
+    quartic = " + ".join(f"x{k}**4 + x{k}" for k in range(100))
+    assert "100 parameters" in found(quartic).critical.note
+
+
+def test_degenerate_minimum_has_no_rate_but_a_measurement():
+    told = found("x**4").behaviors[0]
+    assert "vanishes" in told.rates.why_not
+    assert 0 < told.measured.after < told.measured.before
+
+
+def test_adam_is_measured():
+    told = found("x**2", rule="adam", lr=0.01).behaviors[0]
+    assert told.rates.rate is None
+    run = symgd.descend("x**2", start=0.1, rule="adam", lr=0.01, steps=200)
+    assert told.measured.after == pytest.approx(abs(run.theta["x"]))
+
+
+@pytest.mark.parametrize("lr", ["auto", "0.1/(1 + t)"])
+def test_learning_rate_that_is_no_number_has_no_factor(lr):
+    told = found("x**2", lr=lr)
+    assert told.lr is None
+    assert told.behaviors[0].rates.rate is None
+    assert told.behaviors[0].rates.lr_max == 1.0
+
+
+# The derivation
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "(1 - x)**2 + 100*(y - x**2)**2",
+        "exp(-x**2/2)/(1 + y**2)",
+        "x**y*sin(3*x) + 2**x",
+        "log(1 + x**2)*sqrt(y)/(x - 3)",
+        "where(x > 0, x**2, -x)*y",
+        "hypot(x, y, 1)*atan2(y, x) + max(x, y)",
+    ],
+)
+def test_every_step_of_the_derivation_is_true(text):
+    told = found(text)
+    loss = told.loss
+    point = [0.7, 1.3]
+    steps = told.derivation
+    assert {s.param for s in steps} == set(loss.params)
+
+    def slope(node, param):
+        """By mpmath's difference quotient of the node's own values."""
+        place = loss.params.index(param)
+
+        def along(t):
+            at = [t if k == place else v for k, v in enumerate(point)]
+            values = symgd.graph.trace([node], dict(zip(loss.leaves, map(float, at), strict=True)))
+            return values[id(node)]
+
+        h = 1e-6
+        return (along(point[place] + h) - along(point[place] - h)) / (2 * h)
+
+    values = dict(zip(loss.leaves, point, strict=True))
+    for step in steps:
+        total = 0.0
+        for factor, inner in step.terms:
+            value = symgd.graph.trace([factor], values)[id(factor)]
+            total += value * (1.0 if inner is None else slope(inner, step.param))
+        assert total == pytest.approx(slope(step.node, step.param), rel=1e-5, abs=1e-7)
+
+
+def test_steps_name_the_rules_of_calculus():
+    rules = [s.rule for s in found("x*exp(x**2) + 1/x").derivation]
+    assert rules == [
+        "sum rule",
+        "product rule",
+        "derivative of exp, chain rule",
+        "power rule",
+        "reciprocal rule",
+    ]
+
+
+# What is printed
+
+
+def cli(*args):
+    result = CliRunner().invoke(app, ["explain", *args], prog_name="symgd")
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result
+
+
+def test_exercise_is_explained_in_full():
+    assert cli().stdout == (Path(__file__).parent / "golden" / "explain.txt").read_text("utf-8")
+
+
+def test_json_has_the_designed_keys_and_reads_back():
+    told = json.loads(cli("theta**2", "--lr", "0.2", "--format", "json").stdout)
+    assert told["gradient"] == {"theta": "2*theta"}
+    assert told["hessian"] == [["2"]]
+    assert told["convex"] is True
+    [point] = told["critical_points"]
+    assert point["theta"] == {"theta": 0.0}
+    assert (point["kind"], point["eigenvalues"]) == ("minimum", [2.0])
+    assert (point["lr_max"], point["lr_best"], point["rate_at_lr"]) == (1.0, 0.5, 0.6)
+
+
+def test_formula_may_begin_with_a_minus():
+    assert "maximum" in cli("-x**2 - x").stdout
+
+
+def test_derivation_is_printed_on_demand():
+    assert "[power rule]" not in cli("x**2").stdout
+    assert "d/dx[x**2] = 2*x    [power rule]" in cli("x**2", "--steps-of-derivation").stdout
+
+
+@pytest.mark.parametrize("args", [["x +"], ["x", "--rule", "gdd"], ["x", "--lr", "-1"], ["x", "y"]])
+def test_mistakes_end_in_one_message(args):
+    result = cli(*args)
+    assert result.exit_code == 2
+    assert result.stderr.startswith("symgd: ")
+    assert "Traceback" not in result.stderr
+
+
+def test_lines_fit_eighty_columns():
+    for line in cli("(1 - x)^2 + 100*(y - x^2)^2", "-r", "momentum", "-l", "0.001").stdout.split(
+        "\n"
+    ):
+        assert len(line) <= 80
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x_1**2/(1 + sqrt(y))",
+        "-(x - y)**3*2.5e-7",
+        "where(x <= 0, -x, abs(y))",
+        "max(x, y, 2) - pi",
+    ],
+)
+def test_latex_is_balanced_and_reads_back(text):
+    written = latex(Loss(text).root)
+    assert written.count("{") == written.count("}")
+    assert written.count(r"\left") == written.count(r"\right")
+
+
+def test_latex_by_hand():
+    assert latex(Loss("2*theta_1**2/(1 + x)").root) == r"\frac{2 \theta_{1}^{2}}{1 + x}"
+    assert latex(Loss("-x*(y - 1)").root) == r"-x \left(y - 1\right)"
+    assert latex(Loss("sqrt(x)*exp(-y)").root) == r"\sqrt{x} \cdot e^{-y}"
+    assert latex(Loss("(2*x)**2*3*4").root) == r"\left(2 x\right)^{2} \cdot 3 \cdot 4"
+
+
+def test_latex_escapes_names():
+    hostile = sympy.Symbol(r"\input{x}</script>$", real=True)
+    written = symgd.Loss(hostile**2)
+    text = latex(written.root)
+    assert r"\input" not in text
+    assert "</script>" not in text
+    assert latex_name("a$b") == r"\mathrm{a\$b}"
+
+
+def test_hostile_names_are_escaped_for_notebooks():
+    told = explain(sympy.Symbol("<b>", real=True) ** 2, seconds=0)
+    assert "<b>" not in told._repr_html_()
+    assert told._repr_latex_().startswith("$$")
+
+
+def test_exact_values_agree_with_mpmath():
+    # x + log(x) = 0 has no elementary solution; x^4 - x^2 + x/10 has three, in radicals
+    points = found("x**4 - x**2 + x/10").critical.points
+    with mpmath.workdps(30):
+        roots = mpmath.polyroots([4, 0, -2, mpmath.mpf(1) / 10])
+    assert sorted(p.x[0] for p in points) == pytest.approx(sorted(float(r.real) for r in roots))
+
+
+# Notebooks
+
+
+def test_loss_and_rule_show_as_mathematics_in_notebooks():
+    assert Loss("θ**2/2")._repr_latex_() == (r"$$L\left(\theta\right) = \frac{\theta^{2}}{2}$$")
+    shown = symgd.Rule("v = beta*v + g; theta = theta - lr*v")._repr_latex_()
+    assert shown == (
+        r"$$\begin{aligned} v &\leftarrow \beta v + g \\ "
+        r"\theta &\leftarrow \theta - \mathrm{lr} v \end{aligned}$$"
+    )
+
+
+def test_results_show_as_tables_in_notebooks_with_names_escaped():
+    run = symgd.descend(sympy.Symbol("<i>", real=True) ** 2, lr=10)
+    assert "<i>" not in run._repr_html_()
+    assert "advice" in run._repr_html_()
+    assert "<pre>" in symgd.compare("x**2")._repr_html_()
+
+
+@pytest.mark.parametrize("name", list(symgd.CATALOGUE))
+def test_every_rule_of_the_catalogue_has_balanced_latex(name):
+    entry = symgd.CATALOGUE[name]
+    written = symgd.Rule(entry.text, entry.defaults)._repr_latex_()
+    assert written.count("{") == written.count("}")
+    assert r"\ldots" not in written
