@@ -153,6 +153,10 @@ def run(
     backend: Annotated[
         str, typer.Option(metavar="auto|lambdify", help="What runs the steps.")
     ] = "auto",
+    plot: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Draw a picture: .png, .svg or .gif (needs matplotlib)."),
+    ] = None,
     quiet: Annotated[
         bool,
         typer.Option("--quiet", "-q", help="Print the last theta only, and no remarks."),
@@ -162,6 +166,9 @@ def run(
     each = None if every is None else _whole("--every", every, least=1)
     number_of_steps = _whole("--steps", steps, least=0)
     tolerance = None if tol is None else _positive("--tol", tol)
+    from symgd.report import files
+
+    picture = None if plot is None else files.check_picture(plot)
     formula = _formula(loss or [])
     from symgd.arguments import parse_assignments
     from symgd.descent import descend
@@ -184,6 +191,8 @@ def run(
     except OutputError as error:
         error.rescued = "\n".join(table.final(result))
         raise
+    if picture is not None:
+        result.plot(picture)
     if not quiet:
         for remark in _remarks(result, form):
             complain(remark)
