@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib
+import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
@@ -62,7 +63,8 @@ def new_picture() -> Picture:
 @contextmanager
 def style() -> Iterator[None]:
     """Our settings instead of those of the user's matplotlibrc (which may want TeX)."""
-    with matplotlib.rc_context(), warnings.catch_warnings():
+    # a diverged run overflows in matplotlib's own arithmetic of axes, far outside the picture
+    with matplotlib.rc_context(), warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore", matplotlib.MatplotlibDeprecationWarning)
         kept = {"backend", "backend_fallback", "interactive", "toolbar", "date.epoch"}
         usual = {k: v for k, v in matplotlib.rcParamsDefault.items() if k not in kept}
