@@ -157,6 +157,10 @@ def run(
         str | None,
         typer.Option(metavar="FILE", help="Draw a picture: .png, .svg or .gif (needs matplotlib)."),
     ] = None,
+    page: Annotated[
+        str | None,
+        typer.Option("--html", metavar="FILE", help="Write a live page with sliders: .html."),
+    ] = None,
     quiet: Annotated[
         bool,
         typer.Option("--quiet", "-q", help="Print the last theta only, and no remarks."),
@@ -169,6 +173,7 @@ def run(
     from symgd.report import files
 
     picture = None if plot is None else files.check_picture(plot)
+    live = None if page is None else files.check_page(page)
     formula = _formula(loss or [])
     from symgd.arguments import parse_assignments
     from symgd.descent import descend
@@ -193,6 +198,8 @@ def run(
         raise
     if picture is not None:
         result.plot(picture)
+    if live is not None:
+        result.to_html(live)
     if not quiet:
         for remark in _remarks(result, form):
             complain(remark)

@@ -248,6 +248,12 @@ class Result:
 
         return plot(self, path)
 
+    def to_html(self, path: str | os.PathLike[str] | None = None) -> str:
+        """The run as a live page: one HTML file with sliders, written to `path` if there is one."""
+        from symgd.report.page import to_html
+
+        return to_html(self, path)
+
     def __str__(self) -> str:
         after = f"after {self.steps} step{'' if self.steps == 1 else 's'}"
         theta = ", ".join(f"{k} = {v!r}" for k, v in self.theta.items())

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from symgd.gradient import gradient
 from symgd.graph import Graph, Name, Node, trace
 from symgd.minima import all_finite
+from symgd.program import Program, compile_program
 from symgd.rules import Rule
 
 
@@ -21,7 +22,7 @@ class LinearRule:
     """
 
     def __init__(self, rule: Rule, hyperparameters: Mapping[str, float]) -> None:
-        graph = Graph()
+        graph = self._graph = Graph()
         names = ["error", "curvature", "lr", "t", *rule.state, *rule.hyperparameters]
         nodes: dict[str, Node] = {n: graph.atom(Name(f"a{k}", n)) for k, n in enumerate(names)}
         slope = graph.mul(nodes["curvature"], nodes["error"])
@@ -47,6 +48,16 @@ class LinearRule:
         entries = [entry for row in self._rows for entry in row]
         found = trace(entries, at)
         return [[float(found[id(e)]) for e in row] for row in self._rows]
+
+    def program(self, rule: Rule) -> Program:
+        """(curvature, lr, t, hyperparameters..) -> J at the minimum, row by row."""
+        nodes = self._nodes
+        places = dict.fromkeys(self._moving, self._graph.number(0.0))
+        entries = self._graph.replace([e for row in self._rows for e in row], places)
+        inputs = [nodes[n] for n in ("curvature", "lr", "t", *rule.hyperparameters)]
+        return compile_program(
+            self._graph, inputs, {f"J{k}": entry for k, entry in enumerate(entries)}
+        )
 
     def applies(self, curvature: float) -> bool:
         """Whether this linear map says how the rule behaves near a minimum of that curvature.

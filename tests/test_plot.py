@@ -137,6 +137,13 @@ def test_only_a_gradient_function_is_known():
     assert figure.axes[1].get_ylabel() == "|gradient|"
 
 
+def test_one_parameter_whose_loss_is_unknown_is_drawn_against_the_step():
+    result = symgd.descend_with(lambda x: 2 * x, 1.0, lr=0.2, steps=10)
+    above = result.plot().axes[0]
+    np.testing.assert_array_equal(line(above, "θ").get_ydata(), result.history.theta[:, 0])
+    ElementTree.fromstring(sketch(result))
+
+
 def test_long_history_and_many_parameters_are_drawn():
     loss = "+".join(f"{k + 1}*x{k}**2" for k in range(30))
     figure = symgd.descend(loss, lr=1e-4, steps=20_000).plot()
@@ -223,15 +230,17 @@ def test_sketch_is_well_formed_and_inside_its_box(loss, start, lr):
     root = ElementTree.fromstring(sketch(symgd.descend(loss, start=start, lr=lr)))
     lines = [e for e in root.iter() if e.tag.endswith("polyline")]
     assert lines
-    points = [p.split(",") for e in lines for p in e.get("points").split()]
-    assert any(0 <= float(x) <= 480 and 0 <= float(y) <= 300 for x, y in points)
+    flat = [e.get("points").split() for e in lines]
+    points = [pair for numbers in flat for pair in zip(numbers[::2], numbers[1::2], strict=True)]
+    assert any(0 <= float(x) <= 640 and 0 <= float(y) <= 400 for x, y in points)
     assert all(math.isfinite(float(v)) for p in points for v in p)
 
 
 def test_sketch_draws_the_iterates_where_they_are():
     """theta**2 from 1 with lr 0.2: the dots' abscissas shrink by 0.6 towards that of 0."""
     root = ElementTree.fromstring(sketch(symgd.descend("theta**2", steps=5)))
-    xs = [float(e.get("cx")) for e in root.iter() if e.tag.endswith("circle")]
+    [dots] = [e.get("d") for e in root.iter() if e.get("stroke-linecap") == "round"]
+    xs = [float(dot.split()[0]) for dot in dots.split("M")[1:]]
     gaps = [a - b for a, b in zip(xs, xs[1:], strict=False)]
     for one, two in zip(gaps, gaps[1:], strict=False):
         assert two / one == pytest.approx(0.6, abs=0.02)

@@ -18,11 +18,11 @@ from symgd.text import show
 if TYPE_CHECKING:
     from symgd.result import Result
 
-WIDTH, HEIGHT = 480, 300
-_LEFT, _RIGHT, _TOP, _BOTTOM = 52, 470, 10, 264
-_GRID = 36  # points along each side of a map
-_LEVELS = 8
-_MOST = 150  # points of a path
+WIDTH, HEIGHT = 640, 400
+_LEFT, _RIGHT, _TOP, _BOTTOM = 52, 630, 10, 364
+_GRID, _LEVELS = 28, 8  # points along each side of a map, contours
+_COARSE = 12, 3  # the same for a page that has to stay small
+_MOST = 40  # points of a path
 _LARGEST = 5_000  # operations of a loss that is evaluated a thousand times for a sketch
 _LINE, _PATH, _START, _FAINT = "#777777", "#D55E00", "#0072B2", "#9aa7b5"
 
@@ -31,17 +31,21 @@ Row = tuple[float, tuple[float, ...], float]  # t, theta, loss
 Points = Sequence[tuple[float, float]]
 
 
-def sketch(result: Result) -> str:
-    """The SVG of a descent, `<svg ...>...</svg>`; names are escaped."""
+def sketch(result: Result, coarse: bool = False) -> str:
+    """The SVG of a descent, `<svg ...>...</svg>`; names are escaped. coarse: fewer bytes."""
     count = len(result.loss.params)
     rows = _thinned([(float(t), x, loss) for t, x, loss, _ in result.history.rows()])
-    if count == 1:
+    if all(math.isnan(loss) for _, _, loss in rows) and count == 1:  # only a gradient is known
+        body = _trace([(t, x[0]) for t, x, _ in rows], show(result.loss.params[0]))
+    elif count == 1:
         body = _curve(result, [(x[0], loss) for _, x, loss in rows])
     elif count == 2:
-        body = _map(result, [(x[0], x[1]) for _, x, _ in rows])
+        body = _map(
+            result, [(x[0], x[1]) for _, x, _ in rows], *(_COARSE if coarse else (_GRID, _LEVELS))
+        )
     else:
-        body = _trace([(t, loss) for t, _, loss in rows])
-    label = html.escape(f"{result.loss.read_as(pretty=True)[:200]}: {result.verdict.sentence}")
+        body = _trace([(t, loss) for t, _, loss in rows], "loss")
+    label = html.escape(f"descent: {result.verdict.kind}")
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" '
         f'height="{HEIGHT}" role="img" aria-label="{label}" font-family="sans-serif" '
@@ -56,7 +60,7 @@ def _thinned(rows: list[Row]) -> list[Row]:
 
 def _curve(result: Result, path: Points) -> str:
     [span] = view_of([result]).spans
-    xs = linspace(*span, 121)
+    xs = linspace(*span, 61)
     loss = _evaluator(result)
     ys = [loss(x) for x in xs] if loss else []
     seen = [y for x, y in path if inside([x], [span])]
@@ -66,18 +70,18 @@ def _curve(result: Result, path: Points) -> str:
     return _clip(curve + _path(path, span, high)) + _axes(span, high, show(name), "loss")
 
 
-def _map(result: Result, path: Points) -> str:
+def _map(result: Result, path: Points, grid: int, levels: int) -> str:
     x, y = view_of([result]).spans
     lines = ""
     if (loss := _evaluator(result)) is not None:
-        xs, ys = linspace(*x, _GRID), linspace(*y, _GRID)
+        xs, ys = linspace(*x, grid), linspace(*y, grid)
         rows = [[loss(a, b) for a in xs] for b in ys]
-        lines = "".join(_contours(xs, ys, rows, (x, y)))
+        lines = "".join(_contours(xs, ys, rows, (x, y), levels))
     first, second = result.loss.params
     return _clip(lines + _path(path, x, y)) + _axes(x, y, show(first), show(second))
 
 
-def _trace(path: Points) -> str:
+def _trace(path: Points, name: str) -> str:
     points = [(t, v) for t, v in path if math.isfinite(v)]
     positive = all(v > 0 for _, v in points)
     if positive:
@@ -85,7 +89,7 @@ def _trace(path: Points) -> str:
     x = (0.0, max([1.0, *(t for t, _ in points)]))
     y = heights([v for _, v in points], [v for _, v in points])
     body = _clip(_polyline(points, x, y, _PATH))
-    return body + _axes(x, y, "step", "log10(loss)" if positive else "loss")
+    return body + _axes(x, y, "step", f"log10({name})" if positive else name)
 
 
 def _evaluator(result: Result) -> Callable[..., float] | None:
@@ -97,13 +101,17 @@ def _evaluator(result: Result) -> Callable[..., float] | None:
 
 
 def _contours(
-    xs: Sequence[float], ys: Sequence[float], rows: list[list[float]], spans: tuple[Span, Span]
+    xs: Sequence[float],
+    ys: Sequence[float],
+    rows: list[list[float]],
+    spans: tuple[Span, Span],
+    count: int,
 ) -> list[str]:
     """Marching squares: one path for each level; the levels share the area equally."""
     finite = sorted(v for row in rows for v in row if math.isfinite(v))
     if not finite:
         return []
-    levels = sorted({finite[(k * len(finite)) // _LEVELS] for k in range(1, _LEVELS)})
+    levels = sorted({finite[(k * len(finite)) // (count + 1)] for k in range(1, count + 1)})
     out = []
     for level in levels:
         pieces = []
@@ -126,7 +134,7 @@ def _crossings(corners: list[tuple[float, float, float]], spans: tuple[Span, Spa
             x, y = ax + part * (bx - ax), ay + part * (by - ay)
             points.append(_place(x, y, *spans))
     return [
-        f"M{p[0]:.1f} {p[1]:.1f}L{q[0]:.1f} {q[1]:.1f}"
+        f"M{p[0]:.0f} {p[1]:.0f}l{q[0] - p[0]:.0f} {q[1] - p[1]:.0f}"
         for p, q in zip(points[::2], points[1::2], strict=False)
     ]
 
@@ -144,13 +152,15 @@ def _kept(value: float) -> float:
 
 def _polyline(points: Points, xs: Span, ys: Span, colour: str) -> str:
     drawn = [_place(a, b, xs, ys) for a, b in points if math.isfinite(a) and math.isfinite(b)]
-    text = " ".join(f"{a:.1f},{b:.1f}" for a, b in drawn)
+    text = " ".join(f"{a:.0f} {b:.0f}" for a, b in drawn)
     return f'<polyline points="{text}" fill="none" stroke="{colour}" stroke-width="1.5"/>'
 
 
 def _path(path: Points, xs: Span, ys: Span) -> str:
     dots = [_place(a, b, xs, ys) for a, b in path if math.isfinite(a) and math.isfinite(b)]
-    marks = "".join(f'<circle cx="{a:.1f}" cy="{b:.1f}" r="2.5" fill="{_PATH}"/>' for a, b in dots)
+    # a stroke of no length with round ends is a dot
+    ends = "".join(f"M{a:.0f} {b:.0f}h0" for a, b in dots)
+    marks = f'<path d="{ends}" stroke="{_PATH}" stroke-width="5" stroke-linecap="round"/>'
     a, b = dots[0]
     start = f'<rect x="{a - 4:.1f}" y="{b - 4:.1f}" width="8" height="8" fill="{_START}"/>'
     return _polyline(path, xs, ys, _PATH) + marks + start

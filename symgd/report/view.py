@@ -123,8 +123,8 @@ def _minimum(result: Result, shown: Sequence[Point]) -> tuple[float, ...] | None
 def _padded(low: float, high: float, widest: float) -> tuple[float, float]:
     """An interval a little larger, of at least a tenth of the widest one and never empty."""
     middle = 0.5 * low + 0.5 * high
-    half = max(0.5 * high - 0.5 * low, 0.05 * widest, 1e-9 * abs(middle))
-    if half == 0:
+    half = max(0.5 * high - 0.5 * low, 0.05 * widest)
+    if half <= 1e-9 * abs(middle):
         half = 0.5 * max(1.0, abs(middle))
     half = min(half * (1 + 2 * _MARGIN), 1e300)
     return (middle - half, middle + half)

@@ -102,7 +102,10 @@ def draw_scene(picture: Picture, scene: Scene) -> Movers:
     movers = Movers()
     if len(scene.params) <= 2:
         above, below = _rows(picture, [2.6, 1], scene.single)
-        panels.main(above, scene, movers)
+        if len(scene.params) == 1 and all(np.isnan(run.loss).all() for run in scene.runs):
+            traces.parameters(above, scene, movers)  # only a gradient function was given
+        else:
+            panels.main(above, scene, movers)
         traces.loss(below, scene, movers)
     elif scene.single:
         axes = picture.subplots(2, 2, gridspec_kw=_MARGINS | {"hspace": 0.33, "wspace": 0.3})
