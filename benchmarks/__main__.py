@@ -12,7 +12,17 @@ from benchmarks import report
 from benchmarks.measure import Row, WrongAnswerError, skipped
 
 # Whole processes first: this one is still small and quiet then.
-BENCHMARKS = ("startup", "memory", "build", "growth", "steps", "rules", "exactness")
+BENCHMARKS = (
+    "startup",
+    "memory",
+    "build",
+    "growth",
+    "steps",
+    "rules",
+    "exactness",
+    "plots",
+    "pages",
+)
 
 
 def main() -> None:

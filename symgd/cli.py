@@ -197,6 +197,7 @@ def run(
         error.rescued = "\n".join(table.final(result))
         raise
     if picture is not None:
+        gc.disable()  # matplotlib's import, as those at the start
         result.plot(picture)
     if live is not None:
         result.to_html(live)

@@ -298,7 +298,7 @@ function begin() {
   const printing = (now) => () => { document.body.classList.toggle("print", now); colours(); drawMap(); drawLoss(); };
   window.addEventListener("beforeprint", printing(true));
   window.addEventListener("afterprint", printing(false));
-  S.stale = true;
+  S.stale = !live;
   render();
 }
 begin();

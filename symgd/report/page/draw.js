@@ -84,7 +84,7 @@ function at(a, b) {
   return F.value(...x)[0];
 }
 
-const NX = 66, NY = 50;
+const NX = 56, NY = 42;
 let land = { key: "" };
 
 // The values on a grid, the levels that share the area equally, and the picture of both.
