@@ -14,7 +14,7 @@ from benchmarks.measure import Row, WrongAnswerError, skipped
 # Whole processes first: this one is still small and quiet then.
 BENCHMARKS = (
     *("startup", "memory", "explain", "data", "build", "growth", "steps", "rules", "exactness"),
-    "fits",
+    *("fits", "plots", "pages"),
 )
 
 

@@ -18,9 +18,9 @@ from symgd._console import OutputError, complain, emit
 from symgd._group import REMARK, DefaultGroup
 from symgd.commands.compare import compare
 from symgd.commands.explain import explain
+from symgd.commands.fit import fit
 from symgd.commands.options import has_unicode, positive, read_formula, terminal_width, whole
 from symgd.errors import ArgumentError
-from symgd.commands.fit import fit
 from symgd.names import escape, suggest
 
 if TYPE_CHECKING:
@@ -171,6 +171,14 @@ def run(
     backend: Annotated[
         str, typer.Option(metavar="auto|lambdify", help="What runs the steps.")
     ] = "auto",
+    plot: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Draw a picture: .png, .svg or .gif (needs matplotlib)."),
+    ] = None,
+    page: Annotated[
+        str | None,
+        typer.Option("--html", metavar="FILE", help="Write a live page with sliders: .html."),
+    ] = None,
     quiet: Annotated[
         bool,
         typer.Option("--quiet", "-q", help="Print the last theta only, and no remarks."),
@@ -184,6 +192,10 @@ def run(
     each = None if every is None else whole("--every", every, least=1)
     number_of_steps = whole("--steps", steps, least=0)
     tolerance = None if tol is None else positive("--tol", tol)
+    from symgd.report import files
+
+    picture = None if plot is None else files.check_picture(plot)
+    live = None if page is None else files.check_page(page)
     formula = read_formula(loss or [])
     from symgd.arguments import parse_assignments
     from symgd.descent import descend
@@ -210,6 +222,11 @@ def run(
     except OutputError as error:
         error.rescued = "\n".join(table.final(result))
         raise
+    if picture is not None:
+        gc.disable()  # matplotlib's import, as those at the start
+        result.plot(picture)
+    if live is not None:
+        result.to_html(live)
     if not quiet:
         for remark in _about_rows(result.loss):
             complain(remark)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import math
+import os
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -264,11 +265,28 @@ class Result:
             data | {"loss": self.history.loss, "grad_norm": self.history.grad_norm}
         )
 
+    def plot(self, path: str | os.PathLike[str] | None = None) -> Any:
+        """The run as a matplotlib Figure, written to `path` (.png, .svg, .gif) if there is one."""
+        from symgd.report.plot import plot
+
+        return plot(self, path)
+
+    def to_html(self, path: str | os.PathLike[str] | None = None) -> str:
+        """The run as a live page: one HTML file with sliders, written to `path` if there is one."""
+        from symgd.report.page import to_html
+
+        return to_html(self, path)
+
     def __str__(self) -> str:
         after = f"after {self.steps} step{'' if self.steps == 1 else 's'}"
         theta = ", ".join(f"{k} = {v!r}" for k, v in self.theta.items())
         lines = [f"{self.status.value} {after}: {theta}", f"loss = {self.value!r}"]
         return "\n".join(filter(None, [*lines, self.verdict.sentence, self.verdict.advice]))
+
+    def _repr_svg_(self) -> str:
+        from symgd.report.sketch import sketch
+
+        return sketch(self)
 
     def _repr_html_(self) -> str:
         rows = [("status", self.status.value), ("steps", str(self.steps))]

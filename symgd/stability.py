@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from symgd.gradient import gradient
 from symgd.graph import Graph, Name, Node, trace
 from symgd.minima import all_finite
+from symgd.program import Program, compile_program
 from symgd.rules import Rule
 
 _ERROR, _CURVATURE = " error", " curvature"  # no names that a rule could have
@@ -23,7 +24,7 @@ class LinearRule:
     """
 
     def __init__(self, rule: Rule, hyperparameters: Mapping[str, float]) -> None:
-        graph = Graph()
+        graph = self._graph = Graph()
         names = [_ERROR, _CURVATURE, "lr", "t", *rule.state, *rule.hyperparameters]
         nodes: dict[str, Node] = {n: graph.atom(Name(f"a{k}", n)) for k, n in enumerate(names)}
         slope = graph.mul(nodes[_CURVATURE], nodes[_ERROR])
@@ -72,6 +73,16 @@ class LinearRule:
             self.factor(v, 0.0) == 1.0
             and math.isclose(self.factor(v, 2.0) - 1.0, 2 * self.slope(v), rel_tol=1e-9)
             for v in eigenvalues
+        )
+
+    def program(self, rule: Rule) -> Program:
+        """(curvature, lr, t, hyperparameters..) -> J at the minimum, row by row."""
+        nodes = self._nodes
+        places = dict.fromkeys(self._moving, self._graph.number(0.0))
+        entries = self._graph.replace([e for row in self.rows for e in row], places)
+        inputs = [nodes[n] for n in (_CURVATURE, "lr", "t", *rule.hyperparameters)]
+        return compile_program(
+            self._graph, inputs, {f"J{k}": entry for k, entry in enumerate(entries)}
         )
 
     def applies(self, curvature: float) -> bool:

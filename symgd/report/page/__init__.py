@@ -1,0 +1,101 @@
+"""The live page: one HTML file in which the descent runs again, with sliders, in any browser.
+
+No network, no library: loss, gradient and rules are printed as JavaScript from their programs. The
+page's policy allows its own script and style, by their hashes, and nothing else.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import json
+import os
+from importlib.resources import files
+from pathlib import Path
+from string import Template
+from typing import TYPE_CHECKING, Any
+
+from symgd.backends import javascript
+from symgd.report.files import cannot_write, check_page
+from symgd.report.page.content import Content, content_of
+from symgd.report.page.small import small_keys, small_script, small_style
+from symgd.report.sketch import sketch
+
+if TYPE_CHECKING:
+    from symgd.result import Result
+
+_SCRIPTS = ("descent.js", "draw.js", "controls.js")
+
+
+def to_html(result: Result, path: str | os.PathLike[str] | None = None) -> str:
+    """The page of a run, written to `path` (.html) if there is one, or ArgumentError."""
+    target = None if path is None else check_page(path)
+    text = _page(result)
+    if target is not None:
+        _write(target, text)
+    return text
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise cannot_write(path, error) from None
+
+
+def _page(result: Result) -> str:
+    content = content_of(result)
+    script, style = _script(content), small_style(_asset("page.css"))
+    policy = "; ".join(
+        [
+            "default-src 'none'",
+            f"script-src '{_hash(script)}'",
+            f"style-src '{_hash(style)}'",
+            "base-uri 'none'",
+            "form-action 'none'",
+        ]
+    )
+    return Template(_asset("page.html")).substitute(
+        policy=policy,
+        title=html.escape(result.loss.read_as(pretty=True)[:300]),
+        style=style,
+        sketch=sketch(result, coarse=True),
+        verdict=html.escape(result.verdict.sentence),
+        script=script,
+    )
+
+
+def _script(content: Content) -> str:
+    """The data, the functions, the program of the page; no `</script` or `<!--` can be in it."""
+    own = [_asset(name) for name in _SCRIPTS]
+    functions = _object(content.functions)
+    library = javascript.library([functions, *own])
+    data = f"const D={_json(small_keys(content.data))};"
+    code = "\n".join([library, f"const F={functions};", *own])
+    return "\n".join(['"use strict";', data, small_script(code)])
+
+
+def _object(functions: dict[str, Any]) -> str:
+    """A literal of functions: {grad: ..., rules: [..., null]}."""
+    texts = []
+    for name, value in functions.items():
+        if isinstance(value, list):
+            value = f"[{','.join(v or 'null' for v in value)}]"
+        texts.append(f"{name}:{value}")
+    return "{" + ",\n".join(texts) + "}"
+
+
+def _json(value: Any) -> str:
+    """JSON that is safe inside a script: ASCII, and no character that could end it."""
+    text = json.dumps(value, allow_nan=False, separators=(",", ":"))
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _hash(text: str) -> str:
+    digest = hashlib.sha256(text.encode("utf-8")).digest()
+    return f"sha256-{base64.b64encode(digest).decode('ascii')}"
+
+
+def _asset(name: str) -> str:
+    return (files("symgd.report.page") / name).read_text("utf-8")

@@ -1,0 +1,264 @@
+"""What a live page holds: its data as plain values, its functions as JavaScript.
+
+Where a function of the formula has no JavaScript form, or only a gradient function is known, the
+page holds runs made by Python instead, and says so.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from symgd import names
+from symgd.arguments import Schedule, read_arguments
+from symgd.backends import javascript
+from symgd.catalogue import CATALOGUE
+from symgd.graph import Graph, Name, Node, Norm, topological
+from symgd.loss import Loss
+from symgd.program import Program, compile_program
+from symgd.report.view import beginning, linspace, ran_away, view_of, window
+from symgd.result import Result
+from symgd.rules import Rule
+from symgd.stability import LinearRule
+from symgd.text import show
+
+_LONGEST = 40_000  # operations of a loss that a browser is asked to run
+_HESSIAN = 6  # parameters up to which the page looks for minima itself
+_RECORDED = 25  # learning rates of a recorded page
+_MOST_ROWS = 200  # of a recorded run
+_SAMPLES, _GRID = 201, (36, 28)  # of a recorded curve, and map
+_BLANKS = re.compile(" +")
+_WIDE = 2000  # characters of a formula
+
+
+@dataclass(frozen=True)
+class Content:
+    """data: JSON values. functions: name -> JavaScript, or a list of them by rule."""
+
+    data: dict[str, Any]
+    functions: dict[str, Any]
+
+
+def content_of(result: Result) -> Content:
+    """The content of the page of one run."""
+    why = _why_recorded(result)
+    common = _common(result) | {"why": why}
+    if why:
+        return Content(common | _recorded(result), {})
+    assert isinstance(result.loss, Loss)
+    loss = result.loss
+    schedule = read_arguments(result.lr, 0, "gd", None, None).schedule
+    rules = _rules(result)
+    functions: dict[str, Any] = {
+        "grad": javascript.function(loss.program),
+        "value": javascript.function(loss.value_program),
+        "rules": [_step(rule, len(loss.params)) for rule in rules],
+        "linear": [_linear(rule) for rule in rules],
+    }
+    if _has_hessian(loss):
+        functions["hess"] = javascript.function(loss.hessian_program)
+    constants = [(name, result.hyperparameters[name]) for name in schedule.names]
+    if schedule.formula is not None:
+        functions["rate"] = _rate(schedule)
+    data = {
+        "rule": 0,
+        "rules": [_described(rule) for rule in rules],
+        "constants": [[names.escape(name), value] for name, value in constants],
+    }
+    return Content(common | data, functions)
+
+
+def _why_recorded(result: Result) -> str:
+    """Why the page cannot run the descent itself, or ""."""
+    loss = result.loss
+    if not isinstance(loss, Loss):
+        return "The loss is a Python function, so this page shows the run that Python made."
+    if loss.program.operations > _LONGEST:
+        return "The formula is too long for a page, so this page shows the run that Python made."
+    if result.lr == "auto":
+        return "A line search chose each learning rate: this page shows the run that Python made."
+    missing = javascript.unsupported([loss.program, *_programs(result.rule, len(loss.params))])
+    if missing:
+        listed = ", ".join(missing)
+        return f"JavaScript has no {listed}: this page shows runs that Python made."
+    return ""
+
+
+def _common(result: Result) -> dict[str, Any]:
+    params = result.loss.params
+    gradient = [f"dL/d{names.escape(n)} = {g}" for n, g in result.loss.gradient_text(400).items()]
+    more = [] if len(gradient) <= 8 else [f"... and {len(gradient) - 8} more"]
+    return {
+        "params": [names.escape(name) for name in params],
+        "shown": [show(name) for name in params],
+        "formula": result.loss.read_as(pretty=True)[:_WIDE],
+        "gradient": gradient[:8] + more,
+        "start": list(result.start.values()),
+        "lr": result.lr if isinstance(result.lr, (int, float)) else None,
+        "lrText": names.escape(str(result.lr)),
+        "steps": _steps(result),
+        "spans": [[_plain(end, 12) for end in span] for span in _spans(result)],
+        "constants": [],
+    }
+
+
+def _steps(result: Result) -> int:
+    """The steps that the page takes: one more than the run where that one leaves the numbers."""
+    return result.steps + ("the last finite point" in result.message)
+
+
+def _spans(result: Result) -> tuple[tuple[float, float], ...]:
+    if len(result.loss.params) <= 2:
+        return tuple(_wider(low, high) for low, high in view_of([result]).spans)
+    path = [theta for _, theta, _, _ in result.history.rows()]
+    return window(beginning(path) if ran_away(result) else path)
+
+
+def _wider(low: float, high: float) -> tuple[float, float]:
+    """Room to drag the start in."""
+    more = 0.25 * (high - low)
+    return (low - more, high + more)
+
+
+def _rules(result: Result) -> list[Rule]:
+    """The run's own rule first, then the catalogue's others."""
+    own = Rule(str(result.rule), _values(result), result.rule.name)
+    others = [
+        Rule(entry.text, entry.defaults, entry.name)
+        for entry in CATALOGUE.values()
+        if entry.kind == "rule" and entry.name != own.name
+    ]
+    return [own, *others]
+
+
+def _values(result: Result) -> dict[str, float]:
+    return {name: result.hyperparameters[name] for name in result.rule.hyperparameters}
+
+
+def _described(rule: Rule) -> dict[str, Any]:
+    return {
+        "name": names.escape(rule.name),
+        "text": "\n".join(names.escape(_BLANKS.sub(" ", s)) for s in str(rule).splitlines())[
+            :_WIDE
+        ],
+        "states": len(rule.state),
+        "hyper": [[names.escape(n), float(rule.defaults[n])] for n in rule.hyperparameters],
+    } | ({"whole": True} if _is_whole(rule) else {})
+
+
+def _is_whole(rule: Rule) -> bool:
+    """Whether the rule looks at all parameters at once."""
+    roots = [line.formula.root for line in rule.lines]
+    return any(node.func is Norm for node in topological(roots))
+
+
+def _programs(rule: Rule, count: int) -> list[Program]:
+    return [_step_program(rule, count if _is_whole(rule) else 1)]
+
+
+def _step(rule: Rule, count: int) -> str:
+    return javascript.function(_programs(rule, count)[0])
+
+
+def _step_program(rule: Rule, count: int) -> Program:
+    """(theta.., g.., state.., t, lr, hyperparameters..) -> (theta.., state..)."""
+    graph = Graph()
+
+    def atoms(prefix: str, number: int) -> list[Node]:
+        return [graph.atom(Name(f"{prefix}{k}")) for k in range(number)]
+
+    theta, grad = atoms("p", count), atoms("g", count)
+    state = {name: atoms(f"s{j}_", count) for j, name in enumerate(rule.state)}
+    shared: dict[str, Node] = {"t": graph.atom(Name("t")), "lr": graph.atom(Name("rate"))}
+    shared |= dict(zip(rule.hyperparameters, atoms("h", len(rule.hyperparameters)), strict=True))
+    inputs = [*theta, *grad, *(n for nodes in state.values() for n in nodes), *shared.values()]
+    new, after = rule.step(graph, theta, grad, state, shared)
+    results = [*new, *(n for name in rule.state for n in after[name])]
+    return compile_program(graph, inputs, {f"o{k}": n for k, n in enumerate(results)})
+
+
+def _linear(rule: Rule) -> str | None:
+    """(curvature, lr, t, hyperparameters..) -> the Jacobian of a step at a minimum, row by row.
+
+    None where linearizing says nothing about the rule (`LinearRule.applies`).
+    """
+    if not rule.smooth:
+        return None
+    linear = LinearRule(rule, rule.defaults)
+    if not linear.applies(1.0):
+        return None
+    program = linear.program(rule)
+    return None if javascript.unsupported([program]) else javascript.function(program)
+
+
+def _has_hessian(loss: Loss) -> bool:
+    if len(loss.params) > _HESSIAN or loss.value_program.operations > 500:
+        return False
+    return not javascript.unsupported([loss.hessian_program])
+
+
+def _rate(schedule: Schedule) -> str:
+    """(t, constants..) -> [the learning rate]."""
+    assert schedule.formula is not None
+    graph = Graph()
+    labels = ["t", *schedule.names]
+    atoms = {name: graph.atom(Name(f"a{k}", name)) for k, name in enumerate(labels)}
+    places = {symbol: atoms[name] for name, symbol in schedule.formula.variables.items()}
+    [root] = graph.replace([schedule.formula.root], places)
+    return javascript.function(compile_program(graph, list(atoms.values()), {"rate": root}))
+
+
+def _recorded(result: Result) -> dict[str, Any]:
+    """Runs made by Python: at many learning rates where the loss is a formula, else this one."""
+    runs = [result]
+    if isinstance(result.loss, Loss) and isinstance(result.lr, float):
+        runs = _at_many_rates(result, result.loss)
+    rule = result.rule
+    described = {"name": names.escape(rule.name), "hyper": [], "states": 0, "text": str(rule)}
+    data: dict[str, Any] = {
+        "runs": [_rows(run) for run in runs],
+        "rule": 0,
+        "rules": [described],
+    }
+    if len(result.loss.params) == 1:
+        data["curve"] = []
+    if isinstance(result.loss, Loss) and len(result.loss.params) == 1:
+        xs = linspace(*_spans(result)[0], _SAMPLES)
+        data["curve"] = [_plain(result.loss.evaluate_value(x)[0]) for x in xs]
+    elif isinstance(result.loss, Loss) and len(result.loss.params) == 2:
+        first, second = _spans(result)
+        xs, ys = linspace(*first, _GRID[0]), linspace(*second, _GRID[1])
+        data["grid"] = [_plain(result.loss.evaluate_value(x, y)[0], 4) for y in ys for x in xs]
+        data["gridSize"] = list(_GRID)
+    return data
+
+
+def _at_many_rates(result: Result, loss: Loss) -> list[Result]:
+    from symgd.descent import descend
+
+    assert isinstance(result.lr, float)
+    steps = min(result.steps, _MOST_ROWS)
+    exponents = linspace(-2.0, 1.0, _RECORDED - 1)
+    rates = sorted({result.lr, *(result.lr * 10**e for e in exponents)})
+    given = dict(result.hyperparameters)
+    common: dict[str, Any] = {"start": result.start, "rule": result.rule, "set": given}
+    runs = [descend(loss, lr=lr, steps=steps, **common) for lr in rates if lr != result.lr]
+    return sorted([*runs, result], key=lambda run: float(run.lr))
+
+
+def _rows(run: Result) -> dict[str, Any]:
+    rows = list(run.history.rows())
+    stride = -(-len(rows) // (_MOST_ROWS + 1))
+    kept = [row for k, row in enumerate(rows) if k % stride == 0 or k == len(rows) - 1]
+    return {
+        "lr": run.lr if isinstance(run.lr, (int, float)) else None,
+        "kind": run.verdict.kind,
+        "sentence": run.verdict.sentence,
+        "rows": [[t, list(theta), _plain(loss), norm] for t, theta, loss, norm in kept],
+    }
+
+
+def _plain(value: float, digits: int = 17) -> float | None:
+    return float(f"{value:.{digits}g}") if math.isfinite(value) else None

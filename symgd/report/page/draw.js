@@ -1,0 +1,277 @@
+// Pictures on canvas: the curve or the map with the path, and the loss against the step.
+const paint = {};
+
+function colours() {
+  const css = getComputedStyle(document.body);
+  for (const title of ["ink", "soft", "paper", "fall", "rise", "start", "curve", "valley", "summit", "line"]) {
+    paint[title] = css.getPropertyValue(`--${title}`).trim();
+  }
+}
+
+// A canvas ready to draw: its context in CSS pixels, cleared.
+function sheet(which) {
+  const canvas = $(which), box = canvas.getBoundingClientRect(), scale = window.devicePixelRatio || 1;
+  const w = Math.max(80, box.width), h = Math.max(60, box.height);
+  if (canvas.width !== Math.round(w * scale) || canvas.height !== Math.round(h * scale)) {
+    canvas.width = Math.round(w * scale);
+    canvas.height = Math.round(h * scale);
+  }
+  const pen = canvas.getContext("2d");
+  pen.setTransform(scale, 0, 0, scale, 0, 0);
+  pen.fillStyle = paint.paper;
+  pen.fillRect(0, 0, w, h);
+  pen.font = "12px system-ui, sans-serif";
+  return { pen, l: 56, t: 8, r: w - 10, b: h - 34, w, h };
+}
+
+// From numbers to pixels and back on one axis.
+function scale([low, high], from, to) {
+  const place = (v) => from + (v - low) / (high - low) * (to - from);
+  place.back = (p) => low + (p - from) / (to - from) * (high - low);
+  return place;
+}
+
+const near = (v) => Math.max(-1e5, Math.min(1e5, v));
+
+// Round numbers within a span, about `count` of them.
+function ticks([low, high], count) {
+  const rough = (high - low) / count, unit = 10 ** Math.floor(Math.log10(rough));
+  const step = unit * [1, 2, 5, 10].find((m) => m * unit >= rough);
+  const out = [];
+  for (let k = Math.ceil(low / step); k * step <= high && out.length < 20; k++) out.push(k * step);
+  return out;
+}
+
+function axes(p, xs, ys, names, log) {
+  const { pen, l, t, r, b } = p, px = scale(xs, l, r), py = scale(ys, b, t);
+  pen.strokeStyle = paint.line;
+  pen.fillStyle = paint.ink;
+  pen.lineWidth = 1;
+  pen.textAlign = "center";
+  for (const v of ticks(xs, (r - l) / 70)) {
+    pen.fillText(short(v, 4), px(v), b + 14);
+    pen.beginPath(); pen.moveTo(px(v), b); pen.lineTo(px(v), b + 3); pen.stroke();
+  }
+  pen.textAlign = "right";
+  for (const v of ticks(ys, (b - t) / 40)) {
+    if (log && v % 1) continue;
+    pen.fillText(log ? `1e${v}` : short(v, 3), l - 5, py(v) + 4);
+    pen.beginPath(); pen.moveTo(l - 3, py(v)); pen.lineTo(l, py(v)); pen.stroke();
+  }
+  pen.strokeRect(l, t, r - l, b - t);
+  pen.textAlign = "center";
+  pen.fillText(names[0], (l + r) / 2, p.h - 6);
+  pen.save();
+  pen.translate(12, (t + b) / 2);
+  pen.rotate(-Math.PI / 2);
+  pen.fillText(names[1], 0, 0);
+  pen.restore();
+}
+
+function clipped(p, draw) {
+  p.pen.save();
+  p.pen.beginPath();
+  p.pen.rect(p.l, p.t, p.r - p.l, p.b - p.t);
+  p.pen.clip();
+  draw(p.pen);
+  p.pen.restore();
+}
+
+// The loss at a point of the picture's plane; other parameters stand where the current step is.
+function at(a, b) {
+  const x = P > 2 ? R.rows[S.k].x.slice() : [a, b].slice(0, P);
+  if (P > 2) { x[S.axes[0]] = a; x[S.axes[1]] = b; }
+  return F.value(...x)[0];
+}
+
+const NX = 56, NY = 42;
+let land = { key: "" };
+
+// The values on a grid, the levels that share the area equally, and the picture of both.
+function field(p, xs, ys) {
+  const others = P > 2 ? R.rows[S.k].x.join() + S.axes : "";
+  const key = [xs, ys, p.w, p.h, paint.valley, others, window.devicePixelRatio].join(";");
+  if (land.key === key) return land.image;
+  const z = D.grid ? D.grid : grid(xs, ys), n = D.grid ? D.gridSize : [NX, NY];
+  const sorted = z.filter(finite).sort((a, b) => a - b), image = document.createElement("canvas");
+  image.width = (p.r - p.l) * 2;
+  image.height = (p.b - p.t) * 2;
+  land = { key, image };
+  if (!sorted.length) return image;
+  const levels = [];
+  for (let k = 1; k < 12; k++) levels.push(sorted[Math.floor(k * sorted.length / 12)]);
+  const pen = image.getContext("2d");
+  tint(pen, z, n, sorted, image);
+  pen.strokeStyle = paint.line;
+  pen.lineWidth = 1.4;
+  for (const v of new Set(levels)) contour(pen, z, n, v, image);
+  return image;
+}
+
+function grid(xs, ys) {
+  const z = [], px = scale(xs, 0, NX - 1), py = scale(ys, 0, NY - 1);
+  for (let j = 0; j < NY; j++) for (let i = 0; i < NX; i++) z.push(at(px.back(i), py.back(j)));
+  return z;
+}
+
+// Colours by rank, so that a valley is seen as well as a cliff.
+function tint(pen, z, [nx, ny], sorted, image) {
+  const small = document.createElement("canvas"), ends = [paint.valley, paint.summit].map(rgb);
+  small.width = nx;
+  small.height = ny;
+  const ink = small.getContext("2d"), data = ink.createImageData(nx, ny);
+  for (let j = 0; j < ny; j++) for (let i = 0; i < nx; i++) {
+    const v = z[j * nx + i], place = 4 * ((ny - 1 - j) * nx + i);
+    if (!finite(v)) continue;
+    let low = 0, high = sorted.length - 1;
+    while (low < high) { const m = (low + high) >> 1; if (sorted[m] < v) low = m + 1; else high = m; }
+    const part = low / sorted.length;
+    for (let c = 0; c < 3; c++) data.data[place + c] = ends[0][c] + part * (ends[1][c] - ends[0][c]);
+    data.data[place + 3] = 255;
+  }
+  ink.putImageData(data, 0, 0);
+  pen.imageSmoothingEnabled = true;
+  // the samples are the corners of cells: half a sample hangs over on each side
+  const dx = image.width / (nx - 1), dy = image.height / (ny - 1);
+  pen.drawImage(small, -dx / 2, -dy / 2, dx * nx, dy * ny);
+}
+
+const rgb = (hex) => [1, 3, 5].map((k) => parseInt(hex.slice(k, k + 2), 16));
+
+function contour(pen, z, [nx, ny], level, image) {
+  const dx = image.width / (nx - 1), dy = image.height / (ny - 1);
+  pen.beginPath();
+  for (let j = 0; j < ny - 1; j++) for (let i = 0; i < nx - 1; i++) {
+    const ends = [], corners = [[i, j], [i + 1, j], [i + 1, j + 1], [i, j + 1]];
+    for (let k = 0; k < 4; k++) {
+      const [a, b] = [corners[k], corners[(k + 1) % 4]], u = z[a[1] * nx + a[0]] - level, v = z[b[1] * nx + b[0]] - level;
+      if ((u < 0) === (v < 0) || !finite(u) || !finite(v)) continue;
+      const part = u / (u - v);
+      ends.push([(a[0] + part * (b[0] - a[0])) * dx, image.height - (a[1] + part * (b[1] - a[1])) * dy]);
+    }
+    for (let k = 0; k + 1 < ends.length; k += 2) { pen.moveTo(...ends[k]); pen.lineTo(...ends[k + 1]); }
+  }
+  pen.stroke();
+}
+
+// The span of a curve's values without its poles.
+function height(values) {
+  const v = values.filter(finite).sort((a, b) => a - b);
+  if (!v.length) return [-1, 1];
+  const first = v[Math.floor(v.length / 10)], third = v[Math.floor(9 * v.length / 10)], room = 10 * (third - first) || 1e-300;
+  const low = Math.max(v[0], first - room), high = Math.min(v[v.length - 1], third + room);
+  const pad = 0.12 * (high - low) || 0.5 * Math.max(1, Math.abs(high));
+  return [low - pad, high + pad];
+}
+
+let view = null;
+
+// Where only a gradient function is known, its norm stands for the loss.
+const level = (r) => (finite(r.loss) ? r.loss : r.norm);
+const levelName = () => (R.rows.some((r) => finite(r.loss)) ? "loss" : "|gradient|");
+
+function drawMap() {
+  const p = sheet("map"), xs = S.spans[S.axes[0]], known = F.value || D.grid;
+  let ys = P > 1 ? S.spans[S.axes[1]] : null, curve = null;
+  if (P === 1) {
+    const samples = D.curve || Array.from({ length: 301 }, (_, k) => F.value(xs[0] + k / 300 * (xs[1] - xs[0]))[0]);
+    curve = samples.map((v, k) => [xs[0] + k / (samples.length - 1) * (xs[1] - xs[0]), v]);
+    ys = height(samples.length ? samples : R.rows.map(level));
+  }
+  const px = scale(xs, p.l, p.r), py = scale(ys, p.b, p.t);
+  view = { px, py };
+  const spot = (row) => [near(px(row.x[S.axes[0]])), near(py(P > 1 ? row.x[S.axes[1]] : level(row)))];
+  clipped(p, (pen) => {
+    if (P > 1 && known) pen.drawImage(field(p, xs, ys), p.l, p.t, p.r - p.l, p.b - p.t);
+    if (curve) line(pen, curve.map(([a, b]) => [px(a), near(py(b))]), paint.curve, 2);
+    if (P === 1 && R.rows.length) tangent(pen, p, px, py);
+    path(pen, R.rows.map(spot));
+    marks(pen, spot, px, py);
+  });
+  axes(p, xs, ys, P > 1 ? S.axes.map((k) => D.shown[k]) : [D.shown[0], levelName()]);
+  const out = R.rows.find((r) => [0, 1].some((k) => k < P && !(r.x[S.axes[k]] >= S.spans[S.axes[k]][0] && r.x[S.axes[k]] <= S.spans[S.axes[k]][1])));
+  $("word").textContent = out ? `the path leaves the picture at step ${out.t}` : P > 2 ? "a slice: the other parameters stand as at this step" : "";
+}
+
+function line(pen, points, colour, width) {
+  pen.strokeStyle = colour;
+  pen.lineWidth = width;
+  pen.beginPath();
+  let up = true;
+  for (const [x, y] of points) {
+    if (!finite(x) || !finite(y)) { up = true; continue; }
+    if (up) pen.moveTo(x, y); else pen.lineTo(x, y);
+    up = false;
+  }
+  pen.stroke();
+}
+
+function tangent(pen, p, px, py) {
+  const { x, loss, g } = R.rows[S.k];
+  if (!g || !g.length) return;
+  const half = 0.18 * (px.back(p.r) - px.back(p.l));
+  pen.setLineDash([5, 4]);
+  line(pen, [-half, half].map((d) => [px(x[0] + d), near(py(loss + d * g[0]))]), paint.start, 1.5);
+  pen.setLineDash([]);
+}
+
+// Arrows: green where the loss fell, red and dashed where it rose; what is still to come is faint.
+function path(pen, spots) {
+  const many = spots.length > 150;
+  for (let k = 1; k < spots.length; k++) {
+    const [a, b] = [spots[k - 1], spots[k]], fell = !(R.rows[k].loss > R.rows[k - 1].loss);
+    const length = Math.hypot(b[0] - a[0], b[1] - a[1]);
+    pen.globalAlpha = k <= S.k ? 1 : 0.25;
+    pen.strokeStyle = pen.fillStyle = fell ? paint.fall : paint.rise;
+    pen.lineWidth = 1.8;
+    pen.setLineDash(fell || length < 12 ? [] : [6, 3]);
+    pen.beginPath(); pen.moveTo(...a); pen.lineTo(...b); pen.stroke();
+    pen.setLineDash([]);
+    if (length > 14) {
+      const u = [(b[0] - a[0]) / length, (b[1] - a[1]) / length];
+      pen.beginPath();
+      pen.moveTo(...b);
+      for (const s of [1, -1]) pen.lineTo(b[0] - 9 * u[0] + 4 * s * u[1], b[1] - 9 * u[1] - 4 * s * u[0]);
+      pen.fill();
+    } else if (!many) {
+      pen.beginPath(); pen.arc(...b, 2, 0, 7); pen.fill();
+    }
+  }
+  pen.globalAlpha = 1;
+}
+
+function marks(pen, spot, px, py) {
+  const best = V.minimum;
+  pen.lineWidth = 2.5;
+  if (best && P === 2) {
+    const [x, y] = [px(best.x[0]), py(best.x[1])];
+    pen.strokeStyle = paint.ink;
+    pen.beginPath(); pen.moveTo(x - 6, y); pen.lineTo(x + 6, y); pen.moveTo(x, y - 6); pen.lineTo(x, y + 6); pen.stroke();
+  }
+  if (!R.rows.length) return;
+  const [a, b] = [spot(R.rows[0]), spot(R.rows[S.k])];
+  pen.strokeStyle = paint.paper;
+  pen.fillStyle = paint.start;
+  pen.fillRect(a[0] - 6, a[1] - 6, 12, 12);
+  pen.strokeRect(a[0] - 6, a[1] - 6, 12, 12);
+  pen.fillStyle = paint.ink;
+  pen.beginPath(); pen.arc(...b, 6, 0, 7); pen.fill(); pen.stroke();
+}
+
+function drawLoss() {
+  const p = sheet("trace"), rows = R.rows, log = rows.every((r) => level(r) > 0);
+  const worth = (r) => (log ? Math.log10(level(r)) : level(r)), xs = [0, Math.max(1, rows.length ? rows[rows.length - 1].t : 1)];
+  let ys = height(rows.map(worth));
+  if (log && ys[1] - ys[0] < 2) { const m = (ys[0] + ys[1]) / 2; ys = [m - 1, m + 1]; }
+  const px = scale(xs, p.l, p.r), py = scale(ys, p.b, p.t);
+  view.step = (x) => Math.round(px.back(x));
+  clipped(p, (pen) => {
+    line(pen, rows.map((r) => [px(r.t), near(py(worth(r)))]), paint.curve, 2);
+    const here = R.rows[S.k];
+    if (!here) return;
+    line(pen, [[px(here.t), p.t], [px(here.t), p.b]], paint.line, 1);
+    pen.fillStyle = paint.ink;
+    pen.beginPath(); pen.arc(px(here.t), near(py(worth(here))), 5, 0, 7); pen.fill();
+  });
+  axes(p, xs, ys, ["step", levelName()], log);
+}

@@ -1,0 +1,31 @@
+"""Drawing descents with matplotlib: which picture, and into which file.
+
+Imported only when a picture is wanted, for it imports matplotlib.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from symgd.report.plots.motion import animate
+from symgd.report.plots.paper import Picture, new_picture, save, style
+from symgd.report.plots.scene import Scene, draw_scene, scene_of
+
+if TYPE_CHECKING:
+    from symgd.result import Result
+
+__all__ = ["Picture", "Scene", "draw"]
+
+
+def draw(results: list[Result], labels: list[str], path: Path | None) -> Picture:
+    """The picture of one or more descents, written to `path` if there is one."""
+    scene = scene_of(results, labels)
+    with style():
+        picture = new_picture()
+        movers = draw_scene(picture, scene)
+        if path is not None and path.suffix.lower() == ".gif":
+            animate(picture, movers, scene, path)
+        elif path is not None:
+            save(picture, path)
+    return picture

@@ -1,0 +1,140 @@
+"""Paper and pens: style, colours, labels that are data, files that are the same every time."""
+
+from __future__ import annotations
+
+import io
+import math
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from symgd.report.files import cannot_write
+
+SIZE = (8.0, 6.6)  # inches: 800 x 660 pixels at 100 per inch
+DPI = 100
+
+#: M. Okabe, K. Ito, 2008, Color Universal Design, https://jfly.uni-koeln.de/color/, darkest first
+COLOURS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+DASHES = ("-", "--", "-.", ":")
+START, END, MINIMUM = "#0072B2", "#D55E00", "#009E73"
+INK, FAINT = "#222222", "#8a8a8a"
+LAND = "cividis_r"  # perceptually uniform, also for colour-blind eyes
+LONGEST = 82  # characters of a line above the picture
+
+_RC: dict[str, Any] = {
+    "font.size": 10.5,
+    "axes.titlesize": 11,
+    "axes.labelsize": 11,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#e4e4e4",
+    "legend.fontsize": 9.5,
+    "legend.framealpha": 0.85,
+    "svg.hashsalt": "symgd",
+    "axes.unicode_minus": True,
+}
+
+
+class Picture(Figure):
+    """A matplotlib Figure that notebooks show without pyplot."""
+
+    def _repr_png_(self) -> bytes:
+        out = io.BytesIO()
+        with style(), _no_missing_glyphs():
+            self.savefig(out, format="png", dpi=DPI)
+        return out.getvalue()
+
+
+def new_picture() -> Picture:
+    """An empty picture on an Agg canvas: no window, no pyplot, no global state."""
+    picture = Picture(figsize=SIZE, dpi=DPI, facecolor="white")
+    FigureCanvasAgg(picture)
+    return picture
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """Our settings instead of those of the user's matplotlibrc (which may want TeX)."""
+    # a diverged run overflows in matplotlib's own arithmetic of axes, far outside the picture
+    with matplotlib.rc_context(), warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore", matplotlib.MatplotlibDeprecationWarning)
+        kept = {"backend", "backend_fallback", "interactive", "toolbar", "date.epoch"}
+        usual = {k: v for k, v in matplotlib.rcParamsDefault.items() if k not in kept}
+        dict.update(matplotlib.rcParams, usual)  # all valid: spare their validation
+        matplotlib.rcParams.update(_RC)
+        yield
+
+
+def save(picture: Picture, path: Path) -> None:
+    """Write PNG or SVG, by the suffix; equal pictures give equal bytes."""
+    form = path.suffix.lower()[1:]
+    stamps: dict[str, Any] = {"Software": None} if form == "png" else {"Date": None}
+    out = io.BytesIO()
+    with _no_missing_glyphs():
+        picture.savefig(out, format=form, dpi=DPI, metadata=stamps)
+    write(path, out.getvalue())
+
+
+def write(path: Path, data: bytes) -> None:
+    """The bytes to the file, or ArgumentError."""
+    try:
+        path.write_bytes(data)
+    except OSError as error:
+        raise cannot_write(path, error) from None
+
+
+@contextmanager
+def _no_missing_glyphs() -> Iterator[None]:
+    """No warning for letters that the font lacks: a name may be of any script."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        warnings.filterwarnings("ignore", message="Matplotlib currently does not support")
+        yield
+
+
+def plain(text: Any, *, longest: int = LONGEST) -> Any:
+    """A matplotlib text whose content is data: a $ in a name starts no mathematics."""
+    text.set_parse_math(False)
+    content = text.get_text()
+    if len(content) > longest:
+        text.set_text(content[: longest - 1] + "…")
+    return text
+
+
+def short_numbers(*axes: Any) -> None:
+    """Ticks as short numbers in plain text: mathematical typesetting would take 0.1 s."""
+    from matplotlib.ticker import FuncFormatter
+
+    for axis in axes:
+        axis.set_major_formatter(FuncFormatter(_short))
+
+
+def powers_of_ten(axis: Any) -> None:
+    """Ticks of a logarithmic axis as 10⁻³."""
+    from matplotlib.ticker import FuncFormatter, NullFormatter
+
+    axis.set_major_formatter(FuncFormatter(_power))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def _short(value: float, _: object = None) -> str:
+    return f"{value:.4g}".replace("e+0", "e").replace("e-0", "e-").replace("-", "−")
+
+
+def _power(value: float, _: object = None) -> str:
+    exponent = math.log10(abs(value)) if value else 0.5
+    if abs(exponent - round(exponent)) > 1e-9:
+        return _short(value)
+    sign = "−" if value < 0 else ""
+    return f"{sign}10{str(round(exponent)).translate(_SUPERSCRIPTS)}"
+
+
+_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")

@@ -1,0 +1,449 @@
+"""The live page in a real headless Chromium: its numbers are Python's, its controls move it."""
+
+import html
+import json
+import math
+import re
+from xml.etree import ElementTree
+
+import pytest
+from chromium import WHY_NOT, Browser
+from test_cli import Outcome
+
+import symgd
+from symgd.backends import javascript
+from symgd.errors import ArgumentError, BackendError
+from symgd.report.page import to_html
+from symgd.report.page.small import small_script
+
+ROSENBROCK = "(1-x)**2 + 100*(y-x**2)**2"
+
+
+@pytest.fixture(scope="module")
+def browser():
+    if WHY_NOT:
+        pytest.skip(WHY_NOT)
+    opened = Browser()
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def show(browser, tmp_path):
+    """Open the page of a result; at the end nothing was complained about, or asked of a network."""
+    pages = []
+
+    def opened(result, hash_="", **window):
+        path = tmp_path / f"page{len(pages)}.html"
+        to_html(result, path)
+        pages.append(path.as_uri())
+        browser.open(pages[-1] + hash_, **window)
+        return browser
+
+    yield opened
+    assert browser.troubles() == []
+    assert {url.partition("#")[0] for url in browser.requests()} <= set(pages)
+
+
+def table(browser):
+    """Every row of the page's table as floats: step, parameters, loss, |gradient|."""
+    browser.js("{const more = document.getElementById('more'); if (!more.hidden) more.click();}")
+    text = browser.js("document.getElementById('rows').innerText")
+    return [[float(cell) for cell in line.split("\t")] for line in text.splitlines()]
+
+
+def history(result):
+    return [[float(t), *theta, loss, norm] for t, theta, loss, norm in result.history.rows()]
+
+
+def same(shown, run, tolerance=1e-15):
+    """Whether every number agrees to `tolerance`, relative."""
+    expected = history(run)
+    assert len(shown) == len(expected)
+    for ours, theirs in zip(shown, expected, strict=True):
+        for a, b in zip(ours, theirs, strict=True):
+            assert a == b or abs(a - b) <= tolerance * abs(b), (ours, theirs)
+
+
+def text(browser, which):
+    return browser.js(f"document.getElementById('{which}').textContent")
+
+
+def field(browser, label, value):
+    """Type a value into a field and leave it, as a person does."""
+    browser.js(f"document.querySelector('input[aria-label=\"{label}\"]').focus()")
+    browser.js("document.activeElement.select()")
+    browser.call("Input.insertText", text=str(value))
+    browser.key("Enter", 13, "\r")
+    browser.js("document.activeElement.blur()")
+    browser.settle()
+
+
+def middle(browser, selector):
+    """(left, top, width, height) of an element of the page."""
+    box = f"JSON.stringify(document.querySelector('{selector}').getBoundingClientRect())"
+    found = json.loads(browser.js(box))
+    return found["x"], found["y"], found["width"], found["height"]
+
+
+# Numbers
+
+RUNS = {
+    "exercise": ("theta**2", {"lr": 0.2}),
+    "slow": ("theta**2", {"lr": 0.001}),
+    "diverging": ("theta**2", {"lr": 10}),
+    "rosenbrock": (ROSENBROCK, {"start": "x=-1.2,y=1", "lr": 0.001, "steps": 500}),
+    "three": ("(a-1)**2 + 3*(b-2)**2 + c**4", {"start": 2, "lr": 0.01, "steps": 100}),
+    "softplus": ("log(1 + exp(-a)) + a**2/10", {"steps": 60}),
+    "trig": ("sin(x)*cos(y) + x**2/10", {"start": "1,2", "lr": 0.1, "steps": 60}),
+    "tanh": ("tanh(x)**2 + sqrt(1 + y**2)", {"start": "1,2", "lr": 0.3}),
+    "special": ("gamma(x) + erf(y)**2", {"start": "2.5,0.6", "lr": 0.05, "steps": 40}),
+    "where": ("where(x > 1, x**2, 2*x - 1) + |x|", {"start": 3, "lr": 0.1}),
+    "huber": ("huber(x - 3, 2) + max(x, 1) + logcosh(y)", {"start": "-5,2", "lr": 0.3}),
+    "powers": ("(x**2 + 1)**1.7 - x**3*exp(-x)", {"start": 1.3, "lr": 0.03, "steps": 40}),
+    "schedule": ("x**2 + y**4", {"lr": "0.1/(1 + t/c)", "set": {"c": 10}, "steps": 50}),
+    "domain": ("log(x - 2)", {"start": 3}),
+    "clipped": ("exp(x**2) + y**2", {"start": 2, "rule": "clip_norm+adam", "lr": 0.1}),
+    "own": ("x**2 + 3*y**2", {"rule": "v = b*v + g; theta = theta - lr*v", "set": {"b": 0.8}}),
+    "box": ("x**2", {"start": 5, "rule": "gd+box", "set": {"lower": 1, "upper": 9}}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", RUNS)
+def test_table_is_pythons_to_the_last_digit(show, case):
+    loss, options = RUNS[case]
+    run = symgd.descend(loss, **options)
+    same(table(show(run)), run)
+
+
+@pytest.mark.parametrize("rule", [e.name for e in symgd.CATALOGUE.values() if e.kind == "rule"])
+def test_every_rule_of_the_catalogue_runs_on_the_page_as_in_python(show, rule):
+    """Chosen on the page of another run, each with its defaults."""
+    lr = 0.3 if rule == "adadelta" else 0.01
+    options = {"start": "x=-1.2,y=1.5", "lr": lr, "steps": 60}
+    loss = "(x - 1)**2 + 2*(y + 0.5)**2 + x*y/2"
+    page = show(symgd.descend(loss, rule="momentum" if rule == "gd" else "gd", **options))
+    page.js(
+        "{const pick = document.querySelector('select[aria-label=rule]');"
+        f"pick.value = [...pick.options].find(o => o.text === '{rule}').value;"
+        "pick.dispatchEvent(new Event('change'));}"
+    )
+    page.settle()
+    # moments nearly vanish where the path turns: what rounding did before shows there
+    same(table(page), symgd.descend(loss, rule=rule, **options), 1e-12)
+
+
+def test_numbers_are_written_as_python_writes_them(show):
+    run = symgd.descend("1e-9*x**2 + 1e22*y", start="1,1", lr=1e-3, steps=3)
+    page = show(run)
+    shown = page.js("document.getElementById('rows').innerText").splitlines()
+    for line, row in zip(shown, history(run), strict=True):
+        assert line.split("\t") == [str(int(row[0])), *map(repr, row[1:])]
+
+
+@pytest.mark.parametrize("case", ["exercise", "slow", "diverging", "rosenbrock", "own"])
+def test_verdict_has_the_numbers_of_pythons(show, case):
+    loss, options = RUNS[case]
+    run = symgd.descend(loss, **options)
+    page = show(run)
+    words = text(page, "verdict")
+    assert f"{run.verdict.rate_observed:.6g}" in words
+    assert f"stable for 0 < lr < {run.verdict.lr_max:.6g}" in words
+    assert page.js("document.getElementById('verdict').className") == run.verdict.kind
+
+
+def test_verdict_of_the_exercise_is_pythons_word_for_word(show):
+    for lr in (0.2, 0.001, 10, 1):
+        run = symgd.descend("theta**2", lr=lr)
+        assert text(show(run), "verdict") == run.verdict.sentence
+
+
+def test_run_that_leaves_the_domain_says_so(show):
+    assert text(show(symgd.descend("log(x - 2)", start=3)), "verdict").startswith("not finite")
+
+
+# Controls
+
+
+def test_learning_rate_slider_moves_the_run_and_its_limit_is_marked(show):
+    page = show(symgd.descend("theta**2", lr=0.2))
+    assert text(page, "limit") == "▲ stable below 1" or text(page, "limit") == "stable below 1 ▲"
+    x, y, w, h = middle(page, 'input[aria-label="lr, slider"]')
+    mark = middle(page, "#limit")
+    # the scale runs over log10(lr) from log10(0.2) - 3 to 1.5: 1 lies at this part of it
+    place = x + w * (0 - (math.log10(0.2) - 3)) / (1.5 - (math.log10(0.2) - 3))
+    assert min(abs(mark[0] - place), abs(mark[0] + mark[2] - place)) < 12
+    page.drag((x + w * 0.65, y + h / 2), (x + w - 2, y + h / 2))
+    lr = float(page.js("document.querySelector('input[aria-label=lr]').value"))
+    assert lr > 20
+    same(table(page), symgd.descend("theta**2", lr=lr))
+    assert text(page, "verdict").startswith("diverging")
+    assert "leaves the picture at step" in text(page, "word")
+
+
+def test_typed_values_are_exact_and_nonsense_is_put_back(show):
+    page = show(symgd.descend("theta**2", lr=0.2))
+    field(page, "lr", "0.123456789012345")
+    field(page, "start θ", "-0.7")
+    field(page, "steps", "33")
+    same(table(page), symgd.descend("theta**2", lr=0.123456789012345, start=-0.7, steps=33))
+    for nonsense in ("abc", "-1", "1e999"):
+        field(page, "lr", nonsense)
+        value = page.js("document.querySelector('input[aria-label=lr]').value")
+        assert float(value) == 0.123456789012345
+
+
+@pytest.mark.parametrize("loss", ["theta**2 + theta**4/9", ROSENBROCK])
+def test_dragging_moves_the_start_and_everything_after_it(show, loss):
+    run = symgd.descend(loss, lr=0.001)
+    page = show(run)
+    x, y, w, h = middle(page, "#map")
+    page.drag((x + w * 0.8, y + h * 0.5), (x + w * 0.3, y + h * 0.4))
+    rows = table(page)
+    start = rows[0][1 : 1 + len(run.loss.params)]
+    assert start != list(run.start.values())
+    same(rows, symgd.descend(loss, lr=0.001, start=start))
+    assert f"{start[0]!r}".rstrip("0").rstrip(".") in page.js(
+        "[...document.querySelectorAll('input[aria-label^=start]')].map(e => e.value).join()"
+    )
+
+
+def test_hyperparameters_have_sliders(show):
+    page = show(symgd.descend("x**2 + 5*y**2", rule="momentum", lr=0.02))
+    field(page, "beta", "0.5")
+    same(table(page), symgd.descend("x**2 + 5*y**2", rule="momentum", lr=0.02, set={"beta": 0.5}))
+    x, y, w, h = middle(page, 'input[aria-label="beta, slider"]')
+    page.drag((x + 10, y + h / 2), (x + w * 0.5, y + h / 2))
+    beta = float(page.js("document.querySelector('input[aria-label=beta]').value"))
+    assert 0.9 < beta < 1
+    same(table(page), symgd.descend("x**2 + 5*y**2", rule="momentum", lr=0.02, set={"beta": beta}))
+
+
+def test_keys_and_buttons_step_play_and_move(show):
+    page = show(symgd.descend("theta**2", steps=20))
+    assert text(page, "here").startswith("step 20:")
+    page.key("ArrowLeft", 37)
+    assert text(page, "here").startswith("step 19:")
+    page.key("Home", 36)
+    assert text(page, "here").startswith("step 0:")
+    page.js("document.getElementById('next').click()")
+    page.settle()
+    assert text(page, "here").startswith("step 1: θ = 0.6, loss = 0.36")
+    page.key(" ", 32, " ")
+    page.js("new Promise(r => setTimeout(r, 700))")
+    page.key(" ", 32, " ")
+    played = int(re.match(r"step (\d+)", text(page, "here"))[1])
+    assert 2 <= played < 20
+    page.js("document.getElementById('map').focus()")
+    page.key("ArrowRight", 39, modifiers=8)  # with Shift
+    start = table(page)[0][1]
+    assert start > 1
+    page.js("document.getElementById('reset').click()")
+    page.settle()
+    same(table(page), symgd.descend("theta**2", steps=20))
+
+
+def test_permalink_brings_the_state_back(show):
+    run = symgd.descend(ROSENBROCK, start="x=-1.2,y=1", lr=0.001, steps=40)
+    page = show(run)
+    field(page, "lr", "0.0017")
+    field(page, "start x", "0.3")
+    page.key("ArrowLeft", 37)
+    link = page.js("document.getElementById('link').href")
+    before, here = table(page), text(page, "here")
+    page = show(run, "#" + link.partition("#")[2])
+    assert table(page) == before
+    assert text(page, "here") == here
+    page.js("new Promise(r => setTimeout(r, 500))")
+    assert page.js("location.hash") == "#" + link.partition("#")[2]
+
+
+@pytest.mark.parametrize(
+    "hash_",
+    ["#lr=-1", "#lr=abc&steps=1e99", "#start=1", "#rule=__proto__", "#k=-5", "#set=1,2", "#%%%"],
+)
+def test_a_mangled_permalink_is_ignored(show, hash_):
+    run = symgd.descend(ROSENBROCK, lr=0.001)
+    same(table(show(run, hash_)), run)
+
+
+def test_path_is_green_where_the_loss_fell_and_red_where_it_rose(show):
+    count = """((r, g, b) => {const c = document.getElementById('map'), d = c.getContext('2d')
+      .getImageData(0, 0, c.width, c.height).data; let n = 0;
+      for (let k = 0; k < d.length; k += 4) n += d[k] === r && d[k+1] === g && d[k+2] === b;
+      return n})"""
+    green, red = f"{count}(0, 128, 92)", f"{count}(213, 56, 11)"
+    page = show(symgd.descend("theta**2", lr=0.2))
+    assert page.js(green) > 100
+    assert page.js(red) == 0
+    page = show(symgd.descend("theta**2", lr=1.1, steps=4))
+    assert page.js(green) == 0
+    assert page.js(red) > 100
+
+
+def test_three_parameters_have_axes_to_choose(show):
+    run = symgd.descend("a**2 + 2*b**2 + 3*c**2", start="a=1,b=2,c=-1", lr=0.1)
+    page = show(run)
+    before = page.picture()
+    page.js(
+        "{const pick = document.querySelector('select[aria-label=\"axis 2\"]'); pick.value = 2;"
+        "pick.dispatchEvent(new Event('change'));}"
+    )
+    page.settle()
+    assert page.picture() != before
+    same(table(page), run)
+
+
+# What JavaScript cannot do
+
+
+@pytest.mark.parametrize("loss", ["besselj(0, x) + x**2/50", "beta(x, y) + x + y"])
+def test_page_without_a_javascript_form_shows_recorded_runs_and_says_so(show, loss):
+    run = symgd.descend(loss, start=2, lr=0.2)
+    page = show(run)
+    assert "runs that Python made" in text(page, "why")
+    same(table(page), run, 0)
+    x, y, w, h = middle(page, 'input[aria-label="lr, slider"]')
+    page.drag((x + w * 0.6, y + h / 2), (x + 1, y + h / 2))
+    lr = float(page.js("document.querySelector('input[aria-label=lr]').value"))
+    assert lr == pytest.approx(0.002)
+    same(table(page), symgd.descend(loss, start=2, lr=lr), 0)
+
+
+def test_gradient_functions_and_line_searches_are_recorded(show):
+    for run in (
+        symgd.descend_with(lambda x: 2 * x, [1.0, 2.0], lr=0.2, steps=9, value=lambda x: x @ x),
+        symgd.descend(ROSENBROCK, lr="auto", steps=9),
+        symgd.descend_with(lambda x: 2 * x, 1.0, lr=0.2, steps=9),
+    ):
+        page = show(run)
+        assert "that Python made" in text(page, "why")
+        shown = [row[:-2] for row in table(page)]
+        assert shown == [row[:-2] for row in history(run)]
+
+
+# Safety
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["</script><script>alert(1)</script>", "<!--", "__proto__", "a'b\"c&d", "\u2028", "`${1}`"],
+)
+def test_names_of_python_callers_are_data(show, name):
+    import sympy
+
+    x, y = sympy.Symbol(name, real=True), sympy.Symbol("y", real=True)
+    run = symgd.descend((x - 1) ** 2 + y**2, start=2.0)
+    page = show(run)
+    assert page.js("document.scripts.length") == 1
+    same(table(page), run)
+
+
+def test_policy_allows_the_pages_own_script_and_nothing_else(show):
+    page = show(symgd.descend())
+    assert page.js(
+        "(async () => { try { await fetch('https://example.org'); } catch { return 1 } })()"
+    )
+    page.js(
+        "{const script = document.createElement('script'); script.text = 'var bad = 1';"
+        "document.body.append(script);}"
+    )
+    assert page.js("typeof bad") == "undefined"
+    complaints = page.troubles()
+    assert len(complaints) >= 2
+    assert all("Content Security Policy" in said or "Fetch API" in said for said in complaints)
+    page.events.clear()
+
+
+def test_page_without_javascript_shows_the_sketch_and_the_verdict():
+    page = to_html(symgd.descend())
+    [inside] = re.findall(r"<noscript>(.*?)</noscript>", page, re.DOTALL)
+    [svg] = re.findall(r"<svg.*</svg>", inside, re.DOTALL)
+    ElementTree.fromstring(svg)
+    assert "style=" not in svg  # the policy forbids it
+    assert html.escape("each step multiplies the error by 0.6") in inside
+
+
+# Looks
+
+
+@pytest.mark.parametrize("wide", [1200, 700, 380])
+def test_nothing_is_wider_than_the_window(show, wide):
+    page = show(symgd.descend(ROSENBROCK, lr=0.001), wide=wide)
+    assert page.js("document.documentElement.scrollWidth") <= wide
+    assert middle(page, "#map")[2] > 0.5 * min(wide, 600)
+
+
+def test_dark_mode_and_print_change_the_colours(show, browser):
+    page = show(symgd.descend())
+    corner = (
+        "[...document.getElementById('map').getContext('2d').getImageData(2, 2, 1, 1).data].join()"
+    )
+    assert page.js(corner) == "255,255,255,255"
+    try:
+        dark = {"name": "prefers-color-scheme", "value": "dark"}
+        browser.call("Emulation.setEmulatedMedia", features=[dark])
+        page.settle()
+        assert page.js(corner) == "29,33,39,255"
+        page.js("window.dispatchEvent(new Event('beforeprint'))")
+        assert page.js(corner) == "255,255,255,255"  # paper is white
+        page.js("window.dispatchEvent(new Event('afterprint'))")
+        assert page.js(corner) == "29,33,39,255"
+    finally:
+        browser.call("Emulation.setEmulatedMedia", features=[])
+
+
+# Without a browser
+
+
+def test_page_of_two_parameters_is_small():
+    assert len(to_html(symgd.descend(ROSENBROCK, lr=0.001, steps=500)).encode()) <= 40_000
+
+
+def test_equal_runs_give_equal_pages():
+    assert to_html(symgd.descend()) == to_html(symgd.descend())
+
+
+def test_html_option_writes_the_page(tmp_path):
+    file = tmp_path / "run.html"
+    outcome = Outcome("theta**2", "--html", str(file), "-q")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert file.read_text(encoding="utf-8") == symgd.descend("theta**2").to_html()
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [("run.pdf", "a page ends in .html or .htm"), ("none/run.html", "No such file or directory")],
+)
+def test_file_that_cannot_be_written_is_refused_before_the_run(name, sentence, tmp_path):
+    outcome = Outcome("theta**", "--html", str(tmp_path / name))
+    assert outcome.code == 2
+    assert sentence in outcome.err
+    with pytest.raises(ArgumentError):
+        symgd.descend().to_html(tmp_path / name)
+
+
+def test_program_without_a_javascript_form_is_refused():
+    with pytest.raises(BackendError, match="besselj"):
+        javascript.function(symgd.Loss("besselj(0, x)").program)
+
+
+def test_library_holds_what_is_called_and_what_that_needs():
+    source = javascript.library(["(a)=>[tanh(a)]"])
+    assert "function tanh(" in source
+    assert "function dexpm1(" in source
+    assert "function erf(" not in source
+
+
+def test_small_script_keeps_strings_and_properties():
+    source = (
+        'const answer = "a  b // c";\n  // gone\nconst other = { key: answer.length - -1 };\n'
+        'const words = `the other: ${other("the answer")}`;\n'
+    )
+    small = small_script(source)
+    assert '"a  b // c"' in small
+    assert "gone" not in small
+    assert small.count("answer") == 1
+    assert re.search(r'`the other: \$\{\w\w\("the answer"\)\}`', small)
+    assert "{key:" in small
+    assert ".length- -1" in small
