@@ -17,6 +17,8 @@ TARGET = 4.0
 ROSENBROCK = (10, 30, 100, 300, 1000, 3000)
 SPEELPENNING = (10, 30, 100, 300, 1000)
 LOGISTIC = (5, 10, 20, 50, 100)
+REPEATED = (3, 30, 299)  # times the same factor
+MANY = (3, 5, 40)  # arguments of a function that takes any number
 _TRIED = (0.6, 1.7, 0.3, -0.6, -1.7, 2.9)  # arguments: some are in every function's domain
 
 
@@ -35,10 +37,13 @@ def rows() -> Iterator[Row]:
     yield from family("chained Rosenbrock", ROSENBROCK, rosenbrock)
     yield from family("Speelpenning", SPEELPENNING, speelpenning)
     yield from family("logistic map", LOGISTIC, logistic)
+    yield from family("(x*y + 1) times itself", REPEATED, repeated)
     ratios, failed = [], []
     for function in FUNCTIONS.values():
         try:
             ratios.append(of_function(function))
+            if function.arity[1] is None:
+                ratios += [of_function(function, count) for count in MANY]
         except SymgdError as error:
             failed.append(f"{function.name} ({str(error).splitlines()[0]})")
     yield from worst(f"{len(ratios)} functions", ratios)
@@ -98,21 +103,32 @@ def logistic(iterations: int) -> Ratio:
     return ratio(f"{iterations} iterations", loss, point)
 
 
-def of_function(row: Function) -> Ratio:
+def repeated(count: int) -> Ratio:
+    """The ratios of one factor multiplied with itself, the gradient checked first."""
+    loss, x, y = Loss("*".join(["(x*y + 1)"] * count)), 0.5, 0.01
+    slope = count * (x * y + 1) ** (count - 1)
+    check(close(loss.evaluate(x, y)[1:], [slope * y, slope * x], 1e-11), f"{count} equal factors")
+    return ratio(f"{count} times", loss, (x, y))
+
+
+def of_function(row: Function, many: int = 2) -> Ratio:
     """The ratios of one call of a function of the table, with a parameter for every argument."""
-    count = max(2, row.arity[0]) if row.arity[1] is None else row.arity[1]
-    args = list("xyz"[:count])
+    count = many if row.arity[1] is None else row.arity[1]
+    args = [f"x{k}" for k in range(count)]
     if row.order:
         args[0] = "2"
     if row.name == "where":
-        args[0] = "x < 1"
+        args[0] = "x0 < 1"
     loss = Loss(f"{row.name}({', '.join(args)})")
-    return ratio(row.name, loss, finite_point(loss))
+    name = row.name if many == 2 else f"{row.name} of {many}"
+    return ratio(name, loss, finite_point(loss))
 
 
 def finite_point(loss: Loss) -> tuple[float, ...]:
     """A point at which the compiled code itself gives finite value and gradient."""
-    for point in product(_TRIED, repeat=len(loss.params)):
+    few = min(len(loss.params), 3)
+    for start in product(_TRIED, repeat=few):
+        point = (*start, *(0.1 * k for k in range(len(loss.params) - few)))
         if all(map(math.isfinite, loss.evaluate(*point))):
             return point
     raise ValueError(f"{loss.text} is finite nowhere that was tried")

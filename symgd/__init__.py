@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     )
     from symgd.function_descent import descend_with
     from symgd.functions import FUNCTIONS
+    from symgd.grid import Sweep, sweep
     from symgd.loss import Loss
     from symgd.program import Program
     from symgd.result import History, Result, Status, Verdict
@@ -44,12 +45,14 @@ _WHERE = {
     "RuleError": "errors",
     "Status": "result",
     "Step": "engine",
+    "Sweep": "grid",
     "SymgdError": "errors",
     "Verdict": "result",
     "descend": "descent",
     "descend_with": "function_descent",
     "gradient_descent": "descent",
     "single_step_gradient_descent": "descent",
+    "sweep": "grid",
 }
 
 __all__ = [
@@ -68,6 +71,7 @@ __all__ = [
     "RuleError",
     "Status",
     "Step",
+    "Sweep",
     "SymgdError",
     "Verdict",
     "__version__",
@@ -75,6 +79,7 @@ __all__ = [
     "descend_with",
     "gradient_descent",
     "single_step_gradient_descent",
+    "sweep",
 ]
 
 

@@ -10,8 +10,11 @@ import logging
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from symgd.kernel import Kernel, Run, Stop
+
+Made = TypeVar("Made")
 
 log = logging.getLogger("symgd")
 
@@ -66,8 +69,8 @@ def choose(
     return LateKernel(slow(), least // _TRIAL, lambda: compiled(fast))
 
 
-def compiled(fast: Callable[[], Kernel]) -> Kernel | None:
-    """The kernel in machine code, or None and a line in the log."""
+def compiled(fast: Callable[[], Made]) -> Made | None:
+    """What `fast` makes of machine code, or None and a line in the log."""
     try:
         from symgd.backends.native import machine
 

@@ -22,6 +22,9 @@ from symgd.rules import Rule
 
 BACKENDS = ("auto", "lambdify", "native")
 
+#: Parameters and state of a descent that machine code can keep in registers, or nearly so.
+REGISTERS = 128
+
 
 def descend(
     loss: str | sympy.Expr | Callable[..., Any] | Loss = "theta**2",
@@ -58,7 +61,7 @@ def descend(
     point, named = read_start(start)
     stray = {name: v for name, v in arguments.given.items() if name not in arguments.known}
     if not isinstance(loss, Loss):
-        loss = _read_loss(loss, stray, named, arguments.rule)
+        loss = read_loss(loss, stray, named, arguments.rule)
     elif stray:
         shown = names.escape(next(iter(stray)))
         raise ArgumentError(f"{arguments.rule.name} has no hyperparameter '{shown}'")
@@ -108,9 +111,10 @@ def single_step_gradient_descent(
     return gradient_descent(theta, learning_rate, 1, loss)
 
 
-def _read_loss(
+def read_loss(
     source: Any, constants: Mapping[str, float], named: Sequence[str], rule: Rule
 ) -> Loss:
+    """The loss with its constants; named: what the start mentions, parameters for sure."""
     try:
         return Loss(source, constants=constants, params=named)
     except ArgumentError as error:
@@ -159,14 +163,20 @@ def _kernel(loss: Loss, arguments: Arguments, values: Mapping[str, float], backe
         return LineSearchKernel(program, count, tail, loss.evaluate_value)
     if schedule.value is not None:
         tail = (schedule.value, *tail)
-    settles = not rule.state and "t" not in rule.variables and schedule.formula is None
+    still = settles(arguments)
 
     def native() -> Kernel:
         from symgd.native_kernel import NativeKernel
 
-        return NativeKernel(loss, program, count, tail, settles)
+        return NativeKernel(loss, program, count, tail, still)
 
     def python() -> Kernel:
-        return StepKernel(program, count, tail, settles)
+        return StepKernel(program, count, tail, still)
 
     return choose(backend, arguments.steps, program.operations, python, native)
+
+
+def settles(arguments: Arguments) -> bool:
+    """Whether the step depends on theta only: a point that does not move never will."""
+    rule = arguments.rule
+    return not rule.state and "t" not in rule.variables and arguments.schedule.formula is None

@@ -13,9 +13,8 @@ import sympy
 
 from symgd import names
 from symgd.errors import FormulaError
-from symgd.functions import CALLABLE, Function
+from symgd.functions import BY_CLASS, CALLABLE, Function
 from symgd.graph import Graph, Name, Node, Norm, evaluate, float_of, is_inverse
-from symgd.numeric import MAX_ORDER
 from symgd.slopes import SLOPES
 from symgd.tokens import Limits, Token, tokens, value_of
 
@@ -276,7 +275,7 @@ class _Parser:
                 if high is None
                 else f"{low} to {high}"
             )
-            plural = "" if wanted == "1" else "s"
+            plural = "" if wanted in {"1", "at least 1"} else "s"
             sentence = f"{row.name} takes {wanted} argument{plural}, not {len(args)}"
             raise self.error(sentence, f"write {row.signature}", token)
         if high is not None and row.defaults:
@@ -286,10 +285,9 @@ class _Parser:
             raise self.error(sentence, "there is no derivative with respect to it", token)
         if row.order and not self.table:
             order = self.constants[id(args[0])]
-            whole = row.name != "polygamma" or (order >= 0 and order == int(order))
-            if not whole or abs(order) > MAX_ORDER - 10:  # derivatives raise the order
+            if not row.has_order(order):
                 sentence = f"{row.name} has no order {order:g}"
-                raise self.error(sentence, f"orders end at {MAX_ORDER - 10:g}", token)
+                raise self.error(sentence, f"orders end at {row.last_order:g}", token)
         if row.pairwise:
             node = args[0]
             for arg in args[1:]:
@@ -425,6 +423,9 @@ class _Parser:
                 return self.bare_function(last)
             sentence = "two factors without an operator between them"
             return self.error(sentence, "write * between them")
+        if self.text[: token.column + 1].endswith("//"):
+            hint = "write a/b, or floor(a/b) for the quotient rounded down"
+            return self.error("'//' is not part of a formula", hint)
         return self.error(f"'{token.text}' has nothing to work on", "a value is missing before it")
 
     def bare_function(self, token: Token) -> FormulaError:
@@ -449,4 +450,10 @@ class _Parser:
             return self.error("this divides by zero", "", at)
         if value != value:
             return self.error("this constant is not a real number", "", at)
+        operands = [abs(self.constant(a)) for a in node.args]
+        if node.func is sympy.Pow and operands[0] == 0:
+            return self.error("this divides by zero", "", at)
+        row = BY_CLASS.get(node.func)
+        if row is not None and max(operands) < 100:  # an overflow takes more than that
+            return self.error(f"{row.name} is infinite there", "", at)
         return self.error("this constant is too large for a double (1.8e308)", "", at)

@@ -19,11 +19,8 @@ from symgd.graph import (
     ONE,
     TWO,
     ZERO,
-    Both,
-    Either,
     Graph,
     Name,
-    Negated,
     Node,
     Where,
     float_of,
@@ -31,6 +28,7 @@ from symgd.graph import (
     relation,
     topological,
 )
+from symgd.masks import any_of, both, choice, masked, steep
 from symgd.slopes import SLOPES
 
 
@@ -42,95 +40,21 @@ def gradient(graph: Graph, output: Node, wrt: Sequence[Node]) -> list[Node]:
     """
     order = topological([output])
     wanted = _dependent(order, wrt)
-    steep = _steep(order)
+    risky = steep(order)
     terms: dict[int, list[Node]] = {id(output): [ONE]}
     uses: dict[int, list[Node | None]] = {id(output): [None]}
     for node in reversed(order):
         if id(node) not in wanted or not node.args or id(node) not in terms:
             continue
         adjoint = graph.add(*terms.pop(id(node)))
-        reach = _any_of(graph, uses.pop(id(node)))
-        mask = reach if id(node) in steep else None
+        reach = any_of(graph, uses.pop(id(node)))
+        mask = reach if id(node) in risky else None
         for k, arg, term in _pull(graph, node, adjoint, wanted):
-            kept = term if mask is None else _where(graph, mask, term)
+            kept = term if mask is None else masked(graph, mask, term)
             terms.setdefault(id(arg), []).append(kept)
-            choice = _choice(graph, node, k) if arg.args else None
-            uses.setdefault(id(arg), []).append(_both(graph, reach, choice))
+            chosen = choice(graph, node, k) if arg.args else None
+            uses.setdefault(id(arg), []).append(both(graph, reach, chosen))
     return [graph.add(*terms.get(id(leaf), ())) for leaf in wrt]
-
-
-# The condition under which a node has any influence on the output; None: always. Where it fails
-# the adjoint is 0, and 0 times an infinite derivative must stay 0 (the "double where").
-
-
-def _choice(graph: Graph, node: Node, k: int) -> Node | None:
-    """The condition under which `node` selects its argument k; None where it does not select."""
-    if node.func is Where:
-        return node.args[0] if k == 1 else graph.node(Negated, node.args[0])
-    row = BY_CLASS.get(node.func)
-    if row is None or not row.selects:
-        return None
-    if row.name in ("max", "min"):
-        other = node.args[1 - k]
-        return graph.compare(">=" if row.name == "max" else "<=", node.args[k], other)
-    if row.name == "relu":
-        return graph.compare(">", node.args[0], ZERO)
-    if row.name == "clip":
-        return _clip_choice(graph, k, *node.args)
-    if row.name == "share":
-        return graph.compare(">=", *node.args[1:])
-    part = ("share_inside", "share_low", "share_high").index(row.name)
-    return _clip_choice(graph, part, *node.args[1:])
-
-
-def _clip_choice(graph: Graph, k: int, x: Node, low: Node, high: Node) -> Node:
-    """The condition under which clip(x, low, high) is its argument k."""
-    if k == 0:
-        return graph.node(Both, graph.compare(">=", x, low), graph.compare("<=", x, high))
-    if k == 1:
-        return graph.node(Both, graph.compare("<", x, low), graph.compare("<=", low, high))
-    return graph.node(Either, graph.compare(">", x, high), graph.compare(">", low, high))
-
-
-def _both(graph: Graph, outer: Node | None, inner: Node | None) -> Node | None:
-    if outer is None or inner is None or outer is inner:
-        return inner if outer is None else outer
-    return graph.node(Both, outer, inner)
-
-
-def _any_of(graph: Graph, conditions: Sequence[Node | None]) -> Node | None:
-    distinct = list({id(c): c for c in conditions}.values())
-    known = [c for c in distinct if c is not None]
-    if len(known) < len(distinct):
-        return None
-    return known[0] if len(known) == 1 else graph.node(Either, *known)
-
-
-def _where(graph: Graph, condition: Node, term: Node) -> Node:
-    if condition.func is Negated:
-        return graph.where(condition.args[0], ZERO, term)
-    return graph.where(condition, term, ZERO)
-
-
-def _steep(order: Sequence[Node]) -> set[int]:
-    """The nodes whose derivatives may be infinite or undefined at finite values of the leaves."""
-    broken: set[int] = set()  # nodes whose own value may be so, or whose arguments' values
-    found: set[int] = set()
-    for node in order:
-        inside = any(id(a) in broken for a in node.args)
-        if inside or not _smooth_everywhere(node):
-            broken.add(id(node))
-            if node.func is not sympy.Add and node.func is not Where:
-                found.add(id(node))
-    return found
-
-
-def _smooth_everywhere(node: Node) -> bool:
-    if node.func is sympy.Pow:
-        exponent = float_of(node.args[1])
-        return exponent is not None and exponent >= 0 and exponent == int(exponent)
-    row = BY_CLASS.get(node.func)
-    return row is None or node.func is Where or row.everywhere
 
 
 def hessian(graph: Graph, output: Node, wrt: Sequence[Node]) -> list[list[Node]]:
@@ -267,6 +191,8 @@ def _log_of_base(graph: Graph, base: Node) -> Node:
 
 def _pull_function(graph: Graph, node: Node, adjoint: Node, wanted: set[int]) -> _Pulled:
     row = BY_CLASS[node.func]
+    if row.name == "softmax" and _known_scores(node):
+        return _pull_softmax(graph, node, adjoint, wanted)
     pairs: _Pulled = []
     for k, arg in enumerate(node.args):
         if id(arg) not in wanted:
@@ -279,6 +205,32 @@ def _pull_function(graph: Graph, node: Node, adjoint: Node, wanted: set[int]) ->
         if term is not ZERO:
             pairs.append((k, arg, term if whole else times(graph, adjoint, term)))
     return pairs
+
+
+_MANY = 16  # scores: with more, one sweep over many shares of them would be quadratic
+
+
+def _known_scores(node: Node) -> bool:
+    x, _, total = node.args
+    known = total.func is SLOPES["exp_sum"].node and len(total.args) <= _MANY
+    return known and any(score is x for score in total.args)
+
+
+def _pull_softmax(graph: Graph, node: Node, adjoint: Node, wanted: set[int]) -> _Pulled:
+    """A share f of exp(x) in a known sum: f*(the shares of the others) for x, -f*share for those.
+
+    By way of the sum, x would get f - f*f, which cancels where f is nearly 1.
+    """
+    x, top, total = node.args
+    others = [score for score in total.args if score is not x]
+    shares = [graph.node(node.func, score, top, total) for score in others]
+    parts = [(x, graph.add(*shares))]
+    parts += [(score, graph.neg(part)) for score, part in zip(others, shares, strict=True)]
+    return [
+        (k, score, times(graph, adjoint, graph.mul(node, part)))
+        for k, (score, part) in enumerate(parts)
+        if id(score) in wanted
+    ]
 
 
 def local_derivative(

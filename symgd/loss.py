@@ -14,6 +14,7 @@ from symgd.errors import ArgumentError
 from symgd.formula import DEFAULT_LIMITS, parse
 from symgd.gradient import gradient, hessian
 from symgd.graph import Graph, Name, Node, float_of
+from symgd.portable import pack, unpack
 from symgd.program import Program, compile_program
 from symgd.reading import readable
 from symgd.stable import stabilize
@@ -84,6 +85,22 @@ class Loss:
 
     def __repr__(self) -> str:
         return f"Loss({self.text!r})"
+
+    def __getstate__(self) -> dict[str, Any]:
+        names_ = tuple((leaf.name, leaf.text) for leaf in self.leaves)
+        return {
+            "nodes": pack([self.root]),
+            "leaves": names_,
+            "params": self.params,
+            "text": self.text,
+        }
+
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        self.graph = Graph()
+        self.root = unpack(self.graph, *state["nodes"])[0]
+        self.stable = stabilize(self.graph, [self.root])[0]
+        self.leaves = tuple(Name(*leaf) for leaf in state["leaves"])
+        self.params, self.columns, self.text = state["params"], (), state["text"]
 
     # -- for people -----------------------------------------------------------------------
 

@@ -361,6 +361,8 @@ def polygamma(order: float, x: float) -> float:
     if not (0 <= order <= MAX_ORDER and x > -1e4):
         return digamma(x) if order == 0 else nan
     n = int(order)
+    if n != order:
+        return nan
     if n == 0:
         return digamma(x)
     sign = 1 if n % 2 else -1

@@ -143,6 +143,17 @@ def softmax(x: float, top: float, total: float) -> float:
     return div(exp(d) * (1.0 + error), total)
 
 
+def portion(*args: float) -> float:
+    """exp(a)/(exp(a) + exp(b) + ...) of a, b, ..."""
+    return softmax(args[0], numeric.maximum(*args), exp_sum(*args))
+
+
+def complement(*args: float) -> float:
+    """1 - portion(a, b, ...), also where that is nearly 0."""
+    top = numeric.maximum(*args)
+    return math.fsum(softmax(a, top, 1.0) for a in args[1:]) / exp_sum(*args)
+
+
 # Gamma and Bessel families
 
 

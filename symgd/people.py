@@ -147,6 +147,9 @@ def _convert(
         raise _refuse(node, f"'{names.escape(cls.__name__)}' is not a function that symgd knows")
     if row.order and float_of(args[0]) is None:
         raise _refuse(node, f"the order of {row.name} must be a number")
+    if row.order and not row.has_order(order := float_of(args[0]) or 0.0):
+        hint = f"orders end at {row.last_order:g}"
+        raise _refuse(node, f"{row.name} has no order {order:g}", hint)
     if row.pairwise:
         result = args[0]
         for arg in args[1:]:
@@ -165,6 +168,8 @@ def _product(graph: Graph, factors: list[Node]) -> Node:
     """
     numbers = [f for f in factors if float_of(f) is not None]
     rest = [f for f in factors if float_of(f) is None]
+    if not rest:
+        return graph.times(numbers)
     ordered = [f for f in rest if not is_inverse(f)] + [f for f in rest if is_inverse(f)]
     chain = ordered[0]
     for factor in ordered[1:]:

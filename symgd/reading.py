@@ -11,6 +11,7 @@ from symgd.slopes import SLOPES
 
 _HIDDEN = {row.node: row for row in SLOPES.values()}
 _LARGEST, _EXP_SUM = SLOPES["largest"].node, SLOPES["exp_sum"].node
+_PORTION, _COMPLEMENT = SLOPES["portion"].node, SLOPES["complement"].node
 _MAX, _LOGSUMEXP = FUNCTIONS["max"].node, FUNCTIONS["logsumexp"].node
 
 
@@ -29,6 +30,10 @@ def readable(graph: Graph, roots: Sequence[Node]) -> list[Node]:
     def open_up(node: Node, args: tuple[Node, ...]) -> Node:
         if node.func is _LARGEST:
             return _largest(graph, args)
+        if node.func in (_PORTION, _COMPLEMENT):
+            first = args[0] if node.func is _PORTION else graph.node(_LOGSUMEXP, *args[1:])
+            total = graph.node(_LOGSUMEXP, *args)
+            return graph.node(FUNCTIONS["exp"].node, graph.sub(first, total))
         if node.func is _EXP_SUM:
             top = _largest(graph, args)
             parts = (graph.node(FUNCTIONS["exp"].node, graph.sub(a, top)) for a in args)

@@ -24,11 +24,12 @@ class Function:
     """One function of the formula language.
 
     name: as typed. node: the SymPy class of its nodes. scalar: float arguments -> float, never
-    raises. derivative: one formula per argument, or one for all of a variadic function (x is then
-    that argument); x, y, z, w are the arguments, f the value, and where a formula names a, the
-    adjoint, it is what the argument gets of it, else the adjoint is multiplied on. fast: the name
-    in Python's math, or "" where `scalar` itself is called. arity: least and most arguments (None:
-    any number). cost: in multiplications, of a variadic function per argument.
+    raises. derivative: one formula per argument; of a variadic function one for all, or one for
+    the first and one for the others (x is then that argument). In it x, y, z, w are the arguments
+    and f is the value; where it names a, the adjoint, it is what the argument gets of it, else
+    the adjoint is multiplied on. fast: the name in Python's math, or "" where `scalar` itself is
+    called. arity: least and most arguments (None: any number). cost: in multiplications, of a
+    variadic function per argument.
     """
 
     name: str
@@ -62,7 +63,17 @@ class Function:
     def slope(self, k: int, count: int) -> str:
         """The formula of the derivative in argument k of `count`."""
         texts = self.pair if self.pair and count == 2 else self.derivative
-        return texts[0] if len(texts) == 1 else texts[k]
+        return texts[min(k, len(texts) - 1)]
+
+    def has_order(self, order: float) -> bool:
+        """Whether the first argument may be this order; derivatives raise it by up to 10."""
+        whole = self.name != "polygamma" or (order >= 0 and order == int(order))
+        return whole and abs(order) <= self.last_order
+
+    @property
+    def last_order(self) -> float:
+        """The largest order that a formula may ask for."""
+        return numeric.MAX_ORDER - 10
 
     @property
     def everywhere(self) -> bool:
@@ -88,7 +99,7 @@ _EVERYWHERE = frozenset(
     | {"sin", "cos", "atan", "acot", "tanh", "sech", "asinh", "erf", "erfc"}
     | {"sigmoid", "softplus", "logcosh", "logsumexp"}
     | {"share", "share_inside", "share_low", "share_high", "huber_slope", "huber_excess", "bell"}
-    | {"softmax", "softmax2", "largest", "exp_sum"}
+    | {"softmax", "softmax2", "largest", "exp_sum", "portion", "complement"}
 )
 
 

@@ -59,6 +59,9 @@ class Rule:
     def __str__(self) -> str:
         return self.text.strip()
 
+    def __reduce__(self) -> tuple[type[Rule], tuple[str, dict[str, float], str]]:
+        return Rule, (self.text, dict(self.defaults), self.name)  # the lines are read again
+
     def __add__(self, other: Rule) -> Rule:
         text = f"{self.text.strip()}\n{other.text.strip()}"
         return Rule(text, {**self.defaults, **other.defaults}, f"{self.name}+{other.name}")

@@ -105,6 +105,15 @@ _ROWS = (
         "softmax", ("f", "0", "-f/z"), "exp(x - y)/z", "exp(x - y)/z",
         arity=(3, 3), cost=ELEMENTARY + DIVIDE,
     ),
+    # what symgd.stable makes of exp(x)/(exp(x) + exp(y) + ...): x is the first argument
+    _slope(
+        "portion", ("f*r", "-f*softmax(x, m, s)"), "exp(x)/(exp(x) + exp(y) + ...)", "sigmoid(x - y)",
+        arity=(1, None), cost=ELEMENTARY, shared={"m": "largest", "s": "exp_sum", "r": "complement"},
+    ),
+    _slope(
+        "complement", ("-f*p", "p*softmax(x, m, s)"), "1 - portion(x, y, ...)", "sigmoid(y - x)",
+        arity=(1, None), cost=ELEMENTARY, shared={"m": "largest", "s": "exp_sum", "p": "portion"},
+    ),
     # gamma and Bessel families
     _slope(
         "digamma_gap", ("polygamma_gap(1, x, y)", "-polygamma(1, x + y)"), "digamma(x) - digamma(x + y)",

@@ -7,67 +7,91 @@ check every one against mpmath. What the user reads stays as typed; what runs is
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import sympy
 
+from symgd import numeric
+from symgd.exponentials import (
+    Term,
+    call,
+    log_difference,
+    log_share,
+    log_sum,
+    positive_sum,
+    ratio,
+    share,
+    term_of,
+    terms_of,
+)
 from symgd.functions import FUNCTIONS
-from symgd.graph import MINUS_ONE, ONE, TWO, Graph, Node, float_of, is_inverse, is_negation
+from symgd.graph import MINUS_ONE, ONE, TWO, Graph, Node, float_of, is_negation
+from symgd.slopes import SLOPES
 
-_NODE = {name: row.node for name, row in FUNCTIONS.items()}
+_NODE = {name: row.node for name, row in {**FUNCTIONS, **SLOPES}.items()}
 
 
 def stabilize(graph: Graph, roots: Sequence[Node]) -> list[Node]:
     """The roots with constants folded and every unstable pattern rewritten, leaves first."""
+    sums: _Sums = {}
 
     def change(node: Node, args: tuple[Node, ...]) -> Node:
         node = graph.same(node, args)
-        if node.func is sympy.log:
+        if node.func is sympy.log or node.func is _NODE["log1p"]:
             return _log(graph, node)
         if node.func is sympy.Add:
             return _add(graph, node)
         if node.func is sympy.Mul:
-            return _mul(graph, node)
+            return _mul(graph, node, sums)
         if node.func is sympy.Pow:
-            return _pow(graph, node)
+            return _pow(graph, node, sums)
         return node
 
     return graph.rebuild(graph.fold(roots), change)
 
 
-def _call(graph: Graph, name: str, *args: Node) -> Node:
-    return graph.node(_NODE[name], *args)
+#: What 1/(a sum of exponentials)**k has become -> the terms of that sum, and k.
+_Sums = dict[int, tuple[list[Term], int]]
 
 
 def _log(graph: Graph, node: Node) -> Node:
-    """log(exp(x)), log(1+exp(x)), log(exp(x)+exp(y)), log(cosh(x)), log(sigmoid(x)), log(1+x)."""
+    """log(exp(x)), log(1+exp(x)), log(2*exp(x)+exp(y)), log(cosh(x)), log(sigmoid(x)), log(1+x)."""
     (inner,) = node.args
-    if inner.func is sympy.exp:
-        return inner.args[0]
-    if inner.func is sympy.cosh:
-        return _call(graph, "logcosh", *inner.args)
-    if inner.func is _NODE["sigmoid"]:
-        return graph.neg(_call(graph, "softplus", graph.neg(inner.args[0])))
-    if inner.func is _NODE["expm1"]:
-        return node
-    if inner.func is not sympy.Add:
-        return node
-    terms = inner.args
-    rest = [t for t in terms if t is not ONE]
-    if len(terms) - len(rest) > 1:
-        return node
-    if len(rest) < len(terms) - 1:
-        return node
-    if all(t.func is sympy.exp for t in rest):
-        powers = [t.args[0] for t in rest]
-        if len(rest) == len(terms):
-            return _call(graph, "logsumexp", *powers)
-        if len(rest) == 1:
-            return _call(graph, "softplus", powers[0])
-        return _call(graph, "logsumexp", *powers, graph.number(0.0))
-    if len(rest) < len(terms):
-        return _call(graph, "log1p", graph.add(*rest))
+    if node.func is not sympy.log:  # log1p
+        term = term_of(graph, inner)
+        if term is None or term.u is None or term.c <= 0:
+            return node
+        return log_sum(graph, [Term(1.0, None), term])
+    found = _logarithm(graph, inner)
+    if found is not None:
+        return found
+    if inner.func is sympy.Add:
+        others = [t for t in inner.args if t is not ONE]
+        if len(others) == len(inner.args) - 1:
+            return call(graph, "log1p", graph.add(*others))
     return node
+
+
+def _logarithm(graph: Graph, node: Node) -> Node | None:
+    """The logarithm of a positive function of exponentials, without them."""
+    if node.func is sympy.cosh:
+        return call(graph, "logcosh", *node.args)
+    if (found := log_share(graph, node)) is not None:
+        return found
+    if node.func is sympy.Pow and (power := float_of(node.args[1])) is not None:
+        found = log_share(graph, node.args[0])
+        if found is not None:
+            return graph.mul(graph.number(power), found)
+    terms = terms_of(graph, node)
+    if terms is not None:
+        positive = all(t.c > 0 for t in terms)
+        return log_sum(graph, terms) if positive else log_difference(graph, terms)
+    if node.func is sympy.Mul and len(node.args) == 2:
+        scale = float_of(node.args[0])
+        found = _logarithm(graph, node.args[1]) if scale is not None and scale > 0 else None
+        return found and graph.add(found, graph.number(math.log(scale or 1.0)))
+    return None
 
 
 def _add(graph: Graph, node: Node) -> Node:
@@ -76,7 +100,7 @@ def _add(graph: Graph, node: Node) -> Node:
         return node
     for one, other in (node.args, node.args[::-1]):
         if one is MINUS_ONE and other.func is sympy.exp:
-            return _call(graph, "expm1", *other.args)
+            return call(graph, "expm1", *other.args)
         if one is MINUS_ONE and other.func is sympy.cosh:
             half = graph.node(sympy.sinh, graph.mul(graph.number(0.5), other.args[0]))
             return graph.mul(TWO, graph.pow(half, 2))
@@ -85,13 +109,17 @@ def _add(graph: Graph, node: Node) -> Node:
         if one is ONE and is_negation(other) and len(other.args) == 2:
             function = other.args[1]
             if function.func is sympy.exp:
-                return graph.neg(_call(graph, "expm1", *function.args))
+                return graph.neg(call(graph, "expm1", *function.args))
             if function.func is sympy.cos:
                 return _versine(graph, function.args[0])
             if _is_square(function) and function.args[0].func is sympy.tanh:
                 return graph.pow(graph.node(sympy.sech, *function.args[0].args), 2)
             if function.func is _NODE["sigmoid"]:
-                return _call(graph, "sigmoid", graph.neg(function.args[0]))
+                return call(graph, "sigmoid", graph.neg(function.args[0]))
+            if function.func is _NODE["softmax2"]:
+                return call(graph, "softmax2", *function.args[::-1])
+            if function.func is _NODE["portion"]:
+                return call(graph, "complement", *function.args)
     return node
 
 
@@ -105,67 +133,77 @@ def _versine(graph: Graph, x: Node) -> Node:
     return graph.mul(TWO, graph.pow(half, 2))
 
 
-def _mul(graph: Graph, node: Node) -> Node:
-    """exp(x)/(1+exp(x)), exp(x)/(exp(x)+exp(y)): one share of a sum of exponentials."""
+def _mul(graph: Graph, node: Node, sums: _Sums) -> Node:
+    """exp(x)/(1+exp(x)), y*exp(x)/(exp(x)+2)**2, (exp(x)-1)/(exp(x)+1): shares of a sum."""
     args = list(node.args)
     for i, factor in enumerate(args):
-        for j, top in enumerate(args):
-            if top.func is not sympy.exp or i == j:
-                continue
-            share = _share(graph, top.args[0], factor)
-            if share is not None:
-                rest = [share if k == j else a for k, a in enumerate(args) if k != i]
-                return _mul(graph, product) if _is_product(product := graph.mul(*rest)) else product
+        found = _reciprocal(graph, factor, sums)
+        if found is None:
+            continue
+        terms, copies = found
+        others = [k for k in range(len(args)) if k != i]
+        exps = {k: t for k in others if (t := term_of(graph, args[k])) and t.u is not None}
+        used = next((k for k, t in exps.items() if any(t.u is s.u for s in terms)), None)
+        if used is not None:
+            exps = {used: exps[used]}
+        if exps:
+            top = graph.add(*(t.u for t in exps.values()))
+            scale = graph.number(numeric.mul(*(t.c for t in exps.values())))
+            new = [scale, *_share(graph, top, terms, copies, sums)]
+            return _product(graph, [args[k] for k in others if k not in exps], new, sums)
+        for k in others:
+            part = ratio(graph, args[k], terms)
+            if part is not None:
+                new = [part, *(_share(graph, None, terms, copies - 1, sums) if copies > 1 else ())]
+                return _product(graph, [args[j] for j in others if j != k], new, sums)
     return node
 
 
-def _is_product(node: Node) -> bool:
-    return node.func is sympy.Mul
+def _product(graph: Graph, kept: list[Node], new: list[Node], sums: _Sums) -> Node:
+    product = graph.mul(*new, *kept)
+    return _mul(graph, product, sums) if product.func is sympy.Mul else product
 
 
-def _share(graph: Graph, x: Node, factor: Node) -> Node | None:
-    """exp(x)*factor where factor is 1/(exp(x) + ...), or sigmoid(-x), which is 1/(1 + exp(x))."""
-    if factor.func is _NODE["sigmoid"]:
-        u = factor.args[0]
-        return _call(graph, "sigmoid", x) if graph.neg(u) is x or graph.neg(x) is u else None
-    if not is_inverse(factor) or factor.args[0].func is not sympy.Add:
-        return None
-    terms = factor.args[0].args
-    powers = [_power_of_e(graph, t) for t in terms]
-    if any(p is None for p in powers) or not any(p is x for p in powers):
-        return None
-    if len(terms) == 2:
-        other = powers[1] if powers[0] is x else powers[0]
-        return _call(graph, "sigmoid", graph.sub(x, other))
-    return graph.node(sympy.exp, graph.sub(x, _logsum(graph, powers)))
+def _share(
+    graph: Graph, top: Node | None, terms: list[Term], copies: int, sums: _Sums
+) -> list[Node]:
+    """The factors of exp(top) over the copies-th power of the sum; one copy is left for others."""
+    if top is not None and copies > 1 and any(t.u is top for t in terms):
+        return [share(graph, top, terms), *_share(graph, None, terms, copies - 1, sums)]
+    result = share(graph, top, terms, copies)
+    if top is None:
+        sums[id(result)] = terms, copies
+    return [result]
 
 
-def _power_of_e(graph: Graph, term: Node) -> Node | None:
-    """x where term is exp(x), 0 where term is 1."""
-    if term.func is sympy.exp:
-        return term.args[0]
-    return graph.number(0.0) if term is ONE else None
+def _reciprocal(graph: Graph, factor: Node, sums: _Sums) -> tuple[list[Term], int] | None:
+    """The sum and k of a factor that is 1/sum**k; sigmoid(x) is 1/(1 + exp(-x))."""
+    if id(factor) in sums:
+        return sums[id(factor)]
+    base, copies = factor, 1
+    if factor.func is sympy.Pow and (power := float_of(factor.args[1])) is not None:
+        if power != int(power) or power < 1:
+            return None
+        base, copies = factor.args[0], int(power)
+    if base.func is _NODE["sigmoid"]:
+        return [Term(1.0, None), Term(1.0, graph.neg(base.args[0]))], copies
+    return None
 
 
-def _logsum(graph: Graph, powers: Sequence[Node | None]) -> Node:
-    return _call(graph, "logsumexp", *[p for p in powers if p is not None])
-
-
-def _pow(graph: Graph, node: Node) -> Node:
-    """1/(1+exp(x)), and sqrt(x**2 + y**2) of bare squares."""
+def _pow(graph: Graph, node: Node, sums: _Sums) -> Node:
+    """1/(1+exp(x)), (2+exp(x))**-2, and sqrt(x**2 + y**2) of bare squares."""
     base, exponent = node.args
     value = float_of(exponent)
-    if value == -1 and base.func is sympy.Pow and float_of(base.args[1]) is not None:
-        inner = _pow(graph, graph.node(sympy.Pow, base.args[0], MINUS_ONE))
-        if inner.func is _NODE["sigmoid"]:
-            return graph.node(sympy.Pow, inner, base.args[1])
-    if base.func is not sympy.Add:
+    if value is None:
         return node
-    terms = base.args
-    if value == -1 and len(terms) == 2 and ONE in terms:
-        other = terms[1] if terms[0] is ONE else terms[0]
-        if other.func is sympy.exp:
-            return _call(graph, "sigmoid", graph.neg(other.args[0]))
-    if value == 0.5 and all(_is_square(t) for t in terms):
-        return _call(graph, "hypot", *[t.args[0] for t in terms])
+    if value == -1 and base.func is sympy.Pow and (inner := float_of(base.args[1])) is not None:
+        base, value = base.args[0], -inner
+    terms = positive_sum(graph, base) if value < 0 else None
+    if terms is not None:
+        if value == int(value):
+            return _share(graph, None, terms, -int(value), sums)[0]
+        # as a power of a share it could underflow on the way
+        return graph.node(sympy.exp, graph.mul(graph.number(value), log_sum(graph, terms)))
+    if value == 0.5 and base.func is sympy.Add and all(_is_square(t) for t in base.args):
+        return call(graph, "hypot", *[t.args[0] for t in base.args])
     return node

@@ -126,6 +126,15 @@ BRANCHES = [
     ("max(max(sqrt(x), y), 2)", (0.0, 1.0), 2.0, (0.0, 0.0)),
     ("max(0, relu(sqrt(x)) - 1)", (0.0,), 0.0, (0.0,)),
     ("clip(cbrt(x), 0.5, 1)", (0.0,), 0.5, (0.0,)),
+    # an infinite derivative at the value of the other branch stays outside
+    ("sqrt(relu(x))", (-1.0,), 0.0, (0.0,)),
+    ("sqrt(relu(x))", (0.0,), 0.0, (0.0,)),
+    ("sqrt(relu(x))", (4.0,), 2.0, (0.25,)),
+    ("sqrt(max(x, 0))", (-1.0,), 0.0, (0.0,)),
+    ("sqrt(max(x*y, 0))*y", (-1.0, 2.0), 0.0, (0.0, 0.0)),
+    ("sqrt(1 + min(x, -1))", (2.0,), 0.0, (0.0,)),
+    ("cbrt(clip(x, 0, 1))*y", (-1.0, 2.0), 0.0, (0.0, 0.0)),
+    ("sqrt(where(x > 0, x, 0))", (-1.0,), 0.0, (0.0,)),
 ]
 
 

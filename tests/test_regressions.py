@@ -1,6 +1,8 @@
 """Cases that were once wrong, each with the value worked out by hand."""
 
+import copy
 import math
+import pickle
 
 import numpy as np
 import pytest
@@ -102,3 +104,88 @@ def test_relational_is_no_loss():
 def test_wrong_types_are_symgd_errors(arguments):
     with pytest.raises(symgd.SymgdError):
         descend(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("order", "name"), [("5/2", "polygamma"), ("200", "polygamma"), ("500", "besselj")]
+)
+def test_order_in_a_sympy_expression_is_refused_as_in_text(order, name):
+    import sympy
+
+    expr = getattr(sympy, name)(sympy.Rational(order), sympy.Symbol("x"))
+    with pytest.raises(symgd.FormulaError, match="has no order"):
+        Loss(expr)
+
+
+def test_sympy_constant_of_two_numbers():
+    import sympy
+
+    x = sympy.Symbol("x")
+    assert Loss(x * sympy.log(2 * sympy.pi)).value(1.0) == pytest.approx(math.log(2 * math.pi))
+
+
+PICKLED = [
+    "x**2 + 0*y", "logsumexp(x, y, z) + log10(x)", "where(x > 0, exp(x)/(exp(x) + 2), max(x, y))",
+    "0.1*pi*e*x", "besselj(2, x) + beta(x, y)", "(θ - 1e-3)**2",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("source", [*PICKLED, lambda x, y: x * y - 3])
+@pytest.mark.parametrize("used", [False, True])
+def test_loss_survives_pickle(source, used):
+    loss = Loss(source)
+    at = [0.5 + k for k in range(len(loss.params))]
+    if used:
+        loss.evaluate(*at), loss.expr, loss.hess(at)
+    again = pickle.loads(pickle.dumps(loss))
+    assert (again.text, again.params, repr(again)) == (loss.text, loss.params, repr(loss))
+    assert again.read_as() == loss.read_as()
+    assert again.program.key == loss.program.key
+    assert again.evaluate(*at) == loss.evaluate(*at)
+    assert again.gradient_text() == loss.gradient_text()
+    assert again.expr == loss.expr
+
+
+def test_loss_with_constants_survives_pickle():
+    loss = pickle.loads(pickle.dumps(Loss("a*x**2 + e", constants={"a": 3.0}, params=["e"])))
+    assert loss.evaluate(1.0, 2.0) == Loss("3*x**2 + y").evaluate(2.0, 1.0)[:1] + [1.0, 12.0]
+
+
+def test_deep_loss_survives_pickle():
+    text = "x"
+    for _ in range(60):
+        text = f"sin({text})"
+    loss = Loss("+".join([text] * 50) + "+".join([""] + [f"x{k}**2" for k in range(2000)]))
+    assert pickle.loads(pickle.dumps(loss)).program.key == loss.program.key
+
+
+@pytest.mark.parametrize("rule", ["gd", "adam", "clip_norm+momentum", "theta = theta - lr*g/t"])
+def test_result_survives_pickle(rule):
+    given = {"max_norm": 1.0} if "norm" in rule else {}
+    result = descend("log10(x)**2 + x**2", rule=rule, set=given, steps=7)
+    again = pickle.loads(pickle.dumps(result))
+    assert again.to_dict() == result.to_dict()
+    assert str(again) == str(result)
+    assert again.rule == result.rule
+    assert again.loss.evaluate(2.0) == result.loss.evaluate(2.0)
+    assert copy.deepcopy(result).theta == result.theta
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("max()", "at least 1 argument, not 0"),
+        ("x//2", "floor"),
+        ("log(0)*x", "log is infinite there"),
+        ("loggamma(-3)", "loggamma is infinite there"),
+        ("atanh(1)*x", "atanh is infinite there"),
+        ("0**-2*x", "divides by zero"),
+        ("exp(1000)*x", "too large for a double"),
+        ("(1e200*1e200)*x", "too large for a double"),
+        ("x//", "floor"),
+        ("x/ /2", "nothing to work on"),
+    ],
+)
+def test_message_says_what_is_wrong(text, sentence):
+    with pytest.raises(symgd.FormulaError, match=sentence):
+        Loss(text)

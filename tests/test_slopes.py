@@ -67,6 +67,8 @@ REFERENCE = {
     "largest": max,
     "exp_sum": _sum,
     "softmax": lambda x, m, s: mpmath.exp(x - m) / s,
+    "portion": lambda *a: mpmath.exp(a[0]) / mpmath.fsum(map(mpmath.exp, a)),
+    "complement": lambda *a: 1 - mpmath.exp(a[0]) / mpmath.fsum(map(mpmath.exp, a)),
     "digamma_gap": lambda x, y: mpmath.digamma(x) - mpmath.digamma(x + y),
     "polygamma_gap": lambda n, x, y: _digamma(n, x) - _digamma(n, x + y),
     "beta_slope": _beta(1, 0),
@@ -88,6 +90,7 @@ _GAMMA = [
     (0.5, 1e10),
     (5.0, 1e-12),
 ]
+_SCORES = [(1.0, 2.0), (50.0, 0.5, -1.5), (0.5, 50.0, -1.5), (1e5, 99300.7, 99999.5), (-600.3, 0.1)]
 _ORDERS = [(n, x) for n in (0, 1, 2, 5) for x in (0.3, 1.0, 2.5, 7.0, 20.0)]
 _CLIPS = [(2.5, 0.3, 0.0, 1.0), (2.5, -0.3, 0.0, 1.0), (-2.5, 1.3, 0.0, 1.0), (1.5, 0.5, 2.0, 1.0)]
 
@@ -124,6 +127,8 @@ POINTS = {
     "largest": [(1.0, 2.0, -3.0)],
     "exp_sum": [(1.0, 2.0, -3.0), (1e5, 99999.5), (0.1, 600.3, 2.0)],
     "softmax": [(1.0, 2.0, 1.5), (0.1, 600.3, 2.25), (99999.5, 1e5, 1.25)],
+    "portion": _SCORES,
+    "complement": _SCORES,
     "digamma_gap": _GAMMA,
     "polygamma_gap": [(n, *p) for n in (0, 1, 2, 3) for p in _GAMMA],
     "beta_slope": _GAMMA,
@@ -292,6 +297,9 @@ def test_gradient_text_can_be_typed_again(name):
         ("beta(x, y)", (5.0, 1e-6), mpmath.beta),
         ("logsumexp(x, y)", (40.0, 0.5), lambda *a: mpmath.log(_total(a))),
         ("logsumexp(x, y, z)", (1.0, 2.5, -30.0), lambda *a: mpmath.log(_total(a))),
+        ("logsumexp(x, y, z)", (40.0, 0.5, -1.0), lambda *a: mpmath.log(_total(a))),
+        ("logsumexp(x, y, z)", (0.5, 60.0, -1.0), lambda *a: mpmath.log(_total(a))),
+        ("logsumexp(x, y, x)", (40.0, 0.5), lambda x, y: mpmath.log(_total((x, y, x)))),
         (
             "logsumexp(x, y, z, w)",
             (1e5, 1e5 - 0.3, 99998.5, 99999.0),
@@ -352,6 +360,16 @@ def test_gradient_costs_at_most_four_values(name, count):
     loss = Loss(f"{name}({', '.join(args)})")
     assert loss.program.operations <= 4 * loss.value_program.operations
     assert loss.program.cost <= 4 * loss.value_program.cost
+
+
+def test_hessian_of_many_scores_is_right():
+    """Beyond 16 scores the diagonal is f - f*f: right to rounding of the largest entry."""
+    scores = [math.sin(k) for k in range(20)]
+    shares = [math.exp(s) / math.fsum(map(math.exp, scores)) for s in scores]
+    got = Loss(f"logsumexp({', '.join(f'x{k}' for k in range(20))})").hess(scores)
+    for i, j in itertools.product(range(20), repeat=2):
+        wanted = shares[i] * ((i == j) - shares[j])
+        assert got[i][j] == pytest.approx(wanted, rel=1e-13)
 
 
 def test_product_of_equal_factors_costs_at_most_four_values():

@@ -47,7 +47,8 @@ def function(e: Emitter, row: Function, args: Sequence[Value]) -> Value:
     if row.name in _FORMS:
         missing = max(0, (row.arity[1] or 0) - len(args))
         return _FORMS[row.name](e, *args, *map(e.number, row.defaults[:missing]))
-    if row.name not in FUNCTIONS and row.definition:  # a slope: its definition is stable
+    if row.name not in FUNCTIONS and row.definition and not row.order and not row.variadic:
+        # a slope that no formula can call: its definition is stable
         root, names = _template(row.definition)
         return e.node(root, {names[n]: v for n, v in zip("xyzw", args, strict=False) if n in names})
     return e.call(f"{PYTHON}{row.name}_{len(args)}", *args)
@@ -327,6 +328,19 @@ def _exp_sum(e: Emitter, *args: Value) -> Value:
     return total
 
 
+def _portion(e: Emitter, *args: Value) -> Value:
+    top = _largest(e, *args)
+    return e.div(_exp_of_gap(e, args[0], top), _exp_sum(e, *args))
+
+
+def _complement(e: Emitter, *args: Value) -> Value:
+    top = _largest(e, *args)
+    rest = e.number(0.0)
+    for arg in args[1:]:
+        rest = e.add(rest, _exp_of_gap(e, arg, top))
+    return e.div(rest, _exp_sum(e, *args))
+
+
 _FORMS: dict[str, Form] = {
     "abs": _abs,
     "sign": _sign,
@@ -362,6 +376,8 @@ _FORMS: dict[str, Form] = {
     "logsumexp": _logsumexp,
     "largest": _largest,
     "exp_sum": _exp_sum,
+    "portion": _portion,
+    "complement": _complement,
     "softmax": _softmax,
     "softmax2": _softmax2,
 }

@@ -8,14 +8,16 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 from symgd.backends.native.elementary import SYMBOLS, python_function
 
 #: Functions outside the module neither read nor write memory, and return.
 ATTRIBUTES = "attributes #0 = { nounwind willreturn memory(none) }"
 
-_KEPT = 64  # compiled modules that stay in memory
+_KEPT = 64  # compiled modules and kernels that stay in memory
+
+Made = TypeVar("Made")
 
 
 @dataclass
@@ -47,7 +49,7 @@ class Interrupted:
 
 
 interrupted = Interrupted()
-_modules: dict[tuple[str, int], Module] = {}
+_memory: dict[tuple[Any, ...], Any] = {}
 
 
 @cache
@@ -60,17 +62,21 @@ def unavailable() -> str:
     return ""
 
 
+def remembered(key: tuple[Any, ...], make: Callable[[], Made]) -> Made:
+    """What `make` returns, or returned for this key not long ago."""
+    found = _memory.pop(key) if key in _memory else make()
+    _memory[key] = found
+    while len(_memory) > _KEPT:
+        _memory.pop(next(iter(_memory)))
+    return found
+
+
 def compile_module(source: str, speed: int = 3) -> Module:
     """The module's machine code, from memory where the same source was compiled before.
 
     speed: LLVM's optimization level, 1 to 3.
     """
-    key = (source, speed)
-    found = _modules.pop(key, None) or _compile(source, speed)
-    _modules[key] = found
-    while len(_modules) > _KEPT:
-        _modules.pop(next(iter(_modules)))
-    return found
+    return remembered((source, speed), lambda: _compile(source, speed))
 
 
 def _compile(source: str, speed: int) -> Module:

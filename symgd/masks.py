@@ -1,0 +1,87 @@
+"""Masks of the reverse sweep: under which condition a node has any influence on the output.
+
+Where the condition of a node fails, its adjoint is 0, and 0 times an infinite derivative must stay
+0 (the "double where"). None stands for: always.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import sympy
+
+from symgd.functions import BY_CLASS
+from symgd.graph import ZERO, Both, Either, Graph, Negated, Node, Where, float_of
+
+
+def choice(graph: Graph, node: Node, k: int) -> Node | None:
+    """The condition under which `node` selects its argument k; None where it does not select."""
+    if node.func is Where:
+        return node.args[0] if k == 1 else graph.node(Negated, node.args[0])
+    row = BY_CLASS.get(node.func)
+    if row is None or not row.selects:
+        return None
+    if row.name in ("max", "min"):
+        other = node.args[1 - k]
+        return graph.compare(">=" if row.name == "max" else "<=", node.args[k], other)
+    if row.name == "relu":
+        return graph.compare(">", node.args[0], ZERO)
+    if row.name == "clip":
+        return _clip_choice(graph, k, *node.args)
+    if row.name == "share":
+        return graph.compare(">=", *node.args[1:])
+    part = ("share_inside", "share_low", "share_high").index(row.name)
+    return _clip_choice(graph, part, *node.args[1:])
+
+
+def _clip_choice(graph: Graph, k: int, x: Node, low: Node, high: Node) -> Node:
+    """The condition under which clip(x, low, high) is its argument k."""
+    if k == 0:
+        return graph.node(Both, graph.compare(">=", x, low), graph.compare("<=", x, high))
+    if k == 1:
+        return graph.node(Both, graph.compare("<", x, low), graph.compare("<=", low, high))
+    return graph.node(Either, graph.compare(">", x, high), graph.compare(">", low, high))
+
+
+def both(graph: Graph, outer: Node | None, inner: Node | None) -> Node | None:
+    """The condition that both hold."""
+    if outer is None or inner is None or outer is inner:
+        return inner if outer is None else outer
+    return graph.node(Both, outer, inner)
+
+
+def any_of(graph: Graph, conditions: Sequence[Node | None]) -> Node | None:
+    """The condition that one of them holds."""
+    distinct = list({id(c): c for c in conditions}.values())
+    known = [c for c in distinct if c is not None]
+    if len(known) < len(distinct):
+        return None
+    return known[0] if len(known) == 1 else graph.node(Either, *known)
+
+
+def masked(graph: Graph, condition: Node, term: Node) -> Node:
+    """The term where the condition holds, else 0."""
+    if condition.func is Negated:
+        return graph.where(condition.args[0], ZERO, term)
+    return graph.where(condition, term, ZERO)
+
+
+def steep(order: Sequence[Node]) -> set[int]:
+    """The nodes whose derivatives may be infinite or undefined at finite values of the leaves."""
+    broken: set[int] = set()  # nodes whose own value may be so, or whose arguments' values
+    found: set[int] = set()
+    for node in order:
+        inside = any(id(a) in broken for a in node.args)
+        if inside or not _smooth_everywhere(node):
+            broken.add(id(node))
+            if node.func is not sympy.Add and node.func is not Where:
+                found.add(id(node))
+    return found
+
+
+def _smooth_everywhere(node: Node) -> bool:
+    if node.func is sympy.Pow:
+        exponent = float_of(node.args[1])
+        return exponent is not None and exponent >= 0 and exponent == int(exponent)
+    row = BY_CLASS.get(node.func)
+    return row is None or node.func is Where or row.everywhere

@@ -1,0 +1,173 @@
+"""Runs many descents of one rule in machine code: lanes of vectors, groups of lanes, threads."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from symgd.backends.native import lanes as native
+from symgd.backends.native.machine import compile_module, interrupted, lanes, remembered
+from symgd.backends.native.steps import Code
+from symgd.program import Program
+
+_NANOSECONDS = 1e8  # about how long a call may last: Ctrl-C waits for its end
+_MANY = 120  # operations of a step beyond which wider vectors than the processor's gain nothing
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Where N descents of P parameters ended.
+
+    theta: (N, P), the last point with a finite loss. value, grad_norm: (N,), there. steps: (N,).
+    code: (N,), a `Code` each. beyond: (N, P), where the code is NONFINITE_LOSS the point after
+    theta, at which the loss is not finite.
+    """
+
+    theta: NDArray[np.float64]
+    value: NDArray[np.float64]
+    grad_norm: NDArray[np.float64]
+    steps: NDArray[np.int64]
+    code: NDArray[np.int64]
+    beyond: NDArray[np.float64]
+
+
+def lanes_kernel(
+    program: Program, params: int, own: Sequence[bool], settles: bool, certificate: bool
+) -> LanesKernel:
+    """The compiled sweep, from memory where an equal one was compiled before."""
+    key = ("sweep", program.key, params, tuple(own), settles, certificate)
+    return remembered(key, lambda: LanesKernel(program, params, own, settles, certificate))
+
+
+class LanesKernel:
+    """The compiled sweep of one step program.
+
+    own: which of the tail values (lr, hyperparameters) differ between the descents.
+    """
+
+    def __init__(
+        self, program: Program, params: int, own: Sequence[bool], settles: bool, certificate: bool
+    ) -> None:
+        states = len(program.inputs) - params - 1 - len(own)
+        width = lanes() * (1 if program.operations > _MANY else 2)
+        self.what = native.Lanes(
+            program, params, states, tuple(own), settles, certificate, max(width, 2)
+        )
+        module = compile_module(native.sweep_module(self.what))
+        self.sweep, self.look = module.function("sweep", 8), module.function("look", 3)
+
+    def run(
+        self,
+        start: NDArray[np.float64],
+        tail: Mapping[int, NDArray[np.float64]],
+        shared: Sequence[float],
+        steps: int,
+        tol: float | None,
+        threads: int | None,
+    ) -> Outcome:
+        """All descents. start: (N, P). tail: the k-th own value of each, (N,). shared: the rest."""
+        what, count = self.what, len(start)
+        wide = what.lanes
+        bundles = -(-count // (wide * native.BUNDLE))
+        groups = bundles * native.BUNDLE
+        own = np.column_stack([*tail.values()]) if tail else np.empty((count, 0))
+        data = _Arrays(
+            u=np.array([-1.0 if tol is None else tol, *shared]),
+            w=_grouped(own, groups, wide),
+            x=_grouped(start, groups, wide),
+            s=np.zeros((groups, what.states, wide)),
+            before=_grouped(start, groups, wide),
+            code=np.full((groups, wide), native.RUNNING, dtype=np.int64),
+            steps=np.full((groups, wide), steps, dtype=np.int64),
+        )
+        workers = min(bundles, threads or os.cpu_count() or 1)
+        # a call takes some bundles through some steps, in about the time that Ctrl-C may wait
+        cost = native.BUNDLE * (5 + what.program.cost * wide / 4)
+        span = max(64, int(_NANOSECONDS / cost))
+        portion = max(
+            1, min(-(-groups // workers), int(_NANOSECONDS / cost / min(span, steps + 1)))
+        )
+        pieces = [(b, min(b + portion, bundles)) for b in range(0, bundles, portion)]
+        with ThreadPoolExecutor(workers) as pool:
+            for t in range(0, steps, span):
+                calls = [(b, c, t, min(t + span, steps)) for b, c in pieces]
+                list(pool.map(lambda call: self._call(call, data), calls))
+                interrupted.check()
+        return self._end(data, count, steps, tol)
+
+    def _call(self, call: tuple[int, int, int, int], data: _Arrays) -> None:
+        k = np.array(call, dtype=np.int64)
+        self.sweep(k.ctypes.data, *(a.ctypes.data for a in data.all()))
+
+    def _end(self, data: _Arrays, count: int, steps: int, tol: float | None) -> Outcome:
+        """Look at the last points; one that is not finite gives way to the one before."""
+        params = self.what.params
+        out = self._look(data.x)
+        running = data.code == native.RUNNING
+        finite = np.isfinite(out[:, :2]).all(axis=1)
+        lost = running & ~finite
+        if lost.any():
+            data.code[lost] = Code.NONFINITE_LOSS
+            data.steps[lost] = max(0, steps - 1)
+            swap = lost[:, None, :] & np.ones((1, params, 1), dtype=bool)
+            data.x[swap], data.before[swap] = data.before[swap], data.x[swap].copy()
+            out = self._look(data.x)
+        if tol is not None:
+            small = (np.abs(out[:, 2:]) <= tol).all(axis=1)
+            data.code[running & ~lost & small] = Code.CONVERGED
+        data.code[data.code == native.RUNNING] = Code.DONE
+        flat = _flat(out, count)
+        return Outcome(
+            theta=_flat(data.x, count),
+            value=flat[:, 0],
+            grad_norm=flat[:, 1],
+            steps=data.steps.reshape(-1)[:count],
+            code=data.code.reshape(-1)[:count],
+            beyond=_flat(data.before, count),
+        )
+
+    def _look(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+        groups, params, wide = x.shape
+        out = np.empty((groups, 2 + params, wide))
+        k = np.array([0, groups, 0, 0], dtype=np.int64)
+        self.look(k.ctypes.data, x.ctypes.data, out.ctypes.data)
+        interrupted.check()
+        return out
+
+
+@dataclass
+class _Arrays:
+    u: NDArray[np.float64]
+    w: NDArray[np.float64]
+    x: NDArray[np.float64]
+    s: NDArray[np.float64]
+    before: NDArray[np.float64]
+    code: NDArray[np.int64]
+    steps: NDArray[np.int64]
+
+    def all(self) -> tuple[NDArray[Any], ...]:
+        """In the order of the kernel's arguments."""
+        return self.u, self.w, self.x, self.s, self.before, self.code, self.steps
+
+
+def _grouped(rows: NDArray[np.float64], groups: int, wide: int) -> NDArray[np.float64]:
+    """(N, K) as (group, K, lane), the last row repeated to fill the last groups."""
+    count, width = rows.shape
+    if not width:
+        return np.zeros((groups, 0, wide))
+    fill = groups * wide - count
+    full = np.concatenate([rows, np.repeat(rows[-1:], fill, axis=0)]) if fill else rows
+    lanes_last = full.reshape(-1, wide, width).transpose(0, 2, 1)
+    return np.array(lanes_last, dtype=np.float64, order="C")  # a copy: the kernel writes into it
+
+
+def _flat(groups: NDArray[np.float64], count: int) -> NDArray[np.float64]:
+    """(group, K, lane) as (N, K)."""
+    width = groups.shape[1]
+    return np.ascontiguousarray(groups.transpose(0, 2, 1).reshape(-1, width)[:count])

@@ -1,0 +1,64 @@
+"""Nodes as plain tuples, and back: for pickle, which cannot find our node classes by name.
+
+A graph finds its nodes by identity, so that it cannot travel itself; its formulas can, however
+deep, since nothing here recurses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import sympy
+
+from symgd.functions import BY_CLASS
+from symgd.graph import (
+    RELATIONS,
+    Both,
+    Either,
+    Graph,
+    Name,
+    Negated,
+    Node,
+    Norm,
+    Where,
+    topological,
+)
+
+_OTHERS = (sympy.Add, sympy.Mul, sympy.Pow, Where, Both, Either, Negated, Norm)
+_CLASSES: dict[str, type] = {
+    **{row.name: cls for cls, row in BY_CLASS.items() if cls is not Where},
+    **{cls.__name__: cls for cls in (*_OTHERS, *RELATIONS.values())},
+}
+_NAMES = {cls: name for name, cls in _CLASSES.items()}
+
+#: Per node, arguments first: (class, places of the arguments), or ("", an atom).
+Packed = tuple[tuple[str, Any], ...]
+
+
+def pack(roots: Sequence[Node]) -> tuple[Packed, tuple[int, ...]]:
+    """The nodes below the roots, and the places of the roots among them."""
+    order = topological(roots)
+    place = {id(node): k for k, node in enumerate(order)}
+    packed = tuple(
+        (_NAMES[n.func], tuple(place[id(a)] for a in n.args)) if n.args else ("", _plain(n))
+        for n in order
+    )
+    return packed, tuple(place[id(root)] for root in roots)
+
+
+def unpack(graph: Graph, packed: Packed, places: Sequence[int]) -> list[Node]:
+    """The roots again, as nodes of `graph`."""
+    nodes: list[Node] = []
+    for kind, what in packed:
+        new = graph.node(_CLASSES[kind], *(nodes[k] for k in what)) if kind else _atom(graph, what)
+        nodes.append(new)
+    return [nodes[k] for k in places]
+
+
+def _plain(atom: Node) -> Any:
+    return (atom.name, atom.text) if isinstance(atom, Name) else atom
+
+
+def _atom(graph: Graph, what: Any) -> Node:
+    return graph.atom(Name(*what) if isinstance(what, tuple) else what)

@@ -1,0 +1,147 @@
+"""Grids of descents: every one equals the single run, number by number and in its status."""
+
+import numpy as np
+import pytest
+
+import symgd
+from symgd import ArgumentError, Status
+
+ROSENBROCK = "(1-x)**2 + 100*(y-x**2)**2"
+
+
+def check(grid, loss, steps, every=1, tol=None, backend="native", fixed=None):
+    """Each descent of the grid against `descend` with what its setting says."""
+    for k in range(0, len(grid), every):
+        setting = grid.setting(k)
+        rule, lr, start = (setting.pop(name) for name in ("rule", "lr", "start"))
+        known = symgd.Rule if isinstance(rule, symgd.Rule) else None
+        names = rule.hyperparameters if known else symgd.rules.find_rule(rule).hyperparameters
+        one = symgd.descend(
+            loss,
+            start=[float(v) for v in start],
+            lr=lr if isinstance(lr, str) else float(lr),
+            rule=rule,
+            steps=steps,
+            tol=tol,
+            set={n: v for n, v in setting.items() if n in names} | (fixed or {}),
+            backend=backend,
+        )
+        assert list(grid.theta[k]) == list(one.x), (k, setting)
+        assert grid.steps[k] == one.steps, (k, grid.status[k], one.status)
+        assert grid.status[k] is one.status, (k, lr)
+        assert grid.value[k] == one.value or (
+            grid.value[k] != grid.value[k] and one.value != one.value
+        )
+        assert grid.grad_norm[k] == pytest.approx(one.grad_norm, rel=1e-15, nan_ok=True)
+
+
+def test_learning_rates_from_slow_to_diverging():
+    rates = np.geomspace(1e-5, 1.0, 60)
+    grid = symgd.sweep(ROSENBROCK, lr=rates, start={"x": -1.2, "y": 1.0}, steps=150)
+    assert {Status.COMPLETED, Status.DIVERGED} <= set(grid.status)
+    check(grid, ROSENBROCK, 150)
+
+
+def test_rules_starts_and_hyperparameters():
+    how = {"lr": [0.003, 0.05], "start": [-1.2, {"x": 0.5, "y": 3}, (2.0, 2.0)], "steps": 77}
+    grid = symgd.sweep(
+        ROSENBROCK,
+        rule=["gd", "momentum", "adam", "clip_norm+lion"],
+        set={"beta1": [0.5, 0.9]},
+        **how,
+    )
+    assert grid.shape == (4, 2, 3, 2)
+    check(grid, ROSENBROCK, 77)
+
+
+@pytest.mark.parametrize("tol", [1e-3, 1e-9, 0.0])
+def test_each_stops_by_itself(tol):
+    loss = "x**2 + cosh(y)"
+    starts = np.array(
+        [[0.0, 0.0], [1e-4, 1e-4], [1.0, 2.0], [-3.0, 0.5], [5.0, -5.0], [1.0, 800.0]]
+    )
+    grid = symgd.sweep(loss, lr=[0.1, 0.3, 0.9, 1.5], start=starts, steps=333, tol=tol)
+    check(grid, loss, 333, tol=tol)
+    assert len(set(grid.steps.tolist())) > 3
+
+
+def test_leaving_the_domain_is_told_apart():
+    loss = "log(x) + x**2 + 0.01/x"
+    grid = symgd.sweep(
+        loss, lr=[0.001, 0.2, 0.6, 3.0, 1e200], start=[0.5, 1.0, -1.0, 1e200], steps=40
+    )
+    assert {Status.NONFINITE, Status.COMPLETED} <= set(grid.status)
+    check(grid, loss, 40)
+
+
+def test_a_clipped_rule_does_not_hide_an_infinite_slope():
+    loss = "exp(x**2) + log(y)"
+    grid = symgd.sweep(
+        loss, rule="gd+box", set={"lower": -30.0, "upper": [27.0, 40.0]}, lr=[0.1, 1.0], start=[2.0, 5.0],
+        steps=50,
+    )  # fmt: skip
+    check(grid, loss, 50)
+
+
+def test_schedules_and_line_search_in_one_grid():
+    grid = symgd.sweep("theta**2", lr=[0.1, "0.5/t", 0.2, "auto"], start=[1.0, 3.0], steps=30)
+    check(grid, "theta**2", 30, backend="auto")
+    assert grid.axes["lr"] == [0.1, "0.5/t", 0.2, "auto"]
+
+
+def test_threads_and_backends_change_nothing():
+    rates = np.geomspace(1e-4, 2.0, 300)
+    one, many = (
+        symgd.sweep("logcosh(x) + 0.1*y**2", lr=rates, start=3.0, steps=91, threads=n)
+        for n in (1, 5)
+    )
+    slow = symgd.sweep(
+        "logcosh(x) + 0.1*y**2", lr=rates[::20], start=3.0, steps=91, backend="lambdify"
+    )
+    for name in ("theta", "value", "grad_norm", "steps"):
+        assert np.array_equal(getattr(one, name), getattr(many, name), equal_nan=True)
+        assert np.allclose(getattr(one, name)[::20], getattr(slow, name), rtol=1e-12)
+    assert one.status == many.status
+    assert one.status[::20] == slow.status
+
+
+def test_a_result_is_a_whole_one():
+    grid = symgd.sweep("theta**2", lr=[0.001, 0.2, 10.0])
+    assert len(grid[1].history) == 21
+    assert grid[1].theta["theta"] == 3.656158440062973e-05
+    assert [r.verdict.kind for r in grid] == ["slow", "converging", "diverging"]
+    assert grid.best == 1
+    assert [r.steps for r in grid[:2]] == [20, 20]
+
+
+def test_long_runs_go_in_portions(monkeypatch):
+    monkeypatch.setattr("symgd.native_sweep._NANOSECONDS", 1000.0)
+    grid = symgd.sweep(ROSENBROCK, lr=np.geomspace(1e-5, 1e-2, 150), start=0.5, steps=300)
+    check(grid, ROSENBROCK, 300, every=13)
+
+
+@pytest.mark.parametrize(
+    ("how", "words"),
+    [
+        ({"lr": []}, "empty"),
+        ({"lr": [0.1, -1]}, "above 0"),
+        ({"lr": [0.1, "abc"]}, "not a number"),
+        ({"lr": np.array([0.1, np.nan])}, "above 0"),
+        ({"lr": [True]}, "above 0"),
+        ({"rule": ["gd", "adma"]}, "adam"),
+        ({"set": {"bta": [1, 2]}}, "bta"),
+        ({"start": np.ones((2, 3))}, "parameters"),
+        ({"start": [np.inf]}, "finite"),
+        ({"threads": 0}, "threads"),
+        ({"backend": "gpu"}, "gpu"),
+        ({"steps": -1}, "steps"),
+        ({"lr": np.full(5000, 0.1), "start": list(range(5000))}, "10,000,000"),
+    ],
+)
+def test_bad_grids_are_refused(how, words):
+    with (
+        pytest.raises(ArgumentError, match=words)
+        if "rule" not in how
+        else pytest.raises(symgd.SymgdError, match=words)
+    ):
+        symgd.sweep("theta**2", **how)
