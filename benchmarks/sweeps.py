@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
-import symgd
 from benchmarks import side
 from benchmarks.measure import Row, check, close, skipped
 from benchmarks.side import Found, Peer
@@ -26,11 +25,8 @@ def rows() -> Iterator[Row]:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     for threads in dict.fromkeys((cores or 1, 1)):
         entrants = (*PEERS, SCALAR) if threads == 1 else PEERS
-        there = entrants if hasattr(symgd, "sweep") else entrants[1:]
         words = {"count": COUNT, "steps": STEPS, "threads": threads, "repeats": REPEATS}
-        found = side.in_rounds("sweep", there, words, ROUNDS, LIMIT)
-        if there is not entrants:
-            found[entrants[0].name] = "symgd.sweep is not there yet"
+        found = side.in_rounds("sweep", entrants, words, ROUNDS, LIMIT)
         agree(found)
         label = f"{threads} thread{'s' * (threads > 1)}"
         yield from side.rows(label, "ms", 1e3, entrants, found)
