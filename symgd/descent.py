@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import sympy
 
 from symgd import names
-from symgd.arguments import Arguments, Schedule, Start, read_arguments, read_start, resolve
-from symgd.choice import choose
+from symgd.arguments import Arguments, Start, read_arguments, read_start, resolve
+from symgd.choice import choose, compiled
 from symgd.engine import Problem, Step, engine, finish
 from symgd.errors import ArgumentError
-from symgd.functions import FUNCTIONS
-from symgd.graph import Name, Node
 from symgd.kernel import Kernel, LineSearchKernel, Run, StepKernel
 from symgd.loss import Loss
-from symgd.program import Program, compile_program
+from symgd.program import Program
 from symgd.result import History, Result
 from symgd.rules import Rule
+from symgd.step_program import is_large, rule_program, step_program
+
+if TYPE_CHECKING:
+    from symgd.native_kernel import ArrayKernel
 
 BACKENDS = ("auto", "lambdify", "native")
+Evaluate: TypeAlias = Callable[..., list[float]]
 
-#: Parameters and state of a descent that machine code can keep in registers, or nearly so.
-REGISTERS = 128
+_NUMBERS = 10_000_000  # what a history holds at most, whatever the number of parameters
 
 
 def descend(
@@ -71,14 +73,14 @@ def descend(
     values = resolve(arguments)
     if callback is not None and backend == "auto":
         backend = "lambdify"  # every step returns to Python anyway
-    kernel = _kernel(loss, arguments, values, backend)
+    kernel, evaluate = _kernel(loss, arguments, values, backend)
     run = Run(
         x=list(origin),
         state=[0.0] * (len(arguments.rule.state) * len(origin)),
         tol=arguments.tol,
-        history=History(len(origin)),
+        history=History(len(origin), limit=max(2, min(10_001, _NUMBERS // len(origin)))),
     )
-    problem = Problem(loss, loss, arguments.rule, arguments.schedule, values, origin, loss.evaluate)
+    problem = Problem(loss, loss, arguments.rule, arguments.schedule, values, origin, evaluate)
     return finish(problem, run, *engine(kernel, run, arguments.steps, callback, problem))
 
 
@@ -124,56 +126,52 @@ def read_loss(
         raise ArgumentError(f"{error}\nhyperparameters of {rule.name}: {known}") from None
 
 
-def step_program(loss: Loss, rule: Rule, schedule: Schedule, extra: Sequence[str]) -> Program:
-    """(theta.., state.., t, [lr], extra..) -> (theta.., state.., loss, |g|, g..)."""
-    graph, count = loss.graph, len(loss.params)
-    states = {
-        name: [graph.atom(Name(f"s{j}_{k}", f"{name}[{p}]")) for k, p in enumerate(loss.params)]
-        for j, name in enumerate(rule.state)
-    }
-    shared: dict[str, Node] = {"t": graph.atom(Name("t", "t"))}
-    inputs = [*loss.atoms, *(node for nodes in states.values() for node in nodes), shared["t"]]
-    if schedule.formula is None:
-        shared["lr"] = graph.atom(Name("rate", "lr"))
-        inputs.append(shared["lr"])
-    for k, name in enumerate(extra):
-        shared[name] = graph.atom(Name(f"h{k}", name))
-        inputs.append(shared[name])
-    if schedule.formula is not None:
-        places = {symbol: shared[n] for n, symbol in schedule.formula.variables.items()}
-        shared["lr"] = graph.replace([schedule.formula.root], places)[0]
-    grad = loss.derivatives
-    theta, state = rule.step(graph, loss.atoms, grad, states, shared)
-    norm = graph.node(FUNCTIONS["hypot"].node, *grad)
-    if count == 1:
-        norm = graph.node(sympy.Abs, *grad)
-    outputs = {f"{p}'": node for p, node in zip(loss.params, theta, strict=True)}
-    outputs |= {f"{s}'[{k}]": n for s, nodes in state.items() for k, n in enumerate(nodes)}
-    outputs |= {"loss": loss.stable, "|g|": norm}
-    outputs |= {f"d/d{p}": g for p, g in zip(loss.params, grad, strict=True)}
-    return compile_program(graph, inputs, outputs)
-
-
-def _kernel(loss: Loss, arguments: Arguments, values: Mapping[str, float], backend: str) -> Kernel:
+def _kernel(
+    loss: Loss, arguments: Arguments, values: Mapping[str, float], backend: str
+) -> tuple[Kernel, Evaluate]:
+    """What runs the steps, and what evaluates loss and gradient at its end."""
     rule, schedule = arguments.rule, arguments.schedule
-    program = step_program(loss, rule, schedule, list(values))
     tail = tuple(values.values())
-    count = len(loss.params)
-    if schedule.auto:
-        return LineSearchKernel(program, count, tail, loss.evaluate_value)
     if schedule.value is not None:
         tail = (schedule.value, *tail)
-    still = settles(arguments)
+    count, still, large = len(loss.params), settles(arguments), is_large(loss, rule)
+
+    def whole() -> Program:
+        return step_program(loss, rule, schedule, list(values))
+
+    def python() -> Kernel:
+        return StepKernel(whole(), count, tail, still)
+
+    def array() -> ArrayKernel:
+        from symgd.native_kernel import ArrayKernel
+
+        part = rule_program(rule, arguments, values)
+        return ArrayKernel(loss, part, len(rule.state), tail, still)
 
     def native() -> Kernel:
         from symgd.native_kernel import NativeKernel
 
-        return NativeKernel(loss, program, count, tail, still)
+        return NativeKernel(loss, whole(), count, tail, still)
 
-    def python() -> Kernel:
-        return StepKernel(program, count, tail, still)
+    if schedule.auto:
+        return _line_search(loss, whole(), tail, large and backend != "lambdify"), loss.evaluate
+    if large and backend != "lambdify" and (kernel := compiled(array)) is not None:
+        return kernel, kernel.evaluate
+    fast = array if large else native
+    operations = loss.program.operations
+    return choose(backend, arguments.steps, operations, python, fast), loss.evaluate
 
-    return choose(backend, arguments.steps, program.operations, python, native)
+
+def _line_search(loss: Loss, program: Program, tail: tuple[float, ...], large: bool) -> Kernel:
+    function, value = None, loss.evaluate_value
+    if large:
+        from symgd.backends.native.large import compile_large
+
+        step = compiled(lambda: compile_large(program))
+        alone = compiled(lambda: compile_large(loss.value_program))
+        if step is not None and alone is not None:
+            function, value = step.at, alone.at
+    return LineSearchKernel(program, len(loss.params), tail, value, function)
 
 
 def settles(arguments: Arguments) -> bool:

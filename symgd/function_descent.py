@@ -7,15 +7,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from symgd.arguments import Arguments, read_arguments, resolve
+from symgd.arguments import read_arguments, resolve
 from symgd.backends import lambdified
 from symgd.engine import Problem, Step, engine, finish
 from symgd.errors import ArgumentError
-from symgd.graph import Graph, Name, Node
 from symgd.kernel import Run, Stop
-from symgd.program import Program, compile_program
 from symgd.result import History, Result
 from symgd.rules import Rule
+from symgd.step_program import rule_program
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -103,25 +102,6 @@ class _Function:
     def gradient_text(self, limit: int = 2000) -> dict[str, str]:
         """Nothing: the gradient is code, not a formula."""
         return {}
-
-
-def rule_program(rule: Rule, arguments: Arguments, values: Mapping[str, float]) -> Program:
-    """(theta, g, state.., t, [lr], extra..) -> (theta, state..), each for a whole array."""
-    graph = Graph()
-    labels = ["theta", "g", *rule.state, "t", *values]
-    if arguments.schedule.formula is None:
-        labels.insert(labels.index("t") + 1, "lr")
-    nodes: dict[str, Node] = {n: graph.atom(Name(f"a{k}", n)) for k, n in enumerate(labels)}
-    inputs = [nodes[n] for n in labels]
-    shared = {n: nodes[n] for n in ("t", "lr", *values) if n in nodes}
-    if arguments.schedule.formula is not None:
-        formula = arguments.schedule.formula
-        places = {symbol: shared[n] for n, symbol in formula.variables.items()}
-        shared["lr"] = graph.replace([formula.root], places)[0]
-    state = {name: [nodes[name]] for name in rule.state}
-    theta, after = rule.step(graph, [nodes["theta"]], [nodes["g"]], state, shared, array=True)
-    outputs = {"theta'": theta[0], **{f"{n}'": after[n][0] for n in rule.state}}
-    return compile_program(graph, inputs, outputs)
 
 
 @dataclass

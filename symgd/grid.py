@@ -14,11 +14,12 @@ import sympy
 from symgd import diagnosis, names
 from symgd.arguments import Arguments, read_arguments, read_start, resolve
 from symgd.choice import compiled
-from symgd.descent import BACKENDS, REGISTERS, descend, read_loss, settles, step_program
+from symgd.descent import BACKENDS, descend, read_loss, settles
 from symgd.errors import ArgumentError
 from symgd.loss import Loss
 from symgd.result import Result, Status
 from symgd.rules import Rule
+from symgd.step_program import is_large, step_program
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -339,7 +340,7 @@ def _kernel(part: _Part) -> tuple[LanesKernel, list[str], list[bool]] | None:
     """The compiled kernel, the names of its tail values, and which of them differ; None: Python."""
     grid, arguments = part.grid, part.arguments
     labels = list(resolve(arguments))
-    if len(grid.loss.params) * (1 + len(arguments.rule.state)) > REGISTERS:
+    if is_large(grid.loss, arguments.rule):
         return None
     program = step_program(grid.loss, arguments.rule, arguments.schedule, labels)
     if arguments.schedule.value is not None:

@@ -138,12 +138,13 @@ class LineSearchKernel:
     count: int
     tail: tuple[float, ...]
     value: Callable[..., list[float]]
+    function: Callable[..., list[float]] | None = None  # the program, where it is compiled
 
     decrease = 1e-4
     halvings = 60
 
     def __post_init__(self) -> None:
-        self.function = lambdified.compile_scalar(self.program)
+        self.call = self.function or lambdified.compile_scalar(self.program)
         self.states = len(self.program.inputs) - self.count - 2 - len(self.tail)
 
     def advance(self, run: Run, count: int) -> Stop | None:
@@ -194,7 +195,7 @@ class LineSearchKernel:
     def _step(self, run: Run) -> list[float]:
         inputs = (*run.x, *run.state, float(run.t + 1 - run.restarted), run.lr, *self.tail)
         try:
-            return self.function(*inputs)
+            return self.call(*inputs)
         except ARITHMETIC_ERRORS:
             return lambdified.evaluate(self.program, inputs)
 

@@ -190,6 +190,30 @@ class Loss:
     def _hess(self) -> Callable[..., list[float]]:
         return _total(self.hessian_program)
 
+    @cached_property
+    def compiled(self) -> Callable[[Sequence[float]], tuple[float, NDArray[np.float64]]]:
+        """x -> (value, gradient), by machine code where there is some; for large losses.
+
+        x: (P,) numbers in the order of params; the gradient is (P,) float64. Compiled on first
+        use, in a time linear in the size of the formula.
+        """
+        import numpy as np
+
+        from symgd.choice import compiled
+
+        def make() -> Callable[..., list[float]]:
+            from symgd.backends.native.large import compile_large
+
+            return compile_large(self.program).evaluate
+
+        function = compiled(make) or (lambda x: self.evaluate(*x))
+
+        def call(x: Sequence[float]) -> tuple[float, NDArray[np.float64]]:
+            value, *slopes = function(x)
+            return value, np.array(slopes)
+
+        return call
+
     def value(self, theta: Point) -> float:
         """The loss at theta: a mapping name -> number, or numbers in the order of params."""
         return self.evaluate_value(*self.point(theta))[0]

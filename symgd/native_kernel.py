@@ -1,12 +1,20 @@
-"""The kernel that runs whole chunks of steps in machine code."""
+"""The kernels that run whole chunks of steps in machine code."""
 
 from __future__ import annotations
 
 from array import array
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from symgd.backends.native import steps
-from symgd.backends.native.machine import compile_module, interrupted
+from symgd.backends.native.arrays import array_loop
+from symgd.backends.native.large import compile_large
+from symgd.backends.native.machine import (
+    compile_alone,
+    compile_module,
+    interrupted,
+    remembered,
+)
 from symgd.backends.native.steps import RING, Code
 from symgd.kernel import Run, Stop
 from symgd.loss import Loss
@@ -19,65 +27,147 @@ _STOP = {
     Code.NONFINITE_STEP: Stop.NONFINITE_STEP,
     Code.STUCK: Stop.STUCK,
 }
-_ROWS = 4096  # rows of the history per call
+_ROWS = 4096  # rows of the history per call,
+_NUMBERS = 4_000_000  # or fewer, so many numbers
 _NANOSECONDS = 50e6  # about how long a call may last: Ctrl-C waits for its end
 
 
-@dataclass
-class NativeKernel:
-    """The steps of a small loss, compiled; what it records is what StepKernel records."""
+class _Compiled:
+    """What both kernels share: calls of limited length, and what is told of them.
 
-    loss: Loss
-    program: Program
+    The history, best point and last points are those that StepKernel records.
+    """
+
     count: int
+    states: int
     tail: tuple[float, ...]
-    settles: bool
+    nanoseconds: float  # of one step
+    evaluate: Callable[..., list[float]]
 
-    def __post_init__(self) -> None:
-        self.states = len(self.program.inputs) - self.count - 1 - len(self.tail)
-        source = steps.step_loop(self.program, self.count, self.states, self.settles)
-        self.function = compile_module(source).function("run", 7)
-        self.chunk = max(1, int(_NANOSECONDS / (5 + self.program.cost)))
+    def call(self, call: _Call) -> Code:
+        """Run the machine code on these buffers."""
+        raise NotImplementedError
 
     def advance(self, run: Run, count: int) -> Stop | None:
         """Up to `count` steps, as many as a call may take; the reason if it ended earlier."""
-        stride = run.history.stride
-        steps_now = min(count, self.chunk, stride * _ROWS)
+        stride, width = run.history.stride, self.count + 2
+        rows = max(1, min(_ROWS, _NUMBERS // width))
+        now = min(count, max(1, int(_NANOSECONDS / self.nanoseconds)), stride * rows)
         first = run.t
-        k = array("q", [first, first + steps_now, -(-first // stride) * stride, stride, 0, -1])
-        best = [run.best_loss, *([0.0] * self.count)]
-        f = array("d", [-1.0 if run.tol is None else run.tol, *best])
-        x, s, h = array("d", run.x), array("d", run.state or [0.0]), array("d", self.tail or (0.0,))
-        rows = array("d", bytes(8 * (self.count + 2) * (steps_now // stride + 2)))
-        ring = array("d", bytes(8 * self.count * RING))
-        buffers = (k, f, x, s, h, rows, ring)
-        code = Code(self.function(*(b.buffer_info()[0] for b in buffers)))
-        run.x, run.state, run.t = list(x), list(s)[: self.states], k[steps.T]
+        call = _Call(
+            k=array("q", [first, first + now, -(-first // stride) * stride, stride, 0, -RING - 1]),
+            f=array("d", [-1.0 if run.tol is None else run.tol, run.best_loss]),
+            x=array("d", run.x),
+            s=array("d", run.state or [0.0]),
+            h=array("d", self.tail or (0.0,)),
+            rows=array("d", bytes(8 * width * (now // stride + 2))),
+            ring=array("d", bytes(8 * self.count * RING)),
+        )
+        code = self.call(call)
+        run.x, run.state = call.x.tolist(), call.s.tolist()[: self.count * self.states]
+        run.t = call.k[steps.T]
         seen = run.t + (code not in (Code.DONE, Code.NONFINITE_LOSS))
-        self._record(run, first, seen, k, f, rows, ring)
+        self._record(run, call, range(first, seen))
         interrupted.check()
         return _STOP[code]
 
-    def _record(
-        self,
-        run: Run,
-        first: int,
-        seen: int,
-        k: array[int],
-        f: array[float],
-        rows: array[float],
-        ring: array[float],
-    ) -> None:
-        """What the kernel noted of the points of steps first <= t < seen."""
-        if k[steps.ROWS]:
-            run.history.extend(rows, k[steps.ROWS])
-        if k[steps.BEST_T] >= 0:
-            run.best_loss, run.best_t = f[steps.BEST], k[steps.BEST_T]
-            run.best_x = list(f[steps.BEST_X : steps.BEST_X + self.count])
-        for t in range(max(first, seen - RING), seen):
-            at = (t % RING) * self.count
-            run.tail.append((t, list(ring[at : at + self.count])))
-        if seen > first:
+    def _record(self, run: Run, call: _Call, seen: range) -> None:
+        """What the code noted of the points of these steps."""
+        if call.k[steps.ROWS]:
+            run.history.extend(call.rows, call.k[steps.ROWS])
+        if call.k[steps.BEST_T] >= 0:
+            run.best_loss, run.best_t = call.f[steps.BEST], call.k[steps.BEST_T]
+            run.best_x = self.best(call, seen)
+        for t in seen[-RING:]:
+            run.tail.append((t, call.point(t, self.count)))
+        if seen:
             t, x = run.tail[-1]
-            run.loss, *run.grad = self.loss.evaluate(*x)
+            run.loss, *run.grad = self.evaluate(*x)
             run.last = (t, x, run.loss, run.grad)
+
+    def best(self, call: _Call, seen: range) -> list[float]:
+        """The best point of the call."""
+        raise NotImplementedError
+
+
+@dataclass
+class _Call:
+    """The buffers of one call; see `symgd.backends.native.steps`."""
+
+    k: array[int]
+    f: array[float]
+    x: array[float]
+    s: array[float]
+    h: array[float]
+    rows: array[float]
+    ring: array[float]
+
+    def point(self, t: int, params: int) -> list[float]:
+        """The point of step t, one of the last RING."""
+        at = (t % RING) * params
+        return self.ring[at : at + params].tolist()
+
+    def addresses(self) -> list[int]:
+        """Of the buffers, in the order of the code's arguments."""
+        buffers = (self.k, self.f, self.x, self.s, self.h, self.rows, self.ring)
+        return [b.buffer_info()[0] for b in buffers]
+
+
+class NativeKernel(_Compiled):
+    """The steps of a loss of few parameters, everything in registers.
+
+    program: of `symgd.descent.step_program`.
+    """
+
+    def __init__(
+        self, loss: Loss, program: Program, count: int, tail: tuple[float, ...], settles: bool
+    ) -> None:
+        self.count, self.tail, self.evaluate = count, tail, loss.evaluate
+        self.states = (len(program.inputs) - count - 1 - len(tail)) // count
+        self.nanoseconds = 5 + program.cost
+        key = ("steps", program.key, count, self.states, settles)
+        states = self.states * count
+        self.module = remembered(
+            key, lambda: compile_module(steps.step_loop(program, count, states, settles))
+        )
+
+    def call(self, call: _Call) -> Code:
+        """Run the machine code on these buffers."""
+        call.f.extend([0.0] * self.count)
+        return Code(self.module.function("run", 7)(*call.addresses()))
+
+    def best(self, call: _Call, seen: range) -> list[float]:
+        """The best point of the call."""
+        return call.f[steps.BEST_X : steps.BEST_X + self.count].tolist()
+
+
+class ArrayKernel(_Compiled):
+    """The steps of a loss of many parameters: its gradient compiled, the rule in loops.
+
+    rule: of `symgd.rule_program.rule_program`.
+    """
+
+    def __init__(
+        self, loss: Loss, rule: Program, states: int, tail: tuple[float, ...], settles: bool
+    ) -> None:
+        self.large = compile_large(loss.program)
+        self.count, self.tail, self.states = len(loss.params), tail, states
+        self.evaluate = self.large.at
+        self.nanoseconds = 100 + loss.program.cost + rule.cost * self.count
+        source = array_loop(rule, self.large.address, self.count, states, settles)
+        self.module = compile_alone(source)
+        self.out = array("d", bytes(8 * (1 + self.count)))
+        self.work = array("d", bytes(8 * max(1, self.large.layout.work)))
+        self.new = array("d", bytes(8 * self.count * (1 + states)))
+        self.kept = array("d", bytes(8 * self.count))
+
+    def call(self, call: _Call) -> Code:
+        """Run the machine code on these buffers."""
+        more = (self.work, self.large.constants, self.out, self.new, self.kept)
+        addresses = [*call.addresses(), *(b.buffer_info()[0] for b in more)]
+        return Code(self.module.function("run", 12)(*addresses))
+
+    def best(self, call: _Call, seen: range) -> list[float]:
+        """The best point of the call: still in the ring, or copied from there."""
+        t = call.k[steps.BEST_T]
+        return call.point(t, self.count) if t in seen[-RING:] else self.kept.tolist()

@@ -3,15 +3,21 @@
 import itertools
 import math
 import random
+import subprocess
+import sys
 from array import array
+from pathlib import Path
 
 import pytest
 
 import symgd
+import symgd.native_kernel
 from symgd import Loss
 from symgd.backends import lambdified
+from symgd.backends.native import machine
 from symgd.backends.native.emit import Emitter, Value
 from symgd.backends.native.machine import compile_module, interrupted, source
+from symgd.backends.native.rolls import roll
 from symgd.backends.native.steps import assignments, load, store
 from symgd.functions import BY_CLASS
 from symgd.graph import Graph, Name
@@ -168,3 +174,143 @@ def test_rules_take_the_same_steps(rule, loss):
 )
 def test_every_ending_is_the_same(how):
     agree(*both(**how))
+
+
+def chained(n):
+    return " + ".join(f"100*(x{i + 1}-x{i}**2)**2 + (1-x{i})**2" for i in range(1, n))
+
+
+LARGE = {
+    "chained Rosenbrock": chained(150),
+    "couplings far apart": " + ".join(f"(x{i}*x{i * i % 131} - {i})**2/{i}" for i in range(1, 131)),
+    "two kinds of terms": " + ".join(
+        f"exp(-x{i}**2)" if i % 3 else f"log(1 + x{i}**4) - x{i}" for i in range(1, 140)
+    ),
+    "a product": "*".join(f"(1 + x{i}/100)" for i in range(1, 140)),
+    "alone in their shape": " + ".join(
+        f"x{i}**2*" + "*".join(f"cos(x{j % 140 + 1}/{j})" for j in range(i, i + 1 + i % 9))
+        for i in range(1, 140)
+    ),
+    "a maximum": f"max({', '.join(f'x{i}**2' for i in range(1, 140))}) + x1*x2",
+    "selections": " + ".join(
+        f"where(x{i} > x{i % 139 + 1}, x{i}**2, huber(x{i}))" for i in range(1, 140)
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LARGE)
+def test_large_formulas_are_the_same(name):
+    loss = Loss(LARGE[name])
+    source = random.Random(name)
+    for _ in range(3):
+        x = [source.uniform(-2, 2) for _ in loss.params]
+        value, grad = loss.compiled(x)
+        expected, *slopes = loss.evaluate(*x)
+        assert same(value, expected)
+        assert all(
+            math.isclose(a, b, rel_tol=1e-12, abs_tol=1e-14)
+            for a, b in zip(grad, slopes, strict=True)
+        )
+
+
+def test_alike_terms_become_loops():
+    sizes = [len(roll(Loss(chained(n)).program).blocks) for n in (50, 500)]
+    assert sizes[0] == sizes[1] < 12
+
+
+@pytest.mark.parametrize("rule", ["gd", "adam", "clip_norm+momentum", "radam", "lion", "rprop+box"])
+def test_descents_of_many_parameters_are_the_same(rule):
+    given = {"lower": -0.9, "upper": 1.3} if "box" in rule else None
+    how = {"rule": rule, "lr": 5e-4, "steps": 120, "start": 0.7, "set": given}
+    slow, fast = both(LARGE["chained Rosenbrock"], **how)
+    agree(slow, fast)
+    assert fast.best.theta == pytest.approx(slow.best.theta, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"lr": 0.02, "steps": 500},
+        {"lr": 1e-3, "steps": 3000, "tol": 1.0},
+        {"lr": 1e-300, "steps": 60, "tol": 1e-3},
+        {"lr": "auto", "steps": 30},
+        {"lr": 1e305, "steps": 10},
+        {"lr": 2e-4, "steps": 2500, "start": 0.99},
+    ],
+    ids=str,
+)
+def test_endings_of_many_parameters_are_the_same(how):
+    agree(*both(chained(140), **({"start": -0.4} | how)))
+
+
+def test_the_best_point_outlives_the_ring():
+    slow, fast = both(
+        chained(140),
+        lr=0.01,
+        steps=300,
+        rule="gd+box",
+        set={"lower": -3.0, "upper": 3.0},
+        start=0.9,
+    )
+    assert 0 < slow.best.step < slow.steps - 60
+    agree(slow, fast)
+    assert fast.best.theta == pytest.approx(slow.best.theta, rel=1e-12)
+
+
+def test_without_machine_code_everything_still_runs(monkeypatch, caplog):
+    monkeypatch.setattr(machine, "unavailable", lambda: "no llvmlite here")
+    with caplog.at_level("INFO", logger="symgd"):
+        result = symgd.descend("theta**2", backend="native")
+    assert result.theta["theta"] == 3.656158440062973e-05
+    assert "no llvmlite here" in caplog.text
+    assert symgd.sweep("theta**2", lr=[0.1, 0.2], backend="native").value[1] == result.value
+    value, grad = Loss("x**2 + y").compiled([3.0, 1.0])
+    assert (value, grad.tolist()) == (10.0, [6.0, 1.0])
+
+
+def test_a_failing_compiler_is_no_failure(monkeypatch):
+    def broken(*_):
+        raise RuntimeError("LLVM ERROR: out of registers")
+
+    monkeypatch.setattr("symgd.native_kernel.compile_module", broken)
+    monkeypatch.setattr(machine, "_memory", {})
+    assert symgd.descend("x**4", backend="native", lr=0.01).status is symgd.Status.COMPLETED
+
+
+def test_long_runs_move_to_machine_code_on_the_way(monkeypatch):
+    made = []
+    original = symgd.native_kernel.NativeKernel
+
+    class Counted(original):
+        def __init__(self, *args):
+            made.append(args)
+            super().__init__(*args)
+
+    monkeypatch.setattr("symgd.native_kernel.NativeKernel", Counted)
+    symgd.descend("theta**2", steps=1000)
+    assert not made
+    long = symgd.descend(ROSENBROCK, steps=300_000, lr=1e-3, start=0.5)
+    assert len(made) == 1
+    agree(symgd.descend(ROSENBROCK, steps=300_000, lr=1e-3, start=0.5, backend="native"), long)
+
+
+def test_an_interrupt_inside_a_python_function_is_heard(monkeypatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(machine._callbacks, "python_digamma_1", None)
+    machine._address.cache_clear()
+    monkeypatch.setattr(machine, "_memory", {})
+    monkeypatch.setattr(machine, "python_function", lambda symbol: (interrupt, 1))
+    result = symgd.descend("digamma(x)**2", start=3.0, backend="native")
+    assert result.status is symgd.Status.INTERRUPTED
+    machine._address.cache_clear()
+    monkeypatch.setattr(machine, "_memory", {})
+
+
+def test_kernels_stay_inside_their_arrays():
+    """With a page that must not be touched behind each buffer; in a process of its own."""
+    script = Path(__file__).with_name("guarded.py")
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.stdout.split() == ["small", "large", "lanes"]

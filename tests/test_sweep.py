@@ -77,9 +77,13 @@ def test_leaving_the_domain_is_told_apart():
 def test_a_clipped_rule_does_not_hide_an_infinite_slope():
     loss = "exp(x**2) + log(y)"
     grid = symgd.sweep(
-        loss, rule="gd+box", set={"lower": -30.0, "upper": [27.0, 40.0]}, lr=[0.1, 1.0], start=[2.0, 5.0],
+        loss,
+        rule="gd+box",
+        set={"lower": -30.0, "upper": [27.0, 40.0]},
+        lr=[0.1, 1.0],
+        start=[2.0, 5.0],
         steps=50,
-    )  # fmt: skip
+    )
     check(grid, loss, 50)
 
 

@@ -35,6 +35,10 @@ class Module:
             self.functions[name] = kind(address)
         return self.functions[name]  # type: ignore[no-any-return]
 
+    def address(self, name: str) -> int:
+        """Where the function of this name is."""
+        return int(self.engine.get_function_address(name))
+
 
 class Interrupted:
     """Whether Python code that a kernel called was interrupted; the kernel cannot pass that on."""
@@ -76,10 +80,11 @@ def compile_module(source: str, speed: int = 3) -> Module:
 
     speed: LLVM's optimization level, 1 to 3.
     """
-    return remembered((source, speed), lambda: _compile(source, speed))
+    return remembered((source, speed), lambda: compile_alone(source, speed))
 
 
-def _compile(source: str, speed: int) -> Module:
+def compile_alone(source: str, speed: int = 3) -> Module:
+    """The module's machine code, compiled anew: it may hold addresses of other modules."""
     import llvmlite.binding as llvm
 
     _bind(source)

@@ -201,7 +201,7 @@ def assignments(
 ) -> list[Value]:
     """The outputs of a program whose inputs are known, without those in `skip`."""
     wanted = {k: node for k, node in program.outputs.items() if k not in skip}
-    used = _live(program, wanted.values())
+    used = live(program, wanted.values())
     for block in program.blocks:
         for symbol, expression in block.assignments:
             if symbol in used:
@@ -209,13 +209,14 @@ def assignments(
     return [known[n] if n in known else e.number(float_of(n) or 0.0) for n in wanted.values()]
 
 
-def _live(program: Program, outputs: Iterable[Node]) -> set[Name]:
-    live = {n for n in outputs if isinstance(n, Name)}
+def live(program: Program, nodes: Iterable[Node]) -> set[Name]:
+    """The symbols that these expressions of the program need."""
+    needed = set().union(*map(names_in, nodes))
     for block in reversed(program.blocks):
         for symbol, expression in reversed(block.assignments):
-            if symbol in live:
-                live |= names_in(expression)
-    return live
+            if symbol in needed:
+                needed |= names_in(expression)
+    return needed
 
 
 def names_in(expression: Node) -> set[Name]:

@@ -1,0 +1,309 @@
+"""The IR of a descent of many parameters: a compiled gradient, and the rule in loops over arrays.
+
+    int64 run(int64 *k, double *f, double *x, double *s, double *h, double *rows, double *ring,
+              double *w, double *c, double *out, double *new, double *best)
+
+As `symgd.backends.native.steps`, for arrays of any length: the code does not grow with it. s holds
+one array per state of the rule after the other. out: [loss, g..]; new: room for the next theta
+and state. best: the theta of the least loss, copied there only when the ring is about to forget
+it; until then k[BEST_T] says where in the ring it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from symgd.backends.native.elementary import hypot
+from symgd.backends.native.emit import Emitter, Value
+from symgd.backends.native.machine import source
+from symgd.backends.native.steps import (
+    BEST,
+    BEST_T,
+    END,
+    NEXT,
+    RING,
+    ROWS,
+    STRIDE,
+    TOL,
+    Code,
+    assignments,
+    live,
+    load,
+    store,
+)
+from symgd.backends.native.steps import T as NOW
+from symgd.graph import Node, Norm, topological
+from symgd.program import Program
+
+ARGUMENTS = ("k", "f", "x", "s", "h", "rows", "ring", "w", "c", "out", "new", "best")
+
+
+def array_loop(rule: Program, evaluate: int, params: int, states: int, settles: bool) -> str:
+    """The module. rule: of `rule_program`; evaluate: the address of `large.Large`'s function."""
+    return _Loop(rule, evaluate, params, states, settles).text()
+
+
+class _Loop:
+    def __init__(
+        self, rule: Program, evaluate: int, params: int, states: int, settles: bool
+    ) -> None:
+        self.rule, self.evaluate, self.params, self.states = rule, evaluate, params, states
+        self.settles = settles
+        self.e = Emitter()
+        self.loops = 0
+
+    def text(self) -> str:
+        e = self.e
+        self._entry()
+        e.label("loop")
+        t = e.emit("load i64, ptr %t.now")
+        more = e.emit(f"icmp slt i64 {t.text}, %end")
+        e.add_line(f"br i1 {more.text}, label %body, label %done")
+        e.label("body")
+        e.add_line(
+            f"call i64 inttoptr (i64 {self.evaluate} to ptr)(ptr %x, ptr %w, ptr %c, ptr %out)"
+        )
+        e.add_line("%slope = getelementptr double, ptr %out, i64 1")
+        loss = load(e, "%out", 0)
+        self._record(t, loss)
+        small = self._all("%slope", self.params, self._below)
+        e.add_line(f"br i1 {small.text}, label %converged, label %onward")
+        e.label("onward")
+        following = e.emit(f"add nsw i64 {t.text}, 1")
+        self._rule(following)
+        good = self._all("%new", self.params, lambda x, _: self._finite(x))
+        e.add_line(f"br i1 {good.text}, label %moved, label %nonfinite.step")
+        e.label("moved")
+        if self.settles:
+            still = self._all("%new", self.params, self._unmoved)
+            asked = e.logic("and", still, e.compare("oge", self.tol, e.number(0.0)))
+            e.add_line(f"br i1 {asked.text}, label %stuck, label %commit")
+            e.label("commit")
+        self._copy("%new", "%x", self.params)
+        if self.states:
+            later = e.emit(f"getelementptr double, ptr %new, i64 {self.params}")
+            self._copy(later.text, "%s", self.params * self.states)
+        e.add_line(f"store i64 {following.text}, ptr %t.now")
+        e.add_line("br label %loop")
+        self._exits()
+        arguments = ", ".join(f"ptr noalias %{a}" for a in ARGUMENTS)
+        return source(
+            [f"define i64 @run({arguments}) {{\n" + "\n".join([*e.lines, "}"])], e.declared
+        )
+
+    # -- parts ----------------------------------------------------------------------------
+
+    def _entry(self) -> None:
+        e = self.e
+        e.label("entry")
+        for name in ("i", "flag", "t.now", "next", "rows.used", "best.t", "code"):
+            e.add_line(f"%{name} = alloca i64")
+        for name in ("sum", "best.loss"):
+            e.add_line(f"%{name} = alloca double")
+        for name, index in _COUNTERS:
+            value = load(e, "%k", index, "i64")
+            e.add_line(f"store i64 {value.text}, ptr %{name}")
+        for name, index in (("end", END), ("stride", STRIDE)):
+            e.add_line(f"%{name}.at = getelementptr i64, ptr %k, i64 {index}")
+            e.add_line(f"%{name} = load i64, ptr %{name}.at")
+        self.tol = load(e, "%f", TOL)
+        e.add_line(f"store double {load(e, '%f', BEST).text}, ptr %best.loss")
+        tail = self.rule.inputs[2 + self.states + 1 :]
+        self.tail: dict[Node, Value] = {n: load(e, "%h", k) for k, n in enumerate(tail)}
+        e.add_line("br label %loop")
+
+    def _record(self, t: Value, loss: Value) -> None:
+        e = self.e
+        good = self._all("%slope", self.params, lambda g, _: self._finite(g))
+        good = e.logic("and", good, self._finite(loss))
+        e.add_line(f"br i1 {good.text}, label %finite, label %nonfinite.loss")
+        e.label("finite")
+        due = e.emit(f"icmp eq i64 {t.text}, " + e.emit("load i64, ptr %next").text)
+        e.add_line(f"br i1 {due.text}, label %row, label %recorded")
+        e.label("row")
+        used = e.emit("load i64, ptr %rows.used")
+        start = e.emit(f"mul i64 {used.text}, {self.params + 2}")
+        row = e.emit(f"getelementptr double, ptr %rows, i64 {start.text}")
+        store(e, loss, row.text, 0)
+        store(e, self._norm("%slope"), row.text, 1)
+        self._copy("%x", e.emit(f"getelementptr double, ptr {row.text}, i64 2").text, self.params)
+        after = e.emit(f"add i64 {used.text}, 1")
+        e.add_line(f"store i64 {after.text}, ptr %rows.used")
+        later = e.emit(f"add i64 {t.text}, %stride")
+        e.add_line(f"store i64 {later.text}, ptr %next")
+        e.add_line("br label %recorded")
+        e.label("recorded")
+        self._keep_best(t)
+        self._copy("%x", self._ring(t), self.params)
+        better = e.compare("olt", loss, e.emit("load double, ptr %best.loss"))
+        e.add_line(f"br i1 {better.text}, label %better, label %compared")
+        e.label("better")
+        e.add_line(f"store double {loss.text}, ptr %best.loss")
+        e.add_line(f"store i64 {t.text}, ptr %best.t")
+        e.add_line("br label %compared")
+        e.label("compared")
+
+    def _keep_best(self, t: Value) -> None:
+        """Copy the best theta out of the ring when step t is about to take its place."""
+        e = self.e
+        best = e.emit("load i64, ptr %best.t")
+        age = e.emit(f"sub i64 {t.text}, {best.text}")
+        full = e.emit(f"icmp eq i64 {age.text}, {RING}")
+        e.add_line(f"br i1 {full.text}, label %keep, label %kept")
+        e.label("keep")
+        self._copy(self._ring(best), "%best", self.params)
+        e.add_line("br label %kept")
+        e.label("kept")
+
+    def _ring(self, t: Value) -> str:
+        e = self.e
+        place = e.emit(f"srem i64 {t.text}, {RING}")
+        start = e.emit(f"mul i64 {place.text}, {self.params}")
+        return e.emit(f"getelementptr double, ptr %ring, i64 {start.text}").text
+
+    def _rule(self, following: Value) -> None:
+        """theta and state after the step, into %new; first the norms over whole arrays."""
+        e = self.e
+        t = e.emit(f"sitofp i64 {following.text} to double")
+        known: dict[Node, Value] = self.tail | {self.rule.inputs[2 + self.states]: t}
+        expressions = [x for block in self.rule.blocks for _, x in block.assignments]
+        norms = [n for n in topological(expressions) if n.func is Norm]
+        for norm in norms:
+            known[norm] = self._norm_of(norm.args[0], known)
+        i = self._open(self.params)
+        values = assignments(e, self.rule, known | self._elements(i))
+        for k, value in enumerate(values):
+            self._put(value, "%new", i, k * self.params)
+        self._close(self.params)
+
+    def _elements(self, i: Value) -> dict[Node, Value]:
+        """theta, g and the states of parameter i."""
+        theta, slope, *states = self.rule.inputs[: 2 + self.states]
+        found = {theta: self._get("%x", i), slope: self._get("%slope", i)}
+        return found | {s: self._get("%s", i, k * self.params) for k, s in enumerate(states)}
+
+    def _norm_of(self, node: Node, known: dict[Node, Value]) -> Value:
+        """The Euclidean norm of an expression of all parameters, put into %new on the way."""
+        i = self._open(self.params)
+        here = known | self._elements(i)
+        needed = live(self.rule, [node])
+        for block in self.rule.blocks:
+            for symbol, expression in block.assignments:
+                if symbol in needed:
+                    here[symbol] = self.e.node(expression, here)
+        self._put(self.e.node(node, here), "%new", i)
+        self._close(self.params)
+        return self._norm("%new")
+
+    def _norm(self, array: str) -> Value:
+        """The norm; of arrays whose squares overflow or vanish, scaled by their largest element."""
+        e, number = self.e, self.loops
+        total = self._sum(array, lambda x: e.mul(x, x))
+        low = e.compare("ogt", total, e.number(1e-280))
+        usual = e.logic("and", low, e.compare("olt", total, e.number(1e300)))
+        plain = e.intrinsic("sqrt", total)
+        e.add_line(f"store double {plain.text}, ptr %sum")
+        e.add_line(f"br i1 {usual.text}, label %normed{number}, label %scaled{number}")
+        e.label(f"scaled{number}")
+        e.add_line("store double 0.0, ptr %sum")
+        i = self._open(self.params)
+        before = e.emit("load double, ptr %sum")
+        after = hypot(e, before, self._get(array, i))
+        e.add_line(f"store double {after.text}, ptr %sum")
+        self._close(self.params)
+        e.add_line(f"br label %normed{number}")
+        e.label(f"normed{number}")
+        return e.emit("load double, ptr %sum")
+
+    def _exits(self) -> None:
+        e = self.e
+        exits = [("done", Code.DONE), ("converged", Code.CONVERGED)]
+        exits += [("nonfinite.loss", Code.NONFINITE_LOSS), ("nonfinite.step", Code.NONFINITE_STEP)]
+        if self.settles:
+            exits.append(("stuck", Code.STUCK))
+        for label, code in exits:
+            e.label(label)
+            e.add_line(f"store i64 {int(code)}, ptr %code")
+            e.add_line("br label %leave")
+        e.label("leave")
+        for name, index in _COUNTERS:
+            store(e, e.emit(f"load i64, ptr %{name}"), "%k", index, "i64")
+        store(e, e.emit("load double, ptr %best.loss"), "%f", BEST)
+        e.add_line(f"ret i64 {e.emit('load i64, ptr %code').text}")
+
+    # -- loops over arrays ----------------------------------------------------------------
+
+    def _open(self, count: int) -> Value:
+        e = self.e
+        self.loops += 1
+        e.add_line("store i64 0, ptr %i")
+        e.add_line(f"br label %array{self.loops}")
+        e.label(f"array{self.loops}")
+        return e.emit("load i64, ptr %i")
+
+    def _close(self, count: int) -> None:
+        e = self.e
+        after = e.emit(f"add nuw nsw i64 {e.emit('load i64, ptr %i').text}, 1")
+        e.add_line(f"store i64 {after.text}, ptr %i")
+        more = e.emit(f"icmp slt i64 {after.text}, {count}")
+        e.add_line(f"br i1 {more.text}, label %array{self.loops}, label %after{self.loops}")
+        e.label(f"after{self.loops}")
+
+    def _get(self, array: str, i: Value, offset: int = 0) -> Value:
+        return self.e.emit(f"load double, ptr {self._at(array, i, offset).text}")
+
+    def _put(self, value: Value, array: str, i: Value, offset: int = 0) -> None:
+        at = self._at(array, i, offset)
+        self.e.add_line(f"store double {value.text}, ptr {at.text}")
+
+    def _at(self, array: str, i: Value, offset: int) -> Value:
+        index = self.e.emit(f"add nsw i64 {i.text}, {offset}") if offset else i
+        return self.e.emit(f"getelementptr double, ptr {array}, i64 {index.text}")
+
+    def _copy(self, origin: str, target: str, count: int) -> None:
+        size = 8 * count
+        self.e.declared.add("declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)")
+        self.e.add_line(
+            f"call void @llvm.memcpy.p0.p0.i64(ptr {target}, ptr {origin}, i64 {size}, i1 false)"
+        )
+
+    def _sum(self, array: str, term: Callable[[Value], Value]) -> Value:
+        e = self.e
+        e.add_line("store double 0.0, ptr %sum")
+        i = self._open(self.params)
+        before = e.emit("load double, ptr %sum")
+        one = term(self._get(array, i))
+        after = e.emit(f"fadd reassoc double {before.text}, {one.text}")
+        e.add_line(f"store double {after.text}, ptr %sum")
+        self._close(self.params)
+        return e.emit("load double, ptr %sum")
+
+    def _all(self, array: str, count: int, holds: Callable[[Value, Value], Value]) -> Value:
+        """Whether `holds(element, index)` for every element; no element is skipped."""
+        e = self.e
+        e.add_line("store i64 0, ptr %flag")
+        i = self._open(count)
+        good = holds(self._get(array, i), i)
+        failed = e.emit(f"zext i1 {e.negated(good).text} to i64")
+        before = e.emit("load i64, ptr %flag")
+        both = e.emit(f"or i64 {before.text}, {failed.text}")
+        e.add_line(f"store i64 {both.text}, ptr %flag")
+        self._close(count)
+        return e.emit(f"icmp eq i64 {e.emit('load i64, ptr %flag').text}, 0")
+
+    def _finite(self, x: Value) -> Value:
+        return self.e.compare("oeq", self.e.sub(x, x), self.e.number(0.0))
+
+    def _below(self, slope: Value, _: Value) -> Value:
+        return self.e.compare("ole", self.e.intrinsic("fabs", slope), self.tol)
+
+    def _unmoved(self, new: Value, i: Value) -> Value:
+        return self.e.compare("oeq", new, self._get("%x", i))
+
+
+_COUNTERS: Sequence[tuple[str, int]] = (
+    ("t.now", NOW),
+    ("next", NEXT),
+    ("rows.used", ROWS),
+    ("best.t", BEST_T),
+)

@@ -1,0 +1,347 @@
+"""Long programs as loops: assignments of one shape over evenly spaced operands become one loop.
+
+The gradient of a sum over thousands of alike terms is thousands of alike assignments, t17 = x18 -
+x17**2 and so on. They are found again here by their shape: of equal shape and depth, and every
+operand at a constant distance from its neighbor's. So code and compile time do not grow with the
+number of parameters. Where operands are scattered the loop reads their places from a table. What
+is alone in its shape stays straight-line code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+import sympy
+
+from symgd.graph import Name, Node, float_of, is_negation
+from symgd.program import Program
+
+_LEAST = 8  # fewer alike assignments are not worth a loop
+_SUM = 8  # longer sums become loops over their terms
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where an operand is: element `index` of the array x (inputs), w (work) or c (constants)."""
+
+    array: str
+    index: int
+
+
+@dataclass(frozen=True)
+class Item:
+    """One assignment: an expression over the symbols `leaves`, whose operands are at `places`.
+
+    shape: equal for expressions that differ in their operands only.
+    """
+
+    expression: Node
+    leaves: tuple[Name, ...]
+    shape: object
+    operands: tuple[object, ...]
+
+
+@dataclass
+class Roll:
+    """`count` items of one shape, the k-th of them into w[first + k].
+
+    operands: per leaf (array, start, stride), or (array, table of places) where they are scattered.
+    """
+
+    expression: Node
+    leaves: tuple[Name, ...]
+    first: int
+    count: int
+    operands: list[Even | Scattered]
+
+
+@dataclass(frozen=True)
+class Even:
+    """Operand k is array[start + stride*k]."""
+
+    array: str
+    start: int
+    stride: int
+
+
+@dataclass(frozen=True)
+class Scattered:
+    """Operand k is array[places[k]]."""
+
+    array: str
+    places: tuple[int, ...]
+
+
+@dataclass
+class Total:
+    """w[target] = a sum of signed operands, in order; even runs of them are loops."""
+
+    target: int
+    parts: list[tuple[int, Even | Scattered, int]]  # sign, operands, count
+
+
+@dataclass
+class Layout:
+    """A program as rolls and sums over arrays: x (inputs), c (constants) and w (work).
+
+    outputs: where each output is, in the order of the program's.
+    """
+
+    blocks: list[Roll | Total] = field(default_factory=list)
+    constants: list[float] = field(default_factory=list)
+    work: int = 0
+    outputs: list[Place] = field(default_factory=list)
+
+
+def roll(program: Program) -> Layout:
+    """The layout of a program that evaluates all of its assignments."""
+    return _Roller(program).layout()
+
+
+@dataclass
+class _Sum:
+    """A long sum: signs and terms, each an input, a number or the key of an item."""
+
+    terms: list[tuple[int, object]]
+
+
+class _Roller:
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.inputs = {s: k for k, s in enumerate(program.inputs)}
+        self.items: dict[object, Item | _Sum] = {}
+        self.level: dict[object, int] = {}
+        self.alias: dict[Name, object] = {}
+        self.constant: dict[float, int] = {}
+        self.place: dict[object, int] = {}
+        self.out = Layout()
+        self.placeholders: list[Name] = []
+        self.shapes: dict[object, tuple[Node, tuple[Name, ...]]] = {}
+
+    def layout(self) -> Layout:
+        for block in self.program.blocks:
+            for symbol, expression in block.assignments:
+                self._add(symbol, expression)
+        for level in self._levels():
+            self._emit(level)
+        self.out.outputs = [self._output(n) for n in self.program.outputs.values()]
+        return self.out
+
+    # -- items ----------------------------------------------------------------------------
+
+    def _add(self, symbol: Name, expression: Node) -> None:
+        if expression.func is sympy.Add and len(expression.args) > _SUM:
+            terms: list[tuple[int, object]] = []
+            for term in expression.args:
+                sign, bare = 1, term
+                if is_negation(term) and len(term.args) == 2:
+                    sign, bare = -1, term.args[1]
+                terms.append((sign, self._term(symbol, len(terms), bare)))
+            self.items[symbol] = _Sum(self._flatten(terms))
+            self.level[symbol] = 1 + max(self.level.get(key, 0) for _, key in terms)
+            return
+        self._item(symbol, expression)
+
+    def _flatten(self, terms: list[tuple[int, object]]) -> list[tuple[int, object]]:
+        """A sum that goes on with another one, used nowhere else, is one long sum."""
+        sign, key = terms[0]
+        inner = self.items.get(key)
+        if sign == 1 and isinstance(inner, _Sum) and key in self.once:
+            del self.items[key]
+            return [*inner.terms, *terms[1:]]
+        return terms
+
+    @property
+    def once(self) -> set[object]:
+        """The symbols that one assignment reads, once."""
+        if not hasattr(self, "_once"):
+            seen: dict[object, int] = {}
+            for block in self.program.blocks:
+                for _, expression in block.assignments:
+                    stack = [expression]
+                    while stack:
+                        node = stack.pop()
+                        if isinstance(node, Name):
+                            seen[node] = seen.get(node, 0) + 1
+                        stack.extend(node.args)
+            for node in self.program.outputs.values():
+                seen[node] = seen.get(node, 0) + 2
+            self._once = {n for n, uses in seen.items() if uses == 1}
+        return self._once
+
+    def _term(self, symbol: Name, k: int, term: Node) -> object:
+        """The key of a term of a sum: itself if it is a leaf, else an item of its own."""
+        if not term.args:
+            return term
+        key = (symbol, k)
+        self._item(key, term)
+        return key
+
+    def _item(self, key: object, expression: Node) -> None:
+        operands: list[object] = []
+        shape = self._shape(expression, operands)
+        if shape not in self.shapes:
+            leaves: list[Name] = []
+            self.shapes[shape] = (self._template(expression, leaves), tuple(leaves))
+        template, names = self.shapes[shape]
+        self.items[key] = Item(template, names, shape, tuple(operands))
+        self.level[key] = 1 + max((self.level.get(o, 0) for o in operands), default=0)
+
+    def _shape(self, node: Node, operands: list[object]) -> object:
+        """The structure with operands left out: names, and numbers that are no exponents."""
+        if isinstance(node, Name):
+            operands.append(node)
+            return "."
+        if not node.args:
+            operands.append(float_of(node))
+            return "."
+        cls = node.func
+        if cls is sympy.Pow:
+            exponent = float_of(node.args[1])
+            if exponent is not None:
+                return (cls, self._shape(node.args[0], operands), exponent)
+        if is_negation(node):
+            return ("-", *(self._shape(a, operands) for a in node.args[1:]))
+        return (cls, *(self._shape(a, operands) for a in node.args))
+
+    def _template(self, node: Node, leaves: list[Name]) -> Node:
+        """The expression over placeholders in the order in which _shape meets the operands."""
+        if not node.args:
+            k = len(leaves)
+            while len(self.placeholders) <= k:
+                self.placeholders.append(Name(f"o{len(self.placeholders)}"))
+            leaves.append(self.placeholders[k])
+            return self.placeholders[k]
+        if node.func is sympy.Pow and float_of(node.args[1]) is not None:
+            args = [self._template(node.args[0], leaves), node.args[1]]
+        elif is_negation(node):
+            args = [node.args[0], *(self._template(a, leaves) for a in node.args[1:])]
+        else:
+            args = [self._template(a, leaves) for a in node.args]
+        return sympy.Basic.__new__(node.func, *args)
+
+    # -- places ---------------------------------------------------------------------------
+
+    def _levels(self) -> Iterator[list[object]]:
+        """The keys by depth; what is deeper needs what is not."""
+        by_level: dict[int, list[object]] = {}
+        for key in self.items:
+            by_level.setdefault(self.level[key], []).append(key)
+        for level in sorted(by_level):
+            yield by_level[level]
+
+    def _emit(self, keys: Sequence[object]) -> None:
+        shapes: dict[object, list[object]] = {}
+        for key in keys:
+            item = self.items[key]
+            if isinstance(item, Item):
+                shapes.setdefault(item.shape, []).append(key)
+        for alike in shapes.values():
+            self._rolls(alike)
+        for key in keys:
+            item = self.items[key]
+            if isinstance(item, _Sum):
+                target = self._new(key)
+                self.out.blocks.append(Total(target, list(self._parts(item.terms))))
+
+    def _new(self, key: object) -> int:
+        self.place[key] = self.out.work
+        self.out.work += 1
+        return self.place[key]
+
+    def _where(self, operand: object) -> Place:
+        if isinstance(operand, float):
+            if operand not in self.constant or str(operand) == "-0.0":
+                self.constant[operand] = len(self.out.constants)
+                self.out.constants.append(operand)
+            return Place("c", self.constant[operand])
+        if isinstance(operand, Name) and operand in self.inputs:
+            return Place("x", self.inputs[operand])
+        value = None if operand in self.place else float_of(operand)
+        if value is not None:
+            return self._where(value)
+        return Place("w", self.place[operand])
+
+    def _output(self, node: Node) -> Place:
+        value = float_of(node)
+        return self._where(node if value is None else value)
+
+    def _rolls(self, keys: Sequence[object]) -> None:
+        """The items of one shape and depth: even runs, then one scattered loop or single ones."""
+        found: list[Item] = [self.items[k] for k in keys]  # type: ignore[misc]
+        rows = [tuple(self._where(o) for o in item.operands) for item in found]
+        scattered: list[int] = []
+        for start, stop in runs(rows):
+            if stop - start >= _LEAST:
+                self._roll(found[start], keys[start:stop], rows[start:stop])
+            else:
+                scattered += range(start, stop)
+        if len(scattered) < _LEAST or not _same_arrays([rows[k] for k in scattered]):
+            for k in scattered:
+                self._roll(found[k], [keys[k]], [rows[k]])
+        else:
+            self._roll(found[0], [keys[k] for k in scattered], [rows[k] for k in scattered])
+
+    def _roll(self, item: Item, keys: Sequence[object], rows: Sequence[tuple[Place, ...]]) -> None:
+        first = self.out.work
+        for key in keys:
+            self._new(key)
+        columns = [column(places) for places in zip(*rows, strict=True)]
+        self.out.blocks.append(Roll(item.expression, item.leaves, first, len(keys), columns))
+
+    def _parts(
+        self, terms: Sequence[tuple[int, object]]
+    ) -> Iterator[tuple[int, Even | Scattered, int]]:
+        """A sum's terms, sorted into even runs: those of one array and sign with one stride."""
+        kinds: dict[tuple[int, str], list[int]] = {}
+        for sign, key in terms:
+            place = self._where(key)
+            kinds.setdefault((sign, place.array), []).append(place.index)
+        for (sign, array), indices in kinds.items():
+            indices.sort()  # the order of terms is free here, as in every parallel sum
+            rows = [(Place(array, i),) for i in indices]
+            rest: list[int] = []
+            for start, stop in runs(rows):
+                if stop - start >= _LEAST:
+                    yield sign, column([r[0] for r in rows[start:stop]]), stop - start
+                else:
+                    rest += indices[start:stop]
+            if rest:
+                yield sign, column([Place(array, i) for i in rest]), len(rest)
+
+
+def runs(rows: Sequence[tuple[Place, ...]]) -> Iterator[tuple[int, int]]:
+    """[start, stop) of the longest stretches in which every operand moves by a constant stride."""
+    start = 0
+    while start < len(rows):
+        stop = start + 1
+        if stop < len(rows):
+            strides = [b.index - a.index for a, b in zip(rows[start], rows[stop], strict=True)]
+            while stop < len(rows) and _steps(rows[stop - 1], rows[stop], strides):
+                stop += 1
+        if stop - start == 2 and stop < len(rows):  # a pair says nothing: let the next run have it
+            stop = start + 1
+        yield start, stop
+        start = stop
+
+
+def _steps(before: tuple[Place, ...], after: tuple[Place, ...], strides: Sequence[int]) -> bool:
+    return all(
+        a.array == b.array and b.index - a.index == s
+        for a, b, s in zip(before, after, strides, strict=True)
+    )
+
+
+def _same_arrays(rows: Sequence[tuple[Place, ...]]) -> bool:
+    return all(a.array == b.array for row in rows for a, b in zip(rows[0], row, strict=True))
+
+
+def column(places: Sequence[Place]) -> Even | Scattered:
+    """The operands at these places of one array."""
+    indices = [p.index for p in places]
+    stride = indices[1] - indices[0] if len(indices) > 1 else 0
+    if all(b - a == stride for a, b in pairwise(indices)):
+        return Even(places[0].array, indices[0], stride)
+    return Scattered(places[0].array, tuple(indices))

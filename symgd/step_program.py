@@ -1,0 +1,77 @@
+"""The programs of one step: loss, rule and learning rate in one, or the rule alone for arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import sympy
+
+from symgd.arguments import Arguments, Schedule
+from symgd.functions import FUNCTIONS
+from symgd.graph import TWO, Graph, Name, Node
+from symgd.loss import Loss
+from symgd.program import Program, compile_program
+from symgd.rules import Rule
+
+#: Parameters and state of a descent that machine code can keep in registers, or nearly so;
+REGISTERS = 128
+#: operations of a loss up to which all of its code is one function.
+OPERATIONS = 4000
+
+
+def is_large(loss: Loss, rule: Rule) -> bool:
+    """Whether a descent is run over arrays, by loops, rather than in registers."""
+    if len(loss.params) * (1 + len(rule.state)) > REGISTERS:
+        return True
+    return loss.program.operations > OPERATIONS
+
+
+def step_program(loss: Loss, rule: Rule, schedule: Schedule, extra: Sequence[str]) -> Program:
+    """(theta.., state.., t, [lr], extra..) -> (theta.., state.., loss, |g|, g..)."""
+    graph, count = loss.graph, len(loss.params)
+    states = {
+        name: [graph.atom(Name(f"s{j}_{k}", f"{name}[{p}]")) for k, p in enumerate(loss.params)]
+        for j, name in enumerate(rule.state)
+    }
+    shared: dict[str, Node] = {"t": graph.atom(Name("t", "t"))}
+    inputs = [*loss.atoms, *(node for nodes in states.values() for node in nodes), shared["t"]]
+    if schedule.formula is None:
+        shared["lr"] = graph.atom(Name("rate", "lr"))
+        inputs.append(shared["lr"])
+    for k, name in enumerate(extra):
+        shared[name] = graph.atom(Name(f"h{k}", name))
+        inputs.append(shared[name])
+    if schedule.formula is not None:
+        places = {symbol: shared[n] for n, symbol in schedule.formula.variables.items()}
+        shared["lr"] = graph.replace([schedule.formula.root], places)[0]
+    grad = loss.derivatives
+    theta, state = rule.step(graph, loss.atoms, grad, states, shared)
+    norm = graph.node(FUNCTIONS["hypot"].node, *grad)
+    if count == 1:
+        norm = graph.node(sympy.Abs, *grad)
+    elif count > REGISTERS:
+        norm = graph.sqrt(graph.add(*(graph.node(sympy.Pow, g, TWO) for g in grad)))
+    outputs = {f"{p}'": node for p, node in zip(loss.params, theta, strict=True)}
+    outputs |= {f"{s}'[{k}]": n for s, nodes in state.items() for k, n in enumerate(nodes)}
+    outputs |= {"loss": loss.stable, "|g|": norm}
+    outputs |= {f"d/d{p}": g for p, g in zip(loss.params, grad, strict=True)}
+    return compile_program(graph, inputs, outputs)
+
+
+def rule_program(rule: Rule, arguments: Arguments, values: Mapping[str, float]) -> Program:
+    """(theta, g, state.., t, [lr], extra..) -> (theta, state..), each for a whole array."""
+    graph = Graph()
+    labels = ["theta", "g", *rule.state, "t", *values]
+    if arguments.schedule.formula is None:
+        labels.insert(labels.index("t") + 1, "lr")
+    nodes: dict[str, Node] = {n: graph.atom(Name(f"a{k}", n)) for k, n in enumerate(labels)}
+    inputs = [nodes[n] for n in labels]
+    shared = {n: nodes[n] for n in ("t", "lr", *values) if n in nodes}
+    if arguments.schedule.formula is not None:
+        formula = arguments.schedule.formula
+        places = {symbol: shared[n] for n, symbol in formula.variables.items()}
+        shared["lr"] = graph.replace([formula.root], places)[0]
+    state = {name: [nodes[name]] for name in rule.state}
+    theta, after = rule.step(graph, [nodes["theta"]], [nodes["g"]], state, shared, array=True)
+    outputs = {"theta'": theta[0], **{f"{n}'": after[n][0] for n in rule.state}}
+    return compile_program(graph, inputs, outputs)
