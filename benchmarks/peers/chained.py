@@ -19,15 +19,7 @@ def by_symgd(n: int) -> Gradient:
     """Text, the reverse sweep, compiled."""
     from symgd.loss import Loss
 
-    loss = Loss(chained_rosenbrock_text(n))
-    if hasattr(loss, "compiled"):
-        return loss.compiled
-
-    def evaluate(x: Sequence[float]) -> Answer:
-        value, *grad = loss.evaluate(*x)
-        return value, grad
-
-    return evaluate
+    return Loss(chained_rosenbrock_text(n)).compiled
 
 
 def by_sympy(n: int) -> Gradient:
