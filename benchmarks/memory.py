@@ -12,22 +12,11 @@ from benchmarks.measure import Row, check, json_of, skipped
 STEPS = 10_000_000
 TARGET = 200.0
 
-# VmHWM is this process's own; ru_maxrss starts at that of the process that forked it.
-_PEAK = """
-import json, resource, sys, time
-
-def peak():
-    try:
-        with open("/proc/self/status") as status:
-            line = next(line for line in status if line.startswith("VmHWM"))
-        return int(line.split()[1]) / 1024
-    except OSError:
-        unit = 1024**2 if sys.platform == "darwin" else 1024
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
-"""
-
+_IMPORT = "import sympy; from benchmarks.peak import peak; print(peak())"
 _DESCENT = """
+import json, time
 import symgd
+from benchmarks.peak import peak
 before = time.perf_counter()
 result = symgd.descend({loss!r}, start={start!r}, rule={rule!r}, lr={lr!r}, steps={steps})
 took = time.perf_counter() - before
@@ -43,7 +32,7 @@ def rows() -> Iterator[Row]:
     if find_spec("resource") is None:
         yield skipped("peak memory", "this system has no resource module")
         return
-    imported = json_of([sys.executable, "-c", f"{_PEAK}\nimport sympy\nprint(json.dumps(peak()))"])
+    imported = json_of([sys.executable, "-c", _IMPORT])
     yield Row('python -c "import sympy"', imported, "MB", note="for comparison")
     exercise = descent("theta**2", 1.0, "gd", 1e-6)
     theta = 1.0
@@ -58,7 +47,7 @@ def rows() -> Iterator[Row]:
 
 def descent(loss: str, start: object, rule: str, lr: float) -> dict:
     """Steps, status, memory and time of a run in a fresh process."""
-    source = _PEAK + _DESCENT.format(loss=loss, start=start, rule=rule, lr=lr, steps=STEPS)
+    source = _DESCENT.format(loss=loss, start=start, rule=rule, lr=lr, steps=STEPS)
     found = json_of([sys.executable, "-c", source])
     check(found["steps"] == STEPS, f"{found['steps']} steps were run, {found['status']}")
     return found

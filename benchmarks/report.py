@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import subprocess
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
@@ -12,8 +13,12 @@ from typing import Any
 
 import symgd
 from benchmarks.measure import Row
+from benchmarks.peers.c import compiler
 
-_PACKAGES = ("sympy", "numpy", "pyarrow", "jax", "optax", "torch", "mpmath", "casadi", "symengine")
+_PACKAGES = (
+    *("sympy", "numpy", "llvmlite", "pyarrow", "jax", "jaxlib", "optax"),
+    *("numba", "torch", "mpmath", "casadi", "symengine", "scipy", "lmfit", "matplotlib"),
+)
 _VERDICT = {True: "met", False: "MISSED", None: ""}
 
 
@@ -29,7 +34,16 @@ def machine() -> dict[str, str]:
             found[name] = version(name)
         except PackageNotFoundError:
             found[name] = "not installed"
-    return found
+    return found | {"cc": compiler_version()}
+
+
+def compiler_version() -> str:
+    """The C compiler's first line about itself."""
+    cc = compiler()
+    if not cc:
+        return "none"
+    said = subprocess.run([cc, "--version"], capture_output=True, text=True, timeout=60)
+    return said.stdout.partition("\n")[0]
 
 
 def heading(name: str, sentence: str) -> str:
