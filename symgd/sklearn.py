@@ -37,7 +37,7 @@ class FormulaRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
 
     >>> X, y = np.array([[0.0], [1.0], [2.0], [3.0]]), np.array([2.0, 1.0, 0.5, 0.25])
     >>> model = FormulaRegressor("a*exp(-b*x0)").fit(X, y)
-    >>> round(model.params_["a"], 6), round(model.predict(X)[1], 6)
+    >>> round(model.params_["a"], 6), round(float(model.predict(X)[1]), 6)
     (2.0, 1.0)
     """
 

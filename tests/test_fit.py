@@ -92,7 +92,8 @@ def test_an_ill_conditioned_polynomial_keeps_the_digits_that_qr_can():
         right = design.T * mpmath.matrix([mpmath.mpf(float(v)) for v in y])
         exact = mpmath.lu_solve(design.T * design, right)
         certified = [float(v) for v in exact]
-    assert digits([result.theta[f"b{k}"] for k in range(11)], certified) >= 6
+    longer = np.finfo(np.longdouble).eps < 1e-18  # then the last steps are iterative refinement
+    assert digits([result.theta[f"b{k}"] for k in range(11)], certified) >= (9 if longer else 6)
     assert result.status == "converged"
 
 

@@ -443,3 +443,23 @@ def test_batches_go_over_the_rows():
     whole = symgd.descend("mean((x - a)**2)", data=LONG, lr=0.1, steps=50)
     assert result.theta["a"] != whole.theta["a"]
     assert result.theta["a"] == pytest.approx(whole.theta["a"], abs=0.3)
+
+
+def test_a_table_that_is_read_again_on_every_pass(tmp_path):
+    from symgd.data import read_table
+
+    x, y = (LONG[name][:3000] for name in ("x", "y"))
+    path = tmp_path / "long.csv"
+    rows = [f"{float(a)!r},{float(b)!r}" for a, b in zip(x, y, strict=True)]
+    path.write_text("\n".join(["x,y", *rows, ""]))
+    table = read_table(str(path), ["x", "y"], block_rows=1024)
+    text = "mean((y - (a*exp(b*x) + c))**2)"
+    streamed, whole = Loss(text, table), Loss(text, {"x": x, "y": y})
+    theta = [1.0, 0.5, 900.0]
+    assert streamed.value(theta) == pytest.approx(whole.value(theta), rel=1e-14)
+    assert streamed.grad(theta) == pytest.approx(whole.grad(theta), rel=1e-12)
+    fits = [symgd.fit("y = a*x + b", data) for data in (table, {"x": x, "y": y})]
+    assert fits[0].theta == pytest.approx(fits[1].theta, rel=1e-9)
+    assert fits[0].stderr == pytest.approx(fits[1].stderr, rel=1e-9)
+    steps = symgd.descend("mean((y - a*x)**2)", data=table, lr=0.01, steps=20, batch=100)
+    assert steps.status == "completed"

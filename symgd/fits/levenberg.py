@@ -142,13 +142,14 @@ def _polish(
     """Gauss-Newton steps as long as each is much shorter than the one before."""
     import numpy as np
 
+    linear = residuals.linear(x.tolist(), careful=True) or linear
     step = gauss_newton(linear, box, x)
     for _ in range(_POLISH):
         new = box.clip(x + step)
         tiny = bool((np.abs(step) <= 4 * _EPS * np.abs(x)).all())
         if tiny or not np.isfinite(new).all():
             break
-        there = residuals.linear(new.tolist())
+        there = residuals.linear(new.tolist(), careful=True)
         if there is None or there.rss > linear.rss * (1 + 1e-9) + 1e-300:
             break
         then = gauss_newton(there, box, new)

@@ -66,6 +66,17 @@ class RowFunction:
         for count, arrays in _blocks(self.rows, self.columns):
             yield count, self.at(arrays, theta)
 
+    def extended(self, theta: Sequence[float]) -> Iterator[list[Any]]:
+        """The values block by block in the longest floats of the platform (80 bits on x86)."""
+        import numpy as np
+
+        longer = [np.longdouble(v) for v in theta]
+        for count, arrays in _blocks(self.rows, self.columns):
+            with np.errstate(all="ignore"):
+                wide = [a.astype(np.longdouble) for a in arrays]
+                values = self._function(*wide, *longer, *map(np.longdouble, self.given))
+                yield [np.broadcast_to(v, count) for v in values]
+
     def at(self, arrays: Sequence[Any], theta: Sequence[float]) -> list[Any]:
         """The values at these columns, in IEEE semantics."""
         import numpy as np
@@ -130,11 +141,43 @@ class Residuals:
             found = total(parts)
         return found if math.isfinite(found) else math.inf
 
-    def linear(self, theta: Sequence[float]) -> Linear | None:
-        """The reduced system at theta, or None where it is not finite."""
+    def linear(self, theta: Sequence[float], careful: bool = False) -> Linear | None:
+        """The reduced system at theta, or None where it is not finite.
+
+        careful: for a short table, J'r and |r|**2 in longer floats, where the platform has them.
+        Small residuals of large terms keep their digits, and Gauss-Newton steps become iterative
+        refinement (A. Bjorck, 1967, Iterative refinement of linear least squares solutions I, BIT
+        7), which takes the square of J's condition number out of the error.
+        """
         if self._sums is not None and (found := self._by_gram(theta)) is not None:
             return found
-        return self._by_qr(theta)
+        found = self._by_qr(theta)
+        if found is None or not careful or self._sums is not None:
+            return found
+        return self._refined(theta, found)
+
+    def _refined(self, theta: Sequence[float], linear: Linear) -> Linear:
+        """The same system with z = R'**-1 J'r from a product in longer floats."""
+        import numpy as np
+
+        scale = linear.scales
+        if not (scale > 0).all() or not np.finfo(np.longdouble).eps < np.finfo(np.float64).eps:
+            return linear
+        product = np.zeros(self.count, dtype=np.longdouble)
+        rss = np.longdouble(0.0)
+        with np.errstate(all="ignore"):
+            for *columns, r in self.both.extended(theta):
+                product += [np.sum(column * r) for column in columns]
+                rss += np.sum(r * r)
+        try:
+            upper = (linear.triangle / scale).T
+            solved = np.linalg.solve(upper, (product / scale).astype(np.float64))
+            vector = np.asarray(solved, dtype=np.float64)
+        except np.linalg.LinAlgError:
+            return linear
+        if not (np.isfinite(vector).all() and np.isfinite(rss)):
+            return linear
+        return Linear(linear.triangle, vector, float(rss), scale)
 
     def matrices(self, theta: Sequence[float]) -> Iterator[Matrix]:
         """[J r] block by block, column by column."""
