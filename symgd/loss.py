@@ -298,16 +298,20 @@ class Loss:
 
         from symgd.choice import compiled
 
-        def make() -> Callable[..., list[float]]:
+        def make() -> Callable[[Any], NDArray[np.float64]]:
             from symgd.backends.native.large import compile_large
 
-            return compile_large(self.program).evaluate
+            return compile_large(self.program).arrays()
 
-        function = compiled(make) or (lambda x: self.evaluate(*x))
+        function = compiled(make) if self.rows is None else None
+        if function is None:
+
+            def function(x: Any) -> NDArray[np.float64]:
+                return np.array(self.evaluate(*np.asarray(x, dtype=np.float64).tolist()))
 
         def call(x: Sequence[float]) -> tuple[float, NDArray[np.float64]]:
-            value, *slopes = function(x)
-            return value, np.array(slopes)
+            out = function(x)
+            return float(out[0]), out[1:]
 
         return call
 

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import logging
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from symgd.backends.native import machine
 from symgd.backends.native.emit import Emitter, Value
@@ -29,6 +30,10 @@ from symgd.backends.native.rolls import (
 )
 from symgd.graph import Node
 from symgd.program import Program
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 log = logging.getLogger("symgd")
 
@@ -51,6 +56,38 @@ class Large:
 
     def __post_init__(self) -> None:
         self.call = self.modules[-1].function("evaluate", 4)
+
+    def arrays(self) -> Callable[[Any], NDArray[np.float64]]:
+        """The same from a float64 array to a new one, for callers who have and want arrays."""
+        import numpy as np
+
+        inputs, count = len(self.program.inputs), len(self.layout.outputs)
+        room, fixed = max(1, self.layout.work), self.constants.buffer_info()[0]
+        call, caught = self.call, machine.interrupted
+
+        def buffers() -> tuple[Any, Any, Any, list[int]]:
+            x, work, out = np.empty(inputs), np.empty(room), np.empty(count)
+            places = [a.ctypes.data for a in (x, work, out)]
+            return x, work, out, [places[0], places[1], fixed, places[2]]
+
+        spare = [buffers()]  # those that no other thread is using
+
+        def evaluate(x: Any) -> NDArray[np.float64]:
+            if len(x) != inputs:
+                raise ValueError(f"x has {len(x)} numbers, not {inputs}")
+            try:
+                mine = spare.pop()
+            except IndexError:
+                mine = buffers()
+            mine[0][...] = x
+            call(*mine[3])
+            out: NDArray[np.float64] = mine[2].copy()
+            spare.append(mine)
+            if caught.error is not None:
+                caught.check()
+            return out
+
+        return evaluate
 
     def at(self, *x: float) -> list[float]:
         """The same with the inputs one by one."""
