@@ -340,21 +340,29 @@ def _kernel(part: _Part) -> tuple[LanesKernel, list[str], list[bool]] | None:
     """The compiled kernel, the names of its tail values, and which of them differ; None: Python."""
     grid, arguments = part.grid, part.arguments
     labels = list(resolve(arguments))
-    if is_large(grid.loss, arguments.rule):
+    if grid.loss.rows is not None or is_large(grid.loss, arguments.rule):
         return None
-    program = step_program(grid.loss, arguments.rule, arguments.schedule, labels)
+    named = list(labels)
     if arguments.schedule.value is not None:
         labels = ["lr", *labels]
     own = [len(part.rates) > 1 if n == "lr" else len(grid.hyper.get(n, ())) > 1 for n in labels]
 
     def make() -> LanesKernel:
-        from symgd.native_sweep import lanes_kernel
+        from symgd.native_sweep import LanesKernel
 
+        program = step_program(grid.loss, arguments.rule, arguments.schedule, named)
         still = settles(arguments)
-        return lanes_kernel(program, len(grid.loss.params), own, still, grid.tol is not None)
+        return LanesKernel(program, len(grid.loss.params), own, still, grid.tol is not None)
 
-    kernel = compiled(make)
-    return None if kernel is None else (kernel, labels, own)
+    def kept() -> tuple[Loss, LanesKernel]:
+        from symgd.backends.native.machine import remembered
+
+        key = ("sweep", id(grid.loss), arguments.rule.text, str(rate), *own, grid.tol is not None)
+        return remembered(key, lambda: (grid.loss, make()))  # as long as the loss keeps its id
+
+    rate = None if arguments.schedule.formula is None else arguments.schedule.text
+    kernel = compiled(kept)
+    return None if kernel is None else (kernel[1], labels, own)
 
 
 @dataclass(frozen=True)

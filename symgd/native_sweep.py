@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symgd.backends.native import lanes as native
-from symgd.backends.native.machine import compile_module, interrupted, lanes, remembered
+from symgd.backends.native.machine import compile_module, interrupted, lanes
 from symgd.backends.native.steps import Code
 from symgd.program import Program
 
@@ -35,14 +35,6 @@ class Outcome:
     steps: NDArray[np.int64]
     code: NDArray[np.int64]
     beyond: NDArray[np.float64]
-
-
-def lanes_kernel(
-    program: Program, params: int, own: Sequence[bool], settles: bool, certificate: bool
-) -> LanesKernel:
-    """The compiled sweep, from memory where an equal one was compiled before."""
-    key = ("sweep", program.key, params, tuple(own), settles, certificate)
-    return remembered(key, lambda: LanesKernel(program, params, own, settles, certificate))
 
 
 class LanesKernel:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import sympy
 
@@ -191,6 +191,11 @@ def find_rule(text: str | Rule) -> Rule:
         return text
     if not isinstance(text, str):
         raise RuleError(f"a rule is a name, equations or a Rule, not {type(text).__name__}")
+    return _read(text)
+
+
+@lru_cache(maxsize=64)
+def _read(text: str) -> Rule:
     if "=" in text:
         return Rule(text)
     parts = [part.strip() for part in text.split("+")]

@@ -8,13 +8,14 @@ import sys
 from array import array
 from pathlib import Path
 
+import mpmath
 import pytest
 
 import symgd
 import symgd.native_kernel
-from symgd import Loss
+from symgd import Loss, numeric
 from symgd.backends import lambdified
-from symgd.backends.native import machine
+from symgd.backends.native import machine, powers
 from symgd.backends.native.emit import Emitter, Value
 from symgd.backends.native.machine import compile_module, interrupted, source
 from symgd.backends.native.rolls import roll
@@ -314,3 +315,56 @@ def test_kernels_stay_inside_their_arrays():
     done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr[-2000:]
     assert done.stdout.split() == ["small", "large", "lanes"]
+
+
+def power(base, t):
+    """base**t as the code of a sweep computes it."""
+    body = """define i64 @run(ptr %x, ptr %y) {
+  %b = load double, ptr %x
+  %at = getelementptr double, ptr %x, i64 1
+  %t = load double, ptr %at
+  %v = call double @steady_power(double %b, double %t)
+  store double %v, ptr %y
+  ret i64 0
+}"""
+    declared = {
+        "declare double @pow(double, double) #0",
+        "declare double @llvm.fma.f64(double, double, double)",
+    }
+    run = compile_module(source([powers.FUNCTIONS, body], declared)).function("run", 2)
+    x, y = array("d", [base, t]), array("d", [0.0])
+    run(x.buffer_info()[0], y.buffer_info()[0])
+    return y[0]
+
+
+def test_powers_of_the_step_are_correctly_rounded():
+    rng = random.Random(4)
+    wrong = 0
+    for _ in range(2000):
+        base = rng.choice([0.9, 0.999, 0.5, 2.0, 1.0001, rng.random(), 1 - rng.random() * 1e-9])
+        t = rng.choice([1, 2, 3, 10, 1000, rng.randrange(1, 10**6)])
+        with mpmath.workdps(60):
+            exact = mpmath.mpf(base) ** t
+            expected = float(exact) if exact < mpmath.mpf(2) ** 1024 else inf
+        got = power(base, float(t))
+        if 1e-300 < expected < inf:
+            wrong += got != expected
+        assert same(got, expected, 1e-15) or expected < 1e-300, (base, t, got, expected)
+    assert wrong == 0
+
+
+@pytest.mark.parametrize("base", [0.0, -0.5, inf, -inf, nan, 1.0, 5e-324, 1e308, -0.0])
+@pytest.mark.parametrize("t", [1.0, 2.0, 3.0, 1000.0, 1e6])
+def test_powers_of_odd_bases_are_those_of_the_c_library(base, t):
+    assert same(power(base, t), numeric.pow(base, t))
+
+
+@pytest.mark.parametrize("beta", [0.5, 0.97, 1.0])
+def test_powers_move_on_across_calls(beta, monkeypatch):
+    rule = symgd.Rule("theta = theta - lr*g*beta**t/(1 + beta**t)", {"beta": beta})
+    whole = symgd.descend(ROSENBROCK, rule=rule, lr=1e-3, steps=2500, start=0.5, backend="native")
+    monkeypatch.setattr("symgd.native_kernel._NANOSECONDS", 1000.0)
+    parts = symgd.descend(ROSENBROCK, rule=rule, lr=1e-3, steps=2500, start=0.5, backend="native")
+    assert parts.theta == whole.theta
+    slow = symgd.descend(ROSENBROCK, rule=rule, lr=1e-3, steps=2500, start=0.5, backend="lambdify")
+    assert all(same(whole.theta[p], slow.theta[p]) for p in "xy")

@@ -172,13 +172,16 @@ class Emitter:
         kind, test = self.type(wide), self.type(condition.wide, "i1")
         return self.emit(f"select {test} {condition.text}, {kind} {a.text}, {kind} {b.text}", wide)
 
-    def call(self, symbol: str, *args: Value) -> Value:
+    def call(self, symbol: str, *args: Value, own: bool = False) -> Value:
         """A function of doubles outside the module; lane by lane where its arguments are wide.
+
+        own: the function is one of the module.
 
         The same library serves Python's own math, so that lanes, single runs and Python agree.
         """
         kinds = ", ".join(["double"] * len(args))
-        self.declared.add(f"declare double @{symbol}({kinds}) #0")
+        if not own:
+            self.declared.add(f"declare double @{symbol}({kinds}) #0")
         if not any(a.wide for a in args):
             operands = ", ".join(f"double {a.text}" for a in args)
             return self.emit(f"call double @{symbol}({operands})")

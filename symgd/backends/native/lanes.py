@@ -27,6 +27,7 @@ import sympy
 from symgd.backends.native.elementary import hypot
 from symgd.backends.native.emit import Emitter, Value
 from symgd.backends.native.machine import source
+from symgd.backends.native.powers import FUNCTIONS, powers_of, steady_powers
 from symgd.backends.native.steps import Code, assignments, finite
 from symgd.graph import Name, Node, is_inverse
 from symgd.program import Program
@@ -69,6 +70,8 @@ def sweep_module(what: Lanes) -> str:
     """The module with both functions."""
     sweep, look = _Sweep(what), _Look(what)
     texts = [sweep.text(), look.text()]
+    if sweep.powers:
+        texts.insert(0, FUNCTIONS)
     return source(texts, sweep.e.declared | look.e.declared)
 
 
@@ -168,6 +171,8 @@ class _Sweep(_Writer):
         e.add_line(f"%trace = alloca double, i64 {what.lanes * BUNDLE}")
         e.add_line(f"%alarm = alloca i64, i64 {what.lanes * BUNDLE}")
         self.start, self.end = self.k(T), self.k(END)
+        t, *tail = what.program.inputs[what.params + what.states :]
+        self.powers = powers_of(what.program, t, tail)
         first, last = self.k(FIRST), self.k(LAST)
         self.shared = self._shared()
         self.bundle = self.open("bundle", first.text, last)
@@ -275,7 +280,9 @@ class _Sweep(_Writer):
         following = e.emit(f"add nsw i64 {t.text}, 1")
         number = e.emit(f"sitofp i64 {following.text} to double")
         known: dict[Node, Value] = dict(zip(what.program.inputs, [*x, *s, number], strict=False))
-        out = assignments(e, what.program, known | self.shared | tail, skip=("|g|",))
+        known |= self.shared | tail
+        steady_powers(e, self.powers, known, number)
+        out = assignments(e, what.program, known, skip=("|g|",))
         end = what.params + what.states
         new = _Point([e.spread(v) for v in out[: what.params]], out[what.params : end])
         step = _Step(e.spread(out[end]), [e.spread(g) for g in out[end + 1 :]], new)

@@ -17,6 +17,7 @@ from enum import IntEnum
 from symgd.backends.native.elementary import hypot
 from symgd.backends.native.emit import Emitter, Value
 from symgd.backends.native.machine import source
+from symgd.backends.native.powers import Powers, powers_of
 from symgd.graph import Name, Node, float_of
 from symgd.program import Program
 
@@ -45,6 +46,8 @@ class _Loop:
     def __init__(self, program: Program, params: int, states: int, settles: bool) -> None:
         self.program, self.params, self.states, self.settles = program, params, states, settles
         self.e = Emitter()
+        t, *tail = program.inputs[params + states :]
+        self.powers = Powers(self.e, powers_of(program, t, tail))
 
     def text(self) -> str:
         e = self.e
@@ -70,7 +73,8 @@ class _Loop:
             "define i64 @run(ptr noalias %k, ptr noalias %f, ptr noalias %x, ptr noalias %s, "
             "ptr noalias %h, ptr noalias %rows, ptr noalias %ring) {"
         )
-        return source(["\n".join([head, *e.lines, "}"])], e.declared)
+        whole = "\n".join([head, *e.lines, "}"])
+        return source([*self.powers.functions(), whole], e.declared)
 
     # -- parts ----------------------------------------------------------------------------
 
@@ -99,6 +103,7 @@ class _Loop:
         e.add_line(f"store i64 {place.text}, ptr %place")
         tail = self.program.inputs[self.params + self.states + 1 :]
         self.tail = {symbol: load(e, "%h", k) for k, symbol in enumerate(tail)}
+        self.powers.begin(self.tail.__getitem__, e.emit(f"add i64 {first.text}, 1"))
         e.add_line("br label %loop")
 
     def _step(
@@ -110,6 +115,8 @@ class _Loop:
         state = [e.emit(f"load double, ptr %s.{k}") for k in range(self.states)]
         t = e.emit(f"sitofp i64 {following.text} to double")
         known: dict[Node, Value] = dict(zip(inputs, [*x, *state, t], strict=False)) | self.tail
+        known |= self.powers.values(t)
+        self.powers.advance()
         out = assignments(e, self.program, known, skip=("|g|",))
         end = self.params + self.states
         return x, out[end], out[end + 1 :], out[: self.params], out[self.params : end]
