@@ -45,6 +45,7 @@ class LateKernel:
         if run.t < self.after:
             return self.first.advance(run, min(count, self.after - run.t))
         if self.after >= 0:
+            log.info("machine code from step %d on", run.t)
             self.first, self.after = self.second() or self.first, -1
         return self.first.advance(run, count)
 
@@ -62,9 +63,13 @@ def choose(
     Where there is no machine code to be had, Python it is, and the log says why.
     """
     if backend == "native":
-        return compiled(fast) or slow()
+        kernel = compiled(fast)
+        if kernel is not None:
+            log.info("machine code runs the steps")
+        return kernel or slow()
     least = break_even(operations)
     if backend == "lambdify" or steps <= least:
+        log.info("Python runs the steps; compiling pays from %d steps on", least)
         return slow()
     return LateKernel(slow(), least // _TRIAL, lambda: compiled(fast))
 

@@ -19,7 +19,14 @@ from symgd._group import REMARK, DefaultGroup
 from symgd.commands.compare import compare
 from symgd.commands.explain import explain
 from symgd.commands.fit import fit
-from symgd.commands.options import has_unicode, positive, read_formula, terminal_width, whole
+from symgd.commands.options import (
+    has_unicode,
+    listen,
+    positive,
+    read_formula,
+    terminal_width,
+    whole,
+)
 from symgd.errors import ArgumentError
 from symgd.names import escape, suggest
 
@@ -169,7 +176,7 @@ def run(
         ),
     ] = False,
     backend: Annotated[
-        str, typer.Option(metavar="auto|lambdify", help="What runs the steps.")
+        str, typer.Option(metavar="auto|lambdify|native", help="What runs the steps.")
     ] = "auto",
     plot: Annotated[
         str | None,
@@ -183,12 +190,17 @@ def run(
         bool,
         typer.Option("--quiet", "-q", help="Print the last theta only, and no remarks."),
     ] = False,
+    verbose: Annotated[
+        bool,
+        typer.Option("--verbose", "-v", help="Say on stderr what runs the steps, and why."),
+    ] = False,
     data: DATA = None,
     drop_missing: DROP_MISSING = False,
     batch: BATCH = None,
     seed: SEED = "0",
 ) -> None:
     """Descend on a loss, and say how it went."""
+    listen(verbose)
     each = None if every is None else whole("--every", every, least=1)
     number_of_steps = whole("--steps", steps, least=0)
     tolerance = None if tol is None else positive("--tol", tol)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sys
 
+from symgd._console import complain
 from symgd.errors import ArgumentError
 from symgd.names import escape
 
@@ -79,3 +80,16 @@ def has_unicode() -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def listen(verbose: bool) -> None:
+    """Show symgd's log on stderr: warnings, and all of it where the user wants to know."""
+    import logging
+
+    class Handler(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            complain(escape(record.getMessage()))
+
+    log = logging.getLogger("symgd")
+    log.handlers = [Handler()]
+    log.setLevel(logging.INFO if verbose else logging.WARNING)
