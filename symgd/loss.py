@@ -68,7 +68,9 @@ class Loss:
         self.rows: RowData | None = None
         self.columns: tuple[str, ...] = ()
         self._by_rows = False
+        self._given: tuple[str, dict[str, float], tuple[str, ...]] | None = None
         fixed = {names.canonical(k): _finite(k, v) for k, v in (constants or {}).items()}
+        params = tuple(params)
         if isinstance(source, str):
             own = [*fixed, *map(names.canonical, params)]
             opened, columns = (None, None) if data is None else open_columns(data)
@@ -79,6 +81,7 @@ class Loss:
                 self.columns = tuple(formula.columns)
                 table = read_columns(opened, self.columns, drop_missing)
                 self.rows = RowData(self.graph, table)
+                self._given = (source, fixed, tuple(params))
         elif data is not None:
             raise ArgumentError("a loss over data is a formula, with sum(...) and mean(...)")
         elif isinstance(source, sympy.Basic):
@@ -122,7 +125,7 @@ class Loss:
         loss = cls.__new__(cls)
         loss.graph, loss.rows, loss.root = graph, rows, root
         loss._full = lower(graph, stabilize(graph, [root]))[0]
-        loss._by_rows = True
+        loss._by_rows, loss._given = True, None
         loss.leaves, loss.params = tuple(leaves), tuple(leaf.text for leaf in leaves)
         loss.columns, loss.text = tuple(columns), text
         return loss
@@ -137,20 +140,28 @@ class Loss:
         return f"Loss({self.text!r})"
 
     def __getstate__(self) -> dict[str, Any]:
-        names_ = tuple((leaf.name, leaf.text) for leaf in self.leaves)
+        if self.rows is not None:
+            if self._given is None:
+                raise TypeError("a loss that a fit has made does not pickle")
+            return {"given": self._given, "data": dict(self.rows.table.columns)}
         return {
             "nodes": pack([self.root]),
-            "leaves": names_,
+            "leaves": tuple((leaf.name, leaf.text) for leaf in self.leaves),
             "params": self.params,
             "text": self.text,
         }
 
     def __setstate__(self, state: Mapping[str, Any]) -> None:
+        if "given" in state:
+            text, constants, params = state["given"]
+            Loss.__init__(self, text, state["data"], constants=constants, params=params)
+            return
         self.graph = Graph()
+        self.rows, self.columns, self._by_rows, self._given = None, (), False, None
         self.root = unpack(self.graph, *state["nodes"])[0]
-        self.stable = stabilize(self.graph, [self.root])[0]
+        self._full = stabilize(self.graph, [self.root])[0]
         self.leaves = tuple(Name(*leaf) for leaf in state["leaves"])
-        self.params, self.columns, self.text = state["params"], (), state["text"]
+        self.params, self.text = state["params"], state["text"]
 
     def _repr_latex_(self) -> str:
         from symgd.latex import latex, latex_name  # for notebooks only

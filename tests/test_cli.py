@@ -160,7 +160,7 @@ def test_standard_input_is_left_alone_without_a_dash():
         (["function"], "did you mean 'functions'?"),
         (["help"], "--help"),
         (["-n", "1", "rules"], "symgd rules"),
-        (["-v"], "--help"),
+        (["-V"], "--help"),
     ],
 )
 def test_a_formula_that_may_be_a_slip_earns_a_remark(args, remark):
@@ -538,7 +538,7 @@ def test_full_disk_is_told_and_the_result_is_kept():
 @posix
 @pytest.mark.parametrize("form", ["table", "json"])
 def test_ctrl_c_prints_the_result_so_far_and_exits_130(form):
-    args = ["theta**2", "-l", "1e-9", "-n", "1000000000", "--format", form]
+    args = ["theta**2", "-l", "1e-9", "-n", "1000000000000", "--format", form]
     child = subprocess.Popen([*SYMGD, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     time.sleep(5)
     child.send_signal(signal.SIGINT)
@@ -554,7 +554,7 @@ def test_ctrl_c_prints_the_result_so_far_and_exits_130(form):
 @posix
 @pytest.mark.parametrize("delay", [0.02, 0.05, 0.1, 0.2, 0.3])
 def test_ctrl_c_at_any_moment_shows_no_traceback(delay):
-    args = ["theta**2", "-l", "1e-9", "-n", "1000000000", "--format", "plain", "-q"]
+    args = ["theta**2", "-l", "1e-9", "-n", "1000000000000", "--format", "plain", "-q"]
     code = "from symgd._console import main; print('up', flush=True); main()"
     child = subprocess.Popen(
         [sys.executable, "-c", code, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE

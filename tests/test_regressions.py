@@ -189,3 +189,13 @@ def test_result_survives_pickle(rule):
 def test_message_says_what_is_wrong(text, sentence):
     with pytest.raises(symgd.FormulaError, match=sentence):
         Loss(text)
+
+
+def test_loss_over_data_survives_pickle():
+    data = {"x": [1.0, 2.0, 3.0], "y": [2.0, 4.0, 6.5]}
+    loss = Loss("mean((y - a*x - b)**2) + c*a", data, constants={"c": 0.5})
+    again = pickle.loads(pickle.dumps(loss))
+    assert (again.params, again.columns) == (loss.params, loss.columns)
+    assert again.value([1.5, 0.25]) == loss.value([1.5, 0.25])
+    result = symgd.descend(loss, lr=0.01, steps=5)
+    assert pickle.loads(pickle.dumps(result)).theta == result.theta

@@ -138,6 +138,9 @@ class Table:
         where = "read in blocks" if self.streamed else "in memory"
         return f"<Table of {self.rows:,} rows x {len(self.names)} columns, {where}>"
 
+    def __reduce__(self) -> tuple[Callable[..., Table], tuple[dict[str, Array], list[str]]]:
+        return read_table, (dict(self.columns), list(self.names))  # its numbers, not its file
+
     @cached_property
     def columns(self) -> Mapping[str, Array]:
         """Each column as a whole, by name: (rows,) float64, or float32 where the source was.
