@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from symgd.precise import Precise
+
 Point = Mapping[str, float] | Sequence[float] | float
 
 
@@ -39,7 +41,7 @@ class Loss:
     >>> loss.params
     ('x', 'y')
     >>> loss.value({"x": -1.2, "y": 1.0})
-    24.199999999999996
+    24.199999999999992
     >>> loss.gradient["y"]
     -200*x**2 + 200*y
     """
@@ -186,6 +188,32 @@ class Loss:
         """(p0, p1, ...) -> [value, gradient...], inf and nan included. For engines."""
         return _total(self.program)
 
+    def _precise(self, derive: Callable[[Graph, Node, list[Node]], list[Node]]) -> Precise:
+        """What `derive` makes of the formula as typed, its constants and derivatives unrounded."""
+        from symgd.exact_graph import ExactGraph
+        from symgd.precise import Precise
+
+        graph = ExactGraph()
+        root = graph.replace([self.root], {})[0]
+        atoms = [graph.atom(leaf) for leaf in self.leaves]
+        return Precise(graph, self.leaves, derive(graph, root, atoms))
+
+    @cached_property
+    def _precise_value(self) -> Precise:
+        return self._precise(lambda graph, root, atoms: [root])
+
+    @cached_property
+    def _precise_grad(self) -> Precise:
+        return self._precise(lambda graph, root, atoms: [root, *gradient(graph, root, atoms)])
+
+    @cached_property
+    def _precise_hess(self) -> Precise:
+        return self._precise(
+            lambda graph, root, atoms: [
+                entry for i, row in enumerate(hessian(graph, root, atoms)) for entry in row[i:]
+            ]
+        )
+
     @cached_property
     def _hess(self) -> Callable[..., list[float]]:
         return _total(self.hessian_program)
@@ -215,32 +243,49 @@ class Loss:
         return call
 
     def value(self, theta: Point) -> float:
-        """The loss at theta: a mapping name -> number, or numbers in the order of params."""
-        return self.evaluate_value(*self.point(theta))[0]
+        """The loss at theta: a mapping name -> number, or numbers in the order of params.
+
+        This and `grad`, `value_and_grad` and `hess` return what the formula is at these very
+        doubles, rounded once: right to the last digit also where its terms cancel
+        (`symgd.precise`). Where the compiled formula is not finite, its inf or nan is returned.
+        They take hundreds of times as long as `evaluate` and `compiled`, which round every
+        operation, as the descent does: use those in loops.
+        """
+        x = self.point(theta)
+        return self._precise_value(x, self.evaluate_value(*x))[0]
 
     def grad(self, theta: Point) -> NDArray[np.float64]:
-        """The exact gradient at theta: (P,) float64, in the order of params."""
+        """The gradient at theta: (P,) float64 in the order of params, each entry rounded once.
+
+        Accuracy and cost: see `value`.
+        """
         return self.value_and_grad(theta)[1]
 
     def value_and_grad(self, theta: Point) -> tuple[float, NDArray[np.float64]]:
-        """The loss and its gradient, (P,) float64, from one evaluation."""
+        """The loss and its gradient, (P,) float64. Accuracy and cost: see `value`."""
         import numpy as np
 
-        value, *slopes = self.evaluate(*self.point(theta))
+        x = self.point(theta)
+        value, *slopes = self._precise_grad(x, self.evaluate(*x))
         return value, np.array(slopes, dtype=np.float64)
 
     def hess(self, theta: Point) -> NDArray[np.float64]:
-        """The exact Hessian at theta: (P, P) float64, symmetric."""
+        """The Hessian at theta: (P, P) float64, symmetric. Accuracy and cost: see `value`."""
         import numpy as np
 
         count = len(self.params)
-        rows = self.hess_rows(self.point(theta))
+        x = self.point(theta)
+        rows = self._symmetric(self._precise_hess(x, self._hess(*x)))
         return np.array(rows, dtype=np.float64).reshape(count, count)
 
     def hess_rows(self, x: Sequence[float]) -> list[list[float]]:
-        """The exact Hessian as lists, for those who do without NumPy."""
+        """The Hessian as lists, every operation rounded. For engines."""
+        return self._symmetric(self._hess(*x))
+
+    def _symmetric(self, triangle: Sequence[float]) -> list[list[float]]:
+        """The rows of a symmetric matrix from its upper triangle, row by row."""
         count = len(self.params)
-        entries = iter(self._hess(*x))
+        entries = iter(triangle)
         rows = [[0.0] * count for _ in range(count)]
         for i in range(count):
             for j in range(i, count):
