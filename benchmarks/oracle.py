@@ -28,10 +28,12 @@ class Arithmetic:
 
     number: Callable[[float], Any]
     functions: Mapping[str, Callable[..., Any]]
+    pi: Any = math.pi
+    e: Any = math.e
 
     def evaluate(self, text: str, values: Mapping[str, Any]) -> Any:
         """The value of `text`; LookupError for a function or name that is not known."""
-        constants = {"pi": self.number(math.pi), "e": self.number(math.e)}
+        constants = {"pi": +self.pi, "e": +self.e}
         return self._walk(ast.parse(text.strip(), mode="eval").body, constants | dict(values))
 
     def _walk(self, node: ast.AST, values: Mapping[str, Any]) -> Any:
@@ -50,13 +52,14 @@ class Arithmetic:
 
 
 def with_mpmath() -> Arithmetic:
-    """Arithmetic of mpmath at its current precision; constants are the doubles that symgd sees."""
+    """Arithmetic of mpmath at its current precision; literals are doubles, pi and e themselves."""
     from mpmath import mp
 
     same = "exp log sqrt cbrt sin cos tan sec cot csc asin acos atan sinh cosh tanh csch"
     same += " asinh acosh atanh erf gamma loggamma atan2"
     functions = {name: getattr(mp, name) for name in same.split()}
-    return Arithmetic(lambda v: mp.mpf(v), functions | {"abs": abs, "max": max, "min": min})
+    functions |= {"abs": abs, "max": max, "min": min}
+    return Arithmetic(lambda v: mp.mpf(v), functions, mp.pi, mp.e)
 
 
 def with_jax() -> Arithmetic:

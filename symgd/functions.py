@@ -33,8 +33,8 @@ def _step(name: str, node: type | None, doc: str, **rest: object) -> Function:
 _ROWS = (
     _math("exp", sympy.exp, "f", "e to the power x"),
     _math("log", sympy.log, "1/x", "natural logarithm", aliases=("ln",)),
-    _math("log10", None, "0.4342944819032518/x", "logarithm to base 10", definition="log(x)/log(10)"),
-    _math("log2", None, "1.4426950408889634/x", "logarithm to base 2", definition="log(x)/log(2)"),
+    _math("log10", None, "0.4342944819032518/x", "logarithm to base 10", definition="log(x)/log(10)", exact=("1/(x*log(10))",)),
+    _math("log2", None, "1.4426950408889634/x", "logarithm to base 2", definition="log(x)/log(2)", exact=("1/(x*log(2))",)),
     _math("log1p", None, "1/(1 + x)", "log(1 + x), accurate near 0", definition="log(1 + x)"),
     _math("expm1", None, "exp(x)", "exp(x) - 1, accurate near 0", definition="exp(x) - 1"),
     _row("cbrt", None, "1/(3*f**2)", "real cube root", numpy="cbrt", definition="sign(x)*abs(x)**(1/3)"),
@@ -112,8 +112,8 @@ _ROWS = (
         kink="the derivative of the branch taken",
     ),
     # error function, gamma and Bessel families
-    _math("erf", sympy.erf, "1.1283791670955126*bell(x)", "error function", numpy=""),
-    _math("erfc", sympy.erfc, "-1.1283791670955126*bell(x)", "1 - erf(x)", numpy=""),
+    _math("erf", sympy.erf, "1.1283791670955126*bell(x)", "error function", numpy="", exact=("2/sqrt(pi)*bell(x)",)),
+    _math("erfc", sympy.erfc, "-1.1283791670955126*bell(x)", "1 - erf(x)", numpy="", exact=("-2/sqrt(pi)*bell(x)",)),
     _row("gamma", sympy.gamma, "f*digamma(x)", "gamma function", fast="gamma", cost=SPECIAL),
     _row(
         "loggamma", sympy.loggamma, "digamma(x)", "log |gamma(x)|",

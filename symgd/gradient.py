@@ -222,7 +222,7 @@ def _pull_power(graph: Graph, node: Node, adjoint: Node, wanted: set[int]) -> _P
         elif value == -1:
             pairs.append((0, base, graph.neg(graph.div(times(graph, adjoint, node), base))))
         elif value != 0:
-            slope = graph.mul(exponent, graph.pow(base, value - 1))
+            slope = graph.mul(exponent, graph.lower(base, exponent))
             pairs.append((0, base, graph.mul(adjoint, slope)))
     if id(exponent) in wanted:
         pairs.append((1, exponent, graph.mul(adjoint, graph.mul(node, _log_of_base(graph, base)))))
@@ -246,7 +246,7 @@ def _pull_function(graph: Graph, node: Node, adjoint: Node, wanted: set[int]) ->
     for k, arg in enumerate(node.args):
         if id(arg) not in wanted:
             continue
-        text = row.slope(k, len(node.args))
+        text = row.slope(k, len(node.args), graph.exact)
         whole = "a" in _template(text)[1]  # the formula does with the adjoint what is to be done
         single = row.variadic and text not in row.pair
         given = (arg,) if single else node.args

@@ -140,6 +140,9 @@ class Graph:
     1, 0 or constant and serve the derivatives.
     """
 
+    #: whether no constant is ever rounded (`symgd.exact_graph`)
+    exact = False
+
     def __init__(self) -> None:
         self._nodes: dict[tuple[Any, ...], Node] = {}
 
@@ -246,6 +249,10 @@ class Graph:
         if exponent == 1:
             return base
         return self.node(sympy.Pow, base, self.number(exponent))
+
+    def lower(self, base: Node, exponent: Node) -> Node:
+        """base to the power of exponent - 1, exponent a number."""
+        return self.pow(base, (float_of(exponent) or 0.0) - 1)
 
     def compare(self, op: str, a: Node, b: Node) -> Node:
         """The relation `a op b`, op one of < <= > >= == !=."""

@@ -403,5 +403,5 @@ class _Status:
     def first(self) -> NDArray[np.float64]:
         """The loss at each start."""
         rows, back = np.unique(self.start, axis=0, return_inverse=True)
-        losses = [self.part.grid.loss.value(row) for row in rows.tolist()]
+        losses = [self.part.grid.loss.evaluate_value(*row)[0] for row in rows.tolist()]
         return np.array(losses)[back.reshape(-1)]

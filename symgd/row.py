@@ -53,6 +53,7 @@ class Function:
     # of all the arguments, computed once for all the slopes
     pair: tuple[str, ...] = ()  # the derivatives of a variadic function of just two arguments
     plain: tuple[str, ...] = ()  # the derivatives as people read them, where that differs
+    exact: tuple[str, ...] = ()  # the derivatives where `derivative` holds rounded constants
     reading: str = ""  # of a hidden row: what people read instead, in callable functions
 
     @property
@@ -60,8 +61,10 @@ class Function:
         """Whether one node takes any number of arguments."""
         return self.arity[1] is None and not self.pairwise
 
-    def slope(self, k: int, count: int) -> str:
-        """The formula of the derivative in argument k of `count`."""
+    def slope(self, k: int, count: int, exact: bool = False) -> str:
+        """The formula of the derivative in argument k of `count`; exact: without rounding."""
+        if exact and self.exact:
+            return self.exact[k]
         texts = self.pair if self.pair and count == 2 else self.derivative
         return texts[min(k, len(texts) - 1)]
 

@@ -1,0 +1,176 @@
+"""The functions of the table in mpmath's arithmetic, at whatever precision the context has.
+
+Textbook formulas are enough: where they cancel, `symgd.precise` raises the precision. Arguments
+and results are real numbers (mpf) of one context; nan stands for whatever is not a real number,
+and for arguments at which mpmath would take seconds or all of the memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, TypeAlias
+
+from symgd.numeric import MAX_ORDER
+
+__all__ = ["SPECIAL", "Operation", "operations", "power", "product", "total"]
+
+#: An mpmath.MPContext and a number of it; mpmath ships no types.
+Context: TypeAlias = Any
+Real: TypeAlias = Any
+Operation: TypeAlias = Callable[..., Real]
+
+_WIDE = 2**64  # beyond, an exponent is no number that doubles can come back from
+_DOUBLE = 1100  # the exponents of all doubles, and a little
+
+_NAMES = "log log1p sin cos tan cot sec csc asin acos atan acot asec acsc atan2 sign floor ceil"
+_NAMES += " tanh coth asinh acosh atanh acoth asech acsch erf erfc cbrt"
+_GROWING = "exp expm1 sinh cosh sech csch"
+_SPECIAL = "gamma loggamma digamma polygamma beta besselj bessely besseli besselk"
+
+#: Functions that mpmath sums up term by term: hundreds of digits take long.
+SPECIAL = frozenset(_SPECIAL.split())
+
+
+def operations(ctx: Context) -> dict[str, Operation]:
+    """The operations by function name. Functions without one have a formula in their row."""
+    table: dict[str, Operation] = {
+        name: _limited(ctx, getattr(ctx, name), _DOUBLE) for name in _NAMES.split()
+    }
+    table |= {name: _limited(ctx, getattr(ctx, name), 64) for name in _GROWING.split()}
+    table |= _selections(ctx) | _shares(ctx, table["exp"]) | _specials(ctx)
+    table["log"] = lambda x: ctx.log(x) if x > 0 else ctx.nan  # of any size
+    table["hypot"] = lambda *args: ctx.sqrt(total(a * a for a in args))
+    table["cbrt"] = lambda x: ctx.cbrt(x) if x >= 0 else -ctx.cbrt(-x)
+    return table
+
+
+def total(terms: Iterable[Real]) -> Real:
+    """The sum of one or more terms."""
+    first, *rest = terms
+    for term in rest:
+        first = first + term
+    return first
+
+
+def product(ctx: Context) -> Operation:
+    """The product of factors; nan where its exponent leaves every useful range."""
+
+    def call(first: Real, *rest: Real) -> Real:
+        for factor in rest:
+            first = first * factor
+        return first if -_WIDE < first._mpf_[2] < _WIDE else ctx.nan
+
+    return call
+
+
+def power(ctx: Context, exponent: float | None) -> Operation:
+    """(base, exponent) -> the power, as C's pow has it; nan at a pole.
+
+    exponent: where it is known, for the usual ones.
+    """
+    times = product(ctx)
+    usual: dict[float | None, Operation] = {
+        -1.0: lambda base, _: 1 / base,
+        0.5: lambda base, _: ctx.sqrt(base) if base >= 0 else ctx.nan,
+        2.0: lambda base, _: times(base, base),
+        3.0: lambda base, _: times(base, base, base),
+    }
+
+    def call(base: Real, exponent: Real) -> Real:
+        if not base:
+            return ctx.nan if exponent < 0 else ctx.mpf(not exponent)
+        if not (ctx.isfinite(base) and ctx.isfinite(exponent)):
+            return ctx.nan
+        if abs(exponent) * (abs(ctx.mag(base)) + 1) > _WIDE:
+            return ctx.nan
+        if base < 0 and not ctx.isint(exponent):
+            return ctx.nan
+        return base**exponent
+
+    return usual.get(exponent, call)
+
+
+def _limited(ctx: Context, f: Operation, largest: int) -> Operation:
+    """f on arguments below 2**largest in size, nan where its value is complex."""
+
+    def call(*args: Real) -> Real:
+        if any(not ctx.isfinite(a) or ctx.mag(a) > largest for a in args):
+            return ctx.nan
+        value = f(*args)
+        return value if isinstance(value, ctx.mpf) else ctx.nan
+
+    return call
+
+
+def _selections(ctx: Context) -> dict[str, Operation]:
+    def largest(*args: Real) -> Real:
+        return ctx.nan if any(map(ctx.isnan, args)) else max(args)
+
+    def smallest(*args: Real) -> Real:
+        return ctx.nan if any(map(ctx.isnan, args)) else min(args)
+
+    return {
+        "abs": abs,
+        "max": largest,
+        "min": smallest,
+        "largest": largest,
+        "clip": lambda x, low, high: smallest(largest(x, low), high),
+        "relu": lambda x: largest(x, ctx.zero),
+    }
+
+
+def _shares(ctx: Context, exp: Operation) -> dict[str, Operation]:
+    """Sums of exponentials; exponents of mpmath's numbers have no end, so plainly."""
+
+    def exp_sum(*args: Real) -> Real:
+        top = max(args)
+        return total(exp(a - top) for a in args)
+
+    return {
+        "exp_sum": exp_sum,
+        "logsumexp": lambda *args: max(args) + ctx.log(exp_sum(*args)),
+        "portion": lambda *args: exp(args[0] - max(args)) / exp_sum(*args),
+        "complement": lambda *args: total(exp(a - max(args)) for a in args[1:]) / exp_sum(*args),
+        "bell": lambda x: exp(-x * x),
+    }
+
+
+def _specials(ctx: Context) -> dict[str, Operation]:
+    def tame(*args: Real) -> bool:
+        return all(not a or (ctx.isfinite(a) and abs(ctx.mag(a)) <= _DOUBLE) for a in args)
+
+    def gamma(x: Real) -> Real:
+        return ctx.gamma(x) if tame(x) and abs(x) < 2**40 else ctx.nan
+
+    def loggamma(x: Real) -> Real:
+        return ctx.re(ctx.loggamma(x)) if tame(x) and x > -(2**40) else ctx.nan
+
+    def polygamma(order: Real, x: Real) -> Real:
+        if not (tame(x) and x > -1e4 and 0 <= order <= MAX_ORDER and ctx.isint(order)):
+            return ctx.nan  # far left mpmath climbs step by step
+        return ctx.psi(int(order), x)
+
+    def digamma(x: Real) -> Real:
+        if x < -100 and not ctx.isint(x) and ctx.mag(x) <= _DOUBLE:  # reflection, A&S 6.3.7
+            return polygamma(ctx.zero, 1 - x) - ctx.pi * ctx.cot(ctx.pi * x)
+        return polygamma(ctx.zero, x)
+
+    def beta(x: Real, y: Real) -> Real:
+        return ctx.beta(x, y) if tame(x, y) and max(abs(x), abs(y)) < 2**40 else ctx.nan
+
+    table = {f.__name__: f for f in (gamma, loggamma, digamma, polygamma, beta)}
+    return table | {name: _bessel(ctx, name, tame) for name in _SPECIAL.split()[-4:]}
+
+
+def _bessel(ctx: Context, name: str, tame: Callable[..., bool]) -> Operation:
+    unlimited = getattr(ctx, name)
+
+    def call(order: Real, x: Real) -> Real:
+        if not (tame(x) and abs(order) <= MAX_ORDER and abs(x) <= 1e100):
+            return ctx.nan
+        if name == "besseli" and ctx.isint(order):
+            order = abs(order)  # I(-n, x) = I(n, x), and mpmath hangs on the left side near 0
+        value = unlimited(order, x)
+        return value if isinstance(value, ctx.mpf) else ctx.nan
+
+    return call

@@ -1,0 +1,261 @@
+"""`Loss.value`, `grad` and `hess`: the double nearest to the exact value, whatever cancels."""
+
+import math
+import pickle
+import random
+from fractions import Fraction
+from threading import Thread
+
+import corpora
+import mpmath
+import numpy as np
+import pytest
+from hypothesis import given, reject, settings
+from hypothesis import strategies as st
+
+from symgd import FormulaError, Loss
+from symgd.exact_graph import ExactGraph
+from symgd.functions import BY_CLASS
+from symgd.graph import Name, Where
+from symgd.precise import Precise
+
+_TINY = mpmath.mpf(1e-17)
+ROSENBROCK = "(1 - x)**2 + 100*(y - x**2)**2"
+
+
+def test_polynomial_at_doubles_is_rounded_once():
+    """Against rational arithmetic: the exact value, gradient and Hessian, rounded once."""
+    source = random.Random(4)
+    loss = Loss(ROSENBROCK)
+    for _ in range(200):
+        x, y = source.uniform(-3, 3), source.uniform(-3, 3)
+        p, q = Fraction(x), Fraction(y)
+        value, grad = (loss.value([x, y]), loss.grad([x, y]))
+        assert value == float((1 - p) ** 2 + 100 * (q - p**2) ** 2)
+        assert grad.tolist() == [
+            float(-2 * (1 - p) - 400 * p * (q - p**2)),
+            float(200 * (q - p**2)),
+        ]
+        assert loss.hess([x, y])[0, 0] == float(2 - 400 * (q - 3 * p**2))
+        assert loss.value([x, y]) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "x", "exact"),
+    [
+        ("cos(exp(x))", 36.75, lambda x: mpmath.cos(mpmath.exp(x))),
+        ("sin(x**2)", 123456789.125, lambda x: mpmath.sin(x**2)),
+        ("tan(500*pi*x)", 7.25000000001, lambda x: mpmath.tan(500 * mpmath.pi * x)),
+        ("(1 + x) - 1", 1e-200, lambda x: x),
+        ("log(1 + exp(x))", -200.0, lambda x: mpmath.exp(x)),
+        ("log(1 + exp(x))", 800.0, lambda x: x + 0),
+        ("exp(x)/exp(x - 1)", 300.0, lambda x: mpmath.e),
+        ("x/3 - x*(1/3)", 0.7, lambda x: mpmath.mpf(0)),
+        ("x**(1/3) - x**(1/3 + 1e-17)", 5.0, lambda x: mpmath.cbrt(x) * (1 - x**_TINY)),
+        ("log10(x) - log(x)/log(10) + 1e-30*x", 3.0, lambda x: mpmath.mpf(1e-30) * x),
+        ("erf(x) + erfc(x) - 1 + 1e-40*x", 0.5, lambda x: mpmath.mpf(1e-40) * x),
+        ("sin(x)**2 + cos(x)**2 - 1", 0.3, lambda x: mpmath.mpf(0)),
+        ("gamma(x + 1) - x*gamma(x)", 3.3, lambda x: mpmath.mpf(0)),
+        ("loggamma(x) - log(gamma(x)) + 1e-30*x", 3.3, lambda x: mpmath.mpf(1e-30) * x),
+        ("digamma(x + 1) - digamma(x) - 1/x + 1e-30*x", 3.3, lambda x: mpmath.mpf(1e-30) * x),
+        ("x*1e-200*1e-200*1e300", 7.0, lambda x: x * mpmath.mpf(1e-200) ** 2 * mpmath.mpf(1e300)),
+        ("where(x > 0, sqrt(x), log(-x)) + max(x, 0)", -3.0, lambda x: mpmath.log(-x)),
+    ],
+)  # fmt: skip
+def test_value_and_slope_where_doubles_fail(text, x, exact):
+    loss = Loss(text)
+    with mpmath.workdps(400):
+        wanted = exact(mpmath.mpf(x))
+        slope = mpmath.diff(exact, mpmath.mpf(x), h=mpmath.mpf(10) ** -150)
+        value, grad = (loss.value([x]), loss.grad([x]))
+        # loss.value must not lose either: it has a graph of its own
+        assert value == loss.value([x])
+        assert abs(value - wanted) <= 0.5001 * math.ulp(float(wanted))
+        assert abs(grad[0] - slope) <= 0.5001 * math.ulp(float(slope))
+
+
+def test_constants_are_the_numbers_that_are_meant():
+    """sin(pi*x) at x = 1 is 0, not sin of the double next to pi; 0.1 typed is the double."""
+    assert Loss("sin(pi*x)").value([1.0]) == 0.0
+    assert Loss("log(e**x) - x").value([0.7]) == 0.0
+    assert Loss("0.1*x*10 - x").value([1.0]) == float(Fraction(0.1) * 10 - 1) != 0.0
+
+
+def test_selections_choose_by_exact_values():
+    """10*0.3 is below 3: the double 0.3 is; only its product in doubles is 3."""
+    loss = Loss("floor(10*x)")
+    assert loss.value([0.3]) == math.floor(10 * Fraction(0.3)) == 2.0
+    assert loss.evaluate_value(0.3) == [3.0]
+
+
+@pytest.mark.parametrize(
+    ("text", "at"),
+    [
+        ("log(x)", -1.0),
+        ("1/x", 0.0),
+        ("1/(1/x)", 0.0),
+        ("exp(exp(x))", 9.0),
+        ("sqrt(x)", 0.0),
+        ("x", math.inf),
+        ("x", math.nan),
+        ("exp(exp(exp(x)))", 20.0),
+        ("x**x", -0.5),
+        ("asin(x)", 2.0),
+        ("acosh(x)", 0.5),
+        ("atanh(x)", 1.0),
+        ("gamma(x)", -2.0),
+    ],
+)
+def test_what_is_not_finite_stays_as_compiled(text, at):
+    loss = Loss(text)
+    plain = loss.evaluate(at)
+    value, grad = (loss.value([at]), loss.grad([at]))
+    for got, compiled in zip([value, *grad], plain, strict=True):
+        assert got == compiled or math.isnan(compiled) == math.isnan(got)
+        assert math.isfinite(got) == math.isfinite(compiled)
+    assert not all(map(math.isfinite, plain))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1/(1 + exp(exp(exp(exp(exp(x))))))",
+        "atan(exp(exp(exp(exp(exp(x))))))",
+        "sin(1/(1 + exp(exp(exp(exp(x))))))",
+        "tanh((((((x**999)**999)**999)**999)**999)**999)",
+        "1/(1 + gamma(gamma(gamma(x))))",
+        "1/(1 + 10**(10**(10**(10**x))))",
+        "min(exp(exp(exp(exp(exp(x))))), x)",
+        "where(x > 0, x, digamma(-1e300*x) + besselj(2, 1e300*x))",
+    ],
+)
+def test_towers_end_at_once_and_as_compiled(text):
+    """Numbers whose exponents fill the memory are never formed."""
+    loss = Loss(text)
+    plain = loss.evaluate(7.0)
+    value, grad = (loss.value([7.0]), loss.grad([7.0]))
+    assert [value, *grad] == pytest.approx(plain, rel=1e-13, nan_ok=True)
+
+
+def test_squared_again_and_again():
+    text = "x"
+    for _ in range(150):
+        text = f"({text})**2"
+    loss = Loss(f"1/(2 + {text})")
+    assert loss.value([3.0]) == 0.0
+    assert loss.value([1.0]) == float(Fraction(1, 3))
+
+
+def test_minus_zero_stays():
+    assert math.copysign(1.0, Loss("-x").value([0.0])) == -1.0
+
+
+ROWS = {row.name: row for row in BY_CLASS.values() if row.node is not Where}
+
+
+@pytest.mark.parametrize("name", sorted(ROWS))
+def test_every_function_of_the_table_has_a_precise_form(name):
+    """At three points inside its domain, the table's own float function agrees."""
+    row = ROWS[name]
+    count = row.arity[1] or 3
+    graph = ExactGraph()
+    leaves = [Name(f"p{k}") for k in range(count)]
+    atoms = [graph.atom(leaf) for leaf in leaves]
+    compared = 0
+    for at in ([1.25, 1.5, 1.75, 2.5], [0.375, 0.25, 0.625, 0.5], [2.5, 0.75, 1.5, 0.25]):
+        point = at[:count]
+        args = [graph.number(2.0), *atoms[1:]] if row.order else atoms
+        plain = row.scalar(*([2.0, *point[1:]] if row.order else point))
+        if not math.isfinite(plain):
+            continue
+        precise = Precise(graph, leaves, [graph.node(row.node, *args)])
+        (got,) = precise(point, [1e300])  # nothing to hide behind: a failure gives back 1e300
+        assert got == pytest.approx(plain, rel=1e-14, abs=1e-17)  # libm's lgamma has 5e-15
+        compared += 1
+    assert compared
+
+
+# never worse than the compiled program
+
+_LEAF = st.sampled_from(["x", "y", "0.1", "3", "1e-9", "pi", "e", "1e8"])
+_TEXTS = st.recursive(
+    _LEAF,
+    lambda inner: st.one_of(
+        st.tuples(inner, st.sampled_from(["+", "-", "*", "/"]), inner).map(
+            lambda t: f"({t[0]} {t[1]} {t[2]})"
+        ),
+        st.tuples(
+            st.sampled_from(["sin", "exp", "atan", "tanh", "log1p", "sqrt", "abs", "cosh"]), inner
+        ).map(lambda t: f"{t[0]}({t[1]})"),
+        st.tuples(inner, st.sampled_from(["2", "3"])).map(lambda t: f"({t[0]})**{t[1]}"),
+    ),
+    max_leaves=12,
+)
+_NUMBERS = st.floats(-100.0, 100.0, allow_subnormal=False)
+
+
+@settings(max_examples=250, deadline=None)
+@given(text=_TEXTS, x=_NUMBERS, y=_NUMBERS)
+def test_never_worse_than_compiled_by_two_ulp(text, x, y):
+    at = {"x": x, "y": y}
+    try:
+        loss = Loss(f"{text} + 0*x + 0*y")
+        exact, slopes = corpora.derive(text, at, digits=400)
+    except (FormulaError, ArithmeticError, ValueError, TypeError):
+        reject()  # a constant part that is no number, or outside the domain
+    plain = loss.evaluate(x, y)
+    value, grad = (loss.value([x, y]), loss.grad([x, y]))
+    wanted = [exact, slopes["x"], slopes["y"]]
+    for got, compiled, best in zip([value, *grad], plain, wanted, strict=True):
+        if not (math.isfinite(compiled) and isinstance(best, mpmath.mpf)):
+            continue
+        if not (mpmath.isfinite(best) and abs(best) < 1e300):
+            continue
+        error, before = abs(got - best), abs(compiled - best)
+        assert error <= before + 2 * math.ulp(float(best)), (text, got, compiled, float(best))
+        assert error <= math.ulp(float(best)) + 1e-300, (text, got, compiled, float(best))
+
+
+def test_two_threads_do_not_disturb_each_other():
+    loss, found = Loss("cos(exp(x))"), []
+    wanted = [loss.value([36.0 + k / 8]) for k in range(8)]
+
+    def work():
+        found.append([loss.value([36.0 + k / 8]) for k in range(8)])
+
+    threads = [Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == [wanted] * 4
+
+
+def test_the_callers_precision_is_left_alone():
+    with mpmath.workdps(20):
+        Loss("cos(exp(x))").value([36.0])
+        assert mpmath.mp.dps == 20
+
+
+def test_survives_pickle():
+    loss = Loss(ROSENBROCK)
+    loss.grad([-1.2, 1.0])
+    again = pickle.loads(pickle.dumps(loss))
+    np.testing.assert_array_equal(again.hess([-1.2, 1.0]), loss.hess([-1.2, 1.0]))
+
+
+def test_grows_linearly():
+    """The iterated logistic map, whose expanded gradient has 2**100 terms."""
+    loss = Loss(lambda x: _logistic(x, 100))
+    with mpmath.workdps(200):
+        at = mpmath.mpf(0.3)
+        for _ in range(100):
+            at = 4 * at * (1 - at)
+    assert loss.value([0.3]) == float(at)  # in doubles the map is chaotic: no digit is left
+    assert abs(loss.evaluate_value(0.3)[0] - float(at)) > 1e-3
+
+
+def _logistic(x, times):
+    for _ in range(times):
+        x = 4 * x * (1 - x)
+    return x
