@@ -15,7 +15,7 @@ from symgd.errors import DataError, excerpt
 
 MAGIC = b"PAR1"
 
-_CELLS = 1 << 18  # of a batch
+_CELLS = 1 << 17  # of a batch
 _MOST_FOOTER = 1 << 28  # bytes of a string in the file's description, and its lists' entries
 
 
@@ -52,7 +52,8 @@ class ParquetSource:
         """RecordBatches whose columns are those of the picks, in their order."""
         wanted = [self.names[pick.index] for pick in picks]
         rows = max(1 << 10, _CELLS // max(1, len(picks)))
-        for batch in parquet.iter_batches(batch_size=rows, columns=wanted):
+        # one thread: with more, whole columns of pages are decoded at once
+        for batch in parquet.iter_batches(rows, columns=wanted, use_threads=False):
             # A name of a nested field reads like that of a column: `a.b`.
             places = [k for k, name in enumerate(batch.schema.names) if name in set(wanted)]
             by_name = {batch.schema.names[k]: k for k in places}
