@@ -11,7 +11,8 @@ from benchmarks.side import Found, Peer
 
 N, REPEATS, ROUNDS, LIMIT = 1000, 15, 3, 120.0
 PEERS = (
-    Peer("symgd", "symgd"),
+    Peer("symgd-code", "symgd, its code called as the C is"),
+    Peer("symgd", "Loss.compiled, a new array each time"),
     Peer("c", "C, -O3 -march=native, by ctypes", ("cc",), 1.5),
     Peer("c-rounded", "C, the same with -ffp-contract=off", ("cc",)),
     Peer("c-alone", "C, called from C", ("cc",)),

@@ -39,6 +39,7 @@ log = logging.getLogger("symgd")
 
 _FUNCTION = 200  # statements in one function,
 _MODULE = 2000  # and in one module
+_FUSED = 8  # loops in one loop
 _SECONDS = 0.001  # to compile a statement
 _PATIENCE = 20.0  # seconds of compilation of which nobody need be told
 _ARGUMENTS = "ptr noalias %x, ptr noalias %w, ptr noalias %c, ptr noalias %out"
@@ -184,6 +185,40 @@ def _entry(layout: Layout, addresses: Iterable[int]) -> machine.Module:
     )
 
 
+def _fused(blocks: Sequence[Roll | Total]) -> Iterator[list[Roll | Total]]:
+    """Neighboring loops of one length as one, where each reads only its own index of the others."""
+    group: list[Roll | Total] = []
+    for block in blocks:
+        if group and not _joins(block, group):
+            yield group
+            group = []
+        group.append(block)
+    if group:
+        yield group
+
+
+def _joins(block: Roll | Total, group: Sequence[Roll | Total]) -> bool:
+    first = group[0]
+    if isinstance(block, Total) or isinstance(first, Total):
+        return False
+    if block.count == 1 or block.count != first.count or len(group) >= _FUSED:
+        return False
+    begin, end = first.first, group[-1].first + block.count  # type: ignore[union-attr]
+    own = {one.first for one in group if isinstance(one, Roll)}
+    for operand in block.operands:
+        if operand.array != "w":
+            continue
+        if isinstance(operand, Scattered):
+            if any(begin <= place < end for place in operand.places):
+                return False
+            continue
+        ends = (operand.start, operand.start + operand.stride * (block.count - 1))
+        apart = max(ends) < begin or min(ends) >= end
+        if not apart and not (operand.stride == 1 and operand.start in own):
+            return False
+    return True
+
+
 class _Function:
     """One function of the module."""
 
@@ -192,17 +227,19 @@ class _Function:
         self.e = Emitter()
         self.tables: list[str] = []
         self.loops = 0
+        self.here: dict[int, Value] = {}  # values of this loop's index, by their first element
         self.known: dict[int, Value] = {}  # elements of w that this basic block has computed
 
     def text(self, blocks: Sequence[Roll | Total] = (), outputs: Sequence[Place] = ()) -> list[str]:
         """The function, after its tables."""
-        for block in blocks:
-            if isinstance(block, Total):
-                self._total(block)
-            elif block.count == 1:
-                self._single(block)
+        for group in _fused(blocks):
+            first = group[0]
+            if isinstance(first, Total):
+                self._total(first)
+            elif first.count == 1:
+                self._single(first)
             else:
-                self._loop(block)
+                self._loop([block for block in group if isinstance(block, Roll)])
         rows = [(place,) for place in outputs]
         for start, stop in runs(rows):
             self._copy(start, column([p for (p,) in rows[start:stop]]), stop - start)
@@ -214,10 +251,13 @@ class _Function:
         self.known[roll_.first] = value
         self._store(value, "w", Value(str(roll_.first)))
 
-    def _loop(self, roll_: Roll) -> None:
-        i = self._open(roll_.count)
-        value = self._value(roll_, i)
-        self._store(value, "w", self._shifted(i, roll_.first, 1))
+    def _loop(self, rolls: Sequence[Roll]) -> None:
+        """One loop for rolls of the same length that `_fused` has put together."""
+        i = self._open(rolls[0].count)
+        for one in rolls:
+            self.here[one.first] = self._value(one, i)
+            self._store(self.here[one.first], "w", self._shifted(i, one.first, 1))
+        self.here = {}
         self._close()
 
     def _value(self, roll_: Roll, i: Value | None) -> Value:
@@ -268,6 +308,9 @@ class _Function:
         """Operand i of a column; i None: the first."""
         if isinstance(operand, Scattered):
             return self._load(operand.array, self._table(operand, i))
+        same_index = bool(self.here) and operand.array == "w" and operand.stride == 1
+        if same_index and operand.start in self.here:
+            return self.here[operand.start]
         if operand.array == "c" and (i is None or operand.stride == 0):
             return self.e.number(self.layout.constants[operand.start])
         if i is None or operand.stride == 0:
