@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from symgd.backends.rowwise import compile_rows
+from symgd.choice import choose_rows
 from symgd.errors import ArgumentError
 from symgd.kernel import Run, StepKernel, Stop
 from symgd.program import Program
@@ -68,7 +68,7 @@ class BatchKernel:
     """Steps on batches. The certificate of convergence is that of all data, after every pass.
 
     program: as for a StepKernel, with the number of rows as its last input. evaluate: parameters
-    -> [value, gradient...] over all data.
+    -> [value, gradient...] over all data. backend, steps: what is asked for, and how many.
     """
 
     def __init__(
@@ -78,12 +78,14 @@ class BatchKernel:
         tail: tuple[float, ...],
         sampler: Sampler,
         evaluate: Callable[..., list[float]],
+        backend: str = "auto",
+        steps: int = 1,
     ) -> None:
         self.batches = sampler.batches()
         self.batch = _Batch()
         self.evaluate = evaluate
         self.tail = tail
-        function = compile_rows(program)
+        function = choose_rows(backend, program, sampler.size, steps)
         self.step = StepKernel(
             program, count, (*tail, 0.0), False, lambda *x: function(x, self.batch)
         )

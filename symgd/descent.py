@@ -90,7 +90,7 @@ def descend(
         raise ArgumentError("the loss is constant: there is no parameter to descend on")
     origin = [point] * len(loss.params) if isinstance(point, float) else loss.point(point)
     values = resolve(arguments)
-    if callback is not None and backend == "auto":
+    if callback is not None and backend == "auto" and loss.rows is None:
         backend = "lambdify"  # every step returns to Python anyway
     sampler = None if batch is None else Sampler.of(loss.table, batch, seed)
     result = _run(loss, arguments, values, origin, callback, backend, sampler)
@@ -119,7 +119,7 @@ def _run(
     if sampler is None:
         kernel, evaluate = _kernel(loss, arguments, values, backend)
     else:
-        kernel, evaluate = _batch_kernel(loss, arguments, values, sampler), loss.evaluate
+        kernel, evaluate = _batch_kernel(loss, arguments, values, sampler, backend)
     run = Run(
         x=list(origin),
         state=[0.0] * (len(arguments.rule.state) * len(origin)),
@@ -193,7 +193,7 @@ def _kernel(
     rule, schedule = arguments.rule, arguments.schedule
     tail = tuple(values.values())
     if loss.rows is not None:
-        return _row_kernel(loss, arguments, values), loss.evaluate
+        return _row_kernel(loss, arguments, values, backend)
     if schedule.value is not None:
         tail = (schedule.value, *tail)
     count, still, large = len(loss.params), settles(arguments), is_large(loss, rule)
@@ -242,22 +242,38 @@ def settles(arguments: Arguments) -> bool:
     return not rule.state and "t" not in rule.variables and arguments.schedule.formula is None
 
 
-def _row_kernel(loss: Loss, arguments: Arguments, values: Mapping[str, float]) -> Kernel:
+def _row_kernel(
+    loss: Loss, arguments: Arguments, values: Mapping[str, float], backend: str
+) -> tuple[Kernel, Evaluate]:
     assert loss.rows is not None
     schedule, count = arguments.schedule, len(loss.params)
     program = step_program(loss, arguments.rule, schedule, list(values))
     tail = (*values.values(), *loss.rows.more(program))
-    function = loss.rows.run(program)
+    function = loss.rows.run(program, backend, arguments.steps)
+    evaluate = _over_rows(loss, loss.program, backend)
     if schedule.auto:
-        return LineSearchKernel(program, count, tail, loss.evaluate_value, function)
+        value = _over_rows(loss, loss.value_program, backend)
+        return LineSearchKernel(program, count, tail, value, function), evaluate
     if schedule.value is not None:
         tail = (schedule.value, *tail)
-    return StepKernel(program, count, tail, settles(arguments), function)
+    return StepKernel(program, count, tail, settles(arguments), function), evaluate
+
+
+def _over_rows(loss: Loss, program: Program, backend: str) -> Evaluate:
+    """Of the loss's own programs, the one that it has itself unless a backend is asked for."""
+    assert loss.rows is not None
+    if backend != "auto":
+        return loss.rows.compile(program, backend)
+    return loss.evaluate if program is loss.program else loss.evaluate_value
 
 
 def _batch_kernel(
-    loss: Loss, arguments: Arguments, values: Mapping[str, float], sampler: Sampler
-) -> Kernel:
+    loss: Loss,
+    arguments: Arguments,
+    values: Mapping[str, float],
+    sampler: Sampler,
+    backend: str,
+) -> tuple[Kernel, Evaluate]:
     rule, schedule = arguments.rule, arguments.schedule
     if schedule.auto:
         raise ArgumentError("the line search (lr auto) needs the whole data, not a batch of it")
@@ -266,4 +282,6 @@ def _batch_kernel(
     tail = tuple(values.values())
     if schedule.value is not None:
         tail = (schedule.value, *tail)
-    return BatchKernel(program, len(loss.params), tail, sampler, loss.evaluate)
+    evaluate = _over_rows(loss, loss.program, backend)
+    count, steps = len(loss.params), arguments.steps
+    return BatchKernel(program, count, tail, sampler, evaluate, backend, steps), evaluate
