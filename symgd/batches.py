@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from symgd.choice import choose_rows
+from symgd.backends.rowwise import RowFunction
 from symgd.errors import ArgumentError
 from symgd.kernel import Run, StepKernel, Stop
 from symgd.program import Program
@@ -67,25 +67,23 @@ class _Batch:
 class BatchKernel:
     """Steps on batches. The certificate of convergence is that of all data, after every pass.
 
-    program: as for a StepKernel, with the number of rows as its last input. evaluate: parameters
-    -> [value, gradient...] over all data. backend, steps: what is asked for, and how many.
+    program: as for a StepKernel, with the number of rows as its last input. function: the same, to
+    be called. evaluate: parameters -> [value, gradient...] over all data.
     """
 
     def __init__(
         self,
         program: Program,
+        function: RowFunction,
         count: int,
         tail: tuple[float, ...],
         sampler: Sampler,
         evaluate: Callable[..., list[float]],
-        backend: str = "auto",
-        steps: int = 1,
     ) -> None:
         self.batches = sampler.batches()
         self.batch = _Batch()
         self.evaluate = evaluate
         self.tail = tail
-        function = choose_rows(backend, program, sampler.size, steps)
         self.step = StepKernel(
             program, count, (*tail, 0.0), False, lambda *x: function(x, self.batch)
         )

@@ -11,7 +11,7 @@ import sympy
 from symgd import names
 from symgd.arguments import Arguments, Schedule, Start, read_arguments, read_start, resolve
 from symgd.batches import BatchKernel, Sampler
-from symgd.choice import choose, compiled
+from symgd.choice import choose, choose_rows, compiled
 from symgd.engine import Problem, Step, engine, finish
 from symgd.errors import ArgumentError
 from symgd.graph import ROWS
@@ -86,6 +86,7 @@ def descend(
         raise ArgumentError(f"{arguments.rule.name} has no hyperparameter '{shown}'")
     if batch is not None:
         loss = loss.by_rows()
+    loss = loss.on(backend)
     if not loss.params:
         raise ArgumentError("the loss is constant: there is no parameter to descend on")
     origin = [point] * len(loss.params) if isinstance(point, float) else loss.point(point)
@@ -119,7 +120,7 @@ def _run(
     if sampler is None:
         kernel, evaluate = _kernel(loss, arguments, values, backend)
     else:
-        kernel, evaluate = _batch_kernel(loss, arguments, values, sampler, backend)
+        kernel, evaluate = _batch_kernel(loss, arguments, values, sampler), loss.evaluate
     run = Run(
         x=list(origin),
         state=[0.0] * (len(arguments.rule.state) * len(origin)),
@@ -193,7 +194,7 @@ def _kernel(
     rule, schedule = arguments.rule, arguments.schedule
     tail = tuple(values.values())
     if loss.rows is not None:
-        return _row_kernel(loss, arguments, values, backend)
+        return _row_kernel(loss, arguments, values), loss.evaluate
     if schedule.value is not None:
         tail = (schedule.value, *tail)
     count, still, large = len(loss.params), settles(arguments), is_large(loss, rule)
@@ -242,38 +243,23 @@ def settles(arguments: Arguments) -> bool:
     return not rule.state and "t" not in rule.variables and arguments.schedule.formula is None
 
 
-def _row_kernel(
-    loss: Loss, arguments: Arguments, values: Mapping[str, float], backend: str
-) -> tuple[Kernel, Evaluate]:
+def _row_kernel(loss: Loss, arguments: Arguments, values: Mapping[str, float]) -> Kernel:
     assert loss.rows is not None
     schedule, count = arguments.schedule, len(loss.params)
     program = step_program(loss, arguments.rule, schedule, list(values))
     tail = (*values.values(), *loss.rows.more(program))
-    function = loss.rows.run(program, backend, arguments.steps)
-    evaluate = _over_rows(loss, loss.program, backend)
+    function = loss.rows.run(program, arguments.steps)
     if schedule.auto:
-        value = _over_rows(loss, loss.value_program, backend)
-        return LineSearchKernel(program, count, tail, value, function), evaluate
+        return LineSearchKernel(program, count, tail, loss.evaluate_value, function)
     if schedule.value is not None:
         tail = (schedule.value, *tail)
-    return StepKernel(program, count, tail, settles(arguments), function), evaluate
-
-
-def _over_rows(loss: Loss, program: Program, backend: str) -> Evaluate:
-    """Of the loss's own programs, the one that it has itself unless a backend is asked for."""
-    assert loss.rows is not None
-    if backend != "auto":
-        return loss.rows.compile(program, backend)
-    return loss.evaluate if program is loss.program else loss.evaluate_value
+    return StepKernel(program, count, tail, settles(arguments), function)
 
 
 def _batch_kernel(
-    loss: Loss,
-    arguments: Arguments,
-    values: Mapping[str, float],
-    sampler: Sampler,
-    backend: str,
-) -> tuple[Kernel, Evaluate]:
+    loss: Loss, arguments: Arguments, values: Mapping[str, float], sampler: Sampler
+) -> Kernel:
+    assert loss.rows is not None
     rule, schedule = arguments.rule, arguments.schedule
     if schedule.auto:
         raise ArgumentError("the line search (lr auto) needs the whole data, not a batch of it")
@@ -282,6 +268,5 @@ def _batch_kernel(
     tail = tuple(values.values())
     if schedule.value is not None:
         tail = (schedule.value, *tail)
-    evaluate = _over_rows(loss, loss.program, backend)
-    count, steps = len(loss.params), arguments.steps
-    return BatchKernel(program, count, tail, sampler, evaluate, backend, steps), evaluate
+    function = choose_rows(loss.rows.backend, program, sampler.size, arguments.steps)
+    return BatchKernel(program, function, len(loss.params), tail, sampler, loss.evaluate)

@@ -58,13 +58,15 @@ class RowData:
     """The table of a loss, and the sums over it that hold no parameter, computed once.
 
     constants: by the id of such a sum, the input that stands for it. values: of the inputs.
-    threads: of machine code, at most; None: $SYMGD_THREADS, or as many as there are processors.
+    backend: what runs over the rows: auto, lambdify or native. threads: of machine code, at most;
+    None: $SYMGD_THREADS, or as many as there are processors.
     """
 
     graph: Graph
     table: Table
     constants: dict[int, Name] = field(default_factory=dict)
     values: dict[Name, float] = field(default_factory=dict)
+    backend: str = "auto"
     threads: int | None = None
 
     def __post_init__(self) -> None:
@@ -107,19 +109,19 @@ class RowData:
         """The values of the inputs of `program` that the data give."""
         return [self.values[name] for name in program.inputs if name in self.values]
 
-    def run(self, program: Program, backend: str = "auto", passes: int = PASSES) -> Function:
+    def run(self, program: Program, passes: int = PASSES) -> Function:
         """The program as a function of all its inputs; it never raises.
 
-        backend: auto, lambdify or native. passes: how often it is about to be called.
+        passes: how often it is about to be called.
         """
         if not program.loops:
             return compile_total(program)
-        function = choose_rows(backend, program, self.table.rows, passes, self.threads)
+        function = choose_rows(self.backend, program, self.table.rows, passes, self.threads)
         return lambda *x: function(x, self.table)
 
-    def compile(self, program: Program, backend: str = "auto", passes: int = PASSES) -> Function:
+    def compile(self, program: Program, passes: int = PASSES) -> Function:
         """The program as a function of those inputs that the data do not give."""
-        function, more = self.run(program, backend, passes), self.more(program)
+        function, more = self.run(program, passes), self.more(program)
         return lambda *x: function(*x, *more)
 
 

@@ -15,7 +15,7 @@ from functools import cache
 from symgd.backends.native.emit import Emitter, Form, Value
 from symgd.formula import parse
 from symgd.functions import BY_CLASS, FUNCTIONS, Function
-from symgd.graph import Name, Node, Where
+from symgd.graph import Name, Node, Where, topological
 
 #: Functions that the C library has, by its names for them.
 LIBRARY = {
@@ -60,11 +60,13 @@ def _defined(row: Function) -> bool:
 
 
 def asks_python(node: Node) -> bool:
-    """Whether the machine code of this node alone calls back into Python."""
+    """Whether the machine code of this node, apart from its arguments, calls back into Python."""
     row = BY_CLASS.get(node.func)
     if row is None or node.func is Where:
         return False
-    return not (row.name in LIBRARY or row.name in _FORMS or _defined(row))
+    if _defined(row):
+        return any(map(asks_python, topological([_template(row.definition)[0]])))
+    return row.name not in LIBRARY and row.name not in _FORMS
 
 
 @cache
