@@ -34,8 +34,9 @@ if TYPE_CHECKING:
 
 THREADS = "SYMGD_THREADS"  # the environment's word on how many
 
+_WIDE, _NARROW = np.dtype(np.float64), np.dtype(np.float32)
 _MANY = 120  # operations of a row beyond which wider vectors than the processor's gain nothing
-_PORTION = 2_000_000  # rows times operations between which a thread looks up
+_PORTION = 1_000_000  # rows times operations between which a thread looks up
 
 
 def compile_native(program: Program, threads: int | None = None) -> RowFunction:
@@ -93,17 +94,18 @@ class NativeLoop:
         self, arrays: Sequence[NDArray[Any]], count: int, numbers: array[float]
     ) -> NDArray[np.float64]:
         """(blocks, sums): the sums of each block of these rows."""
-        narrow = tuple(a.dtype == np.float32 for a in arrays)
+        narrow = tuple(a.dtype == _NARROW for a in arrays)
         function = self._function(narrow)
         out = np.empty((-(-count // BLOCK), len(self.symbols)))
+        start = _address(out)
         portion = BLOCK * max(1, _PORTION // (BLOCK * self.operations))
 
         def run(first: int) -> None:
             stop = min(first + portion, count)
             parts = [_plain(a[first:stop], n) for a, n in zip(arrays, narrow, strict=True)]
             k = array("q", [stop - first])
-            places = array("Q", [p.ctypes.data for p in parts] or [0])
-            to = out.ctypes.data + first // BLOCK * out.strides[0]
+            places = array("Q", [_address(p) for p in parts] or [0])
+            to = start + first // BLOCK * out.strides[0]
             function(k.buffer_info()[0], places.buffer_info()[0], numbers.buffer_info()[0], to)
 
         share(run, range(0, count, portion), self.threads or default_threads())
@@ -113,7 +115,15 @@ class NativeLoop:
 
 def _plain(cells: NDArray[Any], narrow: bool) -> NDArray[Any]:
     """The cells as the machine code reads them: a view where they are so already."""
-    return np.require(cells, np.float32 if narrow else np.float64, ["C", "A"])
+    kind = _NARROW if narrow else _WIDE
+    flags = cells.flags
+    if cells.dtype == kind and flags.c_contiguous and flags.aligned:
+        return cells
+    return np.require(cells, kind, ["C", "A"])
+
+
+def _address(cells: NDArray[Any]) -> int:
+    return int(cells.__array_interface__["data"][0])  # faster than cells.ctypes.data
 
 
 def share(run: Callable[[int], None], tasks: Sequence[int], threads: int) -> None:

@@ -24,6 +24,8 @@ from symgd.program import Loop
 BLOCK = 8192  # rows whose sums are stored
 STRIP = 1024  # rows that are added one after the other
 ARGUMENTS = 4
+_STREAMS = 8  # columns beyond which the processor no longer foresees them all by itself,
+_AHEAD = 128  # rows that are then asked for in advance
 
 #: symbol of the C library -> its name for vectors and their width, where there is one.
 VectorSymbol = Callable[[str, int], tuple[str, int] | None]
@@ -232,11 +234,20 @@ class _Writer:
         e, narrow = self.e, self.what.narrow[c]
         start = e.emit(f"load ptr, ptr %from{c}")
         at = self._row(start, c, first)
+        if len(self.what.narrow) > _STREAMS:
+            self._ask_ahead(c, at)
         kind = self._kind(narrow)
         cells = e.emit(f"load {kind}, ptr {at.text}, align {4 if narrow else 8}", True)
         if not narrow:
             return cells
         return e.emit(f"fpext {kind} {cells.text} to {self.wide}", True)
+
+    def _ask_ahead(self, c: int, at: Value) -> None:
+        """Memory that will be read; beyond the last row it may be anything, even unreadable."""
+        e = self.e
+        ahead = self._row(at, c, Value(str(_AHEAD)))
+        e.declared.add("declare void @llvm.prefetch.p0(ptr, i32, i32, i32)")
+        e.add_line(f"call void @llvm.prefetch.p0(ptr {ahead.text}, i32 0, i32 3, i32 1)")
 
     # -- sums -------------------------------------------------------------------------------
 
