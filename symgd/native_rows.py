@@ -152,7 +152,8 @@ def share(run: Callable[[int], None], tasks: Sequence[int], threads: int) -> Non
         raise
     finally:
         for other in others:
-            other.result()
+            if not other.cancel():  # one that has not begun is not waited for
+                other.result()
 
 
 @cache
