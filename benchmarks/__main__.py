@@ -14,7 +14,7 @@ from benchmarks.measure import Row, WrongAnswerError, skipped
 # Whole processes first: this one is still small and quiet then.
 BENCHMARKS = (
     *("startup", "memory", "first_step", "build", "evaluation", "descents", "sweeps"),
-    *("explain", "data", "growth", "steps", "rules", "exactness", "fits", "plots", "pages"),
+    *("explain", "data", "growth", "steps", "rules", "exactness", "rows", "fits", "plots", "pages"),
 )
 GROUPS = {  # what native code is for
     "native": ("startup", "first_step", "build", "evaluation", "descents", "sweeps"),

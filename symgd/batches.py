@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from symgd.backends.rowwise import compile_rows
+from symgd.backends.rowwise import RowFunction
 from symgd.errors import ArgumentError
 from symgd.kernel import Run, StepKernel, Stop
 from symgd.program import Program
@@ -67,13 +67,14 @@ class _Batch:
 class BatchKernel:
     """Steps on batches. The certificate of convergence is that of all data, after every pass.
 
-    program: as for a StepKernel, with the number of rows as its last input. evaluate: parameters
-    -> [value, gradient...] over all data.
+    program: as for a StepKernel, with the number of rows as its last input. function: the same, to
+    be called. evaluate: parameters -> [value, gradient...] over all data.
     """
 
     def __init__(
         self,
         program: Program,
+        function: RowFunction,
         count: int,
         tail: tuple[float, ...],
         sampler: Sampler,
@@ -83,7 +84,6 @@ class BatchKernel:
         self.batch = _Batch()
         self.evaluate = evaluate
         self.tail = tail
-        function = compile_rows(program)
         self.step = StepKernel(
             program, count, (*tail, 0.0), False, lambda *x: function(x, self.batch)
         )

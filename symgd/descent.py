@@ -11,7 +11,7 @@ import sympy
 from symgd import names
 from symgd.arguments import Arguments, Schedule, Start, read_arguments, read_start, resolve
 from symgd.batches import BatchKernel, Sampler
-from symgd.choice import choose, compiled
+from symgd.choice import choose, choose_rows, compiled
 from symgd.engine import Problem, Step, engine, finish
 from symgd.errors import ArgumentError
 from symgd.graph import ROWS
@@ -86,11 +86,12 @@ def descend(
         raise ArgumentError(f"{arguments.rule.name} has no hyperparameter '{shown}'")
     if batch is not None:
         loss = loss.by_rows()
+    loss = loss.on(backend)
     if not loss.params:
         raise ArgumentError("the loss is constant: there is no parameter to descend on")
     origin = [point] * len(loss.params) if isinstance(point, float) else loss.point(point)
     values = resolve(arguments)
-    if callback is not None and backend == "auto":
+    if callback is not None and backend == "auto" and loss.rows is None:
         backend = "lambdify"  # every step returns to Python anyway
     sampler = None if batch is None else Sampler.of(loss.table, batch, seed)
     result = _run(loss, arguments, values, origin, callback, backend, sampler)
@@ -247,7 +248,7 @@ def _row_kernel(loss: Loss, arguments: Arguments, values: Mapping[str, float]) -
     schedule, count = arguments.schedule, len(loss.params)
     program = step_program(loss, arguments.rule, schedule, list(values))
     tail = (*values.values(), *loss.rows.more(program))
-    function = loss.rows.run(program)
+    function = loss.rows.run(program, arguments.steps)
     if schedule.auto:
         return LineSearchKernel(program, count, tail, loss.evaluate_value, function)
     if schedule.value is not None:
@@ -258,6 +259,7 @@ def _row_kernel(loss: Loss, arguments: Arguments, values: Mapping[str, float]) -
 def _batch_kernel(
     loss: Loss, arguments: Arguments, values: Mapping[str, float], sampler: Sampler
 ) -> Kernel:
+    assert loss.rows is not None
     rule, schedule = arguments.rule, arguments.schedule
     if schedule.auto:
         raise ArgumentError("the line search (lr auto) needs the whole data, not a batch of it")
@@ -266,4 +268,5 @@ def _batch_kernel(
     tail = tuple(values.values())
     if schedule.value is not None:
         tail = (schedule.value, *tail)
-    return BatchKernel(program, len(loss.params), tail, sampler, loss.evaluate)
+    function = choose_rows(loss.rows.backend, program, sampler.size, arguments.steps)
+    return BatchKernel(program, function, len(loss.params), tail, sampler, loss.evaluate)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -136,6 +137,16 @@ class Loss:
         if self.rows is None:
             return self
         return Loss.of(self.graph, self.root, self.leaves, self.columns, self.rows, self.text)
+
+    def on(self, backend: str) -> Loss:
+        """The same loss whose rows this backend runs over: auto, lambdify or native."""
+        if self.rows is None or self.rows.backend == backend:
+            return self
+        compiled = ("evaluate", "evaluate_value", "_hess", "compiled")
+        loss = Loss.__new__(Loss)
+        loss.__dict__.update({k: v for k, v in self.__dict__.items() if k not in compiled})
+        loss.rows = replace(self.rows, backend=backend)
+        return loss
 
     def __repr__(self) -> str:
         return f"Loss({self.text!r})"

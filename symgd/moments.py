@@ -19,7 +19,6 @@ from dataclasses import dataclass
 
 import sympy
 
-from symgd.backends.rowwise import compile_rows
 from symgd.gradient import gradient
 from symgd.graph import Graph, Name, Node, RowSum, float_of, topological
 from symgd.program import compile_program
@@ -126,7 +125,7 @@ def _sums(rows: RowData, weight: Node, terms: Sequence[Node]) -> list[float]:
     outputs = {str(k): node for k, node in enumerate(lower(graph, sums))}
     inputs = rows.inputs(list(outputs.values()))
     program = compile_program(graph, inputs, outputs)
-    return compile_rows(program)([rows.values[name] for name in inputs], rows.table)
+    return rows.run(program, passes=1)(*(rows.values[name] for name in inputs))
 
 
 def _solve(moments: object, cross: object) -> list[float] | None:

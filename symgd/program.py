@@ -89,6 +89,11 @@ class Program:
         return tuple(b for b in self.blocks if isinstance(b, Loop))
 
     @cached_property
+    def nodes(self) -> tuple[Node, ...]:
+        """What all its blocks evaluate, arguments before what reads them."""
+        return tuple(topological([e for b in self.blocks for e in _expressions(b)]))
+
+    @cached_property
     def key(self) -> str:
         """A hash of what is computed: equal programs have equal keys in every process."""
         return hashlib.sha256(str(self).encode()).hexdigest()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from symgd import names
 from symgd.backends.lambdified import compile_total
-from symgd.backends.rowwise import compile_rows
+from symgd.choice import choose_rows
 from symgd.errors import ArgumentError, DataError
 from symgd.formula import Columns, Formula
 from symgd.graph import ROWS, Column, Graph, Name, Node, RowSum, topological
@@ -17,6 +17,8 @@ from symgd.rows import constant_sums
 
 if TYPE_CHECKING:
     from symgd.data import Table
+
+PASSES = 10  # over the rows, where nobody knows how many there will be
 
 Function = Callable[..., list[float]]  # numbers -> numbers
 
@@ -56,12 +58,16 @@ class RowData:
     """The table of a loss, and the sums over it that hold no parameter, computed once.
 
     constants: by the id of such a sum, the input that stands for it. values: of the inputs.
+    backend: what runs over the rows: auto, lambdify or native. threads: of machine code, at most;
+    None: $SYMGD_THREADS, or as many as there are processors.
     """
 
     graph: Graph
     table: Table
     constants: dict[int, Name] = field(default_factory=dict)
     values: dict[Name, float] = field(default_factory=dict)
+    backend: str = "auto"
+    threads: int | None = None
 
     def __post_init__(self) -> None:
         self.values[ROWS] = float(self.table.rows)
@@ -71,7 +77,7 @@ class RowData:
         found = [s for s in constant_sums(roots) if id(s) not in self.constants]
         if found:
             program = compile_program(self.graph, [ROWS], {str(k): s for k, s in enumerate(found)})
-            sums = compile_rows(program)([self.values[ROWS]], self.table)
+            sums = self.run(program, passes=1)(self.values[ROWS])
             for node, value in zip(found, sums, strict=True):
                 self.constants[id(node)] = self.give(value)
         known = self.constants
@@ -103,16 +109,19 @@ class RowData:
         """The values of the inputs of `program` that the data give."""
         return [self.values[name] for name in program.inputs if name in self.values]
 
-    def run(self, program: Program) -> Function:
-        """The program as a function of all its inputs; it never raises."""
+    def run(self, program: Program, passes: int = PASSES) -> Function:
+        """The program as a function of all its inputs; it never raises.
+
+        passes: how often it is about to be called.
+        """
         if not program.loops:
             return compile_total(program)
-        function = compile_rows(program)
+        function = choose_rows(self.backend, program, self.table.rows, passes, self.threads)
         return lambda *x: function(x, self.table)
 
-    def compile(self, program: Program) -> Function:
+    def compile(self, program: Program, passes: int = PASSES) -> Function:
         """The program as a function of those inputs that the data do not give."""
-        function, more = self.run(program), self.more(program)
+        function, more = self.run(program, passes), self.more(program)
         return lambda *x: function(*x, *more)
 
 

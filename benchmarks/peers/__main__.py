@@ -89,6 +89,19 @@ def sweep(peer: str, count: str, steps: str, threads: str, repeats: str) -> Foun
     return {"seconds": took, "answer": [float(v) for v in np.asarray(theta).ravel()]}
 
 
+def rows(peer: str, loss: str, count: str, threads: str, repeats: str) -> Found:
+    """Seconds of value and gradient over `count` rows, on as many processors as threads."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: int(threads)])
+    from benchmarks.peers.rows import PEERS, columns
+
+    run = PEERS[peer](loss, columns(loss, int(count)), int(threads))
+    answer = run()
+    run()
+    took = [timed(run)[0] for _ in range(int(repeats))]
+    return {"seconds": took, "answer": [float(v) for v in answer]}
+
+
 def timed(call: Callable[[], Any]) -> tuple[float, Any]:
     """(seconds, what came back) of one call."""
     before = time.perf_counter()
@@ -106,7 +119,7 @@ def loops(call: Callable[[], Any], repeats: int, least: float = 0.01) -> list[fl
     return [took / number for took in timer.repeat(repeats, number)]
 
 
-TASKS = {f.__name__: f for f in (build, evaluate, descent, first, sweep)}
+TASKS = {f.__name__: f for f in (build, evaluate, descent, first, sweep, rows)}
 
 
 def main(words: Sequence[str]) -> None:

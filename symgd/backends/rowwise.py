@@ -42,11 +42,25 @@ def pieces(source: Source, columns: Sequence[str]) -> Iterator[list[NDArray[Any]
             yield [np.asarray(a[start : start + BLOCK], dtype=np.float64) for a in arrays]
 
 
-def compile_rows(program: Program) -> Callable[[Sequence[float], Source], list[float]]:
-    """A function (inputs, source) -> outputs in order, in IEEE semantics: nothing raises."""
+class Step(Protocol):
+    """A block that is ready to run."""
+
+    def run(self, known: dict[Name, float], source: Source) -> None:
+        """Add to the numbers that are known those that the block computes."""
+
+
+RowFunction = Callable[[Sequence[float], Source], list[float]]
+
+
+def compile_rows(program: Program, over: Callable[[Loop], Step] | None = None) -> RowFunction:
+    """A function (inputs, source) -> outputs in order, in IEEE semantics: nothing raises.
+
+    over: what runs a loop; NumPy, if it is left out.
+    """
     later = _read_after(program)
-    steps = [
-        _Pass(block) if isinstance(block, Loop) else _Line(block, keep)
+    over = over or _Pass
+    steps: list[Step] = [
+        over(block) if isinstance(block, Loop) else _Line(block, keep)
         for block, keep in zip(program.blocks, later, strict=True)
     ]
     outputs = list(program.outputs.values())
@@ -66,11 +80,11 @@ def _read_after(program: Program) -> list[set[Node]]:
     found: list[set[Node]] = []
     for block in reversed(program.blocks):
         found.append(set(needed))
-        needed |= set(_names(block))
+        needed |= set(names_read(block))
     return found[::-1]
 
 
-def _names(block: StraightLine | Loop) -> list[Name]:
+def names_read(block: StraightLine | Loop) -> list[Name]:
     """The symbols that a block reads and does not assign itself, in a fixed order."""
     assigned = {symbol for symbol, _ in block.assignments}
     expressions = [e for _, e in block.assignments]
@@ -84,7 +98,7 @@ class _Line:
     """A straight-line block over floats."""
 
     def __init__(self, block: StraightLine, keep: set[Node]) -> None:
-        self.inputs = _names(block)
+        self.inputs = names_read(block)
         self.symbols = [symbol for symbol, _ in block.assignments if symbol in keep]
         outputs = {s.name: s for s in self.symbols}
         self.program = Program(tuple(self.inputs), (block,), outputs)
@@ -103,7 +117,7 @@ class _Pass:
     """A loop: NumPy over blocks of rows."""
 
     def __init__(self, block: Loop) -> None:
-        self.inputs = _names(block)
+        self.inputs = names_read(block)
         self.columns = [c.text for c in block.columns]
         self.symbols = [symbol for symbol, _ in block.sums]
         self.function = row_function(

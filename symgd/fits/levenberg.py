@@ -142,7 +142,8 @@ def _polish(
     """Gauss-Newton steps as long as each is much shorter than the one before."""
     import numpy as np
 
-    linear = residuals.linear(x.tolist(), careful=True) or linear
+    if residuals.refines:
+        linear = residuals.linear(x.tolist(), careful=True) or linear
     step = gauss_newton(linear, box, x)
     for _ in range(_POLISH):
         new = box.clip(x + step)

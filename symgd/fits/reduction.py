@@ -10,8 +10,9 @@ and no more than a block is in memory.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from symgd.backends.lambdified import compile_array
@@ -55,11 +56,14 @@ class RowFunction:
         columns = [n for n in order if isinstance(n, Column)]
         given = rows.inputs(outputs)
         named = {str(k): node for k, node in enumerate(outputs)}
-        program = compile_per_row(graph, [*columns, *leaves, *given], named)
+        self._program = compile_per_row(graph, [*columns, *leaves, *given], named)
         self.columns = [c.text for c in columns]
         self.given = [rows.values[name] for name in given]
         self.rows = rows
-        self._function = compile_array(program)
+
+    @cached_property
+    def _function(self) -> Callable[..., list[Any]]:
+        return compile_array(self._program)  # of a long table sums are all that is asked for
 
     def blocks(self, theta: Sequence[float]) -> Iterator[tuple[int, list[Any]]]:
         """(rows, values by output) for each block of rows; a value may be one number for all."""
@@ -103,9 +107,19 @@ class _Sums:
         pairs += [(slope, residual) for slope in slopes]
         square = graph.node(RowSum, graph.pow(residual, 2))
         sums = [square, *(graph.node(RowSum, graph.mul(a, b)) for a, b in pairs)]
-        named = {str(k): node for k, node in enumerate(lower(graph, sums))}
-        self.rss = rows.compile(rows.program(leaves, {"0": named["0"]}))
-        self.gram = rows.compile(rows.program(leaves, named))
+        self._rows, self._leaves = rows, leaves
+        self._named = {str(k): node for k, node in enumerate(lower(graph, sums))}
+
+    @cached_property
+    def rss(self) -> Callable[..., list[float]]:
+        """theta -> the sum of squares alone."""
+        rows = self._rows
+        return rows.compile(rows.program(self._leaves, {"0": self._named["0"]}))
+
+    @cached_property
+    def gram(self) -> Callable[..., list[float]]:
+        """theta -> the sum of squares, the lower triangle of J'J, J'r."""
+        return self._rows.compile(self._rows.program(self._leaves, self._named))
 
 
 class Residuals:
@@ -124,6 +138,11 @@ class Residuals:
         #: sums over rows in one program each, which a fast backend may run
         self._sums = _Sums(rows, leaves, residual, slopes) if self.size >= _MANY else None
         self._value = None if self._sums else RowFunction(rows, leaves, [residual])
+
+    @property
+    def refines(self) -> bool:
+        """Whether `linear` knows a more careful way: for short tables only."""
+        return self._sums is None
 
     def rss(self, theta: Sequence[float]) -> float:
         """The sum of squares at theta; inf where it is not finite."""

@@ -175,7 +175,7 @@ def _totals(model: Model) -> tuple[float, float]:
         safe = graph.where(graph.compare(">", weight, ZERO), weight, ONE)
         outputs["log"] = graph.node(RowSum, graph.node(sympy.log, safe))
     nodes = dict(zip(outputs, lower(graph, list(outputs.values())), strict=True))
-    found = model.rows.compile(model.rows.program([], nodes))()
+    found = model.rows.compile(model.rows.program([], nodes), passes=1)()
     return found[0], found[1] if model.weight is not None else 0.0
 
 

@@ -15,7 +15,7 @@ from functools import cache
 from symgd.backends.native.emit import Emitter, Form, Value
 from symgd.formula import parse
 from symgd.functions import BY_CLASS, FUNCTIONS, Function
-from symgd.graph import Name, Node
+from symgd.graph import Name, Node, Where, topological
 
 #: Functions that the C library has, by its names for them.
 LIBRARY = {
@@ -47,11 +47,26 @@ def function(e: Emitter, row: Function, args: Sequence[Value]) -> Value:
     if row.name in _FORMS:
         missing = max(0, (row.arity[1] or 0) - len(args))
         return _FORMS[row.name](e, *args, *map(e.number, row.defaults[:missing]))
-    if row.name not in FUNCTIONS and row.definition and not row.order and not row.variadic:
-        # a slope that no formula can call: its definition is stable
+    if _defined(row):
         root, names = _template(row.definition)
         return e.node(root, {names[n]: v for n, v in zip("xyzw", args, strict=False) if n in names})
     return e.call(f"{PYTHON}{row.name}_{len(args)}", *args)
+
+
+def _defined(row: Function) -> bool:
+    """Whether it is a slope that no formula can call: its definition is stable."""
+    hidden = row.name not in FUNCTIONS and bool(row.definition)
+    return hidden and not row.order and not row.variadic
+
+
+def asks_python(node: Node) -> bool:
+    """Whether the machine code of this node, apart from its arguments, calls back into Python."""
+    row = BY_CLASS.get(node.func)
+    if row is None or node.func is Where:
+        return False
+    if _defined(row):
+        return any(map(asks_python, topological([_template(row.definition)[0]])))
+    return row.name not in LIBRARY and row.name not in _FORMS
 
 
 @cache

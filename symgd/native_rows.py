@@ -1,0 +1,165 @@
+"""Runs loops over rows in machine code: blocks of rows shared out among threads.
+
+A program is that of `symgd.backends.rowwise`, with loops of another kind: each writes down the
+sums of every block of rows, and they are added exactly (math.fsum) in whatever order they came.
+So the bits do not depend on the number of threads.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import threading
+from array import array
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from symgd.backends.native.machine import (
+    compile_module,
+    interrupted,
+    lanes,
+    vector_symbol,
+)
+from symgd.backends.native.rowloop import ARGUMENTS, BLOCK, RowLoop, row_module
+from symgd.backends.rowwise import RowFunction, Source, compile_rows, names_read, total
+from symgd.graph import Name
+from symgd.program import Loop, Program, StraightLine
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+THREADS = "SYMGD_THREADS"  # the environment's word on how many
+
+_WIDE, _NARROW = np.dtype(np.float64), np.dtype(np.float32)
+_MANY = 120  # operations of a row beyond which wider vectors than the processor's gain nothing
+_PORTION = 1_000_000  # rows times operations between which a thread looks up
+
+
+def compile_native(program: Program, threads: int | None = None) -> RowFunction:
+    """`symgd.backends.rowwise.compile_rows` in machine code.
+
+    threads: how many, at most; None: $SYMGD_THREADS, or as many as this process may use.
+    """
+    return compile_rows(program, lambda loop: NativeLoop(loop, threads))
+
+
+def default_threads() -> int:
+    """$SYMGD_THREADS where that is a whole number, else the processors of this process."""
+    told = os.environ.get(THREADS, "")
+    if told.isdecimal() and int(told) > 0:
+        return int(told)
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+class NativeLoop:
+    """A loop over rows, compiled for columns of doubles and, when they come, of single floats."""
+
+    def __init__(self, loop: Loop, threads: int | None = None) -> None:
+        self.loop, self.threads = loop, threads
+        self.inputs = tuple(names_read(loop))
+        self.columns = [c.text for c in loop.columns]
+        self.symbols = [symbol for symbol, _ in loop.sums]
+        line = StraightLine((*loop.assignments, *loop.sums))
+        self.operations = 1 + Program((), (line,), {}).operations
+        self._functions: dict[tuple[bool, ...], Callable[..., int]] = {}
+        self._function((False,) * len(self.columns))  # what cannot be compiled fails here
+
+    def _function(self, narrow: tuple[bool, ...]) -> Callable[..., int]:
+        if narrow not in self._functions:
+            width = lanes() * (1 if self.operations > _MANY else 2)
+            what = RowLoop(self.loop, self.inputs, narrow, max(width, 2), vector_symbol)
+            module = compile_module(row_module(what))
+            self._functions[narrow] = module.function("rows", ARGUMENTS)
+        return self._functions[narrow]
+
+    def run(self, known: dict[Name, float], source: Source) -> None:
+        """The sums over all rows, each added to what is known."""
+        numbers = array("d", [known[name] for name in self.inputs] or [0.0])
+        partial: list[list[float]] = [[] for _ in self.symbols]
+        for rows in source.blocks():
+            arrays = [rows[name] for name in self.columns]
+            count = len(arrays[0] if arrays else next(iter(rows.values())))
+            sums = self._piece(arrays, count, numbers)
+            for found, column in zip(partial, sums.T, strict=True):
+                found += column.tolist()
+        known.update(zip(self.symbols, map(total, partial), strict=True))
+
+    def _piece(
+        self, arrays: Sequence[NDArray[Any]], count: int, numbers: array[float]
+    ) -> NDArray[np.float64]:
+        """(blocks, sums): the sums of each block of these rows."""
+        narrow = tuple(a.dtype == _NARROW for a in arrays)
+        function = self._function(narrow)
+        out = np.empty((-(-count // BLOCK), len(self.symbols)))
+        start = _address(out)
+        portion = BLOCK * max(1, _PORTION // (BLOCK * self.operations))
+
+        def run(first: int) -> None:
+            stop = min(first + portion, count)
+            parts = [_plain(a[first:stop], n) for a, n in zip(arrays, narrow, strict=True)]
+            k = array("q", [stop - first])
+            places = array("Q", [_address(p) for p in parts] or [0])
+            to = start + first // BLOCK * out.strides[0]
+            function(k.buffer_info()[0], places.buffer_info()[0], numbers.buffer_info()[0], to)
+
+        share(run, range(0, count, portion), self.threads or default_threads())
+        interrupted.check()
+        return out
+
+
+def _plain(cells: NDArray[Any], narrow: bool) -> NDArray[Any]:
+    """The cells as the machine code reads them: a view where they are so already."""
+    kind = _NARROW if narrow else _WIDE
+    flags = cells.flags
+    if cells.dtype == kind and flags.c_contiguous and flags.aligned:
+        return cells
+    return np.require(cells, kind, ["C", "A"])
+
+
+def _address(cells: NDArray[Any]) -> int:
+    return int(cells.__array_interface__["data"][0])  # faster than cells.ctypes.data
+
+
+def share(run: Callable[[int], None], tasks: Sequence[int], threads: int) -> None:
+    """Run every task, in as many threads, of which the caller's is one.
+
+    An interruption of the caller stops the others at their next task.
+    """
+    if threads < 2 or len(tasks) < 2:
+        for task in tasks:
+            run(task)
+        return
+    following = itertools.count()
+    stopped = threading.Event()
+
+    def work() -> None:
+        while not stopped.is_set() and (k := next(following)) < len(tasks):
+            run(tasks[k])
+
+    others: list[Future[None]] = []
+    try:
+        helpers = min(threads, len(tasks)) - 1
+        others = [_pool(threads - 1).submit(work) for _ in range(helpers)]
+        work()
+    except BaseException:
+        stopped.set()
+        raise
+    finally:
+        for other in others:
+            if not other.cancel():  # one that has not begun is not waited for
+                other.result()
+
+
+@cache
+def _pool(threads: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(threads, thread_name_prefix="symgd")
+
+
+if hasattr(os, "register_at_fork"):  # a child process has no threads but its own
+    os.register_at_fork(after_in_child=_pool.cache_clear)

@@ -1,0 +1,58 @@
+"""Sums over rows whose columns end where an unreadable page begins, and begin where one ends; dies
+by a signal if one element too far is read. Called by test_native_rows.py."""
+
+import ctypes
+import mmap
+import sys
+
+import numpy as np
+
+from symgd import Loss
+from symgd.backends.rowwise import compile_rows
+from symgd.native_rows import compile_native
+
+PAGE = mmap.PAGESIZE
+libc = ctypes.CDLL(None)
+kept = []
+
+
+def guarded(values, end):
+    """A copy of the array between unreadable pages, against the one after or the one before it."""
+    pages = -(-values.nbytes // PAGE)
+    block = mmap.mmap(-1, (pages + 2) * PAGE)
+    start = ctypes.addressof(ctypes.c_char.from_buffer(block))
+    offset = (pages + 1) * PAGE - values.nbytes if end else PAGE
+    copy = np.frombuffer(block, values.dtype, len(values), offset)
+    copy[:] = values
+    for at in (start, start + (pages + 1) * PAGE):
+        if libc.mprotect(ctypes.c_void_p(at), PAGE, 0) != 0:
+            sys.exit("mprotect failed")
+    kept.append(block)
+    return copy
+
+
+class Rows:
+    """A table of one piece."""
+
+    def __init__(self, data):
+        self.data = data
+
+    def blocks(self):
+        yield self.data
+
+
+generator = np.random.default_rng(3)
+loss = Loss("mean((y - (a*exp(-b*x) + c))**2)", {"x": [1.0, 2.0], "y": [1.0, 2.0]})
+slow, fast = compile_rows(loss.program), compile_native(loss.program, 2)
+for name, kinds in (
+    ("float64", (np.float64, np.float64)),
+    ("float32", (np.float32, np.float32)),
+    ("mixed", (np.float32, np.float64)),
+):
+    for rows in (*range(1, 20), 1023, 1024, 1025, 8191, 8192, 8193, 20_001):
+        for end in (True, False):
+            x, y = (generator.uniform(0.1, 2.0, rows).astype(k) for k in kinds)
+            table = Rows({"x": guarded(x, end), "y": guarded(y, end)})
+            expected = slow([1.3, 0.7, 0.2, rows], table)
+            np.testing.assert_allclose(fast([1.3, 0.7, 0.2, rows], table), expected, rtol=1e-11)
+    print(name)

@@ -1,0 +1,495 @@
+"""Rows in machine code against NumPy's: every function, many losses, odd lengths, any threads."""
+
+import math
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from test_native import EDGES, rows_of, same
+
+import symgd
+from symgd import Loss, choice, native_rows
+from symgd.backends.native import elementary, machine
+from symgd.backends.native.rowloop import BLOCK, STRIP
+from symgd.backends.rowwise import compile_rows
+from symgd.functions import BY_CLASS, FUNCTIONS
+from symgd.graph import Column, Graph, Name, RowSum
+from symgd.native_rows import compile_native, default_threads, share
+from symgd.program import compile_program
+
+inf, nan = math.inf, math.nan
+ROSE = "mean((y - (a*exp(-b*x) + c))**2)"
+
+
+class Rows:
+    """A table of one piece, or of pieces of a length."""
+
+    def __init__(self, data, length=None):
+        self.data, self.length = data, length
+
+    def blocks(self):
+        count = len(next(iter(self.data.values())))
+        step = self.length or max(count, 1)
+        for start in range(0, count, step):
+            yield {n: a[start : start + step] for n, a in self.data.items()}
+
+
+@pytest.fixture(params=["libmvec", "scalar"])
+def library(request, monkeypatch):
+    """With the library's functions of vectors, and as where there is none."""
+    if request.param == "scalar":
+        monkeypatch.setattr(native_rows, "vector_symbol", lambda symbol, arguments: None)
+    elif machine.vector_symbol("exp", 1) is None:
+        pytest.skip("this platform has no libmvec")
+    return request.param
+
+
+def per_row(row, count):
+    """The sum over rows of a function of the columns c0, c1, ..."""
+    graph = Graph()
+    columns = [Column(f"c{k}", f"c{k}") for k in range(count)]
+    node = graph.node(RowSum, graph.node(row.node, *columns))
+    return compile_program(graph, [], {"f": node})
+
+
+@pytest.mark.parametrize("row", BY_CLASS.values(), ids=lambda r: r.name)
+def test_every_function_is_that_of_numpy(row, library):
+    if row.name == "where":
+        return  # among the losses below
+    rows = rows_of(row)
+    count = len(rows[0])
+    program = per_row(row, count)
+    ours = compile_native(program, 1)
+    table = {f"c{k}": np.array([r[k] for r in rows]) for k in range(count)}
+    # in rows of their own: a sum would hide all but the largest, and all where one is NaN
+    for k, args in enumerate(rows):
+        (got,) = ours([], Rows({n: a[k : k + 1] for n, a in table.items()}))
+        expected = float(row.scalar(*args))
+        assert same(got, expected), (args, got, expected)
+
+
+@pytest.mark.parametrize("row", FUNCTIONS.values(), ids=lambda r: r.name)
+def test_gradients_of_every_function_are_those_of_numpy(row, library):
+    if row.name == "where":
+        return
+    low, high = row.arity
+    count = high or max(low, 2)
+    names = "abc"[:count]
+    start = "" if not row.order else "2, "
+    args = ", ".join(f"{p}*x{k}" for k, p in enumerate(names[1:] if row.order else names))
+    generator = np.random.default_rng(5)
+    ranges = {"acosh": (1.1, 3), "asec": (1.1, 3), "acsc": (1.1, 3), "acoth": (1.1, 3)}
+    low_x, high_x = ranges.get(row.name, (0.1, 0.9))
+    rows = 40 if row.cost >= 100 else 1000
+    data = {f"x{k}": generator.uniform(low_x, high_x, rows) for k in range(count)}
+    loss = Loss(f"mean({row.name}({start}{args}))", data)
+    theta = [1.0, 1.05, 1.1][: len(loss.params)]
+    compare(loss, theta)
+
+
+def compare(loss, theta, rel=1e-12):
+    program = loss.by_rows().program
+    more = loss.rows.more(program)
+    expected = compile_rows(program)([*theta, *more], loss.table)
+    got = compile_native(program, 2)([*theta, *more], loss.table)
+    scale = max(map(abs, expected))
+    for g, e in zip(got, expected, strict=True):
+        assert same(g, e, rel) or abs(g - e) <= rel * scale, (got, expected)
+
+
+LOSSES = [
+    ROSE,
+    "mean((y - (a*x + b))**2) + 0.1*a**2",
+    "mean(softplus(a*x + b) - y*(a*x + b)) + c**2",
+    "mean((y - mean(y))**2)*a + sqrt(mean((a*x - b)**2))",
+    "log(sum(exp(a*x - b*y)))",
+    "sum((y - a*x - b)**2)/sum(exp(b*x)) + mean(|a*x - c|)",
+    "mean(where(x > b, (y - a*x)**2, where(y < 0, c*x, log(x))))",
+    "mean(where(x > 1, log(x - 1), a*x)**2)",
+    "mean((y - a*sin(b*x) - c*cos(b*x))**2)",
+    "mean((y - a*tanh(b*x + c))**2) + mean((y - a*log(1 + exp(b)*x))**2)",
+    "mean((y - a*x**b)**2)",
+    "mean(huber(y - a*x - b, 0.3)) + mean(logcosh(c*x))",
+    "mean(max(a*x, b*y, c) - min(x, y))",
+    "mean((y - a*sigmoid(b*(x - mean(x)/mean(a*x + 3)))))**2",
+    "mean((y - a*x)**2)*mean(exp(b*x)) + mean(hypot(a*x, b*y, c))",
+    "mean((mean(x*a) - x)**2)",
+    "sum(a)",
+    "mean(cbrt(a*x) + atan2(b*y, x) + erf(c*x) + logsumexp(a*x, b*y, c))",
+]
+
+
+def data(rows, kind=np.float64, seed=1):
+    generator = np.random.default_rng(seed)
+    x = generator.uniform(0.2, 3.0, rows)
+    y = 2.0 * np.exp(-x) + 0.5 + generator.normal(0.0, 0.3, rows)
+    return {"x": x.astype(kind), "y": y.astype(kind)}
+
+
+def point(loss):
+    return [1.3, 0.7, 0.4][: len(loss.params)]
+
+
+@pytest.mark.parametrize("kind", [np.float64, np.float32])
+@pytest.mark.parametrize("text", LOSSES)
+def test_losses_are_those_of_numpy(text, kind, library):
+    loss = Loss(text if "x" in text else f"{text} + mean(x)", data(3 * BLOCK + 77, kind))
+    compare(loss, point(loss))
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [*range(1, 21), STRIP - 1, STRIP, STRIP + 1, *range(BLOCK - 1, BLOCK + 2), 2 * BLOCK + 3],
+)
+def test_any_number_of_rows_is_summed_once(rows, library):
+    for kind in (np.float64, np.float32):
+        loss = Loss(ROSE, data(rows, kind))
+        compare(loss, point(loss))
+        ones = Loss("sum(a*x/x)", data(rows, kind))
+        assert native(ones)([1.0]) == rows
+
+
+def native(loss, threads=1):
+    program = loss.by_rows().value_program
+    more = loss.rows.more(program)
+    function = compile_native(program, threads)
+    return lambda theta: function([*theta, *more], loss.table)[0]
+
+
+def test_every_row_gives_the_same_number_wherever_it_stands():
+    for rows in (1, 5, 8, 9, 1025):
+        for value in (0.3, 1.7):
+            loss = Loss("sum(exp(a*x))", {"x": np.full(rows, value)})
+            found = native(loss)([-1.3])
+            alone = native(Loss("sum(exp(a*x))", {"x": np.array([value])}))([-1.3])
+            assert found == pytest.approx(rows * alone, rel=4e-16 * (1 + rows / 4))
+            if rows in (1, 8):
+                assert found == rows * alone
+
+
+@pytest.mark.parametrize("text", [ROSE, LOSSES[2], LOSSES[5]])
+def test_threads_change_no_bit(text, monkeypatch):
+    monkeypatch.setattr(native_rows, "_PORTION", 1)  # a task is one block
+    for kind in (np.float64, np.float32):
+        loss = Loss(text, data(7 * BLOCK + 5, kind))
+        program = loss.by_rows().program
+        values = [*point(loss), *loss.rows.more(program)]
+        found = {tuple(compile_native(program, n)(values, loss.table)) for n in (1, 2, 5)}
+        assert len(found) == 1
+        cut = Rows(dict(loss.table.columns), 2 * BLOCK)
+        assert tuple(compile_native(program, 2)(values, cut)) in found
+
+
+def test_sums_keep_their_digits():
+    ones = np.ones(9 * BLOCK)  # in blocks that no large number stands in
+    column = np.concatenate([np.full(BLOCK, 1e17), ones, np.full(BLOCK, -1e17)])
+    assert native(Loss("sum(x*a)", {"x": column}))([1.0]) == len(ones)
+    assert float(np.cumsum(column)[-1]) != len(ones)
+    tenth = np.full(1_000_000, 0.1)
+    found = native(Loss("sum(x*a)", {"x": tenth}))([1.0])
+    assert found == pytest.approx(math.fsum(tenth), rel=1e-13)
+
+
+@pytest.mark.parametrize("place", [0, 3, 8, 8190, 8191, 8192, 8199, 9999])
+@pytest.mark.parametrize("bad", [inf, -inf, nan])
+def test_what_is_not_finite_stays_visible(place, bad):
+    columns = data(10_000)
+    columns["x"][place] = bad
+    graph = Graph()
+    x, y = Column("x", "x"), Column("y", "y")
+    node = graph.node(RowSum, graph.mul(x, y))
+    program = compile_program(graph, [], {"f": node})
+    (expected,) = compile_rows(program)([], Rows(columns))
+    (got,) = compile_native(program, 2)([], Rows(columns))
+    assert not math.isfinite(got)
+    assert same(got, expected)
+
+
+@pytest.mark.parametrize("row", [1, 4097, 9998, 10_000])
+def test_the_row_that_is_not_finite_is_found(row):
+    columns = data(10_000)
+    columns["x"][row - 1] = 0.0
+    result = symgd.descend(
+        "mean((y - a*log(x) - b)**2)", data=columns, backend="native", lr=0.1, steps=5
+    )
+    assert result.status is symgd.Status.NONFINITE
+    assert f"in row {row:,}" in result.message
+
+
+def test_infinities_of_both_signs_are_nan():
+    graph = Graph()
+    node = graph.node(RowSum, Column("x", "x"))
+    program = compile_program(graph, [], {"f": node})
+    for rows in ([inf, -inf], [inf, *[1.0] * BLOCK, -inf]):
+        (got,) = compile_native(program, 1)([], Rows({"x": np.array(rows)}))
+        assert math.isnan(got)
+    (got,) = compile_native(program, 1)([], Rows({"x": np.array([1e308] * 20_000)}))
+    assert got == inf
+
+
+@pytest.mark.parametrize("edge", EDGES)
+def test_the_lanes_of_a_last_vector_are_not_added(edge):
+    """They repeat a row: what is infinite in it must not turn up twice, nor as NaN."""
+    graph = Graph()
+    node = graph.node(RowSum, graph.node(BY_CLASS_NAME["exp"], Column("x", "x")))
+    program = compile_program(graph, [], {"f": node})
+    (got,) = compile_native(program, 1)([], Rows({"x": np.array([edge])}))
+    assert same(got, float(FUNCTIONS["exp"].scalar(edge)))
+
+
+BY_CLASS_NAME = {row.name: node for node, row in BY_CLASS.items()}
+
+
+def test_columns_of_any_layout_are_read():
+    plain = data(10_000)
+    loss = Loss(ROSE, plain)
+    program = loss.program
+    values = [*point(loss), *loss.rows.more(program)]
+    function = compile_native(program, 2)
+    expected = function(values, Rows(plain))
+    table = np.empty((10_000, 3))
+    table[:, 1], table[:, 2] = plain["x"], plain["y"]
+    every = np.repeat(plain["x"], 2)[::2]
+    raw = np.empty(80_001, np.uint8)[1:].view(np.float64)
+    raw[:] = plain["y"]
+    swapped = plain["x"].astype(">f8")
+    for x, y in ((table[:, 1], table[:, 2]), (every, raw), (swapped, plain["y"][::-1][::-1])):
+        assert function(values, Rows({"x": x, "y": y})) == expected
+    whole = {"x": np.arange(10_000), "y": np.arange(10_000)}
+    doubles = {n: a.astype(float) for n, a in whole.items()}
+    assert function(values, Rows(whole)) == function(values, Rows(doubles))
+    mixed = {"x": plain["x"].astype(np.float32), "y": plain["y"]}
+    assert function(values, Rows(mixed)) == pytest.approx(
+        compile_rows(program)(values, Rows(mixed)), rel=1e-12
+    )
+
+
+@pytest.mark.parametrize("rule", ["gd", "adam", "lbfgs" if "lbfgs" in symgd.CATALOGUE else "gd"])
+def test_descents_take_the_same_steps(rule):
+    columns = data(5000)
+    slow, fast = (
+        symgd.descend(ROSE, data=columns, rule=rule, lr=0.05, steps=200, backend=b)
+        for b in ("lambdify", "native")
+    )
+    assert slow.status == fast.status
+    for p in slow.theta:
+        assert fast.theta[p] == pytest.approx(slow.theta[p], rel=1e-12)
+    assert fast.history.loss == pytest.approx(slow.history.loss, rel=1e-12)
+
+
+def test_batches_take_the_same_steps():
+    columns = data(3000)
+    slow, fast = (
+        symgd.descend(
+            ROSE, data=columns, lr=0.05, steps=200, batch=100, seed=3, backend=b, tol=1e-9
+        )
+        for b in ("lambdify", "native")
+    )
+    for p in slow.theta:
+        assert fast.theta[p] == pytest.approx(slow.theta[p], rel=1e-12)
+
+
+def test_the_line_search_takes_the_same_steps():
+    columns = data(3000)
+    slow, fast = (
+        symgd.descend(ROSE, data=columns, lr="auto", steps=40, backend=b)
+        for b in ("lambdify", "native")
+    )
+    for p in slow.theta:
+        assert fast.theta[p] == pytest.approx(slow.theta[p], rel=1e-9)
+
+
+def spy(monkeypatch):
+    seen = []
+    original = native_rows.compile_native
+
+    def compile_spied(*args):
+        seen.append(args[0])
+        return original(*args)
+
+    monkeypatch.setattr(native_rows, "compile_native", compile_spied)
+    return seen
+
+
+def test_backends_are_those_that_were_asked_for(monkeypatch):
+    seen = spy(monkeypatch)
+    columns = data(300_000)
+    symgd.descend(ROSE, data=columns, lr=0.01, steps=3, backend="lambdify")
+    assert not seen
+    symgd.descend(ROSE, data=columns, lr=0.01, steps=60)
+    assert seen
+    del seen[:]
+    few = data(10)
+    symgd.descend(ROSE, data=few, lr=0.01, steps=3)
+    assert not seen
+    symgd.descend(ROSE, data=few, lr=0.01, steps=3, backend="native")
+    assert seen
+
+
+def test_a_big_table_is_fitted_and_evaluated_in_machine_code(monkeypatch):
+    seen = spy(monkeypatch)
+    columns = data(300_000)
+    result = symgd.fit("y = a*exp(-b*x) + c", columns, start=1.0)
+    assert seen
+    monkeypatch.setattr(machine, "unavailable", lambda: "no llvmlite here")
+    other = symgd.fit("y = a*exp(-b*x) + c", columns, start=1.0)
+    for p in other.theta:
+        assert result.theta[p] == pytest.approx(other.theta[p], rel=1e-10)
+        assert result.stderr[p] == pytest.approx(other.stderr[p], rel=1e-10)
+
+
+def test_the_choice_depends_on_the_work_alone():
+    program = Loss(ROSE, data(10)).program
+    assert not choice.rows_pay(program, 10, 10)
+    assert not choice.rows_pay(program, 1000, 1)
+    assert choice.rows_pay(program, 1000, 100_000)
+    assert choice.rows_pay(program, 2_000_000, 10)
+
+
+def test_functions_that_ask_python_are_left_to_numpy():
+    program = Loss("mean(digamma(a*x))", data(10)).program
+    assert not choice.rows_pay(program, 10**9, 10)
+    for row in BY_CLASS.values():
+        if row.name == "where":
+            continue
+        low, high = row.arity
+        count = high or max(low, 2)
+        graph = Graph()
+        node = graph.node(row.node, *(Name(f"p{k}") for k in range(count)))
+        program = compile_native_source(graph, node, count)
+        assert (elementary.PYTHON in program) is elementary.asks_python(node), row.name
+
+
+def compile_native_source(graph, node, count):
+    from symgd.backends.native.emit import Emitter, Value
+
+    e = Emitter()
+    e.node(node, {a: Value(f"%x{k}") for k, a in enumerate(node.args)})
+    return "\n".join(e.declared)
+
+
+def test_without_llvmlite_numpy_runs_and_the_log_says_so(monkeypatch, caplog):
+    monkeypatch.setattr(machine, "unavailable", lambda: "no llvmlite here")
+    columns = data(1000)
+    with caplog.at_level("INFO", logger="symgd"):
+        fast = symgd.descend(ROSE, data=columns, lr=0.05, steps=20, backend="native")
+    assert "no llvmlite here" in caplog.text
+    slow = symgd.descend(ROSE, data=columns, lr=0.05, steps=20, backend="lambdify")
+    assert fast.theta == slow.theta
+
+
+def test_threads_are_those_that_the_environment_says(monkeypatch):
+    for told, expected in (("3", 3), ("1", 1), ("0", None), ("many", None), ("", None)):
+        monkeypatch.setenv(native_rows.THREADS, told)
+        assert default_threads() == expected or (expected is None and default_threads() >= 1)
+
+
+def test_threads_are_no_more_than_asked_for():
+    seen = set()
+
+    def run(task):
+        seen.add(threading.get_ident())
+        time.sleep(0.005)
+
+    for threads in (1, 2, 3):
+        seen.clear()
+        share(run, range(12), threads)
+        assert 1 <= len(seen) <= threads
+
+
+def test_every_task_is_run_once_and_errors_come_back():
+    ran = []
+    share(ran.append, range(1000), 4)
+    assert sorted(ran) == list(range(1000))
+
+    def fails(task):
+        if task == 500:
+            raise ZeroDivisionError
+
+    for threads in (1, 4):
+        with pytest.raises(ZeroDivisionError):
+            share(fails, range(1000), threads)
+
+
+def test_an_interruption_ends_the_other_threads():
+    ran, main = [], threading.get_ident()
+
+    def run(task):
+        ran.append(task)
+        time.sleep(0.002)
+        if threading.get_ident() == main and len(ran) > 10:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        share(run, range(100_000), 3)
+    count = len(ran)
+    assert count < 1000
+    time.sleep(0.05)
+    assert len(ran) == count
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs timers")
+def test_ctrl_c_ends_a_descent_over_rows():
+    columns = data(200_000)
+    loss = Loss(ROSE, columns)
+    loss.value([1, 1, 1])
+
+    def stop(number, frame):
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, stop)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.5)
+        result = symgd.descend(loss, lr=1e-9, steps=10**8, backend="native")
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert result.status is symgd.Status.INTERRUPTED
+    assert all(map(math.isfinite, result.theta.values()))
+
+
+def test_an_error_in_a_function_of_python_is_raised(monkeypatch):
+    graph = Graph()
+    row = FUNCTIONS["digamma"]
+    node = graph.node(RowSum, graph.node(row.node, Column("x", "x")))
+    function = compile_native(compile_program(graph, [], {"f": node}), 2)
+    columns = {"x": np.linspace(0.5, 2.0, 100)}
+    assert math.isfinite(function([], Rows(columns))[0])
+    interrupted = machine.interrupted
+    monkeypatch.setattr(interrupted, "error", KeyboardInterrupt())
+    with pytest.raises(KeyboardInterrupt):
+        function([], Rows(columns))
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_child_process_has_threads_of_its_own():
+    script = """
+import os, numpy as np
+from symgd.native_rows import share
+share(lambda k: None, range(100), 3)
+child = os.fork()
+if child == 0:
+    ran = []
+    share(ran.append, range(100), 3)
+    os._exit(0 if sorted(ran) == list(range(100)) else 1)
+assert os.waitpid(child, 0)[1] == 0
+print("both")
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60
+    )
+    assert done.stdout == "both\n", done.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs mprotect")
+def test_no_row_beyond_the_last_is_read():
+    script = Path(__file__).with_name("guarded_rows.py")
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, timeout=120)
+    assert done.returncode == 0, done.stderr.decode()[-2000:]
+    assert done.stdout.split() == [b"float64", b"float32", b"mixed"]
