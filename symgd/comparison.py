@@ -61,13 +61,16 @@ def compare(
     steps: int = 20,
     set: Mapping[str, float] | None = None,  # noqa: A002 - as on the command line
     tol: float | None = None,
+    data: Any = None,
+    drop_missing: bool = False,
 ) -> Comparison:
     """The runs of every rule from every start with every learning rate.
 
     lr: learning rates, or a text of them with commas; "1e-4..10:200" is 200 of them, evenly spaced
     by their logarithms. rule: catalogue names or equations; a text of names may have commas.
     start: one start, or a list of texts or mappings. set: hyperparameters and constants, each
-    given to the rules that have it.
+    given to the rules that have it. data, drop_missing: the rows of sum(...) and mean(...), as for
+    `descend`.
 
     >>> [run.verdict.kind for run in compare("theta**2", lr=[0.001, 0.2, 10]).runs]
     ['slow', 'converging', 'diverging']
@@ -83,7 +86,11 @@ def compare(
         taken = {name for one in rules for name in one.hyperparameters}
         named = {name for one in starts for name in read_start(one)[1]}
         constants = {n: v for n, v in given.items() if n not in taken}
-        loss = Loss(loss, constants=constants, params=sorted(named))
+        loss = Loss(
+            loss, data, constants=constants, params=sorted(named), drop_missing=drop_missing
+        )
+    elif data is not None:
+        raise ArgumentError("this Loss has its data already; give data to one of them")
     return Comparison(loss, tuple(run_grid(loss, rates, rules, starts, steps, given, tol)), ranged)
 
 

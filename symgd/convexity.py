@@ -40,8 +40,9 @@ def convexity(loss: Loss, hints: Sequence[Sequence[float]] = ()) -> Convexity:
     """What can be said. hints: points at which curvature below 0 is looked for first."""
     if not loss.params:
         return Convexity(True, "it is constant")
-    curve = curvature(loss.root)
-    if not curve.up:
+    data = {} if loss.rows is None else loss.rows.ranges([loss.root])
+    curve = curvature(loss.root, data)
+    if not curve.up and loss.rows is None:
         curve = curvature(loss.stable)
     if curve.up:
         how = "it is affine" if curve.flat else "by the rules of composition"

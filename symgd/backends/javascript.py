@@ -7,7 +7,7 @@ The functions are in `functions.js`, with all digits: a page takes those that it
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 
@@ -18,6 +18,7 @@ from symgd.functions import BY_CLASS
 from symgd.graph import (
     Both,
     Either,
+    Name,
     Negated,
     Node,
     Where,
@@ -34,21 +35,26 @@ _RELATIONS = {"==": "===", "!=": "!=="}
 _IDENTIFIER = re.compile(r"[a-z][a-z0-9_]*")
 
 
-def function(program: Program) -> str:
+def function(program: Program, known: Mapping[Name, float] | None = None) -> str:
     """The arrow function `(p0, p1) => {...}` that returns the outputs as an array.
 
-    Raises BackendError where the program calls a function that JavaScript lacks.
+    known: inputs that are numbers once and for all. Raises BackendError where the program calls a
+    function that JavaScript lacks, or loops over rows.
     """
+    if program.loops:
+        raise BackendError("there is no JavaScript form of a sum over rows")
     missing = unsupported([program])
     if missing:
         raise BackendError(f"there is no JavaScript form of {', '.join(missing)}")
-    lines = [
+    known = known or {}
+    lines = [f"{_name(n)}={_number(known[n])[0]}" for n in program.inputs if n in known]
+    lines += [
         f"{_name(symbol)}={_source(expression)}"
         for block in program.blocks
         for symbol, expression in block.assignments
     ]
     outputs = ",".join(_source(node) for node in program.outputs.values())
-    inputs = ",".join(map(_name, program.inputs))
+    inputs = ",".join(_name(n) for n in program.inputs if n not in known)
     body = f"const {','.join(lines)};" if lines else ""
     return f"({inputs})=>{{{body}return[{outputs}];}}"
 

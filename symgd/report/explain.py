@@ -8,7 +8,6 @@ from fractions import Fraction
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
-from symgd.latex import latex, latex_name
 from symgd.names import escape
 from symgd.report.table import rule_lines
 
@@ -191,6 +190,8 @@ def _intervals(stable: Sequence[tuple[float, float]]) -> str:
 
 def as_latex(found: Explanation, *, steps: bool = False) -> Iterator[str]:
     """The same as LaTeX: display mathematics for formulas, text for the rest."""
+    from symgd.latex import latex, latex_name  # what the terminal does without
+
     loss = found.loss
     yield rf"\[ {loss._repr_latex_().strip('$')} \]"
     tidy = loss.tidy(loss.derivatives)
@@ -200,7 +201,7 @@ def as_latex(found: Explanation, *, steps: bool = False) -> Iterator[str]:
         yield r"\begin{itemize}"
         for step in found.derivation:
             [node] = loss.tidy([step.node])
-            yield rf"\item {step.rule}: ${_partial(step.param)} {_bracket(latex(node))}$"
+            yield rf"\item {step.rule}: ${_partial(latex_name(step.param))} {_bracket(latex(node))}$"
         yield r"\end{itemize}"
     rows = found.hessian_nodes
     if rows:
@@ -216,8 +217,8 @@ def as_latex(found: Explanation, *, steps: bool = False) -> Iterator[str]:
                 yield rf"\[ {_number(low)} < \eta < {_number(high)} \]"
 
 
-def _partial(param: str) -> str:
-    return rf"\frac{{\partial}}{{\partial {latex_name(param)}}}"
+def _partial(name: str) -> str:
+    return rf"\frac{{\partial}}{{\partial {name}}}"
 
 
 def _bracket(text: str) -> str:

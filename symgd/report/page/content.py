@@ -18,7 +18,7 @@ from symgd.catalogue import CATALOGUE
 from symgd.graph import Graph, Name, Node, Norm, topological
 from symgd.loss import Loss
 from symgd.program import Program, compile_program
-from symgd.report.view import beginning, linspace, ran_away, view_of, window
+from symgd.report.view import beginning, linspace, ran_away, view_of, window, work
 from symgd.result import Result
 from symgd.rules import Rule
 from symgd.stability import LinearRule
@@ -28,6 +28,7 @@ _LONGEST = 40_000  # operations of a loss that a browser is asked to run
 _HESSIAN = 6  # parameters up to which the page looks for minima itself
 _RECORDED = 25  # learning rates of a recorded page
 _MOST_ROWS = 200  # of a recorded run
+_WORK = 300_000_000  # operations that runs or values of a recorded page may take, rows counted
 _SAMPLES, _GRID = 201, (36, 28)  # of a recorded curve, and map
 _BLANKS = re.compile(" +")
 _WIDE = 2000  # characters of a formula
@@ -51,14 +52,15 @@ def content_of(result: Result) -> Content:
     loss = result.loss
     schedule = read_arguments(result.lr, 0, "gd", None, None).schedule
     rules = _rules(result)
+    given = None if loss.rows is None else loss.rows.values  # sums over the data, done by Python
     functions: dict[str, Any] = {
-        "grad": javascript.function(loss.program),
-        "value": javascript.function(loss.value_program),
+        "grad": javascript.function(loss.program, given),
+        "value": javascript.function(loss.value_program, given),
         "rules": [_step(rule, len(loss.params)) for rule in rules],
         "linear": [_linear(rule) for rule in rules],
     }
     if _has_hessian(loss):
-        functions["hess"] = javascript.function(loss.hessian_program)
+        functions["hess"] = javascript.function(loss.hessian_program, given)
     constants = [(name, result.hyperparameters[name]) for name in schedule.names]
     if schedule.formula is not None:
         functions["rate"] = _rate(schedule)
@@ -79,6 +81,10 @@ def _why_recorded(result: Result) -> str:
         return "The formula is too long for a page, so this page shows the run that Python made."
     if result.lr == "auto":
         return "A line search chose each learning rate: this page shows the run that Python made."
+    if loss.goes_by_rows:
+        return "Each step saw some rows of the data: this page shows the run that Python made."
+    if loss.program.loops:
+        return "The loss goes over rows of data: this page shows runs that Python made."
     missing = javascript.unsupported([loss.program, *_programs(result.rule, len(loss.params))])
     if missing:
         listed = ", ".join(missing)
@@ -196,6 +202,8 @@ def _linear(rule: Rule) -> str | None:
 def _has_hessian(loss: Loss) -> bool:
     if len(loss.params) > _HESSIAN or loss.value_program.operations > 500:
         return False
+    if loss.hessian_program.loops:
+        return False
     return not javascript.unsupported([loss.hessian_program])
 
 
@@ -213,7 +221,8 @@ def _rate(schedule: Schedule) -> str:
 def _recorded(result: Result) -> dict[str, Any]:
     """Runs made by Python: at many learning rates where the loss is a formula, else this one."""
     runs = [result]
-    if isinstance(result.loss, Loss) and isinstance(result.lr, float):
+    if _repeatable(result):
+        assert isinstance(result.loss, Loss)
         runs = _at_many_rates(result, result.loss)
     rule = result.rule
     described = {"name": names.escape(rule.name), "hyper": [], "states": 0, "text": str(rule)}
@@ -222,17 +231,46 @@ def _recorded(result: Result) -> dict[str, Any]:
         "rule": 0,
         "rules": [described],
     }
-    if len(result.loss.params) == 1:
-        data["curve"] = []
-    if isinstance(result.loss, Loss) and len(result.loss.params) == 1:
-        xs = linspace(*_spans(result)[0], _SAMPLES)
-        data["curve"] = [_plain(result.loss.evaluate_value(x)[0]) for x in xs]
-    elif isinstance(result.loss, Loss) and len(result.loss.params) == 2:
-        first, second = _spans(result)
-        xs, ys = linspace(*first, _GRID[0]), linspace(*second, _GRID[1])
-        data["grid"] = [_plain(result.loss.evaluate_value(x, y)[0], 4) for y in ys for x in xs]
-        data["gridSize"] = list(_GRID)
-    return data
+    return data | _land(result)
+
+
+def _repeatable(result: Result) -> bool:
+    """Whether the run can be made again, quickly, at other learning rates."""
+    loss = result.loss
+    if not isinstance(loss, Loss) or loss.goes_by_rows or not isinstance(result.lr, float):
+        return False
+    return loss.table is None or _RECORDED * 3 * result.steps * work(loss) <= _WORK
+
+
+def _land(result: Result) -> dict[str, Any]:
+    """The loss on a grid of the picture, of one parameter or two, where it is not too long."""
+    loss, count = result.loss, len(result.loss.params)
+    points = _SAMPLES if count == 1 else _GRID[0] * _GRID[1]
+    known = isinstance(loss, Loss) and work(loss) * points <= _WORK
+    if count == 1 and not known:
+        return {"curve": []}
+    if count > 2 or not known:
+        return {}
+    assert isinstance(loss, Loss)
+    if count == 1:
+        values = _values(loss, [(x,) for x in linspace(*_spans(result)[0], _SAMPLES)])
+        return {"curve": [_plain(v) for v in values]}
+    first, second = _spans(result)
+    xs, ys = linspace(*first, _GRID[0]), linspace(*second, _GRID[1])
+    values = _values(loss, [(x, y) for y in ys for x in xs])
+    return {"grid": [_plain(v, 4) for v in values], "gridSize": list(_GRID)}
+
+
+def _values(loss: Loss, points: list[tuple[float, ...]]) -> list[float]:
+    program = loss.value_program
+    if loss.rows is None or not program.loops:
+        return [loss.evaluate_value(*point)[0] for point in points]
+    import numpy as np  # which the rows have imported already
+
+    from symgd.backends.pointwise import compile_points
+
+    found = compile_points(program, loss.rows.more(program), loss.rows.table)(np.array(points))
+    return [float(v) for v in found]
 
 
 def _at_many_rates(result: Result, loss: Loss) -> list[Result]:

@@ -11,16 +11,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symgd import names
-from symgd.backends import lambdified
+from symgd.backends.pointwise import compile_points
 from symgd.loss import Loss
 from symgd.report.plots.paper import COLOURS, DASHES, LONGEST, Picture, plain
-from symgd.report.view import View, view_of
+from symgd.report.view import View, view_of, work
 from symgd.result import Result
 from symgd.text import show
 
 Floats = NDArray[np.float64]
 
 _LARGEST = 20_000  # operations of a loss that is worth thousands of evaluations for a picture
+_WORK = 60_000_000  # operations that the values of one panel should take, rows counted,
+_FEWEST = 12  # the least number of points along a side that says anything,
+_MOST_WORK = 1_000_000_000  # and what those may take
 
 
 @dataclass(frozen=True)
@@ -54,12 +57,17 @@ class Scene:
     def heights(self, points: Floats) -> Floats:
         """The loss at (N, P) points: (N,), nan where it is not a finite number."""
         assert self.loss is not None
-        function = lambdified.compile_array(self.loss.value_program)
-        with np.errstate(all="ignore"):
-            values = np.asarray(function(*points.T)[0], dtype=np.float64)
-        values = np.broadcast_to(values, len(points)).copy()
+        program, rows = self.loss.value_program, self.loss.rows
+        more = [] if rows is None else rows.more(program)
+        values = compile_points(program, more, None if rows is None else rows.table)(points)
         values[~np.isfinite(values)] = np.nan
         return values
+
+    def side(self, wanted: int, dimensions: int) -> int:
+        """How many points along each side of a panel, at most `wanted`; fewer for many rows."""
+        assert self.loss is not None
+        affordable = (_WORK / max(1, work(self.loss))) ** (1 / dimensions)
+        return max(_FEWEST, min(wanted, int(affordable)))
 
 
 @dataclass
@@ -75,7 +83,9 @@ def scene_of(results: Sequence[Result], labels: Sequence[str]) -> Scene:
     runs = [_run(r, label, k) for k, (r, label) in enumerate(zip(results, labels, strict=True))]
     first = results[0]
     loss = first.loss if isinstance(first.loss, Loss) else None
-    if loss is not None and loss.value_program.operations > _LARGEST:
+    if loss is not None and (
+        loss.value_program.operations > _LARGEST or work(loss) * _FEWEST**2 > _MOST_WORK
+    ):
         loss = None
     view = view_of(results) if len(first.loss.params) <= 2 else None
     return Scene(runs, first.loss.params, view, loss)
