@@ -169,7 +169,7 @@ def explain(
     critical = critical_points(loss, origin, seconds)
     shape = convexity(loss, [p.x for p in critical.points])
     if _only_minimum(critical, shape):
-        critical = replace(critical, complete=True)
+        critical = replace(critical, complete=True, note="")
     rate = arguments.schedule.value
     behaviors = tuple(
         _behavior(loss, arguments.rule, values, p, rate) for p in critical.points if lowest(p)

@@ -64,7 +64,9 @@ def _sums(block: Loop, known: dict[Node, Any], source: Source, count: int) -> No
 
     expressions = [e for _, e in (*block.assignments, *block.sums)]
     inputs = [n for n in _leaves(expressions) if n in known]
-    function = row_function([*block.columns, *inputs], block.assignments, [e for _, e in block.sums])
+    function = row_function(
+        [*block.columns, *inputs], block.assignments, [e for _, e in block.sums]
+    )
     totals = [np.zeros((count, 1)) for _ in block.sums]
     slab = max(1, _SLAB // max(1, count))
     for rows in pieces(source, [c.text for c in block.columns]):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +20,7 @@ from symgd.graph import Graph, Name, Node, Norm, topological
 from symgd.loss import Loss
 from symgd.program import Program, compile_program
 from symgd.report.view import beginning, linspace, ran_away, view_of, window, work
-from symgd.result import Result
+from symgd.result import Described, Result
 from symgd.rules import Rule
 from symgd.stability import LinearRule
 from symgd.text import show
@@ -33,6 +34,8 @@ _SAMPLES, _GRID = 201, (36, 28)  # of a recorded curve, and map
 _BLANKS = re.compile(" +")
 _WIDE = 2000  # characters of a formula
 
+Spans = tuple[tuple[float, float], ...]
+
 
 @dataclass(frozen=True)
 class Content:
@@ -44,14 +47,19 @@ class Content:
 
 def content_of(result: Result) -> Content:
     """The content of the page of one run."""
-    why = _why_recorded(result)
-    common = _common(result) | {"why": why}
+    why = why_recorded(result)
     if why:
-        return Content(common | _recorded(result), {})
+        return Content(common([result]) | {"why": why} | _recorded(result), {})
+    return live([result])
+
+
+def live(runs: Sequence[Result]) -> Content:
+    """A page that runs the first of the descents itself, with the rules of all of them."""
+    result = runs[0]
     assert isinstance(result.loss, Loss)
     loss = result.loss
     schedule = read_arguments(result.lr, 0, "gd", None, None).schedule
-    rules = _rules(result)
+    rules = rules_of(runs)
     given = None if loss.rows is None else loss.rows.values  # sums over the data, done by Python
     functions: dict[str, Any] = {
         "grad": javascript.function(loss.program, given),
@@ -65,14 +73,15 @@ def content_of(result: Result) -> Content:
     if schedule.formula is not None:
         functions["rate"] = _rate(schedule)
     data = {
+        "why": "",
         "rule": 0,
         "rules": [_described(rule) for rule in rules],
         "constants": [[names.escape(name), value] for name, value in constants],
     }
-    return Content(common | data, functions)
+    return Content(common(runs) | data, functions)
 
 
-def _why_recorded(result: Result) -> str:
+def why_recorded(result: Result) -> str:
     """Why the page cannot run the descent itself, or ""."""
     loss = result.loss
     if not isinstance(loss, Loss):
@@ -92,7 +101,9 @@ def _why_recorded(result: Result) -> str:
     return ""
 
 
-def _common(result: Result) -> dict[str, Any]:
+def common(runs: Sequence[Result]) -> dict[str, Any]:
+    """What every page holds, whatever runs on it: mostly about the first of the runs."""
+    result = runs[0]
     params = result.loss.params
     gradient = [f"dL/d{names.escape(n)} = {g}" for n, g in result.loss.gradient_text(400).items()]
     more = [] if len(gradient) <= 8 else [f"... and {len(gradient) - 8} more"]
@@ -105,7 +116,7 @@ def _common(result: Result) -> dict[str, Any]:
         "lr": result.lr if isinstance(result.lr, (int, float)) else None,
         "lrText": names.escape(str(result.lr)),
         "steps": _steps(result),
-        "spans": [[_plain(end, 12) for end in span] for span in _spans(result)],
+        "spans": [[_plain(end, 12) for end in span] for span in _spans(runs)],
         "constants": [],
     }
 
@@ -115,11 +126,14 @@ def _steps(result: Result) -> int:
     return result.steps + ("the last finite point" in result.message)
 
 
-def _spans(result: Result) -> tuple[tuple[float, float], ...]:
-    if len(result.loss.params) <= 2:
-        return tuple(_wider(low, high) for low, high in view_of([result]).spans)
-    path = [theta for _, theta, _, _ in result.history.rows()]
-    return window(beginning(path) if ran_away(result) else path)
+def _spans(runs: Sequence[Result]) -> tuple[tuple[float, float], ...]:
+    if len(runs[0].loss.params) <= 2:
+        return tuple(_wider(low, high) for low, high in view_of(runs).spans)
+    points: list[Sequence[float]] = []
+    for run in runs:
+        path = [theta for _, theta, _, _ in run.history.rows()]
+        points += beginning(path) if ran_away(run) else path
+    return window(points)
 
 
 def _wider(low: float, high: float) -> tuple[float, float]:
@@ -128,15 +142,22 @@ def _wider(low: float, high: float) -> tuple[float, float]:
     return (low - more, high + more)
 
 
-def _rules(result: Result) -> list[Rule]:
-    """The run's own rule first, then the catalogue's others."""
-    own = Rule(str(result.rule), _values(result), result.rule.name)
+def rules_of(runs: Sequence[Result]) -> list[Rule]:
+    """The runs' own rules first, each once, then the catalogue's others."""
+    own: dict[str, Rule] = {}
+    for run in runs:
+        text = str(run.rule)
+        if text not in own:
+            taken = {rule.name for rule in own.values()}
+            name = run.rule.name if run.rule.name not in taken else f"custom {len(own) + 1}"
+            own[text] = Rule(text, _values(run), name)
+    taken = {rule.name for rule in own.values()}
     others = [
         Rule(entry.text, entry.defaults, entry.name)
         for entry in CATALOGUE.values()
-        if entry.kind == "rule" and entry.name != own.name
+        if entry.kind == "rule" and entry.name not in taken
     ]
-    return [own, *others]
+    return [*own.values(), *others]
 
 
 def _values(result: Result) -> dict[str, float]:
@@ -224,14 +245,14 @@ def _recorded(result: Result) -> dict[str, Any]:
     if _repeatable(result):
         assert isinstance(result.loss, Loss)
         runs = _at_many_rates(result, result.loss)
-    rule = result.rule
+    return recorded(runs) | land(result.loss, _spans([result]))
+
+
+def recorded(runs: Sequence[Result]) -> dict[str, Any]:
+    """The rows of runs that Python made."""
+    rule = runs[0].rule
     described = {"name": names.escape(rule.name), "hyper": [], "states": 0, "text": str(rule)}
-    data: dict[str, Any] = {
-        "runs": [_rows(run) for run in runs],
-        "rule": 0,
-        "rules": [described],
-    }
-    return data | _land(result)
+    return {"runs": [_rows(run) for run in runs], "rule": 0, "rules": [described]}
 
 
 def _repeatable(result: Result) -> bool:
@@ -242,9 +263,9 @@ def _repeatable(result: Result) -> bool:
     return loss.table is None or _RECORDED * 3 * result.steps * work(loss) <= _WORK
 
 
-def _land(result: Result) -> dict[str, Any]:
+def land(loss: Described, spans: Spans) -> dict[str, Any]:
     """The loss on a grid of the picture, of one parameter or two, where it is not too long."""
-    loss, count = result.loss, len(result.loss.params)
+    count = len(loss.params)
     points = _SAMPLES if count == 1 else _GRID[0] * _GRID[1]
     known = isinstance(loss, Loss) and work(loss) * points <= _WORK
     if count == 1 and not known:
@@ -253,15 +274,15 @@ def _land(result: Result) -> dict[str, Any]:
         return {}
     assert isinstance(loss, Loss)
     if count == 1:
-        values = _values(loss, [(x,) for x in linspace(*_spans(result)[0], _SAMPLES)])
+        values = _heights(loss, [(x,) for x in linspace(*spans[0], _SAMPLES)])
         return {"curve": [_plain(v) for v in values]}
-    first, second = _spans(result)
+    first, second = spans
     xs, ys = linspace(*first, _GRID[0]), linspace(*second, _GRID[1])
-    values = _values(loss, [(x, y) for y in ys for x in xs])
+    values = _heights(loss, [(x, y) for y in ys for x in xs])
     return {"grid": [_plain(v, 4) for v in values], "gridSize": list(_GRID)}
 
 
-def _values(loss: Loss, points: list[tuple[float, ...]]) -> list[float]:
+def _heights(loss: Loss, points: list[tuple[float, ...]]) -> list[float]:
     program = loss.value_program
     if loss.rows is None or not program.loops:
         return [loss.evaluate_value(*point)[0] for point in points]

@@ -142,12 +142,28 @@ def _rows(picture: Picture, ratios: Sequence[float], single: bool) -> Any:
 def _caption(picture: Picture, scene: Scene) -> None:
     first = scene.runs[0].result
     lines = [_cut(first.loss.read_as(pretty=True))]
+    if not scene.single and len(shared := _shared(scene)) + len(lines[0]) <= LONGEST:
+        lines[0] += shared
     if scene.single:
         rule = "a rule of one's own" if first.rule.name == "custom" else first.rule.name
         lines.append(_cut(f"{rule}, lr = {names.escape(str(first.lr))}"))
         lines += wrap(names.escape(first.verdict.sentence), LONGEST + 10, max_lines=2)
     title = picture.text(0.02, 0.985, "\n".join(lines), fontsize=11, ha="left", va="top")
     plain(title, longest=600).set_linespacing(1.35)
+
+
+def _shared(scene: Scene) -> str:
+    """What all runs have in common, in parentheses, or ""."""
+    from symgd.report.compare import rate_text, rule_name, start_text
+
+    runs = [run.result for run in scene.runs]
+    parts = [
+        {rule_name(r) for r in runs},
+        {f"lr {rate_text(r)}" for r in runs},
+        {f"from {start_text(r)}" for r in runs},
+    ]
+    same = [names.escape(next(iter(part))) for part in parts if len(part) == 1]
+    return f"    ({', '.join(same)})" if same else ""
 
 
 def _cut(text: str) -> str:
