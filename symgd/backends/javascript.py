@@ -14,7 +14,8 @@ from importlib.resources import files
 import sympy
 
 from symgd.errors import BackendError
-from symgd.functions import BY_CLASS
+from symgd.formula import parse
+from symgd.functions import BY_CLASS, Function
 from symgd.graph import (
     Both,
     Either,
@@ -29,6 +30,7 @@ from symgd.graph import (
     topological,
 )
 from symgd.program import Program
+from symgd.slopes import SLOPES
 
 _SUM, _PRODUCT, _POWER, _ATOM = 1, 2, 3, 4
 _RELATIONS = {"==": "===", "!=": "!=="}
@@ -89,7 +91,19 @@ def _pieces() -> dict[str, str]:
     """The top-level functions and constants of functions.js, by name, in order."""
     source = (files("symgd.backends") / "functions.js").read_text("utf-8")
     pieces = re.split(r"^(?=(?:function|const) )", source, flags=re.MULTILINE)[1:]
-    return {piece.split()[1].partition("(")[0]: stripped(piece) for piece in pieces}
+    written = {piece.split()[1].partition("(")[0]: stripped(piece) for piece in pieces}
+    defined = [row for row in SLOPES.values() if row.definition and not row.order]
+    slopes = {row.name: _defined(row) for row in defined if row.name not in written}
+    return written | slopes
+
+
+def _defined(row: Function) -> str:
+    """A slope that no formula can call as a function: its definition in the table is stable."""
+    formula = parse(row.definition, table=True)
+    places = formula.variables
+    names = [_name(places[letter]) if letter in places else f"_{letter}" for letter in "xyzw"]
+    inputs = ",".join(names[: row.arity[0]])
+    return f"function {row.name}({inputs}){{\nreturn {_source(formula.root)};\n}}"
 
 
 def _called(programs: Iterable[Program]) -> set[str]:
