@@ -235,7 +235,10 @@ def run(
         error.rescued = "\n".join(table.final(result))
         raise
     if picture is not None:
+        from symgd.report.plot import hurry
+
         gc.disable()  # matplotlib's import, as those at the start
+        hurry()
         result.plot(picture)
     if live is not None:
         result.to_html(live)

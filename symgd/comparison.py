@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import sympy
@@ -14,6 +16,7 @@ from symgd.descent import descend
 from symgd.errors import ArgumentError
 from symgd.loss import Loss
 from symgd.names import escape
+from symgd.rate_map import RateMap, Runs, ends_of, rate_map
 from symgd.result import Result
 from symgd.rules import Rule
 
@@ -27,19 +30,36 @@ Rules = str | Rule | Sequence[str | Rule]
 class Comparison:
     """The runs of a grid, in the order rule, start, learning rate.
 
-    runs: the Results. ranged: the learning rates were given as a range, so that final loss against
-    learning rate is a curve.
+    runs: the Results, each made when it is first asked for. maps: where the learning rates were
+    given as a range, final loss against learning rate for each rule and start; else ().
     """
 
     loss: Loss
-    runs: tuple[Result, ...]
-    ranged: bool = False
+    runs: Sequence[Result]
+    maps: tuple[RateMap, ...] = ()
+
+    @property
+    def ranged(self) -> bool:
+        """Whether the learning rates were given as a range."""
+        return bool(self.maps)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, ready for JSON: {"loss", "runs"}, each run without its history."""
         left_out = ("history", "loss")
         runs = [{k: v for k, v in r.to_dict().items() if k not in left_out} for r in self.runs]
         return {"loss": self.loss.text, "params": list(self.loss.params), "runs": runs}
+
+    def plot(self, path: str | os.PathLike[str] | None = None) -> Any:
+        """All runs in one matplotlib Figure, or the learning-rate map; written to `path`, too."""
+        from symgd.report.plot import plot_comparison
+
+        return plot_comparison(self, path)
+
+    def to_html(self, path: str | os.PathLike[str] | None = None) -> str:
+        """A live page on which each of the runs can be chosen, written to `path`, too."""
+        from symgd.report.page import comparison_to_html
+
+        return comparison_to_html(self, path)
 
     def __str__(self) -> str:
         from symgd.report.compare import report
@@ -61,13 +81,16 @@ def compare(
     steps: int = 20,
     set: Mapping[str, float] | None = None,  # noqa: A002 - as on the command line
     tol: float | None = None,
+    data: Any = None,
+    drop_missing: bool = False,
 ) -> Comparison:
     """The runs of every rule from every start with every learning rate.
 
     lr: learning rates, or a text of them with commas; "1e-4..10:200" is 200 of them, evenly spaced
     by their logarithms. rule: catalogue names or equations; a text of names may have commas.
     start: one start, or a list of texts or mappings. set: hyperparameters and constants, each
-    given to the rules that have it.
+    given to the rules that have it. data, drop_missing: the rows of sum(...) and mean(...), as for
+    `descend`.
 
     >>> [run.verdict.kind for run in compare("theta**2", lr=[0.001, 0.2, 10]).runs]
     ['slow', 'converging', 'diverging']
@@ -83,8 +106,37 @@ def compare(
         taken = {name for one in rules for name in one.hyperparameters}
         named = {name for one in starts for name in read_start(one)[1]}
         constants = {n: v for n, v in given.items() if n not in taken}
-        loss = Loss(loss, constants=constants, params=sorted(named))
-    return Comparison(loss, tuple(run_grid(loss, rates, rules, starts, steps, given, tol)), ranged)
+        loss = Loss(
+            loss, data, constants=constants, params=sorted(named), drop_missing=drop_missing
+        )
+    elif data is not None:
+        raise ArgumentError("this Loss has its data already; give data to one of them")
+    runs = run_grid(loss, rates, rules, starts, steps, given, tol)
+    if not ranged:
+        return Comparison(loss, tuple(runs))
+    maps = _maps(runs, [float(r) for r in rates], rules, starts, steps, given, tol)
+    return Comparison(loss, runs, tuple(maps))
+
+
+def _maps(
+    runs: Runs,
+    rates: Sequence[float],
+    rules: Sequence[Rule],
+    starts: Sequence[Start],
+    steps: int,
+    given: Mapping[str, float],
+    tol: float | None,
+) -> Iterator[RateMap]:
+    first = 0
+    for rule in rules:
+        mine = {n: v for n, v in given.items() if n in rule.hyperparameters}
+        for start in starts:
+            some = Runs(runs.makers[first : first + len(rates)])
+            loss = some[0].loss
+            assert isinstance(loss, Loss)
+            ends = ends_of(loss, rates, rule, start, steps=steps, set=mine, tol=tol)
+            yield rate_map(rates, steps, some, ends)
+            first += len(rates)
 
 
 def run_grid(
@@ -95,22 +147,26 @@ def run_grid(
     steps: int,
     given: Mapping[str, float],
     tol: float | None,
-) -> Iterator[Result]:
+) -> Runs:
     """One Result for each rule, start and learning rate, in that order of nesting."""
-    for rule in rules:
-        mine = {n: v for n, v in given.items() if n in rule.hyperparameters}
-        for start in starts:
-            for lr in rates:
-                yield descend(
-                    loss,
-                    start=start,
-                    lr=lr,
-                    steps=steps,
-                    rule=rule,
-                    set=mine,
-                    tol=tol,
-                    advise=False,
-                )
+    return Runs(
+        [
+            partial(
+                descend,
+                loss,
+                start=start,
+                lr=lr,
+                steps=steps,
+                rule=rule,
+                set={n: v for n, v in given.items() if n in rule.hyperparameters},
+                tol=tol,
+                advise=False,
+            )
+            for rule in rules
+            for start in starts
+            for lr in rates
+        ]
+    )
 
 
 def _rates(lr: Rates) -> tuple[list[float | str], bool]:

@@ -15,6 +15,7 @@ from symgd.graph import Where, float_of, topological
 from symgd.intervals import Interval, ranges
 from symgd.loss import Loss
 from symgd.polynomial import Polynomial, degree, derivative, inertia, polynomial
+from symgd.stable import stabilize
 
 _MATRIX = 30  # parameters up to which the Hessian is looked at
 _LONG = 20_000  # operations of the loss times parameters, likewise
@@ -40,9 +41,12 @@ def convexity(loss: Loss, hints: Sequence[Sequence[float]] = ()) -> Convexity:
     """What can be said. hints: points at which curvature below 0 is looked for first."""
     if not loss.params:
         return Convexity(True, "it is constant")
-    curve = curvature(loss.root)
+    data = {} if loss.rows is None else loss.rows.ranges([loss.root])
+    curve = curvature(loss.root, data)
     if not curve.up:
-        curve = curvature(loss.stable)
+        # of rows the terms themselves, not the moments that may stand for them
+        again = loss.stable if loss.rows is None else stabilize(loss.graph, [loss.root])[0]
+        curve = curvature(again, data)
     if curve.up:
         how = "it is affine" if curve.flat else "by the rules of composition"
         return Convexity(True, how)

@@ -93,7 +93,12 @@ def critical_points(loss: Loss, start: Sequence[float], seconds: float = 1.0) ->
     from symgd.search import search  # what quadratics do without
     from symgd.solving import Solver
 
-    wanted = operations <= _SYMBOLIC and len(loss.params) <= _SYMBOLS and seconds > 0
+    wanted = (
+        loss.rows is None
+        and operations <= _SYMBOLIC
+        and len(loss.params) <= _SYMBOLS
+        and seconds > 0
+    )
     with Solver(loss, seconds if wanted else 0.0) as solver:
         found = search(loss, start)
         solved = solver.answer()

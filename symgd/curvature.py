@@ -9,14 +9,24 @@ derivatives in the table of functions, by interval arithmetic over the range of 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import Enum
 
 import sympy
 
 from symgd.functions import BY_CLASS, FUNCTIONS
 from symgd.gradient import gradient
-from symgd.graph import Graph, Name, Node, float_of, topological
+from symgd.graph import (
+    ROWS,
+    Column,
+    Graph,
+    Name,
+    Node,
+    RowMean,
+    RowSum,
+    float_of,
+    topological,
+)
 from symgd.intervals import DOMAINS, Interval, ranges
 
 
@@ -50,9 +60,9 @@ class Curve(Enum):
         return {Curve.CONVEX: Curve.CONCAVE, Curve.CONCAVE: Curve.CONVEX}.get(self, self)
 
 
-def curvature(root: Node) -> Curve:
-    """How `root` bends; UNKNOWN where the rules do not tell."""
-    known = ranges([root], {})
+def curvature(root: Node, data: Mapping[Node, Interval] | None = None) -> Curve:
+    """How `root` bends; UNKNOWN where the rules do not tell. data: the ranges of columns."""
+    known = ranges([root], data or {})
     curves: dict[int, Curve] = {}
     for node in topological([root]):
         curves[id(node)] = _curve(node, curves, known)
@@ -61,12 +71,15 @@ def curvature(root: Node) -> Curve:
 
 def _curve(node: Node, curves: dict[int, Curve], known: dict[int, Interval]) -> Curve:
     if not node.args:
-        return Curve.AFFINE if isinstance(node, Name) else Curve.CONSTANT
+        free = isinstance(node, Name) and not isinstance(node, Column) and node is not ROWS
+        return Curve.AFFINE if free else Curve.CONSTANT
     args = [curves[id(a)] for a in node.args]
     if all(c is Curve.CONSTANT for c in args):
         return Curve.CONSTANT
     if node.func is sympy.Add:
         return _sum(args)
+    if node.func in (RowSum, RowMean):
+        return args[0]  # a sum of terms that bend alike, one for each row
     if node.func is sympy.Mul:
         return _product(node, args, known)
     if node.func is sympy.Pow:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -14,7 +14,6 @@ from symgd.arguments import Start, read_arguments, read_start, resolve
 from symgd.convexity import Convexity, convexity
 from symgd.critical import CriticalPoint, CriticalPoints, critical_points, lower_bound
 from symgd.derivation import Step, derivation
-from symgd.descent import descend
 from symgd.errors import ArgumentError
 from symgd.graph import Node, topological
 from symgd.learning_rates import Rates, rates
@@ -140,12 +139,15 @@ def explain(
     start: Start = 1.0,
     set: Mapping[str, float] | None = None,  # noqa: A002 - as on the command line
     seconds: float = 1.0,
+    data: Any = None,
+    drop_missing: bool = False,
 ) -> Explanation:
     """Gradient, Hessian, convexity and critical points of a loss, and what a rule does there.
 
     loss, rule, lr, set: as for `descend`. start: where the search for critical points begins.
-    seconds: the processor time that SymPy gets for solving gradient = 0; 0 for none. Raises a
-    SymgdError where an argument makes no sense.
+    seconds: the processor time that SymPy gets for solving gradient = 0; 0 for none. data,
+    drop_missing: the rows of sum(...) and mean(...), as for `descend`. Raises a SymgdError where
+    an argument makes no sense.
 
     >>> found = explain("theta**2", lr=0.2)
     >>> found.convexity.convex, found.critical.points[0].kind
@@ -157,13 +159,17 @@ def explain(
     point, named = read_start(start)
     stray = {n: v for n, v in arguments.given.items() if n not in arguments.known}
     if not isinstance(loss, Loss):
-        loss = Loss(loss, constants=stray, params=named)
+        loss = Loss(loss, data, constants=stray, params=named, drop_missing=drop_missing)
+    elif data is not None:
+        raise ArgumentError("this Loss has its data already; give data to one of them")
     elif stray:
         raise ArgumentError(f"{arguments.rule.name} has no hyperparameter '{next(iter(stray))}'")
     origin = [point] * len(loss.params) if isinstance(point, float) else loss.point(point)
     values = resolve(arguments)
     critical = critical_points(loss, origin, seconds)
     shape = convexity(loss, [p.x for p in critical.points])
+    if _only_minimum(critical, shape):
+        critical = replace(critical, complete=True, note="")
     rate = arguments.schedule.value
     behaviors = tuple(
         _behavior(loss, arguments.rule, values, p, rate) for p in critical.points if lowest(p)
@@ -179,6 +185,12 @@ def explain(
         behaviors=behaviors,
         bound=lower_bound(loss),
     )
+
+
+def _only_minimum(found: CriticalPoints, shape: Convexity) -> bool:
+    """Whether convexity shows that there is no other: its Hessian there is positive definite."""
+    kinds = [p.kind for p in found.points if not p.kinked]
+    return bool(shape.convex) and kinds == ["minimum"] == [p.kind for p in found.points]
 
 
 def lowest(point: CriticalPoint) -> bool:
@@ -228,6 +240,8 @@ def _measure(
     loss: Loss, rule: Rule, values: Mapping[str, float], point: CriticalPoint, lr: float
 ) -> Measured | None:
     """A run from a tenth of the parameters' size away."""
+    from symgd.descent import descend  # what most explanations do without
+
     step = 0.1 * max(1.0, *map(abs, point.x))
     start = [v + step for v in point.x]
     known = {n: v for n, v in values.items() if n in rule.hyperparameters}

@@ -17,6 +17,7 @@ from symgd.choice import compiled
 from symgd.descent import BACKENDS, descend, read_loss, settles
 from symgd.errors import ArgumentError
 from symgd.loss import Loss
+from symgd.rate_map import not_finite
 from symgd.result import Result, Status
 from symgd.rules import Rule
 from symgd.step_program import is_large, step_program
@@ -35,7 +36,8 @@ class Sweep(Sequence[Result]):
 
     axes: what was tried, name -> the values, in the order in which the grid is laid out; the last
     changes fastest. theta: (N, P) float64, the returned points in the order of params. value,
-    grad_norm: (N,) float64, there. steps: (N,) int64, how many steps each took.
+    grad_norm: (N,) float64, there. steps: (N,) int64, how many steps each took. lost: (N,) bool,
+    whether the point after the returned one has no finite loss.
     """
 
     def __init__(self, grid: _Grid) -> None:
@@ -47,6 +49,7 @@ class Sweep(Sequence[Result]):
         self.value: NDArray[np.float64] = np.empty(count)
         self.grad_norm: NDArray[np.float64] = np.empty(count)
         self.steps: NDArray[np.int64] = np.zeros(count, dtype=np.int64)
+        self.lost: NDArray[np.bool_] = np.zeros(count, dtype=bool)
         self._results: dict[int, Result] = {}
         self._quick: list[_Status] = []
 
@@ -318,7 +321,10 @@ def _run(done: Sweep, part: _Part, threads: int | None) -> None:
             result: Result = done[k]
             done.theta[k], done.value[k] = result.x, result.value
             done.grad_norm[k], done.steps[k] = result.grad_norm, result.steps
+            done.lost[k] = not_finite(result)
         return
+    from symgd.backends.native.steps import Code
+
     lanes, labels, own = kernel
     values = resolve(part.arguments)
     start, columns = part.columns()
@@ -333,6 +339,7 @@ def _run(done: Sweep, part: _Part, threads: int | None) -> None:
     place = part.indices
     done.theta[place], done.value[place] = outcome.theta, outcome.value
     done.grad_norm[place], done.steps[place] = outcome.grad_norm, outcome.steps
+    done.lost[place] = np.isin(outcome.code, (Code.NONFINITE_LOSS, Code.NONFINITE_STEP))
     done._quick.append(_Status(part, outcome, start))
 
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 import sympy
 
 from symgd.functions import BY_CLASS
-from symgd.graph import Node, Where, float_of, relation, topological
+from symgd.graph import Node, RowMean, RowSum, Where, float_of, relation, topological
 
 Interval = tuple[float, float]
 
@@ -92,6 +92,11 @@ def _range(node: Node, args: list[Interval], leaves: Mapping[Node, Interval]) ->
         return _power(args[0], args[1])
     if cls is Where:
         return min(args[1][0], args[2][0]), max(args[1][1], args[2][1])
+    if cls is RowMean:
+        return _outward(*args[0])
+    if cls is RowSum:  # of some rows, however many
+        (low, high), *_ = args
+        return (0.0 if low >= 0 else -math.inf, 0.0 if high <= 0 else math.inf)
     if relation(node) is not None or cls not in BY_CLASS:
         return EVERYTHING
     return function_range(BY_CLASS[cls].name, args)

@@ -15,7 +15,6 @@ from symgd.errors import ArgumentError
 from symgd.formula import DEFAULT_LIMITS, parse
 from symgd.gradient import gradient, hessian
 from symgd.graph import ONE, ROWS, Graph, Name, Node, RowSum, float_of
-from symgd.moments import reduce_squares
 from symgd.portable import pack, unpack
 from symgd.program import Program, compile_program
 from symgd.reading import readable
@@ -132,6 +131,11 @@ class Loss:
         loss.columns, loss.text = tuple(columns), text
         return loss
 
+    @property
+    def goes_by_rows(self) -> bool:
+        """Whether it was made to go over the rows, as for batches (`by_rows`)."""
+        return self._by_rows
+
     def by_rows(self) -> Loss:
         """The same loss without sufficient statistics: every value goes over the rows."""
         if self.rows is None:
@@ -244,6 +248,8 @@ class Loss:
         """The formula as it runs: the same value, stable, moments of the data for its rows."""
         if self.rows is None or self._by_rows:
             return self._full
+        from symgd.moments import reduce_squares
+
         return reduce_squares(self.rows, self._full, self.leaves)
 
     @property

@@ -8,7 +8,6 @@ once per row of the data, over its columns too; what leaves it are sums over the
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -96,6 +95,8 @@ class Program:
     @cached_property
     def key(self) -> str:
         """A hash of what is computed: equal programs have equal keys in every process."""
+        import hashlib  # what short runs do without
+
         return hashlib.sha256(str(self).encode()).hexdigest()
 
     @cached_property

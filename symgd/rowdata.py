@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -94,6 +95,17 @@ class RowData:
         name = Name(f"k{len(self.values)}", f"#{len(self.values)}")
         self.values[name] = value
         return name
+
+    def ranges(self, roots: Sequence[Node]) -> dict[Node, tuple[float, float]]:
+        """(least, greatest) value of every column that the roots read, and the number of rows."""
+        columns = columns_below(roots)
+        ends: dict[Node, tuple[float, float]] = dict.fromkeys(columns, (math.inf, -math.inf))
+        for rows in self.table.blocks():
+            for column in columns:
+                low, high = ends[column]
+                values = rows[column.text]
+                ends[column] = (min(low, float(values.min())), max(high, float(values.max())))
+        return ends | {ROWS: (self.values[ROWS], self.values[ROWS])}
 
     def inputs(self, roots: Sequence[Node]) -> list[Name]:
         """The inputs among the leaves of `roots` that the data give."""

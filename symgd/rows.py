@@ -150,7 +150,9 @@ def means(graph: Graph, factors: Sequence[Node]) -> list[Node]:
             break
         place = next(k for k, f in enumerate(kept) if f is over)
         del kept[place]
-        kept[next(k for k, f in enumerate(kept) if f is total)] = graph.node(RowMean, *total.args)
+        (term,) = total.args
+        mean = ONE if term is ONE else graph.node(RowMean, term)
+        kept[next(k for k, f in enumerate(kept) if f is total)] = mean
     return kept
 
 

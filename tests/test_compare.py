@@ -149,6 +149,80 @@ def test_map_of_a_constant_path_is_drawn():
     assert "loss after 20 steps" in cli("floor(x) - 1", "--lr", "0.1..1:5").stdout
 
 
+def test_map_by_machine_code_is_that_of_single_runs():
+    """theta**2: the loss after n steps is (1 - 2 lr)**(2 n)."""
+    [one] = compare("theta**2", lr="1e-3..3:60", steps=12).maps
+    for lr, loss in zip(one.rates, one.losses, strict=True):
+        assert loss == pytest.approx((1 - 2 * lr) ** 24, rel=1e-9, abs=1e-300)
+    assert one.limit == pytest.approx(1.0)
+    assert one.losses[one.best] == min(one.losses)
+
+
+def test_map_marks_runs_that_leave_the_numbers():
+    # log(x) + 1/x has its minimum at 1; a long step leads to x < 0, where there is no logarithm
+    many = compare("log(x) + 1/x", lr="0.01..30:50", start=3).maps[0]
+    lost = 0
+    for lr, loss in zip(many.rates, many.losses, strict=True):
+        x = 3.0
+        for _ in range(20):
+            x -= lr * (1 / x - 1 / x**2)
+            if x <= 0:
+                break
+        lost += x <= 0
+        assert loss == (math.inf if x <= 0 else pytest.approx(math.log(x) + 1 / x, rel=1e-9))
+    assert 0 < lost < 50
+
+
+def test_runs_are_made_when_they_are_asked_for():
+    found = compare("theta**2", lr="1e-3..3:60")
+    assert len(found.runs) == 60
+    assert found.runs[-1].lr == 3.0
+    assert [run.lr for run in found.runs[:2]] == [found.maps[0].rates[0], found.maps[0].rates[1]]
+
+
+def test_plot_overlays_the_runs_under_what_sets_them_apart(tmp_path):
+    pytest.importorskip("matplotlib")
+    figure = compare("x**2 + y**2", lr=[0.1, 0.2], rule=["gd", "adam"]).plot()
+    labels = [one.get_label() for one in figure.axes[0].get_lines()]
+    assert {"gd, lr 0.1", "gd, lr 0.2", "adam, lr 0.1", "adam, lr 0.2"} <= set(labels)
+    picture = tmp_path / "c.png"
+    outcome = cli("theta**2", "--plot", str(picture))
+    assert outcome.exit_code == 0
+    assert picture.read_bytes()[:4] == b"\x89PNG"
+
+
+def test_plot_of_a_range_is_the_map(tmp_path):
+    pytest.importorskip("matplotlib")
+    found = compare("theta**2", lr="1e-3..10:61")
+    [axes] = found.plot().axes
+    [curve] = [one for one in axes.get_lines() if one.get_label() == "final loss"]
+    x, y = curve.get_data()
+    assert list(x) == list(found.maps[0].rates)
+    shown = [v if math.isfinite(v) else math.nan for v in found.maps[0].shown]
+    assert y == pytest.approx(shown, nan_ok=True)
+    [limit] = [one for one in axes.get_lines() if one.get_label() == "predicted limit"]
+    assert limit.get_xdata()[0] == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(
+    ("args", "sentence"),
+    [
+        (["--plot", "c.pdf"], "a picture ends in"),
+        (["--html", "c.txt"], "a page ends in"),
+        (["--plot", "none/c.png"], "No such file"),
+        (["--plot", "c.gif", "--lr", "0.1..1:5"], "does not move"),
+        (["--plot", "c.png", "--lr", ",".join(["0.1"] * 13)], "at most 12 runs"),
+    ],
+)
+def test_pictures_that_cannot_be_are_refused(args, sentence, tmp_path, monkeypatch):
+    pytest.importorskip("matplotlib")
+    monkeypatch.chdir(tmp_path)
+    result = cli("theta**2", *args)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert sentence in result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_sparkline_by_hand():
     assert sparkline([1.0, 10.0, 100.0]) == "▁▅█"  # halfway in logarithms: 3.5 of 7, to even
     assert sparkline([100.0, 1.0]) == "█▁"

@@ -1,7 +1,8 @@
-// The functions of the table in JavaScript, to the last digit as far as that is possible: Math.exp and
-// its kin may be wrong by a unit in the last place, so exponentials and logarithms are computed with
-// twice the digits (pairs [high, low]) and rounded once. Each function stands alone; a page takes those
-// that its formulas need, and what these need.
+// The functions of the table in JavaScript, to the last digit as far as that is possible. Math's own are
+// those of the C library that Python calls, where the browser calls it, too; what Math has not, or has
+// worse (pow, hypot), is computed with twice the digits (pairs [high, low]) and rounded once. Each
+// function stands alone; a page takes those that its formulas need, and what these need. Slopes that
+// have a definition in the table are made from it and do not stand here.
 // T. J. Dekker, 1971, A floating-point technique for extending the available precision.
 function two(a, b) {
   const s = a + b, v = s - a;
@@ -50,12 +51,6 @@ function scaled(x, k) {
   const half = k >> 1;
   return x * 2 ** half * 2 ** (k - half);
 }
-// expm1 as a pair; |x| < 700.
-function dexpm1(x) {
-  if (Math.abs(x[0]) < 0.35) return dsmall(x);
-  const [e, k] = dexp(x), p = 2 ** k;
-  return dadd([e[0] * p, e[1] * p], [-1, 0]);
-}
 function dlog(x) {
   let k = 0, m = x;
   if (m[0] < 1e-300) { m = [m[0] * 2 ** 60, m[1] * 2 ** 60]; k = -60; }
@@ -67,25 +62,22 @@ function dlog(x) {
   return dadd(dmul([k, 0], LN2), dadd([y, 0], rest));
 }
 function exp(x) {
-  if (!(Math.abs(x) < 746)) return Math.exp(x);
-  const [e, k] = dexp([x, 0]);
-  return scaled(e[0], k);
+  return Math.exp(x);
 }
 function expm1(x) {
-  if (!(Math.abs(x) < 40) || Math.abs(x) < 1e-300) return Math.expm1(x);
-  return dexpm1([x, 0])[0];
+  return Math.expm1(x);
 }
 function log(x) {
-  return x > 0 && x < Infinity ? dlog([x, 0])[0] : Math.log(x);
+  return Math.log(x);
 }
 function log1p(x) {
-  return x > -1 && x < Infinity && Math.abs(x) > 1e-300 ? dlog(two(1, x))[0] : Math.log1p(x);
+  return Math.log1p(x);
 }
 function log10(x) {
-  return x > 0 && x < Infinity ? ddiv(dlog([x, 0]), LN10)[0] : Math.log(x);
+  return Math.log10(x);
 }
 function log2(x) {
-  return x > 0 && x < Infinity ? ddiv(dlog([x, 0]), LN2)[0] : Math.log(x);
+  return Math.log2(x);
 }
 function square(x) {
   return x * x;
@@ -168,19 +160,13 @@ function atan2(y, x) {
   return Math.atan2(y, x);
 }
 function sinh(x) {
-  if (!(Math.abs(x) < 700) || Math.abs(x) < 1e-300) return Math.sinh(x);
-  const e = dexpm1([x, 0]), f = ddiv(e, dadd(e, [1, 0]));
-  return dadd(e, f)[0] / 2;
+  return Math.sinh(x);
 }
 function cosh(x) {
-  if (!(Math.abs(x) < 700)) return Math.cosh(x);
-  const e = dadd(dexpm1([Math.abs(x), 0]), [1, 0]);
-  return dadd(e, ddiv([1, 0], e))[0] / 2;
+  return Math.cosh(x);
 }
 function tanh(x) {
-  if (!(Math.abs(x) < 20) || Math.abs(x) < 1e-300) return Math.tanh(x);
-  const e = dexpm1([2 * x, 0]);
-  return ddiv(e, dadd(e, [2, 0]))[0];
+  return Math.tanh(x);
 }
 function coth(x) {
   return 1 / tanh(x);
@@ -234,8 +220,9 @@ function relu(x) {
   return x > 0 || x !== x ? x : 0;
 }
 function sigmoid(x) {
-  const e = exp(-Math.abs(x));
-  return x >= 0 ? 1 / (1 + e) : e / (1 + e);
+  if (x >= 0) return 1 / (1 + exp(-x));
+  const e = exp(x);
+  return e / (1 + e);
 }
 function softplus(x) {
   return x > 0 ? x + log1p(exp(-x)) : log1p(exp(x));
@@ -254,6 +241,36 @@ function logsumexp(...args) {
   let rest = [0, 0];
   args.forEach((x, k) => { if (k !== at) rest = dadd(rest, [exp(x - top), 0]); });
   return top + log1p(rest[0]);
+}
+// x - y and its rounding error.
+function gap(x, y) {
+  const d = x - y, back = d + y;
+  return Math.abs(d) < Infinity ? [d, (x - back) - (y - (back - d))] : [d, 0];
+}
+function softmax2(x, y) {
+  const [d, error] = gap(x, y);
+  if (!(d <= 0)) return sigmoid(d);
+  const e = exp(d) * (1 + error);
+  return e / (1 + e);
+}
+function softmax(x, top, total) {
+  const [d, error] = gap(x, top);
+  return exp(d) * (1 + error) / total;
+}
+function largest(...args) {
+  return max(...args);
+}
+function shares(args, top) {
+  return args.reduce((sum, x) => dadd(sum, [softmax(x, top, 1), 0]), [0, 0])[0];
+}
+function exp_sum(...args) {
+  return shares(args, max(...args));
+}
+function portion(...args) {
+  return softmax(args[0], max(...args), exp_sum(...args));
+}
+function complement(...args) {
+  return shares(args.slice(1), max(...args)) / exp_sum(...args);
 }
 function huber(r, delta) {
   const a = Math.abs(r);

@@ -7,17 +7,19 @@ The functions are in `functions.js`, with all digits: a page takes those that it
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 
 import sympy
 
 from symgd.errors import BackendError
-from symgd.functions import BY_CLASS
+from symgd.formula import parse
+from symgd.functions import BY_CLASS, Function
 from symgd.graph import (
     Both,
     Either,
+    Name,
     Negated,
     Node,
     Where,
@@ -28,27 +30,33 @@ from symgd.graph import (
     topological,
 )
 from symgd.program import Program
+from symgd.slopes import SLOPES
 
 _SUM, _PRODUCT, _POWER, _ATOM = 1, 2, 3, 4
 _RELATIONS = {"==": "===", "!=": "!=="}
 _IDENTIFIER = re.compile(r"[a-z][a-z0-9_]*")
 
 
-def function(program: Program) -> str:
+def function(program: Program, known: Mapping[Name, float] | None = None) -> str:
     """The arrow function `(p0, p1) => {...}` that returns the outputs as an array.
 
-    Raises BackendError where the program calls a function that JavaScript lacks.
+    known: inputs that are numbers once and for all. Raises BackendError where the program calls a
+    function that JavaScript lacks, or loops over rows.
     """
+    if program.loops:
+        raise BackendError("there is no JavaScript form of a sum over rows")
     missing = unsupported([program])
     if missing:
         raise BackendError(f"there is no JavaScript form of {', '.join(missing)}")
-    lines = [
+    known = known or {}
+    lines = [f"{_name(n)}={_number(known[n])[0]}" for n in program.inputs if n in known]
+    lines += [
         f"{_name(symbol)}={_source(expression)}"
         for block in program.blocks
         for symbol, expression in block.assignments
     ]
     outputs = ",".join(_source(node) for node in program.outputs.values())
-    inputs = ",".join(map(_name, program.inputs))
+    inputs = ",".join(_name(n) for n in program.inputs if n not in known)
     body = f"const {','.join(lines)};" if lines else ""
     return f"({inputs})=>{{{body}return[{outputs}];}}"
 
@@ -83,7 +91,19 @@ def _pieces() -> dict[str, str]:
     """The top-level functions and constants of functions.js, by name, in order."""
     source = (files("symgd.backends") / "functions.js").read_text("utf-8")
     pieces = re.split(r"^(?=(?:function|const) )", source, flags=re.MULTILINE)[1:]
-    return {piece.split()[1].partition("(")[0]: stripped(piece) for piece in pieces}
+    written = {piece.split()[1].partition("(")[0]: stripped(piece) for piece in pieces}
+    defined = [row for row in SLOPES.values() if row.definition and not row.order]
+    slopes = {row.name: _defined(row) for row in defined if row.name not in written}
+    return written | slopes
+
+
+def _defined(row: Function) -> str:
+    """A slope that no formula can call as a function: its definition in the table is stable."""
+    formula = parse(row.definition, table=True)
+    places = formula.variables
+    names = [_name(places[letter]) if letter in places else f"_{letter}" for letter in "xyzw"]
+    inputs = ",".join(names[: row.arity[0]])
+    return f"function {row.name}({inputs}){{\nreturn {_source(formula.root)};\n}}"
 
 
 def _called(programs: Iterable[Program]) -> set[str]:

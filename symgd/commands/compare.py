@@ -13,6 +13,7 @@ from symgd.commands.options import (
     has_unicode,
     positive,
     read_formula,
+    tell_rows,
     terminal_width,
     whole,
 )
@@ -65,14 +66,36 @@ def compare(
     form: Annotated[
         Format, typer.Option("--format", metavar="table|json|jsonl|csv", help="How to print it.")
     ] = Format.table,
+    plot: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Draw all runs in one picture: .png, .svg or .gif."),
+    ] = None,
+    page: Annotated[
+        str | None,
+        typer.Option("--html", metavar="FILE", help="Write a live page of the runs: .html."),
+    ] = None,
+    data: Annotated[
+        str | None,
+        typer.Option(
+            "--data", metavar="FILE", show_default=False, help="Rows for sum(...) and mean(...)."
+        ),
+    ] = None,
+    drop_missing: Annotated[
+        bool, typer.Option("--drop-missing", help="Skip rows with missing cells, and count them.")
+    ] = False,
 ) -> None:
     """Run a grid of learning rates, rules and starts, and put the ends side by side."""
+    from symgd.report import files
+
+    picture = None if plot is None else files.check_picture(plot)
+    live = None if page is None else files.check_page(page)
     formula = read_formula(loss or [])
     count = whole("--steps", steps, least=0)
     tolerance = None if tol is None else positive("--tol", tol)
     from symgd import comparison
     from symgd.arguments import parse_assignments
     from symgd.report import compare as report
+    from symgd.report.plot import check_comparison
 
     gc.freeze()  # the modules stay; the runs' own garbage is collected as usual
     gc.enable()
@@ -90,13 +113,26 @@ def compare(
         steps=count,
         set=parse_assignments(assignments or []),
         tol=tolerance,
+        data=data,
+        drop_missing=drop_missing,
     )
+    if picture is not None:
+        check_comparison(found, picture)
     if form is Format.table:
         emit(report.report(found, width=terminal_width(), pretty=has_unicode()))
-        return
-    writer = {
-        Format.json: report.as_json,
-        Format.jsonl: report.as_jsonl,
-        Format.csv: report.as_csv,
-    }
-    emit(writer[form](found))
+    else:
+        writer = {
+            Format.json: report.as_json,
+            Format.jsonl: report.as_jsonl,
+            Format.csv: report.as_csv,
+        }
+        emit(writer[form](found))
+    if picture is not None:
+        from symgd.report.plot import hurry
+
+        gc.disable()  # matplotlib's import, as those at the start
+        hurry()
+        found.plot(picture)
+    if live is not None:
+        found.to_html(live)
+    tell_rows(found.loss)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from symgd._console import emit
-from symgd.commands.options import has_unicode, read_formula, terminal_width
+from symgd.commands.options import has_unicode, read_formula, tell_rows, terminal_width
 
 
 class Format(StrEnum):
@@ -53,6 +53,15 @@ def explain(
     form: Annotated[
         Format, typer.Option("--format", metavar="terminal|latex|json", help="How to print it.")
     ] = Format.terminal,
+    data: Annotated[
+        str | None,
+        typer.Option(
+            "--data", metavar="FILE", show_default=False, help="Rows for sum(...) and mean(...)."
+        ),
+    ] = None,
+    drop_missing: Annotated[
+        bool, typer.Option("--drop-missing", help="Skip rows with missing cells, and count them.")
+    ] = False,
 ) -> None:
     """Explain a loss: gradient, Hessian, critical points, convexity, stable learning rates."""
     formula = read_formula(loss or [])
@@ -60,7 +69,13 @@ def explain(
     from symgd.arguments import parse_assignments
 
     found = explanation.explain(
-        formula, rule=rule, lr=lr, start=start, set=parse_assignments(assignments or [])
+        formula,
+        rule=rule,
+        lr=lr,
+        start=start,
+        set=parse_assignments(assignments or []),
+        data=data,
+        drop_missing=drop_missing,
     )
     from symgd.report import explain as report
     from symgd.report import export
@@ -78,3 +93,4 @@ def explain(
     else:
         lines = report.report(found, steps=steps, width=terminal_width(), pretty=has_unicode())
         emit(lines)
+    tell_rows(found.loss)

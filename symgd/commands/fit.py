@@ -109,6 +109,15 @@ def fit(
             help="Print the fitted model at the rows of FILE instead.",
         ),
     ] = None,
+    plot: Annotated[
+        str | None,
+        typer.Option(
+            "--plot",
+            metavar="FILE",
+            show_default=False,
+            help="Draw data, model and residuals: .png or .svg (needs matplotlib).",
+        ),
+    ] = None,
     form: Annotated[
         str, typer.Option("--format", metavar="|".join(_FORMATS), help="How to print it.")
     ] = "table",
@@ -126,6 +135,13 @@ def fit(
 
     if form not in _FORMATS:
         raise ArgumentError(f"--format: '{escape(form)}' is none of {', '.join(_FORMATS)}")
+    picture = None
+    if plot is not None:
+        from symgd.report.files import check_picture
+        from symgd.report.plot import check_fit
+
+        picture = check_picture(plot)
+        check_fit(picture)
     result = run(
         model,
         data,
@@ -145,6 +161,12 @@ def fit(
         drop_missing=drop_missing,
     )
     emit(_printed(result, form) if predict is None else _predicted(result, predict, form))
+    if picture is not None:
+        from symgd.report.plot import hurry
+
+        gc.disable()  # matplotlib's import, as those at the start
+        hurry()
+        result.plot(picture)
     if not quiet:
         for remark in about_rows(result.names, result.columns, result.table):
             complain(remark)

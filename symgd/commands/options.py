@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+from typing import Any
 
 from symgd._console import complain
 from symgd.errors import ArgumentError
@@ -33,6 +34,15 @@ def _standard_input() -> str:
     except UnicodeDecodeError as error:
         place = f"byte {error.start} is 0x{data[error.start]:02x}"
         raise ArgumentError(f"standard input is not UTF-8 text: {place}") from None
+
+
+def tell_rows(loss: Any) -> None:
+    """Say on standard error what a loss over rows took as parameters and as columns."""
+    if loss.table is not None:
+        from symgd.cli import about_rows
+
+        for remark in about_rows(loss.params, loss.columns, loss.table):
+            complain(remark)
 
 
 def whole(option: str, text: str, least: int) -> int:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from symgd.fits import statistics
+from symgd.fits.curve import Curve
 from symgd.fits.model import Model
 from symgd.fits.reduction import RowFunction
 from symgd.fits.result import Estimate, FitResult
@@ -96,6 +97,7 @@ def assemble(pieces: Pieces) -> FitResult:
         model=write(model.typed, 2000),
         echo=echo,
         predictor=None if model.typed is model.response else _predictor(model, pieces.x),
+        curve=None if model.typed is model.response else Curve(model, pieces.x, pieces.covariance),
     )
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import html
 import math
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from symgd.errors import DescentError
+from symgd.errors import ArgumentError, DescentError
 from symgd.result import Status
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from symgd.data import Table
+    from symgd.fits.curve import Curve
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,7 @@ class FitResult:
     model: str
     echo: str
     predictor: Callable[[Any], NDArray[np.float64]] | None = None
+    curve: Curve | None = None
 
     @property
     def theta(self) -> dict[str, float]:
@@ -80,6 +83,31 @@ class FitResult:
         if self.predictor is None:
             raise DescentError("a loss has no model to predict with; fit 'y = model'")
         return self.predictor(data)
+
+    def band(
+        self, data: Any, level: float = 0.95
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """The confidence band of the fitted curve at rows of new data: (low, high), (rows,) each.
+
+        It holds the model's own value at each row, not new observations, with this probability;
+        nan where the data do not determine the parameters.
+        """
+        from symgd.fits.student import two_sided
+
+        if self.curve is None:
+            raise DescentError("a loss has no model to predict with; fit 'y = model'")
+        if not 0 < level < 1:
+            raise ArgumentError(f"level is {level!r}; it must lie between 0 and 1")
+        middle, error = self.curve.at(data)
+        free = self.dof if self.rss is not None and self.dof > 0 else math.inf
+        half = two_sided(level, free) * error
+        return middle - half, middle + half
+
+    def plot(self, path: str | os.PathLike[str] | None = None) -> Any:
+        """Data, model, confidence band and residuals as a matplotlib Figure, written to `path`."""
+        from symgd.report.plot import plot_fit
+
+        return plot_fit(self, path)
 
     def raise_for_status(self) -> FitResult:
         """The result itself, or DescentError if the fit did not converge."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from symgd.names import escape
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 _SPARK = 12  # characters of a sparkline
 #: Columns that give way where the table is too wide, in this order, and how far (0: altogether).
 _SHRINK = (("path", 6), ("rule", 8), ("start", 8), ("lr max", 0), ("factor", 0), ("lr", 8))
-_DIGITS = 1e-16  # of the largest loss: what is smaller is drawn at the bottom
 
 
 def report(found: Comparison, *, width: int = 80, pretty: bool = True) -> Iterator[str]:
@@ -55,9 +54,9 @@ def _columns(found: Comparison, spark: int, pretty: bool) -> dict[str, list[str]
     rates = [run.verdict.rate_observed for run in runs]
     limits = [run.verdict.lr_max for run in runs]
     return {
-        "rule": [escape(_rule(run)) for run in runs],
-        "start": [escape(_start(run)) for run in runs],
-        "lr": [f"{r.lr:.6g}" if isinstance(r.lr, float) else escape(r.lr) for r in runs],
+        "rule": [escape(rule_name(run)) for run in runs],
+        "start": [escape(start_text(run)) for run in runs],
+        "lr": [escape(rate_text(run)) for run in runs],
         "loss": [f"{run.value:.3g}" for run in runs],
         "path": [sparkline([row[2] for row in r.history.rows()], spark, pretty) for r in runs],
         "factor": ["" if v is None else f"{v:.3g}" for v in rates],
@@ -66,15 +65,34 @@ def _columns(found: Comparison, spark: int, pretty: bool) -> dict[str, list[str]
     }
 
 
-def _rule(run: Result) -> str:
+def rule_name(run: Result) -> str:
+    """The rule of a run by its name, or its equations in one line."""
     return run.rule.name if run.rule.name != "custom" else "; ".join(run.rule.text.split("\n"))
 
 
-def _start(run: Result) -> str:
+def rate_text(run: Result) -> str:
+    """The learning rate of a run in a few digits, or its formula."""
+    return f"{run.lr:.6g}" if isinstance(run.lr, (int, float)) else run.lr
+
+
+def start_text(run: Result) -> str:
+    """Where a run began: one number where it is the same for all parameters."""
     values = list(run.start.values())
     if len(set(values)) == 1:
         return f"{values[0]:.4g}"
     return ",".join(f"{n}={v:.4g}" for n, v in run.start.items())
+
+
+def labels_of(found: Comparison) -> list[str]:
+    """What sets each run of a comparison apart: its rule, learning rate, start."""
+    parts = [
+        (rule_name(run), f"lr {rate_text(run)}", f"from {start_text(run)}") for run in found.runs
+    ]
+    differ = [len(set(column)) > 1 for column in zip(*parts, strict=True)]
+    if not any(differ):
+        differ = [False, True, False]
+    kept = [[p for p, differs in zip(row, differ, strict=True) if differs] for row in parts]
+    return [escape(", ".join(row)) for row in kept]
 
 
 def _fit(text: str, width: int) -> str:
@@ -83,39 +101,18 @@ def _fit(text: str, width: int) -> str:
 
 def _map(found: Comparison, width: int, pretty: bool) -> Iterator[str]:
     """Final loss against learning rate, for each rule and start."""
-    for runs in _curves(found.runs):
-        limits = [r.verdict.lr_max for r in runs if r.verdict.lr_max is not None]
-        limit = min(limits) if limits else None
-        rates = [float(r.lr) for r in runs]
-        first = runs[0].history.loss_at(0)
-        losses = [_final(r) for r in runs]
-        # what exploded is cut off at a thousand times the start, so that the rest can be seen
-        cap = 1e3 * abs(first) if first else math.inf
-        floor = _DIGITS * max((v for v in losses if v <= cap), default=0.0)
-        shown = [math.inf if not v <= cap else max(v, floor) for v in losses]
-        steps = max(run.steps for run in runs)
-        place = escape(f"{_rule(runs[0])} from {_start(runs[0])}")
-        yield _fit(f"loss after {steps} steps against lr: {place}", width)
-        yield from chart(rates, shown, mark=limit, width=width, pretty=pretty)
-        best = min(range(len(runs)), key=lambda k: losses[k])
-        if math.isfinite(losses[best]):
-            yield f"lowest: {losses[best]:.3g} at lr = {rates[best]:.4g}"
-        if limit is not None:
-            yield f"predicted limit, the vertical line: lr < {limit:.6g}"
+    for one in found.maps:
+        shown = one.shown
+        place = escape(f"{rule_name(one.run)} from {start_text(one.run)}")
+        yield _fit(f"loss after {one.steps} steps against lr: {place}", width)
+        yield from chart(one.rates, shown, mark=one.limit, width=width, pretty=pretty)
+        if math.isfinite(one.losses[one.best]):
+            yield f"lowest: {one.losses[one.best]:.3g} at lr = {one.rates[one.best]:.4g}"
+        if one.limit is not None:
+            yield f"predicted limit, the vertical line: lr < {one.limit:.6g}"
         if math.inf in shown:
             yield "! above 1000 times the loss at the start, or not finite"
         yield ""
-
-
-def _final(run: Result) -> float:
-    return math.inf if run.status.value in ("diverged", "nonfinite") else run.value
-
-
-def _curves(runs: Sequence[Result]) -> Iterator[list[Result]]:
-    groups: dict[tuple[str, str], list[Result]] = {}
-    for run in runs:
-        groups.setdefault((run.rule.name + run.rule.text, _start(run)), []).append(run)
-    yield from groups.values()
 
 
 def as_json(found: Comparison) -> Iterator[str]:
@@ -140,5 +137,5 @@ def as_csv(found: Comparison) -> Iterator[str]:
         rates = ["" if v is None else number(v) for v in (verdict.rate_observed, verdict.lr_max)]
         texts = [str(run.steps), run.status.value, verdict.kind]
         # a rule or a schedule is text and is quoted; numbers may begin with a minus
-        head = [record([_rule(run)]), lr if isinstance(run.lr, float) else record([lr])]
+        head = [record([rule_name(run)]), lr if isinstance(run.lr, float) else record([lr])]
         yield ",".join([*head, *numbers, *texts, *rates])

@@ -8,7 +8,6 @@ from fractions import Fraction
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
-from symgd.latex import latex, latex_name
 from symgd.names import escape
 from symgd.report.table import rule_lines
 
@@ -31,7 +30,7 @@ def report(
     yield from _gradient(found)
     if steps:
         yield from _derivation(found)
-    yield from _hessian(found)
+    yield from _hessian(found, width)
     yield ""
     yield from _wrapped(_convex(found), width)
     yield from _critical(found, width)
@@ -63,7 +62,7 @@ def _derivation(found: Explanation) -> Iterator[str]:
         yield ""
 
 
-def _hessian(found: Explanation) -> Iterator[str]:
+def _hessian(found: Explanation, width: int) -> Iterator[str]:
     names = [escape(n) for n in found.loss.params]
     if len(names) > _MOST_ROWS:
         yield f"Hessian: {len(names)} x {len(names)} (--format json has it)"
@@ -75,13 +74,22 @@ def _hessian(found: Explanation) -> Iterator[str]:
         yield f"Hessian: {len(names)} x {len(names)}, too long to write out"
     elif len(rows) == 1:
         yield _cut(f"d2L/d{names[0]}2 = {rows[0][0]}")
-    elif max(len(e) for row in rows for e in row) > 60:
-        yield f"Hessian: {len(rows)} x {len(rows)} (--format json has it)"
     else:
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        if sum(widths) + 2 * len(widths) + 10 > width:
+            yield from _entries(names, rows)
+            return
         for k, row in enumerate(rows):
             cells = "  ".join(e.rjust(w) for e, w in zip(row, widths, strict=True))
             yield f"{'Hessian' if not k else '       '} [ {cells} ]"
+
+
+def _entries(names: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """The upper triangle of a Hessian, a line for each entry."""
+    for i, row in enumerate(rows):
+        for j in range(i, len(row)):
+            below = f"d{names[i]}2" if i == j else f"(d{names[i]} d{names[j]})"
+            yield _cut(f"d2L/{below} = {row[j]}")
 
 
 def _convex(found: Explanation) -> str:
@@ -191,6 +199,8 @@ def _intervals(stable: Sequence[tuple[float, float]]) -> str:
 
 def as_latex(found: Explanation, *, steps: bool = False) -> Iterator[str]:
     """The same as LaTeX: display mathematics for formulas, text for the rest."""
+    from symgd.latex import latex, latex_name  # what the terminal does without
+
     loss = found.loss
     yield rf"\[ {loss._repr_latex_().strip('$')} \]"
     tidy = loss.tidy(loss.derivatives)
@@ -200,7 +210,8 @@ def as_latex(found: Explanation, *, steps: bool = False) -> Iterator[str]:
         yield r"\begin{itemize}"
         for step in found.derivation:
             [node] = loss.tidy([step.node])
-            yield rf"\item {step.rule}: ${_partial(step.param)} {_bracket(latex(node))}$"
+            slope = rf"\frac{{\partial}}{{\partial {latex_name(step.param)}}}"
+            yield rf"\item {step.rule}: ${slope} {_bracket(latex(node))}$"
         yield r"\end{itemize}"
     rows = found.hessian_nodes
     if rows:
@@ -214,10 +225,6 @@ def as_latex(found: Explanation, *, steps: bool = False) -> Iterator[str]:
         for low, high in behavior.rates.stable:
             if math.isfinite(high):
                 yield rf"\[ {_number(low)} < \eta < {_number(high)} \]"
-
-
-def _partial(param: str) -> str:
-    return rf"\frac{{\partial}}{{\partial {latex_name(param)}}}"
 
 
 def _bracket(text: str) -> str:

@@ -7,10 +7,15 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from symgd.errors import ArgumentError
+from symgd.report.compare import labels_of
 from symgd.report.files import check_matplotlib, check_picture
 
 if TYPE_CHECKING:
+    from symgd.comparison import Comparison
+    from symgd.fits.result import FitResult
     from symgd.result import Result
+
+_MOST = 12  # runs that one picture can tell apart
 
 
 def plot(result: Result, path: str | os.PathLike[str] | None = None) -> Any:
@@ -22,6 +27,20 @@ def plot(result: Result, path: str | os.PathLike[str] | None = None) -> Any:
     ArgumentError for a path that cannot be written, BackendError without matplotlib.
     """
     return overlay([result], [""], path)
+
+
+def hurry() -> None:
+    """Import matplotlib without the docstrings that it writes for each of its classes.
+
+    For a process that draws one picture and ends, such as a command: these texts, which nobody
+    reads there, take a third of the import. Where matplotlib has changed, nothing happens.
+    """
+    try:
+        from matplotlib import artist
+    except ImportError:
+        return
+    if hasattr(artist, "kwdoc"):
+        vars(artist)["kwdoc"] = lambda _: ""
 
 
 def overlay(
@@ -39,3 +58,52 @@ def overlay(
     from symgd.report import plots
 
     return plots.draw(list(results), list(labels), target)
+
+
+def plot_comparison(found: Comparison, path: str | os.PathLike[str] | None = None) -> Any:
+    """The runs of a comparison in one picture, or its learning-rate map: a matplotlib Figure.
+
+    Raises ArgumentError for more runs than can be told apart, or for a map that should move.
+    """
+    target = None if path is None else check_picture(path)
+    check_matplotlib()
+    check_comparison(found, path)
+    if not found.ranged:
+        return overlay(list(found.runs), labels_of(found), path)
+    from symgd.report import plots
+
+    return plots.draw_maps(found.loss, found.maps, target)
+
+
+def plot_fit(result: FitResult, path: str | os.PathLike[str] | None = None) -> Any:
+    """Data, model, confidence band and residuals of a fit: a matplotlib Figure.
+
+    Against the one column that the model reads; where there are more, or none, observed against
+    predicted. Raises ArgumentError for a loss that is no model, or for a path that is none.
+    """
+    target = None if path is None else check_picture(path)
+    check_matplotlib()
+    check_fit(path)
+    if result.curve is None:
+        raise ArgumentError("a loss has no model to draw; fit 'y = model'")
+    from symgd.report import plots
+
+    return plots.draw_fit(result, target)
+
+
+def check_fit(path: str | os.PathLike[str] | None) -> None:
+    """Refuse a GIF of what does not move, with an ArgumentError."""
+    if path is not None and str(path).lower().endswith(".gif"):
+        raise ArgumentError("the picture of a fit does not move: write it as .png or .svg")
+
+
+def check_comparison(found: Comparison, path: str | os.PathLike[str] | None) -> None:
+    """Refuse a comparison that makes no picture, with an ArgumentError."""
+    if found.ranged:
+        if path is not None and str(path).lower().endswith(".gif"):
+            raise ArgumentError("a learning-rate map does not move: write it as .png or .svg")
+    elif len(found.runs) > _MOST:
+        raise ArgumentError(
+            f"a picture tells at most {_MOST} runs apart, these are {len(found.runs):,}; "
+            "give fewer, or a range of learning rates such as 1e-4..10:200"
+        )

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from symgd.loss import Loss
-from symgd.report.view import heights, inside, linspace, view_of
+from symgd.report.view import heights, inside, linspace, view_of, work
 from symgd.text import show
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 52, 630, 10, 364
 _GRID, _LEVELS = 28, 8  # points along each side of a map, contours
 _COARSE = 12, 3  # the same for a page that has to stay small
 _MOST = 40  # points of a path
-_LARGEST = 5_000  # operations of a loss that is evaluated a thousand times for a sketch
+_LARGEST = 20_000  # operations of a loss that is evaluated a thousand times for a sketch
 _LINE, _PATH, _START, _FAINT = "#777777", "#D55E00", "#0072B2", "#9aa7b5"
 
 Span = tuple[float, float]
@@ -95,7 +95,7 @@ def _trace(path: Points, name: str) -> str:
 def _evaluator(result: Result) -> Callable[..., float] | None:
     """The loss as a function of numbers, or None where it is unknown or too large."""
     loss = result.loss
-    if not isinstance(loss, Loss) or loss.value_program.operations > _LARGEST:
+    if not isinstance(loss, Loss) or work(loss) > _LARGEST:
         return None
     return lambda *x: loss.evaluate_value(*x)[0]
 

@@ -18,9 +18,17 @@ if TYPE_CHECKING:
 
 _MARGIN = 0.15  # of the extent, on each side
 _FAR = 12.0  # a diverging path is followed up to this multiple of where it began
+_WORK = 10_000_000  # operations of one evaluation of a loss whose minimum is looked for
 _FAR_MINIMUM = 25.0  # a minimum farther than this multiple of the path's extent stays outside
 
 Point = Sequence[float]
+
+
+def work(loss: Loss) -> int:
+    """The operations of one evaluation, those of every row counted."""
+    program = loss.value_program
+    rows = loss.table.rows if loss.table is not None and program.loops else 1
+    return program.operations * rows
 
 
 @dataclass(frozen=True)
@@ -107,7 +115,7 @@ def heights(values: Sequence[float], visible: Sequence[float]) -> tuple[float, f
 
 
 def _minimum(result: Result, shown: Sequence[Point]) -> tuple[float, ...] | None:
-    if not isinstance(result.loss, Loss) or result.loss.value_program.operations > 20_000:
+    if not isinstance(result.loss, Loss) or work(result.loss) > _WORK:
         return None
     last = shown[-1]
     found = find_minimum(result.loss, last) or find_minimum(result.loss, shown[0], careful=True)

@@ -17,12 +17,16 @@ from string import Template
 from typing import TYPE_CHECKING, Any
 
 from symgd.backends import javascript
+from symgd.errors import ArgumentError
+from symgd.report.compare import labels_of
 from symgd.report.files import cannot_write, check_page
 from symgd.report.page.content import Content, content_of
+from symgd.report.page.several import MOST_RUNS, content_of_several
 from symgd.report.page.small import small_keys, small_script, small_style
 from symgd.report.sketch import sketch
 
 if TYPE_CHECKING:
+    from symgd.comparison import Comparison
     from symgd.result import Result
 
 _SCRIPTS = ("descent.js", "draw.js", "controls.js")
@@ -31,7 +35,27 @@ _SCRIPTS = ("descent.js", "draw.js", "controls.js")
 def to_html(result: Result, path: str | os.PathLike[str] | None = None) -> str:
     """The page of a run, written to `path` (.html) if there is one, or ArgumentError."""
     target = None if path is None else check_page(path)
-    text = _page(result)
+    text = _page(result, content_of(result))
+    if target is not None:
+        _write(target, text)
+    return text
+
+
+def comparison_to_html(found: Comparison, path: str | os.PathLike[str] | None = None) -> str:
+    """The page of a comparison: its first run, and a choice of all the others, drawn faintly.
+
+    Of a learning-rate map: the page of its best run, whose slider is the map's axis.
+    """
+    target = None if path is None else check_page(path)
+    if found.ranged:
+        best = min(found.maps, key=lambda one: one.losses[one.best]).run
+        text = _page(best, content_of(best))
+    else:
+        if len(found.runs) > MOST_RUNS:
+            raise ArgumentError(
+                f"a page compares at most {MOST_RUNS} runs, these are {len(found.runs):,}"
+            )
+        text = _page(found.runs[0], content_of_several(list(found.runs), labels_of(found)))
     if target is not None:
         _write(target, text)
     return text
@@ -44,8 +68,7 @@ def _write(path: Path, text: str) -> None:
         raise cannot_write(path, error) from None
 
 
-def _page(result: Result) -> str:
-    content = content_of(result)
+def _page(result: Result, content: Content) -> str:
     script, style = _script(content), small_style(_asset("page.css"))
     policy = "; ".join(
         [

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,8 +19,8 @@ from symgd.catalogue import CATALOGUE
 from symgd.graph import Graph, Name, Node, Norm, topological
 from symgd.loss import Loss
 from symgd.program import Program, compile_program
-from symgd.report.view import beginning, linspace, ran_away, view_of, window
-from symgd.result import Result
+from symgd.report.view import beginning, linspace, ran_away, view_of, window, work
+from symgd.result import Described, Result
 from symgd.rules import Rule
 from symgd.stability import LinearRule
 from symgd.text import show
@@ -28,9 +29,12 @@ _LONGEST = 40_000  # operations of a loss that a browser is asked to run
 _HESSIAN = 6  # parameters up to which the page looks for minima itself
 _RECORDED = 25  # learning rates of a recorded page
 _MOST_ROWS = 200  # of a recorded run
+_WORK = 300_000_000  # operations that runs or values of a recorded page may take, rows counted
 _SAMPLES, _GRID = 201, (36, 28)  # of a recorded curve, and map
 _BLANKS = re.compile(" +")
 _WIDE = 2000  # characters of a formula
+
+Spans = tuple[tuple[float, float], ...]
 
 
 @dataclass(frozen=True)
@@ -43,34 +47,41 @@ class Content:
 
 def content_of(result: Result) -> Content:
     """The content of the page of one run."""
-    why = _why_recorded(result)
-    common = _common(result) | {"why": why}
+    why = why_recorded(result)
     if why:
-        return Content(common | _recorded(result), {})
+        return Content(common([result]) | {"why": why} | _recorded(result), {})
+    return live([result])
+
+
+def live(runs: Sequence[Result]) -> Content:
+    """A page that runs the first of the descents itself, with the rules of all of them."""
+    result = runs[0]
     assert isinstance(result.loss, Loss)
     loss = result.loss
     schedule = read_arguments(result.lr, 0, "gd", None, None).schedule
-    rules = _rules(result)
+    rules = rules_of(runs)
+    given = None if loss.rows is None else loss.rows.values  # sums over the data, done by Python
     functions: dict[str, Any] = {
-        "grad": javascript.function(loss.program),
-        "value": javascript.function(loss.value_program),
+        "grad": javascript.function(loss.program, given),
+        "value": javascript.function(loss.value_program, given),
         "rules": [_step(rule, len(loss.params)) for rule in rules],
         "linear": [_linear(rule) for rule in rules],
     }
     if _has_hessian(loss):
-        functions["hess"] = javascript.function(loss.hessian_program)
+        functions["hess"] = javascript.function(loss.hessian_program, given)
     constants = [(name, result.hyperparameters[name]) for name in schedule.names]
     if schedule.formula is not None:
         functions["rate"] = _rate(schedule)
     data = {
+        "why": "",
         "rule": 0,
         "rules": [_described(rule) for rule in rules],
         "constants": [[names.escape(name), value] for name, value in constants],
     }
-    return Content(common | data, functions)
+    return Content(common(runs) | data, functions)
 
 
-def _why_recorded(result: Result) -> str:
+def why_recorded(result: Result) -> str:
     """Why the page cannot run the descent itself, or ""."""
     loss = result.loss
     if not isinstance(loss, Loss):
@@ -79,6 +90,10 @@ def _why_recorded(result: Result) -> str:
         return "The formula is too long for a page, so this page shows the run that Python made."
     if result.lr == "auto":
         return "A line search chose each learning rate: this page shows the run that Python made."
+    if loss.goes_by_rows:
+        return "Each step saw some rows of the data: this page shows the run that Python made."
+    if loss.program.loops:
+        return "The loss goes over rows of data: this page shows runs that Python made."
     missing = javascript.unsupported([loss.program, *_programs(result.rule, len(loss.params))])
     if missing:
         listed = ", ".join(missing)
@@ -86,7 +101,9 @@ def _why_recorded(result: Result) -> str:
     return ""
 
 
-def _common(result: Result) -> dict[str, Any]:
+def common(runs: Sequence[Result]) -> dict[str, Any]:
+    """What every page holds, whatever runs on it: mostly about the first of the runs."""
+    result = runs[0]
     params = result.loss.params
     gradient = [f"dL/d{names.escape(n)} = {g}" for n, g in result.loss.gradient_text(400).items()]
     more = [] if len(gradient) <= 8 else [f"... and {len(gradient) - 8} more"]
@@ -99,7 +116,7 @@ def _common(result: Result) -> dict[str, Any]:
         "lr": result.lr if isinstance(result.lr, (int, float)) else None,
         "lrText": names.escape(str(result.lr)),
         "steps": _steps(result),
-        "spans": [[_plain(end, 12) for end in span] for span in _spans(result)],
+        "spans": [[_plain(end, 12) for end in span] for span in _spans(runs)],
         "constants": [],
     }
 
@@ -109,11 +126,14 @@ def _steps(result: Result) -> int:
     return result.steps + ("the last finite point" in result.message)
 
 
-def _spans(result: Result) -> tuple[tuple[float, float], ...]:
-    if len(result.loss.params) <= 2:
-        return tuple(_wider(low, high) for low, high in view_of([result]).spans)
-    path = [theta for _, theta, _, _ in result.history.rows()]
-    return window(beginning(path) if ran_away(result) else path)
+def _spans(runs: Sequence[Result]) -> tuple[tuple[float, float], ...]:
+    if len(runs[0].loss.params) <= 2:
+        return tuple(_wider(low, high) for low, high in view_of(runs).spans)
+    points: list[Sequence[float]] = []
+    for run in runs:
+        path = [theta for _, theta, _, _ in run.history.rows()]
+        points += beginning(path) if ran_away(run) else path
+    return window(points)
 
 
 def _wider(low: float, high: float) -> tuple[float, float]:
@@ -122,15 +142,22 @@ def _wider(low: float, high: float) -> tuple[float, float]:
     return (low - more, high + more)
 
 
-def _rules(result: Result) -> list[Rule]:
-    """The run's own rule first, then the catalogue's others."""
-    own = Rule(str(result.rule), _values(result), result.rule.name)
+def rules_of(runs: Sequence[Result]) -> list[Rule]:
+    """The runs' own rules first, each once, then the catalogue's others."""
+    own: dict[str, Rule] = {}
+    for run in runs:
+        text = str(run.rule)
+        if text not in own:
+            taken = {rule.name for rule in own.values()}
+            name = run.rule.name if run.rule.name not in taken else f"custom {len(own) + 1}"
+            own[text] = Rule(text, _values(run), name)
+    taken = {rule.name for rule in own.values()}
     others = [
         Rule(entry.text, entry.defaults, entry.name)
         for entry in CATALOGUE.values()
-        if entry.kind == "rule" and entry.name != own.name
+        if entry.kind == "rule" and entry.name not in taken
     ]
-    return [own, *others]
+    return [*own.values(), *others]
 
 
 def _values(result: Result) -> dict[str, float]:
@@ -196,6 +223,8 @@ def _linear(rule: Rule) -> str | None:
 def _has_hessian(loss: Loss) -> bool:
     if len(loss.params) > _HESSIAN or loss.value_program.operations > 500:
         return False
+    if loss.hessian_program.loops:
+        return False
     return not javascript.unsupported([loss.hessian_program])
 
 
@@ -213,26 +242,56 @@ def _rate(schedule: Schedule) -> str:
 def _recorded(result: Result) -> dict[str, Any]:
     """Runs made by Python: at many learning rates where the loss is a formula, else this one."""
     runs = [result]
-    if isinstance(result.loss, Loss) and isinstance(result.lr, float):
+    if _repeatable(result):
+        assert isinstance(result.loss, Loss)
         runs = _at_many_rates(result, result.loss)
-    rule = result.rule
+    return recorded(runs) | land(result.loss, _spans([result]))
+
+
+def recorded(runs: Sequence[Result]) -> dict[str, Any]:
+    """The rows of runs that Python made."""
+    rule = runs[0].rule
     described = {"name": names.escape(rule.name), "hyper": [], "states": 0, "text": str(rule)}
-    data: dict[str, Any] = {
-        "runs": [_rows(run) for run in runs],
-        "rule": 0,
-        "rules": [described],
-    }
-    if len(result.loss.params) == 1:
-        data["curve"] = []
-    if isinstance(result.loss, Loss) and len(result.loss.params) == 1:
-        xs = linspace(*_spans(result)[0], _SAMPLES)
-        data["curve"] = [_plain(result.loss.evaluate_value(x)[0]) for x in xs]
-    elif isinstance(result.loss, Loss) and len(result.loss.params) == 2:
-        first, second = _spans(result)
-        xs, ys = linspace(*first, _GRID[0]), linspace(*second, _GRID[1])
-        data["grid"] = [_plain(result.loss.evaluate_value(x, y)[0], 4) for y in ys for x in xs]
-        data["gridSize"] = list(_GRID)
-    return data
+    return {"runs": [_rows(run) for run in runs], "rule": 0, "rules": [described]}
+
+
+def _repeatable(result: Result) -> bool:
+    """Whether the run can be made again, quickly, at other learning rates."""
+    loss = result.loss
+    if not isinstance(loss, Loss) or loss.goes_by_rows or not isinstance(result.lr, float):
+        return False
+    return loss.table is None or _RECORDED * 3 * result.steps * work(loss) <= _WORK
+
+
+def land(loss: Described, spans: Spans) -> dict[str, Any]:
+    """The loss on a grid of the picture, of one parameter or two, where it is not too long."""
+    count = len(loss.params)
+    points = _SAMPLES if count == 1 else _GRID[0] * _GRID[1]
+    known = isinstance(loss, Loss) and work(loss) * points <= _WORK
+    if count == 1 and not known:
+        return {"curve": []}
+    if count > 2 or not known:
+        return {}
+    assert isinstance(loss, Loss)
+    if count == 1:
+        values = _heights(loss, [(x,) for x in linspace(*spans[0], _SAMPLES)])
+        return {"curve": [_plain(v) for v in values]}
+    first, second = spans
+    xs, ys = linspace(*first, _GRID[0]), linspace(*second, _GRID[1])
+    values = _heights(loss, [(x, y) for y in ys for x in xs])
+    return {"grid": [_plain(v, 4) for v in values], "gridSize": list(_GRID)}
+
+
+def _heights(loss: Loss, points: list[tuple[float, ...]]) -> list[float]:
+    program = loss.value_program
+    if loss.rows is None or not program.loops:
+        return [loss.evaluate_value(*point)[0] for point in points]
+    import numpy as np  # which the rows have imported already
+
+    from symgd.backends.pointwise import compile_points
+
+    found = compile_points(program, loss.rows.more(program), loss.rows.table)(np.array(points))
+    return [float(v) for v in found]
 
 
 def _at_many_rates(result: Result, loss: Loss) -> list[Result]:

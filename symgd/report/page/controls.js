@@ -18,8 +18,28 @@ function reset() {
   Object.assign(S, {
     start: D.start.slice(), lr: D.lr, steps: Math.min(D.steps, MOST), rule: D.rule, k: MOST,
     hyper: D.rules[D.rule].hyper.map((h) => h[1]), constants: D.constants.map((c) => c[1]),
-    spans: D.spans.map((s) => s.slice()), axes: P > 1 ? [0, 1] : [0],
+    spans: D.spans.map((s) => s.slice()), axes: P > 1 ? [0, 1] : [0], which: 0,
   });
+}
+
+const stored = (run) => run.rows.map(([t, x, loss, norm]) => ({ t, x, loss: loss === null ? NaN : loss, norm, g: [] }));
+
+// The rows of the runs that this one is compared with; made once.
+let known = null;
+function others() {
+  if (!D.compared) return [];
+  const constants = D.constants.map((c) => c[1]);
+  known = known || D.compared.map((c, k) => (live ? descend({ ...c, constants, steps: Math.min(D.steps, MOST) }).rows : stored(D.runs[k])));
+  return known.filter((rows, k) => k !== S.which && rows.length);
+}
+
+// One of the runs that were compared.
+function take(which) {
+  Object.assign(S, { which, k: MOST }, live ? D.compared[which] : {});
+  S.start = S.start.slice();
+  if (!live) return ask();
+  S.hyper = S.hyper.slice();
+  settle();
 }
 
 // Run again, then draw, once per frame.
@@ -48,9 +68,10 @@ function render() {
 
 // The run among the recorded ones whose learning rate is nearest.
 function recorded() {
-  const far = (run) => Math.abs(Math.log(run.lr / S.lr)), run = D.runs.reduce((a, b) => (far(b) < far(a) ? b : a));
+  const far = (run) => Math.abs(Math.log(run.lr / S.lr));
+  const run = D.compared ? D.runs[S.which] : D.runs.reduce((a, b) => (far(b) < far(a) ? b : a));
   if (run.lr !== null) S.lr = run.lr;
-  return { ...run, rows: run.rows.map(([t, x, loss, norm]) => ({ t, x, loss: loss === null ? NaN : loss, norm, g: [] })) };
+  return { ...run, rows: stored(run) };
 }
 
 function tell() {
@@ -99,13 +120,10 @@ const rounded = (v) => +v.toPrecision(4);
 function controls() {
   const host = $("controls");
   host.textContent = "";
-  if (live) {
-    const pick = make("select", { "aria-label": "rule", onchange: () => choose(+pick.value) });
-    D.rules.forEach((r, k) => pick.append(make("option", { value: k }, r.name)));
-    pick.value = S.rule;
-    host.append(make("label", { class: "row" }, make("span", {}, "rule"), pick));
-  }
-  if (F.rate || D.lr === null || (!live && D.runs.length < 2)) host.append(make("p", { class: "row" }, make("span", {}, "lr"), D.lrText));
+  if (D.compared) choice(host, "run", D.compared.map((c) => c.name), S.which, take);
+  if (live) choice(host, "rule", D.rules.map((r) => r.name), S.rule, choose);
+  if (D.compared && !live) host.append("");
+  else if (F.rate || D.lr === null || (!live && D.runs.length < 2)) host.append(make("p", { class: "row" }, make("span", {}, "lr"), D.lrText));
   else learningRate(host);
   if (live) {
     const top = Math.log10(Math.max(500, 4 * D.steps, S.steps) + 1);
@@ -117,12 +135,14 @@ function controls() {
       slider(host, `start ${D.shown[k]}`, () => S.start[k], (v) => { S.start[k] = v; }, low, high, (v) => v, rounded);
     });
   }
-  if (P > 2) [0, 1].forEach((side) => {
-    const pick = make("select", { "aria-label": `axis ${side + 1}`, onchange: () => { S.axes[side] = +pick.value; ask(false); } });
-    D.shown.forEach((title, k) => pick.append(make("option", { value: k }, title)));
-    pick.value = S.axes[side];
-    host.append(make("label", { class: "row" }, make("span", {}, `axis ${side + 1}`), pick));
-  });
+  if (P > 2) [0, 1].forEach((side) => choice(host, `axis ${side + 1}`, D.shown, S.axes[side], (k) => { S.axes[side] = k; ask(false); }));
+}
+
+function choice(host, title, names, now, use) {
+  const pick = make("select", { "aria-label": title, onchange: () => use(+pick.value) });
+  names.forEach((words, k) => pick.append(make("option", { value: k }, words)));
+  pick.value = now;
+  host.append(make("label", { class: "row" }, make("span", {}, title), pick));
 }
 
 function learningRate(host) {
@@ -152,6 +172,10 @@ function number(host, title, usual, get, set) {
 function choose(rule) {
   S.rule = rule;
   S.hyper = D.rules[rule].hyper.map((h) => h[1]);
+  settle();
+}
+
+function settle() {
   R = descend(S);
   V = judge(S, R);
   S.k = MOST;
@@ -233,6 +257,7 @@ function key(press) {
 function address() {
   const parts = [["k", S.k], ["lr", S.lr]];
   if (live) parts.push(["start", S.start.join()], ["steps", S.steps], ["rule", D.rules[S.rule].name], ["set", [...S.hyper, ...S.constants].join()]);
+  if (D.compared) parts.push(["run", S.which]);
   return "#" + parts.map(([title, worth]) => `${title}=${encodeURIComponent(worth)}`).join("&");
 }
 
@@ -245,6 +270,7 @@ function remember() {
 function recall() {
   const given = new URLSearchParams(location.hash.slice(1)), numbers = (title) => (given.get(title) || "").split(",").map((v) => (v === "" ? NaN : +v));
   const one = (title, good, use) => { const [v] = numbers(title); if (finite(v) && good(v)) use(v); };
+  if (D.compared) one("run", (v) => D.compared[v], (v) => { S.which = v; });
   if (D.lr !== null) one("lr", (v) => v > 0, (v) => { S.lr = v; });
   if (live) {
     one("steps", (v) => v >= 0 && v <= MOST, (v) => { S.steps = Math.round(v); });

@@ -185,6 +185,7 @@ function drawMap() {
     if (P > 1 && known) pen.drawImage(field(p, xs, ys), p.l, p.t, p.r - p.l, p.b - p.t);
     if (curve) line(pen, curve.map(([a, b]) => [px(a), near(py(b))]), paint.curve, 2);
     if (P === 1 && R.rows.length) tangent(pen, p, px, py);
+    for (const rows of others()) line(pen, rows.map(spot), paint.line, 1.5);
     path(pen, R.rows.map(spot));
     marks(pen, spot, px, py);
   });
@@ -259,13 +260,14 @@ function marks(pen, spot, px, py) {
 }
 
 function drawLoss() {
-  const p = sheet("trace"), rows = R.rows, log = rows.every((r) => level(r) > 0);
-  const worth = (r) => (log ? Math.log10(level(r)) : level(r)), xs = [0, Math.max(1, rows.length ? rows[rows.length - 1].t : 1)];
-  let ys = height(rows.map(worth));
+  const p = sheet("trace"), rows = R.rows, more = others(), every = [rows, ...more].flat(), log = every.every((r) => level(r) > 0);
+  const worth = (r) => (log ? Math.log10(level(r)) : level(r)), xs = [0, Math.max(1, ...[rows, ...more].filter((all) => all.length).map((all) => all[all.length - 1].t))];
+  let ys = height(every.map(worth));
   if (log && ys[1] - ys[0] < 2) { const m = (ys[0] + ys[1]) / 2; ys = [m - 1, m + 1]; }
   const px = scale(xs, p.l, p.r), py = scale(ys, p.b, p.t);
   view.step = (x) => Math.round(px.back(x));
   clipped(p, (pen) => {
+    for (const other of more) line(pen, other.map((r) => [px(r.t), near(py(worth(r)))]), paint.line, 1.5);
     line(pen, rows.map((r) => [px(r.t), near(py(worth(r)))]), paint.curve, 2);
     const here = R.rows[S.k];
     if (!here) return;

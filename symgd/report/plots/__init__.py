@@ -5,6 +5,7 @@ Imported only when a picture is wanted, for it imports matplotlib.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,9 +14,36 @@ from symgd.report.plots.paper import Picture, new_picture, save, style
 from symgd.report.plots.scene import Scene, draw_scene, scene_of
 
 if TYPE_CHECKING:
+    from symgd.fits.result import FitResult
+    from symgd.loss import Loss
+    from symgd.rate_map import RateMap
     from symgd.result import Result
 
-__all__ = ["Picture", "Scene", "draw"]
+__all__ = ["Picture", "Scene", "draw", "draw_fit", "draw_maps"]
+
+
+def draw_maps(loss: Loss, maps: Sequence[RateMap], path: Path | None) -> Picture:
+    """Final loss against learning rate, a curve for each map, written to `path`, too."""
+    from symgd.report.plots.rates import draw_rates
+
+    with style():
+        picture = new_picture()
+        draw_rates(picture, loss, maps)
+        if path is not None:
+            save(picture, path)
+    return picture
+
+
+def draw_fit(result: FitResult, path: Path | None) -> Picture:
+    """Data, model and residuals of a fit, written to `path`, too."""
+    from symgd.report.plots import fits
+
+    with style():
+        picture = new_picture()
+        fits.draw_fit(picture, result)
+        if path is not None:
+            save(picture, path)
+    return picture
 
 
 def draw(results: list[Result], labels: list[str], path: Path | None) -> Picture:

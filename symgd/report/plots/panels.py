@@ -32,7 +32,7 @@ def _curve(ax: Any, scene: Scene, movers: Movers) -> None:
     [(low, high)] = scene.view.spans
     ax.set_xlim(low, high)
     short_numbers(ax.xaxis, ax.yaxis)
-    x = np.linspace(low, high, _CURVE)
+    x = np.linspace(low, high, _CURVE if scene.loss is None else scene.side(_CURVE, 1))
     seen = [v for run in scene.runs for v in _visible(run, scene).tolist()]
     y = scene.heights(x[:, None]) if scene.loss is not None else np.array([])
     bottom, top = views.heights(y.tolist(), seen)
@@ -83,9 +83,10 @@ def _map(ax: Any, scene: Scene, movers: Movers) -> None:
     ax.set_ylim(y0, y1)
     short_numbers(ax.xaxis, ax.yaxis)
     if scene.loss is not None:
-        x, y = np.linspace(x0, x1, _GRID), np.linspace(y0, y1, _GRID)
+        side = scene.side(_GRID, 2)
+        x, y = np.linspace(x0, x1, side), np.linspace(y0, y1, side)
         grid = np.stack([a.ravel() for a in np.meshgrid(x, y)], axis=1)
-        _land(ax, x, y, scene.heights(grid).reshape(_GRID, _GRID))
+        _land(ax, x, y, scene.heights(grid).reshape(side, side))
     for run in scene.runs:
         _path(ax, run, run.theta[:, 0], run.theta[:, 1], movers)
     minimum = scene.view.minimum
@@ -132,10 +133,11 @@ def slice_of(ax: Any, scene: Scene, movers: Movers) -> None:
     ax.set_ylim(y0, y1)
     short_numbers(ax.xaxis, ax.yaxis)
     if scene.loss is not None:
-        x, y = np.linspace(x0, x1, _GRID // 2), np.linspace(y0, y1, _GRID // 2)
+        side = scene.side(_GRID // 2, 2)
+        x, y = np.linspace(x0, x1, side), np.linspace(y0, y1, side)
         plane = np.stack([a.ravel() for a in np.meshgrid(x, y)], axis=1)
         z = scene.heights(centre + plane @ axes)
-        _land(ax, x, y, z.reshape(_GRID // 2, _GRID // 2))
+        _land(ax, x, y, z.reshape(side, side))
     _path(ax, run, flat[:, 0], flat[:, 1], movers)
     plain(ax.set_xlabel(_direction(axes[0], scene)))
     plain(ax.set_ylabel(_direction(axes[1], scene)))

@@ -11,16 +11,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symgd import names
-from symgd.backends import lambdified
+from symgd.backends.pointwise import compile_points
 from symgd.loss import Loss
 from symgd.report.plots.paper import COLOURS, DASHES, LONGEST, Picture, plain
-from symgd.report.view import View, view_of
+from symgd.report.view import View, view_of, work
 from symgd.result import Result
 from symgd.text import show
 
 Floats = NDArray[np.float64]
 
 _LARGEST = 20_000  # operations of a loss that is worth thousands of evaluations for a picture
+_WORK = 60_000_000  # operations that the values of one panel should take, rows counted,
+_FEWEST = 12  # the least number of points along a side that says anything,
+_MOST_WORK = 1_000_000_000  # and what those may take
 
 
 @dataclass(frozen=True)
@@ -54,12 +57,17 @@ class Scene:
     def heights(self, points: Floats) -> Floats:
         """The loss at (N, P) points: (N,), nan where it is not a finite number."""
         assert self.loss is not None
-        function = lambdified.compile_array(self.loss.value_program)
-        with np.errstate(all="ignore"):
-            values = np.asarray(function(*points.T)[0], dtype=np.float64)
-        values = np.broadcast_to(values, len(points)).copy()
+        program, rows = self.loss.value_program, self.loss.rows
+        more = [] if rows is None else rows.more(program)
+        values = compile_points(program, more, None if rows is None else rows.table)(points)
         values[~np.isfinite(values)] = np.nan
         return values
+
+    def side(self, wanted: int, dimensions: int) -> int:
+        """How many points along each side of a panel, at most `wanted`; fewer for many rows."""
+        assert self.loss is not None
+        affordable = (_WORK / max(1, work(self.loss))) ** (1 / dimensions)
+        return max(_FEWEST, min(wanted, int(affordable)))
 
 
 @dataclass
@@ -75,7 +83,9 @@ def scene_of(results: Sequence[Result], labels: Sequence[str]) -> Scene:
     runs = [_run(r, label, k) for k, (r, label) in enumerate(zip(results, labels, strict=True))]
     first = results[0]
     loss = first.loss if isinstance(first.loss, Loss) else None
-    if loss is not None and loss.value_program.operations > _LARGEST:
+    if loss is not None and (
+        loss.value_program.operations > _LARGEST or work(loss) * _FEWEST**2 > _MOST_WORK
+    ):
         loss = None
     view = view_of(results) if len(first.loss.params) <= 2 else None
     return Scene(runs, first.loss.params, view, loss)
@@ -132,12 +142,28 @@ def _rows(picture: Picture, ratios: Sequence[float], single: bool) -> Any:
 def _caption(picture: Picture, scene: Scene) -> None:
     first = scene.runs[0].result
     lines = [_cut(first.loss.read_as(pretty=True))]
+    if not scene.single and len(shared := _shared(scene)) + len(lines[0]) <= LONGEST:
+        lines[0] += shared
     if scene.single:
         rule = "a rule of one's own" if first.rule.name == "custom" else first.rule.name
         lines.append(_cut(f"{rule}, lr = {names.escape(str(first.lr))}"))
         lines += wrap(names.escape(first.verdict.sentence), LONGEST + 10, max_lines=2)
     title = picture.text(0.02, 0.985, "\n".join(lines), fontsize=11, ha="left", va="top")
     plain(title, longest=600).set_linespacing(1.35)
+
+
+def _shared(scene: Scene) -> str:
+    """What all runs have in common, in parentheses, or ""."""
+    from symgd.report.compare import rate_text, rule_name, start_text
+
+    runs = [run.result for run in scene.runs]
+    parts = [
+        {rule_name(r) for r in runs},
+        {f"lr {rate_text(r)}" for r in runs},
+        {f"from {start_text(r)}" for r in runs},
+    ]
+    same = [names.escape(next(iter(part))) for part in parts if len(part) == 1]
+    return f"    ({', '.join(same)})" if same else ""
 
 
 def _cut(text: str) -> str:

@@ -1,0 +1,84 @@
+"""A Program -> its values at many points at once, in NumPy: what pictures of a loss need.
+
+Sums over rows are plain NumPy sums here, a few roundings from those of `rowwise`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from symgd.backends import lambdified
+from symgd.backends.rowwise import Source, pieces, row_function
+from symgd.graph import Name, Node, topological
+from symgd.program import Loop, Program, StraightLine
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+
+_SLAB = 1 << 18  # numbers (points times rows) that one call of NumPy takes
+
+
+def compile_points(
+    program: Program, more: Sequence[float] = (), source: Source | None = None
+) -> Callable[[Floats], Floats]:
+    """(N, P) points -> (N,), the program's first output at each; inf and nan included.
+
+    more: the inputs after the P that differ from point to point. source: the rows, where the
+    program loops over some.
+    """
+    import numpy as np
+
+    [output, *_] = program.outputs.values()
+
+    def values(points: Floats) -> Floats:
+        fixed = [np.float64(v) for v in more]
+        columns = [*np.asarray(points, dtype=np.float64).T[:, :, None], *fixed]
+        known: dict[Node, Any] = dict(zip(program.inputs, columns, strict=True))
+        with np.errstate(all="ignore"):
+            for block in program.blocks:
+                if isinstance(block, Loop):
+                    assert source is not None
+                    _sums(block, known, source, len(points))
+                else:
+                    _line(block, known)
+            found = known[output] if output in known else np.float64(output)
+        return np.broadcast_to(found, (len(points), 1))[:, 0].astype(np.float64)
+
+    return values
+
+
+def _line(block: StraightLine, known: dict[Node, Any]) -> None:
+    symbols = [symbol for symbol, _ in block.assignments]
+    inputs = [n for n in _leaves([e for _, e in block.assignments]) if n in known]
+    outputs = {s.name: s for s in symbols}
+    function = lambdified.compile_array(Program(tuple(inputs), (block,), outputs))
+    known.update(zip(symbols, function(*(known[n] for n in inputs)), strict=True))
+
+
+def _sums(block: Loop, known: dict[Node, Any], source: Source, count: int) -> None:
+    import numpy as np
+
+    expressions = [e for _, e in (*block.assignments, *block.sums)]
+    inputs = [n for n in _leaves(expressions) if n in known]
+    function = row_function(
+        [*block.columns, *inputs], block.assignments, [e for _, e in block.sums]
+    )
+    totals = [np.zeros((count, 1)) for _ in block.sums]
+    slab = max(1, _SLAB // max(1, count))
+    for rows in pieces(source, [c.text for c in block.columns]):
+        length = len(rows[0])
+        for first in range(0, length, slab):
+            part = [column[None, first : first + slab] for column in rows]
+            terms = function(*part, *(known[n] for n in inputs))
+            shape = (count, min(slab, length - first))
+            for total, term in zip(totals, terms, strict=True):
+                total += np.broadcast_to(term, shape).sum(axis=1, keepdims=True)
+    known.update(zip((symbol for symbol, _ in block.sums), totals, strict=True))
+
+
+def _leaves(expressions: Sequence[Node]) -> list[Name]:
+    return [n for n in topological(expressions) if isinstance(n, Name)]

@@ -1,0 +1,39 @@
+"""What the live page of a comparison holds: its runs to choose from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from symgd.report.page.content import (
+    Content,
+    common,
+    land,
+    live,
+    recorded,
+    rules_of,
+    why_recorded,
+)
+from symgd.result import Result
+
+MOST_RUNS = 30
+
+
+def content_of_several(runs: Sequence[Result], labels: Sequence[str]) -> Content:
+    """The content of the page of several runs of one loss. labels: (one per run)."""
+    why = next(filter(None, map(why_recorded, runs)), "")
+    if not why and len({run.lr if isinstance(run.lr, str) else "" for run in runs}) > 1:
+        why = "The learning rates have different formulas: these are the runs that Python made."
+    compared: list[dict[str, Any]] = [{"name": label} for label in labels]
+    if why:
+        shared = common(runs)
+        data = shared | {"why": why, "compared": compared} | recorded(runs)
+        return Content(data | land(runs[0].loss, shared["spans"]), {})
+    texts = [str(rule) for rule in rules_of(runs)]
+    for entry, run in zip(compared, runs, strict=True):
+        entry["rule"] = texts.index(str(run.rule))
+        entry["lr"] = run.lr if isinstance(run.lr, (int, float)) else None
+        entry["start"] = list(run.start.values())
+        entry["hyper"] = [run.hyperparameters[name] for name in run.rule.hyperparameters]
+    content = live(runs)
+    return Content(content.data | {"compared": compared}, content.functions)
