@@ -32,11 +32,11 @@ def by_symgd_code(n: int) -> Gradient:
     code = compile_large(Loss(chained_rosenbrock_text(n)).program)
     out, work = np.empty(n + 1), np.empty(code.layout.work)
     places = (work.ctypes.data, code.constants.buffer_info()[0], out.ctypes.data)
-    held = [None, 0]
+    held = [None, 0, work]
 
     def evaluate(x: Any) -> Answer:
         if held[0] is not x:
-            held[:] = [x, x.ctypes.data]
+            held[:2] = [x, x.ctypes.data]
         code.call(held[1], *places)
         return out[0], out[1:]
 

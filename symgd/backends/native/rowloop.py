@@ -53,11 +53,12 @@ class VectorEmitter(Emitter):
         super().__init__(lanes)
         self.vector_symbol = vector_symbol
 
-    def call(self, symbol: str, *args: Value) -> Value:
+    def call(self, symbol: str, *args: Value, own: bool = False) -> Value:
         """One call for as many lanes as a register has; lane by lane what has no such form."""
-        found = self.vector_symbol(symbol, len(args)) if any(a.wide for a in args) else None
+        wide = any(a.wide for a in args) and not own
+        found = self.vector_symbol(symbol, len(args)) if wide else None
         if found is None or self.lanes % found[1]:
-            return super().call(symbol, *args)
+            return super().call(symbol, *args, own=own)
         name, width = found
         kind = f"<{width} x double>"
         self.declared.add(f"declare {kind} @{name}({', '.join([kind] * len(args))}) #0")
