@@ -185,6 +185,11 @@ class Loss:
         args = ", ".join(map(latex_name, self.params))
         return rf"$$L\left({args}\right) = {latex(self.root)}$$"
 
+    def _repr_svg_(self) -> str | None:
+        from symgd.report.sketch import sketch_loss  # for notebooks only
+
+        return sketch_loss(self)
+
     # -- for people -----------------------------------------------------------------------
 
     @cached_property

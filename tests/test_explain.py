@@ -2,6 +2,8 @@
 
 import json
 import math
+import subprocess
+import sys
 from pathlib import Path
 
 import mpmath
@@ -76,6 +78,42 @@ def test_points_of_mgh_are_among_the_published():
     minima = [p for p in found(problem["expr"]).critical.points if p.kind == "minimum"]
     assert [p.value for p in minima] == pytest.approx([0.0, 48.9842], abs=1e-4)
     assert minima[1].x == pytest.approx((11.41, -0.8968), abs=5e-3)
+
+
+def test_minima_where_the_rule_does_the_same_are_told_together():
+    lines = str(explain("sin(x)")).splitlines()
+    assert "at the minima x = -1.5708 and x = 4.71239 and x = 10.9956:" in lines
+    assert sum("fastest" in line for line in lines) == 1
+
+
+def test_a_wide_hessian_is_written_entry_by_entry():
+    from symgd.report.explain import report
+
+    found = explain("(x*y - exp(x*y))**2 + (y - sin(x*y))**2", seconds=0)
+    wide, narrow = ("\n".join(report(found, width=w)) for w in (4000, 80))
+    assert "Hessian [" in wide
+    assert "d2L/dx2 = " in narrow
+    assert "d2L/(dx dy) = " in narrow
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no pseudo-terminals")
+def test_lines_keep_to_the_width_of_the_terminal():
+    import fcntl
+    import os
+    import pty
+    import struct
+    import termios
+
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 50, 0, 0))
+    bare = {k: v for k, v in os.environ.items() if k != "COLUMNS"}
+    command = [sys.executable, "-m", "symgd", "explain"]
+    subprocess.run(command, stdout=theirs, env=bare, check=True, timeout=60)
+    os.close(theirs)
+    lines = os.read(ours, 1 << 16).decode().splitlines()
+    os.close(ours)
+    assert "at lr = 0.2" in "\n".join(lines)
+    assert max(map(len, lines)) <= 50
 
 
 @pytest.mark.parametrize("name", ["Jennrich and Sampson", "Wood", "Brown and Dennis", "Bard"])

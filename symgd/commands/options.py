@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import sys
 from typing import Any
 
@@ -76,10 +77,15 @@ def _float(text: str) -> float:
 
 def terminal_width() -> int:
     """The columns of the terminal, or 80 where the output goes elsewhere."""
-    import shutil
-
-    terminal = sys.stdout is not None and sys.stdout.isatty()
-    return shutil.get_terminal_size((80, 24)).columns if terminal else 80
+    if sys.stdout is None or not sys.stdout.isatty():
+        return 80
+    asked = os.environ.get("COLUMNS", "")
+    if asked.isdecimal() and int(asked) > 0:
+        return int(asked)
+    try:  # of the stream that is written to: shutil asks the one that `console` has replaced
+        return os.get_terminal_size(sys.stdout.fileno()).columns or 80
+    except (OSError, ValueError):
+        return 80
 
 
 def has_unicode() -> bool:

@@ -37,8 +37,7 @@ def report(
     if found.behaviors:
         yield ""
         yield from rule_lines(found.rule, found.lr_text, found.hyperparameters)
-        for behavior in found.behaviors[:_MOST_MINIMA]:
-            yield from _behavior(found, behavior, width)
+        yield from _behaviors(found, found.behaviors[:_MOST_MINIMA], width)
         if len(found.behaviors) > _MOST_MINIMA:
             yield f"and {len(found.behaviors) - _MOST_MINIMA} more minima (--format json has them)"
 
@@ -156,10 +155,17 @@ def _values(eigenvalues: Sequence[float]) -> str:
     return f"{shown[0]} to {shown[-1]}"
 
 
-def _behavior(found: Explanation, behavior: Behavior, width: int) -> Iterator[str]:
-    yield f"at the minimum {_place(found.loss.params, behavior.point.x)}:"
-    for line in _rates(found, behavior):
-        yield from _wrapped(f"  {line}", width, 4)
+def _behaviors(found: Explanation, behaviors: Sequence[Behavior], width: int) -> Iterator[str]:
+    """What the rule does at the minima; those where it does the same are told together."""
+    groups: dict[tuple[str, ...], list[str]] = {}
+    for one in behaviors:
+        place = _place(found.loss.params, one.point.x)
+        groups.setdefault(tuple(_rates(found, one)), []).append(place)
+    for lines, places in groups.items():
+        word = "minimum" if len(places) == 1 else "minima"
+        yield from _wrapped(f"at the {word} {' and '.join(places)}:", width)
+        for line in lines:
+            yield from _wrapped(f"  {line}", width, 4)
 
 
 def _rates(found: Explanation, behavior: Behavior) -> Iterator[str]:

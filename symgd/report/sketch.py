@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from symgd.loss import Loss
+from symgd.minima import all_finite, find_minimum
 from symgd.report.view import heights, inside, linspace, view_of, work
 from symgd.text import show
 
@@ -45,7 +46,27 @@ def sketch(result: Result, coarse: bool = False) -> str:
         )
     else:
         body = _trace([(t, loss) for t, _, loss in rows], "loss")
-    label = html.escape(f"descent: {result.verdict.kind}")
+    return _svg(f"descent: {result.verdict.kind}", body)
+
+
+def sketch_loss(loss: Loss) -> str | None:
+    """The SVG of the curve of a loss of one parameter, about its minimum; None for others."""
+    if len(loss.params) != 1 or work(loss) > _LARGEST:
+        return None
+    found = find_minimum(loss, [1.0]) or find_minimum(loss, [1.0], careful=True)
+    middle = found.x[0] if found is not None and all_finite(found.x) else 0.0
+    reach = 2.0 * max(1.0, abs(middle))
+    span = (middle - reach, middle + reach)
+    xs = linspace(*span, 121)
+    ys = [loss.evaluate_value(x)[0] for x in xs]
+    high = heights(ys, [])
+    curve = _polyline(list(zip(xs, ys, strict=True)), span, high, _LINE)
+    [name] = loss.params
+    return _svg(f"loss: {loss.text[:200]}", _clip(curve) + _axes(span, high, show(name), "loss"))
+
+
+def _svg(title: str, body: str) -> str:
+    label = html.escape(title)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" '
         f'height="{HEIGHT}" role="img" aria-label="{label}" font-family="sans-serif" '
