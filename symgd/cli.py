@@ -20,6 +20,7 @@ from symgd.commands.compare import compare
 from symgd.commands.explain import explain
 from symgd.commands.fit import fit
 from symgd.commands.options import (
+    about_rows,
     has_unicode,
     listen,
     positive,
@@ -289,15 +290,6 @@ def _about_rows(loss: Any) -> Iterator[str]:
     yield from about_rows(loss.params, loss.columns, table)
     if loss.reduced:
         yield "sufficient statistics: moments of the data stand for its rows in every step"
-
-
-def about_rows(params: Iterable[str], columns: Iterable[str], table: Any) -> Iterator[str]:
-    """Which names were taken as parameters and which as columns, and of how many rows."""
-    listed = [", ".join(map(escape, names)) for names in (params, columns)]
-    yield f"parameters: {listed[0]}; columns: {listed[1]}; {table.rows:,} rows"
-    if table.dropped:
-        yield f"{table.dropped:,} rows with missing cells were skipped"
-    yield from map(escape, getattr(table, "remarks", ()))
 
 
 def _exit_code(result: Result, check: bool) -> int:

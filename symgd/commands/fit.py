@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from symgd._console import complain, emit
-from symgd.commands.options import whole
+from symgd.commands.options import about_rows, whole
 from symgd.errors import ArgumentError
 from symgd.names import escape
 
@@ -130,7 +130,6 @@ def fit(
     gc.freeze()  # the modules stay; the fit's own garbage is collected as usual
     gc.enable()
     from symgd.arguments import parse_assignments
-    from symgd.cli import about_rows
     from symgd.fits.fit import fit as run
 
     if form not in _FORMATS:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import sys
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from symgd._console import complain
@@ -40,8 +41,6 @@ def _standard_input() -> str:
 def tell_rows(loss: Any) -> None:
     """Say on standard error what a loss over rows took as parameters and as columns."""
     if loss.table is not None:
-        from symgd.cli import about_rows
-
         for remark in about_rows(loss.params, loss.columns, loss.table):
             complain(remark)
 
@@ -109,3 +108,12 @@ def listen(verbose: bool) -> None:
     log = logging.getLogger("symgd")
     log.handlers = [Handler()]
     log.setLevel(logging.INFO if verbose else logging.WARNING)
+
+
+def about_rows(params: Iterable[str], columns: Iterable[str], table: Any) -> Iterator[str]:
+    """Which names were taken as parameters and which as columns, and of how many rows."""
+    listed = [", ".join(map(escape, names)) for names in (params, columns)]
+    yield f"parameters: {listed[0]}; columns: {listed[1]}; {table.rows:,} rows"
+    if table.dropped:
+        yield f"{table.dropped:,} rows with missing cells were skipped"
+    yield from map(escape, getattr(table, "remarks", ()))
