@@ -6,7 +6,7 @@ import math
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
-from itertools import combinations
+from itertools import combinations, islice
 from typing import Any
 
 import mpmath
@@ -20,6 +20,7 @@ from symgd.loss import Loss
 from symgd.polynomial import Polynomial, value
 
 _DIGITS = 50
+_WORK = 20_000_000  # operations that looking for a counterexample over rows may take, about
 _CHECKABLE = 5_000  # nodes of a loss that is evaluated in so many digits
 
 
@@ -33,7 +34,8 @@ def counterexample(
     with a margin of 1e-4 in doubles.
     """
     tried = 0
-    for a, b in _pairs(loss, hints):
+    most = None if loss.rows is None else max(4, _WORK // max(1, loss.work))
+    for a, b in islice(_pairs(loss, hints), most):
         middle = tuple((x + y) / 2 for x, y in zip(a, b, strict=True))
         low = [loss.evaluate_value(*map(float, p))[0] for p in (a, b, middle)]
         gap = low[2] - 0.5 * (low[0] + low[1])

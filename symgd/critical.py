@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from symgd.graph import ZERO
 from symgd.intervals import ranges
 from symgd.loss import Loss
-from symgd.minima import eigenvalues, spectrum
+from symgd.minima import eigenvalues, find_minimum, spectrum
 from symgd.polynomial import (
     Polynomial,
     degree,
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 _LINEAR = 150  # parameters of a quadratic, whose equations are linear
 _LARGEST = 60  # parameters of any other loss, as for the verdict
 _LONGEST = 60_000  # operations times parameters
+_MANY = 300_000  # operations of a look at a loss over rows that is not searched everywhere
 _SYMBOLIC = 150  # operations of a loss that SymPy may solve in a second,
 _SYMBOLS = 4  # and parameters
 _MOST = 12  # points that are told
@@ -90,6 +91,8 @@ def critical_points(loss: Loss, start: Sequence[float], seconds: float = 1.0) ->
         size = f"{len(loss.params)} parameters, {operations:,} operations"
         note = f"not looked for ({size}); a run with --lr auto --tol 1e-6 looks for one"
         return CriticalPoints((), "numeric", False, note=note)
+    if loss.work * len(loss.params) > _MANY and loss.rows is not None:
+        return _near(loss, start)
     from symgd.search import search  # what quadratics do without
     from symgd.solving import Solver
 
@@ -103,6 +106,15 @@ def critical_points(loss: Loss, start: Sequence[float], seconds: float = 1.0) ->
         found = search(loss, start)
         solved = solver.answer()
     return _joined(loss, start, found, solved)
+
+
+def _near(loss: Loss, start: Sequence[float]) -> CriticalPoints:
+    """The minimum near the start only, where every look at the loss goes over many rows."""
+    found = find_minimum(loss, start) or find_minimum(loss, start, careful=True)
+    points = () if found is None else (classified(loss, found.x),)
+    rows = loss.table.rows if loss.table is not None else 0
+    note = f"of {rows:,} rows only a minimum near the start was looked for"
+    return CriticalPoints(points, "numeric", False, note=note if points else f"none found: {note}")
 
 
 def _of_quadratic(count: int, terms: Polynomial, loss: Loss) -> CriticalPoints:

@@ -82,7 +82,8 @@ class Explanation:
         loss = self.loss
         if not _small(loss):
             return []
-        return [[readable(loss, entry) for entry in row] for row in loss.second_derivatives]
+        plain = loss.by_rows() if loss.reduced else loss  # moments mean nothing to people
+        return [[readable(loss, entry) for entry in row] for row in plain.second_derivatives]
 
     @cached_property
     def hessian(self) -> list[list[str]]:

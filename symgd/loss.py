@@ -132,6 +132,12 @@ class Loss:
         return loss
 
     @property
+    def work(self) -> int:
+        """The operations of one evaluation, those of every row counted."""
+        rows = self.rows.table.rows if self.rows is not None and self.value_program.loops else 1
+        return self.value_program.operations * rows
+
+    @property
     def goes_by_rows(self) -> bool:
         """Whether it was made to go over the rows, as for batches (`by_rows`)."""
         return self._by_rows
@@ -226,7 +232,8 @@ class Loss:
 
     def gradient_text(self, limit: int = 2000) -> dict[str, str]:
         """The partial derivatives by parameter, as formulas that can be typed again."""
-        tidy = self.tidy(self.derivatives)
+        plain = self.by_rows() if self.reduced else self  # moments mean nothing to people
+        tidy = self.tidy(plain.derivatives)
         return {p: write(g, limit=limit) for p, g in zip(self.params, tidy, strict=True)}
 
     def tidy(self, nodes: Sequence[Node]) -> list[Node]:

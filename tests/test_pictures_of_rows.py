@@ -66,6 +66,25 @@ def test_explain_proves_a_linear_regression_convex_and_finds_its_solution(file):
     assert point["lr_max"] == pytest.approx(2 / largest, rel=1e-9)
 
 
+def test_formulas_for_people_hold_no_moments():
+    many = {name: np.tile(v, 30) for name, v in DATA.items()}
+    found = symgd.explain(LINE, data=many)
+    assert found.loss.reduced
+    few = symgd.explain(LINE, data=DATA)
+    assert found.gradient == few.gradient
+    assert found.hessian == few.hessian
+    assert found.critical.points[0].x == pytest.approx(few.critical.points[0].x, rel=1e-9)
+
+
+def test_explain_of_many_rows_looks_near_the_start():
+    many = {name: np.tile(v, 1000) for name, v in DATA.items()}
+    critical = symgd.explain(CURVE, data=many).critical
+    few = symgd.explain(CURVE, data=DATA).critical
+    assert "60,000 rows" in critical.note
+    assert not critical.complete
+    assert critical.points[0].x == pytest.approx(few.points[0].x, rel=1e-6)
+
+
 def test_explain_shows_two_points_where_a_loss_over_rows_is_not_convex():
     found = symgd.explain(CURVE, data=DATA).convexity
     assert found.convex is False

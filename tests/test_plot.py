@@ -251,7 +251,9 @@ def test_curve_of_a_loss_is_drawn_about_its_minimum():
     root = ElementTree.fromstring(svg)
     [curve] = [e.get("points").split() for e in root.iter() if e.tag.endswith("polyline")]
     xs, ys = ([float(v) for v in curve[k::2]] for k in (0, 1))
-    assert xs[ys.index(max(ys))] == pytest.approx((xs[0] + xs[-1]) / 2, abs=15)  # y points down; whole pixels
+    assert xs[ys.index(max(ys))] == pytest.approx(
+        (xs[0] + xs[-1]) / 2, abs=15
+    )  # y points down; whole pixels
     texts_ = [e.text for e in root.iter() if e.tag.endswith("text")]
     assert {"-3", "9", "x", "loss"} <= set(texts_)
     assert symgd.Loss("x*y")._repr_svg_() is None

@@ -209,7 +209,8 @@ def as_latex(found: Explanation, *, steps: bool = False) -> Iterator[str]:
 
     loss = found.loss
     yield rf"\[ {loss._repr_latex_().strip('$')} \]"
-    tidy = loss.tidy(loss.derivatives)
+    plain = loss.by_rows() if loss.reduced else loss
+    tidy = loss.tidy(plain.derivatives)
     for name, node in zip(loss.params, tidy, strict=True):
         yield rf"\[ \frac{{\partial L}}{{\partial {latex_name(name)}}} = {latex(node)} \]"
     if steps:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from symgd.loss import Loss
 from symgd.minima import all_finite, find_minimum
-from symgd.report.view import heights, inside, linspace, view_of, work
+from symgd.report.view import heights, inside, linspace, view_of
 from symgd.text import show
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def sketch(result: Result, coarse: bool = False) -> str:
 
 def sketch_loss(loss: Loss) -> str | None:
     """The SVG of the curve of a loss of one parameter, about its minimum; None for others."""
-    if len(loss.params) != 1 or work(loss) > _LARGEST:
+    if len(loss.params) != 1 or loss.work > _LARGEST:
         return None
     found = find_minimum(loss, [1.0]) or find_minimum(loss, [1.0], careful=True)
     middle = found.x[0] if found is not None and all_finite(found.x) else 0.0
@@ -116,7 +116,7 @@ def _trace(path: Points, name: str) -> str:
 def _evaluator(result: Result) -> Callable[..., float] | None:
     """The loss as a function of numbers, or None where it is unknown or too large."""
     loss = result.loss
-    if not isinstance(loss, Loss) or work(loss) > _LARGEST:
+    if not isinstance(loss, Loss) or loss.work > _LARGEST:
         return None
     return lambda *x: loss.evaluate_value(*x)[0]
 

@@ -24,13 +24,6 @@ _FAR_MINIMUM = 25.0  # a minimum farther than this multiple of the path's extent
 Point = Sequence[float]
 
 
-def work(loss: Loss) -> int:
-    """The operations of one evaluation, those of every row counted."""
-    program = loss.value_program
-    rows = loss.table.rows if loss.table is not None and program.loops else 1
-    return program.operations * rows
-
-
 @dataclass(frozen=True)
 class View:
     """The window of a picture, and what of the path is in it.
@@ -115,7 +108,7 @@ def heights(values: Sequence[float], visible: Sequence[float]) -> tuple[float, f
 
 
 def _minimum(result: Result, shown: Sequence[Point]) -> tuple[float, ...] | None:
-    if not isinstance(result.loss, Loss) or work(result.loss) > _WORK:
+    if not isinstance(result.loss, Loss) or result.loss.work > _WORK:
         return None
     last = shown[-1]
     found = find_minimum(result.loss, last) or find_minimum(result.loss, shown[0], careful=True)

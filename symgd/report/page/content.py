@@ -19,7 +19,7 @@ from symgd.catalogue import CATALOGUE
 from symgd.graph import Graph, Name, Node, Norm, topological
 from symgd.loss import Loss
 from symgd.program import Program, compile_program
-from symgd.report.view import beginning, linspace, ran_away, view_of, window, work
+from symgd.report.view import beginning, linspace, ran_away, view_of, window
 from symgd.result import Described, Result
 from symgd.rules import Rule
 from symgd.stability import LinearRule
@@ -260,14 +260,14 @@ def _repeatable(result: Result) -> bool:
     loss = result.loss
     if not isinstance(loss, Loss) or loss.goes_by_rows or not isinstance(result.lr, float):
         return False
-    return loss.table is None or _RECORDED * 3 * result.steps * work(loss) <= _WORK
+    return loss.table is None or _RECORDED * 3 * result.steps * loss.work <= _WORK
 
 
 def land(loss: Described, spans: Spans) -> dict[str, Any]:
     """The loss on a grid of the picture, of one parameter or two, where it is not too long."""
     count = len(loss.params)
     points = _SAMPLES if count == 1 else _GRID[0] * _GRID[1]
-    known = isinstance(loss, Loss) and work(loss) * points <= _WORK
+    known = isinstance(loss, Loss) and loss.work * points <= _WORK
     if count == 1 and not known:
         return {"curve": []}
     if count > 2 or not known:

@@ -14,7 +14,7 @@ from symgd import names
 from symgd.backends.pointwise import compile_points
 from symgd.loss import Loss
 from symgd.report.plots.paper import COLOURS, DASHES, LONGEST, Picture, plain
-from symgd.report.view import View, view_of, work
+from symgd.report.view import View, view_of
 from symgd.result import Result
 from symgd.text import show
 
@@ -66,7 +66,7 @@ class Scene:
     def side(self, wanted: int, dimensions: int) -> int:
         """How many points along each side of a panel, at most `wanted`; fewer for many rows."""
         assert self.loss is not None
-        affordable = (_WORK / max(1, work(self.loss))) ** (1 / dimensions)
+        affordable = (_WORK / max(1, self.loss.work)) ** (1 / dimensions)
         return max(_FEWEST, min(wanted, int(affordable)))
 
 
@@ -84,7 +84,7 @@ def scene_of(results: Sequence[Result], labels: Sequence[str]) -> Scene:
     first = results[0]
     loss = first.loss if isinstance(first.loss, Loss) else None
     if loss is not None and (
-        loss.value_program.operations > _LARGEST or work(loss) * _FEWEST**2 > _MOST_WORK
+        loss.value_program.operations > _LARGEST or loss.work * _FEWEST**2 > _MOST_WORK
     ):
         loss = None
     view = view_of(results) if len(first.loss.params) <= 2 else None
