@@ -468,8 +468,10 @@ def test_dark_mode_and_print_change_the_colours(show, browser):
 # Without a browser
 
 
-def test_page_of_two_parameters_is_small():
-    assert len(to_html(symgd.descend(ROSENBROCK, lr=0.001, steps=500)).encode()) <= 40_000
+@pytest.mark.parametrize("start", [1.0, "x=-1.2,y=1"])
+def test_page_of_two_parameters_is_small(start):
+    page = to_html(symgd.descend(ROSENBROCK, start=start, lr=0.001, steps=500))
+    assert len(page.encode()) <= 40_000
 
 
 def test_equal_runs_give_equal_pages():

@@ -4,6 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Vector = NDArray[np.float64]
 
 _DEGREE = 120  # of the quadrature; the integrand is a power of a cosine
 _NORMAL = 1e6  # degrees of freedom beyond which the tails are those of the normal distribution
@@ -20,7 +28,7 @@ def inside(q: float, dof: float) -> float:
     """P(|t| <= q): with t = sqrt(dof)*tan(u) an integral of cos(u)**(dof - 1)."""
     import numpy as np
 
-    nodes, weights = np.polynomial.legendre.leggauss(_DEGREE)
+    nodes, weights = _rule()
     end = math.atan(q / math.sqrt(dof))
     # beyond some standard deviations the power of the cosine is nothing
     near = min(end, 12 / math.sqrt(dof) if dof > 100 else end)
@@ -28,6 +36,15 @@ def inside(q: float, dof: float) -> float:
     integral = 0.5 * near * float(weights @ np.cos(u) ** (dof - 1))
     log_scale = math.lgamma((dof + 1) / 2) - math.lgamma(dof / 2) - 0.5 * math.log(math.pi)
     return 2 * integral * math.exp(log_scale)
+
+
+@cache
+def _rule() -> tuple[Vector, Vector]:
+    """The nodes and weights of Gauss and Legendre on (-1, 1)."""
+    import numpy as np
+
+    nodes, weights = np.polynomial.legendre.leggauss(_DEGREE)
+    return nodes, weights
 
 
 def _bisect(share: Callable[[float], float], level: float) -> float:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 WIDTH, HEIGHT = 640, 400
 _LEFT, _RIGHT, _TOP, _BOTTOM = 52, 630, 10, 364
 _GRID, _LEVELS = 28, 8  # points along each side of a map, contours
-_COARSE = 12, 3  # the same for a page that has to stay small
+_COARSE = 10, 2  # the same for a page that has to stay small
 _MOST = 40  # points of a path
 _LARGEST = 20_000  # operations of a loss that is evaluated a thousand times for a sketch
 _LINE, _PATH, _START, _FAINT = "#777777", "#D55E00", "#0072B2", "#9aa7b5"
