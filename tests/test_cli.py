@@ -538,9 +538,11 @@ def test_full_disk_is_told_and_the_result_is_kept():
 @posix
 @pytest.mark.parametrize("form", ["table", "json"])
 def test_ctrl_c_prints_the_result_so_far_and_exits_130(form):
-    args = ["theta**2", "-l", "1e-9", "-n", "1000000000000", "--format", form]
+    args = ["theta**2", "-l", "1e-9", "-n", "1000000000000", "-v", "--format", form]
     child = subprocess.Popen([*SYMGD, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    time.sleep(5)
+    assert child.stderr is not None
+    assert b"machine code" in child.stderr.readline()  # or that there is none, and the run begins
+    time.sleep(0.5)
     child.send_signal(signal.SIGINT)
     out, err = child.communicate(timeout=60)
     assert child.returncode == 130, err
