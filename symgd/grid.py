@@ -355,11 +355,13 @@ def _kernel(part: _Part) -> tuple[LanesKernel, list[str], list[bool]] | None:
     own = [len(part.rates) > 1 if n == "lr" else len(grid.hyper.get(n, ())) > 1 for n in labels]
 
     def make() -> LanesKernel:
+        from symgd.backends.native.machine import remembered
         from symgd.native_sweep import LanesKernel
 
         program = step_program(grid.loss, arguments.rule, arguments.schedule, named)
-        still = settles(arguments)
-        return LanesKernel(program, len(grid.loss.params), own, still, grid.tol is not None)
+        still, count, asked = settles(arguments), len(grid.loss.params), grid.tol is not None
+        key = ("lanes", program.key, count, *own, still, asked)  # the same text, read again
+        return remembered(key, lambda: LanesKernel(program, count, own, still, asked))
 
     def kept() -> tuple[Loss, LanesKernel]:
         from symgd.backends.native.machine import remembered
