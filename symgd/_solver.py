@@ -81,7 +81,7 @@ def _several(grad: Sequence[sympy.Expr], symbols: Sequence[sympy.Symbol]) -> dic
     points: list[Sequence[sympy.Expr]] = []
     families: list[str] = []
     for one in found:
-        values = [sympy.sympify(one.get(s, s)) for s in symbols]
+        values = [sympy.sympify(one.get(s, s), strict=True) for s in symbols]
         if any(v.free_symbols for v in values):
             if all(sympy.im(v) == 0 for v in values):
                 pairs = zip(symbols, values, strict=True)

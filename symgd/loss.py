@@ -90,7 +90,7 @@ class Loss:
         elif callable(source):
             root, variables = people.from_callable(source, self.graph)
         elif isinstance(source, (int, float)):
-            root, variables = people.from_sympy(sympy.sympify(source), self.graph)
+            root, variables = people.from_sympy(sympy.sympify(source, strict=True), self.graph)
         else:
             kind = type(source).__name__
             raise ArgumentError(f"a loss is a text, a SymPy expression or a function, not {kind}")

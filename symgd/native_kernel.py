@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from array import array
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -32,7 +33,7 @@ _NUMBERS = 4_000_000  # or fewer, so many numbers
 _NANOSECONDS = 50e6  # about how long a call may last: Ctrl-C waits for its end
 
 
-class _Compiled:
+class _Compiled(ABC):
     """What both kernels share: calls of limited length, and what is told of them.
 
     The history, best point and last points are those that StepKernel records.
@@ -44,9 +45,9 @@ class _Compiled:
     nanoseconds: float  # of one step
     evaluate: Callable[..., list[float]]
 
+    @abstractmethod
     def call(self, call: _Call) -> Code:
         """Run the machine code on these buffers."""
-        raise NotImplementedError
 
     def advance(self, run: Run, count: int) -> Stop | None:
         """Up to `count` steps, as many as a call may take; the reason if it ended earlier."""
@@ -85,9 +86,9 @@ class _Compiled:
             run.loss, *run.grad = self.evaluate(*x)
             run.last = (t, x, run.loss, run.grad)
 
+    @abstractmethod
     def best(self, call: _Call, seen: range) -> list[float]:
         """The best point of the call."""
-        raise NotImplementedError
 
 
 @dataclass
