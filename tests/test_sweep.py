@@ -1,5 +1,8 @@
 """Grids of descents: every one equals the single run, number by number and in its status."""
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
 
@@ -149,3 +152,21 @@ def test_bad_grids_are_refused(how, words):
         else pytest.raises(symgd.SymgdError, match=words)
     ):
         symgd.sweep("theta**2", **how)
+
+
+def test_kernels_outlive_the_memory_of_compiled_modules(monkeypatch):
+    """A kernel in use keeps its machine code, however many others were compiled since."""
+    from symgd.backends.native import machine
+
+    monkeypatch.setattr(machine, "_memory", {})
+    module = machine.compile_module("define i64 @seven() { ret i64 7 }\n")
+    engine = weakref.ref(module.engine)
+    seven = module.function("seven", 0)
+    machine._memory.clear()
+    del module
+    gc.collect()
+    assert engine() is not None
+    assert seven() == 7
+    del seven
+    gc.collect()
+    assert engine() is None

@@ -23,7 +23,7 @@ Made = TypeVar("Made")
 
 @dataclass
 class Module:
-    """Machine code. It lives as long as this object does."""
+    """Machine code. It lives as long as this object or one of its functions does."""
 
     engine: Any
     functions: dict[str, Any] = field(default_factory=dict)
@@ -33,7 +33,8 @@ class Module:
         if name not in self.functions:
             address = self.engine.get_function_address(name)
             kind = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_void_p] * arguments)
-            self.functions[name] = kind(address)
+            self.functions[name] = entry = kind(address)
+            entry.engine = self.engine  # type: ignore[attr-defined] # whoever may call it keeps it
         return self.functions[name]  # type: ignore[no-any-return]
 
     def address(self, name: str) -> int:
