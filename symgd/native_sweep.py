@@ -12,12 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symgd.backends.native import lanes as native
+from symgd.backends.native.finite_box import finite_box, widened
 from symgd.backends.native.machine import compile_module, interrupted, lanes
+from symgd.backends.native.packs import sweep_module
 from symgd.backends.native.steps import Code
+from symgd.intervals import Interval
 from symgd.program import Program
 
 _NANOSECONDS = 1e8  # about how long a call may last: Ctrl-C waits for its end
-_MANY = 120  # operations of a step beyond which wider vectors than the processor's gain nothing
+_MANY = 60  # operations of a step beyond which it has work enough without a second group
+_PIECES = 4  # calls for each thread: some end earlier than others
 
 
 @dataclass(frozen=True)
@@ -47,12 +51,13 @@ class LanesKernel:
         self, program: Program, params: int, own: Sequence[bool], settles: bool, certificate: bool
     ) -> None:
         states = len(program.inputs) - params - 1 - len(own)
-        width = lanes() * (1 if program.operations > _MANY else 2)
+        width, pack = _sizes(program.operations, params + states)
         self.what = native.Lanes(
-            program, params, states, tuple(own), settles, certificate, max(width, 2)
+            program, params, states, tuple(own), settles, certificate, width, pack
         )
-        module = compile_module(native.sweep_module(self.what))
+        module = compile_module(sweep_module(self.what))
         self.sweep, self.look = module.function("sweep", 8), module.function("look", 3)
+        self.boxes: dict[tuple[Interval, ...], float] = {}
 
     def run(
         self,
@@ -66,11 +71,12 @@ class LanesKernel:
         """All descents. start: (N, P). tail: the k-th own value of each, (N,). shared: the rest."""
         what, count = self.what, len(start)
         wide = what.lanes
-        bundles = -(-count // (wide * native.BUNDLE))
-        groups = bundles * native.BUNDLE
+        packs = -(-count // (wide * what.pack))
+        groups = packs * what.pack
         own = np.column_stack([*tail.values()]) if tail else np.empty((count, 0))
+        radius = self._radius(tail, shared, steps) if what.boxed else 0.0
         data = _Arrays(
-            u=np.array([-1.0 if tol is None else tol, *shared]),
+            u=np.array([-1.0 if tol is None else tol, radius, *shared]),
             w=_grouped(own, groups, wide),
             x=_grouped(start, groups, wide),
             s=np.zeros((groups, what.states, wide)),
@@ -78,20 +84,37 @@ class LanesKernel:
             code=np.full((groups, wide), native.RUNNING, dtype=np.int64),
             steps=np.full((groups, wide), steps, dtype=np.int64),
         )
-        workers = min(bundles, threads or os.cpu_count() or 1)
-        # a call takes some bundles through some steps, in about the time that Ctrl-C may wait
-        cost = native.BUNDLE * (5 + what.program.cost * wide / 4)
+        workers = min(packs, threads or os.cpu_count() or 1)
+        # a call takes some packs through some steps, in about the time that Ctrl-C may wait
+        cost = what.pack * (5 + what.program.cost * wide / 4)
         span = max(64, int(_NANOSECONDS / cost))
-        portion = max(
-            1, min(-(-groups // workers), int(_NANOSECONDS / cost / min(span, steps + 1)))
-        )
-        pieces = [(b, min(b + portion, bundles)) for b in range(0, bundles, portion)]
+        most = int(_NANOSECONDS / cost / min(span, steps + 1))
+        share = packs if workers == 1 else -(-packs // (_PIECES * workers))
+        portion = max(1, min(share, most))
+        pieces = [(p, min(p + portion, packs)) for p in range(0, packs, portion)]
         with ThreadPoolExecutor(workers) as pool:
+            run = pool.map if workers > 1 else map
             for t in range(0, steps, span):
-                calls = [(b, c, t, min(t + span, steps)) for b, c in pieces]
-                list(pool.map(lambda call: self._call(call, data), calls))
+                calls = [(p, q, t, min(t + span, steps)) for p, q in pieces]
+                list(run(lambda call: self._call(call, data), calls))
                 interrupted.check()
         return self._end(data, count, steps, tol)
+
+    def _radius(
+        self, tail: Mapping[int, NDArray[np.float64]], shared: Sequence[float], steps: int
+    ) -> float:
+        """Within what |theta| and |state| the next steps are finite, for sure; 0: unknown."""
+        what = self.what
+        moving, rest = what.params + what.states, iter(shared)
+        ends: list[Interval] = [widened(1.0, steps)]  # the numbers of the steps
+        for k, own in enumerate(what.own):
+            values = tail[k] if own else np.array([next(rest)])
+            ends.append(widened(float(values.min()), float(values.max())))
+        key = tuple(ends)
+        if key not in self.boxes:
+            others = dict(zip(what.program.inputs[moving:], ends, strict=True))
+            self.boxes[key] = finite_box(what.program, moving, others, native.AHEAD)
+        return self.boxes[key]
 
     def _call(self, call: tuple[int, int, int, int], data: _Arrays) -> None:
         k = np.array(call, dtype=np.int64)
@@ -131,6 +154,17 @@ class LanesKernel:
         self.look(k.ctypes.data, x.ctypes.data, out.ctypes.data)
         interrupted.check()
         return out
+
+
+def _sizes(operations: int, moving: int) -> tuple[int, int]:
+    """(lanes of a group, groups that advance together) for steps that carry so many numbers.
+
+    Small steps wait for their own results: others fill the time, at the price of more code.
+    """
+    if operations > 2 * _MANY:
+        return max(lanes(), 2), 1
+    wanted = 1 if operations > _MANY else max(1, min(4, 8 // moving))
+    return max(2 * lanes(), 2), 1 << (wanted.bit_length() - 1)
 
 
 @dataclass
