@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from symgd.native_sweep import LanesKernel, Outcome
 
 _LARGEST = 10_000_000  # descents in one sweep
+_SHORT = 10_000  # characters of a loss that is kept for the next sweep
 _FAR = 100  # a descent that moved less than this, and down, has not run away
 
 
@@ -194,7 +196,7 @@ def _grid(
     points = [] if isinstance(start, np.ndarray) else [read_start(s) for s in starts]
     if not isinstance(loss, Loss):
         named = tuple(dict.fromkeys(n for _, mentioned in points for n in mentioned))
-        loss = read_loss(loss, {n: float(v[0]) for n, v in constants.items()}, named, first)
+        loss = _read(loss, {n: float(v[0]) for n, v in constants.items()}, named, first)
     elif constants:
         shown = names.escape(next(iter(constants)))
         raise ArgumentError(f"{first.name} has no hyperparameter '{shown}'")
@@ -207,6 +209,19 @@ def _grid(
     if not 0 < total <= _LARGEST:
         raise ArgumentError(f"the grid has {total} descents; it may have 1 to {_LARGEST:,}")
     return _Grid(loss, rules, rates, kinds, origin, hyper, axes, steps, tol, backend)
+
+
+def _read(source: Any, fixed: dict[str, float], named: tuple[str, ...], rule: Rule) -> Loss:
+    """The loss; that of a text swept once more is not differentiated, nor compiled, again."""
+    if isinstance(source, str) and len(source) <= _SHORT:
+        with suppress(ArgumentError):  # which is told below, with the names of the rule
+            return _kept(source, tuple(fixed.items()), named)
+    return read_loss(source, fixed, named, rule)
+
+
+@lru_cache(maxsize=8)
+def _kept(text: str, fixed: tuple[tuple[str, float], ...], named: tuple[str, ...]) -> Loss:
+    return Loss(text, constants=dict(fixed), params=named)
 
 
 def _listed(value: Any, what: str) -> list[Any]:
@@ -339,7 +354,8 @@ def _run(done: Sweep, part: _Part, threads: int | None) -> None:
     place = part.indices
     done.theta[place], done.value[place] = outcome.theta, outcome.value
     done.grad_norm[place], done.steps[place] = outcome.grad_norm, outcome.steps
-    done.lost[place] = np.isin(outcome.code, (Code.NONFINITE_LOSS, Code.NONFINITE_STEP))
+    code = outcome.code
+    done.lost[place] = (code == Code.NONFINITE_LOSS) | (code == Code.NONFINITE_STEP)
     done._quick.append(_Status(part, outcome, start))
 
 

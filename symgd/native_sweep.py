@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -29,8 +30,7 @@ class Outcome:
     """Where N descents of P parameters ended.
 
     theta: (N, P), the last point with a finite loss. value, grad_norm: (N,), there. steps: (N,).
-    code: (N,), a `Code` each. beyond: (N, P), where the code is NONFINITE_LOSS the point after
-    theta, at which the loss is not finite.
+    code: (N,), a `Code` each. before: of the kernel, (group, P, lane).
     """
 
     theta: NDArray[np.float64]
@@ -38,7 +38,12 @@ class Outcome:
     grad_norm: NDArray[np.float64]
     steps: NDArray[np.int64]
     code: NDArray[np.int64]
-    beyond: NDArray[np.float64]
+    before: NDArray[np.float64]
+
+    @cached_property
+    def beyond(self) -> NDArray[np.float64]:
+        """(N, P), where the code is NONFINITE_LOSS the point after theta, where the loss is not."""
+        return _flat(self.before, len(self.theta))
 
 
 class LanesKernel:
@@ -125,7 +130,7 @@ class LanesKernel:
         params = self.what.params
         out = self._look(data.x)
         running = data.code == native.RUNNING
-        finite = np.isfinite(out[:, :2]).all(axis=1)
+        finite = np.isfinite(out[:, 0]) & np.isfinite(out[:, 1])
         lost = running & ~finite
         if lost.any():
             data.code[lost] = Code.NONFINITE_LOSS
@@ -137,14 +142,13 @@ class LanesKernel:
             small = (np.abs(out[:, 2:]) <= tol).all(axis=1)
             data.code[running & ~lost & small] = Code.CONVERGED
         data.code[data.code == native.RUNNING] = Code.DONE
-        flat = _flat(out, count)
         return Outcome(
             theta=_flat(data.x, count),
-            value=flat[:, 0],
-            grad_norm=flat[:, 1],
+            value=out[:, 0].reshape(-1)[:count],
+            grad_norm=out[:, 1].reshape(-1)[:count],
             steps=data.steps.reshape(-1)[:count],
             code=data.code.reshape(-1)[:count],
-            beyond=_flat(data.before, count),
+            before=data.before,
         )
 
     def _look(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -187,13 +191,17 @@ def _grouped(rows: NDArray[np.float64], groups: int, wide: int) -> NDArray[np.fl
     count, width = rows.shape
     if not width:
         return np.zeros((groups, 0, wide))
-    fill = groups * wide - count
-    full = np.concatenate([rows, np.repeat(rows[-1:], fill, axis=0)]) if fill else rows
-    lanes_last = full.reshape(-1, wide, width).transpose(0, 2, 1)
-    return np.array(lanes_last, dtype=np.float64, order="C")  # a copy: the kernel writes into it
+    grouped = np.empty((groups, width, wide))
+    full = np.empty(groups * wide)
+    for k in range(width):
+        full[:count], full[count:] = rows[:, k], rows[-1, k]
+        grouped[:, k] = full.reshape(groups, wide)
+    return grouped
 
 
 def _flat(groups: NDArray[np.float64], count: int) -> NDArray[np.float64]:
     """(group, K, lane) as (N, K)."""
-    width = groups.shape[1]
-    return np.ascontiguousarray(groups.transpose(0, 2, 1).reshape(-1, width)[:count])
+    flat = np.empty((len(groups) * groups.shape[2], groups.shape[1]))
+    for k in range(groups.shape[1]):  # several times faster than a transposed copy
+        flat[:, k] = groups[:, k].reshape(-1)
+    return flat[:count]
