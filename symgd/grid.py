@@ -322,9 +322,19 @@ class _Part:
             np.arange(len(grid.starts), dtype=np.float64),
             *(np.array(v) for v in grid.hyper.values()),
         ]
-        mesh = [m.reshape(-1) for m in np.meshgrid(*axes, indexing="ij")]
+        shape = tuple(map(len, axes))
+        count = math.prod(shape)
+        mesh = []
+        for k, axis in enumerate(axes):  # one value needs no copy for each descent
+            along = axis.reshape([-1 if i == k else 1 for i in range(len(axes))])
+            whole = len(axis) in (1, count)
+            one = np.broadcast_to(axis, count) if whole else np.broadcast_to(along, shape)
+            mesh.append(one.reshape(-1))
         named = dict(zip(("lr", "", *grid.hyper), mesh, strict=True))
-        return grid.starts[named.pop("").astype(np.int64)], named
+        which = named.pop("")
+        if len(grid.starts) == 1:
+            return np.broadcast_to(grid.starts, (count, grid.starts.shape[1])), named
+        return grid.starts[which.astype(np.int64)], named
 
 
 def _run(done: Sweep, part: _Part, threads: int | None) -> None:

@@ -26,6 +26,7 @@ _INCREASING = frozenset(
     | {"heaviside"}
 )
 _DECREASING = frozenset({"acos", "erfc"})
+_SHARES = frozenset({"share", "share_inside", "share_low", "share_high"})  # of their first argument
 _EVEN = frozenset({"cosh", "logcosh", "abs"})  # and increasing in |x|
 _VALUES: dict[str, Interval] = {
     "exp": (0.0, math.inf),
@@ -106,6 +107,8 @@ def function_range(name: str, args: Sequence[Interval]) -> Interval:
     """The range of one function of the table over ranges of its arguments."""
     within = _VALUES.get(name, EVERYTHING)
     (low, high), *rest = args
+    if name in _SHARES:
+        return min(0.0, low), max(0.0, high)
     if name == "max":
         return max(low, rest[0][0]), max(high, rest[0][1])
     if name == "min":

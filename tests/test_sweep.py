@@ -170,3 +170,29 @@ def test_kernels_outlive_the_memory_of_compiled_modules(monkeypatch):
     del seven
     gc.collect()
     assert engine() is None
+
+
+@pytest.mark.parametrize(
+    ("loss", "starts", "rates"),
+    [
+        ("(theta**2)**2", [0.5, 1e5, -1e40, 3.0], [1e-3, 0.1, 0.4, 10.0]),
+        (ROSENBROCK, [(-1.2, 1.0), (300.0, -2.0), (1e30, 1.0), (0.0, 0.0)], [1e-4, 1e-3, 0.2]),
+        ("exp(x) - x", [0.0, 600.0, -5.0, 709.5], [0.1, 1.0, 2.5]),
+        ("x**2 + abs(y)", [(1.0, 1.0), (1e200, 3.0)], [0.5, 1.0, 1.5]),
+    ],
+)
+@pytest.mark.parametrize("steps", [3, 24, 100])
+def test_lanes_inside_and_outside_of_the_box_side_by_side(loss, starts, rates, steps):
+    """Some lanes stop, some leave the box in which steps go without the loss, some never do."""
+    grid = symgd.sweep(loss, lr=rates, start=starts, steps=steps)
+    check(grid, loss, steps)
+
+
+def test_a_box_is_used():
+    """The steps without the loss are really taken; else nothing here tests them."""
+    from symgd.backends.native import machine
+    from symgd.native_sweep import LanesKernel
+
+    symgd.sweep("theta**2 + 0.125*theta", lr=[0.1, 0.2], steps=50)
+    kernels = [k for k in machine._memory.values() if isinstance(k, LanesKernel)]
+    assert max(kernels[-1].boxes.values()) > 1
