@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from benchmarks.measure import ROOT, SYMGD, Row, check, in_turn, json_of, process, skipped
 
-RUNS = 15
+RUNS = 25
 BEFORE = "08b29d9714e73296c702c6393b931de20326f4a4"  # the last commit without machine code
 NOISE = 1.05  # what medians of so many runs of one program differ by
 _EXERCISE = [*SYMGD, "theta**2", "--lr", "0.2"]
