@@ -368,3 +368,30 @@ def test_powers_move_on_across_calls(beta, monkeypatch):
     assert parts.theta == whole.theta
     slow = symgd.descend(ROSENBROCK, rule=rule, lr=1e-3, steps=2500, start=0.5, backend="lambdify")
     assert all(same(whole.theta[p], slow.theta[p]) for p in "xy")
+
+
+IRREGULAR = " + ".join(f"{f}({k}*x{k} + x{k + 1}**{k % 5 + 2})" for k, f in enumerate(
+    ["sin", "exp", "tanh", "cos", "atan"] * 60
+))  # fmt: skip
+
+
+def test_a_long_compilation_is_announced_before_it_starts(monkeypatch, caplog):
+    """The line is there when the first piece is about to be compiled, and says how to stop it."""
+    from symgd.backends.native import large
+
+    said = []
+
+    def compile_nothing(*_, **__):
+        said.extend(caplog.messages)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(large, "_PATIENCE", 0.0)
+    monkeypatch.setattr(machine, "compile_alone", compile_nothing)
+    monkeypatch.setattr(machine, "compile_module", compile_nothing)
+    with pytest.raises(KeyboardInterrupt):
+        large.compile_large(Loss(IRREGULAR).program)
+    assert len(said) == 1
+    assert "statements takes about" in said[0]
+    assert "Ctrl-C stops it" in said[0]
+    monkeypatch.undo()
+    assert large.compile_large(Loss(IRREGULAR).program) is not None  # and it can be tried again
