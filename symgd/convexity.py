@@ -11,9 +11,9 @@ import sympy
 
 from symgd.curvature import curvature
 from symgd.functions import BY_CLASS, Function
-from symgd.graph import Where, float_of, topological
 from symgd.intervals import Interval, ranges
 from symgd.loss import Loss
+from symgd.nodes import Where, float_of, topological
 from symgd.polynomial import Polynomial, degree, derivative, inertia, polynomial
 from symgd.stable import stabilize
 

@@ -14,9 +14,9 @@ from symgd.batches import BatchKernel, Sampler
 from symgd.choice import choose, choose_rows, compiled
 from symgd.engine import Problem, Step, engine, finish
 from symgd.errors import ArgumentError
-from symgd.graph import ROWS
 from symgd.kernel import Kernel, LineSearchKernel, Run, StepKernel
 from symgd.loss import Loss
+from symgd.nodes import ROWS
 from symgd.program import Program, compile_program
 from symgd.result import History, Result, Status
 from symgd.rules import Rule

@@ -13,19 +13,10 @@ import sympy
 
 from symgd import names
 from symgd.errors import FormulaError
+from symgd.evaluation import evaluate
 from symgd.functions import BY_CLASS, CALLABLE, Function
-from symgd.graph import (
-    Column,
-    Graph,
-    Name,
-    Node,
-    Norm,
-    RowMean,
-    RowSum,
-    evaluate,
-    float_of,
-    is_inverse,
-)
+from symgd.graph import Graph
+from symgd.nodes import Column, Name, Node, Norm, RowMean, RowSum, float_of, is_inverse
 from symgd.slopes import SLOPES
 from symgd.tokens import Limits, Token, tokens, value_of
 

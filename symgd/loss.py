@@ -14,7 +14,8 @@ from symgd.backends import lambdified
 from symgd.errors import ArgumentError
 from symgd.formula import DEFAULT_LIMITS, parse
 from symgd.gradient import gradient, hessian
-from symgd.graph import ONE, ROWS, Graph, Name, Node, RowSum, float_of
+from symgd.graph import Graph
+from symgd.nodes import ONE, ROWS, Name, Node, RowSum, float_of
 from symgd.portable import pack, unpack
 from symgd.program import Program, compile_program
 from symgd.reading import readable

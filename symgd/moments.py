@@ -20,7 +20,8 @@ from dataclasses import dataclass
 import sympy
 
 from symgd.gradient import gradient
-from symgd.graph import Graph, Name, Node, RowSum, float_of, topological
+from symgd.graph import Graph
+from symgd.nodes import Name, Node, RowSum, float_of, topological
 from symgd.program import compile_program
 from symgd.rowdata import RowData
 from symgd.rows import lower

@@ -16,11 +16,12 @@ from typing import TypeAlias
 import sympy
 
 from symgd.functions import BY_CLASS, CHEAP, DIVIDE
-from symgd.graph import (
+from symgd.graph import Graph
+from symgd.names import escape
+from symgd.nodes import (
     Both,
     Column,
     Either,
-    Graph,
     Name,
     Negated,
     Node,
@@ -32,7 +33,6 @@ from symgd.graph import (
     relation,
     topological,
 )
-from symgd.names import escape
 from symgd.rows import row_valued
 from symgd.text import write
 

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from symgd.functions import FUNCTIONS
 from symgd.gradient import local_derivative
-from symgd.graph import Graph, Node
+from symgd.graph import Graph
+from symgd.nodes import Node
 from symgd.slopes import SLOPES
 
 _HIDDEN = {row.node: row for row in SLOPES.values()}

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import sympy
 
 from symgd import numeric, special
-from symgd.graph import Op
+from symgd.nodes import Op
 
 # What an operation costs, in units of a floating-point multiplication (order of magnitude on
 # x86-64 with a good libm); see Program.cost.

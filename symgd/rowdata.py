@@ -12,7 +12,8 @@ from symgd.backends.lambdified import compile_total
 from symgd.choice import choose_rows
 from symgd.errors import ArgumentError, DataError
 from symgd.formula import Columns, Formula
-from symgd.graph import ROWS, Column, Graph, Name, Node, RowSum, topological
+from symgd.graph import Graph
+from symgd.nodes import ROWS, Column, Name, Node, RowSum, topological
 from symgd.program import Program, compile_program
 from symgd.rows import constant_sums
 

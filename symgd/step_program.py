@@ -8,8 +8,9 @@ import sympy
 
 from symgd.arguments import Arguments, Schedule
 from symgd.functions import FUNCTIONS
-from symgd.graph import TWO, Graph, Name, Node
+from symgd.graph import Graph
 from symgd.loss import Loss
+from symgd.nodes import TWO, Name, Node
 from symgd.program import Program, compile_program
 from symgd.rules import Rule
 

@@ -21,7 +21,8 @@ from symgd.backends.native.machine import compile_module, interrupted, source
 from symgd.backends.native.rolls import roll
 from symgd.backends.native.steps import assignments, load, store
 from symgd.functions import BY_CLASS
-from symgd.graph import Graph, Name
+from symgd.graph import Graph
+from symgd.nodes import Name
 from symgd.program import compile_program
 
 inf, nan = math.inf, math.nan

@@ -19,8 +19,9 @@ from symgd.backends.native import elementary, machine
 from symgd.backends.native.rowloop import BLOCK, STRIP
 from symgd.backends.rowwise import compile_rows
 from symgd.functions import BY_CLASS, FUNCTIONS
-from symgd.graph import Column, Graph, Name, RowSum
+from symgd.graph import Graph
 from symgd.native_rows import compile_native, default_threads, share
+from symgd.nodes import Column, Name, RowSum
 from symgd.program import compile_program
 
 inf, nan = math.inf, math.nan

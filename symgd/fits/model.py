@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from symgd import names
 from symgd.errors import ArgumentError, FormulaError
 from symgd.formula import Columns, Formula, parse
-from symgd.graph import Graph, Name, Node, RowMean, RowSum, topological
+from symgd.graph import Graph
+from symgd.nodes import Name, Node, RowMean, RowSum, topological
 from symgd.rowdata import RowData, check_parameters, open_columns, read_columns
 from symgd.rows import lower
 from symgd.stable import stabilize

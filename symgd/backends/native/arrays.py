@@ -32,7 +32,7 @@ from symgd.backends.native.steps import (
     store,
 )
 from symgd.backends.native.steps import T as NOW
-from symgd.graph import Node, Norm, topological
+from symgd.nodes import Node, Norm, topological
 from symgd.program import Program
 
 ARGUMENTS = ("k", "f", "x", "s", "h", "rows", "ring", "w", "c", "out", "new", "best")

@@ -15,7 +15,7 @@ from functools import cache
 from symgd.backends.native.emit import Emitter, Form, Value
 from symgd.formula import parse
 from symgd.functions import BY_CLASS, FUNCTIONS, Function
-from symgd.graph import Name, Node, Where, topological
+from symgd.nodes import Name, Node, Where, topological
 
 #: Functions that the C library has, by its names for them.
 LIBRARY = {

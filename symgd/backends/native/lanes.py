@@ -29,7 +29,7 @@ from symgd.backends.native.emit import Emitter, Value
 from symgd.backends.native.machine import source
 from symgd.backends.native.powers import FUNCTIONS, powers_of, steady_powers
 from symgd.backends.native.steps import Code, assignments, finite
-from symgd.graph import Name, Node, is_inverse
+from symgd.nodes import Name, Node, is_inverse
 from symgd.program import Program
 
 FIRST, LAST, T, END = range(4)  # k

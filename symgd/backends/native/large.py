@@ -28,7 +28,7 @@ from symgd.backends.native.rolls import (
     roll,
     runs,
 )
-from symgd.graph import Node
+from symgd.nodes import Node
 from symgd.program import Program
 
 if TYPE_CHECKING:
