@@ -13,8 +13,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from symgd.backends.native.elementary import hypot
 from symgd.backends.native.emit import Emitter, Value
+from symgd.backends.native.forms import hypot
 from symgd.backends.native.machine import source
 from symgd.backends.native.steps import (
     BEST,

@@ -24,8 +24,8 @@ from typing import NamedTuple
 
 import sympy
 
-from symgd.backends.native.elementary import hypot
 from symgd.backends.native.emit import Emitter, Value
+from symgd.backends.native.forms import hypot
 from symgd.backends.native.machine import source
 from symgd.backends.native.powers import FUNCTIONS, powers_of, steady_powers
 from symgd.backends.native.steps import Code, assignments, finite
