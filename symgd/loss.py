@@ -11,13 +11,14 @@ import sympy
 
 from symgd import names, people
 from symgd.backends import lambdified
+from symgd.compiler import compile_program
 from symgd.errors import ArgumentError
 from symgd.formula import DEFAULT_LIMITS, parse
 from symgd.gradient import gradient, hessian
 from symgd.graph import Graph
 from symgd.nodes import ONE, ROWS, Name, Node, RowSum, float_of
 from symgd.portable import pack, unpack
-from symgd.program import Program, compile_program
+from symgd.program import Program
 from symgd.reading import readable
 from symgd.rowdata import RowData, check_parameters, open_columns, read_columns
 from symgd.rows import lower, means
