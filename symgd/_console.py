@@ -14,7 +14,7 @@ USAGE = 2  # usage, formula, data: whatever the person at the keyboard can mend
 
 def main() -> None:
     """Run the command line and leave with its exit code (the console script's entry point)."""
-    gc.disable()  # imports make much and free nothing; `cli.run` enables it before a descent
+    gc.disable()  # imports make much and free nothing; the commands enable it before a run
     try:
         with console():
             from symgd.cli import app
