@@ -1,12 +1,18 @@
 """The program around the commands of `cli.py`: its start, its streams, its last words."""
 
+import _thread
 import errno
 import gc
 import io
 import os
 import sys
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sys import UnraisableHookArgs
 
 CLOSED_PIPE = 141  # what a shell reports for a program that SIGPIPE ended
 USAGE = 2  # usage, formula, data: whatever the person at the keyboard can mend
@@ -14,7 +20,8 @@ USAGE = 2  # usage, formula, data: whatever the person at the keyboard can mend
 
 def main() -> None:
     """Run the command line and leave with its exit code (the console script's entry point)."""
-    gc.disable()  # imports make much and free nothing; `cli.run` enables it before a descent
+    sys.unraisablehook = _interrupt_again
+    gc.disable()  # imports make much and free nothing; the commands enable it before a run
     try:
         with console():
             from symgd.cli import app
@@ -22,6 +29,23 @@ def main() -> None:
             app(prog_name="symgd")
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _interrupt_again(unraisable: "UnraisableHookArgs") -> None:
+    """Raise a Ctrl-C once more that came where Python can only drop it.
+
+    Such places are `__del__` and the callbacks of weak references, which imports are full of. A
+    thread does it, a moment later: what is raised in here is dropped as well.
+    """
+
+    def again() -> None:
+        time.sleep(0.01)
+        _thread.interrupt_main()
+
+    if issubclass(unraisable.exc_type, KeyboardInterrupt):
+        _thread.start_new_thread(again, ())
+    else:
+        sys.__unraisablehook__(unraisable)
 
 
 class OutputError(Exception):

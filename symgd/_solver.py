@@ -9,8 +9,8 @@ from typing import Any
 
 import sympy
 
-from symgd.graph import Op
 from symgd.loss import Loss
+from symgd.nodes import Op
 from symgd.people import definition
 
 _MEMORY = 3 << 30  # bytes

@@ -9,8 +9,9 @@ from typing import Any
 
 from symgd import names
 from symgd.errors import ArgumentError, FormulaError
+from symgd.evaluation import trace
 from symgd.formula import Formula, parse, variable_name
-from symgd.graph import float_of, trace
+from symgd.nodes import float_of
 from symgd.rules import Rule, find_rule
 
 Start = float | str | Mapping[str, float] | Sequence[float]

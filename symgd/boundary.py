@@ -12,7 +12,8 @@ from collections.abc import Sequence
 import sympy
 
 from symgd import people
-from symgd.graph import Graph, Name, Node, topological
+from symgd.graph import Graph
+from symgd.nodes import Name, Node, topological
 from symgd.polynomial import polynomial, to_node
 from symgd.stability import LinearRule
 from symgd.text import write

@@ -11,9 +11,9 @@ import sympy
 
 from symgd.curvature import curvature
 from symgd.functions import BY_CLASS, Function
-from symgd.graph import Where, float_of, topological
 from symgd.intervals import Interval, ranges
 from symgd.loss import Loss
+from symgd.nodes import Where, float_of, topological
 from symgd.polynomial import Polynomial, degree, derivative, inertia, polynomial
 from symgd.stable import stabilize
 
@@ -99,7 +99,7 @@ def _hessian_proves(loss: Loss) -> bool:
         row = BY_CLASS.get(node.func)
         if node.func is Where or (row is not None and not _entire(row)):
             return False
-        if node.func is sympy.Pow and not _entire_power(node, loss):
+        if node.func is sympy.Pow and not _entire_power(node):
             return False
     rows = loss.second_derivatives
     known = ranges([entry for row in rows for entry in row], {})
@@ -119,7 +119,7 @@ def _entire(row: Function) -> bool:
 _ENTIRE = frozenset({"exp", "sinh", "cosh", "expm1"})  # finite everywhere, though not bounded
 
 
-def _entire_power(node: sympy.Basic, loss: Loss) -> bool:
+def _entire_power(node: sympy.Basic) -> bool:
     base, exponent = node.args
     p = float_of(exponent)
     known = ranges([base], {})[id(base)]

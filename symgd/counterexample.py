@@ -15,8 +15,8 @@ from sympy.logic.boolalg import Boolean
 
 from symgd import numeric
 from symgd.convexity import Point, small
-from symgd.graph import Node, Where, relation, topological
 from symgd.loss import Loss
+from symgd.nodes import Node, Where, relation, topological
 from symgd.polynomial import Polynomial, value
 
 _DIGITS = 50

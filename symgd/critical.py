@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from symgd.graph import ZERO
 from symgd.intervals import ranges
 from symgd.loss import Loss
 from symgd.minima import eigenvalues, find_minimum, spectrum
+from symgd.nodes import ZERO
 from symgd.polynomial import (
     Polynomial,
     degree,

@@ -16,18 +16,9 @@ import sympy
 
 from symgd.functions import BY_CLASS, FUNCTIONS
 from symgd.gradient import gradient
-from symgd.graph import (
-    ROWS,
-    Column,
-    Graph,
-    Name,
-    Node,
-    RowMean,
-    RowSum,
-    float_of,
-    topological,
-)
+from symgd.graph import Graph
 from symgd.intervals import DOMAINS, Interval, ranges
+from symgd.nodes import ROWS, Column, Name, Node, RowMean, RowSum, float_of, topological
 
 
 class Curve(Enum):

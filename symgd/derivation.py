@@ -9,8 +9,9 @@ import sympy
 
 from symgd.functions import BY_CLASS
 from symgd.gradient import gradient, partials
-from symgd.graph import Graph, Name, Node, Where, float_of, is_inverse, relation, topological
+from symgd.graph import Graph
 from symgd.names import escape
+from symgd.nodes import Name, Node, Where, float_of, is_inverse, relation, topological
 from symgd.text import write
 
 _STEPS = 200  # in one derivation

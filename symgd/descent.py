@@ -12,12 +12,13 @@ from symgd import names
 from symgd.arguments import Arguments, Schedule, Start, read_arguments, read_start, resolve
 from symgd.batches import BatchKernel, Sampler
 from symgd.choice import choose, choose_rows, compiled
+from symgd.compiler import compile_program
 from symgd.engine import Problem, Step, engine, finish
 from symgd.errors import ArgumentError
-from symgd.graph import ROWS
 from symgd.kernel import Kernel, LineSearchKernel, Run, StepKernel
 from symgd.loss import Loss
-from symgd.program import Program, compile_program
+from symgd.nodes import ROWS
+from symgd.program import Program
 from symgd.result import History, Result, Status
 from symgd.rules import Rule
 from symgd.step_program import is_large, rule_program, step_outputs, step_program

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from symgd.evaluation import trace
 from symgd.gradient import partials
-from symgd.graph import Node, Where, is_inverse, topological, trace
 from symgd.loss import Loss
+from symgd.nodes import Node, Where, is_inverse, topological
 from symgd.remedy import remedy
 from symgd.text import write
 

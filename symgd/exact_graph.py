@@ -13,7 +13,8 @@ from math import prod
 
 import sympy
 
-from symgd.graph import MINUS_ONE, ONE, ZERO, Graph, Node, float_of, number
+from symgd.graph import Graph
+from symgd.nodes import MINUS_ONE, ONE, ZERO, Node, float_of, number
 
 __all__ = ["ExactGraph"]
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from symgd.exact_graph import ExactGraph
 from symgd.gradient import gradient, hessian
-from symgd.graph import Graph, Node
+from symgd.graph import Graph
+from symgd.nodes import Node
 from symgd.precise import Precise
 
 if TYPE_CHECKING:

@@ -15,9 +15,9 @@ from symgd.convexity import Convexity, convexity
 from symgd.critical import CriticalPoint, CriticalPoints, critical_points, lower_bound
 from symgd.derivation import Step, derivation
 from symgd.errors import ArgumentError
-from symgd.graph import Node, topological
 from symgd.learning_rates import Rates, rates
 from symgd.loss import Loss
+from symgd.nodes import Node, topological
 from symgd.polynomial import degree, polynomial, to_node
 from symgd.rules import Rule
 from symgd.text import write

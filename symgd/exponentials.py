@@ -14,7 +14,8 @@ import sympy
 
 from symgd import numeric
 from symgd.functions import FUNCTIONS
-from symgd.graph import Graph, Node, float_of
+from symgd.graph import Graph
+from symgd.nodes import Node, float_of
 from symgd.slopes import SLOPES
 
 _NODE = {name: row.node for name, row in {**FUNCTIONS, **SLOPES}.items()}

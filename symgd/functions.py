@@ -14,7 +14,7 @@ from __future__ import annotations
 import sympy
 
 from symgd import numeric
-from symgd.graph import Where
+from symgd.nodes import Where
 from symgd.row import CHEAP, DIVIDE, ELEMENTARY, SPECIAL, Function
 from symgd.row import math_row as _math
 from symgd.row import row as _row

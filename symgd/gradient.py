@@ -16,11 +16,12 @@ from functools import cache
 import sympy
 
 from symgd.functions import BY_CLASS
-from symgd.graph import (
+from symgd.graph import Graph
+from symgd.masks import any_of, both, choice, masked, steep
+from symgd.nodes import (
     ONE,
     TWO,
     ZERO,
-    Graph,
     Name,
     Node,
     RowSum,
@@ -30,7 +31,6 @@ from symgd.graph import (
     relation,
     topological,
 )
-from symgd.masks import any_of, both, choice, masked, steep
 from symgd.rows import row_sum, row_valued
 from symgd.slopes import SLOPES
 

@@ -3,134 +3,31 @@
 A formula is kept exactly as it was typed: `Graph` builds SymPy's own node classes without their
 automatic simplification (which would reorder sums, distribute numbers and cancel x/x), and equal
 sub-expressions are one object. So sharing is free, equality is identity, and every walk is linear.
-
-Node classes: Add, Mul and Pow of SymPy; `a - b` is Add(a, Mul(-1, b)) and `a/b` is
-Mul(a, Pow(b, -1)), as everywhere in SymPy; function nodes are the classes of `symgd.functions`;
-`Where(condition, a, b)` with a SymPy relational as condition.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 import sympy
-from sympy.core.relational import Relational
 
 from symgd import numeric
-
-#: A sympy.Basic; SymPy ships no types that a checker could use.
-Node: TypeAlias = Any
-
-ZERO, ONE, TWO, MINUS_ONE = (sympy.Integer(k) for k in (0, 1, 2, -1))
-
-RELATIONS: dict[str, type[Relational]] = {
-    "<": sympy.StrictLessThan,
-    "<=": sympy.LessThan,
-    ">": sympy.StrictGreaterThan,
-    ">=": sympy.GreaterThan,
-    "==": sympy.Equality,
-    "!=": sympy.Unequality,
-}
-_RELATION_OF = {cls: op for op, cls in RELATIONS.items()}
-
-
-class Name(sympy.Symbol):  # type: ignore[misc]
-    """An internal symbol `p0`, `p1`, ...: real, with the user's name beside it in `text`.
-
-    SymPy and its printers know only the internal identifier `.name`; `text` is shown to people by
-    `symgd.text`, escaped, so that no user name is ever code.
-    """
-
-    __slots__ = ("text",)
-    text: str
-
-    def __new__(cls, ident: str, text: str | None = None) -> Name:
-        symbol = sympy.Symbol.__xnew__(cls, ident, real=True)
-        symbol.text = ident if text is None else text
-        return symbol  # type: ignore[no-any-return]
-
-    def _hashable_content(self) -> tuple[Any, ...]:
-        return (*super()._hashable_content(), self.text)
-
-    def __getnewargs_ex__(self) -> tuple[tuple[str, str], dict[str, Any]]:
-        return (self.name, self.text), {}
-
-    def __getstate__(self) -> None:
-        return None
-
-
-class Column(Name):
-    """An internal symbol `c0`, `c1`, ... of a column of the data: one value per row."""
-
-    __slots__ = ()
-
-
-#: The number of rows of the data; no name that a user can type.
-ROWS = Name("rows", "#rows")
-
-
-class Op(sympy.Function):  # type: ignore[misc]
-    """A function node that SymPy does not have, or has only in a self-simplifying form."""
-
-    is_real = True
-
-    def fdiff(self, argindex: int = 1) -> sympy.Expr:
-        """SymPy's derivative of this function with respect to one argument, from the table."""
-        from symgd.people import slope  # the table of formulas lies to the right of the nodes
-
-        return slope(self, argindex - 1)
-
-    def _eval_evalf(self, prec: int) -> sympy.Expr:
-        from symgd.people import definition
-
-        return definition(self)._eval_evalf(prec)
-
-
-class Where(Op):
-    """Where(condition, a, b): a where the condition holds, else b; the other is not evaluated."""
-
-
-class Both(Op):
-    """The conjunction of conditions, left to right, lazily."""
-
-
-class Either(Op):
-    """The disjunction of conditions, left to right, lazily."""
-
-
-class Negated(Op):
-    """The negation of a condition (true where a comparison fails, also for nan)."""
-
-
-class RowSum(Op):
-    """The sum of a term over the rows of the data."""
-
-
-class RowMean(Op):
-    """The mean of a term over the rows of the data."""
-
-
-class Norm(Op):
-    """The Euclidean norm of a whole array; only in rules that step an array of parameters."""
-
-
-def number(value: float) -> Node:
-    """The atom of a finite float; whole numbers become SymPy Integers."""
-    if value == int(value) and abs(value) < 2**53:
-        return sympy.Integer(int(value))
-    return sympy.Float(value)
-
-
-def float_of(atom: Node) -> float | None:
-    """The double nearest to a number atom or constant, or None when the node is none."""
-    if not atom.is_Atom:
-        return None
-    if isinstance(atom, sympy.Rational):
-        return int(atom.p) / int(atom.q)
-    if isinstance(atom, (sympy.Float, sympy.NumberSymbol)):
-        return float(atom)
-    return None
+from symgd.evaluation import constant_value
+from symgd.nodes import (
+    MINUS_ONE,
+    ONE,
+    RELATIONS,
+    ZERO,
+    Node,
+    Where,
+    float_of,
+    is_inverse,
+    is_negation,
+    leading_number,
+    number,
+    topological,
+)
 
 
 class Graph:
@@ -334,132 +231,6 @@ class Graph:
         return self.number(value) if value is not None and value - value == 0 else node
 
 
-def topological(roots: Iterable[Node], known: Container[int] = ()) -> list[Node]:
-    """Every node below the roots once, arguments before users, in order of evaluation.
-
-    known: the ids of nodes that are left out, with what only they need.
-    """
-    order: list[Node] = []
-    state: dict[int, bool] = {}
-    stack = [(root, False) for root in reversed(list(roots))]
-    while stack:
-        node, ready = stack.pop()
-        if ready:
-            order.append(node)
-            continue
-        if id(node) in state or id(node) in known:
-            continue
-        state[id(node)] = True
-        stack.append((node, True))
-        stack.extend((arg, False) for arg in reversed(node.args) if id(arg) not in state)
-    return order
-
-
-def is_negation(node: Node) -> bool:
-    """Whether node is Mul(-1, something)."""
-    return isinstance(node, sympy.Mul) and node.args[0] is MINUS_ONE
-
-
-def leading_number(node: Node) -> float | None:
-    """The number, or the number that a product begins with, or None."""
-    return float_of(node.args[0] if node.func is sympy.Mul else node)
-
-
 def _finite(numbers: Iterable[float | None]) -> bool:
     product = numeric.mul(1.0, *(n for n in numbers if n is not None))
     return product - product == 0 and product != 0
-
-
-def is_inverse(node: Node) -> bool:
-    """Whether node is Pow(something, -1), which a product divides by."""
-    return isinstance(node, sympy.Pow) and node.args[1] is MINUS_ONE
-
-
-def relation(node: Node) -> str | None:
-    """The operator of a comparison node, or None."""
-    return _RELATION_OF.get(node.func)
-
-
-def evaluate(node: Node, get: Callable[[Node], Any]) -> Any:
-    """One node's value from its arguments' values get(argument), in IEEE semantics."""
-    from symgd.functions import BY_CLASS
-
-    cls = node.func
-    if cls is sympy.Mul:
-        return _product(node.args, get)
-    args = [get(a) for a in node.args]
-    if cls is sympy.Add:
-        return numeric.add(*args)
-    if cls is sympy.Pow:
-        return power(args[0], args[1])
-    if (op := _RELATION_OF.get(cls)) is not None:
-        return numeric.COMPARE[op](*args)
-    if cls is Both:
-        return all(args)
-    if cls is Either:
-        return any(args)
-    if cls is Negated:
-        return not args[0]
-    if cls is Where:
-        return numeric.where(*args)
-    return BY_CLASS[cls].scalar(*args)
-
-
-def power(base: float, exponent: float) -> float:
-    """base**exponent, by division and square root where those are what is meant."""
-    if exponent == -1.0:
-        return numeric.div(1.0, base)
-    if exponent == 0.5:
-        return numeric.sqrt(base)
-    return numeric.pow(base, exponent)
-
-
-def _product(factors: Sequence[Node], get: Callable[[Node], float]) -> float:
-    # A factor Pow(b, -1) after the first is a division by b: one rounding, as typed, not two.
-    product = get(factors[0])
-    for factor in factors[1:]:
-        if is_inverse(factor):
-            product = numeric.div(product, get(factor.args[0]))
-        else:
-            product *= get(factor)
-    return product
-
-
-def constant_value(node: Node) -> float | None:
-    """The value of a number, or of one operation on numbers; None for anything else."""
-    value = float_of(node)
-    if value is not None or not node.args or node.func in (RowSum, RowMean):
-        return value
-    leaves = [a.args[0] if is_inverse(a) else a for a in node.args]
-    if any(float_of(a) is None for a in leaves):
-        return None
-    result = evaluate(node, lambda a: _number_or_inverse(a))
-    return None if isinstance(result, bool) else float(result)
-
-
-def _number_or_inverse(node: Node) -> float:
-    value = float_of(node)
-    if value is not None:
-        return value
-    divisor = float_of(node.args[0])
-    assert divisor is not None
-    return numeric.div(1.0, divisor)
-
-
-def trace(
-    roots: Sequence[Node], values: Mapping[Node, float], sums: Mapping[int, float] | None = None
-) -> dict[int, Any]:
-    """The value of every node below the roots by id(node), at these values of the leaves.
-
-    The slow reference: IEEE semantics, nothing raises. A branch of Where that is not taken is
-    evaluated too; its value is not used. sums: the values of sums over rows by id(node); nothing
-    below them is looked at.
-    """
-    out: dict[int, Any] = dict(sums or {})
-    for node in topological(roots, known=out):
-        if node.args:
-            out[id(node)] = evaluate(node, lambda a: out[id(a)])
-        else:
-            atom = float_of(node)
-            out[id(node)] = values[node] if atom is None else atom
-    return out

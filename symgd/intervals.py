@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 import sympy
 
 from symgd.functions import BY_CLASS
-from symgd.graph import Node, RowMean, RowSum, Where, float_of, relation, topological
+from symgd.nodes import Node, RowMean, RowSum, Where, float_of, relation, topological
 
 Interval = tuple[float, float]
 

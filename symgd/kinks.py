@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from symgd.functions import BY_CLASS
-from symgd.graph import Where, topological
 from symgd.loss import Loss
+from symgd.nodes import Where, topological
 
 
 @dataclass(frozen=True)

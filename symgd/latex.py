@@ -8,7 +8,7 @@ import sympy
 
 from symgd import names
 from symgd.functions import BY_CLASS
-from symgd.graph import Both, Either, Name, Negated, Node, Norm, Where, is_inverse, relation
+from symgd.nodes import Both, Either, Name, Negated, Node, Norm, Where, is_inverse, relation
 
 _SUM, _PRODUCT, _POWER, _ATOM = 1, 2, 4, 5
 _LETTERS = frozenset(names.GREEK.values()) - {"omicron"}

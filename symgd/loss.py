@@ -11,15 +11,18 @@ import sympy
 
 from symgd import names, people
 from symgd.backends import lambdified
-from symgd.errors import ArgumentError
-from symgd.formula import DEFAULT_LIMITS, parse
+from symgd.compiler import compile_program
+from symgd.formula import DEFAULT_LIMITS
 from symgd.gradient import gradient, hessian
-from symgd.graph import ONE, ROWS, Graph, Name, Node, RowSum, float_of
+from symgd.graph import Graph
+from symgd.nodes import Name, Node
+from symgd.points import Point, read_point
 from symgd.portable import pack, unpack
-from symgd.program import Program, compile_program
-from symgd.reading import readable
-from symgd.rowdata import RowData, check_parameters, open_columns, read_columns
-from symgd.rows import lower, means
+from symgd.program import Program
+from symgd.reading import tidy
+from symgd.rowdata import RowData
+from symgd.rows import lower
+from symgd.source import read_source
 from symgd.stable import stabilize
 from symgd.text import show, write
 from symgd.tokens import Limits
@@ -30,8 +33,6 @@ if TYPE_CHECKING:
 
     from symgd.data import Table
     from symgd.exact_values import ExactValues
-
-Point = Mapping[str, float] | Sequence[float] | float
 
 
 class Loss:
@@ -66,51 +67,19 @@ class Loss:
         drop_missing: bool = False,
     ) -> None:
         self.graph = Graph()
-        self.rows: RowData | None = None
-        self.columns: tuple[str, ...] = ()
+        read = read_source(self.graph, source, data, constants, params, limits, drop_missing)
+        self.rows: RowData | None = read.rows
+        self.columns: tuple[str, ...] = read.columns
         self._by_rows = False
-        self._given: tuple[str, dict[str, float], tuple[str, ...]] | None = None
-        fixed = {names.canonical(k): _finite(k, v) for k, v in (constants or {}).items()}
-        params = tuple(params)
-        if isinstance(source, str):
-            own = [*fixed, *map(names.canonical, params)]
-            opened, columns = (None, None) if data is None else open_columns(data)
-            formula = parse(source, graph=self.graph, own=own, limits=limits, columns=columns)
-            root, variables = formula.root, dict(formula.variables)
-            if columns is not None:
-                check_parameters(formula, columns, own, "a parameter or constant")
-                self.columns = tuple(formula.columns)
-                table = read_columns(opened, self.columns, drop_missing)
-                self.rows = RowData(self.graph, table)
-                self._given = (source, fixed, tuple(params))
-        elif data is not None:
-            raise ArgumentError("a loss over data is a formula, with sum(...) and mean(...)")
-        elif isinstance(source, sympy.Basic):
-            root, variables = people.from_sympy(source, self.graph)
-        elif callable(source):
-            root, variables = people.from_callable(source, self.graph)
-        elif isinstance(source, (int, float)):
-            root, variables = people.from_sympy(sympy.sympify(source, strict=True), self.graph)
-        else:
-            kind = type(source).__name__
-            raise ArgumentError(f"a loss is a text, a SymPy expression or a function, not {kind}")
-        unknown = [name for name in fixed if name not in variables]
-        if unknown:
-            known = names.escape(", ".join(variables)) or "no names"
-            hint = names.suggest(unknown[0], variables) or f"it has {known}"
-            raise ArgumentError(f"the loss has no constant '{names.escape(unknown[0])}'; {hint}")
-        values = {variables.pop(name): self.graph.number(v) for name, v in fixed.items()}
-        typed = self.graph.replace([root], values)[0] if values else root
-        ordered = sorted(variables, key=names.natural)
+        self._given = read.given
         #: the formula as it was typed
-        self.root: Node = typed
-        self._full: Node = stabilize(self.graph, [typed])[0]
+        self.root: Node = read.root
+        self._full: Node = stabilize(self.graph, [self.root])[0]
         if self.rows is not None:
             self._full = lower(self.graph, [self._full])[0]
-        leaves = tuple(variables[name] for name in ordered)
-        self.leaves: tuple[Name, ...] = leaves
-        self.params: tuple[str, ...] = tuple(ordered)
-        self.text: str = source.strip() if isinstance(source, str) else write(root)
+        self.params: tuple[str, ...] = tuple(read.variables)
+        self.leaves: tuple[Name, ...] = tuple(read.variables.values())
+        self.text: str = read.text
 
     @classmethod
     def of(
@@ -233,25 +202,12 @@ class Loss:
     def gradient_text(self, limit: int = 2000) -> dict[str, str]:
         """The partial derivatives by parameter, as formulas that can be typed again."""
         plain = self.by_rows() if self.reduced else self  # moments mean nothing to people
-        tidy = self.tidy(plain.derivatives)
-        return {p: write(g, limit=limit) for p, g in zip(self.params, tidy, strict=True)}
+        written = [write(g, limit=limit) for g in self.tidy(plain.derivatives)]
+        return dict(zip(self.params, written, strict=True))
 
     def tidy(self, nodes: Sequence[Node]) -> list[Node]:
         """The nodes as people like to read them."""
-        return self.graph.rebuild(readable(self.graph, nodes), self._tidy)
-
-    def _tidy(self, node: Node, args: tuple[Node, ...]) -> Node:
-        """Products opened, numbers and bare names first: -400*x*(y - x**2); means as means."""
-        if node is self.graph.atom(ROWS):
-            return self.graph.node(RowSum, ONE)
-        if node.func is not sympy.Mul:
-            return self.graph.simplified(node, args)
-        factors = [f for a in args for f in (a.args if a.func is sympy.Mul else (a,))]
-        factors = means(self.graph, factors)
-        numbers = [f for f in factors if float_of(f) is not None]
-        names_ = [f for f in factors if isinstance(f, Name)]
-        rest = [f for f in factors if float_of(f) is None and not isinstance(f, Name)]
-        return self.graph.mul(*numbers, *names_, *rest)
+        return tidy(self.graph, nodes)
 
     # -- for machines ---------------------------------------------------------------------
 
@@ -414,44 +370,4 @@ class Loss:
 
     def point(self, theta: Point) -> list[float]:
         """theta as floats in the order of params, or ArgumentError."""
-        if isinstance(theta, Mapping):
-            given = {names.canonical(str(k)): v for k, v in theta.items()}
-            self._check_names(given)
-            return [_number(p, given[p]) for p in self.params]
-        try:
-            values = [theta] if isinstance(theta, (int, float)) else list(theta)
-        except TypeError:
-            raise ArgumentError(
-                f"{theta!r} is not a point: give one number per parameter"
-            ) from None
-        if len(values) != len(self.params):
-            listed = names.escape(", ".join(self.params)) or "none"
-            raise ArgumentError(
-                f"{len(values)} numbers for {len(self.params)} parameters ({listed})"
-            )
-        return [_number(p, v) for p, v in zip(self.params, values, strict=True)]
-
-    def _check_names(self, given: Mapping[str, object]) -> None:
-        listed = names.escape(", ".join(self.params)) or "none"
-        for name in given:
-            if name not in self.params:
-                hint = names.suggest(name, self.params) or f"it has {listed}"
-                raise ArgumentError(f"the loss has no parameter '{names.escape(name)}'; {hint}")
-        missing = [p for p in self.params if p not in given]
-        if missing:
-            raise ArgumentError(f"there is no value for parameter '{names.escape(missing[0])}'")
-
-
-def _number(name: str, value: Any) -> float:
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        shown = names.escape(name)
-        raise ArgumentError(f"the value of '{shown}' is {value!r}, which is not a number") from None
-
-
-def _finite(name: str, value: Any) -> float:
-    number = _number(name, value)
-    if number - number != 0:
-        raise ArgumentError(f"the constant '{names.escape(name)}' is {number}, not a finite number")
-    return number
+        return read_point(self.params, theta)

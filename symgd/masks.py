@@ -11,7 +11,8 @@ from collections.abc import Sequence
 import sympy
 
 from symgd.functions import BY_CLASS
-from symgd.graph import ZERO, Both, Either, Graph, Negated, Node, Where, float_of
+from symgd.graph import Graph
+from symgd.nodes import ZERO, Both, Either, Negated, Node, Where, float_of
 
 
 def choice(graph: Graph, node: Node, k: int) -> Node | None:

@@ -19,9 +19,10 @@ from dataclasses import dataclass
 
 import sympy
 
+from symgd.compiler import compile_program
 from symgd.gradient import gradient
-from symgd.graph import Graph, Name, Node, RowSum, float_of, topological
-from symgd.program import compile_program
+from symgd.graph import Graph
+from symgd.nodes import Name, Node, RowSum, float_of, topological
 from symgd.rowdata import RowData
 from symgd.rows import lower
 

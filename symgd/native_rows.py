@@ -26,7 +26,7 @@ from symgd.backends.native.machine import (
 )
 from symgd.backends.native.rowloop import ARGUMENTS, BLOCK, RowLoop, row_module
 from symgd.backends.rowwise import RowFunction, Source, compile_rows, names_read, total
-from symgd.graph import Name
+from symgd.nodes import Name
 from symgd.program import Loop, Program, StraightLine
 
 if TYPE_CHECKING:

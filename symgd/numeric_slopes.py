@@ -9,8 +9,9 @@ import math
 from collections.abc import Callable
 from math import isfinite, isnan, nan
 
-from symgd import numeric
-from symgd.numeric import MAX_ORDER, Scalar, div, exp, sigmoid, sign, sqrt
+from symgd import numeric, special
+from symgd.numeric import Scalar, div, exp, sigmoid, sign, sqrt
+from symgd.special import MAX_ORDER
 
 # Inverse functions. (1 - x)*(1 + x), never 1 - x*x, which loses digits near 1.
 
@@ -175,7 +176,7 @@ def polygamma_gap(order: float, x: float, y: float) -> float:
     """
     inside = 1e-30 < x < 1e300 and 0.0 <= y < 1e300 and order in _SERIES_ORDERS
     if not inside:
-        return numeric.polygamma(order, x) - numeric.polygamma(order, x + y)
+        return special.polygamma(order, x) - special.polygamma(order, x + y)
     n = int(order)
     low, high = 0.0, x
     while high < 20 + n:
@@ -184,7 +185,7 @@ def polygamma_gap(order: float, x: float, y: float) -> float:
     factorial = math.factorial(n)
     lead = math.factorial(n - 1) * _fall(high, y, n) if n else math.log1p(y / high)
     tail = lead + 0.5 * factorial * _fall(high, y, n + 1)
-    for k, bernoulli in enumerate(numeric.BERNOULLI, start=1):
+    for k, bernoulli in enumerate(special.BERNOULLI, start=1):
         ratio = math.factorial(2 * k + n - 1) / math.factorial(2 * k)
         tail += bernoulli * ratio * _fall(high, y, 2 * k + n)
     return (1 if n % 2 else -1) * (factorial * low + tail)
@@ -195,7 +196,7 @@ _SERIES_ORDERS = frozenset(map(float, range(9)))
 
 def beta_slope(x: float, y: float) -> float:
     """The derivative of beta(x, y) in x."""
-    return numeric.beta(x, y) * digamma_gap(x, y)
+    return special.beta(x, y) * digamma_gap(x, y)
 
 
 def beta_mixed(x: float, y: float) -> float:

@@ -11,9 +11,9 @@ import sympy
 from symgd import names
 from symgd.errors import FormulaError
 from symgd.functions import BY_CLASS, FUNCTIONS
-from symgd.graph import (
+from symgd.graph import Graph
+from symgd.nodes import (
     Column,
-    Graph,
     Name,
     Node,
     RowMean,

@@ -7,7 +7,8 @@ from fractions import Fraction
 
 import sympy
 
-from symgd.graph import MINUS_ONE, ONE, Graph, Name, Node, float_of, topological
+from symgd.graph import Graph
+from symgd.nodes import MINUS_ONE, ONE, Name, Node, float_of, topological
 
 #: ((place of a parameter, power), ...) in ascending order of places; () is the constant.
 Monomial = tuple[tuple[int, int], ...]

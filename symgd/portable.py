@@ -12,18 +12,8 @@ from typing import Any
 import sympy
 
 from symgd.functions import BY_CLASS
-from symgd.graph import (
-    RELATIONS,
-    Both,
-    Either,
-    Graph,
-    Name,
-    Negated,
-    Node,
-    Norm,
-    Where,
-    topological,
-)
+from symgd.graph import Graph
+from symgd.nodes import RELATIONS, Both, Either, Name, Negated, Node, Norm, Where, topological
 
 _OTHERS = (sympy.Add, sympy.Mul, sympy.Pow, Where, Both, Either, Negated, Norm)
 _CLASSES: dict[str, type] = {

@@ -26,7 +26,7 @@ import sympy
 from symgd.exact_graph import ExactGraph
 from symgd.functions import BY_CLASS
 from symgd.gradient import local_derivative
-from symgd.graph import (
+from symgd.nodes import (
     Both,
     Either,
     Name,

@@ -8,7 +8,7 @@ once per row of the data, over its columns too; what leaves it are sums over the
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeAlias
@@ -16,15 +16,14 @@ from typing import TypeAlias
 import sympy
 
 from symgd.functions import BY_CLASS, CHEAP, DIVIDE
-from symgd.graph import (
+from symgd.names import escape
+from symgd.nodes import (
     Both,
     Column,
     Either,
-    Graph,
     Name,
     Negated,
     Node,
-    RowSum,
     Where,
     float_of,
     is_inverse,
@@ -32,12 +31,7 @@ from symgd.graph import (
     relation,
     topological,
 )
-from symgd.names import escape
-from symgd.rows import row_valued
 from symgd.text import write
-
-_TERMS = 64  # addends or factors in one expression; longer ones run on in the next assignment
-_NESTING = 24  # levels in one expression: what readers and Python's own parser digest
 
 
 @dataclass(frozen=True)
@@ -126,214 +120,6 @@ def _written(block: Block) -> list[str]:
     lines += [f"{s.text} += {write(e)}" for s, e in block.sums]
     listed = ", ".join(write(c) for c in block.columns)
     return [f"for each row of {listed}:", *(f"    {line}" for line in lines)]
-
-
-def compile_program(graph: Graph, inputs: Sequence[Name], outputs: Mapping[str, Node]) -> Program:
-    """The program that evaluates `outputs`, every shared node once.
-
-    Sums over rows are in the form of `symgd.rows.lower`. Those that do not wait for one another
-    share one loop; in between stand the straight lines that they wait for.
-    """
-    roots = list(outputs.values())
-    order = topological(roots)
-    varies = row_valued(order)
-    level = _levels(order)
-    read = _read_later(order, varies, level) | {id(r) for r in roots}
-    emitter = _Emitter(graph)
-    blocks: list[Block] = []
-    for k in range(max(level.values(), default=0) + 1):
-        sums = [n for n in order if n.func is RowSum and level[id(n)] == k]
-        if sums:
-            blocks.append(emitter.loop(sums))
-        here = [n for n in order if level[id(n)] == k and id(n) in read and id(n) not in varies]
-        if not sums and not blocks:  # one straight line: in the order of the outputs
-            here = roots if not varies else here
-        blocks.append(StraightLine(emitter.assign(here)))
-    if len(blocks) > 1:
-        blocks = [b for b in blocks if isinstance(b, Loop) or b.assignments]
-    names = emitter.names
-    return Program(
-        tuple(inputs), tuple(blocks), {name: names[id(node)] for name, node in outputs.items()}
-    )
-
-
-def compile_per_row(graph: Graph, inputs: Sequence[Name], outputs: Mapping[str, Node]) -> Program:
-    """The program of one row: a straight line over inputs among which the columns are.
-
-    There are no sums over rows in it.
-    """
-    emitter = _Emitter(graph)
-    line = StraightLine(emitter.assign(list(outputs.values())))
-    named = {name: emitter.names[id(node)] for name, node in outputs.items()}
-    return Program(tuple(inputs), (line,), named)
-
-
-def _levels(order: Sequence[Node]) -> dict[int, int]:
-    """For each node, how many loops must have run before it is known."""
-    level: dict[int, int] = {}
-    for node in order:
-        below = max((level[id(a)] for a in node.args), default=0)
-        level[id(node)] = below + (node.func is RowSum)
-    return level
-
-
-def _read_later(order: Sequence[Node], varies: set[int], level: Mapping[int, int]) -> set[int]:
-    """The nodes with one value that loops, or straight lines after a later loop, read."""
-    found: set[int] = set()
-    for node in order:
-        for arg in _leaves(node):
-            if id(arg) in varies or not arg.args or arg.func is RowSum:
-                continue
-            if id(node) in varies or node.func is RowSum or level[id(node)] > level[id(arg)]:
-                found.add(id(arg))
-    return found
-
-
-class _Emitter:
-    """Writes assignments, block after block. names: by node, what it is known as by now."""
-
-    def __init__(self, graph: Graph) -> None:
-        self.graph = graph
-        self.names: dict[int, Node] = {}
-        self.count = 0
-
-    def symbol(self) -> Name:
-        """A symbol that no block has assigned yet."""
-        self.count += 1
-        return Name(f"t{self.count - 1}")
-
-    def loop(self, totals: Sequence[Node]) -> Loop:
-        """The loop that adds up these sums."""
-        outside = dict(self.names)  # what varies is known within the loop only
-        terms = [node.args[0] for node in totals]
-        assignments = self.assign(terms)
-        pairs = [(self.symbol(), self.names[id(term)]) for term in terms]
-        below = topological(terms, known=outside)
-        columns = tuple(n for n in below if isinstance(n, Column))
-        self.names = outside | {
-            id(node): symbol for node, (symbol, _) in zip(totals, pairs, strict=True)
-        }
-        return Loop(columns, assignments, tuple(pairs))
-
-    def assign(self, roots: Sequence[Node]) -> tuple[tuple[Name, Node], ...]:
-        """The assignments that make `roots` known."""
-        graph, names = self.graph, self.names
-        order = topological(roots, known=names)
-        uses = _count_uses(order, roots)
-        needs = _needs(order, roots)
-        depth: dict[int, int] = {}
-        assignments: list[tuple[Name, Node]] = []
-
-        def assign(expression: Node, node: Node | None = None) -> Name:
-            symbol = self.symbol()
-            guard = needs.get(id(node)) if node is not None else None
-            if guard:
-                expression = graph.node(Where, _all_of(graph, guard, names), expression, _ZERO)
-            assignments.append((symbol, expression))
-            return symbol
-
-        root_ids = {id(r) for r in roots}
-        for node in order:
-            if not node.args:
-                names[id(node)] = node
-                continue
-            if id(node) not in uses and id(node) not in root_ids:
-                continue  # an inverse that only products divide by
-            args = [_operand(graph, a, names) for a in node.args]
-            level = 1 + max((depth.get(id(a), 0) for a in _leaves(node)), default=0)
-            if node.func in (sympy.Add, sympy.Mul) and len(args) > _TERMS:
-                head = args[:_TERMS]
-                for start in range(_TERMS, len(args), _TERMS - 1):
-                    rest = args[start : start + _TERMS - 1]
-                    head = [assign(graph.node(node.func, *head)), *rest]
-                args, level = head, 1
-            expression = graph.node(node.func, *args)
-            hoist = uses.get(id(node), 0) > 1 or level >= _NESTING
-            if hoist or id(node) in root_ids:
-                names[id(node)] = assign(expression, node)
-                depth[id(node)] = 0
-            else:
-                names[id(node)] = expression
-                depth[id(node)] = level
-        return tuple(assignments)
-
-
-_ZERO = sympy.Integer(0)
-
-
-def _operand(graph: Graph, arg: Node, names: Mapping[int, Node]) -> Node:
-    if id(arg) in names:
-        return names[id(arg)]
-    return graph.node(sympy.Pow, names[id(arg.args[0])], arg.args[1])  # a divisor in a product
-
-
-def _leaves(node: Node) -> list[Node]:
-    """The arguments that `node` reads: for a divisor 1/b in a product, b."""
-    if node.func is not sympy.Mul:
-        return list(node.args)
-    first, *rest = node.args
-    return [first, *(a.args[0] if is_inverse(a) else a for a in rest)]
-
-
-def _count_uses(order: Sequence[Node], roots: Sequence[Node]) -> dict[int, int]:
-    uses: dict[int, int] = {}
-    alive = {id(r) for r in roots}
-    for node in reversed(order):
-        if id(node) not in alive:
-            continue
-        for arg in _leaves(node):
-            alive.add(id(arg))
-            uses[id(arg)] = uses.get(id(arg), 0) + 1
-    return uses
-
-
-_Literal = tuple[int, bool]
-
-
-def _needs(order: Sequence[Node], roots: Sequence[Node]) -> dict[int, list[tuple[Node, bool]]]:
-    """For each node used only inside branches: the conditions under which it is needed.
-
-    A shared node is needed where all of the returned (condition, truth) hold; that is the
-    intersection over its uses. Only nodes that may fail or cost are returned: the rest is
-    evaluated always.
-    """
-    if not any(node.func is Where for node in order):
-        return {}
-    place = {id(n): k for k, n in enumerate(order)}
-    conditions = {id(n.args[0]): n.args[0] for n in order if n.func is Where}
-    literals: dict[int, frozenset[_Literal]] = {id(r): frozenset() for r in roots}
-    for node in reversed(order):
-        mine = literals.get(id(node))
-        if mine is None:
-            continue
-        for k, arg in enumerate(node.args if node.func is Where else _leaves(node)):
-            use = mine
-            if node.func is Where and k > 0:
-                use = mine | {(id(node.args[0]), k == 1)}
-            known = literals.get(id(arg))
-            literals[id(arg)] = use if known is None else known & use
-    return {
-        # outer conditions first: an inner one may fail where they do not hold
-        key: [
-            (conditions[c], truth)
-            for c, truth in sorted(wanted, key=lambda literal: (place.get(literal[0], -1), literal))
-        ]
-        for key, wanted in literals.items()
-        if wanted and key in place and _may_fail(order[place[key]])
-    }
-
-
-def _may_fail(node: Node) -> bool:
-    cls = node.func
-    return cls is sympy.Pow or cls in BY_CLASS or any(is_inverse(a) for a in node.args)
-
-
-def _all_of(graph: Graph, guard: Sequence[tuple[Node, bool]], names: Mapping[int, Node]) -> Node:
-    parts = []
-    for condition, truth in guard:
-        here = names.get(id(condition), condition)
-        parts.append(here if truth else graph.node(Negated, here))
-    return parts[0] if len(parts) == 1 else graph.node(Both, *parts)
 
 
 def _operations(node: Node) -> int:

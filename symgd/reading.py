@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import sympy
+
 from symgd.functions import FUNCTIONS
 from symgd.gradient import local_derivative
-from symgd.graph import Graph, Node
+from symgd.graph import Graph
+from symgd.nodes import ONE, ROWS, Name, Node, RowSum, float_of
+from symgd.rows import means
 from symgd.slopes import SLOPES
 
 _HIDDEN = {row.node: row for row in SLOPES.values()}
@@ -41,6 +45,25 @@ def readable(graph: Graph, roots: Sequence[Node]) -> list[Node]:
         return graph.same(node, args)
 
     return graph.rebuild(graph.rebuild(roots, spell), open_up)
+
+
+def tidy(graph: Graph, nodes: Sequence[Node]) -> list[Node]:
+    """The nodes as people like to read them: also with products opened and means as means."""
+
+    def change(node: Node, args: tuple[Node, ...]) -> Node:
+        """Numbers and bare names first: -400*x*(y - x**2)."""
+        if node is graph.atom(ROWS):
+            return graph.node(RowSum, ONE)
+        if node.func is not sympy.Mul:
+            return graph.simplified(node, args)
+        factors = [f for a in args for f in (a.args if a.func is sympy.Mul else (a,))]
+        factors = means(graph, factors)
+        numbers = [f for f in factors if float_of(f) is not None]
+        names = [f for f in factors if isinstance(f, Name)]
+        rest = [f for f in factors if float_of(f) is None and not isinstance(f, Name)]
+        return graph.mul(*numbers, *names, *rest)
+
+    return graph.rebuild(readable(graph, nodes), change)
 
 
 def _largest(graph: Graph, args: Sequence[Node]) -> Node:

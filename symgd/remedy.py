@@ -5,8 +5,8 @@ from __future__ import annotations
 import sympy
 
 from symgd.functions import BY_CLASS
-from symgd.graph import Node, float_of, is_inverse
 from symgd.intervals import DOMAINS
+from symgd.nodes import Node, float_of, is_inverse
 from symgd.text import write
 
 _WIDE = 120

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 
 import sympy
 
-from symgd import numeric
-from symgd.graph import Op
+from symgd import numeric, special
+from symgd.nodes import Op
 
 # What an operation costs, in units of a floating-point multiplication (order of magnitude on
 # x86-64 with a good libm); see Program.cost.
@@ -76,7 +76,7 @@ class Function:
     @property
     def last_order(self) -> float:
         """The largest order that a formula may ask for."""
-        return numeric.MAX_ORDER - 10
+        return special.MAX_ORDER - 10
 
     @property
     def everywhere(self) -> bool:
@@ -114,9 +114,9 @@ def op_node(name: str) -> type:
 def row(
     name: str, node: type | None, derivative: str | tuple[str, ...], doc: str, **rest: object
 ) -> Function:
-    """One row; its scalar is that of `symgd.numeric` unless given."""
+    """One row; its scalar is that of `symgd.numeric` or `symgd.special` unless given."""
     texts = (derivative,) if isinstance(derivative, str) else derivative
-    rest.setdefault("scalar", getattr(numeric, name, None))
+    rest.setdefault("scalar", getattr(numeric, name, getattr(special, name, None)))
     return Function(name, node or op_node(name), derivative=texts, doc=doc, **rest)  # type: ignore[arg-type]
 
 

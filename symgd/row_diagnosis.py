@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 
 from symgd.backends.lambdified import compile_array
 from symgd.backends.rowwise import BLOCK, pieces
+from symgd.compiler import compile_per_row, compile_program
 from symgd.diagnosis import Trouble, blame
-from symgd.graph import Column, Name, Node, RowSum, topological, trace
+from symgd.evaluation import trace
 from symgd.loss import Loss
-from symgd.program import compile_per_row, compile_program
+from symgd.nodes import Column, Name, Node, RowSum, topological
 from symgd.rows import lower
 from symgd.text import write
 

@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING, Any
 from symgd import names
 from symgd.backends.lambdified import compile_total
 from symgd.choice import choose_rows
+from symgd.columns import Columns
+from symgd.compiler import compile_program
 from symgd.errors import ArgumentError, DataError
-from symgd.formula import Columns, Formula
-from symgd.graph import ROWS, Column, Graph, Name, Node, RowSum, topological
-from symgd.program import Program, compile_program
+from symgd.formula import Formula
+from symgd.graph import Graph
+from symgd.nodes import ROWS, Column, Name, Node, RowSum, topological
+from symgd.program import Program
 from symgd.rows import constant_sums
 
 if TYPE_CHECKING:

@@ -12,12 +12,12 @@ from collections.abc import Iterable, Sequence
 import sympy
 
 from symgd.functions import BY_CLASS, ELEMENTARY
-from symgd.graph import (
+from symgd.graph import Graph
+from symgd.nodes import (
     MINUS_ONE,
     ONE,
     ROWS,
     Column,
-    Graph,
     Name,
     Node,
     RowMean,

@@ -20,7 +20,8 @@ from symgd.catalogue import CATALOGUE
 from symgd.errors import FormulaError, RuleError
 from symgd.formula import Formula, parse
 from symgd.functions import FUNCTIONS
-from symgd.graph import Graph, Name, Node, Norm, Where, topological
+from symgd.graph import Graph
+from symgd.nodes import Name, Node, Norm, Where, topological
 
 RESERVED = ("theta", "g", "t", "lr")
 _FIXED = ("t", "lr")  # what a rule reads but cannot assign

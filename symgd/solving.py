@@ -19,8 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-from symgd.graph import Name
 from symgd.loss import Loss
+from symgd.nodes import Name
 from symgd.text import show, write
 
 _PATIENCE = 3.0  # wall-clock seconds on top, for starting Python and importing SymPy

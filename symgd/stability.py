@@ -5,10 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
+from symgd.compiler import compile_program
+from symgd.evaluation import trace
 from symgd.gradient import gradient
-from symgd.graph import Graph, Name, Node, trace
+from symgd.graph import Graph
 from symgd.minima import all_finite
-from symgd.program import Program, compile_program
+from symgd.nodes import Name, Node
+from symgd.program import Program
 from symgd.rules import Rule
 
 _ERROR, _CURVATURE = " error", " curvature"  # no names that a rule could have

@@ -26,7 +26,8 @@ from symgd.exponentials import (
     terms_of,
 )
 from symgd.functions import FUNCTIONS
-from symgd.graph import MINUS_ONE, ONE, TWO, Graph, Node, float_of, is_negation
+from symgd.graph import Graph
+from symgd.nodes import MINUS_ONE, ONE, TWO, Node, float_of, is_negation
 from symgd.slopes import SLOPES
 
 _NODE = {name: row.node for name, row in {**FUNCTIONS, **SLOPES}.items()}

@@ -7,10 +7,12 @@ from collections.abc import Mapping, Sequence
 import sympy
 
 from symgd.arguments import Arguments, Schedule
+from symgd.compiler import compile_program
 from symgd.functions import FUNCTIONS
-from symgd.graph import TWO, Graph, Name, Node
+from symgd.graph import Graph
 from symgd.loss import Loss
-from symgd.program import Program, compile_program
+from symgd.nodes import TWO, Name, Node
+from symgd.program import Program
 from symgd.rules import Rule
 
 #: Parameters and state of a descent that machine code can keep in registers, or nearly so;

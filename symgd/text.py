@@ -9,7 +9,7 @@ import sympy
 
 from symgd import names
 from symgd.functions import BY_CLASS
-from symgd.graph import (
+from symgd.nodes import (
     Both,
     Column,
     Either,

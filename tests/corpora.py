@@ -178,7 +178,7 @@ def _tree(text):
     return ast.parse(text.strip(), mode="eval").body
 
 
-def derive(text, at, *, shake=lambda v: v, digits=DIGITS, constants=("pi",)):
+def derive(text, at, *, shake=lambda v: v, digits=DIGITS):
     """(value, gradient by name) of a trusted formula, in mpmath at `digits` digits.
 
     A literal stands for the double that Python reads, as in symgd; pi is the number itself.

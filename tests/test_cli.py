@@ -568,3 +568,27 @@ def test_ctrl_c_at_any_moment_shows_no_traceback(delay):
     _, err = child.communicate(timeout=60)
     assert child.returncode == 130, err
     assert b"Traceback" not in err
+
+
+@posix
+def test_ctrl_c_that_python_drops_is_raised_again():
+    """In `__del__`, as in the callbacks of weak references that imports run, an error is lost."""
+    code = """
+import signal, symgd.cli
+from symgd._console import main
+
+class Dropping:
+    def __del__(self):
+        signal.raise_signal(signal.SIGINT)
+
+def app(prog_name):
+    Dropping()
+    while True:
+        pass
+
+symgd.cli.app = app
+signal.alarm(20)
+main()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=60)
+    assert (done.returncode, done.stderr) == (130, b"")

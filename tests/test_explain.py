@@ -16,6 +16,7 @@ import symgd
 from symgd import Loss, explain
 from symgd.cli import app
 from symgd.critical import critical_points
+from symgd.evaluation import trace
 from symgd.latex import latex, latex_name
 
 MGH = json.loads((Path(__file__).parent / "data" / "mgh.json").read_text("utf-8"))
@@ -255,7 +256,7 @@ def test_every_step_of_the_derivation_is_true(text):
 
         def along(t):
             at = [t if k == place else v for k, v in enumerate(point)]
-            values = symgd.graph.trace([node], dict(zip(loss.leaves, map(float, at), strict=True)))
+            values = trace([node], dict(zip(loss.leaves, map(float, at), strict=True)))
             return values[id(node)]
 
         h = 1e-6
@@ -265,7 +266,7 @@ def test_every_step_of_the_derivation_is_true(text):
     for step in steps:
         total = 0.0
         for factor, inner in step.terms:
-            value = symgd.graph.trace([factor], values)[id(factor)]
+            value = trace([factor], values)[id(factor)]
             total += value * (1.0 if inner is None else slope(inner, step.param))
         assert total == pytest.approx(slope(step.node, step.param), rel=1e-5, abs=1e-7)
 

@@ -10,10 +10,10 @@ import pytest
 import symgd
 from symgd import FormulaError, Loss
 from symgd.backends import lambdified
+from symgd.compiler import compile_program
+from symgd.evaluation import trace
 from symgd.formula import parse
 from symgd.functions import CALLABLE
-from symgd.graph import trace
-from symgd.program import compile_program
 from symgd.text import write
 from symgd.tokens import Limits
 

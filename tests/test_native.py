@@ -20,9 +20,10 @@ from symgd.backends.native.emit import Emitter, Value
 from symgd.backends.native.machine import compile_module, interrupted, source
 from symgd.backends.native.rolls import roll
 from symgd.backends.native.steps import assignments, load, store
+from symgd.compiler import compile_program
 from symgd.functions import BY_CLASS
-from symgd.graph import Graph, Name
-from symgd.program import compile_program
+from symgd.graph import Graph
+from symgd.nodes import Name
 
 inf, nan = math.inf, math.nan
 SIMPLE = [-inf, -1e300, -700.5, -2.0, -1.0, -0.6, -1e-9, -0.0, 0.0, 1e-300, 0.3, 1.0, 2.5, 40.0]

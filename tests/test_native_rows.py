@@ -18,10 +18,11 @@ from symgd import Loss, choice, native_rows
 from symgd.backends.native import elementary, machine
 from symgd.backends.native.rowloop import BLOCK, STRIP
 from symgd.backends.rowwise import compile_rows
+from symgd.compiler import compile_program
 from symgd.functions import BY_CLASS, FUNCTIONS
-from symgd.graph import Column, Graph, Name, RowSum
+from symgd.graph import Graph
 from symgd.native_rows import compile_native, default_threads, share
-from symgd.program import compile_program
+from symgd.nodes import Column, Name, RowSum
 
 inf, nan = math.inf, math.nan
 ROSE = "mean((y - (a*exp(-b*x) + c))**2)"

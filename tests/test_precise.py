@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from symgd import FormulaError, Loss
 from symgd.exact_graph import ExactGraph
 from symgd.functions import BY_CLASS
-from symgd.graph import Name, Where
+from symgd.nodes import Name, Where
 from symgd.precise import Precise
 
 _TINY = mpmath.mpf(1e-17)

@@ -9,10 +9,11 @@ import pytest
 
 import symgd
 from symgd import Loss
+from symgd.evaluation import trace
 from symgd.formula import parse
 from symgd.functions import BY_CLASS, FUNCTIONS, SPECIAL
 from symgd.gradient import gradient
-from symgd.graph import topological, trace
+from symgd.nodes import topological
 from symgd.reading import readable
 from symgd.slopes import SLOPES
 

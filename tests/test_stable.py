@@ -7,7 +7,7 @@ import mpmath
 import pytest
 
 from symgd import Loss
-from symgd.graph import trace
+from symgd.evaluation import trace
 from symgd.text import write
 
 RELATIVE = 1e-13

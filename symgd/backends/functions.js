@@ -368,7 +368,7 @@ function loggamma(x) {
   if (x < 0) r = 1.1447298858494002 - log(Math.abs(sinpi(a))) - log(a) - r;
   return r;
 }
-// Recurrence to 20 and the asymptotic series (Abramowitz & Stegun 6.3.5, 6.3.18) as symgd.numeric has
+// Recurrence to 20 and the asymptotic series (Abramowitz & Stegun 6.3.5, 6.3.18) as symgd.special has
 // them; near the zero at 1.4616, where that cancels, in pairs.
 const STIRLING = [[1, 12], [-1, 120], [1, 252], [-1, 240], [1, 132], [-691, 32760], [1, 12], [-3617, 8160]];
 const BERNOULLI = [1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, -3617 / 510];

@@ -16,7 +16,7 @@ import sympy
 from symgd.errors import BackendError
 from symgd.formula import parse
 from symgd.functions import BY_CLASS, Function
-from symgd.graph import (
+from symgd.nodes import (
     Both,
     Either,
     Name,

@@ -1,7 +1,7 @@
 """A Program -> a Python function, through SymPy's lambdify.
 
 Two namespaces: Python's math for floats, where `1/0` or `log(-1)` raises and the slow reference
-(`symgd.graph.trace`) then finds the IEEE value; and NumPy for arrays, where nothing raises.
+(`symgd.evaluation.trace`) then finds the IEEE value; and NumPy for arrays, where nothing raises.
 lambdify sees internal symbols only, and the printer below writes every operation in the order and
 association of the formula, every float so that it reads back bit-exactly.
 """
@@ -17,8 +17,9 @@ import sympy
 from sympy.printing.pycode import PythonCodePrinter
 from sympy.utilities.lambdify import lambdify
 
+from symgd.evaluation import trace
 from symgd.functions import BY_CLASS, Function
-from symgd.graph import Node, Norm, Where, float_of, is_inverse, is_negation, trace
+from symgd.nodes import Node, Norm, Where, float_of, is_inverse, is_negation
 from symgd.program import Program
 
 #: What raw Python arithmetic raises where IEEE arithmetic has inf or nan.
@@ -28,7 +29,7 @@ _SUM, _PRODUCT, _POWER, _ATOM = 1, 2, 3, 4
 
 
 class _Printer(PythonCodePrinter):  # type: ignore[misc]
-    """Python source for the nodes of `symgd.graph`, in the order they were typed.
+    """Python source for the nodes of `symgd.nodes`, in the order they were typed.
 
     `array` spells where, and, not for NumPy arrays, on which Python's own words do not work.
     """

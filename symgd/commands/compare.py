@@ -9,14 +9,9 @@ from typing import Annotated
 import typer
 
 from symgd._console import emit
-from symgd.commands.options import (
-    has_unicode,
-    positive,
-    read_formula,
-    tell_rows,
-    terminal_width,
-    whole,
-)
+from symgd.commands.options import Assignments, Data, DropMissing, Steps, Tolerance, formula_to
+from symgd.commands.terminal import has_unicode, tell_rows, terminal_width
+from symgd.commands.words import positive, read_formula, whole
 
 
 class Format(StrEnum):
@@ -29,14 +24,7 @@ class Format(StrEnum):
 
 
 def compare(
-    loss: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="LOSS",
-            show_default=False,
-            help="The formula to minimize, in quotes. Without it, theta**2; - reads it from stdin.",
-        ),
-    ] = None,
+    loss: Annotated[list[str] | None, formula_to("minimize")] = None,
     lr: Annotated[
         str,
         typer.Option("--lr", "-l", metavar="LIST", help="0.001,0.2,10 or 1e-4..10:200 for a map."),
@@ -51,18 +39,9 @@ def compare(
         list[str] | None,
         typer.Option("--start", "-s", metavar="TEXT", help="As for run; repeatable. [1]"),
     ] = None,
-    steps: Annotated[
-        str, typer.Option("--steps", "-n", metavar="INT", help="How many steps to take.")
-    ] = "20",
-    assignments: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set", metavar="NAME=VALUE", help="A hyperparameter or a constant; repeatable."
-        ),
-    ] = None,
-    tol: Annotated[
-        str | None, typer.Option(metavar="FLOAT", help="Stop when max|gradient| <= tol.")
-    ] = None,
+    steps: Steps = "20",
+    assignments: Assignments = None,
+    tol: Tolerance = None,
     form: Annotated[
         Format, typer.Option("--format", metavar="table|json|jsonl|csv", help="How to print it.")
     ] = Format.table,
@@ -74,15 +53,8 @@ def compare(
         str | None,
         typer.Option("--html", metavar="FILE", help="Write a live page of the runs: .html."),
     ] = None,
-    data: Annotated[
-        str | None,
-        typer.Option(
-            "--data", metavar="FILE", show_default=False, help="Rows for sum(...) and mean(...)."
-        ),
-    ] = None,
-    drop_missing: Annotated[
-        bool, typer.Option("--drop-missing", help="Skip rows with missing cells, and count them.")
-    ] = False,
+    data: Data = None,
+    drop_missing: DropMissing = False,
 ) -> None:
     """Run a grid of learning rates, rules and starts, and put the ends side by side."""
     from symgd.report import files

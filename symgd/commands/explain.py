@@ -8,7 +8,9 @@ from typing import Annotated
 import typer
 
 from symgd._console import emit
-from symgd.commands.options import has_unicode, read_formula, tell_rows, terminal_width
+from symgd.commands.options import Assignments, Data, DropMissing, formula_to
+from symgd.commands.terminal import has_unicode, tell_rows, terminal_width
+from symgd.commands.words import read_formula
 
 
 class Format(StrEnum):
@@ -20,14 +22,7 @@ class Format(StrEnum):
 
 
 def explain(
-    loss: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="LOSS",
-            show_default=False,
-            help="The formula to explain, in quotes. Without it, theta**2; - reads it from stdin.",
-        ),
-    ] = None,
+    loss: Annotated[list[str] | None, formula_to("explain")] = None,
     lr: Annotated[
         str, typer.Option("--lr", "-l", metavar="TEXT", help="The learning rate to judge.")
     ] = "0.2",
@@ -40,12 +35,7 @@ def explain(
     rule: Annotated[
         str, typer.Option("--rule", "-r", metavar="TEXT", help="A name or equations.")
     ] = "gd",
-    assignments: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set", metavar="NAME=VALUE", help="A hyperparameter or a constant; repeatable."
-        ),
-    ] = None,
+    assignments: Assignments = None,
     steps: Annotated[
         bool,
         typer.Option("--steps-of-derivation", help="Show which rule of calculus is used where."),
@@ -53,15 +43,8 @@ def explain(
     form: Annotated[
         Format, typer.Option("--format", metavar="terminal|latex|json", help="How to print it.")
     ] = Format.terminal,
-    data: Annotated[
-        str | None,
-        typer.Option(
-            "--data", metavar="FILE", show_default=False, help="Rows for sum(...) and mean(...)."
-        ),
-    ] = None,
-    drop_missing: Annotated[
-        bool, typer.Option("--drop-missing", help="Skip rows with missing cells, and count them.")
-    ] = False,
+    data: Data = None,
+    drop_missing: DropMissing = False,
 ) -> None:
     """Explain a loss: gradient, Hessian, critical points, convexity, stable learning rates."""
     formula = read_formula(loss or [])

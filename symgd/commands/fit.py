@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from symgd._console import complain, emit
-from symgd.commands.options import about_rows, whole
+from symgd.commands.options import Check, DropMissing, Seed
+from symgd.commands.terminal import about_rows
+from symgd.commands.words import whole
 from symgd.errors import ArgumentError
 from symgd.names import escape
 
@@ -96,10 +98,8 @@ def fit(
             "--batch", metavar="INT", show_default=False, help="Rows of each step of a rule."
         ),
     ] = None,
-    seed: Annotated[str, typer.Option("--seed", metavar="INT", help="Draws the batches.")] = "0",
-    drop_missing: Annotated[
-        bool, typer.Option("--drop-missing", help="Skip rows with missing cells, and count them.")
-    ] = False,
+    seed: Seed = "0",
+    drop_missing: DropMissing = False,
     predict: Annotated[
         str | None,
         typer.Option(
@@ -121,9 +121,7 @@ def fit(
     form: Annotated[
         str, typer.Option("--format", metavar="|".join(_FORMATS), help="How to print it.")
     ] = "table",
-    check: Annotated[
-        bool, typer.Option("--check", help="Exit 3 if not converged, 4 if diverged or non-finite.")
-    ] = False,
+    check: Check = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No remarks.")] = False,
 ) -> None:
     """Fit a formula to data: parameters with standard errors."""

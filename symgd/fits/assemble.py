@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from symgd.evaluation import trace
 from symgd.fits import statistics
 from symgd.fits.curve import Curve
 from symgd.fits.model import Model
 from symgd.fits.reduction import RowFunction
 from symgd.fits.result import Estimate, FitResult
 from symgd.gradient import gradient
-from symgd.graph import Column, RowMean, RowSum, topological, trace
 from symgd.names import escape
+from symgd.nodes import Column, RowMean, RowSum, topological
 from symgd.result import Status
 from symgd.rowdata import RowData, open_columns, read_columns
 from symgd.text import write

@@ -15,7 +15,7 @@ import numpy as np
 from symgd.fits.model import Model
 from symgd.fits.reduction import RowFunction
 from symgd.gradient import gradient
-from symgd.graph import Column, Node, topological
+from symgd.nodes import Column, Node, topological
 from symgd.rowdata import RowData, open_columns, read_columns
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from itertools import permutations, product
 import sympy
 
 from symgd.fits.model import Model
-from symgd.graph import Name, Node, topological
+from symgd.nodes import Name, Node, topological
 from symgd.text import write
 
 _MOST = 5040  # orders that are looked at

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sympy
 
 from symgd.fits.model import Model, Options, read_bounds
-from symgd.graph import ROWS, Column, Name, Node, RowMean, RowSum, float_of, topological
 from symgd.loss import Loss
+from symgd.nodes import ROWS, Column, Name, Node, RowMean, RowSum, float_of, topological
 from symgd.rows import lower
 from symgd.stable import stabilize
 

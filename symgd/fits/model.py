@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from symgd import names
+from symgd.columns import Columns
 from symgd.errors import ArgumentError, FormulaError
-from symgd.formula import Columns, Formula, parse
-from symgd.graph import Graph, Name, Node, RowMean, RowSum, topological
+from symgd.formula import Formula, parse
+from symgd.graph import Graph
+from symgd.nodes import Name, Node, RowMean, RowSum, topological
 from symgd.rowdata import RowData, check_parameters, open_columns, read_columns
 from symgd.rows import lower
 from symgd.stable import stabilize

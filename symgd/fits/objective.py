@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from symgd.gradient import gradient, hessian
-from symgd.graph import Graph, Name, Node
+from symgd.graph import Graph
+from symgd.nodes import Name, Node
 from symgd.rowdata import RowData
 
 if TYPE_CHECKING:

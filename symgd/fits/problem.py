@@ -13,7 +13,7 @@ from symgd.fits.model import Model
 from symgd.fits.reduction import Residuals, RowFunction
 from symgd.fits.starts import Starter
 from symgd.gradient import gradient
-from symgd.graph import Column, Node, topological
+from symgd.nodes import Column, Node, topological
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 from symgd.backends.lambdified import compile_array
 from symgd.backends.rowwise import pieces, total
-from symgd.graph import Column, Name, Node, RowSum, topological
-from symgd.program import compile_per_row
+from symgd.compiler import compile_per_row
+from symgd.nodes import Column, Name, Node, RowSum, topological
 from symgd.rowdata import RowData
 from symgd.rows import lower
 

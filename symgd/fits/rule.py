@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from symgd.errors import ArgumentError
 from symgd.fits.model import Model
 from symgd.fits.settings import Settings
-from symgd.graph import Node
+from symgd.nodes import Node
 from symgd.result import Status
 
 if TYPE_CHECKING:

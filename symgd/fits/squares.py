@@ -21,7 +21,7 @@ from symgd.fits.result import FitResult
 from symgd.fits.rule import descend_on
 from symgd.fits.settings import Settings, place_start
 from symgd.fits.starts import Starter
-from symgd.graph import ONE, ZERO, RowMean, RowSum
+from symgd.nodes import ONE, ZERO, RowMean, RowSum
 from symgd.result import Status
 from symgd.rows import lower
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, cast
 from symgd.backends.rowwise import pieces
 from symgd.fits.levenberg import Box, Subsystem, minimize
 from symgd.fits.reduction import Residuals
-from symgd.graph import Name, Node, topological
+from symgd.nodes import Name, Node, topological
 from symgd.rowdata import RowData
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from symgd.backends.native.elementary import hypot
 from symgd.backends.native.emit import Emitter, Value
+from symgd.backends.native.forms import hypot
 from symgd.backends.native.machine import source
 from symgd.backends.native.steps import (
     BEST,
@@ -32,7 +32,7 @@ from symgd.backends.native.steps import (
     store,
 )
 from symgd.backends.native.steps import T as NOW
-from symgd.graph import Node, Norm, topological
+from symgd.nodes import Node, Norm, topological
 from symgd.program import Program
 
 ARGUMENTS = ("k", "f", "x", "s", "h", "rows", "ring", "w", "c", "out", "new", "best")
@@ -170,7 +170,7 @@ class _Loop:
         norms = [n for n in topological(expressions) if n.func is Norm]
         for norm in norms:
             known[norm] = self._norm_of(norm.args[0], known)
-        i = self._open(self.params)
+        i = self._open()
         values = assignments(e, self.rule, known | self._elements(i))
         for k, value in enumerate(values):
             self._put(value, "%new", i, k * self.params)
@@ -184,7 +184,7 @@ class _Loop:
 
     def _norm_of(self, node: Node, known: dict[Node, Value]) -> Value:
         """The Euclidean norm of an expression of all parameters, put into %new on the way."""
-        i = self._open(self.params)
+        i = self._open()
         here = known | self._elements(i)
         needed = live(self.rule, [node])
         for block in self.rule.blocks:
@@ -206,7 +206,7 @@ class _Loop:
         e.add_line(f"br i1 {usual.text}, label %normed{number}, label %scaled{number}")
         e.label(f"scaled{number}")
         e.add_line("store double 0.0, ptr %sum")
-        i = self._open(self.params)
+        i = self._open()
         before = e.emit("load double, ptr %sum")
         after = hypot(e, before, self._get(array, i))
         e.add_line(f"store double {after.text}, ptr %sum")
@@ -233,7 +233,7 @@ class _Loop:
 
     # -- loops over arrays ----------------------------------------------------------------
 
-    def _open(self, count: int) -> Value:
+    def _open(self) -> Value:
         e = self.e
         self.loops += 1
         e.add_line("store i64 0, ptr %i")
@@ -270,7 +270,7 @@ class _Loop:
     def _sum(self, array: str, term: Callable[[Value], Value]) -> Value:
         e = self.e
         e.add_line("store double 0.0, ptr %sum")
-        i = self._open(self.params)
+        i = self._open()
         before = e.emit("load double, ptr %sum")
         one = term(self._get(array, i))
         after = e.emit(f"fadd reassoc double {before.text}, {one.text}")
@@ -282,7 +282,7 @@ class _Loop:
         """Whether `holds(element, index)` for every element; no element is skipped."""
         e = self.e
         e.add_line("store i64 0, ptr %flag")
-        i = self._open(count)
+        i = self._open()
         good = holds(self._get(array, i), i)
         failed = e.emit(f"zext i1 {e.negated(good).text} to i64")
         before = e.emit("load i64, ptr %flag")

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import sympy
 
 from symgd.functions import BY_CLASS
-from symgd.graph import (
+from symgd.nodes import (
     Both,
     Either,
     Negated,

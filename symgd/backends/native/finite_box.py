@@ -13,8 +13,8 @@ import sympy
 
 from symgd.backends.native.steps import live
 from symgd.functions import BY_CLASS
-from symgd.graph import Both, Either, Name, Negated, Node, float_of, relation, topological
 from symgd.intervals import DOMAINS, Interval, ranges
+from symgd.nodes import Both, Either, Name, Negated, Node, float_of, relation, topological
 from symgd.program import Program
 
 #: Bounds stay below, so that what a function computes inside stays finite as well.

@@ -22,10 +22,10 @@ from functools import cached_property
 
 import sympy
 
-from symgd.backends.native.elementary import hypot
 from symgd.backends.native.emit import Emitter, Value
+from symgd.backends.native.forms import hypot
 from symgd.backends.native.steps import assignments
-from symgd.graph import Node, is_inverse
+from symgd.nodes import Node, is_inverse
 from symgd.program import Program
 
 FIRST, LAST, T, END = range(4)  # k

@@ -19,7 +19,7 @@ from symgd.backends.native.lanes import AHEAD, END, FIRST, LAST, RUNNING, Lanes,
 from symgd.backends.native.machine import source
 from symgd.backends.native.powers import FUNCTIONS, powers_of, steady_powers
 from symgd.backends.native.steps import Code, assignments, finite
-from symgd.graph import Name, Node
+from symgd.nodes import Name, Node
 
 TOL, RADIUS, SHARED = range(3)  # u
 _BLOCK = 24  # steps between questions, a multiple of AHEAD

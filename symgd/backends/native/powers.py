@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 import sympy
 
 from symgd.backends.native.emit import Emitter, Value
-from symgd.graph import Name, Node, topological
+from symgd.nodes import Name, Node, topological
 from symgd.program import Program
 
 #: A power is kept as (high, low, exponent): high in [1, 2), the value (high + low)*2**exponent.

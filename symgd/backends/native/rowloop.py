@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 from symgd.backends.native.emit import Emitter, Value
 from symgd.backends.native.machine import source
-from symgd.graph import Name, Node
+from symgd.nodes import Name, Node
 from symgd.program import Loop
 
 BLOCK = 8192  # rows whose sums are stored

@@ -14,11 +14,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from enum import IntEnum
 
-from symgd.backends.native.elementary import hypot
 from symgd.backends.native.emit import Emitter, Value
+from symgd.backends.native.forms import hypot
 from symgd.backends.native.machine import source
 from symgd.backends.native.powers import Powers, powers_of
-from symgd.graph import Name, Node, float_of
+from symgd.nodes import Name, Node, float_of
 from symgd.program import Program
 
 RING = 48

@@ -16,9 +16,11 @@ from symgd import names
 from symgd.arguments import Schedule, read_arguments
 from symgd.backends import javascript
 from symgd.catalogue import CATALOGUE
-from symgd.graph import Graph, Name, Node, Norm, topological
+from symgd.compiler import compile_program
+from symgd.graph import Graph
 from symgd.loss import Loss
-from symgd.program import Program, compile_program
+from symgd.nodes import Name, Node, Norm, topological
+from symgd.program import Program
 from symgd.report.view import beginning, linspace, ran_away, view_of, window
 from symgd.result import Described, Result
 from symgd.rules import Rule

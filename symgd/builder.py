@@ -1,0 +1,125 @@
+"""The nodes of a formula as it is read, with constants checked before anybody relies on them."""
+
+from __future__ import annotations
+
+import sympy
+
+from symgd.errors import FormulaError
+from symgd.evaluation import evaluate
+from symgd.functions import BY_CLASS, Function
+from symgd.graph import Graph
+from symgd.nodes import Node, float_of, is_inverse
+from symgd.reader import Reader
+from symgd.tokens import Limits, Token
+
+
+class Builder:
+    """Puts nodes into a graph; an error stands where the reader is, or `at` a token.
+
+    table: a derivative of the function table is read, where names may stand for orders.
+    """
+
+    def __init__(self, graph: Graph, reader: Reader, limits: Limits, table: bool) -> None:
+        self.graph = graph
+        self.reader = reader
+        self.limits = limits
+        self.table = table
+        self.constants: dict[int, float] = {}  # the values of nodes without names, by id
+
+    def build(self, cls: type, *args: Node, at: Token | None = None) -> Node:
+        """The node of this class; one of constants alone must have a finite value."""
+        node = self.graph.node(cls, *args)
+        if len(self.graph) > self.limits.nodes:
+            sentence = f"the formula has too many parts (limit nodes={self.limits.nodes})"
+            raise self.reader.error(sentence, "", at)
+        constants = self.constants
+        for arg in args:
+            if id(arg) not in constants:
+                return node
+        if id(node) not in constants:
+            value = evaluate(node, self._value)
+            if value - value != 0:
+                raise self._bad_constant(node, value, at)
+            constants[id(node)] = value
+        return node
+
+    def _value(self, node: Node) -> float:
+        return self.constants[id(node)]
+
+    def number(self, value: float) -> Node:
+        """The atom of a number."""
+        node = self.graph.number(value)
+        self.constants[id(node)] = value
+        return node
+
+    def negate(self, node: Node) -> Node:
+        """-node, its sign merged into the number that it begins with."""
+        value = float_of(node)
+        if value is not None and not isinstance(node, sympy.NumberSymbol):
+            return self.number(-value)
+        if isinstance(node, sympy.Mul):
+            lead = float_of(node.args[0])
+            if lead is not None and not isinstance(node.args[0], sympy.NumberSymbol):
+                first = self.number(-lead)
+                rest = node.args[1:]
+                if first is sympy.S.One:
+                    return rest[0] if len(rest) == 1 else self.build(sympy.Mul, *rest)
+                return self.build(sympy.Mul, first, *rest)
+        minus_one = self.number(-1.0)
+        return self.build(sympy.Mul, minus_one, node)
+
+    def power(self, base: Node, exponent: Node, at: Token) -> Node:
+        """base to the power of exponent; of e, its exp."""
+        value = self.constants.get(id(exponent))
+        if value is not None and abs(value) > self.limits.exponent:
+            sentence = (
+                f"the exponent {value:g} is too large (limit exponent={self.limits.exponent:g})"
+            )
+            raise self.reader.error(sentence, "", at)
+        if base is sympy.E:
+            return self.build(sympy.exp, exponent, at=at)
+        return self.build(sympy.Pow, base, exponent, at=at)
+
+    def apply(self, row: Function, args: list[Node], token: Token) -> Node:
+        """The call of a function of the table, whose arity and order are checked."""
+        low, high = row.arity
+        if len(args) < low or (high is not None and len(args) > high):
+            wanted = (
+                f"{low}"
+                if high == low
+                else f"at least {low}"
+                if high is None
+                else f"{low} to {high}"
+            )
+            plural = "" if wanted in {"1", "at least 1"} else "s"
+            sentence = f"{row.name} takes {wanted} argument{plural}, not {len(args)}"
+            raise self.reader.error(sentence, f"write {row.signature}", token)
+        if high is not None and row.defaults:
+            args += [self.number(v) for v in row.defaults[len(row.defaults) - high + len(args) :]]
+        if row.order and not self.table and id(args[0]) not in self.constants:
+            sentence = f"the order of {row.name} must be a number"
+            raise self.reader.error(sentence, "there is no derivative with respect to it", token)
+        if row.order and not self.table:
+            order = self.constants[id(args[0])]
+            if not row.has_order(order):
+                sentence = f"{row.name} has no order {order:g}"
+                raise self.reader.error(sentence, f"orders end at {row.last_order:g}", token)
+        if row.pairwise:
+            node = args[0]
+            for arg in args[1:]:
+                node = self.build(row.node, node, arg, at=token)
+            return node
+        return self.build(row.node, *args, at=token)
+
+    def _bad_constant(self, node: Node, value: float, at: Token | None) -> FormulaError:
+        if is_inverse(node):
+            return self.reader.error("this divides by zero", "", at)
+        if value != value:
+            return self.reader.error("this constant is not a real number", "", at)
+        operands = [abs(self._value(a)) for a in node.args]
+        if node.func is sympy.Pow and operands[0] == 0:
+            return self.reader.error("this divides by zero", "", at)
+        row = BY_CLASS.get(node.func)
+        if row is not None and max(operands) < 100:  # an overflow takes more than that
+            return self.reader.error(f"{row.name} is infinite there", "", at)
+        return self.reader.error("this constant is too large for a double (1.8e308)", "", at)

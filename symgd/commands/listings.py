@@ -1,0 +1,112 @@
+"""symgd rules and symgd functions: what the tables of rules and functions hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from symgd._console import emit
+from symgd.commands.formats import Form, Format
+from symgd.commands.terminal import terminal_width
+from symgd.errors import ArgumentError
+from symgd.names import escape, suggest
+
+if TYPE_CHECKING:
+    from symgd.catalogue import Entry
+
+
+def rules(
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="Show this one's equations.")
+    ] = None,
+    form: Form = Format.table,
+) -> None:
+    """List the catalogue of update rules, or show the equations and the source of one."""
+    from symgd.catalogue import CATALOGUE
+    from symgd.report import export, table
+
+    if name is not None and name not in CATALOGUE:
+        hint = suggest(name, CATALOGUE) or "'symgd rules' lists the catalogue"
+        raise ArgumentError(f"'{escape(name)}' is not in the catalogue; {hint}")
+    entries = list(CATALOGUE.values()) if name is None else [CATALOGUE[name]]
+    if form is not Format.table:
+        emit(export.records([_row(entry) for entry in entries], form.value))
+    elif name is not None:
+        emit(table.listing(_described(CATALOGUE[name]), terminal_width()))
+    else:
+        emit(table.listing(_catalogue(entries), terminal_width()))
+
+
+def _catalogue(entries: list[Entry]) -> Iterator[tuple[str, dict[str, str]]]:
+    titles = {
+        "rule": "Rules: symgd LOSS --rule NAME",
+        "prefix": "Before a rule: symgd LOSS --rule NAME+gd",
+        "suffix": "After a rule: symgd LOSS --rule gd+NAME",
+    }
+    for kind, title in titles.items():
+        yield title, {f"  {e.name}": e.title for e in entries if e.kind == kind}
+
+
+def _described(entry: Entry) -> Iterator[tuple[str, dict[str, str]]]:
+    yield f"{entry.name} ({entry.kind})\n{entry.title}", {}
+    yield "\n".join(f"  {line}" for line in entry.text.splitlines()), {}
+    rows = {"defaults": _listed(entry.defaults), "usual lr": repr(entry.lr)}
+    rows |= {"source": entry.source, "note": entry.note}
+    yield "", {key: text for key, text in rows.items() if text}
+
+
+def _listed(defaults: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} = {value!r}" for name, value in defaults.items())
+
+
+def _row(entry: Entry) -> dict[str, Any]:
+    row = {"name": entry.name, "kind": entry.kind, "title": entry.title, "text": entry.text}
+    return {
+        **row,
+        "defaults": dict(entry.defaults),
+        "lr": entry.lr,
+        "source": entry.source,
+        "note": entry.note,
+    }
+
+
+def functions(form: Form = Format.table) -> None:
+    """List the functions that a formula may use, and what they do at their kinks."""
+    from symgd.functions import FUNCTIONS
+    from symgd.report import export, table
+
+    listed = _SQRT | {
+        f.name: {
+            "name": f.name,
+            "signature": f.signature,
+            "aliases": list(f.aliases),
+            "doc": f.doc,
+            "kink": f.kink,
+        }
+        for f in FUNCTIONS.values()
+    }
+    rows = list(listed.values())
+    if form is Format.table:
+        texts = {row["signature"]: _explained(row) for row in rows}
+        emit(table.listing([("", texts)], terminal_width()))
+    else:
+        emit(export.records(rows, form.value))
+
+
+# A spelling of a power, so it has no row of its own among the functions.
+_SQRT: dict[str, dict[str, Any]] = {
+    "sqrt": {
+        "name": "sqrt",
+        "signature": "sqrt(x)",
+        "aliases": ["√x"],
+        "doc": "square root, x**(1/2)",
+        "kink": "",
+    }
+}
+
+
+def _explained(row: Mapping[str, Any]) -> str:
+    also = f" (also {', '.join(row['aliases'])})" if row["aliases"] else ""
+    return "; ".join(part for part in (row["doc"] + also, row["kink"]) if part)

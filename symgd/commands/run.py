@@ -1,0 +1,196 @@
+"""symgd run: descend on a loss, and say how it went. The command when none is named."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from symgd._console import OutputError, complain, emit
+from symgd._group import REMARK
+from symgd.commands.formats import Form, Format
+from symgd.commands.options import (
+    Assignments,
+    Check,
+    Data,
+    DropMissing,
+    Seed,
+    Steps,
+    Tolerance,
+    formula_to,
+)
+from symgd.commands.terminal import about_rows, has_unicode, listen, terminal_width
+from symgd.commands.words import positive, read_formula, whole
+from symgd.names import escape
+
+if TYPE_CHECKING:
+    from symgd.result import Result
+
+
+def _complete_rule(incomplete: str) -> list[str]:
+    from symgd.catalogue import CATALOGUE
+
+    done, plus, last = incomplete.rpartition("+")
+    return [done + plus + name for name in CATALOGUE if name.startswith(last)]
+
+
+def run(
+    ctx: typer.Context,
+    loss: Annotated[list[str] | None, formula_to("minimize")] = None,
+    lr: Annotated[
+        str,
+        typer.Option("--lr", "-l", metavar="TEXT", help="A number, a formula of t, or auto."),
+    ] = "0.2",
+    steps: Steps = "20",
+    start: Annotated[
+        str,
+        typer.Option("--start", "-s", metavar="TEXT", help="One number for all, or x=-1.2,y=1."),
+    ] = "1",
+    rule: Annotated[
+        str,
+        typer.Option(
+            "--rule",
+            "-r",
+            metavar="TEXT",
+            help="A name (see symgd rules), several as clip_norm+adam, or equations.",
+            autocompletion=_complete_rule,
+        ),
+    ] = "gd",
+    assignments: Assignments = None,
+    tol: Tolerance = None,
+    every: Annotated[
+        str | None, typer.Option(metavar="INT", help="Print each n-th step only.")
+    ] = None,
+    form: Form = Format.table,
+    check: Check = False,
+    backend: Annotated[
+        str, typer.Option(metavar="auto|lambdify|native", help="What runs the steps.")
+    ] = "auto",
+    plot: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Draw a picture: .png, .svg or .gif (needs matplotlib)."),
+    ] = None,
+    page: Annotated[
+        str | None,
+        typer.Option("--html", metavar="FILE", help="Write a live page with sliders: .html."),
+    ] = None,
+    quiet: Annotated[
+        bool,
+        typer.Option("--quiet", "-q", help="Print the last theta only, and no remarks."),
+    ] = False,
+    verbose: Annotated[
+        bool,
+        typer.Option("--verbose", "-v", help="Say on stderr what runs the steps, and why."),
+    ] = False,
+    data: Data = None,
+    drop_missing: DropMissing = False,
+    batch: Annotated[
+        str | None,
+        typer.Option(
+            "--batch", metavar="INT", show_default=False, help="Take each step on so many rows."
+        ),
+    ] = None,
+    seed: Seed = "0",
+) -> None:
+    """Descend on a loss, and say how it went."""
+    listen(verbose)
+    each = None if every is None else whole("--every", every, least=1)
+    number_of_steps = whole("--steps", steps, least=0)
+    tolerance = None if tol is None else positive("--tol", tol)
+    from symgd.report import files
+
+    picture = None if plot is None else files.check_picture(plot)
+    live = None if page is None else files.check_page(page)
+    formula = read_formula(loss or [])
+    from symgd.arguments import parse_assignments
+    from symgd.descent import descend
+    from symgd.report import table
+
+    gc.freeze()  # the modules stay; the descent's own garbage is collected as usual
+    gc.enable()
+    result = descend(
+        formula,
+        start=start,
+        lr=lr,
+        steps=number_of_steps,
+        rule=rule,
+        set=parse_assignments(assignments or []),
+        tol=tolerance,
+        backend=backend,
+        data=data,
+        drop_missing=drop_missing,
+        batch=None if batch is None else whole("--batch", batch, least=1),
+        seed=whole("--seed", seed, least=0),
+    )
+    try:
+        emit(_result(result, form, each, quiet))
+    except OutputError as error:
+        error.rescued = "\n".join(table.final(result))
+        raise
+    if picture is not None:
+        from symgd.report.plot import hurry
+
+        gc.disable()  # matplotlib's import, as those at the start
+        hurry()
+        result.plot(picture)
+    if live is not None:
+        result.to_html(live)
+    if not quiet:
+        for remark in _about_rows(result.loss):
+            complain(remark)
+        for remark in _remarks(result, form):
+            complain(remark)
+        if result.verdict.advice:
+            complain(escape(result.verdict.advice))
+        if ctx.meta.get(REMARK):
+            complain(ctx.meta[REMARK])
+        if check and tol is None:
+            complain("without --tol no run counts as converged")
+    raise typer.Exit(_exit_code(result, check))
+
+
+def _result(result: Result, form: Format, every: int | None, quiet: bool) -> Iterable[str]:
+    """The lines of a descent in the format that was asked for."""
+    from symgd.report import export, table
+
+    if form is Format.table:
+        width = terminal_width()
+        if quiet:
+            return table.final(result, width=width)
+        return table.report(result, every=every, width=width, pretty=has_unicode())
+    if form is Format.plain:
+        return export.last(result) if quiet else export.plain(result, every=every)
+    writer = {Format.json: export.as_json, Format.jsonl: export.jsonl, Format.csv: export.as_csv}
+    return writer[form](result, every=every)
+
+
+def _remarks(result: Result, form: Format) -> Iterator[str]:
+    """What a reader of bare numbers would otherwise not learn."""
+    if form is Format.table:
+        return
+    if result.status.value in ("diverged", "nonfinite", "interrupted", "stalled", "saddle"):
+        yield escape(result.message)
+    steps = [row[0] for row in result.history.rows()]
+    if len(steps) <= steps[-1]:
+        yield f"the history of a long run is thinned: {len(steps):,} of {steps[-1] + 1:,} rows"
+
+
+def _about_rows(loss: Any) -> Iterator[str]:
+    table = getattr(loss, "table", None)
+    if table is None:
+        return
+    yield from about_rows(loss.params, loss.columns, table)
+    if loss.reduced:
+        yield "sufficient statistics: moments of the data stand for its rows in every step"
+
+
+def _exit_code(result: Result, check: bool) -> int:
+    status, verdict = result.status.value, result.verdict.kind
+    if status == "interrupted":
+        return 130
+    if not check or status == "converged":
+        return 0
+    bad = status in ("diverged", "nonfinite") or verdict in ("diverging", "nonfinite")
+    return 4 if bad else 3

@@ -1,0 +1,107 @@
+"""The value of a node from the values of its arguments: the slow reference of every backend."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import sympy
+
+from symgd import numeric
+from symgd.functions import BY_CLASS
+from symgd.nodes import (
+    Both,
+    Either,
+    Negated,
+    Node,
+    RowMean,
+    RowSum,
+    Where,
+    float_of,
+    is_inverse,
+    relation,
+    topological,
+)
+
+
+def evaluate(node: Node, get: Callable[[Node], Any]) -> Any:
+    """One node's value from its arguments' values get(argument), in IEEE semantics."""
+    cls = node.func
+    if cls is sympy.Mul:
+        return _product(node.args, get)
+    args = [get(a) for a in node.args]
+    if cls is sympy.Add:
+        return numeric.add(*args)
+    if cls is sympy.Pow:
+        return power(args[0], args[1])
+    if (op := relation(node)) is not None:
+        return numeric.COMPARE[op](*args)
+    if cls is Both:
+        return all(args)
+    if cls is Either:
+        return any(args)
+    if cls is Negated:
+        return not args[0]
+    if cls is Where:
+        return numeric.where(*args)
+    return BY_CLASS[cls].scalar(*args)
+
+
+def power(base: float, exponent: float) -> float:
+    """base**exponent, by division and square root where those are what is meant."""
+    if exponent == -1.0:
+        return numeric.div(1.0, base)
+    if exponent == 0.5:
+        return numeric.sqrt(base)
+    return numeric.pow(base, exponent)
+
+
+def _product(factors: Sequence[Node], get: Callable[[Node], float]) -> float:
+    # A factor Pow(b, -1) after the first is a division by b: one rounding, as typed, not two.
+    product = get(factors[0])
+    for factor in factors[1:]:
+        if is_inverse(factor):
+            product = numeric.div(product, get(factor.args[0]))
+        else:
+            product *= get(factor)
+    return product
+
+
+def constant_value(node: Node) -> float | None:
+    """The value of a number, or of one operation on numbers; None for anything else."""
+    value = float_of(node)
+    if value is not None or not node.args or node.func in (RowSum, RowMean):
+        return value
+    leaves = [a.args[0] if is_inverse(a) else a for a in node.args]
+    if any(float_of(a) is None for a in leaves):
+        return None
+    result = evaluate(node, lambda a: _number_or_inverse(a))
+    return None if isinstance(result, bool) else float(result)
+
+
+def _number_or_inverse(node: Node) -> float:
+    value = float_of(node)
+    if value is not None:
+        return value
+    divisor = float_of(node.args[0])
+    assert divisor is not None
+    return numeric.div(1.0, divisor)
+
+
+def trace(
+    roots: Sequence[Node], values: Mapping[Node, float], sums: Mapping[int, float] | None = None
+) -> dict[int, Any]:
+    """The value of every node below the roots by id(node), at these values of the leaves.
+
+    The slow reference: IEEE semantics, nothing raises. A branch of Where that is not taken is
+    evaluated too; its value is not used. sums: the values of sums over rows by id(node); nothing
+    below them is looked at.
+    """
+    out: dict[int, Any] = dict(sums or {})
+    for node in topological(roots, known=out):
+        if node.args:
+            out[id(node)] = evaluate(node, lambda a: out[id(a)])
+        else:
+            atom = float_of(node)
+            out[id(node)] = values[node] if atom is None else atom
+    return out

@@ -1,0 +1,42 @@
+"""A point in the space of parameters, as people give it, in the order of the parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from symgd import names
+from symgd.errors import ArgumentError
+
+Point = Mapping[str, float] | Sequence[float] | float
+
+
+def read_point(params: Sequence[str], theta: Point) -> list[float]:
+    """theta as floats in the order of params, or ArgumentError."""
+    listed = names.escape(", ".join(params)) or "none"
+    if isinstance(theta, Mapping):
+        given = {names.canonical(str(k)): v for k, v in theta.items()}
+        for name in given:
+            if name not in params:
+                hint = names.suggest(name, params) or f"it has {listed}"
+                raise ArgumentError(f"the loss has no parameter '{names.escape(name)}'; {hint}")
+        missing = [p for p in params if p not in given]
+        if missing:
+            raise ArgumentError(f"there is no value for parameter '{names.escape(missing[0])}'")
+        return [read_value(p, given[p]) for p in params]
+    try:
+        values = [theta] if isinstance(theta, (int, float)) else list(theta)
+    except TypeError:
+        raise ArgumentError(f"{theta!r} is not a point: give one number per parameter") from None
+    if len(values) != len(params):
+        raise ArgumentError(f"{len(values)} numbers for {len(params)} parameters ({listed})")
+    return [read_value(p, v) for p, v in zip(params, values, strict=True)]
+
+
+def read_value(name: str, value: Any) -> float:
+    """The value of a parameter or constant as a float, or ArgumentError."""
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        shown = names.escape(name)
+        raise ArgumentError(f"the value of '{shown}' is {value!r}, which is not a number") from None

@@ -1,0 +1,113 @@
+"""The tokens of a formula as its grammar reads them: one ahead, with the errors at their places."""
+
+from __future__ import annotations
+
+from symgd import names
+from symgd.errors import FormulaError
+from symgd.functions import CALLABLE
+from symgd.nodes import RELATIONS
+from symgd.tokens import Limits, Token, tokens
+
+
+class Reader:
+    """A text, the token that comes next, and the last one read.
+
+    depth: how many parentheses, calls and exponents are open.
+    """
+
+    def __init__(self, text: str, limits: Limits) -> None:
+        if len(text) > limits.length:
+            sentence = f"{len(text)} characters are too many (limit length={limits.length})"
+            raise FormulaError(text[:80], 0, sentence)
+        self.text = text
+        self.limits = limits
+        self.depth = 0
+        self.stream = tokens(text, limits)
+        self.token = self.last = next(self.stream)
+
+    def advance(self) -> Token:
+        """The token that came next; the one after it does now."""
+        self.last = self.token
+        if self.token.kind != "end":
+            self.token = next(self.stream)
+        return self.last
+
+    def enter(self, token: Token) -> None:
+        """Go one level down, or refuse to at `token`."""
+        self.depth += 1
+        if self.depth > self.limits.depth:
+            sentence = f"the formula is nested too deeply (limit depth={self.limits.depth})"
+            raise self.error(sentence, "", token)
+
+    def close(self, opening: Token, closing: str) -> None:
+        """Read the token that closes `opening`, and go one level up."""
+        if self.token.kind == closing:
+            self.depth -= 1
+            self.advance()
+        elif self.token.kind == "end":
+            sentence = f"'{opening.text}' is never closed"
+            raise self.error(sentence, f"add '{closing}'", opening)
+        else:
+            raise self.unexpected()
+
+    def signs(self) -> bool:
+        """Read any + and - signs; whether they amount to a minus."""
+        negative, count = False, 0
+        while self.token.kind in {"+", "-"}:
+            count += 1
+            if count > self.limits.depth:
+                raise self.error(f"too many signs in a row (limit depth={self.limits.depth})", "")
+            negative ^= self.advance().kind == "-"
+        return negative
+
+    # -- errors, for the caller to raise --------------------------------------------------
+
+    def error(self, sentence: str, hint: str, token: Token | None = None) -> FormulaError:
+        """The error at `token`, or at the one that comes next."""
+        return FormulaError(self.text, (token or self.token).column, sentence, hint)
+
+    def two_readings(self, token: Token, one: str, other: str) -> FormulaError:
+        """Text that people read in two ways."""
+        return self.error("this has two readings", f"write it as {one} or as {other}", token)
+
+    def unexpected(self) -> FormulaError:
+        """The next token cannot stand where it does."""
+        token = self.token
+        if token.kind == "end":
+            return self.error("the formula ends too early", "something is missing here")
+        if token.kind in RELATIONS:
+            hint = "write where(condition, a, b)"
+            return self.error("a comparison stands only inside where(...)", hint)
+        if token.kind == ",":
+            hint = "a decimal number takes a point: 0.5"
+            return self.error("a comma stands only between the arguments of a function", hint)
+        if token.kind in {")", "|"}:
+            return self.error(f"this '{token.text}' closes nothing", "delete it or open it")
+        if token.kind in {"name", "quoted", "number", "(", "√", "superscript"}:
+            if self.last.kind == "name" and self.last.text in CALLABLE:
+                return self.bare_function(self.last)
+            sentence = "two factors without an operator between them"
+            return self.error(sentence, "write * between them")
+        if self.text[: token.column + 1].endswith("//"):
+            hint = "write a/b, or floor(a/b) for the quotient rounded down"
+            return self.error("'//' is not part of a formula", hint)
+        return self.error(f"'{token.text}' has nothing to work on", "a value is missing before it")
+
+    def bare_function(self, token: Token) -> FormulaError:
+        """A function without parentheses."""
+        name = token.text
+        hint = f"write {name}(x)"
+        if self.token.kind == "name":
+            hint = f"write {name}({names.escape(self.token.text)})"
+        elif self.token.kind in {"superscript", "**"}:
+            hint = f"write {name}(x)^2"
+        return self.error(f"'{name}' is a function and needs its argument", hint, token)
+
+    def not_a_function(self, token: Token) -> FormulaError:
+        """A name before a parenthesis that is no function's."""
+        name = names.escape(token.text)
+        near = (
+            names.suggest(token.text, [*CALLABLE, "sqrt", "sum", "mean"]) if len(name) > 2 else ""
+        )
+        hint = near or f"to multiply, write {name}*(...); `symgd functions` lists the functions"
+        return self.error(f"'{name}' is not a function", hint, token)

@@ -1,0 +1,101 @@
+"""Whatever a loss is made of -> its formula, its parameters and the data that it reads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import sympy
+
+from symgd import names, people
+from symgd.errors import ArgumentError
+from symgd.formula import parse
+from symgd.graph import Graph
+from symgd.nodes import Name, Node
+from symgd.points import read_value
+from symgd.rowdata import RowData, check_parameters, open_columns, read_columns
+from symgd.text import write
+from symgd.tokens import Limits
+
+#: A text over data, its constants, and the names that are parameters: what `Loss` pickles.
+Given = tuple[str, dict[str, float], tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class Source:
+    """A loss as it was read.
+
+    root: the formula as typed, constants in their places. variables: parameter -> its symbol, in
+    natural order. text: as typed, or as it would be. columns, rows, given: of a text over data.
+    """
+
+    root: Node
+    variables: Mapping[str, Name]
+    text: str
+    columns: tuple[str, ...] = ()
+    rows: RowData | None = None
+    given: Given | None = None
+
+
+def read_source(
+    graph: Graph,
+    source: str | sympy.Expr | Callable[..., Any],
+    data: Any,
+    constants: Mapping[str, float] | None,
+    params: Iterable[str],
+    limits: Limits,
+    drop_missing: bool,
+) -> Source:
+    """The source on `graph`, or a SymgdError; the arguments are those of `Loss`."""
+    fixed = {names.canonical(k): _finite(k, v) for k, v in (constants or {}).items()}
+    columns: tuple[str, ...] = ()
+    rows = given = None
+    if isinstance(source, str):
+        params = tuple(params)
+        own = [*fixed, *map(names.canonical, params)]
+        opened, found = (None, None) if data is None else open_columns(data)
+        formula = parse(source, graph=graph, own=own, limits=limits, columns=found)
+        root, variables = formula.root, dict(formula.variables)
+        if found is not None:
+            check_parameters(formula, found, own, "a parameter or constant")
+            columns = tuple(formula.columns)
+            rows = RowData(graph, read_columns(opened, columns, drop_missing))
+            given = (source, fixed, params)
+    elif data is not None:
+        raise ArgumentError("a loss over data is a formula, with sum(...) and mean(...)")
+    else:
+        root, variables = _without_text(graph, source)
+    text = source.strip() if isinstance(source, str) else write(root)
+    values = {leaf: graph.number(fixed[name]) for name, leaf in _taken(fixed, variables)}
+    root = graph.replace([root], values)[0] if values else root
+    ordered = {name: variables[name] for name in sorted(variables, key=names.natural)}
+    return Source(root, ordered, text, columns, rows, given)
+
+
+def _without_text(graph: Graph, source: Any) -> tuple[Node, dict[str, Name]]:
+    if isinstance(source, sympy.Basic):
+        return people.from_sympy(source, graph)
+    if callable(source):
+        return people.from_callable(source, graph)
+    if isinstance(source, (int, float)):
+        return people.from_sympy(sympy.sympify(source, strict=True), graph)
+    kind = type(source).__name__
+    raise ArgumentError(f"a loss is a text, a SymPy expression or a function, not {kind}")
+
+
+def _taken(fixed: Mapping[str, float], variables: dict[str, Name]) -> list[tuple[str, Name]]:
+    """The constants with their symbols, which are no variables any more."""
+    for name in fixed:
+        if name not in variables:
+            known = names.escape(", ".join(variables)) or "no names"
+            hint = names.suggest(name, variables) or f"it has {known}"
+            raise ArgumentError(f"the loss has no constant '{names.escape(name)}'; {hint}")
+    return [(name, variables.pop(name)) for name in fixed]
+
+
+def _finite(name: str, value: Any) -> float:
+    number = read_value(name, value)
+    if number - number != 0:
+        raise ArgumentError(f"the constant '{names.escape(name)}' is {number}, not a finite number")
+    return number
