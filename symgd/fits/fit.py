@@ -7,7 +7,8 @@ from typing import Any
 
 from symgd.arguments import read_start
 from symgd.errors import ArgumentError
-from symgd.fits.model import Bounds, Options, is_model, read_model
+from symgd.fits.memory import read_problem
+from symgd.fits.model import Bounds, Options, is_model
 from symgd.fits.result import FitResult
 from symgd.fits.settings import Settings
 
@@ -62,8 +63,8 @@ def fit(
     options = Options(weight, sigma, loss, fixed, tied, bounds, drop_missing)
     settings = _settings(method, steps, lr, batch, seed, absolute_sigma, start)
     if is_model(model):
-        read = read_model(model, data, options)
-        if not read.params:
+        read = read_problem(model, data, options)
+        if not read.model.params:
             raise ArgumentError("the model has no free parameter")
         if loss is not None:
             return likelihood.robust(read, settings)

@@ -16,7 +16,7 @@ from symgd.fits.levenberg import Box
 from symgd.fits.lossmodel import as_model, as_squares
 from symgd.fits.model import Model, Options
 from symgd.fits.objective import Objective
-from symgd.fits.problem import check_weights, read_box, read_squares
+from symgd.fits.problem import Squares, read_box, read_squares
 from symgd.fits.reduction import Residuals, RowFunction
 from symgd.fits.result import FitResult
 from symgd.fits.rule import descend_on
@@ -35,8 +35,9 @@ if TYPE_CHECKING:
     _Covariance = Callable[[newton.Found, NDArray[np.bool_]], tuple[Vector, float]]
 
 
-def robust(model: Model, settings: Settings) -> FitResult:
+def robust(squares: Squares, settings: Settings) -> FitResult:
     """A loss of the residual: from the least-squares fit on, with the sandwich covariance."""
+    model = squares.model
     graph = model.graph
     if settings.method not in ("lm", "newton"):
         raise ArgumentError("a loss of r goes by Newton's method (method lm or newton)")
@@ -45,10 +46,8 @@ def robust(model: Model, settings: Settings) -> FitResult:
     difference = graph.sub(model.response, model.predicted)
     (term,) = graph.replace([model.loss], {model.residual: difference})
     if model.weight is not None:
-        check_weights(model)
         term = graph.mul(model.weight, term)
     root = lower(graph, stabilize(graph, [graph.node(RowSum, term)]))[0]
-    squares = read_squares(model)
     given = place_start(settings.start, model.params)
     guess = squares.starter.default() if len(given) < len(model.params) else []
     start = [given.get(p, guess[k] if guess else 0.0) for k, p in enumerate(model.params)]
@@ -86,7 +85,7 @@ def fit_loss(text: str, data: Any, options: Options, settings: Settings) -> FitR
         raise ArgumentError("the loss has no free parameter")
     squares = as_squares(loss, options)
     if squares is not None and settings.method != "newton":
-        return least_squares(squares, settings)
+        return least_squares(read_squares(squares), settings)
     model = as_model(loss, options)
     factor = float(model.table.rows) if _is_mean(loss.root) else 1.0
     if settings.method not in ("lm", "newton"):

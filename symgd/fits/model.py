@@ -30,7 +30,8 @@ class Options:
 
     weight, sigma: formulas over the columns; weights multiply squared residuals, and sigma is
     weight 1/sigma**2. loss: a formula of the residual r. fixed: name -> number. tied: name ->
-    formula of other parameters. bounds: name -> (low, high), None where there is none.
+    formula of other parameters. bounds: name -> (low, high), None where there is none. backend,
+    threads: as of RowData.
     """
 
     weight: str | None = None
@@ -40,6 +41,8 @@ class Options:
     tied: Mapping[str, str] | None = None
     bounds: Bounds | None = None
     drop_missing: bool = False
+    backend: str = "auto"
+    threads: int | None = None
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,7 @@ class Model:
     typed: Node
     loss: Node | None = None  # of the residual, over the leaf `residual`
     residual: Name | None = None
+    sigma: Node | None = None  # that the weight was made of
 
     @property
     def table(self) -> Table:
@@ -92,7 +96,7 @@ def read_model(text: str, data: Any, options: Options) -> Model:
     params = dict(reader.variables)
     response = reader.read(left)
     _only_columns(reader, params, response, "the left side of a model")
-    weight = _weight(reader, params, options)
+    weight, sigma = _weight(reader, params, options)
     residual = Name("residual", "r")
     loss = None
     if options.loss is not None:
@@ -101,8 +105,8 @@ def read_model(text: str, data: Any, options: Options) -> Model:
     given = [*(options.fixed or {}), *(options.tied or {}), *(options.bounds or {})]
     check_parameters(model, columns, [names.canonical(g) for g in given], "a parameter")
     table = read_columns(opened, tuple(reader.columns), options.drop_missing)
-    rows = RowData(reader.graph, table)
-    roots = [model.root, response.root, *([] if weight is None else [weight])]
+    rows = RowData(reader.graph, table, backend=options.backend, threads=options.threads)
+    roots = [model.root, response.root, *(n for n in (weight, sigma) if n is not None)]
     values = {params[name]: node for name, node in derived.items()}
     placed = reader.graph.replace(roots, values) if values else roots
     ready = rows.settle(lower(reader.graph, stabilize(reader.graph, placed)))
@@ -116,6 +120,7 @@ def read_model(text: str, data: Any, options: Options) -> Model:
         predicted=ready[0],
         response=ready[1],
         weight=ready[2] if weight is not None else None,
+        sigma=ready[3] if sigma is not None else None,
         params=tuple(free),
         leaves=tuple(params[n] for n in free),
         columns=tuple(reader.columns),
@@ -183,20 +188,24 @@ def _names(reader: _Reader) -> set[Name]:
     return set(reader.variables.values())
 
 
-def _weight(reader: _Reader, params: Mapping[str, Name], options: Options) -> Node | None:
+def _weight(
+    reader: _Reader, params: Mapping[str, Name], options: Options
+) -> tuple[Node | None, Node | None]:
+    """The weight, and sigma where it is made of that."""
     if options.weight is not None and options.sigma is not None:
         raise ArgumentError("give weight or sigma, not both: a weight is 1/sigma**2")
     text = options.weight if options.weight is not None else options.sigma
     if text is None:
-        return None
+        return None, None
     if not isinstance(text, str):
         raise ArgumentError(f"a weight is a column's name or a formula, not {type(text).__name__}")
     if text in reader.all and not names.is_variable(text):
         text = f"`{text}`"
     formula = reader.read(text)
     _only_columns(reader, params, formula, "a weight")
-    graph = reader.graph
-    return formula.root if options.weight is not None else graph.pow(formula.root, -2)
+    if options.weight is not None:
+        return formula.root, None
+    return reader.graph.pow(formula.root, -2), formula.root
 
 
 def _loss(text: str, reader: _Reader, residual: Name) -> Node:
