@@ -2,6 +2,7 @@
 
 import gc
 import math
+import pickle
 import weakref
 
 import numpy as np
@@ -125,3 +126,124 @@ def test_a_weight_that_is_none_is_refused(option, column, part):
     with pytest.raises(DataError, match=part):
         symgd.fit("y = a*x + b", data, **{option: "s"})
     assert math.isfinite(symgd.fit("y = a*x + b", data).theta["a"])
+
+
+# Descents within bounds
+
+
+@pytest.mark.parametrize("method", ["gd", "adam", "momentum"])
+def test_a_descent_within_bounds_ends_where_scipy_does(method):
+    # lsq_linear(design, Y, ([-inf, 0.8], [-0.5, inf])): b at its bound, a by the normal equation
+    bounds = {"a": (None, -0.5), "b": (0.8, None)}
+    found = symgd.fit(
+        "y = a*x + b", {"x": X, "y": Y}, bounds=bounds, method=method, lr=0.05, steps=4000
+    )
+    expected = symgd.fit("y = a*x + b", {"x": X, "y": Y}, bounds=bounds)
+    assert found.theta == pytest.approx(expected.theta, rel=1e-6)
+    assert -0.5 in found.theta.values() or 0.8 in found.theta.values()
+    assert found.status == "converged"
+
+
+def test_no_step_of_a_descent_leaves_the_bounds():
+    from symgd.loss import Loss
+
+    loss = Loss("mean((y - a*x)**2)", {"x": X, "y": 3 * X})
+    loss.box = ([0.0], [2.0])
+    for options in ({"lr": 0.05}, {"lr": "auto"}, {"lr": 0.05, "batch": 8}):
+        path = symgd.descend(loss, start=1.0, steps=50, **options).history.theta
+        assert path.max() == 2.0
+        assert path.min() >= 0.0
+    whole = symgd.fit(
+        "sum((y - a*x)**2)", {"x": X, "y": 3 * X}, method="gd", bounds={"a": (0, 2)}, lr=1e-3
+    )
+    assert (whole.theta, whole.status) == ({"a": 2.0}, "converged")
+
+
+# Whole losses
+
+
+def test_a_tied_parameter_of_a_loss_is_its_formula_put_in():
+    data = {"x": X, "k": np.round(np.exp(0.3 + 0.4 * X))}
+    text = "sum(exp(a + b*x) - k*(a + b*x))"
+    tied = symgd.fit(text, data, tied={"b": "2*a + c"}, fixed={"c": -0.1})
+    put = symgd.fit("sum(exp(a + (2*a - 0.1)*x) - k*(a + (2*a - 0.1)*x))", data)
+    assert tied.theta["a"] == pytest.approx(put.theta["a"], rel=1e-12)
+    assert tied.stderr["a"] == pytest.approx(put.stderr["a"], rel=1e-10)
+    assert tied.theta["b"] == pytest.approx(2 * tied.theta["a"] - 0.1, rel=1e-15)
+    assert tied.stderr["b"] == pytest.approx(2 * tied.stderr["a"], rel=1e-12)
+    assert (tied.params["b"].held, tied.params["c"].held) == ("tied", "fixed")
+    squares = symgd.fit("sum((k - a - b*x)**2)", data, tied={"a": "3*b"})
+    model = symgd.fit("k = a + b*x", data, tied={"a": "3*b"})
+    assert squares.theta == pytest.approx(model.theta, rel=1e-13)
+
+
+@pytest.mark.parametrize(
+    ("options", "part"),
+    [
+        ({"tied": {"q": "a"}}, "no parameter 'q'"),
+        ({"tied": {"b": "x"}}, "column"),
+        ({"tied": {"b": "mean(z)"}}, "column 'z', which the loss does not"),
+        ({"tied": {"b": "a", "a": "b"}}, "tied itself"),
+        ({"fixed": {"q": 1.0}}, "no parameter 'q'"),
+        ({"fixed": {"b": 1.0}, "tied": {"b": "a"}}, "fixed and tied"),
+        ({"tied": {"b": "a"}, "bounds": {"b": (0, 1)}}, "takes no bounds"),
+        ({"backend": "gpu"}, "no backend 'gpu'"),
+        ({"threads": 0}, "threads is 0"),
+    ],
+)
+def test_a_mistake_about_a_loss_is_refused(options, part):
+    with pytest.raises(symgd.SymgdError, match=part):
+        symgd.fit("sum(cosh(y - a - b*x))", {"x": X, "y": Y, "z": Y}, **options)
+
+
+# What runs it
+
+
+def test_backends_and_threads_give_one_fit():
+    data = curve(60_000)
+    python = symgd.fit(DECAY, data, backend="lambdify")
+    one = symgd.fit(DECAY, data, backend="native", threads=1)
+    two = symgd.fit(DECAY, data, backend="native", threads=2)
+    assert one.to_dict() == two.to_dict()
+    assert one.theta == pytest.approx(python.theta, rel=1e-11)
+
+
+# Pickles
+
+
+@pytest.mark.parametrize(
+    ("model", "options"),
+    [
+        (DECAY, {}),
+        ("log(y + 1) = a*(x - mean(x)) + b", {}),
+        ("y = a*`dose (mg)` + b", {"fixed": {"b": 0.5}}),
+        ("sum((y - a*x)**2)", {}),
+        ("mean(cosh(y - a*x))", {}),
+        ("y = a*x + b", {"loss": "huber(r, 1)"}),
+    ],
+)
+def test_a_fit_survives_pickle(model, options):
+    data = {"x": X, "y": Y, "dose (mg)": X**2}
+    found = symgd.fit(model, data, **options)
+    again = pickle.loads(pickle.dumps(found))
+    assert again.to_dict() == found.to_dict()
+    assert str(again) == str(found)
+    if found.curve is not None:
+        other = {name: column[:7] for name, column in data.items()}
+        assert np.array_equal(again.predict(other), found.predict(other))
+        assert np.array_equal(again.band(other), found.band(other), equal_nan=True)
+        assert np.array_equal(again.curve.rows(), found.curve.rows())
+
+
+def test_dropped_rows_survive_pickle():
+    found = symgd.fit("y = a*x", {"x": [1, 2, math.nan], "y": [2, 4, 6]}, drop_missing=True)
+    assert pickle.loads(pickle.dumps(found)).to_dict() == found.to_dict()
+    assert found.dropped == 1
+
+
+def test_a_descent_on_batches_survives_pickle():
+    loss = symgd.Loss("mean((y - a*(x - mean(x)) - b)**2)", {"x": X, "y": Y})
+    found = symgd.descend(loss, batch=10, lr=0.1, start=0.0)
+    again = pickle.loads(pickle.dumps(found))
+    assert again.theta == found.theta
+    assert again.loss.evaluate(0.3, 0.2) == found.loss.evaluate(0.3, 0.2)

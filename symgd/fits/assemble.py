@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from symgd.fits import statistics
 from symgd.fits.curve import Curve
 from symgd.fits.model import Model
-from symgd.fits.reduction import RowFunction
 from symgd.fits.result import Estimate, FitResult
 from symgd.gradient import gradient
-from symgd.graph import Column, RowMean, RowSum, topological, trace
+from symgd.graph import RowMean, RowSum, topological, trace
 from symgd.names import escape
 from symgd.result import Status
-from symgd.rowdata import RowData, open_columns, read_columns
 from symgd.text import write
 
 if TYPE_CHECKING:
@@ -65,6 +63,9 @@ def assemble(pieces: Pieces) -> FitResult:
     params |= _derived(pieces)
     correlation = statistics.correlations(pieces.covariance)
     shown = [escape(name) for name in model.params]
+    curve = None
+    if model.typed is not model.response:
+        curve = Curve.of(model, pieces.x, pieces.covariance)
     at_bound = [k for k, held in enumerate(pieces.held) if held]
     whole = model.typed.func in (RowSum, RowMean) or model.typed is model.response
     echo = write(model.typed, 500) if whole else model.text
@@ -94,10 +95,10 @@ def assemble(pieces: Pieces) -> FitResult:
         start=dict(zip(model.params, map(float, pieces.start), strict=True)),
         columns=model.columns,
         table=model.table,
+        dropped=model.table.dropped,
         model=write(model.typed, 2000),
         echo=echo,
-        predictor=None if model.typed is model.response else _predictor(model, pieces.x),
-        curve=None if model.typed is model.response else Curve(model, pieces.x, pieces.covariance),
+        curve=curve,
     )
 
 
@@ -122,19 +123,3 @@ def _derived(pieces: Pieces) -> dict[str, Estimate]:
         error = math.sqrt(variance) if variance >= 0 else math.nan
         found[name] = Estimate(float(values[id(node)]), _known(error), "tied")
     return found
-
-
-def _predictor(model: Model, x: Vector) -> Callable[[Any], Vector]:
-    """The model at rows of other data."""
-
-    def predict(data: Any) -> Vector:
-        used = [n.text for n in topological([model.predicted]) if isinstance(n, Column)]
-        opened, _ = open_columns(data)
-        table = read_columns(opened, used, drop_missing=False)
-        rows = RowData(model.graph, table)
-        rows.values.update(model.rows.values)  # means inside the model are those of the fit
-        function = RowFunction(rows, model.leaves, [model.predicted])
-        parts = [np.broadcast_to(v, count) for count, (v,) in function.blocks(x.tolist())]
-        return np.concatenate(parts).astype(np.float64)
-
-    return predict

@@ -13,7 +13,7 @@ from symgd.fits import levenberg, newton, statistics
 from symgd.fits.assemble import Pieces, assemble
 from symgd.fits.certificate import newton_certificate
 from symgd.fits.levenberg import Box
-from symgd.fits.lossmodel import as_model, as_squares
+from symgd.fits.lossmodel import as_model, as_squares, read_loss
 from symgd.fits.model import Model, Options
 from symgd.fits.objective import Objective
 from symgd.fits.problem import Squares, read_box, read_squares
@@ -75,26 +75,22 @@ def robust(squares: Squares, settings: Settings) -> FitResult:
 
 def fit_loss(text: str, data: Any, options: Options, settings: Settings) -> FitResult:
     """A whole loss: least squares where it is a bare sum of squares, else -log L."""
-    from symgd.loss import Loss
-
-    if options.tied:
-        raise ArgumentError("tied parameters of a loss: write their formulas into it")
-    loss = Loss(text, data, constants=options.fixed, drop_missing=options.drop_missing).by_rows()
-    assert loss.rows is not None
+    given = read_loss(text, data, options)
+    loss = given.loss
     if not loss.params:
         raise ArgumentError("the loss has no free parameter")
-    squares = as_squares(loss, options)
+    squares = as_squares(given, options)
     if squares is not None and settings.method != "newton":
         return least_squares(read_squares(squares), settings)
-    model = as_model(loss, options)
+    model = as_model(given, options)
     factor = float(model.table.rows) if _is_mean(loss.root) else 1.0
     if settings.method not in ("lm", "newton"):
         return _likelihood_by_descent(model, loss.root, factor, settings)
-    given = place_start(settings.start, model.params)
-    if len(given) == len(model.params):
-        starts = [[given[p] for p in model.params]]
+    told = place_start(settings.start, model.params)
+    if len(told) == len(model.params):
+        starts = [[told[p] for p in model.params]]
     else:
-        starts = [[given.get(p, v) for p in model.params] for v in (0.0, 0.1, 1.0, -0.1, 10.0)]
+        starts = [[told.get(p, v) for p in model.params] for v in (0.0, 0.1, 1.0, -0.1, 10.0)]
     return _by_newton(model, loss.stable, factor, settings, starts, None, starts[0])
 
 

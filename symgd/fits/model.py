@@ -91,7 +91,7 @@ def read_model(text: str, data: Any, options: Options) -> Model:
     """The model that `text` spells over the columns of `data`, or a SymgdError."""
     left, right = _sides(text)
     opened, columns = open_columns(data)
-    reader = _Reader(columns, [*(options.fixed or {}), *(options.tied or {})])
+    reader = Reader(columns, [*(options.fixed or {}), *(options.tied or {})])
     model = reader.read(right)
     params = dict(reader.variables)
     response = reader.read(left)
@@ -101,7 +101,7 @@ def read_model(text: str, data: Any, options: Options) -> Model:
     loss = None
     if options.loss is not None:
         loss = _loss(options.loss, reader, residual)
-    derived = _derived(reader, params, options)
+    derived = derive(reader, params, options)
     given = [*(options.fixed or {}), *(options.tied or {}), *(options.bounds or {})]
     check_parameters(model, columns, [names.canonical(g) for g in given], "a parameter")
     table = read_columns(opened, tuple(reader.columns), options.drop_missing)
@@ -133,11 +133,11 @@ def read_model(text: str, data: Any, options: Options) -> Model:
     )
 
 
-class _Reader:
+class Reader:
     """Parses the parts of a fit into one graph with one set of names."""
 
-    def __init__(self, columns: Columns, own: Sequence[str]) -> None:
-        self.graph = Graph()
+    def __init__(self, columns: Columns, own: Sequence[str], graph: Graph | None = None) -> None:
+        self.graph = graph or Graph()
         self.all = columns
         self.own = [names.canonical(name) for name in own]
         self.variables: dict[str, Name] = {}
@@ -172,7 +172,7 @@ def _sides(text: str) -> tuple[str, str]:
     return text[:at], " " * (at + 1) + text[at + 1 :]
 
 
-def _only_columns(reader: _Reader, params: Mapping[str, Name], formula: Formula, what: str) -> None:
+def _only_columns(reader: Reader, params: Mapping[str, Name], formula: Formula, what: str) -> None:
     stray = [n for n in topological([formula.root]) if isinstance(n, Name) and n in _names(reader)]
     if stray:
         shown = names.escape(stray[0].text)
@@ -184,12 +184,12 @@ def _only_columns(reader: _Reader, params: Mapping[str, Name], formula: Formula,
     reader.variables = dict(params)
 
 
-def _names(reader: _Reader) -> set[Name]:
+def _names(reader: Reader) -> set[Name]:
     return set(reader.variables.values())
 
 
 def _weight(
-    reader: _Reader, params: Mapping[str, Name], options: Options
+    reader: Reader, params: Mapping[str, Name], options: Options
 ) -> tuple[Node | None, Node | None]:
     """The weight, and sigma where it is made of that."""
     if options.weight is not None and options.sigma is not None:
@@ -208,7 +208,7 @@ def _weight(
     return reader.graph.pow(formula.root, -2), formula.root
 
 
-def _loss(text: str, reader: _Reader, residual: Name) -> Node:
+def _loss(text: str, reader: Reader, residual: Name) -> Node:
     formula = parse(text, graph=reader.graph, variables={"r": residual})
     if set(formula.variables) != {"r"}:
         stray = next((n for n in formula.variables if n != "r"), "")
@@ -220,7 +220,7 @@ def _loss(text: str, reader: _Reader, residual: Name) -> Node:
     return stabilize(reader.graph, [formula.root])[0]
 
 
-def _derived(reader: _Reader, params: dict[str, Name], options: Options) -> dict[str, Node]:
+def derive(reader: Reader, params: dict[str, Name], options: Options) -> dict[str, Node]:
     """Fixed and tied parameters as nodes of free ones; tied formulas may bring in new ones."""
     fixed = {names.canonical(k): v for k, v in (options.fixed or {}).items()}
     tied = {names.canonical(k): v for k, v in (options.tied or {}).items()}

@@ -59,8 +59,8 @@ def _goodness(result: FitResult) -> Iterator[str]:
         parts.append(f"AIC {result.aic:.6g}, BIC {result.bic:.6g}")
     if parts:
         yield "; ".join(parts)
-    if result.table.dropped:
-        yield f"{result.table.dropped:,} rows with missing cells were skipped"
+    if result.dropped:
+        yield f"{result.dropped:,} rows with missing cells were skipped"
 
 
 def _correlations(result: FitResult) -> Iterator[str]:

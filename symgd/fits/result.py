@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import math
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +40,7 @@ class FitResult:
     covariance and correlation, (P, P); nan where nothing is known. n: rows; dof: n - P; rss: the
     (weighted) residual sum of squares, sigma = sqrt(rss/dof), r2 = 1 - rss/(that about the mean);
     None where the fit is no regression. loss: the minimized sum. aic, bic: `fits.statistics`.
+    dropped: rows left out for a missing cell.
     """
 
     text: str
@@ -65,8 +66,8 @@ class FitResult:
     table: Table
     model: str
     echo: str
-    predictor: Callable[[Any], NDArray[np.float64]] | None = None
     curve: Curve | None = None
+    dropped: int = 0
 
     @property
     def theta(self) -> dict[str, float]:
@@ -80,9 +81,9 @@ class FitResult:
 
     def predict(self, data: Any) -> NDArray[np.float64]:
         """The model at rows of new data, which need the columns on its right side only: (rows,)."""
-        if self.predictor is None:
+        if self.curve is None:
             raise DescentError("a loss has no model to predict with; fit 'y = model'")
-        return self.predictor(data)
+        return self.curve.predict(data)
 
     def band(
         self, data: Any, level: float = 0.95
@@ -142,7 +143,7 @@ class FitResult:
             "method": self.method,
             "start": {name: _json(v) for name, v in self.start.items()},
             "warnings": list(self.warnings),
-            "dropped": self.table.dropped,
+            "dropped": self.dropped,
         }
 
     def __str__(self) -> str:
