@@ -149,9 +149,14 @@ def _solve(
         mask = np.zeros(len(x), dtype=bool)
         mask[list(linear)] = True
         x = np.where(mask, box.clip(np.zeros(len(x))), x)
-        system = residuals.linear(x.tolist())
-        if system is None:
-            return None
-        x = box.clip(x + Subsystem(system, mask).full())
+        for _ in linear:  # those that meet a bound stay there, and the others are solved for again
+            system = residuals.linear(x.tolist())
+            if system is None:
+                return None
+            new = x + Subsystem(system, mask).full()
+            x = box.clip(new)
+            if (x == new).all():
+                break
+            mask &= x == new
     rss = residuals.rss(x.tolist())
     return (x.tolist(), rss) if math.isfinite(rss) else None
