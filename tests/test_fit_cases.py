@@ -247,3 +247,110 @@ def test_a_descent_on_batches_survives_pickle():
     again = pickle.loads(pickle.dumps(found))
     assert again.theta == found.theta
     assert again.loss.evaluate(0.3, 0.2) == found.loss.evaluate(0.3, 0.2)
+
+
+# What is said of an end
+
+
+def test_an_exact_fit_is_converged_and_its_errors_are_called_nothing():
+    for offset in (0.0, 1.0, 1e9):
+        found = symgd.fit("y = a*x + b", {"x": X, "y": 2 * X + offset})
+        assert found.status == "converged"
+        assert "rounding" in found.message
+        assert any("mean nothing" in w for w in found.warnings)
+    # noise of 1e-12 is no rounding
+    found = symgd.fit("y = a*x + b", {"x": X, "y": 2 * X + 1 + 1e-12 * (Y - Y.mean())})
+    assert "rounding" not in found.message
+
+
+def test_aic_with_known_sigma_is_that_of_the_normal_density():
+    s = GENERATOR.uniform(0.05, 0.2, 50)
+    data = {"x": X, "y": Y, "s": s}
+    found = symgd.fit(DECAY, data, sigma="s", absolute_sigma=True)
+    z = (Y - found.predict(data)) / s
+    deviance = np.sum(z**2 + np.log(2 * np.pi * s**2))
+    assert found.aic == pytest.approx(deviance + 6, rel=1e-11)
+    assert found.bic == pytest.approx(deviance + 3 * math.log(50), rel=1e-11)
+    # with sigma known the band is normal: 1.959964 standard errors on each side
+    low, high = found.band({"x": [0.0]})
+    middle, error = found.curve.at({"x": [0.0]})
+    assert (high - low) / 2 == pytest.approx(1.959963984540054 * error, rel=1e-9)
+
+
+def test_a_parameter_at_its_bound_has_no_correlation():
+    found = symgd.fit(DECAY, {"x": X, "y": Y}, bounds={"b": (None, 1.0)})
+    assert np.isnan(found.correlation[1]).all()
+    assert list(np.diag(found.correlation)[[0, 2]]) == [1.0, 1.0]
+    assert np.nanmax(np.abs(found.correlation)) <= 1.0
+    assert "nan" not in str(found)
+    design = np.column_stack([np.exp(-X), np.ones_like(X)])
+    expected = found.sigma**2 * np.linalg.inv(design.T @ design)
+    assert found.covariance[np.ix_([0, 2], [0, 2])] == pytest.approx(expected, rel=1e-9)
+
+
+def test_what_a_likelihood_does_not_determine_is_named():
+    counts = np.round(np.exp(0.3 + 0.4 * X))
+    loss = "sum(exp(a + b + c*x) - k*(a + b + c*x))"
+    found = symgd.fit(loss, {"x": X, "k": counts})
+    assert found.status != "converged"
+    assert any("determine a, b:" in w for w in found.warnings)
+
+
+@pytest.mark.parametrize("method", ["gd", "momentum"])
+def test_a_loss_of_residuals_goes_by_a_rule_too(method):
+    options = {"loss": "logcosh(r)", "start": 1.0}
+    newton = symgd.fit("y = a*exp(-x) + c", {"x": X, "y": Y}, **options)
+    rule = symgd.fit(
+        "y = a*exp(-x) + c", {"x": X, "y": Y}, method=method, lr=0.3, steps=3000, **options
+    )
+    assert rule.theta == pytest.approx(newton.theta, rel=1e-6)
+    assert rule.covariance == pytest.approx(newton.covariance, rel=1e-4)
+    assert "sandwich" in str(rule)
+
+
+@pytest.mark.parametrize(
+    ("loss", "scipy"),
+    [
+        # scipy.optimize.least_squares(loss=..., ftol=xtol=gtol=1e-14): x and twice the cost
+        ("2*(sqrt(1 + r**2) - 1)", "soft_l1"),
+        ("log1p(r**2)", "cauchy"),
+        ("atan(r**2)", "arctan"),
+        ("2*huber(r, 1)", "huber"),
+    ],
+)
+def test_robust_losses_are_those_of_scipy(loss, scipy):
+    optimize = pytest.importorskip("scipy.optimize")
+    y = Y.copy()
+    y[::9] += 3.0
+    found = symgd.fit(DECAY, {"x": X, "y": y}, loss=loss)
+    theirs = optimize.least_squares(
+        lambda p: p[0] * np.exp(-p[1] * X) + p[2] - y,
+        [2.5, 1.3, 0.5],
+        loss=scipy,
+        ftol=1e-14,
+        xtol=1e-14,
+        gtol=1e-14,
+    )
+    assert list(found.theta.values()) == pytest.approx(list(theirs.x), rel=1e-5)
+    assert found.loss == pytest.approx(2 * theirs.cost, rel=1e-12)
+
+
+def test_a_bounded_start_solves_for_the_linear_parameters_within_the_bounds():
+    bounds = {"a": (0, None), "b": (None, 0.5), "c": (0.7, None)}
+    found = symgd.fit(DECAY, {"x": X, "y": Y}, bounds=bounds)
+    assert found.status == "converged"
+    assert (found.theta["b"], found.theta["c"]) == (0.5, 0.7)
+    e = np.exp(-0.5 * X)
+    assert found.theta["a"] == pytest.approx(e @ (Y - 0.7) / (e @ e), rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("data", "options", "part"),
+    [
+        ({"x": [0.0, 1, 2], "y": [1, 2, 3]}, {}, "in row 1, whatever was tried"),
+        ({"x": [1.0, 1, 2], "y": [1, 2, 3]}, {"absolute_sigma": True}, "absolute_sigma goes with"),
+    ],
+)
+def test_a_fit_that_cannot_be_is_refused(data, options, part):
+    with pytest.raises(symgd.ArgumentError, match=part):
+        symgd.fit("y = a*log(x)", data, **options)

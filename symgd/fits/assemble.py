@@ -27,7 +27,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Pieces:
-    """What a method found; held: the parameters at a bound. See FitResult for the rest."""
+    """What a method found. See FitResult for what is not told here.
+
+    held: the parameters at a bound. perfect: whether what is left are rounding errors.
+    """
 
     model: Model
     x: Vector
@@ -48,6 +51,9 @@ class Pieces:
     steps: int
     method: str
     start: Sequence[float]
+    absolute: bool = False
+    basis: str = ""
+    perfect: bool = False
 
 
 def assemble(pieces: Pieces) -> FitResult:
@@ -89,13 +95,22 @@ def assemble(pieces: Pieces) -> FitResult:
         method=pieces.method,
         warnings=tuple(
             statistics.warnings(
-                shown, at_bound, pieces.unknown, pieces.condition, correlation, pieces.dof
+                shown,
+                at_bound,
+                pieces.unknown,
+                pieces.condition,
+                correlation,
+                pieces.dof,
+                pieces.perfect,
             )
         ),
         start=dict(zip(model.params, map(float, pieces.start), strict=True)),
         columns=model.columns,
         table=model.table,
         dropped=model.table.dropped,
+        weighted=model.weight is not None,
+        absolute=pieces.absolute,
+        basis=pieces.basis,
         model=write(model.typed, 2000),
         echo=echo,
         curve=curve,

@@ -68,6 +68,8 @@ def fit(
     _check_running(backend, threads)
     options = Options(weight, sigma, loss, fixed, tied, bounds, drop_missing, backend, threads)
     settings = _settings(method, steps, lr, batch, seed, absolute_sigma, start)
+    if absolute_sigma and (loss is not None or (sigma is None and weight is None)):
+        raise ArgumentError("absolute_sigma goes with sigma or weight, and with no loss of r")
     if is_model(model):
         read = read_problem(model, data, options)
         if not read.model.params:

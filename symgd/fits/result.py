@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from symgd.fits.curve import Curve
 
 
+LEAST_SQUARES = "sigma**2 * (J'J)**-1, sigma from the residuals"
+
+
 @dataclass(frozen=True)
 class Estimate:
     """A parameter: its value, its standard error (None where there is none), what holds it.
@@ -40,7 +43,9 @@ class FitResult:
     covariance and correlation, (P, P); nan where nothing is known. n: rows; dof: n - P; rss: the
     (weighted) residual sum of squares, sigma = sqrt(rss/dof), r2 = 1 - rss/(that about the mean);
     None where the fit is no regression. loss: the minimized sum. aic, bic: `fits.statistics`.
-    dropped: rows left out for a missing cell.
+    dropped: rows left out for a missing cell. weighted: rss is of weighted squares. absolute: sigma
+    was given, and not only up to a factor. basis: what the standard errors are made of; "" for
+    least squares, where they are those of sigma**2*(J'J)**-1.
     """
 
     text: str
@@ -68,6 +73,9 @@ class FitResult:
     echo: str
     curve: Curve | None = None
     dropped: int = 0
+    weighted: bool = False
+    absolute: bool = False
+    basis: str = ""
 
     @property
     def theta(self) -> dict[str, float]:
@@ -100,7 +108,8 @@ class FitResult:
         if not 0 < level < 1:
             raise ArgumentError(f"level is {level!r}; it must lie between 0 and 1")
         middle, error = self.curve.at(data)
-        free = self.dof if self.rss is not None and self.dof > 0 else math.inf
+        regression = self.rss is not None and self.dof > 0 and not self.absolute
+        free = self.dof if regression else math.inf
         half = two_sided(level, free) * error
         return middle - half, middle + half
 
@@ -144,6 +153,7 @@ class FitResult:
             "start": {name: _json(v) for name, v in self.start.items()},
             "warnings": list(self.warnings),
             "dropped": self.dropped,
+            "stderr_from": self.basis or LEAST_SQUARES,
         }
 
     def __str__(self) -> str:

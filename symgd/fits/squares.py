@@ -51,7 +51,7 @@ def least_squares(squares: Squares, settings: Settings) -> FitResult:
             most = settings.steps or 500
             ended = levenberg.minimize(squares.residuals, start, squares.box, most, watch)
         if ended is None:
-            _refuse_start(squares, start)
+            _refuse_start(squares, start, bool(given))
         assert ended is not None
         status, message = certificate(squares, ended)
         message += told
@@ -103,7 +103,7 @@ class Watch:
         self.x, self.step = x, step
 
 
-def _refuse_start(squares: Squares, start: Sequence[float]) -> None:
+def _refuse_start(squares: Squares, start: Sequence[float], given: bool) -> None:
     model = squares.model
     row = 0
     for count, columns in squares.residuals.both.blocks(start):
@@ -114,9 +114,14 @@ def _refuse_start(squares: Squares, start: Sequence[float]) -> None:
                 if k < len(model.params):
                     what = f"the derivative in {names.escape(model.params[k])}"
                 where = ", ".join(f"{p} = {v!r}" for p, v in zip(model.params, start, strict=True))
+                sentence = f"{what} is not finite in row {row + int(bad[0]) + 1:,}"
+                if not given:
+                    raise ArgumentError(
+                        f"{sentence}, whatever was tried as a start; look at that row, or give "
+                        "--start"
+                    )
                 raise ArgumentError(
-                    f"at the start ({names.escape(where)}) {what} is not finite "
-                    f"in row {row + int(bad[0]) + 1:,}; give another --start"
+                    f"at the start ({names.escape(where)}) {sentence}; give another --start"
                 )
         row += count
     raise ArgumentError("the sum of squares at the start is too large for a double")
@@ -164,7 +169,9 @@ def _least_squares_result(
     dof = rows - len(model.params)
     sigma = math.sqrt(linear.rss / dof) if dof > 0 else None
     spread = 1.0 if settings.absolute_sigma else (sigma**2 if sigma is not None else math.nan)
-    aic, bic = statistics.gaussian_criteria(linear.rss, rows, len(model.params), totals.log_weight)
+    aic, bic = statistics.gaussian_criteria(
+        linear.rss, rows, len(model.params), totals.log_weight, settings.absolute_sigma
+    )
     return assemble(
         Pieces(
             model=model,
@@ -186,6 +193,9 @@ def _least_squares_result(
             steps=ended.steps,
             method=settings.method,
             start=start,
+            absolute=settings.absolute_sigma,
+            basis="(J'J)**-1, the given sigma taken as it is" if settings.absolute_sigma else "",
+            perfect=statistics.perfect(linear.rss, totals.about_zero),
         )
     )
 

@@ -39,6 +39,11 @@ class Totals:
     log_weight: float = 0.0
     counted: int = 0
 
+    @property
+    def about_zero(self) -> float:
+        """The weighted sum of squares of the response itself."""
+        return self.squares + self.weight * self.mean**2
+
     def __add__(self, other: Totals) -> Totals:
         weight = self.weight + other.weight
         if not other.weight or not self.weight:
