@@ -354,3 +354,31 @@ def test_a_bounded_start_solves_for_the_linear_parameters_within_the_bounds():
 def test_a_fit_that_cannot_be_is_refused(data, options, part):
     with pytest.raises(symgd.ArgumentError, match=part):
         symgd.fit("y = a*log(x)", data, **options)
+
+
+@pytest.mark.parametrize("level", [0.5, 0.9])
+def test_quantile_regression_is_that_of_linear_programming(level):
+    optimize = pytest.importorskip("scipy.optimize")
+    generator = np.random.default_rng(3)
+    x = generator.uniform(0, 3, 80)
+    y = 1 + 2 * x + generator.standard_t(2, 80)
+    design = np.column_stack([np.ones(80), x, np.eye(80), -np.eye(80)])
+    cost = np.r_[0, 0, np.full(80, level), np.full(80, 1 - level)]
+    limits = [(None, None)] * 2 + [(0, None)] * 160
+    exact = optimize.linprog(cost, A_eq=design, b_eq=y, bounds=limits)
+    text = f"max({level}*r, {level - 1}*r)"
+    found = symgd.fit("y = a + b*x", {"x": x, "y": y}, loss=text)
+    assert list(found.theta.values()) == pytest.approx(list(exact.x[:2]), abs=1e-6)
+    assert found.loss == pytest.approx(exact.fun, rel=1e-8)
+    assert found.status == "stalled"
+    assert "kinks" in found.message
+    assert found.stderr == {"a": None, "b": None}
+    residual = text.replace("r", "(y - a - b*x)")
+    whole = symgd.fit(f"mean({residual})", {"x": x, "y": y})
+    assert list(whole.theta.values()) == pytest.approx(list(exact.x[:2]), abs=1e-6)
+
+
+def test_separated_classes_are_said_to_run_away():
+    found = symgd.fit("sum(softplus(-(2*z - 1)*(a + b*x)))", {"x": X, "z": (X > 1.5) * 1.0})
+    assert found.status != "converged"
+    assert any("run away" in w for w in found.warnings)

@@ -68,6 +68,8 @@ def assemble(pieces: Pieces) -> FitResult:
     }
     params |= _derived(pieces)
     correlation = statistics.correlations(pieces.covariance)
+    certified = pieces.status is Status.CONVERGED
+    away = [] if certified else statistics.runaways(pieces.x, errors)
     shown = [escape(name) for name in model.params]
     curve = None
     if model.typed is not model.response:
@@ -102,6 +104,7 @@ def assemble(pieces: Pieces) -> FitResult:
                 correlation,
                 pieces.dof,
                 pieces.perfect,
+                away,
             )
         ),
         start=dict(zip(model.params, map(float, pieces.start), strict=True)),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from symgd.errors import ArgumentError
-from symgd.fits import levenberg, newton, statistics
+from symgd.fits import levenberg, newton, smoothing, statistics
 from symgd.fits.assemble import Pieces, assemble
 from symgd.fits.certificate import newton_certificate
 from symgd.fits.lossmodel import as_model, as_squares, read_loss
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 
 SANDWICH = "the sandwich H**-1 (sum g g') H**-1 * n/(n - p), whatever the errors' law"
+NONE = "none, since the loss has kinks"
 CURVATURE = "the inverse Hessian, right where the loss is -log L"
 CURVATURE_OF_MEAN = "the inverse Hessian of n times the loss, right where that is -log L"
 
@@ -141,6 +142,15 @@ def _by_newton(
         status, message = newton_certificate(model, found, box)
         if best is None or status is Status.CONVERGED:
             best, start = (found, status, message), begin
+    if best is None or best[1] is not Status.CONVERGED:
+
+        def objective_of(node: Node) -> Objective:
+            return Objective(model.graph, model.rows, model.leaves, node, factor)
+
+        points = [*starts, *([] if best is None else [best[0].x.tolist()])]
+        kinked = smoothing.minimize(model.graph, root, objective_of, points, box)
+        if kinked is not None:
+            best = (kinked[0], Status.STALLED, kinked[1])
     if best is None:
         raise ArgumentError("the loss or its derivatives are not finite at the start; give --start")
     return _result(model, *best, start, ways)
@@ -171,7 +181,10 @@ def _result(
 ) -> FitResult:
     free = read_box(model).free(found.x, found.gradient)
     squares = ways.squares
-    if ways.covariance is None:
+    definite = found.definite or found.kinked
+    if found.kinked:
+        matrix, condition = np.full_like(found.hessian, math.nan), 1.0
+    elif ways.covariance is None:
         matrix, condition = statistics.inverse_hessian(found.hessian, free)
     else:
         matrix, condition = ways.covariance(found, free)
@@ -187,7 +200,7 @@ def _result(
             covariance=matrix,
             held=~free,
             condition=condition,
-            unknown=[] if found.definite else statistics.undetermined(found.hessian, free),
+            unknown=[] if definite else statistics.undetermined(found.hessian, free),
             rows=rows,
             dof=dof,
             loss=found.value,
@@ -201,6 +214,6 @@ def _result(
             steps=found.steps,
             method="newton" if method == "lm" else method,
             start=start,
-            basis=ways.basis,
+            basis=NONE if found.kinked else ways.basis,
         )
     )

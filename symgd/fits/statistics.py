@@ -74,6 +74,11 @@ def inverse_hessian(hessian: Matrix, free: NDArray[np.bool_]) -> tuple[Matrix, f
     return out, float(values[-1] / values[0])
 
 
+def runaways(x: Vector, errors: Vector) -> list[int]:
+    """The parameters whose standard errors are more than 1000 times their values."""
+    return [k for k, (v, e) in enumerate(zip(x, errors, strict=True)) if e > 1000 * abs(v) > 0]
+
+
 def standard_errors(covariance: Matrix) -> Vector:
     """(P,): the square roots of the diagonal, nan where there is none."""
     import numpy as np
@@ -144,8 +149,13 @@ def warnings(
     correlation: Matrix,
     dof: int,
     perfect: bool,
+    away: Sequence[int],
 ) -> list[str]:
-    """Sentences about what a reader of the standard errors must know."""
+    """Sentences about what a reader of the standard errors must know.
+
+    Numbers are of `names`. away: those whose errors are many times their values at an end that is
+    no minimum.
+    """
     found = []
     if perfect and dof > 0 and not unknown:
         found.append(
@@ -159,6 +169,9 @@ def warnings(
     for k in at_bound:
         others = "; the standard errors of the others hold it there" if len(names) > 1 else ""
         found.append(f"{names[k]} is at its bound{others}")
+    if away and not unknown:
+        listed = ", ".join(names[k] for k in away)
+        found.append(f"{listed} may run away: the farther, the better the fit, and never the best")
     if not unknown and condition > 1e8:
         found.append(f"ill-conditioned: condition number {condition:.2g} of the scaled Jacobian")
     if dof <= 0:
