@@ -65,7 +65,7 @@ class Graph:
             found = sympy.Basic.__new__(cls, *args)
             if cls in (sympy.Add, sympy.Mul, sympy.Pow):
                 found.is_commutative = True
-            self._nodes[key] = found
+            found = self._nodes.setdefault(key, found)  # another thread may have been first
         return found
 
     def add(self, *terms: Node) -> Node:

@@ -56,6 +56,9 @@ class Loss:
     (('a',), ('y', 'x'), 0.5)
     """
 
+    #: (low, high) of the parameters, into which every step of a descent is projected
+    box: tuple[Sequence[float], Sequence[float]] | None = None
+
     def __init__(
         self,
         source: str | sympy.Expr | Callable[..., Any],
@@ -115,7 +118,9 @@ class Loss:
         """The same loss without sufficient statistics: every value goes over the rows."""
         if self.rows is None:
             return self
-        return Loss.of(self.graph, self.root, self.leaves, self.columns, self.rows, self.text)
+        loss = Loss.of(self.graph, self.root, self.leaves, self.columns, self.rows, self.text)
+        loss.box = self.box
+        return loss
 
     def on(self, backend: str) -> Loss:
         """The same loss whose rows this backend runs over: auto, lambdify or native."""
@@ -131,15 +136,14 @@ class Loss:
         return f"Loss({self.text!r})"
 
     def __getstate__(self) -> dict[str, Any]:
-        if self.rows is not None:
-            if self._given is None:
-                raise TypeError("a loss that a fit has made does not pickle")
+        if self.rows is not None and self._given is not None:
             return {"given": self._given, "data": dict(self.rows.table.columns)}
         return {
             "nodes": pack([self.root]),
             "leaves": tuple((leaf.name, leaf.text) for leaf in self.leaves),
             "params": self.params,
             "text": self.text,
+            "rows": None if self.rows is None else (self.columns, self.rows.portable()),
         }
 
     def __setstate__(self, state: Mapping[str, Any]) -> None:
@@ -153,6 +157,11 @@ class Loss:
         self._full = stabilize(self.graph, [self.root])[0]
         self.leaves = tuple(Name(*leaf) for leaf in state["leaves"])
         self.params, self.text = state["params"], state["text"]
+        if state["rows"] is not None:  # a loss of nodes, as a fit makes it
+            columns, rows = state["rows"]
+            over = RowData.unpacked(self.graph, *rows)
+            made = Loss.of(self.graph, self.root, self.leaves, columns, over, self.text)
+            self.__dict__.update(made.__dict__)
 
     def _repr_latex_(self) -> str:
         from symgd.latex import latex, latex_name  # for notebooks only

@@ -13,9 +13,23 @@ import sympy
 
 from symgd.functions import BY_CLASS
 from symgd.graph import Graph
-from symgd.nodes import RELATIONS, Both, Either, Name, Negated, Node, Norm, Where, topological
+from symgd.nodes import (
+    RELATIONS,
+    ROWS,
+    Both,
+    Column,
+    Either,
+    Name,
+    Negated,
+    Node,
+    Norm,
+    RowMean,
+    RowSum,
+    Where,
+    topological,
+)
 
-_OTHERS = (sympy.Add, sympy.Mul, sympy.Pow, Where, Both, Either, Negated, Norm)
+_OTHERS = (sympy.Add, sympy.Mul, sympy.Pow, Where, Both, Either, Negated, Norm, RowSum, RowMean)
 _CLASSES: dict[str, type] = {
     **{row.name: cls for cls, row in BY_CLASS.items() if cls is not Where},
     **{cls.__name__: cls for cls in (*_OTHERS, *RELATIONS.values())},
@@ -47,8 +61,15 @@ def unpack(graph: Graph, packed: Packed, places: Sequence[int]) -> list[Node]:
 
 
 def _plain(atom: Node) -> Any:
+    if isinstance(atom, Column):
+        return atom.name, atom.text, "column"
     return (atom.name, atom.text) if isinstance(atom, Name) else atom
 
 
 def _atom(graph: Graph, what: Any) -> Node:
-    return graph.atom(Name(*what) if isinstance(what, tuple) else what)
+    if not isinstance(what, tuple):
+        return graph.atom(what)
+    if len(what) == 3:
+        return graph.atom(Column(*what[:2]))
+    name = Name(*what)
+    return graph.atom(ROWS if name == ROWS else name)  # rows are known by identity

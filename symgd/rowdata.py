@@ -76,6 +76,26 @@ class RowData:
     def __post_init__(self) -> None:
         self.values[ROWS] = float(self.table.rows)
 
+    def portable(self) -> tuple[Table, list[tuple[str, str, float]], str, int | None]:
+        """What pickles of it: all but the graph, which finds its nodes by identity."""
+        values = [(n.name, n.text, v) for n, v in self.values.items()]
+        return self.table, values, self.backend, self.threads
+
+    @classmethod
+    def unpacked(
+        cls,
+        graph: Graph,
+        table: Table,
+        values: Sequence[tuple[str, str, float]],
+        backend: str,
+        threads: int | None,
+    ) -> RowData:
+        """The rows again, over nodes of another graph."""
+        rows = cls(graph, table, backend=backend, threads=threads)
+        for name, text, value in values:
+            rows.values.setdefault(Name(name, text), value)
+        return rows
+
     def settle(self, roots: Sequence[Node]) -> list[Node]:
         """The roots with every sum that holds no parameter replaced by an input."""
         found = [s for s in constant_sums(roots) if id(s) not in self.constants]

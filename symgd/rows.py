@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 
 import sympy
 
-from symgd.functions import BY_CLASS, ELEMENTARY
+from symgd.functions import BY_CLASS
 from symgd.graph import Graph
 from symgd.nodes import (
     MINUS_ONE,
@@ -25,6 +25,7 @@ from symgd.nodes import (
     is_inverse,
     topological,
 )
+from symgd.row import ELEMENTARY
 
 
 def row_valued(order: Iterable[Node]) -> set[int]:

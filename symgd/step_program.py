@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import sympy
@@ -61,6 +62,8 @@ def step_outputs(
         shared["lr"] = graph.replace([schedule.formula.root], places)[0]
     grad = loss.derivatives
     theta, state = rule.step(graph, loss.atoms, grad, states, shared)
+    if loss.box is not None:
+        theta = [_projected(graph, *part) for part in zip(theta, *loss.box, strict=True)]
     norm = graph.node(FUNCTIONS["hypot"].node, *grad)
     if count == 1:
         norm = graph.node(sympy.Abs, *grad)
@@ -71,6 +74,15 @@ def step_outputs(
     outputs |= {"loss": loss.stable, "|g|": norm}
     outputs |= {f"d/d{p}": g for p, g in zip(loss.params, grad, strict=True)}
     return graph, inputs, outputs
+
+
+def _projected(graph: Graph, theta: Node, low: float, high: float) -> Node:
+    """The nearest point within the bounds, infinite where there are none."""
+    if math.isfinite(low):
+        theta = graph.node(FUNCTIONS["max"].node, theta, graph.number(low))
+    if math.isfinite(high):
+        theta = graph.node(FUNCTIONS["min"].node, theta, graph.number(high))
+    return theta
 
 
 def rule_program(rule: Rule, arguments: Arguments, values: Mapping[str, float]) -> Program:

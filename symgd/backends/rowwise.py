@@ -31,15 +31,17 @@ class Source(Protocol):
     def blocks(self) -> Iterable[Rows]: ...
 
 
-def pieces(source: Source, columns: Sequence[str]) -> Iterator[list[NDArray[Any]]]:
-    """The columns, as float64, in blocks of at most BLOCK rows."""
+def pieces(
+    source: Source, columns: Sequence[str], most: int = BLOCK
+) -> Iterator[list[NDArray[Any]]]:
+    """The columns, as float64, in blocks of at most `most` rows."""
     import numpy as np
 
     for rows in source.blocks():
         arrays = [rows[name] for name in columns]
         count = len(arrays[0]) if arrays else len(next(iter(rows.values())))
-        for start in range(0, count, BLOCK):
-            yield [np.asarray(a[start : start + BLOCK], dtype=np.float64) for a in arrays]
+        for start in range(0, count, most):
+            yield [np.asarray(a[start : start + most], dtype=np.float64) for a in arrays]
 
 
 class Step(Protocol):

@@ -100,6 +100,13 @@ def fit(
     ] = None,
     seed: Seed = "0",
     drop_missing: DropMissing = False,
+    backend: Annotated[
+        str, typer.Option(metavar="auto|lambdify|native", help="What runs over the rows.")
+    ] = "auto",
+    threads: Annotated[
+        str | None,
+        typer.Option(metavar="INT", show_default=False, help="Of machine code, at most; else all."),
+    ] = None,
     predict: Annotated[
         str | None,
         typer.Option(
@@ -156,6 +163,8 @@ def fit(
         seed=whole("--seed", seed, least=0),
         absolute_sigma=absolute,
         drop_missing=drop_missing,
+        backend=backend,
+        threads=None if threads is None else whole("--threads", threads, least=1),
     )
     emit(_printed(result, form) if predict is None else _predicted(result, predict, form))
     if picture is not None:

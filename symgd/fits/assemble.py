@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,13 +13,11 @@ from symgd.evaluation import trace
 from symgd.fits import statistics
 from symgd.fits.curve import Curve
 from symgd.fits.model import Model
-from symgd.fits.reduction import RowFunction
 from symgd.fits.result import Estimate, FitResult
 from symgd.gradient import gradient
 from symgd.names import escape
-from symgd.nodes import Column, RowMean, RowSum, topological
+from symgd.nodes import RowMean, RowSum, topological
 from symgd.result import Status
-from symgd.rowdata import RowData, open_columns, read_columns
 from symgd.text import write
 
 if TYPE_CHECKING:
@@ -30,7 +28,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Pieces:
-    """What a method found; held: the parameters at a bound. See FitResult for the rest."""
+    """What a method found. See FitResult for what is not told here.
+
+    held: the parameters at a bound. perfect: whether what is left are rounding errors.
+    """
 
     model: Model
     x: Vector
@@ -51,6 +52,9 @@ class Pieces:
     steps: int
     method: str
     start: Sequence[float]
+    absolute: bool = False
+    basis: str = ""
+    perfect: bool = False
 
 
 def assemble(pieces: Pieces) -> FitResult:
@@ -65,7 +69,12 @@ def assemble(pieces: Pieces) -> FitResult:
     }
     params |= _derived(pieces)
     correlation = statistics.correlations(pieces.covariance)
+    certified = pieces.status is Status.CONVERGED
+    away = [] if certified else statistics.runaways(pieces.x, errors)
     shown = [escape(name) for name in model.params]
+    curve = None
+    if model.typed is not model.response:
+        curve = Curve.of(model, pieces.x, pieces.covariance)
     at_bound = [k for k, held in enumerate(pieces.held) if held]
     whole = model.typed.func in (RowSum, RowMean) or model.typed is model.response
     echo = write(model.typed, 500) if whole else model.text
@@ -89,16 +98,26 @@ def assemble(pieces: Pieces) -> FitResult:
         method=pieces.method,
         warnings=tuple(
             statistics.warnings(
-                shown, at_bound, pieces.unknown, pieces.condition, correlation, pieces.dof
+                shown,
+                at_bound,
+                pieces.unknown,
+                pieces.condition,
+                correlation,
+                pieces.dof,
+                pieces.perfect,
+                away,
             )
         ),
         start=dict(zip(model.params, map(float, pieces.start), strict=True)),
         columns=model.columns,
         table=model.table,
+        dropped=model.table.dropped,
+        weighted=model.weight is not None,
+        absolute=pieces.absolute,
+        basis=pieces.basis,
         model=write(model.typed, 2000),
         echo=echo,
-        predictor=None if model.typed is model.response else _predictor(model, pieces.x),
-        curve=None if model.typed is model.response else Curve(model, pieces.x, pieces.covariance),
+        curve=curve,
     )
 
 
@@ -123,19 +142,3 @@ def _derived(pieces: Pieces) -> dict[str, Estimate]:
         error = math.sqrt(variance) if variance >= 0 else math.nan
         found[name] = Estimate(float(values[id(node)]), _known(error), "tied")
     return found
-
-
-def _predictor(model: Model, x: Vector) -> Callable[[Any], Vector]:
-    """The model at rows of other data."""
-
-    def predict(data: Any) -> Vector:
-        used = [n.text for n in topological([model.predicted]) if isinstance(n, Column)]
-        opened, _ = open_columns(data)
-        table = read_columns(opened, used, drop_missing=False)
-        rows = RowData(model.graph, table)
-        rows.values.update(model.rows.values)  # means inside the model are those of the fit
-        function = RowFunction(rows, model.leaves, [model.predicted])
-        parts = [np.broadcast_to(v, count) for count, (v,) in function.blocks(x.tolist())]
-        return np.concatenate(parts).astype(np.float64)
-
-    return predict

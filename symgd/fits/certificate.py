@@ -14,6 +14,7 @@ from symgd.fits.model import Model
 from symgd.fits.newton import Found
 from symgd.fits.problem import Squares
 from symgd.fits.reduction import Linear
+from symgd.fits.report import times
 from symgd.result import Status
 
 if TYPE_CHECKING:
@@ -37,6 +38,9 @@ def certificate(squares: Squares, ended: levenberg.Ended) -> tuple[Status, str]:
     if unknown:
         listed = ", ".join(names.escape(squares.model.params[k]) for k in unknown)
         return Status.STALLED, f"the data do not determine {listed} here: no minimum is certified"
+    if _perfect(squares, linear, free):
+        told = f"converged after {times(ended.steps, 'step')}: what is left are rounding errors"
+        return Status.CONVERGED, told
     dof = rows - int(free.sum())
     spread = linear.rss / dof if dof > 0 else 0.0
     errors = np.sqrt(np.diag(inverse)[free] * spread)
@@ -47,10 +51,17 @@ def certificate(squares: Squares, ended: levenberg.Ended) -> tuple[Status, str]:
     offset = levenberg.relative_offset(_restricted(linear, free), rows)
     told = f"relative offset {offset:.2g}, last step {worst:.2g} of a parameter"
     if worst <= CLOSE:
-        return Status.CONVERGED, f"converged after {ended.steps} steps: {told}"
+        return Status.CONVERGED, f"converged after {times(ended.steps, 'step')}: {told}"
     if ended.reason:
         return Status.MAX_STEPS, f"{ended.reason}: {told}"
-    return Status.STALLED, f"no minimum is certified after {ended.steps} steps: {told}"
+    return Status.STALLED, f"no minimum is certified after {times(ended.steps, 'step')}: {told}"
+
+
+def _perfect(squares: Squares, linear: Linear, free: NDArray[np.bool_]) -> bool:
+    """Whether the residuals, and what a next step would take from them, are rounding errors."""
+    response = squares.totals.about_zero
+    inside = float(np.sum(_restricted(linear, free).vector ** 2))
+    return statistics.perfect(linear.rss, response) and statistics.perfect(inside, response)
 
 
 def share(step: Vector, size: Vector) -> float:
@@ -93,7 +104,7 @@ def newton_certificate(model: Model, found: Found, box: Box) -> tuple[Status, st
     worst = share(found.step[free], size)
     told = f"max|g| = {largest:.3g}, last step {worst:.2g} of a parameter"
     if worst <= CLOSE and not np.isnan(errors).any():
-        return Status.CONVERGED, f"converged after {found.steps} steps: {told}"
+        return Status.CONVERGED, f"converged after {times(found.steps, 'step')}: {told}"
     if found.reason:
         return Status.MAX_STEPS, f"{found.reason}: {told}"
-    return Status.STALLED, f"no minimum is certified after {found.steps} steps: {told}"
+    return Status.STALLED, f"no minimum is certified after {times(found.steps, 'step')}: {told}"

@@ -15,7 +15,9 @@ import numpy as np
 from symgd.fits.model import Model
 from symgd.fits.reduction import RowFunction
 from symgd.gradient import gradient
-from symgd.nodes import Column, Node, topological
+from symgd.graph import Graph
+from symgd.nodes import Column, Name, Node, topological
+from symgd.portable import Packed, pack, unpack
 from symgd.rowdata import RowData, open_columns, read_columns
 
 if TYPE_CHECKING:
@@ -26,42 +28,62 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Curve:
-    """The model with these parameters x, (P,), and their covariance, (P, P), nan where unknown."""
+    """The model with these parameters x, (P,), and their covariance, (P, P), nan where unknown.
 
-    model: Model
+    text: the model as it was typed. fitted: its rows. predicted, observed: nodes of their
+    graph over the parameters `leaves`. It pickles, rows included.
+    """
+
+    text: str
+    fitted: RowData
+    predicted: Node
+    observed: Node
+    leaves: tuple[Name, ...]
     x: Vector
     covariance: Vector
+
+    @staticmethod
+    def of(model: Model, x: Vector, covariance: Vector) -> Curve:
+        """The curve of a fitted model."""
+        return Curve(
+            model.text, model.rows, model.predicted, model.response, model.leaves, x, covariance
+        )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        nodes = pack([self.predicted, self.observed, *self.leaves])
+        return _unpacked, (self.text, nodes, self.fitted.portable(), self.x, self.covariance)
 
     @property
     def predictors(self) -> tuple[str, ...]:
         """The columns on the model's right side."""
-        return tuple(n.text for n in topological([self.model.predicted]) if isinstance(n, Column))
+        return tuple(n.text for n in topological([self.predicted]) if isinstance(n, Column))
 
     @property
     def response(self) -> str:
         """What is predicted, as it was typed."""
-        left, equals, _ = self.model.text.partition("=")
+        left, equals, _ = self.text.partition("=")
         return left.strip() if equals else "observed"
 
     def rows(self) -> tuple[Vector, Vector]:
         """(observed, predicted) at the rows of the fit: (N,) each."""
-        nodes = [self.model.response, self.model.predicted]
-        observed, predicted = self._values(self.model.rows, nodes)
+        observed, predicted = self._values(self.fitted, [self.observed, self.predicted])
         return observed, predicted
 
     def column(self, name: str) -> Vector:
         """A column of the fit's rows: (N,)."""
-        blocks = [np.asarray(b[name], dtype=np.float64) for b in self.model.table.blocks()]
+        blocks = [np.asarray(b[name], dtype=np.float64) for b in self.fitted.table.blocks()]
         return np.concatenate(blocks)
+
+    def predict(self, data: Any) -> Vector:
+        """The model at rows of other data: (rows,)."""
+        return self._values(self._other(data), [self.predicted])[0]
 
     def at(self, data: Any) -> tuple[Vector, Vector]:
         """(predicted, its standard error) at rows of other data; the error nan where unknown."""
-        model = self.model
-        opened, _ = open_columns(data)
-        rows = RowData(model.graph, read_columns(opened, self.predictors, drop_missing=False))
-        rows.values.update(model.rows.values)  # means inside the model are those of the fit
-        slopes = gradient(model.graph, model.predicted, model.atoms)
-        predicted, *columns = self._values(rows, [model.predicted, *slopes])
+        rows = self._other(data)
+        atoms = [rows.graph.atom(leaf) for leaf in self.leaves]
+        slopes = gradient(rows.graph, self.predicted, atoms)
+        predicted, *columns = self._values(rows, [self.predicted, *slopes])
         known = np.isfinite(np.diag(self.covariance))
         if not known.any() or not len(columns):
             return predicted, np.full(len(predicted), np.nan)
@@ -70,10 +92,26 @@ class Curve:
         with np.errstate(invalid="ignore", over="ignore"):
             return predicted, np.sqrt(np.einsum("ik,ij,jk->k", g, covariance, g))
 
+    def _other(self, data: Any) -> RowData:
+        opened, columns = open_columns(data)
+        used = self.predictors or tuple(columns)[:1]  # a constant has a value in every row, too
+        rows = RowData(self.fitted.graph, read_columns(opened, used, drop_missing=False))
+        rows.values.update(self.fitted.values)  # means inside the model are those of the fit
+        return rows
+
     def _values(self, rows: RowData, nodes: Sequence[Node]) -> list[Vector]:
-        function = RowFunction(rows, self.model.leaves, nodes)
+        function = RowFunction(rows, self.leaves, nodes)
         parts: list[list[Vector]] = [[] for _ in nodes]
         for count, values in function.blocks(self.x.tolist()):
             for part, value in zip(parts, values, strict=True):
                 part.append(np.broadcast_to(np.asarray(value, dtype=np.float64), count))
         return [np.concatenate(part) for part in parts]
+
+
+def _unpacked(
+    text: str, nodes: tuple[Packed, tuple[int, ...]], rows: Any, x: Vector, covariance: Vector
+) -> Curve:
+    graph = Graph()
+    predicted, response, *leaves = unpack(graph, *nodes)
+    found = RowData.unpacked(graph, *rows)
+    return Curve(text, found, predicted, response, tuple(leaves), x, covariance)

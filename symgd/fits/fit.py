@@ -7,9 +7,11 @@ from typing import Any
 
 from symgd.arguments import read_start
 from symgd.errors import ArgumentError
-from symgd.fits.model import Bounds, Options, is_model, read_model
+from symgd.fits.memory import read_problem
+from symgd.fits.model import Bounds, Options, is_model
 from symgd.fits.result import FitResult
 from symgd.fits.settings import Settings
+from symgd.names import escape
 
 Start = float | str | Mapping[str, float] | Sequence[float] | None
 
@@ -32,6 +34,8 @@ def fit(
     seed: int = 0,
     absolute_sigma: bool = False,
     drop_missing: bool = False,
+    backend: str = "auto",
+    threads: int | None = None,
 ) -> FitResult:
     """The fit of a formula to data, with standard errors.
 
@@ -43,7 +47,9 @@ def fit(
     formula of the residual r, such as "huber(r, 1)", in place of r**2. fixed: name -> number.
     tied: name -> formula of other parameters. bounds: name -> (low, high). method: "lm"
     (Levenberg and Marquardt; Newton's for what is no sum of squares) or a rule of the catalogue
-    with steps, lr, batch and seed as for `descend`.
+    with steps, lr, batch and seed as for `descend`; bounds are kept by projection after each step.
+    backend: what runs over the rows, "auto" (machine code where it pays), "native" or "lambdify"
+    (NumPy). threads: of machine code, at most; None: $SYMGD_THREADS, or one per processor.
 
     A model with = is fitted by least squares. A loss is taken as -log L: its standard errors are
     those of the inverse Hessian; mean(...) counts as -log L divided by the number of rows. A loss
@@ -59,11 +65,14 @@ def fit(
         raise ArgumentError(f"a model is a text, not {type(model).__name__}")
     if data is None:
         raise ArgumentError("a fit needs data")
-    options = Options(weight, sigma, loss, fixed, tied, bounds, drop_missing)
+    _check_running(backend, threads)
+    options = Options(weight, sigma, loss, fixed, tied, bounds, drop_missing, backend, threads)
     settings = _settings(method, steps, lr, batch, seed, absolute_sigma, start)
+    if absolute_sigma and (loss is not None or (sigma is None and weight is None)):
+        raise ArgumentError("absolute_sigma goes with sigma or weight, and with no loss of r")
     if is_model(model):
-        read = read_model(model, data, options)
-        if not read.params:
+        read = read_problem(model, data, options)
+        if not read.model.params:
             raise ArgumentError("the model has no free parameter")
         if loss is not None:
             return likelihood.robust(read, settings)
@@ -73,6 +82,17 @@ def fit(
     if weight is not None or sigma is not None or loss is not None:
         raise ArgumentError("weight, sigma and loss belong to a model 'y = ...'")
     return likelihood.fit_loss(model, data, options, settings)
+
+
+def _check_running(backend: str, threads: int | None) -> None:
+    from symgd.descent import BACKENDS
+
+    if backend not in BACKENDS:
+        shown = escape(str(backend))
+        raise ArgumentError(f"there is no backend '{shown}'; use {', '.join(BACKENDS)}")
+    whole = isinstance(threads, int) and not isinstance(threads, bool)
+    if threads is not None and (not whole or threads < 1):
+        raise ArgumentError(f"threads is {threads!r}; it must be a whole number, 1 or more")
 
 
 def _settings(

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 _EPS = 2.0**-52
 FACTOR = 100.0  # Moré's own
-_POLISH = 40  # Gauss-Newton steps at the end
+_POLISH = 40  # Gauss-Newton steps at the end,
+_SETTLED = 1e-13  # of every parameter, below which sums of products say no more
 
 
 @dataclass(frozen=True)
@@ -70,15 +71,16 @@ def minimize(
     steps: int = 500,
     watch: Callable[[int, Vector, float], None] | None = None,
     factor: float = FACTOR,
+    polish: bool = True,
 ) -> Ended | None:
     """The end of the iteration from `start`, or None where not even the start is finite.
 
-    factor: the first radius, in units of the scaled parameters.
+    factor: the first radius, in units of the scaled parameters. polish: to the last digits.
     """
     import numpy as np
 
     with np.errstate(all="ignore"):
-        return _minimize(residuals, start, box, steps, watch, factor)
+        return _minimize(residuals, start, box, steps, watch, factor, polish)
 
 
 def _minimize(
@@ -88,6 +90,7 @@ def _minimize(
     steps: int,
     watch: Callable[[int, Vector, float], None] | None,
     factor: float,
+    polish: bool,
 ) -> Ended | None:
     import numpy as np
 
@@ -122,6 +125,8 @@ def _minimize(
         if watch is not None:
             watch(taken, x, linear.rss)
     reason = "" if taken < steps else f"{steps} iterations were not enough"
+    if not polish:
+        return Ended(x, linear, gauss_newton(linear, box, x), taken, reason)
     return _polish(residuals, x, linear, box, taken, reason)
 
 
@@ -142,12 +147,13 @@ def _polish(
     """Gauss-Newton steps as long as each is much shorter than the one before."""
     import numpy as np
 
+    least = 4 * _EPS if residuals.refines else _SETTLED
     if residuals.refines:
         linear = residuals.linear(x.tolist(), careful=True) or linear
     step = gauss_newton(linear, box, x)
     for _ in range(_POLISH):
         new = box.clip(x + step)
-        tiny = bool((np.abs(step) <= 4 * _EPS * np.abs(x)).all())
+        tiny = bool((np.abs(step) <= least * np.abs(x)).all())
         if tiny or not np.isfinite(new).all():
             break
         there = residuals.linear(new.tolist(), careful=True)

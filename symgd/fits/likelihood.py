@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from symgd.errors import ArgumentError
-from symgd.fits import levenberg, newton, statistics
+from symgd.fits import levenberg, newton, smoothing, statistics
 from symgd.fits.assemble import Pieces, assemble
 from symgd.fits.certificate import newton_certificate
-from symgd.fits.levenberg import Box
-from symgd.fits.lossmodel import as_model, as_squares
+from symgd.fits.lossmodel import as_model, as_squares, read_loss
 from symgd.fits.model import Model, Options
 from symgd.fits.objective import Objective
-from symgd.fits.problem import check_weights, read_box, read_squares
-from symgd.fits.reduction import Residuals, RowFunction
+from symgd.fits.problem import Squares, read_box, read_squares
+from symgd.fits.reduction import RowFunction
 from symgd.fits.result import FitResult
 from symgd.fits.rule import descend_on
 from symgd.fits.settings import Settings, place_start
@@ -35,25 +35,42 @@ if TYPE_CHECKING:
     _Covariance = Callable[[newton.Found, NDArray[np.bool_]], tuple[Vector, float]]
 
 
-def robust(model: Model, settings: Settings) -> FitResult:
+SANDWICH = "the sandwich H**-1 (sum g g') H**-1 * n/(n - p), whatever the errors' law"
+NONE = "none, since the loss has kinks"
+CURVATURE = "the inverse Hessian, right where the loss is -log L"
+CURVATURE_OF_MEAN = "the inverse Hessian of n times the loss, right where that is -log L"
+
+
+@dataclass(frozen=True)
+class _Ways:
+    """How to go on and what to make of the end.
+
+    covariance: from the end, if it is not the inverse Hessian. squares: for a loss of residuals,
+    the problem that they are of. basis: what the standard errors are, in words.
+    """
+
+    settings: Settings
+    covariance: _Covariance | None = None
+    squares: Squares | None = None
+    basis: str = ""
+
+
+def robust(squares: Squares, settings: Settings) -> FitResult:
     """A loss of the residual: from the least-squares fit on, with the sandwich covariance."""
+    model = squares.model
     graph = model.graph
-    if settings.method not in ("lm", "newton"):
-        raise ArgumentError("a loss of r goes by Newton's method (method lm or newton)")
     assert model.loss is not None
     assert model.residual is not None
     difference = graph.sub(model.response, model.predicted)
     (term,) = graph.replace([model.loss], {model.residual: difference})
     if model.weight is not None:
-        check_weights(model)
         term = graph.mul(model.weight, term)
     root = lower(graph, stabilize(graph, [graph.node(RowSum, term)]))[0]
-    squares = read_squares(model)
     given = place_start(settings.start, model.params)
     guess = squares.starter.default() if len(given) < len(model.params) else []
     start = [given.get(p, guess[k] if guess else 0.0) for k, p in enumerate(model.params)]
     begin = start
-    if settings.start is None:
+    if settings.start is None and settings.method in ("lm", "newton"):
         ended = levenberg.minimize(squares.residuals, start, squares.box)
         begin = start if ended is None else ended.x.tolist()
     slopes = gradient(graph, term, model.atoms)
@@ -65,38 +82,36 @@ def robust(model: Model, settings: Settings) -> FitResult:
         for count, columns in function.blocks(found.x.tolist()):
             g = np.column_stack([np.broadcast_to(c, count) for c in columns])
             meat += g.T @ g
-        n, p = model.table.rows, len(begin)
+        n, p = squares.totals.counted, len(begin)
         filled = np.where(np.isnan(inverse), 0.0, inverse)
         sandwich = filled @ meat @ filled * (n / (n - p) if n > p else math.nan)
         return np.where(np.isnan(inverse), math.nan, sandwich), condition
 
-    rss = squares.residuals
-    return _by_newton(model, root, 1.0, settings, [begin], covariance, start, rss)
+    ways = _Ways(settings, covariance, squares, SANDWICH)
+    if settings.method not in ("lm", "newton"):
+        return _by_descent(model, graph.node(RowMean, term), start, float(model.table.rows), ways)
+    return _by_newton(model, root, 1.0, [begin], start, ways)
 
 
 def fit_loss(text: str, data: Any, options: Options, settings: Settings) -> FitResult:
     """A whole loss: least squares where it is a bare sum of squares, else -log L."""
-    from symgd.loss import Loss
-
-    if options.tied:
-        raise ArgumentError("tied parameters of a loss: write their formulas into it")
-    loss = Loss(text, data, constants=options.fixed, drop_missing=options.drop_missing).by_rows()
-    assert loss.rows is not None
+    given = read_loss(text, data, options)
+    loss = given.loss
     if not loss.params:
         raise ArgumentError("the loss has no free parameter")
-    squares = as_squares(loss, options)
+    squares = as_squares(given, options)
     if squares is not None and settings.method != "newton":
-        return least_squares(squares, settings)
-    model = as_model(loss, options)
+        return least_squares(read_squares(squares), settings)
+    model = as_model(given, options)
     factor = float(model.table.rows) if _is_mean(loss.root) else 1.0
+    told = place_start(settings.start, model.params)
+    ways = _Ways(settings, basis=CURVATURE if factor == 1.0 else CURVATURE_OF_MEAN)
+    starts = [[told.get(p, v) for p in model.params] for v in (0.0, 0.1, 1.0, -0.1, 10.0)]
     if settings.method not in ("lm", "newton"):
-        return _likelihood_by_descent(model, loss.root, factor, settings)
-    given = place_start(settings.start, model.params)
-    if len(given) == len(model.params):
-        starts = [[given[p] for p in model.params]]
-    else:
-        starts = [[given.get(p, v) for p in model.params] for v in (0.0, 0.1, 1.0, -0.1, 10.0)]
-    return _by_newton(model, loss.stable, factor, settings, starts, None, starts[0])
+        return _by_descent(model, loss.root, starts[0], factor, ways)
+    if len(told) == len(model.params):
+        starts = starts[:1]
+    return _by_newton(model, loss.stable, factor, starts, starts[0], ways)
 
 
 def _is_mean(root: Node) -> bool:
@@ -111,11 +126,9 @@ def _by_newton(
     model: Model,
     root: Node,
     factor: float,
-    settings: Settings,
     starts: Sequence[Sequence[float]],
-    covariance: _Covariance | None,
     start: Sequence[float],
-    residuals: Residuals | None = None,
+    ways: _Ways,
 ) -> FitResult:
     objective = Objective(model.graph, model.rows, model.leaves, root, factor)
     box = read_box(model)
@@ -123,26 +136,31 @@ def _by_newton(
     for begin in starts:
         if best is not None and best[1] is Status.CONVERGED:
             break
-        found = newton.minimize(objective, begin, box, settings.steps or 200)
+        found = newton.minimize(objective, begin, box, ways.settings.steps or 200)
         if found is None:
             continue
         status, message = newton_certificate(model, found, box)
         if best is None or status is Status.CONVERGED:
             best, start = (found, status, message), begin
+    if best is None or best[1] is not Status.CONVERGED:
+
+        def objective_of(node: Node) -> Objective:
+            return Objective(model.graph, model.rows, model.leaves, node, factor)
+
+        points = [*starts, *([] if best is None else [best[0].x.tolist()])]
+        kinked = smoothing.minimize(model.graph, root, objective_of, points, box)
+        if kinked is not None:
+            best = (kinked[0], Status.STALLED, kinked[1])
     if best is None:
         raise ArgumentError("the loss or its derivatives are not finite at the start; give --start")
-    found, status, message = best
-    return _newton_result(
-        model, found, box, settings, covariance, start, status, message, residuals
-    )
+    return _result(model, *best, start, ways)
 
 
-def _likelihood_by_descent(
-    model: Model, root: Node, factor: float, settings: Settings
+def _by_descent(
+    model: Model, root: Node, start: Sequence[float], factor: float, ways: _Ways
 ) -> FitResult:
-    given = place_start(settings.start, model.params)
-    start = [given.get(p, 0.0) for p in model.params]
-    x, steps, status, message = descend_on(model, root, settings, start)
+    """By a rule on the loss `root`, of which `factor` times is -log L."""
+    x, steps, status, message = descend_on(model, root, ways.settings, start)
     stable = lower(model.graph, stabilize(model.graph, [root]))[0]
     objective = Objective(model.graph, model.rows, model.leaves, stable, factor)
     box = read_box(model)
@@ -150,29 +168,31 @@ def _likelihood_by_descent(
     certified, told = newton_certificate(model, found, box)
     if certified is Status.CONVERGED:
         status, message = certified, told
-    return _newton_result(model, found, box, settings, None, start, status, message, None)
+    return _result(model, found, status, message, start, ways)
 
 
-def _newton_result(
+def _result(
     model: Model,
     found: newton.Found,
-    box: Box,
-    settings: Settings,
-    covariance: _Covariance | None,
-    start: Sequence[float],
     status: Status,
     message: str,
-    residuals: Residuals | None,
+    start: Sequence[float],
+    ways: _Ways,
 ) -> FitResult:
-    free = box.free(found.x, found.gradient)
-    if covariance is None:
+    free = read_box(model).free(found.x, found.gradient)
+    squares = ways.squares
+    definite = found.definite or found.kinked
+    if found.kinked:
+        matrix, condition = np.full_like(found.hessian, math.nan), 1.0
+    elif ways.covariance is None:
         matrix, condition = statistics.inverse_hessian(found.hessian, free)
     else:
-        matrix, condition = covariance(found, free)
-    rows, count = model.table.rows, len(model.params)
-    rss = None if residuals is None else residuals.rss(found.x.tolist())
+        matrix, condition = ways.covariance(found, free)
+    rows, count = model.table.rows if squares is None else squares.totals.counted, len(model.params)
+    rss = None if squares is None else squares.residuals.rss(found.x.tolist())
     dof = rows - count
-    likelihood = covariance is None
+    likelihood = squares is None
+    method = ways.settings.method
     return assemble(
         Pieces(
             model=model,
@@ -180,7 +200,7 @@ def _newton_result(
             covariance=matrix,
             held=~free,
             condition=condition,
-            unknown=[] if found.definite else [k for k in range(count) if free[k]],
+            unknown=[] if definite else statistics.undetermined(found.hessian, free),
             rows=rows,
             dof=dof,
             loss=found.value,
@@ -192,7 +212,8 @@ def _newton_result(
             status=status,
             message=message,
             steps=found.steps,
-            method="newton" if settings.method == "lm" else settings.method,
+            method="newton" if method == "lm" else method,
             start=start,
+            basis=NONE if found.kinked else ways.basis,
         )
     )

@@ -2,22 +2,66 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
 import sympy
 
-from symgd.fits.model import Model, Options, read_bounds
+from symgd import names
+from symgd.errors import ArgumentError
+from symgd.fits.model import Model, Options, Reader, derive, read_bounds
 from symgd.loss import Loss
 from symgd.nodes import ROWS, Column, Name, Node, RowMean, RowSum, float_of, topological
+from symgd.rowdata import open_columns
 from symgd.rows import lower
 from symgd.stable import stabilize
 
 
-def as_model(loss: Loss, options: Options) -> Model:
+@dataclass(frozen=True)
+class Given:
+    """A loss over its free parameters alone. derived: fixed and tied ones as nodes of these.
+
+    typed: the loss with all of them, as it was typed.
+    """
+
+    loss: Loss
+    derived: Mapping[str, Node]
+    typed: Node
+
+
+def read_loss(text: str, data: Any, options: Options) -> Given:
+    """The loss that `text` spells over `data`, fixed and tied parameters put in."""
+    own = [*(options.fixed or {}), *(options.tied or {})]
+    opened, columns = open_columns(data)
+    read = Loss(text, opened, params=own, drop_missing=options.drop_missing).by_rows()
+    assert read.rows is not None
+    read.rows.backend, read.rows.threads = options.backend, options.threads
+    if not own:
+        return Given(read, {}, read.root)
+    reader = Reader(columns, own, read.graph)
+    reader.variables = dict(zip(read.params, read.leaves, strict=True))
+    params = dict(reader.variables)
+    derived = derive(reader, params, options)
+    stray = next((c for c in reader.columns if c not in read.columns), None)
+    if stray is not None:
+        shown = names.escape(stray)
+        raise ArgumentError(f"a tied parameter reads the column '{shown}', which the loss does not")
+    free = {params[n]: node for n, node in derived.items()}
+    (root,) = read.graph.replace([read.root], free)
+    leaves = [params[n] for n in sorted((n for n in params if n not in derived), key=names.natural)]
+    loss = Loss.of(read.graph, root, leaves, read.columns, read.rows, read.text)
+    return Given(loss, derived, read.root)
+
+
+def as_model(given: Given, options: Options) -> Model:
     """The parts of a loss that a fit needs; what is predicted is the loss itself."""
-    return _model(loss, options, loss.root, loss.root)
+    return _model(given, options, given.typed, given.typed)
 
 
-def as_squares(loss: Loss, options: Options) -> Model | None:
+def as_squares(given: Given, options: Options) -> Model | None:
     """The model whose squared residuals the loss sums or averages, or None."""
+    loss = given.loss
     root = loss.root
     if root.func not in (RowSum, RowMean):
         return None
@@ -33,7 +77,7 @@ def as_squares(loss: Loss, options: Options) -> Model | None:
     response = loss.graph.add(*known) if known else loss.graph.number(0.0)
     # r = response - predicted
     rest = [t for t in _terms(residual) if not _is_data(t)]
-    return _model(loss, options, loss.graph.neg(loss.graph.add(*rest)), response)
+    return _model(given, options, loss.graph.neg(loss.graph.add(*rest)), response)
 
 
 def _terms(node: Node) -> list[Node]:
@@ -46,9 +90,10 @@ def _is_data(term: Node) -> bool:
     return bool(leaves) and all(isinstance(n, Column) or n is ROWS for n in leaves)
 
 
-def _model(loss: Loss, options: Options, predicted: Node, response: Node) -> Model:
+def _model(given: Given, options: Options, predicted: Node, response: Node) -> Model:
+    loss = given.loss
     assert loss.rows is not None
-    named = dict(zip(loss.params, loss.leaves, strict=True))
+    named: dict[str, Any] = dict(zip(loss.params, loss.leaves, strict=True)) | dict(given.derived)
     low, high = read_bounds(options.bounds or {}, loss.params, named)
     return Model(
         text=loss.text,
@@ -62,6 +107,6 @@ def _model(loss: Loss, options: Options, predicted: Node, response: Node) -> Mod
         columns=loss.columns,
         low=low,
         high=high,
-        derived={},
-        typed=loss.root,
+        derived=given.derived,
+        typed=given.typed,
     )

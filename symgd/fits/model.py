@@ -32,7 +32,8 @@ class Options:
 
     weight, sigma: formulas over the columns; weights multiply squared residuals, and sigma is
     weight 1/sigma**2. loss: a formula of the residual r. fixed: name -> number. tied: name ->
-    formula of other parameters. bounds: name -> (low, high), None where there is none.
+    formula of other parameters. bounds: name -> (low, high), None where there is none. backend,
+    threads: as of RowData.
     """
 
     weight: str | None = None
@@ -42,6 +43,8 @@ class Options:
     tied: Mapping[str, str] | None = None
     bounds: Bounds | None = None
     drop_missing: bool = False
+    backend: str = "auto"
+    threads: int | None = None
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,7 @@ class Model:
     typed: Node
     loss: Node | None = None  # of the residual, over the leaf `residual`
     residual: Name | None = None
+    sigma: Node | None = None  # that the weight was made of
 
     @property
     def table(self) -> Table:
@@ -89,22 +93,22 @@ def read_model(text: str, data: Any, options: Options) -> Model:
     """The model that `text` spells over the columns of `data`, or a SymgdError."""
     left, right = _sides(text)
     opened, columns = open_columns(data)
-    reader = _Reader(columns, [*(options.fixed or {}), *(options.tied or {})])
+    reader = Reader(columns, [*(options.fixed or {}), *(options.tied or {})])
     model = reader.read(right)
     params = dict(reader.variables)
     response = reader.read(left)
     _only_columns(reader, params, response, "the left side of a model")
-    weight = _weight(reader, params, options)
+    weight, sigma = _weight(reader, params, options)
     residual = Name("residual", "r")
     loss = None
     if options.loss is not None:
         loss = _loss(options.loss, reader, residual)
-    derived = _derived(reader, params, options)
+    derived = derive(reader, params, options)
     given = [*(options.fixed or {}), *(options.tied or {}), *(options.bounds or {})]
     check_parameters(model, columns, [names.canonical(g) for g in given], "a parameter")
     table = read_columns(opened, tuple(reader.columns), options.drop_missing)
-    rows = RowData(reader.graph, table)
-    roots = [model.root, response.root, *([] if weight is None else [weight])]
+    rows = RowData(reader.graph, table, backend=options.backend, threads=options.threads)
+    roots = [model.root, response.root, *(n for n in (weight, sigma) if n is not None)]
     values = {params[name]: node for name, node in derived.items()}
     placed = reader.graph.replace(roots, values) if values else roots
     ready = rows.settle(lower(reader.graph, stabilize(reader.graph, placed)))
@@ -118,6 +122,7 @@ def read_model(text: str, data: Any, options: Options) -> Model:
         predicted=ready[0],
         response=ready[1],
         weight=ready[2] if weight is not None else None,
+        sigma=ready[3] if sigma is not None else None,
         params=tuple(free),
         leaves=tuple(params[n] for n in free),
         columns=tuple(reader.columns),
@@ -130,11 +135,11 @@ def read_model(text: str, data: Any, options: Options) -> Model:
     )
 
 
-class _Reader:
+class Reader:
     """Parses the parts of a fit into one graph with one set of names."""
 
-    def __init__(self, columns: Columns, own: Sequence[str]) -> None:
-        self.graph = Graph()
+    def __init__(self, columns: Columns, own: Sequence[str], graph: Graph | None = None) -> None:
+        self.graph = graph or Graph()
         self.all = columns
         self.own = [names.canonical(name) for name in own]
         self.variables: dict[str, Name] = {}
@@ -169,7 +174,7 @@ def _sides(text: str) -> tuple[str, str]:
     return text[:at], " " * (at + 1) + text[at + 1 :]
 
 
-def _only_columns(reader: _Reader, params: Mapping[str, Name], formula: Formula, what: str) -> None:
+def _only_columns(reader: Reader, params: Mapping[str, Name], formula: Formula, what: str) -> None:
     stray = [n for n in topological([formula.root]) if isinstance(n, Name) and n in _names(reader)]
     if stray:
         shown = names.escape(stray[0].text)
@@ -181,27 +186,31 @@ def _only_columns(reader: _Reader, params: Mapping[str, Name], formula: Formula,
     reader.variables = dict(params)
 
 
-def _names(reader: _Reader) -> set[Name]:
+def _names(reader: Reader) -> set[Name]:
     return set(reader.variables.values())
 
 
-def _weight(reader: _Reader, params: Mapping[str, Name], options: Options) -> Node | None:
+def _weight(
+    reader: Reader, params: Mapping[str, Name], options: Options
+) -> tuple[Node | None, Node | None]:
+    """The weight, and sigma where it is made of that."""
     if options.weight is not None and options.sigma is not None:
         raise ArgumentError("give weight or sigma, not both: a weight is 1/sigma**2")
     text = options.weight if options.weight is not None else options.sigma
     if text is None:
-        return None
+        return None, None
     if not isinstance(text, str):
         raise ArgumentError(f"a weight is a column's name or a formula, not {type(text).__name__}")
     if text in reader.all and not names.is_variable(text):
         text = f"`{text}`"
     formula = reader.read(text)
     _only_columns(reader, params, formula, "a weight")
-    graph = reader.graph
-    return formula.root if options.weight is not None else graph.pow(formula.root, -2)
+    if options.weight is not None:
+        return formula.root, None
+    return reader.graph.pow(formula.root, -2), formula.root
 
 
-def _loss(text: str, reader: _Reader, residual: Name) -> Node:
+def _loss(text: str, reader: Reader, residual: Name) -> Node:
     formula = parse(text, graph=reader.graph, variables={"r": residual})
     if set(formula.variables) != {"r"}:
         stray = next((n for n in formula.variables if n != "r"), "")
@@ -213,7 +222,7 @@ def _loss(text: str, reader: _Reader, residual: Name) -> Node:
     return stabilize(reader.graph, [formula.root])[0]
 
 
-def _derived(reader: _Reader, params: dict[str, Name], options: Options) -> dict[str, Node]:
+def derive(reader: Reader, params: dict[str, Name], options: Options) -> dict[str, Node]:
     """Fixed and tied parameters as nodes of free ones; tied formulas may bring in new ones."""
     fixed = {names.canonical(k): v for k, v in (options.fixed or {}).items()}
     tied = {names.canonical(k): v for k, v in (options.tied or {}).items()}

@@ -43,6 +43,7 @@ class Found:
     steps: int
     reason: str = ""
     shrinks: bool = False
+    kinked: bool = False
 
 
 def minimize(

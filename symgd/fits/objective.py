@@ -28,6 +28,7 @@ class Objective:
         atoms = [graph.atom(leaf) for leaf in leaves]
         self.count = len(atoms)
         self.factor = factor
+        self.rows = rows.table.rows
         slopes = gradient(graph, root, atoms)
         curves = hessian(graph, root, atoms)
         first = {"value": root} | {f"d{k}": g for k, g in enumerate(slopes)}

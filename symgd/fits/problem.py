@@ -3,28 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
-from symgd.errors import DataError
 from symgd.fits.levenberg import Box
 from symgd.fits.model import Model
 from symgd.fits.reduction import Residuals, RowFunction
 from symgd.fits.starts import Starter
+from symgd.fits.totals import Totals, totals
 from symgd.gradient import gradient
 from symgd.nodes import Column, Node, topological
+from symgd.rowdata import RowData
 
 
 @dataclass(frozen=True)
 class Squares:
-    """The parts of a least-squares problem. residual: sqrt(weight)*(predicted - response)."""
+    """The parts of a least-squares problem.
+
+    residual: sqrt(weight)*(predicted - response). observed: response, weight and sigma by row.
+    """
 
     model: Model
     residual: Node
     slopes: list[Node]
     residuals: Residuals
     box: Box
+    observed: RowFunction
+
+    def on(self, rows: RowData) -> Squares:
+        """The same problem over other rows of the same columns; nothing is compiled anew."""
+        model = replace(self.model, rows=rows)
+        residuals, observed = self.residuals.on(rows), self.observed.on(rows)
+        return replace(self, model=model, residuals=residuals, observed=observed)
+
+    @cached_property
+    def totals(self) -> Totals:
+        """Of the response and its weights, or DataError for a weight that is none."""
+        return totals(self.observed)
 
     @property
     def starter(self) -> Starter:
@@ -41,28 +58,18 @@ def _columns(order: Sequence[Node]) -> list[str]:
 
 
 def read_squares(model: Model) -> Squares:
-    """The least-squares problem of a model."""
+    """The least-squares problem of a model, its weights unchecked."""
     graph = model.graph
     residual = graph.sub(model.predicted, model.response)
     if model.weight is not None:
-        check_weights(model)
         residual = graph.mul(graph.sqrt(model.weight), residual)
     slopes = gradient(graph, residual, model.atoms)
     residuals = Residuals(model.rows, model.leaves, residual, slopes)
-    return Squares(model, residual, slopes, residuals, read_box(model))
+    outputs = [n for n in (model.response, model.weight, model.sigma) if n is not None]
+    observed = RowFunction(model.rows, [], outputs)
+    return Squares(model, residual, slopes, residuals, read_box(model), observed)
 
 
 def read_box(model: Model) -> Box:
     """The bounds of the free parameters."""
     return Box(np.array(model.low), np.array(model.high))
-
-
-def check_weights(model: Model) -> None:
-    """Refuse a weight that is negative or not finite, with its row."""
-    row = 0
-    for count, (weight,) in RowFunction(model.rows, [], [model.weight]).blocks([]):
-        (bad,) = np.nonzero(~((np.broadcast_to(weight, count) >= 0) & np.isfinite(weight)))
-        if len(bad):
-            place = f"the weight in row {row + int(bad[0]) + 1:,}"
-            raise DataError(f"{place} is negative or not finite")
-        row += count

@@ -11,16 +11,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
 from symgd.backends.lambdified import compile_array
-from symgd.backends.rowwise import pieces, total
+from symgd.backends.rowwise import BLOCK, pieces, total
 from symgd.compiler import compile_per_row
-from symgd.nodes import Column, Name, Node, RowSum, topological
+from symgd.fits.sums import Sums
+from symgd.nodes import Column, Name, Node, topological
+from symgd.program import Program
 from symgd.rowdata import RowData
-from symgd.rows import lower
 
 if TYPE_CHECKING:
     import numpy as np
@@ -54,20 +56,21 @@ class RowFunction:
         graph = rows.graph
         order = topological(outputs)
         columns = [n for n in order if isinstance(n, Column)]
-        given = rows.inputs(outputs)
+        self._given = rows.inputs(outputs)
         named = {str(k): node for k, node in enumerate(outputs)}
-        self._program = compile_per_row(graph, [*columns, *leaves, *given], named)
+        self._code = _Code(compile_per_row(graph, [*columns, *leaves, *self._given], named))
         self.columns = [c.text for c in columns]
-        self.given = [rows.values[name] for name in given]
         self.rows = rows
 
-    @cached_property
-    def _function(self) -> Callable[..., list[Any]]:
-        return compile_array(self._program)  # of a long table sums are all that is asked for
+    def on(self, rows: RowData) -> RowFunction:
+        """The same function, compiled once, over other rows of the same columns."""
+        other = copy(self)
+        other.rows = rows
+        return other
 
-    def blocks(self, theta: Sequence[float]) -> Iterator[tuple[int, list[Any]]]:
+    def blocks(self, theta: Sequence[float], most: int = BLOCK) -> Iterator[tuple[int, list[Any]]]:
         """(rows, values by output) for each block of rows; a value may be one number for all."""
-        for count, arrays in _blocks(self.rows, self.columns):
+        for count, arrays in _blocks(self.rows, self.columns, most):
             yield count, self.at(arrays, theta)
 
     def extended(self, theta: Sequence[float]) -> Iterator[list[Any]]:
@@ -78,7 +81,8 @@ class RowFunction:
         for count, arrays in _blocks(self.rows, self.columns):
             with np.errstate(all="ignore"):
                 wide = [a.astype(np.longdouble) for a in arrays]
-                values = self._function(*wide, *longer, *map(np.longdouble, self.given))
+                given = map(np.longdouble, self._numbers())
+                values = self._code.function(*wide, *longer, *given)
                 yield [np.broadcast_to(v, count) for v in values]
 
     def at(self, arrays: Sequence[Any], theta: Sequence[float]) -> list[Any]:
@@ -86,40 +90,29 @@ class RowFunction:
         import numpy as np
 
         with np.errstate(all="ignore"):
-            values: list[Any] = self._function(*arrays, *np.asarray(theta), *self.given)
-        return values
+            return self._code.function(*arrays, *np.asarray(theta), *self._numbers())
+
+    def _numbers(self) -> list[float]:
+        return [self.rows.values[name] for name in self._given]
 
 
-def _blocks(rows: RowData, columns: Sequence[str]) -> Iterator[tuple[int, list[Any]]]:
+class _Code:
+    """A program of one row, compiled when it is first called: of a long table it never is."""
+
+    def __init__(self, program: Program) -> None:
+        self._program = program
+
+    @cached_property
+    def function(self) -> Callable[..., list[Any]]:
+        return compile_array(self._program)
+
+
+def _blocks(
+    rows: RowData, columns: Sequence[str], most: int = BLOCK
+) -> Iterator[tuple[int, list[Any]]]:
     wanted = list(columns) or list(rows.table.names[:1])
-    for arrays in pieces(rows.table, wanted):
+    for arrays in pieces(rows.table, wanted, most):
         yield len(arrays[0]), arrays if columns else []
-
-
-class _Sums:
-    """The sums over rows of r**2, and of r**2, J'J and J'r, as programs of one pass each."""
-
-    def __init__(
-        self, rows: RowData, leaves: Sequence[Name], residual: Node, slopes: Sequence[Node]
-    ) -> None:
-        graph = rows.graph
-        pairs = [(slopes[i], slopes[j]) for i in range(len(slopes)) for j in range(i + 1)]
-        pairs += [(slope, residual) for slope in slopes]
-        square = graph.node(RowSum, graph.pow(residual, 2))
-        sums = [square, *(graph.node(RowSum, graph.mul(a, b)) for a, b in pairs)]
-        self._rows, self._leaves = rows, leaves
-        self._named = {str(k): node for k, node in enumerate(lower(graph, sums))}
-
-    @cached_property
-    def rss(self) -> Callable[..., list[float]]:
-        """theta -> the sum of squares alone."""
-        rows = self._rows
-        return rows.compile(rows.program(self._leaves, {"0": self._named["0"]}))
-
-    @cached_property
-    def gram(self) -> Callable[..., list[float]]:
-        """theta -> the sum of squares, the lower triangle of J'J, J'r."""
-        return self._rows.compile(self._rows.program(self._leaves, self._named))
 
 
 class Residuals:
@@ -136,22 +129,35 @@ class Residuals:
         self.count = len(slopes)
         self.size = rows.table.rows
         #: sums over rows in one program each, which a fast backend may run
-        self._sums = _Sums(rows, leaves, residual, slopes) if self.size >= _MANY else None
-        self._value = None if self._sums else RowFunction(rows, leaves, [residual])
+        self._sums = Sums(rows, leaves, residual, slopes)
+        self._value = RowFunction(rows, leaves, [residual])
+        self._about = self.size.bit_length()
+        self._summed = self.size >= _MANY
+
+    def on(self, rows: RowData, like: bool = False) -> Residuals:
+        """The same over other rows of the same columns; nothing is compiled anew.
+
+        like: in the way that suits these rows here, which the others are a sample of.
+        """
+        other = copy(self)
+        other.both, other._value = self.both.on(rows), self._value.on(rows)
+        other.size = rows.table.rows
+        if not like:
+            other._about, other._summed = other.size.bit_length(), other.size >= _MANY
+        return other
 
     @property
     def refines(self) -> bool:
         """Whether `linear` knows a more careful way: for short tables only."""
-        return self._sums is None
+        return not self._summed
 
     def rss(self, theta: Sequence[float]) -> float:
         """The sum of squares at theta; inf where it is not finite."""
         import numpy as np
 
-        if self._sums is not None:
-            found = self._sums.rss(*theta)[0]
+        if self._summed:
+            found = self._sums.rss(self.both.rows, theta, self._about)
         else:
-            assert self._value is not None
             parts = []
             with np.errstate(all="ignore"):
                 for count, (r,) in self._value.blocks(theta):
@@ -168,10 +174,10 @@ class Residuals:
         refinement (A. Bjorck, 1967, Iterative refinement of linear least squares solutions I, BIT
         7), which takes the square of J's condition number out of the error.
         """
-        if self._sums is not None and (found := self._by_gram(theta)) is not None:
+        if self._summed and (found := self._by_gram(theta)) is not None:
             return found
         found = self._by_qr(theta)
-        if found is None or not careful or self._sums is not None:
+        if found is None or not careful or self._summed:
             return found
         return self._refined(theta, found)
 
@@ -232,15 +238,13 @@ class Residuals:
     def _by_gram(self, theta: Sequence[float]) -> Linear | None:
         import numpy as np
 
-        assert self._sums is not None
         if self.count > _WIDEST:
             return None
-        rss, *entries = self._sums.gram(*theta)
+        rss, *entries = self._sums.gram(self.both.rows, theta, self._about)
         gram = np.zeros((self.count + 1, self.count + 1))
-        places = np.tril_indices(self.count)
-        gram[places] = entries[: len(places[0])]
-        gram = gram + np.tril(gram, -1).T
-        gram[:-1, -1] = entries[len(places[0]) :]
+        below, right = _triangle(self.count)
+        gram[below, right] = gram[right, below] = entries[: len(below)]
+        gram[:-1, -1] = entries[len(below) :]
         if not (np.isfinite(gram).all() and math.isfinite(rss)):
             return None
         scales = np.sqrt(np.diag(gram)[:-1])
@@ -257,3 +261,10 @@ class Residuals:
         vector = np.asarray(np.linalg.solve(upper.T, gram[:-1, -1] / scales), dtype=np.float64)
         triangle = np.asarray(upper * scales, dtype=np.float64)
         return Linear(triangle, vector, rss, scales)
+
+
+@cache
+def _triangle(count: int) -> tuple[Any, Any]:
+    import numpy as np
+
+    return np.tril_indices(count)

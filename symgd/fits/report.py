@@ -45,11 +45,15 @@ def _estimates(result: FitResult) -> Iterator[str]:
 
 
 def _goodness(result: FitResult) -> Iterator[str]:
-    many = f"{result.n:,} rows, {result.dof:,} degrees of freedom"
-    if result.rss is not None:
-        yield f"residual sum of squares {result.rss:.10g}; {many}"
+    many = f"{times(result.n, 'row')}, {times(result.dof, 'degree')} of freedom"
+    weighted = "weighted " if result.weighted else ""
+    if result.rss is None:
+        yield f"loss {result.loss:.10g}; {many}"
+    elif result.rss == result.loss:
+        yield f"{weighted}residual sum of squares {result.rss:.10g}; {many}"
     else:
         yield f"loss {result.loss:.10g}; {many}"
+        yield f"{weighted}residual sum of squares {result.rss:.10g}"
     parts = []
     if result.sigma is not None:
         parts.append(f"residual standard error {result.sigma:.8g}")
@@ -59,18 +63,26 @@ def _goodness(result: FitResult) -> Iterator[str]:
         parts.append(f"AIC {result.aic:.6g}, BIC {result.bic:.6g}")
     if parts:
         yield "; ".join(parts)
-    if result.table.dropped:
-        yield f"{result.table.dropped:,} rows with missing cells were skipped"
+    if result.dropped:
+        were = "were" if result.dropped > 1 else "was"
+        yield f"{times(result.dropped, 'row')} with missing cells {were} skipped"
+    if result.basis:
+        yield f"standard errors: {result.basis}"
 
 
 def _correlations(result: FitResult) -> Iterator[str]:
-    count = len(result.names)
-    if not 1 < count <= _MOST_CORRELATED or not np.isfinite(result.correlation).any():
+    known = [k for k in range(len(result.names)) if np.isfinite(result.correlation[k, k])]
+    if not 1 < len(known) <= _MOST_CORRELATED:
         return
-    names = [escape(name) for name in result.names]
-    width = max(7, *map(len, names))
+    names = {k: escape(result.names[k]) for k in known}
+    width = max(7, *map(len, names.values()))
     yield "correlations"
-    for i in range(1, count):
-        cells = (f"{result.correlation[i, j]:>{width}.4f}" for j in range(i))
+    for place, i in enumerate(known[1:], 1):
+        cells = (f"{result.correlation[i, j]:>{width}.4f}" for j in known[:place])
         yield f"  {names[i]:<{width}}  {' '.join(cells)}"
-    yield f"  {'':<{width}}  {' '.join(f'{n:>{width}}' for n in names[:-1])}"
+    yield f"  {'':<{width}}  {' '.join(f'{names[k]:>{width}}' for k in known[:-1])}"
+
+
+def times(count: int, what: str) -> str:
+    """The number and its noun: 1 row, 1,000 rows."""
+    return f"{count:,} {what}" if abs(count) == 1 else f"{count:,} {what}s"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import math
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
     from symgd.data import Table
     from symgd.fits.curve import Curve
+
+
+LEAST_SQUARES = "sigma**2 * (J'J)**-1, sigma from the residuals"
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,9 @@ class FitResult:
     covariance and correlation, (P, P); nan where nothing is known. n: rows; dof: n - P; rss: the
     (weighted) residual sum of squares, sigma = sqrt(rss/dof), r2 = 1 - rss/(that about the mean);
     None where the fit is no regression. loss: the minimized sum. aic, bic: `fits.statistics`.
+    dropped: rows left out for a missing cell. weighted: rss is of weighted squares. absolute: sigma
+    was given, and not only up to a factor. basis: what the standard errors are made of; "" for
+    least squares, where they are those of sigma**2*(J'J)**-1.
     """
 
     text: str
@@ -65,8 +71,11 @@ class FitResult:
     table: Table
     model: str
     echo: str
-    predictor: Callable[[Any], NDArray[np.float64]] | None = None
     curve: Curve | None = None
+    dropped: int = 0
+    weighted: bool = False
+    absolute: bool = False
+    basis: str = ""
 
     @property
     def theta(self) -> dict[str, float]:
@@ -80,9 +89,9 @@ class FitResult:
 
     def predict(self, data: Any) -> NDArray[np.float64]:
         """The model at rows of new data, which need the columns on its right side only: (rows,)."""
-        if self.predictor is None:
+        if self.curve is None:
             raise DescentError("a loss has no model to predict with; fit 'y = model'")
-        return self.predictor(data)
+        return self.curve.predict(data)
 
     def band(
         self, data: Any, level: float = 0.95
@@ -99,7 +108,8 @@ class FitResult:
         if not 0 < level < 1:
             raise ArgumentError(f"level is {level!r}; it must lie between 0 and 1")
         middle, error = self.curve.at(data)
-        free = self.dof if self.rss is not None and self.dof > 0 else math.inf
+        regression = self.rss is not None and self.dof > 0 and not self.absolute
+        free = self.dof if regression else math.inf
         half = two_sided(level, free) * error
         return middle - half, middle + half
 
@@ -142,7 +152,8 @@ class FitResult:
             "method": self.method,
             "start": {name: _json(v) for name, v in self.start.items()},
             "warnings": list(self.warnings),
-            "dropped": self.table.dropped,
+            "dropped": self.dropped,
+            "stderr_from": self.basis or LEAST_SQUARES,
         }
 
     def __str__(self) -> str:

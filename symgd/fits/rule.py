@@ -6,14 +6,14 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from symgd.errors import ArgumentError
+import numpy as np
+
 from symgd.fits.model import Model
 from symgd.fits.settings import Settings
 from symgd.nodes import Node
 from symgd.result import Status
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     Vector = NDArray[np.float64]
@@ -27,19 +27,23 @@ def descend_on(
     from symgd.descent import descend
     from symgd.loss import Loss
 
-    if any(map(math.isfinite, (*model.low, *model.high))):
-        raise ArgumentError("bounds go with method lm; a rule takes the suffix of its catalogue")
     loss = Loss.of(model.graph, root, model.leaves, model.columns, model.rows, model.text)
+    if any(map(math.isfinite, (*model.low, *model.high))):
+        loss.box = (model.low, model.high)
     lr = settings.lr
     if lr is None:
         lr = CATALOGUE[settings.method].lr if settings.method in CATALOGUE else 0.01
     result = descend(
         loss,
-        start=list(start),
+        start=np.clip(start, model.low, model.high).tolist(),
         lr=lr,
         steps=settings.steps or 1000,
         rule=settings.method,
         batch=settings.batch,
         seed=settings.seed,
+        backend=model.rows.backend,
     )
-    return result.x, result.steps, result.status, f"{result.message}; {result.verdict.sentence}"
+    x, low, high = result.x, np.array(model.low), np.array(model.high)
+    if ((x == low) | (x == high)).any():  # what is said of free descents would mislead
+        return x, result.steps, result.status, result.message
+    return x, result.steps, result.status, f"{result.message}; {result.verdict.sentence}"

@@ -3,37 +3,38 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
-import sympy
 
 from symgd import names
 from symgd.errors import ArgumentError
 from symgd.fits import exchange, levenberg, statistics
 from symgd.fits.assemble import Pieces, assemble
 from symgd.fits.certificate import certificate
-from symgd.fits.model import Model
-from symgd.fits.problem import Squares, read_squares
+from symgd.fits.problem import Squares
 from symgd.fits.result import FitResult
 from symgd.fits.rule import descend_on
+from symgd.fits.sample import draw
 from symgd.fits.settings import Settings, place_start
 from symgd.fits.starts import Starter
-from symgd.nodes import ONE, ZERO, RowMean, RowSum
+from symgd.nodes import RowMean
 from symgd.result import Status
-from symgd.rows import lower
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Vector = NDArray[np.float64]
 
+_LONG = 200_000  # rows from which the first steps go over a sample
+_SAMPLE = 16_384  # of so many
 
-def least_squares(model: Model, settings: Settings) -> FitResult:
+
+def least_squares(squares: Squares, settings: Settings) -> FitResult:
     """The fit of a model by least squares."""
-    squares = read_squares(model)
+    model = squares.model
     given = place_start(settings.start, model.params)
     starter = squares.starter
     guess = starter.default() if len(given) < len(model.params) else []
@@ -42,13 +43,18 @@ def least_squares(model: Model, settings: Settings) -> FitResult:
         return _by_descent(squares, settings, start)
     watch = Watch()
     try:
-        ended = levenberg.minimize(
-            squares.residuals, start, squares.box, settings.steps or 500, watch
-        )
+        told = ""
+        ended = None if settings.steps else _sampled(squares, start, watch)
+        if ended is not None:
+            told = f" (begun on a sample of {_SAMPLE:,} rows)"
+        else:
+            most = settings.steps or 500
+            ended = levenberg.minimize(squares.residuals, start, squares.box, most, watch)
         if ended is None:
-            _refuse_start(squares, start)
+            _refuse_start(squares, start, bool(given))
         assert ended is not None
         status, message = certificate(squares, ended)
+        message += told
         if status is not Status.CONVERGED and settings.steps is None:
             again = _again(squares, starter, start, ended)
             if again is not None:
@@ -65,6 +71,27 @@ def least_squares(model: Model, settings: Settings) -> FitResult:
     return _least_squares_result(squares, settings, ended, start, status, message)
 
 
+def _sampled(
+    squares: Squares, start: Sequence[float], watch: Callable[[int, Vector, float], None]
+) -> levenberg.Ended | None:
+    """The end from where a sample of a long table leads, or None where that is not a minimum.
+
+    The first steps are long, so that they need not be exact: on a sample they cost next to
+    nothing, and those on all rows begin some standard errors from the end.
+    """
+    if squares.residuals.size < _LONG:
+        return None
+    sample = draw(squares.model.rows, _SAMPLE)
+    some = squares.residuals.on(sample, like=True)
+    few = levenberg.minimize(some, start, squares.box, polish=False)
+    if few is None or certificate(squares.on(sample), few)[0] is not Status.CONVERGED:
+        return None
+    ended = levenberg.minimize(squares.residuals, few.x.tolist(), squares.box, watch=watch)
+    if ended is None or certificate(squares, ended)[0] is not Status.CONVERGED:
+        return None
+    return ended
+
+
 class Watch:
     """Remembers the last point, for Ctrl-C."""
 
@@ -76,7 +103,7 @@ class Watch:
         self.x, self.step = x, step
 
 
-def _refuse_start(squares: Squares, start: Sequence[float]) -> None:
+def _refuse_start(squares: Squares, start: Sequence[float], given: bool) -> None:
     model = squares.model
     row = 0
     for count, columns in squares.residuals.both.blocks(start):
@@ -87,9 +114,14 @@ def _refuse_start(squares: Squares, start: Sequence[float]) -> None:
                 if k < len(model.params):
                     what = f"the derivative in {names.escape(model.params[k])}"
                 where = ", ".join(f"{p} = {v!r}" for p, v in zip(model.params, start, strict=True))
+                sentence = f"{what} is not finite in row {row + int(bad[0]) + 1:,}"
+                if not given:
+                    raise ArgumentError(
+                        f"{sentence}, whatever was tried as a start; look at that row, or give "
+                        "--start"
+                    )
                 raise ArgumentError(
-                    f"at the start ({names.escape(where)}) {what} is not finite "
-                    f"in row {row + int(bad[0]) + 1:,}; give another --start"
+                    f"at the start ({names.escape(where)}) {sentence}; give another --start"
                 )
         row += count
     raise ArgumentError("the sum of squares at the start is too large for a double")
@@ -130,14 +162,16 @@ def _least_squares_result(
     status: Status,
     message: str,
 ) -> FitResult:
-    model, linear, rows = squares.model, ended.linear, squares.residuals.size
+    model, linear, totals = squares.model, ended.linear, squares.totals
+    rows = totals.counted
     free = squares.box.free(ended.x, linear.triangle.T @ linear.vector)
     inverse, condition, unknown = statistics.inverse_gram(linear.triangle, free)
     dof = rows - len(model.params)
     sigma = math.sqrt(linear.rss / dof) if dof > 0 else None
     spread = 1.0 if settings.absolute_sigma else (sigma**2 if sigma is not None else math.nan)
-    total, log_weights = _totals(model)
-    aic, bic = statistics.gaussian_criteria(linear.rss, rows, len(model.params), log_weights)
+    aic, bic = statistics.gaussian_criteria(
+        linear.rss, rows, len(model.params), totals.log_weight, settings.absolute_sigma
+    )
     return assemble(
         Pieces(
             model=model,
@@ -151,7 +185,7 @@ def _least_squares_result(
             loss=linear.rss,
             rss=linear.rss,
             sigma=sigma,
-            r2=1 - linear.rss / total if total > 0 else None,
+            r2=1 - linear.rss / totals.squares if totals.squares > 0 else None,
             aic=aic,
             bic=bic,
             status=status,
@@ -159,24 +193,11 @@ def _least_squares_result(
             steps=ended.steps,
             method=settings.method,
             start=start,
+            absolute=settings.absolute_sigma,
+            basis="(J'J)**-1, the given sigma taken as it is" if settings.absolute_sigma else "",
+            perfect=statistics.perfect(linear.rss, totals.about_zero),
         )
     )
-
-
-def _totals(model: Model) -> tuple[float, float]:
-    """The weighted sum of squares of the response about its mean, and the sum of log(weight)."""
-    graph = model.graph
-    weight = graph.number(1.0) if model.weight is None else model.weight
-    weights = graph.node(RowSum, weight)
-    mean = graph.div(graph.node(RowSum, graph.mul(weight, model.response)), weights)
-    squares = graph.mul(weight, graph.pow(graph.sub(model.response, mean), 2))
-    outputs = {"squares": graph.node(RowSum, squares)}
-    if model.weight is not None:
-        safe = graph.where(graph.compare(">", weight, ZERO), weight, ONE)
-        outputs["log"] = graph.node(RowSum, graph.node(sympy.log, safe))
-    nodes = dict(zip(outputs, lower(graph, list(outputs.values())), strict=True))
-    found = model.rows.compile(model.rows.program([], nodes), passes=1)()
-    return found[0], found[1] if model.weight is not None else 0.0
 
 
 def _by_descent(squares: Squares, settings: Settings, start: Sequence[float]) -> FitResult:

@@ -9,25 +9,21 @@ the columns suggest: 1, typical values of a column, and one over them, on a samp
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
-from symgd.backends.rowwise import pieces
 from symgd.fits.levenberg import Box, Subsystem, minimize
 from symgd.fits.reduction import Residuals
+from symgd.fits.sample import SEED, draw
 from symgd.nodes import Name, Node, topological
 from symgd.rowdata import RowData
 
 if TYPE_CHECKING:
     import numpy as np
-    from numpy.typing import NDArray
-
-    from symgd.data import Table
 
 _SAMPLE = 500  # rows
 _TRIALS = 200
-_SEED = 0x73796D6764  # data drawn with a seed of 0 or 1 must not be sampled by themselves
 _BEST = 5  # of the trials, which are then fitted to the sample
 
 
@@ -71,11 +67,11 @@ class Starter:
         count, linear = len(self.leaves), self.linear
         if len(linear) == count:
             return self.solved([0.0] * count) or [0.0] * count
-        sample = _sample(self.rows, self.residuals.size)
-        residuals = Residuals(sample, self.leaves, self.residual, self.slopes)
+        sample = draw(self.rows, _SAMPLE)
+        residuals = self.residuals.on(sample)
         curved = [k for k in range(count) if k not in linear]
         typical = _magnitudes(sample, self.predictors)
-        generator = np.random.default_rng(_SEED)
+        generator = np.random.default_rng(SEED)
         found: list[tuple[float, list[float]]] = []
         for trial in range(_TRIALS):
             x = np.zeros(count)
@@ -153,38 +149,14 @@ def _solve(
         mask = np.zeros(len(x), dtype=bool)
         mask[list(linear)] = True
         x = np.where(mask, box.clip(np.zeros(len(x))), x)
-        system = residuals.linear(x.tolist())
-        if system is None:
-            return None
-        x = box.clip(x + Subsystem(system, mask).full())
+        for _ in linear:  # those that meet a bound stay there, and the others are solved for again
+            system = residuals.linear(x.tolist())
+            if system is None:
+                return None
+            new = x + Subsystem(system, mask).full()
+            x = box.clip(new)
+            if (x == new).all():
+                break
+            mask &= x == new
     rss = residuals.rss(x.tolist())
     return (x.tolist(), rss) if math.isfinite(rss) else None
-
-
-class _Sample:
-    """Some rows of a table, in memory."""
-
-    def __init__(self, columns: Mapping[str, NDArray[Any]]) -> None:
-        self.columns = columns
-        self.names = tuple(columns)
-        self.rows = len(next(iter(columns.values())))
-
-    def blocks(self) -> list[Mapping[str, NDArray[Any]]]:
-        return [self.columns]
-
-
-def _sample(rows: RowData, count: int) -> RowData:
-    import numpy as np
-
-    names = list(rows.table.names)
-    share = min(1.0, _SAMPLE / count)
-    generator = np.random.default_rng(_SEED)  # evenly spaced rows may all be alike
-    parts: list[list[Any]] = [[] for _ in names]
-    for arrays in pieces(rows.table, names):
-        chosen = generator.random(len(arrays[0])) < share if share < 1 else slice(None)
-        for kept, array in zip(parts, arrays, strict=True):
-            kept.append(array[chosen])
-    columns = {n: np.concatenate(p) for n, p in zip(names, parts, strict=True)}
-    sample = RowData(rows.graph, cast("Table", _Sample(columns)))
-    sample.values.update({k: v for k, v in rows.values.items() if k not in sample.values})
-    return sample

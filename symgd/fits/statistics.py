@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     Matrix = NDArray[np.float64]
 
 _EPS = 2.0**-52
+_PERFECT = 32 * _EPS  # of the response, up to which residuals are rounding errors
 
 
 def inverse_gram(triangle: Matrix, free: NDArray[np.bool_]) -> tuple[Matrix, float, list[int]]:
@@ -73,6 +74,11 @@ def inverse_hessian(hessian: Matrix, free: NDArray[np.bool_]) -> tuple[Matrix, f
     return out, float(values[-1] / values[0])
 
 
+def runaways(x: Vector, errors: Vector) -> list[int]:
+    """The parameters whose standard errors are more than 1000 times their values."""
+    return [k for k, (v, e) in enumerate(zip(x, errors, strict=True)) if e > 1000 * abs(v) > 0]
+
+
 def standard_errors(covariance: Matrix) -> Vector:
     """(P,): the square roots of the diagonal, nan where there is none."""
     import numpy as np
@@ -83,24 +89,56 @@ def standard_errors(covariance: Matrix) -> Vector:
 
 
 def correlations(covariance: Matrix) -> Matrix:
-    """The covariance with unit diagonal."""
+    """The covariance with unit diagonal; nan where a parameter has no error."""
     import numpy as np
 
     errors = standard_errors(covariance)
     with np.errstate(invalid="ignore", divide="ignore"):
-        out: Matrix = covariance / np.outer(errors, errors)
+        out: Matrix = np.clip(covariance / np.outer(errors, errors), -1.0, 1.0)
+    known = np.isfinite(np.diag(out))
+    out[known, known] = 1.0
     return out
 
 
 def gaussian_criteria(
-    rss: float, rows: int, params: int, log_weights: float
+    rss: float, rows: int, params: int, log_weights: float, absolute: bool = False
 ) -> tuple[float | None, float | None]:
-    """AIC and BIC of least squares; None for an exact fit."""
-    if rss <= 0 or rows == 0:
+    """AIC and BIC of least squares; None for an exact fit, whose likelihood has no bound.
+
+    absolute: the weights are 1/sigma**2 of known sigma, so that there is none to be counted.
+    """
+    if rows == 0 or (rss <= 0 and not absolute):
         return None, None
-    log_likelihood = -0.5 * rows * (math.log(2 * math.pi * rss / rows) + 1) + 0.5 * log_weights
-    count = params + 1
-    return 2 * count - 2 * log_likelihood, count * math.log(rows) - 2 * log_likelihood
+    if absolute:
+        deviance = rows * math.log(2 * math.pi) + rss - log_weights
+        count = params
+    else:
+        deviance = rows * (math.log(2 * math.pi * rss / rows) + 1) - log_weights
+        count = params + 1
+    return 2 * count + deviance, count * math.log(rows) + deviance
+
+
+def perfect(squares: float, response: float) -> bool:
+    """Whether a sum of squares is rounding errors beside that of the response about zero."""
+    return squares <= _PERFECT**2 * response
+
+
+def undetermined(hessian: Matrix, free: NDArray[np.bool_]) -> list[int]:
+    """The free parameters that take part in directions along which a Hessian is not positive."""
+    import numpy as np
+
+    places = np.flatnonzero(free)
+    part = hessian[np.ix_(free, free)]
+    diagonal = np.sqrt(np.abs(np.diag(part)))
+    if not (np.isfinite(part).all() and (diagonal > 0).all()):
+        return [int(k) for k, d in zip(places, diagonal, strict=True) if not d > 0] or [
+            int(k) for k in places
+        ]
+    values, vectors = np.linalg.eigh(part / np.outer(diagonal, diagonal))
+    null = vectors[:, values <= 16 * len(values) * _EPS * np.abs(values).max()]
+    if not null.size:
+        return [int(k) for k in places]
+    return [int(k) for k in places[np.abs(null).max(axis=1) > 0.1]]
 
 
 def warnings(
@@ -110,16 +148,30 @@ def warnings(
     condition: float,
     correlation: Matrix,
     dof: int,
+    perfect: bool,
+    away: Sequence[int],
 ) -> list[str]:
-    """Sentences about what a reader of the standard errors must know."""
+    """Sentences about what a reader of the standard errors must know.
+
+    Numbers are of `names`. away: those whose errors are many times their values at an end that is
+    no minimum.
+    """
     found = []
+    if perfect and dof > 0 and not unknown:
+        found.append(
+            "the model fits to the last digits: its standard errors, AIC and BIC mean nothing"
+        )
     if unknown:
         listed = ", ".join(names[k] for k in unknown)
         found.append(
             f"the data do not determine {listed}: other values fit as well (non-identifiable)"
         )
     for k in at_bound:
-        found.append(f"{names[k]} is at its bound; the standard errors of the others hold it there")
+        others = "; the standard errors of the others hold it there" if len(names) > 1 else ""
+        found.append(f"{names[k]} is at its bound{others}")
+    if away and not unknown:
+        listed = ", ".join(names[k] for k in away)
+        found.append(f"{listed} may run away: the farther, the better the fit, and never the best")
     if not unknown and condition > 1e8:
         found.append(f"ill-conditioned: condition number {condition:.2g} of the scaled Jacobian")
     if dof <= 0:

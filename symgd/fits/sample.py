@@ -1,0 +1,54 @@
+"""Some rows of a table, drawn at random: where a fit may begin cheaply."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, cast
+
+from symgd.rowdata import RowData
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from symgd.data import Table
+
+SEED = 0x73796D6764  # data drawn with a seed of 0 or 1 must not be sampled by themselves
+
+
+class MemoryRows:
+    """Columns in memory, as much of a Table as a pass over rows needs."""
+
+    def __init__(self, columns: Mapping[str, NDArray[Any]]) -> None:
+        self.columns = columns
+        self.names = tuple(columns)
+        self.rows = len(next(iter(columns.values()), ()))
+
+    def blocks(self) -> list[Mapping[str, NDArray[Any]]]:
+        """All rows as one block."""
+        return [self.columns]
+
+
+def draw(rows: RowData, count: int) -> RowData:
+    """About `count` of the rows, some maybe twice; all of them where there are no more."""
+    import numpy as np
+
+    share = count / rows.table.rows
+    generator = np.random.default_rng(SEED)  # evenly spaced rows may all be alike
+    parts: dict[str, list[Any]] = {name: [] for name in rows.table.names}
+    for block in rows.table.blocks():
+        length = len(next(iter(block.values())))
+        chosen: Any = slice(None)
+        if share < 1:
+            chosen = np.sort(generator.integers(0, length, math.ceil(share * length)))
+        for name, column in block.items():
+            parts[name].append(column[chosen])
+    return over(rows, {name: np.concatenate(part) for name, part in parts.items()})
+
+
+def over(rows: RowData, columns: Mapping[str, NDArray[Any]]) -> RowData:
+    """What `rows` know of the whole table, over these columns instead of its own."""
+    table = cast("Table", MemoryRows(columns))
+    other = RowData(rows.graph, table, backend=rows.backend, threads=rows.threads)
+    other.values.update({k: v for k, v in rows.values.items() if k not in other.values})
+    return other

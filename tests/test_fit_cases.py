@@ -1,0 +1,384 @@
+"""Fits of odd tables and with every option, against NumPy, SciPy's formulas and themselves."""
+
+import gc
+import math
+import pickle
+import weakref
+
+import numpy as np
+import pytest
+
+import symgd
+from symgd import DataError
+from symgd.fits import memory
+
+GENERATOR = np.random.default_rng(5)
+X = np.linspace(0.0, 4.0, 50)
+Y = 2.5 * np.exp(-1.3 * X) + 0.5 + GENERATOR.normal(0, 0.05, 50)
+DECAY = "y = a*exp(-b*x) + c"
+
+
+def curve(rows, seed=20):
+    generator = np.random.default_rng(seed)
+    x = generator.uniform(0.0, 4.0, rows)
+    return {"x": x, "y": 2.5 * np.exp(-1.3 * x) + 0.5 + generator.normal(0.0, 0.1, rows)}
+
+
+# What is remembered of a formula
+
+
+def test_a_formula_read_again_gives_the_same_bits_on_other_rows():
+    first, second = curve(300, 1), curve(400, 2)
+    memory._memory.clear()
+    fresh = [symgd.fit(DECAY, first).to_dict()]
+    memory._memory.clear()
+    fresh.append(symgd.fit(DECAY, second).to_dict())
+    again = [symgd.fit(DECAY, first).to_dict(), symgd.fit(DECAY, second).to_dict()]
+    assert again == fresh
+
+
+def test_options_are_part_of_what_is_remembered():
+    data = {"x": X, "y": Y}
+    free = symgd.fit(DECAY, data)
+    assert symgd.fit(DECAY, data, fixed={"c": 0.4}).theta["c"] == 0.4
+    assert symgd.fit(DECAY, data, bounds={"b": (0, 1)}).theta["b"] == 1.0
+    assert symgd.fit(DECAY, data, bounds={"b": (0, 1.1)}).theta["b"] == 1.1
+    assert symgd.fit(DECAY, data).theta == free.theta
+
+
+def test_what_is_remembered_holds_no_rows():
+    column = np.linspace(1.0, 2.0, 1000)
+    held = weakref.ref(column)
+    symgd.fit("y = slope*column", {"column": column, "y": 2 * column})
+    del column
+    gc.collect()
+    assert held() is None
+
+
+def test_means_inside_a_model_are_those_of_its_own_rows():
+    for shift in (0.0, 5.0):
+        data = {"x": X + shift, "y": 3 * X}
+        found = symgd.fit("y = a*(x - mean(x)) + b", data)
+        assert found.theta == pytest.approx({"a": 3.0, "b": 6.0}, rel=1e-12)
+
+
+# Long tables
+
+
+def test_a_long_table_is_begun_on_a_sample_and_ended_on_all_rows(monkeypatch):
+    from symgd.fits import squares
+
+    data = curve(250_000)
+    sampled = symgd.fit(DECAY, data, start=1.0)
+    assert "sample" in sampled.message
+    monkeypatch.setattr(squares, "_LONG", 10**9)
+    whole = symgd.fit(DECAY, data, start=1.0)
+    assert "sample" not in whole.message
+    assert sampled.theta == pytest.approx(whole.theta, rel=1e-11)
+    assert sampled.covariance == pytest.approx(whole.covariance, rel=1e-9)
+
+
+def test_a_sample_that_misleads_is_left():
+    # one row in 10^5 decides about b: a sample of 16,384 knows nothing of it
+    x = np.zeros(250_000)
+    x[::100_000] = 1.0
+    y = 1.0 + 2.0 * x
+    found = symgd.fit("y = a + b*x", {"x": x, "y": y}, start=0.0)
+    assert found.status == "converged"
+    assert found.theta == pytest.approx({"a": 1.0, "b": 2.0}, rel=1e-9)
+
+
+# Weights
+
+
+def test_r2_and_criteria_leave_out_rows_of_weight_zero():
+    weight = np.where(np.arange(50) % 5 == 0, 0.0, 1.0)
+    some = weight > 0
+    weighted = symgd.fit("y = a*x + b", {"x": X, "y": Y, "w": weight}, weight="w")
+    without = symgd.fit("y = a*x + b", {"x": X[some], "y": Y[some]})
+    for name in ("n", "dof", "sigma", "r2", "aic", "bic"):
+        assert getattr(weighted, name) == pytest.approx(getattr(without, name), rel=1e-11), name
+    assert weighted.covariance == pytest.approx(without.covariance, rel=1e-10)
+
+
+def test_r2_is_weighted_about_the_weighted_mean_whatever_the_offset():
+    weight = GENERATOR.uniform(0.5, 2.0, 50)
+    for offset in (0.0, 1e6):
+        data = {"x": X, "y": Y + offset, "w": weight}
+        found = symgd.fit("y = a*x + b", data, weight="w")
+        y = data["y"] - offset  # exact but for the rounding of the addition
+        mean = np.average(y, weights=weight)
+        expected = 1 - found.rss / np.sum(weight * (y - mean) ** 2)
+        assert found.r2 == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("option", "column", "part"),
+    [
+        ("sigma", [1, 0, 1, 1], "sigma in row 2 is 0.0; it must be above 0"),
+        ("sigma", [1, 1, -2, 1], "sigma in row 3 is -2.0; it must be above 0"),
+        ("weight", [1, 1, 1, -1], "the weight in row 4 is -1.0; it must be 0 or more"),
+        ("weight", [0, 0, 0, 0], "the weight is 0 in every row"),
+    ],
+)
+def test_a_weight_that_is_none_is_refused(option, column, part):
+    data = {"x": [0, 1, 2, 3], "y": [0, 1, 2, 4], "s": column}
+    with pytest.raises(DataError, match=part):
+        symgd.fit("y = a*x + b", data, **{option: "s"})
+    assert math.isfinite(symgd.fit("y = a*x + b", data).theta["a"])
+
+
+# Descents within bounds
+
+
+@pytest.mark.parametrize("method", ["gd", "adam", "momentum"])
+def test_a_descent_within_bounds_ends_where_scipy_does(method):
+    # lsq_linear(design, Y, ([-inf, 0.8], [-0.5, inf])): b at its bound, a by the normal equation
+    bounds = {"a": (None, -0.5), "b": (0.8, None)}
+    found = symgd.fit(
+        "y = a*x + b", {"x": X, "y": Y}, bounds=bounds, method=method, lr=0.05, steps=4000
+    )
+    expected = symgd.fit("y = a*x + b", {"x": X, "y": Y}, bounds=bounds)
+    assert found.theta == pytest.approx(expected.theta, rel=1e-6)
+    assert -0.5 in found.theta.values() or 0.8 in found.theta.values()
+    assert found.status == "converged"
+
+
+def test_no_step_of_a_descent_leaves_the_bounds():
+    from symgd.loss import Loss
+
+    loss = Loss("mean((y - a*x)**2)", {"x": X, "y": 3 * X})
+    loss.box = ([0.0], [2.0])
+    for options in ({"lr": 0.05}, {"lr": "auto"}, {"lr": 0.05, "batch": 8}):
+        path = symgd.descend(loss, start=1.0, steps=50, **options).history.theta
+        assert path.max() == 2.0
+        assert path.min() >= 0.0
+    whole = symgd.fit(
+        "sum((y - a*x)**2)", {"x": X, "y": 3 * X}, method="gd", bounds={"a": (0, 2)}, lr=1e-3
+    )
+    assert (whole.theta, whole.status) == ({"a": 2.0}, "converged")
+
+
+# Whole losses
+
+
+def test_a_tied_parameter_of_a_loss_is_its_formula_put_in():
+    data = {"x": X, "k": np.round(np.exp(0.3 + 0.4 * X))}
+    text = "sum(exp(a + b*x) - k*(a + b*x))"
+    tied = symgd.fit(text, data, tied={"b": "2*a + c"}, fixed={"c": -0.1})
+    put = symgd.fit("sum(exp(a + (2*a - 0.1)*x) - k*(a + (2*a - 0.1)*x))", data)
+    assert tied.theta["a"] == pytest.approx(put.theta["a"], rel=1e-12)
+    assert tied.stderr["a"] == pytest.approx(put.stderr["a"], rel=1e-10)
+    assert tied.theta["b"] == pytest.approx(2 * tied.theta["a"] - 0.1, rel=1e-15)
+    assert tied.stderr["b"] == pytest.approx(2 * tied.stderr["a"], rel=1e-12)
+    assert (tied.params["b"].held, tied.params["c"].held) == ("tied", "fixed")
+    squares = symgd.fit("sum((k - a - b*x)**2)", data, tied={"a": "3*b"})
+    model = symgd.fit("k = a + b*x", data, tied={"a": "3*b"})
+    assert squares.theta == pytest.approx(model.theta, rel=1e-13)
+
+
+@pytest.mark.parametrize(
+    ("options", "part"),
+    [
+        ({"tied": {"q": "a"}}, "no parameter 'q'"),
+        ({"tied": {"b": "x"}}, "column"),
+        ({"tied": {"b": "mean(z)"}}, "column 'z', which the loss does not"),
+        ({"tied": {"b": "a", "a": "b"}}, "tied itself"),
+        ({"fixed": {"q": 1.0}}, "no parameter 'q'"),
+        ({"fixed": {"b": 1.0}, "tied": {"b": "a"}}, "fixed and tied"),
+        ({"tied": {"b": "a"}, "bounds": {"b": (0, 1)}}, "takes no bounds"),
+        ({"backend": "gpu"}, "no backend 'gpu'"),
+        ({"threads": 0}, "threads is 0"),
+    ],
+)
+def test_a_mistake_about_a_loss_is_refused(options, part):
+    with pytest.raises(symgd.SymgdError, match=part):
+        symgd.fit("sum(cosh(y - a - b*x))", {"x": X, "y": Y, "z": Y}, **options)
+
+
+# What runs it
+
+
+def test_backends_and_threads_give_one_fit():
+    data = curve(60_000)
+    python = symgd.fit(DECAY, data, backend="lambdify")
+    one = symgd.fit(DECAY, data, backend="native", threads=1)
+    two = symgd.fit(DECAY, data, backend="native", threads=2)
+    assert one.to_dict() == two.to_dict()
+    assert one.theta == pytest.approx(python.theta, rel=1e-11)
+
+
+# Pickles
+
+
+@pytest.mark.parametrize(
+    ("model", "options"),
+    [
+        (DECAY, {}),
+        ("log(y + 1) = a*(x - mean(x)) + b", {}),
+        ("y = a*`dose (mg)` + b", {"fixed": {"b": 0.5}}),
+        ("sum((y - a*x)**2)", {}),
+        ("mean(cosh(y - a*x))", {}),
+        ("y = a*x + b", {"loss": "huber(r, 1)"}),
+    ],
+)
+def test_a_fit_survives_pickle(model, options):
+    data = {"x": X, "y": Y, "dose (mg)": X**2}
+    found = symgd.fit(model, data, **options)
+    again = pickle.loads(pickle.dumps(found))
+    assert again.to_dict() == found.to_dict()
+    assert str(again) == str(found)
+    if found.curve is not None:
+        other = {name: column[:7] for name, column in data.items()}
+        assert np.array_equal(again.predict(other), found.predict(other))
+        assert np.array_equal(again.band(other), found.band(other), equal_nan=True)
+        assert np.array_equal(again.curve.rows(), found.curve.rows())
+
+
+def test_dropped_rows_survive_pickle():
+    found = symgd.fit("y = a*x", {"x": [1, 2, math.nan], "y": [2, 4, 6]}, drop_missing=True)
+    assert pickle.loads(pickle.dumps(found)).to_dict() == found.to_dict()
+    assert found.dropped == 1
+
+
+def test_a_descent_on_batches_survives_pickle():
+    loss = symgd.Loss("mean((y - a*(x - mean(x)) - b)**2)", {"x": X, "y": Y})
+    found = symgd.descend(loss, batch=10, lr=0.1, start=0.0)
+    again = pickle.loads(pickle.dumps(found))
+    assert again.theta == found.theta
+    assert again.loss.evaluate(0.3, 0.2) == found.loss.evaluate(0.3, 0.2)
+
+
+# What is said of an end
+
+
+def test_an_exact_fit_is_converged_and_its_errors_are_called_nothing():
+    for offset in (0.0, 1.0, 1e9):
+        found = symgd.fit("y = a*x + b", {"x": X, "y": 2 * X + offset})
+        assert found.status == "converged"
+        assert "rounding" in found.message
+        assert any("mean nothing" in w for w in found.warnings)
+    # noise of 1e-12 is no rounding
+    found = symgd.fit("y = a*x + b", {"x": X, "y": 2 * X + 1 + 1e-12 * (Y - Y.mean())})
+    assert "rounding" not in found.message
+
+
+def test_aic_with_known_sigma_is_that_of_the_normal_density():
+    s = GENERATOR.uniform(0.05, 0.2, 50)
+    data = {"x": X, "y": Y, "s": s}
+    found = symgd.fit(DECAY, data, sigma="s", absolute_sigma=True)
+    z = (Y - found.predict(data)) / s
+    deviance = np.sum(z**2 + np.log(2 * np.pi * s**2))
+    assert found.aic == pytest.approx(deviance + 6, rel=1e-11)
+    assert found.bic == pytest.approx(deviance + 3 * math.log(50), rel=1e-11)
+    # with sigma known the band is normal: 1.959964 standard errors on each side
+    low, high = found.band({"x": [0.0]})
+    middle, error = found.curve.at({"x": [0.0]})
+    assert (high - low) / 2 == pytest.approx(1.959963984540054 * error, rel=1e-9)
+
+
+def test_a_parameter_at_its_bound_has_no_correlation():
+    found = symgd.fit(DECAY, {"x": X, "y": Y}, bounds={"b": (None, 1.0)})
+    assert np.isnan(found.correlation[1]).all()
+    assert list(np.diag(found.correlation)[[0, 2]]) == [1.0, 1.0]
+    assert np.nanmax(np.abs(found.correlation)) <= 1.0
+    assert "nan" not in str(found)
+    design = np.column_stack([np.exp(-X), np.ones_like(X)])
+    expected = found.sigma**2 * np.linalg.inv(design.T @ design)
+    assert found.covariance[np.ix_([0, 2], [0, 2])] == pytest.approx(expected, rel=1e-9)
+
+
+def test_what_a_likelihood_does_not_determine_is_named():
+    counts = np.round(np.exp(0.3 + 0.4 * X))
+    loss = "sum(exp(a + b + c*x) - k*(a + b + c*x))"
+    found = symgd.fit(loss, {"x": X, "k": counts})
+    assert found.status != "converged"
+    assert any("determine a, b:" in w for w in found.warnings)
+
+
+@pytest.mark.parametrize("method", ["gd", "momentum"])
+def test_a_loss_of_residuals_goes_by_a_rule_too(method):
+    options = {"loss": "logcosh(r)", "start": 1.0}
+    newton = symgd.fit("y = a*exp(-x) + c", {"x": X, "y": Y}, **options)
+    rule = symgd.fit(
+        "y = a*exp(-x) + c", {"x": X, "y": Y}, method=method, lr=0.3, steps=3000, **options
+    )
+    assert rule.theta == pytest.approx(newton.theta, rel=1e-6)
+    assert rule.covariance == pytest.approx(newton.covariance, rel=1e-4)
+    assert "sandwich" in str(rule)
+
+
+@pytest.mark.parametrize(
+    ("loss", "scipy"),
+    [
+        # scipy.optimize.least_squares(loss=..., ftol=xtol=gtol=1e-14): x and twice the cost
+        ("2*(sqrt(1 + r**2) - 1)", "soft_l1"),
+        ("log1p(r**2)", "cauchy"),
+        ("atan(r**2)", "arctan"),
+        ("2*huber(r, 1)", "huber"),
+    ],
+)
+def test_robust_losses_are_those_of_scipy(loss, scipy):
+    optimize = pytest.importorskip("scipy.optimize")
+    y = Y.copy()
+    y[::9] += 3.0
+    found = symgd.fit(DECAY, {"x": X, "y": y}, loss=loss)
+    theirs = optimize.least_squares(
+        lambda p: p[0] * np.exp(-p[1] * X) + p[2] - y,
+        [2.5, 1.3, 0.5],
+        loss=scipy,
+        ftol=1e-14,
+        xtol=1e-14,
+        gtol=1e-14,
+    )
+    assert list(found.theta.values()) == pytest.approx(list(theirs.x), rel=1e-5)
+    assert found.loss == pytest.approx(2 * theirs.cost, rel=1e-12)
+
+
+def test_a_bounded_start_solves_for_the_linear_parameters_within_the_bounds():
+    bounds = {"a": (0, None), "b": (None, 0.5), "c": (0.7, None)}
+    found = symgd.fit(DECAY, {"x": X, "y": Y}, bounds=bounds)
+    assert found.status == "converged"
+    assert (found.theta["b"], found.theta["c"]) == (0.5, 0.7)
+    e = np.exp(-0.5 * X)
+    assert found.theta["a"] == pytest.approx(e @ (Y - 0.7) / (e @ e), rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("data", "options", "part"),
+    [
+        ({"x": [0.0, 1, 2], "y": [1, 2, 3]}, {}, "in row 1, whatever was tried"),
+        ({"x": [1.0, 1, 2], "y": [1, 2, 3]}, {"absolute_sigma": True}, "absolute_sigma goes with"),
+    ],
+)
+def test_a_fit_that_cannot_be_is_refused(data, options, part):
+    with pytest.raises(symgd.ArgumentError, match=part):
+        symgd.fit("y = a*log(x)", data, **options)
+
+
+@pytest.mark.parametrize("level", [0.5, 0.9])
+def test_quantile_regression_is_that_of_linear_programming(level):
+    optimize = pytest.importorskip("scipy.optimize")
+    generator = np.random.default_rng(3)
+    x = generator.uniform(0, 3, 80)
+    y = 1 + 2 * x + generator.standard_t(2, 80)
+    design = np.column_stack([np.ones(80), x, np.eye(80), -np.eye(80)])
+    cost = np.r_[0, 0, np.full(80, level), np.full(80, 1 - level)]
+    limits = [(None, None)] * 2 + [(0, None)] * 160
+    exact = optimize.linprog(cost, A_eq=design, b_eq=y, bounds=limits)
+    text = f"max({level}*r, {level - 1}*r)"
+    found = symgd.fit("y = a + b*x", {"x": x, "y": y}, loss=text)
+    assert list(found.theta.values()) == pytest.approx(list(exact.x[:2]), abs=1e-6)
+    assert found.loss == pytest.approx(exact.fun, rel=1e-8)
+    assert found.status == "stalled"
+    assert "kinks" in found.message
+    assert found.stderr == {"a": None, "b": None}
+    residual = text.replace("r", "(y - a - b*x)")
+    whole = symgd.fit(f"mean({residual})", {"x": x, "y": y})
+    assert list(whole.theta.values()) == pytest.approx(list(exact.x[:2]), abs=1e-6)
+
+
+def test_separated_classes_are_said_to_run_away():
+    found = symgd.fit("sum(softplus(-(2*z - 1)*(a + b*x)))", {"x": X, "z": (X > 1.5) * 1.0})
+    assert found.status != "converged"
+    assert any("run away" in w for w in found.warnings)
