@@ -7,8 +7,9 @@ exact reader (`symgd.data.csv_exact`), with all that follows.
 from __future__ import annotations
 
 import io
+from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -17,11 +18,13 @@ from symgd.data import cells
 from symgd.data.arrow import missing_in, values_of
 from symgd.data.header import Header
 from symgd.data.source import Array, Block, Pick
+from symgd.threads import default_threads
 
-PIECE = 1 << 22  # bytes that are parsed at once, in parallel
+PIECE = 1 << 22  # bytes that a thread parses at once, at most: a call of Arrow's costs 0.4 ms
+_AT_ONCE = 1 << 23  # bytes that all threads do; what they are parsed to takes as much again
+_MOST_THREADS = 8
 
 Parsed = list[tuple[list[Array], int]]  # (columns, rows dropped) of some rows
-Piece = tuple[int, Parsed]  # bytes, and what they hold
 
 _WINDOW = 1 << 16  # with an end of a line in every window, no line is longer than two
 
@@ -39,41 +42,64 @@ class Pieces:
         self.offset = header.offset
 
     def blocks(self, picks: Sequence[Pick], drop: bool) -> Iterator[Block]:
-        """The wanted columns in blocks, up to the first piece that is not Arrow's to read."""
-        for length, batches in _ahead(self._pieces(picks, drop)):
-            self.offset += length
-            done = min(1.0, self.offset / self._size)
-            for arrays, dropped in batches:
-                yield Block(arrays, dropped, done)
+        """The wanted columns in blocks, up to the first piece that is not Arrow's to read.
 
-    def _pieces(self, picks: Sequence[Pick], drop: bool) -> Iterator[Piece]:
-        buffer = bytearray(min(PIECE, self._size) + 1)
-        options = _options(self._header, picks, drop)
+        Each thread parses a piece of its own, from end to end: Arrow's own threads would wait
+        for each other at the end of every piece.
+        """
+        threads = min(_MOST_THREADS, default_threads())
+        size = min(PIECE, _AT_ONCE // threads, self._size) + 1
+        options = _options(self._header, picks, size, drop)
         everything = len({pick.index for pick in picks}) == len(self._header.names)
-        carried = 0  # bytes at the beginning of the buffer that were read before
+        coming: deque[tuple[bytearray, int, Future[Parsed | None]]] = deque()
+        spare: list[bytearray] = []
+        workers = ThreadPoolExecutor(threads)
+        try:
+            for buffer, cut in self._cut(size, spare):
+                found = workers.submit(_parse, buffer, cut, options, everything, drop)
+                coming.append((buffer, cut, found))
+                if len(coming) > threads:
+                    yield from self._give(coming.popleft(), spare)
+            while coming:
+                yield from self._give(coming.popleft(), spare)
+        except _NotArrowsError:
+            return
+        finally:
+            workers.shutdown(cancel_futures=True)
+
+    def _give(
+        self, piece: tuple[bytearray, int, Future[Parsed | None]], spare: list[bytearray]
+    ) -> Iterator[Block]:
+        """The blocks of a piece, whose buffer may be used again from now on."""
+        buffer, length, found = piece
+        batches = found.result()
+        if batches is None:
+            raise _NotArrowsError
+        spare.append(buffer)
+        self.offset += length
+        done = min(1.0, self.offset / self._size)
+        for arrays, dropped in batches:
+            yield Block(arrays, dropped, done)
+
+    def _cut(self, size: int, spare: list[bytearray]) -> Iterator[tuple[bytearray, int]]:
+        """(buffer of that size, bytes of it that are whole lines) for piece after piece."""
+        carried = b""  # the beginning of a line whose rest is in the next piece
         while True:
-            stop = carried + _fill(self._stream, memoryview(buffer)[carried:])
-            ended = stop < len(buffer)
+            buffer = spare.pop() if spare else bytearray(size)
+            buffer[: len(carried)] = carried
+            stop = len(carried) + _fill(self._stream, memoryview(buffer)[len(carried) :])
+            ended = stop < size
             cut = stop if ended else buffer.rfind(b"\n", 0, stop) + 1
-            if cut == 0 or not _is_plain(buffer, cut, everything):
-                return  # at the end of the file, cut is 0, too
-            batches = _parse(memoryview(buffer)[:cut], options, drop)
-            if batches is None:
-                return
-            yield cut, batches
+            if cut == 0:
+                return  # at the end of the file, or in a line as long as the piece
+            carried = bytes(memoryview(buffer)[cut:stop])
+            yield buffer, cut
             if ended:
                 return
-            carried = stop - cut
-            buffer[:carried] = buffer[cut:stop]
 
 
-def _ahead(items: Iterator[Piece]) -> Iterator[Piece]:
-    """The same items, each worked out while the one before is in use."""
-    with ThreadPoolExecutor(1) as worker:
-        coming = worker.submit(next, items, None)
-        while (item := coming.result()) is not None:
-            coming = worker.submit(next, items, None)
-            yield item
+class _NotArrowsError(Exception):
+    """A piece is left to the exact reader."""
 
 
 def _fill(stream: io.FileIO, view: memoryview) -> int:
@@ -111,7 +137,7 @@ def _is_plain(buffer: bytearray, stop: int, everything: bool) -> bool:
     return True
 
 
-def _options(header: Header, picks: Sequence[Pick], drop: bool) -> dict[str, Any]:
+def _options(header: Header, picks: Sequence[Pick], size: int, drop: bool) -> dict[str, Any]:
     import pyarrow as pa
     from pyarrow import csv
 
@@ -120,7 +146,7 @@ def _options(header: Header, picks: Sequence[Pick], drop: bool) -> dict[str, Any
     alone = len(names) == 1
     missing = [word for word in cells.MISSING if word or not alone] if drop else []
     return {
-        "read_options": csv.ReadOptions(column_names=names),
+        "read_options": csv.ReadOptions(column_names=names, use_threads=False, block_size=size + 1),
         "parse_options": csv.ParseOptions(
             delimiter=header.delimiter,
             quote_char=False,  # a quote in a number is then an error, and the exact reader's
@@ -134,24 +160,30 @@ def _options(header: Header, picks: Sequence[Pick], drop: bool) -> dict[str, Any
     }
 
 
-def _parse(piece: memoryview, options: dict[str, Any], drop: bool) -> Parsed | None:
-    """What the piece holds; None where the exact reader has to look."""
+def _parse(
+    buffer: bytearray, stop: int, options: dict[str, Any], everything: bool, drop: bool
+) -> Parsed | None:
+    """What the piece, the first bytes of the buffer, holds; None: the exact reader has to look."""
     import pyarrow as pa
     from pyarrow import csv
 
+    if not _is_plain(buffer, stop, everything):
+        return None
     try:
-        table = csv.read_csv(pa.py_buffer(piece), **options)
+        table = csv.read_csv(pa.py_buffer(memoryview(buffer)[:stop]), **options)
     except pa.ArrowInvalid:
         return None
-    found: Parsed = []
-    for batch in table.to_batches():
-        arrays = [values_of(column) for column in batch.columns]
-        missing = [mask for mask in map(missing_in, batch.columns) if mask is not None]
-        if not missing and all(np.isfinite(array).all() for array in arrays):
-            found.append((arrays, 0))
-        elif drop:
-            bad = np.logical_or.reduce([*(~np.isfinite(array) for array in arrays), *missing])
-            found.append(([array[~bad] for array in arrays], int(bad.sum())))
-        else:
-            return None
-    return found
+    found = [_settle(batch, drop) for batch in table.to_batches()]
+    return [part for part in found if part is not None] if all(found) else None
+
+
+def _settle(batch: Any, drop: bool) -> tuple[list[Array], int] | None:
+    """(columns, rows dropped) of a RecordBatch; None where a cell is to be refused."""
+    arrays = [values_of(column) for column in batch.columns]
+    missing = [mask for mask in map(missing_in, batch.columns) if mask is not None]
+    if not missing and all(np.isfinite(array).all() for array in arrays):
+        return arrays, 0
+    if not drop:
+        return None
+    bad = np.logical_or.reduce([*(~np.isfinite(array) for array in arrays), *missing])
+    return [array[~bad] for array in arrays], int(bad.sum())
