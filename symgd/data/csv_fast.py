@@ -48,14 +48,14 @@ class Pieces:
         for each other at the end of every piece.
         """
         threads = min(_MOST_THREADS, default_threads())
-        size = min(PIECE, _AT_ONCE // threads, self._size) + 1
+        size = min(PIECE, _AT_ONCE // threads, self._size)
         options = _options(self._header, picks, size, drop)
         everything = len({pick.index for pick in picks}) == len(self._header.names)
         coming: deque[tuple[bytearray, int, Future[Parsed | None]]] = deque()
         spare: list[bytearray] = []
         workers = ThreadPoolExecutor(threads)
         try:
-            for buffer, cut in self._cut(size, spare):
+            for buffer, cut in self._cut(size, threads, spare):
                 found = workers.submit(_parse, buffer, cut, options, everything, drop)
                 coming.append((buffer, cut, found))
                 if len(coming) > threads:
@@ -81,14 +81,21 @@ class Pieces:
         for arrays, dropped in batches:
             yield Block(arrays, dropped, done)
 
-    def _cut(self, size: int, spare: list[bytearray]) -> Iterator[tuple[bytearray, int]]:
-        """(buffer of that size, bytes of it that are whole lines) for piece after piece."""
+    def _cut(
+        self, size: int, threads: int, spare: list[bytearray]
+    ) -> Iterator[tuple[bytearray, int]]:
+        """(buffer, bytes of it that are whole lines) for pieces of at most that size."""
+        left = self._size
         carried = b""  # the beginning of a line whose rest is in the next piece
         while True:
-            buffer = spare.pop() if spare else bytearray(size)
+            buffer = spare.pop() if spare else bytearray(size + 1)
+            # smaller ones in the end, so that all threads are done at about the same time
+            room = max(min(size, left // threads), size // 8) + 1
             buffer[: len(carried)] = carried
-            stop = len(carried) + _fill(self._stream, memoryview(buffer)[len(carried) :])
-            ended = stop < size
+            read = _fill(self._stream, memoryview(buffer)[len(carried) : room])
+            left -= read
+            stop = len(carried) + read
+            ended = stop < room
             cut = stop if ended else buffer.rfind(b"\n", 0, stop) + 1
             if cut == 0:
                 return  # at the end of the file, or in a line as long as the piece
@@ -146,7 +153,7 @@ def _options(header: Header, picks: Sequence[Pick], size: int, drop: bool) -> di
     alone = len(names) == 1
     missing = [word for word in cells.MISSING if word or not alone] if drop else []
     return {
-        "read_options": csv.ReadOptions(column_names=names, use_threads=False, block_size=size + 1),
+        "read_options": csv.ReadOptions(column_names=names, use_threads=False, block_size=size + 2),
         "parse_options": csv.ParseOptions(
             delimiter=header.delimiter,
             quote_char=False,  # a quote in a number is then an error, and the exact reader's
