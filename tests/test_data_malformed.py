@@ -70,6 +70,7 @@ FILES = {
     "date": (b"x,y\n2026-11-22,2\n", None, 2, "x", "'2026-11-22'"),
     "comment line": (b"x,y\n# made today\n1,2\n", None, 2, "y", "1 cell"),
     "comment cell": (b"x,y\n#1,2\n", None, 2, "x", "comments"),
+    "mark before a row": ("x,y\n\ufeff1,2\n".encode(), None, 2, "x", r"\ufeff1"),
     "Arabic digits": ("x,y\n1,٣\n".encode(), None, 2, "y", "not a number"),
     "no-break space": ("x,y\n1,\u00a02\n".encode(), None, 2, "y", r"\xa02"),
     "typographic minus": ("x,y\n1,−2\n".encode(), None, 2, "y", "as -"),

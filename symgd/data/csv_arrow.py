@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -66,6 +67,8 @@ def _parse(
     import pyarrow as pa
     from pyarrow import csv
 
+    if buffer.startswith(codecs.BOM_UTF8):
+        return None  # Arrow would pass over it, as if a file began here
     if has_long_lines(buffer, stop) or not (everything or _is_plain(buffer, stop)):
         return None
     try:
