@@ -28,6 +28,7 @@ from symgd.commands.options import (
     terminal_width,
     whole,
 )
+from symgd.commands.progress import shown
 from symgd.errors import ArgumentError
 from symgd.names import escape, suggest
 
@@ -216,20 +217,21 @@ def run(
 
     gc.freeze()  # the modules stay; the descent's own garbage is collected as usual
     gc.enable()
-    result = descend(
-        formula,
-        start=start,
-        lr=lr,
-        steps=number_of_steps,
-        rule=rule,
-        set=parse_assignments(assignments or []),
-        tol=tolerance,
-        backend=backend,
-        data=data,
-        drop_missing=drop_missing,
-        batch=None if batch is None else whole("--batch", batch, least=1),
-        seed=whole("--seed", seed, least=0),
-    )
+    with shown(data, quiet or form not in (Format.table, Format.plain)) as source:
+        result = descend(
+            formula,
+            start=start,
+            lr=lr,
+            steps=number_of_steps,
+            rule=rule,
+            set=parse_assignments(assignments or []),
+            tol=tolerance,
+            backend=backend,
+            data=source,
+            drop_missing=drop_missing,
+            batch=None if batch is None else whole("--batch", batch, least=1),
+            seed=whole("--seed", seed, least=0),
+        )
     try:
         emit(_result(result, form, each, quiet))
     except OutputError as error:

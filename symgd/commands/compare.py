@@ -17,6 +17,7 @@ from symgd.commands.options import (
     terminal_width,
     whole,
 )
+from symgd.commands.progress import shown
 
 
 class Format(StrEnum):
@@ -105,17 +106,18 @@ def compare(
         for part in ([text] if "=" in text else text.split(","))
         if part.strip()
     ]
-    found = comparison.compare(
-        formula,
-        lr=lr,
-        rule=[part.strip() for part in rules],
-        start=start or ["1"],
-        steps=count,
-        set=parse_assignments(assignments or []),
-        tol=tolerance,
-        data=data,
-        drop_missing=drop_missing,
-    )
+    with shown(data, form is not Format.table) as source:
+        found = comparison.compare(
+            formula,
+            lr=lr,
+            rule=[part.strip() for part in rules],
+            start=start or ["1"],
+            steps=count,
+            set=parse_assignments(assignments or []),
+            tol=tolerance,
+            data=source,
+            drop_missing=drop_missing,
+        )
     if picture is not None:
         check_comparison(found, picture)
     if form is Format.table:

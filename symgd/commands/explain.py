@@ -9,6 +9,7 @@ import typer
 
 from symgd._console import emit
 from symgd.commands.options import has_unicode, read_formula, tell_rows, terminal_width
+from symgd.commands.progress import shown
 
 
 class Format(StrEnum):
@@ -68,15 +69,16 @@ def explain(
     from symgd import explanation
     from symgd.arguments import parse_assignments
 
-    found = explanation.explain(
-        formula,
-        rule=rule,
-        lr=lr,
-        start=start,
-        set=parse_assignments(assignments or []),
-        data=data,
-        drop_missing=drop_missing,
-    )
+    with shown(data, form is not Format.terminal) as source:
+        found = explanation.explain(
+            formula,
+            rule=rule,
+            lr=lr,
+            start=start,
+            set=parse_assignments(assignments or []),
+            data=source,
+            drop_missing=drop_missing,
+        )
     from symgd.report import explain as report
     from symgd.report import export
 
