@@ -40,6 +40,7 @@ class CsvSource:
         for block in self._blocks(picks, drop):
             rows += len(block.arrays[0]) + block.dropped if picks else 0
             yield block
+        self._file.confirm()
         if picks and not rows:
             line = self._header.lines + 1
             hint = "each line below the header is a row"
