@@ -210,7 +210,7 @@ def run(
 
     picture = None if plot is None else files.check_picture(plot)
     live = None if page is None else files.check_page(page)
-    formula = read_formula(loss or [])
+    formula = read_formula(loss or [], data)
     from symgd.arguments import parse_assignments
     from symgd.descent import descend
     from symgd.report import table

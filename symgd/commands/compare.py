@@ -90,7 +90,7 @@ def compare(
 
     picture = None if plot is None else files.check_picture(plot)
     live = None if page is None else files.check_page(page)
-    formula = read_formula(loss or [])
+    formula = read_formula(loss or [], data)
     count = whole("--steps", steps, least=0)
     tolerance = None if tol is None else positive("--tol", tol)
     from symgd import comparison

@@ -65,7 +65,7 @@ def explain(
     ] = False,
 ) -> None:
     """Explain a loss: gradient, Hessian, critical points, convexity, stable learning rates."""
-    formula = read_formula(loss or [])
+    formula = read_formula(loss or [], data)
     from symgd import explanation
     from symgd.arguments import parse_assignments
 
