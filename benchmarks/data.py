@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import json
+import os
 import statistics
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from benchmarks.measure import Row, check, json_of, missing, skipped
+from benchmarks.measure import Row, check, json_of, missing, process, skipped
 from symgd.data import read_table
 
 ROWS = 1_000_000
-GROUPS = 30  # row groups of the Parquet file, ROWS rows each: 720 MB as columns
+GROUPS = int(os.environ.get("SYMGD_BENCH_GROUPS", "30"))  # of the Parquet file, ROWS rows each
 RUNS = 9
 
 # How far the peak rises above that of the imports. VmHWM is Linux's.
@@ -32,6 +35,21 @@ before = peak()
 table = read_table({path!r})
 total = sum(float(block["x"].sum()) for block in table.blocks())
 print(json.dumps(dict(peak=peak(), grown=peak() - before, rows=table.rows, total=total)))
+"""
+
+
+# A command of symgd; its last line is the peak of the process.
+_COMMAND = """
+import sys
+from benchmarks.peak import peak
+from symgd._console import main
+sys.argv = ["symgd", *{words!r}]
+try:
+    main()
+except SystemExit as end:
+    if end.code:
+        raise
+print(peak())
 """
 
 
@@ -122,21 +140,48 @@ def csv_memory(path: Path, values: np.ndarray) -> Iterator[Row]:
 
 
 def parquet_memory(path: Path) -> Iterator[Row]:
-    """The peak of the whole process when a file larger than `IN_MEMORY` is read."""
+    """The peak of whole processes that go over a file larger than `IN_MEMORY`."""
+    moments, total = write_parquet(path)
+    size = f"{path.stat().st_size / 2**20:,.0f} MB of file"
+    found = json_of([sys.executable, "-c", _PEAK.format(path=str(path))])
+    check(found["rows"] == GROUPS * ROWS, "the rows of the Parquet file")
+    check(abs(found["total"] - total) < 1e-6 * GROUPS, "the sum of the Parquet file's column x")
+    note = f"{size}, read twice"
+    yield Row("peak of the process, Parquet in blocks", found["peak"], "MB", 500, note)
+    expected = np.linalg.solve(moments[:3, :3], moments[:3, 3])
+    fit = ["fit", "y = a*x + b*z + c", str(path), "--format", "json"]
+    answer, peak, took = command(fit)
+    theta = [answer["params"][name]["value"] for name in "abc"]
+    check(np.allclose(theta, expected, rtol=1e-9, atol=1e-9), "the least squares of the file")
+    yield Row('symgd fit "y = a*x + b*z + c"', peak, "MB", 500, f"{size}, {took:.0f} s")
+    run = ["mean((y - (a*x + b*z + c))**2)", "--data", str(path), "--lr", "0.3", "--format", "json"]
+    answer, peak, took = command(run)
+    theta = [answer["theta"][name] for name in "abc"]
+    check(np.allclose(theta, expected, rtol=1e-6, atol=1e-6), "the end of the descent")
+    yield Row("20 steps on the mean square of it", peak, "MB", 500, f"{size}, {took:.0f} s")
+
+
+def write_parquet(path: Path) -> tuple[np.ndarray, float]:
+    """(sums of products of the columns x, z, 1, y, (4, 4); sum of x) of the file it writes."""
     import pyarrow as pa
     from pyarrow.parquet import ParquetWriter
 
     rng = np.random.default_rng(1)
-    total = 0.0
+    moments, total = np.zeros((4, 4)), 0.0
     schema = pa.schema([(name, pa.float64()) for name in "xyz"])
-    with ParquetWriter(path, schema) as writer:
+    with ParquetWriter(path, schema, compression="none", use_dictionary=False) as writer:
         for _ in range(GROUPS):
-            group = {name: rng.standard_normal(ROWS) for name in "xyz"}
-            total += float(group["x"].sum())
-            writer.write_table(pa.table(group))
-    found = json_of([sys.executable, "-c", _PEAK.format(path=str(path))])
-    check(found["rows"] == GROUPS * ROWS, "the rows of the Parquet file")
-    check(abs(found["total"] - total) < 1e-6, "the sum of the Parquet file's column x")
-    size = path.stat().st_size / 2**20
-    note = f"{size:.0f} MB of file, {GROUPS * ROWS * 24 / 2**20:.0f} MB as columns, read twice"
-    yield Row("peak of the process, Parquet in blocks", found["peak"], "MB", 500, note)
+            x, z, noise = rng.standard_normal((3, ROWS))
+            y = 3 * x - 2 * z + 1 + noise
+            columns = np.stack([x, z, np.ones(ROWS), y])
+            moments += columns @ columns.T
+            total += float(x.sum())
+            writer.write_table(pa.table({"x": x, "y": y, "z": z}))
+    return moments, total
+
+
+def command(words: list[str]) -> tuple[Any, float, float]:
+    """(what a command of symgd answers in JSON, MB at its peak, seconds)."""
+    out, took = process([sys.executable, "-c", _COMMAND.format(words=words)])
+    answer, peak = out.strip().split("\n")
+    return json.loads(answer), float(peak), took

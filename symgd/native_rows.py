@@ -28,11 +28,10 @@ from symgd.backends.native.rowloop import ARGUMENTS, BLOCK, RowLoop, row_module
 from symgd.backends.rowwise import RowFunction, Source, compile_rows, names_read, total
 from symgd.nodes import Name
 from symgd.program import Loop, Program, StraightLine
+from symgd.threads import default_threads
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-THREADS = "SYMGD_THREADS"  # the environment's word on how many
 
 _WIDE, _NARROW = np.dtype(np.float64), np.dtype(np.float32)
 _MANY = 120  # operations of a row beyond which wider vectors than the processor's gain nothing
@@ -45,16 +44,6 @@ def compile_native(program: Program, threads: int | None = None) -> RowFunction:
     threads: how many, at most; None: $SYMGD_THREADS, or as many as this process may use.
     """
     return compile_rows(program, lambda loop: NativeLoop(loop, threads))
-
-
-def default_threads() -> int:
-    """$SYMGD_THREADS where that is a whole number, else the processors of this process."""
-    told = os.environ.get(THREADS, "")
-    if told.isdecimal() and int(told) > 0:
-        return int(told)
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 class NativeLoop:

@@ -149,6 +149,12 @@ def test_a_dash_reads_standard_input(text):
     assert json.loads(outcome.out)["theta"] == {"x": 0.6, "y": 0.6}
 
 
+def test_standard_input_cannot_be_loss_and_data():
+    outcome = Outcome("-", "--data", "-", stdin="mean(a*x)")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert "cannot both come from standard input" in outcome.err
+
+
 def test_standard_input_is_left_alone_without_a_dash():
     assert Outcome("-q", stdin="nonsense (").out == f"theta after 20 steps: {END}\n"
 

@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from symgd.data import open_source, read_table
+from symgd.data import csv_fast, open_source, read_table
 from symgd.errors import DataError, SymgdError
 
 # name: (bytes of the file, columns that are wanted or None for all, line, column, a word of the
@@ -70,6 +70,7 @@ FILES = {
     "date": (b"x,y\n2026-11-22,2\n", None, 2, "x", "'2026-11-22'"),
     "comment line": (b"x,y\n# made today\n1,2\n", None, 2, "y", "1 cell"),
     "comment cell": (b"x,y\n#1,2\n", None, 2, "x", "comments"),
+    "mark before a row": ("x,y\n\ufeff1,2\n".encode(), None, 2, "x", r"\ufeff1"),
     "Arabic digits": ("x,y\n1,٣\n".encode(), None, 2, "y", "not a number"),
     "no-break space": ("x,y\n1,\u00a02\n".encode(), None, 2, "y", r"\xa02"),
     "typographic minus": ("x,y\n1,−2\n".encode(), None, 2, "y", "as -"),
@@ -109,6 +110,13 @@ FILES = {
     "name that clears": (b"\x1b[2J\nx\n", None, 2, "\x1b[2J", r"\x1b[2J"),
     "two spellings": ("θ,theta\n1,2\n".encode(), ["theta"], None, "theta", "one name"),
     "gzip": (b"\x1f\x8b\x08\0\0\0\0\0", None, 1, None, "gzip"),
+    "NumPy's array": (b"\x93NUMPY\x01\0v\0{'descr'", None, 1, None, "NumPy"),
+    "Arrow stream": (b"\xff\xff\xff\xff\xa8\0\0\0", None, 1, None, "Arrow"),
+    "Feather": (b"FEA1\0\0\0\0", None, 1, None, "Feather"),
+    "JSON, columns": (b'{"x": [1, 2]}\n', None, 1, None, "JSON"),
+    "JSON, rows": (b'[{"x": 1},\n{"x": 2}]\n', None, 1, None, "JSON"),
+    "separator's line": (b"sep=;\nx;y\n1;2\n", ["x"], 1, None, "delete line 1"),
+    "separator's line, comma": (b"sep=,\nx,y\n1,2\n", ["x"], 1, None, "delete line 1"),
     "spreadsheet": (b"PK\x03\x04\x14\0\x06\0", None, 1, None, "spreadsheet"),
     "HTML page": (b"<!DOCTYPE html>\n<html>\n", ["x"], None, None, "no column"),
     "late in the file": (b"x,y\n" + b"1,2\n" * 70_000 + b"1,z\n", None, 70_002, "y", "'z'"),
@@ -252,6 +260,34 @@ def test_impossible_path_is_refused(path):
 def test_link_to_itself_is_refused(tmp_path):
     (tmp_path / "p.csv").symlink_to(tmp_path / "p.csv")
     assert "cannot be read" in str(refusal(tmp_path / "p.csv"))
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/mem"), reason="a file that opens and fails")
+def test_file_that_fails_when_it_is_read_is_refused(engine):
+    assert "cannot be read" in str(refusal("/proc/self/mem"))
+
+
+@pytest.mark.parametrize("change", ["cut off", "longer"])
+@pytest.mark.parametrize("block_rows", [None, 100])
+def test_file_that_changes_within_a_pass_is_refused(
+    change, block_rows, engine, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(csv_fast, "PIECE", 500)
+    path = tmp_path / "p.csv"
+    path.write_text("x,y\n" + "1,2\n" * 5000)
+    began = []
+
+    def meddle(done):
+        if not began:
+            began.append(done)
+            with open(path, "r+b") as file:
+                file.truncate(10_000) if change == "cut off" else file.seek(0, 2)
+                if change == "longer":
+                    file.write(b"3,4\n")
+
+    error = refusal(path, block_rows=block_rows, progress=meddle)
+    assert 0 < began[0] < 1
+    assert "changed" in str(error)
 
 
 # Parquet

@@ -21,8 +21,9 @@ from symgd.backends.rowwise import compile_rows
 from symgd.compiler import compile_program
 from symgd.functions import BY_CLASS, FUNCTIONS
 from symgd.graph import Graph
-from symgd.native_rows import compile_native, default_threads, share
+from symgd.native_rows import compile_native, share
 from symgd.nodes import Column, Name, RowSum
+from symgd.threads import THREADS, default_threads
 
 inf, nan = math.inf, math.nan
 ROSE = "mean((y - (a*exp(-b*x) + c))**2)"
@@ -387,8 +388,9 @@ def test_without_llvmlite_numpy_runs_and_the_log_says_so(monkeypatch, caplog):
 
 def test_threads_are_those_that_the_environment_says(monkeypatch):
     for told, expected in (("3", 3), ("1", 1), ("0", None), ("many", None), ("", None)):
-        monkeypatch.setenv(native_rows.THREADS, told)
-        assert default_threads() == expected or (expected is None and default_threads() >= 1)
+        monkeypatch.setenv(THREADS, told)
+        count = default_threads()
+        assert count == expected or (expected is None and count >= 1)
 
 
 def test_threads_are_no_more_than_asked_for():

@@ -10,6 +10,7 @@ import typer
 
 from symgd._console import emit
 from symgd.commands.options import Assignments, Data, DropMissing, Steps, Tolerance, formula_to
+from symgd.commands.progress import shown
 from symgd.commands.terminal import has_unicode, tell_rows, terminal_width
 from symgd.commands.words import positive, read_formula, whole
 
@@ -61,7 +62,7 @@ def compare(
 
     picture = None if plot is None else files.check_picture(plot)
     live = None if page is None else files.check_page(page)
-    formula = read_formula(loss or [])
+    formula = read_formula(loss or [], data)
     count = whole("--steps", steps, least=0)
     tolerance = None if tol is None else positive("--tol", tol)
     from symgd import comparison
@@ -77,17 +78,18 @@ def compare(
         for part in ([text] if "=" in text else text.split(","))
         if part.strip()
     ]
-    found = comparison.compare(
-        formula,
-        lr=lr,
-        rule=[part.strip() for part in rules],
-        start=start or ["1"],
-        steps=count,
-        set=parse_assignments(assignments or []),
-        tol=tolerance,
-        data=data,
-        drop_missing=drop_missing,
-    )
+    with shown(data, form is not Format.table) as source:
+        found = comparison.compare(
+            formula,
+            lr=lr,
+            rule=[part.strip() for part in rules],
+            start=start or ["1"],
+            steps=count,
+            set=parse_assignments(assignments or []),
+            tol=tolerance,
+            data=source,
+            drop_missing=drop_missing,
+        )
     if picture is not None:
         check_comparison(found, picture)
     if form is Format.table:

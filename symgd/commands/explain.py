@@ -9,6 +9,7 @@ import typer
 
 from symgd._console import emit
 from symgd.commands.options import Assignments, Data, DropMissing, formula_to
+from symgd.commands.progress import shown
 from symgd.commands.terminal import has_unicode, tell_rows, terminal_width
 from symgd.commands.words import read_formula
 
@@ -47,19 +48,20 @@ def explain(
     drop_missing: DropMissing = False,
 ) -> None:
     """Explain a loss: gradient, Hessian, critical points, convexity, stable learning rates."""
-    formula = read_formula(loss or [])
+    formula = read_formula(loss or [], data)
     from symgd import explanation
     from symgd.arguments import parse_assignments
 
-    found = explanation.explain(
-        formula,
-        rule=rule,
-        lr=lr,
-        start=start,
-        set=parse_assignments(assignments or []),
-        data=data,
-        drop_missing=drop_missing,
-    )
+    with shown(data, form is not Format.terminal) as source:
+        found = explanation.explain(
+            formula,
+            rule=rule,
+            lr=lr,
+            start=start,
+            set=parse_assignments(assignments or []),
+            data=source,
+            drop_missing=drop_missing,
+        )
     from symgd.report import explain as report
     from symgd.report import export
 

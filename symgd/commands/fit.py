@@ -10,6 +10,7 @@ import typer
 
 from symgd._console import complain, emit
 from symgd.commands.options import Check, DropMissing, Seed
+from symgd.commands.progress import shown
 from symgd.commands.terminal import about_rows
 from symgd.commands.words import whole
 from symgd.errors import ArgumentError
@@ -146,26 +147,27 @@ def fit(
 
         picture = check_picture(plot)
         check_fit(picture)
-    result = run(
-        model,
-        data,
-        start=start,
-        weight=weight,
-        sigma=sigma,
-        loss=loss,
-        fixed=parse_assignments(fixed or []),
-        tied=_pairs("--tie", tied or []),
-        bounds={name: _bounds(text) for name, text in _pairs("--bound", bound or []).items()},
-        method=method,
-        steps=None if steps is None else whole("--steps", steps, least=1),
-        lr=lr,
-        batch=None if batch is None else whole("--batch", batch, least=1),
-        seed=whole("--seed", seed, least=0),
-        absolute_sigma=absolute,
-        drop_missing=drop_missing,
-        backend=backend,
-        threads=None if threads is None else whole("--threads", threads, least=1),
-    )
+    with shown(data, quiet or form not in ("table", "plain")) as source:
+        result = run(
+            model,
+            source,
+            start=start,
+            weight=weight,
+            sigma=sigma,
+            loss=loss,
+            fixed=parse_assignments(fixed or []),
+            tied=_pairs("--tie", tied or []),
+            bounds={name: _bounds(text) for name, text in _pairs("--bound", bound or []).items()},
+            method=method,
+            steps=None if steps is None else whole("--steps", steps, least=1),
+            lr=lr,
+            batch=None if batch is None else whole("--batch", batch, least=1),
+            seed=whole("--seed", seed, least=0),
+            absolute_sigma=absolute,
+            drop_missing=drop_missing,
+            backend=backend,
+            threads=None if threads is None else whole("--threads", threads, least=1),
+        )
     emit(_printed(result, form) if predict is None else _predicted(result, predict, form))
     if picture is not None:
         from symgd.report.plot import hurry

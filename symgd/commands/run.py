@@ -21,6 +21,7 @@ from symgd.commands.options import (
     Tolerance,
     formula_to,
 )
+from symgd.commands.progress import shown
 from symgd.commands.terminal import about_rows, has_unicode, listen, terminal_width
 from symgd.commands.words import positive, read_formula, whole
 from symgd.names import escape
@@ -103,27 +104,28 @@ def run(
 
     picture = None if plot is None else files.check_picture(plot)
     live = None if page is None else files.check_page(page)
-    formula = read_formula(loss or [])
+    formula = read_formula(loss or [], data)
     from symgd.arguments import parse_assignments
     from symgd.descent import descend
     from symgd.report import table
 
     gc.freeze()  # the modules stay; the descent's own garbage is collected as usual
     gc.enable()
-    result = descend(
-        formula,
-        start=start,
-        lr=lr,
-        steps=number_of_steps,
-        rule=rule,
-        set=parse_assignments(assignments or []),
-        tol=tolerance,
-        backend=backend,
-        data=data,
-        drop_missing=drop_missing,
-        batch=None if batch is None else whole("--batch", batch, least=1),
-        seed=whole("--seed", seed, least=0),
-    )
+    with shown(data, quiet or form not in (Format.table, Format.plain)) as source:
+        result = descend(
+            formula,
+            start=start,
+            lr=lr,
+            steps=number_of_steps,
+            rule=rule,
+            set=parse_assignments(assignments or []),
+            tol=tolerance,
+            backend=backend,
+            data=source,
+            drop_missing=drop_missing,
+            batch=None if batch is None else whole("--batch", batch, least=1),
+            seed=whole("--seed", seed, least=0),
+        )
     try:
         emit(_result(result, form, each, quiet))
     except OutputError as error:

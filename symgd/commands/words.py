@@ -11,14 +11,19 @@ from symgd.names import escape
 _MOST_STDIN = 16_000_000  # bytes; the formula language has a lower limit, with its own message
 
 
-def read_formula(words: list[str]) -> str:
-    """The one LOSS among the words of a command; - reads it from standard input."""
+def read_formula(words: list[str], data: str | None = None) -> str:
+    """The one LOSS among the words of a command; - reads it from standard input.
+
+    data: what --data says.
+    """
     if len(words) > 1:
         shown = escape(" ".join(words))
         raise ArgumentError(
             f'one LOSS is wanted, {len(words)} were given\nput it in quotes: symgd "{shown}"'
         )
     if words == ["-"]:
+        if data == "-":
+            raise ArgumentError("LOSS and --data cannot both come from standard input")
         return _standard_input()
     return words[0] if words else "theta**2"
 

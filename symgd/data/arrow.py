@@ -32,6 +32,10 @@ def convert_arrow(array: Any, place: Place) -> Column:
     kind = array.type
     if pa.types.is_dictionary(kind):
         return convert_arrow(array.dictionary_decode(), place)
+    if pa.types.is_run_end_encoded(kind):
+        from pyarrow.compute import run_end_decode
+
+        return convert_arrow(run_end_decode(array), place)
     if pa.types.is_null(kind):
         return Column(np.zeros(len(array)), np.ones(len(array), bool), place)
     missing = missing_in(array)

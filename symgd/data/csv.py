@@ -1,4 +1,4 @@
-"""CSV files: Arrow reads what it can, the standard library the rest and all that is wrong."""
+"""CSV files: Arrow or NumPy read what they can, the standard library the rest and all faults."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 
 from symgd.data.csv_exact import Reader
+from symgd.data.csv_fast import Parser, Pieces
 from symgd.data.files import File
-from symgd.data.header import read_header
+from symgd.data.header import Header, read_header
 from symgd.data.source import Block, Pick
 from symgd.errors import DataError
 
@@ -39,6 +40,7 @@ class CsvSource:
         for block in self._blocks(picks, drop):
             rows += len(block.arrays[0]) + block.dropped if picks else 0
             yield block
+        self._file.confirm()
         if picks and not rows:
             line = self._header.lines + 1
             hint = "each line below the header is a row"
@@ -48,13 +50,11 @@ class CsvSource:
 
     def _blocks(self, picks: Sequence[Pick], drop: bool) -> Iterator[Block]:
         offset = self._header.offset
-        if picks and _has_arrow():
-            from symgd.data.csv_fast import Pieces
-
+        if picks:
             with self._file.open() as stream:
                 stream.seek(offset)
                 pieces = Pieces(stream, self._header, self._file.size)
-                yield from pieces.blocks(picks, drop)
+                yield from pieces.blocks(_parser(self._header, picks, drop))
                 offset = pieces.offset
         if offset < self._file.size:
             yield from self._exactly(offset, picks, drop)
@@ -82,5 +82,11 @@ class CsvSource:
         return count
 
 
-def _has_arrow() -> bool:
-    return find_spec("pyarrow") is not None
+def _parser(header: Header, picks: Sequence[Pick], drop: bool) -> Parser:
+    if find_spec("pyarrow") is None:
+        from symgd.data import csv_numpy
+
+        return csv_numpy.parser(header, picks)
+    from symgd.data import csv_arrow
+
+    return csv_arrow.parser(header, picks, drop)

@@ -1,79 +1,102 @@
-"""CSV by Arrow, in pieces: takes only what the exact reader would read to the same bits.
+"""CSV in pieces, parsed at once: takes only what the exact reader would read to the same bits.
 
-A piece that Arrow refuses, or that holds anything on which the two might differ, is left to the
-exact reader (`symgd.data.csv_exact`), with all that follows.
+A piece that the parser refuses, or that holds anything on which the two might differ, is left to
+the exact reader (`symgd.data.csv_exact`), with all that follows.
 """
 
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 
-import numpy as np
-
-from symgd.data import cells
-from symgd.data.arrow import missing_in, values_of
 from symgd.data.header import Header
-from symgd.data.source import Array, Block, Pick
+from symgd.data.source import Array, Block
 
-PIECE = 1 << 22  # bytes that are parsed at once, in parallel
+PIECE = 1 << 22  # bytes of a piece, at most
 
 Parsed = list[tuple[list[Array], int]]  # (columns, rows dropped) of some rows
-Piece = tuple[int, Parsed]  # bytes, and what they hold
+Piece = tuple[bytearray, int]  # a buffer, and how many bytes of it are whole lines
 
-_WINDOW = 1 << 16  # with an end of a line in every window, no line is longer than two
+
+@dataclass(frozen=True)
+class Parser:
+    """parse: what a piece holds, or None where the exact reader has to look.
+
+    size: bytes of a piece, at most. threads: how many parse a piece each.
+    """
+
+    parse: Callable[[bytearray, int], Parsed | None]
+    size: int
+    threads: int
 
 
 class Pieces:
-    """The rows of a text file by Arrow. stream: at the first row.
+    """The rows of a text file. stream: at the first row.
 
     offset: the place up to which all rows have been given; the end of the file when all were.
     """
 
     def __init__(self, stream: io.FileIO, header: Header, size: int) -> None:
         self._stream = stream
-        self._header = header
         self._size = max(1, size)
+        self._spare: list[bytearray] = []
         self.offset = header.offset
 
-    def blocks(self, picks: Sequence[Pick], drop: bool) -> Iterator[Block]:
-        """The wanted columns in blocks, up to the first piece that is not Arrow's to read."""
-        for length, batches in _ahead(self._pieces(picks, drop)):
+    def blocks(self, parser: Parser) -> Iterator[Block]:
+        """The wanted columns in blocks, up to the first piece that is not the parser's to read."""
+        pieces = self._pieces(min(PIECE, parser.size, self._size), parser.threads)
+        for (buffer, length), batches in _parsed(pieces, parser):
+            if batches is None:
+                return
+            self._spare.append(buffer)
             self.offset += length
             done = min(1.0, self.offset / self._size)
             for arrays, dropped in batches:
                 yield Block(arrays, dropped, done)
 
-    def _pieces(self, picks: Sequence[Pick], drop: bool) -> Iterator[Piece]:
-        buffer = bytearray(min(PIECE, self._size) + 1)
-        options = _options(self._header, picks, drop)
-        everything = len({pick.index for pick in picks}) == len(self._header.names)
-        carried = 0  # bytes at the beginning of the buffer that were read before
+    def _pieces(self, size: int, threads: int) -> Iterator[Piece]:
+        """Pieces of at most `size` bytes, in buffers of one byte more."""
+        left = self._size
+        carried = b""  # the beginning of a line whose rest is in the next piece
         while True:
-            stop = carried + _fill(self._stream, memoryview(buffer)[carried:])
-            ended = stop < len(buffer)
+            buffer = self._spare.pop() if self._spare else bytearray(size + 1)
+            # smaller ones in the end, so that all threads are done at about the same time
+            room = max(min(size, left // threads), size // 8) + 1
+            buffer[: len(carried)] = carried
+            read = _fill(self._stream, memoryview(buffer)[len(carried) : room])
+            left -= read
+            stop = len(carried) + read
+            ended = stop < room
             cut = stop if ended else buffer.rfind(b"\n", 0, stop) + 1
-            if cut == 0 or not _is_plain(buffer, cut, everything):
-                return  # at the end of the file, cut is 0, too
-            batches = _parse(memoryview(buffer)[:cut], options, drop)
-            if batches is None:
-                return
-            yield cut, batches
+            if cut == 0:
+                return  # at the end of the file, or in a line as long as the piece
+            carried = bytes(memoryview(buffer)[cut:stop])
+            yield buffer, cut
             if ended:
                 return
-            carried = stop - cut
-            buffer[:carried] = buffer[cut:stop]
 
 
-def _ahead(items: Iterator[Piece]) -> Iterator[Piece]:
-    """The same items, each worked out while the one before is in use."""
-    with ThreadPoolExecutor(1) as worker:
-        coming = worker.submit(next, items, None)
-        while (item := coming.result()) is not None:
-            coming = worker.submit(next, items, None)
-            yield item
+def _parsed(pieces: Iterator[Piece], parser: Parser) -> Iterator[tuple[Piece, Parsed | None]]:
+    """Each piece with what it holds, in order; no more of them ahead than there are threads."""
+    if parser.threads == 1:
+        for piece in pieces:
+            yield piece, parser.parse(*piece)
+        return
+    coming: deque[tuple[Piece, Future[Parsed | None]]] = deque()
+    workers = ThreadPoolExecutor(parser.threads)
+    try:
+        for piece in pieces:
+            coming.append((piece, workers.submit(parser.parse, *piece)))
+            if len(coming) > parser.threads:
+                done, found = coming.popleft()
+                yield done, found.result()
+        for done, found in coming:
+            yield done, found.result()
+    finally:
+        workers.shutdown(cancel_futures=True)
 
 
 def _fill(stream: io.FileIO, view: memoryview) -> int:
@@ -87,71 +110,12 @@ def _fill(stream: io.FileIO, view: memoryview) -> int:
     return filled
 
 
-def _is_plain(buffer: bytearray, stop: int, everything: bool) -> bool:
-    """Whether the exact reader would see the same rows, and nothing to refuse outside the numbers.
+_WINDOW = 1 << 16  # with an end of a line in every window, no line is longer than two
 
-    everything: all columns are wanted, so that Arrow sees every character as part of a number.
-    """
+
+def has_long_lines(buffer: bytearray, stop: int) -> bool:
+    """Whether a line of the piece may be too long for the exact reader."""
     last = max(0, stop - _WINDOW)
     if any(buffer.find(b"\n", k, k + _WINDOW) < 0 for k in range(0, last, _WINDOW)):
-        return False
-    if stop > _WINDOW and buffer.find(b"\n", last, stop) < 0:
-        return False
-    if everything:
         return True
-    if buffer.find(b'"', 0, stop) >= 0 or buffer.find(b"\0", 0, stop) >= 0:
-        return False
-    windows = (buffer[k : min(stop, k + _WINDOW)] for k in range(0, stop, _WINDOW))
-    if all(window.isascii() for window in windows):
-        return True
-    try:
-        buffer[:stop].decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def _options(header: Header, picks: Sequence[Pick], drop: bool) -> dict[str, Any]:
-    import pyarrow as pa
-    from pyarrow import csv
-
-    names = [str(index) for index in range(len(header.names))]
-    wanted = [names[pick.index] for pick in picks]
-    alone = len(names) == 1
-    missing = [word for word in cells.MISSING if word or not alone] if drop else []
-    return {
-        "read_options": csv.ReadOptions(column_names=names),
-        "parse_options": csv.ParseOptions(
-            delimiter=header.delimiter,
-            quote_char=False,  # a quote in a number is then an error, and the exact reader's
-            ignore_empty_lines=not alone,
-        ),
-        "convert_options": csv.ConvertOptions(
-            column_types=dict.fromkeys(wanted, pa.float64()),
-            include_columns=wanted,
-            null_values=missing,
-        ),
-    }
-
-
-def _parse(piece: memoryview, options: dict[str, Any], drop: bool) -> Parsed | None:
-    """What the piece holds; None where the exact reader has to look."""
-    import pyarrow as pa
-    from pyarrow import csv
-
-    try:
-        table = csv.read_csv(pa.py_buffer(piece), **options)
-    except pa.ArrowInvalid:
-        return None
-    found: Parsed = []
-    for batch in table.to_batches():
-        arrays = [values_of(column) for column in batch.columns]
-        missing = [mask for mask in map(missing_in, batch.columns) if mask is not None]
-        if not missing and all(np.isfinite(array).all() for array in arrays):
-            found.append((arrays, 0))
-        elif drop:
-            bad = np.logical_or.reduce([*(~np.isfinite(array) for array in arrays), *missing])
-            found.append(([array[~bad] for array in arrays], int(bad.sum())))
-        else:
-            return None
-    return found
+    return stop > _WINDOW and buffer.find(b"\n", last, stop) < 0

@@ -10,7 +10,7 @@ import tempfile
 import weakref
 from functools import lru_cache
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from symgd.errors import DataError
 
@@ -27,6 +27,12 @@ _MAGIC: dict[bytes, str] = {
     b"\xd0\xcf\x11\xe0": "it is an old spreadsheet; save it as CSV",
     b"\x89HDF": "it is an HDF5 file; save it as CSV or Parquet",
     b"ARROW1": "it is an Arrow IPC file; save it as Parquet",
+    b"\xff\xff\xff\xff": "it is an Arrow stream; save it as Parquet",
+    b"FEA1": "it is a Feather file; save it as Parquet",
+    b"\x93NUMPY": "it is a NumPy array; save it as CSV with the columns' names",
+    b"Obj\x01": "it is an Avro file; save it as Parquet",
+    b'{"': "it is JSON; save the table as CSV",
+    b"[{": "it is JSON; save the table as CSV",
     b"SQLite format 3": "it is a database; save the table as CSV",
     b"%PDF": "it is a PDF; save the table as CSV",
 }
@@ -47,14 +53,16 @@ class File:
 
     def open(self) -> io.FileIO:
         """The file from its beginning; DataError where it is not what it was at first."""
-        try:
-            stream = io.FileIO(self._path)
-        except OSError as error:
-            raise unreadable(self.label, error) from None
+        stream = _Stream(self._path, self.label)
         if self._look() != self._state:
             stream.close()
             raise self.changed()
         return stream
+
+    def confirm(self) -> None:
+        """DataError where the file is not what it was at first: after every pass."""
+        if self._look() != self._state:
+            raise self.changed()
 
     def changed(self) -> DataError:
         """The error about a file that is another than at first."""
@@ -74,6 +82,29 @@ class File:
         except OSError as error:
             raise unreadable(self.label, error) from None
         return found.st_size, found.st_mtime_ns
+
+
+class _Stream(io.FileIO):
+    """A file whose failures are `DataError`s, wherever it is read."""
+
+    def __init__(self, path: Path, label: str) -> None:
+        self._label = label
+        try:
+            super().__init__(path)
+        except OSError as error:
+            raise unreadable(label, error) from None
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        try:
+            return super().read(size) or b""
+        except OSError as error:
+            raise unreadable(self._label, error) from None
+
+    def readinto(self, buffer: Any, /) -> int:
+        try:
+            return super().readinto(buffer) or 0
+        except OSError as error:
+            raise unreadable(self._label, error) from None
 
 
 def open_file(path: str | os.PathLike[str]) -> File:

@@ -183,6 +183,9 @@ def _check(names: tuple[str, ...], label: str, line: int) -> None:
             source=label,
             hint="write the names of the columns in the first line",
         )
+    if names[0].startswith("sep=") and not any(names[1:]):
+        hint = f"delete line {line}, which is for a spreadsheet"
+        raise DataError("this line does not name the columns", line=line, source=label, hint=hint)
     check_names(names, label, line)
 
 

@@ -33,24 +33,33 @@ def open_object(data: Any) -> Source:
         return ArrowSource(pa.table(data), label)
     if hasattr(data, "collect"):  # a lazy frame
         raise DataError("it is not computed yet", source=label, hint="pass data.collect()")
-    if hasattr(data, "columns") and hasattr(data, "__getitem__"):
+    if hasattr(data, "__getitem__") and not callable(getattr(data, "columns", callable)):
         return MemorySource(label, list(data.columns), lambda key: _series(data[key]))
     if hasattr(data, "__arrow_c_stream__"):
         need_arrow(label, "reading it through Arrow's interface")
-        import pyarrow as pa
-
-        return ArrowSource(pa.table(data), label)
+        return _stream(data, label)
     if hasattr(data, "__dataframe__"):
         need_arrow(label, "reading it through the frames' interface")
         from pyarrow.interchange import from_dataframe
 
         return ArrowSource(from_dataframe(data), label)
-    raise DataError(
-        "this is not a table",
-        source=label,
-        hint='pass a path, a dict of columns such as {"x": [1, 2], "y": [3, 4]}, a structured '
-        "array, a data frame or an Arrow table",
-    )
+    raise _no_table(label)
+
+
+def _stream(data: Any, label: str) -> Source:
+    """What gives itself as Arrow's stream of batches; a single column does that, too."""
+    import pyarrow as pa
+
+    try:
+        return ArrowSource(pa.table(data), label)
+    except pa.ArrowInvalid:
+        raise _no_table(label) from None
+
+
+def _no_table(label: str) -> DataError:
+    hint = 'pass a path, a dict of columns such as {"x": [1, 2], "y": [3, 4]}, a structured '
+    hint += "array, a data frame or an Arrow table"
+    return DataError("this is not a table", source=label, hint=hint)
 
 
 def _label(data: Any) -> str:
@@ -93,7 +102,9 @@ class MemorySource:
         place = Place(self.label, self.names[pick.index])
         try:
             values, missing = self._get(self._keys[pick.index])
-        except (TypeError, ValueError, RuntimeError) as error:
+        except MemoryError:
+            raise
+        except Exception as error:  # of whatever library: they have no common root
             raise place.refuse(f"it is not an array: {excerpt(str(error), 200)}") from None
         return convert(values, missing, place)
 
@@ -122,10 +133,33 @@ def _series(series: Any) -> Values:
         return np.asarray(series), None
     if hasattr(series, "null_count"):  # polars, Arrow: nulls, without which integers stay integers
         return _with_nulls(series)
+    if hasattr(series, "isna") and not isinstance(getattr(series, "dtype", None), np.dtype):
+        return _with_missing(series)
     values = np.asarray(series.to_numpy())
     if values.dtype.kind == "O" and hasattr(series, "isna"):
         return values, np.asarray(series.isna())
     return values, None
+
+
+def _with_missing(series: Any) -> Values:
+    """A column of one of pandas' own types: to_numpy as a whole would round integers beside NA."""
+    mask = np.asarray(series.isna(), dtype=bool)
+    if not mask.any():
+        return _own(series), None
+    valid = _own(series[~mask])
+    values = np.zeros(len(mask), valid.dtype)
+    values[~mask] = valid
+    return values, mask
+
+
+def _own(series: Any) -> NDArray[Any]:
+    """The values of a column of pandas without missing ones, in their type."""
+    kinds = getattr(series.dtype, "categories", None)
+    if kinds is None:
+        return np.asarray(series.to_numpy())
+    codes = series.cat.codes if hasattr(series, "cat") else series.codes
+    found: NDArray[Any] = np.asarray(kinds.to_numpy())[np.asarray(codes)]
+    return found
 
 
 def _with_nulls(series: Any) -> Values:

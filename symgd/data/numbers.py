@@ -54,6 +54,9 @@ def convert(values: NDArray[Any], missing: Mask | None, place: Place) -> Column:
     float64 cannot hold is an error, and so is whatever is no number. What stands where `missing`
     is true does not matter.
     """
+    if values.ndim == 0:
+        what = excerpt(type(values.item()).__name__)
+        raise place.refuse(f"one {what} is not a column, which is a 1-D array or a list")
     if values.ndim != 1:
         raise place.refuse(f"an array of shape {values.shape} is not a column, which is 1-D")
     kind = values.dtype.kind
@@ -134,8 +137,10 @@ def _object(value: Any, index: int, place: Place) -> float:
         raise place.error(index, f"an object of type {excerpt(kind)} is not a number", _AS_FLOAT)
     try:
         number = float(value)
-    except (OverflowError, ValueError):
+    except OverflowError:
         raise place.error(index, f"{excerpt(str(value))} is too large for a float64") from None
+    except ValueError:  # a signalling NaN
+        raise place.error(index, f"{excerpt(str(value))} is not finite") from None
     if isinstance(value, numbers.Integral) and int(value) != number:
         raise _inexact(value, index, place)
     return number

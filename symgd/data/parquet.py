@@ -44,6 +44,7 @@ class ParquetSource:
                 block = settle_batch(batch, picks, self, before, drop)
                 before += batch.num_rows
                 yield replace(block, done=min(1.0, before / max(1, self._rows)))
+        self._file.confirm()
         if before != self._rows:
             sentence = f"the file holds {before:,} rows, its description says {self._rows:,}"
             raise DataError(sentence, source=self.label, hint=_DAMAGED)

@@ -70,7 +70,7 @@ def read_table(
     drop_missing: leave out, and count, the rows in which a wanted cell is empty, NA, or not finite.
     block_rows: rows of a block; with it a file is read again on every pass, as it is without it
     when its columns take more than `IN_MEMORY` bytes.
-    progress: called with the part that is read, 0 to 1.
+    progress: called with the part that is read, 0 to 1, on every pass over a file.
 
     DataError: the first cell, row or name that is not as it should be, by its place.
 
@@ -84,11 +84,11 @@ def read_table(
     picks = bind(columns, opened.names, opened.label)
     if not picks:
         raise DataError("no column of the table is used", source=opened.label)
-    reading = _Reading(opened, picks, drop_missing)
+    reading = _Reading(opened, picks, drop_missing, progress)
     bytes_wanted = 8 * len(picks) * opened.about()
     if not opened.in_memory and (block_rows is not None or bytes_wanted > IN_MEMORY):
-        return _streamed(reading, block_rows or _block_rows(len(picks)), progress)
-    arrays, dropped = _gather(reading.blocks(progress), len(picks), opened.about())
+        return _streamed(reading, block_rows or _block_rows(len(picks)))
+    arrays, dropped = _gather(reading.blocks(), len(picks), opened.about())
     return _checked(Table(reading, len(arrays[0]), dropped, block_rows, arrays))
 
 
@@ -99,12 +99,13 @@ class _Reading:
     source: Source
     picks: Sequence[Pick]
     drop: bool
+    progress: Progress | None
 
-    def blocks(self, progress: Progress | None = None) -> Iterator[Block]:
+    def blocks(self) -> Iterator[Block]:
         """One pass over the source."""
         for block in self.source.blocks(self.picks, self.drop):
-            if progress is not None:
-                progress(block.done)
+            if self.progress is not None:
+                self.progress(block.done)
             yield block
 
 
@@ -180,10 +181,10 @@ class Table:
             raise DataError(sentence, source=self.source, hint=hint)
 
 
-def _streamed(reading: _Reading, block_rows: int, progress: Progress | None) -> Table:
+def _streamed(reading: _Reading, block_rows: int) -> Table:
     """A table whose rows are read once, to check and count them, and then forgotten."""
     rows = dropped = 0
-    for block in reading.blocks(progress):
+    for block in reading.blocks():
         rows += len(block.arrays[0])
         dropped += block.dropped
     return _checked(Table(reading, rows, dropped, block_rows, None))

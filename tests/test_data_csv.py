@@ -1,0 +1,114 @@
+"""CSV three ways, by Arrow, by NumPy and by the standard library: the same numbers and errors."""
+
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from symgd.data import csv, csv_fast, read_table
+from symgd.errors import DataError
+
+WAYS = ("arrow", "numpy", "exact")
+quick = settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+def outcome(way, path, columns, drop):
+    """(rows dropped, the columns' bits), or the message of the error."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(csv_fast, "PIECE", 50)
+        if way != "arrow":
+            patch.setitem(sys.modules, "pyarrow", None)
+        if way == "exact":
+            refuse = csv_fast.Parser(lambda buffer, stop: None, 50, 1)
+            patch.setattr(csv, "_parser", lambda *arguments: refuse)
+        try:
+            table = read_table(path, columns, drop_missing=drop)
+        except DataError as error:
+            return str(error)
+        bits = {n: v.view(np.uint64).tolist() for n, v in table.columns.items()}
+        return table.dropped, bits
+
+
+def agree(path, columns, drop=False):
+    """The outcome that is the same in all ways."""
+    if "pyarrow" not in sys.modules:
+        pytest.importorskip("pyarrow")
+    found = [outcome(way, path, columns, drop) for way in WAYS]
+    assert found[0] == found[1] == found[2]
+    return found[0]
+
+
+CELL = st.one_of(
+    st.floats(allow_nan=False).map(repr),
+    st.sampled_from(
+        ["", " ", "NA", "nan", "inf", "1e400", "1_0", "0x1p3", "1,5", '"1"', "1d3", "٣", "1\u00a0",
+         "\u20091", "1\x0b", "1\x0c", "\x1c1", "\x851", "1j", "true", "#1", "+-1", "1 2", ".", "-",
+         "1e", "é", "'1'", "\ufeff1", "\x7f1", "infinity", "-0", "1\t", "1.e5", "00012", "5e-324"]
+    ),
+)  # fmt: skip
+END = st.sampled_from(["\n", "\r\n", "\n\n", "\r", " \n", ",\n"])
+
+
+@quick
+@given(
+    st.lists(st.tuples(CELL, CELL, END), min_size=1, max_size=6),
+    st.sampled_from([["x"], ["y"], ["y", "x"]]),
+    st.booleans(),
+)
+def test_three_ways_agree_on_two_columns(tmp_path_factory, rows, wanted, drop):
+    path = tmp_path_factory.getbasetemp() / "three.csv"
+    path.write_bytes(("x,y\n" + "".join(f"{a},{b}{end}" for a, b, end in rows)).encode())
+    agree(path, wanted, drop)
+
+
+@quick
+@given(st.lists(st.tuples(CELL, END), min_size=1, max_size=6), st.booleans())
+def test_three_ways_agree_on_one_column(tmp_path_factory, rows, drop):
+    path = tmp_path_factory.getbasetemp() / "one.csv"
+    path.write_bytes(("x\n" + "".join(a + end for a, end in rows)).encode())
+    agree(path, ["x"], drop)
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_numbers_of_many_pieces_are_those_of_float(delimiter, end, tmp_path):
+    rng = np.random.default_rng(3)
+    rows = [[repr(x) for x in row] for row in rng.standard_normal((300, 3)).tolist()]
+    text = "".join(delimiter.join([*row, "téxt"]) + end for row in rows)
+    path = tmp_path / "p.csv"
+    path.write_bytes((delimiter.join("abcd") + end + text).encode())
+    _, bits = agree(path, ["c", "a"])
+    for name, k in (("c", 2), ("a", 0)):
+        assert bits[name] == np.array([float(row[k]) for row in rows]).view(np.uint64).tolist()
+
+
+@pytest.mark.parametrize("fault", ["7,8,9", "7", "7,z,9,10", "7,,9", "", "7,8,9,1,2"])
+def test_first_fault_behind_many_pieces_is_found_by_its_line(fault, tmp_path):
+    path = tmp_path / "p.csv"
+    path.write_text("a,b,c,d\n" + "1,2,3,4\n" * 100 + fault + "\n" + "1,2,3,4\n" * 100)
+    found = agree(path, ["a", "b"])
+    if fault:
+        assert "line 102" in found
+    else:
+        assert found[0] == 0
+
+
+def test_rows_that_make_up_for_each_other_are_ragged(tmp_path):
+    path = tmp_path / "p.csv"
+    path.write_text("a,b,c\n1,2,3\n1,2\n3,4,5,6\n1,2,3\n")
+    for wanted in (["a"], ["a", "b", "c"]):
+        assert "line 3" in agree(path, wanted)
+
+
+def test_threads_do_not_change_what_is_read(tmp_path, monkeypatch):
+    pytest.importorskip("pyarrow")
+    monkeypatch.setattr(csv_fast, "PIECE", 500)
+    path = tmp_path / "p.csv"
+    path.write_text("x,y\n" + "".join(f"{k},{k / 7!r}\n" for k in range(2000)))
+    for threads in ("1", "2", "5", "100"):
+        monkeypatch.setenv("SYMGD_THREADS", threads)
+        table = read_table(path)
+        assert table.columns["x"].tolist() == list(range(2000))
+        assert table.columns["y"].tolist() == [k / 7 for k in range(2000)]
