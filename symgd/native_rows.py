@@ -20,11 +20,14 @@ import numpy as np
 
 from symgd.backends.native.machine import (
     compile_module,
+    fused,
     interrupted,
     lanes,
     vector_symbol,
 )
 from symgd.backends.native.rowloop import ARGUMENTS, BLOCK, RowLoop, row_module
+from symgd.backends.native.vector_emit import Vectors
+from symgd.backends.native.vector_math import OWN
 from symgd.backends.rowwise import RowFunction, Source, compile_rows, names_read, total
 from symgd.graph import Name
 from symgd.program import Loop, Program, StraightLine
@@ -36,6 +39,7 @@ THREADS = "SYMGD_THREADS"  # the environment's word on how many
 
 _WIDE, _NARROW = np.dtype(np.float64), np.dtype(np.float32)
 _MANY = 120  # operations of a row beyond which wider vectors than the processor's gain nothing
+_OWN = frozenset(OWN)
 _PORTION = 1_000_000  # rows times operations between which a thread looks up
 
 
@@ -73,7 +77,8 @@ class NativeLoop:
     def _function(self, narrow: tuple[bool, ...]) -> Callable[..., int]:
         if narrow not in self._functions:
             width = lanes() * (1 if self.operations > _MANY else 2)
-            what = RowLoop(self.loop, self.inputs, narrow, max(width, 2), vector_symbol)
+            vectors = Vectors(_OWN, vector_symbol, fused())
+            what = RowLoop(self.loop, self.inputs, narrow, max(width, 2), vectors)
             module = compile_module(row_module(what))
             self._functions[narrow] = module.function("rows", ARGUMENTS)
         return self._functions[narrow]

@@ -13,11 +13,12 @@ read, and every row goes through the same instructions.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from symgd.backends.native.emit import Emitter, Value
+from symgd.backends.native.emit import Value
 from symgd.backends.native.machine import source
+from symgd.backends.native.vector_emit import VectorEmitter, Vectors, order
 from symgd.graph import Name, Node
 from symgd.program import Loop
 
@@ -27,78 +28,33 @@ ARGUMENTS = 4
 _STREAMS = 8  # columns beyond which the processor no longer foresees them all by itself,
 _AHEAD = 128  # rows that are then asked for in advance
 
-#: symbol of the C library -> its name for vectors and their width, where there is one.
-VectorSymbol = Callable[[str, int], tuple[str, int] | None]
-
 
 @dataclass(frozen=True)
 class RowLoop:
     """What the code is made for.
 
     inputs: the symbols whose values are in u. narrow: which of the columns are float32. lanes:
-    rows in a vector. vector_symbol: the library's functions of vectors.
+    rows in a vector. vectors: the functions of vectors.
     """
 
     loop: Loop
     inputs: tuple[Name, ...]
     narrow: tuple[bool, ...]
     lanes: int
-    vector_symbol: VectorSymbol
-
-
-class VectorEmitter(Emitter):
-    """An Emitter that calls the library's functions of vectors, which err by up to 4 ulp."""
-
-    def __init__(self, lanes: int, vector_symbol: VectorSymbol) -> None:
-        super().__init__(lanes)
-        self.vector_symbol = vector_symbol
-
-    def call(self, symbol: str, *args: Value, own: bool = False) -> Value:
-        """One call for as many lanes as a register has; lane by lane what has no such form."""
-        wide = any(a.wide for a in args) and not own
-        found = self.vector_symbol(symbol, len(args)) if wide else None
-        if found is None or self.lanes % found[1]:
-            return super().call(symbol, *args, own=own)
-        name, width = found
-        kind = f"<{width} x double>"
-        self.declared.add(f"declare {kind} @{name}({', '.join([kind] * len(args))}) #0")
-        parts = []
-        for first in range(0, self.lanes, width):
-            cut = [self._part(self.spread(a), first, width) for a in args]
-            operands = ", ".join(f"{kind} {c.text}" for c in cut)
-            parts.append(self.emit(f"call {kind} @{name}({operands})", True))
-        while len(parts) > 1:
-            width *= 2
-            pairs = zip(parts[::2], parts[1::2], strict=True)
-            parts = [self._joined(a, b, width) for a, b in pairs]
-        return parts[0]
-
-    def _part(self, value: Value, first: int, width: int) -> Value:
-        if width == self.lanes:
-            return value
-        kind, picked = self.type(True), _mask(range(first, first + width))
-        return self.emit(f"shufflevector {kind} {value.text}, {kind} poison, {picked}", True)
-
-    def _joined(self, a: Value, b: Value, width: int) -> Value:
-        half = f"<{width // 2} x double>"
-        order = _mask(range(width))
-        return self.emit(f"shufflevector {half} {a.text}, {half} {b.text}, {order}", True)
+    vectors: Vectors
 
 
 def row_module(what: RowLoop) -> str:
     """The module with the function `rows`."""
     writer = _Writer(what)
-    return source([writer.text()], writer.e.declared)
-
-
-def _mask(places: Sequence[int]) -> str:
-    return f"<{len(places)} x i32> <{', '.join(f'i32 {p}' for p in places)}>"
+    text = writer.text()
+    return source([text, *writer.e.functions.values()], writer.e.declared)
 
 
 class _Writer:
     def __init__(self, what: RowLoop) -> None:
         self.what = what
-        self.e = VectorEmitter(what.lanes, what.vector_symbol)
+        self.e = VectorEmitter(what.lanes, what.vectors)
         self.wide = self.e.type(True)
         self.sums = len(what.loop.sums)
 
@@ -276,7 +232,7 @@ class _Writer:
                 low, high = (
                     e.emit(
                         f"shufflevector {kind} {total.text}, {kind} poison, "
-                        f"{_mask(range(first, first + width))}"
+                        f"{order(range(first, first + width))}"
                     )
                     for first in (0, width)
                 )
