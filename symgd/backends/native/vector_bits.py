@@ -60,7 +60,7 @@ def _halves(e: Emitter, a: Value) -> tuple[Value, Value]:
 
 def bits_of(e: Emitter, x: Value) -> Value:
     """The 64 bits of each double."""
-    return e.emit(f"bitcast {e.type(True)} {e.spread(x).text} to {e.type(True, 'i64')}", True)
+    return e.emit(f"bitcast {e.type(True)} {x.text} to {e.type(True, 'i64')}", True)
 
 
 def double_of(e: Emitter, bits: Value) -> Value:

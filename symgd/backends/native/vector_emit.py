@@ -41,6 +41,11 @@ class VectorEmitter(Emitter):
         super().label(name)
         self.block = name
 
+    def least(self, a: Value, b: Value) -> Value:
+        """The lesser of two counts."""
+        less = self.emit(f"icmp slt i64 {a.text}, {b.text}")
+        return self.emit(f"select i1 {less.text}, i64 {a.text}, i64 {b.text}")
+
     def call(self, symbol: str, *args: Value, own: bool = False) -> Value:
         """Inlined, or one call for as many lanes as a register has, or lane by lane."""
         if own or not any(a.wide for a in args):
@@ -71,9 +76,7 @@ class VectorEmitter(Emitter):
             return value
         return self._completed(symbol, args, function.serves(self, *args), value)
 
-    def _completed(
-        self, symbol: str, args: Sequence[Value], served: Value, value: Value
-    ) -> Value:
+    def _completed(self, symbol: str, args: Sequence[Value], served: Value, value: Value) -> Value:
         """The value, after a branch that is taken where a lane is not served."""
         name, kind = far_name(symbol, self.lanes), self.type(True)
         self.functions[name] = far_function(symbol, len(args), self.lanes)

@@ -47,7 +47,7 @@ class Exponential(NamedTuple):
 
 def exponential(e: Emitter, x: Value, low: Value | None = None) -> Exponential:
     """The parts of exp(x + low), low being a rounding error of x."""
-    x = at_least(e, at_most(e, e.spread(x), _MOST), _LEAST)
+    x = at_least(e, at_most(e, x, _MOST), _LEAST)
     shifted = multiply_add(e, x, e.number(_PER_LOG2), e.number(_ROUND))
     k = e.sub(shifted, e.number(_ROUND))
     r = multiply_add(e, k, e.number(-LOG2_HIGH), x)

@@ -25,7 +25,6 @@ _R = (
     2.222219843214978396e-01, 1.818357216161805012e-01, 1.531383769920937332e-01,
     1.479819860511658591e-01,
 )  # fmt: skip
-_LEAST_NORMAL, _RAISED = 2.0**-1022, 54
 _ROOT_HALF = 0x3FE6A09E667F3BCD  # the bits of sqrt(1/2)
 _ONE = 0x3FF0000000000000
 _FRACTION = (1 << 52) - 1
@@ -39,17 +38,11 @@ class Split(NamedTuple):
     m: Value
 
 
-def split(e: Emitter, x: Value, any_size: bool = True) -> Split:
-    """k and m of positive finite numbers; any_size: of subnormal ones, too."""
-    bits = bits_of(e, x)
-    back = e.number(2.0**52 + 1023)
-    if any_size:
-        small = e.compare("olt", x, e.number(_LEAST_NORMAL))
-        bits = bits_of(e, e.select(small, e.mul(x, e.number(2.0**_RAISED)), x))
-        back = e.select(small, e.number(2.0**52 + 1023 + _RAISED), back)
-    moved = whole(e, "add", bits, _ONE - _ROOT_HALF)
+def split(e: Emitter, x: Value) -> Split:
+    """k and m of positive normal numbers."""
+    moved = whole(e, "add", bits_of(e, x), _ONE - _ROOT_HALF)
     exponent = whole(e, "or", whole(e, "lshr", moved, 52), _WHOLE)
-    k = e.sub(double_of(e, exponent), back)
+    k = e.sub(double_of(e, exponent), e.number(2.0**52 + 1023))
     m = double_of(e, whole(e, "add", whole(e, "and", moved, _FRACTION), _ROOT_HALF))
     return Split(k, m)
 
@@ -69,30 +62,34 @@ def _log_of(e: Emitter, f: Value, k: Value, more: Value | None = None) -> Value:
     return e.sub(e.mul(k, e.number(LOG2_HIGH)), e.sub(inner, f))
 
 
-def _within(e: Emitter, x: Value, least: float, result: Value) -> Value:
-    """The result between the pole at `least` and infinity; NaN, infinities beyond."""
-    end = e.number(least)
-    pole = e.select(e.compare("oeq", x, end), e.number(-math.inf), x)
-    outside = e.select(e.compare("olt", x, end), e.number(math.nan), pole)
-    legal = e.logic("and", e.compare("ogt", x, end), e.compare("olt", x, e.number(math.inf)))
-    return e.select(legal, result, outside)
+def normal(e: Emitter, x: Value) -> Value:
+    """Where `log` is right: at normal positive numbers."""
+    return _between(e, e.compare("oge", x, e.number(2.0**-1022)), x)
+
+
+def beyond_pole(e: Emitter, x: Value) -> Value:
+    """Where `log1p` is right: at finite numbers above -1."""
+    return _between(e, e.compare("ogt", x, e.number(-1.0)), x)
+
+
+def _between(e: Emitter, above: Value, x: Value) -> Value:
+    return e.logic("and", above, e.compare("olt", x, e.number(math.inf)))
 
 
 def log(e: Emitter, x: Value) -> Value:
     """The natural logarithm."""
-    x = e.spread(x)
     k, m = split(e, x)
-    return _within(e, x, 0.0, _log_of(e, e.sub(m, e.number(1.0)), k))
+    return _log_of(e, e.sub(m, e.number(1.0)), k)
 
 
 def log1p(e: Emitter, x: Value) -> Value:
     """log(1 + x): that of u, which is 1 + x rounded, and what the rounding took, over u."""
-    x, one = e.spread(x), e.number(1.0)
+    one = e.number(1.0)
     u = e.add(one, x)
     back = e.sub(u, one)
     lost = e.add(e.sub(one, e.sub(u, back)), e.sub(x, back))
-    k, m = split(e, u, any_size=False)
+    k, m = split(e, u)
     near = e.compare("oeq", k, e.number(0.0))
     f = e.select(near, x, e.sub(m, one))
     more = e.select(near, e.number(0.0), e.div(lost, u))
-    return zero_kept(e, x, _within(e, x, -1.0, _log_of(e, f, k, more)))
+    return zero_kept(e, x, _log_of(e, f, k, more))

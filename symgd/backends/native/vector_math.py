@@ -23,11 +23,7 @@ class Own:
 
 
 def _within(e: Emitter, x: Value) -> Value:
-    return e.compare("ole", e.intrinsic("fabs", e.spread(x)), e.number(vector_trig.LIMIT))
-
-
-def _usual_power(e: Emitter, x: Value, y: Value) -> Value:
-    return vector_pow.usual(e, e.spread(x), e.spread(y))
+    return e.compare("ole", e.intrinsic("fabs", x), e.number(vector_trig.LIMIT))
 
 
 #: By the C library's names for them.
@@ -37,11 +33,11 @@ OWN: dict[str, Own] = {
     "sinh": Own(vector_exp.sinh),
     "cosh": Own(vector_exp.cosh),
     "tanh": Own(vector_exp.tanh),
-    "log": Own(vector_log.log),
-    "log1p": Own(vector_log.log1p),
+    "log": Own(vector_log.log, vector_log.normal),
+    "log1p": Own(vector_log.log1p, vector_log.beyond_pole),
     "sin": Own(vector_trig.sin, _within),
     "cos": Own(vector_trig.cos, _within),
-    "pow": Own(vector_pow.pow, _usual_power, exact=True),
+    "pow": Own(vector_pow.pow, vector_pow.usual, exact=True),
 }
 
 

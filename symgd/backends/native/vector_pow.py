@@ -2,18 +2,16 @@
 
 x = 2**k*(1 + f), s = f/(2 + f): log(1 + f) = 2*s + s**3*(2/3 + s**2*P(s**2)), of which the sum,
 s**2 and the bracket are kept as high + low (T. J. Dekker, 1971); P is the polynomial of least
-error, below 2**-73 of the logarithm. It serves positive normal x and |y| < LARGEST; the rest is left
-to the C library.
+error, below 2**-73 of the logarithm. It serves positive normal x and |y| < LARGEST; the rest is
+left to the C library.
 """
 
 from __future__ import annotations
 
-import math
-
 from symgd.backends.native.emit import Emitter, Value
 from symgd.backends.native.vector_bits import horner, multiply_add, product_error
 from symgd.backends.native.vector_exp import LOG2_HIGH, LOG2_LOW, exponential, scaled
-from symgd.backends.native.vector_log import split
+from symgd.backends.native.vector_log import normal, split
 
 LARGEST = 2.0**64
 
@@ -27,17 +25,15 @@ _PAST = 1000.0  # where exp is 0 or infinite, whatever the low part
 
 def usual(e: Emitter, x: Value, y: Value) -> Value:
     """Where `pow` is right."""
-    normal = e.compare("oge", x, e.number(2.0**-1022))
-    finite = e.compare("olt", x, e.number(math.inf))
     small = e.compare("olt", e.intrinsic("fabs", y), e.number(LARGEST))
-    return e.logic("and", e.logic("and", normal, finite), small)
+    return e.logic("and", normal(e, x), small)
 
 
 def pow(e: Emitter, x: Value, y: Value, fused: bool) -> Value:  # noqa: A001 - the table's name
     """x to the power y."""
-    high, low = _log(e, e.spread(x), fused)
+    high, low = _log(e, x, fused)
     top = e.mul(y, high)
-    rest = multiply_add(e, y, low, product_error(e, e.spread(y), high, top, fused))
+    rest = multiply_add(e, y, low, product_error(e, y, high, top, fused))
     near = e.compare("olt", e.intrinsic("fabs", top), e.number(_PAST))
     parts = exponential(e, top, e.select(near, rest, e.number(0.0)))
     return scaled(e, e.add(e.number(1.0), parts.rest), parts)
@@ -46,7 +42,7 @@ def pow(e: Emitter, x: Value, y: Value, fused: bool) -> Value:  # noqa: A001 - t
 def _log(e: Emitter, x: Value, fused: bool) -> tuple[Value, Value]:
     """(high, low) of log(x)."""
     one = e.number(1.0)
-    k, m = split(e, x, any_size=False)
+    k, m = split(e, x)
     f, bottom = e.sub(m, one), e.add(m, one)
     bottom_low = e.sub(m, e.sub(bottom, one))
     inverse = e.div(one, bottom)

@@ -1,8 +1,9 @@
 """sin and cos in vectors; both of one argument share their reduction and their polynomials.
 
-x = n*pi/2 + y + tail, |y| <= pi/4: pi/2 is the sum of three numbers of 33 bits, whose products
-with n are exact, and a fourth. The polynomials are those of FreeBSD's msun (k_sin.c, k_cos.c; Sun
-Microsystems). Arguments beyond LIMIT are left to the C library.
+x = n*pi/2 + y, |y| <= pi/4: pi/2 is the sum of three numbers of 33 bits, whose products with n are
+exact, and a fourth; where their subtraction cancels it is exact, too. The polynomials are those of
+FreeBSD's msun (k_sin.c, k_cos.c; Sun Microsystems). Arguments beyond LIMIT are left to the C
+library.
 """
 
 from __future__ import annotations
@@ -45,56 +46,44 @@ class _Reduced(NamedTuple):
 
     turns: Value
     y: Value
-    tail: Value
 
 
 def _reduced(e: Emitter, x: Value) -> _Reduced:
     shifted = multiply_add(e, x, e.number(_PER_QUARTER), e.number(_ROUND))
     n = e.sub(shifted, e.number(_ROUND))
-    left = multiply_add(e, n, e.number(-_QUARTER[0]), x)
-    errors = []
-    for part in _QUARTER[1:3]:
-        product = e.mul(n, e.number(part))
-        before, left = left, e.sub(left, product)
-        errors.append(e.sub(e.sub(before, left), product))
-    low = multiply_add(e, n, e.number(-_QUARTER[3]), e.add(*errors))
-    y = e.add(left, low)
-    return _Reduced(bits_of(e, shifted), y, e.add(e.sub(left, y), low))
+    y = x
+    for part in _QUARTER:
+        y = multiply_add(e, n, e.number(-part), y)
+    return _Reduced(bits_of(e, shifted), y)
 
 
-def _sine(e: Emitter, y: Value, tail: Value) -> Value:
+def _sine(e: Emitter, y: Value) -> Value:
     z = e.mul(y, y)
-    cube = e.mul(z, y)
-    r = horner(e, z, _S[1:])
-    inner = e.sub(e.mul(z, e.sub(e.mul(e.number(0.5), tail), e.mul(cube, r))), tail)
-    return e.sub(y, multiply_add(e, cube, e.number(-_S[0]), inner))
+    return multiply_add(e, e.mul(z, y), horner(e, z, _S), y)
 
 
-def _cosine(e: Emitter, y: Value, tail: Value) -> Value:
-    one = e.number(1.0)
+def _cosine(e: Emitter, y: Value) -> Value:
     z = e.mul(y, y)
-    r = e.mul(z, horner(e, z, _C))
     half = e.mul(e.number(0.5), z)
-    w = e.sub(one, half)
-    rest = e.sub(e.mul(z, r), e.mul(y, tail))
-    return e.add(w, e.add(e.sub(e.sub(one, w), half), rest))
+    rest = multiply_add(e, e.neg(e.mul(z, z)), horner(e, z, _C), half)
+    return e.sub(e.number(1.0), rest)
 
 
 def _turned(e: Emitter, x: Value, quarters: int) -> Value:
     """sin(x + quarters*pi/2) for |x| <= LIMIT."""
-    turns, y, tail = _reduced(e, x)
+    turns, y = _reduced(e, x)
     turns = whole(e, "add", turns, quarters) if quarters else turns
     odd = negative(e, whole(e, "shl", turns, 63))
-    value = e.select(odd, _cosine(e, y, tail), _sine(e, y, tail))
+    value = e.select(odd, _cosine(e, y), _sine(e, y))
     flip = whole(e, "shl", whole(e, "and", turns, 2), 62)
     return double_of(e, whole(e, "xor", bits_of(e, value), flip))
 
 
 def sin(e: Emitter, x: Value) -> Value:
     """The sine of |x| <= LIMIT."""
-    return zero_kept(e, x, _turned(e, e.spread(x), 0))
+    return zero_kept(e, x, _turned(e, x, 0))
 
 
 def cos(e: Emitter, x: Value) -> Value:
     """The cosine of |x| <= LIMIT."""
-    return _turned(e, e.spread(x), 1)
+    return _turned(e, x, 1)
