@@ -1,7 +1,7 @@
 """What the functions of vectors are made of: bits of doubles, products with their rounding errors.
 
-Every operation here is one of all lanes. Where the processor multiplies and adds in one rounding
-it may do so in `multiply_add`: nothing here relies on it, and no result depends on a neighbor.
+Every operation here is one of all lanes, so no result depends on a neighbor. Nothing relies on
+`multiply_add` rounding once.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ _SPLIT = 2.0**27 + 1
 
 
 def multiply_add(e: Emitter, a: Value, b: Value, c: Value) -> Value:
-    """a*b + c, rounded once or twice."""
-    return e.intrinsic("fmuladd", a, b, c)
+    """a*b + c, rounded once where the processor does so, or twice."""
+    return e.intrinsic("fma", a, b, c) if e.fused else e.add(e.mul(a, b), c)
 
 
 def horner(e: Emitter, x: Value, coefficients: Sequence[float]) -> Value:
@@ -43,9 +43,9 @@ def estrin(e: Emitter, x: Value, coefficients: Sequence[float]) -> Value:
     return parts[0]
 
 
-def product_error(e: Emitter, a: Value, b: Value, product: Value, fused: bool) -> Value:
+def product_error(e: Emitter, a: Value, b: Value, product: Value) -> Value:
     """a*b - product, exactly: by one instruction, or from halves (T. J. Dekker, 1971)."""
-    if fused:
+    if e.fused:
         return e.intrinsic("fma", a, b, e.neg(product))
     (ah, al), (bh, bl) = _halves(e, a), _halves(e, b)
     error = e.sub(e.mul(ah, bh), product)

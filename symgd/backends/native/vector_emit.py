@@ -32,7 +32,7 @@ class VectorEmitter(Emitter):
 
     def __init__(self, lanes: int, vectors: Vectors) -> None:
         super().__init__(lanes)
-        self.vectors = vectors
+        self.vectors, self.fused = vectors, vectors.fused
         self.functions: dict[str, str] = {}
         self.block = ""
 
@@ -70,8 +70,7 @@ class VectorEmitter(Emitter):
 
     def _inlined(self, symbol: str, *args: Value) -> Value:
         function = OWN[symbol]
-        more = {"fused": self.vectors.fused} if function.exact else {}
-        value = function.form(self, *args, **more)
+        value = function.form(self, *args)
         if function.serves is None:
             return value
         return self._completed(symbol, args, function.serves(self, *args), value)

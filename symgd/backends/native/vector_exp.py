@@ -45,16 +45,23 @@ class Exponential(NamedTuple):
     second: Value
 
 
-def exponential(e: Emitter, x: Value, low: Value | None = None) -> Exponential:
-    """The parts of exp(x + low), low being a rounding error of x."""
+def exponential(
+    e: Emitter, x: Value, low: Value | None = None, careful: bool = False
+) -> Exponential:
+    """The parts of exp(x + low), low being a rounding error of x.
+
+    careful: `rest` is right to its last place, for those who subtract 1.
+    """
     x = at_least(e, at_most(e, x, _MOST), _LEAST)
     shifted = multiply_add(e, x, e.number(_PER_LOG2), e.number(_ROUND))
     k = e.sub(shifted, e.number(_ROUND))
     r = multiply_add(e, k, e.number(-LOG2_HIGH), x)
-    r = multiply_add(e, k, e.number(-LOG2_LOW), r)
+    high, r = r, multiply_add(e, k, e.number(-LOG2_LOW), r)
     if low is not None:
         r = e.add(r, low)
-    rest = multiply_add(e, e.mul(r, r), estrin(e, r, _Q), r)
+    lost = multiply_add(e, k, e.number(-LOG2_LOW), e.sub(high, r)) if careful else None
+    curved = e.mul(e.mul(r, r), estrin(e, r, _Q))
+    rest = e.add(r, curved if lost is None else e.add(curved, lost))
     bits = bits_of(e, shifted)  # k + 2*_BIAS is in the lowest of them
     half = whole(e, "lshr", bits, 1)
     powers = (double_of(e, whole(e, "shl", b, 52)) for b in (half, whole(e, "sub", bits, half)))
@@ -80,7 +87,7 @@ def _minus_one(e: Emitter, parts: Exponential) -> Value:
 
 def expm1(e: Emitter, x: Value) -> Value:
     """exp(x) - 1."""
-    parts = exponential(e, x)
+    parts = exponential(e, x, careful=True)
     far = scaled(e, e.add(e.number(1.0), parts.rest), parts)
     near = zero_kept(e, x, _minus_one(e, parts))
     return e.select(e.compare("ogt", x, e.number(_FAR)), far, near)
@@ -95,7 +102,7 @@ class _Down(NamedTuple):
 
 
 def _down(e: Emitter, x: Value) -> _Down:
-    parts = exponential(e, e.mul(e.number(-2.0), e.intrinsic("fabs", x)))
+    parts = exponential(e, e.mul(e.number(-2.0), e.intrinsic("fabs", x)), careful=True)
     small = scaled(e, e.add(e.number(1.0), parts.rest), parts)
     return _Down(parts, small, e.add(e.number(1.0), small))
 
@@ -125,7 +132,7 @@ def _half(e: Emitter, parts: Exponential) -> Value:
 def sinh(e: Emitter, x: Value) -> Value:
     """(2*t - t**2/(t + 1))/2 for |x| < 1, (t + t/(t + 1))/2 beyond, t = exp(|x|) - 1."""
     one, half, size = e.number(1.0), e.number(0.5), e.intrinsic("fabs", x)
-    parts = exponential(e, size)
+    parts = exponential(e, size, careful=True)
     t = _minus_one(e, parts)
     share = e.div(t, e.add(t, one))
     near = e.sub(t, e.mul(half, e.mul(t, share)))

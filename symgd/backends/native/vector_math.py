@@ -19,7 +19,6 @@ class Own:
 
     form: Callable[..., Value]
     serves: Callable[..., Value] | None = None
-    exact: bool = False  # form takes `fused`: whether the processor has a fused multiply-add
 
 
 def _within(e: Emitter, x: Value) -> Value:
@@ -37,7 +36,7 @@ OWN: dict[str, Own] = {
     "log1p": Own(vector_log.log1p, vector_log.beyond_pole),
     "sin": Own(vector_trig.sin, _within),
     "cos": Own(vector_trig.cos, _within),
-    "pow": Own(vector_pow.pow, vector_pow.usual, exact=True),
+    "pow": Own(vector_pow.pow, vector_pow.usual),
 }
 
 

@@ -29,17 +29,17 @@ def usual(e: Emitter, x: Value, y: Value) -> Value:
     return e.logic("and", normal(e, x), small)
 
 
-def pow(e: Emitter, x: Value, y: Value, fused: bool) -> Value:  # noqa: A001 - the table's name
+def pow(e: Emitter, x: Value, y: Value) -> Value:  # noqa: A001 - the table's name
     """x to the power y."""
-    high, low = _log(e, x, fused)
+    high, low = _log(e, x)
     top = e.mul(y, high)
-    rest = multiply_add(e, y, low, product_error(e, y, high, top, fused))
+    rest = multiply_add(e, y, low, product_error(e, y, high, top))
     near = e.compare("olt", e.intrinsic("fabs", top), e.number(_PAST))
     parts = exponential(e, top, e.select(near, rest, e.number(0.0)))
     return scaled(e, e.add(e.number(1.0), parts.rest), parts)
 
 
-def _log(e: Emitter, x: Value, fused: bool) -> tuple[Value, Value]:
+def _log(e: Emitter, x: Value) -> tuple[Value, Value]:
     """(high, low) of log(x)."""
     one = e.number(1.0)
     k, m = split(e, x)
@@ -48,17 +48,17 @@ def _log(e: Emitter, x: Value, fused: bool) -> tuple[Value, Value]:
     inverse = e.div(one, bottom)
     s = e.mul(f, inverse)
     p = e.mul(s, bottom)
-    left = e.sub(e.sub(f, p), product_error(e, s, bottom, p, fused))
+    left = e.sub(e.sub(f, p), product_error(e, s, bottom, p))
     s_low = e.mul(e.sub(left, e.mul(s, bottom_low)), inverse)
 
     z = e.mul(s, s)
     twice = e.mul(e.number(2.0), e.mul(s, s_low))
-    z_low = e.add(product_error(e, s, s, z, fused), twice)
+    z_low = e.add(product_error(e, s, s, z), twice)
     tail = e.mul(z, horner(e, z, _P))
     c = e.add(e.number(_THIRD[0]), tail)
     c_low = e.add(e.add(e.sub(e.number(_THIRD[0]), c), tail), e.number(_THIRD[1]))
-    w, w_low = _product(e, (z, z_low), (c, c_low), fused)
-    cube, cube_low = _product(e, (s, s_low), (w, w_low), fused)
+    w, w_low = _product(e, (z, z_low), (c, c_low))
+    cube, cube_low = _product(e, (s, s_low), (w, w_low))
 
     double = e.mul(e.number(2.0), s)
     high = e.add(double, cube)
@@ -75,7 +75,7 @@ def _log(e: Emitter, x: Value, fused: bool) -> tuple[Value, Value]:
 _Pair = tuple[Value, Value]
 
 
-def _product(e: Emitter, a: _Pair, b: _Pair, fused: bool) -> _Pair:
+def _product(e: Emitter, a: _Pair, b: _Pair) -> _Pair:
     high = e.mul(a[0], b[0])
     cross = multiply_add(e, a[0], b[1], e.mul(a[1], b[0]))
-    return high, e.add(product_error(e, a[0], b[0], high, fused), cross)
+    return high, e.add(product_error(e, a[0], b[0], high), cross)
