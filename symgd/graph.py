@@ -107,12 +107,24 @@ class RowSum(Op):
     """The sum of a term over the rows of the data."""
 
 
+class RowPeak(Op):
+    """The largest value of a term over the rows; 0 where that is not finite. No formula calls it.
+
+    It shifts exponents, in expressions whose value does not depend on the shift; so its derivative
+    counts as 0.
+    """
+
+
 class RowMean(Op):
     """The mean of a term over the rows of the data."""
 
 
 class Norm(Op):
     """The Euclidean norm of a whole array; only in rules that step an array of parameters."""
+
+
+#: What one pass over the rows gives.
+REDUCTIONS = (RowSum, RowPeak)
 
 
 def number(value: float) -> Node:
@@ -428,7 +440,7 @@ def _product(factors: Sequence[Node], get: Callable[[Node], float]) -> float:
 def constant_value(node: Node) -> float | None:
     """The value of a number, or of one operation on numbers; None for anything else."""
     value = float_of(node)
-    if value is not None or not node.args or node.func in (RowSum, RowMean):
+    if value is not None or not node.args or node.func in (RowSum, RowMean, RowPeak):
         return value
     leaves = [a.args[0] if is_inverse(a) else a for a in node.args]
     if any(float_of(a) is None for a in leaves):

@@ -27,7 +27,7 @@ from symgd.backends.native.machine import (
 from symgd.backends.native.rowloop import ARGUMENTS, BLOCK, NEXT, RowLoop, row_module
 from symgd.backends.native.vector_emit import Vectors
 from symgd.backends.native.vector_math import OWN
-from symgd.backends.rowwise import RowFunction, Source, compile_rows, names_read, total
+from symgd.backends.rowwise import RowFunction, Source, compile_rows, names_read, peak, total
 from symgd.graph import Name
 from symgd.program import Loop, Program, StraightLine
 
@@ -98,7 +98,8 @@ class NativeLoop:
             sums = self._piece(arrays, count, numbers)
             for found, column in zip(partial, sums.T, strict=True):
                 found += column.tolist()
-        known.update(zip(self.symbols, map(total, partial), strict=True))
+        joined = peak if self.loop.peaks else total
+        known.update(zip(self.symbols, map(joined, partial), strict=True))
 
     def _piece(
         self, arrays: Sequence[NDArray[Any]], count: int, numbers: array[float]

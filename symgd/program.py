@@ -9,7 +9,7 @@ once per row of the data, over its columns too; what leaves it are sums over the
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TypeAlias
 
@@ -17,6 +17,7 @@ import sympy
 
 from symgd.functions import BY_CLASS, CHEAP, DIVIDE
 from symgd.graph import (
+    REDUCTIONS,
     Both,
     Column,
     Either,
@@ -24,7 +25,6 @@ from symgd.graph import (
     Name,
     Negated,
     Node,
-    RowSum,
     Where,
     float_of,
     is_inverse,
@@ -52,12 +52,14 @@ class Loop:
     """Assignments once per row of the data, and the sums over the rows that are kept.
 
     columns: what is read in each row. assignments: as in a straight line; they may read columns,
-    inputs and what earlier blocks assigned. sums: (symbol, expression of one row).
+    inputs and what earlier blocks assigned. sums: (symbol, expression of one row). peaks: it is not
+    the sum that is kept, but the largest value, or 0 where that is not finite.
     """
 
     columns: tuple[Column, ...]
     assignments: tuple[tuple[Name, Node], ...]
     sums: tuple[tuple[Name, Node], ...]
+    peaks: bool = False
 
 
 Block: TypeAlias = StraightLine | Loop
@@ -123,7 +125,8 @@ def _written(block: Block) -> list[str]:
     lines = [f"{s.text} = {write(e)}" for s, e in block.assignments]
     if isinstance(block, StraightLine):
         return lines
-    lines += [f"{s.text} += {write(e)}" for s, e in block.sums]
+    kept = "max=" if block.peaks else "+="
+    lines += [f"{s.text} {kept} {write(e)}" for s, e in block.sums]
     listed = ", ".join(write(c) for c in block.columns)
     return [f"for each row of {listed}:", *(f"    {line}" for line in lines)]
 
@@ -142,11 +145,14 @@ def compile_program(graph: Graph, inputs: Sequence[Name], outputs: Mapping[str, 
     emitter = _Emitter(graph)
     blocks: list[Block] = []
     for k in range(max(level.values(), default=0) + 1):
-        sums = [n for n in order if n.func is RowSum and level[id(n)] == k]
+        here = [n for n in order if n.func in REDUCTIONS and level[id(n)] == k]
+        sums, peaks = ([n for n in here if n.func is kind] for kind in REDUCTIONS)
         if sums:
             blocks.append(emitter.loop(sums))
+        if peaks:
+            blocks.append(replace(emitter.loop(peaks), peaks=True))
         here = [n for n in order if level[id(n)] == k and id(n) in read and id(n) not in varies]
-        if not sums and not blocks:  # one straight line: in the order of the outputs
+        if not blocks:  # one straight line: in the order of the outputs
             here = roots if not varies else here
         blocks.append(StraightLine(emitter.assign(here)))
     if len(blocks) > 1:
@@ -173,7 +179,7 @@ def _levels(order: Sequence[Node]) -> dict[int, int]:
     level: dict[int, int] = {}
     for node in order:
         below = max((level[id(a)] for a in node.args), default=0)
-        level[id(node)] = below + (node.func is RowSum)
+        level[id(node)] = below + (node.func in REDUCTIONS)
     return level
 
 
@@ -182,9 +188,9 @@ def _read_later(order: Sequence[Node], varies: set[int], level: Mapping[int, int
     found: set[int] = set()
     for node in order:
         for arg in _leaves(node):
-            if id(arg) in varies or not arg.args or arg.func is RowSum:
+            if id(arg) in varies or not arg.args or arg.func in REDUCTIONS:
                 continue
-            if id(node) in varies or node.func is RowSum or level[id(node)] > level[id(arg)]:
+            if id(node) in varies or node.func in REDUCTIONS or level[id(node)] > level[id(arg)]:
                 found.add(id(arg))
     return found
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from symgd.functions import FUNCTIONS
 from symgd.gradient import local_derivative
-from symgd.graph import Graph, Node
+from symgd.graph import ZERO, Graph, Node, RowPeak, topological
 from symgd.slopes import SLOPES
 
 _HIDDEN = {row.node: row for row in SLOPES.values()}
@@ -17,6 +17,15 @@ _MAX, _LOGSUMEXP = FUNCTIONS["max"].node, FUNCTIONS["logsumexp"].node
 
 def readable(graph: Graph, roots: Sequence[Node]) -> list[Node]:
     """The roots in functions that a formula may call; the values are the same, not the digits."""
+
+    def unshifted(node: Node, args: tuple[Node, ...]) -> Node:
+        if node.func is RowPeak:  # the value does not depend on it
+            return ZERO
+        new = any(a is not b for a, b in zip(args, node.args, strict=True))
+        return graph.simplified(node, args) if new else graph.same(node, args)
+
+    if any(node.func is RowPeak for node in topological(roots)):
+        roots = graph.rebuild(roots, unshifted)
 
     def spell(node: Node, args: tuple[Node, ...]) -> Node:
         row = _HIDDEN.get(node.func)

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from symgd.backends.lambdified import compile_array
 from symgd.backends.rowwise import BLOCK, pieces
 from symgd.diagnosis import Trouble, blame
-from symgd.graph import Column, Name, Node, RowSum, topological, trace
+from symgd.graph import REDUCTIONS, Column, Name, Node, topological, trace
 from symgd.loss import Loss
 from symgd.program import compile_per_row, compile_program
 from symgd.rows import lower
@@ -33,7 +33,7 @@ def find_row(loss: Loss, x: Sequence[float], at: str) -> Trouble:
 
 
 def _in_root(loss: Loss, root: Node, x: Sequence[float], at: str) -> Trouble | None:
-    sums = [n for n in topological([root]) if n.func is RowSum]
+    sums = [n for n in topological([root]) if n.func in REDUCTIONS]
     leaves = _leaves(loss, x)
     values = _sums(loss, sums, leaves)
     for total in sums:

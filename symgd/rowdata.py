@@ -12,7 +12,7 @@ from symgd.backends.lambdified import compile_total
 from symgd.choice import choose_rows
 from symgd.errors import ArgumentError, DataError
 from symgd.formula import Columns, Formula
-from symgd.graph import ROWS, Column, Graph, Name, Node, RowSum, topological
+from symgd.graph import REDUCTIONS, ROWS, Column, Graph, Name, Node, topological
 from symgd.program import Program, compile_program
 from symgd.rows import constant_sums
 
@@ -138,8 +138,8 @@ class RowData:
 
 
 def sums_below(roots: Sequence[Node]) -> list[Node]:
-    """Every sum over rows below the roots, inner ones first."""
-    return [n for n in topological(roots) if n.func is RowSum]
+    """Every sum over rows below the roots, and largest value, inner ones first."""
+    return [n for n in topological(roots) if n.func in REDUCTIONS]
 
 
 def columns_below(roots: Sequence[Node]) -> list[Column]:

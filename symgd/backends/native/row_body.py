@@ -119,7 +119,8 @@ class Body:
         e = self.e
         for s in places:
             before = e.emit(f"load {self.wide}, ptr %acc{s}", True)
-            after = e.add(before, e.spread(e.node(self.loop.sums[s][1], values)))
+            term = e.spread(e.node(self.loop.sums[s][1], values))
+            after = e.kept(before, term, self.loop.peaks)
             e.add_line(f"store {self.wide} {after.text}, ptr %acc{s}")
 
     # -- columns ----------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""The IR of a loop over rows: sums of terms that are computed in vectors of rows.
+"""The IR of a loop over rows: sums, or largest values, of terms computed in vectors of rows.
 
     int64 rows(int64 *k, void **columns, double *u, double *out)
 
@@ -17,6 +17,7 @@ row goes through the same instructions.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -61,6 +62,7 @@ class _Writer:
         self.e = VectorEmitter(what.lanes, what.vectors)
         self.wide = self.e.type(True)
         self.sums = len(what.loop.sums)
+        self._nothing = self.e.number(-math.inf if what.loop.peaks else 0.0)
         self.body = Body(self.e, what.loop, what.narrow)
 
     def text(self) -> str:
@@ -124,8 +126,9 @@ class _Writer:
         return self.e.type(True, "float" if narrow else "double")
 
     def _zero(self, array: str) -> None:
+        nothing = self.e.spread(self._nothing).text
         for s in range(self.sums):
-            self.e.add_line(f"store {self.wide} zeroinitializer, ptr %{array}{s}")
+            self.e.add_line(f"store {self.wide} {nothing}, ptr %{array}{s}")
 
     # -- a strip: some whole vectors, or one that is not full -------------------------------
 
@@ -187,7 +190,7 @@ class _Writer:
         for s in range(self.sums):
             strip = e.emit(f"load {self.wide}, ptr %acc{s}", True)
             total = e.emit(f"load {self.wide}, ptr %sum{s}", True)
-            after = e.add(total, e.select(mine, strip, e.number(0.0)))
+            after = e.kept(total, e.select(mine, strip, self._nothing), self.what.loop.peaks)
             e.add_line(f"store {self.wide} {after.text}, ptr %sum{s}")
 
     def _store(self, block: Value) -> None:
@@ -206,7 +209,7 @@ class _Writer:
                     )
                     for first in (0, width)
                 )
-                total = e.emit(f"fadd <{width} x double> {low.text}, {high.text}")
+                total = e.kept(low, high, self.what.loop.peaks, width)
             number = e.emit(f"extractelement <1 x double> {total.text}, i32 0")
             at = e.emit(f"getelementptr double, ptr {to.text}, i64 {s}")
             e.add_line(f"store double {number.text}, ptr {at.text}")

@@ -66,6 +66,15 @@ class VectorEmitter(Emitter):
                 return sech_squared(self, x)
         return super()._power(node, known)
 
+    def kept(self, a: Value, b: Value, peaks: bool, width: int = 0) -> Value:
+        """Their sum; peaks: the larger one, a where b is NaN. width: of fewer lanes than all."""
+        kind = f"<{width or self.lanes} x double>"
+        if not peaks:
+            return self.emit(f"fadd {kind} {a.text}, {b.text}", True)
+        test = self.emit(f"fcmp ogt {kind} {b.text}, {a.text}", True)
+        test_kind = f"<{width or self.lanes} x i1>"
+        return self.emit(f"select {test_kind} {test.text}, {kind} {b.text}, {kind} {a.text}", True)
+
     # -- symgd's own ------------------------------------------------------------------------
 
     def _inlined(self, symbol: str, *args: Value) -> Value:
