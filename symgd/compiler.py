@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import sympy
 
 from symgd.functions import BY_CLASS
 from symgd.graph import Graph
-from symgd.nodes import Both, Column, Name, Negated, Node, RowSum, Where, is_inverse, topological
+from symgd.nodes import (
+    REDUCTIONS,
+    Both,
+    Column,
+    Name,
+    Negated,
+    Node,
+    Where,
+    is_inverse,
+    topological,
+)
 from symgd.program import Block, Loop, Program, StraightLine
 from symgd.rows import row_valued
 
@@ -30,11 +41,14 @@ def compile_program(graph: Graph, inputs: Sequence[Name], outputs: Mapping[str, 
     emitter = _Emitter(graph)
     blocks: list[Block] = []
     for k in range(max(level.values(), default=0) + 1):
-        sums = [n for n in order if n.func is RowSum and level[id(n)] == k]
+        here = [n for n in order if n.func in REDUCTIONS and level[id(n)] == k]
+        sums, peaks = ([n for n in here if n.func is kind] for kind in REDUCTIONS)
         if sums:
             blocks.append(emitter.loop(sums))
+        if peaks:
+            blocks.append(replace(emitter.loop(peaks), peaks=True))
         here = [n for n in order if level[id(n)] == k and id(n) in read and id(n) not in varies]
-        if not sums and not blocks:  # one straight line: in the order of the outputs
+        if not blocks:  # one straight line: in the order of the outputs
             here = roots if not varies else here
         blocks.append(StraightLine(emitter.assign(here)))
     if len(blocks) > 1:
@@ -61,7 +75,7 @@ def _levels(order: Sequence[Node]) -> dict[int, int]:
     level: dict[int, int] = {}
     for node in order:
         below = max((level[id(a)] for a in node.args), default=0)
-        level[id(node)] = below + (node.func is RowSum)
+        level[id(node)] = below + (node.func in REDUCTIONS)
     return level
 
 
@@ -70,9 +84,9 @@ def _read_later(order: Sequence[Node], varies: set[int], level: Mapping[int, int
     found: set[int] = set()
     for node in order:
         for arg in _leaves(node):
-            if id(arg) in varies or not arg.args or arg.func is RowSum:
+            if id(arg) in varies or not arg.args or arg.func in REDUCTIONS:
                 continue
-            if id(node) in varies or node.func is RowSum or level[id(node)] > level[id(arg)]:
+            if id(node) in varies or node.func in REDUCTIONS or level[id(node)] > level[id(arg)]:
                 found.add(id(arg))
     return found
 

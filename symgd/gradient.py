@@ -24,6 +24,7 @@ from symgd.nodes import (
     ZERO,
     Name,
     Node,
+    RowPeak,
     RowSum,
     Where,
     float_of,
@@ -80,6 +81,8 @@ class _Sweep:
             adjoint = graph.add(*self.terms.pop(id(node)))
             reach = any_of(graph, self.uses.pop(id(node)))
             mask = reach if id(node) in self.steep else None
+            if node.func is RowPeak:
+                continue
             if node.func is RowSum:
                 self.into_rows(node, adjoint, reach, mask)
                 continue

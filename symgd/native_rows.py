@@ -2,14 +2,13 @@
 
 A program is that of `symgd.backends.rowwise`, with loops of another kind: each writes down the
 sums of every block of rows, and they are added exactly (math.fsum) in whatever order they came.
-So the bits do not depend on the number of threads.
+So the bits do not depend on the number of threads. The machine code itself takes block after
+block, so that a pass costs each thread a call or a few, whatever the number of rows.
 """
 
 from __future__ import annotations
 
-import itertools
 import os
-import threading
 from array import array
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -20,12 +19,15 @@ import numpy as np
 
 from symgd.backends.native.machine import (
     compile_module,
+    fused,
     interrupted,
     lanes,
     vector_symbol,
 )
-from symgd.backends.native.rowloop import ARGUMENTS, BLOCK, RowLoop, row_module
-from symgd.backends.rowwise import RowFunction, Source, compile_rows, names_read, total
+from symgd.backends.native.rowloop import ARGUMENTS, BLOCK, NEXT, RowLoop, row_module
+from symgd.backends.native.vector_emit import Vectors
+from symgd.backends.native.vector_math import OWN
+from symgd.backends.rowwise import RowFunction, Source, compile_rows, names_read, peak, total
 from symgd.nodes import Name
 from symgd.program import Loop, Program, StraightLine
 from symgd.threads import default_threads
@@ -35,7 +37,13 @@ if TYPE_CHECKING:
 
 _WIDE, _NARROW = np.dtype(np.float64), np.dtype(np.float32)
 _MANY = 120  # operations of a row beyond which wider vectors than the processor's gain nothing
-_PORTION = 1_000_000  # rows times operations between which a thread looks up
+_OWN = frozenset(OWN)
+_PORTION = 1_000_000  # rows times operations that are worth a thread
+_TURN = (
+    40_000_000  # rows times cost after which machine code returns: the caller may be interrupted
+)
+_COPIED = 16  # blocks of columns in another layout that a thread copies at a time
+_STOP = 1 << 40  # a block beyond the last one of any table
 
 
 def compile_native(program: Program, threads: int | None = None) -> RowFunction:
@@ -55,14 +63,16 @@ class NativeLoop:
         self.columns = [c.text for c in loop.columns]
         self.symbols = [symbol for symbol, _ in loop.sums]
         line = StraightLine((*loop.assignments, *loop.sums))
-        self.operations = 1 + Program((), (line,), {}).operations
+        row = Program((), (line,), {})
+        self.operations, self.cost = 1 + row.operations, 1 + row.cost
         self._functions: dict[tuple[bool, ...], Callable[..., int]] = {}
         self._function((False,) * len(self.columns))  # what cannot be compiled fails here
 
     def _function(self, narrow: tuple[bool, ...]) -> Callable[..., int]:
         if narrow not in self._functions:
             width = lanes() * (1 if self.operations > _MANY else 2)
-            what = RowLoop(self.loop, self.inputs, narrow, max(width, 2), vector_symbol)
+            vectors = Vectors(_OWN, vector_symbol, fused())
+            what = RowLoop(self.loop, self.inputs, narrow, max(width, 2), vectors)
             module = compile_module(row_module(what))
             self._functions[narrow] = module.function("rows", ARGUMENTS)
         return self._functions[narrow]
@@ -77,7 +87,8 @@ class NativeLoop:
             sums = self._piece(arrays, count, numbers)
             for found, column in zip(partial, sums.T, strict=True):
                 found += column.tolist()
-        known.update(zip(self.symbols, map(total, partial), strict=True))
+        joined = peak if self.loop.peaks else total
+        known.update(zip(self.symbols, map(joined, partial), strict=True))
 
     def _piece(
         self, arrays: Sequence[NDArray[Any]], count: int, numbers: array[float]
@@ -86,58 +97,62 @@ class NativeLoop:
         narrow = tuple(a.dtype == _NARROW for a in arrays)
         function = self._function(narrow)
         out = np.empty((-(-count // BLOCK), len(self.symbols)))
-        start = _address(out)
-        portion = BLOCK * max(1, _PORTION // (BLOCK * self.operations))
-
-        def run(first: int) -> None:
-            stop = min(first + portion, count)
+        threads = self.threads or default_threads()
+        threads = max(1, min(threads, count * self.operations // _PORTION))
+        step = count if all(map(_is_plain, arrays, narrow)) else BLOCK * _COPIED * threads
+        for first in range(0, count, max(step, 1)):
+            stop = min(first + step, count)
             parts = [_plain(a[first:stop], n) for a, n in zip(arrays, narrow, strict=True)]
-            k = array("q", [stop - first])
+            k = array("q", [stop - first, max(1, _TURN // (BLOCK * self.cost)), 0])
             places = array("Q", [_address(p) for p in parts] or [0])
-            to = start + first // BLOCK * out.strides[0]
-            function(k.buffer_info()[0], places.buffer_info()[0], numbers.buffer_info()[0], to)
-
-        share(run, range(0, count, portion), self.threads or default_threads())
+            pointers = [p.buffer_info()[0] for p in (k, places, numbers)]
+            _run(function, [*pointers, _address(out[first // BLOCK :])], k, threads)
         interrupted.check()
         return out
 
 
+def _run(function: Callable[..., int], pointers: list[int], k: array[int], threads: int) -> None:
+    """Call the machine code in as many threads until no block is left."""
+
+    def work() -> None:
+        while function(*pointers):
+            pass
+
+    def halt() -> None:
+        k[NEXT] = _STOP
+
+    together(work, threads, halt)
+
+
 def _plain(cells: NDArray[Any], narrow: bool) -> NDArray[Any]:
     """The cells as the machine code reads them: a view where they are so already."""
-    kind = _NARROW if narrow else _WIDE
-    flags = cells.flags
-    if cells.dtype == kind and flags.c_contiguous and flags.aligned:
+    if _is_plain(cells, narrow):
         return cells
-    return np.require(cells, kind, ["C", "A"])
+    return np.require(cells, _NARROW if narrow else _WIDE, ["C", "A"])
+
+
+def _is_plain(cells: NDArray[Any], narrow: bool) -> bool:
+    flags = cells.flags
+    kind = _NARROW if narrow else _WIDE
+    return bool(cells.dtype == kind and flags.c_contiguous and flags.aligned)
 
 
 def _address(cells: NDArray[Any]) -> int:
     return int(cells.__array_interface__["data"][0])  # faster than cells.ctypes.data
 
 
-def share(run: Callable[[int], None], tasks: Sequence[int], threads: int) -> None:
-    """Run every task, in as many threads, of which the caller's is one.
+def together(work: Callable[[], None], threads: int, halt: Callable[[], None]) -> None:
+    """Call `work` in as many threads at once, of which the caller's is one.
 
-    An interruption of the caller stops the others at their next task.
+    halt: called when the caller's is interrupted; the others must then soon come to their end.
     """
-    if threads < 2 or len(tasks) < 2:
-        for task in tasks:
-            run(task)
-        return
-    following = itertools.count()
-    stopped = threading.Event()
-
-    def work() -> None:
-        while not stopped.is_set() and (k := next(following)) < len(tasks):
-            run(tasks[k])
-
     others: list[Future[None]] = []
     try:
-        helpers = min(threads, len(tasks)) - 1
-        others = [_pool(threads - 1).submit(work) for _ in range(helpers)]
+        if threads > 1:
+            others = [_pool(threads - 1).submit(work) for _ in range(threads - 1)]
         work()
     except BaseException:
-        stopped.set()
+        halt()
         raise
     finally:
         for other in others:

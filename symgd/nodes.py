@@ -101,12 +101,24 @@ class RowSum(Op):
     """The sum of a term over the rows of the data."""
 
 
+class RowPeak(Op):
+    """The largest value of a term over the rows; 0 where that is not finite. No formula calls it.
+
+    It shifts exponents, in expressions whose value does not depend on the shift; so its derivative
+    counts as 0.
+    """
+
+
 class RowMean(Op):
     """The mean of a term over the rows of the data."""
 
 
 class Norm(Op):
     """The Euclidean norm of a whole array; only in rules that step an array of parameters."""
+
+
+#: What one pass over the rows gives.
+REDUCTIONS = (RowSum, RowPeak)
 
 
 def number(value: float) -> Node:

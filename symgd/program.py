@@ -46,12 +46,14 @@ class Loop:
     """Assignments once per row of the data, and the sums over the rows that are kept.
 
     columns: what is read in each row. assignments: as in a straight line; they may read columns,
-    inputs and what earlier blocks assigned. sums: (symbol, expression of one row).
+    inputs and what earlier blocks assigned. sums: (symbol, expression of one row). peaks: it is not
+    the sum that is kept, but the largest value, or 0 where that is not finite.
     """
 
     columns: tuple[Column, ...]
     assignments: tuple[tuple[Name, Node], ...]
     sums: tuple[tuple[Name, Node], ...]
+    peaks: bool = False
 
 
 Block: TypeAlias = StraightLine | Loop
@@ -117,7 +119,8 @@ def _written(block: Block) -> list[str]:
     lines = [f"{s.text} = {write(e)}" for s, e in block.assignments]
     if isinstance(block, StraightLine):
         return lines
-    lines += [f"{s.text} += {write(e)}" for s, e in block.sums]
+    kept = "max=" if block.peaks else "+="
+    lines += [f"{s.text} {kept} {write(e)}" for s, e in block.sums]
     listed = ", ".join(write(c) for c in block.columns)
     return [f"for each row of {listed}:", *(f"    {line}" for line in lines)]
 

@@ -9,7 +9,7 @@ import sympy
 from symgd.functions import FUNCTIONS
 from symgd.gradient import local_derivative
 from symgd.graph import Graph
-from symgd.nodes import ONE, ROWS, Name, Node, RowSum, float_of
+from symgd.nodes import ONE, ROWS, ZERO, Name, Node, RowPeak, RowSum, float_of, topological
 from symgd.rows import means
 from symgd.slopes import SLOPES
 
@@ -21,6 +21,15 @@ _MAX, _LOGSUMEXP = FUNCTIONS["max"].node, FUNCTIONS["logsumexp"].node
 
 def readable(graph: Graph, roots: Sequence[Node]) -> list[Node]:
     """The roots in functions that a formula may call; the values are the same, not the digits."""
+
+    def unshifted(node: Node, args: tuple[Node, ...]) -> Node:
+        if node.func is RowPeak:  # the value does not depend on it
+            return ZERO
+        new = any(a is not b for a, b in zip(args, node.args, strict=True))
+        return graph.simplified(node, args) if new else graph.same(node, args)
+
+    if any(node.func is RowPeak for node in topological(roots)):
+        roots = graph.rebuild(roots, unshifted)
 
     def spell(node: Node, args: tuple[Node, ...]) -> Node:
         row = _HIDDEN.get(node.func)

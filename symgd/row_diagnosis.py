@@ -11,7 +11,7 @@ from symgd.compiler import compile_per_row, compile_program
 from symgd.diagnosis import Trouble, blame
 from symgd.evaluation import trace
 from symgd.loss import Loss
-from symgd.nodes import Column, Name, Node, RowSum, topological
+from symgd.nodes import REDUCTIONS, Column, Name, Node, topological
 from symgd.rows import lower
 from symgd.text import write
 
@@ -34,7 +34,7 @@ def find_row(loss: Loss, x: Sequence[float], at: str) -> Trouble:
 
 
 def _in_root(loss: Loss, root: Node, x: Sequence[float], at: str) -> Trouble | None:
-    sums = [n for n in topological([root]) if n.func is RowSum]
+    sums = [n for n in topological([root]) if n.func in REDUCTIONS]
     leaves = _leaves(loss, x)
     values = _sums(loss, sums, leaves)
     for total in sums:

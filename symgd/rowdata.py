@@ -15,7 +15,7 @@ from symgd.compiler import compile_program
 from symgd.errors import ArgumentError, DataError
 from symgd.formula import Formula
 from symgd.graph import Graph
-from symgd.nodes import ROWS, Column, Name, Node, RowSum, topological
+from symgd.nodes import REDUCTIONS, ROWS, Column, Name, Node, topological
 from symgd.program import Program
 from symgd.rows import constant_sums
 
@@ -161,8 +161,8 @@ class RowData:
 
 
 def sums_below(roots: Sequence[Node]) -> list[Node]:
-    """Every sum over rows below the roots, inner ones first."""
-    return [n for n in topological(roots) if n.func is RowSum]
+    """Every sum over rows below the roots, and largest value, inner ones first."""
+    return [n for n in topological(roots) if n.func in REDUCTIONS]
 
 
 def columns_below(roots: Sequence[Node]) -> list[Column]:

@@ -16,11 +16,13 @@ from symgd.graph import Graph
 from symgd.nodes import (
     MINUS_ONE,
     ONE,
+    REDUCTIONS,
     ROWS,
     Column,
     Name,
     Node,
     RowMean,
+    RowPeak,
     RowSum,
     is_inverse,
     topological,
@@ -40,7 +42,7 @@ def row_valued(order: Iterable[Node]) -> set[int]:
 def _varies(node: Node, known: set[int]) -> bool:
     if isinstance(node, Column):
         return True
-    return node.func is not RowSum and any(id(a) in known for a in node.args)
+    return node.func not in REDUCTIONS and any(id(a) in known for a in node.args)
 
 
 def has_rows(roots: Sequence[Node]) -> bool:
@@ -65,9 +67,11 @@ def lower(graph: Graph, roots: Sequence[Node]) -> list[Node]:
         return node
 
     def change(node: Node, args: tuple[Node, ...]) -> Node:
-        if node.func not in (RowSum, RowMean):
+        if node.func not in (RowSum, RowMean, RowPeak):
             return learn(graph.same(node, args))
         (term,) = args
+        if node.func is RowPeak:
+            return learn(graph.same(node, args)) if id(term) in varies else term
         if node.func is RowMean and id(term) not in varies:
             return term  # the mean of what is the same in every row
         parts = [learn(t) for t in _terms(graph, term, free)]
@@ -165,8 +169,8 @@ def constant_sums(roots: Sequence[Node]) -> list[Node]:
         own = isinstance(node, Name) and not isinstance(node, Column) and node is not ROWS
         if own or any(id(a) in bound for a in node.args):
             bound.add(id(node))
-    sums = [n for n in order if n.func is RowSum and id(n) not in bound]
+    sums = [n for n in order if n.func in REDUCTIONS and id(n) not in bound]
     inner = {id(n) for s in sums for n in topological([s])[:-1]}
-    outer = {id(a) for n in order if id(n) in bound or n.func is not RowSum for a in n.args}
+    outer = {id(a) for n in order if id(n) in bound or n.func not in REDUCTIONS for a in n.args}
     outer |= {id(r) for r in roots}
     return [s for s in sums if id(s) not in inner or id(s) in outer]

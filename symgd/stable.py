@@ -28,6 +28,7 @@ from symgd.exponentials import (
 from symgd.functions import FUNCTIONS
 from symgd.graph import Graph
 from symgd.nodes import MINUS_ONE, ONE, TWO, Node, float_of, is_negation
+from symgd.row_exponentials import log_of_rows, quotient_of_rows
 from symgd.slopes import SLOPES
 
 _NODE = {name: row.node for name, row in {**FUNCTIONS, **SLOPES}.items()}
@@ -44,7 +45,7 @@ def stabilize(graph: Graph, roots: Sequence[Node]) -> list[Node]:
         if node.func is sympy.Add:
             return _add(graph, node)
         if node.func is sympy.Mul:
-            return _mul(graph, node, sums)
+            return quotient_of_rows(graph, node) or _mul(graph, node, sums)
         if node.func is sympy.Pow:
             return _pow(graph, node, sums)
         return node
@@ -59,6 +60,9 @@ _Sums = dict[int, tuple[list[Term], int]]
 def _log(graph: Graph, node: Node) -> Node:
     """log(exp(x)), log(1+exp(x)), log(2*exp(x)+exp(y)), log(cosh(x)), log(sigmoid(x)), log(1+x)."""
     (inner,) = node.args
+    more = () if node.func is sympy.log else (ONE,)
+    if (found := log_of_rows(graph, inner, more)) is not None:
+        return found
     if node.func is not sympy.log:  # log1p
         term = term_of(graph, inner)
         if term is None or term.u is None or term.c <= 0:

@@ -18,13 +18,14 @@ from symgd.nodes import (
     Node,
     Norm,
     RowMean,
+    RowPeak,
     RowSum,
     Where,
     is_inverse,
     relation,
 )
 
-_CALLED = {Norm: "norm", Where: "where", RowSum: "sum", RowMean: "mean"}
+_CALLED = {Norm: "norm", Where: "where", RowSum: "sum", RowMean: "mean", RowPeak: "max"}
 _SUM, _PRODUCT, _UNARY, _POWER, _ATOM = 1, 2, 3, 4, 5
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 

@@ -21,7 +21,7 @@ from symgd.backends.rowwise import compile_rows
 from symgd.compiler import compile_program
 from symgd.functions import BY_CLASS, FUNCTIONS
 from symgd.graph import Graph
-from symgd.native_rows import compile_native, share
+from symgd.native_rows import compile_native, together
 from symgd.nodes import Column, Name, RowSum
 from symgd.threads import THREADS, default_threads
 
@@ -42,10 +42,14 @@ class Rows:
             yield {n: a[start : start + step] for n, a in self.data.items()}
 
 
-@pytest.fixture(params=["libmvec", "scalar"])
+@pytest.fixture(params=["own", "own, no fma", "libmvec", "scalar"])
 def library(request, monkeypatch):
-    """With the library's functions of vectors, and as where there is none."""
-    if request.param == "scalar":
+    """symgd's functions of vectors, the library's, and as where there is neither."""
+    if "own" not in request.param:
+        monkeypatch.setattr(native_rows, "_OWN", frozenset())
+    if "no fma" in request.param:
+        monkeypatch.setattr(native_rows, "fused", lambda: False)
+    if request.param != "libmvec":
         monkeypatch.setattr(native_rows, "vector_symbol", lambda symbol, arguments: None)
     elif machine.vector_symbol("exp", 1) is None:
         pytest.skip("this platform has no libmvec")
@@ -393,48 +397,72 @@ def test_threads_are_those_that_the_environment_says(monkeypatch):
         assert count == expected or (expected is None and count >= 1)
 
 
-def test_threads_are_no_more_than_asked_for():
-    seen = set()
-
-    def run(task):
-        seen.add(threading.get_ident())
-        time.sleep(0.005)
-
+def test_threads_are_as_many_as_asked_for():
     for threads in (1, 2, 3):
-        seen.clear()
-        share(run, range(12), threads)
-        assert 1 <= len(seen) <= threads
+        seen, all_there = set(), threading.Barrier(threads)
+
+        def work(seen=seen, all_there=all_there):
+            all_there.wait(10)
+            seen.add(threading.get_ident())
+
+        together(work, threads, seen.clear)
+        assert len(seen) == threads
+        assert threading.get_ident() in seen
 
 
-def test_every_task_is_run_once_and_errors_come_back():
-    ran = []
-    share(ran.append, range(1000), 4)
-    assert sorted(ran) == list(range(1000))
+@pytest.mark.parametrize("threads", [1, 4])
+def test_errors_of_any_thread_come_back(threads):
+    main, halted = threading.get_ident(), []
 
-    def fails(task):
-        if task == 500:
+    def work():
+        if threads == 1 or threading.get_ident() != main:
             raise ZeroDivisionError
+        time.sleep(0.05)
 
-    for threads in (1, 4):
-        with pytest.raises(ZeroDivisionError):
-            share(fails, range(1000), threads)
+    with pytest.raises(ZeroDivisionError):
+        together(work, threads, lambda: halted.append(1))
+    assert halted == [1] * (threads == 1)
 
 
 def test_an_interruption_ends_the_other_threads():
-    ran, main = [], threading.get_ident()
+    main, stopped, ended, begun = threading.get_ident(), threading.Event(), [], threading.Event()
 
-    def run(task):
-        ran.append(task)
-        time.sleep(0.002)
-        if threading.get_ident() == main and len(ran) > 10:
+    def work():
+        if threading.get_ident() == main:
+            begun.wait(10)
             raise KeyboardInterrupt
+        begun.set()
+        stopped.wait(10)
+        ended.append(stopped.is_set())
 
     with pytest.raises(KeyboardInterrupt):
-        share(run, range(100_000), 3)
-    count = len(ran)
-    assert count < 1000
-    time.sleep(0.05)
-    assert len(ran) == count
+        together(work, 3, stopped.set)
+    assert ended
+    assert all(ended)
+
+
+def test_an_interruption_takes_the_blocks_that_are_left(monkeypatch):
+    """Machine code returns now and then; what stops there takes no block any more."""
+    monkeypatch.setattr(native_rows, "_TURN", 1)
+    monkeypatch.setattr(native_rows, "_PORTION", 1)
+    loss = Loss(ROSE, data(40 * BLOCK))
+    program = loss.by_rows().program
+    function = compile_native(program, 2)
+    values = [*point(loss), *loss.rows.more(program)]
+    expected = function(values, loss.table)
+    original, calls = native_rows.together, []
+
+    def interrupt(work, threads, halt):
+        halt()
+        calls.append(threads)
+        original(work, threads, halt)
+
+    monkeypatch.setattr(native_rows, "together", interrupt)
+    monkeypatch.setattr(native_rows.np, "empty", np.zeros)
+    assert function(values, loss.table)[0] == 0.0
+    assert calls == [2]
+    monkeypatch.setattr(native_rows, "together", original)
+    assert function(values, loss.table) == expected
 
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs timers")
@@ -474,13 +502,21 @@ def test_an_error_in_a_function_of_python_is_raised(monkeypatch):
 def test_a_child_process_has_threads_of_its_own():
     script = """
 import os, numpy as np
-from symgd.native_rows import share
-share(lambda k: None, range(100), 3)
+from symgd.native_rows import together
+import threading
+
+def count():
+    ran, all_there = [], threading.Barrier(3)
+    def work():
+        all_there.wait(10)
+        ran.append(threading.get_ident())
+    together(work, 3, ran.clear)
+    return len(set(ran))
+
+assert count() == 3
 child = os.fork()
 if child == 0:
-    ran = []
-    share(ran.append, range(100), 3)
-    os._exit(0 if sorted(ran) == list(range(100)) else 1)
+    os._exit(0 if count() == 3 else 1)
 assert os.waitpid(child, 0)[1] == 0
 print("both")
 """

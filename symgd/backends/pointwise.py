@@ -67,7 +67,8 @@ def _sums(block: Loop, known: dict[Node, Any], source: Source, count: int) -> No
     function = row_function(
         [*block.columns, *inputs], block.assignments, [e for _, e in block.sums]
     )
-    totals = [np.zeros((count, 1)) for _ in block.sums]
+    start = -np.inf if block.peaks else 0.0
+    totals = [np.full((count, 1), start) for _ in block.sums]
     slab = max(1, _SLAB // max(1, count))
     for rows in pieces(source, [c.text for c in block.columns]):
         length = len(rows[0])
@@ -76,7 +77,13 @@ def _sums(block: Loop, known: dict[Node, Any], source: Source, count: int) -> No
             terms = function(*part, *(known[n] for n in inputs))
             shape = (count, min(slab, length - first))
             for total, term in zip(totals, terms, strict=True):
-                total += np.broadcast_to(term, shape).sum(axis=1, keepdims=True)
+                whole = np.broadcast_to(term, shape)
+                if block.peaks:
+                    np.fmax(total, np.fmax.reduce(whole, axis=1, keepdims=True), out=total)
+                else:
+                    total += whole.sum(axis=1, keepdims=True)
+    if block.peaks:
+        totals = [np.where(np.isfinite(total), total, 0.0) for total in totals]
     known.update(zip((symbol for symbol, _ in block.sums), totals, strict=True))
 
 

@@ -122,6 +122,7 @@ class _Pass:
         self.inputs = names_read(block)
         self.columns = [c.text for c in block.columns]
         self.symbols = [symbol for symbol, _ in block.sums]
+        self.joined = peak if block.peaks else total
         self.function = row_function(
             [*block.columns, *self.inputs], block.assignments, [e for _, e in block.sums]
         )
@@ -131,11 +132,12 @@ class _Pass:
 
         fixed = [np.float64(known[s]) for s in self.inputs]
         partial: list[list[float]] = [[] for _ in self.symbols]
+        reduce = np.fmax.reduce if self.joined is peak else np.add.reduce
         with np.errstate(all="ignore"):
             for columns in pieces(source, self.columns):
                 for sums, term in zip(partial, self.function(*columns, *fixed), strict=True):
-                    sums.append(float(np.add.reduce(term)))
-        known.update(zip(self.symbols, map(total, partial), strict=True))
+                    sums.append(float(reduce(term)))
+        known.update(zip(self.symbols, map(self.joined, partial), strict=True))
 
 
 def row_function(
@@ -153,3 +155,9 @@ def total(partial: Sequence[float]) -> float:
         return math.fsum(partial)
     except (OverflowError, ValueError):
         return float(sum(partial))
+
+
+def peak(partial: Sequence[float]) -> float:
+    """The largest that is a number, or 0 where that is not finite."""
+    top = max((p for p in partial if p == p), default=0.0)
+    return top if math.isfinite(top) else 0.0

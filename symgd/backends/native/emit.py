@@ -41,8 +41,11 @@ class Value(NamedTuple):
 class Emitter:
     """Collects the instructions of one basic block after the other.
 
-    lanes: 1, or the width of the vectors. call: what emits a function of the table.
+    lanes: 1, or the width of the vectors. call: what emits a function of the table. fused: whether
+    functions may be made of fused multiply-adds.
     """
+
+    fused = False
 
     def __init__(self, lanes: int = 1) -> None:
         self.lanes = lanes

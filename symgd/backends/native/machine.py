@@ -129,6 +129,12 @@ def lanes() -> int:
 
 
 @cache
+def fused() -> bool:
+    """Whether this processor multiplies and adds in one instruction, rounding once."""
+    return "+fma" in _features().split(",") or platform.machine() in ("aarch64", "arm64")
+
+
+@cache
 def vector_symbol(symbol: str, arguments: int) -> tuple[str, int] | None:
     """The C library's form of a function for vectors of doubles, and their width, or None.
 

@@ -1,34 +1,37 @@
-"""The IR of a loop over rows: sums of terms that are computed in vectors of rows.
+"""The IR of a loop over rows: sums, or largest values, of terms computed in vectors of rows.
 
     int64 rows(int64 *k, void **columns, double *u, double *out)
 
-k[0]: how many rows. columns: where each column begins, contiguous float64 or float32. u: the
+k[ROWS]: how many rows. columns: where each column begins, contiguous float64 or float32. u: the
 numbers that the terms read. out: (blocks, sums), the sums of each block of BLOCK rows, of which
-the last may have fewer; who adds these up in their order gets the same bits however the blocks
-were shared out. Within a block the sums of STRIP rows are added to one another, lane by lane, and
-the lanes at the end, so that few roundings follow one another. Rows that fill no vector are copied
-into one whose other lanes repeat the first of them and are not added: no row beyond the last is
-read, and every row goes through the same instructions.
+the last may have fewer. Any number of threads may run it at once with the same arguments: each
+takes the next block that nobody has taken, k[NEXT], until there is none and it returns 0, or until
+it has done k[TURN] of them and returns 1, to be called again. Who adds the sums of the blocks gets
+the same bits whoever did them.
+
+Within a block the sums of STRIP rows are added to one another, lane by lane, and the lanes at the
+end, so that few roundings follow one another. Rows that fill no vector are copied into one whose
+other lanes repeat the first of them and are not added: no row beyond the last is read, and every
+row goes through the same instructions.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from symgd.backends.native.emit import Emitter, Value
+from symgd.backends.native.emit import Value
 from symgd.backends.native.machine import source
+from symgd.backends.native.row_body import Body
+from symgd.backends.native.vector_emit import VectorEmitter, Vectors, order
 from symgd.nodes import Name, Node
 from symgd.program import Loop
 
+ROWS, TURN, NEXT = range(3)  # k
 BLOCK = 8192  # rows whose sums are stored
 STRIP = 1024  # rows that are added one after the other
 ARGUMENTS = 4
-_STREAMS = 8  # columns beyond which the processor no longer foresees them all by itself,
-_AHEAD = 128  # rows that are then asked for in advance
-
-#: symbol of the C library -> its name for vectors and their width, where there is one.
-VectorSymbol = Callable[[str, int], tuple[str, int] | None]
 
 
 @dataclass(frozen=True)
@@ -36,98 +39,66 @@ class RowLoop:
     """What the code is made for.
 
     inputs: the symbols whose values are in u. narrow: which of the columns are float32. lanes:
-    rows in a vector. vector_symbol: the library's functions of vectors.
+    rows in a vector. vectors: the functions of vectors.
     """
 
     loop: Loop
     inputs: tuple[Name, ...]
     narrow: tuple[bool, ...]
     lanes: int
-    vector_symbol: VectorSymbol
-
-
-class VectorEmitter(Emitter):
-    """An Emitter that calls the library's functions of vectors, which err by up to 4 ulp."""
-
-    def __init__(self, lanes: int, vector_symbol: VectorSymbol) -> None:
-        super().__init__(lanes)
-        self.vector_symbol = vector_symbol
-
-    def call(self, symbol: str, *args: Value, own: bool = False) -> Value:
-        """One call for as many lanes as a register has; lane by lane what has no such form."""
-        wide = any(a.wide for a in args) and not own
-        found = self.vector_symbol(symbol, len(args)) if wide else None
-        if found is None or self.lanes % found[1]:
-            return super().call(symbol, *args, own=own)
-        name, width = found
-        kind = f"<{width} x double>"
-        self.declared.add(f"declare {kind} @{name}({', '.join([kind] * len(args))}) #0")
-        parts = []
-        for first in range(0, self.lanes, width):
-            cut = [self._part(self.spread(a), first, width) for a in args]
-            operands = ", ".join(f"{kind} {c.text}" for c in cut)
-            parts.append(self.emit(f"call {kind} @{name}({operands})", True))
-        while len(parts) > 1:
-            width *= 2
-            pairs = zip(parts[::2], parts[1::2], strict=True)
-            parts = [self._joined(a, b, width) for a, b in pairs]
-        return parts[0]
-
-    def _part(self, value: Value, first: int, width: int) -> Value:
-        if width == self.lanes:
-            return value
-        kind, picked = self.type(True), _mask(range(first, first + width))
-        return self.emit(f"shufflevector {kind} {value.text}, {kind} poison, {picked}", True)
-
-    def _joined(self, a: Value, b: Value, width: int) -> Value:
-        half = f"<{width // 2} x double>"
-        order = _mask(range(width))
-        return self.emit(f"shufflevector {half} {a.text}, {half} {b.text}, {order}", True)
+    vectors: Vectors
 
 
 def row_module(what: RowLoop) -> str:
     """The module with the function `rows`."""
     writer = _Writer(what)
-    return source([writer.text()], writer.e.declared)
-
-
-def _mask(places: Sequence[int]) -> str:
-    return f"<{len(places)} x i32> <{', '.join(f'i32 {p}' for p in places)}>"
+    text = writer.text()
+    return source([text, *writer.e.functions.values()], writer.e.declared)
 
 
 class _Writer:
     def __init__(self, what: RowLoop) -> None:
         self.what = what
-        self.e = VectorEmitter(what.lanes, what.vector_symbol)
+        self.e = VectorEmitter(what.lanes, what.vectors)
         self.wide = self.e.type(True)
         self.sums = len(what.loop.sums)
+        self._nothing = self.e.number(-math.inf if what.loop.peaks else 0.0)
+        self.body = Body(self.e, what.loop, what.narrow)
 
     def text(self) -> str:
         """The function."""
         e = self.e
         e.label("entry")
-        rows = e.emit("load i64, ptr %k")
+        rows, turn = (self._load("%k", place, "i64") for place in (ROWS, TURN))
+        following = e.emit(f"getelementptr i64, ptr %k, i64 {NEXT}")
         known = self._inputs()
         bases = [self._load("%columns", c, "ptr") for c in range(len(self.what.narrow))]
         self._room()
-        e.add_line("store i64 0, ptr %at")
-        e.add_line("store ptr %out, ptr %to")
         e.add_line("br label %block")
         e.label("block")
-        at = e.emit("load i64, ptr %at")
-        more = e.emit(f"icmp slt i64 {at.text}, {rows.text}")
+        done = e.emit("load i64, ptr %done")
+        left = e.emit(f"icmp slt i64 {done.text}, {turn.text}")
+        e.add_line(f"br i1 {left.text}, label %take, label %pause")
+        e.label("take")
+        block = e.emit(f"atomicrmw add ptr {following.text}, i64 1 monotonic")
+        at = e.emit(f"mul i64 {block.text}, {BLOCK}")
+        more = e.emit(f"icmp ult i64 {at.text}, {rows.text}")
         e.add_line(f"br i1 {more.text}, label %begin, label %end")
         e.label("begin")
-        stop = self._least(e.emit(f"add nsw i64 {at.text}, {BLOCK}"), rows)
+        e.add_line(f"store i64 {e.emit(f'add i64 {done.text}, 1').text}, ptr %done")
+        e.add_line(f"store i64 {at.text}, ptr %at")
+        stop = e.least(e.emit(f"add nsw i64 {at.text}, {BLOCK}"), rows)
         self._zero("sum")
         e.add_line("br label %strip")
         e.label("strip")
         self._strip(bases, stop, known)
         e.label("store")
-        self._store()
+        self._store(block)
         e.add_line("br label %block")
+        e.label("pause")
+        e.add_line("ret i64 1")
         e.label("end")
-        head = "define i64 @rows(ptr %k, ptr %columns, ptr %u, ptr noalias %out) {"
+        head = "define i64 @rows(ptr %k, ptr %columns, ptr %u, ptr %out) {"
         return "\n".join([head, *e.lines, "  ret i64 0", "}"])
 
     def _inputs(self) -> dict[Node, Value]:
@@ -140,9 +111,10 @@ class _Writer:
     def _room(self) -> None:
         """Counters, sums of a strip and of a block, pointers to its columns, the last vector."""
         e = self.e
-        for name in ("at", "v"):
-            e.add_line(f"%{name} = alloca i64")
-        e.add_line("%to = alloca ptr")
+        e.add_line("%at = alloca i64")
+        e.add_line("%done = alloca i64")
+        e.add_line("store i64 0, ptr %done")
+        self.body.room()
         for s in range(self.sums):
             e.add_line(f"%acc{s} = alloca {self.wide}")
             e.add_line(f"%sum{s} = alloca {self.wide}")
@@ -154,12 +126,9 @@ class _Writer:
         return self.e.type(True, "float" if narrow else "double")
 
     def _zero(self, array: str) -> None:
+        nothing = self.e.spread(self._nothing).text
         for s in range(self.sums):
-            self.e.add_line(f"store {self.wide} zeroinitializer, ptr %{array}{s}")
-
-    def _least(self, a: Value, b: Value) -> Value:
-        less = self.e.emit(f"icmp slt i64 {a.text}, {b.text}")
-        return self.e.emit(f"select i1 {less.text}, i64 {a.text}, i64 {b.text}")
+            self.e.add_line(f"store {self.wide} {nothing}, ptr %{array}{s}")
 
     # -- a strip: some whole vectors, or one that is not full -------------------------------
 
@@ -175,7 +144,7 @@ class _Writer:
         e.label("whole")
         for c, start in enumerate(starts):
             e.add_line(f"store ptr {start.text}, ptr %from{c}")
-        taken = self._least(left, Value(str(STRIP)))
+        taken = e.least(left, Value(str(STRIP)))
         vectors = e.emit(f"sdiv i64 {taken.text}, {lanes}")
         rows = e.emit(f"mul nsw i64 {vectors.text}, {lanes}")
         e.add_line("br label %rows")
@@ -186,9 +155,7 @@ class _Writer:
         e.label("rows")
         count = e.emit(f"phi i64 [ {vectors.text}, %whole ], [ 1, %part ]")
         done = e.emit(f"phi i64 [ {rows.text}, %whole ], [ {left.text}, %part ]")
-        e.add_line("br label %row")
-        self._body(count, known)
-        e.label("add")
+        self.body.write(count, known)
         self._add(done)
         after = e.emit(f"add nsw i64 {at.text}, {done.text}")
         e.add_line(f"store i64 {after.text}, ptr %at")
@@ -211,45 +178,6 @@ class _Writer:
         e.add_line(f"call void @llvm.memcpy.p0.p0.i64({operands})")
         e.add_line(f"store ptr %last{c}, ptr %from{c}")
 
-    def _body(self, count: Value, known: Mapping[Node, Value]) -> None:
-        """The terms of one vector of rows, added to the sums of the strip."""
-        e, loop = self.e, self.what.loop
-        e.label("row")
-        v = e.emit("load i64, ptr %v")
-        first = e.emit(f"mul nsw i64 {v.text}, {self.what.lanes}")
-        values: dict[Node, Value] = dict(known)
-        for c, column in enumerate(loop.columns):
-            values[column] = self._cells(c, first)
-        for symbol, expression in loop.assignments:
-            values[symbol] = e.node(expression, values)
-        for s, (_, term) in enumerate(loop.sums):
-            before = e.emit(f"load {self.wide}, ptr %acc{s}", True)
-            after = e.add(before, e.spread(e.node(term, values)))
-            e.add_line(f"store {self.wide} {after.text}, ptr %acc{s}")
-        following = e.emit(f"add nsw i64 {v.text}, 1")
-        e.add_line(f"store i64 {following.text}, ptr %v")
-        more = e.emit(f"icmp slt i64 {following.text}, {count.text}")
-        e.add_line(f"br i1 {more.text}, label %row, label %add")
-
-    def _cells(self, c: int, first: Value) -> Value:
-        e, narrow = self.e, self.what.narrow[c]
-        start = e.emit(f"load ptr, ptr %from{c}")
-        at = self._row(start, c, first)
-        if len(self.what.narrow) > _STREAMS:
-            self._ask_ahead(c, at)
-        kind = self._kind(narrow)
-        cells = e.emit(f"load {kind}, ptr {at.text}, align {4 if narrow else 8}", True)
-        if not narrow:
-            return cells
-        return e.emit(f"fpext {kind} {cells.text} to {self.wide}", True)
-
-    def _ask_ahead(self, c: int, at: Value) -> None:
-        """Memory that will be read; beyond the last row it may be anything, even unreadable."""
-        e = self.e
-        ahead = self._row(at, c, Value(str(_AHEAD)))
-        e.declared.add("declare void @llvm.prefetch.p0(ptr, i32, i32, i32)")
-        e.add_line(f"call void @llvm.prefetch.p0(ptr {ahead.text}, i32 0, i32 3, i32 1)")
-
     # -- sums -------------------------------------------------------------------------------
 
     def _add(self, done: Value) -> None:
@@ -262,13 +190,14 @@ class _Writer:
         for s in range(self.sums):
             strip = e.emit(f"load {self.wide}, ptr %acc{s}", True)
             total = e.emit(f"load {self.wide}, ptr %sum{s}", True)
-            after = e.add(total, e.select(mine, strip, e.number(0.0)))
+            after = e.kept(total, e.select(mine, strip, self._nothing), self.what.loop.peaks)
             e.add_line(f"store {self.wide} {after.text}, ptr %sum{s}")
 
-    def _store(self) -> None:
+    def _store(self, block: Value) -> None:
         """The lanes of each sum added up, halves to halves."""
         e = self.e
-        to = e.emit("load ptr, ptr %to")
+        first = e.emit(f"mul i64 {block.text}, {self.sums}")
+        to = e.emit(f"getelementptr double, ptr %out, i64 {first.text}")
         for s in range(self.sums):
             total, width = e.emit(f"load {self.wide}, ptr %sum{s}", True), self.what.lanes
             while width > 1:
@@ -276,13 +205,11 @@ class _Writer:
                 low, high = (
                     e.emit(
                         f"shufflevector {kind} {total.text}, {kind} poison, "
-                        f"{_mask(range(first, first + width))}"
+                        f"{order(range(first, first + width))}"
                     )
                     for first in (0, width)
                 )
-                total = e.emit(f"fadd <{width} x double> {low.text}, {high.text}")
+                total = e.kept(low, high, self.what.loop.peaks, width)
             number = e.emit(f"extractelement <1 x double> {total.text}, i32 0")
             at = e.emit(f"getelementptr double, ptr {to.text}, i64 {s}")
             e.add_line(f"store double {number.text}, ptr {at.text}")
-        following = e.emit(f"getelementptr double, ptr {to.text}, i64 {self.sums}")
-        e.add_line(f"store ptr {following.text}, ptr %to")

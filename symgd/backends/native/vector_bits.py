@@ -1,0 +1,95 @@
+"""What the functions of vectors are made of: bits of doubles, products with their rounding errors.
+
+Every operation here is one of all lanes, so no result depends on a neighbor. Nothing relies on
+`multiply_add` rounding once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from symgd.backends.native.emit import Emitter, Value
+
+_SPLIT = 2.0**27 + 1
+
+
+def multiply_add(e: Emitter, a: Value, b: Value, c: Value) -> Value:
+    """a*b + c, rounded once where the processor does so, or twice."""
+    return e.intrinsic("fma", a, b, c) if e.fused else e.add(e.mul(a, b), c)
+
+
+def horner(e: Emitter, x: Value, coefficients: Sequence[float]) -> Value:
+    """The polynomial with these coefficients, the constant first."""
+    total = e.number(coefficients[-1])
+    for c in coefficients[-2::-1]:
+        total = multiply_add(e, x, total, e.number(c))
+    return total
+
+
+def estrin(e: Emitter, x: Value, coefficients: Sequence[float]) -> Value:
+    """The same in pairs, so that few operations wait for one another (G. Estrin, 1960)."""
+    parts = [e.number(c) for c in coefficients]
+    power = x
+    while len(parts) > 1:
+        odd = parts.pop() if len(parts) % 2 else None
+        parts = [
+            multiply_add(e, high, power, low)
+            for low, high in zip(parts[::2], parts[1::2], strict=True)
+        ]
+        if odd is not None:
+            parts.append(odd)
+        if len(parts) > 1:
+            power = e.mul(power, power)
+    return parts[0]
+
+
+def product_error(e: Emitter, a: Value, b: Value, product: Value) -> Value:
+    """a*b - product, exactly: by one instruction, or from halves (T. J. Dekker, 1971)."""
+    if e.fused:
+        return e.intrinsic("fma", a, b, e.neg(product))
+    (ah, al), (bh, bl) = _halves(e, a), _halves(e, b)
+    error = e.sub(e.mul(ah, bh), product)
+    return e.add(e.add(e.add(error, e.mul(ah, bl)), e.mul(al, bh)), e.mul(al, bl))
+
+
+def _halves(e: Emitter, a: Value) -> tuple[Value, Value]:
+    big = e.mul(a, e.number(_SPLIT))
+    high = e.sub(big, e.sub(big, a))
+    return high, e.sub(a, high)
+
+
+def bits_of(e: Emitter, x: Value) -> Value:
+    """The 64 bits of each double."""
+    return e.emit(f"bitcast {e.type(True)} {x.text} to {e.type(True, 'i64')}", True)
+
+
+def double_of(e: Emitter, bits: Value) -> Value:
+    """The double of these bits."""
+    return e.emit(f"bitcast {e.type(True, 'i64')} {bits.text} to {e.type(True)}", True)
+
+
+def whole(e: Emitter, operation: str, a: Value, b: Value | int) -> Value:
+    """An operation of integers: add, sub, and, or, xor, shl, lshr."""
+    other = Value(str(b)) if isinstance(b, int) else b
+    texts, _ = e.alike([a, other], "i64")
+    return e.emit(f"{operation} {e.type(True, 'i64')} {texts[0]}, {texts[1]}", True)
+
+
+def negative(e: Emitter, bits: Value) -> Value:
+    """Whether the highest bit is set."""
+    return e.emit(f"icmp slt {e.type(True, 'i64')} {bits.text}, zeroinitializer", True)
+
+
+def at_most(e: Emitter, x: Value, bound: float) -> Value:
+    """The lesser of x and a bound; NaN stays."""
+    return e.select(e.compare("ogt", x, e.number(bound)), e.number(bound), x)
+
+
+def at_least(e: Emitter, x: Value, bound: float) -> Value:
+    """The greater of x and a bound; NaN stays."""
+    return e.select(e.compare("olt", x, e.number(bound)), e.number(bound), x)
+
+
+def zero_kept(e: Emitter, x: Value, result: Value) -> Value:
+    """The result, or x where that is 0, with its sign."""
+    return e.select(e.compare("oeq", x, e.number(0.0)), x, result)

@@ -1,0 +1,123 @@
+"""Exponentials in sums over rows that overflow, or vanish, where what is made of them does not.
+
+log(sum(exp(u))) = m + log(sum(exp(u - m))) for every m; with the largest u for m no term exceeds 1
+and one is 1. So for a mean, for sums of such sums, and for sums weighted row by row, whose quotient
+loses its m. The largest u takes a pass over the rows of its own; for derivatives it is a constant,
+on which their value does not depend either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import sympy
+
+from symgd.exponentials import call, term_of
+from symgd.graph import Graph
+from symgd.nodes import ONE, ZERO, Node, RowMean, RowPeak, RowSum, is_inverse, topological
+
+
+class _Weighted(NamedTuple):
+    """rest*exp(u); u None: 1 stands for the exponential."""
+
+    rest: Node
+    u: Node | None
+
+
+class _Rows(NamedTuple):
+    """others times the sum, or mean, of terms over the rows; peak: their largest exponent."""
+
+    others: list[Node]
+    kind: type
+    terms: list[_Weighted]
+    peak: Node
+
+
+def log_of_rows(graph: Graph, inner: Node, more: Sequence[Node] = ()) -> Node | None:
+    """The logarithm of `inner` and more addends, among which are sums over rows of exponentials."""
+    addends = [*(inner.args if inner.func is sympy.Add else [inner]), *more]
+    if len(addends) == 1 and (found := _log_of_product(graph, inner)) is not None:
+        return found
+    parts = [_rows(graph, a) or _weighted(graph, a) for a in addends]
+    if not any(isinstance(p, _Rows) for p in parts):
+        return None
+    tops = [p.peak if isinstance(p, _Rows) else (ZERO if p.u is None else p.u) for p in parts]
+    top = _largest(graph, tops)
+    shifted = [
+        _shifted_rows(graph, p, top) if isinstance(p, _Rows) else _shifted(graph, p, top)
+        for p in parts
+    ]
+    return graph.add(top, graph.node(sympy.log, graph.add(*shifted)))
+
+
+def _log_of_product(graph: Graph, node: Node) -> Node | None:
+    """The logarithm of an exponential times a quotient that `quotient_of_rows` has left."""
+    rest, u = _weighted(graph, node)
+    if u is None or rest.func is not sympy.Mul:
+        return None
+    if all(n.func is not RowPeak for n in topological([u])):
+        return None
+    return graph.add(u, graph.node(sympy.log, rest))
+
+
+def quotient_of_rows(graph: Graph, node: Node) -> Node | None:
+    """A product with one such sum above, one below: each shifted by its own largest exponent."""
+    above = [(k, p) for k, f in enumerate(node.args) if (p := _rows(graph, f))]
+    divisors = [(k, f.args[0]) for k, f in enumerate(node.args) if is_inverse(f)]
+    below = [(k, p) for k, f in divisors if (p := _rows(graph, f))]
+    if len(above) != 1 or len(below) != 1:
+        return None
+    (i, top), (j, bottom) = above[0], below[0]
+    kept = [f for k, f in enumerate(node.args) if k not in (i, j)]
+    if top.peak is not bottom.peak:
+        kept.append(graph.node(sympy.exp, graph.sub(top.peak, bottom.peak)))
+    parts = (_shifted_rows(graph, p, p.peak) for p in (top, bottom))
+    return graph.mul(*kept, graph.div(*parts))
+
+
+def _rows(graph: Graph, node: Node) -> _Rows | None:
+    """The node as a multiple of one sum over rows in which there are exponentials."""
+    factors = list(node.args) if node.func is sympy.Mul else [node]
+    sums = [f for f in factors if f.func in (RowSum, RowMean)]
+    if len(sums) != 1:
+        return None
+    (total,) = sums
+    (term,) = total.args
+    terms = [_weighted(graph, t) for t in (term.args if term.func is sympy.Add else [term])]
+    if all(t.u is None for t in terms):
+        return None
+    outside = [_weighted(graph, f) for f in factors if f is not total]
+    common = [o.u for o in outside if o.u is not None]
+    if common:  # exp(b)*sum(exp(u)) is sum(exp(u + b))
+        terms = [_Weighted(t.rest, graph.add(*common, *([t.u] if t.u else []))) for t in terms]
+    peak = _largest(graph, [ZERO if t.u is None else t.u for t in terms])
+    others = [o.rest for o in outside]
+    return _Rows(others, total.func, terms, graph.node(RowPeak, peak))
+
+
+def _weighted(graph: Graph, node: Node) -> _Weighted:
+    powers, rest = [], []
+    for factor in node.args if node.func is sympy.Mul else [node]:
+        term = term_of(graph, factor)
+        if term is None or term.u is None:
+            rest.append(factor)
+            continue
+        powers.append(term.u)
+        rest.append(graph.number(term.c))
+    return _Weighted(graph.mul(*rest), graph.add(*powers) if powers else None)
+
+
+def _largest(graph: Graph, nodes: Sequence[Node]) -> Node:
+    distinct = list({id(n): n for n in nodes}.values())
+    return distinct[0] if len(distinct) == 1 else call(graph, "largest", *distinct)
+
+
+def _shifted(graph: Graph, part: _Weighted, top: Node) -> Node:
+    gap = graph.neg(top) if part.u is None else graph.sub(part.u, top)
+    return graph.mul(part.rest, ONE if gap is ZERO else graph.node(sympy.exp, gap))
+
+
+def _shifted_rows(graph: Graph, part: _Rows, top: Node) -> Node:
+    total = graph.node(part.kind, graph.add(*(_shifted(graph, t, top) for t in part.terms)))
+    return graph.mul(*part.others, total)
