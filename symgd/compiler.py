@@ -16,6 +16,7 @@ from symgd.nodes import (
     Name,
     Negated,
     Node,
+    RowSum,
     Where,
     is_inverse,
     topological,
@@ -71,11 +72,21 @@ def compile_per_row(graph: Graph, inputs: Sequence[Name], outputs: Mapping[str, 
 
 
 def _levels(order: Sequence[Node]) -> dict[int, int]:
-    """For each node, how many loops must have run before it is known."""
+    """For each node, after which of the loops it is known.
+
+    A sum that no loop waits for joins the last one, so that there are as few as can be.
+    """
     level: dict[int, int] = {}
-    for node in order:
-        below = max((level[id(a)] for a in node.args), default=0)
-        level[id(node)] = below + (node.func in REDUCTIONS)
+    awaited: set[int] = set()  # what reductions lie above
+    for node in reversed(order):
+        if node.func in REDUCTIONS or id(node) in awaited:
+            awaited.update(map(id, node.args))
+    for join in (False, True):
+        last = max(level.values(), default=0)
+        for node in order:
+            below = max((level[id(a)] for a in node.args), default=0)
+            late = join and node.func is RowSum and id(node) not in awaited
+            level[id(node)] = last if late else below + (node.func in REDUCTIONS)
     return level
 
 

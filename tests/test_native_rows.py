@@ -131,6 +131,33 @@ LOSSES = [
 ]
 
 
+def long_row(term):
+    """A loss of a dozen columns, whose rows go through stages; term: of z and y."""
+    z = " + ".join(["w0", *(f"w{k}*x{k}" for k in range(1, 13))])
+    return f"mean({term.replace('z', f'({z})')})"
+
+
+STAGED = [
+    "softplus(z) - y*z",
+    "(y - z)**2",
+    "where(z > y, (z - y)**2, exp(z))",
+    "where(w0 > 0, huber(z - y), z) + sin(z)**2",
+    "log(1 + z**2)*x1 + abs(z)*mean(z)",
+]
+
+
+@pytest.mark.parametrize("kind", [np.float64, np.float32])
+@pytest.mark.parametrize("term", STAGED)
+def test_long_rows_are_those_of_numpy(term, kind, library):
+    generator = np.random.default_rng(6)
+    for rows in (1, 7, 8, 9, 500, 1023, 1025, BLOCK + 3):
+        columns = {f"x{k}": generator.normal(size=rows).astype(kind) for k in range(1, 13)}
+        loss = Loss(long_row(term), columns | {"y": generator.normal(size=rows)})
+        loop = loss.by_rows().program.loops[-1]
+        assert len(loop.sums) > 8
+        compare(loss, [0.3 * (-1) ** k for k in range(13)])
+
+
 def data(rows, kind=np.float64, seed=1):
     generator = np.random.default_rng(seed)
     x = generator.uniform(0.2, 3.0, rows)

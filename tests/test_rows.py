@@ -89,7 +89,15 @@ def test_value_gradient_and_hessian_are_those_of_jax(text):
 
 def test_value_and_gradient_take_one_fused_pass():
     assert len(Loss("mean((y - (a*exp(-b*x) + c))**2)", DATA).program.loops) == 1
-    assert len(Loss("sqrt(mean((y - a*x)**2)) + log(sum(exp(a*x)))", DATA).program.loops) == 1
+    assert len(Loss("sqrt(mean((y - a*x)**2)) + log(sum(cosh(a*x)))", DATA).program.loops) == 1
+
+
+def test_a_sum_that_no_loop_waits_for_joins_the_last_one():
+    """The largest exponent comes first, the sums of both terms and all slopes after it."""
+    loops = Loss("sqrt(mean((y - a*x)**2)) + log(sum(exp(a*x)))", DATA).program.loops
+    assert [loop.peaks for loop in loops] == [True, False]
+    loops = Loss("mean((y - a*x)**2) + sum((exp(a*x) - mean(exp(a*x)))**2)", DATA).program.loops
+    assert [len(loop.sums) > 2 for loop in loops] == [False, True]
 
 
 def test_a_sum_inside_a_term_takes_two_passes():

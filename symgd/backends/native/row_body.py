@@ -7,12 +7,23 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from symgd.backends.native.emit import Value
 from symgd.backends.native.row_stages import Stage, stages
 from symgd.backends.native.vector_emit import VectorEmitter
-from symgd.nodes import Name, Node, topological
+from symgd.nodes import Both, Either, Name, Negated, Node, Where, topological
 from symgd.program import Loop
 
 _SUMS = 8  # more sums than these do not fit the registers
 _CACHE = 96 * 1024  # bytes of columns and values that go through the stages together
 _FEWEST = 4  # vectors of a turn
+
+
+def conditions(loop: Loop) -> set[Node]:
+    """The names that stand for conditions."""
+    expressions = [x for _, x in (*loop.assignments, *loop.sums)]
+    found: set[Node] = set()
+    for node in topological(expressions):
+        tests = node.args[:1] if node.func is Where else ()
+        tests = node.args if node.func in (Both, Either, Negated) else tests
+        found.update(a for a in tests if isinstance(a, Name))
+    return found
 
 
 class Body:
@@ -24,6 +35,7 @@ class Body:
     def __init__(self, e: VectorEmitter, loop: Loop, narrow: Sequence[bool]) -> None:
         self.e, self.loop, self.narrow = e, loop, narrow
         self.wide = e.type(True)
+        self.conditions = conditions(loop)
         self.stages: list[Stage] = stages(loop) if len(loop.sums) > _SUMS else []
         self.kept = [name for stage in self.stages for name in stage.keeps]
         row = 8 * (len(narrow) + len(self.kept))
@@ -36,6 +48,12 @@ class Body:
         e.add_line("%turn = alloca i64")
         for k in range(len(self.kept)):
             e.add_line(f"%kept{k} = alloca [{self.turn} x {self.wide}], align 64")
+
+    def known(self, name: Node, value: Value) -> Value:
+        """A number as what stands for this name: a condition is 1 or 0 where it is kept."""
+        if name in self.conditions:
+            return self.e.compare("une", value, self.e.number(0.0))
+        return value
 
     def write(self, count: Value, known: Mapping[Node, Value]) -> None:
         """All vectors of the strip, `count` of them."""
@@ -101,12 +119,16 @@ class Body:
             for name in self.kept:
                 if name in read and name not in own:
                     at = self._kept(name, place)
-                    values[name] = e.emit(f"load {self.wide}, ptr {at.text}, align 64", True)
+                    value = e.emit(f"load {self.wide}, ptr {at.text}, align 64", True)
+                    values[name] = self.known(name, value)
             for symbol, expression in stage.assignments:
                 values[symbol] = e.node(expression, values)
             for name in stage.keeps:
-                value = e.spread(values[name]).text
-                e.add_line(f"store {self.wide} {value}, ptr {self._kept(name, place).text}")
+                value = values[name]
+                if name in self.conditions:
+                    value = e.select(value, e.number(1.0), e.number(0.0))
+                at = self._kept(name, place)
+                e.add_line(f"store {self.wide} {e.spread(value).text}, ptr {at.text}")
             self._sums(stage.sums, values)
 
         self._each(f"stage{k}", first, last, body)

@@ -102,7 +102,8 @@ class _Writer:
         return "\n".join([head, *e.lines, "  ret i64 0", "}"])
 
     def _inputs(self) -> dict[Node, Value]:
-        return {name: self._load("%u", k, "double") for k, name in enumerate(self.what.inputs)}
+        loaded = ((n, self._load("%u", k, "double")) for k, n in enumerate(self.what.inputs))
+        return {name: self.body.known(name, value) for name, value in loaded}
 
     def _load(self, array: str, index: int, kind: str) -> Value:
         at = self.e.emit(f"getelementptr {kind}, ptr {array}, i64 {index}")
