@@ -25,6 +25,7 @@ from symgd.commands.options import (
     listen,
     positive,
     read_formula,
+    start_painter,
     terminal_width,
     whole,
 )
@@ -209,6 +210,7 @@ def run(
 
     picture = None if plot is None else files.check_picture(plot)
     live = None if page is None else files.check_page(page)
+    painter = start_painter(ctx, picture)
     formula = read_formula(loss or [])
     from symgd.arguments import parse_assignments
     from symgd.descent import descend
@@ -236,11 +238,9 @@ def run(
         error.rescued = "\n".join(table.final(result))
         raise
     if picture is not None:
-        from symgd.report.plot import hurry
+        from symgd.report.plot import plot as draw
 
-        gc.disable()  # matplotlib's import, as those at the start
-        hurry()
-        result.plot(picture)
+        draw(result, picture, painter)
     if live is not None:
         result.to_html(live)
     if not quiet:

@@ -13,6 +13,7 @@ from symgd.commands.options import (
     has_unicode,
     positive,
     read_formula,
+    start_painter,
     tell_rows,
     terminal_width,
     whole,
@@ -29,6 +30,7 @@ class Format(StrEnum):
 
 
 def compare(
+    ctx: typer.Context,
     loss: Annotated[
         list[str] | None,
         typer.Argument(
@@ -89,13 +91,14 @@ def compare(
 
     picture = None if plot is None else files.check_picture(plot)
     live = None if page is None else files.check_page(page)
+    painter = start_painter(ctx, picture)
     formula = read_formula(loss or [])
     count = whole("--steps", steps, least=0)
     tolerance = None if tol is None else positive("--tol", tol)
     from symgd import comparison
     from symgd.arguments import parse_assignments
     from symgd.report import compare as report
-    from symgd.report.plot import check_comparison
+    from symgd.report.plot import check_comparison, plot_comparison
 
     gc.freeze()  # the modules stay; the runs' own garbage is collected as usual
     gc.enable()
@@ -128,11 +131,7 @@ def compare(
         }
         emit(writer[form](found))
     if picture is not None:
-        from symgd.report.plot import hurry
-
-        gc.disable()  # matplotlib's import, as those at the start
-        hurry()
-        found.plot(picture)
+        plot_comparison(found, picture, painter)
     if live is not None:
         found.to_html(live)
     tell_rows(found.loss)

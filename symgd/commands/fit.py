@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from symgd._console import complain, emit
-from symgd.commands.options import about_rows, whole
+from symgd.commands.options import about_rows, start_painter, whole
 from symgd.errors import ArgumentError
 from symgd.names import escape
 
@@ -20,6 +20,7 @@ _FORMATS = ("table", "plain", "json", "jsonl", "csv")
 
 
 def fit(
+    ctx: typer.Context,
     model: Annotated[
         str,
         typer.Argument(
@@ -141,6 +142,7 @@ def fit(
 
         picture = check_picture(plot)
         check_fit(picture)
+    painter = start_painter(ctx, picture)
     result = run(
         model,
         data,
@@ -161,11 +163,9 @@ def fit(
     )
     emit(_printed(result, form) if predict is None else _predicted(result, predict, form))
     if picture is not None:
-        from symgd.report.plot import hurry
+        from symgd.report.plot import plot_fit
 
-        gc.disable()  # matplotlib's import, as those at the start
-        hurry()
-        result.plot(picture)
+        plot_fit(result, picture, painter)
     if not quiet:
         for remark in about_rows(result.names, result.columns, result.table):
             complain(remark)

@@ -6,11 +6,18 @@ import math
 import os
 import sys
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from symgd._console import complain
 from symgd.errors import ArgumentError
 from symgd.names import escape
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from typer import Context
+
+    from symgd.report.drawing import Painter
 
 _MOST_STDIN = 16_000_000  # bytes; the formula language has a lower limit, with its own message
 
@@ -36,6 +43,17 @@ def _standard_input() -> str:
     except UnicodeDecodeError as error:
         place = f"byte {error.start} is 0x{data[error.start]:02x}"
         raise ArgumentError(f"standard input is not UTF-8 text: {place}") from None
+
+
+def start_painter(ctx: Context, picture: Path | None) -> Painter | None:
+    """Who draws the picture, at work from now to the command's end; None without a picture."""
+    if picture is None:
+        return None
+    from symgd.report.drawing import Painter
+
+    painter = Painter()
+    ctx.call_on_close(painter.close)
+    return painter
 
 
 def tell_rows(loss: Any) -> None:

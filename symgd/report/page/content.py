@@ -19,7 +19,8 @@ from symgd.catalogue import CATALOGUE
 from symgd.graph import Graph, Name, Node, Norm, topological
 from symgd.loss import Loss
 from symgd.program import Program, compile_program
-from symgd.report.view import beginning, linspace, ran_away, view_of, window
+from symgd.report.view import ran_away, view_of
+from symgd.report.window import beginning, linspace, window
 from symgd.result import Described, Result
 from symgd.rules import Rule
 from symgd.stability import LinearRule
