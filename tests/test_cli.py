@@ -568,3 +568,20 @@ def test_ctrl_c_at_any_moment_shows_no_traceback(delay):
     _, err = child.communicate(timeout=60)
     assert child.returncode == 130, err
     assert b"Traceback" not in err
+
+
+@pytest.mark.parametrize("words", [[], ["explain", "--format", "json"], ["compare"], ["rules"]])
+def test_no_command_imports_pydantic(words):
+    code = (
+        "import sys\nfrom symgd.cli import app\ntry:\n    app(sys.argv[1:])\n"
+        "finally:\n    assert 'pydantic' not in sys.modules\n"
+    )
+    outcome = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, check=False)
+    assert outcome.returncode == 0, outcome.stderr
+    assert outcome.stdout
+
+
+def test_unknown_format_is_refused_with_the_known_ones():
+    outcome = Outcome("theta**2", "--format", "yaml")
+    assert outcome.code == 2
+    assert "jsonl" in outcome.err

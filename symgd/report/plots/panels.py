@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from matplotlib import colormaps
 
 from symgd.report.plots.paper import plain, short_numbers
 from symgd.report.scenes import Ground, Movers, Run, Scene, Slice
@@ -91,14 +92,17 @@ def _land(ax: Any, ground: Ground | None) -> None:
     levels = np.unique(np.quantile(finite, np.linspace(0, 1, _LEVELS + 1)))
     if len(levels) < 3:  # plateaus: few distinct values
         levels = np.linspace(finite.min(), finite.max(), _LEVELS + 1)
-    ranks = np.linspace(0, 1, len(levels))
     ax.grid(visible=False)
     # colours by rank, not by value: a valley is seen as well as a cliff
-    rank = np.where(np.isfinite(z), np.interp(np.nan_to_num(z), levels, ranks), np.nan)
-    ax.contourf(x, y, rank, levels=ranks, cmap=LAND, alpha=0.55, antialiased=True, zorder=0)
-    lines = ax.contour(x, y, rank, levels=ranks[1:-1], colors="white", linewidths=0.7, zorder=1)
-    chosen = dict(zip(ranks[1:-1:3], levels[1:-1:3], strict=True))
-    texts = ax.clabel(lines, levels=list(chosen), fmt=lambda r: f"{chosen[r]:.3g}", fontsize=8.5)
+    colours = colormaps[LAND]((np.arange(len(levels) - 1) + 0.5) / (len(levels) - 1))
+    largest = np.abs(finite).max()  # a loss near 1e308 would overflow between two points
+    z, bands = z / largest, levels / largest
+    ax.contourf(x, y, z, levels=bands, colors=colours, alpha=0.55, antialiased=True, zorder=0)
+    lines = ax.contour(
+        x, y, z, levels=bands[1:-1], colors="white", linewidths=0.7, linestyles="-", zorder=1
+    )  # fmt: skip
+    chosen = dict(zip(bands[1:-1:3].tolist(), levels[1:-1:3].tolist(), strict=True))
+    texts = ax.clabel(lines, levels=list(chosen), fmt=lambda v: f"{chosen[v]:.3g}", fontsize=8.5)
     for text in texts:
         text.set_color(INK)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -108,7 +109,7 @@ def powers_of_ten(axis: Any) -> None:
 
 
 def _short(value: float, _: object = None) -> str:
-    return f"{value:.4g}".replace("e+0", "e").replace("e-0", "e-").replace("-", "−")
+    return re.sub(r"e\+?(-?)0*", r"e\1", f"{value:.4g}").replace("-", "−")
 
 
 def _power(value: float, _: object = None) -> str:
