@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 _EPS = 2.0**-52
-_JUMP = math.log(3.0)  # how much longer than by the trend the last step may be
+_JUMP = math.log(1.5)  # how much longer than by the trend the last step may be
 
 
 def observed_rate(tail: Sequence[tuple[int, Sequence[float]]]) -> float | None:
@@ -51,7 +51,8 @@ def _rate_of(steps: Sequence[Sequence[float]], sizes: Sequence[float]) -> float 
     trend = sum((k - mean) * v for k, v in enumerate(logs)) / sum(
         (k - mean) ** 2 for k in range(count)
     )
-    if logs[-1] - (sum(logs) / count + trend * (count - 1 - mean)) > _JUMP:
+    by_trend = sum(logs) / count + trend * (count - 1 - mean)
+    if logs[-1] == max(logs) and logs[-1] - by_trend > _JUMP:
         return None  # the last step is no part of the trend: it leaps away
     return math.copysign(math.exp(trend), -1.0 if max(turn[-8:]) < 0 else 1.0)
 
