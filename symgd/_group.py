@@ -8,6 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 from symgd._console import USAGE, complain
+from symgd._plain import spare_pydantic
 from symgd.errors import SymgdError
 from symgd.names import escape, suggest
 
@@ -29,6 +30,8 @@ class DefaultGroup(TyperGroup):
     """
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        for command in (self, *self.commands.values()):
+            spare_pydantic(command.get_params(ctx))
         own = {spelling for param in self.get_params(ctx) for spelling in _spellings(param)}
         named = args[0] if args and args[0] in _TAKE_LOSS else DEFAULT
         takes_value = _takes_value(self.commands[named].get_params(ctx))

@@ -18,6 +18,7 @@ from symgd.polynomial import (
     derivative,
     polynomial,
     solve_linear,
+    to_double,
     to_node,
     value,
 )
@@ -125,9 +126,9 @@ def _of_quadratic(count: int, terms: Polynomial, loss: Loss) -> CriticalPoints:
         note = "none: the gradient is never 0, and the loss has no lower bound"
         return CriticalPoints((), "exact", True, note=note)
     x, free = solved
-    bends = tuple(spectrum([[float(v) for v in row] for row in rows]))
+    bends = tuple(spectrum([[to_double(v) for v in row] for row in rows]))
     exact = tuple(write(to_node(loss.graph, {(): v} if v else {}, ())) for v in x)
-    at, level = tuple(float(v) for v in x), float(value(terms, x))
+    at, level = tuple(map(to_double, x)), to_double(value(terms, x))
     point = CriticalPoint(at, level, kind_of(bends), bends, exact)
     if not free:
         return CriticalPoints((point,), "exact", True)
@@ -181,7 +182,9 @@ def _joined(
     loss: Loss, start: Sequence[float], found: Sequence[Found], solved: Solution | None
 ) -> CriticalPoints:
     points = [_kinked(loss, f) if f.kink else classified(loss, f.x) for f in found]
-    points = [p for p in points if math.isfinite(p.value)]
+    from symgd.confirm import refuted  # what quadratics do without
+
+    points = [p for p in points if math.isfinite(p.value) and not refuted(loss, p)]
     if solved is None or not solved.families:
         points = _one_of_each_level(points, start)
     if solved is None:

@@ -72,7 +72,7 @@ def _curve(node: Node, curves: dict[int, Curve], known: dict[int, Interval]) -> 
     if node.func in (RowSum, RowMean):
         return args[0]  # a sum of terms that bend alike, one for each row
     if node.func is sympy.Mul:
-        return _product(node, args, known)
+        return _product(node, args, curves, known)
     if node.func is sympy.Pow:
         return _power(node, args, curves, known)
     row = BY_CLASS.get(node.func)
@@ -120,8 +120,10 @@ def _sign(a: Interval) -> int:
     return 1 if a[0] >= 0 else -1 if a[1] <= 0 else 0
 
 
-def _product(node: Node, args: Sequence[Curve], known: dict[int, Interval]) -> Curve:
-    """A constant times one other node; that node's square; x*log(x)."""
+def _product(
+    node: Node, args: Sequence[Curve], curves: dict[int, Curve], known: dict[int, Interval]
+) -> Curve:
+    """A constant times one other node; that node's square; x*log(x); exp(u)*exp(v)."""
     scale = 1
     rest: list[tuple[Node, Curve]] = []
     for factor, curve in zip(node.args, args, strict=True):
@@ -130,7 +132,29 @@ def _product(node: Node, args: Sequence[Curve], known: dict[int, Interval]) -> C
             scale *= 1 if low >= 0 else -1 if high <= 0 else 0
         else:
             rest.append((factor, curve))
-    return _scaled(_pair(rest, known), scale)
+    curve = _pair(rest, known)
+    if curve is Curve.UNKNOWN:
+        exponents = [_exponent(factor, curves, known) for factor, _ in rest]
+        curve = compose(_sum(exponents), 1, 1)
+    return _scaled(curve, scale)
+
+
+def _exponent(node: Node, curves: dict[int, Curve], known: dict[int, Interval]) -> Curve:
+    """That of log(node), where the node is an exponential or a power or product of such."""
+    if node.func is sympy.exp:
+        return curves[id(node.args[0])]
+    if node.func is sympy.Mul:
+        return _sum([_exponent(factor, curves, known) for factor in node.args])
+    if node.func is not sympy.Pow:
+        positive = curves[id(node)] is Curve.CONSTANT and known[id(node)][0] > 0
+        return Curve.CONSTANT if positive else Curve.UNKNOWN
+    base, exponent = node.args
+    if (p := float_of(exponent)) is not None:
+        return _scaled(_exponent(base, curves, known), 1 if p > 0 else -1)
+    low, high = known[id(base)]
+    if curves[id(base)] is not Curve.CONSTANT or low <= 0:
+        return Curve.UNKNOWN
+    return _scaled(curves[id(exponent)], 1 if low >= 1 else -1 if high <= 1 else 0)
 
 
 def _scaled(curve: Curve, sign: int) -> Curve:

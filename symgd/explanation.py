@@ -169,6 +169,8 @@ def explain(
     values = resolve(arguments)
     critical = critical_points(loss, origin, seconds)
     shape = convexity(loss, [p.x for p in critical.points])
+    if shape.convex:
+        critical = replace(critical, points=tuple(map(_of_convex, critical.points)))
     if _only_minimum(critical, shape):
         critical = replace(critical, complete=True, note="")
     rate = arguments.schedule.value
@@ -192,6 +194,13 @@ def _only_minimum(found: CriticalPoints, shape: Convexity) -> bool:
     """Whether convexity shows that there is no other: its Hessian there is positive definite."""
     kinds = [p.kind for p in found.points if not p.kinked]
     return bool(shape.convex) and kinds == ["minimum"] == [p.kind for p in found.points]
+
+
+def _of_convex(point: CriticalPoint) -> CriticalPoint:
+    """Wherever the gradient of a convex loss vanishes, the loss is as low as it gets."""
+    if point.kind != "degenerate" or not point.note.endswith("the curvature vanishes"):
+        return point
+    return replace(point, note="a minimum, for the loss is convex; the curvature vanishes")
 
 
 def lowest(point: CriticalPoint) -> bool:

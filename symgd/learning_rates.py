@@ -110,8 +110,8 @@ def _of_straight(linear: LinearRule, values: Sequence[float], rate: float | None
     low, high = min(slopes), max(slopes)
     if low <= 0:
         return Rates((), rate=rate)
-    best = 2.0 / (low + high)
-    best_rate = (high - low) / (high + low)
+    best = 1.0 / (0.5 * low + 0.5 * high)
+    best_rate = (0.5 * high - 0.5 * low) * best
     top = 2.0 / high
     formula = formula_of_limit(linear, values, top)
     return Rates(((0.0, top),), best, (best, best), best_rate, rate, formula)

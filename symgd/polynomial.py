@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
@@ -143,10 +144,18 @@ def to_node(graph: Graph, terms: Polynomial, atoms: Sequence[Node]) -> Node:
     return graph.node(sympy.Add, *parts) if len(parts) > 1 else [*parts, graph.number(0.0)][0]
 
 
+def to_double(c: Fraction) -> float:
+    """The number as a double, the largest one where it lies beyond them all."""
+    try:
+        return float(c)
+    except OverflowError:
+        return sys.float_info.max if c > 0 else -sys.float_info.max
+
+
 def _term(graph: Graph, c: Fraction, monomial: Monomial, atoms: Sequence[Node]) -> Node:
     powers = [graph.pow(atoms[place], power) for place, power in monomial]
-    if Fraction(repr(float(c))) == c:
-        number, divisor = graph.number(float(c)), None
+    if Fraction(repr(to_double(c))) == c:
+        number, divisor = graph.number(to_double(c)), None
     else:
         number = graph.atom(sympy.Integer(c.numerator))
         divisor = graph.node(sympy.Pow, graph.atom(sympy.Integer(c.denominator)), MINUS_ONE)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 _EPS = 2.0**-52
+_JUMP = math.log(1.5)  # how much longer than by the trend the last step may be
 
 
 def observed_rate(tail: Sequence[tuple[int, Sequence[float]]]) -> float | None:
@@ -30,7 +31,7 @@ def observed_rate(tail: Sequence[tuple[int, Sequence[float]]]) -> float | None:
     return _rate_of(steps[first:last], sizes[first:last])
 
 
-def _rate_of(steps: Sequence[Sequence[float]], sizes: Sequence[float]) -> float:
+def _rate_of(steps: Sequence[Sequence[float]], sizes: Sequence[float]) -> float | None:
     """The factor per step of a sequence of steps: one mode, a pair of modes, or the trend."""
     unit = [[v / size for v in step] for step, size in zip(steps, sizes, strict=True)]
     grown = [b / a for a, b in pairwise(sizes)]  # sizes[k + 1]/sizes[k]
@@ -50,6 +51,9 @@ def _rate_of(steps: Sequence[Sequence[float]], sizes: Sequence[float]) -> float:
     trend = sum((k - mean) * v for k, v in enumerate(logs)) / sum(
         (k - mean) ** 2 for k in range(count)
     )
+    by_trend = sum(logs) / count + trend * (count - 1 - mean)
+    if logs[-1] == max(logs) and logs[-1] - by_trend > _JUMP:
+        return None  # the last step is no part of the trend: it leaps away
     return math.copysign(math.exp(trend), -1.0 if max(turn[-8:]) < 0 else 1.0)
 
 

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import math
 import random
+import time
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 
 from symgd.kinks import Found, has_kinks, lowest_kinks, smooth_at
 from symgd.loss import Loss
-from symgd.minima import Minimum, all_finite, find_minimum
+from symgd.minima import Minimum, all_finite, eigenvalues, find_minimum
 
 _BUDGET = 6_000_000  # operations that Newton's method may spend, about a second
 _ITERATIONS = 80
+_SECONDS = 4.0  # of processor time, for functions that cost thousands of operations each
 
 
 def search(loss: Loss, start: Sequence[float]) -> list[Found]:
-    """The critical points that are found, in no order; the same ones on every machine."""
-    found = list(_on_a_line(loss, start[0])) if len(start) == 1 else []
-    found += _by_newton(loss, start)
+    """The critical points that are found, in no order.
+
+    The same ones on every machine, but for functions so dear (polygamma, Bessel) that time is up.
+    """
+    until = time.process_time() + _SECONDS
+    found = list(_on_a_line(loss, start[0], until)) if len(start) == 1 else []
+    found += _by_newton(loss, start, until)
     if has_kinks(loss):
         found = [f for f in found if f.kink or smooth_at(loss, f.x)]
         if 1 < len(start) <= 20:
@@ -29,7 +35,7 @@ def search(loss: Loss, start: Sequence[float]) -> list[Found]:
 # -- one parameter ------------------------------------------------------------------------
 
 
-def _on_a_line(loss: Loss, start: float) -> Iterator[Found]:
+def _on_a_line(loss: Loss, start: float, until: float) -> Iterator[Found]:
     """Where the derivative changes its sign, between neighbors of a grid out to 1000."""
 
     def slope(x: float) -> float:
@@ -39,6 +45,8 @@ def _on_a_line(loss: Loss, start: float) -> Iterator[Found]:
     # moved off round numbers, where roots are wont to lie; these are looked at on their own
     grid = [x * 1.000123 + 1.7e-4 for x in grid]
     for (a, at_a), (b, at_b) in pairwise((x, slope(x)) for x in grid):
+        if time.process_time() > until:
+            return
         if at_a * at_b < 0:
             yield from _bisected(loss, slope, a, b, at_a)
 
@@ -87,11 +95,17 @@ def _round_number(loss: Loss, x: float) -> float:
 class _Work:
     """A loss whose evaluations are counted, so that a search ends in time and the same way."""
 
-    def __init__(self, loss: Loss) -> None:
+    def __init__(self, loss: Loss, until: float) -> None:
         self.loss = loss
         self.left = _BUDGET
+        self._until = until
         self.value_and_grad = loss.program.operations + 20
         self.second = loss.hessian_program.operations + 20 * len(loss.params) ** 2 + 100
+
+    @property
+    def over(self) -> bool:
+        """Whether the budget is used up."""
+        return self.left <= 0 or time.process_time() > self._until
 
     def grad(self, x: Sequence[float]) -> list[float]:
         value, *grad = self.loss.evaluate(*x)
@@ -105,11 +119,16 @@ class _Work:
 
     def minimum(self, x: Sequence[float], iterations: int) -> Minimum | None:
         self.left -= iterations * (self.second + self.value_and_grad) // 2
+        began, seconds = time.process_time(), self._until - time.process_time()
+        eigenvalues(self.loss, x)
+        each = 3 * (time.process_time() - began)  # seconds of a step, about
+        if each > 1e-3:
+            iterations = min(iterations, max(0, int(seconds / each)))
         return find_minimum(self.loss, x, careful=True, iterations=iterations)
 
 
-def _by_newton(loss: Loss, start: Sequence[float]) -> list[Found]:
-    work = _Work(loss)
+def _by_newton(loss: Loss, start: Sequence[float], until: float) -> list[Found]:
+    work = _Work(loss, until)
     first = work.minimum(start, 300)
     found = [] if first is None else [Found(tuple(first.x))]
     for point in _starts(start, 50):
@@ -118,7 +137,7 @@ def _by_newton(loss: Loss, start: Sequence[float]) -> list[Found]:
             x = lowest.x
         if x is not None:
             found.append(Found(tuple(x)))
-        if work.left <= 0:
+        if work.over:
             break
     return found
 
@@ -144,7 +163,7 @@ def _vanishing(work: _Work, point: Sequence[float]) -> list[float] | None:
     grad = work.grad(x)
     damping, sizes, first = 0.0, list[float](), math.hypot(*grad)
     for _ in range(_ITERATIONS):
-        if not all_finite(grad) or work.left <= 0:
+        if not all_finite(grad) or work.over:
             return None
         if not any(grad):
             return x if sizes or _bends(work, x) else None

@@ -598,3 +598,20 @@ main()
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=60)
     assert (done.returncode, done.stderr) == (130, b"")
+
+
+@pytest.mark.parametrize("words", [[], ["explain", "--format", "json"], ["compare"], ["rules"]])
+def test_no_command_imports_pydantic(words):
+    code = (
+        "import sys\nfrom symgd.cli import app\ntry:\n    app(sys.argv[1:])\n"
+        "finally:\n    assert 'pydantic' not in sys.modules\n"
+    )
+    outcome = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, check=False)
+    assert outcome.returncode == 0, outcome.stderr
+    assert outcome.stdout
+
+
+def test_unknown_format_is_refused_with_the_known_ones():
+    outcome = Outcome("theta**2", "--format", "yaml")
+    assert outcome.code == 2
+    assert "jsonl" in outcome.err

@@ -90,7 +90,6 @@ def test_counterexample_holds_in_mpmath(text):
         "x*exp(x) + 1000",
         "(x**2 - 1)**1.5",
         "sqrt(x**2 - 1)",
-        "exp(x)*exp(y)",
         "where(x > 0, x, -x)",
     ],
 )
@@ -174,3 +173,21 @@ def test_linear_equations_are_solved_exactly_or_refused():
     one = Fraction(1)
     assert solve_linear([[one, one], [one, one]], [one, one]) == ([one, Fraction(0)], [1])
     assert solve_linear([[one, one], [one, one]], [one, half]) is None
+
+
+@pytest.mark.parametrize(
+    ("loss", "convex"),
+    [
+        ("exp(x)*exp(y)", True),  # exp(x + y)
+        ("exp(x)/exp(2*y)", True),
+        ("exp(x^2)*exp(y^2)", True),
+        ("3*exp(x)*0.5^(-y^2)*exp(2)", True),  # 3*exp(x + log(2)*y**2 + 2)
+        ("exp(x)*exp(y)^2*exp(-z)", True),
+        ("exp(x^2)*exp(-y^2)", False),
+        ("-exp(x)*exp(y)", False),
+        ("x*exp(x)", False),  # its second derivative (x + 2)*exp(x) is < 0 below -2
+        ("exp(x)*y", False),
+    ],
+)
+def test_products_of_exponentials_bend_as_their_exponents(loss, convex):
+    assert convexity(Loss(loss)).convex is convex

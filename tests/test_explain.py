@@ -401,3 +401,35 @@ def test_every_rule_of_the_catalogue_has_balanced_latex(name):
     written = symgd.Rule(entry.text, entry.defaults)._repr_latex_()
     assert written.count("{") == written.count("}")
     assert r"\ldots" not in written
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        "cosh(x)*exp(x)",  # (exp(2*x) + 1)/2: in doubles its slope is 0 from x = -19 on
+        "log(exp(x)*(1 + exp(-x)))",  # log(1 + exp(x))
+    ],
+)
+def test_slopes_that_only_doubles_lose_are_no_critical_points(loss):
+    assert symgd.explain(loss, seconds=0).critical.points == ()
+
+
+def test_critical_points_of_a_quotient_without_value():
+    """x/x is 1, and its slope 0; the loss is x**2 - log(exp(2*x) + e), stationary at 1/2 only."""
+    [point] = symgd.explain("x**2 - logsumexp(2*x, x/x)", seconds=0).critical.points
+    assert point.x == pytest.approx((0.5,), rel=1e-9)
+    # the second derivative 2 - 4*s*(1 - s) with s = 1/2
+    assert point.eigenvalues == pytest.approx((1.0,), rel=1e-9)
+
+
+def test_degenerate_minimum_of_a_convex_loss_is_one():
+    [point] = symgd.explain("(x - 3)^4 + y^6").critical.points
+    assert point.kind == "degenerate"
+    assert point.note.startswith("a minimum, for the loss is convex")
+
+
+@pytest.mark.parametrize("loss", ["1e308*x^2", "-1e308*x^2 + 1e300*y^2", "(x - 1e-300)^2*1e308"])
+def test_curvature_beyond_all_doubles_is_explained(loss):
+    found = symgd.explain(loss)
+    assert "stable" in str(found) or "saddle" in str(found)
+    assert found.critical.points[0].x == pytest.approx((0.0,) * len(found.loss.params), abs=1e-9)

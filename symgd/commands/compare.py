@@ -10,6 +10,7 @@ import typer
 
 from symgd._console import emit
 from symgd.commands.options import Assignments, Data, DropMissing, Steps, Tolerance, formula_to
+from symgd.commands.painting import start_painter
 from symgd.commands.progress import shown
 from symgd.commands.terminal import has_unicode, tell_rows, terminal_width
 from symgd.commands.words import positive, read_formula, whole
@@ -25,6 +26,7 @@ class Format(StrEnum):
 
 
 def compare(
+    ctx: typer.Context,
     loss: Annotated[list[str] | None, formula_to("minimize")] = None,
     lr: Annotated[
         str,
@@ -62,13 +64,14 @@ def compare(
 
     picture = None if plot is None else files.check_picture(plot)
     live = None if page is None else files.check_page(page)
+    painter = start_painter(ctx, picture)
     formula = read_formula(loss or [], data)
     count = whole("--steps", steps, least=0)
     tolerance = None if tol is None else positive("--tol", tol)
     from symgd import comparison
     from symgd.arguments import parse_assignments
     from symgd.report import compare as report
-    from symgd.report.plot import check_comparison
+    from symgd.report.plot import check_comparison, plot_comparison
 
     gc.freeze()  # the modules stay; the runs' own garbage is collected as usual
     gc.enable()
@@ -102,11 +105,7 @@ def compare(
         }
         emit(writer[form](found))
     if picture is not None:
-        from symgd.report.plot import hurry
-
-        gc.disable()  # matplotlib's import, as those at the start
-        hurry()
-        found.plot(picture)
+        plot_comparison(found, picture, painter)
     if live is not None:
         found.to_html(live)
     tell_rows(found.loss)

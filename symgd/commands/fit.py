@@ -10,6 +10,7 @@ import typer
 
 from symgd._console import complain, emit
 from symgd.commands.options import Check, DropMissing, Seed
+from symgd.commands.painting import start_painter
 from symgd.commands.progress import shown
 from symgd.commands.terminal import about_rows
 from symgd.commands.words import whole
@@ -23,6 +24,7 @@ _FORMATS = ("table", "plain", "json", "jsonl", "csv")
 
 
 def fit(
+    ctx: typer.Context,
     model: Annotated[
         str,
         typer.Argument(
@@ -147,6 +149,7 @@ def fit(
 
         picture = check_picture(plot)
         check_fit(picture)
+    painter = start_painter(ctx, picture)
     with shown(data, quiet or form not in ("table", "plain")) as source:
         result = run(
             model,
@@ -170,11 +173,9 @@ def fit(
         )
     emit(_printed(result, form) if predict is None else _predicted(result, predict, form))
     if picture is not None:
-        from symgd.report.plot import hurry
+        from symgd.report.plot import plot_fit
 
-        gc.disable()  # matplotlib's import, as those at the start
-        hurry()
-        result.plot(picture)
+        plot_fit(result, picture, painter)
     if not quiet:
         for remark in about_rows(result.names, result.columns, result.table):
             complain(remark)

@@ -21,6 +21,7 @@ from symgd.commands.options import (
     Tolerance,
     formula_to,
 )
+from symgd.commands.painting import start_painter
 from symgd.commands.progress import shown
 from symgd.commands.terminal import about_rows, has_unicode, listen, terminal_width
 from symgd.commands.words import positive, read_formula, whole
@@ -104,6 +105,7 @@ def run(
 
     picture = None if plot is None else files.check_picture(plot)
     live = None if page is None else files.check_page(page)
+    painter = start_painter(ctx, picture)
     formula = read_formula(loss or [], data)
     from symgd.arguments import parse_assignments
     from symgd.descent import descend
@@ -132,11 +134,9 @@ def run(
         error.rescued = "\n".join(table.final(result))
         raise
     if picture is not None:
-        from symgd.report.plot import hurry
+        from symgd.report.plot import plot as draw
 
-        gc.disable()  # matplotlib's import, as those at the start
-        hurry()
-        result.plot(picture)
+        draw(result, picture, painter)
     if live is not None:
         result.to_html(live)
     if not quiet:

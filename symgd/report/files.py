@@ -35,6 +35,14 @@ def check_matplotlib() -> None:
         raise BackendError('pictures need matplotlib: pip install "symgd[plot]"')
 
 
+def write_picture(path: Path, data: bytes) -> None:
+    """The bytes to the file, or ArgumentError."""
+    try:
+        path.write_bytes(data)
+    except OSError as error:
+        raise cannot_write(path, error) from None
+
+
 def cannot_write(path: Path, error: OSError) -> ArgumentError:
     """The error of a file that the operating system refuses."""
     return ArgumentError(f"cannot write '{escape(str(path))}': {error.strerror or error}")

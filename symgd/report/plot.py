@@ -8,45 +8,39 @@ from typing import TYPE_CHECKING, Any
 
 from symgd.errors import ArgumentError
 from symgd.report.compare import labels_of
-from symgd.report.files import check_matplotlib, check_picture
+from symgd.report.files import check_matplotlib, check_picture, write_picture
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from symgd.comparison import Comparison
     from symgd.fits.result import FitResult
+    from symgd.report.drawing import Painter
+    from symgd.report.scenes import FitScene, RateScene, Scene
     from symgd.result import Result
 
 _MOST = 12  # runs that one picture can tell apart
 
 
-def plot(result: Result, path: str | os.PathLike[str] | None = None) -> Any:
+def plot(
+    result: Result, path: str | os.PathLike[str] | None = None, painter: Painter | None = None
+) -> Any:
     """The picture of a descent, a matplotlib Figure that notebooks show.
 
     One parameter: the curve, the iterates and their tangents. Two: contours and the path. More:
     loss, gradient and parameters against the step, and a slice through the path's two main
-    directions. path: where to write it, too: .png, .svg or .gif (an animation). Raises
-    ArgumentError for a path that cannot be written, BackendError without matplotlib.
+    directions. path: where to write it, too: .png, .svg or .gif (an animation). painter: who
+    writes it; then the answer is None. Raises ArgumentError for a path that cannot be written,
+    BackendError without matplotlib.
     """
-    return overlay([result], [""], path)
-
-
-def hurry() -> None:
-    """Import matplotlib without the docstrings that it writes for each of its classes.
-
-    For a process that draws one picture and ends, such as a command: these texts, which nobody
-    reads there, take a third of the import. Where matplotlib has changed, nothing happens.
-    """
-    try:
-        from matplotlib import artist
-    except ImportError:
-        return
-    if hasattr(artist, "kwdoc"):
-        vars(artist)["kwdoc"] = lambda _: ""
+    return overlay([result], [""], path, painter)
 
 
 def overlay(
     results: Sequence[Result],
     labels: Sequence[str],
     path: str | os.PathLike[str] | None = None,
+    painter: Painter | None = None,
 ) -> Any:
     """One picture of several descents of the same loss, as `plot`. labels: (one per result)."""
     if not results or len(results) != len(labels):
@@ -55,12 +49,14 @@ def overlay(
         raise ArgumentError("the results are of losses with different parameters")
     target = None if path is None else check_picture(path)
     check_matplotlib()
-    from symgd.report import plots
+    from symgd.report.scenes.runs import scene_of
 
-    return plots.draw(list(results), list(labels), target)
+    return _drawn(scene_of(list(results), list(labels)), target, painter)
 
 
-def plot_comparison(found: Comparison, path: str | os.PathLike[str] | None = None) -> Any:
+def plot_comparison(
+    found: Comparison, path: str | os.PathLike[str] | None = None, painter: Painter | None = None
+) -> Any:
     """The runs of a comparison in one picture, or its learning-rate map: a matplotlib Figure.
 
     Raises ArgumentError for more runs than can be told apart, or for a map that should move.
@@ -69,13 +65,15 @@ def plot_comparison(found: Comparison, path: str | os.PathLike[str] | None = Non
     check_matplotlib()
     check_comparison(found, path)
     if not found.ranged:
-        return overlay(list(found.runs), labels_of(found), path)
-    from symgd.report import plots
+        return overlay(list(found.runs), labels_of(found), path, painter)
+    from symgd.report.scenes.rates import rate_scene
 
-    return plots.draw_maps(found.loss, found.maps, target)
+    return _drawn(rate_scene(found.loss, found.maps), target, painter)
 
 
-def plot_fit(result: FitResult, path: str | os.PathLike[str] | None = None) -> Any:
+def plot_fit(
+    result: FitResult, path: str | os.PathLike[str] | None = None, painter: Painter | None = None
+) -> Any:
     """Data, model, confidence band and residuals of a fit: a matplotlib Figure.
 
     Against the one column that the model reads; where there are more, or none, observed against
@@ -86,9 +84,22 @@ def plot_fit(result: FitResult, path: str | os.PathLike[str] | None = None) -> A
     check_fit(path)
     if result.curve is None:
         raise ArgumentError("a loss has no model to draw; fit 'y = model'")
-    from symgd.report import plots
+    from symgd.report.scenes.fits import fit_scene
 
-    return plots.draw_fit(result, target)
+    return _drawn(fit_scene(result), target, painter)
+
+
+def _drawn(scene: Scene | RateScene | FitScene, path: Path | None, painter: Painter | None) -> Any:
+    form = "" if path is None else path.suffix.lower()[1:]
+    data = b"" if painter is None else painter.paint(scene, form)
+    picture = None
+    if not data:
+        from symgd.report import plots
+
+        picture, data = plots.draw(scene, form)
+    if path is not None:
+        write_picture(path, data)
+    return picture
 
 
 def check_fit(path: str | os.PathLike[str] | None) -> None:

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from symgd.loss import Loss
 from symgd.minima import all_finite, find_minimum
-from symgd.report.view import heights, inside, linspace, view_of
+from symgd.report.view import view_of
+from symgd.report.window import heights, inside, linspace
 from symgd.text import show
 
 if TYPE_CHECKING:

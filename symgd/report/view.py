@@ -5,36 +5,18 @@ Plain Python: the static sketch and the live page use it where neither NumPy nor
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from symgd.loss import Loss
 from symgd.minima import all_finite, find_minimum
+from symgd.report.window import Point, View, beginning, inside, window
 
 if TYPE_CHECKING:
     from symgd.result import Result
 
-_MARGIN = 0.15  # of the extent, on each side
-_FAR = 12.0  # a diverging path is followed up to this multiple of where it began
 _WORK = 10_000_000  # operations of one evaluation of a loss whose minimum is looked for
 _FAR_MINIMUM = 25.0  # a minimum farther than this multiple of the path's extent stays outside
-
-Point = Sequence[float]
-
-
-@dataclass(frozen=True)
-class View:
-    """The window of a picture, and what of the path is in it.
-
-    spans: (low, high) of each axis. left: the index of the first row of the history outside the
-    window, or None. minimum: a minimum of the loss in the window, or None.
-    """
-
-    spans: tuple[tuple[float, float], ...]
-    left: int | None
-    minimum: tuple[float, ...] | None
 
 
 def ran_away(result: Result) -> bool:
@@ -64,49 +46,6 @@ def view_of(results: Sequence[Result]) -> View:
     return View(spans, left, minimum)
 
 
-def beginning(path: Sequence[Point]) -> Sequence[Point]:
-    """The first points of a path that runs away, at least the start and a step."""
-    reach = max((abs(b - a) for a, b in zip(path[0], path[min(1, len(path) - 1)], strict=True)))
-    start = path[0]
-    for k, point in enumerate(path):
-        if max(abs(v - s) for v, s in zip(point, start, strict=True)) > _FAR * reach:
-            return path[: max(k, 2)]
-    return path
-
-
-def window(points: Sequence[Point]) -> tuple[tuple[float, float], ...]:
-    """The (low, high) of each coordinate over the points, with a margin; never empty."""
-    boxes = [(min(axis), max(axis)) for axis in zip(*points, strict=True)]
-    widest = max(high - low for low, high in boxes)
-    return tuple(_padded(low, high, widest) for low, high in boxes)
-
-
-def inside(point: Point, spans: Sequence[tuple[float, float]]) -> bool:
-    """Whether the window holds the point."""
-    return all(low <= v <= high for v, (low, high) in zip(point, spans, strict=True))
-
-
-def linspace(low: float, high: float, count: int) -> list[float]:
-    """`count` numbers from low to high, both included."""
-    step = (high - low) / (count - 1)
-    return [low + k * step for k in range(count - 1)] + [high]
-
-
-def heights(values: Sequence[float], visible: Sequence[float]) -> tuple[float, float]:
-    """The (low, high) of a curve's axis: all of `visible`, and `values` but for their spikes."""
-    finite = sorted(v for v in values if math.isfinite(v))
-    wanted = [v for v in visible if math.isfinite(v)]
-    if not finite and not wanted:
-        return (-1.0, 1.0)
-    low, high = (finite[0], finite[-1]) if finite else (wanted[0], wanted[0])
-    if finite:  # poles: what exceeds the middle of the values a hundredfold is cut
-        first, third = finite[len(finite) // 10], finite[(9 * len(finite)) // 10]
-        room = max(10 * (third - first), 1e-300)
-        low, high = max(low, first - room), min(high, third + room)
-    low, high = min([low, *wanted]), max([high, *wanted])
-    return _padded(low, high, high - low)
-
-
 def _minimum(result: Result, shown: Sequence[Point]) -> tuple[float, ...] | None:
     if not isinstance(result.loss, Loss) or result.loss.work > _WORK:
         return None
@@ -119,13 +58,3 @@ def _minimum(result: Result, shown: Sequence[Point]) -> tuple[float, ...] | None
     apart = max(max(low - v, v - high) for v, (low, high) in zip(found.x, boxes, strict=True))
     near = apart <= _FAR_MINIMUM * max(extent, 0.04 * max(1.0, *map(abs, shown[0])))
     return tuple(found.x) if near else None
-
-
-def _padded(low: float, high: float, widest: float) -> tuple[float, float]:
-    """An interval a little larger, of at least a tenth of the widest one and never empty."""
-    middle = 0.5 * low + 0.5 * high
-    half = max(0.5 * high - 0.5 * low, 0.05 * widest)
-    if half <= 1e-9 * abs(middle):
-        half = 0.5 * max(1.0, abs(middle))
-    half = min(half * (1 + 2 * _MARGIN), 1e300)
-    return (middle - half, middle + half)

@@ -21,7 +21,8 @@ from symgd.graph import Graph
 from symgd.loss import Loss
 from symgd.nodes import Name, Node, Norm, topological
 from symgd.program import Program
-from symgd.report.view import beginning, linspace, ran_away, view_of, window
+from symgd.report.view import ran_away, view_of
+from symgd.report.window import beginning, linspace, window
 from symgd.result import Described, Result
 from symgd.rules import Rule
 from symgd.stability import LinearRule

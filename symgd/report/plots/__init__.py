@@ -1,59 +1,37 @@
-"""Drawing descents with matplotlib: which picture, and into which file.
+"""Drawing with matplotlib: a scene -> a Figure, and the bytes of its file.
 
-Imported only when a picture is wanted, for it imports matplotlib.
+Imported only when a picture is wanted, for it imports matplotlib - and nothing that knows what a
+formula is: the scene is all it needs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING
+from symgd.report.plots.layout import draw_scene
+from symgd.report.plots.paper import Picture, encode, new_picture, style
+from symgd.report.scenes import FitScene, RateScene, Scene
 
-from symgd.report.plots.motion import animate
-from symgd.report.plots.paper import Picture, new_picture, save, style
-from symgd.report.plots.scene import Scene, draw_scene, scene_of
-
-if TYPE_CHECKING:
-    from symgd.fits.result import FitResult
-    from symgd.loss import Loss
-    from symgd.rate_map import RateMap
-    from symgd.result import Result
-
-__all__ = ["Picture", "Scene", "draw", "draw_fit", "draw_maps"]
+__all__ = ["Picture", "draw"]
 
 
-def draw_maps(loss: Loss, maps: Sequence[RateMap], path: Path | None) -> Picture:
-    """Final loss against learning rate, a curve for each map, written to `path`, too."""
-    from symgd.report.plots.rates import draw_rates
-
+def draw(scene: Scene | RateScene | FitScene, form: str = "") -> tuple[Picture, bytes]:
+    """The picture, and its file as "png", "svg" or "gif"; b"" for the form ""."""
     with style():
         picture = new_picture()
-        draw_rates(picture, loss, maps)
-        if path is not None:
-            save(picture, path)
-    return picture
+        data = b""
+        if isinstance(scene, RateScene):
+            from symgd.report.plots.rates import draw_rates
 
+            draw_rates(picture, scene)
+        elif isinstance(scene, FitScene):
+            from symgd.report.plots.fits import draw_fit
 
-def draw_fit(result: FitResult, path: Path | None) -> Picture:
-    """Data, model and residuals of a fit, written to `path`, too."""
-    from symgd.report.plots import fits
+            draw_fit(picture, scene)
+        else:
+            movers = draw_scene(picture, scene)
+            if form == "gif":
+                from symgd.report.plots.motion import animate
 
-    with style():
-        picture = new_picture()
-        fits.draw_fit(picture, result)
-        if path is not None:
-            save(picture, path)
-    return picture
-
-
-def draw(results: list[Result], labels: list[str], path: Path | None) -> Picture:
-    """The picture of one or more descents, written to `path` if there is one."""
-    scene = scene_of(results, labels)
-    with style():
-        picture = new_picture()
-        movers = draw_scene(picture, scene)
-        if path is not None and path.suffix.lower() == ".gif":
-            animate(picture, movers, scene, path)
-        elif path is not None:
-            save(picture, path)
-    return picture
+                data = animate(picture, movers, scene)
+        if form and not data:
+            data = encode(picture, form)
+    return picture, data

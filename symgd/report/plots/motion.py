@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import io
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from symgd.report.plots.paper import Picture, write
-from symgd.report.plots.scene import Movers, Scene
+from symgd.report.plots.paper import Picture
+from symgd.report.scenes import Movers, Scene
 
 _FRAMES = 60
 _FRAME, _LAST = 150, 1800  # milliseconds
 _COLOURS = 128
 
 
-def animate(picture: Picture, movers: Movers, scene: Scene, path: Path) -> None:
-    """Write the GIF. Only what moves is drawn anew in each frame."""
+def animate(picture: Picture, movers: Movers, scene: Scene) -> bytes:
+    """The GIF. Only what moves is drawn anew in each frame."""
     from PIL import Image
 
     canvas: Any = picture.canvas
@@ -48,7 +47,7 @@ def animate(picture: Picture, movers: Movers, scene: Scene, path: Path) -> None:
     reduced[0].save(
         out, format="GIF", save_all=True, append_images=reduced[1:], duration=times, loop=0
     )
-    write(path, out.getvalue())
+    return out.getvalue()
 
 
 def _frames(rows: int) -> list[int]:

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from matplotlib import colormaps
 
-from symgd.report import view as views
-from symgd.report.plots.paper import COLOURS, END, INK, LAND, MINIMUM, START, plain, short_numbers
-from symgd.report.plots.scene import Floats, Movers, Run, Scene, label
+from symgd.report.plots.paper import plain, short_numbers
+from symgd.report.scenes import Ground, Movers, Run, Scene, Slice
+from symgd.report.scenes.pens import COLOURS, END, INK, LAND, MINIMUM, START
+from symgd.report.window import heights, inside
 
-_CURVE = 600  # points of a curve
-_GRID = 120  # points along each side of a map
+if TYPE_CHECKING:
+    from symgd.report.scenes import Floats
+
 _LEVELS = 14
 _DOTS = 200  # steps of a path whose points are marked one by one
-_TANGENTS = 4
 
 
 def main(ax: Any, scene: Scene, movers: Movers) -> None:
     """The curve of one parameter, or the map of two."""
-    assert scene.view is not None
     if len(scene.params) == 1:
         _curve(ax, scene, movers)
     else:
@@ -28,151 +29,96 @@ def main(ax: Any, scene: Scene, movers: Movers) -> None:
 
 
 def _curve(ax: Any, scene: Scene, movers: Movers) -> None:
-    assert scene.view is not None
-    [(low, high)] = scene.view.spans
+    assert scene.spans is not None
+    [(low, high)] = scene.spans
     ax.set_xlim(low, high)
     short_numbers(ax.xaxis, ax.yaxis)
-    x = np.linspace(low, high, _CURVE if scene.loss is None else scene.side(_CURVE, 1))
-    seen = [v for run in scene.runs for v in _visible(run, scene).tolist()]
-    y = scene.heights(x[:, None]) if scene.loss is not None else np.array([])
-    bottom, top = views.heights(y.tolist(), seen)
-    if len(y):
-        ax.plot(x, y, color=INK, linewidth=1.6, zorder=2, label="loss")
-    ax.set_ylim(bottom, top)
+    seen = [v for run in scene.runs for v in _visible(run, low, high)]
+    if scene.ground is not None:
+        ax.plot(
+            scene.ground.x, scene.ground.z, color=INK, linewidth=1.6, zorder=2, label="loss"
+        )  # fmt: skip
+    ax.set_ylim(*heights([] if scene.ground is None else scene.ground.z.tolist(), seen))
     for run in scene.runs:
         _path(ax, run, run.theta[:, 0], run.loss, movers)
-        if scene.single:
-            _tangents(ax, run, high - low)
-    plain(ax.set_xlabel(label(scene.params[0])))
+    _tangents(ax, scene, 0.16 * (high - low))
+    plain(ax.set_xlabel(scene.params[0]))
     ax.set_ylabel("loss")
     _word_for_the_rest(ax, scene)
 
 
-def _visible(run: Run, scene: Scene) -> Floats:
-    assert scene.view is not None
-    [(low, high)] = scene.view.spans
-    inside = (run.theta[:, 0] >= low) & (run.theta[:, 0] <= high)
-    return run.loss[inside]
+def _visible(run: Run, low: float, high: float) -> list[float]:
+    there: list[float] = run.loss[(run.theta[:, 0] >= low) & (run.theta[:, 0] <= high)].tolist()
+    return there
 
 
-def _tangents(ax: Any, run: Run, width: float) -> None:
+def _tangents(ax: Any, scene: Scene, half: float) -> None:
     """Short tangents at the first iterates: what the step is taken along."""
-    result = run.result
-    evaluate = getattr(result.loss, "evaluate", None)
-    if evaluate is None:
-        return
-    half = 0.16 * width
-    drawn = 0
-    for theta, value in zip(run.theta[:, 0].tolist(), run.loss.tolist(), strict=True):
-        near = ax.get_xlim()[0] <= theta <= ax.get_xlim()[1]
-        slope = evaluate(theta)[1]
-        if near and np.isfinite(slope) and drawn < _TANGENTS:
-            xs = np.array([theta - half, theta + half])
-            name = "tangents" if drawn == 0 else None
-            line = value + slope * (xs - theta)
-            ax.plot(xs, line, color=COLOURS[1], linewidth=1.3, alpha=0.8, zorder=3, label=name)
-            drawn += 1
-        if drawn == _TANGENTS:
-            return
+    for k, (theta, value, slope) in enumerate(scene.tangents):
+        xs = np.array([theta - half, theta + half])
+        line = value + slope * (xs - theta)
+        ax.plot(xs, line, color=COLOURS[1], linewidth=1.3, alpha=0.8, zorder=3,
+                label=None if k else "tangents")  # fmt: skip
 
 
 def _map(ax: Any, scene: Scene, movers: Movers) -> None:
-    assert scene.view is not None
-    (x0, x1), (y0, y1) = scene.view.spans
+    assert scene.spans is not None
+    (x0, x1), (y0, y1) = scene.spans
     ax.set_xlim(x0, x1)
     ax.set_ylim(y0, y1)
     short_numbers(ax.xaxis, ax.yaxis)
-    if scene.loss is not None:
-        side = scene.side(_GRID, 2)
-        x, y = np.linspace(x0, x1, side), np.linspace(y0, y1, side)
-        grid = np.stack([a.ravel() for a in np.meshgrid(x, y)], axis=1)
-        _land(ax, x, y, scene.heights(grid).reshape(side, side))
+    _land(ax, scene.ground)
     for run in scene.runs:
         _path(ax, run, run.theta[:, 0], run.theta[:, 1], movers)
-    minimum = scene.view.minimum
+    minimum = scene.minimum
     if minimum is not None:
         ax.plot(
             [minimum[0]], [minimum[1]], marker="+", markersize=12, markeredgewidth=2,
             color=MINIMUM, linestyle="none", label="minimum", zorder=7,
         )  # fmt: skip
-    plain(ax.set_xlabel(label(scene.params[0])))
-    plain(ax.set_ylabel(label(scene.params[1])))
+    plain(ax.set_xlabel(scene.params[0]))
+    plain(ax.set_ylabel(scene.params[1]))
     _word_for_the_rest(ax, scene)
 
 
-def _land(ax: Any, x: Floats, y: Floats, z: Floats) -> None:
+def _land(ax: Any, ground: Ground | None) -> None:
     """Filled contours at levels that share the area equally, whatever the range of the loss."""
+    if ground is None:
+        return
+    x, y, z = ground.x, ground.y, ground.z
     finite = z[np.isfinite(z)]
     if not finite.size or finite.min() == finite.max():
         return
     levels = np.unique(np.quantile(finite, np.linspace(0, 1, _LEVELS + 1)))
     if len(levels) < 3:  # plateaus: few distinct values
         levels = np.linspace(finite.min(), finite.max(), _LEVELS + 1)
-    ranks = np.linspace(0, 1, len(levels))
     ax.grid(visible=False)
     # colours by rank, not by value: a valley is seen as well as a cliff
-    rank = np.where(np.isfinite(z), np.interp(np.nan_to_num(z), levels, ranks), np.nan)
-    ax.contourf(x, y, rank, levels=ranks, cmap=LAND, alpha=0.55, antialiased=True, zorder=0)
-    lines = ax.contour(x, y, rank, levels=ranks[1:-1], colors="white", linewidths=0.7, zorder=1)
-    chosen = dict(zip(ranks[1:-1:3], levels[1:-1:3], strict=True))
-    texts = ax.clabel(lines, levels=list(chosen), fmt=lambda r: f"{chosen[r]:.3g}", fontsize=8.5)
+    colours = colormaps[LAND]((np.arange(len(levels) - 1) + 0.5) / (len(levels) - 1))
+    largest = np.abs(finite).max()  # a loss near 1e308 would overflow between two points
+    z, bands = z / largest, levels / largest
+    ax.contourf(x, y, z, levels=bands, colors=colours, alpha=0.55, antialiased=True, zorder=0)
+    lines = ax.contour(
+        x, y, z, levels=bands[1:-1], colors="white", linewidths=0.7, linestyles="-", zorder=1
+    )  # fmt: skip
+    chosen = dict(zip(bands[1:-1:3].tolist(), levels[1:-1:3].tolist(), strict=True))
+    texts = ax.clabel(lines, levels=list(chosen), fmt=lambda v: f"{chosen[v]:.3g}", fontsize=8.5)
     for text in texts:
         text.set_color(INK)
 
 
-def slice_of(ax: Any, scene: Scene, movers: Movers) -> None:
+def slice_of(ax: Any, scene: Scene, cut: Slice, movers: Movers) -> None:
     """The plane through the end in which the path mostly moves, with the path projected on it."""
-    run = scene.runs[0]
-    seen = _visible_path(run)
-    centre = seen[-1]
-    path = seen - centre
-    axes = _principal(path)
-    flat = path @ axes.T
-    (x0, x1), (y0, y1) = views.window(flat.tolist())
+    (x0, x1), (y0, y1) = cut.spans
     ax.set_xlim(x0, x1)
     ax.set_ylim(y0, y1)
     short_numbers(ax.xaxis, ax.yaxis)
-    if scene.loss is not None:
-        side = scene.side(_GRID // 2, 2)
-        x, y = np.linspace(x0, x1, side), np.linspace(y0, y1, side)
-        plane = np.stack([a.ravel() for a in np.meshgrid(x, y)], axis=1)
-        z = scene.heights(centre + plane @ axes)
-        _land(ax, x, y, z.reshape(side, side))
-    _path(ax, run, flat[:, 0], flat[:, 1], movers)
-    plain(ax.set_xlabel(_direction(axes[0], scene)))
-    plain(ax.set_ylabel(_direction(axes[1], scene)))
-    cut = "" if len(seen) == len(run.theta) else f", to step {int(run.t[len(seen) - 1])}"
-    ax.set_title(f"slice along the path{cut}", loc="left")
+    _land(ax, cut.ground)
+    _path(ax, scene.runs[0], cut.flat[:, 0], cut.flat[:, 1], movers)
+    plain(ax.set_xlabel(cut.names[0]))
+    plain(ax.set_ylabel(cut.names[1]))
+    ax.set_title(cut.title, loc="left")
     _legend(ax, scene)
-
-
-def _visible_path(run: Run) -> Floats:
-    """(K', P): the path, without what a diverging one does far away."""
-    if not views.ran_away(run.result):
-        return run.theta
-    return run.theta[: len(views.beginning(run.theta.tolist()))]
-
-
-def _principal(path: Floats) -> Floats:
-    """(2, P): the two directions that hold most of the path, their largest entries positive."""
-    count = path.shape[1]
-    scale = np.abs(path).max() or 1.0
-    _, _, rows = np.linalg.svd(np.vstack([path / scale, np.zeros((2, count))]), full_matrices=False)
-    axes = rows[:2].copy()
-    for axis in axes:
-        axis *= np.sign(axis[np.argmax(np.abs(axis))]) or 1.0
-    return axes
-
-
-def _direction(axis: Floats, scene: Scene) -> str:
-    """The direction as a sum: 0.8·a - 0.6·b + ..."""
-    order = [int(k) for k in np.argsort(-np.abs(axis), kind="stable") if abs(axis[k]) >= 0.005]
-    text = ""
-    for k in order[:3]:
-        sign = "−" if axis[k] < 0 else "+" if text else ""
-        space = " " if text else ""
-        text += f"{space}{sign}{space}{abs(axis[k]):.2g}·{label(scene.params[k])}"
-    return text + (" + …" if len(order) > 3 else "")
 
 
 def _path(ax: Any, run: Run, x: Floats, y: Floats, movers: Movers) -> None:
@@ -194,18 +140,19 @@ def _path(ax: Any, run: Run, x: Floats, y: Floats, movers: Movers) -> None:
 
 def _word_for_the_rest(ax: Any, scene: Scene) -> None:
     """Say when a path leaves the window: a clipped picture is not an empty one."""
-    assert scene.view is not None
+    spans = scene.spans
+    assert spans is not None
     told = []
     for run in scene.runs:
         outside = next(
-            (k for k, p in enumerate(run.theta.tolist()) if not views.inside(p, scene.view.spans)),
+            (k for k, p in enumerate(run.theta.tolist()) if not inside(p, spans)),
             None,
         )
         if outside is not None:
             who = f"{run.label}: " if run.label else "the path "
             where = ", ".join(
-                f"{label(n)} = {v:.3g}"
-                for n, v in zip(scene.params, run.theta[outside], strict=True)
+                f"{name} = {v:.3g}"
+                for name, v in zip(scene.params, run.theta[outside], strict=True)
             )
             told.append(f"{who}leaves the picture at step {int(run.t[outside])} ({where})")
     if told:
@@ -220,7 +167,7 @@ def _legend(ax: Any, scene: Scene) -> None:
     handles, texts = ax.get_legend_handles_labels()
     handles.append(Line2D([], [], marker="s", color=START, linestyle="none", markersize=7))
     texts.append("start")
-    if any(_ends_inside(ax, run, scene) for run in scene.runs):
+    if any(_ends_inside(run, scene) for run in scene.runs):
         colour = END if scene.single else INK
         handles.append(Line2D([], [], marker="*", color=colour, linestyle="none", markersize=12))
         texts.append("end")
@@ -229,7 +176,7 @@ def _legend(ax: Any, scene: Scene) -> None:
         plain(text, longest=48)
 
 
-def _ends_inside(ax: Any, run: Run, scene: Scene) -> bool:
-    if scene.view is None:
-        return not views.ran_away(run.result)
-    return views.inside(run.theta[-1].tolist(), scene.view.spans)
+def _ends_inside(run: Run, scene: Scene) -> bool:
+    if scene.spans is None:
+        return not run.away
+    return inside(run.theta[-1].tolist(), scene.spans)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import io
 import math
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import matplotlib
@@ -15,18 +15,10 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from symgd.report.files import cannot_write
+from symgd.report.scenes.pens import LONGEST
 
 SIZE = (8.0, 6.6)  # inches: 800 x 660 pixels at 100 per inch
 DPI = 100
-
-#: M. Okabe, K. Ito, 2008, Color Universal Design, https://jfly.uni-koeln.de/color/, darkest first
-COLOURS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-DASHES = ("-", "--", "-.", ":")
-START, END, MINIMUM = "#0072B2", "#D55E00", "#009E73"
-INK, FAINT = "#222222", "#8a8a8a"
-LAND = "cividis_r"  # perceptually uniform, also for colour-blind eyes
-LONGEST = 82  # characters of a line above the picture
 
 _RC: dict[str, Any] = {
     "font.size": 10.5,
@@ -73,22 +65,13 @@ def style() -> Iterator[None]:
         yield
 
 
-def save(picture: Picture, path: Path) -> None:
-    """Write PNG or SVG, by the suffix; equal pictures give equal bytes."""
-    form = path.suffix.lower()[1:]
+def encode(picture: Picture, form: str) -> bytes:
+    """The picture as "png" or "svg"; equal pictures give equal bytes."""
     stamps: dict[str, Any] = {"Software": None} if form == "png" else {"Date": None}
     out = io.BytesIO()
     with _no_missing_glyphs():
         picture.savefig(out, format=form, dpi=DPI, metadata=stamps)
-    write(path, out.getvalue())
-
-
-def write(path: Path, data: bytes) -> None:
-    """The bytes to the file, or ArgumentError."""
-    try:
-        path.write_bytes(data)
-    except OSError as error:
-        raise cannot_write(path, error) from None
+    return out.getvalue()
 
 
 @contextmanager
@@ -126,7 +109,7 @@ def powers_of_ten(axis: Any) -> None:
 
 
 def _short(value: float, _: object = None) -> str:
-    return f"{value:.4g}".replace("e+0", "e").replace("e-0", "e-").replace("-", "−")
+    return re.sub(r"e\+?(-?)0*", r"e\1", f"{value:.4g}").replace("-", "−")
 
 
 def _power(value: float, _: object = None) -> str:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from symgd.report.plots.paper import COLOURS, DASHES, END, plain, powers_of_ten, short_numbers
-from symgd.report.plots.scene import Floats, Movers, Scene, label
-from symgd.report.view import beginning, ran_away, window
+from symgd.report.plots.paper import plain, powers_of_ten, short_numbers
+from symgd.report.scenes import Movers, Scene
+from symgd.report.scenes.pens import COLOURS, DASHES, END
+from symgd.report.window import beginning, window
+
+if TYPE_CHECKING:
+    from symgd.report.scenes import Floats
 
 _DOTS = 60  # steps that are marked one by one
 _MOST = 10  # parameters that are drawn and named
@@ -40,10 +44,10 @@ def parameters(ax: Any, scene: Scene, movers: Movers) -> None:
     for place, k in enumerate(chosen):
         colour = COLOURS[place % len(COLOURS)]
         dash = DASHES[place // len(COLOURS) % len(DASHES)]
-        name = label(scene.params[k])
+        name = scene.params[k]
         (line,) = ax.plot(run.t, run.theta[:, k], color=colour, linestyle=dash, label=name)
         movers.lines.append((line, run.t, run.theta[:, k]))
-    if ran_away(run.result):
+    if run.away:
         [(low, high)] = window([(v,) for row in beginning(run.theta.tolist()) for v in row])
         ax.set_ylim(low, high)
         ax.set_title("clipped: it runs away", loc="left", fontsize=10, color=END)
@@ -84,7 +88,7 @@ def _scale(ax: Any, values: Floats) -> None:
 
 def _keep_near(ax: Any, scene: Scene, series: list[Floats]) -> None:
     """Clip runs that diverge where others do not, and say so."""
-    near = [v for run, v in zip(scene.runs, series, strict=True) if not ran_away(run.result)]
+    near = [v for run, v in zip(scene.runs, series, strict=True) if not run.away]
     if not near or len(near) == len(series):
         return
     values = np.concatenate(near)

@@ -1,0 +1,31 @@
+"""Whether a point that a search found is a critical point, by derivatives without rounding.
+
+In doubles cosh(x)*exp(x) is 1/2 from x = -19 on, and its slope 0; x/x has a slope of 1e-17/x.
+Newton's step from exact derivatives is long there: no critical point is near.
+"""
+
+from __future__ import annotations
+
+from symgd.critical import CriticalPoint
+from symgd.loss import Loss
+from symgd.minima import all_finite
+
+_FEW = 8  # parameters, and
+_SHORT = 300  # operations of a loss whose derivatives are evaluated exactly, in milliseconds
+_NEAR = 1e-3  # of the point's size, a step of Newton's method that leaves the point what it is
+_NONE = 1e-13  # a curvature below this part of the largest is none
+
+
+def refuted(loss: Loss, point: CriticalPoint) -> bool:
+    """Whether Newton's method leaves the point; False where this is not looked at."""
+    if point.kinked or loss.rows is not None or len(point.x) > _FEW:
+        return False
+    if loss.value_program.operations > _SHORT:
+        return False
+    import numpy as np
+
+    grad, hess = loss.grad(point.x), loss.hess(point.x)
+    if not all_finite([*grad.tolist(), *hess.ravel().tolist()]) or not grad.any():
+        return False
+    step = np.linalg.lstsq(hess, grad, rcond=_NONE)[0]
+    return float(np.abs(step).max()) > _NEAR * (1 + max(map(abs, point.x)))
