@@ -14,7 +14,7 @@ from __future__ import annotations
 import sympy
 
 from symgd import numeric
-from symgd.nodes import Where
+from symgd.nodes import Node, Where
 from symgd.row import CHEAP, DIVIDE, ELEMENTARY, SPECIAL, Function
 from symgd.row import math_row as _math
 from symgd.row import row as _row
@@ -22,6 +22,7 @@ from symgd.slopes import SLOPES
 
 __all__ = [
     "BY_CLASS", "CALLABLE", "CHEAP", "DIVIDE", "ELEMENTARY", "FUNCTIONS", "SPECIAL", "Function",
+    "flat_arguments",
 ]  # fmt: skip
 
 
@@ -182,3 +183,12 @@ CALLABLE: dict[str, Function] = {
 
 #: Every row by the class of its nodes, those of the derivatives included.
 BY_CLASS: dict[type, Function] = {row.node: row for row in (*_ROWS, *SLOPES.values())}
+
+
+def flat_arguments(node: Node) -> list[Node]:
+    """The arguments of a node, with max(max(a, b), c) opened to a, b, c."""
+    row = BY_CLASS.get(node.func)
+    args = list(node.args)
+    while row is not None and row.pairwise and args[0].func is node.func:
+        args[:1] = args[0].args
+    return args

@@ -7,7 +7,7 @@ from itertools import pairwise
 import sympy
 
 from symgd import names
-from symgd.functions import BY_CLASS
+from symgd.functions import BY_CLASS, flat_arguments
 from symgd.nodes import Both, Either, Name, Negated, Node, Norm, Where, is_inverse, relation
 
 _SUM, _PRODUCT, _POWER, _ATOM = 1, 2, 4, 5
@@ -107,11 +107,7 @@ class _Writer:
         if node.func is sympy.Abs:
             return rf"\left|{self.text(node.args[0])}\right|", _ATOM
         name = "norm" if node.func is Norm else BY_CLASS[node.func].name
-        args = list(node.args)
-        row = BY_CLASS.get(node.func)
-        while row is not None and row.pairwise and args[0].func is node.func:
-            args[:1] = args[0].args
-        listed = ", ".join(self.text(a) for a in args)
+        listed = ", ".join(self.text(a) for a in flat_arguments(node))
         if name == "exp":
             return f"e^{{{listed}}}", _POWER
         if name in ("floor", "ceil"):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sympy
 
 from symgd import names
-from symgd.functions import BY_CLASS
+from symgd.functions import BY_CLASS, flat_arguments
 from symgd.nodes import (
     Both,
     Column,
@@ -82,15 +82,7 @@ class _Writer:
         if cls is sympy.Abs and self.pretty:
             return f"|{self.text(node.args[0])}|", _ATOM
         name = _CALLED[cls] if cls in _CALLED else BY_CLASS[cls].name
-        return f"{name}({', '.join(self.text(a) for a in self.flat(node))})", _ATOM
-
-    def flat(self, node: Node) -> list[Node]:
-        """The arguments, with max(max(a, b), c) opened to max(a, b, c)."""
-        row = BY_CLASS.get(node.func)
-        args = list(node.args)
-        while row is not None and row.pairwise and args[0].func is node.func:
-            args[:1] = args[0].args
-        return args
+        return f"{name}({', '.join(self.text(a) for a in flat_arguments(node))})", _ATOM
 
     def atom(self, node: Node) -> tuple[str, int]:
         if isinstance(node, Column) and not names.is_variable(node.text):

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+from outcome import Outcome
 from typer.testing import CliRunner
 
 import symgd
@@ -22,18 +23,6 @@ END = "3.656158440062973e-05"  # theta of the exercise after 20 steps of the pla
 SYMGD = [sys.executable, "-m", "symgd"]
 
 posix = pytest.mark.skipif(os.name == "nt", reason="signals and pipes of POSIX")
-
-
-class Outcome:
-    """What one call left behind."""
-
-    def __init__(self, *args: str, stdin: str | bytes | None = None) -> None:
-        result = CliRunner().invoke(app, list(args), input=stdin, prog_name="symgd")
-        if result.exception and not isinstance(result.exception, SystemExit):
-            raise result.exception
-        self.code = result.exit_code
-        self.out = result.stdout
-        self.err = result.stderr
 
 
 def exercise(lr: float = 0.2, steps: int = 20, theta: float = 1.0) -> list[float]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import mpmath
 import numpy as np
 import pytest
+from outcome import Outcome
 
 import symgd
 from symgd import ArgumentError, DataError, DescentError, FormulaError
@@ -306,19 +307,20 @@ def curve(tmp_path):
 
 
 def command(*words):
-    done = subprocess.run(
-        [sys.executable, "-m", "symgd", "fit", *words], capture_output=True, text=True, timeout=120
-    )
-    return done.returncode, done.stdout, done.stderr
+    done = Outcome("fit", *words)
+    return done.code, done.out, done.err
 
 
 def test_the_command_prints_the_same_fit(curve):
     expected = symgd.fit("y = a*exp(-b*x) + c", CURVE)
-    code, out, err = command("y = a*exp(-b*x) + c", curve, "--format", "json")
-    assert code == 0
-    found = json.loads(out)
+    words = ["y = a*exp(-b*x) + c", curve, "--format", "json"]
+    done = subprocess.run(  # a process of its own, as people start it; the others stay in this one
+        [sys.executable, "-m", "symgd", "fit", *words], capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0
+    found = json.loads(done.stdout)
     assert {n: p["value"] for n, p in found["params"].items()} == pytest.approx(expected.theta)
-    assert "parameters: a, b, c; columns: x, y; 60 rows" in err
+    assert "parameters: a, b, c; columns: x, y; 60 rows" in done.stderr
     code, out, _ = command("y = a*exp(-b*x) + c", curve, "--fix", "c=0.5", "--bound", "b=0:", "-q")
     assert code == 0
     assert "fixed" in out

@@ -215,6 +215,23 @@ def test_large_formulas_are_the_same(name):
         )
 
 
+@pytest.mark.parametrize("seed", range(1, 7))
+def test_a_loop_waits_for_what_it_reads_in_any_order(seed):
+    """exp(sin(x[p])) needs all sines before: the two loops must not become one."""
+    count = 64
+    places = random.Random(seed).sample(range(count), count)
+    loss = Loss(" + ".join(f"sin(x{k})*exp(sin(x{p}))" for k, p in enumerate(places)))
+    x = [0.3 + 0.01 * k for k in range(count)]
+    sines, cosines = [math.sin(v) for v in x], [math.cos(v) for v in x]
+    value = math.fsum(sines[k] * math.exp(sines[p]) for k, p in enumerate(places))
+    slopes = [cosines[k] * math.exp(sines[p]) for k, p in enumerate(places)]
+    for k, p in enumerate(places):
+        slopes[p] += sines[k] * math.exp(sines[p]) * cosines[p]
+    got, grad = loss.compiled(x)
+    assert got == pytest.approx(value, rel=1e-14)
+    assert grad == pytest.approx(slopes, rel=1e-13)
+
+
 def test_alike_terms_become_loops():
     sizes = [len(roll(Loss(chained(n)).program).blocks) for n in (50, 500)]
     assert sizes[0] == sizes[1] < 12

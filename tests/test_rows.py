@@ -1,8 +1,6 @@
 """Losses over rows of data: what is read, what is computed, how often."""
 
 import json
-import subprocess
-import sys
 
 import jax
 import jax.numpy as jnp
@@ -10,6 +8,7 @@ import mpmath
 import numpy as np
 import pytest
 import sympy
+from outcome import Outcome
 
 import symgd
 from symgd import ArgumentError, DataError, FormulaError, Loss
@@ -340,10 +339,8 @@ def points(tmp_path):
 
 
 def command(*words):
-    done = subprocess.run(
-        [sys.executable, "-m", "symgd", *words], capture_output=True, text=True, timeout=60
-    )
-    return done.returncode, done.stdout, done.stderr
+    done = Outcome(*words)
+    return done.code, done.out, done.err
 
 
 def test_the_command_tells_parameters_from_columns(points):

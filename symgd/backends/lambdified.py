@@ -19,7 +19,18 @@ from sympy.utilities.lambdify import lambdify
 
 from symgd.evaluation import trace
 from symgd.functions import BY_CLASS, Function
-from symgd.nodes import Node, Norm, Where, float_of, is_inverse, is_negation
+from symgd.nodes import (
+    Both,
+    Either,
+    Negated,
+    Node,
+    Norm,
+    Where,
+    float_of,
+    is_inverse,
+    is_negation,
+    relation,
+)
 from symgd.program import Program
 
 #: What raw Python arithmetic raises where IEEE arithmetic has inf or nan.
@@ -62,14 +73,13 @@ class _Printer(PythonCodePrinter):  # type: ignore[misc]
         if cls is Where:
             condition, a, b = (self.source(n, _SUM) for n in node.args)
             return f"({a} if {condition} else {b})", _ATOM
-        name = cls.__name__
-        if name in _RELATIONS:
+        if (op := relation(node)) is not None:
             a, b = (self.source(n, _SUM) for n in node.args)
-            return f"({a} {_RELATIONS[name]} {b})", _ATOM
-        if name in ("Both", "Either"):
-            word = {"Both": (" and ", " & "), "Either": (" or ", " | ")}[name][self.array]
+            return f"({a} {op} {b})", _ATOM
+        if cls in (Both, Either):
+            word = {Both: (" and ", " & "), Either: (" or ", " | ")}[cls][self.array]
             return f"({word.join(self.source(a, _ATOM) for a in node.args)})", _ATOM
-        if name == "Negated":
+        if cls is Negated:
             return f"({'~' if self.array else 'not '}{self.source(node.args[0], _ATOM)})", _ATOM
         called = "norm" if cls is Norm else BY_CLASS[cls].name
         return f"{called}({', '.join(self.source(a) for a in node.args)})", _ATOM
@@ -119,16 +129,6 @@ class _Printer(PythonCodePrinter):  # type: ignore[misc]
         if value == 2:
             return f"square({self.source(base)})", _ATOM
         return f"power({self.source(base)}, {self.source(exponent)})", _ATOM
-
-
-_RELATIONS = {
-    "StrictLessThan": "<",
-    "LessThan": "<=",
-    "StrictGreaterThan": ">",
-    "GreaterThan": ">=",
-    "Equality": "==",
-    "Unequality": "!=",
-}
 
 
 def compile_scalar(program: Program) -> Callable[..., list[float]]:
