@@ -3,19 +3,25 @@
 Where r is linear in the parameters p with slopes s_i that are data, the sum of w*r**2 over the
 rows is, around any point q, exactly
 
-    S(q) + sum_i d_i*(2*g_i + sum_j M_ij*d_j),   d = p - q,   g_i = sum w*s_i*r(q),
-                                                 M_ij = sum w*s_i*s_j.
+    S(q) + sum_k u_k*(2*h_k + sum_l N_kl*u_l),   u = R (p - q),   h_k = sum w*t_k*r(q),
+                                                 N_kl = sum w*t_k*t_l,   t = R**-T s,
 
-One pass collects M and finds q, the least-squares solution; a second one S(q) and g, which nearly
-vanish there. So the moments are centred at the solution: where the sum of squares is small it is
-S(q), computed from the residuals themselves, and nothing cancels. Every later step costs the same
-for any number of rows. Not used where M is so ill-conditioned that q would not be near.
+for any triangle R. One pass collects M_ij = sum w*s_i*s_j, whose Cholesky factor is R, and finds
+q, the least-squares solution; a second one S(q), h, which nearly vanishes there, and N, which is
+nearly 1. So the moments are centred at the solution: where the sum of squares is small it is S(q),
+computed from the residuals themselves. And nothing cancels far from it, either: with M in place
+of N, p - q along a direction that hardly changes r would lose as many digits as M has in its
+condition number; R loses half as many, as do the rows themselves (the Cholesky factorization done
+twice, as in Y. Yamamoto et al., 2015, Roundoff error analysis of the CholeskyQR2 algorithm, ETNA
+44, 306-326). Every later step costs the same for any number of rows. Not used where M is so
+ill-conditioned that N is not near 1.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import sympy
 
@@ -26,9 +32,17 @@ from symgd.nodes import Name, Node, RowSum, float_of, topological
 from symgd.rowdata import RowData
 from symgd.rows import lower
 
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Matrix = NDArray[np.float64]
+    Vector = NDArray[np.float64]
+
 FEWEST = 1000  # rows; for fewer there is nothing to gain
 _WIDEST = 30  # parameters: the moments are P*P terms of a formula
 _CONDITION = 1e12  # of M with unit diagonal
+_NEAR = 0.01  # how far entries of N may be from those of 1
 
 
 @dataclass(frozen=True)
@@ -100,18 +114,53 @@ def _moments(rows: RowData, square: _Square) -> Node | None:
     start = _at(graph, square, [0.0] * count)
     cross = [graph.mul(slope, start) for slope in square.slopes]
     values = _sums(rows, square.weight, [*products, *cross])
-    moments = np.zeros((count, count))
-    for (i, j), value in zip(pairs, values[: len(pairs)], strict=True):
-        moments[i, j] = moments[j, i] = value
-    centre = _solve(moments, np.array(values[len(pairs) :]))
-    if centre is None:
+    found = _solve(_symmetric(values[: len(pairs)], count), np.array(values[len(pairs) :]))
+    if found is None:
         return None
+    triangle, centre = found
     there = _at(graph, square, centre)
-    cross = [graph.mul(slope, there) for slope in square.slopes]
-    least, *slopes = _sums(rows, square.weight, [graph.pow(there, 2), *cross])
-    if not np.isfinite([least, *slopes]).all():
+    turned = _turned(graph, square.slopes, triangle)
+    products = [graph.mul(turned[i], turned[j]) for i, j in pairs]
+    cross = [graph.mul(slope, there) for slope in turned]
+    least, *values = _sums(rows, square.weight, [graph.pow(there, 2), *cross, *products])
+    slopes, moments = values[:count], _symmetric(values[count:], count)
+    if not (np.isfinite([least, *slopes]).all() and np.abs(moments - np.eye(count)).max() < _NEAR):
         return None
-    return _form(rows, square.leaves, centre, least, slopes, moments.tolist())
+    away = [
+        graph.sub(graph.atom(p), graph.number(q))
+        for p, q in zip(square.leaves, centre, strict=True)
+    ]
+    return _form(rows, _times(graph, triangle, away), least, slopes, moments.tolist())
+
+
+def _symmetric(entries: Sequence[float], count: int) -> Matrix:
+    """(count, count), from the entries of the lower triangle row by row."""
+    import numpy as np
+
+    whole = np.zeros((count, count))
+    whole[np.tril_indices(count)] = entries
+    lower_part: Matrix = np.tril(whole, -1)
+    return whole + lower_part.T
+
+
+def _turned(graph: Graph, slopes: Sequence[Node], triangle: Matrix) -> list[Node]:
+    """t = R**-T s by substitution, which keeps the digits that the inverse of R would lose."""
+    turned: list[Node] = []
+    for k, slope in enumerate(slopes):
+        for j in range(k):
+            slope = graph.sub(slope, graph.mul(graph.number(float(triangle[j, k])), turned[j]))
+        turned.append(graph.mul(graph.number(1.0 / float(triangle[k, k])), slope))
+    return turned
+
+
+def _times(graph: Graph, triangle: Matrix, away: Sequence[Node]) -> list[Node]:
+    """u = R d."""
+    return [
+        graph.add(
+            *(graph.mul(graph.number(float(triangle[k, j])), away[j]) for j in range(k, len(away)))
+        )
+        for k in range(len(away))
+    ]
 
 
 def _at(graph: Graph, square: _Square, point: Sequence[float]) -> Node:
@@ -129,41 +178,41 @@ def _sums(rows: RowData, weight: Node, terms: Sequence[Node]) -> list[float]:
     return rows.run(program, passes=1)(*(rows.values[name] for name in inputs))
 
 
-def _solve(moments: object, cross: object) -> list[float] | None:
-    """-M**-1 c, or None where M is singular, ill-conditioned or not finite."""
+def _solve(moments: Matrix, cross: Vector) -> tuple[Matrix, list[float]] | None:
+    """(R, -M**-1 c) with R'R = M, or None where M is singular, ill-conditioned or not finite."""
     import numpy as np
 
-    m, c = np.asarray(moments, dtype=np.float64), np.asarray(cross, dtype=np.float64)
-    diagonal = np.diag(m)
-    if not (np.isfinite(m).all() and np.isfinite(c).all() and (diagonal > 0).all()):
+    diagonal = np.diag(moments)
+    finite = np.isfinite(moments).all() and np.isfinite(cross).all()
+    if not (finite and (diagonal > 0).all()):
         return None
     scale = np.sqrt(diagonal)
-    scaled = m / np.outer(scale, scale)
+    scaled = moments / np.outer(scale, scale)
     values = np.linalg.eigvalsh(scaled)
     if not values[0] * _CONDITION > values[-1]:
         return None
-    solution: list[float] = (-np.linalg.solve(scaled, c / scale) / scale).tolist()
-    return solution
+    triangle = np.linalg.cholesky(scaled).T * scale
+    solution: list[float] = (-np.linalg.solve(scaled, cross / scale) / scale).tolist()
+    return triangle, solution
 
 
 def _form(
     rows: RowData,
-    leaves: Sequence[Name],
-    centre: Sequence[float],
+    turned: Sequence[Node],
     least: float,
     slopes: Sequence[float],
     moments: Sequence[Sequence[float]],
 ) -> Node:
+    """S + sum_k u_k*(2*h_k + sum_l N_kl*u_l). turned: u."""
     graph = rows.graph
 
     def given(value: float) -> Node:
         return graph.atom(rows.give(value))
 
-    away = [graph.sub(graph.atom(p), graph.number(q)) for p, q in zip(leaves, centre, strict=True)]
-    inputs = [[given(moments[i][j]) for j in range(i + 1)] for i in range(len(leaves))]
+    inputs = [[given(moments[i][j]) for j in range(i + 1)] for i in range(len(turned))]
     terms = [given(least)]
-    for i, d in enumerate(away):
-        row = [inputs[max(i, j)][min(i, j)] for j in range(len(away))]
-        inner = [graph.mul(m, other) for m, other in zip(row, away, strict=True)]
-        terms.append(graph.mul(d, graph.add(given(2 * slopes[i]), *inner)))
+    for i, u in enumerate(turned):
+        row = [inputs[max(i, j)][min(i, j)] for j in range(len(turned))]
+        inner = [graph.mul(m, other) for m, other in zip(row, turned, strict=True)]
+        terms.append(graph.mul(u, graph.add(given(2 * slopes[i]), *inner)))
     return graph.add(*terms)

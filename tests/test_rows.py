@@ -413,7 +413,8 @@ def test_moments_stand_for_rows_as_accurately(text):
         theta = theta.tolist()
         assert loss.value(theta) == pytest.approx(direct.value(theta), rel=1e-9)
         scale = np.abs(direct.hess(theta)) @ np.abs(theta)
-        assert np.all(np.abs(loss.grad(theta) - direct.grad(theta)) <= 1e-11 * scale)
+        rounded = 1e-15 * np.abs(direct.grad(theta))  # far away sqrt's own Hessian is nearly 0
+        assert np.all(np.abs(loss.grad(theta) - direct.grad(theta)) <= 1e-11 * scale + rounded)
         np.testing.assert_allclose(loss.hess(theta), direct.hess(theta), rtol=1e-6)
 
 

@@ -54,9 +54,9 @@ class _Line:
             width = os.get_terminal_size(sys.stderr.fileno()).columns or 80
         except (OSError, ValueError):
             width = 80
-        text = text[: width - 1]  # the last column would begin a new line
-        self._write("\r" + text.ljust(self._drawn))
-        self._drawn = len(text)
+        text = text[: width - 1].ljust(self._drawn)  # the last column would begin a new line
+        self._drawn = len(text)  # before it is: Ctrl-C may come in between
+        self._write("\r" + text)
 
     def clear(self) -> None:
         """Leave the line empty, and the cursor at its beginning."""
