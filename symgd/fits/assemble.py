@@ -17,6 +17,7 @@ from symgd.gradient import gradient
 from symgd.graph import RowMean, RowSum, topological, trace
 from symgd.names import escape
 from symgd.result import Status
+from symgd.rows import lower
 from symgd.text import write
 
 if TYPE_CHECKING:
@@ -129,9 +130,10 @@ def _derived(pieces: Pieces) -> dict[str, Estimate]:
     model = pieces.model
     leaves = dict(zip(model.leaves, map(float, pieces.x), strict=True))
     found = {}
-    for name, node in model.derived.items():
+    for name, typed in model.derived.items():
+        (node,) = model.rows.settle(lower(model.graph, [typed]))  # means of columns are numbers
         slopes = gradient(model.graph, node, model.atoms)
-        values = trace([node, *slopes], leaves)
+        values = trace([node, *slopes], {**leaves, **model.rows.values})
         if not any(leaf in leaves for leaf in topological([node])):
             found[name] = Estimate(float(values[id(node)]), None, "fixed")
             continue
