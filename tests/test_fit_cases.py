@@ -335,6 +335,27 @@ def test_robust_losses_are_those_of_scipy(loss, scipy):
     assert found.loss == pytest.approx(2 * theirs.cost, rel=1e-12)
 
 
+def test_a_loss_of_residuals_sees_them_in_units_of_sigma():
+    optimize = pytest.importorskip("scipy.optimize")
+    s = np.linspace(0.02, 0.4, 50)
+    y = Y.copy()
+    y[::9] += 1.0
+    found = symgd.fit(DECAY, {"x": X, "y": y, "s": s}, sigma="s", loss="2*(sqrt(1 + r**2) - 1)")
+    theirs = optimize.least_squares(
+        lambda p: (p[0] * np.exp(-p[1] * X) + p[2] - y) / s,
+        [2.5, 1.3, 0.5],
+        loss="soft_l1",
+        ftol=1e-14,
+        xtol=1e-14,
+        gtol=1e-14,
+    )
+    assert list(found.theta.values()) == pytest.approx(list(theirs.x), rel=1e-5)
+    assert found.loss == pytest.approx(2 * theirs.cost, rel=1e-11)
+    weighted = symgd.fit("y = a + b*x", {"x": X, "y": Y, "w": s}, weight="w", loss="huber(r, 0.2)")
+    twice = symgd.fit("y = a + b*x", {"x": X, "y": Y, "w": 2 * s}, weight="w", loss="huber(r, 0.2)")
+    assert twice.loss == pytest.approx(2 * weighted.loss, rel=1e-10)
+
+
 def test_a_bounded_start_solves_for_the_linear_parameters_within_the_bounds():
     bounds = {"a": (0, None), "b": (None, 0.5), "c": (0.7, None)}
     found = symgd.fit(DECAY, {"x": X, "y": Y}, bounds=bounds)

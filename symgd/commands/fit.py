@@ -67,7 +67,7 @@ def fit(
         typer.Option(
             metavar="TEXT",
             show_default=False,
-            help='Of the residual r, in place of r**2, as "huber(r, 1)".',
+            help='In place of r**2, as "huber(r, 1)"; r: residual, or residual/sigma.',
         ),
     ] = None,
     fixed: Annotated[

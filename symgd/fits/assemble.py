@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 class Pieces:
     """What a method found. See FitResult for what is not told here.
 
-    held: the parameters at a bound. perfect: whether what is left are rounding errors.
+    held: the parameters at a bound. factor: what the typed loss was multiplied by. perfect:
+    whether what is left are rounding errors.
     """
 
     model: Model
@@ -55,6 +56,7 @@ class Pieces:
     absolute: bool = False
     basis: str = ""
     perfect: bool = False
+    factor: float = 1.0
 
 
 def assemble(pieces: Pieces) -> FitResult:
@@ -115,6 +117,7 @@ def assemble(pieces: Pieces) -> FitResult:
         weighted=model.weight is not None,
         absolute=pieces.absolute,
         basis=pieces.basis,
+        factor=pieces.factor,
         model=write(model.typed, 2000),
         echo=echo,
         curve=curve,

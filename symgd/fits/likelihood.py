@@ -46,13 +46,15 @@ class _Ways:
     """How to go on and what to make of the end.
 
     covariance: from the end, if it is not the inverse Hessian. squares: for a loss of residuals,
-    the problem that they are of. basis: what the standard errors are, in words.
+    the problem that they are of. basis: what the standard errors are, in words. factor: what -log L
+    is of the loss as it was typed.
     """
 
     settings: Settings
     covariance: _Covariance | None = None
     squares: Squares | None = None
     basis: str = ""
+    factor: float = 1.0
 
 
 def robust(squares: Squares, settings: Settings) -> FitResult:
@@ -62,8 +64,10 @@ def robust(squares: Squares, settings: Settings) -> FitResult:
     assert model.loss is not None
     assert model.residual is not None
     difference = graph.sub(model.response, model.predicted)
+    if model.sigma is not None:
+        difference = graph.div(difference, model.sigma)
     (term,) = graph.replace([model.loss], {model.residual: difference})
-    if model.weight is not None:
+    if model.weight is not None and model.sigma is None:
         term = graph.mul(model.weight, term)
     whole = term if model.inner is None else model.inner.whole(term)
     if model.inner is not None and settings.batch is not None:
@@ -111,7 +115,8 @@ def fit_loss(text: str, data: Any, options: Options, settings: Settings) -> FitR
     model = as_model(given, options)
     factor = float(model.table.rows) if _is_mean(loss.root) else 1.0
     told = place_start(settings.start, model.params)
-    ways = _Ways(settings, basis=CURVATURE if factor == 1.0 else CURVATURE_OF_MEAN)
+    basis = CURVATURE if factor == 1.0 else CURVATURE_OF_MEAN
+    ways = _Ways(settings, basis=basis, factor=factor)
     starts = [[told.get(p, v) for p in model.params] for v in (0.0, 0.1, 1.0, -0.1, 10.0)]
     if settings.method not in ("lm", "newton"):
         return _by_descent(model, loss.root, starts[0], factor, ways)
@@ -220,6 +225,7 @@ def _result(
             steps=found.steps,
             method="newton" if method == "lm" else method,
             start=start,
+            factor=ways.factor,
             basis=NONE if found.kinked else ways.basis,
         )
     )
