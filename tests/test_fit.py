@@ -266,7 +266,7 @@ def test_the_result_is_plain_data():
         ("z = a*x", {}, FormulaError, "no column"),
         ("y = 2*x", {}, ArgumentError, "no free parameter"),
         ("y = a*x + ", {}, FormulaError, "too early"),
-        ("y = a + sum(exp(b*x))", {}, FormulaError, "may not hold a parameter"),
+        ("y = a*x + b", {"tied": {"b": "sum(exp(a*x))"}}, FormulaError, "holds no parameter"),
         ("y = a*x", {"weight": "w", "sigma": "w"}, ArgumentError, "not both"),
         ("y = a*x", {"weight": "q"}, FormulaError, "no column"),
         ("y = a*x", {"weight": "x - 2"}, DataError, "row 1"),

@@ -335,6 +335,27 @@ def test_robust_losses_are_those_of_scipy(loss, scipy):
     assert found.loss == pytest.approx(2 * theirs.cost, rel=1e-12)
 
 
+def test_a_loss_of_residuals_sees_them_in_units_of_sigma():
+    optimize = pytest.importorskip("scipy.optimize")
+    s = np.linspace(0.02, 0.4, 50)
+    y = Y.copy()
+    y[::9] += 1.0
+    found = symgd.fit(DECAY, {"x": X, "y": y, "s": s}, sigma="s", loss="2*(sqrt(1 + r**2) - 1)")
+    theirs = optimize.least_squares(
+        lambda p: (p[0] * np.exp(-p[1] * X) + p[2] - y) / s,
+        [2.5, 1.3, 0.5],
+        loss="soft_l1",
+        ftol=1e-14,
+        xtol=1e-14,
+        gtol=1e-14,
+    )
+    assert list(found.theta.values()) == pytest.approx(list(theirs.x), rel=1e-5)
+    assert found.loss == pytest.approx(2 * theirs.cost, rel=1e-11)
+    weighted = symgd.fit("y = a + b*x", {"x": X, "y": Y, "w": s}, weight="w", loss="huber(r, 0.2)")
+    twice = symgd.fit("y = a + b*x", {"x": X, "y": Y, "w": 2 * s}, weight="w", loss="huber(r, 0.2)")
+    assert twice.loss == pytest.approx(2 * weighted.loss, rel=1e-10)
+
+
 def test_a_bounded_start_solves_for_the_linear_parameters_within_the_bounds():
     bounds = {"a": (0, None), "b": (None, 0.5), "c": (0.7, None)}
     found = symgd.fit(DECAY, {"x": X, "y": Y}, bounds=bounds)
@@ -382,3 +403,81 @@ def test_separated_classes_are_said_to_run_away():
     found = symgd.fit("sum(softplus(-(2*z - 1)*(a + b*x)))", {"x": X, "z": (X > 1.5) * 1.0})
     assert found.status != "converged"
     assert any("run away" in w for w in found.warnings)
+
+
+# Sums over the rows inside a model
+
+
+def share(x, a, b):
+    return a * np.exp(-b * x) / np.exp(-b * x).sum()
+
+
+SHARE = "y = a*exp(-b*x)/sum(exp(-b*x))"
+
+
+@pytest.mark.parametrize("start", [None, 1.0])
+def test_a_sum_inside_a_model_may_hold_parameters(start):
+    optimize = pytest.importorskip("scipy.optimize")
+    y = share(X, 50, 1.2) + GENERATOR.normal(0, 0.05, 50)
+    found = symgd.fit(SHARE, {"x": X, "y": y}, start=start)
+    p, covariance = optimize.curve_fit(share, X, y, [40, 1], xtol=1e-14, ftol=1e-14)
+    assert found.status == "converged"
+    assert list(found.theta.values()) == pytest.approx(list(p), rel=1e-6)
+    assert found.covariance == pytest.approx(covariance, rel=1e-4)  # theirs by differences
+    # the sum is that of the fit's rows at any others
+    assert found.predict({"x": X[:3]}) == pytest.approx(share(X, *p)[:3], rel=1e-6)
+    again = pickle.loads(pickle.dumps(found))
+    assert np.array_equal(again.band({"x": X[:3]}), found.band({"x": X[:3]}))
+
+
+def test_sums_inside_a_model_go_by_every_method():
+    data = {"x": X, "y": share(X, 50, 1.2) + GENERATOR.normal(0, 0.05, 50)}
+    mean = SHARE.replace("sum", "mean")
+    exact = symgd.fit(mean, data)
+    rule = symgd.fit(mean, data, method="gd", lr=0.1, start=1.0, steps=5000)
+    assert rule.theta == pytest.approx(exact.theta, rel=1e-7)
+    robust = symgd.fit(mean, data, loss="r**2/2")  # least squares, with the sandwich
+    assert robust.theta == pytest.approx(exact.theta, rel=1e-9)
+    x = X
+    e = np.exp(-exact.theta["b"] * x)
+    shape, centre = e / e.mean(), (x * e).mean() / e.mean()
+    jacobian = np.column_stack([shape, exact.theta["a"] * shape * (centre - x)])
+    r = data["y"] - exact.predict(data)
+    bread = np.linalg.inv(robust_hessian(exact.theta, x, data["y"]))
+    meat = jacobian.T @ (jacobian * (r**2)[:, None])
+    assert robust.covariance == pytest.approx(bread @ meat @ bread * 50 / 48, rel=1e-5)
+    with pytest.raises(symgd.ArgumentError, match="of all rows"):
+        symgd.fit(mean, data, method="gd", batch=5)
+
+
+def robust_hessian(theta, x, y):
+    """Second differences of half the sum of squares."""
+
+    def value(p):
+        e = np.exp(-p[1] * x)
+        return 0.5 * np.sum((y - p[0] * e / e.mean()) ** 2)
+
+    p, h = np.array(list(theta.values())), np.array([1e-4, 1e-4])
+    steps = np.diag(h)
+    out = np.empty((2, 2))
+    for i in range(2):
+        for j in range(2):
+            corners = [value(p + s * steps[i] + t * steps[j]) for s in (1, -1) for t in (1, -1)]
+            out[i, j] = (corners[0] - corners[1] - corners[2] + corners[3]) / (4 * h[i] * h[j])
+    return out
+
+
+def test_long_tables_take_sums_inside_a_model():
+    generator = np.random.default_rng(9)
+    x = generator.uniform(0, 4, 30_000)
+    y = 5 * np.exp(-1.2 * x) / np.exp(-1.2 * x).mean() + generator.normal(0, 0.5, 30_000)
+    found = symgd.fit("y = a*exp(-b*x)/mean(exp(-b*x))", {"x": x, "y": y})
+    assert found.status == "converged"
+    for name, true in (("a", 5.0), ("b", 1.2)):
+        assert abs(found.theta[name] - true) < 5 * found.stderr[name]
+
+
+def test_a_mean_in_a_tied_formula_is_a_number():
+    found = symgd.fit("y = a*x + b", {"x": X, "y": Y}, tied={"b": "-a*mean(x) + c"})
+    assert found.theta["b"] == pytest.approx(found.theta["c"] - 2.0 * found.theta["a"], rel=1e-13)
+    assert found.theta["c"] == pytest.approx(np.mean(Y), rel=1e-13)

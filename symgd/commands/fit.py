@@ -35,7 +35,11 @@ def fit(
     ],
     data: Annotated[
         str,
-        typer.Argument(metavar="DATA", show_default=False, help="A CSV or Parquet file."),
+        typer.Argument(
+            metavar="DATA",
+            show_default=False,
+            help="A CSV or Parquet file, or - for CSV on standard input.",
+        ),
     ],
     start: Annotated[
         str | None,
@@ -59,35 +63,50 @@ def fit(
     ] = None,
     absolute: Annotated[
         bool,
-        typer.Option("--absolute-sigma", help="Take --sigma as it is, not up to a factor."),
+        typer.Option(
+            "--absolute-sigma", help="--sigma (or --weight) is known, not only up to a factor."
+        ),
     ] = False,
     loss: Annotated[
         str | None,
         typer.Option(
-            metavar="TEXT", show_default=False, help='Of the residual r, as "huber(r, 1)".'
+            metavar="TEXT",
+            show_default=False,
+            help='In place of r**2, as "huber(r, 1)"; r: residual, or residual/sigma.',
         ),
     ] = None,
     fixed: Annotated[
         list[str] | None,
-        typer.Option("--fix", metavar="NAME=VALUE", help="A parameter held; repeatable."),
+        typer.Option("--fix", metavar="NAME=VALUE", help="Hold a parameter there; repeatable."),
     ] = None,
     tied: Annotated[
         list[str] | None,
-        typer.Option("--tie", metavar="NAME=FORMULA", help="One given by others; repeatable."),
+        typer.Option(
+            "--tie",
+            metavar="NAME=FORMULA",
+            help="Give a parameter by others, as b=2*a; repeatable.",
+        ),
     ] = None,
     bound: Annotated[
         list[str] | None,
         typer.Option(
-            "--bound", metavar="NAME=LOW:HIGH", help="Either end may be empty; repeatable."
+            "--bound", metavar="NAME=LOW:HIGH", help="As a=0:10, or a=0: with one end; repeatable."
         ),
     ] = None,
     method: Annotated[
         str,
-        typer.Option("--method", "-m", metavar="TEXT", help="lm, or a rule (see symgd rules)."),
+        typer.Option(
+            "--method",
+            "-m",
+            metavar="TEXT",
+            help="lm (Newton's where it is no least squares), or a rule (see symgd rules).",
+        ),
     ] = "lm",
     steps: Annotated[
         str | None,
-        typer.Option("--steps", "-n", metavar="INT", show_default=False, help="At most so many."),
+        typer.Option(
+            "--steps", "-n", metavar="INT", show_default=False, help="Iterations at most."
+        ),
     ] = None,
     lr: Annotated[
         str | None,

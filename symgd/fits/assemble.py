@@ -18,6 +18,7 @@ from symgd.gradient import gradient
 from symgd.names import escape
 from symgd.nodes import RowMean, RowSum, topological
 from symgd.result import Status
+from symgd.rows import lower
 from symgd.text import write
 
 if TYPE_CHECKING:
@@ -30,7 +31,8 @@ if TYPE_CHECKING:
 class Pieces:
     """What a method found. See FitResult for what is not told here.
 
-    held: the parameters at a bound. perfect: whether what is left are rounding errors.
+    held: the parameters at a bound. factor: what the typed loss was multiplied by. perfect:
+    whether what is left are rounding errors.
     """
 
     model: Model
@@ -55,6 +57,7 @@ class Pieces:
     absolute: bool = False
     basis: str = ""
     perfect: bool = False
+    factor: float = 1.0
 
 
 def assemble(pieces: Pieces) -> FitResult:
@@ -115,6 +118,7 @@ def assemble(pieces: Pieces) -> FitResult:
         weighted=model.weight is not None,
         absolute=pieces.absolute,
         basis=pieces.basis,
+        factor=pieces.factor,
         model=write(model.typed, 2000),
         echo=echo,
         curve=curve,
@@ -130,9 +134,10 @@ def _derived(pieces: Pieces) -> dict[str, Estimate]:
     model = pieces.model
     leaves = dict(zip(model.leaves, map(float, pieces.x), strict=True))
     found = {}
-    for name, node in model.derived.items():
+    for name, typed in model.derived.items():
+        (node,) = model.rows.settle(lower(model.graph, [typed]))  # means of columns are numbers
         slopes = gradient(model.graph, node, model.atoms)
-        values = trace([node, *slopes], leaves)
+        values = trace([node, *slopes], {**leaves, **model.rows.values})
         if not any(leaf in leaves for leaf in topological([node])):
             found[name] = Estimate(float(values[id(node)]), None, "fixed")
             continue

@@ -7,14 +7,14 @@ g' C g with the slopes g of the model in the parameters and their covariance C.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from symgd.fits.inner import total_gradient
 from symgd.fits.model import Model
 from symgd.fits.reduction import RowFunction
-from symgd.gradient import gradient
 from symgd.graph import Graph
 from symgd.nodes import Column, Name, Node, topological
 from symgd.portable import Packed, pack, unpack
@@ -30,14 +30,15 @@ if TYPE_CHECKING:
 class Curve:
     """The model with these parameters x, (P,), and their covariance, (P, P), nan where unknown.
 
-    text: the model as it was typed. fitted: its rows. predicted, observed: nodes of their
-    graph over the parameters `leaves`. It pickles, rows included.
+    text: the model as it was typed. fitted: its rows. predicted, observed, and the slopes of
+    the former: nodes of their graph over the parameters `leaves`. It pickles, rows included.
     """
 
     text: str
     fitted: RowData
     predicted: Node
     observed: Node
+    slopes: Sequence[Node]
     leaves: tuple[Name, ...]
     x: Vector
     covariance: Vector
@@ -45,12 +46,17 @@ class Curve:
     @staticmethod
     def of(model: Model, x: Vector, covariance: Vector) -> Curve:
         """The curve of a fitted model."""
+        rows, inner = model.rows, model.inner
+        if inner is not None:  # from here on numbers, as the means of columns are
+            rows = replace(rows, values=dict(rows.values))
+            rows.values.update(zip(inner.inputs, inner.values(x.tolist()), strict=True))
+        slopes = total_gradient(rows.graph, model.predicted, model.leaves, inner)
         return Curve(
-            model.text, model.rows, model.predicted, model.response, model.leaves, x, covariance
+            model.text, rows, model.predicted, model.response, slopes, model.leaves, x, covariance
         )
 
     def __reduce__(self) -> tuple[Any, ...]:
-        nodes = pack([self.predicted, self.observed, *self.leaves])
+        nodes = pack([self.predicted, self.observed, *self.slopes, *self.leaves])
         return _unpacked, (self.text, nodes, self.fitted.portable(), self.x, self.covariance)
 
     @property
@@ -81,9 +87,7 @@ class Curve:
     def at(self, data: Any) -> tuple[Vector, Vector]:
         """(predicted, its standard error) at rows of other data; the error nan where unknown."""
         rows = self._other(data)
-        atoms = [rows.graph.atom(leaf) for leaf in self.leaves]
-        slopes = gradient(rows.graph, self.predicted, atoms)
-        predicted, *columns = self._values(rows, [self.predicted, *slopes])
+        predicted, *columns = self._values(rows, [self.predicted, *self.slopes])
         known = np.isfinite(np.diag(self.covariance))
         if not known.any() or not len(columns):
             return predicted, np.full(len(predicted), np.nan)
@@ -112,6 +116,7 @@ def _unpacked(
     text: str, nodes: tuple[Packed, tuple[int, ...]], rows: Any, x: Vector, covariance: Vector
 ) -> Curve:
     graph = Graph()
-    predicted, response, *leaves = unpack(graph, *nodes)
+    predicted, response, *others = unpack(graph, *nodes)
+    slopes, leaves = others[: len(x)], tuple(others[len(x) :])
     found = RowData.unpacked(graph, *rows)
-    return Curve(text, found, predicted, response, tuple(leaves), x, covariance)
+    return Curve(text, found, predicted, response, slopes, leaves, x, covariance)

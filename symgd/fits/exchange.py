@@ -49,7 +49,7 @@ def _orders(model: Model, x: Sequence[float]) -> Iterator[list[float]]:
 def _exchangeable(model: Model) -> list[list[tuple[int, ...]]]:
     """Groups of terms that differ in the names of their parameters only, as their indices."""
     root = model.predicted
-    if root.func is not sympy.Add:
+    if root.func is not sympy.Add or model.inner is not None:
         return []
     index = {leaf: k for k, leaf in enumerate(model.leaves)}
     found: dict[str, list[tuple[int, ...]]] = {}

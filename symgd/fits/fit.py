@@ -44,7 +44,8 @@ def fit(
     begin, as for `descend`, names left out are found; None: all are. weight: a column or a formula
     of columns that multiplies squared residuals; sigma: one for the standard deviations, weight
     1/sigma**2 (absolute_sigma: take them as they are, instead of up to a common factor). loss: a
-    formula of the residual r, such as "huber(r, 1)", in place of r**2. fixed: name -> number.
+    formula of the residual r, such as "huber(r, 1)", in place of r**2; with sigma r is divided by
+    it, and a weight multiplies the loss. fixed: name -> number.
     tied: name -> formula of other parameters. bounds: name -> (low, high). method: "lm"
     (Levenberg and Marquardt; Newton's for what is no sum of squares) or a rule of the catalogue
     with steps, lr, batch and seed as for `descend`; bounds are kept by projection after each step.

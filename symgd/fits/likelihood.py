@@ -13,6 +13,7 @@ from symgd.errors import ArgumentError
 from symgd.fits import levenberg, newton, smoothing, statistics
 from symgd.fits.assemble import Pieces, assemble
 from symgd.fits.certificate import newton_certificate
+from symgd.fits.inner import total_gradient
 from symgd.fits.lossmodel import as_model, as_squares, read_loss
 from symgd.fits.model import Model, Options
 from symgd.fits.objective import Objective
@@ -22,7 +23,6 @@ from symgd.fits.result import FitResult
 from symgd.fits.rule import descend_on
 from symgd.fits.settings import Settings, place_start
 from symgd.fits.squares import least_squares
-from symgd.gradient import gradient
 from symgd.nodes import Node, RowMean, RowSum, topological
 from symgd.result import Status
 from symgd.rows import lower
@@ -46,13 +46,15 @@ class _Ways:
     """How to go on and what to make of the end.
 
     covariance: from the end, if it is not the inverse Hessian. squares: for a loss of residuals,
-    the problem that they are of. basis: what the standard errors are, in words.
+    the problem that they are of. basis: what the standard errors are, in words. factor: what -log L
+    is of the loss as it was typed.
     """
 
     settings: Settings
     covariance: _Covariance | None = None
     squares: Squares | None = None
     basis: str = ""
+    factor: float = 1.0
 
 
 def robust(squares: Squares, settings: Settings) -> FitResult:
@@ -62,10 +64,15 @@ def robust(squares: Squares, settings: Settings) -> FitResult:
     assert model.loss is not None
     assert model.residual is not None
     difference = graph.sub(model.response, model.predicted)
+    if model.sigma is not None:
+        difference = graph.div(difference, model.sigma)
     (term,) = graph.replace([model.loss], {model.residual: difference})
-    if model.weight is not None:
+    if model.weight is not None and model.sigma is None:
         term = graph.mul(model.weight, term)
-    root = lower(graph, stabilize(graph, [graph.node(RowSum, term)]))[0]
+    whole = term if model.inner is None else model.inner.whole(term)
+    if model.inner is not None and settings.batch is not None:
+        raise ArgumentError("a sum inside the model is of all rows, not of those of a batch")
+    root = lower(graph, stabilize(graph, [graph.node(RowSum, whole)]))[0]
     given = place_start(settings.start, model.params)
     guess = squares.starter.default() if len(given) < len(model.params) else []
     start = [given.get(p, guess[k] if guess else 0.0) for k, p in enumerate(model.params)]
@@ -73,13 +80,16 @@ def robust(squares: Squares, settings: Settings) -> FitResult:
     if settings.start is None and settings.method in ("lm", "newton"):
         ended = levenberg.minimize(squares.residuals, start, squares.box)
         begin = start if ended is None else ended.x.tolist()
-    slopes = gradient(graph, term, model.atoms)
+    inner = model.inner
+    slopes = total_gradient(graph, term, model.leaves, inner)
 
     def covariance(found: newton.Found, free: NDArray[np.bool_]) -> tuple[Vector, float]:
         inverse, condition = statistics.inverse_hessian(found.hessian, free)
         meat = np.zeros((len(begin), len(begin)))
-        function = RowFunction(model.rows, model.leaves, slopes)
-        for count, columns in function.blocks(found.x.tolist()):
+        more = [] if inner is None else inner.inputs
+        function = RowFunction(model.rows, [*model.leaves, *more], slopes)
+        x = found.x.tolist()
+        for count, columns in function.blocks([*x, *(inner.values(x) if inner else [])]):
             g = np.column_stack([np.broadcast_to(c, count) for c in columns])
             meat += g.T @ g
         n, p = squares.totals.counted, len(begin)
@@ -89,7 +99,7 @@ def robust(squares: Squares, settings: Settings) -> FitResult:
 
     ways = _Ways(settings, covariance, squares, SANDWICH)
     if settings.method not in ("lm", "newton"):
-        return _by_descent(model, graph.node(RowMean, term), start, float(model.table.rows), ways)
+        return _by_descent(model, graph.node(RowMean, whole), start, float(model.table.rows), ways)
     return _by_newton(model, root, 1.0, [begin], start, ways)
 
 
@@ -105,7 +115,8 @@ def fit_loss(text: str, data: Any, options: Options, settings: Settings) -> FitR
     model = as_model(given, options)
     factor = float(model.table.rows) if _is_mean(loss.root) else 1.0
     told = place_start(settings.start, model.params)
-    ways = _Ways(settings, basis=CURVATURE if factor == 1.0 else CURVATURE_OF_MEAN)
+    basis = CURVATURE if factor == 1.0 else CURVATURE_OF_MEAN
+    ways = _Ways(settings, basis=basis, factor=factor)
     starts = [[told.get(p, v) for p in model.params] for v in (0.0, 0.1, 1.0, -0.1, 10.0)]
     if settings.method not in ("lm", "newton"):
         return _by_descent(model, loss.root, starts[0], factor, ways)
@@ -214,6 +225,7 @@ def _result(
             steps=found.steps,
             method="newton" if method == "lm" else method,
             start=start,
+            factor=ways.factor,
             basis=NONE if found.kinked else ways.basis,
         )
     )

@@ -26,7 +26,7 @@ def read_problem(text: str, data: Any, options: Options) -> Squares:
     known = _memory.get(key)
     if known is None:
         squares = read_squares(read_model(text, opened, options))
-        if key and not squares.model.rows.constants:
+        if key and not squares.model.rows.constants and squares.model.inner is None:
             _memory[key] = squares.on(over(squares.model.rows, {}))
             while len(_memory) > _KEPT:
                 _memory.popitem(last=False)

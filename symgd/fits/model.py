@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 from symgd import names
 from symgd.columns import Columns
 from symgd.errors import ArgumentError, FormulaError
+from symgd.fits.inner import Inner, take_out
 from symgd.formula import Formula, parse
 from symgd.graph import Graph
-from symgd.nodes import Name, Node, RowMean, RowSum, topological
+from symgd.nodes import Column, Name, Node, RowMean, RowSum, topological
 from symgd.rowdata import RowData, check_parameters, open_columns, read_columns
 from symgd.rows import lower
 from symgd.stable import stabilize
@@ -72,6 +73,7 @@ class Model:
     loss: Node | None = None  # of the residual, over the leaf `residual`
     residual: Name | None = None
     sigma: Node | None = None  # that the weight was made of
+    inner: Inner | None = None  # sums over rows in it that hold parameters
 
     @property
     def table(self) -> Table:
@@ -112,8 +114,8 @@ def read_model(text: str, data: Any, options: Options) -> Model:
     values = {params[name]: node for name, node in derived.items()}
     placed = reader.graph.replace(roots, values) if values else roots
     ready = rows.settle(lower(reader.graph, stabilize(reader.graph, placed)))
-    _no_sums(text, ready)
     free = sorted((n for n in params if n not in derived), key=names.natural)
+    ready, inner = take_out(rows, [params[n] for n in free], ready)
     low, high = read_bounds(options.bounds or {}, free, params)
     return Model(
         text=text.strip(),
@@ -123,6 +125,7 @@ def read_model(text: str, data: Any, options: Options) -> Model:
         response=ready[1],
         weight=ready[2] if weight is not None else None,
         sigma=ready[3] if sigma is not None else None,
+        inner=inner,
         params=tuple(free),
         leaves=tuple(params[n] for n in free),
         columns=tuple(reader.columns),
@@ -236,6 +239,10 @@ def derive(reader: Reader, params: dict[str, Name], options: Options) -> dict[st
     for name, text in tied.items():
         formula = reader.read(str(text), per_row=False)
         inside = {n.text for n in topological([formula.root]) if isinstance(n, Name)}
+        sums = [n for n in topological([formula.root]) if n.func in (RowSum, RowMean)]
+        if any(isinstance(n, Name) and not isinstance(n, Column) for n in topological(sums)):
+            hint = "write it into the model itself"
+            raise FormulaError(str(text), 0, "a sum in a tied formula holds no parameter", hint)
         again = next((n for n in inside if n in tied), None)
         if again is not None:
             raise ArgumentError(
@@ -286,11 +293,3 @@ def _finite(what: str, value: Any) -> float:
     if not math.isfinite(number):
         raise ArgumentError(f"{names.escape(what)} is {number}; it must be finite")
     return number
-
-
-def _no_sums(text: str, roots: Sequence[Node]) -> None:
-    for node in topological(roots):
-        if node.func in (RowSum, RowMean):
-            sentence = "a sum over rows inside a model may not hold a parameter"
-            hint = "fit the whole loss instead: symgd.fit('mean(...)', data)"
-            raise FormulaError(text, 0, sentence, hint)

@@ -8,12 +8,12 @@ from functools import cached_property
 
 import numpy as np
 
+from symgd.fits.inner import total_gradient
 from symgd.fits.levenberg import Box
 from symgd.fits.model import Model
 from symgd.fits.reduction import Residuals, RowFunction
 from symgd.fits.starts import Starter
 from symgd.fits.totals import Totals, totals
-from symgd.gradient import gradient
 from symgd.nodes import Column, Node, topological
 from symgd.rowdata import RowData
 
@@ -63,8 +63,8 @@ def read_squares(model: Model) -> Squares:
     residual = graph.sub(model.predicted, model.response)
     if model.weight is not None:
         residual = graph.mul(graph.sqrt(model.weight), residual)
-    slopes = gradient(graph, residual, model.atoms)
-    residuals = Residuals(model.rows, model.leaves, residual, slopes)
+    slopes = total_gradient(graph, residual, model.leaves, model.inner)
+    residuals = Residuals(model.rows, model.leaves, residual, slopes, model.inner)
     outputs = [n for n in (model.response, model.weight, model.sigma) if n is not None]
     observed = RowFunction(model.rows, [], outputs)
     return Squares(model, residual, slopes, residuals, read_box(model), observed)

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from symgd.backends.lambdified import compile_array
 from symgd.backends.rowwise import BLOCK, pieces, total
 from symgd.compiler import compile_per_row
+from symgd.fits.inner import Inner
 from symgd.fits.sums import Sums
 from symgd.nodes import Column, Name, Node, topological
 from symgd.program import Program
@@ -124,7 +125,10 @@ class Residuals:
         leaves: Sequence[Name],
         residual: Node,
         slopes: Sequence[Node],
+        inner: Inner | None = None,
     ) -> None:
+        self.inner = inner
+        leaves = [*leaves, *(() if inner is None else inner.inputs)]
         self.both = RowFunction(rows, leaves, [*slopes, residual])
         self.count = len(slopes)
         self.size = rows.table.rows
@@ -146,6 +150,10 @@ class Residuals:
             other._about, other._summed = other.size.bit_length(), other.size >= _MANY
         return other
 
+    def _inputs(self, theta: Sequence[float]) -> Sequence[float]:
+        """The parameters, and the sums inside the model, which are always those of all rows."""
+        return theta if self.inner is None else [*theta, *self.inner.values(theta)]
+
     @property
     def refines(self) -> bool:
         """Whether `linear` knows a more careful way: for short tables only."""
@@ -156,11 +164,11 @@ class Residuals:
         import numpy as np
 
         if self._summed:
-            found = self._sums.rss(self.both.rows, theta, self._about)
+            found = self._sums.rss(self.both.rows, self._inputs(theta), self._about)
         else:
             parts = []
             with np.errstate(all="ignore"):
-                for count, (r,) in self._value.blocks(theta):
+                for count, (r,) in self._value.blocks(self._inputs(theta)):
                     r = np.broadcast_to(r, count)
                     parts.append(float(np.add.reduce(r * r)))
             found = total(parts)
@@ -191,7 +199,7 @@ class Residuals:
         product = np.zeros(self.count, dtype=np.longdouble)
         rss = np.longdouble(0.0)
         with np.errstate(all="ignore"):
-            for *columns, r in self.both.extended(theta):
+            for *columns, r in self.both.extended(self._inputs(theta)):
                 product += [np.sum(column * r) for column in columns]
                 rss += np.sum(r * r)
         try:
@@ -204,11 +212,15 @@ class Residuals:
             return linear
         return Linear(linear.triangle, vector, float(rss), scale)
 
+    def columns(self, theta: Sequence[float]) -> Iterator[tuple[int, list[Any]]]:
+        """(rows, the columns of J and r) for each block of rows."""
+        return self.both.blocks(self._inputs(theta))
+
     def matrices(self, theta: Sequence[float]) -> Iterator[Matrix]:
         """[J r] block by block, column by column."""
         import numpy as np
 
-        for count, columns in self.both.blocks(theta):
+        for count, columns in self.columns(theta):
             matrix = np.empty((count, self.count + 1), order="F")
             for k, column in enumerate(columns):
                 matrix[:, k] = column
@@ -240,7 +252,7 @@ class Residuals:
 
         if self.count > _WIDEST:
             return None
-        rss, *entries = self._sums.gram(self.both.rows, theta, self._about)
+        rss, *entries = self._sums.gram(self.both.rows, self._inputs(theta), self._about)
         gram = np.zeros((self.count + 1, self.count + 1))
         below, right = _triangle(self.count)
         gram[below, right] = gram[right, below] = entries[: len(below)]

@@ -48,7 +48,8 @@ def _goodness(result: FitResult) -> Iterator[str]:
     many = f"{times(result.n, 'row')}, {times(result.dof, 'degree')} of freedom"
     weighted = "weighted " if result.weighted else ""
     if result.rss is None:
-        yield f"loss {result.loss:.10g}; {many}"
+        mean = f" ({result.factor:,g} times {result.loss / result.factor:.10g})"
+        yield f"loss {result.loss:.10g}{mean if result.factor != 1 else ''}; {many}"
     elif result.rss == result.loss:
         yield f"{weighted}residual sum of squares {result.rss:.10g}; {many}"
     else:

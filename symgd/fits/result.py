@@ -45,7 +45,8 @@ class FitResult:
     None where the fit is no regression. loss: the minimized sum. aic, bic: `fits.statistics`.
     dropped: rows left out for a missing cell. weighted: rss is of weighted squares. absolute: sigma
     was given, and not only up to a factor. basis: what the standard errors are made of; "" for
-    least squares, where they are those of sigma**2*(J'J)**-1.
+    least squares, where they are those of sigma**2*(J'J)**-1. factor: by which a mean(...) was
+    multiplied to be the sum that `loss` is.
     """
 
     text: str
@@ -76,6 +77,7 @@ class FitResult:
     weighted: bool = False
     absolute: bool = False
     basis: str = ""
+    factor: float = 1.0
 
     @property
     def theta(self) -> dict[str, float]:

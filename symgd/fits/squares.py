@@ -106,7 +106,7 @@ class Watch:
 def _refuse_start(squares: Squares, start: Sequence[float], given: bool) -> None:
     model = squares.model
     row = 0
-    for count, columns in squares.residuals.both.blocks(start):
+    for count, columns in squares.residuals.columns(start):
         for k, values in enumerate(columns):
             (bad,) = np.nonzero(~np.isfinite(np.broadcast_to(values, count)))
             if len(bad):
@@ -205,6 +205,10 @@ def _by_descent(squares: Squares, settings: Settings, start: Sequence[float]) ->
     model = squares.model
     graph = model.graph
     root = graph.node(RowMean, graph.pow(squares.residual, 2))
+    if model.inner is not None:
+        if settings.batch is not None:
+            raise ArgumentError("a sum inside the model is of all rows, not of those of a batch")
+        root = model.inner.whole(root)
     x, steps, status, message = descend_on(model, root, settings, start)
     linear = squares.residuals.linear(x.tolist())
     if linear is None:

@@ -53,7 +53,10 @@ class Starter:
     @property
     def linear(self) -> list[int]:
         """The parameters that least squares gives."""
-        return linear_parameters(self.leaves, self.slopes)
+        found = linear_parameters(self.leaves, self.slopes)
+        inner = self.residuals.inner
+        held = set() if inner is None else inner.parameters
+        return [k for k in found if self.leaves[k] not in held]
 
     def solved(self, start: Sequence[float]) -> list[float] | None:
         """`start` with its linear parameters solved for on all rows, or None."""
