@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 _EPS = 2.0**-52
-_JUMP = math.log(1.5)  # how much longer than by the trend the last step may be
+_JUMP = 0.405  # the logarithm of 1.5: so much longer than by the trend the last step may be
 
 
 def observed_rate(tail: Sequence[tuple[int, Sequence[float]]]) -> float | None:
@@ -84,7 +84,9 @@ def _pair_of_modes(unit: Sequence[Sequence[float]], grown: Sequence[float]) -> f
     inside = p * p / 4 - q
     if inside < 0:
         return math.sqrt(q)
-    return p / 2 + math.copysign(math.sqrt(inside), p)
+    root = p / 2 + math.copysign(math.sqrt(inside), p)
+    # beyond 1 it is what may come, not what was seen: steps may still shrink by another mode
+    return root if abs(root) <= 1.0 else None
 
 
 def _dot(a: Sequence[float], b: Sequence[float]) -> float:

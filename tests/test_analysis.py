@@ -149,3 +149,28 @@ def test_line_search_makes_no_promise_about_rates():
     assert "stable for" not in verdict.sentence
     assert verdict.kind in {"converged", "converging"}
     assert verdict.rate_observed is None or math.isfinite(verdict.rate_observed)
+
+
+def steps_of(result):
+    steps = np.diff(result.history.theta, axis=0)
+    return np.linalg.norm(steps, axis=1)
+
+
+def test_what_is_told_of_growing_steps_is_what_they_did():
+    """Down Rosenbrock's valley, each step 1.0003 to 1.0005 times the one before."""
+    run = descend("(1-x)**2 + 100*(y-x**2)**2", start="x=-1.2,y=1", lr=0.001, steps=500)
+    grown = steps_of(run)[-46:] / steps_of(run)[-47:-1]
+    assert grown.min() <= run.verdict.rate_observed <= grown.max()
+
+
+def test_steps_that_shrink_are_not_said_to_grow():
+    """Of two modes that shrink by 0.98 and slower than any factor, c**4's."""
+    run = descend("(a-1)**2 + 3*(b-2)**2 + c**4", start=2, lr=0.01, steps=100)
+    assert (steps_of(run)[1:] < steps_of(run)[:-1]).all()
+    assert run.verdict.rate_observed < 1
+
+
+def test_a_run_whose_last_step_leaps_away_has_no_factor():
+    run = descend("a^2 + b^2*c^2 + sin(a*b) - c", lr=0.1, steps=50)
+    assert steps_of(run)[-1] > 2 * steps_of(run)[-2]
+    assert run.verdict.rate_observed is None

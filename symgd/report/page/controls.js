@@ -154,8 +154,7 @@ function learningRate(host) {
   mark.show = () => {
     const place = V.limit ? (Math.log10(V.limit) - low) / (high - low) : -1;
     mark.hidden = !(place >= 0 && place <= 1);
-    const words = `stable below ${short(V.limit || 0, 4)}`;
-    mark.textContent = place > 0.5 ? words + " \u25b2" : "\u25b2 " + words;
+    mark.textContent = `stable below ${short(V.limit || 0, 4)}`;
     mark.style.left = `${100 * place}%`;
     mark.classList.toggle("left", place > 0.5);
   };

@@ -67,9 +67,11 @@ function observed(rows) {
   const both = size.length >= 4 ? pair(unit, grown) : null;
   if (both !== null) return both;
   const mean = (size.length - 1) / 2;
-  let top = 0, bottom = 0;
-  size.forEach((v, k) => { top += (k - mean) * Math.log(v); bottom += (k - mean) ** 2; });
-  return Math.max(...turns) < 0 ? -Math.exp(top / bottom) : Math.exp(top / bottom);
+  let top = 0, bottom = 0, sum = 0, tip;
+  size.forEach((v, k) => { sum += tip = Math.log(v); top += (k - mean) * tip; bottom += (k - mean) ** 2; });
+  const trend = top / bottom;
+  if (Math.max(...size) === size.at(-1) && tip - sum / size.length - trend * mean > 0.405) return null;
+  return Math.max(...turns) < 0 ? -Math.exp(trend) : Math.exp(trend);
 }
 
 function pair(unit, grown) {
@@ -87,7 +89,8 @@ function pair(unit, grown) {
   for (const [m, b, n] of rows) n.forEach((z, i) => { misfit += (z - p * m[i] + q * b[i]) ** 2; });
   if (misfit > 1e-6 * cc) return null;
   const inner = p * p / 4 - q;
-  return inner < 0 ? Math.sqrt(q) : p / 2 + (p < 0 ? -1 : 1) * Math.sqrt(inner);
+  const root = p / 2 + (p < 0 ? -1 : 1) * Math.sqrt(inner);
+  return inner < 0 ? Math.sqrt(q) : Math.abs(root) > 1 ? null : root;
 }
 
 // Eigenvalues and vectors of a symmetric matrix: C. G. J. Jacobi, 1846.

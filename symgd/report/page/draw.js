@@ -49,7 +49,8 @@ function axes(p, xs, ys, names, log) {
   pen.lineWidth = 1;
   pen.textAlign = "center";
   for (const v of ticks(xs, (r - l) / 70)) {
-    pen.fillText(short(v, 4), px(v), b + 14);
+    const name = short(v, 4);
+    pen.fillText(name, Math.min(px(v), r + 9 - pen.measureText(name).width / 2), b + 14);
     pen.beginPath(); pen.moveTo(px(v), b); pen.lineTo(px(v), b + 3); pen.stroke();
   }
   pen.textAlign = "right";
