@@ -12,16 +12,14 @@ their numbers.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from symgd.backends.native.emit import Value
-from symgd.backends.native.lanes import AHEAD, END, FIRST, LAST, RUNNING, Lanes, Look, T, Writer
+from symgd.backends.native.lane_steps import Stepper
+from symgd.backends.native.lanes import AHEAD, END, FIRST, LAST, Lanes, Look, T
 from symgd.backends.native.machine import source
-from symgd.backends.native.powers import FUNCTIONS, powers_of, steady_powers
-from symgd.backends.native.steps import Code, assignments, finite
-from symgd.nodes import Name, Node
+from symgd.backends.native.powers import FUNCTIONS
+from symgd.backends.native.steps import finite
 
-TOL, RADIUS, SHARED = range(3)  # u
 _BLOCK = 24  # steps between questions, a multiple of AHEAD
 _PAUSE = 8  # blocks that watch the loss after one that has left the box
 
@@ -30,17 +28,6 @@ _HEAD = (
     "define i64 @sweep(ptr noalias %k, ptr noalias %u, ptr noalias %w, ptr noalias %x, "
     "ptr noalias %s, ptr noalias %before, ptr noalias %code, ptr noalias %steps) {"
 )
-
-
-class _Point(NamedTuple):
-    x: list[Value]
-    s: list[Value]
-
-
-class _Step(NamedTuple):
-    new: _Point
-    loss: Value
-    grad: list[Value]
 
 
 def sweep_module(what: Lanes) -> str:
@@ -52,16 +39,12 @@ def sweep_module(what: Lanes) -> str:
     return source(texts, sweep.e.declared | look.e.declared)
 
 
-class _Sweep(Writer):
+class _Sweep(Stepper):
     """The function `sweep`."""
 
     def __init__(self, what: Lanes) -> None:
         super().__init__(what)
         self.members = range(what.pack)
-        program, moving = what.program, what.params + what.states
-        self.number: Name = program.inputs[moving]  # of the step
-        self.tail: Sequence[Name] = program.inputs[moving + 1 :]
-        self.powers = powers_of(program, self.number, self.tail)
 
     def text(self) -> str:
         e, what = self.e, self.what
@@ -78,10 +61,8 @@ class _Sweep(Writer):
             e.add_line(f"%{name} = alloca {wide}")
         e.add_line(f"%alarm = alloca {masks}")
         self.start, self.end = self.k(T), self.k(END)
-        self.tol, self.radius, *shared = self._shared()
+        self.read_shared()
         first, last = self.k(FIRST), self.k(LAST)
-        names = [n for n, own in zip(self.tail, what.own, strict=True) if not own]
-        self.shared: dict[Node, Value] = dict(zip(names, shared, strict=True))
         self.pack = self.open("pack", first.text, last)
         self.first = e.emit(f"mul i64 {self.pack.text}, {what.pack}")
         self._blocks()
@@ -89,20 +70,10 @@ class _Sweep(Writer):
         e.add_line("ret i64 0")
         return "\n".join([_HEAD, *e.lines, "}"])
 
-    def _shared(self) -> list[Value]:
-        e = self.e
-        count = SHARED + sum(not own for own in self.what.own)
-        places = [e.emit(f"getelementptr double, ptr %u, i64 {k}") for k in range(count)]
-        return [e.emit(f"load double, ptr {at.text}") for at in places]
-
     def _moving(self) -> tuple[tuple[str, int], ...]:
         """What a lane carries from step to step, and the theta before."""
         params, states = self.what.params, self.what.states
         return ("x", params), ("s", states), ("before", params)
-
-    def _group(self, member: int | Value) -> Value:
-        text = member.text if isinstance(member, Value) else member
-        return self.e.emit(f"add nsw i64 {self.first.text}, {text}")
 
     # -- blocks of steps --------------------------------------------------------------------
 
@@ -127,7 +98,7 @@ class _Sweep(Writer):
         else:
             e.add_line("br label %watch")
         self._watched(t, until)
-        self._careful(t, until)
+        self.careful_block(t, until)
         e.label("accept")
         self._accept()
         e.add_line("br label %next")
@@ -142,7 +113,7 @@ class _Sweep(Writer):
         kind = e.type(True, "i64")
         none = any_ = e.spread(Value("0"), "i64")
         for m in self.members:
-            running = self._running(self._group(m))
+            running = self.running(self.group(m))
             mask = e.emit(f"sext {e.type(True, 'i1')} {running.text} to {kind}", True)
             e.add_line(f"store {kind} {mask.text}, ptr %mask.{m}")
             any_ = e.emit(f"or {kind} {any_.text}, {mask.text}", True)
@@ -197,12 +168,12 @@ class _Sweep(Writer):
 
     def _advance(self, t: Value, last: bool) -> None:
         """One step of every member without its loss. last: remember theta before it."""
-        number = self._number(t)
+        number = self.step_number(t)
         for m in self.members:
             x, s = self._local("x", m), self._local("s", m)
             if last:
                 self._keep("before", m, x)
-            new = self._step(x, s, self._own(self._group(m)), number, bare=True).new
+            new = self.one_step(x, s, self.own_values(self.group(m)), number, bare=True).new
             self._keep("x", m, new.x)
             self._keep("s", m, new.s)
 
@@ -215,7 +186,7 @@ class _Sweep(Writer):
         e.add_line(f"store {wide} {e.spread(e.number(0.0)).text}, ptr %trace")
         e.add_line(f"store {bits} {e.spread(Value('0'), 'i64').text}, ptr %alarm")
         at = self.open("watched", t.text, until)
-        number = self._number(at)
+        number = self.step_number(at)
         for m in self.members:
             self._watched_step(m, number)
         self.close("watched")
@@ -230,15 +201,15 @@ class _Sweep(Writer):
         e, what = self.e, self.what
         x, s = self._local("x", m), self._local("s", m)
         self._keep("before", m, x)
-        step = self._step(x, s, self._own(self._group(m)), number)
+        step = self.one_step(x, s, self.own_values(self.group(m)), number)
         watched = [step.loss]
         if not what.lasting:
             watched += [*step.grad, *step.new.x]
         self._trace([self._mask(m, value) for value in watched])
         if what.certificate:
-            alarm = self._small(step.grad)
+            alarm = self.small(step.grad)
             if what.settles:
-                alarm = e.logic("or", alarm, self._still(x, step.new.x))
+                alarm = e.logic("or", alarm, self.still(x, step.new.x))
             self._raise(m, alarm)
         self._keep("x", m, step.new.x)
         self._keep("s", m, step.new.s)
@@ -268,7 +239,7 @@ class _Sweep(Writer):
     def _take(self) -> None:
         """Theta and state of the pack."""
         for m in self.members:
-            group = self._group(m)
+            group = self.group(m)
             for name, count in self._moving():
                 if count:
                     self._keep(name, m, self.load(f"%{name}", group, count))
@@ -278,7 +249,7 @@ class _Sweep(Writer):
         e, bits = self.e, self.e.type(True, "i64")
         none = e.spread(Value("0"), "i64")
         for m in self.members:
-            group = self._group(m)
+            group = self.group(m)
             mask = e.emit(f"load {bits}, ptr %mask.{m}", True)
             active = e.emit(f"icmp ne {bits} {mask.text}, {none.text}", True)
             for name, count in self._moving():
@@ -310,122 +281,3 @@ class _Sweep(Writer):
         plain = e.emit(f"bitcast {wide} {e.spread(value).text} to {bits}", True)
         kept = e.emit(f"and {bits} {plain.text}, {mask.text}", True)
         return e.emit(f"bitcast {bits} {kept.text} to {wide}", True)
-
-    # -- one step ---------------------------------------------------------------------------
-
-    def _number(self, t: Value) -> Value:
-        """The number of the step after t, from 1 on."""
-        following = self.e.emit(f"add nsw i64 {t.text}, 1")
-        return self.e.emit(f"sitofp i64 {following.text} to double")
-
-    def _own(self, group: Value) -> dict[Node, Value]:
-        """The values of lr and hyperparameters that each lane has of its own."""
-        names = [n for n, own in zip(self.tail, self.what.own, strict=True) if own]
-        return dict(zip(names, self.load("%w", group, len(names)), strict=True))
-
-    def _step(
-        self,
-        x: Sequence[Value],
-        s: Sequence[Value],
-        own: dict[Node, Value],
-        number: Value,
-        bare: bool = False,
-    ) -> _Step:
-        """bare: of the step alone, without loss and gradient."""
-        e, what = self.e, self.what
-        known: dict[Node, Value] = dict(zip(what.program.inputs, [*x, *s, number], strict=False))
-        known |= self.shared | own
-        steady_powers(e, self.powers, known, number)
-        skip = ["|g|"]
-        if bare:
-            skip += [n for n in what.program.outputs if n == "loss" or n.startswith("d/d")]
-        out = assignments(e, what.program, known, skip=skip)
-        end = what.params + what.states
-        new = _Point([e.spread(v) for v in out[: what.params]], out[what.params : end])
-        if bare:
-            return _Step(new, e.number(0.0), [])
-        return _Step(new, e.spread(out[end]), [e.spread(g) for g in out[end + 1 :]])
-
-    def _small(self, grad: Sequence[Value]) -> Value:
-        """max|g| <= tol."""
-        e = self.e
-        result = Value("true")
-        for slope in grad:
-            result = e.logic("and", result, e.compare("ole", e.intrinsic("fabs", slope), self.tol))
-        return result
-
-    def _still(self, x: Sequence[Value], new: Sequence[Value]) -> Value:
-        """Whether the step left theta where it was."""
-        e = self.e
-        result = Value("true")
-        for old, now in zip(x, new, strict=True):
-            result = e.logic("and", result, e.compare("oeq", old, now))
-        return result
-
-    # -- with care --------------------------------------------------------------------------
-
-    def _careful(self, t: Value, until: Value) -> None:
-        """The block once more, group by group, with every question at every step."""
-        e = self.e
-        e.label("again")
-        member = self.open("member", "0", Value(str(self.what.pack)))
-        group = self._group(member)
-        at = self.open("careful", t.text, until)
-        self._careful_step(group, at)
-        self.close("careful")
-        self.close("member")
-        e.add_line("br label %next")
-
-    def _running(self, group: Value) -> Value:
-        """Which lanes of a group have not stopped."""
-        e = self.e
-        (code,) = self.load("%code", group, 1, "i64")
-        running = e.spread(Value(str(RUNNING)), "i64")
-        return e.emit(f"icmp eq {e.type(True, 'i64')} {code.text}, {running.text}", True)
-
-    def _careful_step(self, group: Value, t: Value) -> None:
-        e, what = self.e, self.what
-        x, s = self.load("%x", group, what.params), self.load("%s", group, what.states)
-        step = self._step(x, s, self._own(group), self._number(t))
-        active = self._running(group)
-        before = self.load("%before", group, what.params)
-        good = finite(e, [step.loss, *step.grad])
-        lost = e.logic("and", active, e.negated(good))
-        earlier = e.emit(f"sub nsw i64 {t.text}, 1")
-        none = e.emit(f"icmp slt i64 {earlier.text}, 0")
-        earlier = e.emit(f"select i1 {none.text}, i64 0, i64 {earlier.text}")
-        self._stop(group, lost, Code.NONFINITE_LOSS, earlier)
-        active = e.logic("and", active, good)
-        if what.certificate:
-            active = self._ask(group, active, self._small(step.grad), Code.CONVERGED, t)
-        broken = e.negated(finite(e, step.new.x))
-        active = self._ask(group, active, broken, Code.NONFINITE_STEP, t)
-        if what.settles and what.certificate:
-            active = self._ask(group, active, self._still(x, step.new.x), Code.STUCK, t)
-        following = zip(step.new.x, x, before, strict=True)
-        now = [e.select(lost, was, e.select(active, new, old)) for new, old, was in following]
-        moves = e.logic("or", active, lost)
-        last = [e.select(moves, old, was) for old, was in zip(x, before, strict=True)]
-        self.store(now, "%x", group)
-        self.store(last, "%before", group)
-        state = [e.select(active, new, old) for new, old in zip(step.new.s, s, strict=True)]
-        if state:
-            self.store(state, "%s", group)
-
-    def _ask(self, group: Value, active: Value, condition: Value, code: Code, t: Value) -> Value:
-        """Stop the active lanes where it holds; the lanes that go on."""
-        e = self.e
-        self._stop(group, e.logic("and", active, condition), code, t)
-        return e.logic("and", active, e.negated(condition))
-
-    def _stop(self, group: Value, where: Value, code: Code, t: Value) -> None:
-        e = self.e
-        kind = e.type(True, "i64")
-        for value, array in ((Value(str(int(code))), "%code"), (t, "%steps")):
-            (old,) = self.load(array, group, 1, "i64")
-            new = e.spread(value, "i64")
-            chosen = e.emit(
-                f"select {e.type(True, 'i1')} {where.text}, {kind} {new.text}, {kind} {old.text}",
-                True,
-            )
-            self.store([chosen], array, group, "i64")
