@@ -1,0 +1,192 @@
+"""What a sweep tries: its axes as they are given, read and checked."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from symgd import names
+from symgd.arguments import Arguments, read_arguments, read_start
+from symgd.descent import descend, read_loss
+from symgd.errors import ArgumentError
+from symgd.loss import Loss
+from symgd.result import Result
+from symgd.rules import Rule
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_LARGEST = 10_000_000  # descents in one sweep
+_SHORT = 10_000  # characters of a loss that is kept for the next sweep
+
+
+@dataclass(frozen=True)
+class Grid:
+    """What is tried. kinds: runs of learning rates of one kind: all numbers, or one formula."""
+
+    loss: Loss
+    rules: list[str | Rule]
+    rates: Any
+    kinds: list[range]
+    starts: NDArray[np.float64]
+    hyper: dict[str, list[float]]
+    axes: dict[str, Any]
+    steps: int
+    tol: float | None
+    backend: str
+
+    def arguments(self, rule: str | Rule, rate: float | str) -> Arguments:
+        """Checked; of the hyperparameters those that this rule and rate have."""
+        bare = read_arguments(rate, self.steps, rule, None, self.tol)
+        given = {n: v[0] for n, v in self.hyper.items() if n in bare.known}
+        return read_arguments(rate, self.steps, rule, given, self.tol)
+
+    def setting(self, k: int) -> dict[str, Any]:
+        """The value on each axis."""
+        shape = tuple(map(len, self.axes.values()))
+        places = np.unravel_index(k, shape)
+        pairs = zip(self.axes.items(), places, strict=True)
+        return {name: values[int(at)] for (name, values), at in pairs}
+
+    def single(self, k: int) -> Result:
+        """One of the descents by itself."""
+        chosen = self.setting(k)
+        rule, rate, start = (chosen.pop(name) for name in ("rule", "lr", "start"))
+        rate = plain_rate(rate)
+        known = read_arguments(rate, self.steps, rule, None, self.tol).known
+        return descend(
+            self.loss,
+            start=[float(v) for v in start],
+            lr=rate,
+            steps=self.steps,
+            rule=rule,
+            set={n: v for n, v in chosen.items() if n in known},
+            tol=self.tol,
+            backend=self.backend,
+        )
+
+
+def read_grid(
+    loss: Any, lr: Any, start: Any, rule: Any, given: Mapping[str, Any], steps: int,
+    tol: float | None, backend: str,
+) -> Grid:  # fmt: skip
+    """The grid of what `symgd.grid.sweep` was given; ArgumentError where it cannot run."""
+    rules = _listed(rule, "rule")
+    rates = lr.reshape(-1) if isinstance(lr, np.ndarray) and lr.size else _listed(lr, "lr")
+    values = {names.canonical(str(n)): _listed(v, str(n)) for n, v in given.items()}
+    kinds = _kinds(rates)
+    known: frozenset[str] = frozenset()
+    for one in rules:
+        for kind in kinds:
+            known |= read_arguments(plain_rate(rates[kind[0]]), steps, one, None, tol).known
+    constants = {n: v for n, v in values.items() if n not in known}
+    for name, listed in constants.items():
+        if len(listed) > 1:
+            shown = names.escape(name)
+            raise ArgumentError(f"'{shown}' is no hyperparameter here: give it one value, no list")
+    first = read_arguments(plain_rate(rates[0]), steps, rules[0], None, tol).rule
+    starts = start if isinstance(start, (list, np.ndarray)) else [start]
+    points = [] if isinstance(start, np.ndarray) else [read_start(s) for s in starts]
+    if not isinstance(loss, Loss):
+        named = tuple(dict.fromkeys(n for _, mentioned in points for n in mentioned))
+        loss = _read(loss, {n: float(v[0]) for n, v in constants.items()}, named, first)
+    elif constants:
+        shown = names.escape(next(iter(constants)))
+        raise ArgumentError(f"{first.name} has no hyperparameter '{shown}'")
+    if not loss.params:
+        raise ArgumentError("the loss is constant: there is no parameter to descend on")
+    origin = _origins(loss, start, [point for point, _ in points])
+    hyper = {n: [_number(n, v) for v in listed] for n, listed in values.items() if n in known}
+    axes: dict[str, Any] = {"rule": rules, "lr": rates, "start": origin, **hyper}
+    total = math.prod(map(len, axes.values()))
+    if not 0 < total <= _LARGEST:
+        raise ArgumentError(f"the grid has {total} descents; it may have 1 to {_LARGEST:,}")
+    return Grid(loss, rules, rates, kinds, origin, hyper, axes, steps, tol, backend)
+
+
+def _read(source: Any, fixed: dict[str, float], named: tuple[str, ...], rule: Rule) -> Loss:
+    """The loss; that of a text swept once more is not differentiated, nor compiled, again."""
+    if isinstance(source, str) and len(source) <= _SHORT:
+        with suppress(ArgumentError):  # which is told below, with the names of the rule
+            return _kept(source, tuple(fixed.items()), named)
+    return read_loss(source, fixed, named, rule)
+
+
+@lru_cache(maxsize=8)
+def _kept(text: str, fixed: tuple[tuple[str, float], ...], named: tuple[str, ...]) -> Loss:
+    return Loss(text, constants=dict(fixed), params=named)
+
+
+def _listed(value: Any, what: str) -> list[Any]:
+    if isinstance(value, (str, Rule)) or not hasattr(value, "__iter__"):
+        return [value]
+    listed = value.tolist() if isinstance(value, np.ndarray) else list(value)
+    if not listed:
+        raise ArgumentError(f"the list of {names.escape(what)} is empty")
+    return listed
+
+
+def _kinds(rates: Any) -> list[range]:
+    """Neighbors that one kernel can run: numbers together, each formula by itself."""
+    text = [False] if isinstance(rates, np.ndarray) else [isinstance(r, str) for r in rates]
+    if not any(text):
+        _check_rates(rates)
+        return [range(len(rates))]
+    kinds: list[range] = []
+    for k, rate in enumerate(rates):
+        if not text[k]:
+            _check_rates([rate])
+            if kinds and kinds[-1].stop == k and not text[k - 1]:
+                kinds[-1] = range(kinds[-1].start, k + 1)
+                continue
+        kinds.append(range(k, k + 1))
+    return kinds
+
+
+def plain_rate(rate: Any) -> float | str:
+    """A learning rate as a single descent takes it: a number, or a formula."""
+    return rate if isinstance(rate, str) else float(rate)
+
+
+def _check_rates(rates: Any) -> None:
+    try:
+        array = np.asarray(rates)
+        good = np.isfinite(array) & (array > 0) & (array.dtype != bool)
+    except (TypeError, ValueError):
+        raise ArgumentError("a learning rate is no number, and no formula") from None
+    if not good.all():
+        bad = rates[int(np.argmin(good))]
+        raise ArgumentError(f"the learning rate is {bad!r}; it must be a number above 0")
+
+
+def _origins(loss: Loss, start: Any, points: list[Any]) -> NDArray[np.float64]:
+    count = len(loss.params)
+    if isinstance(start, np.ndarray):
+        array = np.asarray(start, dtype=np.float64)
+        array = np.repeat(array[:, None], count, axis=1) if array.ndim == 1 else array
+        if array.ndim != 2 or array.shape[1] != count:
+            raise ArgumentError(
+                f"the starts have shape {start.shape}, but the loss has {count} parameters"
+            )
+    else:
+        rows = [[p] * count if isinstance(p, float) else loss.point(p) for p in points]
+        array = np.array(rows, dtype=np.float64).reshape(len(rows), count)
+    if not np.isfinite(array).all():
+        raise ArgumentError("a start is not finite")
+    return array
+
+
+def _number(name: str, value: Any) -> float:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        raise ArgumentError(f"'{names.escape(name)}' is {value!r}, not a number") from None
+    if not math.isfinite(number):
+        raise ArgumentError(f"'{names.escape(name)}' is {number}; it must be finite")
+    return number

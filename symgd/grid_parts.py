@@ -1,0 +1,207 @@
+"""Runs the descents of a sweep that one kernel can run, in machine code or one by one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from symgd import diagnosis
+from symgd.arguments import Arguments, resolve
+from symgd.choice import compiled
+from symgd.descent import settles
+from symgd.grid_axes import Grid, plain_rate
+from symgd.loss import Loss
+from symgd.rate_map import not_finite
+from symgd.result import Result, Status
+from symgd.rules import Rule
+from symgd.step_program import is_large, step_program
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from symgd.native_sweep import LanesKernel, Outcome
+
+_FAR = 100  # a descent that moved less than this, and down, has not run away
+
+
+@dataclass(frozen=True)
+class Part:
+    """The descents of one rule and one kind of learning rate: what one kernel runs."""
+
+    grid: Grid
+    place: int
+    rule: str | Rule
+    rates: range
+    arguments: Arguments = field(init=False)
+
+    def __post_init__(self) -> None:
+        rate = self.grid.rates[self.rates[0]]
+        object.__setattr__(self, "arguments", self.grid.arguments(self.rule, plain_rate(rate)))
+
+    @property
+    def indices(self) -> slice:
+        """Where they are in the sweep: the grid is laid out rule by rule, rate by rate."""
+        rest = len(self.grid.starts) * math.prod(map(len, self.grid.hyper.values()))
+        first = self.place * len(self.grid.rates)
+        return slice((first + self.rates.start) * rest, (first + self.rates.stop) * rest)
+
+    def columns(self) -> tuple[NDArray[np.float64], dict[str, NDArray[np.float64]]]:
+        """The start and the values by name of each descent."""
+        grid = self.grid
+        rates = grid.rates[self.rates.start : self.rates.stop]
+        axes = [
+            np.zeros(1) if isinstance(rates[0], str) else np.asarray(rates, dtype=np.float64),
+            np.arange(len(grid.starts), dtype=np.float64),
+            *(np.array(v) for v in grid.hyper.values()),
+        ]
+        shape = tuple(map(len, axes))
+        count = math.prod(shape)
+        mesh = []
+        for k, axis in enumerate(axes):  # one value needs no copy for each descent
+            along = axis.reshape([-1 if i == k else 1 for i in range(len(axes))])
+            whole = len(axis) in (1, count)
+            one = np.broadcast_to(axis, count) if whole else np.broadcast_to(along, shape)
+            mesh.append(one.reshape(-1))
+        named = dict(zip(("lr", "", *grid.hyper), mesh, strict=True))
+        which = named.pop("")
+        if len(grid.starts) == 1:
+            return np.broadcast_to(grid.starts, (count, grid.starts.shape[1])), named
+        return grid.starts[which.astype(np.int64)], named
+
+
+@dataclass(frozen=True)
+class Ends:
+    """Where N descents of P parameters ended; the attributes of `symgd.grid.Sweep`."""
+
+    theta: NDArray[np.float64]
+    value: NDArray[np.float64]
+    grad_norm: NDArray[np.float64]
+    steps: NDArray[np.int64]
+    lost: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, count: int, params: int) -> Ends:
+        """Room for so many."""
+        return cls(
+            np.empty((count, params)),
+            np.empty(count),
+            np.empty(count),
+            np.zeros(count, dtype=np.int64),
+            np.zeros(count, dtype=bool),
+        )
+
+
+def run_part(
+    ends: Ends, single: Callable[[int], Result], part: Part, threads: int | None
+) -> QuickStatus | None:
+    """Run the descents of one part; what knows their status without a Result of each.
+
+    single: one descent of the sweep by itself, where no kernel can run the part.
+    """
+    kernel = None
+    if part.grid.backend != "lambdify" and not part.arguments.schedule.auto:
+        kernel = _kernel(part)
+    if kernel is None:
+        for k in range(len(ends.value))[part.indices]:
+            result = single(k)
+            ends.theta[k], ends.value[k] = result.x, result.value
+            ends.grad_norm[k], ends.steps[k] = result.grad_norm, result.steps
+            ends.lost[k] = not_finite(result)
+        return None
+    from symgd.backends.native.steps import Code
+
+    lanes, labels, own = kernel
+    values = resolve(part.arguments)
+    start, columns = part.columns()
+    outcome = lanes.run(
+        start,
+        {k: columns[n] for k, n in enumerate(labels) if own[k]},
+        [columns[n][0] if n == "lr" else values[n] for k, n in enumerate(labels) if not own[k]],
+        part.grid.steps,
+        part.grid.tol,
+        threads,
+    )
+    place = part.indices
+    ends.theta[place], ends.value[place] = outcome.theta, outcome.value
+    ends.grad_norm[place], ends.steps[place] = outcome.grad_norm, outcome.steps
+    code = outcome.code
+    ends.lost[place] = (code == Code.NONFINITE_LOSS) | (code == Code.NONFINITE_STEP)
+    return QuickStatus(part, outcome, start)
+
+
+def _kernel(part: Part) -> tuple[LanesKernel, list[str], list[bool]] | None:
+    """The compiled kernel, the names of its tail values, and which of them differ; None: Python."""
+    grid, arguments = part.grid, part.arguments
+    labels = list(resolve(arguments))
+    if grid.loss.rows is not None or is_large(grid.loss, arguments.rule):
+        return None
+    named = list(labels)
+    if arguments.schedule.value is not None:
+        labels = ["lr", *labels]
+    own = [len(part.rates) > 1 if n == "lr" else len(grid.hyper.get(n, ())) > 1 for n in labels]
+
+    def make() -> LanesKernel:
+        from symgd.backends.native.machine import remembered
+        from symgd.native_sweep import LanesKernel
+
+        program = step_program(grid.loss, arguments.rule, arguments.schedule, named)
+        still, count, asked = settles(arguments), len(grid.loss.params), grid.tol is not None
+        key = ("lanes", program.key, count, *own, still, asked)  # the same text, read again
+        return remembered(key, lambda: LanesKernel(program, count, own, still, asked))
+
+    def kept() -> tuple[Loss, LanesKernel]:
+        from symgd.backends.native.machine import remembered
+
+        key = ("sweep", id(grid.loss), arguments.rule.text, str(rate), *own, grid.tol is not None)
+        return remembered(key, lambda: (grid.loss, make()))  # as long as the loss keeps its id
+
+    rate = None if arguments.schedule.formula is None else arguments.schedule.text
+    kernel = compiled(kept)
+    return None if kernel is None else (kernel[1], labels, own)
+
+
+@dataclass(frozen=True)
+class QuickStatus:
+    """The status of the descents of one part, where it needs no full Result."""
+
+    part: Part
+    outcome: Outcome
+    start: NDArray[np.float64]
+
+    @property
+    def indices(self) -> range:
+        """Which descents of the sweep it knows."""
+        place = self.part.indices
+        return range(place.start, place.stop)
+
+    def __call__(self, k: int) -> Status | None:
+        from symgd.backends.native.steps import Code
+
+        at = k - self.indices.start
+        loss, outcome = self.part.grid.loss, self.outcome
+        code, steps = Code(int(outcome.code[at])), int(outcome.steps[at])
+        if code is Code.NONFINITE_LOSS and steps:
+            found = diagnosis.find(loss, outcome.beyond[at].tolist(), steps + 1)
+            return Status.DIVERGED if found.overflow else Status.NONFINITE
+        if code is Code.DONE and steps > 4 and self._calm(at):
+            return Status.COMPLETED if self.part.grid.tol is None else Status.MAX_STEPS
+        return None
+
+    def _calm(self, at: int) -> bool:
+        """Whether it neither ran away nor stands still: all steps were run, and that is all."""
+        start, theta = self.start[at], self.outcome.theta[at]
+        far = np.abs(theta - start).max() > _FAR * (1 + np.abs(start).max())
+        slope = self.outcome.grad_norm[at]
+        return not far and slope > 0 and self.outcome.value[at] <= self.first[at]
+
+    @cached_property
+    def first(self) -> NDArray[np.float64]:
+        """The loss at each start."""
+        rows, back = np.unique(self.start, axis=0, return_inverse=True)
+        losses = [self.part.grid.loss.evaluate_value(*row)[0] for row in rows.tolist()]
+        return np.array(losses)[back.reshape(-1)]
