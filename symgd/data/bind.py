@@ -42,6 +42,9 @@ def check_names(names: Sequence[str], source: str, line: int | None = None) -> N
 
 def _find(name: str, names: Sequence[str], source: str) -> int:
     alike = [k for k, other in enumerate(names) if other and _spelling(other) == _spelling(name)]
+    exact = [k for k in alike if names[k] == name]
+    if len(exact) == 1:
+        return exact[0]
     if len(alike) > 1:
         both = _list([f"'{excerpt(names[k])}'" for k in alike])
         raise DataError(
