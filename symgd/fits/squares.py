@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -58,7 +59,7 @@ def least_squares(squares: Squares, settings: Settings) -> FitResult:
         if status is not Status.CONVERGED and settings.steps is None:
             again = _again(squares, starter, start, ended)
             if again is not None:
-                ended = again
+                ended = replace(again, steps=ended.steps + again.steps)
                 status, message = certificate(squares, ended)
                 message += " (begun again from a start of its own)"
     except KeyboardInterrupt:
