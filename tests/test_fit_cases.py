@@ -98,6 +98,15 @@ def test_a_sample_that_misleads_is_left():
     assert found.theta == pytest.approx({"a": 1.0, "b": 2.0}, rel=1e-9)
 
 
+def test_a_sample_without_any_weight_is_left():
+    x = np.linspace(0.0, 1.0, 250_000)
+    weight = np.zeros(250_000)
+    weight[[10, 100_000, 200_000, 249_000]] = 1.0
+    found = symgd.fit("y = a + b*x", {"x": x, "y": 1 + 2 * x, "w": weight}, weight="w", start=0.0)
+    assert found.n == 4
+    assert found.theta == pytest.approx({"a": 1.0, "b": 2.0}, rel=1e-9)
+
+
 # Weights
 
 

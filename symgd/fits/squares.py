@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from symgd import names
-from symgd.errors import ArgumentError
+from symgd.errors import ArgumentError, DataError
 from symgd.fits import exchange, levenberg, statistics
 from symgd.fits.assemble import Pieces, assemble
 from symgd.fits.certificate import certificate
@@ -85,7 +85,11 @@ def _sampled(
     sample = draw(squares.model.rows, _SAMPLE)
     some = squares.residuals.on(sample, like=True)
     few = levenberg.minimize(some, start, squares.box, polish=False)
-    if few is None or certificate(squares.on(sample), few)[0] is not Status.CONVERGED:
+    try:
+        told = None if few is None else certificate(squares.on(sample), few)[0]
+    except DataError:  # where few rows have a weight, a sample may have none of them
+        return None
+    if few is None or told is not Status.CONVERGED:
         return None
     ended = levenberg.minimize(squares.residuals, few.x.tolist(), squares.box, watch=watch)
     if ended is None or certificate(squares, ended)[0] is not Status.CONVERGED:
