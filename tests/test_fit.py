@@ -43,6 +43,7 @@ def test_nist_to_eight_digits_from_both_starts(record, start):
         start=dict(zip(names, record[start], strict=True)),
     )
     assert result.status == "converged"
+    assert result.steps > 0
     assert digits([result.theta[n] for n in names], record["certified"]) >= 8
     assert digits([result.stderr[n] for n in names], record["certified_sd"]) >= 8
     assert result.rss == pytest.approx(record["rss"], rel=1e-8)

@@ -4,6 +4,7 @@ import gc
 import math
 import pickle
 import weakref
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -46,6 +47,15 @@ def test_options_are_part_of_what_is_remembered():
     assert symgd.fit(DECAY, data).theta == free.theta
 
 
+def test_threads_may_fit_one_formula_at_once():
+    tables = [curve(500, seed) for seed in range(12)]
+    expected = [symgd.fit(DECAY, data).theta for data in tables]
+    for _ in range(3):
+        memory._memory.clear()
+        with ThreadPoolExecutor(6) as pool:
+            assert list(pool.map(lambda data: symgd.fit(DECAY, data).theta, tables)) == expected
+
+
 def test_what_is_remembered_holds_no_rows():
     column = np.linspace(1.0, 2.0, 1000)
     held = weakref.ref(column)
@@ -85,6 +95,15 @@ def test_a_sample_that_misleads_is_left():
     y = 1.0 + 2.0 * x
     found = symgd.fit("y = a + b*x", {"x": x, "y": y}, start=0.0)
     assert found.status == "converged"
+    assert found.theta == pytest.approx({"a": 1.0, "b": 2.0}, rel=1e-9)
+
+
+def test_a_sample_without_any_weight_is_left():
+    x = np.linspace(0.0, 1.0, 250_000)
+    weight = np.zeros(250_000)
+    weight[[10, 100_000, 200_000, 249_000]] = 1.0
+    found = symgd.fit("y = a + b*x", {"x": x, "y": 1 + 2 * x, "w": weight}, weight="w", start=0.0)
+    assert found.n == 4
     assert found.theta == pytest.approx({"a": 1.0, "b": 2.0}, rel=1e-9)
 
 
@@ -189,6 +208,8 @@ def test_a_tied_parameter_of_a_loss_is_its_formula_put_in():
         ({"tied": {"b": "a"}, "bounds": {"b": (0, 1)}}, "takes no bounds"),
         ({"backend": "gpu"}, "no backend 'gpu'"),
         ({"threads": 0}, "threads is 0"),
+        ({"bounds": [(0, 1)]}, "bounds goes by names"),
+        ({"fixed": {1: 2.0}}, "fixed goes by names"),
     ],
 )
 def test_a_mistake_about_a_loss_is_refused(options, part):
@@ -402,7 +423,15 @@ def test_quantile_regression_is_that_of_linear_programming(level):
 def test_separated_classes_are_said_to_run_away():
     found = symgd.fit("sum(softplus(-(2*z - 1)*(a + b*x)))", {"x": X, "z": (X > 1.5) * 1.0})
     assert found.status != "converged"
-    assert any("run away" in w for w in found.warnings)
+    assert any("runs away" in w for w in found.warnings)
+
+
+@pytest.mark.parametrize("options", [{"start": {"e": 1.0}}, {"bounds": {"e": (0, 9)}}])
+@pytest.mark.parametrize("model", ["y = e*x + b", "sum(cosh(y - e*x - b))"])
+def test_a_constant_that_is_named_as_a_parameter_is_one(model, options):
+    plain = symgd.fit(model.replace("e*x", "a*x"), {"x": X, "y": Y})
+    found = symgd.fit(model, {"x": X, "y": Y}, **options)
+    assert found.theta["e"] == pytest.approx(plain.theta["a"] if not options.get("bounds") else 0)
 
 
 # Sums over the rows inside a model

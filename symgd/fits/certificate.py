@@ -14,7 +14,7 @@ from symgd.fits.model import Model
 from symgd.fits.newton import Found
 from symgd.fits.problem import Squares
 from symgd.fits.reduction import Linear
-from symgd.fits.report import times
+from symgd.fits.words import times
 from symgd.result import Status
 
 if TYPE_CHECKING:

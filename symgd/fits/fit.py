@@ -67,8 +67,16 @@ def fit(
     if data is None:
         raise ArgumentError("a fit needs data")
     _check_running(backend, threads)
-    options = Options(weight, sigma, loss, fixed, tied, bounds, drop_missing, backend, threads)
+    for what, given in (("fixed", fixed), ("tied", tied), ("bounds", bounds)):
+        if given is not None and not (
+            isinstance(given, Mapping) and all(isinstance(name, str) for name in given)
+        ):
+            raise ArgumentError(f"{what} goes by names, as in {{'a': ...}}")
     settings = _settings(method, steps, lr, batch, seed, absolute_sigma, start)
+    named = tuple(settings.start) if isinstance(settings.start, dict) else ()
+    options = Options(
+        weight, sigma, loss, fixed, tied, bounds, drop_missing, backend, threads, named
+    )
     if absolute_sigma and (loss is not None or (sigma is None and weight is None)):
         raise ArgumentError("absolute_sigma goes with sigma or weight, and with no loss of r")
     if is_model(model):

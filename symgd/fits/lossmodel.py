@@ -32,12 +32,12 @@ class Given:
 
 def read_loss(text: str, data: Any, options: Options) -> Given:
     """The loss that `text` spells over `data`, fixed and tied parameters put in."""
-    own = [*(options.fixed or {}), *(options.tied or {})]
+    own = options.own
     opened, columns = open_columns(data)
     read = Loss(text, opened, params=own, drop_missing=options.drop_missing).by_rows()
     assert read.rows is not None
     read.rows.backend, read.rows.threads = options.backend, options.threads
-    if not own:
+    if not (options.fixed or options.tied):
         return Given(read, {}, read.root)
     reader = Reader(columns, own, read.graph)
     reader.variables = dict(zip(read.params, read.leaves, strict=True))

@@ -46,7 +46,15 @@ def _key(text: str, columns: Any, options: Options) -> tuple[Any, ...]:
             tuple(sorted((given or {}).items()))
             for given in (options.fixed, options.tied, options.bounds)
         ]
-        key = (text, tuple(columns), options.weight, options.sigma, options.loss, *parts)
+        key = (
+            text,
+            tuple(columns),
+            options.weight,
+            options.sigma,
+            options.loss,
+            options.named,
+            *parts,
+        )
         hash(key)
     except (TypeError, AttributeError):
         return ()

@@ -34,7 +34,7 @@ class Options:
     weight, sigma: formulas over the columns; weights multiply squared residuals, and sigma is
     weight 1/sigma**2. loss: a formula of the residual r. fixed: name -> number. tied: name ->
     formula of other parameters. bounds: name -> (low, high), None where there is none. backend,
-    threads: as of RowData.
+    threads: as of RowData. named: by the start.
     """
 
     weight: str | None = None
@@ -46,6 +46,13 @@ class Options:
     drop_missing: bool = False
     backend: str = "auto"
     threads: int | None = None
+    named: tuple[str, ...] = ()
+
+    @property
+    def own(self) -> list[str]:
+        """The names that are parameters for sure, even pi and e."""
+        given = [*(self.fixed or {}), *(self.tied or {}), *(self.bounds or {})]
+        return [*given, *self.named]
 
 
 @dataclass(frozen=True)
@@ -95,7 +102,7 @@ def read_model(text: str, data: Any, options: Options) -> Model:
     """The model that `text` spells over the columns of `data`, or a SymgdError."""
     left, right = _sides(text)
     opened, columns = open_columns(data)
-    reader = Reader(columns, [*(options.fixed or {}), *(options.tied or {})])
+    reader = Reader(columns, options.own)
     model = reader.read(right)
     params = dict(reader.variables)
     response = reader.read(left)

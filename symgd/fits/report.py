@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from symgd.fits.words import times
 from symgd.names import escape
 from symgd.report.table import number
 
@@ -82,8 +83,3 @@ def _correlations(result: FitResult) -> Iterator[str]:
         cells = (f"{result.correlation[i, j]:>{width}.4f}" for j in known[:place])
         yield f"  {names[i]:<{width}}  {' '.join(cells)}"
     yield f"  {'':<{width}}  {' '.join(f'{names[k]:>{width}}' for k in known[:-1])}"
-
-
-def times(count: int, what: str) -> str:
-    """The number and its noun: 1 row, 1,000 rows."""
-    return f"{count:,} {what}" if abs(count) == 1 else f"{count:,} {what}s"

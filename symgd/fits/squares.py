@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from symgd import names
-from symgd.errors import ArgumentError
+from symgd.errors import ArgumentError, DataError
 from symgd.fits import exchange, levenberg, statistics
 from symgd.fits.assemble import Pieces, assemble
 from symgd.fits.certificate import certificate
@@ -58,7 +59,7 @@ def least_squares(squares: Squares, settings: Settings) -> FitResult:
         if status is not Status.CONVERGED and settings.steps is None:
             again = _again(squares, starter, start, ended)
             if again is not None:
-                ended = again
+                ended = replace(again, steps=ended.steps + again.steps)
                 status, message = certificate(squares, ended)
                 message += " (begun again from a start of its own)"
     except KeyboardInterrupt:
@@ -84,7 +85,11 @@ def _sampled(
     sample = draw(squares.model.rows, _SAMPLE)
     some = squares.residuals.on(sample, like=True)
     few = levenberg.minimize(some, start, squares.box, polish=False)
-    if few is None or certificate(squares.on(sample), few)[0] is not Status.CONVERGED:
+    try:
+        told = None if few is None else certificate(squares.on(sample), few)[0]
+    except DataError:  # where few rows have a weight, a sample may have none of them
+        return None
+    if few is None or told is not Status.CONVERGED:
         return None
     ended = levenberg.minimize(squares.residuals, few.x.tolist(), squares.box, watch=watch)
     if ended is None or certificate(squares, ended)[0] is not Status.CONVERGED:

@@ -171,7 +171,9 @@ def warnings(
         found.append(f"{names[k]} is at its bound{others}")
     if away and not unknown:
         listed = ", ".join(names[k] for k in away)
-        found.append(f"{listed} may run away: the farther, the better the fit, and never the best")
+        found.append(
+            f"{listed}: errors of over 1000 times the value; the data hardly tell, or it runs away"
+        )
     if not unknown and condition > 1e8:
         found.append(f"ill-conditioned: condition number {condition:.2g} of the scaled Jacobian")
     if dof <= 0:
