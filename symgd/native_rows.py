@@ -42,7 +42,7 @@ _PORTION = 1_000_000  # rows times operations that are worth a thread
 _TURN = (
     40_000_000  # rows times cost after which machine code returns: the caller may be interrupted
 )
-_COPIED = 16  # blocks of columns in another layout that a thread copies at a time
+_COPIED = 1 << 22  # bytes of columns in another layout that are copied at a time
 _STOP = 1 << 40  # a block beyond the last one of any table
 
 
@@ -99,22 +99,35 @@ class NativeLoop:
         out = np.empty((-(-count // BLOCK), len(self.symbols)))
         threads = self.threads or default_threads()
         threads = max(1, min(threads, count * self.operations // _PORTION))
-        step = count if all(map(_is_plain, arrays, narrow)) else BLOCK * _COPIED * threads
+        step = count
+        if not all(map(_is_plain, arrays, narrow)):
+            step = BLOCK * max(threads, _COPIED // (8 * BLOCK * len(arrays)))
         for first in range(0, count, max(step, 1)):
             stop = min(first + step, count)
             parts = [_plain(a[first:stop], n) for a, n in zip(arrays, narrow, strict=True)]
             k = array("q", [stop - first, max(1, _TURN // (BLOCK * self.cost)), 0])
             places = array("Q", [_address(p) for p in parts] or [0])
             pointers = [p.buffer_info()[0] for p in (k, places, numbers)]
-            _run(function, [*pointers, _address(out[first // BLOCK :])], k, threads)
+            pointers.append(_address(out[first // BLOCK :]))
+            _run(function, pointers, k, threads, (parts, places, numbers, out))
         interrupted.check()
         return out
 
 
-def _run(function: Callable[..., int], pointers: list[int], k: array[int], threads: int) -> None:
-    """Call the machine code in as many threads until no block is left."""
+def _run(
+    function: Callable[..., int],
+    pointers: Sequence[int],
+    k: array[int],
+    threads: int,
+    pointed: tuple[object, ...],
+) -> None:
+    """Call the machine code in as many threads until no block is left.
 
-    def work() -> None:
+    pointed: what it reads and writes. It lives as long as a thread runs, even if the caller, who is
+    interrupted twice, no longer waits.
+    """
+
+    def work(alive: object = (pointed, k)) -> None:
         while function(*pointers):
             pass
 

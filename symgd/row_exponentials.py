@@ -54,26 +54,35 @@ def log_of_rows(graph: Graph, inner: Node, more: Sequence[Node] = ()) -> Node | 
 def _log_of_product(graph: Graph, node: Node) -> Node | None:
     """The logarithm of an exponential times a quotient that `quotient_of_rows` has left."""
     rest, u = _weighted(graph, node)
-    if u is None or rest.func is not sympy.Mul:
-        return None
-    if all(n.func is not RowPeak for n in topological([u])):
+    if u is None or all(n.func is not RowPeak for n in topological([u])):
         return None
     return graph.add(u, graph.node(sympy.log, rest))
 
 
 def quotient_of_rows(graph: Graph, node: Node) -> Node | None:
-    """A product with one such sum above, one below: each shifted by its own largest exponent."""
+    """A product over one such sum, which is shifted, and with it what stands above."""
     above = [(k, p) for k, f in enumerate(node.args) if (p := _rows(graph, f))]
     divisors = [(k, f.args[0]) for k, f in enumerate(node.args) if is_inverse(f)]
     below = [(k, p) for k, f in divisors if (p := _rows(graph, f))]
-    if len(above) != 1 or len(below) != 1:
+    if len(above) > 1 or len(below) != 1:
         return None
+    if not above:
+        return _share_of_rows(graph, node, *below[0])
     (i, top), (j, bottom) = above[0], below[0]
     kept = [f for k, f in enumerate(node.args) if k not in (i, j)]
     if top.peak is not bottom.peak:
         kept.append(graph.node(sympy.exp, graph.sub(top.peak, bottom.peak)))
     parts = (_shifted_rows(graph, p, p.peak) for p in (top, bottom))
     return graph.mul(*kept, graph.div(*parts))
+
+
+def _share_of_rows(graph: Graph, node: Node, place: int, bottom: _Rows) -> Node | None:
+    """exp(u) of a row, or of all, over such a sum: exp(u - m) over the shifted one."""
+    rest, u = _weighted(graph, graph.mul(*(f for k, f in enumerate(node.args) if k != place)))
+    if u is None:
+        return None
+    top = graph.mul(rest, graph.node(sympy.exp, graph.sub(u, bottom.peak)))
+    return graph.div(top, _shifted_rows(graph, bottom, bottom.peak))
 
 
 def _rows(graph: Graph, node: Node) -> _Rows | None:

@@ -128,6 +128,11 @@ LOSSES = [
     "mean((y - a*sigmoid(b*(x - mean(x)/mean(a*x + 3)))))**2",
     "mean((y - a*x)**2)*mean(exp(b*x)) + mean(hypot(a*x, b*y, c))",
     "mean((mean(x*a) - x)**2)",
+    "mean(where(a > 1, x, b*y)) + mean(where(b < 0, x, where(y > 1, c*x, y*b)))",
+    "mean((1 + abs(softplus(x) - sqrt(1 + c**2)))**b)",
+    "sum(y*exp(a*x))/sum(exp(a*x)) + log(mean(exp(b*y + c)))",
+    "sum(y*exp(asinh(where(a > 2, x, a*y))))/sum(exp(where(a > 1, x, a*y) - 3*b*x))",
+    "mean(where(a > 2, log(x), sqrt(a*y)))",
     "sum(a)",
     "mean(cbrt(a*x) + atan2(b*y, x) + erf(c*x) + logsumexp(a*x, b*y, c))",
 ]

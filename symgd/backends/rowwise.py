@@ -112,7 +112,8 @@ class _Line:
             out = self.fast(*values)
         except lambdified.ARITHMETIC_ERRORS:
             out = lambdified.evaluate(self.program, values)
-        known.update(zip(self.symbols, map(float, out), strict=True))
+        numbers = (o if isinstance(o, bool) else float(o) for o in out)  # a condition stays one
+        known.update(zip(self.symbols, numbers, strict=True))
 
 
 class _Pass:
@@ -130,7 +131,8 @@ class _Pass:
     def run(self, known: dict[Name, float], source: Source) -> None:
         import numpy as np
 
-        fixed = [np.float64(known[s]) for s in self.inputs]
+        given = [known[s] for s in self.inputs]
+        fixed = [np.bool_(v) if isinstance(v, bool) else np.float64(v) for v in given]
         partial: list[list[float]] = [[] for _ in self.symbols]
         reduce = np.fmax.reduce if self.joined is peak else np.add.reduce
         with np.errstate(all="ignore"):
