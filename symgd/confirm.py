@@ -13,12 +13,20 @@ from symgd.minima import all_finite
 _FEW = 8  # parameters, and
 _SHORT = 300  # operations of a loss whose derivatives are evaluated exactly, in milliseconds
 _NEAR = 1e-3  # of the point's size, a step of Newton's method that leaves the point what it is
+_STEPS = (1e-5, 1e-9)  # both: a sharp minimum beside a pole of its own is one
 _NONE = 1e-13  # a curvature below this part of the largest is none
 
 
 def refuted(loss: Loss, point: CriticalPoint) -> bool:
-    """Whether Newton's method leaves the point; False where this is not looked at."""
-    if point.kinked or loss.rows is not None or len(point.x) > _FEW:
+    """Whether Newton's method leaves the point, or a minimum is the edge of a pole.
+
+    False where this is not looked at.
+    """
+    if loss.rows is not None or len(point.x) > _FEW:
+        return False
+    if point.kind == "minimum" and all(_falls(loss, point, step) for step in _STEPS):
+        return True
+    if point.kinked:
         return False
     if loss.value_program.operations > _SHORT:
         return False
@@ -29,3 +37,14 @@ def refuted(loss: Loss, point: CriticalPoint) -> bool:
         return False
     step = np.linalg.lstsq(hess, grad, rcond=_NONE)[0]
     return float(np.abs(step).max()) > _NEAR * (1 + max(map(abs, point.x)))
+
+
+def _falls(loss: Loss, point: CriticalPoint, step: float) -> bool:
+    """Whether the loss is much lower a step away along an axis: 1/y at 0 counts as infinite."""
+    much = point.value - 1e-6 * abs(point.value)
+    for k, v in enumerate(point.x):
+        for there in (v - step * (1 + abs(v)), v + step * (1 + abs(v))):
+            x = [*point.x[:k], there, *point.x[k + 1 :]]
+            if loss.evaluate_value(*x)[0] < much:
+                return True
+    return False

@@ -175,7 +175,8 @@ def _fastest(
     if not grid:
         return None, None
     place = min(range(len(grid)), key=lambda k: size(grid[k]))
-    a, b = grid[max(place - 1, 0)], grid[min(place + 1, len(grid) - 1)]
+    # beyond the ends of the grid, too: with momentum the fastest is next to the limit
+    a, b = ([low, *grid][place], [*grid, high][place + 1])
     best = _golden(size, a, b)
     best = min((best, grid[place]), key=size)
     least = size(best)

@@ -52,7 +52,7 @@ def _rate_of(steps: Sequence[Sequence[float]], sizes: Sequence[float]) -> float 
         (k - mean) ** 2 for k in range(count)
     )
     by_trend = sum(logs) / count + trend * (count - 1 - mean)
-    if logs[-1] == max(logs) and logs[-1] - by_trend > _JUMP:
+    if trend < 0 and logs[-1] == max(logs) and logs[-1] - by_trend > _JUMP:
         return None  # the last step is no part of the trend: it leaps away
     return math.copysign(math.exp(trend), -1.0 if max(turn[-8:]) < 0 else 1.0)
 

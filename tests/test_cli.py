@@ -604,3 +604,29 @@ def test_unknown_format_is_refused_with_the_known_ones():
     outcome = Outcome("theta**2", "--format", "yaml")
     assert outcome.code == 2
     assert "jsonl" in outcome.err
+
+
+LONG = "(first_long_parameter - 1)^2 + 100*(second_long_parameter - first_long_parameter^2)^2"
+
+
+@pytest.mark.parametrize("width", [60, 40])
+def test_words_are_broken_between_and_never_lost_in_a_narrow_window(width):
+    from symgd.report import compare, explain, table
+
+    run = symgd.descend(LONG, start=0, steps=3)
+    reports = [
+        list(table.report(run, width=width)),
+        list(explain.report(symgd.explain(LONG, seconds=0), width=width)),
+        list(compare.report(symgd.compare("x^2", lr="1e-3..10:30"), width=width)),
+        list(compare.report(symgd.compare(LONG, rule=["gd", "momentum"]), width=width)),
+    ]
+    for lines in reports:
+        sentences = [line for line in lines if len(line.split()) > 6 and not line[0].isdigit()]
+        assert all(len(line) <= width for line in sentences)
+        wide = " ".join(" ".join(lines).split())
+        assert "..." not in wide or width == 40
+    told = " ".join(" ".join(reports[0]).split())
+    assert run.verdict.sentence in told
+    assert (
+        f"dL/dsecond_long_parameter = {run.loss.gradient_text()['second_long_parameter']}" in told
+    )

@@ -433,3 +433,9 @@ def test_curvature_beyond_all_doubles_is_explained(loss):
     found = symgd.explain(loss)
     assert "stable" in str(found) or "saddle" in str(found)
     assert found.critical.points[0].x == pytest.approx((0.0,) * len(found.loss.params), abs=1e-9)
+
+
+def test_no_minimum_at_the_edge_of_a_pole():
+    """min(1/y, x) falls without end as y rises to 0 from below; at 0 itself 1/y is infinite."""
+    found = symgd.explain("min(1/y + x, z - x)**-2 + x**2 + y**2 + z**2", seconds=0)
+    assert not [p for p in found.critical.points if p.kind == "minimum" and p.x[1] == 0]

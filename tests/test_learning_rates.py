@@ -234,3 +234,20 @@ def test_limit_separates_runs_at_minima_of_mgh(rule, name):
         gone.append((away[-1] / away[0], max(away) / away[0]))
     assert gone[0][0] < 1e-2
     assert gone[1][1] > 30
+
+
+@pytest.mark.parametrize("beta", [0.35, 0.6, 0.76, 0.88])
+@pytest.mark.parametrize("spread", [5.0, 60.0, 3000.0])
+def test_fastest_learning_rate_of_the_heavy_ball_is_the_fastest(beta, spread):
+    """Against the spectral radius of [[1 - lr*h, -lr*beta], [h, beta]] on a fine grid of rates."""
+    curvatures = [1.0, 1.7, spread]
+
+    def radius(lr):
+        maps = ([[1 - lr * h, -lr * beta], [h, beta]] for h in curvatures)
+        return max(np.abs(np.linalg.eigvals(m)).max() for m in maps)
+
+    found = rates(find_rule("momentum"), {"beta": beta}, curvatures, 0.01)
+    limit = 2 * (1 + beta) / spread
+    assert found.lr_max == pytest.approx(limit, rel=1e-9)
+    assert found.best_rate <= min(map(radius, np.linspace(limit / 2000, limit, 2000))) + 1e-5
+    assert radius(found.best) == pytest.approx(found.best_rate, rel=1e-5)

@@ -8,21 +8,31 @@ from typing import TYPE_CHECKING
 
 from symgd.names import escape
 from symgd.report.export import dump, record
+from symgd.report.fold import folded
 from symgd.report.spark import chart, sparkline
 from symgd.report.table import number
 
 if TYPE_CHECKING:
     from symgd.comparison import Comparison
+    from symgd.rate_map import RateMap
     from symgd.result import Result
 
 _SPARK = 12  # characters of a sparkline
 #: Columns that give way where the table is too wide, in this order, and how far (0: altogether).
-_SHRINK = (("path", 6), ("rule", 8), ("start", 8), ("lr max", 0), ("factor", 0), ("lr", 8))
+_SHRINK = (
+    ("path", 6),
+    ("rule", 8),
+    ("start", 8),
+    ("lr max", 0),
+    ("factor", 0),
+    ("lr", 8),
+    ("path", 0),
+)
 
 
 def report(found: Comparison, *, width: int = 80, pretty: bool = True) -> Iterator[str]:
     """The lines of the table, or of the map where the learning rates are a range."""
-    yield escape(found.loss.read_as(pretty=pretty))[:1000]
+    yield from folded([escape(found.loss.read_as(pretty=pretty))[:1000]], width)
     yield ""
     yield from (_map(found, width, pretty) if found.ranged else _table(found, width, pretty))
 
@@ -40,7 +50,7 @@ def _table(found: Comparison, width: int, pretty: bool) -> Iterator[str]:
             widths[title] = max(least, widths[title] - over)
             if widths[title] < 6:  # too narrow to say anything: leave it out
                 widths.pop(title)
-    if widths["path"] < _SPARK:
+    if 0 < widths.get("path", 0) < _SPARK:
         columns["path"] = _columns(found, widths["path"], pretty)["path"]
     lines = [{title: title for title in widths}]
     lines += [{t: columns[t][k] for t in widths} for k in range(len(found.runs))]
@@ -106,13 +116,18 @@ def _map(found: Comparison, width: int, pretty: bool) -> Iterator[str]:
         place = escape(f"{rule_name(one.run)} from {start_text(one.run)}")
         yield _fit(f"loss after {one.steps} steps against lr: {place}", width)
         yield from chart(one.rates, shown, mark=one.limit, width=width, pretty=pretty)
-        if math.isfinite(one.losses[one.best]):
-            yield f"lowest: {one.losses[one.best]:.3g} at lr = {one.rates[one.best]:.4g}"
-        if one.limit is not None:
-            yield f"predicted limit, the vertical line: lr < {one.limit:.6g}"
-        if math.inf in shown:
-            yield "! above 1000 times the loss at the start, or not finite"
+        yield from folded(_legend(one), width)
         yield ""
+
+
+def _legend(one: RateMap) -> Iterator[str]:
+    """What the marks of a map mean."""
+    if math.isfinite(one.losses[one.best]):
+        yield f"lowest: {one.losses[one.best]:.3g} at lr = {one.rates[one.best]:.4g}"
+    if one.limit is not None:
+        yield f"predicted limit, the vertical line: lr < {one.limit:.6g}"
+    if math.inf in one.shown:
+        yield "! above 1000 times the loss at the start, or not finite"
 
 
 def as_json(found: Comparison) -> Iterator[str]:

@@ -9,6 +9,7 @@ from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from symgd.names import escape
+from symgd.report.fold import folded
 from symgd.report.table import rule_lines
 
 if TYPE_CHECKING:
@@ -26,11 +27,10 @@ def report(
 ) -> Iterator[str]:
     """The lines of the whole explanation. steps: with the derivation."""
     loss = found.loss
-    yield _cut(loss.read_as(pretty=pretty))
-    yield from _gradient(found)
+    yield from folded([_cut(loss.read_as(pretty=pretty)), *_gradient(found)], width)
     if steps:
-        yield from _derivation(found)
-    yield from _hessian(found, width)
+        yield from folded(_derivation(found), width)
+    yield from folded(_hessian(found, width), width)
     yield ""
     yield from _wrapped(_convex(found), width)
     yield from _critical(found, width)
@@ -121,7 +121,7 @@ def _critical(found: Explanation, width: int) -> Iterator[str]:
         if math.isfinite(found.bound) and loss.params:
             yield f"L >= {found.bound:.6g} everywhere"
         return
-    yield f"critical points ({how[critical.method]}; {whole}):"
+    yield from _wrapped(f"critical points ({how[critical.method]}; {whole}):", width)
     kinds = max(len(p.kind) for p in critical.points)
     for point in critical.points:
         yield from _wrapped(f"  {point.kind:<{kinds}}  {_point(loss.params, point)}", width, 4)

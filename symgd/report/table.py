@@ -7,6 +7,7 @@ from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from symgd.names import escape
+from symgd.report.fold import folded
 
 if TYPE_CHECKING:
     from symgd.result import Result
@@ -30,12 +31,12 @@ def report(
 
     pretty: write the loss with Greek letters and superscripts.
     """
-    yield from echo(result, pretty=pretty)
+    yield from folded(echo(result, pretty=pretty), width)
     yield ""
     yield from steps(result, every=every, width=width)
     yield ""
     yield from final(result, width=width)
-    yield from ending(result)
+    yield from folded(ending(result), width)
 
 
 def echo(result: Result, *, pretty: bool = True) -> Iterator[str]:
@@ -84,7 +85,8 @@ def steps(result: Result, *, every: int | None = None, width: int = 80) -> Itera
             yield _gap(head[-1][0], tail[0][0])
         yield "  ".join(cells[i].rjust(widths[i]) for i in shown)
     if left_out:
-        yield f"left out to fit {width} columns: {_listed(left_out)} (--format csv has all)"
+        told = f"left out to fit {width} columns: {_listed(left_out)} (--format csv has all)"
+        yield from folded([told], width)
 
 
 def final(result: Result, *, width: int = 80) -> list[str]:

@@ -70,7 +70,7 @@ function observed(rows) {
   let top = 0, bottom = 0, sum = 0, tip;
   size.forEach((v, k) => { sum += tip = Math.log(v); top += (k - mean) * tip; bottom += (k - mean) ** 2; });
   const trend = top / bottom;
-  if (Math.max(...size) === size.at(-1) && tip - sum / size.length - trend * mean > 0.405) return null;
+  if (trend < 0 && Math.max(...size) === size.at(-1) && tip - sum / size.length - trend * mean > 0.405) return null;
   return Math.max(...turns) < 0 ? -Math.exp(trend) : Math.exp(trend);
 }
 
