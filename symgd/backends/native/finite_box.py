@@ -78,7 +78,7 @@ def _finite(node: Node, args: Sequence[Interval], own: Interval) -> bool:
         return False
     if cls is sympy.Pow:
         (low, _), (exponent, same) = args
-        whole = exponent == same and exponent == int(exponent)
+        whole = exponent == same and math.isfinite(exponent) and exponent == int(exponent)
         return whole or low >= 0
     if cls in BY_CLASS:
         low, high = DOMAINS.get(BY_CLASS[cls].name, (-math.inf, math.inf))
