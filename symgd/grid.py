@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import sympy
@@ -18,24 +18,22 @@ from symgd.grid_parts import Ends, Part, QuickStatus, run_part
 from symgd.loss import Loss
 from symgd.result import Result, Status
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
 
 class Sweep(Sequence[Result]):
     """The descents of a grid; `sweep[i]` is the Result of one, as `descend` returns it.
 
     axes: what was tried, name -> the values, in the order in which the grid is laid out; the last
-    changes fastest. theta: (N, P) float64, the returned points in the order of params. value,
-    grad_norm: (N,) float64, there. steps: (N,) int64, how many steps each took. lost: (N,) bool,
-    whether the point after the returned one has no finite loss.
+    changes fastest.
     """
 
     def __init__(self, grid: Grid) -> None:
         self.loss = grid.loss
         self.axes = grid.axes
         self._grid = grid
-        self._ends = Ends.of(len(self), len(grid.loss.params))
-        self.theta, self.value = self._ends.theta, self._ends.value
-        self.grad_norm, self.steps = self._ends.grad_norm, self._ends.steps
-        self.lost = self._ends.lost
+        self._ends = Ends(len(self), len(grid.loss.params))
         self._results: dict[int, Result] = {}
         self._quick: list[QuickStatus] = []
 
@@ -52,6 +50,31 @@ class Sweep(Sequence[Result]):
 
     def __repr__(self) -> str:
         return f"<Sweep of {len(self)} descents on {names.escape(self.loss.text[:60])}>"
+
+    @property
+    def theta(self) -> NDArray[np.float64]:
+        """(N, P), the returned points in the order of params."""
+        return self._ends.theta
+
+    @property
+    def value(self) -> NDArray[np.float64]:
+        """(N,), the loss there."""
+        return self._ends.value
+
+    @property
+    def grad_norm(self) -> NDArray[np.float64]:
+        """(N,), the norm of the gradient there."""
+        return self._ends.grad_norm
+
+    @property
+    def steps(self) -> NDArray[np.int64]:
+        """(N,), how many steps each took."""
+        return self._ends.steps
+
+    @property
+    def lost(self) -> NDArray[np.bool_]:
+        """(N,), whether the point after the returned one has no finite loss."""
+        return self._ends.lost
 
     @property
     def shape(self) -> tuple[int, ...]:

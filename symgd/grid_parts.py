@@ -74,26 +74,25 @@ class Part:
         return grid.starts[which.astype(np.int64)], named
 
 
-@dataclass(frozen=True)
 class Ends:
-    """Where N descents of P parameters ended; the attributes of `symgd.grid.Sweep`."""
+    """Where N descents of P parameters ended; see the properties of `symgd.grid.Sweep`."""
 
-    theta: NDArray[np.float64]
-    value: NDArray[np.float64]
-    grad_norm: NDArray[np.float64]
-    steps: NDArray[np.int64]
-    lost: NDArray[np.bool_]
+    def __init__(self, count: int, params: int) -> None:
+        self.theta: NDArray[np.float64] = np.empty((count, params))
+        self.value: NDArray[np.float64] = np.empty(count)
+        self.grad_norm: NDArray[np.float64] = np.empty(count)
+        self.steps: NDArray[np.int64] = np.zeros(count, dtype=np.int64)
+        self.lost: NDArray[np.bool_] = np.zeros(count, dtype=bool)
 
-    @classmethod
-    def of(cls, count: int, params: int) -> Ends:
-        """Room for so many."""
-        return cls(
-            np.empty((count, params)),
-            np.empty(count),
-            np.empty(count),
-            np.zeros(count, dtype=np.int64),
-            np.zeros(count, dtype=bool),
-        )
+    def take(self, place: slice, outcome: Outcome, lost: NDArray[np.bool_]) -> None:
+        """Those of one kernel; without a copy where they are all."""
+        found = (outcome.theta, outcome.value, outcome.grad_norm, outcome.steps, lost)
+        if len(lost) == len(self.value):
+            self.theta, self.value, self.grad_norm, self.steps, self.lost = found
+            return
+        mine = (self.theta, self.value, self.grad_norm, self.steps, self.lost)
+        for array, part in zip(mine, found, strict=True):
+            array[place] = part
 
 
 def run_part(
@@ -126,11 +125,9 @@ def run_part(
         part.grid.tol,
         threads,
     )
-    place = part.indices
-    ends.theta[place], ends.value[place] = outcome.theta, outcome.value
-    ends.grad_norm[place], ends.steps[place] = outcome.grad_norm, outcome.steps
     code = outcome.code
-    ends.lost[place] = (code == Code.NONFINITE_LOSS) | (code == Code.NONFINITE_STEP)
+    lost = (code == Code.NONFINITE_LOSS) | (code == Code.NONFINITE_STEP)
+    ends.take(part.indices, outcome, lost)
     return QuickStatus(part, outcome, start)
 
 

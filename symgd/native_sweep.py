@@ -79,13 +79,14 @@ class LanesKernel:
         packs = -(-count // (wide * what.pack))
         groups = packs * what.pack
         own = np.column_stack([*tail.values()]) if tail else np.empty((count, 0))
+        x = _grouped(start, groups, wide)
         radius = self._radius(tail, shared, steps) if what.boxed else 0.0
         data = _Arrays(
             u=np.array([-1.0 if tol is None else tol, radius, *shared]),
             w=_grouped(own, groups, wide),
-            x=_grouped(start, groups, wide),
+            x=x,
             s=np.zeros((groups, what.states, wide)),
-            before=_grouped(start, groups, wide),
+            before=x.copy(),
             code=np.full((groups, wide), native.RUNNING, dtype=np.int64),
             steps=np.full((groups, wide), steps, dtype=np.int64),
         )
@@ -163,11 +164,12 @@ class LanesKernel:
 def _sizes(operations: int, moving: int) -> tuple[int, int]:
     """(lanes of a group, groups that advance together) for steps that carry so many numbers.
 
-    Small steps wait for their own results: others fill the time, at the price of more code.
+    Small steps wait for their own results: others fill the time, as long as what they carry stays
+    in registers.
     """
     if operations > 2 * _MANY:
         return max(lanes(), 2), 1
-    wanted = 1 if operations > _MANY else max(1, min(4, 8 // moving))
+    wanted = 1 if operations > _MANY else max(1, min(4, 5 // moving))
     return max(2 * lanes(), 2), 1 << (wanted.bit_length() - 1)
 
 

@@ -26,7 +26,7 @@ _PAUSE = 8  # blocks that watch the loss after one that has left the box
 _COUNTERS = ("pack", "t", "bare", "watched", "member", "careful", "pause")
 _HEAD = (
     "define i64 @sweep(ptr noalias %k, ptr noalias %u, ptr noalias %w, ptr noalias %x, "
-    "ptr noalias %s, ptr noalias %before, ptr noalias %code, ptr noalias %steps) {"
+    "ptr noalias %s, ptr noalias %before, ptr noalias %code, ptr noalias %steps) alignstack(64) {"
 )
 
 
