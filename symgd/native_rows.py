@@ -8,11 +8,8 @@ block, so that a pass costs each thread a call or a few, whatever the number of 
 
 from __future__ import annotations
 
-import os
 from array import array
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -31,6 +28,7 @@ from symgd.backends.rowwise import RowFunction, Source, compile_rows, names_read
 from symgd.nodes import Name
 from symgd.program import Loop, Program, StraightLine
 from symgd.threads import default_threads
+from symgd.together import together
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -152,31 +150,3 @@ def _is_plain(cells: NDArray[Any], narrow: bool) -> bool:
 
 def _address(cells: NDArray[Any]) -> int:
     return int(cells.__array_interface__["data"][0])  # faster than cells.ctypes.data
-
-
-def together(work: Callable[[], None], threads: int, halt: Callable[[], None]) -> None:
-    """Call `work` in as many threads at once, of which the caller's is one.
-
-    halt: called when the caller's is interrupted; the others must then soon come to their end.
-    """
-    others: list[Future[None]] = []
-    try:
-        if threads > 1:
-            others = [_pool(threads - 1).submit(work) for _ in range(threads - 1)]
-        work()
-    except BaseException:
-        halt()
-        raise
-    finally:
-        for other in others:
-            if not other.cancel():  # one that has not begun is not waited for
-                other.result()
-
-
-@cache
-def _pool(threads: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(threads, thread_name_prefix="symgd")
-
-
-if hasattr(os, "register_at_fork"):  # a child process has no threads but its own
-    os.register_at_fork(after_in_child=_pool.cache_clear)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
+import math
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -19,10 +18,13 @@ from symgd.backends.native.packs import sweep_module
 from symgd.backends.native.steps import Code
 from symgd.intervals import Interval
 from symgd.program import Program
+from symgd.threads import default_threads
+from symgd.together import together
 
 _NANOSECONDS = 1e8  # about how long a call may last: Ctrl-C waits for its end
 _MANY = 60  # operations of a step beyond which it has work enough without a second group
-_PIECES = 4  # calls for each thread: some end earlier than others
+_WORTH = 1e5  # nanoseconds of work that are worth another thread
+_PIECES = 8  # calls for each thread: some end earlier than others
 
 
 @dataclass(frozen=True)
@@ -89,22 +91,38 @@ class LanesKernel:
             before=x.copy(),
             code=np.full((groups, wide), native.RUNNING, dtype=np.int64),
             steps=np.full((groups, wide), steps, dtype=np.int64),
+            out=np.empty((groups, 2 + what.params, wide)),
         )
-        workers = min(packs, threads or os.cpu_count() or 1)
-        # a call takes some packs through some steps, in about the time that Ctrl-C may wait
-        cost = what.pack * (5 + what.program.cost * wide / 4)
-        span = max(64, int(_NANOSECONDS / cost))
+        self._advance(data, packs, steps, threads or default_threads())
+        return self._end(data, count, steps, tol)
+
+    def _advance(self, data: _Arrays, packs: int, steps: int, threads: int) -> None:
+        """All steps of all packs: each thread takes some packs after the other."""
+        what = self.what
+        cost = what.pack * (5 + what.program.cost * what.lanes / 4)  # nanoseconds, or so
+        span = max(64, int(_NANOSECONDS / cost))  # steps of a call
+        threads = max(1, min(threads, int(cost * packs * steps / _WORTH)))
+        share = packs if threads == 1 else -(-packs // (_PIECES * threads))
         most = int(_NANOSECONDS / cost / min(span, steps + 1))
-        share = packs if workers == 1 else -(-packs // (_PIECES * workers))
         portion = max(1, min(share, most))
         pieces = [(p, min(p + portion, packs)) for p in range(0, packs, portion)]
-        with ThreadPoolExecutor(workers) as pool:
-            run = pool.map if workers > 1 else map
-            for t in range(0, steps, span):
-                calls = [(p, q, t, min(t + span, steps)) for p, q in pieces]
-                list(run(lambda call: self._call(call, data), calls))
-                interrupted.check()
-        return self._end(data, count, steps, tol)
+
+        stopped: list[bool] = []
+
+        def work() -> None:
+            while pieces:
+                try:
+                    first, last = pieces.pop()
+                except IndexError:  # another thread was faster
+                    return
+                for t in range(0, steps, span):
+                    if stopped or interrupted.error is not None:
+                        return
+                    self._call((first, last, t, min(t + span, steps)), data)
+                self._look(data, first * what.pack, last * what.pack)
+
+        together(work, threads, lambda: stopped.append(True))
+        interrupted.check()
 
     def _radius(
         self, tail: Mapping[int, NDArray[np.float64]], shared: Sequence[float], steps: int
@@ -127,22 +145,25 @@ class LanesKernel:
         self.sweep(k.ctypes.data, *(a.ctypes.data for a in data.all()))
 
     def _end(self, data: _Arrays, count: int, steps: int, tol: float | None) -> Outcome:
-        """Look at the last points; one that is not finite gives way to the one before."""
-        params = self.what.params
-        out = self._look(data.x)
-        running = data.code == native.RUNNING
-        finite = np.isfinite(out[:, 0]) & np.isfinite(out[:, 1])
-        lost = running & ~finite
+        """See to last points that are not finite: they give way to the one before."""
+        params, out, code = self.what.params, data.out, data.code
+        running = code == native.RUNNING
+        lost = np.zeros_like(running)
+        with np.errstate(over="ignore", invalid="ignore"):
+            total = out[:, 0].sum() + out[:, 1].sum()
+        if not math.isfinite(total):  # the sum alone may be infinite
+            lost = running & ~(np.isfinite(out[:, 0]) & np.isfinite(out[:, 1]))
         if lost.any():
-            data.code[lost] = Code.NONFINITE_LOSS
+            code[lost] = Code.NONFINITE_LOSS
             data.steps[lost] = max(0, steps - 1)
             swap = lost[:, None, :] & np.ones((1, params, 1), dtype=bool)
             data.x[swap], data.before[swap] = data.before[swap], data.x[swap].copy()
-            out = self._look(data.x)
+            self._look(data, 0, len(out))
+            interrupted.check()
         if tol is not None:
             small = (np.abs(out[:, 2:]) <= tol).all(axis=1)
-            data.code[running & ~lost & small] = Code.CONVERGED
-        data.code[data.code == native.RUNNING] = Code.DONE
+            code[running & ~lost & small] = Code.CONVERGED
+        np.copyto(code, Code.DONE, where=code == native.RUNNING)
         return Outcome(
             theta=_flat(data.x, count),
             value=out[:, 0].reshape(-1)[:count],
@@ -152,13 +173,10 @@ class LanesKernel:
             before=data.before,
         )
 
-    def _look(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
-        groups, params, wide = x.shape
-        out = np.empty((groups, 2 + params, wide))
-        k = np.array([0, groups, 0, 0], dtype=np.int64)
-        self.look(k.ctypes.data, x.ctypes.data, out.ctypes.data)
-        interrupted.check()
-        return out
+    def _look(self, data: _Arrays, first: int, last: int) -> None:
+        """Loss and slopes where these groups are."""
+        k = np.array([first, last, 0, 0], dtype=np.int64)
+        self.look(k.ctypes.data, data.x.ctypes.data, data.out.ctypes.data)
 
 
 def _sizes(operations: int, moving: int) -> tuple[int, int]:
@@ -182,9 +200,10 @@ class _Arrays:
     before: NDArray[np.float64]
     code: NDArray[np.int64]
     steps: NDArray[np.int64]
+    out: NDArray[np.float64]  # (group, [loss, |g|, g..], lane)
 
     def all(self) -> tuple[NDArray[Any], ...]:
-        """In the order of the kernel's arguments."""
+        """In the order of the arguments of `sweep`."""
         return self.u, self.w, self.x, self.s, self.before, self.code, self.steps
 
 

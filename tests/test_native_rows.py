@@ -21,9 +21,10 @@ from symgd.backends.rowwise import compile_rows
 from symgd.compiler import compile_program
 from symgd.functions import BY_CLASS, FUNCTIONS
 from symgd.graph import Graph
-from symgd.native_rows import compile_native, together
+from symgd.native_rows import compile_native
 from symgd.nodes import Column, Name, RowSum
 from symgd.threads import THREADS, default_threads
+from symgd.together import together
 
 inf, nan = math.inf, math.nan
 ROSE = "mean((y - (a*exp(-b*x) + c))**2)"
@@ -536,7 +537,7 @@ def test_an_error_in_a_function_of_python_is_raised(monkeypatch):
 def test_a_child_process_has_threads_of_its_own():
     script = """
 import os, numpy as np
-from symgd.native_rows import together
+from symgd.together import together
 import threading
 
 def count():
