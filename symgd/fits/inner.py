@@ -13,7 +13,7 @@ from functools import cached_property
 
 from symgd.gradient import gradient
 from symgd.graph import Graph
-from symgd.nodes import Name, Node, RowMean, RowSum, topological
+from symgd.nodes import REDUCTIONS, Name, Node, RowMean, topological
 from symgd.rowdata import Function, RowData
 
 
@@ -68,7 +68,7 @@ def take_out(
 ) -> tuple[list[Node], Inner | None]:
     """The roots with inputs in place of their sums over rows, and these; None without any."""
     graph = rows.graph
-    sums = [n for n in topological(roots) if n.func in (RowSum, RowMean)]
+    sums = [n for n in topological(roots) if n.func in (*REDUCTIONS, RowMean)]
     if not sums:
         return list(roots), None
     symbols = [Name(f"inner{k}", f"#{k}") for k in range(len(sums))]
