@@ -98,6 +98,7 @@ RUNS = {
     "trig": ("sin(x)*cos(y) + x**2/10", {"start": "1,2", "lr": 0.1, "steps": 60}),
     "tanh": ("tanh(x)**2 + sqrt(1 + y**2)", {"start": "1,2", "lr": 0.3}),
     "special": ("gamma(x) + erf(y)**2", {"start": "2.5,0.6", "lr": 0.05, "steps": 40}),
+    "reflected": ("gamma(x) + loggamma(y)", {"start": "-1.6,-2.3", "lr": 0.002, "steps": 40}),
     "where": ("where(x > 1, x**2, 2*x - 1) + |x|", {"start": 3, "lr": 0.1}),
     "cancels": ("huber(x - 3, 2) + max(x, 1) + logcosh(x)", {"start": -5, "lr": 0.3, "steps": 60}),
     "softmax": ("logsumexp(x, y, z) - x/5 - y/3 + clip(z, -1, 2)/9", {"lr": 0.5, "steps": 60}),

@@ -374,7 +374,9 @@ const STIRLING = [[1, 12], [-1, 120], [1, 252], [-1, 240], [1, 132], [-691, 3276
 const BERNOULLI = [1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, -3617 / 510];
 function digamma(x) {
   if (x !== x || x === Infinity) return x;
-  if (x <= 0) return x === Math.floor(x) ? NaN : digamma(1 - x) - Math.PI / Math.tan(Math.PI * (x % 1));
+  if (x <= 0 && x === Math.floor(x)) return NaN;
+  if (x <= -2000) return digamma(1 - x) - Math.PI / Math.tan(Math.PI * (x % 1)); // 6.3.7; else from there up, in pairs
+  if (x <= 0) return ddigamma(x);
   let low = 0, high = x, tail = 0, p = 1;
   for (; high < 20; high += 1) low += 1 / high;
   BERNOULLI.forEach((b, k) => { p *= high * high; tail += b / (2 * (k + 1) * p); });
