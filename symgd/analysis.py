@@ -18,6 +18,7 @@ from symgd.stability import LinearRule
 _LARGEST = 60  # parameters up to which a Hessian is formed for the verdict,
 _LONGEST = 20_000  # and operations of the loss times parameters: about a second of compilation
 _MOST_ROWS = 10_000_000  # the same times rows: about a second for a minimum
+_FLAT = 1e-6  # a slope at which a run that contracts is as good as there
 _SLOW = 0.98  # a digit costs more than 114 steps
 _EPS = 2.0**-52
 
@@ -181,7 +182,7 @@ def _judge(facts: Facts, seen: float | None, told: Prediction | None) -> tuple[s
     if seen < 0 and size >= _SLOW:
         text = f"oscillating: each step multiplies the error by {seen:.6g}"
         return "oscillating", f"{text}: it jumps from side to side{stable}"
-    predicted = _predicted(told)
+    predicted = _predicted(told) + _to_a_saddle(facts)
     if size > 1.0 + 1e-6:
         return "converging", f"on its way: each step is {seen:.6g} times the one before{stable}"
     if size > 1.0 - 1e-6:
@@ -193,6 +194,14 @@ def _judge(facts: Facts, seen: float | None, told: Prediction | None) -> tuple[s
         "converging",
         f"converging: each step multiplies the error by {seen:.6g}{predicted}{stable}",
     )
+
+
+def _to_a_saddle(facts: Facts) -> str:
+    """What a run that comes to rest has to be told where the loss curves downward."""
+    values = facts.eigenvalues
+    if not facts.largest_slope <= _FLAT or not values or values[0] >= -1e-9 * max(1.0, values[-1]):
+        return ""
+    return f", but not to a minimum: {_downhill(facts)}"
 
 
 def _at_rest(facts: Facts, stable: str) -> tuple[str, str]:

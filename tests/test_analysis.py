@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+import symgd
 from symgd import Loss, descend
 from symgd.minima import find_minimum
 from symgd.rules import find_rule
@@ -174,3 +175,13 @@ def test_a_run_whose_last_step_leaps_away_has_no_factor():
     run = descend("a^2 + b^2*c^2 + sin(a*b) - c", lr=0.1, steps=50)
     assert steps_of(run)[-1] > 2 * steps_of(run)[-2]
     assert run.verdict.rate_observed is None
+
+
+def test_a_run_into_a_saddle_is_told_so_without_a_tolerance():
+    """x**2 - y**2 from y = 0: the factor is that of x, and y leads down."""
+    run = symgd.descend("x**2 - y**2", start={"x": 1, "y": 0}, lr=0.2, steps=50)
+    assert "each step multiplies the error by 0.6" in run.verdict.sentence
+    assert "not to a minimum" in run.verdict.sentence
+    assert "along y" in run.verdict.sentence
+    down = symgd.descend("x**2 + y**2", start={"x": 1, "y": 0}, lr=0.2, steps=50)
+    assert "not to a minimum" not in down.verdict.sentence
