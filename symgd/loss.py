@@ -174,6 +174,11 @@ class Loss:
 
         return sketch_loss(self)
 
+    def _repr_html_(self) -> str:
+        from symgd.report.notebook import loss_html  # for notebooks only
+
+        return loss_html(self)
+
     # -- for people -----------------------------------------------------------------------
 
     @cached_property

@@ -288,6 +288,11 @@ class Result:
 
         return sketch(self)
 
+    def _repr_latex_(self) -> str:
+        from symgd.report.notebook import result_latex
+
+        return result_latex(self)
+
     def _repr_html_(self) -> str:
         rows = [("status", self.status.value), ("steps", str(self.steps))]
         rows += [(name, repr(value)) for name, value in self.theta.items()]

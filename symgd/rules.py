@@ -70,6 +70,16 @@ class Rule:
         body = r" \\ ".join(rows)
         return rf"$$\begin{{aligned}} {body} \end{{aligned}}$$"
 
+    def _repr_html_(self) -> str:
+        from symgd.report.notebook import rule_html
+
+        return rule_html(self)
+
+    def _repr_svg_(self) -> str:
+        from symgd.report.notebook import rule_svg
+
+        return rule_svg(self)
+
     def __add__(self, other: Rule) -> Rule:
         text = f"{self.text.strip()}\n{other.text.strip()}"
         return Rule(text, {**self.defaults, **other.defaults}, f"{self.name}+{other.name}")
