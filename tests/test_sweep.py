@@ -196,3 +196,13 @@ def test_a_box_is_used():
     symgd.sweep("theta**2 + 0.125*theta", lr=[0.1, 0.2], steps=50)
     kernels = [k for k in machine._memory.values() if isinstance(k, LanesKernel)]
     assert max(kernels[-1].boxes.values()) > 1
+
+
+@pytest.mark.parametrize("steps", [24, 25, 60])
+def test_the_theta_before_is_kept_where_a_block_without_the_loss_ends_beyond_it(steps):
+    """|theta| grows by 2**35 a step: inside the box at step 20, no finite loss at step 24."""
+    starts = [2.0**-327, -(2.0**-327), 2.0**-400]
+    grid = symgd.sweep("theta**2", lr=2.0**34, start=starts, steps=steps)
+    assert np.isfinite(grid.value).all()
+    assert list(grid.lost[:2]) == [True, True]
+    check(grid, "theta**2", steps)
