@@ -14,11 +14,11 @@ import re
 import subprocess
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
+from symgd.child import end_child
 from symgd.loss import Loss
 from symgd.nodes import Name
 from symgd.text import show, write
@@ -85,14 +85,7 @@ class Solver:
 
     def _stop(self) -> None:
         child, self._child = self._child, None
-        if child is None:
-            return
-        child.kill()
-        for stream in (child.stdin, child.stdout):
-            if stream is not None:
-                with suppress(OSError):
-                    stream.close()
-        child.wait()
+        end_child(child)
 
     def answer(self) -> Solution | None:
         """What the child found, or None: it could not, or its time was up."""

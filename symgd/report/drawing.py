@@ -15,6 +15,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from symgd.child import end_child
+
 if TYPE_CHECKING:
     from symgd.report.scenes import FitScene, RateScene, Scene
 
@@ -58,11 +60,4 @@ class Painter:
     def close(self) -> None:
         """End the child, if it still runs."""
         child, self._child = self._child, None
-        if child is None:
-            return
-        child.kill()
-        for stream in (child.stdin, child.stdout):
-            if stream is not None:
-                with suppress(OSError):
-                    stream.close()
-        child.wait()
+        end_child(child)
