@@ -196,15 +196,32 @@ def _over(graph: Graph, factors: list[Node]) -> Node:
 
 
 def times(graph: Graph, a: Node, b: Node) -> Node:
-    """a*b, dividing once where b is 1/c."""
+    """a*b, an adjoint times a slope, dividing once where b is 1/c."""
     if is_inverse(b):
         return graph.div(a, b.args[0])
     if a is ONE:
         return b
+    (outer, rest), (inner, slope) = _scaled(graph, a), _scaled(graph, b)
+    if abs(outer) != 1 and abs(inner) != 1 and not graph.exact and _usual(outer * inner):
+        # The number goes with the slope: it is known early, the adjoint late.
+        return graph.mul(graph.number(outer * inner), slope, rest)
     fraction = isinstance(b, sympy.Mul) and len(b.args) == 2 and is_inverse(b.args[1])
     if fraction and float_of(a) is None and float_of(b.args[0]) is not None:
         return graph.div(graph.mul(b.args[0], a), b.args[1].args[0])
     return graph.mul(a, b)
+
+
+def _scaled(graph: Graph, node: Node) -> tuple[float, Node]:
+    """(c, rest): node is c*rest, also where it is -(c*rest); c is 1 where there is no number."""
+    scale = 1.0
+    while node.func is sympy.Mul and (lead := float_of(node.args[0])) is not None:
+        scale, node = scale * lead, graph.times(node.args[1:])
+    return scale, node
+
+
+def _usual(value: float) -> bool:
+    """Whether a number is neither 0 nor infinite nor near to that."""
+    return 2.0**-1000 < abs(value) < 2.0**1000
 
 
 def _pull_power(graph: Graph, node: Node, adjoint: Node, wanted: set[int]) -> _Pulled:

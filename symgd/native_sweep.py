@@ -22,7 +22,7 @@ from symgd.threads import default_threads
 from symgd.together import together
 
 _NANOSECONDS = 1e8  # about how long a call may last: Ctrl-C waits for its end
-_MANY = 60  # operations of a step beyond which it has work enough without a second group
+_FEW = 60  # operations of a step that leave processors waiting, whatever it computes
 _WORTH = 1e5  # nanoseconds of work that are worth another thread
 _PIECES = 8  # calls for each thread: some end earlier than others
 
@@ -185,10 +185,9 @@ def _sizes(operations: int, moving: int) -> tuple[int, int]:
     Small steps wait for their own results: others fill the time, as long as what they carry stays
     in registers.
     """
-    if operations > 2 * _MANY:
-        return max(lanes(), 2), 1
-    wanted = 1 if operations > _MANY else max(1, min(4, 5 // moving))
-    return max(2 * lanes(), 2), 1 << (wanted.bit_length() - 1)
+    if operations > _FEW:
+        return max(lanes(), 2), 2 if operations <= 4 * _FEW else 1
+    return max(lanes(), 2), max(4, min(8, 12 // moving))
 
 
 @dataclass
