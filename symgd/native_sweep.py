@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -24,7 +25,6 @@ from symgd.together import together
 _NANOSECONDS = 1e8  # about how long a call may last: Ctrl-C waits for its end
 _FEW = 60  # operations of a step that leave processors waiting, whatever it computes
 _WORTH = 1e5  # nanoseconds of work that are worth another thread
-_PIECES = 8  # calls for each thread: some end earlier than others
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Outcome:
     """Where N descents of P parameters ended.
 
     theta: (N, P), the last point with a finite loss. value, grad_norm: (N,), there. steps: (N,).
-    code: (N,), a `Code` each. before: of the kernel, (group, P, lane).
+    code: (N,), a `Code` each. kept: of the kernel, the theta before, (group, P, lane).
     """
 
     theta: NDArray[np.float64]
@@ -40,12 +40,13 @@ class Outcome:
     grad_norm: NDArray[np.float64]
     steps: NDArray[np.int64]
     code: NDArray[np.int64]
-    before: NDArray[np.float64]
+    kept: NDArray[np.float64]
 
     @cached_property
     def beyond(self) -> NDArray[np.float64]:
         """(N, P), where the code is NONFINITE_LOSS the point after theta, where the loss is not."""
-        return _flat(self.before, len(self.theta))
+        flat = self.kept.transpose(0, 2, 1).reshape(-1, self.kept.shape[1])
+        return flat[: len(self.theta)]
 
 
 class LanesKernel:
@@ -63,7 +64,7 @@ class LanesKernel:
             program, params, states, tuple(own), settles, certificate, width, pack
         )
         module = compile_module(sweep_module(self.what))
-        self.sweep, self.look = module.function("sweep", 8), module.function("look", 3)
+        self.sweep, self.look = module.function("sweep", 8), module.function("look", 4)
         self.boxes: dict[tuple[Interval, ...], float] = {}
 
     def run(
@@ -80,18 +81,18 @@ class LanesKernel:
         wide = what.lanes
         packs = -(-count // (wide * what.pack))
         groups = packs * what.pack
-        own = np.column_stack([*tail.values()]) if tail else np.empty((count, 0))
-        x = _grouped(start, groups, wide)
         radius = self._radius(tail, shared, steps) if what.boxed else 0.0
+        x = _grouped(list(start.T), groups, wide)
         data = _Arrays(
             u=np.array([-1.0 if tol is None else tol, radius, *shared]),
-            w=_grouped(own, groups, wide),
+            w=_grouped(list(tail.values()), groups, wide),
             x=x,
             s=np.zeros((groups, what.states, wide)),
             before=x.copy(),
-            code=np.full((groups, wide), native.RUNNING, dtype=np.int64),
+            code=np.full((groups, wide), Code.DONE, dtype=np.int64),
             steps=np.full((groups, wide), steps, dtype=np.int64),
-            out=np.empty((groups, 2 + what.params, wide)),
+            theta=np.empty((groups * wide, what.params)),
+            out=np.empty((2 + what.params, groups, wide)),
         )
         self._advance(data, packs, steps, threads or default_threads())
         return self._end(data, count, steps, tol)
@@ -102,17 +103,15 @@ class LanesKernel:
         cost = what.pack * (5 + what.program.cost * what.lanes / 4)  # nanoseconds, or so
         span = max(64, int(_NANOSECONDS / cost))  # steps of a call
         threads = max(1, min(threads, int(cost * packs * steps / _WORTH)))
-        share = packs if threads == 1 else -(-packs // (_PIECES * threads))
-        most = int(_NANOSECONDS / cost / min(span, steps + 1))
-        portion = max(1, min(share, most))
-        pieces = [(p, min(p + portion, packs)) for p in range(0, packs, portion)]
+        most = max(1, int(_NANOSECONDS / cost / min(span, steps + 1)))
+        pieces = _pieces(packs, most, threads)
 
         stopped: list[bool] = []
 
         def work() -> None:
             while pieces:
                 try:
-                    first, last = pieces.pop()
+                    first, last = pieces.popleft()
                 except IndexError:  # another thread was faster
                     return
                 for t in range(0, steps, span):
@@ -146,37 +145,35 @@ class LanesKernel:
 
     def _end(self, data: _Arrays, count: int, steps: int, tol: float | None) -> Outcome:
         """See to last points that are not finite: they give way to the one before."""
-        params, out, code = self.what.params, data.out, data.code
-        running = code == native.RUNNING
-        lost = np.zeros_like(running)
+        out, code = data.out, data.code
+        lost = None
         with np.errstate(over="ignore", invalid="ignore"):
-            total = out[:, 0].sum() + out[:, 1].sum()
+            total = out[:2].sum()
         if not math.isfinite(total):  # the sum alone may be infinite
-            lost = running & ~(np.isfinite(out[:, 0]) & np.isfinite(out[:, 1]))
-        if lost.any():
+            lost = (code == Code.DONE) & ~np.isfinite(out[:2]).all(axis=0)
+        if lost is not None and lost.any():
             code[lost] = Code.NONFINITE_LOSS
             data.steps[lost] = max(0, steps - 1)
-            swap = lost[:, None, :] & np.ones((1, params, 1), dtype=bool)
+            swap = lost[:, None, :] & np.ones((1, self.what.params, 1), dtype=bool)
             data.x[swap], data.before[swap] = data.before[swap], data.x[swap].copy()
-            self._look(data, 0, len(out))
+            self._look(data, 0, len(code))
             interrupted.check()
         if tol is not None:
-            small = (np.abs(out[:, 2:]) <= tol).all(axis=1)
-            code[running & ~lost & small] = Code.CONVERGED
-        np.copyto(code, Code.DONE, where=code == native.RUNNING)
+            small = (np.abs(out[2:]) <= tol).all(axis=0)
+            code[(code == Code.DONE) & small] = Code.CONVERGED
         return Outcome(
-            theta=_flat(data.x, count),
-            value=out[:, 0].reshape(-1)[:count],
-            grad_norm=out[:, 1].reshape(-1)[:count],
+            theta=data.theta[:count],
+            value=out[0].reshape(-1)[:count],
+            grad_norm=out[1].reshape(-1)[:count],
             steps=data.steps.reshape(-1)[:count],
-            code=data.code.reshape(-1)[:count],
-            before=data.before,
+            code=code.reshape(-1)[:count],
+            kept=data.before,
         )
 
     def _look(self, data: _Arrays, first: int, last: int) -> None:
         """Loss and slopes where these groups are."""
-        k = np.array([first, last, 0, 0], dtype=np.int64)
-        self.look(k.ctypes.data, data.x.ctypes.data, data.out.ctypes.data)
+        k = np.array([first, last, len(data.x)], dtype=np.int64)
+        self.look(*(a.ctypes.data for a in (k, data.x, data.theta, data.out)))
 
 
 def _sizes(operations: int, moving: int) -> tuple[int, int]:
@@ -199,29 +196,35 @@ class _Arrays:
     before: NDArray[np.float64]
     code: NDArray[np.int64]
     steps: NDArray[np.int64]
-    out: NDArray[np.float64]  # (group, [loss, |g|, g..], lane)
+    theta: NDArray[np.float64]  # (group and lane, P)
+    out: NDArray[np.float64]  # ([loss, |g|, g..], group, lane)
 
     def all(self) -> tuple[NDArray[Any], ...]:
         """In the order of the arguments of `sweep`."""
         return self.u, self.w, self.x, self.s, self.before, self.code, self.steps
 
 
-def _grouped(rows: NDArray[np.float64], groups: int, wide: int) -> NDArray[np.float64]:
-    """(N, K) as (group, K, lane), the last row repeated to fill the last groups."""
-    count, width = rows.shape
-    if not width:
-        return np.zeros((groups, 0, wide))
-    grouped = np.empty((groups, width, wide))
-    full = np.empty(groups * wide)
-    for k in range(width):
-        full[:count], full[count:] = rows[:, k], rows[-1, k]
-        grouped[:, k] = full.reshape(groups, wide)
+def _grouped(columns: Sequence[NDArray[np.float64]], groups: int, wide: int) -> NDArray[np.float64]:
+    """Columns of N numbers as (group, column, lane), the last of each repeated at the end."""
+    grouped = np.empty((groups, len(columns), wide))
+    for k, column in enumerate(columns):
+        if column.strides == (0,):  # one number for all
+            grouped[:, k] = column[0]
+            continue
+        full = grouped.reshape(-1) if len(columns) == 1 else np.empty(groups * wide)
+        full[: len(column)], full[len(column) :] = column, column[-1]
+        if len(columns) > 1:
+            grouped[:, k] = full.reshape(groups, wide)
     return grouped
 
 
-def _flat(groups: NDArray[np.float64], count: int) -> NDArray[np.float64]:
-    """(group, K, lane) as (N, K)."""
-    flat = np.empty((len(groups) * groups.shape[2], groups.shape[1]))
-    for k in range(groups.shape[1]):  # several times faster than a transposed copy
-        flat[:, k] = groups[:, k].reshape(-1)
-    return flat[:count]
+def _pieces(packs: int, most: int, threads: int) -> deque[tuple[int, int]]:
+    """What a call takes, `most` packs or fewer: ever less, so that all threads end together."""
+    pieces: deque[tuple[int, int]] = deque()
+    first = 0
+    while first < packs:
+        share = packs - first if threads == 1 else -(-(packs - first) // (2 * threads))
+        last = first + min(most, share)
+        pieces.append((first, last))
+        first = last
+    return pieces

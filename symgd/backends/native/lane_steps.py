@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from symgd.backends.native.emit import Value
-from symgd.backends.native.lanes import RUNNING, Lanes, Writer
+from symgd.backends.native.lanes import Lanes, Writer
 from symgd.backends.native.powers import powers_of, steady_powers
 from symgd.backends.native.steps import Code, assignments, finite
 from symgd.nodes import Name, Node
@@ -130,7 +130,7 @@ class Stepper(Writer):
         """Which lanes of a group have not stopped."""
         e = self.e
         (code,) = self.load("%code", group, 1, "i64")
-        running = e.spread(Value(str(RUNNING)), "i64")
+        running = e.spread(Value(str(int(Code.DONE))), "i64")
         return e.emit(f"icmp eq {e.type(True, 'i64')} {code.text}, {running.text}", True)
 
     def _careful_step(self, group: Value, t: Value) -> None:

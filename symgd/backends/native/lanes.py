@@ -2,15 +2,16 @@
 
     int64 sweep(int64 *k, double *u, double *w, double *x, double *s, double *before, int64 *code,
                 int64 *steps)
-    int64 look(int64 *k, double *x, double *out)
+    int64 look(int64 *k, double *x, double *theta, double *out)
 
 `sweep` takes packs of groups, k[FIRST] <= pack < k[LAST], from step k[T] to k[END].
 u: the tolerance, the radius of the box in which steps are known to be finite (0: none), then the
 values of lr and hyperparameters that all descents share. w: those that each has of its own,
 (group, value, lane). x, s, before: theta, the rule's state and the theta before,
-(group, value, lane), changed in place. code: RUNNING or a `Code`, steps: where a descent stopped,
-(group, lane). Where the loss is not finite, x is the last theta where it was, and before the one
-where it is not. `look` writes [loss, |g|, g..] at x, (group, value, lane).
+(group, value, lane), changed in place. code: a `Code`, DONE as long as it goes on, steps: where a
+descent stopped, (group, lane). Where the loss is not finite, x is the last theta where it was, and
+before the one where it is not. `look` writes x as theta, (group, lane, value), and [loss, |g|, g..]
+there as out, (value, group, lane), of k[GROUPS] groups in all.
 `sweep` is written in `symgd.backends.native.packs`.
 """
 
@@ -28,8 +29,8 @@ from symgd.backends.native.steps import assignments
 from symgd.nodes import Node, is_inverse
 from symgd.program import Program
 
-FIRST, LAST, T, END = range(4)  # k
-RUNNING = -1
+FIRST, LAST, T, END = range(4)  # k of `sweep`
+GROUPS = 2  # k of `look`, after FIRST and LAST
 AHEAD = 4  # steps for which the box of `symgd.backends.native.finite_box` is good
 
 
@@ -157,11 +158,30 @@ class Look(Writer):
         names = [n for n in what.program.outputs if n == "loss" or n.startswith("d/d")]
         rest = [n for n in what.program.outputs if n not in names]
         loss, *grad = assignments(e, what.program, known, skip=rest)
-        self.store([loss, hypot(e, *grad), *grad], "%out", group)
+        groups = self.k(GROUPS)
+        for k, value in enumerate([loss, hypot(e, *grad), *grad]):
+            before = e.emit(f"mul i64 {groups.text}, {k}")
+            self.store([value], "%out", e.emit(f"add i64 {before.text}, {group.text}"))
+        self._rows(x, group)
         self.close("group")
         e.add_line("ret i64 0")
-        head = "define i64 @look(ptr noalias %k, ptr noalias %x, ptr noalias %out) {"
+        head = (
+            "define i64 @look(ptr noalias %k, ptr noalias %x, ptr noalias %theta, "
+            "ptr noalias %out) {"
+        )
         return "\n".join([head, *e.lines, "}"])
+
+    def _rows(self, x: Sequence[Value], group: Value) -> None:
+        """Theta of each lane in a row of its own."""
+        e, what = self.e, self.what
+        first = e.emit(f"mul i64 {group.text}, {what.lanes * what.params}")
+        for lane in range(what.lanes):
+            for k, value in enumerate(x):
+                kind = e.type(True)
+                one = e.emit(f"extractelement {kind} {value.text}, i32 {lane}")
+                place = e.emit(f"add i64 {first.text}, {lane * what.params + k}")
+                at = e.emit(f"getelementptr double, ptr %theta, i64 {place.text}")
+                e.add_line(f"store double {one.text}, ptr {at.text}")
 
 
 def _carried(node: Node, carried: dict[Node, set[Node]]) -> set[Node]:
