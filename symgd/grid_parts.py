@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -56,22 +56,29 @@ class Part:
         rates = grid.rates[self.rates.start : self.rates.stop]
         axes = [
             np.zeros(1) if isinstance(rates[0], str) else np.asarray(rates, dtype=np.float64),
-            np.arange(len(grid.starts), dtype=np.float64),
+            np.arange(len(grid.starts)),
             *(np.array(v) for v in grid.hyper.values()),
         ]
-        shape = tuple(map(len, axes))
-        count = math.prod(shape)
-        mesh = []
-        for k, axis in enumerate(axes):  # one value needs no copy for each descent
-            along = axis.reshape([-1 if i == k else 1 for i in range(len(axes))])
-            whole = len(axis) in (1, count)
-            one = np.broadcast_to(axis, count) if whole else np.broadcast_to(along, shape)
-            mesh.append(one.reshape(-1))
-        named = dict(zip(("lr", "", *grid.hyper), mesh, strict=True))
-        which = named.pop("")
+        lr, which, *hyper = _mesh(axes)
         if len(grid.starts) == 1:
-            return np.broadcast_to(grid.starts, (count, grid.starts.shape[1])), named
-        return grid.starts[which.astype(np.int64)], named
+            start = np.broadcast_to(grid.starts, (len(lr), grid.starts.shape[1]))
+        else:
+            start = grid.starts[which]
+        return start, {"lr": lr, **dict(zip(grid.hyper, hyper, strict=True))}
+
+
+def _mesh(axes: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
+    """Each axis at every point of the grid, the last changing fastest; views where they will do."""
+    count = math.prod(map(len, axes))
+    mesh, before = [], 1
+    for axis in axes:
+        after = count // (before * len(axis))
+        if len(axis) == 1:
+            mesh.append(np.broadcast_to(axis, count))
+        else:
+            mesh.append(axis if len(axis) == count else np.tile(np.repeat(axis, after), before))
+        before *= len(axis)
+    return mesh
 
 
 class Ends:

@@ -24,6 +24,7 @@ from symgd.together import together
 
 _NANOSECONDS = 1e8  # about how long a call may last: Ctrl-C waits for its end
 _FEW = 60  # operations of a step that leave processors waiting, whatever it computes
+_SHARES = 16  # calls of a thread, if they were all as short as the last ones
 _WORTH = 1e5  # nanoseconds of work that are worth another thread
 
 
@@ -141,7 +142,7 @@ class LanesKernel:
 
     def _call(self, call: tuple[int, int, int, int], data: _Arrays) -> None:
         k = np.array(call, dtype=np.int64)
-        self.sweep(k.ctypes.data, *(a.ctypes.data for a in data.all()))
+        self.sweep(k.ctypes.data, *data.changed)
 
     def _end(self, data: _Arrays, count: int, steps: int, tol: float | None) -> Outcome:
         """See to last points that are not finite: they give way to the one before."""
@@ -173,7 +174,7 @@ class LanesKernel:
     def _look(self, data: _Arrays, first: int, last: int) -> None:
         """Loss and slopes where these groups are."""
         k = np.array([first, last, len(data.x)], dtype=np.int64)
-        self.look(*(a.ctypes.data for a in (k, data.x, data.theta, data.out)))
+        self.look(k.ctypes.data, *data.seen)
 
 
 def _sizes(operations: int, moving: int) -> tuple[int, int]:
@@ -184,7 +185,7 @@ def _sizes(operations: int, moving: int) -> tuple[int, int]:
     """
     if operations > _FEW:
         return max(lanes(), 2), 2 if operations <= 4 * _FEW else 1
-    return max(lanes(), 2), max(4, min(8, 12 // moving))
+    return max(lanes(), 2), max(4, 8 // moving)
 
 
 @dataclass
@@ -199,9 +200,19 @@ class _Arrays:
     theta: NDArray[np.float64]  # (group and lane, P)
     out: NDArray[np.float64]  # ([loss, |g|, g..], group, lane)
 
-    def all(self) -> tuple[NDArray[Any], ...]:
-        """In the order of the arguments of `sweep`."""
-        return self.u, self.w, self.x, self.s, self.before, self.code, self.steps
+    @cached_property
+    def changed(self) -> tuple[int, ...]:
+        """Their addresses in the order of the arguments of `sweep`."""
+        return _addresses(self.u, self.w, self.x, self.s, self.before, self.code, self.steps)
+
+    @cached_property
+    def seen(self) -> tuple[int, ...]:
+        """Their addresses in the order of the arguments of `look`."""
+        return _addresses(self.x, self.theta, self.out)
+
+
+def _addresses(*arrays: NDArray[Any]) -> tuple[int, ...]:
+    return tuple(a.ctypes.data for a in arrays)
 
 
 def _grouped(columns: Sequence[NDArray[np.float64]], groups: int, wide: int) -> NDArray[np.float64]:
@@ -219,12 +230,13 @@ def _grouped(columns: Sequence[NDArray[np.float64]], groups: int, wide: int) -> 
 
 
 def _pieces(packs: int, most: int, threads: int) -> deque[tuple[int, int]]:
-    """What a call takes, `most` packs or fewer: ever less, so that all threads end together."""
+    """What a call takes, `most` packs or fewer: ever less, so that threads end together."""
     pieces: deque[tuple[int, int]] = deque()
+    least = max(1, packs // (_SHARES * threads))
     first = 0
     while first < packs:
-        share = packs - first if threads == 1 else -(-(packs - first) // (2 * threads))
-        last = first + min(most, share)
+        share = packs if threads == 1 else max(least, (packs - first) // (2 * threads))
+        last = min(packs, first + min(most, share))
         pieces.append((first, last))
         first = last
     return pieces

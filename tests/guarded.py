@@ -119,18 +119,18 @@ def lanes(self, *args):
     self.sweep, self.look = Guarded(self.sweep), Guarded(self.look)
 
 
-arrays = native_sweep._Arrays.all
+addresses = native_sweep._addresses
 
 
-def seen(self):
+def seen(*arrays):
     """The arrays, remembered."""
-    for a in arrays(self):
+    for a in arrays:
         live[a.ctypes.data] = a.reshape(-1).view(np.uint8) if a.size else np.zeros(0, np.uint8)
-    return arrays(self)
+    return addresses(*arrays)
 
 
 native_sweep.LanesKernel.__init__ = lanes
-native_sweep._Arrays.all = seen
+native_sweep._addresses = seen
 empty, array = np.empty, np.array
 
 
