@@ -129,9 +129,8 @@ def sweep(
         raise ArgumentError(f"threads is {threads!r}; it must be a whole number, 1 or more")
     grid = read_grid(loss, lr, start, rule, set or {}, steps, tol, backend)
     done = Sweep(grid)
-    for r, chosen in enumerate(grid.rules):
-        for rates in grid.kinds:
-            quick = run_part(done._ends, done.__getitem__, Part(grid, r, chosen, rates), threads)
-            if quick is not None:
-                done._quick.append(quick)
+    for place, rates in grid.bare:
+        quick = run_part(done._ends, done.__getitem__, Part(grid, place, rates), threads)
+        if quick is not None:
+            done._quick.append(quick)
     return done

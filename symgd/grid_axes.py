@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -28,12 +28,17 @@ _SHORT = 10_000  # characters of a loss that is kept for the next sweep
 
 @dataclass(frozen=True)
 class Grid:
-    """What is tried. kinds: runs of learning rates of one kind: all numbers, or one formula."""
+    """What is tried.
+
+    kinds: runs of learning rates of one kind: all numbers, or one formula. bare: for each rule and
+    kind the arguments without hyperparameters.
+    """
 
     loss: Loss
     rules: list[str | Rule]
     rates: Any
     kinds: list[range]
+    bare: dict[tuple[int, range], Arguments]
     starts: NDArray[np.float64]
     hyper: dict[str, list[float]]
     axes: dict[str, Any]
@@ -41,11 +46,11 @@ class Grid:
     tol: float | None
     backend: str
 
-    def arguments(self, rule: str | Rule, rate: float | str) -> Arguments:
-        """Checked; of the hyperparameters those that this rule and rate have."""
-        bare = read_arguments(rate, self.steps, rule, None, self.tol)
+    def arguments(self, place: int, kind: range) -> Arguments:
+        """Of a rule and a kind of rates; of the hyperparameters those that they have."""
+        bare = self.bare[place, kind]
         given = {n: v[0] for n, v in self.hyper.items() if n in bare.known}
-        return read_arguments(rate, self.steps, rule, given, self.tol)
+        return replace(bare, given=given) if given else bare
 
     def setting(self, k: int) -> dict[str, Any]:
         """The value on each axis."""
@@ -81,16 +86,18 @@ def read_grid(
     rates = lr.reshape(-1) if isinstance(lr, np.ndarray) and lr.size else _listed(lr, "lr")
     values = {names.canonical(str(n)): _listed(v, str(n)) for n, v in given.items()}
     kinds = _kinds(rates)
-    known: frozenset[str] = frozenset()
-    for one in rules:
-        for kind in kinds:
-            known |= read_arguments(plain_rate(rates[kind[0]]), steps, one, None, tol).known
+    bare = {
+        (place, kind): read_arguments(plain_rate(rates[kind[0]]), steps, one, None, tol)
+        for place, one in enumerate(rules)
+        for kind in kinds
+    }
+    known = frozenset().union(*(one.known for one in bare.values()))
     constants = {n: v for n, v in values.items() if n not in known}
     for name, listed in constants.items():
         if len(listed) > 1:
             shown = names.escape(name)
             raise ArgumentError(f"'{shown}' is no hyperparameter here: give it one value, no list")
-    first = read_arguments(plain_rate(rates[0]), steps, rules[0], None, tol).rule
+    first = bare[0, kinds[0]].rule
     starts = start if isinstance(start, (list, np.ndarray)) else [start]
     points = [] if isinstance(start, np.ndarray) else [read_start(s) for s in starts]
     if not isinstance(loss, Loss):
@@ -107,7 +114,7 @@ def read_grid(
     total = math.prod(map(len, axes.values()))
     if not 0 < total <= _LARGEST:
         raise ArgumentError(f"the grid has {total} descents; it may have 1 to {_LARGEST:,}")
-    return Grid(loss, rules, rates, kinds, origin, hyper, axes, steps, tol, backend)
+    return Grid(loss, rules, rates, kinds, bare, origin, hyper, axes, steps, tol, backend)
 
 
 def _read(source: Any, fixed: dict[str, float], named: tuple[str, ...], rule: Rule) -> Loss:
@@ -157,6 +164,8 @@ def plain_rate(rate: Any) -> float | str:
 def _check_rates(rates: Any) -> None:
     try:
         array = np.asarray(rates)
+        if array.dtype.kind in "fiu" and array.min() > 0 and array.max() < math.inf:
+            return  # also none of them is NaN
         good = np.isfinite(array) & (array > 0) & (array.dtype != bool)
     except (TypeError, ValueError):
         raise ArgumentError("a learning rate is no number, and no formula") from None

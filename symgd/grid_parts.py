@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -14,11 +14,10 @@ from symgd import diagnosis
 from symgd.arguments import Arguments, resolve
 from symgd.choice import compiled
 from symgd.descent import settles
-from symgd.grid_axes import Grid, plain_rate
+from symgd.grid_axes import Grid
 from symgd.loss import Loss
 from symgd.rate_map import not_finite
 from symgd.result import Result, Status
-from symgd.rules import Rule
 from symgd.step_program import is_large, step_program
 
 if TYPE_CHECKING:
@@ -35,13 +34,17 @@ class Part:
 
     grid: Grid
     place: int
-    rule: str | Rule
     rates: range
-    arguments: Arguments = field(init=False)
 
-    def __post_init__(self) -> None:
-        rate = self.grid.rates[self.rates[0]]
-        object.__setattr__(self, "arguments", self.grid.arguments(self.rule, plain_rate(rate)))
+    @cached_property
+    def arguments(self) -> Arguments:
+        """What they all were given."""
+        return self.grid.arguments(self.place, self.rates)
+
+    @cached_property
+    def values(self) -> dict[str, float]:
+        """Hyperparameters and constants that they share, by name."""
+        return resolve(self.arguments)
 
     @property
     def indices(self) -> slice:
@@ -122,7 +125,7 @@ def run_part(
     from symgd.backends.native.steps import Code
 
     lanes, labels, own = kernel
-    values = resolve(part.arguments)
+    values = part.values
     start, columns = part.columns()
     outcome = lanes.run(
         start,
@@ -141,7 +144,7 @@ def run_part(
 def _kernel(part: Part) -> tuple[LanesKernel, list[str], list[bool]] | None:
     """The compiled kernel, the names of its tail values, and which of them differ; None: Python."""
     grid, arguments = part.grid, part.arguments
-    labels = list(resolve(arguments))
+    labels = list(part.values)
     if grid.loss.rows is not None or is_large(grid.loss, arguments.rule):
         return None
     named = list(labels)

@@ -65,7 +65,7 @@ class LanesKernel:
             program, params, states, tuple(own), settles, certificate, width, pack
         )
         module = compile_module(sweep_module(self.what))
-        self.sweep, self.look = module.function("sweep", 8), module.function("look", 4)
+        self.sweep, self.look = module.function("sweep", 10), module.function("look", 4)
         self.boxes: dict[tuple[Interval, ...], float] = {}
 
     def run(
@@ -115,11 +115,10 @@ class LanesKernel:
                     first, last = pieces.popleft()
                 except IndexError:  # another thread was faster
                     return
-                for t in range(0, steps, span):
+                for t in range(0, max(1, steps), span):  # without steps there still is an end
                     if stopped or interrupted.error is not None:
                         return
-                    self._call((first, last, t, min(t + span, steps)), data)
-                self._look(data, first * what.pack, last * what.pack)
+                    self._call(first, last, t, min(t + span, steps), data)
 
         together(work, threads, lambda: stopped.append(True))
         interrupted.check()
@@ -140,8 +139,8 @@ class LanesKernel:
             self.boxes[key] = finite_box(what.program, moving, others, native.AHEAD)
         return self.boxes[key]
 
-    def _call(self, call: tuple[int, int, int, int], data: _Arrays) -> None:
-        k = np.array(call, dtype=np.int64)
+    def _call(self, first: int, last: int, t: int, end: int, data: _Arrays) -> None:
+        k = np.array([first, last, len(data.x), t, end], dtype=np.int64)
         self.sweep(k.ctypes.data, *data.changed)
 
     def _end(self, data: _Arrays, count: int, steps: int, tol: float | None) -> Outcome:
@@ -157,7 +156,8 @@ class LanesKernel:
             data.steps[lost] = max(0, steps - 1)
             swap = lost[:, None, :] & np.ones((1, self.what.params, 1), dtype=bool)
             data.x[swap], data.before[swap] = data.before[swap], data.x[swap].copy()
-            self._look(data, 0, len(code))
+            k = np.array([0, len(code), len(code)], dtype=np.int64)
+            self.look(k.ctypes.data, *data.seen)
             interrupted.check()
         if tol is not None:
             small = (np.abs(out[2:]) <= tol).all(axis=0)
@@ -170,11 +170,6 @@ class LanesKernel:
             code=code.reshape(-1)[:count],
             kept=data.before,
         )
-
-    def _look(self, data: _Arrays, first: int, last: int) -> None:
-        """Loss and slopes where these groups are."""
-        k = np.array([first, last, len(data.x)], dtype=np.int64)
-        self.look(k.ctypes.data, *data.seen)
 
 
 def _sizes(operations: int, moving: int) -> tuple[int, int]:
@@ -203,7 +198,8 @@ class _Arrays:
     @cached_property
     def changed(self) -> tuple[int, ...]:
         """Their addresses in the order of the arguments of `sweep`."""
-        return _addresses(self.u, self.w, self.x, self.s, self.before, self.code, self.steps)
+        changed = (self.u, self.w, self.x, self.s, self.before, self.code, self.steps)
+        return _addresses(*changed, self.theta, self.out)
 
     @cached_property
     def seen(self) -> tuple[int, ...]:

@@ -1,17 +1,18 @@
 """Many descents at once: one in each lane of a vector, group after group of lanes.
 
     int64 sweep(int64 *k, double *u, double *w, double *x, double *s, double *before, int64 *code,
-                int64 *steps)
+                int64 *steps, double *theta, double *out)
     int64 look(int64 *k, double *x, double *theta, double *out)
 
-`sweep` takes packs of groups, k[FIRST] <= pack < k[LAST], from step k[T] to k[END].
+`sweep` takes packs of groups, k[FIRST] <= pack < k[LAST], from step k[T] to k[END], and then looks
+at them.
 u: the tolerance, the radius of the box in which steps are known to be finite (0: none), then the
 values of lr and hyperparameters that all descents share. w: those that each has of its own,
 (group, value, lane). x, s, before: theta, the rule's state and the theta before,
 (group, value, lane), changed in place. code: a `Code`, DONE as long as it goes on, steps: where a
 descent stopped, (group, lane). Where the loss is not finite, x is the last theta where it was, and
 before the one where it is not. `look` writes x as theta, (group, lane, value), and [loss, |g|, g..]
-there as out, (value, group, lane), of k[GROUPS] groups in all.
+there as out, (value, group, lane), of groups k[FIRST] to k[LAST] out of k[GROUPS].
 `sweep` is written in `symgd.backends.native.packs`.
 """
 
@@ -29,8 +30,7 @@ from symgd.backends.native.steps import assignments
 from symgd.nodes import Node, is_inverse
 from symgd.program import Program
 
-FIRST, LAST, T, END = range(4)  # k of `sweep`
-GROUPS = 2  # k of `look`, after FIRST and LAST
+FIRST, LAST, GROUPS, T, END = range(5)  # k; `look` reads the first three
 AHEAD = 4  # steps for which the box of `symgd.backends.native.finite_box` is good
 
 

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 
 from symgd.backends.native.boxed import BOXED_COUNTERS, Boxed
 from symgd.backends.native.emit import Value
-from symgd.backends.native.lanes import END, FIRST, LAST, Lanes, Look, T
+from symgd.backends.native.lanes import END, FIRST, GROUPS, LAST, Lanes, Look, T
 from symgd.backends.native.machine import source
 from symgd.backends.native.powers import FUNCTIONS
 from symgd.backends.native.steps import finite
@@ -25,7 +25,8 @@ _BLOCK = 24  # steps between questions
 _COUNTERS = ("pack", "t", "watched", "member", "careful", *BOXED_COUNTERS)
 _HEAD = (
     "define i64 @sweep(ptr noalias %k, ptr noalias %u, ptr noalias %w, ptr noalias %x, "
-    "ptr noalias %s, ptr noalias %before, ptr noalias %code, ptr noalias %steps) alignstack(64) {"
+    "ptr noalias %s, ptr noalias %before, ptr noalias %code, ptr noalias %steps, "
+    "ptr noalias %theta, ptr noalias %out) alignstack(64) {"
 )
 
 
@@ -46,6 +47,7 @@ class _Sweep(Boxed):
         e.label("entry")
         for name in _COUNTERS:
             e.add_line(f"%{name} = alloca i64")
+        e.add_line("%seen = alloca [3 x i64]")
         self.reserve()
         e.add_line(f"%trace = alloca {e.type(True)}")
         e.add_line(f"%alarm = alloca {e.type(True, 'i64')}")
@@ -56,8 +58,18 @@ class _Sweep(Boxed):
         self.first = e.emit(f"mul i64 {self.pack.text}, {what.pack}")
         self._blocks()
         self.close("pack")
+        self._look(first, last)
         e.add_line("ret i64 0")
         return "\n".join([_HEAD, *e.lines, "}"])
+
+    def _look(self, first: Value, last: Value) -> None:
+        """Call `look` for the groups of these packs."""
+        e = self.e
+        counts = [e.emit(f"mul i64 {k.text}, {self.what.pack}") for k in (first, last)]
+        for place, value in ((FIRST, counts[0]), (LAST, counts[1]), (GROUPS, self.k(GROUPS))):
+            at = e.emit(f"getelementptr i64, ptr %seen, i64 {place}")
+            e.add_line(f"store i64 {value.text}, ptr {at.text}")
+        e.emit("call i64 @look(ptr %seen, ptr %x, ptr %theta, ptr %out)")
 
     # -- blocks of steps --------------------------------------------------------------------
 
