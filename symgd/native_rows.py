@@ -9,7 +9,7 @@ block, so that a pass costs each thread a call or a few, whatever the number of 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,7 +25,6 @@ from symgd.backends.native.rowloop import ARGUMENTS, BLOCK, NEXT, RowLoop, row_m
 from symgd.backends.native.vector_emit import Vectors
 from symgd.backends.native.vector_math import OWN
 from symgd.backends.rowwise import RowFunction, Source, compile_rows, names_read, peak, total
-from symgd.nodes import Name
 from symgd.program import Loop, Program, StraightLine
 from symgd.threads import default_threads
 from symgd.together import together
@@ -57,7 +56,7 @@ class NativeLoop:
 
     def __init__(self, loop: Loop, threads: int | None = None) -> None:
         self.loop, self.threads = loop, threads
-        self.inputs = tuple(names_read(loop))
+        self.inputs = names_read(loop)
         self.columns = [c.text for c in loop.columns]
         self.symbols = [symbol for symbol, _ in loop.sums]
         line = StraightLine((*loop.assignments, *loop.sums))
@@ -70,23 +69,22 @@ class NativeLoop:
         if narrow not in self._functions:
             width = lanes() * (1 if self.operations > _MANY else 2)
             vectors = Vectors(_OWN, vector_symbol, fused())
-            what = RowLoop(self.loop, self.inputs, narrow, max(width, 2), vectors)
+            what = RowLoop(self.loop, tuple(self.inputs), narrow, max(width, 2), vectors)
             module = compile_module(row_module(what))
             self._functions[narrow] = module.function("rows", ARGUMENTS)
         return self._functions[narrow]
 
-    def run(self, known: dict[Name, float], source: Source) -> None:
-        """The sums over all rows, each added to what is known."""
-        numbers = array("d", [known[name] for name in self.inputs] or [0.0])
+    def run(self, values: Sequence[float], source: Source) -> Iterable[float]:
+        """The sums over all rows."""
+        numbers = array("d", values or [0.0])
         partial: list[list[float]] = [[] for _ in self.symbols]
         for rows in source.blocks():
             arrays = [rows[name] for name in self.columns]
             count = len(arrays[0] if arrays else next(iter(rows.values())))
             sums = self._piece(arrays, count, numbers)
-            for found, column in zip(partial, sums.T, strict=True):
-                found += column.tolist()
-        joined = peak if self.loop.peaks else total
-        known.update(zip(self.symbols, map(joined, partial), strict=True))
+            for found, column in zip(partial, sums.T.tolist(), strict=True):
+                found += column
+        return map(peak if self.loop.peaks else total, partial)
 
     def _piece(
         self, arrays: Sequence[NDArray[Any]], count: int, numbers: array[float]

@@ -13,12 +13,11 @@ Point = Mapping[str, float] | Sequence[float] | float
 
 def read_point(params: Sequence[str], theta: Point) -> list[float]:
     """theta as floats in the order of params, or ArgumentError."""
-    listed = names.escape(", ".join(params)) or "none"
     if isinstance(theta, Mapping):
         given = {names.canonical(str(k)): v for k, v in theta.items()}
         for name in given:
             if name not in params:
-                hint = names.suggest(name, params) or f"it has {listed}"
+                hint = names.suggest(name, params) or f"it has {_listed(params)}"
                 raise ArgumentError(f"the loss has no parameter '{names.escape(name)}'; {hint}")
         missing = [p for p in params if p not in given]
         if missing:
@@ -29,8 +28,14 @@ def read_point(params: Sequence[str], theta: Point) -> list[float]:
     except TypeError:
         raise ArgumentError(f"{theta!r} is not a point: give one number per parameter") from None
     if len(values) != len(params):
-        raise ArgumentError(f"{len(values)} numbers for {len(params)} parameters ({listed})")
+        raise ArgumentError(
+            f"{len(values)} numbers for {len(params)} parameters ({_listed(params)})"
+        )
     return [read_value(p, v) for p, v in zip(params, values, strict=True)]
+
+
+def _listed(params: Sequence[str]) -> str:
+    return names.escape(", ".join(params)) or "none"
 
 
 def read_value(name: str, value: Any) -> float:

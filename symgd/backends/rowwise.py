@@ -45,10 +45,13 @@ def pieces(
 
 
 class Step(Protocol):
-    """A block that is ready to run."""
+    """A block that is ready to run. inputs: what it reads. symbols: what it computes."""
 
-    def run(self, known: dict[Name, float], source: Source) -> None:
-        """Add to the numbers that are known those that the block computes."""
+    inputs: list[Name]
+    symbols: list[Name]
+
+    def run(self, values: Sequence[float], source: Source) -> Iterable[float]:
+        """The numbers that the block computes from those that it reads."""
 
 
 RowFunction = Callable[[Sequence[float], Source], list[float]]
@@ -65,13 +68,22 @@ def compile_rows(program: Program, over: Callable[[Loop], Step] | None = None) -
         over(block) if isinstance(block, Loop) else _Line(block, keep)
         for block, keep in zip(program.blocks, later, strict=True)
     ]
-    outputs = list(program.outputs.values())
+    place = {name: k for k, name in enumerate(program.inputs)}  # in the list of what is known
+    plan = []
+    for step in steps:
+        plan.append((step.run, [place[name] for name in step.inputs]))
+        for symbol in step.symbols:
+            place[symbol] = len(place)
+    ends = [
+        place[node] if isinstance(node, Name) else float(float_of(node) or 0.0)
+        for node in program.outputs.values()
+    ]
 
     def run(values: Sequence[float], source: Source) -> list[float]:
-        known: dict[Name, float] = dict(zip(program.inputs, values, strict=True))
-        for step in steps:
-            step.run(known, source)
-        return [known[o] if isinstance(o, Name) else float(float_of(o) or 0.0) for o in outputs]
+        known = list(values)
+        for step, reads in plan:
+            known += step([known[k] for k in reads], source)
+        return [known[end] if isinstance(end, int) else end for end in ends]
 
     return run
 
@@ -106,14 +118,12 @@ class _Line:
         self.program = Program(tuple(self.inputs), (block,), outputs)
         self.fast = lambdified.compile_scalar(self.program)
 
-    def run(self, known: dict[Name, float], source: Source) -> None:
-        values = [known[s] for s in self.inputs]
+    def run(self, values: Sequence[float], source: Source) -> Iterable[float]:
         try:
             out = self.fast(*values)
         except lambdified.ARITHMETIC_ERRORS:
             out = lambdified.evaluate(self.program, values)
-        numbers = (o if isinstance(o, bool) else float(o) for o in out)  # a condition stays one
-        known.update(zip(self.symbols, numbers, strict=True))
+        return [o if isinstance(o, bool) else float(o) for o in out]  # a condition stays one
 
 
 class _Pass:
@@ -128,18 +138,17 @@ class _Pass:
             [*block.columns, *self.inputs], block.assignments, [e for _, e in block.sums]
         )
 
-    def run(self, known: dict[Name, float], source: Source) -> None:
+    def run(self, values: Sequence[float], source: Source) -> Iterable[float]:
         import numpy as np
 
-        given = [known[s] for s in self.inputs]
-        fixed = [np.bool_(v) if isinstance(v, bool) else np.float64(v) for v in given]
+        fixed = [np.bool_(v) if isinstance(v, bool) else np.float64(v) for v in values]
         partial: list[list[float]] = [[] for _ in self.symbols]
         reduce = np.fmax.reduce if self.joined is peak else np.add.reduce
         with np.errstate(all="ignore"):
             for columns in pieces(source, self.columns):
                 for sums, term in zip(partial, self.function(*columns, *fixed), strict=True):
                     sums.append(float(reduce(term)))
-        known.update(zip(self.symbols, map(self.joined, partial), strict=True))
+        return map(self.joined, partial)
 
 
 def row_function(
