@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from statistics import median
 
 from benchmarks import side
 from benchmarks.measure import Row, check, close, skipped
+from benchmarks.peers import rows as peer
+from benchmarks.peers.__main__ import timed
 from benchmarks.peers.rows import LOSSES
 from benchmarks.side import Found, Peer
 
 COUNT, REPEATS, ROUNDS, LIMIT = 2_000_000, 9, 3, 120.0
 OURS = Peer("symgd", "symgd", ("llvmlite",))
+PEER_C = Peer("c", "C", ("cc",))
 
 
 def peers(name: str) -> tuple[Peer, ...]:
@@ -48,24 +53,47 @@ def agree(name: str, entrants: Sequence[Peer], found: Mapping[str, Found | str])
     """See that all have the same value and gradient."""
     answers = {p: f.answer for p in entrants if isinstance(f := found[p.name], Found)}
     reference = next(iter(answers.values()))
-    for peer, answer in answers.items():
-        check(close(answer, reference, 1e-11), f"{name}: {peer.what}")
+    for entrant, answer in answers.items():
+        check(close(answer, reference, 1e-11), f"{name}: {entrant.what}")
 
 
 def scaling() -> Iterator[Row]:
-    """Two threads against one, in one process, turn by turn: the least times of both."""
+    """Two threads against one, in one process, turn by turn; C's rows in two threads as well."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     if (cores or 1) < 2 or OURS.absent:
         yield skipped("two threads", OURS.absent or "there is one processor")
         return
-    from benchmarks.peers import rows as peer
-    from benchmarks.peers.__main__ import timed
-
     for name in LOSSES:
         data = peer.columns(name, COUNT)
         one, two = (peer.by_symgd(name, data, threads) for threads in (1, 2))
         check(one() == two(), f"{name}: the bits on one and on two threads")
-        took = [(timed(one)[0], timed(two)[0]) for _ in range(10 * REPEATS)]
-        alone, both = (1e3 * min(t) for t in zip(*took, strict=True))
+        alone, both, ratio = paired(one, two)
         yield Row(f"{name}, two threads", both, "ms", note=f"one: {alone:.2f} ms")
-        yield Row("    two threads over one", both / alone, "x", 1 / 1.7)
+        yield Row("    two threads over one", ratio, "x", 1 / 1.7)
+        if PEER_C.absent:
+            continue
+        alone, both, ratio = paired(peer.by_c(name, data, 1), halves(name, data))
+        note = f"one: {alone:.2f} ms; what this machine gains from its second processor"
+        yield Row("    C: each half of the rows in a thread, over one", ratio, "x", note=note)
+
+
+def paired(one: peer.Evaluate, two: peer.Evaluate) -> tuple[float, float, float]:
+    """Median milliseconds of both, called in turn, and the median ratio of neighbors."""
+    two()
+    took = [(timed(one)[0], timed(two)[0]) for _ in range(10 * REPEATS)]
+    alone, both = (1e3 * median(t) for t in zip(*took, strict=True))
+    return alone, both, median(b / a for a, b in took)
+
+
+def halves(name: str, data: peer.Columns) -> peer.Evaluate:
+    """C on each half of the rows at once: the time, not the sum, is of interest."""
+    middle = len(data["y"]) // 2
+    parts = ({k: v[:middle] for k, v in data.items()}, {k: v[middle:] for k, v in data.items()})
+    first, second = (peer.by_c(name, part, 1) for part in parts)
+    pool = ThreadPoolExecutor(1)
+
+    def evaluate() -> list[float]:
+        other = pool.submit(second)
+        return [a + b for a, b in zip(first(), other.result(), strict=True)]
+
+    return evaluate

@@ -39,6 +39,7 @@ _PORTION = 1_000_000  # rows times operations that are worth a thread
 _TURN = (
     40_000_000  # rows times cost after which machine code returns: the caller may be interrupted
 )
+_SHARES = 16  # times that a thread takes some blocks: of neighbors memory hands out more at a time
 _COPIED = 1 << 22  # bytes of columns in another layout that are copied at a time
 _STOP = 1 << 40  # a block beyond the last one of any table
 
@@ -101,7 +102,9 @@ class NativeLoop:
         for first in range(0, count, max(step, 1)):
             stop = min(first + step, count)
             parts = [_plain(a[first:stop], n) for a, n in zip(arrays, narrow, strict=True)]
-            k = array("q", [stop - first, max(1, _TURN // (BLOCK * self.cost)), 0])
+            turn = max(1, _TURN // (BLOCK * self.cost))
+            share = (stop - first) // (BLOCK * threads * _SHARES)
+            k = array("q", [stop - first, turn, 0, max(1, min(share, turn))])
             places = array("Q", [_address(p) for p in parts] or [0])
             pointers = [p.buffer_info()[0] for p in (k, places, numbers)]
             pointers.append(_address(out[first // BLOCK :]))

@@ -165,6 +165,9 @@ class Table:
                 yield dict(zip(self.names, arrays, strict=True))
             return
         step = self._block_rows or self.rows
+        if step >= self.rows:
+            yield dict(zip(self.names, self._arrays, strict=True))
+            return
         for start in range(0, self.rows, step):
             parts = [array[start : start + step] for array in self._arrays]
             yield dict(zip(self.names, parts, strict=True))

@@ -5,9 +5,9 @@
 k[ROWS]: how many rows. columns: where each column begins, contiguous float64 or float32. u: the
 numbers that the terms read. out: (blocks, sums), the sums of each block of BLOCK rows, of which
 the last may have fewer. Any number of threads may run it at once with the same arguments: each
-takes the next block that nobody has taken, k[NEXT], until there is none and it returns 0, or until
-it has done k[TURN] of them and returns 1, to be called again. Who adds the sums of the blocks gets
-the same bits whoever did them.
+takes the next k[SHARE] blocks that nobody has taken, from k[NEXT] on, until there is none and it
+returns 0, or until it has done k[TURN] of them or a few more and returns 1, to be called again.
+Who adds the sums of the blocks gets the same bits whoever did them.
 
 Within a block the sums of STRIP rows are added to one another, lane by lane, and the lanes at the
 end, so that few roundings follow one another. Rows that fill no vector are copied into one whose
@@ -28,7 +28,7 @@ from symgd.backends.native.vector_emit import VectorEmitter, Vectors, order
 from symgd.nodes import Name, Node
 from symgd.program import Loop
 
-ROWS, TURN, NEXT = range(3)  # k
+ROWS, TURN, NEXT, SHARE = range(4)  # k
 BLOCK = 8192  # rows whose sums are stored
 STRIP = 1024  # rows that are added one after the other
 ARGUMENTS = 4
@@ -69,23 +69,30 @@ class _Writer:
         """The function."""
         e = self.e
         e.label("entry")
-        rows, turn = (self._load("%k", place, "i64") for place in (ROWS, TURN))
+        rows, turn, share = (self._load("%k", place, "i64") for place in (ROWS, TURN, SHARE))
         following = e.emit(f"getelementptr i64, ptr %k, i64 {NEXT}")
         known = self._inputs()
         bases = [self._load("%columns", c, "ptr") for c in range(len(self.what.narrow))]
         self._room()
-        e.add_line("br label %block")
-        e.label("block")
+        e.add_line("br label %blocks")
+        e.label("blocks")
         done = e.emit("load i64, ptr %done")
         left = e.emit(f"icmp slt i64 {done.text}, {turn.text}")
         e.add_line(f"br i1 {left.text}, label %take, label %pause")
         e.label("take")
-        block = e.emit(f"atomicrmw add ptr {following.text}, i64 1 monotonic")
+        first = e.emit(f"atomicrmw add ptr {following.text}, i64 {share.text} monotonic")
+        last = e.emit(f"add i64 {first.text}, {share.text}")
+        e.add_line(f"store i64 {first.text}, ptr %block")
+        e.add_line("br label %each")
+        e.label("each")
+        block = e.emit("load i64, ptr %block")
         at = e.emit(f"mul i64 {block.text}, {BLOCK}")
         more = e.emit(f"icmp ult i64 {at.text}, {rows.text}")
         e.add_line(f"br i1 {more.text}, label %begin, label %end")
         e.label("begin")
-        e.add_line(f"store i64 {e.emit(f'add i64 {done.text}, 1').text}, ptr %done")
+        for counter in ("%done", "%block"):
+            before = e.emit(f"load i64, ptr {counter}")
+            e.add_line(f"store i64 {e.emit(f'add i64 {before.text}, 1').text}, ptr {counter}")
         e.add_line(f"store i64 {at.text}, ptr %at")
         stop = e.least(e.emit(f"add nsw i64 {at.text}, {BLOCK}"), rows)
         self._zero("sum")
@@ -94,7 +101,9 @@ class _Writer:
         self._strip(bases, stop, known)
         e.label("store")
         self._store(block)
-        e.add_line("br label %block")
+        others = e.emit("load i64, ptr %block")
+        more = e.emit(f"icmp slt i64 {others.text}, {last.text}")
+        e.add_line(f"br i1 {more.text}, label %each, label %blocks")
         e.label("pause")
         e.add_line("ret i64 1")
         e.label("end")
@@ -113,6 +122,7 @@ class _Writer:
         """Counters, sums of a strip and of a block, pointers to its columns, the last vector."""
         e = self.e
         e.add_line("%at = alloca i64")
+        e.add_line("%block = alloca i64")
         e.add_line("%done = alloca i64")
         e.add_line("store i64 0, ptr %done")
         self.body.room()
