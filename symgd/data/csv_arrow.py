@@ -16,7 +16,7 @@ from symgd.data.header import Header
 from symgd.data.source import Array, Pick
 from symgd.threads import default_threads
 
-_PIECE = 1 << 21  # a call of Arrow's costs 0.4 ms
+_PIECE = 1 << 22  # a call of Arrow's costs 0.4 ms
 _AT_ONCE = 1 << 23  # bytes that all threads parse; what they are parsed to takes as much again
 _MOST_THREADS = 8
 _WINDOW = 1 << 16
