@@ -14,7 +14,6 @@ from symgd.backends.native.machine import (
     compile_alone,
     compile_module,
     interrupted,
-    remembered,
 )
 from symgd.backends.native.steps import RING, Code
 from symgd.kernel import Run, Stop
@@ -126,11 +125,10 @@ class NativeKernel(_Compiled):
         self.count, self.tail, self.evaluate = count, tail, loss.evaluate
         self.states = (len(program.inputs) - count - 1 - len(tail)) // count
         self.nanoseconds = 5 + program.cost
-        key = ("steps", program.key, count, self.states, settles)
-        states = self.states * count
-        self.module = remembered(
-            key, lambda: compile_module(steps.step_loop(program, count, states, settles))
-        )
+        source = steps.step_loop(program, count, self.states * count, settles)
+        # To look for neighbors that one instruction can compute takes a quarter of the passes'
+        # time, and finds them in rules that divide and take roots.
+        self.module = compile_module(source, neighbors=self.states > 0)
 
     def call(self, call: _Call) -> Code:
         """Run the machine code on these buffers."""

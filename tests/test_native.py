@@ -288,7 +288,7 @@ def test_without_machine_code_everything_still_runs(monkeypatch, caplog):
 
 
 def test_a_failing_compiler_is_no_failure(monkeypatch):
-    def broken(*_):
+    def broken(*_, **__):
         raise RuntimeError("LLVM ERROR: out of registers")
 
     monkeypatch.setattr("symgd.native_kernel.compile_module", broken)

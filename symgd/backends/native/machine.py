@@ -8,7 +8,7 @@ import platform
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from typing import Any, TypeVar
 
 from symgd.backends.native.elementary import SYMBOLS, python_function
@@ -77,16 +77,20 @@ def remembered(key: tuple[Any, ...], make: Callable[[], Made]) -> Made:
     return found
 
 
-def compile_module(source: str, speed: int = 3) -> Module:
+def compile_module(source: str, *, neighbors: bool = True) -> Module:
     """The module's machine code, from memory where the same source was compiled before.
 
-    speed: LLVM's optimization level, 1 to 3.
+    neighbors: whether numbers that are computed alike are looked for, to become vectors.
     """
-    return remembered((source, speed), lambda: compile_alone(source, speed))
+    make = partial(compile_alone, source, neighbors=neighbors)
+    return remembered((source, neighbors), make)
 
 
-def compile_alone(source: str, speed: int = 3) -> Module:
-    """The module's machine code, compiled anew: it may hold addresses of other modules."""
+def compile_alone(source: str, speed: int = 3, neighbors: bool = True) -> Module:
+    """The module's machine code, compiled anew: it may hold addresses of other modules.
+
+    speed: LLVM's optimization level, 1 to 3. neighbors: as in `compile_module`.
+    """
     import llvmlite.binding as llvm
 
     _bind(source)
@@ -98,7 +102,8 @@ def compile_alone(source: str, speed: int = 3) -> Module:
     module.triple = machine.triple
     module.data_layout = str(machine.target_data)
     options = llvm.create_pipeline_tuning_options(speed_level=speed)
-    options.loop_vectorization = options.slp_vectorization = speed > 1
+    options.loop_vectorization = speed > 1
+    options.slp_vectorization = speed > 1 and neighbors
     builder = llvm.create_pass_builder(machine, options)
     builder.getModulePassManager().run(module, builder)
     engine = llvm.create_mcjit_compiler(module, machine)
