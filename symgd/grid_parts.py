@@ -122,7 +122,7 @@ def run_part(
             ends.grad_norm[k], ends.steps[k] = result.grad_norm, result.steps
             ends.lost[k] = not_finite(result)
         return None
-    from symgd.backends.native.steps import Code
+    from symgd.backends.native.descent_loop import Code
 
     lanes, labels, own = kernel
     values = part.values
@@ -187,7 +187,7 @@ class QuickStatus:
         return range(place.start, place.stop)
 
     def __call__(self, k: int) -> Status | None:
-        from symgd.backends.native.steps import Code
+        from symgd.backends.native.descent_loop import Code
 
         at = k - self.indices.start
         loss, outcome = self.part.grid.loss, self.outcome

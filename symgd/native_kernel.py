@@ -7,15 +7,15 @@ from array import array
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from symgd.backends.native import steps
+from symgd.backends.native import descent_loop, steps
 from symgd.backends.native.arrays import array_loop
+from symgd.backends.native.descent_loop import RING, Code
 from symgd.backends.native.large import compile_large
 from symgd.backends.native.machine import (
     compile_alone,
     compile_module,
     interrupted,
 )
-from symgd.backends.native.steps import RING, Code
 from symgd.kernel import Run, Stop
 from symgd.loss import Loss
 from symgd.program import Program
@@ -65,7 +65,7 @@ class _Compiled(ABC):
         )
         code = self.call(call)
         run.x, run.state = call.x.tolist(), call.s.tolist()[: self.count * self.states]
-        run.t = call.k[steps.T]
+        run.t = call.k[descent_loop.T]
         seen = run.t + (code not in (Code.DONE, Code.NONFINITE_LOSS))
         self._record(run, call, range(first, seen))
         interrupted.check()
@@ -73,10 +73,10 @@ class _Compiled(ABC):
 
     def _record(self, run: Run, call: _Call, seen: range) -> None:
         """What the code noted of the points of these steps."""
-        if call.k[steps.ROWS]:
-            run.history.extend(call.rows, call.k[steps.ROWS])
-        if call.k[steps.BEST_T] >= 0:
-            run.best_loss, run.best_t = call.f[steps.BEST], call.k[steps.BEST_T]
+        if call.k[descent_loop.ROWS]:
+            run.history.extend(call.rows, call.k[descent_loop.ROWS])
+        if call.k[descent_loop.BEST_T] >= 0:
+            run.best_loss, run.best_t = call.f[descent_loop.BEST], call.k[descent_loop.BEST_T]
             run.best_x = self.best(call, seen)
         for t in seen[-RING:]:
             run.tail.append((t, call.point(t, self.count)))
@@ -168,5 +168,5 @@ class ArrayKernel(_Compiled):
 
     def best(self, call: _Call, seen: range) -> list[float]:
         """The best point of the call: still in the ring, or copied from there."""
-        t = call.k[steps.BEST_T]
+        t = call.k[descent_loop.BEST_T]
         return call.point(t, self.count) if t in seen[-RING:] else self.kept.tolist()

@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symgd.backends.native import lanes as native
+from symgd.backends.native.descent_loop import Code
 from symgd.backends.native.finite_box import finite_box, widened
 from symgd.backends.native.machine import compile_module, interrupted, lanes
 from symgd.backends.native.packs import sweep_module
-from symgd.backends.native.steps import Code
 from symgd.intervals import Interval
 from symgd.program import Program
 from symgd.threads import default_threads

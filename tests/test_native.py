@@ -16,10 +16,11 @@ import symgd.native_kernel
 from symgd import Loss, numeric
 from symgd.backends import lambdified
 from symgd.backends.native import machine, powers
+from symgd.backends.native.descent_loop import load, store
 from symgd.backends.native.emit import Emitter, Value
 from symgd.backends.native.machine import compile_module, interrupted, source
 from symgd.backends.native.rolls import roll
-from symgd.backends.native.steps import assignments, load, store
+from symgd.backends.native.steps import assignments
 from symgd.compiler import compile_program
 from symgd.functions import BY_CLASS
 from symgd.graph import Graph

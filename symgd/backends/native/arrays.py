@@ -11,27 +11,13 @@ it; until then k[BEST_T] says where in the ring it is.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
-from symgd.backends.native.emit import Emitter, Value
+from symgd.backends.native.descent_loop import RING, DescentLoop, load
+from symgd.backends.native.emit import Value
 from symgd.backends.native.forms import hypot
 from symgd.backends.native.machine import source
-from symgd.backends.native.steps import (
-    BEST,
-    BEST_T,
-    END,
-    NEXT,
-    RING,
-    ROWS,
-    STRIDE,
-    TOL,
-    Code,
-    assignments,
-    live,
-    load,
-    store,
-)
-from symgd.backends.native.steps import T as NOW
+from symgd.backends.native.steps import assignments, live
 from symgd.nodes import Node, Norm, topological
 from symgd.program import Program
 
@@ -43,49 +29,41 @@ def array_loop(rule: Program, evaluate: int, params: int, states: int, settles: 
     return _Loop(rule, evaluate, params, states, settles).text()
 
 
-class _Loop:
+class _Loop(DescentLoop):
     def __init__(
         self, rule: Program, evaluate: int, params: int, states: int, settles: bool
     ) -> None:
-        self.rule, self.evaluate, self.params, self.states = rule, evaluate, params, states
-        self.settles = settles
-        self.e = Emitter()
+        super().__init__(params, settles)
+        self.rule, self.evaluate, self.states = rule, evaluate, states
         self.loops = 0
 
     def text(self) -> str:
         e = self.e
         self._entry()
-        e.label("loop")
-        t = e.emit("load i64, ptr %t.now")
-        more = e.emit(f"icmp slt i64 {t.text}, %end")
-        e.add_line(f"br i1 {more.text}, label %body, label %done")
-        e.label("body")
+        t = self.head()
         e.add_line(
             f"call i64 inttoptr (i64 {self.evaluate} to ptr)(ptr %x, ptr %w, ptr %c, ptr %out)"
         )
         e.add_line("%slope = getelementptr double, ptr %out, i64 1")
         loss = load(e, "%out", 0)
-        self._record(t, loss)
+        good = self._all("%slope", self.params, lambda g, _: self._finite(g))
+        self.ask(e.logic("and", good, self._finite(loss)), "nonfinite.loss", "finite")
+        self.record(t, loss)
         small = self._all("%slope", self.params, self._below)
-        e.add_line(f"br i1 {small.text}, label %converged, label %onward")
-        e.label("onward")
+        self.ask(small, "converged", "onward", holds=True)
         following = e.emit(f"add nsw i64 {t.text}, 1")
         self._rule(following)
         good = self._all("%new", self.params, lambda x, _: self._finite(x))
-        e.add_line(f"br i1 {good.text}, label %moved, label %nonfinite.step")
-        e.label("moved")
+        self.ask(good, "nonfinite.step", "moved")
         if self.settles:
             still = self._all("%new", self.params, self._unmoved)
             asked = e.logic("and", still, e.compare("oge", self.tol, e.number(0.0)))
-            e.add_line(f"br i1 {asked.text}, label %stuck, label %commit")
-            e.label("commit")
+            self.ask(asked, "stuck", "commit", holds=True)
         self._copy("%new", "%x", self.params)
         if self.states:
             later = e.emit(f"getelementptr double, ptr %new, i64 {self.params}")
             self._copy(later.text, "%s", self.params * self.states)
-        e.add_line(f"store i64 {following.text}, ptr %t.now")
-        e.add_line("br label %loop")
-        self._exits()
+        self.close(following)
         arguments = ", ".join(f"ptr noalias %{a}" for a in ARGUMENTS)
         return source(
             [f"define i64 @run({arguments}) {{\n" + "\n".join([*e.lines, "}"])], e.declared
@@ -96,55 +74,20 @@ class _Loop:
     def _entry(self) -> None:
         e = self.e
         e.label("entry")
-        for name in ("i", "flag", "t.now", "next", "rows.used", "best.t", "code"):
-            e.add_line(f"%{name} = alloca i64")
-        for name in ("sum", "best.loss"):
-            e.add_line(f"%{name} = alloca double")
-        for name, index in _COUNTERS:
-            value = load(e, "%k", index, "i64")
-            e.add_line(f"store i64 {value.text}, ptr %{name}")
-        for name, index in (("end", END), ("stride", STRIDE)):
-            e.add_line(f"%{name}.at = getelementptr i64, ptr %k, i64 {index}")
-            e.add_line(f"%{name} = load i64, ptr %{name}.at")
-        self.tol = load(e, "%f", TOL)
-        e.add_line(f"store double {load(e, '%f', BEST).text}, ptr %best.loss")
+        for name, kind in (("i", "i64"), ("flag", "i64"), ("sum", "double")):
+            e.add_line(f"%{name} = alloca {kind}")
+        self.begin()
         tail = self.rule.inputs[2 + self.states + 1 :]
         self.tail: dict[Node, Value] = {n: load(e, "%h", k) for k, n in enumerate(tail)}
-        e.add_line("br label %loop")
 
-    def _record(self, t: Value, loss: Value) -> None:
-        e = self.e
-        good = self._all("%slope", self.params, lambda g, _: self._finite(g))
-        good = e.logic("and", good, self._finite(loss))
-        e.add_line(f"br i1 {good.text}, label %finite, label %nonfinite.loss")
-        e.label("finite")
-        due = e.emit(f"icmp eq i64 {t.text}, " + e.emit("load i64, ptr %next").text)
-        e.add_line(f"br i1 {due.text}, label %row, label %recorded")
-        e.label("row")
-        used = e.emit("load i64, ptr %rows.used")
-        start = e.emit(f"mul i64 {used.text}, {self.params + 2}")
-        row = e.emit(f"getelementptr double, ptr %rows, i64 {start.text}")
-        store(e, loss, row.text, 0)
-        store(e, self._norm("%slope"), row.text, 1)
-        self._copy("%x", e.emit(f"getelementptr double, ptr {row.text}, i64 2").text, self.params)
-        after = e.emit(f"add i64 {used.text}, 1")
-        e.add_line(f"store i64 {after.text}, ptr %rows.used")
-        later = e.emit(f"add i64 {t.text}, %stride")
-        e.add_line(f"store i64 {later.text}, ptr %next")
-        e.add_line("br label %recorded")
-        e.label("recorded")
-        self._keep_best(t)
-        self._copy("%x", self._ring(t), self.params)
-        better = e.compare("olt", loss, e.emit("load double, ptr %best.loss"))
-        e.add_line(f"br i1 {better.text}, label %better, label %compared")
-        e.label("better")
-        e.add_line(f"store double {loss.text}, ptr %best.loss")
-        e.add_line(f"store i64 {t.text}, ptr %best.t")
-        e.add_line("br label %compared")
-        e.label("compared")
+    def norm(self) -> Value:
+        return self._norm("%slope")
 
-    def _keep_best(self, t: Value) -> None:
-        """Copy the best theta out of the ring when step t is about to take its place."""
+    def put_x(self, pointer: str) -> None:
+        self._copy("%x", pointer, self.params)
+
+    def remember(self, t: Value) -> None:
+        """Before x takes the place of the best theta in the ring, that is copied."""
         e = self.e
         best = e.emit("load i64, ptr %best.t")
         age = e.emit(f"sub i64 {t.text}, {best.text}")
@@ -154,6 +97,13 @@ class _Loop:
         self._copy(self._ring(best), "%best", self.params)
         e.add_line("br label %kept")
         e.label("kept")
+        self.put_x(self._ring(t))
+
+    def keep_best(self) -> None:
+        """The ring has it, for a while."""
+
+    def leave(self) -> None:
+        """All is in memory."""
 
     def _ring(self, t: Value) -> str:
         e = self.e
@@ -214,22 +164,6 @@ class _Loop:
         e.add_line(f"br label %normed{number}")
         e.label(f"normed{number}")
         return e.emit("load double, ptr %sum")
-
-    def _exits(self) -> None:
-        e = self.e
-        exits = [("done", Code.DONE), ("converged", Code.CONVERGED)]
-        exits += [("nonfinite.loss", Code.NONFINITE_LOSS), ("nonfinite.step", Code.NONFINITE_STEP)]
-        if self.settles:
-            exits.append(("stuck", Code.STUCK))
-        for label, code in exits:
-            e.label(label)
-            e.add_line(f"store i64 {int(code)}, ptr %code")
-            e.add_line("br label %leave")
-        e.label("leave")
-        for name, index in _COUNTERS:
-            store(e, e.emit(f"load i64, ptr %{name}"), "%k", index, "i64")
-        store(e, e.emit("load double, ptr %best.loss"), "%f", BEST)
-        e.add_line(f"ret i64 {e.emit('load i64, ptr %code').text}")
 
     # -- loops over arrays ----------------------------------------------------------------
 
@@ -299,11 +233,3 @@ class _Loop:
 
     def _unmoved(self, new: Value, i: Value) -> Value:
         return self.e.compare("oeq", new, self._get("%x", i))
-
-
-_COUNTERS: Sequence[tuple[str, int]] = (
-    ("t.now", NOW),
-    ("next", NEXT),
-    ("rows.used", ROWS),
-    ("best.t", BEST_T),
-)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from symgd.backends.native.descent_loop import Code
 from symgd.backends.native.emit import Value
 from symgd.backends.native.lanes import Lanes, Writer
 from symgd.backends.native.powers import powers_of, steady_powers
-from symgd.backends.native.steps import Code, assignments, finite
+from symgd.backends.native.steps import assignments, finite
 from symgd.nodes import Name, Node
 
 SHARED = 2  # u: the tolerance and the radius, then the values that all lanes share

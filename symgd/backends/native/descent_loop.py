@@ -1,0 +1,164 @@
+"""The IR that every loop over the steps of one descent has around its step.
+
+What the caller and the code tell one another: k[T] is the step to begin with and the one reached,
+k[END] the one to stop before. f[TOL]: the tolerance, negative for none; f[BEST]: the least loss so
+far, of step k[BEST_T]. rows: for each k[STRIDE]-th step, first the step k[NEXT], [loss, |g|, x..];
+k[ROWS] counts them. ring: x of step t at t % RING, for the verdict. The order of tests is that of
+`symgd.kernel.StepKernel`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from enum import IntEnum
+
+from symgd.backends.native.emit import Emitter, Value
+
+RING = 48
+T, END, NEXT, STRIDE, ROWS, BEST_T = range(6)  # k
+TOL, BEST = range(2)  # f
+_COUNTERS = (("t.now", T), ("next", NEXT), ("rows.used", ROWS), ("best.t", BEST_T))
+
+
+class Code(IntEnum):
+    """Why the loop ended."""
+
+    DONE = 0
+    CONVERGED = 1
+    NONFINITE_LOSS = 2
+    NONFINITE_STEP = 3
+    STUCK = 4
+
+
+class DescentLoop(ABC):
+    """Collects the code of a loop. settles: a step that moves nothing ends it.
+
+    tol: f[TOL], once `begin` has read it.
+    """
+
+    tol: Value
+
+    def __init__(self, params: int, settles: bool) -> None:
+        self.params, self.settles = params, settles
+        self.e = Emitter()
+
+    def begin(self) -> None:
+        """Read what the caller tells."""
+        e = self.e
+        for name, index in _COUNTERS:
+            e.add_line(f"%{name} = alloca i64")
+            value = load(e, "%k", index, "i64")
+            e.add_line(f"store i64 {value.text}, ptr %{name}")
+        for name, index in (("end", END), ("stride", STRIDE)):
+            e.add_line(f"%{name}.at = getelementptr i64, ptr %k, i64 {index}")
+            e.add_line(f"%{name} = load i64, ptr %{name}.at")
+        e.add_line("%best.loss = alloca double")
+        e.add_line("%code = alloca i64")
+        best, self.tol = load(e, "%f", BEST), load(e, "%f", TOL)
+        e.add_line(f"store double {best.text}, ptr %best.loss")
+
+    def head(self) -> Value:
+        """The head of the loop: the step to take, unless they are done."""
+        e = self.e
+        e.add_line("br label %loop")
+        e.label("loop")
+        t = e.emit("load i64, ptr %t.now")
+        more = e.emit(f"icmp slt i64 {t.text}, %end")
+        e.add_line(f"br i1 {more.text}, label %body, label %done")
+        e.label("body")
+        return t
+
+    def close(self, following: Value) -> None:
+        """The end of the loop and of the function."""
+        e = self.e
+        e.add_line(f"store i64 {following.text}, ptr %t.now")
+        e.add_line("br label %loop")
+        exits = [("done", Code.DONE), ("converged", Code.CONVERGED)]
+        exits += [("nonfinite.loss", Code.NONFINITE_LOSS), ("nonfinite.step", Code.NONFINITE_STEP)]
+        if self.settles:
+            exits.append(("stuck", Code.STUCK))
+        for label, code in exits:
+            e.label(label)
+            e.add_line(f"store i64 {int(code)}, ptr %code")
+            e.add_line("br label %leave")
+        e.label("leave")
+        self.leave()
+        for name, index in _COUNTERS:
+            store(e, e.emit(f"load i64, ptr %{name}"), "%k", index, "i64")
+        store(e, e.emit("load double, ptr %best.loss"), "%f", BEST)
+        e.add_line(f"ret i64 {e.emit('load i64, ptr %code').text}")
+
+    def ask(self, condition: Value, leave: str, stay: str, holds: bool = False) -> None:
+        """Leave by an exit where the condition is what `holds` says; else go on at a new label."""
+        yes, no = (leave, stay) if holds else (stay, leave)
+        self.e.add_line(f"br i1 {condition.text}, label %{yes}, label %{no}")
+        self.e.label(stay)
+
+    def record(self, t: Value, loss: Value) -> None:
+        """A row of the history where one is due, x in the ring, and whether it is the best."""
+        e = self.e
+        due = e.emit(f"icmp eq i64 {t.text}, " + e.emit("load i64, ptr %next").text)
+        e.add_line(f"br i1 {due.text}, label %row, label %recorded")
+        e.label("row")
+        used = e.emit("load i64, ptr %rows.used")
+        start = e.emit(f"mul i64 {used.text}, {self.params + 2}")
+        row = e.emit(f"getelementptr double, ptr %rows, i64 {start.text}")
+        store(e, loss, row.text, 0)
+        store(e, self.norm(), row.text, 1)
+        self.put_x(e.emit(f"getelementptr double, ptr {row.text}, i64 2").text)
+        after = e.emit(f"add i64 {used.text}, 1")
+        e.add_line(f"store i64 {after.text}, ptr %rows.used")
+        later = e.emit(f"add i64 {t.text}, %stride")
+        e.add_line(f"store i64 {later.text}, ptr %next")
+        e.add_line("br label %recorded")
+        e.label("recorded")
+        self.remember(t)
+        better = e.compare("olt", loss, e.emit("load double, ptr %best.loss"))
+        e.add_line(f"br i1 {better.text}, label %better, label %compared")
+        e.label("better")
+        e.add_line(f"store double {loss.text}, ptr %best.loss")
+        e.add_line(f"store i64 {t.text}, ptr %best.t")
+        self.keep_best()
+        e.add_line("br label %compared")
+        e.label("compared")
+
+    # -- what differs ---------------------------------------------------------------------
+
+    @abstractmethod
+    def norm(self) -> Value:
+        """|g| at x."""
+
+    @abstractmethod
+    def put_x(self, pointer: str) -> None:
+        """Write x there."""
+
+    @abstractmethod
+    def remember(self, t: Value) -> None:
+        """Write x into the ring."""
+
+    @abstractmethod
+    def keep_best(self) -> None:
+        """x has the least loss so far: k[BEST_T] says so already."""
+
+    @abstractmethod
+    def leave(self) -> None:
+        """Write down what is not in memory, on the way out."""
+
+
+def load(e: Emitter, pointer: str, index: int, kind: str = "double") -> Value:
+    """One element of an array."""
+    at = e.emit(f"getelementptr {kind}, ptr {pointer}, i64 {index}")
+    return e.emit(f"load {kind}, ptr {at.text}")
+
+
+def store(e: Emitter, value: Value, pointer: str, index: int, kind: str = "double") -> None:
+    """One element of an array changed."""
+    at = e.emit(f"getelementptr {kind}, ptr {pointer}, i64 {index}")
+    e.add_line(f"store {kind} {value.text}, ptr {at.text}")
+
+
+def store_all(e: Emitter, values: Sequence[Value], pointer: str) -> None:
+    """The first elements of an array changed."""
+    for k, value in enumerate(values):
+        store(e, value, pointer, k)
