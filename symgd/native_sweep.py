@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -95,11 +94,16 @@ class LanesKernel:
             theta=np.empty((groups * wide, what.params)),
             out=np.empty((2 + what.params, groups, wide)),
         )
-        self._advance(data, packs, steps, threads or default_threads())
-        return self._end(data, count, steps, tol)
+        trouble = self._advance(data, packs, steps, threads or default_threads())
+        if trouble:
+            self._step_back(data, steps)
+        return self._end(data, count, tol)
 
-    def _advance(self, data: _Arrays, packs: int, steps: int, threads: int) -> None:
-        """All steps of all packs: each thread takes some packs after the other."""
+    def _advance(self, data: _Arrays, packs: int, steps: int, threads: int) -> bool:
+        """All steps of all packs: each thread takes some packs after the other.
+
+        Whether the loss or the gradient's norm is not finite at an end.
+        """
         what = self.what
         cost = what.pack * (5 + what.program.cost * what.lanes / 4)  # nanoseconds, or so
         span = max(64, int(_NANOSECONDS / cost))  # steps of a call
@@ -108,6 +112,7 @@ class LanesKernel:
         pieces = _pieces(packs, most, threads)
 
         stopped: list[bool] = []
+        trouble: list[int] = []
 
         def work() -> None:
             while pieces:
@@ -118,10 +123,11 @@ class LanesKernel:
                 for t in range(0, max(1, steps), span):  # without steps there still is an end
                     if stopped or interrupted.error is not None:
                         return
-                    self._call(first, last, t, min(t + span, steps), data)
+                    trouble.append(self._call(first, last, t, min(t + span, steps), data))
 
         together(work, threads, lambda: stopped.append(True))
         interrupted.check()
+        return any(trouble)
 
     def _radius(
         self, tail: Mapping[int, NDArray[np.float64]], shared: Sequence[float], steps: int
@@ -139,26 +145,24 @@ class LanesKernel:
             self.boxes[key] = finite_box(what.program, moving, others, native.AHEAD)
         return self.boxes[key]
 
-    def _call(self, first: int, last: int, t: int, end: int, data: _Arrays) -> None:
+    def _call(self, first: int, last: int, t: int, end: int, data: _Arrays) -> int:
         k = np.array([first, last, len(data.x), t, end], dtype=np.int64)
-        self.sweep(k.ctypes.data, *data.changed)
+        return self.sweep(k.ctypes.data, *data.changed)
 
-    def _end(self, data: _Arrays, count: int, steps: int, tol: float | None) -> Outcome:
-        """See to last points that are not finite: they give way to the one before."""
+    def _step_back(self, data: _Arrays, steps: int) -> None:
+        """Last points that are not finite give way to those before."""
+        code = data.code
+        lost = (code == Code.DONE) & ~np.isfinite(data.out[:2]).all(axis=0)
+        code[lost] = Code.NONFINITE_LOSS
+        data.steps[lost] = max(0, steps - 1)
+        swap = lost[:, None, :] & np.ones((1, self.what.params, 1), dtype=bool)
+        data.x[swap], data.before[swap] = data.before[swap], data.x[swap].copy()
+        k = np.array([0, len(code), len(code)], dtype=np.int64)
+        self.look(k.ctypes.data, *data.seen)
+        interrupted.check()
+
+    def _end(self, data: _Arrays, count: int, tol: float | None) -> Outcome:
         out, code = data.out, data.code
-        lost = None
-        with np.errstate(over="ignore", invalid="ignore"):
-            total = out[:2].sum()
-        if not math.isfinite(total):  # the sum alone may be infinite
-            lost = (code == Code.DONE) & ~np.isfinite(out[:2]).all(axis=0)
-        if lost is not None and lost.any():
-            code[lost] = Code.NONFINITE_LOSS
-            data.steps[lost] = max(0, steps - 1)
-            swap = lost[:, None, :] & np.ones((1, self.what.params, 1), dtype=bool)
-            data.x[swap], data.before[swap] = data.before[swap], data.x[swap].copy()
-            k = np.array([0, len(code), len(code)], dtype=np.int64)
-            self.look(k.ctypes.data, *data.seen)
-            interrupted.check()
         if tol is not None:
             small = (np.abs(out[2:]) <= tol).all(axis=0)
             code[(code == Code.DONE) & small] = Code.CONVERGED

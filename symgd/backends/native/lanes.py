@@ -5,7 +5,7 @@
     int64 look(int64 *k, double *x, double *theta, double *out)
 
 `sweep` takes packs of groups, k[FIRST] <= pack < k[LAST], from step k[T] to k[END], and then looks
-at them.
+at them. Both return 0 if all losses and |g| are finite, else 1.
 u: the tolerance, the radius of the box in which steps are known to be finite (0: none), then the
 values of lr and hyperparameters that all descents share. w: those that each has of its own,
 (group, value, lane). x, s, before: theta, the rule's state and the theta before,
@@ -26,7 +26,7 @@ import sympy
 
 from symgd.backends.native.emit import Emitter, Value
 from symgd.backends.native.forms import hypot
-from symgd.backends.native.steps import assignments
+from symgd.backends.native.steps import assignments, finite
 from symgd.nodes import Node, is_inverse
 from symgd.program import Program
 
@@ -151,6 +151,8 @@ class Look(Writer):
         e, what = self.e, self.what
         e.label("entry")
         e.add_line("%group = alloca i64")
+        e.add_line("%good = alloca i1")
+        e.add_line("store i1 true, ptr %good")
         first, last = self.k(FIRST), self.k(LAST)
         group = self.open("group", first.text, last)
         x = self.load("%x", group, what.params)
@@ -158,13 +160,19 @@ class Look(Writer):
         names = [n for n in what.program.outputs if n == "loss" or n.startswith("d/d")]
         rest = [n for n in what.program.outputs if n not in names]
         loss, *grad = assignments(e, what.program, known, skip=rest)
+        norm = hypot(e, *grad)
+        bad = e.negated(finite(e, [e.spread(loss), e.spread(norm)]))
+        none = e.logic("xor", self.any(bad), Value("true"))
+        so_far = e.logic("and", none, e.emit("load i1, ptr %good"))
+        e.add_line(f"store i1 {so_far.text}, ptr %good")
         groups = self.k(GROUPS)
-        for k, value in enumerate([loss, hypot(e, *grad), *grad]):
+        for k, value in enumerate([loss, norm, *grad]):
             before = e.emit(f"mul i64 {groups.text}, {k}")
             self.store([value], "%out", e.emit(f"add i64 {before.text}, {group.text}"))
         self._rows(x, group)
         self.close("group")
-        e.add_line("ret i64 0")
+        some = e.logic("xor", e.emit("load i1, ptr %good"), Value("true"))
+        e.add_line(f"ret i64 {e.emit(f'zext i1 {some.text} to i64').text}")
         head = (
             "define i64 @look(ptr noalias %k, ptr noalias %x, ptr noalias %theta, "
             "ptr noalias %out) {"

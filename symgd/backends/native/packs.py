@@ -58,18 +58,17 @@ class _Sweep(Boxed):
         self.first = e.emit(f"mul i64 {self.pack.text}, {what.pack}")
         self._blocks()
         self.close("pack")
-        self._look(first, last)
-        e.add_line("ret i64 0")
+        e.add_line(f"ret i64 {self._look(first, last).text}")
         return "\n".join([_HEAD, *e.lines, "}"])
 
-    def _look(self, first: Value, last: Value) -> None:
+    def _look(self, first: Value, last: Value) -> Value:
         """Call `look` for the groups of these packs."""
         e = self.e
         counts = [e.emit(f"mul i64 {k.text}, {self.what.pack}") for k in (first, last)]
         for place, value in ((FIRST, counts[0]), (LAST, counts[1]), (GROUPS, self.k(GROUPS))):
             at = e.emit(f"getelementptr i64, ptr %seen, i64 {place}")
             e.add_line(f"store i64 {value.text}, ptr {at.text}")
-        e.emit("call i64 @look(ptr %seen, ptr %x, ptr %theta, ptr %out)")
+        return e.emit("call i64 @look(ptr %seen, ptr %x, ptr %theta, ptr %out)")
 
     # -- blocks of steps --------------------------------------------------------------------
 
