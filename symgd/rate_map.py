@@ -93,7 +93,8 @@ def rate_map(
 
 def not_finite(result: Result) -> bool:
     """Whether a run ended because the next point, or the next step, is not a finite number."""
-    return "the last finite point" in result.message or not math.isfinite(result.value)
+    lost = "the last finite point" in result.message
+    return lost or not (math.isfinite(result.value) and math.isfinite(result.grad_norm))
 
 
 def ends_of(
