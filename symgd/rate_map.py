@@ -93,8 +93,10 @@ def rate_map(
 
 def not_finite(result: Result) -> bool:
     """Whether a run ended because the next point, or the next step, is not a finite number."""
-    lost = "the last finite point" in result.message
-    return lost or not (math.isfinite(result.value) and math.isfinite(result.grad_norm))
+    from symgd.result import Status
+
+    told = result.status is Status.NONFINITE or "the last finite point" in result.message
+    return told or not math.isfinite(result.value)
 
 
 def ends_of(

@@ -115,6 +115,8 @@ def test_lost_is_the_same_by_every_way(backend):
     """sqrt(0) is finite, its slope is not; sqrt(-1) has no value; from 1 the next point has none"""
     grid = symgd.sweep("sqrt(a)", lr=[0.1, 5.0], start=[0.0, -1.0, 1.0], steps=6, backend=backend)
     assert grid.lost.tolist() == [True, True, False, True, True, True]
+    grid = symgd.sweep("a**2", rule="rmsprop", lr=1e308, start=[1.0, 0.0], backend=backend)
+    assert grid.lost.tolist() == [True, False]  # a step of 1e309
 
 
 def test_threads_and_backends_change_nothing():
