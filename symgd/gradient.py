@@ -202,7 +202,7 @@ def times(graph: Graph, a: Node, b: Node) -> Node:
     if a is ONE:
         return b
     (outer, rest), (inner, slope) = _scaled(graph, a), _scaled(graph, b)
-    if abs(outer) != 1 and abs(inner) != 1 and not graph.exact and _usual(outer * inner):
+    if not graph.exact and _moderate(outer) and _moderate(inner):
         # The number goes with the slope: it is known early, the adjoint late.
         return graph.mul(graph.number(outer * inner), slope, rest)
     fraction = isinstance(b, sympy.Mul) and len(b.args) == 2 and is_inverse(b.args[1])
@@ -219,9 +219,12 @@ def _scaled(graph: Graph, node: Node) -> tuple[float, Node]:
     return scale, node
 
 
-def _usual(value: float) -> bool:
-    """Whether a number is neither 0 nor infinite nor near to that."""
-    return 2.0**-1000 < abs(value) < 2.0**1000
+def _moderate(scale: float) -> bool:
+    """Whether a number other than 1 may change places: what it scales is where it was, or so.
+
+    1e200 times a slope of 1e200 is infinite, even where the adjoint is 1e-200.
+    """
+    return abs(scale) != 1 and 2.0**-64 < abs(scale) < 2.0**64
 
 
 def _pull_power(graph: Graph, node: Node, adjoint: Node, wanted: set[int]) -> _Pulled:

@@ -83,7 +83,8 @@ def read_grid(
 ) -> Grid:  # fmt: skip
     """The grid of what `symgd.grid.sweep` was given; ArgumentError where it cannot run."""
     rules = _listed(rule, "rule")
-    rates = lr.reshape(-1) if isinstance(lr, np.ndarray) and lr.size else _listed(lr, "lr")
+    numbers = isinstance(lr, np.ndarray) and lr.size and lr.dtype.kind in "fiu"
+    rates = lr.reshape(-1) if numbers else _listed(lr, "lr")
     values = {names.canonical(str(n)): _listed(v, str(n)) for n, v in given.items()}
     kinds = _kinds(rates)
     bare = {
@@ -133,7 +134,7 @@ def _kept(text: str, fixed: tuple[tuple[str, float], ...], named: tuple[str, ...
 def _listed(value: Any, what: str) -> list[Any]:
     if isinstance(value, (str, Rule)) or not hasattr(value, "__iter__"):
         return [value]
-    listed = value.tolist() if isinstance(value, np.ndarray) else list(value)
+    listed = value.reshape(-1).tolist() if isinstance(value, np.ndarray) else list(value)
     if not listed:
         raise ArgumentError(f"the list of {names.escape(what)} is empty")
     return listed
@@ -164,11 +165,13 @@ def plain_rate(rate: Any) -> float | str:
 def _check_rates(rates: Any) -> None:
     try:
         array = np.asarray(rates)
-        if array.dtype.kind in "fiu" and array.min() > 0 and array.max() < math.inf:
-            return  # also none of them is NaN
-        good = np.isfinite(array) & (array > 0) & (array.dtype != bool)
-    except (TypeError, ValueError):
-        raise ArgumentError("a learning rate is no number, and no formula") from None
+    except ValueError:  # lists of different lengths
+        array = np.array("")
+    if array.ndim != 1 or array.dtype.kind not in "fiub":
+        raise ArgumentError("a learning rate is no number, and no formula")
+    if array.dtype.kind != "b" and array.min() > 0 and array.max() < math.inf:
+        return  # also none of them is NaN
+    good = np.isfinite(array) & (array > 0) & (array.dtype != bool)
     if not good.all():
         bad = rates[int(np.argmin(good))]
         raise ArgumentError(f"the learning rate is {bad!r}; it must be a number above 0")
@@ -177,7 +180,11 @@ def _check_rates(rates: Any) -> None:
 def _origins(loss: Loss, start: Any, points: list[Any]) -> NDArray[np.float64]:
     count = len(loss.params)
     if isinstance(start, np.ndarray):
-        array = np.asarray(start, dtype=np.float64)
+        kind: Any = "unsafe" if start.dtype == object else "same_kind"
+        try:
+            array = start.astype(np.float64, casting=kind)
+        except (TypeError, ValueError, OverflowError):
+            raise ArgumentError(f"the starts are {start.dtype}, not numbers") from None
         array = np.repeat(array[:, None], count, axis=1) if array.ndim == 1 else array
         if array.ndim != 2 or array.shape[1] != count:
             raise ArgumentError(

@@ -57,8 +57,10 @@ class Part:
         """The start and the values by name of each descent."""
         grid = self.grid
         rates = grid.rates[self.rates.start : self.rates.stop]
+        written = isinstance(rates[0], str)  # a number by itself, or a formula, which has no value
+        own = [self.arguments.schedule.value or 0.0] if written else rates
         axes = [
-            np.zeros(1) if isinstance(rates[0], str) else np.asarray(rates, dtype=np.float64),
+            np.asarray(own, dtype=np.float64),
             np.arange(len(grid.starts)),
             *(np.array(v) for v in grid.hyper.values()),
         ]

@@ -109,7 +109,6 @@ class NativeLoop:
             pointers = [p.buffer_info()[0] for p in (k, places, numbers)]
             pointers.append(_address(out[first // BLOCK :]))
             _run(function, pointers, k, threads, (parts, places, numbers, out))
-        interrupted.check()
         return out
 
 
@@ -128,7 +127,8 @@ def _run(
 
     def work(alive: object = (pointed, k)) -> None:
         while function(*pointers):
-            pass
+            interrupted.check()
+        interrupted.check()
 
     def halt() -> None:
         k[NEXT] = _STOP

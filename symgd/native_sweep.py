@@ -121,12 +121,12 @@ class LanesKernel:
                 except IndexError:  # another thread was faster
                     return
                 for t in range(0, max(1, steps), span):  # without steps there still is an end
-                    if stopped or interrupted.error is not None:
+                    if stopped:
                         return
                     trouble.append(self._call(first, last, t, min(t + span, steps), data))
+                    interrupted.check()
 
         together(work, threads, lambda: stopped.append(True))
-        interrupted.check()
         return any(trouble)
 
     def _radius(

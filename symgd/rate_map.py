@@ -93,7 +93,10 @@ def rate_map(
 
 def not_finite(result: Result) -> bool:
     """Whether a run ended because the next point, or the next step, is not a finite number."""
-    return "the last finite point" in result.message or not math.isfinite(result.value)
+    from symgd.result import Status
+
+    told = result.status is Status.NONFINITE or "the last finite point" in result.message
+    return told or not math.isfinite(result.value)
 
 
 def ends_of(

@@ -8,6 +8,7 @@ from itertools import pairwise
 
 _EPS = 2.0**-52
 _JUMP = 0.405  # the logarithm of 1.5: so much longer than by the trend the last step may be
+_LEAP = 2.0**400  # a step so many times as long as the one before; its square is a finite number
 
 
 def observed_rate(tail: Sequence[tuple[int, Sequence[float]]]) -> float | None:
@@ -33,6 +34,8 @@ def observed_rate(tail: Sequence[tuple[int, Sequence[float]]]) -> float | None:
 
 def _rate_of(steps: Sequence[Sequence[float]], sizes: Sequence[float]) -> float | None:
     """The factor per step of a sequence of steps: one mode, a pair of modes, or the trend."""
+    if max(b / a for a, b in pairwise(sizes)) > _LEAP:
+        return None
     unit = [[v / size for v in step] for step, size in zip(steps, sizes, strict=True)]
     grown = [b / a for a, b in pairwise(sizes)]  # sizes[k + 1]/sizes[k]
     turn = [_dot(a, b) for a, b in pairwise(unit)]

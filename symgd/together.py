@@ -14,51 +14,71 @@ _BRIEF = 3e-4  # seconds; to be put to sleep and woken takes about as long
 def together(work: Callable[[], None], threads: int, halt: Callable[[], None]) -> None:
     """Call `work` in as many threads at once, of which the caller's is one.
 
-    halt: called when the caller's is interrupted; the others must then soon come to their end.
+    halt: called when one of them fails, in that thread, or the caller's is interrupted, also while
+    it waits for the others; all must then soon come to their end. Once more is as good as once.
     """
-    tasks = [_Task(work) for _ in range(threads - 1)]
+    tasks = [_Task(work, halt) for _ in range(threads - 1)]
     try:
         _helpers.give(tasks)
         work()
-    except BaseException:
-        halt()
-        raise
-    finally:
         for task in tasks:
             task.end()
+    except BaseException:
+        halt()
+        for task in tasks:
+            task.wait()
+        raise
 
 
 class _Task:
     """Work that one helper does once, if nobody tells it before it begins that it need not."""
 
-    def __init__(self, work: Callable[[], None]) -> None:
-        self.work = work
+    def __init__(self, work: Callable[[], None], halt: Callable[[], None]) -> None:
+        self.work, self.halt = work, halt
         self.error: BaseException | None = None
-        self.begun, self.done = threading.Lock(), threading.Lock()
+        self.claims: list[bool] = []  # whether a helper claims it; the first has it
+        self.over = False
+        self.done = threading.Lock()
         self.done.acquire()
+
+    def _mine(self, helper: bool) -> bool:
+        """Whether it is the helper's, or the caller's, who may ask again after an interruption."""
+        self.claims.append(helper)
+        return self.claims[0] is helper
 
     def run(self) -> None:
         """The helper's part."""
-        if self.begun.acquire(blocking=False):
+        if self._mine(True):
             try:
                 self.work()
             except BaseException as error:
                 self.error = error
+                self.halt()
             finally:
+                self.over = True
                 self.done.release()
 
-    def end(self) -> None:
-        """Wait until it has ended, or see to it that it never begins; raise what it raised."""
-        if self.begun.acquire(blocking=False):
+    def wait(self) -> None:
+        """Wait until it has ended, or see to it that it never begins."""
+        if self._mine(False):
+            self.work = self.halt = _nothing  # it may lie in the queue for long
             return
         until = time.perf_counter() + _BRIEF
-        while not self.done.acquire(blocking=False):
+        while not (self.over or self.done.acquire(blocking=False)):
             if time.perf_counter() > until:
                 self.done.acquire()
-                break
+                return
             time.sleep(0)  # lets the helper have the interpreter
+
+    def end(self) -> None:
+        """Wait, and raise what it raised."""
+        self.wait()
         if self.error is not None:
             raise self.error
+
+
+def _nothing() -> None:
+    pass
 
 
 class _Helpers:
@@ -69,12 +89,18 @@ class _Helpers:
         self.count = 0
 
     def give(self, tasks: Sequence[_Task]) -> None:
-        """Have these done, each by another helper if they are free."""
+        """Have these done, each by another helper if they are free and can be had."""
         while self.count < len(tasks):
+            name = f"symgd_{self.count + 1}"
+            helper = threading.Thread(
+                target=self._serve, args=(self.tasks,), name=name, daemon=True
+            )
+            try:
+                helper.start()
+            except RuntimeError:  # no more threads for this process, or none at its end
+                break
             self.count += 1
-            name = f"symgd_{self.count}"
-            threading.Thread(target=self._serve, args=(self.tasks,), name=name, daemon=True).start()
-        for task in tasks:
+        for task in tasks[: self.count]:
             self.tasks.put(task)
 
     @staticmethod

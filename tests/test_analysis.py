@@ -185,3 +185,11 @@ def test_a_run_into_a_saddle_is_told_so_without_a_tolerance():
     assert "along y" in run.verdict.sentence
     down = symgd.descend("x**2 + y**2", start={"x": 1, "y": 0}, lr=0.2, steps=50)
     assert "not to a minimum" not in down.verdict.sentence
+
+
+@pytest.mark.parametrize(("start", "lr"), [(1e-300, 1e160), (1e-300, 1e200), (5e-324, 1e180)])
+def test_steps_that_leap_beyond_any_rate_are_told(start, lr):
+    """theta**2: a step is 1 - 2*lr times the one before, and the square of that overflows."""
+    run = descend("theta**2", start=start, lr=lr, steps=2)
+    assert run.verdict.rate_observed is None
+    assert run.x == pytest.approx([start * (1 - 2 * lr) * (1 - 2 * lr)])

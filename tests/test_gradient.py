@@ -277,6 +277,18 @@ def test_chained_rosenbrock_gradient_is_the_textbook_one():
     assert loss.evaluate(*x)[1:] == pytest.approx(expected, rel=1e-13, abs=1e-12)
 
 
+@pytest.mark.parametrize(
+    ("text", "at", "slope"),
+    [  # by the chain rule, in the order in which nothing overflows
+        ("1e100*tanh((1e300*x*1e100)*1e-150) + x", 5e-53, 1.0),  # tanh is flat at 5e197
+        ("1e140*sin(1e140*(x*1e-140)**2*1e-150)", 1.0, 2.0 * 1e-150),
+        ("1e-150*(1e150*x)**2", 1e-100, 2.0 * 1e50),
+    ],
+)
+def test_large_and_tiny_numbers_stay_where_they_keep_each_other_finite(text, at, slope):
+    assert Loss(text).evaluate(at)[1] == pytest.approx(slope, rel=1e-5)
+
+
 def test_product_gradient_survives_a_zero_factor():
     n = 20
     x = [1.0 + 0.1 * k for k in range(n)]

@@ -96,6 +96,29 @@ def test_schedules_and_line_search_in_one_grid():
     assert grid.axes["lr"] == [0.1, "0.5/t", 0.2, "auto"]
 
 
+@pytest.mark.parametrize("kind", [None, object])
+def test_rates_may_be_an_array_of_numbers_and_formulas(kind):
+    grid = symgd.sweep("theta**2", lr=np.array(["0.1", "0.5/t"], dtype=kind), steps=5)
+    check(grid, "theta**2", 5)
+    assert grid.axes["lr"] == ["0.1", "0.5/t"]
+
+
+@pytest.mark.parametrize("rate", ["0.1", " 1e-1", "1/10"])
+def test_a_rate_may_be_a_number_as_text(rate):
+    """theta**2: each step multiplies by 1 - 2*lr."""
+    grid = symgd.sweep("theta**2", lr=[rate, 0.2], steps=5)
+    assert grid.theta[:, 0] == pytest.approx([0.8**5, 0.6**5], rel=1e-14)
+
+
+@pytest.mark.parametrize("backend", ["native", "lambdify"])
+def test_lost_is_the_same_by_every_way(backend):
+    """sqrt(0) is finite, its slope is not; sqrt(-1) has no value; from 1 the next point has none"""
+    grid = symgd.sweep("sqrt(a)", lr=[0.1, 5.0], start=[0.0, -1.0, 1.0], steps=6, backend=backend)
+    assert grid.lost.tolist() == [True, True, False, True, True, True]
+    grid = symgd.sweep("a**2", rule="rmsprop", lr=1e308, start=[1.0, 0.0], backend=backend)
+    assert grid.lost.tolist() == [True, False]  # a step of 1e309
+
+
 def test_threads_and_backends_change_nothing():
     rates = np.geomspace(1e-4, 2.0, 300)
     one, many = (
@@ -135,6 +158,13 @@ def test_long_runs_go_in_portions(monkeypatch):
         ({"lr": [0.1, "abc"]}, "not a number"),
         ({"lr": np.array([0.1, np.nan])}, "above 0"),
         ({"lr": [True]}, "above 0"),
+        ({"lr": [[0.1, 0.2]]}, "no number"),
+        ({"lr": [[0.1], [0.2, 0.3]]}, "no number"),
+        ({"lr": [1j]}, "no number"),
+        ({"lr": [10**400]}, "no number"),
+        ({"lr": np.array([5], dtype="timedelta64[D]")}, "no number"),
+        ({"start": np.array(["a"])}, "not numbers"),
+        ({"start": np.array([1j])}, "not numbers"),
         ({"rule": ["gd", "adma"]}, "adam"),
         ({"set": {"bta": [1, 2]}}, "bta"),
         ({"start": np.ones((2, 3))}, "parameters"),

@@ -6,6 +6,7 @@ import ctypes
 import ctypes.util
 import platform
 import re
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache, partial
@@ -42,8 +43,11 @@ class Module:
         return int(self.engine.get_function_address(name))
 
 
-class Interrupted:
-    """Whether Python code that a kernel called was interrupted; the kernel cannot pass that on."""
+class Interrupted(threading.local):
+    """Whether Python code that a kernel called was interrupted; the kernel cannot pass that on.
+
+    Each thread has its own: what happened in one is not told in another that runs a kernel, too.
+    """
 
     error: BaseException | None = None
 
