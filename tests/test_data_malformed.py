@@ -109,7 +109,7 @@ FILES = {
     "name like HTML": (b"<script>alert(1)</script>\nx\n", None, 2, "<script>alert(1)</script>", ""),
     "name that clears": (b"\x1b[2J\nx\n", None, 2, "\x1b[2J", r"\x1b[2J"),
     "two spellings": ("θ,ϑ\n1,2\n".encode(), ["theta"], None, "theta", "one name"),
-    "gzip": (b"\x1f\x8b\x08\0\0\0\0\0", None, 1, None, "gzip"),
+    "gzip": (b"\x1f\x8b\x08\0\0\0\0\0", None, None, None, "gzip"),
     "NumPy's array": (b"\x93NUMPY\x01\0v\0{'descr'", None, 1, None, "NumPy"),
     "Arrow stream": (b"\xff\xff\xff\xff\xa8\0\0\0", None, 1, None, "Arrow"),
     "Feather": (b"FEA1\0\0\0\0", None, 1, None, "Feather"),

@@ -19,10 +19,7 @@ _PIECE = 1 << 20
 
 # First bytes of formats that are no text, and what to do about them.
 _MAGIC: dict[bytes, str] = {
-    b"\x1f\x8b": "it is compressed with gzip; unpack it first",
-    b"BZh": "it is compressed with bzip2; unpack it first",
-    b"\xfd7zXZ": "it is compressed with xz; unpack it first",
-    b"\x28\xb5\x2f\xfd": "it is compressed with zstd; unpack it first",
+    b"\x28\xb5\x2f\xfd": "it is compressed with zstd; unpack it, or compress it with gzip",
     b"PK\x03\x04": "it is a ZIP archive or a spreadsheet; save it as CSV",
     b"\xd0\xcf\x11\xe0": "it is an old spreadsheet; save it as CSV",
     b"\x89HDF": "it is an HDF5 file; save it as CSV or Parquet",
@@ -51,7 +48,14 @@ class File:
         self._state = self._look()
         self.size = self._state[0]
 
-    def open(self) -> io.FileIO:
+    @property
+    def ends_line(self) -> bool:
+        """Whether its last byte is the end of a line; so is an empty file."""
+        with self.open() as stream:
+            stream.seek(max(0, self.size - 1))
+            return (stream.read(1) or b"\n") in b"\r\n"
+
+    def open(self) -> io.RawIOBase:
         """The file from its beginning; DataError where it is not what it was at first."""
         stream = _Stream(self._path, self.label)
         if self._look() != self._state:
