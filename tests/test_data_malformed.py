@@ -111,7 +111,6 @@ FILES = {
     "two spellings": ("θ,ϑ\n1,2\n".encode(), ["theta"], None, "theta", "one name"),
     "gzip": (b"\x1f\x8b\x08\0\0\0\0\0", None, None, None, "gzip"),
     "NumPy's array": (b"\x93NUMPY\x01\0v\0{'descr'", None, 1, None, "NumPy"),
-    "Arrow stream": (b"\xff\xff\xff\xff\xa8\0\0\0", None, 1, None, "Arrow"),
     "Feather": (b"FEA1\0\0\0\0", None, 1, None, "Feather"),
     "JSON, columns": (b'{"x": [1, 2]}\n', None, 1, None, "JSON"),
     "JSON, rows": (b'[{"x": 1},\n{"x": 2}]\n', None, 1, None, "JSON"),

@@ -1,4 +1,4 @@
-"""Tables: CSV, Parquet, arrays, frames and Arrow objects -> named columns of floats.
+"""Tables: CSV, Parquet, Feather, ORC, arrays, frames and Arrow objects -> named columns of floats.
 
     from symgd.data import read_table
     table = read_table("points.csv", ["x", "y"])

@@ -23,9 +23,7 @@ _MAGIC: dict[bytes, str] = {
     b"PK\x03\x04": "it is a ZIP archive or a spreadsheet; save it as CSV",
     b"\xd0\xcf\x11\xe0": "it is an old spreadsheet; save it as CSV",
     b"\x89HDF": "it is an HDF5 file; save it as CSV or Parquet",
-    b"ARROW1": "it is an Arrow IPC file; save it as Parquet",
-    b"\xff\xff\xff\xff": "it is an Arrow stream; save it as Parquet",
-    b"FEA1": "it is a Feather file; save it as Parquet",
+    b"FEA1": "it is a Feather file of version 1; save it as version 2 or Parquet",
     b"\x93NUMPY": "it is a NumPy array; save it as CSV with the columns' names",
     b"Obj\x01": "it is an Avro file; save it as Parquet",
     b'{"': "it is JSON; save the table as CSV",
@@ -77,7 +75,7 @@ class File:
         """Refuse what begins like a file of a known other kind."""
         for magic, advice in _MAGIC.items():
             if head.startswith(magic):
-                sentence = "this is neither CSV nor Parquet"
+                sentence = "this is no table that can be read"
                 raise DataError(sentence, line=1, source=self.label, hint=advice)
 
     def _look(self) -> tuple[int, int]:
@@ -123,7 +121,7 @@ def open_file(path: str | os.PathLike[str]) -> File:
     except (OSError, UnicodeError) as error:
         raise unreadable(text, error) from None
     if stat.S_ISDIR(mode):
-        hint = "name a CSV or Parquet file in it"
+        hint = "name a file in it"
         raise DataError("this is a directory, not a file", source=text, hint=hint)
     if stat.S_ISFIFO(mode):
         try:

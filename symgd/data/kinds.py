@@ -17,9 +17,19 @@ def open_path(path: str | os.PathLike[str]) -> Source:
     from symgd.data.parquet import MAGIC as PARQUET
     from symgd.data.parquet import ParquetSource
 
-    if head.startswith(PARQUET) or file.suffix in (".parquet", ".pq"):
+    named = file.suffix in (".parquet", ".pq")
+    if named or (head.startswith(PARQUET) and not _is_text(head[len(PARQUET) :])):
         return ParquetSource(file)
+    from symgd.data.stored import StoredSource, kind_of
+
+    if (kind := kind_of(file, head)) is not None:
+        return StoredSource(file, kind)
     from symgd.data.csv import CsvSource
 
     packing = packing_of(file, head)
     return CsvSource(file if packing is None else Unpacked(file, packing))
+
+
+def _is_text(rest: bytes) -> bool:
+    """Whether a header goes on like this: PAR1 may begin the name of a column, too."""
+    return bool(rest) and (rest[0] in b"\t\r\n" or 32 <= rest[0] < 127)

@@ -57,8 +57,8 @@ def read_table(
 ) -> Table:
     """The columns of a table as floats, each number exactly as it is written.
 
-    source: the path of a CSV or Parquet file, "-" for standard input, a mapping of 1-D arrays, a
-    structured array, a pandas or polars frame, an Arrow table, or what `open_source` gave.
+    source: the path of a CSV, Parquet, Arrow or ORC file, "-" for standard input, a mapping of 1-D
+    arrays, a structured array, a pandas or polars frame, an Arrow table, or what `open_source` gave.
     columns: the names that are wanted, all by default; the others may hold anything.
     drop_missing: leave out, and count, the rows in which a wanted cell is empty, NA, or not finite.
     block_rows: rows of a block; with it a file is read again on every pass, as it is without it
