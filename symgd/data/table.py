@@ -58,7 +58,7 @@ def read_table(
     """The columns of a table as floats, each number exactly as it is written.
 
     source: the path of a CSV, Parquet, Arrow or ORC file, "-" for standard input, a mapping of 1-D
-    arrays, a structured array, a pandas or polars frame, an Arrow table, or what `open_source` gave.
+    arrays, a structured array, a pandas or polars frame, an Arrow table, or an `open_source`.
     columns: the names that are wanted, all by default; the others may hold anything.
     drop_missing: leave out, and count, the rows in which a wanted cell is empty, NA, or not finite.
     block_rows: rows of a block; with it a file is read again on every pass, as it is without it
