@@ -53,6 +53,8 @@ class FormulaRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         method: str = "lm",
         steps: int | None = None,
         lr: float | str | None = None,
+        backend: str = "auto",
+        threads: int | None = None,
     ) -> None:
         self.formula = formula
         self.start = start
@@ -63,6 +65,8 @@ class FormulaRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         self.method = method
         self.steps = steps
         self.lr = lr
+        self.backend = backend
+        self.threads = threads
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> FormulaRegressor:  # noqa: N803
         """The estimator itself, fitted to X (rows, features) and y (rows,)."""
@@ -87,6 +91,8 @@ class FormulaRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             method=self.method,
             steps=self.steps,
             lr=self.lr,
+            backend=self.backend,
+            threads=self.threads,
         )
         self.params_ = result.theta
         self.stderr_ = result.stderr

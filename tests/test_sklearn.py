@@ -11,7 +11,7 @@ from sklearn.linear_model import LinearRegression  # noqa: E402
 from sklearn.model_selection import cross_val_score  # noqa: E402
 from sklearn.utils.estimator_checks import estimator_checks_generator  # noqa: E402
 
-from symgd import FormulaError  # noqa: E402
+from symgd import ArgumentError, FormulaError  # noqa: E402
 from symgd.sklearn import FormulaRegressor  # noqa: E402
 
 CHECKS = [check for _, check in estimator_checks_generator(FormulaRegressor())]
@@ -66,3 +66,17 @@ def test_sums_over_rows_are_refused_in_a_model(decay):
     model = FormulaRegressor("a*(x0 - mean(x0))").fit(*decay)
     with pytest.raises(FormulaError, match="may not hold sums"):
         model.predict(decay[0])
+
+
+@pytest.mark.parametrize("running", [{"backend": "lambdify"}, {"backend": "native", "threads": 2}])
+def test_backend_and_threads_are_those_of_a_fit(decay, running):
+    model = FormulaRegressor("a*exp(-b*x0) + c", **running).fit(*decay)
+    plain = FormulaRegressor("a*exp(-b*x0) + c").fit(*decay)
+    assert model.get_params()["backend"] == running["backend"]
+    assert model.params_ == pytest.approx(plain.params_, rel=1e-9)
+
+
+@pytest.mark.parametrize("wrong", [{"backend": "gpu"}, {"threads": 0}, {"threads": 1.5}])
+def test_no_such_backend_and_no_such_threads_are_refused(decay, wrong):
+    with pytest.raises(ArgumentError, match=next(iter(wrong))):
+        FormulaRegressor("a*x0", **wrong).fit(*decay)

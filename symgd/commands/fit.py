@@ -38,7 +38,7 @@ def fit(
         typer.Argument(
             metavar="DATA",
             show_default=False,
-            help="A CSV or Parquet file, or - for CSV on standard input.",
+            help="A CSV, Parquet, Feather or ORC file, or - for standard input.",
         ),
     ],
     start: Annotated[

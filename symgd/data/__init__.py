@@ -1,4 +1,4 @@
-"""Tables: CSV, Parquet, arrays, frames and Arrow objects -> named columns of floats.
+"""Tables: CSV, Parquet, Feather, ORC, arrays, frames and Arrow objects -> named columns of floats.
 
     from symgd.data import read_table
     table = read_table("points.csv", ["x", "y"])
@@ -12,7 +12,8 @@ cells are separated by commas, or by tabs or semicolons where the header shows i
 in double quotes (RFC 4180); lines end in LF, CRLF or CR. There are no comments: a line that
 begins with # is a row. Blank lines are no rows, except in a file of one column, where a blank line
 before the last row is an empty cell. A number is what Python's float() reads, written with the
-digits 0-9, a decimal point and an exponent; spaces around it do not count.
+digits 0-9, a decimal point and an exponent; spaces around it do not count. A file compressed with
+gzip, bzip2 or xz is unpacked while it is read.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ class CsvSource:
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        if self._header.complete:
+        if self._file.ends_line:
             return ()
         return (f"{self.label} does not end with the end of a line: its last cell may be cut off",)
 
@@ -56,8 +56,9 @@ class CsvSource:
                 pieces = Pieces(stream, self._header, self._file.size)
                 yield from pieces.blocks(_parser(self._header, picks, drop))
                 offset = pieces.offset
-        if offset < self._file.size:
-            yield from self._exactly(offset, picks, drop)
+                if pieces.ended:
+                    return
+        yield from self._exactly(offset, picks, drop)
 
     def _exactly(self, offset: int, picks: Sequence[Pick], drop: bool) -> Iterator[Block]:
         first = self._header.lines + 1 + self._lines(self._header.offset, offset)

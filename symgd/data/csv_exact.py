@@ -27,7 +27,7 @@ class Reader:
     """
 
     def __init__(
-        self, stream: io.FileIO, header: Header, label: str, first: int, size: int
+        self, stream: io.RawIOBase, header: Header, label: str, first: int, size: int
     ) -> None:
         self._stream = stream
         self._text = io.TextIOWrapper(

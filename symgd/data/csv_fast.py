@@ -36,14 +36,16 @@ class Parser:
 class Pieces:
     """The rows of a text file. stream: at the first row.
 
-    offset: the place up to which all rows have been given; the end of the file when all were.
+    offset: the place up to which all rows have been given. ended: whether all have.
     """
 
-    def __init__(self, stream: io.FileIO, header: Header, size: int) -> None:
+    def __init__(self, stream: io.RawIOBase, header: Header, size: int) -> None:
         self._stream = stream
         self._size = max(1, size)
         self._spare: list[bytearray] = []
+        self._at_end = False
         self.offset = header.offset
+        self.ended = False
 
     def blocks(self, parser: Parser) -> Iterator[Block]:
         """The wanted columns in blocks, up to the first piece that is not the parser's to read."""
@@ -56,6 +58,7 @@ class Pieces:
             done = min(1.0, self.offset / self._size)
             for arrays, dropped in batches:
                 yield Block(arrays, dropped, done)
+        self.ended = self._at_end
 
     def _pieces(self, size: int, threads: int) -> Iterator[Piece]:
         """Pieces of at most `size` bytes, in buffers of one byte more."""
@@ -71,6 +74,7 @@ class Pieces:
             stop = len(carried) + read
             ended = stop < room
             cut = stop if ended else buffer.rfind(b"\n", 0, stop) + 1
+            self._at_end = ended
             if cut == 0:
                 return  # at the end of the file, or in a line as long as the piece
             carried = bytes(memoryview(buffer)[cut:stop])
@@ -99,7 +103,7 @@ def _parsed(pieces: Iterator[Piece], parser: Parser) -> Iterator[tuple[Piece, Pa
         workers.shutdown(cancel_futures=True)
 
 
-def _fill(stream: io.FileIO, view: memoryview) -> int:
+def _fill(stream: io.RawIOBase, view: memoryview) -> int:
     """How many bytes were read into `view`: all of it, unless the file ends."""
     filled = 0
     while filled < len(view):

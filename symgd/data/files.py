@@ -19,16 +19,11 @@ _PIECE = 1 << 20
 
 # First bytes of formats that are no text, and what to do about them.
 _MAGIC: dict[bytes, str] = {
-    b"\x1f\x8b": "it is compressed with gzip; unpack it first",
-    b"BZh": "it is compressed with bzip2; unpack it first",
-    b"\xfd7zXZ": "it is compressed with xz; unpack it first",
-    b"\x28\xb5\x2f\xfd": "it is compressed with zstd; unpack it first",
+    b"\x28\xb5\x2f\xfd": "it is compressed with zstd; unpack it, or compress it with gzip",
     b"PK\x03\x04": "it is a ZIP archive or a spreadsheet; save it as CSV",
     b"\xd0\xcf\x11\xe0": "it is an old spreadsheet; save it as CSV",
     b"\x89HDF": "it is an HDF5 file; save it as CSV or Parquet",
-    b"ARROW1": "it is an Arrow IPC file; save it as Parquet",
-    b"\xff\xff\xff\xff": "it is an Arrow stream; save it as Parquet",
-    b"FEA1": "it is a Feather file; save it as Parquet",
+    b"FEA1": "it is a Feather file of version 1; save it as version 2 or Parquet",
     b"\x93NUMPY": "it is a NumPy array; save it as CSV with the columns' names",
     b"Obj\x01": "it is an Avro file; save it as Parquet",
     b'{"': "it is JSON; save the table as CSV",
@@ -51,7 +46,14 @@ class File:
         self._state = self._look()
         self.size = self._state[0]
 
-    def open(self) -> io.FileIO:
+    @property
+    def ends_line(self) -> bool:
+        """Whether its last byte is the end of a line; so is an empty file."""
+        with self.open() as stream:
+            stream.seek(max(0, self.size - 1))
+            return (stream.read(1) or b"\n") in b"\r\n"
+
+    def open(self) -> io.RawIOBase:
         """The file from its beginning; DataError where it is not what it was at first."""
         stream = _Stream(self._path, self.label)
         if self._look() != self._state:
@@ -73,7 +75,7 @@ class File:
         """Refuse what begins like a file of a known other kind."""
         for magic, advice in _MAGIC.items():
             if head.startswith(magic):
-                sentence = "this is neither CSV nor Parquet"
+                sentence = "this is no table that can be read"
                 raise DataError(sentence, line=1, source=self.label, hint=advice)
 
     def _look(self) -> tuple[int, int]:
@@ -119,7 +121,7 @@ def open_file(path: str | os.PathLike[str]) -> File:
     except (OSError, UnicodeError) as error:
         raise unreadable(text, error) from None
     if stat.S_ISDIR(mode):
-        hint = "name a CSV or Parquet file in it"
+        hint = "name a file in it"
         raise DataError("this is a directory, not a file", source=text, hint=hint)
     if stat.S_ISFIFO(mode):
         try:

@@ -33,7 +33,7 @@ class Header:
     """names: of the columns, "" where there is none. delimiter: one character.
 
     offset: bytes, lines: lines that the header and all before it take. row_bytes: about how many
-    bytes a row takes. complete: whether the file ends with the end of a line.
+    bytes a row takes.
     """
 
     names: tuple[str, ...]
@@ -41,15 +41,12 @@ class Header:
     offset: int
     lines: int
     row_bytes: float
-    complete: bool
 
 
 def read_header(file: File) -> Header:
     """The header of a text file, or the DataError about its first line."""
     with file.open() as stream:
         head = stream.read(_HEAD) or b""
-        stream.seek(max(0, file.size - 1))
-        complete = (stream.read(1) or b"\n") in b"\r\n"
     file.refuse_magic(head)
     for mark, encoding in _UTF_16_32.items():
         if head.startswith(mark):
@@ -68,9 +65,7 @@ def read_header(file: File) -> Header:
     lines = _Lines(head, start, file.label)
     names = tuple(name.strip() for name in _cells(lines, delimiter, file.label))
     _check(names, file.label, after[1])
-    return Header(
-        names, delimiter, lines.offset, lines.number, _row_bytes(head[lines.offset :]), complete
-    )
+    return Header(names, delimiter, lines.offset, lines.number, _row_bytes(head[lines.offset :]))
 
 
 def check_line(line: str, label: str, number: int, header: Header | None = None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from symgd.data.bind import bind
-from symgd.data.files import open_file
+from symgd.data.kinds import open_path
 from symgd.data.source import Array, Block, Pick, Source
 from symgd.errors import ArgumentError, DataError
 
@@ -21,6 +22,7 @@ IN_MEMORY = 1 << 28
 _BLOCK = 1 << 24  # bytes of the blocks of such a file, unless block_rows says otherwise
 _FEWEST = 1 << 10  # rows of a block: a power of two, as every default is
 _MARGIN = 1.02  # rows of a text file are estimated
+_SURPRISE = 2  # as many times IN_MEMORY are taken where the estimate was too low, and no more
 
 Progress = Callable[[float], None]
 
@@ -37,16 +39,7 @@ def open_source(source: Any) -> Source:
         from symgd.data.memory import open_object
 
         return open_object(source)
-    file = open_file(source)
-    with file.open() as stream:
-        head = stream.read(4)
-    from symgd.data.parquet import MAGIC, ParquetSource
-
-    if head == MAGIC or file.suffix in (".parquet", ".pq"):
-        return ParquetSource(file)
-    from symgd.data.csv import CsvSource
-
-    return CsvSource(file)
+    return open_path(source)
 
 
 def column_names(source: Any) -> tuple[str, ...]:
@@ -64,8 +57,8 @@ def read_table(
 ) -> Table:
     """The columns of a table as floats, each number exactly as it is written.
 
-    source: the path of a CSV or Parquet file, "-" for standard input, a mapping of 1-D arrays, a
-    structured array, a pandas or polars frame, an Arrow table, or what `open_source` gave.
+    source: the path of a CSV, Parquet, Arrow or ORC file, "-" for standard input, a mapping of 1-D
+    arrays, a structured array, a pandas or polars frame, an Arrow table, or an `open_source`.
     columns: the names that are wanted, all by default; the others may hold anything.
     drop_missing: leave out, and count, the rows in which a wanted cell is empty, NA, or not finite.
     block_rows: rows of a block; with it a file is read again on every pass, as it is without it
@@ -86,9 +79,15 @@ def read_table(
         raise DataError("no column of the table is used", source=opened.label)
     reading = _Reading(opened, picks, drop_missing, progress)
     bytes_wanted = 8 * len(picks) * opened.about()
-    if not opened.in_memory and (block_rows is not None or bytes_wanted > IN_MEMORY):
+    gathered = None
+    if opened.in_memory:
+        gathered = _gather(reading.blocks(), len(picks), opened.about())
+    elif block_rows is None and bytes_wanted <= IN_MEMORY:
+        most = _SURPRISE * IN_MEMORY
+        gathered = _gather(reading.blocks(), len(picks), opened.about(), most)
+    if gathered is None:
         return _streamed(reading, block_rows or _block_rows(len(picks)))
-    arrays, dropped = _gather(reading.blocks(), len(picks), opened.about())
+    arrays, dropped = gathered
     return _checked(Table(reading, len(arrays[0]), dropped, block_rows, arrays))
 
 
@@ -150,7 +149,9 @@ class Table:
         """
         arrays = self._arrays
         if arrays is None:
-            arrays, _ = _gather(self._pass(), len(self.names), self.rows)
+            gathered = _gather(self._pass(), len(self.names), self.rows)
+            assert gathered is not None
+            arrays, _ = gathered
         return dict(zip(self.names, arrays, strict=True))
 
     def blocks(self) -> Iterator[Mapping[str, Array]]:
@@ -207,8 +208,10 @@ def _block_rows(columns: int) -> int:
     return int(max(_FEWEST, 1 << (_BLOCK // (8 * columns)).bit_length() - 1))
 
 
-def _gather(blocks: Iterator[Block], width: int, about: int) -> tuple[Sequence[Array], int]:
-    """The blocks as whole columns, and how many rows were dropped.
+def _gather(
+    blocks: Iterator[Block], width: int, about: int, most: float = math.inf
+) -> tuple[Sequence[Array], int] | None:
+    """The blocks as whole columns, and how many rows were dropped; None for more bytes than `most`.
 
     A single block is not copied. Of many, no more is in memory than the columns and one block.
     """
@@ -224,6 +227,8 @@ def _gather(blocks: Iterator[Block], width: int, about: int) -> tuple[Sequence[A
     rest = _chain(second, blocks)
     while block is not None:
         columns.append(block.arrays)
+        if columns.bytes > most:
+            return None
         dropped += block.dropped
         block = next(rest, None)
     return columns.finish(), dropped
@@ -241,6 +246,11 @@ class _Columns:
         self._rows = 0
         self._room = max(about, 1)
         self._arrays = [np.empty(self._room, array.dtype) for array in like]
+
+    @property
+    def bytes(self) -> int:
+        """Of the rows so far."""
+        return self._rows * sum(array.itemsize for array in self._arrays)
 
     def append(self, arrays: Sequence[Array]) -> None:
         """Add the rows of a block."""

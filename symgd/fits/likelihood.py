@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from symgd.errors import ArgumentError
-from symgd.fits import levenberg, newton, smoothing, statistics
+from symgd.fits import levenberg, newton, smoothing, statistics, unbounded
 from symgd.fits.assemble import Pieces, assemble
 from symgd.fits.certificate import newton_certificate
 from symgd.fits.inner import total_gradient
@@ -164,7 +164,19 @@ def _by_newton(
             best = (kinked[0], Status.STALLED, kinked[1])
     if best is None:
         raise ArgumentError("the loss or its derivatives are not finite at the start; give --start")
-    return _result(model, *best, start, ways)
+    told = _unbounded(model, objective, best[1], [start, best[0].x.tolist()])
+    return _result(model, best[0], *(told or best[1:]), start, ways)
+
+
+def _unbounded(
+    model: Model, objective: Objective, status: Status, points: Sequence[Sequence[float]]
+) -> tuple[Status, str] | None:
+    """What is said instead where there is no minimum because the loss has no bound."""
+    if status is Status.CONVERGED:
+        return None
+    box = read_box(model)
+    told = unbounded.falls(objective, [np.array(p) for p in points], box, model.params)
+    return None if told is None else (Status.DIVERGED, told)
 
 
 def _by_descent(
@@ -179,7 +191,8 @@ def _by_descent(
     certified, told = newton_certificate(model, found, box)
     if certified is Status.CONVERGED:
         status, message = certified, told
-    return _result(model, found, status, message, start, ways)
+    runs = _unbounded(model, objective, status, [start, x.tolist()])
+    return _result(model, found, *(runs or (status, message)), start, ways)
 
 
 def _result(
@@ -192,17 +205,19 @@ def _result(
 ) -> FitResult:
     free = read_box(model).free(found.x, found.gradient)
     squares = ways.squares
-    definite = found.definite or found.kinked
+    definite = found.definite or found.kinked or status is Status.DIVERGED
     if found.kinked:
         matrix, condition = np.full_like(found.hessian, math.nan), 1.0
     elif ways.covariance is None:
         matrix, condition = statistics.inverse_hessian(found.hessian, free)
     else:
         matrix, condition = ways.covariance(found, free)
+    if status is Status.DIVERGED:
+        condition = 1.0  # of nothing
     rows, count = model.table.rows if squares is None else squares.totals.counted, len(model.params)
     rss = None if squares is None else squares.residuals.rss(found.x.tolist())
     dof = rows - count
-    likelihood = squares is None
+    likelihood = squares is None and status is not Status.DIVERGED
     method = ways.settings.method
     return assemble(
         Pieces(

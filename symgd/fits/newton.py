@@ -31,7 +31,8 @@ class Found:
 
     x, gradient, step: (P,), the latter Newton's from there; hessian: (P, P); definite: whether it
     is positive definite in the parameters that are free to move. shrinks: whether the last steps
-    were each at most half as long as the one before, as at a minimum they are.
+    were each much shorter than the one before, as at a minimum they are; where the curvature
+    vanishes, as at 0 of x**3, each is half as long.
     """
 
     x: Vector
@@ -54,6 +55,19 @@ def minimize(
     watch: Callable[[int, Vector, float], None] | None = None,
 ) -> Found | None:
     """The end of the iteration from `start`, or None where not even the start is finite."""
+    import numpy as np
+
+    with np.errstate(all="ignore"):
+        return _minimize(objective, start, box, steps, watch)
+
+
+def _minimize(
+    objective: Objective,
+    start: Sequence[float],
+    box: Box,
+    steps: int,
+    watch: Callable[[int, Vector, float], None] | None,
+) -> Found | None:
     import numpy as np
 
     x = box.clip(np.array(start, dtype=np.float64))
@@ -89,16 +103,19 @@ def minimize(
     step, definite = _step(curve, slope, box.free(x, slope))
     scale = np.sqrt(np.abs(np.diag(curve)))
     shrinks = before is not None and bool(
-        np.linalg.norm(scale * step) <= 0.5 * np.linalg.norm(scale * before)
+        np.linalg.norm(scale * step) <= 0.4 * np.linalg.norm(scale * before)
     )
     return Found(x, value, slope, curve, step, definite, taken, reason, shrinks)
 
 
 def at(objective: Objective, x: Vector, box: Box, steps: int) -> Found:
     """The point x as the end of some other iteration."""
-    value, slope = objective.gradient(x)
-    curve = objective.hessian(x)
-    step, definite = _step(curve, slope, box.free(x, slope))
+    import numpy as np
+
+    with np.errstate(all="ignore"):
+        value, slope = objective.gradient(x)
+        curve = objective.hessian(x)
+        step, definite = _step(curve, slope, box.free(x, slope))
     return Found(x, value, slope, curve, step, definite, steps)
 
 

@@ -39,8 +39,12 @@ class Objective:
 
     def value(self, x: Vector) -> float:
         """The value; inf where it is not finite."""
-        found = self.factor * self._value(*x.tolist())[0]
+        found = self.raw(x)
         return found if math.isfinite(found) else math.inf
+
+    def raw(self, x: Vector) -> float:
+        """The value, -inf, inf and nan included."""
+        return self.factor * self._value(*x.tolist())[0]
 
     def gradient(self, x: Vector) -> tuple[float, Vector]:
         """Value and gradient."""
