@@ -589,6 +589,30 @@ main()
     assert (done.returncode, done.stderr) == (130, b"")
 
 
+@posix
+def test_ctrl_c_while_mpmath_looks_for_gmpy2_is_not_lost():
+    """There is a bare `except:` around that, and the run went on for ever."""
+    code = """
+import signal, sys
+from symgd._console import main
+
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name == "gmpy2":
+            sys.meta_path.remove(self)  # others ask for it, too
+            print("asked for", flush=True)
+            signal.raise_signal(signal.SIGINT)
+
+sys.meta_path.insert(0, Finder())
+sys.argv = ["symgd", "theta**2", "-l", "1e-9", "-n", "1000000000000", "-q"]
+signal.alarm(20)
+main()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=60)
+    assert (done.returncode, done.stderr) == (130, b"")
+    assert done.stdout.startswith(b"asked for")
+
+
 @pytest.mark.parametrize("words", [[], ["explain", "--format", "json"], ["compare"], ["rules"]])
 def test_no_command_imports_pydantic(words):
     code = (

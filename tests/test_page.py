@@ -155,6 +155,27 @@ def test_verdict_has_the_numbers_of_pythons(show, case):
     assert page.js("document.getElementById('verdict').className") == run.verdict.kind
 
 
+@pytest.mark.parametrize(
+    ("loss", "start", "other"),
+    [
+        ("x^2 - y^2 + y^4/4", "x=1,y=0.5", {"y": 0}),  # comes to rest at a saddle
+        ("x^2 - y^2 + y^4/4", "x=1,y=0.5", {"x": 0, "y": 0}),  # begins there
+        ("(a - b)^2 - a*b - a - b + (a + b + 2)^4/99", 0.5, {"a": -1, "b": -1}),
+        ("x^2*(x - 2)^2", 0.5, {"x": 1}),  # on a summit
+        ("a^2 + 2*b^2 - c^2 + c^4", "a=1,b=1,c=0.1", {"c": 0}),
+    ],
+)
+def test_verdict_after_a_move_names_a_saddle_as_python_does(show, loss, start, other):
+    run = symgd.descend(loss, start=start, lr=0.1, steps=90)
+    page = show(run)
+    assert "downward" not in text(page, "verdict")
+    for name, value in other.items():
+        field(page, f"start {name}", value)
+    there = symgd.descend(loss, start=run.start | other, lr=0.1, steps=90).verdict.sentence
+    assert "the loss curves downward" in there
+    assert text(page, "verdict").startswith(there.partition("; stable")[0])
+
+
 def test_verdict_of_the_exercise_is_pythons_word_for_word(show):
     for lr in (0.2, 0.001, 10, 1):
         run = symgd.descend("theta**2", lr=lr)
@@ -393,6 +414,33 @@ def test_page_of_a_map_is_that_of_its_best_run(show_all):
 def test_page_of_too_many_runs_is_refused():
     with pytest.raises(ArgumentError, match="at most 30 runs"):
         symgd.compare("x**2", lr=[0.01 * k for k in range(1, 32)]).to_html()
+
+
+# Contours
+
+
+def strokes(page):
+    """The pieces of contours that are drawn when the map is zoomed out, as a person does it."""
+    return page.js(
+        "new Promise(done => { const seen = [], pen = CanvasRenderingContext2D.prototype,"
+        "{ lineTo, stroke } = pen; let count = 0;"
+        "pen.lineTo = function (...p) { if (!this.canvas.isConnected) count++;"
+        "return lineTo.apply(this, p); };"
+        "pen.stroke = function () { if (count) seen.push(count); count = 0;"
+        "return stroke.apply(this); };"
+        "document.getElementById('out').click(); requestAnimationFrame(() => {"
+        "Object.assign(pen, { lineTo, stroke }); done(seen); }); })"
+    )
+
+
+def test_contours_of_a_cheap_loss_of_two_parameters_are_drawn_finely(show):
+    """A circle crosses as many cells as its bounding box has rows and columns, twice each."""
+    drawn = strokes(show(symgd.descend("x^2 + y^2", start="x=1,y=1", lr=0.1)))
+    assert len(drawn) == 11
+    long = "+".join(f"sin({k}*x)" for k in range(1, 90))
+    coarse = strokes(show(symgd.descend(f"x^2 + y^2 + 1e-9*({long})", start="x=1,y=1", lr=0.1)))
+    assert len(coarse) == 11
+    assert 1.4 < sum(drawn) / sum(coarse) < 1.75  # by hand: 88/56 = 66/42 = 1.57
 
 
 # Safety

@@ -12,7 +12,7 @@ from symgd._console import emit
 from symgd.commands.options import Assignments, Data, DropMissing, Steps, Tolerance, formula_to
 from symgd.commands.painting import start_painter
 from symgd.commands.progress import shown
-from symgd.commands.terminal import has_unicode, tell_rows, terminal_width
+from symgd.commands.terminal import emit_report, has_unicode, tell_rows, terminal_width
 from symgd.commands.words import positive, read_formula, whole
 
 
@@ -96,7 +96,7 @@ def compare(
     if picture is not None:
         check_comparison(found, picture)
     if form is Format.table:
-        emit(report.report(found, width=terminal_width(), pretty=has_unicode()))
+        emit_report(report.report(found, width=terminal_width(), pretty=has_unicode()))
     else:
         writer = {
             Format.json: report.as_json,

@@ -10,7 +10,7 @@ import typer
 from symgd._console import emit
 from symgd.commands.options import Assignments, Data, DropMissing, formula_to
 from symgd.commands.progress import shown
-from symgd.commands.terminal import has_unicode, tell_rows, terminal_width
+from symgd.commands.terminal import emit_report, has_unicode, tell_rows, terminal_width
 from symgd.commands.words import read_formula
 
 
@@ -77,5 +77,5 @@ def explain(
         emit(report.as_latex(found, steps=steps))
     else:
         lines = report.report(found, steps=steps, width=terminal_width(), pretty=has_unicode())
-        emit(lines)
+        emit_report(lines)
     tell_rows(found.loss)

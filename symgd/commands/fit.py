@@ -12,7 +12,7 @@ from symgd._console import complain, emit
 from symgd.commands.options import Check, DropMissing, Seed
 from symgd.commands.painting import start_painter
 from symgd.commands.progress import shown
-from symgd.commands.terminal import about_rows
+from symgd.commands.terminal import about_rows, emit_report, terminal_width
 from symgd.commands.words import whole
 from symgd.errors import ArgumentError
 from symgd.names import escape
@@ -190,7 +190,12 @@ def fit(
             backend=backend,
             threads=None if threads is None else whole("--threads", threads, least=1),
         )
-    emit(_printed(result, form) if predict is None else _predicted(result, predict, form))
+    if form == "table" and predict is None:
+        from symgd.fits.report import report
+
+        emit_report(report(result, width=terminal_width()))
+    else:
+        emit(_printed(result, form) if predict is None else _predicted(result, predict, form))
     if picture is not None:
         from symgd.report.plot import plot_fit
 
@@ -229,12 +234,9 @@ def _bounds(text: str) -> tuple[float | None, float | None]:
 
 
 def _printed(result: FitResult, form: str) -> Iterable[str]:
-    from symgd.fits.report import report
     from symgd.report.export import dump, record
-    from symgd.report.table import number
+    from symgd.report.steps import number
 
-    if form == "table":
-        return report(result)
     if form in ("json", "jsonl"):
         return [dump(result.to_dict())]
     if form == "plain":
@@ -248,7 +250,7 @@ def _printed(result: FitResult, form: str) -> Iterable[str]:
 
 def _predicted(result: FitResult, data: str, form: str) -> Iterable[str]:
     from symgd.report.export import dump
-    from symgd.report.table import number
+    from symgd.report.steps import number
 
     values = result.predict(data).tolist()
     if form in ("json", "jsonl"):

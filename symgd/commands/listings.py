@@ -9,7 +9,7 @@ import typer
 
 from symgd._console import emit
 from symgd.commands.formats import Form, Format
-from symgd.commands.terminal import terminal_width
+from symgd.commands.terminal import emit_report, terminal_width
 from symgd.errors import ArgumentError
 from symgd.names import escape, suggest
 
@@ -34,9 +34,9 @@ def rules(
     if form is not Format.table:
         emit(export.records([_row(entry) for entry in entries], form.value))
     elif name is not None:
-        emit(table.listing(_described(CATALOGUE[name]), terminal_width()))
+        emit_report(table.listing(_described(CATALOGUE[name]), terminal_width()))
     else:
-        emit(table.listing(_catalogue(entries), terminal_width()))
+        emit_report(table.listing(_catalogue(entries), terminal_width()))
 
 
 def _catalogue(entries: list[Entry]) -> Iterator[tuple[str, dict[str, str]]]:
@@ -90,7 +90,7 @@ def functions(form: Form = Format.table) -> None:
     rows = list(listed.values())
     if form is Format.table:
         texts = {row["signature"]: _explained(row) for row in rows}
-        emit(table.listing([("", texts)], terminal_width()))
+        emit_report(table.listing([("", texts)], terminal_width()))
     else:
         emit(export.records(rows, form.value))
 

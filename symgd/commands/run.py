@@ -23,7 +23,7 @@ from symgd.commands.options import (
 )
 from symgd.commands.painting import start_painter
 from symgd.commands.progress import shown
-from symgd.commands.terminal import about_rows, has_unicode, listen, terminal_width
+from symgd.commands.terminal import about_rows, emit_report, has_unicode, listen, terminal_width
 from symgd.commands.words import positive, read_formula, whole
 from symgd.names import escape
 
@@ -129,7 +129,7 @@ def run(
             seed=whole("--seed", seed, least=0),
         )
     try:
-        emit(_result(result, form, each, quiet))
+        (emit_report if form is Format.table else emit)(_result(result, form, each, quiet))
     except OutputError as error:
         error.rescued = "\n".join(table.final(result))
         raise

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from symgd._console import complain
+from symgd._console import complain, emit
 from symgd.names import escape
 
 
@@ -22,6 +22,15 @@ def terminal_width() -> int:
         return os.get_terminal_size(sys.stdout.fileno()).columns or 80
     except (OSError, ValueError):
         return 80
+
+
+def emit_report(lines: Iterable[str]) -> None:
+    """Write a report for people; on a terminal, no line is longer than that is wide."""
+    if sys.stdout is not None and sys.stdout.isatty():
+        from symgd.report.fold import fitted
+
+        lines = fitted(lines, terminal_width())
+    emit(lines)
 
 
 def has_unicode() -> bool:

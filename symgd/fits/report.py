@@ -2,34 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from symgd.fits.words import times
 from symgd.names import escape
-from symgd.report.table import number
+from symgd.report.fold import folded
+from symgd.report.steps import number
 
 if TYPE_CHECKING:
     from symgd.fits.result import FitResult
 
+_USUAL = 80  # columns; in a narrower window columns are stacked
 _MOST_CORRELATED = 12  # parameters up to which the matrix of correlations is printed
 
 
-def report(result: FitResult) -> Iterator[str]:
-    """The lines of the whole report; values read back as the same floats."""
-    yield escape(result.text[:1000])
-    yield from _estimates(result)
+def report(result: FitResult, *, width: int = 80) -> Iterator[str]:
+    """The lines of the whole report; values read back as the same floats.
+
+    width: columns of a window; below 80 no line is longer.
+    """
+    yield from folded([escape(result.text[:1000])], width)
+    yield from _estimates(result, width)
     yield ""
-    yield from _goodness(result)
-    yield from _correlations(result)
-    yield escape(result.message)
-    for sentence in result.warnings:
-        yield f"warning: {sentence}"
+    yield from folded(_goodness(result), width)
+    yield from _correlations(result, width)
+    yield from folded([escape(result.message)], width)
+    yield from folded((f"warning: {sentence}" for sentence in result.warnings), width)
 
 
-def _estimates(result: FitResult) -> Iterator[str]:
+def _estimates(result: FitResult, width: int) -> Iterator[str]:
     rows = [("", "value", "standard error", "")]
     for name, estimate in result.params.items():
         error = "" if estimate.stderr is None else f"+- {estimate.stderr:.6g}"
@@ -40,9 +44,21 @@ def _estimates(result: FitResult) -> Iterator[str]:
         if estimate.held == "fixed":
             rows[-1] = (escape(name), number(estimate.value), "", "fixed")
     widths = [max(len(row[k]) for row in rows) for k in range(3)]
+    lines = [
+        f"  {name:<{widths[0]}}  {value:>{widths[1]}}  {error:<{widths[2]}}  {note}".rstrip()
+        for name, value, error, note in rows
+    ]
+    narrow = max(map(len, lines)) > width and width < _USUAL
+    yield from _stacked(rows[1:], width) if narrow else lines
+
+
+def _stacked(rows: Sequence[tuple[str, str, str, str]], width: int) -> Iterator[str]:
+    """Each estimate, and below it its error."""
+    yield "value and standard error"
     for name, value, error, note in rows:
-        line = f"  {name:<{widths[0]}}  {value:>{widths[1]}}  {error:<{widths[2]}}  {note}"
-        yield line.rstrip()
+        yield from folded([f"  {name} = {value}"], width)
+        if error or note:
+            yield from folded([f"    {error} {note}"], width)
 
 
 def _goodness(result: FitResult) -> Iterator[str]:
@@ -72,14 +88,19 @@ def _goodness(result: FitResult) -> Iterator[str]:
         yield f"standard errors: {result.basis}"
 
 
-def _correlations(result: FitResult) -> Iterator[str]:
+def _correlations(result: FitResult, width: int) -> Iterator[str]:
     known = [k for k in range(len(result.names)) if np.isfinite(result.correlation[k, k])]
     if not 1 < len(known) <= _MOST_CORRELATED:
         return
     names = {k: escape(result.names[k]) for k in known}
-    width = max(7, *map(len, names.values()))
+    wide = max(7, *map(len, names.values()))
     yield "correlations"
+    if width < _USUAL and 3 + len(known) * (wide + 1) > width:
+        pairs = [(i, j) for place, i in enumerate(known) for j in known[:place]]
+        lines = (f"  {names[i]}, {names[j]}: {result.correlation[i, j]:.4f}" for i, j in pairs)
+        yield from folded(lines, width)
+        return
     for place, i in enumerate(known[1:], 1):
-        cells = (f"{result.correlation[i, j]:>{width}.4f}" for j in known[:place])
-        yield f"  {names[i]:<{width}}  {' '.join(cells)}"
-    yield f"  {'':<{width}}  {' '.join(f'{names[k]:>{width}}' for k in known[:-1])}"
+        cells = (f"{result.correlation[i, j]:>{wide}.4f}" for j in known[:place])
+        yield f"  {names[i]:<{wide}}  {' '.join(cells)}"
+    yield f"  {'':<{wide}}  {' '.join(f'{names[k]:>{wide}}' for k in known[:-1])}"

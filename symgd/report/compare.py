@@ -10,7 +10,7 @@ from symgd.names import escape
 from symgd.report.export import dump, record
 from symgd.report.fold import folded
 from symgd.report.spark import chart, sparkline
-from symgd.report.table import number
+from symgd.report.steps import number
 
 if TYPE_CHECKING:
     from symgd.comparison import Comparison
@@ -40,7 +40,8 @@ def report(found: Comparison, *, width: int = 80, pretty: bool = True) -> Iterat
 def _table(found: Comparison, width: int, pretty: bool) -> Iterator[str]:
     columns = _columns(found, _SPARK, pretty)
     if len(set(columns["rule"])) == 1:
-        yield f"rule {columns.pop('rule')[0]}"[:width]
+        head = f"rule {columns.pop('rule')[0]}"
+        yield from folded([head], width) if width < 80 else [head[:width]]
     if len(set(columns["start"])) == 1:
         columns.pop("start")
     widths = {title: max(map(len, [title, *cells])) for title, cells in columns.items()}
@@ -50,12 +51,25 @@ def _table(found: Comparison, width: int, pretty: bool) -> Iterator[str]:
             widths[title] = max(least, widths[title] - over)
             if widths[title] < 6:  # too narrow to say anything: leave it out
                 widths.pop(title)
+    if sum(widths.values()) + 2 * (len(widths) - 1) > width:
+        yield from _stacked(columns, len(found.runs), width)
+        return
     if 0 < widths.get("path", 0) < _SPARK:
         columns["path"] = _columns(found, widths["path"], pretty)["path"]
     lines = [{title: title for title in widths}]
     lines += [{t: columns[t][k] for t in widths} for k in range(len(found.runs))]
     for line in lines:
         yield "  ".join(_fit(line[t], w).ljust(w) for t, w in widths.items()).rstrip()
+
+
+def _stacked(columns: dict[str, list[str]], runs: int, width: int) -> Iterator[str]:
+    """A block for each run, a line for each of its cells."""
+    longest = max(map(len, columns))
+    for k in range(runs):
+        if k:
+            yield ""
+        cells = {title: cells[k] for title, cells in columns.items() if cells[k]}
+        yield from folded((f"{title:<{longest}}  {text}" for title, text in cells.items()), width)
 
 
 def _columns(found: Comparison, spark: int, pretty: bool) -> dict[str, list[str]]:

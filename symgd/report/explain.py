@@ -36,7 +36,8 @@ def report(
     yield from _critical(found, width)
     if found.behaviors:
         yield ""
-        yield from rule_lines(found.rule, found.lr_text, found.hyperparameters)
+        lines = rule_lines(found.rule, found.lr_text, found.hyperparameters)
+        yield from folded(lines, width)
         yield from _behaviors(found, found.behaviors[:_MOST_MINIMA], width)
         if len(found.behaviors) > _MOST_MINIMA:
             yield f"and {len(found.behaviors) - _MOST_MINIMA} more minima (--format json has them)"

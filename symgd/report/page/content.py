@@ -34,6 +34,8 @@ _RECORDED = 25  # learning rates of a recorded page
 _MOST_ROWS = 200  # of a recorded run
 _WORK = 300_000_000  # operations that runs or values of a recorded page may take, rows counted
 _SAMPLES, _GRID = 201, (36, 28)  # of a recorded curve, and map
+_COARSE, _FINE = (56, 42), (88, 66)  # samples of a live map, and of one whose loss is
+_QUICK = 200  # operations or fewer
 _BLANKS = re.compile(" +")
 _WIDE = 2000  # characters of a formula
 
@@ -81,6 +83,9 @@ def live(runs: Sequence[Result]) -> Content:
         "rules": [_described(rule) for rule in rules],
         "constants": [[names.escape(name), value] for name, value in constants],
     }
+    if len(loss.params) > 1:  # a slice of more than two is drawn anew at every step
+        fine = len(loss.params) == 2 and loss.value_program.operations <= _QUICK
+        data["gridSize"] = _FINE if fine else _COARSE
     return Content(common(runs) | data, functions)
 
 

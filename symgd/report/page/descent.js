@@ -153,6 +153,17 @@ function minimum(x, careful) {
   return null;
 }
 
+// How the loss curves downward at x, in words; "" where it does not.
+function downhill(x) {
+  const rows = F.hess && hessian(x);
+  if (!rows) return "";
+  const { values, vectors } = jacobi(rows), low = Math.min(...values);
+  if (low >= -1e-9 * Math.max(1, ...values)) return "";
+  const way = vectors.map((r) => r[values.indexOf(low)]), top = way.reduce((a, b) => (Math.abs(b) > Math.abs(a) ? b : a));
+  const named = way.map((v, k) => (Math.abs(v) > 1e-12 ? `${D.params[k]} ${v / top > 0 ? "+" : ""}${short(v * Math.sign(top), 3)}` : "")).filter(Boolean).join(", ");
+  return `the loss curves downward (smallest curvature ${short(low)})` + (P > 1 ? `; the way out is along ${named} or its opposite` : "");
+}
+
 // The largest eigenvalue in magnitude of a small matrix; of more than two rows its size only, from
 // the growth of its powers.
 function dominant(rows) {
@@ -229,9 +240,10 @@ function sentence(s, { rows, why }, seen, told) {
     return ["nonfinite", `not finite: it leaves the domain of the loss at step ${last.t + 1}`];
   }
   if (s.steps === 0) return ["flat", `no step was taken: max|g| = ${short(slope, 3)}`];
-  if (slope === 0) return ["flat", "at rest: the gradient is exactly 0 here"];
+  const down = slope <= 1e-6 && downhill(last.x);
+  if (slope === 0) return ["flat", down ? `at rest, but not at a minimum: the gradient is 0 and ${down}` : "at rest: the gradient is exactly 0 here"];
   if (seen === null) return ["converging", `no steady factor in the last steps: max|g| = ${short(slope, 3)}`];
-  const size = Math.abs(seen), predicted = told === null ? "" : ` (predicted ${short(told)})`;
+  const size = Math.abs(seen), predicted = (told === null ? "" : ` (predicted ${short(told)})`) + (down ? `, but not to a minimum: ${down}` : "");
   if (size > 1 + 1e-6 && grown) return ["diverging", `diverging: ${each("multiplies")}`];
   if (seen < 0 && size >= 0.98) return ["oscillating", `oscillating: ${each("multiplies")}: it jumps from side to side`];
   if (size > 1 + 1e-6) return ["converging", `on its way: each step is ${short(seen)} times the one before`];

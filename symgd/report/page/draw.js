@@ -42,6 +42,19 @@ function ticks([low, high], count) {
   return out;
 }
 
+// The first lineTo of a path is a moveTo.
+function segments(pen, ...points) {
+  pen.beginPath();
+  for (const point of points) pen.lineTo(...point);
+  pen.stroke();
+}
+
+function disc(pen, x, y, radius) {
+  pen.beginPath();
+  pen.arc(x, y, radius, 0, 7);
+  pen.fill();
+}
+
 function axes(p, xs, ys, names, log) {
   const { pen, l, t, r, b } = p, px = scale(xs, l, r), py = scale(ys, b, t);
   pen.strokeStyle = paint.line;
@@ -51,13 +64,13 @@ function axes(p, xs, ys, names, log) {
   for (const v of ticks(xs, (r - l) / 70)) {
     const name = short(v, 4);
     pen.fillText(name, Math.min(px(v), r + 9 - pen.measureText(name).width / 2), b + 14);
-    pen.beginPath(); pen.moveTo(px(v), b); pen.lineTo(px(v), b + 3); pen.stroke();
+    segments(pen, [px(v), b], [px(v), b + 3]);
   }
   pen.textAlign = "right";
   for (const v of ticks(ys, (b - t) / 40)) {
     if (log && v % 1) continue;
     pen.fillText(log ? `1e${v}` : short(v, 3), l - 5, py(v) + 4);
-    pen.beginPath(); pen.moveTo(l - 3, py(v)); pen.lineTo(l, py(v)); pen.stroke();
+    segments(pen, [l - 3, py(v)], [l, py(v)]);
   }
   pen.strokeRect(l, t, r - l, b - t);
   pen.textAlign = "center";
@@ -85,7 +98,6 @@ function at(a, b) {
   return F.value(...x)[0];
 }
 
-const NX = 56, NY = 42;
 let land = { key: "" };
 
 // The values on a grid, the levels that share the area equally, and the picture of both.
@@ -93,7 +105,7 @@ function field(p, xs, ys) {
   const others = P > 2 ? R.rows[S.k].x.join() + S.axes : "";
   const key = [xs, ys, p.w, p.h, paint.valley, others, window.devicePixelRatio].join(";");
   if (land.key === key) return land.image;
-  const z = D.grid ? D.grid : grid(xs, ys), n = D.grid ? D.gridSize : [NX, NY];
+  const z = D.grid || grid(xs, ys, ...D.gridSize), n = D.gridSize;
   const sorted = z.filter(finite).sort((a, b) => a - b), image = document.createElement("canvas");
   image.width = (p.r - p.l) * 2;
   image.height = (p.b - p.t) * 2;
@@ -109,9 +121,9 @@ function field(p, xs, ys) {
   return image;
 }
 
-function grid(xs, ys) {
-  const z = [], px = scale(xs, 0, NX - 1), py = scale(ys, 0, NY - 1);
-  for (let j = 0; j < NY; j++) for (let i = 0; i < NX; i++) z.push(at(px.back(i), py.back(j)));
+function grid(xs, ys, nx, ny) {
+  const z = [], px = scale(xs, 0, nx - 1), py = scale(ys, 0, ny - 1);
+  for (let j = 0; j < ny; j++) for (let i = 0; i < nx; i++) z.push(at(px.back(i), py.back(j)));
   return z;
 }
 
@@ -143,12 +155,14 @@ function contour(pen, z, [nx, ny], level, image) {
   const dx = image.width / (nx - 1), dy = image.height / (ny - 1);
   pen.beginPath();
   for (let j = 0; j < ny - 1; j++) for (let i = 0; i < nx - 1; i++) {
-    const ends = [], corners = [[i, j], [i + 1, j], [i + 1, j + 1], [i, j + 1]];
+    const n = j * nx + i, m = n + nx;
+    if (((z[n] < level) + (z[n + 1] < level) + (z[m] < level) + (z[m + 1] < level)) % 4 === 0) continue;
+    const w = [n, n + 1, m + 1, m, n].map((k) => z[k] - level), ends = [];
     for (let k = 0; k < 4; k++) {
-      const [a, b] = [corners[k], corners[(k + 1) % 4]], u = z[a[1] * nx + a[0]] - level, v = z[b[1] * nx + b[0]] - level;
-      if ((u < 0) === (v < 0) || !finite(u) || !finite(v)) continue;
-      const part = u / (u - v);
-      ends.push([(a[0] + part * (b[0] - a[0])) * dx, image.height - (a[1] + part * (b[1] - a[1])) * dy]);
+      const u = w[k], v = w[k + 1], part = u / (u - v);
+      if ((u < 0) === (v < 0) || !finite(part)) continue;
+      const [a, b] = [[part, 0], [1, part], [1 - part, 1], [0, 1 - part]][k];
+      ends.push([(i + a) * dx, image.height - (j + b) * dy]);
     }
     for (let k = 0; k + 1 < ends.length; k += 2) { pen.moveTo(...ends[k]); pen.lineTo(...ends[k + 1]); }
   }
@@ -227,7 +241,7 @@ function path(pen, spots) {
     pen.strokeStyle = pen.fillStyle = fell ? paint.fall : paint.rise;
     pen.lineWidth = 1.8;
     pen.setLineDash(fell || length < 12 ? [] : [6, 3]);
-    pen.beginPath(); pen.moveTo(...a); pen.lineTo(...b); pen.stroke();
+    segments(pen, a, b);
     pen.setLineDash([]);
     if (length > 14) {
       const u = [(b[0] - a[0]) / length, (b[1] - a[1]) / length];
@@ -236,7 +250,7 @@ function path(pen, spots) {
       for (const s of [1, -1]) pen.lineTo(b[0] - 9 * u[0] + 4 * s * u[1], b[1] - 9 * u[1] - 4 * s * u[0]);
       pen.fill();
     } else if (!many) {
-      pen.beginPath(); pen.arc(...b, 2, 0, 7); pen.fill();
+      disc(pen, ...b, 2);
     }
   }
   pen.globalAlpha = 1;
@@ -248,7 +262,8 @@ function marks(pen, spot, px, py) {
   if (best && P === 2) {
     const [x, y] = [px(best.x[0]), py(best.x[1])];
     pen.strokeStyle = paint.ink;
-    pen.beginPath(); pen.moveTo(x - 6, y); pen.lineTo(x + 6, y); pen.moveTo(x, y - 6); pen.lineTo(x, y + 6); pen.stroke();
+    segments(pen, [x - 6, y], [x + 6, y]);
+    segments(pen, [x, y - 6], [x, y + 6]);
   }
   if (!R.rows.length) return;
   const [a, b] = [spot(R.rows[0]), spot(R.rows[S.k])];
@@ -257,7 +272,8 @@ function marks(pen, spot, px, py) {
   pen.fillRect(a[0] - 6, a[1] - 6, 12, 12);
   pen.strokeRect(a[0] - 6, a[1] - 6, 12, 12);
   pen.fillStyle = paint.ink;
-  pen.beginPath(); pen.arc(...b, 6, 0, 7); pen.fill(); pen.stroke();
+  disc(pen, ...b, 6);
+  pen.stroke();
 }
 
 function drawLoss() {
@@ -274,7 +290,7 @@ function drawLoss() {
     if (!here) return;
     line(pen, [[px(here.t), p.t], [px(here.t), p.b]], paint.line, 1);
     pen.fillStyle = paint.ink;
-    pen.beginPath(); pen.arc(px(here.t), near(py(worth(here))), 5, 0, 7); pen.fill();
+    disc(pen, px(here.t), near(py(worth(here))), 5);
   });
   axes(p, xs, ys, ["step", levelName()], log);
 }

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import product
 from string import ascii_letters
 from typing import Any
@@ -46,11 +46,26 @@ _KNOWN = frozenset(
 def small_script(source: str) -> str:
     """JavaScript with fewer characters that does the same."""
     lines = (line.strip() for line in source.splitlines())
-    text = "\n".join(line for line in lines if line and not line.startswith("//"))
+    text = "\n".join(_together(line for line in lines if line and not line.startswith("//")))
     out = _shortened(text, _short_names(text) | _SHORT_FIELDS)
-    return "let M=Math;" + out.replace(";\n", ";").replace("{\n", "{").replace(";}", "}").replace(
-        "}\nfunction", "}function"
-    )
+    for end in (";\n", "{\n", "}\n"):
+        out = out.replace(end, end[0])
+    return "let M=Math;" + out.replace(";}", "}")
+
+
+def _together(lines: Iterable[str]) -> Iterator[str]:
+    """The lines; declarations that follow each other, each alone on its line, become one."""
+    held = ""
+    for line in lines:
+        word, _, rest = line.partition(" ")
+        single = word in ("const", "let") and line.count(";") == 1 and line.endswith(";")
+        if single and held:
+            held = f"{held[:-1]}, {rest}"
+            continue
+        yield from [held] if held else []
+        held = line if single else ""
+        yield from [] if single else [line]
+    yield from [held] if held else []
 
 
 def small_style(source: str) -> str:
@@ -119,4 +134,6 @@ def _shortened(text: str, short: dict[str, str]) -> str:
 
 def _squeezed(code: str) -> str:
     code = _SIGN.sub(r"\1", _BLANK.sub(r"\1", code))
-    return re.sub(r"\bMath\b", "M", re.sub(r"\bconst ", "let ", code))
+    code = re.sub(r"\bconst\b(?=[ {\[])", "let", re.sub(r"\bMath\b", "M", code))
+    code = re.sub(r"\bwindow\.|(?<![\w.])0(?=\.\d)", "", code)
+    return re.sub(r"(?<!\w)\((\w+)\)=>", r"\1=>", code)

@@ -25,7 +25,7 @@ def animate(picture: Picture, movers: Movers, scene: Scene) -> bytes:
         line.set_animated(True)
     canvas.draw()
     still = canvas.copy_from_bbox(picture.bbox)
-    frames = []
+    images = []
     for number in _frames(max(len(run.t) for run in scene.runs)):
         canvas.restore_region(still)
         for line, x, y in movers.lines:
@@ -35,10 +35,10 @@ def animate(picture: Picture, movers: Movers, scene: Scene) -> bytes:
             at = min(number, len(x) - 1)
             head.set_data(x[at : at + 1], y[at : at + 1])
             head.axes.draw_artist(head)
-        frames.append(np.asarray(canvas.buffer_rgba())[..., :3].copy())
+        seen = Image.frombuffer("RGBA", canvas.get_width_height(), canvas.buffer_rgba())
+        images.append(seen.convert("RGB"))  # a copy: the canvas is drawn over
     for line in moving:
         line.set_animated(False)
-    images = [Image.fromarray(frame) for frame in frames]
     # one palette for all frames, from the last, which shows every colour
     palette = images[-1].quantize(_COLOURS, dither=Image.Dither.NONE)
     reduced = [image.quantize(palette=palette, dither=Image.Dither.NONE) for image in images]

@@ -1,0 +1,201 @@
+"""Narrow windows: no line of a report is wider than the terminal, and nothing is lost by it."""
+
+import os
+import random
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import symgd
+from symgd.fits import report as fits
+from symgd.report import compare, explain, table
+from symgd.report.fold import fitted, folded
+
+LONG = "(first_long_parameter - 1)^2 + 100*(second_long_parameter - first_long_parameter^2)^2"
+LOSSES = {
+    "theta**2": 1,
+    "(1-x)^2 + 100*(y-x^2)^2": "x=-1.2,y=1",
+    "(a-1e-5)^2 + b^2 + 3*c^2 + 7e10*d^2": 0.3,
+    LONG: 0,
+    f"({'n' * 70} - 1)^2 + x": 2,
+}
+DECAY = Path(__file__).parent.parent / "examples" / "decay.csv"
+
+
+def written(lines):
+    """The characters of the lines but for blanks."""
+    return "".join("".join(lines).split())
+
+
+def reports():
+    """Name -> a function of the width that gives the lines of a report."""
+    for loss, start in LOSSES.items():
+        run = symgd.descend(loss, start=start, lr=1e-3, steps=300)
+        yield f"run {loss[:20]}", lambda width, run=run: table.report(run, width=width)
+        found = symgd.explain(loss, start=start, lr=1e-3, seconds=0)
+        yield f"explain {loss[:20]}", lambda width, found=found: explain.report(found, width=width)
+    rules = ["adam", "v = 0.9123456789*v + g; theta = theta - lr*v"]
+    grid = symgd.compare(LONG, rule=rules, start=["0", "1"], lr=[5e-4, "0.1/(1 + t/100)"], steps=9)
+    yield "compare", lambda width: compare.report(grid, width=width)
+    ranged = symgd.compare("x^2", lr="1e-3..10:30", rule=rules)
+    yield "map", lambda width: compare.report(ranged, width=width)
+    for model in ("counts = a*exp(-b*t) + c", f"counts = a*exp(-{'b' * 50}*t) + c"):
+        fit = symgd.fit(model, DECAY)
+        yield f"fit {model}"[:30], lambda width, fit=fit: fits.report(fit, width=width)
+
+
+@pytest.mark.parametrize("width", [40, 47, 60, 79])
+def test_no_line_of_a_report_is_wider_than_the_window(width):
+    for name, report in reports():
+        for line in report(width):
+            assert len(line) <= width, (name, line)
+
+
+def numbers(lines):
+    """The rows of a table of steps, as floats."""
+    rows = [line.split() for line in lines if line[:1] in " 0123456789"]
+    return [[float(cell) for cell in row] for row in rows]
+
+
+def test_numbers_are_shortened_as_little_as_it_takes():
+    """By hand: beside t there are 17 characters for x, as -1.0358357383751 has, and for loss."""
+    run = symgd.descend("(x + 1.2)^2/3", start=-1.0358357383751234, lr=0.1, steps=5)
+    lines = list(table.steps(run, width=40))
+    assert "numbers shortened to 14 digits" in " ".join(" ".join(lines).split())
+    told = numbers(lines[1:7])
+    for row, (t, theta, loss, _) in zip(told, run.history.rows(), strict=True):
+        assert row == [t, pytest.approx(theta[0], rel=1e-13), pytest.approx(loss, rel=1e-13)]
+    assert max(map(len, lines)) in (39, 40)
+
+
+def test_parameters_are_left_out_before_five_digits_are_too_many():
+    run = symgd.descend("a^2 + b^2 + c^2 + d^2", start=0.9123456789, lr=1e-3, steps=3)
+    lines = list(table.steps(run, width=40))
+    assert lines[0].split() == ["t", "a", "b", "c", "loss"]
+    assert "left out to fit 40 columns: d, |grad|" in " ".join(" ".join(lines).split())
+
+
+def test_a_name_that_leaves_no_room_beside_it_gets_a_line_for_each_number():
+    run = symgd.descend(LONG, start=0, steps=2, lr=0.001)
+    lines = list(table.steps(run, width=30))
+    assert lines[0] == "t = 0"
+    text = written(lines)
+    for t, theta, loss, norm in run.history.rows():
+        assert f"t={t}" in text
+        for value in (*theta, loss, norm):
+            assert f"={value!r}" in text
+
+
+def test_stacked_runs_and_estimates_hold_every_cell():
+    grid = symgd.compare(LONG, rule=["adam", "gd"], start=["0", "1"], lr=[5e-4, "0.1/t"], steps=9)
+    wide, narrow = (list(compare.report(grid, width=width)) for width in (300, 40))
+    head, *rows = [re.split(" {2,}", line) for line in wide[2:]]
+    blocks = "\n".join(narrow).split("\n\n")[1:]
+    assert len(rows) == len(blocks) == 8
+    for row, block in zip(rows, blocks, strict=True):
+        cells = dict(re.split(" {2,}", line) for line in block.split("\n"))
+        assert list(cells.values()) == row
+        assert list(cells) == [title for title in head if title in cells]
+    fit = symgd.fit("counts = a*exp(-b*t) + c", DECAY)
+    narrow = " ".join(" ".join(fits.report(fit, width=40)).split())
+    for name, estimate in fit.params.items():
+        assert f"{name} = {estimate.value!r} +- {estimate.stderr:.6g} (" in narrow
+
+
+def test_correlations_that_are_too_wide_become_a_list_of_pairs():
+    model = "y = a0 + a1*x + a2*x^2 + a3*x^3 + a4*x^4 + a5*x^5"
+    rows = {"x": [k / 10 for k in range(20)], "y": [(k * 7) % 5 + 0.5 * k for k in range(20)]}
+    fit = symgd.fit(model, rows)
+    lines = list(fits.report(fit, width=50))
+    for i in range(6):
+        for j in range(i):
+            assert f"  a{i}, a{j}: {fit.correlation[i, j]:.4f}" in lines
+
+
+# Any line
+
+
+def test_broken_lines_fit_and_lose_nothing_but_blanks():
+    generator = random.Random(1)
+    for _ in range(3000):
+        text = "".join(generator.choice("ab  +-*=e1(") for _ in range(generator.randint(0, 120)))
+        width = generator.randint(20, 60)
+        lines = list(fitted([text], width))
+        assert all(len(line) <= width for line in lines)
+        assert written(lines) == written([text])
+
+
+def test_a_formula_is_broken_behind_an_operator_and_no_operator_or_number_in_two():
+    formula = "y=1e-30*first+22*second**2-third*(1+4e+7*x)-fourth"
+    lines = list(fitted([formula], 20))
+    assert len(lines) > 2
+    for line in lines[:-1]:
+        assert line[-1] in "+-*/=("
+        assert not line.endswith(("e-", "e+"))
+    assert all(not line.strip().startswith(("*", "=")) for line in lines)
+
+
+def test_from_80_columns_on_lines_that_go_elsewhere_stay_whole():
+    assert list(folded(["x" * 200], 80)) == ["x" * 200]
+
+
+# A real terminal
+
+
+def on_a_terminal(arguments, wide):
+    """What a terminal of so many columns shows, in lines; COLUMNS is not set."""
+    import fcntl
+    import pty
+    import struct
+    import termios
+
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, wide, 0, 0))
+    env = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
+    child = subprocess.Popen(
+        [sys.executable, "-m", "symgd", *arguments],
+        stdout=theirs,
+        stderr=subprocess.DEVNULL,
+        env={**env, "PYTHONIOENCODING": "utf-8"},
+    )
+    os.close(theirs)
+    seen = b""
+    try:
+        while True:
+            try:
+                piece = os.read(ours, 4096)
+            except OSError:  # how Linux says that the other end is closed
+                break
+            if not piece:
+                break
+            seen += piece
+        assert child.wait(timeout=60) == 0
+    finally:
+        child.kill()
+        child.wait()
+        os.close(ours)
+    return seen.decode().replace("\r\n", "\n").splitlines()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs a pseudoterminal")
+@pytest.mark.parametrize(
+    ("arguments", "wide"),
+    [
+        (["theta**2"], 40),
+        ([LONG, "-s", "0", "-l", "0.001"], 80),
+        (["explain", LONG], 83),
+        (["compare", LONG], 40),
+        (["fit", "counts = a*exp(-b*t) + c", str(DECAY)], 40),
+        (["rules", "adam"], 40),
+        (["rules"], 40),
+        (["functions"], 40),
+    ],
+)
+def test_no_line_is_wider_than_a_real_terminal(arguments, wide):
+    lines = on_a_terminal(arguments, wide)
+    assert len(lines) > 5
+    for line in lines:
+        assert len(line) <= wide, line
