@@ -178,7 +178,9 @@ def warnings(
             f"{listed}: errors of over 1000 times the value; the data hardly tell, or it runs away"
         )
     if not unknown and condition > 1e8:
-        found.append(f"ill-conditioned: condition number {condition:.2g} of the scaled Jacobian")
+        few = "; standard errors may have fewer than 4 digits" if condition * _EPS > 1e-4 else ""
+        told = f"ill-conditioned: condition number {condition:.2g} of the scaled Jacobian"
+        found.append(told + few)
     if dof <= 0:
         found.append("there are no more rows than parameters, so there are no standard errors")
     for i in range(len(names)):
