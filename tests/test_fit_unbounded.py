@@ -44,6 +44,8 @@ def test_loss_that_falls_without_bound_says_so(loss):
     assert "falls without bound" in found.message
     assert FALLING[loss] in found.message
     assert not any("non-identifiable" in text for text in found.warnings)
+    assert set(found.stderr.values()) == {None}
+    assert found.basis == "none, since the loss has no minimum"
     assert found.to_dict()["status"] == "diverged"
 
 

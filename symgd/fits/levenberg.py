@@ -221,8 +221,11 @@ class Subsystem:
                 length = float(np.linalg.norm(weights))
                 if abs(length - radius) <= 0.1 * radius:
                     break
-                curve = float(np.sum(weights * weights / denominator))
-                par = max(par + (length - radius) / radius * length * length / curve, 0.0)
+                unit = weights / length  # squares of the weights themselves may be beyond doubles
+                curve = float(np.sum(unit * unit / denominator))
+                if not curve > 0:
+                    break
+                par = max(par + (length - radius) / radius / curve, 0.0)
             else:
                 weights = s * c / (s * s + par)
         out[self.free] = -(vt.T @ weights) / d

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 SANDWICH = "the sandwich H**-1 (sum g g') H**-1 * n/(n - p), whatever the errors' law"
 NONE = "none, since the loss has kinks"
+NO_MINIMUM = "none, since the loss has no minimum"
 CURVATURE = "the inverse Hessian, right where the loss is -log L"
 CURVATURE_OF_MEAN = "the inverse Hessian of n times the loss, right where that is -log L"
 
@@ -212,8 +213,10 @@ def _result(
         matrix, condition = statistics.inverse_hessian(found.hessian, free)
     else:
         matrix, condition = ways.covariance(found, free)
+    basis = NONE if found.kinked else ways.basis
     if status is Status.DIVERGED:
-        condition = 1.0  # of nothing
+        condition, basis = 1.0, NO_MINIMUM
+        matrix = np.full_like(matrix, math.nan)
     rows, count = model.table.rows if squares is None else squares.totals.counted, len(model.params)
     rss = None if squares is None else squares.residuals.rss(found.x.tolist())
     dof = rows - count
@@ -241,6 +244,6 @@ def _result(
             method="newton" if method == "lm" else method,
             start=start,
             factor=ways.factor,
-            basis=NONE if found.kinked else ways.basis,
+            basis=basis,
         )
     )

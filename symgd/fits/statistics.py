@@ -49,8 +49,9 @@ def inverse_gram(triangle: Matrix, free: NDArray[np.bool_]) -> tuple[Matrix, flo
         null = vt[unknown] if unknown.any() else np.ones((1, len(places)))
         taking_part = np.abs(null).max(axis=0) > 0.1
         return out, math.inf, [int(k) for k in places[taking_part]]
-    root = (vt.T / s) / lengths[:, None]
-    out[np.ix_(free, free)] = root @ root.T
+    with np.errstate(all="ignore"):
+        root = (vt.T / s) / lengths[:, None]
+        out[np.ix_(free, free)] = root @ root.T
     return out, condition, []
 
 
@@ -70,13 +71,15 @@ def inverse_hessian(hessian: Matrix, free: NDArray[np.bool_]) -> tuple[Matrix, f
     values, vectors = np.linalg.eigh(part / np.outer(scale, scale))
     if not values[0] > 10 * len(values) * _EPS * values[-1]:
         return out, math.inf
-    out[np.ix_(free, free)] = ((vectors / values) @ vectors.T) / np.outer(scale, scale)
-    return out, float(values[-1] / values[0])
+    with np.errstate(all="ignore"):  # an infinite variance is one that nobody knows
+        out[np.ix_(free, free)] = ((vectors / values) @ vectors.T) / np.outer(scale, scale)
+        return out, float(values[-1] / values[0])
 
 
 def runaways(x: Vector, errors: Vector) -> list[int]:
     """The parameters whose standard errors are more than 1000 times their values."""
-    return [k for k, (v, e) in enumerate(zip(x, errors, strict=True)) if e > 1000 * abs(v) > 0]
+    pairs = zip(x.tolist(), errors.tolist(), strict=True)  # Python's own floats overflow to inf
+    return [k for k, (v, e) in enumerate(pairs) if e > 1000 * abs(v) > 0]
 
 
 def standard_errors(covariance: Matrix) -> Vector:
@@ -175,7 +178,9 @@ def warnings(
             f"{listed}: errors of over 1000 times the value; the data hardly tell, or it runs away"
         )
     if not unknown and condition > 1e8:
-        found.append(f"ill-conditioned: condition number {condition:.2g} of the scaled Jacobian")
+        few = "; standard errors may have fewer than 4 digits" if condition * _EPS > 1e-4 else ""
+        told = f"ill-conditioned: condition number {condition:.2g} of the scaled Jacobian"
+        found.append(told + few)
     if dof <= 0:
         found.append("there are no more rows than parameters, so there are no standard errors")
     for i in range(len(names)):

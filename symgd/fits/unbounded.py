@@ -49,7 +49,8 @@ def _sentence(end: Vector, x: Vector, params: Sequence[str]) -> str:
     moved = [k for k in range(len(x)) if end[k] != x[k]]
     places = [f"{names.escape(params[k])} = {end[k]:.2g}" for k in moved[:5]]
     listed = ", ".join(places) + (", ..." if len(moved) > 5 else "")
-    return f"the loss falls without bound, as far as {listed}: it has no minimum; bound it"
+    told = f"the loss falls without bound, as far as {listed}: it has no minimum"
+    return f"{told}; is a term or a sign missing?"
 
 
 def _end(objective: Objective, ray: Ray, box: Box) -> Vector | None:
