@@ -113,6 +113,7 @@ def console() -> Iterator[None]:
             line_buffering=old.line_buffering,
             write_through=old.write_through,
         )
+        vars(sys)["__stdout__"] = sys.stdout  # the help asks this one for the terminal's width
     try:
         try:
             yield
