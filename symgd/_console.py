@@ -26,6 +26,8 @@ def main() -> None:
     sys.unraisablehook = _interrupt_again
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _interrupt)
+    if sys.stderr is None:  # closed: what is said there must not end up among the results
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - open to the end
     gc.disable()  # imports make much and free nothing; the commands enable it before a run
     try:
         with console():
@@ -111,6 +113,7 @@ def console() -> Iterator[None]:
             line_buffering=old.line_buffering,
             write_through=old.write_through,
         )
+        vars(sys)["__stdout__"] = sys.stdout  # the help asks this one for the terminal's width
     try:
         try:
             yield

@@ -51,6 +51,8 @@ class DefaultGroup(TyperGroup):
             return super().invoke(ctx)
         except SymgdError as error:
             complain(str(error))
+            if ctx.meta.get(REMARK):  # a command misspelled is a formula in error, mostly
+                complain(ctx.meta[REMARK])
             raise typer.Exit(USAGE) from None
         except KeyboardInterrupt:
             raise typer.Exit(130) from None

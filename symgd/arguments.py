@@ -235,6 +235,8 @@ def _schedule(lr: float | str) -> Schedule:
                 raise
             raise ArgumentError(f"the learning rate is {lr!r}, which is not a number") from None
     text = lr.strip()
+    if not text:
+        raise ArgumentError("no learning rate was given; it is a number, a formula of t, or auto")
     if text.lower() == "auto":
         return Schedule("auto")
     try:

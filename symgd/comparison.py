@@ -172,12 +172,13 @@ def run_grid(
 def _rates(lr: Rates) -> tuple[list[float | str], bool]:
     if isinstance(lr, (int, float)):
         return [lr], False
-    if not isinstance(lr, str):
-        return list(lr), False
-    if ".." in lr:
+    if isinstance(lr, str) and ".." in lr:
         return [*_range(lr)], True
-    parts = [p.strip() for p in _split(lr)]
-    return [p for p in parts if p], False
+    rates: list[float | str]
+    rates = [p.strip() for p in _split(lr) if p.strip()] if isinstance(lr, str) else list(lr)
+    if not rates:
+        raise ArgumentError("no learning rate was given")
+    return rates, False
 
 
 def _range(text: str) -> list[float]:

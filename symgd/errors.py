@@ -37,7 +37,8 @@ class FormulaError(SymgdError):
         super().__init__(text, column, sentence, hint)
 
     def __str__(self) -> str:
-        lines = [self.sentence, *caret(self.text, self.column)]
+        shown = caret(self.text, self.column) if self.text.strip() else []
+        lines = [self.sentence, *shown]
         if self.hint:
             lines.append(self.hint)
         return "\n".join(lines)

@@ -222,7 +222,14 @@ def _read(text: str) -> Rule:
         shown = names.escape(text)
         raise RuleError(f"'{shown}' holds no rule to join it to; write for example {shown}+gd")
     kinds = [entry.kind for entry in entries]
-    if kinds != sorted(kinds, key=("prefix", "rule", "suffix").index) or kinds.count("rule") > 1:
+    if kinds.count("rule") > 1:
+        both = " and ".join(entry.name for entry in entries if entry.kind == "rule")
+        shown = names.escape(text)
+        raise RuleError(
+            f"'{shown}' joins more than one rule: {both}\n"
+            "give one, with prefixes before it and suffixes behind it; `symgd rules` lists them"
+        )
+    if kinds != sorted(kinds, key=("prefix", "rule", "suffix").index):
         order = sorted(entries, key=lambda e: ("prefix", "rule", "suffix").index(e.kind))
         hint = "+".join(dict.fromkeys(e.name for e in order))
         raise RuleError(

@@ -654,3 +654,34 @@ def test_words_are_broken_between_and_never_lost_in_a_narrow_window(width):
     assert (
         f"dL/dsecond_long_parameter = {run.loss.gradient_text()['second_long_parameter']}" in told
     )
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["x^2", "-r", "gd+adam"], "'gd+adam' joins more than one rule: gd and adam"),
+        (["x^2", "-l", ""], "no learning rate was given"),
+        (["compare", "x^2", "-l", ","], "no learning rate was given"),
+        (["x^2", "--html", ""], "'': a page ends in .html or .htm"),
+        (["", "-n", "1"], 'there is no formula\nwrite one, for example "theta**2"'),
+        (["ecplain", "x^2"], "'ecplain' was read as a formula; did you mean 'explain'?"),
+    ],
+)
+def test_what_is_wrong_is_said_by_its_name(words, sentence):
+    outcome = Outcome(*words)
+    assert (outcome.code, outcome.out) == (2, "")
+    assert sentence in outcome.err
+
+
+@posix
+@pytest.mark.parametrize(
+    ("words", "closed", "code"),
+    [(["--nosuch"], 2, 2), (["x**"], 2, 2), (["-"], 0, 2), (["theta**2", "-q"], 2, 0)],
+)
+def test_closed_streams_are_no_trouble_and_keep_messages_apart(words, closed, code):
+    command = ["bash", "-c", f'exec "$0" "$@" {closed}<&-', *SYMGD, *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == code
+    assert done.stdout == ("" if code else f"theta after 20 steps: {END}\n")
+    assert "Traceback" not in done.stderr
+    assert closed or "standard input is closed" in done.stderr

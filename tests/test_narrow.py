@@ -190,6 +190,7 @@ def on_a_terminal(arguments, wide):
         (["compare", LONG], 40),
         (["fit", "counts = a*exp(-b*t) + c", str(DECAY)], 40),
         (["rules", "adam"], 40),
+        (["fit", "--help"], 60),
         (["rules"], 40),
         (["functions"], 40),
     ],

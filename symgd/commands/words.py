@@ -29,7 +29,9 @@ def read_formula(words: list[str], data: str | None = None) -> str:
 
 
 def _standard_input() -> str:
-    data = b"" if sys.stdin is None else sys.stdin.buffer.read(_MOST_STDIN + 1)
+    if sys.stdin is None:
+        raise ArgumentError("there is no formula: standard input is closed")
+    data = sys.stdin.buffer.read(_MOST_STDIN + 1)
     if len(data) > _MOST_STDIN:
         raise ArgumentError(f"standard input is longer than {_MOST_STDIN:,} bytes")
     try:

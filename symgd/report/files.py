@@ -51,7 +51,7 @@ def cannot_write(path: Path, error: OSError) -> ArgumentError:
 def _suffix(path: str | os.PathLike[str], known: tuple[str, ...], what: str) -> Path:
     checked = Path(path)
     if checked.suffix.lower() not in known:
-        shown = escape(str(checked))
+        shown = escape(os.fspath(path))  # "" as it is: its Path is "."
         raise ArgumentError(f"'{shown}': {what} ends in {', '.join(known[:-1])} or {known[-1]}")
     return checked
 
