@@ -231,6 +231,21 @@ def test_threads_change_no_bit(text, monkeypatch):
         assert tuple(compile_native(program, 2)(values, cut)) in found
 
 
+@pytest.mark.parametrize("turn", [1, 3 * BLOCK * 8, 10**12])
+@pytest.mark.parametrize("shares", [1, 2, 16])
+def test_blocks_taken_several_at_a_time_are_all_done(shares, turn, monkeypatch):
+    """0 + 1 + ... + n - 1 = n*(n - 1)/2, exactly, as long as that is below 2**53."""
+    monkeypatch.setattr(native_rows, "_PORTION", 1)
+    monkeypatch.setattr(native_rows, "_SHARES", shares)
+    monkeypatch.setattr(native_rows, "_TURN", turn)
+    monkeypatch.setattr(native_rows.np, "empty", lambda shape: np.full(shape, nan))
+    for blocks in (1, 2, 5, 13):
+        rows = blocks * BLOCK - 3
+        loss = Loss("sum(abs(x - a))", {"x": np.arange(float(rows))})
+        for threads in (1, 2, 3):
+            assert native(loss, threads)([0.0]) == rows * (rows - 1) / 2
+
+
 def test_sums_keep_their_digits():
     ones = np.ones(9 * BLOCK)  # in blocks that no large number stands in
     column = np.concatenate([np.full(BLOCK, 1e17), ones, np.full(BLOCK, -1e17)])
