@@ -196,8 +196,8 @@ def test_any_number_of_rows_is_summed_once(rows, library):
     for kind in (np.float64, np.float32):
         loss = Loss(ROSE, data(rows, kind))
         compare(loss, point(loss))
-        ones = Loss("sum(a*x/x)", data(rows, kind))
-        assert native(ones)([1.0]) == rows
+        ones = Loss("sum(where(x > a, 1, 0))", data(rows, kind))
+        assert native(ones)([0.0]) == rows
 
 
 def native(loss, threads=1):
@@ -246,13 +246,24 @@ def test_blocks_taken_several_at_a_time_are_all_done(shares, turn, monkeypatch):
             assert native(loss, threads)([0.0]) == rows * (rows - 1) / 2
 
 
+def test_machine_code_returns_after_every_turn(monkeypatch):
+    """Or else nothing could interrupt it: a turn of one block here, and once more at the end."""
+    returned = []
+    patched = types.SimpleNamespace(check=lambda: returned.append(1))
+    monkeypatch.setattr(native_rows, "_TURN", 1)
+    monkeypatch.setattr(native_rows, "interrupted", patched)
+    loss = Loss("sum(abs(x - a))", {"x": np.ones(5 * BLOCK)})
+    assert native(loss)([0.0]) == 5 * BLOCK
+    assert len(returned) == 5 + 1
+
+
 def test_sums_keep_their_digits():
     ones = np.ones(9 * BLOCK)  # in blocks that no large number stands in
     column = np.concatenate([np.full(BLOCK, 1e17), ones, np.full(BLOCK, -1e17)])
-    assert native(Loss("sum(x*a)", {"x": column}))([1.0]) == len(ones)
+    assert native(Loss("sum(max(x, a))", {"x": column}))([-1e18]) == len(ones)
     assert float(np.cumsum(column)[-1]) != len(ones)
     tenth = np.full(1_000_000, 0.1)
-    found = native(Loss("sum(x*a)", {"x": tenth}))([1.0])
+    found = native(Loss("sum(max(x, a))", {"x": tenth}))([-1.0])
     assert found == pytest.approx(math.fsum(tenth), rel=1e-13)
 
 
