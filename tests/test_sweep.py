@@ -210,6 +210,21 @@ def test_kernels_outlive_the_memory_of_compiled_modules(monkeypatch):
     assert engine() is None
 
 
+def test_threads_may_ask_for_the_same_kernel_at_once(monkeypatch):
+    """Looking it up and taking it out are one: between two, another thread takes it."""
+    from symgd.backends.native import machine
+
+    class Between(dict):
+        """What another thread does as soon as this one has seen that the key is there."""
+
+        def __contains__(self, key):
+            return super().pop(key, None) is not None
+
+    monkeypatch.setattr(machine, "_memory", Between())
+    assert machine.remembered(("kernel",), lambda: "made") == "made"
+    assert machine.remembered(("kernel",), lambda: "made again") == "made"
+
+
 @pytest.mark.parametrize(
     ("loss", "starts", "rates"),
     [

@@ -74,11 +74,13 @@ def unavailable() -> str:
 
 def remembered(key: tuple[Any, ...], make: Callable[[], Made]) -> Made:
     """What `make` returns, or returned for this key not long ago."""
-    found = _memory.pop(key) if key in _memory else make()
+    found = _memory.pop(key, None)  # in one go: another thread may ask for the same
+    if found is None:
+        found = make()
     _memory[key] = found
     while len(_memory) > _KEPT:
-        _memory.pop(next(iter(_memory)))
-    return found
+        _memory.pop(next(iter(list(_memory))), None)
+    return found  # type: ignore[no-any-return]
 
 
 def compile_module(source: str, speed: int = 3) -> Module:
