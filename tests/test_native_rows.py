@@ -593,11 +593,12 @@ def test_work_is_done_alone_where_no_thread_can_be_started(monkeypatch):
 
 def test_what_interrupts_one_thread_is_not_told_in_another():
     """A kernel that waits in one thread must not take the error that a callback had in another."""
-    failed, looked = threading.Event(), []
+    failed, asked, looked = threading.Event(), threading.Event(), []
 
     def fail():
         machine.interrupted.error = KeyboardInterrupt()
         failed.set()
+        asked.wait(10)
         try:
             machine.interrupted.check()
         except KeyboardInterrupt as error:
@@ -607,6 +608,7 @@ def test_what_interrupts_one_thread_is_not_told_in_another():
     thread.start()
     assert failed.wait(10)
     machine.interrupted.check()
+    asked.set()
     thread.join()
     assert len(looked) == 1
 
