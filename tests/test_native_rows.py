@@ -670,6 +670,35 @@ def test_an_error_in_a_function_of_python_is_raised(monkeypatch):
         function([], Rows(columns))
 
 
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs timers")
+def test_no_interruption_is_lost_at_the_entry_of_a_callback():
+    """Of a sweep that calls Python's digamma: interrupted, or right; pytest has a hook of its own,
+    so this is a process of its own."""
+    script = """
+import signal, numpy as np, symgd
+def stop(*_):
+    raise KeyboardInterrupt
+def run():
+    return symgd.sweep("digamma(a)**2 + a", lr=rates, start=2.0, steps=200, threads=1).theta
+rates = np.geomspace(1e-5, 1e-3, 8)
+right = run()
+signal.signal(signal.SIGALRM, stop)
+told = 0
+for k in range(12):
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.02 + 0.003*k)
+        while True:
+            assert (run() == right).all()
+    except KeyboardInterrupt:
+        told += 1
+print(told)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60
+    )
+    assert done.stdout == "12\n", done.stderr
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_a_child_process_has_threads_of_its_own():
     script = """
