@@ -119,6 +119,14 @@ def test_lost_is_the_same_by_every_way(backend):
     assert grid.lost.tolist() == [True, False]  # a step of 1e309
 
 
+@pytest.mark.parametrize("tol", [None, 0.5])
+def test_without_a_step_there_is_an_end(tol):
+    grid = symgd.sweep("theta**2", lr=[0.1, 1.0], start=[0.0, 0.25, 3.0], steps=0, tol=tol)
+    check(grid, "theta**2", 0, tol=tol)
+    assert grid.value.tolist() == [0.0, 0.0625, 9.0] * 2
+    assert grid.grad_norm.tolist() == [0.0, 0.5, 6.0] * 2
+
+
 def test_threads_and_backends_change_nothing():
     rates = np.geomspace(1e-4, 2.0, 300)
     one, many = (
@@ -202,6 +210,21 @@ def test_kernels_outlive_the_memory_of_compiled_modules(monkeypatch):
     assert engine() is None
 
 
+def test_threads_may_ask_for_the_same_kernel_at_once(monkeypatch):
+    """Looking it up and taking it out are one: between two, another thread takes it."""
+    from symgd.backends.native import machine
+
+    class Between(dict):
+        """What another thread does as soon as this one has seen that the key is there."""
+
+        def __contains__(self, key):
+            return super().pop(key, None) is not None
+
+    monkeypatch.setattr(machine, "_memory", Between())
+    assert machine.remembered(("kernel",), lambda: "made") == "made"
+    assert machine.remembered(("kernel",), lambda: "made again") == "made"
+
+
 @pytest.mark.parametrize(
     ("loss", "starts", "rates"),
     [
@@ -220,12 +243,8 @@ def test_lanes_inside_and_outside_of_the_box_side_by_side(loss, starts, rates, s
 
 def test_a_box_is_used():
     """The steps without the loss are really taken; else nothing here tests them."""
-    from symgd.backends.native import machine
-    from symgd.native_sweep import LanesKernel
-
-    symgd.sweep("theta**2 + 0.125*theta", lr=[0.1, 0.2], steps=50)
-    kernels = [k for k in machine._memory.values() if isinstance(k, LanesKernel)]
-    assert max(kernels[-1].boxes.values()) > 1
+    grid = symgd.sweep("theta**2 + 0.125*theta", lr=[0.1, 0.2], steps=50)
+    assert max(boxes(grid)) > 1
 
 
 @pytest.mark.parametrize("steps", [24, 25, 60])
@@ -236,3 +255,40 @@ def test_the_theta_before_is_kept_where_a_block_without_the_loss_ends_beyond_it(
     assert np.isfinite(grid.value).all()
     assert list(grid.lost[:2]) == [True, True]
     check(grid, "theta**2", steps)
+
+
+@pytest.mark.parametrize(
+    ("rule", "lr"),
+    [
+        ("momentum", [0.01, 0.02, 0.3]),
+        ("nesterov", [0.01, 0.02, 0.3]),
+        ("weight_decay+momentum", ["0.05/(1+t/50)", 0.01]),
+        ("gd", ["0.1/(1+t/50)", "0.1 + t/5000", "0.01*sqrt(t)"]),
+        ("signsgd", [0.01, 0.2]),
+    ],
+)
+def test_long_blocks_without_the_loss_carry_the_state_and_the_number_of_the_step(rule, lr):
+    loss = "0.5*x**2 + 0.25*(x - y)**2 + 0.01*y**4"
+    for steps in (24, 100, 500):  # 500: blocks grow to their full length
+        grid = symgd.sweep(loss, rule=rule, lr=lr, start=[(1.5, -2.0), (-0.5, 3.0)], steps=steps)
+        check(grid, loss, steps)
+        assert all(radius > 1 for radius in boxes(grid))
+
+
+def boxes(grid):
+    """The radius of each box in which the descents of a sweep need no loss."""
+    from symgd.backends.native import machine
+    from symgd.native_sweep import LanesKernel
+
+    kernels = [k for k in machine._memory.values() if isinstance(k, LanesKernel)]
+    return [radius for k in kernels[-len(grid._quick) :] for radius in k.boxes.values()]
+
+
+@pytest.mark.parametrize("beta", [1e10, 3e10, 1e11, 7e11, 1e12, 1e13])
+def test_a_state_that_leaves_the_box_alone_is_seen(beta):
+    """The velocity grows beta-fold a step, while theta waits for it to exceed 1/lr."""
+    how = {"lr": [1e-290, 1e-295, 1e-300], "rule": "momentum", "start": 1.0, "steps": 80}
+    grid = symgd.sweep("theta**2", set={"beta": beta}, **how)
+    check(grid, "theta**2", 80, fixed={"beta": beta})
+    assert grid.lost.all()
+    assert boxes(grid)[-1] > 1

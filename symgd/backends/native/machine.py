@@ -6,6 +6,7 @@ import ctypes
 import ctypes.util
 import platform
 import re
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -74,11 +75,13 @@ def unavailable() -> str:
 
 def remembered(key: tuple[Any, ...], make: Callable[[], Made]) -> Made:
     """What `make` returns, or returned for this key not long ago."""
-    found = _memory.pop(key) if key in _memory else make()
+    found = _memory.pop(key, None)  # in one go: another thread may ask for the same
+    if found is None:
+        found = make()
     _memory[key] = found
     while len(_memory) > _KEPT:
-        _memory.pop(next(iter(_memory)))
-    return found
+        _memory.pop(next(iter(list(_memory))), None)
+    return found  # type: ignore[no-any-return]
 
 
 def compile_module(source: str, *, neighbors: bool = True) -> Module:
@@ -204,7 +207,29 @@ def _callback(scalar: Callable[..., float], arguments: int) -> Any:
             interrupted.error = error
             return float("nan")
 
+    _see_callbacks()
+    _called.append(call)
     return ctypes.CFUNCTYPE(ctypes.c_double, *[ctypes.c_double] * arguments)(call)
+
+
+_called: list[Callable[..., float]] = []  # what ctypes calls
+
+
+@cache
+def _see_callbacks() -> None:
+    """Let no interruption be lost at the entry of a callback, before its `try`.
+
+    There ctypes prints it, and the kernel goes on with 0: wrong numbers, and no Ctrl-C.
+    """
+    before = sys.unraisablehook
+
+    def hook(what: Any) -> None:
+        if any(what.object is call for call in _called):
+            interrupted.error = what.exc_value
+        else:
+            before(what)
+
+    sys.unraisablehook = hook
 
 
 def source(functions: Sequence[str], declared: set[str]) -> str:
