@@ -292,3 +292,14 @@ def test_a_state_that_leaves_the_box_alone_is_seen(beta):
     check(grid, "theta**2", 80, fixed={"beta": beta})
     assert grid.lost.all()
     assert boxes(grid)[-1] > 1
+
+
+@pytest.mark.parametrize(
+    ("loss", "rate"), [("theta**2", [1e-3, 1e200]), ("0.5*theta**2", "0.1 + 1e200*max(t - 40, 0)")]
+)
+def test_the_box_is_that_of_every_rate_and_every_step(loss, rate):
+    """From 1 to -1e200, beyond, and to NaN, all within the steps that the box vouches for."""
+    for start in ([1.0], [1.0, 1.5, -2.0]):
+        grid = symgd.sweep(loss, lr=rate, start=start, steps=60)
+        check(grid, loss, 60)
+        assert grid.lost[-1]
