@@ -7,6 +7,8 @@ from array import array
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import sympy
+
 from symgd.backends.native import descent_loop, steps
 from symgd.backends.native.arrays import array_loop
 from symgd.backends.native.descent_loop import RING, Code
@@ -18,6 +20,7 @@ from symgd.backends.native.machine import (
 )
 from symgd.kernel import Run, Stop
 from symgd.loss import Loss
+from symgd.nodes import float_of, topological
 from symgd.program import Program
 
 _STOP = {
@@ -113,6 +116,16 @@ class _Call:
         return [b.buffer_info()[0] for b in buffers]
 
 
+def _takes_roots(program: Program) -> bool:
+    """Whether it is worth the time to look for numbers that one instruction can compute.
+
+    Roots and divisions of several parameters gain by it. What else a rule does gains less than the
+    numbers lose on their way into a vector and out of it, and so do two roots.
+    """
+    expressions = [x for block in program.blocks for _, x in block.assignments]
+    return any(n.func is sympy.Pow and float_of(n.args[1]) == 0.5 for n in topological(expressions))
+
+
 class NativeKernel(_Compiled):
     """The steps of a loss of few parameters, everything in registers.
 
@@ -126,9 +139,7 @@ class NativeKernel(_Compiled):
         self.states = (len(program.inputs) - count - 1 - len(tail)) // count
         self.nanoseconds = 5 + program.cost
         source = steps.step_loop(program, count, self.states * count, settles)
-        # To look for neighbors that one instruction can compute takes a quarter of the passes'
-        # time, and finds them in rules that divide and take roots.
-        self.module = compile_module(source, neighbors=self.states > 0)
+        self.module = compile_module(source, neighbors=count > 2 and _takes_roots(program))
 
     def call(self, call: _Call) -> Code:
         """Run the machine code on these buffers."""

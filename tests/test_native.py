@@ -389,6 +389,21 @@ def test_powers_move_on_across_calls(beta, monkeypatch):
     assert all(same(whole.theta[p], slow.theta[p]) for p in "xy")
 
 
+@pytest.mark.parametrize("betas", [(0.5, 0.9), (0.9, 0.5), (0.0, 0.3), (-0.5, 0.6), (0.5, 1.0)])
+@pytest.mark.parametrize("name", ["adam", "amsgrad", "nadam", "radam", "adamax"])
+def test_corrections_that_have_become_one_are_left_out_without_a_trace(name, betas, monkeypatch):
+    """1 - 0.5**t is 1 from t = 54 on, 1 - 0.9**t from t = 356 on: both ways are taken."""
+    beta1, beta2 = betas
+    words = {"rule": name, "lr": 1e-3, "steps": 500, "start": {"x": -1.2, "y": 1.0}}
+    words["set"] = {"beta1": beta1, "beta2": beta2}
+    slow = symgd.descend(ROSENBROCK, backend="lambdify", **words)
+    monkeypatch.setattr("symgd.native_kernel._NANOSECONDS", 2000.0)  # and again in each call
+    fast = symgd.descend(ROSENBROCK, backend="native", **words)
+    assert (fast.status, fast.message, fast.steps) == (slow.status, slow.message, slow.steps)
+    pairs = zip(fast.history.theta.ravel(), slow.history.theta.ravel(), strict=True)
+    assert all(same(a, b) for a, b in pairs)
+
+
 IRREGULAR = " + ".join(f"{f}({k}*x{k} + x{k + 1}**{k % 5 + 2})" for k, f in enumerate(
     ["sin", "exp", "tanh", "cos", "atan"] * 60
 ))  # fmt: skip

@@ -8,12 +8,12 @@ depend on where the counting began. Outside the normal numbers the C library's p
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import sympy
 
 from symgd.backends.native.emit import Emitter, Value
-from symgd.nodes import Name, Node, topological
+from symgd.nodes import Name, Node, float_of, is_negation, topological
 from symgd.program import Program
 
 #: A power is kept as (high, low, exponent): high in [1, 2), the value (high + low)*2**exponent.
@@ -143,12 +143,36 @@ def powers_of(program: Program, t: Name, fixed: Iterable[Name]) -> list[Node]:
     ]
 
 
-class Powers:
-    """The powers of one loop over the steps: begun before it, moved on in every step."""
+def corrections(program: Program, powers: Sequence[Node]) -> list[Node]:
+    """The nodes 1 - base**t, if they are all that reads these powers; else none.
 
-    def __init__(self, e: Emitter, nodes: Sequence[Node]) -> None:
-        self.e, self.nodes = e, nodes
-        if nodes:
+    Adam and its kin divide by them. One that has become 1 stays 1, and to divide by it changes
+    nothing: from then on it may be left out, and so may the powers.
+    """
+    nodes = topological([x for block in program.blocks for _, x in block.assignments])
+    found = [n for n in nodes if _taken_from_one(n) in powers]
+    readers = sum(a in powers for n in nodes for a in n.args)
+    return found if len(found) == readers == len(powers) else []
+
+
+def _taken_from_one(node: Node) -> Node | None:
+    """x, where the node is 1 - x."""
+    if node.func is not sympy.Add or len(node.args) != 2 or float_of(node.args[0]) != 1:
+        return None
+    term = node.args[1]
+    return term.args[1] if is_negation(term) and len(term.args) == 2 else None
+
+
+class Powers:
+    """The powers of one loop over the steps: begun before it, moved on in every step.
+
+    corrections: by `corrections`, of each power or none at all.
+    """
+
+    def __init__(self, e: Emitter, program: Program, t: Name, fixed: Iterable[Name]) -> None:
+        self.e, self.nodes = e, powers_of(program, t, fixed)
+        self.corrections = corrections(program, self.nodes)
+        if self.nodes:
             e.declared |= set(_DECLARED)
 
     def functions(self) -> list[str]:
@@ -172,6 +196,15 @@ class Powers:
             )
             for k, (node, base) in enumerate(zip(self.nodes, self.bases, strict=True))
         }
+
+    def gone(self, known: Mapping[Node, Value]) -> Value:
+        """Whether every correction is 1, and will be at all later steps as well."""
+        e, one, gone = self.e, self.e.number(1.0), Value("true")
+        for correction in self.corrections:
+            gone = e.logic("and", gone, e.compare("oeq", known[correction], one))
+        for base in self.bases:
+            gone = e.logic("and", gone, e.compare("olt", e.intrinsic("fabs", base), one))
+        return gone
 
     def advance(self) -> None:
         """Move on to the next step."""

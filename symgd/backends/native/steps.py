@@ -15,7 +15,7 @@ from symgd.backends.native.descent_loop import RING, DescentLoop, T, load, store
 from symgd.backends.native.emit import Emitter, Value
 from symgd.backends.native.forms import hypot
 from symgd.backends.native.machine import source
-from symgd.backends.native.powers import Powers, powers_of
+from symgd.backends.native.powers import Powers
 from symgd.nodes import Name, Node, float_of
 from symgd.program import Program
 
@@ -37,7 +37,7 @@ class _Loop(DescentLoop):
         super().__init__(params, settles)
         self.program, self.states = program, states
         t, *tail = program.inputs[params + states :]
-        self.powers = Powers(self.e, powers_of(program, t, tail))
+        self.powers = Powers(self.e, program, t, tail)
 
     def text(self) -> str:
         e = self.e
@@ -81,6 +81,11 @@ class _Loop(DescentLoop):
         tail = self.program.inputs[self.params + self.states + 1 :]
         self.tail = {symbol: load(e, "%h", k) for k, symbol in enumerate(tail)}
         self.powers.begin(self.tail.__getitem__, e.emit(f"add i64 {first.text}, 1"))
+        if self.powers.corrections:
+            e.add_line("%late = alloca i1")
+            e.add_line("store i1 false, ptr %late")
+            for k in range(len(self.program.outputs)):
+                e.add_line(f"%out.{k} = alloca double")
 
     def _step(self, following: Value) -> tuple[Value, list[Value], list[Value]]:
         """(loss, next x, next state) as values of the IR."""
@@ -89,12 +94,42 @@ class _Loop(DescentLoop):
         state = [e.emit(f"load double, ptr %s.{k}") for k in range(self.states)]
         t = e.emit(f"sitofp i64 {following.text} to double")
         known: dict[Node, Value] = dict(zip(inputs, [*x, *state, t], strict=False)) | self.tail
-        known |= self.powers.values(t)
-        self.powers.advance()
-        out = assignments(e, self.program, known, skip=("|g|",))
+        if self.powers.corrections:
+            out = self._early_or_late(known, t)
+        else:
+            out = self._out(known | self.powers.values(t))
+            self.powers.advance()
         end = self.params + self.states
         self.x, self.grad = x, out[end + 1 :]
         return out[end], out[: self.params], out[self.params : end]
+
+    def _out(self, known: dict[Node, Value]) -> list[Value]:
+        return assignments(self.e, self.program, known, skip=("|g|",))
+
+    def _early_or_late(self, known: dict[Node, Value], t: Value) -> list[Value]:
+        """The outputs by two ways: once all corrections are 1, they and their powers are left out.
+
+        A division by 1 takes as long as any other, and the next step waits for it.
+        """
+        e, corrections = self.e, self.powers.corrections
+        is_late = e.emit("load i1, ptr %late")
+        e.add_line(f"br i1 {is_late.text}, label %late.step, label %early.step")
+        e.label("early.step")
+        early = known | self.powers.values(t)
+        self.powers.advance()
+        early |= {node: e.node(node, early) for node in corrections}
+        e.add_line(f"store i1 {self.powers.gone(early).text}, ptr %late")
+        self._leave_out(self._out(early))
+        e.label("late.step")
+        found = self._out(known | dict.fromkeys(corrections, e.number(1.0)))
+        self._leave_out(found)
+        e.label("stepped")
+        return [e.emit(f"load double, ptr %out.{k}") for k in range(len(found))]
+
+    def _leave_out(self, values: Sequence[Value]) -> None:
+        for k, value in enumerate(values):
+            self.e.add_line(f"store double {value.text}, ptr %out.{k}")
+        self.e.add_line("br label %stepped")
 
     def _small(self) -> Value:
         """max|g| <= tol."""
