@@ -23,6 +23,7 @@ from symgd.backends.native.rolls import (
     Total,
     roll,
 )
+from symgd.backends.native.stores import arrange
 from symgd.program import Program
 
 if TYPE_CHECKING:
@@ -105,6 +106,7 @@ def compile_large(program: Program) -> Large:
 
 def _compile(program: Program) -> Large:
     layout = roll(program)
+    arrange(layout)
     pieces = _pieces(layout)
     total = sum(p.statements for p in pieces)
     if total * _SECONDS > _PATIENCE:

@@ -38,6 +38,8 @@ class IRFunction:
                 self._loop([block for block in group if isinstance(block, Roll)])
         rows = [(place,) for place in outputs]
         for start, stop in runs(rows):
+            if outputs[start].array == "out":
+                continue  # a loop has written them there
             self._copy(start, column([p for (p,) in rows[start:stop]]), stop - start)
         head = f"define i64 @{self.name}({_ARGUMENTS}) {{\nentry:"
         return [*self.tables, "\n".join([head, *self.e.lines, "  ret i64 0", "}"])]
@@ -49,12 +51,19 @@ class IRFunction:
 
     def _loop(self, rolls: Sequence[Roll]) -> None:
         """One loop for rolls of the same length that `_fused` has put together."""
+        sums = {one.total: self._sum() for one in rolls if one.total is not None}
         i = self._open(rolls[0].count)
         for one in rolls:
-            self.here[one.first] = self._value(one, i)
-            self._store(self.here[one.first], "w", self._shifted(i, one.first, 1))
+            value = self.here[one.first] = self._value(one, i)
+            if one.into is not None:
+                self._store(value, one.into.array, self._shifted(i, one.into.index, 1))
+            if one.total is not None:
+                self._add_to(sums[one.total], value)
         self.here = {}
         self._close()
+        for target, place in sums.items():
+            self.known[target] = self.e.emit(f"load double, ptr {place}")
+            self._store(self.known[target], "w", Value(str(target)))
 
     def _value(self, roll_: Roll, i: Value | None) -> Value:
         places: dict[Node, Value] = {
@@ -77,18 +86,23 @@ class IRFunction:
         self._store(result, "w", Value(str(total.target)))
 
     def _sum_of(self, operand: Even | Scattered, count: int) -> Value:
-        """A sum in any order: several partial sums at a time, rounding less than one long one."""
-        e = self.e
-        e.add_line(f"%sum{self.loops} = alloca double")
-        place = f"%sum{self.loops}"
-        e.add_line(f"store double 0.0, ptr {place}")
+        place = self._sum()
         i = self._open(count)
-        value = self._operand(operand, i)
-        before = e.emit(f"load double, ptr {place}")
-        after = e.emit(f"fadd reassoc double {before.text}, {value.text}")
-        e.add_line(f"store double {after.text}, ptr {place}")
+        self._add_to(place, self._operand(operand, i))
         self._close()
-        return e.emit(f"load double, ptr {place}")
+        return self.e.emit(f"load double, ptr {place}")
+
+    def _sum(self) -> str:
+        """The pointer to a new sum."""
+        place = self.e.emit("alloca double").text
+        self.e.add_line(f"store double 0.0, ptr {place}")
+        return place
+
+    def _add_to(self, place: str, value: Value) -> None:
+        """Add, in any order: several partial sums at a time, rounding less than one long one."""
+        before = self.e.emit(f"load double, ptr {place}")
+        after = self.e.emit(f"fadd reassoc double {before.text}, {value.text}")
+        self.e.add_line(f"store double {after.text}, ptr {place}")
 
     def _copy(self, first: int, operand: Even | Scattered, count: int) -> None:
         if count == 1:

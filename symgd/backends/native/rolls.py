@@ -45,9 +45,11 @@ class Item:
 
 @dataclass
 class Roll:
-    """`count` items of one shape, the k-th of them into w[first + k].
+    """`count` items of one shape, the k-th of them called w[first + k].
 
     operands: per leaf (array, start, stride), or (array, table of places) where they are scattered.
+    into: where the first is stored, the others after it; None: nothing but its sum is read.
+    total: the element of w that becomes the sum of all, if one wants it.
     """
 
     expression: Node
@@ -55,6 +57,8 @@ class Roll:
     first: int
     count: int
     operands: list[Even | Scattered]
+    into: Place | None
+    total: int | None = None
 
 
 @dataclass(frozen=True)
@@ -289,7 +293,8 @@ class _Roller:
         for key in keys:
             self._new(key)
         columns = [column(places) for places in zip(*rows, strict=True)]
-        self.out.blocks.append(Roll(item.expression, item.leaves, first, len(keys), columns))
+        into = Place("w", first)
+        self.out.blocks.append(Roll(item.expression, item.leaves, first, len(keys), columns, into))
 
     def _parts(
         self, terms: Sequence[tuple[int, object]]
