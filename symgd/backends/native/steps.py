@@ -4,27 +4,37 @@
 
 advances from step k[T] to step k[END] and returns a `Code`; x and s (theta and the rule's state)
 are changed in place. h: the values of lr and the hyperparameters. The x of the least loss follows
-from f[BEST_X] on. The rest is told in `symgd.backends.native.descent_loop`.
+from f[BEST_X] on. k[WRONG]: how many steps the call guessed wrongly, see `sooner`. The rest is told
+in `symgd.backends.native.descent_loop`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+
+import sympy
 
 from symgd.backends.native.descent_loop import RING, DescentLoop, T, load, store, store_all
 from symgd.backends.native.emit import Emitter, Value
 from symgd.backends.native.forms import hypot
-from symgd.backends.native.machine import source
+from symgd.backends.native.machine import fused, source
 from symgd.backends.native.powers import Powers
+from symgd.backends.native.sooner import at_once, declare, updates
 from symgd.nodes import Name, Node, float_of
 from symgd.program import Program
 
 BEST_X = 2  # f
+WRONG = 6  # k
 
 
-def step_loop(program: Program, params: int, states: int, settles: bool) -> str:
-    """The module of the descent of one step program of `symgd.descent.step_program`."""
-    return _Loop(program, params, states, settles).text()
+def step_loop(
+    program: Program, params: int, states: int, settles: bool, guesses: bool = True
+) -> str:
+    """The module of the descent of one step program of `symgd.descent.step_program`.
+
+    guesses: whether a step may begin before the last one is rounded, see `sooner`.
+    """
+    return _Loop(program, params, states, settles, guesses).text()
 
 
 class _Loop(DescentLoop):
@@ -33,11 +43,18 @@ class _Loop(DescentLoop):
     x: list[Value]
     grad: list[Value]
 
-    def __init__(self, program: Program, params: int, states: int, settles: bool) -> None:
+    def __init__(
+        self, program: Program, params: int, states: int, settles: bool, guesses: bool
+    ) -> None:
         super().__init__(params, settles)
         self.program, self.states = program, states
         t, *tail = program.inputs[params + states :]
         self.powers = Powers(self.e, program, t, tail)
+        outputs = list(program.outputs.values())
+        slopes = outputs[len(outputs) - params :]
+        self.told = [tells(program, *pair) for pair in zip(outputs, slopes, strict=False)]
+        guesses &= fused() and not self.powers.corrections
+        self.sooner = updates(program, params) if guesses else {}
 
     def text(self) -> str:
         e = self.e
@@ -45,12 +62,18 @@ class _Loop(DescentLoop):
         t = self.head()
         following = e.emit(f"add nsw i64 {t.text}, 1")
         loss, new, state = self._step(following)
-        self.ask(finite(e, [loss, *self.grad]), "nonfinite.loss", "finite")
+        seen = [g for g, told in zip(self.grad, self.told, strict=True) if not told]
+        sound = finite(e, [loss, *seen, *new])  # one question, where all is well
+        e.add_line(f"br i1 {sound.text}, label %finite, label %doubt")
+        e.label("doubt")
+        good = finite(e, [loss, *self.grad])
+        e.add_line(f"br i1 {good.text}, label %finite, label %nonfinite.loss")
+        e.label("finite")
         self.record(t, loss)
-        self.ask(self._small(), "converged", "onward", holds=True)
-        self.ask(finite(e, new), "nonfinite.step", "moved")
+        self._ask_with_tol(self._small, "converged", "onward")
+        self.ask(sound, "nonfinite.step", "moved")
         if self.settles:
-            self.ask(self._still(new), "stuck", "commit", holds=True)
+            self._ask_with_tol(lambda: self._still(new), "stuck", "commit")
         for k, value in enumerate(new):
             e.add_line(f"store double {value.text}, ptr %x.{k}")
         for k, value in enumerate(state):
@@ -73,11 +96,17 @@ class _Loop(DescentLoop):
                 e.add_line(f"%{name}.{k} = alloca {kind}")
                 value = load(e, f"%{name}", k)
                 e.add_line(f"store double {value.text}, ptr %{name}.{k}")
+        if self.sooner:
+            declare(e, self.sooner)
         self.begin()
+        e.add_line(f"%watched = fcmp oge double {self.tol.text}, {e.number(0.0).text}")
         first = load(e, "%k", T, "i64")
         place = e.emit(f"srem i64 {first.text}, {RING}")
-        e.add_line("%place = alloca i64")
-        e.add_line(f"store i64 {place.text}, ptr %place")
+        start = e.emit(f"mul i64 {place.text}, {self.params}")
+        at = e.emit(f"getelementptr double, ptr %ring, i64 {start.text}")
+        e.add_line(f"%ring.end = getelementptr double, ptr %ring, i64 {RING * self.params}")
+        e.add_line("%ring.at = alloca ptr")
+        e.add_line(f"store ptr {at.text}, ptr %ring.at")
         tail = self.program.inputs[self.params + self.states + 1 :]
         self.tail = {symbol: load(e, "%h", k) for k, symbol in enumerate(tail)}
         self.powers.begin(self.tail.__getitem__, e.emit(f"add i64 {first.text}, 1"))
@@ -97,7 +126,10 @@ class _Loop(DescentLoop):
         if self.powers.corrections:
             out = self._early_or_late(known, t)
         else:
-            out = self._out(known | self.powers.values(t))
+            known |= self.powers.values(t)
+            out = self._out(known)
+            for k, update in self.sooner.items():
+                out[k] = at_once(e, k, update, out[k], known)
             self.powers.advance()
         end = self.params + self.states
         self.x, self.grad = x, out[end + 1 :]
@@ -131,6 +163,13 @@ class _Loop(DescentLoop):
             self.e.add_line(f"store double {value.text}, ptr %out.{k}")
         self.e.add_line("br label %stepped")
 
+    def _ask_with_tol(self, condition: Callable[[], Value], leave: str, stay: str) -> None:
+        """Leave where the condition holds, which costs nothing where there is no tolerance."""
+        e = self.e
+        e.add_line(f"br i1 %watched, label %{stay}.asked, label %{stay}")
+        e.label(f"{stay}.asked")
+        self.ask(condition(), leave, stay, holds=True)
+
     def _small(self) -> Value:
         """max|g| <= tol."""
         e = self.e
@@ -142,9 +181,9 @@ class _Loop(DescentLoop):
 
     def _still(self, new: Sequence[Value]) -> Value:
         e = self.e
-        still = e.compare("oge", self.tol, e.number(0.0))
+        still = Value("true")
         for old, now in zip(self.x, new, strict=True):
-            still = e.logic("and", still, e.compare("oeq", old, now))
+            still = e.logic("and", still, e.compare("ueq", old, now))  # none is NaN here
         return still
 
     # -- what is recorded -----------------------------------------------------------------
@@ -157,13 +196,12 @@ class _Loop(DescentLoop):
 
     def remember(self, t: Value) -> None:
         e = self.e
-        place = e.emit("load i64, ptr %place")
-        at = e.emit(f"mul i64 {place.text}, {self.params}")
-        self.put_x(e.emit(f"getelementptr double, ptr %ring, i64 {at.text}").text)
-        after = e.emit(f"add i64 {place.text}, 1")
-        around = e.emit(f"icmp eq i64 {after.text}, {RING}")
-        wrapped = e.emit(f"select i1 {around.text}, i64 0, i64 {after.text}")
-        e.add_line(f"store i64 {wrapped.text}, ptr %place")
+        at = e.emit("load ptr, ptr %ring.at")
+        self.put_x(at.text)
+        after = e.emit(f"getelementptr double, ptr {at.text}, i64 {self.params}")
+        around = e.emit(f"icmp eq ptr {after.text}, %ring.end")
+        wrapped = e.emit(f"select i1 {around.text}, ptr %ring, ptr {after.text}")
+        e.add_line(f"store ptr {wrapped.text}, ptr %ring.at")
 
     def keep_best(self) -> None:
         self.put_x(self.e.emit(f"getelementptr double, ptr %f, i64 {BEST_X}").text)
@@ -173,6 +211,8 @@ class _Loop(DescentLoop):
         for name, count in (("x", self.params), ("s", self.states)):
             for k in range(count):
                 store(e, e.emit(f"load double, ptr %{name}.{k}"), f"%{name}", k)
+        if self.sooner:
+            store(e, e.emit("load i64, ptr %wrong"), "%k", WRONG, "i64")
 
 
 def assignments(
@@ -186,6 +226,25 @@ def assignments(
             if symbol in used:
                 known[symbol] = e.node(expression, known)
     return [known[n] if n in known else e.number(float_of(n) or 0.0) for n in wanted.values()]
+
+
+def tells(program: Program, step: Node, slope: Node) -> bool:
+    """Whether a step is not finite for sure where the slope is not.
+
+    A sum or product of something that is not finite is not finite either.
+    """
+    definitions: dict[Node, Node] = {s: x for b in program.blocks for s, x in b.assignments}
+    stack, seen = [step], set[Node]()
+    while stack:
+        node = stack.pop()
+        if node == slope and isinstance(node, Name):
+            return True
+        if node not in seen:
+            seen.add(node)
+            meaning: Node = definitions.get(node, node)
+            if meaning.func in (sympy.Add, sympy.Mul):
+                stack.extend(meaning.args)
+    return False
 
 
 def live(program: Program, nodes: Iterable[Node]) -> set[Name]:
@@ -211,8 +270,12 @@ def names_in(expression: Node) -> set[Name]:
 
 
 def finite(e: Emitter, values: Sequence[Value]) -> Value:
-    """Whether all are finite: x - x is 0 for every finite x and NaN for the others."""
-    total = e.sub(values[0], values[0])
+    """Whether all are finite: 0*x is 0 for every finite x and NaN for the others."""
+    zero = e.number(0.0)
+    total = e.mul(values[0], zero)
     for value in values[1:]:
-        total = e.add(total, e.sub(value, value))
-    return e.compare("oeq", total, e.number(0.0))
+        if fused():
+            total = e.intrinsic("fma", value, zero, total)
+        else:
+            total = e.add(total, e.mul(value, zero))
+    return e.compare("ord", total, total)
