@@ -11,7 +11,7 @@ from symgd.nodes import Both, Either, Name, Negated, Node, Where, topological
 from symgd.program import Loop
 
 _SUMS = 8  # more sums than these do not fit the registers
-_CACHE = 96 * 1024  # bytes of columns and values that go through the stages together
+_CACHE = 24 * 1024  # bytes of cells and values that pass the stages together: the first cache
 _FEWEST = 4  # vectors of a turn
 
 
