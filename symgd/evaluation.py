@@ -34,7 +34,10 @@ def evaluate(node: Node, get: Callable[[Node], Any]) -> Any:
     if cls is sympy.Add:
         return numeric.add(*args)
     if cls is sympy.Pow:
-        return power(args[0], args[1])
+        exponent = float_of(node.args[1])  # as typed: y = 0.5 is no square root in x**y
+        if exponent == -1.0:
+            return numeric.div(1.0, args[0])
+        return numeric.sqrt(args[0]) if exponent == 0.5 else numeric.pow(*args)
     if (op := relation(node)) is not None:
         return numeric.COMPARE[op](*args)
     if cls is Both:
@@ -46,15 +49,6 @@ def evaluate(node: Node, get: Callable[[Node], Any]) -> Any:
     if cls is Where:
         return numeric.where(*args)
     return BY_CLASS[cls].scalar(*args)
-
-
-def power(base: float, exponent: float) -> float:
-    """base**exponent, by division and square root where those are what is meant."""
-    if exponent == -1.0:
-        return numeric.div(1.0, base)
-    if exponent == 0.5:
-        return numeric.sqrt(base)
-    return numeric.pow(base, exponent)
 
 
 def _product(factors: Sequence[Node], get: Callable[[Node], float]) -> float:

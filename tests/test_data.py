@@ -140,7 +140,7 @@ NUMBERS = st.one_of(
         r"[+-]?([0-9]{1,40}\.?[0-9]{0,40}|\.[0-9]{1,40})([eE][+-]?[0-9]{1,3})?", fullmatch=True
     ),
 ).filter(lambda text: np.isfinite(float(text)))  # fmt: skip
-NOISE = st.text(alphabet="0123456789+-.eExnaif_,;\"' \t#٣\u00a0\u2212", max_size=8)
+NOISE = st.text(alphabet="0123456789+-.eExnaif()_,;\"' \t#٣\u00a0\u2212", max_size=8)
 quick = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 
 
@@ -175,6 +175,15 @@ def test_arrow_and_the_standard_library_agree_on_anything(tmp_path_factory, rows
         except DataError as error:
             outcomes.append(str(error))
     assert outcomes[0] == outcomes[1]
+
+
+@pytest.mark.parametrize("cell", ["nan(1)", "NaN(abc)", "-nan(0x7ff)", "nan()", "inf(1)"])
+@pytest.mark.parametrize("drop", [False, True])
+def test_a_nan_of_the_c_library_is_text(engine, tmp_path, cell, drop):
+    """strtod reads nan(1), and so does Arrow: to drop it would be to lose a row silently."""
+    path = written(tmp_path / "p.csv", f"x,y\n1,2\n3,{cell}\n4,nan\n")
+    with pytest.raises(DataError, match="line 3, column 'y': .* is not a number"):
+        read_table(path, drop_missing=drop)
 
 
 @quick

@@ -84,6 +84,8 @@ def _parse(
     except pa.ArrowInvalid:
         return None
     found = [_settle(batch, drop) for batch in table.to_batches()]
+    if any(part and part[1] for part in found) and buffer.find(b"(", 0, stop) >= 0:
+        return None  # nan(1) is a number to Arrow, and text to Python
     return [part for part in found if part is not None] if all(found) else None
 
 

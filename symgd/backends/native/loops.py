@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from symgd.backends.native.emit import Emitter, Value
 from symgd.backends.native.rolls import Even, Layout, Place, Roll, Scattered, Total, column, runs
-from symgd.nodes import Node
+from symgd.nodes import Node, conditions, is_condition
 
 _FUSED = 8  # loops in one loop
 _ARGUMENTS = "ptr noalias %x, ptr noalias %w, ptr noalias %c, ptr noalias %out"
@@ -70,7 +70,12 @@ class IRFunction:
             leaf: self._operand(operand, i)
             for leaf, operand in zip(roll_.leaves, roll_.operands, strict=True)
         }
-        return self.e.node(roll_.expression, places)
+        for leaf in conditions([roll_.expression]):
+            places[leaf] = self.e.compare("une", places[leaf], self.e.number(0.0))
+        value = self.e.node(roll_.expression, places)
+        if is_condition(roll_.expression):  # in memory it is 1 or 0
+            return self.e.select(value, self.e.number(1.0), self.e.number(0.0))
+        return value
 
     def _total(self, total: Total) -> None:
         e = self.e

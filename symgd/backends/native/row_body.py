@@ -7,23 +7,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from symgd.backends.native.emit import Value
 from symgd.backends.native.row_stages import Stage, stages
 from symgd.backends.native.vector_emit import VectorEmitter
-from symgd.nodes import Both, Either, Name, Negated, Node, Where, topological
+from symgd.nodes import Name, Node, conditions, topological
 from symgd.program import Loop
 
 _SUMS = 8  # more sums than these do not fit the registers
 _CACHE = 24 * 1024  # bytes of cells and values that pass the stages together: the first cache
 _FEWEST = 4  # vectors of a turn
-
-
-def conditions(loop: Loop) -> set[Node]:
-    """The names that stand for conditions."""
-    expressions = [x for _, x in (*loop.assignments, *loop.sums)]
-    found: set[Node] = set()
-    for node in topological(expressions):
-        tests = node.args[:1] if node.func is Where else ()
-        tests = node.args if node.func in (Both, Either, Negated) else tests
-        found.update(a for a in tests if isinstance(a, Name))
-    return found
 
 
 class Body:
@@ -35,7 +24,7 @@ class Body:
     def __init__(self, e: VectorEmitter, loop: Loop, narrow: Sequence[bool]) -> None:
         self.e, self.loop, self.narrow = e, loop, narrow
         self.wide = e.type(True)
-        self.conditions = conditions(loop)
+        self.conditions = conditions([x for _, x in (*loop.assignments, *loop.sums)])
         self.stages: list[Stage] = stages(loop) if len(loop.sums) > _SUMS else []
         self.kept = [name for stage in self.stages for name in stage.keeps]
         row = 8 * (len(narrow) + len(self.kept))
