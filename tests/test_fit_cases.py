@@ -510,3 +510,21 @@ def test_a_mean_in_a_tied_formula_is_a_number():
     found = symgd.fit("y = a*x + b", {"x": X, "y": Y}, tied={"b": "-a*mean(x) + c"})
     assert found.theta["b"] == pytest.approx(found.theta["c"] - 2.0 * found.theta["a"], rel=1e-13)
     assert found.theta["c"] == pytest.approx(np.mean(Y), rel=1e-13)
+
+
+# Data that were rounded
+
+
+@pytest.mark.parametrize(("digits", "told"), [(6, None), (12, "fewer than 4"), (16, "last digits")])
+def test_residuals_of_the_size_of_roundings_are_told(digits, told):
+    """Lanczos (1956): three exponentials without noise but that of the digits printed."""
+    x = np.arange(24) / 20
+    y = 0.0951 * np.exp(-x) + 0.8607 * np.exp(-3 * x) + 1.5576 * np.exp(-5 * x)
+    result = symgd.fit(
+        "y = a*exp(-b*x) + c*exp(-d*x) + e*exp(-f*x)",
+        {"x": x, "y": np.round(y, digits) if digits < 16 else y},
+        start={"a": 0.1, "b": 1.1, "c": 0.8, "d": 3.1, "e": 1.5, "f": 5.1},
+    )
+    said = [w for w in result.warnings if "digits" in w]
+    assert bool(said) == bool(told)
+    assert not told or told in said[0]

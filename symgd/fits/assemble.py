@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 class Pieces:
     """What a method found. See FitResult for what is not told here.
 
-    held: the parameters at a bound. factor: what the typed loss was multiplied by. perfect:
-    whether what is left are rounding errors.
+    held: the parameters at a bound. factor: what the typed loss was multiplied by. perfect,
+    near_perfect: see `symgd.fits.statistics`.
     """
 
     model: Model
@@ -57,6 +57,7 @@ class Pieces:
     absolute: bool = False
     basis: str = ""
     perfect: bool = False
+    near_perfect: bool = False
     factor: float = 1.0
 
 
@@ -108,6 +109,7 @@ def assemble(pieces: Pieces) -> FitResult:
                 correlation,
                 pieces.dof,
                 pieces.perfect,
+                pieces.near_perfect,
                 away,
             )
         ),

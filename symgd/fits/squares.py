@@ -201,6 +201,7 @@ def _least_squares_result(
             absolute=settings.absolute_sigma,
             basis="(J'J)**-1, the given sigma taken as it is" if settings.absolute_sigma else "",
             perfect=statistics.perfect(linear.rss, totals.about_zero),
+            near_perfect=statistics.near_perfect(linear.rss, totals.about_zero),
         )
     )
 

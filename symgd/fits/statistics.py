@@ -121,6 +121,11 @@ def gaussian_criteria(
     return 2 * count + deviance, count * math.log(rows) + deviance
 
 
+def near_perfect(squares: float, response: float) -> bool:
+    """Whether the response as doubles leaves residuals of so many squares fewer than 4 digits."""
+    return squares <= (1e4 * _EPS) ** 2 * response
+
+
 def perfect(squares: float, response: float) -> bool:
     """Whether a sum of squares is rounding errors beside that of the response about zero."""
     return squares <= _PERFECT**2 * response
@@ -152,17 +157,23 @@ def warnings(
     correlation: Matrix,
     dof: int,
     perfect: bool,
+    near_perfect: bool,
     away: Sequence[int],
 ) -> list[str]:
     """Sentences about what a reader of the standard errors must know.
 
     Numbers are of `names`. away: those whose errors are many times their values at an end that is
-    no minimum.
+    no minimum. perfect, near_perfect: as the functions of these names say.
     """
     found = []
     if perfect and dof > 0 and not unknown:
         found.append(
             "the model fits to the last digits: its standard errors, AIC and BIC mean nothing"
+        )
+    elif near_perfect and dof > 0 and not unknown:
+        found.append(
+            "the residuals are hardly larger than the rounding of the data to doubles: "
+            "standard errors have fewer than 4 digits"
         )
     if unknown:
         listed = ", ".join(names[k] for k in unknown)
