@@ -424,6 +424,17 @@ def test_corrections_that_have_become_one_are_left_out_without_a_trace(name, bet
     assert all(same(a, b) for a, b in pairs)
 
 
+def test_a_correction_of_a_negative_base_may_leave_one_again():
+    """1 + 0.99**3653 rounds to 1, and 1 - 0.99**3654 does not."""
+    t = next(t for t in range(1, 9999, 2) if 1 - (-0.99) ** t == 1)
+    assert 1 - (-0.99) ** (t + 1) != 1
+    words = {"rule": "adam", "lr": 1e-3, "steps": t + 400, "start": {"x": -1.2, "y": 1.0}}
+    words["set"] = {"beta1": -0.99, "beta2": 0.5}
+    slow, fast = (symgd.descend(ROSENBROCK, backend=b, **words) for b in ("lambdify", "native"))
+    pairs = zip(fast.history.theta.ravel(), slow.history.theta.ravel(), strict=True)
+    assert all(a == b for a, b in pairs)
+
+
 IRREGULAR = " + ".join(f"{f}({k}*x{k} + x{k + 1}**{k % 5 + 2})" for k, f in enumerate(
     ["sin", "exp", "tanh", "cos", "atan"] * 60
 ))  # fmt: skip

@@ -146,8 +146,8 @@ def powers_of(program: Program, t: Name, fixed: Iterable[Name]) -> list[Node]:
 def corrections(program: Program, powers: Sequence[Node]) -> list[Node]:
     """The nodes 1 - base**t, if they are all that reads these powers; else none.
 
-    Adam and its kin divide by them. One that has become 1 stays 1, and to divide by it changes
-    nothing: from then on it may be left out, and so may the powers.
+    Adam and its kin divide by them. One that has become 1 stays 1 if base >= 0, and to divide by it
+    changes nothing: from then on it may be left out, and so may the powers.
     """
     nodes = topological([x for block in program.blocks for _, x in block.assignments])
     found = [n for n in nodes if _taken_from_one(n) in powers]
@@ -202,8 +202,8 @@ class Powers:
         e, one, gone = self.e, self.e.number(1.0), Value("true")
         for correction in self.corrections:
             gone = e.logic("and", gone, e.compare("oeq", known[correction], one))
-        for base in self.bases:
-            gone = e.logic("and", gone, e.compare("olt", e.intrinsic("fabs", base), one))
+        for base in self.bases:  # a power that changes its sign may be lost on one side of 1 only
+            gone = e.logic("and", gone, e.compare("oge", base, e.number(0.0)))
         return gone
 
     def advance(self) -> None:
