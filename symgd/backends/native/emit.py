@@ -2,8 +2,8 @@
 
 Every number is a double, or a vector of `lanes` doubles of which each lane is a descent of its
 own. What is the same in all lanes (t, a constant, beta**t) stays one number and is computed once.
-No fast-math flags and no fused multiply-add: a result is the one that Python's floats give, with
-its infinities and NaNs.
+No fast-math flags, and no operation is contracted into a fused multiply-add: a result is the one
+that Python's floats give, with its infinities and NaNs.
 """
 
 from __future__ import annotations
