@@ -6,12 +6,10 @@ As in `symgd.numeric`: floats in, floats out, inf and nan instead of exceptions.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from math import isfinite, isnan, nan
 
 from symgd import numeric, special
-from symgd.numeric import Scalar, div, exp, sigmoid, sign, sqrt
-from symgd.special import MAX_ORDER
+from symgd.numeric import div, exp, sigmoid, sign, sqrt
 
 # Inverse functions. (1 - x)*(1 + x), never 1 - x*x, which loses digits near 1.
 
@@ -219,36 +217,3 @@ def beta_mixed(x: float, y: float) -> float:
         except (ValueError, ZeroDivisionError):  # a pole
             return nan
     return float(value)
-
-
-def _bessel_slope(name: str, sides: Callable[..., object]) -> Scalar:
-    """Half the sum or difference of the neighbors in order, with 30 digits."""
-
-    def call(order: float, x: float) -> float:
-        import mpmath
-
-        if not (abs(order) <= MAX_ORDER and abs(x) <= 1e100):
-            return nan
-        f = getattr(mpmath, name)
-        with mpmath.workdps(30):
-            try:
-                value = sides(lambda n: f(_order(name, n), x), order)
-            except (ValueError, ZeroDivisionError):  # a pole
-                return nan
-            except mpmath.libmp.NoConvergence:
-                return nan
-        whole = mpmath.mpmathify(value)
-        return nan if isinstance(whole, mpmath.mpc) and whole.imag else float(whole.real)
-
-    return call
-
-
-def _order(name: str, order: float) -> float:
-    # I(-n, x) = I(n, x) for whole n, and mpmath hangs on the left side near 0
-    return abs(order) if name == "besseli" and order == int(order) else order
-
-
-besselj_slope = _bessel_slope("besselj", lambda f, n: (f(n - 1) - f(n + 1)) / 2)
-bessely_slope = _bessel_slope("bessely", lambda f, n: (f(n - 1) - f(n + 1)) / 2)
-besseli_slope = _bessel_slope("besseli", lambda f, n: (f(n - 1) + f(n + 1)) / 2)
-besselk_slope = _bessel_slope("besselk", lambda f, n: -(f(n - 1) + f(n + 1)) / 2)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import sympy
 
-from symgd import numeric, special
+from symgd import bessel, numeric, special
 from symgd.nodes import Op
 
 # What an operation costs, in units of a floating-point multiplication (order of magnitude on
@@ -76,7 +76,7 @@ class Function:
     @property
     def last_order(self) -> float:
         """The largest order that a formula may ask for."""
-        return special.MAX_ORDER - 10
+        return bessel.MAX_ORDER - 10
 
     @property
     def everywhere(self) -> bool:
@@ -114,9 +114,11 @@ def op_node(name: str) -> type:
 def row(
     name: str, node: type | None, derivative: str | tuple[str, ...], doc: str, **rest: object
 ) -> Function:
-    """One row; its scalar is that of `symgd.numeric` or `symgd.special` unless given."""
+    """One row; its scalar is that of `symgd.numeric`, `special` or `bessel` unless given."""
     texts = (derivative,) if isinstance(derivative, str) else derivative
-    rest.setdefault("scalar", getattr(numeric, name, getattr(special, name, None)))
+    if "scalar" not in rest:
+        found = [getattr(m, name) for m in (numeric, special, bessel) if hasattr(m, name)]
+        rest["scalar"] = found[0]
     return Function(name, node or op_node(name), derivative=texts, doc=doc, **rest)  # type: ignore[arg-type]
 
 

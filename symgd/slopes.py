@@ -8,7 +8,7 @@ it runs its `definition`, or calls its scalar where there is none.
 
 from __future__ import annotations
 
-from symgd import numeric_slopes
+from symgd import bessel, numeric_slopes
 from symgd.row import CHEAP, DIVIDE, ELEMENTARY, SPECIAL, Function, row
 
 
@@ -16,8 +16,9 @@ def _slope(
     name: str, derivative: str | tuple[str, ...], doc: str, definition: str = "", **rest: object
 ) -> Function:
     rest.setdefault("reading", definition)
-    scalar = getattr(numeric_slopes, name)
-    return row(name, None, derivative, doc, definition=definition, scalar=scalar, **rest)
+    if "scalar" not in rest:
+        rest["scalar"] = getattr(numeric_slopes, name)
+    return row(name, None, derivative, doc, definition=definition, **rest)
 
 
 def _bessel(kind: str, sign: str, minus: str = "") -> Function:
@@ -27,7 +28,7 @@ def _bessel(kind: str, sign: str, minus: str = "") -> Function:
         name, ("", f"{minus}({name}(x - 1, y) {sign} {name}(x + 1, y))/2"),
         f"derivative of bessel{kind}",
         f"{minus}(bessel{kind}(x - 1, y) {sign} bessel{kind}(x + 1, y))/2",
-        arity=(2, 2), cost=2 * SPECIAL, order=True,
+        arity=(2, 2), cost=2 * SPECIAL, order=True, scalar=getattr(bessel, name),
     )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""The gamma and Bessel families on Python floats, in IEEE semantics as `symgd.numeric`.
+"""The gamma family on Python floats, in IEEE semantics as `symgd.numeric`.
 
 Where Python's math has no such function, mpmath computes it and the result is rounded once.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from math import copysign, inf, isfinite, nan
 
+from symgd.bessel import MAX_ORDER
 from symgd.numeric import Scalar
 
 
@@ -53,26 +54,7 @@ def _mpmath(name: str, digits: int = 30) -> Scalar:
     return call
 
 
-#: The largest order of a Bessel function or polygamma: beyond, mpmath takes seconds to hours.
-MAX_ORDER = 110.0
-
-
-def _bessel(name: str) -> Scalar:
-    unlimited = _mpmath(name)
-
-    def call(order: float, x: float) -> float:
-        if not (abs(order) <= MAX_ORDER and abs(x) <= 1e100):
-            return nan
-        if name == "besseli" and order == int(order):
-            order = abs(order)  # I(-n, x) = I(n, x), and mpmath hangs on the left side near 0
-        return unlimited(order, x)
-
-    return call
-
-
 _psi = _mpmath("psi")
-besselj, bessely = _bessel("besselj"), _bessel("bessely")
-besseli, besselk = _bessel("besseli"), _bessel("besselk")
 beta = _mpmath("beta")
 
 

@@ -1,0 +1,103 @@
+"""The Bessel functions on Python floats, and their derivatives in x.
+
+mpmath computes them and the result is rounded once; K of an ordinary x comes from its integral,
+where mpmath takes up to a fifth of a second for one number.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from math import nan
+
+from symgd.numeric import Scalar
+
+#: The largest order of a Bessel function or polygamma: beyond, mpmath takes seconds to hours.
+MAX_ORDER = 110.0
+_LEAST, _MOST = 1e-3, 746.0  # the integral is short from the one on; K is 0 from the other on
+
+
+def in_range(order: float, x: float) -> bool:
+    """Whether the functions are computed there; they are nan elsewhere."""
+    return abs(order) <= MAX_ORDER and abs(x) <= 1e100
+
+
+def _by_mpmath(name: str, combine: Callable[..., object]) -> Scalar:
+    """What `combine` makes of mpmath's f(order), the order and 30 digits."""
+
+    def call(order: float, x: float) -> float:
+        import mpmath
+
+        if not in_range(order, x):
+            return nan
+        f = getattr(mpmath, name)
+        with mpmath.workdps(30):
+            try:
+                value = combine(lambda n: f(_order(name, n), x), order)
+            except (ValueError, ZeroDivisionError):  # a pole
+                return nan
+            except mpmath.libmp.NoConvergence:
+                return nan
+        whole = mpmath.mpmathify(value)
+        return nan if isinstance(whole, mpmath.mpc) and whole.imag else float(whole.real)
+
+    return call
+
+
+def _order(name: str, order: float) -> float:
+    # I(-n, x) = I(n, x) for whole n, and mpmath hangs on the left side near 0
+    return abs(order) if name == "besseli" and order == int(order) else order
+
+
+def _itself(f: Callable[[float], object], order: float) -> object:
+    return f(order)
+
+
+besselj, bessely = _by_mpmath("besselj", _itself), _by_mpmath("bessely", _itself)
+besseli, _besselk = _by_mpmath("besseli", _itself), _by_mpmath("besselk", _itself)
+besselj_slope = _by_mpmath("besselj", lambda f, n: (f(n - 1) - f(n + 1)) / 2)
+bessely_slope = _by_mpmath("bessely", lambda f, n: (f(n - 1) - f(n + 1)) / 2)
+besseli_slope = _by_mpmath("besseli", lambda f, n: (f(n - 1) + f(n + 1)) / 2)
+_besselk_slope = _by_mpmath("besselk", lambda f, n: -(f(n - 1) + f(n + 1)) / 2)
+
+
+def besselk(order: float, x: float) -> float:
+    """K of a real order."""
+    if not (in_range(order, x) and x >= _LEAST):
+        return _besselk(order, x)
+    return _integral(abs(order), x)
+
+
+def besselk_slope(order: float, x: float) -> float:
+    """The derivative of K in x: both terms of its formula have one sign."""
+    if not (in_range(order, x) and x >= _LEAST):
+        return _besselk_slope(order, x)
+    return -(_integral(abs(order - 1), x) + _integral(abs(order + 1), x)) / 2
+
+
+def _integral(order: float, x: float) -> float:
+    """K, order >= 0, to a few units in the last place and two more for each whole order.
+
+    K(v, x) = exp(-x) times the integral of exp(-2 x sinh(t/2)**2) cosh(v t) over t > 0 (DLMF
+    10.32.9): nothing cancels, and sums of equal steps h err by less than exp(-pi**2/h) for small x,
+    exp(-2 pi**2/(x h**2)) for large. From the two orders next to 0 on by the recurrence (10.29.1),
+    which has one sign too.
+    """
+    if x > _MOST:
+        return 0.0
+    step = 0.125
+    while x * step * step > 0.25:
+        step /= 2
+    whole = math.floor(order + 0.5)
+    rest = order - whole  # exact
+    low, high, t, weight = 0.5, 0.5, 0.0, 1.0
+    while weight * math.cosh((rest + 1) * t) > 1e-17 * high:
+        t += step
+        weight = math.exp(-2 * x * math.sinh(t / 2) ** 2)
+        low += weight * math.cosh(rest * t)
+        high += weight * math.cosh((rest + 1) * t)
+    half = math.exp(-x / 2)  # exp(-x) itself may be too small for all its digits
+    low, high = (step * s * half * half for s in (low, high))
+    for k in range(1, whole + 1):
+        low, high = high, low + 2 * (rest + k) / x * high
+    return low
