@@ -461,6 +461,16 @@ def test_ieee_edge_is_as_c_has_it(function, args, expected):
         assert got == expected
 
 
+@pytest.mark.parametrize("x", [1e-4, 1e-3, 0.02, 0.3, 1.0, 1.9, 7.0, 33.0, 500.0, 739.0])
+@pytest.mark.parametrize("order", [0.0, 0.25, -0.5, 1.0, -2.0, 2.7, 6.5, 31.0, 98.6, 110.0])
+def test_k_of_any_order_agrees_with_mpmath(order, x):
+    with mpmath.workdps(40):
+        f, v = mpmath.besselk, mpmath.mpf(order)
+        exact = [f(v, x), -(f(v - 1, x) + f(v + 1, x)) / 2]
+    got = [bessel.besselk(order, x), bessel.besselk_slope(order, x)]
+    assert got == pytest.approx([float(e) for e in exact], rel=(4 + abs(order) / 3) * 2.3e-16)
+
+
 # SymPy's view of the same functions
 
 

@@ -76,8 +76,8 @@ def test_every_function_is_that_of_numpy(row, library):
     rows = rows_of(row)
     count = len(rows[0])
     program = per_row(row, count)
-    if library == "libmvec" and any(map(elementary.asks_python, program.nodes)):
-        return  # a call of Python's function, whatever the library; some take a second
+    if library != "own" and any(map(elementary.asks_python, program.nodes)):
+        return  # a call of Python's function, whatever the library
     ours = compile_native(program, 1)
     table = {f"c{k}": np.array([r[k] for r in rows]) for k in range(count)}
     # in rows of their own: a sum would hide all but the largest, and all where one is NaN
