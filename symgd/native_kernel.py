@@ -11,7 +11,7 @@ import sympy
 
 from symgd.backends.native import descent_loop, steps
 from symgd.backends.native.arrays import array_loop
-from symgd.backends.native.descent_loop import RING, Code
+from symgd.backends.native.descent_loop import RING, SLOTS, Code
 from symgd.backends.native.large import compile_large
 from symgd.backends.native.machine import (
     compile_alone,
@@ -66,7 +66,7 @@ class _Compiled(ABC):
             s=array("d", run.state or [0.0]),
             h=array("d", self.tail or (0.0,)),
             rows=array("d", bytes(8 * width * (now // stride + 2))),
-            ring=array("d", bytes(8 * self.count * RING)),
+            ring=array("d", bytes(8 * self.count * SLOTS)),
         )
         code = self.call(call)
         self.learn(call.k[steps.WRONG] / now, count - now)
@@ -86,7 +86,7 @@ class _Compiled(ABC):
             run.history.extend(call.rows, call.k[descent_loop.ROWS])
         if call.k[descent_loop.BEST_T] >= 0:
             run.best_loss, run.best_t = call.f[descent_loop.BEST], call.k[descent_loop.BEST_T]
-            run.best_x = self.best(call, seen)
+            run.best_x = self._best(call, seen)
         for t in seen[-RING:]:
             run.tail.append((t, call.point(t, self.count)))
         if seen:
@@ -94,9 +94,14 @@ class _Compiled(ABC):
             run.loss, *run.grad = self.evaluate(*x)
             run.last = (t, x, run.loss, run.grad)
 
+    def _best(self, call: _Call, seen: range) -> list[float]:
+        """The best point of the call: still in the ring, or copied from there."""
+        t = call.k[descent_loop.BEST_T]
+        return call.point(t, self.count) if t in seen[-RING:] else self.kept(call)
+
     @abstractmethod
-    def best(self, call: _Call, seen: range) -> list[float]:
-        """The best point of the call."""
+    def kept(self, call: _Call) -> list[float]:
+        """The point that was copied from the ring."""
 
 
 @dataclass
@@ -113,7 +118,7 @@ class _Call:
 
     def point(self, t: int, params: int) -> list[float]:
         """The point of step t, one of the last RING."""
-        at = (t % RING) * params
+        at = (t % SLOTS) * params
         return self.ring[at : at + params].tolist()
 
     def addresses(self) -> list[int]:
@@ -164,8 +169,8 @@ class NativeKernel(_Compiled):
         call.f.extend([0.0] * self.count)
         return Code(self.module.function("run", 7)(*call.addresses()))
 
-    def best(self, call: _Call, seen: range) -> list[float]:
-        """The best point of the call."""
+    def kept(self, call: _Call) -> list[float]:
+        """The point that was copied from the ring."""
         return call.f[steps.BEST_X : steps.BEST_X + self.count].tolist()
 
 
@@ -187,15 +192,14 @@ class ArrayKernel(_Compiled):
         self.out = array("d", bytes(8 * (1 + self.count)))
         self.work = array("d", bytes(8 * max(1, self.large.layout.work)))
         self.new = array("d", bytes(8 * self.count * (1 + states)))
-        self.kept = array("d", bytes(8 * self.count))
+        self.copied = array("d", bytes(8 * self.count))
 
     def call(self, call: _Call) -> Code:
         """Run the machine code on these buffers."""
-        more = (self.work, self.large.constants, self.out, self.new, self.kept)
+        more = (self.work, self.large.constants, self.out, self.new, self.copied)
         addresses = [*call.addresses(), *(b.buffer_info()[0] for b in more)]
         return Code(self.module.function("run", 12)(*addresses))
 
-    def best(self, call: _Call, seen: range) -> list[float]:
-        """The best point of the call: still in the ring, or copied from there."""
-        t = call.k[descent_loop.BEST_T]
-        return call.point(t, self.count) if t in seen[-RING:] else self.kept.tolist()
+    def kept(self, call: _Call) -> list[float]:
+        """The point that was copied from the ring."""
+        return self.copied.tolist()

@@ -101,7 +101,7 @@ def large(self, *args):
     """A kernel over arrays, guarded."""
     large_init(self, *args)
     self.module = Module(self.module)
-    watch((self.work, self.large.constants, self.out, self.new, self.kept))
+    watch((self.work, self.large.constants, self.out, self.new, self.copied))
 
 
 native_kernel.ArrayKernel.__init__ = large

@@ -297,6 +297,20 @@ def test_the_best_point_outlives_the_ring():
     assert fast.best.theta == pytest.approx(slow.best.theta, rel=1e-12)
 
 
+@pytest.mark.parametrize("after", [0, 1, 46, 47, 48, 49, 50, 51, 400, 70_000])
+@pytest.mark.parametrize("ends", ["by the steps", "not finite"])
+def test_the_best_point_of_a_small_loss_outlives_the_ring(after, ends):
+    """Step 24 is the best, `after` steps before the last."""
+    wall = f" + 0*sqrt({3.0 + (after + 0.5) / 8} - x)" if ends == "not finite" else ""
+    how = {"lr": 0.125, "rule": symgd.Rule("theta = theta + lr + 0*g"), "start": 0.0}
+    steps = 24 + after + (9 if wall else 0)
+    slow, fast = both(f"(x - 3)**2{wall}", steps=steps, **how)
+    assert slow.best.step == 24
+    assert (slow.status is symgd.Status.NONFINITE) == bool(wall)
+    agree(slow, fast)
+    assert (fast.best.step, fast.best.theta, fast.best.value) == (24, {"x": 3.0}, 0.0)
+
+
 def test_without_machine_code_everything_still_runs(monkeypatch, caplog):
     monkeypatch.setattr(machine, "unavailable", lambda: "no llvmlite here")
     with caplog.at_level("INFO", logger="symgd"):

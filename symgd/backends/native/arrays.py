@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from symgd.backends.native.descent_loop import RING, DescentLoop, load
+from symgd.backends.native.descent_loop import DescentLoop, load
 from symgd.backends.native.emit import Value
 from symgd.backends.native.forms import hypot
 from symgd.backends.native.machine import source
@@ -41,6 +41,7 @@ class _Loop(DescentLoop):
         e = self.e
         self._entry()
         t = self.head()
+        self.put_x(self.slot(t).text)
         e.add_line(
             f"call i64 inttoptr (i64 {self.evaluate} to ptr)(ptr %x, ptr %w, ptr %c, ptr %out)"
         )
@@ -86,30 +87,14 @@ class _Loop(DescentLoop):
     def put_x(self, pointer: str) -> None:
         self._copy("%x", pointer, self.params)
 
-    def remember(self, t: Value) -> None:
-        """Before x takes the place of the best theta in the ring, that is copied."""
-        e = self.e
-        best = e.emit("load i64, ptr %best.t")
-        age = e.emit(f"sub i64 {t.text}, {best.text}")
-        full = e.emit(f"icmp eq i64 {age.text}, {RING}")
-        e.add_line(f"br i1 {full.text}, label %keep, label %kept")
-        e.label("keep")
-        self._copy(self._ring(best), "%best", self.params)
-        e.add_line("br label %kept")
-        e.label("kept")
-        self.put_x(self._ring(t))
+    def keep_best(self, t: Value) -> None:
+        self._copy(self.slot(t).text, "%best", self.params)
 
-    def keep_best(self) -> None:
-        """The ring has it, for a while."""
+    def back(self) -> None:
+        """x has not been changed yet."""
 
     def leave(self) -> None:
         """All is in memory."""
-
-    def _ring(self, t: Value) -> str:
-        e = self.e
-        place = e.emit(f"srem i64 {t.text}, {RING}")
-        start = e.emit(f"mul i64 {place.text}, {self.params}")
-        return e.emit(f"getelementptr double, ptr %ring, i64 {start.text}").text
 
     def _rule(self, following: Value) -> None:
         """theta and state after the step, into %new; first the norms over whole arrays."""

@@ -3,8 +3,11 @@
 What the caller and the code tell one another: k[T] is the step to begin with and the one reached,
 k[END] the one to stop before. f[TOL]: the tolerance, negative for none; f[BEST]: the least loss so
 far, of step k[BEST_T]. rows: for each k[STRIDE]-th step, first the step k[NEXT], [loss, |g|, x..];
-k[ROWS] counts them. ring: x of step t at t % RING, for the verdict. The order of tests is that of
-`symgd.kernel.StepKernel`.
+k[ROWS] counts them. ring: x of step t at t % SLOTS, for the verdict and the best point; that of the
+last RING steps is right. The order of tests is that of `symgd.kernel.StepKernel`.
+
+A step has one question of its own number: whether it is %stop, the next one with a row, or the
+last. It makes %careful true, where more is asked after the step.
 """
 
 from __future__ import annotations
@@ -16,9 +19,10 @@ from enum import IntEnum
 from symgd.backends.native.emit import Emitter, Value
 
 RING = 48
+SLOTS = RING + 1  # one for the step that turns out not to be finite
 T, END, NEXT, STRIDE, ROWS, BEST_T = range(6)  # k
 TOL, BEST = range(2)  # f
-_COUNTERS = (("t.now", T), ("next", NEXT), ("rows.used", ROWS), ("best.t", BEST_T))
+_COUNTERS = (("t.now", T), ("next", NEXT), ("rows.used", ROWS))
 
 
 class Code(IntEnum):
@@ -53,27 +57,32 @@ class DescentLoop(ABC):
         for name, index in (("end", END), ("stride", STRIDE)):
             e.add_line(f"%{name}.at = getelementptr i64, ptr %k, i64 {index}")
             e.add_line(f"%{name} = load i64, ptr %{name}.at")
+        e.add_line("%end.t = sub i64 %end, 1")
+        e.add_line("%stop = alloca i64")
+        self._stop_at(e.emit("load i64, ptr %next"))
+        e.add_line("%careful = alloca i1")
+        e.add_line("store i1 false, ptr %careful")
+        e.add_line(f"%best.t = getelementptr i64, ptr %k, i64 {BEST_T}")
         e.add_line("%best.loss = alloca double")
         e.add_line("%code = alloca i64")
         best, self.tol = load(e, "%f", BEST), load(e, "%f", TOL)
         e.add_line(f"store double {best.text}, ptr %best.loss")
 
     def head(self) -> Value:
-        """The head of the loop: the step to take, unless they are done."""
+        """The head of the loop: the step to take; of none, the end at once."""
         e = self.e
-        e.add_line("br label %loop")
+        first = e.emit("load i64, ptr %t.now")
+        more = e.emit(f"icmp slt i64 {first.text}, %end")
+        e.add_line(f"br i1 {more.text}, label %loop, label %done")
         e.label("loop")
-        t = e.emit("load i64, ptr %t.now")
-        more = e.emit(f"icmp slt i64 {t.text}, %end")
-        e.add_line(f"br i1 {more.text}, label %body, label %done")
-        e.label("body")
-        return t
+        return e.emit("load i64, ptr %t.now")
 
     def close(self, following: Value) -> None:
-        """The end of the loop and of the function."""
+        """The end of the loop, which the last step leaves, and of the function."""
         e = self.e
         e.add_line(f"store i64 {following.text}, ptr %t.now")
-        e.add_line("br label %loop")
+        more = e.emit(f"icmp slt i64 {following.text}, %end")
+        e.add_line(f"br i1 {more.text}, label %loop, label %done")
         exits = [("done", Code.DONE), ("converged", Code.CONVERGED)]
         exits += [("nonfinite.loss", Code.NONFINITE_LOSS), ("nonfinite.step", Code.NONFINITE_STEP)]
         if self.settles:
@@ -81,7 +90,10 @@ class DescentLoop(ABC):
         for label, code in exits:
             e.label(label)
             e.add_line(f"store i64 {int(code)}, ptr %code")
-            e.add_line("br label %leave")
+            e.add_line(f"br label %{'leave' if code is Code.DONE else 'back'}")
+        e.label("back")
+        self.back()
+        e.add_line("br label %leave")
         e.label("leave")
         self.leave()
         for name, index in _COUNTERS:
@@ -98,6 +110,12 @@ class DescentLoop(ABC):
     def record(self, t: Value, loss: Value) -> None:
         """A row of the history where one is due, x in the ring, and whether it is the best."""
         e = self.e
+        stops = e.emit(f"icmp eq i64 {t.text}, " + e.emit("load i64, ptr %stop").text)
+        e.add_line(f"br i1 {stops.text}, label %stops, label %recorded")
+        e.label("stops")
+        last = e.emit(f"icmp eq i64 {t.text}, %end.t")
+        before = e.emit("load i1, ptr %careful")
+        e.add_line(f"store i1 {e.logic('or', before, last).text}, ptr %careful")
         due = e.emit(f"icmp eq i64 {t.text}, " + e.emit("load i64, ptr %next").text)
         e.add_line(f"br i1 {due.text}, label %row, label %recorded")
         e.label("row")
@@ -111,17 +129,39 @@ class DescentLoop(ABC):
         e.add_line(f"store i64 {after.text}, ptr %rows.used")
         later = e.emit(f"add i64 {t.text}, %stride")
         e.add_line(f"store i64 {later.text}, ptr %next")
+        self._stop_at(later)
         e.add_line("br label %recorded")
         e.label("recorded")
-        self.remember(t)
         better = e.compare("olt", loss, e.emit("load double, ptr %best.loss"))
-        e.add_line(f"br i1 {better.text}, label %better, label %compared")
+        likely = e.likely(better)
+        e.add_line(f"br i1 {likely.text}, label %better, label %worse")
         e.label("better")
         e.add_line(f"store double {loss.text}, ptr %best.loss")
-        e.add_line(f"store i64 {t.text}, ptr %best.t")
-        self.keep_best()
+        # volatile: else it would be a register, copied to another one at every step
+        e.add_line(f"store volatile i64 {t.text}, ptr %best.t")
+        e.add_line("br label %compared")
+        e.label("worse")
+        best = e.emit("load volatile i64, ptr %best.t")
+        age = e.emit(f"sub i64 {t.text}, {best.text}")
+        full = e.emit(f"icmp eq i64 {age.text}, {RING}")
+        e.add_line(f"br i1 {full.text}, label %keep, label %compared")
+        e.label("keep")
+        self.keep_best(best)
         e.add_line("br label %compared")
         e.label("compared")
+
+    def slot(self, t: Value) -> Value:
+        """The place of step t in the ring."""
+        e = self.e
+        place = e.emit(f"srem i64 {t.text}, {SLOTS}")
+        start = e.emit(f"mul i64 {place.text}, {self.params}")
+        return e.emit(f"getelementptr double, ptr %ring, i64 {start.text}")
+
+    def _stop_at(self, due: Value) -> None:
+        """The step that has more to do than others: one with a row, or the last."""
+        first = self.e.emit(f"icmp slt i64 {due.text}, %end.t").text
+        stop = self.e.emit(f"select i1 {first}, i64 {due.text}, i64 %end.t")
+        self.e.add_line(f"store i64 {stop.text}, ptr %stop")
 
     # -- what differs ---------------------------------------------------------------------
 
@@ -131,15 +171,15 @@ class DescentLoop(ABC):
 
     @abstractmethod
     def put_x(self, pointer: str) -> None:
-        """Write x there."""
+        """Write the x of this step there."""
 
     @abstractmethod
-    def remember(self, t: Value) -> None:
-        """Write x into the ring."""
+    def back(self) -> None:
+        """The step is not taken: x is what it was before."""
 
     @abstractmethod
-    def keep_best(self) -> None:
-        """x has the least loss so far: k[BEST_T] says so already."""
+    def keep_best(self, t: Value) -> None:
+        """Copy the x of step t, whose loss is the least so far: the ring is about to forget it."""
 
     @abstractmethod
     def leave(self) -> None:

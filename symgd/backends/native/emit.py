@@ -167,6 +167,11 @@ class Emitter:
         """not condition."""
         return self.logic("xor", condition, Value("true"))
 
+    def likely(self, condition: Value) -> Value:
+        """The condition, for a branch that nearly always finds it true."""
+        self.declared.add("declare i1 @llvm.expect.i1(i1, i1)")
+        return self.emit(f"call i1 @llvm.expect.i1(i1 {condition.text}, i1 true)")
+
     def select(self, condition: Value, a: Value, b: Value) -> Value:
         """a where the condition holds, else b."""
         wide = condition.wide or a.wide or b.wide

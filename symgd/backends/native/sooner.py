@@ -88,8 +88,7 @@ def at_once(e: Emitter, k: int, update: Update, exact: Value, known: Mapping[Nod
     fused = e.intrinsic("fma", e.neg(first), e.node(update.last, known), known[update.x])
     bits = [e.emit(f"bitcast double {v.text} to i64").text for v in (fused, exact)]
     same = e.emit(f"icmp eq i64 {bits[0]}, {bits[1]}")
-    e.declared.add("declare i1 @llvm.expect.i1(i1, i1)")
-    likely = e.emit(f"call i1 @llvm.expect.i1(i1 {same.text}, i1 true)")
+    likely = e.likely(same)
     e.add_line(f"store double {fused.text}, ptr %sooner.{k}")
     e.add_line(f"br i1 {likely.text}, label %right.{k}, label %wrong.{k}")
     e.label(f"wrong.{k}")

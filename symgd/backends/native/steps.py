@@ -3,9 +3,10 @@
     int64 run(int64 *k, double *f, double *x, double *s, double *h, double *rows, double *ring)
 
 advances from step k[T] to step k[END] and returns a `Code`; x and s (theta and the rule's state)
-are changed in place. h: the values of lr and the hyperparameters. The x of the least loss follows
-from f[BEST_X] on. k[WRONG]: how many steps the call guessed wrongly, see `sooner`. The rest is told
-in `symgd.backends.native.descent_loop`.
+are changed in place. h: the values of lr and the hyperparameters. The x of the least loss is
+copied to f[BEST_X] and on only when the ring is about to forget it. k[WRONG]: how many
+steps the call guessed wrongly, see `sooner`. The rest is told in
+`symgd.backends.native.descent_loop`.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import sympy
 
-from symgd.backends.native.descent_loop import RING, DescentLoop, T, load, store, store_all
+from symgd.backends.native.descent_loop import SLOTS, DescentLoop, T, load, store, store_all
 from symgd.backends.native.emit import Emitter, Value
 from symgd.backends.native.forms import hypot
 from symgd.backends.native.machine import fused, source
@@ -38,9 +39,9 @@ def step_loop(
 
 
 class _Loop(DescentLoop):
-    """x, grad: where the descent is, as values of the IR."""
+    """at: where in the ring the x of the step is; grad: its gradient, as values of the IR."""
 
-    x: list[Value]
+    at: Value
     grad: list[Value]
 
     def __init__(
@@ -60,24 +61,30 @@ class _Loop(DescentLoop):
         e = self.e
         self._entry()
         t = self.head()
+        self.at = e.emit("load ptr, ptr %ring.at")
         following = e.emit(f"add nsw i64 {t.text}, 1")
         loss, new, state = self._step(following)
         seen = [g for g, told in zip(self.grad, self.told, strict=True) if not told]
         sound = finite(e, [loss, *seen, *new])  # one question, where all is well
         e.add_line(f"br i1 {sound.text}, label %finite, label %doubt")
         e.label("doubt")
-        good = finite(e, [loss, *self.grad])
+        good = finite(e, [*self.grad, loss])
+        e.add_line("store i1 true, ptr %careful")
         e.add_line(f"br i1 {good.text}, label %finite, label %nonfinite.loss")
         e.label("finite")
         self.record(t, loss)
-        self._ask_with_tol(self._small, "converged", "onward")
+        careful = e.emit("load i1, ptr %careful")
+        e.add_line(f"br i1 {careful.text}, label %asked, label %onward")
+        e.label("onward")
+        self._commit(new, state)
+        e.add_line(f"store i64 {following.text}, ptr %t.now")
+        e.add_line("br label %loop")
+        e.label("asked")
+        self._ask_with_tol(self._small, "converged", "unfinished")
         self.ask(sound, "nonfinite.step", "moved")
         if self.settles:
-            self._ask_with_tol(lambda: self._still(new), "stuck", "commit")
-        for k, value in enumerate(new):
-            e.add_line(f"store double {value.text}, ptr %x.{k}")
-        for k, value in enumerate(state):
-            e.add_line(f"store double {value.text}, ptr %s.{k}")
+            self._ask_with_tol(lambda: self._still(new), "stuck", "moving")
+        self._commit(new, state)
         self.close(following)
         head = (
             "define i64 @run(ptr noalias %k, ptr noalias %f, ptr noalias %x, ptr noalias %s, "
@@ -100,13 +107,15 @@ class _Loop(DescentLoop):
             declare(e, self.sooner)
         self.begin()
         e.add_line(f"%watched = fcmp oge double {self.tol.text}, {e.number(0.0).text}")
+        e.add_line("store i1 %watched, ptr %careful")
         first = load(e, "%k", T, "i64")
-        place = e.emit(f"srem i64 {first.text}, {RING}")
-        start = e.emit(f"mul i64 {place.text}, {self.params}")
-        at = e.emit(f"getelementptr double, ptr %ring, i64 {start.text}")
-        e.add_line(f"%ring.end = getelementptr double, ptr %ring, i64 {RING * self.params}")
+        end = e.emit(f"getelementptr double, ptr %ring, i64 {SLOTS * self.params}")
+        # volatile: else it would be computed anew at every step
+        e.add_line("%ring.end.at = alloca ptr")
+        e.add_line(f"store volatile ptr {end.text}, ptr %ring.end.at")
+        e.add_line("%ring.end = load volatile ptr, ptr %ring.end.at")
         e.add_line("%ring.at = alloca ptr")
-        e.add_line(f"store ptr {at.text}, ptr %ring.at")
+        e.add_line(f"store ptr {self.slot(first).text}, ptr %ring.at")
         tail = self.program.inputs[self.params + self.states + 1 :]
         self.tail = {symbol: load(e, "%h", k) for k, symbol in enumerate(tail)}
         self.powers.begin(self.tail.__getitem__, e.emit(f"add i64 {first.text}, 1"))
@@ -120,6 +129,7 @@ class _Loop(DescentLoop):
         """(loss, next x, next state) as values of the IR."""
         e, inputs = self.e, self.program.inputs
         x = [e.emit(f"load double, ptr %x.{k}") for k in range(self.params)]
+        store_all(e, x, self.at.text)
         state = [e.emit(f"load double, ptr %s.{k}") for k in range(self.states)]
         t = e.emit(f"sitofp i64 {following.text} to double")
         known: dict[Node, Value] = dict(zip(inputs, [*x, *state, t], strict=False)) | self.tail
@@ -132,7 +142,7 @@ class _Loop(DescentLoop):
                 out[k] = at_once(e, k, update, out[k], known)
             self.powers.advance()
         end = self.params + self.states
-        self.x, self.grad = x, out[end + 1 :]
+        self.grad = out[end + 1 :]
         return out[end], out[: self.params], out[self.params : end]
 
     def _out(self, known: dict[Node, Value]) -> list[Value]:
@@ -163,6 +173,17 @@ class _Loop(DescentLoop):
             self.e.add_line(f"store double {value.text}, ptr %out.{k}")
         self.e.add_line("br label %stepped")
 
+    def _commit(self, new: Sequence[Value], state: Sequence[Value]) -> None:
+        """The step is taken."""
+        e = self.e
+        after = e.emit(f"getelementptr double, ptr {self.at.text}, i64 {self.params}")
+        around = e.emit(f"icmp eq ptr {after.text}, %ring.end")
+        wrapped = e.emit(f"select i1 {around.text}, ptr %ring, ptr {after.text}")
+        e.add_line(f"store ptr {wrapped.text}, ptr %ring.at")
+        for name, values in (("x", new), ("s", state)):
+            for k, value in enumerate(values):
+                e.add_line(f"store double {value.text}, ptr %{name}.{k}")
+
     def _ask_with_tol(self, condition: Callable[[], Value], leave: str, stay: str) -> None:
         """Leave where the condition holds, which costs nothing where there is no tolerance."""
         e = self.e
@@ -182,7 +203,7 @@ class _Loop(DescentLoop):
     def _still(self, new: Sequence[Value]) -> Value:
         e = self.e
         still = Value("true")
-        for old, now in zip(self.x, new, strict=True):
+        for old, now in zip(self._before(), new, strict=True):
             still = e.logic("and", still, e.compare("ueq", old, now))  # none is NaN here
         return still
 
@@ -192,19 +213,22 @@ class _Loop(DescentLoop):
         return hypot(self.e, *self.grad)
 
     def put_x(self, pointer: str) -> None:
-        store_all(self.e, self.x, pointer)
+        store_all(self.e, self._before(), pointer)
 
-    def remember(self, t: Value) -> None:
-        e = self.e
-        at = e.emit("load ptr, ptr %ring.at")
-        self.put_x(at.text)
-        after = e.emit(f"getelementptr double, ptr {at.text}, i64 {self.params}")
-        around = e.emit(f"icmp eq ptr {after.text}, %ring.end")
-        wrapped = e.emit(f"select i1 {around.text}, ptr %ring, ptr {after.text}")
-        e.add_line(f"store ptr {wrapped.text}, ptr %ring.at")
+    def _before(self) -> list[Value]:
+        """The x of this step, from the ring: so no register keeps it longer than the step does."""
+        return self._numbers(self.at)
 
-    def keep_best(self) -> None:
-        self.put_x(self.e.emit(f"getelementptr double, ptr %f, i64 {BEST_X}").text)
+    def _numbers(self, place: Value) -> list[Value]:
+        return [load(self.e, place.text, k) for k in range(self.params)]
+
+    def keep_best(self, t: Value) -> None:
+        kept = self.e.emit(f"getelementptr double, ptr %f, i64 {BEST_X}")
+        store_all(self.e, self._numbers(self.slot(t)), kept.text)
+
+    def back(self) -> None:
+        for k, value in enumerate(self._before()):
+            self.e.add_line(f"store double {value.text}, ptr %x.{k}")
 
     def leave(self) -> None:
         e = self.e
