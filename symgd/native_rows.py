@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Iterable, Sequence
+from math import nan
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -78,22 +79,21 @@ class NativeLoop:
     def run(self, values: Sequence[float], source: Source) -> Iterable[float]:
         """The sums over all rows."""
         numbers = array("d", values or [0.0])
-        partial: list[list[float]] = [[] for _ in self.symbols]
+        found = array("d")
         for rows in source.blocks():
             arrays = [rows[name] for name in self.columns]
             count = len(arrays[0] if arrays else next(iter(rows.values())))
-            sums = self._piece(arrays, count, numbers)
-            for found, column in zip(partial, sums.T.tolist(), strict=True):
-                found += column
-        return map(peak if self.loop.peaks else total, partial)
+            found += self._piece(arrays, count, numbers)
+        width = len(self.symbols)
+        return map(peak if self.loop.peaks else total, (found[k::width] for k in range(width)))
 
     def _piece(
         self, arrays: Sequence[NDArray[Any]], count: int, numbers: array[float]
-    ) -> NDArray[np.float64]:
-        """(blocks, sums): the sums of each block of these rows."""
+    ) -> array[float]:
+        """The sums of the first block of these rows, those of the second, and so on."""
         narrow = tuple(a.dtype == _NARROW for a in arrays)
         function = self._function(narrow)
-        out = np.empty((-(-count // BLOCK), len(self.symbols)))
+        out = array("d", [nan]) * (-(-count // BLOCK) * len(self.symbols))
         threads = self.threads or default_threads()
         threads = max(1, min(threads, count * self.operations // _PORTION))
         step = count
@@ -106,8 +106,8 @@ class NativeLoop:
             share = (stop - first) // (BLOCK * threads * _SHARES)
             k = array("q", [stop - first, turn, 0, max(1, min(share, turn))])
             places = array("Q", [_address(p) for p in parts] or [0])
-            pointers = [p.buffer_info()[0] for p in (k, places, numbers)]
-            pointers.append(_address(out[first // BLOCK :]))
+            pointers = [p.buffer_info()[0] for p in (k, places, numbers, out)]
+            pointers[-1] += 8 * (first // BLOCK) * len(self.symbols)
             _run(function, pointers, k, threads, (parts, places, numbers, out))
         return out
 
