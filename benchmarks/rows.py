@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from statistics import median
 
 from benchmarks import side
@@ -72,9 +73,13 @@ def scaling() -> Iterator[Row]:
         yield Row("    two threads over one", ratio, "x", 1 / 1.7)
         if PEER_C.absent:
             continue
-        alone, both, ratio = paired(peer.by_c(name, data, 1), halves(name, data))
+        of_c = partial(peer.by_c, name, threads=1)
+        alone, both, ratio = paired(of_c(data), halves(data, of_c))
         note = f"one: {alone:.2f} ms; what this machine gains from its second processor"
         yield Row("    C: each half of the rows in a thread, over one", ratio, "x", note=note)
+        alone, both, _ = paired(peer.reading(data), halves(data, peer.reading))
+        note = f"{alone:.2f} ms in one: no pass over them takes less"
+        yield Row("    C: the columns only read, in two threads", both, "ms", note=note)
 
 
 def paired(one: peer.Evaluate, two: peer.Evaluate) -> tuple[float, float, float]:
@@ -85,11 +90,11 @@ def paired(one: peer.Evaluate, two: peer.Evaluate) -> tuple[float, float, float]
     return alone, both, median(b / a for a, b in took)
 
 
-def halves(name: str, data: peer.Columns) -> peer.Evaluate:
-    """C on each half of the rows at once: the time, not the sum, is of interest."""
+def halves(data: peer.Columns, of: Callable[[peer.Columns], peer.Evaluate]) -> peer.Evaluate:
+    """What C does of each half of the rows, at once: the time, not the sum, is of interest."""
     middle = len(data["y"]) // 2
     parts = ({k: v[:middle] for k, v in data.items()}, {k: v[middle:] for k, v in data.items()})
-    first, second = (peer.by_c(name, part, 1) for part in parts)
+    first, second = map(of, parts)
     pool = ThreadPoolExecutor(1)
 
     def evaluate() -> list[float]:

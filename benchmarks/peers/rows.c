@@ -3,6 +3,16 @@
    glibc's functions of vectors (libmvec). columns: y, x or y, x1 .. x20. out: value, gradient. */
 #include <math.h>
 
+/* Only the reading: the cells of all columns added up. wide: how many columns. */
+void reading(const double *const *columns, long n, const double *wide, double *out)
+{
+    double s = 0;
+    for (int k = 0; k < (int)*wide; k++)
+        for (long i = 0; i < n; i++)
+            s += columns[k][i];
+    out[0] = s;
+}
+
 void exponential(const double *const *columns, long n, const double *theta, double *out)
 {
     const double *y = columns[0], *x = columns[1];
