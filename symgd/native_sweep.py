@@ -1,8 +1,10 @@
-"""Runs many descents of one rule in machine code: lanes of vectors, groups of lanes, threads."""
+"""Runs many descents of one rule in machine code: lanes of vectors, groups of lanes, threads.
+
+The machine code itself takes pack after pack of groups, so that a sweep costs each thread a call.
+"""
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -23,7 +25,7 @@ from symgd.together import together
 
 _NANOSECONDS = 1e8  # about how long a call may last: Ctrl-C waits for its end
 _FEW = 60  # operations of a step that leave processors waiting, whatever it computes
-_SHARES = 16  # calls of a thread, if they were all as short as the last ones
+_SHARES = 16  # times that a thread takes some packs
 _WORTH = 1e5  # nanoseconds of work that are worth another thread
 
 
@@ -100,7 +102,7 @@ class LanesKernel:
         return self._end(data, count, tol)
 
     def _advance(self, data: _Arrays, packs: int, steps: int, threads: int) -> bool:
-        """All steps of all packs: each thread takes some packs after the other.
+        """All steps of all packs, in calls of machine code that do not last long.
 
         Whether the loss or the gradient's norm is not finite at an end.
         """
@@ -108,26 +110,33 @@ class LanesKernel:
         cost = what.pack * (5 + what.program.cost * what.lanes / 4)  # nanoseconds, or so
         span = max(64, int(_NANOSECONDS / cost))  # steps of a call
         threads = max(1, min(threads, int(cost * packs * steps / _WORTH)))
-        most = max(1, int(_NANOSECONDS / cost / min(span, steps + 1)))
-        pieces = _pieces(packs, most, threads)
+        turn = max(1, int(_NANOSECONDS / cost / min(span, steps + 1)))  # packs of a call
+        share = max(1, min(turn, packs // (_SHARES * threads)))
+        trouble = 0
+        for t in range(0, max(1, steps), span):  # without steps there still is an end
+            end = min(t + span, steps)
+            k = np.array([0, packs, len(data.x), t, end, share, turn], dtype=np.int64)
+            trouble |= self._run(k, data, threads)
+        return bool(trouble)
 
-        stopped: list[bool] = []
-        trouble: list[int] = []
+    def _run(self, k: NDArray[np.int64], data: _Arrays, threads: int) -> int:
+        """Call the machine code in as many threads until no pack is left; what it returned."""
+        pointers = (*_addresses(k), *data.changed)
+        found: list[int] = []
 
-        def work() -> None:
-            while pieces:
-                try:
-                    first, last = pieces.popleft()
-                except IndexError:  # another thread was faster
-                    return
-                for t in range(0, max(1, steps), span):  # without steps there still is an end
-                    if stopped:
-                        return
-                    trouble.append(self._call(first, last, t, min(t + span, steps), data))
-                    interrupted.check()
+        def work(alive: object = (k, data)) -> None:  # the machine code may outlast the caller
+            more = True
+            while more:
+                what = self.sweep(*pointers)
+                interrupted.check()
+                found.append(what)
+                more = bool(what & native.MORE)
 
-        together(work, threads, lambda: stopped.append(True))
-        return any(trouble)
+        def halt() -> None:
+            k[native.NEXT] = k[native.LAST]
+
+        together(work, threads, halt)
+        return int(any(f & native.TROUBLE for f in found))
 
     def _radius(
         self, tail: Mapping[int, NDArray[np.float64]], shared: Sequence[float], steps: int
@@ -144,10 +153,6 @@ class LanesKernel:
             others = dict(zip(what.program.inputs[moving:], ends, strict=True))
             self.boxes[key] = finite_box(what.program, moving, others, native.AHEAD)
         return self.boxes[key]
-
-    def _call(self, first: int, last: int, t: int, end: int, data: _Arrays) -> int:
-        k = np.array([first, last, len(data.x), t, end], dtype=np.int64)
-        return self.sweep(k.ctypes.data, *data.changed)
 
     def _step_back(self, data: _Arrays, steps: int) -> None:
         """Last points that are not finite give way to those before."""
@@ -212,7 +217,7 @@ class _Arrays:
 
 
 def _addresses(*arrays: NDArray[Any]) -> tuple[int, ...]:
-    return tuple(a.ctypes.data for a in arrays)
+    return tuple(a.__array_interface__["data"][0] for a in arrays)  # faster than ctypes.data
 
 
 def _grouped(columns: Sequence[NDArray[np.float64]], groups: int, wide: int) -> NDArray[np.float64]:
@@ -227,16 +232,3 @@ def _grouped(columns: Sequence[NDArray[np.float64]], groups: int, wide: int) -> 
         if len(columns) > 1:
             grouped[:, k] = full.reshape(groups, wide)
     return grouped
-
-
-def _pieces(packs: int, most: int, threads: int) -> deque[tuple[int, int]]:
-    """What a call takes, `most` packs or fewer: ever less, so that threads end together."""
-    pieces: deque[tuple[int, int]] = deque()
-    least = max(1, packs // (_SHARES * threads))
-    first = 0
-    while first < packs:
-        share = packs if threads == 1 else max(least, (packs - first) // (2 * threads))
-        last = min(packs, first + min(most, share))
-        pieces.append((first, last))
-        first = last
-    return pieces

@@ -1,6 +1,7 @@
 """Grids of descents: every one equals the single run, number by number and in its status."""
 
 import gc
+import itertools
 import weakref
 
 import numpy as np
@@ -156,6 +157,43 @@ def test_long_runs_go_in_portions(monkeypatch):
     monkeypatch.setattr("symgd.native_sweep._NANOSECONDS", 1000.0)
     grid = symgd.sweep(ROSENBROCK, lr=np.geomspace(1e-5, 1e-2, 150), start=0.5, steps=300)
     check(grid, ROSENBROCK, 300, every=13)
+
+
+@pytest.mark.parametrize("call", [1000.0, 3e4, 1e8])
+def test_any_number_of_threads_and_calls_gives_the_same(call, monkeypatch):
+    monkeypatch.setattr("symgd.native_sweep._NANOSECONDS", call)
+    monkeypatch.setattr("symgd.native_sweep._WORTH", 1.0)
+    rates = np.geomspace(1e-5, 1.0, 1101)  # the last ones diverge, some at the last step
+    for steps, order in itertools.product((0, 6, 300), (1, -1)):
+        one, many = (
+            symgd.sweep(ROSENBROCK, lr=rates[::order], start=0.5, steps=steps, threads=threads)
+            for threads in (1, 5)
+        )
+        for name in ("theta", "value", "grad_norm", "steps", "lost"):
+            assert np.array_equal(getattr(one, name), getattr(many, name), equal_nan=True)
+        assert one.lost.any() == (steps > 0) and np.isfinite(one.value).all()
+        last = {*np.flatnonzero(many.steps == steps - 1)[::9].tolist()}
+        for k in {0, 1, 500, 1099, 1100} | last:
+            lr = float(rates[::order][k])
+            alone = symgd.descend(ROSENBROCK, lr=lr, start=0.5, steps=steps, backend="lambdify")
+            assert (list(many.theta[k]), many.steps[k]) == (list(alone.x), alone.steps)
+
+
+def test_a_sweep_that_is_interrupted_ends_in_all_threads(monkeypatch):
+    """An exception in one thread stops the others after their call, and is raised."""
+    monkeypatch.setattr("symgd.native_sweep._NANOSECONDS", 1000.0)
+    calls = []
+
+    class Stopped:
+        def check(self):
+            calls.append(1)
+            if len(calls) == 9:
+                raise KeyboardInterrupt
+
+    monkeypatch.setattr("symgd.native_sweep.interrupted", Stopped())
+    with pytest.raises(KeyboardInterrupt):
+        symgd.sweep(ROSENBROCK, lr=np.geomspace(1e-5, 1e-2, 20000), steps=300, threads=3)
+    assert len(calls) < 100  # of thousands
 
 
 @pytest.mark.parametrize(

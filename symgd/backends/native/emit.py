@@ -101,6 +101,11 @@ class Emitter:
         wide = any(v.wide for v in values)
         return [(self.spread(v, element) if wide else v).text for v in values], wide
 
+    def least(self, a: Value, b: Value) -> Value:
+        """The lesser of two counts."""
+        less = self.emit(f"icmp slt i64 {a.text}, {b.text}")
+        return self.emit(f"select i1 {less.text}, i64 {a.text}, i64 {b.text}")
+
     # -- arithmetic -----------------------------------------------------------------------
 
     def number(self, value: float) -> Value:

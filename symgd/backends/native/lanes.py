@@ -4,8 +4,11 @@
                 int64 *steps, double *theta, double *out)
     int64 look(int64 *k, double *x, double *theta, double *out)
 
-`sweep` takes packs of groups, k[FIRST] <= pack < k[LAST], from step k[T] to k[END], and then looks
-at them. Both return 0 if all losses and |g| are finite, else 1.
+`sweep` takes packs of groups, pack < k[LAST], from step k[T] to k[END], and then looks at them. Any
+number of threads may run it at once with the same arguments: each takes the next k[SHARE] packs
+that nobody has taken, from k[NEXT] on, until there is none, or until it has done k[TURN] of them or
+a few more and returns MORE, to be called again. To that, and of `look`, TROUBLE is added where a
+loss or |g| is not finite.
 u: the tolerance, the radius of the box in which steps are known to be finite (0: none), then the
 values of lr and hyperparameters that all descents share. w: those that each has of its own,
 (group, value, lane). x, s, before: theta, the rule's state and the theta before,
@@ -30,7 +33,9 @@ from symgd.backends.native.steps import assignments, finite
 from symgd.nodes import Node, is_inverse
 from symgd.program import Program
 
-FIRST, LAST, GROUPS, T, END = range(5)  # k; `look` reads the first three
+FIRST, LAST, GROUPS = range(3)  # k of `look`
+NEXT, T, END, SHARE, TURN = (FIRST, *range(3, 7))  # k of `sweep`, beside LAST and GROUPS
+TROUBLE, MORE = 1, 2  # what is returned
 AHEAD = 4  # steps for which the box of `symgd.backends.native.finite_box` is good
 
 

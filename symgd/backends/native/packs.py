@@ -15,16 +15,28 @@ from collections.abc import Sequence
 
 from symgd.backends.native.boxed import BOXED_COUNTERS, Boxed
 from symgd.backends.native.emit import Value
-from symgd.backends.native.lanes import END, FIRST, GROUPS, LAST, Lanes, Look, T
+from symgd.backends.native.lanes import (
+    END,
+    FIRST,
+    GROUPS,
+    LAST,
+    MORE,
+    NEXT,
+    SHARE,
+    TURN,
+    Lanes,
+    Look,
+    T,
+)
 from symgd.backends.native.machine import source
 from symgd.backends.native.powers import FUNCTIONS
 from symgd.backends.native.steps import finite
 
 _BLOCK = 24  # steps between questions
 
-_COUNTERS = ("pack", "t", "watched", "member", "careful", *BOXED_COUNTERS)
+_COUNTERS = ("pack", "done", "found", "t", "watched", "member", "careful", *BOXED_COUNTERS)
 _HEAD = (
-    "define i64 @sweep(ptr noalias %k, ptr noalias %u, ptr noalias %w, ptr noalias %x, "
+    "define i64 @sweep(ptr %k, ptr noalias %u, ptr noalias %w, ptr noalias %x, "
     "ptr noalias %s, ptr noalias %before, ptr noalias %code, ptr noalias %steps, "
     "ptr noalias %theta, ptr noalias %out) alignstack(64) {"
 )
@@ -53,13 +65,38 @@ class _Sweep(Boxed):
         e.add_line(f"%alarm = alloca {e.type(True, 'i64')}")
         self.start, self.end = self.k(T), self.k(END)
         self.read_shared()
-        first, last = self.k(FIRST), self.k(LAST)
-        self.pack = self.open("pack", first.text, last)
+        last, share, turn = self.k(LAST), self.k(SHARE), self.k(TURN)
+        following = e.emit(f"getelementptr i64, ptr %k, i64 {NEXT}")
+        for counter in ("done", "found"):
+            e.add_line(f"store i64 0, ptr %{counter}")
+        e.add_line("br label %take")
+        e.label("take")
+        first = e.emit(f"atomicrmw add ptr {following.text}, i64 {share.text} monotonic")
+        some = e.emit(f"icmp slt i64 {first.text}, {last.text}")
+        e.add_line(f"br i1 {some.text}, label %packs, label %end")
+        e.label("packs")
+        until = e.least(e.emit(f"add nsw i64 {first.text}, {share.text}"), last)
+        self.pack = self.open("pack", first.text, until)
         self.first = e.emit(f"mul i64 {self.pack.text}, {what.pack}")
         self._blocks()
         self.close("pack")
-        e.add_line(f"ret i64 {self._look(first, last).text}")
+        found = self._added("found", "or", self._look(first, until))
+        done = self._added("done", "add", e.emit(f"sub nsw i64 {until.text}, {first.text}"))
+        left = e.emit(f"icmp slt i64 {done.text}, {turn.text}")
+        e.add_line(f"br i1 {left.text}, label %take, label %leave")
+        e.label("leave")
+        e.add_line(f"ret i64 {e.emit(f'or i64 {found.text}, {MORE}').text}")
+        e.label("end")
+        e.add_line(f"ret i64 {e.emit('load i64, ptr %found').text}")
         return "\n".join([_HEAD, *e.lines, "}"])
+
+    def _added(self, counter: str, operation: str, value: Value) -> Value:
+        """The counter with this added to it."""
+        e = self.e
+        before = e.emit(f"load i64, ptr %{counter}")
+        after = e.emit(f"{operation} i64 {before.text}, {value.text}")
+        e.add_line(f"store i64 {after.text}, ptr %{counter}")
+        return after
 
     def _look(self, first: Value, last: Value) -> Value:
         """Call `look` for the groups of these packs."""
@@ -91,8 +128,7 @@ class _Sweep(Boxed):
             e.add_line("br label %watch")
         e.label("watch")
         whole = e.emit(f"add nsw i64 {t.text}, {_BLOCK}")
-        fits = e.emit(f"icmp sle i64 {whole.text}, {self.end.text}")
-        until = e.emit(f"select i1 {fits.text}, i64 {whole.text}, i64 {self.end.text}")
+        until = e.least(whole, self.end)
         self._watched(t, until)
         self.careful_block(t, until)
         e.label("accept")

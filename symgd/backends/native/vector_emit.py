@@ -41,11 +41,6 @@ class VectorEmitter(Emitter):
         super().label(name)
         self.block = name
 
-    def least(self, a: Value, b: Value) -> Value:
-        """The lesser of two counts."""
-        less = self.emit(f"icmp slt i64 {a.text}, {b.text}")
-        return self.emit(f"select i1 {less.text}, i64 {a.text}, i64 {b.text}")
-
     def call(self, symbol: str, *args: Value, own: bool = False) -> Value:
         """Inlined, or one call for as many lanes as a register has, or lane by lane."""
         if own or not any(a.wide for a in args):
