@@ -171,7 +171,8 @@ def test_any_number_of_threads_and_calls_gives_the_same(call, monkeypatch):
         )
         for name in ("theta", "value", "grad_norm", "steps", "lost"):
             assert np.array_equal(getattr(one, name), getattr(many, name), equal_nan=True)
-        assert one.lost.any() == (steps > 0) and np.isfinite(one.value).all()
+        assert one.lost.any() == (steps > 0)
+        assert np.isfinite(one.value).all()
         last = {*np.flatnonzero(many.steps == steps - 1)[::9].tolist()}
         for k in {0, 1, 500, 1099, 1100} | last:
             lr = float(rates[::order][k])
