@@ -27,7 +27,7 @@ from symgd.backends.native.vector_emit import Vectors
 from symgd.backends.native.vector_math import OWN
 from symgd.backends.rowwise import RowFunction, Source, compile_rows, names_read, peak, total
 from symgd.program import Loop, Program, StraightLine
-from symgd.threads import default_threads
+from symgd.threads import worthwhile
 from symgd.together import together
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 _WIDE, _NARROW = np.dtype(np.float64), np.dtype(np.float32)
 _MANY = 120  # operations of a row beyond which wider vectors than the processor's gain nothing
 _OWN = frozenset(OWN)
-_PORTION = 1_000_000  # rows times operations that are worth a thread
+_EACH = 0.15  # nanoseconds of a row, for each unit of its cost
 _TURN = (
     40_000_000  # rows times cost after which machine code returns: the caller may be interrupted
 )
@@ -94,8 +94,7 @@ class NativeLoop:
         narrow = tuple(a.dtype == _NARROW for a in arrays)
         function = self._function(narrow)
         out = array("d", [nan]) * (-(-count // BLOCK) * len(self.symbols))
-        threads = self.threads or default_threads()
-        threads = max(1, min(threads, count * self.operations // _PORTION))
+        threads = worthwhile(self.threads, _EACH * self.cost * count)
         step = count
         if not all(map(_is_plain, arrays, narrow)):
             step = BLOCK * max(threads, _COPIED // (8 * BLOCK * len(arrays)))

@@ -20,13 +20,12 @@ from symgd.backends.native.machine import compile_module, interrupted, lanes
 from symgd.backends.native.packs import sweep_module
 from symgd.intervals import Interval
 from symgd.program import Program
-from symgd.threads import default_threads
+from symgd.threads import worthwhile
 from symgd.together import together
 
 _NANOSECONDS = 1e8  # about how long a call may last: Ctrl-C waits for its end
 _FEW = 60  # operations of a step that leave processors waiting, whatever it computes
 _SHARES = 16  # times that a thread takes some packs
-_WORTH = 1e5  # nanoseconds of work that are worth another thread
 
 
 @dataclass(frozen=True)
@@ -96,12 +95,12 @@ class LanesKernel:
             theta=np.empty((groups * wide, what.params)),
             out=np.empty((2 + what.params, groups, wide)),
         )
-        trouble = self._advance(data, packs, steps, threads or default_threads())
+        trouble = self._advance(data, packs, steps, threads)
         if trouble:
             self._step_back(data, steps)
         return self._end(data, count, tol)
 
-    def _advance(self, data: _Arrays, packs: int, steps: int, threads: int) -> bool:
+    def _advance(self, data: _Arrays, packs: int, steps: int, threads: int | None) -> bool:
         """All steps of all packs, in calls of machine code that do not last long.
 
         Whether the loss or the gradient's norm is not finite at an end.
@@ -109,7 +108,7 @@ class LanesKernel:
         what = self.what
         cost = what.pack * (5 + what.program.cost * what.lanes / 4)  # nanoseconds, or so
         span = max(64, int(_NANOSECONDS / cost))  # steps of a call
-        threads = max(1, min(threads, int(cost * packs * steps / _WORTH)))
+        threads = worthwhile(threads, cost * packs * steps)
         turn = max(1, int(_NANOSECONDS / cost / min(span, steps + 1)))  # packs of a call
         share = max(1, min(turn, packs // (_SHARES * threads)))
         trouble = 0

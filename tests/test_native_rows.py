@@ -220,7 +220,7 @@ def test_every_row_gives_the_same_number_wherever_it_stands():
 
 @pytest.mark.parametrize("text", [ROSE, LOSSES[2], LOSSES[5]])
 def test_threads_change_no_bit(text, monkeypatch):
-    monkeypatch.setattr(native_rows, "_PORTION", 1)  # a task is one block
+    monkeypatch.setattr("symgd.threads._WAKE", 1e-9)  # a task is one block
     for kind in (np.float64, np.float32):
         loss = Loss(text, data(7 * BLOCK + 5, kind))
         program = loss.by_rows().program
@@ -235,7 +235,7 @@ def test_threads_change_no_bit(text, monkeypatch):
 @pytest.mark.parametrize("shares", [1, 2, 16])
 def test_blocks_taken_several_at_a_time_are_all_done(shares, turn, monkeypatch):
     """0 + 1 + ... + n - 1 = n*(n - 1)/2, exactly, as long as that is below 2**53."""
-    monkeypatch.setattr(native_rows, "_PORTION", 1)
+    monkeypatch.setattr("symgd.threads._WAKE", 1e-9)
     monkeypatch.setattr(native_rows, "_SHARES", shares)
     monkeypatch.setattr(native_rows, "_TURN", turn)
     for blocks in (1, 2, 5, 13):
@@ -615,7 +615,7 @@ def test_what_interrupts_one_thread_is_not_told_in_another():
 def test_an_interruption_takes_the_blocks_that_are_left(monkeypatch):
     """Machine code returns now and then; what stops there takes no block any more."""
     monkeypatch.setattr(native_rows, "_TURN", 1)
-    monkeypatch.setattr(native_rows, "_PORTION", 1)
+    monkeypatch.setattr("symgd.threads._WAKE", 1e-9)
     loss = Loss(ROSE, data(40 * BLOCK))
     program = loss.by_rows().program
     function = compile_native(program, 2)
