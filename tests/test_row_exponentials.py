@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import symgd
-from symgd import Loss, native_rows
+from symgd import Loss
 from symgd.backends.rowwise import BLOCK, compile_rows
 from symgd.compiler import compile_program
 from symgd.data import read_table
