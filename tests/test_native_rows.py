@@ -27,7 +27,7 @@ from symgd.functions import BY_CLASS, FUNCTIONS
 from symgd.graph import Graph
 from symgd.native_rows import compile_native
 from symgd.nodes import Column, Name, RowSum
-from symgd.threads import THREADS, default_threads
+from symgd.threads import THREADS, default_threads, worthwhile
 from symgd.together import together
 
 inf, nan = math.inf, math.nan
@@ -459,6 +459,17 @@ def test_threads_are_those_that_the_environment_says(monkeypatch):
         monkeypatch.setenv(THREADS, told)
         count = default_threads()
         assert count == expected or (expected is None and count >= 1)
+
+
+def test_threads_are_no_more_than_pay(monkeypatch):
+    """n of them take work/n + n*50 microseconds: least at the root of work/50 microseconds."""
+    for most, work, expected in ((16, 3.4e6, 8), (16, 1e9, 16), (2, 3.4e6, 2), (1, 1e12, 1)):
+        assert worthwhile(most, work) == expected
+        took = {n: work / n + n * 5e4 for n in range(1, most + 1)}
+        assert took[expected] == min(took.values())
+    assert [worthwhile(16, work) for work in (0.0, 1.9e5, 2e5)] == [1, 1, 2]
+    monkeypatch.setenv(THREADS, "3")
+    assert worthwhile(None, 1e12) == 3
 
 
 def test_threads_are_as_many_as_asked_for():
