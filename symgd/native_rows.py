@@ -65,6 +65,7 @@ class NativeLoop:
         row = Program((), (line,), {})
         self.operations, self.cost = 1 + row.operations, 1 + row.cost
         self._functions: dict[tuple[bool, ...], Callable[..., int]] = {}
+        self.asks = False
         self._function((False,) * len(self.columns))  # what cannot be compiled fails here
 
     def _function(self, narrow: tuple[bool, ...]) -> Callable[..., int]:
@@ -74,6 +75,7 @@ class NativeLoop:
             what = RowLoop(self.loop, tuple(self.inputs), narrow, max(width, 2), vectors)
             module = compile_module(row_module(what))
             self._functions[narrow] = module.function("rows", ARGUMENTS)
+            self.asks = module.asks
         return self._functions[narrow]
 
     def run(self, values: Sequence[float], source: Source) -> Iterable[float]:
@@ -94,7 +96,7 @@ class NativeLoop:
         narrow = tuple(a.dtype == _NARROW for a in arrays)
         function = self._function(narrow)
         out = array("d", [nan]) * (-(-count // BLOCK) * len(self.symbols))
-        threads = worthwhile(self.threads, _EACH * self.cost * count)
+        threads = worthwhile(1 if self.asks else self.threads, _EACH * self.cost * count)
         step = count
         if not all(map(_is_plain, arrays, narrow)):
             step = BLOCK * max(threads, _COPIED // (8 * BLOCK * len(arrays)))

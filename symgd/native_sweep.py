@@ -66,6 +66,7 @@ class LanesKernel:
         )
         module = compile_module(sweep_module(self.what))
         self.sweep, self.look = module.function("sweep", 10), module.function("look", 4)
+        self.asks = module.asks
         self.boxes: dict[tuple[Interval, ...], float] = {}
 
     def run(
@@ -108,7 +109,7 @@ class LanesKernel:
         what = self.what
         cost = what.pack * (5 + what.program.cost * what.lanes / 4)  # nanoseconds, or so
         span = max(64, int(_NANOSECONDS / cost))  # steps of a call
-        threads = worthwhile(threads, cost * packs * steps)
+        threads = worthwhile(1 if self.asks else threads, cost * packs * steps)
         turn = max(1, int(_NANOSECONDS / cost / min(span, steps + 1)))  # packs of a call
         share = max(1, min(turn, packs // (_SHARES * threads)))
         trouble = 0

@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 _EPS = 2.0**-52
 FACTOR = 100.0  # Moré's own
-_POLISH = 120  # Gauss-Newton steps at the end; where residuals are large and curved they shrink
-_SHORTER = 0.95  # slowly: by 0.67 each for NIST's Thurber, which an end at 0.7 would leave to luck
-_SETTLED = 1e-13  # steps, of every parameter, below which sums of products say no more
+_POLISH = 120  # Gauss-Newton steps at the end, at most
+_SHORTER = 0.95  # of the step before: where they shrink no faster, they end (NIST's Thurber: 0.67)
+_SETTLED = 1e-13  # of every parameter: a step below which sums of products say no more
 
 
 @dataclass(frozen=True)

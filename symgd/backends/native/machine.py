@@ -29,9 +29,13 @@ Made = TypeVar("Made")
 
 @dataclass
 class Module:
-    """Machine code. It lives as long as this object or one of its functions does."""
+    """Machine code. It lives as long as this object or one of its functions does.
+
+    asks: whether it calls functions of Python, for which threads wait for one another.
+    """
 
     engine: Any
+    asks: bool = False
     functions: dict[str, Any] = field(default_factory=dict)
 
     def function(self, name: str, arguments: int) -> Callable[..., int]:
@@ -104,7 +108,7 @@ def compile_alone(source: str, speed: int = 3, neighbors: bool = True) -> Module
     """
     import llvmlite.binding as llvm
 
-    _bind(source)
+    asks = _bind(source)
     module = llvm.parse_assembly(source)
     module.verify()
     machine = _target().create_target_machine(
@@ -119,7 +123,7 @@ def compile_alone(source: str, speed: int = 3, neighbors: bool = True) -> Module
     builder.getModulePassManager().run(module, builder)
     engine = llvm.create_mcjit_compiler(module, machine)
     engine.finalize_object()
-    return Module(engine)
+    return Module(engine, asks)
 
 
 @cache
@@ -178,13 +182,15 @@ def _vectors() -> Any:
         return None
 
 
-def _bind(source: str) -> None:
-    """Tell LLVM the addresses of what the module calls."""
+def _bind(source: str) -> bool:
+    """Tell LLVM the addresses of what the module calls; whether some of that is Python's."""
     import llvmlite.binding as llvm
 
     declared = r"^declare (?:double|<\d+ x double>) @(\w+)\("
-    for symbol in set(re.findall(declared, source, re.MULTILINE)):
+    symbols = set(re.findall(declared, source, re.MULTILINE))
+    for symbol in symbols:
         llvm.add_symbol(symbol, _address(symbol))
+    return any(symbol in _callbacks for symbol in symbols)
 
 
 @cache
