@@ -10,7 +10,7 @@ from itertools import product
 from benchmarks import losses
 from benchmarks.measure import Row, check, close, seconds
 from symgd.errors import SymgdError
-from symgd.functions import FUNCTIONS, Function
+from symgd.formula.functions.table import FUNCTIONS, Function
 from symgd.loss import Loss
 
 TARGET = 4.0

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from symgd.explanation import Explanation, explain
     from symgd.fits.fit import fit
     from symgd.fits.result import Estimate, FitResult
+    from symgd.formula.functions.table import FUNCTIONS
     from symgd.function_descent import descend_with
-    from symgd.functions import FUNCTIONS
     from symgd.grid import Sweep, sweep
     from symgd.loss import Loss
     from symgd.program import Program
@@ -42,7 +42,7 @@ _WHERE = {
     "DescentError": "errors",
     "Estimate": "fits.result",
     "Explanation": "explanation",
-    "FUNCTIONS": "functions",
+    "FUNCTIONS": "formula.functions.table",
     "FitResult": "fits.result",
     "FormulaError": "errors",
     "History": "result",

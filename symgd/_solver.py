@@ -9,9 +9,9 @@ from typing import Any
 
 import sympy
 
+from symgd.formula.nodes import Op
+from symgd.formula.sympy_bridge import definition
 from symgd.loss import Loss
-from symgd.nodes import Op
-from symgd.people import definition
 
 _MEMORY = 3 << 30  # bytes
 _LONG = 48  # characters of a solution that a person would read

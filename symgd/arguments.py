@@ -9,9 +9,9 @@ from typing import Any
 
 from symgd import names
 from symgd.errors import ArgumentError, FormulaError
-from symgd.evaluation import trace
-from symgd.formula import Formula, parse, variable_name
-from symgd.nodes import float_of
+from symgd.formula.evaluate import trace
+from symgd.formula.nodes import float_of
+from symgd.formula.parse import Formula, parse, variable_name
 from symgd.rules import Rule, find_rule
 
 Start = float | str | Mapping[str, float] | Sequence[float]

@@ -11,12 +11,12 @@ from collections.abc import Sequence
 
 import sympy
 
-from symgd import people
-from symgd.graph import Graph
-from symgd.nodes import Name, Node, topological
+from symgd.formula import sympy_bridge
+from symgd.formula.graph import Graph
+from symgd.formula.nodes import Name, Node, topological
+from symgd.formula.printing.plain import write
 from symgd.polynomial import polynomial, to_node
 from symgd.stability import LinearRule
-from symgd.text import write
 
 _LARGEST = 3  # rows of J
 _NODES = 200
@@ -33,7 +33,7 @@ def formula_of_limit(linear: LinearRule, eigenvalues: Sequence[float], limit: fl
         return short
     symbols = {n: sympy.Symbol(n.name, positive=True) for n in leaves}
     matrix = sympy.Matrix(
-        [[_rational(people.to_sympy(e, symbols)) for e in row] for row in linear.rows]
+        [[_rational(sympy_bridge.to_sympy(e, symbols)) for e in row] for row in linear.rows]
     ).subs({symbols[n]: 0 for n in leaves if linear.at_rest(n)})
     lr = next((symbols[n] for n in leaves if n.text == "lr"), None)
     if lr is None:
@@ -95,7 +95,7 @@ def _written(
     linear: LinearRule, solved: sympy.Expr, texts: dict[sympy.Symbol, Name], mark: str
 ) -> str:
     graph = Graph()
-    root, variables = people.from_sympy(solved, graph)
+    root, variables = sympy_bridge.from_sympy(solved, graph)
     by_ident = {symbol.name: name for symbol, name in texts.items()}
     places = {}
     for ident, variable in variables.items():

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import sympy
 
-from symgd.functions import BY_CLASS
-from symgd.graph import Graph
-from symgd.nodes import (
+from symgd.formula.functions.table import BY_CLASS
+from symgd.formula.graph import Graph
+from symgd.formula.nodes import (
     REDUCTIONS,
     Both,
     Column,

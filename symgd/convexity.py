@@ -10,10 +10,10 @@ from fractions import Fraction
 import sympy
 
 from symgd.curvature import curvature
-from symgd.functions import BY_CLASS, Function
+from symgd.formula.functions.table import BY_CLASS, Function
+from symgd.formula.nodes import Where, float_of, topological
 from symgd.intervals import Interval, ranges
 from symgd.loss import Loss
-from symgd.nodes import Where, float_of, topological
 from symgd.polynomial import Polynomial, degree, derivative, inertia, polynomial
 from symgd.stable import stabilize
 

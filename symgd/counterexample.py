@@ -13,10 +13,10 @@ import mpmath
 import sympy
 from sympy.logic.boolalg import Boolean
 
-from symgd import numeric
 from symgd.convexity import Point, small
+from symgd.formula.functions import reference
+from symgd.formula.nodes import Node, Where, relation, topological
 from symgd.loss import Loss
-from symgd.nodes import Node, Where, relation, topological
 from symgd.polynomial import Polynomial, value
 
 _DIGITS = 50
@@ -158,7 +158,7 @@ def _value(node: Node, args: list[Any], places: Mapping[Node, Any]) -> Any:
     if cls is Where:
         return args[1] if args[0] == sympy.true else args[2]
     if (op := relation(node)) is not None:
-        return sympy.true if numeric.COMPARE[op](*args) else sympy.false
+        return sympy.true if reference.COMPARE[op](*args) else sympy.false
     inner = [a if isinstance(a, sympy.Basic) else sympy.Float(a, _DIGITS) for a in args]
     if any(isinstance(a, Boolean) for a in inner):
         return cls(*inner)

@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from symgd.formula.nodes import ZERO
+from symgd.formula.printing.plain import write
 from symgd.intervals import ranges
 from symgd.loss import Loss
 from symgd.minima import eigenvalues, find_minimum, spectrum
-from symgd.nodes import ZERO
 from symgd.polynomial import (
     Polynomial,
     degree,
@@ -22,7 +23,6 @@ from symgd.polynomial import (
     to_node,
     value,
 )
-from symgd.text import write
 
 if TYPE_CHECKING:
     from symgd.kinks import Found

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import sympy
 
-from symgd.functions import BY_CLASS
+from symgd.formula.functions.table import BY_CLASS
+from symgd.formula.graph import Graph
+from symgd.formula.nodes import Name, Node, Where, float_of, is_inverse, relation, topological
+from symgd.formula.printing.plain import write
 from symgd.gradient import gradient, partials
-from symgd.graph import Graph
 from symgd.names import escape
-from symgd.nodes import Name, Node, Where, float_of, is_inverse, relation, topological
-from symgd.text import write
 
 _STEPS = 200  # in one derivation
 _LONG = 200  # nodes of a formula whose derivative is written out at once

@@ -15,9 +15,9 @@ from symgd.choice import choose, choose_rows, compiled
 from symgd.compiler import compile_program
 from symgd.engine import Problem, Step, engine, finish
 from symgd.errors import ArgumentError
+from symgd.formula.nodes import ROWS
 from symgd.kernel import Kernel, LineSearchKernel, Run, StepKernel
 from symgd.loss import Loss
-from symgd.nodes import ROWS
 from symgd.program import Program
 from symgd.result import History, Result, Status
 from symgd.rules import Rule

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from symgd.evaluation import trace
+from symgd.formula.evaluate import trace
+from symgd.formula.nodes import Node, Where, is_inverse, topological
+from symgd.formula.printing.plain import write
 from symgd.gradient import partials
 from symgd.loss import Loss
-from symgd.nodes import Node, Where, is_inverse, topological
 from symgd.remedy import remedy
-from symgd.text import write
 
 _WIDE = 120  # characters of an expression that a message quotes
 

@@ -13,8 +13,8 @@ from math import prod
 
 import sympy
 
-from symgd.graph import Graph
-from symgd.nodes import MINUS_ONE, ONE, ZERO, Node, float_of, number
+from symgd.formula.graph import Graph
+from symgd.formula.nodes import MINUS_ONE, ONE, ZERO, Node, float_of, number
 
 __all__ = ["ExactGraph"]
 

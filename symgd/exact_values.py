@@ -7,9 +7,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from symgd.exact_graph import ExactGraph
+from symgd.formula.graph import Graph
+from symgd.formula.nodes import Node
 from symgd.gradient import gradient, hessian
-from symgd.graph import Graph
-from symgd.nodes import Node
 from symgd.precise import Precise
 
 if TYPE_CHECKING:

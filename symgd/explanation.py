@@ -15,12 +15,12 @@ from symgd.convexity import Convexity, convexity
 from symgd.critical import CriticalPoint, CriticalPoints, critical_points, lower_bound
 from symgd.derivation import Step, derivation
 from symgd.errors import ArgumentError
+from symgd.formula.nodes import Node, topological
+from symgd.formula.printing.plain import write
 from symgd.learning_rates import Rates, rates
 from symgd.loss import Loss
-from symgd.nodes import Node, topological
 from symgd.polynomial import degree, polynomial, to_node
 from symgd.rules import Rule
-from symgd.text import write
 
 _LARGEST = 60  # parameters up to which a Hessian is written,
 _LONGEST = 2_500  # and operations of the loss times parameters

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 
 import sympy
 
-from symgd import numeric
-from symgd.functions import FUNCTIONS
-from symgd.graph import Graph
-from symgd.nodes import Node, float_of
-from symgd.slopes import SLOPES
+from symgd.formula.functions import reference
+from symgd.formula.functions.derivatives import SLOPES
+from symgd.formula.functions.table import FUNCTIONS
+from symgd.formula.graph import Graph
+from symgd.formula.nodes import Node, float_of
 
 _NODE = {name: row.node for name, row in {**FUNCTIONS, **SLOPES}.items()}
 
@@ -45,7 +45,7 @@ def term_of(graph: Graph, node: Node) -> Term | None:
         inner, power = term_of(graph, node.args[0]), float_of(node.args[1])
         if inner is None or inner.u is None or power is None or inner.c <= 0:
             return None
-        return _checked(numeric.pow(inner.c, power), graph.mul(graph.number(power), inner.u))
+        return _checked(reference.pow(inner.c, power), graph.mul(graph.number(power), inner.u))
     if node.func is not sympy.Mul:
         return None
     c, powers = 1.0, []

@@ -15,10 +15,10 @@ from functools import cache
 
 import sympy
 
-from symgd.functions import BY_CLASS
-from symgd.graph import Graph
-from symgd.masks import any_of, both, choice, masked, steep
-from symgd.nodes import (
+from symgd.formula.functions.derivatives import SLOPES
+from symgd.formula.functions.table import BY_CLASS
+from symgd.formula.graph import Graph
+from symgd.formula.nodes import (
     ONE,
     TWO,
     ZERO,
@@ -32,8 +32,8 @@ from symgd.nodes import (
     relation,
     topological,
 )
+from symgd.masks import any_of, both, choice, masked, steep
 from symgd.rows import row_sum, row_valued
-from symgd.slopes import SLOPES
 
 
 def gradient(graph: Graph, output: Node, wrt: Sequence[Node]) -> list[Node]:
@@ -324,7 +324,7 @@ def local_derivative(
 
 @cache
 def _template(text: str) -> tuple[Node, dict[str, Name]]:
-    from symgd.formula import parse
+    from symgd.formula.parse import parse
 
     formula = parse(text, table=True)
     return formula.root, dict(formula.variables)

@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 
 import sympy
 
-from symgd.functions import BY_CLASS
-from symgd.nodes import Node, RowMean, RowSum, Where, float_of, relation, topological
+from symgd.formula.functions.table import BY_CLASS
+from symgd.formula.nodes import Node, RowMean, RowSum, Where, float_of, relation, topological
 
 Interval = tuple[float, float]
 
@@ -130,7 +130,7 @@ def function_range(name: str, args: Sequence[Interval]) -> Interval:
 
 
 def _at(name: str, x: float) -> Interval:
-    from symgd.functions import FUNCTIONS
+    from symgd.formula.functions.table import FUNCTIONS
 
     value = FUNCTIONS[name].scalar(x)
     if value == 0 and x and math.isfinite(x):

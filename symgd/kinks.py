@@ -7,9 +7,9 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from symgd.functions import BY_CLASS
+from symgd.formula.functions.table import BY_CLASS
+from symgd.formula.nodes import Where, topological
 from symgd.loss import Loss
-from symgd.nodes import Where, topological
 
 
 @dataclass(frozen=True)

@@ -9,23 +9,24 @@ from typing import TYPE_CHECKING, Any
 
 import sympy
 
-from symgd import names, people
+from symgd import names
 from symgd.backends import lambdified
 from symgd.compiler import compile_program
-from symgd.formula import DEFAULT_LIMITS
+from symgd.formula import sympy_bridge
+from symgd.formula.graph import Graph
+from symgd.formula.nodes import Name, Node
+from symgd.formula.parse import DEFAULT_LIMITS
+from symgd.formula.pickling import pack, unpack
+from symgd.formula.printing.plain import show, write
+from symgd.formula.tokens import Limits
 from symgd.gradient import gradient, hessian
-from symgd.graph import Graph
-from symgd.nodes import Name, Node
 from symgd.points import Point, read_point
-from symgd.portable import pack, unpack
 from symgd.program import Program
 from symgd.reading import tidy
 from symgd.rowdata import RowData
 from symgd.rows import lower
 from symgd.source import read_source
 from symgd.stable import stabilize
-from symgd.text import show, write
-from symgd.tokens import Limits
 
 if TYPE_CHECKING:
     import numpy as np
@@ -164,7 +165,7 @@ class Loss:
             self.__dict__.update(made.__dict__)
 
     def _repr_latex_(self) -> str:
-        from symgd.latex import latex, latex_name  # for notebooks only
+        from symgd.formula.printing.latex import latex, latex_name  # for notebooks only
 
         args = ", ".join(map(latex_name, self.params))
         return rf"$$L\left({args}\right) = {latex(self.root)}$$"
@@ -184,13 +185,13 @@ class Loss:
     @cached_property
     def symbols(self) -> dict[str, sympy.Symbol]:
         """The SymPy symbol of each parameter, real, in the order of params."""
-        return {name: people.symbol(name) for name in self.params}
+        return {name: sympy_bridge.symbol(name) for name in self.params}
 
     @cached_property
     def expr(self) -> sympy.Expr:
         """The loss as a SymPy expression over `symbols`."""
         by_leaf = dict(zip(self.leaves, self.symbols.values(), strict=True))
-        return people.to_sympy(self.root, by_leaf)
+        return sympy_bridge.to_sympy(self.root, by_leaf)
 
     @cached_property
     def gradient(self) -> dict[str, sympy.Expr]:

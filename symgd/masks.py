@@ -10,9 +10,9 @@ from collections.abc import Sequence
 
 import sympy
 
-from symgd.functions import BY_CLASS
-from symgd.graph import Graph
-from symgd.nodes import ZERO, Both, Either, Negated, Node, Where, float_of
+from symgd.formula.functions.table import BY_CLASS
+from symgd.formula.graph import Graph
+from symgd.formula.nodes import ZERO, Both, Either, Negated, Node, Where, float_of
 
 
 def choice(graph: Graph, node: Node, k: int) -> Node | None:

@@ -26,9 +26,9 @@ from typing import TYPE_CHECKING
 import sympy
 
 from symgd.compiler import compile_program
+from symgd.formula.graph import Graph
+from symgd.formula.nodes import Name, Node, RowSum, float_of, topological
 from symgd.gradient import gradient
-from symgd.graph import Graph
-from symgd.nodes import Name, Node, RowSum, float_of, topological
 from symgd.rowdata import RowData
 from symgd.rows import lower
 

@@ -18,9 +18,9 @@ from symgd.backends.native.machine import (
     compile_module,
     interrupted,
 )
+from symgd.formula.nodes import float_of, topological
 from symgd.kernel import Run, Stop
 from symgd.loss import Loss
-from symgd.nodes import float_of, topological
 from symgd.program import Program
 
 _STOP = {

@@ -8,8 +8,8 @@ from fractions import Fraction
 
 import sympy
 
-from symgd.graph import Graph
-from symgd.nodes import MINUS_ONE, ONE, Name, Node, float_of, topological
+from symgd.formula.graph import Graph
+from symgd.formula.nodes import MINUS_ONE, ONE, Name, Node, float_of, topological
 
 #: ((place of a parameter, power), ...) in ascending order of places; () is the constant.
 Monomial = tuple[tuple[int, int], ...]

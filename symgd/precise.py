@@ -24,9 +24,8 @@ from typing import Any
 import sympy
 
 from symgd.exact_graph import ExactGraph
-from symgd.functions import BY_CLASS
-from symgd.gradient import local_derivative
-from symgd.nodes import (
+from symgd.formula.functions.table import BY_CLASS
+from symgd.formula.nodes import (
     Both,
     Either,
     Name,
@@ -38,6 +37,7 @@ from symgd.nodes import (
     relation,
     topological,
 )
+from symgd.gradient import local_derivative
 from symgd.precise_functions import SPECIAL, Operation, operations, power, product, total
 
 __all__ = ["Precise"]

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
 
-from symgd.bessel import MAX_ORDER
+from symgd.formula.functions.bessel import MAX_ORDER
 
 __all__ = ["SPECIAL", "Operation", "operations", "power", "product", "total"]
 

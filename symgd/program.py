@@ -2,8 +2,8 @@
 
 A program is a short list of blocks. A straight-line block is assignments `symbol = expression`
 over inputs, earlier symbols and numbers, in order of evaluation; expressions are SymPy nodes of
-`symgd.graph`, each sub-expression that is used twice assigned once. A loop is such assignments
-once per row of the data, over its columns too; what leaves it are sums over the rows.
+`symgd.formula.graph`, each sub-expression that is used twice assigned once. A loop is such
+assignments once per row of the data, over its columns too; what leaves it are sums over the rows.
 """
 
 from __future__ import annotations
@@ -15,9 +15,8 @@ from typing import TypeAlias
 
 import sympy
 
-from symgd.functions import BY_CLASS, CHEAP, DIVIDE
-from symgd.names import escape
-from symgd.nodes import (
+from symgd.formula.functions.table import BY_CLASS, CHEAP, DIVIDE
+from symgd.formula.nodes import (
     Both,
     Column,
     Either,
@@ -31,7 +30,8 @@ from symgd.nodes import (
     relation,
     topological,
 )
-from symgd.text import write
+from symgd.formula.printing.plain import write
+from symgd.names import escape
 
 
 @dataclass(frozen=True)

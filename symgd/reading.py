@@ -1,4 +1,4 @@
-"""Derivatives for readers: the rows of `symgd.slopes` spelled in functions that can be typed."""
+"""Derivatives for readers: the rows of `derivatives` spelled in functions that can be typed."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 import sympy
 
-from symgd.functions import FUNCTIONS
+from symgd.formula.functions.derivatives import SLOPES
+from symgd.formula.functions.table import FUNCTIONS
+from symgd.formula.graph import Graph
+from symgd.formula.nodes import ONE, ROWS, ZERO, Name, Node, RowPeak, RowSum, float_of, topological
 from symgd.gradient import local_derivative
-from symgd.graph import Graph
-from symgd.nodes import ONE, ROWS, ZERO, Name, Node, RowPeak, RowSum, float_of, topological
 from symgd.rows import means
-from symgd.slopes import SLOPES
 
 _HIDDEN = {row.node: row for row in SLOPES.values()}
 _LARGEST, _EXP_SUM = SLOPES["largest"].node, SLOPES["exp_sum"].node

@@ -9,11 +9,11 @@ from symgd.backends.lambdified import compile_array
 from symgd.backends.rowwise import BLOCK, pieces
 from symgd.compiler import compile_per_row, compile_program
 from symgd.diagnosis import Trouble, blame
-from symgd.evaluation import trace
+from symgd.formula.evaluate import trace
+from symgd.formula.nodes import REDUCTIONS, Column, Name, Node, topological
+from symgd.formula.printing.plain import write
 from symgd.loss import Loss
-from symgd.nodes import REDUCTIONS, Column, Name, Node, topological
 from symgd.rows import lower
-from symgd.text import write
 
 _WIDE = 120
 

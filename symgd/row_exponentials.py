@@ -14,8 +14,8 @@ from typing import NamedTuple
 import sympy
 
 from symgd.exponentials import call, term_of
-from symgd.graph import Graph
-from symgd.nodes import ONE, ZERO, Node, RowMean, RowPeak, RowSum, is_inverse, topological
+from symgd.formula.graph import Graph
+from symgd.formula.nodes import ONE, ZERO, Node, RowMean, RowPeak, RowSum, is_inverse, topological
 
 
 class _Weighted(NamedTuple):

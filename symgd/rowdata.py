@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 from symgd import names
 from symgd.backends.lambdified import compile_total
 from symgd.choice import choose_rows
-from symgd.columns import Columns
 from symgd.compiler import compile_program
 from symgd.errors import ArgumentError, DataError
-from symgd.formula import Formula
-from symgd.graph import Graph
-from symgd.nodes import REDUCTIONS, ROWS, Column, Name, Node, topological
+from symgd.formula.columns import Columns
+from symgd.formula.graph import Graph
+from symgd.formula.nodes import REDUCTIONS, ROWS, Column, Name, Node, topological
+from symgd.formula.parse import Formula
 from symgd.program import Program
 from symgd.rows import constant_sums
 

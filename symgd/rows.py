@@ -11,9 +11,10 @@ from collections.abc import Iterable, Sequence
 
 import sympy
 
-from symgd.functions import BY_CLASS
-from symgd.graph import Graph
-from symgd.nodes import (
+from symgd.formula.functions.function import ELEMENTARY
+from symgd.formula.functions.table import BY_CLASS
+from symgd.formula.graph import Graph
+from symgd.formula.nodes import (
     MINUS_ONE,
     ONE,
     REDUCTIONS,
@@ -27,7 +28,6 @@ from symgd.nodes import (
     is_inverse,
     topological,
 )
-from symgd.row import ELEMENTARY
 
 
 def row_valued(order: Iterable[Node]) -> set[int]:

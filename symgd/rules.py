@@ -18,10 +18,10 @@ import sympy
 from symgd import names
 from symgd.catalogue import CATALOGUE
 from symgd.errors import FormulaError, RuleError
-from symgd.formula import Formula, parse
-from symgd.functions import FUNCTIONS
-from symgd.graph import Graph
-from symgd.nodes import Name, Node, Norm, Where, topological
+from symgd.formula.functions.table import FUNCTIONS
+from symgd.formula.graph import Graph
+from symgd.formula.nodes import Name, Node, Norm, Where, topological
+from symgd.formula.parse import Formula, parse
 
 RESERVED = ("theta", "g", "t", "lr")
 _FIXED = ("t", "lr")  # what a rule reads but cannot assign
@@ -64,7 +64,7 @@ class Rule:
         return Rule, (self.text, dict(self.defaults), self.name)  # the lines are read again
 
     def _repr_latex_(self) -> str:
-        from symgd.latex import latex, latex_name  # for notebooks only
+        from symgd.formula.printing.latex import latex, latex_name  # for notebooks only
 
         rows = (rf"{latex_name(n.target)} &\leftarrow {latex(n.formula.root)}" for n in self.lines)
         body = r" \\ ".join(rows)
@@ -260,7 +260,7 @@ def _target(piece: str) -> str:
 
 def parse_name(text: str, whole: str) -> str:
     """The canonical name that `text` spells; errors point into `whole`."""
-    from symgd.formula import variable_name
+    from symgd.formula.parse import variable_name
 
     try:
         return variable_name(text)

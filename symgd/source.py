@@ -8,15 +8,16 @@ from typing import Any
 
 import sympy
 
-from symgd import names, people
+from symgd import names
 from symgd.errors import ArgumentError
-from symgd.formula import parse
-from symgd.graph import Graph
-from symgd.nodes import Name, Node
+from symgd.formula import sympy_bridge
+from symgd.formula.graph import Graph
+from symgd.formula.nodes import Name, Node
+from symgd.formula.parse import parse
+from symgd.formula.printing.plain import write
+from symgd.formula.tokens import Limits
 from symgd.points import read_value
 from symgd.rowdata import RowData, check_parameters, open_columns, read_columns
-from symgd.text import write
-from symgd.tokens import Limits
 
 #: A text over data, its constants, and the names that are parameters: what `Loss` pickles.
 Given = tuple[str, dict[str, float], tuple[str, ...]]
@@ -75,11 +76,11 @@ def read_source(
 
 def _without_text(graph: Graph, source: Any) -> tuple[Node, dict[str, Name]]:
     if isinstance(source, sympy.Basic):
-        return people.from_sympy(source, graph)
+        return sympy_bridge.from_sympy(source, graph)
     if callable(source):
-        return people.from_callable(source, graph)
+        return sympy_bridge.from_callable(source, graph)
     if isinstance(source, (int, float)):
-        return people.from_sympy(sympy.sympify(source, strict=True), graph)
+        return sympy_bridge.from_sympy(sympy.sympify(source, strict=True), graph)
     kind = type(source).__name__
     raise ArgumentError(f"a loss is a text, a SymPy expression or a function, not {kind}")
 

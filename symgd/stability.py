@@ -8,11 +8,11 @@ from functools import cached_property
 
 from symgd.backends.lambdified import ARITHMETIC_ERRORS, compile_scalar
 from symgd.compiler import compile_program
-from symgd.evaluation import trace
+from symgd.formula.evaluate import trace
+from symgd.formula.graph import Graph
+from symgd.formula.nodes import Name, Node
 from symgd.gradient import gradient
-from symgd.graph import Graph
 from symgd.minima import all_finite
-from symgd.nodes import Name, Node
 from symgd.program import Program
 from symgd.rules import Rule
 

@@ -12,7 +12,6 @@ from collections.abc import Sequence
 
 import sympy
 
-from symgd import numeric
 from symgd.exponentials import (
     Term,
     call,
@@ -25,11 +24,12 @@ from symgd.exponentials import (
     term_of,
     terms_of,
 )
-from symgd.functions import FUNCTIONS
-from symgd.graph import Graph
-from symgd.nodes import MINUS_ONE, ONE, TWO, Node, float_of, is_negation
+from symgd.formula.functions import reference
+from symgd.formula.functions.derivatives import SLOPES
+from symgd.formula.functions.table import FUNCTIONS
+from symgd.formula.graph import Graph
+from symgd.formula.nodes import MINUS_ONE, ONE, TWO, Node, float_of, is_negation
 from symgd.row_exponentials import log_of_rows, quotient_of_rows
-from symgd.slopes import SLOPES
 
 _NODE = {name: row.node for name, row in {**FUNCTIONS, **SLOPES}.items()}
 
@@ -153,7 +153,7 @@ def _mul(graph: Graph, node: Node, sums: _Sums) -> Node:
             exps = {used: exps[used]}
         if exps:
             top = graph.add(*(t.u for t in exps.values()))
-            scale = graph.number(numeric.mul(*(t.c for t in exps.values())))
+            scale = graph.number(reference.mul(*(t.c for t in exps.values())))
             new = [scale, *_share(graph, top, terms, copies, sums)]
             return _product(graph, [args[k] for k in others if k not in exps], new, sums)
         for k in others:

@@ -9,10 +9,10 @@ import sympy
 
 from symgd.arguments import Arguments, Schedule
 from symgd.compiler import compile_program
-from symgd.functions import FUNCTIONS
-from symgd.graph import Graph
+from symgd.formula.functions.table import FUNCTIONS
+from symgd.formula.graph import Graph
+from symgd.formula.nodes import TWO, Name, Node
 from symgd.loss import Loss
-from symgd.nodes import TWO, Name, Node
 from symgd.program import Program
 from symgd.rules import Rule
 

@@ -1,7 +1,8 @@
 """Functions of the table on whole arrays, for those that NumPy does not have.
 
-Each works at full double accuracy wherever the scalar one of `symgd.numeric` does, in the same
-IEEE semantics; the tests compare the two. What is not here runs through Python, element by element.
+Each works at full double accuracy wherever the scalar one of `symgd.formula.functions.reference`
+does, in the same IEEE semantics; the tests compare the two. What is not here runs through Python,
+element by element.
 """
 
 from __future__ import annotations

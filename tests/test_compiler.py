@@ -8,8 +8,8 @@ import sympy
 from symgd import Loss
 from symgd.backends.lambdified import compile_scalar
 from symgd.compiler import compile_program
-from symgd.graph import Graph
-from symgd.nodes import Name
+from symgd.formula.graph import Graph
+from symgd.formula.nodes import Name
 
 
 def test_deep_formulas_become_expressions_that_python_reads():

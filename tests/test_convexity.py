@@ -11,9 +11,9 @@ import sympy
 
 from symgd import FUNCTIONS, Loss
 from symgd.convexity import convexity
+from symgd.formula.printing.plain import write
 from symgd.intervals import function_range, ranges
 from symgd.polynomial import derivative, inertia, polynomial, solve_linear, to_node, value
-from symgd.text import write
 
 CONVEX = [
     "theta**2",

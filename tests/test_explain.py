@@ -16,8 +16,8 @@ import symgd
 from symgd import Loss, explain
 from symgd.cli import app
 from symgd.critical import critical_points
-from symgd.evaluation import trace
-from symgd.latex import latex, latex_name
+from symgd.formula.evaluate import trace
+from symgd.formula.printing.latex import latex, latex_name
 
 MGH = json.loads((Path(__file__).parent / "data" / "mgh.json").read_text("utf-8"))
 PATIENT = 60.0  # seconds for SymPy, so that a busy machine gives the same answers

@@ -11,11 +11,11 @@ import symgd
 from symgd import FormulaError, Loss
 from symgd.backends import lambdified
 from symgd.compiler import compile_program
-from symgd.evaluation import trace
-from symgd.formula import parse
-from symgd.functions import CALLABLE
-from symgd.text import write
-from symgd.tokens import Limits
+from symgd.formula.evaluate import trace
+from symgd.formula.functions.table import CALLABLE
+from symgd.formula.parse import parse
+from symgd.formula.printing.plain import write
+from symgd.formula.tokens import Limits
 
 
 def value(text, /, **at):

@@ -49,7 +49,7 @@ def is_parsed(record):
 WATCHER = '''
 import json, sys, time, resource
 from symgd import FormulaError, Loss
-from symgd.formula import parse
+from symgd.formula.parse import parse
 
 events, watching = [], False
 

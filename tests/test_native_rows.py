@@ -23,10 +23,10 @@ from symgd.backends.native import elementary, machine
 from symgd.backends.native.rowloop import BLOCK, STRIP
 from symgd.backends.rowwise import compile_rows
 from symgd.compiler import compile_program
-from symgd.functions import BY_CLASS, FUNCTIONS
-from symgd.graph import Graph
+from symgd.formula.functions.table import BY_CLASS, FUNCTIONS
+from symgd.formula.graph import Graph
+from symgd.formula.nodes import Column, Name, RowSum
 from symgd.native_rows import compile_native
-from symgd.nodes import Column, Name, RowSum
 from symgd.threads import THREADS, default_threads, worthwhile
 from symgd.together import together
 

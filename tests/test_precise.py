@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from symgd import FormulaError, Loss
 from symgd.exact_graph import ExactGraph
-from symgd.functions import BY_CLASS
-from symgd.nodes import Name, Where
+from symgd.formula.functions.table import BY_CLASS
+from symgd.formula.nodes import Name, Where
 from symgd.precise import Precise
 
 _TINY = mpmath.mpf(1e-17)

@@ -11,9 +11,9 @@ from symgd import Loss
 from symgd.backends.rowwise import BLOCK, compile_rows
 from symgd.compiler import compile_program
 from symgd.data import read_table
-from symgd.graph import Graph
+from symgd.formula.graph import Graph
+from symgd.formula.nodes import Column, RowPeak
 from symgd.native_rows import compile_native
-from symgd.nodes import Column, RowPeak
 
 inf, nan = math.inf, math.nan
 DIGITS = mpmath.MPContext()

@@ -7,8 +7,8 @@ import mpmath
 import pytest
 
 from symgd import Loss
-from symgd.evaluation import trace
-from symgd.text import write
+from symgd.formula.evaluate import trace
+from symgd.formula.printing.plain import write
 
 RELATIVE = 1e-13
 

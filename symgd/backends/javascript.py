@@ -14,9 +14,9 @@ from importlib.resources import files
 import sympy
 
 from symgd.errors import BackendError
-from symgd.formula import parse
-from symgd.functions import BY_CLASS, Function
-from symgd.nodes import (
+from symgd.formula.functions.derivatives import SLOPES
+from symgd.formula.functions.table import BY_CLASS, Function
+from symgd.formula.nodes import (
     Both,
     Either,
     Name,
@@ -29,8 +29,8 @@ from symgd.nodes import (
     relation,
     topological,
 )
+from symgd.formula.parse import parse
 from symgd.program import Program
-from symgd.slopes import SLOPES
 
 _SUM, _PRODUCT, _POWER, _ATOM = 1, 2, 3, 4
 _RELATIONS = {"==": "===", "!=": "!=="}

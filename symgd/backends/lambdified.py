@@ -1,9 +1,9 @@
 """A Program -> a Python function, through SymPy's lambdify.
 
 Two namespaces: Python's math for floats, where `1/0` or `log(-1)` raises and the slow reference
-(`symgd.evaluation.trace`) then finds the IEEE value; and NumPy for arrays, where nothing raises.
-lambdify sees internal symbols only, and the printer below writes every operation in the order and
-association of the formula, every float so that it reads back bit-exactly.
+(`symgd.formula.evaluate.trace`) then finds the IEEE value; and NumPy for arrays, where nothing
+raises. lambdify sees internal symbols only, and the printer below writes every operation in the
+order and association of the formula, every float so that it reads back bit-exactly.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ import sympy
 from sympy.printing.pycode import PythonCodePrinter
 from sympy.utilities.lambdify import lambdify
 
-from symgd.evaluation import trace
-from symgd.functions import BY_CLASS, Function
-from symgd.nodes import (
+from symgd.formula.evaluate import trace
+from symgd.formula.functions.table import BY_CLASS, Function
+from symgd.formula.nodes import (
     Both,
     Either,
     Negated,
@@ -40,7 +40,7 @@ _SUM, _PRODUCT, _POWER, _ATOM = 1, 2, 3, 4
 
 
 class _Printer(PythonCodePrinter):  # type: ignore[misc]
-    """Python source for the nodes of `symgd.nodes`, in the order they were typed.
+    """Python source for the nodes of `symgd.formula.nodes`, in the order they were typed.
 
     `array` spells where, and, not for NumPy arrays, on which Python's own words do not work.
     """

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from symgd.backends import lambdified
 from symgd.backends.rowwise import Source, pieces, row_function
-from symgd.nodes import Name, Node, topological
+from symgd.formula.nodes import Name, Node, topological
 from symgd.program import Loop, Program, StraightLine
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from symgd.backends import lambdified
-from symgd.nodes import Column, Name, Node, float_of, topological
+from symgd.formula.nodes import Column, Name, Node, float_of, topological
 from symgd.program import Loop, Program, StraightLine
 
 if TYPE_CHECKING:

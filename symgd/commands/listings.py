@@ -74,7 +74,7 @@ def _row(entry: Entry) -> dict[str, Any]:
 
 def functions(form: Form = Format.table) -> None:
     """List the functions that a formula may use, and what they do at their kinks."""
-    from symgd.functions import FUNCTIONS
+    from symgd.formula.functions.table import FUNCTIONS
     from symgd.report import export, table
 
     listed = _SQRT | {

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from symgd.evaluation import trace
 from symgd.fits import statistics
 from symgd.fits.curve import Curve
 from symgd.fits.model import Model
 from symgd.fits.result import Estimate, FitResult
+from symgd.formula.evaluate import trace
+from symgd.formula.nodes import RowMean, RowSum, topological
+from symgd.formula.printing.plain import write
 from symgd.gradient import gradient
 from symgd.names import escape
-from symgd.nodes import RowMean, RowSum, topological
 from symgd.result import Status
 from symgd.rows import lower
-from symgd.text import write
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

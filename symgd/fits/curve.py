@@ -15,9 +15,9 @@ import numpy as np
 from symgd.fits.inner import total_gradient
 from symgd.fits.model import Model
 from symgd.fits.reduction import RowFunction
-from symgd.graph import Graph
-from symgd.nodes import Column, Name, Node, topological
-from symgd.portable import Packed, pack, unpack
+from symgd.formula.graph import Graph
+from symgd.formula.nodes import Column, Name, Node, topological
+from symgd.formula.pickling import Packed, pack, unpack
 from symgd.rowdata import RowData, open_columns, read_columns
 
 if TYPE_CHECKING:

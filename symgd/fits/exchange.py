@@ -13,8 +13,8 @@ from itertools import permutations, product
 import sympy
 
 from symgd.fits.model import Model
-from symgd.nodes import Name, Node, topological
-from symgd.text import write
+from symgd.formula.nodes import Name, Node, topological
+from symgd.formula.printing.plain import write
 
 _MOST = 5040  # orders that are looked at
 

@@ -23,7 +23,7 @@ from symgd.fits.result import FitResult
 from symgd.fits.rule import descend_on
 from symgd.fits.settings import Settings, place_start
 from symgd.fits.squares import least_squares
-from symgd.nodes import Node, RowMean, RowSum, topological
+from symgd.formula.nodes import Node, RowMean, RowSum, topological
 from symgd.result import Status
 from symgd.rows import lower
 from symgd.stable import stabilize

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from symgd import names
-from symgd.columns import Columns
 from symgd.errors import ArgumentError, FormulaError
 from symgd.fits.inner import Inner, take_out
-from symgd.formula import Formula, parse
-from symgd.graph import Graph
-from symgd.nodes import Column, Name, Node, RowMean, RowSum, topological
+from symgd.formula.columns import Columns
+from symgd.formula.graph import Graph
+from symgd.formula.nodes import Column, Name, Node, RowMean, RowSum, topological
+from symgd.formula.parse import Formula, parse
 from symgd.rowdata import RowData, check_parameters, open_columns, read_columns
 from symgd.rows import lower
 from symgd.stable import stabilize

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from symgd.errors import FormulaError
 from symgd.fits.reduction import RowFunction
-from symgd.formula import parse
-from symgd.graph import Graph
-from symgd.nodes import RowMean, RowSum, topological
+from symgd.formula.graph import Graph
+from symgd.formula.nodes import RowMean, RowSum, topological
+from symgd.formula.parse import parse
 from symgd.rowdata import RowData, open_columns, read_columns
 from symgd.stable import stabilize
 

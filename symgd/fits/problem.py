@@ -14,7 +14,7 @@ from symgd.fits.model import Model
 from symgd.fits.reduction import Residuals, RowFunction
 from symgd.fits.starts import Starter
 from symgd.fits.totals import Totals, totals
-from symgd.nodes import Column, Node, topological
+from symgd.formula.nodes import Column, Node, topological
 from symgd.rowdata import RowData
 
 

@@ -21,7 +21,7 @@ from symgd.backends.rowwise import BLOCK, pieces, total
 from symgd.compiler import compile_per_row
 from symgd.fits.inner import Inner
 from symgd.fits.sums import Sums
-from symgd.nodes import Column, Name, Node, topological
+from symgd.formula.nodes import Column, Name, Node, topological
 from symgd.program import Program
 from symgd.rowdata import RowData
 

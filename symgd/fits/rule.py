@@ -10,7 +10,7 @@ import numpy as np
 
 from symgd.fits.model import Model
 from symgd.fits.settings import Settings
-from symgd.nodes import Node
+from symgd.formula.nodes import Node
 from symgd.result import Status
 
 if TYPE_CHECKING:

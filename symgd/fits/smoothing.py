@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 from symgd.fits import newton
 from symgd.fits.levenberg import Box
 from symgd.fits.objective import Objective
-from symgd.functions import FUNCTIONS
-from symgd.graph import Graph
-from symgd.nodes import Node
+from symgd.formula.functions.table import FUNCTIONS
+from symgd.formula.graph import Graph
+from symgd.formula.nodes import Node
 
 if TYPE_CHECKING:
     import numpy as np

@@ -21,7 +21,7 @@ from symgd.fits.rule import descend_on
 from symgd.fits.sample import draw
 from symgd.fits.settings import Settings, place_start
 from symgd.fits.starts import Starter
-from symgd.nodes import RowMean
+from symgd.formula.nodes import RowMean
 from symgd.result import Status
 
 if TYPE_CHECKING:

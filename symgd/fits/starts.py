@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from symgd.fits.levenberg import Box, Subsystem, minimize
 from symgd.fits.reduction import Residuals
 from symgd.fits.sample import SEED, draw
-from symgd.nodes import Name, Node, topological
+from symgd.formula.nodes import Name, Node, topological
 from symgd.rowdata import RowData
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from symgd.backends.rowwise import RowFunction
 from symgd.choice import choose_rows
 from symgd.compiler import compile_program
-from symgd.nodes import Name, Node, RowSum
+from symgd.formula.nodes import Name, Node, RowSum
 from symgd.program import Program
 from symgd.rowdata import PASSES, RowData
 from symgd.rows import lower

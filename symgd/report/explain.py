@@ -206,7 +206,7 @@ def _intervals(stable: Sequence[tuple[float, float]]) -> str:
 
 def as_latex(found: Explanation, *, steps: bool = False) -> Iterator[str]:
     """The same as LaTeX: display mathematics for formulas, text for the rest."""
-    from symgd.latex import latex, latex_name  # what the terminal does without
+    from symgd.formula.printing.latex import latex, latex_name  # what the terminal does without
 
     loss = found.loss
     yield rf"\[ {loss._repr_latex_().strip('$')} \]"

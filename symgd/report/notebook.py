@@ -6,7 +6,7 @@ import html
 import math
 from typing import TYPE_CHECKING
 
-from symgd.latex import latex_name
+from symgd.formula.printing.latex import latex_name
 
 if TYPE_CHECKING:
     from symgd.loss import Loss

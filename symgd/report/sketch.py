@@ -11,11 +11,11 @@ import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from symgd.formula.printing.plain import show
 from symgd.loss import Loss
 from symgd.minima import all_finite, find_minimum
 from symgd.report.view import view_of
 from symgd.report.window import heights, inside, linspace
-from symgd.text import show
 
 if TYPE_CHECKING:
     from symgd.result import Result

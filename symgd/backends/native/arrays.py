@@ -18,7 +18,7 @@ from symgd.backends.native.emit import Value
 from symgd.backends.native.forms import hypot
 from symgd.backends.native.machine import source
 from symgd.backends.native.steps import assignments, live
-from symgd.nodes import Node, Norm, topological
+from symgd.formula.nodes import Node, Norm, topological
 from symgd.program import Program
 
 ARGUMENTS = ("k", "f", "x", "s", "h", "rows", "ring", "w", "c", "out", "new", "best")

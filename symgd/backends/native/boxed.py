@@ -11,7 +11,7 @@ from __future__ import annotations
 from symgd.backends.native.emit import Value
 from symgd.backends.native.lanes import AHEAD
 from symgd.backends.native.pack_values import Packed
-from symgd.nodes import Node
+from symgd.formula.nodes import Node
 
 _SHORT, _LONG = 6, 48  # chunks of AHEAD steps in a block: the first, and one after many good ones
 _PAUSE = 8  # blocks that watch the loss after one that has left the box

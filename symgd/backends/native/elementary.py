@@ -13,9 +13,9 @@ from functools import cache
 
 from symgd.backends.native.emit import Emitter, Value
 from symgd.backends.native.forms import FORMS
-from symgd.formula import parse
-from symgd.functions import BY_CLASS, FUNCTIONS, Function
-from symgd.nodes import Name, Node, Where, topological
+from symgd.formula.functions.table import BY_CLASS, FUNCTIONS, Function
+from symgd.formula.nodes import Name, Node, Where, topological
+from symgd.formula.parse import parse
 
 #: Functions that the C library has, by its names for them.
 LIBRARY = {

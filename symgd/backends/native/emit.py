@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 import sympy
 
-from symgd.functions import BY_CLASS
-from symgd.nodes import (
+from symgd.formula.functions.table import BY_CLASS
+from symgd.formula.nodes import (
     Both,
     Either,
     Negated,

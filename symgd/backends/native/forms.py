@@ -1,4 +1,4 @@
-"""Functions of the table as a few operations of LLVM IR: the formulas of `symgd.numeric`.
+"""Functions of the table as a few operations of LLVM IR: the formulas of `reference`.
 
 They are the same step by step, so that both give the same digits.
 """

@@ -10,7 +10,7 @@ from symgd.backends.native.emit import Value
 from symgd.backends.native.lanes import Lanes, Writer
 from symgd.backends.native.powers import powers_of, steady_powers
 from symgd.backends.native.steps import assignments, finite
-from symgd.nodes import Name, Node
+from symgd.formula.nodes import Name, Node
 
 SHARED = 2  # u: the tolerance and the radius, then the values that all lanes share
 

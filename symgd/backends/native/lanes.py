@@ -30,7 +30,7 @@ import sympy
 from symgd.backends.native.emit import Emitter, Value
 from symgd.backends.native.forms import hypot
 from symgd.backends.native.steps import assignments, finite
-from symgd.nodes import Node, is_inverse
+from symgd.formula.nodes import Node, is_inverse
 from symgd.program import Program
 
 FIRST, LAST, GROUPS = range(3)  # k of `look`

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from symgd.backends.native.emit import Emitter, Value
 from symgd.backends.native.rolls import Even, Layout, Place, Roll, Scattered, Total, column, runs
-from symgd.nodes import Node, conditions, is_condition
+from symgd.formula.nodes import Node, conditions, is_condition
 
 _FUSED = 8  # loops in one loop
 _ARGUMENTS = "ptr noalias %x, ptr noalias %w, ptr noalias %c, ptr noalias %out"

@@ -15,7 +15,7 @@ from itertools import pairwise
 
 import sympy
 
-from symgd.nodes import Name, Node, float_of, is_negation
+from symgd.formula.nodes import Name, Node, float_of, is_negation
 from symgd.program import Program
 
 _LEAST = 8  # fewer alike assignments are not worth a loop

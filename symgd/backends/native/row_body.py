@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from symgd.backends.native.emit import Value
 from symgd.backends.native.row_stages import Stage, stages
 from symgd.backends.native.vector_emit import VectorEmitter
-from symgd.nodes import Name, Node, conditions, topological
+from symgd.formula.nodes import Name, Node, conditions, topological
 from symgd.program import Loop
 
 _SUMS = 8  # more sums than these do not fit the registers

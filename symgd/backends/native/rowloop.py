@@ -25,7 +25,7 @@ from symgd.backends.native.emit import Value
 from symgd.backends.native.machine import source
 from symgd.backends.native.row_body import Body
 from symgd.backends.native.vector_emit import VectorEmitter, Vectors, order
-from symgd.nodes import Name, Node
+from symgd.formula.nodes import Name, Node
 from symgd.program import Loop
 
 ROWS, TURN, NEXT, SHARE = range(4)  # k

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import sympy
 
 from symgd.backends.native.emit import Emitter, Value
-from symgd.nodes import Name, Node, float_of, is_inverse, is_negation
+from symgd.formula.nodes import Name, Node, float_of, is_inverse, is_negation
 from symgd.program import Program
 
 _CALL = 6  # operations that a function, root or division takes the time of, about

@@ -21,7 +21,7 @@ from symgd.backends.native.forms import hypot
 from symgd.backends.native.machine import fused, source
 from symgd.backends.native.powers import Powers
 from symgd.backends.native.sooner import at_once, declare, updates
-from symgd.nodes import Name, Node, float_of
+from symgd.formula.nodes import Name, Node, float_of
 from symgd.program import Program
 
 BEST_X = 2  # f

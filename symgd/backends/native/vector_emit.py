@@ -10,7 +10,7 @@ import sympy
 from symgd.backends.native.emit import Emitter, Value
 from symgd.backends.native.vector_exp import sech_squared
 from symgd.backends.native.vector_math import OWN, far_function, far_name
-from symgd.nodes import Node, float_of
+from symgd.formula.nodes import Node, float_of
 
 
 @dataclass(frozen=True)

@@ -17,16 +17,16 @@ from symgd.arguments import Schedule, read_arguments
 from symgd.backends import javascript
 from symgd.catalogue import CATALOGUE
 from symgd.compiler import compile_program
-from symgd.graph import Graph
+from symgd.formula.graph import Graph
+from symgd.formula.nodes import Name, Node, Norm, topological
+from symgd.formula.printing.plain import show
 from symgd.loss import Loss
-from symgd.nodes import Name, Node, Norm, topological
 from symgd.program import Program
 from symgd.report.view import ran_away, view_of
 from symgd.report.window import beginning, linspace, window
 from symgd.result import Described, Result
 from symgd.rules import Rule
 from symgd.stability import LinearRule
-from symgd.text import show
 
 _LONGEST = 40_000  # operations of a loss that a browser is asked to run
 _HESSIAN = 6  # parameters up to which the page looks for minima itself

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from symgd import names
 from symgd.backends.pointwise import compile_points
+from symgd.formula.printing.plain import show
 from symgd.loss import Loss
 from symgd.report.compare import rate_text, rule_name, start_text
 from symgd.report.scenes import Ground, Run, Scene, Slice, Span
@@ -18,7 +19,6 @@ from symgd.report.scenes.pens import COLOURS, DASHES, LONGEST
 from symgd.report.view import ran_away, view_of
 from symgd.report.window import beginning, window
 from symgd.result import Result
-from symgd.text import show
 
 Floats = NDArray[np.float64]
 

@@ -12,9 +12,9 @@ from typing import Any
 
 import sympy
 
-from symgd import numeric
-from symgd.evaluation import constant_value
-from symgd.nodes import (
+from symgd.formula.evaluate import constant_value
+from symgd.formula.functions import reference
+from symgd.formula.nodes import (
     MINUS_ONE,
     ONE,
     RELATIONS,
@@ -232,5 +232,5 @@ class Graph:
 
 
 def _finite(numbers: Iterable[float | None]) -> bool:
-    product = numeric.mul(1.0, *(n for n in numbers if n is not None))
+    product = reference.mul(1.0, *(n for n in numbers if n is not None))
     return product - product == 0 and product != 0

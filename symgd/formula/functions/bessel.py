@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable
 from math import nan
 
-from symgd.numeric import Scalar
+from symgd.formula.functions.reference import Scalar
 
 #: The largest order of a Bessel function or polygamma: beyond, mpmath takes seconds to hours.
 MAX_ORDER = 110.0

@@ -1,8 +1,8 @@
 """The nodes of the shared graph: SymPy's classes, our own, their atoms, and a walk over them.
 
 Add, Mul and Pow are SymPy's; `a - b` is Add(a, Mul(-1, b)) and `a/b` is Mul(a, Pow(b, -1)), as
-everywhere in SymPy; function nodes are the classes of `symgd.functions`; `Where(condition, a, b)`
-has a SymPy relational as condition.
+everywhere in SymPy; function nodes are the classes of `symgd.formula.functions.table`;
+`Where(condition, a, b)` has a SymPy relational as condition.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Name(sympy.Symbol):  # type: ignore[misc]
     """An internal symbol `p0`, `p1`, ...: real, with the user's name beside it in `text`.
 
     SymPy and its printers know only the internal identifier `.name`; `text` is shown to people by
-    `symgd.text`, escaped, so that no user name is ever code.
+    `symgd.formula.printing.plain`, escaped, so that no user name is ever code.
     """
 
     __slots__ = ("text",)
@@ -71,12 +71,14 @@ class Op(sympy.Function):  # type: ignore[misc]
 
     def fdiff(self, argindex: int = 1) -> sympy.Expr:
         """SymPy's derivative of this function with respect to one argument, from the table."""
-        from symgd.people import slope  # the table of formulas lies to the right of the nodes
+        from symgd.formula.sympy_bridge import (
+            slope,  # the table of formulas lies to the right of the nodes
+        )
 
         return slope(self, argindex - 1)
 
     def _eval_evalf(self, prec: int) -> sympy.Expr:
-        from symgd.people import definition
+        from symgd.formula.sympy_bridge import definition
 
         return definition(self)._eval_evalf(prec)
 

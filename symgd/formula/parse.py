@@ -1,4 +1,4 @@
-"""Text -> formula, on the shared graph (`symgd.graph`).
+"""Text -> formula, on the shared graph (`symgd.formula.graph`).
 
 The grammar (EBNF) is docs/formulas.md. Nothing is ever evaluated as code: characters become
 tokens, tokens become nodes of a fixed table of operations, names become internal symbols.
@@ -10,12 +10,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from symgd import names
-from symgd.columns import Columns
 from symgd.errors import FormulaError
-from symgd.grammar import Grammar
-from symgd.graph import Graph
-from symgd.nodes import Column, Name, Node
-from symgd.tokens import Limits, tokens
+from symgd.formula.columns import Columns
+from symgd.formula.grammar import Grammar
+from symgd.formula.graph import Graph
+from symgd.formula.nodes import Column, Name, Node
+from symgd.formula.tokens import Limits, tokens
 
 DEFAULT_LIMITS = Limits()
 

@@ -7,8 +7,8 @@ from itertools import pairwise
 import sympy
 
 from symgd import names
-from symgd.functions import BY_CLASS, flat_arguments
-from symgd.nodes import Both, Either, Name, Negated, Node, Norm, Where, is_inverse, relation
+from symgd.formula.functions.table import BY_CLASS, flat_arguments
+from symgd.formula.nodes import Both, Either, Name, Negated, Node, Norm, Where, is_inverse, relation
 
 _SUM, _PRODUCT, _POWER, _ATOM = 1, 2, 4, 5
 _LETTERS = frozenset(names.GREEK.values()) - {"omicron"}

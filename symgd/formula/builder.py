@@ -5,12 +5,12 @@ from __future__ import annotations
 import sympy
 
 from symgd.errors import FormulaError
-from symgd.evaluation import evaluate
-from symgd.functions import BY_CLASS, Function
-from symgd.graph import Graph
-from symgd.nodes import Node, float_of, is_inverse
-from symgd.reader import Reader
-from symgd.tokens import Limits, Token
+from symgd.formula.evaluate import evaluate
+from symgd.formula.functions.table import BY_CLASS, Function
+from symgd.formula.graph import Graph
+from symgd.formula.nodes import Node, float_of, is_inverse
+from symgd.formula.token_stream import Reader
+from symgd.formula.tokens import Limits, Token
 
 
 class Builder:

@@ -13,12 +13,12 @@ from __future__ import annotations
 
 import sympy
 
-from symgd import numeric
-from symgd.nodes import Node, Where
-from symgd.row import CHEAP, DIVIDE, ELEMENTARY, SPECIAL, Function
-from symgd.row import math_row as _math
-from symgd.row import row as _row
-from symgd.slopes import SLOPES
+from symgd.formula.functions import reference
+from symgd.formula.functions.derivatives import SLOPES
+from symgd.formula.functions.function import CHEAP, DIVIDE, ELEMENTARY, SPECIAL, Function
+from symgd.formula.functions.function import math_row as _math
+from symgd.formula.functions.function import row as _row
+from symgd.formula.nodes import Node, Where
 
 __all__ = [
     "BY_CLASS", "CALLABLE", "CHEAP", "DIVIDE", "ELEMENTARY", "FUNCTIONS", "SPECIAL", "Function",
@@ -46,7 +46,7 @@ _ROWS = (
     _step("sign", sympy.sign, "-1, 0 or 1", numpy="sign"),
     _step(
         "heaviside", None, "0 left of 0, 1 right of 0, 1/2 at 0",
-        scalar=numeric.heaviside, definition="(1 + sign(x))/2",
+        scalar=reference.heaviside, definition="(1 + sign(x))/2",
     ),
     _step("floor", sympy.floor, "largest whole number <= x", numpy="floor"),
     _step("ceil", sympy.ceiling, "smallest whole number >= x", numpy="ceil"),
@@ -92,12 +92,12 @@ _ROWS = (
     ),
     _row(
         "max", None, ("share(a, x, y)", "share(a, y, x)"), "largest argument",
-        scalar=numeric.maximum, numpy="maximum", arity=(1, None), cost=2, pairwise=True,
+        scalar=reference.maximum, numpy="maximum", arity=(1, None), cost=2, pairwise=True,
         selects=True, people=sympy.Max, kink="a tie shares the derivative equally between the two",
     ),
     _row(
         "min", None, ("share(a, y, x)", "share(a, x, y)"), "smallest argument",
-        scalar=numeric.minimum, numpy="minimum", arity=(1, None), cost=2, pairwise=True,
+        scalar=reference.minimum, numpy="minimum", arity=(1, None), cost=2, pairwise=True,
         selects=True, people=sympy.Min, kink="a tie shares the derivative equally between the two",
     ),
     _row(
@@ -109,7 +109,7 @@ _ROWS = (
     ),
     _row(
         "where", Where, (), "x where the comparison holds, else y; the other is never evaluated",
-        arity=(3, 3), cost=CHEAP, scalar=numeric.where,
+        arity=(3, 3), cost=CHEAP, scalar=reference.where,
         kink="the derivative of the branch taken",
     ),
     # error function, gamma and Bessel families

@@ -5,14 +5,14 @@ from __future__ import annotations
 import sympy
 
 from symgd import names
-from symgd.builder import Builder
-from symgd.columns import Columns
-from symgd.functions import CALLABLE
-from symgd.graph import Graph
-from symgd.nodes import RELATIONS, Column, Name, Node, Norm, RowMean, RowSum, float_of
-from symgd.reader import Reader
-from symgd.slopes import SLOPES
-from symgd.tokens import Limits, Token, value_of
+from symgd.formula.builder import Builder
+from symgd.formula.columns import Columns
+from symgd.formula.functions.derivatives import SLOPES
+from symgd.formula.functions.table import CALLABLE
+from symgd.formula.graph import Graph
+from symgd.formula.nodes import RELATIONS, Column, Name, Node, Norm, RowMean, RowSum, float_of
+from symgd.formula.token_stream import Reader
+from symgd.formula.tokens import Limits, Token, value_of
 
 _CONSTANTS: dict[str, Node] = {"pi": sympy.pi, "e": sympy.E}
 _ROWS = {"sum": RowSum, "mean": RowMean}
@@ -21,7 +21,7 @@ _FUNCTIONS_ONLY = {*CALLABLE, *_ROWS, "sqrt", "norm"} - {"beta", "gamma"}
 
 
 class Grammar:
-    """Reads one formula from its text; `symgd.formula.parse` says what the arguments mean.
+    """Reads one formula from its text; `symgd.formula.parse.parse` says what the arguments mean.
 
     variables: canonical name -> internal symbol; grows by the names that the text has first.
     read: the columns that the text has, as the data name them.

@@ -1,7 +1,7 @@
 """Function: one row of the table of functions, and how rows are written down.
 
-The rows themselves: `symgd.functions` (those that a formula may call) and `symgd.slopes` (those
-that only derivatives use).
+The rows themselves: `symgd.formula.functions.table` (those that a formula may call) and
+`symgd.formula.functions.derivatives` (those that only derivatives use).
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 
 import sympy
 
-from symgd import bessel, numeric, special
-from symgd.nodes import Op
+from symgd.formula.functions import bessel, reference, special
+from symgd.formula.nodes import Op
 
 # What an operation costs, in units of a floating-point multiplication (order of magnitude on
 # x86-64 with a good libm); see Program.cost.
@@ -114,10 +114,10 @@ def op_node(name: str) -> type:
 def row(
     name: str, node: type | None, derivative: str | tuple[str, ...], doc: str, **rest: object
 ) -> Function:
-    """One row; its scalar is that of `symgd.numeric`, `special` or `bessel` unless given."""
+    """One row; its scalar is that of `reference`, `special` or `bessel` unless given."""
     texts = (derivative,) if isinstance(derivative, str) else derivative
     if "scalar" not in rest:
-        found = [getattr(m, name) for m in (numeric, special, bessel) if hasattr(m, name)]
+        found = [getattr(m, name) for m in (reference, special, bessel) if hasattr(m, name)]
         rest["scalar"] = found[0]
     return Function(name, node or op_node(name), derivative=texts, doc=doc, **rest)  # type: ignore[arg-type]
 

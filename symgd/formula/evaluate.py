@@ -7,9 +7,9 @@ from typing import Any
 
 import sympy
 
-from symgd import numeric
-from symgd.functions import BY_CLASS
-from symgd.nodes import (
+from symgd.formula.functions import reference
+from symgd.formula.functions.table import BY_CLASS
+from symgd.formula.nodes import (
     Both,
     Either,
     Negated,
@@ -32,14 +32,14 @@ def evaluate(node: Node, get: Callable[[Node], Any]) -> Any:
         return _product(node.args, get)
     args = [get(a) for a in node.args]
     if cls is sympy.Add:
-        return numeric.add(*args)
+        return reference.add(*args)
     if cls is sympy.Pow:
         exponent = float_of(node.args[1])  # as typed: y = 0.5 is no square root in x**y
         if exponent == -1.0:
-            return numeric.div(1.0, args[0])
-        return numeric.sqrt(args[0]) if exponent == 0.5 else numeric.pow(*args)
+            return reference.div(1.0, args[0])
+        return reference.sqrt(args[0]) if exponent == 0.5 else reference.pow(*args)
     if (op := relation(node)) is not None:
-        return numeric.COMPARE[op](*args)
+        return reference.COMPARE[op](*args)
     if cls is Both:
         return all(args)
     if cls is Either:
@@ -47,7 +47,7 @@ def evaluate(node: Node, get: Callable[[Node], Any]) -> Any:
     if cls is Negated:
         return not args[0]
     if cls is Where:
-        return numeric.where(*args)
+        return reference.where(*args)
     return BY_CLASS[cls].scalar(*args)
 
 
@@ -56,7 +56,7 @@ def _product(factors: Sequence[Node], get: Callable[[Node], float]) -> float:
     product = get(factors[0])
     for factor in factors[1:]:
         if is_inverse(factor):
-            product = numeric.div(product, get(factor.args[0]))
+            product = reference.div(product, get(factor.args[0]))
         else:
             product *= get(factor)
     return product
@@ -80,7 +80,7 @@ def _number_or_inverse(node: Node) -> float:
         return value
     divisor = float_of(node.args[0])
     assert divisor is not None
-    return numeric.div(1.0, divisor)
+    return reference.div(1.0, divisor)
 
 
 def trace(

@@ -10,9 +10,9 @@ import sympy
 
 from symgd import names
 from symgd.errors import FormulaError
-from symgd.functions import BY_CLASS, FUNCTIONS
-from symgd.graph import Graph
-from symgd.nodes import (
+from symgd.formula.functions.table import BY_CLASS, FUNCTIONS
+from symgd.formula.graph import Graph
+from symgd.formula.nodes import (
     Column,
     Name,
     Node,
@@ -101,7 +101,7 @@ def definition(call: sympy.Expr) -> sympy.Expr:
 
 
 def _formula(text: str, values: Mapping[str, sympy.Expr]) -> sympy.Expr:
-    from symgd.formula import parse
+    from symgd.formula.parse import parse
 
     read = parse(text, table=True)
     return to_sympy(read.root, {v: values[n] for n, v in read.variables.items()})

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from symgd import names
-from symgd.nodes import Column
-from symgd.tokens import Token
+from symgd.formula.nodes import Column
+from symgd.formula.tokens import Token
 
 
 class Columns:

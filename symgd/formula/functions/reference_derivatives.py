@@ -1,6 +1,6 @@
-"""The slopes of the table (`symgd.slopes`) on Python floats, in IEEE semantics, at full accuracy.
+"""The slopes of the table (`derivatives`) on Python floats, in IEEE semantics, at full accuracy.
 
-As in `symgd.numeric`: floats in, floats out, inf and nan instead of exceptions.
+As in `symgd.formula.functions.reference`: floats in, floats out, inf and nan instead of exceptions.
 """
 
 from __future__ import annotations
@@ -8,8 +8,8 @@ from __future__ import annotations
 import math
 from math import isfinite, isnan, nan
 
-from symgd import numeric, special
-from symgd.numeric import div, exp, sigmoid, sign, sqrt
+from symgd.formula.functions import reference, special
+from symgd.formula.functions.reference import div, exp, sigmoid, sign, sqrt
 
 # Inverse functions. (1 - x)*(1 + x), never 1 - x*x, which loses digits near 1.
 
@@ -127,12 +127,12 @@ def softmax2(x: float, y: float) -> float:
 
 def largest(*args: float) -> float:
     """The largest argument; nan if any is nan."""
-    return numeric.maximum(*args)
+    return reference.maximum(*args)
 
 
 def exp_sum(*args: float) -> float:
     """The sum of exp(a - largest): from 1 to the number of arguments."""
-    top = numeric.maximum(*args)
+    top = reference.maximum(*args)
     return math.fsum(softmax(a, top, 1.0) for a in args)
 
 
@@ -144,12 +144,12 @@ def softmax(x: float, top: float, total: float) -> float:
 
 def portion(*args: float) -> float:
     """exp(a)/(exp(a) + exp(b) + ...) of a, b, ..."""
-    return softmax(args[0], numeric.maximum(*args), exp_sum(*args))
+    return softmax(args[0], reference.maximum(*args), exp_sum(*args))
 
 
 def complement(*args: float) -> float:
     """1 - portion(a, b, ...), also where that is nearly 0."""
-    top = numeric.maximum(*args)
+    top = reference.maximum(*args)
     return math.fsum(softmax(a, top, 1.0) for a in args[1:]) / exp_sum(*args)
 
 
@@ -158,7 +158,7 @@ def complement(*args: float) -> float:
 
 def _fall(x: float, y: float, power: int) -> float:
     """x**-power - (x + y)**-power for x > 0, y >= 0, without cancellation."""
-    return -math.expm1(-power * math.log1p(y / x)) * numeric.pow(x, -float(power))
+    return -math.expm1(-power * math.log1p(y / x)) * reference.pow(x, -float(power))
 
 
 def digamma_gap(x: float, y: float) -> float:

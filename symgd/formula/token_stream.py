@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from symgd import names
 from symgd.errors import FormulaError
-from symgd.functions import CALLABLE
-from symgd.nodes import RELATIONS
-from symgd.tokens import Limits, Token, tokens
+from symgd.formula.functions.table import CALLABLE
+from symgd.formula.nodes import RELATIONS
+from symgd.formula.tokens import Limits, Token, tokens
 
 
 class Reader:

@@ -8,8 +8,8 @@ from __future__ import annotations
 import sympy
 
 from symgd import names
-from symgd.functions import BY_CLASS, flat_arguments
-from symgd.nodes import (
+from symgd.formula.functions.table import BY_CLASS, flat_arguments
+from symgd.formula.nodes import (
     Both,
     Column,
     Either,

@@ -2,14 +2,14 @@
 
 No formula can call them. A slope that is one node is computed once, at full accuracy, where its
 textbook formula would cancel, and keeps the gradient at a small multiple of the value. People
-never see one: `symgd.reading` and `symgd.people` write its `reading` instead. A backend without
+never see one: `symgd.reading` and `symgd.formula.sympy_bridge` write its `reading` instead. A backend without
 it runs its `definition`, or calls its scalar where there is none.
 """
 
 from __future__ import annotations
 
-from symgd import bessel, numeric_slopes
-from symgd.row import CHEAP, DIVIDE, ELEMENTARY, SPECIAL, Function, row
+from symgd.formula.functions import bessel, reference_derivatives
+from symgd.formula.functions.function import CHEAP, DIVIDE, ELEMENTARY, SPECIAL, Function, row
 
 
 def _slope(
@@ -17,7 +17,7 @@ def _slope(
 ) -> Function:
     rest.setdefault("reading", definition)
     if "scalar" not in rest:
-        rest["scalar"] = getattr(numeric_slopes, name)
+        rest["scalar"] = getattr(reference_derivatives, name)
     return row(name, None, derivative, doc, definition=definition, **rest)
 
 

@@ -1,4 +1,4 @@
-"""The gamma family on Python floats, in IEEE semantics as `symgd.numeric`.
+"""The gamma family on Python floats, in IEEE semantics as `symgd.formula.functions.reference`.
 
 Where Python's math has no such function, mpmath computes it and the result is rounded once.
 """
@@ -8,8 +8,8 @@ from __future__ import annotations
 import math
 from math import copysign, inf, isfinite, nan
 
-from symgd.bessel import MAX_ORDER
-from symgd.numeric import Scalar
+from symgd.formula.functions.bessel import MAX_ORDER
+from symgd.formula.functions.reference import Scalar
 
 
 def gamma(x: float) -> float:

@@ -1,0 +1,1 @@
+"""Text <-> graph <-> SymPy: tokens, grammar, nodes, the table of functions, printing."""

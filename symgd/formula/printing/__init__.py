@@ -1,0 +1,1 @@
+"""Nodes -> text that can be typed, and LaTeX."""
