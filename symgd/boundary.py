@@ -11,11 +11,11 @@ from collections.abc import Sequence
 
 import sympy
 
+from symgd.calculus.polynomial import polynomial, to_node
 from symgd.formula import sympy_bridge
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import Name, Node, topological
 from symgd.formula.printing.plain import write
-from symgd.polynomial import polynomial, to_node
 from symgd.stability import LinearRule
 
 _LARGEST = 3  # rows of J

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import sympy
 
+from symgd.calculus.row_sums import row_valued
 from symgd.formula.functions.table import BY_CLASS
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import (
@@ -22,7 +23,6 @@ from symgd.formula.nodes import (
     topological,
 )
 from symgd.program import Block, Loop, Program, StraightLine
-from symgd.rows import row_valued
 
 _TERMS = 64  # addends or factors in one expression; longer ones run on in the next assignment
 _NESTING = 24  # levels in one expression: what readers and Python's own parser digest
@@ -31,8 +31,8 @@ _NESTING = 24  # levels in one expression: what readers and Python's own parser 
 def compile_program(graph: Graph, inputs: Sequence[Name], outputs: Mapping[str, Node]) -> Program:
     """The program that evaluates `outputs`, every shared node once.
 
-    Sums over rows are in the form of `symgd.rows.lower`. Those that do not wait for one another
-    share one loop; in between stand the straight lines that they wait for.
+    Sums over rows are in the form of `symgd.calculus.row_sums.lower`. Those that do not wait for
+    one another share one loop; in between stand the straight lines that they wait for.
     """
     roots = list(outputs.values())
     order = topological(roots)

@@ -9,13 +9,13 @@ from fractions import Fraction
 
 import sympy
 
-from symgd.curvature import curvature
+from symgd.calculus.dcp import curvature
+from symgd.calculus.intervals import Interval, ranges
+from symgd.calculus.polynomial import Polynomial, degree, derivative, inertia, polynomial
+from symgd.calculus.stabilize import stabilize
 from symgd.formula.functions.table import BY_CLASS, Function
 from symgd.formula.nodes import Where, float_of, topological
-from symgd.intervals import Interval, ranges
 from symgd.loss import Loss
-from symgd.polynomial import Polynomial, degree, derivative, inertia, polynomial
-from symgd.stable import stabilize
 
 _MATRIX = 30  # parameters up to which the Hessian is looked at
 _LONG = 20_000  # operations of the loss times parameters, likewise

@@ -13,11 +13,11 @@ import mpmath
 import sympy
 from sympy.logic.boolalg import Boolean
 
+from symgd.calculus.polynomial import Polynomial, value
 from symgd.convexity import Point, small
 from symgd.formula.functions import reference
 from symgd.formula.nodes import Node, Where, relation, topological
 from symgd.loss import Loss
-from symgd.polynomial import Polynomial, value
 
 _DIGITS = 50
 _WORK = 20_000_000  # operations that looking for a counterexample over rows may take, about

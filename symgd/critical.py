@@ -8,12 +8,8 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from symgd.formula.nodes import ZERO
-from symgd.formula.printing.plain import write
-from symgd.intervals import ranges
-from symgd.loss import Loss
-from symgd.minima import eigenvalues, find_minimum, spectrum
-from symgd.polynomial import (
+from symgd.calculus.intervals import ranges
+from symgd.calculus.polynomial import (
     Polynomial,
     degree,
     derivative,
@@ -23,6 +19,10 @@ from symgd.polynomial import (
     to_node,
     value,
 )
+from symgd.formula.nodes import ZERO
+from symgd.formula.printing.plain import write
+from symgd.loss import Loss
+from symgd.minima import eigenvalues, find_minimum, spectrum
 
 if TYPE_CHECKING:
     from symgd.kinks import Found

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from symgd.calculus.gradient import partials
 from symgd.formula.evaluate import trace
 from symgd.formula.nodes import Node, Where, is_inverse, topological
 from symgd.formula.printing.plain import write
-from symgd.gradient import partials
 from symgd.loss import Loss
 from symgd.remedy import remedy
 

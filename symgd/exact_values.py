@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from symgd.calculus.gradient import gradient, hessian
 from symgd.exact_graph import ExactGraph
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import Node
-from symgd.gradient import gradient, hessian
 from symgd.precise import Precise
 
 if TYPE_CHECKING:

@@ -11,15 +11,15 @@ from typing import Any
 import sympy
 
 from symgd.arguments import Start, read_arguments, read_start, resolve
+from symgd.calculus.derivation import Step, derivation
+from symgd.calculus.polynomial import degree, polynomial, to_node
 from symgd.convexity import Convexity, convexity
 from symgd.critical import CriticalPoint, CriticalPoints, critical_points, lower_bound
-from symgd.derivation import Step, derivation
 from symgd.errors import ArgumentError
 from symgd.formula.nodes import Node, topological
 from symgd.formula.printing.plain import write
 from symgd.learning_rates import Rates, rates
 from symgd.loss import Loss
-from symgd.polynomial import degree, polynomial, to_node
 from symgd.rules import Rule
 
 _LARGEST = 60  # parameters up to which a Hessian is written,

@@ -11,6 +11,10 @@ import sympy
 
 from symgd import names
 from symgd.backends import lambdified
+from symgd.calculus.gradient import gradient, hessian
+from symgd.calculus.readable import tidy
+from symgd.calculus.row_sums import lower
+from symgd.calculus.stabilize import stabilize
 from symgd.compiler import compile_program
 from symgd.formula import sympy_bridge
 from symgd.formula.graph import Graph
@@ -19,14 +23,10 @@ from symgd.formula.parse import DEFAULT_LIMITS
 from symgd.formula.pickling import pack, unpack
 from symgd.formula.printing.plain import show, write
 from symgd.formula.tokens import Limits
-from symgd.gradient import gradient, hessian
 from symgd.points import Point, read_point
 from symgd.program import Program
-from symgd.reading import tidy
 from symgd.rowdata import RowData
-from symgd.rows import lower
 from symgd.source import read_source
-from symgd.stable import stabilize
 
 if TYPE_CHECKING:
     import numpy as np

@@ -25,12 +25,12 @@ from typing import TYPE_CHECKING
 
 import sympy
 
+from symgd.calculus.gradient import gradient
+from symgd.calculus.row_sums import lower
 from symgd.compiler import compile_program
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import Name, Node, RowSum, float_of, topological
-from symgd.gradient import gradient
 from symgd.rowdata import RowData
-from symgd.rows import lower
 
 if TYPE_CHECKING:
     import numpy as np

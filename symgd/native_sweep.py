@@ -18,7 +18,7 @@ from symgd.backends.native.descent_loop import Code
 from symgd.backends.native.finite_box import finite_box, widened
 from symgd.backends.native.machine import compile_module, interrupted, lanes
 from symgd.backends.native.packs import sweep_module
-from symgd.intervals import Interval
+from symgd.calculus.intervals import Interval
 from symgd.program import Program
 from symgd.threads import worthwhile
 from symgd.together import together

@@ -23,6 +23,7 @@ from typing import Any
 
 import sympy
 
+from symgd.calculus.gradient import local_derivative
 from symgd.exact_graph import ExactGraph
 from symgd.formula.functions.table import BY_CLASS
 from symgd.formula.nodes import (
@@ -37,7 +38,6 @@ from symgd.formula.nodes import (
     relation,
     topological,
 )
-from symgd.gradient import local_derivative
 from symgd.precise_functions import SPECIAL, Operation, operations, power, product, total
 
 __all__ = ["Precise"]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sympy
 
+from symgd.calculus.intervals import DOMAINS
 from symgd.formula.functions.table import BY_CLASS
 from symgd.formula.nodes import Node, float_of, is_inverse
 from symgd.formula.printing.plain import write
-from symgd.intervals import DOMAINS
 
 _WIDE = 120
 _GROWS = frozenset({"exp", "expm1", "sinh", "cosh", "gamma"})

@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 
 from symgd.backends.lambdified import compile_array
 from symgd.backends.rowwise import BLOCK, pieces
+from symgd.calculus.row_sums import lower
 from symgd.compiler import compile_per_row, compile_program
 from symgd.diagnosis import Trouble, blame
 from symgd.formula.evaluate import trace
 from symgd.formula.nodes import REDUCTIONS, Column, Name, Node, topological
 from symgd.formula.printing.plain import write
 from symgd.loss import Loss
-from symgd.rows import lower
 
 _WIDE = 120
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from symgd import names
 from symgd.backends.lambdified import compile_total
+from symgd.calculus.row_sums import constant_sums
 from symgd.choice import choose_rows
 from symgd.compiler import compile_program
 from symgd.errors import ArgumentError, DataError
@@ -17,7 +18,6 @@ from symgd.formula.graph import Graph
 from symgd.formula.nodes import REDUCTIONS, ROWS, Column, Name, Node, topological
 from symgd.formula.parse import Formula
 from symgd.program import Program
-from symgd.rows import constant_sums
 
 if TYPE_CHECKING:
     from symgd.data import Table

@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 
 from symgd.backends.lambdified import ARITHMETIC_ERRORS, compile_scalar
+from symgd.calculus.gradient import gradient
 from symgd.compiler import compile_program
 from symgd.formula.evaluate import trace
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import Name, Node
-from symgd.gradient import gradient
 from symgd.minima import all_finite
 from symgd.program import Program
 from symgd.rules import Rule

@@ -9,13 +9,13 @@ import pytest
 
 import symgd
 from symgd import Loss
+from symgd.calculus.gradient import gradient
+from symgd.calculus.readable import readable
 from symgd.formula.evaluate import trace
 from symgd.formula.functions.derivatives import SLOPES
 from symgd.formula.functions.table import BY_CLASS, FUNCTIONS, SPECIAL
 from symgd.formula.nodes import topological
 from symgd.formula.parse import parse
-from symgd.gradient import gradient
-from symgd.reading import readable
 
 inf, nan = math.inf, math.nan
 

@@ -13,7 +13,7 @@ from symgd.formula.printing.plain import write
 RELATIVE = 1e-13
 
 # Formula, the same for mpmath at 400 digits (where nothing cancels), points. Each line is one
-# rewriting of symgd.stable or one way of typing it.
+# rewriting of symgd.calculus.stabilize or one way of typing it.
 PATTERNS = [
     ("log(exp(x))", lambda x: x, [-1000.0, 1000.0, 0.3]),
     ("log(1 + exp(x))", None, [-800.0, -50.0, -1e-9, 0.5, 40.0, 1000.0]),

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from symgd.calculus.gradient import gradient
+from symgd.calculus.row_sums import lower
 from symgd.fits import statistics
 from symgd.fits.curve import Curve
 from symgd.fits.model import Model
@@ -16,10 +18,8 @@ from symgd.fits.result import Estimate, FitResult
 from symgd.formula.evaluate import trace
 from symgd.formula.nodes import RowMean, RowSum, topological
 from symgd.formula.printing.plain import write
-from symgd.gradient import gradient
 from symgd.names import escape
 from symgd.result import Status
-from symgd.rows import lower
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

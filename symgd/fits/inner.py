@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from symgd.calculus.gradient import gradient
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import REDUCTIONS, Name, Node, RowMean, topological
-from symgd.gradient import gradient
 from symgd.rowdata import Function, RowData
 
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from symgd.calculus.row_sums import lower
+from symgd.calculus.stabilize import stabilize
 from symgd.errors import ArgumentError
 from symgd.fits import levenberg, newton, smoothing, statistics, unbounded
 from symgd.fits.assemble import Pieces, assemble
@@ -25,8 +27,6 @@ from symgd.fits.settings import Settings, place_start
 from symgd.fits.squares import least_squares
 from symgd.formula.nodes import Node, RowMean, RowSum, topological
 from symgd.result import Status
-from symgd.rows import lower
-from symgd.stable import stabilize
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

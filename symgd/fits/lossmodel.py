@@ -9,13 +9,13 @@ from typing import Any
 import sympy
 
 from symgd import names
+from symgd.calculus.row_sums import lower
+from symgd.calculus.stabilize import stabilize
 from symgd.errors import ArgumentError
 from symgd.fits.model import Model, Options, Reader, derive, read_bounds
 from symgd.formula.nodes import ROWS, Column, Name, Node, RowMean, RowSum, float_of, topological
 from symgd.loss import Loss
 from symgd.rowdata import open_columns
-from symgd.rows import lower
-from symgd.stable import stabilize
 
 
 @dataclass(frozen=True)

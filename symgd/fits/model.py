@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from symgd import names
+from symgd.calculus.row_sums import lower
+from symgd.calculus.stabilize import stabilize
 from symgd.errors import ArgumentError, FormulaError
 from symgd.fits.inner import Inner, take_out
 from symgd.formula.columns import Columns
@@ -16,8 +18,6 @@ from symgd.formula.graph import Graph
 from symgd.formula.nodes import Column, Name, Node, RowMean, RowSum, topological
 from symgd.formula.parse import Formula, parse
 from symgd.rowdata import RowData, check_parameters, open_columns, read_columns
-from symgd.rows import lower
-from symgd.stable import stabilize
 
 if TYPE_CHECKING:
     from symgd.data import Table

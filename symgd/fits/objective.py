@@ -6,9 +6,9 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from symgd.calculus.gradient import gradient, hessian
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import Name, Node
-from symgd.gradient import gradient, hessian
 from symgd.rowdata import RowData
 
 if TYPE_CHECKING:

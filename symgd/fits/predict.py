@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from symgd.calculus.stabilize import stabilize
 from symgd.errors import FormulaError
 from symgd.fits.reduction import RowFunction
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import RowMean, RowSum, topological
 from symgd.formula.parse import parse
 from symgd.rowdata import RowData, open_columns, read_columns
-from symgd.stable import stabilize
 
 if TYPE_CHECKING:
     import numpy as np

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from symgd.backends.rowwise import RowFunction
+from symgd.calculus.row_sums import lower
 from symgd.choice import choose_rows
 from symgd.compiler import compile_program
 from symgd.formula.nodes import Name, Node, RowSum
 from symgd.program import Program
 from symgd.rowdata import PASSES, RowData
-from symgd.rows import lower
 
 
 class Sums:

@@ -2,7 +2,7 @@
 
 No formula can call them. A slope that is one node is computed once, at full accuracy, where its
 textbook formula would cancel, and keeps the gradient at a small multiple of the value. People
-never see one: `symgd.reading` and `symgd.formula.sympy_bridge` write its `reading` instead. A backend without
+never see one: `symgd.calculus.readable` and `symgd.formula.sympy_bridge` write its `reading` instead. A backend without
 it runs its `definition`, or calls its scalar where there is none.
 """
 
@@ -106,7 +106,7 @@ _ROWS = (
         "softmax", ("f", "0", "-f/z"), "exp(x - y)/z", "exp(x - y)/z",
         arity=(3, 3), cost=ELEMENTARY + DIVIDE,
     ),
-    # what symgd.stable makes of exp(x)/(exp(x) + exp(y) + ...): x is the first argument
+    # what symgd.calculus.stabilize makes of exp(x)/(exp(x) + exp(y) + ...): x is the first argument
     _slope(
         "portion", ("f*r", "-f*softmax(x, m, s)"), "exp(x)/(exp(x) + exp(y) + ...)", "sigmoid(x - y)",
         arity=(1, None), cost=ELEMENTARY, shared={"m": "largest", "s": "exp_sum", "r": "complement"},

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import sympy
 
+from symgd.calculus.gradient import gradient, partials
 from symgd.formula.functions.table import BY_CLASS
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import Name, Node, Where, float_of, is_inverse, relation, topological
 from symgd.formula.printing.plain import write
-from symgd.gradient import gradient, partials
 from symgd.names import escape
 
 _STEPS = 200  # in one derivation

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import sympy
 
-from symgd.exponentials import (
+from symgd.calculus.exponential_sums import (
     Term,
     call,
     log_difference,
@@ -24,12 +24,12 @@ from symgd.exponentials import (
     term_of,
     terms_of,
 )
+from symgd.calculus.row_exponential_sums import log_of_rows, quotient_of_rows
 from symgd.formula.functions import reference
 from symgd.formula.functions.derivatives import SLOPES
 from symgd.formula.functions.table import FUNCTIONS
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import MINUS_ONE, ONE, TWO, Node, float_of, is_negation
-from symgd.row_exponentials import log_of_rows, quotient_of_rows
 
 _NODE = {name: row.node for name, row in {**FUNCTIONS, **SLOPES}.items()}
 

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 import sympy
 
+from symgd.calculus.gradient import local_derivative
+from symgd.calculus.row_sums import means
 from symgd.formula.functions.derivatives import SLOPES
 from symgd.formula.functions.table import FUNCTIONS
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import ONE, ROWS, ZERO, Name, Node, RowPeak, RowSum, float_of, topological
-from symgd.gradient import local_derivative
-from symgd.rows import means
 
 _HIDDEN = {row.node: row for row in SLOPES.values()}
 _LARGEST, _EXP_SUM = SLOPES["largest"].node, SLOPES["exp_sum"].node

@@ -15,6 +15,8 @@ from functools import cache
 
 import sympy
 
+from symgd.calculus.masks import any_of, both, choice, masked, steep
+from symgd.calculus.row_sums import row_sum, row_valued
 from symgd.formula.functions.derivatives import SLOPES
 from symgd.formula.functions.table import BY_CLASS
 from symgd.formula.graph import Graph
@@ -32,8 +34,6 @@ from symgd.formula.nodes import (
     relation,
     topological,
 )
-from symgd.masks import any_of, both, choice, masked, steep
-from symgd.rows import row_sum, row_valued
 
 
 def gradient(graph: Graph, output: Node, wrt: Sequence[Node]) -> list[Node]:

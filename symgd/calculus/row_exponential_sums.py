@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import sympy
 
-from symgd.exponentials import call, term_of
+from symgd.calculus.exponential_sums import call, term_of
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import ONE, ZERO, Node, RowMean, RowPeak, RowSum, is_inverse, topological
 

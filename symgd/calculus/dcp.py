@@ -14,11 +14,11 @@ from enum import Enum
 
 import sympy
 
+from symgd.calculus.gradient import gradient
+from symgd.calculus.intervals import DOMAINS, Interval, ranges
 from symgd.formula.functions.table import BY_CLASS, FUNCTIONS
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import ROWS, Column, Name, Node, RowMean, RowSum, float_of, topological
-from symgd.gradient import gradient
-from symgd.intervals import DOMAINS, Interval, ranges
 
 
 class Curve(Enum):

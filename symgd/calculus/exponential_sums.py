@@ -1,4 +1,4 @@
-"""Sums of exponentials, as `symgd.stable` looks for them: reading one, and shares of one.
+"""Sums of exponentials, as `stabilize` looks for them: reading one, and shares of one.
 
 A sum is read as terms c*exp(u): 2*exp(x) + exp(2*x) + 3 is (2, x), (1, 2*x), (3, None). A positive
 constant c is exp(log c), so that a sum with constants folded into it is a sum of exponentials too.

@@ -1,0 +1,1 @@
+"""Graph -> graph: derivatives, stable forms, sums over rows, ranges, convexity rules."""
