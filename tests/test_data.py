@@ -578,7 +578,7 @@ def test_named_pipe_is_read(engine, tmp_path):
 
 
 def test_data_module_imports_nothing_heavy():
-    code = "import sys, symgd.data, symgd.data.memory, symgd.data.parquet, symgd.data.csv\n"
+    code = "import sys, symgd.data, symgd.data.in_memory, symgd.data.parquet, symgd.data.csv\n"
     code += "print([m for m in ('sympy', 'pyarrow', 'pandas', 'polars') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import pytest
 
-from symgd.data import csv_fast, packed, read_table, table
+from symgd.data import compression, csv_fast, read_table, table
 from symgd.errors import DataError
 
 PACK = {".gz": gzip.compress, ".bz2": bz2.compress, ".xz": lzma.compress}
@@ -55,7 +55,7 @@ def test_compressed_table_is_read_to_the_same_bits(
     suffix, block_rows, piece, engine, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(csv_fast, "PIECE", piece)
-    monkeypatch.setattr(packed, "_HEAD", 100)  # so that the size of all is only estimated
+    monkeypatch.setattr(compression, "_HEAD", 100)  # so that the size of all is only estimated
     found = check(written(tmp_path / f"p.csv{suffix}", PACK[suffix](TEXT)), block_rows=block_rows)
     assert found.streamed == (block_rows is not None)
     assert found.remarks == ()
@@ -66,8 +66,8 @@ def test_compressed_table_is_read_to_the_same_bits(
 
 @pytest.mark.parametrize("piece", [1, 7, 100])
 def test_archive_may_come_in_pieces_of_any_size(suffix, piece, tmp_path, monkeypatch):
-    monkeypatch.setattr(packed, "_PIECE", piece)
-    monkeypatch.setattr(packed, "_MOST", 13)
+    monkeypatch.setattr(compression, "_PIECE", piece)
+    monkeypatch.setattr(compression, "_MOST", 13)
     data = TEXT[: TEXT.index(b"\n", 2000) + 1]
     found = read_table(written(tmp_path / "p", PACK[suffix](data)))
     np.testing.assert_array_equal(found.columns["x"], ROWS[: found.rows, 0])
@@ -177,7 +177,7 @@ def test_bomb_is_read_in_blocks(suffix, tmp_path, monkeypatch):
     monkeypatch.setattr(table, "IN_MEMORY", 1 << 20)
     monkeypatch.setattr(table, "_BLOCK", 1 << 18)
     head = TEXT[: TEXT.index(b"\n", 50_000) + 1]  # what tells nothing of the rest
-    monkeypatch.setattr(packed, "_HEAD", 10_000)
+    monkeypatch.setattr(compression, "_HEAD", 10_000)
     data = PACK[suffix](head) + PACK[suffix](b"1,2\n" * 200_000) * 4
     path = written(tmp_path / f"p.csv{suffix}", data)
     found = read_table(path)

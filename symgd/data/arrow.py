@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from symgd.data.bind import check_names
-from symgd.data.numbers import Column, Mask, Place, convert, settle
+from symgd.data.conversion import Column, Mask, Place, convert, settle
+from symgd.data.select_columns import check_names
 from symgd.data.source import Block, Pick
 from symgd.errors import DataError, excerpt
 

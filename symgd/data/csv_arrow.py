@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from symgd.data import cells
+from symgd.data import parse_cell
 from symgd.data.arrow import missing_in, values_of
 from symgd.data.csv_fast import Parsed, Parser, has_long_lines
 from symgd.data.header import Header
@@ -49,7 +49,7 @@ def _options(header: Header, picks: Sequence[Pick], size: int, drop: bool) -> di
     names = [str(index) for index in range(len(header.names))]
     wanted = [names[pick.index] for pick in picks]
     alone = len(names) == 1
-    missing = [word for word in cells.MISSING if word or not alone] if drop else []
+    missing = [word for word in parse_cell.MISSING if word or not alone] if drop else []
     return {
         "read_options": csv.ReadOptions(column_names=names, use_threads=False, block_size=size),
         "parse_options": csv.ParseOptions(

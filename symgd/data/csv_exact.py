@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from symgd.data import cells
+from symgd.data import parse_cell
 from symgd.data.header import MOST_LINE, Header, check_line, column_at, why_unreadable
 from symgd.data.source import Array, Block, Pick
 from symgd.errors import DataError, excerpt
@@ -141,7 +141,7 @@ class Reader:
         values: list[float] = []
         skip = False
         for pick in picks:
-            value = cells.read(row[pick.index])
+            value = parse_cell.read(row[pick.index])
             if isinstance(value, float):
                 values.append(value)
             elif drop and value.missing:
@@ -154,7 +154,7 @@ class Reader:
 
 def _quickly(column: list[str]) -> Array | None:
     """The numbers of a column, or None when one of its cells is not a finite number."""
-    if cells.FOREIGN.search("".join(column)):
+    if parse_cell.FOREIGN.search("".join(column)):
         return None
     try:
         values = np.fromiter(map(float, column), np.float64, len(column))

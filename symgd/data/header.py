@@ -8,9 +8,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from symgd.data import cells
-from symgd.data.bind import check_names
+from symgd.data import parse_cell
 from symgd.data.files import File
+from symgd.data.select_columns import check_names
 from symgd.errors import DataError, excerpt
 
 MOST_LINE = 1 << 20  # characters of one line
@@ -170,7 +170,7 @@ def _cells(lines: _Lines, delimiter: str, label: str) -> list[str]:
 
 
 def _check(names: tuple[str, ...], label: str, line: int) -> None:
-    if not any(names) or all(isinstance(cells.read(name), float) for name in names if name):
+    if not any(names) or all(isinstance(parse_cell.read(name), float) for name in names if name):
         shown = excerpt(", ".join(names)) or "nothing"
         raise DataError(
             f"the columns have no names: the first line holds {shown}",

@@ -8,8 +8,8 @@ from dataclasses import replace
 from typing import Any
 
 from symgd.data.arrow import need_arrow, settle_batch
-from symgd.data.bind import check_names
 from symgd.data.files import File
+from symgd.data.select_columns import check_names
 from symgd.data.source import Block, Pick
 from symgd.errors import DataError, excerpt
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from symgd.data.bind import bind
-from symgd.data.kinds import open_path
+from symgd.data.detect_format import open_path
+from symgd.data.select_columns import bind
 from symgd.data.source import Array, Block, Pick, Source
 from symgd.errors import ArgumentError, DataError
 
@@ -36,7 +36,7 @@ def open_source(source: Any) -> Source:
         opened: Source = source
         return opened
     if not isinstance(source, (str, os.PathLike)):
-        from symgd.data.memory import open_object
+        from symgd.data.in_memory import open_object
 
         return open_object(source)
     return open_path(source)

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symgd.data.arrow import ArrowSource, need_arrow
-from symgd.data.bind import check_names
-from symgd.data.numbers import Column, Mask, Place, convert, settle
+from symgd.data.conversion import Column, Mask, Place, convert, settle
+from symgd.data.select_columns import check_names
 from symgd.data.source import Block, Pick, Source
 from symgd.errors import DataError, excerpt
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
+from symgd.data.compression import MAGIC, Unpacked, packing_of
 from symgd.data.files import open_file
-from symgd.data.packed import MAGIC, Unpacked, packing_of
 from symgd.data.source import Source
 
 
@@ -20,7 +20,7 @@ def open_path(path: str | os.PathLike[str]) -> Source:
     named = file.suffix in (".parquet", ".pq")
     if named or (head.startswith(PARQUET) and not _is_text(head[len(PARQUET) :])):
         return ParquetSource(file)
-    from symgd.data.stored import StoredSource, kind_of
+    from symgd.data.arrow_files import StoredSource, kind_of
 
     if (kind := kind_of(file, head)) is not None:
         return StoredSource(file, kind)
