@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from symgd.backends.program import Program
     from symgd.catalogue import CATALOGUE
     from symgd.comparison import Comparison, compare
     from symgd.descent import descend, gradient_descent, single_step_gradient_descent
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from symgd.function_descent import descend_with
     from symgd.grid import Sweep, sweep
     from symgd.loss import Loss
-    from symgd.program import Program
     from symgd.result import History, Result, Status, Verdict
     from symgd.rules import Rule
 
@@ -47,7 +47,7 @@ _WHERE = {
     "FormulaError": "errors",
     "History": "result",
     "Loss": "loss",
-    "Program": "program",
+    "Program": "backends.program",
     "Result": "result",
     "Rule": "rules",
     "RuleError": "errors",

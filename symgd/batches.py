@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from symgd.backends.rowwise import RowFunction
+from symgd.backends.numpy_rows import RowFunction
+from symgd.backends.program import Program
 from symgd.errors import ArgumentError
 from symgd.kernel import Run, StepKernel, Stop
-from symgd.program import Program
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

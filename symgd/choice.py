@@ -13,9 +13,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from symgd.backends.rowwise import BLOCK, RowFunction, Source, compile_rows
+from symgd.backends.numpy_rows import BLOCK, RowFunction, Source, compile_rows
+from symgd.backends.program import Program
 from symgd.kernel import Kernel, Run, Stop
-from symgd.program import Program
 
 Made = TypeVar("Made")
 
@@ -82,9 +82,9 @@ def choose(
 def compiled(fast: Callable[[], Made]) -> Made | None:
     """What `fast` makes of machine code, or None and a line in the log."""
     try:
-        from symgd.backends.native import machine
+        from symgd.backends.native import jit
 
-        reason = machine.unavailable()
+        reason = jit.unavailable()
         if not reason:
             return fast()
     except (ImportError, OSError, RuntimeError, AttributeError) as error:
@@ -104,7 +104,7 @@ def choose_rows(
     made: list[RowFunction] = []
 
     def native() -> RowFunction:
-        from symgd.native_rows import compile_native
+        from symgd.backends.native.row_blocks import compile_native
 
         return compile_native(program, threads)
 

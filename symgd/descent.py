@@ -10,15 +10,15 @@ import sympy
 
 from symgd import names
 from symgd.arguments import Arguments, Schedule, Start, read_arguments, read_start, resolve
+from symgd.backends.compiler import compile_program
+from symgd.backends.program import Program
 from symgd.batches import BatchKernel, Sampler
 from symgd.choice import choose, choose_rows, compiled
-from symgd.compiler import compile_program
 from symgd.engine import Problem, Step, engine, finish
 from symgd.errors import ArgumentError
 from symgd.formula.nodes import ROWS
 from symgd.kernel import Kernel, LineSearchKernel, Run, StepKernel
 from symgd.loss import Loss
-from symgd.program import Program
 from symgd.result import History, Result, Status
 from symgd.rules import Rule
 from symgd.step_program import is_large, rule_program, step_outputs, step_program
@@ -229,7 +229,7 @@ def _kernel(
 def _line_search(loss: Loss, program: Program, tail: tuple[float, ...], large: bool) -> Kernel:
     function, value = None, loss.evaluate_value
     if large:
-        from symgd.backends.native.large import compile_large
+        from symgd.backends.native.array_module import compile_large
 
         step = compiled(lambda: compile_large(program))
         alone = compiled(lambda: compile_large(loss.value_program))

@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from symgd.backends.exact.exact_graph import ExactGraph
+from symgd.backends.exact.multiprecision import Precise
 from symgd.calculus.gradient import gradient, hessian
-from symgd.exact_graph import ExactGraph
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import Node
-from symgd.precise import Precise
 
 if TYPE_CHECKING:
     from symgd.loss import Loss

@@ -155,7 +155,7 @@ def _kernel(part: Part) -> tuple[LanesKernel, list[str], list[bool]] | None:
     own = [len(part.rates) > 1 if n == "lr" else len(grid.hyper.get(n, ())) > 1 for n in labels]
 
     def make() -> LanesKernel:
-        from symgd.backends.native.machine import remembered
+        from symgd.backends.native.jit import remembered
         from symgd.native_sweep import LanesKernel
 
         program = step_program(grid.loss, arguments.rule, arguments.schedule, named)
@@ -164,7 +164,7 @@ def _kernel(part: Part) -> tuple[LanesKernel, list[str], list[bool]] | None:
         return remembered(key, lambda: LanesKernel(program, count, own, still, asked))
 
     def kept() -> tuple[Loss, LanesKernel]:
-        from symgd.backends.native.machine import remembered
+        from symgd.backends.native.jit import remembered
 
         key = ("sweep", id(grid.loss), arguments.rule.text, str(rate), *own, grid.tol is not None)
         return remembered(key, lambda: (grid.loss, make()))  # as long as the loss keeps its id

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from symgd.backends import lambdified
 from symgd.backends.lambdified import ARITHMETIC_ERRORS
-from symgd.program import Program
+from symgd.backends.program import Program
 from symgd.result import History
 
 _TAIL = 48  # how many of the last points the verdict looks at

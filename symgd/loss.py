@@ -11,11 +11,12 @@ import sympy
 
 from symgd import names
 from symgd.backends import lambdified
+from symgd.backends.compiler import compile_program
+from symgd.backends.program import Program
 from symgd.calculus.gradient import gradient, hessian
 from symgd.calculus.readable import tidy
 from symgd.calculus.row_sums import lower
 from symgd.calculus.stabilize import stabilize
-from symgd.compiler import compile_program
 from symgd.formula import sympy_bridge
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import Name, Node
@@ -24,7 +25,6 @@ from symgd.formula.pickling import pack, unpack
 from symgd.formula.printing.plain import show, write
 from symgd.formula.tokens import Limits
 from symgd.points import Point, read_point
-from symgd.program import Program
 from symgd.rowdata import RowData
 from symgd.source import read_source
 
@@ -318,7 +318,7 @@ class Loss:
         from symgd.choice import compiled
 
         def make() -> Callable[[Any], NDArray[np.float64]]:
-            from symgd.backends.native.large import compile_large
+            from symgd.backends.native.array_module import compile_large
 
             return compile_large(self.program).arrays()
 

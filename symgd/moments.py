@@ -25,9 +25,9 @@ from typing import TYPE_CHECKING
 
 import sympy
 
+from symgd.backends.compiler import compile_program
 from symgd.calculus.gradient import gradient
 from symgd.calculus.row_sums import lower
-from symgd.compiler import compile_program
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import Name, Node, RowSum, float_of, topological
 from symgd.rowdata import RowData

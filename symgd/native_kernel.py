@@ -9,19 +9,19 @@ from dataclasses import dataclass
 
 import sympy
 
-from symgd.backends.native import descent_loop, steps
-from symgd.backends.native.arrays import array_loop
+from symgd.backends.native import descent_loop, register_steps
+from symgd.backends.native.array_module import compile_large
+from symgd.backends.native.array_steps import array_loop
 from symgd.backends.native.descent_loop import RING, SLOTS, Code
-from symgd.backends.native.large import compile_large
-from symgd.backends.native.machine import (
+from symgd.backends.native.jit import (
     compile_alone,
     compile_module,
     interrupted,
 )
+from symgd.backends.program import Program
 from symgd.formula.nodes import float_of, topological
 from symgd.kernel import Run, Stop
 from symgd.loss import Loss
-from symgd.program import Program
 
 _STOP = {
     Code.DONE: None,
@@ -69,7 +69,7 @@ class _Compiled(ABC):
             ring=array("d", bytes(8 * self.count * SLOTS)),
         )
         code = self.call(call)
-        self.learn(call.k[steps.WRONG] / now, count - now)
+        self.learn(call.k[register_steps.WRONG] / now, count - now)
         run.x, run.state = call.x.tolist(), call.s.tolist()[: self.count * self.states]
         run.t = call.k[descent_loop.T]
         seen = run.t + (code not in (Code.DONE, Code.NONFINITE_LOSS))
@@ -106,7 +106,7 @@ class _Compiled(ABC):
 
 @dataclass
 class _Call:
-    """The buffers of one call; see `symgd.backends.native.steps`."""
+    """The buffers of one call; see `symgd.backends.native.register_steps`."""
 
     k: array[int]
     f: array[float]
@@ -155,7 +155,7 @@ class NativeKernel(_Compiled):
         self._compile()
 
     def _compile(self) -> None:
-        source = steps.step_loop(*self.what, guesses=self.guesses)
+        source = register_steps.step_loop(*self.what, guesses=self.guesses)
         self.module = compile_module(source, neighbors=self.neighbors)
 
     def learn(self, wrong: float, left: int) -> None:
@@ -171,7 +171,7 @@ class NativeKernel(_Compiled):
 
     def kept(self, call: _Call) -> list[float]:
         """The point that was copied from the ring."""
-        return call.f[steps.BEST_X : steps.BEST_X + self.count].tolist()
+        return call.f[register_steps.BEST_X : register_steps.BEST_X + self.count].tolist()
 
 
 class ArrayKernel(_Compiled):

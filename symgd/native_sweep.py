@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from symgd.backends.native import lanes as native
+from symgd.backends.native import sweep_lanes as native
 from symgd.backends.native.descent_loop import Code
 from symgd.backends.native.finite_box import finite_box, widened
-from symgd.backends.native.machine import compile_module, interrupted, lanes
-from symgd.backends.native.packs import sweep_module
+from symgd.backends.native.jit import compile_module, interrupted, lanes
+from symgd.backends.native.unrolled_lanes import sweep_module
+from symgd.backends.program import Program
 from symgd.calculus.intervals import Interval
-from symgd.program import Program
 from symgd.threads import worthwhile
 from symgd.together import together
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
+from symgd.backends.compiler import compile_per_row, compile_program
 from symgd.backends.lambdified import compile_array
-from symgd.backends.rowwise import BLOCK, pieces
+from symgd.backends.numpy_rows import BLOCK, pieces
 from symgd.calculus.row_sums import lower
-from symgd.compiler import compile_per_row, compile_program
 from symgd.diagnosis import Trouble, blame
 from symgd.formula.evaluate import trace
 from symgd.formula.nodes import REDUCTIONS, Column, Name, Node, topological

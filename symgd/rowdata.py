@@ -8,16 +8,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from symgd import names
+from symgd.backends.compiler import compile_program
 from symgd.backends.lambdified import compile_total
+from symgd.backends.program import Program
 from symgd.calculus.row_sums import constant_sums
 from symgd.choice import choose_rows
-from symgd.compiler import compile_program
 from symgd.errors import ArgumentError, DataError
 from symgd.formula.columns import Columns
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import REDUCTIONS, ROWS, Column, Name, Node, topological
 from symgd.formula.parse import Formula
-from symgd.program import Program
 
 if TYPE_CHECKING:
     from symgd.data import Table

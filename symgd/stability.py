@@ -6,14 +6,14 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 
+from symgd.backends.compiler import compile_program
 from symgd.backends.lambdified import ARITHMETIC_ERRORS, compile_scalar
+from symgd.backends.program import Program
 from symgd.calculus.gradient import gradient
-from symgd.compiler import compile_program
 from symgd.formula.evaluate import trace
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import Name, Node
 from symgd.minima import all_finite
-from symgd.program import Program
 from symgd.rules import Rule
 
 _ERROR, _CURVATURE = " error", " curvature"  # no names that a rule could have

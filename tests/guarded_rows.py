@@ -8,8 +8,8 @@ import sys
 import numpy as np
 
 from symgd import Loss
-from symgd.backends.rowwise import compile_rows
-from symgd.native_rows import compile_native
+from symgd.backends.native.row_blocks import compile_native
+from symgd.backends.numpy_rows import compile_rows
 
 PAGE = mmap.PAGESIZE
 libc = ctypes.CDLL(None)

@@ -6,8 +6,8 @@ import pytest
 import sympy
 
 from symgd import Loss
+from symgd.backends.compiler import compile_program
 from symgd.backends.lambdified import compile_scalar
-from symgd.compiler import compile_program
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import Name
 

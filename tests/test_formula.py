@@ -10,7 +10,7 @@ import pytest
 import symgd
 from symgd import FormulaError, Loss
 from symgd.backends import lambdified
-from symgd.compiler import compile_program
+from symgd.backends.compiler import compile_program
 from symgd.formula.evaluate import trace
 from symgd.formula.functions.table import CALLABLE
 from symgd.formula.parse import parse

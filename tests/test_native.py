@@ -15,13 +15,13 @@ import symgd
 import symgd.native_kernel
 from symgd import Loss
 from symgd.backends import lambdified
-from symgd.backends.native import large, machine, powers
+from symgd.backends.compiler import compile_program
+from symgd.backends.native import array_module, jit, step_powers
 from symgd.backends.native.descent_loop import load, store
-from symgd.backends.native.emit import Emitter, Value
-from symgd.backends.native.machine import compile_module, interrupted, source
-from symgd.backends.native.rolls import roll
-from symgd.backends.native.steps import assignments
-from symgd.compiler import compile_program
+from symgd.backends.native.jit import compile_module, interrupted, source
+from symgd.backends.native.loop_rerolling import roll
+from symgd.backends.native.register_steps import assignments
+from symgd.backends.native.translate import Emitter, Value
 from symgd.formula.functions import reference
 from symgd.formula.functions.table import BY_CLASS
 from symgd.formula.graph import Graph
@@ -138,7 +138,7 @@ def test_operations_are_those_of_python(text):
 def test_powers_of_special_numbers(text):
     """Those of C, whatever else of the formula is not finite: no root for an exponent of 0.5."""
     loss = Loss(text)
-    code = large.compile_large(loss.program)
+    code = array_module.compile_large(loss.program)
     special = [0.0, 1.0, 0.5, 2.0, 3.0, math.inf, 5e-324, 1e308, 2.0**53 + 2, 1e16, 1 / 3]
     special += [-v for v in special] + [math.nan]
     for point in itertools.product(special, repeat=len(loss.params)):
@@ -224,7 +224,7 @@ LARGE = {
 @pytest.mark.parametrize("name", LARGE)
 def test_large_formulas_are_the_same(name):
     loss = Loss(LARGE[name])
-    assert large.compile_large(loss.program) is not None  # or Python would do it, slowly
+    assert array_module.compile_large(loss.program) is not None  # or Python would do it, slowly
     source = random.Random(name)
     for _ in range(3):
         x = [source.uniform(-2, 2) for _ in loss.params]
@@ -313,7 +313,7 @@ def test_the_best_point_of_a_small_loss_outlives_the_ring(after, ends):
 
 
 def test_without_machine_code_everything_still_runs(monkeypatch, caplog):
-    monkeypatch.setattr(machine, "unavailable", lambda: "no llvmlite here")
+    monkeypatch.setattr(jit, "unavailable", lambda: "no llvmlite here")
     with caplog.at_level("INFO", logger="symgd"):
         result = symgd.descend("theta**2", backend="native")
     assert result.theta["theta"] == 3.656158440062973e-05
@@ -328,7 +328,7 @@ def test_a_failing_compiler_is_no_failure(monkeypatch):
         raise RuntimeError("LLVM ERROR: out of registers")
 
     monkeypatch.setattr("symgd.native_kernel.compile_module", broken)
-    monkeypatch.setattr(machine, "_memory", {})
+    monkeypatch.setattr(jit, "_memory", {})
     assert symgd.descend("x**4", backend="native", lr=0.01).status is symgd.Status.COMPLETED
 
 
@@ -353,14 +353,14 @@ def test_an_interrupt_inside_a_python_function_is_heard(monkeypatch):
     def interrupt(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setitem(machine._callbacks, "python_digamma_1", None)
-    machine._address.cache_clear()
-    monkeypatch.setattr(machine, "_memory", {})
-    monkeypatch.setattr(machine, "python_function", lambda symbol: (interrupt, 1))
+    monkeypatch.setitem(jit._callbacks, "python_digamma_1", None)
+    jit._address.cache_clear()
+    monkeypatch.setattr(jit, "_memory", {})
+    monkeypatch.setattr(jit, "python_function", lambda symbol: (interrupt, 1))
     result = symgd.descend("digamma(x)**2", start=3.0, backend="native")
     assert result.status is symgd.Status.INTERRUPTED
-    machine._address.cache_clear()
-    monkeypatch.setattr(machine, "_memory", {})
+    jit._address.cache_clear()
+    monkeypatch.setattr(jit, "_memory", {})
 
 
 def test_kernels_stay_inside_their_arrays():
@@ -385,7 +385,7 @@ def power(base, t):
         "declare double @pow(double, double) #0",
         "declare double @llvm.fma.f64(double, double, double)",
     }
-    run = compile_module(source([powers.FUNCTIONS, body], declared)).function("run", 2)
+    run = compile_module(source([step_powers.FUNCTIONS, body], declared)).function("run", 2)
     x, y = array("d", [base, t]), array("d", [0.0])
     run(x.buffer_info()[0], y.buffer_info()[0])
     return y[0]
@@ -457,7 +457,7 @@ IRREGULAR = " + ".join(f"{f}({k}*x{k} + x{k + 1}**{k % 5 + 2})" for k, f in enum
 
 def test_a_long_compilation_is_announced_before_it_starts(monkeypatch, caplog):
     """The line is there when the first piece is about to be compiled, and says how to stop it."""
-    from symgd.backends.native import large
+    from symgd.backends.native import array_module
 
     said = []
 
@@ -465,13 +465,14 @@ def test_a_long_compilation_is_announced_before_it_starts(monkeypatch, caplog):
         said.extend(caplog.messages)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(large, "_PATIENCE", 0.0)
-    monkeypatch.setattr(machine, "compile_alone", compile_nothing)
-    monkeypatch.setattr(machine, "compile_module", compile_nothing)
+    monkeypatch.setattr(array_module, "_PATIENCE", 0.0)
+    monkeypatch.setattr(jit, "compile_alone", compile_nothing)
+    monkeypatch.setattr(jit, "compile_module", compile_nothing)
     with pytest.raises(KeyboardInterrupt):
-        large.compile_large(Loss(IRREGULAR).program)
+        array_module.compile_large(Loss(IRREGULAR).program)
     assert len(said) == 1
     assert "statements takes about" in said[0]
     assert "Ctrl-C stops it" in said[0]
     monkeypatch.undo()
-    assert large.compile_large(Loss(IRREGULAR).program) is not None  # and it can be tried again
+    assert array_module.compile_large(Loss(IRREGULAR).program) is not None  # and it can be tried
+    again

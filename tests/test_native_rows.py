@@ -18,15 +18,15 @@ import pytest
 from test_native import EDGES, rows_of, same
 
 import symgd
-from symgd import Loss, choice, native_rows
-from symgd.backends.native import elementary, machine
-from symgd.backends.native.rowloop import BLOCK, STRIP
-from symgd.backends.rowwise import compile_rows
-from symgd.compiler import compile_program
+from symgd import Loss, choice
+from symgd.backends.compiler import compile_program
+from symgd.backends.native import elementary, jit, row_blocks
+from symgd.backends.native.row_blocks import compile_native
+from symgd.backends.native.row_loop import BLOCK, STRIP
+from symgd.backends.numpy_rows import compile_rows
 from symgd.formula.functions.table import BY_CLASS, FUNCTIONS
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import Column, Name, RowSum
-from symgd.native_rows import compile_native
 from symgd.threads import THREADS, default_threads, worthwhile
 from symgd.together import together
 
@@ -51,12 +51,12 @@ class Rows:
 def library(request, monkeypatch):
     """symgd's functions of vectors, the library's, and as where there is neither."""
     if "own" not in request.param:
-        monkeypatch.setattr(native_rows, "_OWN", frozenset())
+        monkeypatch.setattr(row_blocks, "_OWN", frozenset())
     if "no fma" in request.param:
-        monkeypatch.setattr(native_rows, "fused", lambda: False)
+        monkeypatch.setattr(row_blocks, "fused", lambda: False)
     if request.param != "libmvec":
-        monkeypatch.setattr(native_rows, "vector_symbol", lambda symbol, arguments: None)
-    elif machine.vector_symbol("exp", 1) is None:
+        monkeypatch.setattr(row_blocks, "vector_symbol", lambda symbol, arguments: None)
+    elif jit.vector_symbol("exp", 1) is None:
         pytest.skip("this platform has no libmvec")
     return request.param
 
@@ -236,8 +236,8 @@ def test_threads_change_no_bit(text, monkeypatch):
 def test_blocks_taken_several_at_a_time_are_all_done(shares, turn, monkeypatch):
     """0 + 1 + ... + n - 1 = n*(n - 1)/2, exactly, as long as that is below 2**53."""
     monkeypatch.setattr("symgd.threads._WAKE", 1e-9)
-    monkeypatch.setattr(native_rows, "_SHARES", shares)
-    monkeypatch.setattr(native_rows, "_TURN", turn)
+    monkeypatch.setattr(row_blocks, "_SHARES", shares)
+    monkeypatch.setattr(row_blocks, "_TURN", turn)
     for blocks in (1, 2, 5, 13):
         rows = blocks * BLOCK - 3
         loss = Loss("sum(abs(x - a))", {"x": np.arange(float(rows))})
@@ -249,8 +249,8 @@ def test_machine_code_returns_after_every_turn(monkeypatch):
     """Or else nothing could interrupt it: a turn of one block here, and once more at the end."""
     returned = []
     patched = types.SimpleNamespace(check=lambda: returned.append(1))
-    monkeypatch.setattr(native_rows, "_TURN", 1)
-    monkeypatch.setattr(native_rows, "interrupted", patched)
+    monkeypatch.setattr(row_blocks, "_TURN", 1)
+    monkeypatch.setattr(row_blocks, "interrupted", patched)
     loss = Loss("sum(abs(x - a))", {"x": np.ones(5 * BLOCK)})
     assert native(loss)([0.0]) == 5 * BLOCK
     assert len(returned) == 5 + 1
@@ -377,13 +377,13 @@ def test_the_line_search_takes_the_same_steps():
 
 def spy(monkeypatch):
     seen = []
-    original = native_rows.compile_native
+    original = row_blocks.compile_native
 
     def compile_spied(*args):
         seen.append(args[0])
         return original(*args)
 
-    monkeypatch.setattr(native_rows, "compile_native", compile_spied)
+    monkeypatch.setattr(row_blocks, "compile_native", compile_spied)
     return seen
 
 
@@ -407,7 +407,7 @@ def test_a_big_table_is_fitted_and_evaluated_in_machine_code(monkeypatch):
     columns = data(300_000)
     result = symgd.fit("y = a*exp(-b*x) + c", columns, start=1.0)
     assert seen
-    monkeypatch.setattr(machine, "unavailable", lambda: "no llvmlite here")
+    monkeypatch.setattr(jit, "unavailable", lambda: "no llvmlite here")
     other = symgd.fit("y = a*exp(-b*x) + c", columns, start=1.0)
     for p in other.theta:
         assert result.theta[p] == pytest.approx(other.theta[p], rel=1e-10)
@@ -437,7 +437,7 @@ def test_functions_that_ask_python_are_left_to_numpy():
 
 
 def compile_native_source(graph, node, count):
-    from symgd.backends.native.emit import Emitter, Value
+    from symgd.backends.native.translate import Emitter, Value
 
     e = Emitter()
     e.node(node, {a: Value(f"%x{k}") for k, a in enumerate(node.args)})
@@ -445,7 +445,7 @@ def compile_native_source(graph, node, count):
 
 
 def test_without_llvmlite_numpy_runs_and_the_log_says_so(monkeypatch, caplog):
-    monkeypatch.setattr(machine, "unavailable", lambda: "no llvmlite here")
+    monkeypatch.setattr(jit, "unavailable", lambda: "no llvmlite here")
     columns = data(1000)
     with caplog.at_level("INFO", logger="symgd"):
         fast = symgd.descend(ROSE, data=columns, lr=0.05, steps=20, backend="native")
@@ -606,18 +606,18 @@ def test_what_interrupts_one_thread_is_not_told_in_another():
     failed, asked, looked = threading.Event(), threading.Event(), []
 
     def fail():
-        machine.interrupted.error = KeyboardInterrupt()
+        jit.interrupted.error = KeyboardInterrupt()
         failed.set()
         asked.wait(10)
         try:
-            machine.interrupted.check()
+            jit.interrupted.check()
         except KeyboardInterrupt as error:
             looked.append(error)
 
     thread = threading.Thread(target=fail)
     thread.start()
     assert failed.wait(10)
-    machine.interrupted.check()
+    jit.interrupted.check()
     asked.set()
     thread.join()
     assert len(looked) == 1
@@ -625,24 +625,24 @@ def test_what_interrupts_one_thread_is_not_told_in_another():
 
 def test_an_interruption_takes_the_blocks_that_are_left(monkeypatch):
     """Machine code returns now and then; what stops there takes no block any more."""
-    monkeypatch.setattr(native_rows, "_TURN", 1)
+    monkeypatch.setattr(row_blocks, "_TURN", 1)
     monkeypatch.setattr("symgd.threads._WAKE", 1e-9)
     loss = Loss(ROSE, data(40 * BLOCK))
     program = loss.by_rows().program
     function = compile_native(program, 2)
     values = [*point(loss), *loss.rows.more(program)]
     expected = function(values, loss.table)
-    original, calls = native_rows.together, []
+    original, calls = row_blocks.together, []
 
     def interrupt(work, threads, halt):
         halt()
         calls.append(threads)
         original(work, threads, halt)
 
-    monkeypatch.setattr(native_rows, "together", interrupt)
+    monkeypatch.setattr(row_blocks, "together", interrupt)
     assert math.isnan(function(values, loss.table)[0])  # no block is done
     assert calls == [2]
-    monkeypatch.setattr(native_rows, "together", original)
+    monkeypatch.setattr(row_blocks, "together", original)
     assert function(values, loss.table) == expected
 
 
@@ -673,7 +673,7 @@ def test_machine_code_that_calls_python_runs_in_one_thread(function, threads, mo
 
     monkeypatch.setattr("symgd.threads._WAKE", 1e-9)
     seen = []
-    for module in (native_rows, native_sweep):
+    for module in (row_blocks, native_sweep):
         original = module.together
         monkeypatch.setattr(
             module,
@@ -695,7 +695,7 @@ def test_an_error_in_a_function_of_python_is_raised(monkeypatch):
     function = compile_native(compile_program(graph, [], {"f": node}), 2)
     columns = {"x": np.linspace(0.5, 2.0, 100)}
     assert math.isfinite(function([], Rows(columns))[0])
-    interrupted = machine.interrupted
+    interrupted = jit.interrupted
     monkeypatch.setattr(interrupted, "error", KeyboardInterrupt())
     with pytest.raises(KeyboardInterrupt):
         function([], Rows(columns))

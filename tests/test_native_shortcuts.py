@@ -8,8 +8,8 @@ import pytest
 
 import symgd
 from symgd import Loss
-from symgd.backends.native import large, rolls, steps
-from symgd.backends.native.stores import arrange
+from symgd.backends.native import array_module, loop_rerolling, register_steps
+from symgd.backends.native.dead_store_elimination import arrange
 from symgd.native_kernel import NativeKernel
 
 ROSENBROCK = "(1-x)**2+100*(y-x**2)**2"
@@ -96,13 +96,13 @@ def test_one_question_for_all_numbers_gives_the_same_ending(how, rule):
 @pytest.mark.parametrize(("rule", "told"), [("gd", True), ("momentum", True), ("rprop", False)])
 def test_only_what_a_step_passes_on_is_told_by_it(rule, told, monkeypatch):
     seen = []
-    made = steps._Loop.__init__
+    made = register_steps._Loop.__init__
 
     def spy(self, *words):
         made(self, *words)
         seen.append(self.told)
 
-    monkeypatch.setattr(steps._Loop, "__init__", spy)
+    monkeypatch.setattr(register_steps._Loop, "__init__", spy)
     symgd.descend("x**4 + (x - y)**2", rule=rule, steps=3, lr=1e-3, backend="native")
     assert seen == [[told, told]]
 
@@ -129,7 +129,7 @@ SUMS = {
 def test_a_large_formula_stores_what_is_read(name):
     """Its numbers are those of Python, whoever reads them and wherever they go."""
     loss, source = Loss(SUMS[name]), random.Random(name)
-    code = large.compile_large(loss.program)
+    code = array_module.compile_large(loss.program)
     for _ in range(3):
         x = [source.uniform(-1.5, 1.5) for _ in loss.params]
         expected = loss.evaluate(*x)
@@ -141,9 +141,9 @@ def test_a_large_formula_stores_what_is_read(name):
 def test_terms_are_added_where_they_are_computed_and_slopes_written_where_they_belong():
     """Chained Rosenbrock: the terms of the value stay in registers, 998 slopes go to the output."""
     text = " + ".join(f"100*(x{i + 1}-x{i}**2)**2 + (1-x{i})**2" for i in range(1, 1000))
-    layout = rolls.roll(Loss(text).program)
+    layout = loop_rerolling.roll(Loss(text).program)
     arrange(layout)
-    loops = [b for b in layout.blocks if isinstance(b, rolls.Roll) and b.count > 1]
+    loops = [b for b in layout.blocks if isinstance(b, loop_rerolling.Roll) and b.count > 1]
     assert [(b.into and b.into.array, b.total is not None) for b in loops] == [
         ("w", False),
         ("w", False),

@@ -9,7 +9,7 @@ from chromium import WHY_NOT
 from test_cli import Outcome
 
 import symgd
-from symgd.backends.pointwise import compile_points
+from symgd.backends.numpy_points import compile_points
 from symgd.errors import ArgumentError, DescentError
 from symgd.fits.student import two_sided
 from symgd.report.page import to_html

@@ -14,10 +14,10 @@ from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
 from symgd import FormulaError, Loss
-from symgd.exact_graph import ExactGraph
+from symgd.backends.exact.exact_graph import ExactGraph
+from symgd.backends.exact.multiprecision import Precise
 from symgd.formula.functions.table import BY_CLASS
 from symgd.formula.nodes import Name, Where
-from symgd.precise import Precise
 
 _TINY = mpmath.mpf(1e-17)
 ROSENBROCK = "(1 - x)**2 + 100*(y - x**2)**2"

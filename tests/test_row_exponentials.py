@@ -8,12 +8,12 @@ import pytest
 
 import symgd
 from symgd import Loss
-from symgd.backends.rowwise import BLOCK, compile_rows
-from symgd.compiler import compile_program
+from symgd.backends.compiler import compile_program
+from symgd.backends.native.row_blocks import compile_native
+from symgd.backends.numpy_rows import BLOCK, compile_rows
 from symgd.data import read_table
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import Column, RowPeak
-from symgd.native_rows import compile_native
 
 inf, nan = math.inf, math.nan
 DIGITS = mpmath.MPContext()
@@ -188,7 +188,7 @@ def test_people_read_no_shift():
 
 
 def test_pictures_of_such_a_loss_are_finite():
-    from symgd.backends.pointwise import compile_points
+    from symgd.backends.numpy_points import compile_points
 
     columns = data()
     loss = Loss("log(mean(exp(a*x)))", columns).by_rows()

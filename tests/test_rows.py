@@ -12,7 +12,7 @@ from outcome import Outcome
 
 import symgd
 from symgd import ArgumentError, DataError, FormulaError, Loss
-from symgd.program import Loop
+from symgd.backends.program import Loop
 
 jax.config.update("jax_enable_x64", True)
 
@@ -137,7 +137,7 @@ class Cut:
 
 
 def test_a_table_in_pieces_gives_the_same_bits():
-    from symgd.backends.rowwise import compile_rows
+    from symgd.backends.numpy_rows import compile_rows
 
     data = {name: np.tile(column, 100) for name, column in DATA.items()}
     loss = Loss("mean((y - (a*exp(-b*x) + c))**2)", data)

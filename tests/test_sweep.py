@@ -233,13 +233,13 @@ def test_bad_grids_are_refused(how, words):
 
 def test_kernels_outlive_the_memory_of_compiled_modules(monkeypatch):
     """A kernel in use keeps its machine code, however many others were compiled since."""
-    from symgd.backends.native import machine
+    from symgd.backends.native import jit
 
-    monkeypatch.setattr(machine, "_memory", {})
-    module = machine.compile_module("define i64 @seven() { ret i64 7 }\n")
+    monkeypatch.setattr(jit, "_memory", {})
+    module = jit.compile_module("define i64 @seven() { ret i64 7 }\n")
     engine = weakref.ref(module.engine)
     seven = module.function("seven", 0)
-    machine._memory.clear()
+    jit._memory.clear()
     del module
     gc.collect()
     assert engine() is not None
@@ -251,7 +251,7 @@ def test_kernels_outlive_the_memory_of_compiled_modules(monkeypatch):
 
 def test_threads_may_ask_for_the_same_kernel_at_once(monkeypatch):
     """Looking it up and taking it out are one: between two, another thread takes it."""
-    from symgd.backends.native import machine
+    from symgd.backends.native import jit
 
     class Between(dict):
         """What another thread does as soon as this one has seen that the key is there."""
@@ -259,9 +259,9 @@ def test_threads_may_ask_for_the_same_kernel_at_once(monkeypatch):
         def __contains__(self, key):
             return super().pop(key, None) is not None
 
-    monkeypatch.setattr(machine, "_memory", Between())
-    assert machine.remembered(("kernel",), lambda: "made") == "made"
-    assert machine.remembered(("kernel",), lambda: "made again") == "made"
+    monkeypatch.setattr(jit, "_memory", Between())
+    assert jit.remembered(("kernel",), lambda: "made") == "made"
+    assert jit.remembered(("kernel",), lambda: "made again") == "made"
 
 
 @pytest.mark.parametrize(
@@ -316,10 +316,10 @@ def test_long_blocks_without_the_loss_carry_the_state_and_the_number_of_the_step
 
 def boxes(grid):
     """The radius of each box in which the descents of a sweep need no loss."""
-    from symgd.backends.native import machine
+    from symgd.backends.native import jit
     from symgd.native_sweep import LanesKernel
 
-    kernels = [k for k in machine._memory.values() if isinstance(k, LanesKernel)]
+    kernels = [k for k in jit._memory.values() if isinstance(k, LanesKernel)]
     return [radius for k in kernels[-len(grid._quick) :] for radius in k.boxes.values()]
 
 

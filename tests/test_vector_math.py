@@ -7,8 +7,8 @@ import mpmath
 import numpy as np
 import pytest
 
-from symgd.backends.native import machine
-from symgd.backends.native.machine import compile_module, lanes, source
+from symgd.backends.native import jit
+from symgd.backends.native.jit import compile_module, lanes, source
 from symgd.backends.native.vector_emit import VectorEmitter, Vectors
 from symgd.backends.native.vector_exp import sech_squared
 from symgd.backends.native.vector_math import OWN
@@ -134,7 +134,7 @@ EDGES += [inf, -inf, nan, 709.782712893384, 709.7827128933841, 710.475860073944,
 
 def reference(symbol, *args):
     """What this system's C library says."""
-    function = getattr(machine._library(), symbol)
+    function = getattr(jit._library(), symbol)
     function.restype, function.argtypes = ctypes.c_double, [ctypes.c_double] * len(args)
     return function(*args)
 

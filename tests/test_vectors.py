@@ -6,8 +6,8 @@ import math
 import numpy as np
 import pytest
 
+from symgd.backends.numpy_functions import VECTORS
 from symgd.formula.functions.table import FUNCTIONS
-from symgd.vectors import VECTORS
 
 POINTS = [0.0, -0.0, 1e-300, 1e-9, 0.3, 1.0, 1.5, 2.5, 20.0, 40.0, 710.0, 1e4, 1e155, 1e300]
 POINTS += [-x for x in POINTS] + [math.inf, -math.inf, math.nan]

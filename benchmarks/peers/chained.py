@@ -26,7 +26,7 @@ def by_symgd_code(n: int) -> Gradient:
     """symgd's machine code through ctypes, its arrays made once, as those of the C."""
     import numpy as np
 
-    from symgd.backends.native.large import compile_large
+    from symgd.backends.native.array_module import compile_large
     from symgd.loss import Loss
 
     code = compile_large(Loss(chained_rosenbrock_text(n)).program)

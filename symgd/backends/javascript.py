@@ -13,6 +13,7 @@ from importlib.resources import files
 
 import sympy
 
+from symgd.backends.program import Program
 from symgd.errors import BackendError
 from symgd.formula.functions.derivatives import SLOPES
 from symgd.formula.functions.table import BY_CLASS, Function
@@ -30,7 +31,6 @@ from symgd.formula.nodes import (
     topological,
 )
 from symgd.formula.parse import parse
-from symgd.program import Program
 
 _SUM, _PRODUCT, _POWER, _ATOM = 1, 2, 3, 4
 _RELATIONS = {"==": "===", "!=": "!=="}

@@ -17,6 +17,7 @@ import sympy
 from sympy.printing.pycode import PythonCodePrinter
 from sympy.utilities.lambdify import lambdify
 
+from symgd.backends.program import Program
 from symgd.formula.evaluate import trace
 from symgd.formula.functions.table import BY_CLASS, Function
 from symgd.formula.nodes import (
@@ -31,7 +32,6 @@ from symgd.formula.nodes import (
     is_negation,
     relation,
 )
-from symgd.program import Program
 
 #: What raw Python arithmetic raises where IEEE arithmetic has inf or nan.
 ARITHMETIC_ERRORS = (ZeroDivisionError, OverflowError, ValueError)
@@ -196,7 +196,7 @@ def _scalar_namespace() -> dict[str, Any]:
 def _array_namespace() -> dict[str, Any]:
     import numpy as np
 
-    from symgd.vectors import VECTORS
+    from symgd.backends.numpy_functions import VECTORS
 
     def vectorized(row: Function) -> Any:
         if row.numpy:

@@ -16,13 +16,13 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
+from symgd.backends.compiler import compile_per_row
 from symgd.backends.lambdified import compile_array
-from symgd.backends.rowwise import BLOCK, pieces, total
-from symgd.compiler import compile_per_row
+from symgd.backends.numpy_rows import BLOCK, pieces, total
+from symgd.backends.program import Program
 from symgd.fits.inner import Inner
 from symgd.fits.sums import Sums
 from symgd.formula.nodes import Column, Name, Node, topological
-from symgd.program import Program
 from symgd.rowdata import RowData
 
 if TYPE_CHECKING:

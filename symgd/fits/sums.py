@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from symgd.backends.rowwise import RowFunction
+from symgd.backends.compiler import compile_program
+from symgd.backends.numpy_rows import RowFunction
+from symgd.backends.program import Program
 from symgd.calculus.row_sums import lower
 from symgd.choice import choose_rows
-from symgd.compiler import compile_program
 from symgd.formula.nodes import Name, Node, RowSum
-from symgd.program import Program
 from symgd.rowdata import PASSES, RowData
 
 

@@ -37,7 +37,7 @@ class Graph:
     1, 0 or constant and serve the derivatives.
     """
 
-    #: whether no constant is ever rounded (`symgd.exact_graph`)
+    #: whether no constant is ever rounded (`symgd.backends.exact.exact_graph`)
     exact = False
 
     def __init__(self) -> None:

@@ -8,9 +8,9 @@ there as well, and the theta before it need not be kept.
 
 from __future__ import annotations
 
-from symgd.backends.native.emit import Value
-from symgd.backends.native.lanes import AHEAD
-from symgd.backends.native.pack_values import Packed
+from symgd.backends.native.lane_groups import Packed
+from symgd.backends.native.sweep_lanes import AHEAD
+from symgd.backends.native.translate import Value
 from symgd.formula.nodes import Node
 
 _SHORT, _LONG = 6, 48  # chunks of AHEAD steps in a block: the first, and one after many good ones

@@ -16,7 +16,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from enum import IntEnum
 
-from symgd.backends.native.emit import Emitter, Value
+from symgd.backends.native.translate import Emitter, Value
 
 RING = 48
 SLOTS = RING + 1  # one for the step that turns out not to be finite

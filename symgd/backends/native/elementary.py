@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import cache
 
-from symgd.backends.native.emit import Emitter, Value
-from symgd.backends.native.forms import FORMS
+from symgd.backends.native.inline_functions import FORMS
+from symgd.backends.native.translate import Emitter, Value
 from symgd.formula.functions.table import BY_CLASS, FUNCTIONS, Function
 from symgd.formula.nodes import Name, Node, Where, topological
 from symgd.formula.parse import parse

@@ -11,11 +11,11 @@ from collections.abc import Mapping, Sequence
 
 import sympy
 
-from symgd.backends.native.steps import live
+from symgd.backends.native.register_steps import live
+from symgd.backends.program import Program
 from symgd.calculus.intervals import DOMAINS, Interval, ranges
 from symgd.formula.functions.table import BY_CLASS
 from symgd.formula.nodes import Both, Either, Name, Negated, Node, float_of, relation, topological
-from symgd.program import Program
 
 #: Bounds stay below, so that what a function computes inside stays finite as well.
 _LARGEST = 2.0**960

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from symgd.backends.native.descent_loop import Code
-from symgd.backends.native.emit import Value
-from symgd.backends.native.lanes import Lanes, Writer
-from symgd.backends.native.powers import powers_of, steady_powers
-from symgd.backends.native.steps import assignments, finite
+from symgd.backends.native.register_steps import assignments, finite
+from symgd.backends.native.step_powers import powers_of, steady_powers
+from symgd.backends.native.sweep_lanes import Lanes, Writer
+from symgd.backends.native.translate import Value
 from symgd.formula.nodes import Name, Node
 
 SHARED = 2  # u: the tolerance and the radius, then the values that all lanes share

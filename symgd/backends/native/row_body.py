@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from symgd.backends.native.emit import Value
-from symgd.backends.native.row_stages import Stage, stages
+from symgd.backends.native.loop_fission import Stage, stages
+from symgd.backends.native.translate import Value
 from symgd.backends.native.vector_emit import VectorEmitter
+from symgd.backends.program import Loop
 from symgd.formula.nodes import Name, Node, conditions, topological
-from symgd.program import Loop
 
 _SUMS = 8  # more sums than these do not fit the registers
 _CACHE = 24 * 1024  # bytes of cells and values that pass the stages together: the first cache

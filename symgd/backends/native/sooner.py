@@ -13,9 +13,9 @@ from typing import NamedTuple
 
 import sympy
 
-from symgd.backends.native.emit import Emitter, Value
+from symgd.backends.native.translate import Emitter, Value
+from symgd.backends.program import Program
 from symgd.formula.nodes import Name, Node, float_of, is_inverse, is_negation
-from symgd.program import Program
 
 _CALL = 6  # operations that a function, root or division takes the time of, about
 #: Of fewer operations one after the other the rate is often so large that guesses are wrong; of

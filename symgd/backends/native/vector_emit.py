@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import sympy
 
-from symgd.backends.native.emit import Emitter, Value
+from symgd.backends.native.translate import Emitter, Value
 from symgd.backends.native.vector_exp import sech_squared
 from symgd.backends.native.vector_math import OWN, far_function, far_name
 from symgd.formula.nodes import Node, float_of

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from symgd.backends.native.emit import Emitter, Value
+from symgd.backends.native.translate import Emitter, Value
 from symgd.backends.native.vector_bits import (
     at_least,
     at_most,

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from symgd.backends.native import vector_exp, vector_log, vector_pow, vector_trig
-from symgd.backends.native.emit import Emitter, Value
+from symgd.backends.native.translate import Emitter, Value
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ left to the C library.
 
 from __future__ import annotations
 
-from symgd.backends.native.emit import Emitter, Value
+from symgd.backends.native.translate import Emitter, Value
 from symgd.backends.native.vector_bits import horner, multiply_add, product_error
 from symgd.backends.native.vector_exp import LOG2_HIGH, LOG2_LOW, exponential, scaled
 from symgd.backends.native.vector_log import normal, split

@@ -15,13 +15,13 @@ from typing import Any
 from symgd import names
 from symgd.arguments import Schedule, read_arguments
 from symgd.backends import javascript
+from symgd.backends.compiler import compile_program
+from symgd.backends.program import Program
 from symgd.catalogue import CATALOGUE
-from symgd.compiler import compile_program
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import Name, Node, Norm, topological
 from symgd.formula.printing.plain import show
 from symgd.loss import Loss
-from symgd.program import Program
 from symgd.report.view import ran_away, view_of
 from symgd.report.window import beginning, linspace, window
 from symgd.result import Described, Result
@@ -296,7 +296,7 @@ def _heights(loss: Loss, points: list[tuple[float, ...]]) -> list[float]:
         return [loss.evaluate_value(*point)[0] for point in points]
     import numpy as np  # which the rows have imported already
 
-    from symgd.backends.pointwise import compile_points
+    from symgd.backends.numpy_points import compile_points
 
     found = compile_points(program, loss.rows.more(program), loss.rows.table)(np.array(points))
     return [float(v) for v in found]

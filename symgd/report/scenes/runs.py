@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symgd import names
-from symgd.backends.pointwise import compile_points
+from symgd.backends.numpy_points import compile_points
 from symgd.formula.printing.plain import show
 from symgd.loss import Loss
 from symgd.report.compare import rate_text, rule_name, start_text

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from symgd.backends.native.emit import Emitter, Form, Value
+from symgd.backends.native.translate import Emitter, Form, Value
 
 _LOG2 = math.log(2.0)
 

@@ -14,8 +14,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from symgd.backends.native.boxed import BOXED_COUNTERS, Boxed
-from symgd.backends.native.emit import Value
-from symgd.backends.native.lanes import (
+from symgd.backends.native.jit import source
+from symgd.backends.native.register_steps import finite
+from symgd.backends.native.step_powers import FUNCTIONS
+from symgd.backends.native.sweep_lanes import (
     END,
     FIRST,
     GROUPS,
@@ -28,9 +30,7 @@ from symgd.backends.native.lanes import (
     Look,
     T,
 )
-from symgd.backends.native.machine import source
-from symgd.backends.native.powers import FUNCTIONS
-from symgd.backends.native.steps import finite
+from symgd.backends.native.translate import Value
 
 _BLOCK = 24  # steps between questions
 
@@ -43,7 +43,7 @@ _HEAD = (
 
 
 def sweep_module(what: Lanes) -> str:
-    """The module with both functions of `symgd.backends.native.lanes`."""
+    """The module with both functions of `symgd.backends.native.sweep_lanes`."""
     sweep, look = _Sweep(what), Look(what)
     texts = [sweep.text(), look.text()]
     if sweep.powers:

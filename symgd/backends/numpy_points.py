@@ -9,9 +9,9 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from symgd.backends import lambdified
-from symgd.backends.rowwise import Source, pieces, row_function
+from symgd.backends.numpy_rows import Source, pieces, row_function
+from symgd.backends.program import Loop, Program, StraightLine
 from symgd.formula.nodes import Name, Node, topological
-from symgd.program import Loop, Program, StraightLine
 
 if TYPE_CHECKING:
     import numpy as np

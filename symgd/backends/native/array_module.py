@@ -15,16 +15,16 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from symgd.backends.native import machine
-from symgd.backends.native.loops import IRFunction
-from symgd.backends.native.rolls import (
+from symgd.backends.native import jit
+from symgd.backends.native.array_function import IRFunction
+from symgd.backends.native.dead_store_elimination import arrange
+from symgd.backends.native.loop_rerolling import (
     Layout,
     Roll,
     Total,
     roll,
 )
-from symgd.backends.native.stores import arrange
-from symgd.program import Program
+from symgd.backends.program import Program
 
 if TYPE_CHECKING:
     import numpy as np
@@ -44,7 +44,7 @@ class Large:
 
     layout: Layout
     constants: array[float]
-    modules: list[machine.Module]
+    modules: list[jit.Module]
     address: int
     program: Program
 
@@ -57,7 +57,7 @@ class Large:
 
         inputs, count = len(self.program.inputs), len(self.layout.outputs)
         room, fixed = max(1, self.layout.work), self.constants.buffer_info()[0]
-        call, caught = self.call, machine.interrupted
+        call, caught = self.call, jit.interrupted
 
         def buffers() -> tuple[Any, Any, Any, list[int]]:
             x, work, out = np.empty(inputs), np.empty(room), np.empty(count)
@@ -93,7 +93,7 @@ class Large:
         out = array("d", bytes(8 * len(self.layout.outputs)))
         buffers = (inputs, work, self.constants, out)
         self.call(*(b.buffer_info()[0] for b in buffers))
-        machine.interrupted.check()
+        jit.interrupted.check()
         return out.tolist()
 
 
@@ -101,7 +101,7 @@ def compile_large(program: Program) -> Large:
     """The compiled program, from memory where it was compiled before."""
     # by identity: the hash of a program of 10^5 lines costs as much as its compilation, and what
     # is remembered keeps the program alive
-    return machine.remembered(("large", id(program)), lambda: _compile(program))
+    return jit.remembered(("large", id(program)), lambda: _compile(program))
 
 
 def _compile(program: Program) -> Large:
@@ -113,7 +113,7 @@ def _compile(program: Program) -> Large:
         log.warning(
             "compiling %d statements takes about %.0f s; Ctrl-C stops it", total, total * _SECONDS
         )
-    modules: list[machine.Module] = []
+    modules: list[jit.Module] = []
     names: dict[int, int] = {}
     for kind in (True, False):
         chosen = [k for k, piece in enumerate(pieces) if piece.loops is kind]
@@ -158,22 +158,20 @@ def _groups(chosen: Sequence[int], pieces: Sequence[_Piece]) -> Iterator[list[in
         yield group
 
 
-def _module(layout: Layout, pieces: Sequence[_Piece], speed: int) -> machine.Module:
+def _module(layout: Layout, pieces: Sequence[_Piece], speed: int) -> jit.Module:
     functions: list[str] = []
     declared: set[str] = set()
     for k, piece in enumerate(pieces):
         writer = IRFunction(layout, f"part{k}", k)
         functions += writer.text(piece.blocks)
         declared |= writer.e.declared
-    return machine.compile_alone(machine.source(functions, declared), speed)
+    return jit.compile_alone(jit.source(functions, declared), speed)
 
 
-def _entry(layout: Layout, addresses: Iterable[int]) -> machine.Module:
+def _entry(layout: Layout, addresses: Iterable[int]) -> jit.Module:
     """The function that calls all the others and puts the outputs in their places."""
     writer = IRFunction(layout, "evaluate", 0)
     for address in addresses:
         target = f"inttoptr (i64 {address} to ptr)"
         writer.e.add_line(f"call i64 {target}(ptr %x, ptr %w, ptr %c, ptr %out)")
-    return machine.compile_alone(
-        machine.source(writer.text(outputs=layout.outputs), writer.e.declared)
-    )
+    return jit.compile_alone(jit.source(writer.text(outputs=layout.outputs), writer.e.declared))

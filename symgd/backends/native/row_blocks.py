@@ -1,6 +1,6 @@
 """Runs loops over rows in machine code: blocks of rows shared out among threads.
 
-A program is that of `symgd.backends.rowwise`, with loops of another kind: each writes down the
+A program is that of `symgd.backends.numpy_rows`, with loops of another kind: each writes down the
 sums of every block of rows, and they are added exactly (math.fsum) in whatever order they came.
 So the bits do not depend on the number of threads. The machine code itself takes block after
 block, so that a pass costs each thread a call or a few, whatever the number of rows.
@@ -15,18 +15,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from symgd.backends.native.machine import (
+from symgd.backends.native.jit import (
     compile_module,
     fused,
     interrupted,
     lanes,
     vector_symbol,
 )
-from symgd.backends.native.rowloop import ARGUMENTS, BLOCK, NEXT, RowLoop, row_module
+from symgd.backends.native.row_loop import ARGUMENTS, BLOCK, NEXT, RowLoop, row_module
 from symgd.backends.native.vector_emit import Vectors
 from symgd.backends.native.vector_math import OWN
-from symgd.backends.rowwise import RowFunction, Source, compile_rows, names_read, peak, total
-from symgd.program import Loop, Program, StraightLine
+from symgd.backends.numpy_rows import RowFunction, Source, compile_rows, names_read, peak, total
+from symgd.backends.program import Loop, Program, StraightLine
 from symgd.threads import worthwhile
 from symgd.together import together
 
@@ -46,7 +46,7 @@ _STOP = 1 << 40  # a block beyond the last one of any table
 
 
 def compile_native(program: Program, threads: int | None = None) -> RowFunction:
-    """`symgd.backends.rowwise.compile_rows` in machine code.
+    """`symgd.backends.numpy_rows.compile_rows` in machine code.
 
     threads: how many, at most; None: $SYMGD_THREADS, or as many as this process may use.
     """

@@ -23,8 +23,16 @@ from typing import Any
 
 import sympy
 
+from symgd.backends.exact.exact_graph import ExactGraph
+from symgd.backends.exact.multiprecision_functions import (
+    SPECIAL,
+    Operation,
+    operations,
+    power,
+    product,
+    total,
+)
 from symgd.calculus.gradient import local_derivative
-from symgd.exact_graph import ExactGraph
 from symgd.formula.functions.table import BY_CLASS
 from symgd.formula.nodes import (
     Both,
@@ -38,7 +46,6 @@ from symgd.formula.nodes import (
     relation,
     topological,
 )
-from symgd.precise_functions import SPECIAL, Operation, operations, power, product, total
 
 __all__ = ["Precise"]
 

@@ -1,8 +1,8 @@
 """The functions of the table in mpmath's arithmetic, at whatever precision the context has.
 
-Textbook formulas are enough: where they cancel, `symgd.precise` raises the precision. Arguments
-and results are real numbers (mpf) of one context; nan stands for whatever is not a real number,
-and for arguments at which mpmath would take seconds or all of the memory.
+Textbook formulas are enough: where they cancel, `symgd.backends.exact.multiprecision` raises the
+precision. Arguments and results are real numbers (mpf) of one context; nan stands for whatever is
+not a real number, and for arguments at which mpmath would take seconds or all of the memory.
 """
 
 from __future__ import annotations

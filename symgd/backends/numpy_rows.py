@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from symgd.backends import lambdified
+from symgd.backends.program import Loop, Program, StraightLine
 from symgd.formula.nodes import Column, Name, Node, float_of, topological
-from symgd.program import Loop, Program, StraightLine
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

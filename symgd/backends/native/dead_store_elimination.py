@@ -9,7 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 
-from symgd.backends.native.rolls import Even, Layout, Place, Roll, Scattered, Total
+from symgd.backends.native.loop_rerolling import Even, Layout, Place, Roll, Scattered, Total
 
 
 def arrange(layout: Layout) -> None:

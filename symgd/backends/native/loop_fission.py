@@ -14,10 +14,10 @@ from dataclasses import dataclass
 
 import sympy
 
+from symgd.backends.program import Loop
 from symgd.formula.functions.table import BY_CLASS, ELEMENTARY
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import Column, Name, Node, float_of, topological
-from symgd.program import Loop
 
 SUMS = 5  # of one group: in two registers each, and something to add to them
 COLUMNS = 5  # of one stage before the functions

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import sympy
 
+from symgd.backends.program import Block, Loop, Program, StraightLine
 from symgd.calculus.row_sums import row_valued
 from symgd.formula.functions.table import BY_CLASS
 from symgd.formula.graph import Graph
@@ -22,7 +23,6 @@ from symgd.formula.nodes import (
     is_inverse,
     topological,
 )
-from symgd.program import Block, Loop, Program, StraightLine
 
 _TERMS = 64  # addends or factors in one expression; longer ones run on in the next assignment
 _NESTING = 24  # levels in one expression: what readers and Python's own parser digest

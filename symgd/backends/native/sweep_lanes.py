@@ -16,7 +16,7 @@ values of lr and hyperparameters that all descents share. w: those that each has
 descent stopped, (group, lane). Where the loss is not finite, x is the last theta where it was, and
 before the one where it is not. `look` writes x as theta, (group, lane, value), and [loss, |g|, g..]
 there as out, (value, group, lane), of groups k[FIRST] to k[LAST] out of k[GROUPS].
-`sweep` is written in `symgd.backends.native.packs`.
+`sweep` is written in `symgd.backends.native.unrolled_lanes`.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from functools import cached_property
 
 import sympy
 
-from symgd.backends.native.emit import Emitter, Value
-from symgd.backends.native.forms import hypot
-from symgd.backends.native.steps import assignments, finite
+from symgd.backends.native.inline_functions import hypot
+from symgd.backends.native.register_steps import assignments, finite
+from symgd.backends.native.translate import Emitter, Value
+from symgd.backends.program import Program
 from symgd.formula.nodes import Node, is_inverse
-from symgd.program import Program
 
 FIRST, LAST, GROUPS = range(3)  # k of `look`
 NEXT, T, END, SHARE, TURN = (FIRST, *range(3, 7))  # k of `sweep`, beside LAST and GROUPS

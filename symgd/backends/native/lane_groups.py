@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from symgd.backends.native.emit import Value
 from symgd.backends.native.lane_steps import Stepper
-from symgd.backends.native.lanes import Lanes
+from symgd.backends.native.sweep_lanes import Lanes
+from symgd.backends.native.translate import Value
 
 
 class Packed(Stepper):

@@ -16,13 +16,13 @@ from collections.abc import Callable, Iterable, Sequence
 import sympy
 
 from symgd.backends.native.descent_loop import SLOTS, DescentLoop, T, load, store, store_all
-from symgd.backends.native.emit import Emitter, Value
-from symgd.backends.native.forms import hypot
-from symgd.backends.native.machine import fused, source
-from symgd.backends.native.powers import Powers
+from symgd.backends.native.inline_functions import hypot
+from symgd.backends.native.jit import fused, source
 from symgd.backends.native.sooner import at_once, declare, updates
+from symgd.backends.native.step_powers import Powers
+from symgd.backends.native.translate import Emitter, Value
+from symgd.backends.program import Program
 from symgd.formula.nodes import Name, Node, float_of
-from symgd.program import Program
 
 BEST_X = 2  # f
 WRONG = 6  # k

@@ -3,10 +3,10 @@
     int64 run(int64 *k, double *f, double *x, double *s, double *h, double *rows, double *ring,
               double *w, double *c, double *out, double *new, double *best)
 
-As `symgd.backends.native.steps`, for arrays of any length: the code does not grow with it. s holds
-one array per state of the rule after the other. out: [loss, g..]; new: room for the next theta
-and state. best: the theta of the least loss, copied there only when the ring is about to forget
-it; until then k[BEST_T] says where in the ring it is.
+As `symgd.backends.native.register_steps`, for arrays of any length: the code does not grow with it.
+s holds one array per state of the rule after the other. out: [loss, g..]; new: room for the next
+theta and state. best: the theta of the least loss, copied there only when the ring is about to
+forget it; until then k[BEST_T] says where in the ring it is.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from symgd.backends.native.descent_loop import DescentLoop, load
-from symgd.backends.native.emit import Value
-from symgd.backends.native.forms import hypot
-from symgd.backends.native.machine import source
-from symgd.backends.native.steps import assignments, live
+from symgd.backends.native.inline_functions import hypot
+from symgd.backends.native.jit import source
+from symgd.backends.native.register_steps import assignments, live
+from symgd.backends.native.translate import Value
+from symgd.backends.program import Program
 from symgd.formula.nodes import Node, Norm, topological
-from symgd.program import Program
 
 ARGUMENTS = ("k", "f", "x", "s", "h", "rows", "ring", "w", "c", "out", "new", "best")
 

@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import sympy
 
-from symgd.backends.native.emit import Emitter, Value
+from symgd.backends.native.translate import Emitter, Value
+from symgd.backends.program import Program
 from symgd.formula.nodes import Name, Node, float_of, is_negation, topological
-from symgd.program import Program
 
 #: A power is kept as (high, low, exponent): high in [1, 2), the value (high + low)*2**exponent.
 FUNCTIONS = """

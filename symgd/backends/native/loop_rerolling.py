@@ -15,8 +15,8 @@ from itertools import pairwise
 
 import sympy
 
+from symgd.backends.program import Program
 from symgd.formula.nodes import Name, Node, float_of, is_negation
-from symgd.program import Program
 
 _LEAST = 8  # fewer alike assignments are not worth a loop
 _SUM = 8  # longer sums become loops over their terms

@@ -21,12 +21,12 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from symgd.backends.native.emit import Value
-from symgd.backends.native.machine import source
+from symgd.backends.native.jit import source
 from symgd.backends.native.row_body import Body
+from symgd.backends.native.translate import Value
 from symgd.backends.native.vector_emit import VectorEmitter, Vectors, order
+from symgd.backends.program import Loop
 from symgd.formula.nodes import Name, Node
-from symgd.program import Loop
 
 ROWS, TURN, NEXT, SHARE = range(4)  # k
 BLOCK = 8192  # rows whose sums are stored

@@ -4,8 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from symgd.backends.native.emit import Emitter, Value
-from symgd.backends.native.rolls import Even, Layout, Place, Roll, Scattered, Total, column, runs
+from symgd.backends.native.loop_rerolling import (
+    Even,
+    Layout,
+    Place,
+    Roll,
+    Scattered,
+    Total,
+    column,
+    runs,
+)
+from symgd.backends.native.translate import Emitter, Value
 from symgd.formula.nodes import Node, conditions, is_condition
 
 _FUSED = 8  # loops in one loop

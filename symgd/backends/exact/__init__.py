@@ -1,0 +1,1 @@
+"""Values correctly rounded from many digits."""
