@@ -474,5 +474,4 @@ def test_a_long_compilation_is_announced_before_it_starts(monkeypatch, caplog):
     assert "statements takes about" in said[0]
     assert "Ctrl-C stops it" in said[0]
     monkeypatch.undo()
-    assert array_module.compile_large(Loss(IRREGULAR).program) is not None  # and it can be tried
-    again
+    assert array_module.compile_large(Loss(IRREGULAR).program) is not None  # a second try
