@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import symgd
 from benchmarks import oracle
 from benchmarks.measure import CORPORA, Row, missing, skipped
-from symgd.loss import Loss
+from symgd.model.loss import Loss
 from symgd.names import canonical
 
 DOUBLES, PER_LOSS = 100_000, 100

@@ -11,7 +11,7 @@ from benchmarks import losses
 from benchmarks.measure import Row, check, close, seconds
 from symgd.errors import SymgdError
 from symgd.formula.functions.table import FUNCTIONS, Function
-from symgd.loss import Loss
+from symgd.model.loss import Loss
 
 TARGET = 4.0
 ROSENBROCK = (10, 30, 100, 300, 1000, 3000)

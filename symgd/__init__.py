@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from symgd.backends.program import Program
-    from symgd.catalogue import CATALOGUE
     from symgd.comparison import Comparison, compare
     from symgd.descent import descend, gradient_descent, single_step_gradient_descent
     from symgd.engine import Step
@@ -26,9 +25,10 @@ if TYPE_CHECKING:
     from symgd.formula.functions.table import FUNCTIONS
     from symgd.function_descent import descend_with
     from symgd.grid import Sweep, sweep
-    from symgd.loss import Loss
-    from symgd.result import History, Result, Status, Verdict
-    from symgd.rules import Rule
+    from symgd.model.catalogue import CATALOGUE
+    from symgd.model.loss import Loss
+    from symgd.model.result import History, Result, Status, Verdict
+    from symgd.model.rules import Rule
 
 __version__ = "0.1.0"
 
@@ -36,7 +36,7 @@ __version__ = "0.1.0"
 _WHERE = {
     "ArgumentError": "errors",
     "BackendError": "errors",
-    "CATALOGUE": "catalogue",
+    "CATALOGUE": "model.catalogue",
     "Comparison": "comparison",
     "DataError": "errors",
     "DescentError": "errors",
@@ -45,17 +45,17 @@ _WHERE = {
     "FUNCTIONS": "formula.functions.table",
     "FitResult": "fits.result",
     "FormulaError": "errors",
-    "History": "result",
-    "Loss": "loss",
+    "History": "model.result",
+    "Loss": "model.loss",
     "Program": "backends.program",
-    "Result": "result",
-    "Rule": "rules",
+    "Result": "model.result",
+    "Rule": "model.rules",
     "RuleError": "errors",
-    "Status": "result",
+    "Status": "model.result",
     "Step": "engine",
     "Sweep": "grid",
     "SymgdError": "errors",
-    "Verdict": "result",
+    "Verdict": "model.result",
     "compare": "comparison",
     "descend": "descent",
     "descend_with": "function_descent",

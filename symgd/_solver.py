@@ -11,7 +11,7 @@ import sympy
 
 from symgd.formula.nodes import Op
 from symgd.formula.sympy_bridge import definition
-from symgd.loss import Loss
+from symgd.model.loss import Loss
 
 _MEMORY = 3 << 30  # bytes
 _LONG = 48  # characters of a solution that a person would read

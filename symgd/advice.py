@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
 from symgd.learning_rates import rates
-from symgd.loss import Loss
 from symgd.minima import find_minimum, steepest_curve
+from symgd.model.loss import Loss
+from symgd.model.result import Result, Status
 from symgd.names import escape
-from symgd.result import Result, Status
 
 _OPERATIONS = 3_000_000  # that a trial run may take
 _STEPS = 2_000

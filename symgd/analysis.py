@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from symgd.loss import Loss
 from symgd.minima import Minimum, eigenvalues, find_minimum, leads_down, steepest_curve
+from symgd.model.loss import Loss
+from symgd.model.result import Verdict
+from symgd.model.rules import Rule
 from symgd.names import escape
 from symgd.rates import observed_rate
-from symgd.result import Verdict
-from symgd.rules import Rule
 from symgd.stability import LinearRule
 
 _LARGEST = 60  # parameters up to which a Hessian is formed for the verdict,

@@ -11,14 +11,14 @@ from typing import Any
 
 import sympy
 
-from symgd.arguments import Start, parse_number, read_start
 from symgd.descent import descend
 from symgd.errors import ArgumentError
-from symgd.loss import Loss
+from symgd.model.arguments import Start, parse_number, read_start
+from symgd.model.loss import Loss
+from symgd.model.result import Result
+from symgd.model.rules import Rule
 from symgd.names import escape
 from symgd.rate_map import RateMap, Runs, ends_of, rate_map
-from symgd.result import Result
-from symgd.rules import Rule
 
 _MOST = 10_000  # runs in one call
 
@@ -210,7 +210,7 @@ def _split(text: str) -> list[str]:
 
 
 def _rules(rule: Rules) -> list[Rule]:
-    from symgd.rules import find_rule
+    from symgd.model.rules import find_rule
 
     if isinstance(rule, Rule):
         return [rule]

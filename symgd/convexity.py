@@ -15,7 +15,7 @@ from symgd.calculus.polynomial import Polynomial, degree, derivative, inertia, p
 from symgd.calculus.stabilize import stabilize
 from symgd.formula.functions.table import BY_CLASS, Function
 from symgd.formula.nodes import Where, float_of, topological
-from symgd.loss import Loss
+from symgd.model.loss import Loss
 
 _MATRIX = 30  # parameters up to which the Hessian is looked at
 _LONG = 20_000  # operations of the loss times parameters, likewise

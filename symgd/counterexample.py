@@ -17,7 +17,7 @@ from symgd.calculus.polynomial import Polynomial, value
 from symgd.convexity import Point, small
 from symgd.formula.functions import reference
 from symgd.formula.nodes import Node, Where, relation, topological
-from symgd.loss import Loss
+from symgd.model.loss import Loss
 
 _DIGITS = 50
 _WORK = 20_000_000  # operations that looking for a counterexample over rows may take, about

@@ -21,8 +21,8 @@ from symgd.calculus.polynomial import (
 )
 from symgd.formula.nodes import ZERO
 from symgd.formula.printing.plain import write
-from symgd.loss import Loss
 from symgd.minima import eigenvalues, find_minimum, spectrum
+from symgd.model.loss import Loss
 
 if TYPE_CHECKING:
     from symgd.kinks import Found

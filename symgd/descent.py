@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import sympy
 
 from symgd import names
-from symgd.arguments import Arguments, Schedule, Start, read_arguments, read_start, resolve
 from symgd.backends.compiler import compile_program
 from symgd.backends.program import Program
 from symgd.batches import BatchKernel, Sampler
@@ -18,9 +17,10 @@ from symgd.engine import Problem, Step, engine, finish
 from symgd.errors import ArgumentError
 from symgd.formula.nodes import ROWS
 from symgd.kernel import Kernel, LineSearchKernel, Run, StepKernel
-from symgd.loss import Loss
-from symgd.result import History, Result, Status
-from symgd.rules import Rule
+from symgd.model.arguments import Arguments, Schedule, Start, read_arguments, read_start, resolve
+from symgd.model.loss import Loss
+from symgd.model.result import History, Result, Status
+from symgd.model.rules import Rule
 from symgd.step_program import is_large, rule_program, step_outputs, step_program
 
 if TYPE_CHECKING:

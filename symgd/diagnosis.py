@@ -10,7 +10,7 @@ from symgd.calculus.gradient import partials
 from symgd.formula.evaluate import trace
 from symgd.formula.nodes import Node, Where, is_inverse, topological
 from symgd.formula.printing.plain import write
-from symgd.loss import Loss
+from symgd.model.loss import Loss
 from symgd.remedy import remedy
 
 _WIDE = 120  # characters of an expression that a message quotes

@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from symgd import analysis, diagnosis
-from symgd.arguments import Schedule
 from symgd.kernel import Kernel, Run, Stop
-from symgd.loss import Loss
-from symgd.result import Best, Described, Result, Status, Verdict
-from symgd.rules import Rule
+from symgd.model.arguments import Schedule
+from symgd.model.loss import Loss
+from symgd.model.result import Best, Described, Result, Status, Verdict
+from symgd.model.rules import Rule
 
 
 @dataclass(frozen=True)

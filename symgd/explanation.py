@@ -10,7 +10,6 @@ from typing import Any
 
 import sympy
 
-from symgd.arguments import Start, read_arguments, read_start, resolve
 from symgd.calculus.derivation import Step, derivation
 from symgd.calculus.polynomial import degree, polynomial, to_node
 from symgd.convexity import Convexity, convexity
@@ -19,8 +18,9 @@ from symgd.errors import ArgumentError
 from symgd.formula.nodes import Node, topological
 from symgd.formula.printing.plain import write
 from symgd.learning_rates import Rates, rates
-from symgd.loss import Loss
-from symgd.rules import Rule
+from symgd.model.arguments import Start, read_arguments, read_start, resolve
+from symgd.model.loss import Loss
+from symgd.model.rules import Rule
 
 _LARGEST = 60  # parameters up to which a Hessian is written,
 _LONGEST = 2_500  # and operations of the loss times parameters

@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from symgd.arguments import read_arguments, resolve
 from symgd.backends import lambdified
 from symgd.engine import Problem, Step, engine, finish
 from symgd.errors import ArgumentError
 from symgd.kernel import Run, Stop
-from symgd.result import History, Result
-from symgd.rules import Rule
+from symgd.model.arguments import read_arguments, resolve
+from symgd.model.result import History, Result
+from symgd.model.rules import Rule
 from symgd.step_program import rule_program
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ from symgd.descent import BACKENDS
 from symgd.errors import ArgumentError
 from symgd.grid_axes import Grid, read_grid
 from symgd.grid_parts import Ends, Part, QuickStatus, run_part
-from symgd.loss import Loss
-from symgd.result import Result, Status
+from symgd.model.loss import Loss
+from symgd.model.result import Result, Status
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from symgd import names
-from symgd.arguments import Arguments, read_arguments, read_start
 from symgd.descent import descend, read_loss
 from symgd.errors import ArgumentError
-from symgd.loss import Loss
-from symgd.result import Result
-from symgd.rules import Rule
+from symgd.model.arguments import Arguments, read_arguments, read_start
+from symgd.model.loss import Loss
+from symgd.model.result import Result
+from symgd.model.rules import Rule
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

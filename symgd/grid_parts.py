@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from symgd import diagnosis
-from symgd.arguments import Arguments, resolve
 from symgd.choice import compiled
 from symgd.descent import settles
 from symgd.grid_axes import Grid
-from symgd.loss import Loss
+from symgd.model.arguments import Arguments, resolve
+from symgd.model.loss import Loss
+from symgd.model.result import Result, Status
 from symgd.rate_map import not_finite
-from symgd.result import Result, Status
 from symgd.step_program import is_large, step_program
 
 if TYPE_CHECKING:

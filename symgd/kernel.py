@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from symgd.backends import lambdified
 from symgd.backends.lambdified import ARITHMETIC_ERRORS
 from symgd.backends.program import Program
-from symgd.result import History
+from symgd.model.result import History
 
 _TAIL = 48  # how many of the last points the verdict looks at
 

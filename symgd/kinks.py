@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from symgd.formula.functions.table import BY_CLASS
 from symgd.formula.nodes import Where, topological
-from symgd.loss import Loss
+from symgd.model.loss import Loss
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from symgd.boundary import formula_of_limit
 from symgd.minima import all_finite
-from symgd.rules import Rule
+from symgd.model.rules import Rule
 from symgd.stability import LinearRule
 
 Interval = tuple[float, float]

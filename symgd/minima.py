@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from symgd.loss import Loss
+from symgd.model.loss import Loss
 
 _EPS = 2.0**-52
 

@@ -21,7 +21,7 @@ from symgd.backends.native.jit import (
 from symgd.backends.program import Program
 from symgd.formula.nodes import float_of, topological
 from symgd.kernel import Run, Stop
-from symgd.loss import Loss
+from symgd.model.loss import Loss
 
 _STOP = {
     Code.DONE: None,

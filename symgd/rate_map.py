@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, overload
 
 if TYPE_CHECKING:
-    from symgd.loss import Loss
-    from symgd.result import Result
-    from symgd.rules import Rule
+    from symgd.model.loss import Loss
+    from symgd.model.result import Result
+    from symgd.model.rules import Rule
 
 FEWEST = 40  # runs from which machine code for all of them at once pays
 _DIGITS = 1e-16  # of the largest loss: what is smaller is drawn at the bottom
@@ -93,7 +93,7 @@ def rate_map(
 
 def not_finite(result: Result) -> bool:
     """Whether a run ended because the next point, or the next step, is not a finite number."""
-    from symgd.result import Status
+    from symgd.model.result import Status
 
     told = result.status is Status.NONFINITE or "the last finite point" in result.message
     return told or not math.isfinite(result.value)

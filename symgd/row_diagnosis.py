@@ -13,7 +13,7 @@ from symgd.diagnosis import Trouble, blame
 from symgd.formula.evaluate import trace
 from symgd.formula.nodes import REDUCTIONS, Column, Name, Node, topological
 from symgd.formula.printing.plain import write
-from symgd.loss import Loss
+from symgd.model.loss import Loss
 
 _WIDE = 120
 

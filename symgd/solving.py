@@ -21,7 +21,7 @@ from types import TracebackType
 from symgd.child import end_child
 from symgd.formula.nodes import Name
 from symgd.formula.printing.plain import show, write
-from symgd.loss import Loss
+from symgd.model.loss import Loss
 
 _PATIENCE = 3.0  # wall-clock seconds on top, for starting Python and importing SymPy
 

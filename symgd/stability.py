@@ -14,7 +14,7 @@ from symgd.formula.evaluate import trace
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import Name, Node
 from symgd.minima import all_finite
-from symgd.rules import Rule
+from symgd.model.rules import Rule
 
 _ERROR, _CURVATURE = " error", " curvature"  # no names that a rule could have
 _FEW = 40  # Jacobians that take less time than the compilation of their formulas

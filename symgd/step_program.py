@@ -7,14 +7,14 @@ from collections.abc import Mapping, Sequence
 
 import sympy
 
-from symgd.arguments import Arguments, Schedule
 from symgd.backends.compiler import compile_program
 from symgd.backends.program import Program
 from symgd.formula.functions.table import FUNCTIONS
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import TWO, Name, Node
-from symgd.loss import Loss
-from symgd.rules import Rule
+from symgd.model.arguments import Arguments, Schedule
+from symgd.model.loss import Loss
+from symgd.model.rules import Rule
 
 #: Parameters and state of a descent that machine code can keep in registers, or nearly so;
 REGISTERS = 128

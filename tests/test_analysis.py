@@ -8,7 +8,7 @@ import pytest
 import symgd
 from symgd import Loss, descend
 from symgd.minima import find_minimum
-from symgd.rules import find_rule
+from symgd.model.rules import find_rule
 from symgd.stability import LinearRule
 
 

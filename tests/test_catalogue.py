@@ -17,7 +17,7 @@ import optax
 import pytest
 
 import symgd
-from symgd.catalogue import CATALOGUE, Entry
+from symgd.model.catalogue import CATALOGUE, Entry
 
 jax.config.update("jax_enable_x64", True)
 

@@ -6,10 +6,10 @@ import random
 
 import pytest
 
-from symgd.arguments import read_arguments, resolve
 from symgd.backends.lambdified import compile_scalar
 from symgd.backends.native.finite_box import finite_box, widened
-from symgd.loss import Loss
+from symgd.model.arguments import read_arguments, resolve
+from symgd.model.loss import Loss
 from symgd.step_program import step_program
 
 STEPS = 4

@@ -164,7 +164,7 @@ def test_a_descent_within_bounds_ends_where_scipy_does(method):
 
 
 def test_no_step_of_a_descent_leaves_the_bounds():
-    from symgd.loss import Loss
+    from symgd.model.loss import Loss
 
     loss = Loss("mean((y - a*x)**2)", {"x": X, "y": 3 * X})
     loss.box = ([0.0], [2.0])

@@ -10,7 +10,7 @@ import pytest
 from symgd import Loss, Rule, descend
 from symgd.learning_rates import rates
 from symgd.minima import find_minimum
-from symgd.rules import find_rule
+from symgd.model.rules import find_rule
 
 MGH = {
     f"{row['no']} {row['name']}": row

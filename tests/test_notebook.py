@@ -16,7 +16,7 @@ HOSTILE = sympy.Symbol("</div><script>alert(1)</script>", real=True)
         symgd.Loss("theta**2"),
         symgd.Loss(HOSTILE**2),
         symgd.Rule("v = 0.9*v + g; theta = theta - lr*v"),
-        symgd.rules.find_rule("adam"),
+        symgd.model.rules.find_rule("adam"),
         symgd.descend("(x-1)**2 + y**4", steps=3),
         symgd.descend("theta**2", lr=1e200, steps=5),
         symgd.descend(symgd.Loss(HOSTILE**2), steps=3),

@@ -4,7 +4,7 @@ import pytest
 
 import symgd
 from symgd import CATALOGUE, Rule, RuleError, descend
-from symgd.rules import find_rule
+from symgd.model.rules import find_rule
 
 
 def test_state_is_what_is_read_before_it_is_assigned():

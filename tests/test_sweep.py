@@ -19,7 +19,7 @@ def check(grid, loss, steps, every=1, tol=None, backend="native", fixed=None):
         setting = grid.setting(k)
         rule, lr, start = (setting.pop(name) for name in ("rule", "lr", "start"))
         known = symgd.Rule if isinstance(rule, symgd.Rule) else None
-        names = rule.hyperparameters if known else symgd.rules.find_rule(rule).hyperparameters
+        names = rule.hyperparameters if known else symgd.model.rules.find_rule(rule).hyperparameters
         one = symgd.descend(
             loss,
             start=[float(v) for v in start],

@@ -17,7 +17,7 @@ Gradient = Callable[[Any], Answer]
 
 def by_symgd(n: int) -> Gradient:
     """Text, the reverse sweep, compiled."""
-    from symgd.loss import Loss
+    from symgd.model.loss import Loss
 
     return Loss(chained_rosenbrock_text(n)).compiled
 
@@ -27,7 +27,7 @@ def by_symgd_code(n: int) -> Gradient:
     import numpy as np
 
     from symgd.backends.native.array_module import compile_large
-    from symgd.loss import Loss
+    from symgd.model.loss import Loss
 
     code = compile_large(Loss(chained_rosenbrock_text(n)).program)
     out, work = np.empty(n + 1), np.empty(code.layout.work)

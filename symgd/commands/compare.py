@@ -69,7 +69,7 @@ def compare(
     count = whole("--steps", steps, least=0)
     tolerance = None if tol is None else positive("--tol", tol)
     from symgd import comparison
-    from symgd.arguments import parse_assignments
+    from symgd.model.arguments import parse_assignments
     from symgd.report import compare as report
     from symgd.report.plot import check_comparison, plot_comparison
 

@@ -50,7 +50,7 @@ def explain(
     """Explain a loss: gradient, Hessian, critical points, convexity, stable learning rates."""
     formula = read_formula(loss or [], data)
     from symgd import explanation
-    from symgd.arguments import parse_assignments
+    from symgd.model.arguments import parse_assignments
 
     with shown(data, form is not Format.terminal) as source:
         found = explanation.explain(

@@ -156,8 +156,8 @@ def fit(
     """Fit a formula to data: parameters with standard errors."""
     gc.freeze()  # the modules stay; the fit's own garbage is collected as usual
     gc.enable()
-    from symgd.arguments import parse_assignments
     from symgd.fits.fit import fit as run
+    from symgd.model.arguments import parse_assignments
 
     if form not in _FORMATS:
         raise ArgumentError(f"--format: '{escape(form)}' is none of {', '.join(_FORMATS)}")
@@ -224,7 +224,7 @@ def _pairs(option: str, items: Sequence[str]) -> dict[str, str]:
 
 
 def _bounds(text: str) -> tuple[float | None, float | None]:
-    from symgd.arguments import parse_number
+    from symgd.model.arguments import parse_number
 
     low, colon, high = text.partition(":")
     if not colon:

@@ -14,7 +14,7 @@ from symgd.errors import ArgumentError
 from symgd.names import escape, suggest
 
 if TYPE_CHECKING:
-    from symgd.catalogue import Entry
+    from symgd.model.catalogue import Entry
 
 
 def rules(
@@ -24,7 +24,7 @@ def rules(
     form: Form = Format.table,
 ) -> None:
     """List the catalogue of update rules, or show the equations and the source of one."""
-    from symgd.catalogue import CATALOGUE
+    from symgd.model.catalogue import CATALOGUE
     from symgd.report import export, table
 
     if name is not None and name not in CATALOGUE:

@@ -28,11 +28,11 @@ from symgd.commands.words import positive, read_formula, whole
 from symgd.names import escape
 
 if TYPE_CHECKING:
-    from symgd.result import Result
+    from symgd.model.result import Result
 
 
 def _complete_rule(incomplete: str) -> list[str]:
-    from symgd.catalogue import CATALOGUE
+    from symgd.model.catalogue import CATALOGUE
 
     done, plus, last = incomplete.rpartition("+")
     return [done + plus + name for name in CATALOGUE if name.startswith(last)]
@@ -107,8 +107,8 @@ def run(
     live = None if page is None else files.check_page(page)
     painter = start_painter(ctx, picture)
     formula = read_formula(loss or [], data)
-    from symgd.arguments import parse_assignments
     from symgd.descent import descend
+    from symgd.model.arguments import parse_assignments
     from symgd.report import table
 
     gc.freeze()  # the modules stay; the descent's own garbage is collected as usual

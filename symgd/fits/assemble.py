@@ -18,8 +18,8 @@ from symgd.fits.result import Estimate, FitResult
 from symgd.formula.evaluate import trace
 from symgd.formula.nodes import RowMean, RowSum, topological
 from symgd.formula.printing.plain import write
+from symgd.model.result import Status
 from symgd.names import escape
-from symgd.result import Status
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

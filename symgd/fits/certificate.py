@@ -15,7 +15,7 @@ from symgd.fits.newton import Found
 from symgd.fits.problem import Squares
 from symgd.fits.reduction import Linear
 from symgd.fits.words import times
-from symgd.result import Status
+from symgd.model.result import Status
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

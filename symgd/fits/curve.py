@@ -18,7 +18,7 @@ from symgd.fits.reduction import RowFunction
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import Column, Name, Node, topological
 from symgd.formula.pickling import Packed, pack, unpack
-from symgd.rowdata import RowData, open_columns, read_columns
+from symgd.model.data_binding import RowData, open_columns, read_columns
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from symgd.arguments import read_start
 from symgd.errors import ArgumentError
 from symgd.fits.memory import read_problem
 from symgd.fits.model import Bounds, Options, is_model
 from symgd.fits.result import FitResult
 from symgd.fits.settings import Settings
+from symgd.model.arguments import read_start
 from symgd.names import escape
 
 Start = float | str | Mapping[str, float] | Sequence[float] | None
@@ -113,7 +113,7 @@ def _settings(
     absolute: bool,
     start: Start,
 ) -> Settings:
-    from symgd.rules import find_rule
+    from symgd.model.rules import find_rule
 
     if method not in ("lm", "newton"):
         find_rule(method)

@@ -14,7 +14,7 @@ from functools import cached_property
 from symgd.calculus.gradient import gradient
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import REDUCTIONS, Name, Node, RowMean, topological
-from symgd.rowdata import Function, RowData
+from symgd.model.data_binding import Function, RowData
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ from symgd.fits.rule import descend_on
 from symgd.fits.settings import Settings, place_start
 from symgd.fits.squares import least_squares
 from symgd.formula.nodes import Node, RowMean, RowSum, topological
-from symgd.result import Status
+from symgd.model.result import Status
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

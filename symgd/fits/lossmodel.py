@@ -14,8 +14,8 @@ from symgd.calculus.stabilize import stabilize
 from symgd.errors import ArgumentError
 from symgd.fits.model import Model, Options, Reader, derive, read_bounds
 from symgd.formula.nodes import ROWS, Column, Name, Node, RowMean, RowSum, float_of, topological
-from symgd.loss import Loss
-from symgd.rowdata import open_columns
+from symgd.model.data_binding import open_columns
+from symgd.model.loss import Loss
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import Any
 from symgd.fits.model import Options, read_model
 from symgd.fits.problem import Squares, read_squares
 from symgd.fits.sample import over
-from symgd.rowdata import RowData, open_columns, read_columns
+from symgd.model.data_binding import RowData, open_columns, read_columns
 
 _KEPT = 32  # problems
 

@@ -17,7 +17,7 @@ from symgd.formula.columns import Columns
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import Column, Name, Node, RowMean, RowSum, topological
 from symgd.formula.parse import Formula, parse
-from symgd.rowdata import RowData, check_parameters, open_columns, read_columns
+from symgd.model.data_binding import RowData, check_parameters, open_columns, read_columns
 
 if TYPE_CHECKING:
     from symgd.data import Table

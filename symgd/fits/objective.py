@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from symgd.calculus.gradient import gradient, hessian
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import Name, Node
-from symgd.rowdata import RowData
+from symgd.model.data_binding import RowData
 
 if TYPE_CHECKING:
     import numpy as np

@@ -11,7 +11,7 @@ from symgd.fits.reduction import RowFunction
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import RowMean, RowSum, topological
 from symgd.formula.parse import parse
-from symgd.rowdata import RowData, open_columns, read_columns
+from symgd.model.data_binding import RowData, open_columns, read_columns
 
 if TYPE_CHECKING:
     import numpy as np

@@ -15,7 +15,7 @@ from symgd.fits.reduction import Residuals, RowFunction
 from symgd.fits.starts import Starter
 from symgd.fits.totals import Totals, totals
 from symgd.formula.nodes import Column, Node, topological
-from symgd.rowdata import RowData
+from symgd.model.data_binding import RowData
 
 
 @dataclass(frozen=True)

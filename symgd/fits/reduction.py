@@ -23,7 +23,7 @@ from symgd.backends.program import Program
 from symgd.fits.inner import Inner
 from symgd.fits.sums import Sums
 from symgd.formula.nodes import Column, Name, Node, topological
-from symgd.rowdata import RowData
+from symgd.model.data_binding import RowData
 
 if TYPE_CHECKING:
     import numpy as np

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from symgd.errors import ArgumentError, DescentError
-from symgd.result import Status
+from symgd.model.result import Status
 
 if TYPE_CHECKING:
     import numpy as np

@@ -11,7 +11,7 @@ import numpy as np
 from symgd.fits.model import Model
 from symgd.fits.settings import Settings
 from symgd.formula.nodes import Node
-from symgd.result import Status
+from symgd.model.result import Status
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -23,9 +23,9 @@ def descend_on(
     model: Model, root: Node, settings: Settings, start: Sequence[float]
 ) -> tuple[Vector, int, Status, str]:
     """Where the rule ends on the loss `root`: the point, the steps, the status and a message."""
-    from symgd.catalogue import CATALOGUE
     from symgd.descent import descend
-    from symgd.loss import Loss
+    from symgd.model.catalogue import CATALOGUE
+    from symgd.model.loss import Loss
 
     loss = Loss.of(model.graph, root, model.leaves, model.columns, model.rows, model.text)
     if any(map(math.isfinite, (*model.low, *model.high))):

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
-from symgd.rowdata import RowData
+from symgd.model.data_binding import RowData
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

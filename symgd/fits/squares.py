@@ -22,7 +22,7 @@ from symgd.fits.sample import draw
 from symgd.fits.settings import Settings, place_start
 from symgd.fits.starts import Starter
 from symgd.formula.nodes import RowMean
-from symgd.result import Status
+from symgd.model.result import Status
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

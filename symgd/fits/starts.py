@@ -17,7 +17,7 @@ from symgd.fits.levenberg import Box, Subsystem, minimize
 from symgd.fits.reduction import Residuals
 from symgd.fits.sample import SEED, draw
 from symgd.formula.nodes import Name, Node, topological
-from symgd.rowdata import RowData
+from symgd.model.data_binding import RowData
 
 if TYPE_CHECKING:
     import numpy as np

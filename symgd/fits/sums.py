@@ -10,7 +10,7 @@ from symgd.backends.program import Program
 from symgd.calculus.row_sums import lower
 from symgd.choice import choose_rows
 from symgd.formula.nodes import Name, Node, RowSum
-from symgd.rowdata import PASSES, RowData
+from symgd.model.data_binding import PASSES, RowData
 
 
 class Sums:

@@ -14,8 +14,8 @@ from symgd.report.steps import number
 
 if TYPE_CHECKING:
     from symgd.comparison import Comparison
+    from symgd.model.result import Result
     from symgd.rate_map import RateMap
-    from symgd.result import Result
 
 _SPARK = 12  # characters of a sparkline
 #: Columns that give way where the table is too wide, in this order, and how far (0: altogether).

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from symgd.report.steps import number, select
 
 if TYPE_CHECKING:
-    from symgd.result import Result
+    from symgd.model.result import Result
 
 
 def plain(result: Result, *, every: int | None = None) -> Iterator[str]:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from symgd.formula.printing.latex import latex_name
 
 if TYPE_CHECKING:
-    from symgd.loss import Loss
-    from symgd.result import Result
-    from symgd.rules import Rule
+    from symgd.model.loss import Loss
+    from symgd.model.result import Result
+    from symgd.model.rules import Rule
 
 _WIDE, _HIGH = 8.5, 20  # pixels of a character and of a line
 

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
     from symgd.comparison import Comparison
     from symgd.fits.result import FitResult
+    from symgd.model.result import Result
     from symgd.report.drawing import Painter
     from symgd.report.scenes import FitScene, RateScene, Scene
-    from symgd.result import Result
 
 _MOST = 12  # runs that one picture can tell apart
 

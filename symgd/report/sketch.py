@@ -12,13 +12,13 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from symgd.formula.printing.plain import show
-from symgd.loss import Loss
 from symgd.minima import all_finite, find_minimum
+from symgd.model.loss import Loss
 from symgd.report.view import view_of
 from symgd.report.window import heights, inside, linspace
 
 if TYPE_CHECKING:
-    from symgd.result import Result
+    from symgd.model.result import Result
 
 WIDTH, HEIGHT = 640, 400
 _LEFT, _RIGHT, _TOP, _BOTTOM = 52, 630, 10, 364

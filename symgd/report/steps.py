@@ -9,7 +9,7 @@ from symgd.names import escape
 from symgd.report.fold import folded
 
 if TYPE_CHECKING:
-    from symgd.result import Result
+    from symgd.model.result import Result
 
 Row = tuple[int, tuple[float, ...], float, float]  # t, theta in the order of params, loss, |grad|
 

@@ -11,8 +11,8 @@ from symgd.report.fold import folded
 from symgd.report.steps import number, steps
 
 if TYPE_CHECKING:
-    from symgd.result import Result
-    from symgd.rules import Rule
+    from symgd.model.result import Result
+    from symgd.model.rules import Rule
 
 _TOLD_BY_THE_VERDICT = ("completed", "converged", "nonfinite", "interrupted")  # statuses
 

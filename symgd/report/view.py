@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from symgd.loss import Loss
 from symgd.minima import all_finite, find_minimum
+from symgd.model.loss import Loss
 from symgd.report.window import Point, View, beginning, inside, window
 
 if TYPE_CHECKING:
-    from symgd.result import Result
+    from symgd.model.result import Result
 
 _WORK = 10_000_000  # operations of one evaluation of a loss whose minimum is looked for
 _FAR_MINIMUM = 25.0  # a minimum farther than this multiple of the path's extent stays outside

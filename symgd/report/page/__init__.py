@@ -27,7 +27,7 @@ from symgd.report.sketch import sketch
 
 if TYPE_CHECKING:
     from symgd.comparison import Comparison
-    from symgd.result import Result
+    from symgd.model.result import Result
 
 _SCRIPTS = ("descent.js", "draw.js", "controls.js")
 

@@ -13,19 +13,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from symgd import names
-from symgd.arguments import Schedule, read_arguments
 from symgd.backends import javascript
 from symgd.backends.compiler import compile_program
 from symgd.backends.program import Program
-from symgd.catalogue import CATALOGUE
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import Name, Node, Norm, topological
 from symgd.formula.printing.plain import show
-from symgd.loss import Loss
+from symgd.model.arguments import Schedule, read_arguments
+from symgd.model.catalogue import CATALOGUE
+from symgd.model.loss import Loss
+from symgd.model.result import Described, Result
+from symgd.model.rules import Rule
 from symgd.report.view import ran_away, view_of
 from symgd.report.window import beginning, linspace, window
-from symgd.result import Described, Result
-from symgd.rules import Rule
 from symgd.stability import LinearRule
 
 _LONGEST = 40_000  # operations of a loss that a browser is asked to run

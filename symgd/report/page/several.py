@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from symgd.model.result import Result
 from symgd.report.page.content import (
     Content,
     common,
@@ -14,7 +15,6 @@ from symgd.report.page.content import (
     rules_of,
     why_recorded,
 )
-from symgd.result import Result
 
 MOST_RUNS = 30
 

@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from symgd import names
 from symgd.backends.numpy_points import compile_points
 from symgd.formula.printing.plain import show
-from symgd.loss import Loss
+from symgd.model.loss import Loss
+from symgd.model.result import Result
 from symgd.report.compare import rate_text, rule_name, start_text
 from symgd.report.scenes import Ground, Run, Scene, Slice, Span
 from symgd.report.scenes.pens import COLOURS, DASHES, LONGEST
 from symgd.report.view import ran_away, view_of
 from symgd.report.window import beginning, window
-from symgd.result import Result
 
 Floats = NDArray[np.float64]
 

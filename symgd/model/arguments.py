@@ -12,7 +12,7 @@ from symgd.errors import ArgumentError, FormulaError
 from symgd.formula.evaluate import trace
 from symgd.formula.nodes import float_of
 from symgd.formula.parse import Formula, parse, variable_name
-from symgd.rules import Rule, find_rule
+from symgd.model.rules import Rule, find_rule
 
 Start = float | str | Mapping[str, float] | Sequence[float]
 

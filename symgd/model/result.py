@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from symgd.rules import Rule
+    from symgd.model.rules import Rule
 
 
 class Status(StrEnum):

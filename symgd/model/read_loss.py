@@ -16,8 +16,8 @@ from symgd.formula.nodes import Name, Node
 from symgd.formula.parse import parse
 from symgd.formula.printing.plain import write
 from symgd.formula.tokens import Limits
-from symgd.points import read_value
-from symgd.rowdata import RowData, check_parameters, open_columns, read_columns
+from symgd.model.data_binding import RowData, check_parameters, open_columns, read_columns
+from symgd.model.points import read_value
 
 #: A text over data, its constants, and the names that are parameters: what `Loss` pickles.
 Given = tuple[str, dict[str, float], tuple[str, ...]]

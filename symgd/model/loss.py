@@ -24,16 +24,16 @@ from symgd.formula.parse import DEFAULT_LIMITS
 from symgd.formula.pickling import pack, unpack
 from symgd.formula.printing.plain import show, write
 from symgd.formula.tokens import Limits
-from symgd.points import Point, read_point
-from symgd.rowdata import RowData
-from symgd.source import read_source
+from symgd.model.data_binding import RowData
+from symgd.model.points import Point, read_point
+from symgd.model.read_loss import read_source
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
     from symgd.data import Table
-    from symgd.exact_values import ExactValues
+    from symgd.model.exact_values import ExactValues
 
 
 class Loss:
@@ -231,13 +231,13 @@ class Loss:
         """The formula as it runs: the same value, stable, moments of the data for its rows."""
         if self.rows is None or self._by_rows:
             return self._full
-        from symgd.moments import reduce_squares
+        from symgd.model.moments import reduce_squares
 
         return reduce_squares(self.rows, self._full, self.leaves)
 
     @property
     def reduced(self) -> bool:
-        """Whether moments of the data stand for sums over its rows (`symgd.moments`)."""
+        """Whether moments of the data stand for sums over its rows (`symgd.model.moments`)."""
         return self.stable is not self._full
 
     @cached_property
@@ -297,7 +297,7 @@ class Loss:
 
     @cached_property
     def _exact(self) -> ExactValues:
-        from symgd.exact_values import ExactValues
+        from symgd.model.exact_values import ExactValues
 
         return ExactValues(self)
 
@@ -338,7 +338,7 @@ class Loss:
         """The loss at theta: a mapping name -> number, or numbers in the order of params.
 
         `value`, `grad` and `hess` return what the formula is at these very doubles, rounded once:
-        right to the last digit also where its terms cancel (`symgd.exact_values`). Where the
+        right to the last digit also where its terms cancel (`symgd.model.exact_values`). Where the
         compiled formula is not finite, its inf or nan is returned; over data, and of formulas of
         more than 20,000 operations, every operation is rounded. They take hundreds of times as
         long as `value_and_grad`, `evaluate` and `compiled`: use those in loops.

@@ -16,12 +16,12 @@ from functools import cached_property, lru_cache
 import sympy
 
 from symgd import names
-from symgd.catalogue import CATALOGUE
 from symgd.errors import FormulaError, RuleError
 from symgd.formula.functions.table import FUNCTIONS
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import Name, Node, Norm, Where, topological
 from symgd.formula.parse import Formula, parse
+from symgd.model.catalogue import CATALOGUE
 
 RESERVED = ("theta", "g", "t", "lr")
 _FIXED = ("t", "lr")  # what a rule reads but cannot assign

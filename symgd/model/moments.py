@@ -30,7 +30,7 @@ from symgd.calculus.gradient import gradient
 from symgd.calculus.row_sums import lower
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import Name, Node, RowSum, float_of, topological
-from symgd.rowdata import RowData
+from symgd.model.data_binding import RowData
 
 if TYPE_CHECKING:
     import numpy as np

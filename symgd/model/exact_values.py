@@ -13,7 +13,7 @@ from symgd.formula.graph import Graph
 from symgd.formula.nodes import Node
 
 if TYPE_CHECKING:
-    from symgd.loss import Loss
+    from symgd.model.loss import Loss
 
 _OPERATIONS = 20_000  # beyond, one value takes seconds
 

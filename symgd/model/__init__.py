@@ -1,0 +1,1 @@
+"""Losses, rules, the catalogue, data binding, checked arguments, results as plain data."""
