@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from symgd import names
-from symgd.fits import levenberg, statistics
-from symgd.fits.levenberg import Box
+from symgd.fits import statistics
 from symgd.fits.model import Model
-from symgd.fits.newton import Found
 from symgd.fits.problem import Squares
 from symgd.fits.reduction import Linear
 from symgd.fits.words import times
 from symgd.model.result import Status
+from symgd.solvers import levenberg_marquardt
+from symgd.solvers.levenberg_marquardt import Box
+from symgd.solvers.newton import Found
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 CLOSE = 1e-6  # of the last step: relative to a parameter or its standard error
 
 
-def certificate(squares: Squares, ended: levenberg.Ended) -> tuple[Status, str]:
+def certificate(squares: Squares, ended: levenberg_marquardt.Ended) -> tuple[Status, str]:
     """Whether the end is a minimum as near as is claimed, and the sentence about it.
 
     Converged: the Jacobian has full rank, and the Gauss-Newton step from here would move no
@@ -48,7 +49,7 @@ def certificate(squares: Squares, ended: levenberg.Ended) -> tuple[Status, str]:
     if worst > CLOSE and _shrinks(squares, ended):
         # where steps do not shrink, a huge standard error is that of a flat tail
         worst = share(ended.step[free], np.maximum(np.abs(ended.x[free]), errors))
-    offset = levenberg.relative_offset(_restricted(linear, free), rows)
+    offset = levenberg_marquardt.relative_offset(_restricted(linear, free), rows)
     told = f"relative offset {offset:.2g}, last step {worst:.2g} of a parameter"
     if worst <= CLOSE:
         return Status.CONVERGED, f"converged after {times(ended.steps, 'step')}: {told}"
@@ -69,13 +70,13 @@ def share(step: Vector, size: Vector) -> float:
     return float(np.max(np.abs(step) / np.where(size > 0, size, 1e-300), initial=0.0))
 
 
-def _shrinks(squares: Squares, ended: levenberg.Ended) -> bool:
+def _shrinks(squares: Squares, ended: levenberg_marquardt.Ended) -> bool:
     """Whether the Gauss-Newton step after the next one is at most half as long."""
     x, scale = ended.x + ended.step, ended.linear.scales
     there = squares.residuals.linear(squares.box.clip(x).tolist())
     if there is None:
         return False
-    then = levenberg.gauss_newton(there, squares.box, squares.box.clip(x))
+    then = levenberg_marquardt.gauss_newton(there, squares.box, squares.box.clip(x))
     length = float(np.linalg.norm(scale * ended.step))
     rounding = 1e-12 * math.sqrt(ended.linear.rss)  # steps that only shake do not shrink
     return float(np.linalg.norm(scale * then)) <= max(0.5 * length, rounding)

@@ -12,7 +12,7 @@ import numpy as np
 from symgd.calculus.row_sums import lower
 from symgd.calculus.stabilize import stabilize
 from symgd.errors import ArgumentError
-from symgd.fits import levenberg, newton, smoothing, statistics, unbounded
+from symgd.fits import smoothing, statistics, unbounded
 from symgd.fits.assemble import Pieces, assemble
 from symgd.fits.certificate import newton_certificate
 from symgd.fits.inner import total_gradient
@@ -27,6 +27,7 @@ from symgd.fits.settings import Settings, place_start
 from symgd.fits.squares import least_squares
 from symgd.formula.nodes import Node, RowMean, RowSum, topological
 from symgd.model.result import Status
+from symgd.solvers import levenberg_marquardt, newton
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -79,7 +80,7 @@ def robust(squares: Squares, settings: Settings) -> FitResult:
     start = [given.get(p, guess[k] if guess else 0.0) for k, p in enumerate(model.params)]
     begin = start
     if settings.start is None and settings.method in ("lm", "newton"):
-        ended = levenberg.minimize(squares.residuals, start, squares.box)
+        ended = levenberg_marquardt.minimize(squares.residuals, start, squares.box)
         begin = start if ended is None else ended.x.tolist()
     inner = model.inner
     slopes = total_gradient(graph, term, model.leaves, inner)

@@ -9,13 +9,13 @@ from functools import cached_property
 import numpy as np
 
 from symgd.fits.inner import total_gradient
-from symgd.fits.levenberg import Box
 from symgd.fits.model import Model
 from symgd.fits.reduction import Residuals, RowFunction
 from symgd.fits.starts import Starter
 from symgd.fits.totals import Totals, totals
 from symgd.formula.nodes import Column, Node, topological
 from symgd.model.data_binding import RowData
+from symgd.solvers.levenberg_marquardt import Box
 
 
 @dataclass(frozen=True)

@@ -13,12 +13,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from symgd.fits import newton
-from symgd.fits.levenberg import Box
 from symgd.fits.objective import Objective
 from symgd.formula.functions.table import FUNCTIONS
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import Node
+from symgd.solvers import newton
+from symgd.solvers.levenberg_marquardt import Box
 
 if TYPE_CHECKING:
     import numpy as np

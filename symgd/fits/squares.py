@@ -12,7 +12,7 @@ import numpy as np
 
 from symgd import names
 from symgd.errors import ArgumentError, DataError
-from symgd.fits import exchange, levenberg, statistics
+from symgd.fits import exchange, statistics
 from symgd.fits.assemble import Pieces, assemble
 from symgd.fits.certificate import certificate
 from symgd.fits.problem import Squares
@@ -23,6 +23,7 @@ from symgd.fits.settings import Settings, place_start
 from symgd.fits.starts import Starter
 from symgd.formula.nodes import RowMean
 from symgd.model.result import Status
+from symgd.solvers import levenberg_marquardt
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -50,7 +51,7 @@ def least_squares(squares: Squares, settings: Settings) -> FitResult:
             told = f" (begun on a sample of {_SAMPLE:,} rows)"
         else:
             most = settings.steps or 500
-            ended = levenberg.minimize(squares.residuals, start, squares.box, most, watch)
+            ended = levenberg_marquardt.minimize(squares.residuals, start, squares.box, most, watch)
         if ended is None:
             _refuse_start(squares, start, bool(given))
         assert ended is not None
@@ -67,14 +68,16 @@ def least_squares(squares: Squares, settings: Settings) -> FitResult:
             raise
         linear = squares.residuals.linear(watch.x.tolist())
         assert linear is not None
-        ended = levenberg.Ended(watch.x, linear, np.full(len(start), math.nan), watch.step)
+        ended = levenberg_marquardt.Ended(
+            watch.x, linear, np.full(len(start), math.nan), watch.step
+        )
         status, message = Status.INTERRUPTED, f"interrupted at step {watch.step}"
     return _least_squares_result(squares, settings, ended, start, status, message)
 
 
 def _sampled(
     squares: Squares, start: Sequence[float], watch: Callable[[int, Vector, float], None]
-) -> levenberg.Ended | None:
+) -> levenberg_marquardt.Ended | None:
     """The end from where a sample of a long table leads, or None where that is not a minimum.
 
     The first steps are long, so that they need not be exact: on a sample they cost next to
@@ -84,14 +87,16 @@ def _sampled(
         return None
     sample = draw(squares.model.rows, _SAMPLE)
     some = squares.residuals.on(sample, like=True)
-    few = levenberg.minimize(some, start, squares.box, polish=False)
+    few = levenberg_marquardt.minimize(some, start, squares.box, polish=False)
     try:
         told = None if few is None else certificate(squares.on(sample), few)[0]
     except DataError:  # where few rows have a weight, a sample may have none of them
         return None
     if few is None or told is not Status.CONVERGED:
         return None
-    ended = levenberg.minimize(squares.residuals, few.x.tolist(), squares.box, watch=watch)
+    ended = levenberg_marquardt.minimize(
+        squares.residuals, few.x.tolist(), squares.box, watch=watch
+    )
     if ended is None or certificate(squares, ended)[0] is not Status.CONVERGED:
         return None
     return ended
@@ -133,16 +138,16 @@ def _refuse_start(squares: Squares, start: Sequence[float], given: bool) -> None
 
 
 def _again(
-    squares: Squares, starter: Starter, start: Sequence[float], ended: levenberg.Ended
-) -> levenberg.Ended | None:
+    squares: Squares, starter: Starter, start: Sequence[float], ended: levenberg_marquardt.Ended
+) -> levenberg_marquardt.Ended | None:
     """A certified end in other ways that is no worse, or None.
 
     First shorter steps from the same start, then its linear parameters solved for, then a start
     of our own, whose exchangeable terms are put in the order of the given one.
     """
 
-    def ends() -> Iterator[levenberg.Ended | None]:
-        run = partial(levenberg.minimize, squares.residuals, box=squares.box)
+    def ends() -> Iterator[levenberg_marquardt.Ended | None]:
+        run = partial(levenberg_marquardt.minimize, squares.residuals, box=squares.box)
         yield run(start, factor=1.0)
         yield run(start, factor=0.01)
         if (solved := starter.solved(start)) is not None:
@@ -162,7 +167,7 @@ def _again(
 def _least_squares_result(
     squares: Squares,
     settings: Settings,
-    ended: levenberg.Ended,
+    ended: levenberg_marquardt.Ended,
     start: Sequence[float],
     status: Status,
     message: str,
@@ -219,8 +224,8 @@ def _by_descent(squares: Squares, settings: Settings, start: Sequence[float]) ->
     linear = squares.residuals.linear(x.tolist())
     if linear is None:
         raise ArgumentError(f"{message}; give another --start or a smaller --lr")
-    step = levenberg.gauss_newton(linear, squares.box, x)
-    ended = levenberg.Ended(x, linear, step, steps)
+    step = levenberg_marquardt.gauss_newton(linear, squares.box, x)
+    ended = levenberg_marquardt.Ended(x, linear, step, steps)
     certified, told = certificate(squares, ended)
     if certified is Status.CONVERGED:
         status, message = certified, told

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from symgd import names
-from symgd.fits.levenberg import Box
 from symgd.fits.objective import Objective
+from symgd.solvers.levenberg_marquardt import Box
 
 if TYPE_CHECKING:
     import numpy as np

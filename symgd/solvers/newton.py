@@ -12,8 +12,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from symgd.fits.levenberg import Box
 from symgd.fits.objective import Objective
+from symgd.solvers.levenberg_marquardt import Box
 
 if TYPE_CHECKING:
     import numpy as np

@@ -1,0 +1,1 @@
+"""Numerical methods on numbers: Newton, Levenberg-Marquardt. No formulas, no sentences."""
