@@ -99,7 +99,7 @@ def descend(
     failed = result.status in (Status.DIVERGED, Status.NONFINITE, Status.SADDLE)
     if not (advise and failed) or sampler is not None:
         return result
-    from symgd.advice import advised
+    from symgd.analysis.advice import advised
 
     def rerun(lr: float, start: Mapping[str, float], steps: int) -> Result:
         other = replace(arguments, schedule=Schedule(repr(lr), value=lr), steps=steps)

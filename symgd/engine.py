@@ -6,7 +6,8 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from symgd import analysis, diagnosis
+from symgd.analysis import diagnosis
+from symgd.analysis import verdict as analysis
 from symgd.kernel import Kernel, Run, Stop
 from symgd.model.arguments import Schedule
 from symgd.model.loss import Loss

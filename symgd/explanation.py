@@ -10,14 +10,19 @@ from typing import Any
 
 import sympy
 
+from symgd.analysis.convexity import Convexity, convexity
+from symgd.analysis.critical_points import (
+    CriticalPoint,
+    CriticalPoints,
+    critical_points,
+    lower_bound,
+)
+from symgd.analysis.stable_rates import Rates, rates
 from symgd.calculus.derivation import Step, derivation
 from symgd.calculus.polynomial import degree, polynomial, to_node
-from symgd.convexity import Convexity, convexity
-from symgd.critical import CriticalPoint, CriticalPoints, critical_points, lower_bound
 from symgd.errors import ArgumentError
 from symgd.formula.nodes import Node, topological
 from symgd.formula.printing.plain import write
-from symgd.learning_rates import Rates, rates
 from symgd.model.arguments import Start, read_arguments, read_start, resolve
 from symgd.model.loss import Loss
 from symgd.model.rules import Rule

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from symgd import diagnosis
+from symgd.analysis import diagnosis
 from symgd.choice import compiled
 from symgd.descent import settles
 from symgd.grid_axes import Grid

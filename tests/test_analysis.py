@@ -7,9 +7,9 @@ import pytest
 
 import symgd
 from symgd import Loss, descend
-from symgd.minima import find_minimum
+from symgd.analysis.minima import find_minimum
+from symgd.analysis.stability import LinearRule
 from symgd.model.rules import find_rule
-from symgd.stability import LinearRule
 
 
 @pytest.mark.parametrize(

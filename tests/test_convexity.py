@@ -10,9 +10,9 @@ import pytest
 import sympy
 
 from symgd import FUNCTIONS, Loss
+from symgd.analysis.convexity import convexity
 from symgd.calculus.intervals import function_range, ranges
 from symgd.calculus.polynomial import derivative, inertia, polynomial, solve_linear, to_node, value
-from symgd.convexity import convexity
 from symgd.formula.printing.plain import write
 
 CONVEX = [

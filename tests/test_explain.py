@@ -14,8 +14,8 @@ from typer.testing import CliRunner
 
 import symgd
 from symgd import Loss, explain
+from symgd.analysis.critical_points import critical_points
 from symgd.cli import app
-from symgd.critical import critical_points
 from symgd.formula.evaluate import trace
 from symgd.formula.printing.latex import latex, latex_name
 

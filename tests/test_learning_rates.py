@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from symgd import Loss, Rule, descend
-from symgd.learning_rates import rates
-from symgd.minima import find_minimum
+from symgd.analysis.minima import find_minimum
+from symgd.analysis.stable_rates import rates
 from symgd.model.rules import find_rule
 
 MGH = {

@@ -13,7 +13,7 @@ from symgd.report.fold import folded
 from symgd.report.table import rule_lines
 
 if TYPE_CHECKING:
-    from symgd.critical import CriticalPoint
+    from symgd.analysis.critical_points import CriticalPoint
     from symgd.explanation import Behavior, Explanation
 
 _MOST_GRADIENTS = 8  # partial derivatives that are listed

@@ -11,8 +11,8 @@ import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from symgd.analysis.minima import all_finite, find_minimum
 from symgd.formula.printing.plain import show
-from symgd.minima import all_finite, find_minimum
 from symgd.model.loss import Loss
 from symgd.report.view import view_of
 from symgd.report.window import heights, inside, linspace

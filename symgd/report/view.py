@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from symgd.minima import all_finite, find_minimum
+from symgd.analysis.minima import all_finite, find_minimum
 from symgd.model.loss import Loss
 from symgd.report.window import Point, View, beginning, inside, window
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from symgd import names
+from symgd.analysis.stability import LinearRule
 from symgd.backends import javascript
 from symgd.backends.compiler import compile_program
 from symgd.backends.program import Program
@@ -26,7 +27,6 @@ from symgd.model.result import Described, Result
 from symgd.model.rules import Rule
 from symgd.report.view import ran_away, view_of
 from symgd.report.window import beginning, linspace, window
-from symgd.stability import LinearRule
 
 _LONGEST = 40_000  # operations of a loss that a browser is asked to run
 _HESSIAN = 6  # parameters up to which the page looks for minima itself

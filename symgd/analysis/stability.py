@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 
+from symgd.analysis.minima import all_finite
 from symgd.backends.compiler import compile_program
 from symgd.backends.lambdified import ARITHMETIC_ERRORS, compile_scalar
 from symgd.backends.program import Program
@@ -13,7 +14,6 @@ from symgd.calculus.gradient import gradient
 from symgd.formula.evaluate import trace
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import Name, Node
-from symgd.minima import all_finite
 from symgd.model.rules import Rule
 
 _ERROR, _CURVATURE = " error", " curvature"  # no names that a rule could have

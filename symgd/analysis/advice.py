@@ -7,8 +7,8 @@ import shlex
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
-from symgd.learning_rates import rates
-from symgd.minima import find_minimum, steepest_curve
+from symgd.analysis.minima import find_minimum, steepest_curve
+from symgd.analysis.stable_rates import rates
 from symgd.model.loss import Loss
 from symgd.model.result import Result, Status
 from symgd.names import escape

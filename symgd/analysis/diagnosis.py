@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from symgd.analysis.domain_hints import remedy
 from symgd.calculus.gradient import partials
 from symgd.formula.evaluate import trace
 from symgd.formula.nodes import Node, Where, is_inverse, topological
 from symgd.formula.printing.plain import write
 from symgd.model.loss import Loss
-from symgd.remedy import remedy
 
 _WIDE = 120  # characters of an expression that a message quotes
 
@@ -33,7 +33,7 @@ def find(loss: Loss, x: Sequence[float], t: int) -> Trouble:
     """What is non-finite in value or gradient of the loss at x, the point of step t."""
     at = f" at step {t}" if t else " at the start"
     if loss.rows is not None:
-        from symgd.row_diagnosis import find_row
+        from symgd.analysis.row_diagnosis import find_row
 
         return find_row(loss, x, at)
     leaves: dict[Node, float] = dict(zip(loss.leaves, x, strict=True))

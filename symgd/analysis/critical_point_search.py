@@ -8,8 +8,8 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 
-from symgd.kinks import Found, has_kinks, lowest_kinks, smooth_at
-from symgd.minima import Minimum, all_finite, eigenvalues, find_minimum
+from symgd.analysis.minima import Minimum, all_finite, eigenvalues, find_minimum
+from symgd.analysis.nonsmooth import Found, has_kinks, lowest_kinks, smooth_at
 from symgd.model.loss import Loss
 
 _BUDGET = 6_000_000  # operations that Newton's method may spend, about a second

@@ -57,7 +57,13 @@ class Solver:
             return self
         home = str(Path(__file__).resolve().parent.parent)
         path = os.pathsep.join([home, *filter(None, sys.path)])
-        command = [sys.executable, "-P", "-m", "symgd._solver", str(self._seconds)]
+        command = [
+            sys.executable,
+            "-P",
+            "-m",
+            "symgd.analysis._sympy_solver_process",
+            str(self._seconds),
+        ]
         try:
             self._child = subprocess.Popen(  # noqa: S603 - this interpreter, this package
                 command,

@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from symgd.minima import Minimum, eigenvalues, find_minimum, leads_down, steepest_curve
+from symgd.analysis.minima import Minimum, eigenvalues, find_minimum, leads_down, steepest_curve
+from symgd.analysis.observed_rate import observed_rate
+from symgd.analysis.stability import LinearRule
 from symgd.model.loss import Loss
 from symgd.model.result import Verdict
 from symgd.model.rules import Rule
 from symgd.names import escape
-from symgd.rates import observed_rate
-from symgd.stability import LinearRule
 
 _LARGEST = 60  # parameters up to which a Hessian is formed for the verdict,
 _LONGEST = 20_000  # and operations of the loss times parameters: about a second of compilation

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
+from symgd.analysis.diagnosis import Trouble, blame
 from symgd.backends.compiler import compile_per_row, compile_program
 from symgd.backends.lambdified import compile_array
 from symgd.backends.numpy_rows import BLOCK, pieces
 from symgd.calculus.row_sums import lower
-from symgd.diagnosis import Trouble, blame
 from symgd.formula.evaluate import trace
 from symgd.formula.nodes import REDUCTIONS, Column, Name, Node, topological
 from symgd.formula.printing.plain import write

@@ -13,8 +13,8 @@ import mpmath
 import sympy
 from sympy.logic.boolalg import Boolean
 
+from symgd.analysis.convexity import Point, small
 from symgd.calculus.polynomial import Polynomial, value
-from symgd.convexity import Point, small
 from symgd.formula.functions import reference
 from symgd.formula.nodes import Node, Where, relation, topological
 from symgd.model.loss import Loss

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from symgd.analysis.minima import eigenvalues, find_minimum, spectrum
 from symgd.calculus.intervals import ranges
 from symgd.calculus.polynomial import (
     Polynomial,
@@ -21,12 +22,11 @@ from symgd.calculus.polynomial import (
 )
 from symgd.formula.nodes import ZERO
 from symgd.formula.printing.plain import write
-from symgd.minima import eigenvalues, find_minimum, spectrum
 from symgd.model.loss import Loss
 
 if TYPE_CHECKING:
-    from symgd.kinks import Found
-    from symgd.solving import Solution
+    from symgd.analysis.nonsmooth import Found
+    from symgd.analysis.sympy_solver import Solution
 
 _LINEAR = 150  # parameters of a quadratic, whose equations are linear
 _LARGEST = 60  # parameters of any other loss, as for the verdict
@@ -94,8 +94,8 @@ def critical_points(loss: Loss, start: Sequence[float], seconds: float = 1.0) ->
         return CriticalPoints((), "numeric", False, note=note)
     if loss.work * len(loss.params) > _MANY and loss.rows is not None:
         return _near(loss, start)
-    from symgd.search import search  # what quadratics do without
-    from symgd.solving import Solver
+    from symgd.analysis.critical_point_search import search  # what quadratics do without
+    from symgd.analysis.sympy_solver import Solver
 
     wanted = (
         loss.rows is None
@@ -182,7 +182,7 @@ def _joined(
     loss: Loss, start: Sequence[float], found: Sequence[Found], solved: Solution | None
 ) -> CriticalPoints:
     points = [_kinked(loss, f) if f.kink else classified(loss, f.x) for f in found]
-    from symgd.confirm import refuted  # what quadratics do without
+    from symgd.analysis.certify_point import refuted  # what quadratics do without
 
     points = [p for p in points if math.isfinite(p.value) and not refuted(loss, p)]
     if solved is None or not solved.families:

@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from symgd.boundary import formula_of_limit
-from symgd.minima import all_finite
+from symgd.analysis.minima import all_finite
+from symgd.analysis.stability import LinearRule
+from symgd.analysis.stability_limit import formula_of_limit
 from symgd.model.rules import Rule
-from symgd.stability import LinearRule
 
 Interval = tuple[float, float]
 

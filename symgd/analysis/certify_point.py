@@ -6,8 +6,8 @@ Newton's step from exact derivatives is long there: no critical point is near.
 
 from __future__ import annotations
 
-from symgd.critical import CriticalPoint
-from symgd.minima import all_finite
+from symgd.analysis.critical_points import CriticalPoint
+from symgd.analysis.minima import all_finite
 from symgd.model.loss import Loss
 
 _FEW = 8  # parameters, and

@@ -11,12 +11,12 @@ from collections.abc import Sequence
 
 import sympy
 
+from symgd.analysis.stability import LinearRule
 from symgd.calculus.polynomial import polynomial, to_node
 from symgd.formula import sympy_bridge
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import Name, Node, topological
 from symgd.formula.printing.plain import write
-from symgd.stability import LinearRule
 
 _LARGEST = 3  # rows of J
 _NODES = 200

@@ -53,7 +53,7 @@ def convexity(loss: Loss, hints: Sequence[Sequence[float]] = ()) -> Convexity:
     terms = polynomial(loss.root, loss.leaves)
     if terms is not None and (told := _of_polynomial(terms, len(loss.params))):
         return Convexity(True, told)
-    from symgd.counterexample import counterexample
+    from symgd.analysis.counterexample import counterexample
 
     found = counterexample(loss, terms, hints)
     if found is not None:

@@ -1,0 +1,1 @@
+"""What mathematics says of a loss and a rule: verdict, stability, critical points, diagnosis."""
