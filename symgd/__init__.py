@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from symgd.backends.program import Program
-    from symgd.comparison import Comparison, compare
-    from symgd.descent import descend, gradient_descent, single_step_gradient_descent
-    from symgd.engine import Step
+    from symgd.descent.compare import Comparison, compare
+    from symgd.descent.descend import descend, gradient_descent, single_step_gradient_descent
+    from symgd.descent.descend_with import descend_with
+    from symgd.descent.engine import Step
+    from symgd.descent.explain import Explanation, explain
+    from symgd.descent.sweep import Sweep, sweep
     from symgd.errors import (
         ArgumentError,
         BackendError,
@@ -19,12 +22,9 @@ if TYPE_CHECKING:
         RuleError,
         SymgdError,
     )
-    from symgd.explanation import Explanation, explain
     from symgd.fits.fit import fit
     from symgd.fits.result import Estimate, FitResult
     from symgd.formula.functions.table import FUNCTIONS
-    from symgd.function_descent import descend_with
-    from symgd.grid import Sweep, sweep
     from symgd.model.catalogue import CATALOGUE
     from symgd.model.loss import Loss
     from symgd.model.result import History, Result, Status, Verdict
@@ -37,11 +37,11 @@ _WHERE = {
     "ArgumentError": "errors",
     "BackendError": "errors",
     "CATALOGUE": "model.catalogue",
-    "Comparison": "comparison",
+    "Comparison": "descent.compare",
     "DataError": "errors",
     "DescentError": "errors",
     "Estimate": "fits.result",
-    "Explanation": "explanation",
+    "Explanation": "descent.explain",
     "FUNCTIONS": "formula.functions.table",
     "FitResult": "fits.result",
     "FormulaError": "errors",
@@ -52,18 +52,18 @@ _WHERE = {
     "Rule": "model.rules",
     "RuleError": "errors",
     "Status": "model.result",
-    "Step": "engine",
-    "Sweep": "grid",
+    "Step": "descent.engine",
+    "Sweep": "descent.sweep",
     "SymgdError": "errors",
     "Verdict": "model.result",
-    "compare": "comparison",
-    "descend": "descent",
-    "descend_with": "function_descent",
-    "explain": "explanation",
+    "compare": "descent.compare",
+    "descend": "descent.descend",
+    "descend_with": "descent.descend_with",
+    "explain": "descent.explain",
     "fit": "fits.fit",
-    "gradient_descent": "descent",
-    "single_step_gradient_descent": "descent",
-    "sweep": "grid",
+    "gradient_descent": "descent.descend",
+    "single_step_gradient_descent": "descent.descend",
+    "sweep": "descent.sweep",
 }
 
 __all__ = [

@@ -8,7 +8,7 @@ import sys
 import numpy as np
 
 import symgd
-from symgd import native_kernel, native_sweep
+from symgd.descent import native_kernel, native_sweep
 
 PAGE = mmap.PAGESIZE
 libc = ctypes.CDLL(None)

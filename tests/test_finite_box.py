@@ -8,9 +8,9 @@ import pytest
 
 from symgd.backends.lambdified import compile_scalar
 from symgd.backends.native.finite_box import finite_box, widened
+from symgd.descent.step_program import step_program
 from symgd.model.arguments import read_arguments, resolve
 from symgd.model.loss import Loss
-from symgd.step_program import step_program
 
 STEPS = 4
 RATES = (1e-3, 0.7)

@@ -12,7 +12,7 @@ import mpmath
 import pytest
 
 import symgd
-import symgd.native_kernel
+import symgd.descent.native_kernel
 from symgd import Loss
 from symgd.backends import lambdified
 from symgd.backends.compiler import compile_program
@@ -327,21 +327,21 @@ def test_a_failing_compiler_is_no_failure(monkeypatch):
     def broken(*_, **__):
         raise RuntimeError("LLVM ERROR: out of registers")
 
-    monkeypatch.setattr("symgd.native_kernel.compile_module", broken)
+    monkeypatch.setattr("symgd.descent.native_kernel.compile_module", broken)
     monkeypatch.setattr(jit, "_memory", {})
     assert symgd.descend("x**4", backend="native", lr=0.01).status is symgd.Status.COMPLETED
 
 
 def test_long_runs_move_to_machine_code_on_the_way(monkeypatch):
     made = []
-    original = symgd.native_kernel.NativeKernel
+    original = symgd.descent.native_kernel.NativeKernel
 
     class Counted(original):
         def __init__(self, *args):
             made.append(args)
             super().__init__(*args)
 
-    monkeypatch.setattr("symgd.native_kernel.NativeKernel", Counted)
+    monkeypatch.setattr("symgd.descent.native_kernel.NativeKernel", Counted)
     symgd.descend("theta**2", steps=1000)
     assert not made
     long = symgd.descend(ROSENBROCK, steps=300_000, lr=1e-3, start=0.5)
@@ -417,7 +417,7 @@ def test_powers_of_odd_bases_are_those_of_the_c_library(base, t):
 def test_powers_move_on_across_calls(beta, monkeypatch):
     rule = symgd.Rule("theta = theta - lr*g*beta**t/(1 + beta**t)", {"beta": beta})
     whole = symgd.descend(ROSENBROCK, rule=rule, lr=1e-3, steps=2500, start=0.5, backend="native")
-    monkeypatch.setattr("symgd.native_kernel._NANOSECONDS", 1000.0)
+    monkeypatch.setattr("symgd.descent.native_kernel._NANOSECONDS", 1000.0)
     parts = symgd.descend(ROSENBROCK, rule=rule, lr=1e-3, steps=2500, start=0.5, backend="native")
     assert parts.theta == whole.theta
     slow = symgd.descend(ROSENBROCK, rule=rule, lr=1e-3, steps=2500, start=0.5, backend="lambdify")
@@ -432,7 +432,8 @@ def test_corrections_that_have_become_one_are_left_out_without_a_trace(name, bet
     words = {"rule": name, "lr": 1e-3, "steps": 500, "start": {"x": -1.2, "y": 1.0}}
     words["set"] = {"beta1": beta1, "beta2": beta2}
     slow = symgd.descend(ROSENBROCK, backend="lambdify", **words)
-    monkeypatch.setattr("symgd.native_kernel._NANOSECONDS", 2000.0)  # and again in each call
+    # and again in each call
+    monkeypatch.setattr("symgd.descent.native_kernel._NANOSECONDS", 2000.0)
     fast = symgd.descend(ROSENBROCK, backend="native", **words)
     assert (fast.status, fast.message, fast.steps) == (slow.status, slow.message, slow.steps)
     pairs = zip(fast.history.theta.ravel(), slow.history.theta.ravel(), strict=True)

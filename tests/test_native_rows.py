@@ -18,12 +18,13 @@ import pytest
 from test_native import EDGES, rows_of, same
 
 import symgd
-from symgd import Loss, choice
+from symgd import Loss
 from symgd.backends.compiler import compile_program
 from symgd.backends.native import elementary, jit, row_blocks
 from symgd.backends.native.row_blocks import compile_native
 from symgd.backends.native.row_loop import BLOCK, STRIP
 from symgd.backends.numpy_rows import compile_rows
+from symgd.descent import choose_backend
 from symgd.formula.functions.table import BY_CLASS, FUNCTIONS
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import Column, Name, RowSum
@@ -416,15 +417,15 @@ def test_a_big_table_is_fitted_and_evaluated_in_machine_code(monkeypatch):
 
 def test_the_choice_depends_on_the_work_alone():
     program = Loss(ROSE, data(10)).program
-    assert not choice.rows_pay(program, 10, 10)
-    assert not choice.rows_pay(program, 1000, 1)
-    assert choice.rows_pay(program, 1000, 100_000)
-    assert choice.rows_pay(program, 2_000_000, 10)
+    assert not choose_backend.rows_pay(program, 10, 10)
+    assert not choose_backend.rows_pay(program, 1000, 1)
+    assert choose_backend.rows_pay(program, 1000, 100_000)
+    assert choose_backend.rows_pay(program, 2_000_000, 10)
 
 
 def test_functions_that_ask_python_are_left_to_numpy():
     program = Loss("mean(digamma(a*x))", data(10)).program
-    assert not choice.rows_pay(program, 10**9, 10)
+    assert not choose_backend.rows_pay(program, 10**9, 10)
     for row in BY_CLASS.values():
         if row.name == "where":
             continue
@@ -669,7 +670,7 @@ def test_ctrl_c_ends_a_descent_over_rows():
 @pytest.mark.parametrize(("function", "threads"), [("digamma", 1), ("exp", 2)])
 def test_machine_code_that_calls_python_runs_in_one_thread(function, threads, monkeypatch):
     """More would queue for the interpreter: 20,000 digammas took 1.5 times as long in two."""
-    from symgd import native_sweep
+    from symgd.descent import native_sweep
 
     monkeypatch.setattr("symgd.threads._WAKE", 1e-9)
     seen = []

@@ -10,7 +10,7 @@ import symgd
 from symgd import Loss
 from symgd.backends.native import array_module, loop_rerolling, register_steps
 from symgd.backends.native.dead_store_elimination import arrange
-from symgd.native_kernel import NativeKernel
+from symgd.descent.native_kernel import NativeKernel
 
 ROSENBROCK = "(1-x)**2+100*(y-x**2)**2"
 OSCILLATING = "(x**2+y**2-1)**2+x*y"
@@ -62,8 +62,8 @@ def test_a_zero_keeps_its_sign_where_the_change_is_too_small_for_a_double():
 
 
 def test_guesses_end_where_they_cost_more_than_other_code(monkeypatch):
-    monkeypatch.setattr("symgd.native_kernel._COMPILED_NANOSECONDS", 10.0)
-    monkeypatch.setattr("symgd.native_kernel._NANOSECONDS", 5000.0)
+    monkeypatch.setattr("symgd.descent.native_kernel._COMPILED_NANOSECONDS", 10.0)
+    monkeypatch.setattr("symgd.descent.native_kernel._NANOSECONDS", 5000.0)
     made = []
     compiled = NativeKernel._compile
     monkeypatch.setattr(

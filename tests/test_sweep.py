@@ -154,14 +154,14 @@ def test_a_result_is_a_whole_one():
 
 
 def test_long_runs_go_in_portions(monkeypatch):
-    monkeypatch.setattr("symgd.native_sweep._NANOSECONDS", 1000.0)
+    monkeypatch.setattr("symgd.descent.native_sweep._NANOSECONDS", 1000.0)
     grid = symgd.sweep(ROSENBROCK, lr=np.geomspace(1e-5, 1e-2, 150), start=0.5, steps=300)
     check(grid, ROSENBROCK, 300, every=13)
 
 
 @pytest.mark.parametrize("call", [1000.0, 3e4, 1e8])
 def test_any_number_of_threads_and_calls_gives_the_same(call, monkeypatch):
-    monkeypatch.setattr("symgd.native_sweep._NANOSECONDS", call)
+    monkeypatch.setattr("symgd.descent.native_sweep._NANOSECONDS", call)
     monkeypatch.setattr("symgd.threads._WAKE", 1e-9)
     rates = np.geomspace(1e-5, 1.0, 1101)  # the last ones diverge, some at the last step
     for steps, order in itertools.product((0, 6, 300), (1, -1)):
@@ -182,7 +182,7 @@ def test_any_number_of_threads_and_calls_gives_the_same(call, monkeypatch):
 
 def test_a_sweep_that_is_interrupted_ends_in_all_threads(monkeypatch):
     """An exception in one thread stops the others after their call, and is raised."""
-    monkeypatch.setattr("symgd.native_sweep._NANOSECONDS", 1000.0)
+    monkeypatch.setattr("symgd.descent.native_sweep._NANOSECONDS", 1000.0)
     calls = []
 
     class Stopped:
@@ -191,7 +191,7 @@ def test_a_sweep_that_is_interrupted_ends_in_all_threads(monkeypatch):
             if len(calls) == 9:
                 raise KeyboardInterrupt
 
-    monkeypatch.setattr("symgd.native_sweep.interrupted", Stopped())
+    monkeypatch.setattr("symgd.descent.native_sweep.interrupted", Stopped())
     with pytest.raises(KeyboardInterrupt):
         symgd.sweep(ROSENBROCK, lr=np.geomspace(1e-5, 1e-2, 20000), steps=300, threads=3)
     assert len(calls) < 100  # of thousands
@@ -317,7 +317,7 @@ def test_long_blocks_without_the_loss_carry_the_state_and_the_number_of_the_step
 def boxes(grid):
     """The radius of each box in which the descents of a sweep need no loss."""
     from symgd.backends.native import jit
-    from symgd.native_sweep import LanesKernel
+    from symgd.descent.native_sweep import LanesKernel
 
     kernels = [k for k in jit._memory.values() if isinstance(k, LanesKernel)]
     return [radius for k in kernels[-len(grid._quick) :] for radius in k.boxes.values()]

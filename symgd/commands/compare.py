@@ -68,7 +68,7 @@ def compare(
     formula = read_formula(loss or [], data)
     count = whole("--steps", steps, least=0)
     tolerance = None if tol is None else positive("--tol", tol)
-    from symgd import comparison
+    from symgd.descent import compare
     from symgd.model.arguments import parse_assignments
     from symgd.report import compare as report
     from symgd.report.plot import check_comparison, plot_comparison
@@ -82,7 +82,7 @@ def compare(
         if part.strip()
     ]
     with shown(data, form is not Format.table) as source:
-        found = comparison.compare(
+        found = compare.compare(
             formula,
             lr=lr,
             rule=[part.strip() for part in rules],

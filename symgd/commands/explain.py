@@ -49,11 +49,11 @@ def explain(
 ) -> None:
     """Explain a loss: gradient, Hessian, critical points, convexity, stable learning rates."""
     formula = read_formula(loss or [], data)
-    from symgd import explanation
+    from symgd.descent import explain
     from symgd.model.arguments import parse_assignments
 
     with shown(data, form is not Format.terminal) as source:
-        found = explanation.explain(
+        found = explain.explain(
             formula,
             rule=rule,
             lr=lr,

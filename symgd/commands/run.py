@@ -107,7 +107,7 @@ def run(
     live = None if page is None else files.check_page(page)
     painter = start_painter(ctx, picture)
     formula = read_formula(loss or [], data)
-    from symgd.descent import descend
+    from symgd.descent.descend import descend
     from symgd.model.arguments import parse_assignments
     from symgd.report import table
 

@@ -94,7 +94,7 @@ def fit(
 
 
 def _check_running(backend: str, threads: int | None) -> None:
-    from symgd.descent import BACKENDS
+    from symgd.descent.descend import BACKENDS
 
     if backend not in BACKENDS:
         shown = escape(str(backend))

@@ -23,7 +23,7 @@ def descend_on(
     model: Model, root: Node, settings: Settings, start: Sequence[float]
 ) -> tuple[Vector, int, Status, str]:
     """Where the rule ends on the loss `root`: the point, the steps, the status and a message."""
-    from symgd.descent import descend
+    from symgd.descent.descend import descend
     from symgd.model.catalogue import CATALOGUE
     from symgd.model.loss import Loss
 

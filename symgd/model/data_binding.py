@@ -12,7 +12,7 @@ from symgd.backends.compiler import compile_program
 from symgd.backends.lambdified import compile_total
 from symgd.backends.program import Program
 from symgd.calculus.row_sums import constant_sums
-from symgd.choice import choose_rows
+from symgd.descent.choose_backend import choose_rows
 from symgd.errors import ArgumentError, DataError
 from symgd.formula.columns import Columns
 from symgd.formula.graph import Graph

@@ -315,7 +315,7 @@ class Loss:
         """
         import numpy as np
 
-        from symgd.choice import compiled
+        from symgd.descent.choose_backend import compiled
 
         def make() -> Callable[[Any], NDArray[np.float64]]:
             from symgd.backends.native.array_module import compile_large

@@ -13,9 +13,9 @@ from symgd.report.spark import chart, sparkline
 from symgd.report.steps import number
 
 if TYPE_CHECKING:
-    from symgd.comparison import Comparison
+    from symgd.descent.compare import Comparison
+    from symgd.descent.rate_map import RateMap
     from symgd.model.result import Result
-    from symgd.rate_map import RateMap
 
 _SPARK = 12  # characters of a sparkline
 #: Columns that give way where the table is too wide, in this order, and how far (0: altogether).

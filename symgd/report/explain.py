@@ -14,7 +14,7 @@ from symgd.report.table import rule_lines
 
 if TYPE_CHECKING:
     from symgd.analysis.critical_points import CriticalPoint
-    from symgd.explanation import Behavior, Explanation
+    from symgd.descent.explain import Behavior, Explanation
 
 _MOST_GRADIENTS = 8  # partial derivatives that are listed
 _MOST_ROWS = 4  # of a Hessian that is drawn

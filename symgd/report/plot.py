@@ -13,7 +13,7 @@ from symgd.report.files import check_matplotlib, check_picture, write_picture
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from symgd.comparison import Comparison
+    from symgd.descent.compare import Comparison
     from symgd.fits.result import FitResult
     from symgd.model.result import Result
     from symgd.report.drawing import Painter

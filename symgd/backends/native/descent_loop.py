@@ -4,7 +4,7 @@ What the caller and the code tell one another: k[T] is the step to begin with an
 k[END] the one to stop before. f[TOL]: the tolerance, negative for none; f[BEST]: the least loss so
 far, of step k[BEST_T]. rows: for each k[STRIDE]-th step, first the step k[NEXT], [loss, |g|, x..];
 k[ROWS] counts them. ring: x of step t at t % SLOTS, for the verdict and the best point; that of the
-last RING steps is right. The order of tests is that of `symgd.kernel.StepKernel`.
+last RING steps is right. The order of tests is that of `symgd.descent.kernel.StepKernel`.
 
 A step has one question of its own number: whether it is %stop, the next one with a row, or the
 last. It makes %careful true, where more is asked after the step.

@@ -25,8 +25,8 @@ _EXPONENTS = range(-4, 400)  # of the boxes that are tried
 def finite_box(program: Program, moving: int, others: Mapping[Name, Interval], steps: int) -> float:
     """The largest power of two R, such that from |theta|, |state| <= R `steps` steps stay finite.
 
-    program: of `symgd.step_program.step_program`. moving: how many of its inputs theta and the
-    state are. others: between what the rest of the inputs lie. 0 where there is no such box.
+    program: of `symgd.descent.step_program.step_program`. moving: how many of its inputs theta and
+    the state are. others: between what the rest of the inputs lie. 0 where there is no such box.
     """
     used = live(program, [node for name, node in program.outputs.items() if name != "|g|"])
     good, bad = _EXPONENTS[0] - 1, _EXPONENTS[-1] + 1

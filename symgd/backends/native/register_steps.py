@@ -31,7 +31,7 @@ WRONG = 6  # k
 def step_loop(
     program: Program, params: int, states: int, settles: bool, guesses: bool = True
 ) -> str:
-    """The module of the descent of one step program of `symgd.descent.step_program`.
+    """The module of the descent of one step program of `symgd.descent.descend.step_program`.
 
     guesses: whether a step may begin before the last one is rounded, see `sooner`.
     """

@@ -43,9 +43,9 @@ AHEAD = 4  # steps for which the box of `symgd.backends.native.finite_box` is go
 class Lanes:
     """What the code is made for.
 
-    program: of `symgd.step_program.step_program`. own: which of the tail values each lane has of
-    its own. certificate: whether there is a tolerance. lanes: of a group. pack: how many groups
-    advance together: while one waits for a result, the others work.
+    program: of `symgd.descent.step_program.step_program`. own: which of the tail values each lane
+    has of its own. certificate: whether there is a tolerance. lanes: of a group. pack: how many
+    groups advance together: while one waits for a result, the others work.
     """
 
     program: Program

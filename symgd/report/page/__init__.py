@@ -26,7 +26,7 @@ from symgd.report.page.small import small_keys, small_script, small_style
 from symgd.report.sketch import sketch
 
 if TYPE_CHECKING:
-    from symgd.comparison import Comparison
+    from symgd.descent.compare import Comparison
     from symgd.model.result import Result
 
 _SCRIPTS = ("descent.js", "draw.js", "controls.js")

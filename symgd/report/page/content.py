@@ -303,7 +303,7 @@ def _heights(loss: Loss, points: list[tuple[float, ...]]) -> list[float]:
 
 
 def _at_many_rates(result: Result, loss: Loss) -> list[Result]:
-    from symgd.descent import descend
+    from symgd.descent.descend import descend
 
     assert isinstance(result.lr, float)
     steps = min(result.steps, _MOST_ROWS)

@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 
 from symgd import names
+from symgd.descent.rate_map import RateMap
 from symgd.model.loss import Loss
-from symgd.rate_map import RateMap
 from symgd.report.compare import rule_name, start_text
 from symgd.report.scenes import RateCurve, RateScene
 from symgd.report.scenes.pens import LONGEST

@@ -11,14 +11,14 @@ from typing import Any
 
 import sympy
 
-from symgd.descent import descend
+from symgd.descent.descend import descend
+from symgd.descent.rate_map import RateMap, Runs, ends_of, rate_map
 from symgd.errors import ArgumentError
 from symgd.model.arguments import Start, parse_number, read_start
 from symgd.model.loss import Loss
 from symgd.model.result import Result
 from symgd.model.rules import Rule
 from symgd.names import escape
-from symgd.rate_map import RateMap, Runs, ends_of, rate_map
 
 _MOST = 10_000  # runs in one call
 

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from symgd.backends import lambdified
-from symgd.engine import Problem, Step, engine, finish
+from symgd.descent.engine import Problem, Step, engine, finish
+from symgd.descent.kernel import Run, Stop
+from symgd.descent.step_program import rule_program
 from symgd.errors import ArgumentError
-from symgd.kernel import Run, Stop
 from symgd.model.arguments import read_arguments, resolve
 from symgd.model.result import History, Result
 from symgd.model.rules import Rule
-from symgd.step_program import rule_program
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from symgd import names
-from symgd.descent import descend, read_loss
+from symgd.descent.descend import descend, read_loss
 from symgd.errors import ArgumentError
 from symgd.model.arguments import Arguments, read_arguments, read_start
 from symgd.model.loss import Loss
@@ -81,7 +81,7 @@ def read_grid(
     loss: Any, lr: Any, start: Any, rule: Any, given: Mapping[str, Any], steps: int,
     tol: float | None, backend: str,
 ) -> Grid:  # fmt: skip
-    """The grid of what `symgd.grid.sweep` was given; ArgumentError where it cannot run."""
+    """The grid of what `symgd.descent.sweep.sweep` was given; ArgumentError where it cannot run."""
     rules = _listed(rule, "rule")
     numbers = isinstance(lr, np.ndarray) and lr.size and lr.dtype.kind in "fiu"
     rates = lr.reshape(-1) if numbers else _listed(lr, "lr")

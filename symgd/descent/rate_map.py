@@ -105,7 +105,7 @@ def ends_of(
     """How a run with each rate ends, all at once in machine code; None where that does not pay."""
     if len(rates) < FEWEST or loss.rows is not None or not loss.params:
         return None
-    from symgd.grid import sweep
+    from symgd.descent.sweep import sweep
 
     grid = sweep(loss, lr=list(rates), rule=rule, start=start, **options)
     return list(zip(grid.value.tolist(), grid.lost.tolist(), strict=True))

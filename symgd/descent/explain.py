@@ -255,7 +255,7 @@ def _measure(
     loss: Loss, rule: Rule, values: Mapping[str, float], point: CriticalPoint, lr: float
 ) -> Measured | None:
     """A run from a tenth of the parameters' size away."""
-    from symgd.descent import descend  # what most explanations do without
+    from symgd.descent.descend import descend  # what most explanations do without
 
     step = 0.1 * max(1.0, *map(abs, point.x))
     start = [v + step for v in point.x]

@@ -11,19 +11,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from symgd.analysis import diagnosis
-from symgd.choice import compiled
-from symgd.descent import settles
-from symgd.grid_axes import Grid
+from symgd.descent.choose_backend import compiled
+from symgd.descent.descend import settles
+from symgd.descent.rate_map import not_finite
+from symgd.descent.step_program import is_large, step_program
+from symgd.descent.sweep_axes import Grid
 from symgd.model.arguments import Arguments, resolve
 from symgd.model.loss import Loss
 from symgd.model.result import Result, Status
-from symgd.rate_map import not_finite
-from symgd.step_program import is_large, step_program
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from symgd.native_sweep import LanesKernel, Outcome
+    from symgd.descent.native_sweep import LanesKernel, Outcome
 
 _FAR = 100  # a descent that moved less than this, and down, has not run away
 
@@ -87,7 +87,7 @@ def _mesh(axes: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
 
 
 class Ends:
-    """Where N descents of P parameters ended; see the properties of `symgd.grid.Sweep`."""
+    """Where N descents of P parameters ended; see the properties of `symgd.descent.sweep.Sweep`."""
 
     def __init__(self, count: int, params: int) -> None:
         self.theta: NDArray[np.float64] = np.empty((count, params))
@@ -156,7 +156,7 @@ def _kernel(part: Part) -> tuple[LanesKernel, list[str], list[bool]] | None:
 
     def make() -> LanesKernel:
         from symgd.backends.native.jit import remembered
-        from symgd.native_sweep import LanesKernel
+        from symgd.descent.native_sweep import LanesKernel
 
         program = step_program(grid.loss, arguments.rule, arguments.schedule, named)
         still, count, asked = settles(arguments), len(grid.loss.params), grid.tol is not None

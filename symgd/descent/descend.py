@@ -11,20 +11,20 @@ import sympy
 from symgd import names
 from symgd.backends.compiler import compile_program
 from symgd.backends.program import Program
-from symgd.batches import BatchKernel, Sampler
-from symgd.choice import choose, choose_rows, compiled
-from symgd.engine import Problem, Step, engine, finish
+from symgd.descent.choose_backend import choose, choose_rows, compiled
+from symgd.descent.engine import Problem, Step, engine, finish
+from symgd.descent.kernel import Kernel, LineSearchKernel, Run, StepKernel
+from symgd.descent.minibatches import BatchKernel, Sampler
+from symgd.descent.step_program import is_large, rule_program, step_outputs, step_program
 from symgd.errors import ArgumentError
 from symgd.formula.nodes import ROWS
-from symgd.kernel import Kernel, LineSearchKernel, Run, StepKernel
 from symgd.model.arguments import Arguments, Schedule, Start, read_arguments, read_start, resolve
 from symgd.model.loss import Loss
 from symgd.model.result import History, Result, Status
 from symgd.model.rules import Rule
-from symgd.step_program import is_large, rule_program, step_outputs, step_program
 
 if TYPE_CHECKING:
-    from symgd.native_kernel import ArrayKernel
+    from symgd.descent.native_kernel import ArrayKernel
 
 BACKENDS = ("auto", "lambdify", "native")
 Evaluate: TypeAlias = Callable[..., list[float]]
@@ -207,13 +207,13 @@ def _kernel(
         return StepKernel(whole(), count, tail, still)
 
     def array() -> ArrayKernel:
-        from symgd.native_kernel import ArrayKernel
+        from symgd.descent.native_kernel import ArrayKernel
 
         part = rule_program(rule, arguments, values)
         return ArrayKernel(loss, part, len(rule.state), tail, still)
 
     def native() -> Kernel:
-        from symgd.native_kernel import NativeKernel
+        from symgd.descent.native_kernel import NativeKernel
 
         return NativeKernel(loss, whole(), count, tail, still)
 

@@ -11,10 +11,10 @@ import numpy as np
 import sympy
 
 from symgd import names
-from symgd.descent import BACKENDS
+from symgd.descent.descend import BACKENDS
+from symgd.descent.sweep_axes import Grid, read_grid
+from symgd.descent.sweep_groups import Ends, Part, QuickStatus, run_part
 from symgd.errors import ArgumentError
-from symgd.grid_axes import Grid, read_grid
-from symgd.grid_parts import Ends, Part, QuickStatus, run_part
 from symgd.model.loss import Loss
 from symgd.model.result import Result, Status
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from symgd.backends.numpy_rows import RowFunction
 from symgd.backends.program import Program
+from symgd.descent.kernel import Run, StepKernel, Stop
 from symgd.errors import ArgumentError
-from symgd.kernel import Run, StepKernel, Stop
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

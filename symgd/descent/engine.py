@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from symgd.analysis import diagnosis
 from symgd.analysis import verdict as analysis
-from symgd.kernel import Kernel, Run, Stop
+from symgd.descent.kernel import Kernel, Run, Stop
 from symgd.model.arguments import Schedule
 from symgd.model.loss import Loss
 from symgd.model.result import Best, Described, Result, Status, Verdict

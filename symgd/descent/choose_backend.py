@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from symgd.backends.numpy_rows import BLOCK, RowFunction, Source, compile_rows
 from symgd.backends.program import Program
-from symgd.kernel import Kernel, Run, Stop
+from symgd.descent.kernel import Kernel, Run, Stop
 
 Made = TypeVar("Made")
 

@@ -19,8 +19,8 @@ from symgd.backends.native.jit import (
     interrupted,
 )
 from symgd.backends.program import Program
+from symgd.descent.kernel import Run, Stop
 from symgd.formula.nodes import float_of, topological
-from symgd.kernel import Run, Stop
 from symgd.model.loss import Loss
 
 _STOP = {
@@ -140,7 +140,7 @@ def _takes_roots(program: Program) -> bool:
 class NativeKernel(_Compiled):
     """The steps of a loss of few parameters, everything in registers.
 
-    program: of `symgd.descent.step_program`.
+    program: of `symgd.descent.descend.step_program`.
     """
 
     def __init__(

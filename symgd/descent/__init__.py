@@ -1,0 +1,1 @@
+"""The verbs: descend, descend_with, sweep, compare, explain; engine, kernels, minibatches."""
