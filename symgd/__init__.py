@@ -23,7 +23,7 @@ if TYPE_CHECKING:
         SymgdError,
     )
     from symgd.fits.fit import fit
-    from symgd.fits.result import Estimate, FitResult
+    from symgd.fits.fit_result import Estimate, FitResult
     from symgd.formula.functions.table import FUNCTIONS
     from symgd.model.catalogue import CATALOGUE
     from symgd.model.loss import Loss
@@ -40,10 +40,10 @@ _WHERE = {
     "Comparison": "descent.compare",
     "DataError": "errors",
     "DescentError": "errors",
-    "Estimate": "fits.result",
+    "Estimate": "fits.fit_result",
     "Explanation": "descent.explain",
     "FUNCTIONS": "formula.functions.table",
-    "FitResult": "fits.result",
+    "FitResult": "fits.fit_result",
     "FormulaError": "errors",
     "History": "model.result",
     "Loss": "model.loss",

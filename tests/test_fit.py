@@ -381,13 +381,13 @@ def test_the_sample_for_a_start_is_not_drawn_like_the_data():
 
 
 def test_sums_of_products_and_the_triangle_give_the_same_fit(monkeypatch):
-    from symgd.fits import reduction
+    from symgd.fits import qr_reduction
 
     generator = np.random.default_rng(3)
     x = generator.uniform(0, 4, 30_000)
     data = {"x": x, "y": 2.5 * np.exp(-1.3 * x) + generator.normal(0, 0.1, 30_000)}
     many = symgd.fit("y = a*exp(-b*x) + c", data, start=1.0)
-    monkeypatch.setattr(reduction, "_MANY", 10**9)
+    monkeypatch.setattr(qr_reduction, "_MANY", 10**9)
     few = symgd.fit("y = a*exp(-b*x) + c", data, start=1.0)
     assert many.theta == pytest.approx(few.theta, rel=1e-11)
     assert many.covariance == pytest.approx(few.covariance, rel=1e-9)

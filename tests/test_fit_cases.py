@@ -11,7 +11,7 @@ import pytest
 
 import symgd
 from symgd import DataError
-from symgd.fits import memory
+from symgd.fits import cache
 
 GENERATOR = np.random.default_rng(5)
 X = np.linspace(0.0, 4.0, 50)
@@ -30,9 +30,9 @@ def curve(rows, seed=20):
 
 def test_a_formula_read_again_gives_the_same_bits_on_other_rows():
     first, second = curve(300, 1), curve(400, 2)
-    memory._memory.clear()
+    cache._memory.clear()
     fresh = [symgd.fit(DECAY, first).to_dict()]
-    memory._memory.clear()
+    cache._memory.clear()
     fresh.append(symgd.fit(DECAY, second).to_dict())
     again = [symgd.fit(DECAY, first).to_dict(), symgd.fit(DECAY, second).to_dict()]
     assert again == fresh
@@ -51,7 +51,7 @@ def test_threads_may_fit_one_formula_at_once():
     tables = [curve(500, seed) for seed in range(12)]
     expected = [symgd.fit(DECAY, data).theta for data in tables]
     for _ in range(3):
-        memory._memory.clear()
+        cache._memory.clear()
         with ThreadPoolExecutor(6) as pool:
             assert list(pool.map(lambda data: symgd.fit(DECAY, data).theta, tables)) == expected
 
@@ -76,7 +76,7 @@ def test_means_inside_a_model_are_those_of_its_own_rows():
 
 
 def test_a_long_table_is_begun_on_a_sample_and_ended_on_all_rows(monkeypatch):
-    from symgd.fits import squares
+    from symgd.fits import least_squares as squares
 
     data = curve(250_000)
     sampled = symgd.fit(DECAY, data, start=1.0)

@@ -11,7 +11,7 @@ from test_cli import Outcome
 import symgd
 from symgd.backends.numpy_points import compile_points
 from symgd.errors import ArgumentError, DescentError
-from symgd.fits.student import two_sided
+from symgd.fits.student_t import two_sided
 from symgd.report.page import to_html
 
 GENERATOR = np.random.default_rng(3)

@@ -18,7 +18,7 @@ from symgd.errors import ArgumentError
 from symgd.names import escape
 
 if TYPE_CHECKING:
-    from symgd.fits.result import FitResult
+    from symgd.fits.fit_result import FitResult
 
 _FORMATS = ("table", "plain", "json", "jsonl", "csv")
 
@@ -191,7 +191,7 @@ def fit(
             threads=None if threads is None else whole("--threads", threads, least=1),
         )
     if form == "table" and predict is None:
-        from symgd.fits.report import report
+        from symgd.report.fit import report
 
         emit_report(report(result, width=terminal_width()))
     else:

@@ -13,8 +13,8 @@ from symgd.calculus.gradient import gradient
 from symgd.calculus.row_sums import lower
 from symgd.fits import statistics
 from symgd.fits.curve import Curve
-from symgd.fits.model import Model
-from symgd.fits.result import Estimate, FitResult
+from symgd.fits.fit_result import Estimate, FitResult
+from symgd.fits.regression_model import Model
 from symgd.formula.evaluate import trace
 from symgd.formula.nodes import RowMean, RowSum, topological
 from symgd.formula.printing.plain import write

@@ -9,10 +9,10 @@ import numpy as np
 
 from symgd import names
 from symgd.fits import statistics
-from symgd.fits.model import Model
-from symgd.fits.problem import Squares
-from symgd.fits.reduction import Linear
-from symgd.fits.words import times
+from symgd.fits.least_squares_problem import Squares
+from symgd.fits.qr_reduction import Linear
+from symgd.fits.regression_model import Model
+from symgd.fits.wording import times
 from symgd.model.result import Status
 from symgd.solvers import levenberg_marquardt
 from symgd.solvers.levenberg_marquardt import Box

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from symgd.fits.inner import total_gradient
-from symgd.fits.model import Model
-from symgd.fits.reduction import RowFunction
+from symgd.fits.nested_sums import total_gradient
+from symgd.fits.qr_reduction import RowFunction
+from symgd.fits.regression_model import Model
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import Column, Name, Node, topological
 from symgd.formula.pickling import Packed, pack, unpack

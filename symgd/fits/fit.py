@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from symgd.errors import ArgumentError
-from symgd.fits.memory import read_problem
-from symgd.fits.model import Bounds, Options, is_model
-from symgd.fits.result import FitResult
+from symgd.fits.cache import read_problem
+from symgd.fits.fit_result import FitResult
+from symgd.fits.regression_model import Bounds, Options, is_model
 from symgd.fits.settings import Settings
 from symgd.model.arguments import read_start
 from symgd.names import escape
@@ -60,7 +60,7 @@ def fit(
     >>> round(found.theta["a"], 10), round(found.stderr["a"], 10)
     (1.98, 0.0424264069)
     """
-    from symgd.fits import likelihood, squares
+    from symgd.fits import least_squares, likelihood
 
     if not isinstance(model, str):
         raise ArgumentError(f"a model is a text, not {type(model).__name__}")
@@ -87,7 +87,7 @@ def fit(
             return likelihood.robust(read, settings)
         if method == "newton":
             raise ArgumentError("least squares go by lm; newton is for other losses")
-        return squares.least_squares(read, settings)
+        return least_squares.least_squares(read, settings)
     if weight is not None or sigma is not None or loss is not None:
         raise ArgumentError("weight, sigma and loss belong to a model 'y = ...'")
     return likelihood.fit_loss(model, data, options, settings)

@@ -12,19 +12,19 @@ import numpy as np
 from symgd.calculus.row_sums import lower
 from symgd.calculus.stabilize import stabilize
 from symgd.errors import ArgumentError
-from symgd.fits import smoothing, statistics, unbounded
+from symgd.fits import divergence, smoothing, statistics
 from symgd.fits.assemble import Pieces, assemble
 from symgd.fits.certificate import newton_certificate
-from symgd.fits.inner import total_gradient
-from symgd.fits.lossmodel import as_model, as_squares, read_loss
-from symgd.fits.model import Model, Options
+from symgd.fits.fit_result import FitResult
+from symgd.fits.least_squares import least_squares
+from symgd.fits.least_squares_problem import Squares, read_box, read_squares
+from symgd.fits.loss_model import as_model, as_squares, read_loss
+from symgd.fits.nested_sums import total_gradient
 from symgd.fits.objective import Objective
-from symgd.fits.problem import Squares, read_box, read_squares
-from symgd.fits.reduction import RowFunction
-from symgd.fits.result import FitResult
-from symgd.fits.rule import descend_on
+from symgd.fits.qr_reduction import RowFunction
+from symgd.fits.regression_model import Model, Options
+from symgd.fits.rule_fit import descend_on
 from symgd.fits.settings import Settings, place_start
-from symgd.fits.squares import least_squares
 from symgd.formula.nodes import Node, RowMean, RowSum, topological
 from symgd.model.result import Status
 from symgd.solvers import levenberg_marquardt, newton
@@ -177,7 +177,7 @@ def _unbounded(
     if status is Status.CONVERGED:
         return None
     box = read_box(model)
-    told = unbounded.falls(objective, [np.array(p) for p in points], box, model.params)
+    told = divergence.falls(objective, [np.array(p) for p in points], box, model.params)
     return None if told is None else (Status.DIVERGED, told)
 
 

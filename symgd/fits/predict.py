@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from symgd.calculus.stabilize import stabilize
 from symgd.errors import FormulaError
-from symgd.fits.reduction import RowFunction
+from symgd.fits.qr_reduction import RowFunction
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import RowMean, RowSum, topological
 from symgd.formula.parse import parse

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from symgd.descent.compare import Comparison
-    from symgd.fits.result import FitResult
+    from symgd.fits.fit_result import FitResult
     from symgd.model.result import Result
     from symgd.report.drawing import Painter
     from symgd.report.scenes import FitScene, RateScene, Scene

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from symgd.fits.reduction import Linear, Residuals
+from symgd.fits.qr_reduction import Linear, Residuals
 
 if TYPE_CHECKING:
     import numpy as np

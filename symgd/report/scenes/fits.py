@@ -15,7 +15,7 @@ from symgd.report.scenes.runs import label_of
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from symgd.fits.result import FitResult
+    from symgd.fits.fit_result import FitResult
 
     Floats = NDArray[np.float64]
 

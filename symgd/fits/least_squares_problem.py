@@ -8,11 +8,11 @@ from functools import cached_property
 
 import numpy as np
 
-from symgd.fits.inner import total_gradient
-from symgd.fits.model import Model
-from symgd.fits.reduction import Residuals, RowFunction
-from symgd.fits.starts import Starter
-from symgd.fits.totals import Totals, totals
+from symgd.fits.initial_guess import Starter
+from symgd.fits.nested_sums import total_gradient
+from symgd.fits.qr_reduction import Residuals, RowFunction
+from symgd.fits.regression_model import Model
+from symgd.fits.summary_statistics import Totals, totals
 from symgd.formula.nodes import Column, Node, topological
 from symgd.model.data_binding import RowData
 from symgd.solvers.levenberg_marquardt import Box

@@ -103,7 +103,7 @@ class FitResult:
         It holds the model's own value at each row, not new observations, with this probability;
         nan where the data do not determine the parameters.
         """
-        from symgd.fits.student import two_sided
+        from symgd.fits.student_t import two_sided
 
         if self.curve is None:
             raise DescentError("a loss has no model to predict with; fit 'y = model'")
@@ -159,7 +159,7 @@ class FitResult:
         }
 
     def __str__(self) -> str:
-        from symgd.fits.report import report
+        from symgd.report.fit import report
 
         return "\n".join(report(self))
 

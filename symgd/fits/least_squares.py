@@ -12,15 +12,15 @@ import numpy as np
 
 from symgd import names
 from symgd.errors import ArgumentError, DataError
-from symgd.fits import exchange, statistics
+from symgd.fits import label_switching, statistics
 from symgd.fits.assemble import Pieces, assemble
 from symgd.fits.certificate import certificate
-from symgd.fits.problem import Squares
-from symgd.fits.result import FitResult
-from symgd.fits.rule import descend_on
-from symgd.fits.sample import draw
+from symgd.fits.fit_result import FitResult
+from symgd.fits.initial_guess import Starter
+from symgd.fits.least_squares_problem import Squares
+from symgd.fits.row_sample import draw
+from symgd.fits.rule_fit import descend_on
 from symgd.fits.settings import Settings, place_start
-from symgd.fits.starts import Starter
 from symgd.formula.nodes import RowMean
 from symgd.model.result import Status
 from symgd.solvers import levenberg_marquardt
@@ -154,7 +154,7 @@ def _again(
             yield run(solved)
         found = run(starter.default())
         if found is not None:
-            yield run(exchange.nearest(squares.model, found.x.tolist(), start))
+            yield run(label_switching.nearest(squares.model, found.x.tolist(), start))
 
     for found in ends():
         if found is None or certificate(squares, found)[0] is not Status.CONVERGED:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from symgd.errors import DataError
-from symgd.fits.reduction import RowFunction
+from symgd.fits.qr_reduction import RowFunction
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from symgd.fits.words import times
+from symgd.fits.wording import times
 from symgd.names import escape
 from symgd.report.fold import folded
 from symgd.report.steps import number
 
 if TYPE_CHECKING:
-    from symgd.fits.result import FitResult
+    from symgd.fits.fit_result import FitResult
 
 _USUAL = 80  # columns; in a narrower window columns are stacked
 _MOST_CORRELATED = 12  # parameters up to which the matrix of correlations is printed

@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from symgd.fits.reduction import Residuals
-from symgd.fits.sample import SEED, draw
+from symgd.fits.qr_reduction import Residuals
+from symgd.fits.row_sample import SEED, draw
 from symgd.formula.nodes import Name, Node, topological
 from symgd.model.data_binding import RowData
 from symgd.solvers.levenberg_marquardt import Box, Subsystem, minimize

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from symgd.fits.model import Model
+from symgd.fits.regression_model import Model
 from symgd.fits.settings import Settings
 from symgd.formula.nodes import Node
 from symgd.model.result import Status

@@ -20,8 +20,8 @@ from symgd.backends.compiler import compile_per_row
 from symgd.backends.lambdified import compile_array
 from symgd.backends.numpy_rows import BLOCK, pieces, total
 from symgd.backends.program import Program
-from symgd.fits.inner import Inner
-from symgd.fits.sums import Sums
+from symgd.fits.nested_sums import Inner
+from symgd.fits.streaming_sums import Sums
 from symgd.formula.nodes import Column, Name, Node, topological
 from symgd.model.data_binding import RowData
 

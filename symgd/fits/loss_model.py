@@ -12,7 +12,7 @@ from symgd import names
 from symgd.calculus.row_sums import lower
 from symgd.calculus.stabilize import stabilize
 from symgd.errors import ArgumentError
-from symgd.fits.model import Model, Options, Reader, derive, read_bounds
+from symgd.fits.regression_model import Model, Options, Reader, derive, read_bounds
 from symgd.formula.nodes import ROWS, Column, Name, Node, RowMean, RowSum, float_of, topological
 from symgd.model.data_binding import open_columns
 from symgd.model.loss import Loss

@@ -12,7 +12,7 @@ from symgd import names
 from symgd.calculus.row_sums import lower
 from symgd.calculus.stabilize import stabilize
 from symgd.errors import ArgumentError, FormulaError
-from symgd.fits.inner import Inner, take_out
+from symgd.fits.nested_sums import Inner, take_out
 from symgd.formula.columns import Columns
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import Column, Name, Node, RowMean, RowSum, topological

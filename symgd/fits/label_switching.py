@@ -12,7 +12,7 @@ from itertools import permutations, product
 
 import sympy
 
-from symgd.fits.model import Model
+from symgd.fits.regression_model import Model
 from symgd.formula.nodes import Name, Node, topological
 from symgd.formula.printing.plain import write
 

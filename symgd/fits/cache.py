@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import Any
 
-from symgd.fits.model import Options, read_model
-from symgd.fits.problem import Squares, read_squares
-from symgd.fits.sample import over
+from symgd.fits.least_squares_problem import Squares, read_squares
+from symgd.fits.regression_model import Options, read_model
+from symgd.fits.row_sample import over
 from symgd.model.data_binding import RowData, open_columns, read_columns
 
 _KEPT = 32  # problems
