@@ -12,7 +12,7 @@ import symgd
 from symgd import compare, descend
 from symgd.cli import app
 from symgd.report.compare import report
-from symgd.report.spark import chart, sparkline
+from symgd.report.terminal_chart import chart, sparkline
 
 
 def cli(*args):

@@ -12,7 +12,7 @@ import pytest
 import symgd
 from symgd.report import compare, explain, table
 from symgd.report import fit as fits
-from symgd.report.fold import fitted, folded
+from symgd.report.wrap import fitted, folded
 
 LONG = "(first_long_parameter - 1)^2 + 100*(second_long_parameter - first_long_parameter^2)^2"
 LOSSES = {

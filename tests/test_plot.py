@@ -11,10 +11,10 @@ from test_cli import Outcome
 
 import symgd
 from symgd.errors import ArgumentError, BackendError
+from symgd.report.loss_view import view_of
 from symgd.report.plot import overlay
-from symgd.report.sketch import sketch
-from symgd.report.view import view_of
-from symgd.report.window import heights, inside, window
+from symgd.report.static_svg import sketch
+from symgd.report.viewport import heights, inside, window
 
 pytest.importorskip("matplotlib", reason="pictures need the extra 'plot'")
 

@@ -60,10 +60,10 @@ def compare(
     drop_missing: DropMissing = False,
 ) -> None:
     """Run a grid of learning rates, rules and starts, and put the ends side by side."""
-    from symgd.report import files
+    from symgd.report import output_files
 
-    picture = None if plot is None else files.check_picture(plot)
-    live = None if page is None else files.check_page(page)
+    picture = None if plot is None else output_files.check_picture(plot)
+    live = None if page is None else output_files.check_page(page)
     painter = start_painter(ctx, picture)
     formula = read_formula(loss or [], data)
     count = whole("--steps", steps, least=0)

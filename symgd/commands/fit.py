@@ -163,7 +163,7 @@ def fit(
         raise ArgumentError(f"--format: '{escape(form)}' is none of {', '.join(_FORMATS)}")
     picture = None
     if plot is not None:
-        from symgd.report.files import check_picture
+        from symgd.report.output_files import check_picture
         from symgd.report.plot import check_fit
 
         picture = check_picture(plot)
@@ -235,7 +235,7 @@ def _bounds(text: str) -> tuple[float | None, float | None]:
 
 def _printed(result: FitResult, form: str) -> Iterable[str]:
     from symgd.report.export import dump, record
-    from symgd.report.steps import number
+    from symgd.report.step_table import number
 
     if form in ("json", "jsonl"):
         return [dump(result.to_dict())]
@@ -250,7 +250,7 @@ def _printed(result: FitResult, form: str) -> Iterable[str]:
 
 def _predicted(result: FitResult, data: str, form: str) -> Iterable[str]:
     from symgd.report.export import dump
-    from symgd.report.steps import number
+    from symgd.report.step_table import number
 
     values = result.predict(data).tolist()
     if form in ("json", "jsonl"):

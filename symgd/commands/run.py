@@ -101,10 +101,10 @@ def run(
     each = None if every is None else whole("--every", every, least=1)
     number_of_steps = whole("--steps", steps, least=0)
     tolerance = None if tol is None else positive("--tol", tol)
-    from symgd.report import files
+    from symgd.report import output_files
 
-    picture = None if plot is None else files.check_picture(plot)
-    live = None if page is None else files.check_page(page)
+    picture = None if plot is None else output_files.check_picture(plot)
+    live = None if page is None else output_files.check_page(page)
     painter = start_painter(ctx, picture)
     formula = read_formula(loss or [], data)
     from symgd.descent.descend import descend

@@ -27,7 +27,7 @@ def terminal_width() -> int:
 def emit_report(lines: Iterable[str]) -> None:
     """Write a report for people; on a terminal, no line is longer than that is wide."""
     if sys.stdout is not None and sys.stdout.isatty():
-        from symgd.report.fold import fitted
+        from symgd.report.wrap import fitted
 
         lines = fitted(lines, terminal_width())
     emit(lines)

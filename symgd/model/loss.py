@@ -171,7 +171,7 @@ class Loss:
         return rf"$$L\left({args}\right) = {latex(self.root)}$$"
 
     def _repr_svg_(self) -> str | None:
-        from symgd.report.sketch import sketch_loss  # for notebooks only
+        from symgd.report.static_svg import sketch_loss  # for notebooks only
 
         return sketch_loss(self)
 

@@ -284,7 +284,7 @@ class Result:
         return "\n".join(filter(None, [*lines, self.verdict.sentence, self.verdict.advice]))
 
     def _repr_svg_(self) -> str:
-        from symgd.report.sketch import sketch
+        from symgd.report.static_svg import sketch
 
         return sketch(self)
 

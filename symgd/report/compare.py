@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from symgd.names import escape
 from symgd.report.export import dump, record
-from symgd.report.fold import folded
-from symgd.report.spark import chart, sparkline
-from symgd.report.steps import number
+from symgd.report.step_table import number
+from symgd.report.terminal_chart import chart, sparkline
+from symgd.report.wrap import folded
 
 if TYPE_CHECKING:
     from symgd.descent.compare import Comparison

@@ -9,8 +9,8 @@ from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from symgd.names import escape
-from symgd.report.fold import folded
 from symgd.report.table import rule_lines
+from symgd.report.wrap import folded
 
 if TYPE_CHECKING:
     from symgd.analysis.critical_points import CriticalPoint

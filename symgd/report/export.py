@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from symgd.report.steps import number, select
+from symgd.report.step_table import number, select
 
 if TYPE_CHECKING:
     from symgd.model.result import Result

@@ -9,8 +9,8 @@ import numpy as np
 
 from symgd.fits.wording import times
 from symgd.names import escape
-from symgd.report.fold import folded
-from symgd.report.steps import number
+from symgd.report.step_table import number
+from symgd.report.wrap import folded
 
 if TYPE_CHECKING:
     from symgd.fits.fit_result import FitResult

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from symgd.errors import ArgumentError
 from symgd.report.compare import labels_of
-from symgd.report.files import check_matplotlib, check_picture, write_picture
+from symgd.report.output_files import check_matplotlib, check_picture, write_picture
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,7 +49,7 @@ def overlay(
         raise ArgumentError("the results are of losses with different parameters")
     target = None if path is None else check_picture(path)
     check_matplotlib()
-    from symgd.report.scenes.runs import scene_of
+    from symgd.report.scenes.run_scene import scene_of
 
     return _drawn(scene_of(list(results), list(labels)), target, painter)
 
@@ -66,7 +66,7 @@ def plot_comparison(
     check_comparison(found, path)
     if not found.ranged:
         return overlay(list(found.runs), labels_of(found), path, painter)
-    from symgd.report.scenes.rates import rate_scene
+    from symgd.report.scenes.rate_scene import rate_scene
 
     return _drawn(rate_scene(found.loss, found.maps), target, painter)
 
@@ -84,7 +84,7 @@ def plot_fit(
     check_fit(path)
     if result.curve is None:
         raise ArgumentError("a loss has no model to draw; fit 'y = model'")
-    from symgd.report.scenes.fits import fit_scene
+    from symgd.report.scenes.fit_scene import fit_scene
 
     return _drawn(fit_scene(result), target, painter)
 

@@ -7,8 +7,8 @@ from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from symgd.names import escape
-from symgd.report.fold import folded
-from symgd.report.steps import number, steps
+from symgd.report.step_table import number, steps
+from symgd.report.wrap import folded
 
 if TYPE_CHECKING:
     from symgd.model.result import Result

@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING, Any
 from symgd.backends import javascript
 from symgd.errors import ArgumentError
 from symgd.report.compare import labels_of
-from symgd.report.files import cannot_write, check_page
-from symgd.report.page.content import Content, content_of
-from symgd.report.page.several import MOST_RUNS, content_of_several
+from symgd.report.output_files import cannot_write, check_page
+from symgd.report.page.comparison_page import MOST_RUNS, content_of_several
+from symgd.report.page.page_data import Content, content_of
 from symgd.report.page.small import small_keys, small_script, small_style
-from symgd.report.sketch import sketch
+from symgd.report.static_svg import sketch
 
 if TYPE_CHECKING:
     from symgd.descent.compare import Comparison

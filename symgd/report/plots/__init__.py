@@ -6,8 +6,8 @@ formula is: the scene is all it needs.
 
 from __future__ import annotations
 
+from symgd.report.plots.figure_style import Picture, encode, new_picture, style
 from symgd.report.plots.layout import draw_scene
-from symgd.report.plots.paper import Picture, encode, new_picture, style
 from symgd.report.scenes import FitScene, RateScene, Scene
 
 __all__ = ["Picture", "draw"]
@@ -19,17 +19,17 @@ def draw(scene: Scene | RateScene | FitScene, form: str = "") -> tuple[Picture, 
         picture = new_picture()
         data = b""
         if isinstance(scene, RateScene):
-            from symgd.report.plots.rates import draw_rates
+            from symgd.report.plots.rate_figure import draw_rates
 
             draw_rates(picture, scene)
         elif isinstance(scene, FitScene):
-            from symgd.report.plots.fits import draw_fit
+            from symgd.report.plots.fit_figure import draw_fit
 
             draw_fit(picture, scene)
         else:
             movers = draw_scene(picture, scene)
             if form == "gif":
-                from symgd.report.plots.motion import animate
+                from symgd.report.plots.animation import animate
 
                 data = animate(picture, movers, scene)
         if form and not data:

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from symgd.report.plots import panels, traces
-from symgd.report.plots.paper import Picture, plain
+from symgd.report.plots import loss_panels, trace_panels
+from symgd.report.plots.figure_style import Picture, plain
 from symgd.report.scenes import Movers, Scene
 
 _MARGINS = {"left": 0.1, "right": 0.975, "top": 0.83, "bottom": 0.085}
@@ -20,20 +20,20 @@ def draw_scene(picture: Picture, scene: Scene) -> Movers:
     if len(scene.params) <= 2:
         above, below = _rows(picture, [2.6, 1], scene.single)
         if len(scene.params) == 1 and all(np.isnan(run.loss).all() for run in scene.runs):
-            traces.parameters(above, scene, movers)  # only a gradient function was given
+            trace_panels.parameters(above, scene, movers)  # only a gradient function was given
         else:
-            panels.main(above, scene, movers)
-        traces.loss(below, scene, movers)
+            loss_panels.main(above, scene, movers)
+        trace_panels.loss(below, scene, movers)
     elif scene.cut is not None:
         axes = picture.subplots(2, 2, gridspec_kw=_MARGINS | {"hspace": 0.33, "wspace": 0.3})
-        traces.loss(axes[0][0], scene, movers)
-        panels.slice_of(axes[0][1], scene, scene.cut, movers)
-        traces.parameters(axes[1][0], scene, movers)
-        traces.gradient(axes[1][1], scene, movers)
+        trace_panels.loss(axes[0][0], scene, movers)
+        loss_panels.slice_of(axes[0][1], scene, scene.cut, movers)
+        trace_panels.parameters(axes[1][0], scene, movers)
+        trace_panels.gradient(axes[1][1], scene, movers)
     else:
         above, below = _rows(picture, [1, 1], scene.single)
-        traces.loss(above, scene, movers)
-        traces.gradient(below, scene, movers)
+        trace_panels.loss(above, scene, movers)
+        trace_panels.gradient(below, scene, movers)
     write_above(picture, scene.caption)
     return movers
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from matplotlib import colormaps
 
-from symgd.report.plots.paper import plain, short_numbers
+from symgd.report.plots.figure_style import plain, short_numbers
 from symgd.report.scenes import Ground, Movers, Run, Scene, Slice
-from symgd.report.scenes.pens import COLOURS, END, INK, LAND, MINIMUM, START
-from symgd.report.window import heights, inside
+from symgd.report.scenes.style import COLOURS, END, INK, LAND, MINIMUM, START
+from symgd.report.viewport import heights, inside
 
 if TYPE_CHECKING:
     from symgd.report.scenes import Floats

@@ -15,10 +15,10 @@ from symgd.formula.printing.plain import show
 from symgd.model.loss import Loss
 from symgd.model.result import Result
 from symgd.report.compare import rate_text, rule_name, start_text
+from symgd.report.loss_view import ran_away, view_of
 from symgd.report.scenes import Ground, Run, Scene, Slice, Span
-from symgd.report.scenes.pens import COLOURS, DASHES, LONGEST
-from symgd.report.view import ran_away, view_of
-from symgd.report.window import beginning, window
+from symgd.report.scenes.style import COLOURS, DASHES, LONGEST
+from symgd.report.viewport import beginning, window
 
 Floats = NDArray[np.float64]
 

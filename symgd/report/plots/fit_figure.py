@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from symgd.report.plots.figure_style import Picture, plain, short_numbers
 from symgd.report.plots.layout import write_above
-from symgd.report.plots.paper import Picture, plain, short_numbers
 from symgd.report.scenes import FitScene
-from symgd.report.scenes.pens import COLOURS, END, FAINT, INK
+from symgd.report.scenes.style import COLOURS, END, FAINT, INK
 
 if TYPE_CHECKING:
     from symgd.report.scenes import Floats

@@ -15,7 +15,7 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from symgd.report.scenes.pens import LONGEST
+from symgd.report.scenes.style import LONGEST
 
 SIZE = (8.0, 6.6)  # inches: 800 x 660 pixels at 100 per inch
 DPI = 100

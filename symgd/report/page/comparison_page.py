@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from symgd.model.result import Result
-from symgd.report.page.content import (
+from symgd.report.page.page_data import (
     Content,
     common,
     land,

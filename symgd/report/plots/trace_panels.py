@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from symgd.report.plots.paper import plain, powers_of_ten, short_numbers
+from symgd.report.plots.figure_style import plain, powers_of_ten, short_numbers
 from symgd.report.scenes import Movers, Scene
-from symgd.report.scenes.pens import COLOURS, DASHES, END
-from symgd.report.window import beginning, window
+from symgd.report.scenes.style import COLOURS, DASHES, END
+from symgd.report.viewport import beginning, window
 
 if TYPE_CHECKING:
     from symgd.report.scenes import Floats

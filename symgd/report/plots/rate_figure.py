@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from symgd.report.plots.figure_style import Picture, plain, powers_of_ten, short_numbers
 from symgd.report.plots.layout import write_above
-from symgd.report.plots.paper import Picture, plain, powers_of_ten, short_numbers
 from symgd.report.scenes import RateCurve, RateScene
-from symgd.report.scenes.pens import COLOURS, DASHES, END, FAINT
+from symgd.report.scenes.style import COLOURS, DASHES, END, FAINT
 
 _DOTS = 60  # rates that are marked one by one
 

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from symgd.analysis.minima import all_finite, find_minimum
 from symgd.formula.printing.plain import show
 from symgd.model.loss import Loss
-from symgd.report.view import view_of
-from symgd.report.window import heights, inside, linspace
+from symgd.report.loss_view import view_of
+from symgd.report.viewport import heights, inside, linspace
 
 if TYPE_CHECKING:
     from symgd.model.result import Result

@@ -9,8 +9,8 @@ import numpy as np
 
 from symgd import names
 from symgd.report.scenes import FitScene
-from symgd.report.scenes.pens import LONGEST
-from symgd.report.scenes.runs import label_of
+from symgd.report.scenes.run_scene import label_of
+from symgd.report.scenes.style import LONGEST
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from symgd.names import escape
-from symgd.report.fold import folded
+from symgd.report.wrap import folded
 
 if TYPE_CHECKING:
     from symgd.model.result import Result

@@ -25,8 +25,8 @@ from symgd.model.catalogue import CATALOGUE
 from symgd.model.loss import Loss
 from symgd.model.result import Described, Result
 from symgd.model.rules import Rule
-from symgd.report.view import ran_away, view_of
-from symgd.report.window import beginning, linspace, window
+from symgd.report.loss_view import ran_away, view_of
+from symgd.report.viewport import beginning, linspace, window
 
 _LONGEST = 40_000  # operations of a loss that a browser is asked to run
 _HESSIAN = 6  # parameters up to which the page looks for minima itself

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from symgd.report.plots.paper import Picture
+from symgd.report.plots.figure_style import Picture
 from symgd.report.scenes import Movers, Scene
 
 _FRAMES = 60

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from symgd.analysis.minima import all_finite, find_minimum
 from symgd.model.loss import Loss
-from symgd.report.window import Point, View, beginning, inside, window
+from symgd.report.viewport import Point, View, beginning, inside, window
 
 if TYPE_CHECKING:
     from symgd.model.result import Result

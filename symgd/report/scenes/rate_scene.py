@@ -10,7 +10,7 @@ from symgd.descent.rate_map import RateMap
 from symgd.model.loss import Loss
 from symgd.report.compare import rule_name, start_text
 from symgd.report.scenes import RateCurve, RateScene
-from symgd.report.scenes.pens import LONGEST
+from symgd.report.scenes.style import LONGEST
 
 
 def rate_scene(loss: Loss, maps: Sequence[RateMap]) -> RateScene:
