@@ -2,7 +2,7 @@
 
 from typer.testing import CliRunner
 
-from symgd.cli import app
+from symgd.cli.app import app
 
 
 class Outcome:

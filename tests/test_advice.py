@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from symgd import Loss, descend
 from symgd.analysis.minima import steepest_curve
-from symgd.cli import app
+from symgd.cli.app import app
 
 ROSENBROCK = "(1-x)^2+100*(y-x^2)^2"
 

@@ -15,7 +15,7 @@ from outcome import Outcome
 from typer.testing import CliRunner
 
 import symgd
-from symgd.cli import app
+from symgd.cli.app import app
 from symgd.report import export
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -552,7 +552,7 @@ def test_ctrl_c_prints_the_result_so_far_and_exits_130(form):
 @pytest.mark.parametrize("delay", [0.02, 0.05, 0.1, 0.2, 0.3])
 def test_ctrl_c_at_any_moment_shows_no_traceback(delay):
     args = ["theta**2", "-l", "1e-9", "-n", "1000000000000", "--format", "plain", "-q"]
-    code = "from symgd._console import main; print('up', flush=True); main()"
+    code = "from symgd.cli.console import main; print('up', flush=True); main()"
     child = subprocess.Popen(
         [sys.executable, "-c", code, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
@@ -569,8 +569,8 @@ def test_ctrl_c_at_any_moment_shows_no_traceback(delay):
 def test_ctrl_c_that_python_drops_is_raised_again():
     """In `__del__`, as in the callbacks of weak references that imports run, an error is lost."""
     code = """
-import signal, symgd.cli
-from symgd._console import main
+import signal, symgd.cli.app
+from symgd.cli.console import main
 
 class Dropping:
     def __del__(self):
@@ -581,7 +581,7 @@ def app(prog_name):
     while True:
         pass
 
-symgd.cli.app = app
+symgd.cli.app.app = app
 signal.alarm(20)
 main()
 """
@@ -594,7 +594,7 @@ def test_ctrl_c_while_mpmath_looks_for_gmpy2_is_not_lost():
     """There is a bare `except:` around that, and the run went on for ever."""
     code = """
 import signal, sys
-from symgd._console import main
+from symgd.cli.console import main
 
 class Finder:
     def find_spec(self, name, path=None, target=None):
@@ -616,7 +616,7 @@ main()
 @pytest.mark.parametrize("words", [[], ["explain", "--format", "json"], ["compare"], ["rules"]])
 def test_no_command_imports_pydantic(words):
     code = (
-        "import sys\nfrom symgd.cli import app\ntry:\n    app(sys.argv[1:])\n"
+        "import sys\nfrom symgd.cli.app import app\ntry:\n    app(sys.argv[1:])\n"
         "finally:\n    assert 'pydantic' not in sys.modules\n"
     )
     outcome = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, check=False)

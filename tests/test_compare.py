@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 import symgd
 from symgd import compare, descend
-from symgd.cli import app
+from symgd.cli.app import app
 from symgd.report.compare import report
 from symgd.report.terminal_chart import chart, sparkline
 

@@ -334,7 +334,7 @@ def test_the_second_process_draws_what_this_one_would(words, tmp_path, monkeypat
     monkeypatch.chdir(tmp_path)
     (tmp_path / "rows.csv").write_text("x,y\n0,1\n1,3.1\n2,4.9\n3,7.2\n")
     code = (
-        "import sys\nfrom symgd.cli import app\ntry:\n    app(sys.argv[1:])\n"
+        "import sys\nfrom symgd.cli.app import app\ntry:\n    app(sys.argv[1:])\n"
         "finally:\n    assert ('matplotlib.figure' in sys.modules) == {alone}\n"
     )
     files = []
@@ -354,7 +354,7 @@ def test_without_a_second_process_this_one_draws(tmp_path):
         "import subprocess, sys\n"
         "def refuse(*_, **__): raise PermissionError\n"
         "subprocess.Popen = refuse\n"
-        "from symgd.cli import app\n"
+        "from symgd.cli.app import app\n"
         "app(['--plot', sys.argv[1]])"
     )
     assert subprocess.run([sys.executable, "-c", code, str(file)], check=False).returncode == 0

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from symgd.commands import progress
+from symgd.cli import progress
 from symgd.data import read_table, table
 from symgd.errors import DataError
 
@@ -104,12 +104,12 @@ def test_where_nobody_looks_the_data_stay_as_they_are(why, terminal, path, monke
 
 COMMAND = """
 import sys
-from symgd.commands import progress
+from symgd.cli import progress
 from symgd.data import table
 progress.AFTER = 0
 table.IN_MEMORY = 1000
 sys.argv = ["symgd", *{arguments!r}]
-from symgd._console import main
+from symgd.cli.console import main
 main()
 """
 

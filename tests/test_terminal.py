@@ -6,7 +6,7 @@ import pytest
 from outcome import Outcome
 
 from symgd import ArgumentError, descend
-from symgd.commands import terminal
+from symgd.cli import terminal
 
 
 class Terminal(io.StringIO):

@@ -1,1 +1,1 @@
-"""The commands beyond the default one; each is registered in `symgd.cli`."""
+"""The commands beyond the default one; each is registered in `symgd.cli.app`."""

@@ -7,8 +7,8 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from symgd._console import USAGE, complain
-from symgd._plain import spare_pydantic
+from symgd.cli.console import USAGE, complain
+from symgd.cli.plain_options import spare_pydantic
 from symgd.errors import SymgdError
 from symgd.names import escape, suggest
 

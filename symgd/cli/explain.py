@@ -7,11 +7,11 @@ from typing import Annotated
 
 import typer
 
-from symgd._console import emit
-from symgd.commands.options import Assignments, Data, DropMissing, formula_to
-from symgd.commands.progress import shown
-from symgd.commands.terminal import emit_report, has_unicode, tell_rows, terminal_width
-from symgd.commands.words import read_formula
+from symgd.cli.console import emit
+from symgd.cli.option_values import read_formula
+from symgd.cli.options import Assignments, Data, DropMissing, formula_to
+from symgd.cli.progress import shown
+from symgd.cli.terminal import emit_report, has_unicode, tell_rows, terminal_width
 
 
 class Format(StrEnum):

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from symgd._console import emit
-from symgd.commands.formats import Form, Format
-from symgd.commands.terminal import emit_report, terminal_width
+from symgd.cli.console import emit
+from symgd.cli.formats import Form, Format
+from symgd.cli.terminal import emit_report, terminal_width
 from symgd.errors import ArgumentError
 from symgd.names import escape, suggest
 

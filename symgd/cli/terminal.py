@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from symgd._console import complain, emit
+from symgd.cli.console import complain, emit
 from symgd.names import escape
 
 

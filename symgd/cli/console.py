@@ -31,7 +31,7 @@ def main() -> None:
     gc.disable()  # imports make much and free nothing; the commands enable it before a run
     try:
         with console():
-            from symgd.cli import app
+            from symgd.cli.app import app
 
             app(prog_name="symgd")
     except KeyboardInterrupt:

@@ -8,12 +8,12 @@ from typing import Annotated
 
 import typer
 
-from symgd._console import emit
-from symgd.commands.options import Assignments, Data, DropMissing, Steps, Tolerance, formula_to
-from symgd.commands.painting import start_painter
-from symgd.commands.progress import shown
-from symgd.commands.terminal import emit_report, has_unicode, tell_rows, terminal_width
-from symgd.commands.words import positive, read_formula, whole
+from symgd.cli.console import emit
+from symgd.cli.option_values import positive, read_formula, whole
+from symgd.cli.options import Assignments, Data, DropMissing, Steps, Tolerance, formula_to
+from symgd.cli.painting import start_painter
+from symgd.cli.progress import shown
+from symgd.cli.terminal import emit_report, has_unicode, tell_rows, terminal_width
 
 
 class Format(StrEnum):

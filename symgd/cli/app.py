@@ -11,13 +11,13 @@ from typing import Annotated
 import typer
 
 import symgd
-from symgd._console import emit
-from symgd._group import DefaultGroup
-from symgd.commands.compare import compare
-from symgd.commands.explain import explain
-from symgd.commands.fit import fit
-from symgd.commands.listings import functions, rules
-from symgd.commands.run import run
+from symgd.cli.command_group import DefaultGroup
+from symgd.cli.compare import compare
+from symgd.cli.console import emit
+from symgd.cli.explain import explain
+from symgd.cli.fit import fit
+from symgd.cli.listings import functions, rules
+from symgd.cli.run import run
 
 HELP = "Type a loss. Get its exact gradient, a descent, and the reason why it did what it did."
 

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from symgd._console import complain, emit
-from symgd.commands.options import Check, DropMissing, Seed
-from symgd.commands.painting import start_painter
-from symgd.commands.progress import shown
-from symgd.commands.terminal import about_rows, emit_report, terminal_width
-from symgd.commands.words import whole
+from symgd.cli.console import complain, emit
+from symgd.cli.option_values import whole
+from symgd.cli.options import Check, DropMissing, Seed
+from symgd.cli.painting import start_painter
+from symgd.cli.progress import shown
+from symgd.cli.terminal import about_rows, emit_report, terminal_width
 from symgd.errors import ArgumentError
 from symgd.names import escape
 

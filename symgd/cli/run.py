@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from symgd._console import OutputError, complain, emit
-from symgd._group import REMARK
-from symgd.commands.formats import Form, Format
-from symgd.commands.options import (
+from symgd.cli.command_group import REMARK
+from symgd.cli.console import OutputError, complain, emit
+from symgd.cli.formats import Form, Format
+from symgd.cli.option_values import positive, read_formula, whole
+from symgd.cli.options import (
     Assignments,
     Check,
     Data,
@@ -21,10 +22,9 @@ from symgd.commands.options import (
     Tolerance,
     formula_to,
 )
-from symgd.commands.painting import start_painter
-from symgd.commands.progress import shown
-from symgd.commands.terminal import about_rows, emit_report, has_unicode, listen, terminal_width
-from symgd.commands.words import positive, read_formula, whole
+from symgd.cli.painting import start_painter
+from symgd.cli.progress import shown
+from symgd.cli.terminal import about_rows, emit_report, has_unicode, listen, terminal_width
 from symgd.names import escape
 
 if TYPE_CHECKING:
