@@ -19,6 +19,7 @@ from test_native import EDGES, rows_of, same
 
 import symgd
 from symgd import Loss
+from symgd._threads import together
 from symgd.backends.compiler import compile_program
 from symgd.backends.native import elementary, jit, row_blocks
 from symgd.backends.native.row_blocks import compile_native
@@ -29,7 +30,6 @@ from symgd.formula.functions.table import BY_CLASS, FUNCTIONS
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import Column, Name, RowSum
 from symgd.threads import THREADS, default_threads, worthwhile
-from symgd.together import together
 
 inf, nan = math.inf, math.nan
 ROSE = "mean((y - (a*exp(-b*x) + c))**2)"
@@ -586,7 +586,7 @@ def test_work_that_no_helper_has_begun_is_let_go():
 def monkeypatched_helpers():
     """Helpers that nobody has used yet."""
     patch = pytest.MonkeyPatch()
-    module = sys.modules["symgd.together"]
+    module = sys.modules["symgd._threads"]
     patch.setattr(module, "_helpers", type(module._helpers)())
     return contextlib.closing(types.SimpleNamespace(close=patch.undo))
 
@@ -735,7 +735,7 @@ print(told)
 def test_a_child_process_has_threads_of_its_own():
     script = """
 import os, numpy as np
-from symgd.together import together
+from symgd._threads import together
 import threading
 
 def count():

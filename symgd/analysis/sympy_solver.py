@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-from symgd.child import end_child
+from symgd._processes import end_child
 from symgd.formula.nodes import Name
 from symgd.formula.printing.plain import show, write
 from symgd.model.loss import Loss

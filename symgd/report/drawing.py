@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from symgd.child import end_child
+from symgd._processes import end_child
 
 if TYPE_CHECKING:
     from symgd.report.scenes import FitScene, RateScene, Scene

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from symgd._threads import together
 from symgd.backends.native.jit import (
     compile_module,
     fused,
@@ -28,7 +29,6 @@ from symgd.backends.native.vector_math import OWN
 from symgd.backends.numpy_rows import RowFunction, Source, compile_rows, names_read, peak, total
 from symgd.backends.program import Loop, Program, StraightLine
 from symgd.threads import worthwhile
-from symgd.together import together
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
