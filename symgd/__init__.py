@@ -101,11 +101,16 @@ __all__ = [
 ]
 
 
+_ROOMS = ("data", "sklearn")  # public as modules: `import symgd; symgd.data.read_table("x.csv")`
+
+
 def __getattr__(name: str) -> Any:
+    if name in _ROOMS:
+        return import_module(f"symgd.{name}")
     if name not in _WHERE:
         raise AttributeError(f"module 'symgd' has no attribute {name!r}")
     return getattr(import_module(f"symgd.{_WHERE[name]}"), name)
 
 
 def __dir__() -> list[str]:
-    return sorted(__all__)
+    return sorted([*__all__, *_ROOMS])

@@ -29,7 +29,7 @@ from symgd.descent import choose_backend
 from symgd.formula.functions.table import BY_CLASS, FUNCTIONS
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import Column, Name, RowSum
-from symgd.threads import THREADS, default_threads, worthwhile
+from symgd._threads import THREADS, default_threads, worthwhile
 
 inf, nan = math.inf, math.nan
 ROSE = "mean((y - (a*exp(-b*x) + c))**2)"
@@ -221,7 +221,7 @@ def test_every_row_gives_the_same_number_wherever_it_stands():
 
 @pytest.mark.parametrize("text", [ROSE, LOSSES[2], LOSSES[5]])
 def test_threads_change_no_bit(text, monkeypatch):
-    monkeypatch.setattr("symgd.threads._WAKE", 1e-9)  # a task is one block
+    monkeypatch.setattr("symgd._threads._WAKE", 1e-9)  # a task is one block
     for kind in (np.float64, np.float32):
         loss = Loss(text, data(7 * BLOCK + 5, kind))
         program = loss.by_rows().program
@@ -236,7 +236,7 @@ def test_threads_change_no_bit(text, monkeypatch):
 @pytest.mark.parametrize("shares", [1, 2, 16])
 def test_blocks_taken_several_at_a_time_are_all_done(shares, turn, monkeypatch):
     """0 + 1 + ... + n - 1 = n*(n - 1)/2, exactly, as long as that is below 2**53."""
-    monkeypatch.setattr("symgd.threads._WAKE", 1e-9)
+    monkeypatch.setattr("symgd._threads._WAKE", 1e-9)
     monkeypatch.setattr(row_blocks, "_SHARES", shares)
     monkeypatch.setattr(row_blocks, "_TURN", turn)
     for blocks in (1, 2, 5, 13):
@@ -627,7 +627,7 @@ def test_what_interrupts_one_thread_is_not_told_in_another():
 def test_an_interruption_takes_the_blocks_that_are_left(monkeypatch):
     """Machine code returns now and then; what stops there takes no block any more."""
     monkeypatch.setattr(row_blocks, "_TURN", 1)
-    monkeypatch.setattr("symgd.threads._WAKE", 1e-9)
+    monkeypatch.setattr("symgd._threads._WAKE", 1e-9)
     loss = Loss(ROSE, data(40 * BLOCK))
     program = loss.by_rows().program
     function = compile_native(program, 2)
@@ -672,7 +672,7 @@ def test_machine_code_that_calls_python_runs_in_one_thread(function, threads, mo
     """More would queue for the interpreter: 20,000 digammas took 1.5 times as long in two."""
     from symgd.descent import native_sweep
 
-    monkeypatch.setattr("symgd.threads._WAKE", 1e-9)
+    monkeypatch.setattr("symgd._threads._WAKE", 1e-9)
     seen = []
     for module in (row_blocks, native_sweep):
         original = module.together

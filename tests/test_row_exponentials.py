@@ -137,7 +137,7 @@ def test_a_descent_begins_where_a_plain_sum_is_infinite(backend):
 )
 def test_any_number_of_rows_threads_and_pieces(rows, monkeypatch, tmp_path):
     scipy = pytest.importorskip("scipy.special")
-    monkeypatch.setattr("symgd.threads._WAKE", 1e-9)
+    monkeypatch.setattr("symgd._threads._WAKE", 1e-9)
     columns = data(rows)
     loss = Loss("log(sum(exp(a*x)))", columns)
     program = loss.program

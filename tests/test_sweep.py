@@ -162,7 +162,7 @@ def test_long_runs_go_in_portions(monkeypatch):
 @pytest.mark.parametrize("call", [1000.0, 3e4, 1e8])
 def test_any_number_of_threads_and_calls_gives_the_same(call, monkeypatch):
     monkeypatch.setattr("symgd.descent.native_sweep._NANOSECONDS", call)
-    monkeypatch.setattr("symgd.threads._WAKE", 1e-9)
+    monkeypatch.setattr("symgd._threads._WAKE", 1e-9)
     rates = np.geomspace(1e-5, 1.0, 1101)  # the last ones diverge, some at the last step
     for steps, order in itertools.product((0, 6, 300), (1, -1)):
         one, many = (

@@ -55,7 +55,7 @@ class Solver:
     def __enter__(self) -> Solver:
         if self._seconds <= 0 or "…" in self._text or not sys.executable:
             return self
-        home = str(Path(__file__).resolve().parent.parent)
+        home = str(Path(__file__).resolve().parents[2])
         path = os.pathsep.join([home, *filter(None, sys.path)])
         command = [
             sys.executable,

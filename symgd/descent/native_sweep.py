@@ -21,7 +21,7 @@ from symgd.backends.native.jit import compile_module, interrupted, lanes
 from symgd.backends.native.unrolled_lanes import sweep_module
 from symgd.backends.program import Program
 from symgd.calculus.intervals import Interval
-from symgd.threads import worthwhile
+from symgd._threads import worthwhile
 
 _NANOSECONDS = 1e8  # about how long a call may last: Ctrl-C waits for its end
 _FEW = 60  # operations of a step that leave processors waiting, whatever it computes

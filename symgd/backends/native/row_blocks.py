@@ -28,7 +28,7 @@ from symgd.backends.native.vector_emit import Vectors
 from symgd.backends.native.vector_math import OWN
 from symgd.backends.numpy_rows import RowFunction, Source, compile_rows, names_read, peak, total
 from symgd.backends.program import Loop, Program, StraightLine
-from symgd.threads import worthwhile
+from symgd._threads import worthwhile
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -1,1 +1,0 @@
-"""The commands beyond the default one; each is registered in `symgd.cli.app`."""

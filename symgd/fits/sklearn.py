@@ -1,0 +1,136 @@
+"""`FormulaRegressor`: a formula as an estimator of scikit-learn (the extra `sklearn`)."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+try:
+    from sklearn.base import BaseEstimator, RegressorMixin
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+except ImportError as error:
+    raise ImportError('symgd.sklearn needs scikit-learn: pip install "symgd[sklearn]"') from error
+
+from symgd.errors import ArgumentError
+from symgd.fits.fit import fit
+from symgd.fits.predict import evaluate
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_WEIGHT = "sample weight"  # two words: no feature of a formula without back quotes
+
+
+class FormulaRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
+    """A model `y = formula` of the features, fitted by `symgd.fit`.
+
+    formula: the right side, or "y = ..."; its names are the features' where X has names (a data
+    frame), else x0, x1, ...; the others are parameters. None: a linear model of all features,
+    b + a0*x0 + a1*x1 + ... The other arguments are those of `symgd.fit`.
+
+    After fit: params_ (name -> value), stderr_ (name -> standard error or None), covariance_ (P, P)
+    in the order of free_, status_, report_ (text), n_features_in_, feature_names_in_.
+
+    >>> X, y = np.array([[0.0], [1.0], [2.0], [3.0]]), np.array([2.0, 1.0, 0.5, 0.25])
+    >>> model = FormulaRegressor("a*exp(-b*x0)").fit(X, y)
+    >>> round(model.params_["a"], 6), round(float(model.predict(X)[1]), 6)
+    (2.0, 1.0)
+    """
+
+    def __init__(
+        self,
+        formula: str | None = None,
+        *,
+        start: float | str | Mapping[str, float] | Sequence[float] | None = None,
+        loss: str | None = None,
+        fixed: Mapping[str, float] | None = None,
+        tied: Mapping[str, str] | None = None,
+        bounds: Mapping[str, tuple[float | None, float | None]] | None = None,
+        method: str = "lm",
+        steps: int | None = None,
+        lr: float | str | None = None,
+        backend: str = "auto",
+        threads: int | None = None,
+    ) -> None:
+        self.formula = formula
+        self.start = start
+        self.loss = loss
+        self.fixed = fixed
+        self.tied = tied
+        self.bounds = bounds
+        self.method = method
+        self.steps = steps
+        self.lr = lr
+        self.backend = backend
+        self.threads = threads
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> FormulaRegressor:  # noqa: N803
+        """The estimator itself, fitted to X (rows, features) and y (rows,)."""
+        X, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True)  # noqa: N806
+        columns = self._columns(X)
+        response = _free_name("y", columns)
+        data: dict[str, Any] = {**columns, response: np.asarray(y, dtype=np.float64)}
+        weight = None
+        if sample_weight is not None:
+            data[_WEIGHT] = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
+            weight = f"`{_WEIGHT}`"
+        self.model_ = self._model(list(columns))
+        result = fit(
+            f"`{response}` = {self.model_}",
+            data,
+            start=self.start,
+            weight=weight,
+            loss=self.loss,
+            fixed=self.fixed,
+            tied=self.tied,
+            bounds=self.bounds,
+            method=self.method,
+            steps=self.steps,
+            lr=self.lr,
+            backend=self.backend,
+            threads=self.threads,
+        )
+        self.params_ = result.theta
+        self.stderr_ = result.stderr
+        self.free_ = result.names
+        self.covariance_ = result.covariance
+        self.status_ = result.status.value
+        self.report_ = str(result)
+        if self.status_ != "converged":
+            warnings.warn(result.message, ConvergenceWarning, stacklevel=2)
+        return self
+
+    def predict(self, X: Any) -> NDArray[np.float64]:  # noqa: N803
+        """The model at the rows of X: (rows,) float64."""
+        check_is_fitted(self)
+        X = validate_data(self, X, dtype=np.float64, reset=False)  # noqa: N806
+        return evaluate(self.model_, self.params_, self._columns(X))
+
+    def _columns(self, X: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:  # noqa: N803
+        found = getattr(self, "feature_names_in_", None)
+        names = [f"x{k}" for k in range(X.shape[1])] if found is None else list(map(str, found))
+        return {name: np.ascontiguousarray(X[:, k]) for k, name in enumerate(names)}
+
+    def _model(self, features: Sequence[str]) -> str:
+        """The right side of the model."""
+        if self.formula is None:
+            bad = next((name for name in features if "`" in name or not name), None)
+            if bad is not None:
+                raise ArgumentError(f"the feature {bad!r} cannot be written in a formula")
+            slopes = [_free_name(f"a{k}", features) for k in range(len(features))]
+            terms = [f"{a}*`{name}`" for a, name in zip(slopes, features, strict=True)]
+            return " + ".join([_free_name("b", features), *terms])
+        if not isinstance(self.formula, str):
+            raise ArgumentError(f"formula is a text, not {type(self.formula).__name__}")
+        left, equals, right = self.formula.partition("=")
+        return right if equals and left.strip() == "y" else self.formula
+
+
+def _free_name(name: str, taken: Any) -> str:
+    while name in taken:
+        name += "_"
+    return name
