@@ -1,6 +1,6 @@
 """Largest difference from optax and torch.optim over 200 steps, relative to the largest value.
 
-The problems, the settings and the oracles are those of tests/test_catalogue.py.
+The problems, the settings and the oracles are those of tests/model/test_catalogue.py.
 """
 
 from __future__ import annotations

@@ -17,11 +17,11 @@ import pytest
 
 DIGITS = 50
 FOLDER = Path(__file__).parents[2] / "shared" / "corpora"
-DATA = Path(__file__).parent / "data"
+DATA = Path(__file__).parent / "files"
 
 
 def load(name):
-    """The records of `../shared/corpora/name.json`, or of its copy in tests/data/, or None."""
+    """The records of `../shared/corpora/name.json`, or of its copy in tests/files/, or None."""
     for folder in (FOLDER, DATA):
         path = folder / f"{name}.json"
         if path.exists():

@@ -11,13 +11,13 @@ import sys
 import time
 from pathlib import Path
 
-import corpora
 import pytest
 import sympy
 
 import symgd
 from symgd import FormulaError, Loss, SymgdError
 from symgd.backends import lambdified
+from tests import corpora
 
 ROOT = Path(__file__).parents[1]
 MARKER = "symgd_pwned"

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from symgd._threads import default_threads
 from symgd.data import parse_cell
 from symgd.data.arrow import missing_in, values_of
 from symgd.data.csv_fast import Parsed, Parser, has_long_lines
 from symgd.data.header import Header
 from symgd.data.source import Array, Pick
-from symgd._threads import default_threads
 
 _PIECE = 1 << 22  # a call of Arrow's costs 0.4 ms
 _AT_ONCE = 1 << 23  # bytes that all threads parse; what they are parsed to takes as much again

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from symgd._threads import together
+from symgd._threads import together, worthwhile
 from symgd.backends.native import sweep_lanes as native
 from symgd.backends.native.descent_loop import Code
 from symgd.backends.native.finite_box import finite_box, widened
@@ -21,7 +21,6 @@ from symgd.backends.native.jit import compile_module, interrupted, lanes
 from symgd.backends.native.unrolled_lanes import sweep_module
 from symgd.backends.program import Program
 from symgd.calculus.intervals import Interval
-from symgd._threads import worthwhile
 
 _NANOSECONDS = 1e8  # about how long a call may last: Ctrl-C waits for its end
 _FEW = 60  # operations of a step that leave processors waiting, whatever it computes

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from symgd._threads import together
+from symgd._threads import together, worthwhile
 from symgd.backends.native.jit import (
     compile_module,
     fused,
@@ -28,7 +28,6 @@ from symgd.backends.native.vector_emit import Vectors
 from symgd.backends.native.vector_math import OWN
 from symgd.backends.numpy_rows import RowFunction, Source, compile_rows, names_read, peak, total
 from symgd.backends.program import Loop, Program, StraightLine
-from symgd._threads import worthwhile
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -2,7 +2,6 @@
 
 from functools import cache
 
-import corpora
 import jax
 import jax.numpy as jnp
 import mpmath
@@ -11,6 +10,7 @@ from jax.scipy import special
 
 import symgd
 from symgd import FormulaError, Loss, names
+from tests import corpora
 
 jax.config.update("jax_enable_x64", True)
 

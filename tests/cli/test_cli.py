@@ -11,14 +11,14 @@ import time
 from pathlib import Path
 
 import pytest
-from outcome import Outcome
 from typer.testing import CliRunner
 
 import symgd
 from symgd.cli.app import app
 from symgd.report import export
+from tests.outcome import Outcome
 
-GOLDEN = Path(__file__).parent / "golden"
+GOLDEN = Path(__file__).parents[1] / "files"
 END = "3.656158440062973e-05"  # theta of the exercise after 20 steps of the plain Python loop
 SYMGD = [sys.executable, "-m", "symgd"]
 

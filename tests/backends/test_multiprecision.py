@@ -6,7 +6,6 @@ import random
 from fractions import Fraction
 from threading import Thread
 
-import corpora
 import mpmath
 import numpy as np
 import pytest
@@ -18,6 +17,7 @@ from symgd.backends.exact.exact_graph import ExactGraph
 from symgd.backends.exact.multiprecision import Precise
 from symgd.formula.functions.table import BY_CLASS
 from symgd.formula.nodes import Name, Where
+from tests import corpora
 
 _TINY = mpmath.mpf(1e-17)
 ROSENBROCK = "(1 - x)**2 + 100*(y - x**2)**2"

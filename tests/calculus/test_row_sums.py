@@ -8,11 +8,11 @@ import mpmath
 import numpy as np
 import pytest
 import sympy
-from outcome import Outcome
 
 import symgd
 from symgd import ArgumentError, DataError, FormulaError, Loss
 from symgd.backends.program import Loop
+from tests.outcome import Outcome
 
 jax.config.update("jax_enable_x64", True)
 

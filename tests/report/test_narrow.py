@@ -22,7 +22,7 @@ LOSSES = {
     LONG: 0,
     f"({'n' * 70} - 1)^2 + x": 2,
 }
-DECAY = Path(__file__).parent.parent / "examples" / "decay.csv"
+DECAY = Path(__file__).parents[2] / "examples" / "decay.csv"
 
 
 def written(lines):

@@ -3,10 +3,10 @@
 import io
 
 import pytest
-from outcome import Outcome
 
 from symgd import ArgumentError, descend
 from symgd.cli import terminal
+from tests.outcome import Outcome
 
 
 class Terminal(io.StringIO):

@@ -19,7 +19,7 @@ from symgd.cli.app import app
 from symgd.formula.evaluate import trace
 from symgd.formula.printing.latex import latex, latex_name
 
-MGH = json.loads((Path(__file__).parent / "data" / "mgh.json").read_text("utf-8"))
+MGH = json.loads((Path(__file__).parents[1] / "files" / "mgh.json").read_text("utf-8"))
 PATIENT = 60.0  # seconds for SymPy, so that a busy machine gives the same answers
 
 
@@ -293,7 +293,7 @@ def cli(*args):
 
 
 def test_exercise_is_explained_in_full():
-    assert cli().stdout == (Path(__file__).parent / "golden" / "explain.txt").read_text("utf-8")
+    assert cli().stdout == (Path(__file__).parents[1] / "files" / "explain.txt").read_text("utf-8")
 
 
 def test_json_has_the_designed_keys_and_reads_back():

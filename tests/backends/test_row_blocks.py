@@ -15,11 +15,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_native import EDGES, rows_of, same
 
 import symgd
 from symgd import Loss
-from symgd._threads import together
+from symgd._threads import THREADS, default_threads, together, worthwhile
 from symgd.backends.compiler import compile_program
 from symgd.backends.native import elementary, jit, row_blocks
 from symgd.backends.native.row_blocks import compile_native
@@ -29,7 +28,7 @@ from symgd.descent import choose_backend
 from symgd.formula.functions.table import BY_CLASS, FUNCTIONS
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import Column, Name, RowSum
-from symgd._threads import THREADS, default_threads, worthwhile
+from tests.backends.test_native import EDGES, rows_of, same
 
 inf, nan = math.inf, math.nan
 ROSE = "mean((y - (a*exp(-b*x) + c))**2)"

@@ -9,12 +9,12 @@ from pathlib import Path
 import mpmath
 import numpy as np
 import pytest
-from outcome import Outcome
 
 import symgd
 from symgd import ArgumentError, DataError, DescentError, FormulaError
+from tests.outcome import Outcome
 
-DATA = Path(__file__).parent / "data"
+DATA = Path(__file__).parents[1] / "files"
 NIST = json.loads((DATA / "nist.json").read_text())
 REGRESSIONS = json.loads((DATA / "regressions.json").read_text())
 

@@ -7,14 +7,14 @@ import re
 from xml.etree import ElementTree
 
 import pytest
-from chromium import WHY_NOT, Browser
-from test_cli import Outcome
 
 import symgd
 from symgd.backends import javascript
 from symgd.errors import ArgumentError, BackendError
 from symgd.report.page import to_html
 from symgd.report.page.small import small_script
+from tests.chromium import WHY_NOT, Browser
+from tests.cli.test_cli import Outcome
 
 ROSENBROCK = "(1-x)**2 + 100*(y-x**2)**2"
 

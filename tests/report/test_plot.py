@@ -7,7 +7,6 @@ import xml.etree.ElementTree as ElementTree
 
 import numpy as np
 import pytest
-from test_cli import Outcome
 
 import symgd
 from symgd.errors import ArgumentError, BackendError
@@ -15,6 +14,7 @@ from symgd.report.loss_view import view_of
 from symgd.report.plot import overlay
 from symgd.report.static_svg import sketch
 from symgd.report.viewport import heights, inside, window
+from tests.cli.test_cli import Outcome
 
 pytest.importorskip("matplotlib", reason="pictures need the extra 'plot'")
 

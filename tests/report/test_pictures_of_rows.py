@@ -5,14 +5,14 @@ import math
 
 import numpy as np
 import pytest
-from chromium import WHY_NOT
-from test_cli import Outcome
 
 import symgd
 from symgd.backends.numpy_points import compile_points
 from symgd.errors import ArgumentError, DescentError
 from symgd.fits.student_t import two_sided
 from symgd.report.page import to_html
+from tests.chromium import WHY_NOT
+from tests.cli.test_cli import Outcome
 
 GENERATOR = np.random.default_rng(3)
 X = np.linspace(0.0, 4.0, 60)
@@ -187,7 +187,7 @@ def test_page_of_a_batched_run_holds_that_run_only():
 
 @pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT or "chromium is here")
 def test_page_of_sums_that_python_has_done_is_live(tmp_path):
-    from chromium import Browser
+    from tests.chromium import Browser
 
     many = {name: np.tile(v, 30) for name, v in DATA.items()}
     run = symgd.descend(LINE, data=many, lr=0.05, steps=25)

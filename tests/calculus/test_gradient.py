@@ -3,7 +3,6 @@
 import math
 import random
 
-import corpora
 import jax
 import jax.numpy as jnp
 import mpmath
@@ -13,6 +12,7 @@ import sympy
 
 import symgd
 from symgd import Loss, names
+from tests import corpora
 
 jax.config.update("jax_enable_x64", True)
 

@@ -14,7 +14,7 @@ import symgd
 
 PROBLEMS = {
     f"{row['no']} {row['name']}": row
-    for row in json.loads((Path(__file__).parent / "data" / "mgh.json").read_text("utf-8"))
+    for row in json.loads((Path(__file__).parents[1] / "files" / "mgh.json").read_text("utf-8"))
 }
 
 
