@@ -49,7 +49,7 @@ def rows() -> Iterator[Row]:
     texts = {name: symgd.descend(loss, **more).to_html() for name, (loss, more) in _PAGES.items()}
     for name, text in texts.items():
         two = len(symgd.Loss(_PAGES[name][0]).params) == 2
-        yield Row(f"size: {name}", len(text.encode()) / 1000, "kB", 40 if two else None)
+        yield Row(f"size: {name}", len(text.encode()) / 1000, "kB", 150 if two else None)
     if WHY_NOT:
         yield skipped("first draw and redraw", WHY_NOT)
         return

@@ -57,7 +57,7 @@ def find_minimum(
 
 
 def _newton(rows: list[list[float]], grad: Sequence[float], careful: bool) -> list[float] | None:
-    """The Newton step, or None where the Hessian is not positive definite (nor made so)."""
+    """The Newton step; None where it is not finite or the Hessian not positive definite."""
     if not all_finite([v for row in rows for v in row]):
         return None
     if len(rows) == 1:
@@ -70,7 +70,9 @@ def _newton(rows: list[list[float]], grad: Sequence[float], careful: bool) -> li
         values = np.maximum(np.abs(values), 1e-10 * np.abs(values).max())
     if not values[0] > 0:
         return None
-    return [float(v) for v in vectors @ ((vectors.T @ np.array(grad)) / values)]
+    with np.errstate(all="ignore"):  # a curvature of 1e-300 makes an infinite step
+        step: list[float] = (vectors @ ((vectors.T @ np.array(grad)) / values)).tolist()
+    return step if all_finite(step) else None
 
 
 def eigenvalues(loss: Loss, x: Sequence[float]) -> list[float]:

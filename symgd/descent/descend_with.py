@@ -59,7 +59,7 @@ def descend_with(
         raise ArgumentError("theta0 must hold finite numbers, at least one")
     values = resolve(arguments)
     scalar = origin.ndim == 0
-    program = rule_program(arguments.rule, arguments, values)
+    program = rule_program(arguments.rule, arguments, values, array=not scalar)
     tail = tuple(values.values())
     if arguments.schedule.value is not None:
         tail = (arguments.schedule.value, *tail)

@@ -85,8 +85,13 @@ def _projected(graph: Graph, theta: Node, low: float, high: float) -> Node:
     return theta
 
 
-def rule_program(rule: Rule, arguments: Arguments, values: Mapping[str, float]) -> Program:
-    """(theta, g, state.., t, [lr], extra..) -> (theta, state..), each for a whole array."""
+def rule_program(
+    rule: Rule, arguments: Arguments, values: Mapping[str, float], *, array: bool = True
+) -> Program:
+    """(theta, g, state.., t, [lr], extra..) -> (theta, state..), each for a whole array.
+
+    array: False for one parameter, a number.
+    """
     graph = Graph()
     labels = ["theta", "g", *rule.state, "t", *values]
     if arguments.schedule.formula is None:
@@ -99,6 +104,6 @@ def rule_program(rule: Rule, arguments: Arguments, values: Mapping[str, float]) 
         places = {symbol: shared[n] for n, symbol in formula.variables.items()}
         shared["lr"] = graph.replace([formula.root], places)[0]
     state = {name: [nodes[name]] for name in rule.state}
-    theta, after = rule.step(graph, [nodes["theta"]], [nodes["g"]], state, shared, array=True)
+    theta, after = rule.step(graph, [nodes["theta"]], [nodes["g"]], state, shared, array)
     outputs = {"theta'": theta[0], **{f"{n}'": after[n][0] for n in rule.state}}
     return compile_program(graph, inputs, outputs)

@@ -204,7 +204,8 @@ class QuickStatus:
     def _calm(self, at: int) -> bool:
         """Whether it neither ran away nor stands still: all steps were run, and that is all."""
         start, theta = self.start[at], self.outcome.theta[at]
-        far = np.abs(theta - start).max() > _FAR * (1 + np.abs(start).max())
+        with np.errstate(over="ignore"):  # from -1e308 to 1e308 it is infinitely far
+            far = np.abs(theta - start).max() > _FAR * (1 + np.abs(start).max())
         slope = self.outcome.grad_norm[at]
         return not far and slope > 0 and self.outcome.value[at] <= self.first[at]
 

@@ -14,6 +14,7 @@ from symgd.formula.nodes import (
     Either,
     Negated,
     Node,
+    Norm,
     RowMean,
     RowPeak,
     RowSum,
@@ -65,8 +66,8 @@ def _product(factors: Sequence[Node], get: Callable[[Node], float]) -> float:
 def constant_value(node: Node) -> float | None:
     """The value of a number, or of one operation on numbers; None for anything else."""
     value = float_of(node)
-    if value is not None or not node.args or node.func in (RowSum, RowMean, RowPeak):
-        return value
+    if value is not None or not node.args or node.func in (Norm, RowSum, RowMean, RowPeak):
+        return value  # a norm, too, goes over more than one value
     leaves = [a.args[0] if is_inverse(a) else a for a in node.args]
     if any(float_of(a) is None for a in leaves):
         return None

@@ -253,7 +253,7 @@ class Grammar:
             self.rows -= 1
             return self.graph.node(_ROWS[name], *args)
         if name == "norm":
-            return builder.build(Norm, *args, at=token)
+            return self.graph.node(Norm, *args)
         return builder.build(sympy.Pow, args[0], builder.number(0.5), at=token)
 
     def relation(self) -> Token:

@@ -9,7 +9,7 @@ hyperparameter.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 
@@ -134,6 +134,17 @@ class Rule:
         return tuple(n for n in self.variables if n not in targets and n not in RESERVED)
 
     @cached_property
+    def alike(self) -> frozenset[Name]:
+        """The symbols of the names that have one value for all parameters: lr, t, norms, ..."""
+        alike = set(self.variables) - {"theta", "g"}
+        while True:
+            symbols = frozenset(self.variables[name] for name in alike)
+            apart = {li.target for li in self.lines if not _is_one(li.formula.root, symbols)}
+            if not alike & apart:
+                return symbols
+            alike -= apart
+
+    @cached_property
     def smooth(self) -> bool:
         """Whether the step has a derivative everywhere: no sign, max, where, norm or the like."""
         rough = {row.node for row in FUNCTIONS.values() if row.kink} | {Where, Norm}
@@ -183,7 +194,8 @@ class Rule:
 
         theta, grad: one node per parameter; state: name -> one node per parameter. shared: the
         nodes of t, lr and the hyperparameters. array: the one node of each stands for a whole
-        array, so that norm(...) goes over its elements.
+        array, so that norm(...) goes over its elements. The norm of one number, such as lr, is
+        its size.
         """
         count = len(theta)
         now: dict[str, list[Node]] = {"theta": list(theta), "g": list(grad)}
@@ -192,7 +204,8 @@ class Rule:
         for line in self.lines:
             places = [(name, self.variables[name]) for name in self._read(line)]
             values = [{s: now[n][k] for n, s in places} for k in range(count)]
-            now[line.target] = _instantiate(graph, line.formula.root, values, array)
+            roots = _instantiate(graph, line.formula.root, values, array, self.alike)
+            now[line.target] = roots
         return now["theta"], {name: now[name] for name in self.state}
 
 
@@ -268,20 +281,38 @@ def parse_name(text: str, whole: str) -> str:
         raise FormulaError(whole, error.column, error.sentence, error.hint) from None
 
 
+def _is_one(root: Node, alike: Container[Node]) -> bool:
+    """Whether an expression has one value for all parameters, given the names that have."""
+    return id(root) in _one(root, alike)
+
+
+def _one(root: Node, alike: Container[Node]) -> set[int]:
+    found: set[int] = set()
+    for node in topological([root]):
+        one = not isinstance(node, Name) or node in alike
+        if node.func is Norm or (one and all(id(a) in found for a in node.args)):
+            found.add(id(node))
+    return found
+
+
 def _instantiate(
-    graph: Graph, root: Node, values: Sequence[Mapping[Name, Node]], array: bool
+    graph: Graph,
+    root: Node,
+    values: Sequence[Mapping[Name, Node]],
+    array: bool,
+    alike: Container[Node],
 ) -> list[Node]:
     """The expression once per parameter, with norm(...) over all of them."""
-    count = len(values)
+    count, one = len(values), _one(root, alike)
     done: dict[int, list[Node]] = {}
     for node in topological([root]):
         if not node.args:
             done[id(node)] = [values[k].get(node, graph.atom(node)) for k in range(count)]
-        elif node.func is Norm and not array:
+        elif node.func is Norm and (not array or id(node.args[0]) in one):
             parts = done[id(node.args[0])]
             length = graph.node(FUNCTIONS["hypot"].node, *parts)
-            if count == 1:
-                length = graph.node(sympy.Abs, *parts)
+            if count == 1 or id(node.args[0]) in one:
+                length = graph.node(sympy.Abs, parts[0])
             done[id(node)] = [length] * count
         else:
             done[id(node)] = [

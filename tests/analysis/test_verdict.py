@@ -193,3 +193,22 @@ def test_steps_that_leap_beyond_any_rate_are_told(start, lr):
     run = descend("theta**2", start=start, lr=lr, steps=2)
     assert run.verdict.rate_observed is None
     assert run.x == pytest.approx([start * (1 - 2 * lr) * (1 - 2 * lr)])
+
+
+@pytest.mark.parametrize(
+    ("loss", "start", "lr"),
+    [
+        ("a + sinh(b + c)", -1e-300, 0.2),
+        ("sqrt(x**2 + y**2) + z*1e250", [5.7e149, -3.9e-21, -3.3e-301], 4e-5),
+    ],
+)
+def test_curvatures_beyond_doubles_warn_nobody(loss, start, lr):
+    """Warnings are errors here: a Newton step that overflows is no news for who runs a descent."""
+    assert math.isfinite(descend(loss, start=start, lr=lr, steps=1).value)
+
+
+def test_status_of_a_sweep_from_one_end_of_the_doubles_to_the_other_warns_nobody():
+    """34 steps of 1e307, which all leave a slope of 1."""
+    runs = symgd.sweep("x", start=[1.7e308, 1.0], lr=1e307, steps=34)
+    assert runs.theta[0, 0] == pytest.approx(-1.7e308)
+    assert runs.status[0] is descend("x", start=1.7e308, lr=1e307, steps=34).status

@@ -353,6 +353,46 @@ def test_latex_by_hand():
     assert latex(Loss("(2*x)**2*3*4").root) == r"\left(2 x\right)^{2} \cdot 3 \cdot 4"
 
 
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("x - (y + z)", r"x - \left(y + z\right)"),
+        ("x^(-(y + z))", r"x^{-\left(y + z\right)}"),
+        ("x*(-(y + z))", r"x \left(-\left(y + z\right)\right)"),
+        ("-((x + y)/z)", r"-\frac{x + y}{z}"),
+        ("x*2^y", r"x \cdot 2^{y}"),
+    ],
+)
+def test_latex_keeps_the_parentheses_that_matter(text, written):
+    assert latex(Loss(text).root) == written
+
+
+def test_latex_of_exp_beside_a_parameter_e():
+    assert latex(Loss("exp(x)*e").root) == r"e^{x} \cdot e"
+    assert latex(Loss("exp(x)*e", params=["e"]).root) == r"\exp\left(x\right) \cdot e"
+
+
+ROWS = {"x": [1.0, 2.0], "y": [2.0, 5.0], "i": [0.0, 1.0]}
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("mean((y - a*x)**2)", r"\frac{1}{n} \sum_{i=1}^{n} \left(y_{i} - a x_{i}\right)^{2}"),
+        ("a - sum(y - a*x)", r"a - \sum_{i=1}^{n} \left(y_{i} - a x_{i}\right)"),
+        ("-sum(a*y)", r"-\sum_{i=1}^{n} a y_{i}"),
+        ("sum(x)*a", r"\left(\sum_{i=1}^{n} x_{i}\right) \cdot a"),
+        ("(2*sum(x))*a", r"\left(2 \sum_{i=1}^{n} x_{i}\right) \cdot a"),
+        ("sum(y - a*mean(x))",
+         r"\sum_{i=1}^{n} \left(y_{i} - a \frac{1}{n} \sum_{j=1}^{n} x_{j}\right)"),
+        ("n*sum(i)", r"n \sum_{j=1}^{N} i_{j}"),
+    ],
+)  # fmt: skip
+def test_latex_of_sums_over_rows(text, written):
+    assert latex(Loss(text, ROWS).root) == written
+    assert Loss(text, ROWS)._repr_html_()
+
+
 def test_latex_escapes_names():
     hostile = sympy.Symbol(r"\input{x}</script>$", real=True)
     written = symgd.Loss(hostile**2)

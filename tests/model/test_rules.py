@@ -1,5 +1,6 @@
 """The rule language: state, hyperparameters, composition, errors with their place."""
 
+import numpy as np
 import pytest
 
 import symgd
@@ -31,6 +32,32 @@ def test_lines_run_for_all_parameters_before_the_next():
     rule = "g = g/norm(g); theta = theta - lr*norm(g)"
     result = descend("3*x + 4*y", start=0.0, rule=rule, lr=0.5, steps=1)
     assert list(result.theta.values()) == pytest.approx([-0.5, -0.5], rel=1e-15)
+
+
+@pytest.mark.parametrize("one", ["3", "-lr*30", "norm(3*t)", "s"])
+def test_norm_of_one_number_is_its_size(one):
+    # whatever the number of parameters and the way that they are kept
+    rule = f"theta = theta - lr*norm({one})*g; s = s + 1"
+    start = {f"x{k}": 1.0 for k in range(150)}  # more than fit into registers
+    wide = "+".join(f"{name}^2" for name in start)
+    size = [3.0, 6.0] if "t" in one else [0.0, 1.0] if one == "s" else [3.0, 3.0]
+    right = (1 - 0.2 * size[0]) * (1 - 0.2 * size[1])
+    options = {"lr": 0.1, "steps": 2, "rule": rule}
+    ends = [
+        descend("x^2", start=1.0, **options).x,
+        descend("x^2 + y^2", start=1.0, **options).x,
+        descend(wide, start=start, backend="lambdify", **options).x,
+        descend(wide, start=start, backend="native", **options).x,
+        symgd.descend_with(lambda x: 2 * x, 1.0, **options).x,
+        symgd.descend_with(lambda x: 2 * x, np.ones(5), **options).x,
+    ]
+    assert np.concatenate(ends) == pytest.approx(right, rel=1e-12)
+
+
+def test_norm_goes_over_one_parameter_of_a_gradient_function():
+    rule = "theta = theta - lr*g/norm(g)"
+    end = symgd.descend_with(lambda x: 2 * x, 1.0, lr=0.1, steps=3, rule=rule)
+    assert end.x == pytest.approx([0.7], rel=1e-15)
 
 
 def test_rules_add_up():

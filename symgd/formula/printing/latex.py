@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 import sympy
 
 from symgd import names
 from symgd.formula.functions.table import BY_CLASS, flat_arguments
-from symgd.formula.nodes import Both, Either, Name, Negated, Node, Norm, Where, is_inverse, relation
+from symgd.formula.nodes import (
+    Both,
+    Column,
+    Either,
+    Name,
+    Negated,
+    Node,
+    Norm,
+    RowMean,
+    RowPeak,
+    RowSum,
+    Where,
+    is_inverse,
+    relation,
+    topological,
+)
 
-_SUM, _PRODUCT, _POWER, _ATOM = 1, 2, 4, 5
+# How tightly the pieces bind. A sum over rows takes the product that follows it, so it stands
+# without parentheses only as the last factor of one.
+_SUM, _ROWS, _PRODUCT, _POWER, _ATOM = 1, 2, 3, 4, 5
 _LETTERS = frozenset(names.GREEK.values()) - {"omicron"}
 _SPECIAL = {
     "\\": r"\backslash{}", "{": r"\{", "}": r"\}", "_": r"\_", "$": r"\$", "%": r"\%",
@@ -26,25 +41,25 @@ _RELATIONS = {"<=": r"\le", ">=": r"\ge", "==": "=", "!=": r"\ne", "<": "<", ">"
 
 def latex(node: Node, limit: int = 20_000) -> str:
     """The formula of `node` in LaTeX's mathematics, or dots where it is longer than `limit`."""
-    writer = _Writer(limit)
+    writer = _Writer(limit, {n.text for n in topological([node]) if isinstance(n, Name)})
     try:
         return writer.text(node)
     except (_TooLongError, RecursionError):
         return r"\ldots"
 
 
-def latex_name(name: str) -> str:
-    r"""A parameter's name: theta_1 is \theta_{1}, x2 is x_{2}, long ones are upright."""
+def latex_name(name: str, index: str = "") -> str:
+    r"""A name: theta_1 is \theta_{1}, x2 is x_{2}, long ones are upright; index: of its row."""
     head, mark, tail = name.partition("_")
     digits = head[len(head.rstrip("0123456789")) :]
     stem = head[: len(head) - len(digits)] if digits else head
-    under = ",".join(filter(None, [digits, _plain(tail) if mark else ""]))
+    under = ",".join(filter(None, [digits, _plain(tail) if mark else "", index]))
     if stem in _LETTERS:
         core = _greek(stem)
     elif len(stem) == 1 and stem.isalpha() and stem.isascii():
         core = stem
     else:
-        return rf"\mathrm{{{_plain(name)}}}"
+        return rf"\mathrm{{{_plain(name)}}}" + (f"_{{{index}}}" if index else "")
     return f"{core}_{{{under}}}" if under else core
 
 
@@ -67,16 +82,26 @@ class _TooLongError(Exception):
 
 
 class _Writer:
-    def __init__(self, limit: int) -> None:
+    """Writes at most `limit` nodes; `taken` are the names that the formula has."""
+
+    def __init__(self, limit: int, taken: set[str]) -> None:
         self.left = limit
+        self.taken = taken
+        self.indices = [c for c in "ijklpqrstu" if c not in taken] or [r"\iota"]
+        self.count = next((c for c in "nNm" if c not in taken), r"\nu")
+        self.open = 0  # sums over rows around what is written
 
     def text(self, node: Node, level: int = 0) -> str:
         """`node`, in parentheses where it binds looser than `level`."""
+        return self.bound(node, level)[0]
+
+    def bound(self, node: Node, level: int) -> tuple[str, int]:
+        """The same, and how tightly it binds then."""
         self.left -= 1
         if self.left < 0:
             raise _TooLongError
         text, own = self.piece(node)
-        return rf"\left({text}\right)" if own < level else text
+        return (text, own) if own >= level else (rf"\left({text}\right)", _ATOM)
 
     def piece(self, node: Node) -> tuple[str, int]:
         if not node.args:
@@ -101,14 +126,30 @@ class _Writer:
             condition, a, b = (self.text(x) for x in node.args)
             cases = rf"{a} & \text{{if }} {condition} \\ {b} & \text{{otherwise}}"
             return rf"\begin{{cases}} {cases} \end{{cases}}", _ATOM
+        if cls in (RowSum, RowMean, RowPeak):
+            return self.over_rows(node), _ROWS
         return self.call(node)
+
+    def over_rows(self, node: Node) -> str:
+        """The sum, mean or maximum of a term over the rows of the data, i = 1 to n."""
+        self.open += 1
+        index, term = self.index(), self.text(node.args[0], _ROWS)
+        self.open -= 1
+        if node.func is RowPeak:
+            return rf"\max_{{1 \le {index} \le {self.count}}} {term}"
+        total = rf"\sum_{{{index}=1}}^{{{self.count}}} {term}"
+        return rf"\frac{{1}}{{{self.count}}} {total}" if node.func is RowMean else total
+
+    def index(self) -> str:
+        """The row of the innermost sum; outside of one, where a term stands alone, the first."""
+        return self.indices[min(max(self.open, 1), len(self.indices)) - 1]
 
     def call(self, node: Node) -> tuple[str, int]:
         if node.func is sympy.Abs:
             return rf"\left|{self.text(node.args[0])}\right|", _ATOM
         name = "norm" if node.func is Norm else BY_CLASS[node.func].name
         listed = ", ".join(self.text(a) for a in flat_arguments(node))
-        if name == "exp":
+        if name == "exp" and "e" not in self.taken:
             return f"e^{{{listed}}}", _POWER
         if name in ("floor", "ceil"):
             return rf"\left\l{name} {listed} \right\r{name}", _ATOM
@@ -121,6 +162,8 @@ class _Writer:
         return rf"{head}\left({listed}\right)", _ATOM
 
     def atom(self, node: Node) -> tuple[str, int]:
+        if isinstance(node, Column):
+            return latex_name(node.text, self.index()), _ATOM
         if isinstance(node, Name):
             return latex_name(node.text), _ATOM
         if node is sympy.pi:
@@ -152,22 +195,25 @@ class _Writer:
         top = [a for a in args if not is_inverse(a)]
         bottom = [a.args[0] for a in args if is_inverse(a)]
         if bottom:
-            over = self.factors(top) if top else "1"
-            return rf"{sign}\frac{{{over}}}{{{self.factors(bottom)}}}", _SUM if sign else _PRODUCT
-        text = sign + self.factors(top)
-        return text, _SUM if text.startswith("-") else _PRODUCT
+            over = self.factors(top, 0)[0] if top else "1"
+            under = self.factors(bottom, 0)[0]
+            return rf"{sign}\frac{{{over}}}{{{under}}}", _SUM if sign else _PRODUCT
+        text, own = self.factors(top, _ROWS)
+        return sign + text, _SUM if (sign + text).startswith("-") else own
 
-    def factors(self, args: list[Node]) -> str:
+    def factors(self, args: list[Node], level: int) -> tuple[str, int]:
+        """The product of the factors, and how tightly it binds; one alone stands at `level`."""
         if len(args) == 1:
-            return self.text(args[0], 0)
-        head = _SUM if args[0].is_Number else _PRODUCT
-        out = [self.text(args[0], head)]
-        for before, factor in pairwise(args):
-            text = self.text(factor, _PRODUCT)
-            numbers = before.is_Number and text[:1].isdigit()
-            loose = isinstance(before, Name) or before.is_Number or text.startswith(r"\left(")
-            out.append((" " if loose and not numbers else r" \cdot ") + text)
-        return "".join(out)
+            return self.bound(args[0], level)
+        *before, last = args
+        levels = [_SUM if args[0].is_Number else _PRODUCT, *[_PRODUCT] * (len(before) - 1)]
+        pieces = [self.text(a, k) for a, k in zip(before, levels, strict=True)]
+        text, own = self.bound(last, _ROWS)
+        out = pieces[:1]
+        for left, right in zip(before, [*pieces[1:], text], strict=True):
+            loose = isinstance(left, Name) or left.is_Number or right.startswith(r"\left(")
+            out.append((" " if loose and not right[0].isdigit() else r" \cdot ") + right)
+        return "".join(out), min(own, _PRODUCT)
 
     def power(self, node: Node) -> tuple[str, int]:
         base, exponent = node.args

@@ -22,7 +22,6 @@ from symgd.report.compare import labels_of
 from symgd.report.output_files import cannot_write, check_page
 from symgd.report.page.comparison_page import MOST_RUNS, content_of_several
 from symgd.report.page.page_data import Content, content_of
-from symgd.report.page.small import small_keys, small_script, small_style
 from symgd.report.static_svg import sketch
 
 if TYPE_CHECKING:
@@ -69,7 +68,7 @@ def _write(path: Path, text: str) -> None:
 
 
 def _page(result: Result, content: Content) -> str:
-    script, style = _script(content), small_style(_asset("page.css"))
+    script, style = _script(content), _asset("page.css")
     policy = "; ".join(
         [
             "default-src 'none'",
@@ -94,9 +93,8 @@ def _script(content: Content) -> str:
     own = [_asset(name) for name in _SCRIPTS]
     functions = _object(content.functions)
     library = javascript.library([functions, *own])
-    data = f"const D={_json(small_keys(content.data))};"
-    code = "\n".join([library, f"const F={functions};", *own])
-    return "\n".join(['"use strict";', data, small_script(code)])
+    data = f"const D = {_json(content.data)};"
+    return "\n".join(['"use strict";', data, library, f"const F = {functions};", *own])
 
 
 def _object(functions: dict[str, Any]) -> str:
