@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -16,6 +15,7 @@ from symgd.descent.rate_map import RateMap, Runs, ends_of, rate_map
 from symgd.errors import ArgumentError
 from symgd.model.arguments import Start, parse_number, read_start
 from symgd.model.loss import Loss
+from symgd.model.present import Paged
 from symgd.model.result import Result
 from symgd.model.rules import Rule
 from symgd.names import escape
@@ -27,7 +27,7 @@ Rules = str | Rule | Sequence[str | Rule]
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Comparison(Paged):
     """The runs of a grid, in the order rule, start, learning rate.
 
     runs: the Results, each made when it is first asked for. maps: where the learning rates were
@@ -48,28 +48,6 @@ class Comparison:
         left_out = ("history", "loss")
         runs = [{k: v for k, v in r.to_dict().items() if k not in left_out} for r in self.runs]
         return {"loss": self.loss.text, "params": list(self.loss.params), "runs": runs}
-
-    def plot(self, path: str | os.PathLike[str] | None = None) -> Any:
-        """All runs in one matplotlib Figure, or the learning-rate map; written to `path`, too."""
-        from symgd.report.plot import plot_comparison
-
-        return plot_comparison(self, path)
-
-    def to_html(self, path: str | os.PathLike[str] | None = None) -> str:
-        """A live page on which each of the runs can be chosen, written to `path`, too."""
-        from symgd.report.page import comparison_to_html
-
-        return comparison_to_html(self, path)
-
-    def __str__(self) -> str:
-        from symgd.report.compare import report
-
-        return "\n".join(report(self))
-
-    def _repr_html_(self) -> str:
-        import html
-
-        return f"<pre>{html.escape(str(self))}</pre>"
 
 
 def compare(

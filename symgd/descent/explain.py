@@ -25,6 +25,7 @@ from symgd.formula.nodes import Node, topological
 from symgd.formula.printing.plain import write
 from symgd.model.arguments import Start, read_arguments, read_start, resolve
 from symgd.model.loss import Loss
+from symgd.model.present import Report
 from symgd.model.rules import Rule
 
 _LARGEST = 60  # parameters up to which a Hessian is written,
@@ -58,7 +59,7 @@ class Behavior:
 
 
 @dataclass(frozen=True)
-class Explanation:
+class Explanation(Report):
     """What `explain` found.
 
     critical: the critical points. behaviors: the rule at each of the minima among them. lr: the
@@ -122,19 +123,6 @@ class Explanation:
             "note": self.critical.note,
             "critical_points": [_point(p, names, told.get(id(p))) for p in self.critical.points],
         }
-
-    def __str__(self) -> str:
-        from symgd.report.explain import report
-
-        return "\n".join(report(self))
-
-    def _repr_latex_(self) -> str:
-        return self.loss._repr_latex_()
-
-    def _repr_html_(self) -> str:
-        import html
-
-        return f"<pre>{html.escape(str(self))}</pre>"
 
 
 def explain(

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import html
 import math
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from symgd.errors import ArgumentError, DescentError
+from symgd.model.present import Pictured
 from symgd.model.result import Status
 
 if TYPE_CHECKING:
@@ -36,7 +35,7 @@ class Estimate:
 
 
 @dataclass(frozen=True)
-class FitResult:
+class FitResult(Pictured):
     """The end of a fit.
 
     params: name -> Estimate, fixed and tied ones last. names: the free parameters, in the order of
@@ -115,12 +114,6 @@ class FitResult:
         half = two_sided(level, free) * error
         return middle - half, middle + half
 
-    def plot(self, path: str | os.PathLike[str] | None = None) -> Any:
-        """Data, model, confidence band and residuals as a matplotlib Figure, written to `path`."""
-        from symgd.report.plot import plot_fit
-
-        return plot_fit(self, path)
-
     def raise_for_status(self) -> FitResult:
         """The result itself, or DescentError if the fit did not converge."""
         if self.status is not Status.CONVERGED:
@@ -157,20 +150,6 @@ class FitResult:
             "dropped": self.dropped,
             "stderr_from": self.basis or LEAST_SQUARES,
         }
-
-    def __str__(self) -> str:
-        from symgd.report.fit import report
-
-        return "\n".join(report(self))
-
-    def _repr_html_(self) -> str:
-        cells = "".join(
-            f"<tr><th>{html.escape(n)}</th><td>{e.value!r}</td><td>{e.stderr!r}</td></tr>"
-            for n, e in self.params.items()
-        )
-        head = "<tr><th></th><th>value</th><th>standard error</th></tr>"
-        title = html.escape(f"{self.text[:200]} ({self.status.value})")
-        return f"<table><caption>{title}</caption>{head}{cells}</table>"
 
 
 def _json(value: float | None) -> float | None:

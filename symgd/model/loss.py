@@ -26,6 +26,7 @@ from symgd.formula.printing.plain import show, write
 from symgd.formula.tokens import Limits
 from symgd.model.data_binding import RowData
 from symgd.model.points import Point, read_point
+from symgd.model.present import Notebook
 from symgd.model.read_loss import read_source
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from symgd.model.exact_values import ExactValues
 
 
-class Loss:
+class Loss(Notebook):
     """A scalar loss of named real parameters.
 
     source: a formula (text), a SymPy expression, or a Python function of its parameters, which
@@ -163,22 +164,6 @@ class Loss:
             over = RowData.unpacked(self.graph, *rows)
             made = Loss.of(self.graph, self.root, self.leaves, columns, over, self.text)
             self.__dict__.update(made.__dict__)
-
-    def _repr_latex_(self) -> str:
-        from symgd.formula.printing.latex import latex, latex_name  # for notebooks only
-
-        args = ", ".join(map(latex_name, self.params))
-        return rf"$$L\left({args}\right) = {latex(self.root)}$$"
-
-    def _repr_svg_(self) -> str | None:
-        from symgd.report.static_svg import sketch_loss  # for notebooks only
-
-        return sketch_loss(self)
-
-    def _repr_html_(self) -> str:
-        from symgd.report.notebook import loss_html  # for notebooks only
-
-        return loss_html(self)
 
     # -- for people -----------------------------------------------------------------------
 

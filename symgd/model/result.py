@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import html
 import math
-import os
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +10,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
 
 from symgd.errors import DescentError
+from symgd.model.present import Paged
 
 if TYPE_CHECKING:
     import numpy as np
@@ -177,7 +176,7 @@ def _numpy(values: array[Any]) -> NDArray[Any]:
 
 
 @dataclass(frozen=True)
-class Result:
+class Result(Paged):
     """The end of a descent, and how it came there.
 
     theta: parameter -> value at the returned point. value, grad: the loss and its gradient there.
@@ -263,44 +262,6 @@ class Result:
         data |= {p: self.history.theta[:, k] for k, p in enumerate(self.loss.params)}
         return pandas.DataFrame(
             data | {"loss": self.history.loss, "grad_norm": self.history.grad_norm}
-        )
-
-    def plot(self, path: str | os.PathLike[str] | None = None) -> Any:
-        """The run as a matplotlib Figure, written to `path` (.png, .svg, .gif) if there is one."""
-        from symgd.report.plot import plot
-
-        return plot(self, path)
-
-    def to_html(self, path: str | os.PathLike[str] | None = None) -> str:
-        """The run as a live page: one HTML file with sliders, written to `path` if there is one."""
-        from symgd.report.page import to_html
-
-        return to_html(self, path)
-
-    def __str__(self) -> str:
-        after = f"after {self.steps} step{'' if self.steps == 1 else 's'}"
-        theta = ", ".join(f"{k} = {v!r}" for k, v in self.theta.items())
-        lines = [f"{self.status.value} {after}: {theta}", f"loss = {self.value!r}"]
-        return "\n".join(filter(None, [*lines, self.verdict.sentence, self.verdict.advice]))
-
-    def _repr_svg_(self) -> str:
-        from symgd.report.static_svg import sketch
-
-        return sketch(self)
-
-    def _repr_latex_(self) -> str:
-        from symgd.report.notebook import result_latex
-
-        return result_latex(self)
-
-    def _repr_html_(self) -> str:
-        rows = [("status", self.status.value), ("steps", str(self.steps))]
-        rows += [(name, repr(value)) for name, value in self.theta.items()]
-        rows += [("loss", repr(self.value)), ("verdict", self.verdict.sentence)]
-        rows += [("advice", self.verdict.advice)] if self.verdict.advice else []
-        cells = (f"<tr><th>{html.escape(a)}</th><td>{html.escape(b)}</td></tr>" for a, b in rows)
-        return (
-            f"<table><caption>{html.escape(self.loss.text[:200])}</caption>{''.join(cells)}</table>"
         )
 
 

@@ -22,6 +22,7 @@ from symgd.formula.graph import Graph
 from symgd.formula.nodes import Name, Node, Norm, Where, topological
 from symgd.formula.parse import Formula, parse
 from symgd.model.catalogue import CATALOGUE
+from symgd.model.present import Notebook
 
 RESERVED = ("theta", "g", "t", "lr")
 _FIXED = ("t", "lr")  # what a rule reads but cannot assign
@@ -36,7 +37,7 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Rule:
+class Rule(Notebook):
     """An update rule, from its equations.
 
     text: the lines. defaults: usual values of hyperparameters. name: for people. Rules add up:
@@ -62,23 +63,6 @@ class Rule:
 
     def __reduce__(self) -> tuple[type[Rule], tuple[str, dict[str, float], str]]:
         return Rule, (self.text, dict(self.defaults), self.name)  # the lines are read again
-
-    def _repr_latex_(self) -> str:
-        from symgd.formula.printing.latex import latex, latex_name  # for notebooks only
-
-        rows = (rf"{latex_name(n.target)} &\leftarrow {latex(n.formula.root)}" for n in self.lines)
-        body = r" \\ ".join(rows)
-        return rf"$$\begin{{aligned}} {body} \end{{aligned}}$$"
-
-    def _repr_html_(self) -> str:
-        from symgd.report.notebook import rule_html
-
-        return rule_html(self)
-
-    def _repr_svg_(self) -> str:
-        from symgd.report.notebook import rule_svg
-
-        return rule_svg(self)
 
     def __add__(self, other: Rule) -> Rule:
         text = f"{self.text.strip()}\n{other.text.strip()}"

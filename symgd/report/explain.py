@@ -9,6 +9,7 @@ from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from symgd.names import escape
+from symgd.report.notebook import loss_latex
 from symgd.report.table import rule_lines
 from symgd.report.wrap import folded
 
@@ -209,7 +210,7 @@ def as_latex(found: Explanation, *, steps: bool = False) -> Iterator[str]:
     from symgd.formula.printing.latex import latex, latex_name  # what the terminal does without
 
     loss = found.loss
-    yield rf"\[ {loss._repr_latex_().strip('$')} \]"
+    yield rf"\[ {loss_latex(loss).strip('$')} \]"
     plain = loss.by_rows() if loss.reduced else loss
     tidy = loss.tidy(plain.derivatives)
     for name, node in zip(loss.params, tidy, strict=True):

@@ -1,14 +1,18 @@
-"""How losses, rules and results are shown in a notebook, beyond what each can draw by itself."""
+"""How losses, rules and results are shown in a notebook: HTML, LaTeX, small drawings."""
 
 from __future__ import annotations
 
 import html
 import math
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from symgd.formula.printing.latex import latex_name
+from symgd.formula.printing.latex import latex, latex_name
+from symgd.names import escape
 
 if TYPE_CHECKING:
+    from symgd.descent.explain import Explanation
+    from symgd.fits.fit_result import FitResult
     from symgd.model.loss import Loss
     from symgd.model.result import Result
     from symgd.model.rules import Rule
@@ -16,14 +20,36 @@ if TYPE_CHECKING:
 _WIDE, _HIGH = 8.5, 20  # pixels of a character and of a line
 
 
+def text_html(thing: object) -> str:
+    """The report in the terminal, in the typewriter face."""
+    return f"<pre>{html.escape(str(thing))}</pre>"
+
+
+def loss_latex(loss: Loss) -> str:
+    """The formula as an equation."""
+    args = ", ".join(map(latex_name, loss.params))
+    return rf"$$L\left({args}\right) = {latex(loss.root)}$$"
+
+
 def loss_html(loss: Loss) -> str:
     """The formula, which a notebook typesets, above its sketch where there is one."""
-    return f"<div>{html.escape(loss._repr_latex_())}{loss._repr_svg_() or ''}</div>"
+    return f"<div>{html.escape(loss_latex(loss))}{loss._repr_svg_() or ''}</div>"
+
+
+def explanation_latex(found: Explanation) -> str:
+    """The formula that was explained."""
+    return loss_latex(found.loss)
+
+
+def rule_latex(rule: Rule) -> str:
+    """The equations, one per line."""
+    rows = (rf"{latex_name(n.target)} &\leftarrow {latex(n.formula.root)}" for n in rule.lines)
+    return _aligned(rows)
 
 
 def rule_html(rule: Rule) -> str:
     """The equations, which a notebook typesets."""
-    return f"<div>{html.escape(rule._repr_latex_())}</div>"
+    return f"<div>{html.escape(rule_latex(rule))}</div>"
 
 
 def rule_svg(rule: Rule) -> str:
@@ -45,6 +71,40 @@ def result_latex(result: Result) -> str:
     """Where the run ended."""
     rows = [rf"{latex_name(name)} &= {_number(value)}" for name, value in result.theta.items()]
     rows += [rf"L &= {_number(result.value)}", rf"\text{{steps}} &= {result.steps}"]
+    return _aligned(rows)
+
+
+def result_html(result: Result) -> str:
+    """Where the run ended, and the verdict, as a table."""
+    rows = [("status", result.status.value), ("steps", str(result.steps))]
+    rows += [(name, repr(value)) for name, value in result.theta.items()]
+    rows += [("loss", repr(result.value)), ("verdict", result.verdict.sentence)]
+    rows += [("advice", result.verdict.advice)] if result.verdict.advice else []
+    return _table(result.loss.text[:200], [], rows)
+
+
+def fit_html(result: FitResult) -> str:
+    """The estimates and their standard errors as a table."""
+    rows = [(name, repr(e.value), repr(e.stderr)) for name, e in result.params.items()]
+    head = ["", "value", "standard error"]
+    return _table(f"{result.text[:200]} ({result.status.value})", head, rows)
+
+
+def _table(caption: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Rows headed by their first cell; every text is escaped."""
+
+    def shown(text: str) -> str:
+        return html.escape(escape(text))
+
+    top = "".join(f"<th>{shown(cell)}</th>" for cell in head)
+    lines = [f"<tr>{top}</tr>"] if head else []
+    for first, *cells in rows:
+        data = "".join(f"<td>{shown(cell)}</td>" for cell in cells)
+        lines.append(f"<tr><th>{shown(first)}</th>{data}</tr>")
+    return f"<table><caption>{shown(caption)}</caption>{''.join(lines)}</table>"
+
+
+def _aligned(rows: Iterable[str]) -> str:
     body = r" \\ ".join(rows)
     return rf"$$\begin{{aligned}} {body} \end{{aligned}}$$"
 

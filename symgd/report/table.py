@@ -36,6 +36,15 @@ def report(
     yield from folded(ending(result), width)
 
 
+def summary(result: Result) -> Iterator[str]:
+    """Where the run ended, and the verdict: the str of a Result."""
+    after = f"after {result.steps} step{'' if result.steps == 1 else 's'}"
+    theta = ", ".join(f"{escape(k)} = {v!r}" for k, v in result.theta.items())
+    yield f"{result.status.value} {after}: {theta}"
+    yield f"loss = {result.value!r}"
+    yield from filter(None, [result.verdict.sentence, result.verdict.advice])
+
+
 def echo(result: Result, *, pretty: bool = True) -> Iterator[str]:
     """The loss, its gradient and the rule, as symgd read them."""
     loss = result.loss
