@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import sympy
@@ -136,7 +136,7 @@ class _Emitter:
         graph, names = self.graph, self.names
         order = topological(roots, known=names, reads=_reads)
         uses = _count_uses(order)
-        needs = _needs(order, roots)
+        needs = _needs(order, roots, names)
         depth: dict[int, int] = {}
         assignments: list[tuple[Name, Node]] = []
 
@@ -206,16 +206,19 @@ def _count_uses(order: Sequence[Node]) -> dict[int, int]:
 _Literal = tuple[int, bool]
 
 
-def _needs(order: Sequence[Node], roots: Sequence[Node]) -> dict[int, list[tuple[Node, bool]]]:
+def _needs(
+    order: Sequence[Node], roots: Sequence[Node], known: Iterable[int]
+) -> dict[int, list[tuple[Node, bool]]]:
     """For each node used only inside branches: the conditions under which it is needed.
 
     A shared node is needed where all of the returned (condition, truth) hold; that is the
     intersection over its uses. Only nodes that may fail or cost are returned: the rest is
-    evaluated always.
+    evaluated always. known: what earlier blocks evaluated, in their order.
     """
     if not any(node.func is Where for node in order):
         return {}
-    place = {id(n): k for k, n in enumerate(order)}
+    place = {key: k for k, key in enumerate((*known, *map(id, order)))}
+    below = {id(n): n for n in order}
     conditions = {id(n.args[0]): n.args[0] for n in order if n.func is Where}
     literals: dict[int, frozenset[_Literal]] = {id(r): frozenset() for r in roots}
     for node in reversed(order):
@@ -224,16 +227,16 @@ def _needs(order: Sequence[Node], roots: Sequence[Node]) -> dict[int, list[tuple
             use = mine
             if node.func is Where and k > 0:
                 use = mine | {(id(node.args[0]), k == 1)}
-            known = literals.get(id(arg))
-            literals[id(arg)] = use if known is None else known & use
+            others = literals.get(id(arg))
+            literals[id(arg)] = use if others is None else others & use
     return {
         # outer conditions first: an inner one may fail where they do not hold
         key: [
             (conditions[c], truth)
-            for c, truth in sorted(wanted, key=lambda literal: (place.get(literal[0], -1), literal))
+            for c, truth in sorted(wanted, key=lambda literal: (place[literal[0]], literal[1]))
         ]
         for key, wanted in literals.items()
-        if wanted and key in place and _may_fail(order[place[key]])
+        if wanted and key in below and _may_fail(below[key])
     }
 
 
