@@ -2,9 +2,14 @@
 
 import signal
 
+from symgd.backends import compiler
+from symgd.backends.program import Program
+from tests.backends.check_program import check_program
+
 
 def pytest_configure():
     # A run in the background inherits an ignored SIGINT; the tests of Ctrl-C, and the processes
     # that they start, need the usual one.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    compiler.Program = lambda *fields: check_program(Program(*fields))

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from symgd.analysis import gradient_only
 from symgd.analysis.minima import Minimum, eigenvalues, find_minimum, leads_down, steepest_curve
 from symgd.analysis.observed_rate import observed_rate
 from symgd.analysis.stability import LinearRule
@@ -40,6 +41,7 @@ class Facts:
     grad: Sequence[float]
     value: float
     first_loss: float
+    evaluate: gradient_only.Evaluate
     tail: Sequence[tuple[int, Sequence[float]]]
     steps: int
     tol: float | None = None
@@ -77,7 +79,16 @@ class Facts:
     @cached_property
     def eigenvalues(self) -> list[float]:
         """Of the Hessian at the returned point, ascending; [] where too large or not finite."""
-        return eigenvalues(self.loss, self.x) if self.loss and self.small else []
+        if self.loss is None:
+            return gradient_only.eigenvalues(self.evaluate, self.x)
+        return eigenvalues(self.loss, self.x) if self.small else []
+
+    @cached_property
+    def climbed(self) -> bool:
+        """Whether the loss is above that at the start."""
+        if self.loss is None and math.isnan(self.value):
+            return gradient_only.rise(self.evaluate, self.start, self.x) > 0
+        return self.value > self.first_loss
 
     @cached_property
     def near(self) -> Minimum | None:
@@ -94,11 +105,13 @@ class Facts:
     @cached_property
     def saddle(self) -> bool:
         """Whether the end is stationary (max|g| <= tol, or exactly 0) and curves downward."""
-        if self.loss is None or not self.largest_slope <= (self.tol or 0.0):
+        if not self.largest_slope <= (self.tol or 0.0):
             return False
         values = self.eigenvalues
         if not values or values[0] >= -1e-9 * max(1.0, abs(values[-1])):
             return False
+        if self.loss is None:
+            return gradient_only.leads_down(self.evaluate, self.x)
         return leads_down(self.loss, self.x, self.value)
 
 
@@ -175,9 +188,7 @@ def _judge(facts: Facts, seen: float | None, told: Prediction | None) -> tuple[s
         return _without_rate(facts, told, stable)
     size = abs(seen)
     if size > 1.0 + 1e-6 and _runs_away(facts):
-        why = (
-            "" if facts.value > facts.first_loss else "; the loss falls without a minimum in sight"
-        )
+        why = "" if facts.climbed else "; the loss falls without a minimum in sight"
         return "diverging", f"diverging: each step multiplies the error by {seen:.6g}{why}{stable}"
     if seen < 0 and size >= _SLOW:
         text = f"oscillating: each step multiplies the error by {seen:.6g}"
@@ -237,7 +248,7 @@ def _at_floor(facts: Facts) -> bool:
 
 
 def _runs_away(facts: Facts) -> bool:
-    if facts.value > facts.first_loss:
+    if facts.climbed:
         return True
     if facts.eigenvalues and facts.eigenvalues[0] >= 0:
         return False  # a long way down a valley, not away from a summit

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import sympy
@@ -12,6 +12,7 @@ from symgd.calculus.row_sums import row_valued
 from symgd.formula.functions.table import BY_CLASS
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import (
+    MINUS_ONE,
     REDUCTIONS,
     Both,
     Column,
@@ -35,8 +36,8 @@ def compile_program(graph: Graph, inputs: Sequence[Name], outputs: Mapping[str, 
     one another share one loop; in between stand the straight lines that they wait for.
     """
     roots = list(outputs.values())
-    order = topological(roots)
-    varies = row_valued(order)
+    varies = row_valued(topological(roots))
+    order = topological(roots, reads=_reads)
     level = _levels(order)
     read = _read_later(order, varies, level) | {id(r) for r in roots}
     emitter = _Emitter(graph)
@@ -54,10 +55,8 @@ def compile_program(graph: Graph, inputs: Sequence[Name], outputs: Mapping[str, 
         blocks.append(StraightLine(emitter.assign(here)))
     if len(blocks) > 1:
         blocks = [b for b in blocks if isinstance(b, Loop) or b.assignments]
-    names = emitter.names
-    return Program(
-        tuple(inputs), tuple(blocks), {name: names[id(node)] for name, node in outputs.items()}
-    )
+    named = {name: emitter.names[id(node)] for name, node in outputs.items()}
+    return Program(tuple(inputs), tuple(blocks), named, frozenset(emitter.guarded))
 
 
 def compile_per_row(graph: Graph, inputs: Sequence[Name], outputs: Mapping[str, Node]) -> Program:
@@ -68,7 +67,7 @@ def compile_per_row(graph: Graph, inputs: Sequence[Name], outputs: Mapping[str, 
     emitter = _Emitter(graph)
     line = StraightLine(emitter.assign(list(outputs.values())))
     named = {name: emitter.names[id(node)] for name, node in outputs.items()}
-    return Program(tuple(inputs), (line,), named)
+    return Program(tuple(inputs), (line,), named, frozenset(emitter.guarded))
 
 
 def _levels(order: Sequence[Node]) -> dict[int, int]:
@@ -80,11 +79,11 @@ def _levels(order: Sequence[Node]) -> dict[int, int]:
     awaited: set[int] = set()  # what reductions lie above
     for node in reversed(order):
         if node.func in REDUCTIONS or id(node) in awaited:
-            awaited.update(map(id, node.args))
+            awaited.update(map(id, _reads(node)))
     for join in (False, True):
         last = max(level.values(), default=0)
         for node in order:
-            below = max((level[id(a)] for a in node.args), default=0)
+            below = max((level[id(a)] for a in _reads(node)), default=0)
             late = join and node.func is RowSum and id(node) not in awaited
             level[id(node)] = last if late else below + (node.func in REDUCTIONS)
     return level
@@ -94,7 +93,7 @@ def _read_later(order: Sequence[Node], varies: set[int], level: Mapping[int, int
     """The nodes with one value that loops, or straight lines after a later loop, read."""
     found: set[int] = set()
     for node in order:
-        for arg in _leaves(node):
+        for arg in _reads(node):
             if id(arg) in varies or not arg.args or arg.func in REDUCTIONS:
                 continue
             if id(node) in varies or node.func in REDUCTIONS or level[id(node)] > level[id(arg)]:
@@ -103,11 +102,15 @@ def _read_later(order: Sequence[Node], varies: set[int], level: Mapping[int, int
 
 
 class _Emitter:
-    """Writes assignments, block after block. names: by node, what it is known as by now."""
+    """Writes assignments, block after block.
+
+    names: by node, what it is known as by now. guarded: see `Program`.
+    """
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
         self.names: dict[int, Node] = {}
+        self.guarded: set[Name] = set()
         self.count = 0
 
     def symbol(self) -> Name:
@@ -121,7 +124,7 @@ class _Emitter:
         terms = [node.args[0] for node in totals]
         assignments = self.assign(terms)
         pairs = [(self.symbol(), self.names[id(term)]) for term in terms]
-        below = topological(terms, known=outside)
+        below = topological(terms, known=outside, reads=_reads)
         columns = tuple(n for n in below if isinstance(n, Column))
         self.names = outside | {
             id(node): symbol for node, (symbol, _) in zip(totals, pairs, strict=True)
@@ -131,9 +134,9 @@ class _Emitter:
     def assign(self, roots: Sequence[Node]) -> tuple[tuple[Name, Node], ...]:
         """The assignments that make `roots` known."""
         graph, names = self.graph, self.names
-        order = topological(roots, known=names)
-        uses = _count_uses(order, roots)
-        needs = _needs(order, roots)
+        order = topological(roots, known=names, reads=_reads)
+        uses = _count_uses(order)
+        needs = _needs(order, roots, names)
         depth: dict[int, int] = {}
         assignments: list[tuple[Name, Node]] = []
 
@@ -141,6 +144,7 @@ class _Emitter:
             symbol = self.symbol()
             guard = needs.get(id(node)) if node is not None else None
             if guard:
+                self.guarded.add(symbol)
                 expression = graph.node(Where, _all_of(graph, guard, names), expression, _ZERO)
             assignments.append((symbol, expression))
             return symbol
@@ -150,10 +154,8 @@ class _Emitter:
             if not node.args:
                 names[id(node)] = node
                 continue
-            if id(node) not in uses and id(node) not in root_ids:
-                continue  # an inverse that only products divide by
-            args = [_operand(graph, a, names) for a in node.args]
-            level = 1 + max((depth.get(id(a), 0) for a in _leaves(node)), default=0)
+            args = _operands(graph, node, names)
+            level = 1 + max((depth.get(id(a), 0) for a in _reads(node)), default=0)
             if node.func in (sympy.Add, sympy.Mul) and len(args) > _TERMS:
                 head = args[:_TERMS]
                 for start in range(_TERMS, len(args), _TERMS - 1):
@@ -174,28 +176,29 @@ class _Emitter:
 _ZERO = sympy.Integer(0)
 
 
-def _operand(graph: Graph, arg: Node, names: Mapping[int, Node]) -> Node:
-    if id(arg) in names:
-        return names[id(arg)]
-    return graph.node(sympy.Pow, names[id(arg.args[0])], arg.args[1])  # a divisor in a product
+def _reads(node: Node) -> Sequence[Node]:
+    """The nodes whose values the expression of `node` reads: b for a divisor 1/b of a product.
 
-
-def _leaves(node: Node) -> list[Node]:
-    """The arguments that `node` reads: for a divisor 1/b in a product, b."""
+    The order of evaluation, the counts of uses, the guards and the expressions themselves all come
+    from this one list, so that no expression can read a value outside its guard.
+    """
     if node.func is not sympy.Mul:
-        return list(node.args)
-    first, *rest = node.args
-    return [first, *(a.args[0] if is_inverse(a) else a for a in rest)]
+        return node.args  # type: ignore[no-any-return]
+    return [a.args[0] if k > 0 and is_inverse(a) else a for k, a in enumerate(node.args)]
 
 
-def _count_uses(order: Sequence[Node], roots: Sequence[Node]) -> dict[int, int]:
+def _operands(graph: Graph, node: Node, names: Mapping[int, Node]) -> list[Node]:
+    """The arguments of the expression of `node`, over the names of what it reads."""
+    return [
+        names[id(read)] if read is arg else graph.node(sympy.Pow, names[id(read)], MINUS_ONE)
+        for arg, read in zip(node.args, _reads(node), strict=True)
+    ]
+
+
+def _count_uses(order: Sequence[Node]) -> dict[int, int]:
     uses: dict[int, int] = {}
-    alive = {id(r) for r in roots}
-    for node in reversed(order):
-        if id(node) not in alive:
-            continue
-        for arg in _leaves(node):
-            alive.add(id(arg))
+    for node in order:
+        for arg in _reads(node):
             uses[id(arg)] = uses.get(id(arg), 0) + 1
     return uses
 
@@ -203,36 +206,37 @@ def _count_uses(order: Sequence[Node], roots: Sequence[Node]) -> dict[int, int]:
 _Literal = tuple[int, bool]
 
 
-def _needs(order: Sequence[Node], roots: Sequence[Node]) -> dict[int, list[tuple[Node, bool]]]:
+def _needs(
+    order: Sequence[Node], roots: Sequence[Node], known: Iterable[int]
+) -> dict[int, list[tuple[Node, bool]]]:
     """For each node used only inside branches: the conditions under which it is needed.
 
     A shared node is needed where all of the returned (condition, truth) hold; that is the
     intersection over its uses. Only nodes that may fail or cost are returned: the rest is
-    evaluated always.
+    evaluated always. known: what earlier blocks evaluated, in their order.
     """
     if not any(node.func is Where for node in order):
         return {}
-    place = {id(n): k for k, n in enumerate(order)}
+    place = {key: k for k, key in enumerate((*known, *map(id, order)))}
+    below = {id(n): n for n in order}
     conditions = {id(n.args[0]): n.args[0] for n in order if n.func is Where}
     literals: dict[int, frozenset[_Literal]] = {id(r): frozenset() for r in roots}
     for node in reversed(order):
-        mine = literals.get(id(node))
-        if mine is None:
-            continue
-        for k, arg in enumerate(node.args if node.func is Where else _leaves(node)):
+        mine = literals[id(node)]
+        for k, arg in enumerate(_reads(node)):
             use = mine
             if node.func is Where and k > 0:
                 use = mine | {(id(node.args[0]), k == 1)}
-            known = literals.get(id(arg))
-            literals[id(arg)] = use if known is None else known & use
+            others = literals.get(id(arg))
+            literals[id(arg)] = use if others is None else others & use
     return {
         # outer conditions first: an inner one may fail where they do not hold
         key: [
             (conditions[c], truth)
-            for c, truth in sorted(wanted, key=lambda literal: (place.get(literal[0], -1), literal))
+            for c, truth in sorted(wanted, key=lambda literal: (place[literal[0]], literal[1]))
         ]
         for key, wanted in literals.items()
-        if wanted and key in place and _may_fail(order[place[key]])
+        if wanted and key in below and _may_fail(below[key])
     }
 
 
@@ -244,6 +248,6 @@ def _may_fail(node: Node) -> bool:
 def _all_of(graph: Graph, guard: Sequence[tuple[Node, bool]], names: Mapping[int, Node]) -> Node:
     parts = []
     for condition, truth in guard:
-        here = names.get(id(condition), condition)
+        here = names[id(condition)]
         parts.append(here if truth else graph.node(Negated, here))
     return parts[0] if len(parts) == 1 else graph.node(Both, *parts)

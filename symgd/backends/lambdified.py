@@ -207,4 +207,15 @@ def _array_namespace() -> dict[str, Any]:
 
     space = {row.name: vectorized(row) for row in BY_CLASS.values()}
     more = {"sqrt": np.sqrt, "power": np.power, "square": np.square, "where": np.where}
-    return space | more | {"norm": np.linalg.norm, "abs": np.abs}
+    return space | more | {"norm": _norm, "abs": np.abs}
+
+
+def _norm(x: Any) -> float:
+    """The Euclidean length of an array, also where the squares of its entries are no doubles."""
+    import numpy as np
+
+    length = float(np.linalg.norm(x))
+    if 1e-150 < length < 1e150:
+        return length
+    largest = float(np.abs(x).max())
+    return largest * float(np.linalg.norm(x / largest)) if 0 < largest < math.inf else largest

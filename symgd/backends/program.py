@@ -64,12 +64,14 @@ class Program:
     """Inputs -> blocks -> outputs.
 
     inputs: the symbols that the caller gives values. blocks: what to evaluate, in order.
-    outputs: name -> the symbol or number that holds it.
+    outputs: name -> the symbol or number that holds it. guarded: the symbols assigned
+    `where(condition, expression, 0)` because only branches read them; elsewhere they are not right.
     """
 
     inputs: tuple[Name, ...]
     blocks: tuple[Block, ...]
     outputs: Mapping[str, Node]
+    guarded: frozenset[Name] = frozenset()
 
     def __str__(self) -> str:
         lines = [f"inputs {', '.join(escape(s.text) for s in self.inputs)}"]

@@ -9,7 +9,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -26,8 +26,6 @@ def main() -> None:
     sys.unraisablehook = _interrupt_again
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _interrupt)
-    if sys.stderr is None:  # closed: what is said there must not end up among the results
-        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - open to the end
     gc.disable()  # imports make much and free nothing; the commands enable it before a run
     try:
         with console():
@@ -101,19 +99,32 @@ class _Output(io.TextIOWrapper):
             raise OutputError(error) from error
 
 
+class _Messages(io.TextIOWrapper):
+    """A text stream whose failures nobody can be told of: they are ignored."""
+
+    def write(self, text: str, /) -> int:
+        with suppress(OSError):
+            return super().write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            super().flush()
+
+
 @contextmanager
 def console() -> Iterator[None]:
-    """Within it, stdout takes every character (in escapes where it must) and fails politely."""
+    """Within it, stdout takes every character (in escapes where it must) and fails politely.
+
+    What stderr does not take is lost, and changes no exit code.
+    """
     if isinstance(sys.stdout, io.TextIOWrapper):
-        old = sys.stdout
-        sys.stdout = _Output(
-            old.detach(),
-            encoding=old.encoding,
-            errors="backslashreplace",
-            line_buffering=old.line_buffering,
-            write_through=old.write_through,
-        )
+        sys.stdout = _instead(sys.stdout, _Output)
         vars(sys)["__stdout__"] = sys.stdout  # the help asks this one for the terminal's width
+    if sys.stderr is None:  # closed: what is said there must not end up among the results
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - open to the end
+    elif isinstance(sys.stderr, io.TextIOWrapper):
+        sys.stderr = vars(sys)["__stderr__"] = _instead(sys.stderr, _Messages)
     try:
         try:
             yield
@@ -127,6 +138,18 @@ def console() -> Iterator[None]:
         sys.exit(error.exit_code)
 
 
+def _instead(stream: io.TextIOWrapper, kind: type[io.TextIOWrapper]) -> io.TextIOWrapper:
+    """A stream of this kind to the same place, in the same encoding."""
+    lines, through, encoding = stream.line_buffering, stream.write_through, stream.encoding
+    return kind(
+        stream.detach(),
+        encoding=encoding,
+        errors="backslashreplace",
+        line_buffering=lines,
+        write_through=through,
+    )
+
+
 def emit(lines: Iterable[str]) -> None:
     """Write the lines to standard output, all the way to the operating system."""
     if sys.stdout is None:
@@ -137,13 +160,11 @@ def emit(lines: Iterable[str]) -> None:
 
 
 def complain(message: str) -> None:
-    """Write a message for people to standard error, if there is one."""
+    """Write a message for people to standard error, if there is one that takes it."""
     if sys.stderr is not None:
-        try:
+        with suppress(OSError):
             sys.stderr.write(f"symgd: {message}\n")
             sys.stderr.flush()
-        except OSError:
-            pass  # nobody is left to tell
 
 
 def _abandon_stdout() -> None:

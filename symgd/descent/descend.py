@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import sympy
 
 from symgd import names
+from symgd.analysis.diagnosis import find
 from symgd.backends.compiler import compile_program
 from symgd.backends.program import Program
 from symgd.descent.choose_backend import choose, choose_rows, compiled
@@ -136,6 +138,7 @@ def _run(
         values,
         origin,
         evaluate,
+        partial(find, loss),
         sampler is not None,
     )
     return finish(problem, run, *engine(kernel, run, arguments.steps, callback, problem))

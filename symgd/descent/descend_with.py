@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from symgd.analysis.diagnosis import Trouble
+from symgd.analysis.gradient_only import overflows
 from symgd.backends import lambdified
+from symgd.descent.descend import settles
 from symgd.descent.engine import Problem, Step, engine, finish
 from symgd.descent.kernel import Run, Stop
 from symgd.descent.step_program import rule_program
@@ -37,7 +40,9 @@ def descend_with(
     """The result of descending along any gradient function, from theta0.
 
     grad: called with a float where theta0 is one, else with a float64 array of theta0's shape;
-    returns the gradient in the same shape. value: the loss, for the history (nan without it).
+    returns the gradient in the same shape. value: the loss, for the history (nan without it). What
+    they raise at the start is passed on; later on an ArithmeticError or ValueError, as of Python's
+    math.log(-1), ends the run as a number that is not finite does.
     The other arguments are those of `descend`, but for lr="auto", which needs a formula.
 
     >>> descend_with(lambda theta: 2*theta, 1.0, lr=0.2, steps=20).theta
@@ -64,7 +69,7 @@ def descend_with(
     if arguments.schedule.value is not None:
         tail = (arguments.schedule.value, *tail)
     function = (lambdified.compile_scalar if scalar else lambdified.compile_array)(program)
-    kernel = _GradientKernel(grad, value, function, tail, len(arguments.rule.state), origin.shape)
+    kernel = _GradientKernel(grad, value, function, tail, settles(arguments), origin.shape)
     names = ("theta",) if scalar else tuple(f"x{k}" for k in range(origin.size))
     run = Run(
         x=[float(origin)] if scalar else origin.ravel(),
@@ -79,7 +84,8 @@ def descend_with(
         schedule=arguments.schedule,
         values=values,
         origin=[float(v) for v in origin.ravel()],
-        evaluate=kernel.evaluate,
+        evaluate=kernel.probe,
+        diagnose=kernel.diagnose,
     )
     return finish(problem, run, *engine(kernel, run, arguments.steps, callback, problem))
 
@@ -106,22 +112,26 @@ class _Function:
 
 @dataclass
 class _GradientKernel:
-    """Steps along a gradient function, from Python."""
+    """Steps along a gradient function, from Python.
+
+    settles: the step depends on theta only. error: what the functions raised at the last point.
+    """
 
     grad: Callable[[Any], Any]
     value: Callable[[Any], Any] | None
     function: Callable[..., list[Any]]
     tail: tuple[float, ...]
-    states: int
+    settles: bool
     shape: tuple[int, ...]
+    error: Exception | None = None
 
     def advance(self, run: Run, count: int) -> Stop | None:
         """`count` steps, or fewer and the reason."""
         import numpy as np
 
         for _ in range(count):
-            value, *grad = self.evaluate(*run.x)
-            norm = float(np.linalg.norm(grad))
+            value, *grad = self.probe(*run.x) if run.t else self.evaluate(*run.x)
+            norm = math.hypot(*grad)
             if not run.record(value, norm, grad, blind=self.value is None):
                 return Stop.NONFINITE_LOSS
             if run.small(norm):
@@ -132,6 +142,8 @@ class _GradientKernel:
                 new = self._step(x, slope, run, float(run.t + 1))
             if not np.isfinite(new[0]).all():
                 return Stop.NONFINITE_STEP
+            if self.settles and run.tol is not None and np.array_equal(new[0], x):
+                return Stop.STUCK
             run.x = new[0] if self.shape else [new[0]]
             run.state, run.t = new[1:], run.t + 1
         return None
@@ -153,3 +165,18 @@ class _GradientKernel:
             raise ArgumentError(f"the gradient has shape {got}, but theta has {wanted}")
         value = math.nan if self.value is None else float(self.value(point))
         return [value, *slope.ravel().tolist()]
+
+    def probe(self, *x: float) -> list[float]:
+        """The same after the start, where Python's 1/0 and log(-1) are no mistake of the caller."""
+        self.error = None
+        try:
+            return self.evaluate(*x)
+        except lambdified.ARITHMETIC_ERRORS as error:
+            self.error = error
+            return [math.inf if isinstance(error, OverflowError) else math.nan] * (1 + len(x))
+
+    def diagnose(self, x: Sequence[float], t: int) -> Trouble:
+        """What is not finite at x, the point of step t."""
+        self.probe(*x)
+        why = "is not finite" if self.error is None else f"fails ({self.error})"
+        return Trouble(f"the gradient function {why} at step {t}", overflows(self.probe, x))

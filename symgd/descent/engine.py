@@ -6,8 +6,8 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from symgd.analysis import diagnosis
 from symgd.analysis import verdict as analysis
+from symgd.analysis.diagnosis import Trouble
 from symgd.descent.kernel import Kernel, Run, Stop
 from symgd.model.arguments import Schedule
 from symgd.model.loss import Loss
@@ -29,7 +29,8 @@ class Step:
 class Problem:
     """What a finished run is told about: the loss as described and, if it is a formula, itself.
 
-    evaluate: parameters -> [value, gradient...]. batches: steps see some rows of the data only.
+    evaluate: parameters -> [value, gradient...]. diagnose: the point and number of a step -> what
+    is not finite there. batches: steps see some rows of the data only.
     """
 
     described: Described
@@ -39,6 +40,7 @@ class Problem:
     values: Mapping[str, float]
     origin: list[float]
     evaluate: Callable[..., list[float]]
+    diagnose: Callable[[Sequence[float], int], Trouble]
     batches: bool = False
 
 
@@ -95,6 +97,7 @@ def finish(problem: Problem, run: Run, status: Status | None, stop: Stop | None)
         grad=grad,
         value=value,
         first_loss=run.history.loss_at(0),
+        evaluate=problem.evaluate,
         tail=list(run.tail),
         steps=t,
         tol=run.tol,
@@ -132,17 +135,15 @@ def _named(params: Sequence[str], values: Sequence[float]) -> dict[str, float]:
     return {name: float(value) for name, value in zip(params, values, strict=True)}
 
 
-def _trouble(problem: Problem, run: Run, stop: Stop | None) -> diagnosis.Trouble | None:
-    if stop is Stop.NONFINITE_LOSS and problem.loss is not None:
-        return diagnosis.find(problem.loss, run.x, run.t)
+def _trouble(problem: Problem, run: Run, stop: Stop | None) -> Trouble | None:
     if stop is Stop.NONFINITE_LOSS:
-        return diagnosis.Trouble(f"the gradient function is not finite at step {run.t}", False)
+        return problem.diagnose(run.x, run.t)
     if stop is Stop.NONFINITE_STEP:
         largest = max(map(abs, run.grad))
         sentence = (
             f"the rule's step is too large for a double: max|g| = {largest!r} at step {run.t}"
         )
-        return diagnosis.Trouble(sentence, True)
+        return Trouble(sentence, True)
     return None
 
 

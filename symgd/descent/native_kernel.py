@@ -13,11 +13,7 @@ from symgd.backends.native import descent_loop, register_steps
 from symgd.backends.native.array_module import compile_large
 from symgd.backends.native.array_steps import array_loop
 from symgd.backends.native.descent_loop import RING, SLOTS, Code
-from symgd.backends.native.jit import (
-    compile_alone,
-    compile_module,
-    interrupted,
-)
+from symgd.backends.native.jit import compile_alone, compile_module, interrupted
 from symgd.backends.program import Program
 from symgd.descent.kernel import Run, Stop
 from symgd.formula.nodes import float_of, topological
@@ -33,8 +29,6 @@ _STOP = {
 _ROWS = 4096  # rows of the history per call,
 _NUMBERS = 4_000_000  # or fewer, so many numbers
 _NANOSECONDS = 50e6  # about how long a call may last: Ctrl-C waits for its end
-_WRONG_NANOSECONDS = 6.0  # what a wrong guess of a step costs,
-_COMPILED_NANOSECONDS = 60e6  # and code without guesses
 
 
 class _Compiled(ABC):
@@ -60,7 +54,7 @@ class _Compiled(ABC):
         now = min(count, max(1, int(_NANOSECONDS / self.nanoseconds)), stride * rows)
         first, due = run.t, -(-run.t // stride) * stride
         call = _Call(
-            k=array("q", [first, first + now, due, stride, 0, -RING - 1, 0]),
+            k=array("q", [first, first + now, due, stride, 0, -RING - 1]),
             f=array("d", [-1.0 if run.tol is None else run.tol, run.best_loss]),
             x=array("d", run.x),
             s=array("d", run.state or [0.0]),
@@ -69,16 +63,12 @@ class _Compiled(ABC):
             ring=array("d", bytes(8 * self.count * SLOTS)),
         )
         code = self.call(call)
-        self.learn(call.k[register_steps.WRONG] / now, count - now)
         run.x, run.state = call.x.tolist(), call.s.tolist()[: self.count * self.states]
         run.t = call.k[descent_loop.T]
         seen = run.t + (code not in (Code.DONE, Code.NONFINITE_LOSS))
         self._record(run, call, range(first, seen))
         interrupted.check()
         return _STOP[code]
-
-    def learn(self, wrong: float, left: int) -> None:  # noqa: B027 - code without guesses
-        """What share of the steps the call guessed wrongly, and how many are still to come."""
 
     def _record(self, run: Run, call: _Call, seen: range) -> None:
         """What the code noted of the points of these steps."""
@@ -149,20 +139,8 @@ class NativeKernel(_Compiled):
         self.count, self.tail, self.evaluate = count, tail, loss.evaluate
         self.states = (len(program.inputs) - count - 1 - len(tail)) // count
         self.nanoseconds = 5 + program.cost
-        self.what = (program, count, self.states * count, settles)
-        self.neighbors = count > 2 and _takes_roots(program)
-        self.guesses = True
-        self._compile()
-
-    def _compile(self) -> None:
-        source = register_steps.step_loop(*self.what, guesses=self.guesses)
-        self.module = compile_module(source, neighbors=self.neighbors)
-
-    def learn(self, wrong: float, left: int) -> None:
-        """Guess no longer where that costs more than other code does."""
-        if self.guesses and wrong * left * _WRONG_NANOSECONDS > _COMPILED_NANOSECONDS:
-            self.guesses = False
-            self._compile()
+        source = register_steps.step_loop(program, count, self.states * count, settles)
+        self.module = compile_module(source, neighbors=count > 2 and _takes_roots(program))
 
     def call(self, call: _Call) -> Code:
         """Run the machine code on these buffers."""

@@ -7,7 +7,8 @@ everywhere in SymPy; function nodes are the classes of `symgd.formula.functions.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
+from collections.abc import Callable, Container, Iterable, Sequence
+from operator import attrgetter
 from typing import Any, TypeAlias
 
 import sympy
@@ -141,10 +142,15 @@ def float_of(atom: Node) -> float | None:
     return None
 
 
-def topological(roots: Iterable[Node], known: Container[int] = ()) -> list[Node]:
+def topological(
+    roots: Iterable[Node],
+    known: Container[int] = (),
+    reads: Callable[[Node], Sequence[Node]] = attrgetter("args"),
+) -> list[Node]:
     """Every node below the roots once, arguments before users, in order of evaluation.
 
-    known: the ids of nodes that are left out, with what only they need.
+    known: the ids of nodes that are left out, with what only they need. reads: what lies directly
+    below a node; its arguments unless told otherwise.
     """
     order: list[Node] = []
     state: dict[int, bool] = {}
@@ -158,7 +164,7 @@ def topological(roots: Iterable[Node], known: Container[int] = ()) -> list[Node]
             continue
         state[id(node)] = True
         stack.append((node, True))
-        stack.extend((arg, False) for arg in reversed(node.args) if id(arg) not in state)
+        stack.extend((arg, False) for arg in reversed(reads(node)) if id(arg) not in state)
     return order
 
 

@@ -33,13 +33,14 @@ class Painter:
         home = str(Path(__file__).resolve().parent.parent.parent)
         path = os.pathsep.join([home, *filter(None, sys.path)])
         command = [sys.executable, "-P", "-m", "symgd.report._painter"]
+        wanted = {k: v for k, v in os.environ.items() if k != "MPLBACKEND"}  # it opens no window
         with suppress(OSError):  # no processes to be had here
             self._child = subprocess.Popen(  # noqa: S603 - this interpreter, this package
                 command,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
-                env={**os.environ, "PYTHONPATH": path},
+                env={**wanted, "PYTHONPATH": path},
                 start_new_session=True,  # Ctrl-C ends the descent, whose picture is drawn then
             )
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from symgd.errors import ArgumentError
@@ -12,6 +14,7 @@ from symgd.report.output_files import check_matplotlib, check_picture, write_pic
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from types import ModuleType
 
     from symgd.descent.compare import Comparison
     from symgd.fits.fit_result import FitResult
@@ -94,12 +97,28 @@ def _drawn(scene: Scene | RateScene | FitScene, path: Path | None, painter: Pain
     data = b"" if painter is None else painter.paint(scene, form)
     picture = None
     if not data:
-        from symgd.report import plots
-
-        picture, data = plots.draw(scene, form)
+        picture, data = _plots().draw(scene, form)
     if path is not None:
         write_picture(path, data)
     return picture
+
+
+def _plots() -> ModuleType:
+    """The module that draws. It needs no backend, so $MPLBACKEND may name one that is missing."""
+    if "matplotlib" in sys.modules or "MPLBACKEND" not in os.environ:
+        from symgd.report import plots
+
+        return plots
+    named = os.environ.pop("MPLBACKEND")
+    try:
+        import matplotlib
+
+        from symgd.report import plots
+    finally:
+        os.environ["MPLBACKEND"] = named
+    with suppress(ValueError):  # no such backend
+        matplotlib.rcParams["backend"] = named  # as matplotlib itself does, for who uses it later
+    return plots
 
 
 def check_fit(path: str | os.PathLike[str] | None) -> None:

@@ -9,7 +9,7 @@ from symgd import Loss
 from symgd.backends.compiler import compile_program
 from symgd.backends.lambdified import compile_scalar
 from symgd.formula.graph import Graph
-from symgd.formula.nodes import Name
+from symgd.formula.nodes import Column, Name, RowSum, Where
 
 
 def test_deep_formulas_become_expressions_that_python_reads():
@@ -43,3 +43,16 @@ def test_constants_whose_product_overflows_stay_apart():
     # by hand: d/dy of 1e200*x * 1e200*y is 1e200*x*1e200, at x = 1e-300 about 1e100
     slopes = Loss("(1e200*x)*(1e200*y)").evaluate(1e-300, 1.0)[1:]
     assert slopes[1] == pytest.approx(1e100, rel=1e-15)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_guard_asks_outer_conditions_first_wherever_they_lie_in_memory(sign):
+    graph, x, a = Graph(), Column("x", "x"), Name("a")
+    above = [graph.node(sympy.StrictGreaterThan, graph.atom(a), graph.number(k)) for k in (1, 2, 3)]
+    above.sort(key=lambda condition: sign * id(condition))
+    root = graph.node(sympy.log, graph.atom(x))
+    term = graph.node(sympy.Mul, root, graph.node(sympy.sin, root))
+    for condition in reversed(above):  # known before the loop over the rows begins
+        term = graph.node(Where, condition, term, graph.atom(x))
+    program = compile_program(graph, [a], {"f": graph.node(RowSum, term)})
+    assert "where(t0 and t1 and t2, log(x), 0)" in str(program)

@@ -530,6 +530,18 @@ def test_full_disk_is_told_and_the_result_is_kept():
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [(["--nosuch"], 2), (["x**"], 2), (["theta**2", "-q"], 0), (["theta**2", "-v"], 0)],
+)
+def test_messages_that_nobody_can_read_change_no_exit_code(words, code):
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run([*SYMGD, *words], stdout=subprocess.PIPE, stderr=full, check=False)
+    assert done.returncode == code
+    assert (END.encode() in done.stdout) == (code == 0)
+
+
 @posix
 @pytest.mark.parametrize("form", ["table", "json"])
 def test_ctrl_c_prints_the_result_so_far_and_exits_130(form):

@@ -18,6 +18,7 @@ from symgd.formula.nodes import topological
 from symgd.formula.parse import parse
 
 inf, nan = math.inf, math.nan
+BY_NAME = {**FUNCTIONS, **SLOPES}
 
 
 def _digamma(n, x):
@@ -400,3 +401,19 @@ def test_product_of_equal_factors_costs_at_most_four_values():
 )
 def test_product_with_repeated_factors(text, at, slopes):
     assert Loss(text).evaluate(*at)[1:] == pytest.approx(slopes, rel=1e-15)
+
+
+@pytest.mark.parametrize(
+    "name", [n for n, row in BY_NAME.items() if row.definition and n != "hypot"]
+)
+def test_definition_is_nan_where_the_function_is(name):
+    """Backends without the function run its definition. hypot(inf, nan) is inf, as IEEE has it."""
+    row = BY_NAME[name]
+    formula = parse(row.definition, table=True)
+    count = 2 if row.variadic else row.arity[1]
+    for args in itertools.product([0.0, -0.5, 2.0, inf, -inf, nan], repeat=count):
+        if nan in args and not (row.order and args[0] != 2):
+            places = dict(zip("xyzw", args, strict=False))
+            leaves = {leaf: places[letter] for letter, leaf in formula.variables.items()}
+            got = trace([formula.root], leaves)[id(formula.root)]
+            assert math.isnan(got) == math.isnan(row.scalar(*args)), args

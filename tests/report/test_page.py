@@ -1,6 +1,7 @@
 """The live page in a real headless Chromium: its numbers are Python's, its controls move it."""
 
 import html
+import itertools
 import json
 import math
 import re
@@ -566,6 +567,25 @@ def test_dark_mode_and_print_change_the_colours(show, browser):
         assert page.js(corner) == "29,33,39,255"
     finally:
         browser.call("Emulation.setEmulatedMedia", features=[])
+
+
+@pytest.mark.parametrize(
+    "loss",
+    ["clip(log(x), 0.42, 3)", "clip(x, log(y), 3)", "clip(x, 1, log(y))", "max(x, log(y))"],
+)
+def test_slopes_of_selections_are_nan_in_the_page_where_they_are_in_python(browser, loss):
+    """Loss and gradient at points where the logarithm has a value, and where it has none."""
+    loss = symgd.Loss(loss)
+    source = javascript.function(loss.program)
+    for point in itertools.product([-1.0, 0.0, 2.0, 30.0], repeat=len(loss.params)):
+        shown = browser.js(
+            f"{{{javascript.library([source])}\n({source})({','.join(map(repr, point))})"
+            ".map(String).join()}"
+        )
+        python = loss.evaluate(*point)
+        assert [math.isnan(float(v)) for v in shown.replace("Infinity", "inf").split(",")] == [
+            math.isnan(v) for v in python
+        ], point
 
 
 # Without a browser

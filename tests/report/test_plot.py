@@ -1,6 +1,7 @@
 """Pictures: what is drawn is what was run, files are the same every time, mistakes come early."""
 
 import math
+import os
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
@@ -360,6 +361,29 @@ def test_without_a_second_process_this_one_draws(tmp_path):
     assert subprocess.run([sys.executable, "-c", code, str(file)], check=False).returncode == 0
     symgd.descend().plot(tmp_path / "b.png")
     assert file.read_bytes() == (tmp_path / "b.png").read_bytes()
+
+
+BACKENDS = ["no such backend", "module://not_installed.backend", "svg"]
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_no_backend_of_matplotlib_is_needed(backend, tmp_path):
+    """A shell that a notebook started inherits MPLBACKEND, where that may not be installed."""
+    env = {**os.environ, "MPLBACKEND": backend}
+    file = tmp_path / "a.png"
+    command = [sys.executable, "-m", "symgd", "-q", "--plot", str(file)]
+    assert subprocess.run(command, check=False, env=env).returncode == 0
+    code = (
+        "import os, symgd, sys\n"
+        "symgd.descend().plot(sys.argv[1])\n"
+        "assert os.environ['MPLBACKEND'] == sys.argv[2]\n"
+        "import matplotlib\n"
+        "assert sys.argv[2] != 'svg' or matplotlib.get_backend() == 'svg'\n"
+    )
+    other = tmp_path / "b.png"
+    command = [sys.executable, "-c", code, str(other), backend]
+    assert subprocess.run(command, check=False, env=env).returncode == 0
+    assert file.read_bytes() == other.read_bytes()
 
 
 def test_trial_leaves_no_file_and_changes_none(tmp_path):

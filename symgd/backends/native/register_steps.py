@@ -4,8 +4,7 @@
 
 advances from step k[T] to step k[END] and returns a `Code`; x and s (theta and the rule's state)
 are changed in place. h: the values of lr and the hyperparameters. The x of the least loss is
-copied to f[BEST_X] and on only when the ring is about to forget it. k[WRONG]: how many
-steps the call guessed wrongly, see `sooner`. The rest is told in
+copied to f[BEST_X] and on only when the ring is about to forget it. The rest is told in
 `symgd.backends.native.descent_loop`.
 """
 
@@ -18,24 +17,17 @@ import sympy
 from symgd.backends.native.descent_loop import SLOTS, DescentLoop, T, load, store, store_all
 from symgd.backends.native.inline_functions import hypot
 from symgd.backends.native.jit import fused, source
-from symgd.backends.native.sooner import at_once, declare, updates
 from symgd.backends.native.step_powers import Powers
 from symgd.backends.native.translate import Emitter, Value
 from symgd.backends.program import Program
 from symgd.formula.nodes import Name, Node, float_of
 
 BEST_X = 2  # f
-WRONG = 6  # k
 
 
-def step_loop(
-    program: Program, params: int, states: int, settles: bool, guesses: bool = True
-) -> str:
-    """The module of the descent of one step program of `symgd.descent.descend.step_program`.
-
-    guesses: whether a step may begin before the last one is rounded, see `sooner`.
-    """
-    return _Loop(program, params, states, settles, guesses).text()
+def step_loop(program: Program, params: int, states: int, settles: bool) -> str:
+    """The module of a descent; program: of `symgd.descent.step_program.step_program`."""
+    return _Loop(program, params, states, settles).text()
 
 
 class _Loop(DescentLoop):
@@ -44,9 +36,7 @@ class _Loop(DescentLoop):
     at: Value
     grad: list[Value]
 
-    def __init__(
-        self, program: Program, params: int, states: int, settles: bool, guesses: bool
-    ) -> None:
+    def __init__(self, program: Program, params: int, states: int, settles: bool) -> None:
         super().__init__(params, settles)
         self.program, self.states = program, states
         t, *tail = program.inputs[params + states :]
@@ -54,8 +44,6 @@ class _Loop(DescentLoop):
         outputs = list(program.outputs.values())
         slopes = outputs[len(outputs) - params :]
         self.told = [tells(program, *pair) for pair in zip(outputs, slopes, strict=False)]
-        guesses &= fused() and not self.powers.corrections
-        self.sooner = updates(program, params) if guesses else {}
 
     def text(self) -> str:
         e = self.e
@@ -103,8 +91,6 @@ class _Loop(DescentLoop):
                 e.add_line(f"%{name}.{k} = alloca {kind}")
                 value = load(e, f"%{name}", k)
                 e.add_line(f"store double {value.text}, ptr %{name}.{k}")
-        if self.sooner:
-            declare(e, self.sooner)
         self.begin()
         e.add_line(f"%watched = fcmp oge double {self.tol.text}, {e.number(0.0).text}")
         e.add_line("store i1 %watched, ptr %careful")
@@ -138,8 +124,6 @@ class _Loop(DescentLoop):
         else:
             known |= self.powers.values(t)
             out = self._out(known)
-            for k, update in self.sooner.items():
-                out[k] = at_once(e, k, update, out[k], known)
             self.powers.advance()
         end = self.params + self.states
         self.grad = out[end + 1 :]
@@ -235,8 +219,6 @@ class _Loop(DescentLoop):
         for name, count in (("x", self.params), ("s", self.states)):
             for k in range(count):
                 store(e, e.emit(f"load double, ptr %{name}.{k}"), f"%{name}", k)
-        if self.sooner:
-            store(e, e.emit("load i64, ptr %wrong"), "%k", WRONG, "i64")
 
 
 def assignments(

@@ -32,8 +32,17 @@ def _bessel(kind: str, sign: str, minus: str = "") -> Function:
     )  # fmt: skip
 
 
+def _share_of_clip(part: str, chosen: str, reading: str) -> Function:
+    """Of the adjoint x, what clip(y, z, w) passes on to one of its arguments; nan if one is nan."""
+    name = f"share_{part}"
+    return _slope(
+        name, (f"{name}(a, y, z, w)", "0", "0", "0"), f"x where clip(y, z, w) is {chosen}, else 0",
+        f"where(max(y, z, w) >= y, {reading}, y + z + w)", reading=reading,
+        arity=(4, 4), cost=DIVIDE, selects=True,
+    )  # fmt: skip
+
+
 _ROOT = 2 * DIVIDE + 3 * CHEAP  # a square root, a division and what stands under it
-_SHARE = ("0", "0", "0")
 
 # beta's third derivative, twice in x: (f + beta*(...))' by the product rule
 _MIXED = (
@@ -70,18 +79,9 @@ _ROWS = (
         "where(y > z, x, where(y == z, x/2, where(y < z, 0, y + z)))", reading="x*heaviside(y - z)",
         arity=(3, 3), cost=2 * CHEAP, selects=True,
     ),
-    _slope(
-        "share_inside", ("share_inside(a, y, z, w)", *_SHARE), "x where clip(y, z, w) is y, else 0",
-        "where(y < z, 0, where(y > w, 0, x))", arity=(4, 4), cost=DIVIDE, selects=True,
-    ),
-    _slope(
-        "share_low", ("share_low(a, y, z, w)", *_SHARE), "x where clip(y, z, w) is z and not y, else 0",
-        "where(y < z, where(z > w, 0, x), 0)", arity=(4, 4), cost=DIVIDE, selects=True,
-    ),
-    _slope(
-        "share_high", ("share_high(a, y, z, w)", *_SHARE), "x where clip(y, z, w) is w only, else 0",
-        "where(max(y, z) > w, x, 0)", arity=(4, 4), cost=DIVIDE, selects=True,
-    ),
+    _share_of_clip("inside", "y", "where(y < z, 0, where(y > w, 0, x))"),
+    _share_of_clip("low", "z and not y", "where(y < z, where(z > w, 0, x), 0)"),
+    _share_of_clip("high", "w only", "where(max(y, z) > w, x, 0)"),
     _slope(
         "huber_slope", ("where(abs(x) <= y, a, 0)", "where(abs(x) <= y, 0, sign(x))"),
         "derivative of huber in x", "where(abs(x) <= y, x, sign(x)*y)", reading="clip(x, -y, y)",
