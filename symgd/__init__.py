@@ -5,6 +5,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from symgd._version import __version__
+
 if TYPE_CHECKING:
     from symgd.backends.program import Program
     from symgd.descent.compare import Comparison, compare
@@ -29,8 +31,6 @@ if TYPE_CHECKING:
     from symgd.model.loss import Loss
     from symgd.model.result import History, Result, Status, Verdict
     from symgd.model.rules import Rule
-
-__version__ = "0.1.0"
 
 # Loaded on first use: `symgd --version` needs neither SymPy nor NumPy.
 _WHERE = {

@@ -1,6 +1,6 @@
 """`python -m symgd` is `symgd`."""
 
-from symgd.cli.console import main
+from symgd.cli.main import main
 
 if __name__ == "__main__":
     main()

@@ -6,7 +6,7 @@ Newton's step from exact derivatives is long there: no critical point is near.
 
 from __future__ import annotations
 
-from symgd.analysis.critical_points import CriticalPoint
+from symgd.analysis.critical_point import CriticalPoint
 from symgd.analysis.minima import all_finite
 from symgd.model.loss import Loss
 

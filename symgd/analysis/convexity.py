@@ -9,6 +9,7 @@ from fractions import Fraction
 
 import sympy
 
+from symgd.analysis.counterexample import MOST_PARAMETERS, Point, counterexample, small
 from symgd.calculus.dcp import curvature
 from symgd.calculus.intervals import Interval, ranges
 from symgd.calculus.polynomial import Polynomial, degree, derivative, inertia, polynomial
@@ -16,11 +17,6 @@ from symgd.calculus.stabilize import stabilize
 from symgd.formula.functions.table import BY_CLASS, Function
 from symgd.formula.nodes import Where, float_of, topological
 from symgd.model.loss import Loss
-
-_MATRIX = 30  # parameters up to which the Hessian is looked at
-_LONG = 20_000  # operations of the loss times parameters, likewise
-
-Point = tuple[Fraction, ...]
 
 
 @dataclass(frozen=True)
@@ -53,8 +49,6 @@ def convexity(loss: Loss, hints: Sequence[Sequence[float]] = ()) -> Convexity:
     terms = polynomial(loss.root, loss.leaves)
     if terms is not None and (told := _of_polynomial(terms, len(loss.params))):
         return Convexity(True, told)
-    from symgd.analysis.counterexample import counterexample
-
     found = counterexample(loss, terms, hints)
     if found is not None:
         return Convexity(False, "two points lie below their midpoint", *found)
@@ -63,15 +57,9 @@ def convexity(loss: Loss, hints: Sequence[Sequence[float]] = ()) -> Convexity:
     return Convexity(None, "neither a proof nor a counterexample was found")
 
 
-def small(loss: Loss) -> bool:
-    """Whether the Hessian is cheap enough to look at."""
-    count = len(loss.params)
-    return count <= _MATRIX and loss.value_program.operations * count <= _LONG
-
-
 def _of_polynomial(terms: Polynomial, count: int) -> str:
     """The exact argument for a quadratic, or for a polynomial of one parameter, or ""."""
-    if degree(terms) <= 2 and count <= _MATRIX:
+    if degree(terms) <= 2 and count <= MOST_PARAMETERS:
         rows = [[derivative(derivative(terms, i), j) for j in range(count)] for i in range(count)]
         negative, _ = inertia([[entry.get((), Fraction(0)) for entry in row] for row in rows])
         return "" if negative else "its Hessian is constant and positive semidefinite"

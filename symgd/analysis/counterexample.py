@@ -13,15 +13,25 @@ import mpmath
 import sympy
 from sympy.logic.boolalg import Boolean
 
-from symgd.analysis.convexity import Point, small
 from symgd.calculus.polynomial import Polynomial, value
 from symgd.formula.functions import reference
 from symgd.formula.nodes import Node, Where, relation, topological
 from symgd.model.loss import Loss
 
+MOST_PARAMETERS = 30  # parameters up to which the Hessian is looked at
+_LONG = 20_000  # operations of the loss times parameters, likewise
+
+Point = tuple[Fraction, ...]  # exact coordinates
+
 _DIGITS = 50
 _WORK = 20_000_000  # operations that looking for a counterexample over rows may take, about
 _CHECKABLE = 5_000  # nodes of a loss that is evaluated in so many digits
+
+
+def small(loss: Loss) -> bool:
+    """Whether the Hessian is cheap enough to look at."""
+    count = len(loss.params)
+    return count <= MOST_PARAMETERS and loss.value_program.operations * count <= _LONG
 
 
 def counterexample(

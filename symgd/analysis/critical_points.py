@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from symgd.analysis.certify_point import refuted
+from symgd.analysis.critical_point import CriticalPoint, CriticalPoints
 from symgd.analysis.minima import eigenvalues, find_minimum, spectrum
 from symgd.calculus.intervals import ranges
 from symgd.calculus.polynomial import (
@@ -36,44 +38,6 @@ _SYMBOLIC = 150  # operations of a loss that SymPy may solve in a second,
 _SYMBOLS = 4  # and parameters
 _MOST = 12  # points that are told
 _FLAT = 1e-8  # an eigenvalue below this part of the largest is none
-
-
-@dataclass(frozen=True)
-class CriticalPoint:
-    """A point where the gradient vanishes, or a minimum or maximum at a kink.
-
-    x: in the order of Loss.params. kind: minimum, maximum, saddle or degenerate. eigenvalues: of
-    the Hessian, ascending; () at a kink. exact: each coordinate as a formula, () where only the
-    numbers are known. note: what the kind does not say, or "".
-    """
-
-    x: tuple[float, ...]
-    value: float
-    kind: str
-    eigenvalues: tuple[float, ...] = ()
-    exact: tuple[str, ...] = ()
-    note: str = ""
-
-    @property
-    def kinked(self) -> bool:
-        """Whether the gradient jumps here, so that there is no Hessian to speak of."""
-        return not self.eigenvalues
-
-
-@dataclass(frozen=True)
-class CriticalPoints:
-    """The critical points of a loss, lowest first.
-
-    method: exact (linear equations in rationals), symbolic (solved by SymPy) or numeric (searched
-    from many starts). complete: whether there are provably no others. families: sets of infinitely
-    many, in words. note: a sentence, or "".
-    """
-
-    points: tuple[CriticalPoint, ...]
-    method: str
-    complete: bool
-    families: tuple[str, ...] = ()
-    note: str = ""
 
 
 def critical_points(loss: Loss, start: Sequence[float], seconds: float = 1.0) -> CriticalPoints:
@@ -182,8 +146,6 @@ def _joined(
     loss: Loss, start: Sequence[float], found: Sequence[Found], solved: Solution | None
 ) -> CriticalPoints:
     points = [_kinked(loss, f) if f.kink else classified(loss, f.x) for f in found]
-    from symgd.analysis.certify_point import refuted  # what quadratics do without
-
     points = [p for p in points if math.isfinite(p.value) and not refuted(loss, p)]
     if solved is None or not solved.families:
         points = _one_of_each_level(points, start)

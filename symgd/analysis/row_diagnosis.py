@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from symgd.analysis.diagnosis import Trouble, blame
+from symgd.analysis.nonfinite import WIDTH, NonfiniteCause, blame
 from symgd.backends.compiler import compile_per_row, compile_program
 from symgd.backends.lambdified import compile_array
 from symgd.backends.numpy_rows import BLOCK, pieces
@@ -15,10 +15,8 @@ from symgd.formula.nodes import REDUCTIONS, Column, Name, Node, topological
 from symgd.formula.printing.plain import write
 from symgd.model.loss import Loss
 
-_WIDE = 120
 
-
-def find_row(loss: Loss, x: Sequence[float], at: str) -> Trouble:
+def find_row(loss: Loss, x: Sequence[float], at: str) -> NonfiniteCause:
     """What is non-finite in value or gradient of a loss over rows at x."""
     typed = lower(loss.graph, [loss.root])[0]
     for root in (typed, loss.stable):
@@ -29,11 +27,11 @@ def find_row(loss: Loss, x: Sequence[float], at: str) -> Trouble:
         found = _in_root(loss, root, x, at)
         if found is not None:
             sentence = f"the derivative in {name} is not finite: {found.sentence}"
-            return Trouble(sentence, found.overflow)
-    return Trouble(f"the gradient is not finite{at}", True)
+            return NonfiniteCause(sentence, found.overflow)
+    return NonfiniteCause(f"the gradient is not finite{at}", True)
 
 
-def _in_root(loss: Loss, root: Node, x: Sequence[float], at: str) -> Trouble | None:
+def _in_root(loss: Loss, root: Node, x: Sequence[float], at: str) -> NonfiniteCause | None:
     sums = [n for n in topological([root]) if n.func in REDUCTIONS]
     leaves = _leaves(loss, x)
     values = _sums(loss, sums, leaves)
@@ -65,11 +63,11 @@ def _in_sum(
     sums: Mapping[int, float],
     x: Sequence[float],
     at: str,
-) -> Trouble:
+) -> NonfiniteCause:
     (term,) = total.args
     found = _first_bad_row(loss, term, leaves, sums)
     if found is None:
-        return Trouble(f"{write(total, _WIDE)} is too large for a double{at}", True)
+        return NonfiniteCause(f"{write(total, WIDTH)} is too large for a double{at}", True)
     row, cells = found
     inside = {key: value for key, value in sums.items() if key != id(total)}
     known = trace([term], {**leaves, **cells}, inside)

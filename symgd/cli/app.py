@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-import symgd
+from symgd._version import __version__
 from symgd.cli.command_group import DefaultGroup
 from symgd.cli.compare import compare
 from symgd.cli.console import emit
@@ -44,7 +44,7 @@ app = typer.Typer(
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        emit([f"symgd {symgd.__version__}"])
+        emit([f"symgd {__version__}"])
         raise typer.Exit
 
 

@@ -11,7 +11,8 @@ from typing import Any
 import sympy
 
 from symgd.descent.descend import descend
-from symgd.descent.rate_map import RateMap, Runs, ends_of, rate_map
+from symgd.descent.rate_map import FEWEST, End, RateMap, Runs, rate_map
+from symgd.descent.sweep import sweep
 from symgd.errors import ArgumentError
 from symgd.model.arguments import Start, parse_number, read_start
 from symgd.model.loss import Loss
@@ -112,7 +113,7 @@ def _maps(
             some = Runs(runs.makers[first : first + len(rates)])
             loss = some[0].loss
             assert isinstance(loss, Loss)
-            ends = ends_of(loss, rates, rule, start, steps=steps, set=mine, tol=tol)
+            ends = _ends_of(loss, rates, rule, start, steps=steps, set=mine, tol=tol)
             yield rate_map(rates, steps, some, ends)
             first += len(rates)
 
@@ -205,3 +206,13 @@ def _starts(start: Start | Sequence[Start]) -> list[Start]:
     if isinstance(start, (list, tuple)) and start and isinstance(start[0], inner):
         return list(start)
     return [start]  # type: ignore[list-item]
+
+
+def _ends_of(
+    loss: Loss, rates: Sequence[float], rule: Rule, start: Any, **options: Any
+) -> list[End] | None:
+    """How a run with each rate ends, all at once in machine code; None where that does not pay."""
+    if len(rates) < FEWEST or loss.rows is not None or not loss.params:
+        return None
+    grid = sweep(loss, lr=list(rates), rule=rule, start=start, **options)
+    return list(zip(grid.value.tolist(), grid.lost.tolist(), strict=True))

@@ -12,8 +12,9 @@ import sympy
 from symgd import names
 from symgd.analysis.diagnosis import find
 from symgd.backends.compiler import compile_program
+from symgd.backends.dispatch import choose_rows, compiled
 from symgd.backends.program import Program
-from symgd.descent.choose_backend import choose, choose_rows, compiled
+from symgd.descent.choose_backend import choose
 from symgd.descent.engine import Problem, Step, engine, finish
 from symgd.descent.kernel import Kernel, LineSearchKernel, Run, StepKernel
 from symgd.descent.minibatches import BatchKernel, Sampler

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from symgd.analysis.diagnosis import Trouble
 from symgd.analysis.gradient_only import overflows
+from symgd.analysis.nonfinite import NonfiniteCause
 from symgd.backends import lambdified
 from symgd.descent.descend import settles
 from symgd.descent.engine import Problem, Step, engine, finish
@@ -175,8 +175,8 @@ class _GradientKernel:
             self.error = error
             return [math.inf if isinstance(error, OverflowError) else math.nan] * (1 + len(x))
 
-    def diagnose(self, x: Sequence[float], t: int) -> Trouble:
+    def diagnose(self, x: Sequence[float], t: int) -> NonfiniteCause:
         """What is not finite at x, the point of step t."""
         self.probe(*x)
         why = "is not finite" if self.error is None else f"fails ({self.error})"
-        return Trouble(f"the gradient function {why} at step {t}", overflows(self.probe, x))
+        return NonfiniteCause(f"the gradient function {why} at step {t}", overflows(self.probe, x))

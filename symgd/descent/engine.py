@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from symgd.analysis import verdict as analysis
-from symgd.analysis.diagnosis import Trouble
+from symgd.analysis.nonfinite import NonfiniteCause
 from symgd.descent.kernel import Kernel, Run, Stop
 from symgd.model.arguments import Schedule
 from symgd.model.loss import Loss
@@ -40,7 +40,7 @@ class Problem:
     values: Mapping[str, float]
     origin: list[float]
     evaluate: Callable[..., list[float]]
-    diagnose: Callable[[Sequence[float], int], Trouble]
+    diagnose: Callable[[Sequence[float], int], NonfiniteCause]
     batches: bool = False
 
 
@@ -135,7 +135,7 @@ def _named(params: Sequence[str], values: Sequence[float]) -> dict[str, float]:
     return {name: float(value) for name, value in zip(params, values, strict=True)}
 
 
-def _trouble(problem: Problem, run: Run, stop: Stop | None) -> Trouble | None:
+def _trouble(problem: Problem, run: Run, stop: Stop | None) -> NonfiniteCause | None:
     if stop is Stop.NONFINITE_LOSS:
         return problem.diagnose(run.x, run.t)
     if stop is Stop.NONFINITE_STEP:
@@ -143,7 +143,7 @@ def _trouble(problem: Problem, run: Run, stop: Stop | None) -> Trouble | None:
         sentence = (
             f"the rule's step is too large for a double: max|g| = {largest!r} at step {run.t}"
         )
-        return Trouble(sentence, True)
+        return NonfiniteCause(sentence, True)
     return None
 
 

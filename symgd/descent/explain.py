@@ -11,12 +11,8 @@ from typing import Any
 import sympy
 
 from symgd.analysis.convexity import Convexity, convexity
-from symgd.analysis.critical_points import (
-    CriticalPoint,
-    CriticalPoints,
-    critical_points,
-    lower_bound,
-)
+from symgd.analysis.critical_point import CriticalPoint, CriticalPoints
+from symgd.analysis.critical_points import critical_points, lower_bound
 from symgd.analysis.stable_rates import Rates, rates
 from symgd.calculus.derivation import Step, derivation
 from symgd.calculus.polynomial import degree, polynomial, to_node

@@ -5,12 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, overload
 
 if TYPE_CHECKING:
-    from symgd.model.loss import Loss
     from symgd.model.result import Result
-    from symgd.model.rules import Rule
 
 FEWEST = 40  # runs from which machine code for all of them at once pays
 _DIGITS = 1e-16  # of the largest loss: what is smaller is drawn at the bottom
@@ -75,7 +73,7 @@ def rate_map(
 ) -> RateMap:
     """The map of runs that differ in their learning rates. ends: how they ended, if known."""
     if ends is None:
-        ends = [(run.value, not_finite(run)) for run in runs]
+        ends = [(run.value, run.lost) for run in runs]
     found = [math.inf if lost or not math.isfinite(loss) else loss for loss, lost in ends]
     order = sorted(range(len(runs)), key=lambda k: found[k])
     limits = (runs[k].verdict.lr_max for k in order[:_TRIES])
@@ -89,23 +87,3 @@ def rate_map(
         limit=next((limit for limit in limits if limit is not None), None),
         best=order[0],
     )
-
-
-def not_finite(result: Result) -> bool:
-    """Whether a run ended because the next point, or the next step, is not a finite number."""
-    from symgd.model.result import Status
-
-    told = result.status is Status.NONFINITE or "the last finite point" in result.message
-    return told or not math.isfinite(result.value)
-
-
-def ends_of(
-    loss: Loss, rates: Sequence[float], rule: Rule, start: Any, **options: Any
-) -> list[End] | None:
-    """How a run with each rate ends, all at once in machine code; None where that does not pay."""
-    if len(rates) < FEWEST or loss.rows is not None or not loss.params:
-        return None
-    from symgd.descent.sweep import sweep
-
-    grid = sweep(loss, lr=list(rates), rule=rule, start=start, **options)
-    return list(zip(grid.value.tolist(), grid.lost.tolist(), strict=True))

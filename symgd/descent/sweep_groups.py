@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from symgd.analysis import diagnosis
-from symgd.descent.choose_backend import compiled
+from symgd.backends.dispatch import compiled
 from symgd.descent.descend import settles
-from symgd.descent.rate_map import not_finite
 from symgd.descent.step_program import is_large, step_program
 from symgd.descent.sweep_axes import Grid
 from symgd.model.arguments import Arguments, resolve
@@ -122,7 +121,7 @@ def run_part(
             result = single(k)
             ends.theta[k], ends.value[k] = result.x, result.value
             ends.grad_norm[k], ends.steps[k] = result.grad_norm, result.steps
-            ends.lost[k] = not_finite(result)
+            ends.lost[k] = result.lost
         return None
     from symgd.backends.native.descent_loop import Code
 

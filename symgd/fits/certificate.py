@@ -10,13 +10,12 @@ import numpy as np
 from symgd import names
 from symgd.fits import statistics
 from symgd.fits.least_squares_problem import Squares
-from symgd.fits.qr_reduction import Linear
 from symgd.fits.regression_model import Model
 from symgd.fits.wording import times
 from symgd.model.result import Status
 from symgd.solvers import levenberg_marquardt
-from symgd.solvers.levenberg_marquardt import Box
 from symgd.solvers.newton import Found
+from symgd.solvers.objectives import Box, Linear
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

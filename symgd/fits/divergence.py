@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from symgd import names
 from symgd.fits.objective import Objective
-from symgd.solvers.levenberg_marquardt import Box
+from symgd.solvers.objectives import Box
 
 if TYPE_CHECKING:
     import numpy as np

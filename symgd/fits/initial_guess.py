@@ -17,7 +17,8 @@ from symgd.fits.qr_reduction import Residuals
 from symgd.fits.row_sample import SEED, draw
 from symgd.formula.nodes import Name, Node, topological
 from symgd.model.data_binding import RowData
-from symgd.solvers.levenberg_marquardt import Box, Subsystem, minimize
+from symgd.solvers.levenberg_marquardt import Subsystem, minimize
+from symgd.solvers.objectives import Box
 
 if TYPE_CHECKING:
     import numpy as np

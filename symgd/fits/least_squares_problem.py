@@ -15,7 +15,7 @@ from symgd.fits.regression_model import Model
 from symgd.fits.summary_statistics import Totals, totals
 from symgd.formula.nodes import Column, Node, topological
 from symgd.model.data_binding import RowData
-from symgd.solvers.levenberg_marquardt import Box
+from symgd.solvers.objectives import Box
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from copy import copy
-from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +23,7 @@ from symgd.fits.nested_sums import Inner
 from symgd.fits.streaming_sums import Sums
 from symgd.formula.nodes import Column, Name, Node, topological
 from symgd.model.data_binding import RowData
+from symgd.solvers.objectives import Linear
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,19 +35,6 @@ if TYPE_CHECKING:
 _MANY = 20_000  # rows from which J'J is tried first: it takes a fraction of the time
 _WIDEST = 30  # parameters of a J'J that is summed entry by entry
 _GRAM_CONDITION = 1e4  # of J with columns of length 1, up to which J'J keeps the digits
-
-
-@dataclass(frozen=True)
-class Linear:
-    """Residuals and Jacobian at a point, reduced.
-
-    triangle: (P, P) R; vector: (P,) z; rss: |r|**2; scales: (P,) the lengths of J's columns.
-    """
-
-    triangle: Matrix
-    vector: Vector
-    rss: float
-    scales: Vector
 
 
 class RowFunction:

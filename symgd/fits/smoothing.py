@@ -18,7 +18,7 @@ from symgd.formula.functions.table import FUNCTIONS
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import Node
 from symgd.solvers import newton
-from symgd.solvers.levenberg_marquardt import Box
+from symgd.solvers.objectives import Box
 
 if TYPE_CHECKING:
     import numpy as np

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from symgd.backends.compiler import compile_program
+from symgd.backends.dispatch import choose_rows
 from symgd.backends.numpy_rows import RowFunction
 from symgd.backends.program import Program
 from symgd.calculus.row_sums import lower
-from symgd.descent.choose_backend import choose_rows
 from symgd.formula.nodes import Name, Node, RowSum
 from symgd.model.data_binding import PASSES, RowData
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Sequence
 from operator import attrgetter
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import sympy
 from sympy.core.relational import Relational
@@ -70,18 +70,17 @@ class Op(sympy.Function):  # type: ignore[misc]
 
     is_real = True
 
+    #: What SymPy's diff and evalf ask for. `symgd.formula.sympy_bridge`, without which no
+    #: expression of these nodes reaches SymPy, reads both from the table of functions.
+    slope: ClassVar[Callable[[Op, int], sympy.Expr]]
+    definition: ClassVar[Callable[[Op], sympy.Expr]]
+
     def fdiff(self, argindex: int = 1) -> sympy.Expr:
         """SymPy's derivative of this function with respect to one argument, from the table."""
-        from symgd.formula.sympy_bridge import (
-            slope,  # the table of formulas lies to the right of the nodes
-        )
-
-        return slope(self, argindex - 1)
+        return Op.slope(self, argindex - 1)
 
     def _eval_evalf(self, prec: int) -> sympy.Expr:
-        from symgd.formula.sympy_bridge import definition
-
-        return definition(self)._eval_evalf(prec)
+        return Op.definition(self)._eval_evalf(prec)
 
 
 class Where(Op):

@@ -16,6 +16,7 @@ from symgd.formula.nodes import (
     Column,
     Name,
     Node,
+    Op,
     RowMean,
     RowSum,
     Where,
@@ -266,3 +267,6 @@ def from_callable(function: Callable[..., Any], graph: Graph) -> tuple[Node, dic
 def _refuse(what: object, sentence: str, hint: str = "") -> FormulaError:
     text = str(what)
     return FormulaError(text if len(text) < 200 else text[:200] + "…", 0, sentence, hint)
+
+
+Op.slope, Op.definition = staticmethod(slope), staticmethod(definition)

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from symgd import names
 from symgd.backends.compiler import compile_program
+from symgd.backends.dispatch import choose_rows
 from symgd.backends.lambdified import compile_total
 from symgd.backends.program import Program
 from symgd.calculus.row_sums import constant_sums
-from symgd.descent.choose_backend import choose_rows
 from symgd.errors import ArgumentError, DataError
 from symgd.formula.columns import Columns
 from symgd.formula.graph import Graph

@@ -4,24 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from symgd.backends.exact.exact_graph import ExactGraph
 from symgd.backends.exact.multiprecision import Precise
+from symgd.backends.program import Program
 from symgd.calculus.gradient import gradient, hessian
 from symgd.formula.graph import Graph
-from symgd.formula.nodes import Node
-
-if TYPE_CHECKING:
-    from symgd.model.loss import Loss
+from symgd.formula.nodes import Name, Node
 
 _OPERATIONS = 20_000  # beyond, one value takes seconds
+
+
+class Typed(Protocol):
+    """What is exact of a loss, and the same in doubles."""
+
+    root: Node
+    leaves: tuple[Name, ...]
+
+    @property
+    def rows(self) -> object: ...
+    @property
+    def value_program(self) -> Program: ...
+    @property
+    def evaluate_value(self) -> Callable[..., list[float]]: ...
+    @property
+    def evaluate(self) -> Callable[..., list[float]]: ...
+    @property
+    def evaluate_hess(self) -> Callable[..., list[float]]: ...
 
 
 class ExactValues:
     """The formula of a loss as typed, its constants and derivatives unrounded."""
 
-    def __init__(self, loss: Loss) -> None:
+    def __init__(self, loss: Typed) -> None:
         self._loss = loss
         few = loss.value_program.operations <= _OPERATIONS
         self._possible = loss.rows is None and few

@@ -300,7 +300,7 @@ class Loss(Notebook):
         """
         import numpy as np
 
-        from symgd.descent.choose_backend import compiled
+        from symgd.backends.dispatch import compiled
 
         def make() -> Callable[[Any], NDArray[np.float64]]:
             from symgd.backends.native.array_module import compile_large

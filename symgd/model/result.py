@@ -252,6 +252,12 @@ class Result(Paged):
             ],
         }
 
+    @property
+    def lost(self) -> bool:
+        """Whether it ended because the next point, or the next step, is not a finite number."""
+        left = self.status is Status.NONFINITE or "the last finite point" in self.message
+        return left or not math.isfinite(self.value)
+
     def to_pandas(self) -> Any:
         """The history as a pandas DataFrame: t, one column per parameter, loss, grad_norm."""
         try:

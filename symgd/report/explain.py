@@ -14,7 +14,7 @@ from symgd.report.table import rule_lines
 from symgd.report.wrap import folded
 
 if TYPE_CHECKING:
-    from symgd.analysis.critical_points import CriticalPoint
+    from symgd.analysis.critical_point import CriticalPoint
     from symgd.descent.explain import Behavior, Explanation
 
 _MOST_GRADIENTS = 8  # partial derivatives that are listed

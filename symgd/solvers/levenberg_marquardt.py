@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from symgd.fits.qr_reduction import Linear, Residuals
+from symgd.solvers.objectives import Box, Linear, Residuals
 
 if TYPE_CHECKING:
     import numpy as np
@@ -42,27 +42,6 @@ class Ended:
     step: Vector
     steps: int
     reason: str = ""
-
-
-@dataclass(frozen=True)
-class Box:
-    """Bounds of the parameters, (P,) each, infinite where there are none."""
-
-    low: Vector
-    high: Vector
-
-    def clip(self, x: Vector) -> Vector:
-        """The nearest point within."""
-        import numpy as np
-
-        return np.clip(x, self.low, self.high)
-
-    def free(self, x: Vector, slope: Vector) -> NDArray[np.bool_]:
-        """Which parameters may move: those not held at a bound by the slope of the loss."""
-        held: NDArray[np.bool_] = ((x <= self.low) & (slope >= 0)) | (
-            (x >= self.high) & (slope <= 0)
-        )
-        return ~held
 
 
 def minimize(

@@ -12,8 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from symgd.fits.objective import Objective
-from symgd.solvers.levenberg_marquardt import Box
+from symgd.solvers.objectives import Box, Objective
 
 if TYPE_CHECKING:
     import numpy as np

@@ -564,7 +564,7 @@ def test_ctrl_c_prints_the_result_so_far_and_exits_130(form):
 @pytest.mark.parametrize("delay", [0.02, 0.05, 0.1, 0.2, 0.3])
 def test_ctrl_c_at_any_moment_shows_no_traceback(delay):
     args = ["theta**2", "-l", "1e-9", "-n", "1000000000000", "--format", "plain", "-q"]
-    code = "from symgd.cli.console import main; print('up', flush=True); main()"
+    code = "from symgd.cli.main import main; print('up', flush=True); main()"
     child = subprocess.Popen(
         [sys.executable, "-c", code, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
@@ -582,7 +582,7 @@ def test_ctrl_c_that_python_drops_is_raised_again():
     """In `__del__`, as in the callbacks of weak references that imports run, an error is lost."""
     code = """
 import signal, symgd.cli.app
-from symgd.cli.console import main
+from symgd.cli.main import main
 
 class Dropping:
     def __del__(self):
@@ -606,7 +606,7 @@ def test_ctrl_c_while_mpmath_looks_for_gmpy2_is_not_lost():
     """There is a bare `except:` around that, and the run went on for ever."""
     code = """
 import signal, sys
-from symgd.cli.console import main
+from symgd.cli.main import main
 
 class Finder:
     def find_spec(self, name, path=None, target=None):

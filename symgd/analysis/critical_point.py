@@ -1,0 +1,43 @@
+"""Critical points as plain data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class CriticalPoint:
+    """A point where the gradient vanishes, or a minimum or maximum at a kink.
+
+    x: in the order of Loss.params. kind: minimum, maximum, saddle or degenerate. eigenvalues: of
+    the Hessian, ascending; () at a kink. exact: each coordinate as a formula, () where only the
+    numbers are known. note: what the kind does not say, or "".
+    """
+
+    x: tuple[float, ...]
+    value: float
+    kind: str
+    eigenvalues: tuple[float, ...] = ()
+    exact: tuple[str, ...] = ()
+    note: str = ""
+
+    @property
+    def kinked(self) -> bool:
+        """Whether the gradient jumps here, so that there is no Hessian to speak of."""
+        return not self.eigenvalues
+
+
+@dataclass(frozen=True)
+class CriticalPoints:
+    """The critical points of a loss, lowest first.
+
+    method: exact (linear equations in rationals), symbolic (solved by SymPy) or numeric (searched
+    from many starts). complete: whether there are provably no others. families: sets of infinitely
+    many, in words. note: a sentence, or "".
+    """
+
+    points: tuple[CriticalPoint, ...]
+    method: str
+    complete: bool
+    families: tuple[str, ...] = ()
+    note: str = ""

@@ -1,0 +1,76 @@
+"""The sub-expression where a value stopped being finite, with its operands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from symgd.analysis.domain_hints import remedy
+from symgd.formula.nodes import Node, Where, is_inverse
+from symgd.formula.printing.plain import write
+
+WIDTH = 120  # characters of an expression that a message quotes
+
+
+@dataclass(frozen=True)
+class NonfiniteCause:
+    """Where a descent left the finite numbers.
+
+    sentence: `log(x - 2): x - 2 = -0.5 at step 7`. overflow: the value is infinite because it grew
+    too large, not undefined. remedy: what keeps the sub-expression finite, or "".
+    """
+
+    sentence: str
+    overflow: bool
+    remedy: str = ""
+
+
+def blame(root: Node, values: Mapping[int, Any], x: Sequence[float], at: str) -> NonfiniteCause:
+    """The trouble of a root that is not finite at these values of its nodes."""
+    node = _culprit(root, values)
+    overflow = values[id(node)] == values[id(node)] and max(map(abs, x)) > 1e6
+    sentence = f"{write(node, WIDTH)}: {operand_values(node, values)}{at}"
+    return NonfiniteCause(sentence, overflow or _grown(node, values), remedy(node))
+
+
+def _grown(node: Node, values: Mapping[int, Any]) -> bool:
+    """Whether finite operands of ordinary size gave an infinite result: an overflow, no pole."""
+    if abs(values[id(node)]) != float("inf"):
+        return False
+    operands = [values[id(a)] for a in operands_read(node)]
+    return all(isinstance(v, bool) or v != 0 for v in operands) and not is_inverse(node)
+
+
+def _culprit(root: Node, values: Mapping[int, Any]) -> Node:
+    """The non-finite node, among those that count, whose operands are all finite."""
+    node = root
+    while True:
+        bad = [a for a in operands_read(node, values) if not is_finite(values[id(a)])]
+        if not bad:
+            return node
+        node = bad[0]
+
+
+def operands_read(node: Node, values: Mapping[int, Any] | None = None) -> list[Node]:
+    """The operands that a node reads; of a branch the one that is taken, where values are known."""
+    if node.func is Where and values is not None:
+        condition, a, b = node.args
+        return [*condition.args, a if values[id(condition)] else b]
+    return [a.args[0] if is_inverse(a) and node.is_Mul else a for a in node.args]
+
+
+def operand_values(node: Node, values: Mapping[int, Any]) -> str:
+    """`x - 2 = -0.5, y = 0.0`: what a node read, the first four operands."""
+    shown: list[Node] = []
+    for arg in operands_read(node):
+        if id(arg) in values and not arg.is_number and arg not in shown:
+            shown.append(arg)
+    texts = [f"{write(a, WIDTH)} = {values[id(a)]!r}" for a in shown[:4]]
+    more = f", and {len(shown) - 4} more" if len(shown) > 4 else ""
+    return ", ".join(texts) + more
+
+
+def is_finite(value: Any) -> bool:
+    """Whether a value, or the truth of a condition, is finite."""
+    return isinstance(value, bool) or value - value == 0
