@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from symgd.analysis.domain_hints import remedy
-from symgd.calculus.gradient import partials
+from symgd.calculus.pullback import partials
 from symgd.formula.evaluate import trace
 from symgd.formula.nodes import Node, Where, is_inverse, topological
 from symgd.formula.printing.plain import write

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import sympy
 
-from symgd.calculus.gradient import gradient, partials
+from symgd.calculus.gradient import gradient
+from symgd.calculus.pullback import partials
 from symgd.formula.functions.table import BY_CLASS
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import Name, Node, Where, float_of, is_condition, is_inverse, topological

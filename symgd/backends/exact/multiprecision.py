@@ -32,7 +32,7 @@ from symgd.backends.exact.multiprecision_functions import (
     product,
     total,
 )
-from symgd.calculus.gradient import local_derivative
+from symgd.calculus.pullback import local_derivative
 from symgd.formula.functions.table import BY_CLASS
 from symgd.formula.nodes import (
     Both,
