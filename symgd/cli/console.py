@@ -34,6 +34,9 @@ def main() -> None:
             app(prog_name="symgd")
     except KeyboardInterrupt:
         sys.exit(130)
+    except MemoryError as error:
+        complain(f"there is not enough memory: {error}".rstrip(": "))
+        sys.exit(USAGE)
 
 
 def _interrupt(_: int, frame: "FrameType | None") -> None:
