@@ -11,11 +11,10 @@ from typing import Any
 
 import mpmath
 import sympy
-from sympy.logic.boolalg import Boolean
 
 from symgd.calculus.polynomial import Polynomial, value
-from symgd.formula.functions import reference
-from symgd.formula.nodes import Node, Where, relation, topological
+from symgd.formula.evaluate import evaluate
+from symgd.formula.nodes import Node, Where, is_condition, topological
 from symgd.model.loss import Loss
 
 MOST_PARAMETERS = 30  # parameters up to which the Hessian is looked at
@@ -155,7 +154,7 @@ def _exact(loss: Loss, terms: Polynomial | None, x: Point) -> Any:
 
 
 def _value(node: Node, args: list[Any], places: Mapping[Node, Any]) -> Any:
-    """One node in mpmath's numbers, or SymPy's truth values."""
+    """One node in mpmath's numbers, or a truth value."""
     cls = node.func
     if not args:
         return places[node] if node in places else _number(node.evalf(_DIGITS))
@@ -165,13 +164,10 @@ def _value(node: Node, args: list[Any], places: Mapping[Node, Any]) -> Any:
         return mpmath.fprod(args)
     if cls is sympy.Pow:
         return mpmath.power(*args)
-    if cls is Where:
-        return args[1] if args[0] == sympy.true else args[2]
-    if (op := relation(node)) is not None:
-        return sympy.true if reference.COMPARE[op](*args) else sympy.false
-    inner = [a if isinstance(a, sympy.Basic) else sympy.Float(a, _DIGITS) for a in args]
-    if any(isinstance(a, Boolean) for a in inner):
-        return cls(*inner)
+    if is_condition(node) or cls is Where:
+        known = dict(zip(map(id, node.args), args, strict=True))
+        return evaluate(node, lambda a: known[id(a)])
+    inner = [sympy.Float(a, _DIGITS) for a in args]
     return _number(cls(*inner).evalf(_DIGITS))
 
 

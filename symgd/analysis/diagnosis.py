@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from symgd.analysis.nonfinite import WIDTH, NonfiniteCause, blame, is_finite, operand_values
 from symgd.analysis.row_diagnosis import find_row
-from symgd.calculus.gradient import partials
+from symgd.calculus.pullback import partials
 from symgd.formula.evaluate import trace
 from symgd.formula.nodes import Node, Where, topological
 from symgd.formula.printing.plain import write

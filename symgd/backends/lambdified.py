@@ -80,7 +80,8 @@ class _Printer(PythonCodePrinter):  # type: ignore[misc]
             word = {Both: (" and ", " & "), Either: (" or ", " | ")}[cls][self.array]
             return f"({word.join(self.source(a, _ATOM) for a in node.args)})", _ATOM
         if cls is Negated:
-            return f"({'~' if self.array else 'not '}{self.source(node.args[0], _ATOM)})", _ATOM
+            word = "logical_not" if self.array else "not "  # ~True is -2, which is true
+            return f"({word}{self.source(node.args[0], _ATOM)})", _ATOM
         called = "norm" if cls is Norm else BY_CLASS[cls].name
         return f"{called}({', '.join(self.source(a) for a in node.args)})", _ATOM
 
@@ -207,7 +208,8 @@ def _array_namespace() -> dict[str, Any]:
 
     space = {row.name: vectorized(row) for row in BY_CLASS.values()}
     more = {"sqrt": np.sqrt, "power": np.power, "square": np.square, "where": np.where}
-    return space | more | {"norm": _norm, "abs": np.abs}
+    more |= {"logical_not": np.logical_not, "norm": _norm, "abs": np.abs}
+    return space | more
 
 
 def _norm(x: Any) -> float:

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 import sympy
 
-from symgd.calculus.gradient import gradient, partials
+from symgd.calculus.gradient import gradient
+from symgd.calculus.pullback import partials
 from symgd.formula.functions.table import BY_CLASS
 from symgd.formula.graph import Graph
-from symgd.formula.nodes import Name, Node, Where, float_of, is_inverse, relation, topological
+from symgd.formula.nodes import Name, Node, Where, float_of, is_condition, is_inverse, topological
 from symgd.formula.printing.plain import write
 from symgd.names import escape
 
@@ -69,7 +70,7 @@ def _inward(root: Node, depends: set[int]) -> Iterator[Node]:
         if id(node) in seen or id(node) not in depends or not node.args:
             continue
         seen.add(id(node))
-        if relation(node) is not None:
+        if is_condition(node):
             continue  # conditions choose, they have no derivative
         yield node
         inner = [a.args[0] if is_inverse(a) and node.func is sympy.Mul else a for a in node.args]

@@ -7,7 +7,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from symgd.cli.console import console
+from symgd.cli.console import USAGE, complain, console
 
 if TYPE_CHECKING:
     from sys import UnraisableHookArgs
@@ -29,6 +29,9 @@ def main() -> None:
             app(prog_name="symgd")
     except KeyboardInterrupt:
         sys.exit(130)
+    except MemoryError as error:
+        complain(f"there is not enough memory: {error}".rstrip(": "))
+        sys.exit(USAGE)
 
 
 def _interrupt(_: int, frame: "FrameType | None") -> None:

@@ -84,7 +84,10 @@ class Pieces:
 
 
 def _parsed(pieces: Iterator[Piece], parser: Parser) -> Iterator[tuple[Piece, Parsed | None]]:
-    """Each piece with what it holds, in order; no more of them ahead than there are threads."""
+    """Each piece with what it holds, in order; no more of them ahead than there are threads.
+
+    Where no thread can be had, the rest is left to the exact reader, which needs none.
+    """
     if parser.threads == 1:
         for piece in pieces:
             yield piece, parser.parse(*piece)
@@ -93,7 +96,13 @@ def _parsed(pieces: Iterator[Piece], parser: Parser) -> Iterator[tuple[Piece, Pa
     workers = ThreadPoolExecutor(parser.threads)
     try:
         for piece in pieces:
-            coming.append((piece, workers.submit(parser.parse, *piece)))
+            try:
+                coming.append((piece, workers.submit(parser.parse, *piece)))
+            except RuntimeError:  # can't start new thread
+                left: Future[Parsed | None] = Future()
+                left.set_result(None)
+                coming.append((piece, left))
+                break
             if len(coming) > parser.threads:
                 done, found = coming.popleft()
                 yield done, found.result()

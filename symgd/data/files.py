@@ -6,16 +6,15 @@ import io
 import os
 import stat
 import sys
-import tempfile
-import weakref
-from functools import lru_cache
+from collections.abc import Callable
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from symgd.data.spool import Spool
 from symgd.errors import DataError
 
 _MOST_INPUT = 1 << 34  # bytes that are taken from a pipe: they are kept in a temporary file
-_PIECE = 1 << 20
 
 # First bytes of formats that are no text, and what to do about them.
 _MAGIC: dict[bytes, str] = {
@@ -36,13 +35,20 @@ _MAGIC: dict[bytes, str] = {
 class File:
     """A file with data, opened anew for every pass.
 
-    label: how messages call it. suffix: of its name, in lower case. size: bytes.
+    label: how messages call it. suffix: of its name, in lower case. stream: opens it at its
+    beginning. look: its (bytes, time of the last change), OSError where it is gone.
     """
 
-    def __init__(self, path: Path, label: str, suffix: str) -> None:
-        self._path = path
+    def __init__(
+        self,
+        label: str,
+        suffix: str,
+        stream: Callable[[], io.RawIOBase],
+        look: Callable[[], tuple[int, int]],
+    ) -> None:
         self.label = label
         self.suffix = suffix
+        self._stream, self._state_now = stream, look
         self._state = self._look()
         self.size = self._state[0]
 
@@ -55,7 +61,7 @@ class File:
 
     def open(self) -> io.RawIOBase:
         """The file from its beginning; DataError where it is not what it was at first."""
-        stream = _Stream(self._path, self.label)
+        stream = self._stream()
         if self._look() != self._state:
             stream.close()
             raise self.changed()
@@ -80,10 +86,9 @@ class File:
 
     def _look(self) -> tuple[int, int]:
         try:
-            found = os.stat(self._path)
+            return self._state_now()
         except OSError as error:
             raise unreadable(self.label, error) from None
-        return found.st_size, found.st_mtime_ns
 
 
 class _Stream(io.FileIO):
@@ -126,12 +131,29 @@ def open_file(path: str | os.PathLike[str]) -> File:
     if stat.S_ISFIFO(mode):
         try:
             with open(text, "rb") as pipe:
-                return _spooled(pipe, text)
+                return spooled(pipe, text)
         except OSError as error:
             raise unreadable(text, error) from None
     if not stat.S_ISREG(mode):
         raise DataError("this is a device, not a file", source=text)
-    return File(Path(text), text, Path(text).suffix.lower())
+    suffix = Path(text).suffix.lower()
+    return File(text, suffix, partial(_Stream, Path(text), text), partial(_state, text))
+
+
+def spooled(stream: BinaryIO, label: str) -> File:
+    """The rest of the stream, kept while it is used; DataError where there is too much of it."""
+    try:
+        copy = Spool(stream, _MOST_INPUT)
+    except OverflowError:
+        sentence = f"more than {_MOST_INPUT:,} bytes came in"
+        hint = "write them to a file first"
+        raise DataError(sentence, source=label, hint=hint) from None
+    return File(label, "", copy.open, lambda: (copy.size, 0))
+
+
+def _state(path: str) -> tuple[int, int]:
+    found = os.stat(path)
+    return found.st_size, found.st_mtime_ns
 
 
 def unreadable(label: str, error: Exception) -> DataError:
@@ -156,22 +178,4 @@ def _standard_input() -> File:
 @lru_cache(maxsize=1)
 def _taken(stream: BinaryIO, label: str) -> File:
     """What comes in by standard input comes once, and may be asked for again."""
-    return _spooled(stream, label)
-
-
-def _spooled(stream: BinaryIO, label: str) -> File:
-    """The rest of the stream in a temporary file, which goes when the last use of it does."""
-    handle, name = tempfile.mkstemp(prefix="symgd-")
-    try:
-        with os.fdopen(handle, "wb") as copy:
-            while piece := stream.read(_PIECE):
-                copy.write(piece)
-                if copy.tell() > _MOST_INPUT:
-                    sentence = f"more than {_MOST_INPUT:,} bytes came in"
-                    raise DataError(sentence, source=label, hint="write them to a file first")
-        file = File(Path(name), label, "")
-    except BaseException:
-        os.unlink(name)
-        raise
-    weakref.finalize(file, os.unlink, name)
-    return file
+    return spooled(stream, label)

@@ -10,9 +10,22 @@ from symgd.formula.columns import Columns
 from symgd.formula.functions.derivatives import SLOPES
 from symgd.formula.functions.table import CALLABLE
 from symgd.formula.graph import Graph
-from symgd.formula.nodes import RELATIONS, Column, Name, Node, Norm, RowMean, RowSum, float_of
+from symgd.formula.nodes import (
+    RELATIONS,
+    Both,
+    Column,
+    Either,
+    Name,
+    Negated,
+    Node,
+    Norm,
+    RowMean,
+    RowSum,
+    float_of,
+    is_condition,
+)
 from symgd.formula.token_stream import Reader
-from symgd.formula.tokens import Limits, Token, value_of
+from symgd.formula.tokens import LOGIC, Limits, Token, value_of
 
 _CONSTANTS: dict[str, Node] = {"pi": sympy.pi, "e": sympy.E}
 _ROWS = {"sum": RowSum, "mean": RowMean}
@@ -52,6 +65,7 @@ class Grammar:
         self.read: dict[str, Column] = {}
         self.bars = 0
         self.before = ""  # what stood before the operand just read: its operator, or ""
+        self.tested = False  # whether a condition may begin with the next token
 
     def formula(self) -> Node:
         """The root of the whole text, or FormulaError with the place of the first mistake."""
@@ -76,10 +90,14 @@ class Grammar:
         reader, builder = self.reader, self.builder
         terms: list[Node] = []
         minus = False
+        tested, self.tested = self.tested, False
         while True:
+            self.tested = tested and not terms and reader.token.kind == "("
             negative = reader.signs() ^ minus
             self.before = "-" if negative else ""
             factors = [self.operand()]
+            if tested and is_condition(factors[0]):
+                return factors[0]
             while True:
                 if reader.token.kind in {"*", "/"}:
                     operator = reader.advance()
@@ -104,7 +122,8 @@ class Grammar:
     def operand(self) -> Node:
         """number | name | call | "(" … ")" | "|" … "|" | "√" operand, then powers."""
         reader, builder = self.reader, self.builder
-        before, start = self.before, reader.advance()
+        before, last, start = self.before, reader.last, reader.advance()
+        tested, self.tested = self.tested, False
         if start.kind == "number":
             base = builder.number(value_of(start, reader.text))
         elif start.kind == "name":
@@ -116,7 +135,7 @@ class Grammar:
             reader.enter(start)
             if start.kind == "(" and reader.token.kind == ")":
                 raise reader.error("there is nothing between '(' and ')'", "")
-            base = self.expression()
+            base = self.condition(opening=True) if tested else self.expression()
             reader.close(start, ")" if start.kind == "(" else "|")
             self.bars = outer
             if start.kind == "|":
@@ -124,10 +143,10 @@ class Grammar:
         elif start.kind == "√":
             base = self.root(start)
         else:
-            reader.token = start
+            reader.last, reader.token = last, start
             raise reader.unexpected()
         self.before = before
-        if reader.token.kind not in {"superscript", "**"}:
+        if reader.token.kind not in {"superscript", "**"} or (tested and is_condition(base)):
             return base
         if start.kind == "√":
             raise reader.two_readings(start, "√(x^2)", "(√x)^2")
@@ -232,13 +251,7 @@ class Grammar:
         outer, self.bars = self.bars, 0
         args: list[Node] = []
         while reader.token.kind != ")" or args:
-            arg = self.expression()
-            if name == "where" and not args:
-                arg = self.graph.compare(self.relation().kind, arg, self.expression())
-                if reader.token.kind in RELATIONS:
-                    hint = "nest: where(a < x, where(x < b, ...), ...)"
-                    raise reader.error("one comparison per condition", hint)
-            args.append(arg)
+            args.append(self.condition() if name == "where" and not args else self.expression())
             if reader.token.kind != ",":
                 break
             reader.advance()
@@ -256,13 +269,40 @@ class Grammar:
             return self.graph.node(Norm, *args)
         return builder.build(sympy.Pow, args[0], builder.number(0.5), at=token)
 
-    def relation(self) -> Token:
-        """The comparison that a condition needs."""
-        reader = self.reader
-        if reader.token.kind not in RELATIONS:
-            hint = "for example where(x > 0, x, -x)"
-            raise reader.error("a condition needs a comparison", hint)
-        return reader.advance()
+    def condition(self, opening: bool = False) -> Node:
+        """Comparisons joined by not, and, or; behind an `opening` parenthesis also a value.
+
+        One function for all three, again for the sake of Python's recursion limit.
+        """
+        reader, graph = self.reader, self.graph
+        either: list[Node] = []
+        both: list[Node] = []
+        while True:
+            count = reader.negations()
+            self.tested = True
+            part = self.expression()
+            if is_condition(part):
+                if reader.token.kind not in {*LOGIC, ")", ",", "end"}:
+                    hint = "where(condition, 1, 0) is one"
+                    raise reader.error("a condition is no number", hint)
+            elif reader.token.kind in RELATIONS:
+                part = graph.compare(reader.advance().kind, part, self.expression())
+                if reader.token.kind in RELATIONS:
+                    hint = "join two with and: a < x and x < b"
+                    raise reader.error("one comparison per condition", hint)
+            else:
+                alone = not (count or either or both) and reader.token.kind not in LOGIC
+                if opening and alone:
+                    return part
+                hint = "for example where(x > 0, x, -x)"
+                raise reader.error("a condition needs a comparison", hint)
+            both.append(graph.node(Negated, part) if count % 2 else part)
+            if reader.token.kind != "and":
+                either.append(both[0] if len(both) == 1 else graph.node(Both, *both))
+                both = []
+                if reader.token.kind != "or":
+                    return either[0] if len(either) == 1 else graph.node(Either, *either)
+            reader.advance()
 
     def juxtaposed(self, check: bool = True) -> bool:
         """Whether the next token multiplies the operand just read without a sign: 2x, (a)(b)."""

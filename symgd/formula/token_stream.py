@@ -6,7 +6,7 @@ from symgd import names
 from symgd.errors import FormulaError
 from symgd.formula.functions.table import CALLABLE
 from symgd.formula.nodes import RELATIONS
-from symgd.formula.tokens import Limits, Token, tokens
+from symgd.formula.tokens import LOGIC, Limits, Token, tokens
 
 
 class Reader:
@@ -60,6 +60,16 @@ class Reader:
             negative ^= self.advance().kind == "-"
         return negative
 
+    def negations(self) -> int:
+        """Read any number of `not`; how many there were."""
+        count = 0
+        while self.token.kind == "not":
+            count += 1
+            if count > self.limits.depth:
+                raise self.error(f"too many 'not' in a row (limit depth={self.limits.depth})", "")
+            self.advance()
+        return count
+
     # -- errors, for the caller to raise --------------------------------------------------
 
     def error(self, sentence: str, hint: str, token: Token | None = None) -> FormulaError:
@@ -75,9 +85,14 @@ class Reader:
         token = self.token
         if token.kind == "end":
             return self.error("the formula ends too early", "something is missing here")
-        if token.kind in RELATIONS:
-            hint = "write where(condition, a, b)"
-            return self.error("a comparison stands only inside where(...)", hint)
+        joined = self.last is not token and self.last.kind in LOGIC
+        if joined and token.kind in {")", ",", "and", "or"}:
+            sentence = f"'{self.last.kind}' needs a condition after it"
+            return self.error(sentence, "for example x > 0 and x < 1")
+        if token.kind in RELATIONS or token.kind in LOGIC:
+            what = f"'{token.kind}' stands" if token.kind in LOGIC else "a comparison stands"
+            sentence = f"{what} only inside where(...), in its condition"
+            return self.error(sentence, "write where(condition, a, b)")
         if token.kind == ",":
             hint = "a decimal number takes a point: 0.5"
             return self.error("a comma stands only between the arguments of a function", hint)

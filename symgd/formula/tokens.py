@@ -52,6 +52,9 @@ _OPERATOR = re.compile(r"\*\*|<=|>=|==|!=|[-+*/^()|,<>√·×⋅−÷≤≥≠]"
 _SUPERSCRIPT = re.compile(r"⁻?[⁰¹²³⁴⁵⁶⁷⁸⁹]+")
 _EXPONENT_LOOKALIKE = re.compile(r"[eE][eE0-9_]*$")
 
+#: Words that are operators, and no names: what joins conditions.
+LOGIC = frozenset({"and", "or", "not"})
+
 _SAME = {
     "^": "**",
     "·": "*",
@@ -77,8 +80,8 @@ _HINTS = {
     ".": "there are no attributes; a decimal number needs a digit",
     ";": "write one expression",
     ":": "write one expression",
-    "&": "use where(condition, a, b), nested for more than one condition",
-    "~": "write -x for the negative",
+    "&": "write and between two conditions",
+    "~": "write -x for the negative, not before a condition",
     "\\": "formulas are not LaTeX; write sqrt(x), x/y, alpha",
     "'": "a formula holds no text in quotes",
     '"': "a formula holds no text in quotes",
@@ -117,8 +120,10 @@ def tokens(text: str, limits: Limits) -> Iterator[Token]:
             at += len(token.text) + 2
         elif names.is_name_start(char):
             end = _name_end(text, at)
-            _check_name(text, at, end, limits)
-            token = Token("name", names.canonical(text[at:end]), at, glued)
+            name = text[at:end]
+            if name not in LOGIC:
+                _check_name(text, at, end, limits)
+            token = Token(name if name in LOGIC else "name", names.canonical(name), at, glued)
             at = end
         else:
             shown = names.escape(char)

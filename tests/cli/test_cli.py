@@ -542,6 +542,20 @@ def test_messages_that_nobody_can_read_change_no_exit_code(words, code):
     assert (END.encode() in done.stdout) == (code == 0)
 
 
+@pytest.mark.parametrize(("words", "told"), [("()", b""), ("('no 9 GB')", b": no 9 GB")])
+def test_too_little_memory_is_a_message(words, told):
+    code = (
+        "import symgd.cli.app\n"
+        "from symgd.cli.console import main\n"
+        f"def app(prog_name): raise MemoryError{words}\n"
+        "symgd.cli.app.app = app\n"
+        "main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
+    message = b"symgd: there is not enough memory" + told + os.linesep.encode()
+    assert (done.returncode, done.stdout, done.stderr) == (2, b"", message)
+
+
 @posix
 @pytest.mark.parametrize("form", ["table", "json"])
 def test_ctrl_c_prints_the_result_so_far_and_exits_130(form):

@@ -1,6 +1,7 @@
 """CSV three ways, by Arrow, by NumPy and by the standard library: the same numbers and errors."""
 
 import sys
+import threading
 
 import numpy as np
 import pytest
@@ -112,3 +113,23 @@ def test_threads_do_not_change_what_is_read(tmp_path, monkeypatch):
         table = read_table(path)
         assert table.columns["x"].tolist() == list(range(2000))
         assert table.columns["y"].tolist() == [k / 7 for k in range(2000)]
+
+
+@pytest.mark.parametrize("most", [0, 1, 3])
+def test_rows_are_read_where_no_more_threads_are_to_be_had(most, tmp_path, monkeypatch):
+    pytest.importorskip("pyarrow")
+    path = tmp_path / "a.csv"
+    path.write_text("x\n" + "".join(f"{k}\n" for k in range(1000)))
+    monkeypatch.setattr(csv_fast, "PIECE", 50)
+    monkeypatch.setenv("SYMGD_THREADS", "8")
+    start, started = threading.Thread.start, []
+
+    def limited(thread):
+        if len(started) == most:
+            raise RuntimeError("can't start new thread")
+        started.append(thread)
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", limited)
+    assert read_table(path).columns["x"].tolist() == list(map(float, range(1000)))
+    assert len(started) == most

@@ -3,6 +3,7 @@
 import csv as python_csv
 import io
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -15,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from symgd.data import Table, column_names, csv_fast, open_source, read_table, table
+from symgd.data.spool import Spool
 from symgd.errors import ArgumentError, DataError
 
 
@@ -572,6 +574,34 @@ def test_named_pipe_is_read(engine, tmp_path):
     writer.start()
     assert read_table(tmp_path / "pipe").columns["x"].tolist() == [1.0, 2.0]
     writer.join()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+@pytest.mark.parametrize("how", ["SIGTERM", "SIGHUP", "SIGKILL"])
+def test_what_came_in_by_a_pipe_does_not_outlive_a_killed_process(how, tmp_path):
+    child = subprocess.Popen(
+        [sys.executable, "-m", "symgd", "fit", "y=a*x", "-"],
+        stdin=subprocess.PIPE,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+    )
+    child.stdin.write(b"x,y\n" + b"1,2\n" * (1 << 20))
+    child.stdin.flush()  # no pipe holds that much: it is being copied
+    child.send_signal(getattr(signal, how))
+    assert child.wait() == -getattr(signal, how)
+    child.stdin.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_passes_over_a_pipe_have_places_of_their_own():
+    spool = Spool(io.BytesIO(bytes(range(100))), 100)
+    one, other = io.BufferedReader(spool.open(), 8), spool.open()
+    assert one.read(3) == b"\x00\x01\x02"
+    assert other.seek(-2, os.SEEK_END) == 98
+    assert other.read() == b"\x62\x63"
+    assert one.read(1) == b"\x03"
+    assert other.read(1) == b""
+    with pytest.raises(OverflowError):
+        Spool(io.BytesIO(bytes(100)), 99)
 
 
 # Weight

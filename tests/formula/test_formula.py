@@ -206,7 +206,7 @@ REFUSED = [
     ("'x'", 0, "no text in quotes"),
     ("x # note", 2, "no comments"),
     ("x; y", 1, "write one expression"),
-    ("x & y", 2, "nested for more than one condition"),
+    ("x & y", 2, "write and between two conditions"),
     ("x @ y", 2, "'@' is not part of a formula"),
     ("θ₁", 1, "'₁' is not part of a formula"),
     ("1.5.2", 3, "this number is malformed"),

@@ -32,7 +32,7 @@ from symgd.backends.exact.multiprecision_functions import (
     product,
     total,
 )
-from symgd.calculus.gradient import local_derivative
+from symgd.calculus.pullback import local_derivative
 from symgd.formula.functions.table import BY_CLASS
 from symgd.formula.nodes import (
     Both,
@@ -171,14 +171,30 @@ class Precise:
         if cls is sympy.Pow:
             return power(self._context, float_of(node.args[1]))
         if cls is Where:
-            return lambda condition, a, b: a if condition else b
+            nan = self._context.nan
+            return lambda condition, a, b: nan if condition is None else a if condition else b
         if cls in (Both, Either):
-            some = all if cls is Both else any
-            return lambda *args: some(args)
+            return _joined(cls is Both)
         if cls is Negated:
-            return operator.not_
+            return lambda a: None if a is None else not a
         op = relation(node)
-        return table[_name(node)] if op is None else _COMPARE[op]
+        return table[_name(node)] if op is None else _compared(_COMPARE[op])
+
+
+def _compared(holds: Callable[[Any, Any], bool]) -> Operation:
+    """A comparison; None where a side is nan, which stands for infinite values, too."""
+    return lambda a, b: None if a != a or b != b else holds(a, b)
+
+
+def _joined(all_of_them: bool) -> Operation:
+    """A conjunction or disjunction of conditions, None where that depends on an unknown one."""
+
+    def call(*args: bool | None) -> bool | None:
+        if (not all_of_them) in args:
+            return not all_of_them
+        return None if None in args else all_of_them
+
+    return call
 
 
 def _name(node: Node) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Mapping, Sequence
+from functools import reduce
 from typing import NamedTuple
 
 import sympy
@@ -241,7 +242,8 @@ class Emitter:
         if cls is Where:
             return self.select(*args)
         if cls in (Both, Either):
-            return self.logic("and" if cls is Both else "or", *args)
+            word = "and" if cls is Both else "or"
+            return reduce(lambda a, b: self.logic(word, a, b), args)
         if cls is Negated:
             return self.negated(args[0])
         return self._function(node, args)

@@ -26,7 +26,7 @@ from symgd.formula.nodes import (
 )
 
 _CALLED = {Norm: "norm", Where: "where", RowSum: "sum", RowMean: "mean", RowPeak: "max"}
-_SUM, _PRODUCT, _UNARY, _POWER, _ATOM = 1, 2, 3, 4, 5
+_OR, _AND, _NOT, _COMPARED, _SUM, _PRODUCT, _UNARY, _POWER, _ATOM = range(9)
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -53,7 +53,7 @@ class _Writer:
         self.pretty = pretty
         self.times = "·" if pretty else "*"
 
-    def text(self, node: Node, level: int = 0) -> str:
+    def text(self, node: Node, level: int = _OR) -> str:
         """`node`, in parentheses where it binds looser than `level`."""
         text, own = self.piece(node)
         self.left -= 1
@@ -72,13 +72,13 @@ class _Writer:
         if cls is sympy.Pow:
             return self.power(node)
         if (op := relation(node)) is not None:
-            return f"{self.text(node.args[0])} {op} {self.text(node.args[1])}", _SUM
+            return f"{self.text(node.args[0])} {op} {self.text(node.args[1])}", _COMPARED
         if cls is Both:
-            return " and ".join(self.text(a) for a in node.args), 0
+            return " and ".join(self.text(a, _AND) for a in node.args), _AND
         if cls is Either:
-            return " or ".join(self.text(a, 1) for a in node.args), 0
+            return " or ".join(self.text(a, _OR) for a in node.args), _OR
         if cls is Negated:
-            return f"not ({self.text(node.args[0])})", 0
+            return f"not ({self.text(node.args[0])})", _NOT
         if cls is sympy.Abs and self.pretty:
             return f"|{self.text(node.args[0])}|", _ATOM
         name = _CALLED[cls] if cls in _CALLED else BY_CLASS[cls].name
