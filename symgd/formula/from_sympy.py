@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
+from functools import reduce
 from typing import Any
 
 import sympy
+from sympy.functions.elementary.piecewise import ExprCondPair
+from sympy.logic.boolalg import BooleanAtom
 
 from symgd import names
 from symgd.errors import FormulaError
 from symgd.formula.functions.table import BY_CLASS, FUNCTIONS
 from symgd.formula.graph import Graph
-from symgd.formula.nodes import Name, Node, float_of, is_inverse, topological
+from symgd.formula.nodes import Name, Node, Where, float_of, is_inverse, topological
 from symgd.formula.sympy_bridge import symbol
+from symgd.formula.sympy_conditions import can_convert, choose, condition, is_truth
 
 # SymPy classes that mean a function of the table under another class.
 _ALSO = {
@@ -32,66 +36,85 @@ _ALSO = {
 def from_sympy(expr: sympy.Basic, graph: Graph) -> tuple[Node, dict[str, Name]]:
     """A SymPy expression as a node of `graph`, and its variables by name, in natural order."""
     expr = sympy.sympify(expr, strict=True)
-    if isinstance(expr, sympy.logic.boolalg.Boolean):
-        raise _refuse(expr, "a loss is a real number, not a condition")
     nodes = topological([expr])  # free_symbols would walk the tree, exponential in its sharing
+    for node in reversed(nodes):  # what is outside first, so that it is the one that is named
+        if node.args and not _can_convert(node.func):
+            name = names.escape(node.func.__name__)
+            raise _refuse(node, f"'{name}' is not a function that symgd knows")
     symbols = {node for node in nodes if isinstance(node, sympy.Symbol)}
     found = sorted(symbols, key=lambda s: names.natural(s.name))
     variables = {s.name: Name(f"p{k}", s.name) for k, s in enumerate(found)}
     if len(variables) < len(found):
         raise _refuse(expr, "two different symbols have the same name")
     place = {id(node): k for k, node in enumerate(nodes)}
-    done: dict[int, Node] = {}
+    done: dict[int, Any] = {}  # nodes, truth values, and (value, condition) of a Piecewise
     for node in nodes:
         ordered = sorted(node.args, key=lambda a: place[id(a)]) if node.is_Mul else node.args
-        args = [done[id(a)] for a in ordered if id(a) in done]
-        converted = _convert(node, args, graph, variables)
-        if converted is not None:
-            done[id(node)] = converted
-    if id(expr) not in done:
+        done[id(node)] = _convert(node, [done[id(a)] for a in ordered], graph, variables)
+    root = done[id(expr)]
+    if is_truth(root):
         raise _refuse(expr, "a loss is a real number, not a condition")
-    return done[id(expr)], variables
+    return root, variables
 
 
-def _convert(
-    node: Node, args: list[Node], graph: Graph, variables: Mapping[str, Name]
-) -> Node | None:
+def _can_convert(cls: type) -> bool:
+    structure = (sympy.Add, sympy.Mul, sympy.Pow, sympy.Piecewise, ExprCondPair)
+    known = cls in structure or cls.__name__ in _ALSO or can_convert(cls)
+    return known or (cls in BY_CLASS and cls is not Where)
+
+
+def _convert(node: Node, args: list[Any], graph: Graph, variables: Mapping[str, Name]) -> Any:
     cls = node.func
     if isinstance(node, sympy.Symbol):
         return graph.atom(variables[node.name])
-    if not node.args:
+    if not args:
         return _constant(node, graph)
-    if isinstance(
-        node, (sympy.functions.elementary.piecewise.ExprCondPair, sympy.logic.boolalg.Boolean)
-    ):
-        if isinstance(node, sympy.core.relational.Relational):
-            return graph.node(cls, *args)
-        return None  # handled by the Piecewise around it
+    if cls is ExprCondPair:
+        if not is_truth(args[1]):
+            raise _refuse(node.args[1], "this is no condition")
+        return tuple(args)
+    if cls is sympy.Piecewise:
+        return _piecewise(node, args, graph)
+    if can_convert(cls):
+        found = condition(graph, cls, args)
+        if found is None:
+            raise _refuse(node, "conditions and numbers are mixed here")
+        return found
+    if any(map(is_truth, args)):
+        raise _refuse(node, "a condition is no number")
     if cls is sympy.Mul:
         return _product(graph, args)
     if cls in (sympy.Add, sympy.Pow):
         if cls is sympy.Pow and node.args[0] is sympy.E:
             return graph.node(sympy.exp, args[1])
         return graph.node(cls, *args)
-    if isinstance(node, sympy.Piecewise):
-        return _piecewise(node, graph, variables)
-    name = _ALSO.get(cls.__name__)
-    row = FUNCTIONS[name] if name else BY_CLASS.get(cls)
-    if row is None:
-        raise _refuse(node, f"'{names.escape(cls.__name__)}' is not a function that symgd knows")
+    if cls is sympy.Heaviside:
+        return _heaviside(graph, *args)
+    return _function(node, args, graph)
+
+
+def _function(node: Node, args: list[Node], graph: Graph) -> Node:
+    """The call of a function of the table."""
+    name = _ALSO.get(node.func.__name__)
+    row = FUNCTIONS[name] if name else BY_CLASS[node.func]
+    low, high = row.arity
+    if len(args) < low or (high is not None and len(args) > high and not row.pairwise):
+        raise _refuse(node, f"{row.name} does not take {len(args)} arguments")
     if row.order and float_of(args[0]) is None:
         raise _refuse(node, f"the order of {row.name} must be a number")
     if row.order and not row.has_order(order := float_of(args[0]) or 0.0):
         hint = f"orders end at {row.last_order:g}"
         raise _refuse(node, f"{row.name} has no order {order:g}", hint)
     if row.pairwise:
-        result = args[0]
-        for arg in args[1:]:
-            result = graph.node(row.node, result, arg)
-        return result
-    if row.name == "heaviside":
-        args = args[:1]
+        return reduce(lambda a, b: graph.node(row.node, a, b), args)
     return graph.node(row.node, *args)
+
+
+def _heaviside(graph: Graph, x: Node, at_zero: Node) -> Node:
+    step = graph.node(FUNCTIONS["heaviside"].node, x)
+    if float_of(at_zero) == 0.5:
+        return step
+    return graph.where(graph.compare("==", x, graph.number(0.0)), at_zero, step)
 
 
 def _product(graph: Graph, factors: list[Node]) -> Node:
@@ -111,53 +134,28 @@ def _product(graph: Graph, factors: list[Node]) -> Node:
     return graph.times([*numbers, chain])
 
 
-def _constant(node: Node, graph: Graph) -> Node | None:
-    if isinstance(node, sympy.logic.boolalg.BooleanAtom):
-        return None
+def _constant(node: Node, graph: Graph) -> Node | bool:
+    if isinstance(node, BooleanAtom):
+        return node is sympy.true
     if node in (sympy.pi, sympy.E):
         return graph.atom(node)
-    if node.is_number and node.is_real and node.is_finite:
+    if isinstance(node, (sympy.Number, sympy.NumberSymbol)) and node.is_finite:
         value = float(node)
         if value - value == 0:
             return graph.number(value)
     raise _refuse(node, "this is not a finite real number")
 
 
-def _piecewise(node: sympy.Piecewise, graph: Graph, variables: Mapping[str, Name]) -> Node:
-    *pairs, last = node.args
-    if last.cond is not sympy.true:
+def _piecewise(node: sympy.Piecewise, pairs: list[tuple[Any, Any]], graph: Graph) -> Any:
+    """The first value whose condition holds. The last one holds where no other does, or is True."""
+    *before, (result, last) = pairs
+    if last is not True and sympy.Or(*(pair.cond for pair in node.args)) is not sympy.true:
         raise _refuse(node, "this Piecewise has no last case for True")
-
-    def inner(expr: sympy.Basic) -> Node:
-        done: dict[int, Node] = {}
-        for part in topological([expr]):
-            new = _convert(
-                part, [done[id(a)] for a in part.args if id(a) in done], graph, variables
-            )
-            if new is not None:
-                done[id(part)] = new
-        return done[id(expr)]
-
-    result = inner(last.expr)
-    for expr, cond in reversed(pairs):
-        result = _choose(cond, inner(expr), result, inner, graph)
+    for value, test in reversed(before):
+        result = choose(graph, test, value, result)
+        if result is None:
+            raise _refuse(node, "conditions and numbers are mixed here")
     return result
-
-
-def _choose(
-    cond: Any, yes: Node, no: Node, inner: Callable[[sympy.Basic], Node], graph: Graph
-) -> Node:
-    if isinstance(cond, sympy.And):
-        for part in cond.args:
-            yes = _choose(part, yes, no, inner, graph)
-        return yes
-    if isinstance(cond, sympy.Or):
-        for part in cond.args:
-            no = _choose(part, yes, no, inner, graph)
-        return no
-    if isinstance(cond, sympy.Not):
-        return _choose(cond.args[0], no, yes, inner, graph)
-    return graph.where(inner(cond), yes, no)
 
 
 def from_callable(function: Callable[..., Any], graph: Graph) -> tuple[Node, dict[str, Name]]:

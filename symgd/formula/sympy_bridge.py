@@ -9,8 +9,11 @@ import sympy
 
 from symgd.formula.functions.table import BY_CLASS
 from symgd.formula.nodes import (
+    Both,
     Column,
+    Either,
     Name,
+    Negated,
     Node,
     RowMean,
     RowSum,
@@ -18,6 +21,7 @@ from symgd.formula.nodes import (
     topological,
 )
 
+_LOGIC = {Both: sympy.And, Either: sympy.Or, Negated: sympy.Not}
 _ROW = sympy.Symbol("i", integer=True)  # y[i] is the cell of row i in column y
 _COUNT = sympy.Symbol("n", integer=True, positive=True)  # the number of rows
 
@@ -47,6 +51,8 @@ def _sympify(node: Node, args: list[Any], symbols: Mapping[Name, sympy.Symbol]) 
     if cls is RowSum or cls is RowMean:
         total = sympy.Sum(args[0], (_ROW, 1, _COUNT))
         return total / _COUNT if cls is RowMean else total
+    if cls in _LOGIC:
+        return _LOGIC[cls](*args)
     if cls is Where:
         condition, a, b = args
         return sympy.Piecewise((a, condition), (b, True))
