@@ -14,6 +14,7 @@ import sympy
 from symgd.analysis.stability import LinearRule
 from symgd.calculus.polynomial import polynomial, to_node
 from symgd.formula import sympy_bridge
+from symgd.formula.from_sympy import from_sympy
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import Name, Node, topological
 from symgd.formula.printing.plain import write
@@ -95,7 +96,7 @@ def _written(
     linear: LinearRule, solved: sympy.Expr, texts: dict[sympy.Symbol, Name], mark: str
 ) -> str:
     graph = Graph()
-    root, variables = sympy_bridge.from_sympy(solved, graph)
+    root, variables = from_sympy(solved, graph)
     by_ident = {symbol.name: name for symbol, name in texts.items()}
     places = {}
     for ident, variable in variables.items():

@@ -10,7 +10,7 @@ import sympy
 
 from symgd import names
 from symgd.errors import ArgumentError
-from symgd.formula import sympy_bridge
+from symgd.formula.from_sympy import from_callable, from_sympy
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import Name, Node
 from symgd.formula.parse import parse
@@ -76,11 +76,11 @@ def read_source(
 
 def _without_text(graph: Graph, source: Any) -> tuple[Node, dict[str, Name]]:
     if isinstance(source, sympy.Basic):
-        return sympy_bridge.from_sympy(source, graph)
+        return from_sympy(source, graph)
     if callable(source):
-        return sympy_bridge.from_callable(source, graph)
+        return from_callable(source, graph)
     if isinstance(source, (int, float)):
-        return sympy_bridge.from_sympy(sympy.sympify(source, strict=True), graph)
+        return from_sympy(sympy.sympify(source, strict=True), graph)
     kind = type(source).__name__
     raise ArgumentError(f"a loss is a text, a SymPy expression or a function, not {kind}")
 
