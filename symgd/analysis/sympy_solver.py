@@ -46,11 +46,13 @@ class Solver:
 
     def __init__(self, loss: Loss, seconds: float) -> None:
         self._params = loss.params
-        self._leaves = loss.leaves
+        self._leaves = loss.internals.leaves
         self._seconds = seconds
         self._child: subprocess.Popen[str] | None = None
-        inside = {leaf: Name(leaf.name) for leaf in loss.leaves}
-        self._text = write(loss.graph.replace([loss.root], inside)[0], limit=10_000)
+        inside = {leaf: Name(leaf.name) for leaf in loss.internals.leaves}
+        self._text = write(
+            loss.internals.graph.replace([loss.internals.root], inside)[0], limit=10_000
+        )
 
     def __enter__(self) -> Solver:
         if self._seconds <= 0 or "…" in self._text or not sys.executable:

@@ -70,9 +70,9 @@ class Facts:
         """Whether the loss is a formula whose Hessian is cheap enough to look at."""
         if self.loss is None or len(self.x) > _LARGEST:
             return False
-        work = self.loss.value_program.operations * len(self.x)
+        work = self.loss.internals.value_program.operations * len(self.x)
         table = self.loss.table
-        if table is None or not self.loss.value_program.loops:
+        if table is None or not self.loss.internals.value_program.loops:
             return work <= _LONGEST
         return work <= _LONGEST and work * table.rows <= _MOST_ROWS
 
@@ -163,7 +163,7 @@ def verdict(facts: Facts) -> Verdict:
 def _on_batches(facts: Facts) -> Verdict:
     """What can be said of noisy steps: the loss over all rows, at the start and at the end."""
     assert facts.loss is not None
-    before = facts.loss.evaluate_value(*facts.start)[0]
+    before = facts.loss.internals.evaluate_value(*facts.start)[0]
     told = f"over all rows the loss went from {before:.6g} to {facts.value:.6g}"
     kind = "diverging" if facts.value > before else "converging"
     return Verdict(kind, f"{kind}: {told}; max|g| = {facts.largest_slope:.3g}")

@@ -23,6 +23,7 @@ from symgd.errors import ArgumentError
 from symgd.formula.nodes import ROWS
 from symgd.model.arguments import Arguments, Schedule, Start, read_arguments, read_start, resolve
 from symgd.model.loss import Loss
+from symgd.model.points import read_origin
 from symgd.model.result import History, Result, Status
 from symgd.model.rules import Rule
 
@@ -88,14 +89,13 @@ def descend(
     elif stray:
         shown = names.escape(next(iter(stray)))
         raise ArgumentError(f"{arguments.rule.name} has no hyperparameter '{shown}'")
-    if batch is not None:
-        loss = loss.by_rows()
-    loss = loss.on(backend)
+    internals = loss.internals if batch is None else loss.internals.by_rows()
+    loss = loss.around(internals.on(backend))
     if not loss.params:
         raise ArgumentError("the loss is constant: there is no parameter to descend on")
-    origin = [point] * len(loss.params) if isinstance(point, float) else loss.point(point)
+    origin = read_origin(loss.params, point)
     values = resolve(arguments)
-    if callback is not None and backend == "auto" and loss.rows is None:
+    if callback is not None and backend == "auto" and loss.internals.rows is None:
         backend = "lambdify"  # every step returns to Python anyway
     sampler = None if batch is None else Sampler.of(loss.table, batch, seed)
     result = _run(loss, arguments, values, origin, callback, backend, sampler)
@@ -124,7 +124,7 @@ def _run(
     if sampler is None:
         kernel, evaluate = _kernel(loss, arguments, values, backend)
     else:
-        kernel, evaluate = _batch_kernel(loss, arguments, values, sampler), loss.evaluate
+        kernel, evaluate = _batch_kernel(loss, arguments, values, sampler), loss.internals.evaluate
     run = Run(
         x=list(origin),
         state=[0.0] * (len(arguments.rule.state) * len(origin)),
@@ -198,8 +198,8 @@ def _kernel(
     """What runs the steps, and what evaluates loss and gradient at its end."""
     rule, schedule = arguments.rule, arguments.schedule
     tail = tuple(values.values())
-    if loss.rows is not None:
-        return _row_kernel(loss, arguments, values), loss.evaluate
+    if loss.internals.rows is not None:
+        return _row_kernel(loss, arguments, values), loss.internals.evaluate
     if schedule.value is not None:
         tail = (schedule.value, *tail)
     count, still, large = len(loss.params), settles(arguments), is_large(loss, rule)
@@ -222,21 +222,23 @@ def _kernel(
         return NativeKernel(loss, whole(), count, tail, still)
 
     if schedule.auto:
-        return _line_search(loss, whole(), tail, large and backend != "lambdify"), loss.evaluate
+        return _line_search(
+            loss, whole(), tail, large and backend != "lambdify"
+        ), loss.internals.evaluate
     if large and backend != "lambdify" and (kernel := compiled(array)) is not None:
         return kernel, kernel.evaluate
     fast = array if large else native
     operations = loss.program.operations
-    return choose(backend, arguments.steps, operations, python, fast), loss.evaluate
+    return choose(backend, arguments.steps, operations, python, fast), loss.internals.evaluate
 
 
 def _line_search(loss: Loss, program: Program, tail: tuple[float, ...], large: bool) -> Kernel:
-    function, value = None, loss.evaluate_value
+    function, value = None, loss.internals.evaluate_value
     if large:
         from symgd.backends.native.array_module import compile_large
 
         step = compiled(lambda: compile_large(program))
-        alone = compiled(lambda: compile_large(loss.value_program))
+        alone = compiled(lambda: compile_large(loss.internals.value_program))
         if step is not None and alone is not None:
             function, value = step.at, alone.at
     return LineSearchKernel(program, len(loss.params), tail, value, function)
@@ -249,13 +251,13 @@ def settles(arguments: Arguments) -> bool:
 
 
 def _row_kernel(loss: Loss, arguments: Arguments, values: Mapping[str, float]) -> Kernel:
-    assert loss.rows is not None
+    assert loss.internals.rows is not None
     schedule, count = arguments.schedule, len(loss.params)
     program = step_program(loss, arguments.rule, schedule, list(values))
-    tail = (*values.values(), *loss.rows.more(program))
-    function = loss.rows.run(program, arguments.steps)
+    tail = (*values.values(), *loss.internals.rows.more(program))
+    function = loss.internals.rows.run(program, arguments.steps)
     if schedule.auto:
-        return LineSearchKernel(program, count, tail, loss.evaluate_value, function)
+        return LineSearchKernel(program, count, tail, loss.internals.evaluate_value, function)
     if schedule.value is not None:
         tail = (schedule.value, *tail)
     return StepKernel(program, count, tail, settles(arguments), function)
@@ -264,7 +266,7 @@ def _row_kernel(loss: Loss, arguments: Arguments, values: Mapping[str, float]) -
 def _batch_kernel(
     loss: Loss, arguments: Arguments, values: Mapping[str, float], sampler: Sampler
 ) -> Kernel:
-    assert loss.rows is not None
+    assert loss.internals.rows is not None
     rule, schedule = arguments.rule, arguments.schedule
     if schedule.auto:
         raise ArgumentError("the line search (lr auto) needs the whole data, not a batch of it")
@@ -273,5 +275,5 @@ def _batch_kernel(
     tail = tuple(values.values())
     if schedule.value is not None:
         tail = (schedule.value, *tail)
-    function = choose_rows(loss.rows.backend, program, sampler.size, arguments.steps)
-    return BatchKernel(program, function, len(loss.params), tail, sampler, loss.evaluate)
+    function = choose_rows(loss.internals.rows.backend, program, sampler.size, arguments.steps)
+    return BatchKernel(program, function, len(loss.params), tail, sampler, loss.internals.evaluate)

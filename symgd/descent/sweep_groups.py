@@ -146,7 +146,7 @@ def _kernel(part: Part) -> tuple[LanesKernel, list[str], list[bool]] | None:
     """The compiled kernel, the names of its tail values, and which of them differ; None: Python."""
     grid, arguments = part.grid, part.arguments
     labels = list(part.values)
-    if grid.loss.rows is not None or is_large(grid.loss, arguments.rule):
+    if grid.loss.internals.rows is not None or is_large(grid.loss, arguments.rule):
         return None
     named = list(labels)
     if arguments.schedule.value is not None:
@@ -212,5 +212,5 @@ class QuickStatus:
     def first(self) -> NDArray[np.float64]:
         """The loss at each start."""
         rows, back = np.unique(self.start, axis=0, return_inverse=True)
-        losses = [self.part.grid.loss.evaluate_value(*row)[0] for row in rows.tolist()]
+        losses = [self.part.grid.loss.internals.evaluate_value(*row)[0] for row in rows.tolist()]
         return np.array(losses)[back.reshape(-1)]

@@ -34,6 +34,13 @@ def read_point(params: Sequence[str], theta: Point) -> list[float]:
     return [read_value(p, v) for p, v in zip(params, values, strict=True)]
 
 
+def read_origin(params: Sequence[str], start: Point) -> list[float]:
+    """The start of a descent: one number stands for all parameters."""
+    if isinstance(start, float):
+        return [start] * len(params)
+    return read_point(params, start)
+
+
 def _listed(params: Sequence[str]) -> str:
     return names.escape(", ".join(params)) or "none"
 
