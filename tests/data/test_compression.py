@@ -5,6 +5,7 @@ import gzip
 import io
 import lzma
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -172,6 +173,14 @@ def test_xz_that_needs_much_memory_is_refused_and_not_called_damaged(before, tmp
     error = refusal(written(tmp_path / "p.csv.xz", data))
     assert error.message == "to unpack what is compressed with xz needs too much memory"
     assert error.hint == "more than 256 MB; unpack it first"
+
+
+def test_a_bomb_of_blank_lines_is_refused_quickly(suffix, tmp_path):
+    """Line by line it took 10 s."""
+    path = written(tmp_path / f"p.csv{suffix}", PACK[suffix](b"\n" * (1 << 23)))
+    begin = time.process_time()
+    assert refusal(path).message == "the file is empty"
+    assert time.process_time() - begin < 3
 
 
 def test_bomb_is_read_in_blocks(suffix, tmp_path, monkeypatch):
