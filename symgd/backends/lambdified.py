@@ -205,7 +205,8 @@ def _array_namespace() -> dict[str, Any]:
             return getattr(np, row.numpy)
         if row.name in VECTORS:
             return VECTORS[row.name]
-        return np.vectorize(row.scalar, otypes=[float])
+        # np.float64 is no float to them: it divides by zero without an exception
+        return np.vectorize(lambda *args: row.scalar(*map(float, args)), otypes=[float])
 
     space = {row.name: vectorized(row) for row in BY_CLASS.values()}
     more = {"sqrt": np.sqrt, "power": np.power, "square": np.square, "where": np.where}
