@@ -80,8 +80,9 @@ class _Printer(PythonCodePrinter):  # type: ignore[misc]
             word = {Both: (" and ", " & "), Either: (" or ", " | ")}[cls][self.array]
             return f"({word.join(self.source(a, _ATOM) for a in node.args)})", _ATOM
         if cls is Negated:
-            word = "logical_not" if self.array else "not "  # ~True is -2, which is true
-            return f"({word}{self.source(node.args[0], _ATOM)})", _ATOM
+            if self.array:  # ~True is -2, which is true
+                return f"logical_not({self.source(node.args[0])})", _ATOM
+            return f"(not {self.source(node.args[0], _ATOM)})", _ATOM
         called = "norm" if cls is Norm else BY_CLASS[cls].name
         return f"{called}({', '.join(self.source(a) for a in node.args)})", _ATOM
 
@@ -204,7 +205,8 @@ def _array_namespace() -> dict[str, Any]:
             return getattr(np, row.numpy)
         if row.name in VECTORS:
             return VECTORS[row.name]
-        return np.vectorize(row.scalar, otypes=[float])
+        # np.float64 is no float to them: it divides by zero without an exception
+        return np.vectorize(lambda *args: row.scalar(*map(float, args)), otypes=[float])
 
     space = {row.name: vectorized(row) for row in BY_CLASS.values()}
     more = {"sqrt": np.sqrt, "power": np.power, "square": np.square, "where": np.where}

@@ -18,6 +18,7 @@ from symgd.formula.nodes import (
     ONE,
     TWO,
     ZERO,
+    Both,
     Name,
     Node,
     Where,
@@ -128,8 +129,9 @@ def _pull_power(graph: Graph, node: Node, adjoint: Node, wanted: set[int]) -> Pu
         if value is None:
             lower = graph.node(sympy.Pow, base, graph.sub(exponent, ONE))
             slope = graph.mul(exponent, lower)
-            if float_of(base) is None:  # x**0 is 1 everywhere, also at 0, where 0*x**-1 is nan
-                slope = graph.where(graph.compare("==", exponent, ZERO), ZERO, slope)
+            if float_of(base) is None:  # x**0 is 1 also at 0, where its slope 0*0**-1 is nan
+                at_zero = [graph.compare("==", arg, ZERO) for arg in (exponent, base)]
+                slope = graph.where(graph.node(Both, *at_zero), ZERO, slope)
             pairs.append((0, base, graph.mul(adjoint, slope)))
         elif value == 2:
             pairs.append((0, base, times(graph, adjoint, graph.mul(TWO, base))))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from symgd.data.compression import MAGIC, Unpacked, packing_of
+from symgd.data.compression import MAGIC, CompressedFile, compression_of
 from symgd.data.files import open_file
 from symgd.data.source import Source
 
@@ -26,8 +26,8 @@ def open_path(path: str | os.PathLike[str]) -> Source:
         return StoredSource(file, kind)
     from symgd.data.csv import CsvSource
 
-    packing = packing_of(file, head)
-    return CsvSource(file if packing is None else Unpacked(file, packing))
+    compression = compression_of(file, head)
+    return CsvSource(file if compression is None else CompressedFile(file, compression))
 
 
 def _is_text(rest: bytes) -> bool:

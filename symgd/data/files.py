@@ -81,8 +81,14 @@ class File:
         """Refuse what begins like a file of a known other kind."""
         for magic, advice in _MAGIC.items():
             if head.startswith(magic):
-                sentence = "this is no table that can be read"
-                raise DataError(sentence, line=1, source=self.label, hint=advice)
+                raise self.refused(advice)
+        if head[257:262] == b"ustar" and b"\0" in head[:257]:
+            raise self.refused("it is a tar archive; unpack it first")
+
+    def refused(self, advice: str) -> DataError:
+        """The error about what is no table."""
+        sentence = "this is no table that can be read"
+        return DataError(sentence, line=1, source=self.label, hint=advice)
 
     def _look(self) -> tuple[int, int]:
         try:

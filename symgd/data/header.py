@@ -53,8 +53,8 @@ def read_header(file: File) -> Header:
             sentence = f"the file is {encoding} text, not UTF-8"
             hint = "save the file as UTF-8"
             raise DataError(sentence, line=1, source=file.label, hint=hint)
-    start = len(codecs.BOM_UTF8) if head.startswith(codecs.BOM_UTF8) else 0
-    lines = _Lines(head, start)
+    start, number = _skip_blank_lines(head)
+    lines = _Lines(head, start, number)
     first = next((line for line in lines if line.strip()), "")
     if not first:
         hint = "the first line names the columns, each further line is a row"
@@ -62,7 +62,7 @@ def read_header(file: File) -> Header:
     after = lines.offset, lines.number
     second = next((line for line in lines if line.strip()), "")
     delimiter = _delimiter(first, second, file.suffix)
-    lines = _Lines(head, start, file.label)
+    lines = _Lines(head, start, number, file.label)
     names = tuple(name.strip() for name in _cells(lines, delimiter, file.label))
     _check(names, file.label, after[1])
     return Header(names, delimiter, lines.offset, lines.number, _row_bytes(head[lines.offset :]))
@@ -119,11 +119,11 @@ class _Lines(Iterator[str]):
     offset, number: bytes and lines given so far.
     """
 
-    def __init__(self, head: bytes, start: int, label: str | None = None) -> None:
+    def __init__(self, head: bytes, start: int, number: int, label: str | None = None) -> None:
         self._head = head
         self._label = label
         self.offset = start
-        self.number = 0
+        self.number = number
 
     def __next__(self) -> str:
         if self.offset >= len(self._head):
@@ -138,6 +138,16 @@ class _Lines(Iterator[str]):
         if self._label is not None:
             check_line(line, self._label, self.number)
         return line
+
+
+def _skip_blank_lines(head: bytes) -> tuple[int, int]:
+    """(the place of the first line that is not blank, how many lines are before it)."""
+    start = len(codecs.BOM_UTF8) if head.startswith(codecs.BOM_UTF8) else 0
+    blank = re.compile(rb"[ \t\r\n]*(?:[\r\n]|\Z)").match(head, start)
+    if blank is None:
+        return start, 0
+    found = blank.group()
+    return blank.end(), found.count(b"\n") + found.count(b"\r") - found.count(b"\r\n")
 
 
 def _delimiter(first: str, second: str, suffix: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sympy
 
 from symgd.errors import FormulaError
+from symgd.formula.constants import ExactConstants, may_be_infinite
 from symgd.formula.evaluate import evaluate
 from symgd.formula.functions.table import BY_CLASS, Function
 from symgd.formula.graph import Graph
@@ -25,6 +26,7 @@ class Builder:
         self.limits = limits
         self.table = table
         self.constants: dict[int, float] = {}  # the values of nodes without names, by id
+        self._exact = ExactConstants()
 
     def build(self, cls: type, *args: Node, at: Token | None = None) -> Node:
         """The node of this class; one of constants alone must have a finite value."""
@@ -40,6 +42,8 @@ class Builder:
             value = evaluate(node, self._value)
             if value - value != 0:
                 raise self._bad_constant(node, value, at)
+            if may_be_infinite(node) and self._exact.is_infinite(node):
+                raise self._infinite(node, at)
             constants[id(node)] = value
         return node
 
@@ -114,6 +118,8 @@ class Builder:
     def _bad_constant(self, node: Node, value: float, at: Token | None) -> FormulaError:
         if is_inverse(node):
             return self.reader.error("this divides by zero", "", at)
+        if self._exact.is_infinite(node):
+            return self._infinite(node, at)
         if value != value:
             return self.reader.error("this constant is not a real number", "", at)
         operands = [abs(self._value(a)) for a in node.args]
@@ -121,5 +127,10 @@ class Builder:
             return self.reader.error("this divides by zero", "", at)
         row = BY_CLASS.get(node.func)
         if row is not None and max(operands) < 100:  # an overflow takes more than that
-            return self.reader.error(f"{row.name} is infinite there", "", at)
+            return self._infinite(node, at)
         return self.reader.error("this constant is too large for a double (1.8e308)", "", at)
+
+    def _infinite(self, node: Node, at: Token | None) -> FormulaError:
+        row = BY_CLASS.get(node.func)
+        sentence = "this divides by zero" if row is None else f"{row.name} is infinite there"
+        return self.reader.error(sentence, "", at)

@@ -292,6 +292,16 @@ def test_the_row_that_is_not_finite_is_found(row):
     assert f"in row {row:,}" in result.message
 
 
+def test_functions_of_python_get_python_s_numbers():
+    """A parameter comes as np.float64, whose comparisons do not subtract and whose 1/0 warns.
+
+    huber(0.3, -1.8) is -1.8*(0.3 + 0.9), its slope -1.8; huber(0.3, 2) is 0.3**2/2, its slope 0.3.
+    """
+    loss = Loss("sum(huber(x, v))", {"v": [-1.8, 2.0]})
+    value, slope = loss.value_and_grad([0.3])
+    assert (value, slope[0]) == pytest.approx((-2.16 + 0.045, -1.5), rel=1e-15)
+
+
 def test_infinities_of_both_signs_are_nan():
     graph = Graph()
     node = graph.node(RowSum, Column("x", "x"))

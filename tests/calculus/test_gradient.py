@@ -77,6 +77,9 @@ def test_hessian_agrees_with_jax_on_mgh(record):
         ("relu(x)**2 + y", (3.0, 1.0), [[2.0, 0.0], [0.0, 0.0]]),
         ("huber(x) + y**2", (0.5, 1.0), [[1.0, 0.0], [0.0, 2.0]]),
         ("3*x + 2*y", (1.0, 1.0), [[0.0, 0.0], [0.0, 0.0]]),
+        # d2(x**y)/dxdy = x**(y - 1)*(1 + y*log(x)), also where y is 0
+        ("x**y", (1.0, 0.0), [[0.0, 1.0], [1.0, 0.0]]),
+        ("exp(x)**x", (0.0,), [[2.0]]),  # exp(x**2)
     ],
 )
 def test_hessian_worked_by_hand(text, at, hessian):

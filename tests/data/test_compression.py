@@ -5,6 +5,7 @@ import gzip
 import io
 import lzma
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -116,7 +117,7 @@ def test_truncated_archive_is_refused(suffix, part, tmp_path):
     path = written(tmp_path / f"p.csv{suffix}", data[: int(part * len(data))])
     error = refusal(path)
     assert error.source == str(path)
-    assert "cannot be unpacked" in str(error)
+    assert "cannot be unpacked: " in str(error)
     assert "damaged or cut off" in str(error)
 
 
@@ -140,7 +141,7 @@ def test_name_of_an_archive_without_its_content_is_refused(suffix, data, tmp_pat
 
 def test_something_behind_the_archive_is_refused(suffix, tmp_path):
     error = refusal(written(tmp_path / "p.csv", PACK[suffix](TEXT) + b"more"))
-    assert "something else follows" in str(error)
+    assert {".gz": "Not a gzipped file"}.get(suffix, "something else follows") in str(error)
 
 
 def test_compressed_nothing_is_empty(suffix, tmp_path):
@@ -164,11 +165,22 @@ def test_what_is_no_text_inside_is_refused(suffix, inner, word, tmp_path):
     assert word in str(refusal(written(tmp_path / f"p.csv{suffix}", PACK[suffix](inner))))
 
 
-def test_xz_that_asks_for_much_memory_is_refused(tmp_path):
-    filters = [{"id": lzma.FILTER_LZMA2, "preset": 0, "dict_size": 1 << 29}]
-    data = bytearray(lzma.compress(TEXT, filters=filters))
+@pytest.mark.parametrize("before", [b"", lzma.compress(b"x,y\n" * 3)])
+def test_xz_that_needs_much_memory_is_refused_and_not_called_damaged(before, tmp_path):
+    """A legal file: `xz --lzma2=dict=256MiB` writes it. In any of its streams."""
+    filters = [{"id": lzma.FILTER_LZMA2, "preset": 0, "dict_size": 1 << 28}]
+    data = before + lzma.compress(TEXT, filters=filters)
     error = refusal(written(tmp_path / "p.csv.xz", data))
-    assert "emory" in str(error)
+    assert error.message == "to unpack what is compressed with xz needs too much memory"
+    assert error.hint == "more than 256 MB; unpack it first"
+
+
+def test_a_bomb_of_blank_lines_is_refused_quickly(suffix, tmp_path):
+    """Line by line it took 10 s."""
+    path = written(tmp_path / f"p.csv{suffix}", PACK[suffix](b"\n" * (1 << 23)))
+    begin = time.process_time()
+    assert refusal(path).message == "the file is empty"
+    assert time.process_time() - begin < 3
 
 
 def test_bomb_is_read_in_blocks(suffix, tmp_path, monkeypatch):

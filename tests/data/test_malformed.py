@@ -16,6 +16,8 @@ FILES = {
     "empty": (b"", None, 1, None, "empty"),
     "only a mark": (b"\xef\xbb\xbf", None, 1, None, "empty"),
     "only blank lines": (b"\n\r\n  \n", None, 1, None, "empty"),
+    "blank lines before the header": (b"\n\r\n \t\n\r  x,y\n\n1,a\n", None, 7, "y", "'a'"),
+    "blank lines after a mark": (b"\xef\xbb\xbf\n\nx,x\n1,2\n", None, 3, "x", "2 columns"),
     "header only": (b"x,y\n", None, 2, None, "no rows"),
     "header without its end": (b"x,y", None, 2, None, "no rows"),
     "header and blank lines": (b"x,y\n\n\n", None, 2, None, "no rows"),

@@ -24,7 +24,8 @@ from typing import Any
 import sympy
 
 from symgd.backends.exact.exact_graph import ExactGraph
-from symgd.backends.exact.multiprecision_functions import (
+from symgd.calculus.pullback import local_derivative
+from symgd.formula.functions.multiprecision import (
     SPECIAL,
     Operation,
     operations,
@@ -32,7 +33,6 @@ from symgd.backends.exact.multiprecision_functions import (
     product,
     total,
 )
-from symgd.calculus.pullback import local_derivative
 from symgd.formula.functions.table import BY_CLASS
 from symgd.formula.nodes import (
     Both,

@@ -14,6 +14,8 @@ from symgd.formula.functions.reference import Scalar
 
 #: The largest order of a Bessel function or polygamma: beyond, mpmath takes seconds to hours.
 MAX_ORDER = 110.0
+_COMPLEX = ("bessely", "besselk")  # left of 0
+_TINY = 1e-12  # K is even in its order: such a one changes no digit
 _LEAST, _MOST = 1e-3, 746.0  # the integral is short from the one on; K is 0 from the other on
 
 
@@ -28,7 +30,7 @@ def _by_mpmath(name: str, combine: Callable[..., object]) -> Scalar:
     def call(order: float, x: float) -> float:
         import mpmath
 
-        if not in_range(order, x):
+        if not in_range(order, x) or (name in _COMPLEX and x < 0):
             return nan
         f = getattr(mpmath, name)
         with mpmath.workdps(30):
@@ -45,6 +47,8 @@ def _by_mpmath(name: str, combine: Callable[..., object]) -> Scalar:
 
 
 def _order(name: str, order: float) -> float:
+    if name == "besselk" and abs(order) < _TINY:
+        return 0.0  # mpmath takes a second for 1e-300
     # I(-n, x) = I(n, x) for whole n, and mpmath hangs on the left side near 0
     return abs(order) if name == "besseli" and order == int(order) else order
 

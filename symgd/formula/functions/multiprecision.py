@@ -39,6 +39,7 @@ def operations(ctx: Context) -> dict[str, Operation]:
     table |= {name: _limited(ctx, getattr(ctx, name), 64) for name in _GROWING.split()}
     table |= _selections(ctx) | _shares(ctx, table["exp"]) | _specials(ctx)
     table["log"] = lambda x: ctx.log(x) if x > 0 else ctx.nan  # of any size
+    table |= {f"log{b}": lambda x, b=b: table["log"](x) / ctx.log(b) for b in (2, 10)}
     table["hypot"] = lambda *args: ctx.sqrt(total(a * a for a in args))
     table["cbrt"] = lambda x: ctx.cbrt(x) if x >= 0 else -ctx.cbrt(-x)
     return table
@@ -168,6 +169,10 @@ def _bessel(ctx: Context, name: str, tame: Callable[..., bool]) -> Operation:
     def call(order: Real, x: Real) -> Real:
         if not (tame(x) and abs(order) <= MAX_ORDER and abs(x) <= 1e100):
             return ctx.nan
+        if name in ("bessely", "besselk") and x < 0:
+            return ctx.nan  # complex
+        if name == "besselk" and order and ctx.mag(order) < -ctx.prec / 2 - 20:
+            order = ctx.zero  # K is even in its order, and mpmath takes long for one near 0
         if name == "besseli" and ctx.isint(order):
             order = abs(order)  # I(-n, x) = I(n, x), and mpmath hangs on the left side near 0
         value = unlimited(order, x)

@@ -1,0 +1,156 @@
+"""Constants that are infinite, though doubles hide it: cot(pi), log(sin(pi)), 1/(sqrt(2)**2 - 2).
+
+A sub-expression without names is evaluated with 106 and with 212 bits. Where both agree, that is
+its value, and a value within 2**-150 of a double is that double: cos(pi) is -1, so that
+gamma(cos(pi)) stands at a pole. What more bits make smaller is 0, what they make larger infinite.
+Where none of this holds, nothing is known, and the values in doubles decide alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from threading import Lock
+from typing import Any, TypeAlias
+
+import sympy
+
+from symgd.formula.functions.multiprecision import Operation, operations, power, product, total
+from symgd.formula.functions.table import BY_CLASS
+from symgd.formula.nodes import Node, float_of, topological
+
+_BITS = (106, 212)
+_AGREE = 2.0**-80
+_NEAR = 2.0**-150
+_BESSEL = 50  # orders and arguments up to which mpmath takes no more than a few milliseconds
+
+#: An mpmath number with each of _BITS, or None where nothing is known.
+Known: TypeAlias = tuple[Any, Any] | None
+
+_LOCK = Lock()  # mpmath's functions change the precision of their context on the way
+
+
+class PoleError(ArithmeticError):
+    """A function is infinite at its exact arguments."""
+
+
+def may_be_infinite(node: Node) -> bool:
+    """Whether rounding may hide that this operation on constants has a pole there.
+
+    Numbers are exact: for these the value in doubles decides.
+    """
+    if node.func is sympy.Pow:
+        exponent = float_of(node.args[1])
+        finite = exponent is not None and exponent >= 0
+    else:
+        row = BY_CLASS.get(node.func)
+        finite = row is None or row.everywhere or row.name in _ENTIRE
+    return not finite and any(a.args or isinstance(a, sympy.NumberSymbol) for a in node.args)
+
+
+class ExactConstants:
+    """Values of nodes without names, each computed once."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, Known] = {}
+
+    def is_infinite(self, node: Node) -> bool:
+        """Whether the node, none of whose arguments is infinite, has a pole."""
+        known = self._known
+        with _LOCK:
+            try:
+                for part in topological([node], known):
+                    known[id(part)] = _value(part, [known[id(a)] for a in part.args])
+            except PoleError:
+                return True
+        return False
+
+
+def _value(node: Node, args: list[Known]) -> Known:
+    """The value of one node, or PoleError."""
+    if not node.args:
+        return _atom(_BITS[0], node), _atom(_BITS[1], node)
+    known = [a for a in args if a is not None]
+    if len(known) < len(args):
+        return None
+    low, high = (list(side) for side in zip(*known, strict=True))
+    row = BY_CLASS.get(node.func)
+    name = row.name if row is not None else ""
+    if _is_pole(node, name, high):
+        raise PoleError
+    if name.startswith("bessel") and max(map(abs, high)) > _BESSEL:
+        return None
+    try:
+        found = [_call(bits, node, side) for bits, side in zip(_BITS, (low, high), strict=True)]
+    except (ArithmeticError, ValueError, KeyError):  # no convergence; a function without operation
+        return None
+    return _settled(found[0], found[1], max(map(abs, high)))
+
+
+def _settled(low: Any, high: Any, scale: Any) -> Known:
+    """What two evaluations say. scale: the size of the arguments."""
+    if low != low or high != high:
+        return None
+    if abs(high - low) <= _AGREE * abs(high):
+        near = float(high)
+        exact = abs(high - near) <= _NEAR * abs(high)
+        return (0 * low + near, 0 * high + near) if exact else (low, high)
+    if abs(low) <= _AGREE * scale and abs(high) <= _NEAR * scale:
+        return 0 * low, 0 * high
+    if abs(low) <= _AGREE * abs(high):
+        raise PoleError
+    return None
+
+
+def _is_pole(node: Node, name: str, args: list[Any]) -> bool:
+    x = args[-1]
+    if node.func is sympy.Pow:
+        base, exponent = args
+        return not base and exponent < 0
+    if name == "beta":
+        return any(map(_is_gamma_pole, args)) and not _is_gamma_pole(sum(args))
+    return name in _POLES and bool(_POLES[name](x))
+
+
+def _is_gamma_pole(x: Any) -> bool:
+    return bool(x <= 0 and x.context.isint(x))
+
+
+_ENTIRE = frozenset({"exp", "expm1", "sinh", "cosh", "besselj", "besseli"})
+_POLES: dict[str, Callable[[Any], bool]] = {
+    **dict.fromkeys(("log", "log2", "log10", "bessely", "besselk"), lambda x: x == 0),
+    **dict.fromkeys(("cot", "csc", "coth", "csch", "acsch", "asech"), lambda x: x == 0),
+    **dict.fromkeys(("gamma", "loggamma", "digamma", "polygamma"), _is_gamma_pole),
+    "log1p": lambda x: x == -1,
+    "atanh": lambda x: abs(x) == 1,
+    "acoth": lambda x: abs(x) == 1,
+}
+
+
+@cache
+def _arithmetic(bits: int) -> tuple[Any, dict[str, Operation]]:
+    from mpmath import MPContext
+
+    context = MPContext()
+    context.prec = bits
+    return context, operations(context)
+
+
+def _atom(bits: int, node: Node) -> Any:
+    context, _ = _arithmetic(bits)
+    if isinstance(node, sympy.NumberSymbol):
+        return context.mpf(node._as_mpf_val(bits + 20))
+    if isinstance(node, sympy.Rational):
+        return context.mpf(int(node.p)) / int(node.q)
+    return context.mpf(float(node))
+
+
+def _call(bits: int, node: Node, args: list[Any]) -> Any:
+    context, table = _arithmetic(bits)
+    if node.func is sympy.Add:
+        return total(args)
+    if node.func is sympy.Mul:
+        return product(context)(*args)
+    if node.func is sympy.Pow:
+        return power(context, float_of(node.args[1]))(*args)
+    return table[BY_CLASS[node.func].name](*args)
