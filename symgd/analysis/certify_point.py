@@ -32,7 +32,7 @@ def refuted(loss: Loss, point: CriticalPoint) -> bool:
         return False
     import numpy as np
 
-    grad, hess = loss.grad(point.x), loss.hess(point.x)
+    grad, hess = loss.exact.grad(point.x), loss.exact.hess(point.x)
     if not all_finite([*grad.tolist(), *hess.ravel().tolist()]) or not grad.any():
         return False
     step = np.linalg.lstsq(hess, grad, rcond=_NONE)[0]

@@ -107,7 +107,7 @@ def test_gradients_of_every_function_are_those_of_numpy(row, library):
 
 
 def compare(loss, theta, rel=1e-12):
-    program = loss.by_rows().program
+    program = loss.internals.by_rows().program
     more = loss.rows.more(program)
     expected = compile_rows(program)([*theta, *more], loss.table)
     got = compile_native(program, 2)([*theta, *more], loss.table)
@@ -165,7 +165,7 @@ def test_long_rows_are_those_of_numpy(term, kind, library):
     for rows in (1, 7, 8, 9, 500, 1023, 1025, BLOCK + 3):
         columns = {f"x{k}": generator.normal(size=rows).astype(kind) for k in range(1, 13)}
         loss = Loss(long_row(term), columns | {"y": generator.normal(size=rows)})
-        loop = loss.by_rows().program.loops[-1]
+        loop = loss.internals.by_rows().program.loops[-1]
         assert len(loop.sums) > 8
         compare(loss, [0.3 * (-1) ** k for k in range(13)])
 
@@ -201,7 +201,7 @@ def test_any_number_of_rows_is_summed_once(rows, library):
 
 
 def native(loss, threads=1):
-    program = loss.by_rows().value_program
+    program = loss.internals.by_rows().value_program
     more = loss.rows.more(program)
     function = compile_native(program, threads)
     return lambda theta: function([*theta, *more], loss.table)[0]
@@ -223,8 +223,8 @@ def test_threads_change_no_bit(text, monkeypatch):
     monkeypatch.setattr("symgd._threads._WAKE", 1e-9)  # a task is one block
     for kind in (np.float64, np.float32):
         loss = Loss(text, data(7 * BLOCK + 5, kind))
-        program = loss.by_rows().program
-        values = [*point(loss), *loss.rows.more(program)]
+        program = loss.internals.by_rows().program
+        values = [*point(loss), *loss.internals.rows.more(program)]
         found = {tuple(compile_native(program, n)(values, loss.table)) for n in (1, 2, 5)}
         assert len(found) == 1
         cut = Rows(dict(loss.table.columns), 2 * BLOCK)
@@ -330,7 +330,7 @@ def test_columns_of_any_layout_are_read():
     plain = data(10_000)
     loss = Loss(ROSE, plain)
     program = loss.program
-    values = [*point(loss), *loss.rows.more(program)]
+    values = [*point(loss), *loss.internals.rows.more(program)]
     function = compile_native(program, 2)
     expected = function(values, Rows(plain))
     table = np.empty((10_000, 3))
@@ -638,9 +638,9 @@ def test_an_interruption_takes_the_blocks_that_are_left(monkeypatch):
     monkeypatch.setattr(row_blocks, "_TURN", 1)
     monkeypatch.setattr("symgd._threads._WAKE", 1e-9)
     loss = Loss(ROSE, data(40 * BLOCK))
-    program = loss.by_rows().program
+    program = loss.internals.by_rows().program
     function = compile_native(program, 2)
-    values = [*point(loss), *loss.rows.more(program)]
+    values = [*point(loss), *loss.internals.rows.more(program)]
     expected = function(values, loss.table)
     original, calls = row_blocks.together, []
 

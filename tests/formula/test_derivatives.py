@@ -319,7 +319,7 @@ def test_gradient_text_can_be_typed_again(name):
 def test_hessian_agrees_with_mpmath(text, at, function):
     loss = Loss(text)
     here = dict(zip([c for c in "xyzw" if c in loss.params], at, strict=True))
-    got = loss.hess_rows(loss.point(here))
+    got = loss.hess(here).tolist()
     order = list(here)
     with mpmath.workdps(min(digits(text), 400)):
         point = [mpmath.mpf(p) for p in at]
@@ -353,7 +353,7 @@ def test_softmax_of_random_scores_is_right():
         loss = Loss(f"logsumexp({', '.join(f'x{k}' for k in range(count))})")
         with mpmath.workdps(60):
             whole = _total(map(mpmath.mpf, scores))
-            for got, score in zip(loss.evaluate(*scores)[1:], scores, strict=True):
+            for got, score in zip(loss.internals.evaluate(*scores)[1:], scores, strict=True):
                 assert relative(got, mpmath.exp(mpmath.mpf(score)) / whole) <= 1e-15
 
 
@@ -367,15 +367,15 @@ def test_gradient_costs_at_most_four_values(name, count):
     args = [f"x{k}" for k in range(row.arity[1] or count)]
     args[:1] = ["x0 < 1"] if name == "where" else ["2"] if row.order else args[:1]
     loss = Loss(f"{name}({', '.join(args)})")
-    assert loss.program.operations <= 4 * loss.value_program.operations
-    assert loss.program.cost <= 4 * loss.value_program.cost
+    assert loss.program.operations <= 4 * loss.internals.value_program.operations
+    assert loss.program.cost <= 4 * loss.internals.value_program.cost
 
 
 def test_hessian_of_many_scores_is_right():
     """Beyond 16 scores the diagonal is f - f*f: right to rounding of the largest entry."""
     scores = [math.sin(k) for k in range(20)]
     shares = [math.exp(s) / math.fsum(map(math.exp, scores)) for s in scores]
-    got = Loss(f"logsumexp({', '.join(f'x{k}' for k in range(20))})").hess_rows(scores)
+    got = Loss(f"logsumexp({', '.join(f'x{k}' for k in range(20))})").internals.hess_rows(scores)
     for i, j in itertools.product(range(20), repeat=2):
         wanted = shares[i] * ((i == j) - shares[j])
         assert got[i][j] == pytest.approx(wanted, rel=1e-13)
@@ -383,9 +383,9 @@ def test_hessian_of_many_scores_is_right():
 
 def test_product_of_equal_factors_costs_at_most_four_values():
     loss = Loss("*".join(["(x*y + 1)"] * 299))
-    assert loss.program.operations <= 4 * loss.value_program.operations
-    assert loss.program.cost <= 4 * loss.value_program.cost
-    value, dx, dy = loss.evaluate(0.5, 0.01)
+    assert loss.program.operations <= 4 * loss.internals.value_program.operations
+    assert loss.program.cost <= 4 * loss.internals.value_program.cost
+    value, dx, dy = loss.internals.evaluate(0.5, 0.01)
     assert value == pytest.approx(1.005**299, rel=1e-12)
     assert [dx, dy] == pytest.approx([299 * 1.005**298 * 0.01, 299 * 1.005**298 * 0.5], rel=1e-12)
 
@@ -400,7 +400,7 @@ def test_product_of_equal_factors_costs_at_most_four_values():
     ],
 )
 def test_product_with_repeated_factors(text, at, slopes):
-    assert Loss(text).evaluate(*at)[1:] == pytest.approx(slopes, rel=1e-15)
+    assert Loss(text).internals.evaluate(*at)[1:] == pytest.approx(slopes, rel=1e-15)
 
 
 @pytest.mark.parametrize(

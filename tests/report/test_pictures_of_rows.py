@@ -42,8 +42,10 @@ def line(axes, label):
 def test_values_at_many_points_are_those_of_the_loss(formula, repeat):
     loss = symgd.Loss(formula, {name: np.tile(v, repeat) for name, v in DATA.items()})
     points = GENERATOR.normal(0.5, 0.3, (7, 2))
-    program = loss.value_program
-    found = compile_points(program, loss.rows.more(program), loss.rows.table)(points)
+    program = loss.internals.value_program
+    found = compile_points(program, loss.internals.rows.more(program), loss.internals.rows.table)(
+        points
+    )
     np.testing.assert_allclose(found, [loss.value(p) for p in points], rtol=1e-12)
 
 
@@ -69,7 +71,7 @@ def test_explain_proves_a_linear_regression_convex_and_finds_its_solution(file):
 def test_formulas_for_people_hold_no_moments():
     many = {name: np.tile(v, 30) for name, v in DATA.items()}
     found = symgd.explain(LINE, data=many)
-    assert found.loss.reduced
+    assert found.loss.internals.reduced
     few = symgd.explain(LINE, data=DATA)
     assert found.gradient == few.gradient
     assert found.hessian == few.hessian
@@ -191,7 +193,7 @@ def test_page_of_sums_that_python_has_done_is_live(tmp_path):
 
     many = {name: np.tile(v, 30) for name, v in DATA.items()}
     run = symgd.descend(LINE, data=many, lr=0.05, steps=25)
-    assert run.loss.reduced
+    assert run.loss.internals.reduced
     path = tmp_path / "live.html"
     run.to_html(path)
     browser = Browser()
