@@ -1,4 +1,4 @@
-"""CSV files: Arrow or NumPy read what they can, the standard library the rest and all faults."""
+"""CSV files: Arrow, where it is installed, reads what it can, the standard library the rest."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 
 from symgd.data.csv_exact import Reader
-from symgd.data.csv_fast import Parser, Pieces
+from symgd.data.csv_fast import Pieces
 from symgd.data.files import File
-from symgd.data.header import Header, read_header
+from symgd.data.header import read_header
 from symgd.data.source import Block, Pick
 from symgd.errors import DataError
 
@@ -50,11 +50,13 @@ class CsvSource:
 
     def _blocks(self, picks: Sequence[Pick], drop: bool) -> Iterator[Block]:
         offset = self._header.offset
-        if picks:
+        if picks and find_spec("pyarrow") is not None:
+            from symgd.data import csv_arrow
+
             with self._file.open() as stream:
                 stream.seek(offset)
                 pieces = Pieces(stream, self._header, self._file.size)
-                yield from pieces.blocks(_parser(self._header, picks, drop))
+                yield from pieces.blocks(csv_arrow.parser(self._header, picks, drop))
                 offset = pieces.offset
                 if pieces.ended:
                     return
@@ -81,13 +83,3 @@ class CsvSource:
                 count -= after_return and piece.startswith(b"\n")
                 after_return = piece.endswith(b"\r")
         return count
-
-
-def _parser(header: Header, picks: Sequence[Pick], drop: bool) -> Parser:
-    if find_spec("pyarrow") is None:
-        from symgd.data import csv_numpy
-
-        return csv_numpy.parser(header, picks)
-    from symgd.data import csv_arrow
-
-    return csv_arrow.parser(header, picks, drop)
