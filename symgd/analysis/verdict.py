@@ -10,7 +10,7 @@ from functools import cached_property
 from symgd.analysis import gradient_only
 from symgd.analysis.minima import Minimum, eigenvalues, find_minimum, leads_down, steepest_curve
 from symgd.analysis.observed_rate import observed_rate
-from symgd.analysis.stability import LinearRule
+from symgd.analysis.stability import linear_rule
 from symgd.model.loss import Loss
 from symgd.model.result import Verdict
 from symgd.model.rules import Rule
@@ -127,7 +127,7 @@ def predict(facts: Facts) -> Prediction | None:
     """The prediction at the facts' minimum, where linearizing the rule says anything."""
     if not facts.rule.smooth or facts.minimum is None:
         return None
-    linear = LinearRule(facts.rule, facts.hyperparameters)
+    linear = linear_rule(facts.rule, facts.hyperparameters)
     values = facts.minimum.eigenvalues
     if not linear.applies(values[-1]):
         return None

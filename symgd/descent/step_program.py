@@ -111,3 +111,9 @@ def rule_program(
     theta, after = rule.step(graph, [nodes["theta"]], [nodes["g"]], state, shared, array)
     outputs = {"theta'": theta[0], **{f"{n}'": after[n][0] for n in rule.state}}
     return compile_program(graph, inputs, outputs)
+
+
+def settles(arguments: Arguments) -> bool:
+    """Whether the step depends on theta only: a point that does not move never will."""
+    rule = arguments.rule
+    return not rule.state and "t" not in rule.variables and arguments.schedule.formula is None

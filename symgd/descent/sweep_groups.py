@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from symgd.analysis import diagnosis
-from symgd.backends.dispatch import compiled
-from symgd.descent.descend import settles
-from symgd.descent.step_program import is_large, step_program
+from symgd.backends.dispatch import compiled, may_compile
+from symgd.descent.step_program import is_large, settles, step_program
 from symgd.descent.sweep_axes import Grid
 from symgd.model.arguments import Arguments, resolve
 from symgd.model.loss import Loss
@@ -114,7 +113,7 @@ def run_part(
     single: one descent of the sweep by itself, where no kernel can run the part.
     """
     kernel = None
-    if part.grid.backend != "lambdify" and not part.arguments.schedule.auto:
+    if may_compile(part.grid.backend) and not part.arguments.schedule.auto:
         kernel = _kernel(part)
     if kernel is None:
         for k in range(len(ends.value))[part.indices]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from symgd.backends import lambdified
 from symgd.backends.compiler import compile_program
@@ -22,6 +22,10 @@ from symgd.model.data_binding import RowData
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+Made = TypeVar("Made")
+
+_KEPT = 16  # what is compiled for a loss and its rules
 
 Box = tuple[Sequence[float], Sequence[float]]
 
@@ -48,6 +52,7 @@ class LossInternals:
         self.leaves: tuple[Name, ...] = tuple(leaves)
         self.params: tuple[str, ...] = tuple(leaf.text for leaf in leaves)
         self.goes_by_rows = by_rows
+        self._kept: dict[Any, Any] = {}
         full = stabilize(graph, [root])
         self._full: Node = full[0] if rows is None else lower(graph, full)[0]
 
@@ -65,7 +70,7 @@ class LossInternals:
     def within(self, box: Box) -> LossInternals:
         """The same with this box."""
         found = copy(self)
-        found.box = box
+        found.box, found._kept = box, {}
         return found
 
     def on(self, backend: str) -> LossInternals:
@@ -73,10 +78,22 @@ class LossInternals:
         if self.rows is None or self.rows.backend == backend:
             return self
         found = copy(self)
+        found._kept = {}
         for name in ("evaluate", "evaluate_value", "evaluate_hess", "compiled"):
             found.__dict__.pop(name, None)
         found.rows = replace(self.rows, backend=backend)
         return found
+
+    def kept(self, key: Any, make: Callable[[], Made]) -> Made:
+        """What `make` returns, made once for this loss; the last few of them are kept.
+
+        So a second descent by the same rule compiles nothing.
+        """
+        if key not in self._kept:
+            if len(self._kept) >= _KEPT:
+                del self._kept[next(iter(self._kept))]
+            self._kept[key] = make()
+        return self._kept[key]  # type: ignore[no-any-return]
 
     @property
     def work(self) -> int:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from symgd import names
-from symgd.analysis.stability import LinearRule
+from symgd.analysis.stability import linear_rule
 from symgd.backends import javascript
 from symgd.backends.compiler import compile_program
 from symgd.backends.program import Program
@@ -223,7 +223,7 @@ def _linear(rule: Rule) -> str | None:
     """
     if not rule.smooth:
         return None
-    linear = LinearRule(rule, rule.defaults)
+    linear = linear_rule(rule, rule.defaults)
     if not linear.applies(1.0):
         return None
     program = linear.program(rule)
