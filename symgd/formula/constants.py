@@ -15,7 +15,13 @@ from typing import Any, TypeAlias
 import sympy
 
 from symgd.formula.functions.formula_value import formula_value
-from symgd.formula.functions.multiprecision import Operation, operations, power, product, total
+from symgd.formula.functions.multiprecision_functions import (
+    Operation,
+    operations,
+    power,
+    product,
+    total,
+)
 from symgd.formula.functions.table import BY_CLASS, Function
 from symgd.formula.nodes import Node, float_of, topological
 

@@ -24,7 +24,7 @@ from typing import Any
 import sympy
 
 from symgd.backends.exact.exact_graph import ExactGraph
-from symgd.formula.functions.multiprecision import (
+from symgd.formula.functions.multiprecision_functions import (
     Operation,
     operations,
     power,
