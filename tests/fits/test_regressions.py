@@ -143,7 +143,7 @@ def test_loss_survives_pickle(source, used):
     assert (again.text, again.params, repr(again)) == (loss.text, loss.params, repr(loss))
     assert again.read_as() == loss.read_as()
     assert again.program.key == loss.program.key
-    assert again.evaluate(*at) == loss.internals.evaluate(*at)
+    assert again.internals.evaluate(*at) == loss.internals.evaluate(*at)
     assert again.gradient_text() == loss.gradient_text()
     assert again.expr == loss.expr
 
