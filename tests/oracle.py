@@ -33,10 +33,6 @@ _OPERATORS = {
 }
 
 
-def _clip(x, low, high):
-    return low if x < low else high if x > high else x
-
-
 def _huber(x, d=1):
     return x * x / 2 if abs(x) <= d else d * (abs(x) - d / 2)
 
@@ -55,7 +51,7 @@ REFERENCE = {name: getattr(mpmath, name) for name in _OF_MPMATH.split()} | {
     "hypot": lambda *a: mpmath.sqrt(mpmath.fsum(x * x for x in a)),
     "max": max,
     "min": min,
-    "clip": _clip,
+    "clip": lambda x, low, high: min(max(x, low), high),
     "where": lambda x, a, b: a if x > 0 else b,
     "loggamma": lambda x: mpmath.log(abs(mpmath.gamma(x))),
     "polygamma": lambda n, x: mpmath.polygamma(int(n), x),

@@ -101,10 +101,7 @@ def _hessian_proves(loss: Loss) -> bool:
 
 
 def _entire(row: Function) -> bool:
-    return row.name in _ENTIRE or (row.everywhere and not row.kink)
-
-
-_ENTIRE = frozenset({"exp", "sinh", "cosh", "expm1"})  # finite everywhere, though not bounded
+    return row.entire or (row.finite_everywhere and not row.kink)
 
 
 def _entire_power(node: sympy.Basic) -> bool:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from math import inf, isfinite
+
 import sympy
 
-from symgd.calculus.intervals import DOMAINS
+from symgd.formula.functions.function import EVERYTHING
 from symgd.formula.functions.table import BY_CLASS
 from symgd.formula.nodes import Node, float_of, is_inverse
 from symgd.formula.printing.plain import write
 
 _WIDE = 120
-_GROWS = frozenset({"exp", "expm1", "sinh", "cosh", "gamma"})
 
 
 def remedy(node: Node) -> str:
@@ -24,14 +25,13 @@ def remedy(node: Node) -> str:
     if row is None or len(node.args) != 1:
         return ""
     text = _short(node.args[0])
-    if row.name in _GROWS:
+    if row.overflows:
         return f"{row.name}({text}) overflows: keep {text} smaller"
-    if row.name not in DOMAINS:
+    if row.domain == EVERYTHING:
         return ""
-    low, high = DOMAINS[row.name]
-    strict = row.name in ("log", "log10", "log2", "log1p", "atanh")
-    less = "<" if strict else "<="
-    if high == float("inf"):
+    low, high = row.domain
+    less = "<=" if isfinite(row.scalar(low)) else "<"
+    if high == inf:
         return _needs(f"{text} {less.replace('<', '>')} {low:g}")
     return _needs(f"{low:g} {less} {text} {less} {high:g}")
 

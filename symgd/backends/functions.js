@@ -1,8 +1,8 @@
 // The functions of the table in JavaScript, to the last digit as far as that is possible. Math's own are
 // those of the C library that Python calls, where the browser calls it, too; what Math has not, or has
 // worse (pow, hypot), is computed with twice the digits (pairs [high, low]) and rounded once. Each
-// function stands alone; a page takes those that its formulas need, and what these need. Slopes that
-// have a definition in the table are made from it and do not stand here.
+// function stands alone; a page takes those that its formulas need, and what these need. Functions that
+// have a formula in the table are made from it and do not stand here.
 // T. J. Dekker, 1971, A floating-point technique for extending the available precision.
 function two(a, b) {
   const s = a + b, v = s - a;
@@ -102,12 +102,6 @@ function cbrt(x) {
 function abs(x) {
   return Math.abs(x);
 }
-function sign(x) {
-  return x !== x ? x : (x > 0) - (x < 0);
-}
-function heaviside(x) {
-  return x !== x ? x : x === 0 ? 0.5 : +(x > 0);
-}
 function floor(x) {
   return Math.floor(x);
 }
@@ -123,15 +117,6 @@ function cos(x) {
 function tan(x) {
   return Math.tan(x);
 }
-function cot(x) {
-  return 1 / tan(x);
-}
-function sec(x) {
-  return 1 / cos(x);
-}
-function csc(x) {
-  return 1 / sin(x);
-}
 function asin(x) {
   return Math.asin(x);
 }
@@ -141,20 +126,8 @@ function acos(x) {
 function atan(x) {
   return Math.atan(x);
 }
-function acot(x) {
-  return Math.atan(1 / x);
-}
-function leg(a) {
-  return Math.sqrt(a - 1) * Math.sqrt(a + 1);
-}
 function signed(size, x) {
   return x < 0 || (x === 0 && 1 / x < 0) ? -size : size;
-}
-function asec(x) {
-  return Math.abs(x) >= 1 ? Math.atan2(leg(Math.abs(x)), signed(1, x)) : NaN;
-}
-function acsc(x) {
-  return Math.abs(x) >= 1 ? signed(Math.atan2(1, leg(Math.abs(x))), x) : NaN;
 }
 function atan2(y, x) {
   return Math.atan2(y, x);
@@ -168,16 +141,6 @@ function cosh(x) {
 function tanh(x) {
   return Math.tanh(x);
 }
-function coth(x) {
-  return 1 / tanh(x);
-}
-function sech(x) {
-  const e = exp(-Math.abs(x));
-  return 2 * e / (1 + e * e);
-}
-function csch(x) {
-  return 1 / sinh(x);
-}
 function asinh(x) {
   return Math.asinh(x);
 }
@@ -186,16 +149,6 @@ function acosh(x) {
 }
 function atanh(x) {
   return Math.atanh(x);
-}
-function acoth(x) {
-  const a = Math.abs(x);
-  return a >= 1 ? signed(0.5 * log1p(2 / (a - 1)), x) : NaN;
-}
-function asech(x) {
-  return x === 0 ? Infinity : x > 0 && x <= 1 ? Math.asinh(Math.sqrt((1 - x) * (1 + x)) / x) : NaN;
-}
-function acsch(x) {
-  return Math.asinh(1 / x);
 }
 function hypot(...args) {
   let top = 0;
@@ -213,28 +166,6 @@ function max(...args) {
 function min(...args) {
   return args.reduce((best, x) => (x !== x || x < best ? x : best));
 }
-function clip(x, low, high) {
-  return min(max(x, low), high);
-}
-function relu(x) {
-  return x > 0 || x !== x ? x : 0;
-}
-function sigmoid(x) {
-  if (x >= 0) return 1 / (1 + exp(-x));
-  const e = exp(x);
-  return e / (1 + e);
-}
-function softplus(x) {
-  return x > 0 ? x + log1p(exp(-x)) : log1p(exp(x));
-}
-function logcosh(x) {
-  const a = Math.abs(x);
-  if (a < 1) {
-    const s = sinh(a);
-    return 0.5 * log1p(s * s);
-  }
-  return a < Infinity ? a + (log1p(exp(-2 * a)) - LN2[0]) : a;
-}
 function logsumexp(...args) {
   const top = max(...args), at = args.indexOf(top);
   if (!(Math.abs(top) < Infinity)) return top;
@@ -249,7 +180,7 @@ function gap(x, y) {
 }
 function softmax2(x, y) {
   const [d, error] = gap(x, y);
-  if (!(d <= 0)) return sigmoid(d);
+  if (!(d <= 0)) return 1 / (1 + exp(-d));
   const e = exp(d) * (1 + error);
   return e / (1 + e);
 }
@@ -271,10 +202,6 @@ function portion(...args) {
 }
 function complement(...args) {
   return shares(args.slice(1), max(...args)) / exp_sum(...args);
-}
-function huber(r, delta) {
-  const a = Math.abs(r);
-  return a <= delta ? 0.5 * r * r : delta * (a - 0.5 * delta);
 }
 // exp(-x*x) as [pair, power of two]
 function dgauss(x) {

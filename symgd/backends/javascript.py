@@ -1,7 +1,8 @@
 """A Program -> JavaScript, in the order and association of the formula.
 
 The text holds internal symbols, numbers and the names of our own functions only; no user text.
-The functions are in `functions.js`, with all digits: a page takes those that it needs.
+The functions are made of the formulas in the table, or stand in `functions.js`, with all digits: a
+page takes those that it needs.
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ from importlib.resources import files
 
 import sympy
 
+from symgd.backends.compiler import compile_program
 from symgd.backends.program import Program
 from symgd.errors import BackendError
-from symgd.formula.functions.derivatives import SLOPES
+from symgd.formula.functions.formula_value import LETTERS
 from symgd.formula.functions.table import BY_CLASS, Function
 from symgd.formula.nodes import (
     Both,
@@ -62,7 +64,7 @@ def function(program: Program, known: Mapping[Name, float] | None = None) -> str
 
 
 def unsupported(programs: Iterable[Program]) -> list[str]:
-    """The functions that the programs call and `functions.js` does not have."""
+    """The functions that the programs call and JavaScript does not have."""
     return sorted(_called(programs) - _pieces().keys())
 
 
@@ -88,22 +90,25 @@ def stripped(source: str) -> str:
 
 @cache
 def _pieces() -> dict[str, str]:
-    """The top-level functions and constants of functions.js, by name, in order."""
+    """The functions and constants by name: those of functions.js, those made of formulas."""
     source = (files("symgd.backends") / "functions.js").read_text("utf-8")
     pieces = re.split(r"^(?=(?:function|const) )", source, flags=re.MULTILINE)[1:]
     written = {piece.split()[1].partition("(")[0]: stripped(piece) for piece in pieces}
-    defined = [row for row in SLOPES.values() if row.definition and not row.order]
-    slopes = {row.name: _defined(row) for row in defined if row.name not in written}
-    return written | slopes
+    made = {row.name: _from_formula(row) for row in BY_CLASS.values() if row.formula}
+    return written | {name: text for name, text in made.items() if name not in written}
 
 
-def _defined(row: Function) -> str:
-    """A slope that no formula can call as a function: its definition in the table is stable."""
-    formula = parse(row.definition, table=True)
-    places = formula.variables
-    names = [_name(places[letter]) if letter in places else f"_{letter}" for letter in "xyzw"]
-    inputs = ",".join(names[: row.arity[0]])
-    return f"function {row.name}({inputs}){{\nreturn {_source(formula.root)};\n}}"
+def _from_formula(row: Function) -> str:
+    """The function that the formula of a row defines, shared sub-expressions as constants."""
+    formula = parse(row.formula, table=True)
+    letters = formula.variables
+    inputs = [letters.get(x, Name(f"unused{k}")) for k, x in enumerate(LETTERS[: row.arity[1]])]
+    program = compile_program(formula.graph, inputs, {"f": formula.root})
+    *shared, (_, value) = program.blocks[0].assignments
+    names = ",".join(map(_name, inputs))
+    lines = [f"const {_name(symbol)}={_source(expression)};" for symbol, expression in shared]
+    body = "\n".join([*lines, f"return {_source(value)};"])
+    return f"function {row.name}({names}){{\n{body}\n}}"
 
 
 def _called(programs: Iterable[Program]) -> set[str]:

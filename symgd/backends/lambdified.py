@@ -11,19 +11,22 @@ from __future__ import annotations
 import builtins
 import math
 from collections.abc import Callable, Sequence
-from functools import reduce
+from functools import cache, reduce
 from typing import Any
 
 import sympy
 from sympy.printing.pycode import PythonCodePrinter
 from sympy.utilities.lambdify import lambdify
 
+from symgd.backends.compiler import compile_program
 from symgd.backends.program import Program
 from symgd.formula.evaluate import trace
+from symgd.formula.functions.formula_value import LETTERS
 from symgd.formula.functions.table import BY_CLASS, Function
 from symgd.formula.nodes import (
     Both,
     Either,
+    Name,
     Negated,
     Node,
     Norm,
@@ -33,6 +36,7 @@ from symgd.formula.nodes import (
     is_negation,
     relation,
 )
+from symgd.formula.parse import parse
 
 #: What raw Python arithmetic raises where IEEE arithmetic has inf or nan.
 ARITHMETIC_ERRORS = (ZeroDivisionError, OverflowError, ValueError)
@@ -141,7 +145,7 @@ def compile_scalar(program: Program) -> Callable[..., list[float]]:
 
     Raises one of ARITHMETIC_ERRORS where a result is not finite; `evaluate` does not.
     """
-    return _lambdify(program, _scalar_namespace(), array=False)
+    return _lambdify(program, _scalar_namespace(program), array=False)
 
 
 def compile_total(program: Program) -> Callable[..., list[float]]:
@@ -159,7 +163,7 @@ def compile_total(program: Program) -> Callable[..., list[float]]:
 
 def compile_array(program: Program) -> Callable[..., list[Any]]:
     """The same over NumPy arrays, elementwise; non-finite results come with NumPy's warnings."""
-    return _lambdify(program, _array_namespace(), array=True)
+    return _lambdify(program, _array_namespace(program), array=True)
 
 
 def evaluate(program: Program, values: Sequence[float]) -> list[float]:
@@ -191,27 +195,15 @@ def _square(x: float) -> float:
     return x * x
 
 
-def _scalar_namespace() -> dict[str, Any]:
-    space: dict[str, Any] = {
-        row.name: getattr(math, row.fast) if row.fast else row.scalar for row in BY_CLASS.values()
-    }
+def _scalar_namespace(program: Program) -> dict[str, Any]:
+    space: dict[str, Any] = {row.name: scalar_function(row) for row in _called(program)}
     return space | {"sqrt": math.sqrt, "power": math.pow, "square": _square, "abs": builtins.abs}
 
 
-def _array_namespace() -> dict[str, Any]:
+def _array_namespace(program: Program) -> dict[str, Any]:
     import numpy as np
 
-    from symgd.backends.numpy_functions import VECTORS
-
-    def vectorized(row: Function) -> Any:
-        if row.numpy:
-            return getattr(np, row.numpy)
-        if row.name in VECTORS:
-            return VECTORS[row.name]
-        # np.float64 is no float to them: it divides by zero without an exception
-        return np.vectorize(lambda *args: row.scalar(*map(float, args)), otypes=[float])
-
-    space = {row.name: vectorized(row) for row in BY_CLASS.values()}
+    space = {row.name: array_function(row) for row in _called(program)}
     more = {"sqrt": np.sqrt, "power": np.power, "square": np.square, "where": np.where}
     more |= {
         "every": lambda *args: reduce(np.logical_and, args),
@@ -231,3 +223,49 @@ def _norm(x: Any) -> float:
         return length
     largest = float(np.abs(x).max())
     return largest * float(np.linalg.norm(x / largest)) if 0 < largest < math.inf else largest
+
+
+def _called(program: Program) -> list[Function]:
+    return [BY_CLASS[cls] for cls in {node.func for node in program.nodes} if cls in BY_CLASS]
+
+
+def scalar_function(row: Function) -> Callable[..., float]:
+    """A function of the table on floats; it may raise where its value is not finite."""
+    if row.math:
+        return getattr(math, row.math)  # type: ignore[no-any-return]
+    return _from_formula(row.formula, row.arity[1] or 1, False) if row.formula else row.scalar
+
+
+def array_function(row: Function) -> Callable[..., Any]:
+    """A function of the table on arrays, elementwise."""
+    import numpy as np
+
+    from symgd.backends.numpy_functions import VECTORS
+
+    if row.numpy:
+        return getattr(np, row.numpy)  # type: ignore[no-any-return]
+    if row.name in VECTORS:
+        return VECTORS[row.name]
+    if row.formula:
+        return _from_formula(row.formula, row.arity[1] or 1, True)
+    # np.float64 is no float to them: it divides by zero without an exception
+    return np.vectorize(lambda *args: row.scalar(*map(float, args)), otypes=[float])
+
+
+@cache
+def _from_formula(text: str, count: int, array: bool) -> Callable[..., Any]:
+    """The function of `count` arguments that the formula of a row defines."""
+    formula = parse(text, table=True)
+    letters = formula.variables
+    inputs = [letters.get(x, Name(f"unused{k}")) for k, x in enumerate(LETTERS[:count])]
+    program = compile_program(formula.graph, inputs, {"f": formula.root})
+    [line] = program.blocks
+    *before, (_, value) = line.assignments
+    function: Callable[..., Any] = lambdify(
+        inputs,
+        value,
+        modules=[_array_namespace(program) if array else _scalar_namespace(program)],
+        printer=_Printer(array),
+        cse=lambda _: (before, value),
+    )
+    return function

@@ -2,21 +2,20 @@
 
 M. Grant, S. Boyd, Y. Ye, 2006, Disciplined Convex Programming, https://stanford.edu/~boyd/papers/
 disc_cvx_prog.html; and S. Boyd, L. Vandenberghe, 2004, Convex Optimization, sections 3.1.5 and
-3.2. Slope and curvature of a function are not listed anywhere: their signs are read off the
-derivatives in the table of functions, by interval arithmetic over the range of the argument.
+3.2. Slope and curvature of a smooth function are not listed anywhere: their signs are read off
+the derivatives in the table of functions, by interval arithmetic over the range of the argument.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from enum import Enum
 
 import sympy
 
 from symgd.calculus.gradient import gradient
-from symgd.calculus.intervals import DOMAINS, Interval, ranges
-from symgd.formula.functions.table import BY_CLASS, FUNCTIONS
+from symgd.calculus.intervals import Interval, ranges
+from symgd.formula.functions.table import BY_CLASS, Function
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import ROWS, Column, Name, Node, RowMean, RowSum, float_of, topological
 
@@ -76,11 +75,11 @@ def _curve(node: Node, curves: dict[int, Curve], known: dict[int, Interval]) -> 
     if node.func is sympy.Pow:
         return _power(node, args, curves, known)
     row = BY_CLASS.get(node.func)
-    if row is None or len(args) > 1 or row.name in _SPECIAL:
-        return _several(node, args, known)
-    if row.kink or row.order:
+    if row is not None and row.convexity:
+        return _declared(row.convexity, node, args, known)
+    if row is None or len(args) > 1 or row.kink or row.order:
         return Curve.UNKNOWN
-    slope, bend = signs(row.name, known[id(node.args[0])])
+    slope, bend = signs(row, known[id(node.args[0])])
     return compose(args[0], slope, bend)
 
 
@@ -101,16 +100,16 @@ def compose(inner: Curve, slope: int, bend: int) -> Curve:
     return Curve.UNKNOWN
 
 
-def signs(name: str, over: Interval) -> tuple[int, int]:
+def signs(row: Function, over: Interval) -> tuple[int, int]:
     """The signs of the first and second derivative of a function of one argument over a range."""
     graph = Graph()
     x = graph.atom(Name("x"))
-    call = graph.node(FUNCTIONS[name].node, x)
+    call = graph.node(row.node, x)
     [slope] = gradient(graph, call, [x])
     [bend] = gradient(graph, slope, [x])
-    low, high = DOMAINS.get(name, (-math.inf, math.inf))
+    low, high = row.domain
     where = (max(low, over[0]), min(high, over[1]))
-    if name == "loggamma" and over[0] >= 0:  # its second derivative is a sum of squares there
+    if over[0] >= row.convex_from:
         return 0, 1
     known = ranges([slope, bend], {x: where})
     return _sign(known[id(slope)]), _sign(known[id(bend)])
@@ -226,22 +225,24 @@ def _sum_of_squares(base: Node, curves: dict[int, Curve], known: dict[int, Inter
     return all(square(term) for term in terms)
 
 
-_SPECIAL = frozenset({"abs", "relu", "hypot", "max", "min", "logsumexp", "huber"})
+def _declared(
+    convexity: str, node: Node, args: Sequence[Curve], known: dict[int, Interval]
+) -> Curve:
+    """By the row's `convexity`, of several arguments (Boyd and Vandenberghe, section 3.1.5).
 
-
-def _several(node: Node, args: Sequence[Curve], known: dict[int, Interval]) -> Curve:
-    """Norms, maxima and sums of exponentials (Boyd and Vandenberghe, section 3.1.5)."""
-    row = BY_CLASS.get(node.func)
-    name = row.name if row else ""
-    rising = all(known[id(a)][0] >= 0 for a in node.args)
-    if name in ("abs", "hypot"):
-        convex = all(c.flat for c in args) or (rising and all(c.up for c in args))
-        return Curve.CONVEX if convex else Curve.UNKNOWN
-    if name in ("max", "logsumexp", "relu"):
-        return Curve.CONVEX if all(c.up for c in args) else Curve.UNKNOWN
-    if name == "min":
-        return Curve.CONCAVE if all(c.down for c in args) else Curve.UNKNOWN
-    if name == "huber" and args[0].flat and all(c is Curve.CONSTANT for c in args[1:]):
-        width = known[id(node.args[1])] if len(args) > 1 else (1.0, 1.0)
-        return Curve.CONVEX if width[0] >= 0 else Curve.UNKNOWN
-    return Curve.UNKNOWN
+    convex, concave: in all arguments at once, and rising in each. norm: convex, and rising in each
+    where they are positive. convex in x: where the others are constant and not negative.
+    """
+    match convexity:
+        case "norm":
+            rising = all(known[id(a)][0] >= 0 for a in node.args)
+            convex = all(c.flat for c in args) or (rising and all(c.up for c in args))
+            return Curve.CONVEX if convex else Curve.UNKNOWN
+        case "convex":
+            return Curve.CONVEX if all(c.up for c in args) else Curve.UNKNOWN
+        case "concave":
+            return Curve.CONCAVE if all(c.down for c in args) else Curve.UNKNOWN
+    first, *others = args
+    fixed = all(c is Curve.CONSTANT for c in others)
+    positive = all(known[id(a)][0] >= 0 for a in node.args[1:])
+    return Curve.CONVEX if first.flat and fixed and positive else Curve.UNKNOWN

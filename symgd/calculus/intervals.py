@@ -11,59 +11,16 @@ from collections.abc import Mapping, Sequence
 
 import sympy
 
-from symgd.formula.functions.table import BY_CLASS
+from symgd.formula.functions.formula_value import LETTERS
+from symgd.formula.functions.function import EVERYTHING, Interval
+from symgd.formula.functions.table import BY_CLASS, Function
 from symgd.formula.nodes import Node, RowMean, RowSum, Where, float_of, relation, topological
+from symgd.formula.parse import parse
 
-Interval = tuple[float, float]
+__all__ = ["EVERYTHING", "Interval", "function_range", "ranges"]
 
-EVERYTHING: Interval = (-math.inf, math.inf)
 _ULPS = 2.0**-50  # eight units in the last place
 _TINY = 5e-324
-
-_INCREASING = frozenset(
-    {"exp", "log", "log10", "log2", "log1p", "expm1", "cbrt", "asin", "atan", "sinh", "tanh"}
-    | {"asinh", "acosh", "atanh", "erf", "sigmoid", "softplus", "relu", "floor", "ceil", "sign"}
-    | {"heaviside"}
-)
-_DECREASING = frozenset({"acos", "erfc"})
-_SHARES = frozenset({"share", "share_inside", "share_low", "share_high"})  # of their first argument
-_EVEN = frozenset({"cosh", "logcosh", "abs"})  # and increasing in |x|
-_VALUES: dict[str, Interval] = {
-    "exp": (0.0, math.inf),
-    "expm1": (-1.0, math.inf),
-    "cosh": (1.0, math.inf),
-    "logcosh": (0.0, math.inf),
-    "abs": (0.0, math.inf),
-    "sech": (0.0, 1.0),
-    "sigmoid": (0.0, 1.0),
-    "softplus": (0.0, math.inf),
-    "relu": (0.0, math.inf),
-    "heaviside": (0.0, 1.0),
-    "sign": (-1.0, 1.0),
-    "tanh": (-1.0, 1.0),
-    "erf": (-1.0, 1.0),
-    "erfc": (0.0, 2.0),
-    "sin": (-1.0, 1.0),
-    "cos": (-1.0, 1.0),
-    "atan": (-1.5707963267948968, 1.5707963267948968),
-    "asin": (-1.5707963267948968, 1.5707963267948968),
-    "acos": (0.0, 3.1415926535897936),
-    "acosh": (0.0, math.inf),
-    "hypot": (0.0, math.inf),
-    "huber": (0.0, math.inf),
-}
-
-#: Where a function of one argument is defined, when that is one interval.
-DOMAINS: dict[str, Interval] = {
-    "log": (0.0, math.inf),
-    "log10": (0.0, math.inf),
-    "log2": (0.0, math.inf),
-    "log1p": (-1.0, math.inf),
-    "acosh": (1.0, math.inf),
-    "asin": (-1.0, 1.0),
-    "acos": (-1.0, 1.0),
-    "atanh": (-1.0, 1.0),
-}
 
 
 def ranges(roots: Sequence[Node], leaves: Mapping[Node, Interval]) -> dict[int, Interval]:
@@ -100,42 +57,47 @@ def _range(node: Node, args: list[Interval], leaves: Mapping[Node, Interval]) ->
         return (0.0 if low >= 0 else -math.inf, 0.0 if high <= 0 else math.inf)
     if relation(node) is not None or cls not in BY_CLASS:
         return EVERYTHING
-    return function_range(BY_CLASS[cls].name, args)
+    return function_range(BY_CLASS[cls], args)
 
 
-def function_range(name: str, args: Sequence[Interval]) -> Interval:
+def function_range(row: Function, args: Sequence[Interval]) -> Interval:
     """The range of one function of the table over ranges of its arguments."""
-    within = _VALUES.get(name, EVERYTHING)
     (low, high), *rest = args
-    if name in _SHARES:
+    if row.share:
         return min(0.0, low), max(0.0, high)
-    if name == "max":
-        return max(low, rest[0][0]), max(high, rest[0][1])
-    if name == "min":
-        return min(low, rest[0][0]), min(high, rest[0][1])
-    bottom, top = DOMAINS.get(name, EVERYTHING)
+    bottom, top = row.domain
     low, high = max(low, bottom), min(high, top)
     if low > high:
-        return within
-    if name in _EVEN:
+        return row.range
+    if row.even:
         near = 0.0 if low <= 0 <= high else min(abs(low), abs(high))
-        found = _at(name, near)[0], _at(name, max(abs(low), abs(high)))[1]
-    elif name in _INCREASING:
-        found = _at(name, low)[0], _at(name, high)[1]
-    elif name in _DECREASING:
-        found = _at(name, high)[0], _at(name, low)[1]
+        found = _at(row, near)[0], _at(row, max(abs(low), abs(high)))[1]
+    elif row.monotone:
+        lows, highs = [low, *(a for a, _ in rest)], [high, *(b for _, b in rest)]
+        least, most = (lows, highs) if row.monotone > 0 else (highs, lows)
+        found = _at(row, *least)[0], _at(row, *most)[1]
+    elif row.formula:
+        found = _formula_range(row, [(low, high), *rest])
     else:
         found = EVERYTHING
-    return max(found[0], within[0]), min(found[1], within[1])
+    return max(found[0], row.range[0]), min(found[1], row.range[1])
 
 
-def _at(name: str, x: float) -> Interval:
-    from symgd.formula.functions.table import FUNCTIONS
-
-    value = FUNCTIONS[name].scalar(x)
-    if value == 0 and x and math.isfinite(x):
+def _at(row: Function, *x: float) -> Interval:
+    value = row.scalar(*x)
+    if row.selects:
+        return value, value  # exactly one of the arguments, or a bound
+    if value == 0 and any(x) and all(map(math.isfinite, x)):
         return -_TINY, _TINY  # it may have underflowed
     return EVERYTHING if value != value else _outward(value, value)
+
+
+def _formula_range(row: Function, args: Sequence[Interval]) -> Interval:
+    formula = parse(row.formula, table=True)
+    given = [*args, *((v, v) for v in row.missing(len(args)))]
+    places = dict(zip(LETTERS, given, strict=False))
+    leaves = {symbol: places[letter] for letter, symbol in formula.variables.items()}
+    return ranges([formula.root], leaves)[id(formula.root)]
 
 
 def _sum(args: Sequence[Interval]) -> Interval:

@@ -10,9 +10,11 @@ from collections.abc import Sequence
 
 import sympy
 
+from symgd.formula.functions.formula_value import LETTERS
 from symgd.formula.functions.table import BY_CLASS
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import ZERO, Both, Either, Negated, Node, Where, float_of
+from symgd.formula.parse import parse
 
 
 def choice(graph: Graph, node: Node, k: int) -> Node | None:
@@ -22,26 +24,10 @@ def choice(graph: Graph, node: Node, k: int) -> Node | None:
     row = BY_CLASS.get(node.func)
     if row is None or not row.selects:
         return None
-    if row.name in ("max", "min"):
-        other = node.args[1 - k]
-        return graph.compare(">=" if row.name == "max" else "<=", node.args[k], other)
-    if row.name == "relu":
-        return graph.compare(">", node.args[0], ZERO)
-    if row.name == "clip":
-        return _clip_choice(graph, k, *node.args)
-    if row.name == "share":
-        return graph.compare(">=", *node.args[1:])
-    part = ("share_inside", "share_low", "share_high").index(row.name)
-    return _clip_choice(graph, part, *node.args[1:])
-
-
-def _clip_choice(graph: Graph, k: int, x: Node, low: Node, high: Node) -> Node:
-    """The condition under which clip(x, low, high) is its argument k."""
-    if k == 0:
-        return graph.node(Both, graph.compare(">=", x, low), graph.compare("<=", x, high))
-    if k == 1:
-        return graph.node(Both, graph.compare("<", x, low), graph.compare("<=", low, high))
-    return graph.node(Either, graph.compare(">", x, high), graph.compare(">", low, high))
+    formula = parse(f"where({row.selects[min(k, len(row.selects) - 1)]}, 1, 0)", table=True)
+    places = dict(zip(LETTERS, node.args, strict=False))
+    values = {symbol: places[letter] for letter, symbol in formula.variables.items()}
+    return graph.replace([formula.root.args[0]], values)[0]
 
 
 def both(graph: Graph, outer: Node | None, inner: Node | None) -> Node | None:
@@ -85,4 +71,4 @@ def _smooth_everywhere(node: Node) -> bool:
         exponent = float_of(node.args[1])
         return exponent is not None and exponent >= 0 and exponent == int(exponent)
     row = BY_CLASS.get(node.func)
-    return row is None or node.func is Where or row.everywhere
+    return row is None or node.func is Where or row.finite_everywhere

@@ -98,8 +98,7 @@ class Builder:
             plural = "" if wanted in {"1", "at least 1"} else "s"
             sentence = f"{row.name} takes {wanted} argument{plural}, not {len(args)}"
             raise self.reader.error(sentence, f"write {row.signature}", token)
-        if high is not None and row.defaults:
-            args += [self.number(v) for v in row.defaults[len(row.defaults) - high + len(args) :]]
+        args += map(self.number, row.missing(len(args)))
         if row.order and not self.table and id(args[0]) not in self.constants:
             sentence = f"the order of {row.name} must be a number"
             raise self.reader.error(sentence, "there is no derivative with respect to it", token)

@@ -8,15 +8,21 @@ Where none of this holds, nothing is known, and the values in doubles decide alo
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cache
 from threading import Lock
 from typing import Any, TypeAlias
 
 import sympy
 
-from symgd.formula.functions.multiprecision import Operation, operations, power, product, total
-from symgd.formula.functions.table import BY_CLASS
+from symgd.formula.functions.formula_value import formula_value
+from symgd.formula.functions.multiprecision_functions import (
+    Operation,
+    operations,
+    power,
+    product,
+    total,
+)
+from symgd.formula.functions.table import BY_CLASS, Function
 from symgd.formula.nodes import Node, float_of, topological
 
 _BITS = (106, 212)
@@ -44,7 +50,7 @@ def may_be_infinite(node: Node) -> bool:
         finite = exponent is not None and exponent >= 0
     else:
         row = BY_CLASS.get(node.func)
-        finite = row is None or row.everywhere or row.name in _ENTIRE
+        finite = row is None or row.finite_everywhere or row.entire
     return not finite and any(a.args or isinstance(a, sympy.NumberSymbol) for a in node.args)
 
 
@@ -76,12 +82,14 @@ def _value(node: Node, args: list[Known]) -> Known:
     low, high = (list(side) for side in zip(*known, strict=True))
     row = BY_CLASS.get(node.func)
     name = row.name if row is not None else ""
-    if _is_pole(node, name, high):
+    if _is_pole(node, row, high):
         raise PoleError
     if name.startswith("bessel") and max(map(abs, high)) > _BESSEL:
         return None
     try:
         found = [_call(bits, node, side) for bits, side in zip(_BITS, (low, high), strict=True)]
+    except ZeroDivisionError:  # by an exact 0: infinite, or 0/0 and no number at all
+        raise PoleError from None
     except (ArithmeticError, ValueError, KeyError):  # no convergence; a function without operation
         return None
     return _settled(found[0], found[1], max(map(abs, high)))
@@ -102,29 +110,14 @@ def _settled(low: Any, high: Any, scale: Any) -> Known:
     return None
 
 
-def _is_pole(node: Node, name: str, args: list[Any]) -> bool:
-    x = args[-1]
+def _is_pole(node: Node, row: Function | None, args: list[Any]) -> bool:
     if node.func is sympy.Pow:
         base, exponent = args
         return not base and exponent < 0
-    if name == "beta":
-        return any(map(_is_gamma_pole, args)) and not _is_gamma_pole(sum(args))
-    return name in _POLES and bool(_POLES[name](x))
-
-
-def _is_gamma_pole(x: Any) -> bool:
-    return bool(x <= 0 and x.context.isint(x))
-
-
-_ENTIRE = frozenset({"exp", "expm1", "sinh", "cosh", "besselj", "besseli"})
-_POLES: dict[str, Callable[[Any], bool]] = {
-    **dict.fromkeys(("log", "log2", "log10", "bessely", "besselk"), lambda x: x == 0),
-    **dict.fromkeys(("cot", "csc", "coth", "csch", "acsch", "asech"), lambda x: x == 0),
-    **dict.fromkeys(("gamma", "loggamma", "digamma", "polygamma"), _is_gamma_pole),
-    "log1p": lambda x: x == -1,
-    "atanh": lambda x: abs(x) == 1,
-    "acoth": lambda x: abs(x) == 1,
-}
+    if row is None or not row.pole:
+        return False
+    _, functions = _arithmetic(_BITS[1])
+    return bool(formula_value(row.pole, functions)(*args))
 
 
 @cache

@@ -84,7 +84,7 @@ def definition(call: sympy.Expr) -> sympy.Expr:
         return sympy.log(sympy.Add(*(sympy.exp(a) for a in call.args)))
     if row.people is not None:
         return row.people(*call.args)
-    return _formula(row.definition, dict(zip("xyzw", call.args, strict=False)))
+    return _formula(row.meaning, dict(zip("xyzw", call.args, strict=False)))
 
 
 def _formula(text: str, values: Mapping[str, sympy.Expr]) -> sympy.Expr:

@@ -1,4 +1,7 @@
-"""Machine code against Python's functions: every function, operation and rule, and its faults."""
+"""Machine code: every function, operation and rule, and its faults.
+
+Right values: Python's own floats, NumPy, mpmath; the paths of rules: `test_catalogue`.
+"""
 
 import itertools
 import math
@@ -8,7 +11,11 @@ import sys
 from array import array
 from pathlib import Path
 
+import jax
+import jax.numpy as jnp
 import mpmath
+import numpy as np
+import optax
 import pytest
 
 import symgd
@@ -26,6 +33,9 @@ from symgd.formula.functions import reference
 from symgd.formula.functions.table import BY_CLASS
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import Name
+from tests.oracle import REFERENCE, mp_function, mp_slope
+
+jax.config.update("jax_enable_x64", True)
 
 inf, nan = math.inf, math.nan
 SIMPLE = [-inf, -1e300, -700.5, -2.0, -1.0, -0.6, -1e-9, -0.0, 0.0, 1e-300, 0.3, 1.0, 2.5, 40.0]
@@ -85,6 +95,19 @@ def rows_of(row):
     return rows[:600] if row.cost < 100 else rows[:30]
 
 
+def by_mpmath(name, args):
+    """The value of a function at 60 digits; None where mpmath has no real number, and for -0."""
+    if "-0.0" in map(str, args):
+        return None
+    if name == "betaln" and min(args) <= 0:
+        return nan  # defined for x, y > 0
+    try:
+        with mpmath.workdps(60):
+            return float(REFERENCE[name](*map(mpmath.mpf, args)))
+    except (ArithmeticError, TypeError, ValueError):
+        return None
+
+
 @pytest.mark.parametrize("row", BY_CLASS.values(), ids=lambda r: r.name)
 def test_every_function_is_the_same_in_machine_code(row):
     if row.name == "where":
@@ -103,21 +126,40 @@ def test_every_function_is_the_same_in_machine_code(row):
             (got,) = one(args)[0]
             assert same(got, expected), (args, got, expected)
             assert same(lane[0], got, 0), (args, lane[0], got)
+            if row.name in REFERENCE and all(abs(a) <= 40 for a in args):
+                right = by_mpmath(row.name, args)
+                assert right is None or same(got, right), (args, got, right)
 
 
-EXPRESSIONS = [
-    "x + y - 3*x*y/7",
-    "-(x - y)**2/(1 + x**2)",
-    "x**3 + y**4 - x**7 + 2**x + x**y + x**0.5 + x**-2 + x**-1",
-    "where(x < y, x*y, where(x == y, 1, x/y))",
-    "where(x <= 0, where(y != 1, exp(y), 0), log(x))",
-    "where(x >= y, sqrt(x), sqrt(y))",
-    "|x - y| + max(x, y, 0.5) - min(x, y)",
-    "0.1 + 1e-300*x + 1.7976931348623157e308*y",
-]
+#: text -> its value by NumPy's float64, which computes as IEEE 754 has it
+VALUES = {
+    "x + y - 3*x*y/7": lambda x, y: x + y - 3 * x * y / 7,
+    "-(x - y)**2/(1 + x**2)": lambda x, y: -((x - y) * (x - y)) / (1 + x * x),
+    "x**3 + y**4 - x**7 + 2**x + x**y + x**0.5 + x**-2 + x**-1": lambda x, y: (
+        x**3 + y**4 - x**7 + 2.0**x + x**y + np.sqrt(x) + 1 / (x * x) + 1 / x
+    ),
+    "where(x < y, x*y, where(x == y, 1, x/y))": lambda x, y: (
+        x * y if x < y else 1.0 if x == y else x / y
+    ),
+    "where(x <= 0, where(y != 1, exp(y), 0), log(x))": lambda x, y: (
+        (np.exp(y) if y != 1 else 0.0) if x <= 0 else np.log(x)
+    ),
+    "where(x >= y, sqrt(x), sqrt(y))": lambda x, y: np.sqrt(x) if x >= y else np.sqrt(y),
+    "|x - y| + max(x, y, 0.5) - min(x, y)": lambda x, y: (
+        abs(x - y) + np.maximum(np.maximum(x, y), 0.5) - np.minimum(x, y)
+    ),
+    "0.1 + 1e-300*x + 1.7976931348623157e308*y": lambda x, y: (
+        0.1 + 1e-300 * x + 1.7976931348623157e308 * y
+    ),
+}
 
 
-@pytest.mark.parametrize("text", EXPRESSIONS)
+def ordinary(x, y):
+    """Whether no slope of these formulas overflows or has a kink here, or a jump."""
+    return x != y and 1 not in (x, y) and all(1e-9 <= abs(v) <= 40 for v in (x, y))
+
+
+@pytest.mark.parametrize("text", VALUES)
 def test_operations_are_those_of_python(text):
     program = Loss(text).program
     one, eight = compiled(program), compiled(program, lanes=8)
@@ -129,12 +171,26 @@ def test_operations_are_those_of_python(text):
             got = one(point)[0]
             expected = lambdified.evaluate(program, point)
             assert all(map(same, got, expected)), (point, got, expected)
+            with np.errstate(all="ignore"):
+                value = float(VALUES[text](*map(np.float64, point)))
+            assert same(got[0], value), (point, got)
+            if ordinary(*point) and all(map(math.isfinite, got)):
+                for slope, unit in zip(got[1:], np.eye(2), strict=True):
+                    assert same(slope, mp_slope(mp_function(text, "xy"), point, unit), 1e-11), point
             assert all(same(a, b, 0) for a, b in zip(lane, got, strict=True))
 
 
-@pytest.mark.parametrize(
-    "text", ["x**y", "(-x)**y", "sqrt(x**y)", "|x|**y", "x**x", "y**2 + x**-y"]
-)
+POWERS = {
+    "x**y": lambda x, y: x**y,
+    "(-x)**y": lambda x, y: (-x) ** y,
+    "sqrt(x**y)": lambda x, y: np.sqrt(x**y),
+    "|x|**y": lambda x, y: abs(x) ** y,
+    "x**x": lambda x: x**x,
+    "y**2 + x**-y": lambda x, y: y * y + x**-y,
+}
+
+
+@pytest.mark.parametrize("text", POWERS)
 def test_powers_of_special_numbers(text):
     """Those of C, whatever else of the formula is not finite: no root for an exponent of 0.5."""
     loss = Loss(text)
@@ -145,9 +201,10 @@ def test_powers_of_special_numbers(text):
         for got, expected in zip(code.evaluate(point), loss.evaluate(*point), strict=True):
             assert same(got, expected), (point, got, expected)
             assert got != 0 or math.copysign(1, got) == math.copysign(1, expected)
-    if text == "x**y":
-        assert loss.evaluate(-math.inf, 0.5)[0] == math.inf
-        assert str(loss.evaluate(-0.0, 0.5)[0]) == "0.0"
+        with np.errstate(all="ignore"):
+            value = float(POWERS[text](*map(np.float64, point)))
+        assert same(loss.evaluate(*point)[0], value), point
+        assert value != 0 or str(loss.evaluate(*point)[0]) == str(value), point
 
 
 def both(loss, **how):
@@ -222,7 +279,7 @@ LARGE = {
 
 
 @pytest.mark.parametrize("name", LARGE)
-def test_large_formulas_are_the_same(name):
+def test_large_formulas_are_right(name):
     loss = Loss(LARGE[name])
     assert array_module.compile_large(loss.program) is not None  # or Python would do it, slowly
     source = random.Random(name)
@@ -235,6 +292,19 @@ def test_large_formulas_are_the_same(name):
             math.isclose(a, b, rel_tol=1e-12, abs_tol=1e-14)
             for a, b in zip(grad, slopes, strict=True)
         )
+    assert_right(loss, x, [value, *grad])
+
+
+def assert_right(loss, x, got):
+    """Value and gradient are those of mpmath; the gradient in two random directions."""
+    function = mp_function(loss.text, loss.params)
+    value, grad = float(function(*map(mpmath.mpf, x))), np.array(got[1:])
+    generator = np.random.default_rng(1)
+    assert abs(got[0] - value) <= 1e-13 * max(1.0, abs(value))
+    for _ in range(2):
+        direction = generator.choice((-1.0, 1.0), len(x)) * generator.uniform(0.5, 2.0, len(x))
+        error = grad @ direction - mp_slope(function, x, direction)
+        assert abs(error) <= 1e-13 * (abs(grad) @ abs(direction))
 
 
 @pytest.mark.parametrize("seed", range(1, 7))
@@ -266,6 +336,32 @@ def test_descents_of_many_parameters_are_the_same(rule):
     slow, fast = both(LARGE["chained Rosenbrock"], **how)
     agree(slow, fast)
     assert fast.best.theta == pytest.approx(slow.best.theta, rel=1e-12)
+    if rule in MANY:
+        right = by_optax(MANY[rule], np.full(150, 0.7), 120)
+        assert fast.x == pytest.approx(right, rel=1e-11)
+
+
+MANY = {
+    "gd": optax.sgd(5e-4),
+    "adam": optax.adam(5e-4),
+    "clip_norm+momentum": optax.chain(
+        optax.clip_by_global_norm(1.0), optax.sgd(5e-4, momentum=0.9)
+    ),
+    "lion": optax.lion(5e-4, b1=0.9, b2=0.99, weight_decay=0.001),
+}
+
+
+def by_optax(optimizer, start, steps):
+    """Where a descent on the chained Rosenbrock function ends."""
+    gradient = jax.jit(
+        jax.grad(lambda x: jnp.sum(100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2))
+    )
+    theta = jnp.array(start)
+    state = optimizer.init(theta)
+    for _ in range(steps):
+        updates, state = optimizer.update(gradient(theta), state, theta)
+        theta = optax.apply_updates(theta, updates)
+    return np.array(theta)
 
 
 @pytest.mark.parametrize(

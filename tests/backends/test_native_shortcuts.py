@@ -9,6 +9,7 @@ import symgd
 from symgd import Loss
 from symgd.backends.native import array_module, loop_rerolling, register_steps
 from symgd.backends.native.dead_store_elimination import arrange
+from tests.backends.test_native import assert_right
 
 
 def bits(numbers):
@@ -87,6 +88,7 @@ def test_a_large_formula_stores_what_is_read(name):
         scale = max(1.0, *map(abs, expected))
         for got in (code.evaluate(x), [v for p in [loss.compiled(x)] for v in (p[0], *p[1])]):
             assert got == pytest.approx(expected, rel=1e-12, abs=1e-14 * scale)
+    assert_right(loss, x, got)
 
 
 def test_terms_are_added_where_they_are_computed_and_slopes_written_where_they_belong():

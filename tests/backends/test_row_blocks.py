@@ -1,6 +1,10 @@
-"""Rows in machine code against NumPy's: every function, many losses, odd lengths, any threads."""
+"""Rows in machine code and by NumPy: every function, many losses, odd lengths, any threads.
+
+Right values: JAX, mpmath, and `rose`, worked by hand.
+"""
 
 import contextlib
+import functools
 import gc
 import math
 import os
@@ -19,16 +23,19 @@ import pytest
 import symgd
 from symgd import Loss
 from symgd._threads import THREADS, default_threads, together, worthwhile
+from symgd.backends import dispatch
 from symgd.backends.compiler import compile_program
 from symgd.backends.native import elementary, jit, row_blocks
 from symgd.backends.native.row_blocks import compile_native
 from symgd.backends.native.row_loop import BLOCK, STRIP
 from symgd.backends.numpy_rows import compile_rows
-from symgd.descent import choose_backend
 from symgd.formula.functions.table import BY_CLASS, FUNCTIONS
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import Column, Name, RowSum
+from tests import regression
 from tests.backends.test_native import EDGES, rows_of, same
+from tests.jax_oracle import jax_value_and_grad
+from tests.oracle import mp_function, mp_slope
 
 inf, nan = math.inf, math.nan
 ROSE = "mean((y - (a*exp(-b*x) + c))**2)"
@@ -99,21 +106,59 @@ def test_gradients_of_every_function_are_those_of_numpy(row, library):
     generator = np.random.default_rng(5)
     ranges = {"acosh": (1.1, 3), "asec": (1.1, 3), "acsc": (1.1, 3), "acoth": (1.1, 3)}
     low_x, high_x = ranges.get(row.name, (0.1, 0.9))
-    rows = 40 if row.cost >= 100 else 1000
-    data = {f"x{k}": generator.uniform(low_x, high_x, rows) for k in range(count)}
-    loss = Loss(f"mean({row.name}({start}{args}))", data)
+    few = {f"x{k}": generator.uniform(low_x, high_x, 40) for k in range(count)}
+    text = f"mean({row.name}({start}{args}))"
+    loss = Loss(text, {n: np.tile(c, 1 if row.cost >= 100 else 25) for n, c in few.items()})
     theta = [1.0, 1.05, 1.1][: len(loss.params)]
-    compare(loss, theta)
+    assert_right(loss, theta, by_mpmath(text, loss.params, tuple(theta), frozen(few)))
 
 
-def compare(loss, theta, rel=1e-12):
+def frozen(columns):
+    """Columns as what a cache takes."""
+    return tuple((name, column.tobytes(), column.dtype) for name, column in columns.items())
+
+
+def thawed(columns):
+    return {name: np.frombuffer(held, kind) for name, held, kind in columns}
+
+
+@functools.cache
+def by_mpmath(text, params, theta, columns):
+    """[value, slopes...] of a mean or sum over rows."""
+    function = mp_function(text, params, thawed(columns))
+    slopes = [mp_slope(function, theta, unit) for unit in np.eye(len(theta))]
+    return [float(function(*theta)), *slopes]
+
+
+@functools.cache
+def by_jax(text, params, theta, columns):
+    value, grad = jax_value_and_grad(text, dict(zip(params, theta, strict=True)), thawed(columns))
+    return [value, *(grad[p] for p in params)]
+
+
+def compare(loss, theta):
+    """Both backends against JAX."""
+    columns = frozen(dict(loss.table.columns))
+    assert_right(loss, theta, by_jax(loss.text, loss.params, tuple(theta), columns))
+
+
+def assert_right(loss, theta, right, rel=1e-12):
     program = loss.by_rows().program
-    more = loss.rows.more(program)
-    expected = compile_rows(program)([*theta, *more], loss.table)
-    got = compile_native(program, 2)([*theta, *more], loss.table)
-    scale = max(map(abs, expected))
-    for g, e in zip(got, expected, strict=True):
-        assert same(g, e, rel) or abs(g - e) <= rel * scale, (got, expected)
+    values = [*theta, *loss.rows.more(program)]
+    scale = max(map(abs, right))
+    for run in (compile_rows(program), compile_native(program, 2)):
+        for got, expected in zip(run(values, loss.table), right, strict=True):
+            assert same(got, expected, rel) or abs(got - expected) <= rel * scale, (got, right)
+
+
+def rose(columns, theta):
+    """Value and gradient of ROSE, by hand."""
+    a, b, c = theta
+    x, y = (columns[n].astype(np.longdouble) for n in "xy")
+    e = np.exp(-b * x)
+    r = y - (a * e + c)
+    slopes = [np.mean(-2 * r * d) for d in (e, -a * x * e, np.ones_like(x))]
+    return [float(np.mean(r * r)), *map(float, slopes)]
 
 
 LOSSES = [
@@ -149,25 +194,40 @@ def long_row(term):
     return f"mean({term.replace('z', f'({z})')})"
 
 
-STAGED = [
-    "softplus(z) - y*z",
-    "(y - z)**2",
-    "where(z > y, (z - y)**2, exp(z))",
-    "where(w0 > 0, huber(z - y), z) + sin(z)**2",
-    "log(1 + z**2)*x1 + abs(z)*mean(z)",
-]
+#: term -> its value in each row and what times x_k has the slope in w_k as its mean, by hand
+STAGED = {
+    "softplus(z) - y*z": lambda z, y, x1: (np.logaddexp(0, z) - y * z, 1 / (1 + np.exp(-z)) - y),
+    "(y - z)**2": lambda z, y, x1: ((y - z) ** 2, 2 * (z - y)),
+    "where(z > y, (z - y)**2, exp(z))": lambda z, y, x1: (
+        np.where(z > y, (z - y) ** 2, np.exp(z)),
+        np.where(z > y, 2 * (z - y), np.exp(z)),
+    ),
+    "where(w0 > 0, huber(z - y), z) + sin(z)**2": lambda z, y, x1: (  # w0 is above 0
+        np.where(abs(z - y) <= 1, (z - y) ** 2 / 2, abs(z - y) - 0.5) + np.sin(z) ** 2,
+        np.clip(z - y, -1, 1) + np.sin(2 * z),
+    ),
+    "log(1 + z**2)*x1 + abs(z)*mean(z)": lambda z, y, x1: (
+        np.log1p(z**2) * x1 + abs(z) * np.mean(z),
+        2 * z / (1 + z**2) * x1 + np.sign(z) * np.mean(z) + np.mean(abs(z)),
+    ),
+}
 
 
 @pytest.mark.parametrize("kind", [np.float64, np.float32])
 @pytest.mark.parametrize("term", STAGED)
-def test_long_rows_are_those_of_numpy(term, kind, library):
+def test_long_rows_are_right(term, kind, library):
     generator = np.random.default_rng(6)
     for rows in (1, 7, 8, 9, 500, 1023, 1025, BLOCK + 3):
         columns = {f"x{k}": generator.normal(size=rows).astype(kind) for k in range(1, 13)}
-        loss = Loss(long_row(term), columns | {"y": generator.normal(size=rows)})
+        y = generator.normal(size=rows)
+        loss = Loss(long_row(term), columns | {"y": y})
         loop = loss.by_rows().program.loops[-1]
         assert len(loop.sums) > 8
-        compare(loss, [0.3 * (-1) ** k for k in range(13)])
+        w = [0.3 * (-1) ** k for k in range(13)]
+        x = [np.ones(rows), *(columns[f"x{k}"].astype(np.longdouble) for k in range(1, 13))]
+        values, slopes = STAGED[term](sum(a * b for a, b in zip(w, x, strict=True)), y, x[1])
+        right = [float(np.mean(v)) for v in (values, *(slopes * c for c in x))]
+        assert_right(loss, w, right)
 
 
 def data(rows, kind=np.float64, seed=1):
@@ -195,7 +255,7 @@ def test_losses_are_those_of_numpy(text, kind, library):
 def test_any_number_of_rows_is_summed_once(rows, library):
     for kind in (np.float64, np.float32):
         loss = Loss(ROSE, data(rows, kind))
-        compare(loss, point(loss))
+        assert_right(loss, point(loss), rose(loss.table.columns, point(loss)))
         ones = Loss("sum(where(x > a, 1, 0))", data(rows, kind))
         assert native(ones)([0.0]) == rows
 
@@ -275,10 +335,9 @@ def test_what_is_not_finite_stays_visible(place, bad):
     x, y = Column("x", "x"), Column("y", "y")
     node = graph.node(RowSum, graph.mul(x, y))
     program = compile_program(graph, [], {"f": node})
-    (expected,) = compile_rows(program)([], Rows(columns))
-    (got,) = compile_native(program, 2)([], Rows(columns))
-    assert not math.isfinite(got)
-    assert same(got, expected)
+    for run in (compile_rows(program), compile_native(program, 2)):
+        (got,) = run([], Rows(columns))
+        assert same(got, bad * columns["y"][place])
 
 
 @pytest.mark.parametrize("row", [1, 4097, 9998, 10_000])
@@ -333,6 +392,7 @@ def test_columns_of_any_layout_are_read():
     values = [*point(loss), *loss.rows.more(program)]
     function = compile_native(program, 2)
     expected = function(values, Rows(plain))
+    assert expected == pytest.approx(rose(plain, point(loss)), rel=1e-12)
     table = np.empty((10_000, 3))
     table[:, 1], table[:, 2] = plain["x"], plain["y"]
     every = np.repeat(plain["x"], 2)[::2]
@@ -345,34 +405,55 @@ def test_columns_of_any_layout_are_read():
     doubles = {n: a.astype(float) for n, a in whole.items()}
     assert function(values, Rows(whole)) == function(values, Rows(doubles))
     mixed = {"x": plain["x"].astype(np.float32), "y": plain["y"]}
-    assert function(values, Rows(mixed)) == pytest.approx(
-        compile_rows(program)(values, Rows(mixed)), rel=1e-12
-    )
+    right = rose(mixed, point(loss))
+    assert function(values, Rows(mixed)) == pytest.approx(right, rel=1e-12)
+    assert compile_rows(program)(values, Rows(mixed)) == pytest.approx(right, rel=1e-12)
 
 
-@pytest.mark.parametrize("rule", ["gd", "adam", "lbfgs" if "lbfgs" in symgd.CATALOGUE else "gd"])
-def test_descents_take_the_same_steps(rule):
+def path(columns, rule, lr, steps, batches=None):
+    """(theta, losses) of a descent on ROSE from 1, by hand; batches: the rows of each step."""
+    theta, losses = np.ones(3), []
+    m, v = np.zeros(3), np.zeros(3)
+    for t in range(1, steps + 1):
+        losses.append(rose(columns, theta)[0])
+        rows = slice(None) if batches is None else next(batches)
+        g = np.array(rose({n: c[rows] for n, c in columns.items()}, theta)[1:])
+        m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g * g
+        adam = m / (1 - 0.9**t) / (np.sqrt(v / (1 - 0.999**t)) + 1e-8)
+        theta = theta - lr * (adam if rule == "adam" else g)
+    return theta, [*losses, rose(columns, theta)[0]]
+
+
+@pytest.mark.parametrize("backend", ["lambdify", "native"])
+@pytest.mark.parametrize("rule", ["gd", "adam"])
+def test_descents_take_the_steps_worked_by_hand(rule, backend):
     columns = data(5000)
-    slow, fast = (
-        symgd.descend(ROSE, data=columns, rule=rule, lr=0.05, steps=200, backend=b)
-        for b in ("lambdify", "native")
+    found = symgd.descend(
+        ROSE, data=columns, rule=rule, lr=0.05, steps=200, start=1.0, backend=backend
     )
-    assert slow.status == fast.status
-    for p in slow.theta:
-        assert fast.theta[p] == pytest.approx(slow.theta[p], rel=1e-12)
-    assert fast.history.loss == pytest.approx(slow.history.loss, rel=1e-12)
+    theta, losses = path(columns, rule, 0.05, 200)
+    assert found.status == "completed"
+    assert found.x == pytest.approx(theta, rel=1e-11)
+    assert found.history.loss == pytest.approx(losses, rel=1e-11)
 
 
-def test_batches_take_the_same_steps():
+def shuffled(rows, batch, seed):
+    """Batches of a pass in random order; the last may be short."""
+    generator = np.random.default_rng(seed)
+    while True:
+        order = generator.permutation(rows)
+        yield from (order[k : k + batch] for k in range(0, rows, batch))
+
+
+@pytest.mark.parametrize("backend", ["lambdify", "native"])
+def test_batches_take_the_steps_worked_by_hand(backend):
     columns = data(3000)
-    slow, fast = (
-        symgd.descend(
-            ROSE, data=columns, lr=0.05, steps=200, batch=100, seed=3, backend=b, tol=1e-9
-        )
-        for b in ("lambdify", "native")
-    )
-    for p in slow.theta:
-        assert fast.theta[p] == pytest.approx(slow.theta[p], rel=1e-12)
+    found = symgd.descend(
+        ROSE, data=columns, lr=0.05, steps=200, batch=100, seed=3, start=1.0, backend=backend,
+        tol=1e-9,
+    )  # fmt: skip
+    theta, _ = path(columns, "gd", 0.05, 200, shuffled(3000, 100, 3))
+    assert found.x == pytest.approx(theta, rel=1e-11)
 
 
 def test_the_line_search_takes_the_same_steps():
@@ -415,26 +496,27 @@ def test_backends_are_those_that_were_asked_for(monkeypatch):
 def test_a_big_table_is_fitted_and_evaluated_in_machine_code(monkeypatch):
     seen = spy(monkeypatch)
     columns = data(300_000)
-    result = symgd.fit("y = a*exp(-b*x) + c", columns, start=1.0)
-    assert seen
-    monkeypatch.setattr(jit, "unavailable", lambda: "no llvmlite here")
-    other = symgd.fit("y = a*exp(-b*x) + c", columns, start=1.0)
-    for p in other.theta:
-        assert result.theta[p] == pytest.approx(other.theta[p], rel=1e-10)
-        assert result.stderr[p] == pytest.approx(other.stderr[p], rel=1e-10)
+    right, covariance = regression.decay(columns["x"], columns["y"])
+    for machine_code in (True, False):
+        del seen[:]
+        found = symgd.fit("y = a*exp(-b*x) + c", columns, start=1.0)
+        assert bool(seen) is machine_code
+        assert list(found.theta.values()) == pytest.approx(right, rel=1e-9)
+        assert list(found.stderr.values()) == pytest.approx(np.sqrt(np.diag(covariance)), rel=1e-9)
+        monkeypatch.setattr(jit, "unavailable", lambda: "no llvmlite here")
 
 
 def test_the_choice_depends_on_the_work_alone():
     program = Loss(ROSE, data(10)).program
-    assert not choose_backend.rows_pay(program, 10, 10)
-    assert not choose_backend.rows_pay(program, 1000, 1)
-    assert choose_backend.rows_pay(program, 1000, 100_000)
-    assert choose_backend.rows_pay(program, 2_000_000, 10)
+    assert not dispatch.rows_pay(program, 10, 10)
+    assert not dispatch.rows_pay(program, 1000, 1)
+    assert dispatch.rows_pay(program, 1000, 100_000)
+    assert dispatch.rows_pay(program, 2_000_000, 10)
 
 
 def test_functions_that_ask_python_are_left_to_numpy():
     program = Loss("mean(digamma(a*x))", data(10)).program
-    assert not choose_backend.rows_pay(program, 10**9, 10)
+    assert not dispatch.rows_pay(program, 10**9, 10)
     for row in BY_CLASS.values():
         if row.name == "where":
             continue

@@ -245,14 +245,14 @@ def of_kind(kind: str) -> list[str]:
     return [entry.name for entry in CATALOGUE.values() if entry.kind == kind]
 
 
-def our_path(
+def our_paths(
     rule: str, problem: Problem, lr: float, given: Mapping[str, float] | None = None
 ) -> np.ndarray:
+    """The same path by Python and by machine code: (2, steps + 1, parameters)."""
     start = dict(zip("xy", problem.start, strict=True))
-    result = symgd.descend(
-        problem.text, start=start, rule=rule, lr=lr, steps=STEPS, set=dict(given or {})
-    )
-    return np.asarray(result.history.theta)
+    how = {"start": start, "rule": rule, "lr": lr, "steps": STEPS, "set": dict(given or {})}
+    results = [symgd.descend(problem.text, backend=b, **how) for b in ("lambdify", "native")]
+    return np.array([result.history.theta for result in results])
 
 
 def optax_path(
@@ -300,11 +300,12 @@ def torch_path(
     return np.array(path)
 
 
-def assert_same_path(actual: np.ndarray, expected: np.ndarray) -> None:
-    assert actual.shape == expected.shape == (STEPS + 1, 2)
+def assert_same_paths(actual: np.ndarray, expected: np.ndarray) -> None:
+    assert expected.shape == (STEPS + 1, 2)
+    assert actual.shape == (2, *expected.shape)
     assert actual.dtype == expected.dtype == np.float64
     assert np.isfinite(expected).all()
-    error = abs(actual - expected).max(axis=0) / abs(expected).max(axis=0)
+    error = abs(actual - expected).max(axis=(0, 1)) / abs(expected).max(axis=0)
     assert error.max() <= 1e-12
 
 
@@ -326,21 +327,23 @@ def problem(request) -> Problem:
 @pytest.mark.parametrize("rule", [rule for rule in ORACLES if ORACLES[rule].optax])
 def test_rule_walks_the_path_of_optax(rule, problem):
     oracle, lr = ORACLES[rule], problem.rate(rule)
-    assert_same_path(our_path(rule, problem, lr, oracle.set), optax_path(oracle.optax(lr), problem))
+    assert_same_paths(
+        our_paths(rule, problem, lr, oracle.set), optax_path(oracle.optax(lr), problem)
+    )
 
 
 @pytest.mark.parametrize("rule", [rule for rule in ORACLES if ORACLES[rule].torch])
 def test_rule_at_its_defaults_walks_the_path_of_torch(rule, problem, torch):
     name, settings = ORACLES[rule].torch
     lr = problem.rate(rule)
-    assert_same_path(our_path(rule, problem, lr), torch_path(torch, name, settings, problem, lr))
+    assert_same_paths(our_paths(rule, problem, lr), torch_path(torch, name, settings, problem, lr))
 
 
 @pytest.mark.parametrize("rule", [rule for rule in ORACLES if ORACLES[rule].by_hand])
 def test_rule_at_its_defaults_walks_the_path_worked_by_hand(rule, problem):
     lr = problem.rate(rule)
     step = ORACLES[rule].by_hand(lr)
-    assert_same_path(our_path(rule, problem, lr), hand_path(step, problem))
+    assert_same_paths(our_paths(rule, problem, lr), hand_path(step, problem))
 
 
 @pytest.mark.parametrize("rule", COMPOSITIONS)
@@ -353,8 +356,8 @@ def test_composition_walks_the_path_of_optax(rule, problem):
             return theta
         return optax.projections.projection_box(theta, BOX["lower"], BOX["upper"])
 
-    assert_same_path(
-        our_path(rule, problem, lr, given), optax_path(optimizer(lr), problem, project)
+    assert_same_paths(
+        our_paths(rule, problem, lr, given), optax_path(optimizer(lr), problem, project)
     )
 
 
@@ -364,7 +367,7 @@ def test_box_walks_the_path_worked_by_hand(problem):
     def step(theta: np.ndarray, g: np.ndarray, t: int) -> np.ndarray:
         return np.minimum(np.maximum(theta - lr * g, BOX["lower"]), BOX["upper"])
 
-    assert_same_path(our_path("gd+box", problem, lr, BOX), hand_path(step, problem))
+    assert_same_paths(our_paths("gd+box", problem, lr, BOX), hand_path(step, problem))
 
 
 def test_clip_norm_walks_the_path_worked_by_hand(problem):
@@ -374,8 +377,8 @@ def test_clip_norm_walks_the_path_worked_by_hand(problem):
         length = np.hypot(*g)
         return theta - lr * (g if length <= 1.5 else g / length * 1.5)
 
-    path = our_path("clip_norm+gd", problem, lr, {"max_norm": 1.5})
-    assert_same_path(path, hand_path(step, problem))
+    path = our_paths("clip_norm+gd", problem, lr, {"max_norm": 1.5})
+    assert_same_paths(path, hand_path(step, problem))
 
 
 def test_clip_value_is_that_of_torch(problem, torch):
@@ -383,8 +386,8 @@ def test_clip_value_is_that_of_torch(problem, torch):
         torch.nn.utils.clip_grad_value_([theta], 1.5)
 
     lr = problem.rate("gd")
-    path = our_path("clip_value+gd", problem, lr, {"max_value": 1.5})
-    assert_same_path(path, torch_path(torch, "SGD", {}, problem, lr, clip))
+    path = our_paths("clip_value+gd", problem, lr, {"max_value": 1.5})
+    assert_same_paths(path, torch_path(torch, "SGD", {}, problem, lr, clip))
 
 
 @pytest.mark.parametrize(
@@ -392,8 +395,8 @@ def test_clip_value_is_that_of_torch(problem, torch):
 )
 def test_weight_decay_is_that_of_torch(rule, name, problem, torch):
     lr = problem.rate(rule)
-    path = our_path(f"weight_decay+{rule}", problem, lr, {"weight_decay": 0.3})
-    assert_same_path(path, torch_path(torch, name, {"weight_decay": 0.3}, problem, lr))
+    path = our_paths(f"weight_decay+{rule}", problem, lr, {"weight_decay": 0.3})
+    assert_same_paths(path, torch_path(torch, name, {"weight_decay": 0.3}, problem, lr))
 
 
 def test_clip_norm_leaves_a_gradient_of_zero_alone():

@@ -24,16 +24,14 @@ from typing import Any
 import sympy
 
 from symgd.backends.exact.exact_graph import ExactGraph
-from symgd.calculus.pullback import local_derivative
-from symgd.formula.functions.multiprecision import (
-    SPECIAL,
+from symgd.formula.functions.multiprecision_functions import (
     Operation,
     operations,
     power,
     product,
     total,
 )
-from symgd.formula.functions.table import BY_CLASS
+from symgd.formula.functions.table import BY_CLASS, SPECIAL
 from symgd.formula.nodes import (
     Both,
     Either,
@@ -78,13 +76,13 @@ class Precise:
         self._context = MPContext()  # its own: nobody else's precision is touched
         self._lock = Lock()
         table = operations(self._context)
-        roots = _spelled_out(graph, roots, table)
         order = topological(roots)
         self._place = {id(node): k for k, node in enumerate(order)}
         self._inputs = {id(graph.atom(leaf)): k for k, leaf in enumerate(leaves)}
         self._steps = [self._step(node, table) for node in order]
         self._outputs = [self._place[id(root)] for root in roots]
-        special = any(n.args and _name(n) in SPECIAL for n in order)
+        called = [BY_CLASS[n.func] for n in order if n.func in BY_CLASS]
+        special = any(row.cost >= SPECIAL for row in called)
         self._ladder = _SPECIAL_LADDER if special else _LADDER
 
     def __call__(self, x: Sequence[float], plain: Sequence[float]) -> list[float]:
@@ -200,20 +198,3 @@ def _joined(all_of_them: bool) -> Operation:
 def _name(node: Node) -> str:
     row = BY_CLASS.get(node.func)
     return row.name if row is not None else ""
-
-
-def _spelled_out(
-    graph: ExactGraph, roots: Sequence[Node], known: dict[str, Operation]
-) -> list[Node]:
-    """The roots with every function that has no operation replaced by its formula."""
-
-    def change(node: Node, args: tuple[Node, ...]) -> Node:
-        if not args:
-            return graph.atom(node)
-        row = BY_CLASS.get(node.func)
-        if row is None or node.func is Where or row.name in known:
-            return graph.same(node, args)
-        formula = local_derivative(graph, row.definition or row.reading, args, node)
-        return graph.rebuild([formula], change)[0]  # it may call such functions again
-
-    return graph.rebuild(roots, change)

@@ -1,33 +1,25 @@
 """The functions of the table in machine code.
 
-A function is either one of the C library's (which serves Python's math as well), or a few
-operations (`forms`), or, for special functions, a call of its Python form, which takes the
-interpreter lock and costs a microsecond. So every function has a native form, and a new one need
-not have a row here.
+A function is one of the C library's (which serves Python's math as well), or written by hand
+(`inline_functions`), or made of the formula in its row; what is left, special functions, are calls
+of their Python form, which take the interpreter lock and cost a microsecond. So a row of the table
+is all that a function needs.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import cache
 
 from symgd.backends.native.inline_functions import FORMS
 from symgd.backends.native.translate import Emitter, Value
-from symgd.formula.functions.table import BY_CLASS, FUNCTIONS, Function
-from symgd.formula.nodes import Name, Node, Where, topological
+from symgd.formula.functions.table import BY_CLASS, Function
+from symgd.formula.nodes import Name, Node, Where, is_inverse, topological
 from symgd.formula.parse import parse
 
-#: Functions that the C library has, by its names for them.
-LIBRARY = {
-    **{n: n for n in ("exp", "log", "log10", "log2", "log1p", "expm1", "erf", "erfc")},
-    **{n: n for n in ("sin", "cos", "tan", "asin", "acos", "atan", "atan2")},
-    **{n: n for n in ("sinh", "cosh", "tanh", "asinh", "acosh", "atanh")},
-    "gamma": "tgamma",
-    "loggamma": "lgamma",
-}
-
-#: Everything of the C library that the forms call.
-SYMBOLS = frozenset({*LIBRARY.values(), "pow", "cbrt"})
+#: Everything of the C library that machine code calls.
+SYMBOLS = frozenset({*(row.c for row in BY_CLASS.values() if row.c), "pow", "cbrt"})
 
 #: The prefix of symbols that are Python functions: python_digamma_1 has one argument.
 PYTHON = "python_"
@@ -35,36 +27,40 @@ PYTHON = "python_"
 
 def function(e: Emitter, row: Function, args: Sequence[Value]) -> Value:
     """The call of a function of the table."""
-    if row.name in LIBRARY:
-        return e.call(LIBRARY[row.name], *args)
+    if row.c:
+        return e.call(row.c, *args)
     if row.pairwise and row.name in FORMS:
         result = args[0]
         for arg in args[1:]:
             result = FORMS[row.name](e, result, arg)
         return result
     if row.name in FORMS:
-        missing = max(0, (row.arity[1] or 0) - len(args))
-        return FORMS[row.name](e, *args, *map(e.number, row.defaults[:missing]))
-    if _defined(row):
-        root, names = _template(row.definition)
-        return e.node(root, {names[n]: v for n, v in zip("xyzw", args, strict=False) if n in names})
+        return FORMS[row.name](e, *args)
+    if row.formula:
+        return _from_formula(e, row.formula, [*args, *map(e.number, row.missing(len(args)))])
     return e.call(f"{PYTHON}{row.name}_{len(args)}", *args)
 
 
-def _defined(row: Function) -> bool:
-    """Whether it is a slope that no formula can call: its definition is stable."""
-    hidden = row.name not in FUNCTIONS and bool(row.definition)
-    return hidden and not row.order and not row.variadic
+def _from_formula(e: Emitter, text: str, args: Sequence[Value]) -> Value:
+    """The operations of a row's formula, each shared one once."""
+    root, names = _template(text)
+    known: dict[Node, Value] = {
+        names[n]: v for n, v in zip("xyzw", args, strict=False) if n in names
+    }
+    order = topological([root])
+    uses = Counter(id(a) for node in order for a in node.args)
+    for node in order:
+        if node.args and uses[id(node)] > 1 and not is_inverse(node):
+            known[node] = e.node(node, known)
+    return e.node(root, known)
 
 
 def asks_python(node: Node) -> bool:
     """Whether the machine code of this node, apart from its arguments, calls back into Python."""
     row = BY_CLASS.get(node.func)
-    if row is None or node.func is Where:
+    if row is None or node.func is Where or row.c or row.name in FORMS:
         return False
-    if _defined(row):
-        return any(map(asks_python, topological([_template(row.definition)[0]])))
-    return row.name not in LIBRARY and row.name not in FORMS
+    return not row.formula or any(map(asks_python, topological([_template(row.formula)[0]])))
 
 
 @cache

@@ -13,7 +13,7 @@ import sympy
 
 from symgd.backends.native.register_steps import live
 from symgd.backends.program import Program
-from symgd.calculus.intervals import DOMAINS, Interval, ranges
+from symgd.calculus.intervals import Interval, ranges
 from symgd.formula.functions.table import BY_CLASS
 from symgd.formula.nodes import Both, Either, Name, Negated, Node, float_of, relation, topological
 
@@ -81,7 +81,7 @@ def _finite(node: Node, args: Sequence[Interval], own: Interval) -> bool:
         whole = exponent == same and math.isfinite(exponent) and exponent == int(exponent)
         return whole or low >= 0
     if cls in BY_CLASS:
-        low, high = DOMAINS.get(BY_CLASS[cls].name, (-math.inf, math.inf))
+        low, high = BY_CLASS[cls].domain
         return low <= args[0][0] and args[0][1] <= high
     return True
 

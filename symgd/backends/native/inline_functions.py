@@ -1,16 +1,13 @@
-"""Functions of the table as a few operations of LLVM IR: the formulas of `reference`.
+"""The functions of the table that are written by hand in LLVM IR (`Function.by_hand` says why).
 
-They are the same step by step, so that both give the same digits.
+They follow `symgd.formula.functions.reference` step by step, so that both give the same digits.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 from symgd.backends.native.translate import Emitter, Form, Value
-
-_LOG2 = math.log(2.0)
 
 
 def _one(e: Emitter) -> Value:
@@ -25,124 +22,12 @@ def _abs(e: Emitter, x: Value) -> Value:
     return e.intrinsic("fabs", x)
 
 
-def _sign(e: Emitter, x: Value) -> Value:
-    zero = e.number(0.0)
-    below = e.select(e.compare("olt", x, zero), e.number(-1.0), e.select(_is_nan(e, x), x, zero))
-    return e.select(e.compare("ogt", x, zero), _one(e), below)
-
-
-def _heaviside(e: Emitter, x: Value) -> Value:
-    zero = e.number(0.0)
-    tie = e.select(e.compare("oeq", x, zero), e.number(0.5), e.select(_is_nan(e, x), x, zero))
-    return e.select(e.compare("ogt", x, zero), _one(e), tie)
-
-
 def _larger(predicate: str) -> Form:
     def form(e: Emitter, best: Value, x: Value) -> Value:
         take = e.logic("or", e.compare(predicate, x, best), _is_nan(e, x))
         return e.select(take, x, best)
 
     return form
-
-
-def _clip(e: Emitter, x: Value, low: Value, high: Value) -> Value:
-    return _larger("olt")(e, _larger("ogt")(e, x, low), high)
-
-
-def _share(e: Emitter, amount: Value, x: Value, y: Value) -> Value:
-    none = e.select(e.compare("uno", x, y), e.number(math.nan), e.number(0.0))
-    half = e.mul(e.number(0.5), amount)
-    tie = e.select(e.compare("oeq", x, y), half, none)
-    return e.select(e.compare("ogt", x, y), amount, tie)
-
-
-def _share_of_clip(chosen: Callable[[Emitter, Value, Value, Value], Value]) -> Form:
-    """The amount where `chosen` holds for (x, low, high), NaN where one of them is, else 0."""
-
-    def form(e: Emitter, amount: Value, x: Value, low: Value, high: Value) -> Value:
-        nan = e.logic("or", e.compare("uno", x, low), _is_nan(e, high))
-        other = e.select(nan, e.number(math.nan), e.number(0.0))
-        taken = e.logic("and", chosen(e, x, low, high), e.negated(nan))
-        return e.select(taken, amount, other)
-
-    return form
-
-
-def _inside(e: Emitter, x: Value, low: Value, high: Value) -> Value:
-    return e.logic("and", e.compare("ole", low, x), e.compare("ole", x, high))
-
-
-def _below(e: Emitter, x: Value, low: Value, high: Value) -> Value:
-    return e.logic("and", e.compare("olt", x, low), e.compare("ole", low, high))
-
-
-def _above(e: Emitter, x: Value, low: Value, high: Value) -> Value:
-    return e.compare("ogt", _larger("ogt")(e, x, low), high)
-
-
-def _relu(e: Emitter, x: Value) -> Value:
-    zero = e.number(0.0)
-    return e.select(e.compare("ugt", x, zero), x, zero)
-
-
-def _huber(e: Emitter, r: Value, delta: Value) -> Value:
-    size = _abs(e, r)
-    inside = e.mul(e.mul(e.number(0.5), r), r)
-    outside = e.mul(delta, e.sub(size, e.mul(e.number(0.5), delta)))
-    return e.select(e.compare("ole", size, delta), inside, outside)
-
-
-def _inverse(name: str) -> Form:
-    def form(e: Emitter, x: Value) -> Value:
-        return e.div(_one(e), e.call(name, x))
-
-    return form
-
-
-def _sech(e: Emitter, x: Value) -> Value:
-    small = e.call("exp", e.neg(_abs(e, x)))
-    return e.div(e.mul(e.number(2.0), small), e.add(_one(e), e.mul(small, small)))
-
-
-def _after_inverse(name: str) -> Form:
-    def form(e: Emitter, x: Value) -> Value:
-        return e.call(name, e.div(_one(e), x))
-
-    return form
-
-
-def _leg(e: Emitter, a: Value) -> Value:
-    low = e.intrinsic("sqrt", e.sub(a, _one(e)))
-    return e.mul(low, e.intrinsic("sqrt", e.add(a, _one(e))))
-
-
-def _outside_one(e: Emitter, x: Value, value: Value) -> Value:
-    inside = e.compare("oge", _abs(e, x), _one(e))
-    return e.select(inside, value, e.number(math.nan))
-
-
-def _asec(e: Emitter, x: Value) -> Value:
-    direction = e.intrinsic("copysign", _one(e), x)
-    return _outside_one(e, x, e.call("atan2", _leg(e, _abs(e, x)), direction))
-
-
-def _acsc(e: Emitter, x: Value) -> Value:
-    angle = e.call("atan2", _one(e), _leg(e, _abs(e, x)))
-    return _outside_one(e, x, e.intrinsic("copysign", angle, x))
-
-
-def _acoth(e: Emitter, x: Value) -> Value:
-    past = e.sub(_abs(e, x), _one(e))
-    half = e.mul(e.number(0.5), e.call("log1p", e.div(e.number(2.0), past)))
-    return _outside_one(e, x, e.intrinsic("copysign", half, x))
-
-
-def _asech(e: Emitter, x: Value) -> Value:
-    leg = e.intrinsic("sqrt", e.mul(e.sub(_one(e), x), e.add(_one(e), x)))
-    value = e.call("asinh", e.div(leg, x))
-    legal = e.logic("and", e.compare("ogt", x, e.number(0.0)), e.compare("ole", x, _one(e)))
-    other = e.select(e.compare("oeq", x, e.number(0.0)), e.number(math.inf), e.number(math.nan))
-    return e.select(legal, value, other)
 
 
 def _cbrt(e: Emitter, x: Value) -> Value:
@@ -201,28 +86,6 @@ def hypot(e: Emitter, *args: Value) -> Value:
     return length
 
 
-def _sigmoid(e: Emitter, x: Value) -> Value:
-    small = e.call("exp", e.neg(_abs(e, x)))
-    bottom = e.add(_one(e), small)
-    right = e.compare("oge", x, e.number(0.0))
-    return e.div(e.select(right, _one(e), small), bottom)
-
-
-def _softplus(e: Emitter, x: Value) -> Value:
-    tail = e.call("log1p", e.call("exp", e.neg(_abs(e, x))))
-    right = e.compare("ogt", x, e.number(0.0))
-    return e.select(right, e.add(x, tail), tail)
-
-
-def _logcosh(e: Emitter, x: Value) -> Value:
-    size = _abs(e, x)
-    s = e.call("sinh", e.select(e.compare("olt", size, _one(e)), size, _one(e)))
-    near = e.mul(e.number(0.5), e.call("log1p", e.mul(s, s)))
-    tail = e.call("log1p", e.call("exp", e.mul(e.number(-2.0), size)))
-    far = e.add(size, e.sub(tail, e.number(_LOG2)))
-    return e.select(e.compare("olt", size, _one(e)), near, far)
-
-
 def _logsumexp(e: Emitter, *args: Value) -> Value:
     """max + log1p(sum of exp(x - max) over the others), the first of equal ones being the max."""
     top, nan = args[0], _is_nan(e, args[0])
@@ -263,7 +126,8 @@ def _softmax2(e: Emitter, x: Value, y: Value) -> Value:
     small = _exp_of_gap(e, x, y)
     left = e.div(small, e.add(_one(e), small))
     d = e.sub(x, y)
-    return e.select(e.compare("ugt", d, e.number(0.0)), _sigmoid(e, d), left)
+    right = e.div(_one(e), e.add(_one(e), e.call("exp", e.neg(_abs(e, d)))))
+    return e.select(e.compare("ugt", d, e.number(0.0)), right, left)
 
 
 def _largest(e: Emitter, *args: Value) -> Value:
@@ -294,39 +158,15 @@ def _complement(e: Emitter, *args: Value) -> Value:
     return e.div(rest, _exp_sum(e, *args))
 
 
-#: The functions of the table that are a few operations, by name.
+#: By name. All others of the table come from the C library or from the formula in their row.
 FORMS: dict[str, Form] = {
     "abs": _abs,
-    "sign": _sign,
-    "heaviside": _heaviside,
     "floor": lambda e, x: e.intrinsic("floor", x),
     "ceil": lambda e, x: e.intrinsic("ceil", x),
     "max": _larger("ogt"),
     "min": _larger("olt"),
-    "clip": _clip,
-    "share": _share,
-    "share_inside": _share_of_clip(_inside),
-    "share_low": _share_of_clip(_below),
-    "share_high": _share_of_clip(_above),
-    "relu": _relu,
-    "huber": _huber,
-    "cot": _inverse("tan"),
-    "sec": _inverse("cos"),
-    "csc": _inverse("sin"),
-    "coth": _inverse("tanh"),
-    "csch": _inverse("sinh"),
-    "sech": _sech,
-    "acot": _after_inverse("atan"),
-    "acsch": _after_inverse("asinh"),
-    "asec": _asec,
-    "acsc": _acsc,
-    "acoth": _acoth,
-    "asech": _asech,
     "cbrt": _cbrt,
     "hypot": hypot,
-    "sigmoid": _sigmoid,
-    "softplus": _softplus,
-    "logcosh": _logcosh,
     "logsumexp": _logsumexp,
     "largest": _largest,
     "exp_sum": _exp_sum,

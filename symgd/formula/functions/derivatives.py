@@ -2,23 +2,20 @@
 
 No formula can call them. A slope that is one node is computed once, at full accuracy, where its
 textbook formula would cancel, and keeps the gradient at a small multiple of the value. People
-never see one: `symgd.calculus.readable` and `symgd.formula.sympy_bridge` write its `reading` instead. A backend without
-it runs its `definition`, or calls its scalar where there is none.
+never see one: `symgd.calculus.readable` and `symgd.formula.sympy_bridge` write its `reading` instead. A backend without it
+runs its `formula`, or calls its scalar where there is none.
 """
 
 from __future__ import annotations
 
-from symgd.formula.functions import bessel, reference_derivatives
 from symgd.formula.functions.function import CHEAP, DIVIDE, ELEMENTARY, SPECIAL, Function, row
 
 
 def _slope(
-    name: str, derivative: str | tuple[str, ...], doc: str, definition: str = "", **rest: object
+    name: str, derivative: str | tuple[str, ...], doc: str, formula: str = "", **rest: object
 ) -> Function:
-    rest.setdefault("reading", definition)
-    if "scalar" not in rest:
-        rest["scalar"] = getattr(reference_derivatives, name)
-    return row(name, None, derivative, doc, definition=definition, **rest)
+    rest.setdefault("reading", rest.get("definition") or formula)
+    return row(name, None, derivative, doc, formula=formula, **rest)
 
 
 def _bessel(kind: str, sign: str, minus: str = "") -> Function:
@@ -27,20 +24,24 @@ def _bessel(kind: str, sign: str, minus: str = "") -> Function:
     return _slope(
         name, ("", f"{minus}({name}(x - 1, y) {sign} {name}(x + 1, y))/2"),
         f"derivative of bessel{kind}",
-        f"{minus}(bessel{kind}(x - 1, y) {sign} bessel{kind}(x + 1, y))/2",
-        arity=(2, 2), cost=2 * SPECIAL, order=True, scalar=getattr(bessel, name),
+        definition=f"{minus}(bessel{kind}(x - 1, y) {sign} bessel{kind}(x + 1, y))/2",
+        arity=(2, 2), cost=2 * SPECIAL, order=True, by_hand=_DIGITS,
     )  # fmt: skip
 
 
-def _share_of_clip(part: str, chosen: str, reading: str) -> Function:
+def _share_of_clip(part: str, chosen: str, condition: str, reading: str) -> Function:
     """Of the adjoint x, what clip(y, z, w) passes on to one of its arguments; nan if one is nan."""
     name = f"share_{part}"
     return _slope(
         name, (f"{name}(a, y, z, w)", "0", "0", "0"), f"x where clip(y, z, w) is {chosen}, else 0",
         f"where(max(y, z, w) >= y, {reading}, y + z + w)", reading=reading,
-        arity=(4, 4), cost=DIVIDE, selects=True,
+        arity=(4, 4), cost=DIVIDE, selects=(condition,), share=True, finite_everywhere=True,
     )  # fmt: skip
 
+
+# Why a function is written by hand where no formula is as good
+_DIGITS = "carries rounding errors along, or more digits, where a formula cancels"
+_MANY = "any number of arguments"
 
 _ROOT = 2 * DIVIDE + 3 * CHEAP  # a square root, a division and what stands under it
 
@@ -71,59 +72,63 @@ _ROWS = (
     _slope(
         "bell", "-2*x*f", "exp(-x**2)",
         "where(abs(x) > 40, 0, exp(-(floor(16*x)/16)**2)*exp(-(x - floor(16*x)/16)*(x + floor(16*x)/16)))",
-        reading="exp(-x**2)", cost=2 * ELEMENTARY,
+        reading="exp(-x**2)", cost=2 * ELEMENTARY, range=(0.0, 1.0), finite_everywhere=True,
     ),
     # of the adjoint x, what max, min and clip pass on to an argument
     _slope(
         "share", ("share(a, y, z)", "0", "0"), "x where y > z, half of it at a tie, else 0",
         "where(y > z, x, where(y == z, x/2, where(y < z, 0, y + z)))", reading="x*heaviside(y - z)",
-        arity=(3, 3), cost=2 * CHEAP, selects=True,
+        arity=(3, 3), cost=2 * CHEAP, selects=("y >= z",), share=True, finite_everywhere=True,
     ),
-    _share_of_clip("inside", "y", "where(y < z, 0, where(y > w, 0, x))"),
-    _share_of_clip("low", "z and not y", "where(y < z, where(z > w, 0, x), 0)"),
-    _share_of_clip("high", "w only", "where(max(y, z) > w, x, 0)"),
+    _share_of_clip("inside", "y", "y >= z and y <= w", "where(y < z, 0, where(y > w, 0, x))"),
+    _share_of_clip("low", "z and not y", "y < z and z <= w", "where(y < z, where(z > w, 0, x), 0)"),
+    _share_of_clip("high", "w only", "y > w or z > w", "where(max(y, z) > w, x, 0)"),
     _slope(
         "huber_slope", ("where(abs(x) <= y, a, 0)", "where(abs(x) <= y, 0, sign(x))"),
         "derivative of huber in x", "where(abs(x) <= y, x, sign(x)*y)", reading="clip(x, -y, y)",
-        arity=(2, 2), cost=DIVIDE,
+        arity=(2, 2), cost=DIVIDE, finite_everywhere=True,
     ),
     _slope(
         "huber_excess", ("where(abs(x) <= y, 0, sign(x))", "where(abs(x) <= y, 0, -1)"),
-        "derivative of huber in y", "where(abs(x) <= y, 0, abs(x) - y)", arity=(2, 2), cost=DIVIDE,
+        "derivative of huber in y", "where(abs(x) <= y, 0, abs(x) - y)",
+        arity=(2, 2), cost=DIVIDE, finite_everywhere=True,
     ),
     # shares of a sum of exponentials. `largest` is a constant to the derivatives: it cancels
     _slope(
-        "softmax2", ("f*softmax2(y, x)", "-f*softmax2(y, x)"), "exp(x)/(exp(x) + exp(y))", "sigmoid(x - y)",
-        arity=(2, 2), cost=2 * ELEMENTARY,
+        "softmax2", ("f*softmax2(y, x)", "-f*softmax2(y, x)"), "exp(x)/(exp(x) + exp(y))", definition="sigmoid(x - y)",
+        arity=(2, 2), cost=2 * ELEMENTARY, by_hand=_DIGITS, finite_everywhere=True,
     ),
-    _slope("largest", "0", "largest argument", "max(x, y)", arity=(1, None), cost=CHEAP),
+    _slope(
+        "largest", "0", "largest argument", definition="max(x, y)",
+        arity=(1, None), cost=CHEAP, by_hand=_MANY, finite_everywhere=True,
+    ),
     _slope(
         "exp_sum", "softmax(x, m, 1)", "sum of exp(argument - largest argument)",
-        "exp(x - max(x, y)) + exp(y - max(x, y))", arity=(1, None), cost=ELEMENTARY,
-        shared={"m": "largest"},
+        definition="exp(x - max(x, y)) + exp(y - max(x, y))", arity=(1, None), cost=ELEMENTARY,
+        shared={"m": "largest"}, by_hand=_MANY, finite_everywhere=True,
     ),
     _slope(
-        "softmax", ("f", "0", "-f/z"), "exp(x - y)/z", "exp(x - y)/z",
-        arity=(3, 3), cost=ELEMENTARY + DIVIDE,
+        "softmax", ("f", "0", "-f/z"), "exp(x - y)/z", definition="exp(x - y)/z",
+        arity=(3, 3), cost=ELEMENTARY + DIVIDE, by_hand=_DIGITS, finite_everywhere=True,
     ),
     # what symgd.calculus.stabilize makes of exp(x)/(exp(x) + exp(y) + ...): x is the first argument
     _slope(
-        "portion", ("f*r", "-f*softmax(x, m, s)"), "exp(x)/(exp(x) + exp(y) + ...)", "sigmoid(x - y)",
-        arity=(1, None), cost=ELEMENTARY, shared={"m": "largest", "s": "exp_sum", "r": "complement"},
+        "portion", ("f*r", "-f*softmax(x, m, s)"), "exp(x)/(exp(x) + exp(y) + ...)", definition="sigmoid(x - y)", by_hand=_MANY,
+        finite_everywhere=True, arity=(1, None), cost=ELEMENTARY, shared={"m": "largest", "s": "exp_sum", "r": "complement"},
     ),
     _slope(
-        "complement", ("-f*p", "p*softmax(x, m, s)"), "1 - portion(x, y, ...)", "sigmoid(y - x)",
-        arity=(1, None), cost=ELEMENTARY, shared={"m": "largest", "s": "exp_sum", "p": "portion"},
+        "complement", ("-f*p", "p*softmax(x, m, s)"), "1 - portion(x, y, ...)", definition="sigmoid(y - x)", by_hand=_MANY,
+        finite_everywhere=True, arity=(1, None), cost=ELEMENTARY, shared={"m": "largest", "s": "exp_sum", "p": "portion"},
     ),
     # gamma and Bessel families
     _slope(
         "digamma_gap", ("polygamma_gap(1, x, y)", "-polygamma(1, x + y)"), "digamma(x) - digamma(x + y)",
-        reading="digamma(x) - digamma(x + y)", arity=(2, 2), cost=2 * SPECIAL,
+        reading="digamma(x) - digamma(x + y)", arity=(2, 2), cost=2 * SPECIAL, by_hand=_DIGITS,
     ),
     _slope(
         "polygamma_gap", ("", "polygamma_gap(x + 1, y, z)", "-polygamma(x + 1, y + z)"),
         "polygamma(x, y) - polygamma(x, y + z)", reading="polygamma(x, y) - polygamma(x, y + z)",
-        arity=(3, 3), cost=2 * SPECIAL, order=True,
+        arity=(3, 3), cost=2 * SPECIAL, order=True, by_hand=_DIGITS,
     ),
     _slope(
         "beta_slope", ("f*digamma_gap(x, y) + beta(x, y)*polygamma_gap(1, x, y)", "beta_mixed(x, y)"),
@@ -134,7 +139,7 @@ _ROWS = (
         "beta_mixed", (_MIXED.format(x="x", y="y"), _MIXED.format(x="y", y="x")),
         "derivative of beta in x and y",
         reading="beta(x, y)*((digamma(x) - digamma(x + y))*(digamma(y) - digamma(x + y)) - polygamma(1, x + y))",
-        arity=(2, 2), cost=5 * SPECIAL,
+        arity=(2, 2), cost=5 * SPECIAL, by_hand=_DIGITS,
     ),
     _bessel("j", "-"), _bessel("y", "-"), _bessel("i", "+"), _bessel("k", "+", "-"),
 )  # fmt: skip

@@ -6,48 +6,77 @@ The rows themselves: `symgd.formula.functions.table` (those that a formula may c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import math as _math
+import re
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import sympy
 
-from symgd.formula.functions import bessel, reference, special
+from symgd.formula.functions import bessel, reference, reference_derivatives, special
+from symgd.formula.functions.formula_value import LETTERS, formula_value
+from symgd.formula.functions.reference import Scalar
 from symgd.formula.nodes import Op
 
 # What an operation costs, in units of a floating-point multiplication (order of magnitude on
 # x86-64 with a good libm); see Program.cost.
 CHEAP, DIVIDE, ELEMENTARY, SPECIAL = 1, 4, 10, 100
 
+Interval = tuple[float, float]
+EVERYTHING: Interval = (-_math.inf, _math.inf)
+
 
 @dataclass(frozen=True)
 class Function:
     """One function of the formula language.
 
+    A row has either a `formula`, from which every backend makes its own, or the names under which
+    libraries have the function (math, numpy, c, mpmath), or `by_hand`: why it is written by hand
+    in each machine that has it (a machine without it calls `scalar`).
+
     name: as typed. node: the SymPy class of its nodes. scalar: float arguments -> float, never
     raises. derivative: one formula per argument; of a variadic function one for all, or one for
     the first and one for the others (x is then that argument). In it x, y, z, w are the arguments
     and f is the value; where it names a, the adjoint, it is what the argument gets of it, else
-    the adjoint is multiplied on. fast: the name in Python's math, or "" where `scalar` itself is
-    called. arity: least and most arguments (None: any number). cost: in multiplications, of a
-    variadic function per argument.
+    the adjoint is multiplied on. arity: least and most arguments (None: any number). cost: in
+    multiplications, of a variadic function per argument.
     """
 
     name: str
     node: type
-    scalar: Callable[..., float]
+    scalar: Scalar
     derivative: tuple[str, ...]
     doc: str
     arity: tuple[int, int | None] = (1, 1)
-    fast: str = ""
-    numpy: str = ""
     cost: int = ELEMENTARY
     aliases: tuple[str, ...] = ()
-    kink: str = ""
-    definition: str = ""  # in elementary functions, for SymPy's evalf and the tests
+    kink: str = ""  # the derivative at a kink or jump
+    # -- how it is computed --
+    formula: str = ""  # numerically stable, over x, y, z, w
+    math: str = ""  # in Python's math; raises where the value is not finite
+    numpy: str = ""
+    c: str = ""  # in the C library
+    mpmath: str = ""
+    by_hand: str = ""
+    # -- what is known of its values --
+    domain: Interval = EVERYTHING  # of a function of one argument, where it is one interval
+    pole: str = ""  # where it is infinite, if the formula does not divide by 0 there
+    range: Interval = EVERYTHING  # holds every value, rounded or not
+    monotone: int = 0  # in each argument: 1 never falls, -1 never rises
+    share: bool = False  # between 0 and its first argument
+    even: bool = False  # f(-x) = f(x), and never falling for x > 0
+    convexity: str = ""  # where derivatives do not show it: see `symgd.calculus.dcp`
+    convex_from: float = _math.inf  # convex right of it, though ranges do not show that
+    finite_everywhere: bool = False  # value and derivatives, at every finite argument
+    overflows: bool = False  # to inf at ordinary arguments
+    entire: bool = False  # analytic at every real number
+    # -- how it is read, written and differentiated --
+    definition: str = ""  # in elementary functions, for SymPy's evalf, where `formula` is not
     people: Callable[..., sympy.Expr] | None = None  # how SymPy users write it; default: node
     order: bool = False  # the first argument is an order: a constant, without derivative
     defaults: tuple[float, ...] = ()  # for arguments left out at the end
-    selects: bool = False  # passes one of its arguments through and ignores the others
+    selects: tuple[str, ...] = ()  # for each argument, when it is what is passed through
     pairwise: bool = False  # f(a, b, c) is f(f(a, b), c)
     shared: Mapping[str, str] = field(default_factory=dict)  # names in `derivative` -> functions
     # of all the arguments, computed once for all the slopes
@@ -60,6 +89,15 @@ class Function:
     def variadic(self) -> bool:
         """Whether one node takes any number of arguments."""
         return self.arity[1] is None and not self.pairwise
+
+    @property
+    def meaning(self) -> str:
+        """The function in terms of others, exactly; "" where it is none."""
+        return self.definition or self.formula
+
+    def missing(self, count: int) -> tuple[float, ...]:
+        """The values of the arguments that a call with `count` of them leaves out."""
+        return self.defaults[max(0, count - self.arity[0]) :]
 
     def slope(self, k: int, count: int, exact: bool = False) -> str:
         """The formula of the derivative in argument k of `count`; exact: without rounding."""
@@ -79,11 +117,6 @@ class Function:
         return bessel.MAX_ORDER - 10
 
     @property
-    def everywhere(self) -> bool:
-        """Whether value and derivatives are finite at every finite argument."""
-        return self.name in _EVERYWHERE
-
-    @property
     def signature(self) -> str:
         """How it is called: `max(x, y, ...)`."""
         low, high = self.arity
@@ -96,14 +129,34 @@ class Function:
         optional = "".join(f"[, {a}]" for a in given[low:high])
         return f"{self.name}({', '.join(required)}{optional})"
 
+    def check(self, known: Iterable[str]) -> None:
+        """Raise ValueError where the row lacks what it needs. known: functions that it may call."""
+        if not (self.formula or self.c or self.by_hand):
+            raise self._incomplete("needs a formula, the C library's name or by_hand")
+        _, high = self.arity
+        if not self.derivative and self.name != "where":
+            raise self._incomplete("has no derivative")
+        wanted = (1, 2) if high is None else (high,)
+        if self.derivative and len(self.derivative) not in wanted:
+            raise self._incomplete(f"needs {wanted[-1]} derivatives, not {len(self.derivative)}")
+        arguments = {*LETTERS[:high]}
+        self._check_names(self.formula, arguments, known)
+        for text in (*self.derivative, *self.exact):
+            self._check_names(text, arguments | {"f", "a", *self.shared}, known)
 
-_EVERYWHERE = frozenset(
-    {"abs", "sign", "heaviside", "floor", "ceil", "max", "min", "clip", "relu", "huber"}
-    | {"sin", "cos", "atan", "acot", "tanh", "sech", "asinh", "erf", "erfc"}
-    | {"sigmoid", "softplus", "logcosh", "logsumexp"}
-    | {"share", "share_inside", "share_low", "share_high", "huber_slope", "huber_excess", "bell"}
-    | {"softmax", "softmax2", "largest", "exp_sum", "portion", "complement"}
-)
+    def _check_names(self, text: str, letters: set[str], known: Iterable[str]) -> None:
+        for name, called in re.findall(r"\b([a-z_]\w*)(\()?", text):
+            if called and name not in known:
+                raise self._incomplete(f"calls {name}, which is no function: {text}")
+            if not called and name not in letters | {"pi", "and", "or"}:
+                raise self._incomplete(f"names {name}, which is no argument: {text}")
+
+    def _incomplete(self, what: str) -> ValueError:
+        return ValueError(f"the row of the function {self.name} {what}")
+
+
+#: The functions of floats by name: where the formulas of the rows find one another.
+SCALARS: dict[str, Scalar] = {}
 
 
 def op_node(name: str) -> type:
@@ -112,20 +165,34 @@ def op_node(name: str) -> type:
 
 
 def row(
-    name: str, node: type | None, derivative: str | tuple[str, ...], doc: str, **rest: object
+    name: str, node: type | None, derivative: str | tuple[str, ...], doc: str, **rest: Any
 ) -> Function:
-    """One row; its scalar is that of `reference`, `special` or `bessel` unless given."""
+    """One row; its scalar is made of its formula, or written by hand under its name."""
     texts = (derivative,) if isinstance(derivative, str) else derivative
-    if "scalar" not in rest:
-        found = [getattr(m, name) for m in (reference, special, bessel) if hasattr(m, name)]
-        rest["scalar"] = found[0]
-    return Function(name, node or op_node(name), derivative=texts, doc=doc, **rest)  # type: ignore[arg-type]
+    scalar = rest.pop("scalar", None) or _scalar(name, **rest)
+    SCALARS[name] = scalar
+    return Function(name, node or op_node(name), scalar, texts, doc, **rest)
 
 
-def math_row(
-    name: str, node: type | None, derivative: str | tuple[str, ...], doc: str, **rest: object
+def _scalar(
+    name: str,
+    formula: str = "",
+    arity: tuple[int, int | None] = (1, 1),
+    defaults: tuple[float, ...] = (),
+    **_: Any,
+) -> Scalar:
+    if formula:
+        return formula_value(formula, SCALARS, arity[0], defaults)
+    for module in (reference, special, bessel, reference_derivatives):
+        if hasattr(module, name):
+            return getattr(module, name)  # type: ignore[no-any-return]
+    raise ValueError(f"the row of the function {name} needs a formula, or a value by hand")
+
+
+def library_row(
+    name: str, node: type | None, derivative: str | tuple[str, ...], doc: str, **rest: Any
 ) -> Function:
-    """A row that Python's math and NumPy have under its own name."""
-    rest.setdefault("fast", name)
-    rest.setdefault("numpy", name)
+    """A row that Python's math, NumPy, the C library and mpmath have under its own name."""
+    for library in ("math", "numpy", "c", "mpmath"):
+        rest.setdefault(library, name)
     return row(name, node, derivative, doc, **rest)

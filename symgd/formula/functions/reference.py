@@ -1,7 +1,7 @@
-"""The functions of the table on Python floats, in IEEE semantics: inf and nan, no exceptions.
+"""Operations and functions on Python floats, in IEEE semantics: inf and nan, no exceptions.
 
-These are the reference that every backend must reproduce. Each works at full double accuracy
-where the textbook expression cancels or overflows. Arguments and results are floats.
+Those that the formulas of the table are made of, and those that no formula gives. They are the
+reference that every backend must reproduce. Arguments and results are floats.
 """
 
 from __future__ import annotations
@@ -9,8 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from math import copysign, inf, isfinite, isinf, isnan, nan
-
-_LOG2 = math.log(2.0)
 
 Scalar = Callable[..., float]
 
@@ -116,85 +114,6 @@ def cbrt(x: float) -> float:
     return root - (cube - x) / (3.0 * root * root) if 1e-100 < abs(cube) < 1e300 else root
 
 
-def cot(x: float) -> float:
-    """1/tan(x)."""
-    return div(1.0, tan(x))
-
-
-def sec(x: float) -> float:
-    """1/cos(x)."""
-    return div(1.0, cos(x))
-
-
-def csc(x: float) -> float:
-    """1/sin(x)."""
-    return div(1.0, sin(x))
-
-
-def coth(x: float) -> float:
-    """1/tanh(x)."""
-    return div(1.0, tanh(x))
-
-
-def sech(x: float) -> float:
-    """1/cosh(x), which underflows where cosh overflows."""
-    e = math.exp(-abs(x))
-    return 2.0 * e / (1.0 + e * e)
-
-
-def csch(x: float) -> float:
-    """1/sinh(x)."""
-    return div(1.0, sinh(x))
-
-
-def acot(x: float) -> float:
-    """atan(1/x), the odd branch: acot(0) = pi/2."""
-    return math.atan(div(1.0, x))
-
-
-def _leg(a: float) -> float:
-    """sqrt(a**2 - 1), accurate near 1 and without overflow."""
-    return math.sqrt(a - 1.0) * math.sqrt(a + 1.0)
-
-
-def asec(x: float) -> float:
-    """acos(1/x); near |x| = 1, 1/x would lose the digits that matter."""
-    return math.atan2(_leg(abs(x)), copysign(1.0, x)) if abs(x) >= 1.0 else nan
-
-
-def acsc(x: float) -> float:
-    """asin(1/x)."""
-    return copysign(math.atan2(1.0, _leg(abs(x))), x) if abs(x) >= 1.0 else nan
-
-
-def acoth(x: float) -> float:
-    """atanh(1/x) = log1p(2/(x - 1))/2."""
-    a = abs(x)
-    return copysign(0.5 * log1p(div(2.0, a - 1.0)), x) if a >= 1.0 else nan
-
-
-def asech(x: float) -> float:
-    """acosh(1/x)."""
-    if x == 0.0:
-        return inf
-    return asinh(math.sqrt((1.0 - x) * (1.0 + x)) / x) if 0.0 < x <= 1.0 else nan
-
-
-def acsch(x: float) -> float:
-    """asinh(1/x)."""
-    return asinh(div(1.0, x))
-
-
-def sign(x: float) -> float:
-    """-1, 0 or 1; nan stays nan."""
-    return x if isnan(x) else float((x > 0) - (x < 0))
-
-
-def heaviside(x: float) -> float:
-    """0 left of 0, 1 right of 0, 1/2 at 0."""
-    return x if isnan(x) else 0.5 if x == 0 else float(x > 0)
-
-
 def floor(x: float) -> float:
     """The largest whole number <= x."""
     return float(math.floor(x)) if isfinite(x) else x
@@ -226,35 +145,6 @@ def hypot(*args: float) -> float:
     return math.hypot(*args)
 
 
-def sigmoid(x: float) -> float:
-    """1/(1 + exp(-x)), accurate in both tails."""
-    if x >= 0:
-        return 1.0 / (1.0 + math.exp(-x))
-    e = math.exp(x)
-    return e / (1.0 + e)
-
-
-def softplus(x: float) -> float:
-    """log(1 + exp(x)): x for large x, exp(x) for very negative x."""
-    if x > 0:
-        return x + math.log1p(math.exp(-x))
-    return math.log1p(math.exp(x))
-
-
-def relu(x: float) -> float:
-    """max(x, 0)."""
-    return x if x > 0 or isnan(x) else 0.0
-
-
-def logcosh(x: float) -> float:
-    """log(cosh(x)) = log1p(sinh(x)**2)/2, or |x| - log 2 + log1p(exp(-2|x|)) in the tails."""
-    a = abs(x)
-    if a < 1.0:
-        s = math.sinh(a)
-        return 0.5 * math.log1p(s * s)
-    return a + (math.log1p(math.exp(-2.0 * a)) - _LOG2) if isfinite(a) else a
-
-
 def logsumexp(*args: float) -> float:
     """log(exp(a) + exp(b) + ...) without overflow: the largest argument is taken out."""
     if any(isnan(x) for x in args):
@@ -265,17 +155,6 @@ def logsumexp(*args: float) -> float:
     at = args.index(top)
     rest = math.fsum(math.exp(x - top) for k, x in enumerate(args) if k != at)
     return top + math.log1p(rest)
-
-
-def huber(r: float, delta: float = 1.0) -> float:
-    """r**2/2 for |r| <= delta, delta*(|r| - delta/2) beyond (Huber 1964)."""
-    a = abs(r)
-    return 0.5 * r * r if a <= delta else delta * (a - 0.5 * delta)
-
-
-def clip(x: float, low: float, high: float) -> float:
-    """x kept within [low, high]."""
-    return minimum(maximum(x, low), high)
 
 
 def where(condition: bool, a: float, b: float) -> float:

@@ -1,4 +1,4 @@
-"""The slopes of the table (`derivatives`) on Python floats, in IEEE semantics, at full accuracy.
+"""Derivative rows that no formula gives, on Python floats, in IEEE semantics, at full accuracy.
 
 As in `symgd.formula.functions.reference`: floats in, floats out, inf and nan instead of exceptions.
 """
@@ -9,100 +9,7 @@ import math
 from math import isfinite, isnan, nan
 
 from symgd.formula.functions import reference, special
-from symgd.formula.functions.reference import div, exp, sigmoid, sign, sqrt
-
-# Inverse functions. (1 - x)*(1 + x), never 1 - x*x, which loses digits near 1.
-
-
-def asin_slope(x: float) -> float:
-    """1/sqrt(1 - x**2)."""
-    return div(1.0, sqrt((1.0 - x) * (1.0 + x)))
-
-
-def acosh_slope(x: float) -> float:
-    """1/sqrt(x**2 - 1) for x >= 1."""
-    return div(1.0, sqrt(x - 1.0) * sqrt(x + 1.0))
-
-
-def asec_slope(x: float) -> float:
-    """1/(|x|*sqrt(x**2 - 1))."""
-    a = abs(x)
-    return div(1.0, a * sqrt(a - 1.0) * sqrt(a + 1.0))
-
-
-def asech_slope(x: float) -> float:
-    """-1/(x*sqrt(1 - x**2))."""
-    return div(-1.0, x * sqrt((1.0 - x) * (1.0 + x)))
-
-
-def atanh_slope(x: float) -> float:
-    """1/(1 - x**2)."""
-    return div(1.0, (1.0 - x) * (1.0 + x))
-
-
-def acsch_slope(x: float) -> float:
-    """-1/(|x|*sqrt(1 + x**2))."""
-    return div(-1.0, abs(x) * math.hypot(1.0, x))
-
-
-def atan2_slope(y: float, x: float) -> float:
-    """x/(x**2 + y**2), without overflow: the derivative of the angle of (x, y) in y."""
-    length = math.hypot(y, x)
-    return div(div(x, length), length)
-
-
-def bell(x: float) -> float:
-    """exp(-x**2). x is split at a multiple of 1/16, so that no digit of x**2 is lost (Cody)."""
-    if abs(x) > 40.0:
-        return 0.0
-    if isnan(x):
-        return x
-    high = math.floor(16.0 * x) / 16.0
-    return math.exp(-high * high) * math.exp(-(x - high) * (x + high))
-
-
-# What max, min, clip and huber pass on
-
-
-def share(amount: float, x: float, y: float) -> float:
-    """amount where x > y, half of it at a tie, else 0; nan if x or y is."""
-    if x > y:
-        return amount
-    if x == y:
-        return 0.5 * amount
-    return 0.0 if x < y else nan
-
-
-def share_inside(amount: float, x: float, low: float, high: float) -> float:
-    """amount where clip(x, low, high) is x."""
-    if isnan(x) or isnan(low) or isnan(high):
-        return nan
-    return amount if low <= x <= high else 0.0
-
-
-def share_low(amount: float, x: float, low: float, high: float) -> float:
-    """amount where clip(x, low, high) is low and not x."""
-    if isnan(x) or isnan(low) or isnan(high):
-        return nan
-    return amount if x < low <= high else 0.0
-
-
-def share_high(amount: float, x: float, low: float, high: float) -> float:
-    """amount where clip(x, low, high) is high and neither of the others."""
-    if isnan(x) or isnan(low) or isnan(high):
-        return nan
-    return amount if max(x, low) > high else 0.0
-
-
-def huber_slope(r: float, delta: float) -> float:
-    """r for |r| <= delta, delta with the sign of r beyond."""
-    return r if abs(r) <= delta else sign(r) * delta
-
-
-def huber_excess(r: float, delta: float) -> float:
-    """How far |r| is above delta, or 0: the derivative of huber in delta."""
-    return 0.0 if abs(r) <= delta else abs(r) - delta
-
+from symgd.formula.functions.reference import div, exp
 
 # Shares of a sum of exponentials
 
@@ -120,7 +27,7 @@ def softmax2(x: float, y: float) -> float:
     """exp(x)/(exp(x) + exp(y)) = sigmoid(x - y), with no digit of x - y lost."""
     d, error = _gap(x, y)
     if d > 0.0 or isnan(d):
-        return sigmoid(d)  # 1/(1 + e): errors of a small e do not matter
+        return 1.0 / (1.0 + math.exp(-d))  # errors of a small exponential do not matter
     e = math.exp(d) * (1.0 + error)
     return e / (1.0 + e)
 
@@ -190,11 +97,6 @@ def polygamma_gap(order: float, x: float, y: float) -> float:
 
 
 _SERIES_ORDERS = frozenset(map(float, range(9)))
-
-
-def beta_slope(x: float, y: float) -> float:
-    """The derivative of beta(x, y) in x."""
-    return special.beta(x, y) * digamma_gap(x, y)
 
 
 def beta_mixed(x: float, y: float) -> float:

@@ -1,8 +1,9 @@
 """THE table of functions that a formula may use.
 
-A row holds everything about one function: how it is called, its derivative (as a formula over
-its arguments x, y, z, its own value f and the adjoint a), its stable value on floats, and its
-spelling for the backends. A new function is one new row; the tests run over the table.
+A row holds everything about one function: how it is called, a numerically stable formula from
+which every backend makes its own, its derivative (as a formula over its arguments x, y, z, its
+own value f and the adjoint a), and what is known of its values. A new function is one new row; the
+tests run over the table.
 
 At kinks and jumps the derivative follows one convention, told in the row's `kink`: the mean of
 the two sides for max and min ties and for heaviside, 0 for |x| at 0 and for steps, and relu'(0) = 0
@@ -11,12 +12,14 @@ the two sides for max and min ties and for heaviside, 0 for |x| at 0 and for ste
 
 from __future__ import annotations
 
+import math
+
 import sympy
 
 from symgd.formula.functions import reference
 from symgd.formula.functions.derivatives import SLOPES
 from symgd.formula.functions.function import CHEAP, DIVIDE, ELEMENTARY, SPECIAL, Function
-from symgd.formula.functions.function import math_row as _math
+from symgd.formula.functions.function import library_row as _library
 from symgd.formula.functions.function import row as _row
 from symgd.formula.nodes import Node, Where
 
@@ -26,149 +29,233 @@ __all__ = [
 ]  # fmt: skip
 
 
+# Why a function is written by hand where no formula is as good
+_INSTRUCTION = "one instruction of the processor"
+_SERIES = "iterates until it converges"
+
+_GAMMA_POLE = "x <= 0 and x == floor(x)"
+_BETA_POLE = (
+    f"({_GAMMA_POLE} or y <= 0 and y == floor(y)) and not (x + y <= 0 and x + y == floor(x + y))"
+)
+
+_INFINITE = math.inf
+_UNIT, _POSITIVE = (-1.0, 1.0), (0.0, _INFINITE)
+_HALF_TURN, _TURN = math.pi / 2, math.pi
+
+
 def _step(name: str, node: type | None, doc: str, **rest: object) -> Function:
     kink = "derivative 0 everywhere, also at the jumps"
-    return _row(name, node, "0", doc, kink=kink, cost=CHEAP, **rest)
+    return _row(
+        name, node, "0", doc, kink=kink, cost=CHEAP, monotone=1, finite_everywhere=True, **rest
+    )
 
 
 _ROWS = (
-    _math("exp", sympy.exp, "f", "e to the power x"),
-    _math("log", sympy.log, "1/x", "natural logarithm", aliases=("ln",)),
-    _math("log10", None, "0.4342944819032518/x", "logarithm to base 10", definition="log(x)/log(10)", exact=("1/(x*log(10))",)),
-    _math("log2", None, "1.4426950408889634/x", "logarithm to base 2", definition="log(x)/log(2)", exact=("1/(x*log(2))",)),
-    _math("log1p", None, "1/(1 + x)", "log(1 + x), accurate near 0", definition="log(1 + x)"),
-    _math("expm1", None, "exp(x)", "exp(x) - 1, accurate near 0", definition="exp(x) - 1"),
-    _row("cbrt", None, "1/(3*f**2)", "real cube root", numpy="cbrt", definition="sign(x)*abs(x)**(1/3)"),
+    _library("exp", sympy.exp, "f", "e to the power x", range=_POSITIVE, monotone=1, overflows=True, entire=True),
+    _library("log", sympy.log, "1/x", "natural logarithm", aliases=("ln",), domain=_POSITIVE, monotone=1, pole="x == 0"),
+    _library(
+        "log10", None, "0.4342944819032518/x", "logarithm to base 10", definition="log(x)/log(10)",
+        exact=("1/(x*log(10))",), domain=_POSITIVE, monotone=1, pole="x == 0",
+    ),
+    _library(
+        "log2", None, "1.4426950408889634/x", "logarithm to base 2", definition="log(x)/log(2)",
+        exact=("1/(x*log(2))",), domain=_POSITIVE, monotone=1, mpmath="", pole="x == 0",
+    ),
+    _library("log1p", None, "1/(1 + x)", "log(1 + x), accurate near 0", definition="log(1 + x)", domain=(-1.0, _INFINITE), monotone=1, pole="x == -1"),
+    _library(
+        "expm1", None, "exp(x)", "exp(x) - 1, accurate near 0", definition="exp(x) - 1",
+        range=(-1.0, _INFINITE), monotone=1, overflows=True, entire=True,
+    ),
     _row(
-        "abs", sympy.Abs, "sign(x)", "absolute value, also |x|",
-        scalar=abs, numpy="abs", cost=CHEAP, kink="derivative 0 at 0",
+        "cbrt", None, "1/(3*f**2)", "real cube root", numpy="cbrt", monotone=1,
+        definition="sign(x)*abs(x)**(1/3)", by_hand="the library's, and a Newton step that makes cubes exact",
     ),
-    _step("sign", sympy.sign, "-1, 0 or 1", numpy="sign"),
+    _row(
+        "abs", sympy.Abs, "sign(x)", "absolute value, also |x|", scalar=abs, numpy="abs", cost=CHEAP,
+        kink="derivative 0 at 0", by_hand=_INSTRUCTION,
+        range=_POSITIVE, even=True, finite_everywhere=True, convexity="norm",
+    ),
+    _step("sign", sympy.sign, "-1, 0 or 1", numpy="sign", formula="where(x > 0, 1, where(x < 0, -1, where(x == 0, 0, x)))", range=_UNIT),
     _step(
-        "heaviside", None, "0 left of 0, 1 right of 0, 1/2 at 0",
-        scalar=reference.heaviside, definition="(1 + sign(x))/2",
+        "heaviside", None, "0 left of 0, 1 right of 0, 1/2 at 0", aliases=("Heaviside",),
+        formula="where(x > 0, 1, where(x < 0, 0, where(x == 0, 0.5, x)))", definition="(1 + sign(x))/2",
+        range=(0.0, 1.0),
     ),
-    _step("floor", sympy.floor, "largest whole number <= x", numpy="floor"),
-    _step("ceil", sympy.ceiling, "smallest whole number >= x", numpy="ceil"),
+    _step("floor", sympy.floor, "largest whole number <= x", numpy="floor", mpmath="floor", by_hand=_INSTRUCTION),
+    _step("ceil", sympy.ceiling, "smallest whole number >= x", numpy="ceil", mpmath="ceil", by_hand=_INSTRUCTION),
     # trigonometric
-    _math("sin", sympy.sin, "cos(x)", "sine of an angle in radians"),
-    _math("cos", sympy.cos, "-sin(x)", "cosine of an angle in radians"),
-    _math("tan", sympy.tan, "1 + f**2", "tangent of an angle in radians"),
-    _row("cot", sympy.cot, "-(1 + f**2)", "1/tan(x)"),
-    _row("sec", sympy.sec, "f*tan(x)", "1/cos(x)"),
-    _row("csc", sympy.csc, "-f*cot(x)", "1/sin(x)"),
-    _math("asin", sympy.asin, "asin_slope(x)", "inverse sine", numpy="arcsin", aliases=("arcsin",)),
-    _math("acos", sympy.acos, "-asin_slope(x)", "inverse cosine", numpy="arccos", aliases=("arccos",)),
-    _math("atan", sympy.atan, "1/(1 + x**2)", "inverse tangent", numpy="arctan", aliases=("arctan",)),
-    _row("acot", sympy.acot, "-1/(1 + x**2)", "atan(1/x)", aliases=("arccot",)),
-    _row("asec", sympy.asec, "asec_slope(x)", "acos(1/x)", aliases=("arcsec",)),
-    _row("acsc", sympy.acsc, "-asec_slope(x)", "asin(1/x)", aliases=("arccsc",)),
-    _math(
+    _library("sin", sympy.sin, "cos(x)", "sine of an angle in radians", range=_UNIT, finite_everywhere=True),
+    _library("cos", sympy.cos, "-sin(x)", "cosine of an angle in radians", range=_UNIT, finite_everywhere=True),
+    _library("tan", sympy.tan, "1 + f**2", "tangent of an angle in radians"),
+    _row("cot", sympy.cot, "-(1 + f**2)", "1/tan(x)", formula="1/tan(x)"),
+    _row("sec", sympy.sec, "f*tan(x)", "1/cos(x)", formula="1/cos(x)"),
+    _row("csc", sympy.csc, "-f*cot(x)", "1/sin(x)", formula="1/sin(x)"),
+    _library(
+        "asin", sympy.asin, "asin_slope(x)", "inverse sine", numpy="arcsin", aliases=("arcsin",),
+        domain=_UNIT, range=(-_HALF_TURN, _HALF_TURN), monotone=1,
+    ),
+    _library(
+        "acos", sympy.acos, "-asin_slope(x)", "inverse cosine", numpy="arccos", aliases=("arccos",),
+        domain=_UNIT, range=(0.0, _TURN), monotone=-1,
+    ),
+    _library(
+        "atan", sympy.atan, "1/(1 + x**2)", "inverse tangent", numpy="arctan", aliases=("arctan",),
+        range=(-_HALF_TURN, _HALF_TURN), monotone=1, finite_everywhere=True,
+    ),
+    _row("acot", sympy.acot, "-1/(1 + x**2)", "atan(1/x)", aliases=("arccot",), formula="atan(1/x)", finite_everywhere=True),
+    _row(
+        "asec", sympy.asec, "asec_slope(x)", "acos(1/x)", aliases=("arcsec",),
+        formula="atan2(sqrt(abs(x) - 1)*sqrt(abs(x) + 1), where(x < 0, -1, 1))",
+    ),
+    _row(
+        "acsc", sympy.acsc, "-asec_slope(x)", "asin(1/x)", aliases=("arccsc",),
+        formula="atan2(where(x < 0, -1, 1), sqrt(abs(x) - 1)*sqrt(abs(x) + 1))",
+    ),
+    _library(
         "atan2", sympy.atan2, ("atan2_slope(x, y)", "-atan2_slope(y, x)"),
         "angle of the point (y, x): atan2(opposite, adjacent)",
-        arity=(2, 2), numpy="arctan2", aliases=("arctan2",),
+        arity=(2, 2), numpy="arctan2", aliases=("arctan2",), range=(-_TURN, _TURN),
     ),
     # hyperbolic
-    _math("sinh", sympy.sinh, "cosh(x)", "hyperbolic sine"),
-    _math("cosh", sympy.cosh, "sinh(x)", "hyperbolic cosine"),
-    _math("tanh", sympy.tanh, "sech(x)**2", "hyperbolic tangent"),
-    _row("coth", sympy.coth, "-csch(x)**2", "1/tanh(x)"),
-    _row("sech", sympy.sech, "-f*tanh(x)", "1/cosh(x)"),
-    _row("csch", sympy.csch, "-f*coth(x)", "1/sinh(x)"),
-    _math("asinh", sympy.asinh, "1/hypot(1, x)", "inverse of sinh", numpy="arcsinh", aliases=("arcsinh",)),
-    _math(
-        "acosh", sympy.acosh, "acosh_slope(x)", "inverse of cosh",
-        numpy="arccosh", aliases=("arccosh",),
+    _library("sinh", sympy.sinh, "cosh(x)", "hyperbolic sine", monotone=1, overflows=True, entire=True),
+    _library(
+        "cosh", sympy.cosh, "sinh(x)", "hyperbolic cosine",
+        range=(1.0, _INFINITE), even=True, overflows=True, entire=True,
     ),
-    _math("atanh", sympy.atanh, "atanh_slope(x)", "inverse of tanh", numpy="arctanh", aliases=("arctanh",)),
-    _row("acoth", sympy.acoth, "atanh_slope(x)", "atanh(1/x)", aliases=("arccoth",)),
-    _row("asech", sympy.asech, "asech_slope(x)", "acosh(1/x)", aliases=("arcsech",)),
-    _row("acsch", sympy.acsch, "acsch_slope(x)", "asinh(1/x)", aliases=("arccsch",)),
+    _library("tanh", sympy.tanh, "sech(x)**2", "hyperbolic tangent", range=_UNIT, monotone=1, finite_everywhere=True),
+    _row("coth", sympy.coth, "-csch(x)**2", "1/tanh(x)", formula="1/tanh(x)"),
+    _row(
+        "sech", sympy.sech, "-f*tanh(x)", "1/cosh(x)", formula="2*exp(-abs(x))/(1 + exp(-abs(x))**2)",
+        range=(0.0, 1.0), finite_everywhere=True,
+    ),
+    _row("csch", sympy.csch, "-f*coth(x)", "1/sinh(x)", formula="1/sinh(x)"),
+    _library(
+        "asinh", sympy.asinh, "1/hypot(1, x)", "inverse of sinh", numpy="arcsinh", aliases=("arcsinh",),
+        monotone=1, finite_everywhere=True,
+    ),
+    _library(
+        "acosh", sympy.acosh, "acosh_slope(x)", "inverse of cosh", numpy="arccosh", aliases=("arccosh",),
+        domain=(1.0, _INFINITE), range=_POSITIVE, monotone=1,
+    ),
+    _library(
+        "atanh", sympy.atanh, "atanh_slope(x)", "inverse of tanh", numpy="arctanh", aliases=("arctanh",),
+        domain=_UNIT, monotone=1, pole="abs(x) == 1",
+    ),
+    _row(
+        "acoth", sympy.acoth, "atanh_slope(x)", "atanh(1/x)", aliases=("arccoth",),
+        formula="where(x < 0, -0.5, 0.5)*log1p(2/(abs(x) - 1))",
+    ),
+    _row(
+        "asech", sympy.asech, "asech_slope(x)", "acosh(1/x)", aliases=("arcsech",),
+        formula="where(x < 0, sqrt(x), asinh(sqrt((1 - x)*(1 + x))/abs(x)))",
+    ),
+    _row("acsch", sympy.acsch, "acsch_slope(x)", "asinh(1/x)", aliases=("arccsch",), formula="asinh(1/x)"),
     # several arguments
-    _math(
+    _row(
         "hypot", None, "x/f", "sqrt(x**2 + y**2 + ...) without overflow",
-        arity=(1, None), numpy="", cost=3, people=lambda *a: sympy.sqrt(sympy.Add(*(t**2 for t in a))),
-        definition="sqrt(x**2 + y**2)",
+        arity=(1, None), math="hypot", cost=3, people=lambda *a: sympy.sqrt(sympy.Add(*(t**2 for t in a))),
+        definition="sqrt(x**2 + y**2)", range=_POSITIVE, convexity="norm",
+        by_hand="any number of arguments; correctly rounded as math.hypot, which C's is not",
     ),
     _row(
-        "max", None, ("share(a, x, y)", "share(a, y, x)"), "largest argument",
+        "max", None, ("share(a, x, y)", "share(a, y, x)"), "largest argument", aliases=("Max", "maximum"),
         scalar=reference.maximum, numpy="maximum", arity=(1, None), cost=2, pairwise=True,
-        selects=True, people=sympy.Max, kink="a tie shares the derivative equally between the two",
+        selects=("x >= y", "y >= x"), people=sympy.Max, kink="a tie shares the derivative equally between the two",
+        by_hand="any number of arguments", monotone=1, finite_everywhere=True, convexity="convex",
     ),
     _row(
-        "min", None, ("share(a, y, x)", "share(a, x, y)"), "smallest argument",
+        "min", None, ("share(a, y, x)", "share(a, x, y)"), "smallest argument", aliases=("Min", "minimum"),
         scalar=reference.minimum, numpy="minimum", arity=(1, None), cost=2, pairwise=True,
-        selects=True, people=sympy.Min, kink="a tie shares the derivative equally between the two",
+        selects=("x <= y", "y <= x"), people=sympy.Min, kink="a tie shares the derivative equally between the two",
+        by_hand="any number of arguments", monotone=1, finite_everywhere=True, convexity="concave",
     ),
     _row(
         "clip", None,
         ("share_inside(a, x, y, z)", "share_low(a, x, y, z)", "share_high(a, x, y, z)"),
-        "x kept within [y, z]", arity=(3, 3), cost=4,
-        selects=True,
+        "x kept within [y, z]", arity=(3, 3), cost=4, formula="min(max(x, y), z)",
+        selects=("x >= y and x <= z", "x < y and y <= z", "x > z or y > z"),
         people=lambda x, y, z: sympy.Min(sympy.Max(x, y), z), kink="derivative 1 at both bounds",
+        monotone=1, finite_everywhere=True,
     ),
     _row(
         "where", Where, (), "x where the comparison holds, else y; the other is never evaluated",
-        arity=(3, 3), cost=CHEAP, scalar=reference.where,
+        arity=(3, 3), cost=CHEAP, scalar=reference.where, by_hand="an operation of every machine",
         kink="the derivative of the branch taken",
     ),
     # error function, gamma and Bessel families
-    _math("erf", sympy.erf, "1.1283791670955126*bell(x)", "error function", numpy="", exact=("2/sqrt(pi)*bell(x)",)),
-    _math("erfc", sympy.erfc, "-1.1283791670955126*bell(x)", "1 - erf(x)", numpy="", exact=("-2/sqrt(pi)*bell(x)",)),
-    _row("gamma", sympy.gamma, "f*digamma(x)", "gamma function", fast="gamma", cost=SPECIAL),
-    _row(
-        "loggamma", sympy.loggamma, "digamma(x)", "log |gamma(x)|",
-        fast="lgamma", cost=SPECIAL, aliases=("lgamma",),
+    _library(
+        "erf", sympy.erf, "1.1283791670955126*bell(x)", "error function", numpy="",
+        exact=("2/sqrt(pi)*bell(x)",), range=_UNIT, monotone=1, finite_everywhere=True,
     ),
-    _row("digamma", sympy.digamma, "polygamma(1, x)", "derivative of loggamma", cost=SPECIAL),
+    _library(
+        "erfc", sympy.erfc, "-1.1283791670955126*bell(x)", "1 - erf(x)", numpy="",
+        exact=("-2/sqrt(pi)*bell(x)",), range=(0.0, 2.0), monotone=-1, finite_everywhere=True,
+    ),
+    _row("gamma", sympy.gamma, "f*digamma(x)", "gamma function", math="gamma", c="tgamma", cost=SPECIAL, overflows=True, pole=_GAMMA_POLE),
+    _row(
+        "loggamma", sympy.loggamma, "digamma(x)", "log |gamma(x)|", convex_from=0.0,
+        math="lgamma", c="lgamma", cost=SPECIAL, aliases=("lgamma",), pole=_GAMMA_POLE,
+    ),
+    _row("digamma", sympy.digamma, "polygamma(1, x)", "derivative of loggamma", cost=SPECIAL, by_hand=_SERIES, pole=_GAMMA_POLE),
     _row(
         "polygamma", sympy.polygamma, ("", "polygamma(x + 1, y)"), "n-th derivative of digamma",
-        arity=(2, 2), cost=SPECIAL, order=True,
+        arity=(2, 2), cost=SPECIAL, order=True, by_hand=_SERIES, pole="y <= 0 and y == floor(y)",
     ),
     _row(
         "beta", sympy.beta, ("beta_slope(x, y)", "beta_slope(y, x)"),
-        "beta function", arity=(2, 2), cost=3 * SPECIAL,
+        "beta function", arity=(2, 2), cost=3 * SPECIAL, by_hand=_SERIES, pole=_BETA_POLE,
     ),
     _row(
         "betaln", None, ("digamma_gap(x, y)", "digamma_gap(y, x)"),
         "log of the beta function, x, y > 0", arity=(2, 2), cost=3 * SPECIAL,
-        definition="loggamma(x) + loggamma(y) - loggamma(x + y)",
+        definition="loggamma(x) + loggamma(y) - loggamma(x + y)", by_hand=_SERIES,
     ),
-    _row(
-        "besselj", sympy.besselj, ("", "besselj_slope(x, y)"),
-        "Bessel function of the first kind", arity=(2, 2), cost=SPECIAL, order=True,
-    ),
-    _row(
-        "bessely", sympy.bessely, ("", "bessely_slope(x, y)"),
-        "Bessel function of the second kind", arity=(2, 2), cost=SPECIAL, order=True,
-    ),
-    _row(
-        "besseli", sympy.besseli, ("", "besseli_slope(x, y)"),
-        "modified Bessel function of the first kind", arity=(2, 2), cost=SPECIAL, order=True,
-    ),
-    _row(
-        "besselk", sympy.besselk, ("", "besselk_slope(x, y)"),
-        "modified Bessel function of the second kind", arity=(2, 2), cost=SPECIAL, order=True,
+    *(
+        _row(
+            f"bessel{kind}", getattr(sympy, f"bessel{kind}"), ("", f"bessel{kind}_slope(x, y)"), doc,
+            arity=(2, 2), cost=SPECIAL, order=True, by_hand=_SERIES, pole=pole,
+        )
+        for kind, pole, doc in (
+            ("j", "", "Bessel function of the first kind"),
+            ("y", "y == 0", "Bessel function of the second kind"),
+            ("i", "", "modified Bessel function of the first kind"),
+            ("k", "y == 0", "modified Bessel function of the second kind"),
+        )
     ),
     # machine learning
-    _row("sigmoid", None, "f*sigmoid(-x)", "1/(1 + exp(-x))", definition="1/(1 + exp(-x))", aliases=("expit",)),
-    _row("softplus", None, "sigmoid(x)", "log(1 + exp(x))", definition="log(1 + exp(x))"),
     _row(
-        "relu", None, "where(x > 0, a, 0)", "max(x, 0)", cost=2, selects=True,
-        people=lambda x: sympy.Max(x, 0), kink="derivative 0 at 0",
+        "sigmoid", None, "f*sigmoid(-x)", "1/(1 + exp(-x))", definition="1/(1 + exp(-x))", aliases=("expit",),
+        formula="where(x >= 0, 1, exp(-abs(x)))/(1 + exp(-abs(x)))",
+        range=(0.0, 1.0), monotone=1, finite_everywhere=True,
     ),
-    _row("logcosh", None, "tanh(x)", "log(cosh(x))", definition="log(cosh(x))"),
+    _row(
+        "softplus", None, "sigmoid(x)", "log(1 + exp(x))", definition="log(1 + exp(x))",
+        formula="where(x > 0, x, 0) + log1p(exp(-abs(x)))",
+        range=_POSITIVE, monotone=1, finite_everywhere=True,
+    ),
+    _row(
+        "relu", None, "where(x > 0, a, 0)", "max(x, 0)", cost=2, selects=("x > 0",),
+        formula="where(x <= 0, 0, x)", people=lambda x: sympy.Max(x, 0), kink="derivative 0 at 0",
+        range=_POSITIVE, monotone=1, finite_everywhere=True, convexity="convex",
+    ),
+    _row(
+        "logcosh", None, "tanh(x)", "log(cosh(x))", definition="log(cosh(x))",
+        formula="where(abs(x) < 1, 0.5*log1p(sinh(min(abs(x), 1))**2), abs(x) + (log1p(exp(-2*abs(x))) - log(2)))",
+        range=_POSITIVE, even=True, finite_everywhere=True,
+    ),
     _row(
         "logsumexp", None, "softmax(x, m, s)", "log(exp(x) + exp(y) + ...) without overflow",
         arity=(1, None), definition="log(exp(x) + exp(y))",
         shared={"m": "largest", "s": "exp_sum"}, pair=("softmax2(x, y)", "softmax2(y, x)"),
-        plain=("exp(x - f)",),
+        plain=("exp(x - f)",), by_hand="any number of arguments",
+        monotone=1, finite_everywhere=True, convexity="convex",
     ),
     _row(
         "huber", None, ("huber_slope(x, y)", "huber_excess(x, y)"),
         "x**2/2 for |x| <= y, y*(|x| - y/2) beyond; y = 1 if left out",
-        arity=(1, 2), cost=5, defaults=(1.0,), definition="where(abs(x) <= y, x**2/2, y*(abs(x) - y/2))",
-        kink="continuous derivative",
+        arity=(1, 2), cost=5, defaults=(1.0,), formula="where(abs(x) <= y, 0.5*x*x, y*(abs(x) - 0.5*y))",
+        definition="where(abs(x) <= y, x**2/2, y*(abs(x) - y/2))",
+        kink="continuous derivative", range=_POSITIVE, finite_everywhere=True, convexity="convex in x",
     ),
 )  # fmt: skip
 
@@ -183,6 +270,9 @@ CALLABLE: dict[str, Function] = {
 
 #: Every row by the class of its nodes, those of the derivatives included.
 BY_CLASS: dict[type, Function] = {row.node: row for row in (*_ROWS, *SLOPES.values())}
+
+for _function in BY_CLASS.values():
+    _function.check({"sqrt", *FUNCTIONS, *SLOPES})
 
 
 def flat_arguments(node: Node) -> list[Node]:

@@ -7,12 +7,15 @@ not a real number, and for arguments at which mpmath would take seconds or all o
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
 
 from symgd.formula.functions.bessel import MAX_ORDER
+from symgd.formula.functions.formula_value import Arithmetic, formula_value
+from symgd.formula.functions.table import BY_CLASS
 
-__all__ = ["SPECIAL", "Operation", "operations", "power", "product", "total"]
+__all__ = ["Operation", "operations", "power", "product", "total"]
 
 #: An mpmath.MPContext and a number of it; mpmath ships no types.
 Context: TypeAlias = Any
@@ -22,27 +25,32 @@ Operation: TypeAlias = Callable[..., Real]
 _WIDE = 2**64  # beyond, an exponent is no number that doubles can come back from
 _DOUBLE = 1100  # the exponents of all doubles, and a little
 
-_NAMES = "log log1p sin cos tan cot sec csc asin acos atan acot asec acsc atan2 sign floor ceil"
-_NAMES += " tanh coth asinh acosh atanh acoth asech acsch erf erfc cbrt"
-_GROWING = "exp expm1 sinh cosh sech csch"
-_SPECIAL = "gamma loggamma digamma polygamma beta besselj bessely besseli besselk"
-
-#: Functions that mpmath sums up term by term: hundreds of digits take long.
-SPECIAL = frozenset(_SPECIAL.split())
-
 
 def operations(ctx: Context) -> dict[str, Operation]:
-    """The operations by function name. Functions without one have a formula in their row."""
+    """The operations by function name: mpmath's, those written here, those made of formulas."""
     table: dict[str, Operation] = {
-        name: _limited(ctx, getattr(ctx, name), _DOUBLE) for name in _NAMES.split()
+        row.name: _limited(ctx, getattr(ctx, row.mpmath), 64 if row.overflows else _DOUBLE)
+        for row in BY_CLASS.values()
+        if row.mpmath
     }
-    table |= {name: _limited(ctx, getattr(ctx, name), 64) for name in _GROWING.split()}
     table |= _selections(ctx) | _shares(ctx, table["exp"]) | _specials(ctx)
+    arithmetic = Arithmetic(
+        ctx.mpf, lambda: +ctx.pi, operator.truediv, power(ctx, None), _root(ctx)
+    )
+    for row in BY_CLASS.values():
+        text = row.meaning or row.reading
+        if text and row.name not in table and not row.variadic:
+            required, defaults = row.arity[0], row.defaults
+            table[row.name] = formula_value(text, table, required, defaults, arithmetic)
     table["log"] = lambda x: ctx.log(x) if x > 0 else ctx.nan  # of any size
     table |= {f"log{b}": lambda x, b=b: table["log"](x) / ctx.log(b) for b in (2, 10)}
     table["hypot"] = lambda *args: ctx.sqrt(total(a * a for a in args))
     table["cbrt"] = lambda x: ctx.cbrt(x) if x >= 0 else -ctx.cbrt(-x)
     return table
+
+
+def _root(ctx: Context) -> Operation:
+    return lambda x: ctx.sqrt(x) if x >= 0 else ctx.nan
 
 
 def total(terms: Iterable[Real]) -> Real:
@@ -72,7 +80,7 @@ def power(ctx: Context, exponent: float | None) -> Operation:
     times = product(ctx)
     usual: dict[float | None, Operation] = {
         -1.0: lambda base, _: 1 / base,
-        0.5: lambda base, _: ctx.sqrt(base) if base >= 0 else ctx.nan,
+        0.5: lambda base, _: _root(ctx)(base),
         2.0: lambda base, _: times(base, base),
         3.0: lambda base, _: times(base, base, base),
     }
@@ -115,8 +123,6 @@ def _selections(ctx: Context) -> dict[str, Operation]:
         "max": largest,
         "min": smallest,
         "largest": largest,
-        "clip": lambda x, low, high: smallest(largest(x, low), high),
-        "relu": lambda x: largest(x, ctx.zero),
     }
 
 
@@ -160,7 +166,9 @@ def _specials(ctx: Context) -> dict[str, Operation]:
         return ctx.beta(x, y) if tame(x, y) and max(abs(x), abs(y)) < 2**40 else ctx.nan
 
     table = {f.__name__: f for f in (gamma, loggamma, digamma, polygamma, beta)}
-    return table | {name: _bessel(ctx, name, tame) for name in _SPECIAL.split()[-4:]}
+    return table | {
+        name: _bessel(ctx, name, tame) for name in ("besselj", "bessely", "besseli", "besselk")
+    }
 
 
 def _bessel(ctx: Context, name: str, tame: Callable[..., bool]) -> Operation:

@@ -1,0 +1,122 @@
+"""The formula of a row as a function of numbers: on floats the reference of every backend.
+
+The parser of the language needs the table of functions, so the table reads its own formulas with
+Python's grammar, `ast.parse`; nothing is executed as code. They use what both grammars read in the
+same way, and the tests compare the two bit for bit.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+import operator
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeAlias
+
+from symgd.formula.functions import reference
+
+Number: TypeAlias = Any  # float, or mpmath's mpf
+_Part = Callable[[Sequence[Number]], Any]
+
+LETTERS = "xyzw"  #: the arguments of a row's formula, in order
+
+
+class Arithmetic(NamedTuple):
+    """The numbers that a formula is evaluated with: what +, -, * and comparisons do not say."""
+
+    number: Callable[[float], Number]
+    pi: Callable[[], Number]
+    div: Callable[[Number, Number], Number]
+    pow: Callable[[Number, Number], Number]
+    sqrt: Callable[[Number], Number]
+
+
+#: IEEE semantics: inf and nan, no exceptions.
+FLOATS = Arithmetic(float, lambda: math.pi, reference.div, reference.pow, reference.sqrt)
+
+_COMPARISONS = {
+    ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "==", ast.NotEq: "!=",
+}  # fmt: skip
+
+
+def formula_value(
+    text: str,
+    functions: Mapping[str, Callable[..., Number]],
+    required: int = 1,
+    defaults: Sequence[float] = (),
+    arithmetic: Arithmetic = FLOATS,
+) -> Callable[..., Any]:
+    """The function that a formula, or a condition, over x, y, z, w defines.
+
+    functions: those that it may call, looked up at each call. defaults: the values of arguments
+    after the required ones, where they are left out. where() evaluates one branch.
+    """
+    root: list[_Part] = []  # read at the first call: most rows are never evaluated
+
+    def call(*args: Number) -> Any:
+        if not root:
+            root.append(_Reader(functions, arithmetic).part(ast.parse(text, mode="eval").body))
+        return root[0]((*args, *defaults[len(args) - required :]))
+
+    return call
+
+
+class _Reader:
+    """Turns Python's syntax trees into functions of the arguments' values."""
+
+    def __init__(
+        self, functions: Mapping[str, Callable[..., Number]], arithmetic: Arithmetic
+    ) -> None:
+        self.functions = functions
+        self.arithmetic = arithmetic
+        self.operations: dict[type, Callable[[Number, Number], Number]] = {
+            ast.Add: operator.add,
+            ast.Sub: operator.sub,
+            ast.Mult: operator.mul,
+            ast.Div: arithmetic.div,
+            ast.Pow: arithmetic.pow,
+        }
+
+    def part(self, node: ast.expr) -> _Part:
+        """One sub-expression."""
+        match node:
+            case ast.Constant(value=int() | float() as number):
+                value = self.arithmetic.number(number)
+                return lambda _: value
+            case ast.Name(id="pi"):
+                return lambda _: self.arithmetic.pi()
+            case ast.Name(id=letter):
+                return operator.itemgetter(LETTERS.index(letter))
+            case ast.UnaryOp(op=op, operand=operand):
+                change = operator.neg if isinstance(op, ast.USub) else operator.not_
+                inner = self.part(operand)
+                return lambda args: change(inner(args))
+            case ast.BinOp(left=left, op=op, right=right):
+                return self.binary(self.operations[type(op)], left, right)
+            case ast.Compare(left=left, ops=[op], comparators=[right]):
+                return self.binary(reference.COMPARE[_COMPARISONS[type(op)]], left, right)
+            case ast.BoolOp(op=op, values=values):
+                joint = all if isinstance(op, ast.And) else any
+                parts = list(map(self.part, values))
+                return lambda args: joint(part(args) for part in parts)
+            case ast.Call(func=ast.Name(id=name), args=operands):
+                return self.called(name, list(map(self.part, operands)))
+        raise ValueError(f"a formula of the table cannot hold '{ast.unparse(node)}'")
+
+    def binary(
+        self, operation: Callable[[Number, Number], Any], left: ast.expr, right: ast.expr
+    ) -> _Part:
+        """An operation or comparison of two sub-expressions."""
+        a, b = self.part(left), self.part(right)
+        return lambda args: operation(a(args), b(args))
+
+    def called(self, name: str, parts: Sequence[_Part]) -> _Part:
+        """where, sqrt, or a function of the table."""
+        if name == "where":
+            test, yes, no = parts
+            return lambda args: yes(args) if test(args) else no(args)
+        if name == "sqrt":
+            [inner] = parts
+            return lambda args: self.arithmetic.sqrt(inner(args))
+        functions = self.functions
+        return lambda args: functions[name](*(part(args) for part in parts))
