@@ -11,7 +11,6 @@ import typer
 from symgd.cli.console import emit
 from symgd.cli.option_values import positive, read_formula, whole
 from symgd.cli.options import Assignments, Data, DropMissing, Steps, Tolerance, formula_to
-from symgd.cli.painting import start_painter
 from symgd.cli.progress import shown
 from symgd.cli.terminal import emit_report, has_unicode, tell_rows, terminal_width
 
@@ -26,7 +25,6 @@ class Format(StrEnum):
 
 
 def compare(
-    ctx: typer.Context,
     loss: Annotated[list[str] | None, formula_to("minimize")] = None,
     lr: Annotated[
         str,
@@ -64,7 +62,6 @@ def compare(
 
     picture = None if plot is None else output_files.check_picture(plot)
     live = None if page is None else output_files.check_page(page)
-    painter = start_painter(ctx, picture)
     formula = read_formula(loss or [], data)
     count = whole("--steps", steps, least=0)
     tolerance = None if tol is None else positive("--tol", tol)
@@ -105,7 +102,7 @@ def compare(
         }
         emit(writer[form](found))
     if picture is not None:
-        plot_comparison(found, picture, painter)
+        plot_comparison(found, picture)
     if live is not None:
         found.to_html(live)
     tell_rows(found.loss)

@@ -11,7 +11,6 @@ import typer
 from symgd.cli.console import complain, emit
 from symgd.cli.option_values import whole
 from symgd.cli.options import Check, DropMissing, Seed
-from symgd.cli.painting import start_painter
 from symgd.cli.progress import shown
 from symgd.cli.terminal import about_rows, emit_report, terminal_width
 from symgd.errors import ArgumentError
@@ -24,7 +23,6 @@ _FORMATS = ("table", "plain", "json", "jsonl", "csv")
 
 
 def fit(
-    ctx: typer.Context,
     model: Annotated[
         str,
         typer.Argument(
@@ -168,7 +166,6 @@ def fit(
 
         picture = check_picture(plot)
         check_fit(picture)
-    painter = start_painter(ctx, picture)
     with shown(data, quiet or form not in ("table", "plain")) as source:
         result = run(
             model,
@@ -199,7 +196,7 @@ def fit(
     if picture is not None:
         from symgd.report.plot import plot_fit
 
-        plot_fit(result, picture, painter)
+        plot_fit(result, picture)
     if not quiet:
         for remark in about_rows(result.names, result.columns, result.table):
             complain(remark)
