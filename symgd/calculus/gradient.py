@@ -16,7 +16,7 @@ from symgd.calculus.masks import any_of, both, masked, steep
 from symgd.calculus.pullback import growing, pull
 from symgd.calculus.row_sums import row_sum, row_valued
 from symgd.formula.graph import Graph
-from symgd.formula.nodes import ONE, Node, RowPeak, RowSum, topological
+from symgd.formula.nodes import ONE, ZERO, Node, RowPeak, RowSum, topological
 
 
 def gradient(graph: Graph, output: Node, wrt: Sequence[Node]) -> list[Node]:
@@ -89,7 +89,23 @@ class _Sweep:
             if id(node) in inner.terms and id(node) not in self.varies:
                 in_rows = graph.add(*inner.terms[id(node)])
                 varies = row_valued(topological([in_rows]))
-                self.flow(node, times(graph, adjoint, row_sum(graph, in_rows, varies)), reach)
+                term = times(graph, adjoint, row_sum(graph, in_rows, varies))
+                self.flow(node, term, both(graph, reach, self.in_some_row(node, inner)))
+
+    def in_some_row(self, node: Node, inner: _Sweep) -> Node | None:
+        """The condition that a node of one value counts in a row, where a slope below may break.
+
+        None: it counts always, or it does no harm where it does not.
+        """
+        graph = self.graph
+        counts = any_of(graph, inner.uses[id(node)])
+        if counts is None or not any(id(n) in self.steep for n in topological([node])):
+            return None
+        one_or_zero = graph.where(counts, ONE, ZERO)
+        varies = row_valued(topological([one_or_zero]))
+        if id(one_or_zero) not in varies:
+            return counts
+        return graph.compare(">", row_sum(graph, one_or_zero, varies), ZERO)
 
 
 def hessian(graph: Graph, output: Node, wrt: Sequence[Node]) -> list[list[Node]]:
