@@ -14,11 +14,11 @@ import re
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-from symgd._processes import end_child
 from symgd.formula.nodes import Name
 from symgd.formula.printing.plain import show, write
 from symgd.model.loss import Loss
@@ -92,8 +92,16 @@ class Solver:
         self._stop()
 
     def _stop(self) -> None:
+        """Kill the child if it still runs, close its pipes, and wait for it."""
         child, self._child = self._child, None
-        end_child(child)
+        if child is None:
+            return
+        child.kill()
+        for stream in (child.stdin, child.stdout):
+            if stream is not None:
+                with suppress(OSError):
+                    stream.close()
+        child.wait()
 
     def answer(self) -> Solution | None:
         """What the child found, or None: it could not, or its time was up."""

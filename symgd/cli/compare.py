@@ -5,19 +5,15 @@ from __future__ import annotations
 import gc
 from typing import Annotated
 
-import typer
-
 from symgd.cli.console import emit
 from symgd.cli.formats import Format, read_format
 from symgd.cli.option_values import positive, read_formula, whole
 from symgd.cli.options import format_of, formula_to, option
-from symgd.cli.painting import start_painter
 from symgd.cli.progress import shown
 from symgd.cli.terminal import emit_report, has_unicode, tell_rows, terminal_width
 
 
 def compare(
-    ctx: typer.Context,
     loss: Annotated[list[str] | None, formula_to("minimize")] = None,
     lr: Annotated[
         str, option("lr", "0.001,0.2,10 or 1e-4..10:200 for a map.", "LIST")
@@ -44,7 +40,6 @@ def compare(
 
     picture = None if plot is None else output_files.check_picture(plot)
     live = None if page is None else output_files.check_page(page)
-    painter = start_painter(ctx, picture)
     formula = read_formula(loss or [], data)
     count = whole("--steps", steps, least=0)
     tolerance = None if tol is None else positive("--tol", tol)
@@ -85,7 +80,7 @@ def compare(
         }
         emit(writers[kind](found))
     if picture is not None:
-        plot_comparison(found, picture, painter)
+        plot_comparison(found, picture)
     if live is not None:
         found.to_html(live)
     tell_rows(found.loss)

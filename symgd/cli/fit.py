@@ -12,7 +12,6 @@ from symgd.cli.console import complain, emit
 from symgd.cli.formats import Format, read_format
 from symgd.cli.option_values import whole
 from symgd.cli.options import format_of, option
-from symgd.cli.painting import start_painter
 from symgd.cli.progress import shown
 from symgd.cli.terminal import about_rows, emit_report, terminal_width
 from symgd.errors import ArgumentError
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
 
 
 def fit(
-    ctx: typer.Context,
     model: Annotated[
         str,
         typer.Argument(
@@ -81,7 +79,6 @@ def fit(
 
         picture = check_picture(plot)
         check_fit(picture)
-    painter = start_painter(ctx, picture)
     with shown(data, quiet or kind not in (Format.table, Format.plain)) as source:
         result = run(
             model,
@@ -112,7 +109,7 @@ def fit(
     if picture is not None:
         from symgd.report.plot import plot_fit
 
-        plot_fit(result, picture, painter)
+        plot_fit(result, picture)
     if not quiet:
         for remark in about_rows(result.names, result.columns, result.table):
             complain(remark)

@@ -13,7 +13,6 @@ from symgd.cli.console import OutputError, complain, emit
 from symgd.cli.formats import Format, read_format
 from symgd.cli.option_values import positive, read_formula, whole
 from symgd.cli.options import format_of, formula_to, option
-from symgd.cli.painting import start_painter
 from symgd.cli.progress import shown
 from symgd.cli.terminal import about_rows, emit_report, has_unicode, listen, terminal_width
 from symgd.names import escape
@@ -54,7 +53,6 @@ def run(
 
     picture = None if plot is None else output_files.check_picture(plot)
     live = None if page is None else output_files.check_page(page)
-    painter = start_painter(ctx, picture)
     formula = read_formula(loss or [], data)
     from symgd.descent.descend import descend
     from symgd.model.arguments import parse_assignments
@@ -85,7 +83,7 @@ def run(
     if picture is not None:
         from symgd.report.plot import plot as draw
 
-        draw(result, picture, painter)
+        draw(result, picture)
     if live is not None:
         result.to_html(live)
     if not quiet:

@@ -361,6 +361,12 @@ def test_functions_of_python_get_python_s_numbers():
     assert (value, slope[0]) == pytest.approx((-2.16 + 0.045, -1.5), rel=1e-15)
 
 
+def test_conditions_stay_conditions_where_a_number_is_not_finite():
+    """log(0) before the rows leaves the fast path; then a > 0 came as 0.0, which has no `or`."""
+    loss = Loss("mean(where(a > 0 or u > 0, u, log(a)*u))", {"u": [1.0, 2.0]})
+    assert loss.value([0.0]) == 1.5
+
+
 def test_infinities_of_both_signs_are_nan():
     graph = Graph()
     node = graph.node(RowSum, Column("x", "x"))

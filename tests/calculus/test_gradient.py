@@ -155,6 +155,22 @@ def test_branch_not_taken_does_not_poison_the_hessian(text, at, value, slopes):
     assert np.isfinite(Loss(text).hess(at)).all()
 
 
+@pytest.mark.parametrize("backend", ["lambdify", "native"])
+@pytest.mark.parametrize(
+    ("text", "u", "slope"),
+    [
+        ("sum(where(u > 0, u*a, u*sqrt(a)))", [1.0, 2.0], 3.0),
+        ("sum(where(u > 0, u*a, u*sqrt(a)))", [-1.0, 2.0], -math.inf),
+        ("mean(where(a > 0 or u > 0, u, log(a)*u))", [1.0, 2.0], 0.0),
+        ("sum(where(u > 0, u*a, u*sqrt(a)*exp(u/a)))", [1.0, 2.0], 3.0),
+        ("sum(where(u > 0, u*a, where(u < 0, sqrt(a), 1)))", [0.0, 2.0], 2.0),
+    ],
+)
+def test_branch_that_no_row_takes_does_not_poison_the_gradient(backend, text, u, slope):
+    loss = Loss(text, {"u": u}).internals.on(backend)
+    assert loss.value_and_grad([0.0])[1].tolist() == [slope]
+
+
 def test_true_singularity_is_not_hidden():
     assert Loss("sqrt(x)").internals.evaluate(0.0) == [0.0, math.inf]
     assert Loss("abs(x)**0.5").internals.evaluate(4.0) == [2.0, 0.25]

@@ -133,17 +133,19 @@ def test_conditions_may_hold_sums_over_rows():
 def test_a_condition_of_parameters_is_joined_to_one_of_rows(backend, words):
     # what does not vary from row to row is known before the loop over the rows
     u = [-1.0, 2.0]
-    loss = Loss(f"sum(where(u > 0 {words} a > 1, a*u, -u))", {"u": u}).internals.on(backend)
+    loss = Loss(f"sum(where(u > 0 {words} a > 1, a*u, -u))", {"u": u})
+    inner = loss.internals.on(backend)
     for a in (0.5, 3.0):
         right = [a * v if eval(f"v > 0 {words} a > 1", {"v": v, "a": a}) else -v for v in u]
-        assert loss.internals.evaluate(a)[0] == sum(right)
+        assert inner.evaluate(a)[0] == sum(right)
 
 
 def test_a_condition_that_came_through_the_slow_reference_is_joined_over_rows():
     # the slope of a**h asks whether a and h are 0; log(a) is nan there, so that the block before
     # the loop is evaluated by the reference. By hand: (-1.5)^2, (-1.5)^4 and h*(-1.5)^(h - 1)
-    loss = Loss("mean(a**(b*u))", {"u": [1.0, 2.0]}).internals.on("lambdify")
-    value, slope, other = loss.internals.evaluate(-1.5, 2.0)
+    loss = Loss("mean(a**(b*u))", {"u": [1.0, 2.0]})
+    inner = loss.internals.on("lambdify")
+    value, slope, other = inner.evaluate(-1.5, 2.0)
     assert (value, slope) == (3.65625, -8.25)
     assert math.isnan(other)
 

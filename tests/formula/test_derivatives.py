@@ -59,6 +59,7 @@ REFERENCE = {
     "acsch_slope": lambda x: -1 / (abs(x) * mpmath.sqrt(1 + x * x)),
     "atan2_slope": lambda y, x: x / (x * x + y * y),
     "bell": lambda x: mpmath.exp(-x * x),
+    "ratio": lambda x, y: x / y,
     "share": lambda a, y, z: a * _step(y, z),
     "share_inside": lambda a, x, low, high: a if low <= x <= high else mpmath.mpf(0),
     "share_low": lambda a, x, low, high: a if x < low <= high else mpmath.mpf(0),
@@ -112,6 +113,7 @@ POINTS = {
         (1e-60, 3e-60),
     ],
     "bell": [(x,) for x in (-26.3, -6.0, -0.5, 1e-10, 0.03, 1.7, 5.1, 26.49)],
+    "ratio": [(2.5, -0.75), (0.0, 3.0), (1e300, 1e308), (-3.0, 1e-100)],
     "share": [(2.5, 0.3, 0.1), (-2.5, 0.1, 0.3)],
     "share_inside": _CLIPS,
     "share_low": _CLIPS,
@@ -234,7 +236,7 @@ def test_scalar_never_raises_and_nan_stays_nan(name):
             continue
         got = row.scalar(*args)
         assert isinstance(got, float), args
-        decides = args[1:] if name.startswith("share") else args
+        decides = args[1:] if name.startswith(("share", "ratio")) else args
         if any(math.isnan(a) for a in decides):
             assert math.isnan(got), args
 
