@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,11 +19,7 @@ from symgd.formula.nodes import RowMean, RowSum, topological
 from symgd.formula.printing.plain import write
 from symgd.model.result import Status
 from symgd.names import escape
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Vector = NDArray[np.float64]
+from symgd.solvers.objectives import Mask, Vector
 
 
 @dataclass(frozen=True)
@@ -38,7 +33,7 @@ class Pieces:
     model: Model
     x: Vector
     covariance: Vector
-    held: NDArray[np.bool_]
+    held: Mask
     condition: float
     unknown: Sequence[int]
     rows: int

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,13 +14,7 @@ from symgd.fits.wording import times
 from symgd.model.result import Status
 from symgd.solvers import levenberg_marquardt
 from symgd.solvers.newton import Found
-from symgd.solvers.objectives import Box, Linear
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Vector = NDArray[np.float64]
-
+from symgd.solvers.objectives import Box, Linear, Mask, Vector
 
 CLOSE = 1e-6  # of the last step: relative to a parameter or its standard error
 
@@ -57,7 +50,7 @@ def certificate(squares: Squares, ended: levenberg_marquardt.Ended) -> tuple[Sta
     return Status.STALLED, f"no minimum is certified after {times(ended.steps, 'step')}: {told}"
 
 
-def _perfect(squares: Squares, linear: Linear, free: NDArray[np.bool_]) -> bool:
+def _perfect(squares: Squares, linear: Linear, free: Mask) -> bool:
     """Whether the residuals, and what a next step would take from them, are rounding errors."""
     response = squares.totals.about_zero
     inside = float(np.sum(_restricted(linear, free).vector ** 2))
@@ -81,7 +74,7 @@ def _shrinks(squares: Squares, ended: levenberg_marquardt.Ended) -> bool:
     return float(np.linalg.norm(scale * then)) <= max(0.5 * length, rounding)
 
 
-def _restricted(linear: Linear, free: NDArray[np.bool_]) -> Linear:
+def _restricted(linear: Linear, free: Mask) -> Linear:
     """The system in the free parameters alone, its vector in their tangent plane."""
     if free.all():
         return linear

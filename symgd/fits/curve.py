@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -19,11 +19,7 @@ from symgd.formula.graph import Graph
 from symgd.formula.nodes import Column, Name, Node, topological
 from symgd.formula.pickling import Packed, pack, unpack
 from symgd.model.data_binding import RowData, open_columns, read_columns
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Vector = NDArray[np.float64]
+from symgd.solvers.objectives import Vector
 
 
 @dataclass(frozen=True)

@@ -8,18 +8,14 @@ faster do, or that ends at -inf, has no minimum there.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING
+
+import numpy as np
 
 from symgd import names
 from symgd.fits.objective import Objective
-from symgd.solvers.objectives import Box
+from symgd.solvers.objectives import Box, Vector
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    Vector = NDArray[np.float64]
-    Ray = Callable[[float], Vector]
+Ray = Callable[[float], Vector]
 
 _EXPONENTS = (0, 5, *range(10, 20, 2), *range(20, 1000, 10))  # of the lengths along a ray
 _FAR = 400  # the exponent from which a ray is long enough, should doubles end
@@ -32,8 +28,6 @@ def falls(
     objective: Objective, points: Sequence[Vector], box: Box, params: Sequence[str]
 ) -> str | None:
     """A sentence about a ray from one of the points along which the loss has no bound, or None."""
-    import numpy as np
-
     with np.errstate(all="ignore"):
         for point in points:
             x = box.clip(np.array(point, dtype=np.float64))
@@ -55,8 +49,6 @@ def _sentence(end: Vector, x: Vector, params: Sequence[str]) -> str:
 
 def _end(objective: Objective, ray: Ray, box: Box) -> Vector | None:
     """The last point of a ray along which the loss has no bound; None where it may have one."""
-    import numpy as np
-
     last, gain, before, reached = objective.raw(ray(0.0)), 0.0, 0, ray(0.0)
     for exponent in _EXPONENTS:
         x = ray(2.0**exponent)
@@ -76,8 +68,6 @@ def _end(objective: Objective, ray: Ray, box: Box) -> Vector | None:
 
 def _rays(objective: Objective, x: Vector) -> Iterator[Ray]:
     """Downhill, along negative curvature, and every parameter alone: to infinity and to zero."""
-    import numpy as np
-
     _, slope = objective.gradient(x)
     if np.isfinite(slope).all() and slope.any():
         yield _straight(x, -slope / np.abs(slope).max())

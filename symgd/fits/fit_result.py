@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from symgd.errors import ArgumentError, DescentError
 from symgd.model.present import Pictured
 from symgd.model.result import Status
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from symgd.data import Table
     from symgd.fits.curve import Curve
 

@@ -11,7 +11,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+
+import numpy as np
 
 from symgd.fits.qr_reduction import Residuals
 from symgd.fits.row_sample import SEED, draw
@@ -19,9 +20,6 @@ from symgd.formula.nodes import Name, Node, topological
 from symgd.model.data_binding import RowData
 from symgd.solvers.levenberg_marquardt import Subsystem, minimize
 from symgd.solvers.objectives import Box
-
-if TYPE_CHECKING:
-    import numpy as np
 
 _SAMPLE = 500  # rows
 _TRIALS = 200
@@ -66,8 +64,6 @@ class Starter:
 
     def default(self) -> list[float]:
         """The best start that was found, ones where none is finite."""
-        import numpy as np
-
         count, linear = len(self.leaves), self.linear
         if len(linear) == count:
             return self.solved([0.0] * count) or [0.0] * count
@@ -112,8 +108,6 @@ def _trial(
     trial: int, count: int, typical: Sequence[float], generator: np.random.Generator
 ) -> list[float]:
     """Values of the nonlinear parameters: first those of one magnitude, then mixed ones."""
-    import numpy as np
-
     if trial < len(typical):
         # equal rates or places would make two terms one: spread them
         return [typical[trial] * (1.0 + 0.5 * k) for k in range(count)]
@@ -126,8 +120,6 @@ def _trial(
 
 def _magnitudes(rows: RowData, predictors: Sequence[str]) -> list[float]:
     """Magnitudes that a parameter may have beside these columns."""
-    import numpy as np
-
     found = [1.0]
     columns = rows.table.columns
     for name in predictors:
@@ -146,8 +138,6 @@ def _solve(
     residuals: Residuals, start: Sequence[float], linear: Sequence[int], box: Box
 ) -> tuple[list[float], float] | None:
     """`start` with the linear parameters at their least-squares values, and the sum of squares."""
-    import numpy as np
-
     x = np.array(start, dtype=np.float64)
     if linear:
         mask = np.zeros(len(x), dtype=bool)

@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -24,11 +23,7 @@ from symgd.fits.settings import Settings, place_start
 from symgd.formula.nodes import RowMean
 from symgd.model.result import Status
 from symgd.solvers import levenberg_marquardt
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Vector = NDArray[np.float64]
+from symgd.solvers.objectives import Vector
 
 _LONG = 200_000  # rows from which the first steps go over a sample
 _SAMPLE = 16_384  # of so many

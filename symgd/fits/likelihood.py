@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -28,12 +28,9 @@ from symgd.fits.settings import Settings, place_start
 from symgd.formula.nodes import Node, RowMean, RowSum, topological
 from symgd.model.result import Status
 from symgd.solvers import levenberg_marquardt, newton
+from symgd.solvers.objectives import Mask, Vector
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Vector = NDArray[np.float64]
-    _Covariance = Callable[[newton.Found, NDArray[np.bool_]], tuple[Vector, float]]
+_Covariance = Callable[[newton.Found, Mask], tuple[Vector, float]]
 
 
 SANDWICH = "the sandwich H**-1 (sum g g') H**-1 * n/(n - p), whatever the errors' law"
@@ -85,7 +82,7 @@ def robust(squares: Squares, settings: Settings) -> FitResult:
     inner = model.inner
     slopes = total_gradient(graph, term, model.leaves, inner)
 
-    def covariance(found: newton.Found, free: NDArray[np.bool_]) -> tuple[Vector, float]:
+    def covariance(found: newton.Found, free: Mask) -> tuple[Vector, float]:
         inverse, condition = statistics.inverse_hessian(found.hessian, free)
         meat = np.zeros((len(begin), len(begin)))
         more = [] if inner is None else inner.inputs

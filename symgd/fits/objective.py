@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+
+import numpy as np
 
 from symgd.calculus.gradient import gradient, hessian
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import Name, Node
 from symgd.model.data_binding import RowData
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    Vector = NDArray[np.float64]
-    Matrix = NDArray[np.float64]
+from symgd.solvers.objectives import Matrix, Vector
 
 
 class Objective:
@@ -48,15 +43,11 @@ class Objective:
 
     def gradient(self, x: Vector) -> tuple[float, Vector]:
         """Value and gradient."""
-        import numpy as np
-
         value, *slopes = self._first(*x.tolist())
         return self.factor * value, self.factor * np.array(slopes)
 
     def hessian(self, x: Vector) -> Matrix:
         """The (P, P) Hessian."""
-        import numpy as np
-
         out = np.empty((self.count, self.count))
         entries = iter(self._second(*x.tolist()))
         for i in range(self.count):

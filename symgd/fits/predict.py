@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from symgd.calculus.stabilize import stabilize
 from symgd.errors import FormulaError
@@ -13,18 +16,12 @@ from symgd.formula.nodes import RowMean, RowSum, topological
 from symgd.formula.parse import parse
 from symgd.model.data_binding import RowData, open_columns, read_columns
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
 
 def evaluate(model: str, theta: Mapping[str, float], data: Any) -> NDArray[np.float64]:
     """The right side of a model at these parameters, for every row of data: (rows,) float64.
 
     The model holds no sums over rows: those of other rows would be other numbers.
     """
-    import numpy as np
-
     graph = Graph()
     opened, columns = open_columns(data)
     formula = parse(model, graph=graph, columns=columns, per_row=True, own=theta)

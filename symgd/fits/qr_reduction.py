@@ -13,7 +13,9 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from copy import copy
 from functools import cache, cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
 
 from symgd.backends.compiler import compile_per_row
 from symgd.backends.lambdified import compile_array
@@ -23,14 +25,7 @@ from symgd.fits.nested_sums import Inner
 from symgd.fits.streaming_sums import Sums
 from symgd.formula.nodes import Column, Name, Node, topological
 from symgd.model.data_binding import RowData
-from symgd.solvers.objectives import Linear
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    Vector = NDArray[np.float64]
-    Matrix = NDArray[np.float64]
+from symgd.solvers.objectives import Linear, Matrix
 
 _MANY = 20_000  # rows from which J'J is tried first: it takes a fraction of the time
 _WIDEST = 30  # parameters of a J'J that is summed entry by entry
@@ -63,8 +58,6 @@ class RowFunction:
 
     def extended(self, theta: Sequence[float]) -> Iterator[list[Any]]:
         """The values block by block in the longest floats of the platform (80 bits on x86)."""
-        import numpy as np
-
         longer = [np.longdouble(v) for v in theta]
         for count, arrays in _blocks(self.rows, self.columns):
             with np.errstate(all="ignore"):
@@ -75,8 +68,6 @@ class RowFunction:
 
     def at(self, arrays: Sequence[Any], theta: Sequence[float]) -> list[Any]:
         """The values at these columns, in IEEE semantics."""
-        import numpy as np
-
         with np.errstate(all="ignore"):
             return self._code.function(*arrays, *np.asarray(theta), *self._numbers())
 
@@ -148,8 +139,6 @@ class Residuals:
 
     def rss(self, theta: Sequence[float]) -> float:
         """The sum of squares at theta; inf where it is not finite."""
-        import numpy as np
-
         if self._summed:
             found = self._sums.rss(self.both.rows, self._inputs(theta), self._about)
         else:
@@ -178,8 +167,6 @@ class Residuals:
 
     def _refined(self, theta: Sequence[float], linear: Linear) -> Linear:
         """The same system with z = R'**-1 J'r from a product in longer floats."""
-        import numpy as np
-
         scale = linear.scales
         if not (scale > 0).all() or not np.finfo(np.longdouble).eps < np.finfo(np.float64).eps:
             return linear
@@ -205,8 +192,6 @@ class Residuals:
 
     def matrices(self, theta: Sequence[float]) -> Iterator[Matrix]:
         """[J r] block by block, column by column."""
-        import numpy as np
-
         for count, columns in self.columns(theta):
             matrix = np.empty((count, self.count + 1), order="F")
             for k, column in enumerate(columns):
@@ -214,8 +199,6 @@ class Residuals:
             yield matrix
 
     def _by_qr(self, theta: Sequence[float]) -> Linear | None:
-        import numpy as np
-
         width = self.count + 1
         triangle = np.zeros((0, width))
         parts = []
@@ -235,8 +218,6 @@ class Residuals:
         return Linear(full[:-1, :-1], full[:-1, -1], rss, scales)
 
     def _by_gram(self, theta: Sequence[float]) -> Linear | None:
-        import numpy as np
-
         if self.count > _WIDEST:
             return None
         rss, *entries = self._sums.gram(self.both.rows, self._inputs(theta), self._about)
@@ -264,6 +245,4 @@ class Residuals:
 
 @cache
 def _triangle(count: int) -> tuple[Any, Any]:
-    import numpy as np
-
     return np.tril_indices(count)

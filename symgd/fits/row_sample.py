@@ -6,11 +6,12 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
+import numpy as np
+from numpy.typing import NDArray
+
 from symgd.model.data_binding import RowData
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from symgd.data import Table
 
 SEED = 0x73796D6764  # data drawn with a seed of 0 or 1 must not be sampled by themselves
@@ -31,8 +32,6 @@ class MemoryRows:
 
 def draw(rows: RowData, count: int) -> RowData:
     """About `count` of the rows, some maybe twice; all of them where there are no more."""
-    import numpy as np
-
     share = count / rows.table.rows
     generator = np.random.default_rng(SEED)  # evenly spaced rows may all be alike
     parts: dict[str, list[Any]] = {name: [] for name in rows.table.names}

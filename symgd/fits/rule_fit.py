@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,11 +11,7 @@ from symgd.fits.regression_model import Model
 from symgd.fits.settings import Settings
 from symgd.formula.nodes import Node
 from symgd.model.result import Status
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Vector = NDArray[np.float64]
+from symgd.solvers.objectives import Vector
 
 
 def descend_on(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 try:
     from sklearn.base import BaseEstimator, RegressorMixin
@@ -18,9 +19,6 @@ except ImportError as error:
 from symgd.errors import ArgumentError
 from symgd.fits.fit import fit
 from symgd.fits.predict import evaluate
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 _WEIGHT = "sample weight"  # two words: no feature of a formula without back quotes
 

@@ -11,20 +11,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+
+import numpy as np
 
 from symgd.fits.objective import Objective
 from symgd.formula.functions.table import FUNCTIONS
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import Node
 from symgd.solvers import newton
-from symgd.solvers.objectives import Box
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    Vector = NDArray[np.float64]
+from symgd.solvers.objectives import Box, Vector
 
 _WIDTHS = [10.0**-k for k in range(1, 10)]  # in units of a typical term
 _STEPS = 100  # of Newton's method at each
@@ -63,8 +58,6 @@ def minimize(
     box: Box,
 ) -> tuple[newton.Found, str] | None:
     """Where the minima of the smooth neighbours lead, and a sentence; None without a kink."""
-    import numpy as np
-
     if smoothed(graph, root, 1.0) is root:
         return None
     whole = objective_of(root)

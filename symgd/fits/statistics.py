@@ -12,27 +12,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+import numpy as np
 
-    Vector = NDArray[np.float64]
-    Matrix = NDArray[np.float64]
+from symgd.solvers.objectives import Mask, Matrix, Vector
 
 _EPS = 2.0**-52
 _PERFECT = 32 * _EPS  # of the response, up to which residuals are rounding errors
 
 
-def inverse_gram(triangle: Matrix, free: NDArray[np.bool_]) -> tuple[Matrix, float, list[int]]:
+def inverse_gram(triangle: Matrix, free: Mask) -> tuple[Matrix, float, list[int]]:
     """(J'J)**-1 in the free parameters from J's triangle, nan elsewhere.
 
     Also the condition number of J with columns of unit length, and the parameters that take part
     in a direction about which the data say nothing; then there is no inverse, and all is nan.
     """
-    import numpy as np
-
     count = len(free)
     out = np.full((count, count), math.nan)
     places = np.flatnonzero(free)
@@ -55,10 +49,8 @@ def inverse_gram(triangle: Matrix, free: NDArray[np.bool_]) -> tuple[Matrix, flo
     return out, condition, []
 
 
-def inverse_hessian(hessian: Matrix, free: NDArray[np.bool_]) -> tuple[Matrix, float]:
+def inverse_hessian(hessian: Matrix, free: Mask) -> tuple[Matrix, float]:
     """The inverse of a positive definite Hessian in the free parameters, and its condition."""
-    import numpy as np
-
     count = len(free)
     out = np.full((count, count), math.nan)
     part = hessian[np.ix_(free, free)]
@@ -84,8 +76,6 @@ def runaways(x: Vector, errors: Vector) -> list[int]:
 
 def standard_errors(covariance: Matrix) -> Vector:
     """(P,): the square roots of the diagonal, nan where there is none."""
-    import numpy as np
-
     with np.errstate(invalid="ignore"):
         errors: Vector = np.sqrt(np.diag(covariance))
     return errors
@@ -93,8 +83,6 @@ def standard_errors(covariance: Matrix) -> Vector:
 
 def correlations(covariance: Matrix) -> Matrix:
     """The covariance with unit diagonal; nan where a parameter has no error."""
-    import numpy as np
-
     errors = standard_errors(covariance)
     with np.errstate(invalid="ignore", divide="ignore"):
         out: Matrix = np.clip(covariance / np.outer(errors, errors), -1.0, 1.0)
@@ -131,10 +119,8 @@ def perfect(squares: float, response: float) -> bool:
     return squares <= _PERFECT**2 * response
 
 
-def undetermined(hessian: Matrix, free: NDArray[np.bool_]) -> list[int]:
+def undetermined(hessian: Matrix, free: Mask) -> list[int]:
     """The free parameters that take part in directions along which a Hessian is not positive."""
-    import numpy as np
-
     places = np.flatnonzero(free)
     part = hessian[np.ix_(free, free)]
     diagonal = np.sqrt(np.abs(np.diag(part)))

@@ -5,13 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import cache
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+import numpy as np
 
-    Vector = NDArray[np.float64]
+from symgd.solvers.objectives import Vector
 
 _DEGREE = 120  # of the quadrature; the integrand is a power of a cosine
 _NORMAL = 1e6  # degrees of freedom beyond which the tails are those of the normal distribution
@@ -26,8 +23,6 @@ def two_sided(level: float, dof: float) -> float:
 
 def inside(q: float, dof: float) -> float:
     """P(|t| <= q): with t = sqrt(dof)*tan(u) an integral of cos(u)**(dof - 1)."""
-    import numpy as np
-
     nodes, weights = _rule()
     end = math.atan(q / math.sqrt(dof))
     # beyond some standard deviations the power of the cosine is nothing
@@ -41,8 +36,6 @@ def inside(q: float, dof: float) -> float:
 @cache
 def _rule() -> tuple[Vector, Vector]:
     """The nodes and weights of Gauss and Legendre on (-1, 1)."""
-    import numpy as np
-
     nodes, weights = np.polynomial.legendre.leggauss(_DEGREE)
     return nodes, weights
 

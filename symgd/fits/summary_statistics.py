@@ -9,18 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from symgd.errors import DataError
 from symgd.fits.qr_reduction import RowFunction
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Vector = NDArray[np.float64]
-
+from symgd.solvers.objectives import Vector
 
 _BLOCK = 1 << 15  # rows: few enough for the cache, enough to make calls of NumPy cheap
 

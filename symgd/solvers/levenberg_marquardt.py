@@ -12,15 +12,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from symgd.solvers.objectives import Box, Linear, Residuals
+import numpy as np
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    Vector = NDArray[np.float64]
+from symgd.solvers.objectives import Box, Linear, Mask, Residuals, Vector
 
 _EPS = 2.0**-52
 FACTOR = 100.0  # Moré's own
@@ -57,8 +52,6 @@ def minimize(
 
     factor: the first radius, in units of the scaled parameters. polish: to the last digits.
     """
-    import numpy as np
-
     with np.errstate(all="ignore"):
         return _minimize(residuals, start, box, steps, watch, factor, polish)
 
@@ -72,8 +65,6 @@ def _minimize(
     factor: float,
     polish: bool,
 ) -> Ended | None:
-    import numpy as np
-
     x = box.clip(np.array(start, dtype=np.float64))
     linear = residuals.linear(x.tolist())
     if linear is None:
@@ -125,8 +116,6 @@ def _polish(
     residuals: Residuals, x: Vector, linear: Linear, box: Box, taken: int, reason: str
 ) -> Ended:
     """Gauss-Newton steps as long as each is shorter than the one before."""
-    import numpy as np
-
     least = 4 * _EPS if residuals.refines else _SETTLED
     if residuals.refines:
         linear = residuals.linear(x.tolist(), careful=True) or linear
@@ -152,8 +141,6 @@ def _length(linear: Linear, step: Vector) -> float:
     There each is M times the one before, of a matrix M that is symmetric in this norm; in another
     one the first steps may grow although the iteration converges.
     """
-    import numpy as np
-
     return float(np.linalg.norm(linear.triangle @ step))
 
 
@@ -165,7 +152,7 @@ def gauss_newton(linear: Linear, box: Box, x: Vector) -> Vector:
 class Subsystem:
     """The reduced system in the parameters that may move."""
 
-    def __init__(self, linear: Linear, free: NDArray[np.bool_]) -> None:
+    def __init__(self, linear: Linear, free: Mask) -> None:
         self.free = free
         self.triangle = linear.triangle[:, free]
         self.vector = linear.vector
@@ -173,8 +160,6 @@ class Subsystem:
 
     def full(self) -> Vector:
         """The Gauss-Newton step; directions that the data say nothing about stay."""
-        import numpy as np
-
         out = np.zeros(len(self.free))
         scale = np.where(self.scales > 0, self.scales, 1.0)
         u, s, vt = np.linalg.svd(self.triangle / scale, full_matrices=False)
@@ -192,8 +177,6 @@ class Subsystem:
         min |R p + z| with |D p| <= radius: p = -(R'R + par*D**2)**-1 R'z; par is found by Newton's
         method on 1/|D p| - 1/radius, which converges from the left (Moré, section 5).
         """
-        import numpy as np
-
         out = np.zeros(len(self.free))
         d = scale[self.free]
         u, s, vt = np.linalg.svd(self.triangle / d, full_matrices=False)
@@ -224,8 +207,6 @@ class Subsystem:
 
     def reduction(self, step: Vector, rss: float) -> float:
         """By how much the linearized sum of squares falls with this step."""
-        import numpy as np
-
         moved = self.triangle @ step[self.free]
         return float(-np.sum(moved * (2 * self.vector + moved)))
 
@@ -237,8 +218,6 @@ def relative_offset(linear: Linear, rows: int) -> float:
     least squares, Technometrics 23(2): |Q1'r|/sqrt(P) over |Q2'r|/sqrt(N - P). 0.001 means that
     the estimates are within 0.1 % of a standard error of the minimum.
     """
-    import numpy as np
-
     inside = float(np.sum(linear.vector**2))
     count = len(linear.vector)
     outside = max(linear.rss - inside, 0.0)

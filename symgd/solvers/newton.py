@@ -10,16 +10,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from symgd.solvers.objectives import Box, Objective
+import numpy as np
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    Vector = NDArray[np.float64]
-    Matrix = NDArray[np.float64]
+from symgd.solvers.objectives import Box, Mask, Matrix, Objective, Vector
 
 _EPS = 2.0**-52
 
@@ -54,8 +48,6 @@ def minimize(
     watch: Callable[[int, Vector, float], None] | None = None,
 ) -> Found | None:
     """The end of the iteration from `start`, or None where not even the start is finite."""
-    import numpy as np
-
     with np.errstate(all="ignore"):
         return _minimize(objective, start, box, steps, watch)
 
@@ -67,8 +59,6 @@ def _minimize(
     steps: int,
     watch: Callable[[int, Vector, float], None] | None,
 ) -> Found | None:
-    import numpy as np
-
     x = box.clip(np.array(start, dtype=np.float64))
     value, slope = objective.gradient(x)
     curve = objective.hessian(x)
@@ -109,8 +99,6 @@ def _minimize(
 
 def at(objective: Objective, x: Vector, box: Box, steps: int) -> Found:
     """The point x as the end of some other iteration."""
-    import numpy as np
-
     with np.errstate(all="ignore"):
         value, slope = objective.gradient(x)
         curve = objective.hessian(x)
@@ -137,10 +125,8 @@ def _search(
     return None
 
 
-def _step(curve: Matrix, slope: Vector, free: NDArray[np.bool_]) -> tuple[Vector, bool]:
+def _step(curve: Matrix, slope: Vector, free: Mask) -> tuple[Vector, bool]:
     """Newton's step in the free parameters, and whether the Hessian is positive definite there."""
-    import numpy as np
-
     out = np.zeros(len(slope))
     if not free.any():
         return out, True

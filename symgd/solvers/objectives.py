@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+import numpy as np
+from numpy.typing import NDArray
 
-    Vector = NDArray[np.float64]
-    Matrix = NDArray[np.float64]
+Vector = NDArray[np.float64]
+Matrix = NDArray[np.float64]
+Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -23,15 +23,11 @@ class Box:
 
     def clip(self, x: Vector) -> Vector:
         """The nearest point within."""
-        import numpy as np
-
         return np.clip(x, self.low, self.high)
 
-    def free(self, x: Vector, slope: Vector) -> NDArray[np.bool_]:
+    def free(self, x: Vector, slope: Vector) -> Mask:
         """Which parameters may move: those not held at a bound by the slope of the loss."""
-        held: NDArray[np.bool_] = ((x <= self.low) & (slope >= 0)) | (
-            (x >= self.high) & (slope <= 0)
-        )
+        held: Mask = ((x <= self.low) & (slope >= 0)) | ((x >= self.high) & (slope <= 0))
         return ~held
 
 
