@@ -1,4 +1,4 @@
-"""What a solver asks of its problem: least squares, or a smooth function; and its bounds."""
+"""The interfaces of the solvers: residuals, objective functions, bounds."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ class Box:
     high: Vector
 
     def clip(self, x: Vector) -> Vector:
-        """The nearest point within."""
+        """The nearest point within the bounds."""
         return np.clip(x, self.low, self.high)
 
-    def free(self, x: Vector, slope: Vector) -> Mask:
-        """Which parameters may move: those not held at a bound by the slope of the loss."""
-        held: Mask = ((x <= self.low) & (slope >= 0)) | ((x >= self.high) & (slope <= 0))
+    def free(self, x: Vector, grad: Vector) -> Mask:
+        """(P,) bool: the parameters not held at a bound by the gradient of the loss."""
+        held: Mask = ((x <= self.low) & (grad >= 0)) | ((x >= self.high) & (grad <= 0))
         return ~held
 
 
 @dataclass(frozen=True)
-class Linear:
-    """Residuals and Jacobian at a point, reduced.
+class ReducedSystem:
+    """Residuals r and Jacobian J at a point, reduced: |J p + r|**2 = |R p + z|**2 + constant.
 
-    triangle: (P, P) R; vector: (P,) z; rss: |r|**2; scales: (P,) the lengths of J's columns.
+    triangle: (P, P), R. vector: (P,), z. rss: |r|**2. scales: (P,), the norms of J's columns.
     """
 
     triangle: Matrix
@@ -48,11 +48,14 @@ class Residuals(Protocol):
     """A sum of squares |r(x)|**2 over parameters x: (P,)."""
 
     @property
-    def refines(self) -> bool:
-        """Whether `linear` has a more accurate way."""
+    def can_refine(self) -> bool:
+        """Whether `linearize` can use extended precision."""
 
-    def linear(self, theta: Sequence[float], careful: bool = False) -> Linear | None:
-        """The reduced system at theta, or None where it is not finite; careful: more accurate."""
+    def linearize(self, theta: Sequence[float], refine: bool = False) -> ReducedSystem | None:
+        """The reduced system at theta, (P,), or None where it is not finite.
+
+        refine: in extended precision.
+        """
 
 
 class Objective(Protocol):
