@@ -179,7 +179,7 @@ def _inverse(a: Interval) -> Interval:
 def _outward(low: float, high: float, scale: float = 0.0) -> Interval:
     if low != low or high != high:
         return EVERYTHING
-    # zeros of exact operations stay: a sign is what these ranges are asked for
+    # zeros of exact operations stay: these ranges are used for their signs
     if low and math.isfinite(low):
         low = math.nextafter(low - _ULPS * max(abs(low), scale), -math.inf)
     if high and math.isfinite(high):

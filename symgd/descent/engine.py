@@ -27,7 +27,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Problem:
-    """What a finished run is told about: the loss as described and, if it is a formula, itself.
+    """What the end of a run needs: the loss as described and, if it is a formula, the Loss itself.
 
     evaluate: parameters -> [value, gradient...]. diagnose: the point and number of a step -> what
     is not finite there. batches: steps see some rows of the data only.
@@ -51,7 +51,7 @@ def engine(
     callback: Callable[[Step], object] | None,
     problem: Problem,
 ) -> tuple[Status | None, Stop | None]:
-    """Advance to the end; the status that the engine itself knows, and the kernel's reason."""
+    """Advance to the end; the status that the engine decides, and the kernel's reason."""
     try:
         while run.t < steps:
             stop = kernel.advance(run, 1 if callback else steps - run.t)
@@ -84,9 +84,9 @@ def finish(problem: Problem, run: Run, status: Status | None, stop: Stop | None)
         t, x = 0, run.x
         value, *grad = problem.evaluate(*x)
     _close_history(run, t, x, value, grad)
-    trouble = _trouble(problem, run, stop)
-    if trouble is not None:
-        status = Status.DIVERGED if trouble.overflow and run.t else Status.NONFINITE
+    cause = _nonfinite_cause(problem, run, stop)
+    if cause is not None:
+        status = Status.DIVERGED if cause.overflow and run.t else Status.NONFINITE
     facts = analysis.Facts(
         loss=problem.loss,
         rule=problem.rule,
@@ -105,9 +105,9 @@ def finish(problem: Problem, run: Run, status: Status | None, stop: Stop | None)
         auto=problem.schedule.auto,
         batches=problem.batches,
         interrupted=status is Status.INTERRUPTED,
-        remedy=trouble.remedy if trouble else "",
-        nonfinite=trouble.sentence if trouble and status is Status.NONFINITE else "",
-        runaway=trouble.sentence if trouble and status is Status.DIVERGED else "",
+        remedy=cause.remedy if cause else "",
+        nonfinite=cause.sentence if cause and status is Status.NONFINITE else "",
+        runaway=cause.sentence if cause and status is Status.DIVERGED else "",
     )
     verdict = analysis.verdict(facts)
     status = status or _status(facts, stop, verdict)
@@ -135,7 +135,7 @@ def _named(params: Sequence[str], values: Sequence[float]) -> dict[str, float]:
     return {name: float(value) for name, value in zip(params, values, strict=True)}
 
 
-def _trouble(problem: Problem, run: Run, stop: Stop | None) -> NonfiniteCause | None:
+def _nonfinite_cause(problem: Problem, run: Run, stop: Stop | None) -> NonfiniteCause | None:
     if stop is Stop.NONFINITE_LOSS:
         return problem.diagnose(run.x, run.t)
     if stop is Stop.NONFINITE_STEP:

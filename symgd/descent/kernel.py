@@ -27,7 +27,7 @@ class Stop(Enum):
     CONVERGED = auto()
     NONFINITE_LOSS = auto()  # value or gradient at run.x
     NONFINITE_STEP = auto()  # the rule's step from run.x
-    STUCK = auto()  # nothing moves and nothing ever will
+    STUCK = auto()  # a fixed point of the step
     NO_DESCENT = auto()  # the line search found no smaller loss
 
 

@@ -32,7 +32,7 @@ _NANOSECONDS = 50e6  # about how long a call may last: Ctrl-C waits for its end
 
 
 class _Compiled(ABC):
-    """What both kernels share: calls of limited length, and what is told of them.
+    """What both kernels share: calls of limited length, and their log messages.
 
     The history, best point and last points are those that StepKernel records.
     """

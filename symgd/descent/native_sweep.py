@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from symgd._threads import together, worthwhile
+from symgd._threads import run_in_threads, worthwhile
 from symgd.backends.native import sweep_lanes as native
 from symgd.backends.native.descent_loop import Code
 from symgd.backends.native.finite_box import finite_box, widened
@@ -95,8 +95,8 @@ class LanesKernel:
             theta=np.empty((groups * wide, what.params)),
             out=np.empty((2 + what.params, groups, wide)),
         )
-        trouble = self._advance(data, packs, steps, threads)
-        if trouble:
+        failed = self._advance(data, packs, steps, threads)
+        if failed:
             self._step_back(data, steps)
         return self._end(data, count, tol)
 
@@ -111,12 +111,12 @@ class LanesKernel:
         threads = worthwhile(1 if self.asks else threads, cost * packs * steps)
         turn = max(1, int(_NANOSECONDS / cost / min(span, steps + 1)))  # packs of a call
         share = max(1, min(turn, packs // (_SHARES * threads)))
-        trouble = 0
+        failed = 0
         for t in range(0, max(1, steps), span):  # without steps there still is an end
             end = min(t + span, steps)
             k = np.array([0, packs, len(data.x), t, end, share, turn], dtype=np.int64)
-            trouble |= self._run(k, data, threads)
-        return bool(trouble)
+            failed |= self._run(k, data, threads)
+        return bool(failed)
 
     def _run(self, k: NDArray[np.int64], data: _Arrays, threads: int) -> int:
         """Call the machine code in as many threads until no pack is left; what it returned."""
@@ -134,7 +134,7 @@ class LanesKernel:
         def halt() -> None:
             k[native.NEXT] = k[native.LAST]
 
-        together(work, threads, halt)
+        run_in_threads(work, threads, halt)
         return int(any(f & native.TROUBLE for f in found))
 
     def _radius(

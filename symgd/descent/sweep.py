@@ -87,7 +87,7 @@ class Sweep(Sequence[Result]):
 
     @cached_property
     def status(self) -> list[Status]:
-        """How each descent ended: what `sweep[i].status` says, without the rest of the Result."""
+        """How each descent ended: `sweep[i].status`, without the rest of the Result."""
         known = {k: quick(k) for quick in self._quick for k in quick.indices}
         return [known.get(k) or self[k].status for k in range(len(self))]
 

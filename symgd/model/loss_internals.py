@@ -102,7 +102,7 @@ class LossInternals:
         return self.value_program.operations * rows
 
     def tidy(self, nodes: Sequence[Node]) -> list[Node]:
-        """The nodes as people like to read them."""
+        """The nodes in readable form."""
         return tidy(self.graph, nodes)
 
     @cached_property

@@ -40,7 +40,7 @@ class Line:
 class Rule(Notebook):
     """An update rule, from its equations.
 
-    text: the lines. defaults: usual values of hyperparameters. name: for people. Rules add up:
+    text: the lines. defaults: usual values of hyperparameters. name: for display. Rules add up:
     `prefix + rule + suffix` runs the lines of the one, then of the other.
 
     >>> rule = Rule("v = beta*v + g; theta = theta - lr*v", {"beta": 0.9})

@@ -22,7 +22,7 @@ import pytest
 
 import symgd
 from symgd import Loss
-from symgd._threads import THREADS, default_threads, together, worthwhile
+from symgd._threads import THREADS, default_threads, run_in_threads, worthwhile
 from symgd.backends import dispatch
 from symgd.backends.compiler import compile_program
 from symgd.backends.native import elementary, jit, row_blocks
@@ -578,7 +578,7 @@ def test_threads_are_as_many_as_asked_for():
             all_there.wait(10)
             seen.add(threading.get_ident())
 
-        together(work, threads, seen.clear)
+        run_in_threads(work, threads, seen.clear)
         assert len(seen) == threads
         assert threading.get_ident() in seen
 
@@ -593,7 +593,7 @@ def test_errors_of_any_thread_come_back(threads):
         time.sleep(0.05)
 
     with pytest.raises(ZeroDivisionError):
-        together(work, threads, lambda: halted.append(1))
+        run_in_threads(work, threads, lambda: halted.append(1))
     assert halted
 
 
@@ -609,7 +609,7 @@ def test_an_interruption_ends_the_other_threads():
         ended.append(stopped.is_set())
 
     with pytest.raises(KeyboardInterrupt):
-        together(work, 3, stopped.set)
+        run_in_threads(work, 3, stopped.set)
     assert ended
     assert all(ended)
 
@@ -628,7 +628,7 @@ def test_an_error_of_one_thread_ends_the_others():
 
     for _ in range(9):  # the one that fails may be waited for first, or last
         with pytest.raises(ZeroDivisionError):
-            together(work, 3, stopped.set)
+            run_in_threads(work, 3, stopped.set)
         assert ended.pop() is True
         first.release()
         stopped.clear()
@@ -652,7 +652,7 @@ def test_an_interruption_while_waiting_ends_the_other_threads():
     before = signal.signal(signal.SIGALRM, stop)
     try:
         with pytest.raises(KeyboardInterrupt):
-            together(work, 2, stopped.set)
+            run_in_threads(work, 2, stopped.set)
     finally:
         signal.signal(signal.SIGALRM, before)
     assert ended == [True]
@@ -672,7 +672,7 @@ def test_work_that_no_helper_has_begun_is_let_go():
         busy.wait(10)
         held = np.zeros(3)
         seen = weakref.ref(held)
-        together(held.sum, 2, go_on.set)
+        run_in_threads(held.sum, 2, go_on.set)
         del held
         gc.collect()
         assert seen() is None
@@ -695,7 +695,7 @@ def test_work_is_done_alone_where_no_thread_can_be_started(monkeypatch):
     ran = []
     with monkeypatched_helpers():
         monkeypatch.setattr(threading.Thread, "start", refuse)
-        together(lambda: ran.append(threading.get_ident()), 4, ran.clear)
+        run_in_threads(lambda: ran.append(threading.get_ident()), 4, ran.clear)
     assert ran == [threading.get_ident()]
 
 
@@ -832,7 +832,7 @@ print(told)
 def test_a_child_process_has_threads_of_its_own():
     script = """
 import os, numpy as np
-from symgd._threads import together
+from symgd._threads import run_in_threads
 import threading
 
 def count():
@@ -840,7 +840,7 @@ def count():
     def work():
         all_there.wait(10)
         ran.append(threading.get_ident())
-    together(work, 3, ran.clear)
+    run_in_threads(work, 3, ran.clear)
     return len(set(ran))
 
 assert count() == 3

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from symgd._threads import together, worthwhile
+from symgd._threads import run_in_threads, worthwhile
 from symgd.backends.native.jit import (
     compile_module,
     fused,
@@ -133,7 +133,7 @@ def _run(
     def halt() -> None:
         k[NEXT] = _STOP
 
-    together(work, threads, halt)
+    run_in_threads(work, threads, halt)
 
 
 def _plain(cells: NDArray[Any], narrow: bool) -> NDArray[Any]:
