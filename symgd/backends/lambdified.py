@@ -11,7 +11,7 @@ from __future__ import annotations
 import builtins
 import math
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, reduce
 from typing import Any
 
 import sympy
@@ -42,6 +42,8 @@ from symgd.formula.parse import parse
 ARITHMETIC_ERRORS = (ZeroDivisionError, OverflowError, ValueError)
 
 _SUM, _PRODUCT, _POWER, _ATOM = 1, 2, 3, 4
+# Over arrays: & | ~ take no condition that an earlier block has stored as a number.
+_LOGIC = {Both: "every", Either: "some", Negated: "logical_not"}
 
 
 class _Printer(PythonCodePrinter):  # type: ignore[misc]
@@ -81,12 +83,12 @@ class _Printer(PythonCodePrinter):  # type: ignore[misc]
         if (op := relation(node)) is not None:
             a, b = (self.source(n, _SUM) for n in node.args)
             return f"({a} {op} {b})", _ATOM
+        if self.array and cls in _LOGIC:
+            return f"{_LOGIC[cls]}({', '.join(self.source(a) for a in node.args)})", _ATOM
         if cls in (Both, Either):
-            word = {Both: (" and ", " & "), Either: (" or ", " | ")}[cls][self.array]
+            word = " and " if cls is Both else " or "
             return f"({word.join(self.source(a, _ATOM) for a in node.args)})", _ATOM
         if cls is Negated:
-            if self.array:  # ~True is -2, which is true
-                return f"logical_not({self.source(node.args[0])})", _ATOM
             return f"(not {self.source(node.args[0], _ATOM)})", _ATOM
         called = "norm" if cls is Norm else BY_CLASS[cls].name
         return f"{called}({', '.join(self.source(a) for a in node.args)})", _ATOM
@@ -203,7 +205,12 @@ def _array_namespace(program: Program) -> dict[str, Any]:
 
     space = {row.name: array_function(row) for row in _called(program)}
     more = {"sqrt": np.sqrt, "power": np.power, "square": np.square, "where": np.where}
-    more |= {"logical_not": np.logical_not, "norm": _norm, "abs": np.abs}
+    more |= {
+        "every": lambda *args: reduce(np.logical_and, args),
+        "some": lambda *args: reduce(np.logical_or, args),
+        "logical_not": np.logical_not,
+    }
+    more |= {"norm": _norm, "abs": np.abs}
     return space | more
 
 

@@ -207,7 +207,8 @@ def _intervals(stable: Sequence[tuple[float, float]]) -> str:
 
 def as_latex(found: Explanation, *, steps: bool = False) -> Iterator[str]:
     """The same as LaTeX: display mathematics for formulas, text for the rest."""
-    from symgd.formula.printing.latex import latex, latex_name  # what the terminal does without
+    from symgd.formula.printing.latex import latex  # what the terminal does without
+    from symgd.formula.printing.latex_names import latex_name
 
     loss = found.loss
     yield rf"\[ {loss_latex(loss).strip('$')} \]"

@@ -7,7 +7,8 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from symgd.formula.printing.latex import latex, latex_name
+from symgd.formula.printing.latex import latex
+from symgd.formula.printing.latex_names import latex_name
 from symgd.names import escape
 
 if TYPE_CHECKING:

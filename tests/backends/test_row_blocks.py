@@ -32,6 +32,7 @@ from symgd.backends.numpy_rows import compile_rows
 from symgd.formula.functions.table import BY_CLASS, FUNCTIONS
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import Column, Name, RowSum
+from tests import regression
 from tests.backends.test_native import EDGES, rows_of, same
 from tests.jax_oracle import jax_value_and_grad
 from tests.oracle import mp_function, mp_slope
@@ -495,19 +496,13 @@ def test_backends_are_those_that_were_asked_for(monkeypatch):
 def test_a_big_table_is_fitted_and_evaluated_in_machine_code(monkeypatch):
     seen = spy(monkeypatch)
     columns = data(300_000)
-    x, y, right = columns["x"], columns["y"], np.ones(3)
-    for _ in range(12):  # Gauss-Newton, by hand
-        e = np.exp(-right[1] * x)
-        design = np.column_stack([e, -right[0] * x * e, np.ones_like(x)])
-        residual = y - (right[0] * e + right[2])
-        right = right + np.linalg.lstsq(design, residual)[0]
-    variance = residual @ residual / (len(x) - 3) * np.linalg.inv(design.T @ design).diagonal()
+    right, covariance = regression.decay(columns["x"], columns["y"])
     for machine_code in (True, False):
         del seen[:]
         found = symgd.fit("y = a*exp(-b*x) + c", columns, start=1.0)
         assert bool(seen) is machine_code
         assert list(found.theta.values()) == pytest.approx(right, rel=1e-9)
-        assert list(found.stderr.values()) == pytest.approx(np.sqrt(variance), rel=1e-9)
+        assert list(found.stderr.values()) == pytest.approx(np.sqrt(np.diag(covariance)), rel=1e-9)
         monkeypatch.setattr(jit, "unavailable", lambda: "no llvmlite here")
 
 

@@ -5,6 +5,7 @@ import io
 import json
 import math
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
@@ -31,6 +32,14 @@ def test_runs_are_those_of_descend():
         set={"beta": 0.5},
         steps=30,
     )
+    rates = np.tile([0.01, 0.1, 1.0], 4)
+    x, y = np.repeat([0.0, 2.0, 0.0, 2.0], 3), np.repeat([1.0, 2.0, 1.0, 2.0], 3)
+    beta, v = np.repeat([0.0, 0.5], 6), np.zeros((2, 12))
+    for _ in range(30):  # gd is momentum with beta = 0
+        v = beta * v + np.array([2 * (x - 1), 6 * y])
+        x, y = x - rates * v[0], y - rates * v[1]
+    ends = np.array([list(run.theta.values()) for run in found.runs])
+    np.testing.assert_allclose(ends, np.column_stack([x, y]), rtol=1e-12)
     runs = iter(found.runs)
     for rule, known in (("gd", {}), ("momentum", {"beta": 0.5})):
         for start in ({"x": 0, "y": 1}, "2"):

@@ -6,11 +6,15 @@ import re
 import signal
 import threading
 
+import jax
 import numpy as np
+import optax
 import pytest
 
 import symgd
 from symgd import Status, descend
+
+jax.config.update("jax_enable_x64", True)
 
 
 def test_exercise_equals_the_plain_loop_bit_for_bit():
@@ -280,6 +284,21 @@ def test_descend_with_arrays_equals_the_formula(rule):
     one = descend(loss, start=[3.0, 4.0], rule=rule, lr=0.03, steps=200, set=values)
     two = symgd.descend_with(grad, [3.0, 4.0], 0.03, 200, rule=rule, set=values)
     assert two.history.theta == pytest.approx(one.history.theta, rel=1e-12)
+    optimizer = {
+        "gd": optax.sgd(0.03),
+        "adam": optax.adam(0.03),
+        "clip_norm+momentum": optax.chain(
+            optax.clip_by_global_norm(1.0), optax.sgd(0.03, momentum=0.9)
+        ),
+    }.get(rule)  # the others: test_catalogue
+    if optimizer is None:
+        return
+    theta = np.array([3.0, 4.0])
+    state = optimizer.init(theta)
+    for _ in range(200):
+        updates, state = optimizer.update(grad(theta), state, theta)
+        theta = theta + np.array(updates)
+    assert two.x == pytest.approx(theta, rel=1e-11)
 
 
 def test_descend_with_keeps_the_shape_and_takes_a_value():

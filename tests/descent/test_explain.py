@@ -17,7 +17,8 @@ from symgd import Loss, explain
 from symgd.analysis.critical_points import critical_points
 from symgd.cli.app import app
 from symgd.formula.evaluate import trace
-from symgd.formula.printing.latex import latex, latex_name
+from symgd.formula.printing.latex import latex
+from symgd.formula.printing.latex_names import latex_name
 
 MGH = json.loads((Path(__file__).parents[1] / "files" / "mgh.json").read_text("utf-8"))
 PATIENT = 60.0  # seconds for SymPy, so that a busy machine gives the same answers

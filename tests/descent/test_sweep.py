@@ -39,6 +39,30 @@ def check(grid, loss, steps, every=1, tol=None, backend="native", fixed=None):
         assert grid.grad_norm[k] == pytest.approx(one.grad_norm, rel=1e-15, nan_ok=True)
 
 
+def test_every_descent_is_that_of_a_loop_by_hand():
+    """NumPy over all descents at once; the rules as their papers have them."""
+    rates = np.geomspace(1e-5, 8e-4, 37)
+    starts = [(-1.2, 1.0), (0.5, 0.2), (1.5, 2.0)]
+    rules = ["gd", "momentum", "nesterov", "adam"]
+    grid = symgd.sweep(ROSENBROCK, lr=rates, rule=rules, start=starts, steps=150)
+    assert grid.shape == (4, 37, 3)
+    lr = np.repeat(rates, 3)
+    for k, rule in enumerate(rules):
+        theta = np.tile(np.array(starts).T, 37)
+        v, m, s = np.zeros_like(theta), np.zeros_like(theta), np.zeros_like(theta)
+        for t in range(1, 151):
+            x, y = theta
+            g = np.array([-2 * (1 - x) - 400 * x * (y - x * x), 200 * (y - x * x)])
+            v = 0.9 * v + g
+            m, s = 0.9 * m + 0.1 * g, 0.999 * s + 0.001 * g * g
+            adam = m / (1 - 0.9**t) / (np.sqrt(s / (1 - 0.999**t)) + 1e-8)
+            theta = theta - lr * {"gd": g, "momentum": v, "nesterov": g + 0.9 * v}.get(rule, adam)
+        found = grid.theta[111 * k : 111 * (k + 1)]
+        np.testing.assert_allclose(found, theta.T, rtol=1e-9)
+        value = (1 - theta[0]) ** 2 + 100 * (theta[1] - theta[0] ** 2) ** 2
+        np.testing.assert_allclose(grid.value[111 * k : 111 * (k + 1)], value, rtol=1e-8)
+
+
 def test_learning_rates_from_slow_to_diverging():
     rates = np.geomspace(1e-5, 1.0, 60)
     grid = symgd.sweep(ROSENBROCK, lr=rates, start={"x": -1.2, "y": 1.0}, steps=150)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import symgd
+from tests import regression
 
 
 @pytest.mark.parametrize("size", [1e12, 1e-12, 1e150, 1e-150])
@@ -12,17 +13,18 @@ def test_a_fit_scales_with_its_data(size, rate):
     """The same fit in other units; a Jacobian beyond doubles may stall, and nothing may warn."""
     x = np.linspace(0.1, 5, 60)
     y = 2.5 * np.exp(-1.3 * x) + 0.5 + np.random.default_rng(7).normal(0, 0.02, 60)
-    plain = symgd.fit("y = a*exp(-b*x) + c", {"x": x, "y": y})
+    plain, covariance = regression.decay(x, y)
     other = symgd.fit("y = a*exp(-b*x) + c", {"x": x / rate, "y": y * size})
     if (size, rate) == (1e150, 1e-12):
         assert other.status.value == "stalled"
         return
     units = {"a": size, "b": rate, "c": size}
+    errors = np.sqrt(np.diag(covariance))
     assert other.status.value == "converged"
-    for name, unit in units.items():
-        assert other.theta[name] == pytest.approx(plain.theta[name] * unit, rel=1e-8)
+    for (name, unit), estimate, error in zip(units.items(), plain, errors, strict=True):
+        assert other.theta[name] == pytest.approx(estimate * unit, rel=1e-8)
         if size > 1e-100:  # the variance of b is beyond doubles there
-            assert other.stderr[name] == pytest.approx(plain.stderr[name] * unit, rel=1e-6)
+            assert other.stderr[name] == pytest.approx(error * unit, rel=1e-6)
 
 
 @pytest.mark.parametrize(("difference", "few"), [(1e-9, False), (1e-12, True)])

@@ -128,6 +128,26 @@ def test_conditions_may_hold_sums_over_rows():
     assert loss.evaluate(2.0) == [8.0, 4.0]
 
 
+@pytest.mark.parametrize("backend", ["lambdify", "native"])
+@pytest.mark.parametrize("words", ["or", "and", "or not", "and not"])
+def test_a_condition_of_parameters_is_joined_to_one_of_rows(backend, words):
+    # what does not vary from row to row is known before the loop over the rows
+    u = [-1.0, 2.0]
+    loss = Loss(f"sum(where(u > 0 {words} a > 1, a*u, -u))", {"u": u}).on(backend)
+    for a in (0.5, 3.0):
+        right = [a * v if eval(f"v > 0 {words} a > 1", {"v": v, "a": a}) else -v for v in u]
+        assert loss.evaluate(a)[0] == sum(right)
+
+
+def test_a_condition_that_came_through_the_slow_reference_is_joined_over_rows():
+    # the slope of a**h asks whether a and h are 0; log(a) is nan there, so that the block before
+    # the loop is evaluated by the reference. By hand: (-1.5)^2, (-1.5)^4 and h*(-1.5)^(h - 1)
+    loss = Loss("mean(a**(b*u))", {"u": [1.0, 2.0]}).on("lambdify")
+    value, slope, other = loss.evaluate(-1.5, 2.0)
+    assert (value, slope) == (3.65625, -8.25)
+    assert math.isnan(other)
+
+
 def test_a_long_chain_is_not_nested():
     text = "where(" + " and ".join(f"x > {-k}" for k in range(2000)) + ", 1, 2)*x"
     assert Loss(text).evaluate(0.5) == [0.5, 1.0]

@@ -7,6 +7,8 @@ import math
 import re
 from xml.etree import ElementTree
 
+import mpmath
+import numpy as np
 import pytest
 
 import symgd
@@ -15,6 +17,7 @@ from symgd.errors import ArgumentError, BackendError
 from symgd.report.page import to_html
 from tests.chromium import WHY_NOT, Browser
 from tests.cli.test_cli import Outcome
+from tests.oracle import mp_function, mp_slope
 
 ROSENBROCK = "(1-x)**2 + 100*(y-x**2)**2"
 
@@ -127,7 +130,13 @@ RUNS = {
 def test_table_is_pythons_to_the_last_digit(show, case):
     loss, options = RUNS[case]
     run = symgd.descend(loss, **options)
-    same(table(show(run)), run)
+    shown = table(show(run))
+    same(shown, run)
+    function = mp_function(loss, tuple(run.theta))
+    for _, *theta, value, norm in shown[::7]:
+        grad = [mp_slope(function, theta, unit) for unit in np.eye(len(theta))]
+        right = (float(function(*map(mpmath.mpf, theta))), math.hypot(*grad))
+        assert (value, norm) == pytest.approx(right, rel=1e-12, abs=1e-13)
 
 
 @pytest.mark.parametrize("rule", [e.name for e in symgd.CATALOGUE.values() if e.kind == "rule"])

@@ -37,14 +37,25 @@ def line(axes, label):
 # Values at many points
 
 
-@pytest.mark.parametrize("formula", [LINE, CURVE, "log(sum(exp(a*x - b*y)))", "mean(x)*a**2 + 3*b"])
+@pytest.mark.parametrize(
+    ("formula", "value"),
+    [
+        (LINE, lambda a, b, x, y: np.mean((y - (a * x + b)) ** 2)),
+        (CURVE, lambda a, b, x, y: np.mean((y - a * np.exp(-b * x)) ** 2)),
+        ("log(sum(exp(a*x - b*y)))", lambda a, b, x, y: np.log(np.sum(np.exp(a * x - b * y)))),
+        ("mean(x)*a**2 + 3*b", lambda a, b, x, y: np.mean(x) * a**2 + 3 * b),
+    ],
+)
 @pytest.mark.parametrize("repeat", [1, 200])
-def test_values_at_many_points_are_those_of_the_loss(formula, repeat):
-    loss = symgd.Loss(formula, {name: np.tile(v, repeat) for name, v in DATA.items()})
+def test_values_at_many_points_are_those_of_numpy(formula, value, repeat):
+    data = {name: np.tile(v, repeat) for name, v in DATA.items()}
+    loss = symgd.Loss(formula, data)
     points = GENERATOR.normal(0.5, 0.3, (7, 2))
     program = loss.value_program
     found = compile_points(program, loss.rows.more(program), loss.rows.table)(points)
-    np.testing.assert_allclose(found, [loss.value(p) for p in points], rtol=1e-12)
+    right = [value(a, b, data["x"], data["y"]) for a, b in points]
+    np.testing.assert_allclose(found, right, rtol=1e-12)
+    np.testing.assert_allclose([loss.value(p) for p in points], right, rtol=1e-12)
 
 
 # explain

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sympy
 
-from symgd import names
 from symgd.formula.functions.table import BY_CLASS, flat_arguments
 from symgd.formula.nodes import (
     Both,
@@ -22,15 +21,11 @@ from symgd.formula.nodes import (
     relation,
     topological,
 )
+from symgd.formula.printing.latex_names import escape, latex_name
 
 # How tightly the pieces bind. A sum over rows takes the product that follows it, so it stands
 # without parentheses only as the last factor of one.
 _SUM, _ROWS, _PRODUCT, _POWER, _ATOM = 1, 2, 3, 4, 5
-_LETTERS = frozenset(names.GREEK.values()) - {"omicron"}
-_SPECIAL = {
-    "\\": r"\backslash{}", "{": r"\{", "}": r"\}", "_": r"\_", "$": r"\$", "%": r"\%",
-    "&": r"\&", "#": r"\#", "^": r"\^{}", "~": r"\~{}", "<": r"\lt{}", ">": r"\gt{}",
-}  # fmt: skip
 _OPERATORS = frozenset(
     {"exp", "log", "sin", "cos", "tan", "cot", "sec", "csc", "sinh", "cosh", "tanh", "coth"}
     | {"max", "min"}
@@ -46,35 +41,6 @@ def latex(node: Node, limit: int = 20_000) -> str:
         return writer.text(node)
     except (_TooLongError, RecursionError):
         return r"\ldots"
-
-
-def latex_name(name: str, index: str = "") -> str:
-    r"""A name: theta_1 is \theta_{1}, x2 is x_{2}, long ones are upright; index: of its row."""
-    head, mark, tail = name.partition("_")
-    digits = head[len(head.rstrip("0123456789")) :]
-    stem = head[: len(head) - len(digits)] if digits else head
-    under = ",".join(filter(None, [digits, _plain(tail) if mark else "", index]))
-    if stem in _LETTERS:
-        core = _greek(stem)
-    elif len(stem) == 1 and stem.isalpha() and stem.isascii():
-        core = stem
-    else:
-        return rf"\mathrm{{{_plain(name)}}}" + (f"_{{{index}}}" if index else "")
-    return f"{core}_{{{under}}}" if under else core
-
-
-def _greek(spelled: str) -> str:
-    upright = spelled[0].isupper() and spelled not in _CAPITALS
-    return rf"\mathrm{{{spelled[0]}}}" if upright else rf"\{spelled}"
-
-
-_CAPITALS = frozenset(
-    {"Gamma", "Delta", "Theta", "Lambda", "Xi", "Pi", "Sigma", "Upsilon", "Phi", "Psi", "Omega"}
-)
-
-
-def _plain(text: str) -> str:
-    return "".join(_SPECIAL.get(c, c) for c in names.escape(text))
 
 
 class _TooLongError(Exception):
@@ -157,7 +123,7 @@ class _Writer:
         head = (
             rf"\{word}"
             if name in _OPERATORS or name in _INVERSE
-            else rf"\operatorname{{{_plain(word)}}}"
+            else rf"\operatorname{{{escape(word)}}}"
         )
         return rf"{head}\left({listed}\right)", _ATOM
 
