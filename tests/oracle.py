@@ -67,6 +67,7 @@ REFERENCE = {name: getattr(mpmath, name) for name in _OF_MPMATH.split()} | {
     "logsumexp": lambda *a: mpmath.log(mpmath.fsum(map(mpmath.exp, a))),
     "huber": _huber,
     "mod": lambda x, y: x - y * mpmath.floor(x / y),
+    "fmod": lambda x, y: x - y * (mpmath.floor if x / y >= 0 else mpmath.ceil)(x / y),
     "sinc": lambda x: mpmath.sin(x) / x if x else mpf(1),
     "logit": lambda x: mpmath.log(x / (1 - x)),
     "softsign": lambda x: x / (1 + abs(x)),

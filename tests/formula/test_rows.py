@@ -245,6 +245,13 @@ def test_mod_has_the_sign_of_the_divisor(at, value, slopes):
     assert Loss("mod(x, y)").evaluate(*at) == [value, *slopes]
 
 
+@pytest.mark.parametrize(("x", "y"), [(-1.0, 1e-300), (1e300, 0.7), (1.0, 0.1), (-5e-324, 3.0)])
+def test_rest_of_a_division_is_that_of_python(x, y):
+    """Whose remainder of doubles is exact before its one rounding."""
+    assert Loss("mod(x, y)").evaluate(x, y)[0] == x % y
+    assert Loss("fmod(x, y)").evaluate(x, y)[0] == math.fmod(x, y)
+
+
 @pytest.mark.parametrize("x", [-1e150, -1e8, -1e4, -300.3, -38.6, -9.0, -2.5, -1.0, 0.4, 6.0, 30.0])
 def test_log_ndtr_is_right_far_in_its_tail(x):
     """Value, gradient and Hessian, against 700 digits: log of the integral, its hazard rate."""

@@ -39,6 +39,8 @@ _BETA_POLE = (
     f"({_GAMMA_POLE} or y <= 0 and y == floor(y)) and not (x + y <= 0 and x + y == floor(x + y))"
 )
 
+_QUOTIENT = "derivatives 1 and minus the whole quotient, also at the jumps"
+
 _INFINITE = math.inf
 _UNIT, _POSITIVE = (-1.0, 1.0), (0.0, _INFINITE)
 _HALF_TURN, _TURN = math.pi / 2, math.pi
@@ -182,10 +184,18 @@ _ROWS = (
         people=lambda x, y, z: sympy.Min(sympy.Max(x, y), z), kink="derivative 1 at both bounds",
         monotone=1, finite_everywhere=True,
     ),
+    _library(
+        "fmod", None, ("1", "(f - x)/y"),
+        "the rest of a division, exactly, with the sign of x", arity=(2, 2), variables=("fmod",), mpmath="",
+        definition="x - y*where(x/y < 0, ceil(x/y), floor(x/y))", kink=_QUOTIENT,
+    ),
     _row(
         "mod", None, ("1", "-floor(x/y)"), "x - y*floor(x/y): the rest of a division, with the sign of y",
-        arity=(2, 2), formula="x - y*floor(x/y)", variables=("mod",),
-        kink="derivatives 1 and -floor(x/y), also at the jumps", cost=DIVIDE,
+        formula=(
+            "where(y > 0, where(fmod(x, y) < 0, fmod(x, y) + y, fmod(x, y)),"
+            " where(fmod(x, y) > 0, fmod(x, y) + y, fmod(x, y)))"
+        ),
+        arity=(2, 2), definition="x - y*floor(x/y)", variables=("mod",), kink=_QUOTIENT,
     ),
     _row(
         "where", Where, (), "x where the comparison holds, else y; the other is never evaluated",
