@@ -52,7 +52,7 @@ def altered(numbers: Sequence[float]) -> int:
     for k, c in enumerate(numbers):
         unit = [0.0] * len(numbers)
         unit[k] = 1.0
-        value, *grad = loss.evaluate(*unit)
+        value, *grad = loss.internals.evaluate(*unit)
         wrong += not (bits(grad[k]) == bits(c) and value == c)
     return wrong
 
@@ -245,7 +245,7 @@ def our_grad(loss: Loss, case: Case) -> list[float]:
 
 def compiled_grad(loss: Loss, case: Case) -> list[float]:
     """The gradient that descents use, every operation rounded to a double."""
-    return in_order(loss, case, loss.evaluate(*point(loss, case))[1:])
+    return in_order(loss, case, loss.internals.evaluate(*point(loss, case))[1:])
 
 
 def point(loss: Loss, case: Case) -> list[float]:

@@ -67,12 +67,13 @@ def worst(what: str, ratios: Sequence[Ratio]) -> Iterator[Row]:
 
 def ratio(name: str, loss: Loss, point: Sequence[float]) -> Ratio:
     """The three ratios of a loss at a point where everything is finite."""
-    value, both = loss.value_program, loss.program
+    value, both = loss.internals.value_program, loss.program
     return Ratio(
         name,
         both.operations / max(1, value.operations),
         both.cost / max(1, value.cost),
-        seconds(lambda: loss.evaluate(*point)) / seconds(lambda: loss.evaluate_value(*point)),
+        seconds(lambda: loss.internals.evaluate(*point))
+        / seconds(lambda: loss.internals.evaluate_value(*point)),
     )
 
 
@@ -80,7 +81,7 @@ def rosenbrock(n: int) -> Ratio:
     """The ratios at n parameters, the gradient checked first."""
     loss, point = Loss(losses.chained_rosenbrock_text(n)), losses.standard_start(n)
     expected = losses.chained_rosenbrock_gradient(point)
-    check(close(loss.evaluate(*point)[1:], expected), f"chained Rosenbrock, n = {n}")
+    check(close(loss.internals.evaluate(*point)[1:], expected), f"chained Rosenbrock, n = {n}")
     return ratio(f"n = {n}", loss, point)
 
 
@@ -89,7 +90,7 @@ def speelpenning(n: int) -> Ratio:
     loss = Loss(losses.speelpenning_text(n))
     point = [1.0 + 0.5 * (-1) ** i / (i + 1) for i in range(n)]
     expected = losses.speelpenning_gradient(point)
-    check(close(loss.evaluate(*point)[1:], expected), f"Speelpenning, n = {n}")
+    check(close(loss.internals.evaluate(*point)[1:], expected), f"Speelpenning, n = {n}")
     return ratio(f"n = {n}", loss, point)
 
 
@@ -97,8 +98,8 @@ def logistic(iterations: int) -> Ratio:
     """The ratios after so many iterations of a Python callable, the gradient checked first."""
     loss, at = Loss(losses.logistic_map(iterations)), {"x": 0.3, "r": 2.9}  # not chaotic there
     expected = losses.logistic_map_gradient(iterations, **at)
-    point = loss.point(at)
-    same = close(loss.evaluate(*point)[1:], [expected[p] for p in loss.params], 1e-10)
+    point = [at[p] for p in loss.params]
+    same = close(loss.internals.evaluate(*point)[1:], [expected[p] for p in loss.params], 1e-10)
     check(same, f"logistic map, {iterations} iterations")
     return ratio(f"{iterations} iterations", loss, point)
 
@@ -107,7 +108,10 @@ def repeated(count: int) -> Ratio:
     """The ratios of one factor multiplied with itself, the gradient checked first."""
     loss, x, y = Loss("*".join(["(x*y + 1)"] * count)), 0.5, 0.01
     slope = count * (x * y + 1) ** (count - 1)
-    check(close(loss.evaluate(x, y)[1:], [slope * y, slope * x], 1e-11), f"{count} equal factors")
+    check(
+        close(loss.internals.evaluate(x, y)[1:], [slope * y, slope * x], 1e-11),
+        f"{count} equal factors",
+    )
     return ratio(f"{count} times", loss, (x, y))
 
 
@@ -129,6 +133,6 @@ def finite_point(loss: Loss) -> tuple[float, ...]:
     few = min(len(loss.params), 3)
     for start in product(_TRIED, repeat=few):
         point = (*start, *(0.1 * k for k in range(len(loss.params) - few)))
-        if all(map(math.isfinite, loss.evaluate(*point))):
+        if all(map(math.isfinite, loss.internals.evaluate(*point))):
             return point
     raise ValueError(f"{loss.text} is finite nowhere that was tried")

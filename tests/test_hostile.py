@@ -261,11 +261,13 @@ def test_special_function_of_huge_numbers_is_refused_or_computed_at_once(text, c
 def test_large_legal_formula_has_a_cheap_gradient(record):
     began = time.process_time()
     loss = Loss(text_of(record))
-    slopes = loss.evaluate(*[0.5] * len(loss.params))
+    slopes = loss.internals.evaluate(*[0.5] * len(loss.params))
     assert time.process_time() - began <= max(record["max_seconds"], 1.0)
     assert len(slopes) == 1 + len(loss.params)
     if record["class"][0] == "G":
-        nodes = 2 * loss.value_program.operations + 1  # n binary operations have n + 1 leaves
+        nodes = (
+            2 * loss.internals.value_program.operations + 1
+        )  # n binary operations have n + 1 leaves
         assert loss.program.operations <= 5 * nodes
 
 
@@ -302,7 +304,7 @@ def test_hostile_symbol_name_never_reaches_generated_code(record, tmp_path, monk
         "y": 1.0,
     }
     assert loss.hess({name: 3.0, "y": 1.0}).sum() == 2.0
-    for program in (loss.value_program, loss.program, loss.hessian_program):
+    for program in (loss.internals.value_program, loss.program, loss.internals.hessian_program):
         function = lambdified.compile_scalar(program)
         source = inspect.getsource(function) + (function.__doc__ or "")
         assert name[:40] not in source

@@ -65,8 +65,8 @@ def by_symgd(name: str, data: Columns, threads: int) -> Evaluate:
 
     text, theta = LOSSES[name]
     function = symgd.Loss(text, data)
-    assert function.rows is not None
-    function.rows.threads = threads
+    assert function.internals.rows is not None
+    function.internals.rows.threads = threads
 
     def evaluate() -> list[float]:
         value, grad = function.value_and_grad(theta)
@@ -145,7 +145,8 @@ def by_numpy(name: str, data: Columns, threads: int) -> Evaluate:
     import symgd
 
     text, theta = LOSSES[name]
-    function = symgd.Loss(text, data).on("lambdify")
+    loss = symgd.Loss(text, data)
+    function = loss.around(loss.internals.on("lambdify"))
 
     def evaluate() -> list[float]:
         value, grad = function.value_and_grad(theta)

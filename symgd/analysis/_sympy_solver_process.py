@@ -25,7 +25,8 @@ def main() -> None:
     loss = Loss(asked["loss"], params=asked["params"])
     symbols = [sympy.Symbol(n, real=True) for n in asked["params"]]
     grad = [
-        _exact(loss.gradient[n]) if n in loss.gradient else sympy.S.Zero for n in asked["params"]
+        _exact(sympy.diff(loss.expr, loss.symbols[n])) if n in loss.symbols else sympy.S.Zero
+        for n in asked["params"]
     ]
     found = _one(grad[0], symbols[0]) if len(symbols) == 1 else _several(grad, symbols)
     print(json.dumps(found))

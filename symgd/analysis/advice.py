@@ -109,7 +109,7 @@ def _off_the_saddle(result: Result, steps: int, given: Mapping[str, float], reru
 
 def _small(loss: Loss) -> bool:
     count = len(loss.params)
-    return count <= _LARGEST and loss.value_program.operations * count <= _LONGEST
+    return count <= _LARGEST and loss.internals.value_program.operations * count <= _LONGEST
 
 
 def command(

@@ -22,17 +22,17 @@ def refuted(loss: Loss, point: CriticalPoint) -> bool:
 
     False where this is not looked at.
     """
-    if loss.rows is not None or len(point.x) > _FEW:
+    if loss.internals.rows is not None or len(point.x) > _FEW:
         return False
     if point.kind == "minimum" and all(_falls(loss, point, step) for step in _STEPS):
         return True
     if point.kinked:
         return False
-    if loss.value_program.operations > _SHORT:
+    if loss.internals.value_program.operations > _SHORT:
         return False
     import numpy as np
 
-    grad, hess = loss.grad(point.x), loss.hess(point.x)
+    grad, hess = loss.exact.grad(point.x), loss.exact.hess(point.x)
     if not all_finite([*grad.tolist(), *hess.ravel().tolist()]) or not grad.any():
         return False
     step = np.linalg.lstsq(hess, grad, rcond=_NONE)[0]
@@ -45,6 +45,6 @@ def _falls(loss: Loss, point: CriticalPoint, step: float) -> bool:
     for k, v in enumerate(point.x):
         for there in (v - step * (1 + abs(v)), v + step * (1 + abs(v))):
             x = [*point.x[:k], there, *point.x[k + 1 :]]
-            if loss.evaluate_value(*x)[0] < much:
+            if loss.internals.evaluate_value(*x)[0] < much:
                 return True
     return False

@@ -37,16 +37,20 @@ def convexity(loss: Loss, hints: Sequence[Sequence[float]] = ()) -> Convexity:
     """What can be said. hints: points at which curvature below 0 is looked for first."""
     if not loss.params:
         return Convexity(True, "it is constant")
-    data = {} if loss.rows is None else loss.rows.ranges([loss.root])
-    curve = curvature(loss.root, data)
+    data = {} if loss.internals.rows is None else loss.internals.rows.ranges([loss.internals.root])
+    curve = curvature(loss.internals.root, data)
     if not curve.up:
         # of rows the terms themselves, not the moments that may stand for them
-        again = loss.stable if loss.rows is None else stabilize(loss.graph, [loss.root])[0]
+        again = (
+            loss.internals.stable
+            if loss.internals.rows is None
+            else stabilize(loss.internals.graph, [loss.internals.root])[0]
+        )
         curve = curvature(again, data)
     if curve.up:
         how = "it is affine" if curve.flat else "by the rules of composition"
         return Convexity(True, how)
-    terms = polynomial(loss.root, loss.leaves)
+    terms = polynomial(loss.internals.root, loss.internals.leaves)
     if terms is not None and (told := _of_polynomial(terms, len(loss.params))):
         return Convexity(True, told)
     found = counterexample(loss, terms, hints)
@@ -83,13 +87,13 @@ def _never_negative(terms: Polynomial) -> bool:
 
 def _hessian_proves(loss: Loss) -> bool:
     """Whether ranges of the Hessian's entries show diagonal dominance (Gershgorin) everywhere."""
-    for node in topological([loss.root, loss.stable]):
+    for node in topological([loss.internals.root, loss.internals.stable]):
         row = BY_CLASS.get(node.func)
         if node.func is Where or (row is not None and not _entire(row)):
             return False
         if node.func is sympy.Pow and not _entire_power(node):
             return False
-    rows = loss.second_derivatives
+    rows = loss.internals.second_derivatives
     known = ranges([entry for row in rows for entry in row], {})
     for i, entries in enumerate(rows):
         others: list[Interval] = [known[id(e)] for j, e in enumerate(entries) if j != i]

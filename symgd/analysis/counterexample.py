@@ -30,7 +30,7 @@ _CHECKABLE = 5_000  # nodes of a loss that is evaluated in so many digits
 def small(loss: Loss) -> bool:
     """Whether the Hessian is cheap enough to look at."""
     count = len(loss.params)
-    return count <= MOST_PARAMETERS and loss.value_program.operations * count <= _LONG
+    return count <= MOST_PARAMETERS and loss.internals.value_program.operations * count <= _LONG
 
 
 def counterexample(
@@ -43,14 +43,16 @@ def counterexample(
     with a margin of 1e-4 in doubles.
     """
     tried = 0
-    most = None if loss.rows is None else max(4, _WORK // max(1, loss.work))
+    most = None if loss.internals.rows is None else max(4, _WORK // max(1, loss.internals.work))
     for a, b in islice(_pairs(loss, hints), most):
         middle = tuple((x + y) / 2 for x, y in zip(a, b, strict=True))
-        low = [loss.evaluate_value(*map(float, p))[0] for p in (a, b, middle)]
+        low = [loss.internals.evaluate_value(*map(float, p))[0] for p in (a, b, middle)]
         gap = low[2] - 0.5 * (low[0] + low[1])
         if not all(map(math.isfinite, low)) or gap <= 1e-9 * max(1e-9, *map(abs, low)):
             continue
-        if loss.rows is not None:  # sums over rows err by far less than what is asked of them
+        if (
+            loss.internals.rows is not None
+        ):  # sums over rows err by far less than what is asked of them
             if gap > 1e-4 * max(map(abs, low)):
                 return (a, b), (low[0], low[1], low[2])
             continue
@@ -106,7 +108,7 @@ def _along_curvature(loss: Loss, hints: Sequence[Sequence[float]]) -> Iterator[t
 
 def _downward(loss: Loss, spot: Sequence[float]) -> list[float] | None:
     """The direction in which the loss curves down most, or None."""
-    rows = loss.hess_rows(spot)
+    rows = loss.internals.hess_rows(spot)
     if not all(math.isfinite(v) for row in rows for v in row):
         return None
     if len(rows) == 1:
@@ -132,14 +134,14 @@ def _exact(loss: Loss, terms: Polynomial | None, x: Point) -> Any:
     """The loss at rational x: exact for a polynomial, else in 50 digits; None if not real."""
     if terms is not None:
         return value(terms, x)
-    order = topological([loss.root])
+    order = topological([loss.internals.root])
     if len(order) > _CHECKABLE:
         return None
     with mpmath.workdps(_DIGITS):
         done: dict[int, Any] = {}
         places = {
             leaf: mpmath.mpf(v.numerator) / v.denominator
-            for leaf, v in zip(loss.leaves, x, strict=True)
+            for leaf, v in zip(loss.internals.leaves, x, strict=True)
         }
         for node in order:
             try:
@@ -149,7 +151,7 @@ def _exact(loss: Loss, terms: Polynomial | None, x: Point) -> Any:
             if isinstance(found, mpmath.mpc):
                 return None
             done[id(node)] = found
-        result = done[id(loss.root)]
+        result = done[id(loss.internals.root)]
         return result if mpmath.isfinite(result) else None
 
 

@@ -39,7 +39,7 @@ def _on_a_line(loss: Loss, start: float, until: float) -> Iterator[Found]:
     """Where the derivative changes its sign, between neighbors of a grid out to 1000."""
 
     def slope(x: float) -> float:
-        return loss.evaluate(x)[1]
+        return loss.internals.evaluate(x)[1]
 
     grid = sorted({math.sinh(k / 40) for k in range(-304, 305)} | {start})
     # moved off round numbers, where roots are wont to lie; these are looked at on their own
@@ -73,7 +73,7 @@ def _bisected(
     root = a if a == b or abs(slope(a)) <= abs(slope(b)) else b
     left, right = slope(a - 1e-7 * (1 + abs(a))), slope(b + 1e-7 * (1 + abs(b)))
     jump = abs(left - right)
-    values = [loss.evaluate_value(x)[0] for x in (a - 1e-9, a, b, b + 1e-9)]
+    values = [loss.internals.evaluate_value(x)[0] for x in (a - 1e-9, a, b, b + 1e-9)]
     if not all_finite([*values, left, right]) or abs(slope(root)) > 1e3 * first:
         return
     if jump <= 1e-3 * first or (abs(slope(root)) <= 1e-9 * first and jump < 1e-2 * first):
@@ -85,7 +85,7 @@ def _bisected(
 def _round_number(loss: Loss, x: float) -> float:
     """The number of few digits next to x, where the loss is as low or high as at x."""
     near = round(x, 9) + 0.0
-    here, there = loss.evaluate_value(x)[0], loss.evaluate_value(near)[0]
+    here, there = loss.internals.evaluate_value(x)[0], loss.internals.evaluate_value(near)[0]
     return near if abs(there - here) <= 1e-8 * (1 + abs(here)) else x
 
 
@@ -100,7 +100,7 @@ class _Work:
         self.left = _BUDGET
         self._until = until
         self.value_and_grad = loss.program.operations + 20
-        self.second = loss.hessian_program.operations + 20 * len(loss.params) ** 2 + 100
+        self.second = loss.internals.hessian_program.operations + 20 * len(loss.params) ** 2 + 100
 
     @property
     def over(self) -> bool:
@@ -108,14 +108,14 @@ class _Work:
         return self.left <= 0 or time.process_time() > self._until
 
     def grad(self, x: Sequence[float]) -> list[float]:
-        value, *grad = self.loss.evaluate(*x)
+        value, *grad = self.loss.internals.evaluate(*x)
         # where Python's arithmetic raises, a slow evaluation takes over
         self.left -= self.value_and_grad * (1 if all_finite([value, *grad]) else 60)
         return grad
 
     def hess(self, x: Sequence[float]) -> list[list[float]]:
         self.left -= self.second
-        return self.loss.hess_rows(x)
+        return self.loss.internals.hess_rows(x)
 
     def minimum(self, x: Sequence[float], iterations: int) -> Minimum | None:
         self.left -= iterations * (self.second + self.value_and_grad) // 2

@@ -45,24 +45,24 @@ def critical_points(loss: Loss, start: Sequence[float], seconds: float = 1.0) ->
     if not loss.params:
         note = "the loss is constant: every point is a minimum and a maximum"
         return CriticalPoints((), "exact", True, note=note)
-    if all(g is ZERO for g in loss.derivatives):
+    if all(g is ZERO for g in loss.internals.derivatives):
         note = "the gradient is 0 wherever it exists: the loss is constant between its jumps"
         return CriticalPoints((), "exact", True, note=note)
-    terms = polynomial(loss.root, loss.leaves)
+    terms = polynomial(loss.internals.root, loss.internals.leaves)
     if terms is not None and degree(terms) <= 2 and len(loss.params) <= _LINEAR:
         return _of_quadratic(len(loss.params), terms, loss)
-    operations = loss.value_program.operations
+    operations = loss.internals.value_program.operations
     if len(loss.params) > _LARGEST or operations * len(loss.params) > _LONGEST:
         size = f"{len(loss.params)} parameters, {operations:,} operations"
         note = f"not looked for ({size}); a run with --lr auto --tol 1e-6 looks for one"
         return CriticalPoints((), "numeric", False, note=note)
-    if loss.work * len(loss.params) > _MANY and loss.rows is not None:
+    if loss.internals.work * len(loss.params) > _MANY and loss.internals.rows is not None:
         return _near(loss, start)
     from symgd.analysis.critical_point_search import search  # what quadratics do without
     from symgd.analysis.sympy_solver import Solver
 
     wanted = (
-        loss.rows is None
+        loss.internals.rows is None
         and operations <= _SYMBOLIC
         and len(loss.params) <= _SYMBOLS
         and seconds > 0
@@ -91,7 +91,7 @@ def _of_quadratic(count: int, terms: Polynomial, loss: Loss) -> CriticalPoints:
         return CriticalPoints((), "exact", True, note=note)
     x, free = solved
     bends = tuple(spectrum([[to_double(v) for v in row] for row in rows]))
-    exact = tuple(write(to_node(loss.graph, {(): v} if v else {}, ())) for v in x)
+    exact = tuple(write(to_node(loss.internals.graph, {(): v} if v else {}, ())) for v in x)
     at, level = tuple(map(to_double, x)), to_double(value(terms, x))
     point = CriticalPoint(at, level, kind_of(bends), bends, exact)
     if not free:
@@ -108,7 +108,7 @@ def classified(loss: Loss, x: Sequence[float]) -> CriticalPoint:
     """The critical point at x, by the eigenvalues of its Hessian."""
     size = max(map(abs, x))
     at = tuple(float(v) if abs(v) > 1e-15 * size else 0.0 for v in x)
-    level = loss.evaluate_value(*at)[0]
+    level = loss.internals.evaluate_value(*at)[0]
     values = tuple(eigenvalues(loss, at))
     kind = kind_of(values)
     note = _around(loss, at, level) if kind == "degenerate" else ""
@@ -131,7 +131,9 @@ def _around(loss: Loss, x: Sequence[float], level: float) -> str:
     rises = falls = same = 0
     for k in range(len(x)):
         for step in (size, -size, 0.1 * size, -0.1 * size):
-            there = loss.evaluate_value(*(v + step * (j == k) for j, v in enumerate(x)))[0]
+            there = loss.internals.evaluate_value(*(v + step * (j == k) for j, v in enumerate(x)))[
+                0
+            ]
             rises, falls = rises + (there > level), falls + (there < level)
             same += there == level
     if rises and falls:
@@ -173,20 +175,20 @@ def _joined(
 
 
 def _kinked(loss: Loss, found: Found) -> CriticalPoint:
-    level = loss.evaluate_value(*found.x)[0]
+    level = loss.internals.evaluate_value(*found.x)[0]
     note = "at a kink: the gradient jumps here"
     return CriticalPoint(tuple(found.x), level, found.kink, note=note)
 
 
 def _vanishes(loss: Loss, x: Sequence[float]) -> bool:
     """Whether the gradient at x is 0 up to rounding of x itself."""
-    level, *grad = loss.evaluate(*x)
+    level, *grad = loss.internals.evaluate(*x)
     if not all(map(math.isfinite, [level, *grad])):
         return False
     size = max(map(abs, grad))
     if size == 0:
         return True
-    rows = loss.hess_rows(x)
+    rows = loss.internals.hess_rows(x)
     bend = max((abs(v) for row in rows for v in row if math.isfinite(v)), default=0.0)
     return size <= 1e-9 * max(bend, 1e-3) * max(1.0, *map(abs, x))
 
@@ -237,5 +239,5 @@ def _nearest(points: Sequence[CriticalPoint], start: Sequence[float]) -> list[Cr
 def lower_bound(loss: Loss) -> float:
     """A number that the loss never falls below, by the ranges of its parts; -inf if unknown."""
     return max(
-        ranges([loss.root], {})[id(loss.root)][0], ranges([loss.stable], {})[id(loss.stable)][0]
+        *(ranges([root], {})[id(root)][0] for root in (loss.internals.root, loss.internals.stable))
     )

@@ -16,10 +16,10 @@ from symgd.model.loss import Loss
 def find(loss: Loss, x: Sequence[float], t: int) -> NonfiniteCause:
     """What is non-finite in value or gradient of the loss at x, the point of step t."""
     at = f" at step {t}" if t else " at the start"
-    if loss.rows is not None:
+    if loss.internals.rows is not None:
         return find_row(loss, x, at)
-    leaves: dict[Node, float] = dict(zip(loss.leaves, x, strict=True))
-    for root in (loss.root, loss.stable):
+    leaves: dict[Node, float] = dict(zip(loss.internals.leaves, x, strict=True))
+    for root in (loss.internals.root, loss.internals.stable):
         values = trace([root], leaves)
         if not is_finite(values[id(root)]):
             return blame(root, values, x, at)
@@ -28,9 +28,9 @@ def find(loss: Loss, x: Sequence[float], t: int) -> NonfiniteCause:
 
 def _in_gradient(loss: Loss, leaves: Mapping[Node, float], at: str) -> NonfiniteCause:
     """The node of the loss whose local derivative is not finite."""
-    gone = trace(loss.derivatives, leaves)
-    if not all(is_finite(gone[id(g)]) for g in loss.derivatives):
-        for root in (loss.root, loss.stable):
+    gone = trace(loss.internals.derivatives, leaves)
+    if not all(is_finite(gone[id(g)]) for g in loss.internals.derivatives):
+        for root in (loss.internals.root, loss.internals.stable):
             values = trace([root], leaves)
             for node in topological([root]):
                 if node.args and node.func is not Where and _steep(loss, node, leaves):
@@ -42,6 +42,6 @@ def _in_gradient(loss: Loss, leaves: Mapping[Node, float], at: str) -> Nonfinite
 
 
 def _steep(loss: Loss, node: Node, leaves: Mapping[Node, float]) -> bool:
-    slopes = [slope for _, slope in partials(loss.graph, node)]
+    slopes = [slope for _, slope in partials(loss.internals.graph, node)]
     found = trace(slopes, leaves)
     return any(not is_finite(found[id(s)]) for s in slopes)

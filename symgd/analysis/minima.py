@@ -27,12 +27,12 @@ def find_minimum(
     careful: flip the sign of negative curvatures and shorten steps, so as to get there from afar.
     """
     point = [float(v) for v in x]
-    value, *grad = loss.evaluate(*point)
+    value, *grad = loss.internals.evaluate(*point)
     before = math.inf
     for _ in range(iterations):
         if not all_finite([value, *grad]):
             return None
-        step = _newton(loss.hess_rows(point), grad, careful)
+        step = _newton(loss.internals.hess_rows(point), grad, careful)
         if step is None:
             return None
         length, size = math.hypot(*step), math.hypot(*point)
@@ -45,7 +45,7 @@ def find_minimum(
             return Minimum(point, values) if good and length <= 0.05 * before else None
         for _ in range(40 if careful else 1):
             new = [p - s for p, s in zip(point, step, strict=True)]
-            new_value, *grad = loss.evaluate(*new)
+            new_value, *grad = loss.internals.evaluate(*new)
             downhill = new_value <= value + abs(value) * 1e-12
             if downhill:
                 break
@@ -77,7 +77,7 @@ def _newton(rows: list[list[float]], grad: Sequence[float], careful: bool) -> li
 
 def eigenvalues(loss: Loss, x: Sequence[float]) -> list[float]:
     """Of the Hessian at x, ascending; [] where it is not finite."""
-    rows = loss.hess_rows(x)
+    rows = loss.internals.hess_rows(x)
     return spectrum(rows) if all_finite([v for row in rows for v in row]) else []
 
 
@@ -96,7 +96,7 @@ def steepest_curve(loss: Loss, x: Sequence[float]) -> list[float]:
         return [1.0]
     import numpy as np
 
-    vector = np.linalg.eigh(np.array(loss.hess_rows(x)))[1][:, 0]
+    vector = np.linalg.eigh(np.array(loss.internals.hess_rows(x)))[1][:, 0]
     vector = vector * np.sign(vector[np.argmax(np.abs(vector))])
     return [float(v) if abs(v) > 1e-12 else 0.0 for v in vector]
 
@@ -106,7 +106,9 @@ def leads_down(loss: Loss, x: Sequence[float], value: float) -> bool:
     direction = steepest_curve(loss, x)
     size = max(1.0, *map(abs, x))
     for length in (1e-4 * size, 1e-3 * size, 1e-2 * size, -1e-4 * size, -1e-3 * size, -1e-2 * size):
-        there = loss.evaluate_value(*(v + length * d for v, d in zip(x, direction, strict=True)))[0]
+        there = loss.internals.evaluate_value(
+            *(v + length * d for v, d in zip(x, direction, strict=True))
+        )[0]
         if there < value - 4 * _EPS * abs(value):
             return True
     return False

@@ -22,7 +22,7 @@ class Found:
 
 def has_kinks(loss: Loss) -> bool:
     """Whether the loss, as typed, may have kinks or jumps."""
-    for node in topological([loss.root]):
+    for node in topological([loss.internals.root]):
         row = BY_CLASS.get(node.func)
         if node.func is Where or (row is not None and row.kink and row.name != "huber"):
             return True
@@ -40,19 +40,19 @@ def lowest_kinks(loss: Loss, start: Sequence[float]) -> Iterator[Found]:
     for origin in ([0.0] * count, list(start)):
         x = _compass(loss, [v + 0.01 for v in origin], chance)
         near = [round(v, 6) + 0.0 for v in x]
-        if loss.evaluate_value(*near)[0] <= loss.evaluate_value(*x)[0]:
+        if loss.internals.evaluate_value(*near)[0] <= loss.internals.evaluate_value(*x)[0]:
             x = near
         if _is_lowest(loss, x, chance) and not smooth_at(loss, x):
             yield Found(tuple(x), "minimum")
 
 
 def _compass(loss: Loss, x: list[float], chance: random.Random) -> list[float]:
-    best, step = loss.evaluate_value(*x)[0], 1.0
+    best, step = loss.internals.evaluate_value(*x)[0], 1.0
     spent = 0
     while step > 1e-9 and spent < 20_000:
         for move in _directions(len(x), chance):
             new = [v + step * m for v, m in zip(x, move, strict=True)]
-            value = loss.evaluate_value(*new)[0]
+            value = loss.internals.evaluate_value(*new)[0]
             spent += 1
             if value < best:
                 x, best = new, value
@@ -73,10 +73,12 @@ def _directions(count: int, chance: random.Random) -> Iterator[list[float]]:
 
 
 def _is_lowest(loss: Loss, x: Sequence[float], chance: random.Random) -> bool:
-    best = loss.evaluate_value(*x)[0]
+    best = loss.internals.evaluate_value(*x)[0]
     for step in (1e-1, 1e-3, 1e-5):
         for move in _directions(len(x), chance):
-            there = loss.evaluate_value(*(v + step * m for v, m in zip(x, move, strict=True)))[0]
+            there = loss.internals.evaluate_value(
+                *(v + step * m for v, m in zip(x, move, strict=True))
+            )[0]
             if not there > best:
                 return False
     return math.isfinite(best)
@@ -86,7 +88,7 @@ def smooth_at(loss: Loss, x: Sequence[float]) -> bool:
     """Whether gradients a little to each side nearly agree."""
     for k in range(len(x)):
         sides = [
-            loss.evaluate(*(v + h * (j == k) for j, v in enumerate(x)))[1 + k]
+            loss.internals.evaluate(*(v + h * (j == k) for j, v in enumerate(x)))[1 + k]
             for h in (1e-6, -1e-6)
         ]
         if abs(sides[0] - sides[1]) > 1e-3 * max(map(abs, sides)) and max(map(abs, sides)) > 1e-4:

@@ -18,12 +18,12 @@ from symgd.model.loss import Loss
 
 def find_row(loss: Loss, x: Sequence[float], at: str) -> NonfiniteCause:
     """What is non-finite in value or gradient of a loss over rows at x."""
-    typed = lower(loss.graph, [loss.root])[0]
-    for root in (typed, loss.stable):
+    typed = lower(loss.internals.graph, [loss.internals.root])[0]
+    for root in (typed, loss.internals.stable):
         found = _in_root(loss, root, x, at)
         if found is not None:
             return found
-    for name, root in zip(loss.params, loss.derivatives, strict=True):
+    for name, root in zip(loss.params, loss.internals.derivatives, strict=True):
         found = _in_root(loss, root, x, at)
         if found is not None:
             sentence = f"the derivative in {name} is not finite: {found.sentence}"
@@ -43,16 +43,16 @@ def _in_root(loss: Loss, root: Node, x: Sequence[float], at: str) -> NonfiniteCa
 
 
 def _leaves(loss: Loss, x: Sequence[float]) -> dict[Node, float]:
-    assert loss.rows is not None
-    return dict(zip(loss.leaves, x, strict=True)) | loss.rows.values
+    assert loss.internals.rows is not None
+    return dict(zip(loss.internals.leaves, x, strict=True)) | loss.internals.rows.values
 
 
 def _sums(loss: Loss, sums: Sequence[Node], leaves: Mapping[Node, float]) -> dict[int, float]:
     """The value of every sum, by id."""
-    assert loss.rows is not None
+    assert loss.internals.rows is not None
     named = {str(k): s for k, s in enumerate(sums)}
-    program = compile_program(loss.graph, list(leaves), named)
-    values = loss.rows.run(program)(*leaves.values())
+    program = compile_program(loss.internals.graph, list(leaves), named)
+    values = loss.internals.rows.run(program)(*leaves.values())
     return {id(s): v for s, v in zip(sums, values, strict=True)}
 
 
@@ -81,7 +81,7 @@ def _first_bad_row(
     import numpy as np
 
     assert loss.table is not None
-    graph = loss.graph
+    graph = loss.internals.graph
     names = {key: Name(f"q{k}") for k, key in enumerate(sums)}
     inner = {names[key]: value for key, value in sums.items()}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
+from typing import Any
 
 from symgd.analysis.minima import all_finite
 from symgd.backends.compiler import compile_program
@@ -18,6 +19,20 @@ from symgd.model.rules import Rule
 
 _ERROR, _CURVATURE = " error", " curvature"  # no names that a rule could have
 _FEW = 40  # Jacobians that take less time than the compilation of their formulas
+
+
+_RULES: dict[Any, LinearRule] = {}
+_KEPT = 32  # rules with their hyperparameters
+
+
+def linear_rule(rule: Rule, hyperparameters: Mapping[str, float]) -> LinearRule:
+    """The linear map of a rule, kept for the next run by the same rule."""
+    key = (rule.text, *hyperparameters.items())
+    if key not in _RULES:
+        if len(_RULES) >= _KEPT:
+            _RULES.pop(next(iter(_RULES)), None)
+        _RULES[key] = LinearRule(rule, hyperparameters)
+    return _RULES[key]
 
 
 class LinearRule:

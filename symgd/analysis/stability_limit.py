@@ -34,7 +34,7 @@ def formula_of_limit(linear: LinearRule, eigenvalues: Sequence[float], limit: fl
         return short
     symbols = {n: sympy.Symbol(n.name, positive=True) for n in leaves}
     matrix = sympy.Matrix(
-        [[_rational(sympy_bridge.to_sympy(e, symbols)) for e in row] for row in linear.rows]
+        [[_rational(e) for e in sympy_bridge.to_sympy(row, symbols)] for row in linear.rows]
     ).subs({symbols[n]: 0 for n in leaves if linear.at_rest(n)})
     lr = next((symbols[n] for n in leaves if n.text == "lr"), None)
     if lr is None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from symgd.analysis.minima import all_finite
-from symgd.analysis.stability import LinearRule
+from symgd.analysis.stability import LinearRule, linear_rule
 from symgd.analysis.stability_limit import formula_of_limit
 from symgd.model.rules import Rule
 
@@ -68,7 +68,7 @@ def rates(
         return Rates(why_not="the curvature vanishes there: slower than any factor per step")
     if not rule.smooth:
         return Rates(why_not="the rule is not smooth (sign, max, where, norm or the like)")
-    linear = LinearRule(rule, hyperparameters)
+    linear = linear_rule(rule, hyperparameters)
     if not linear.applies(largest):
         return Rates(why_not=_why(linear, largest))
     values = _some(bent)

@@ -14,11 +14,11 @@ import re
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-from symgd._processes import end_child
 from symgd.formula.nodes import Name
 from symgd.formula.printing.plain import show, write
 from symgd.model.loss import Loss
@@ -46,11 +46,13 @@ class Solver:
 
     def __init__(self, loss: Loss, seconds: float) -> None:
         self._params = loss.params
-        self._leaves = loss.leaves
+        self._leaves = loss.internals.leaves
         self._seconds = seconds
         self._child: subprocess.Popen[str] | None = None
-        inside = {leaf: Name(leaf.name) for leaf in loss.leaves}
-        self._text = write(loss.graph.replace([loss.root], inside)[0], limit=10_000)
+        inside = {leaf: Name(leaf.name) for leaf in loss.internals.leaves}
+        self._text = write(
+            loss.internals.graph.replace([loss.internals.root], inside)[0], limit=10_000
+        )
 
     def __enter__(self) -> Solver:
         if self._seconds <= 0 or "…" in self._text or not sys.executable:
@@ -90,8 +92,16 @@ class Solver:
         self._stop()
 
     def _stop(self) -> None:
+        """Kill the child if it still runs, close its pipes, and wait for it."""
         child, self._child = self._child, None
-        end_child(child)
+        if child is None:
+            return
+        child.kill()
+        for stream in (child.stdin, child.stdout):
+            if stream is not None:
+                with suppress(OSError):
+                    stream.close()
+        child.wait()
 
     def answer(self) -> Solution | None:
         """What the child found, or None: it could not, or its time was up."""

@@ -10,7 +10,7 @@ from functools import cached_property
 from symgd.analysis import gradient_only
 from symgd.analysis.minima import Minimum, eigenvalues, find_minimum, leads_down, steepest_curve
 from symgd.analysis.observed_rate import observed_rate
-from symgd.analysis.stability import LinearRule
+from symgd.analysis.stability import linear_rule
 from symgd.model.loss import Loss
 from symgd.model.result import Verdict
 from symgd.model.rules import Rule
@@ -70,9 +70,9 @@ class Facts:
         """Whether the loss is a formula whose Hessian is cheap enough to look at."""
         if self.loss is None or len(self.x) > _LARGEST:
             return False
-        work = self.loss.value_program.operations * len(self.x)
+        work = self.loss.internals.value_program.operations * len(self.x)
         table = self.loss.table
-        if table is None or not self.loss.value_program.loops:
+        if table is None or not self.loss.internals.value_program.loops:
             return work <= _LONGEST
         return work <= _LONGEST and work * table.rows <= _MOST_ROWS
 
@@ -127,7 +127,7 @@ def predict(facts: Facts) -> Prediction | None:
     """The prediction at the facts' minimum, where linearizing the rule says anything."""
     if not facts.rule.smooth or facts.minimum is None:
         return None
-    linear = LinearRule(facts.rule, facts.hyperparameters)
+    linear = linear_rule(facts.rule, facts.hyperparameters)
     values = facts.minimum.eigenvalues
     if not linear.applies(values[-1]):
         return None
@@ -163,7 +163,7 @@ def verdict(facts: Facts) -> Verdict:
 def _on_batches(facts: Facts) -> Verdict:
     """What can be said of noisy steps: the loss over all rows, at the start and at the end."""
     assert facts.loss is not None
-    before = facts.loss.evaluate_value(*facts.start)[0]
+    before = facts.loss.internals.evaluate_value(*facts.start)[0]
     told = f"over all rows the loss went from {before:.6g} to {facts.value:.6g}"
     kind = "diverging" if facts.value > before else "converging"
     return Verdict(kind, f"{kind}: {told}; max|g| = {facts.largest_slope:.3g}")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import TypeAlias
 
 import sympy
 
@@ -37,10 +38,11 @@ def compile_program(graph: Graph, inputs: Sequence[Name], outputs: Mapping[str, 
     """
     roots = list(outputs.values())
     varies = row_valued(topological(roots))
-    order = topological(roots, reads=_reads)
-    level = _levels(order)
-    read = _read_later(order, varies, level) | {id(r) for r in roots}
-    emitter = _Emitter(graph)
+    reads = _reads_for(roots)
+    order = topological(roots, reads=reads)
+    level = _levels(order, reads)
+    read = _read_later(order, reads, varies, level) | {id(r) for r in roots}
+    emitter = _Emitter(graph, reads)
     blocks: list[Block] = []
     for k in range(max(level.values(), default=0) + 1):
         here = [n for n in order if n.func in REDUCTIONS and level[id(n)] == k]
@@ -64,13 +66,14 @@ def compile_per_row(graph: Graph, inputs: Sequence[Name], outputs: Mapping[str, 
 
     There are no sums over rows in it.
     """
-    emitter = _Emitter(graph)
-    line = StraightLine(emitter.assign(list(outputs.values())))
+    roots = list(outputs.values())
+    emitter = _Emitter(graph, _reads_for(roots))
+    line = StraightLine(emitter.assign(roots))
     named = {name: emitter.names[id(node)] for name, node in outputs.items()}
     return Program(tuple(inputs), (line,), named, frozenset(emitter.guarded))
 
 
-def _levels(order: Sequence[Node]) -> dict[int, int]:
+def _levels(order: Sequence[Node], reads: _Reads) -> dict[int, int]:
     """For each node, after which of the loops it is known.
 
     A sum that no loop waits for joins the last one, so that there are as few as can be.
@@ -79,21 +82,23 @@ def _levels(order: Sequence[Node]) -> dict[int, int]:
     awaited: set[int] = set()  # what reductions lie above
     for node in reversed(order):
         if node.func in REDUCTIONS or id(node) in awaited:
-            awaited.update(map(id, _reads(node)))
+            awaited.update(map(id, reads(node)))
     for join in (False, True):
         last = max(level.values(), default=0)
         for node in order:
-            below = max((level[id(a)] for a in _reads(node)), default=0)
+            below = max((level[id(a)] for a in reads(node)), default=0)
             late = join and node.func is RowSum and id(node) not in awaited
             level[id(node)] = last if late else below + (node.func in REDUCTIONS)
     return level
 
 
-def _read_later(order: Sequence[Node], varies: set[int], level: Mapping[int, int]) -> set[int]:
+def _read_later(
+    order: Sequence[Node], reads: _Reads, varies: set[int], level: Mapping[int, int]
+) -> set[int]:
     """The nodes with one value that loops, or straight lines after a later loop, read."""
     found: set[int] = set()
     for node in order:
-        for arg in _reads(node):
+        for arg in reads(node):
             if id(arg) in varies or not arg.args or arg.func in REDUCTIONS:
                 continue
             if id(node) in varies or node.func in REDUCTIONS or level[id(node)] > level[id(arg)]:
@@ -107,8 +112,9 @@ class _Emitter:
     names: by node, what it is known as by now. guarded: see `Program`.
     """
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, reads: _Reads) -> None:
         self.graph = graph
+        self.reads = reads
         self.names: dict[int, Node] = {}
         self.guarded: set[Name] = set()
         self.count = 0
@@ -124,19 +130,28 @@ class _Emitter:
         terms = [node.args[0] for node in totals]
         assignments = self.assign(terms)
         pairs = [(self.symbol(), self.names[id(term)]) for term in terms]
-        below = topological(terms, known=outside, reads=_reads)
+        below = topological(terms, known=outside, reads=self.reads)
         columns = tuple(n for n in below if isinstance(n, Column))
         self.names = outside | {
             id(node): symbol for node, (symbol, _) in zip(totals, pairs, strict=True)
         }
         return Loop(columns, assignments, tuple(pairs))
 
+    def operands(self, node: Node) -> list[Node]:
+        """The arguments of the expression of `node`, over the names of what it reads."""
+        return [
+            self.names[id(read)]
+            if read is arg
+            else self.graph.node(sympy.Pow, self.names[id(read)], MINUS_ONE)
+            for arg, read in zip(node.args, self.reads(node), strict=True)
+        ]
+
     def assign(self, roots: Sequence[Node]) -> tuple[tuple[Name, Node], ...]:
         """The assignments that make `roots` known."""
         graph, names = self.graph, self.names
-        order = topological(roots, known=names, reads=_reads)
-        uses = _count_uses(order)
-        needs = _needs(order, roots, names)
+        order = topological(roots, known=names, reads=self.reads)
+        uses = _count_uses(order, self.reads)
+        needs = _needs(order, self.reads, roots, names)
         depth: dict[int, int] = {}
         assignments: list[tuple[Name, Node]] = []
 
@@ -154,8 +169,8 @@ class _Emitter:
             if not node.args:
                 names[id(node)] = node
                 continue
-            args = _operands(graph, node, names)
-            level = 1 + max((depth.get(id(a), 0) for a in _reads(node)), default=0)
+            args = self.operands(node)
+            level = 1 + max((depth.get(id(a), 0) for a in self.reads(node)), default=0)
             if node.func in (sympy.Add, sympy.Mul) and len(args) > _TERMS:
                 head = args[:_TERMS]
                 for start in range(_TERMS, len(args), _TERMS - 1):
@@ -176,29 +191,33 @@ class _Emitter:
 _ZERO = sympy.Integer(0)
 
 
-def _reads(node: Node) -> Sequence[Node]:
-    """The nodes whose values the expression of `node` reads: b for a divisor 1/b of a product.
+#: The nodes whose values the expression of a node reads.
+_Reads: TypeAlias = Callable[[Node], Sequence[Node]]
+
+
+def _reads_for(outputs: Sequence[Node]) -> _Reads:
+    """What expressions read: a product divides by b where a factor is 1/b, so it reads b.
+
+    A reciprocal that is an output is read as it is: a step lr*g is that of the g that is told.
 
     The order of evaluation, the counts of uses, the guards and the expressions themselves all come
     from this one list, so that no expression can read a value outside its guard.
     """
-    if node.func is not sympy.Mul:
-        return node.args  # type: ignore[no-any-return]
-    return [a.args[0] if k > 0 and is_inverse(a) else a for k, a in enumerate(node.args)]
+    told = {id(node) for node in outputs}
+
+    def reads(node: Node) -> Sequence[Node]:
+        if node.func is not sympy.Mul:
+            return node.args  # type: ignore[no-any-return]
+        first, *rest = node.args
+        return [first, *(a.args[0] if is_inverse(a) and id(a) not in told else a for a in rest)]
+
+    return reads
 
 
-def _operands(graph: Graph, node: Node, names: Mapping[int, Node]) -> list[Node]:
-    """The arguments of the expression of `node`, over the names of what it reads."""
-    return [
-        names[id(read)] if read is arg else graph.node(sympy.Pow, names[id(read)], MINUS_ONE)
-        for arg, read in zip(node.args, _reads(node), strict=True)
-    ]
-
-
-def _count_uses(order: Sequence[Node]) -> dict[int, int]:
+def _count_uses(order: Sequence[Node], reads: _Reads) -> dict[int, int]:
     uses: dict[int, int] = {}
     for node in order:
-        for arg in _reads(node):
+        for arg in reads(node):
             uses[id(arg)] = uses.get(id(arg), 0) + 1
     return uses
 
@@ -207,7 +226,7 @@ _Literal = tuple[int, bool]
 
 
 def _needs(
-    order: Sequence[Node], roots: Sequence[Node], known: Iterable[int]
+    order: Sequence[Node], reads: _Reads, roots: Sequence[Node], known: Iterable[int]
 ) -> dict[int, list[tuple[Node, bool]]]:
     """For each node used only inside branches: the conditions under which it is needed.
 
@@ -223,7 +242,7 @@ def _needs(
     literals: dict[int, frozenset[_Literal]] = {id(r): frozenset() for r in roots}
     for node in reversed(order):
         mine = literals[id(node)]
-        for k, arg in enumerate(_reads(node)):
+        for k, arg in enumerate(reads(node)):
             use = mine
             if node.func is Where and k > 0:
                 use = mine | {(id(node.args[0]), k == 1)}

@@ -1,4 +1,4 @@
-"""Which machine runs a program: NumPy or Python for little work, machine code for much.
+"""THE table of backends, and which of them runs loops over rows where that is left open.
 
 Compiling costs tens of milliseconds, a million rows in NumPy a few milliseconds per operation.
 What is chosen depends on the number of rows, passes and operations alone, never on a clock.
@@ -9,10 +9,13 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
 from symgd.backends.numpy_rows import BLOCK, RowFunction, Source, compile_rows
 from symgd.backends.program import Program
+from symgd.errors import ArgumentError
+from symgd.names import escape
 
 Made = TypeVar("Made")
 
@@ -24,22 +27,84 @@ IMPORT, COMPILE = 60_000_000, 25_000_000
 _ROW_COST, _BLOCK_OPERATION, _COMPILE_VECTORS = 0.7, 1000, 500_000
 
 
-def compiled(fast: Callable[[], Made]) -> Made | None:
-    """What `fast` makes of machine code, or None and a line in the log."""
+def _lambdified_rows(program: Program, threads: int | None) -> RowFunction:
+    return compile_rows(program)
+
+
+def _native_rows(program: Program, threads: int | None) -> RowFunction:
+    from symgd.backends.native.row_blocks import compile_native
+
+    return compile_native(program, threads)
+
+
+def _no_machine_code() -> str:
     try:
         from symgd.backends.native import jit
-
-        reason = jit.unavailable()
-        if not reason:
-            return fast()
     except (ImportError, OSError, RuntimeError, AttributeError) as error:
-        reason = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
-    log.info("no machine code (%s); Python's lambdified functions run instead", reason)
+        return _first_line(error)
+    return jit.unavailable()
+
+
+@dataclass(frozen=True)
+class Backend:
+    """A machine that runs programs. Kernels of descents: `symgd.descent.choose_backend`.
+
+    name: as it is asked for. unavailable: why it cannot run here, or "". rows: (program, threads)
+    -> a function over rows; threads: at most so many, None: as many as there are processors.
+    compiles: it takes tens of milliseconds before it runs, so that "auto" weighs it.
+    """
+
+    name: str
+    unavailable: Callable[[], str]
+    rows: Callable[[Program, int | None], RowFunction]
+    compiles: bool = False
+
+
+BACKENDS = {
+    backend.name: backend
+    for backend in (
+        Backend("lambdify", str, _lambdified_rows),
+        Backend("native", _no_machine_code, _native_rows, compiles=True),
+    )
+}
+AUTO = "auto"  # the table's first where work is little, its compiler where that pays
+REFERENCE, COMPILER = "lambdify", "native"
+
+
+def check_backend(name: object) -> None:
+    """ArgumentError where no backend has this name."""
+    choices = (AUTO, *BACKENDS)
+    if name not in choices:
+        raise ArgumentError(f"there is no backend '{escape(str(name))}'; use {', '.join(choices)}")
+
+
+def may_compile(name: str) -> bool:
+    """Whether a backend that was asked for by this name may compile."""
+    return name == AUTO or BACKENDS[name].compiles
+
+
+def compiled(make: Callable[[], Made], asked: bool = False) -> Made | None:
+    """What `make` makes of machine code, or None and a line in the log.
+
+    asked: machine code was asked for by name, so that the line is a warning.
+    """
+    reason = BACKENDS[COMPILER].unavailable()
+    if not reason:
+        try:
+            return make()
+        except (ImportError, OSError, RuntimeError, AttributeError) as error:
+            reason = _first_line(error)
+    level = logging.WARNING if asked else logging.INFO
+    log.log(level, "no machine code (%s); Python's lambdified functions run instead", reason)
     return None
 
 
+def _first_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+
+
 def choose_rows(
-    backend: str, program: Program, rows: int, passes: int, threads: int | None = None
+    name: str, program: Program, rows: int, passes: int, threads: int | None = None
 ) -> RowFunction:
     """The program with loops over rows as a function, compiled when it is first called.
 
@@ -48,15 +113,21 @@ def choose_rows(
     """
     made: list[RowFunction] = []
 
-    def native() -> RowFunction:
-        from symgd.backends.native.row_blocks import compile_native
-
-        return compile_native(program, threads)
+    def make() -> RowFunction:
+        backend = name
+        if name == AUTO:
+            backend = COMPILER if rows_pay(program, rows, passes) else REFERENCE
+        if BACKENDS[backend].compiles:
+            asked = name == backend
+            found = compiled(lambda: BACKENDS[backend].rows(program, threads), asked)
+            if found is not None:
+                return found
+            backend = REFERENCE
+        return BACKENDS[backend].rows(program, threads)
 
     def run(values: Sequence[float], source: Source) -> list[float]:
         if not made:
-            wanted = backend == "native" or (backend == "auto" and rows_pay(program, rows, passes))
-            made.append((compiled(native) if wanted else None) or compile_rows(program))
+            made.append(make())
         return made[0](values, source)
 
     return run

@@ -166,16 +166,14 @@ def compile_array(program: Program) -> Callable[..., list[Any]]:
     return _lambdify(program, _array_namespace(program), array=True)
 
 
-def evaluate(program: Program, values: Sequence[float]) -> list[float]:
+def evaluate(program: Program, values: Sequence[float]) -> list[float | bool]:
     """The outputs at these inputs in IEEE semantics: inf and nan instead of exceptions. Slow."""
     known = dict(zip(program.inputs, values, strict=True))
     for block in program.blocks:
         for symbol, expression in block.assignments:
             known[symbol] = trace([expression], known)[id(expression)]
-    return [
-        float(known[node]) if node in known else float(float_of(node) or 0.0)
-        for node in program.outputs.values()
-    ]
+    found = [known[n] if n in known else float_of(n) or 0.0 for n in program.outputs.values()]
+    return [x if isinstance(x, bool) else float(x) for x in found]  # a condition stays one
 
 
 def _lambdify(program: Program, namespace: dict[str, Any], array: bool) -> Callable[..., Any]:

@@ -11,11 +11,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from symgd.calculus.masks import any_of, both, choice, masked, steep
-from symgd.calculus.pullback import pull, times
+from symgd.calculus.local_pullback import times
+from symgd.calculus.masks import any_of, both, masked, steep
+from symgd.calculus.pullback import growing, pull
 from symgd.calculus.row_sums import row_sum, row_valued
 from symgd.formula.graph import Graph
-from symgd.formula.nodes import ONE, Node, RowPeak, RowSum, topological
+from symgd.formula.nodes import ONE, ZERO, Node, RowPeak, RowSum, topological
 
 
 def gradient(graph: Graph, output: Node, wrt: Sequence[Node]) -> list[Node]:
@@ -26,7 +27,7 @@ def gradient(graph: Graph, output: Node, wrt: Sequence[Node]) -> list[Node]:
     selected (where, max, min, clip, relu) is 0, even where a derivative inside it is infinite.
     """
     order = topological([output])
-    sweep = _Sweep(graph, _dependent(order, wrt), steep(order), row_valued(order))
+    sweep = _Sweep(graph, _dependent(order, wrt), steep(order), growing(order), row_valued(order))
     sweep.flow(output, ONE, None)
     per_row = id(output) in sweep.varies  # then so are all derivatives
     sweep.down(n for n in order if per_row or id(n) not in sweep.varies)
@@ -38,13 +39,14 @@ class _Sweep:
     """The state of one reverse sweep.
 
     wanted: nodes that depend on a leaf of interest. steep: those whose derivative may be infinite.
-    varies: those with a value in every row. terms, uses: by node, what has flown back into it, and
-    under which conditions.
+    growing: those that may overflow. varies: those with a value in every row. terms, uses: by node,
+    what has flown back into it, and under which conditions.
     """
 
     graph: Graph
     wanted: set[int]
     steep: set[int]
+    growing: set[int]
     varies: set[int]
     terms: dict[int, list[Node]] = field(default_factory=dict)
     uses: dict[int, list[Node | None]] = field(default_factory=dict)
@@ -68,10 +70,9 @@ class _Sweep:
             if node.func is RowSum:
                 self.into_rows(node, adjoint, reach, mask)
                 continue
-            for k, arg, term in pull(graph, node, adjoint, self.wanted):
+            for arg, term, chosen in pull(graph, node, adjoint, self.wanted, self.growing):
                 kept = term if mask is None else masked(graph, mask, term)
-                chosen = choice(graph, node, k) if arg.args else None
-                self.flow(arg, kept, both(graph, reach, chosen))
+                self.flow(arg, kept, both(graph, reach, chosen if arg.args else None))
 
     def into_rows(self, total: Node, adjoint: Node, reach: Node | None, mask: Node | None) -> None:
         """The sweep through the term of a sum over rows.
@@ -80,7 +81,7 @@ class _Sweep:
         the sums that flow into what is the same in every row. So these sums need not wait for it.
         """
         graph, (term,) = self.graph, total.args
-        inner = _Sweep(graph, self.wanted, self.steep, self.varies)
+        inner = _Sweep(graph, self.wanted, self.steep, self.growing, self.varies)
         inner.flow(term, ONE if mask is None else masked(graph, mask, ONE), mask)
         body = topological([term])
         inner.down(n for n in body if id(n) in self.varies)
@@ -88,7 +89,23 @@ class _Sweep:
             if id(node) in inner.terms and id(node) not in self.varies:
                 in_rows = graph.add(*inner.terms[id(node)])
                 varies = row_valued(topological([in_rows]))
-                self.flow(node, times(graph, adjoint, row_sum(graph, in_rows, varies)), reach)
+                term = times(graph, adjoint, row_sum(graph, in_rows, varies))
+                self.flow(node, term, both(graph, reach, self.in_some_row(node, inner)))
+
+    def in_some_row(self, node: Node, inner: _Sweep) -> Node | None:
+        """The condition that a node of one value counts in a row, where a slope below may break.
+
+        None: it counts always, or it does no harm where it does not.
+        """
+        graph = self.graph
+        counts = any_of(graph, inner.uses[id(node)])
+        if counts is None or not any(id(n) in self.steep for n in topological([node])):
+            return None
+        one_or_zero = graph.where(counts, ONE, ZERO)
+        varies = row_valued(topological([one_or_zero]))
+        if id(one_or_zero) not in varies:
+            return counts
+        return graph.compare(">", row_sum(graph, one_or_zero, varies), ZERO)
 
 
 def hessian(graph: Graph, output: Node, wrt: Sequence[Node]) -> list[list[Node]]:

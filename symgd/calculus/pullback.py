@@ -1,57 +1,87 @@
 """The pullback of one node: what each of its arguments gets of the node's adjoint.
 
-Local derivatives are the formulas of the function table.
+A divisor d that may overflow is passed through by its logarithmic derivative. Of an adjoint it
+gets -n/d**2 and passes that on times a slope as large as d itself: in x/exp(x) this is 0*inf from
+x = 710 on, and from 373 on n/d**2 has vanished. But d(n/d) = -(n/d)*d(log d), where log d has the
+derivative du for exp(u), p*du/u for u**p, and the sum over the factors of a product.
 """
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
-from collections.abc import Sequence
-from functools import cache
+from collections.abc import Container, Sequence, Set
+from dataclasses import dataclass, field
 
 import sympy
 
+from symgd.calculus.local_pullback import (
+    Pulled,
+    local_derivative,
+    log_of_base,
+    pull_function,
+    pull_power,
+    times,
+)
+from symgd.calculus.masks import choice
 from symgd.formula.functions.derivatives import SLOPES
 from symgd.formula.functions.table import BY_CLASS
 from symgd.formula.graph import Graph
-from symgd.formula.nodes import (
-    ONE,
-    TWO,
-    ZERO,
-    Both,
-    Name,
-    Node,
-    Where,
-    float_of,
-    is_inverse,
-    relation,
-)
+from symgd.formula.nodes import ONE, ZERO, Node, Where, float_of, is_inverse, relation, topological
 
-Pulled = list[tuple[int, Node, Node]]  # (position, argument, what it gets of the adjoint)
+_STEEP_POWER = 10  # a power from which on numbers below 1e31 overflow
+_LARGEST_SUM = 64  # growing nodes of a divisor that is differentiated by itself
+_RATIO = SLOPES["ratio"].node
 
 
-def pull(graph: Graph, node: Node, adjoint: Node, wanted: set[int]) -> Pulled:
-    """What each argument of `node` gets of the node's adjoint."""
+def pull(
+    graph: Graph,
+    node: Node,
+    adjoint: Node,
+    wanted: Set[int],
+    growing: Set[int] = frozenset(),
+) -> list[Pulled]:
+    """What the arguments of `node` get of its adjoint; for a divisor, what it depends on.
+
+    wanted: the nodes whose adjoints are asked for. growing: those that may overflow.
+    """
     if adjoint is ZERO or relation(node) is not None:
         return []
     if node.func is sympy.Add:
-        return [(k, a, adjoint) for k, a in enumerate(node.args) if id(a) in wanted]
+        return [Pulled(a, adjoint) for a in node.args if id(a) in wanted]
     if node.func is Where:
         condition = node.args[0]
         halves = {1: (adjoint, ZERO), 2: (ZERO, adjoint)}
         return [
-            (k, node.args[k], graph.where(condition, *halves[k]))
+            Pulled(node.args[k], graph.where(condition, *halves[k]), choice(graph, node, k))
             for k in halves
             if id(node.args[k]) in wanted
         ]
     if node.func is sympy.Mul:
-        return _pull_product(graph, node, adjoint, wanted)
+        return _pull_product(graph, node, adjoint, wanted, growing)
     if node.func is sympy.Pow:
-        return _pull_power(graph, node, adjoint, wanted)
-    return _pull_function(graph, node, adjoint, wanted)
+        base, power = node.args[0], float_of(node.args[1])
+        if power == -1 or (power is not None and power < 0 and id(base) in growing):
+            amount = graph.mul(graph.number(power), times(graph, adjoint, node))
+            return _Divisor(graph, base, wanted, growing).spread(amount)
+        return pull_power(graph, node, adjoint, wanted)
+    if node.func is _RATIO:
+        top, bottom = node.args
+        divisor = _Divisor(graph, bottom, wanted, growing)
+        divisor.differentiate(top, adjoint, bottom)
+        return divisor.spread(graph.neg(times(graph, adjoint, node)))
+    return pull_function(graph, node, adjoint, wanted)
 
 
-def _pull_product(graph: Graph, node: Node, adjoint: Node, wanted: set[int]) -> Pulled:
+def partials(graph: Graph, node: Node) -> list[tuple[Node, Node]]:
+    """(argument, local derivative) pairs of one node, for looking where a gradient breaks."""
+    wanted = {id(a) for a in node.args} | {id(a.args[0]) for a in node.args if is_inverse(a)}
+    return [(arg, term) for arg, term, _ in pull(graph, node, ONE, wanted)]
+
+
+def _pull_product(
+    graph: Graph, node: Node, adjoint: Node, wanted: Set[int], growing: Set[int]
+) -> list[Pulled]:
     """d(a*b/c): a gets adjoint*b/c, c gets -adjoint*node/c; linear in the number of factors.
 
     A factor that stands there n times gets n times what its first occurrence gets.
@@ -65,18 +95,19 @@ def _pull_product(graph: Graph, node: Node, adjoint: Node, wanted: set[int]) -> 
     for factor in reversed(factors[1:]):
         after.append([_over(graph, [factor, *after[-1]])])
     after.reverse()
-    pairs: Pulled = []
+    pulled: list[Pulled] = []
     for k, factor in enumerate(factors):
         inner = factor.args[0] if is_inverse(factor) else factor
         times_there = count.pop(id(factor), 0)
         if id(inner) not in wanted or not times_there:
             continue
         if inner is not factor:
-            term = graph.neg(graph.div(times(graph, adjoint, node), inner))
+            amount = graph.mul(graph.number(-times_there), times(graph, adjoint, node))
+            pulled += _Divisor(graph, inner, wanted, growing).spread(amount)
         else:
             term = times(graph, adjoint, _over(graph, [*before[k], *after[k]]))
-        pairs.append((k, inner, graph.mul(graph.number(times_there), term)))
-    return pairs
+            pulled.append(Pulled(inner, graph.mul(graph.number(times_there), term)))
+    return pulled
 
 
 def _over(graph: Graph, factors: list[Node]) -> Node:
@@ -89,143 +120,116 @@ def _over(graph: Graph, factors: list[Node]) -> Node:
     return result
 
 
-def times(graph: Graph, a: Node, b: Node) -> Node:
-    """a*b, an adjoint times a slope, dividing once where b is 1/c."""
-    if is_inverse(b):
-        return graph.div(a, b.args[0])
-    if a is ONE:
-        return b
-    (outer, rest), (inner, slope) = _scaled(graph, a), _scaled(graph, b)
-    if not graph.exact and _moderate(outer) and _moderate(inner):
-        # The number goes with the slope: it is known early, the adjoint late.
-        return graph.mul(graph.number(outer * inner), slope, rest)
-    fraction = isinstance(b, sympy.Mul) and len(b.args) == 2 and is_inverse(b.args[1])
-    if fraction and float_of(a) is None and float_of(b.args[0]) is not None:
-        return graph.div(graph.mul(b.args[0], a), b.args[1].args[0])
-    return graph.mul(a, b)
+@dataclass
+class _Divisor:
+    """A divisor, and what the nodes below it get."""
+
+    graph: Graph
+    node: Node
+    wanted: Set[int]
+    growing: Set[int]
+    pulled: list[Pulled] = field(default_factory=list)
+
+    def spread(self, amount: Node) -> list[Pulled]:
+        """What gets amount*d(log divisor)."""
+        self._spread(self.node, amount)
+        return self.pulled
+
+    def _spread(self, node: Node, amount: Node) -> None:
+        """Pass on amount*d(log node), `node` being a factor of the divisor."""
+        graph, row = self.graph, BY_CLASS.get(node.func)
+        if id(node) not in self.wanted:
+            return
+        power = float_of(node.args[1]) if node.func is sympy.Pow else None
+        if power is not None and power > 0:
+            self._spread(node.args[0], times(graph, amount, graph.number(power)))
+        elif id(node) not in self.growing:
+            self._flow(node, graph.div(amount, node))
+        elif node.func is sympy.Pow:
+            self._spread_power(node, amount)
+        elif node.func is sympy.Mul:
+            for factor in node.args:
+                if is_inverse(factor):
+                    self._spread(factor.args[0], graph.neg(amount))
+                else:
+                    self._spread(factor, amount)
+        elif row is not None and row.relative:
+            slope = local_derivative(graph, row.relative, node.args, node)
+            self._flow(node.args[0], times(graph, amount, slope))
+        else:
+            self.differentiate(node, amount, node)
+
+    def _spread_power(self, node: Node, amount: Node) -> None:
+        """Through a power whose exponent is no number."""
+        graph, (base, exponent) = self.graph, node.args
+        slope = times(graph, amount, exponent)
+        if id(base) in self.growing:
+            self._spread(base, slope)
+        elif id(base) in self.wanted:  # the only power of 0 that can divide is 0**0 = 1
+            at_zero = graph.compare("==", base, ZERO)
+            self._flow(base, graph.div(slope, graph.where(at_zero, ONE, base)))
+        if id(exponent) in self.wanted:
+            self._flow(exponent, times(graph, amount, log_of_base(graph, base)))
+
+    def differentiate(self, root: Node, amount: Node, under: Node) -> None:
+        """Pass on amount*d(root)/under: the slopes are divided before the amount is multiplied on.
+
+        root: a sum, or another node that has no logarithmic derivative of its own.
+        """
+        graph = self.graph
+        inside = topological([root], known=_Except(self.growing))
+        if id(root) not in self.growing or len(inside) > _LARGEST_SUM:
+            if id(root) in self.wanted:
+                self._flow(root, self._ratio(amount, under))
+            return
+        places = {id(node) for node in inside}
+        adjoints: dict[int, list[Node]] = {id(root): [ONE]}
+        for node in reversed(inside):
+            if id(node) not in adjoints:
+                continue
+            adjoint = graph.add(*adjoints.pop(id(node)))
+            for arg, slope, _ in pull(graph, node, adjoint, self.wanted):
+                if id(arg) in places:
+                    adjoints.setdefault(id(arg), []).append(slope)
+                else:
+                    self._flow(arg, times(graph, amount, self._ratio(slope, under)))
+
+    def _ratio(self, slope: Node, root: Node) -> Node:
+        exact = self.graph.exact
+        return self.graph.div(slope, root) if exact else self.graph.node(_RATIO, slope, root)
+
+    def _flow(self, node: Node, term: Node) -> None:
+        """`node` gets `term`; what is beyond the doubles where the divisor is does not matter."""
+        finite = None
+        if id(node) in self.growing and not self.graph.exact:
+            largest = self.graph.number(sys.float_info.max)
+            finite = self.graph.compare("<=", self.graph.node(sympy.Abs, self.node), largest)
+        self.pulled.append(Pulled(node, term, finite))
 
 
-def _scaled(graph: Graph, node: Node) -> tuple[float, Node]:
-    """(c, rest): node is c*rest, also where it is -(c*rest); c is 1 where there is no number."""
-    scale = 1.0
-    while node.func is sympy.Mul and (lead := float_of(node.args[0])) is not None:
-        scale, node = scale * lead, graph.times(node.args[1:])
-    return scale, node
+def growing(order: Sequence[Node]) -> set[int]:
+    """The nodes that may overflow where the leaves are of ordinary size."""
+    found: set[int] = set()
+    for node in order:
+        row = BY_CLASS.get(node.func)
+        inside = any(id(a) in found for a in node.args)
+        if node.func is sympy.Pow:
+            power = float_of(node.args[1])
+            grows = power is None or power >= _STEEP_POWER or (inside and power > 0)
+        elif row is None:
+            grows = inside and node.func in (sympy.Add, sympy.Mul)
+        else:
+            grows = row.overflows or (inside and row.name in ("abs", "hypot"))
+        if grows:
+            found.add(id(node))
+    return found
 
 
-def _moderate(scale: float) -> bool:
-    """Whether a number other than 1 may change places: what it scales is where it was, or so.
+class _Except(Container[int]):
+    """All numbers but these."""
 
-    1e200 times a slope of 1e200 is infinite, even where the adjoint is 1e-200.
-    """
-    return abs(scale) != 1 and 2.0**-64 < abs(scale) < 2.0**64
+    def __init__(self, these: Set[int]) -> None:
+        self.these = these
 
-
-def _pull_power(graph: Graph, node: Node, adjoint: Node, wanted: set[int]) -> Pulled:
-    base, exponent = node.args
-    value = float_of(exponent)
-    pairs: Pulled = []
-    if id(base) in wanted:
-        if value is None:
-            lower = graph.node(sympy.Pow, base, graph.sub(exponent, ONE))
-            slope = graph.mul(exponent, lower)
-            if float_of(base) is None:  # x**0 is 1 also at 0, where its slope 0*0**-1 is nan
-                at_zero = [graph.compare("==", arg, ZERO) for arg in (exponent, base)]
-                slope = graph.where(graph.node(Both, *at_zero), ZERO, slope)
-            pairs.append((0, base, graph.mul(adjoint, slope)))
-        elif value == 2:
-            pairs.append((0, base, times(graph, adjoint, graph.mul(TWO, base))))
-        elif value == 0.5:
-            pairs.append((0, base, graph.div(graph.mul(graph.number(0.5), adjoint), node)))
-        elif value == -1:
-            pairs.append((0, base, graph.neg(graph.div(times(graph, adjoint, node), base))))
-        elif value != 0:
-            slope = graph.mul(exponent, graph.lower(base, exponent))
-            pairs.append((0, base, graph.mul(adjoint, slope)))
-    if id(exponent) in wanted:
-        pairs.append((1, exponent, graph.mul(adjoint, graph.mul(node, _log_of_base(graph, base)))))
-    return pairs
-
-
-def _log_of_base(graph: Graph, base: Node) -> Node:
-    value = float_of(base)
-    if value is not None and value > 0:
-        return graph.fold([graph.node(sympy.log, base)])[0]
-    # 0**y is 0 for every y > 0, so its derivative in y is 0, not 0*log(0) = nan.
-    safe = graph.where(graph.compare("==", base, ZERO), ONE, base)
-    return graph.node(sympy.log, safe)
-
-
-def _pull_function(graph: Graph, node: Node, adjoint: Node, wanted: set[int]) -> Pulled:
-    row = BY_CLASS[node.func]
-    if row.name == "softmax" and _known_scores(node):
-        return _pull_softmax(graph, node, adjoint, wanted)
-    pairs: Pulled = []
-    for k, arg in enumerate(node.args):
-        if id(arg) not in wanted:
-            continue
-        text = row.slope(k, len(node.args), graph.exact)
-        whole = "a" in _template(text)[1]  # the formula does with the adjoint what is to be done
-        single = row.variadic and text not in row.pair
-        given = (arg,) if single else node.args
-        term = local_derivative(graph, text, given, node, adjoint)
-        if term is not ZERO:
-            pairs.append((k, arg, term if whole else times(graph, adjoint, term)))
-    return pairs
-
-
-_MANY = 16  # scores: with more, one sweep over many shares of them would be quadratic
-
-
-def _known_scores(node: Node) -> bool:
-    x, _, total = node.args
-    known = total.func is SLOPES["exp_sum"].node and len(total.args) <= _MANY
-    return known and any(score is x for score in total.args)
-
-
-def _pull_softmax(graph: Graph, node: Node, adjoint: Node, wanted: set[int]) -> Pulled:
-    """A share f of exp(x) in a known sum: f*(the shares of the others) for x, -f*share for those.
-
-    By way of the sum, x would get f - f*f, which cancels where f is nearly 1.
-    """
-    x, top, total = node.args
-    others = [score for score in total.args if score is not x]
-    shares = [graph.node(node.func, score, top, total) for score in others]
-    parts = [(x, graph.add(*shares))]
-    parts += [(score, graph.neg(part)) for score, part in zip(others, shares, strict=True)]
-    return [
-        (k, score, times(graph, adjoint, graph.mul(node, part)))
-        for k, (score, part) in enumerate(parts)
-        if id(score) in wanted
-    ]
-
-
-def local_derivative(
-    graph: Graph, text: str, args: Sequence[Node], value: Node, adjoint: Node = ONE
-) -> Node:
-    """The formula `text` over x, y, z, w (the arguments), f and a as a node of `graph`."""
-    root, names = _template(text)
-    row = BY_CLASS.get(value.func)
-    places = dict(zip("xyzw", args, strict=False)) | {"f": value, "a": adjoint}
-    for name, function in row.shared.items() if row is not None else ():
-        places[name] = graph.node(SLOPES[function].node, *value.args)
-    values = {names[n]: places[n] for n in names}
-
-    def change(node: Node, new: tuple[Node, ...]) -> Node:
-        return graph.simplified(node, new) if new else values.get(node, graph.atom(node))
-
-    return graph.fold(graph.rebuild([root], change))[0]
-
-
-@cache
-def _template(text: str) -> tuple[Node, dict[str, Name]]:
-    from symgd.formula.parse import parse
-
-    formula = parse(text, table=True)
-    return formula.root, dict(formula.variables)
-
-
-def partials(graph: Graph, node: Node) -> list[tuple[Node, Node]]:
-    """(argument, local derivative) pairs of one node, for looking where a gradient breaks."""
-    wanted = {id(a) for a in node.args} | {id(a.args[0]) for a in node.args if is_inverse(a)}
-    return [(arg, term) for _, arg, term in pull(graph, node, ONE, wanted)]
+    def __contains__(self, number: object) -> bool:
+        return number not in self.these

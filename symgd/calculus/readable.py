@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import sympy
 
-from symgd.calculus.pullback import local_derivative
+from symgd.calculus.local_pullback import local_derivative
 from symgd.calculus.row_sums import means
 from symgd.formula.functions.derivatives import SLOPES
 from symgd.formula.functions.table import FUNCTIONS

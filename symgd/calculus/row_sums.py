@@ -45,11 +45,6 @@ def _varies(node: Node, known: set[int]) -> bool:
     return node.func not in REDUCTIONS and any(id(a) in known for a in node.args)
 
 
-def has_rows(roots: Sequence[Node]) -> bool:
-    """Whether a sum or mean over rows lies below the roots."""
-    return any(node.func in (RowSum, RowMean) for node in topological(roots))
-
-
 def lower(graph: Graph, roots: Sequence[Node]) -> list[Node]:
     """The roots with every mean as a sum divided by ROWS, and sums in the form of `row_sum`.
 

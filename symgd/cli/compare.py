@@ -3,68 +3,43 @@
 from __future__ import annotations
 
 import gc
-from enum import StrEnum
 from typing import Annotated
 
-import typer
-
 from symgd.cli.console import emit
+from symgd.cli.formats import Format, read_format
 from symgd.cli.option_values import positive, read_formula, whole
-from symgd.cli.options import Assignments, Data, DropMissing, Steps, Tolerance, formula_to
-from symgd.cli.painting import start_painter
+from symgd.cli.options import format_of, formula_to, option
 from symgd.cli.progress import shown
 from symgd.cli.terminal import emit_report, has_unicode, tell_rows, terminal_width
 
 
-class Format(StrEnum):
-    """How a comparison is printed."""
-
-    table = "table"
-    json = "json"
-    jsonl = "jsonl"
-    csv = "csv"
-
-
 def compare(
-    ctx: typer.Context,
     loss: Annotated[list[str] | None, formula_to("minimize")] = None,
     lr: Annotated[
-        str,
-        typer.Option("--lr", "-l", metavar="LIST", help="0.001,0.2,10 or 1e-4..10:200 for a map."),
+        str, option("lr", "0.001,0.2,10 or 1e-4..10:200 for a map.", "LIST")
     ] = "0.001,0.2,10",
     rule: Annotated[
         list[str] | None,
-        typer.Option(
-            "--rule", "-r", metavar="LIST", help="gd,momentum,adam or equations; repeatable. [gd]"
-        ),
+        option("rule", "gd,momentum,adam or equations; repeatable. [gd]", "LIST"),
     ] = None,
-    start: Annotated[
-        list[str] | None,
-        typer.Option("--start", "-s", metavar="TEXT", help="As for run; repeatable. [1]"),
-    ] = None,
-    steps: Steps = "20",
-    assignments: Assignments = None,
-    tol: Tolerance = None,
-    form: Annotated[
-        Format, typer.Option("--format", metavar="table|json|jsonl|csv", help="How to print it.")
-    ] = Format.table,
+    start: Annotated[list[str] | None, option("start", "As for run; repeatable. [1]")] = None,
+    steps: Annotated[str, option("steps")] = "20",
+    assignments: Annotated[list[str] | None, option("set")] = None,
+    tol: Annotated[str | None, option("tol")] = None,
+    form: Annotated[str, format_of("compare")] = Format.table.value,
     plot: Annotated[
-        str | None,
-        typer.Option(metavar="FILE", help="Draw all runs in one picture: .png, .svg or .gif."),
+        str | None, option("plot", "Draw all runs in one picture: .png, .svg or .gif.")
     ] = None,
-    page: Annotated[
-        str | None,
-        typer.Option("--html", metavar="FILE", help="Write a live page of the runs: .html."),
-    ] = None,
-    data: Data = None,
-    drop_missing: DropMissing = False,
+    page: Annotated[str | None, option("html", "Write a live page of the runs: .html.")] = None,
+    data: Annotated[str | None, option("data")] = None,
+    drop_missing: Annotated[bool, option("drop_missing")] = False,
 ) -> None:
     """Run a grid of learning rates, rules and starts, and put the ends side by side."""
+    kind = read_format("compare", form)
     from symgd.report import output_files
 
     picture = None if plot is None else output_files.check_picture(plot)
     live = None if page is None else output_files.check_page(page)
-    painter = start_painter(ctx, picture)
     formula = read_formula(loss or [], data)
     count = whole("--steps", steps, least=0)
     tolerance = None if tol is None else positive("--tol", tol)
@@ -81,7 +56,7 @@ def compare(
         for part in ([text] if "=" in text else text.split(","))
         if part.strip()
     ]
-    with shown(data, form is not Format.table) as source:
+    with shown(data, kind is not Format.table) as source:
         found = compare.compare(
             formula,
             lr=lr,
@@ -95,17 +70,17 @@ def compare(
         )
     if picture is not None:
         check_comparison(found, picture)
-    if form is Format.table:
+    if kind is Format.table:
         emit_report(report.report(found, width=terminal_width(), pretty=has_unicode()))
     else:
-        writer = {
+        writers = {
             Format.json: report.as_json,
             Format.jsonl: report.as_jsonl,
             Format.csv: report.as_csv,
         }
-        emit(writer[form](found))
+        emit(writers[kind](found))
     if picture is not None:
-        plot_comparison(found, picture, painter)
+        plot_comparison(found, picture)
     if live is not None:
         found.to_html(live)
     tell_rows(found.loss)

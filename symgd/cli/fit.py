@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from symgd.cli.console import complain, emit
+from symgd.cli.formats import Format, read_format
 from symgd.cli.option_values import whole
-from symgd.cli.options import Check, DropMissing, Seed
-from symgd.cli.painting import start_painter
+from symgd.cli.options import format_of, option
 from symgd.cli.progress import shown
 from symgd.cli.terminal import about_rows, emit_report, terminal_width
 from symgd.errors import ArgumentError
@@ -20,11 +20,8 @@ from symgd.names import escape
 if TYPE_CHECKING:
     from symgd.fits.fit_result import FitResult
 
-_FORMATS = ("table", "plain", "json", "jsonl", "csv")
-
 
 def fit(
-    ctx: typer.Context,
     model: Annotated[
         str,
         typer.Argument(
@@ -42,125 +39,39 @@ def fit(
         ),
     ],
     start: Annotated[
-        str | None,
-        typer.Option(
-            "--start",
-            "-s",
-            metavar="TEXT",
-            show_default=False,
-            help="One number for all, or a=1,b=0.1; what is left out is found.",
-        ),
+        str | None, option("start", "One number for all, or a=1,b=0.1; what is left out is found.")
     ] = None,
-    weight: Annotated[
-        str | None,
-        typer.Option(metavar="TEXT", show_default=False, help="Weights: a column or a formula."),
-    ] = None,
-    sigma: Annotated[
-        str | None,
-        typer.Option(
-            metavar="TEXT", show_default=False, help="Standard deviations: weights 1/sigma**2."
-        ),
-    ] = None,
-    absolute: Annotated[
-        bool,
-        typer.Option(
-            "--absolute-sigma", help="--sigma (or --weight) is known, not only up to a factor."
-        ),
-    ] = False,
-    loss: Annotated[
-        str | None,
-        typer.Option(
-            metavar="TEXT",
-            show_default=False,
-            help='In place of r**2, as "huber(r, 1)"; r: residual, or residual/sigma.',
-        ),
-    ] = None,
-    fixed: Annotated[
-        list[str] | None,
-        typer.Option("--fix", metavar="NAME=VALUE", help="Hold a parameter there; repeatable."),
-    ] = None,
-    tied: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--tie",
-            metavar="NAME=FORMULA",
-            help="Give a parameter by others, as b=2*a; repeatable.",
-        ),
-    ] = None,
-    bound: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--bound", metavar="NAME=LOW:HIGH", help="As a=0:10, or a=0: with one end; repeatable."
-        ),
-    ] = None,
-    method: Annotated[
-        str,
-        typer.Option(
-            "--method",
-            "-m",
-            metavar="TEXT",
-            help="lm (Newton's where it is no least squares), or a rule (see symgd rules).",
-        ),
-    ] = "lm",
-    steps: Annotated[
-        str | None,
-        typer.Option(
-            "--steps", "-n", metavar="INT", show_default=False, help="Iterations at most."
-        ),
-    ] = None,
-    lr: Annotated[
-        str | None,
-        typer.Option(
-            "--lr", "-l", metavar="TEXT", show_default=False, help="Learning rate of a rule."
-        ),
-    ] = None,
-    batch: Annotated[
-        str | None,
-        typer.Option(
-            "--batch", metavar="INT", show_default=False, help="Rows of each step of a rule."
-        ),
-    ] = None,
-    seed: Seed = "0",
-    drop_missing: DropMissing = False,
-    backend: Annotated[
-        str, typer.Option(metavar="auto|lambdify|native", help="What runs over the rows.")
-    ] = "auto",
-    threads: Annotated[
-        str | None,
-        typer.Option(metavar="INT", show_default=False, help="Of machine code, at most; else all."),
-    ] = None,
-    predict: Annotated[
-        str | None,
-        typer.Option(
-            "--predict",
-            metavar="FILE",
-            show_default=False,
-            help="Print the fitted model at the rows of FILE instead.",
-        ),
-    ] = None,
+    weight: Annotated[str | None, option("weight")] = None,
+    sigma: Annotated[str | None, option("sigma")] = None,
+    absolute: Annotated[bool, option("absolute")] = False,
+    loss: Annotated[str | None, option("loss")] = None,
+    fixed: Annotated[list[str] | None, option("fix")] = None,
+    tied: Annotated[list[str] | None, option("tie")] = None,
+    bound: Annotated[list[str] | None, option("bound")] = None,
+    method: Annotated[str, option("method")] = "lm",
+    steps: Annotated[str | None, option("steps", "Iterations at most.")] = None,
+    lr: Annotated[str | None, option("lr", "Learning rate of a rule.")] = None,
+    batch: Annotated[str | None, option("batch", "Rows of each step of a rule.")] = None,
+    seed: Annotated[str, option("seed")] = "0",
+    drop_missing: Annotated[bool, option("drop_missing")] = False,
+    backend: Annotated[str, option("backend", "What runs over the rows.")] = "auto",
+    threads: Annotated[str | None, option("threads")] = None,
+    predict: Annotated[str | None, option("predict")] = None,
     plot: Annotated[
         str | None,
-        typer.Option(
-            "--plot",
-            metavar="FILE",
-            show_default=False,
-            help="Draw data, model and residuals: .png or .svg (needs matplotlib).",
-        ),
+        option("plot", "Draw data, model and residuals: .png or .svg (needs matplotlib)."),
     ] = None,
-    form: Annotated[
-        str, typer.Option("--format", metavar="|".join(_FORMATS), help="How to print it.")
-    ] = "table",
-    check: Check = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No remarks.")] = False,
+    form: Annotated[str, format_of("fit")] = Format.table.value,
+    check: Annotated[bool, option("check")] = False,
+    quiet: Annotated[bool, option("quiet", "No remarks.")] = False,
 ) -> None:
     """Fit a formula to data: parameters with standard errors."""
+    kind = read_format("fit", form)
     gc.freeze()  # the modules stay; the fit's own garbage is collected as usual
     gc.enable()
     from symgd.fits.fit import fit as run
     from symgd.model.arguments import parse_assignments
 
-    if form not in _FORMATS:
-        raise ArgumentError(f"--format: '{escape(form)}' is none of {', '.join(_FORMATS)}")
     picture = None
     if plot is not None:
         from symgd.report.output_files import check_picture
@@ -168,8 +79,7 @@ def fit(
 
         picture = check_picture(plot)
         check_fit(picture)
-    painter = start_painter(ctx, picture)
-    with shown(data, quiet or form not in ("table", "plain")) as source:
+    with shown(data, quiet or kind not in (Format.table, Format.plain)) as source:
         result = run(
             model,
             source,
@@ -190,20 +100,20 @@ def fit(
             backend=backend,
             threads=None if threads is None else whole("--threads", threads, least=1),
         )
-    if form == "table" and predict is None:
+    if kind is Format.table and predict is None:
         from symgd.report.fit import report
 
         emit_report(report(result, width=terminal_width()))
     else:
-        emit(_printed(result, form) if predict is None else _predicted(result, predict, form))
+        emit(_printed(result, kind) if predict is None else _predicted(result, predict, kind))
     if picture is not None:
         from symgd.report.plot import plot_fit
 
-        plot_fit(result, picture, painter)
+        plot_fit(result, picture)
     if not quiet:
         for remark in about_rows(result.names, result.columns, result.table):
             complain(remark)
-        if form != "table" or predict is not None:
+        if kind is not Format.table or predict is not None:
             remarks = [] if result.status.value == "converged" else [escape(result.message)]
             for remark in [*remarks, *result.warnings]:
                 complain(remark)
@@ -233,13 +143,13 @@ def _bounds(text: str) -> tuple[float | None, float | None]:
     return least, parse_number(high, "the upper bound") if high.strip() else None
 
 
-def _printed(result: FitResult, form: str) -> Iterable[str]:
+def _printed(result: FitResult, form: Format) -> Iterable[str]:
     from symgd.report.export import dump, record
     from symgd.report.step_table import number
 
-    if form in ("json", "jsonl"):
+    if form in (Format.json, Format.jsonl):
         return [dump(result.to_dict())]
-    if form == "plain":
+    if form is Format.plain:
         return [" ".join(number(value) for value in result.theta.values())]
     rows: list[Any] = [record(["name", "value", "stderr"])]
     for name, estimate in result.params.items():
@@ -248,14 +158,14 @@ def _printed(result: FitResult, form: str) -> Iterable[str]:
     return rows
 
 
-def _predicted(result: FitResult, data: str, form: str) -> Iterable[str]:
+def _predicted(result: FitResult, data: str, form: Format) -> Iterable[str]:
     from symgd.report.export import dump
     from symgd.report.step_table import number
 
     values = result.predict(data).tolist()
-    if form in ("json", "jsonl"):
+    if form in (Format.json, Format.jsonl):
         return [dump({"predicted": values})]
-    return [*(["predicted"] if form == "csv" else []), *map(number, values)]
+    return [*(["predicted"] if form is Format.csv else []), *map(number, values)]
 
 
 def _exit_code(result: FitResult, check: bool) -> int:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from symgd.cli.console import emit
-from symgd.cli.formats import Form, Format
+from symgd.cli.formats import Format, read_format
+from symgd.cli.options import format_of
 from symgd.cli.terminal import emit_report, terminal_width
 from symgd.errors import ArgumentError
 from symgd.names import escape, suggest
@@ -21,9 +22,10 @@ def rules(
     name: Annotated[
         str | None, typer.Argument(metavar="NAME", help="Show this one's equations.")
     ] = None,
-    form: Form = Format.table,
+    form: Annotated[str, format_of("rules")] = Format.table.value,
 ) -> None:
     """List the catalogue of update rules, or show the equations and the source of one."""
+    kind = read_format("rules", form)
     from symgd.model.catalogue import CATALOGUE
     from symgd.report import export, table
 
@@ -31,8 +33,8 @@ def rules(
         hint = suggest(name, CATALOGUE) or "'symgd rules' lists the catalogue"
         raise ArgumentError(f"'{escape(name)}' is not in the catalogue; {hint}")
     entries = list(CATALOGUE.values()) if name is None else [CATALOGUE[name]]
-    if form is not Format.table:
-        emit(export.records([_row(entry) for entry in entries], form.value))
+    if kind is not Format.table:
+        emit(export.records([_row(entry) for entry in entries], kind.value))
     elif name is not None:
         emit_report(table.listing(_described(CATALOGUE[name]), terminal_width()))
     else:
@@ -72,8 +74,9 @@ def _row(entry: Entry) -> dict[str, Any]:
     }
 
 
-def functions(form: Form = Format.table) -> None:
+def functions(form: Annotated[str, format_of("functions")] = Format.table.value) -> None:
     """List the functions that a formula may use, and what they do at their kinks."""
+    kind = read_format("functions", form)
     from symgd.formula.functions.table import FUNCTIONS, POWERS
     from symgd.report import export, table
 
@@ -97,11 +100,11 @@ def functions(form: Form = Format.table) -> None:
         }
         for f in FUNCTIONS.values()
     ]
-    if form is Format.table:
+    if kind is Format.table:
         texts = {row["signature"]: _explained(row) for row in rows}
         emit_report(table.listing([("", texts)], terminal_width()))
     else:
-        emit(export.records(rows, form.value))
+        emit(export.records(rows, kind.value))
 
 
 def _explained(row: Mapping[str, Any]) -> str:

@@ -10,19 +10,9 @@ import typer
 
 from symgd.cli.command_group import REMARK
 from symgd.cli.console import OutputError, complain, emit
-from symgd.cli.formats import Form, Format
+from symgd.cli.formats import Format, read_format
 from symgd.cli.option_values import positive, read_formula, whole
-from symgd.cli.options import (
-    Assignments,
-    Check,
-    Data,
-    DropMissing,
-    Seed,
-    Steps,
-    Tolerance,
-    formula_to,
-)
-from symgd.cli.painting import start_painter
+from symgd.cli.options import format_of, formula_to, option
 from symgd.cli.progress import shown
 from symgd.cli.terminal import about_rows, emit_report, has_unicode, listen, terminal_width
 from symgd.names import escape
@@ -31,73 +21,31 @@ if TYPE_CHECKING:
     from symgd.model.result import Result
 
 
-def _complete_rule(incomplete: str) -> list[str]:
-    from symgd.model.catalogue import CATALOGUE
-
-    done, plus, last = incomplete.rpartition("+")
-    return [done + plus + name for name in CATALOGUE if name.startswith(last)]
-
-
 def run(
     ctx: typer.Context,
     loss: Annotated[list[str] | None, formula_to("minimize")] = None,
-    lr: Annotated[
-        str,
-        typer.Option("--lr", "-l", metavar="TEXT", help="A number, a formula of t, or auto."),
-    ] = "0.2",
-    steps: Steps = "20",
-    start: Annotated[
-        str,
-        typer.Option("--start", "-s", metavar="TEXT", help="One number for all, or x=-1.2,y=1."),
-    ] = "1",
-    rule: Annotated[
-        str,
-        typer.Option(
-            "--rule",
-            "-r",
-            metavar="TEXT",
-            help="A name (see symgd rules), several as clip_norm+adam, or equations.",
-            autocompletion=_complete_rule,
-        ),
-    ] = "gd",
-    assignments: Assignments = None,
-    tol: Tolerance = None,
-    every: Annotated[
-        str | None, typer.Option(metavar="INT", help="Print each n-th step only.")
-    ] = None,
-    form: Form = Format.table,
-    check: Check = False,
-    backend: Annotated[
-        str, typer.Option(metavar="auto|lambdify|native", help="What runs the steps.")
-    ] = "auto",
-    plot: Annotated[
-        str | None,
-        typer.Option(metavar="FILE", help="Draw a picture: .png, .svg or .gif (needs matplotlib)."),
-    ] = None,
-    page: Annotated[
-        str | None,
-        typer.Option("--html", metavar="FILE", help="Write a live page with sliders: .html."),
-    ] = None,
-    quiet: Annotated[
-        bool,
-        typer.Option("--quiet", "-q", help="Print the last theta only, and no remarks."),
-    ] = False,
-    verbose: Annotated[
-        bool,
-        typer.Option("--verbose", "-v", help="Say on stderr what runs the steps, and why."),
-    ] = False,
-    data: Data = None,
-    drop_missing: DropMissing = False,
-    batch: Annotated[
-        str | None,
-        typer.Option(
-            "--batch", metavar="INT", show_default=False, help="Take each step on so many rows."
-        ),
-    ] = None,
-    seed: Seed = "0",
+    lr: Annotated[str, option("lr")] = "0.2",
+    steps: Annotated[str, option("steps")] = "20",
+    start: Annotated[str, option("start")] = "1",
+    rule: Annotated[str, option("rule")] = "gd",
+    assignments: Annotated[list[str] | None, option("set")] = None,
+    tol: Annotated[str | None, option("tol")] = None,
+    every: Annotated[str | None, option("every")] = None,
+    form: Annotated[str, format_of("run")] = Format.table.value,
+    check: Annotated[bool, option("check")] = False,
+    backend: Annotated[str, option("backend")] = "auto",
+    plot: Annotated[str | None, option("plot")] = None,
+    page: Annotated[str | None, option("html")] = None,
+    quiet: Annotated[bool, option("quiet")] = False,
+    verbose: Annotated[bool, option("verbose")] = False,
+    data: Annotated[str | None, option("data")] = None,
+    drop_missing: Annotated[bool, option("drop_missing")] = False,
+    batch: Annotated[str | None, option("batch")] = None,
+    seed: Annotated[str, option("seed")] = "0",
 ) -> None:
     """Descend on a loss, and say how it went."""
     listen(verbose)
+    kind = read_format("run", form)
     each = None if every is None else whole("--every", every, least=1)
     number_of_steps = whole("--steps", steps, least=0)
     tolerance = None if tol is None else positive("--tol", tol)
@@ -105,7 +53,6 @@ def run(
 
     picture = None if plot is None else output_files.check_picture(plot)
     live = None if page is None else output_files.check_page(page)
-    painter = start_painter(ctx, picture)
     formula = read_formula(loss or [], data)
     from symgd.descent.descend import descend
     from symgd.model.arguments import parse_assignments
@@ -113,7 +60,7 @@ def run(
 
     gc.freeze()  # the modules stay; the descent's own garbage is collected as usual
     gc.enable()
-    with shown(data, quiet or form not in (Format.table, Format.plain)) as source:
+    with shown(data, quiet or kind not in (Format.table, Format.plain)) as source:
         result = descend(
             formula,
             start=start,
@@ -129,20 +76,20 @@ def run(
             seed=whole("--seed", seed, least=0),
         )
     try:
-        (emit_report if form is Format.table else emit)(_result(result, form, each, quiet))
+        (emit_report if kind is Format.table else emit)(_result(result, kind, each, quiet))
     except OutputError as error:
         error.rescued = "\n".join(table.final(result))
         raise
     if picture is not None:
         from symgd.report.plot import plot as draw
 
-        draw(result, picture, painter)
+        draw(result, picture)
     if live is not None:
         result.to_html(live)
     if not quiet:
         for remark in _about_rows(result.loss):
             complain(remark)
-        for remark in _remarks(result, form):
+        for remark in _remarks(result, kind):
             complain(remark)
         if result.verdict.advice:
             complain(escape(result.verdict.advice))
@@ -164,8 +111,8 @@ def _result(result: Result, form: Format, every: int | None, quiet: bool) -> Ite
         return table.report(result, every=every, width=width, pretty=has_unicode())
     if form is Format.plain:
         return export.last(result) if quiet else export.plain(result, every=every)
-    writer = {Format.json: export.as_json, Format.jsonl: export.jsonl, Format.csv: export.as_csv}
-    return writer[form](result, every=every)
+    writers = {Format.json: export.as_json, Format.jsonl: export.jsonl, Format.csv: export.as_csv}
+    return writers[form](result, every=every)
 
 
 def _remarks(result: Result, form: Format) -> Iterator[str]:
@@ -184,7 +131,7 @@ def _about_rows(loss: Any) -> Iterator[str]:
     if table is None:
         return
     yield from about_rows(loss.params, loss.columns, table)
-    if loss.reduced:
+    if loss.internals.reduced:
         yield "sufficient statistics: moments of the data stand for its rows in every step"
 
 

@@ -1,19 +1,34 @@
-"""Which backend runs a descent: Python for short ones, machine code for long ones.
+"""Which kernel runs a descent: Python for short ones, machine code for long ones.
 
-Compiling costs tens of milliseconds, a step in Python a few microseconds. What is
-chosen depends on the number of steps and operations alone, never on a clock, so that a run is
-reproducible.
+Compiling costs tens of milliseconds, a step in Python a few microseconds. What is chosen depends
+on the number of steps and operations alone, never on a clock, so that a run is reproducible.
 """
 
 from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
-from symgd.backends.dispatch import COMPILE, IMPORT, compiled
-from symgd.descent.kernel import Kernel, Run, Stop
+from symgd.backends.dispatch import (
+    AUTO,
+    BACKENDS,
+    COMPILE,
+    COMPILER,
+    IMPORT,
+    REFERENCE,
+    compiled,
+    may_compile,
+)
+from symgd.backends.lambdified import compile_scalar
+from symgd.backends.program import Program
+from symgd.descent.kernel import Kernel, Run, StepKernel, Stop
+from symgd.descent.step_program import is_large, rule_program, settles, step_program
+from symgd.model.arguments import Arguments
+from symgd.model.loss import Loss
 
 log = logging.getLogger("symgd")
 
@@ -21,6 +36,68 @@ log = logging.getLogger("symgd")
 _STEP, _STEP_OPERATION = 1200, 30
 _COMPILE_OPERATION = 60_000
 _TRIAL = 8  # the part of the break-even that runs in Python first: many runs stop early
+
+
+@dataclass(frozen=True)
+class Work:
+    """The steps of one descent. values: of the hyperparameters, and of what lr's formula names."""
+
+    loss: Loss
+    arguments: Arguments
+    values: Mapping[str, float]
+
+    @property
+    def program(self) -> Program:
+        """The program of one step: loss, rule and learning rate in one."""
+        rule, schedule = self.arguments.rule, self.arguments.schedule
+
+        def make() -> Program:
+            return step_program(self.loss, rule, schedule, list(self.values))
+
+        return self.loss.internals.kept(("step", *self._key), make)
+
+    @property
+    def function(self) -> Callable[..., list[float]]:
+        """The program in Python: floats -> floats; it raises where one is not finite."""
+        key = ("lambdify", *self._key)
+        return self.loss.internals.kept(key, lambda: compile_scalar(self.program))
+
+    @property
+    def _key(self) -> tuple[Any, ...]:
+        """What the program depends on: no value of lr or of a hyperparameter."""
+        schedule = self.arguments.schedule
+        rate = None if schedule.formula is None else schedule.text
+        return (self.arguments.rule.text, rate, *self.values)
+
+    @property
+    def tail(self) -> tuple[float, ...]:
+        """The last inputs of the program: lr where it is a number, then `values`."""
+        lr = self.arguments.schedule.value
+        return (*(() if lr is None else (lr,)), *self.values.values())
+
+    @cached_property
+    def large(self) -> bool:
+        """Whether it runs over arrays rather than in registers."""
+        return is_large(self.loss, self.arguments.rule)
+
+
+def _lambdified(work: Work) -> Kernel:
+    count = len(work.loss.params)
+    return StepKernel(work.program, count, work.tail, settles(work.arguments), work.function)
+
+
+def _native(work: Work) -> Kernel:
+    from symgd.descent.native_kernel import ArrayKernel, NativeKernel
+
+    loss, arguments, still = work.loss, work.arguments, settles(work.arguments)
+    if work.large:
+        part = rule_program(arguments.rule, arguments, work.values)
+        return ArrayKernel(loss, part, len(arguments.rule.state), work.tail, still)
+    return NativeKernel(loss, work.program, len(loss.params), work.tail, still)
+
+
+#: By the name of the backend, what makes its kernel.
+KERNELS: dict[str, Callable[[Work], Kernel]] = {"lambdify": _lambdified, "native": _native}
 
 
 def break_even(operations: int) -> int:
@@ -49,25 +126,26 @@ class LateKernel:
         return self.first.advance(run, count)
 
 
-def choose(
-    backend: str,
-    steps: int,
-    operations: int,
-    slow: Callable[[], Kernel],
-    fast: Callable[[], Kernel],
-) -> Kernel:
-    """The kernel for so many steps of so many operations.
+def choose(backend: str, work: Work) -> Kernel:
+    """The kernel for this work; backend: a row of BACKENDS, or auto.
 
-    backend: auto, lambdify or native. slow, fast: make the kernel of Python and of machine code.
-    Where there is no machine code to be had, Python it is, and the log says why.
+    Where there is no machine code to be had, Python it is, and the log says why. A large loss
+    is compiled at once: a step of it in Python takes as long as its compilation.
     """
-    if backend == "native":
-        kernel = compiled(fast)
+
+    def fast() -> Kernel | None:
+        return compiled(lambda: KERNELS[COMPILER](work), asked=backend != AUTO)
+
+    if backend != AUTO or work.large:
+        kernel = fast() if may_compile(backend) else None
         if kernel is not None:
             log.info("machine code runs the steps")
-        return kernel or slow()
-    least = break_even(operations)
-    if backend == "lambdify" or steps <= least:
+        return kernel or KERNELS[REFERENCE](work)
+    least = break_even(work.loss.program.operations)
+    if work.arguments.steps <= least:
         log.info("Python runs the steps; compiling pays from %d steps on", least)
-        return slow()
-    return LateKernel(slow(), least // _TRIAL, lambda: compiled(fast))
+        return KERNELS[REFERENCE](work)
+    return LateKernel(KERNELS[REFERENCE](work), least // _TRIAL, fast)
+
+
+assert set(KERNELS) == set(BACKENDS)

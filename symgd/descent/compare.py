@@ -212,7 +212,7 @@ def _ends_of(
     loss: Loss, rates: Sequence[float], rule: Rule, start: Any, **options: Any
 ) -> list[End] | None:
     """How a run with each rate ends, all at once in machine code; None where that does not pay."""
-    if len(rates) < FEWEST or loss.rows is not None or not loss.params:
+    if len(rates) < FEWEST or loss.internals.rows is not None or not loss.params:
         return None
     grid = sweep(loss, lr=list(rates), rule=rule, start=start, **options)
     return list(zip(grid.value.tolist(), grid.lost.tolist(), strict=True))

@@ -5,31 +5,34 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import sympy
 
 from symgd import names
 from symgd.analysis.diagnosis import find
 from symgd.backends.compiler import compile_program
-from symgd.backends.dispatch import choose_rows, compiled
-from symgd.backends.program import Program
-from symgd.descent.choose_backend import choose
+from symgd.backends.dispatch import (
+    AUTO,
+    REFERENCE,
+    check_backend,
+    choose_rows,
+    compiled,
+    may_compile,
+)
+from symgd.descent.choose_backend import Work, choose
 from symgd.descent.engine import Problem, Step, engine, finish
 from symgd.descent.kernel import Kernel, LineSearchKernel, Run, StepKernel
 from symgd.descent.minibatches import BatchKernel, Sampler
-from symgd.descent.step_program import is_large, rule_program, step_outputs, step_program
+from symgd.descent.step_program import settles, step_outputs
 from symgd.errors import ArgumentError
 from symgd.formula.nodes import ROWS
 from symgd.model.arguments import Arguments, Schedule, Start, read_arguments, read_start, resolve
 from symgd.model.loss import Loss
+from symgd.model.points import read_origin
 from symgd.model.result import History, Result, Status
 from symgd.model.rules import Rule
 
-if TYPE_CHECKING:
-    from symgd.descent.native_kernel import ArrayKernel
-
-BACKENDS = ("auto", "lambdify", "native")
 Evaluate: TypeAlias = Callable[..., list[float]]
 
 _NUMBERS = 10_000_000  # what a history holds at most, whatever the number of parameters
@@ -73,9 +76,7 @@ def descend(
     >>> descend("theta**2", lr=0.2, steps=20, start=1.0).theta
     {'theta': 3.656158440062973e-05}
     """
-    if backend not in BACKENDS:
-        shown = names.escape(str(backend))
-        raise ArgumentError(f"there is no backend '{shown}'; use {', '.join(BACKENDS)}")
+    check_backend(backend)
     if callback is not None and not callable(callback):
         raise ArgumentError(f"callback is not a function but {type(callback).__name__}")
     arguments = read_arguments(lr, steps, rule, set, tol)
@@ -88,15 +89,14 @@ def descend(
     elif stray:
         shown = names.escape(next(iter(stray)))
         raise ArgumentError(f"{arguments.rule.name} has no hyperparameter '{shown}'")
-    if batch is not None:
-        loss = loss.by_rows()
-    loss = loss.on(backend)
+    internals = loss.internals if batch is None else loss.internals.by_rows()
+    loss = loss.around(internals.on(backend))
     if not loss.params:
         raise ArgumentError("the loss is constant: there is no parameter to descend on")
-    origin = [point] * len(loss.params) if isinstance(point, float) else loss.point(point)
+    origin = read_origin(loss.params, point)
     values = resolve(arguments)
-    if callback is not None and backend == "auto" and loss.rows is None:
-        backend = "lambdify"  # every step returns to Python anyway
+    if callback is not None and backend == AUTO and loss.internals.rows is None:
+        backend = REFERENCE  # every step returns to Python anyway
     sampler = None if batch is None else Sampler.of(loss.table, batch, seed)
     result = _run(loss, arguments, values, origin, callback, backend, sampler)
     failed = result.status in (Status.DIVERGED, Status.NONFINITE, Status.SADDLE)
@@ -122,9 +122,9 @@ def _run(
 ) -> Result:
     """The result of one run, without advice."""
     if sampler is None:
-        kernel, evaluate = _kernel(loss, arguments, values, backend)
+        kernel, evaluate = _kernel(Work(loss, arguments, values), backend)
     else:
-        kernel, evaluate = _batch_kernel(loss, arguments, values, sampler), loss.evaluate
+        kernel, evaluate = _batch_kernel(loss, arguments, values, sampler), loss.internals.evaluate
     run = Run(
         x=list(origin),
         state=[0.0] * (len(arguments.rule.state) * len(origin)),
@@ -192,79 +192,45 @@ def read_loss(
         raise ArgumentError(f"{error}\nhyperparameters of {rule.name}: {known}") from None
 
 
-def _kernel(
-    loss: Loss, arguments: Arguments, values: Mapping[str, float], backend: str
-) -> tuple[Kernel, Evaluate]:
+def _kernel(work: Work, backend: str) -> tuple[Kernel, Evaluate]:
     """What runs the steps, and what evaluates loss and gradient at its end."""
-    rule, schedule = arguments.rule, arguments.schedule
-    tail = tuple(values.values())
-    if loss.rows is not None:
-        return _row_kernel(loss, arguments, values), loss.evaluate
-    if schedule.value is not None:
-        tail = (schedule.value, *tail)
-    count, still, large = len(loss.params), settles(arguments), is_large(loss, rule)
-
-    def whole() -> Program:
-        return step_program(loss, rule, schedule, list(values))
-
-    def python() -> Kernel:
-        return StepKernel(whole(), count, tail, still)
-
-    def array() -> ArrayKernel:
-        from symgd.descent.native_kernel import ArrayKernel
-
-        part = rule_program(rule, arguments, values)
-        return ArrayKernel(loss, part, len(rule.state), tail, still)
-
-    def native() -> Kernel:
-        from symgd.descent.native_kernel import NativeKernel
-
-        return NativeKernel(loss, whole(), count, tail, still)
-
-    if schedule.auto:
-        return _line_search(loss, whole(), tail, large and backend != "lambdify"), loss.evaluate
-    if large and backend != "lambdify" and (kernel := compiled(array)) is not None:
-        return kernel, kernel.evaluate
-    fast = array if large else native
-    operations = loss.program.operations
-    return choose(backend, arguments.steps, operations, python, fast), loss.evaluate
+    evaluate = work.loss.internals.evaluate
+    if work.loss.internals.rows is not None:
+        return _row_kernel(work), evaluate
+    if work.arguments.schedule.auto:
+        return _line_search(work, work.large and may_compile(backend)), evaluate
+    kernel = choose(backend, work)
+    return kernel, getattr(kernel, "evaluate", evaluate)
 
 
-def _line_search(loss: Loss, program: Program, tail: tuple[float, ...], large: bool) -> Kernel:
-    function, value = None, loss.evaluate_value
+def _line_search(work: Work, large: bool) -> Kernel:
+    internals = work.loss.internals
+    function, value = None, internals.evaluate_value
     if large:
         from symgd.backends.native.array_module import compile_large
 
-        step = compiled(lambda: compile_large(program))
-        alone = compiled(lambda: compile_large(loss.value_program))
+        step = compiled(lambda: compile_large(work.program))
+        alone = compiled(lambda: compile_large(internals.value_program))
         if step is not None and alone is not None:
             function, value = step.at, alone.at
-    return LineSearchKernel(program, len(loss.params), tail, value, function)
+    return LineSearchKernel(work.program, len(work.loss.params), work.tail, value, function)
 
 
-def settles(arguments: Arguments) -> bool:
-    """Whether the step depends on theta only: a point that does not move never will."""
-    rule = arguments.rule
-    return not rule.state and "t" not in rule.variables and arguments.schedule.formula is None
-
-
-def _row_kernel(loss: Loss, arguments: Arguments, values: Mapping[str, float]) -> Kernel:
-    assert loss.rows is not None
-    schedule, count = arguments.schedule, len(loss.params)
-    program = step_program(loss, arguments.rule, schedule, list(values))
-    tail = (*values.values(), *loss.rows.more(program))
-    function = loss.rows.run(program, arguments.steps)
-    if schedule.auto:
-        return LineSearchKernel(program, count, tail, loss.evaluate_value, function)
-    if schedule.value is not None:
-        tail = (schedule.value, *tail)
+def _row_kernel(work: Work) -> Kernel:
+    loss, arguments, program = work.loss, work.arguments, work.program
+    rows = loss.internals.rows
+    assert rows is not None
+    count, tail = len(loss.params), (*work.tail, *rows.more(program))
+    function = rows.run(program, arguments.steps)
+    if arguments.schedule.auto:
+        return LineSearchKernel(program, count, tail, loss.internals.evaluate_value, function)
     return StepKernel(program, count, tail, settles(arguments), function)
 
 
 def _batch_kernel(
     loss: Loss, arguments: Arguments, values: Mapping[str, float], sampler: Sampler
 ) -> Kernel:
-    assert loss.rows is not None
+    assert loss.internals.rows is not None
     rule, schedule = arguments.rule, arguments.schedule
     if schedule.auto:
         raise ArgumentError("the line search (lr auto) needs the whole data, not a batch of it")
@@ -273,5 +239,5 @@ def _batch_kernel(
     tail = tuple(values.values())
     if schedule.value is not None:
         tail = (schedule.value, *tail)
-    function = choose_rows(loss.rows.backend, program, sampler.size, arguments.steps)
-    return BatchKernel(program, function, len(loss.params), tail, sampler, loss.evaluate)
+    function = choose_rows(loss.internals.rows.backend, program, sampler.size, arguments.steps)
+    return BatchKernel(program, function, len(loss.params), tail, sampler, loss.internals.evaluate)

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any
 from symgd.analysis.gradient_only import overflows
 from symgd.analysis.nonfinite import NonfiniteCause
 from symgd.backends import lambdified
-from symgd.descent.descend import settles
 from symgd.descent.engine import Problem, Step, engine, finish
 from symgd.descent.kernel import Run, Stop
-from symgd.descent.step_program import rule_program
+from symgd.descent.step_program import rule_program, settles
 from symgd.errors import ArgumentError
 from symgd.model.arguments import read_arguments, resolve
 from symgd.model.result import History, Result

@@ -21,6 +21,7 @@ from symgd.formula.nodes import Node, topological
 from symgd.formula.printing.plain import write
 from symgd.model.arguments import Start, read_arguments, read_start, resolve
 from symgd.model.loss import Loss
+from symgd.model.points import read_origin
 from symgd.model.present import Report
 from symgd.model.rules import Rule
 
@@ -84,8 +85,8 @@ class Explanation(Report):
         loss = self.loss
         if not _small(loss):
             return []
-        plain = loss.by_rows() if loss.reduced else loss  # moments mean nothing to people
-        return [[readable(loss, entry) for entry in row] for row in plain.second_derivatives]
+        rows = loss.internals.written_out.second_derivatives
+        return [[readable(loss, entry) for entry in row] for row in rows]
 
     @cached_property
     def hessian(self) -> list[list[str]]:
@@ -96,7 +97,14 @@ class Explanation(Report):
     def derivation(self) -> tuple[Step, ...]:
         """How the gradient comes about: the rules of calculus, one by one."""
         loss = self.loss
-        return tuple(derivation(loss.graph, loss.root, loss.leaves, lambda n: readable(loss, n)))
+        return tuple(
+            derivation(
+                loss.internals.graph,
+                loss.internals.root,
+                loss.internals.leaves,
+                lambda n: readable(loss, n),
+            )
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, ready for JSON; non-finite numbers are None."""
@@ -154,7 +162,7 @@ def explain(
         raise ArgumentError("this Loss has its data already; give data to one of them")
     elif stray:
         raise ArgumentError(f"{arguments.rule.name} has no hyperparameter '{next(iter(stray))}'")
-    origin = [point] * len(loss.params) if isinstance(point, float) else loss.point(point)
+    origin = read_origin(loss.params, point)
     values = resolve(arguments)
     critical = critical_points(loss, origin, seconds)
     shape = convexity(loss, [p.x for p in critical.points])
@@ -199,19 +207,19 @@ def lowest(point: CriticalPoint) -> bool:
 
 def readable(loss: Loss, node: Node) -> Node:
     """A node as people like to read it: a short polynomial expanded, else tidied."""
-    [tidy] = loss.tidy([node])
+    [tidy] = loss.internals.tidy([node])
     if len(topological([node])) > _EXPANDABLE:
         return tidy
-    terms = polynomial(node, loss.leaves)
+    terms = polynomial(node, loss.internals.leaves)
     if terms is None or len(terms) > _SHORT:
         return tidy
-    expanded = to_node(loss.graph, terms, loss.atoms)
+    expanded = to_node(loss.internals.graph, terms, loss.internals.atoms)
     return expanded if len(write(expanded)) <= len(write(tidy)) else tidy
 
 
 def _small(loss: Loss) -> bool:
     count = len(loss.params)
-    return count <= _LARGEST and loss.value_program.operations * count <= _LONGEST
+    return count <= _LARGEST and loss.internals.value_program.operations * count <= _LONGEST
 
 
 def _behavior(
@@ -231,7 +239,7 @@ def _behavior(
 
 
 def _quadratic(loss: Loss) -> bool:
-    terms = polynomial(loss.root, loss.leaves)
+    terms = polynomial(loss.internals.root, loss.internals.leaves)
     return terms is not None and degree(terms) <= 2
 
 

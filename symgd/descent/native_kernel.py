@@ -136,7 +136,7 @@ class NativeKernel(_Compiled):
     def __init__(
         self, loss: Loss, program: Program, count: int, tail: tuple[float, ...], settles: bool
     ) -> None:
-        self.count, self.tail, self.evaluate = count, tail, loss.evaluate
+        self.count, self.tail, self.evaluate = count, tail, loss.internals.evaluate
         self.states = (len(program.inputs) - count - 1 - len(tail)) // count
         self.nanoseconds = 5 + program.cost
         source = register_steps.step_loop(program, count, self.states * count, settles)

@@ -35,8 +35,8 @@ def step_program(loss: Loss, rule: Rule, schedule: Schedule, extra: Sequence[str
     After the extra inputs stand those that the data of the loss give.
     """
     graph, inputs, outputs = step_outputs(loss, rule, schedule, extra)
-    if loss.rows is not None:
-        return loss.rows.program(inputs, outputs)
+    if loss.internals.rows is not None:
+        return loss.internals.rows.program(inputs, outputs)
     return compile_program(graph, inputs, outputs)
 
 
@@ -44,13 +44,17 @@ def step_outputs(
     loss: Loss, rule: Rule, schedule: Schedule, extra: Sequence[str]
 ) -> tuple[Graph, list[Name], dict[str, Node]]:
     """The inputs and outputs of one step, as nodes of the graph of the loss."""
-    graph, count = loss.graph, len(loss.params)
+    graph, count = loss.internals.graph, len(loss.params)
     states = {
         name: [graph.atom(Name(f"s{j}_{k}", f"{name}[{p}]")) for k, p in enumerate(loss.params)]
         for j, name in enumerate(rule.state)
     }
     shared: dict[str, Node] = {"t": graph.atom(Name("t", "t"))}
-    inputs = [*loss.atoms, *(node for nodes in states.values() for node in nodes), shared["t"]]
+    inputs = [
+        *loss.internals.atoms,
+        *(node for nodes in states.values() for node in nodes),
+        shared["t"],
+    ]
     if schedule.formula is None:
         shared["lr"] = graph.atom(Name("rate", "lr"))
         inputs.append(shared["lr"])
@@ -60,10 +64,10 @@ def step_outputs(
     if schedule.formula is not None:
         places = {symbol: shared[n] for n, symbol in schedule.formula.variables.items()}
         shared["lr"] = graph.replace([schedule.formula.root], places)[0]
-    grad = loss.derivatives
-    theta, state = rule.step(graph, loss.atoms, grad, states, shared)
-    if loss.box is not None:
-        theta = [_projected(graph, *part) for part in zip(theta, *loss.box, strict=True)]
+    grad = loss.internals.derivatives
+    theta, state = rule.step(graph, loss.internals.atoms, grad, states, shared)
+    if loss.internals.box is not None:
+        theta = [_projected(graph, *part) for part in zip(theta, *loss.internals.box, strict=True)]
     norm = graph.node(FUNCTIONS["hypot"].node, *grad)
     if count == 1:
         norm = graph.node(sympy.Abs, *grad)
@@ -71,7 +75,7 @@ def step_outputs(
         norm = graph.sqrt(graph.add(*(graph.node(sympy.Pow, g, TWO) for g in grad)))
     outputs = {f"{p}'": node for p, node in zip(loss.params, theta, strict=True)}
     outputs |= {f"{s}'[{k}]": n for s, nodes in state.items() for k, n in enumerate(nodes)}
-    outputs |= {"loss": loss.stable, "|g|": norm}
+    outputs |= {"loss": loss.internals.stable, "|g|": norm}
     outputs |= {f"d/d{p}": g for p, g in zip(loss.params, grad, strict=True)}
     return graph, inputs, outputs
 
@@ -107,3 +111,9 @@ def rule_program(
     theta, after = rule.step(graph, [nodes["theta"]], [nodes["g"]], state, shared, array)
     outputs = {"theta'": theta[0], **{f"{n}'": after[n][0] for n in rule.state}}
     return compile_program(graph, inputs, outputs)
+
+
+def settles(arguments: Arguments) -> bool:
+    """Whether the step depends on theta only: a point that does not move never will."""
+    rule = arguments.rule
+    return not rule.state and "t" not in rule.variables and arguments.schedule.formula is None

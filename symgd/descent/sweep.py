@@ -11,7 +11,7 @@ import numpy as np
 import sympy
 
 from symgd import names
-from symgd.descent.descend import BACKENDS
+from symgd.backends.dispatch import check_backend
 from symgd.descent.sweep_axes import Grid, read_grid
 from symgd.descent.sweep_groups import Ends, Part, QuickStatus, run_part
 from symgd.errors import ArgumentError
@@ -122,9 +122,7 @@ def sweep(
     >>> [status.value for status in grid.status]
     ['completed', 'completed', 'diverged']
     """
-    if backend not in BACKENDS:
-        shown = names.escape(str(backend))
-        raise ArgumentError(f"there is no backend '{shown}'; use {', '.join(BACKENDS)}")
+    check_backend(backend)
     if threads is not None and (not isinstance(threads, int) or threads < 1):
         raise ArgumentError(f"threads is {threads!r}; it must be a whole number, 1 or more")
     grid = read_grid(loss, lr, start, rule, set or {}, steps, tol, backend)

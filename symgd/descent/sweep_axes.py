@@ -16,6 +16,7 @@ from symgd.descent.descend import descend, read_loss
 from symgd.errors import ArgumentError
 from symgd.model.arguments import Arguments, read_arguments, read_start
 from symgd.model.loss import Loss
+from symgd.model.points import read_origin
 from symgd.model.result import Result
 from symgd.model.rules import Rule
 
@@ -191,7 +192,7 @@ def _origins(loss: Loss, start: Any, points: list[Any]) -> NDArray[np.float64]:
                 f"the starts have shape {start.shape}, but the loss has {count} parameters"
             )
     else:
-        rows = [[p] * count if isinstance(p, float) else loss.point(p) for p in points]
+        rows = [read_origin(loss.params, p) for p in points]
         array = np.array(rows, dtype=np.float64).reshape(len(rows), count)
     if not np.isfinite(array).all():
         raise ArgumentError("a start is not finite")

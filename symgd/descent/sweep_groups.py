@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from symgd.analysis import diagnosis
-from symgd.backends.dispatch import compiled
-from symgd.descent.descend import settles
-from symgd.descent.step_program import is_large, step_program
+from symgd.backends.dispatch import compiled, may_compile
+from symgd.descent.step_program import is_large, settles, step_program
 from symgd.descent.sweep_axes import Grid
 from symgd.model.arguments import Arguments, resolve
 from symgd.model.loss import Loss
@@ -114,7 +113,7 @@ def run_part(
     single: one descent of the sweep by itself, where no kernel can run the part.
     """
     kernel = None
-    if part.grid.backend != "lambdify" and not part.arguments.schedule.auto:
+    if may_compile(part.grid.backend) and not part.arguments.schedule.auto:
         kernel = _kernel(part)
     if kernel is None:
         for k in range(len(ends.value))[part.indices]:
@@ -146,7 +145,7 @@ def _kernel(part: Part) -> tuple[LanesKernel, list[str], list[bool]] | None:
     """The compiled kernel, the names of its tail values, and which of them differ; None: Python."""
     grid, arguments = part.grid, part.arguments
     labels = list(part.values)
-    if grid.loss.rows is not None or is_large(grid.loss, arguments.rule):
+    if grid.loss.internals.rows is not None or is_large(grid.loss, arguments.rule):
         return None
     named = list(labels)
     if arguments.schedule.value is not None:
@@ -212,5 +211,5 @@ class QuickStatus:
     def first(self) -> NDArray[np.float64]:
         """The loss at each start."""
         rows, back = np.unique(self.start, axis=0, return_inverse=True)
-        losses = [self.part.grid.loss.evaluate_value(*row)[0] for row in rows.tolist()]
+        losses = [self.part.grid.loss.internals.evaluate_value(*row)[0] for row in rows.tolist()]
         return np.array(losses)[back.reshape(-1)]

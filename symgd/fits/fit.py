@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from symgd.backends.dispatch import check_backend
 from symgd.errors import ArgumentError
 from symgd.fits.cache import read_problem
 from symgd.fits.fit_result import FitResult
 from symgd.fits.regression_model import Bounds, Options, is_model
 from symgd.fits.settings import Settings
 from symgd.model.arguments import read_start
-from symgd.names import escape
 
 Start = float | str | Mapping[str, float] | Sequence[float] | None
 
@@ -94,11 +94,7 @@ def fit(
 
 
 def _check_running(backend: str, threads: int | None) -> None:
-    from symgd.descent.descend import BACKENDS
-
-    if backend not in BACKENDS:
-        shown = escape(str(backend))
-        raise ArgumentError(f"there is no backend '{shown}'; use {', '.join(BACKENDS)}")
+    check_backend(backend)
     whole = isinstance(threads, int) and not isinstance(threads, bool)
     if threads is not None and (not whole or threads < 1):
         raise ArgumentError(f"threads is {threads!r}; it must be a whole number, 1 or more")

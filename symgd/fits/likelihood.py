@@ -115,16 +115,16 @@ def fit_loss(text: str, data: Any, options: Options, settings: Settings) -> FitR
     if squares is not None and settings.method != "newton":
         return least_squares(read_squares(squares), settings)
     model = as_model(given, options)
-    factor = float(model.table.rows) if _is_mean(loss.root) else 1.0
+    factor = float(model.table.rows) if _is_mean(loss.internals.root) else 1.0
     told = place_start(settings.start, model.params)
     basis = CURVATURE if factor == 1.0 else CURVATURE_OF_MEAN
     ways = _Ways(settings, basis=basis, factor=factor)
     starts = [[told.get(p, v) for p in model.params] for v in (0.0, 0.1, 1.0, -0.1, 10.0)]
     if settings.method not in ("lm", "newton"):
-        return _by_descent(model, loss.root, starts[0], factor, ways)
+        return _by_descent(model, loss.internals.root, starts[0], factor, ways)
     if len(told) == len(model.params):
         starts = starts[:1]
-    return _by_newton(model, loss.stable, factor, starts, starts[0], ways)
+    return _by_newton(model, loss.internals.stable, factor, starts, starts[0], ways)
 
 
 def _is_mean(root: Node) -> bool:

@@ -16,6 +16,7 @@ from symgd.fits.regression_model import Model, Options, Reader, derive, read_bou
 from symgd.formula.nodes import ROWS, Column, Name, Node, RowMean, RowSum, float_of, topological
 from symgd.model.data_binding import open_columns
 from symgd.model.loss import Loss
+from symgd.model.loss_internals import LossInternals
 
 
 @dataclass(frozen=True)
@@ -34,24 +35,26 @@ def read_loss(text: str, data: Any, options: Options) -> Given:
     """The loss that `text` spells over `data`, fixed and tied parameters put in."""
     own = options.own
     opened, columns = open_columns(data)
-    read = Loss(text, opened, params=own, drop_missing=options.drop_missing).by_rows()
+    loss = Loss(text, opened, params=own, drop_missing=options.drop_missing)
+    read = loss.internals.by_rows()
+    loss = loss.around(read)
     assert read.rows is not None
     read.rows.backend, read.rows.threads = options.backend, options.threads
     if not (options.fixed or options.tied):
-        return Given(read, {}, read.root)
+        return Given(loss, {}, read.root)
     reader = Reader(columns, own, read.graph)
     reader.variables = dict(zip(read.params, read.leaves, strict=True))
     params = dict(reader.variables)
     derived = derive(reader, params, options)
-    stray = next((c for c in reader.columns if c not in read.columns), None)
+    stray = next((c for c in reader.columns if c not in loss.columns), None)
     if stray is not None:
         shown = names.escape(stray)
         raise ArgumentError(f"a tied parameter reads the column '{shown}', which the loss does not")
     free = {params[n]: node for n, node in derived.items()}
     (root,) = read.graph.replace([read.root], free)
     leaves = [params[n] for n in sorted((n for n in params if n not in derived), key=names.natural)]
-    loss = Loss.of(read.graph, root, leaves, read.columns, read.rows, read.text)
-    return Given(loss, derived, read.root)
+    internals = LossInternals(read.graph, root, leaves, read.rows, by_rows=True)
+    return Given(loss.around(internals), derived, read.root)
 
 
 def as_model(given: Given, options: Options) -> Model:
@@ -61,7 +64,7 @@ def as_model(given: Given, options: Options) -> Model:
 
 def as_squares(given: Given, options: Options) -> Model | None:
     """The model whose squared residuals the loss sums or averages, or None."""
-    loss = given.loss
+    loss = given.loss.internals
     root = loss.root
     if root.func not in (RowSum, RowMean):
         return None
@@ -92,18 +95,20 @@ def _is_data(term: Node) -> bool:
 
 def _model(given: Given, options: Options, predicted: Node, response: Node) -> Model:
     loss = given.loss
-    assert loss.rows is not None
-    named: dict[str, Any] = dict(zip(loss.params, loss.leaves, strict=True)) | dict(given.derived)
+    assert loss.internals.rows is not None
+    named: dict[str, Any] = dict(zip(loss.params, loss.internals.leaves, strict=True)) | dict(
+        given.derived
+    )
     low, high = read_bounds(options.bounds or {}, loss.params, named)
     return Model(
         text=loss.text,
-        graph=loss.graph,
-        rows=loss.rows,
+        graph=loss.internals.graph,
+        rows=loss.internals.rows,
         predicted=predicted,
         response=response,
         weight=None,
         params=loss.params,
-        leaves=loss.leaves,
+        leaves=loss.internals.leaves,
         columns=loss.columns,
         low=low,
         high=high,

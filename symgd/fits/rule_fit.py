@@ -26,10 +26,12 @@ def descend_on(
     from symgd.descent.descend import descend
     from symgd.model.catalogue import CATALOGUE
     from symgd.model.loss import Loss
+    from symgd.model.loss_internals import LossInternals
 
-    loss = Loss.of(model.graph, root, model.leaves, model.columns, model.rows, model.text)
-    if any(map(math.isfinite, (*model.low, *model.high))):
-        loss.box = (model.low, model.high)
+    bounded = any(map(math.isfinite, (*model.low, *model.high)))
+    box = (model.low, model.high) if bounded else None
+    internals = LossInternals(model.graph, root, model.leaves, model.rows, by_rows=True, box=box)
+    loss = Loss.of(internals, model.text, model.columns)
     lr = settings.lr
     if lr is None:
         lr = CATALOGUE[settings.method].lr if settings.method in CATALOGUE else 0.01

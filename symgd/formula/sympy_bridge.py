@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sympy
@@ -33,12 +33,12 @@ def symbol(name: str) -> sympy.Symbol:
     return sympy.Symbol(safe, real=True)
 
 
-def to_sympy(root: Node, symbols: Mapping[Name, sympy.Symbol]) -> sympy.Expr:
-    """The expression as SymPy itself would build it, automatic simplification included."""
+def to_sympy(roots: Sequence[Node], symbols: Mapping[Name, sympy.Symbol]) -> list[sympy.Expr]:
+    """The expressions as SymPy itself would build them, automatic simplification included."""
     done: dict[int, Any] = {}
-    for node in topological([root]):
+    for node in topological(roots):
         done[id(node)] = _sympify(node, [done[id(a)] for a in node.args], symbols)
-    return done[id(root)]
+    return [done[id(root)] for root in roots]
 
 
 def _sympify(node: Node, args: list[Any], symbols: Mapping[Name, sympy.Symbol]) -> Any:
@@ -47,7 +47,7 @@ def _sympify(node: Node, args: list[Any], symbols: Mapping[Name, sympy.Symbol]) 
     if isinstance(node, Name):
         return symbols[node]
     if not args:
-        return node
+        return _all_digits(node) if isinstance(node, sympy.Float) else node
     cls = node.func
     if cls is RowSum or cls is RowMean:
         total = sympy.Sum(args[0], (_ROW, 1, _COUNT))
@@ -65,6 +65,12 @@ def _sympify(node: Node, args: list[Any], symbols: Mapping[Name, sympy.Symbol]) 
     if row is not None and row.reading:
         return _formula(row.reading, dict(zip("xyzw", args, strict=False)))
     return cls(*args)
+
+
+def _all_digits(atom: sympy.Float) -> sympy.Float:
+    """The number with as many digits as tell its double from its neighbors: SymPy prints 15."""
+    value = float(atom)
+    return atom if float(f"{value:.15g}") == value else sympy.Float(repr(value), 17)
 
 
 def slope(call: sympy.Expr, k: int) -> sympy.Expr:
@@ -91,7 +97,7 @@ def _formula(text: str, values: Mapping[str, sympy.Expr]) -> sympy.Expr:
     from symgd.formula.parse import parse
 
     read = parse(text, table=True)
-    return to_sympy(read.root, {v: values[n] for n, v in read.variables.items()})
+    return to_sympy([read.root], {v: values[n] for n, v in read.variables.items()})[0]
 
 
 Op.slope, Op.definition = staticmethod(slope), staticmethod(definition)

@@ -16,7 +16,7 @@ from symgd.calculus.row_sums import constant_sums
 from symgd.errors import ArgumentError, DataError
 from symgd.formula.columns import Columns
 from symgd.formula.graph import Graph
-from symgd.formula.nodes import REDUCTIONS, ROWS, Column, Name, Node, topological
+from symgd.formula.nodes import ROWS, Column, Name, Node, topological
 from symgd.formula.parse import Formula
 
 if TYPE_CHECKING:
@@ -158,11 +158,6 @@ class RowData:
         """The program as a function of those inputs that the data do not give."""
         function, more = self.run(program, passes), self.more(program)
         return lambda *x: function(*x, *more)
-
-
-def sums_below(roots: Sequence[Node]) -> list[Node]:
-    """Every sum over rows below the roots, and largest value, inner ones first."""
-    return [n for n in topological(roots) if n.func in REDUCTIONS]
 
 
 def columns_below(roots: Sequence[Node]) -> list[Column]:

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from symgd import names
 from symgd.errors import ArgumentError
 
-Point = Mapping[str, float] | Sequence[float] | float
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+#: One number per parameter: by name, or in the order of the parameters.
+Point: TypeAlias = "Mapping[str, float] | Sequence[float] | NDArray[np.float64] | float"
 
 
 def read_point(params: Sequence[str], theta: Point) -> list[float]:
     """theta as floats in the order of params, or ArgumentError."""
+    if type(theta) is not dict and hasattr(theta, "tolist"):
+        theta = theta.tolist()  # an array: its floats at once
+    if type(theta) is list and [type(v) for v in theta] == [float] * len(params):
+        return theta  # what optimizers give, without the checks of what people give
     if isinstance(theta, Mapping):
         given = {names.canonical(str(k)): v for k, v in theta.items()}
         for name in given:
@@ -32,6 +41,13 @@ def read_point(params: Sequence[str], theta: Point) -> list[float]:
             f"{len(values)} numbers for {len(params)} parameters ({_listed(params)})"
         )
     return [read_value(p, v) for p, v in zip(params, values, strict=True)]
+
+
+def read_origin(params: Sequence[str], start: Point) -> list[float]:
+    """The start of a descent: one number stands for all parameters."""
+    if isinstance(start, float):
+        return [start] * len(params)
+    return read_point(params, start)
 
 
 def _listed(params: Sequence[str]) -> str:

@@ -212,14 +212,13 @@ def as_latex(found: Explanation, *, steps: bool = False) -> Iterator[str]:
 
     loss = found.loss
     yield rf"\[ {loss_latex(loss).strip('$')} \]"
-    plain = loss.by_rows() if loss.reduced else loss
-    tidy = loss.tidy(plain.derivatives)
+    tidy = loss.internals.tidy(loss.internals.written_out.derivatives)
     for name, node in zip(loss.params, tidy, strict=True):
         yield rf"\[ \frac{{\partial L}}{{\partial {latex_name(name)}}} = {latex(node)} \]"
     if steps:
         yield r"\begin{itemize}"
         for step in found.derivation:
-            [node] = loss.tidy([step.node])
+            [node] = loss.internals.tidy([step.node])
             slope = rf"\frac{{\partial}}{{\partial {latex_name(step.param)}}}"
             yield rf"\item {step.rule}: ${slope} {_bracket(latex(node))}$"
         yield r"\end{itemize}"

@@ -47,7 +47,7 @@ def view_of(results: Sequence[Result]) -> View:
 
 
 def _minimum(result: Result, shown: Sequence[Point]) -> tuple[float, ...] | None:
-    if not isinstance(result.loss, Loss) or result.loss.work > _WORK:
+    if not isinstance(result.loss, Loss) or result.loss.internals.work > _WORK:
         return None
     last = shown[-1]
     found = find_minimum(result.loss, last) or find_minimum(result.loss, shown[0], careful=True)

@@ -29,7 +29,7 @@ def text_html(thing: object) -> str:
 def loss_latex(loss: Loss) -> str:
     """The formula as an equation."""
     args = ", ".join(map(latex_name, loss.params))
-    return rf"$$L\left({args}\right) = {latex(loss.root)}$$"
+    return rf"$$L\left({args}\right) = {latex(loss.internals.root)}$$"
 
 
 def loss_html(loss: Loss) -> str:

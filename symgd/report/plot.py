@@ -19,31 +19,26 @@ if TYPE_CHECKING:
     from symgd.descent.compare import Comparison
     from symgd.fits.fit_result import FitResult
     from symgd.model.result import Result
-    from symgd.report.drawing import Painter
     from symgd.report.scenes import FitScene, RateScene, Scene
 
 _MOST = 12  # runs that one picture can tell apart
 
 
-def plot(
-    result: Result, path: str | os.PathLike[str] | None = None, painter: Painter | None = None
-) -> Any:
+def plot(result: Result, path: str | os.PathLike[str] | None = None) -> Any:
     """The picture of a descent, a matplotlib Figure that notebooks show.
 
     One parameter: the curve, the iterates and their tangents. Two: contours and the path. More:
     loss, gradient and parameters against the step, and a slice through the path's two main
-    directions. path: where to write it, too: .png, .svg or .gif (an animation). painter: who
-    writes it; then the answer is None. Raises ArgumentError for a path that cannot be written,
-    BackendError without matplotlib.
+    directions. path: where to write it, too: .png, .svg or .gif (an animation). Raises
+    ArgumentError for a path that cannot be written, BackendError without matplotlib.
     """
-    return overlay([result], [""], path, painter)
+    return overlay([result], [""], path)
 
 
 def overlay(
     results: Sequence[Result],
     labels: Sequence[str],
     path: str | os.PathLike[str] | None = None,
-    painter: Painter | None = None,
 ) -> Any:
     """One picture of several descents of the same loss, as `plot`. labels: (one per result)."""
     if not results or len(results) != len(labels):
@@ -54,12 +49,10 @@ def overlay(
     check_matplotlib()
     from symgd.report.scenes.run_scene import scene_of
 
-    return _drawn(scene_of(list(results), list(labels)), target, painter)
+    return _drawn(scene_of(list(results), list(labels)), target)
 
 
-def plot_comparison(
-    found: Comparison, path: str | os.PathLike[str] | None = None, painter: Painter | None = None
-) -> Any:
+def plot_comparison(found: Comparison, path: str | os.PathLike[str] | None = None) -> Any:
     """The runs of a comparison in one picture, or its learning-rate map: a matplotlib Figure.
 
     Raises ArgumentError for more runs than can be told apart, or for a map that should move.
@@ -68,15 +61,13 @@ def plot_comparison(
     check_matplotlib()
     check_comparison(found, path)
     if not found.ranged:
-        return overlay(list(found.runs), labels_of(found), path, painter)
+        return overlay(list(found.runs), labels_of(found), path)
     from symgd.report.scenes.rate_scene import rate_scene
 
-    return _drawn(rate_scene(found.loss, found.maps), target, painter)
+    return _drawn(rate_scene(found.loss, found.maps), target)
 
 
-def plot_fit(
-    result: FitResult, path: str | os.PathLike[str] | None = None, painter: Painter | None = None
-) -> Any:
+def plot_fit(result: FitResult, path: str | os.PathLike[str] | None = None) -> Any:
     """Data, model, confidence band and residuals of a fit: a matplotlib Figure.
 
     Against the one column that the model reads; where there are more, or none, observed against
@@ -89,15 +80,11 @@ def plot_fit(
         raise ArgumentError("a loss has no model to draw; fit 'y = model'")
     from symgd.report.scenes.fit_scene import fit_scene
 
-    return _drawn(fit_scene(result), target, painter)
+    return _drawn(fit_scene(result), target)
 
 
-def _drawn(scene: Scene | RateScene | FitScene, path: Path | None, painter: Painter | None) -> Any:
-    form = "" if path is None else path.suffix.lower()[1:]
-    data = b"" if painter is None else painter.paint(scene, form)
-    picture = None
-    if not data:
-        picture, data = _plots().draw(scene, form)
+def _drawn(scene: Scene | RateScene | FitScene, path: Path | None) -> Any:
+    picture, data = _plots().draw(scene, "" if path is None else path.suffix.lower()[1:])
     if path is not None:
         write_picture(path, data)
     return picture

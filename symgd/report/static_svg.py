@@ -52,14 +52,14 @@ def sketch(result: Result, coarse: bool = False) -> str:
 
 def sketch_loss(loss: Loss) -> str | None:
     """The SVG of the curve of a loss of one parameter, about its minimum; None for others."""
-    if len(loss.params) != 1 or loss.work > _LARGEST:
+    if len(loss.params) != 1 or loss.internals.work > _LARGEST:
         return None
     found = find_minimum(loss, [1.0]) or find_minimum(loss, [1.0], careful=True)
     middle = found.x[0] if found is not None and all_finite(found.x) else 0.0
     reach = 2.0 * max(1.0, abs(middle))
     span = (middle - reach, middle + reach)
     xs = linspace(*span, 121)
-    ys = [loss.evaluate_value(x)[0] for x in xs]
+    ys = [loss.internals.evaluate_value(x)[0] for x in xs]
     high = heights(ys, [])
     curve = _polyline(list(zip(xs, ys, strict=True)), span, high, _LINE)
     [name] = loss.params
@@ -117,9 +117,9 @@ def _trace(path: Points, name: str) -> str:
 def _evaluator(result: Result) -> Callable[..., float] | None:
     """The loss as a function of numbers, or None where it is unknown or too large."""
     loss = result.loss
-    if not isinstance(loss, Loss) or loss.work > _LARGEST:
+    if not isinstance(loss, Loss) or loss.internals.work > _LARGEST:
         return None
-    return lambda *x: loss.evaluate_value(*x)[0]
+    return lambda *x: loss.internals.evaluate_value(*x)[0]
 
 
 def _contours(

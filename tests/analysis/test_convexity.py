@@ -66,7 +66,7 @@ def test_convex_is_proved_and_holds_at_random_midpoints(text):
     for _ in range(300):
         a, b = ([chance.gauss(0, 3) for _ in loss.params] for _ in range(2))
         middle = [0.5 * (u + v) for u, v in zip(a, b, strict=True)]
-        low, high, between = (loss.evaluate_value(*p)[0] for p in (a, b, middle))
+        low, high, between = (loss.internals.evaluate_value(*p)[0] for p in (a, b, middle))
         if math.isfinite(low) and math.isfinite(high):
             assert between <= 0.5 * (low + high) + 1e-9 * (1 + abs(low) + abs(high))
 
@@ -117,11 +117,13 @@ def test_range_of_a_function_encloses_its_values(name):
 def test_range_of_a_formula_encloses_its_values(text):
     loss, chance = Loss(text), random.Random(text)
     for _ in range(100):
-        box = {leaf: sorted(chance.gauss(0, 2) for _ in range(2)) for leaf in loss.leaves}
-        low, high = ranges([loss.root], {k: tuple(v) for k, v in box.items()})[id(loss.root)]
+        box = {leaf: sorted(chance.gauss(0, 2) for _ in range(2)) for leaf in loss.internals.leaves}
+        low, high = ranges([loss.internals.root], {k: tuple(v) for k, v in box.items()})[
+            id(loss.internals.root)
+        ]
         for _ in range(10):
-            point = [chance.uniform(*box[leaf]) for leaf in loss.leaves]
-            assert low <= loss.evaluate_value(*point)[0] <= high
+            point = [chance.uniform(*box[leaf]) for leaf in loss.internals.leaves]
+            assert low <= loss.internals.evaluate_value(*point)[0] <= high
 
 
 def test_underflow_does_not_make_a_sign():
@@ -147,7 +149,7 @@ def test_inertia_agrees_with_numpy(size):
 )
 def test_polynomials_agree_with_sympy(text):
     loss = Loss(text)
-    terms = polynomial(loss.root, loss.leaves)
+    terms = polynomial(loss.internals.root, loss.internals.leaves)
     names = sympy.symbols(loss.params)
     exact = sympy.sympify(text, rational=True)  # the test's own text, not a user's
     poly = sympy.Poly(exact, *names)
@@ -157,7 +159,9 @@ def test_polynomials_agree_with_sympy(text):
     for place, name in enumerate(names):
         slope = sympy.diff(exact, name).subs(at)
         assert value(derivative(terms, place), point) == Fraction(str(slope))
-    again = Loss(write(to_node(loss.graph, terms, loss.atoms)), params=loss.params)
+    again = Loss(
+        write(to_node(loss.internals.graph, terms, loss.internals.atoms)), params=loss.params
+    )
     assert len(terms) == len([c for c in poly.coeffs() if c])
     theta = dict(zip(loss.params, map(float, point), strict=True))
     if again.params == loss.params:

@@ -3,6 +3,7 @@
 import pytest
 import sympy
 
+from symgd import Loss
 from symgd.backends.program import Loop, Program, StraightLine
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import Both, Column, Either, Name, Negated, Where
@@ -120,3 +121,11 @@ def test_what_reads_a_guarded_symbol_is_right_only_under_its_guard():
         else:
             with pytest.raises(AssertionError, match="outside its guard"):
                 check_program(program)
+
+
+def test_every_program_that_the_tests_compile_is_proved(monkeypatch):
+    seen = []
+    monkeypatch.setattr("tests.conftest.check_program", lambda program: seen.append(program))
+    Loss("where(x > 0, log(x) + sqrt(log(x)), x)").program  # noqa: B018
+    assert len(seen) == 1
+    assert seen[0].guarded

@@ -22,8 +22,8 @@ def assert_right(loss, at, data=None):
     value, grad, hess = mp_derivatives(mp_function(loss.text, loss.params, data), at)
     found, slopes = loss.value_and_grad(at)
     assert (found, *slopes) == pytest.approx((value, *grad), **NEAR)
-    assert loss.evaluate_value(*at) == pytest.approx([value], **NEAR)
-    assert loss.evaluate(*at) == pytest.approx([value, *grad], **NEAR)
+    assert loss.internals.evaluate_value(*at) == pytest.approx([value], **NEAR)
+    assert loss.internals.evaluate(*at) == pytest.approx([value, *grad], **NEAR)
     upper = [hess[i, j] for i in range(len(at)) for j in range(i, len(at))]
     assert loss.evaluate_hess(*at) == pytest.approx(upper, **NEAR)
     return value, grad, hess

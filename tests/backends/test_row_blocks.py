@@ -143,8 +143,8 @@ def compare(loss, theta):
 
 
 def assert_right(loss, theta, right, rel=1e-12):
-    program = loss.by_rows().program
-    values = [*theta, *loss.rows.more(program)]
+    program = loss.internals.by_rows().program
+    values = [*theta, *loss.internals.rows.more(program)]
     scale = max(map(abs, right))
     for run in (compile_rows(program), compile_native(program, 2)):
         for got, expected in zip(run(values, loss.table), right, strict=True):
@@ -221,7 +221,7 @@ def test_long_rows_are_right(term, kind, library):
         columns = {f"x{k}": generator.normal(size=rows).astype(kind) for k in range(1, 13)}
         y = generator.normal(size=rows)
         loss = Loss(long_row(term), columns | {"y": y})
-        loop = loss.by_rows().program.loops[-1]
+        loop = loss.internals.by_rows().program.loops[-1]
         assert len(loop.sums) > 8
         w = [0.3 * (-1) ** k for k in range(13)]
         x = [np.ones(rows), *(columns[f"x{k}"].astype(np.longdouble) for k in range(1, 13))]
@@ -261,8 +261,8 @@ def test_any_number_of_rows_is_summed_once(rows, library):
 
 
 def native(loss, threads=1):
-    program = loss.by_rows().value_program
-    more = loss.rows.more(program)
+    program = loss.internals.by_rows().value_program
+    more = loss.internals.rows.more(program)
     function = compile_native(program, threads)
     return lambda theta: function([*theta, *more], loss.table)[0]
 
@@ -283,8 +283,8 @@ def test_threads_change_no_bit(text, monkeypatch):
     monkeypatch.setattr("symgd._threads._WAKE", 1e-9)  # a task is one block
     for kind in (np.float64, np.float32):
         loss = Loss(text, data(7 * BLOCK + 5, kind))
-        program = loss.by_rows().program
-        values = [*point(loss), *loss.rows.more(program)]
+        program = loss.internals.by_rows().program
+        values = [*point(loss), *loss.internals.rows.more(program)]
         found = {tuple(compile_native(program, n)(values, loss.table)) for n in (1, 2, 5)}
         assert len(found) == 1
         cut = Rows(dict(loss.table.columns), 2 * BLOCK)
@@ -361,6 +361,12 @@ def test_functions_of_python_get_python_s_numbers():
     assert (value, slope[0]) == pytest.approx((-2.16 + 0.045, -1.5), rel=1e-15)
 
 
+def test_conditions_stay_conditions_where_a_number_is_not_finite():
+    """log(0) before the rows leaves the fast path; then a > 0 came as 0.0, which has no `or`."""
+    loss = Loss("mean(where(a > 0 or u > 0, u, log(a)*u))", {"u": [1.0, 2.0]})
+    assert loss.value([0.0]) == 1.5
+
+
 def test_infinities_of_both_signs_are_nan():
     graph = Graph()
     node = graph.node(RowSum, Column("x", "x"))
@@ -389,7 +395,7 @@ def test_columns_of_any_layout_are_read():
     plain = data(10_000)
     loss = Loss(ROSE, plain)
     program = loss.program
-    values = [*point(loss), *loss.rows.more(program)]
+    values = [*point(loss), *loss.internals.rows.more(program)]
     function = compile_native(program, 2)
     expected = function(values, Rows(plain))
     assert expected == pytest.approx(rose(plain, point(loss)), rel=1e-12)
@@ -720,9 +726,9 @@ def test_an_interruption_takes_the_blocks_that_are_left(monkeypatch):
     monkeypatch.setattr(row_blocks, "_TURN", 1)
     monkeypatch.setattr("symgd._threads._WAKE", 1e-9)
     loss = Loss(ROSE, data(40 * BLOCK))
-    program = loss.by_rows().program
+    program = loss.internals.by_rows().program
     function = compile_native(program, 2)
-    values = [*point(loss), *loss.rows.more(program)]
+    values = [*point(loss), *loss.internals.rows.more(program)]
     expected = function(values, loss.table)
     original, calls = row_blocks.together, []
 

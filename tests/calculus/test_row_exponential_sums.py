@@ -89,7 +89,8 @@ def slope(function, x, k):
 def test_values_and_gradients_are_those_of_mpmath(text, backend):
     for kind in (np.float64, np.float32):
         columns = data(37, kind)
-        loss = Loss(text, columns).on(backend)
+        loss = Loss(text, columns)
+        loss = loss.around(loss.internals.on(backend))
         for point in POINTS:
 
             def exact(a, b, columns=columns):
@@ -144,13 +145,16 @@ def test_any_number_of_rows_threads_and_pieces(rows, monkeypatch, tmp_path):
     program = loss.program
     expected = float(scipy.logsumexp(1100.0 * columns["x"]))
     for threads in (1, 2, 3):
-        value, _ = compile_native(program, threads)([1100.0, *loss.rows.more(program)], loss.table)
+        value, _ = compile_native(program, threads)(
+            [1100.0, *loss.internals.rows.more(program)], loss.table
+        )
         assert value == pytest.approx(expected, rel=1e-13)
     file = tmp_path / "x.csv"
     file.write_text("x\n" + "\n".join(map(repr, columns["x"].tolist())) + "\n")
     streamed = Loss("log(sum(exp(a*x)))", read_table(str(file), ["x"], block_rows=1000))
     for backend in ("lambdify", "native"):
-        assert streamed.on(backend).value([1100.0]) == pytest.approx(expected, rel=1e-13)
+        over = streamed.internals.on(backend)
+        assert over.evaluate_value(1100.0)[0] == pytest.approx(expected, rel=1e-13)
 
 
 class Rows:
@@ -195,10 +199,11 @@ def test_pictures_of_such_a_loss_are_finite():
     from symgd.backends.numpy_points import compile_points
 
     columns = data()
-    loss = Loss("log(mean(exp(a*x)))", columns).by_rows()
-    program = loss.value_program
+    loss = Loss("log(mean(exp(a*x)))", columns)
+    inner = loss.internals.by_rows()
+    program = inner.value_program
     points = np.array([[-900.0], [0.5], [900.0]])
-    values = compile_points(program, loss.rows.more(program), loss.table)(points)
+    values = compile_points(program, inner.rows.more(program), loss.table)(points)
     right = [special.logsumexp(p * columns["x"]) - math.log(len(columns["x"])) for p in points]
     assert values == pytest.approx(right, rel=1e-13)
 

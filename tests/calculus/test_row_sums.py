@@ -109,7 +109,7 @@ def test_sums_without_a_parameter_are_computed_once():
     loss = Loss("mean((y - mean(y))**2)*a**2", DATA)
     assert loss.program.loops == ()
     assert loss.value([2.0]) == pytest.approx(4 * np.var(DATA["y"]), rel=1e-14)
-    counts = Loss("sum(exp(a*x) - y*a*x + loggamma(w + 1))", DATA).value_program
+    counts = Loss("sum(exp(a*x) - y*a*x + loggamma(w + 1))", DATA).internals.value_program
     assert "loggamma" not in str(counts)
 
 
@@ -142,7 +142,7 @@ def test_a_table_in_pieces_gives_the_same_bits():
 
     data = {name: np.tile(column, 100) for name, column in DATA.items()}
     loss = Loss("mean((y - (a*exp(-b*x) + c))**2)", data)
-    run, more = compile_rows(loss.program), loss.rows.more(loss.program)
+    run, more = compile_rows(loss.program), loss.internals.rows.more(loss.program)
     whole = run([0.7, 0.4, -0.3, *more], loss.table)
     assert run([0.7, 0.4, -0.3, *more], Cut(data, 8192)) == whole
     assert run([0.7, 0.4, -0.3, *more], Cut(data, 1000)) == pytest.approx(whole, rel=1e-14)
@@ -439,9 +439,9 @@ SQUARES = {
 @pytest.mark.parametrize("text", SQUARES)
 def test_moments_stand_for_rows_as_accurately(text):
     loss = Loss(text, LONG)
-    assert loss.reduced
+    assert loss.internals.reduced
     assert loss.program.loops == ()
-    direct = loss.by_rows()
+    direct = loss.around(loss.internals.by_rows())
     assert direct.program.loops
     best = symgd.descend(loss, start=1.0, lr="auto", steps=300).x
     for theta in (best, best + 1e-6, best * 0.9, np.full(len(best), 7.0)):
@@ -473,12 +473,12 @@ def test_the_value_at_the_minimum_keeps_its_digits():
     ["mean((y - exp(a*x))**2)", "mean((y - a*b*x)**2)", "mean(|y - a*x|)", "mean((y - a*x)**4)"],
 )
 def test_what_is_no_square_of_a_linear_form_goes_over_the_rows(text):
-    assert not Loss(text, LONG).reduced
+    assert not Loss(text, LONG).internals.reduced
 
 
 def test_collinear_columns_are_not_reduced():
     data = LONG | {"z": 2 * LONG["x"]}
-    assert not Loss("mean((y - a*x - b*z)**2)", data).reduced
+    assert not Loss("mean((y - a*x - b*z)**2)", data).internals.reduced
 
 
 def test_batches_go_over_the_rows():

@@ -546,7 +546,7 @@ def test_messages_that_nobody_can_read_change_no_exit_code(words, code):
 def test_too_little_memory_is_a_message(words, told):
     code = (
         "import symgd.cli.app\n"
-        "from symgd.cli.console import main\n"
+        "from symgd.cli.main import main\n"
         f"def app(prog_name): raise MemoryError{words}\n"
         "symgd.cli.app.app = app\n"
         "main()\n"

@@ -53,6 +53,15 @@ def test_params_stand_in_natural_order():
     assert symgd.Loss("x10 + x2 + x1").params == ("x1", "x2", "x10")
 
 
+def test_history_becomes_a_data_frame():
+    pandas = pytest.importorskip("pandas")
+    frame = symgd.descend("x**2 + y**2", start={"x": 3, "y": 4}, lr=0.25, steps=1).to_pandas()
+    rows = {"t": [0, 1], "x": [3.0, 1.5], "y": [4.0, 2.0], "loss": [25.0, 6.25]}
+    pandas.testing.assert_frame_equal(
+        frame, pandas.DataFrame(rows | {"grad_norm": [10.0, 5.0]}), check_dtype=False
+    )
+
+
 def test_long_history_is_thinned_and_keeps_first_and_last():
     result = descend("theta**2", lr=1e-6, steps=123_457)
     t = result.history.t

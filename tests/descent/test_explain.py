@@ -257,13 +257,13 @@ def test_every_step_of_the_derivation_is_true(text):
 
         def along(t):
             at = [t if k == place else v for k, v in enumerate(point)]
-            values = trace([node], dict(zip(loss.leaves, map(float, at), strict=True)))
+            values = trace([node], dict(zip(loss.internals.leaves, map(float, at), strict=True)))
             return values[id(node)]
 
         h = 1e-6
         return (along(point[place] + h) - along(point[place] - h)) / (2 * h)
 
-    values = dict(zip(loss.leaves, point, strict=True))
+    values = dict(zip(loss.internals.leaves, point, strict=True))
     for step in steps:
         total = 0.0
         for factor, inner in step.terms:
@@ -342,16 +342,16 @@ def test_lines_fit_eighty_columns():
     ],
 )
 def test_latex_is_balanced_and_reads_back(text):
-    written = latex(Loss(text).root)
+    written = latex(Loss(text).internals.root)
     assert written.count("{") == written.count("}")
     assert written.count(r"\left") == written.count(r"\right")
 
 
 def test_latex_by_hand():
-    assert latex(Loss("2*theta_1**2/(1 + x)").root) == r"\frac{2 \theta_{1}^{2}}{1 + x}"
-    assert latex(Loss("-x*(y - 1)").root) == r"-x \left(y - 1\right)"
-    assert latex(Loss("sqrt(x)*exp(-y)").root) == r"\sqrt{x} \cdot e^{-y}"
-    assert latex(Loss("(2*x)**2*3*4").root) == r"\left(2 x\right)^{2} \cdot 3 \cdot 4"
+    assert latex(Loss("2*theta_1**2/(1 + x)").internals.root) == r"\frac{2 \theta_{1}^{2}}{1 + x}"
+    assert latex(Loss("-x*(y - 1)").internals.root) == r"-x \left(y - 1\right)"
+    assert latex(Loss("sqrt(x)*exp(-y)").internals.root) == r"\sqrt{x} \cdot e^{-y}"
+    assert latex(Loss("(2*x)**2*3*4").internals.root) == r"\left(2 x\right)^{2} \cdot 3 \cdot 4"
 
 
 @pytest.mark.parametrize(
@@ -365,12 +365,12 @@ def test_latex_by_hand():
     ],
 )
 def test_latex_keeps_the_parentheses_that_matter(text, written):
-    assert latex(Loss(text).root) == written
+    assert latex(Loss(text).internals.root) == written
 
 
 def test_latex_of_exp_beside_a_parameter_e():
-    assert latex(Loss("exp(x)*e").root) == r"e^{x} \cdot e"
-    assert latex(Loss("exp(x)*e", params=["e"]).root) == r"\exp\left(x\right) \cdot e"
+    assert latex(Loss("exp(x)*e").internals.root) == r"e^{x} \cdot e"
+    assert latex(Loss("exp(x)*e", params=["e"]).internals.root) == r"\exp\left(x\right) \cdot e"
 
 
 ROWS = {"x": [1.0, 2.0], "y": [2.0, 5.0], "i": [0.0, 1.0]}
@@ -390,14 +390,14 @@ ROWS = {"x": [1.0, 2.0], "y": [2.0, 5.0], "i": [0.0, 1.0]}
     ],
 )  # fmt: skip
 def test_latex_of_sums_over_rows(text, written):
-    assert latex(Loss(text, ROWS).root) == written
+    assert latex(Loss(text, ROWS).internals.root) == written
     assert Loss(text, ROWS)._repr_html_()
 
 
 def test_latex_escapes_names():
     hostile = sympy.Symbol(r"\input{x}</script>$", real=True)
     written = symgd.Loss(hostile**2)
-    text = latex(written.root)
+    text = latex(written.internals.root)
     assert r"\input" not in text
     assert "</script>" not in text
     assert latex_name("a$b") == r"\mathrm{a\$b}"

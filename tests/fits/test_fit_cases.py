@@ -173,7 +173,7 @@ def test_no_step_of_a_descent_leaves_the_bounds():
     from symgd.model.loss import Loss
 
     loss = Loss("mean((y - a*x)**2)", {"x": X, "y": 3 * X})
-    loss.box = ([0.0], [2.0])
+    loss = loss.around(loss.internals.within(([0.0], [2.0])))
     for options in ({"lr": 0.05}, {"lr": "auto"}, {"lr": 0.05, "batch": 8}):
         path = symgd.descend(loss, start=1.0, steps=50, **options).history.theta
         assert path.max() == 2.0
@@ -283,7 +283,7 @@ def test_a_descent_on_batches_survives_pickle():
     found = symgd.descend(loss, batch=10, lr=0.1, start=0.0)
     again = pickle.loads(pickle.dumps(found))
     assert again.theta == found.theta
-    assert again.loss.evaluate(0.3, 0.2) == found.loss.evaluate(0.3, 0.2)
+    assert again.loss.internals.evaluate(0.3, 0.2) == found.loss.internals.evaluate(0.3, 0.2)
 
 
 # What is said of an end

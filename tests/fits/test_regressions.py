@@ -30,7 +30,7 @@ E = math.e
     ],
 )
 def test_value_and_gradient(text, at, value, slopes):
-    got = Loss(text).evaluate(*at)
+    got = Loss(text).internals.evaluate(*at)
     assert got == pytest.approx([value, *slopes], rel=1e-14, abs=1e-300)
 
 
@@ -45,7 +45,7 @@ def test_value_and_gradient(text, at, value, slopes):
 )
 def test_hessian_where_an_adjoint_passes_through_zero(text, at, hessian):
     loss = Loss(text)
-    for found in (loss.hess(at), np.array(loss.hess_rows(at))):
+    for found in (loss.hess(at), np.array(loss.internals.hess_rows(at))):
         assert found == pytest.approx(np.array(hessian), rel=1e-14, abs=1e-14)
 
 
@@ -138,19 +138,24 @@ def test_loss_survives_pickle(source, used):
     loss = Loss(source)
     at = [0.5 + k for k in range(len(loss.params))]
     if used:
-        loss.evaluate(*at), loss.expr, loss.hess(at)
+        loss.internals.evaluate(*at), loss.expr, loss.hess(at)
     again = pickle.loads(pickle.dumps(loss))
     assert (again.text, again.params, repr(again)) == (loss.text, loss.params, repr(loss))
     assert again.read_as() == loss.read_as()
     assert again.program.key == loss.program.key
-    assert again.evaluate(*at) == loss.evaluate(*at)
+    assert again.internals.evaluate(*at) == loss.internals.evaluate(*at)
     assert again.gradient_text() == loss.gradient_text()
     assert again.expr == loss.expr
 
 
 def test_loss_with_constants_survives_pickle():
     loss = pickle.loads(pickle.dumps(Loss("a*x**2 + e", constants={"a": 3.0}, params=["e"])))
-    assert loss.evaluate(1.0, 2.0) == Loss("3*x**2 + y").evaluate(2.0, 1.0)[:1] + [1.0, 12.0]
+    assert loss.internals.evaluate(1.0, 2.0) == Loss("3*x**2 + y").internals.evaluate(2.0, 1.0)[
+        :1
+    ] + [
+        1.0,
+        12.0,
+    ]
 
 
 def test_deep_loss_survives_pickle():
@@ -169,7 +174,7 @@ def test_result_survives_pickle(rule):
     assert again.to_dict() == result.to_dict()
     assert str(again) == str(result)
     assert again.rule == result.rule
-    assert again.loss.evaluate(2.0) == result.loss.evaluate(2.0)
+    assert again.loss.internals.evaluate(2.0) == result.loss.internals.evaluate(2.0)
     assert copy.deepcopy(result).theta == result.theta
 
 

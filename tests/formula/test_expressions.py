@@ -81,7 +81,7 @@ def gradient(loss, at):
 def compiled(loss, at):
     """The same from the compiled program, which rounds every operation."""
     here = {names.canonical(k): v for k, v in at.items()}
-    value, *slopes = loss.evaluate(*(float(here[p]) for p in loss.params))
+    value, *slopes = loss.internals.evaluate(*(float(here[p]) for p in loss.params))
     return _by_name(loss, at, value, slopes)
 
 

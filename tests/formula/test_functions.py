@@ -157,7 +157,7 @@ def test_value_and_derivative_agree_with_mpmath(name):
             text, letters = call(name, point)
             loss = Loss(text)
             at = dict(zip(letters, point[-len(letters) :], strict=True))
-            value, *got = loss.evaluate(*[at[p] for p in loss.params])
+            value, *got = loss.internals.evaluate(*[at[p] for p in loss.params])
             exact = REFERENCE[name](*map(mpmath.mpf, point))
             assert relative(value, exact) <= LOOSE.get(name, 2e-15), point
             if name in {"floor", "ceil"}:
@@ -185,7 +185,7 @@ def test_random_points_agree_with_mpmath(name):
             )
             text, letters = call(name, point)
             loss = Loss(text)
-            value, *got = loss.evaluate(*point[-len(letters) :])
+            value, *got = loss.internals.evaluate(*point[-len(letters) :])
             with mpmath.workdps(digits(name)):
                 exact = REFERENCE[name](*map(mpmath.mpf, point))
                 assert relative(value, exact) <= LOOSE.get(name, 1e-14), point
@@ -216,7 +216,7 @@ def test_random_points_agree_with_mpmath(name):
     ],
 )
 def test_far_tail_is_finite_and_right(text, at, value, slope):
-    got = Loss(text).evaluate(at)
+    got = Loss(text).internals.evaluate(at)
     assert got == pytest.approx([value, slope], rel=1e-14, abs=0)
 
 
@@ -252,7 +252,7 @@ def test_far_tail_is_finite_and_right(text, at, value, slope):
     ],
 )
 def test_derivative_at_a_kink_follows_the_table(text, at, slopes):
-    assert Loss(text).evaluate(*at)[1:] == list(slopes)
+    assert Loss(text).internals.evaluate(*at)[1:] == list(slopes)
 
 
 @rows
@@ -465,7 +465,7 @@ def test_loss_for_people_has_the_same_value_and_gradient(name):
         loss = Loss(text)
         at = point[-len(letters) :]
         values = {s: sympy.Float(x, 60) for s, x in zip(loss.symbols.values(), at, strict=True)}
-        value, *got = loss.evaluate(*at)
+        value, *got = loss.internals.evaluate(*at)
         assert float(loss.expr.xreplace(values).evalf()) == pytest.approx(value, rel=1e-12)
         if name in {"floor", "ceil", "sign", "heaviside"}:
             continue
@@ -490,7 +490,7 @@ def test_numpy_arrays_agree_with_scalars(name):
     with np.errstate(all="ignore"):
         got = [np.broadcast_to(out, columns.shape[1]) for out in run(*columns)]
     for k, column in enumerate(columns.T):
-        one = loss.evaluate(*column.tolist())
+        one = loss.internals.evaluate(*column.tolist())
         np.testing.assert_allclose([g[k] for g in got], one, rtol=1e-14, atol=0)
 
 
@@ -498,4 +498,4 @@ def test_numpy_arrays_agree_with_scalars(name):
 def test_value_and_gradient_cost_at_most_four_values(name):
     for point in {len(p): p for p in points(name)}.values():
         loss = Loss(call(name, point)[0])
-        assert loss.program.cost <= 4 * loss.value_program.cost
+        assert loss.program.cost <= 4 * loss.internals.value_program.cost

@@ -93,14 +93,14 @@ def test_text_and_latex_are_read_back(seed):
 def test_sums_over_rows_are_read_back(seed):
     for tree, text, source in formulas(100 + seed, 30, rows=1):
         loss = Loss(text, DATA)
-        again = Loss(write(loss.root), DATA)
-        shown = Reader(latex(loss.root), NAMES).formula()
+        again = Loss(write(loss.internals.root), DATA)
+        shown = Reader(latex(loss.internals.root), NAMES).formula()
         for at in points(source):
             here, there = ([at[p] for p in x.params] for x in (loss, again))
-            assert same(again.evaluate(*there)[0], loss.evaluate(*here)[0])
+            assert same(again.internals.evaluate(*there)[0], loss.internals.evaluate(*here)[0])
             expected = right(tree, at, DATA)
             if expected is not None:
-                assert near(right(shown, at, DATA), expected), (text, latex(loss.root))
+                assert near(right(shown, at, DATA), expected), (text, latex(loss.internals.root))
 
 
 def by_python(text, at):
@@ -161,7 +161,7 @@ def test_sympy_expressions_are_read_back(seed):
         for at in points(source, 1):
             expected = right(tree, at)
             if expected is not None:
-                found = by_python(write(again.root), at)
+                found = by_python(write(again.internals.root), at)
                 assert found is not None, (text, again)
                 assert abs(found - expected) <= 1e-9 * (1 + abs(expected)), (text, again)
     assert refused < 10

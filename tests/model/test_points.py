@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from symgd import ArgumentError, Loss
+from symgd.model.points import read_point
 
 
 @pytest.mark.parametrize(
@@ -11,7 +12,7 @@ from symgd import ArgumentError, Loss
 )
 def test_a_point_is_a_mapping_or_numbers_in_the_order_of_params(theta):
     loss = Loss("10*x + y")
-    assert loss.point(theta) == [2.0, 5.0]
+    assert read_point(loss.params, theta) == [2.0, 5.0]
     assert loss.value(theta) == 25.0
 
 

@@ -591,7 +591,7 @@ def test_slopes_of_selections_are_nan_in_the_page_where_they_are_in_python(brows
             f"{{{javascript.library([source])}\n({source})({','.join(map(repr, point))})"
             ".map(String).join()}"
         )
-        python = loss.evaluate(*point)
+        python = loss.internals.evaluate(*point)
         assert [math.isnan(float(v)) for v in shown.replace("Infinity", "inf").split(",")] == [
             math.isnan(v) for v in python
         ], point

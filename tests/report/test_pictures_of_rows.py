@@ -51,8 +51,10 @@ def test_values_at_many_points_are_those_of_numpy(formula, value, repeat):
     data = {name: np.tile(v, repeat) for name, v in DATA.items()}
     loss = symgd.Loss(formula, data)
     points = GENERATOR.normal(0.5, 0.3, (7, 2))
-    program = loss.value_program
-    found = compile_points(program, loss.rows.more(program), loss.rows.table)(points)
+    program = loss.internals.value_program
+    found = compile_points(program, loss.internals.rows.more(program), loss.internals.rows.table)(
+        points
+    )
     right = [value(a, b, data["x"], data["y"]) for a, b in points]
     np.testing.assert_allclose(found, right, rtol=1e-12)
     np.testing.assert_allclose([loss.value(p) for p in points], right, rtol=1e-12)
@@ -80,7 +82,7 @@ def test_explain_proves_a_linear_regression_convex_and_finds_its_solution(file):
 def test_formulas_for_people_hold_no_moments():
     many = {name: np.tile(v, 30) for name, v in DATA.items()}
     found = symgd.explain(LINE, data=many)
-    assert found.loss.reduced
+    assert found.loss.internals.reduced
     few = symgd.explain(LINE, data=DATA)
     assert found.gradient == few.gradient
     assert found.hessian == few.hessian
@@ -202,7 +204,7 @@ def test_page_of_sums_that_python_has_done_is_live(tmp_path):
 
     many = {name: np.tile(v, 30) for name, v in DATA.items()}
     run = symgd.descend(LINE, data=many, lr=0.05, steps=25)
-    assert run.loss.reduced
+    assert run.loss.internals.reduced
     path = tmp_path / "live.html"
     run.to_html(path)
     browser = Browser()

@@ -322,45 +322,18 @@ def test_file_that_cannot_be_written_is_refused_before_the_run(name, sentence, t
 PICTURES = [
     ("theta**2", "--plot", "p.png"),
     (ROSENBROCK, "-s", "x=-1.2,y=1", "-l", "0.001", "--plot", "p.svg"),
-    ("a^2 + b^2 + c^4", "--plot", "p.png"),
     ("theta**2", "-n", "3", "--plot", "p.gif"),
-    ("compare", "--plot", "p.png"),
     ("compare", "--lr", "0.01..2:20", "--plot", "p.svg"),
     ("fit", "y = a*x + b", "rows.csv", "--plot", "p.png"),
 ]
 
 
 @pytest.mark.parametrize("words", PICTURES, ids=" ".join)
-def test_the_second_process_draws_what_this_one_would(words, tmp_path, monkeypatch):
+def test_every_command_draws_its_picture(words, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "rows.csv").write_text("x,y\n0,1\n1,3.1\n2,4.9\n3,7.2\n")
-    code = (
-        "import sys\nfrom symgd.cli.app import app\ntry:\n    app(sys.argv[1:])\n"
-        "finally:\n    assert ('matplotlib.figure' in sys.modules) == {alone}\n"
-    )
-    files = []
-    for alone in (False, True):
-        first = "import matplotlib.figure\n" if alone else ""
-        program = [sys.executable, "-c", first + code.format(alone=alone), *words]
-        outcome = subprocess.run(program, capture_output=True, text=True, check=False)
-        assert outcome.returncode == 0, outcome.stderr
-        files.append((tmp_path / words[-1]).read_bytes())
-    assert files[0] == files[1]
-    assert len(files[0]) > 1000
-
-
-def test_without_a_second_process_this_one_draws(tmp_path):
-    file = tmp_path / "a.png"
-    code = (
-        "import subprocess, sys\n"
-        "def refuse(*_, **__): raise PermissionError\n"
-        "subprocess.Popen = refuse\n"
-        "from symgd.cli.app import app\n"
-        "app(['--plot', sys.argv[1]])"
-    )
-    assert subprocess.run([sys.executable, "-c", code, str(file)], check=False).returncode == 0
-    symgd.descend().plot(tmp_path / "b.png")
-    assert file.read_bytes() == (tmp_path / "b.png").read_bytes()
+    assert Outcome(*words).code == 0
+    assert (tmp_path / words[-1]).stat().st_size > 1000
 
 
 BACKENDS = ["no such backend", "module://not_installed.backend", "svg"]

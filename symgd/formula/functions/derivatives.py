@@ -154,6 +154,10 @@ _ROWS = (
         "where(abs(x) > 40, 0, exp(-(floor(16*x)/16)**2)*exp(-(x - floor(16*x)/16)*(x + floor(16*x)/16)))",
         reading="exp(-x**2)", cost=2 * ELEMENTARY, range=(0.0, 1.0), finite_everywhere=True,
     ),
+    _slope(
+        "ratio", ("ratio(1, y)", "-ratio(f, y)"), "x/y, 0 where y is infinite whatever x is",
+        "where(abs(y) > 1.7976931348623157e308, 0, x/y)", reading="x/y", arity=(2, 2), cost=DIVIDE,
+    ),
     # of the adjoint x, what max, min and clip pass on to an argument
     _slope(
         "share", ("share(a, y, z)", "0", "0"), "x where y > z, half of it at a tie, else 0",

@@ -71,6 +71,7 @@ class Function:
     convex_from: float = _math.inf  # convex right of it, though ranges do not show that
     finite_everywhere: bool = False  # value and derivatives, at every finite argument
     overflows: bool = False  # to inf at ordinary arguments
+    relative: str = ""  # of one that does, the derivative divided by the value
     entire: bool = False  # analytic at every real number
     # -- how it is read, written and differentiated --
     definition: str = ""  # in elementary functions, for SymPy's evalf, where `formula` is not
@@ -137,12 +138,14 @@ class Function:
         _, high = self.arity
         if not self.derivative and self.name != "where":
             raise self._incomplete("has no derivative")
+        if self.overflows and not self.relative:
+            raise self._incomplete("overflows and has no derivative relative to its value")
         wanted = (1, 2) if high is None else (high,)
         if self.derivative and len(self.derivative) not in wanted:
             raise self._incomplete(f"needs {wanted[-1]} derivatives, not {len(self.derivative)}")
         arguments = {*LETTERS[:high]}
         self._check_names(self.formula, arguments, known)
-        for text in (*self.derivative, *self.exact):
+        for text in (*self.derivative, *self.exact, self.relative):
             self._check_names(text, arguments | {"f", "a", *self.shared}, known)
 
     def _check_names(self, text: str, letters: set[str], known: Iterable[str]) -> None:

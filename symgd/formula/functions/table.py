@@ -54,7 +54,10 @@ def _step(name: str, node: type | None, doc: str, **rest: object) -> Function:
 
 
 _ROWS = (
-    _library("exp", sympy.exp, "f", "e to the power x", range=_POSITIVE, monotone=1, overflows=True, entire=True),
+    _library(
+        "exp", sympy.exp, "f", "e to the power x",
+        range=_POSITIVE, monotone=1, overflows=True, relative="1", entire=True,
+    ),
     _library("log", sympy.log, "1/x", "natural logarithm", aliases=("ln",), domain=_POSITIVE, monotone=1, pole="x == 0"),
     _library(
         "log10", None, "0.4342944819032518/x", "logarithm to base 10", definition="log(x)/log(10)",
@@ -67,7 +70,7 @@ _ROWS = (
     _library("log1p", None, "1/(1 + x)", "log(1 + x), accurate near 0", definition="log(1 + x)", domain=(-1.0, _INFINITE), monotone=1, pole="x == -1"),
     _library(
         "expm1", None, "exp(x)", "exp(x) - 1, accurate near 0", definition="exp(x) - 1",
-        range=(-1.0, _INFINITE), monotone=1, overflows=True, entire=True,
+        range=(-1.0, _INFINITE), monotone=1, overflows=True, relative="-1/expm1(-x)", entire=True,
     ),
     _row(
         "cbrt", None, "1/(3*f**2)", "real cube root", numpy="cbrt", monotone=1,
@@ -124,10 +127,10 @@ _ROWS = (
         arity=(2, 2), numpy="arctan2", aliases=("arctan2",), range=(-_TURN, _TURN),
     ),
     # hyperbolic
-    _library("sinh", sympy.sinh, "cosh(x)", "hyperbolic sine", monotone=1, overflows=True, entire=True),
+    _library("sinh", sympy.sinh, "cosh(x)", "hyperbolic sine", monotone=1, overflows=True, relative="coth(x)", entire=True),
     _library(
         "cosh", sympy.cosh, "sinh(x)", "hyperbolic cosine",
-        range=(1.0, _INFINITE), even=True, overflows=True, entire=True,
+        range=(1.0, _INFINITE), even=True, overflows=True, relative="tanh(x)", entire=True,
     ),
     _library("tanh", sympy.tanh, "sech(x)**2", "hyperbolic tangent", range=_UNIT, monotone=1, finite_everywhere=True),
     _row("coth", sympy.coth, "-csch(x)**2", "1/tanh(x)", formula="1/tanh(x)"),
@@ -226,7 +229,10 @@ _ROWS = (
         definition="log(erfc(-x/sqrt(2))/2)", variables=("log_ndtr",), cost=7 * ELEMENTARY,
         range=(-_INFINITE, 0.0), monotone=1, finite_everywhere=True,
     ),
-    _row("gamma", sympy.gamma, "f*digamma(x)", "gamma function", variables=("gamma",), math="gamma", c="tgamma", cost=SPECIAL, overflows=True, pole=_GAMMA_POLE),
+    _row(
+        "gamma", sympy.gamma, "f*digamma(x)", "gamma function", variables=("gamma",), math="gamma", c="tgamma", cost=SPECIAL,
+        overflows=True, relative="digamma(x)", pole=_GAMMA_POLE,
+    ),
     _row(
         "loggamma", sympy.loggamma, "digamma(x)", "log |gamma(x)|", convex_from=0.0,
         math="lgamma", c="lgamma", cost=SPECIAL, aliases=("lgamma", "gammaln"), variables=("gammaln",), pole=_GAMMA_POLE,

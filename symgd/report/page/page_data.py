@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from symgd import names
-from symgd.analysis.stability import LinearRule
+from symgd.analysis.stability import linear_rule
 from symgd.backends import javascript
 from symgd.backends.compiler import compile_program
 from symgd.backends.program import Program
@@ -65,15 +65,17 @@ def live(runs: Sequence[Result]) -> Content:
     loss = result.loss
     schedule = read_arguments(result.lr, 0, "gd", None, None).schedule
     rules = rules_of(runs)
-    given = None if loss.rows is None else loss.rows.values  # sums over the data, done by Python
+    given = (
+        None if loss.internals.rows is None else loss.internals.rows.values
+    )  # sums over the data, done by Python
     functions: dict[str, Any] = {
         "grad": javascript.function(loss.program, given),
-        "value": javascript.function(loss.value_program, given),
+        "value": javascript.function(loss.internals.value_program, given),
         "rules": [_step(rule, len(loss.params)) for rule in rules],
         "linear": [_linear(rule) for rule in rules],
     }
     if _has_hessian(loss):
-        functions["hess"] = javascript.function(loss.hessian_program, given)
+        functions["hess"] = javascript.function(loss.internals.hessian_program, given)
     constants = [(name, result.hyperparameters[name]) for name in schedule.names]
     if schedule.formula is not None:
         functions["rate"] = _rate(schedule)
@@ -84,7 +86,7 @@ def live(runs: Sequence[Result]) -> Content:
         "constants": [[names.escape(name), value] for name, value in constants],
     }
     if len(loss.params) > 1:  # a slice of more than two is drawn anew at every step
-        fine = len(loss.params) == 2 and loss.value_program.operations <= _QUICK
+        fine = len(loss.params) == 2 and loss.internals.value_program.operations <= _QUICK
         data["gridSize"] = _FINE if fine else _COARSE
     return Content(common(runs) | data, functions)
 
@@ -98,7 +100,7 @@ def why_recorded(result: Result) -> str:
         return "The formula is too long for a page, so this page shows the run that Python made."
     if result.lr == "auto":
         return "A line search chose each learning rate: this page shows the run that Python made."
-    if loss.goes_by_rows:
+    if loss.internals.goes_by_rows:
         return "Each step saw some rows of the data: this page shows the run that Python made."
     if loss.program.loops:
         return "The loss goes over rows of data: this page shows runs that Python made."
@@ -221,7 +223,7 @@ def _linear(rule: Rule) -> str | None:
     """
     if not rule.smooth:
         return None
-    linear = LinearRule(rule, rule.defaults)
+    linear = linear_rule(rule, rule.defaults)
     if not linear.applies(1.0):
         return None
     program = linear.program(rule)
@@ -229,11 +231,11 @@ def _linear(rule: Rule) -> str | None:
 
 
 def _has_hessian(loss: Loss) -> bool:
-    if len(loss.params) > _HESSIAN or loss.value_program.operations > 500:
+    if len(loss.params) > _HESSIAN or loss.internals.value_program.operations > 500:
         return False
-    if loss.hessian_program.loops:
+    if loss.internals.hessian_program.loops:
         return False
-    return not javascript.unsupported([loss.hessian_program])
+    return not javascript.unsupported([loss.internals.hessian_program])
 
 
 def _rate(schedule: Schedule) -> str:
@@ -266,16 +268,20 @@ def recorded(runs: Sequence[Result]) -> dict[str, Any]:
 def _repeatable(result: Result) -> bool:
     """Whether the run can be made again, quickly, at other learning rates."""
     loss = result.loss
-    if not isinstance(loss, Loss) or loss.goes_by_rows or not isinstance(result.lr, float):
+    if (
+        not isinstance(loss, Loss)
+        or loss.internals.goes_by_rows
+        or not isinstance(result.lr, float)
+    ):
         return False
-    return loss.table is None or _RECORDED * 3 * result.steps * loss.work <= _WORK
+    return loss.table is None or _RECORDED * 3 * result.steps * loss.internals.work <= _WORK
 
 
 def land(loss: Described, spans: Spans) -> dict[str, Any]:
     """The loss on a grid of the picture, of one parameter or two, where it is not too long."""
     count = len(loss.params)
     points = _SAMPLES if count == 1 else _GRID[0] * _GRID[1]
-    known = isinstance(loss, Loss) and loss.work * points <= _WORK
+    known = isinstance(loss, Loss) and loss.internals.work * points <= _WORK
     if count == 1 and not known:
         return {"curve": []}
     if count > 2 or not known:
@@ -291,14 +297,16 @@ def land(loss: Described, spans: Spans) -> dict[str, Any]:
 
 
 def _heights(loss: Loss, points: list[tuple[float, ...]]) -> list[float]:
-    program = loss.value_program
-    if loss.rows is None or not program.loops:
-        return [loss.evaluate_value(*point)[0] for point in points]
+    program = loss.internals.value_program
+    if loss.internals.rows is None or not program.loops:
+        return [loss.internals.evaluate_value(*point)[0] for point in points]
     import numpy as np  # which the rows have imported already
 
     from symgd.backends.numpy_points import compile_points
 
-    found = compile_points(program, loss.rows.more(program), loss.rows.table)(np.array(points))
+    found = compile_points(program, loss.internals.rows.more(program), loss.internals.rows.table)(
+        np.array(points)
+    )
     return [float(v) for v in found]
 
 

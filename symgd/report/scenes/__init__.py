@@ -1,6 +1,6 @@
 """What a picture of descents shows, as plain numbers and texts: no formula, nothing to evaluate.
 
-So it can be handed to another process, where matplotlib draws it.
+So `symgd.report.plots` needs nothing else to draw it.
 """
 
 from __future__ import annotations

@@ -80,7 +80,7 @@ class _Land:
 
     def heights(self, points: Floats) -> Floats:
         """The loss at (N, P) points: (N,), nan where it is not a finite number."""
-        program, rows = self.loss.value_program, self.loss.rows
+        program, rows = self.loss.internals.value_program, self.loss.internals.rows
         more = [] if rows is None else rows.more(program)
         values = compile_points(program, more, None if rows is None else rows.table)(points)
         values[~np.isfinite(values)] = np.nan
@@ -88,7 +88,7 @@ class _Land:
 
     def side(self, wanted: int, dimensions: int) -> int:
         """How many points along each side of a panel, at most `wanted`; fewer for many rows."""
-        affordable = (_WORK / max(1, self.loss.work)) ** (1 / dimensions)
+        affordable = (_WORK / max(1, self.loss.internals.work)) ** (1 / dimensions)
         return max(_FEWEST, min(wanted, int(affordable)))
 
     def under(self, spans: Sequence[Span]) -> Ground:
@@ -107,9 +107,9 @@ class _Land:
 
 def _land(result: Result) -> _Land | None:
     loss = result.loss
-    if not isinstance(loss, Loss) or loss.value_program.operations > _LARGEST:
+    if not isinstance(loss, Loss) or loss.internals.value_program.operations > _LARGEST:
         return None
-    return _Land(loss) if loss.work * _FEWEST**2 <= _MOST_WORK else None
+    return _Land(loss) if loss.internals.work * _FEWEST**2 <= _MOST_WORK else None
 
 
 def _tangents(result: Result, run: Run, span: Span) -> tuple[tuple[float, float, float], ...]:

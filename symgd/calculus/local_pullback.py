@@ -1,0 +1,166 @@
+"""The pullback of powers and functions: what each argument gets of the node's adjoint.
+
+Local derivatives are the formulas of the function table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence, Set
+from functools import cache
+from typing import NamedTuple
+
+import sympy
+
+from symgd.calculus.masks import choice
+from symgd.formula.functions.derivatives import SLOPES
+from symgd.formula.functions.table import BY_CLASS
+from symgd.formula.graph import Graph
+from symgd.formula.nodes import ONE, TWO, ZERO, Both, Name, Node, float_of, is_inverse
+
+
+class Pulled(NamedTuple):
+    """What a node gets of the adjoint of one that uses it, and where that counts (None: always)."""
+
+    node: Node
+    term: Node
+    reach: Node | None = None
+
+
+def pull_power(graph: Graph, node: Node, adjoint: Node, wanted: Set[int]) -> list[Pulled]:
+    """What base and exponent get of the adjoint of a power."""
+    base, exponent = node.args
+    value = float_of(exponent)
+    pulled: list[Pulled] = []
+    if id(base) in wanted:
+        if value is None:
+            lower = graph.node(sympy.Pow, base, graph.sub(exponent, ONE))
+            slope = graph.mul(exponent, lower)
+            if float_of(base) is None:  # x**0 is 1 also at 0, where its slope 0*0**-1 is nan
+                at_zero = [graph.compare("==", arg, ZERO) for arg in (exponent, base)]
+                slope = graph.where(graph.node(Both, *at_zero), ZERO, slope)
+            pulled.append(Pulled(base, graph.mul(adjoint, slope)))
+        elif value == 2:
+            pulled.append(Pulled(base, times(graph, adjoint, graph.mul(TWO, base))))
+        elif value == 0.5:
+            pulled.append(Pulled(base, graph.div(graph.mul(graph.number(0.5), adjoint), node)))
+        elif value != 0:
+            slope = graph.mul(exponent, graph.lower(base, exponent))
+            pulled.append(Pulled(base, graph.mul(adjoint, slope)))
+    if id(exponent) in wanted:
+        pulled.append(
+            Pulled(exponent, graph.mul(adjoint, graph.mul(node, log_of_base(graph, base))))
+        )
+    return pulled
+
+
+def log_of_base(graph: Graph, base: Node) -> Node:
+    """The logarithm of the base of a power."""
+    value = float_of(base)
+    if value is not None and value > 0:
+        return graph.fold([graph.node(sympy.log, base)])[0]
+    # 0**y is 0 for every y > 0, so its derivative in y is 0, not 0*log(0) = nan.
+    safe = graph.where(graph.compare("==", base, ZERO), ONE, base)
+    return graph.node(sympy.log, safe)
+
+
+def pull_function(graph: Graph, node: Node, adjoint: Node, wanted: Set[int]) -> list[Pulled]:
+    """What the arguments of a function of the table get of its adjoint."""
+    row = BY_CLASS[node.func]
+    if row.name == "softmax" and _known_scores(node):
+        return _pull_softmax(graph, node, adjoint, wanted)
+    pulled: list[Pulled] = []
+    for k, arg in enumerate(node.args):
+        if id(arg) not in wanted:
+            continue
+        text = row.slope(k, len(node.args), graph.exact)
+        whole = "a" in _template(text)[1]  # the formula does with the adjoint what is to be done
+        single = row.variadic and text not in row.pair
+        given = (arg,) if single else node.args
+        term = local_derivative(graph, text, given, node, adjoint)
+        if term is not ZERO:
+            term = term if whole else times(graph, adjoint, term)
+            pulled.append(Pulled(arg, term, choice(graph, node, k) if arg.args else None))
+    return pulled
+
+
+_MANY = 16  # scores: with more, one sweep over many shares of them would be quadratic
+
+
+def _known_scores(node: Node) -> bool:
+    x, _, total = node.args
+    known = total.func is SLOPES["exp_sum"].node and len(total.args) <= _MANY
+    return known and any(score is x for score in total.args)
+
+
+def _pull_softmax(graph: Graph, node: Node, adjoint: Node, wanted: Set[int]) -> list[Pulled]:
+    """A share f of exp(x) in a known sum: f*(the shares of the others) for x, -f*share for those.
+
+    By way of the sum, x would get f - f*f, which cancels where f is nearly 1.
+    """
+    x, top, total = node.args
+    others = [score for score in total.args if score is not x]
+    shares = [graph.node(node.func, score, top, total) for score in others]
+    parts = [(x, graph.add(*shares))]
+    parts += [(score, graph.neg(part)) for score, part in zip(others, shares, strict=True)]
+    return [
+        Pulled(score, times(graph, adjoint, graph.mul(node, part)))
+        for score, part in parts
+        if id(score) in wanted
+    ]
+
+
+def local_derivative(
+    graph: Graph, text: str, args: Sequence[Node], value: Node, adjoint: Node = ONE
+) -> Node:
+    """The formula `text` over x, y, z, w (the arguments), f and a as a node of `graph`."""
+    root, names = _template(text)
+    row = BY_CLASS.get(value.func)
+    places = dict(zip("xyzw", args, strict=False)) | {"f": value, "a": adjoint}
+    for name, function in row.shared.items() if row is not None else ():
+        places[name] = graph.node(SLOPES[function].node, *value.args)
+    values = {names[n]: places[n] for n in names}
+
+    def change(node: Node, new: tuple[Node, ...]) -> Node:
+        return graph.simplified(node, new) if new else values.get(node, graph.atom(node))
+
+    return graph.fold(graph.rebuild([root], change))[0]
+
+
+@cache
+def _template(text: str) -> tuple[Node, dict[str, Name]]:
+    from symgd.formula.parse import parse
+
+    formula = parse(text, table=True)
+    return formula.root, dict(formula.variables)
+
+
+def times(graph: Graph, a: Node, b: Node) -> Node:
+    """a*b, an adjoint times a slope, dividing once where b is 1/c."""
+    if is_inverse(b):
+        return graph.div(a, b.args[0])
+    if a is ONE:
+        return b
+    (outer, rest), (inner, slope) = _scaled(graph, a), _scaled(graph, b)
+    if not graph.exact and _moderate(outer) and _moderate(inner):
+        # The number goes with the slope: it is known early, the adjoint late.
+        return graph.mul(graph.number(outer * inner), slope, rest)
+    fraction = isinstance(b, sympy.Mul) and len(b.args) == 2 and is_inverse(b.args[1])
+    if fraction and float_of(a) is None and float_of(b.args[0]) is not None:
+        return graph.div(graph.mul(b.args[0], a), b.args[1].args[0])
+    return graph.mul(a, b)
+
+
+def _scaled(graph: Graph, node: Node) -> tuple[float, Node]:
+    """(c, rest): node is c*rest, also where it is -(c*rest); c is 1 where there is no number."""
+    scale = 1.0
+    while node.func is sympy.Mul and (lead := float_of(node.args[0])) is not None:
+        scale, node = scale * lead, graph.times(node.args[1:])
+    return scale, node
+
+
+def _moderate(scale: float) -> bool:
+    """Whether a number other than 1 may change places: what it scales is where it was, or so.
+
+    1e200 times a slope of 1e200 is infinite, even where the adjoint is 1e-200.
+    """
+    return abs(scale) != 1 and 2.0**-64 < abs(scale) < 2.0**64
