@@ -17,7 +17,7 @@ _VERSION = [*SYMGD, "--version"]
 _IMPORTED = """
 import json, sys
 sys.argv = ["symgd", "--version"]
-from symgd.cli.console import main
+from symgd.__main__ import main
 try:
     main()
 except SystemExit as end:

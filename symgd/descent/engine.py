@@ -112,7 +112,10 @@ def finish(problem: Problem, run: Run, status: Status | None, stop: Stop | None)
     verdict = analysis.verdict(facts)
     status = status or _status(facts, stop, verdict)
     params = problem.described.params
-    best_x = run.best_x if len(run.best_x) else x
+    if len(run.best_x):
+        best = Best(_named(params, run.best_x), run.best_loss, run.best_t)
+    else:
+        best = Best(_named(params, x), value if value < math.inf else math.inf, t)
     return Result(
         theta=_named(params, x),
         value=value,
@@ -121,7 +124,7 @@ def finish(problem: Problem, run: Run, status: Status | None, stop: Stop | None)
         status=status,
         message=_message(status, run, stop, facts),
         history=run.history,
-        best=Best(_named(params, best_x), run.best_loss, run.best_t),
+        best=best,
         verdict=verdict,
         loss=problem.described,
         rule=problem.rule,
@@ -151,7 +154,7 @@ def _close_history(run: Run, t: int, x: list[float], value: float, grad: list[fl
     """See that the last row is the returned point (thinning may have passed it by)."""
     history = run.history
     if not len(history) or history.last_step() < t:
-        history.append(t, x, value, math.hypot(*grad))
+        history.close(t, x, value, math.hypot(*grad))
 
 
 def _status(facts: analysis.Facts, stop: Stop | None, verdict: Verdict) -> Status:

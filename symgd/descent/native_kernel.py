@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import sympy
 
+from symgd._signals import interrupts_postponed
 from symgd.backends.native import descent_loop, register_steps
 from symgd.backends.native.array_module import compile_large
 from symgd.backends.native.array_steps import array_loop
@@ -63,10 +64,11 @@ class _Compiled(ABC):
             ring=array("d", bytes(8 * self.count * SLOTS)),
         )
         code = self.call(call)
-        run.x, run.state = call.x.tolist(), call.s.tolist()[: self.count * self.states]
-        run.t = call.k[descent_loop.T]
-        seen = run.t + (code not in (Code.DONE, Code.NONFINITE_LOSS))
-        self._record(run, call, range(first, seen))
+        with interrupts_postponed():  # all of it or nothing
+            run.x, run.state = call.x.tolist(), call.s.tolist()[: self.count * self.states]
+            run.t = call.k[descent_loop.T]
+            seen = run.t + (code not in (Code.DONE, Code.NONFINITE_LOSS))
+            self._record(run, call, range(first, seen))
         interrupted.check()
         return _STOP[code]
 

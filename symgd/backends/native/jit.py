@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from functools import cache, partial
 from typing import Any, TypeVar
 
+from symgd._signals import interrupts_postponed
 from symgd.backends.native.elementary import SYMBOLS, python_function
 
 #: Functions outside the module neither read nor write memory, and return.
@@ -101,6 +102,7 @@ def compile_module(source: str, *, neighbors: bool = True) -> Module:
     return remembered((source, neighbors), make)
 
 
+@interrupts_postponed()  # within llvmlite they may free memory twice
 def compile_alone(source: str, speed: int = 3, neighbors: bool = True) -> Module:
     """The module's machine code, compiled anew: it may hold addresses of other modules.
 
@@ -127,6 +129,7 @@ def compile_alone(source: str, speed: int = 3, neighbors: bool = True) -> Module
 
 
 @cache
+@interrupts_postponed()
 def _target() -> Any:
     import llvmlite.binding as llvm
 
@@ -138,6 +141,7 @@ def _target() -> Any:
 
 
 @cache
+@interrupts_postponed()
 def _features() -> str:
     import llvmlite.binding as llvm
 
