@@ -138,7 +138,7 @@ def predict(facts: Facts) -> Prediction | None:
 
 
 def _like(here: Sequence[float], there: Sequence[float]) -> bool:
-    """Whether the curvatures at two points agree to a quarter, so that one prediction serves both."""
+    """Whether the curvatures at two points agree to a quarter, so one prediction serves both."""
     if not here:
         return False
     scale = max(map(abs, there))

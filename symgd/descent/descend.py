@@ -63,7 +63,7 @@ def descend(
     joined by "+", equations, or a Rule. set: hyperparameters of rule and lr, and constants of the
     loss. tol: stop when max|g| <= tol. callback: called with a `Step` before each step; a true
     value stops. backend: "auto" (machine code where it pays), "native" or "lambdify" (Python).
-    advise: after a run that failed, look for one that works, with a few trial runs, and report it in
+    advise: after a run that failed, look for one that works, by a few trial runs, reported in
     `Result.verdict.advice`.
 
     data: rows for a loss with sum(...) or mean(...): a file, columns or a Table; drop_missing: skip

@@ -666,7 +666,7 @@ def test_work_that_no_helper_has_begun_is_let_go():
         busy.wait(10)
         go_on.wait(10)
 
-    caller = threading.Thread(target=together, args=(long, 2, go_on.set))
+    caller = threading.Thread(target=run_in_threads, args=(long, 2, go_on.set))
     with monkeypatched_helpers():
         caller.start()
         busy.wait(10)
