@@ -659,7 +659,7 @@ def test_an_interruption_while_waiting_ends_the_other_threads():
 
 
 def test_work_that_no_helper_has_begun_is_let_go():
-    """The helpers are busy elsewhere; what lies in their queue must not hold its arrays."""
+    """The pool is busy; a task in its queue must not hold its arrays."""
     busy, go_on = threading.Barrier(3), threading.Event()
 
     def long():
@@ -667,7 +667,7 @@ def test_work_that_no_helper_has_begun_is_let_go():
         go_on.wait(10)
 
     caller = threading.Thread(target=run_in_threads, args=(long, 2, go_on.set))
-    with monkeypatched_helpers():
+    with another_pool():
         caller.start()
         busy.wait(10)
         held = np.zeros(3)
@@ -680,11 +680,11 @@ def test_work_that_no_helper_has_begun_is_let_go():
         caller.join()
 
 
-def monkeypatched_helpers():
+def another_pool():
     """Helpers that nobody has used yet."""
     patch = pytest.MonkeyPatch()
     module = sys.modules["symgd._threads"]
-    patch.setattr(module, "_helpers", type(module._helpers)())
+    patch.setattr(module, "_pool", type(module._pool)())
     return contextlib.closing(types.SimpleNamespace(close=patch.undo))
 
 
@@ -693,7 +693,7 @@ def test_work_is_done_alone_where_no_thread_can_be_started(monkeypatch):
         raise RuntimeError("can't start new thread")
 
     ran = []
-    with monkeypatched_helpers():
+    with another_pool():
         monkeypatch.setattr(threading.Thread, "start", refuse)
         run_in_threads(lambda: ran.append(threading.get_ident()), 4, ran.clear)
     assert ran == [threading.get_ident()]
