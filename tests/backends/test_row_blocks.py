@@ -737,10 +737,10 @@ def test_an_interruption_takes_the_blocks_that_are_left(monkeypatch):
         calls.append(threads)
         original(work, threads, halt)
 
-    monkeypatch.setattr(row_blocks, "together", interrupt)
+    monkeypatch.setattr(row_blocks, "run_in_threads", interrupt)
     assert math.isnan(function(values, loss.table)[0])  # no block is done
     assert calls == [2]
-    monkeypatch.setattr(row_blocks, "together", original)
+    monkeypatch.setattr(row_blocks, "run_in_threads", original)
     assert function(values, loss.table) == expected
 
 
@@ -775,7 +775,7 @@ def test_machine_code_that_calls_python_runs_in_one_thread(function, threads, mo
         original = module.together
         monkeypatch.setattr(
             module,
-            "together",
+            "run_in_threads",
             lambda work, n, halt, do=original: (seen.append(n), do(work, n, halt)),
         )
     loss = Loss(f"sum({function}(a + x))", {"x": np.linspace(0.5, 2.0, 100)})
