@@ -730,7 +730,7 @@ def test_an_interruption_takes_the_blocks_that_are_left(monkeypatch):
     function = compile_native(program, 2)
     values = [*point(loss), *loss.internals.rows.more(program)]
     expected = function(values, loss.table)
-    original, calls = row_blocks.together, []
+    original, calls = row_blocks.run_in_threads, []
 
     def interrupt(work, threads, halt):
         halt()
@@ -772,7 +772,7 @@ def test_machine_code_that_calls_python_runs_in_one_thread(function, threads, mo
     monkeypatch.setattr("symgd._threads._WAKE", 1e-9)
     seen = []
     for module in (row_blocks, native_sweep):
-        original = module.together
+        original = module.run_in_threads
         monkeypatch.setattr(
             module,
             "run_in_threads",
