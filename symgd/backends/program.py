@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TypeAlias
 
 import sympy
 
+from symgd._cached import cached_property
 from symgd.formula.functions.table import BY_CLASS, CHEAP, DIVIDE
 from symgd.formula.nodes import (
     Both,
