@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TypeAlias
 
 from symgd import names
+from symgd._cached import cached_property
 from symgd.backends.expressions import (
     ARITHMETIC,
     ATOM,

@@ -730,17 +730,17 @@ def test_an_interruption_takes_the_blocks_that_are_left(monkeypatch):
     function = compile_native(program, 2)
     values = [*point(loss), *loss.internals.rows.more(program)]
     expected = function(values, loss.table)
-    original, calls = row_blocks.together, []
+    original, calls = row_blocks.run_in_threads, []
 
     def interrupt(work, threads, halt):
         halt()
         calls.append(threads)
         original(work, threads, halt)
 
-    monkeypatch.setattr(row_blocks, "together", interrupt)
+    monkeypatch.setattr(row_blocks, "run_in_threads", interrupt)
     assert math.isnan(function(values, loss.table)[0])  # no block is done
     assert calls == [2]
-    monkeypatch.setattr(row_blocks, "together", original)
+    monkeypatch.setattr(row_blocks, "run_in_threads", original)
     assert function(values, loss.table) == expected
 
 
@@ -772,10 +772,10 @@ def test_machine_code_that_calls_python_runs_in_one_thread(function, threads, mo
     monkeypatch.setattr("symgd._threads._WAKE", 1e-9)
     seen = []
     for module in (row_blocks, native_sweep):
-        original = module.together
+        original = module.run_in_threads
         monkeypatch.setattr(
             module,
-            "together",
+            "run_in_threads",
             lambda work, n, halt, do=original: (seen.append(n), do(work, n, halt)),
         )
     loss = Loss(f"sum({function}(a + x))", {"x": np.linspace(0.5, 2.0, 100)})
