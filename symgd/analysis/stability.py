@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property
 from typing import Any
 
+from symgd._cached import cached_property
 from symgd.analysis.minima import all_finite
 from symgd.backends.compiler import compile_program
 from symgd.backends.lambdified import ARITHMETIC_ERRORS, compile_scalar

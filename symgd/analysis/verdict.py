@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
+from symgd._cached import cached_property
 from symgd.analysis import gradient_only
 from symgd.analysis.minima import Minimum, eigenvalues, find_minimum, leads_down, steepest_curve
 from symgd.analysis.observed_rate import observed_rate

@@ -10,9 +10,9 @@ import logging
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
+from symgd._cached import cached_property
 from symgd.backends.dispatch import (
     AUTO,
     BACKENDS,

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any
 
 import sympy
 
+from symgd._cached import cached_property
 from symgd.analysis.convexity import Convexity, convexity
 from symgd.analysis.critical_point import CriticalPoint, CriticalPoints
 from symgd.analysis.critical_points import critical_points, lower_bound

@@ -7,8 +7,6 @@ from array import array
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import sympy
-
 from symgd._signals import interrupts_postponed
 from symgd.backends.native import descent_loop, register_steps
 from symgd.backends.native.array_module import compile_large
@@ -17,7 +15,6 @@ from symgd.backends.native.descent_loop import RING, SLOTS, Code
 from symgd.backends.native.jit import compile_alone, compile_module, interrupted
 from symgd.backends.program import Program
 from symgd.descent.kernel import Run, Stop
-from symgd.formula.nodes import float_of, topological
 from symgd.model.loss import Loss
 
 _STOP = {
@@ -125,8 +122,7 @@ def _takes_roots(program: Program) -> bool:
     Roots and divisions of several parameters gain by it. What else a rule does gains less than the
     numbers lose on their way into a vector and out of it, and so do two roots.
     """
-    expressions = [x for block in program.blocks for _, x in block.assignments]
-    return any(n.func is sympy.Pow and float_of(n.args[1]) == 0.5 for n in topological(expressions))
+    return any(operation.name == "sqrt" for operation in program.body)
 
 
 class NativeKernel(_Compiled):

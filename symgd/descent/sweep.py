@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import sympy
 
 from symgd import names
+from symgd._cached import cached_property
 from symgd.backends.dispatch import check_backend
 from symgd.descent.sweep_axes import Grid, read_grid
 from symgd.descent.sweep_groups import Ends, Part, QuickStatus, run_part

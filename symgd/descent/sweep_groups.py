@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from symgd._cached import cached_property
 from symgd.analysis import diagnosis
 from symgd.backends.dispatch import compiled, may_compile
 from symgd.descent.step_program import is_large, settles, step_program

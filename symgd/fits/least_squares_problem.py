@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 import numpy as np
 
+from symgd._cached import cached_property
 from symgd.fits.initial_guess import Starter
 from symgd.fits.nested_sums import total_gradient
 from symgd.fits.qr_reduction import Residuals, RowFunction

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from symgd._cached import cached_property
 from symgd.backends import lambdified
 from symgd.backends.compiler import compile_program
 from symgd.backends.program import Program

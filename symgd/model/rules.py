@@ -11,11 +11,12 @@ from __future__ import annotations
 import re
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import lru_cache
 
 import sympy
 
 from symgd import names
+from symgd._cached import cached_property
 from symgd.errors import FormulaError, RuleError
 from symgd.formula.functions.table import FUNCTIONS
 from symgd.formula.graph import Graph

@@ -29,9 +29,10 @@ from symgd.backends.native import elementary, jit, row_blocks
 from symgd.backends.native.row_blocks import compile_native
 from symgd.backends.native.row_loop import BLOCK, STRIP
 from symgd.backends.numpy_rows import compile_rows
+from symgd.backends.operations import Operation
 from symgd.formula.functions.table import BY_CLASS, FUNCTIONS
 from symgd.formula.graph import Graph
-from symgd.formula.nodes import Column, Name, RowSum
+from symgd.formula.nodes import Column, RowSum
 from tests import regression
 from tests.backends.test_native import EDGES, rows_of, same
 from tests.jax_oracle import jax_value_and_grad
@@ -83,7 +84,7 @@ def test_every_function_is_that_of_numpy(row, library):
     rows = rows_of(row)
     count = len(rows[0])
     program = per_row(row, count)
-    if library != "own" and any(map(elementary.asks_python, program.nodes)):
+    if library != "own" and any(map(elementary.asks_python, program.body)):
         return  # a call of Python's function, whatever the library
     ours = compile_native(program, 1)
     table = {f"c{k}": np.array([r[k] for r in rows]) for k in range(count)}
@@ -528,17 +529,16 @@ def test_functions_that_ask_python_are_left_to_numpy():
             continue
         low, high = row.arity
         count = high or max(low, 2)
-        graph = Graph()
-        node = graph.node(row.node, *(Name(f"p{k}") for k in range(count)))
-        program = compile_native_source(graph, node, count)
-        assert (elementary.PYTHON in program) is elementary.asks_python(node), row.name
+        call = Operation("f", row.name, tuple(f"p{k}" for k in range(count)))
+        program = compile_native_source(call)
+        assert (elementary.PYTHON in program) is elementary.asks_python(call), row.name
 
 
-def compile_native_source(graph, node, count):
+def compile_native_source(call):
     from symgd.backends.native.translate import Emitter, Value
 
     e = Emitter()
-    e.node(node, {a: Value(f"%x{k}") for k, a in enumerate(node.args)})
+    e.run([call], {name: Value(f"%x{k}") for k, name in enumerate(call.names)})
     return "\n".join(e.declared)
 
 

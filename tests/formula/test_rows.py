@@ -117,7 +117,7 @@ def test_a_new_row_runs_over_rows_in_machine_code_and_arrays(trough):
 def test_a_new_row_calls_no_python_from_machine_code(trough):
     from symgd.backends.native.elementary import asks_python
 
-    assert not any(map(asks_python, Loss("trough(a)").program.nodes))
+    assert not any(map(asks_python, Loss("trough(a)").program.body))
 
 
 def test_a_new_row_has_a_range_and_a_curvature(trough):

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from functools import cache, partial
 from typing import Any, TypeVar
 
+from symgd._locks import hold_in_forks
 from symgd._signals import interrupts_postponed
 from symgd.backends.native.elementary import SYMBOLS, python_function
 
@@ -133,6 +134,9 @@ def compile_alone(source: str, speed: int = 3, neighbors: bool = True) -> Module
 def _target() -> Any:
     import llvmlite.binding as llvm
 
+    lock = getattr(llvm.ffi.lib, "_lock", None)  # which llvmlite holds in every call
+    if lock is not None:
+        hold_in_forks(lock)
     if llvm.get_host_cpu_name() in _JUMPS_WITHIN_32_BYTES:
         llvm.set_option("symgd", "-x86-branches-within-32B-boundaries")
     llvm.initialize_native_target()

@@ -24,10 +24,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from symgd.backends.native.inline_functions import hypot
-from symgd.backends.native.register_steps import assignments, finite
+from symgd.backends.native.register_steps import finite, run_program
 from symgd.backends.native.translate import Emitter, Value
 from symgd.backends.program import Program
-from symgd.formula.nodes import Node
 
 FIRST, LAST, GROUPS = range(3)  # k of `look`
 NEXT, T, END, SHARE, TURN = (FIRST, *range(3, 7))  # k of `sweep`, beside LAST and GROUPS
@@ -131,10 +130,10 @@ class Look(Writer):
         first, last = self.k(FIRST), self.k(LAST)
         group = self.open("group", first.text, last)
         x = self.load("%x", group, what.params)
-        known: dict[Node, Value] = dict(zip(what.program.inputs, x, strict=False))
+        known: dict[str, Value] = dict(zip(what.program.names, x, strict=False))
         names = [n for n in what.program.outputs if n == "loss" or n.startswith("d/d")]
         rest = [n for n in what.program.outputs if n not in names]
-        loss, *grad = assignments(e, what.program, known, skip=rest)
+        loss, *grad = run_program(e, what.program, known, skip=rest)
         norm = hypot(e, *grad)
         bad = e.negated(finite(e, [e.spread(loss), e.spread(norm)]))
         none = e.logic("xor", self.any(bad), Value("true"))
