@@ -42,7 +42,7 @@ print(json.dumps(dict(peak=peak(), grown=peak() - before, rows=table.rows, total
 _COMMAND = """
 import sys
 from benchmarks.peak import peak
-from symgd.cli.console import main
+from symgd.__main__ import main
 sys.argv = ["symgd", *{words!r}]
 try:
     main()

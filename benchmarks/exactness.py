@@ -240,7 +240,7 @@ def loss_of(case: Case) -> Loss | None:
 
 def our_grad(loss: Loss, case: Case) -> list[float]:
     """`Loss.grad` in the order of `at`."""
-    return in_order(loss, case, loss.grad(point(loss, case)))
+    return in_order(loss, case, loss.exact.grad(point(loss, case)))
 
 
 def compiled_grad(loss: Loss, case: Case) -> list[float]:

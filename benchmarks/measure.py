@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 CORPORA = ROOT.parent / "shared" / "corpora"
 
 # The words of the console script, so that it need not be installed.
-SYMGD = [sys.executable, "-c", "import sys; from symgd.cli.console import main; sys.exit(main())"]
+SYMGD = [sys.executable, "-c", "import sys; from symgd.__main__ import main; sys.exit(main())"]
 
 
 @dataclass(frozen=True)

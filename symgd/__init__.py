@@ -1,13 +1,12 @@
 """symgd: type a loss, get its exact gradient, a descent, and the reason why it did what it did."""
 
-from __future__ import annotations
-
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
+# Few imports: before they are done, the program cannot say what Ctrl-C does (__main__.py).
 from symgd._version import __version__
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from symgd.backends.program import Program
     from symgd.descent.compare import Comparison, compare
     from symgd.descent.descend import descend, gradient_descent, single_step_gradient_descent
@@ -104,7 +103,9 @@ __all__ = [
 _ROOMS = ("data", "sklearn")  # public as modules: `import symgd; symgd.data.read_table("x.csv")`
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> "Any":
+    from importlib import import_module
+
     if name in _ROOMS:
         return import_module(f"symgd.{name}")
     if name not in _WHERE:

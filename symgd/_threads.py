@@ -1,4 +1,4 @@
-"""Threads: how many are worthwhile, and one piece of work in several at once."""
+"""A small thread pool, and how many threads are worthwhile."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from collections.abc import Callable, Sequence
 from math import isqrt
 from queue import SimpleQueue
 
-THREADS = "SYMGD_THREADS"  # the environment's word on how many
+THREADS = "SYMGD_THREADS"  # environment variable: the number of threads
 
 _WAKE = 5e4  # nanoseconds until one more thread runs: they begin one after the other
 
 
 def default_threads() -> int:
     """$SYMGD_THREADS where that is a whole number, else the processors of this process."""
-    told = os.environ.get(THREADS, "")
-    if told.isdecimal() and int(told) > 0:
-        return int(told)
+    setting = os.environ.get(THREADS, "")
+    if setting.isdecimal() and int(setting) > 0:
+        return int(setting)
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -36,15 +36,15 @@ def worthwhile(threads: int | None, nanoseconds: float) -> int:
 _BRIEF = 3e-4  # seconds; to be put to sleep and woken takes about as long
 
 
-def together(work: Callable[[], None], threads: int, halt: Callable[[], None]) -> None:
+def run_in_threads(work: Callable[[], None], threads: int, halt: Callable[[], None]) -> None:
     """Call `work` in as many threads at once, of which the caller's is one.
 
     halt: called when one of them fails, in that thread, or the caller's is interrupted, also while
-    it waits for the others; all must then soon come to their end. Once more is as good as once.
+    it waits for the others; all must then end soon. Idempotent.
     """
     tasks = [_Task(work, halt) for _ in range(threads - 1)]
     try:
-        _helpers.give(tasks)
+        _pool.give(tasks)
         work()
         for task in tasks:
             task.end()
@@ -56,24 +56,24 @@ def together(work: Callable[[], None], threads: int, halt: Callable[[], None]) -
 
 
 class _Task:
-    """Work that one helper does once, if nobody tells it before it begins that it need not."""
+    """One call of `work` by a pool thread, unless it is canceled before it begins."""
 
     def __init__(self, work: Callable[[], None], halt: Callable[[], None]) -> None:
         self.work, self.halt = work, halt
         self.error: BaseException | None = None
-        self.claims: list[bool] = []  # whether a helper claims it; the first has it
+        self.claims: list[bool] = []  # whether a worker claims it; the first has it
         self.over = False
         self.done = threading.Lock()
         self.done.acquire()
 
-    def _mine(self, helper: bool) -> bool:
-        """Whether it is the helper's, or the caller's, who may ask again after an interruption."""
-        self.claims.append(helper)
-        return self.claims[0] is helper
+    def _claim(self, worker: bool) -> bool:
+        """Whether this side (worker or caller) claimed it first; idempotent for the caller."""
+        self.claims.append(worker)
+        return self.claims[0] is worker
 
     def run(self) -> None:
-        """The helper's part."""
-        if self._mine(True):
+        """Run in the worker thread."""
+        if self._claim(True):
             try:
                 self.work()
             except BaseException as error:
@@ -84,8 +84,8 @@ class _Task:
                 self.done.release()
 
     def wait(self) -> None:
-        """Wait until it has ended, or see to it that it never begins."""
-        if self._mine(False):
+        """Wait until it has ended, or cancel it if it has not begun."""
+        if self._claim(False):
             self.work = self.halt = _nothing  # it may lie in the queue for long
             return
         until = time.perf_counter() + _BRIEF
@@ -93,7 +93,7 @@ class _Task:
             if time.perf_counter() > until:
                 self.done.acquire()
                 return
-            time.sleep(0)  # lets the helper have the interpreter
+            time.sleep(0)  # lets the worker have the interpreter
 
     def end(self) -> None:
         """Wait, and raise what it raised."""
@@ -106,22 +106,22 @@ def _nothing() -> None:
     pass
 
 
-class _Helpers:
-    """Threads that take one task after the other, as many as were ever wanted at once."""
+class _Pool:
+    """The pool: daemon threads that serve a queue; it grows to the most in use."""
 
     def __init__(self) -> None:
         self.tasks: SimpleQueue[_Task] = SimpleQueue()
         self.count = 0
 
     def give(self, tasks: Sequence[_Task]) -> None:
-        """Have these done, each by another helper if they are free and can be had."""
+        """Have these done, each by another worker if they are free and can be had."""
         while self.count < len(tasks):
             name = f"symgd_{self.count + 1}"
-            helper = threading.Thread(
+            worker = threading.Thread(
                 target=self._serve, args=(self.tasks,), name=name, daemon=True
             )
             try:
-                helper.start()
+                worker.start()
             except RuntimeError:  # no more threads for this process, or none at its end
                 break
             self.count += 1
@@ -134,7 +134,7 @@ class _Helpers:
             tasks.get().run()  # no name for it: what it holds is let go when it is done
 
 
-_helpers = _Helpers()
+_pool = _Pool()
 
 if hasattr(os, "register_at_fork"):  # a child process has no threads but its own
-    os.register_at_fork(after_in_child=_helpers.__init__)  # type: ignore[misc]
+    os.register_at_fork(after_in_child=_pool.__init__)  # type: ignore[misc]

@@ -1,6 +1,6 @@
 """Names: what a variable may be called, its one canonical spelling, and how it is shown.
 
-A user's name lives only here and in what is printed for people. SymPy, its printers and
+A user's name occurs only here and in printed output. SymPy, its printers and
 generated code see `p0`, `p1`, ... (`symgd.formula.nodes.Name`).
 """
 

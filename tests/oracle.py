@@ -37,6 +37,10 @@ def _huber(x, d=1):
     return x * x / 2 if abs(x) <= d else d * (abs(x) - d / 2)
 
 
+def _normal(x):
+    return mpmath.erfc(-x / mpmath.sqrt(2)) / 2
+
+
 _OF_MPMATH = """exp log log10 log1p expm1 floor ceil erf erfc gamma beta sin cos tan cot sec csc
 asin acos atan acot asec acsc sinh cosh tanh coth sech csch asinh acosh atanh acoth asech acsch
 atan2 digamma besselj bessely besseli besselk"""
@@ -62,6 +66,13 @@ REFERENCE = {name: getattr(mpmath, name) for name in _OF_MPMATH.split()} | {
     "logcosh": lambda x: mpmath.log(mpmath.cosh(x)),
     "logsumexp": lambda *a: mpmath.log(mpmath.fsum(map(mpmath.exp, a))),
     "huber": _huber,
+    "mod": lambda x, y: x - y * mpmath.floor(x / y),
+    "fmod": lambda x, y: x - y * (mpmath.floor if x / y >= 0 else mpmath.ceil)(x / y),
+    "sinc": lambda x: mpmath.sin(x) / x if x else mpf(1),
+    "logit": lambda x: mpmath.log(x / (1 - x)),
+    "softsign": lambda x: x / (1 + abs(x)),
+    "ndtr": _normal,
+    "log_ndtr": lambda x: mpmath.log(_normal(x)),
 }
 _CALLABLE = REFERENCE | {"sqrt": mpmath.sqrt}
 

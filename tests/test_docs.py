@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import symgd
+from symgd.formula.functions.table import POWERS, VARIABLES
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
@@ -82,6 +83,22 @@ def test_public_names_are_sorted_and_there():
 def test_unknown_attribute_is_an_attribute_error():
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
         symgd.nonsense  # noqa: B018
+
+
+def test_grammar_page_lists_the_functions():
+    page = (ROOT / "docs" / "formulas.md").read_text("utf-8")
+    shown = [line for line in page.splitlines() if line.startswith("| `") and line.count("` |")]
+    wanted = [
+        f"| `{name}{power.signature}` | {power.doc} | {f'`{power.also}`' if power.also else ''} |"
+        for name, power in POWERS.items()
+    ]
+    for row in symgd.FUNCTIONS.values():
+        doc = row.doc.replace("|", "\\|")
+        wanted.append(f"| `{row.signature}` | {doc} | {', '.join(f'`{a}`' for a in row.aliases)} |")
+    start = shown.index(wanted[0])
+    assert shown[start : start + len(wanted)] == wanted
+    listed = page.partition("variables elsewhere:")[2].partition(".\n")[0]
+    assert set(listed.replace("`", "").replace(",", " ").split()) == VARIABLES
 
 
 @pytest.mark.parametrize("name", list(symgd.FUNCTIONS))

@@ -19,14 +19,14 @@ _MEMBERS = (0, 1, -1)  # of an infinite family
 
 
 def main() -> None:
-    """Solve within the seconds that the first argument says, or be killed."""
+    """Solve within the CPU time limit given by the first argument, or be killed."""
     _limit(float(sys.argv[1]))
-    asked = json.load(sys.stdin)
-    loss = Loss(asked["loss"], params=asked["params"])
-    symbols = [sympy.Symbol(n, real=True) for n in asked["params"]]
+    request = json.load(sys.stdin)
+    loss = Loss(request["loss"], params=request["params"])
+    symbols = [sympy.Symbol(n, real=True) for n in request["params"]]
     grad = [
         _exact(sympy.diff(loss.expr, loss.symbols[n])) if n in loss.symbols else sympy.S.Zero
-        for n in asked["params"]
+        for n in request["params"]
     ]
     found = _one(grad[0], symbols[0]) if len(symbols) == 1 else _several(grad, symbols)
     print(json.dumps(found))
@@ -50,7 +50,7 @@ def _exact(expr: sympy.Expr) -> sympy.Expr:
 
 
 def _one(slope: sympy.Expr, x: sympy.Symbol) -> dict[str, Any]:
-    numerator = sympy.fraction(sympy.together(slope))[0]
+    numerator = sympy.fraction(sympy.run_in_threads(slope))[0]
     if numerator.is_polynomial(x) and numerator.has(x):
         roots = sorted(set(sympy.real_roots(sympy.Poly(numerator, x))))
         return _answer([[r] for r in roots], [], complete=True)

@@ -26,16 +26,16 @@ Rerun = Callable[[float, Mapping[str, float], int], Result]
 def advised(result: Result, steps: int, given: Mapping[str, float], rerun: Rerun) -> Result:
     """The result with advice in its verdict, where there is any.
 
-    steps: how many were asked for. given: the hyperparameters and constants that were set.
+    steps: how many were requested. given: the hyperparameters and constants that were set.
     rerun: tries a learning rate or a start; what is advised has been tried.
     """
     if result.status is Status.SADDLE:
-        told = _off_the_saddle(result, steps, given, rerun)
+        suggestion = _off_the_saddle(result, steps, given, rerun)
     elif result.status in (Status.DIVERGED, Status.NONFINITE):
-        told = _smaller_steps(result, steps, given, rerun)
+        suggestion = _smaller_steps(result, steps, given, rerun)
     else:
         return result
-    parts = [p for p in (result.verdict.advice, told) if p]
+    parts = [p for p in (result.verdict.advice, suggestion) if p]
     return replace(result, verdict=replace(result.verdict, advice="; ".join(parts)))
 
 
@@ -67,7 +67,7 @@ def _works(trial: Result) -> bool:
 
 
 def _candidates(result: Result, loss: Loss) -> Iterator[float]:
-    """The fastest learning rate, then ever smaller parts of the largest stable one."""
+    """The fastest learning rate, then decreasing fractions of the largest stable one."""
     assert isinstance(result.lr, float)
     limit = result.verdict.lr_max
     if limit is None:
@@ -76,9 +76,9 @@ def _candidates(result: Result, loss: Loss) -> Iterator[float]:
         return
     minimum = find_minimum(loss, list(result.start.values()), careful=True)
     if minimum is not None:
-        told = rates(result.rule, result.hyperparameters, minimum.eigenvalues, None)
-        if told.best is not None and told.best < result.lr:
-            yield _rounded(told.best)
+        stable = rates(result.rule, result.hyperparameters, minimum.eigenvalues, None)
+        if stable.best is not None and stable.best < result.lr:
+            yield _rounded(stable.best)
     for part in (0.5, 0.2, 0.1, 0.03, 0.01, 1e-3, 1e-4, 1e-6, 1e-8):
         if part * limit < result.lr:
             yield _rounded(part * limit)

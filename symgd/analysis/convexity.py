@@ -51,8 +51,8 @@ def convexity(loss: Loss, hints: Sequence[Sequence[float]] = ()) -> Convexity:
         how = "it is affine" if curve.flat else "by the rules of composition"
         return Convexity(True, how)
     terms = polynomial(loss.internals.root, loss.internals.leaves)
-    if terms is not None and (told := _of_polynomial(terms, len(loss.params))):
-        return Convexity(True, told)
+    if terms is not None and (argument := _of_polynomial(terms, len(loss.params))):
+        return Convexity(True, argument)
     found = counterexample(loss, terms, hints)
     if found is not None:
         return Convexity(False, "two points lie below their midpoint", *found)

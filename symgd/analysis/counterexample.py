@@ -52,7 +52,7 @@ def counterexample(
             continue
         if (
             loss.internals.rows is not None
-        ):  # sums over rows err by far less than what is asked of them
+        ):  # the rounding error of sums over rows is far below this margin
             if gap > 1e-4 * max(map(abs, low)):
                 return (a, b), (low[0], low[1], low[2])
             continue

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 
 from symgd.analysis.minima import Minimum, all_finite, eigenvalues, find_minimum
-from symgd.analysis.nonsmooth import Found, has_kinks, lowest_kinks, smooth_at
+from symgd.analysis.nonsmooth import Candidate, has_kinks, lowest_kinks, smooth_at
 from symgd.model.loss import Loss
 
 _BUDGET = 6_000_000  # operations that Newton's method may spend, about a second
@@ -17,7 +17,7 @@ _ITERATIONS = 80
 _SECONDS = 4.0  # of processor time, for functions that cost thousands of operations each
 
 
-def search(loss: Loss, start: Sequence[float]) -> list[Found]:
+def search(loss: Loss, start: Sequence[float]) -> list[Candidate]:
     """The critical points that are found, in no order.
 
     The same ones on every machine, but for functions so dear (polygamma, Bessel) that time is up.
@@ -35,7 +35,7 @@ def search(loss: Loss, start: Sequence[float]) -> list[Found]:
 # -- one parameter ------------------------------------------------------------------------
 
 
-def _on_a_line(loss: Loss, start: float, until: float) -> Iterator[Found]:
+def _on_a_line(loss: Loss, start: float, until: float) -> Iterator[Candidate]:
     """Where the derivative changes its sign, between neighbors of a grid out to 1000."""
 
     def slope(x: float) -> float:
@@ -53,7 +53,7 @@ def _on_a_line(loss: Loss, start: float, until: float) -> Iterator[Found]:
 
 def _bisected(
     loss: Loss, slope: Callable[[float], float], a: float, b: float, at_a: float
-) -> Iterator[Found]:
+) -> Iterator[Candidate]:
     falls = at_a > 0  # the derivative goes from + to -: a maximum
     first = max(abs(at_a), abs(slope(b)))
     for _ in range(200):
@@ -77,9 +77,9 @@ def _bisected(
     if not all_finite([*values, left, right]) or abs(slope(root)) > 1e3 * first:
         return
     if jump <= 1e-3 * first or (abs(slope(root)) <= 1e-9 * first and jump < 1e-2 * first):
-        yield Found((root,))
+        yield Candidate((root,))
     elif max(values) - min(values) <= 1e-6 * (1 + first):
-        yield Found((_round_number(loss, root),), "maximum" if falls else "minimum")
+        yield Candidate((_round_number(loss, root),), "maximum" if falls else "minimum")
 
 
 def _round_number(loss: Loss, x: float) -> float:
@@ -127,16 +127,16 @@ class _Work:
         return find_minimum(self.loss, x, careful=True, iterations=iterations)
 
 
-def _by_newton(loss: Loss, start: Sequence[float], until: float) -> list[Found]:
+def _by_newton(loss: Loss, start: Sequence[float], until: float) -> list[Candidate]:
     work = _Work(loss, until)
     first = work.minimum(start, 300)
-    found = [] if first is None else [Found(tuple(first.x))]
+    found = [] if first is None else [Candidate(tuple(first.x))]
     for point in _starts(start, 50):
         x = _vanishing(work, point)
         if x is None and (lowest := work.minimum(point, 40)) is not None:
             x = lowest.x
         if x is not None:
-            found.append(Found(tuple(x)))
+            found.append(Candidate(tuple(x)))
         if work.over:
             break
     return found

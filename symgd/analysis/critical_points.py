@@ -27,7 +27,7 @@ from symgd.formula.printing.plain import write
 from symgd.model.loss import Loss
 
 if TYPE_CHECKING:
-    from symgd.analysis.nonsmooth import Found
+    from symgd.analysis.nonsmooth import Candidate
     from symgd.analysis.sympy_solver import Solution
 
 _LINEAR = 150  # parameters of a quadratic, whose equations are linear
@@ -36,7 +36,7 @@ _LONGEST = 60_000  # operations times parameters
 _MANY = 300_000  # operations of a look at a loss over rows that is not searched everywhere
 _SYMBOLIC = 150  # operations of a loss that SymPy may solve in a second,
 _SYMBOLS = 4  # and parameters
-_MOST = 12  # points that are told
+_MOST = 12  # points that are listed
 _FLAT = 1e-8  # an eigenvalue below this part of the largest is none
 
 
@@ -145,19 +145,19 @@ def _around(loss: Loss, x: Sequence[float], level: float) -> str:
 
 
 def _joined(
-    loss: Loss, start: Sequence[float], found: Sequence[Found], solved: Solution | None
+    loss: Loss, start: Sequence[float], found: Sequence[Candidate], solved: Solution | None
 ) -> CriticalPoints:
     points = [_kinked(loss, f) if f.kink else classified(loss, f.x) for f in found]
     points = [p for p in points if math.isfinite(p.value) and not refuted(loss, p)]
     if solved is None or not solved.families:
         points = _one_of_each_level(points, start)
     if solved is None:
-        told = _nearest(_distinct(points), start)
-        more = len(told) < len(_distinct(points))
+        shown = _nearest(_distinct(points), start)
+        more = len(shown) < len(_distinct(points))
         note = "others are not excluded" + (": these are the nearest found" if more else "")
         if not points:
             note = "none found; others are not excluded"
-        return CriticalPoints(tuple(told), "numeric", False, note=note)
+        return CriticalPoints(tuple(shown), "numeric", False, note=note)
     exact = []
     for x, texts in zip(solved.points, solved.texts, strict=True):
         kink = next((p for p in points if p.kinked and _same(p.x, x)), None)
@@ -167,14 +167,14 @@ def _joined(
     if solved.families:  # what the search found are members of them
         extra = [p for p in extra if p.kinked]
     complete = solved.complete and not extra
-    told = _nearest(_distinct(exact + extra), start)
-    note = "none: the gradient is never 0" if complete and not told else ""
+    shown = _nearest(_distinct(exact + extra), start)
+    note = "none: the gradient is never 0" if complete and not shown else ""
     if not complete:
         note = "others are not excluded"
-    return CriticalPoints(tuple(told), "symbolic", complete, tuple(solved.families), note)
+    return CriticalPoints(tuple(shown), "symbolic", complete, tuple(solved.families), note)
 
 
-def _kinked(loss: Loss, found: Found) -> CriticalPoint:
+def _kinked(loss: Loss, found: Candidate) -> CriticalPoint:
     level = loss.internals.evaluate_value(*found.x)[0]
     note = "at a kink: the gradient jumps here"
     return CriticalPoint(tuple(found.x), level, found.kink, note=note)

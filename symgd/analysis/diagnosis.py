@@ -28,8 +28,8 @@ def find(loss: Loss, x: Sequence[float], t: int) -> NonfiniteCause:
 
 def _in_gradient(loss: Loss, leaves: Mapping[Node, float], at: str) -> NonfiniteCause:
     """The node of the loss whose local derivative is not finite."""
-    gone = trace(loss.internals.derivatives, leaves)
-    if not all(is_finite(gone[id(g)]) for g in loss.internals.derivatives):
+    slopes = trace(loss.internals.derivatives, leaves)
+    if not all(is_finite(slopes[id(g)]) for g in loss.internals.derivatives):
         for root in (loss.internals.root, loss.internals.stable):
             values = trace([root], leaves)
             for node in topological([root]):

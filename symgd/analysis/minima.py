@@ -24,7 +24,7 @@ def find_minimum(
 ) -> Minimum | None:
     """The minimum that Newton's method reaches from x, if it goes downhill all the way.
 
-    careful: flip the sign of negative curvatures and shorten steps, so as to get there from afar.
+    careful: flip the sign of negative curvatures and shorten steps, for distant starts.
     """
     point = [float(v) for v in x]
     value, *grad = loss.internals.evaluate(*point)
@@ -38,7 +38,7 @@ def find_minimum(
         length, size = math.hypot(*step), math.hypot(*point)
         close = length <= 1e-9 * max(size, 1e-9 * math.hypot(*x))
         if close or length == 0:
-            # Newton's steps shrink ever faster at a minimum, but only by a constant factor where
+            # Newton's steps shrink superlinearly at a minimum, but only by a constant factor where
             # the curvature vanishes with the gradient (x**4 at 0): that is none to linearize at.
             values = eigenvalues(loss, point)
             good = bool(values) and values[0] > 1e-12 * abs(values[-1])

@@ -27,7 +27,7 @@ class NonfiniteCause:
 
 
 def blame(root: Node, values: Mapping[int, Any], x: Sequence[float], at: str) -> NonfiniteCause:
-    """The trouble of a root that is not finite at these values of its nodes."""
+    """The origin of a non-finite root value, from the values of its nodes."""
     node = _culprit(root, values)
     overflow = values[id(node)] == values[id(node)] and max(map(abs, x)) > 1e6
     sentence = f"{write(node, WIDTH)}: {operand_values(node, values)}{at}"

@@ -13,7 +13,7 @@ from symgd.model.loss import Loss
 
 
 @dataclass(frozen=True)
-class Found:
+class Candidate:
     """A critical point, or a minimum or maximum where the gradient jumps (kink: which)."""
 
     x: tuple[float, ...]
@@ -29,7 +29,7 @@ def has_kinks(loss: Loss) -> bool:
     return False
 
 
-def lowest_kinks(loss: Loss, start: Sequence[float]) -> Iterator[Found]:
+def lowest_kinks(loss: Loss, start: Sequence[float]) -> Iterator[Candidate]:
     """Minima where the gradient jumps, by a search that compares values only.
 
     R. Hooke, T. A. Jeeves, 1961, Direct search, J. ACM 8(2), with random directions added: a kink
@@ -43,7 +43,7 @@ def lowest_kinks(loss: Loss, start: Sequence[float]) -> Iterator[Found]:
         if loss.internals.evaluate_value(*near)[0] <= loss.internals.evaluate_value(*x)[0]:
             x = near
         if _is_lowest(loss, x, chance) and not smooth_at(loss, x):
-            yield Found(tuple(x), "minimum")
+            yield Candidate(tuple(x), "minimum")
 
 
 def _compass(loss: Loss, x: list[float], chance: random.Random) -> list[float]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property
 from typing import Any
 
+from symgd._cached import cached_property
 from symgd.analysis.minima import all_finite
 from symgd.backends.compiler import compile_program
 from symgd.backends.lambdified import ARITHMETIC_ERRORS, compile_scalar
@@ -127,8 +127,8 @@ class LinearRule:
     def applies(self, curvature: float) -> bool:
         """Whether this linear map says how the rule behaves near a minimum of that curvature.
 
-        Not where the rule's fixed point is another than the minimum (weight decay), where it
-        changes with t for ever, or where it is linear only on a scale far below its eps (adadelta).
+        Not where the rule's fixed point is another than the minimum (weight decay), where it never
+        stops changing with t, or where it is linear only on a scale far below its eps (adadelta).
         """
         lr = 0.1 / curvature
         rest = self.jacobian(0.0, lr)

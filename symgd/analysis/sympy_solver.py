@@ -1,8 +1,8 @@
 """SymPy's solver at arm's length: in a process of its own, killed when its time is up.
 
-SymPy may run for ever, or fill the memory, on an equation that looks harmless. The child gets
+SymPy may not terminate, or fill the memory, on an equation that looks harmless. The child gets
 the formula as a text of the formula language over the internal names p0, p1, ..., and answers
-with JSON; nothing that it says is executed.
+with JSON; nothing that it prints is executed.
 """
 
 from __future__ import annotations

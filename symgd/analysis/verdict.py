@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
+from symgd._cached import cached_property
 from symgd.analysis import gradient_only
 from symgd.analysis.minima import Minimum, eigenvalues, find_minimum, leads_down, steepest_curve
 from symgd.analysis.observed_rate import observed_rate
@@ -124,7 +124,7 @@ class Prediction:
 
 
 def predict(facts: Facts) -> Prediction | None:
-    """The prediction at the facts' minimum, where linearizing the rule says anything."""
+    """The prediction at the nearby minimum; None where the linearized rule predicts nothing."""
     if not facts.rule.smooth or facts.minimum is None:
         return None
     linear = linear_rule(facts.rule, facts.hyperparameters)
@@ -138,7 +138,7 @@ def predict(facts: Facts) -> Prediction | None:
 
 
 def _like(here: Sequence[float], there: Sequence[float]) -> bool:
-    """Whether the curvatures at two points are nearly the same, so that one speaks for both."""
+    """Whether the curvatures at two points agree to a quarter, so one prediction serves both."""
     if not here:
         return False
     scale = max(map(abs, there))
@@ -151,29 +151,29 @@ def verdict(facts: Facts) -> Verdict:
         return Verdict("nonfinite", f"not finite: {facts.nonfinite}", advice=facts.remedy)
     if facts.batches and not (facts.runaway or facts.converged):
         return _on_batches(facts)
-    seen = observed_rate(facts.tail)
-    told = predict(facts)
-    rate, limit = (told.rate, told.lr_max) if told else (None, None)
-    kind, sentence = _judge(facts, seen, told)
+    observed = observed_rate(facts.tail)
+    prediction = predict(facts)
+    rate, limit = (prediction.rate, prediction.lr_max) if prediction else (None, None)
+    kind, sentence = _judge(facts, observed, prediction)
     if facts.interrupted:
         sentence = f"interrupted; until then {sentence}"
-    return Verdict(kind, sentence, rate, seen, limit)
+    return Verdict(kind, sentence, rate, observed, limit)
 
 
 def _on_batches(facts: Facts) -> Verdict:
     """What can be said of noisy steps: the loss over all rows, at the start and at the end."""
     assert facts.loss is not None
     before = facts.loss.internals.evaluate_value(*facts.start)[0]
-    told = f"over all rows the loss went from {before:.6g} to {facts.value:.6g}"
+    change = f"over all rows the loss went from {before:.6g} to {facts.value:.6g}"
     kind = "diverging" if facts.value > before else "converging"
-    return Verdict(kind, f"{kind}: {told}; max|g| = {facts.largest_slope:.3g}")
+    return Verdict(kind, f"{kind}: {change}; max|g| = {facts.largest_slope:.3g}")
 
 
-def _judge(facts: Facts, seen: float | None, told: Prediction | None) -> tuple[str, str]:
-    stable = "" if facts.auto else _stable(facts, told)
+def _judge(facts: Facts, observed: float | None, prediction: Prediction | None) -> tuple[str, str]:
+    stable = "" if facts.auto else _stable(facts, prediction)
     slope = facts.largest_slope
     if facts.runaway:
-        return "diverging", f"diverging: {facts.runaway}{_growth(seen)}{stable}"
+        return "diverging", f"diverging: {facts.runaway}{_growth(observed)}{stable}"
     if facts.converged:
         how = f"converged: max|g| = {slope:.3g}"
         if facts.saddle:
@@ -181,34 +181,40 @@ def _judge(facts: Facts, seen: float | None, told: Prediction | None) -> tuple[s
                 "flat",
                 f"stationary, but not a minimum: max|g| = {slope:.3g}, {_downhill(facts)}",
             )
-        return "converged", how + _each(None if facts.auto else seen) + _doubt(facts) + stable
+        return "converged", how + _each(None if facts.auto else observed) + _doubt(facts) + stable
     if slope == 0 and not facts.moving:
         return _at_rest(facts, stable)
-    if seen is None or (facts.auto and _at_floor(facts)):
-        return _without_rate(facts, told, stable)
-    size = abs(seen)
+    if observed is None or (facts.auto and _at_floor(facts)):
+        return _without_rate(facts, prediction, stable)
+    size = abs(observed)
     if size > 1.0 + 1e-6 and _runs_away(facts):
         why = "" if facts.climbed else "; the loss falls without a minimum in sight"
-        return "diverging", f"diverging: each step multiplies the error by {seen:.6g}{why}{stable}"
-    if seen < 0 and size >= _SLOW:
-        text = f"oscillating: each step multiplies the error by {seen:.6g}"
+        return (
+            "diverging",
+            f"diverging: each step multiplies the error by {observed:.6g}{why}{stable}",
+        )
+    if observed < 0 and size >= _SLOW:
+        text = f"oscillating: each step multiplies the error by {observed:.6g}"
         return "oscillating", f"{text}: it jumps from side to side{stable}"
-    predicted = _predicted(told) + _to_a_saddle(facts)
+    predicted = _predicted(prediction) + _to_a_saddle(facts)
     if size > 1.0 + 1e-6:
-        return "converging", f"on its way: each step is {seen:.6g} times the one before{stable}"
+        return "converging", f"on its way: each step is {observed:.6g} times the one before{stable}"
     if size > 1.0 - 1e-6:
         return "slow", f"slow: the steps do not get shorter, no minimum is in sight yet{stable}"
     if size >= _SLOW:
         digit = f"one more digit costs {math.log(10) / -math.log(size):.0f} steps"
-        return "slow", f"slow: each step keeps {seen:.6g} of the error{predicted}; {digit}{stable}"
+        return (
+            "slow",
+            f"slow: each step keeps {observed:.6g} of the error{predicted}; {digit}{stable}",
+        )
     return (
         "converging",
-        f"converging: each step multiplies the error by {seen:.6g}{predicted}{stable}",
+        f"converging: each step multiplies the error by {observed:.6g}{predicted}{stable}",
     )
 
 
 def _to_a_saddle(facts: Facts) -> str:
-    """What a run that comes to rest has to be told where the loss curves downward."""
+    """The remark for a run that ends where the loss curves downward."""
     values = facts.eigenvalues
     if not facts.largest_slope <= _FLAT or not values or values[0] >= -1e-9 * max(1.0, values[-1]):
         return ""
@@ -224,7 +230,7 @@ def _at_rest(facts: Facts, stable: str) -> tuple[str, str]:
     return "flat", "flat: the gradient is exactly 0 here, so no step moves"
 
 
-def _without_rate(facts: Facts, told: Prediction | None, stable: str) -> tuple[str, str]:
+def _without_rate(facts: Facts, prediction: Prediction | None, stable: str) -> tuple[str, str]:
     slope = f"max|g| = {facts.largest_slope:.3g}"
     if facts.steps == 0:
         return "flat", f"no step was taken: {slope} at the start{stable}"
@@ -233,8 +239,11 @@ def _without_rate(facts: Facts, told: Prediction | None, stable: str) -> tuple[s
     if not facts.moving:
         why = "theta no longer moves: a fixed point of the rule, or steps too small for a double"
         return "flat", f"at rest though {slope}: {why}{stable}"
-    if told is not None and told.rate is not None and abs(told.rate) > 1:
-        return "diverging", f"diverging: each step multiplies the error by {told.rate:.6g}{stable}"
+    if prediction is not None and prediction.rate is not None and abs(prediction.rate) > 1:
+        return (
+            "diverging",
+            f"diverging: each step multiplies the error by {prediction.rate:.6g}{stable}",
+        )
     return "converging", f"no steady factor in the last steps: {slope}{stable}"
 
 
@@ -257,25 +266,30 @@ def _runs_away(facts: Facts) -> bool:
     return moved > far * (1 + max(map(abs, facts.start), default=0.0))
 
 
-def _each(seen: float | None) -> str:
-    return "" if seen is None else f"; each step multiplied the error by {seen:.6g}"
+def _each(observed: float | None) -> str:
+    return "" if observed is None else f"; each step multiplied the error by {observed:.6g}"
 
 
-def _growth(seen: float | None) -> str:
-    return "" if seen is None else f"; each step was {abs(seen):.6g} times the one before"
+def _growth(observed: float | None) -> str:
+    return "" if observed is None else f"; each step was {abs(observed):.6g} times the one before"
 
 
-def _predicted(told: Prediction | None) -> str:
-    if told is None or told.rate is None:
+def _predicted(prediction: Prediction | None) -> str:
+    if prediction is None or prediction.rate is None:
         return ""
-    return f" (predicted {told.rate:.6g})"
+    return f" (predicted {prediction.rate:.6g})"
 
 
-def _stable(facts: Facts, told: Prediction | None) -> str:
-    if told is None or told.lr_max is None or facts.loss is None or facts.minimum is None:
+def _stable(facts: Facts, prediction: Prediction | None) -> str:
+    if (
+        prediction is None
+        or prediction.lr_max is None
+        or facts.loss is None
+        or facts.minimum is None
+    ):
         return ""
-    limit = f"; stable for 0 < lr < {told.lr_max:.6g}"
-    if told.rate is not None:
+    limit = f"; stable for 0 < lr < {prediction.lr_max:.6g}"
+    if prediction.rate is not None:
         return limit
     pairs = zip(facts.loss.params, facts.minimum.x, strict=True)
     place = ", ".join(f"{escape(name)} = {value:.4g}" for name, value in pairs)

@@ -140,7 +140,7 @@ def rows_pay(program: Program, rows: int, passes: int) -> bool:
     """
     from symgd.backends.native.elementary import asks_python
 
-    if any(asks_python(node) for node in program.nodes):
+    if any(map(asks_python, program.body)):
         return False
     compiling = COMPILE + _COMPILE_VECTORS * program.operations
     if "llvmlite" not in sys.modules:

@@ -150,6 +150,9 @@ function acosh(x) {
 function atanh(x) {
   return Math.atanh(x);
 }
+function fmod(x, y) {
+  return x % y;
+}
 function hypot(...args) {
   let top = 0;
   for (const x of args) top = Math.max(top, Math.abs(x));

@@ -12,30 +12,39 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 
-import sympy
-
-from symgd.backends.compiler import compile_program
+from symgd.backends.expressions import (
+    ATOM,
+    NOTHING,
+    POWER,
+    PRODUCT,
+    SUM,
+    Printer,
+    Spelling,
+    statements,
+)
+from symgd.backends.function_programs import function_program
+from symgd.backends.operations import OPERATORS
 from symgd.backends.program import Program
 from symgd.errors import BackendError
-from symgd.formula.functions.formula_value import LETTERS
 from symgd.formula.functions.table import BY_CLASS, Function
-from symgd.formula.nodes import (
-    Both,
-    Either,
-    Name,
-    Negated,
-    Node,
-    Where,
-    float_of,
-    is_inverse,
-    is_negation,
-    relation,
-    topological,
-)
-from symgd.formula.parse import parse
+from symgd.formula.nodes import Name
 
-_SUM, _PRODUCT, _POWER, _ATOM = 1, 2, 3, 4
-_RELATIONS = {"==": "===", "!=": "!=="}
+_SPELLINGS: dict[str, Spelling] = {
+    "add": Spelling("{}+{}", SUM, (SUM, PRODUCT)),
+    "sub": Spelling("{}-{}", SUM, (SUM, PRODUCT)),
+    "mul": Spelling("{}*{}", PRODUCT, (PRODUCT, POWER)),
+    "div": Spelling("{}/{}", PRODUCT, (PRODUCT, POWER)),
+    "neg": Spelling("-{}", SUM, (PRODUCT,)),
+    "pow": Spelling("power({},{})", ATOM, (NOTHING, NOTHING)),
+    **{op: Spelling(f"({{}}{op}{{}})", ATOM, (SUM, SUM)) for op in ("<", "<=", ">", ">=")},
+    "==": Spelling("({}==={})", ATOM, (SUM, SUM)),
+    "!=": Spelling("({}!=={})", ATOM, (SUM, SUM)),
+    "and": Spelling("({}&&{})", ATOM, (ATOM, ATOM)),
+    "or": Spelling("({}||{})", ATOM, (ATOM, ATOM)),
+    "not": Spelling("(!{})", ATOM, (ATOM,)),
+    "select": Spelling("({}?{}:{})", ATOM, (SUM, SUM, SUM)),
+    "guarded": Spelling("({}?{}:NaN)", ATOM, (SUM, SUM)),
+}
 _IDENTIFIER = re.compile(r"[a-z][a-z0-9_]*")
 
 
@@ -51,16 +60,22 @@ def function(program: Program, known: Mapping[Name, float] | None = None) -> str
     if missing:
         raise BackendError(f"there is no JavaScript form of {', '.join(missing)}")
     known = known or {}
-    lines = [f"{_name(n)}={_number(known[n])[0]}" for n in program.inputs if n in known]
-    lines += [
-        f"{_name(symbol)}={_source(expression)}"
-        for block in program.blocks
-        for symbol, expression in block.assignments
+    write = _Printer(_SPELLINGS).write
+    given = [f"{write(n.name)}={write(known[n])}" for n in program.inputs if n in known]
+    outputs = ",".join(map(write, program.outputs.values()))
+    inputs = ",".join(write(n.name) for n in program.inputs if n not in known)
+    return f"({inputs})=>{{{_constants(program, given)}return[{outputs}];}}"
+
+
+def _constants(program: Program, given: Sequence[str] = ()) -> str:
+    """The declaration of what is given and of what the program computes."""
+    write = _Printer(_SPELLINGS).write
+    lines = [*given] + [
+        f"{write(s.result)}={write(s.guarded)}"
+        for block, kept in zip(program.blocks, program.read_after, strict=True)
+        for s in statements(block.body, kept)
     ]
-    outputs = ",".join(_source(node) for node in program.outputs.values())
-    inputs = ",".join(_name(n) for n in program.inputs if n not in known)
-    body = f"const {','.join(lines)};" if lines else ""
-    return f"({inputs})=>{{{body}return[{outputs}];}}"
+    return f"const {','.join(lines)};" if lines else ""
 
 
 def unsupported(programs: Iterable[Program]) -> list[str]:
@@ -100,106 +115,23 @@ def _pieces() -> dict[str, str]:
 
 def _from_formula(row: Function) -> str:
     """The function that the formula of a row defines, shared sub-expressions as constants."""
-    formula = parse(row.formula, table=True)
-    letters = formula.variables
-    inputs = [letters.get(x, Name(f"unused{k}")) for k, x in enumerate(LETTERS[: row.arity[1]])]
-    program = compile_program(formula.graph, inputs, {"f": formula.root})
-    *shared, (_, value) = program.blocks[0].assignments
-    names = ",".join(map(_name, inputs))
-    lines = [f"const {_name(symbol)}={_source(expression)};" for symbol, expression in shared]
-    body = "\n".join([*lines, f"return {_source(value)};"])
-    return f"function {row.name}({names}){{\n{body}\n}}"
+    program = function_program(row)
+    write = _Printer(_SPELLINGS).write
+    inputs, output = ",".join(map(write, program.names)), write(program.outputs["f"])
+    return f"function {row.name}({inputs}){{\n{_constants(program)}return {output};\n}}"
 
 
 def _called(programs: Iterable[Program]) -> set[str]:
-    roots = [e for p in programs for b in p.blocks for _, e in b.assignments]
-    plain = {sympy.Add, sympy.Mul, sympy.Pow, Where, Both, Either, Negated}
-    return {
-        BY_CLASS[node.func].name if node.func in BY_CLASS else node.func.__name__
-        for node in topological(roots)
-        if node.args and node.func not in plain and relation(node) is None
-    }
+    return {o.name for p in programs for o in p.body if o.name not in OPERATORS}
 
 
-def _name(symbol: Node) -> str:
-    name: str = symbol.name
-    assert _IDENTIFIER.fullmatch(name), name
-    return name
+class _Printer(Printer):
+    separator = ","
 
+    def name(self, name: str) -> str:
+        assert _IDENTIFIER.fullmatch(name), name
+        return name
 
-def _source(node: Node, level: int = 0) -> str:
-    text, own = _piece(node)
-    return f"({text})" if own < level else text
-
-
-def _piece(node: Node) -> tuple[str, int]:
-    if not node.args:
-        value = float_of(node)
-        return (_name(node), _ATOM) if value is None else _number(value)
-    cls = node.func
-    if cls is sympy.Add:
-        return _sum(node), _SUM
-    if cls is sympy.Mul:
-        return _product(node)
-    if cls is sympy.Pow:
-        return _power(node)
-    if cls is Where:
-        condition, a, b = (_source(n, _SUM) for n in node.args)
-        return f"({condition}?{a}:{b})", _ATOM
-    if (op := relation(node)) is not None:
-        a, b = (_source(n, _SUM) for n in node.args)
-        return f"({a}{_RELATIONS.get(op, op)}{b})", _ATOM
-    if cls in (Both, Either):
-        word = "&&" if cls is Both else "||"
-        return f"({word.join(_source(a, _ATOM) for a in node.args)})", _ATOM
-    if cls is Negated:
-        return f"(!{_source(node.args[0], _ATOM)})", _ATOM
-    return f"{BY_CLASS[cls].name}({','.join(_source(a) for a in node.args)})", _ATOM
-
-
-def _number(value: float) -> tuple[str, int]:
-    text = repr(int(value)) if value == int(value) and abs(value) < 2**53 else repr(value)
-    return text, (_SUM if value < 0 else _ATOM)
-
-
-def _sum(node: Node) -> str:
-    first, *rest = node.args
-    out = [_source(first, _SUM)]
-    for term in rest:
-        value = float_of(term)
-        if is_negation(term):
-            out.append("-" + _factors(term.args[1:]))
-        elif value is not None and value < 0:
-            out.append("-" + _number(-value)[0])
-        else:
-            out.append("+" + _source(term, _PRODUCT))
-    return "".join(out)
-
-
-def _product(node: Node) -> tuple[str, int]:
-    if is_negation(node):
-        return "-" + _factors(node.args[1:]), _SUM
-    return _factors(node.args), _PRODUCT
-
-
-def _factors(args: Sequence[Node]) -> str:
-    out = [_source(args[0], _PRODUCT)]
-    for factor in args[1:]:
-        if is_inverse(factor):
-            out.append("/" + _source(factor.args[0], _POWER))
-        else:
-            out.append("*" + _source(factor, _POWER))
-    return "".join(out)
-
-
-def _power(node: Node) -> tuple[str, int]:
-    base, exponent = node.args
-    value = float_of(exponent)
-    if value == -1:
-        return "1/" + _source(base, _POWER), _PRODUCT
-    if value == 0.5:
-        return f"sqrt({_source(base)})", _ATOM
-    if value == 2:
-        name = _source(base, _POWER)
-        return (f"{name}*{name}", _PRODUCT) if not base.args else (f"square({name})", _ATOM)
-    return f"power({_source(base)},{_source(exponent)})", _ATOM
+    def number(self, value: float) -> str:
+        whole = value == int(value) and abs(value) < 2**53
+        return repr(int(value)) if whole else repr(value)

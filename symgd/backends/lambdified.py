@@ -1,143 +1,144 @@
 """A Program -> a Python function, through SymPy's lambdify.
 
 Two namespaces: Python's math for floats, where `1/0` or `log(-1)` raises and the slow reference
-(`symgd.formula.evaluate.trace`) then finds the IEEE value; and NumPy for arrays, where nothing
-raises. lambdify sees internal symbols only, and the printer below writes every operation in the
-order and association of the formula, every float so that it reads back bit-exactly.
+(`evaluate`) then finds the IEEE value; and NumPy for arrays, where nothing raises. lambdify sees
+internal symbols only, and the printer below writes every operation in the order and association
+of the formula, every float so that it reads back bit-exactly.
 """
 
 from __future__ import annotations
 
 import builtins
 import math
-from collections.abc import Callable, Sequence
-from functools import cache, reduce
-from typing import Any
+import operator
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import sympy
 from sympy.printing.pycode import PythonCodePrinter
 from sympy.utilities.lambdify import lambdify
 
-from symgd.backends.compiler import compile_program
+from symgd.backends.expressions import (
+    ARITHMETIC,
+    ATOM,
+    NOTHING,
+    SUM,
+    Expression,
+    Printer,
+    Spelling,
+    Tree,
+    statements,
+)
+from symgd.backends.function_programs import function_program
+from symgd.backends.operations import OPERATORS, Operand, function_named
 from symgd.backends.program import Program
-from symgd.formula.evaluate import trace
-from symgd.formula.functions.formula_value import LETTERS
+from symgd.formula.functions import reference
 from symgd.formula.functions.table import BY_CLASS, Function
 from symgd.formula.nodes import (
+    RELATIONS,
     Both,
     Either,
     Name,
     Negated,
     Node,
     Norm,
+    Op,
     Where,
     float_of,
-    is_inverse,
-    is_negation,
-    relation,
+    number,
 )
-from symgd.formula.parse import parse
 
 #: What raw Python arithmetic raises where IEEE arithmetic has inf or nan.
 ARITHMETIC_ERRORS = (ZeroDivisionError, OverflowError, ValueError)
 
-_SUM, _PRODUCT, _POWER, _ATOM = 1, 2, 3, 4
-# Over arrays: & | ~ take no condition that an earlier block has stored as a number.
-_LOGIC = {Both: "every", Either: "some", Negated: "logical_not"}
+
+class Sub(Op):
+    """Sub(a, b): a - b, as one node."""
 
 
-class _Printer(PythonCodePrinter):  # type: ignore[misc]
-    """Python source for the nodes of `symgd.formula.nodes`, in the order they were typed.
+class Div(Op):
+    """Div(a, b): a/b, as one node."""
 
-    `array` spells where, and, not for NumPy arrays, on which Python's own words do not work.
-    """
 
-    def __init__(self, array: bool) -> None:
+class Neg(Op):
+    """Neg(a): -a, as one node."""
+
+
+class Square(Op):
+    """Square(a): a*a."""
+
+
+class Sqrt(Op):
+    """Sqrt(a): the square root."""
+
+
+class Guarded(Op):
+    """Guarded(condition, a): a where the condition holds; nothing reads it elsewhere."""
+
+
+#: The table operation -> SymPy node; a function has the node of its row.
+NODES: dict[str, type] = {
+    **RELATIONS,
+    "add": sympy.Add,
+    "sub": Sub,
+    "mul": sympy.Mul,
+    "div": Div,
+    "neg": Neg,
+    "square": Square,
+    "sqrt": Sqrt,
+    "pow": sympy.Pow,
+    "and": Both,
+    "or": Either,
+    "not": Negated,
+    "select": Where,
+    "guarded": Guarded,
+    "norm": Norm,
+}
+_OPERATIONS = {node: operation for operation, node in NODES.items()}
+
+_PYTHON = ARITHMETIC | {
+    "pow": Spelling("power({}, {})", ATOM, (NOTHING, NOTHING)),
+    "and": Spelling("({} and {})", ATOM, (ATOM, ATOM)),
+    "or": Spelling("({} or {})", ATOM, (ATOM, ATOM)),
+    "not": Spelling("(not {})", ATOM, (ATOM,)),
+    "select": Spelling("({1} if {0} else {2})", ATOM, (SUM, SUM, SUM)),
+    "guarded": Spelling("({1} if {0} else nan)", ATOM, (SUM, SUM)),
+}
+#: Over arrays: & | ~ take no condition that an earlier block has stored as a number.
+_NUMPY = _PYTHON | {
+    "and": Spelling("logical_and({}, {})", ATOM, (NOTHING, NOTHING)),
+    "or": Spelling("logical_or({}, {})", ATOM, (NOTHING, NOTHING)),
+    "not": Spelling("logical_not({})", ATOM, (NOTHING,)),
+    "select": Spelling("where({}, {}, {})", ATOM, (NOTHING, NOTHING, NOTHING)),
+}
+
+
+class _NodePrinter(Printer):
+    """Writes nodes of NODES, whatever SymPy has in their place elsewhere."""
+
+    def parts(self, tree: Node) -> tuple[str, Sequence[Node]] | None:
+        if not tree.args:
+            return None
+        name = _OPERATIONS.get(tree.func) or BY_CLASS[tree.func].name
+        return name, tree.args
+
+    def leaf(self, tree: Node) -> str:
+        value = float_of(tree)
+        return str(tree.name) if value is None else repr(value)
+
+
+class _LambdifyPrinter(PythonCodePrinter):  # type: ignore[misc]
+    """What SymPy's lambdify asks for the source of every node."""
+
+    def __init__(self, spellings: Mapping[str, Spelling]) -> None:
         super().__init__({"fully_qualified_modules": False, "allow_unknown_functions": False})
-        self.array = array
+        self.write = _NodePrinter(spellings).write
 
     def doprint(self, expr: Any, assign_to: Any = None) -> str:
         if isinstance(expr, (list, tuple)):
             return "[" + ", ".join(self.doprint(e) for e in expr) + "]"
-        return self.source(expr)
-
-    def source(self, node: Node, level: int = 0) -> str:
-        text, own = self.piece(node)
-        return f"({text})" if own < level else text
-
-    def piece(self, node: Node) -> tuple[str, int]:
-        if not node.args:
-            return self.atom(node)
-        cls = node.func
-        if cls is sympy.Add:
-            return self.sum(node), _SUM
-        if cls is sympy.Mul:
-            return self.product(node)
-        if cls is sympy.Pow:
-            return self.power(node)
-        if cls is Where and self.array:
-            return f"where({', '.join(self.source(a) for a in node.args)})", _ATOM
-        if cls is Where:
-            condition, a, b = (self.source(n, _SUM) for n in node.args)
-            return f"({a} if {condition} else {b})", _ATOM
-        if (op := relation(node)) is not None:
-            a, b = (self.source(n, _SUM) for n in node.args)
-            return f"({a} {op} {b})", _ATOM
-        if self.array and cls in _LOGIC:
-            return f"{_LOGIC[cls]}({', '.join(self.source(a) for a in node.args)})", _ATOM
-        if cls in (Both, Either):
-            word = " and " if cls is Both else " or "
-            return f"({word.join(self.source(a, _ATOM) for a in node.args)})", _ATOM
-        if cls is Negated:
-            return f"(not {self.source(node.args[0], _ATOM)})", _ATOM
-        called = "norm" if cls is Norm else BY_CLASS[cls].name
-        return f"{called}({', '.join(self.source(a) for a in node.args)})", _ATOM
-
-    def atom(self, node: Node) -> tuple[str, int]:
-        value = float_of(node)
-        if value is None:
-            return node.name, _ATOM
-        return repr(value), (_SUM if value < 0 else _ATOM)
-
-    def sum(self, node: Node) -> str:
-        first, *rest = node.args
-        out = [self.source(first, _SUM)]
-        for term in rest:
-            if is_negation(term):
-                out.append(" - " + self.factors(term.args[1:]))
-            elif (value := float_of(term)) is not None and value < 0:
-                out.append(f" - {-value!r}")
-            else:
-                out.append(" + " + self.source(term, _PRODUCT))
-        return "".join(out)
-
-    def product(self, node: Node) -> tuple[str, int]:
-        if is_negation(node):
-            return "-" + self.factors(node.args[1:]), _SUM
-        return self.factors(node.args), _PRODUCT
-
-    def factors(self, args: Sequence[Node]) -> str:
-        out = [self.source(args[0], _PRODUCT)]
-        for factor in args[1:]:
-            if is_inverse(factor):
-                out.append("/" + self.source(factor.args[0], _POWER))
-            else:
-                out.append("*" + self.source(factor, _POWER))
-        return "".join(out)
-
-    def power(self, node: Node) -> tuple[str, int]:
-        base, exponent = node.args
-        value = float_of(exponent)
-        if value == -1:
-            return "1.0/" + self.source(base, _POWER), _PRODUCT
-        if value == 0.5:
-            return f"sqrt({self.source(base)})", _ATOM
-        if value == 2 and not base.args:
-            name = self.source(base, _POWER)
-            return f"{name}*{name}", _PRODUCT
-        if value == 2:
-            return f"square({self.source(base)})", _ATOM
-        return f"power({self.source(base)}, {self.source(exponent)})", _ATOM
+        return self.write(expr)
 
 
 def compile_scalar(program: Program) -> Callable[..., list[float]]:
@@ -145,7 +146,7 @@ def compile_scalar(program: Program) -> Callable[..., list[float]]:
 
     Raises one of ARITHMETIC_ERRORS where a result is not finite; `evaluate` does not.
     """
-    return _lambdify(program, _scalar_namespace(program), array=False)
+    return _lambdify(program, _SCALAR)
 
 
 def compile_total(program: Program) -> Callable[..., list[float]]:
@@ -163,39 +164,90 @@ def compile_total(program: Program) -> Callable[..., list[float]]:
 
 def compile_array(program: Program) -> Callable[..., list[Any]]:
     """The same over NumPy arrays, elementwise; non-finite results come with NumPy's warnings."""
-    return _lambdify(program, _array_namespace(program), array=True)
+    return _lambdify(program, _ARRAY)
+
+
+_REFERENCE: dict[str, Callable[..., Any]] = {
+    **reference.COMPARE,
+    "add": operator.add,
+    "sub": operator.sub,
+    "mul": operator.mul,
+    "div": reference.div,
+    "neg": operator.neg,
+    "square": lambda a: a * a,
+    "sqrt": reference.sqrt,
+    "pow": reference.pow,
+    "and": operator.and_,
+    "or": operator.or_,
+    "not": operator.not_,
+    "select": reference.where,
+}
 
 
 def evaluate(program: Program, values: Sequence[float]) -> list[float | bool]:
     """The outputs at these inputs in IEEE semantics: inf and nan instead of exceptions. Slow."""
-    known = dict(zip(program.inputs, values, strict=True))
-    for block in program.blocks:
-        for symbol, expression in block.assignments:
-            known[symbol] = trace([expression], known)[id(expression)]
-    found = [known[n] if n in known else float_of(n) or 0.0 for n in program.outputs.values()]
+    known: dict[Operand, Any] = dict(zip(program.names, values, strict=True))
+    for operation in program.body:
+        arguments = [known[a] if isinstance(a, str) else a for a in operation.arguments]
+        row = operation.function
+        value = row.scalar if row is not None else _REFERENCE[operation.name]
+        known[operation.result] = value(*arguments)
+    found = [known[o] if isinstance(o, str) else o for o in program.outputs.values()]
     return [x if isinstance(x, bool) else float(x) for x in found]  # a condition stays one
 
 
-def _lambdify(program: Program, namespace: dict[str, Any], array: bool) -> Callable[..., Any]:
-    assignments = [pair for block in program.blocks for pair in block.assignments]
-    outputs = list(program.outputs.values())
+def _lambdify(program: Program, language: _Language, single: bool = False) -> Callable[..., Any]:
+    """single: it returns its only output, not a list."""
+    symbols = {symbol.name: symbol for symbol in program.inputs}
+    assignments = [
+        (_leaf(s.result, symbols), _node(s.guarded if language.lazy else s.expression, symbols))
+        for block, kept in zip(program.blocks, program.read_after, strict=True)
+        for s in statements(block.body, kept)
+    ]
+    outputs = [_leaf(operand, symbols) for operand in program.outputs.values()]
+    returned = outputs[0] if single else outputs
     function: Callable[..., Any] = lambdify(
         list(program.inputs),
-        outputs,
-        modules=[namespace],
-        printer=_Printer(array),
-        cse=lambda _: (assignments, outputs),
+        returned,
+        modules=[language.namespace(program)],
+        printer=_LambdifyPrinter(language.spellings),
+        cse=lambda _: (assignments, returned),
     )
     return function
+
+
+def _node(tree: Tree, symbols: Mapping[str, Node]) -> Node:
+    if not isinstance(tree, Expression):
+        return _leaf(tree, symbols)
+    arguments = [_node(a, symbols) for a in tree.arguments]
+    if tree.name == "square" and not arguments[0].args:
+        return sympy.Basic.__new__(sympy.Mul, *arguments, *arguments)
+    node = NODES.get(tree.name) or function_named(tree.name).node
+    return sympy.Basic.__new__(node, *arguments)
+
+
+def _leaf(operand: Operand, symbols: Mapping[str, Node]) -> Node:
+    if isinstance(operand, str):
+        return symbols[operand] if operand in symbols else _symbol(operand)
+    return _number(operand)
+
+
+_symbol, _number = lru_cache(1 << 14)(Name), lru_cache(1 << 14)(number)
 
 
 def _square(x: float) -> float:
     return x * x
 
 
+def _called(program: Program) -> list[Function]:
+    names = {o.name for o in program.body} - OPERATORS.keys()
+    return [function_named(name) for name in names]
+
+
 def _scalar_namespace(program: Program) -> dict[str, Any]:
     space: dict[str, Any] = {row.name: scalar_function(row) for row in _called(program)}
-    return space | {"sqrt": math.sqrt, "power": math.pow, "square": _square, "abs": builtins.abs}
+    more = {"sqrt": math.sqrt, "power": math.pow, "square": _square, "abs": builtins.abs}
+    return space | more | {"nan": math.nan}
 
 
 def _array_namespace(program: Program) -> dict[str, Any]:
@@ -203,12 +255,8 @@ def _array_namespace(program: Program) -> dict[str, Any]:
 
     space = {row.name: array_function(row) for row in _called(program)}
     more = {"sqrt": np.sqrt, "power": np.power, "square": np.square, "where": np.where}
-    more |= {
-        "every": lambda *args: reduce(np.logical_and, args),
-        "some": lambda *args: reduce(np.logical_or, args),
-        "logical_not": np.logical_not,
-    }
-    more |= {"norm": _norm, "abs": np.abs}
+    more |= {"logical_and": np.logical_and, "logical_or": np.logical_or}
+    more |= {"logical_not": np.logical_not, "norm": _norm, "abs": np.abs}
     return space | more
 
 
@@ -223,15 +271,11 @@ def _norm(x: Any) -> float:
     return largest * float(np.linalg.norm(x / largest)) if 0 < largest < math.inf else largest
 
 
-def _called(program: Program) -> list[Function]:
-    return [BY_CLASS[cls] for cls in {node.func for node in program.nodes} if cls in BY_CLASS]
-
-
 def scalar_function(row: Function) -> Callable[..., float]:
     """A function of the table on floats; it may raise where its value is not finite."""
     if row.math:
         return getattr(math, row.math)  # type: ignore[no-any-return]
-    return _from_formula(row.formula, row.arity[1] or 1, False) if row.formula else row.scalar
+    return _from_formula(row, _SCALAR) if row.formula else row.scalar
 
 
 def array_function(row: Function) -> Callable[..., Any]:
@@ -245,25 +289,32 @@ def array_function(row: Function) -> Callable[..., Any]:
     if row.name in VECTORS:
         return VECTORS[row.name]
     if row.formula:
-        return _from_formula(row.formula, row.arity[1] or 1, True)
+        return _from_formula(row, _ARRAY)
     # np.float64 is no float to them: it divides by zero without an exception
     return np.vectorize(lambda *args: row.scalar(*map(float, args)), otypes=[float])
 
 
-@cache
-def _from_formula(text: str, count: int, array: bool) -> Callable[..., Any]:
-    """The function of `count` arguments that the formula of a row defines."""
-    formula = parse(text, table=True)
-    letters = formula.variables
-    inputs = [letters.get(x, Name(f"unused{k}")) for k, x in enumerate(LETTERS[:count])]
-    program = compile_program(formula.graph, inputs, {"f": formula.root})
-    [line] = program.blocks
-    *before, (_, value) = line.assignments
-    function: Callable[..., Any] = lambdify(
-        inputs,
-        value,
-        modules=[_array_namespace(program) if array else _scalar_namespace(program)],
-        printer=_Printer(array),
-        cse=lambda _: (before, value),
-    )
-    return function
+_from_formulas: dict[tuple[str, int | None, bool], Callable[..., Any]] = {}
+
+
+def _from_formula(row: Function, language: _Language) -> Callable[..., Any]:
+    """The function that the formula of a row defines."""
+    key = row.formula, row.arity[1], language.lazy
+    if key not in _from_formulas:
+        _from_formulas[key] = _lambdify(function_program(row), language, single=True)
+    return _from_formulas[key]
+
+
+class _Language(NamedTuple):
+    """spellings: of operations. namespace: what the names in the code of a program mean.
+
+    lazy: whether branches that are not taken are not evaluated.
+    """
+
+    spellings: Mapping[str, Spelling]
+    namespace: Callable[[Program], dict[str, Any]]
+    lazy: bool
+
+
+_SCALAR = _Language(_PYTHON, _scalar_namespace, lazy=True)
+_ARRAY = _Language(_NUMPY, _array_namespace, lazy=False)

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from symgd.backends import lambdified
 from symgd.backends.numpy_rows import Source, pieces, row_function
-from symgd.backends.program import Loop, Program, StraightLine
-from symgd.formula.nodes import Name, Node, topological
+from symgd.backends.operations import Operand
+from symgd.backends.program import Loop, Program, StraightLine, names_read
+from symgd.formula.nodes import Name
 
 if TYPE_CHECKING:
     import numpy as np
@@ -37,36 +38,32 @@ def compile_points(
     def values(points: Floats) -> Floats:
         fixed = [np.float64(v) for v in more]
         columns = [*np.asarray(points, dtype=np.float64).T[:, :, None], *fixed]
-        known: dict[Node, Any] = dict(zip(program.inputs, columns, strict=True))
+        known: dict[Operand, Any] = dict(zip(program.names, columns, strict=True))
         with np.errstate(all="ignore"):
-            for block in program.blocks:
+            for block, kept in zip(program.blocks, program.read_after, strict=True):
                 if isinstance(block, Loop):
                     assert source is not None
                     _sums(block, known, source, len(points))
                 else:
-                    _line(block, known)
+                    _line(block, kept, known)
             found = known[output] if output in known else np.float64(output)
         return np.broadcast_to(found, (len(points), 1))[:, 0].astype(np.float64)
 
     return values
 
 
-def _line(block: StraightLine, known: dict[Node, Any]) -> None:
-    symbols = [symbol for symbol, _ in block.assignments]
-    inputs = [n for n in _leaves([e for _, e in block.assignments]) if n in known]
-    outputs = {s.name: s for s in symbols}
-    function = lambdified.compile_array(Program(tuple(inputs), (block,), outputs))
-    known.update(zip(symbols, function(*(known[n] for n in inputs)), strict=True))
+def _line(block: StraightLine, kept: set[str], known: dict[Operand, Any]) -> None:
+    inputs = names_read(block)
+    results = {o.result: o.result for o in block.body if o.result in kept}
+    function = lambdified.compile_array(Program(tuple(map(Name, inputs)), (block,), results))
+    known.update(zip(results, function(*(known[n] for n in inputs)), strict=True))
 
 
-def _sums(block: Loop, known: dict[Node, Any], source: Source, count: int) -> None:
+def _sums(block: Loop, known: dict[Operand, Any], source: Source, count: int) -> None:
     import numpy as np
 
-    expressions = [e for _, e in (*block.assignments, *block.sums)]
-    inputs = [n for n in _leaves(expressions) if n in known]
-    function = row_function(
-        [*block.columns, *inputs], block.assignments, [e for _, e in block.sums]
-    )
+    inputs = names_read(block)
+    function = row_function(block, inputs)
     start = -np.inf if block.peaks else 0.0
     totals = [np.full((count, 1), start) for _ in block.sums]
     slab = max(1, _SLAB // max(1, count))
@@ -84,8 +81,4 @@ def _sums(block: Loop, known: dict[Node, Any], source: Source, count: int) -> No
                     total += whole.sum(axis=1, keepdims=True)
     if block.peaks:
         totals = [np.where(np.isfinite(total), total, 0.0) for total in totals]
-    known.update(zip((symbol for symbol, _ in block.sums), totals, strict=True))
-
-
-def _leaves(expressions: Sequence[Node]) -> list[Name]:
-    return [n for n in topological(expressions) if isinstance(n, Name)]
+    known.update(zip((name for name, _ in block.sums), totals, strict=True))

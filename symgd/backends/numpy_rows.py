@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from symgd.backends import lambdified
-from symgd.backends.program import Loop, Program, StraightLine
-from symgd.formula.nodes import Column, Name, Node, float_of, topological
+from symgd.backends.program import Loop, Program, StraightLine, names_read
+from symgd.formula.nodes import Name
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -45,10 +45,10 @@ def pieces(
 
 
 class Step(Protocol):
-    """A block that is ready to run. inputs: what it reads. symbols: what it computes."""
+    """A block that is ready to run. inputs: what it reads. results: what it computes."""
 
-    inputs: list[Name]
-    symbols: list[Name]
+    inputs: list[str]
+    results: list[str]
 
     def run(self, values: Sequence[float], source: Source) -> Iterable[float]:
         """The numbers that the block computes from those that it reads."""
@@ -62,22 +62,18 @@ def compile_rows(program: Program, over: Callable[[Loop], Step] | None = None) -
 
     over: what runs a loop; NumPy, if it is left out.
     """
-    later = _read_after(program)
     over = over or _Pass
     steps: list[Step] = [
         over(block) if isinstance(block, Loop) else _Line(block, keep)
-        for block, keep in zip(program.blocks, later, strict=True)
+        for block, keep in zip(program.blocks, program.read_after, strict=True)
     ]
-    place = {name: k for k, name in enumerate(program.inputs)}  # in the list of what is known
+    place = {name: k for k, name in enumerate(program.names)}  # in the list of what is known
     plan = []
     for step in steps:
         plan.append((step.run, [place[name] for name in step.inputs]))
-        for symbol in step.symbols:
-            place[symbol] = len(place)
-    ends = [
-        place[node] if isinstance(node, Name) else float(float_of(node) or 0.0)
-        for node in program.outputs.values()
-    ]
+        for name in step.results:
+            place[name] = len(place)
+    ends = [place[o] if isinstance(o, str) else o for o in program.outputs.values()]
 
     def run(values: Sequence[float], source: Source) -> list[float]:
         known = list(values)
@@ -88,34 +84,14 @@ def compile_rows(program: Program, over: Callable[[Loop], Step] | None = None) -
     return run
 
 
-def _read_after(program: Program) -> list[set[Node]]:
-    """For each block, the symbols that later blocks or the outputs read."""
-    needed = {o for o in program.outputs.values() if isinstance(o, Name)}
-    found: list[set[Node]] = []
-    for block in reversed(program.blocks):
-        found.append(set(needed))
-        needed |= set(names_read(block))
-    return found[::-1]
-
-
-def names_read(block: StraightLine | Loop) -> list[Name]:
-    """The symbols that a block reads and does not assign itself, in a fixed order."""
-    assigned = {symbol for symbol, _ in block.assignments}
-    expressions = [e for _, e in block.assignments]
-    if isinstance(block, Loop):
-        expressions += [e for _, e in block.sums]
-    leaves = [n for n in topological(expressions) if isinstance(n, Name)]
-    return [n for n in leaves if n not in assigned and not isinstance(n, Column)]
-
-
 class _Line:
     """A straight-line block over floats."""
 
-    def __init__(self, block: StraightLine, keep: set[Node]) -> None:
+    def __init__(self, block: StraightLine, keep: set[str]) -> None:
         self.inputs = names_read(block)
-        self.symbols = [symbol for symbol, _ in block.assignments if symbol in keep]
-        outputs = {s.name: s for s in self.symbols}
-        self.program = Program(tuple(self.inputs), (block,), outputs)
+        self.results = [o.result for o in block.body if o.result in keep]
+        outputs = {name: name for name in self.results}
+        self.program = Program(tuple(map(Name, self.inputs)), (block,), outputs)
         self.fast = lambdified.compile_scalar(self.program)
 
     def run(self, values: Sequence[float], source: Source) -> Iterable[float]:
@@ -132,17 +108,15 @@ class _Pass:
     def __init__(self, block: Loop) -> None:
         self.inputs = names_read(block)
         self.columns = [c.text for c in block.columns]
-        self.symbols = [symbol for symbol, _ in block.sums]
+        self.results = [name for name, _ in block.sums]
         self.joined = peak if block.peaks else total
-        self.function = row_function(
-            [*block.columns, *self.inputs], block.assignments, [e for _, e in block.sums]
-        )
+        self.function = row_function(block, self.inputs)
 
     def run(self, values: Sequence[float], source: Source) -> Iterable[float]:
         import numpy as np
 
         fixed = [np.bool_(v) if isinstance(v, bool) else np.float64(v) for v in values]
-        partial: list[list[float]] = [[] for _ in self.symbols]
+        partial: list[list[float]] = [[] for _ in self.results]
         reduce = np.fmax.reduce if self.joined is peak else np.add.reduce
         with np.errstate(all="ignore"):
             for columns in pieces(source, self.columns):
@@ -151,13 +125,11 @@ class _Pass:
         return map(self.joined, partial)
 
 
-def row_function(
-    inputs: Sequence[Name], assignments: Sequence[tuple[Name, Node]], outputs: Sequence[Node]
-) -> Callable[..., list[Any]]:
-    """A function of the inputs, arrays of one length and numbers, that returns the outputs."""
-    line = StraightLine(tuple(assignments))
-    named = {str(k): node for k, node in enumerate(outputs)}
-    return lambdified.compile_array(Program(tuple(inputs), (line,), named))
+def row_function(block: Loop, inputs: Sequence[str]) -> Callable[..., list[Any]]:
+    """A function of columns of one length and of the inputs that returns the terms of the sums."""
+    terms = {str(k): term for k, (_, term) in enumerate(block.sums)}
+    line = StraightLine(block.body)
+    return lambdified.compile_array(Program((*block.columns, *map(Name, inputs)), (line,), terms))
 
 
 def total(partial: Sequence[float]) -> float:

@@ -1,59 +1,58 @@
 """Program: the narrow waist between formulas and the machines that run them.
 
-A program is a short list of blocks. A straight-line block is assignments `symbol = expression`
-over inputs, earlier symbols and numbers, in order of evaluation; expressions are SymPy nodes of
-`symgd.formula.graph`, each sub-expression that is used twice assigned once. A loop is such
-assignments once per row of the data, over its columns too; what leaves it are sums over the rows.
+A program is a short list of blocks, and a block a list of operations (`symgd.backends.operations`)
+over inputs, earlier results and numbers, in order of evaluation. A straight line is evaluated
+once. A loop is evaluated once per row of the data, over its columns too; what leaves it are sums
+over the rows.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TypeAlias
 
-import sympy
-
-from symgd.formula.functions.table import BY_CLASS, CHEAP, DIVIDE
-from symgd.formula.nodes import (
-    Both,
-    Column,
-    Either,
-    Name,
-    Negated,
-    Node,
-    Where,
-    float_of,
-    is_inverse,
-    is_negation,
-    relation,
-    topological,
+from symgd import names
+from symgd._cached import cached_property
+from symgd.backends.expressions import (
+    ARITHMETIC,
+    ATOM,
+    NOTHING,
+    POWER,
+    PRODUCT,
+    SUM,
+    Printer,
+    Spelling,
+    Statement,
+    statements,
 )
-from symgd.formula.printing.plain import write
-from symgd.names import escape
+from symgd.backends.operations import Operand, Operation
+from symgd.formula.nodes import Column, Name
 
 
 @dataclass(frozen=True)
 class StraightLine:
-    """Assignments in order of evaluation; a symbol is assigned once, before it is used."""
+    """Operations in order of evaluation; a name is assigned once, before it is read."""
 
-    assignments: tuple[tuple[Name, Node], ...]
+    body: tuple[Operation, ...]
 
 
 @dataclass(frozen=True)
 class Loop:
-    """Assignments once per row of the data, and the sums over the rows that are kept.
+    """Operations once per row of the data, and the sums over the rows that are kept.
 
-    columns: what is read in each row. assignments: as in a straight line; they may read columns,
-    inputs and what earlier blocks assigned. sums: (symbol, expression of one row). peaks: it is not
-    the sum that is kept, but the largest value, or 0 where that is not finite.
+    columns: what is read in each row. body: as in a straight line; it may read columns, inputs and
+    results of earlier blocks. sums: (result, term of one row). peaks: it is not the sum that is
+    kept, but the largest value, or 0 where that is not finite.
     """
 
     columns: tuple[Column, ...]
-    assignments: tuple[tuple[Name, Node], ...]
-    sums: tuple[tuple[Name, Node], ...]
+    body: tuple[Operation, ...]
+    sums: tuple[tuple[str, Operand], ...]
     peaks: bool = False
+
+    def __str__(self) -> str:
+        return "\n".join(_loop(self, _Plain(self.columns)))
 
 
 Block: TypeAlias = StraightLine | Loop
@@ -64,20 +63,23 @@ class Program:
     """Inputs -> blocks -> outputs.
 
     inputs: the symbols that the caller gives values. blocks: what to evaluate, in order.
-    outputs: name -> the symbol or number that holds it. guarded: the symbols assigned
-    `where(condition, expression, 0)` because only branches read them; elsewhere they are not right.
+    outputs: name -> the name or number that holds it.
     """
 
     inputs: tuple[Name, ...]
     blocks: tuple[Block, ...]
-    outputs: Mapping[str, Node]
-    guarded: frozenset[Name] = frozenset()
+    outputs: Mapping[str, Operand]
 
     def __str__(self) -> str:
-        lines = [f"inputs {', '.join(escape(s.text) for s in self.inputs)}"]
-        for block in self.blocks:
-            lines += _written(block)
-        lines += [f"output {escape(name)} = {write(e)}" for name, e in self.outputs.items()]
+        symbols = [*self.inputs, *(c for loop in self.loops for c in loop.columns)]
+        plain = _Plain(symbols)
+        lines = [f"inputs {', '.join(names.escape(s.text) for s in self.inputs)}"]
+        for block, kept in zip(self.blocks, self.read_after, strict=True):
+            if isinstance(block, Loop):
+                lines += _loop(block, plain)
+            else:
+                lines += [plain.statement(s) for s in statements(block.body, kept)]
+        lines += [f"output {names.escape(n)} = {plain.write(o)}" for n, o in self.outputs.items()]
         return "\n".join(lines)
 
     @cached_property
@@ -86,16 +88,36 @@ class Program:
         return tuple(b for b in self.blocks if isinstance(b, Loop))
 
     @cached_property
-    def nodes(self) -> tuple[Node, ...]:
-        """What all its blocks evaluate, arguments before what reads them."""
-        return tuple(topological([e for b in self.blocks for e in _expressions(b)]))
+    def body(self) -> tuple[Operation, ...]:
+        """The operations of all blocks, in order."""
+        return tuple(operation for block in self.blocks for operation in block.body)
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The names of the inputs, as operations read them."""
+        return tuple(symbol.name for symbol in self.inputs)
+
+    @cached_property
+    def read_after(self) -> list[set[str]]:
+        """For each block, the names that later blocks or the outputs read."""
+        needed = {o for o in self.outputs.values() if isinstance(o, str)}
+        found = [needed]
+        for block in reversed(self.blocks[1:]):
+            needed = needed.union(names_read(block))
+            found.append(needed)
+        return found[::-1]
 
     @cached_property
     def key(self) -> str:
         """A hash of what is computed: equal programs have equal keys in every process."""
         import hashlib  # what short runs do without
 
-        return hashlib.sha256(str(self).encode()).hexdigest()
+        symbols = [*self.inputs, *(c for loop in self.loops for c in loop.columns)]
+        loops = [(b.sums, b.peaks) if isinstance(b, Loop) else () for b in self.blocks]
+        bodies = [[tuple(o) for o in block.body] for block in self.blocks]
+        texts = [(s.name, s.text) for s in symbols]
+        whole = repr((texts, bodies, loops, list(self.outputs.items())))
+        return hashlib.sha256(whole.encode("utf-8", "surrogatepass")).hexdigest()
 
     @cached_property
     def operations(self) -> int:
@@ -104,60 +126,60 @@ class Program:
         A sum of n terms is n - 1, a call is 1, a call of a function of any number of arguments
         (hypot, logsumexp) as many as it has arguments. A loop counts once, as for data of one row.
         """
-        return sum(_operations(e) for b in self.blocks for e in _expressions(b))
+        return sum(o.weight for o in self.body)
 
     @cached_property
     def cost(self) -> int:
         """The same, each operation weighted by its usual time in multiplications."""
-        return sum(_cost(e) for b in self.blocks for e in _expressions(b))
+        return sum(o.cost for o in self.body)
 
 
-def _expressions(block: Block) -> list[Node]:
-    own = [e for _, e in block.assignments]
-    return own + [e for _, e in block.sums] if isinstance(block, Loop) else own
+def names_read(block: Block) -> list[str]:
+    """The names that a block reads and does not assign itself, without columns, in order."""
+    own = {o.result for o in block.body}
+    read = [name for o in block.body for name in o.names]
+    if isinstance(block, Loop):
+        own.update(column.name for column in block.columns)
+        read += [term for _, term in block.sums if isinstance(term, str)]
+    return [name for name in dict.fromkeys(read) if name not in own]
 
 
-def _written(block: Block) -> list[str]:
-    lines = [f"{s.text} = {write(e)}" for s, e in block.assignments]
-    if isinstance(block, StraightLine):
-        return lines
-    kept = "max=" if block.peaks else "+="
-    lines += [f"{s.text} {kept} {write(e)}" for s, e in block.sums]
-    listed = ", ".join(write(c) for c in block.columns)
+_SPELLINGS = ARITHMETIC | {
+    "square": Spelling("{}**2", POWER, (ATOM,)),
+    "pow": Spelling("{}**{}", POWER, (ATOM, POWER)),
+    "select": Spelling("where({}, {}, {})", ATOM, (NOTHING, NOTHING, NOTHING)),
+    "and": Spelling("{} and {}", PRODUCT, (PRODUCT, ATOM)),
+    "or": Spelling("{} or {}", SUM, (SUM, PRODUCT)),
+    "not": Spelling("not {}", PRODUCT, (ATOM,)),
+    "guarded": Spelling("{1} if {0}", NOTHING, (NOTHING, NOTHING)),
+}
+
+
+class _Plain(Printer):
+    """Formulas as people type them, with the names of the inputs."""
+
+    def __init__(self, symbols: tuple[Name, ...] | list[Name] | tuple[Column, ...]) -> None:
+        super().__init__(_SPELLINGS)
+        self.shown = {s.name: _shown(s) for s in symbols}
+
+    def name(self, name: str) -> str:
+        return self.shown.get(name, name)
+
+    def number(self, value: float) -> str:
+        return repr(int(value)) if value == int(value) and abs(value) < 2**53 else repr(value)
+
+    def statement(self, statement: Statement) -> str:
+        return f"{statement.result} = {self.write(statement.guarded)}"
+
+
+def _shown(symbol: Name) -> str:
+    quoted = isinstance(symbol, Column) and not names.is_variable(symbol.text)
+    return f"`{names.escape(symbol.text)}`" if quoted else names.escape(symbol.text)
+
+
+def _loop(loop: Loop, plain: _Plain) -> list[str]:
+    lines = [plain.statement(s) for s in statements(loop.body, [term for _, term in loop.sums])]
+    kept = "max=" if loop.peaks else "+="
+    lines += [f"{result} {kept} {plain.write(term)}" for result, term in loop.sums]
+    listed = ", ".join(plain.shown[c.name] for c in loop.columns)
     return [f"for each row of {listed}:", *(f"    {line}" for line in lines)]
-
-
-def _operations(node: Node) -> int:
-    return sum(_own(n, 1, 1) for n in topological([node]))
-
-
-def _cost(node: Node) -> int:
-    return sum(_own(n, CHEAP, DIVIDE) for n in topological([node]))
-
-
-def _own(node: Node, cheap: int, divide: int) -> int:
-    """The price of one node without its arguments; a change of sign is free."""
-    weighted = divide != 1
-    cls = node.func
-    if not node.args or cls in (Both, Either, Negated):
-        return 0
-    if cls is sympy.Add:
-        return cheap * (len(node.args) - 1)
-    if cls is sympy.Mul:
-        inverses = sum(is_inverse(a) for a in node.args[1:])
-        plain = len(node.args) - 1 - inverses - is_negation(node)
-        # each divisor is priced at its own Pow node below
-        return cheap * plain
-    if cls is sympy.Pow:
-        value = float_of(node.args[1])
-        if value == 2:
-            return cheap
-        if value in (-1, 0.5):
-            return divide
-        return 10 if weighted else 1
-    if relation(node) is not None or cls is Where:
-        return cheap
-    row = BY_CLASS.get(cls)
-    if row is None:
-        return 1
-    return (row.cost if weighted else 1) * (len(node.args) if row.variadic else 1)

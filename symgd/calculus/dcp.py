@@ -20,7 +20,7 @@ from symgd.formula.graph import Graph
 from symgd.formula.nodes import ROWS, Column, Name, Node, RowMean, RowSum, float_of, topological
 
 
-class Curve(Enum):
+class Curvature(Enum):
     """How a node bends as a function of the parameters, wherever it is defined."""
 
     CONSTANT = "constant"
@@ -32,40 +32,42 @@ class Curve(Enum):
     @property
     def flat(self) -> bool:
         """Whether it is affine, or constant."""
-        return self in (Curve.CONSTANT, Curve.AFFINE)
+        return self in (Curvature.CONSTANT, Curvature.AFFINE)
 
     @property
     def up(self) -> bool:
         """Whether it is convex (an affine one is)."""
-        return self.flat or self is Curve.CONVEX
+        return self.flat or self is Curvature.CONVEX
 
     @property
     def down(self) -> bool:
         """Whether it is concave (an affine one is)."""
-        return self.flat or self is Curve.CONCAVE
+        return self.flat or self is Curvature.CONCAVE
 
     @property
-    def mirrored(self) -> Curve:
+    def mirrored(self) -> Curvature:
         """That of the negative."""
-        return {Curve.CONVEX: Curve.CONCAVE, Curve.CONCAVE: Curve.CONVEX}.get(self, self)
+        return {Curvature.CONVEX: Curvature.CONCAVE, Curvature.CONCAVE: Curvature.CONVEX}.get(
+            self, self
+        )
 
 
-def curvature(root: Node, data: Mapping[Node, Interval] | None = None) -> Curve:
+def curvature(root: Node, data: Mapping[Node, Interval] | None = None) -> Curvature:
     """How `root` bends; UNKNOWN where the rules do not tell. data: the ranges of columns."""
     known = ranges([root], data or {})
-    curves: dict[int, Curve] = {}
+    curves: dict[int, Curvature] = {}
     for node in topological([root]):
         curves[id(node)] = _curve(node, curves, known)
     return curves[id(root)]
 
 
-def _curve(node: Node, curves: dict[int, Curve], known: dict[int, Interval]) -> Curve:
+def _curve(node: Node, curves: dict[int, Curvature], known: dict[int, Interval]) -> Curvature:
     if not node.args:
         free = isinstance(node, Name) and not isinstance(node, Column) and node is not ROWS
-        return Curve.AFFINE if free else Curve.CONSTANT
+        return Curvature.AFFINE if free else Curvature.CONSTANT
     args = [curves[id(a)] for a in node.args]
-    if all(c is Curve.CONSTANT for c in args):
-        return Curve.CONSTANT
+    if all(c is Curvature.CONSTANT for c in args):
+        return Curvature.CONSTANT
     if node.func is sympy.Add:
         return _sum(args)
     if node.func in (RowSum, RowMean):
@@ -78,26 +80,26 @@ def _curve(node: Node, curves: dict[int, Curve], known: dict[int, Interval]) -> 
     if row is not None and row.convexity:
         return _declared(row.convexity, node, args, known)
     if row is None or len(args) > 1 or row.kink or row.order:
-        return Curve.UNKNOWN
+        return Curvature.UNKNOWN
     slope, bend = signs(row, known[id(node.args[0])])
     return compose(args[0], slope, bend)
 
 
-def _sum(args: Sequence[Curve]) -> Curve:
+def _sum(args: Sequence[Curvature]) -> Curvature:
     if all(c.flat for c in args):
-        return Curve.AFFINE
+        return Curvature.AFFINE
     if all(c.up for c in args):
-        return Curve.CONVEX
-    return Curve.CONCAVE if all(c.down for c in args) else Curve.UNKNOWN
+        return Curvature.CONVEX
+    return Curvature.CONCAVE if all(c.down for c in args) else Curvature.UNKNOWN
 
 
-def compose(inner: Curve, slope: int, bend: int) -> Curve:
+def compose(inner: Curvature, slope: int, bend: int) -> Curvature:
     """f(inner), from the signs of f' and f'' over the range of inner (0: not of one sign)."""
     if bend > 0 and (inner.flat or (inner.up and slope > 0) or (inner.down and slope < 0)):
-        return Curve.CONVEX
+        return Curvature.CONVEX
     if bend < 0 and (inner.flat or (inner.down and slope > 0) or (inner.up and slope < 0)):
-        return Curve.CONCAVE
-    return Curve.UNKNOWN
+        return Curvature.CONCAVE
+    return Curvature.UNKNOWN
 
 
 def signs(row: Function, over: Interval) -> tuple[int, int]:
@@ -120,100 +122,100 @@ def _sign(a: Interval) -> int:
 
 
 def _product(
-    node: Node, args: Sequence[Curve], curves: dict[int, Curve], known: dict[int, Interval]
-) -> Curve:
+    node: Node, args: Sequence[Curvature], curves: dict[int, Curvature], known: dict[int, Interval]
+) -> Curvature:
     """A constant times one other node; that node's square; x*log(x); exp(u)*exp(v)."""
     scale = 1
-    rest: list[tuple[Node, Curve]] = []
+    rest: list[tuple[Node, Curvature]] = []
     for factor, curve in zip(node.args, args, strict=True):
-        if curve is Curve.CONSTANT:
+        if curve is Curvature.CONSTANT:
             low, high = known[id(factor)]
             scale *= 1 if low >= 0 else -1 if high <= 0 else 0
         else:
             rest.append((factor, curve))
     curve = _pair(rest, known)
-    if curve is Curve.UNKNOWN:
+    if curve is Curvature.UNKNOWN:
         exponents = [_exponent(factor, curves, known) for factor, _ in rest]
         curve = compose(_sum(exponents), 1, 1)
     return _scaled(curve, scale)
 
 
-def _exponent(node: Node, curves: dict[int, Curve], known: dict[int, Interval]) -> Curve:
+def _exponent(node: Node, curves: dict[int, Curvature], known: dict[int, Interval]) -> Curvature:
     """That of log(node), where the node is an exponential or a power or product of such."""
     if node.func is sympy.exp:
         return curves[id(node.args[0])]
     if node.func is sympy.Mul:
         return _sum([_exponent(factor, curves, known) for factor in node.args])
     if node.func is not sympy.Pow:
-        positive = curves[id(node)] is Curve.CONSTANT and known[id(node)][0] > 0
-        return Curve.CONSTANT if positive else Curve.UNKNOWN
+        positive = curves[id(node)] is Curvature.CONSTANT and known[id(node)][0] > 0
+        return Curvature.CONSTANT if positive else Curvature.UNKNOWN
     base, exponent = node.args
     if (p := float_of(exponent)) is not None:
         return _scaled(_exponent(base, curves, known), 1 if p > 0 else -1)
     low, high = known[id(base)]
-    if curves[id(base)] is not Curve.CONSTANT or low <= 0:
-        return Curve.UNKNOWN
+    if curves[id(base)] is not Curvature.CONSTANT or low <= 0:
+        return Curvature.UNKNOWN
     return _scaled(curves[id(exponent)], 1 if low >= 1 else -1 if high <= 1 else 0)
 
 
-def _scaled(curve: Curve, sign: int) -> Curve:
+def _scaled(curve: Curvature, sign: int) -> Curvature:
     if sign > 0 or curve.flat:
         return curve
-    return curve.mirrored if sign < 0 else Curve.UNKNOWN
+    return curve.mirrored if sign < 0 else Curvature.UNKNOWN
 
 
-def _pair(rest: Sequence[tuple[Node, Curve]], known: dict[int, Interval]) -> Curve:
+def _pair(rest: Sequence[tuple[Node, Curvature]], known: dict[int, Interval]) -> Curvature:
     if len(rest) == 1:
         return rest[0][1]
     if len(rest) != 2:
-        return Curve.UNKNOWN
+        return Curvature.UNKNOWN
     (a, first), (b, second) = rest
     if a is b:
         return compose(first, _sign(known[id(a)]), 1)
     if b.func is sympy.log and b.args[0] is a and first.flat:
-        return Curve.CONVEX  # (x log x)'' = 1/x > 0
+        return Curvature.CONVEX  # (x log x)'' = 1/x > 0
     if a.func is sympy.log and a.args[0] is b and second.flat:
-        return Curve.CONVEX
-    return Curve.UNKNOWN
+        return Curvature.CONVEX
+    return Curvature.UNKNOWN
 
 
 def _power(
-    node: Node, args: Sequence[Curve], curves: dict[int, Curve], known: dict[int, Interval]
-) -> Curve:
+    node: Node, args: Sequence[Curvature], curves: dict[int, Curvature], known: dict[int, Interval]
+) -> Curvature:
     base, exponent = node.args
     over, p = known[id(base)], float_of(exponent)
     if p is None:
         return _exponential(base, args, known)
     if p == 0.5 and _sum_of_squares(base, curves, known):
-        return Curve.CONVEX  # the Euclidean norm of affine functions
+        return Curvature.CONVEX  # the Euclidean norm of affine functions
     if p == int(p) and p > 0 and p % 2 == 0:
         return compose(args[0], _sign(over), 1)
     if p == int(p):
         sign = _sign(over)
         if not sign:
-            return Curve.UNKNOWN
+            return Curvature.UNKNOWN
         even = p % 2 == 0
         rises = sign if even else 1
         bends = 1 if even else sign
         return compose(args[0], rises if p > 0 else -rises, bends)
     if p > 1 and not (args[0].flat or over[0] >= 0):
-        return Curve.UNKNOWN  # defined where the base is >= 0: for a convex one no convex set
+        return Curvature.UNKNOWN  # defined where the base is >= 0: for a convex one no convex set
     return compose(args[0], 1 if p > 0 else -1, 1 if p > 1 or p < 0 else -1)
 
 
-def _exponential(base: Node, args: Sequence[Curve], known: dict[int, Interval]) -> Curve:
+def _exponential(base: Node, args: Sequence[Curvature], known: dict[int, Interval]) -> Curvature:
     """a**u with a constant base: exp(u*log(a))."""
     low, high = known[id(base)]
-    if args[0] is not Curve.CONSTANT or low <= 0:
-        return Curve.UNKNOWN
+    if args[0] is not Curvature.CONSTANT or low <= 0:
+        return Curvature.UNKNOWN
     return compose(args[1], 1 if low >= 1 else -1 if high <= 1 else 0, 1)
 
 
-def _sum_of_squares(base: Node, curves: dict[int, Curve], known: dict[int, Interval]) -> bool:
+def _sum_of_squares(base: Node, curves: dict[int, Curvature], known: dict[int, Interval]) -> bool:
     def square(term: Node) -> bool:
-        if curves[id(term)] is Curve.CONSTANT:
+        if curves[id(term)] is Curvature.CONSTANT:
             return known[id(term)][0] >= 0
-        if term.func is sympy.Mul and curves[id(term.args[0])] is Curve.CONSTANT:
+        if term.func is sympy.Mul and curves[id(term.args[0])] is Curvature.CONSTANT:
             rest = term.args[1:]
             return len(rest) == 1 and known[id(term.args[0])][0] >= 0 and square(rest[0])
         if term.func is sympy.Mul and len(term.args) == 2 and term.args[0] is term.args[1]:
@@ -226,8 +228,8 @@ def _sum_of_squares(base: Node, curves: dict[int, Curve], known: dict[int, Inter
 
 
 def _declared(
-    convexity: str, node: Node, args: Sequence[Curve], known: dict[int, Interval]
-) -> Curve:
+    convexity: str, node: Node, args: Sequence[Curvature], known: dict[int, Interval]
+) -> Curvature:
     """By the row's `convexity`, of several arguments (Boyd and Vandenberghe, section 3.1.5).
 
     convex, concave: in all arguments at once, and rising in each. norm: convex, and rising in each
@@ -237,12 +239,12 @@ def _declared(
         case "norm":
             rising = all(known[id(a)][0] >= 0 for a in node.args)
             convex = all(c.flat for c in args) or (rising and all(c.up for c in args))
-            return Curve.CONVEX if convex else Curve.UNKNOWN
+            return Curvature.CONVEX if convex else Curvature.UNKNOWN
         case "convex":
-            return Curve.CONVEX if all(c.up for c in args) else Curve.UNKNOWN
+            return Curvature.CONVEX if all(c.up for c in args) else Curvature.UNKNOWN
         case "concave":
-            return Curve.CONCAVE if all(c.down for c in args) else Curve.UNKNOWN
+            return Curvature.CONCAVE if all(c.down for c in args) else Curvature.UNKNOWN
     first, *others = args
-    fixed = all(c is Curve.CONSTANT for c in others)
+    fixed = all(c is Curvature.CONSTANT for c in others)
     positive = all(known[id(a)][0] >= 0 for a in node.args[1:])
-    return Curve.CONVEX if first.flat and fixed and positive else Curve.UNKNOWN
+    return Curvature.CONVEX if first.flat and fixed and positive else Curvature.UNKNOWN

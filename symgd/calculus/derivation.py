@@ -21,7 +21,7 @@ _WIDE = 200  # characters of a formula in one
 
 
 @dataclass(frozen=True)
-class Step:
+class DerivationStep:
     """One use of a rule of calculus: d/dparam of `node` is the sum of `terms`.
 
     rule: its name. param: the parameter. terms: (factor, inner): factor * d inner/dparam, or, where
@@ -38,18 +38,18 @@ class Step:
 
 def derivation(
     graph: Graph, root: Node, leaves: Sequence[Name], tidy: Callable[[Node], Node]
-) -> Iterator[Step]:
+) -> Iterator[DerivationStep]:
     """The steps for each parameter, from the whole formula inward, each node once.
 
     tidy: makes the result of a step readable.
     """
-    told = 0
+    count = 0
     for leaf in leaves:
         depends = _depending(root, leaf)
         for node in _inward(root, depends):
-            if told >= _STEPS:
+            if count >= _STEPS:
                 return
-            told += 1
+            count += 1
             yield _step(graph, node, leaf, depends, tidy)
 
 
@@ -79,7 +79,7 @@ def _inward(root: Node, depends: set[int]) -> Iterator[Node]:
 
 def _step(
     graph: Graph, node: Node, leaf: Name, depends: set[int], tidy: Callable[[Node], Node]
-) -> Step:
+) -> DerivationStep:
     d = f"d/d{escape(leaf.text)}"
     pairs = [(factor, inner) for inner, factor in partials(graph, node) if id(inner) in depends]
     terms = tuple((factor, None if inner is leaf else inner) for factor, inner in pairs)
@@ -105,7 +105,7 @@ def _step(
     if chained and name not in _LINEAR:
         name += ", chain rule"
     left = f"{d}[{write(node, _WIDE)}]"
-    return Step(name, leaf.text, node, terms, f"{left} = {right}", result)
+    return DerivationStep(name, leaf.text, node, terms, f"{left} = {right}", result)
 
 
 _LINEAR = ("sum rule", "constant factor", "product rule", "quotient rule", "case by case")

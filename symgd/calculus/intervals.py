@@ -7,7 +7,7 @@ last place, more than the error of any libm, so that a sign read off a range is 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import sympy
 
@@ -17,7 +17,7 @@ from symgd.formula.functions.table import BY_CLASS, Function
 from symgd.formula.nodes import Node, RowMean, RowSum, Where, float_of, relation, topological
 from symgd.formula.parse import parse
 
-__all__ = ["EVERYTHING", "Interval", "function_range", "ranges"]
+__all__ = ["EVERYTHING", "Interval", "function_range", "operation_range", "ranges"]
 
 _ULPS = 2.0**-50  # eight units in the last place
 _TINY = 5e-324
@@ -58,6 +58,11 @@ def _range(node: Node, args: list[Interval], leaves: Mapping[Node, Interval]) ->
     if relation(node) is not None or cls not in BY_CLASS:
         return EVERYTHING
     return function_range(BY_CLASS[cls], args)
+
+
+def operation_range(name: str, args: Sequence[Interval]) -> Interval:
+    """The range of one operation of a Program over ranges of its arguments."""
+    return _OPERATIONS[name](*args)
 
 
 def function_range(row: Function, args: Sequence[Interval]) -> Interval:
@@ -179,7 +184,7 @@ def _inverse(a: Interval) -> Interval:
 def _outward(low: float, high: float, scale: float = 0.0) -> Interval:
     if low != low or high != high:
         return EVERYTHING
-    # zeros of exact operations stay: a sign is what these ranges are asked for
+    # zeros of exact operations stay: these ranges are used for their signs
     if low and math.isfinite(low):
         low = math.nextafter(low - _ULPS * max(abs(low), scale), -math.inf)
     if high and math.isfinite(high):
@@ -189,3 +194,20 @@ def _outward(low: float, high: float, scale: float = 0.0) -> Interval:
 
 def _finite(a: Interval) -> float:
     return max((abs(v) for v in a if math.isfinite(v)), default=0.0)
+
+
+def _negative(a: Interval) -> Interval:
+    return -a[1], -a[0]
+
+
+_OPERATIONS: dict[str, Callable[..., Interval]] = {
+    "add": lambda a, b: _sum((a, b)),
+    "sub": lambda a, b: _sum((a, _negative(b))),
+    "mul": _times,
+    "div": lambda a, b: _times(a, _inverse(b)),
+    "neg": _negative,
+    "square": lambda a: _power(a, (2.0, 2.0)),
+    "sqrt": lambda a: _power(a, (0.5, 0.5)),
+    "pow": _power,
+    "select": lambda _, a, b: (min(a[0], b[0]), max(a[1], b[1])),
+}

@@ -43,7 +43,7 @@ def pull(
 ) -> list[Pulled]:
     """What the arguments of `node` get of its adjoint; for a divisor, what it depends on.
 
-    wanted: the nodes whose adjoints are asked for. growing: those that may overflow.
+    wanted: the nodes whose adjoints are needed. growing: those that may overflow.
     """
     if adjoint is ZERO or relation(node) is not None:
         return []

@@ -57,7 +57,7 @@ def readable(graph: Graph, roots: Sequence[Node]) -> list[Node]:
 
 
 def tidy(graph: Graph, nodes: Sequence[Node]) -> list[Node]:
-    """The nodes as people like to read them: also with products opened and means as means."""
+    """The nodes in readable form: also with products opened and means as means."""
 
     def change(node: Node, args: tuple[Node, ...]) -> Node:
         """Numbers and bare names first: -400*x*(y - x**2)."""

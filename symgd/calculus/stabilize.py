@@ -24,6 +24,7 @@ from symgd.calculus.exponential_sums import (
     term_of,
     terms_of,
 )
+from symgd.calculus.powers_of_roots import power_of_root, product_of_roots
 from symgd.calculus.row_exponential_sums import log_of_rows, quotient_of_rows
 from symgd.formula.functions import reference
 from symgd.formula.functions.derivatives import SLOPES
@@ -45,6 +46,7 @@ def stabilize(graph: Graph, roots: Sequence[Node]) -> list[Node]:
         if node.func is sympy.Add:
             return _add(graph, node)
         if node.func is sympy.Mul:
+            node = product_of_roots(graph, node)
             return quotient_of_rows(graph, node) or _mul(graph, node, sums)
         if node.func is sympy.Pow:
             return _pow(graph, node, sums)
@@ -201,6 +203,8 @@ def _pow(graph: Graph, node: Node, sums: _Sums) -> Node:
     value = float_of(exponent)
     if value is None:
         return node
+    if (found := power_of_root(graph, base, value)) is not None:
+        return found
     if value == -1 and base.func is sympy.Pow and (inner := float_of(base.args[1])) is not None:
         base, value = base.args[0], -inner
     terms = positive_sum(graph, base) if value < 0 else None

@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import Any
 
 import typer
 from typer.core import TyperGroup
 
 from symgd.cli.console import USAGE, complain
+from symgd.cli.interrupts import interruptible
 from symgd.cli.plain_options import spare_pydantic
 from symgd.errors import SymgdError
 from symgd.names import escape, suggest
@@ -48,14 +50,12 @@ class DefaultGroup(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         try:
-            return super().invoke(ctx)
+            return interruptible(partial(super().invoke, ctx))
         except SymgdError as error:
             complain(str(error))
             if ctx.meta.get(REMARK):  # a command misspelled is a formula in error, mostly
                 complain(ctx.meta[REMARK])
             raise typer.Exit(USAGE) from None
-        except KeyboardInterrupt:
-            raise typer.Exit(130) from None
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         return ["[LOSS] [OPTIONS]  |  COMMAND [ARGS]"]

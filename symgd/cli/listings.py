@@ -77,11 +77,21 @@ def _row(entry: Entry) -> dict[str, Any]:
 def functions(form: Annotated[str, format_of("functions")] = Format.table.value) -> None:
     """List the functions that a formula may use, and what they do at their kinks."""
     kind = read_format("functions", form)
-    from symgd.formula.functions.table import FUNCTIONS
+    from symgd.formula.functions.table import FUNCTIONS, POWERS
     from symgd.report import export, table
 
-    listed = _SQRT | {
-        f.name: {
+    rows: list[dict[str, Any]] = [
+        {
+            "name": name,
+            "signature": name + power.signature,
+            "aliases": [power.also] if power.also else [],
+            "doc": power.doc,
+            "kink": "",
+        }
+        for name, power in POWERS.items()
+    ]
+    rows += [
+        {
             "name": f.name,
             "signature": f.signature,
             "aliases": list(f.aliases),
@@ -89,25 +99,12 @@ def functions(form: Annotated[str, format_of("functions")] = Format.table.value)
             "kink": f.kink,
         }
         for f in FUNCTIONS.values()
-    }
-    rows = list(listed.values())
+    ]
     if kind is Format.table:
         texts = {row["signature"]: _explained(row) for row in rows}
         emit_report(table.listing([("", texts)], terminal_width()))
     else:
         emit(export.records(rows, kind.value))
-
-
-# A spelling of a power, so it has no row of its own among the functions.
-_SQRT: dict[str, dict[str, Any]] = {
-    "sqrt": {
-        "name": "sqrt",
-        "signature": "sqrt(x)",
-        "aliases": ["√x"],
-        "doc": "square root, x**(1/2)",
-        "kink": "",
-    }
-}
 
 
 def _explained(row: Mapping[str, Any]) -> str:

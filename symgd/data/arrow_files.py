@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any
 
+from symgd._cached import cached_property
 from symgd.data.arrow import need_arrow, settle_batch
 from symgd.data.files import File
 from symgd.data.select_columns import check_names

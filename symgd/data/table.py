@@ -6,11 +6,11 @@ import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from symgd._cached import cached_property
 from symgd.data.detect_format import open_path
 from symgd.data.select_columns import bind
 from symgd.data.source import Array, Block, Pick, Source

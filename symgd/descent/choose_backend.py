@@ -10,9 +10,9 @@ import logging
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
+from symgd._cached import cached_property
 from symgd.backends.dispatch import (
     AUTO,
     BACKENDS,
@@ -129,7 +129,7 @@ class LateKernel:
 def choose(backend: str, work: Work) -> Kernel:
     """The kernel for this work; backend: a row of BACKENDS, or auto.
 
-    Where there is no machine code to be had, Python it is, and the log says why. A large loss
+    Where machine code is unavailable, Python runs the steps and the log says why. A large loss
     is compiled at once: a step of it in Python takes as long as its compilation.
     """
 

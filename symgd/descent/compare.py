@@ -31,7 +31,7 @@ Rules = str | Rule | Sequence[str | Rule]
 class Comparison(Paged):
     """The runs of a grid, in the order rule, start, learning rate.
 
-    runs: the Results, each made when it is first asked for. maps: where the learning rates were
+    runs: the Results, each computed on first access. maps: where the learning rates were
     given as a range, final loss against learning rate for each rule and start; else ().
     """
 
@@ -108,12 +108,12 @@ def _maps(
 ) -> Iterator[RateMap]:
     first = 0
     for rule in rules:
-        mine = {n: v for n, v in given.items() if n in rule.hyperparameters}
+        own = {n: v for n, v in given.items() if n in rule.hyperparameters}
         for start in starts:
             some = Runs(runs.makers[first : first + len(rates)])
             loss = some[0].loss
             assert isinstance(loss, Loss)
-            ends = _ends_of(loss, rates, rule, start, steps=steps, set=mine, tol=tol)
+            ends = _ends_of(loss, rates, rule, start, steps=steps, set=own, tol=tol)
             yield rate_map(rates, steps, some, ends)
             first += len(rates)
 

@@ -1,4 +1,4 @@
-"""The functions that people call: descend, and the exercise's own two."""
+"""The public verb descend, and the two functions of the exercise."""
 
 from __future__ import annotations
 
@@ -63,13 +63,13 @@ def descend(
     joined by "+", equations, or a Rule. set: hyperparameters of rule and lr, and constants of the
     loss. tol: stop when max|g| <= tol. callback: called with a `Step` before each step; a true
     value stops. backend: "auto" (machine code where it pays), "native" or "lambdify" (Python).
-    advise: after a run that failed, look for one that works, with a few trial runs; it is told in
+    advise: after a run that failed, look for one that works, by a few trial runs, reported in
     `Result.verdict.advice`.
 
     data: rows for a loss with sum(...) or mean(...): a file, columns or a Table; drop_missing: skip
     rows with missing cells. batch: take each step on so many rows, all of which pass by once
     before any comes again, in an order drawn from seed; the history then tells the losses of the
-    batches, and tol is asked of the whole data, after every pass.
+    batches, and tol is checked on the whole data, after every pass.
 
     Raises a SymgdError before anything runs; how a run ended is `Result.status`.
 

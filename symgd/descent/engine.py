@@ -27,7 +27,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Problem:
-    """What a finished run is told about: the loss as described and, if it is a formula, itself.
+    """What the end of a run needs: the loss as described and, if it is a formula, the Loss itself.
 
     evaluate: parameters -> [value, gradient...]. diagnose: the point and number of a step -> what
     is not finite there. batches: steps see some rows of the data only.
@@ -51,7 +51,7 @@ def engine(
     callback: Callable[[Step], object] | None,
     problem: Problem,
 ) -> tuple[Status | None, Stop | None]:
-    """Advance to the end; the status that the engine itself knows, and the kernel's reason."""
+    """Advance to the end; the status that the engine decides, and the kernel's reason."""
     try:
         while run.t < steps:
             stop = kernel.advance(run, 1 if callback else steps - run.t)
@@ -84,9 +84,9 @@ def finish(problem: Problem, run: Run, status: Status | None, stop: Stop | None)
         t, x = 0, run.x
         value, *grad = problem.evaluate(*x)
     _close_history(run, t, x, value, grad)
-    trouble = _trouble(problem, run, stop)
-    if trouble is not None:
-        status = Status.DIVERGED if trouble.overflow and run.t else Status.NONFINITE
+    cause = _nonfinite_cause(problem, run, stop)
+    if cause is not None:
+        status = Status.DIVERGED if cause.overflow and run.t else Status.NONFINITE
     facts = analysis.Facts(
         loss=problem.loss,
         rule=problem.rule,
@@ -105,14 +105,17 @@ def finish(problem: Problem, run: Run, status: Status | None, stop: Stop | None)
         auto=problem.schedule.auto,
         batches=problem.batches,
         interrupted=status is Status.INTERRUPTED,
-        remedy=trouble.remedy if trouble else "",
-        nonfinite=trouble.sentence if trouble and status is Status.NONFINITE else "",
-        runaway=trouble.sentence if trouble and status is Status.DIVERGED else "",
+        remedy=cause.remedy if cause else "",
+        nonfinite=cause.sentence if cause and status is Status.NONFINITE else "",
+        runaway=cause.sentence if cause and status is Status.DIVERGED else "",
     )
     verdict = analysis.verdict(facts)
     status = status or _status(facts, stop, verdict)
     params = problem.described.params
-    best_x = run.best_x if len(run.best_x) else x
+    if len(run.best_x):
+        best = Best(_named(params, run.best_x), run.best_loss, run.best_t)
+    else:
+        best = Best(_named(params, x), value if value < math.inf else math.inf, t)
     return Result(
         theta=_named(params, x),
         value=value,
@@ -121,7 +124,7 @@ def finish(problem: Problem, run: Run, status: Status | None, stop: Stop | None)
         status=status,
         message=_message(status, run, stop, facts),
         history=run.history,
-        best=Best(_named(params, best_x), run.best_loss, run.best_t),
+        best=best,
         verdict=verdict,
         loss=problem.described,
         rule=problem.rule,
@@ -135,7 +138,7 @@ def _named(params: Sequence[str], values: Sequence[float]) -> dict[str, float]:
     return {name: float(value) for name, value in zip(params, values, strict=True)}
 
 
-def _trouble(problem: Problem, run: Run, stop: Stop | None) -> NonfiniteCause | None:
+def _nonfinite_cause(problem: Problem, run: Run, stop: Stop | None) -> NonfiniteCause | None:
     if stop is Stop.NONFINITE_LOSS:
         return problem.diagnose(run.x, run.t)
     if stop is Stop.NONFINITE_STEP:
@@ -151,7 +154,7 @@ def _close_history(run: Run, t: int, x: list[float], value: float, grad: list[fl
     """See that the last row is the returned point (thinning may have passed it by)."""
     history = run.history
     if not len(history) or history.last_step() < t:
-        history.append(t, x, value, math.hypot(*grad))
+        history.close(t, x, value, math.hypot(*grad))
 
 
 def _status(facts: analysis.Facts, stop: Stop | None, verdict: Verdict) -> Status:

@@ -5,16 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any
 
 import sympy
 
+from symgd._cached import cached_property
 from symgd.analysis.convexity import Convexity, convexity
 from symgd.analysis.critical_point import CriticalPoint, CriticalPoints
 from symgd.analysis.critical_points import critical_points, lower_bound
 from symgd.analysis.stable_rates import Rates, rates
-from symgd.calculus.derivation import Step, derivation
+from symgd.calculus.derivation import DerivationStep, derivation
 from symgd.calculus.polynomial import degree, polynomial, to_node
 from symgd.errors import ArgumentError
 from symgd.formula.nodes import Node, topological
@@ -34,7 +34,7 @@ _MEASURED = 200  # steps of a run that shows what linearization cannot
 
 @dataclass(frozen=True)
 class Measured:
-    """What a short run did that began near a minimum, where linearization says nothing.
+    """What a short run did that began near a minimum, where linearization predicts nothing.
 
     steps: how many. before, after: the distances from the minimum at its start and end.
     rate: the factor per step that its last points show, or None.
@@ -48,7 +48,7 @@ class Measured:
 
 @dataclass(frozen=True)
 class Behavior:
-    """A rule at one minimum: what its linearization says, or else what was measured."""
+    """A rule at one minimum: its linearization, or else a measured run."""
 
     point: CriticalPoint
     rates: Rates
@@ -94,7 +94,7 @@ class Explanation(Report):
         return [[write(entry, 2000) for entry in row] for row in self.hessian_nodes]
 
     @cached_property
-    def derivation(self) -> tuple[Step, ...]:
+    def derivation(self) -> tuple[DerivationStep, ...]:
         """How the gradient comes about: the rules of calculus, one by one."""
         loss = self.loss
         return tuple(
@@ -109,7 +109,7 @@ class Explanation(Report):
     def to_dict(self) -> dict[str, Any]:
         """Plain data, ready for JSON; non-finite numbers are None."""
         names = self.loss.params
-        told = {id(b.point): b for b in self.behaviors}
+        behaviors = {id(b.point): b for b in self.behaviors}
         return {
             "loss": self.loss.text,
             "params": list(names),
@@ -125,7 +125,9 @@ class Explanation(Report):
             "complete": self.critical.complete,
             "families": list(self.critical.families),
             "note": self.critical.note,
-            "critical_points": [_point(p, names, told.get(id(p))) for p in self.critical.points],
+            "critical_points": [
+                _point(p, names, behaviors.get(id(p))) for p in self.critical.points
+            ],
         }
 
 
@@ -206,7 +208,7 @@ def lowest(point: CriticalPoint) -> bool:
 
 
 def readable(loss: Loss, node: Node) -> Node:
-    """A node as people like to read it: a short polynomial expanded, else tidied."""
+    """A node in readable form: a short polynomial expanded, else tidied."""
     [tidy] = loss.internals.tidy([node])
     if len(topological([node])) > _EXPANDABLE:
         return tidy

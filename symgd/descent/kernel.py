@@ -27,7 +27,7 @@ class Stop(Enum):
     CONVERGED = auto()
     NONFINITE_LOSS = auto()  # value or gradient at run.x
     NONFINITE_STEP = auto()  # the rule's step from run.x
-    STUCK = auto()  # nothing moves and nothing ever will
+    STUCK = auto()  # a fixed point of the step
     NO_DESCENT = auto()  # the line search found no smaller loss
 
 
@@ -58,11 +58,11 @@ class Run:
         t, x = self.t, self.x
         self.loss, self.grad = loss, grad
         self.last = (t, x, loss, grad)
-        if t % self.history.stride == 0:
-            self.history.append(t, x, loss, grad_norm)
-        self.tail.append((t, x))
-        if loss < self.best_loss:
+        if loss < self.best_loss:  # before any call: Ctrl-C comes after one
             self.best_x, self.best_loss, self.best_t = x, loss, t
+        if t % self.history.stride == 0:
+            self.history.append(x, loss, grad_norm)
+        self.tail.append((t, x))
         return True
 
     def small(self, grad_norm: float) -> bool:

@@ -7,8 +7,7 @@ from array import array
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import sympy
-
+from symgd._signals import interrupts_postponed
 from symgd.backends.native import descent_loop, register_steps
 from symgd.backends.native.array_module import compile_large
 from symgd.backends.native.array_steps import array_loop
@@ -16,7 +15,6 @@ from symgd.backends.native.descent_loop import RING, SLOTS, Code
 from symgd.backends.native.jit import compile_alone, compile_module, interrupted
 from symgd.backends.program import Program
 from symgd.descent.kernel import Run, Stop
-from symgd.formula.nodes import float_of, topological
 from symgd.model.loss import Loss
 
 _STOP = {
@@ -32,7 +30,7 @@ _NANOSECONDS = 50e6  # about how long a call may last: Ctrl-C waits for its end
 
 
 class _Compiled(ABC):
-    """What both kernels share: calls of limited length, and what is told of them.
+    """What both kernels share: calls of limited length, and their log messages.
 
     The history, best point and last points are those that StepKernel records.
     """
@@ -63,10 +61,11 @@ class _Compiled(ABC):
             ring=array("d", bytes(8 * self.count * SLOTS)),
         )
         code = self.call(call)
-        run.x, run.state = call.x.tolist(), call.s.tolist()[: self.count * self.states]
-        run.t = call.k[descent_loop.T]
-        seen = run.t + (code not in (Code.DONE, Code.NONFINITE_LOSS))
-        self._record(run, call, range(first, seen))
+        with interrupts_postponed():  # all of it or nothing
+            run.x, run.state = call.x.tolist(), call.s.tolist()[: self.count * self.states]
+            run.t = call.k[descent_loop.T]
+            seen = run.t + (code not in (Code.DONE, Code.NONFINITE_LOSS))
+            self._record(run, call, range(first, seen))
         interrupted.check()
         return _STOP[code]
 
@@ -123,8 +122,7 @@ def _takes_roots(program: Program) -> bool:
     Roots and divisions of several parameters gain by it. What else a rule does gains less than the
     numbers lose on their way into a vector and out of it, and so do two roots.
     """
-    expressions = [x for block in program.blocks for _, x in block.assignments]
-    return any(n.func is sympy.Pow and float_of(n.args[1]) == 0.5 for n in topological(expressions))
+    return any(operation.name == "sqrt" for operation in program.body)
 
 
 class NativeKernel(_Compiled):

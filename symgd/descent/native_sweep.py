@@ -7,20 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from symgd._threads import together, worthwhile
+from symgd._cached import cached_property
+from symgd._threads import run_in_threads, worthwhile
 from symgd.backends.native import sweep_lanes as native
 from symgd.backends.native.descent_loop import Code
-from symgd.backends.native.finite_box import finite_box, widened
+from symgd.backends.native.finite_box import finite_box
 from symgd.backends.native.jit import compile_module, interrupted, lanes
 from symgd.backends.native.unrolled_lanes import sweep_module
 from symgd.backends.program import Program
-from symgd.calculus.intervals import Interval
 
 _NANOSECONDS = 1e8  # about how long a call may last: Ctrl-C waits for its end
 _FEW = 60  # operations of a step that leave processors waiting, whatever it computes
@@ -61,12 +60,19 @@ class LanesKernel:
         states = len(program.inputs) - params - 1 - len(own)
         width, pack = _sizes(program.operations, params + states)
         self.what = native.Lanes(
-            program, params, states, tuple(own), settles, certificate, width, pack
+            program,
+            params,
+            states,
+            tuple(own),
+            settles,
+            certificate,
+            width,
+            pack,
+            finite_box(program, params),
         )
         module = compile_module(sweep_module(self.what))
         self.sweep, self.look = module.function("sweep", 10), module.function("look", 4)
         self.asks = module.asks
-        self.boxes: dict[tuple[Interval, ...], float] = {}
 
     def run(
         self,
@@ -82,10 +88,9 @@ class LanesKernel:
         wide = what.lanes
         packs = -(-count // (wide * what.pack))
         groups = packs * what.pack
-        radius = self._radius(tail, shared, steps) if what.boxed else 0.0
         x = _grouped(list(start.T), groups, wide)
         data = _Arrays(
-            u=np.array([-1.0 if tol is None else tol, radius, *shared]),
+            u=np.array([-1.0 if tol is None else tol, *shared]),
             w=_grouped(list(tail.values()), groups, wide),
             x=x,
             s=np.zeros((groups, what.states, wide)),
@@ -95,8 +100,8 @@ class LanesKernel:
             theta=np.empty((groups * wide, what.params)),
             out=np.empty((2 + what.params, groups, wide)),
         )
-        trouble = self._advance(data, packs, steps, threads)
-        if trouble:
+        failed = self._advance(data, packs, steps, threads)
+        if failed:
             self._step_back(data, steps)
         return self._end(data, count, tol)
 
@@ -111,12 +116,12 @@ class LanesKernel:
         threads = worthwhile(1 if self.asks else threads, cost * packs * steps)
         turn = max(1, int(_NANOSECONDS / cost / min(span, steps + 1)))  # packs of a call
         share = max(1, min(turn, packs // (_SHARES * threads)))
-        trouble = 0
+        failed = 0
         for t in range(0, max(1, steps), span):  # without steps there still is an end
             end = min(t + span, steps)
             k = np.array([0, packs, len(data.x), t, end, share, turn], dtype=np.int64)
-            trouble |= self._run(k, data, threads)
-        return bool(trouble)
+            failed |= self._run(k, data, threads)
+        return bool(failed)
 
     def _run(self, k: NDArray[np.int64], data: _Arrays, threads: int) -> int:
         """Call the machine code in as many threads until no pack is left; what it returned."""
@@ -134,24 +139,8 @@ class LanesKernel:
         def halt() -> None:
             k[native.NEXT] = k[native.LAST]
 
-        together(work, threads, halt)
+        run_in_threads(work, threads, halt)
         return int(any(f & native.TROUBLE for f in found))
-
-    def _radius(
-        self, tail: Mapping[int, NDArray[np.float64]], shared: Sequence[float], steps: int
-    ) -> float:
-        """Within what |theta| and |state| the next steps are finite, for sure; 0: unknown."""
-        what = self.what
-        moving, rest = what.params + what.states, iter(shared)
-        ends: list[Interval] = [widened(1.0, steps)]  # the numbers of the steps
-        for k, own in enumerate(what.own):
-            values = tail[k] if own else np.array([next(rest)])
-            ends.append(widened(float(values.min()), float(values.max())))
-        key = tuple(ends)
-        if key not in self.boxes:
-            others = dict(zip(what.program.inputs[moving:], ends, strict=True))
-            self.boxes[key] = finite_box(what.program, moving, others, native.AHEAD)
-        return self.boxes[key]
 
     def _step_back(self, data: _Arrays, steps: int) -> None:
         """Last points that are not finite give way to those before."""

@@ -12,13 +12,13 @@ if TYPE_CHECKING:
 
 FEWEST = 40  # runs from which machine code for all of them at once pays
 _DIGITS = 1e-16  # of the largest loss: what is smaller is drawn at the bottom
-_TRIES = 5  # runs that are asked for the limit of stability
+_TRIES = 5  # runs whose verdict is searched for the limit of stability
 
 End = tuple[float, bool]  # the last finite loss, and whether the run left the numbers after it
 
 
 class Runs(Sequence["Result"]):
-    """The Results of many runs, each made when it is first asked for."""
+    """The Results of many runs, each computed on first access."""
 
     def __init__(self, makers: Sequence[Callable[[], Result]]) -> None:
         self.makers = makers

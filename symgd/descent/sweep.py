@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import sympy
 
 from symgd import names
+from symgd._cached import cached_property
 from symgd.backends.dispatch import check_backend
 from symgd.descent.sweep_axes import Grid, read_grid
 from symgd.descent.sweep_groups import Ends, Part, QuickStatus, run_part
@@ -87,7 +87,7 @@ class Sweep(Sequence[Result]):
 
     @cached_property
     def status(self) -> list[Status]:
-        """How each descent ended: what `sweep[i].status` says, without the rest of the Result."""
+        """How each descent ended: `sweep[i].status`, without the rest of the Result."""
         known = {k: quick(k) for quick in self._quick for k in quick.indices}
         return [known.get(k) or self[k].status for k in range(len(self))]
 

@@ -122,7 +122,7 @@ def read_grid(
 def _read(source: Any, fixed: dict[str, float], named: tuple[str, ...], rule: Rule) -> Loss:
     """The loss; that of a text swept once more is not differentiated, nor compiled, again."""
     if isinstance(source, str) and len(source) <= _SHORT:
-        with suppress(ArgumentError):  # which is told below, with the names of the rule
+        with suppress(ArgumentError):  # reported below, with the names of the rule
             return _kept(source, tuple(fixed.items()), named)
     return read_loss(source, fixed, named, rule)
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from symgd._cached import cached_property
 from symgd.analysis import diagnosis
 from symgd.backends.dispatch import compiled, may_compile
 from symgd.descent.step_program import is_large, settles, step_program
@@ -100,15 +100,15 @@ class Ends:
         if len(lost) == len(self.value):
             self.theta, self.value, self.grad_norm, self.steps, self.lost = found
             return
-        mine = (self.theta, self.value, self.grad_norm, self.steps, self.lost)
-        for array, part in zip(mine, found, strict=True):
+        stored = (self.theta, self.value, self.grad_norm, self.steps, self.lost)
+        for array, part in zip(stored, found, strict=True):
             array[place] = part
 
 
 def run_part(
     ends: Ends, single: Callable[[int], Result], part: Part, threads: int | None
 ) -> QuickStatus | None:
-    """Run the descents of one part; what knows their status without a Result of each.
+    """Run the descents of one part; returns what computes their status without a Result each.
 
     single: one descent of the sweep by itself, where no kernel can run the part.
     """
@@ -182,7 +182,7 @@ class QuickStatus:
 
     @property
     def indices(self) -> range:
-        """Which descents of the sweep it knows."""
+        """The descents of the sweep that it covers."""
         place = self.part.indices
         return range(place.start, place.stop)
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 import numpy as np
 
+from symgd._cached import cached_property
 from symgd.fits.initial_guess import InitialGuess
 from symgd.fits.nested_sums import total_gradient
 from symgd.fits.per_row_function import PerRowFunction

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from copy import copy
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from symgd._cached import cached_property
 from symgd.backends.compiler import compile_per_row
 from symgd.backends.lambdified import compile_array
 from symgd.backends.numpy_rows import BLOCK, pieces

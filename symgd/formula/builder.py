@@ -7,7 +7,7 @@ import sympy
 from symgd.errors import FormulaError
 from symgd.formula.constants import ExactConstants, may_be_infinite
 from symgd.formula.evaluate import evaluate
-from symgd.formula.functions.table import BY_CLASS, Function
+from symgd.formula.functions.table import BY_CLASS, POWERS, Function
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import Node, float_of, is_inverse
 from symgd.formula.token_stream import Reader
@@ -83,6 +83,19 @@ class Builder:
         if base is sympy.E:
             return self.build(sympy.exp, exponent, at=at)
         return self.build(sympy.Pow, base, exponent, at=at)
+
+    def call_of_power(self, name: str, args: list[Node], token: Token) -> Node:
+        """sqrt(x), square(x) or pow(x, y)."""
+        power = POWERS[name]
+        count = 1 if power.exponent is not None else 2
+        if len(args) != count:
+            wanted = "1 argument" if count == 1 else "2 arguments"
+            sentence = f"{name} takes {wanted}, not {len(args)}"
+            raise self.reader.error(sentence, f"write {name}{power.signature}", token)
+        if power.exponent is None:
+            base, exponent = args
+            return self.power(base, exponent, token)
+        return self.build(sympy.Pow, args[0], self.number(power.exponent), at=token)
 
     def apply(self, row: Function, args: list[Node], token: Token) -> Node:
         """The call of a function of the table, whose arity and order are checked."""

@@ -9,11 +9,11 @@ Where none of this holds, nothing is known, and the values in doubles decide alo
 from __future__ import annotations
 
 from functools import cache
-from threading import Lock
 from typing import Any, TypeAlias
 
 import sympy
 
+from symgd._locks import MPMATH
 from symgd.formula.functions.formula_value import formula_value
 from symgd.formula.functions.multiprecision_functions import (
     Operation,
@@ -32,8 +32,6 @@ _BESSEL = 50  # orders and arguments up to which mpmath takes no more than a few
 
 #: An mpmath number with each of _BITS, or None where nothing is known.
 Known: TypeAlias = tuple[Any, Any] | None
-
-_LOCK = Lock()  # mpmath's functions change the precision of their context on the way
 
 
 class PoleError(ArithmeticError):
@@ -63,7 +61,7 @@ class ExactConstants:
     def is_infinite(self, node: Node) -> bool:
         """Whether the node, none of whose arguments is infinite, has a pole."""
         known = self._known
-        with _LOCK:
+        with MPMATH:
             try:
                 for part in topological([node], known):
                     known[id(part)] = _value(part, [known[id(a)] for a in part.args])

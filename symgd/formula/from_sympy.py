@@ -30,6 +30,7 @@ _ALSO = {
     "Max": "max",
     "Min": "min",
     "Heaviside": "heaviside",
+    "Mod": "mod",
 }
 
 

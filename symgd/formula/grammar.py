@@ -8,7 +8,7 @@ from symgd import names
 from symgd.formula.builder import Builder
 from symgd.formula.columns import Columns
 from symgd.formula.functions.derivatives import SLOPES
-from symgd.formula.functions.table import CALLABLE
+from symgd.formula.functions.table import CALLABLE, POWERS, VARIABLES
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import (
     RELATIONS,
@@ -29,8 +29,7 @@ from symgd.formula.tokens import LOGIC, Limits, Token, value_of
 
 _CONSTANTS: dict[str, Node] = {"pi": sympy.pi, "e": sympy.E}
 _ROWS = {"sum": RowSum, "mean": RowMean}
-# beta and gamma are functions only before a parenthesis: their bare names are Greek letters
-_FUNCTIONS_ONLY = {*CALLABLE, *_ROWS, "sqrt", "norm"} - {"beta", "gamma"}
+_FUNCTIONS_ONLY = {*CALLABLE, *POWERS, *_ROWS, "norm"} - VARIABLES
 
 
 class Grammar:
@@ -239,7 +238,8 @@ class Grammar:
         reader, builder = self.reader, self.builder
         name = token.text
         row = CALLABLE.get(name) or (SLOPES.get(name) if self.table else None)
-        if row is None and not (name == "sqrt" or name in _ROWS or (name == "norm" and self.rule)):
+        norm = name == "norm" and self.rule
+        if row is None and not (name in POWERS or name in _ROWS or norm):
             raise reader.not_a_function(token)
         reader.advance()
         reader.enter(token)
@@ -259,15 +259,15 @@ class Grammar:
         self.bars = outer
         if row is not None:
             return builder.apply(row, args, token)
+        if name in POWERS:
+            return builder.call_of_power(name, args, token)
         if len(args) != 1:
             sentence = f"{name} takes 1 argument, not {len(args)}"
             raise reader.error(sentence, f"write {name}(x)", token)
         if name in _ROWS:
             self.rows -= 1
             return self.graph.node(_ROWS[name], *args)
-        if name == "norm":
-            return self.graph.node(Norm, *args)
-        return builder.build(sympy.Pow, args[0], builder.number(0.5), at=token)
+        return self.graph.node(Norm, *args)
 
     def condition(self, opening: bool = False) -> Node:
         """Comparisons joined by not, and, or; behind an `opening` parenthesis also a value.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from symgd import names
 from symgd.errors import FormulaError
-from symgd.formula.functions.table import CALLABLE
+from symgd.formula.functions.table import CALLABLE, POWERS
 from symgd.formula.nodes import RELATIONS
 from symgd.formula.tokens import LOGIC, Limits, Token, tokens
 
@@ -122,7 +122,7 @@ class Reader:
         """A name before a parenthesis that is no function's."""
         name = names.escape(token.text)
         near = (
-            names.suggest(token.text, [*CALLABLE, "sqrt", "sum", "mean"]) if len(name) > 2 else ""
+            names.suggest(token.text, [*CALLABLE, *POWERS, "sum", "mean"]) if len(name) > 2 else ""
         )
         hint = near or f"to multiply, write {name}*(...); `symgd functions` lists the functions"
         return self.error(f"'{name}' is not a function", hint, token)

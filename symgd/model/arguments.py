@@ -195,8 +195,8 @@ class Schedule:
     def check(self, steps: int, values: Mapping[str, float]) -> None:
         """See that the formula is a rate, finite and not below 0, at the steps to be taken.
 
-        All of the first thousand are looked at, then ever fewer: a formula that fails fails early
-        or for good.
+        All of the first thousand are checked, then a thinning sample: where a
+        formula fails, it fails early or for good.
         """
         if self.formula is None:
             return

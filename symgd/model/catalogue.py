@@ -54,7 +54,7 @@ theta = theta - lr*g
         title="Gradient descent steps against the gradient.",
         source=(
             "A. Cauchy, 1847, Méthode générale pour la résolution des systèmes d'équations "
-            "simultanées, Comptes Rendus Acad. Sci. Paris 25, 536-538; told in C. Lemaréchal, "
+            "simultanées, Comptes Rendus Acad. Sci. Paris 25, 536-538; described in C. Lemaréchal, "
             "2012, Cauchy and the Gradient Method, "
             "https://www.math.uni-bielefeld.de/documenta/vol-ismp/40_lemarechal-claude.pdf"
         ),

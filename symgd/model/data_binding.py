@@ -22,7 +22,7 @@ from symgd.formula.parse import Formula
 if TYPE_CHECKING:
     from symgd.data import Table
 
-PASSES = 10  # over the rows, where nobody knows how many there will be
+PASSES = 10  # over the rows, where their number is not known in advance
 
 Function = Callable[..., list[float]]  # numbers -> numbers
 

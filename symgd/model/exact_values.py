@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cached_property
 from typing import TYPE_CHECKING
 
+from symgd._cached import cached_property
 from symgd.backends.exact.exact_graph import ExactGraph
 from symgd.backends.exact.multiprecision import Precise
 from symgd.calculus.gradient import gradient, hessian

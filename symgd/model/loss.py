@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import sympy
 
 from symgd import names
+from symgd._cached import cached_property
 from symgd.backends.program import Program
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import Name, Node

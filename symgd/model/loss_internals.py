@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from symgd._cached import cached_property
 from symgd.backends import lambdified
 from symgd.backends.compiler import compile_program
 from symgd.backends.program import Program
@@ -102,7 +102,7 @@ class LossInternals:
         return self.value_program.operations * rows
 
     def tidy(self, nodes: Sequence[Node]) -> list[Node]:
-        """The nodes as people like to read them."""
+        """The nodes in readable form."""
         return tidy(self.graph, nodes)
 
     @cached_property

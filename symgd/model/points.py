@@ -1,4 +1,4 @@
-"""A point in the space of parameters, as people give it, in the order of the parameters."""
+"""A user's point (mapping, sequence, array or number) as floats in the order of the parameters."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def read_point(params: Sequence[str], theta: Point) -> list[float]:
     if type(theta) is not dict and hasattr(theta, "tolist"):
         theta = theta.tolist()  # an array: its floats at once
     if type(theta) is list and [type(v) for v in theta] == [float] * len(params):
-        return theta  # what optimizers give, without the checks of what people give
+        return theta  # the fast path of optimizers
     if isinstance(theta, Mapping):
         given = {names.canonical(str(k)): v for k, v in theta.items()}
         for name in given:

@@ -44,7 +44,7 @@ def draw(thing: Any, form: str, *arguments: Any) -> Any:
 
 
 class Notebook:
-    """What IPython asks an object for; None: there is no such form."""
+    """The representations that IPython looks up; None: there is no such form."""
 
     def _repr_html_(self) -> str | None:
         return draw(self, "html")  # type: ignore[no-any-return]

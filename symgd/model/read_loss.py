@@ -24,7 +24,7 @@ Given = tuple[str, dict[str, float], tuple[str, ...]]
 
 
 @dataclass(frozen=True)
-class Source:
+class ParsedLoss:
     """A loss as it was read.
 
     root: the formula as typed, constants in their places. variables: parameter -> its symbol, in
@@ -47,7 +47,7 @@ def read_source(
     params: Iterable[str],
     limits: Limits,
     drop_missing: bool,
-) -> Source:
+) -> ParsedLoss:
     """The source on `graph`, or a SymgdError; the arguments are those of `Loss`."""
     fixed = {names.canonical(k): _finite(k, v) for k, v in (constants or {}).items()}
     columns: tuple[str, ...] = ()
@@ -71,7 +71,7 @@ def read_source(
     values = {leaf: graph.number(fixed[name]) for name, leaf in _taken(fixed, variables)}
     root = graph.replace([root], values)[0] if values else root
     ordered = {name: variables[name] for name in sorted(variables, key=names.natural)}
-    return Source(root, ordered, text, columns, rows, given)
+    return ParsedLoss(root, ordered, text, columns, rows, given)
 
 
 def _without_text(graph: Graph, source: Any) -> tuple[Node, dict[str, Name]]:

@@ -82,71 +82,64 @@ class History:
     """
 
     def __init__(self, params: int, limit: int = 10_001) -> None:
-        self._params = params
+        self._width = params + 2
         self._limit = limit
         self.stride = 1
-        self._last = -1  # the step of the last row; row k before it is of step k*stride
-        self._theta = array("d")
-        self._loss = array("d")
-        self._grad_norm = array("d")
+        self._rows = array("d")  # loss, grad_norm, theta..; one call adds a row, so that Ctrl-C
+        self._end: int | None = None  # leaves no part of one. The step of a row after the strides
 
     def __len__(self) -> int:
-        return len(self._loss)
+        return len(self._rows) // self._width
 
-    def append(self, t: int, theta: Sequence[float], loss: float, grad_norm: float) -> None:
-        """Record one row; t is the next multiple of `stride`, or the end of the run."""
-        if t % self.stride and len(self) >= self._limit:
-            self._thin()
-        self._last = t
-        self._theta.extend(theta)
-        self._loss.append(loss)
-        self._grad_norm.append(grad_norm)
+    def append(self, theta: Sequence[float], loss: float, grad_norm: float) -> None:
+        """Record one row: of the next multiple of `stride`."""
+        row = array("d", (loss, grad_norm))
+        row.extend(theta)
+        self._rows.extend(row)
         if len(self) > self._limit:
             self._thin()
 
     def extend(self, rows: array[float], count: int) -> None:
         """Record many rows [loss, grad_norm, theta..], of the next multiples of `stride`."""
-        width = self._params + 2
-        used = rows[: count * width]
-        theta = array("d", bytes(8 * self._params * count))
-        for k in range(self._params):
-            theta[k :: self._params] = used[2 + k :: width]
-        self._theta.extend(theta)
-        self._loss.extend(used[0::width])
-        self._grad_norm.extend(used[1::width])
-        self._last = (len(self) - 1) * self.stride
+        self._rows.extend(rows[: count * self._width])
         while len(self) > self._limit:
             self._thin()
 
+    def close(self, t: int, theta: Sequence[float], loss: float, grad_norm: float) -> None:
+        """Record the end of the run, of whatever step."""
+        if len(self) >= self._limit:
+            self._thin()
+        self.append(theta, loss, grad_norm)
+        self._end = t
+
     def _thin(self) -> None:
         """Drop every other row: those of odd multiples of the stride."""
-        self.stride *= 2
-        count = self._params
-        self._loss, self._grad_norm = self._loss[::2], self._grad_norm[::2]
-        theta = array("d", bytes(8 * count * len(self)))
-        for k in range(count):
-            theta[k::count] = self._theta[k :: 2 * count]
-        self._theta = theta
-        self._last = (len(self) - 1) * self.stride
+        width = self._width
+        kept = array("d", bytes(8 * width * ((len(self) + 1) // 2)))
+        for k in range(width):
+            kept[k::width] = self._rows[k :: 2 * width]
+        self.stride, self._rows = 2 * self.stride, kept
 
     def _steps(self) -> array[int]:
-        regular = max(0, len(self) - 1)
-        return array("q", [*range(0, regular * self.stride, self.stride), self._last][-len(self) :])
+        steps = array("q", range(0, len(self) * self.stride, self.stride))
+        if self._end is not None:
+            steps[-1] = self._end
+        return steps
 
     def loss_at(self, row: int) -> float:
         """The loss of one row."""
-        return self._loss[row]
+        return self._rows[range(len(self))[row] * self._width]
 
     def last_step(self) -> int:
-        """The step of the last row."""
-        return self._last
+        """The step of the last row; -1 where there is none."""
+        return self._steps()[-1] if len(self) else -1
 
     def rows(self) -> Iterator[tuple[int, tuple[float, ...], float, float]]:
         """(t, theta in the order of params, loss, Euclidean norm of the gradient) by row."""
-        count = self._params
+        width = self._width
         for k, t in enumerate(self._steps()):
-            theta = tuple(self._theta[k * count : (k + 1) * count])
-            yield t, theta, self._loss[k], self._grad_norm[k]
+            loss, grad_norm, *theta = self._rows[k * width : (k + 1) * width]
+            yield t, tuple(theta), loss, grad_norm
 
     @property
     def t(self) -> NDArray[np.int64]:
@@ -156,17 +149,20 @@ class History:
     @property
     def theta(self) -> NDArray[np.float64]:
         """(K, P) float64: the parameters, in the order of Loss.params."""
-        return _numpy(self._theta).reshape(len(self), self._params)
+        return _numpy(self._rows).reshape(len(self), self._width)[:, 2:].copy()
 
     @property
     def loss(self) -> NDArray[np.float64]:
         """(K,) float64."""
-        return _numpy(self._loss)
+        return _numpy(self._column(0))
 
     @property
     def grad_norm(self) -> NDArray[np.float64]:
         """(K,) float64: the Euclidean norm of the gradient."""
-        return _numpy(self._grad_norm)
+        return _numpy(self._column(1))
+
+    def _column(self, k: int) -> array[float]:
+        return self._rows[k :: self._width]
 
 
 def _numpy(values: array[Any]) -> NDArray[Any]:

@@ -11,11 +11,12 @@ from __future__ import annotations
 import re
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import lru_cache
 
 import sympy
 
 from symgd import names
+from symgd._cached import cached_property
 from symgd.errors import FormulaError, RuleError
 from symgd.formula.functions.table import FUNCTIONS
 from symgd.formula.graph import Graph
@@ -40,7 +41,7 @@ class Line:
 class Rule(Notebook):
     """An update rule, from its equations.
 
-    text: the lines. defaults: usual values of hyperparameters. name: for people. Rules add up:
+    text: the lines. defaults: usual values of hyperparameters. name: for display. Rules add up:
     `prefix + rule + suffix` runs the lines of the one, then of the other.
 
     >>> rule = Rule("v = beta*v + g; theta = theta - lr*v", {"beta": 0.9})

@@ -60,7 +60,7 @@ def test_a_guard_asks_outer_conditions_first_wherever_they_lie_in_memory(sign):
     for condition in reversed(above):  # known before the loop over the rows begins
         term = graph.node(Where, condition, term, graph.atom(x))
     program = compile_program(graph, [a], {"f": graph.node(RowSum, term)})
-    assert "where(t0 and t1 and t2, log(x), 0)" in str(program)
+    assert "= log(x) if t0 and t1 and t2\n" in str(program)
 
 
 @pytest.mark.parametrize("backend", ["lambdify", "native"])

@@ -27,7 +27,7 @@ from symgd.backends.native import array_module, jit, step_powers
 from symgd.backends.native.descent_loop import load, store
 from symgd.backends.native.jit import compile_module, interrupted, source
 from symgd.backends.native.loop_rerolling import roll
-from symgd.backends.native.register_steps import assignments
+from symgd.backends.native.register_steps import run_program
 from symgd.backends.native.translate import Emitter, Value
 from symgd.formula.functions import reference
 from symgd.formula.functions.table import BY_CLASS
@@ -49,10 +49,10 @@ def compiled(program, lanes=1):
     e = Emitter(lanes)
     kind = e.type(lanes > 1)
     known = {}
-    for k, symbol in enumerate(program.inputs):
+    for k, name in enumerate(program.names):
         value = load(e, "%x", k, kind)
-        known[symbol] = Value(value.text, lanes > 1)
-    for k, out in enumerate(assignments(e, program, known)):
+        known[name] = Value(value.text, lanes > 1)
+    for k, out in enumerate(run_program(e, program, known)):
         store(e, e.spread(out) if lanes > 1 else out, "%y", k, kind)
     body = "\n".join(["define i64 @run(ptr %x, ptr %y) {", *e.lines, "  ret i64 0", "}"])
     function = compile_module(source([body], e.declared)).function("run", 2)

@@ -22,16 +22,17 @@ import pytest
 
 import symgd
 from symgd import Loss
-from symgd._threads import THREADS, default_threads, together, worthwhile
+from symgd._threads import THREADS, default_threads, run_in_threads, worthwhile
 from symgd.backends import dispatch
 from symgd.backends.compiler import compile_program
 from symgd.backends.native import elementary, jit, row_blocks
 from symgd.backends.native.row_blocks import compile_native
 from symgd.backends.native.row_loop import BLOCK, STRIP
 from symgd.backends.numpy_rows import compile_rows
+from symgd.backends.operations import Operation
 from symgd.formula.functions.table import BY_CLASS, FUNCTIONS
 from symgd.formula.graph import Graph
-from symgd.formula.nodes import Column, Name, RowSum
+from symgd.formula.nodes import Column, RowSum
 from tests import regression
 from tests.backends.test_native import EDGES, rows_of, same
 from tests.jax_oracle import jax_value_and_grad
@@ -83,7 +84,7 @@ def test_every_function_is_that_of_numpy(row, library):
     rows = rows_of(row)
     count = len(rows[0])
     program = per_row(row, count)
-    if library != "own" and any(map(elementary.asks_python, program.nodes)):
+    if library != "own" and any(map(elementary.asks_python, program.body)):
         return  # a call of Python's function, whatever the library
     ours = compile_native(program, 1)
     table = {f"c{k}": np.array([r[k] for r in rows]) for k in range(count)}
@@ -528,17 +529,16 @@ def test_functions_that_ask_python_are_left_to_numpy():
             continue
         low, high = row.arity
         count = high or max(low, 2)
-        graph = Graph()
-        node = graph.node(row.node, *(Name(f"p{k}") for k in range(count)))
-        program = compile_native_source(graph, node, count)
-        assert (elementary.PYTHON in program) is elementary.asks_python(node), row.name
+        call = Operation("f", row.name, tuple(f"p{k}" for k in range(count)))
+        program = compile_native_source(call)
+        assert (elementary.PYTHON in program) is elementary.asks_python(call), row.name
 
 
-def compile_native_source(graph, node, count):
+def compile_native_source(call):
     from symgd.backends.native.translate import Emitter, Value
 
     e = Emitter()
-    e.node(node, {a: Value(f"%x{k}") for k, a in enumerate(node.args)})
+    e.run([call], {name: Value(f"%x{k}") for k, name in enumerate(call.names)})
     return "\n".join(e.declared)
 
 
@@ -578,7 +578,7 @@ def test_threads_are_as_many_as_asked_for():
             all_there.wait(10)
             seen.add(threading.get_ident())
 
-        together(work, threads, seen.clear)
+        run_in_threads(work, threads, seen.clear)
         assert len(seen) == threads
         assert threading.get_ident() in seen
 
@@ -593,7 +593,7 @@ def test_errors_of_any_thread_come_back(threads):
         time.sleep(0.05)
 
     with pytest.raises(ZeroDivisionError):
-        together(work, threads, lambda: halted.append(1))
+        run_in_threads(work, threads, lambda: halted.append(1))
     assert halted
 
 
@@ -609,7 +609,7 @@ def test_an_interruption_ends_the_other_threads():
         ended.append(stopped.is_set())
 
     with pytest.raises(KeyboardInterrupt):
-        together(work, 3, stopped.set)
+        run_in_threads(work, 3, stopped.set)
     assert ended
     assert all(ended)
 
@@ -628,7 +628,7 @@ def test_an_error_of_one_thread_ends_the_others():
 
     for _ in range(9):  # the one that fails may be waited for first, or last
         with pytest.raises(ZeroDivisionError):
-            together(work, 3, stopped.set)
+            run_in_threads(work, 3, stopped.set)
         assert ended.pop() is True
         first.release()
         stopped.clear()
@@ -652,27 +652,27 @@ def test_an_interruption_while_waiting_ends_the_other_threads():
     before = signal.signal(signal.SIGALRM, stop)
     try:
         with pytest.raises(KeyboardInterrupt):
-            together(work, 2, stopped.set)
+            run_in_threads(work, 2, stopped.set)
     finally:
         signal.signal(signal.SIGALRM, before)
     assert ended == [True]
 
 
 def test_work_that_no_helper_has_begun_is_let_go():
-    """The helpers are busy elsewhere; what lies in their queue must not hold its arrays."""
+    """The pool is busy; a task in its queue must not hold its arrays."""
     busy, go_on = threading.Barrier(3), threading.Event()
 
     def long():
         busy.wait(10)
         go_on.wait(10)
 
-    caller = threading.Thread(target=together, args=(long, 2, go_on.set))
-    with monkeypatched_helpers():
+    caller = threading.Thread(target=run_in_threads, args=(long, 2, go_on.set))
+    with another_pool():
         caller.start()
         busy.wait(10)
         held = np.zeros(3)
         seen = weakref.ref(held)
-        together(held.sum, 2, go_on.set)
+        run_in_threads(held.sum, 2, go_on.set)
         del held
         gc.collect()
         assert seen() is None
@@ -680,11 +680,11 @@ def test_work_that_no_helper_has_begun_is_let_go():
         caller.join()
 
 
-def monkeypatched_helpers():
+def another_pool():
     """Helpers that nobody has used yet."""
     patch = pytest.MonkeyPatch()
     module = sys.modules["symgd._threads"]
-    patch.setattr(module, "_helpers", type(module._helpers)())
+    patch.setattr(module, "_pool", type(module._pool)())
     return contextlib.closing(types.SimpleNamespace(close=patch.undo))
 
 
@@ -693,9 +693,9 @@ def test_work_is_done_alone_where_no_thread_can_be_started(monkeypatch):
         raise RuntimeError("can't start new thread")
 
     ran = []
-    with monkeypatched_helpers():
+    with another_pool():
         monkeypatch.setattr(threading.Thread, "start", refuse)
-        together(lambda: ran.append(threading.get_ident()), 4, ran.clear)
+        run_in_threads(lambda: ran.append(threading.get_ident()), 4, ran.clear)
     assert ran == [threading.get_ident()]
 
 
@@ -730,17 +730,17 @@ def test_an_interruption_takes_the_blocks_that_are_left(monkeypatch):
     function = compile_native(program, 2)
     values = [*point(loss), *loss.internals.rows.more(program)]
     expected = function(values, loss.table)
-    original, calls = row_blocks.together, []
+    original, calls = row_blocks.run_in_threads, []
 
     def interrupt(work, threads, halt):
         halt()
         calls.append(threads)
         original(work, threads, halt)
 
-    monkeypatch.setattr(row_blocks, "together", interrupt)
+    monkeypatch.setattr(row_blocks, "run_in_threads", interrupt)
     assert math.isnan(function(values, loss.table)[0])  # no block is done
     assert calls == [2]
-    monkeypatch.setattr(row_blocks, "together", original)
+    monkeypatch.setattr(row_blocks, "run_in_threads", original)
     assert function(values, loss.table) == expected
 
 
@@ -772,10 +772,10 @@ def test_machine_code_that_calls_python_runs_in_one_thread(function, threads, mo
     monkeypatch.setattr("symgd._threads._WAKE", 1e-9)
     seen = []
     for module in (row_blocks, native_sweep):
-        original = module.together
+        original = module.run_in_threads
         monkeypatch.setattr(
             module,
-            "together",
+            "run_in_threads",
             lambda work, n, halt, do=original: (seen.append(n), do(work, n, halt)),
         )
     loss = Loss(f"sum({function}(a + x))", {"x": np.linspace(0.5, 2.0, 100)})
@@ -832,7 +832,7 @@ print(told)
 def test_a_child_process_has_threads_of_its_own():
     script = """
 import os, numpy as np
-from symgd._threads import together
+from symgd._threads import run_in_threads
 import threading
 
 def count():
@@ -840,7 +840,7 @@ def count():
     def work():
         all_there.wait(10)
         ran.append(threading.get_ident())
-    together(work, 3, ran.clear)
+    run_in_threads(work, 3, ran.clear)
     return len(set(ran))
 
 assert count() == 3

@@ -4,10 +4,8 @@ import csv
 import io
 import json
 import os
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -546,7 +544,7 @@ def test_messages_that_nobody_can_read_change_no_exit_code(words, code):
 def test_too_little_memory_is_a_message(words, told):
     code = (
         "import symgd.cli.app\n"
-        "from symgd.cli.main import main\n"
+        "from symgd.__main__ import main\n"
         f"def app(prog_name): raise MemoryError{words}\n"
         "symgd.cli.app.app = app\n"
         "main()\n"
@@ -554,89 +552,6 @@ def test_too_little_memory_is_a_message(words, told):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
     message = b"symgd: there is not enough memory" + told + os.linesep.encode()
     assert (done.returncode, done.stdout, done.stderr) == (2, b"", message)
-
-
-@posix
-@pytest.mark.parametrize("form", ["table", "json"])
-def test_ctrl_c_prints_the_result_so_far_and_exits_130(form):
-    args = ["theta**2", "-l", "1e-9", "-n", "1000000000000", "-v", "--format", form]
-    child = subprocess.Popen([*SYMGD, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    assert child.stderr is not None
-    assert b"machine code" in child.stderr.readline()  # or that there is none, and the run begins
-    time.sleep(0.5)
-    child.send_signal(signal.SIGINT)
-    out, err = child.communicate(timeout=60)
-    assert child.returncode == 130, err
-    assert b"Traceback" not in err
-    if form == "json":
-        assert json.loads(out)["status"] == "interrupted"
-    else:
-        assert b"theta after " in out
-
-
-@posix
-@pytest.mark.parametrize("delay", [0.02, 0.05, 0.1, 0.2, 0.3])
-def test_ctrl_c_at_any_moment_shows_no_traceback(delay):
-    args = ["theta**2", "-l", "1e-9", "-n", "1000000000000", "--format", "plain", "-q"]
-    code = "from symgd.cli.main import main; print('up', flush=True); main()"
-    child = subprocess.Popen(
-        [sys.executable, "-c", code, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
-    assert child.stdout is not None
-    child.stdout.readline()
-    time.sleep(delay)
-    child.send_signal(signal.SIGINT)
-    _, err = child.communicate(timeout=60)
-    assert child.returncode == 130, err
-    assert b"Traceback" not in err
-
-
-@posix
-def test_ctrl_c_that_python_drops_is_raised_again():
-    """In `__del__`, as in the callbacks of weak references that imports run, an error is lost."""
-    code = """
-import signal, symgd.cli.app
-from symgd.cli.main import main
-
-class Dropping:
-    def __del__(self):
-        signal.raise_signal(signal.SIGINT)
-
-def app(prog_name):
-    Dropping()
-    while True:
-        pass
-
-symgd.cli.app.app = app
-signal.alarm(20)
-main()
-"""
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=60)
-    assert (done.returncode, done.stderr) == (130, b"")
-
-
-@posix
-def test_ctrl_c_while_mpmath_looks_for_gmpy2_is_not_lost():
-    """There is a bare `except:` around that, and the run went on for ever."""
-    code = """
-import signal, sys
-from symgd.cli.main import main
-
-class Finder:
-    def find_spec(self, name, path=None, target=None):
-        if name == "gmpy2":
-            sys.meta_path.remove(self)  # others ask for it, too
-            print("asked for", flush=True)
-            signal.raise_signal(signal.SIGINT)
-
-sys.meta_path.insert(0, Finder())
-sys.argv = ["symgd", "theta**2", "-l", "1e-9", "-n", "1000000000000", "-q"]
-signal.alarm(20)
-main()
-"""
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=60)
-    assert (done.returncode, done.stderr) == (130, b"")
-    assert done.stdout.startswith(b"asked for")
 
 
 @pytest.mark.parametrize("words", [[], ["explain", "--format", "json"], ["compare"], ["rules"]])

@@ -109,7 +109,7 @@ from symgd.data import table
 progress.AFTER = 0
 table.IN_MEMORY = 1000
 sys.argv = ["symgd", *{arguments!r}]
-from symgd.cli.main import main
+from symgd.__main__ import main
 main()
 """
 

@@ -277,7 +277,9 @@ def test_a_fit_survives_pickle(model, options):
         other = {name: column[:7] for name, column in data.items()}
         assert np.array_equal(again.predict(other), found.predict(other))
         assert np.array_equal(again.band(other), found.band(other), equal_nan=True)
-        assert np.array_equal(again.curve.observed_and_predicted(), found.curve.observed_and_predicted())
+        assert np.array_equal(
+            again.curve.observed_and_predicted(), found.curve.observed_and_predicted()
+        )
 
 
 def test_dropped_rows_survive_pickle():

@@ -18,11 +18,11 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Sequence
 from math import isfinite
-from threading import Lock
 from typing import Any
 
 import sympy
 
+from symgd._locks import MPMATH
 from symgd.backends.exact.exact_graph import ExactGraph
 from symgd.formula.functions.multiprecision_functions import (
     Operation,
@@ -74,7 +74,6 @@ class Precise:
         from mpmath import MPContext
 
         self._context = MPContext()  # its own: nobody else's precision is touched
-        self._lock = Lock()
         table = operations(self._context)
         order = topological(roots)
         self._place = {id(node): k for k, node in enumerate(order)}
@@ -95,7 +94,7 @@ class Precise:
         open_ = [k for k, value in enumerate(plain) if isfinite(value)]
         if not all(map(isfinite, x)):
             return result
-        with self._lock:
+        with MPMATH:
             before: list[Any] = []
             last: list[Any] = []
             for bits in self._ladder:

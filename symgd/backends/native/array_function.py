@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from symgd.backends.expressions import Tree
 from symgd.backends.native.loop_rerolling import (
+    LEAF,
     Even,
     Layout,
     Place,
@@ -15,7 +17,7 @@ from symgd.backends.native.loop_rerolling import (
     runs,
 )
 from symgd.backends.native.translate import Emitter, Value
-from symgd.formula.nodes import Node, conditions, is_condition
+from symgd.backends.operations import gives_condition
 
 _FUSED = 8  # loops in one loop
 _ARGUMENTS = "ptr noalias %x, ptr noalias %w, ptr noalias %c, ptr noalias %out"
@@ -75,16 +77,21 @@ class IRFunction:
             self._store(self.known[target], "w", Value(str(target)))
 
     def _value(self, roll_: Roll, i: Value | None) -> Value:
-        places: dict[Node, Value] = {
-            leaf: self._operand(operand, i)
-            for leaf, operand in zip(roll_.leaves, roll_.operands, strict=True)
-        }
-        for leaf in conditions([roll_.expression]):
-            places[leaf] = self.e.compare("une", places[leaf], self.e.number(0.0))
-        value = self.e.node(roll_.expression, places)
-        if is_condition(roll_.expression):  # in memory it is 1 or 0
+        value = self._applied(
+            roll_.shape, (self._operand(operand, i) for operand in roll_.operands)
+        )
+        if gives_condition(roll_.shape.name):  # in memory it is 1 or 0
             return self.e.select(value, self.e.number(1.0), self.e.number(0.0))
         return value
+
+    def _applied(self, shape: Tree, operands: Iterator[Value]) -> Value:
+        """The value of a shape over its operands, from left to right."""
+        if isinstance(shape, float):
+            return self.e.number(shape)
+        if isinstance(shape, str):
+            operand = next(operands)
+            return operand if shape == LEAF else self.e.compare("une", operand, self.e.number(0.0))
+        return self.e.apply(shape.name, [self._applied(a, operands) for a in shape.arguments])
 
     def _total(self, total: Total) -> None:
         e = self.e

@@ -11,15 +11,15 @@ forget it; until then k[BEST_T] says where in the ring it is.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from symgd.backends.native.descent_loop import DescentLoop, load
 from symgd.backends.native.inline_functions import hypot
 from symgd.backends.native.jit import source
-from symgd.backends.native.register_steps import assignments, live
+from symgd.backends.native.register_steps import run_program
 from symgd.backends.native.translate import Value
+from symgd.backends.operations import Operand, live
 from symgd.backends.program import Program
-from symgd.formula.nodes import Node, Norm, topological
 
 ARGUMENTS = ("k", "f", "x", "s", "h", "rows", "ring", "w", "c", "out", "new", "best")
 
@@ -78,8 +78,8 @@ class _Loop(DescentLoop):
         for name, kind in (("i", "i64"), ("flag", "i64"), ("sum", "double")):
             e.add_line(f"%{name} = alloca {kind}")
         self.begin()
-        tail = self.rule.inputs[2 + self.states + 1 :]
-        self.tail: dict[Node, Value] = {n: load(e, "%h", k) for k, n in enumerate(tail)}
+        tail = self.rule.names[2 + self.states + 1 :]
+        self.tail = {n: load(e, "%h", k) for k, n in enumerate(tail)}
 
     def norm(self) -> Value:
         return self._norm("%slope")
@@ -100,33 +100,28 @@ class _Loop(DescentLoop):
         """theta and state after the step, into %new; first the norms over whole arrays."""
         e = self.e
         t = e.emit(f"sitofp i64 {following.text} to double")
-        known: dict[Node, Value] = self.tail | {self.rule.inputs[2 + self.states]: t}
-        expressions = [x for block in self.rule.blocks for _, x in block.assignments]
-        norms = [n for n in topological(expressions) if n.func is Norm]
-        for norm in norms:
-            known[norm] = self._norm_of(norm.args[0], known)
+        known = self.tail | {self.rule.names[2 + self.states]: t}
+        for operation in self.rule.body:
+            if operation.name == "norm":
+                known[operation.result] = self._norm_of(operation.arguments[0], known)
         i = self._open()
-        values = assignments(e, self.rule, known | self._elements(i))
+        values = run_program(e, self.rule, known | self._elements(i))
         for k, value in enumerate(values):
             self._put(value, "%new", i, k * self.params)
         self._close(self.params)
 
-    def _elements(self, i: Value) -> dict[Node, Value]:
+    def _elements(self, i: Value) -> dict[str, Value]:
         """theta, g and the states of parameter i."""
-        theta, slope, *states = self.rule.inputs[: 2 + self.states]
+        theta, slope, *states = self.rule.names[: 2 + self.states]
         found = {theta: self._get("%x", i), slope: self._get("%slope", i)}
         return found | {s: self._get("%s", i, k * self.params) for k, s in enumerate(states)}
 
-    def _norm_of(self, node: Node, known: dict[Node, Value]) -> Value:
-        """The Euclidean norm of an expression of all parameters, put into %new on the way."""
+    def _norm_of(self, operand: Operand, known: Mapping[str, Value]) -> Value:
+        """The Euclidean norm of a number of each parameter, put into %new on the way."""
         i = self._open()
-        here = known | self._elements(i)
-        needed = live(self.rule, [node])
-        for block in self.rule.blocks:
-            for symbol, expression in block.assignments:
-                if symbol in needed:
-                    here[symbol] = self.e.node(expression, here)
-        self._put(self.e.node(node, here), "%new", i)
+        here = {**known, **self._elements(i)}
+        self.e.run(live(self.rule.body, [operand], here), here)
+        self._put(self.e.operand(operand, here), "%new", i)
         self._close(self.params)
         return self._norm("%new")
 

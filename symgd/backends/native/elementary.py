@@ -8,15 +8,13 @@ is all that a function needs.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Sequence
-from functools import cache
 
+from symgd.backends.function_programs import function_program
 from symgd.backends.native.inline_functions import FORMS
 from symgd.backends.native.translate import Emitter, Value
+from symgd.backends.operations import Operation
 from symgd.formula.functions.table import BY_CLASS, Function
-from symgd.formula.nodes import Name, Node, Where, is_inverse, topological
-from symgd.formula.parse import parse
 
 #: Everything of the C library that machine code calls.
 SYMBOLS = frozenset({*(row.c for row in BY_CLASS.values() if row.c), "pow", "cbrt"})
@@ -37,36 +35,24 @@ def function(e: Emitter, row: Function, args: Sequence[Value]) -> Value:
     if row.name in FORMS:
         return FORMS[row.name](e, *args)
     if row.formula:
-        return _from_formula(e, row.formula, [*args, *map(e.number, row.missing(len(args)))])
+        return _from_formula(e, row, [*args, *map(e.number, row.missing(len(args)))])
     return e.call(f"{PYTHON}{row.name}_{len(args)}", *args)
 
 
-def _from_formula(e: Emitter, text: str, args: Sequence[Value]) -> Value:
-    """The operations of a row's formula, each shared one once."""
-    root, names = _template(text)
-    known: dict[Node, Value] = {
-        names[n]: v for n, v in zip("xyzw", args, strict=False) if n in names
-    }
-    order = topological([root])
-    uses = Counter(id(a) for node in order for a in node.args)
-    for node in order:
-        if node.args and uses[id(node)] > 1 and not is_inverse(node):
-            known[node] = e.node(node, known)
-    return e.node(root, known)
+def _from_formula(e: Emitter, row: Function, args: Sequence[Value]) -> Value:
+    """The operations of a row's formula."""
+    program = function_program(row)
+    known = dict(zip(program.names, args, strict=True))
+    e.run(program.body, known)
+    return e.operand(program.outputs["f"], known)
 
 
-def asks_python(node: Node) -> bool:
-    """Whether the machine code of this node, apart from its arguments, calls back into Python."""
-    row = BY_CLASS.get(node.func)
-    if row is None or node.func is Where or row.c or row.name in FORMS:
+def asks_python(operation: Operation) -> bool:
+    """Whether the machine code of this operation calls back into Python."""
+    row = operation.function
+    if row is None or row.c or row.name in FORMS:
         return False
-    return not row.formula or any(map(asks_python, topological([_template(row.formula)[0]])))
-
-
-@cache
-def _template(text: str) -> tuple[Node, dict[str, Name]]:
-    formula = parse(text, table=True)
-    return formula.root, dict(formula.variables)
+    return not row.formula or any(map(asks_python, function_program(row).body))
 
 
 def python_function(symbol: str) -> tuple[Callable[..., float], int]:

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from functools import cache, partial
 from typing import Any, TypeVar
 
+from symgd._locks import hold_in_forks
+from symgd._signals import interrupts_postponed
 from symgd.backends.native.elementary import SYMBOLS, python_function
 
 #: Functions outside the module neither read nor write memory, and return.
@@ -101,6 +103,7 @@ def compile_module(source: str, *, neighbors: bool = True) -> Module:
     return remembered((source, neighbors), make)
 
 
+@interrupts_postponed()  # within llvmlite they may free memory twice
 def compile_alone(source: str, speed: int = 3, neighbors: bool = True) -> Module:
     """The module's machine code, compiled anew: it may hold addresses of other modules.
 
@@ -127,9 +130,13 @@ def compile_alone(source: str, speed: int = 3, neighbors: bool = True) -> Module
 
 
 @cache
+@interrupts_postponed()
 def _target() -> Any:
     import llvmlite.binding as llvm
 
+    lock = getattr(llvm.ffi.lib, "_lock", None)  # which llvmlite holds in every call
+    if lock is not None:
+        hold_in_forks(lock)
     if llvm.get_host_cpu_name() in _JUMPS_WITHIN_32_BYTES:
         llvm.set_option("symgd", "-x86-branches-within-32B-boundaries")
     llvm.initialize_native_target()
@@ -138,6 +145,7 @@ def _target() -> Any:
 
 
 @cache
+@interrupts_postponed()
 def _features() -> str:
     import llvmlite.binding as llvm
 

@@ -67,16 +67,3 @@ class Packed(Stepper):
         for k, value in enumerate(values):
             text = self.e.spread(value).text
             self.e.add_line(f"store {self.e.type(True)} {text}, ptr %{name}.{m}.{k}")
-
-    def masked(self, name: str, m: int) -> list[Value]:
-        """Where its lanes are, and 0 in those that have stopped."""
-        return [self.mask(m, value) for value in self.local(name, m)]
-
-    def mask(self, m: int, value: Value) -> Value:
-        """The value, and 0 in the lanes that have stopped."""
-        e = self.e
-        wide, bits = e.type(True), e.type(True, "i64")
-        mask = e.emit(f"load {bits}, ptr %mask.{m}", True)
-        plain = e.emit(f"bitcast {wide} {e.spread(value).text} to {bits}", True)
-        kept = e.emit(f"and {bits} {plain.text}, {mask.text}", True)
-        return e.emit(f"bitcast {bits} {kept.text} to {wide}", True)

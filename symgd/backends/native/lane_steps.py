@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from symgd.backends.native.descent_loop import Code
-from symgd.backends.native.register_steps import assignments, finite
+from symgd.backends.native.register_steps import finite, run_program
 from symgd.backends.native.step_powers import powers_of, steady_powers
 from symgd.backends.native.sweep_lanes import Lanes, Writer
 from symgd.backends.native.translate import Value
-from symgd.formula.nodes import Name, Node
 
-SHARED = 2  # u: the tolerance and the radius, then the values that all lanes share
+SHARED = 1  # u: the tolerance, then the values that all lanes share
 
 
 class Point(NamedTuple):
@@ -33,19 +32,18 @@ class Step(NamedTuple):
 class Stepper(Writer):
     """What the steps of a pack need.
 
-    first: the group that the pack begins with. tol, radius, shared: what `u` holds.
+    first: the group that the pack begins with. tol, shared: what `u` holds.
     """
 
     first: Value
     tol: Value
-    radius: Value
-    shared: dict[Node, Value]
+    shared: dict[str, Value]
 
     def __init__(self, what: Lanes) -> None:
         super().__init__(what)
         program, moving = what.program, what.params + what.states
-        self.number: Name = program.inputs[moving]  # of the step
-        self.tail: Sequence[Name] = program.inputs[moving + 1 :]
+        self.number = program.names[moving]  # of the step
+        self.tail = program.names[moving + 1 :]
         self.powers = powers_of(program, self.number, self.tail)
 
     def read_shared(self) -> None:
@@ -55,7 +53,7 @@ class Stepper(Writer):
         places = [
             e.emit(f"getelementptr double, ptr %u, i64 {k}") for k in range(SHARED + len(names))
         ]
-        self.tol, self.radius, *values = (e.emit(f"load double, ptr {at.text}") for at in places)
+        self.tol, *values = (e.emit(f"load double, ptr {at.text}") for at in places)
         self.shared = dict(zip(names, values, strict=True))
 
     def group(self, member: int | Value) -> Value:
@@ -69,32 +67,21 @@ class Stepper(Writer):
         following = self.e.emit(f"add nsw i64 {t.text}, 1")
         return self.e.emit(f"sitofp i64 {following.text} to double")
 
-    def own_values(self, group: Value) -> dict[Node, Value]:
+    def own_values(self, group: Value) -> dict[str, Value]:
         """The values of lr and hyperparameters that each lane has of its own."""
         names = [n for n, own in zip(self.tail, self.what.own, strict=True) if own]
         return dict(zip(names, self.load("%w", group, len(names)), strict=True))
 
     def one_step(
-        self,
-        x: Sequence[Value],
-        s: Sequence[Value],
-        own: dict[Node, Value],
-        number: Value,
-        bare: bool = False,
+        self, x: Sequence[Value], s: Sequence[Value], own: dict[str, Value], number: Value
     ) -> Step:
-        """bare: of the step alone, without loss and gradient."""
         e, what = self.e, self.what
-        known: dict[Node, Value] = dict(zip(what.program.inputs, [*x, *s, number], strict=False))
+        known: dict[str, Value] = dict(zip(what.program.names, [*x, *s, number], strict=False))
         known |= self.shared | own
         steady_powers(e, self.powers, known, number)
-        skip = ["|g|"]
-        if bare:
-            skip += [n for n in what.program.outputs if n == "loss" or n.startswith("d/d")]
-        out = assignments(e, what.program, known, skip=skip)
+        out = run_program(e, what.program, known, skip=("|g|",))
         end = what.params + what.states
         new = Point([e.spread(v) for v in out[: what.params]], out[what.params : end])
-        if bare:
-            return Step(new, e.number(0.0), [])
         return Step(new, e.spread(out[end]), [e.spread(g) for g in out[end + 1 :]])
 
     def small(self, grad: Sequence[Value]) -> Value:

@@ -9,132 +9,93 @@ time go through one stage after the other, each of which reads a few columns.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-import sympy
-
+from symgd.backends.operations import Operation, live
 from symgd.backends.program import Loop
-from symgd.formula.functions.table import BY_CLASS, ELEMENTARY
-from symgd.formula.graph import Graph
-from symgd.formula.nodes import Column, Name, Node, float_of, topological
+from symgd.formula.functions.table import ELEMENTARY
 
 SUMS = 5  # of one group: in two registers each, and something to add to them
 COLUMNS = 5  # of one stage before the functions
 
-Assignments = tuple[tuple[Name, Node], ...]
-
 
 @dataclass(frozen=True)
 class Stage:
-    """assignments, then the places of the sums that are added to. keeps: what later stages read."""
+    """Operations, then the places of the sums that are added to. keeps: what later stages read."""
 
-    assignments: Assignments
+    body: tuple[Operation, ...]
     sums: tuple[int, ...]
-    keeps: tuple[Name, ...]
+    keeps: tuple[str, ...]
     functions: bool = False
 
 
 def stages(loop: Loop) -> list[Stage]:
     """The stages of a loop, one after the other."""
     last = _of_one_sum(loop)
-    heavy: set[Node] = set()
-    for symbol, expression in loop.assignments:
-        if _calls(expression) or any(n in heavy for n in topological([expression])):
-            heavy.add(symbol)
-    rest = [(s, x) for s, x in loop.assignments if s not in last]
-    second = tuple((s, x) for s, x in rest if s in heavy)
-    parts: list[_Part] = [(a, (), False) for a in _first([p for p in rest if p[0] not in heavy])]
+    heavy: set[str] = set()
+    for operation in loop.body:
+        if _is_call(operation) or not heavy.isdisjoint(operation.names):
+            heavy.add(operation.result)
+    rest = [o for o in loop.body if o.result not in last]
+    second = tuple(o for o in rest if o.result in heavy)
+    light = [o for o in rest if o.result not in heavy]
+    parts: list[_Part] = [(body, (), False) for body in _first(light, loop)]
     if second:
         parts.append((second, (), True))
     parts += [(*_group(loop, last, k), False) for k in range(0, len(loop.sums), SUMS)]
     found = []
     for k, (own, places, functions) in enumerate(parts):
-        later = [x for a, p, _ in parts[k + 1 :] for x in _expressions(loop, a, p)]
-        read = set(topological(later))
-        found.append(Stage(own, places, tuple(s for s, _ in own if s in read), functions))
+        read = {name for body, _, _ in parts[k + 1 :] for o in body for name in o.names}
+        read.update(str(loop.sums[p][1]) for _, later, _ in parts[k + 1 :] for p in later)
+        kept = tuple(o.result for o in own if o.result in read)
+        found.append(Stage(own, places, kept, functions))
     return found
 
 
-_Part = tuple[Assignments, tuple[int, ...], bool]
+_Part = tuple[tuple[Operation, ...], tuple[int, ...], bool]
 
 
-def _first(assignments: Iterable[tuple[Name, Node]]) -> list[Assignments]:
-    """The assignments in order, cut into parts that read a few columns each."""
-    found: list[list[tuple[Name, Node]]] = []
-    seen: set[Node] = set()
-    for symbol, expression in _cut(assignments):
-        columns = _columns(expression)
-        if not found or len(seen | columns) > COLUMNS:
+def _first(operations: Iterable[Operation], loop: Loop) -> list[tuple[Operation, ...]]:
+    """The operations in order, cut into parts that read a few columns each."""
+    columns = {column.name for column in loop.columns}
+    found: list[list[Operation]] = []
+    seen: set[str] = set()
+    for operation in operations:
+        read = columns.intersection(operation.names)
+        if not found or len(seen | read) > COLUMNS:
             found.append([])
             seen = set()
-        seen |= columns
-        found[-1].append((symbol, expression))
+        seen |= read
+        found[-1].append(operation)
     return [tuple(part) for part in found]
 
 
-def _cut(assignments: Iterable[tuple[Name, Node]]) -> Iterable[tuple[Name, Node]]:
-    """Sums of many columns as sums of sums: the same additions in the same order."""
-    graph, count = Graph(), 0
-    for symbol, expression in assignments:
-        terms: list[Node] = []
-        seen: set[Node] = set()
-        for term in expression.args if expression.func is sympy.Add else ():
-            columns = _columns(term)
-            if len(terms) > 1 and len(seen | columns) > COLUMNS:
-                part = Name(f"part{count}")
-                count += 1
-                yield part, graph.node(sympy.Add, *terms)
-                terms, seen = [part], set()
-            terms.append(term)
-            seen |= columns
-        whole = len(terms) in (0, len(expression.args)) and not any(t is expression for t in terms)
-        yield symbol, expression if whole else graph.node(sympy.Add, *terms)
-
-
-def _columns(expression: Node) -> set[Node]:
-    return {n for n in topological([expression]) if isinstance(n, Column)}
-
-
-def _group(loop: Loop, last: set[Node], start: int) -> tuple[Assignments, tuple[int, ...]]:
+def _group(loop: Loop, last: set[str], start: int) -> tuple[tuple[Operation, ...], tuple[int, ...]]:
     places = tuple(range(start, min(start + SUMS, len(loop.sums))))
-    needed: set[Node] = {n for k in places for n in topological([loop.sums[k][1]])}
-    own = []
-    for symbol, expression in reversed(loop.assignments):
-        if symbol in last and symbol in needed:
-            own.append((symbol, expression))
-            needed.update(topological([expression]))
-    return tuple(own[::-1]), places
+    own = [o for o in loop.body if o.result in last]
+    return tuple(live(own, [loop.sums[k][1] for k in places])), places
 
 
-def _expressions(loop: Loop, own: Assignments, places: Sequence[int]) -> Iterable[Node]:
-    return [*(x for _, x in own), *(loop.sums[k][1] for k in places)]
-
-
-def _of_one_sum(loop: Loop) -> set[Node]:
-    """The symbols of light expressions that are read once, on the way to a sum."""
-    users: dict[Node, list[Node | None]] = {}  # None: a sum
+def _of_one_sum(loop: Loop) -> set[str]:
+    """The results of light operations that are read once, on the way to a sum."""
+    users: dict[str, list[str | None]] = {}  # None: a sum
     for _, term in loop.sums:
-        for node in topological([term]):
-            users.setdefault(node, []).append(None)
-    found: set[Node] = set()
-    for symbol, expression in reversed(loop.assignments):
-        mine = users.get(symbol, [])
-        if len(mine) == 1 and (mine[0] is None or mine[0] in found) and not _calls(expression):
-            found.add(symbol)
-        for node in topological([expression]):
-            users.setdefault(node, []).append(symbol)
+        users.setdefault(str(term), []).append(None)
+    found: set[str] = set()
+    for operation in reversed(loop.body):
+        readers = users.get(operation.result, [])
+        once = len(readers) == 1 and (readers[0] is None or readers[0] in found)
+        if once and not _is_call(operation):
+            found.add(operation.result)
+        for name in operation.names:
+            users.setdefault(name, []).append(operation.result)
     return found
 
 
-def _calls(expression: Node) -> bool:
-    """Whether it has a function that costs as much as a dozen operations."""
-    for node in topological([expression]):
-        if node.func is sympy.Pow:
-            power = float_of(node.args[1])
-            if power not in (-1, 0.5) and (power is None or power != int(power)):
-                return True
-        row = BY_CLASS.get(node.func)
-        if row is not None and row.cost >= ELEMENTARY:
-            return True
-    return False
+def _is_call(operation: Operation) -> bool:
+    """Whether it is a function that costs as much as a dozen operations."""
+    if operation.name == "pow":
+        power = operation.arguments[1]
+        return isinstance(power, str) or power != int(power)
+    return operation.function is not None and operation.function.cost >= ELEMENTARY

@@ -9,17 +9,21 @@ is alone in its shape stays straight-line code.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import chain, pairwise
 
-import sympy
-
+from symgd.backends.expressions import Expression, Tree, statements
+from symgd.backends.operations import OPERATORS
 from symgd.backends.program import Program
-from symgd.formula.nodes import Name, Node, float_of, is_negation
 
 _LEAST = 8  # fewer alike assignments are not worth a loop
 _SUM = 8  # longer sums become loops over their terms
+
+
+#: The places of operands in a shape: a number, or a condition, which is 1 or 0 in memory.
+LEAF, CONDITION = "x", "c"
 
 
 @dataclass(frozen=True)
@@ -32,14 +36,9 @@ class Place:
 
 @dataclass(frozen=True)
 class Item:
-    """One assignment: an expression over the symbols `leaves`, whose operands are at `places`.
+    """One statement: its shape, and the operands that stand in the places of its leaves."""
 
-    shape: equal for expressions that differ in their operands only.
-    """
-
-    expression: Node
-    leaves: tuple[Name, ...]
-    shape: object
+    shape: Expression
     operands: tuple[object, ...]
 
 
@@ -47,13 +46,13 @@ class Item:
 class Roll:
     """`count` items of one shape, the k-th of them called w[first + k].
 
+    shape: the expression, with LEAF or CONDITION in place of each operand.
     operands: per leaf (array, start, stride), or (array, table of places) where they are scattered.
     into: where the first is stored, the others after it; None: nothing but its sum is read.
     total: the element of w that becomes the sum of all, if one wants it.
     """
 
-    expression: Node
-    leaves: tuple[Name, ...]
+    shape: Expression
     first: int
     count: int
     operands: list[Even | Scattered]
@@ -114,39 +113,35 @@ class _Sum:
 class _Roller:
     def __init__(self, program: Program) -> None:
         self.program = program
-        self.inputs = {s: k for k, s in enumerate(program.inputs)}
+        self.inputs = {name: k for k, name in enumerate(program.names)}
+        reads = Counter(chain.from_iterable([o.arguments for o in program.body]))
+        reads.update({o: 2 for o in program.outputs.values() if isinstance(o, str)})
+        self.once = {name for name, count in reads.items() if count == 1}
         self.items: dict[object, Item | _Sum] = {}
         self.level: dict[object, int] = {}
-        self.alias: dict[Name, object] = {}
         self.constant: dict[float, int] = {}
         self.place: dict[object, int] = {}
         self.out = Layout()
-        self.placeholders: list[Name] = []
-        self.shapes: dict[object, tuple[Node, tuple[Name, ...]]] = {}
+        self.shapes: dict[Expression, Expression] = {}
 
     def layout(self) -> Layout:
-        for block in self.program.blocks:
-            for symbol, expression in block.assignments:
-                self._add(symbol, expression)
+        for statement in statements(self.program.body, self.program.outputs.values()):
+            self._add(statement.result, statement.expression)
         for level in self._levels():
             self._emit(level)
-        self.out.outputs = [self._output(n) for n in self.program.outputs.values()]
+        self.out.outputs = [self._where(o) for o in self.program.outputs.values()]
         return self.out
 
     # -- items ----------------------------------------------------------------------------
 
-    def _add(self, symbol: Name, expression: Node) -> None:
-        if expression.func is sympy.Add and len(expression.args) > _SUM:
-            terms: list[tuple[int, object]] = []
-            for term in expression.args:
-                sign, bare = 1, term
-                if is_negation(term) and len(term.args) == 2:
-                    sign, bare = -1, term.args[1]
-                terms.append((sign, self._term(symbol, len(terms), bare)))
-            self.items[symbol] = _Sum(self._flatten(terms))
-            self.level[symbol] = 1 + max(self.level.get(key, 0) for _, key in terms)
+    def _add(self, name: str, expression: Expression) -> None:
+        parts = _terms(expression)
+        if len(parts) <= _SUM:
+            self._item(name, expression)
             return
-        self._item(symbol, expression)
+        terms = [(sign, self._term(name, k, part)) for k, (sign, part) in enumerate(parts)]
+        self.items[name] = _Sum(self._flatten(terms))
+        self.level[name] = 1 + max(self.level.get(key, 0) for _, key in terms)
 
     def _flatten(self, terms: list[tuple[int, object]]) -> list[tuple[int, object]]:
         """A sum that goes on with another one, used nowhere else, is one long sum."""
@@ -157,74 +152,20 @@ class _Roller:
             return [*inner.terms, *terms[1:]]
         return terms
 
-    @property
-    def once(self) -> set[object]:
-        """The symbols that one assignment reads, once."""
-        if not hasattr(self, "_once"):
-            seen: dict[object, int] = {}
-            for block in self.program.blocks:
-                for _, expression in block.assignments:
-                    stack = [expression]
-                    while stack:
-                        node = stack.pop()
-                        if isinstance(node, Name):
-                            seen[node] = seen.get(node, 0) + 1
-                        stack.extend(node.args)
-            for node in self.program.outputs.values():
-                seen[node] = seen.get(node, 0) + 2
-            self._once = {n for n, uses in seen.items() if uses == 1}
-        return self._once
-
-    def _term(self, symbol: Name, k: int, term: Node) -> object:
+    def _term(self, name: str, k: int, term: Tree) -> object:
         """The key of a term of a sum: itself if it is a leaf, else an item of its own."""
-        if not term.args:
+        if not isinstance(term, Expression):
             return term
-        key = (symbol, k)
+        key = (name, k)
         self._item(key, term)
         return key
 
-    def _item(self, key: object, expression: Node) -> None:
+    def _item(self, key: object, expression: Expression) -> None:
         operands: list[object] = []
-        shape = self._shape(expression, operands)
-        if shape not in self.shapes:
-            leaves: list[Name] = []
-            self.shapes[shape] = (self._template(expression, leaves), tuple(leaves))
-        template, names = self.shapes[shape]
-        self.items[key] = Item(template, names, shape, tuple(operands))
+        shape = _shape(expression, operands)
+        shape = self.shapes.setdefault(shape, shape)
+        self.items[key] = Item(shape, tuple(operands))
         self.level[key] = 1 + max((self.level.get(o, 0) for o in operands), default=0)
-
-    def _shape(self, node: Node, operands: list[object]) -> object:
-        """The structure with operands left out: names, and numbers that are no exponents."""
-        if isinstance(node, Name):
-            operands.append(node)
-            return "."
-        if not node.args:
-            operands.append(float_of(node))
-            return "."
-        cls = node.func
-        if cls is sympy.Pow:
-            exponent = float_of(node.args[1])
-            if exponent is not None:
-                return (cls, self._shape(node.args[0], operands), exponent)
-        if is_negation(node):
-            return ("-", *(self._shape(a, operands) for a in node.args[1:]))
-        return (cls, *(self._shape(a, operands) for a in node.args))
-
-    def _template(self, node: Node, leaves: list[Name]) -> Node:
-        """The expression over placeholders in the order in which _shape meets the operands."""
-        if not node.args:
-            k = len(leaves)
-            while len(self.placeholders) <= k:
-                self.placeholders.append(Name(f"o{len(self.placeholders)}"))
-            leaves.append(self.placeholders[k])
-            return self.placeholders[k]
-        if node.func is sympy.Pow and float_of(node.args[1]) is not None:
-            args = [self._template(node.args[0], leaves), node.args[1]]
-        elif is_negation(node):
-            args = [node.args[0], *(self._template(a, leaves) for a in node.args[1:])]
-        else:
-            args = [self._template(a, leaves) for a in node.args]
-        return sympy.Basic.__new__(node.func, *args)
 
     # -- places ---------------------------------------------------------------------------
 
@@ -237,7 +178,7 @@ class _Roller:
             yield by_level[level]
 
     def _emit(self, keys: Sequence[object]) -> None:
-        shapes: dict[object, list[object]] = {}
+        shapes: dict[Expression, list[object]] = {}
         for key in keys:
             item = self.items[key]
             if isinstance(item, Item):
@@ -261,16 +202,9 @@ class _Roller:
                 self.constant[operand] = len(self.out.constants)
                 self.out.constants.append(operand)
             return Place("c", self.constant[operand])
-        if isinstance(operand, Name) and operand in self.inputs:
+        if isinstance(operand, str) and operand in self.inputs:
             return Place("x", self.inputs[operand])
-        value = None if operand in self.place else float_of(operand)
-        if value is not None:
-            return self._where(value)
         return Place("w", self.place[operand])
-
-    def _output(self, node: Node) -> Place:
-        value = float_of(node)
-        return self._where(node if value is None else value)
 
     def _rolls(self, keys: Sequence[object]) -> None:
         """The items of one shape and depth: even runs, then one scattered loop or single ones."""
@@ -294,7 +228,7 @@ class _Roller:
             self._new(key)
         columns = [column(places) for places in zip(*rows, strict=True)]
         into = Place("w", first)
-        self.out.blocks.append(Roll(item.expression, item.leaves, first, len(keys), columns, into))
+        self.out.blocks.append(Roll(item.shape, first, len(keys), columns, into))
 
     def _parts(
         self, terms: Sequence[tuple[int, object]]
@@ -315,6 +249,33 @@ class _Roller:
                     rest += indices[start:stop]
             if rest:
                 yield sign, column([Place(array, i) for i in rest]), len(rest)
+
+
+def _terms(expression: Tree) -> list[tuple[int, Tree]]:
+    """The terms of a sum from left to right, each with its sign."""
+    found: list[tuple[int, Tree]] = []
+    while isinstance(expression, Expression) and expression.name in ("add", "sub"):
+        sign = 1 if expression.name == "add" else -1
+        expression, last = expression.arguments
+        found.append((sign, last))
+    if isinstance(expression, Expression) and expression.name == "neg":
+        return [(-1, expression.arguments[0]), *reversed(found)]
+    return [(1, expression), *reversed(found)]
+
+
+def _shape(tree: Expression, operands: list[object]) -> Expression:
+    """The expression with its operands left out, which are names, and numbers but for exponents."""
+    arguments: list[Tree] = []
+    letters = OPERATORS[tree.name].reads if tree.name in OPERATORS else LEAF * len(tree.arguments)
+    for k, (letter, argument) in enumerate(zip(letters, tree.arguments, strict=True)):
+        if isinstance(argument, Expression):
+            arguments.append(_shape(argument, operands))
+        elif tree.name == "pow" and k == 1 and isinstance(argument, float):
+            arguments.append(argument)
+        else:
+            operands.append(argument)
+            arguments.append(letter)
+    return Expression(tree.name, tuple(arguments))
 
 
 def runs(rows: Sequence[tuple[Place, ...]]) -> Iterator[tuple[int, int]]:

@@ -10,17 +10,15 @@ copied to f[BEST_X] and on only when the ring is about to forget it. The rest is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-
-import sympy
+from collections.abc import Callable, Sequence
 
 from symgd.backends.native.descent_loop import SLOTS, DescentLoop, T, load, store, store_all
 from symgd.backends.native.inline_functions import hypot
 from symgd.backends.native.jit import fused, source
 from symgd.backends.native.step_powers import Powers
 from symgd.backends.native.translate import Emitter, Value
+from symgd.backends.operations import Operand, live
 from symgd.backends.program import Program
-from symgd.formula.nodes import Name, Node, float_of
 
 BEST_X = 2  # f
 
@@ -39,7 +37,7 @@ class _Loop(DescentLoop):
     def __init__(self, program: Program, params: int, states: int, settles: bool) -> None:
         super().__init__(params, settles)
         self.program, self.states = program, states
-        t, *tail = program.inputs[params + states :]
+        t, *tail = program.names[params + states :]
         self.powers = Powers(self.e, program, t, tail)
         outputs = list(program.outputs.values())
         slopes = outputs[len(outputs) - params :]
@@ -102,9 +100,9 @@ class _Loop(DescentLoop):
         e.add_line("%ring.end = load volatile ptr, ptr %ring.end.at")
         e.add_line("%ring.at = alloca ptr")
         e.add_line(f"store ptr {self.slot(first).text}, ptr %ring.at")
-        tail = self.program.inputs[self.params + self.states + 1 :]
-        self.tail = {symbol: load(e, "%h", k) for k, symbol in enumerate(tail)}
-        self.powers.begin(self.tail.__getitem__, e.emit(f"add i64 {first.text}, 1"))
+        tail = self.program.names[self.params + self.states + 1 :]
+        self.tail = {name: load(e, "%h", k) for k, name in enumerate(tail)}
+        self.powers.begin(self.tail, e.emit(f"add i64 {first.text}, 1"))
         if self.powers.corrections:
             e.add_line("%late = alloca i1")
             e.add_line("store i1 false, ptr %late")
@@ -113,12 +111,12 @@ class _Loop(DescentLoop):
 
     def _step(self, following: Value) -> tuple[Value, list[Value], list[Value]]:
         """(loss, next x, next state) as values of the IR."""
-        e, inputs = self.e, self.program.inputs
+        e, inputs = self.e, self.program.names
         x = [e.emit(f"load double, ptr %x.{k}") for k in range(self.params)]
         store_all(e, x, self.at.text)
         state = [e.emit(f"load double, ptr %s.{k}") for k in range(self.states)]
         t = e.emit(f"sitofp i64 {following.text} to double")
-        known: dict[Node, Value] = dict(zip(inputs, [*x, *state, t], strict=False)) | self.tail
+        known: dict[str, Value] = dict(zip(inputs, [*x, *state, t], strict=False)) | self.tail
         if self.powers.corrections:
             out = self._early_or_late(known, t)
         else:
@@ -129,10 +127,10 @@ class _Loop(DescentLoop):
         self.grad = out[end + 1 :]
         return out[end], out[: self.params], out[self.params : end]
 
-    def _out(self, known: dict[Node, Value]) -> list[Value]:
-        return assignments(self.e, self.program, known, skip=("|g|",))
+    def _out(self, known: dict[str, Value]) -> list[Value]:
+        return run_program(self.e, self.program, known, skip=("|g|",))
 
-    def _early_or_late(self, known: dict[Node, Value], t: Value) -> list[Value]:
+    def _early_or_late(self, known: dict[str, Value], t: Value) -> list[Value]:
         """The outputs by two ways: once all corrections are 1, they and their powers are left out.
 
         A division by 1 takes as long as any other, and the next step waits for it.
@@ -143,11 +141,11 @@ class _Loop(DescentLoop):
         e.label("early.step")
         early = known | self.powers.values(t)
         self.powers.advance()
-        early |= {node: e.node(node, early) for node in corrections}
+        e.run(corrections, early)
         e.add_line(f"store i1 {self.powers.gone(early).text}, ptr %late")
         self._leave_out(self._out(early))
         e.label("late.step")
-        found = self._out(known | dict.fromkeys(corrections, e.number(1.0)))
+        found = self._out(known | dict.fromkeys([c.result for c in corrections], e.number(1.0)))
         self._leave_out(found)
         e.label("stepped")
         return [e.emit(f"load double, ptr %out.{k}") for k in range(len(found))]
@@ -221,58 +219,28 @@ class _Loop(DescentLoop):
                 store(e, e.emit(f"load double, ptr %{name}.{k}"), f"%{name}", k)
 
 
-def assignments(
-    e: Emitter, program: Program, known: dict[Node, Value], skip: Sequence[str] = ()
+def run_program(
+    e: Emitter, program: Program, known: dict[str, Value], skip: Sequence[str] = ()
 ) -> list[Value]:
     """The outputs of a program whose inputs are known, without those in `skip`."""
-    wanted = {k: node for k, node in program.outputs.items() if k not in skip}
-    used = live(program, wanted.values())
-    for block in program.blocks:
-        for symbol, expression in block.assignments:
-            if symbol in used:
-                known[symbol] = e.node(expression, known)
-    return [known[n] if n in known else e.number(float_of(n) or 0.0) for n in wanted.values()]
+    wanted = [operand for name, operand in program.outputs.items() if name not in skip]
+    e.run(live(program.body, wanted, known), known)
+    return [e.operand(operand, known) for operand in wanted]
 
 
-def tells(program: Program, step: Node, slope: Node) -> bool:
-    """Whether a step is not finite for sure where the slope is not.
-
-    A sum or product of something that is not finite is not finite either.
-    """
-    definitions: dict[Node, Node] = {s: x for b in program.blocks for s, x in b.assignments}
-    stack, seen = [step], set[Node]()
+def tells(program: Program, step: Operand, slope: Operand) -> bool:
+    """Whether a step is not finite for sure where the slope is not."""
+    definitions = {o.result: o for o in program.body}
+    stack, seen = [step], set[Operand]()
     while stack:
-        node = stack.pop()
-        if node == slope and isinstance(node, Name):
+        operand = stack.pop()
+        if operand == slope and isinstance(operand, str):
             return True
-        if node not in seen:
-            seen.add(node)
-            meaning: Node = definitions.get(node, node)
-            if meaning.func in (sympy.Add, sympy.Mul):
-                stack.extend(meaning.args)
+        if operand not in seen:
+            seen.add(operand)
+            if operand in definitions:
+                stack.extend(definitions[operand].spreads)
     return False
-
-
-def live(program: Program, nodes: Iterable[Node]) -> set[Name]:
-    """The symbols that these expressions of the program need."""
-    needed = set().union(*map(names_in, nodes))
-    for block in reversed(program.blocks):
-        for symbol, expression in reversed(block.assignments):
-            if symbol in needed:
-                needed |= names_in(expression)
-    return needed
-
-
-def names_in(expression: Node) -> set[Name]:
-    """The symbols that an expression reads."""
-    found: set[Name] = set()
-    stack = [expression]
-    while stack:
-        node = stack.pop()
-        if isinstance(node, Name):
-            found.add(node)
-        stack.extend(node.args)
-    return found
 
 
 def finite(e: Emitter, values: Sequence[Value]) -> Value:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from symgd._threads import together, worthwhile
+from symgd._threads import run_in_threads, worthwhile
 from symgd.backends.native.jit import (
     compile_module,
     fused,
@@ -26,8 +26,8 @@ from symgd.backends.native.jit import (
 from symgd.backends.native.row_loop import ARGUMENTS, BLOCK, NEXT, RowLoop, row_module
 from symgd.backends.native.vector_emit import Vectors
 from symgd.backends.native.vector_math import OWN
-from symgd.backends.numpy_rows import RowFunction, Source, compile_rows, names_read, peak, total
-from symgd.backends.program import Loop, Program, StraightLine
+from symgd.backends.numpy_rows import RowFunction, Source, compile_rows, peak, total
+from symgd.backends.program import Loop, Program, names_read
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -59,9 +59,8 @@ class NativeLoop:
         self.loop, self.threads = loop, threads
         self.inputs = names_read(loop)
         self.columns = [c.text for c in loop.columns]
-        self.symbols = [symbol for symbol, _ in loop.sums]
-        line = StraightLine((*loop.assignments, *loop.sums))
-        row = Program((), (line,), {})
+        self.results = [name for name, _ in loop.sums]
+        row = Program((), (loop,), {})
         self.operations, self.cost = 1 + row.operations, 1 + row.cost
         self._functions: dict[tuple[bool, ...], Callable[..., int]] = {}
         self.asks = False
@@ -85,7 +84,7 @@ class NativeLoop:
             arrays = [rows[name] for name in self.columns]
             count = len(arrays[0] if arrays else next(iter(rows.values())))
             found += self._piece(arrays, count, numbers)
-        width = len(self.symbols)
+        width = len(self.results)
         return map(peak if self.loop.peaks else total, (found[k::width] for k in range(width)))
 
     def _piece(
@@ -94,7 +93,7 @@ class NativeLoop:
         """The sums of the first block of these rows, those of the second, and so on."""
         narrow = tuple(a.dtype == _NARROW for a in arrays)
         function = self._function(narrow)
-        out = array("d", [nan]) * (-(-count // BLOCK) * len(self.symbols))
+        out = array("d", [nan]) * (-(-count // BLOCK) * len(self.results))
         threads = worthwhile(1 if self.asks else self.threads, _EACH * self.cost * count)
         step = count
         if not all(map(_is_plain, arrays, narrow)):
@@ -107,7 +106,7 @@ class NativeLoop:
             k = array("q", [stop - first, turn, 0, max(1, min(share, turn))])
             places = array("Q", [_address(p) for p in parts] or [0])
             pointers = [p.buffer_info()[0] for p in (k, places, numbers, out)]
-            pointers[-1] += 8 * (first // BLOCK) * len(self.symbols)
+            pointers[-1] += 8 * (first // BLOCK) * len(self.results)
             _run(function, pointers, k, threads, (parts, places, numbers, out))
         return out
 
@@ -133,7 +132,7 @@ def _run(
     def halt() -> None:
         k[NEXT] = _STOP
 
-    together(work, threads, halt)
+    run_in_threads(work, threads, halt)
 
 
 def _plain(cells: NDArray[Any], narrow: bool) -> NDArray[Any]:

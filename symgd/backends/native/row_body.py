@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from symgd.backends.native.loop_fission import Stage, stages
 from symgd.backends.native.translate import Value
-from symgd.backends.native.vector_emit import VectorEmitter
+from symgd.backends.native.vector_emit import VectorEmitter, squares_of_sech
+from symgd.backends.operations import condition_names
 from symgd.backends.program import Loop
-from symgd.formula.nodes import Name, Node, conditions, topological
+from symgd.formula.nodes import Column
 
 _SUMS = 8  # more sums than these do not fit the registers
 _CACHE = 24 * 1024  # bytes of cells and values that pass the stages together: the first cache
@@ -22,9 +24,10 @@ class Body:
     """
 
     def __init__(self, e: VectorEmitter, loop: Loop, narrow: Sequence[bool]) -> None:
+        loop = replace(loop, body=squares_of_sech(loop.body))
         self.e, self.loop, self.narrow = e, loop, narrow
         self.wide = e.type(True)
-        self.conditions = conditions([x for _, x in (*loop.assignments, *loop.sums)])
+        self.conditions = condition_names(loop.body)
         self.stages: list[Stage] = stages(loop) if len(loop.sums) > _SUMS else []
         self.kept = [name for stage in self.stages for name in stage.keeps]
         row = 8 * (len(narrow) + len(self.kept))
@@ -38,13 +41,13 @@ class Body:
         for k in range(len(self.kept)):
             e.add_line(f"%kept{k} = alloca [{self.turn} x {self.wide}], align 64")
 
-    def known(self, name: Node, value: Value) -> Value:
+    def known(self, name: str, value: Value) -> Value:
         """A number as what stands for this name: a condition is 1 or 0 where it is kept."""
         if name in self.conditions:
             return self.e.compare("une", value, self.e.number(0.0))
         return value
 
-    def write(self, count: Value, known: Mapping[Node, Value]) -> None:
+    def write(self, count: Value, known: Mapping[str, Value]) -> None:
         """All vectors of the strip, `count` of them."""
         if not self.stages:
             self._each("row", Value("0"), count, lambda v: self._one(v, known))
@@ -77,12 +80,11 @@ class Body:
         e.add_line(f"br i1 {more.text}, label %{name}, label %{name}.end")
         e.label(f"{name}.end")
 
-    def _one(self, v: Value, known: Mapping[Node, Value]) -> None:
+    def _one(self, v: Value, known: Mapping[str, Value]) -> None:
         """A whole row."""
         values, loop = dict(known), self.loop
         self._columns(v, loop.columns, values)
-        for symbol, expression in loop.assignments:
-            values[symbol] = self.e.node(expression, values)
+        self.e.run(loop.body, values)
         self._sums(range(len(loop.sums)), values)
 
     def _stage(
@@ -90,14 +92,14 @@ class Body:
         k: int,
         stage: Stage,
         turn: tuple[Value, Value],
-        known: Mapping[Node, Value],
+        known: Mapping[str, Value],
         asks: int,
     ) -> None:
         e, (first, last) = self.e, turn
-        terms = [self.loop.sums[s][1] for s in stage.sums]
-        read = set(topological([*(x for _, x in stage.assignments), *terms]))
-        columns = [c for c in self.loop.columns if c in read]
-        own = {s for s, _ in stage.assignments}
+        read = {name for o in stage.body for name in o.names}
+        read.update(str(self.loop.sums[s][1]) for s in stage.sums)
+        columns = [c for c in self.loop.columns if c.name in read]
+        own = {o.result for o in stage.body}
 
         def body(v: Value) -> None:
             values = dict(known)
@@ -110,8 +112,7 @@ class Body:
                     at = self._kept(name, place)
                     value = e.emit(f"load {self.wide}, ptr {at.text}, align 64", True)
                     values[name] = self.known(name, value)
-            for symbol, expression in stage.assignments:
-                values[symbol] = e.node(expression, values)
+            e.run(stage.body, values)
             for name in stage.keeps:
                 value = values[name]
                 if name in self.conditions:
@@ -122,26 +123,26 @@ class Body:
 
         self._each(f"stage{k}", first, last, body)
 
-    def _kept(self, name: Name, place: Value) -> Value:
+    def _kept(self, name: str, place: Value) -> Value:
         array = f"%kept{self.kept.index(name)}"
         return self.e.emit(f"getelementptr {self.wide}, ptr {array}, i64 {place.text}")
 
-    def _sums(self, places: Iterable[int], values: Mapping[Node, Value]) -> None:
+    def _sums(self, places: Iterable[int], values: Mapping[str, Value]) -> None:
         e = self.e
         for s in places:
             before = e.emit(f"load {self.wide}, ptr %acc{s}", True)
-            term = e.spread(e.node(self.loop.sums[s][1], values))
+            term = e.spread(e.operand(self.loop.sums[s][1], values))
             after = e.kept(before, term, self.loop.peaks)
             e.add_line(f"store {self.wide} {after.text}, ptr %acc{s}")
 
     # -- columns ----------------------------------------------------------------------------
 
-    def _columns(self, v: Value, columns: Sequence[Node], values: dict[Node, Value]) -> None:
+    def _columns(self, v: Value, columns: Sequence[Column], values: dict[str, Value]) -> None:
         """The cells of a vector of rows."""
         first = self._first(v)
         for c, column in enumerate(self.loop.columns):
             if column in columns:
-                values[column] = self._cells(c, first)
+                values[column.name] = self._cells(c, first)
 
     def _first(self, v: Value) -> Value:
         return self.e.emit(f"mul nsw i64 {v.text}, {self.e.lanes}")

@@ -26,7 +26,6 @@ from symgd.backends.native.row_body import Body
 from symgd.backends.native.translate import Value
 from symgd.backends.native.vector_emit import VectorEmitter, Vectors, order
 from symgd.backends.program import Loop
-from symgd.formula.nodes import Name, Node
 
 ROWS, TURN, NEXT, SHARE = range(4)  # k
 BLOCK = 8192  # rows whose sums are stored
@@ -38,12 +37,12 @@ ARGUMENTS = 4
 class RowLoop:
     """What the code is made for.
 
-    inputs: the symbols whose values are in u. narrow: which of the columns are float32. lanes:
+    inputs: the names whose values are in u. narrow: which of the columns are float32. lanes:
     rows in a vector. vectors: the functions of vectors.
     """
 
     loop: Loop
-    inputs: tuple[Name, ...]
+    inputs: tuple[str, ...]
     narrow: tuple[bool, ...]
     lanes: int
     vectors: Vectors
@@ -110,7 +109,7 @@ class _Writer:
         head = "define i64 @rows(ptr %k, ptr %columns, ptr %u, ptr %out) {"
         return "\n".join([head, *e.lines, "  ret i64 0", "}"])
 
-    def _inputs(self) -> dict[Node, Value]:
+    def _inputs(self) -> dict[str, Value]:
         loaded = ((n, self._load("%u", k, "double")) for k, n in enumerate(self.what.inputs))
         return {name: self.body.known(name, value) for name, value in loaded}
 
@@ -143,7 +142,7 @@ class _Writer:
 
     # -- a strip: some whole vectors, or one that is not full -------------------------------
 
-    def _strip(self, bases: Sequence[Value], stop: Value, known: Mapping[Node, Value]) -> None:
+    def _strip(self, bases: Sequence[Value], stop: Value, known: Mapping[str, Value]) -> None:
         e, lanes = self.e, self.what.lanes
         at = e.emit("load i64, ptr %at")
         left = e.emit(f"sub nsw i64 {stop.text}, {at.text}")

@@ -8,13 +8,11 @@ depend on where the counting began. Outside the normal numbers the C library's p
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-
-import sympy
+from collections.abc import Iterable, Mapping, Sequence
 
 from symgd.backends.native.translate import Emitter, Value
+from symgd.backends.operations import Operation
 from symgd.backends.program import Program
-from symgd.formula.nodes import Name, Node, float_of, is_negation, topological
 
 #: A power is kept as (high, low, exponent): high in [1, 2), the value (high + low)*2**exponent.
 FUNCTIONS = """
@@ -132,35 +130,30 @@ _DECLARED = (
 )
 
 
-def powers_of(program: Program, t: Name, fixed: Iterable[Name]) -> list[Node]:
-    """The nodes base**t of a program whose base is one of the fixed symbols."""
+def powers_of(program: Program, t: str, fixed: Iterable[str]) -> list[Operation]:
+    """The operations base**t of a program whose base is one of the fixed inputs."""
     known = set(fixed)
-    expressions = [x for block in program.blocks for _, x in block.assignments]
     return [
-        node
-        for node in topological(expressions)
-        if node.func is sympy.Pow and node.args[1] is t and node.args[0] in known
+        o
+        for o in program.body
+        if o.name == "pow" and o.arguments[1] == t and o.arguments[0] in known
     ]
 
 
-def corrections(program: Program, powers: Sequence[Node]) -> list[Node]:
-    """The nodes 1 - base**t, if they are all that reads these powers; else none.
+def corrections(program: Program, powers: Sequence[Operation]) -> list[Operation]:
+    """The operations 1 - base**t, if they are all that reads these powers; else none.
 
     Adam and its kin divide by them. One that has become 1 stays 1 if base >= 0, and to divide by it
     changes nothing: from then on it may be left out, and so may the powers.
     """
-    nodes = topological([x for block in program.blocks for _, x in block.assignments])
-    found = [n for n in nodes if _taken_from_one(n) in powers]
-    readers = sum(a in powers for n in nodes for a in n.args)
+    names = {power.result for power in powers}
+    found = [
+        o
+        for o in program.body
+        if o.name == "sub" and o.arguments[0] == 1 and o.arguments[1] in names
+    ]
+    readers = sum(name in names for o in program.body for name in o.names)
     return found if len(found) == readers == len(powers) else []
-
-
-def _taken_from_one(node: Node) -> Node | None:
-    """x, where the node is 1 - x."""
-    if node.func is not sympy.Add or len(node.args) != 2 or float_of(node.args[0]) != 1:
-        return None
-    term = node.args[1]
-    return term.args[1] if is_negation(term) and len(term.args) == 2 else None
 
 
 class Powers:
@@ -169,39 +162,39 @@ class Powers:
     corrections: by `corrections`, of each power or none at all.
     """
 
-    def __init__(self, e: Emitter, program: Program, t: Name, fixed: Iterable[Name]) -> None:
-        self.e, self.nodes = e, powers_of(program, t, fixed)
-        self.corrections = corrections(program, self.nodes)
-        if self.nodes:
+    def __init__(self, e: Emitter, program: Program, t: str, fixed: Iterable[str]) -> None:
+        self.e, self.powers = e, powers_of(program, t, fixed)
+        self.corrections = corrections(program, self.powers)
+        if self.powers:
             e.declared |= set(_DECLARED)
 
     def functions(self) -> list[str]:
         """What the module must hold besides."""
-        return [FUNCTIONS] if self.nodes else []
+        return [FUNCTIONS] if self.powers else []
 
-    def begin(self, known: Callable[[Node], Value], first: Value) -> None:
+    def begin(self, known: Mapping[str, Value], first: Value) -> None:
         """In the entry block. first: the step number at which the loop begins, an i64."""
-        self.bases = [known(node.args[0]) for node in self.nodes]
+        self.bases = [self.e.operand(power.arguments[0], known) for power in self.powers]
         for k, base in enumerate(self.bases):
             self.e.add_line(f"%power{k} = alloca [3 x double]")
             self.e.add_line(
                 f"call void @power_start(ptr %power{k}, double {base.text}, i64 {first.text})"
             )
 
-    def values(self, t: Value) -> dict[Node, Value]:
+    def values(self, t: Value) -> dict[str, Value]:
         """The powers at the step number t, a double, to which the loop has come."""
         return {
-            node: self.e.emit(
+            power.result: self.e.emit(
                 f"call double @power_value(ptr %power{k}, double {base.text}, double {t.text})"
             )
-            for k, (node, base) in enumerate(zip(self.nodes, self.bases, strict=True))
+            for k, (power, base) in enumerate(zip(self.powers, self.bases, strict=True))
         }
 
-    def gone(self, known: Mapping[Node, Value]) -> Value:
+    def gone(self, known: Mapping[str, Value]) -> Value:
         """Whether every correction is 1, and will be at all later steps as well."""
         e, one, gone = self.e, self.e.number(1.0), Value("true")
         for correction in self.corrections:
-            gone = e.logic("and", gone, e.compare("oeq", known[correction], one))
+            gone = e.logic("and", gone, e.compare("oeq", known[correction.result], one))
         for base in self.bases:  # a power that changes its sign may be lost on one side of 1 only
             gone = e.logic("and", gone, e.compare("oge", base, e.number(0.0)))
         return gone
@@ -214,8 +207,11 @@ class Powers:
             )
 
 
-def steady_powers(e: Emitter, nodes: Sequence[Node], known: dict[Node, Value], t: Value) -> None:
+def steady_powers(
+    e: Emitter, powers: Sequence[Operation], known: dict[str, Value], t: Value
+) -> None:
     """The same powers, each from the beginning, put into `known`; where bases differ, by lane."""
-    for node in nodes:
+    for power in powers:
         e.declared |= set(_DECLARED)
-        known[node] = e.call("steady_power", known[node.args[0]], t, own=True)
+        base = e.operand(power.arguments[0], known)
+        known[power.result] = e.call("steady_power", base, t, own=True)

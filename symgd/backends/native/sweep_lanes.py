@@ -9,13 +9,12 @@ number of threads may run it at once with the same arguments: each takes the nex
 that nobody has taken, from k[NEXT] on, until there is none, or until it has done k[TURN] of them or
 a few more and returns MORE, to be called again. To that, and of `look`, TROUBLE is added where a
 loss or |g| is not finite.
-u: the tolerance, the radius of the box in which steps are known to be finite (0: none), then the
-values of lr and hyperparameters that all descents share. w: those that each has of its own,
-(group, value, lane). x, s, before: theta, the rule's state and the theta before,
-(group, value, lane), changed in place. code: a `Code`, DONE as long as it goes on, steps: where a
-descent stopped, (group, lane). Where the loss is not finite, x is the last theta where it was, and
-before the one where it is not. `look` writes x as theta, (group, lane, value), and [loss, |g|, g..]
-there as out, (value, group, lane), of groups k[FIRST] to k[LAST] out of k[GROUPS].
+u: the tolerance, then the values of lr and hyperparameters that all descents share. w: those that
+each has of its own, (group, value, lane). x, s, before: theta, the rule's state and the theta
+before, (group, value, lane), changed in place. code: a `Code`, DONE as long as it goes on, steps:
+where a descent stopped, (group, lane). Where the loss is not finite, x is the last theta where it
+was, and before the one where it is not. `look` writes x as theta, (group, lane, value), and [loss,
+|g|, g..] there as out, (value, group, lane), of groups k[FIRST] to k[LAST] out of k[GROUPS].
 `sweep` is written in `symgd.backends.native.unrolled_lanes`.
 """
 
@@ -23,20 +22,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
-
-import sympy
 
 from symgd.backends.native.inline_functions import hypot
-from symgd.backends.native.register_steps import assignments, finite
+from symgd.backends.native.register_steps import finite, run_program
 from symgd.backends.native.translate import Emitter, Value
 from symgd.backends.program import Program
-from symgd.formula.nodes import Node, is_inverse
 
 FIRST, LAST, GROUPS = range(3)  # k of `look`
 NEXT, T, END, SHARE, TURN = (FIRST, *range(3, 7))  # k of `sweep`, beside LAST and GROUPS
 TROUBLE, MORE = 1, 2  # what is returned
-AHEAD = 4  # steps for which the box of `symgd.backends.native.finite_box` is good
 
 
 @dataclass(frozen=True)
@@ -45,7 +39,8 @@ class Lanes:
 
     program: of `symgd.descent.step_program.step_program`. own: which of the tail values each lane
     has of its own. certificate: whether there is a tolerance. lanes: of a group. pack: how many
-    groups advance together: while one waits for a result, the others work.
+    groups advance together: while one waits for a result, the others work. box: where no |theta|
+    is larger, loss and gradient are finite; 0: unknown.
     """
 
     program: Program
@@ -56,33 +51,7 @@ class Lanes:
     certificate: bool
     lanes: int
     pack: int
-
-    @property
-    def boxed(self) -> bool:
-        """Whether steps may go without the loss: with a tolerance there is more to look at."""
-        return not self.certificate
-
-    @cached_property
-    def lasting(self) -> bool:
-        """Whether a theta or slope that is not finite makes all later ones of its lane so.
-
-        Along sums, products and numerators infinities and NaNs never become finite again, so it is
-        enough that every new theta is reached that way from its old one and from its slope.
-        """
-        program, count = self.program, self.params
-        carried: dict[Node, set[Node]] = {}
-        slopes = [n for k, n in program.outputs.items() if k.startswith("d/d")]
-        for leaf in [*program.inputs[:count], *slopes]:
-            carried.setdefault(leaf, set()).add(leaf)
-        for block in program.blocks:
-            for symbol, expression in block.assignments:
-                carried.setdefault(symbol, set()).update(_carried(expression, carried))
-        new = list(program.outputs.values())[:count]
-        return all(
-            old in carried.get(now, ())
-            and (slope in carried.get(now, ()) or not slope.free_symbols)
-            for old, slope, now in zip(program.inputs, slopes, new, strict=False)
-        )
+    box: float
 
 
 class Writer:
@@ -161,10 +130,10 @@ class Look(Writer):
         first, last = self.k(FIRST), self.k(LAST)
         group = self.open("group", first.text, last)
         x = self.load("%x", group, what.params)
-        known: dict[Node, Value] = dict(zip(what.program.inputs, x, strict=False))
+        known: dict[str, Value] = dict(zip(what.program.names, x, strict=False))
         names = [n for n in what.program.outputs if n == "loss" or n.startswith("d/d")]
         rest = [n for n in what.program.outputs if n not in names]
-        loss, *grad = assignments(e, what.program, known, skip=rest)
+        loss, *grad = run_program(e, what.program, known, skip=rest)
         norm = hypot(e, *grad)
         bad = e.negated(finite(e, [e.spread(loss), e.spread(norm)]))
         none = e.logic("xor", self.any(bad), Value("true"))
@@ -195,12 +164,3 @@ class Look(Writer):
                 place = e.emit(f"add i64 {first.text}, {lane * what.params + k}")
                 at = e.emit(f"getelementptr double, ptr %theta, i64 {place.text}")
                 e.add_line(f"store double {one.text}, ptr {at.text}")
-
-
-def _carried(node: Node, carried: dict[Node, set[Node]]) -> set[Node]:
-    if node in carried:
-        return carried[node]
-    if node.func is sympy.Add or node.func is sympy.Mul:
-        parts = [_carried(a, carried) for a in node.args if not is_inverse(a)]
-        return set().union(*parts)
-    return set()

@@ -1,4 +1,4 @@
-"""LLVM IR for the nodes of a formula: one instruction per operation, in the order typed.
+"""LLVM IR for the operations of a Program: one instruction per operation, in the order typed.
 
 Every number is a double, or a vector of `lanes` doubles of which each lane is a descent of its
 own. What is the same in all lanes (t, a constant, beta**t) stays one number and is computed once.
@@ -9,26 +9,11 @@ that Python's floats give, with its infinities and NaNs.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Mapping, Sequence
-from functools import reduce
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-import sympy
+from symgd.backends.operations import Operand, Operation, function_named
 
-from symgd.formula.functions.table import BY_CLASS
-from symgd.formula.nodes import (
-    Both,
-    Either,
-    Negated,
-    Node,
-    Where,
-    float_of,
-    is_inverse,
-    is_negation,
-    relation,
-)
-
-_COMPARE = {"<": "olt", "<=": "ole", ">": "ogt", ">=": "oge", "==": "oeq", "!=": "une"}
 _MULTIPLIED = 8  # whole powers up to this one are products: x*x*x, not pow(x, 3)
 
 
@@ -219,73 +204,67 @@ class Emitter:
         square = self.mul(half, half)
         return self.mul(square, base) if whole % 2 else square
 
-    # -- nodes ----------------------------------------------------------------------------
+    def pow(self, base: Value, exponent: Value) -> Value:
+        """base to any power; small whole ones by multiplications."""
+        power = constant(exponent)
+        if power is not None and power == int(power) and 2 <= power <= _MULTIPLIED:
+            return self.power(base, power)
+        return self.call("pow", base, exponent)
 
-    def node(self, node: Node, known: Mapping[Node, Value]) -> Value:
-        """The value of a node over leaves of known value. Nested as deep as a Program allows."""
-        if node in known:
-            return known[node]
-        if not node.args:
-            value = float_of(node)
-            assert value is not None, node
-            return self.number(value)
-        cls = node.func
-        if cls is sympy.Add:
-            return self._sum(node, known)
-        if cls is sympy.Mul:
-            return self._product(node, known)
-        if cls is sympy.Pow:
-            return self._power(node, known)
-        args = [self.node(a, known) for a in node.args]
-        if (operator := relation(node)) is not None:
-            return self.compare(_COMPARE[operator], *args)
-        if cls is Where:
-            return self.select(*args)
-        if cls in (Both, Either):
-            word = "and" if cls is Both else "or"
-            return reduce(lambda a, b: self.logic(word, a, b), args)
-        if cls is Negated:
-            return self.negated(args[0])
-        return self._function(node, args)
+    # -- operations -----------------------------------------------------------------------
 
-    def _sum(self, node: Node, known: Mapping[Node, Value]) -> Value:
-        total = self.node(node.args[0], known)
-        for term in node.args[1:]:
-            if is_negation(term):
-                total = self.sub(total, self._factors(term.args[1:], known))
-            else:
-                total = self.add(total, self.node(term, known))
-        return total
+    def run(self, operations: Iterable[Operation], known: dict[str, Value]) -> None:
+        """Put the results of operations into `known`, but for those that are known already."""
+        for operation in operations:
+            if operation.result not in known:
+                arguments = [self.operand(a, known) for a in operation.arguments]
+                known[operation.result] = self.apply(operation.name, arguments)
 
-    def _product(self, node: Node, known: Mapping[Node, Value]) -> Value:
-        if is_negation(node):
-            return self.neg(self._factors(node.args[1:], known))
-        return self._factors(node.args, known)
+    def operand(self, operand: Operand, known: Mapping[str, Value]) -> Value:
+        """The value of a name or number."""
+        return known[operand] if isinstance(operand, str) else self.number(operand)
 
-    def _factors(self, factors: Sequence[Node], known: Mapping[Node, Value]) -> Value:
-        product = self.node(factors[0], known)
-        for factor in factors[1:]:
-            if is_inverse(factor) and factor not in known:
-                product = self.div(product, self.node(factor.args[0], known))
-            else:
-                product = self.mul(product, self.node(factor, known))
-        return product
-
-    def _power(self, node: Node, known: Mapping[Node, Value]) -> Value:
-        base = self.node(node.args[0], known)
-        exponent = float_of(node.args[1])
-        if exponent == -1:
-            return self.div(self.number(1.0), base)
-        if exponent == 0.5:
-            return self.intrinsic("sqrt", base)
-        if exponent is not None and exponent == int(exponent) and 2 <= exponent <= _MULTIPLIED:
-            return self.power(base, exponent)
-        return self.call("pow", base, self.node(node.args[1], known))
-
-    def _function(self, node: Node, args: list[Value]) -> Value:
+    def apply(self, name: str, arguments: Sequence[Value]) -> Value:
+        """The result of one operation."""
+        if name in _OPERATIONS:
+            return _OPERATIONS[name](self, *arguments)
         from symgd.backends.native.elementary import function
 
-        return function(self, BY_CLASS[node.func], args)
+        return function(self, function_named(name), arguments)
+
+
+def constant(value: Value) -> float | None:
+    """The number that a value of the IR is, or None where it is none."""
+    if not value.text.startswith("0x"):
+        return None
+    (number,) = struct.unpack(">d", bytes.fromhex(value.text[2:]))
+    return float(number)
+
+
+def _compared(predicate: str) -> Form:
+    return lambda e, a, b: e.compare(predicate, a, b)
 
 
 Form = Callable[..., Value]
+
+#: How a machine computes each operation.
+_OPERATIONS: dict[str, Form] = {
+    "add": Emitter.add,
+    "sub": Emitter.sub,
+    "mul": Emitter.mul,
+    "div": Emitter.div,
+    "neg": Emitter.neg,
+    "square": lambda e, a: e.mul(a, a),
+    "sqrt": lambda e, a: e.intrinsic("sqrt", a),
+    "pow": Emitter.pow,
+    "<": _compared("olt"),
+    "<=": _compared("ole"),
+    ">": _compared("ogt"),
+    ">=": _compared("oge"),
+    "==": _compared("oeq"),
+    "!=": _compared("une"),
+    "and": lambda e, a, b: e.logic("and", a, b),
+    "or": lambda e, a, b: e.logic("or", a, b),
+    "not": Emitter.negated,
+    "select": Emitter.select,
+}

@@ -1,20 +1,19 @@
 """The IR of the steps of many descents: packs of groups of lanes, kept in registers.
 
-The steps are taken in blocks, and a block goes three ways. Where `finite_box` has proved that
-within |theta|, |state| <= u[RADIUS] the next AHEAD steps are finite, the loss is not computed at
-all: every AHEAD steps it is asked whether the lanes are still inside. Else the loss (and, with a
-tolerance, the gradient) is watched, and asked about after the block. A block that shows a lane in
-trouble is taken a third time, with all the questions that a single run asks at every step. What a
-block has computed is kept only if no question was left open, and lanes that have stopped keep
-their numbers.
+The steps are taken in blocks, and a block goes three ways. As long as theta stays in the box where
+`finite_box` has proved loss and gradient finite, only the squares of theta are summed: the loss is
+not computed. Else everything that has to be finite is watched. A block that shows a lane in trouble
+is taken once more, with all the questions that a single run asks at every step. What a block has
+computed is kept only if no question was left open, and lanes that have stopped keep their numbers.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from symgd.backends.native.boxed import BOXED_COUNTERS, Boxed
 from symgd.backends.native.jit import source
+from symgd.backends.native.lane_groups import Packed
+from symgd.backends.native.lane_steps import Step
 from symgd.backends.native.register_steps import finite
 from symgd.backends.native.step_powers import FUNCTIONS
 from symgd.backends.native.sweep_lanes import (
@@ -34,7 +33,7 @@ from symgd.backends.native.translate import Value
 
 _BLOCK = 24  # steps between questions
 
-_COUNTERS = ("pack", "done", "found", "t", "watched", "member", "careful", *BOXED_COUNTERS)
+_COUNTERS = ("pack", "done", "found", "t", "inside", "watched", "member", "careful")
 _HEAD = (
     "define i64 @sweep(ptr %k, ptr noalias %u, ptr noalias %w, ptr noalias %x, "
     "ptr noalias %s, ptr noalias %before, ptr noalias %code, ptr noalias %steps, "
@@ -51,7 +50,7 @@ def sweep_module(what: Lanes) -> str:
     return source(texts, sweep.e.declared | look.e.declared)
 
 
-class _Sweep(Boxed):
+class _Sweep(Packed):
     """The function `sweep`."""
 
     def text(self) -> str:
@@ -61,7 +60,9 @@ class _Sweep(Boxed):
             e.add_line(f"%{name} = alloca i64")
         e.add_line("%seen = alloca [3 x i64]")
         self.reserve()
-        e.add_line(f"%trace = alloca {e.type(True)}")
+        for m in self.members:
+            e.add_line(f"%trace.{m} = alloca {e.type(True)}")
+        e.add_line("%near = alloca i1")
         e.add_line(f"%alarm = alloca {e.type(True, 'i64')}")
         self.start, self.end = self.k(T), self.k(END)
         self.read_shared()
@@ -112,8 +113,7 @@ class _Sweep(Boxed):
     def _blocks(self) -> None:
         e = self.e
         e.add_line(f"store i64 {self.start.text}, ptr %t")
-        if self.what.boxed:
-            self.begin_boxed()
+        e.add_line("store i1 true, ptr %near")
         e.add_line("br label %ask")
         e.label("ask")
         running = self._masks()
@@ -122,14 +122,17 @@ class _Sweep(Boxed):
         go = e.logic("and", self.any(running), left)
         e.add_line(f"br i1 {go.text}, label %block, label %blocks.end")
         e.label("block")
-        if self.what.boxed:
-            self.boxed_block(t, self.end)
-        else:
-            e.add_line("br label %watch")
+        until = e.least(e.emit(f"add nsw i64 {t.text}, {_BLOCK}"), self.end)
+        if self.what.box:
+            near = e.emit("load i1, ptr %near")
+            e.add_line(f"br i1 {near.text}, label %in.box, label %watch")
+            e.label("in.box")
+            self._steps("inside", t, until, "far", in_box=True)
+            e.label("far")  # from now on the loss is watched
+            e.add_line("store i1 false, ptr %near")
+        e.add_line("br label %watch")
         e.label("watch")
-        whole = e.emit(f"add nsw i64 {t.text}, {_BLOCK}")
-        until = e.least(whole, self.end)
-        self._watched(t, until)
+        self._steps("watched", t, until, "again", in_box=False)
         self.careful_block(t, until)
         e.label("accept")
         self.accept(("x", "s", "before"))
@@ -151,53 +154,65 @@ class _Sweep(Boxed):
             any_ = e.emit(f"or {kind} {any_.text}, {mask.text}", True)
         return e.emit(f"icmp ne {kind} {any_.text}, {none.text}", True)
 
-    def _watched(self, t: Value, until: Value) -> None:
-        """A block with an eye on the loss; then on, or with care."""
-        e = self.e
+    def _steps(self, name: str, t: Value, until: Value, trouble: str, in_box: bool) -> None:
+        """The steps of a block; then on to `accept`, or to the label `trouble`.
+
+        in_box: whether it is watched that theta stays in the box; else that all is finite.
+        """
+        e, what = self.e, self.what
         wide, bits = e.type(True), e.type(True, "i64")
         self.take()
-        e.add_line(f"store {wide} {e.spread(e.number(0.0)).text}, ptr %trace")
-        e.add_line(f"store {bits} {e.spread(Value('0'), 'i64').text}, ptr %alarm")
-        at = self.open("watched", t.text, until)
+        for m in self.members:
+            e.add_line(f"store {wide} {e.spread(e.number(0.0)).text}, ptr %trace.{m}")
+        none = e.spread(Value("0"), "i64")
+        e.add_line(f"store {bits} {none.text}, ptr %alarm")
+        at = self.open(name, t.text, until)
         number = self.step_number(at)
         for m in self.members:
-            self._watched_step(m, number)
-        self.close("watched")
-        good = self._trace([value for m in self.members for value in self.masked("x", m)])
+            x, s = self.local("x", m), self.local("s", m)
+            self.keep("before", m, x)
+            step = self.one_step(x, s, self.own_values(self.group(m)), number)
+            watched = [] if in_box else [step.loss, *step.grad]
+            trace = self._trace(m, x, watched, in_box)
+            e.add_line(f"store {wide} {trace.text}, ptr %trace.{m}")
+            self._raise(m, x, step)
+            self.keep("x", m, step.new.x)
+            self.keep("s", m, step.new.s)
+        self.close(name)
         alarm = e.emit(f"load {bits}, ptr %alarm", True)
-        none = e.spread(Value("0"), "i64")
-        raised = e.emit(f"icmp ne {bits} {alarm.text}, {none.text}", True)
-        trouble = self.any(e.logic("or", raised, e.negated(finite(e, [good]))))
-        e.add_line(f"br i1 {trouble.text}, label %again, label %accept")
+        found = e.emit(f"icmp ne {bits} {alarm.text}, {none.text}", True)
+        for m in self.members:
+            trace = self._trace(m, self.local("x", m), [], in_box)
+            good = finite(e, [trace])
+            if in_box:
+                good = e.compare("ole", trace, e.number(what.box**2))
+            mask = e.emit(f"load {bits}, ptr %mask.{m}", True)
+            running = e.emit(f"icmp ne {bits} {mask.text}, {none.text}", True)
+            found = e.logic("or", found, e.logic("and", running, e.negated(good)))
+        e.add_line(f"br i1 {self.any(found).text}, label %{trouble}, label %accept")
 
-    def _watched_step(self, m: int, number: Value) -> None:
-        e, what = self.e, self.what
-        x, s = self.local("x", m), self.local("s", m)
-        self.keep("before", m, x)
-        step = self.one_step(x, s, self.own_values(self.group(m)), number)
-        watched = [step.loss]
-        if not what.lasting:
-            watched += [*step.grad, *step.new.x]
-        self._trace([self.mask(m, value) for value in watched])
-        if what.certificate:
-            alarm = self.small(step.grad)
-            if what.settles:
-                alarm = e.logic("or", alarm, self.still(x, step.new.x))
-            self._raise(m, alarm)
-        self.keep("x", m, step.new.x)
-        self.keep("s", m, step.new.s)
+    def _trace(self, m: int, x: Sequence[Value], watched: Sequence[Value], in_box: bool) -> Value:
+        """What member m came through, this theta and these values included.
 
-    def _trace(self, values: Sequence[Value]) -> Value:
-        """NaN as soon as one of them is infinite or NaN, and from then on."""
-        e, wide = self.e, self.e.type(True)
-        trace = e.emit(f"load {wide}, ptr %trace", True)
-        for value in values:
+        In the box the sum of the squares of theta: NaN or above box**2 if theta ever left it. Else
+        NaN if anything was infinite or NaN.
+        """
+        e = self.e
+        trace = e.emit(f"load {e.type(True)}, ptr %trace.{m}", True)
+        for value in x:
+            trace = e.intrinsic("fma", value, value if in_box else e.number(0.0), trace)
+        for value in watched:
             trace = e.intrinsic("fma", value, e.number(0.0), trace)
-        e.add_line(f"store {wide} {trace.text}, ptr %trace")
         return trace
 
-    def _raise(self, m: int, alarm: Value) -> None:
-        e = self.e
+    def _raise(self, m: int, x: Sequence[Value], step: Step) -> None:
+        """Note the lanes where a step may converge or stay."""
+        e, what = self.e, self.what
+        if not what.certificate:
+            return
+        alarm = self.small(step.grad)
+        if what.settles:
+            alarm = e.logic("or", alarm, self.still(x, step.new.x))
         bits = e.type(True, "i64")
         raised = e.spread(alarm, "i1")
         now = e.emit(f"sext {e.type(True, 'i1')} {raised.text} to {bits}", True)

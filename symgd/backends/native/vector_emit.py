@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-
-import sympy
 
 from symgd.backends.native.translate import Emitter, Value
 from symgd.backends.native.vector_exp import sech_squared
 from symgd.backends.native.vector_math import OWN, far_function, far_name
-from symgd.formula.nodes import Node, float_of
+from symgd.backends.operations import Operation
 
 
 @dataclass(frozen=True)
@@ -25,6 +24,24 @@ class Vectors:
     own: frozenset[str]
     library: Callable[[str, int], tuple[str, int] | None]
     fused: bool
+
+
+#: An operation of `squares_of_sech` only.
+SECH_SQUARED = "sech squared"
+
+
+def squares_of_sech(operations: Sequence[Operation]) -> tuple[Operation, ...]:
+    """The operations with sech(x)**2 as one, where nothing else reads the sech."""
+    uses = Counter(name for o in operations for name in o.names)
+    sech = {o.result: o for o in operations if o.name == "sech" and uses[o.result] == 1}
+    squares = {o.names[0] for o in operations if o.name == "square"} & sech.keys()
+    return tuple(
+        Operation(o.result, SECH_SQUARED, sech[o.names[0]].arguments, o.guard)
+        if o.name == "square" and o.names[0] in squares
+        else o
+        for o in operations
+        if o.result not in squares
+    )
 
 
 class VectorEmitter(Emitter):
@@ -52,14 +69,15 @@ class VectorEmitter(Emitter):
             return super().call(symbol, *args)
         return self._parts(*found, *map(self.spread, args))
 
-    def _power(self, node: Node, known: Mapping[Node, Value]) -> Value:
-        """sech(x)**2, the slope of tanh, comes of the same exponential as tanh."""
-        base, exponent = node.args
-        if base.func is sympy.sech and float_of(exponent) == 2 and base not in known:
-            x = self.node(base.args[0], known)
-            if x.wide and "tanh" in self.vectors.own:
-                return sech_squared(self, x)
-        return super()._power(node, known)
+    def apply(self, name: str, arguments: Sequence[Value]) -> Value:
+        """Also sech(x)**2, the slope of tanh, of the same exponential as tanh."""
+        if name != SECH_SQUARED:
+            return super().apply(name, arguments)
+        (x,) = arguments
+        if x.wide and "tanh" in self.vectors.own:
+            return sech_squared(self, x)
+        sech = self.apply("sech", arguments)
+        return self.mul(sech, sech)
 
     def kept(self, a: Value, b: Value, peaks: bool, width: int = 0) -> Value:
         """Their sum; peaks: the larger one, a where b is NaN. width: of fewer lanes than all."""

@@ -8,6 +8,9 @@ runs its `formula`, or calls its scalar where there is none.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 from symgd.formula.functions.function import CHEAP, DIVIDE, ELEMENTARY, SPECIAL, Function, row
 
 
@@ -51,7 +54,84 @@ _MIXED = (
     " - polygamma(1, {x} + {y})*digamma_gap({x}, {y}) - polygamma(2, {x} + {y}))"
 )
 
+
+def _polynomial(coefficients: Sequence[float], x: str) -> str:
+    """The polynomial in `x` with these coefficients, the constant first."""
+    first, *rest = coefficients
+    return f"({first!r} + {x}*{_polynomial(rest, x)})" if rest else repr(first)
+
+
+# x + log_ndtr_slope(x) for x < -2 is -1/x times a quotient of polynomials in 1/x**2 (interpolated at
+# Chebyshev points with 60 digits, relative error below 7e-17). All terms have one sign.
+_TOP = (
+    0.9999999999999999, 101.75330975046917, 4133.34929830731, 87284.02679523421,
+    1046917.4317287692, 7331964.876575947, 29762840.27920305, 67459858.24881533,
+    79241926.19899438, 42047494.10359187, 7596965.496936258, 196242.76733966792,
+)  # fmt: skip
+_BOTTOM = (
+    1.0, 103.75330975046887, 4330.85591780849, 94982.20553326012, 1200545.0285567965,
+    9038628.377022447, 40542170.46645941, 105542224.29072751, 150754461.48862243,
+    106713293.11412236, 30868811.58699745, 2317111.673301502,
+)  # fmt: skip
+_SQUARE = "(1/x**2)"
+_TAIL = f"-{_polynomial(_TOP, _SQUARE)}/{_polynomial(_BOTTOM, _SQUARE)}/x"
+
+# j1(x)/x and j2(x)/x**2 of the spherical Bessel functions, for small x by their series
+# (Abramowitz & Stegun 10.1.2)
+
+
+def _bessel_series(order: int, terms: int) -> str:
+    return _polynomial(
+        [
+            (-0.5) ** k / (math.factorial(k) * math.prod(range(1, 2 * (order + k) + 2, 2)))
+            for k in range(terms)
+        ],
+        "x**2",
+    )
+
+
 _ROWS = (
+    # of sinc: the derivative of j_n(x)/x**n is -x*(j_(n+1)(x)/x**(n+1))
+    _slope(
+        "sinc_slope", "-x*sinc_bend(x)", "-(derivative of sinc)/x",
+        f"where(abs(x) < 1, {_bessel_series(1, 9)}, (sin(x)/x - cos(x))/x**2)",
+        definition="where(x == 0, 1/3, (sin(x)/x - cos(x))/x**2)",
+        cost=3 * ELEMENTARY, range=(-0.34, 0.34), finite_everywhere=True,
+    ),
+    _slope(
+        "sinc_bend", "where(abs(x) < 0.01, -x*(1 - x**2/18)/105, (sinc_slope(x) - 5*f)/x)",
+        "-(derivative of sinc_slope)/x",
+        f"where(abs(x) < 2, {_bessel_series(2, 13)}, ((3/x**2 - 1)*sin(x)/x - 3*cos(x)/x**2)/x**2)",
+        definition="where(x == 0, 1/15, ((3/x**2 - 1)*sin(x)/x - 3*cos(x)/x**2)/x**2)",
+        cost=3 * ELEMENTARY, range=(-0.07, 0.07), finite_everywhere=True,
+    ),
+    _slope("logit_slope", "(2*x - 1)*f*f", "derivative of logit", "1/(x*(1 - x))", cost=2 * DIVIDE),
+    _slope(
+        "softsign_slope", "-2*sign(x)*f/(1 + abs(x))", "derivative of softsign", "1/(1 + abs(x))**2",
+        cost=2 * DIVIDE, range=(0.0, 1.0), finite_everywhere=True,
+    ),
+    # of the normal distribution
+    _slope(
+        "ndtr_slope", "-x*f", "normal density",
+        "where(abs(x) > 40, 0, exp(-(floor(16*x)/16)**2/2)"
+        "*exp(-(x - floor(16*x)/16)*(x + floor(16*x)/16)/2)/sqrt(2*pi))",
+        definition="exp(-x**2/2)/sqrt(2*pi)", cost=2 * ELEMENTARY + DIVIDE,
+        range=(0.0, 0.4), finite_everywhere=True,
+    ),
+    _slope(
+        "log_ndtr_slope", "-f*log_ndtr_gap(x)", "normal density over distribution",
+        "where(x < -2, log_ndtr_gap(x) - x, ndtr_slope(x)/(0.5*erfc(-x/sqrt(2))))",
+        definition="exp(-x**2/2)/sqrt(2*pi)/ndtr(x)", cost=5 * ELEMENTARY,
+        range=(0.0, math.inf), monotone=-1, finite_everywhere=True,
+    ),
+    _slope(
+        "log_ndtr_gap",
+        "where(x < -100, (1 - (6 - (50 - (518 - 6354/x**2)/x**2)/x**2)/x**2)/x**2, 1 - f*log_ndtr_slope(x))",
+        "x + log_ndtr_slope(x)",
+        f"where(x < -2, {_TAIL}, x + ndtr_slope(x)/(0.5*erfc(-x/sqrt(2))))",
+        definition="x + exp(-x**2/2)/sqrt(2*pi)/ndtr(x)", cost=5 * ELEMENTARY,
+        range=(0.0, math.inf), monotone=1, finite_everywhere=True,
+    ),
     # inverse functions
     _slope("asin_slope", "x*f*f*f", "derivative of asin", "1/sqrt((1 - x)*(1 + x))", reading="1/sqrt(1 - x**2)", cost=_ROOT),
     _slope("acosh_slope", "-x*f*f*f", "derivative of acosh", "1/(sqrt(x - 1)*sqrt(x + 1))", cost=_ROOT),

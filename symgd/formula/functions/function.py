@@ -51,6 +51,7 @@ class Function:
     arity: tuple[int, int | None] = (1, 1)
     cost: int = ELEMENTARY
     aliases: tuple[str, ...] = ()
+    variables: tuple[str, ...] = ()  # its names that without parentheses are variables
     kink: str = ""  # the derivative at a kink or jump
     # -- how it is computed --
     formula: str = ""  # numerically stable, over x, y, z, w

@@ -72,6 +72,7 @@ sin, cos, tan = _total(math.sin), _total(math.cos), _total(math.tan)
 asin, acos, atan, atan2 = _total(math.asin), _total(math.acos), math.atan, math.atan2
 tanh, asinh, acosh = math.tanh, math.asinh, _total(math.acosh)
 erf, erfc = math.erf, math.erfc
+fmod = _total(math.fmod)
 
 
 def _pole_log(f: Scalar, zero: float) -> Scalar:

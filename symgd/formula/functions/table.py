@@ -13,6 +13,7 @@ the two sides for max and min ties and for heaviside, 0 for |x| at 0 and for ste
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import sympy
 
@@ -24,7 +25,7 @@ from symgd.formula.functions.function import row as _row
 from symgd.formula.nodes import Node, Where
 
 __all__ = [
-    "BY_CLASS", "CALLABLE", "CHEAP", "DIVIDE", "ELEMENTARY", "FUNCTIONS", "SPECIAL", "Function",
+    "BY_CLASS", "CALLABLE", "CHEAP", "DIVIDE", "ELEMENTARY", "FUNCTIONS", "POWERS", "SPECIAL", "VARIABLES", "Function",
     "flat_arguments",
 ]  # fmt: skip
 
@@ -37,6 +38,8 @@ _GAMMA_POLE = "x <= 0 and x == floor(x)"
 _BETA_POLE = (
     f"({_GAMMA_POLE} or y <= 0 and y == floor(y)) and not (x + y <= 0 and x + y == floor(x + y))"
 )
+
+_QUOTIENT = "derivatives 1 and minus the whole quotient, also at the jumps"
 
 _INFINITE = math.inf
 _UNIT, _POSITIVE = (-1.0, 1.0), (0.0, _INFINITE)
@@ -74,22 +77,26 @@ _ROWS = (
         definition="sign(x)*abs(x)**(1/3)", by_hand="the library's, and a Newton step that makes cubes exact",
     ),
     _row(
-        "abs", sympy.Abs, "sign(x)", "absolute value, also |x|", scalar=abs, numpy="abs", cost=CHEAP,
+        "abs", sympy.Abs, "sign(x)", "absolute value, also |x|", aliases=("Abs", "fabs"), variables=("Abs", "fabs"), scalar=abs, numpy="abs", cost=CHEAP,
         kink="derivative 0 at 0", by_hand=_INSTRUCTION,
         range=_POSITIVE, even=True, finite_everywhere=True, convexity="norm",
     ),
     _step("sign", sympy.sign, "-1, 0 or 1", numpy="sign", formula="where(x > 0, 1, where(x < 0, -1, where(x == 0, 0, x)))", range=_UNIT),
     _step(
-        "heaviside", None, "0 left of 0, 1 right of 0, 1/2 at 0", aliases=("Heaviside",),
+        "heaviside", None, "0 left of 0, 1 right of 0, 1/2 at 0", aliases=("Heaviside",), variables=("Heaviside",),
         formula="where(x > 0, 1, where(x < 0, 0, where(x == 0, 0.5, x)))", definition="(1 + sign(x))/2",
         range=(0.0, 1.0),
     ),
     _step("floor", sympy.floor, "largest whole number <= x", numpy="floor", mpmath="floor", by_hand=_INSTRUCTION),
-    _step("ceil", sympy.ceiling, "smallest whole number >= x", numpy="ceil", mpmath="ceil", by_hand=_INSTRUCTION),
+    _step("ceil", sympy.ceiling, "smallest whole number >= x", aliases=("ceiling",), variables=("ceiling",), numpy="ceil", mpmath="ceil", by_hand=_INSTRUCTION),
     # trigonometric
     _library("sin", sympy.sin, "cos(x)", "sine of an angle in radians", range=_UNIT, finite_everywhere=True),
     _library("cos", sympy.cos, "-sin(x)", "cosine of an angle in radians", range=_UNIT, finite_everywhere=True),
     _library("tan", sympy.tan, "1 + f**2", "tangent of an angle in radians"),
+    _row(
+        "sinc", sympy.sinc, "-x*sinc_slope(x)", "sin(x)/x, 1 at 0", formula="where(x == 0, 1, sin(x)/x)",
+        variables=("sinc",), cost=ELEMENTARY + DIVIDE, range=(-0.21723362821122172, 1.0), finite_everywhere=True,
+    ),
     _row("cot", sympy.cot, "-(1 + f**2)", "1/tan(x)", formula="1/tan(x)"),
     _row("sec", sympy.sec, "f*tan(x)", "1/cos(x)", formula="1/cos(x)"),
     _row("csc", sympy.csc, "-f*cot(x)", "1/sin(x)", formula="1/sin(x)"),
@@ -161,13 +168,13 @@ _ROWS = (
         by_hand="any number of arguments; correctly rounded as math.hypot, which C's is not",
     ),
     _row(
-        "max", None, ("share(a, x, y)", "share(a, y, x)"), "largest argument", aliases=("Max", "maximum"),
+        "max", None, ("share(a, x, y)", "share(a, y, x)"), "largest argument", aliases=("Max", "maximum"), variables=("Max", "maximum"),
         scalar=reference.maximum, numpy="maximum", arity=(1, None), cost=2, pairwise=True,
         selects=("x >= y", "y >= x"), people=sympy.Max, kink="a tie shares the derivative equally between the two",
         by_hand="any number of arguments", monotone=1, finite_everywhere=True, convexity="convex",
     ),
     _row(
-        "min", None, ("share(a, y, x)", "share(a, x, y)"), "smallest argument", aliases=("Min", "minimum"),
+        "min", None, ("share(a, y, x)", "share(a, x, y)"), "smallest argument", aliases=("Min", "minimum"), variables=("Min", "minimum"),
         scalar=reference.minimum, numpy="minimum", arity=(1, None), cost=2, pairwise=True,
         selects=("x <= y", "y <= x"), people=sympy.Min, kink="a tie shares the derivative equally between the two",
         by_hand="any number of arguments", monotone=1, finite_everywhere=True, convexity="concave",
@@ -179,6 +186,19 @@ _ROWS = (
         selects=("x >= y and x <= z", "x < y and y <= z", "x > z or y > z"),
         people=lambda x, y, z: sympy.Min(sympy.Max(x, y), z), kink="derivative 1 at both bounds",
         monotone=1, finite_everywhere=True,
+    ),
+    _library(
+        "fmod", None, ("1", "(f - x)/y"),
+        "the rest of a division, exactly, with the sign of x", arity=(2, 2), variables=("fmod",), mpmath="",
+        definition="x - y*where(x/y < 0, ceil(x/y), floor(x/y))", kink=_QUOTIENT,
+    ),
+    _row(
+        "mod", None, ("1", "-floor(x/y)"), "x - y*floor(x/y): the rest of a division, with the sign of y",
+        formula=(
+            "where(y > 0, where(fmod(x, y) < 0, fmod(x, y) + y, fmod(x, y)),"
+            " where(fmod(x, y) > 0, fmod(x, y) + y, fmod(x, y)))"
+        ),
+        arity=(2, 2), definition="x - y*floor(x/y)", variables=("mod",), kink=_QUOTIENT,
     ),
     _row(
         "where", Where, (), "x where the comparison holds, else y; the other is never evaluated",
@@ -195,12 +215,27 @@ _ROWS = (
         exact=("-2/sqrt(pi)*bell(x)",), range=(0.0, 2.0), monotone=-1, finite_everywhere=True,
     ),
     _row(
-        "gamma", sympy.gamma, "f*digamma(x)", "gamma function", math="gamma", c="tgamma", cost=SPECIAL,
+        "ndtr", None, "ndtr_slope(x)", "normal distribution: the probability of values below x",
+        formula="where(x < -2, ndtr_slope(x)/log_ndtr_slope(x), 0.5*erfc(-x/sqrt(2)))",
+        definition="erfc(-x/sqrt(2))/2", variables=("ndtr",), cost=5 * ELEMENTARY,
+        range=(0.0, 1.0), monotone=1, finite_everywhere=True,
+    ),
+    _row(
+        "log_ndtr", None, "log_ndtr_slope(x)", "log(ndtr(x)), also far in its left tail",
+        formula=(
+            "where(x < -2, -0.5*x**2 - (log(log_ndtr_slope(x)) + log(2*pi)/2),"
+            " where(x < 0, log(ndtr(-abs(x))), log1p(-ndtr(-abs(x)))))"
+        ),
+        definition="log(erfc(-x/sqrt(2))/2)", variables=("log_ndtr",), cost=7 * ELEMENTARY,
+        range=(-_INFINITE, 0.0), monotone=1, finite_everywhere=True,
+    ),
+    _row(
+        "gamma", sympy.gamma, "f*digamma(x)", "gamma function", variables=("gamma",), math="gamma", c="tgamma", cost=SPECIAL,
         overflows=True, relative="digamma(x)", pole=_GAMMA_POLE,
     ),
     _row(
         "loggamma", sympy.loggamma, "digamma(x)", "log |gamma(x)|", convex_from=0.0,
-        math="lgamma", c="lgamma", cost=SPECIAL, aliases=("lgamma",), pole=_GAMMA_POLE,
+        math="lgamma", c="lgamma", cost=SPECIAL, aliases=("lgamma", "gammaln"), variables=("gammaln",), pole=_GAMMA_POLE,
     ),
     _row("digamma", sympy.digamma, "polygamma(1, x)", "derivative of loggamma", cost=SPECIAL, by_hand=_SERIES, pole=_GAMMA_POLE),
     _row(
@@ -209,7 +244,7 @@ _ROWS = (
     ),
     _row(
         "beta", sympy.beta, ("beta_slope(x, y)", "beta_slope(y, x)"),
-        "beta function", arity=(2, 2), cost=3 * SPECIAL, by_hand=_SERIES, pole=_BETA_POLE,
+        "beta function", variables=("beta",), arity=(2, 2), cost=3 * SPECIAL, by_hand=_SERIES, pole=_BETA_POLE,
     ),
     _row(
         "betaln", None, ("digamma_gap(x, y)", "digamma_gap(y, x)"),
@@ -235,6 +270,16 @@ _ROWS = (
         range=(0.0, 1.0), monotone=1, finite_everywhere=True,
     ),
     _row(
+        "logit", None, "logit_slope(x)", "log(x/(1 - x)), the inverse of sigmoid", definition="log(x/(1 - x))",
+        formula="where(x < 0.25, log(x) - log1p(-x), log1p((2*x - 1)/(1 - x)))",
+        variables=("logit",), domain=(0.0, 1.0), monotone=1, pole="x == 0 or x == 1",
+    ),
+    _row(
+        "softsign", None, "softsign_slope(x)", "x/(1 + |x|)", definition="x/(1 + abs(x))",
+        formula="where(abs(x) < 1e300, x/(1 + abs(x)), sign(x))",
+        variables=("softsign",), cost=2 * DIVIDE, range=_UNIT, monotone=1, finite_everywhere=True,
+    ),
+    _row(
         "softplus", None, "sigmoid(x)", "log(1 + exp(x))", definition="log(1 + exp(x))",
         formula="where(x > 0, x, 0) + log1p(exp(-abs(x)))",
         range=_POSITIVE, monotone=1, finite_everywhere=True,
@@ -250,7 +295,7 @@ _ROWS = (
         range=_POSITIVE, even=True, finite_everywhere=True,
     ),
     _row(
-        "logsumexp", None, "softmax(x, m, s)", "log(exp(x) + exp(y) + ...) without overflow",
+        "logsumexp", None, "softmax(x, m, s)", "log(exp(x) + exp(y) + ...) without overflow", aliases=("logaddexp",), variables=("logaddexp",),
         arity=(1, None), definition="log(exp(x) + exp(y))",
         shared={"m": "largest", "s": "exp_sum"}, pair=("softmax2(x, y)", "softmax2(y, x)"),
         plain=("exp(x - f)",), by_hand="any number of arguments",
@@ -268,11 +313,38 @@ _ROWS = (
 #: Every function by name.
 FUNCTIONS: dict[str, Function] = {row.name: row for row in _ROWS}
 
-#: Every function by name and by alias, as a formula may call it. sqrt is x**(1/2).
+#: Every function by name and by alias, as a formula may call it.
 CALLABLE: dict[str, Function] = {
     **{alias: row for row in _ROWS for alias in row.aliases},
     **FUNCTIONS,
 }
+
+
+class Power(NamedTuple):
+    """A power that is written as a call. exponent: None where it is the second argument."""
+
+    doc: str
+    exponent: float | None
+    also: str = ""  # another spelling
+
+    @property
+    def signature(self) -> str:
+        """Its arguments."""
+        return "(x, y)" if self.exponent is None else "(x)"
+
+
+#: Powers that are written as calls, by name.
+POWERS: dict[str, Power] = {
+    "sqrt": Power("square root, x**(1/2)", 0.5, "√x"),
+    "square": Power("x**2", 2.0),
+    "pow": Power("x**y", None),
+    "power": Power("x**y", None),
+}
+
+#: The names that without parentheses are variables; all other functions need them.
+VARIABLES: frozenset[str] = frozenset(
+    {name for row in _ROWS for name in row.variables} | (POWERS.keys() - {"sqrt"})
+)
 
 #: Every row by the class of its nodes, those of the derivatives included.
 BY_CLASS: dict[type, Function] = {row.node: row for row in (*_ROWS, *SLOPES.values())}

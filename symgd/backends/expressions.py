@@ -1,0 +1,171 @@
+"""Operations as expressions: what is read once stands where it is read.
+
+Source code of nested expressions runs faster in Python than one statement per operation, reads
+better, and evaluates the branches of a select only where they are taken.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import chain as chained
+from typing import Any, NamedTuple, TypeAlias
+
+from symgd.backends.operations import Guard, Operand, Operation
+
+_NESTING = 24  # levels in one expression: what readers and Python's own parser digest
+_TERMS = 64  # addends or factors in one expression; longer ones run on in the next statement
+#: What is read from left to right without parentheses, by its kind.
+_CHAINS = {"add": "sum", "sub": "sum", "mul": "product", "div": "product"}
+
+
+class Expression(NamedTuple):
+    """An operation whose arguments may be operations."""
+
+    name: str
+    arguments: tuple[Tree, ...]
+
+
+Tree: TypeAlias = "Expression | Operand"
+
+
+class Statement(NamedTuple):
+    """result = expression, which need not be evaluated where the guard does not hold."""
+
+    result: str
+    expression: Expression
+    guard: Guard = ()
+
+    @property
+    def guarded(self) -> Expression:
+        """The expression, or `guarded(condition, expression)` for who evaluates lazily."""
+        if not self.guard:
+            return self.expression
+        parts = [name if truth else Expression("not", (name,)) for name, truth in self.guard]
+        condition: Tree = parts[0]
+        for part in parts[1:]:
+            condition = Expression("and", (condition, part))
+        return Expression("guarded", (condition, self.expression))
+
+
+class _Part(NamedTuple):
+    """An expression that waits for its reader.
+
+    level: of nesting. length: terms of the chain that it is, of _CHAINS. fails: as in `Operator`.
+    """
+
+    expression: Expression
+    level: int
+    length: int
+    fails: bool
+
+
+def statements(operations: Sequence[Operation], kept: Collection[Operand]) -> list[Statement]:
+    """The same operations, in the same order, as statements of nested expressions.
+
+    kept: what is read besides: by other blocks, sums, outputs. A guard stays only where something
+    may fail or takes its time.
+    """
+    uses = _uses(operations, kept)
+    found: list[Statement] = []
+    pending: dict[Operand, _Part] = {}
+    inside: set[str] = set()  # the names that no statement has
+    for operation in operations:
+        result, name, arguments, guard = operation
+        chain = _CHAINS.get(name)
+        level, length, fails = 0, 1, operation.fails
+        trees: list[Tree] = []
+        for argument in arguments:
+            part = pending.pop(argument, None)
+            if part is None:
+                trees.append(argument)
+                continue
+            below = part.level
+            if not trees and chain and chain == _CHAINS.get(part.expression.name):
+                below, length = below - 1, part.length + 1  # no parentheses
+            level, fails = max(level, below), fails or part.fails
+            trees.append(part.expression)
+        expression = Expression(name, tuple(trees))
+        if uses.get(result) == 1 and level < _NESTING and length < _TERMS:
+            pending[result] = _Part(expression, level + 1, length, fails)
+            inside.add(result)
+        else:
+            needed = guard and fails and inside.isdisjoint(name for name, _ in guard)
+            found.append(Statement(result, expression, guard if needed else ()))
+    return found
+
+
+def _uses(operations: Sequence[Operation], kept: Iterable[Operand]) -> dict[Operand, int]:
+    """How often each name is read; what is kept, and what guards a statement, more than once."""
+    uses = Counter(chained.from_iterable([operation.arguments for operation in operations]))
+    uses.update(dict.fromkeys(kept, 2))
+    for operation in operations:
+        if operation.guard and uses.get(operation.result) != 1:
+            uses.update({name: 2 for name, _ in operation.guard})
+    return uses
+
+
+class Spelling(NamedTuple):
+    """How an operation is written: a template, how tightly it binds, and what its arguments need.
+
+    An argument that binds looser than `needs` says stands in parentheses.
+    """
+
+    template: str
+    binds: int
+    needs: tuple[int, ...]
+
+
+NOTHING, SUM, PRODUCT, POWER, ATOM = range(5)  # what binds tighter and tighter
+
+#: What is written alike in most languages.
+ARITHMETIC: dict[str, Spelling] = {
+    "add": Spelling("{} + {}", SUM, (SUM, PRODUCT)),
+    "sub": Spelling("{} - {}", SUM, (SUM, PRODUCT)),
+    "mul": Spelling("{}*{}", PRODUCT, (PRODUCT, POWER)),
+    "div": Spelling("{}/{}", PRODUCT, (PRODUCT, POWER)),
+    "neg": Spelling("-{}", SUM, (PRODUCT,)),
+    **{op: Spelling(f"({{}} {op} {{}})", ATOM, (SUM, SUM)) for op in ("<", "<=", ">", ">=")},
+    **{op: Spelling(f"({{}} {op} {{}})", ATOM, (SUM, SUM)) for op in ("==", "!=")},
+}
+
+
+class Printer:
+    """Writes expressions in a language.
+
+    spellings: operation -> spelling; all others are calls of functions of their name.
+    """
+
+    separator = ", "  # between the arguments of a call
+
+    def __init__(self, spellings: Mapping[str, Spelling]) -> None:
+        self.spellings = spellings
+
+    def number(self, value: float) -> str:
+        """A double, so that it reads back bit for bit."""
+        return repr(value)
+
+    def name(self, name: str) -> str:
+        """The name of an input or a result."""
+        return name
+
+    def parts(self, tree: Any) -> tuple[str, Sequence[Any]] | None:
+        """The operation and its arguments, or None for a leaf."""
+        return tree if isinstance(tree, Expression) else None
+
+    def leaf(self, tree: Any) -> str:
+        """A name or a number."""
+        return self.name(tree) if isinstance(tree, str) else self.number(tree)
+
+    def write(self, tree: Any, least: int = NOTHING) -> str:
+        """The text, in parentheses where it binds looser than `least`."""
+        parts = self.parts(tree)
+        if parts is None:
+            text = self.leaf(tree)
+            return f"({text})" if least > SUM and text[0] == "-" else text
+        operation, arguments = parts
+        spelling = self.spellings.get(operation)
+        if spelling is None:
+            return f"{operation}({self.separator.join([self.write(a) for a in arguments])})"
+        text = spelling.template.format(*map(self.write, arguments, spelling.needs))
+        return f"({text})" if spelling.binds < least else text

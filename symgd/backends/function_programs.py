@@ -1,0 +1,25 @@
+"""The program of a function of the table: what its formula computes of x, y, z, w."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from symgd.backends.compiler import compile_program
+from symgd.backends.program import Program
+from symgd.formula.functions.formula_value import LETTERS
+from symgd.formula.functions.table import Function
+from symgd.formula.nodes import Name
+from symgd.formula.parse import parse
+
+
+def function_program(row: Function) -> Program:
+    """(x, y, ..) -> the value that the formula of the row defines; as many inputs as it takes."""
+    return _compiled(row.formula, row.arity[1] or 1)
+
+
+@cache
+def _compiled(text: str, count: int) -> Program:
+    formula = parse(text, table=True)
+    letters = formula.variables
+    inputs = [letters.get(x, Name(f"unused{k}")) for k, x in enumerate(LETTERS[:count])]
+    return compile_program(formula.graph, inputs, {"f": formula.root})

@@ -1,0 +1,69 @@
+"""hypot(x, y)**2, sqrt(u)**2, abs(x)**2, cbrt(x)**3: powers without the roots inside them.
+
+Where it vanishes a root has no slope, or an infinite one: times the slope of the power there, 0,
+this is nan; and the second derivative of abs(x)**2 would be 0 instead of 2.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+
+import sympy
+
+from symgd.calculus.intervals import ranges
+from symgd.formula.functions.table import FUNCTIONS
+from symgd.formula.graph import Graph
+from symgd.formula.nodes import TWO, ZERO, Node, float_of
+
+
+def power_of_root(graph: Graph, base: Node, exponent: float) -> Node | None:
+    """base**exponent as powers of what stands under the root; None where `base` is no root."""
+    for func, (order, under) in _ROOTS.items():
+        if base.func is func and exponent % order == 0:
+            return graph.pow(under(graph, base), exponent / order)
+    if base.func is sympy.Pow and float_of(base.args[1]) == 0.5 and exponent not in (-1, 1):
+        return _power_of_sqrt(graph, base, exponent)
+    return None
+
+
+def product_of_roots(graph: Graph, node: Node) -> Node:
+    """The product with equal roots, hypot(x, y)*hypot(x, y), as the power of one."""
+    count = Counter(map(id, node.args))
+    for factor in node.args:
+        times = count[id(factor)]
+        for some in (times, times - 1) if times > 1 else ():
+            if (power := power_of_root(graph, factor, some)) is not None:
+                alone = [factor] * (times - some)
+                return graph.mul(*(f for f in node.args if f is not factor), *alone, power)
+    return node
+
+
+def _power_of_sqrt(graph: Graph, root: Node, exponent: float) -> Node:
+    """u**(exponent/2); nan for u < 0, as sqrt(u) is."""
+    under = root.args[0]
+    power = graph.pow(under, exponent / 2)
+    if exponent % 2 != 0 or ranges([under], {})[id(under)][0] >= 0:
+        return power
+    return graph.where(graph.compare(">=", under, ZERO), power, root)
+
+
+def _sum_of_squares(graph: Graph, node: Node) -> Node:
+    return graph.add(*graph.fold([graph.node(sympy.Pow, arg, TWO) for arg in node.args]))
+
+
+def _square(graph: Graph, node: Node) -> Node:
+    return graph.node(sympy.Pow, node.args[0], TWO)
+
+
+def _argument(graph: Graph, node: Node) -> Node:
+    under: Node = node.args[0]
+    return under
+
+
+#: By class: the power that is no root any more, and that power.
+_ROOTS: dict[type, tuple[int, Callable[[Graph, Node], Node]]] = {
+    FUNCTIONS["hypot"].node: (2, _sum_of_squares),
+    FUNCTIONS["abs"].node: (2, _square),
+    FUNCTIONS["cbrt"].node: (3, _argument),
+}
