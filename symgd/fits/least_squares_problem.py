@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from symgd._cached import cached_property
+from symgd._locks import cached_property
 from symgd.fits.initial_guess import Starter
 from symgd.fits.nested_sums import total_gradient
 from symgd.fits.qr_reduction import Residuals, RowFunction

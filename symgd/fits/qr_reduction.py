@@ -15,7 +15,7 @@ from copy import copy
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from symgd._cached import cached_property
+from symgd._locks import cached_property
 from symgd.backends.compiler import compile_per_row
 from symgd.backends.lambdified import compile_array
 from symgd.backends.numpy_rows import BLOCK, pieces, total
