@@ -1,4 +1,4 @@
-"""The child of `solving.py`: reads a loss from stdin, solves gradient = 0, prints JSON."""
+"""The child of `sympy_solver.py`: reads a loss from stdin, solves gradient = 0, prints JSON."""
 
 from __future__ import annotations
 
