@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from symgd._cached import cached_property
+from symgd._locks import cached_property
 from symgd.data.detect_format import open_path
 from symgd.data.select_columns import select_columns
 from symgd.data.source import Array, Block, SelectedColumn, TableSource

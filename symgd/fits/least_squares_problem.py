@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from symgd._cached import cached_property
+from symgd._locks import cached_property
 from symgd.fits.initial_guess import InitialGuess
 from symgd.fits.nested_sums import total_gradient
 from symgd.fits.per_row_function import PerRowFunction

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from symgd._cached import cached_property
+from symgd._locks import cached_property
 from symgd.calculus.gradient import gradient
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import REDUCTIONS, Name, Node, RowMean, topological

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from symgd._cached import cached_property
+from symgd._locks import cached_property
 from symgd.backends.compiler import compile_per_row
 from symgd.backends.lambdified import compile_array
 from symgd.backends.numpy_rows import BLOCK, pieces
