@@ -42,12 +42,11 @@ class RowFunction:
     """Nodes of one row as a function of the parameters and a block of columns."""
 
     def __init__(self, rows: RowData, leaves: Sequence[Name], outputs: Sequence[Node]) -> None:
-        graph = rows.graph
         order = topological(outputs)
         columns = [n for n in order if isinstance(n, Column)]
         self._given = rows.inputs(outputs)
         named = {str(k): node for k, node in enumerate(outputs)}
-        self._code = _Code(compile_per_row(graph, [*columns, *leaves, *self._given], named))
+        self._code = _Code(compile_per_row([*columns, *leaves, *self._given], named))
         self.columns = [c.text for c in columns]
         self.rows = rows
 

@@ -54,4 +54,4 @@ class Sums:
             terms += [graph.mul(slope, r) for slope in slopes]
         sums = lower(graph, [graph.node(RowSum, term) for term in terms])
         named = {str(k): node for k, node in enumerate(sums)}
-        return compile_program(graph, [*self._leaves, *rows.inputs(sums)], named)
+        return compile_program([*self._leaves, *rows.inputs(sums)], named)
