@@ -13,7 +13,7 @@ from benchmarks.measure import Row, WrongAnswerError, skipped
 
 # Whole processes first: this one is still small and quiet then.
 BENCHMARKS = (
-    *("startup", "memory", "first_step", "build", "evaluation", "descents", "sweeps"),
+    *("house", "startup", "memory", "first_step", "build", "evaluation", "descents", "sweeps"),
     *("explain", "data", "growth", "steps", "rules", "exactness", "rows", "fits", "plots", "pages"),
 )
 GROUPS = {  # what native code is for

@@ -20,8 +20,8 @@ def peers(c: float, jax: float, numba: float | None) -> tuple[Peer, ...]:
     """Who takes part, with the targets of symgd's time over theirs."""
     return (
         Peer("symgd", "symgd, a step", ("llvmlite",)),
-        Peer("c", "C, -O3 -march=native", ("cc",), c),
-        Peer("c-rounded", "C, the same with -ffp-contract=off", ("cc",)),
+        Peer("c", "C, -O3 -march=native", ("cc",)),
+        Peer("c-rounded", "C, the same with -ffp-contract=off", ("cc",), c),
         Peer("jax", "JAX (optax), jitted fori_loop", ("jax", "optax"), jax),
         Peer("jax-scalars", "JAX, x and y as scalars", ("jax",)),
         Peer("numba", "numba, SymPy's gradient", ("numba",), numba),
@@ -32,7 +32,7 @@ def peers(c: float, jax: float, numba: float | None) -> tuple[Peer, ...]:
     )
 
 
-CONTESTS = {"gd": peers(1.3, 1 / 2, 1 / 3), "adam": peers(1.3, 1 / 1.5, None)}
+CONTESTS = {"gd": peers(1.15, 1 / 2, 1 / 3), "adam": peers(1.15, 1 / 1.5, None)}
 
 
 def rows() -> Iterator[Row]:

@@ -23,7 +23,7 @@ PEER_C = Peer("c", "C", ("cc",))
 def peers(name: str) -> tuple[Peer, ...]:
     """Who takes part, with the targets of symgd's time over theirs."""
     first = name == "exponential"
-    c = Peer("c", "C, -O3 -march=native -ffast-math, libmvec", ("cc",), 1.5 if first else 2.0)
+    c = Peer("c", "C, -O3 -march=native -ffast-math, libmvec", ("cc",), 1.3 if first else 2.0)
     jax = Peer("jax", "JAX, jitted value_and_grad", ("jax",), 1 / 5 if first else 1 / 3)
     if not first:
         return OURS, c, jax

@@ -32,7 +32,7 @@ def rows() -> Iterator[Row]:
     output, _ = process(_EXERCISE)
     check("theta after 20 steps: 3.656158440062973e-05" in output, "the exercise's output")
     check("symgd" in process(_VERSION)[0], "the output of --version")
-    yield from compared('symgd "theta**2" --lr 0.2', _EXERCISE, "import sympy", 1.5)
+    yield from compared('symgd "theta**2" --lr 0.2', _EXERCISE, "import sympy", 1.1)
     yield from since_before()
     yield from compared("symgd --version", _VERSION, "import typer", 2.5)
     found = json_of([sys.executable, "-c", _IMPORTED])

@@ -1,11 +1,15 @@
-"""Locks and forks: a child process has no threads but the one that forked, yet all locks as held.
+"""Locks and forks, and the standard library's cached_property without its lock.
 
-So a fork waits for those that matter, and what they guard is whole in the child.
+A forked child process has no threads but the one that forked, yet all locks as held. So a fork
+waits for the locks that matter, and what they guard is consistent in the child. The lock in Python
+3.11's functools.cached_property is one for all instances of a class: threads wait for one another,
+and it stays locked in a child that was forked meanwhile. From 3.12 on there is none.
 """
 
 from __future__ import annotations
 
 import os
+import sys
 from contextlib import AbstractContextManager
 from threading import RLock
 from typing import Any
@@ -23,3 +27,38 @@ def hold_in_forks(lock: AbstractContextManager[Any]) -> None:
 
 MPMATH = RLock()  # its functions change the precision of their context on the way
 hold_in_forks(MPMATH)
+
+
+if sys.version_info >= (3, 12):
+    from functools import cached_property
+else:
+    from collections.abc import Callable
+    from typing import Any, Generic, Self, TypeVar, overload
+
+    T = TypeVar("T")
+
+    class cached_property(Generic[T]):  # noqa: N801 - as in functools
+        """A method whose value, once computed, is an attribute of the instance."""
+
+        def __init__(self, function: Callable[[Any], T]) -> None:
+            self._function = function
+            self.__doc__ = function.__doc__
+
+        def __set_name__(self, owner: type, name: str) -> None:
+            self._name = name
+
+        @overload
+        def __get__(self, instance: None, owner: type) -> Self: ...
+
+        @overload
+        def __get__(self, instance: object, owner: type) -> T: ...
+
+        def __get__(self, instance: object, owner: type) -> Self | T:
+            if instance is None:
+                return self
+            value = self._function(instance)
+            instance.__dict__[self._name] = value
+            return value
+
+
+__all__ = ["MPMATH", "cached_property", "hold_in_forks"]

@@ -107,6 +107,11 @@ def escape(text: str) -> str:
     )
 
 
+def counted(count: int, noun: str) -> str:
+    """The count with its noun, singular or plural: 1 row, 1,000 rows."""
+    return f"{count:,} {noun}" if abs(count) == 1 else f"{count:,} {noun}s"
+
+
 def suggest(name: str, known: Iterable[str]) -> str:
     """The words "did you mean 'beta1'?" when a known name is near, else ""."""
     near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from symgd._cached import cached_property
+from symgd._locks import cached_property
 
 HUNG = 600  # seconds after which a process will never end, on however busy a machine
 

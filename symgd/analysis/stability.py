@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from symgd._cached import cached_property
+from symgd._locks import cached_property
 from symgd.analysis.minima import all_finite
 from symgd.backends.compiler import compile_program
 from symgd.backends.lambdified import ARITHMETIC_ERRORS, compile_scalar

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from symgd._cached import cached_property
+from symgd._locks import cached_property
 from symgd.analysis import gradient_only
 from symgd.analysis.minima import Minimum, eigenvalues, find_minimum, leads_down, steepest_curve
 from symgd.analysis.observed_rate import observed_rate

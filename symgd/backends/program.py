@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from symgd import names
-from symgd._cached import cached_property
+from symgd._locks import cached_property
 from symgd.backends.expressions import (
     ARITHMETIC,
     ATOM,

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
-from symgd._cached import cached_property
+from symgd._locks import cached_property
 from symgd.data.arrow import need_arrow, settle_batch
 from symgd.data.files import File
 from symgd.data.select_columns import check_names

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from symgd._cached import cached_property
+from symgd._locks import cached_property
 from symgd.data.detect_format import open_path
 from symgd.data.select_columns import bind
 from symgd.data.source import Array, Block, Pick, Source

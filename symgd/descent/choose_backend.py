@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from symgd._cached import cached_property
+from symgd._locks import cached_property
 from symgd.backends.dispatch import (
     AUTO,
     BACKENDS,

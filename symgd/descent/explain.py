@@ -9,7 +9,7 @@ from typing import Any
 
 import sympy
 
-from symgd._cached import cached_property
+from symgd._locks import cached_property
 from symgd.analysis.convexity import Convexity, convexity
 from symgd.analysis.critical_point import CriticalPoint, CriticalPoints
 from symgd.analysis.critical_points import critical_points, lower_bound

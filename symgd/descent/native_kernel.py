@@ -7,12 +7,12 @@ from array import array
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from symgd._signals import interrupts_postponed
 from symgd.backends.native import descent_loop, register_steps
 from symgd.backends.native.array_module import compile_large
 from symgd.backends.native.array_steps import array_loop
 from symgd.backends.native.descent_loop import RING, SLOTS, Code
 from symgd.backends.native.jit import compile_alone, compile_module, interrupted
+from symgd.backends.native.postponed_interrupts import interrupts_postponed
 from symgd.backends.program import Program
 from symgd.descent.kernel import Run, Stop
 from symgd.model.loss import Loss

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from symgd._cached import cached_property
+from symgd._locks import cached_property
 from symgd._threads import run_in_threads, worthwhile
 from symgd.backends.native import sweep_lanes as native
 from symgd.backends.native.descent_loop import Code

@@ -10,7 +10,7 @@ import numpy as np
 import sympy
 
 from symgd import names
-from symgd._cached import cached_property
+from symgd._locks import cached_property
 from symgd.backends.dispatch import check_backend
 from symgd.descent.sweep_axes import Grid, read_grid
 from symgd.descent.sweep_groups import Ends, Part, QuickStatus, run_part

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from symgd._cached import cached_property
+from symgd._locks import cached_property
 from symgd.analysis import diagnosis
 from symgd.backends.dispatch import compiled, may_compile
 from symgd.descent.step_program import is_large, settles, step_program

@@ -3,6 +3,6 @@
     import symgd
     print(symgd.fit("y = a*exp(-b*x) + c", "data.csv"))
 
-`model` reads what to fit, `starts` finds where to begin, `levenberg` (least squares) and `newton`
-(everything else) go to the minimum, `statistics` says how well it is known, `report` prints it.
+`regression_model` parses the model, `initial_guess` finds a start, `least_squares` and
+`minimize_loss` minimize, `certificate` decides on convergence, `statistics` computes the errors.
 """

@@ -1,50 +1,53 @@
-"""Problems that were read before: a formula over the same columns is compiled once.
+"""A cache of least-squares problems: a model over the same columns is compiled once.
 
-What is kept holds formulas and machine code, no rows. A model in which a sum over the rows stands,
-as in y = a*(x - mean(x)), is read anew: that sum is a number of its own data.
+Cached problems hold formulas and machine code, no rows. A model with a sum over rows in it, such as
+y = a*(x - mean(x)), is not cached, because that sum is a constant of its data.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
+from contextlib import suppress
 from typing import Any
 
-from symgd.fits.least_squares_problem import Squares, read_squares
+from symgd.fits.least_squares_problem import LeastSquaresProblem, build_problem
 from symgd.fits.regression_model import Options, read_model
-from symgd.fits.row_sample import over
+from symgd.fits.row_sample import with_columns
 from symgd.model.data_binding import RowData, open_columns, read_columns
 
-_KEPT = 32  # problems
+_CAPACITY = 32  # problems
 
-_memory: OrderedDict[tuple[Any, ...], Squares] = OrderedDict()
+_problems: OrderedDict[tuple[Any, ...], LeastSquaresProblem] = OrderedDict()  # least recent first
 
 
-def read_problem(text: str, data: Any, options: Options) -> Squares:
-    """The least-squares problem that `text` spells over the columns of `data`, or a SymgdError."""
+def read_problem(text: str, data: Any, options: Options) -> LeastSquaresProblem:
+    """The least-squares problem of the model `text` over `data`, or a SymgdError."""
     opened, columns = open_columns(data)
     key = _key(text, columns, options)
-    known = _memory.get(key)
-    if known is None:
-        squares = read_squares(read_model(text, opened, options))
-        if key and not squares.model.rows.constants and squares.model.inner is None:
-            _memory[key] = squares.on(over(squares.model.rows, {}))
-            while len(_memory) > _KEPT:
-                _memory.popitem(last=False)
+    cached = _problems.get(key)
+    if cached is None:
+        problem = build_problem(read_model(text, opened, options))
+        if key and not problem.model.rows.constants and problem.model.nested is None:
+            _problems[key] = problem.on(with_columns(problem.model.rows, {}))
+            while len(_problems) > _CAPACITY:
+                _problems.popitem(last=False)
     else:
-        table = read_columns(opened, known.model.columns, options.drop_missing)
-        rows = RowData(known.model.graph, table, backend=options.backend, threads=options.threads)
-        squares = known.on(rows)
-    if squares.model.weight is not None:
-        squares.totals  # noqa: B018 - refuses a weight that is none
-    return squares
+        with suppress(KeyError):  # another thread may have evicted it
+            _problems.move_to_end(key)
+        table = read_columns(opened, cached.model.columns, options.drop_missing)
+        rows = RowData(cached.model.graph, table, backend=options.backend, threads=options.threads)
+        problem = cached.on(rows)
+    if problem.model.weight is not None:
+        problem.response_summary  # noqa: B018 - raises for an invalid weight
+    return problem
 
 
 def _key(text: str, columns: Any, options: Options) -> tuple[Any, ...]:
-    """Whatever the problem depends on beside the rows; () where that cannot be a key."""
+    """All that the problem depends on except the rows; () where it is not hashable."""
     try:
         parts = [
-            tuple(sorted((given or {}).items()))
-            for given in (options.fixed, options.tied, options.bounds)
+            tuple(sorted((mapping or {}).items()))
+            for mapping in (options.fixed, options.tied, options.bounds)
         ]
         key = (
             text,
@@ -58,5 +61,5 @@ def _key(text: str, columns: Any, options: Options) -> tuple[Any, ...]:
         hash(key)
     except (TypeError, AttributeError):
         return ()
-    # 1, 1.0 and True are one key; what they are refused or read as differs
+    # 1, 1.0 and True are equal keys, but are not read alike
     return (*key, repr(parts), options.backend, options.threads)

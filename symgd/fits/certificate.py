@@ -1,110 +1,102 @@
-"""What may be called converged: rank, and a next step that would move nothing."""
+"""Convergence certificates: full rank, and a negligible next step."""
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from symgd import names
 from symgd.fits import statistics
-from symgd.fits.least_squares_problem import Squares
-from symgd.fits.regression_model import Model
-from symgd.fits.wording import times
+from symgd.fits.least_squares_problem import LeastSquaresProblem
 from symgd.model.result import Status
-from symgd.solvers import levenberg_marquardt
-from symgd.solvers.newton import Found
-from symgd.solvers.objectives import Box, Linear
+from symgd.solvers.levenberg_marquardt import LeastSquaresResult, gauss_newton_step, relative_offset
+from symgd.solvers.newton import NewtonResult
+from symgd.solvers.objectives import Box, Mask, ReducedSystem, Vector
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Vector = NDArray[np.float64]
+STEP_TOLERANCE = 1e-6  # relative to a parameter or its standard error
 
 
-CLOSE = 1e-6  # of the last step: relative to a parameter or its standard error
+def certificate(problem: LeastSquaresProblem, result: LeastSquaresResult) -> tuple[Status, str]:
+    """The status at the end of least squares, and a sentence about it.
 
-
-def certificate(squares: Squares, ended: levenberg_marquardt.Ended) -> tuple[Status, str]:
-    """Whether the end is a minimum as near as is claimed, and the sentence about it.
-
-    Converged: the Jacobian has full rank, and the Gauss-Newton step from here would move no
-    parameter by more than 1e-6 of it or of its standard error.
+    Converged: the Jacobian has full rank, and the next Gauss-Newton step changes no parameter by
+    more than 1e-6 of its value or of its standard error.
     """
-    linear, rows = ended.linear, squares.residuals.size
-    free = squares.box.free(ended.x, linear.triangle.T @ linear.vector)
-    inverse, _, unknown = statistics.inverse_gram(linear.triangle, free)
+    system, rows = result.system, problem.residuals.size
+    free = problem.box.free(result.x, system.triangle.T @ system.vector)
+    inverse, _, unknown = statistics.inverse_gram(system.triangle, free)
     if unknown:
-        listed = ", ".join(names.escape(squares.model.params[k]) for k in unknown)
+        listed = ", ".join(names.escape(problem.model.params[k]) for k in unknown)
         return Status.STALLED, f"the data do not determine {listed} here: no minimum is certified"
-    if _perfect(squares, linear, free):
-        told = f"converged after {times(ended.steps, 'step')}: what is left are rounding errors"
-        return Status.CONVERGED, told
+    if _is_exact(problem, system, free):
+        steps = names.counted(result.steps, "step")
+        return Status.CONVERGED, f"converged after {steps}: what is left are rounding errors"
     dof = rows - int(free.sum())
-    spread = linear.rss / dof if dof > 0 else 0.0
-    errors = np.sqrt(np.diag(inverse)[free] * spread)
-    worst = share(ended.step[free], np.abs(ended.x[free]))
-    if worst > CLOSE and _shrinks(squares, ended):
-        # where steps do not shrink, a huge standard error is that of a flat tail
-        worst = share(ended.step[free], np.maximum(np.abs(ended.x[free]), errors))
-    offset = levenberg_marquardt.relative_offset(_restricted(linear, free), rows)
-    told = f"relative offset {offset:.2g}, last step {worst:.2g} of a parameter"
-    if worst <= CLOSE:
-        return Status.CONVERGED, f"converged after {times(ended.steps, 'step')}: {told}"
-    if ended.reason:
-        return Status.MAX_STEPS, f"{ended.reason}: {told}"
-    return Status.STALLED, f"no minimum is certified after {times(ended.steps, 'step')}: {told}"
+    variance = system.rss / dof if dof > 0 else 0.0
+    errors = np.sqrt(np.diag(inverse)[free] * variance)
+    step_ratio = largest_ratio(result.step[free], np.abs(result.x[free]))
+    if step_ratio > STEP_TOLERANCE and _shrinks(problem, result):
+        # if steps do not shrink, a huge standard error comes from a flat tail of the loss
+        step_ratio = largest_ratio(result.step[free], np.maximum(np.abs(result.x[free]), errors))
+    offset = relative_offset(_restricted(system, free), rows)
+    facts = f"relative offset {offset:.2g}, last step {step_ratio:.2g} of a parameter"
+    return _status(step_ratio <= STEP_TOLERANCE, result.steps, result.reason, facts)
 
 
-def _perfect(squares: Squares, linear: Linear, free: NDArray[np.bool_]) -> bool:
-    """Whether the residuals, and what a next step would take from them, are rounding errors."""
-    response = squares.totals.about_zero
-    inside = float(np.sum(_restricted(linear, free).vector ** 2))
-    return statistics.perfect(linear.rss, response) and statistics.perfect(inside, response)
+def _status(converged: bool, steps: int, reason: str, facts: str) -> tuple[Status, str]:
+    if converged:
+        return Status.CONVERGED, f"converged after {names.counted(steps, 'step')}: {facts}"
+    if reason:
+        return Status.MAX_STEPS, f"{reason}: {facts}"
+    return Status.STALLED, f"no minimum is certified after {names.counted(steps, 'step')}: {facts}"
 
 
-def share(step: Vector, size: Vector) -> float:
-    """The largest part of its size that any entry of the step is."""
-    return float(np.max(np.abs(step) / np.where(size > 0, size, 1e-300), initial=0.0))
+def _is_exact(problem: LeastSquaresProblem, system: ReducedSystem, free: Mask) -> bool:
+    """Whether the residuals, and the reduction by a further step, are rounding errors."""
+    response = problem.response_summary.about_zero
+    inside = float(np.sum(_restricted(system, free).vector ** 2))
+    return statistics.is_exact(system.rss, response) and statistics.is_exact(inside, response)
 
 
-def _shrinks(squares: Squares, ended: levenberg_marquardt.Ended) -> bool:
+def largest_ratio(step: Vector, scale: Vector) -> float:
+    """The largest of |step|/scale."""
+    return float(np.max(np.abs(step) / np.where(scale > 0, scale, 1e-300), initial=0.0))
+
+
+def _shrinks(problem: LeastSquaresProblem, result: LeastSquaresResult) -> bool:
     """Whether the Gauss-Newton step after the next one is at most half as long."""
-    x, scale = ended.x + ended.step, ended.linear.scales
-    there = squares.residuals.linear(squares.box.clip(x).tolist())
-    if there is None:
+    x, scale = result.x + result.step, result.system.scales
+    trial = problem.residuals.linearize(problem.box.clip(x).tolist())
+    if trial is None:
         return False
-    then = levenberg_marquardt.gauss_newton(there, squares.box, squares.box.clip(x))
-    length = float(np.linalg.norm(scale * ended.step))
-    rounding = 1e-12 * math.sqrt(ended.linear.rss)  # steps that only shake do not shrink
-    return float(np.linalg.norm(scale * then)) <= max(0.5 * length, rounding)
+    next_step = gauss_newton_step(trial, problem.box, problem.box.clip(x))
+    length = float(np.linalg.norm(scale * result.step))
+    rounding = 1e-12 * math.sqrt(result.system.rss)  # the length of a step of rounding errors
+    return float(np.linalg.norm(scale * next_step)) <= max(0.5 * length, rounding)
 
 
-def _restricted(linear: Linear, free: NDArray[np.bool_]) -> Linear:
-    """The system in the free parameters alone, its vector in their tangent plane."""
+def _restricted(system: ReducedSystem, free: Mask) -> ReducedSystem:
+    """The system in the free parameters, its vector projected onto their tangent plane."""
     if free.all():
-        return linear
-    q, r = np.linalg.qr(linear.triangle[:, free])
-    inside = q.T @ linear.vector
-    return Linear(r, inside, linear.rss, linear.scales[free])
+        return system
+    q, r = np.linalg.qr(system.triangle[:, free])
+    inside = q.T @ system.vector
+    return ReducedSystem(r, inside, system.rss, system.scales[free])
 
 
-def newton_certificate(model: Model, found: Found, box: Box) -> tuple[Status, str]:
+def newton_certificate(result: NewtonResult, box: Box) -> tuple[Status, str]:
     """Converged: the Hessian is positive definite and Newton's step is negligible."""
-    free = box.free(found.x, found.gradient)
-    largest = float(np.max(np.abs(found.gradient[free]), initial=0.0))
-    if not found.definite:
+    free = box.free(result.x, result.gradient)
+    largest = float(np.max(np.abs(result.gradient[free]), initial=0.0))
+    if not result.definite:
         return Status.STALLED, f"the curvature vanishes or is negative here; max|g| = {largest:.3g}"
-    inverse, _ = statistics.inverse_hessian(found.hessian, free)
+    inverse, _ = statistics.inverse_hessian(result.hessian, free)
     errors = statistics.standard_errors(inverse)[free]
-    size = np.abs(found.x[free])
-    if found.shrinks:  # where steps do not, a huge standard error is that of a flat tail
-        size = np.maximum(size, np.where(np.isnan(errors), 0.0, errors))
-    worst = share(found.step[free], size)
-    told = f"max|g| = {largest:.3g}, last step {worst:.2g} of a parameter"
-    if worst <= CLOSE and not np.isnan(errors).any():
-        return Status.CONVERGED, f"converged after {times(found.steps, 'step')}: {told}"
-    if found.reason:
-        return Status.MAX_STEPS, f"{found.reason}: {told}"
-    return Status.STALLED, f"no minimum is certified after {times(found.steps, 'step')}: {told}"
+    scale = np.abs(result.x[free])
+    if result.shrinks:
+        scale = np.maximum(scale, np.where(np.isnan(errors), 0.0, errors))
+    step_ratio = largest_ratio(result.step[free], scale)
+    facts = f"max|g| = {largest:.3g}, last step {step_ratio:.2g} of a parameter"
+    converged = step_ratio <= STEP_TOLERANCE and not bool(np.isnan(errors).any())
+    return _status(converged, result.steps, result.reason, facts)

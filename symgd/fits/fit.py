@@ -1,4 +1,4 @@
-"""`fit`: read the model, choose the method, and put the result together."""
+"""`fit`: check the arguments, parse the model, choose the method."""
 
 from __future__ import annotations
 
@@ -60,7 +60,9 @@ def fit(
     >>> round(found.theta["a"], 10), round(found.stderr["a"], 10)
     (1.98, 0.0424264069)
     """
-    from symgd.fits import least_squares, likelihood
+    from symgd.fits.least_squares import least_squares
+    from symgd.fits.likelihood import fit_loss
+    from symgd.fits.robust import robust
 
     if not isinstance(model, str):
         raise ArgumentError(f"a model is a text, not {type(model).__name__}")
@@ -84,13 +86,13 @@ def fit(
         if not read.model.params:
             raise ArgumentError("the model has no free parameter")
         if loss is not None:
-            return likelihood.robust(read, settings)
+            return robust(read, settings)
         if method == "newton":
             raise ArgumentError("least squares go by lm; newton is for other losses")
-        return least_squares.least_squares(read, settings)
+        return least_squares(read, settings)
     if weight is not None or sigma is not None or loss is not None:
         raise ArgumentError("weight, sigma and loss belong to a model 'y = ...'")
-    return likelihood.fit_loss(model, data, options, settings)
+    return fit_loss(model, data, options, settings)
 
 
 def _check_running(backend: str, threads: int | None) -> None:

@@ -1,4 +1,4 @@
-"""What a fit returns: FitResult."""
+"""The result of a fit as plain data."""
 
 from __future__ import annotations
 
@@ -7,16 +7,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from symgd.errors import ArgumentError, DescentError
+from symgd.fits import statistics
+from symgd.fits.student_t import two_sided_quantile
 from symgd.model.present import Pictured
 from symgd.model.result import Status
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from symgd.data import Table
-    from symgd.fits.curve import Curve
+    from symgd.fits.curve import FittedCurve
 
 
 LEAST_SQUARES = "sigma**2 * (J'J)**-1, sigma from the residuals"
@@ -24,7 +26,7 @@ LEAST_SQUARES = "sigma**2 * (J'J)**-1, sigma from the residuals"
 
 @dataclass(frozen=True)
 class Estimate:
-    """A parameter: its value, its standard error (None where there is none), what holds it.
+    """A parameter: its value, its standard error (None where it is unknown), its constraint.
 
     held: "", "fixed", "tied" or "at its bound".
     """
@@ -39,13 +41,12 @@ class FitResult(Pictured):
     """The end of a fit.
 
     params: name -> Estimate, fixed and tied ones last. names: the free parameters, in the order of
-    covariance and correlation, (P, P); nan where nothing is known. n: rows; dof: n - P; rss: the
-    (weighted) residual sum of squares, sigma = sqrt(rss/dof), r2 = 1 - rss/(that about the mean);
-    None where the fit is no regression. loss: the minimized sum. aic, bic: `fits.statistics`.
-    dropped: rows left out for a missing cell. weighted: rss is of weighted squares. absolute: sigma
-    was given, and not only up to a factor. basis: what the standard errors are made of; "" for
-    least squares, where they are those of sigma**2*(J'J)**-1. factor: by which a mean(...) was
-    multiplied to be the sum that `loss` is.
+    covariance and correlation, (P, P); nan where they are unknown. n: rows. loss: the minimized
+    sum. rss: the (weighted) residual sum of squares; tss: that of the response about its mean;
+    log_likelihood: at the end; each None where it is not defined. dropped: rows left out for a
+    missing cell. weighted: rss is of weighted squares. absolute: sigma was given absolutely, not up
+    to a factor. basis: how the standard errors are computed; "" for sigma**2*(J'J)**-1. factor: by
+    which a mean(...) was multiplied to give `loss`.
     """
 
     text: str
@@ -54,13 +55,10 @@ class FitResult(Pictured):
     covariance: NDArray[np.float64]
     correlation: NDArray[np.float64]
     n: int
-    dof: int
     loss: float
     rss: float | None
-    sigma: float | None
-    r2: float | None
-    aic: float | None
-    bic: float | None
+    tss: float | None
+    log_likelihood: float | None
     status: Status
     message: str
     steps: int
@@ -69,14 +67,42 @@ class FitResult(Pictured):
     start: Mapping[str, float]
     columns: tuple[str, ...]
     table: Table
-    model: str
-    echo: str
-    curve: Curve | None = None
+    curve: FittedCurve | None = None
     dropped: int = 0
     weighted: bool = False
     absolute: bool = False
     basis: str = ""
     factor: float = 1.0
+
+    @property
+    def dof(self) -> int:
+        """The degrees of freedom n - P."""
+        return self.n - len(self.names)
+
+    @property
+    def sigma(self) -> float | None:
+        """The residual standard error sqrt(rss/dof), or None."""
+        return statistics.residual_standard_error(self.rss, self.dof)
+
+    @property
+    def r2(self) -> float | None:
+        """The coefficient of determination 1 - rss/tss, or None."""
+        return statistics.r_squared(self.rss, self.tss)
+
+    @property
+    def aic(self) -> float | None:
+        """Akaike's information criterion, or None."""
+        return statistics.aic(self.log_likelihood, self._likelihood_params)
+
+    @property
+    def bic(self) -> float | None:
+        """The Bayesian information criterion, or None."""
+        return statistics.bic(self.log_likelihood, self._likelihood_params, self.n)
+
+    @property
+    def _likelihood_params(self) -> int:
+        """The parameters of the likelihood: sigma is one where it is estimated, as in R."""
+        return len(self.names) + (self.rss is not None and not self.absolute)
 
     @property
     def theta(self) -> dict[str, float]:
@@ -89,30 +115,30 @@ class FitResult(Pictured):
         return {name: e.stderr for name, e in self.params.items()}
 
     def predict(self, data: Any) -> NDArray[np.float64]:
-        """The model at rows of new data, which need the columns on its right side only: (rows,)."""
-        if self.curve is None:
-            raise DescentError("a loss has no model to predict with; fit 'y = model'")
-        return self.curve.predict(data)
+        """The model at rows of new data with the columns of its right side: (rows,)."""
+        return self._curve().predict(data)
 
     def band(
         self, data: Any, level: float = 0.95
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """The confidence band of the fitted curve at rows of new data: (low, high), (rows,) each.
 
-        It holds the model's own value at each row, not new observations, with this probability;
-        nan where the data do not determine the parameters.
+        level: the probability that it contains the value of the model at a row (not a new
+        observation). nan where the data do not determine the parameters.
         """
-        from symgd.fits.student_t import two_sided
-
-        if self.curve is None:
-            raise DescentError("a loss has no model to predict with; fit 'y = model'")
+        curve = self._curve()
         if not 0 < level < 1:
             raise ArgumentError(f"level is {level!r}; it must lie between 0 and 1")
-        middle, error = self.curve.at(data)
+        middle, error = curve.predict_with_error(data)
         regression = self.rss is not None and self.dof > 0 and not self.absolute
-        free = self.dof if regression else math.inf
-        half = two_sided(level, free) * error
+        dof = self.dof if regression else math.inf
+        half = two_sided_quantile(level, dof) * error
         return middle - half, middle + half
+
+    def _curve(self) -> FittedCurve:
+        if self.curve is None:
+            raise DescentError("a loss has no model to predict with; fit 'y = model'")
+        return self.curve
 
     def raise_for_status(self) -> FitResult:
         """The result itself, or DescentError if the fit did not converge."""
@@ -121,7 +147,7 @@ class FitResult(Pictured):
         return self
 
     def to_dict(self) -> dict[str, Any]:
-        """The result as plain data, ready for JSON; what is not finite is None."""
+        """The result as plain data, ready for JSON; non-finite numbers are None."""
         return {
             "model": self.text,
             "params": {

@@ -1,7 +1,7 @@
-"""Terms of a model that may change places: a*exp(-b*x) + c*exp(-d*x) fits as well the other way.
+"""Label switching: exchangeable terms, as in a*exp(-b*x) + c*exp(-d*x), in the order of a start.
 
-Where such a fit was begun anew, its terms are put in the order of the start that was given, so
-that a name keeps the meaning that its start suggests.
+Exchanging such terms gives an equally good fit. After a restart they are put in the order of the
+given start, so that each name keeps the meaning that its start suggests.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from symgd.fits.regression_model import Model
 from symgd.formula.nodes import Name, Node, topological
 from symgd.formula.printing.plain import write
 
-_MOST = 5040  # orders that are looked at
+_MOST = 5040  # permutations that are tried
 
 
-def nearest(model: Model, x: Sequence[float], start: Sequence[float]) -> list[float]:
-    """x with exchangeable terms in that order in which it is most like `start`."""
-    return min(_orders(model, x), key=lambda other: _distance(other, start))
+def closest_permutation(model: Model, x: Sequence[float], start: Sequence[float]) -> list[float]:
+    """x, (P,), with exchangeable terms in the order closest to `start`."""
+    return min(_permutations(model, x), key=lambda other: _distance(other, start))
 
 
 def _distance(x: Sequence[float], start: Sequence[float]) -> float:
-    """Signs first, then ratios: starts are guesses of magnitudes."""
+    """The sum of |log ratios|, with a large penalty for different signs."""
     total = 0.0
     for a, b in zip(x, start, strict=True):
         if a and b:
@@ -33,8 +33,8 @@ def _distance(x: Sequence[float], start: Sequence[float]) -> float:
     return total
 
 
-def _orders(model: Model, x: Sequence[float]) -> Iterator[list[float]]:
-    groups = [places for places in _exchangeable(model) if len(places) > 1]
+def _permutations(model: Model, x: Sequence[float]) -> Iterator[list[float]]:
+    groups = [places for places in _exchangeable_terms(model) if len(places) > 1]
     if math.prod(math.factorial(len(g)) for g in groups) > _MOST:
         groups = []
     for orders in product(*(permutations(group) for group in groups)):
@@ -46,25 +46,26 @@ def _orders(model: Model, x: Sequence[float]) -> Iterator[list[float]]:
         yield new
 
 
-def _exchangeable(model: Model) -> list[list[tuple[int, ...]]]:
-    """Groups of terms that differ in the names of their parameters only, as their indices."""
+def _exchangeable_terms(model: Model) -> list[list[tuple[int, ...]]]:
+    """Groups of terms that differ only in the names of their parameters, as parameter indices."""
     root = model.predicted
-    if root.func is not sympy.Add or model.inner is not None:
+    if root.func is not sympy.Add or model.nested is not None:
         return []
     index = {leaf: k for k, leaf in enumerate(model.leaves)}
     found: dict[str, list[tuple[int, ...]]] = {}
-    taken: dict[int, int] = {}
+    uses: dict[int, int] = {}
     for term in root.args:
-        own = [n for n in topological([term]) if isinstance(n, Name) and n in index]
-        for leaf in own:
-            taken[index[leaf]] = taken.get(index[leaf], 0) + 1
-        found.setdefault(_shape(model, term, own), []).append(tuple(index[n] for n in own))
-    return [[g for g in group if all(taken[k] == 1 for k in g)] for group in found.values()]
+        parameters = [n for n in topological([term]) if isinstance(n, Name) and n in index]
+        for leaf in parameters:
+            uses[index[leaf]] = uses.get(index[leaf], 0) + 1
+        group = found.setdefault(_canonical_text(model, term, parameters), [])
+        group.append(tuple(index[n] for n in parameters))
+    return [[g for g in group if all(uses[k] == 1 for k in g)] for group in found.values()]
 
 
-def _shape(model: Model, term: Node, own: Sequence[Name]) -> str:
+def _canonical_text(model: Model, term: Node, parameters: Sequence[Name]) -> str:
     """The term with its parameters numbered by first appearance."""
     graph = model.graph
-    places = {leaf: graph.atom(Name(f"_{k}", f"#{k}")) for k, leaf in enumerate(own)}
+    places = {leaf: graph.atom(Name(f"_{k}", f"#{k}")) for k, leaf in enumerate(parameters)}
     (renamed,) = graph.replace([term], places)
     return write(renamed)

@@ -1,109 +1,94 @@
-"""Least squares from start to result."""
+"""Least squares: from the initial guess through the minimization to the result."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from symgd import names
 from symgd.errors import ArgumentError, DataError
 from symgd.fits import label_switching, statistics
-from symgd.fits.assemble import Pieces, assemble
+from symgd.fits.assemble import assemble
 from symgd.fits.certificate import certificate
 from symgd.fits.fit_result import FitResult
-from symgd.fits.initial_guess import Starter
-from symgd.fits.least_squares_problem import Squares
-from symgd.fits.row_sample import draw
-from symgd.fits.rule_fit import descend_on
-from symgd.fits.settings import Settings, place_start
+from symgd.fits.least_squares_problem import LeastSquaresProblem
+from symgd.fits.row_sample import sample_rows
+from symgd.fits.rule_fit import descend_by_rule
+from symgd.fits.settings import Settings
 from symgd.formula.nodes import RowMean
 from symgd.model.result import Status
-from symgd.solvers import levenberg_marquardt
+from symgd.solvers.levenberg_marquardt import LeastSquaresResult, gauss_newton_step, minimize
+from symgd.solvers.objectives import Vector
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Vector = NDArray[np.float64]
-
-_LONG = 200_000  # rows from which the first steps go over a sample
-_SAMPLE = 16_384  # of so many
+_SAMPLE_FROM = 200_000  # rows from which the first steps use a sample
+_SAMPLE_ROWS = 16_384
 
 
-def least_squares(squares: Squares, settings: Settings) -> FitResult:
+def least_squares(problem: LeastSquaresProblem, settings: Settings) -> FitResult:
     """The fit of a model by least squares."""
-    model = squares.model
-    given = place_start(settings.start, model.params)
-    starter = squares.starter
-    guess = starter.default() if len(given) < len(model.params) else []
-    start = [given.get(p, guess[k] if guess else 0.0) for k, p in enumerate(model.params)]
+    start, given = problem.start(settings)
     if settings.method != "lm":
-        return _by_descent(squares, settings, start)
-    watch = Watch()
+        return _by_descent(problem, settings, start)
+    last = LastPoint()
     try:
-        told = ""
-        ended = None if settings.steps else _sampled(squares, start, watch)
-        if ended is not None:
-            told = f" (begun on a sample of {_SAMPLE:,} rows)"
+        suffix = ""
+        result = None if settings.steps else _minimize_after_sample(problem, start, last)
+        if result is not None:
+            suffix = f" (begun on a sample of {_SAMPLE_ROWS:,} rows)"
         else:
-            most = settings.steps or 500
-            ended = levenberg_marquardt.minimize(squares.residuals, start, squares.box, most, watch)
-        if ended is None:
-            _refuse_start(squares, start, bool(given))
-        assert ended is not None
-        status, message = certificate(squares, ended)
-        message += told
+            result = minimize(problem.residuals, start, problem.box, settings.steps or 500, last)
+        if result is None:
+            _refuse_start(problem, start, given)
+        assert result is not None
+        status, message = certificate(problem, result)
+        message += suffix
         if status is not Status.CONVERGED and settings.steps is None:
-            again = _again(squares, starter, start, ended)
-            if again is not None:
-                ended = replace(again, steps=ended.steps + again.steps)
-                status, message = certificate(squares, ended)
+            better = _restart(problem, start, result)
+            if better is not None:
+                result = replace(better, steps=result.steps + better.steps)
+                status, message = certificate(problem, result)
                 message += " (begun again from a start of its own)"
     except KeyboardInterrupt:
-        if watch.x is None:
+        if last.x is None:
             raise
-        linear = squares.residuals.linear(watch.x.tolist())
-        assert linear is not None
-        ended = levenberg_marquardt.Ended(
-            watch.x, linear, np.full(len(start), math.nan), watch.step
-        )
-        status, message = Status.INTERRUPTED, f"interrupted at step {watch.step}"
-    return _least_squares_result(squares, settings, ended, start, status, message)
+        system = problem.residuals.linearize(last.x.tolist())
+        assert system is not None
+        result = LeastSquaresResult(last.x, system, np.full(len(start), math.nan), last.step)
+        status, message = Status.INTERRUPTED, f"interrupted at step {last.step}"
+    return _assemble(problem, settings, result, start, status, message)
 
 
-def _sampled(
-    squares: Squares, start: Sequence[float], watch: Callable[[int, Vector, float], None]
-) -> levenberg_marquardt.Ended | None:
-    """The end from where a sample of a long table leads, or None where that is not a minimum.
+def _minimize_after_sample(
+    problem: LeastSquaresProblem, start: Sequence[float], last: LastPoint
+) -> LeastSquaresResult | None:
+    """The minimum, started from that of a sample of a long table; None if either is uncertified.
 
-    The first steps are long, so that they need not be exact: on a sample they cost next to
-    nothing, and those on all rows begin some standard errors from the end.
+    The first steps are long and need not be exact. On a sample they cost almost nothing, and the
+    steps on all rows begin a few standard errors from the minimum.
     """
-    if squares.residuals.size < _LONG:
+    if problem.residuals.size < _SAMPLE_FROM:
         return None
-    sample = draw(squares.model.rows, _SAMPLE)
-    some = squares.residuals.on(sample, like=True)
-    few = levenberg_marquardt.minimize(some, start, squares.box, polish=False)
+    rows = sample_rows(problem.model.rows, _SAMPLE_ROWS)
+    residuals = problem.residuals.on(rows, keep_method=True)
+    sampled = minimize(residuals, start, problem.box, polish=False)
     try:
-        told = None if few is None else certificate(squares.on(sample), few)[0]
-    except DataError:  # where few rows have a weight, a sample may have none of them
+        status = None if sampled is None else certificate(problem.on(rows), sampled)[0]
+    except DataError:  # where few rows have a positive weight, a sample may have none of them
         return None
-    if few is None or told is not Status.CONVERGED:
+    if sampled is None or status is not Status.CONVERGED:
         return None
-    ended = levenberg_marquardt.minimize(
-        squares.residuals, few.x.tolist(), squares.box, watch=watch
-    )
-    if ended is None or certificate(squares, ended)[0] is not Status.CONVERGED:
+    result = minimize(problem.residuals, sampled.x.tolist(), problem.box, callback=last)
+    if result is None or certificate(problem, result)[0] is not Status.CONVERGED:
         return None
-    return ended
+    return result
 
 
-class Watch:
-    """Remembers the last point, for Ctrl-C."""
+class LastPoint:
+    """A callback that stores the last point, for Ctrl-C."""
 
     def __init__(self) -> None:
         self.x: Vector | None = None
@@ -113,10 +98,10 @@ class Watch:
         self.x, self.step = x, step
 
 
-def _refuse_start(squares: Squares, start: Sequence[float], given: bool) -> None:
-    model = squares.model
+def _refuse_start(problem: LeastSquaresProblem, start: Sequence[float], given: bool) -> None:
+    model = problem.model
     row = 0
-    for count, columns in squares.residuals.columns(start):
+    for count, columns in problem.residuals.columns(start):
         for k, values in enumerate(columns):
             (bad,) = np.nonzero(~np.isfinite(np.broadcast_to(values, count)))
             if len(bad):
@@ -137,96 +122,86 @@ def _refuse_start(squares: Squares, start: Sequence[float], given: bool) -> None
     raise ArgumentError("the sum of squares at the start is too large for a double")
 
 
-def _again(
-    squares: Squares, starter: Starter, start: Sequence[float], ended: levenberg_marquardt.Ended
-) -> levenberg_marquardt.Ended | None:
-    """A certified end in other ways that is no worse, or None.
+def _restart(
+    problem: LeastSquaresProblem, start: Sequence[float], result: LeastSquaresResult
+) -> LeastSquaresResult | None:
+    """A certified minimum from another start or radius that is no worse, or None.
 
-    First shorter steps from the same start, then its linear parameters solved for, then a start
-    of our own, whose exchangeable terms are put in the order of the given one.
+    In turn: shorter steps from the same start, the start with its linear parameters solved for, an
+    initial guess, and the latter with exchangeable terms in the order of the given start.
     """
 
-    def ends() -> Iterator[levenberg_marquardt.Ended | None]:
-        run = partial(levenberg_marquardt.minimize, squares.residuals, box=squares.box)
+    def candidates() -> Iterator[LeastSquaresResult | None]:
+        run = partial(minimize, problem.residuals, box=problem.box)
         yield run(start, factor=1.0)
         yield run(start, factor=0.01)
-        if (solved := starter.solved(start)) is not None:
+        if (solved := problem.initial_guess.solve_linear(start)) is not None:
             yield run(solved)
-        found = run(starter.default())
+        found = run(problem.initial_guess.search())
         if found is not None:
-            yield run(label_switching.nearest(squares.model, found.x.tolist(), start))
+            yield run(label_switching.closest_permutation(problem.model, found.x.tolist(), start))
 
-    for found in ends():
-        if found is None or certificate(squares, found)[0] is not Status.CONVERGED:
+    for found in candidates():
+        if found is None or certificate(problem, found)[0] is not Status.CONVERGED:
             continue
-        if found.linear.rss <= ended.linear.rss * (1 + 1e-6):
+        if found.system.rss <= result.system.rss * (1 + 1e-6):
             return found
     return None
 
 
-def _least_squares_result(
-    squares: Squares,
+def _assemble(
+    problem: LeastSquaresProblem,
     settings: Settings,
-    ended: levenberg_marquardt.Ended,
+    result: LeastSquaresResult,
     start: Sequence[float],
     status: Status,
     message: str,
 ) -> FitResult:
-    model, linear, totals = squares.model, ended.linear, squares.totals
-    rows = totals.counted
-    free = squares.box.free(ended.x, linear.triangle.T @ linear.vector)
-    inverse, condition, unknown = statistics.inverse_gram(linear.triangle, free)
-    dof = rows - len(model.params)
-    sigma = math.sqrt(linear.rss / dof) if dof > 0 else None
-    spread = 1.0 if settings.absolute_sigma else (sigma**2 if sigma is not None else math.nan)
-    aic, bic = statistics.gaussian_criteria(
-        linear.rss, rows, len(model.params), totals.log_weight, settings.absolute_sigma
-    )
+    model, rss, summary = problem.model, result.system.rss, problem.response_summary
+    triangle, absolute = result.system.triangle, settings.absolute_sigma
+    free = problem.box.free(result.x, triangle.T @ result.system.vector)
+    inverse, condition, unknown = statistics.inverse_gram(triangle, free)
+    sigma = statistics.residual_standard_error(rss, summary.counted - len(model.params))
+    variance = 1.0 if absolute else (sigma**2 if sigma is not None else math.nan)
     return assemble(
-        Pieces(
-            model=model,
-            x=ended.x,
-            covariance=inverse * spread,
-            held=~free,
-            condition=condition,
-            unknown=unknown,
-            rows=rows,
-            dof=dof,
-            loss=linear.rss,
-            rss=linear.rss,
-            sigma=sigma,
-            r2=1 - linear.rss / totals.squares if totals.squares > 0 else None,
-            aic=aic,
-            bic=bic,
-            status=status,
-            message=message,
-            steps=ended.steps,
-            method=settings.method,
-            start=start,
-            absolute=settings.absolute_sigma,
-            basis="(J'J)**-1, the given sigma taken as it is" if settings.absolute_sigma else "",
-            perfect=statistics.perfect(linear.rss, totals.about_zero),
-            near_perfect=statistics.near_perfect(linear.rss, totals.about_zero),
-        )
+        model,
+        result.x,
+        inverse * variance,
+        free=free,
+        condition=condition,
+        unknown=unknown,
+        start=start,
+        status=status,
+        precision=statistics.precision_warning(rss, summary.about_zero),
+        message=message,
+        n=summary.counted,
+        loss=rss,
+        rss=rss,
+        tss=summary.squares,
+        log_likelihood=statistics.gaussian_log_likelihood(
+            rss, summary.counted, summary.log_weight, absolute
+        ),
+        steps=result.steps,
+        method=settings.method,
+        absolute=absolute,
+        basis="(J'J)**-1, the given sigma taken as it is" if absolute else "",
     )
 
 
-def _by_descent(squares: Squares, settings: Settings, start: Sequence[float]) -> FitResult:
-    """The mean of squares by a rule of the catalogue; the certificate is that of least squares."""
-    model = squares.model
-    graph = model.graph
-    root = graph.node(RowMean, graph.pow(squares.residual, 2))
-    if model.inner is not None:
-        if settings.batch is not None:
-            raise ArgumentError("a sum inside the model is of all rows, not of those of a batch")
-        root = model.inner.whole(root)
-    x, steps, status, message = descend_on(model, root, settings, start)
-    linear = squares.residuals.linear(x.tolist())
-    if linear is None:
+def _by_descent(
+    problem: LeastSquaresProblem, settings: Settings, start: Sequence[float]
+) -> FitResult:
+    """The mean of squares by a rule of the catalogue, with the certificate of least squares."""
+    model = problem.model
+    term = model.restored(model.graph.pow(problem.residual, 2), settings.batch)
+    root = model.graph.node(RowMean, term)
+    x, steps, status, message = descend_by_rule(model, root, settings, start)
+    system = problem.residuals.linearize(x.tolist())
+    if system is None:
         raise ArgumentError(f"{message}; give another --start or a smaller --lr")
-    step = levenberg_marquardt.gauss_newton(linear, squares.box, x)
-    ended = levenberg_marquardt.Ended(x, linear, step, steps)
-    certified, told = certificate(squares, ended)
+    step = gauss_newton_step(system, problem.box, x)
+    result = LeastSquaresResult(x, system, step, steps)
+    certified, sentence = certificate(problem, result)
     if certified is Status.CONVERGED:
-        status, message = certified, told
-    return _least_squares_result(squares, settings, ended, start, status, message)
+        status, message = certified, sentence
+    return _assemble(problem, settings, result, start, status, message)

@@ -2,72 +2,76 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from symgd._cached import cached_property
-from symgd.fits.initial_guess import Starter
+from symgd._locks import cached_property
+from symgd.fits.initial_guess import InitialGuess
 from symgd.fits.nested_sums import total_gradient
-from symgd.fits.qr_reduction import Residuals, RowFunction
+from symgd.fits.per_row_function import PerRowFunction
+from symgd.fits.qr_reduction import RowResiduals
 from symgd.fits.regression_model import Model
-from symgd.fits.summary_statistics import Totals, totals
+from symgd.fits.settings import Settings, place_start
+from symgd.fits.summary_statistics import ResponseSummary, summarize_response
 from symgd.formula.nodes import Column, Node, topological
 from symgd.model.data_binding import RowData
 from symgd.solvers.objectives import Box
 
 
 @dataclass(frozen=True)
-class Squares:
-    """The parts of a least-squares problem.
+class LeastSquaresProblem:
+    """A least-squares problem.
 
-    residual: sqrt(weight)*(predicted - response). observed: response, weight and sigma by row.
+    residual: sqrt(weight)*(predicted - response) of a row. observed: response, weight, sigma.
     """
 
     model: Model
     residual: Node
-    slopes: list[Node]
-    residuals: Residuals
+    derivatives: list[Node]
+    residuals: RowResiduals
     box: Box
-    observed: RowFunction
+    observed: PerRowFunction
 
-    def on(self, rows: RowData) -> Squares:
-        """The same problem over other rows of the same columns; nothing is compiled anew."""
+    def on(self, rows: RowData) -> LeastSquaresProblem:
+        """The same problem over other rows of the same columns, without compiling again."""
         model = replace(self.model, rows=rows)
         residuals, observed = self.residuals.on(rows), self.observed.on(rows)
         return replace(self, model=model, residuals=residuals, observed=observed)
 
     @cached_property
-    def totals(self) -> Totals:
-        """Of the response and its weights, or DataError for a weight that is none."""
-        return totals(self.observed)
+    def response_summary(self) -> ResponseSummary:
+        """Statistics of the response and its weights, or DataError for an invalid weight."""
+        return summarize_response(self.observed)
+
+    def start(self, settings: Settings) -> tuple[list[float], bool]:
+        """(the start, (P,), whether any of it was given); what is not given is searched for."""
+        params = self.model.params
+        given = place_start(settings.start, params)
+        guess = self.initial_guess.search() if len(given) < len(params) else [0.0] * len(params)
+        return [given.get(p, v) for p, v in zip(params, guess, strict=True)], bool(given)
 
     @property
-    def starter(self) -> Starter:
-        """Finds where to begin."""
+    def initial_guess(self) -> InitialGuess:
+        """The search for a start."""
         model = self.model
-        used = _columns(topological([model.predicted]))
-        return Starter(
-            self.residuals, model.rows, model.leaves, self.residual, self.slopes, self.box, used
+        predictors = [n.text for n in topological([model.predicted]) if isinstance(n, Column)]
+        return InitialGuess(
+            self.residuals, model.rows, model.leaves, self.derivatives, self.box, predictors
         )
 
 
-def _columns(order: Sequence[Node]) -> list[str]:
-    return [n.text for n in order if isinstance(n, Column)]
-
-
-def read_squares(model: Model) -> Squares:
+def build_problem(model: Model) -> LeastSquaresProblem:
     """The least-squares problem of a model, its weights unchecked."""
     graph = model.graph
     residual = graph.sub(model.predicted, model.response)
     if model.weight is not None:
         residual = graph.mul(graph.sqrt(model.weight), residual)
-    slopes = total_gradient(graph, residual, model.leaves, model.inner)
-    residuals = Residuals(model.rows, model.leaves, residual, slopes, model.inner)
+    derivatives = total_gradient(graph, residual, model.leaves, model.nested)
+    residuals = RowResiduals(model.rows, model.leaves, residual, derivatives, model.nested)
     outputs = [n for n in (model.response, model.weight, model.sigma) if n is not None]
-    observed = RowFunction(model.rows, [], outputs)
-    return Squares(model, residual, slopes, residuals, read_box(model), observed)
+    observed = PerRowFunction(model.rows, [], outputs)
+    return LeastSquaresProblem(model, residual, derivatives, residuals, read_box(model), observed)
 
 
 def read_box(model: Model) -> Box:

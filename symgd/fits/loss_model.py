@@ -1,4 +1,4 @@
-"""A loss as the model of a fit: as it is, or as the residual whose squares it sums."""
+"""A loss as the model of a fit: as it is, or as the residual of its sum of squares."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from symgd import names
 from symgd.calculus.row_sums import lower
 from symgd.calculus.stabilize import stabilize
 from symgd.errors import ArgumentError
-from symgd.fits.regression_model import Model, Options, Reader, derive, read_bounds
+from symgd.fits.regression_model import Model, ModelReader, Options, derived_parameters, read_bounds
 from symgd.formula.nodes import ROWS, Column, Name, Node, RowMean, RowSum, float_of, topological
 from symgd.model.data_binding import open_columns
 from symgd.model.loss import Loss
@@ -20,10 +20,10 @@ from symgd.model.loss_internals import LossInternals
 
 
 @dataclass(frozen=True)
-class Given:
-    """A loss over its free parameters alone. derived: fixed and tied ones as nodes of these.
+class FreeLoss:
+    """A loss over its free parameters.
 
-    typed: the loss with all of them, as it was typed.
+    derived: fixed and tied parameters as nodes of these. typed: the loss with all of them.
     """
 
     loss: Loss
@@ -31,9 +31,9 @@ class Given:
     typed: Node
 
 
-def read_loss(text: str, data: Any, options: Options) -> Given:
-    """The loss that `text` spells over `data`, fixed and tied parameters put in."""
-    own = options.own
+def read_loss(text: str, data: Any, options: Options) -> FreeLoss:
+    """The loss `text` over `data`, with fixed and tied parameters substituted."""
+    own = options.parameter_names
     opened, columns = open_columns(data)
     loss = Loss(text, opened, params=own, drop_missing=options.drop_missing)
     read = loss.internals.by_rows()
@@ -41,28 +41,28 @@ def read_loss(text: str, data: Any, options: Options) -> Given:
     assert read.rows is not None
     read.rows.backend, read.rows.threads = options.backend, options.threads
     if not (options.fixed or options.tied):
-        return Given(loss, {}, read.root)
-    reader = Reader(columns, own, read.graph)
+        return FreeLoss(loss, {}, read.root)
+    reader = ModelReader(columns, own, read.graph)
     reader.variables = dict(zip(read.params, read.leaves, strict=True))
     params = dict(reader.variables)
-    derived = derive(reader, params, options)
-    stray = next((c for c in reader.columns if c not in loss.columns), None)
-    if stray is not None:
-        shown = names.escape(stray)
+    derived = derived_parameters(reader, params, options)
+    unknown = next((c for c in reader.columns if c not in loss.columns), None)
+    if unknown is not None:
+        shown = names.escape(unknown)
         raise ArgumentError(f"a tied parameter reads the column '{shown}', which the loss does not")
     free = {params[n]: node for n, node in derived.items()}
     (root,) = read.graph.replace([read.root], free)
     leaves = [params[n] for n in sorted((n for n in params if n not in derived), key=names.natural)]
     internals = LossInternals(read.graph, root, leaves, read.rows, by_rows=True)
-    return Given(loss.around(internals), derived, read.root)
+    return FreeLoss(loss.around(internals), derived, read.root)
 
 
-def as_model(given: Given, options: Options) -> Model:
-    """The parts of a loss that a fit needs; what is predicted is the loss itself."""
+def as_model(given: FreeLoss, options: Options) -> Model:
+    """The loss as a model that predicts the loss itself."""
     return _model(given, options, given.typed, given.typed)
 
 
-def as_squares(given: Given, options: Options) -> Model | None:
+def as_least_squares(given: FreeLoss, options: Options) -> Model | None:
     """The model whose squared residuals the loss sums or averages, or None."""
     loss = given.loss.internals
     root = loss.root
@@ -93,7 +93,7 @@ def _is_data(term: Node) -> bool:
     return bool(leaves) and all(isinstance(n, Column) or n is ROWS for n in leaves)
 
 
-def _model(given: Given, options: Options, predicted: Node, response: Node) -> Model:
+def _model(given: FreeLoss, options: Options, predicted: Node, response: Node) -> Model:
     loss = given.loss
     assert loss.internals.rows is not None
     named: dict[str, Any] = dict(zip(loss.params, loss.internals.leaves, strict=True)) | dict(

@@ -1,25 +1,20 @@
-"""A sum over rows to be minimized: its value, gradient and Hessian at numbers."""
+"""A sum over rows as an objective function: value, gradient and Hessian."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+
+import numpy as np
 
 from symgd.calculus.gradient import gradient, hessian
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import Name, Node
 from symgd.model.data_binding import RowData
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    Vector = NDArray[np.float64]
-    Matrix = NDArray[np.float64]
+from symgd.solvers.objectives import Matrix, Vector
 
 
-class Objective:
+class RowObjective:
     """`factor` times a node of `graph` over the parameters `leaves`."""
 
     def __init__(
@@ -29,36 +24,33 @@ class Objective:
         self.count = len(atoms)
         self.factor = factor
         self.rows = rows.table.rows
-        slopes = gradient(graph, root, atoms)
-        curves = hessian(graph, root, atoms)
-        first = {"value": root} | {f"d{k}": g for k, g in enumerate(slopes)}
-        second = {f"{i},{j}": curves[i][j] for i in range(self.count) for j in range(i + 1)}
+        derivatives = gradient(graph, root, atoms)
+        second_derivatives = hessian(graph, root, atoms)
+        gradient_outputs = {"value": root} | {f"d{k}": g for k, g in enumerate(derivatives)}
+        lower = [(i, j) for i in range(self.count) for j in range(i + 1)]
+        hessian_outputs = {f"{i},{j}": second_derivatives[i][j] for i, j in lower}
         self._value = rows.compile(rows.program(leaves, {"value": root}))
-        self._first = rows.compile(rows.program(leaves, first))
-        self._second = rows.compile(rows.program(leaves, second))
+        self._value_and_gradient = rows.compile(rows.program(leaves, gradient_outputs))
+        self._hessian = rows.compile(rows.program(leaves, hessian_outputs))
 
     def value(self, x: Vector) -> float:
         """The value; inf where it is not finite."""
-        found = self.raw(x)
+        found = self.unchecked_value(x)
         return found if math.isfinite(found) else math.inf
 
-    def raw(self, x: Vector) -> float:
+    def unchecked_value(self, x: Vector) -> float:
         """The value, -inf, inf and nan included."""
         return self.factor * self._value(*x.tolist())[0]
 
     def gradient(self, x: Vector) -> tuple[float, Vector]:
         """Value and gradient."""
-        import numpy as np
-
-        value, *slopes = self._first(*x.tolist())
-        return self.factor * value, self.factor * np.array(slopes)
+        value, *derivatives = self._value_and_gradient(*x.tolist())
+        return self.factor * value, self.factor * np.array(derivatives)
 
     def hessian(self, x: Vector) -> Matrix:
         """The (P, P) Hessian."""
-        import numpy as np
-
         out = np.empty((self.count, self.count))
-        entries = iter(self._second(*x.tolist()))
+        entries = iter(self._hessian(*x.tolist()))
         for i in range(self.count):
             for j in range(i + 1):
                 out[i, j] = out[j, i] = self.factor * next(entries)

@@ -1,4 +1,4 @@
-"""What to fit: `y = model` with weights, fixed, tied and bounded parameters, over columns."""
+"""Parsing of a regression model `y = f(x)`: weights, fixed, tied and bounded parameters."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from symgd import names
 from symgd.calculus.row_sums import lower
 from symgd.calculus.stabilize import stabilize
 from symgd.errors import ArgumentError, FormulaError
-from symgd.fits.nested_sums import Inner, take_out
+from symgd.fits.nested_sums import NestedSums, extract_sums
 from symgd.formula.columns import Columns
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import Column, Name, Node, RowMean, RowSum, topological
@@ -29,12 +29,12 @@ Bounds = Mapping[str, tuple[float | None, float | None]]
 
 @dataclass(frozen=True)
 class Options:
-    """What a fit is told beside the model.
+    """The arguments of `fit` that concern the model.
 
-    weight, sigma: formulas over the columns; weights multiply squared residuals, and sigma is
+    weight, sigma: formulas over the columns; weights multiply squared residuals, and sigma means
     weight 1/sigma**2. loss: a formula of the residual r. fixed: name -> number. tied: name ->
-    formula of other parameters. bounds: name -> (low, high), None where there is none. backend,
-    threads: as of RowData. named: by the start.
+    formula of other parameters. bounds: name -> (low, high), None for no bound. backend, threads:
+    as of RowData. named: the parameters named by the start.
     """
 
     weight: str | None = None
@@ -49,19 +49,19 @@ class Options:
     named: tuple[str, ...] = ()
 
     @property
-    def own(self) -> list[str]:
-        """The names that are parameters for sure, even pi and e."""
+    def parameter_names(self) -> list[str]:
+        """Names given as parameters, which even pi and e are then."""
         given = [*(self.fixed or {}), *(self.tied or {}), *(self.bounds or {})]
         return [*given, *self.named]
 
 
 @dataclass(frozen=True)
 class Model:
-    """A model of one row, ready to be compiled; its nodes hold free parameters and columns only.
+    """A model of one row, ready to be compiled, over free parameters and columns.
 
-    predicted, response, weight: nodes (weight None: 1). typed: the model as it was typed, before
-    fixed and tied parameters were put in. params: the free ones, and leaves their symbols, in
-    natural order. low, high: their bounds. derived: fixed and tied parameters as nodes.
+    predicted, response, weight: nodes (weight None: 1). typed: the model as typed, before fixed and
+    tied parameters were substituted. params: the free parameters, leaves: their symbols, in natural
+    order; low, high: their bounds. derived: fixed and tied parameters as nodes.
     """
 
     text: str
@@ -77,15 +77,23 @@ class Model:
     high: tuple[float, ...]
     derived: Mapping[str, Node]
     typed: Node
-    loss: Node | None = None  # of the residual, over the leaf `residual`
+    loss: Node | None = None  # a function of the leaf `residual`
     residual: Name | None = None
-    sigma: Node | None = None  # that the weight was made of
-    inner: Inner | None = None  # sums over rows in it that hold parameters
+    sigma: Node | None = None  # where weight is 1/sigma**2
+    nested: NestedSums | None = None  # sums over rows in it that hold parameters
 
     @property
     def table(self) -> Table:
-        """The rows that are fitted."""
+        """The fitted rows."""
         return self.rows.table
+
+    def restored(self, node: Node, batch: int | None) -> Node:
+        """A node with its nested sums written out; ArgumentError where it has some in a batch."""
+        if self.nested is None:
+            return node
+        if batch is not None:
+            raise ArgumentError("a sum inside the model is of all rows, not of those of a batch")
+        return self.nested.restore(node)
 
     @property
     def atoms(self) -> list[Node]:
@@ -94,45 +102,45 @@ class Model:
 
 
 def is_model(text: str) -> bool:
-    """Whether the text is `response = model`, and not a loss."""
+    """Whether the text is `response = model` rather than a loss."""
     return bool(_EQUALS.search(text))
 
 
 def read_model(text: str, data: Any, options: Options) -> Model:
-    """The model that `text` spells over the columns of `data`, or a SymgdError."""
+    """The model `text` over the columns of `data`, or a SymgdError."""
     left, right = _sides(text)
     opened, columns = open_columns(data)
-    reader = Reader(columns, options.own)
+    reader = ModelReader(columns, options.parameter_names)
     model = reader.read(right)
     params = dict(reader.variables)
     response = reader.read(left)
-    _only_columns(reader, params, response, "the left side of a model")
+    _require_columns(reader, params, response, "the left side of a model")
     weight, sigma = _weight(reader, params, options)
     residual = Name("residual", "r")
     loss = None
     if options.loss is not None:
         loss = _loss(options.loss, reader, residual)
-    derived = derive(reader, params, options)
+    derived = derived_parameters(reader, params, options)
     given = [*(options.fixed or {}), *(options.tied or {}), *(options.bounds or {})]
     check_parameters(model, columns, [names.canonical(g) for g in given], "a parameter")
     table = read_columns(opened, tuple(reader.columns), options.drop_missing)
     rows = RowData(reader.graph, table, backend=options.backend, threads=options.threads)
     roots = [model.root, response.root, *(n for n in (weight, sigma) if n is not None)]
     values = {params[name]: node for name, node in derived.items()}
-    placed = reader.graph.replace(roots, values) if values else roots
-    ready = rows.settle(lower(reader.graph, stabilize(reader.graph, placed)))
+    substituted = reader.graph.replace(roots, values) if values else roots
+    settled = rows.settle(lower(reader.graph, stabilize(reader.graph, substituted)))
     free = sorted((n for n in params if n not in derived), key=names.natural)
-    ready, inner = take_out(rows, [params[n] for n in free], ready)
+    settled, nested = extract_sums(rows, [params[n] for n in free], settled)
     low, high = read_bounds(options.bounds or {}, free, params)
     return Model(
         text=text.strip(),
         graph=reader.graph,
         rows=rows,
-        predicted=ready[0],
-        response=ready[1],
-        weight=ready[2] if weight is not None else None,
-        sigma=ready[3] if sigma is not None else None,
-        inner=inner,
+        predicted=settled[0],
+        response=settled[1],
+        weight=settled[2] if weight is not None else None,
+        sigma=settled[3] if sigma is not None else None,
+        nested=nested,
         params=tuple(free),
         leaves=tuple(params[n] for n in free),
         columns=tuple(reader.columns),
@@ -145,24 +153,24 @@ def read_model(text: str, data: Any, options: Options) -> Model:
     )
 
 
-class Reader:
-    """Parses the parts of a fit into one graph with one set of names."""
+class ModelReader:
+    """A parser of the formulas of a fit into one graph with one set of names."""
 
     def __init__(self, columns: Columns, own: Sequence[str], graph: Graph | None = None) -> None:
         self.graph = graph or Graph()
-        self.all = columns
-        self.own = [names.canonical(name) for name in own]
+        self.all_columns = columns
+        self.parameter_names = [names.canonical(name) for name in own]
         self.variables: dict[str, Name] = {}
         self.columns: dict[str, Any] = {}
 
     def read(self, text: str, per_row: bool = True) -> Formula:
-        """The formula of one row; its names join those that are known."""
+        """The formula of one row; its names are added to `variables` and `columns`."""
         formula = parse(
             text,
             graph=self.graph,
             variables=self.variables,
-            own=self.own,
-            columns=self.all,
+            own=self.parameter_names,
+            columns=self.all_columns,
             per_row=per_row,
         )
         self.variables = dict(formula.variables)
@@ -171,7 +179,7 @@ class Reader:
 
 
 def _sides(text: str) -> tuple[str, str]:
-    """The two sides of `=`, each with blanks where the other stood, so that carets point right."""
+    """The two sides of `=`, each at its own position in the text, so that carets are right."""
     places = [found.start() for found in _EQUALS.finditer(text)]
     if len(places) != 1:
         hint = "write for example y = a*exp(-b*x) + c"
@@ -184,26 +192,25 @@ def _sides(text: str) -> tuple[str, str]:
     return text[:at], " " * (at + 1) + text[at + 1 :]
 
 
-def _only_columns(reader: Reader, params: Mapping[str, Name], formula: Formula, what: str) -> None:
-    stray = [n for n in topological([formula.root]) if isinstance(n, Name) and n in _names(reader)]
-    if stray:
-        shown = names.escape(stray[0].text)
-        listed = names.escape(", ".join(list(reader.all)[:20])) or "none"
-        hint = names.suggest(stray[0].text, reader.all) or f"the data have {listed}"
-        at = max(formula.text.find(stray[0].text), 0)
+def _require_columns(
+    reader: ModelReader, params: Mapping[str, Name], formula: Formula, what: str
+) -> None:
+    variables = set(reader.variables.values())
+    unknown = [n for n in topological([formula.root]) if isinstance(n, Name) and n in variables]
+    if unknown:
+        shown = names.escape(unknown[0].text)
+        listed = names.escape(", ".join(list(reader.all_columns)[:20])) or "none"
+        hint = names.suggest(unknown[0].text, reader.all_columns) or f"the data have {listed}"
+        at = max(formula.text.find(unknown[0].text), 0)
         sentence = f"'{shown}' is no column of the data, and {what} takes only those"
         raise FormulaError(formula.text, at, sentence, hint)
     reader.variables = dict(params)
 
 
-def _names(reader: Reader) -> set[Name]:
-    return set(reader.variables.values())
-
-
 def _weight(
-    reader: Reader, params: Mapping[str, Name], options: Options
+    reader: ModelReader, params: Mapping[str, Name], options: Options
 ) -> tuple[Node | None, Node | None]:
-    """The weight, and sigma where it is made of that."""
+    """(weight, sigma), each None where it is not given."""
     if options.weight is not None and options.sigma is not None:
         raise ArgumentError("give weight or sigma, not both: a weight is 1/sigma**2")
     text = options.weight if options.weight is not None else options.sigma
@@ -211,54 +218,55 @@ def _weight(
         return None, None
     if not isinstance(text, str):
         raise ArgumentError(f"a weight is a column's name or a formula, not {type(text).__name__}")
-    if text in reader.all and not names.is_variable(text):
+    if text in reader.all_columns and not names.is_variable(text):
         text = f"`{text}`"
     formula = reader.read(text)
-    _only_columns(reader, params, formula, "a weight")
+    _require_columns(reader, params, formula, "a weight")
     if options.weight is not None:
         return formula.root, None
     return reader.graph.pow(formula.root, -2), formula.root
 
 
-def _loss(text: str, reader: Reader, residual: Name) -> Node:
+def _loss(text: str, reader: ModelReader, residual: Name) -> Node:
     formula = parse(text, graph=reader.graph, variables={"r": residual})
     if set(formula.variables) != {"r"}:
-        stray = next((n for n in formula.variables if n != "r"), "")
-        raise FormulaError(
-            text, max(text.find(stray), 0), f"'{names.escape(stray)}' is not r", "a loss is of r"
-        )
+        unknown = next((n for n in formula.variables if n != "r"), "")
+        sentence = f"'{names.escape(unknown)}' is not r"
+        raise FormulaError(text, max(text.find(unknown), 0), sentence, "a loss is of r")
     if residual not in topological([formula.root]):
         raise FormulaError(text, 0, "the loss does not hold the residual r", "for example r**2")
     return stabilize(reader.graph, [formula.root])[0]
 
 
-def derive(reader: Reader, params: dict[str, Name], options: Options) -> dict[str, Node]:
-    """Fixed and tied parameters as nodes of free ones; tied formulas may bring in new ones."""
+def derived_parameters(
+    reader: ModelReader, params: dict[str, Name], options: Options
+) -> dict[str, Node]:
+    """Fixed and tied parameters as nodes of free ones; `params` gains those of tied formulas."""
     fixed = {names.canonical(k): v for k, v in (options.fixed or {}).items()}
     tied = {names.canonical(k): v for k, v in (options.tied or {}).items()}
     both = next((n for n in fixed if n in tied), None)
     if both is not None:
         raise ArgumentError(f"'{names.escape(both)}' is fixed and tied")
     for name in tied:
-        _known(name, params)
+        _check_is_parameter(name, params)
     derived = {n: reader.graph.number(_finite(f"the value of {n}", v)) for n, v in fixed.items()}
     formulas = {}
     for name, text in tied.items():
         formula = reader.read(str(text), per_row=False)
-        inside = {n.text for n in topological([formula.root]) if isinstance(n, Name)}
+        used = {n.text for n in topological([formula.root]) if isinstance(n, Name)}
         sums = [n for n in topological([formula.root]) if n.func in (RowSum, RowMean)]
         if any(isinstance(n, Name) and not isinstance(n, Column) for n in topological(sums)):
             hint = "write it into the model itself"
             raise FormulaError(str(text), 0, "a sum in a tied formula holds no parameter", hint)
-        again = next((n for n in inside if n in tied), None)
-        if again is not None:
+        chained = next((n for n in used if n in tied), None)
+        if chained is not None:
             raise ArgumentError(
-                f"'{names.escape(name)}' is tied to '{names.escape(again)}', which is tied itself"
+                f"'{names.escape(name)}' is tied to '{names.escape(chained)}', which is tied itself"
             )
         formulas[name] = formula.root
     params |= reader.variables
     for name in fixed:
-        _known(name, params)
+        _check_is_parameter(name, params)
     values = {params[n]: node for n, node in derived.items()}
     roots = reader.graph.replace(list(formulas.values()), values)
     return derived | dict(zip(formulas, roots, strict=True))
@@ -271,7 +279,7 @@ def read_bounds(
     low, high = dict.fromkeys(free, -math.inf), dict.fromkeys(free, math.inf)
     for given, pair in bounds.items():
         name = names.canonical(given)
-        _known(name, params)
+        _check_is_parameter(name, params)
         shown = names.escape(name)
         if name not in low:
             raise ArgumentError(f"'{shown}' is fixed or tied, so it takes no bounds")
@@ -286,7 +294,7 @@ def read_bounds(
     return tuple(low.values()), tuple(high.values())
 
 
-def _known(name: str, params: Mapping[str, Name]) -> None:
+def _check_is_parameter(name: str, params: Mapping[str, Name]) -> None:
     if name not in params:
         hint = names.suggest(name, params) or f"it has {names.escape(', '.join(params))}"
         raise ArgumentError(f"the model has no parameter '{names.escape(name)}'; {hint}")

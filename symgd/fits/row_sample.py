@@ -1,4 +1,4 @@
-"""Some rows of a table, drawn at random: where a fit may begin cheaply."""
+"""Random samples of the rows of a table."""
 
 from __future__ import annotations
 
@@ -6,18 +6,19 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
+import numpy as np
+from numpy.typing import NDArray
+
 from symgd.model.data_binding import RowData
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from symgd.data import Table
 
-SEED = 0x73796D6764  # data drawn with a seed of 0 or 1 must not be sampled by themselves
+SEED = 0x73796D6764  # unlikely to be the seed that made the data
 
 
 class MemoryRows:
-    """Columns in memory, as much of a Table as a pass over rows needs."""
+    """Columns in memory, with the interface of a Table that a pass over rows uses."""
 
     def __init__(self, columns: Mapping[str, NDArray[Any]]) -> None:
         self.columns = columns
@@ -29,10 +30,8 @@ class MemoryRows:
         return [self.columns]
 
 
-def draw(rows: RowData, count: int) -> RowData:
-    """About `count` of the rows, some maybe twice; all of them where there are no more."""
-    import numpy as np
-
+def sample_rows(rows: RowData, count: int) -> RowData:
+    """About `count` rows, drawn with replacement; all of them where there are no more."""
     share = count / rows.table.rows
     generator = np.random.default_rng(SEED)  # evenly spaced rows may all be alike
     parts: dict[str, list[Any]] = {name: [] for name in rows.table.names}
@@ -43,11 +42,11 @@ def draw(rows: RowData, count: int) -> RowData:
             chosen = np.sort(generator.integers(0, length, math.ceil(share * length)))
         for name, column in block.items():
             parts[name].append(column[chosen])
-    return over(rows, {name: np.concatenate(part) for name, part in parts.items()})
+    return with_columns(rows, {name: np.concatenate(part) for name, part in parts.items()})
 
 
-def over(rows: RowData, columns: Mapping[str, NDArray[Any]]) -> RowData:
-    """What `rows` know of the whole table, over these columns instead of its own."""
+def with_columns(rows: RowData, columns: Mapping[str, NDArray[Any]]) -> RowData:
+    """`rows` with other columns; sums over the whole table stay known."""
     table = cast("Table", MemoryRows(columns))
     other = RowData(rows.graph, table, backend=rows.backend, threads=rows.threads)
     other.values.update({k: v for k, v in rows.values.items() if k not in other.values})

@@ -1,10 +1,9 @@
-"""A fit by a rule of the catalogue instead of its own method."""
+"""Minimization of a fit's loss by a descent rule."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,17 +11,13 @@ from symgd.fits.regression_model import Model
 from symgd.fits.settings import Settings
 from symgd.formula.nodes import Node
 from symgd.model.result import Status
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Vector = NDArray[np.float64]
+from symgd.solvers.objectives import Vector
 
 
-def descend_on(
+def descend_by_rule(
     model: Model, root: Node, settings: Settings, start: Sequence[float]
 ) -> tuple[Vector, int, Status, str]:
-    """Where the rule ends on the loss `root`: the point, the steps, the status and a message."""
+    """The end of the descent on the loss `root`: the point, the steps, the status, a message."""
     from symgd.descent.descend import descend
     from symgd.model.catalogue import CATALOGUE
     from symgd.model.loss import Loss
@@ -46,6 +41,6 @@ def descend_on(
         backend=model.rows.backend,
     )
     x, low, high = result.x, np.array(model.low), np.array(model.high)
-    if ((x == low) | (x == high)).any():  # what is said of free descents would mislead
+    if ((x == low) | (x == high)).any():  # the verdict assumes an unconstrained descent
         return x, result.steps, result.status, result.message
     return x, result.steps, result.status, f"{result.message}; {result.verdict.sentence}"

@@ -1,4 +1,4 @@
-"""How to fit: the checked arguments that are not about the model."""
+"""The checked arguments of a fit that concern the method."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from symgd.errors import ArgumentError
 
 @dataclass(frozen=True)
 class Settings:
-    """How to fit. start: what was given, read but not placed."""
+    """The method of a fit. start: parsed, but not yet matched with the parameters."""
 
     method: str
     steps: int | None
@@ -25,7 +25,7 @@ class Settings:
 def place_start(
     point: float | dict[str, float] | list[float] | None, params: Sequence[str]
 ) -> dict[str, float]:
-    """The values of a start by name: all of them, some, or none."""
+    """The given values of a start by name: all of them, some, or none."""
     if point is None:
         return {}
     if isinstance(point, float):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 try:
     from sklearn.base import BaseEstimator, RegressorMixin
@@ -18,9 +19,6 @@ except ImportError as error:
 from symgd.errors import ArgumentError
 from symgd.fits.fit import fit
 from symgd.fits.predict import evaluate
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 _WEIGHT = "sample weight"  # two words: no feature of a formula without back quotes
 
@@ -121,8 +119,8 @@ class FormulaRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             bad = next((name for name in features if "`" in name or not name), None)
             if bad is not None:
                 raise ArgumentError(f"the feature {bad!r} cannot be written in a formula")
-            slopes = [_free_name(f"a{k}", features) for k in range(len(features))]
-            terms = [f"{a}*`{name}`" for a, name in zip(slopes, features, strict=True)]
+            derivatives = [_free_name(f"a{k}", features) for k in range(len(features))]
+            terms = [f"{a}*`{name}`" for a, name in zip(derivatives, features, strict=True)]
             return " + ".join([_free_name("b", features), *terms])
         if not isinstance(self.formula, str):
             raise ArgumentError(f"formula is a text, not {type(self.formula).__name__}")

@@ -1,4 +1,4 @@
-"""How well the parameters are known: covariances, and what to say about a fit.
+"""Statistics of a fit: covariances, standard errors, information criteria, warnings.
 
 Least squares: covariance = sigma**2 * (J'J)**-1 with sigma**2 = rss/(n - p), from the singular
 values of the Jacobian with columns of unit length. Likelihoods (the loss is -log L): the inverse
@@ -12,27 +12,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+import numpy as np
 
-    Vector = NDArray[np.float64]
-    Matrix = NDArray[np.float64]
+from symgd.solvers.objectives import Mask, Matrix, Vector
 
 _EPS = 2.0**-52
-_PERFECT = 32 * _EPS  # of the response, up to which residuals are rounding errors
+_EXACT = 32 * _EPS  # of the norm of the response: residuals up to this are rounding errors
 
 
-def inverse_gram(triangle: Matrix, free: NDArray[np.bool_]) -> tuple[Matrix, float, list[int]]:
+def inverse_gram(triangle: Matrix, free: Mask) -> tuple[Matrix, float, list[int]]:
     """(J'J)**-1 in the free parameters from J's triangle, nan elsewhere.
 
-    Also the condition number of J with columns of unit length, and the parameters that take part
-    in a direction about which the data say nothing; then there is no inverse, and all is nan.
+    Also the condition number of J with columns of unit length, and the parameters in the null
+    space of J; with a null space there is no inverse, and all is nan.
     """
-    import numpy as np
-
     count = len(free)
     out = np.full((count, count), math.nan)
     places = np.flatnonzero(free)
@@ -47,18 +41,16 @@ def inverse_gram(triangle: Matrix, free: NDArray[np.bool_]) -> tuple[Matrix, flo
     unknown = s <= s[0] * 10 * len(places) * _EPS
     if len(s) < len(places) or unknown.any():
         null = vt[unknown] if unknown.any() else np.ones((1, len(places)))
-        taking_part = np.abs(null).max(axis=0) > 0.1
-        return out, math.inf, [int(k) for k in places[taking_part]]
+        in_null_space = np.abs(null).max(axis=0) > 0.1
+        return out, math.inf, [int(k) for k in places[in_null_space]]
     with np.errstate(all="ignore"):
         root = (vt.T / s) / lengths[:, None]
         out[np.ix_(free, free)] = root @ root.T
     return out, condition, []
 
 
-def inverse_hessian(hessian: Matrix, free: NDArray[np.bool_]) -> tuple[Matrix, float]:
+def inverse_hessian(hessian: Matrix, free: Mask) -> tuple[Matrix, float]:
     """The inverse of a positive definite Hessian in the free parameters, and its condition."""
-    import numpy as np
-
     count = len(free)
     out = np.full((count, count), math.nan)
     part = hessian[np.ix_(free, free)]
@@ -71,21 +63,20 @@ def inverse_hessian(hessian: Matrix, free: NDArray[np.bool_]) -> tuple[Matrix, f
     values, vectors = np.linalg.eigh(part / np.outer(scale, scale))
     if not values[0] > 10 * len(values) * _EPS * values[-1]:
         return out, math.inf
-    with np.errstate(all="ignore"):  # an infinite variance is one that nobody knows
+    with np.errstate(all="ignore"):  # an infinite variance is possible
         out[np.ix_(free, free)] = ((vectors / values) @ vectors.T) / np.outer(scale, scale)
         return out, float(values[-1] / values[0])
 
 
-def runaways(x: Vector, errors: Vector) -> list[int]:
+def large_relative_errors(x: Vector, errors: Vector) -> list[int]:
     """The parameters whose standard errors are more than 1000 times their values."""
-    pairs = zip(x.tolist(), errors.tolist(), strict=True)  # Python's own floats overflow to inf
+    # Python's floats overflow to inf without a warning
+    pairs = zip(x.tolist(), errors.tolist(), strict=True)
     return [k for k, (v, e) in enumerate(pairs) if e > 1000 * abs(v) > 0]
 
 
 def standard_errors(covariance: Matrix) -> Vector:
-    """(P,): the square roots of the diagonal, nan where there is none."""
-    import numpy as np
-
+    """(P,): the square roots of the diagonal, nan where it is nan or negative."""
     with np.errstate(invalid="ignore"):
         errors: Vector = np.sqrt(np.diag(covariance))
     return errors
@@ -93,8 +84,6 @@ def standard_errors(covariance: Matrix) -> Vector:
 
 def correlations(covariance: Matrix) -> Matrix:
     """The covariance with unit diagonal; nan where a parameter has no error."""
-    import numpy as np
-
     errors = standard_errors(covariance)
     with np.errstate(invalid="ignore", divide="ignore"):
         out: Matrix = np.clip(covariance / np.outer(errors, errors), -1.0, 1.0)
@@ -103,38 +92,59 @@ def correlations(covariance: Matrix) -> Matrix:
     return out
 
 
-def gaussian_criteria(
-    rss: float, rows: int, params: int, log_weights: float, absolute: bool = False
-) -> tuple[float | None, float | None]:
-    """AIC and BIC of least squares; None for an exact fit, whose likelihood has no bound.
+def gaussian_log_likelihood(
+    rss: float, rows: int, log_weights: float, absolute: bool
+) -> float | None:
+    """log L of least squares; None for an exact fit, whose likelihood is unbounded.
 
-    absolute: the weights are 1/sigma**2 of known sigma, so that there is none to be counted.
+    log_weights: the sum of log w. absolute: the weights are 1/sigma**2 of known sigma.
     """
     if rows == 0 or (rss <= 0 and not absolute):
-        return None, None
+        return None
     if absolute:
-        deviance = rows * math.log(2 * math.pi) + rss - log_weights
-        count = params
-    else:
-        deviance = rows * (math.log(2 * math.pi * rss / rows) + 1) - log_weights
-        count = params + 1
-    return 2 * count + deviance, count * math.log(rows) + deviance
+        return -0.5 * (rows * math.log(2 * math.pi) + rss - log_weights)
+    return -0.5 * (rows * (math.log(2 * math.pi * rss / rows) + 1) - log_weights)
 
 
-def near_perfect(squares: float, response: float) -> bool:
-    """Whether the response as doubles leaves residuals of so many squares fewer than 4 digits."""
-    return squares <= (1e4 * _EPS) ** 2 * response
+def aic(log_likelihood: float | None, params: int) -> float | None:
+    """Akaike's information criterion."""
+    return None if log_likelihood is None else 2 * params - 2 * log_likelihood
 
 
-def perfect(squares: float, response: float) -> bool:
-    """Whether a sum of squares is rounding errors beside that of the response about zero."""
-    return squares <= _PERFECT**2 * response
+def bic(log_likelihood: float | None, params: int, rows: int) -> float | None:
+    """The Bayesian information criterion."""
+    return None if log_likelihood is None else params * math.log(rows) - 2 * log_likelihood
 
 
-def undetermined(hessian: Matrix, free: NDArray[np.bool_]) -> list[int]:
-    """The free parameters that take part in directions along which a Hessian is not positive."""
-    import numpy as np
+def residual_standard_error(rss: float | None, dof: int) -> float | None:
+    """sqrt(rss/dof), or None."""
+    return math.sqrt(rss / dof) if rss is not None and dof > 0 else None
 
+
+def r_squared(rss: float | None, tss: float | None) -> float | None:
+    """1 - rss/tss, or None. tss: the sum of squares of the response about its mean."""
+    return 1 - rss / tss if rss is not None and tss is not None and tss > 0 else None
+
+
+def is_exact(rss: float, response: float) -> bool:
+    """Whether residuals are rounding errors. response: its sum of squares about zero."""
+    return rss <= _EXACT**2 * response
+
+
+def precision_warning(rss: float, response: float) -> str:
+    """A warning where residuals are as small as rounding, or "". Arguments as of `is_exact`."""
+    if is_exact(rss, response):
+        return "the model fits to the last digits: its standard errors, AIC and BIC mean nothing"
+    if rss <= (1e4 * _EPS) ** 2 * response:
+        return (
+            "the residuals are hardly larger than the rounding of the data to doubles: "
+            "standard errors have fewer than 4 digits"
+        )
+    return ""
+
+
+def undetermined(hessian: Matrix, free: Mask) -> list[int]:
+    """The free parameters in directions along which a Hessian is not positive definite."""
     places = np.flatnonzero(free)
     part = hessian[np.ix_(free, free)]
     diagonal = np.sqrt(np.abs(np.diag(part)))
@@ -156,25 +166,17 @@ def warnings(
     condition: float,
     correlation: Matrix,
     dof: int,
-    perfect: bool,
-    near_perfect: bool,
-    away: Sequence[int],
+    precision: str,
+    diverging: Sequence[int],
 ) -> list[str]:
-    """Sentences about what a reader of the standard errors must know.
+    """Sentences about what limits the standard errors. Indices are of `names`.
 
-    Numbers are of `names`. away: those whose errors are many times their values at an end that is
-    no minimum. perfect, near_perfect: as the functions of these names say.
+    unknown: parameters that the data do not determine. diverging: those whose errors are many
+    times their values at an end that is no minimum. precision: that of `precision_warning`.
     """
     found = []
-    if perfect and dof > 0 and not unknown:
-        found.append(
-            "the model fits to the last digits: its standard errors, AIC and BIC mean nothing"
-        )
-    elif near_perfect and dof > 0 and not unknown:
-        found.append(
-            "the residuals are hardly larger than the rounding of the data to doubles: "
-            "standard errors have fewer than 4 digits"
-        )
+    if precision and dof > 0 and not unknown:
+        found.append(precision)
     if unknown:
         listed = ", ".join(names[k] for k in unknown)
         found.append(
@@ -183,15 +185,15 @@ def warnings(
     for k in at_bound:
         others = "; the standard errors of the others hold it there" if len(names) > 1 else ""
         found.append(f"{names[k]} is at its bound{others}")
-    if away and not unknown:
-        listed = ", ".join(names[k] for k in away)
+    if diverging and not unknown:
+        listed = ", ".join(names[k] for k in diverging)
         found.append(
             f"{listed}: errors of over 1000 times the value; the data hardly tell, or it runs away"
         )
     if not unknown and condition > 1e8:
         few = "; standard errors may have fewer than 4 digits" if condition * _EPS > 1e-4 else ""
-        told = f"ill-conditioned: condition number {condition:.2g} of the scaled Jacobian"
-        found.append(told + few)
+        sentence = f"ill-conditioned: condition number {condition:.2g} of the scaled Jacobian"
+        found.append(sentence + few)
     if dof <= 0:
         found.append("there are no more rows than parameters, so there are no standard errors")
     for i in range(len(names)):

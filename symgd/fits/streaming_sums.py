@@ -1,4 +1,4 @@
-"""The sums that least squares needs of a long table, in one pass over its rows each."""
+"""The sums over rows for the normal equations of a long table, in one pass each."""
 
 from __future__ import annotations
 
@@ -13,45 +13,45 @@ from symgd.formula.nodes import Name, Node, RowSum
 from symgd.model.data_binding import PASSES, RowData
 
 
-class Sums:
+class StreamingSums:
     """The sums over rows of r**2, and of r**2, J'J and J'r, as programs of one pass each.
 
-    They hold no table: each call is told its rows, so that one compilation serves many.
+    The rows are an argument of each call, so that one compilation serves many tables.
     """
 
     def __init__(
-        self, rows: RowData, leaves: Sequence[Name], residual: Node, slopes: Sequence[Node]
+        self, rows: RowData, leaves: Sequence[Name], residual: Node, derivatives: Sequence[Node]
     ) -> None:
         self._graph, self._leaves = rows.graph, leaves
-        self._residual, self._slopes = residual, slopes
-        self._made: dict[tuple[bool, int], tuple[Program, RowFunction]] = {}
+        self._residual, self._derivatives = residual, derivatives
+        self._compiled: dict[tuple[bool, int], tuple[Program, RowFunction]] = {}
 
-    def rss(self, rows: RowData, theta: Sequence[float], about: int) -> float:
-        """The sum of squares alone."""
-        return self._call(rows, False, theta, about)[0]
+    def rss(self, rows: RowData, theta: Sequence[float], magnitude: int) -> float:
+        """The sum of squares. magnitude: log2 of the rows that the backend is chosen for."""
+        return self._call(rows, False, theta, magnitude)[0]
 
-    def gram(self, rows: RowData, theta: Sequence[float], about: int) -> list[float]:
+    def gram(self, rows: RowData, theta: Sequence[float], magnitude: int) -> list[float]:
         """The sum of squares, the lower triangle of J'J, J'r."""
-        return self._call(rows, True, theta, about)
+        return self._call(rows, True, theta, magnitude)
 
     def _call(
-        self, rows: RowData, products: bool, theta: Sequence[float], about: int
+        self, rows: RowData, products: bool, theta: Sequence[float], magnitude: int
     ) -> list[float]:
-        # about: the magnitude of the table; what pays for 10^6 rows does not for 10^4
-        key = products, about
-        if key not in self._made:
+        key = products, magnitude
+        if key not in self._compiled:
             program = self._program(rows, products)
-            function = choose_rows(rows.backend, program, 1 << about, PASSES, rows.threads)
-            self._made[key] = program, function
-        program, function = self._made[key]
+            function = choose_rows(rows.backend, program, 1 << magnitude, PASSES, rows.threads)
+            self._compiled[key] = program, function
+        program, function = self._compiled[key]
         return function((*theta, *rows.more(program)), rows.table)
 
     def _program(self, rows: RowData, products: bool) -> Program:
-        graph, slopes, r = self._graph, self._slopes, self._residual
+        graph, derivatives, r = self._graph, self._derivatives, self._residual
         terms = [graph.pow(r, 2)]
         if products:
-            terms += [graph.mul(a, b) for i, a in enumerate(slopes) for b in slopes[: i + 1]]
-            terms += [graph.mul(slope, r) for slope in slopes]
+            pairs = ((a, b) for i, a in enumerate(derivatives) for b in derivatives[: i + 1])
+            terms += [graph.mul(a, b) for a, b in pairs]
+            terms += [graph.mul(derivative, r) for derivative in derivatives]
         sums = lower(graph, [graph.node(RowSum, term) for term in terms])
         named = {str(k): node for k, node in enumerate(sums)}
         return compile_program(graph, [*self._leaves, *rows.inputs(sums)], named)

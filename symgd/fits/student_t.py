@@ -1,57 +1,50 @@
-"""Quantiles of Student's distribution, from its integral (M. Abramowitz, I. Stegun, 26.7)."""
+"""Quantiles of Student's t distribution by quadrature (M. Abramowitz, I. Stegun, 1964, 26.7)."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
 from functools import cache
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+import numpy as np
 
-    Vector = NDArray[np.float64]
+from symgd.solvers.objectives import Vector
 
 _DEGREE = 120  # of the quadrature; the integrand is a power of a cosine
-_NORMAL = 1e6  # degrees of freedom beyond which the tails are those of the normal distribution
+_NORMAL_FROM = 1e6  # degrees of freedom from which the distribution is taken as normal
 
 
-def two_sided(level: float, dof: float) -> float:
-    """The q for which P(|t| <= q) = level. level: within (0, 1); dof: above 0, inf the normal."""
-    if dof > _NORMAL:
+def two_sided_quantile(level: float, dof: float) -> float:
+    """The q with P(|t| <= q) = level. level: in (0, 1). dof: above 0; inf: the normal quantile."""
+    if dof > _NORMAL_FROM:
         return _bisect(lambda q: math.erf(q / math.sqrt(2)), level)
-    return _bisect(lambda q: inside(q, dof), level)
+    return _bisect(lambda q: two_sided_probability(q, dof), level)
 
 
-def inside(q: float, dof: float) -> float:
+def two_sided_probability(q: float, dof: float) -> float:
     """P(|t| <= q): with t = sqrt(dof)*tan(u) an integral of cos(u)**(dof - 1)."""
-    import numpy as np
-
-    nodes, weights = _rule()
+    nodes, weights = _gauss_legendre()
     end = math.atan(q / math.sqrt(dof))
-    # beyond some standard deviations the power of the cosine is nothing
-    near = min(end, 12 / math.sqrt(dof) if dof > 100 else end)
-    u = 0.5 * near * (nodes + 1)
-    integral = 0.5 * near * float(weights @ np.cos(u) ** (dof - 1))
+    # beyond 12 standard deviations the power of the cosine is negligible
+    upper_limit = min(end, 12 / math.sqrt(dof) if dof > 100 else end)
+    u = 0.5 * upper_limit * (nodes + 1)
+    integral = 0.5 * upper_limit * float(weights @ np.cos(u) ** (dof - 1))
     log_scale = math.lgamma((dof + 1) / 2) - math.lgamma(dof / 2) - 0.5 * math.log(math.pi)
     return 2 * integral * math.exp(log_scale)
 
 
 @cache
-def _rule() -> tuple[Vector, Vector]:
-    """The nodes and weights of Gauss and Legendre on (-1, 1)."""
-    import numpy as np
-
+def _gauss_legendre() -> tuple[Vector, Vector]:
+    """The nodes and weights of Gauss-Legendre quadrature on (-1, 1)."""
     nodes, weights = np.polynomial.legendre.leggauss(_DEGREE)
     return nodes, weights
 
 
-def _bisect(share: Callable[[float], float], level: float) -> float:
+def _bisect(probability: Callable[[float], float], level: float) -> float:
     low, high = 0.0, 1.0
-    while share(high) < level:
+    while probability(high) < level:
         low, high = high, 2 * high
     for _ in range(60):
         middle = 0.5 * (low + high)
-        low, high = (middle, high) if share(middle) < level else (low, middle)
+        low, high = (middle, high) if probability(middle) < level else (low, middle)
     return 0.5 * (low + high)

@@ -1,36 +1,30 @@
-"""What a fit must know of its response and weights: one pass over the rows.
+"""Summary statistics of the response and the weights of a fit, in one pass over the rows.
 
-The sum of squares about the mean is put together from blocks, each about its own mean (T. Chan,
-G. Golub, R. LeVeque, 1983, Algorithms for computing the sample variance, Am. Stat. 37(3)), so that
-a large offset costs no digits.
+The sum of squares about the mean is combined from blocks, each about its own mean (T. Chan, G.
+Golub, R. LeVeque, 1983, Algorithms for computing the sample variance, Am. Stat. 37(3)), so that a
+large offset costs no digits.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from symgd.errors import DataError
-from symgd.fits.qr_reduction import RowFunction
+from symgd.fits.per_row_function import PerRowFunction
+from symgd.solvers.objectives import Vector
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Vector = NDArray[np.float64]
-
-
-_BLOCK = 1 << 15  # rows: few enough for the cache, enough to make calls of NumPy cheap
+_BLOCK = 1 << 15  # rows: fits the cache, and amortizes NumPy's overhead
 
 
 @dataclass(frozen=True)
-class Totals:
-    """Sums over rows, which may be added.
+class ResponseSummary:
+    """Sums over rows; those of two sets of rows add up by `+`.
 
-    weight: the sum of the weights. mean: of the response, weighted. squares: the weighted sum of
-    squares about it. log_weight: the sum of log(weight). counted: the rows of a weight above 0.
+    weight: the sum of the weights. mean: the weighted mean of the response. squares: the weighted
+    sum of squares about it. log_weight: the sum of log(weight). counted: rows of positive weight.
     """
 
     weight: float = 0.0
@@ -44,26 +38,28 @@ class Totals:
         """The weighted sum of squares of the response itself."""
         return self.squares + self.weight * self.mean**2
 
-    def __add__(self, other: Totals) -> Totals:
+    def __add__(self, other: ResponseSummary) -> ResponseSummary:
         weight = self.weight + other.weight
         if not other.weight or not self.weight:
             return other if not self.weight else self
-        apart = other.mean - self.mean
-        return Totals(
+        deviation = other.mean - self.mean
+        return ResponseSummary(
             weight,
-            self.mean + apart * (other.weight / weight),
-            self.squares + other.squares + apart * apart * (self.weight * other.weight / weight),
+            self.mean + deviation * (other.weight / weight),
+            self.squares
+            + other.squares
+            + deviation * deviation * (self.weight * other.weight / weight),
             self.log_weight + other.log_weight,
             self.counted + other.counted,
         )
 
 
-def totals(observed: RowFunction) -> Totals:
-    """Over all rows of a function whose values are the response and, maybe, its weight and sigma.
+def summarize_response(observed: PerRowFunction) -> ResponseSummary:
+    """The summary over all rows. observed: (response[, weight[, sigma]]) of a row.
 
-    Raises DataError for the first row whose sigma is not above 0, or whose weight is below 0.
+    DataError: the first row with sigma not above 0, or with a negative weight.
     """
-    found, row = Totals(), 0
+    found, row = ResponseSummary(), 0
     with np.errstate(all="ignore"):
         for count, (response, *weights) in observed.blocks([], _BLOCK):
             y = np.broadcast_to(response, count)
@@ -80,37 +76,39 @@ def totals(observed: RowFunction) -> Totals:
 
 
 def _sum(terms: Vector) -> float:
-    return float(np.add.reduce(terms))  # a product of vectors would ask BLAS, which starts threads
+    return float(np.add.reduce(terms))  # a dot product would use BLAS, which starts threads
 
 
-def _plain(y: Vector) -> Totals:
+def _plain(y: Vector) -> ResponseSummary:
     count = len(y)
     mean = _sum(y) / count
-    apart = y - mean
-    rest = _sum(apart)  # of the mean's own rounding
-    squares = _sum(np.multiply(apart, apart, out=apart)) - rest * rest / count
-    return Totals(float(count), mean + rest / count, squares, 0.0, count)
+    deviation = y - mean
+    rest = _sum(deviation)  # not 0, because the mean is rounded
+    squares = _sum(np.multiply(deviation, deviation, out=deviation)) - rest * rest / count
+    return ResponseSummary(float(count), mean + rest / count, squares, 0.0, count)
 
 
-def _weighted(y: Vector, w: Vector) -> Totals:
+def _weighted(y: Vector, w: Vector) -> ResponseSummary:
     counted = w > 0
     total = _sum(w)
     if not total > 0:
-        return Totals()
+        return ResponseSummary()
     mean = _sum(w * y) / total
-    apart = y - mean
-    weighted = w * apart
+    deviation = y - mean
+    weighted = w * deviation
     rest = _sum(weighted)
-    squares = _sum(weighted * apart) - rest * rest / total
+    squares = _sum(weighted * deviation) - rest * rest / total
     logs = _sum(np.log(w[counted]))
-    return Totals(total, mean + rest / total, squares, logs, int(np.count_nonzero(counted)))
+    return ResponseSummary(
+        total, mean + rest / total, squares, logs, int(np.count_nonzero(counted))
+    )
 
 
 def _check(weight: Vector, sigma: Sequence[Vector], row: int) -> None:
-    right = (weight >= 0) & np.isfinite(weight)
+    valid = (weight >= 0) & np.isfinite(weight)
     for s in sigma:
-        right &= s > 0
-    (bad,) = np.nonzero(~right)
+        valid &= s > 0
+    (bad,) = np.nonzero(~valid)
     if len(bad):
         what, values, must = "the weight", weight, "0 or more"
         if sigma:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sympy
+from sympy.core.relational import Relational
 
 from symgd.formula.functions.table import BY_CLASS
 from symgd.formula.nodes import (
@@ -57,6 +58,9 @@ def _sympify(node: Node, args: list[Any], symbols: Mapping[Name, sympy.Symbol]) 
     if cls is Where:
         condition, a, b = args
         return sympy.Piecewise((a, condition), (b, True))
+    plain = cls in (sympy.Add, sympy.Mul, sympy.Pow)
+    if not plain and not {sympy.nan, sympy.zoo}.isdisjoint(args):  # SymPy cannot order them
+        return sympy.sympify(cls is sympy.Ne) if issubclass(cls, Relational) else sympy.nan
     if cls is sympy.Pow and args[1] == sympy.Float(0.5):
         return sympy.sqrt(args[0])
     row = BY_CLASS.get(cls)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from symgd._cached import cached_property
+from symgd._locks import cached_property
 from symgd.backends.exact.exact_graph import ExactGraph
 from symgd.backends.exact.multiprecision import Precise
 from symgd.calculus.gradient import gradient, hessian

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import sympy
 
 from symgd import names
-from symgd._cached import cached_property
+from symgd._locks import cached_property
 from symgd.backends.program import Program
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import Name, Node

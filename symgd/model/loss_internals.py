@@ -7,7 +7,7 @@ from copy import copy
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from symgd._cached import cached_property
+from symgd._locks import cached_property
 from symgd.backends import lambdified
 from symgd.backends.compiler import compile_program
 from symgd.backends.program import Program

@@ -16,7 +16,7 @@ from functools import lru_cache
 import sympy
 
 from symgd import names
-from symgd._cached import cached_property
+from symgd._locks import cached_property
 from symgd.errors import FormulaError, RuleError
 from symgd.formula.functions.table import FUNCTIONS
 from symgd.formula.graph import Graph

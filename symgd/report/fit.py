@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from symgd.fits.wording import times
-from symgd.names import escape
+from symgd.names import counted, escape
 from symgd.report.step_table import number
 from symgd.report.wrap import folded
 
@@ -62,7 +61,7 @@ def _stacked(rows: Sequence[tuple[str, str, str, str]], width: int) -> Iterator[
 
 
 def _goodness(result: FitResult) -> Iterator[str]:
-    many = f"{times(result.n, 'row')}, {times(result.dof, 'degree')} of freedom"
+    many = f"{counted(result.n, 'row')}, {counted(result.dof, 'degree')} of freedom"
     weighted = "weighted " if result.weighted else ""
     if result.rss is None:
         mean = f" ({result.factor:,g} times {result.loss / result.factor:.10g})"
@@ -83,7 +82,7 @@ def _goodness(result: FitResult) -> Iterator[str]:
         yield "; ".join(parts)
     if result.dropped:
         were = "were" if result.dropped > 1 else "was"
-        yield f"{times(result.dropped, 'row')} with missing cells {were} skipped"
+        yield f"{counted(result.dropped, 'row')} with missing cells {were} skipped"
     if result.basis:
         yield f"standard errors: {result.basis}"
 

@@ -1,1 +1,1 @@
-"""Numerical methods on numbers: Newton, Levenberg-Marquardt. No formulas, no sentences."""
+"""Numerical solvers: Newton and Levenberg-Marquardt. They know no formulas."""

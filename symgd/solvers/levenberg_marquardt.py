@@ -2,9 +2,9 @@
 
 J. Moré, 1978, The Levenberg-Marquardt algorithm: implementation and theory, in: Numerical
 Analysis, Lecture Notes in Mathematics 630, Springer: a trust region in the scaled parameters,
-whose radius follows the ratio of the actual to the predicted reduction. The Jacobian is exact. At
-the end, where sums of squares no longer differ by more than their rounding, Gauss-Newton steps go
-on as long as they shrink: the last digits.
+whose radius follows the ratio of the actual to the predicted reduction. The Jacobian is exact. Near
+the minimum sums of squares differ only by rounding; Gauss-Newton steps then continue as long as
+they shrink, which gives the last digits.
 """
 
 from __future__ import annotations
@@ -12,33 +12,28 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from symgd.solvers.objectives import Box, Linear, Residuals
+import numpy as np
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    Vector = NDArray[np.float64]
+from symgd.solvers.objectives import Box, Mask, ReducedSystem, Residuals, Vector
 
 _EPS = 2.0**-52
-FACTOR = 100.0  # Moré's own
-_POLISH = 120  # Gauss-Newton steps at the end, at most
-_SHORTER = 0.95  # of the step before: where they shrink no faster, they end (NIST's Thurber: 0.67)
-_SETTLED = 1e-13  # of every parameter: a step below which sums of products say no more
+FACTOR = 100.0  # Moré's value
+_POLISH = 120  # final Gauss-Newton steps, at most
+_SLOWEST = 0.95  # ratio of their lengths up to which they go on (NIST's Thurber: 0.67)
+_PRODUCT_PRECISION = 1e-13  # relative size of a step that J'J and J'r cannot resolve
 
 
 @dataclass(frozen=True)
-class Ended:
-    """Where the iteration ended.
+class LeastSquaresResult:
+    """The last point of the iteration.
 
-    x: (P,); linear: the reduced system there; step: (P,) the Gauss-Newton step from there, whose
-    size tells the remaining error; steps: iterations; reason: "", or why it could not go on.
+    x: (P,). system: the reduced system at x. step: (P,), the Gauss-Newton step from x, an estimate
+    of the remaining error. steps: iterations. reason: why it ended early, or "".
     """
 
     x: Vector
-    linear: Linear
+    system: ReducedSystem
     step: Vector
     steps: int
     reason: str = ""
@@ -49,18 +44,17 @@ def minimize(
     start: Sequence[float],
     box: Box,
     steps: int = 500,
-    watch: Callable[[int, Vector, float], None] | None = None,
+    callback: Callable[[int, Vector, float], None] | None = None,
     factor: float = FACTOR,
     polish: bool = True,
-) -> Ended | None:
-    """The end of the iteration from `start`, or None where not even the start is finite.
+) -> LeastSquaresResult | None:
+    """The end of the iteration from `start`, or None where the start is not finite.
 
-    factor: the first radius, in units of the scaled parameters. polish: to the last digits.
+    factor: the first radius, in units of the scaled parameters. callback: called with (step, x,
+    rss) after each step. polish: continue with Gauss-Newton steps to the last digits.
     """
-    import numpy as np
-
     with np.errstate(all="ignore"):
-        return _minimize(residuals, start, box, steps, watch, factor, polish)
+        return _minimize(residuals, start, box, steps, callback, factor, polish)
 
 
 def _minimize(
@@ -68,113 +62,105 @@ def _minimize(
     start: Sequence[float],
     box: Box,
     steps: int,
-    watch: Callable[[int, Vector, float], None] | None,
+    callback: Callable[[int, Vector, float], None] | None,
     factor: float,
     polish: bool,
-) -> Ended | None:
-    import numpy as np
-
+) -> LeastSquaresResult | None:
     x = box.clip(np.array(start, dtype=np.float64))
-    linear = residuals.linear(x.tolist())
-    if linear is None:
+    system = residuals.linearize(x.tolist())
+    if system is None:
         return None
-    scale = np.where(linear.scales > 0, linear.scales, 1.0)
+    scale = np.where(system.scales > 0, system.scales, 1.0)
     radius = factor * (float(np.linalg.norm(scale * x)) or 1.0)
-    taken = 0
-    while taken < steps:
-        system = Subsystem(linear, box.free(x, _slope(linear)))
-        step, predicted = system.step(scale, radius)
-        if predicted <= 4 * _EPS * linear.rss:
+    iteration = 0
+    while iteration < steps:
+        subproblem = FreeSystem(system, box.free(x, _gradient(system)))
+        step, predicted = subproblem.trust_region_step(scale, radius)
+        if predicted <= 4 * _EPS * system.rss:
             break
-        new = box.clip(x + step)
-        length = float(np.linalg.norm(scale * (new - x)))
-        if np.array_equal(new, x):
+        candidate = box.clip(x + step)
+        length = float(np.linalg.norm(scale * (candidate - x)))
+        if np.array_equal(candidate, x):
             break
-        predicted = max(system.reduction(new - x, linear.rss), 0.0)
-        there = residuals.linear(new.tolist())
-        actual = linear.rss - (math.inf if there is None else there.rss)
+        predicted = max(subproblem.reduction(candidate - x, system.rss), 0.0)
+        trial = residuals.linearize(candidate.tolist())
+        actual = system.rss - (math.inf if trial is None else trial.rss)
         ratio = actual / predicted if predicted > 0 else 0.0
-        radius = _adapted(radius, length, ratio)
+        radius = _adapt_radius(radius, length, ratio)
         if ratio < 1e-4:
             if radius <= 4 * _EPS * float(np.linalg.norm(scale * x)):
                 break
             continue
-        assert there is not None
-        x, linear, taken = new, there, taken + 1
-        scale = np.maximum(scale, linear.scales)
-        if watch is not None:
-            watch(taken, x, linear.rss)
-    reason = "" if taken < steps else f"{steps} iterations were not enough"
+        assert trial is not None
+        x, system, iteration = candidate, trial, iteration + 1
+        scale = np.maximum(scale, system.scales)
+        if callback is not None:
+            callback(iteration, x, system.rss)
+    reason = "" if iteration < steps else f"{steps} iterations were not enough"
     if not polish:
-        return Ended(x, linear, gauss_newton(linear, box, x), taken, reason)
-    return _polish(residuals, x, linear, box, taken, reason)
+        return LeastSquaresResult(x, system, gauss_newton_step(system, box, x), iteration, reason)
+    return _polish(residuals, x, system, box, iteration, reason)
 
 
-def _adapted(radius: float, length: float, ratio: float) -> float:
+def _adapt_radius(radius: float, length: float, ratio: float) -> float:
     if ratio <= 0.25:
         return 0.25 * min(radius, 4.0 * length) if ratio > 0 else 0.1 * min(radius, 10.0 * length)
     return max(radius, 2.0 * length) if ratio >= 0.75 else radius
 
 
-def _slope(linear: Linear) -> Vector:
-    slope: Vector = linear.triangle.T @ linear.vector
-    return slope
+def _gradient(system: ReducedSystem) -> Vector:
+    grad: Vector = system.triangle.T @ system.vector
+    return grad
 
 
 def _polish(
-    residuals: Residuals, x: Vector, linear: Linear, box: Box, taken: int, reason: str
-) -> Ended:
+    residuals: Residuals, x: Vector, system: ReducedSystem, box: Box, iteration: int, reason: str
+) -> LeastSquaresResult:
     """Gauss-Newton steps as long as each is shorter than the one before."""
-    import numpy as np
-
-    least = 4 * _EPS if residuals.refines else _SETTLED
-    if residuals.refines:
-        linear = residuals.linear(x.tolist(), careful=True) or linear
-    step = gauss_newton(linear, box, x)
+    tolerance = 4 * _EPS if residuals.can_refine else _PRODUCT_PRECISION
+    if residuals.can_refine:
+        system = residuals.linearize(x.tolist(), refine=True) or system
+    step = gauss_newton_step(system, box, x)
     for _ in range(_POLISH):
-        new = box.clip(x + step)
-        tiny = bool((np.abs(step) <= least * np.abs(x)).all())
-        if tiny or not np.isfinite(new).all():
+        candidate = box.clip(x + step)
+        tiny = bool((np.abs(step) <= tolerance * np.abs(x)).all())
+        if tiny or not np.isfinite(candidate).all():
             break
-        there = residuals.linear(new.tolist(), careful=True)
-        if there is None or there.rss > linear.rss * (1 + 1e-9) + 1e-300:
+        trial = residuals.linearize(candidate.tolist(), refine=True)
+        if trial is None or trial.rss > system.rss * (1 + 1e-9) + 1e-300:
             break
-        then = gauss_newton(there, box, new)
-        if not _length(there, then) < _SHORTER * _length(linear, step):
+        next_step = gauss_newton_step(trial, box, candidate)
+        if not _length(trial, next_step) < _SLOWEST * _length(system, step):
             break
-        x, linear, step = new, there, then
-    return Ended(x, linear, step, taken, reason)
+        x, system, step = candidate, trial, next_step
+    return LeastSquaresResult(x, system, step, iteration, reason)
 
 
-def _length(linear: Linear, step: Vector) -> float:
-    """In the norm in which Gauss-Newton steps shrink near a minimum: of the change of the model.
+def _length(system: ReducedSystem, step: Vector) -> float:
+    """|R step|: the norm in which Gauss-Newton steps shrink monotonically near a minimum.
 
-    There each is M times the one before, of a matrix M that is symmetric in this norm; in another
-    one the first steps may grow although the iteration converges.
+    There each step is M times the previous one with a matrix M that is symmetric in this norm. In
+    another norm the first steps may grow although the iteration converges.
     """
-    import numpy as np
-
-    return float(np.linalg.norm(linear.triangle @ step))
+    return float(np.linalg.norm(system.triangle @ step))
 
 
-def gauss_newton(linear: Linear, box: Box, x: Vector) -> Vector:
-    """The full step to the minimum of the linearized problem, held at the bounds."""
-    return Subsystem(linear, box.free(x, _slope(linear))).full()
+def gauss_newton_step(system: ReducedSystem, box: Box, x: Vector) -> Vector:
+    """The step to the minimum of the linearized problem, for the parameters not at a bound."""
+    return FreeSystem(system, box.free(x, _gradient(system))).gauss_newton_step()
 
 
-class Subsystem:
-    """The reduced system in the parameters that may move."""
+class FreeSystem:
+    """The reduced system in the parameters that are not at a bound."""
 
-    def __init__(self, linear: Linear, free: NDArray[np.bool_]) -> None:
+    def __init__(self, system: ReducedSystem, free: Mask) -> None:
         self.free = free
-        self.triangle = linear.triangle[:, free]
-        self.vector = linear.vector
-        self.scales = linear.scales[free]
+        self.triangle = system.triangle[:, free]
+        self.vector = system.vector
+        self.scales = system.scales[free]
 
-    def full(self) -> Vector:
-        """The Gauss-Newton step; directions that the data say nothing about stay."""
-        import numpy as np
-
+    def gauss_newton_step(self) -> Vector:
+        """The Gauss-Newton step of minimum norm, (P,)."""
         out = np.zeros(len(self.free))
         scale = np.where(self.scales > 0, self.scales, 1.0)
         u, s, vt = np.linalg.svd(self.triangle / scale, full_matrices=False)
@@ -182,18 +168,16 @@ class Subsystem:
             return out
         known = s > s[0] * len(s) * _EPS
         with np.errstate(all="ignore"):
-            inner = (u.T @ self.vector)[known] / s[known]
-            out[self.free] = -(vt[known].T @ inner) / scale
+            coordinates = (u.T @ self.vector)[known] / s[known]
+            out[self.free] = -(vt[known].T @ coordinates) / scale
         return out
 
-    def step(self, scale: Vector, radius: float) -> tuple[Vector, float]:
-        """The step within the radius in scaled parameters, and the reduction it predicts.
+    def trust_region_step(self, scale: Vector, radius: float) -> tuple[Vector, float]:
+        """The step within the radius in scaled parameters, (P,), and the predicted reduction.
 
         min |R p + z| with |D p| <= radius: p = -(R'R + par*D**2)**-1 R'z; par is found by Newton's
         method on 1/|D p| - 1/radius, which converges from the left (Moré, section 5).
         """
-        import numpy as np
-
         out = np.zeros(len(self.free))
         d = scale[self.free]
         u, s, vt = np.linalg.svd(self.triangle / d, full_matrices=False)
@@ -211,37 +195,33 @@ class Subsystem:
                 length = float(np.linalg.norm(weights))
                 if abs(length - radius) <= 0.1 * radius:
                     break
-                unit = weights / length  # squares of the weights themselves may be beyond doubles
-                curve = float(np.sum(unit * unit / denominator))
-                if not curve > 0:
+                unit = weights / length  # squares of the weights may overflow
+                derivative = float(np.sum(unit * unit / denominator))
+                if not derivative > 0:
                     break
-                par = max(par + (length - radius) / radius / curve, 0.0)
+                par = max(par + (length - radius) / radius / derivative, 0.0)
             else:
                 weights = s * c / (s * s + par)
         out[self.free] = -(vt.T @ weights) / d
-        left = c - s * weights
-        return out, float(np.sum(c * c) - np.sum(left * left))
+        remainder = c - s * weights
+        return out, float(np.sum(c * c) - np.sum(remainder * remainder))
 
     def reduction(self, step: Vector, rss: float) -> float:
-        """By how much the linearized sum of squares falls with this step."""
-        import numpy as np
-
+        """The decrease of the linearized sum of squares by this step."""
         moved = self.triangle @ step[self.free]
         return float(-np.sum(moved * (2 * self.vector + moved)))
 
 
-def relative_offset(linear: Linear, rows: int) -> float:
-    """The convergence criterion of Bates and Watts: what of r lies in the tangent plane.
+def relative_offset(system: ReducedSystem, rows: int) -> float:
+    """The convergence criterion of Bates and Watts: the part of r in the tangent plane.
 
     D. Bates, D. Watts, 1981, A relative offset orthogonality convergence criterion for nonlinear
     least squares, Technometrics 23(2): |Q1'r|/sqrt(P) over |Q2'r|/sqrt(N - P). 0.001 means that
     the estimates are within 0.1 % of a standard error of the minimum.
     """
-    import numpy as np
-
-    inside = float(np.sum(linear.vector**2))
-    count = len(linear.vector)
-    outside = max(linear.rss - inside, 0.0)
+    inside = float(np.sum(system.vector**2))
+    count = len(system.vector)
+    outside = max(system.rss - inside, 0.0)
     if inside == 0:
         return 0.0
     if outside == 0 or rows <= count:

@@ -10,28 +10,23 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from symgd.solvers.objectives import Box, Objective
+import numpy as np
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    Vector = NDArray[np.float64]
-    Matrix = NDArray[np.float64]
+from symgd.solvers.objectives import Box, Mask, Matrix, Objective, Vector
 
 _EPS = 2.0**-52
 
 
 @dataclass(frozen=True)
-class Found:
-    """Where the iteration ended.
+class NewtonResult:
+    """The last point of the iteration.
 
-    x, gradient, step: (P,), the latter Newton's from there; hessian: (P, P); definite: whether it
-    is positive definite in the parameters that are free to move. shrinks: whether the last steps
-    were each much shorter than the one before, as at a minimum they are; where the curvature
-    vanishes, as at 0 of x**3, each is half as long.
+    x, gradient: (P,). hessian: (P, P). step: (P,), Newton's step from x. definite: whether the
+    Hessian is positive definite in the parameters not at a bound. steps: iterations. reason: why it
+    ended early, or "". shrinks: whether the step is much shorter than the previous one, as near a
+    minimum; where the curvature vanishes, as at 0 of x**3, each is half as long. nonsmooth: whether
+    the objective has kinks.
     """
 
     x: Vector
@@ -43,7 +38,7 @@ class Found:
     steps: int
     reason: str = ""
     shrinks: bool = False
-    kinked: bool = False
+    nonsmooth: bool = False
 
 
 def minimize(
@@ -51,13 +46,14 @@ def minimize(
     start: Sequence[float],
     box: Box,
     steps: int = 200,
-    watch: Callable[[int, Vector, float], None] | None = None,
-) -> Found | None:
-    """The end of the iteration from `start`, or None where not even the start is finite."""
-    import numpy as np
+    callback: Callable[[int, Vector, float], None] | None = None,
+) -> NewtonResult | None:
+    """The end of the iteration from `start`, or None where the start is not finite.
 
+    callback: called with (step, x, value) after each step.
+    """
     with np.errstate(all="ignore"):
-        return _minimize(objective, start, box, steps, watch)
+        return _minimize(objective, start, box, steps, callback)
 
 
 def _minimize(
@@ -65,93 +61,88 @@ def _minimize(
     start: Sequence[float],
     box: Box,
     steps: int,
-    watch: Callable[[int, Vector, float], None] | None,
-) -> Found | None:
-    import numpy as np
-
+    callback: Callable[[int, Vector, float], None] | None,
+) -> NewtonResult | None:
     x = box.clip(np.array(start, dtype=np.float64))
-    value, slope = objective.gradient(x)
-    curve = objective.hessian(x)
-    if not (math.isfinite(value) and np.isfinite(slope).all() and np.isfinite(curve).all()):
+    value, grad = objective.gradient(x)
+    hess = objective.hessian(x)
+    if not (math.isfinite(value) and np.isfinite(grad).all() and np.isfinite(hess).all()):
         return None
-    last, taken, reason = math.inf, 0, f"{steps} iterations were not enough"
-    before: Vector | None = None
-    while taken < steps:
-        step, definite = _step(curve, slope, box.free(x, slope))
-        fall = float(-slope @ step)
-        scale = np.sqrt(np.abs(np.diag(curve)))
+    previous_length, iteration, reason = math.inf, 0, f"{steps} iterations were not enough"
+    previous_step: Vector | None = None
+    while iteration < steps:
+        step, definite = _step(hess, grad, box.free(x, grad))
+        decrease = float(-grad @ step)
+        scale = np.sqrt(np.abs(np.diag(hess)))
         length = float(np.linalg.norm(scale * step))
-        quiet = fall <= 1e-13 * (abs(value) + 1e-300)  # rounding hides what is left to gain
-        if quiet and (not definite or not length < 0.5 * last):
+        # less than rounding
+        negligible = decrease <= 1e-13 * (abs(value) + 1e-300)
+        if negligible and (not definite or not length < 0.5 * previous_length):
             reason = ""
             break
-        new = _search(objective, box, x, value, step, fall, quiet)
+        new = _backtrack(objective, box, x, value, step, decrease, negligible)
         if new is None or np.array_equal(new, x):
             reason = ""
             break
-        new_value, new_slope = objective.gradient(new)
-        new_curve = objective.hessian(new)
-        if not (np.isfinite(new_slope).all() and np.isfinite(new_curve).all()):
+        new_value, new_grad = objective.gradient(new)
+        new_hess = objective.hessian(new)
+        if not (np.isfinite(new_grad).all() and np.isfinite(new_hess).all()):
             reason = "the derivatives are not finite there"
             break
-        before = new - x
-        x, value, slope, curve = new, new_value, new_slope, new_curve
-        last, taken = length, taken + 1
-        if watch is not None:
-            watch(taken, x, value)
-    step, definite = _step(curve, slope, box.free(x, slope))
-    scale = np.sqrt(np.abs(np.diag(curve)))
-    shrinks = before is not None and bool(
-        np.linalg.norm(scale * step) <= 0.4 * np.linalg.norm(scale * before)
+        previous_step = new - x
+        x, value, grad, hess = new, new_value, new_grad, new_hess
+        previous_length, iteration = length, iteration + 1
+        if callback is not None:
+            callback(iteration, x, value)
+    step, definite = _step(hess, grad, box.free(x, grad))
+    scale = np.sqrt(np.abs(np.diag(hess)))
+    shrinks = previous_step is not None and bool(
+        np.linalg.norm(scale * step) <= 0.4 * np.linalg.norm(scale * previous_step)
     )
-    return Found(x, value, slope, curve, step, definite, taken, reason, shrinks)
+    return NewtonResult(x, value, grad, hess, step, definite, iteration, reason, shrinks)
 
 
-def at(objective: Objective, x: Vector, box: Box, steps: int) -> Found:
-    """The point x as the end of some other iteration."""
-    import numpy as np
-
+def evaluate_at(objective: Objective, x: Vector, box: Box, steps: int) -> NewtonResult:
+    """The result for a point x that another method reached in so many steps."""
     with np.errstate(all="ignore"):
-        value, slope = objective.gradient(x)
-        curve = objective.hessian(x)
-        step, definite = _step(curve, slope, box.free(x, slope))
-    return Found(x, value, slope, curve, step, definite, steps)
+        value, grad = objective.gradient(x)
+        hess = objective.hessian(x)
+        step, definite = _step(hess, grad, box.free(x, grad))
+    return NewtonResult(x, value, grad, hess, step, definite, steps)
 
 
-def _search(
+def _backtrack(
     objective: Objective,
     box: Box,
     x: Vector,
     value: float,
     step: Vector,
-    fall: float,
-    quiet: bool,
+    decrease: float,
+    negligible: bool,
 ) -> Vector | None:
-    """The first of the step, its half, its quarter, ... that lowers the loss enough."""
-    share = 1.0
+    """Backtracking: the first of x + step/2**k that lowers the loss enough (Armijo), or None."""
+    fraction = 1.0
     for _ in range(60):
-        new = box.clip(x + share * step)
-        if quiet or objective.value(new) <= value - 1e-4 * share * fall:
+        new = box.clip(x + fraction * step)
+        if negligible or objective.value(new) <= value - 1e-4 * fraction * decrease:
             return new
-        share *= 0.5
+        fraction *= 0.5
     return None
 
 
-def _step(curve: Matrix, slope: Vector, free: NDArray[np.bool_]) -> tuple[Vector, bool]:
+def _step(hess: Matrix, grad: Vector, free: Mask) -> tuple[Vector, bool]:
     """Newton's step in the free parameters, and whether the Hessian is positive definite there."""
-    import numpy as np
-
-    out = np.zeros(len(slope))
+    out = np.zeros(len(grad))
     if not free.any():
         return out, True
-    part = curve[np.ix_(free, free)]
+    part = hess[np.ix_(free, free)]
     diagonal = np.sqrt(np.abs(np.diag(part)))
     scale = np.where(diagonal > 0, diagonal, 1.0)
     values, vectors = np.linalg.eigh(part / np.outer(scale, scale))
-    least = len(values) * _EPS * max(abs(values[0]), abs(values[-1]))
-    definite = bool(values[0] > 16 * least)
+    floor = len(values) * _EPS * max(abs(values[0]), abs(values[-1]))
+    definite = bool(values[0] > 16 * floor)
     sizes = np.maximum(np.abs(values), max(1e-8 * abs(values).max(), 1e-300))
     if definite:
         sizes = values
-    out[free] = -(vectors @ ((vectors.T @ (slope[free] / scale)) / sizes)) / scale
+    out[free] = -(vectors @ ((vectors.T @ (grad[free] / scale)) / sizes)) / scale
     return out, definite

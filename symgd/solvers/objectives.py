@@ -1,17 +1,17 @@
-"""What a solver asks of its problem: least squares, or a smooth function; and its bounds."""
+"""The interfaces of the solvers: residuals, objective functions, bounds."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+import numpy as np
+from numpy.typing import NDArray
 
-    Vector = NDArray[np.float64]
-    Matrix = NDArray[np.float64]
+Vector = NDArray[np.float64]
+Matrix = NDArray[np.float64]
+Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -22,24 +22,20 @@ class Box:
     high: Vector
 
     def clip(self, x: Vector) -> Vector:
-        """The nearest point within."""
-        import numpy as np
-
+        """The nearest point within the bounds."""
         return np.clip(x, self.low, self.high)
 
-    def free(self, x: Vector, slope: Vector) -> NDArray[np.bool_]:
-        """Which parameters may move: those not held at a bound by the slope of the loss."""
-        held: NDArray[np.bool_] = ((x <= self.low) & (slope >= 0)) | (
-            (x >= self.high) & (slope <= 0)
-        )
+    def free(self, x: Vector, grad: Vector) -> Mask:
+        """(P,) bool: the parameters not held at a bound by the gradient of the loss."""
+        held: Mask = ((x <= self.low) & (grad >= 0)) | ((x >= self.high) & (grad <= 0))
         return ~held
 
 
 @dataclass(frozen=True)
-class Linear:
-    """Residuals and Jacobian at a point, reduced.
+class ReducedSystem:
+    """Residuals r and Jacobian J at a point, reduced: |J p + r|**2 = |R p + z|**2 + constant.
 
-    triangle: (P, P) R; vector: (P,) z; rss: |r|**2; scales: (P,) the lengths of J's columns.
+    triangle: (P, P), R. vector: (P,), z. rss: |r|**2. scales: (P,), the norms of J's columns.
     """
 
     triangle: Matrix
@@ -52,11 +48,14 @@ class Residuals(Protocol):
     """A sum of squares |r(x)|**2 over parameters x: (P,)."""
 
     @property
-    def refines(self) -> bool:
-        """Whether `linear` has a more accurate way."""
+    def can_refine(self) -> bool:
+        """Whether `linearize` can use extended precision."""
 
-    def linear(self, theta: Sequence[float], careful: bool = False) -> Linear | None:
-        """The reduced system at theta, or None where it is not finite; careful: more accurate."""
+    def linearize(self, theta: Sequence[float], refine: bool = False) -> ReducedSystem | None:
+        """The reduced system at theta, (P,), or None where it is not finite.
+
+        refine: in extended precision.
+        """
 
 
 class Objective(Protocol):

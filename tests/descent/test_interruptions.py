@@ -8,7 +8,7 @@ import threading
 import pytest
 
 import symgd
-from symgd._signals import interrupts_postponed
+from symgd.backends.native.postponed_interrupts import interrupts_postponed
 from symgd.descent import native_kernel
 from symgd.descent.engine import engine
 

@@ -388,7 +388,7 @@ def test_sums_of_products_and_the_triangle_give_the_same_fit(monkeypatch):
     x = generator.uniform(0, 4, 30_000)
     data = {"x": x, "y": 2.5 * np.exp(-1.3 * x) + generator.normal(0, 0.1, 30_000)}
     many = symgd.fit("y = a*exp(-b*x) + c", data, start=1.0)
-    monkeypatch.setattr(qr_reduction, "_MANY", 10**9)
+    monkeypatch.setattr(qr_reduction, "_GRAM_FROM", 10**9)
     few = symgd.fit("y = a*exp(-b*x) + c", data, start=1.0)
     right, covariance = regression.decay(data["x"], data["y"])
     for found in (many, few):

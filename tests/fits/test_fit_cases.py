@@ -32,9 +32,9 @@ def curve(rows, seed=20):
 
 def test_a_formula_read_again_gives_the_same_bits_on_other_rows():
     first, second = curve(300, 1), curve(400, 2)
-    cache._memory.clear()
+    cache._problems.clear()
     fresh = [symgd.fit(DECAY, first).to_dict()]
-    cache._memory.clear()
+    cache._problems.clear()
     fresh.append(symgd.fit(DECAY, second).to_dict())
     again = [symgd.fit(DECAY, first).to_dict(), symgd.fit(DECAY, second).to_dict()]
     assert again == fresh
@@ -49,11 +49,19 @@ def test_options_are_part_of_what_is_remembered():
     assert symgd.fit(DECAY, data).theta == free.theta
 
 
+def test_the_least_recently_used_formula_is_forgotten_first(monkeypatch):
+    monkeypatch.setattr(cache, "_CAPACITY", 2)
+    cache._problems.clear()
+    for model in ("y = a*x", "y = b*x", "y = a*x", "y = c*x"):
+        symgd.fit(model, {"x": X, "y": Y})
+    assert [key[0] for key in cache._problems] == ["y = a*x", "y = c*x"]
+
+
 def test_threads_may_fit_one_formula_at_once():
     tables = [curve(500, seed) for seed in range(12)]
     expected = [symgd.fit(DECAY, data).theta for data in tables]
     for _ in range(3):
-        cache._memory.clear()
+        cache._problems.clear()
         with ThreadPoolExecutor(6) as pool:
             assert list(pool.map(lambda data: symgd.fit(DECAY, data).theta, tables)) == expected
 
@@ -78,12 +86,12 @@ def test_means_inside_a_model_are_those_of_its_own_rows():
 
 
 def test_a_long_table_is_begun_on_a_sample_and_ended_on_all_rows(monkeypatch):
-    from symgd.fits import least_squares as squares
+    from symgd.fits import least_squares
 
     data = curve(250_000)
     sampled = symgd.fit(DECAY, data, start=1.0)
     assert "sample" in sampled.message
-    monkeypatch.setattr(squares, "_LONG", 10**9)
+    monkeypatch.setattr(least_squares, "_SAMPLE_FROM", 10**9)
     whole = symgd.fit(DECAY, data, start=1.0)
     assert "sample" not in whole.message
     right, covariance = regression.decay(data["x"], data["y"])
@@ -269,7 +277,9 @@ def test_a_fit_survives_pickle(model, options):
         other = {name: column[:7] for name, column in data.items()}
         assert np.array_equal(again.predict(other), found.predict(other))
         assert np.array_equal(again.band(other), found.band(other), equal_nan=True)
-        assert np.array_equal(again.curve.rows(), found.curve.rows())
+        assert np.array_equal(
+            again.curve.observed_and_predicted(), found.curve.observed_and_predicted()
+        )
 
 
 def test_dropped_rows_survive_pickle():
@@ -310,7 +320,7 @@ def test_aic_with_known_sigma_is_that_of_the_normal_density():
     assert found.bic == pytest.approx(deviance + 3 * math.log(50), rel=1e-11)
     # with sigma known the band is normal: 1.959964 standard errors on each side
     low, high = found.band({"x": [0.0]})
-    middle, error = found.curve.at({"x": [0.0]})
+    middle, error = found.curve.predict_with_error({"x": [0.0]})
     assert (high - low) / 2 == pytest.approx(1.959963984540054 * error, rel=1e-9)
 
 

@@ -144,3 +144,18 @@ def test_what_is_no_loss_is_refused(expr, piece):
     with pytest.raises(FormulaError) as caught:
         Loss(expr)
     assert piece in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "expr"),
+    [
+        ("max(y, csch(y - y))", sympy.nan),
+        ("min(0/(y - y), 0)", sympy.nan),
+        ("clip(1/(y - y), y, 2)", sympy.nan),
+        ("where(1/(y - y) > 0, y, 2)", sympy.Integer(2)),  # a comparison with nan is false
+        ("where(1/(y - y) != 0, y, 2)", sympy.Symbol("y", real=True)),
+    ],
+)
+def test_what_sympy_folds_to_a_pole_has_an_expression(text, expr):
+    """SymPy makes 0 of y - y and zoo of 1/0, which it refuses to order."""
+    assert Loss(text).expr == expr

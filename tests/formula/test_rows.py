@@ -14,7 +14,7 @@ import symgd
 from symgd import FormulaError, Loss
 from symgd.backends import javascript
 from symgd.backends.lambdified import array_function, compile_total
-from symgd.calculus.dcp import Curve, curvature
+from symgd.calculus.dcp import Curvature, curvature
 from symgd.calculus.intervals import function_range
 from symgd.formula.evaluate import trace
 from symgd.formula.functions import function, table
@@ -124,7 +124,7 @@ def test_a_new_row_has_a_range_and_a_curvature(trough):
     low, high = function_range(trough, [(-1.0, 2.0)])
     assert 0 < low <= math.exp(0.231) + math.exp(-0.462)
     assert math.exp(1.0) <= high < 10
-    assert curvature(Loss("trough(2*a - b)").internals.root) is Curve.CONVEX
+    assert curvature(Loss("trough(2*a - b)").internals.root) is Curvature.CONVEX
 
 
 def test_a_new_row_has_exact_values(trough):

@@ -14,8 +14,8 @@ from functools import cache, partial
 from typing import Any, TypeVar
 
 from symgd._locks import hold_in_forks
-from symgd._signals import interrupts_postponed
 from symgd.backends.native.elementary import SYMBOLS, python_function
+from symgd.backends.native.postponed_interrupts import interrupts_postponed
 
 #: Functions outside the module neither read nor write memory, and return.
 ATTRIBUTES = "attributes #0 = { nounwind willreturn memory(none) }"

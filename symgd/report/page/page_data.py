@@ -331,8 +331,18 @@ def _rows(run: Result) -> dict[str, Any]:
         "lr": run.lr if isinstance(run.lr, (int, float)) else None,
         "kind": run.verdict.kind,
         "sentence": run.verdict.sentence,
-        "rows": [[t, list(theta), _plain(loss), norm] for t, theta, loss, norm in kept],
+        "rows": [
+            [t, list(map(_number, theta)), _number(loss), _number(norm)]
+            for t, theta, loss, norm in kept
+        ],
     }
+
+
+def _number(value: float) -> float | str:
+    """A number for JSON, which has no inf and no nan: these as JavaScript's Number reads them."""
+    if math.isfinite(value):
+        return value
+    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
 
 
 def _plain(value: float, digits: int = 17) -> float | None:

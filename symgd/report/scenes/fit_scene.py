@@ -28,7 +28,7 @@ def fit_scene(result: FitResult) -> FitScene:
     """Against the model's one column; where there are more, observed against predicted."""
     curve = result.curve
     assert curve is not None
-    observed, predicted = curve.rows()
+    observed, predicted = curve.observed_and_predicted()
     line = None
     if len(curve.predictors) == 1:
         x = curve.column(curve.predictors[0])
@@ -49,7 +49,7 @@ def _line(result: FitResult, x: Floats) -> tuple[Floats, Floats, Floats, Floats]
     assert curve is not None
     grid = np.linspace(x.min(), x.max(), _CURVE) if x.min() < x.max() else x[:1]
     data = {curve.predictors[0]: grid}
-    middle, error = curve.at(data)
+    middle, error = curve.predict_with_error(data)
     middle = np.where(np.isfinite(middle), middle, np.nan)
     low = high = np.full(len(grid), np.nan)
     if np.isfinite(error).any():

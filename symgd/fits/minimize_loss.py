@@ -1,0 +1,157 @@
+"""The minimum of a loss that is no sum of squares: by Newton's method or a rule -> FitResult."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from symgd.calculus.row_sums import lower
+from symgd.calculus.stabilize import stabilize
+from symgd.errors import ArgumentError
+from symgd.fits import divergence, smoothing, statistics
+from symgd.fits.assemble import assemble
+from symgd.fits.certificate import newton_certificate
+from symgd.fits.fit_result import FitResult
+from symgd.fits.least_squares_problem import LeastSquaresProblem, read_box
+from symgd.fits.objective import RowObjective
+from symgd.fits.regression_model import Model
+from symgd.fits.rule_fit import descend_by_rule
+from symgd.fits.settings import Settings
+from symgd.formula.nodes import Node
+from symgd.model.result import Status
+from symgd.solvers import newton
+from symgd.solvers.newton import NewtonResult
+from symgd.solvers.objectives import Mask, Matrix
+
+NONSMOOTH = "none, since the loss has kinks"
+NO_MINIMUM = "none, since the loss has no minimum"
+
+
+@dataclass(frozen=True)
+class Inference:
+    """How to compute the standard errors at the minimum.
+
+    basis: that in words. covariance: the covariance and a condition number at the minimum; None:
+    the inverse Hessian. problem: for a loss of residuals, their least-squares problem; None: the
+    loss is a negative log-likelihood. factor: -log L divided by the loss as typed.
+    """
+
+    settings: Settings
+    basis: str
+    covariance: Callable[[NewtonResult, Mask], tuple[Matrix, float]] | None = None
+    problem: LeastSquaresProblem | None = None
+    factor: float = 1.0
+
+
+def by_newton(
+    model: Model,
+    root: Node,
+    factor: float,
+    starts: Sequence[Sequence[float]],
+    start: Sequence[float],
+    inference: Inference,
+) -> FitResult:
+    """The minimum of `factor` times `root` by Newton's method, from the first start that converges.
+
+    start: the start of the result where none converges. Nonsmooth losses are smoothed.
+    """
+
+    def objective_of(node: Node) -> RowObjective:
+        return RowObjective(model.graph, model.rows, model.leaves, node, factor)
+
+    objective, box = objective_of(root), read_box(model)
+    best: tuple[NewtonResult, Status, str] | None = None
+    for begin in starts:
+        if best is not None and best[1] is Status.CONVERGED:
+            break
+        result = newton.minimize(objective, begin, box, inference.settings.steps or 200)
+        if result is None:
+            continue
+        status, message = newton_certificate(result, box)
+        if best is None or status is Status.CONVERGED:
+            best, start = (result, status, message), begin
+    if best is None or best[1] is not Status.CONVERGED:
+        points = [*starts, *([] if best is None else [best[0].x.tolist()])]
+        smoothed = smoothing.minimize(model.graph, root, objective_of, points, box)
+        if smoothed is not None:
+            best = (smoothed[0], Status.STALLED, smoothed[1])
+    if best is None:
+        raise ArgumentError("the loss or its derivatives are not finite at the start; give --start")
+    result, status, message = best
+    points = [start, result.x.tolist()]
+    status, message = _check_bounded(model, objective, status, message, points)
+    return _assemble(model, result, status, message, start, inference)
+
+
+def by_rule(
+    model: Model, root: Node, start: Sequence[float], factor: float, inference: Inference
+) -> FitResult:
+    """The minimum of the loss `root`, of which `factor` times is -log L, by a rule."""
+    x, steps, status, message = descend_by_rule(model, root, inference.settings, start)
+    stable = lower(model.graph, stabilize(model.graph, [root]))[0]
+    objective = RowObjective(model.graph, model.rows, model.leaves, stable, factor)
+    box = read_box(model)
+    result = newton.evaluate_at(objective, x, box, steps)
+    certified, sentence = newton_certificate(result, box)
+    if certified is Status.CONVERGED:
+        status, message = certified, sentence
+    status, message = _check_bounded(model, objective, status, message, [start, x.tolist()])
+    return _assemble(model, result, status, message, start, inference)
+
+
+def _check_bounded(
+    model: Model,
+    objective: RowObjective,
+    status: Status,
+    message: str,
+    points: Sequence[Sequence[float]],
+) -> tuple[Status, str]:
+    """Status and message; DIVERGED where an uncertified loss is unbounded below."""
+    if status is Status.CONVERGED:
+        return status, message
+    box, arrays = read_box(model), [np.array(p) for p in points]
+    sentence = divergence.unbounded_direction(objective, arrays, box, model.params)
+    return (status, message) if sentence is None else (Status.DIVERGED, sentence)
+
+
+def _assemble(
+    model: Model,
+    result: NewtonResult,
+    status: Status,
+    message: str,
+    start: Sequence[float],
+    inference: Inference,
+) -> FitResult:
+    free = read_box(model).free(result.x, result.gradient)
+    problem, method = inference.problem, inference.settings.method
+    unbounded = status is Status.DIVERGED
+    if result.nonsmooth or unbounded:
+        matrix, condition = np.full_like(result.hessian, math.nan), 1.0
+    elif inference.covariance is None:
+        matrix, condition = statistics.inverse_hessian(result.hessian, free)
+    else:
+        matrix, condition = inference.covariance(result, free)
+    determined = result.definite or result.nonsmooth or unbounded
+    return assemble(
+        model,
+        result.x,
+        matrix,
+        free=free,
+        condition=condition,
+        unknown=[] if determined else statistics.undetermined(result.hessian, free),
+        start=start,
+        status=status,
+        message=message,
+        n=model.table.rows if problem is None else problem.response_summary.counted,
+        loss=result.value,
+        rss=None if problem is None else problem.residuals.rss(result.x.tolist()),
+        tss=None,
+        log_likelihood=-result.value if problem is None and not unbounded else None,
+        steps=result.steps,
+        method="newton" if method == "lm" else method,
+        factor=inference.factor,
+        basis=NO_MINIMUM if unbounded else NONSMOOTH if result.nonsmooth else inference.basis,
+    )
