@@ -210,8 +210,8 @@ def _batch_kernel(
     rule, schedule = arguments.rule, arguments.schedule
     if schedule.auto:
         raise ArgumentError("the line search (lr auto) needs the whole data, not a batch of it")
-    graph, inputs, outputs = step_outputs(loss, rule, schedule, list(values))
-    program = compile_program(graph, [*inputs, ROWS], outputs)
+    inputs, outputs = step_outputs(loss, rule, schedule, list(values))
+    program = compile_program([*inputs, ROWS], outputs)
     tail = tuple(values.values())
     if schedule.value is not None:
         tail = (schedule.value, *tail)
