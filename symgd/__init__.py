@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from symgd.fits.fit import fit
     from symgd.fits.fit_result import Estimate, FitResult
     from symgd.formula.functions.table import FUNCTIONS
+    from symgd.formula.tokens import Limits
     from symgd.model.catalogue import CATALOGUE
     from symgd.model.loss import Loss
     from symgd.model.result import History, Result, Status, Verdict
@@ -45,6 +46,7 @@ _WHERE = {
     "FitResult": "fits.fit_result",
     "FormulaError": "errors",
     "History": "model.result",
+    "Limits": "formula.tokens",
     "Loss": "model.loss",
     "Program": "backends.program",
     "Result": "model.result",
@@ -78,6 +80,7 @@ __all__ = [
     "FitResult",
     "FormulaError",
     "History",
+    "Limits",
     "Loss",
     "Program",
     "Result",

@@ -1,4 +1,4 @@
-"""The child of `solving.py`: reads a loss from stdin, solves gradient = 0, prints JSON."""
+"""The child of `sympy_solver.py`: reads a loss from stdin, solves gradient = 0, prints JSON."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def _exact(expr: sympy.Expr) -> sympy.Expr:
 
 
 def _one(slope: sympy.Expr, x: sympy.Symbol) -> dict[str, Any]:
-    numerator = sympy.fraction(sympy.run_in_threads(slope))[0]
+    numerator = sympy.fraction(sympy.together(slope))[0]
     if numerator.is_polynomial(x) and numerator.has(x):
         roots = sorted(set(sympy.real_roots(sympy.Poly(numerator, x))))
         return _answer([[r] for r in roots], [], complete=True)

@@ -51,7 +51,7 @@ def _sums(loss: Loss, sums: Sequence[Node], leaves: Mapping[Node, float]) -> dic
     """The value of every sum, by id."""
     assert loss.internals.rows is not None
     named = {str(k): s for k, s in enumerate(sums)}
-    program = compile_program(loss.internals.graph, list(leaves), named)
+    program = compile_program(list(leaves), named)
     values = loss.internals.rows.run(program)(*leaves.values())
     return {id(s): v for s, v in zip(sums, values, strict=True)}
 
@@ -93,7 +93,7 @@ def _first_bad_row(
     (term,) = graph.rebuild([term], change)
     columns = [n for n in topological([term]) if isinstance(n, Column)]
     given = {**leaves, **inner}
-    function = compile_array(compile_per_row(graph, [*columns, *given], {"term": term}))
+    function = compile_array(compile_per_row([*columns, *given], {"term": term}))
     with np.errstate(all="ignore"):
         for k, arrays in enumerate(pieces(loss.table, [c.text for c in columns])):
             (values,) = function(*arrays, *map(np.float64, given.values()))

@@ -88,7 +88,7 @@ class LinearRule:
     def _compiled(self) -> Callable[..., list[float]]:
         """The nodes' values -> the entries; it raises where one of them is not finite."""
         outputs = {f"J{k}": entry for k, entry in enumerate(self._entries)}
-        return compile_scalar(compile_program(self._graph, list(self._nodes.values()), outputs))
+        return compile_scalar(compile_program(list(self._nodes.values()), outputs))
 
     def number(self, leaf: Name, curvature: float) -> float:
         """The value of a leaf of `rows`: a hyperparameter's own, or the curvature."""
@@ -120,9 +120,7 @@ class LinearRule:
         places = dict.fromkeys(self._moving, self._graph.number(0.0))
         entries = self._graph.replace(self._entries, places)
         inputs = [nodes[n] for n in (_CURVATURE, "lr", "t", *rule.hyperparameters)]
-        return compile_program(
-            self._graph, inputs, {f"J{k}": entry for k, entry in enumerate(entries)}
-        )
+        return compile_program(inputs, {f"J{k}": entry for k, entry in enumerate(entries)})
 
     def applies(self, curvature: float) -> bool:
         """Whether this linear map says how the rule behaves near a minimum of that curvature.

@@ -22,4 +22,4 @@ def _compiled(text: str, count: int) -> Program:
     formula = parse(text, table=True)
     letters = formula.variables
     inputs = [letters.get(x, Name(f"unused{k}")) for k, x in enumerate(LETTERS[:count])]
-    return compile_program(formula.graph, inputs, {"f": formula.root})
+    return compile_program(inputs, {"f": formula.root})

@@ -79,7 +79,7 @@ class Lowering:
     def _divides(self, factor: Node) -> bool:
         """Whether a product divides by b where this factor is 1/b.
 
-        A reciprocal that is an output is read as it is: a step lr*g is that of the g that is told.
+        A reciprocal that is an output is read as it is: a step lr*g is that of the reported g.
         """
         return is_inverse(factor) and id(factor) not in self._outputs
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from symgd.errors import excerpt
 
 if TYPE_CHECKING:
-    from symgd.data.source import Block, Pick, Source
+    from symgd.data.source import Block, SelectedColumn, TableSource
 
 AFTER = 0.5  # seconds of a pass before the bar is drawn
 _EVERY = 0.1  # seconds between two drawings
@@ -75,7 +75,7 @@ class _Line:
 class Shown:
     """A source whose passes are shown. It is otherwise the one that it was made from."""
 
-    def __init__(self, source: Source, line: _Line) -> None:
+    def __init__(self, source: TableSource, line: _Line) -> None:
         self._source = source
         self._line = line
         self._passes = 0
@@ -88,29 +88,33 @@ class Shown:
     def remarks(self) -> tuple[str, ...]:
         return self._source.remarks
 
-    def about(self) -> int:
-        return self._source.about()
+    def estimated_rows(self) -> int:
+        return self._source.estimated_rows()
 
-    def blocks(self, picks: Sequence[Pick], drop: bool) -> Iterator[Block]:
+    def blocks(self, selected: Sequence[SelectedColumn], drop_missing: bool) -> Iterator[Block]:
         self._passes += 1
         number, rows = self._passes, 0
         due = time.monotonic() + AFTER
         try:
-            for block in self._source.blocks(picks, drop):
+            for block in self._source.blocks(selected, drop_missing):
                 rows += len(block.arrays[0]) + block.dropped
                 if time.monotonic() >= due:
-                    self._line.draw(self._text(number, rows, block.done))
+                    self._line.draw(self._text(number, rows, block.progress))
                     due = time.monotonic() + _EVERY
                 yield block
             self._rows = rows
         finally:
             self._line.clear()
 
-    def _text(self, number: int, rows: int, done: float) -> str:
-        filled = int(_BAR * done)
+    def _text(self, number: int, rows: int, progress: float) -> str:
+        filled = int(_BAR * progress)
         bar = "#" * filled + "-" * (_BAR - filled)
-        of = f"{self._rows:,}" if self._rows else f"about {max(rows, self._source.about()):,}"
+        of = (
+            f"{self._rows:,}"
+            if self._rows
+            else f"about {max(rows, self._source.estimated_rows()):,}"
+        )
         return (
-            f"{excerpt(self.label, 30)}, pass {number} [{bar}] {100 * done:.0f}% "
+            f"{excerpt(self.label, 30)}, pass {number} [{bar}] {100 * progress:.0f}% "
             f"{rows:,} of {of} rows"
         )

@@ -1,4 +1,4 @@
-"""Arrow arrays -> floats; pyarrow's tables, and what gives itself as one, as sources."""
+"""Conversion of Arrow arrays to floats, and pyarrow Tables as table sources."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from symgd.data.conversion import Column, Mask, Place, convert, settle
+from symgd.data.conversion import ColumnLocation, Mask, MaskedColumn, convert, remove_missing
 from symgd.data.select_columns import check_names
-from symgd.data.source import Block, Pick
+from symgd.data.source import Block, SelectedColumn
 from symgd.errors import DataError, excerpt
 
-_WHAT = "convert it to numbers"
+_HINT = "convert it to numbers"
 
 
 def need_arrow(label: str, what: str) -> None:
-    """Import pyarrow, or say how to get it. what: for what it is needed."""
+    """Import pyarrow, or raise DataError. what: the purpose, for the message."""
     try:
         import pyarrow  # noqa: F401
     except ImportError:
@@ -25,38 +25,38 @@ def need_arrow(label: str, what: str) -> None:
         raise DataError(f"{what} needs pyarrow", source=label, hint=hint) from None
 
 
-def convert_arrow(array: Any, place: Place) -> Column:
-    """A pyarrow Array as floats, no number changed; nulls are missing."""
+def convert_arrow(array: Any, location: ColumnLocation) -> MaskedColumn:
+    """A pyarrow Array as floats, exactly; nulls are missing."""
     import pyarrow as pa
 
-    kind = array.type
-    if pa.types.is_dictionary(kind):
-        return convert_arrow(array.dictionary_decode(), place)
-    if pa.types.is_run_end_encoded(kind):
+    dtype = array.type
+    if pa.types.is_dictionary(dtype):
+        return convert_arrow(array.dictionary_decode(), location)
+    if pa.types.is_run_end_encoded(dtype):
         from pyarrow.compute import run_end_decode
 
-        return convert_arrow(run_end_decode(array), place)
-    if pa.types.is_null(kind):
-        return Column(np.zeros(len(array)), np.ones(len(array), bool), place)
-    missing = missing_in(array)
-    if pa.types.is_decimal(kind):
+        return convert_arrow(run_end_decode(array), location)
+    if pa.types.is_null(dtype):
+        return MaskedColumn(np.zeros(len(array)), np.ones(len(array), bool), location)
+    missing = null_mask(array)
+    if pa.types.is_decimal(dtype):
         floats = [0.0 if value is None else float(value) for value in array.to_pylist()]
-        return Column(np.array(floats, np.float64), missing, place)
-    if str(kind) not in _TYPES:
-        raise _no_number(array, place)
-    return convert(values_of(array), missing, place)
+        return MaskedColumn(np.array(floats, np.float64), missing, location)
+    if str(dtype) not in _TYPES:
+        raise _not_numeric(array, location)
+    return convert(numpy_values(array), missing, location)
 
 
-#: Arrow's types of numbers -> NumPy's.
+#: Arrow's numeric types -> NumPy's.
 _TYPES = {"double": "f8", "float": "f4", "halffloat": "f2", "bool": "?"} | {
     f"{sign}int{8 * size}": f"{sign or 'i'}{size}" for sign in ("", "u") for size in (1, 2, 4, 8)
 }
 
 
-def values_of(array: Any) -> NDArray[Any]:
-    """The numbers of an Array, anything at its nulls, without a copy.
+def numpy_values(array: Any) -> NDArray[Any]:
+    """The numbers of an Array, (rows,), arbitrary at its nulls, without a copy.
 
-    By its buffers: to_numpy would import pandas wherever it is installed, 30 MB and 0.4 s.
+    It reads the buffers, because to_numpy imports pandas where it is installed: 30 MB and 0.4 s.
     """
     data = array.buffers()[1]
     if data is None or not len(array):
@@ -67,8 +67,8 @@ def values_of(array: Any) -> NDArray[Any]:
     return np.frombuffer(data, _TYPES[str(array.type)])[start:stop]
 
 
-def missing_in(array: Any) -> Mask | None:
-    """(rows,) bool, true where the Array is null; None where it nowhere is."""
+def null_mask(array: Any) -> Mask | None:
+    """(rows,) bool, true where the Array is null; None if it has no nulls."""
     if not array.null_count:
         return None
     return ~_bits(array.buffers()[0], array.offset, len(array))
@@ -79,26 +79,32 @@ def _bits(data: Any, offset: int, length: int) -> Mask:
     return bits[offset:].view(np.bool_)
 
 
-def _no_number(array: Any, place: Place) -> DataError:
+def _not_numeric(array: Any, location: ColumnLocation) -> DataError:
     """The error about a column of text, times, lists, ..."""
     index = next((k for k in range(len(array)) if array[k].is_valid), 0)
     shown = excerpt(str(array[index])) if len(array) else ""
     sentence = f"'{shown}' is not a number: the column's type is {excerpt(str(array.type))}"
-    return place.error(index, sentence, _WHAT, shown)
+    return location.row_error(index, sentence, _HINT, shown)
 
 
-def settle_batch(batch: Any, picks: Sequence[Pick], source: Any, before: int, drop: bool) -> Block:
-    """The wanted columns of a RecordBatch. batch: its columns are the picks', in their order."""
+def convert_batch(
+    batch: Any,
+    selected: Sequence[SelectedColumn],
+    source: Any,
+    rows_before: int,
+    drop_missing: bool,
+) -> Block:
+    """The block of a RecordBatch, whose columns are the selected ones in their order."""
     columns = [
-        convert_arrow(array, Place(source.label, source.names[pick.index], before))
-        for array, pick in zip(batch.columns, picks, strict=True)
+        convert_arrow(array, ColumnLocation(source.label, source.names[column.index], rows_before))
+        for array, column in zip(batch.columns, selected, strict=True)
     ]
-    arrays, dropped = settle(columns, drop)
+    arrays, dropped = remove_missing(columns, drop_missing)
     return Block(arrays, dropped, 1.0)
 
 
 class ArrowSource:
-    """A pyarrow Table."""
+    """A pyarrow Table as a table source."""
 
     in_memory = True
     remarks: tuple[str, ...] = ()
@@ -109,12 +115,12 @@ class ArrowSource:
         self.names = tuple(table.column_names)
         check_names(self.names, label)
 
-    def about(self) -> int:
+    def estimated_rows(self) -> int:
         return int(self._table.num_rows)
 
-    def blocks(self, picks: Sequence[Pick], drop: bool) -> Iterator[Block]:
-        before = 0
-        chosen = self._table.select([pick.index for pick in picks])
+    def blocks(self, selected: Sequence[SelectedColumn], drop_missing: bool) -> Iterator[Block]:
+        rows_before = 0
+        chosen = self._table.select([column.index for column in selected])
         for batch in chosen.to_batches():
-            yield settle_batch(batch, picks, self, before, drop)
-            before += batch.num_rows
+            yield convert_batch(batch, selected, self, rows_before, drop_missing)
+            rows_before += batch.num_rows

@@ -1,8 +1,7 @@
 """Arrow IPC files (Feather), Arrow streams and ORC files by pyarrow, batch by batch.
 
-None of them has checksums: what is cut off or makes no sense is refused, but a flipped bit of a
-number is another number. No more is in memory than the wanted columns of one batch, or stripe, as
-they were written.
+None of them has checksums: a truncated or inconsistent file is refused, but a flipped bit in a
+number is not detected. Only the selected columns of one batch or stripe are in memory.
 """
 
 from __future__ import annotations
@@ -13,53 +12,52 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from symgd._locks import cached_property
-from symgd.data.arrow import need_arrow, settle_batch
+from symgd.data.arrow import convert_batch, need_arrow
 from symgd.data.files import File
 from symgd.data.select_columns import check_names
-from symgd.data.source import Block, Pick
+from symgd.data.source import Block, SelectedColumn
 from symgd.errors import DataError, excerpt
 
 _CELLS = 1 << 17  # of a block
 _DAMAGED = "it is damaged or cut off; write it again, or fetch it again"
 _END_OF_STREAM = b"\xff\xff\xff\xff\0\0\0\0"
 
-Batches = Iterator[tuple[Any, float]]  # RecordBatches, each with how much of the file is read
+Batches = Iterator[tuple[Any, float]]  # RecordBatches, each with the fraction of the file read
 
 
 @dataclass(frozen=True)
-class Kind:
-    """How files of a kind are read.
+class ArrowFormat:
+    """How to read a file format.
 
-    name: for messages. look: an open file -> (its schema, about how many rows it has, None for
-    unknown). batches: an open file, its size and the wanted columns' numbers -> batches that have
-    these columns, maybe others.
+    name: for messages. read_schema: an open file -> (its schema, an estimate of its rows or None).
+    batches: an open file, its size and the indices of columns -> batches with at least these.
     """
 
     name: str
-    look: Callable[[Any], tuple[Any, int | None]]
+    read_schema: Callable[[Any], tuple[Any, int | None]]
     batches: Callable[[Any, int, Sequence[int]], Batches]
 
 
-class StoredSource:
-    """A file of one of the kinds."""
+class ArrowFileSource:
+    """An Arrow or ORC file as a table source."""
 
     in_memory = False
 
-    def __init__(self, file: File, kind: Kind) -> None:
-        need_arrow(file.label, f"reading {kind.name}s")
+    def __init__(self, file: File, arrow_format: ArrowFormat) -> None:
+        need_arrow(file.label, f"reading {arrow_format.name}s")
         self._file = file
-        self._kind = kind
+        self._format = arrow_format
         self.label = file.label
-        with self._opened() as stream:
-            schema, self._rows = kind.look(stream)
+        with self._open() as stream:
+            schema, self._rows = arrow_format.read_schema(stream)
             self.names = tuple(schema.names)
-            self._row_bytes = max(1, sum(map(_width, schema.types)))
+            self._row_bytes = max(1, sum(map(_cell_bytes, schema.types)))
         check_names(self.names, self.label)
 
     @cached_property
     def remarks(self) -> tuple[str, ...]:
-        """What may be missing: a stream needs no end, and one cut between batches has none."""
-        if self._kind is not ARROW_STREAM:
+        """A warning for a stream without the optional end marker, which may be truncated."""
+        if self._format is not ARROW_STREAM:
             return ()
         with self._file.open() as stream:
             stream.seek(max(0, self._file.size - len(_END_OF_STREAM)))
@@ -67,35 +65,38 @@ class StoredSource:
                 return ()
         return (f"{self.label} does not end as an Arrow stream does: its last rows may be missing",)
 
-    def about(self) -> int:
-        """Of an Arrow file: if all batches are as long as the first."""
+    def estimated_rows(self) -> int:
+        """An Arrow file is assumed to have batches of equal length."""
         if self._rows is not None:
             return self._rows
         return self._file.size // self._row_bytes
 
-    def blocks(self, picks: Sequence[Pick], drop: bool) -> Iterator[Block]:
-        before = 0
-        wanted = [pick.index for pick in picks]
+    def blocks(self, selected: Sequence[SelectedColumn], drop_missing: bool) -> Iterator[Block]:
+        rows_before = 0
+        wanted = [column.index for column in selected]
         names = [self.names[index] for index in wanted]
-        rows = max(1 << 10, _CELLS // max(1, len(picks)))
-        with self._opened() as stream:
-            found = self._kind.batches(stream, self._file.size, sorted(set(wanted)))
-            for whole, done in self._checked(found):
+        rows = max(1 << 10, _CELLS // max(1, len(selected)))
+        with self._open() as stream:
+            batches = self._format.batches(stream, self._file.size, sorted(set(wanted)))
+            for whole, progress in self._validated(batches):
                 columns = whole.select(names)
                 for start in range(0, max(1, columns.num_rows), rows):
                     batch = columns.slice(start, rows)
-                    yield replace(settle_batch(batch, picks, self, before, drop), done=done)
-                    before += batch.num_rows
-        self._file.confirm()
+                    yield replace(
+                        convert_batch(batch, selected, self, rows_before, drop_missing),
+                        progress=progress,
+                    )
+                    rows_before += batch.num_rows
+        self._file.check_unchanged()
 
-    def _checked(self, batches: Batches) -> Batches:
-        for batch, done in batches:
-            batch.validate(full=True)  # nothing outside of a batch is ever looked at
-            yield batch, min(1.0, done)
+    def _validated(self, batches: Batches) -> Batches:
+        for batch, progress in batches:
+            batch.validate(full=True)  # no offset may point outside the batch
+            yield batch, min(1.0, progress)
 
     @contextmanager
-    def _opened(self) -> Iterator[Any]:
-        """The open file; what pyarrow says of a damaged one is a DataError."""
+    def _open(self) -> Iterator[Any]:
+        """The open file; errors of pyarrow within are DataErrors."""
         import pyarrow as pa
 
         with self._file.open() as stream:
@@ -104,28 +105,28 @@ class StoredSource:
             except DataError:
                 raise
             except (pa.ArrowException, OSError, ValueError, KeyError, MemoryError) as error:
-                self._file.confirm()
+                self._file.check_unchanged()
                 reason = excerpt(str(error) or type(error).__name__, 200)
-                sentence = f"the {self._kind.name} cannot be read: {reason}"
+                sentence = f"the {self._format.name} cannot be read: {reason}"
                 raise DataError(sentence, source=self.label, hint=_DAMAGED) from None
 
 
-def _width(kind: Any) -> int:
-    """Bytes of a cell, at least."""
+def _cell_bytes(dtype: Any) -> int:
+    """A lower bound of the bytes of a cell."""
     try:
-        return max(1, int(kind.bit_width) // 8)
-    except ValueError:  # texts and lists, of any length
+        return max(1, int(dtype.bit_width) // 8)
+    except ValueError:  # variable length
         return 4
 
 
-def _look_at_file(stream: Any) -> tuple[Any, int | None]:
-    schema = _file_reader(stream, []).schema  # none: of all
+def _file_schema(stream: Any) -> tuple[Any, int | None]:
+    schema = _file_reader(stream, []).schema  # of all columns
     reader = _file_reader(stream, [0][: len(schema)])
     count = reader.num_record_batches
     return schema, reader.get_batch(0).num_rows * count if count else 0
 
 
-def _batches_of_file(stream: Any, size: int, wanted: Sequence[int]) -> Batches:
+def _file_batches(stream: Any, size: int, wanted: Sequence[int]) -> Batches:
     reader = _file_reader(stream, wanted)
     for k in range(reader.num_record_batches):
         yield reader.get_batch(k), (k + 1) / reader.num_record_batches
@@ -138,13 +139,13 @@ def _file_reader(stream: Any, wanted: Sequence[int]) -> Any:
     return ipc.open_file(stream, options=options)
 
 
-def _look_at_stream(stream: Any) -> tuple[Any, int | None]:
+def _stream_schema(stream: Any) -> tuple[Any, int | None]:
     from pyarrow import ipc
 
     return ipc.open_stream(stream).schema, None
 
 
-def _batches_of_stream(stream: Any, size: int, wanted: Sequence[int]) -> Batches:
+def _stream_batches(stream: Any, size: int, wanted: Sequence[int]) -> Batches:
     from pyarrow import ipc
 
     options = ipc.IpcReadOptions(included_fields=list(wanted), use_threads=False)
@@ -152,14 +153,14 @@ def _batches_of_stream(stream: Any, size: int, wanted: Sequence[int]) -> Batches
         yield batch, stream.tell() / max(1, size)
 
 
-def _look_at_orc(stream: Any) -> tuple[Any, int | None]:
+def _orc_schema(stream: Any) -> tuple[Any, int | None]:
     from pyarrow import orc
 
     file = orc.ORCFile(stream)
     return file.schema, file.nrows
 
 
-def _batches_of_orc(stream: Any, size: int, wanted: Sequence[int]) -> Batches:
+def _orc_batches(stream: Any, size: int, wanted: Sequence[int]) -> Batches:
     from pyarrow import orc
 
     file = orc.ORCFile(stream)
@@ -172,13 +173,13 @@ def _batches_of_orc(stream: Any, size: int, wanted: Sequence[int]) -> Batches:
         raise ValueError(f"it holds {rows:,} rows, its description says {file.nrows:,}")
 
 
-ARROW_FILE = Kind("Arrow file", _look_at_file, _batches_of_file)
-ARROW_STREAM = Kind("Arrow stream", _look_at_stream, _batches_of_stream)
-ORC = Kind("ORC file", _look_at_orc, _batches_of_orc)
+ARROW_FILE = ArrowFormat("Arrow file", _file_schema, _file_batches)
+ARROW_STREAM = ArrowFormat("Arrow stream", _stream_schema, _stream_batches)
+ORC = ArrowFormat("ORC file", _orc_schema, _orc_batches)
 
 
-def kind_of(file: File, head: bytes) -> Kind | None:
-    """The kind of a file that begins like this and is called so, or None."""
+def arrow_format_of(file: File, head: bytes) -> ArrowFormat | None:
+    """The format of a file by its first bytes and its suffix, or None."""
     if head.startswith(b"ARROW1\0\0"):
         return ARROW_FILE
     if head.startswith(b"\xff\xff\xff\xff") or file.suffix == ".arrows":
@@ -192,7 +193,7 @@ def kind_of(file: File, head: bytes) -> Kind | None:
 
 
 def _ends_as_orc(file: File) -> bool:
-    """Whether the file ends in ORC and one byte: its beginning may be that of a column's name."""
+    """Whether the file ends in ORC and a byte: a CSV header may begin with ORC, too."""
     with file.open() as stream:
         stream.seek(max(0, file.size - 4))
         return (stream.read(4) or b"").startswith(b"ORC")

@@ -1,6 +1,6 @@
-"""CSV compressed with gzip, bzip2 or xz: decompressed while it is read, never on disk.
+"""CSV compressed with gzip, bzip2 or xz, decompressed in memory while it is read.
 
-Several compressed streams one behind the other are one file; zeros behind the last are padding.
+Concatenated compressed streams are one file; zeros after the last one are padding.
 """
 
 from __future__ import annotations
@@ -19,80 +19,82 @@ from typing import Any, NamedTuple
 from symgd.data.files import File
 from symgd.errors import DataError, excerpt
 
-MAGIC = 10  # bytes that tell how a file is compressed
+MAGIC = 10  # first bytes that identify the compression
 
-_PIECE = 1 << 16  # compressed bytes that are read at a time
-_MOST = 1 << 20  # decompressed bytes at a time, at most
-_HEAD = 1 << 22  # decompressed bytes from which the size of all is estimated
+_CHUNK = 1 << 16  # compressed bytes that are read at a time
+_MOST_DECOMPRESSED = 1 << 20  # decompressed bytes at a time, at most
+_HEAD = 1 << 22  # decompressed bytes from which the total size is estimated
 _MOST_MEMORY = 1 << 28  # bytes for an xz decoder: the largest preset takes 2**26
 _HINT = "it is damaged or cut off; write it again, or fetch it again"
 
 
 class Compression(NamedTuple):
-    """A format: how its files begin, and what decompresses them piece by piece."""
+    """A compression format. magic: its first bytes. decompress: yields decompressed chunks."""
 
     name: str
     suffix: str
     magic: re.Pattern[bytes]
-    pieces: Callable[[io.RawIOBase, re.Pattern[bytes]], Iterator[bytes]]
+    decompress: Callable[[io.RawIOBase, re.Pattern[bytes]], Iterator[bytes]]
 
 
 def compression_of(file: File, head: bytes) -> Compression | None:
-    """How a file that begins like this is compressed, or None. head: MAGIC bytes or more."""
-    for found in COMPRESSIONS:
-        if found.magic.match(head):
-            return found
-        if file.suffix == found.suffix:
-            sentence = f"its name ends in {found.suffix}, and it is not compressed with "
-            hint = f"{_HINT}; or, if it is not compressed, take {found.suffix} off its name"
-            raise DataError(sentence + found.name, source=file.label, hint=hint)
+    """The compression of a file, or None. head: its first MAGIC bytes or more."""
+    for compression in COMPRESSIONS:
+        if compression.magic.match(head):
+            return compression
+        if file.suffix == compression.suffix:
+            sentence = f"its name ends in {compression.suffix}, and it is not compressed with "
+            hint = f"{_HINT}; or, if it is not compressed, take {compression.suffix} off its name"
+            raise DataError(sentence + compression.name, source=file.label, hint=hint)
     return None
 
 
 def _gzip(raw: io.RawIOBase, _: re.Pattern[bytes]) -> Iterator[bytes]:
     with gzip.GzipFile(fileobj=raw) as stream:
-        yield from iter(partial(stream.read, _MOST), b"")
+        yield from iter(partial(stream.read, _MOST_DECOMPRESSED), b"")
 
 
 def _bzip2_or_xz(
-    new: Callable[[], Any], raw: io.RawIOBase, magic: re.Pattern[bytes]
+    new_decompressor: Callable[[], Any], raw: io.RawIOBase, magic: re.Pattern[bytes]
 ) -> Iterator[bytes]:
-    """BZ2File and LZMAFile would take a damaged second stream for the end, and much memory."""
-    rest = b""
+    """BZ2File and LZMAFile would end silently at a damaged second stream, and limit no memory."""
+    data = b""
     while True:
-        while len(rest) < MAGIC and (more := raw.read(_PIECE)):
-            rest = (rest + more).lstrip(b"\0")
-        if not rest:
+        while len(data) < MAGIC and (read := raw.read(_CHUNK)):
+            data = (data + read).lstrip(b"\0")
+        if not data:
             return
-        if not magic.match(rest):
+        if not magic.match(data):
             raise ValueError("something else follows what is compressed")
-        stream = new()
+        stream = new_decompressor()
         while not stream.eof:
-            if stream.needs_input and not rest and not (rest := raw.read(_PIECE)):
+            if stream.needs_input and not data and not (data := raw.read(_CHUNK)):
                 raise EOFError("it ends before the end of what is compressed")
-            yield stream.decompress(rest, _MOST)
-            rest = b""
-        rest = stream.unused_data.lstrip(b"\0")
+            yield stream.decompress(data, _MOST_DECOMPRESSED)
+            data = b""
+        data = stream.unused_data.lstrip(b"\0")
 
 
-_xz = partial(lzma.LZMADecompressor, lzma.FORMAT_XZ, _MOST_MEMORY)
+_new_xz_decompressor = partial(lzma.LZMADecompressor, lzma.FORMAT_XZ, _MOST_MEMORY)
 COMPRESSIONS = (
     Compression("gzip", ".gz", re.compile(rb"\x1f\x8b"), _gzip),
-    # "BZh" alone may begin the name of a column; a block follows it, or the end of an empty file
+    # "BZh" alone may begin a column name; a block header or the end of an empty file follows it
     Compression(
         "bzip2",
         ".bz2",
         re.compile(rb"BZh[1-9](1AY&SY|\x17rE8P\x90)"),
         partial(_bzip2_or_xz, bz2.BZ2Decompressor),
     ),
-    Compression("xz", ".xz", re.compile(rb"\xfd7zXZ\0"), partial(_bzip2_or_xz, _xz)),
+    Compression(
+        "xz", ".xz", re.compile(rb"\xfd7zXZ\0"), partial(_bzip2_or_xz, _new_xz_decompressor)
+    ),
 )
 
 
 class CompressedFile(File):
-    """What is in a compressed file, like any file, though its size is an estimate.
+    """A compressed file with the interface of its content; its size is an estimate.
 
-    last: byte of the content, once its end was seen.
+    last_byte: of the content; b"" until its end has been read.
     """
 
     def __init__(self, file: File, compression: Compression) -> None:
@@ -100,89 +102,93 @@ class CompressedFile(File):
         self.compression = compression
         self.label = file.label
         self.suffix = PurePath(PurePath(file.label).stem).suffix.lower()
-        self.last = b""
+        self.last_byte = b""
         with self.open() as content:
             size = len(content.read(_HEAD) or b"")
             self.size = size * max(1, file.size) // max(1, content.raw.tell())
 
     @property
     def ends_line(self) -> bool:
-        """Whether the last byte is the end of a line; true as long as nobody has seen it."""
-        return self.last in b"\r\n"
+        """Whether the last byte ends a line; true until the end has been read."""
+        return self.last_byte in b"\r\n"
 
-    def open(self) -> _Content:
-        """The content from its beginning; DataError where the file is not what it was at first."""
-        return _Content(self, self._file.open())
+    def open(self) -> _DecompressedStream:
+        """The content from its beginning; DataError if the file has changed since it was opened."""
+        return _DecompressedStream(self, self._file.open())
 
-    def confirm(self) -> None:
-        """DataError where the file is not what it was at first: after every pass."""
-        self._file.confirm()
+    def check_unchanged(self) -> None:
+        """DataError if the file has changed since it was opened; called after every pass."""
+        self._file.check_unchanged()
 
     def refuse_magic(self, head: bytes) -> None:
-        """Refuse what begins like a file of a known other kind."""
+        """DataError if the content begins like a known format that is not text."""
         super().refuse_magic(head)
-        if any(known.magic.match(head) for known in COMPRESSIONS):
-            raise self.refused("it is compressed once more; unpack it once first")
+        if any(other.magic.match(head) for other in COMPRESSIONS):
+            raise self.format_error("it is compressed once more; unpack it once first")
         if head.startswith((b"PAR1", b"ORC", b"ARROW1")):
-            raise self.refused("it is a table of another kind, compressed in itself; unpack it")
+            raise self.format_error(
+                "it is a table of another kind, compressed in itself; unpack it"
+            )
 
 
-class _Content(io.RawIOBase):
+class _DecompressedStream(io.RawIOBase):
     """The decompressed bytes, in order. raw: the compressed file."""
 
     def __init__(self, file: CompressedFile, raw: io.RawIOBase) -> None:
         self._file = file
         self.raw = raw
-        self._pieces = file.compression.pieces(raw, file.compression.magic)
-        self._piece = memoryview(b"")  # decompressed and not yet read
-        self._place = 0
-        self._last = b"\n"
+        self._chunks = file.compression.decompress(raw, file.compression.magic)
+        self._chunk = memoryview(b"")  # decompressed and not yet read
+        self._position = 0
+        self._last_byte = b"\n"
 
     def readable(self) -> bool:
         return True
 
     def tell(self) -> int:
-        return self._place
+        return self._position
 
     def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
-        """Go on to a place that is not yet passed, or to the end where that comes first."""
-        if whence != io.SEEK_SET or offset < self._place:
+        """Read forward to a position, or to the end if that comes first."""
+        if whence != io.SEEK_SET or offset < self._position:
             raise io.UnsupportedOperation("only forward from the beginning")
-        while self._place < offset and self.read(min(_MOST, offset - self._place)):
+        while self._position < offset and self.read(
+            min(_MOST_DECOMPRESSED, offset - self._position)
+        ):
             pass
-        return self._place
+        return self._position
 
     def close(self) -> None:
         self.raw.close()
         super().close()
 
     def readinto(self, buffer: Any, /) -> int:
-        """How many bytes came: as many as there is room for, unless the content ends."""
+        """The number of bytes read: the size of the buffer, unless the content ends."""
         view = memoryview(buffer).cast("B")
         filled = 0
-        while filled < len(view) and (self._piece or self._next()):
-            count = min(len(self._piece), len(view) - filled)
-            view[filled : filled + count] = self._piece[:count]
-            self._piece = self._piece[count:]
+        while filled < len(view) and (self._chunk or self._read_chunk()):
+            count = min(len(self._chunk), len(view) - filled)
+            view[filled : filled + count] = self._chunk[:count]
+            self._chunk = self._chunk[count:]
             filled += count
-        self._place += filled
+        self._position += filled
         return filled
 
-    def _next(self) -> bool:
-        """Whether there is another piece."""
+    def _read_chunk(self) -> bool:
+        """Whether there is another chunk, which is then in `_chunk`."""
         name, label = self._file.compression.name, self._file.label
         try:
-            piece = next(filter(None, self._pieces), b"")
+            chunk = next(filter(None, self._chunks), b"")
         except (zlib.error, lzma.LZMAError, OSError, ValueError, EOFError) as error:
-            self._file.confirm()  # a file that is being written is not damaged
+            self._file.check_unchanged()  # a change explains the error better
             if "Memory usage limit" in str(error):
                 sentence = f"to unpack what is compressed with {name} needs too much memory"
                 hint = f"more than {_MOST_MEMORY >> 20} MB; unpack it first"
                 raise DataError(sentence, source=label, hint=hint) from None
             sentence = f"what is compressed with {name} cannot be unpacked: "
             raise DataError(sentence + excerpt(str(error), 200), source=label, hint=_HINT) from None
-        if piece:
-            self._piece, self._last = memoryview(piece), piece[-1:]
+        if chunk:
+            self._chunk, self._last_byte = memoryview(chunk), chunk[-1:]
         else:
-            self._file.last = self._last
-        return bool(piece)
+            self._file.last_byte = self._last_byte
+        return bool(chunk)

@@ -1,4 +1,4 @@
-"""Arrays of any type -> float64 or float32, exactly, with what is missing refused or dropped."""
+"""Exact conversion of arrays of any type to float64 or float32; missing values."""
 
 from __future__ import annotations
 
@@ -15,99 +15,107 @@ from symgd.errors import DataError, excerpt
 
 Mask = NDArray[np.bool_]
 
-_SLICE = 1 << 20  # rows that are looked at in one go: a mask of all rows would cost memory
+_CHUNK = 1 << 20  # rows that are checked at once, to save memory
 
-_DROP = "fill it in, or skip such rows with --drop-missing (drop_missing=True)"
+_MISSING_HINT = "fill it in, or skip such rows with --drop-missing (drop_missing=True)"
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where an array comes from. before: how many rows of the column come before it."""
+class ColumnLocation:
+    """The origin of an array, for errors. rows_before: the rows of the column before it."""
 
     source: str
     column: str
-    before: int = 0
+    rows_before: int = 0
 
-    def error(self, index: int, sentence: str, hint: str = "", cell: str = "") -> DataError:
+    def row_error(self, index: int, sentence: str, hint: str = "", cell: str = "") -> DataError:
         """The error about element `index` of the array."""
-        row = self.before + index + 1
+        row = self.rows_before + index + 1
         return DataError(sentence, row, self.column, None, self.source, cell or None, hint)
 
-    def refuse(self, sentence: str, hint: str = "") -> DataError:
+    def column_error(self, sentence: str, hint: str = "") -> DataError:
         """The error about the column as a whole."""
         return DataError(sentence, None, self.column, None, self.source, None, hint)
 
 
 @dataclass(frozen=True)
-class Column:
-    """values: (rows,) floats; missing: (rows,) bool, or None; place: for the errors."""
+class MaskedColumn:
+    """values: (rows,) floats. missing: (rows,) bool, or None. location: for errors."""
 
     values: Array
     missing: Mask | None
-    place: Place
+    location: ColumnLocation
 
 
-def convert(values: NDArray[Any], missing: Mask | None, place: Place) -> Column:
-    """The array as floats, no number changed. values: (rows,) of any type.
+def convert(values: NDArray[Any], missing: Mask | None, location: ColumnLocation) -> MaskedColumn:
+    """The array as floats, exactly. values: (rows,) of any type.
 
-    float64 and float32 stay as they are; bools are 0 and 1; an integer, or a wider float, that
-    float64 cannot hold is an error, and so is whatever is no number. What stands where `missing`
-    is true does not matter.
+    float64 and float32 stay as they are; bools become 0 and 1. An integer or a wider float that
+    float64 cannot represent is a DataError, and so is any other type. Values where `missing` is
+    true are ignored.
     """
     if values.ndim == 0:
-        what = excerpt(type(values.item()).__name__)
-        raise place.refuse(f"one {what} is not a column, which is a 1-D array or a list")
+        type_name = excerpt(type(values.item()).__name__)
+        raise location.column_error(
+            f"one {type_name} is not a column, which is a 1-D array or a list"
+        )
     if values.ndim != 1:
-        raise place.refuse(f"an array of shape {values.shape} is not a column, which is 1-D")
+        raise location.column_error(
+            f"an array of shape {values.shape} is not a column, which is 1-D"
+        )
     kind = values.dtype.kind
     if kind == "O":
-        return _objects(values, missing, place)
+        return _convert_objects(values, missing, location)
     if kind == "f" and values.dtype.itemsize in (4, 8):
         native = values.dtype.newbyteorder("=")
-        return Column(np.ascontiguousarray(values, dtype=native), missing, place)
+        return MaskedColumn(np.ascontiguousarray(values, dtype=native), missing, location)
     if kind in "fiub":
-        return Column(_exact(values, missing, place), missing, place)
+        return MaskedColumn(_to_float64(values, missing, location), missing, location)
     if not len(values):
-        return Column(np.empty(0), missing, place)
+        return MaskedColumn(np.empty(0), missing, location)
     if kind in "US":
-        raise place.error(0, f"'{excerpt(str(values[0]))}' is text, not a number", _AS_FLOAT)
-    what = {"M": "a time", "m": "a duration", "c": "complex"}.get(kind, "no number")
-    raise place.error(0, f"{excerpt(str(values[0]))} is {what}", "convert it to real numbers")
+        raise location.row_error(
+            0, f"'{excerpt(str(values[0]))}' is text, not a number", _CONVERT_HINT
+        )
+    type_name = {"M": "a time", "m": "a duration", "c": "complex"}.get(kind, "no number")
+    raise location.row_error(
+        0, f"{excerpt(str(values[0]))} is {type_name}", "convert it to real numbers"
+    )
 
 
-_AS_FLOAT = "convert the column to numbers first"
+_CONVERT_HINT = "convert the column to numbers first"
 
 
-def _exact(values: NDArray[Any], missing: Mask | None, place: Place) -> Array:
-    """`values` as float64, each number unchanged, or the error about the first that cannot be."""
+def _to_float64(values: NDArray[Any], missing: Mask | None, location: ColumnLocation) -> Array:
+    """`values` as float64, or the DataError about the first that float64 cannot represent."""
     with np.errstate(over="ignore", invalid="ignore"):
         floats = values.astype(np.float64)
         if values.dtype.kind == "b" or values.dtype.itemsize <= 4:
             return floats
-        for start in range(0, len(values), _SLICE):
-            part, back = values[start : start + _SLICE], floats[start : start + _SLICE]
-            wrong = _differs(part, back)
+        for start in range(0, len(values), _CHUNK):
+            part, converted = values[start : start + _CHUNK], floats[start : start + _CHUNK]
+            changed = _is_changed(part, converted)
             if missing is not None:
-                wrong &= ~missing[start : start + _SLICE]
-            if wrong.any():
-                index = start + int(np.argmax(wrong))
-                raise _inexact(values[index], index, place)
+                changed &= ~missing[start : start + _CHUNK]
+            if changed.any():
+                index = start + int(np.argmax(changed))
+                raise _inexact(values[index], index, location)
     return floats
 
 
-def _differs(values: NDArray[Any], floats: Array) -> Mask:
-    """Where the floats are not the values. (rows,) each."""
+def _is_changed(values: NDArray[Any], floats: Array) -> Mask:
+    """(rows,) bool: where floats differ from values, (rows,) each."""
     if values.dtype.kind == "f":
         return np.asarray((floats.astype(values.dtype) != values) & (values == values))
     info = np.iinfo(values.dtype)
-    # 2.0**63 and 2.0**64 do not go back: a value that was rounded up to them is not there.
+    # 2.0**63 and 2.0**64 overflow when converted back; only a rounded value gives them
     fits = floats < float(info.max) if values.dtype.itemsize == 8 else np.ones(len(floats), bool)
-    back = np.where(fits, floats, 0).astype(values.dtype)
-    return np.asarray(~fits | (back != values))
+    converted = np.where(fits, floats, 0).astype(values.dtype)
+    return np.asarray(~fits | (converted != values))
 
 
-def _inexact(value: Any, index: int, place: Place) -> DataError:
-    return place.error(
+def _inexact(value: Any, index: int, location: ColumnLocation) -> DataError:
+    return location.row_error(
         index,
         f"{excerpt(str(value))} is not a float64: the nearest is {float(value)!r}",
         "convert the column to float64 if that is meant",
@@ -115,64 +123,70 @@ def _inexact(value: Any, index: int, place: Place) -> DataError:
     )
 
 
-def _objects(values: NDArray[Any], missing: Mask | None, place: Place) -> Column:
-    """A column of Python objects, one by one."""
-    gone = np.zeros(len(values), bool) if missing is None else missing.copy()
+def _convert_objects(
+    values: NDArray[Any], missing: Mask | None, location: ColumnLocation
+) -> MaskedColumn:
+    """A column of Python objects."""
+    is_missing = np.zeros(len(values), bool) if missing is None else missing.copy()
     floats = np.zeros(len(values))
     for index, value in enumerate(values):
         if value is None or type(value).__name__ == "NAType":  # None, or pandas.NA
-            gone[index] = True
-        elif not gone[index]:
-            floats[index] = _object(value, index, place)
-    return Column(floats, gone, place)
+            is_missing[index] = True
+        elif not is_missing[index]:
+            floats[index] = _convert_object(value, index, location)
+    return MaskedColumn(floats, is_missing, location)
 
 
-def _object(value: Any, index: int, place: Place) -> float:
-    kind = type(value).__name__
+def _convert_object(value: Any, index: int, location: ColumnLocation) -> float:
+    type_name = type(value).__name__
     if isinstance(value, (str, bytes)):
         shown = excerpt(value if isinstance(value, str) else repr(value))
-        raise place.error(index, f"'{shown}' is text, not a number", _AS_FLOAT, shown)
-    is_number = isinstance(value, (numbers.Real, np.bool_)) or kind == "Decimal"
+        raise location.row_error(index, f"'{shown}' is text, not a number", _CONVERT_HINT, shown)
+    is_number = isinstance(value, (numbers.Real, np.bool_)) or type_name == "Decimal"
     if not is_number:
-        raise place.error(index, f"an object of type {excerpt(kind)} is not a number", _AS_FLOAT)
+        raise location.row_error(
+            index, f"an object of type {excerpt(type_name)} is not a number", _CONVERT_HINT
+        )
     try:
         number = float(value)
     except OverflowError:
-        raise place.error(index, f"{excerpt(str(value))} is too large for a float64") from None
-    except ValueError:  # a signalling NaN
-        raise place.error(index, f"{excerpt(str(value))} is not finite") from None
+        raise location.row_error(
+            index, f"{excerpt(str(value))} is too large for a float64"
+        ) from None
+    except ValueError:  # a signaling NaN
+        raise location.row_error(index, f"{excerpt(str(value))} is not finite") from None
     if isinstance(value, numbers.Integral) and int(value) != number:
-        raise _inexact(value, index, place)
+        raise _inexact(value, index, location)
     return number
 
 
-def settle(columns: Sequence[Column], drop: bool) -> tuple[list[Array], int]:
-    """The columns without missing and non-finite cells, and how many rows were dropped for them.
+def remove_missing(columns: Sequence[MaskedColumn], drop_missing: bool) -> tuple[list[Array], int]:
+    """The columns without missing and non-finite cells, and the number of dropped rows.
 
-    drop: leave such rows out of every column; without it the first such cell is the error.
+    drop_missing: drop rows with such cells; without it the first such cell is a DataError.
     """
-    if all(_is_whole(column) for column in columns):
+    if all(_is_complete(column) for column in columns):
         return [column.values for column in columns], 0
-    bad = [_bad(column) for column in columns]
-    anywhere = np.logical_or.reduce(bad)
-    if drop:
-        keep = ~anywhere
-        return [column.values[keep] for column in columns], int(anywhere.sum())
-    index = int(np.argmax(anywhere))
-    column = next(c for c, mask in zip(columns, bad, strict=True) if mask[index])
+    invalid = [_invalid_mask(column) for column in columns]
+    any_invalid = np.logical_or.reduce(invalid)
+    if drop_missing:
+        keep = ~any_invalid
+        return [column.values[keep] for column in columns], int(any_invalid.sum())
+    index = int(np.argmax(any_invalid))
+    column = next(c for c, mask in zip(columns, invalid, strict=True) if mask[index])
     if column.missing is not None and column.missing[index]:
-        raise column.place.error(index, "the cell is empty", _DROP)
+        raise column.location.row_error(index, "the cell is empty", _MISSING_HINT)
     shown = repr(float(column.values[index]))
-    raise column.place.error(index, f"{shown} is not finite", _DROP, shown)
+    raise column.location.row_error(index, f"{shown} is not finite", _MISSING_HINT, shown)
 
 
-def _is_whole(column: Column) -> bool:
+def _is_complete(column: MaskedColumn) -> bool:
     if column.missing is not None and column.missing.any():
         return False
-    parts = range(0, len(column.values), _SLICE)
-    return all(np.isfinite(column.values[k : k + _SLICE]).all() for k in parts)
+    parts = range(0, len(column.values), _CHUNK)
+    return all(np.isfinite(column.values[k : k + _CHUNK]).all() for k in parts)
 
 
-def _bad(column: Column) -> Mask:
-    bad: Mask = ~np.isfinite(column.values)
-    return bad if column.missing is None else bad | column.missing
+def _invalid_mask(column: MaskedColumn) -> Mask:
+    invalid: Mask = ~np.isfinite(column.values)
+    return invalid if column.missing is None else invalid | column.missing

@@ -1,22 +1,22 @@
-"""CSV files: Arrow, where it is installed, reads what it can, the standard library the rest."""
+"""CSV files: read by Arrow where it is installed and safe, else by the standard library."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 
-from symgd.data.csv_exact import Reader
-from symgd.data.csv_fast import Pieces
+from symgd.data.csv_exact import ExactCsvReader
+from symgd.data.csv_fast import ChunkedCsvReader
 from symgd.data.files import File
 from symgd.data.header import read_header
-from symgd.data.source import Block, Pick
+from symgd.data.source import Block, SelectedColumn
 from symgd.errors import DataError
 
-_PIECE = 1 << 20
+_CHUNK = 1 << 20
 
 
 class CsvSource:
-    """A text file whose first line names its columns."""
+    """A CSV file as a table source."""
 
     in_memory = False
 
@@ -32,54 +32,56 @@ class CsvSource:
             return ()
         return (f"{self.label} does not end with the end of a line: its last cell may be cut off",)
 
-    def about(self) -> int:
+    def estimated_rows(self) -> int:
         return int((self._file.size - self._header.offset) / self._header.row_bytes) + 1
 
-    def blocks(self, picks: Sequence[Pick], drop: bool) -> Iterator[Block]:
+    def blocks(self, selected: Sequence[SelectedColumn], drop_missing: bool) -> Iterator[Block]:
         rows = 0
-        for block in self._blocks(picks, drop):
-            rows += len(block.arrays[0]) + block.dropped if picks else 0
+        for block in self._blocks(selected, drop_missing):
+            rows += len(block.arrays[0]) + block.dropped if selected else 0
             yield block
-        self._file.confirm()
-        if picks and not rows:
+        self._file.check_unchanged()
+        if selected and not rows:
             line = self._header.lines + 1
             hint = "each line below the header is a row"
             raise DataError(
                 "there are no rows below the header", None, None, line, self.label, None, hint
             )
 
-    def _blocks(self, picks: Sequence[Pick], drop: bool) -> Iterator[Block]:
+    def _blocks(self, selected: Sequence[SelectedColumn], drop_missing: bool) -> Iterator[Block]:
         offset = self._header.offset
-        if picks and find_spec("pyarrow") is not None:
+        if selected and find_spec("pyarrow") is not None:
             from symgd.data import csv_arrow
 
             with self._file.open() as stream:
                 stream.seek(offset)
-                pieces = Pieces(stream, self._header, self._file.size)
-                yield from pieces.blocks(csv_arrow.parser(self._header, picks, drop))
-                offset = pieces.offset
-                if pieces.ended:
+                reader = ChunkedCsvReader(stream, self._header, self._file.size)
+                yield from reader.blocks(csv_arrow.parser(self._header, selected, drop_missing))
+                offset = reader.offset
+                if reader.at_end:
                     return
-        yield from self._exactly(offset, picks, drop)
+        yield from self._read_exactly(offset, selected, drop_missing)
 
-    def _exactly(self, offset: int, picks: Sequence[Pick], drop: bool) -> Iterator[Block]:
-        first = self._header.lines + 1 + self._lines(self._header.offset, offset)
+    def _read_exactly(
+        self, offset: int, selected: Sequence[SelectedColumn], drop_missing: bool
+    ) -> Iterator[Block]:
+        first = self._header.lines + 1 + self._count_lines(self._header.offset, offset)
         with self._file.open() as stream:
             stream.seek(offset)
-            reader = Reader(stream, self._header, self.label, first, self._file.size)
-            yield from reader.blocks(picks, drop)
+            reader = ExactCsvReader(stream, self._header, self.label, first, self._file.size)
+            yield from reader.blocks(selected, drop_missing)
 
-    def _lines(self, start: int, stop: int) -> int:
-        """How many lines end in the bytes from `start` to `stop`, which is the end of a line."""
+    def _count_lines(self, start: int, stop: int) -> int:
+        """The number of lines that end in the bytes from `start` to `stop`, the end of a line."""
         count, after_return = 0, False
         with self._file.open() as stream:
             stream.seek(start)
             while start < stop:
-                piece = stream.read(min(_PIECE, stop - start))
-                if not piece:
-                    raise self._file.changed()
-                start += len(piece)
-                count += piece.count(b"\n") + piece.count(b"\r") - piece.count(b"\r\n")
-                count -= after_return and piece.startswith(b"\n")
-                after_return = piece.endswith(b"\r")
+                chunk = stream.read(min(_CHUNK, stop - start))
+                if not chunk:
+                    raise self._file.change_error()
+                start += len(chunk)
+                count += chunk.count(b"\n") + chunk.count(b"\r") - chunk.count(b"\r\n")
+                count -= after_return and chunk.startswith(b"\n")
+                after_return = chunk.endswith(b"\r")
         return count

@@ -1,4 +1,4 @@
-"""Pieces of CSV by Arrow."""
+"""Parsing of CSV chunks by Arrow."""
 
 from __future__ import annotations
 
@@ -11,51 +11,55 @@ import numpy as np
 
 from symgd._threads import default_threads
 from symgd.data import parse_cell
-from symgd.data.arrow import missing_in, values_of
-from symgd.data.csv_fast import Parsed, Parser, has_long_lines
+from symgd.data.arrow import null_mask, numpy_values
+from symgd.data.csv_fast import ChunkParser, ParsedBlocks, has_long_lines
 from symgd.data.header import Header
-from symgd.data.source import Array, Pick
+from symgd.data.source import Array, SelectedColumn
 
-_PIECE = 1 << 22  # a call of Arrow's costs 0.4 ms
-_AT_ONCE = 1 << 23  # bytes that all threads parse; what they are parsed to takes as much again
+_CHUNK = 1 << 22  # bytes: a call of Arrow costs 0.4 ms
+_IN_PROGRESS = 1 << 23  # bytes that all threads parse at once; the results take as much again
 _MOST_THREADS = 8
 _WINDOW = 1 << 16
 
 
-def parser(header: Header, picks: Sequence[Pick], drop: bool) -> Parser:
-    """Each thread parses a piece of its own, from end to end.
+def parser(header: Header, selected: Sequence[SelectedColumn], drop_missing: bool) -> ChunkParser:
+    """The parser; each thread parses a chunk of its own.
 
-    Arrow's own threads would wait for each other at the end of every piece.
+    Arrow's threads would wait for each other at the end of every chunk.
     """
     threads = min(_MOST_THREADS, default_threads())
-    size = min(_PIECE, _AT_ONCE // threads)
-    everything = len({pick.index for pick in picks}) == len(header.names)
-    options = _options(header, picks, size + 2, drop)
+    size = min(_CHUNK, _IN_PROGRESS // threads)
+    all_selected = len({column.index for column in selected}) == len(header.names)
+    options = _options(header, selected, size + 2, drop_missing)
     options["memory_pool"] = _pool(threads)
-    return Parser(partial(_parse, options, everything, drop), size, threads)
+    return ChunkParser(partial(_parse_chunk, options, all_selected, drop_missing), size, threads)
 
 
 def _pool(threads: int) -> Any:
-    """Where Arrow's arrays lie: its own pool is the fastest, and keeps 9 MB for every thread."""
+    """Arrow's memory pool: its default is the fastest, but keeps 9 MB for every thread."""
     import pyarrow as pa
 
     return pa.default_memory_pool() if threads <= 2 else pa.system_memory_pool()
 
 
-def _options(header: Header, picks: Sequence[Pick], size: int, drop: bool) -> dict[str, Any]:
+def _options(
+    header: Header, selected: Sequence[SelectedColumn], size: int, drop_missing: bool
+) -> dict[str, Any]:
     import pyarrow as pa
     from pyarrow import csv
 
     names = [str(index) for index in range(len(header.names))]
-    wanted = [names[pick.index] for pick in picks]
-    alone = len(names) == 1
-    missing = [word for word in parse_cell.MISSING if word or not alone] if drop else []
+    wanted = [names[column.index] for column in selected]
+    single = len(names) == 1
+    missing = (
+        [marker for marker in parse_cell.MISSING if marker or not single] if drop_missing else []
+    )
     return {
         "read_options": csv.ReadOptions(column_names=names, use_threads=False, block_size=size),
         "parse_options": csv.ParseOptions(
             delimiter=header.delimiter,
-            quote_char=False,  # a quote in a number is then an error, and the exact reader's
-            ignore_empty_lines=not alone,
+            quote_char=False,  # a quoted number is then an error, and left to the exact reader
+            ignore_empty_lines=not single,
         ),
         "convert_options": csv.ConvertOptions(
             column_types=dict.fromkeys(wanted, pa.float64()),
@@ -65,51 +69,51 @@ def _options(header: Header, picks: Sequence[Pick], size: int, drop: bool) -> di
     }
 
 
-def _parse(
-    options: dict[str, Any], everything: bool, drop: bool, buffer: bytearray, stop: int
-) -> Parsed | None:
-    """What the piece, the first bytes of the buffer, holds; None: the exact reader has to look.
+def _parse_chunk(
+    options: dict[str, Any], all_selected: bool, drop_missing: bool, buffer: bytearray, end: int
+) -> ParsedBlocks | None:
+    """The rows in the first `end` bytes of the buffer; None: leave them to the exact reader.
 
-    everything: all columns are wanted, so that Arrow sees every character as part of a number.
+    all_selected: all columns are selected, so that Arrow parses every cell as a number.
     """
     import pyarrow as pa
     from pyarrow import csv
 
     if buffer.startswith(codecs.BOM_UTF8):
-        return None  # Arrow would pass over it, as if a file began here
-    if has_long_lines(buffer, stop) or not (everything or _is_plain(buffer, stop)):
+        return None  # Arrow would skip it as the start of a file
+    if has_long_lines(buffer, end) or not (all_selected or _is_plain_text(buffer, end)):
         return None
     try:
-        table = csv.read_csv(pa.py_buffer(memoryview(buffer)[:stop]), **options)
+        table = csv.read_csv(pa.py_buffer(memoryview(buffer)[:end]), **options)
     except pa.ArrowInvalid:
         return None
-    found = [_settle(batch, drop) for batch in table.to_batches()]
-    if any(part and part[1] for part in found) and buffer.find(b"(", 0, stop) >= 0:
-        return None  # nan(1) is a number to Arrow, and text to Python
-    return [part for part in found if part is not None] if all(found) else None
+    blocks = [_finite_columns(batch, drop_missing) for batch in table.to_batches()]
+    if any(batch and batch[1] for batch in blocks) and buffer.find(b"(", 0, end) >= 0:
+        return None  # nan(1) is a number for Arrow and text for Python
+    return [batch for batch in blocks if batch is not None] if all(blocks) else None
 
 
-def _settle(batch: Any, drop: bool) -> tuple[list[Array], int] | None:
-    """(columns, rows dropped) of a RecordBatch; None where a cell is to be refused."""
-    arrays = [values_of(column) for column in batch.columns]
-    missing = [mask for mask in map(missing_in, batch.columns) if mask is not None]
+def _finite_columns(batch: Any, drop_missing: bool) -> tuple[list[Array], int] | None:
+    """(columns, rows dropped) of a RecordBatch; None if a cell must be refused."""
+    arrays = [numpy_values(column) for column in batch.columns]
+    missing = [mask for mask in map(null_mask, batch.columns) if mask is not None]
     if not missing and all(np.isfinite(array).all() for array in arrays):
         return arrays, 0
-    if not drop:
+    if not drop_missing:
         return None
-    bad = np.logical_or.reduce([*(~np.isfinite(array) for array in arrays), *missing])
-    return [array[~bad] for array in arrays], int(bad.sum())
+    invalid = np.logical_or.reduce([*(~np.isfinite(array) for array in arrays), *missing])
+    return [array[~invalid] for array in arrays], int(invalid.sum())
 
 
-def _is_plain(buffer: bytearray, stop: int) -> bool:
-    """Whether the exact reader would see the same rows, and nothing to refuse in any cell."""
-    if buffer.find(b'"', 0, stop) >= 0 or buffer.find(b"\0", 0, stop) >= 0:
+def _is_plain_text(buffer: bytearray, end: int) -> bool:
+    """Whether the exact reader would read the same rows and refuse no cell that is not selected."""
+    if buffer.find(b'"', 0, end) >= 0 or buffer.find(b"\0", 0, end) >= 0:
         return False
-    windows = (buffer[k : min(stop, k + _WINDOW)] for k in range(0, stop, _WINDOW))
+    windows = (buffer[k : min(end, k + _WINDOW)] for k in range(0, end, _WINDOW))
     if all(window.isascii() for window in windows):
         return True
     try:
-        buffer[:stop].decode("utf-8")
+        buffer[:end].decode("utf-8")
     except UnicodeDecodeError:
         return False
     return True

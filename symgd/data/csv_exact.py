@@ -1,4 +1,4 @@
-"""CSV by the standard library: slower than Arrow, and the one that says what is wrong and where."""
+"""CSV by the standard library: slower than Arrow, with exact locations of errors."""
 
 from __future__ import annotations
 
@@ -10,24 +10,30 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from symgd.data import parse_cell
-from symgd.data.header import MOST_LINE, Header, check_line, column_at, why_unreadable
-from symgd.data.source import Array, Block, Pick
+from symgd.data.header import (
+    MOST_LINE,
+    Header,
+    column_of_character,
+    csv_error_message,
+    refuse_damaged_line,
+)
+from symgd.data.source import Array, Block, SelectedColumn
 from symgd.errors import DataError, excerpt
 
-_ROWS = 1 << 12  # rows of a block
+_BLOCK_ROWS = 1 << 12  # rows of a block
 
 Rows = list[list[str]]
 
 
-class Reader:
-    """The rows of a text file, from a place at the beginning of a line.
+class ExactCsvReader:
+    """A reader of the rows of a CSV file from the beginning of a line.
 
-    stream: at that place, and owned by the reader. first: the 1-based number of that line.
-    size: bytes of the whole file.
+    stream: at that line, closed by the reader. first_line: its 1-based number. size: bytes of the
+    whole file.
     """
 
     def __init__(
-        self, stream: io.RawIOBase, header: Header, label: str, first: int, size: int
+        self, stream: io.RawIOBase, header: Header, label: str, first_line: int, size: int
     ) -> None:
         self._stream = stream
         self._text = io.TextIOWrapper(
@@ -35,12 +41,12 @@ class Reader:
         )
         self._header = header
         self._label = label
-        self._first = first
-        self._begun = ""  # the first line of the row that is being read
+        self._first_line = first_line
+        self._row_text = ""  # the first line of the row that is being read
         self._size = max(1, size)
 
-    def blocks(self, picks: Sequence[Pick], drop: bool) -> Iterator[Block]:
-        """The wanted columns, block by block; DataError at the first bad line or cell."""
+    def blocks(self, selected: Sequence[SelectedColumn], drop_missing: bool) -> Iterator[Block]:
+        """The selected columns, block by block; DataError at the first invalid line or cell."""
         rows: Rows = []
         lines: list[int] = []
         with self._text:
@@ -48,112 +54,120 @@ class Reader:
                 for line, row in self._records():
                     rows.append(row)
                     lines.append(line)
-                    if len(rows) == _ROWS:
-                        yield self._block(rows, lines, picks, drop)
+                    if len(rows) == _BLOCK_ROWS:
+                        yield self._block(rows, lines, selected, drop_missing)
                         rows, lines = [], []
             except DataError:
-                self._block(rows, lines, picks, drop)  # what comes first in the file, first
+                self._block(rows, lines, selected, drop_missing)  # may raise an earlier error
                 raise
             if rows:
-                yield self._block(rows, lines, picks, drop)
+                yield self._block(rows, lines, selected, drop_missing)
 
     def _records(self) -> Iterator[tuple[int, list[str]]]:
-        """(its first line, its cells) of every row; blank lines are no rows (see `symgd.data`)."""
+        """(first line, cells) of every row; blank lines are ignored (see `symgd.data`)."""
         width = len(self._header.names)
         reader = csv.reader(self._checked_lines(), delimiter=self._header.delimiter, strict=True)
-        line = self._first
-        blank: list[int] = []  # lines that are blank unless a row follows: files of one column
+        line = self._first_line
+        blank_lines: list[int] = []  # in a file of one column, empty cells if a row follows
         try:
             for row in reader:
                 if len(row) == width and (width > 1 or row[0].strip()):
-                    while blank:
-                        yield blank.pop(0), [""]
+                    while blank_lines:
+                        yield blank_lines.pop(0), [""]
                     yield line, row
                 elif len(row) > 1 or (row and row[0].strip()):
-                    raise self._ragged(row, line)
+                    raise self._wrong_width(row, line)
                 elif width == 1:
-                    blank.append(line)
-                line = self._first + reader.line_num
-                self._begun = ""
+                    blank_lines.append(line)
+                line = self._first_line + reader.line_num
+                self._row_text = ""
         except csv.Error as error:
-            several = self._first + reader.line_num > line + 1
-            raise self._unreadable(str(error), line, several) from None
+            several = self._first_line + reader.line_num > line + 1
+            raise self._csv_error(str(error), line, several) from None
 
     def _checked_lines(self) -> Iterator[str]:
-        """The lines, each ending in LF, looked at."""
-        number = self._first
+        """The lines, each ending in LF, or DataError."""
+        number = self._first_line
         while line := self._text.readline(MOST_LINE):
             if not line.isascii() or "\0" in line or len(line) >= MOST_LINE:
-                check_line(line, self._label, number, self._header)
-            self._begun = self._begun or line
+                refuse_damaged_line(line, self._label, number, self._header)
+            self._row_text = self._row_text or line
             yield line
             number += 1
 
-    def _ragged(self, row: list[str], line: int) -> DataError:
+    def _wrong_width(self, row: list[str], line: int) -> DataError:
         names = self._header.names
-        many = f"{len(row)} cells" if len(row) > 1 else "1 cell"
-        sentence = f"the row has {many}, the header has {len(names)}"
+        cells = f"{len(row)} cells" if len(row) > 1 else "1 cell"
+        sentence = f"the row has {cells}, the header has {len(names)}"
         if len(row) < len(names):
             column, cell = names[len(row)], None
             hint = f"'{excerpt(column)}' is missing: the row is cut off, or lacks a separator"
         else:
             column, cell = "", row[len(names)]
             hint = f"the first cell too many, number {len(names) + 1}, is '{excerpt(cell)}'"
-            if self._header.delimiter == "," and _doubled(row, len(names)):
+            if self._header.delimiter == "," and _has_decimal_commas(row, len(names)):
                 hint += "; are these decimal commas? write points"
-        place = column or names[-1] or None
-        return DataError(sentence, None, place, line, self._label, cell, hint)
+        position = column or names[-1] or None
+        return DataError(sentence, None, position, line, self._label, cell, hint)
 
-    def _unreadable(self, error: str, line: int, several_lines: bool) -> DataError:
-        """The error for what csv says about the row that begins at `line`."""
-        sentence, hint = why_unreadable(error, several_lines)
+    def _csv_error(self, error: str, line: int, several_lines: bool) -> DataError:
+        """The DataError for an error of the csv module about the row that begins at `line`."""
+        sentence, hint = csv_error_message(error, several_lines)
         longest = csv.field_size_limit()
-        runs = (found for found in re.finditer(r"[^,;\t]+", self._begun))
-        place = next((r.start() for r in runs if len(r.group()) > longest), len(self._begun))
-        column = column_at(self._begun, place, self._header)
+        cells = re.finditer(r"[^,;\t]+", self._row_text)
+        long_cells = (cell.start() for cell in cells if len(cell.group()) > longest)
+        position = next(long_cells, len(self._row_text))
+        column = column_of_character(self._row_text, position, self._header)
         return DataError(sentence, None, column, line, self._label, None, hint)
 
-    def _block(self, rows: Rows, lines: list[int], picks: Sequence[Pick], drop: bool) -> Block:
-        done = min(1.0, self._stream.tell() / self._size)
-        arrays = [_quickly([row[pick.index] for row in rows]) for pick in picks]
-        whole = [array for array in arrays if array is not None]
-        if len(whole) == len(arrays):
-            return Block(whole, 0, done)
-        return self._carefully(rows, lines, picks, drop, done)
-
-    def _carefully(
-        self, rows: Rows, lines: list[int], picks: Sequence[Pick], drop: bool, done: float
+    def _block(
+        self, rows: Rows, lines: list[int], selected: Sequence[SelectedColumn], drop_missing: bool
     ) -> Block:
-        """The same cell by cell, so that the first bad one is found or its row left out."""
+        progress = min(1.0, self._stream.tell() / self._size)
+        arrays = [_parse_column([row[column.index] for row in rows]) for column in selected]
+        complete = [array for array in arrays if array is not None]
+        if len(complete) == len(arrays):
+            return Block(complete, 0, progress)
+        return self._parse_cells(rows, lines, selected, drop_missing, progress)
+
+    def _parse_cells(
+        self,
+        rows: Rows,
+        lines: list[int],
+        selected: Sequence[SelectedColumn],
+        drop_missing: bool,
+        progress: float,
+    ) -> Block:
+        """The same, cell by cell: raises for the first invalid one or drops its row."""
         kept: list[list[float]] = []
         for row, line in zip(rows, lines, strict=True):
-            values = self._row(row, line, picks, drop)
+            values = self._parse_row(row, line, selected, drop_missing)
             if values is not None:
                 kept.append(values)
-        columns = np.array(kept).reshape(len(kept), len(picks)).T
+        columns = np.array(kept).reshape(len(kept), len(selected)).T
         arrays = [np.ascontiguousarray(column) for column in columns]
-        return Block(arrays, len(rows) - len(kept), done)
+        return Block(arrays, len(rows) - len(kept), progress)
 
-    def _row(
-        self, row: list[str], line: int, picks: Sequence[Pick], drop: bool
+    def _parse_row(
+        self, row: list[str], line: int, selected: Sequence[SelectedColumn], drop_missing: bool
     ) -> list[float] | None:
-        """The numbers of a row; None when it is dropped."""
+        """The numbers of a row; None if it is dropped."""
         values: list[float] = []
-        skip = False
-        for pick in picks:
-            value = parse_cell.read(row[pick.index])
+        is_missing = False
+        for column in selected:
+            value = parse_cell.parse(row[column.index])
             if isinstance(value, float):
                 values.append(value)
-            elif drop and value.missing:
-                skip = True
+            elif drop_missing and value.missing:
+                is_missing = True
             else:
-                cell, name = row[pick.index], self._header.names[pick.index]
+                cell, name = row[column.index], self._header.names[column.index]
                 raise DataError(value.sentence, None, name, line, self._label, cell, value.hint)
-        return None if skip else values
+        return None if is_missing else values
 
 
-def _quickly(column: list[str]) -> Array | None:
-    """The numbers of a column, or None when one of its cells is not a finite number."""
+def _parse_column(column: list[str]) -> Array | None:
+    """The numbers of a column, or None if a cell is not a finite number."""
     if parse_cell.FOREIGN.search("".join(column)):
         return None
     try:
@@ -163,6 +177,6 @@ def _quickly(column: list[str]) -> Array | None:
     return values if np.isfinite(values).all() else None
 
 
-def _doubled(row: list[str], width: int) -> bool:
-    """Whether a row with decimal commas would fall into that many cells."""
+def _has_decimal_commas(row: list[str], width: int) -> bool:
+    """Whether the cells look like numbers that decimal commas have split in two."""
     return len(row) == 2 * width and all(cell.strip().lstrip("+-").isdigit() for cell in row)

@@ -1,7 +1,7 @@
-"""CSV in pieces, parsed at once: takes only what the exact reader would read to the same bits.
+"""CSV in chunks, parsed in parallel, wherever the exact reader would give the same bits.
 
-A piece that the parser refuses, or that holds anything on which the two might differ, is left to
-the exact reader (`symgd.data.csv_exact`), with all that follows.
+A chunk that the parser refuses, or on which the two readers might differ, is left to the exact
+reader (`symgd.data.csv_exact`), with all that follows.
 """
 
 from __future__ import annotations
@@ -15,105 +15,107 @@ from dataclasses import dataclass
 from symgd.data.header import Header
 from symgd.data.source import Array, Block
 
-PIECE = 1 << 22  # bytes of a piece, at most
+CHUNK = 1 << 22  # bytes of a chunk, at most
 
-Parsed = list[tuple[list[Array], int]]  # (columns, rows dropped) of some rows
-Piece = tuple[bytearray, int]  # a buffer, and how many bytes of it are whole lines
+ParsedBlocks = list[tuple[list[Array], int]]  # (columns, rows dropped) of some rows
+Chunk = tuple[bytearray, int]  # a buffer, and the number of its bytes that are whole lines
 
 
 @dataclass(frozen=True)
-class Parser:
-    """parse: what a piece holds, or None where the exact reader has to look.
+class ChunkParser:
+    """parse: (buffer, length) -> its rows, or None to leave them to the exact reader.
 
-    size: bytes of a piece, at most. threads: how many parse a piece each.
+    size: bytes of a chunk, at most. threads: the number of chunks that are parsed at once.
     """
 
-    parse: Callable[[bytearray, int], Parsed | None]
+    parse: Callable[[bytearray, int], ParsedBlocks | None]
     size: int
     threads: int
 
 
-class Pieces:
-    """The rows of a text file. stream: at the first row.
+class ChunkedCsvReader:
+    """A reader of the rows of a CSV file. stream: at the first row.
 
-    offset: the place up to which all rows have been given. ended: whether all have.
+    offset: the position up to which rows were returned. at_end: whether all were.
     """
 
     def __init__(self, stream: io.RawIOBase, header: Header, size: int) -> None:
         self._stream = stream
         self._size = max(1, size)
         self._spare: list[bytearray] = []
-        self._at_end = False
+        self._reached_end = False
         self.offset = header.offset
-        self.ended = False
+        self.at_end = False
 
-    def blocks(self, parser: Parser) -> Iterator[Block]:
-        """The wanted columns in blocks, up to the first piece that is not the parser's to read."""
-        pieces = self._pieces(min(PIECE, parser.size, self._size), parser.threads)
-        for (buffer, length), batches in _parsed(pieces, parser):
+    def blocks(self, parser: ChunkParser) -> Iterator[Block]:
+        """The selected columns in blocks, up to the first chunk that the parser leaves."""
+        chunks = self._chunks(min(CHUNK, parser.size, self._size), parser.threads)
+        for (buffer, length), batches in _parse_in_threads(chunks, parser):
             if batches is None:
                 return
             self._spare.append(buffer)
             self.offset += length
-            done = min(1.0, self.offset / self._size)
+            progress = min(1.0, self.offset / self._size)
             for arrays, dropped in batches:
-                yield Block(arrays, dropped, done)
-        self.ended = self._at_end
+                yield Block(arrays, dropped, progress)
+        self.at_end = self._reached_end
 
-    def _pieces(self, size: int, threads: int) -> Iterator[Piece]:
-        """Pieces of at most `size` bytes, in buffers of one byte more."""
-        left = self._size
-        carried = b""  # the beginning of a line whose rest is in the next piece
+    def _chunks(self, size: int, threads: int) -> Iterator[Chunk]:
+        """Chunks of at most `size` bytes, in buffers of one byte more."""
+        unread = self._size
+        partial_line = b""  # the beginning of a line that ends in the next chunk
         while True:
             buffer = self._spare.pop() if self._spare else bytearray(size + 1)
-            # smaller ones in the end, so that all threads are done at about the same time
-            room = max(min(size, left // threads), size // 8) + 1
-            buffer[: len(carried)] = carried
-            read = _fill(self._stream, memoryview(buffer)[len(carried) : room])
-            left -= read
-            stop = len(carried) + read
-            ended = stop < room
-            cut = stop if ended else buffer.rfind(b"\n", 0, stop) + 1
-            self._at_end = ended
-            if cut == 0:
-                return  # at the end of the file, or in a line as long as the piece
-            carried = bytes(memoryview(buffer)[cut:stop])
-            yield buffer, cut
-            if ended:
+            # smaller ones at the end, so that all threads finish at about the same time
+            stop = max(min(size, unread // threads), size // 8) + 1
+            buffer[: len(partial_line)] = partial_line
+            read = _fill(self._stream, memoryview(buffer)[len(partial_line) : stop])
+            unread -= read
+            end = len(partial_line) + read
+            at_end = end < stop
+            end_of_lines = end if at_end else buffer.rfind(b"\n", 0, end) + 1
+            self._reached_end = at_end
+            if end_of_lines == 0:
+                return  # the end of the file, or a line as long as the chunk
+            partial_line = bytes(memoryview(buffer)[end_of_lines:end])
+            yield buffer, end_of_lines
+            if at_end:
                 return
 
 
-def _parsed(pieces: Iterator[Piece], parser: Parser) -> Iterator[tuple[Piece, Parsed | None]]:
-    """Each piece with what it holds, in order; no more of them ahead than there are threads.
+def _parse_in_threads(
+    chunks: Iterator[Chunk], parser: ChunkParser
+) -> Iterator[tuple[Chunk, ParsedBlocks | None]]:
+    """Each chunk with its rows, in order; at most `threads` chunks are parsed ahead.
 
-    Where no thread can be had, the rest is left to the exact reader, which needs none.
+    If no thread can be started, the rest is left to the exact reader.
     """
     if parser.threads == 1:
-        for piece in pieces:
-            yield piece, parser.parse(*piece)
+        for chunk in chunks:
+            yield chunk, parser.parse(*chunk)
         return
-    coming: deque[tuple[Piece, Future[Parsed | None]]] = deque()
+    pending: deque[tuple[Chunk, Future[ParsedBlocks | None]]] = deque()
     workers = ThreadPoolExecutor(parser.threads)
     try:
-        for piece in pieces:
+        for chunk in chunks:
             try:
-                coming.append((piece, workers.submit(parser.parse, *piece)))
+                pending.append((chunk, workers.submit(parser.parse, *chunk)))
             except RuntimeError:  # can't start new thread
-                left: Future[Parsed | None] = Future()
-                left.set_result(None)
-                coming.append((piece, left))
+                unparsed: Future[ParsedBlocks | None] = Future()
+                unparsed.set_result(None)
+                pending.append((chunk, unparsed))
                 break
-            if len(coming) > parser.threads:
-                done, found = coming.popleft()
-                yield done, found.result()
-        for done, found in coming:
-            yield done, found.result()
+            if len(pending) > parser.threads:
+                parsed_chunk, future = pending.popleft()
+                yield parsed_chunk, future.result()
+        for parsed_chunk, future in pending:
+            yield parsed_chunk, future.result()
     finally:
         workers.shutdown(cancel_futures=True)
 
 
 def _fill(stream: io.RawIOBase, view: memoryview) -> int:
-    """How many bytes were read into `view`: all of it, unless the file ends."""
+    """The number of bytes read into `view`: all of it, unless the file ends."""
     filled = 0
     while filled < len(view):
         read = stream.readinto(view[filled:])
@@ -123,12 +125,12 @@ def _fill(stream: io.RawIOBase, view: memoryview) -> int:
     return filled
 
 
-_WINDOW = 1 << 16  # with an end of a line in every window, no line is longer than two
+_WINDOW = 1 << 16  # bytes: with a line end in every window, no line is longer than two windows
 
 
-def has_long_lines(buffer: bytearray, stop: int) -> bool:
-    """Whether a line of the piece may be too long for the exact reader."""
-    last = max(0, stop - _WINDOW)
+def has_long_lines(buffer: bytearray, end: int) -> bool:
+    """Whether a line of the chunk may be too long for the exact reader."""
+    last = max(0, end - _WINDOW)
     if any(buffer.find(b"\n", k, k + _WINDOW) < 0 for k in range(0, last, _WINDOW)):
         return True
-    return stop > _WINDOW and buffer.find(b"\n", last, stop) < 0
+    return end > _WINDOW and buffer.find(b"\n", last, end) < 0

@@ -1,4 +1,4 @@
-"""A path or standard input -> a file that can be read from any place, as often as wanted."""
+"""A path or standard input -> a seekable file that can be read repeatedly."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from typing import Any, BinaryIO
 from symgd.data.spool import Spool
 from symgd.errors import DataError
 
-_MOST_INPUT = 1 << 34  # bytes that are taken from a pipe: they are kept in a temporary file
+_MOST_PIPE_BYTES = 1 << 34  # bytes that are copied from a pipe to a temporary file, at most
 
-# First bytes of formats that are no text, and what to do about them.
+#: First bytes of formats that are not text -> advice.
 _MAGIC: dict[bytes, str] = {
     b"\x28\xb5\x2f\xfd": "it is compressed with zstd; unpack it, or compress it with gzip",
     b"PK\x03\x04": "it is a ZIP archive or a spreadsheet; save it as CSV",
@@ -33,10 +33,10 @@ _MAGIC: dict[bytes, str] = {
 
 
 class File:
-    """A file with data, opened anew for every pass.
+    """A data file, opened again for every pass.
 
-    label: how messages call it. suffix: of its name, in lower case. stream: opens it at its
-    beginning. look: its (bytes, time of the last change), OSError where it is gone.
+    label: its name in messages. suffix: of its name, in lower case. stream: opens it. stat_file:
+    returns its (bytes, time of the last change), or raises OSError.
     """
 
     def __init__(
@@ -44,80 +44,80 @@ class File:
         label: str,
         suffix: str,
         stream: Callable[[], io.RawIOBase],
-        look: Callable[[], tuple[int, int]],
+        stat_file: Callable[[], tuple[int, int]],
     ) -> None:
         self.label = label
         self.suffix = suffix
-        self._stream, self._state_now = stream, look
-        self._state = self._look()
+        self._stream, self._read_state = stream, stat_file
+        self._state = self._stat()
         self.size = self._state[0]
 
     @property
     def ends_line(self) -> bool:
-        """Whether its last byte is the end of a line; so is an empty file."""
+        """Whether its last byte ends a line; true for an empty file."""
         with self.open() as stream:
             stream.seek(max(0, self.size - 1))
             return (stream.read(1) or b"\n") in b"\r\n"
 
     def open(self) -> io.RawIOBase:
-        """The file from its beginning; DataError where it is not what it was at first."""
+        """The file from its beginning; DataError if it has changed since it was opened."""
         stream = self._stream()
-        if self._look() != self._state:
+        if self._stat() != self._state:
             stream.close()
-            raise self.changed()
+            raise self.change_error()
         return stream
 
-    def confirm(self) -> None:
-        """DataError where the file is not what it was at first: after every pass."""
-        if self._look() != self._state:
-            raise self.changed()
+    def check_unchanged(self) -> None:
+        """DataError if the file has changed since it was opened; called after every pass."""
+        if self._stat() != self._state:
+            raise self.change_error()
 
-    def changed(self) -> DataError:
-        """The error about a file that is another than at first."""
+    def change_error(self) -> DataError:
+        """The error about a file that has changed."""
         hint = "let nothing write to it while it is used"
         return DataError("the file changed while it was read", source=self.label, hint=hint)
 
     def refuse_magic(self, head: bytes) -> None:
-        """Refuse what begins like a file of a known other kind."""
+        """DataError if the file begins like a known format that is not text."""
         for magic, advice in _MAGIC.items():
             if head.startswith(magic):
-                raise self.refused(advice)
+                raise self.format_error(advice)
         if head[257:262] == b"ustar" and b"\0" in head[:257]:
-            raise self.refused("it is a tar archive; unpack it first")
+            raise self.format_error("it is a tar archive; unpack it first")
 
-    def refused(self, advice: str) -> DataError:
-        """The error about what is no table."""
+    def format_error(self, advice: str) -> DataError:
+        """The error about a file in another format."""
         sentence = "this is no table that can be read"
         return DataError(sentence, line=1, source=self.label, hint=advice)
 
-    def _look(self) -> tuple[int, int]:
+    def _stat(self) -> tuple[int, int]:
         try:
-            return self._state_now()
+            return self._read_state()
         except OSError as error:
-            raise unreadable(self.label, error) from None
+            raise read_error(self.label, error) from None
 
 
-class _Stream(io.FileIO):
-    """A file whose failures are `DataError`s, wherever it is read."""
+class _FileStream(io.FileIO):
+    """A file whose OSErrors are DataErrors."""
 
     def __init__(self, path: Path, label: str) -> None:
         self._label = label
         try:
             super().__init__(path)
         except OSError as error:
-            raise unreadable(label, error) from None
+            raise read_error(label, error) from None
 
     def read(self, size: int | None = -1, /) -> bytes:
         try:
             return super().read(size) or b""
         except OSError as error:
-            raise unreadable(self._label, error) from None
+            raise read_error(self._label, error) from None
 
     def readinto(self, buffer: Any, /) -> int:
         try:
             return super().readinto(buffer) or 0
         except OSError as error:
-            raise unreadable(self._label, error) from None
+            raise read_error(self._label, error) from None
 
 
 def open_file(path: str | os.PathLike[str]) -> File:
@@ -130,40 +130,40 @@ def open_file(path: str | os.PathLike[str]) -> File:
     try:
         mode = os.stat(text).st_mode
     except (OSError, UnicodeError) as error:
-        raise unreadable(text, error) from None
+        raise read_error(text, error) from None
     if stat.S_ISDIR(mode):
         hint = "name a file in it"
         raise DataError("this is a directory, not a file", source=text, hint=hint)
     if stat.S_ISFIFO(mode):
         try:
             with open(text, "rb") as pipe:
-                return spooled(pipe, text)
+                return spool_stream(pipe, text)
         except OSError as error:
-            raise unreadable(text, error) from None
+            raise read_error(text, error) from None
     if not stat.S_ISREG(mode):
         raise DataError("this is a device, not a file", source=text)
     suffix = Path(text).suffix.lower()
-    return File(text, suffix, partial(_Stream, Path(text), text), partial(_state, text))
+    return File(text, suffix, partial(_FileStream, Path(text), text), partial(_file_state, text))
 
 
-def spooled(stream: BinaryIO, label: str) -> File:
-    """The rest of the stream, kept while it is used; DataError where there is too much of it."""
+def spool_stream(stream: BinaryIO, label: str) -> File:
+    """A temporary copy of the rest of the stream; DataError if it is too large."""
     try:
-        copy = Spool(stream, _MOST_INPUT)
+        copy = Spool(stream, _MOST_PIPE_BYTES)
     except OverflowError:
-        sentence = f"more than {_MOST_INPUT:,} bytes came in"
+        sentence = f"more than {_MOST_PIPE_BYTES:,} bytes came in"
         hint = "write them to a file first"
         raise DataError(sentence, source=label, hint=hint) from None
     return File(label, "", copy.open, lambda: (copy.size, 0))
 
 
-def _state(path: str) -> tuple[int, int]:
-    found = os.stat(path)
-    return found.st_size, found.st_mtime_ns
+def _file_state(path: str) -> tuple[int, int]:
+    status = os.stat(path)
+    return status.st_size, status.st_mtime_ns
 
 
-def unreadable(label: str, error: Exception) -> DataError:
-    """The error about a file that the system does not give."""
+def read_error(label: str, error: Exception) -> DataError:
+    """The error about a file that the operating system cannot read."""
     if isinstance(error, FileNotFoundError):
         return DataError("there is no such file", source=label)
     reason = error.strerror if isinstance(error, OSError) else ""
@@ -176,12 +176,12 @@ def _standard_input() -> File:
     if stream is None:
         raise DataError("there is none", source=label)
     try:
-        return _taken(stream, label)
+        return _spooled_input(stream, label)
     except OSError as error:
-        raise unreadable(label, error) from None
+        raise read_error(label, error) from None
 
 
 @lru_cache(maxsize=1)
-def _taken(stream: BinaryIO, label: str) -> File:
-    """What comes in by standard input comes once, and may be asked for again."""
-    return spooled(stream, label)
+def _spooled_input(stream: BinaryIO, label: str) -> File:
+    """Standard input can be read only once: its copy is kept."""
+    return spool_stream(stream, label)

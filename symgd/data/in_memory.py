@@ -1,6 +1,6 @@
-"""Objects that hold columns: mappings of arrays, structured arrays, frames, Arrow tables.
+"""Table sources in memory: mappings of arrays, structured arrays, data frames, Arrow tables.
 
-Frames are known by what they can do, so that no library is imported for them.
+Data frames are recognized by their methods, so that no library is imported for them.
 """
 
 from __future__ import annotations
@@ -12,21 +12,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symgd.data.arrow import ArrowSource, need_arrow
-from symgd.data.conversion import Column, Mask, Place, convert, settle
+from symgd.data.conversion import ColumnLocation, Mask, MaskedColumn, convert, remove_missing
 from symgd.data.select_columns import check_names
-from symgd.data.source import Block, Pick, Source
+from symgd.data.source import Block, SelectedColumn, TableSource
 from symgd.errors import DataError, excerpt
 
-Values = tuple[NDArray[Any], Mask | None]
+ArrayAndMask = tuple[NDArray[Any], Mask | None]
 
 
-def open_object(data: Any) -> Source:
-    """The source for an object that holds columns, or the DataError that it is none."""
+def open_object(data: Any) -> TableSource:
+    """The table source for an object with columns, or DataError."""
     label = _label(data)
     if isinstance(data, Mapping):
-        return MemorySource(label, list(data), lambda key: _array(data[key]))
+        return MemorySource(label, list(data), lambda key: _as_array(data[key]))
     if isinstance(data, np.ndarray) and data.dtype.names:
-        return MemorySource(label, list(data.dtype.names), lambda name: _array(data[name]))
+        return MemorySource(label, list(data.dtype.names), lambda name: _as_array(data[name]))
     if hasattr(data, "num_rows") and hasattr(data, "__arrow_c_stream__"):
         import pyarrow as pa
 
@@ -34,7 +34,7 @@ def open_object(data: Any) -> Source:
     if hasattr(data, "collect"):  # a lazy frame
         raise DataError("it is not computed yet", source=label, hint="pass data.collect()")
     if hasattr(data, "__getitem__") and not callable(getattr(data, "columns", callable)):
-        return MemorySource(label, list(data.columns), lambda key: _series(data[key]))
+        return MemorySource(label, list(data.columns), lambda key: _series_values(data[key]))
     if hasattr(data, "__arrow_c_stream__"):
         need_arrow(label, "reading it through Arrow's interface")
         return _stream(data, label)
@@ -43,139 +43,144 @@ def open_object(data: Any) -> Source:
         from pyarrow.interchange import from_dataframe
 
         return ArrowSource(from_dataframe(data), label)
-    raise _no_table(label)
+    raise _not_a_table(label)
 
 
-def _stream(data: Any, label: str) -> Source:
-    """What gives itself as Arrow's stream of batches; a single column does that, too."""
+def _stream(data: Any, label: str) -> TableSource:
+    """An object with Arrow's stream interface, which a single column has, too."""
     import pyarrow as pa
 
     try:
         return ArrowSource(pa.table(data), label)
     except pa.ArrowInvalid:
-        raise _no_table(label) from None
+        raise _not_a_table(label) from None
 
 
-def _no_table(label: str) -> DataError:
+def _not_a_table(label: str) -> DataError:
     hint = 'pass a path, a dict of columns such as {"x": [1, 2], "y": [3, 4]}, a structured '
     hint += "array, a data frame or an Arrow table"
     return DataError("this is not a table", source=label, hint=hint)
 
 
 def _label(data: Any) -> str:
-    kind = type(data)
-    package = "" if kind.__module__ == "builtins" else kind.__module__.partition(".")[0] + " "
-    return f"the {excerpt(package + kind.__name__)}"
+    cls = type(data)
+    package = "" if cls.__module__ == "builtins" else cls.__module__.partition(".")[0] + " "
+    return f"the {excerpt(package + cls.__name__)}"
 
 
 class MemorySource:
-    """Columns that lie in memory. They are not copied unless their type has to change.
+    """Columns in memory, which are not copied unless their type must change.
 
-    keys: of all columns. get: key -> (array, mask of what is missing or None).
+    keys: of all columns. read: key -> (array, mask of missing values or None).
     """
 
     in_memory = True
     remarks: tuple[str, ...] = ()
 
-    def __init__(self, label: str, keys: Sequence[Any], get: Callable[[Any], Values]) -> None:
+    def __init__(
+        self, label: str, keys: Sequence[Any], read: Callable[[Any], ArrayAndMask]
+    ) -> None:
         self.label = label
         self._keys = keys
-        self._get = get
-        # A key that is no string is the name of no column: it cannot stand in a formula.
+        self._read = read
+        # a key that is not a string cannot be used in a formula
         self.names = tuple(key.strip() if isinstance(key, str) else "" for key in keys)
         check_names(self.names, label)
 
-    def about(self) -> int:
+    def estimated_rows(self) -> int:
         return 0
 
-    def blocks(self, picks: Sequence[Pick], drop: bool) -> Iterator[Block]:
-        columns = [self._column(pick) for pick in picks]
+    def blocks(self, selected: Sequence[SelectedColumn], drop_missing: bool) -> Iterator[Block]:
+        columns = [self._column(column) for column in selected]
         for column in columns[1:]:
             lengths = len(columns[0].values), len(column.values)
             if lengths[0] != lengths[1]:
-                sentence = f"it has {lengths[1]:,} rows, '{excerpt(columns[0].place.column)}' "
-                raise column.place.refuse(f"{sentence}has {lengths[0]:,}", "cut them to one length")
-        arrays, dropped = settle(columns, drop)
+                sentence = f"it has {lengths[1]:,} rows, '{excerpt(columns[0].location.column)}' "
+                raise column.location.column_error(
+                    f"{sentence}has {lengths[0]:,}", "cut them to one length"
+                )
+        arrays, dropped = remove_missing(columns, drop_missing)
         yield Block(arrays, dropped, 1.0)
 
-    def _column(self, pick: Pick) -> Column:
-        place = Place(self.label, self.names[pick.index])
+    def _column(self, column: SelectedColumn) -> MaskedColumn:
+        location = ColumnLocation(self.label, self.names[column.index])
         try:
-            values, missing = self._get(self._keys[pick.index])
+            values, missing = self._read(self._keys[column.index])
         except MemoryError:
             raise
-        except Exception as error:  # of whatever library: they have no common root
-            raise place.refuse(f"it is not an array: {excerpt(str(error), 200)}") from None
-        return convert(values, missing, place)
+        except Exception as error:  # of any library
+            raise location.column_error(f"it is not an array: {excerpt(str(error), 200)}") from None
+        return convert(values, missing, location)
 
 
-def _array(values: Any) -> Values:
-    """Whatever NumPy takes as an array; text in a list stays where it is among the numbers."""
+def _as_array(values: Any) -> ArrayAndMask:
+    """An array by NumPy; a list that NumPy would change becomes an array of objects."""
     if isinstance(values, np.ma.MaskedArray):
         return values.data, np.ma.getmaskarray(values)
     if hasattr(values, "to_numpy") and hasattr(values, "__len__"):
-        return _series(values)
+        return _series_values(values)
     array = np.asarray(values)
-    if isinstance(values, (list, tuple)) and array.ndim == 1 and _may_be_changed(array):
+    if isinstance(values, (list, tuple)) and array.ndim == 1 and _may_have_changed(array):
         array = np.asarray(values, dtype=object)
     return array, None
 
 
-def _may_be_changed(array: NDArray[Any]) -> bool:
-    """Whether NumPy, making an array of a list, may have changed a number: to text, or rounded."""
+def _may_have_changed(array: NDArray[Any]) -> bool:
+    """Whether np.asarray of a list may have changed a number: to text, or by rounding."""
     kind = array.dtype.kind
     return kind in "US" or (kind == "f" and bool((np.abs(array) > 2.0**53).any()))
 
 
-def _series(series: Any) -> Values:
-    """A column of pandas or polars, or an Arrow array."""
+def _series_values(series: Any) -> ArrayAndMask:
+    """A column of pandas or polars, or an Arrow array, as (array, mask)."""
     if not hasattr(series, "to_numpy"):
         return np.asarray(series), None
-    if hasattr(series, "null_count"):  # polars, Arrow: nulls, without which integers stay integers
-        return _with_nulls(series)
+    if hasattr(series, "null_count"):  # polars, Arrow
+        return _nullable_values(series)
     if hasattr(series, "isna") and not isinstance(getattr(series, "dtype", None), np.dtype):
-        return _with_missing(series)
+        return _pandas_values(series)
     values = np.asarray(series.to_numpy())
     if values.dtype.kind == "O" and hasattr(series, "isna"):
         return values, np.asarray(series.isna())
     return values, None
 
 
-def _with_missing(series: Any) -> Values:
-    """A column of one of pandas' own types: to_numpy as a whole would round integers beside NA."""
+def _pandas_values(series: Any) -> ArrayAndMask:
+    """A column of a pandas extension type: its to_numpy would round integers beside NA."""
     mask = np.asarray(series.isna(), dtype=bool)
     if not mask.any():
-        return _own(series), None
-    valid = _own(series[~mask])
+        return _values_of_valid(series), None
+    valid = _values_of_valid(series[~mask])
     values = np.zeros(len(mask), valid.dtype)
     values[~mask] = valid
     return values, mask
 
 
-def _own(series: Any) -> NDArray[Any]:
-    """The values of a column of pandas without missing ones, in their type."""
-    kinds = getattr(series.dtype, "categories", None)
-    if kinds is None:
+def _values_of_valid(series: Any) -> NDArray[Any]:
+    """The values of a pandas column without missing values, in their own type."""
+    categories = getattr(series.dtype, "categories", None)
+    if categories is None:
         return np.asarray(series.to_numpy())
     codes = series.cat.codes if hasattr(series, "cat") else series.codes
-    found: NDArray[Any] = np.asarray(kinds.to_numpy())[np.asarray(codes)]
-    return found
+    values: NDArray[Any] = np.asarray(categories.to_numpy())[np.asarray(codes)]
+    return values
 
 
-def _with_nulls(series: Any) -> Values:
+def _nullable_values(series: Any) -> ArrayAndMask:
+    """A column with nulls: its to_numpy would round integers beside them."""
     nulls = series.null_count
     count = nulls() if callable(nulls) else nulls
     if not count:
-        return _numpy(series), None
-    mask = _numpy(series.is_null())
-    valid = _numpy(series.drop_nulls() if hasattr(series, "drop_nulls") else series.drop_null())
+        return _to_numpy(series), None
+    mask = _to_numpy(series.is_null())
+    valid = _to_numpy(series.drop_nulls() if hasattr(series, "drop_nulls") else series.drop_null())
     values = np.zeros(len(mask), valid.dtype)
     values[~mask] = valid
     return values, mask
 
 
-def _numpy(series: Any) -> NDArray[Any]:
+def _to_numpy(series: Any) -> NDArray[Any]:
     try:
         return np.asarray(series.to_numpy())
-    except ValueError:  # Arrow: to_numpy copies only when it is told so
+    except ValueError:  # Arrow's to_numpy copies only with this option
         return np.asarray(series.to_numpy(zero_copy_only=False))

@@ -1,4 +1,4 @@
-"""Parquet files, streamed: no more than some row groups' pages are in memory at a time."""
+"""Parquet files by pyarrow, batch by batch."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-from symgd.data.arrow import need_arrow, settle_batch
+from symgd.data.arrow import convert_batch, need_arrow
 from symgd.data.files import File
 from symgd.data.select_columns import check_names
-from symgd.data.source import Block, Pick
+from symgd.data.source import Block, SelectedColumn
 from symgd.errors import DataError, excerpt
 
 MAGIC = b"PAR1"
 
 _CELLS = 1 << 17  # of a batch
-_MOST_FOOTER = 1 << 28  # bytes of a string in the file's description, and its lists' entries
+_MOST_FOOTER = 1 << 28  # bytes of a string, and entries of a list, in the footer
 
 
 class ParquetSource:
-    """A Parquet file. Checksums of its pages are verified where it has them."""
+    """A Parquet file as a table source; page checksums are verified where it has them."""
 
     in_memory = False
     remarks: tuple[str, ...] = ()
@@ -29,40 +29,40 @@ class ParquetSource:
         need_arrow(file.label, "reading Parquet")
         self._file = file
         self.label = file.label
-        with self._opened() as parquet:
+        with self._open() as parquet:
             self._rows = parquet.metadata.num_rows
             self.names = tuple(parquet.schema_arrow.names)
         check_names(self.names, self.label)
 
-    def about(self) -> int:
+    def estimated_rows(self) -> int:
         return int(self._rows)
 
-    def blocks(self, picks: Sequence[Pick], drop: bool) -> Iterator[Block]:
-        before = 0
-        with self._opened() as parquet:
-            for batch in self._batches(parquet, picks):
-                block = settle_batch(batch, picks, self, before, drop)
-                before += batch.num_rows
-                yield replace(block, done=min(1.0, before / max(1, self._rows)))
-        self._file.confirm()
-        if before != self._rows:
-            sentence = f"the file holds {before:,} rows, its description says {self._rows:,}"
+    def blocks(self, selected: Sequence[SelectedColumn], drop_missing: bool) -> Iterator[Block]:
+        rows_before = 0
+        with self._open() as parquet:
+            for batch in self._batches(parquet, selected):
+                block = convert_batch(batch, selected, self, rows_before, drop_missing)
+                rows_before += batch.num_rows
+                yield replace(block, progress=min(1.0, rows_before / max(1, self._rows)))
+        self._file.check_unchanged()
+        if rows_before != self._rows:
+            sentence = f"the file holds {rows_before:,} rows, its description says {self._rows:,}"
             raise DataError(sentence, source=self.label, hint=_DAMAGED)
 
-    def _batches(self, parquet: Any, picks: Sequence[Pick]) -> Iterator[Any]:
-        """RecordBatches whose columns are those of the picks, in their order."""
-        wanted = [self.names[pick.index] for pick in picks]
-        rows = max(1 << 10, _CELLS // max(1, len(picks)))
-        # one thread: with more, whole columns of pages are decoded at once
+    def _batches(self, parquet: Any, selected: Sequence[SelectedColumn]) -> Iterator[Any]:
+        """RecordBatches with the selected columns, in their order."""
+        wanted = [self.names[column.index] for column in selected]
+        rows = max(1 << 10, _CELLS // max(1, len(selected)))
+        # with several threads whole columns of pages would be decoded at once
         for batch in parquet.iter_batches(rows, columns=wanted, use_threads=False):
-            # A name of a nested field reads like that of a column: `a.b`.
+            # a nested field may have the name of a column: `a.b`
             places = [k for k, name in enumerate(batch.schema.names) if name in set(wanted)]
             by_name = {batch.schema.names[k]: k for k in places}
             yield batch.select([by_name[name] for name in wanted])
 
     @contextmanager
-    def _opened(self) -> Iterator[Any]:
-        """The file as pyarrow's ParquetFile; what pyarrow says of a damaged one is a DataError."""
+    def _open(self) -> Iterator[Any]:
+        """The file as a pyarrow ParquetFile; errors of pyarrow within are DataErrors."""
         import pyarrow as pa
         from pyarrow import parquet
 
@@ -71,7 +71,7 @@ class ParquetSource:
                 yield parquet.ParquetFile(
                     stream,
                     buffer_size=1 << 20,
-                    pre_buffer=False,  # it would keep all row groups in memory until the end
+                    pre_buffer=False,  # would keep all row groups in memory
                     page_checksum_verification=True,
                     thrift_string_size_limit=_MOST_FOOTER,
                     thrift_container_size_limit=_MOST_FOOTER,

@@ -1,4 +1,4 @@
-"""The names that a formula wants -> columns of a source."""
+"""The columns of a table source by the names in a formula."""
 
 from __future__ import annotations
 
@@ -7,32 +7,34 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from symgd.data.source import Pick
+from symgd.data.source import SelectedColumn
 from symgd.errors import DataError, excerpt
 from symgd.names import canonical
 
 _LISTED = 12  # names that an error lists
 
 
-def bind(wanted: Iterable[str] | None, names: Sequence[str], source: str) -> list[Pick]:
-    """The columns of the wanted names, each once, in that order; all named ones for None.
+def select_columns(
+    requested: Iterable[str] | None, names: Sequence[str], source: str
+) -> list[SelectedColumn]:
+    """The columns of the requested names, each once, in that order; None: all with a name.
 
-    A name is found as it is written, or else by its spelling: `θ` is "theta" as in formulas.
+    A name matches exactly, or else by its canonical spelling: `θ` is "theta", as in formulas.
     """
-    if wanted is None:
-        return [Pick(index, name) for index, name in enumerate(names) if name]
-    if isinstance(wanted, str):
-        wanted = [wanted]
-    return [Pick(_find(name, names, source), name) for name in dict.fromkeys(wanted)]
+    if requested is None:
+        return [SelectedColumn(index, name) for index, name in enumerate(names) if name]
+    if isinstance(requested, str):
+        requested = [requested]
+    return [SelectedColumn(_find(name, names, source), name) for name in dict.fromkeys(requested)]
 
 
 def check_names(names: Sequence[str], source: str, line: int | None = None) -> None:
-    """Refuse a name that stands above two columns. Columns without a name cannot be reached."""
+    """DataError if two columns have the same name."""
     for name, count in Counter(names).items():
         if name and count > 1:
             places = [str(k + 1) for k, other in enumerate(names) if other == name]
             raise DataError(
-                f"{count} columns have this name (numbers {_list(places)})",
+                f"{count} columns have this name (numbers {_enumerate(places)})",
                 column=name,
                 line=line,
                 source=source,
@@ -41,27 +43,27 @@ def check_names(names: Sequence[str], source: str, line: int | None = None) -> N
 
 
 def _find(name: str, names: Sequence[str], source: str) -> int:
-    alike = [k for k, other in enumerate(names) if other and _spelling(other) == _spelling(name)]
-    exact = [k for k in alike if names[k] == name]
+    matches = [k for k, other in enumerate(names) if other and _spelling(other) == _spelling(name)]
+    exact = [k for k in matches if names[k] == name]
     if len(exact) == 1:
         return exact[0]
-    if len(alike) > 1:
-        both = _list([f"'{excerpt(names[k])}'" for k in alike])
+    if len(matches) > 1:
+        listed = _enumerate([f"'{excerpt(names[k])}'" for k in matches])
         raise DataError(
-            f"{both} are one name in a formula",
+            f"{listed} are one name in a formula",
             column=name,
             source=source,
             hint="rename one of the columns",
         )
-    if not alike:
-        shown = _list([f"'{excerpt(other, 40)}'" for other in names if other])
+    if not matches:
+        shown = _enumerate([f"'{excerpt(other, 40)}'" for other in names if other])
         raise DataError(
             f"there is no column '{excerpt(name)}'; there {_is_or_are(names)} {shown}",
             column=None,
             source=source,
             hint=_advice(name, names),
         )
-    return alike[0]
+    return matches[0]
 
 
 def _spelling(name: str) -> str:
@@ -73,9 +75,9 @@ def _is_or_are(names: Sequence[str]) -> str:
 
 
 def _advice(name: str, names: Sequence[str]) -> str:
-    near = _near(name, names)
-    if near:
-        return f"did you mean '{excerpt(near)}'?"
+    closest = _closest(name, names)
+    if closest:
+        return f"did you mean '{excerpt(closest)}'?"
     if len(names) == 1 and len(names[0].split()) > 1:
         return "cells are separated by commas, semicolons or tabs, not by spaces"
     if len(names) == 1 and "|" in names[0]:
@@ -83,18 +85,18 @@ def _advice(name: str, names: Sequence[str]) -> str:
     return ""
 
 
-def _near(name: str, names: Sequence[str]) -> str:
-    """The existing name that may have been meant, or ""."""
-    folded: dict[str, str] = {}
+def _closest(name: str, names: Sequence[str]) -> str:
+    """The existing name closest to `name`, or ""."""
+    by_folded_name: dict[str, str] = {}
     for other in names[:10_000]:
         if other and len(other) < 200:
-            folded.setdefault(other.casefold(), other)
-            folded.setdefault(other.lstrip("# \t").split(" (")[0].casefold(), other)
-    found = difflib.get_close_matches(name[:200].casefold(), list(folded), n=1, cutoff=0.6)
-    return folded[found[0]] if found else ""
+            by_folded_name.setdefault(other.casefold(), other)
+            by_folded_name.setdefault(other.lstrip("# \t").split(" (")[0].casefold(), other)
+    close = difflib.get_close_matches(name[:200].casefold(), list(by_folded_name), n=1, cutoff=0.6)
+    return by_folded_name[close[0]] if close else ""
 
 
-def _list(items: Sequence[str]) -> str:
+def _enumerate(items: Sequence[str]) -> str:
     if len(items) > _LISTED:
         return ", ".join(items[:_LISTED]) + f", … ({len(items):,} in all)"
     if len(items) > 1:

@@ -1,4 +1,4 @@
-"""What every kind of source gives to a table: its names, and its columns block by block."""
+"""The interface of a table source: the names of its columns, and blocks of its rows."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-#: One column, or a piece of one: (rows,) float64 or float32, finite, contiguous.
+#: A column or a part of one: (rows,) float64 or float32, finite, contiguous.
 Array = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True)
-class Pick:
-    """A column that is wanted. index: its place in the source, name: what it is asked for as."""
+class SelectedColumn:
+    """A selected column. index: in the source. name: as it was requested."""
 
     index: int
     name: str
@@ -23,20 +23,20 @@ class Pick:
 
 @dataclass(frozen=True)
 class Block:
-    """Some rows of the wanted columns, in the order in which they are wanted.
+    """Some rows of the selected columns, in the order of the selection.
 
-    dropped: rows left out of it for a missing cell. done: how much of the source is read, 0 to 1.
+    dropped: rows left out because of a missing cell. progress: the fraction of the source read.
     """
 
     arrays: Sequence[Array]
     dropped: int
-    done: float
+    progress: float
 
 
-class Source(Protocol):
-    """Something that holds a table.
+class TableSource(Protocol):
+    """The origin of a table.
 
-    label: how messages call it. names: of all its columns. in_memory: its blocks cost no copy.
+    label: its name in messages. names: of all columns. in_memory: whether its blocks are views.
     """
 
     @property
@@ -47,13 +47,13 @@ class Source(Protocol):
     def in_memory(self) -> bool: ...
     @property
     def remarks(self) -> tuple[str, ...]:
-        """Sentences about what a person may want to check."""
+        """Warnings for the user."""
 
-    def about(self) -> int:
-        """About how many rows there are."""
+    def estimated_rows(self) -> int:
+        """An estimate of the number of rows."""
 
-    def blocks(self, picks: Sequence[Pick], drop: bool) -> Iterator[Block]:
-        """All rows from the first on, in blocks of any length; DataError at the first bad cell.
+    def blocks(self, selected: Sequence[SelectedColumn], drop_missing: bool) -> Iterator[Block]:
+        """All rows in order, in blocks of any length; DataError at the first invalid cell.
 
-        drop: leave out rows with a missing cell rather than refuse them.
+        drop_missing: leave out rows with a missing cell.
         """

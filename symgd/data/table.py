@@ -1,4 +1,4 @@
-"""`Table`: named columns of floats in memory, or read again block by block on every pass."""
+"""`Table`: named float columns in memory, or read block by block on every pass."""
 
 from __future__ import annotations
 
@@ -6,34 +6,35 @@ import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
 
 from symgd._locks import cached_property
 from symgd.data.detect_format import open_path
-from symgd.data.select_columns import bind
-from symgd.data.source import Array, Block, Pick, Source
+from symgd.data.select_columns import select_columns
+from symgd.data.source import Array, Block, SelectedColumn, TableSource
 from symgd.errors import ArgumentError, DataError
 
-#: Bytes of columns. A file that holds more is read again on every pass.
+#: Bytes of columns up to which a file is kept in memory; a larger one is read on every pass.
 IN_MEMORY = 1 << 28
 
-_BLOCK = 1 << 24  # bytes of the blocks of such a file, unless block_rows says otherwise
-_FEWEST = 1 << 10  # rows of a block: a power of two, as every default is
-_MARGIN = 1.02  # rows of a text file are estimated
-_SURPRISE = 2  # as many times IN_MEMORY are taken where the estimate was too low, and no more
+_BLOCK = 1 << 24  # bytes of its blocks, unless block_rows is given
+_FEWEST_ROWS = 1 << 10  # rows of a block
+_MARGIN = 1.02  # of the estimated rows
+_TOLERANCE = 2  # times IN_MEMORY, if the estimate was too low
 
 Progress = Callable[[float], None]
 
 
-def open_source(source: Any) -> Source:
-    """Where a table comes from: its `names` are known, its columns not yet read.
+def open_source(source: Any) -> TableSource:
+    """A table source, whose `names` are known and whose rows are not yet read.
 
-    source: as for `read_table`, which takes the answer, too.
+    source: as for `read_table`, which accepts the result, too.
     """
-    if hasattr(source, "blocks") and hasattr(source, "about"):
-        opened: Source = source
+    if hasattr(source, "blocks") and hasattr(source, "estimated_rows"):
+        opened: TableSource = source
         return opened
     if not isinstance(source, (str, os.PathLike)):
         from symgd.data.in_memory import open_object
@@ -43,7 +44,7 @@ def open_source(source: Any) -> Source:
 
 
 def column_names(source: Any) -> tuple[str, ...]:
-    """The names of all columns of a source that have one. Its rows are not read."""
+    """The names of all columns of a source; columns without a name are left out."""
     return tuple(name for name in open_source(source).names if name)
 
 
@@ -55,17 +56,17 @@ def read_table(
     block_rows: int | None = None,
     progress: Progress | None = None,
 ) -> Table:
-    """The columns of a table as floats, each number exactly as it is written.
+    """The columns of a table as floats, each number exactly as written.
 
     source: the path of a CSV, Parquet, Arrow or ORC file, "-" for standard input, a mapping of 1-D
     arrays, a structured array, a pandas or polars frame, an Arrow table, or an `open_source`.
-    columns: the names that are wanted, all by default; the others may hold anything.
-    drop_missing: leave out, and count, the rows in which a wanted cell is empty, NA, or not finite.
-    block_rows: rows of a block; with it a file is read again on every pass, as it is without it
-    when its columns take more than `IN_MEMORY` bytes.
-    progress: called with the part that is read, 0 to 1, on every pass over a file.
+    columns: the names to read, all by default; other columns may contain anything.
+    drop_missing: drop and count the rows in which a cell is empty, NA, or not finite.
+    block_rows: rows of a block; a file is then read again on every pass, as it is without it when
+    its columns take more than `IN_MEMORY` bytes.
+    progress: called with the fraction read, 0 to 1, on every pass over a file.
 
-    DataError: the first cell, row or name that is not as it should be, by its place.
+    DataError: the location of the first invalid cell, row or name.
 
     >>> table = read_table({"x": [1, 2, 3], "name": ["a", "b", "c"]}, ["x"])
     >>> table.rows, table.columns["x"]
@@ -74,63 +75,63 @@ def read_table(
     if block_rows is not None and block_rows < 1:
         raise ArgumentError(f"block_rows is {block_rows}; it must be 1 or more")
     opened = open_source(source)
-    picks = bind(columns, opened.names, opened.label)
-    if not picks:
+    selected = select_columns(columns, opened.names, opened.label)
+    if not selected:
         raise DataError("no column of the table is used", source=opened.label)
-    reading = _Reading(opened, picks, drop_missing, progress)
-    bytes_wanted = 8 * len(picks) * opened.about()
-    gathered = None
+    scan = _Scan(opened, selected, drop_missing, progress)
+    bytes_wanted = 8 * len(selected) * opened.estimated_rows()
+    whole = None
     if opened.in_memory:
-        gathered = _gather(reading.blocks(), len(picks), opened.about())
+        whole = _concatenate(scan.blocks(), len(selected), opened.estimated_rows())
     elif block_rows is None and bytes_wanted <= IN_MEMORY:
-        most = _SURPRISE * IN_MEMORY
-        gathered = _gather(reading.blocks(), len(picks), opened.about(), most)
-    if gathered is None:
-        return _streamed(reading, block_rows or _block_rows(len(picks)))
-    arrays, dropped = gathered
-    return _checked(Table(reading, len(arrays[0]), dropped, block_rows, arrays))
+        limit = _TOLERANCE * IN_MEMORY
+        whole = _concatenate(scan.blocks(), len(selected), opened.estimated_rows(), limit)
+    if whole is None:
+        return _streamed_table(scan, block_rows or _block_rows(len(selected)))
+    arrays, dropped = whole
+    return _refuse_empty(Table(scan, len(arrays[0]), dropped, block_rows, arrays))
 
 
 @dataclass(frozen=True)
-class _Reading:
-    """What is read from where, and how."""
+class _Scan:
+    """A pass over a source that can be repeated."""
 
-    source: Source
-    picks: Sequence[Pick]
-    drop: bool
+    source: TableSource
+    selected: Sequence[SelectedColumn]
+    drop_missing: bool
     progress: Progress | None
 
     def blocks(self) -> Iterator[Block]:
-        """One pass over the source."""
-        for block in self.source.blocks(self.picks, self.drop):
+        """The blocks of one pass."""
+        for block in self.source.blocks(self.selected, self.drop_missing):
             if self.progress is not None:
-                self.progress(block.done)
+                self.progress(block.progress)
             yield block
 
 
 class Table:
     """Named columns of finite floats.
 
-    names: of the columns, as they were asked for. rows: how many. dropped: rows left out for a
-    missing cell. source: how messages call where it comes from. remarks: sentences about what a
-    person may want to check. streamed: whether every pass reads the file again.
+    names: of the columns, as requested. rows: their number. dropped: rows left out because of a
+    missing cell. source: its name in messages. remarks: warnings for the user. streamed: whether
+    every pass reads the file again.
     """
 
     def __init__(
         self,
-        reading: _Reading,
+        scan: _Scan,
         rows: int,
         dropped: int,
         block_rows: int | None,
         arrays: Sequence[Array] | None,
     ) -> None:
-        self.names = tuple(pick.name for pick in reading.picks)
+        self.names = tuple(column.name for column in scan.selected)
         self.rows = rows
         self.dropped = dropped
-        self.source = reading.source.label
-        self.remarks = reading.source.remarks
+        self.source = scan.source.label
+        self.remarks = scan.source.remarks
         self.streamed = arrays is None
-        self._reading = reading
+        self._scan = scan
         self._block_rows = block_rows
         self._arrays = arrays
 
@@ -139,29 +140,29 @@ class Table:
         return f"<Table of {self.rows:,} rows x {len(self.names)} columns, {where}>"
 
     def __reduce__(self) -> tuple[Callable[..., Table], tuple[dict[str, Array], list[str]]]:
-        return read_table, (dict(self.columns), list(self.names))  # its numbers, not its file
+        return read_table, (dict(self.columns), list(self.names))  # the numbers, not the file
 
     @cached_property
     def columns(self) -> Mapping[str, Array]:
-        """Each column as a whole, by name: (rows,) float64, or float32 where the source was.
+        """The whole columns by name: (rows,) float64, or float32 if the source is.
 
-        They may be the very arrays of the source. A streamed table is loaded into memory.
+        They may be the arrays of the source. A streamed table is loaded into memory.
         """
         arrays = self._arrays
         if arrays is None:
-            gathered = _gather(self._pass(), len(self.names), self.rows)
-            assert gathered is not None
-            arrays, _ = gathered
+            whole = _concatenate(self._scan_again(), len(self.names), self.rows)
+            assert whole is not None
+            arrays, _ = whole
         return dict(zip(self.names, arrays, strict=True))
 
     def blocks(self) -> Iterator[Mapping[str, Array]]:
-        """All rows in order, as columns of `block_rows` rows each, the last ones maybe fewer.
+        """All rows in order, as columns of `block_rows` rows each, the last ones possibly fewer.
 
-        In memory they are views, and one block unless block_rows was given.
+        In memory they are views, and a single block unless block_rows was given.
         """
         if self._arrays is None:
             assert self._block_rows is not None
-            blocks = (block.arrays for block in self._pass())
+            blocks = (block.arrays for block in self._scan_again())
             for arrays in _regroup(blocks, self._block_rows):
                 yield dict(zip(self.names, arrays, strict=True))
             return
@@ -173,10 +174,10 @@ class Table:
             parts = [array[start : start + step] for array in self._arrays]
             yield dict(zip(self.names, parts, strict=True))
 
-    def _pass(self) -> Iterator[Block]:
-        """The blocks of the source once more, which must be the same rows again."""
+    def _scan_again(self) -> Iterator[Block]:
+        """The blocks of another pass; DataError if the number of rows has changed."""
         rows = 0
-        for block in self._reading.blocks():
+        for block in self._scan.blocks():
             rows += len(block.arrays[0])
             yield block
         if rows != self.rows:
@@ -185,16 +186,16 @@ class Table:
             raise DataError(sentence, source=self.source, hint=hint)
 
 
-def _streamed(reading: _Reading, block_rows: int) -> Table:
-    """A table whose rows are read once, to check and count them, and then forgotten."""
+def _streamed_table(scan: _Scan, block_rows: int) -> Table:
+    """A table whose rows are read once to check and count them."""
     rows = dropped = 0
-    for block in reading.blocks():
+    for block in scan.blocks():
         rows += len(block.arrays[0])
         dropped += block.dropped
-    return _checked(Table(reading, rows, dropped, block_rows, None))
+    return _refuse_empty(Table(scan, rows, dropped, block_rows, None))
 
 
-def _checked(table: Table) -> Table:
+def _refuse_empty(table: Table) -> Table:
     if table.rows == 0:
         sentence = "the table has no rows"
         if table.dropped:
@@ -204,16 +205,16 @@ def _checked(table: Table) -> Table:
 
 
 def _block_rows(columns: int) -> int:
-    """The default length of blocks: a power of two, so that sums can be split evenly."""
-    return int(max(_FEWEST, 1 << (_BLOCK // (8 * columns)).bit_length() - 1))
+    """The default rows of a block: a power of two, so that sums split evenly."""
+    return int(max(_FEWEST_ROWS, 1 << (_BLOCK // (8 * columns)).bit_length() - 1))
 
 
-def _gather(
-    blocks: Iterator[Block], width: int, about: int, most: float = math.inf
+def _concatenate(
+    blocks: Iterator[Block], width: int, estimated_rows: int, limit: float = math.inf
 ) -> tuple[Sequence[Array], int] | None:
-    """The blocks as whole columns, and how many rows were dropped; None for more bytes than `most`.
+    """The blocks as whole columns, and the number of dropped rows; None above `limit` bytes.
 
-    A single block is not copied. Of many, no more is in memory than the columns and one block.
+    A single block is not copied. Of many, only the columns and one block are in memory.
     """
     first = next(blocks, None)
     if first is None:
@@ -221,59 +222,51 @@ def _gather(
     second = next(blocks, None)
     if second is None:
         return first.arrays, first.dropped
-    columns = _Columns(first.arrays, int(about * _MARGIN))
+    columns = _GrowingColumns(first.arrays, int(estimated_rows * _MARGIN))
     dropped = 0
-    block: Block | None = first
-    rest = _chain(second, blocks)
-    while block is not None:
+    for block in chain((first, second), blocks):
         columns.append(block.arrays)
-        if columns.bytes > most:
+        if columns.bytes > limit:
             return None
         dropped += block.dropped
-        block = next(rest, None)
     return columns.finish(), dropped
 
 
-def _chain(block: Block, blocks: Iterator[Block]) -> Iterator[Block]:
-    yield block
-    yield from blocks
+class _GrowingColumns:
+    """Columns that grow in place by realloc, which moves pages instead of copying."""
 
-
-class _Columns:
-    """Columns that grow in place: realloc moves pages where it can, and copies nothing."""
-
-    def __init__(self, like: Sequence[Array], about: int) -> None:
+    def __init__(self, first: Sequence[Array], estimated_rows: int) -> None:
         self._rows = 0
-        self._room = max(about, 1)
-        self._arrays = [np.empty(self._room, array.dtype) for array in like]
+        self._capacity = max(estimated_rows, 1)
+        self._arrays = [np.empty(self._capacity, array.dtype) for array in first]
 
     @property
     def bytes(self) -> int:
-        """Of the rows so far."""
+        """The size of the rows so far."""
         return self._rows * sum(array.itemsize for array in self._arrays)
 
     def append(self, arrays: Sequence[Array]) -> None:
         """Add the rows of a block."""
         stop = self._rows + len(arrays[0])
-        if stop > self._room:
-            self._resize(max(stop, self._room + self._room // 4))
+        if stop > self._capacity:
+            self._resize(max(stop, self._capacity + self._capacity // 4))
         for column, array in zip(self._arrays, arrays, strict=True):
             column[self._rows : stop] = array
         self._rows = stop
 
     def finish(self) -> list[Array]:
-        """The columns, no longer than their rows."""
+        """The columns, cut to their rows."""
         self._resize(self._rows)
         return self._arrays
 
-    def _resize(self, room: int) -> None:
+    def _resize(self, capacity: int) -> None:
         for array in self._arrays:
-            array.resize(room, refcheck=False)
-        self._room = room
+            array.resize(capacity, refcheck=False)
+        self._capacity = capacity
 
 
 def _regroup(blocks: Iterator[Sequence[Array]], rows: int) -> Iterator[list[Array]]:
-    """The same rows in blocks of exactly `rows`, the last one maybe shorter, each a new array."""
+    """The rows in blocks of exactly `rows`, the last one possibly shorter, as new arrays."""
     out: list[Array] = []
     filled = 0
     for arrays in blocks:

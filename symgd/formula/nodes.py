@@ -172,16 +172,6 @@ def is_condition(node: Node) -> bool:
     return node.func in (Conjunction, Disjunction, Negation) or relation(node) is not None
 
 
-def conditions(expressions: Iterable[Node]) -> set[Node]:
-    """The names that stand for conditions in these expressions."""
-    found: set[Node] = set()
-    for node in topological(expressions):
-        tests = node.args[:1] if node.func is Where else ()
-        tests = node.args if node.func in (Conjunction, Disjunction, Negation) else tests
-        found.update(a for a in tests if isinstance(a, Name))
-    return found
-
-
 def is_negation(node: Node) -> bool:
     """Whether node is Mul(-1, something)."""
     return isinstance(node, sympy.Mul) and node.args[0] is MINUS_ONE

@@ -100,7 +100,7 @@ class RowData:
         """The roots with every sum that holds no parameter replaced by an input."""
         found = [s for s in constant_sums(roots) if id(s) not in self.constants]
         if found:
-            program = compile_program(self.graph, [ROWS], {str(k): s for k, s in enumerate(found)})
+            program = compile_program([ROWS], {str(k): s for k, s in enumerate(found)})
             sums = self.run(program, passes=1)(self.values[ROWS])
             for node, value in zip(found, sums, strict=True):
                 self.constants[id(node)] = self.give(value)
@@ -138,7 +138,7 @@ class RowData:
         """The program over `inputs`, followed by what the data give (`more` has the values)."""
         roots = self.settle(list(outputs.values()))
         named = dict(zip(outputs, roots, strict=True))
-        return compile_program(self.graph, [*inputs, *self.inputs(roots)], named)
+        return compile_program([*inputs, *self.inputs(roots)], named)
 
     def more(self, program: Program) -> list[float]:
         """The values of the inputs of `program` that the data give."""

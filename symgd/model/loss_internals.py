@@ -155,7 +155,7 @@ class LossInternals:
     def program_of(self, outputs: Mapping[str, Node]) -> Program:
         """The program of these nodes of `graph`; its inputs: the parameters, what the data give."""
         if self.rows is None:
-            return compile_program(self.graph, self.leaves, outputs)
+            return compile_program(self.leaves, outputs)
         return self.rows.program(self.leaves, outputs)
 
     def compile(self, program: Program) -> Callable[..., list[float]]:

@@ -16,8 +16,8 @@ from symgd.formula.nodes import Name, Node
 from symgd.formula.parse import parse
 from symgd.formula.printing.plain import write
 from symgd.formula.tokens import Limits
+from symgd.model.checks import to_float
 from symgd.model.data_binding import RowData, check_parameters, open_columns, read_columns
-from symgd.model.points import read_value
 
 #: A text over data, its constants, and the names that are parameters: what `Loss` pickles.
 Given = tuple[str, dict[str, float], tuple[str, ...]]
@@ -96,7 +96,7 @@ def _taken(fixed: Mapping[str, float], variables: dict[str, Name]) -> list[tuple
 
 
 def _finite(name: str, value: Any) -> float:
-    number = read_value(name, value)
+    number = to_float(value, f"the value of '{names.escape(name)}'")
     if number - number != 0:
         raise ArgumentError(f"the constant '{names.escape(name)}' is {number}, not a finite number")
     return number

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from symgd.errors import ArgumentError
 from symgd.report.compare import labels_of
-from symgd.report.output_files import check_matplotlib, check_picture, write_picture
+from symgd.report.output_files import check_matplotlib, check_picture, write_whole
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -86,7 +86,7 @@ def plot_fit(result: FitResult, path: str | os.PathLike[str] | None = None) -> A
 def _drawn(scene: Scene | RateScene | FitScene, path: Path | None) -> Any:
     picture, data = _plots().draw(scene, "" if path is None else path.suffix.lower()[1:])
     if path is not None:
-        write_picture(path, data)
+        write_whole(path, data)
     return picture
 
 

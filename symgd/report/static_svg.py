@@ -180,10 +180,12 @@ def _polyline(points: Points, xs: Span, ys: Span, colour: str) -> str:
 
 def _path(path: Points, xs: Span, ys: Span) -> str:
     dots = [_place(a, b, xs, ys) for a, b in path if math.isfinite(a) and math.isfinite(b)]
+    if not dots:
+        return ""
     # a stroke of no length with round ends is a dot
     ends = "".join(f"M{a:.0f} {b:.0f}h0" for a, b in dots)
     marks = f'<path d="{ends}" stroke="{_PATH}" stroke-width="5" stroke-linecap="round"/>'
-    a, b = dots[0]
+    a, b = dots[0]  # the start: a run ends at the first point that is not finite
     start = f'<rect x="{a - 4:.1f}" y="{b - 4:.1f}" width="8" height="8" fill="{_START}"/>'
     return _polyline(path, xs, ys, _PATH) + marks + start
 

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 _MARGIN = 0.15  # of the extent, on each side
+#: The largest number on an axis: near the largest double, matplotlib's ticks overflow.
+LARGEST = 1e300
 _FAR = 12.0  # a diverging path is followed up to this multiple of where it began
 
 Point = Sequence[float]
@@ -70,9 +72,9 @@ def heights(values: Sequence[float], visible: Sequence[float]) -> tuple[float, f
 
 def _padded(low: float, high: float, widest: float) -> tuple[float, float]:
     """An interval a little larger, of at least a tenth of the widest one and never empty."""
-    middle = 0.5 * low + 0.5 * high
+    middle = min(max(0.5 * low + 0.5 * high, -LARGEST), LARGEST)
     half = max(0.5 * high - 0.5 * low, 0.05 * widest)
     if half <= 1e-9 * abs(middle):
         half = 0.5 * max(1.0, abs(middle))
-    half = min(half * (1 + 2 * _MARGIN), 1e300)
+    half = min(half * (1 + 2 * _MARGIN), LARGEST)
     return (middle - half, middle + half)

@@ -174,7 +174,7 @@ class Rows:
 def test_the_peak_is_the_largest_number_or_nothing(place, strange, expected):
     """What is infinite cannot shift an exponent; NaN turns up in the sum."""
     graph = Graph()
-    program = compile_program(graph, [], {"f": graph.node(RowMax, Column("x", "x"))})
+    program = compile_program([], {"f": graph.node(RowMax, Column("x", "x"))})
     cells = np.full(9999, -3.0)
     cells[(place + 17) % 9999] = 5.0
     cells[place] = strange

@@ -55,7 +55,7 @@ def check(path, **options):
 def test_compressed_table_is_read_to_the_same_bits(
     suffix, block_rows, piece, engine, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(csv_fast, "PIECE", piece)
+    monkeypatch.setattr(csv_fast, "CHUNK", piece)
     monkeypatch.setattr(compression, "_HEAD", 100)  # so that the size of all is only estimated
     found = check(written(tmp_path / f"p.csv{suffix}", PACK[suffix](TEXT)), block_rows=block_rows)
     assert found.streamed == (block_rows is not None)
@@ -67,8 +67,8 @@ def test_compressed_table_is_read_to_the_same_bits(
 
 @pytest.mark.parametrize("piece", [1, 7, 100])
 def test_archive_may_come_in_pieces_of_any_size(suffix, piece, tmp_path, monkeypatch):
-    monkeypatch.setattr(compression, "_PIECE", piece)
-    monkeypatch.setattr(compression, "_MOST", 13)
+    monkeypatch.setattr(compression, "_CHUNK", piece)
+    monkeypatch.setattr(compression, "_MOST_DECOMPRESSED", 13)
     data = TEXT[: TEXT.index(b"\n", 2000) + 1]
     found = read_table(written(tmp_path / "p", PACK[suffix](data)))
     np.testing.assert_array_equal(found.columns["x"], ROWS[: found.rows, 0])
@@ -203,7 +203,7 @@ def test_bomb_is_read_in_blocks(suffix, tmp_path, monkeypatch):
 
 
 def test_file_that_changes_is_refused(suffix, tmp_path, monkeypatch):
-    monkeypatch.setattr(csv_fast, "PIECE", 5000)
+    monkeypatch.setattr(csv_fast, "CHUNK", 5000)
     path = written(tmp_path / f"p.csv{suffix}", PACK[suffix](TEXT))
 
     other = PACK[suffix](TEXT + TEXT[4:])

@@ -273,7 +273,7 @@ def test_file_that_fails_when_it_is_read_is_refused(engine):
 def test_file_that_changes_within_a_pass_is_refused(
     change, block_rows, engine, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(csv_fast, "PIECE", 500)
+    monkeypatch.setattr(csv_fast, "CHUNK", 500)
     path = tmp_path / "p.csv"
     path.write_text("x,y\n" + "1,2\n" * 5000)
     began = []

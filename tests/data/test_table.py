@@ -436,7 +436,7 @@ def test_arrays_that_are_floats_already_are_not_copied():
 
 @pytest.mark.parametrize("rows", [1, 2, 99, 100, 101, 250, 1000])
 def test_blocks_of_a_file_are_the_whole_in_order(rows, engine, tmp_path, monkeypatch):
-    monkeypatch.setattr(csv_fast, "PIECE", 700)
+    monkeypatch.setattr(csv_fast, "CHUNK", 700)
     count = 250
     lines = "".join(f"{k},{k / 7!r},{'NA' if k % 10 == 3 else k}\n" for k in range(count))
     path = written(tmp_path / "p.csv", "k,x,z\n" + lines)
@@ -481,7 +481,7 @@ def test_file_that_changes_between_passes_is_refused(change, engine, tmp_path):
 
 def test_arrow_hands_over_to_the_exact_reader_within_a_file(tmp_path, monkeypatch):
     pytest.importorskip("pyarrow")
-    monkeypatch.setattr(csv_fast, "PIECE", 1000)
+    monkeypatch.setattr(csv_fast, "CHUNK", 1000)
     rows = [(k / 3, "plain") for k in range(2000)]
     rows[1234] = (rows[1234][0], 'a "quoted"\ntext')
     with open(tmp_path / "p.csv", "w", newline="") as file:
@@ -529,7 +529,7 @@ def test_length_of_a_block_is_one_or_more(rows):
 
 
 def test_progress_runs_from_0_to_1(engine, tmp_path, monkeypatch):
-    monkeypatch.setattr(csv_fast, "PIECE", 50_000)
+    monkeypatch.setattr(csv_fast, "CHUNK", 50_000)
     path = written(tmp_path / "p.csv", "x\n" + "1.5\n" * 60_000)
     seen = []
     read_table(path, progress=seen.append)

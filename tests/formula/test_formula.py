@@ -372,7 +372,7 @@ def doubles(count, seed):
 def compiled(outputs, formula):
     """What the compiled program of these nodes returns at x = 1."""
     named = {str(k): node for k, node in enumerate(outputs)}
-    program = compile_program(formula.graph, [formula.variables["x"]], named)
+    program = compile_program([formula.variables["x"]], named)
     return lambdified.compile_scalar(program)(1.0)
 
 

@@ -419,6 +419,18 @@ def test_gradient_functions_and_line_searches_are_recorded(show):
 # Comparisons
 
 
+def test_recorded_run_that_ends_at_once_shows_its_numbers(show):
+    run = symgd.descend("exp(x)", start=1000, lr="auto")
+    assert table(show(run)) == history(run) == [[0.0, 1000.0, math.inf, math.inf]]
+
+
+@pytest.mark.parametrize("loss", ["exp(x)", "exp(x) + y", "exp(x) + y + z"])
+def test_live_run_that_ends_at_once_says_so(show, loss):
+    shown = show(symgd.descend(loss, start=1000))
+    assert table(shown) == []
+    assert text(shown, "verdict") == "not finite at the start"
+
+
 def choose(browser, title, label):
     browser.js(
         f"{{const pick = document.querySelector('select[aria-label=\"{title}\"]');"

@@ -22,7 +22,7 @@ function reset() {
   });
 }
 
-const stored = (run) => run.rows.map(([t, x, loss, norm]) => ({ t, x, loss: loss === null ? NaN : loss, norm, g: [] }));
+const stored = (run) => run.rows.map(([t, x, loss, norm]) => ({ t, x: x.map(Number), loss: Number(loss), norm: Number(norm), g: [] }));
 
 // The rows of the runs that this one is compared with; made once.
 let known = null;

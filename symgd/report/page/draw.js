@@ -91,9 +91,12 @@ function clipped(p, draw) {
   p.pen.restore();
 }
 
+// Where the current step is; a run that is not finite at once has none.
+const current = () => (R.rows.length ? R.rows[S.k].x : S.start);
+
 // The loss at a point of the picture's plane; other parameters stand where the current step is.
 function at(a, b) {
-  const x = P > 2 ? R.rows[S.k].x.slice() : [a, b].slice(0, P);
+  const x = P > 2 ? current().slice() : [a, b].slice(0, P);
   if (P > 2) { x[S.axes[0]] = a; x[S.axes[1]] = b; }
   return F.value(...x)[0];
 }
@@ -102,7 +105,7 @@ let land = { key: "" };
 
 // The values on a grid, the levels that share the area equally, and the picture of both.
 function field(p, xs, ys) {
-  const others = P > 2 ? R.rows[S.k].x.join() + S.axes : "";
+  const others = P > 2 ? current().join() + S.axes : "";
   const key = [xs, ys, p.w, p.h, paint.valley, others, window.devicePixelRatio].join(";");
   if (land.key === key) return land.image;
   const z = D.grid || grid(xs, ys, ...D.gridSize), n = D.gridSize;

@@ -93,6 +93,8 @@ def _keep_near(ax: Any, scene: Scene, series: list[Floats]) -> None:
         return
     values = np.concatenate(near)
     values = values[np.isfinite(values)]
+    if not len(values):
+        return
     if ax.get_yscale() == "log" and values.max() > 0:
         ax.set_ylim(0.3 * values[values > 0].min(), 1e3 * values.max())
     else:

@@ -18,7 +18,7 @@ from symgd.report.compare import rate_text, rule_name, start_text
 from symgd.report.loss_view import ran_away, view_of
 from symgd.report.scenes import Ground, Run, Scene, Slice, Span
 from symgd.report.scenes.style import COLOURS, DASHES, LONGEST
-from symgd.report.viewport import beginning, window
+from symgd.report.viewport import LARGEST, beginning, window
 
 Floats = NDArray[np.float64]
 
@@ -64,12 +64,18 @@ def _run(result: Result, label: str, number: int) -> Run:
         label,
         history.t.astype(np.float64),
         history.theta,
-        history.loss,
-        history.grad_norm,
+        _drawable(history.loss),
+        _drawable(history.grad_norm),
         ran_away(result),
         COLOURS[number % len(COLOURS)],
         DASHES[(number // len(COLOURS)) % len(DASHES)],
     )
+
+
+def _drawable(values: Floats) -> Floats:
+    """The values, with inf for those for which no axis has ticks."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.where(np.abs(values) > LARGEST, values * np.inf, values)
 
 
 @dataclass(frozen=True)
@@ -79,11 +85,11 @@ class _Land:
     loss: Loss
 
     def heights(self, points: Floats) -> Floats:
-        """The loss at (N, P) points: (N,), nan where it is not a finite number."""
+        """The loss at (N, P) points: (N,), nan where it is no number that can be drawn."""
         program, rows = self.loss.internals.value_program, self.loss.internals.rows
         more = [] if rows is None else rows.more(program)
         values = compile_points(program, more, None if rows is None else rows.table)(points)
-        values[~np.isfinite(values)] = np.nan
+        values[~(np.abs(values) <= LARGEST)] = np.nan
         return values
 
     def side(self, wanted: int, dimensions: int) -> int:
@@ -114,15 +120,17 @@ def _land(result: Result) -> _Land | None:
 
 def _tangents(result: Result, run: Run, span: Span) -> tuple[tuple[float, float, float], ...]:
     """Where the first iterates in the window are, and the slopes that the steps are taken along."""
-    evaluate = getattr(result.loss, "evaluate", None)
-    if evaluate is None:
+    if not isinstance(result.loss, Loss):
         return ()
+    evaluate = result.loss.internals.evaluate
     found: list[tuple[float, float, float]] = []
     for theta, value in zip(run.theta[:, 0].tolist(), run.loss.tolist(), strict=True):
         if len(found) == _TANGENTS:
             break
-        if span[0] <= theta <= span[1] and np.isfinite(slope := evaluate(theta)[1]):
-            found.append((theta, value, float(slope)))
+        if span[0] <= theta <= span[1] and np.isfinite(value):
+            slope = float(evaluate(theta)[1])
+            if abs(slope) <= LARGEST:
+                found.append((theta, value, slope))
     return tuple(found)
 
 
