@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import sympy
 
-from symgd.formula.functions.formula_value import LETTERS
+from symgd.formula.functions.compile_formula import LETTERS
 from symgd.formula.functions.function import EVERYTHING, Interval
 from symgd.formula.functions.table import BY_CLASS, Function
 from symgd.formula.nodes import Node, RowMean, RowSum, Where, float_of, relation, topological
@@ -68,7 +68,7 @@ def operation_range(name: str, args: Sequence[Interval]) -> Interval:
 def function_range(row: Function, args: Sequence[Interval]) -> Interval:
     """The range of one function of the table over ranges of its arguments."""
     (low, high), *rest = args
-    if row.share:
+    if row.fraction_of_first:
         return min(0.0, low), max(0.0, high)
     bottom, top = row.domain
     low, high = max(low, bottom), min(high, top)
@@ -99,7 +99,7 @@ def _at(row: Function, *x: float) -> Interval:
 
 def _formula_range(row: Function, args: Sequence[Interval]) -> Interval:
     formula = parse(row.formula, table=True)
-    given = [*args, *((v, v) for v in row.missing(len(args)))]
+    given = [*args, *((v, v) for v in row.omitted_defaults(len(args)))]
     places = dict(zip(LETTERS, given, strict=False))
     leaves = {symbol: places[letter] for letter, symbol in formula.variables.items()}
     return ranges([formula.root], leaves)[id(formula.root)]

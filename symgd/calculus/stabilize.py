@@ -27,12 +27,12 @@ from symgd.calculus.exponential_sums import (
 from symgd.calculus.powers_of_roots import power_of_root, product_of_roots
 from symgd.calculus.row_exponential_sums import log_of_rows, quotient_of_rows
 from symgd.formula.functions import reference
-from symgd.formula.functions.derivatives import SLOPES
+from symgd.formula.functions.derivatives import DERIVATIVES
 from symgd.formula.functions.table import FUNCTIONS
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import MINUS_ONE, ONE, TWO, Node, float_of, is_negation
 
-_NODE = {name: row.node for name, row in {**FUNCTIONS, **SLOPES}.items()}
+_NODE = {name: row.node for name, row in {**FUNCTIONS, **DERIVATIVES}.items()}
 
 
 def stabilize(graph: Graph, roots: Sequence[Node]) -> list[Node]:

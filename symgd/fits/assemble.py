@@ -14,7 +14,7 @@ from symgd.fits import statistics
 from symgd.fits.curve import FittedCurve
 from symgd.fits.fit_result import Estimate, FitResult
 from symgd.fits.regression_model import Model
-from symgd.formula.evaluate import trace
+from symgd.formula.evaluate import evaluate_all
 from symgd.formula.nodes import topological
 from symgd.model.checks import finite_or_none
 from symgd.model.result import Status
@@ -85,7 +85,7 @@ def _fixed_and_tied(model: Model, x: Vector, covariance: Matrix) -> dict[str, Es
     for name, typed in model.derived.items():
         (node,) = model.rows.settle(lower(model.graph, [typed]))  # means of columns are numbers
         derivatives = gradient(model.graph, node, model.atoms)
-        values = trace([node, *derivatives], {**leaves, **model.rows.values})
+        values = evaluate_all([node, *derivatives], {**leaves, **model.rows.values})
         value = float(values[id(node)])
         if not any(leaf in leaves for leaf in topological([node])):
             found[name] = Estimate(value, None, "fixed")

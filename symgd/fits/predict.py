@@ -24,7 +24,7 @@ def evaluate(model: str, theta: Mapping[str, float], data: Any) -> NDArray[np.fl
     """
     graph = Graph()
     opened, columns = open_columns(data)
-    formula = parse(model, graph=graph, columns=columns, per_row=True, own=theta)
+    formula = parse(model, graph=graph, columns=columns, per_row=True, declared=theta)
     values = {
         formula.variables[n]: graph.number(v) for n, v in theta.items() if n in formula.variables
     }

@@ -172,7 +172,7 @@ class ModelReader:
             text,
             graph=self.graph,
             variables=self.variables,
-            own=self.parameter_names,
+            declared=self.parameter_names,
             columns=self.all_columns,
             per_row=per_row,
         )

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 import sympy
 
 from symgd._locks import MPMATH
-from symgd.formula.functions.formula_value import formula_value
+from symgd.formula.functions.compile_formula import compile_formula
 from symgd.formula.functions.multiprecision_functions import (
     Operation,
     operations,
@@ -31,7 +31,7 @@ _NEAR = 2.0**-150
 _BESSEL = 50  # orders and arguments up to which mpmath takes no more than a few milliseconds
 
 #: An mpmath number with each of _BITS, or None where nothing is known.
-Known: TypeAlias = tuple[Any, Any] | None
+ValuePair: TypeAlias = tuple[Any, Any] | None
 
 
 class PoleError(ArithmeticError):
@@ -56,7 +56,7 @@ class ExactConstants:
     """Values of nodes without names, each computed once."""
 
     def __init__(self) -> None:
-        self._known: dict[int, Known] = {}
+        self._known: dict[int, ValuePair] = {}
 
     def is_infinite(self, node: Node) -> bool:
         """Whether the node, none of whose arguments is infinite, has a pole."""
@@ -70,7 +70,7 @@ class ExactConstants:
         return False
 
 
-def _value(node: Node, args: list[Known]) -> Known:
+def _value(node: Node, args: list[ValuePair]) -> ValuePair:
     """The value of one node, or PoleError."""
     if not node.args:
         return _atom(_BITS[0], node), _atom(_BITS[1], node)
@@ -90,10 +90,10 @@ def _value(node: Node, args: list[Known]) -> Known:
         raise PoleError from None
     except (ArithmeticError, ValueError, KeyError):  # no convergence; a function without operation
         return None
-    return _settled(found[0], found[1], max(map(abs, high)))
+    return _agreed_value(found[0], found[1], max(map(abs, high)))
 
 
-def _settled(low: Any, high: Any, scale: Any) -> Known:
+def _agreed_value(low: Any, high: Any, scale: Any) -> ValuePair:
     """What two evaluations say. scale: the size of the arguments."""
     if low != low or high != high:
         return None
@@ -115,7 +115,7 @@ def _is_pole(node: Node, row: Function | None, args: list[Any]) -> bool:
     if row is None or not row.pole:
         return False
     _, functions = _arithmetic(_BITS[1])
-    return bool(formula_value(row.pole, functions)(*args))
+    return bool(compile_formula(row.pole, functions)(*args))
 
 
 @cache

@@ -10,13 +10,13 @@ import sympy
 from symgd.formula.functions import reference
 from symgd.formula.functions.table import BY_CLASS
 from symgd.formula.nodes import (
-    Both,
-    Either,
-    Negated,
+    Conjunction,
+    Disjunction,
+    Negation,
     Node,
     Norm,
+    RowMax,
     RowMean,
-    RowPeak,
     RowSum,
     Where,
     float_of,
@@ -41,11 +41,11 @@ def evaluate(node: Node, get: Callable[[Node], Any]) -> Any:
         return reference.sqrt(args[0]) if exponent == 0.5 else reference.pow(*args)
     if (op := relation(node)) is not None:
         return reference.COMPARE[op](*args)
-    if cls is Both:
+    if cls is Conjunction:
         return all(args)
-    if cls is Either:
+    if cls is Disjunction:
         return any(args)
-    if cls is Negated:
+    if cls is Negation:
         return not args[0]
     if cls is Where:
         return reference.where(*args)
@@ -66,7 +66,7 @@ def _product(factors: Sequence[Node], get: Callable[[Node], float]) -> float:
 def constant_value(node: Node) -> float | None:
     """The value of a number, or of one operation on numbers; None for anything else."""
     value = float_of(node)
-    if value is not None or not node.args or node.func in (Norm, RowSum, RowMean, RowPeak):
+    if value is not None or not node.args or node.func in (Norm, RowSum, RowMean, RowMax):
         return value  # a norm, too, goes over more than one value
     leaves = [a.args[0] if is_inverse(a) else a for a in node.args]
     if any(float_of(a) is None for a in leaves):
@@ -84,7 +84,7 @@ def _number_or_inverse(node: Node) -> float:
     return reference.div(1.0, divisor)
 
 
-def trace(
+def evaluate_all(
     roots: Sequence[Node], values: Mapping[Node, float], sums: Mapping[int, float] | None = None
 ) -> dict[int, Any]:
     """The value of every node below the roots by id(node), at these values of the leaves.

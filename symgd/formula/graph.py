@@ -208,24 +208,24 @@ class Graph:
                 return self.atom(node)
             if node.func is sympy.Mul or node.func is sympy.Add:
                 return self._fold_prefix(node.func, args)
-            new = self.same(node, tuple(self._settle(a) for a in args))
-            return new if is_inverse(new) else self._settle(new)
+            new = self.same(node, tuple(self._folded(a) for a in args))
+            return new if is_inverse(new) else self._folded(new)
 
-        return [self._settle(root) for root in self.rebuild(roots, change)]
+        return [self._folded(root) for root in self.rebuild(roots, change)]
 
     def _fold_prefix(self, cls: type, args: tuple[Node, ...]) -> Node:
         if cls is sympy.Add:
-            args = tuple(self._settle(a) for a in args)
+            args = tuple(self._folded(a) for a in args)
         known = 0
         while known < len(args) and constant_value(args[known]) is not None:
             known += 1
-        if known > 1 and (settled := self._settle(self.node(cls, *args[:known]))).is_Atom:
-            args = (settled, *args[known:])
+        if known > 1 and (folded := self._folded(self.node(cls, *args[:known]))).is_Atom:
+            args = (folded, *args[known:])
         if cls is sympy.Mul and args[0] is ONE and len(args) > 1:
             args = args[1:]
         return args[0] if len(args) == 1 else self.node(cls, *args)
 
-    def _settle(self, node: Node) -> Node:
+    def _folded(self, node: Node) -> Node:
         """`node`, or the atom of its value where it is one operation on numbers."""
         value = None if node.is_Atom else constant_value(node)
         return self.number(value) if value is not None and value - value == 0 else node

@@ -72,12 +72,12 @@ class Op(sympy.Function):  # type: ignore[misc]
 
     #: What SymPy's diff and evalf ask for. `symgd.formula.sympy_bridge`, without which no
     #: expression of these nodes reaches SymPy, reads both from the table of functions.
-    slope: ClassVar[Callable[[Op, int], sympy.Expr]]
+    partial_derivative: ClassVar[Callable[[Op, int], sympy.Expr]]
     definition: ClassVar[Callable[[Op], sympy.Expr]]
 
     def fdiff(self, argindex: int = 1) -> sympy.Expr:
         """SymPy's derivative of this function with respect to one argument, from the table."""
-        return Op.slope(self, argindex - 1)
+        return Op.partial_derivative(self, argindex - 1)
 
     def _eval_evalf(self, prec: int) -> sympy.Expr:
         return Op.definition(self)._eval_evalf(prec)
@@ -87,15 +87,15 @@ class Where(Op):
     """Where(condition, a, b): a where the condition holds, else b; the other is not evaluated."""
 
 
-class Both(Op):
+class Conjunction(Op):
     """The conjunction of conditions, left to right, lazily."""
 
 
-class Either(Op):
+class Disjunction(Op):
     """The disjunction of conditions, left to right, lazily."""
 
 
-class Negated(Op):
+class Negation(Op):
     """The negation of a condition (true where a comparison fails, also for nan)."""
 
 
@@ -103,7 +103,7 @@ class RowSum(Op):
     """The sum of a term over the rows of the data."""
 
 
-class RowPeak(Op):
+class RowMax(Op):
     """The largest value of a term over the rows; 0 where that is not finite. No formula calls it.
 
     It shifts exponents, in expressions whose value does not depend on the shift; so its derivative
@@ -120,7 +120,7 @@ class Norm(Op):
 
 
 #: What one pass over the rows gives.
-REDUCTIONS = (RowSum, RowPeak)
+REDUCTIONS = (RowSum, RowMax)
 
 
 def number(value: float) -> Node:
@@ -169,7 +169,7 @@ def topological(
 
 def is_condition(node: Node) -> bool:
     """Whether node is a comparison, or made of them."""
-    return node.func in (Both, Either, Negated) or relation(node) is not None
+    return node.func in (Conjunction, Disjunction, Negation) or relation(node) is not None
 
 
 def is_negation(node: Node) -> bool:

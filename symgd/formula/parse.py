@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from symgd import names
 from symgd.errors import FormulaError
 from symgd.formula.columns import Columns
-from symgd.formula.grammar import Grammar
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import Column, Name, Node
+from symgd.formula.parser import Parser
 from symgd.formula.tokens import Limits, tokens
 
 DEFAULT_LIMITS = Limits()
@@ -41,7 +41,7 @@ def parse(
     *,
     graph: Graph | None = None,
     variables: Mapping[str, Name] | None = None,
-    own: Iterable[str] = (),
+    declared: Iterable[str] = (),
     limits: Limits = DEFAULT_LIMITS,
     rule: bool = False,
     table: bool = False,
@@ -51,23 +51,23 @@ def parse(
     """The formula that `text` spells, or FormulaError with the place of the first mistake.
 
     graph: where to build (default: a new one). variables: symbols that are known already.
-    own: names that are variables even if they are a constant's (pi, e). rule: allow norm(...).
+    declared: names that are variables even if they are a constant's (pi, e). rule: allow norm(...).
     table: a derivative of the function table, where names may stand for orders. columns: those of
     the data, if there are any. per_row: the whole formula is the term of one row.
     """
-    grammar = Grammar(
+    parser = Parser(
         text,
         graph or Graph(),
         dict(variables or {}),
-        set(own),
+        set(declared),
         limits,
         rule=rule,
         table=table,
         columns=columns,
         rows=int(per_row),
     )
-    root = grammar.formula()
-    return Formula(text, grammar.graph, root, grammar.variables, grammar.read)
+    root = parser.formula()
+    return Formula(text, parser.graph, root, parser.variables, parser.read)
 
 
 def variable_name(text: str) -> str:

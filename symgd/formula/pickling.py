@@ -16,11 +16,11 @@ from symgd.formula.graph import Graph
 from symgd.formula.nodes import (
     RELATIONS,
     ROWS,
-    Both,
     Column,
-    Either,
+    Conjunction,
+    Disjunction,
     Name,
-    Negated,
+    Negation,
     Node,
     Norm,
     RowMean,
@@ -29,7 +29,18 @@ from symgd.formula.nodes import (
     topological,
 )
 
-_OTHERS = (sympy.Add, sympy.Mul, sympy.Pow, Where, Both, Either, Negated, Norm, RowSum, RowMean)
+_OTHERS = (
+    sympy.Add,
+    sympy.Mul,
+    sympy.Pow,
+    Where,
+    Conjunction,
+    Disjunction,
+    Negation,
+    Norm,
+    RowSum,
+    RowMean,
+)
 _CLASSES: dict[str, type] = {
     **{row.name: cls for cls, row in BY_CLASS.items() if cls is not Where},
     **{cls.__name__: cls for cls in (*_OTHERS, *RELATIONS.values())},

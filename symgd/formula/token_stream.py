@@ -9,7 +9,7 @@ from symgd.formula.nodes import RELATIONS
 from symgd.formula.tokens import LOGIC, Limits, Token, tokens
 
 
-class Reader:
+class TokenStream:
     """A text, the token that comes next, and the last one read.
 
     depth: how many parentheses, calls and exponents are open.
@@ -22,14 +22,14 @@ class Reader:
         self.text = text
         self.limits = limits
         self.depth = 0
-        self.stream = tokens(text, limits)
-        self.token = self.last = next(self.stream)
+        self._tokens = tokens(text, limits)
+        self.token = self.last = next(self._tokens)
 
     def advance(self) -> Token:
         """The token that came next; the one after it does now."""
         self.last = self.token
         if self.token.kind != "end":
-            self.token = next(self.stream)
+            self.token = next(self._tokens)
         return self.last
 
     def enter(self, token: Token) -> None:
@@ -76,7 +76,7 @@ class Reader:
         """The error at `token`, or at the one that comes next."""
         return FormulaError(self.text, (token or self.token).column, sentence, hint)
 
-    def two_readings(self, token: Token, one: str, other: str) -> FormulaError:
+    def ambiguous(self, token: Token, one: str, other: str) -> FormulaError:
         """Text that people read in two ways."""
         return self.error("this has two readings", f"write it as {one} or as {other}", token)
 
@@ -118,7 +118,7 @@ class Reader:
             hint = f"write {name}(x)^2"
         return self.error(f"'{name}' is a function and needs its argument", hint, token)
 
-    def not_a_function(self, token: Token) -> FormulaError:
+    def unknown_function(self, token: Token) -> FormulaError:
         """A name before a parenthesis that is no function's."""
         name = names.escape(token.text)
         near = (

@@ -40,7 +40,6 @@ class Token:
     kind: str
     text: str
     column: int
-    glued: bool  # no white space before it
 
 
 _SPACE = re.compile(r"[ \t\r\n]*")
@@ -55,7 +54,7 @@ _EXPONENT_LOOKALIKE = re.compile(r"[eE][eE0-9_]*$")
 #: Words that are operators, and no names: what joins conditions.
 LOGIC = frozenset({"and", "or", "not"})
 
-_SAME = {
+_OPERATOR_ALIASES = {
     "^": "**",
     "·": "*",
     "×": "*",
@@ -96,34 +95,32 @@ def tokens(text: str, limits: Limits) -> Iterator[Token]:
     """The tokens of `text`, the last one of kind "end"."""
     at = 0
     while True:
-        start = at
         found = _SPACE.match(text, at)
         at = found.end() if found else at
-        glued = at == start
         if at >= len(text):
-            yield Token("end", "", len(text), glued)
+            yield Token("end", "", len(text))
             return
         char = text[at]
         if char in "0123456789." and (found := _NUMBER.match(text, at)):
             _check_number(text, found, limits)
-            token = Token("number", found.group(), at, glued)
+            token = Token("number", found.group(), at)
             at = found.end()
         elif found := _OPERATOR.match(text, at):
-            kind = _SAME.get(found.group(), found.group())
-            token = Token(kind, found.group(), at, glued)
+            kind = _OPERATOR_ALIASES.get(found.group(), found.group())
+            token = Token(kind, found.group(), at)
             at = found.end()
         elif found := _SUPERSCRIPT.match(text, at):
-            token = Token("superscript", found.group().translate(_DIGITS), at, glued)
+            token = Token("superscript", found.group().translate(_DIGITS), at)
             at = found.end()
         elif char == "`":
-            token = Token("quoted", _quoted(text, at, limits), at, glued)
+            token = Token("quoted", _quoted(text, at, limits), at)
             at += len(token.text) + 2
         elif names.is_name_start(char):
             end = _name_end(text, at)
             name = text[at:end]
             if name not in LOGIC:
                 _check_name(text, at, end, limits)
-            token = Token(name if name in LOGIC else "name", names.canonical(name), at, glued)
+            token = Token(name if name in LOGIC else "name", names.canonical(name), at)
             at = end
         else:
             shown = names.escape(char)
@@ -152,9 +149,9 @@ def _name_end(text: str, at: int) -> int:
 
 
 def _check_name(text: str, at: int, end: int, limits: Limits) -> None:
-    trouble = names.why_not_a_name(text[at:end], limits.name)
-    if trouble:
-        raise FormulaError(text, at, *trouble)
+    problem = names.why_not_a_name(text[at:end], limits.name)
+    if problem:
+        raise FormulaError(text, at, *problem)
 
 
 def _check_number(text: str, found: re.Match[str], limits: Limits) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from symgd import names
 from symgd.errors import ArgumentError, FormulaError
-from symgd.formula.evaluate import trace
+from symgd.formula.evaluate import evaluate_all
 from symgd.formula.nodes import float_of
 from symgd.formula.parse import Formula, parse, variable_name
 from symgd.model.checks import to_finite, to_float
@@ -191,7 +191,7 @@ class Schedule:
         t = 1
         while t <= steps:
             at = known if time is None else {**known, time: float(t)}
-            rate = trace([self.formula.root], at)[id(self.formula.root)]
+            rate = evaluate_all([self.formula.root], at)[id(self.formula.root)]
             if not (math.isfinite(rate) and rate >= 0):
                 shown = names.escape(self.text)
                 raise ArgumentError(

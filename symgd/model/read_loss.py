@@ -56,7 +56,7 @@ def read_source(
         params = tuple(params)
         own = [*fixed, *map(names.canonical, params)]
         opened, found = (None, None) if data is None else open_columns(data)
-        formula = parse(source, graph=graph, own=own, limits=limits, columns=found)
+        formula = parse(source, graph=graph, declared=own, limits=limits, columns=found)
         root, variables = formula.root, dict(formula.variables)
         if found is not None:
             check_parameters(formula, found, own, "a parameter or constant")

@@ -15,7 +15,7 @@ from typing import Any
 import sympy
 
 from symgd.formula.functions import bessel, reference, reference_derivatives, special
-from symgd.formula.functions.formula_value import LETTERS, formula_value
+from symgd.formula.functions.compile_formula import LETTERS, compile_formula
 from symgd.formula.functions.reference import Scalar
 from symgd.formula.nodes import Op
 
@@ -65,27 +65,33 @@ class Function:
     pole: str = ""  # where it is infinite, if the formula does not divide by 0 there
     range: Interval = EVERYTHING  # holds every value, rounded or not
     monotone: int = 0  # in each argument: 1 never falls, -1 never rises
-    share: bool = False  # between 0 and its first argument
+    fraction_of_first: bool = False  # between 0 and its first argument
     even: bool = False  # f(-x) = f(x), and never falling for x > 0
     convexity: str = ""  # where derivatives do not show it: see `symgd.calculus.dcp`
     convex_from: float = _math.inf  # convex right of it, though ranges do not show that
     finite_everywhere: bool = False  # value and derivatives, at every finite argument
     overflows: bool = False  # to inf at ordinary arguments
-    relative: str = ""  # of one that does, the derivative divided by the value
+    relative_derivative: str = ""  # of one that does, the derivative divided by the value
     entire: bool = False  # analytic at every real number
     # -- how it is read, written and differentiated --
     definition: str = ""  # in elementary functions, for SymPy's evalf, where `formula` is not
-    people: Callable[..., sympy.Expr] | None = None  # how SymPy users write it; default: node
+    sympy_form: Callable[..., sympy.Expr] | None = None  # how SymPy users write it; default: node
     order: bool = False  # the first argument is an order: a constant, without derivative
     defaults: tuple[float, ...] = ()  # for arguments left out at the end
     selects: tuple[str, ...] = ()  # for each argument, when it is what is passed through
     pairwise: bool = False  # f(a, b, c) is f(f(a, b), c)
     shared: Mapping[str, str] = field(default_factory=dict)  # names in `derivative` -> functions
     # of all the arguments, computed once for all the slopes
-    pair: tuple[str, ...] = ()  # the derivatives of a variadic function of just two arguments
-    plain: tuple[str, ...] = ()  # the derivatives as people read them, where that differs
-    exact: tuple[str, ...] = ()  # the derivatives where `derivative` holds rounded constants
-    reading: str = ""  # of a hidden row: what people read instead, in callable functions
+    two_argument_derivatives: tuple[
+        str, ...
+    ] = ()  # the derivatives of a variadic function of just two arguments
+    readable_derivative: tuple[
+        str, ...
+    ] = ()  # the derivatives as people read them, where that differs
+    exact_derivative: tuple[
+        str, ...
+    ] = ()  # the derivatives where `derivative` holds rounded constants
+    readable_form: str = ""  # of a hidden row: what people read instead, in callable functions
 
     @property
     def variadic(self) -> bool:
@@ -97,15 +103,19 @@ class Function:
         """The function in terms of others, exactly; "" where it is none."""
         return self.definition or self.formula
 
-    def missing(self, count: int) -> tuple[float, ...]:
+    def omitted_defaults(self, count: int) -> tuple[float, ...]:
         """The values of the arguments that a call with `count` of them leaves out."""
         return self.defaults[max(0, count - self.arity[0]) :]
 
-    def slope(self, k: int, count: int, exact: bool = False) -> str:
+    def derivative_formula(self, k: int, count: int, exact: bool = False) -> str:
         """The formula of the derivative in argument k of `count`; exact: without rounding."""
-        if exact and self.exact:
-            return self.exact[k]
-        texts = self.pair if self.pair and count == 2 else self.derivative
+        if exact and self.exact_derivative:
+            return self.exact_derivative[k]
+        texts = (
+            self.two_argument_derivatives
+            if self.two_argument_derivatives and count == 2
+            else self.derivative
+        )
         return texts[min(k, len(texts) - 1)]
 
     def has_order(self, order: float) -> bool:
@@ -138,14 +148,14 @@ class Function:
         _, high = self.arity
         if not self.derivative and self.name != "where":
             raise self._incomplete("has no derivative")
-        if self.overflows and not self.relative:
+        if self.overflows and not self.relative_derivative:
             raise self._incomplete("overflows and has no derivative relative to its value")
         wanted = (1, 2) if high is None else (high,)
         if self.derivative and len(self.derivative) not in wanted:
             raise self._incomplete(f"needs {wanted[-1]} derivatives, not {len(self.derivative)}")
         arguments = {*LETTERS[:high]}
         self._check_names(self.formula, arguments, known)
-        for text in (*self.derivative, *self.exact, self.relative):
+        for text in (*self.derivative, *self.exact_derivative, self.relative_derivative):
             self._check_names(text, arguments | {"f", "a", *self.shared}, known)
 
     def _check_names(self, text: str, letters: set[str], known: Iterable[str]) -> None:
@@ -186,7 +196,7 @@ def _scalar(
     **_: Any,
 ) -> Scalar:
     if formula:
-        return formula_value(formula, SCALARS, arity[0], defaults)
+        return compile_formula(formula, SCALARS, arity[0], defaults)
     for module in (reference, special, bessel, reference_derivatives):
         if hasattr(module, name):
             return getattr(module, name)  # type: ignore[no-any-return]

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
 
 from symgd.formula.functions.bessel import MAX_ORDER
-from symgd.formula.functions.formula_value import Arithmetic, formula_value
+from symgd.formula.functions.compile_formula import Arithmetic, compile_formula
 from symgd.formula.functions.table import BY_CLASS
 
 __all__ = ["Operation", "operations", "power", "product", "total"]
@@ -38,10 +38,10 @@ def operations(ctx: Context) -> dict[str, Operation]:
         ctx.mpf, lambda: +ctx.pi, operator.truediv, power(ctx, None), _root(ctx)
     )
     for row in BY_CLASS.values():
-        text = row.meaning or row.reading
+        text = row.meaning or row.readable_form
         if text and row.name not in table and not row.variadic:
             required, defaults = row.arity[0], row.defaults
-            table[row.name] = formula_value(text, table, required, defaults, arithmetic)
+            table[row.name] = compile_formula(text, table, required, defaults, arithmetic)
     table["log"] = lambda x: ctx.log(x) if x > 0 else ctx.nan  # of any size
     table |= {f"log{b}": lambda x, b=b: table["log"](x) / ctx.log(b) for b in (2, 10)}
     table["hypot"] = lambda *args: ctx.sqrt(total(a * a for a in args))
