@@ -21,6 +21,14 @@ HUGE = 10**400  # an integer beyond the doubles
         (lambda: symgd.Loss("a*x", constants={"a": -HUGE}), "'a' is -inf, not a finite number"),
         (lambda: symgd.sweep("x**2", rule="momentum", set={"beta": HUGE}), "'beta' is inf; it"),
         (lambda: symgd.sweep("a*x**2", set={"a": "y"}), "'a' is 'y', not a number"),
+        (
+            lambda: symgd.fit("y = a*y", {"y": [1.0]}, fixed={"a": HUGE}),
+            "the value of a is inf; it",
+        ),
+        (
+            lambda: symgd.fit("y = a", {"y": [1.0]}, bounds={"a": ("u", 1)}),
+            "'a' is 'u', which",
+        ),
     ],
 )
 def test_what_is_no_finite_number_is_refused(call, message):
