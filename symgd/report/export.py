@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from symgd.model.checks import finite_or_none
 from symgd.report.step_table import number, select
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def records(rows: Sequence[Mapping[str, Any]], form: str) -> Iterator[str]:
 
 def dump(value: object) -> str:
     """`value` as JSON in ASCII, so that no terminal's encoding can spoil it."""
-    return json.dumps(_finite(value), allow_nan=False)
+    return json.dumps(finite_or_none(value), allow_nan=False)
 
 
 def record(cells: Iterable[str]) -> str:
@@ -108,14 +108,3 @@ def _every(history: Sequence[Any], every: int | None) -> list[Any]:
         for number, row in enumerate(history)
         if number in (0, last) or row["t"] % (every or 1) == 0
     ]
-
-
-def _finite(value: Any) -> Any:
-    """`value` with every inf and nan in it replaced by None."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_finite(item) for item in value]
-    return value
