@@ -6,7 +6,6 @@ step. Colours are presentation attributes, for a page may forbid styles.
 
 from __future__ import annotations
 
-import html
 import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
@@ -15,6 +14,7 @@ from symgd.analysis.minima import all_finite, find_minimum
 from symgd.formula.printing.plain import show
 from symgd.model.loss import Loss
 from symgd.report.loss_view import view_of
+from symgd.report.markup import markup
 from symgd.report.viewport import heights, inside, linspace
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def sketch_loss(loss: Loss) -> str | None:
 
 
 def _svg(title: str, body: str) -> str:
-    label = html.escape(title)
+    label = markup(title)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" '
         f'height="{HEIGHT}" role="img" aria-label="{label}" font-family="sans-serif" '
@@ -207,10 +207,10 @@ def _axes(xs: Span, ys: Span, x_name: str, y_name: str) -> str:
         (_LEFT - 5, _TOP + 10, "end", f"{ys[1]:.3g}"),
     ]
     out = [
-        f'<text x="{a}" y="{b}" text-anchor="{anchor}">{html.escape(text)}</text>'
+        f'<text x="{a}" y="{b}" text-anchor="{anchor}">{markup(text)}</text>'
         for a, b, anchor, text in texts
     ]
     turned = f'transform="translate(14 {(_TOP + _BOTTOM) / 2}) rotate(-90)" text-anchor="middle"'
-    out.append(f"<text {turned}>{html.escape(y_name[:24])}</text>")
+    out.append(f"<text {turned}>{markup(y_name[:24])}</text>")
     frame = f'x="{_LEFT}" y="{_TOP}" width="{_RIGHT - _LEFT}" height="{_BOTTOM - _TOP}"'
     return "".join(out) + f'<rect {frame} fill="none" stroke="#444444"/>'
