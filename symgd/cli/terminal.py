@@ -43,7 +43,7 @@ def has_unicode() -> bool:
     return True
 
 
-def listen(verbose: bool) -> None:
+def listen(verbose: bool = False) -> None:
     """Show symgd's log on stderr: warnings, and all of it where the user wants to know."""
     import logging
 
