@@ -1,4 +1,4 @@
-"""The files that a run is asked to write, checked before the run starts."""
+"""Checks of output files before a run starts."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ def check_page(path: str | os.PathLike[str]) -> Path:
 
 
 def check_matplotlib() -> None:
-    """See that matplotlib is installed, without importing it, or BackendError."""
+    """BackendError if matplotlib is not installed; it is not imported."""
     try:
-        there = find_spec("matplotlib") is not None
-    except ValueError:  # something else stands under that name
-        there = False
-    if not there:
+        exists = find_spec("matplotlib") is not None
+    except ValueError:  # sys.modules has something else under that name
+        exists = False
+    if not exists:
         raise BackendError('pictures need matplotlib: pip install "symgd[plot]"')
 
 
 def write_picture(path: Path, data: bytes) -> None:
-    """The bytes to the file, or ArgumentError."""
+    """Write the bytes to the file, or ArgumentError."""
     try:
         path.write_bytes(data)
     except OSError as error:
@@ -44,7 +44,7 @@ def write_picture(path: Path, data: bytes) -> None:
 
 
 def cannot_write(path: Path, error: OSError) -> ArgumentError:
-    """The error of a file that the operating system refuses."""
+    """The error about a file that the operating system does not write."""
     return ArgumentError(f"cannot write '{escape(str(path))}': {error.strerror or error}")
 
 
@@ -57,12 +57,12 @@ def _suffix(path: str | os.PathLike[str], known: tuple[str, ...], what: str) -> 
 
 
 def _writable(path: Path) -> Path:
-    """The path, once a trial has opened it for writing; its content is left as it is."""
-    there = path.exists()
+    """The path if it can be opened for writing, or ArgumentError; its content is not changed."""
+    exists = path.exists()
     try:
         with path.open("ab"):
             pass
-        if not there:
+        if not exists:
             path.unlink()
     except OSError as error:
         raise cannot_write(path, error) from None
