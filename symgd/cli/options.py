@@ -100,7 +100,14 @@ def option(name: str, help: str = "", metavar: str = "") -> Any:  # noqa: A002 -
 
 def format_option(command: str) -> Any:
     """The option --format with the formats of a command."""
-    return typer.Option("--format", metavar="|".join(FORMATS[command]), help="How to print it.")
+    formats = FORMATS[command]
+
+    def complete(incomplete: str) -> list[str]:
+        return [name for name in formats if name.startswith(incomplete)]
+
+    return typer.Option(
+        "--format", metavar="|".join(formats), help="How to print it.", autocompletion=complete
+    )
 
 
 def loss_argument(verb: str) -> Any:
