@@ -10,7 +10,7 @@ from symgd.backends.compiler import compile_per_row, compile_program
 from symgd.backends.lambdified import compile_array
 from symgd.backends.numpy_rows import BLOCK, pieces
 from symgd.calculus.row_sums import lower
-from symgd.formula.evaluate import trace
+from symgd.formula.evaluate import evaluate_all
 from symgd.formula.nodes import REDUCTIONS, Column, Name, Node, topological
 from symgd.formula.printing.plain import write
 from symgd.model.loss import Loss
@@ -38,7 +38,7 @@ def _in_root(loss: Loss, root: Node, x: Sequence[float], at: str) -> NonfiniteCa
     for total in sums:
         if not math.isfinite(values[id(total)]):
             return _in_sum(loss, total, leaves, values, x, at)
-    known = trace([root], leaves, values)
+    known = evaluate_all([root], leaves, values)
     return None if math.isfinite(known[id(root)]) else blame(root, known, x, at)
 
 
@@ -51,7 +51,7 @@ def _sums(loss: Loss, sums: Sequence[Node], leaves: Mapping[Node, float]) -> dic
     """The value of every sum, by id."""
     assert loss.internals.rows is not None
     named = {str(k): s for k, s in enumerate(sums)}
-    program = compile_program(loss.internals.graph, list(leaves), named)
+    program = compile_program(list(leaves), named)
     values = loss.internals.rows.run(program)(*leaves.values())
     return {id(s): v for s, v in zip(sums, values, strict=True)}
 
@@ -70,7 +70,7 @@ def _in_sum(
         return NonfiniteCause(f"{write(total, WIDTH)} is too large for a double{at}", True)
     row, cells = found
     inside = {key: value for key, value in sums.items() if key != id(total)}
-    known = trace([term], {**leaves, **cells}, inside)
+    known = evaluate_all([term], {**leaves, **cells}, inside)
     return blame(term, known, x, f" in row {row:,}{at}")
 
 
@@ -93,7 +93,7 @@ def _first_bad_row(
     (term,) = graph.rebuild([term], change)
     columns = [n for n in topological([term]) if isinstance(n, Column)]
     given = {**leaves, **inner}
-    function = compile_array(compile_per_row(graph, [*columns, *given], {"term": term}))
+    function = compile_array(compile_per_row([*columns, *given], {"term": term}))
     with np.errstate(all="ignore"):
         for k, arrays in enumerate(pieces(loss.table, [c.text for c in columns])):
             (values,) = function(*arrays, *map(np.float64, given.values()))

@@ -12,7 +12,7 @@ from symgd.backends.compiler import compile_program
 from symgd.backends.lambdified import ARITHMETIC_ERRORS, compile_scalar
 from symgd.backends.program import Program
 from symgd.calculus.gradient import gradient
-from symgd.formula.evaluate import trace
+from symgd.formula.evaluate import evaluate_all
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import Name, Node
 from symgd.model.rules import Rule
@@ -77,7 +77,7 @@ class LinearRule:
                 return [flat[k : k + width] for k in range(0, len(flat), width)]
             except ARITHMETIC_ERRORS:
                 pass
-        found = trace(self._entries, at)
+        found = evaluate_all(self._entries, at)
         return [[float(found[id(e)]) for e in row] for row in self.rows]
 
     @property
@@ -88,7 +88,7 @@ class LinearRule:
     def _compiled(self) -> Callable[..., list[float]]:
         """The nodes' values -> the entries; it raises where one of them is not finite."""
         outputs = {f"J{k}": entry for k, entry in enumerate(self._entries)}
-        return compile_scalar(compile_program(self._graph, list(self._nodes.values()), outputs))
+        return compile_scalar(compile_program(list(self._nodes.values()), outputs))
 
     def number(self, leaf: Name, curvature: float) -> float:
         """The value of a leaf of `rows`: a hyperparameter's own, or the curvature."""
@@ -120,9 +120,7 @@ class LinearRule:
         places = dict.fromkeys(self._moving, self._graph.number(0.0))
         entries = self._graph.replace(self._entries, places)
         inputs = [nodes[n] for n in (_CURVATURE, "lr", "t", *rule.hyperparameters)]
-        return compile_program(
-            self._graph, inputs, {f"J{k}": entry for k, entry in enumerate(entries)}
-        )
+        return compile_program(inputs, {f"J{k}": entry for k, entry in enumerate(entries)})
 
     def applies(self, curvature: float) -> bool:
         """Whether this linear map says how the rule behaves near a minimum of that curvature.

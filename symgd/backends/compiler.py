@@ -8,11 +8,10 @@ from dataclasses import replace
 from symgd.backends.lowering import Lowering, Reads
 from symgd.backends.program import Block, Loop, Program, StraightLine
 from symgd.calculus.row_sums import row_valued
-from symgd.formula.graph import Graph
 from symgd.formula.nodes import REDUCTIONS, Column, Name, Node, RowSum, topological
 
 
-def compile_program(graph: Graph, inputs: Sequence[Name], outputs: Mapping[str, Node]) -> Program:
+def compile_program(inputs: Sequence[Name], outputs: Mapping[str, Node]) -> Program:
     """The program that evaluates `outputs`, every shared node once.
 
     Sums over rows are in the form of `symgd.calculus.row_sums.lower`. Those that do not wait for
@@ -42,7 +41,7 @@ def compile_program(graph: Graph, inputs: Sequence[Name], outputs: Mapping[str, 
     return Program(tuple(inputs), tuple(blocks), lowering.known(outputs))
 
 
-def compile_per_row(graph: Graph, inputs: Sequence[Name], outputs: Mapping[str, Node]) -> Program:
+def compile_per_row(inputs: Sequence[Name], outputs: Mapping[str, Node]) -> Program:
     """The program of one row: a straight line over inputs among which the columns are.
 
     There are no sums over rows in it.

@@ -6,7 +6,7 @@ from functools import cache
 
 from symgd.backends.compiler import compile_program
 from symgd.backends.program import Program
-from symgd.formula.functions.formula_value import LETTERS
+from symgd.formula.functions.compile_formula import LETTERS
 from symgd.formula.functions.table import Function
 from symgd.formula.nodes import Name
 from symgd.formula.parse import parse
@@ -22,4 +22,4 @@ def _compiled(text: str, count: int) -> Program:
     formula = parse(text, table=True)
     letters = formula.variables
     inputs = [letters.get(x, Name(f"unused{k}")) for k, x in enumerate(LETTERS[:count])]
-    return compile_program(formula.graph, inputs, {"f": formula.root})
+    return compile_program(inputs, {"f": formula.root})

@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 from symgd.cli.console import USAGE, write_message
 from symgd.cli.interrupts import interruptible
 from symgd.cli.plain_options import skip_pydantic
+from symgd.cli.terminal import configure_logging
 from symgd.errors import SymgdError
 from symgd.names import escape, suggest
 
@@ -49,6 +50,7 @@ class DefaultGroup(TyperGroup):
         return rest
 
     def invoke(self, ctx: Any) -> Any:
+        configure_logging()
         try:
             return interruptible(partial(super().invoke, ctx))
         except SymgdError as error:

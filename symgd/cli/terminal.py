@@ -43,7 +43,7 @@ def has_unicode() -> bool:
     return True
 
 
-def configure_logging(verbose: bool) -> None:
+def configure_logging(verbose: bool = False) -> None:
     """Write symgd's log to stderr. verbose: all of it, not only warnings."""
     import logging
 

@@ -34,15 +34,15 @@ def step_program(loss: Loss, rule: Rule, schedule: Schedule, extra: Sequence[str
 
     After the extra inputs stand those that the data of the loss give.
     """
-    graph, inputs, outputs = step_outputs(loss, rule, schedule, extra)
+    inputs, outputs = step_outputs(loss, rule, schedule, extra)
     if loss.internals.rows is not None:
         return loss.internals.rows.program(inputs, outputs)
-    return compile_program(graph, inputs, outputs)
+    return compile_program(inputs, outputs)
 
 
 def step_outputs(
     loss: Loss, rule: Rule, schedule: Schedule, extra: Sequence[str]
-) -> tuple[Graph, list[Name], dict[str, Node]]:
+) -> tuple[list[Name], dict[str, Node]]:
     """The inputs and outputs of one step, as nodes of the graph of the loss."""
     graph, count = loss.internals.graph, len(loss.params)
     states = {
@@ -77,7 +77,7 @@ def step_outputs(
     outputs |= {f"{s}'[{k}]": n for s, nodes in state.items() for k, n in enumerate(nodes)}
     outputs |= {"loss": loss.internals.stable, "|g|": norm}
     outputs |= {f"d/d{p}": g for p, g in zip(loss.params, grad, strict=True)}
-    return graph, inputs, outputs
+    return inputs, outputs
 
 
 def _projected(graph: Graph, theta: Node, low: float, high: float) -> Node:
@@ -110,7 +110,7 @@ def rule_program(
     state = {name: [nodes[name]] for name in rule.state}
     theta, after = rule.step(graph, [nodes["theta"]], [nodes["g"]], state, shared, array)
     outputs = {"theta'": theta[0], **{f"{n}'": after[n][0] for n in rule.state}}
-    return compile_program(graph, inputs, outputs)
+    return compile_program(inputs, outputs)
 
 
 def settles(arguments: Arguments) -> bool:

@@ -26,7 +26,7 @@ class PerRowFunction:
         self._constants = rows.inputs(outputs)
         named = {str(k): node for k, node in enumerate(outputs)}
         inputs = [*columns, *leaves, *self._constants]
-        self._compiled = _LazyFunction(compile_per_row(rows.graph, inputs, named))
+        self._compiled = _LazyFunction(compile_per_row(inputs, named))
         self._count = len(outputs)
         self.columns = [c.text for c in columns]
         self.rows = rows

@@ -54,4 +54,4 @@ class StreamingSums:
             terms += [graph.mul(derivative, r) for derivative in derivatives]
         sums = lower(graph, [graph.node(RowSum, term) for term in terms])
         named = {str(k): node for k, node in enumerate(sums)}
-        return compile_program(graph, [*self._leaves, *rows.inputs(sums)], named)
+        return compile_program([*self._leaves, *rows.inputs(sums)], named)

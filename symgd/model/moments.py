@@ -174,7 +174,7 @@ def _sums(rows: RowData, weight: Node, terms: Sequence[Node]) -> list[float]:
     sums = [graph.node(RowSum, graph.mul(weight, term)) for term in terms]
     outputs = {str(k): node for k, node in enumerate(lower(graph, sums))}
     inputs = rows.inputs(list(outputs.values()))
-    program = compile_program(graph, inputs, outputs)
+    program = compile_program(inputs, outputs)
     return rows.run(program, passes=1)(*(rows.values[name] for name in inputs))
 
 

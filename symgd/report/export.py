@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from symgd.model.checks import finite_or_none
 from symgd.report.step_table import float_text, thin
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def records(rows: Sequence[Mapping[str, Any]], form: str) -> Iterator[str]:
 
 def dump(value: object) -> str:
     """`value` as ASCII JSON, independent of the encoding of the terminal."""
-    return json.dumps(_finite(value), allow_nan=False)
+    return json.dumps(finite_or_none(value), allow_nan=False)
 
 
 def record(cells: Iterable[str]) -> str:
@@ -97,14 +97,3 @@ def _cell(value: Any) -> str:
     if isinstance(value, (list, tuple)):
         return " ".join(map(_cell, value))
     return value if isinstance(value, str) else float_text(value)
-
-
-def _finite(value: Any) -> Any:
-    """`value` with every inf and nan in it replaced by None."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_finite(item) for item in value]
-    return value

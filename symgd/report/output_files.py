@@ -1,8 +1,12 @@
-"""Checks of output files before a run starts."""
+"""Output files: checked before a run starts, written atomically."""
 
 from __future__ import annotations
 
+import errno
 import os
+import secrets
+import stat
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -35,16 +39,79 @@ def check_matplotlib() -> None:
         raise BackendError('pictures need matplotlib: pip install "symgd[plot]"')
 
 
-def write_picture(path: Path, data: bytes) -> None:
-    """Write the bytes to the file, or ArgumentError."""
+def write_whole(path: Path, data: bytes) -> None:
+    """Replace the content of the file by `data`, or leave it unchanged and raise ArgumentError.
+
+    The bytes are written to a temporary file in the same folder, which then replaces the file: a
+    full disk or a killed process leaves no partial file. Permissions are kept, and so is a symbolic
+    link, whose target is replaced. A pipe, a device, or the standard output of this process is
+    written directly.
+    """
     try:
-        path.write_bytes(data)
+        found = _status(path)
+        if found is None or _replaceable(found):
+            _replace(Path(os.path.realpath(path)), data, found)
+        else:
+            with path.open("ab") as stream:
+                stream.write(data)
     except OSError as error:
-        raise cannot_write(path, error) from None
+        raise _cannot_write(path, error) from None
 
 
-def cannot_write(path: Path, error: OSError) -> ArgumentError:
-    """The error about a file that the operating system does not write."""
+def _status(path: Path) -> os.stat_result | None:
+    """The status of the file at the path, or None if there is none."""
+    try:
+        return path.stat()
+    except FileNotFoundError:
+        return None
+
+
+def _replaceable(status: os.stat_result) -> bool:
+    """Whether the file may be replaced: not if a standard stream is open on it."""
+    return stat.S_ISREG(status.st_mode) and not any(
+        os.path.samestat(status, other) for other in _standard_streams()
+    )
+
+
+def _standard_streams() -> list[os.stat_result]:
+    found = []
+    for number in range(3):
+        with suppress(OSError):  # closed
+            found.append(os.fstat(number))
+    return found
+
+
+def _replace(target: Path, data: bytes, old: os.stat_result | None) -> None:
+    descriptor, temporary = _temporary(target.parent)
+    try:
+        with open(descriptor, "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(descriptor)
+        if old is not None:
+            _keep_owner(temporary, old)
+            temporary.chmod(stat.S_IMODE(old.st_mode))
+        temporary.replace(target)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def _temporary(folder: Path) -> tuple[int, Path]:
+    """A new file, open for writing, with default permissions."""
+    path = folder / f".symgd-{secrets.token_hex(8)}.tmp"
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    return os.open(path, flags, 0o666), path
+
+
+def _keep_owner(path: Path, old: os.stat_result) -> None:
+    new = path.stat()
+    if (new.st_uid, new.st_gid) != (old.st_uid, old.st_gid):
+        with suppress(PermissionError):  # only root may change them
+            os.chown(path, old.st_uid, old.st_gid)
+
+
+def _cannot_write(path: Path, error: OSError) -> ArgumentError:
     return ArgumentError(f"cannot write '{escape(str(path))}': {error.strerror or error}")
 
 
@@ -57,15 +124,22 @@ def _suffix(path: str | os.PathLike[str], known: tuple[str, ...], what: str) -> 
 
 
 def _writable(path: Path) -> Path:
-    """The path if it can be opened for writing, or ArgumentError; its content is not changed."""
-    exists = path.exists()
+    """The path if it can be written, or ArgumentError; its content is not changed."""
     try:
-        with path.open("ab"):
-            pass
-        if not exists:
-            path.unlink()
+        found = _status(path)
+        if found is not None and stat.S_ISREG(found.st_mode):
+            with path.open("ab"):
+                pass
+        if found is None or _replaceable(found):
+            descriptor, temporary = _temporary(Path(os.path.realpath(path)).parent)
+            os.close(descriptor)
+            temporary.unlink()
+        elif stat.S_ISDIR(found.st_mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        elif not os.access(path, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     except OSError as error:
-        raise cannot_write(path, error) from None
+        raise _cannot_write(path, error) from None
     except ValueError:  # a null character
         raise ArgumentError(f"'{escape(str(path))}' is not the name of a file") from None
     return path

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from symgd.errors import ArgumentError
 from symgd.report.compare import run_labels
-from symgd.report.output_files import check_matplotlib, check_picture, write_picture
+from symgd.report.output_files import check_matplotlib, check_picture, write_whole
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -86,7 +86,7 @@ def plot_fit(result: FitResult, path: str | os.PathLike[str] | None = None) -> A
 def _draw(scene: DescentScene | RateScene | FitScene, path: Path | None) -> Any:
     picture, data = _drawing_module().draw(scene, "" if path is None else path.suffix.lower()[1:])
     if path is not None:
-        write_picture(path, data)
+        write_whole(path, data)
     return picture
 
 

@@ -18,14 +18,14 @@ def test_deep_formulas_become_expressions_that_python_reads():
     node, expected = graph.atom(x), 0.5
     for _ in range(1000):  # as one expression: too many nested parentheses for Python's parser
         node, expected = graph.node(sympy.sin, node), math.sin(expected)
-    program = compile_program(graph, [x], {"value": node})
+    program = compile_program([x], {"value": node})
     assert compile_scalar(program)(0.5) == [expected]
 
 
 def test_long_sums_become_expressions_that_python_reads():
     graph, x = Graph(), Name("p0")
     terms = [graph.node(sympy.Mul, graph.number(float(k)), graph.atom(x)) for k in range(2, 20_002)]
-    program = compile_program(graph, [x], {"value": graph.node(sympy.Add, *terms)})
+    program = compile_program([x], {"value": graph.node(sympy.Add, *terms)})
     assert compile_scalar(program)(1.0) == [float(sum(range(2, 20_002)))]
 
 
@@ -59,7 +59,7 @@ def test_a_guard_asks_outer_conditions_first_wherever_they_lie_in_memory(sign):
     term = graph.node(sympy.Mul, root, graph.node(sympy.sin, root))
     for condition in reversed(above):  # known before the loop over the rows begins
         term = graph.node(Where, condition, term, graph.atom(x))
-    program = compile_program(graph, [a], {"f": graph.node(RowSum, term)})
+    program = compile_program([a], {"f": graph.node(RowSum, term)})
     assert "= log(x) if t0 and t1 and t2\n" in str(program)
 
 

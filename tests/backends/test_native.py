@@ -116,7 +116,7 @@ def test_every_function_is_the_same_in_machine_code(row):
     graph = Graph()
     leaves = [Name(f"p{k}") for k in range(len(rows[0]))]
     node = graph.node(row.node, *leaves)
-    program = compile_program(graph, leaves, {"f": node})
+    program = compile_program(leaves, {"f": node})
     one, four = compiled(program), compiled(program, lanes=4)
     for start in range(0, len(rows) - 3, 4):
         group = rows[start : start + 4]

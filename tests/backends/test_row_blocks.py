@@ -74,7 +74,7 @@ def per_row(row, count):
     graph = Graph()
     columns = [Column(f"c{k}", f"c{k}") for k in range(count)]
     node = graph.node(RowSum, graph.node(row.node, *columns))
-    return compile_program(graph, [], {"f": node})
+    return compile_program([], {"f": node})
 
 
 @pytest.mark.parametrize("row", BY_CLASS.values(), ids=lambda r: r.name)
@@ -335,7 +335,7 @@ def test_what_is_not_finite_stays_visible(place, bad):
     graph = Graph()
     x, y = Column("x", "x"), Column("y", "y")
     node = graph.node(RowSum, graph.mul(x, y))
-    program = compile_program(graph, [], {"f": node})
+    program = compile_program([], {"f": node})
     for run in (compile_rows(program), compile_native(program, 2)):
         (got,) = run([], Rows(columns))
         assert same(got, bad * columns["y"][place])
@@ -371,7 +371,7 @@ def test_conditions_stay_conditions_where_a_number_is_not_finite():
 def test_infinities_of_both_signs_are_nan():
     graph = Graph()
     node = graph.node(RowSum, Column("x", "x"))
-    program = compile_program(graph, [], {"f": node})
+    program = compile_program([], {"f": node})
     for rows in ([inf, -inf], [inf, *[1.0] * BLOCK, -inf]):
         (got,) = compile_native(program, 1)([], Rows({"x": np.array(rows)}))
         assert math.isnan(got)
@@ -384,7 +384,7 @@ def test_the_lanes_of_a_last_vector_are_not_added(edge):
     """They repeat a row: what is infinite in it must not turn up twice, nor as NaN."""
     graph = Graph()
     node = graph.node(RowSum, graph.node(BY_CLASS_NAME["exp"], Column("x", "x")))
-    program = compile_program(graph, [], {"f": node})
+    program = compile_program([], {"f": node})
     (got,) = compile_native(program, 1)([], Rows({"x": np.array([edge])}))
     assert same(got, float(FUNCTIONS["exp"].scalar(edge)))
 
@@ -790,7 +790,7 @@ def test_an_error_in_a_function_of_python_is_raised(monkeypatch):
     graph = Graph()
     row = FUNCTIONS["digamma"]
     node = graph.node(RowSum, graph.node(row.node, Column("x", "x")))
-    function = compile_native(compile_program(graph, [], {"f": node}), 2)
+    function = compile_native(compile_program([], {"f": node}), 2)
     columns = {"x": np.linspace(0.5, 2.0, 100)}
     assert math.isfinite(function([], Rows(columns))[0])
     interrupted = jit.interrupted

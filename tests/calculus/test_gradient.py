@@ -168,7 +168,7 @@ def test_branch_not_taken_does_not_poison_the_hessian(text, at, value, slopes):
 )
 def test_branch_that_no_row_takes_does_not_poison_the_gradient(backend, text, u, slope):
     loss = Loss(text, {"u": u}).internals.on(backend)
-    assert loss.value_and_grad([0.0])[1].tolist() == [slope]
+    assert loss.evaluate(0.0)[1:] == [slope]
 
 
 def test_true_singularity_is_not_hidden():

@@ -6,15 +6,15 @@ import sympy
 
 from symgd.formula.functions.table import BY_CLASS, flat_arguments
 from symgd.formula.nodes import (
-    Both,
     Column,
-    Either,
+    Conjunction,
+    Disjunction,
     Name,
-    Negated,
+    Negation,
     Node,
     Norm,
+    RowMax,
     RowMean,
-    RowPeak,
     RowSum,
     Where,
     is_inverse,
@@ -82,17 +82,17 @@ class _Writer:
         if (op := relation(node)) is not None:
             a, b = node.args
             return f"{self.text(a)} {_RELATIONS[op]} {self.text(b)}", 0
-        if cls is Both:
+        if cls is Conjunction:
             return r" \wedge ".join(self.text(a, 1) for a in node.args), 0
-        if cls is Either:
+        if cls is Disjunction:
             return r" \vee ".join(self.text(a, 1) for a in node.args), 0
-        if cls is Negated:
+        if cls is Negation:
             return rf"\neg\left({self.text(node.args[0])}\right)", _ATOM
         if cls is Where:
             condition, a, b = (self.text(x) for x in node.args)
             cases = rf"{a} & \text{{if }} {condition} \\ {b} & \text{{otherwise}}"
             return rf"\begin{{cases}} {cases} \end{{cases}}", _ATOM
-        if cls in (RowSum, RowMean, RowPeak):
+        if cls in (RowSum, RowMean, RowMax):
             return self.over_rows(node), _ROWS
         return self.call(node)
 
@@ -101,7 +101,7 @@ class _Writer:
         self.open += 1
         index, term = self.index(), self.text(node.args[0], _ROWS)
         self.open -= 1
-        if node.func is RowPeak:
+        if node.func is RowMax:
             return rf"\max_{{1 \le {index} \le {self.count}}} {term}"
         total = rf"\sum_{{{index}=1}}^{{{self.count}}} {term}"
         return rf"\frac{{1}}{{{self.count}}} {total}" if node.func is RowMean else total

@@ -10,22 +10,22 @@ import sympy
 from symgd import names
 from symgd.formula.functions.table import BY_CLASS, flat_arguments
 from symgd.formula.nodes import (
-    Both,
     Column,
-    Either,
+    Conjunction,
+    Disjunction,
     Name,
-    Negated,
+    Negation,
     Node,
     Norm,
+    RowMax,
     RowMean,
-    RowPeak,
     RowSum,
     Where,
     is_inverse,
     relation,
 )
 
-_CALLED = {Norm: "norm", Where: "where", RowSum: "sum", RowMean: "mean", RowPeak: "max"}
+_CALLED = {Norm: "norm", Where: "where", RowSum: "sum", RowMean: "mean", RowMax: "max"}
 _OR, _AND, _NOT, _COMPARED, _SUM, _PRODUCT, _UNARY, _POWER, _ATOM = range(9)
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
@@ -73,11 +73,11 @@ class _Writer:
             return self.power(node)
         if (op := relation(node)) is not None:
             return f"{self.text(node.args[0])} {op} {self.text(node.args[1])}", _COMPARED
-        if cls is Both:
+        if cls is Conjunction:
             return " and ".join(self.text(a, _AND) for a in node.args), _AND
-        if cls is Either:
+        if cls is Disjunction:
             return " or ".join(self.text(a, _OR) for a in node.args), _OR
-        if cls is Negated:
+        if cls is Negation:
             return f"not ({self.text(node.args[0])})", _NOT
         if cls is sympy.Abs and self.pretty:
             return f"|{self.text(node.args[0])}|", _ATOM

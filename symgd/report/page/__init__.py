@@ -12,14 +12,13 @@ import html
 import json
 import os
 from importlib.resources import files
-from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING, Any
 
 from symgd.backends import javascript
 from symgd.errors import ArgumentError
 from symgd.report.compare import run_labels
-from symgd.report.output_files import cannot_write, check_page
+from symgd.report.output_files import check_page, write_whole
 from symgd.report.page.comparison_page import MOST_RUNS, content_of_several
 from symgd.report.page.page_data import Content, content_of
 from symgd.report.static_svg import descent_svg
@@ -36,7 +35,7 @@ def to_html(result: Result, path: str | os.PathLike[str] | None = None) -> str:
     target = None if path is None else check_page(path)
     text = _page(result, content_of(result))
     if target is not None:
-        _write(target, text)
+        write_whole(target, text.encode("utf-8"))
     return text
 
 
@@ -57,15 +56,8 @@ def comparison_to_html(comparison: Comparison, path: str | os.PathLike[str] | No
         content = content_of_several(list(comparison.runs), run_labels(comparison))
         text = _page(comparison.runs[0], content)
     if target is not None:
-        _write(target, text)
+        write_whole(target, text.encode("utf-8"))
     return text
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, encoding="utf-8", newline="\n")
-    except OSError as error:
-        raise cannot_write(path, error) from None
 
 
 def _page(result: Result, content: Content) -> str:

@@ -211,7 +211,7 @@ def _rule_program(rule: Rule, count: int) -> Program:
     inputs = [*theta, *grad, *(n for nodes in state.values() for n in nodes), *shared.values()]
     new, after = rule.step(graph, theta, grad, state, shared)
     results = [*new, *(n for name in rule.state for n in after[name])]
-    return compile_program(graph, inputs, {f"o{k}": n for k, n in enumerate(results)})
+    return compile_program(inputs, {f"o{k}": n for k, n in enumerate(results)})
 
 
 def _linear(rule: Rule) -> str | None:
@@ -244,7 +244,7 @@ def _rate(schedule: Schedule) -> str:
     atoms = {name: graph.atom(Name(f"a{k}", name)) for k, name in enumerate(labels)}
     places = {symbol: atoms[name] for name, symbol in schedule.formula.variables.items()}
     [root] = graph.replace([schedule.formula.root], places)
-    return javascript.function(compile_program(graph, list(atoms.values()), {"rate": root}))
+    return javascript.function(compile_program(list(atoms.values()), {"rate": root}))
 
 
 def _recorded_data(result: Result) -> dict[str, Any]:
