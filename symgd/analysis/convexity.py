@@ -39,7 +39,7 @@ def convexity(loss: Loss, hints: Sequence[Sequence[float]] = ()) -> Convexity:
         return Convexity(True, "it is constant")
     data = {} if loss.internals.rows is None else loss.internals.rows.ranges([loss.internals.root])
     curve = curvature(loss.internals.root, data)
-    if not curve.up:
+    if not curve.is_convex:
         # of rows the terms themselves, not the moments that may stand for them
         again = (
             loss.internals.stable
@@ -47,8 +47,8 @@ def convexity(loss: Loss, hints: Sequence[Sequence[float]] = ()) -> Convexity:
             else stabilize(loss.internals.graph, [loss.internals.root])[0]
         )
         curve = curvature(again, data)
-    if curve.up:
-        how = "it is affine" if curve.flat else "by the rules of composition"
+    if curve.is_convex:
+        how = "it is affine" if curve.is_affine else "by the rules of composition"
         return Convexity(True, how)
     terms = polynomial(loss.internals.root, loss.internals.leaves)
     if terms is not None and (argument := _of_polynomial(terms, len(loss.params))):

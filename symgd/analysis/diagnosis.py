@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from symgd.analysis.nonfinite import WIDTH, NonfiniteCause, blame, is_finite, operand_values
 from symgd.analysis.row_diagnosis import find_row
 from symgd.calculus.pullback import partials
-from symgd.formula.evaluate import trace
+from symgd.formula.evaluate import evaluate_all
 from symgd.formula.nodes import Node, Where, topological
 from symgd.formula.printing.plain import write
 from symgd.model.loss import Loss
@@ -20,7 +20,7 @@ def find(loss: Loss, x: Sequence[float], t: int) -> NonfiniteCause:
         return find_row(loss, x, at)
     leaves: dict[Node, float] = dict(zip(loss.internals.leaves, x, strict=True))
     for root in (loss.internals.root, loss.internals.stable):
-        values = trace([root], leaves)
+        values = evaluate_all([root], leaves)
         if not is_finite(values[id(root)]):
             return blame(root, values, x, at)
     return _in_gradient(loss, leaves, at)
@@ -28,10 +28,10 @@ def find(loss: Loss, x: Sequence[float], t: int) -> NonfiniteCause:
 
 def _in_gradient(loss: Loss, leaves: Mapping[Node, float], at: str) -> NonfiniteCause:
     """The node of the loss whose local derivative is not finite."""
-    slopes = trace(loss.internals.derivatives, leaves)
+    slopes = evaluate_all(loss.internals.derivatives, leaves)
     if not all(is_finite(slopes[id(g)]) for g in loss.internals.derivatives):
         for root in (loss.internals.root, loss.internals.stable):
-            values = trace([root], leaves)
+            values = evaluate_all([root], leaves)
             for node in topological([root]):
                 if node.args and node.func is not Where and _steep(loss, node, leaves):
                     quoted = write(node, WIDTH)
@@ -43,5 +43,5 @@ def _in_gradient(loss: Loss, leaves: Mapping[Node, float], at: str) -> Nonfinite
 
 def _steep(loss: Loss, node: Node, leaves: Mapping[Node, float]) -> bool:
     slopes = [slope for _, slope in partials(loss.internals.graph, node)]
-    found = trace(slopes, leaves)
+    found = evaluate_all(slopes, leaves)
     return any(not is_finite(found[id(s)]) for s in slopes)

@@ -10,7 +10,7 @@ from symgd.backends.compiler import compile_per_row, compile_program
 from symgd.backends.lambdified import compile_array
 from symgd.backends.numpy_rows import BLOCK, pieces
 from symgd.calculus.row_sums import lower
-from symgd.formula.evaluate import trace
+from symgd.formula.evaluate import evaluate_all
 from symgd.formula.nodes import REDUCTIONS, Column, Name, Node, topological
 from symgd.formula.printing.plain import write
 from symgd.model.loss import Loss
@@ -38,7 +38,7 @@ def _in_root(loss: Loss, root: Node, x: Sequence[float], at: str) -> NonfiniteCa
     for total in sums:
         if not math.isfinite(values[id(total)]):
             return _in_sum(loss, total, leaves, values, x, at)
-    known = trace([root], leaves, values)
+    known = evaluate_all([root], leaves, values)
     return None if math.isfinite(known[id(root)]) else blame(root, known, x, at)
 
 
@@ -70,7 +70,7 @@ def _in_sum(
         return NonfiniteCause(f"{write(total, WIDTH)} is too large for a double{at}", True)
     row, cells = found
     inside = {key: value for key, value in sums.items() if key != id(total)}
-    known = trace([term], {**leaves, **cells}, inside)
+    known = evaluate_all([term], {**leaves, **cells}, inside)
     return blame(term, known, x, f" in row {row:,}{at}")
 
 

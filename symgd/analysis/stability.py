@@ -12,7 +12,7 @@ from symgd.backends.compiler import compile_program
 from symgd.backends.lambdified import ARITHMETIC_ERRORS, compile_scalar
 from symgd.backends.program import Program
 from symgd.calculus.gradient import gradient
-from symgd.formula.evaluate import trace
+from symgd.formula.evaluate import evaluate_all
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import Name, Node
 from symgd.model.rules import Rule
@@ -77,7 +77,7 @@ class LinearRule:
                 return [flat[k : k + width] for k in range(0, len(flat), width)]
             except ARITHMETIC_ERRORS:
                 pass
-        found = trace(self._entries, at)
+        found = evaluate_all(self._entries, at)
         return [[float(found[id(e)]) for e in row] for row in self.rows]
 
     @property

@@ -6,7 +6,7 @@ from functools import cache
 
 from symgd.backends.compiler import compile_program
 from symgd.backends.program import Program
-from symgd.formula.functions.formula_value import LETTERS
+from symgd.formula.functions.compile_formula import LETTERS
 from symgd.formula.functions.table import Function
 from symgd.formula.nodes import Name
 from symgd.formula.parse import parse

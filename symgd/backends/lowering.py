@@ -15,9 +15,9 @@ from symgd.backends.operations import Guard, Operand, Operation
 from symgd.formula.functions.table import BY_CLASS
 from symgd.formula.nodes import (
     RELATIONS,
-    Both,
-    Either,
-    Negated,
+    Conjunction,
+    Disjunction,
+    Negation,
     Node,
     Norm,
     Where,
@@ -33,7 +33,7 @@ _NESTING = 24  # levels below a node that are lowered together with it, by recur
 _SAME: dict[type, str] = {
     **{cls: operator for operator, cls in RELATIONS.items()},
     Where: "select",
-    Negated: "not",
+    Negation: "not",
     Norm: "norm",
 }
 _POWERS = {0.5: "sqrt", 2.0: "square"}
@@ -198,8 +198,8 @@ _LOWER: dict[type, Callable[[Lowering, Any, Guard], Operand]] = {
     sympy.Add: Lowering._sum,
     sympy.Mul: Lowering._product,
     sympy.Pow: Lowering._power,
-    Both: Lowering._both,
-    Either: Lowering._either,
+    Conjunction: Lowering._both,
+    Disjunction: Lowering._either,
 }
 
 

@@ -12,7 +12,7 @@ from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
-from symgd.formula.functions.derivatives import SLOPES
+from symgd.formula.functions.derivatives import DERIVATIVES
 from symgd.formula.functions.function import CHEAP, DIVIDE, ELEMENTARY
 from symgd.formula.functions.table import FUNCTIONS, Function
 
@@ -129,7 +129,7 @@ class Operation(NamedTuple):
 
 def function_named(name: str) -> Function:
     """The row of a function that an operation may call, one of the derivatives or not."""
-    return FUNCTIONS[name] if name in FUNCTIONS else SLOPES[name]
+    return FUNCTIONS[name] if name in FUNCTIONS else DERIVATIVES[name]
 
 
 def gives_condition(name: str) -> bool:

@@ -1,9 +1,9 @@
-"""Curvature by composition: which nodes are affine, convex or concave, from the rules of calculus.
+"""Convexity by the composition rules of disciplined convex programming (DCP).
 
 M. Grant, S. Boyd, Y. Ye, 2006, Disciplined Convex Programming, https://stanford.edu/~boyd/papers/
 disc_cvx_prog.html; and S. Boyd, L. Vandenberghe, 2004, Convex Optimization, sections 3.1.5 and
-3.2. Slope and curvature of a smooth function are not listed anywhere: their signs are read off
-the derivatives in the table of functions, by interval arithmetic over the range of the argument.
+3.2. The signs of the first and second derivative of a smooth function are enclosures of the
+derivatives in the table of functions over the range of the argument (interval arithmetic).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from symgd.formula.nodes import ROWS, Column, Name, Node, RowMean, RowSum, float
 
 
 class Curvature(Enum):
-    """How a node bends as a function of the parameters, wherever it is defined."""
+    """The curvature of a node as a function of the parameters, on its domain."""
 
     CONSTANT = "constant"
     AFFINE = "affine"
@@ -30,91 +30,101 @@ class Curvature(Enum):
     UNKNOWN = "unknown"
 
     @property
-    def flat(self) -> bool:
-        """Whether it is affine, or constant."""
+    def is_affine(self) -> bool:
+        """Whether it is affine or constant."""
         return self in (Curvature.CONSTANT, Curvature.AFFINE)
 
     @property
-    def up(self) -> bool:
+    def is_convex(self) -> bool:
         """Whether it is convex (an affine one is)."""
-        return self.flat or self is Curvature.CONVEX
+        return self.is_affine or self is Curvature.CONVEX
 
     @property
-    def down(self) -> bool:
+    def is_concave(self) -> bool:
         """Whether it is concave (an affine one is)."""
-        return self.flat or self is Curvature.CONCAVE
+        return self.is_affine or self is Curvature.CONCAVE
 
     @property
-    def mirrored(self) -> Curvature:
-        """That of the negative."""
+    def negated(self) -> Curvature:
+        """The curvature of the negative."""
         return {Curvature.CONVEX: Curvature.CONCAVE, Curvature.CONCAVE: Curvature.CONVEX}.get(
             self, self
         )
 
 
 def curvature(root: Node, data: Mapping[Node, Interval] | None = None) -> Curvature:
-    """How `root` bends; UNKNOWN where the rules do not tell. data: the ranges of columns."""
+    """The curvature of `root`; UNKNOWN if no rule applies. data: the ranges of columns."""
     known = ranges([root], data or {})
-    curves: dict[int, Curvature] = {}
+    curvatures: dict[int, Curvature] = {}
     for node in topological([root]):
-        curves[id(node)] = _curve(node, curves, known)
-    return curves[id(root)]
+        curvatures[id(node)] = _node_curvature(node, curvatures, known)
+    return curvatures[id(root)]
 
 
-def _curve(node: Node, curves: dict[int, Curvature], known: dict[int, Interval]) -> Curvature:
+def _node_curvature(
+    node: Node, curvatures: dict[int, Curvature], known: dict[int, Interval]
+) -> Curvature:
     if not node.args:
         free = isinstance(node, Name) and not isinstance(node, Column) and node is not ROWS
         return Curvature.AFFINE if free else Curvature.CONSTANT
-    args = [curves[id(a)] for a in node.args]
+    args = [curvatures[id(a)] for a in node.args]
     if all(c is Curvature.CONSTANT for c in args):
         return Curvature.CONSTANT
     if node.func is sympy.Add:
         return _sum(args)
     if node.func in (RowSum, RowMean):
-        return args[0]  # a sum of terms that bend alike, one for each row
+        return args[0]  # all rows have the same curvature
     if node.func is sympy.Mul:
-        return _product(node, args, curves, known)
+        return _product(node, args, curvatures, known)
     if node.func is sympy.Pow:
-        return _power(node, args, curves, known)
+        return _power(node, args, curvatures, known)
     row = BY_CLASS.get(node.func)
     if row is not None and row.convexity:
-        return _declared(row.convexity, node, args, known)
+        return _from_table(row.convexity, node, args, known)
     if row is None or len(args) > 1 or row.kink or row.order:
         return Curvature.UNKNOWN
-    slope, bend = signs(row, known[id(node.args[0])])
-    return compose(args[0], slope, bend)
+    derivative, second_derivative = derivative_signs(row, known[id(node.args[0])])
+    return compose(args[0], derivative, second_derivative)
 
 
 def _sum(args: Sequence[Curvature]) -> Curvature:
-    if all(c.flat for c in args):
+    if all(c.is_affine for c in args):
         return Curvature.AFFINE
-    if all(c.up for c in args):
+    if all(c.is_convex for c in args):
         return Curvature.CONVEX
-    return Curvature.CONCAVE if all(c.down for c in args) else Curvature.UNKNOWN
+    return Curvature.CONCAVE if all(c.is_concave for c in args) else Curvature.UNKNOWN
 
 
-def compose(inner: Curvature, slope: int, bend: int) -> Curvature:
+def compose(inner: Curvature, derivative: int, second_derivative: int) -> Curvature:
     """f(inner), from the signs of f' and f'' over the range of inner (0: not of one sign)."""
-    if bend > 0 and (inner.flat or (inner.up and slope > 0) or (inner.down and slope < 0)):
+    if second_derivative > 0 and (
+        inner.is_affine
+        or (inner.is_convex and derivative > 0)
+        or (inner.is_concave and derivative < 0)
+    ):
         return Curvature.CONVEX
-    if bend < 0 and (inner.flat or (inner.down and slope > 0) or (inner.up and slope < 0)):
+    if second_derivative < 0 and (
+        inner.is_affine
+        or (inner.is_concave and derivative > 0)
+        or (inner.is_convex and derivative < 0)
+    ):
         return Curvature.CONCAVE
     return Curvature.UNKNOWN
 
 
-def signs(row: Function, over: Interval) -> tuple[int, int]:
+def derivative_signs(row: Function, over: Interval) -> tuple[int, int]:
     """The signs of the first and second derivative of a function of one argument over a range."""
     graph = Graph()
     x = graph.atom(Name("x"))
     call = graph.node(row.node, x)
-    [slope] = gradient(graph, call, [x])
-    [bend] = gradient(graph, slope, [x])
+    [derivative] = gradient(graph, call, [x])
+    [second_derivative] = gradient(graph, derivative, [x])
     low, high = row.domain
-    where = (max(low, over[0]), min(high, over[1]))
+    inside = (max(low, over[0]), min(high, over[1]))
     if over[0] >= row.convex_from:
         return 0, 1
-    known = ranges([slope, bend], {x: where})
-    return _sign(known[id(slope)]), _sign(known[id(bend)])
+    known = ranges([derivative, second_derivative], {x: inside})
+    return _sign(known[id(derivative)]), _sign(known[id(second_derivative)])
 
 
 def _sign(a: Interval) -> int:
@@ -122,46 +132,51 @@ def _sign(a: Interval) -> int:
 
 
 def _product(
-    node: Node, args: Sequence[Curvature], curves: dict[int, Curvature], known: dict[int, Interval]
+    node: Node,
+    args: Sequence[Curvature],
+    curvatures: dict[int, Curvature],
+    known: dict[int, Interval],
 ) -> Curvature:
     """A constant times one other node; that node's square; x*log(x); exp(u)*exp(v)."""
     scale = 1
     rest: list[tuple[Node, Curvature]] = []
-    for factor, curve in zip(node.args, args, strict=True):
-        if curve is Curvature.CONSTANT:
+    for factor, composed in zip(node.args, args, strict=True):
+        if composed is Curvature.CONSTANT:
             low, high = known[id(factor)]
             scale *= 1 if low >= 0 else -1 if high <= 0 else 0
         else:
-            rest.append((factor, curve))
-    curve = _pair(rest, known)
-    if curve is Curvature.UNKNOWN:
-        exponents = [_exponent(factor, curves, known) for factor, _ in rest]
-        curve = compose(_sum(exponents), 1, 1)
-    return _scaled(curve, scale)
+            rest.append((factor, composed))
+    composed = _pair(rest, known)
+    if composed is Curvature.UNKNOWN:
+        exponents = [_exponent(factor, curvatures, known) for factor, _ in rest]
+        composed = compose(_sum(exponents), 1, 1)
+    return _scaled(composed, scale)
 
 
-def _exponent(node: Node, curves: dict[int, Curvature], known: dict[int, Interval]) -> Curvature:
-    """That of log(node), where the node is an exponential or a power or product of such."""
+def _exponent(
+    node: Node, curvatures: dict[int, Curvature], known: dict[int, Interval]
+) -> Curvature:
+    """The curvature of log(node) of an exponential, or of a power or product of exponentials."""
     if node.func is sympy.exp:
-        return curves[id(node.args[0])]
+        return curvatures[id(node.args[0])]
     if node.func is sympy.Mul:
-        return _sum([_exponent(factor, curves, known) for factor in node.args])
+        return _sum([_exponent(factor, curvatures, known) for factor in node.args])
     if node.func is not sympy.Pow:
-        positive = curves[id(node)] is Curvature.CONSTANT and known[id(node)][0] > 0
+        positive = curvatures[id(node)] is Curvature.CONSTANT and known[id(node)][0] > 0
         return Curvature.CONSTANT if positive else Curvature.UNKNOWN
     base, exponent = node.args
     if (p := float_of(exponent)) is not None:
-        return _scaled(_exponent(base, curves, known), 1 if p > 0 else -1)
+        return _scaled(_exponent(base, curvatures, known), 1 if p > 0 else -1)
     low, high = known[id(base)]
-    if curves[id(base)] is not Curvature.CONSTANT or low <= 0:
+    if curvatures[id(base)] is not Curvature.CONSTANT or low <= 0:
         return Curvature.UNKNOWN
-    return _scaled(curves[id(exponent)], 1 if low >= 1 else -1 if high <= 1 else 0)
+    return _scaled(curvatures[id(exponent)], 1 if low >= 1 else -1 if high <= 1 else 0)
 
 
-def _scaled(curve: Curvature, sign: int) -> Curvature:
-    if sign > 0 or curve.flat:
-        return curve
-    return curve.mirrored if sign < 0 else Curvature.UNKNOWN
+def _scaled(composed: Curvature, sign: int) -> Curvature:
+    if sign > 0 or composed.is_affine:
+        return composed
+    return composed.negated if sign < 0 else Curvature.UNKNOWN
 
 
 def _pair(rest: Sequence[tuple[Node, Curvature]], known: dict[int, Interval]) -> Curvature:
@@ -172,21 +187,24 @@ def _pair(rest: Sequence[tuple[Node, Curvature]], known: dict[int, Interval]) ->
     (a, first), (b, second) = rest
     if a is b:
         return compose(first, _sign(known[id(a)]), 1)
-    if b.func is sympy.log and b.args[0] is a and first.flat:
+    if b.func is sympy.log and b.args[0] is a and first.is_affine:
         return Curvature.CONVEX  # (x log x)'' = 1/x > 0
-    if a.func is sympy.log and a.args[0] is b and second.flat:
+    if a.func is sympy.log and a.args[0] is b and second.is_affine:
         return Curvature.CONVEX
     return Curvature.UNKNOWN
 
 
 def _power(
-    node: Node, args: Sequence[Curvature], curves: dict[int, Curvature], known: dict[int, Interval]
+    node: Node,
+    args: Sequence[Curvature],
+    curvatures: dict[int, Curvature],
+    known: dict[int, Interval],
 ) -> Curvature:
     base, exponent = node.args
     over, p = known[id(base)], float_of(exponent)
     if p is None:
         return _exponential(base, args, known)
-    if p == 0.5 and _sum_of_squares(base, curves, known):
+    if p == 0.5 and _sum_of_squares(base, curvatures, known):
         return Curvature.CONVEX  # the Euclidean norm of affine functions
     if p == int(p) and p > 0 and p % 2 == 0:
         return compose(args[0], _sign(over), 1)
@@ -195,11 +213,11 @@ def _power(
         if not sign:
             return Curvature.UNKNOWN
         even = p % 2 == 0
-        rises = sign if even else 1
-        bends = 1 if even else sign
-        return compose(args[0], rises if p > 0 else -rises, bends)
-    if p > 1 and not (args[0].flat or over[0] >= 0):
-        return Curvature.UNKNOWN  # defined where the base is >= 0: for a convex one no convex set
+        derivative = sign if even else 1
+        second_derivative = 1 if even else sign
+        return compose(args[0], derivative if p > 0 else -derivative, second_derivative)
+    if p > 1 and not (args[0].is_affine or over[0] >= 0):
+        return Curvature.UNKNOWN  # the domain, base >= 0, of a convex base is not a convex set
     return compose(args[0], 1 if p > 0 else -1, 1 if p > 1 or p < 0 else -1)
 
 
@@ -211,23 +229,25 @@ def _exponential(base: Node, args: Sequence[Curvature], known: dict[int, Interva
     return compose(args[1], 1 if low >= 1 else -1 if high <= 1 else 0, 1)
 
 
-def _sum_of_squares(base: Node, curves: dict[int, Curvature], known: dict[int, Interval]) -> bool:
+def _sum_of_squares(
+    base: Node, curvatures: dict[int, Curvature], known: dict[int, Interval]
+) -> bool:
     def square(term: Node) -> bool:
-        if curves[id(term)] is Curvature.CONSTANT:
+        if curvatures[id(term)] is Curvature.CONSTANT:
             return known[id(term)][0] >= 0
-        if term.func is sympy.Mul and curves[id(term.args[0])] is Curvature.CONSTANT:
+        if term.func is sympy.Mul and curvatures[id(term.args[0])] is Curvature.CONSTANT:
             rest = term.args[1:]
             return len(rest) == 1 and known[id(term.args[0])][0] >= 0 and square(rest[0])
         if term.func is sympy.Mul and len(term.args) == 2 and term.args[0] is term.args[1]:
-            return curves[id(term.args[0])].flat
+            return curvatures[id(term.args[0])].is_affine
         two = term.func is sympy.Pow and float_of(term.args[1]) == 2
-        return two and curves[id(term.args[0])].flat
+        return two and curvatures[id(term.args[0])].is_affine
 
     terms = base.args if base.func is sympy.Add else (base,)
     return all(square(term) for term in terms)
 
 
-def _declared(
+def _from_table(
     convexity: str, node: Node, args: Sequence[Curvature], known: dict[int, Interval]
 ) -> Curvature:
     """By the row's `convexity`, of several arguments (Boyd and Vandenberghe, section 3.1.5).
@@ -238,13 +258,13 @@ def _declared(
     match convexity:
         case "norm":
             rising = all(known[id(a)][0] >= 0 for a in node.args)
-            convex = all(c.flat for c in args) or (rising and all(c.up for c in args))
+            convex = all(c.is_affine for c in args) or (rising and all(c.is_convex for c in args))
             return Curvature.CONVEX if convex else Curvature.UNKNOWN
         case "convex":
-            return Curvature.CONVEX if all(c.up for c in args) else Curvature.UNKNOWN
+            return Curvature.CONVEX if all(c.is_convex for c in args) else Curvature.UNKNOWN
         case "concave":
-            return Curvature.CONCAVE if all(c.down for c in args) else Curvature.UNKNOWN
+            return Curvature.CONCAVE if all(c.is_concave for c in args) else Curvature.UNKNOWN
     first, *others = args
     fixed = all(c is Curvature.CONSTANT for c in others)
     positive = all(known[id(a)][0] >= 0 for a in node.args[1:])
-    return Curvature.CONVEX if first.flat and fixed and positive else Curvature.UNKNOWN
+    return Curvature.CONVEX if first.is_affine and fixed and positive else Curvature.UNKNOWN

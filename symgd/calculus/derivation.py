@@ -1,4 +1,4 @@
-"""The gradient step by step: which rule of calculus is used where."""
+"""Derive the gradient step by step, naming the rule of calculus of each step."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from symgd.formula.nodes import Name, Node, Where, float_of, is_condition, is_in
 from symgd.formula.printing.plain import write
 from symgd.names import escape
 
-_STEPS = 200  # in one derivation
-_LONG = 200  # nodes of a formula whose derivative is written out at once
-_WIDE = 200  # characters of a formula in one
+_MAX_STEPS = 200  # in one derivation
+_MAX_NODES = 200  # nodes of a formula whose derivative is written out at once
+_MAX_CHARACTERS = 200  # characters of a formula in one
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class DerivationStep:
     """One use of a rule of calculus: d/dparam of `node` is the sum of `terms`.
 
     rule: its name. param: the parameter. terms: (factor, inner): factor * d inner/dparam, or, where
-    inner is None, factor alone. text, result: the equation and what it comes to, as formulas.
+    inner is None, factor alone. text, result: the equation and the simplified derivative.
     """
 
     rule: str
@@ -45,15 +45,15 @@ def derivation(
     """
     count = 0
     for leaf in leaves:
-        depends = _depending(root, leaf)
-        for node in _inward(root, depends):
-            if count >= _STEPS:
+        active = _active_nodes(root, leaf)
+        for node in _from_output_to_leaves(root, active):
+            if count >= _MAX_STEPS:
                 return
             count += 1
-            yield _step(graph, node, leaf, depends, tidy)
+            yield _step(graph, node, leaf, active, tidy)
 
 
-def _depending(root: Node, leaf: Name) -> set[int]:
+def _active_nodes(root: Node, leaf: Name) -> set[int]:
     found: set[int] = set()
     for node in topological([root]):
         if node is leaf or node == leaf or any(id(a) in found for a in node.args):
@@ -61,13 +61,13 @@ def _depending(root: Node, leaf: Name) -> set[int]:
     return found
 
 
-def _inward(root: Node, depends: set[int]) -> Iterator[Node]:
+def _from_output_to_leaves(root: Node, active: set[int]) -> Iterator[Node]:
     """Every node that depends on the parameter, users before arguments, each once."""
     seen: set[int] = set()
     stack = [root]
     while stack:
         node = stack.pop()
-        if id(node) in seen or id(node) not in depends or not node.args:
+        if id(node) in seen or id(node) not in active or not node.args:
             continue
         seen.add(id(node))
         if is_condition(node):
@@ -78,54 +78,54 @@ def _inward(root: Node, depends: set[int]) -> Iterator[Node]:
 
 
 def _step(
-    graph: Graph, node: Node, leaf: Name, depends: set[int], tidy: Callable[[Node], Node]
+    graph: Graph, node: Node, leaf: Name, active: set[int], tidy: Callable[[Node], Node]
 ) -> DerivationStep:
     d = f"d/d{escape(leaf.text)}"
-    pairs = [(factor, inner) for inner, factor in partials(graph, node) if id(inner) in depends]
+    pairs = [(factor, inner) for inner, factor in partials(graph, node) if id(inner) in active]
     terms = tuple((factor, None if inner is leaf else inner) for factor, inner in pairs)
     chained = any(inner is not None for _, inner in terms)
     parts = []
     for factor, inner in terms:
         shown = tidy(factor)
-        text = write(shown, _WIDE)
+        text = write(shown, _MAX_CHARACTERS)
         if inner is None:
             parts.append(text)
         else:
-            of = f"{d}[{write(inner, _WIDE)}]"
+            of = f"{d}[{write(inner, _MAX_CHARACTERS)}]"
             alone = float_of(factor)
             loose = shown.func is sympy.Add or text.startswith("-")
             times = f"({text})*" if loose else f"{text}*"
             parts.append({1.0: "", -1.0: "-"}.get(alone or 0.0, times) + of)
     right = " + ".join(parts).replace("+ -", "- ") or "0"
     result = "..."
-    if len(topological([node])) <= _LONG:
+    if len(topological([node])) <= _MAX_NODES:
         [value] = gradient(graph, node, [leaf])
-        result = write(tidy(value), _WIDE)
-    name = _name(node, depends)
+        result = write(tidy(value), _MAX_CHARACTERS)
+    name = _name(node, active)
     if chained and name not in _LINEAR:
         name += ", chain rule"
-    left = f"{d}[{write(node, _WIDE)}]"
+    left = f"{d}[{write(node, _MAX_CHARACTERS)}]"
     return DerivationStep(name, leaf.text, node, terms, f"{left} = {right}", result)
 
 
 _LINEAR = ("sum rule", "constant factor", "product rule", "quotient rule", "case by case")
 
 
-def _name(node: Node, depends: set[int]) -> str:
+def _name(node: Node, active: set[int]) -> str:
     cls = node.func
     if cls is sympy.Add:
         return "sum rule"
     if cls is sympy.Mul:
-        moving = [a for a in node.args if id(a) in depends]
+        moving = [a for a in node.args if id(a) in active]
         below = [a for a in moving if is_inverse(a)]
         if len(moving) == 1:
             return "reciprocal rule" if below else "constant factor"
         return "quotient rule" if below else "product rule"
     if cls is sympy.Pow:
         base, exponent = node.args
-        if id(exponent) not in depends:
+        if id(exponent) not in active:
             return "reciprocal rule" if is_inverse(node) else "power rule"
-        return "exponential rule" if id(base) not in depends else "power with variable exponent"
+        return "exponential rule" if id(base) not in active else "power with variable exponent"
     if cls is Where:
         return "case by case"
     row = BY_CLASS[cls]

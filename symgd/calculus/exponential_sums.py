@@ -1,7 +1,7 @@
-"""Sums of exponentials, as `stabilize` looks for them: reading one, and shares of one.
+"""Recognize sums of exponentials, and build stable logarithms, shares and ratios of them.
 
-A sum is read as terms c*exp(u): 2*exp(x) + exp(2*x) + 3 is (2, x), (1, 2*x), (3, None). A positive
-constant c is exp(log c), so that a sum with constants folded into it is a sum of exponentials too.
+A sum is a list of terms c*exp(u): 2*exp(x) + exp(2*x) + 3 is (2, x), (1, 2*x), (3, None). A
+positive constant c is exp(log c), so a sum with folded constants is a sum of exponentials too.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from dataclasses import dataclass
 import sympy
 
 from symgd.formula.functions import reference
-from symgd.formula.functions.derivatives import SLOPES
+from symgd.formula.functions.derivatives import DERIVATIVES
 from symgd.formula.functions.table import FUNCTIONS
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import Node, float_of
 
-_NODE = {name: row.node for name, row in {**FUNCTIONS, **SLOPES}.items()}
+_NODE = {name: row.node for name, row in {**FUNCTIONS, **DERIVATIVES}.items()}
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Term:
 
 
 def call(graph: Graph, name: str, *args: Node) -> Node:
-    """The node of a function of the table, hidden ones included."""
+    """The node of a function of the table, derivative rows included."""
     return graph.node(_NODE[name], *args)
 
 
@@ -89,8 +89,8 @@ def positive_sum(graph: Graph, node: Node) -> list[Term] | None:
     return terms
 
 
-def lift(graph: Graph, term: Term) -> Node:
-    """u + log(c): the term, c > 0, is its exponential."""
+def log_term(graph: Graph, term: Term) -> Node:
+    """The logarithm of a term with c > 0: u + log(c)."""
     if term.u is None:
         return graph.number(math.log(term.c))
     return term.u if term.c == 1 else graph.add(term.u, graph.number(math.log(term.c)))
@@ -98,7 +98,7 @@ def lift(graph: Graph, term: Term) -> Node:
 
 def log_sum(graph: Graph, terms: Sequence[Term]) -> Node:
     """The logarithm of a sum of positive terms."""
-    powers = [lift(graph, t) for t in terms]
+    powers = [log_term(graph, t) for t in terms]
     if len(powers) == 1:
         return powers[0]
     if len(terms) == 2 and Term(1.0, None) in terms:
@@ -112,8 +112,8 @@ def share(graph: Graph, u: Node | None, terms: Sequence[Term], copies: int = 1) 
         if _is_multiple(graph, u, term.u, copies):
             # c taken out: the rounding of u + log(c) would cost digits
             scale = 1.0 if term.u is None else term.c
-            own = lift(graph, Term(term.c / scale, term.u))
-            others = [lift(graph, Term(t.c / scale, t.u)) for t in terms if t is not term]
+            own = log_term(graph, Term(term.c / scale, term.u))
+            others = [log_term(graph, Term(t.c / scale, t.u)) for t in terms if t is not term]
             part = _portion(graph, own, others)
             return graph.pow(graph.mul(graph.number(1.0 / term.c), part), copies)
     top, total = _top_and_total(graph, terms)
@@ -128,7 +128,7 @@ def _is_multiple(graph: Graph, u: Node | None, part: Node | None, copies: int) -
 
 
 def _top_and_total(graph: Graph, terms: Sequence[Term]) -> tuple[Node, Node]:
-    powers = [lift(graph, t) for t in terms]
+    powers = [log_term(graph, t) for t in terms]
     return call(graph, "largest", *powers), call(graph, "exp_sum", *powers)
 
 
@@ -161,7 +161,7 @@ def log_difference(graph: Graph, terms: Sequence[Term]) -> Node | None:
     if len(terms) != 2 or terms[0].c * terms[1].c >= 0:
         return None
     plus, minus = terms if terms[0].c > 0 else (terms[1], terms[0])
-    u, v = lift(graph, plus), lift(graph, Term(-minus.c, minus.u))
+    u, v = log_term(graph, plus), log_term(graph, Term(-minus.c, minus.u))
     gap = graph.sub(u, v)
     down = graph.neg(gap)
     near = graph.node(sympy.log, graph.neg(call(graph, "expm1", down)))
@@ -183,7 +183,7 @@ def ratio(graph: Graph, top: Node, terms: Sequence[Term]) -> Node | None:
             plus, minus = found if found[0].c > 0 else (found[1], found[0])
             scale = plus.c if plus.u is not None else -minus.c
             ends = Term(plus.c / scale, plus.u), Term(-minus.c / scale, minus.u)
-            gap = graph.sub(*(lift(graph, t) for t in ends))
+            gap = graph.sub(*(log_term(graph, t) for t in ends))
             return graph.node(sympy.tanh, graph.mul(graph.number(0.5), gap))
         if top.func is not sympy.Add:  # exp(u) - 1 = tanh(u/2)*(exp(u) + 1), accurate near 0
             (u,) = [t.u for t in found if t.u is not None]
@@ -197,8 +197,8 @@ def ratio(graph: Graph, top: Node, terms: Sequence[Term]) -> Node | None:
 def _shares(graph: Graph, top: Sequence[Term], terms: Sequence[Term]) -> Node:
     rest = {id(t.u): t for t in terms}
     for t in top:
-        here = rest.get(id(t.u), Term(0.0, None))
-        rest[id(t.u)] = Term(here.c - t.c, t.u)
+        known = rest.get(id(t.u), Term(0.0, None))
+        rest[id(t.u)] = Term(known.c - t.c, t.u)
     left = [t for t in rest.values() if t.c]
     if all(t.c > 0 for t in (*top, *left)):  # a part of the sum: a/(a + b)
         if not left:

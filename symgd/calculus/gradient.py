@@ -1,4 +1,4 @@
-"""The gradient by one reverse sweep over the shared graph (reverse accumulation).
+"""Gradient and Hessian by reverse accumulation over the shared graph.
 
 Every node is visited once, so value and gradient together cost a small multiple of the value,
 whatever the number of parameters, and the sweep is linear in the size of the formula (Griewank &
@@ -11,26 +11,28 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from symgd.calculus.local_pullback import times
-from symgd.calculus.masks import any_of, both, masked, steep
-from symgd.calculus.pullback import growing, pull
+from symgd.calculus.local_pullback import scaled_adjoint
+from symgd.calculus.masks import conjunction, disjunction, mask_term, singular
+from symgd.calculus.pullback import overflowing, pullback
 from symgd.calculus.row_sums import row_sum, row_valued
 from symgd.formula.graph import Graph
-from symgd.formula.nodes import ONE, ZERO, Node, RowPeak, RowSum, topological
+from symgd.formula.nodes import ONE, ZERO, Node, RowMax, RowSum, topological
 
 
 def gradient(graph: Graph, output: Node, wrt: Sequence[Node]) -> list[Node]:
     """The derivatives of `output` with respect to each leaf in `wrt`, as nodes of `graph`.
 
     The output may be the term of a row without sums in it; then so are the derivatives.
-    A leaf that does not enter has derivative 0. What flows back into an argument that is not
-    selected (where, max, min, clip, relu) is 0, even where a derivative inside it is infinite.
+    A leaf on which the output does not depend has derivative 0. The adjoint of an argument that is
+    not selected (where, max, min, clip, relu) is 0, even where its derivative is infinite.
     """
     order = topological([output])
-    sweep = _Sweep(graph, _dependent(order, wrt), steep(order), growing(order), row_valued(order))
-    sweep.flow(output, ONE, None)
+    sweep = _Sweep(
+        graph, _active_nodes(order, wrt), singular(order), overflowing(order), row_valued(order)
+    )
+    sweep.accumulate(output, ONE, None)
     per_row = id(output) in sweep.varies  # then so are all derivatives
-    sweep.down(n for n in order if per_row or id(n) not in sweep.varies)
+    sweep.propagate(n for n in order if per_row or id(n) not in sweep.varies)
     return [graph.add(*sweep.terms.get(id(leaf), ())) for leaf in wrt]
 
 
@@ -38,68 +40,76 @@ def gradient(graph: Graph, output: Node, wrt: Sequence[Node]) -> list[Node]:
 class _Sweep:
     """The state of one reverse sweep.
 
-    wanted: nodes that depend on a leaf of interest. steep: those whose derivative may be infinite.
-    growing: those that may overflow. varies: those with a value in every row. terms, uses: by node,
-    what has flown back into it, and under which conditions.
+    active: nodes that depend on a leaf of `wrt`. singular: those whose derivative may be infinite.
+    overflowing: those that may overflow. varies: row-valued nodes. terms, conditions: by node, the
+    terms of its adjoint and the conditions under which they contribute.
     """
 
     graph: Graph
-    wanted: set[int]
-    steep: set[int]
-    growing: set[int]
+    active: set[int]
+    singular: set[int]
+    overflowing: set[int]
     varies: set[int]
     terms: dict[int, list[Node]] = field(default_factory=dict)
-    uses: dict[int, list[Node | None]] = field(default_factory=dict)
+    conditions: dict[int, list[Node | None]] = field(default_factory=dict)
 
-    def flow(self, node: Node, term: Node, reach: Node | None) -> None:
-        """Let `term` flow into the adjoint of `node`, which counts where `reach` holds."""
+    def accumulate(self, node: Node, term: Node, condition: Node | None) -> None:
+        """Add `term` to the adjoint of `node`; it contributes where `condition` holds."""
         self.terms.setdefault(id(node), []).append(term)
-        self.uses.setdefault(id(node), []).append(reach)
+        self.conditions.setdefault(id(node), []).append(condition)
 
-    def down(self, order: Iterable[Node]) -> None:
-        """Pass the adjoint of every node on to its arguments, users before what they use."""
+    def propagate(self, order: Iterable[Node]) -> None:
+        """Propagate the adjoint of every node to its arguments, in reverse topological order."""
         graph = self.graph
         for node in reversed(list(order)):
-            if id(node) not in self.wanted or not node.args or id(node) not in self.terms:
+            if id(node) not in self.active or not node.args or id(node) not in self.terms:
                 continue
             adjoint = graph.add(*self.terms.pop(id(node)))
-            reach = any_of(graph, self.uses.pop(id(node)))
-            mask = reach if id(node) in self.steep else None
-            if node.func is RowPeak:
+            condition = disjunction(graph, self.conditions.pop(id(node)))
+            mask = condition if id(node) in self.singular else None
+            if node.func is RowMax:
                 continue
             if node.func is RowSum:
-                self.into_rows(node, adjoint, reach, mask)
+                self.propagate_into_rows(node, adjoint, condition, mask)
                 continue
-            for arg, term, chosen in pull(graph, node, adjoint, self.wanted, self.growing):
-                kept = term if mask is None else masked(graph, mask, term)
-                self.flow(arg, kept, both(graph, reach, chosen if arg.args else None))
+            for arg, term, selected in pullback(
+                graph, node, adjoint, self.active, self.overflowing
+            ):
+                kept = term if mask is None else mask_term(graph, mask, term)
+                self.accumulate(
+                    arg, kept, conjunction(graph, condition, selected if arg.args else None)
+                )
 
-    def into_rows(self, total: Node, adjoint: Node, reach: Node | None, mask: Node | None) -> None:
+    def propagate_into_rows(
+        self, total: Node, adjoint: Node, condition: Node | None, mask: Node | None
+    ) -> None:
         """The sweep through the term of a sum over rows.
 
-        The adjoint of the term is that of the sum in every row; being linear, it stands before
-        the sums that flow into what is the same in every row. So these sums need not wait for it.
+        The adjoint of the term is that of the sum, in every row. It is a common factor of the sums
+        over rows in the adjoints of nodes that do not vary, so these sums do not depend on it.
         """
         graph, (term,) = self.graph, total.args
-        inner = _Sweep(graph, self.wanted, self.steep, self.growing, self.varies)
-        inner.flow(term, ONE if mask is None else masked(graph, mask, ONE), mask)
+        inner = _Sweep(graph, self.active, self.singular, self.overflowing, self.varies)
+        inner.accumulate(term, ONE if mask is None else mask_term(graph, mask, ONE), mask)
         body = topological([term])
-        inner.down(n for n in body if id(n) in self.varies)
+        inner.propagate(n for n in body if id(n) in self.varies)
         for node in body:
             if id(node) in inner.terms and id(node) not in self.varies:
                 in_rows = graph.add(*inner.terms[id(node)])
                 varies = row_valued(topological([in_rows]))
-                term = times(graph, adjoint, row_sum(graph, in_rows, varies))
-                self.flow(node, term, both(graph, reach, self.in_some_row(node, inner)))
+                term = scaled_adjoint(graph, adjoint, row_sum(graph, in_rows, varies))
+                self.accumulate(
+                    node, term, conjunction(graph, condition, self.active_in_some_row(node, inner))
+                )
 
-    def in_some_row(self, node: Node, inner: _Sweep) -> Node | None:
-        """The condition that a node of one value counts in a row, where a slope below may break.
+    def active_in_some_row(self, node: Node, inner: _Sweep) -> Node | None:
+        """The condition that some row depends on a node that does not vary.
 
-        None: it counts always, or it does no harm where it does not.
+        None: always, or no derivative below the node is singular.
         """
         graph = self.graph
-        counts = any_of(graph, inner.uses[id(node)])
-        if counts is None or not any(id(n) in self.steep for n in topological([node])):
+        counts = disjunction(graph, inner.conditions[id(node)])
+        if counts is None or not any(id(n) in self.singular for n in topological([node])):
             return None
         one_or_zero = graph.where(counts, ONE, ZERO)
         varies = row_valued(topological([one_or_zero]))
@@ -117,10 +127,10 @@ def hessian(graph: Graph, output: Node, wrt: Sequence[Node]) -> list[list[Node]]
     return rows
 
 
-def _dependent(order: Sequence[Node], wrt: Sequence[Node]) -> set[int]:
+def _active_nodes(order: Sequence[Node], wrt: Sequence[Node]) -> set[int]:
     """The nodes that depend on a leaf of `wrt`."""
-    wanted = {id(leaf) for leaf in wrt}
+    active = {id(leaf) for leaf in wrt}
     for node in order:
-        if any(id(a) in wanted for a in node.args):
-            wanted.add(id(node))
-    return wanted
+        if any(id(a) in active for a in node.args):
+            active.add(id(node))
+    return active

@@ -1,4 +1,4 @@
-"""The pullback of powers and functions: what each argument gets of the node's adjoint.
+"""The pullback of powers and functions of the table.
 
 Local derivatives are the formulas of the function table.
 """
@@ -11,46 +11,52 @@ from typing import NamedTuple
 
 import sympy
 
-from symgd.calculus.masks import choice
-from symgd.formula.functions.derivatives import SLOPES
+from symgd.calculus.masks import selection_condition
+from symgd.formula.functions.derivatives import DERIVATIVES
 from symgd.formula.functions.table import BY_CLASS
 from symgd.formula.graph import Graph
-from symgd.formula.nodes import ONE, TWO, ZERO, Both, Name, Node, float_of, is_inverse
+from symgd.formula.nodes import ONE, TWO, ZERO, Conjunction, Name, Node, float_of, is_inverse
 
 
-class Pulled(NamedTuple):
-    """What a node gets of the adjoint of one that uses it, and where that counts (None: always)."""
+class Contribution(NamedTuple):
+    """A term of the adjoint of `node`, and the condition under which it counts (None: always)."""
 
     node: Node
     term: Node
-    reach: Node | None = None
+    condition: Node | None = None
 
 
-def pull_power(graph: Graph, node: Node, adjoint: Node, wanted: Set[int]) -> list[Pulled]:
-    """What base and exponent get of the adjoint of a power."""
+def pullback_of_power(
+    graph: Graph, node: Node, adjoint: Node, active: Set[int]
+) -> list[Contribution]:
+    """The contributions of the adjoint of a power to base and exponent."""
     base, exponent = node.args
     value = float_of(exponent)
-    pulled: list[Pulled] = []
-    if id(base) in wanted:
+    contributions: list[Contribution] = []
+    if id(base) in active:
         if value is None:
             lower = graph.node(sympy.Pow, base, graph.sub(exponent, ONE))
-            slope = graph.mul(exponent, lower)
-            if float_of(base) is None:  # x**0 is 1 also at 0, where its slope 0*0**-1 is nan
+            derivative = graph.mul(exponent, lower)
+            if float_of(base) is None:  # x**0 is 1 also at 0, where 0*0**-1 is nan
                 at_zero = [graph.compare("==", arg, ZERO) for arg in (exponent, base)]
-                slope = graph.where(graph.node(Both, *at_zero), ZERO, slope)
-            pulled.append(Pulled(base, graph.mul(adjoint, slope)))
+                derivative = graph.where(graph.node(Conjunction, *at_zero), ZERO, derivative)
+            contributions.append(Contribution(base, graph.mul(adjoint, derivative)))
         elif value == 2:
-            pulled.append(Pulled(base, times(graph, adjoint, graph.mul(TWO, base))))
+            contributions.append(
+                Contribution(base, scaled_adjoint(graph, adjoint, graph.mul(TWO, base)))
+            )
         elif value == 0.5:
-            pulled.append(Pulled(base, graph.div(graph.mul(graph.number(0.5), adjoint), node)))
+            contributions.append(
+                Contribution(base, graph.div(graph.mul(graph.number(0.5), adjoint), node))
+            )
         elif value != 0:
-            slope = graph.mul(exponent, graph.lower(base, exponent))
-            pulled.append(Pulled(base, graph.mul(adjoint, slope)))
-    if id(exponent) in wanted:
-        pulled.append(
-            Pulled(exponent, graph.mul(adjoint, graph.mul(node, log_of_base(graph, base))))
+            derivative = graph.mul(exponent, graph.lower(base, exponent))
+            contributions.append(Contribution(base, graph.mul(adjoint, derivative)))
+    if id(exponent) in active:
+        contributions.append(
+            Contribution(exponent, graph.mul(adjoint, graph.mul(node, log_of_base(graph, base))))
         )
-    return pulled
+    return contributions
 
 
 def log_of_base(graph: Graph, base: Node) -> Node:
@@ -63,24 +69,28 @@ def log_of_base(graph: Graph, base: Node) -> Node:
     return graph.node(sympy.log, safe)
 
 
-def pull_function(graph: Graph, node: Node, adjoint: Node, wanted: Set[int]) -> list[Pulled]:
-    """What the arguments of a function of the table get of its adjoint."""
+def pullback_of_function(
+    graph: Graph, node: Node, adjoint: Node, active: Set[int]
+) -> list[Contribution]:
+    """The contributions of the adjoint of a function of the table to its arguments."""
     row = BY_CLASS[node.func]
     if row.name == "softmax" and _known_scores(node):
-        return _pull_softmax(graph, node, adjoint, wanted)
-    pulled: list[Pulled] = []
+        return _pullback_of_softmax(graph, node, adjoint, active)
+    contributions: list[Contribution] = []
     for k, arg in enumerate(node.args):
-        if id(arg) not in wanted:
+        if id(arg) not in active:
             continue
-        text = row.slope(k, len(node.args), graph.exact)
-        whole = "a" in _template(text)[1]  # the formula does with the adjoint what is to be done
-        single = row.variadic and text not in row.pair
+        text = row.derivative_formula(k, len(node.args), graph.exact)
+        whole = "a" in _template(text)[1]  # the formula contains the adjoint
+        single = row.variadic and text not in row.two_argument_derivatives
         given = (arg,) if single else node.args
         term = local_derivative(graph, text, given, node, adjoint)
         if term is not ZERO:
-            term = term if whole else times(graph, adjoint, term)
-            pulled.append(Pulled(arg, term, choice(graph, node, k) if arg.args else None))
-    return pulled
+            term = term if whole else scaled_adjoint(graph, adjoint, term)
+            contributions.append(
+                Contribution(arg, term, selection_condition(graph, node, k) if arg.args else None)
+            )
+    return contributions
 
 
 _MANY = 16  # scores: with more, one sweep over many shares of them would be quadratic
@@ -88,11 +98,13 @@ _MANY = 16  # scores: with more, one sweep over many shares of them would be qua
 
 def _known_scores(node: Node) -> bool:
     x, _, total = node.args
-    known = total.func is SLOPES["exp_sum"].node and len(total.args) <= _MANY
+    known = total.func is DERIVATIVES["exp_sum"].node and len(total.args) <= _MANY
     return known and any(score is x for score in total.args)
 
 
-def _pull_softmax(graph: Graph, node: Node, adjoint: Node, wanted: Set[int]) -> list[Pulled]:
+def _pullback_of_softmax(
+    graph: Graph, node: Node, adjoint: Node, active: Set[int]
+) -> list[Contribution]:
     """A share f of exp(x) in a known sum: f*(the shares of the others) for x, -f*share for those.
 
     By way of the sum, x would get f - f*f, which cancels where f is nearly 1.
@@ -103,9 +115,9 @@ def _pull_softmax(graph: Graph, node: Node, adjoint: Node, wanted: Set[int]) -> 
     parts = [(x, graph.add(*shares))]
     parts += [(score, graph.neg(part)) for score, part in zip(others, shares, strict=True)]
     return [
-        Pulled(score, times(graph, adjoint, graph.mul(node, part)))
+        Contribution(score, scaled_adjoint(graph, adjoint, graph.mul(node, part)))
         for score, part in parts
-        if id(score) in wanted
+        if id(score) in active
     ]
 
 
@@ -117,7 +129,7 @@ def local_derivative(
     row = BY_CLASS.get(value.func)
     places = dict(zip("xyzw", args, strict=False)) | {"f": value, "a": adjoint}
     for name, function in row.shared.items() if row is not None else ():
-        places[name] = graph.node(SLOPES[function].node, *value.args)
+        places[name] = graph.node(DERIVATIVES[function].node, *value.args)
     values = {names[n]: places[n] for n in names}
 
     def change(node: Node, new: tuple[Node, ...]) -> Node:
@@ -134,16 +146,16 @@ def _template(text: str) -> tuple[Node, dict[str, Name]]:
     return formula.root, dict(formula.variables)
 
 
-def times(graph: Graph, a: Node, b: Node) -> Node:
-    """a*b, an adjoint times a slope, dividing once where b is 1/c."""
+def scaled_adjoint(graph: Graph, a: Node, b: Node) -> Node:
+    """a*b, an adjoint times a derivative, with one division if b is 1/c."""
     if is_inverse(b):
         return graph.div(a, b.args[0])
     if a is ONE:
         return b
-    (outer, rest), (inner, slope) = _scaled(graph, a), _scaled(graph, b)
+    (outer, rest), (inner, derivative) = _scaled(graph, a), _scaled(graph, b)
     if not graph.exact and _moderate(outer) and _moderate(inner):
-        # The number goes with the slope: it is known early, the adjoint late.
-        return graph.mul(graph.number(outer * inner), slope, rest)
+        # Multiply the number into the derivative, which is known before the adjoint.
+        return graph.mul(graph.number(outer * inner), derivative, rest)
     fraction = isinstance(b, sympy.Mul) and len(b.args) == 2 and is_inverse(b.args[1])
     if fraction and float_of(a) is None and float_of(b.args[0]) is not None:
         return graph.div(graph.mul(b.args[0], a), b.args[1].args[0])
@@ -159,8 +171,8 @@ def _scaled(graph: Graph, node: Node) -> tuple[float, Node]:
 
 
 def _moderate(scale: float) -> bool:
-    """Whether a number other than 1 may change places: what it scales is where it was, or so.
+    """Whether a factor other than 1 may be reassociated without a risk of overflow.
 
-    1e200 times a slope of 1e200 is infinite, even where the adjoint is 1e-200.
+    1e200 times a derivative of 1e200 is infinite, even if the adjoint is 1e-200.
     """
     return abs(scale) != 1 and 2.0**-64 < abs(scale) < 2.0**64

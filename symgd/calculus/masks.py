@@ -1,7 +1,7 @@
-"""Masks of the reverse sweep: under which condition a node has any influence on the output.
+"""Masks of the reverse sweep: the condition under which the output depends on a node.
 
-Where the condition of a node fails, its adjoint is 0, and 0 times an infinite derivative must stay
-0 (the "double where"). None stands for: always.
+Where the condition fails, the adjoint of the node is 0, and 0 times an infinite derivative must
+remain 0 (the "double where" technique). None means: always.
 """
 
 from __future__ import annotations
@@ -10,17 +10,17 @@ from collections.abc import Sequence
 
 import sympy
 
-from symgd.formula.functions.formula_value import LETTERS
+from symgd.formula.functions.compile_formula import LETTERS
 from symgd.formula.functions.table import BY_CLASS
 from symgd.formula.graph import Graph
-from symgd.formula.nodes import ZERO, Both, Either, Negated, Node, Where, float_of
+from symgd.formula.nodes import ZERO, Conjunction, Disjunction, Negation, Node, Where, float_of
 from symgd.formula.parse import parse
 
 
-def choice(graph: Graph, node: Node, k: int) -> Node | None:
+def selection_condition(graph: Graph, node: Node, k: int) -> Node | None:
     """The condition under which `node` selects its argument k; None where it does not select."""
     if node.func is Where:
-        return node.args[0] if k == 1 else graph.node(Negated, node.args[0])
+        return node.args[0] if k == 1 else graph.node(Negation, node.args[0])
     row = BY_CLASS.get(node.func)
     if row is None or not row.selects:
         return None
@@ -30,37 +30,37 @@ def choice(graph: Graph, node: Node, k: int) -> Node | None:
     return graph.replace([formula.root.args[0]], values)[0]
 
 
-def both(graph: Graph, outer: Node | None, inner: Node | None) -> Node | None:
-    """The condition that both hold."""
+def conjunction(graph: Graph, outer: Node | None, inner: Node | None) -> Node | None:
+    """The condition that both hold; None: always."""
     if outer is None or inner is None or outer is inner:
         return inner if outer is None else outer
-    return graph.node(Both, outer, inner)
+    return graph.node(Conjunction, outer, inner)
 
 
-def any_of(graph: Graph, conditions: Sequence[Node | None]) -> Node | None:
-    """The condition that one of them holds."""
+def disjunction(graph: Graph, conditions: Sequence[Node | None]) -> Node | None:
+    """The condition that at least one holds; None: always."""
     distinct = list({id(c): c for c in conditions}.values())
     known = [c for c in distinct if c is not None]
     if len(known) < len(distinct):
         return None
-    return known[0] if len(known) == 1 else graph.node(Either, *known)
+    return known[0] if len(known) == 1 else graph.node(Disjunction, *known)
 
 
-def masked(graph: Graph, condition: Node, term: Node) -> Node:
+def mask_term(graph: Graph, condition: Node, term: Node) -> Node:
     """The term where the condition holds, else 0."""
-    if condition.func is Negated:
+    if condition.func is Negation:
         return graph.where(condition.args[0], ZERO, term)
     return graph.where(condition, term, ZERO)
 
 
-def steep(order: Sequence[Node]) -> set[int]:
+def singular(order: Sequence[Node]) -> set[int]:
     """The nodes whose derivatives may be infinite or undefined at finite values of the leaves."""
-    broken: set[int] = set()  # nodes whose own value may be so, or whose arguments' values
+    non_smooth: set[int] = set()  # nodes that may be infinite or undefined, and nodes above them
     found: set[int] = set()
     for node in order:
-        inside = any(id(a) in broken for a in node.args)
+        inside = any(id(a) in non_smooth for a in node.args)
         if inside or not _smooth_everywhere(node):
-            broken.add(id(node))
+            non_smooth.add(id(node))
             if node.func is not sympy.Add and node.func is not Where:
                 found.add(id(node))
     return found

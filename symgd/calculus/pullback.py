@@ -1,9 +1,9 @@
-"""The pullback of one node: what each of its arguments gets of the node's adjoint.
+"""The pullback of one node: the contributions of its adjoint to the adjoints of its arguments.
 
-A divisor d that may overflow is passed through by its logarithmic derivative. Of an adjoint it
-gets -n/d**2 and passes that on times a slope as large as d itself: in x/exp(x) this is 0*inf from
-x = 710 on, and from 373 on n/d**2 has vanished. But d(n/d) = -(n/d)*d(log d), where log d has the
-derivative du for exp(u), p*du/u for u**p, and the sum over the factors of a product.
+A divisor d that may overflow is differentiated by its logarithmic derivative. Its adjoint -n/d**2
+would be multiplied by a derivative as large as d: in x/exp(x) this is 0*inf for x > 710, and
+n/d**2 underflows for x > 373. Instead d(n/d) = -(n/d)*d(log d), where d(log d) is du for exp(u),
+p*du/u for u**p, and the sum over the factors of a product.
 """
 
 from __future__ import annotations
@@ -16,75 +16,79 @@ from dataclasses import dataclass, field
 import sympy
 
 from symgd.calculus.local_pullback import (
-    Pulled,
+    Contribution,
     local_derivative,
     log_of_base,
-    pull_function,
-    pull_power,
-    times,
+    pullback_of_function,
+    pullback_of_power,
+    scaled_adjoint,
 )
-from symgd.calculus.masks import choice
-from symgd.formula.functions.derivatives import SLOPES
+from symgd.calculus.masks import selection_condition
+from symgd.formula.functions.derivatives import DERIVATIVES
 from symgd.formula.functions.table import BY_CLASS
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import ONE, ZERO, Node, Where, float_of, is_inverse, relation, topological
 
 _STEEP_POWER = 10  # a power from which on numbers below 1e31 overflow
 _LARGEST_SUM = 64  # growing nodes of a divisor that is differentiated by itself
-_RATIO = SLOPES["ratio"].node
+_RATIO = DERIVATIVES["ratio"].node
 
 
-def pull(
+def pullback(
     graph: Graph,
     node: Node,
     adjoint: Node,
-    wanted: Set[int],
-    growing: Set[int] = frozenset(),
-) -> list[Pulled]:
-    """What the arguments of `node` get of its adjoint; for a divisor, what it depends on.
+    active: Set[int],
+    overflowing: Set[int] = frozenset(),
+) -> list[Contribution]:
+    """The contributions of the adjoint of `node` to its arguments, or to those of a divisor.
 
-    wanted: the nodes whose adjoints are needed. growing: those that may overflow.
+    active: the nodes whose adjoints are needed. overflowing: those that may overflow.
     """
     if adjoint is ZERO or relation(node) is not None:
         return []
     if node.func is sympy.Add:
-        return [Pulled(a, adjoint) for a in node.args if id(a) in wanted]
+        return [Contribution(a, adjoint) for a in node.args if id(a) in active]
     if node.func is Where:
         condition = node.args[0]
         halves = {1: (adjoint, ZERO), 2: (ZERO, adjoint)}
         return [
-            Pulled(node.args[k], graph.where(condition, *halves[k]), choice(graph, node, k))
+            Contribution(
+                node.args[k],
+                graph.where(condition, *halves[k]),
+                selection_condition(graph, node, k),
+            )
             for k in halves
-            if id(node.args[k]) in wanted
+            if id(node.args[k]) in active
         ]
     if node.func is sympy.Mul:
-        return _pull_product(graph, node, adjoint, wanted, growing)
+        return _pullback_of_product(graph, node, adjoint, active, overflowing)
     if node.func is sympy.Pow:
         base, power = node.args[0], float_of(node.args[1])
-        if power == -1 or (power is not None and power < 0 and id(base) in growing):
-            amount = graph.mul(graph.number(power), times(graph, adjoint, node))
-            return _Divisor(graph, base, wanted, growing).spread(amount)
-        return pull_power(graph, node, adjoint, wanted)
+        if power == -1 or (power is not None and power < 0 and id(base) in overflowing):
+            amount = graph.mul(graph.number(power), scaled_adjoint(graph, adjoint, node))
+            return _Divisor(graph, base, active, overflowing).spread(amount)
+        return pullback_of_power(graph, node, adjoint, active)
     if node.func is _RATIO:
         top, bottom = node.args
-        divisor = _Divisor(graph, bottom, wanted, growing)
+        divisor = _Divisor(graph, bottom, active, overflowing)
         divisor.differentiate(top, adjoint, bottom)
-        return divisor.spread(graph.neg(times(graph, adjoint, node)))
-    return pull_function(graph, node, adjoint, wanted)
+        return divisor.spread(graph.neg(scaled_adjoint(graph, adjoint, node)))
+    return pullback_of_function(graph, node, adjoint, active)
 
 
 def partials(graph: Graph, node: Node) -> list[tuple[Node, Node]]:
-    """(argument, local derivative) pairs of one node, for looking where a gradient breaks."""
-    wanted = {id(a) for a in node.args} | {id(a.args[0]) for a in node.args if is_inverse(a)}
-    return [(arg, term) for arg, term, _ in pull(graph, node, ONE, wanted)]
+    """(argument, local derivative) pairs of one node, to locate a non-finite gradient."""
+    active = {id(a) for a in node.args} | {id(a.args[0]) for a in node.args if is_inverse(a)}
+    return [(arg, term) for arg, term, _ in pullback(graph, node, ONE, active)]
 
 
-def _pull_product(
-    graph: Graph, node: Node, adjoint: Node, wanted: Set[int], growing: Set[int]
-) -> list[Pulled]:
+def _pullback_of_product(
+    graph: Graph, node: Node, adjoint: Node, active: Set[int], overflowing: Set[int]
+) -> list[Contribution]:
     """d(a*b/c): a gets adjoint*b/c, c gets -adjoint*node/c; linear in the number of factors.
 
-    A factor that stands there n times gets n times what its first occurrence gets.
+    A factor that occurs n times gets n times the contribution of one occurrence.
     """
     factors = node.args
     count = Counter(map(id, factors))
@@ -95,19 +99,19 @@ def _pull_product(
     for factor in reversed(factors[1:]):
         after.append([_over(graph, [factor, *after[-1]])])
     after.reverse()
-    pulled: list[Pulled] = []
+    contributions: list[Contribution] = []
     for k, factor in enumerate(factors):
         inner = factor.args[0] if is_inverse(factor) else factor
-        times_there = count.pop(id(factor), 0)
-        if id(inner) not in wanted or not times_there:
+        occurrences = count.pop(id(factor), 0)
+        if id(inner) not in active or not occurrences:
             continue
         if inner is not factor:
-            amount = graph.mul(graph.number(-times_there), times(graph, adjoint, node))
-            pulled += _Divisor(graph, inner, wanted, growing).spread(amount)
+            amount = graph.mul(graph.number(-occurrences), scaled_adjoint(graph, adjoint, node))
+            contributions += _Divisor(graph, inner, active, overflowing).spread(amount)
         else:
-            term = times(graph, adjoint, _over(graph, [*before[k], *after[k]]))
-            pulled.append(Pulled(inner, graph.mul(graph.number(times_there), term)))
-    return pulled
+            term = scaled_adjoint(graph, adjoint, _over(graph, [*before[k], *after[k]]))
+            contributions.append(Contribution(inner, graph.mul(graph.number(occurrences), term)))
+    return contributions
 
 
 def _over(graph: Graph, factors: list[Node]) -> Node:
@@ -126,24 +130,24 @@ class _Divisor:
 
     graph: Graph
     node: Node
-    wanted: Set[int]
-    growing: Set[int]
-    pulled: list[Pulled] = field(default_factory=list)
+    active: Set[int]
+    overflowing: Set[int]
+    contributions: list[Contribution] = field(default_factory=list)
 
-    def spread(self, amount: Node) -> list[Pulled]:
+    def spread(self, amount: Node) -> list[Contribution]:
         """What gets amount*d(log divisor)."""
         self._spread(self.node, amount)
-        return self.pulled
+        return self.contributions
 
     def _spread(self, node: Node, amount: Node) -> None:
         """Pass on amount*d(log node), `node` being a factor of the divisor."""
         graph, row = self.graph, BY_CLASS.get(node.func)
-        if id(node) not in self.wanted:
+        if id(node) not in self.active:
             return
         power = float_of(node.args[1]) if node.func is sympy.Pow else None
         if power is not None and power > 0:
-            self._spread(node.args[0], times(graph, amount, graph.number(power)))
-        elif id(node) not in self.growing:
+            self._spread(node.args[0], scaled_adjoint(graph, amount, graph.number(power)))
+        elif id(node) not in self.overflowing:
             self._flow(node, graph.div(amount, node))
         elif node.func is sympy.Pow:
             self._spread_power(node, amount)
@@ -153,33 +157,33 @@ class _Divisor:
                     self._spread(factor.args[0], graph.neg(amount))
                 else:
                     self._spread(factor, amount)
-        elif row is not None and row.relative:
-            slope = local_derivative(graph, row.relative, node.args, node)
-            self._flow(node.args[0], times(graph, amount, slope))
+        elif row is not None and row.relative_derivative:
+            derivative = local_derivative(graph, row.relative_derivative, node.args, node)
+            self._flow(node.args[0], scaled_adjoint(graph, amount, derivative))
         else:
             self.differentiate(node, amount, node)
 
     def _spread_power(self, node: Node, amount: Node) -> None:
         """Through a power whose exponent is no number."""
         graph, (base, exponent) = self.graph, node.args
-        slope = times(graph, amount, exponent)
-        if id(base) in self.growing:
-            self._spread(base, slope)
-        elif id(base) in self.wanted:  # the only power of 0 that can divide is 0**0 = 1
+        derivative = scaled_adjoint(graph, amount, exponent)
+        if id(base) in self.overflowing:
+            self._spread(base, derivative)
+        elif id(base) in self.active:  # the only power of 0 that can divide is 0**0 = 1
             at_zero = graph.compare("==", base, ZERO)
-            self._flow(base, graph.div(slope, graph.where(at_zero, ONE, base)))
-        if id(exponent) in self.wanted:
-            self._flow(exponent, times(graph, amount, log_of_base(graph, base)))
+            self._flow(base, graph.div(derivative, graph.where(at_zero, ONE, base)))
+        if id(exponent) in self.active:
+            self._flow(exponent, scaled_adjoint(graph, amount, log_of_base(graph, base)))
 
     def differentiate(self, root: Node, amount: Node, under: Node) -> None:
-        """Pass on amount*d(root)/under: the slopes are divided before the amount is multiplied on.
+        """Propagate amount*d(root)/under: divide the derivatives before multiplying by the amount.
 
         root: a sum, or another node that has no logarithmic derivative of its own.
         """
         graph = self.graph
-        inside = topological([root], known=_Except(self.growing))
-        if id(root) not in self.growing or len(inside) > _LARGEST_SUM:
-            if id(root) in self.wanted:
+        inside = topological([root], known=_Except(self.overflowing))
+        if id(root) not in self.overflowing or len(inside) > _LARGEST_SUM:
+            if id(root) in self.active:
                 self._flow(root, self._ratio(amount, under))
             return
         places = {id(node) for node in inside}
@@ -188,26 +192,28 @@ class _Divisor:
             if id(node) not in adjoints:
                 continue
             adjoint = graph.add(*adjoints.pop(id(node)))
-            for arg, slope, _ in pull(graph, node, adjoint, self.wanted):
+            for arg, derivative, _ in pullback(graph, node, adjoint, self.active):
                 if id(arg) in places:
-                    adjoints.setdefault(id(arg), []).append(slope)
+                    adjoints.setdefault(id(arg), []).append(derivative)
                 else:
-                    self._flow(arg, times(graph, amount, self._ratio(slope, under)))
+                    self._flow(arg, scaled_adjoint(graph, amount, self._ratio(derivative, under)))
 
-    def _ratio(self, slope: Node, root: Node) -> Node:
+    def _ratio(self, derivative: Node, root: Node) -> Node:
         exact = self.graph.exact
-        return self.graph.div(slope, root) if exact else self.graph.node(_RATIO, slope, root)
+        return (
+            self.graph.div(derivative, root) if exact else self.graph.node(_RATIO, derivative, root)
+        )
 
     def _flow(self, node: Node, term: Node) -> None:
         """`node` gets `term`; what is beyond the doubles where the divisor is does not matter."""
         finite = None
-        if id(node) in self.growing and not self.graph.exact:
+        if id(node) in self.overflowing and not self.graph.exact:
             largest = self.graph.number(sys.float_info.max)
             finite = self.graph.compare("<=", self.graph.node(sympy.Abs, self.node), largest)
-        self.pulled.append(Pulled(node, term, finite))
+        self.contributions.append(Contribution(node, term, finite))
 
 
-def growing(order: Sequence[Node]) -> set[int]:
+def overflowing(order: Sequence[Node]) -> set[int]:
     """The nodes that may overflow where the leaves are of ordinary size."""
     found: set[int] = set()
     for node in order:

@@ -1,4 +1,4 @@
-"""Derivatives for readers: the rows of `derivatives` spelled in functions that can be typed."""
+"""Simplify derivatives for display: rewrite internal functions as functions of the language."""
 
 from __future__ import annotations
 
@@ -7,40 +7,40 @@ from collections.abc import Sequence
 import sympy
 
 from symgd.calculus.local_pullback import local_derivative
-from symgd.calculus.row_sums import means
-from symgd.formula.functions.derivatives import SLOPES
+from symgd.calculus.row_sums import restore_means
+from symgd.formula.functions.derivatives import DERIVATIVES
 from symgd.formula.functions.table import FUNCTIONS
 from symgd.formula.graph import Graph
-from symgd.formula.nodes import ONE, ROWS, ZERO, Name, Node, RowPeak, RowSum, float_of, topological
+from symgd.formula.nodes import ONE, ROWS, ZERO, Name, Node, RowMax, RowSum, float_of, topological
 
-_HIDDEN = {row.node: row for row in SLOPES.values()}
-_LARGEST, _EXP_SUM = SLOPES["largest"].node, SLOPES["exp_sum"].node
-_PORTION, _COMPLEMENT = SLOPES["portion"].node, SLOPES["complement"].node
+_DERIVATIVE_ROWS = {row.node: row for row in DERIVATIVES.values()}
+_LARGEST, _EXP_SUM = DERIVATIVES["largest"].node, DERIVATIVES["exp_sum"].node
+_PORTION, _COMPLEMENT = DERIVATIVES["portion"].node, DERIVATIVES["complement"].node
 _MAX, _LOGSUMEXP = FUNCTIONS["max"].node, FUNCTIONS["logsumexp"].node
 
 
 def readable(graph: Graph, roots: Sequence[Node]) -> list[Node]:
-    """The roots in functions that a formula may call; the values are the same, not the digits."""
+    """The roots in functions that a formula may call; equal in exact arithmetic."""
 
     def unshifted(node: Node, args: tuple[Node, ...]) -> Node:
-        if node.func is RowPeak:  # the value does not depend on it
+        if node.func is RowMax:  # the value does not depend on this shift
             return ZERO
         new = any(a is not b for a, b in zip(args, node.args, strict=True))
         return graph.simplified(node, args) if new else graph.same(node, args)
 
-    if any(node.func is RowPeak for node in topological(roots)):
+    if any(node.func is RowMax for node in topological(roots)):
         roots = graph.rebuild(roots, unshifted)
 
-    def spell(node: Node, args: tuple[Node, ...]) -> Node:
-        row = _HIDDEN.get(node.func)
+    def substitute(node: Node, args: tuple[Node, ...]) -> Node:
+        row = _DERIVATIVE_ROWS.get(node.func)
         if row is None or row.variadic:
             return graph.same(node, args)
         if row.name == "softmax" and args[2].func is _EXP_SUM:
             total = graph.node(_LOGSUMEXP, *args[2].args)
             return graph.node(FUNCTIONS["exp"].node, graph.sub(args[0], total))
-        return local_derivative(graph, row.reading, args, node)
+        return local_derivative(graph, row.readable_form, args, node)
 
-    def open_up(node: Node, args: tuple[Node, ...]) -> Node:
+    def expand(node: Node, args: tuple[Node, ...]) -> Node:
         if node.func is _LARGEST:
             return _largest(graph, args)
         if node.func in (_PORTION, _COMPLEMENT):
@@ -53,11 +53,11 @@ def readable(graph: Graph, roots: Sequence[Node]) -> list[Node]:
             return graph.add(*parts)
         return graph.same(node, args)
 
-    return graph.rebuild(graph.rebuild(roots, spell), open_up)
+    return graph.rebuild(graph.rebuild(roots, substitute), expand)
 
 
 def tidy(graph: Graph, nodes: Sequence[Node]) -> list[Node]:
-    """The nodes in readable form: also with products opened and means as means."""
+    """The nodes in readable form, with products flattened and means restored."""
 
     def change(node: Node, args: tuple[Node, ...]) -> Node:
         """Numbers and bare names first: -400*x*(y - x**2)."""
@@ -66,7 +66,7 @@ def tidy(graph: Graph, nodes: Sequence[Node]) -> list[Node]:
         if node.func is not sympy.Mul:
             return graph.simplified(node, args)
         factors = [f for a in args for f in (a.args if a.func is sympy.Mul else (a,))]
-        factors = means(graph, factors)
+        factors = restore_means(graph, factors)
         numbers = [f for f in factors if float_of(f) is not None]
         names = [f for f in factors if isinstance(f, Name)]
         rest = [f for f in factors if float_of(f) is None and not isinstance(f, Name)]

@@ -1,9 +1,9 @@
-"""Exponentials in sums over rows that overflow, or vanish, where what is made of them does not.
+"""Shift the exponents in sums over rows of exponentials, so that they do not over- or underflow.
 
-log(sum(exp(u))) = m + log(sum(exp(u - m))) for every m; with the largest u for m no term exceeds 1
-and one is 1. So for a mean, for sums of such sums, and for sums weighted row by row, whose quotient
-loses its m. The largest u takes a pass over the rows of its own; for derivatives it is a constant,
-on which their value does not depend either.
+log(sum(exp(u))) = m + log(sum(exp(u - m))) for every m; if m is the largest u, the largest term is
+1. The same holds for means, for sums of such sums, and for weighted sums; in a quotient m cancels.
+The largest u takes a separate pass over the rows. Derivatives treat it as a constant: the value
+does not depend on it.
 """
 
 from __future__ import annotations
@@ -15,23 +15,23 @@ import sympy
 
 from symgd.calculus.exponential_sums import call, term_of
 from symgd.formula.graph import Graph
-from symgd.formula.nodes import ONE, ZERO, Node, RowMean, RowPeak, RowSum, is_inverse, topological
+from symgd.formula.nodes import ONE, ZERO, Node, RowMax, RowMean, RowSum, is_inverse, topological
 
 
 class _Weighted(NamedTuple):
-    """rest*exp(u); u None: 1 stands for the exponential."""
+    """rest*exp(u); u None: rest alone."""
 
     rest: Node
     u: Node | None
 
 
-class _Rows(NamedTuple):
-    """others times the sum, or mean, of terms over the rows; peak: their largest exponent."""
+class _RowSum(NamedTuple):
+    """others times the sum, or mean, of terms over the rows; max_exponent: the largest one."""
 
     others: list[Node]
     kind: type
     terms: list[_Weighted]
-    peak: Node
+    max_exponent: Node
 
 
 def log_of_rows(graph: Graph, inner: Node, more: Sequence[Node] = ()) -> Node | None:
@@ -39,73 +39,75 @@ def log_of_rows(graph: Graph, inner: Node, more: Sequence[Node] = ()) -> Node | 
     addends = [*(inner.args if inner.func is sympy.Add else [inner]), *more]
     if len(addends) == 1 and (found := _log_of_product(graph, inner)) is not None:
         return found
-    parts = [_rows(graph, a) or _weighted(graph, a) for a in addends]
-    if not any(isinstance(p, _Rows) for p in parts):
+    parts = [_as_row_sum(graph, a) or _as_weighted(graph, a) for a in addends]
+    if not any(isinstance(p, _RowSum) for p in parts):
         return None
-    tops = [p.peak if isinstance(p, _Rows) else (ZERO if p.u is None else p.u) for p in parts]
+    tops = [
+        p.max_exponent if isinstance(p, _RowSum) else (ZERO if p.u is None else p.u) for p in parts
+    ]
     top = _largest(graph, tops)
     shifted = [
-        _shifted_rows(graph, p, top) if isinstance(p, _Rows) else _shifted(graph, p, top)
+        _shifted_rows(graph, p, top) if isinstance(p, _RowSum) else _shifted(graph, p, top)
         for p in parts
     ]
     return graph.add(top, graph.node(sympy.log, graph.add(*shifted)))
 
 
 def _log_of_product(graph: Graph, node: Node) -> Node | None:
-    """The logarithm of an exponential times a quotient that `quotient_of_rows` has left."""
-    rest, u = _weighted(graph, node)
-    if u is None or all(n.func is not RowPeak for n in topological([u])):
+    """The logarithm of an exponential times a quotient made by `quotient_of_rows`."""
+    rest, u = _as_weighted(graph, node)
+    if u is None or all(n.func is not RowMax for n in topological([u])):
         return None
     return graph.add(u, graph.node(sympy.log, rest))
 
 
 def quotient_of_rows(graph: Graph, node: Node) -> Node | None:
-    """A product over one such sum, which is shifted, and with it what stands above."""
-    above = [(k, p) for k, f in enumerate(node.args) if (p := _rows(graph, f))]
+    """A product divided by one such sum, with the exponents of both shifted."""
+    above = [(k, p) for k, f in enumerate(node.args) if (p := _as_row_sum(graph, f))]
     divisors = [(k, f.args[0]) for k, f in enumerate(node.args) if is_inverse(f)]
-    below = [(k, p) for k, f in divisors if (p := _rows(graph, f))]
+    below = [(k, p) for k, f in divisors if (p := _as_row_sum(graph, f))]
     if len(above) > 1 or len(below) != 1:
         return None
     if not above:
         return _share_of_rows(graph, node, *below[0])
     (i, top), (j, bottom) = above[0], below[0]
     kept = [f for k, f in enumerate(node.args) if k not in (i, j)]
-    if top.peak is not bottom.peak:
-        kept.append(graph.node(sympy.exp, graph.sub(top.peak, bottom.peak)))
-    parts = (_shifted_rows(graph, p, p.peak) for p in (top, bottom))
+    if top.max_exponent is not bottom.max_exponent:
+        kept.append(graph.node(sympy.exp, graph.sub(top.max_exponent, bottom.max_exponent)))
+    parts = (_shifted_rows(graph, p, p.max_exponent) for p in (top, bottom))
     return graph.mul(*kept, graph.div(*parts))
 
 
-def _share_of_rows(graph: Graph, node: Node, place: int, bottom: _Rows) -> Node | None:
+def _share_of_rows(graph: Graph, node: Node, place: int, bottom: _RowSum) -> Node | None:
     """exp(u) of a row, or of all, over such a sum: exp(u - m) over the shifted one."""
-    rest, u = _weighted(graph, graph.mul(*(f for k, f in enumerate(node.args) if k != place)))
+    rest, u = _as_weighted(graph, graph.mul(*(f for k, f in enumerate(node.args) if k != place)))
     if u is None:
         return None
-    top = graph.mul(rest, graph.node(sympy.exp, graph.sub(u, bottom.peak)))
-    return graph.div(top, _shifted_rows(graph, bottom, bottom.peak))
+    top = graph.mul(rest, graph.node(sympy.exp, graph.sub(u, bottom.max_exponent)))
+    return graph.div(top, _shifted_rows(graph, bottom, bottom.max_exponent))
 
 
-def _rows(graph: Graph, node: Node) -> _Rows | None:
-    """The node as a multiple of one sum over rows in which there are exponentials."""
+def _as_row_sum(graph: Graph, node: Node) -> _RowSum | None:
+    """The node as a multiple of one sum over rows that contains exponentials."""
     factors = list(node.args) if node.func is sympy.Mul else [node]
     sums = [f for f in factors if f.func in (RowSum, RowMean)]
     if len(sums) != 1:
         return None
     (total,) = sums
     (term,) = total.args
-    terms = [_weighted(graph, t) for t in (term.args if term.func is sympy.Add else [term])]
+    terms = [_as_weighted(graph, t) for t in (term.args if term.func is sympy.Add else [term])]
     if all(t.u is None for t in terms):
         return None
-    outside = [_weighted(graph, f) for f in factors if f is not total]
+    outside = [_as_weighted(graph, f) for f in factors if f is not total]
     common = [o.u for o in outside if o.u is not None]
     if common:  # exp(b)*sum(exp(u)) is sum(exp(u + b))
         terms = [_Weighted(t.rest, graph.add(*common, *([t.u] if t.u else []))) for t in terms]
-    peak = _largest(graph, [ZERO if t.u is None else t.u for t in terms])
+    max_exponent = _largest(graph, [ZERO if t.u is None else t.u for t in terms])
     others = [o.rest for o in outside]
-    return _Rows(others, total.func, terms, graph.node(RowPeak, peak))
+    return _RowSum(others, total.func, terms, graph.node(RowMax, max_exponent))
 
 
-def _weighted(graph: Graph, node: Node) -> _Weighted:
+def _as_weighted(graph: Graph, node: Node) -> _Weighted:
     powers, rest = [], []
     for factor in node.args if node.func is sympy.Mul else [node]:
         term = term_of(graph, factor)
@@ -127,6 +129,6 @@ def _shifted(graph: Graph, part: _Weighted, top: Node) -> Node:
     return graph.mul(part.rest, ONE if gap is ZERO else graph.node(sympy.exp, gap))
 
 
-def _shifted_rows(graph: Graph, part: _Rows, top: Node) -> Node:
+def _shifted_rows(graph: Graph, part: _RowSum, top: Node) -> Node:
     total = graph.node(part.kind, graph.add(*(_shifted(graph, t, top) for t in part.terms)))
     return graph.mul(*part.others, total)

@@ -11,6 +11,7 @@ from typing import Any
 import sympy
 
 from symgd.descent.descend import descend
+from symgd.descent.loss_argument import loss_of
 from symgd.descent.rate_map import FEWEST, End, RateMap, Runs, rate_map
 from symgd.descent.sweep import sweep
 from symgd.errors import ArgumentError
@@ -81,15 +82,10 @@ def compare(
     if count > _MOST:
         raise ArgumentError(f"{count:,} runs are more than {_MOST:,}")
     given = set or {}
-    if not isinstance(loss, Loss):
-        taken = {name for one in rules for name in one.hyperparameters}
-        named = {name for one in starts for name in read_start(one)[1]}
-        constants = {n: v for n, v in given.items() if n not in taken}
-        loss = Loss(
-            loss, data, constants=constants, params=sorted(named), drop_missing=drop_missing
-        )
-    elif data is not None:
-        raise ArgumentError("this Loss has its data already; give data to one of them")
+    taken = {name for one in rules for name in one.hyperparameters}
+    named = {name for one in starts for name in read_start(one)[1]}
+    constants = {n: v for n, v in given.items() if n not in taken}
+    loss = loss_of(loss, rules, constants, sorted(named), data, drop_missing)
     runs = run_grid(loss, rates, rules, starts, steps, given, tol)
     if not ranged:
         return Comparison(loss, tuple(runs))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any, TypeAlias
 
 import sympy
 
-from symgd import names
 from symgd.analysis.diagnosis import find
 from symgd.backends.compiler import compile_program
 from symgd.backends.dispatch import (
@@ -23,6 +22,7 @@ from symgd.backends.dispatch import (
 from symgd.descent.choose_backend import Work, choose
 from symgd.descent.engine import Problem, Step, engine, finish
 from symgd.descent.kernel import Kernel, LineSearchKernel, Run, StepKernel
+from symgd.descent.loss_argument import loss_of
 from symgd.descent.minibatches import BatchKernel, Sampler
 from symgd.descent.step_program import settles, step_outputs
 from symgd.errors import ArgumentError
@@ -82,13 +82,7 @@ def descend(
     arguments = read_arguments(lr, steps, rule, set, tol)
     point, named = read_start(start)
     stray = {name: v for name, v in arguments.given.items() if name not in arguments.known}
-    if not isinstance(loss, Loss):
-        loss = read_loss(loss, stray, named, arguments.rule, data, drop_missing)
-    elif data is not None:
-        raise ArgumentError("this Loss has its data already; give data to one of them")
-    elif stray:
-        shown = names.escape(next(iter(stray)))
-        raise ArgumentError(f"{arguments.rule.name} has no hyperparameter '{shown}'")
+    loss = loss_of(loss, [arguments.rule], stray, named, data, drop_missing)
     internals = loss.internals if batch is None else loss.internals.by_rows()
     loss = loss.around(internals.on(backend))
     if not loss.params:
@@ -172,24 +166,6 @@ def single_step_gradient_descent(
     0.6
     """
     return gradient_descent(theta, learning_rate, 1, loss)
-
-
-def read_loss(
-    source: Any,
-    constants: Mapping[str, float],
-    named: Sequence[str],
-    rule: Rule,
-    data: Any = None,
-    drop_missing: bool = False,
-) -> Loss:
-    """The loss with its constants; named: what the start mentions, parameters for sure."""
-    try:
-        return Loss(source, data, constants=constants, params=named, drop_missing=drop_missing)
-    except ArgumentError as error:
-        if not constants:
-            raise
-        known = ", ".join(rule.hyperparameters) or "none"
-        raise ArgumentError(f"{error}\nhyperparameters of {rule.name}: {known}") from None
 
 
 def _kernel(work: Work, backend: str) -> tuple[Kernel, Evaluate]:

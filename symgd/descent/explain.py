@@ -16,10 +16,11 @@ from symgd.analysis.critical_points import critical_points, lower_bound
 from symgd.analysis.stable_rates import Rates, rates
 from symgd.calculus.derivation import DerivationStep, derivation
 from symgd.calculus.polynomial import degree, polynomial, to_node
-from symgd.errors import ArgumentError
+from symgd.descent.loss_argument import loss_of
 from symgd.formula.nodes import Node, topological
 from symgd.formula.printing.plain import write
 from symgd.model.arguments import Start, read_arguments, read_start, resolve
+from symgd.model.checks import finite_or_none
 from symgd.model.loss import Loss
 from symgd.model.points import read_origin
 from symgd.model.present import Report
@@ -110,7 +111,7 @@ class Explanation(Report):
         """Plain data, ready for JSON; non-finite numbers are None."""
         names = self.loss.params
         behaviors = {id(b.point): b for b in self.behaviors}
-        return {
+        data: dict[str, Any] = {
             "loss": self.loss.text,
             "params": list(names),
             "gradient": self.gradient,
@@ -120,7 +121,7 @@ class Explanation(Report):
             "rule": str(self.rule) if self.rule.name == "custom" else self.rule.name,
             "hyperparameters": dict(self.hyperparameters),
             "lr": self.lr_text,
-            "lower_bound": _json(self.bound),
+            "lower_bound": self.bound,
             "method": self.critical.method,
             "complete": self.critical.complete,
             "families": list(self.critical.families),
@@ -129,6 +130,7 @@ class Explanation(Report):
                 _point(p, names, behaviors.get(id(p))) for p in self.critical.points
             ],
         }
+        return dict(finite_or_none(data))
 
 
 def explain(
@@ -158,12 +160,7 @@ def explain(
     arguments = read_arguments(lr, 1, rule, set, None)
     point, named = read_start(start)
     stray = {n: v for n, v in arguments.given.items() if n not in arguments.known}
-    if not isinstance(loss, Loss):
-        loss = Loss(loss, data, constants=stray, params=named, drop_missing=drop_missing)
-    elif data is not None:
-        raise ArgumentError("this Loss has its data already; give data to one of them")
-    elif stray:
-        raise ArgumentError(f"{arguments.rule.name} has no hyperparameter '{next(iter(stray))}'")
+    loss = loss_of(loss, [arguments.rule], stray, named, data, drop_missing)
     origin = read_origin(loss.params, point)
     values = resolve(arguments)
     critical = critical_points(loss, origin, seconds)
@@ -265,7 +262,7 @@ def _convexity(found: Convexity, names: Sequence[str]) -> dict[str, Any]:
     return {
         "reason": found.reason,
         "points": points or None,
-        "values": [_json(v) for v in found.values] if found.values else None,
+        "values": list(found.values) if found.values else None,
     }
 
 
@@ -275,13 +272,13 @@ def _point(point: CriticalPoint, names: Sequence[str], behavior: Behavior | None
     return {
         "theta": dict(zip(names, point.x, strict=True)),
         "exact": dict(zip(names, point.exact, strict=True)) if point.exact else None,
-        "value": _json(point.value),
+        "value": point.value,
         "kind": point.kind,
         "note": point.note,
         "eigenvalues": list(point.eigenvalues),
         "lr_max": found.lr_max,
         "lr_max_formula": found.formula or None,
-        "lr_stable": [[low, _json(high)] for low, high in found.stable],
+        "lr_stable": found.stable,
         "lr_best": found.best,
         "lr_fastest": list(found.fastest) if found.fastest else None,
         "rate_best": found.best_rate,
@@ -292,12 +289,8 @@ def _point(point: CriticalPoint, names: Sequence[str], behavior: Behavior | None
         if measured is None
         else {
             "steps": measured.steps,
-            "distance_before": _json(measured.before),
-            "distance_after": _json(measured.after),
+            "distance_before": measured.before,
+            "distance_after": measured.after,
             "rate_observed": measured.rate,
         },
     }
-
-
-def _json(value: float) -> float | None:
-    return value if math.isfinite(value) else None

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from symgd import names
-from symgd.descent.descend import descend, read_loss
+from symgd.descent.descend import descend
+from symgd.descent.loss_argument import loss_of
 from symgd.errors import ArgumentError
 from symgd.model.arguments import Arguments, read_arguments, read_start
+from symgd.model.checks import to_finite
 from symgd.model.loss import Loss
 from symgd.model.points import read_origin
 from symgd.model.result import Result
@@ -86,7 +88,7 @@ def read_grid(
     rules = _listed(rule, "rule")
     numbers = isinstance(lr, np.ndarray) and lr.size and lr.dtype.kind in "fiu"
     rates = lr.reshape(-1) if numbers else _listed(lr, "lr")
-    values = {names.canonical(str(n)): _listed(v, str(n)) for n, v in given.items()}
+    values = {names.canonical(str(n)): _numbers(str(n), v) for n, v in given.items()}
     kinds = _kinds(rates)
     bare = {
         (place, kind): read_arguments(plain_rate(rates[kind[0]]), steps, one, None, tol)
@@ -99,19 +101,15 @@ def read_grid(
         if len(listed) > 1:
             shown = names.escape(name)
             raise ArgumentError(f"'{shown}' is no hyperparameter here: give it one value, no list")
-    first = bare[0, kinds[0]].rule
     starts = start if isinstance(start, (list, np.ndarray)) else [start]
     points = [] if isinstance(start, np.ndarray) else [read_start(s) for s in starts]
-    if not isinstance(loss, Loss):
-        named = tuple(dict.fromkeys(n for _, mentioned in points for n in mentioned))
-        loss = _read(loss, {n: float(v[0]) for n, v in constants.items()}, named, first)
-    elif constants:
-        shown = names.escape(next(iter(constants)))
-        raise ArgumentError(f"{first.name} has no hyperparameter '{shown}'")
+    named = tuple(dict.fromkeys(n for _, mentioned in points for n in mentioned))
+    tried = [bare[place, kinds[0]].rule for place in range(len(rules))]
+    loss = _read(loss, {n: v[0] for n, v in constants.items()}, named, tried)
     if not loss.params:
         raise ArgumentError("the loss is constant: there is no parameter to descend on")
     origin = _origins(loss, start, [point for point, _ in points])
-    hyper = {n: [_number(n, v) for v in listed] for n, listed in values.items() if n in known}
+    hyper = {n: v for n, v in values.items() if n in known}
     axes: dict[str, Any] = {"rule": rules, "lr": rates, "start": origin, **hyper}
     total = math.prod(map(len, axes.values()))
     if not 0 < total <= _LARGEST:
@@ -119,12 +117,12 @@ def read_grid(
     return Grid(loss, rules, rates, kinds, bare, origin, hyper, axes, steps, tol, backend)
 
 
-def _read(source: Any, fixed: dict[str, float], named: tuple[str, ...], rule: Rule) -> Loss:
+def _read(source: Any, fixed: dict[str, float], named: tuple[str, ...], rules: list[Rule]) -> Loss:
     """The loss; that of a text swept once more is not differentiated, nor compiled, again."""
     if isinstance(source, str) and len(source) <= _SHORT:
         with suppress(ArgumentError):  # reported below, with the names of the rule
             return _kept(source, tuple(fixed.items()), named)
-    return read_loss(source, fixed, named, rule)
+    return loss_of(source, rules, fixed, named)
 
 
 @lru_cache(maxsize=8)
@@ -139,6 +137,10 @@ def _listed(value: Any, what: str) -> list[Any]:
     if not listed:
         raise ArgumentError(f"the list of {names.escape(what)} is empty")
     return listed
+
+
+def _numbers(name: str, value: Any) -> list[float]:
+    return [to_finite(v, f"'{names.escape(name)}'") for v in _listed(value, name)]
 
 
 def _kinds(rates: Any) -> list[range]:
@@ -197,13 +199,3 @@ def _origins(loss: Loss, start: Any, points: list[Any]) -> NDArray[np.float64]:
     if not np.isfinite(array).all():
         raise ArgumentError("a start is not finite")
     return array
-
-
-def _number(name: str, value: Any) -> float:
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        raise ArgumentError(f"'{names.escape(name)}' is {value!r}, not a number") from None
-    if not math.isfinite(number):
-        raise ArgumentError(f"'{names.escape(name)}' is {number}; it must be finite")
-    return number

@@ -14,8 +14,9 @@ from symgd.fits import statistics
 from symgd.fits.curve import FittedCurve
 from symgd.fits.fit_result import Estimate, FitResult
 from symgd.fits.regression_model import Model
-from symgd.formula.evaluate import trace
+from symgd.formula.evaluate import evaluate_all
 from symgd.formula.nodes import topological
+from symgd.model.checks import finite_or_none
 from symgd.model.result import Status
 from symgd.names import escape
 from symgd.solvers.objectives import Mask, Matrix, Vector
@@ -40,9 +41,10 @@ def assemble(
     `symgd.fits.statistics`. facts: other fields of FitResult.
     """
     errors = statistics.standard_errors(covariance)
+    known = finite_or_none(errors.tolist())
     params = {
-        name: Estimate(float(x[k]), _finite(errors[k]), "" if free[k] else "at its bound")
-        for k, name in enumerate(model.params)
+        name: Estimate(float(x[k]), stderr, "" if free[k] else "at its bound")
+        for k, (name, stderr) in enumerate(zip(model.params, known, strict=True))
     }
     params |= _fixed_and_tied(model, x, covariance)
     correlation = statistics.correlations(covariance)
@@ -76,10 +78,6 @@ def assemble(
     )
 
 
-def _finite(value: float) -> float | None:
-    return float(value) if math.isfinite(value) else None
-
-
 def _fixed_and_tied(model: Model, x: Vector, covariance: Matrix) -> dict[str, Estimate]:
     """Fixed parameters, and tied ones with errors by linear propagation of the covariance."""
     leaves = dict(zip(model.leaves, map(float, x), strict=True))
@@ -87,7 +85,7 @@ def _fixed_and_tied(model: Model, x: Vector, covariance: Matrix) -> dict[str, Es
     for name, typed in model.derived.items():
         (node,) = model.rows.settle(lower(model.graph, [typed]))  # means of columns are numbers
         derivatives = gradient(model.graph, node, model.atoms)
-        values = trace([node, *derivatives], {**leaves, **model.rows.values})
+        values = evaluate_all([node, *derivatives], {**leaves, **model.rows.values})
         value = float(values[id(node)])
         if not any(leaf in leaves for leaf in topological([node])):
             found[name] = Estimate(value, None, "fixed")
@@ -96,5 +94,5 @@ def _fixed_and_tied(model: Model, x: Vector, covariance: Matrix) -> dict[str, Es
         used = g != 0
         variance = float(g[used] @ covariance[np.ix_(used, used)] @ g[used])
         error = math.sqrt(variance) if variance >= 0 else math.nan
-        found[name] = Estimate(value, _finite(error), "tied")
+        found[name] = Estimate(value, finite_or_none(error), "tied")
     return found

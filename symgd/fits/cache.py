@@ -13,7 +13,7 @@ from typing import Any
 from symgd.fits.least_squares_problem import LeastSquaresProblem, build_problem
 from symgd.fits.regression_model import Options, read_model
 from symgd.fits.row_sample import with_columns
-from symgd.model.data_binding import RowData, open_columns, read_columns
+from symgd.model.data_binding import open_columns
 
 _CAPACITY = 32  # problems
 
@@ -34,9 +34,8 @@ def read_problem(text: str, data: Any, options: Options) -> LeastSquaresProblem:
     else:
         with suppress(KeyError):  # another thread may have evicted it
             _problems.move_to_end(key)
-        table = read_columns(opened, cached.model.columns, options.drop_missing)
-        rows = RowData(cached.model.graph, table, backend=options.backend, threads=options.threads)
-        problem = cached.on(rows)
+        model = cached.model
+        problem = cached.on(options.read_rows(model.graph, opened, model.columns))
     if problem.model.weight is not None:
         problem.response_summary  # noqa: B018 - raises for an invalid weight
     return problem

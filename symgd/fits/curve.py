@@ -18,7 +18,7 @@ from symgd.fits.regression_model import Model
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import Column, Name, Node, topological
 from symgd.formula.pickling import Packed, pack, unpack
-from symgd.model.data_binding import RowData, open_columns, read_columns
+from symgd.model.data_binding import RowData, open_columns
 from symgd.solvers.objectives import Vector
 
 
@@ -94,7 +94,7 @@ class FittedCurve:
     def _bind(self, data: Any) -> RowData:
         opened, columns = open_columns(data)
         used = self.predictors or tuple(columns)[:1]  # a constant model has a value in every row
-        rows = RowData(self.data.graph, read_columns(opened, used, drop_missing=False))
+        rows = RowData.read(self.data.graph, opened, used)
         rows.values.update(self.data.values)  # means inside the model are those of the fit
         return rows
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from symgd.errors import ArgumentError, DescentError
 from symgd.fits import statistics
 from symgd.fits.student_t import two_sided_quantile
+from symgd.model.checks import finite_or_none
 from symgd.model.present import Pictured
 from symgd.model.result import Status
 
@@ -148,35 +149,31 @@ class FitResult(Pictured):
 
     def to_dict(self) -> dict[str, Any]:
         """The result as plain data, ready for JSON; non-finite numbers are None."""
-        return {
+        data = {
             "model": self.text,
             "params": {
-                name: {"value": _json(e.value), "stderr": _json(e.stderr)}
-                | ({"held": e.held} if e.held else {})
+                name: {"value": e.value, "stderr": e.stderr} | ({"held": e.held} if e.held else {})
                 for name, e in self.params.items()
             },
             "free": list(self.names),
             "columns": list(self.columns),
-            "covariance": [[_json(v) for v in row] for row in self.covariance.tolist()],
-            "correlation": [[_json(v) for v in row] for row in self.correlation.tolist()],
-            "loss": _json(self.loss),
-            "rss": _json(self.rss),
+            "covariance": self.covariance.tolist(),
+            "correlation": self.correlation.tolist(),
+            "loss": self.loss,
+            "rss": self.rss,
             "n": self.n,
             "dof": self.dof,
-            "sigma": _json(self.sigma),
-            "r2": _json(self.r2),
-            "aic": _json(self.aic),
-            "bic": _json(self.bic),
+            "sigma": self.sigma,
+            "r2": self.r2,
+            "aic": self.aic,
+            "bic": self.bic,
             "status": self.status.value,
             "message": self.message,
             "steps": self.steps,
             "method": self.method,
-            "start": {name: _json(v) for name, v in self.start.items()},
+            "start": self.start,
             "warnings": list(self.warnings),
             "dropped": self.dropped,
             "stderr_from": self.basis or LEAST_SQUARES,
         }
-
-
-def _json(value: float | None) -> float | None:
-    return value if value is not None and math.isfinite(value) else None
+        return dict(finite_or_none(data))

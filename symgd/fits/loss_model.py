@@ -9,8 +9,6 @@ from typing import Any
 import sympy
 
 from symgd import names
-from symgd.calculus.row_sums import lower
-from symgd.calculus.stabilize import stabilize
 from symgd.errors import ArgumentError
 from symgd.fits.regression_model import Model, ModelReader, Options, derived_parameters, read_bounds
 from symgd.formula.nodes import ROWS, Column, Name, Node, RowMean, RowSum, float_of, topological
@@ -71,9 +69,8 @@ def as_least_squares(given: FreeLoss, options: Options) -> Model | None:
     (term,) = root.args
     if term.func is not sympy.Pow or float_of(term.args[1]) != 2:
         return None
-    (residual,) = lower(loss.graph, stabilize(loss.graph, [term.args[0]]))
     assert loss.rows is not None
-    (residual,) = loss.rows.settle([residual])
+    (residual,) = loss.rows.settle(loss.rows.lower([term.args[0]]))
     if any(n.func is RowSum for n in topological([residual])):
         return None
     known = [t for t in _terms(residual) if _is_data(t)]

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from symgd.calculus.row_sums import lower
-from symgd.calculus.stabilize import stabilize
 from symgd.errors import ArgumentError
 from symgd.fits import divergence, smoothing, statistics
 from symgd.fits.assemble import assemble
@@ -91,7 +89,7 @@ def by_rule(
 ) -> FitResult:
     """The minimum of the loss `root`, of which `factor` times is -log L, by a rule."""
     x, steps, status, message = descend_by_rule(model, root, inference.settings, start)
-    stable = lower(model.graph, stabilize(model.graph, [root]))[0]
+    stable = model.rows.lower([root])[0]
     objective = RowObjective(model.graph, model.rows, model.leaves, stable, factor)
     box = read_box(model)
     result = newton.evaluate_at(objective, x, box, steps)

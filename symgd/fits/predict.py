@@ -14,7 +14,7 @@ from symgd.fits.per_row_function import PerRowFunction
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import RowMean, RowSum, topological
 from symgd.formula.parse import parse
-from symgd.model.data_binding import RowData, open_columns, read_columns
+from symgd.model.data_binding import RowData, open_columns
 
 
 def evaluate(model: str, theta: Mapping[str, float], data: Any) -> NDArray[np.float64]:
@@ -24,7 +24,7 @@ def evaluate(model: str, theta: Mapping[str, float], data: Any) -> NDArray[np.fl
     """
     graph = Graph()
     opened, columns = open_columns(data)
-    formula = parse(model, graph=graph, columns=columns, per_row=True, own=theta)
+    formula = parse(model, graph=graph, columns=columns, per_row=True, declared=theta)
     values = {
         formula.variables[n]: graph.number(v) for n, v in theta.items() if n in formula.variables
     }
@@ -33,5 +33,5 @@ def evaluate(model: str, theta: Mapping[str, float], data: Any) -> NDArray[np.fl
         if node.func in (RowSum, RowMean):
             sentence = "a model to predict with may not hold sums over the rows of a fit"
             raise FormulaError(model, 0, sentence, "put the number itself, or a parameter")
-    rows = RowData(graph, read_columns(opened, list(formula.columns) or list(columns), False))
+    rows = RowData.read(graph, opened, list(formula.columns) or list(columns))
     return PerRowFunction(rows, [], [root]).all_rows([])[0]

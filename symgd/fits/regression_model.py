@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from symgd import names
-from symgd.calculus.row_sums import lower
 from symgd.calculus.stabilize import stabilize
 from symgd.errors import ArgumentError, FormulaError
 from symgd.fits.nested_sums import NestedSums, extract_sums
@@ -17,7 +16,8 @@ from symgd.formula.columns import Columns
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import Column, Name, Node, RowMean, RowSum, topological
 from symgd.formula.parse import Formula, parse
-from symgd.model.data_binding import RowData, check_parameters, open_columns, read_columns
+from symgd.model.checks import to_finite, to_float
+from symgd.model.data_binding import RowData, check_parameters, open_columns
 
 if TYPE_CHECKING:
     from symgd.data import Table
@@ -53,6 +53,10 @@ class Options:
         """Names given as parameters, which even pi and e are then."""
         given = [*(self.fixed or {}), *(self.tied or {}), *(self.bounds or {})]
         return [*given, *self.named]
+
+    def read_rows(self, graph: Graph, opened: Any, columns: Sequence[str]) -> RowData:
+        """The rows that are fitted, for nodes of `graph`."""
+        return RowData.read(graph, opened, columns, self.drop_missing, self.backend, self.threads)
 
 
 @dataclass(frozen=True)
@@ -123,12 +127,11 @@ def read_model(text: str, data: Any, options: Options) -> Model:
     derived = derived_parameters(reader, params, options)
     given = [*(options.fixed or {}), *(options.tied or {}), *(options.bounds or {})]
     check_parameters(model, columns, [names.canonical(g) for g in given], "a parameter")
-    table = read_columns(opened, tuple(reader.columns), options.drop_missing)
-    rows = RowData(reader.graph, table, backend=options.backend, threads=options.threads)
+    rows = options.read_rows(reader.graph, opened, tuple(reader.columns))
     roots = [model.root, response.root, *(n for n in (weight, sigma) if n is not None)]
     values = {params[name]: node for name, node in derived.items()}
     substituted = reader.graph.replace(roots, values) if values else roots
-    settled = rows.settle(lower(reader.graph, stabilize(reader.graph, substituted)))
+    settled = rows.settle(rows.lower(substituted))
     free = sorted((n for n in params if n not in derived), key=names.natural)
     settled, nested = extract_sums(rows, [params[n] for n in free], settled)
     low, high = read_bounds(options.bounds or {}, free, params)
@@ -169,7 +172,7 @@ class ModelReader:
             text,
             graph=self.graph,
             variables=self.variables,
-            own=self.parameter_names,
+            declared=self.parameter_names,
             columns=self.all_columns,
             per_row=per_row,
         )
@@ -249,7 +252,10 @@ def derived_parameters(
         raise ArgumentError(f"'{names.escape(both)}' is fixed and tied")
     for name in tied:
         _check_is_parameter(name, params)
-    derived = {n: reader.graph.number(_finite(f"the value of {n}", v)) for n, v in fixed.items()}
+    derived = {
+        n: reader.graph.number(to_finite(v, f"the value of {names.escape(n)}"))
+        for n, v in fixed.items()
+    }
     formulas = {}
     for name, text in tied.items():
         formula = reader.read(str(text), per_row=False)
@@ -287,8 +293,8 @@ def read_bounds(
             least, most = pair
         except (TypeError, ValueError):
             raise ArgumentError(f"the bounds of '{shown}' are not (low, high)") from None
-        low[name] = -math.inf if least is None else float(least)
-        high[name] = math.inf if most is None else float(most)
+        low[name] = -math.inf if least is None else to_float(least, f"a bound of '{shown}'")
+        high[name] = math.inf if most is None else to_float(most, f"a bound of '{shown}'")
         if not low[name] < high[name]:
             raise ArgumentError(f"the bounds of '{shown}' leave nothing between them")
     return tuple(low.values()), tuple(high.values())
@@ -298,13 +304,3 @@ def _check_is_parameter(name: str, params: Mapping[str, Name]) -> None:
     if name not in params:
         hint = names.suggest(name, params) or f"it has {names.escape(', '.join(params))}"
         raise ArgumentError(f"the model has no parameter '{names.escape(name)}'; {hint}")
-
-
-def _finite(what: str, value: Any) -> float:
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        raise ArgumentError(f"{names.escape(what)} is {value!r}, not a number") from None
-    if not math.isfinite(number):
-        raise ArgumentError(f"{names.escape(what)} is {number}; it must be finite")
-    return number

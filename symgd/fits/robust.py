@@ -6,8 +6,6 @@ import math
 
 import numpy as np
 
-from symgd.calculus.row_sums import lower
-from symgd.calculus.stabilize import stabilize
 from symgd.fits import statistics
 from symgd.fits.fit_result import FitResult
 from symgd.fits.least_squares_problem import LeastSquaresProblem
@@ -41,7 +39,7 @@ def robust(problem: LeastSquaresProblem, settings: Settings) -> FitResult:
     if settings.start is None:
         minimum = levenberg_marquardt.minimize(problem.residuals, start, problem.box)
         begin = start if minimum is None else minimum.x.tolist()
-    root = lower(graph, stabilize(graph, [graph.node(RowSum, restored)]))[0]
+    root = model.rows.lower([graph.node(RowSum, restored)])[0]
     return by_newton(model, root, 1.0, [begin], start, inference)
 
 

@@ -1,4 +1,4 @@
-"""The nodes of a formula as it is read, with constants checked before anybody relies on them."""
+"""Construct the nodes of a formula while it is parsed; constant sub-expressions must be finite."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from symgd.formula.evaluate import evaluate
 from symgd.formula.functions.table import BY_CLASS, POWERS, Function
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import Node, float_of, is_inverse
-from symgd.formula.token_stream import Reader
+from symgd.formula.token_stream import TokenStream
 from symgd.formula.tokens import Limits, Token
 
 
 class Builder:
-    """Puts nodes into a graph; an error stands where the reader is, or `at` a token.
+    """Adds nodes to a graph; an error points at the current token, or at the token `at`.
 
-    table: a derivative of the function table is read, where names may stand for orders.
+    table: the text is a formula of the function table, where names may stand for orders.
     """
 
-    def __init__(self, graph: Graph, reader: Reader, limits: Limits, table: bool) -> None:
+    def __init__(self, graph: Graph, stream: TokenStream, limits: Limits, table: bool) -> None:
         self.graph = graph
-        self.reader = reader
+        self.stream = stream
         self.limits = limits
         self.table = table
         self.constants: dict[int, float] = {}  # the values of nodes without names, by id
@@ -33,7 +33,7 @@ class Builder:
         node = self.graph.node(cls, *args)
         if len(self.graph) > self.limits.nodes:
             sentence = f"the formula has too many parts (limit nodes={self.limits.nodes})"
-            raise self.reader.error(sentence, "", at)
+            raise self.stream.error(sentence, "", at)
         constants = self.constants
         for arg in args:
             if id(arg) not in constants:
@@ -57,7 +57,7 @@ class Builder:
         return node
 
     def negate(self, node: Node) -> Node:
-        """-node, its sign merged into the number that it begins with."""
+        """-node; the sign is merged into a leading number."""
         value = float_of(node)
         if value is not None and not isinstance(node, sympy.NumberSymbol):
             return self.number(-value)
@@ -79,7 +79,7 @@ class Builder:
             sentence = (
                 f"the exponent {value:g} is too large (limit exponent={self.limits.exponent:g})"
             )
-            raise self.reader.error(sentence, "", at)
+            raise self.stream.error(sentence, "", at)
         if base is sympy.E:
             return self.build(sympy.exp, exponent, at=at)
         return self.build(sympy.Pow, base, exponent, at=at)
@@ -91,7 +91,7 @@ class Builder:
         if len(args) != count:
             wanted = "1 argument" if count == 1 else "2 arguments"
             sentence = f"{name} takes {wanted}, not {len(args)}"
-            raise self.reader.error(sentence, f"write {name}{power.signature}", token)
+            raise self.stream.error(sentence, f"write {name}{power.signature}", token)
         if power.exponent is None:
             base, exponent = args
             return self.power(base, exponent, token)
@@ -110,16 +110,16 @@ class Builder:
             )
             plural = "" if wanted in {"1", "at least 1"} else "s"
             sentence = f"{row.name} takes {wanted} argument{plural}, not {len(args)}"
-            raise self.reader.error(sentence, f"write {row.signature}", token)
-        args += map(self.number, row.missing(len(args)))
+            raise self.stream.error(sentence, f"write {row.signature}", token)
+        args += map(self.number, row.omitted_defaults(len(args)))
         if row.order and not self.table and id(args[0]) not in self.constants:
             sentence = f"the order of {row.name} must be a number"
-            raise self.reader.error(sentence, "there is no derivative with respect to it", token)
+            raise self.stream.error(sentence, "there is no derivative with respect to it", token)
         if row.order and not self.table:
             order = self.constants[id(args[0])]
             if not row.has_order(order):
                 sentence = f"{row.name} has no order {order:g}"
-                raise self.reader.error(sentence, f"orders end at {row.last_order:g}", token)
+                raise self.stream.error(sentence, f"orders end at {row.last_order:g}", token)
         if row.pairwise:
             node = args[0]
             for arg in args[1:]:
@@ -129,20 +129,20 @@ class Builder:
 
     def _bad_constant(self, node: Node, value: float, at: Token | None) -> FormulaError:
         if is_inverse(node):
-            return self.reader.error("this divides by zero", "", at)
+            return self.stream.error("this divides by zero", "", at)
         if self._exact.is_infinite(node):
             return self._infinite(node, at)
         if value != value:
-            return self.reader.error("this constant is not a real number", "", at)
+            return self.stream.error("this constant is not a real number", "", at)
         operands = [abs(self._value(a)) for a in node.args]
         if node.func is sympy.Pow and operands[0] == 0:
-            return self.reader.error("this divides by zero", "", at)
+            return self.stream.error("this divides by zero", "", at)
         row = BY_CLASS.get(node.func)
-        if row is not None and max(operands) < 100:  # an overflow takes more than that
+        if row is not None and max(operands) < 100:  # too small for an overflow
             return self._infinite(node, at)
-        return self.reader.error("this constant is too large for a double (1.8e308)", "", at)
+        return self.stream.error("this constant is too large for a double (1.8e308)", "", at)
 
     def _infinite(self, node: Node, at: Token | None) -> FormulaError:
         row = BY_CLASS.get(node.func)
         sentence = "this divides by zero" if row is None else f"{row.name} is infinite there"
-        return self.reader.error(sentence, "", at)
+        return self.stream.error(sentence, "", at)

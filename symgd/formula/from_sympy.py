@@ -1,4 +1,4 @@
-"""The SymPy expressions and Python functions that people write, on the shared graph."""
+"""Convert SymPy expressions and Python functions to nodes of the shared graph."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from symgd.formula.functions.table import BY_CLASS, FUNCTIONS
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import Name, Node, Where, float_of, is_inverse, topological
 from symgd.formula.sympy_bridge import symbol
-from symgd.formula.sympy_conditions import can_convert, choose, condition, is_truth
+from symgd.formula.sympy_conditions import can_convert, condition, if_then_else, is_boolean
 
-# SymPy classes that mean a function of the table under another class.
-_ALSO = {
+# SymPy classes that correspond to a function of the table with another class.
+_SYMPY_NAMES = {
     "log10": "log10",
     "log2": "log2",
     "log1p": "log1p",
@@ -38,29 +38,29 @@ def from_sympy(expr: sympy.Basic, graph: Graph) -> tuple[Node, dict[str, Name]]:
     """A SymPy expression as a node of `graph`, and its variables by name, in natural order."""
     expr = sympy.sympify(expr, strict=True)
     nodes = topological([expr])  # free_symbols would walk the tree, exponential in its sharing
-    for node in reversed(nodes):  # what is outside first, so that it is the one that is named
+    for node in reversed(nodes):  # outermost first: the error names that function
         if node.args and not _can_convert(node.func):
             name = names.escape(node.func.__name__)
-            raise _refuse(node, f"'{name}' is not a function that symgd knows")
+            raise _error(node, f"'{name}' is not a function that symgd knows")
     symbols = {node for node in nodes if isinstance(node, sympy.Symbol)}
     found = sorted(symbols, key=lambda s: names.natural(s.name))
     variables = {s.name: Name(f"p{k}", s.name) for k, s in enumerate(found)}
     if len(variables) < len(found):
-        raise _refuse(expr, "two different symbols have the same name")
+        raise _error(expr, "two different symbols have the same name")
     place = {id(node): k for k, node in enumerate(nodes)}
     done: dict[int, Any] = {}  # nodes, truth values, and (value, condition) of a Piecewise
     for node in nodes:
         ordered = sorted(node.args, key=lambda a: place[id(a)]) if node.is_Mul else node.args
         done[id(node)] = _convert(node, [done[id(a)] for a in ordered], graph, variables)
     root = done[id(expr)]
-    if is_truth(root):
-        raise _refuse(expr, "a loss is a real number, not a condition")
+    if is_boolean(root):
+        raise _error(expr, "a loss is a real number, not a condition")
     return root, variables
 
 
 def _can_convert(cls: type) -> bool:
     structure = (sympy.Add, sympy.Mul, sympy.Pow, sympy.Piecewise, ExprCondPair)
-    known = cls in structure or cls.__name__ in _ALSO or can_convert(cls)
+    known = cls in structure or cls.__name__ in _SYMPY_NAMES or can_convert(cls)
     return known or (cls in BY_CLASS and cls is not Where)
 
 
@@ -71,18 +71,18 @@ def _convert(node: Node, args: list[Any], graph: Graph, variables: Mapping[str, 
     if not args:
         return _constant(node, graph)
     if cls is ExprCondPair:
-        if not is_truth(args[1]):
-            raise _refuse(node.args[1], "this is no condition")
+        if not is_boolean(args[1]):
+            raise _error(node.args[1], "this is no condition")
         return tuple(args)
     if cls is sympy.Piecewise:
         return _piecewise(node, args, graph)
     if can_convert(cls):
         found = condition(graph, cls, args)
         if found is None:
-            raise _refuse(node, "conditions and numbers are mixed here")
+            raise _error(node, "conditions and numbers are mixed here")
         return found
-    if any(map(is_truth, args)):
-        raise _refuse(node, "a condition is no number")
+    if any(map(is_boolean, args)):
+        raise _error(node, "a condition is no number")
     if cls is sympy.Mul:
         return _product(graph, args)
     if cls in (sympy.Add, sympy.Pow):
@@ -96,16 +96,16 @@ def _convert(node: Node, args: list[Any], graph: Graph, variables: Mapping[str, 
 
 def _function(node: Node, args: list[Node], graph: Graph) -> Node:
     """The call of a function of the table."""
-    name = _ALSO.get(node.func.__name__)
+    name = _SYMPY_NAMES.get(node.func.__name__)
     row = FUNCTIONS[name] if name else BY_CLASS[node.func]
     low, high = row.arity
     if len(args) < low or (high is not None and len(args) > high and not row.pairwise):
-        raise _refuse(node, f"{row.name} does not take {len(args)} arguments")
+        raise _error(node, f"{row.name} does not take {len(args)} arguments")
     if row.order and float_of(args[0]) is None:
-        raise _refuse(node, f"the order of {row.name} must be a number")
+        raise _error(node, f"the order of {row.name} must be a number")
     if row.order and not row.has_order(order := float_of(args[0]) or 0.0):
         hint = f"orders end at {row.last_order:g}"
-        raise _refuse(node, f"{row.name} has no order {order:g}", hint)
+        raise _error(node, f"{row.name} has no order {order:g}", hint)
     if row.pairwise:
         return reduce(lambda a, b: graph.node(row.node, a, b), args)
     return graph.node(row.node, *args)
@@ -119,10 +119,10 @@ def _heaviside(graph: Graph, x: Node, at_zero: Node) -> Node:
 
 
 def _product(graph: Graph, factors: list[Node]) -> Node:
-    """A product of SymPy's, its factors paired up from the left in order of appearance.
+    """A SymPy product as a left-associated chain of binary products.
 
-    SymPy opens nested products, so l*(1 - l) iterated arrives as ever longer ones that repeat each
-    other's factors; as a chain of pairs the common beginning is one shared node again.
+    SymPy flattens nested products, so iterating l*(1 - l) gives longer and longer products with
+    common prefixes; in chains of binary products the common prefix is one shared node.
     """
     numbers = [f for f in factors if float_of(f) is not None]
     rest = [f for f in factors if float_of(f) is None]
@@ -144,18 +144,18 @@ def _constant(node: Node, graph: Graph) -> Node | bool:
         value = float(node)
         if value - value == 0:
             return graph.number(value)
-    raise _refuse(node, "this is not a finite real number")
+    raise _error(node, "this is not a finite real number")
 
 
 def _piecewise(node: sympy.Piecewise, pairs: list[tuple[Any, Any]], graph: Graph) -> Any:
-    """The first value whose condition holds. The last one holds where no other does, or is True."""
+    """Nested where(); the conditions must be exhaustive, or the last one True."""
     *before, (result, last) = pairs
     if last is not True and sympy.Or(*(pair.cond for pair in node.args)) is not sympy.true:
-        raise _refuse(node, "this Piecewise has no last case for True")
+        raise _error(node, "this Piecewise has no last case for True")
     for value, test in reversed(before):
-        result = choose(graph, test, value, result)
+        result = if_then_else(graph, test, value, result)
         if result is None:
-            raise _refuse(node, "conditions and numbers are mixed here")
+            raise _error(node, "conditions and numbers are mixed here")
     return result
 
 
@@ -165,9 +165,9 @@ def from_callable(function: Callable[..., Any], graph: Graph) -> tuple[Node, dic
     try:
         params = list(inspect.signature(function).parameters.values())
     except (TypeError, ValueError):
-        raise _refuse(name, "this callable does not tell its parameters") from None
+        raise _error(name, "this callable does not tell its parameters") from None
     if any(p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in params):
-        raise _refuse(name, "a loss names its parameters; *args and **kwargs have no names")
+        raise _error(name, "a loss names its parameters; *args and **kwargs have no names")
     free = [p for p in params if p.default is p.empty]
     symbols = {p.name: symbol(p.name) for p in free}
     try:
@@ -177,13 +177,13 @@ def from_callable(function: Callable[..., Any], graph: Graph) -> tuple[Node, dic
         expr = sympy.sympify(result, strict=True)
     except (TypeError, sympy.SympifyError) as error:
         hint = "use SymPy's functions inside (sympy.sin, sympy.exp), not math's or NumPy's"
-        raise _refuse(name, f"the function failed on symbols: {error}", hint) from error
+        raise _error(name, f"the function failed on symbols: {error}", hint) from error
     root, found = from_sympy(expr, graph)
     for known in symbols:
         found.setdefault(known, Name(f"p{len(found)}", known))
     return root, found
 
 
-def _refuse(what: object, sentence: str, hint: str = "") -> FormulaError:
+def _error(what: object, sentence: str, hint: str = "") -> FormulaError:
     text = str(what)
     return FormulaError(text if len(text) < 200 else text[:200] + "…", 0, sentence, hint)

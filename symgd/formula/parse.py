@@ -1,7 +1,7 @@
-"""Text -> formula, on the shared graph (`symgd.formula.graph`).
+"""Parse the text of a formula into nodes of the shared graph (`symgd.formula.graph`).
 
-The grammar (EBNF) is docs/formulas.md. Nothing is ever evaluated as code: characters become
-tokens, tokens become nodes of a fixed table of operations, names become internal symbols.
+The grammar (EBNF) is in docs/formulas.md. Nothing is evaluated as code: characters become tokens,
+tokens become nodes of a fixed set of operations, names become internal symbols.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from symgd import names
 from symgd.errors import FormulaError
 from symgd.formula.columns import Columns
-from symgd.formula.grammar import Grammar
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import Column, Name, Node
+from symgd.formula.parser import Parser
 from symgd.formula.tokens import Limits, tokens
 
 DEFAULT_LIMITS = Limits()
@@ -22,11 +22,11 @@ DEFAULT_LIMITS = Limits()
 
 @dataclass(frozen=True)
 class Formula:
-    """A formula as it was read.
+    """A parsed formula.
 
     text: as typed. graph and root: its nodes. variables: canonical name -> internal symbol, in
-    order of first appearance, also those that cancel or are multiplied by 0. columns: those of
-    the data that it reads, as the data name them -> internal symbol.
+    order of first appearance, also those that cancel or are multiplied by 0. columns: the data
+    columns it reads, name in the data -> internal symbol.
     """
 
     text: str
@@ -41,33 +41,33 @@ def parse(
     *,
     graph: Graph | None = None,
     variables: Mapping[str, Name] | None = None,
-    own: Iterable[str] = (),
+    declared: Iterable[str] = (),
     limits: Limits = DEFAULT_LIMITS,
     rule: bool = False,
     table: bool = False,
     columns: Columns | None = None,
     per_row: bool = False,
 ) -> Formula:
-    """The formula that `text` spells, or FormulaError with the place of the first mistake.
+    """The formula of `text`, or FormulaError at the position of the first mistake.
 
-    graph: where to build (default: a new one). variables: symbols that are known already.
-    own: names that are variables even if they are a constant's (pi, e). rule: allow norm(...).
-    table: a derivative of the function table, where names may stand for orders. columns: those of
-    the data, if there are any. per_row: the whole formula is the term of one row.
+    graph: default a new one. variables: existing symbols. declared: names that are variables even
+    if a constant has the same name (pi, e). rule: allow norm(...). table: a formula of the function
+    table, where names may stand for orders. columns: those of the data, if any. per_row: the
+    formula is evaluated in each row.
     """
-    grammar = Grammar(
+    parser = Parser(
         text,
         graph or Graph(),
         dict(variables or {}),
-        set(own),
+        set(declared),
         limits,
         rule=rule,
         table=table,
         columns=columns,
         rows=int(per_row),
     )
-    root = grammar.formula()
-    return Formula(text, grammar.graph, root, grammar.variables, grammar.read)
+    root = parser.formula()
+    return Formula(text, parser.graph, root, parser.variables, parser.read)
 
 
 def variable_name(text: str) -> str:

@@ -1,4 +1,4 @@
-"""The shared graph as the SymPy expressions that people read."""
+"""Convert nodes of the shared graph to ordinary SymPy expressions."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from sympy.core.relational import Relational
 
 from symgd.formula.functions.table import BY_CLASS
 from symgd.formula.nodes import (
-    Both,
     Column,
-    Either,
+    Conjunction,
+    Disjunction,
     Name,
-    Negated,
+    Negation,
     Node,
     Op,
     RowMean,
@@ -23,19 +23,19 @@ from symgd.formula.nodes import (
     topological,
 )
 
-_LOGIC = {Both: sympy.And, Either: sympy.Or, Negated: sympy.Not}
-_ROW = sympy.Symbol("i", integer=True)  # y[i] is the cell of row i in column y
+_LOGIC = {Conjunction: sympy.And, Disjunction: sympy.Or, Negation: sympy.Not}
+_ROW = sympy.Symbol("i", integer=True)  # y[i] is the value of column y in row i
 _COUNT = sympy.Symbol("n", integer=True, positive=True)  # the number of rows
 
 
 def symbol(name: str) -> sympy.Symbol:
-    """The SymPy symbol that people see for a name: real, and never one that could be code."""
+    """The SymPy symbol shown for a name: real, and a valid identifier."""
     safe = name if name.isidentifier() else "_" + "".join(c if c.isalnum() else "_" for c in name)
     return sympy.Symbol(safe, real=True)
 
 
 def to_sympy(roots: Sequence[Node], symbols: Mapping[Name, sympy.Symbol]) -> list[sympy.Expr]:
-    """The expressions as SymPy itself would build them, automatic simplification included."""
+    """The expressions as SymPy builds them, with its automatic simplification."""
     done: dict[int, Any] = {}
     for node in topological(roots):
         done[id(node)] = _sympify(node, [done[id(a)] for a in node.args], symbols)
@@ -64,25 +64,25 @@ def _sympify(node: Node, args: list[Any], symbols: Mapping[Name, sympy.Symbol]) 
     if cls is sympy.Pow and args[1] == sympy.Float(0.5):
         return sympy.sqrt(args[0])
     row = BY_CLASS.get(cls)
-    if row is not None and row.people is not None:
-        return row.people(*args)
-    if row is not None and row.reading:
-        return _formula(row.reading, dict(zip("xyzw", args, strict=False)))
+    if row is not None and row.sympy_form is not None:
+        return row.sympy_form(*args)
+    if row is not None and row.readable_form:
+        return _formula(row.readable_form, dict(zip("xyzw", args, strict=False)))
     return cls(*args)
 
 
 def _all_digits(atom: sympy.Float) -> sympy.Float:
-    """The number with as many digits as tell its double from its neighbors: SymPy prints 15."""
+    """The number with enough digits to round-trip its double; SymPy prints 15."""
     value = float(atom)
     return atom if float(f"{value:.15g}") == value else sympy.Float(repr(value), 17)
 
 
-def slope(call: sympy.Expr, k: int) -> sympy.Expr:
+def partial_derivative(call: sympy.Expr, k: int) -> sympy.Expr:
     """The derivative of a function node in its k-th argument, in SymPy's terms."""
     row = BY_CLASS[call.func]
-    if row.plain:
-        return _formula(row.plain[0], {"x": call.args[k], "f": call})
-    text = row.slope(k, len(call.args))
+    if row.readable_derivative:
+        return _formula(row.readable_derivative[0], {"x": call.args[k], "f": call})
+    text = row.derivative_formula(k, len(call.args))
     args = (call.args[k],) if row.variadic else call.args
     return _formula(text, dict(zip("xyzw", args, strict=False)) | {"f": call, "a": sympy.S.One})
 
@@ -92,8 +92,8 @@ def definition(call: sympy.Expr) -> sympy.Expr:
     row = BY_CLASS[call.func]
     if row.name == "logsumexp":
         return sympy.log(sympy.Add(*(sympy.exp(a) for a in call.args)))
-    if row.people is not None:
-        return row.people(*call.args)
+    if row.sympy_form is not None:
+        return row.sympy_form(*call.args)
     return _formula(row.meaning, dict(zip("xyzw", call.args, strict=False)))
 
 
@@ -104,4 +104,4 @@ def _formula(text: str, values: Mapping[str, sympy.Expr]) -> sympy.Expr:
     return to_sympy([read.root], {v: values[n] for n, v in read.variables.items()})[0]
 
 
-Op.slope, Op.definition = staticmethod(slope), staticmethod(definition)
+Op.partial_derivative, Op.definition = staticmethod(partial_derivative), staticmethod(definition)

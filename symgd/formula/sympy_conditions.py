@@ -1,6 +1,6 @@
-"""SymPy's conditions as conditions of the graph: comparisons, ITE, Xor, Implies and the others.
+"""Convert SymPy's Boolean expressions (And, Xor, Implies, ITE, ...) to conditions of the graph.
 
-A condition is a node, or True or False where SymPy knows it without the parameters.
+A condition is a node, or True or False where it does not depend on the parameters.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ import sympy
 from sympy.logic import boolalg
 
 from symgd.formula.graph import Graph
-from symgd.formula.nodes import RELATIONS, Both, Either, Negated, Node, is_condition
+from symgd.formula.nodes import RELATIONS, Conjunction, Disjunction, Negation, Node, is_condition
 
 Condition: TypeAlias = Node | bool
 
 
-def is_truth(node: Any) -> bool:
+def is_boolean(node: Any) -> bool:
     """Whether node is a condition, or a known truth value."""
     return isinstance(node, bool) or is_condition(node)
 
@@ -30,10 +30,10 @@ def can_convert(cls: type) -> bool:
 
 def condition(graph: Graph, cls: type, args: Sequence[Any]) -> Condition | None:
     """The condition of this class over converted arguments; None where these do not fit it."""
-    truths = sum(map(is_truth, args))
-    if cls in _COMPARISONS and not truths:
+    booleans = sum(map(is_boolean, args))
+    if cls in _COMPARISONS and not booleans:
         return graph.node(cls, *args)
-    if truths < len(args):
+    if booleans < len(args):
         return None
     if cls is sympy.Eq:
         return _not(graph, _xor(graph, *args))
@@ -42,42 +42,46 @@ def condition(graph: Graph, cls: type, args: Sequence[Any]) -> Condition | None:
     return _LOGIC[cls](graph, *args) if cls in _LOGIC else None
 
 
-def choose(graph: Graph, test: Condition, yes: Any, no: Any) -> Any:
+def if_then_else(graph: Graph, test: Condition, if_true: Any, if_false: Any) -> Any:
     """`yes` where the test holds, else `no`: both numbers or both conditions; else None."""
     if isinstance(test, bool):
-        return yes if test else no
-    if is_truth(yes) and is_truth(no):
-        return _or(graph, _and(graph, test, yes), _and(graph, _not(graph, test), no))
-    return None if is_truth(yes) or is_truth(no) else graph.where(test, yes, no)
+        return if_true if test else if_false
+    if is_boolean(if_true) and is_boolean(if_false):
+        return _or(graph, _and(graph, test, if_true), _and(graph, _not(graph, test), if_false))
+    return (
+        None
+        if is_boolean(if_true) or is_boolean(if_false)
+        else graph.where(test, if_true, if_false)
+    )
 
 
 def _not(graph: Graph, a: Condition) -> Condition:
     if isinstance(a, bool):
         return not a
-    return a.args[0] if a.func is Negated else graph.node(Negated, a)
+    return a.args[0] if a.func is Negation else graph.node(Negation, a)
 
 
 def _and(graph: Graph, *args: Condition) -> Condition:
-    return _joined(graph, Both, args)
+    return _joined(graph, Conjunction, args)
 
 
 def _or(graph: Graph, *args: Condition) -> Condition:
-    return _joined(graph, Either, args)
+    return _joined(graph, Disjunction, args)
 
 
 def _joined(graph: Graph, cls: type, args: Sequence[Condition]) -> Condition:
-    wins = cls is Either  # the truth value that decides alone
-    if any(a is wins for a in args):
-        return wins
+    absorbing = cls is Disjunction  # the truth value that decides alone
+    if any(a is absorbing for a in args):
+        return absorbing
     kept = [a for a in args if not isinstance(a, bool)]
     if not kept:
-        return not wins
+        return not absorbing
     return kept[0] if len(kept) == 1 else graph.node(cls, *kept)
 
 
 def _xor(graph: Graph, *args: Condition) -> Condition:
     def either_alone(a: Condition, b: Condition) -> Condition:
-        return choose(graph, a, _not(graph, b), b)
+        return if_then_else(graph, a, _not(graph, b), b)
 
     return reduce(either_alone, args)
 
@@ -98,5 +102,5 @@ _LOGIC: dict[type, Callable[..., Condition]] = {
     boolalg.Xnor: lambda graph, *args: _not(graph, _xor(graph, *args)),
     boolalg.Implies: lambda graph, a, b: _or(graph, _not(graph, a), b),
     boolalg.Equivalent: _equivalent,
-    boolalg.ITE: choose,
+    boolalg.ITE: if_then_else,
 }

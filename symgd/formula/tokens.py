@@ -1,7 +1,6 @@
-"""Text -> tokens with their places, one at a time.
+"""Tokenize the text of a formula, with the column of every token.
 
-Lazy on purpose: a hostile text of a million parentheses is refused at the 200th, not after the
-last. Nothing here knows what a formula means.
+Tokens are generated lazily: a malicious text of a million parentheses is rejected at the 200th.
 """
 
 from __future__ import annotations
@@ -34,13 +33,12 @@ class Limits:
 class Token:
     """kind: "number", "name", "quoted", "superscript", "end", or the operator. column: 0-based.
 
-    The text of a quoted name (`dose (mg)` in back quotes) is what stands between the quotes.
+    The text of a quoted name (`dose (mg)` in back quotes) excludes the quotes.
     """
 
     kind: str
     text: str
     column: int
-    glued: bool  # no white space before it
 
 
 _SPACE = re.compile(r"[ \t\r\n]*")
@@ -52,10 +50,10 @@ _OPERATOR = re.compile(r"\*\*|<=|>=|==|!=|[-+*/^()|,<>√·×⋅−÷≤≥≠]"
 _SUPERSCRIPT = re.compile(r"⁻?[⁰¹²³⁴⁵⁶⁷⁸⁹]+")
 _EXPONENT_LOOKALIKE = re.compile(r"[eE][eE0-9_]*$")
 
-#: Words that are operators, and no names: what joins conditions.
+#: Logical operators: reserved words.
 LOGIC = frozenset({"and", "or", "not"})
 
-_SAME = {
+_OPERATOR_ALIASES = {
     "^": "**",
     "·": "*",
     "×": "*",
@@ -68,7 +66,7 @@ _SAME = {
 }
 _DIGITS = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")
 
-#: Characters that people or programs put into formulas, and what to do about each.
+#: Hints for characters that are not part of the language.
 _HINTS = {
     "=": "a loss is one expression; only a rule assigns (name = expression)",
     "%": "there is no remainder; write x - n*floor(x/n)",
@@ -96,34 +94,32 @@ def tokens(text: str, limits: Limits) -> Iterator[Token]:
     """The tokens of `text`, the last one of kind "end"."""
     at = 0
     while True:
-        start = at
         found = _SPACE.match(text, at)
         at = found.end() if found else at
-        glued = at == start
         if at >= len(text):
-            yield Token("end", "", len(text), glued)
+            yield Token("end", "", len(text))
             return
         char = text[at]
         if char in "0123456789." and (found := _NUMBER.match(text, at)):
             _check_number(text, found, limits)
-            token = Token("number", found.group(), at, glued)
+            token = Token("number", found.group(), at)
             at = found.end()
         elif found := _OPERATOR.match(text, at):
-            kind = _SAME.get(found.group(), found.group())
-            token = Token(kind, found.group(), at, glued)
+            kind = _OPERATOR_ALIASES.get(found.group(), found.group())
+            token = Token(kind, found.group(), at)
             at = found.end()
         elif found := _SUPERSCRIPT.match(text, at):
-            token = Token("superscript", found.group().translate(_DIGITS), at, glued)
+            token = Token("superscript", found.group().translate(_DIGITS), at)
             at = found.end()
         elif char == "`":
-            token = Token("quoted", _quoted(text, at, limits), at, glued)
+            token = Token("quoted", _quoted(text, at, limits), at)
             at += len(token.text) + 2
         elif names.is_name_start(char):
             end = _name_end(text, at)
             name = text[at:end]
             if name not in LOGIC:
                 _check_name(text, at, end, limits)
-            token = Token(name if name in LOGIC else "name", names.canonical(name), at, glued)
+            token = Token(name if name in LOGIC else "name", names.canonical(name), at)
             at = end
         else:
             shown = names.escape(char)
@@ -133,7 +129,7 @@ def tokens(text: str, limits: Limits) -> Iterator[Token]:
 
 
 def _quoted(text: str, at: int, limits: Limits) -> str:
-    """What stands between the back quote at `at` and the next one."""
+    """The text between the back quote at `at` and the next one."""
     end = text.find("`", at + 1, at + limits.name + 2)
     if end < 0 or "\n" in text[at:end]:
         sentence = "this back quote is never closed"
@@ -152,9 +148,9 @@ def _name_end(text: str, at: int) -> int:
 
 
 def _check_name(text: str, at: int, end: int, limits: Limits) -> None:
-    trouble = names.why_not_a_name(text[at:end], limits.name)
-    if trouble:
-        raise FormulaError(text, at, *trouble)
+    problem = names.why_not_a_name(text[at:end], limits.name)
+    if problem:
+        raise FormulaError(text, at, *problem)
 
 
 def _check_number(text: str, found: re.Match[str], limits: Limits) -> None:

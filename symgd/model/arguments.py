@@ -9,9 +9,10 @@ from typing import Any
 
 from symgd import names
 from symgd.errors import ArgumentError, FormulaError
-from symgd.formula.evaluate import trace
+from symgd.formula.evaluate import evaluate_all
 from symgd.formula.nodes import float_of
 from symgd.formula.parse import Formula, parse, variable_name
+from symgd.model.checks import to_finite, to_float
 from symgd.model.rules import Rule, find_rule
 
 Start = float | str | Mapping[str, float] | Sequence[float]
@@ -115,26 +116,17 @@ def _count(steps: int) -> int:
 def _tolerance(tol: float | None) -> float | None:
     if tol is None:
         return None
-    try:
-        value = float(tol)
-    except (TypeError, ValueError):
-        raise ArgumentError(f"tol is {tol!r}, which is not a number") from None
+    value = to_float(tol, "tol")
     if not (math.isfinite(value) and value >= 0):
         raise ArgumentError(f"tol is {tol!r}; it must be a number, 0 or more")
     return value
 
 
 def _numbers(given: Mapping[str, float]) -> dict[str, float]:
-    out = {}
-    for name, value in given.items():
-        try:
-            number = float(value)
-        except (TypeError, ValueError):
-            raise ArgumentError(f"'{names.escape(str(name))}' is {value!r}, not a number") from None
-        if not math.isfinite(number):
-            raise ArgumentError(f"'{names.escape(str(name))}' is {number}; it must be finite")
-        out[names.canonical(str(name))] = number
-    return out
+    return {
+        names.canonical(str(name)): to_finite(value, f"'{names.escape(str(name))}'")
+        for name, value in given.items()
+    }
 
 
 def read_start(start: Start) -> tuple[float | dict[str, float] | list[float], tuple[str, ...]]:
@@ -151,22 +143,16 @@ def read_start(start: Start) -> tuple[float | dict[str, float] | list[float], tu
         point = {names.canonical(str(k)): v for k, v in start.items()}
         return _numbers(point), tuple(point)
     if isinstance(start, (int, float)):
-        return _finite(start), ()
+        return _coordinate(start), ()
     try:
         values = list(start)
     except TypeError:
-        return _finite(start), ()
-    return [_finite(v) for v in values], ()
+        return _coordinate(start), ()
+    return [_coordinate(v) for v in values], ()
 
 
-def _finite(value: Any) -> float:
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        raise ArgumentError(f"the start is {value!r}, which is not a number") from None
-    if not math.isfinite(number):
-        raise ArgumentError(f"the start is {number}; it must be finite")
-    return number
+def _coordinate(value: Any) -> float:
+    return to_finite(value, "the start", "which is not a number")
 
 
 @dataclass(frozen=True)
@@ -205,7 +191,7 @@ class Schedule:
         t = 1
         while t <= steps:
             at = known if time is None else {**known, time: float(t)}
-            rate = trace([self.formula.root], at)[id(self.formula.root)]
+            rate = evaluate_all([self.formula.root], at)[id(self.formula.root)]
             if not (math.isfinite(rate) and rate >= 0):
                 shown = names.escape(self.text)
                 raise ArgumentError(
@@ -228,12 +214,7 @@ class Schedule:
 
 def _schedule(lr: float | str) -> Schedule:
     if not isinstance(lr, str):
-        try:
-            return Schedule(repr(lr), value=_rate(float(lr), repr(lr)))
-        except (TypeError, ValueError) as error:
-            if isinstance(error, ArgumentError):
-                raise
-            raise ArgumentError(f"the learning rate is {lr!r}, which is not a number") from None
+        return Schedule(repr(lr), value=_rate(to_float(lr, "the learning rate"), repr(lr)))
     text = lr.strip()
     if not text:
         raise ArgumentError("no learning rate was given; it is a number, a formula of t, or auto")

@@ -12,7 +12,8 @@ from symgd.backends.compiler import compile_program
 from symgd.backends.dispatch import choose_rows
 from symgd.backends.lambdified import compile_total
 from symgd.backends.program import Program
-from symgd.calculus.row_sums import constant_sums
+from symgd.calculus.row_sums import constant_sums, lower
+from symgd.calculus.stabilize import stabilize
 from symgd.errors import ArgumentError, DataError
 from symgd.formula.columns import Columns
 from symgd.formula.graph import Graph
@@ -28,22 +29,11 @@ Function = Callable[..., list[float]]  # numbers -> numbers
 
 
 def open_columns(data: Any) -> tuple[Any, Columns]:
-    """The data as `read_columns` takes them, and their columns by name."""
+    """The data as `RowData.read` takes them, and their columns by name."""
     from symgd.data import Table, open_source
 
     opened = data if isinstance(data, Table) else open_source(data)
     return opened, Columns([name for name in opened.names if name])
-
-
-def read_columns(opened: Any, wanted: Sequence[str], drop_missing: bool) -> Table:
-    """The table of the columns that a formula reads."""
-    from symgd.data import Table, read_table
-
-    if not wanted:
-        raise DataError("the formula reads no column of the data")
-    if isinstance(opened, Table):
-        return opened
-    return read_table(opened, wanted, drop_missing=drop_missing)
 
 
 def check_parameters(formula: Formula, columns: Columns, given: Sequence[str], what: str) -> None:
@@ -76,6 +66,25 @@ class RowData:
     def __post_init__(self) -> None:
         self.values[ROWS] = float(self.table.rows)
 
+    @classmethod
+    def read(
+        cls,
+        graph: Graph,
+        opened: Any,
+        columns: Sequence[str],
+        drop_missing: bool = False,
+        backend: str = "auto",
+        threads: int | None = None,
+    ) -> RowData:
+        """These columns of what `open_columns` opened, for nodes of `graph`; or DataError."""
+        from symgd.data import Table, read_table
+
+        if not columns:
+            raise DataError("the formula reads no column of the data")
+        if not isinstance(opened, Table):
+            opened = read_table(opened, columns, drop_missing=drop_missing)
+        return cls(graph, opened, backend=backend, threads=threads)
+
     def portable(self) -> tuple[Table, list[tuple[str, str, float]], str, int | None]:
         """What pickles of it: all but the graph, which finds its nodes by identity."""
         values = [(n.name, n.text, v) for n, v in self.values.items()]
@@ -95,6 +104,10 @@ class RowData:
         for name, text, value in values:
             rows.values.setdefault(Name(name, text), value)
         return rows
+
+    def lower(self, roots: Sequence[Node]) -> list[Node]:
+        """The roots as they run over rows: numerically stable, every mean a sum."""
+        return lower(self.graph, stabilize(self.graph, roots))
 
     def settle(self, roots: Sequence[Node]) -> list[Node]:
         """The roots with every sum that holds no parameter replaced by an input."""

@@ -44,7 +44,7 @@ class Loss(Notebook):
     >>> loss.params
     ('x', 'y')
     >>> loss.value({"x": -1.2, "y": 1.0})
-    24.199999999999992
+    24.199999999999996
     >>> loss.gradient["y"]
     -200*x**2 + 200*y
     >>> loss = Loss("mean((y - a*x)**2)", {"x": [1.0, 2.0], "y": [2.0, 5.0]})

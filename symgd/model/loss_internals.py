@@ -13,7 +13,6 @@ from symgd.backends.compiler import compile_program
 from symgd.backends.program import Program
 from symgd.calculus.gradient import gradient, hessian
 from symgd.calculus.readable import tidy
-from symgd.calculus.row_sums import lower
 from symgd.calculus.stabilize import stabilize
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import Name, Node
@@ -53,8 +52,7 @@ class LossInternals:
         self.params: tuple[str, ...] = tuple(leaf.text for leaf in leaves)
         self.goes_by_rows = by_rows
         self._kept: dict[Any, Any] = {}
-        full = stabilize(graph, [root])
-        self._full: Node = full[0] if rows is None else lower(graph, full)[0]
+        self._full: Node = (stabilize(graph, [root]) if rows is None else rows.lower([root]))[0]
 
     def by_rows(self) -> LossInternals:
         """The same without sufficient statistics: every value goes over the rows."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from symgd import names
 from symgd.errors import ArgumentError
+from symgd.model.checks import to_float
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,7 +32,7 @@ def read_point(params: Sequence[str], theta: Point) -> list[float]:
         missing = [p for p in params if p not in given]
         if missing:
             raise ArgumentError(f"there is no value for parameter '{names.escape(missing[0])}'")
-        return [read_value(p, given[p]) for p in params]
+        return [_value(p, given[p]) for p in params]
     try:
         values = [theta] if isinstance(theta, (int, float)) else list(theta)
     except TypeError:
@@ -40,7 +41,7 @@ def read_point(params: Sequence[str], theta: Point) -> list[float]:
         raise ArgumentError(
             f"{len(values)} numbers for {len(params)} parameters ({_listed(params)})"
         )
-    return [read_value(p, v) for p, v in zip(params, values, strict=True)]
+    return [_value(p, v) for p, v in zip(params, values, strict=True)]
 
 
 def read_origin(params: Sequence[str], start: Point) -> list[float]:
@@ -54,10 +55,5 @@ def _listed(params: Sequence[str]) -> str:
     return names.escape(", ".join(params)) or "none"
 
 
-def read_value(name: str, value: Any) -> float:
-    """The value of a parameter or constant as a float, or ArgumentError."""
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        shown = names.escape(name)
-        raise ArgumentError(f"the value of '{shown}' is {value!r}, which is not a number") from None
+def _value(name: str, value: float) -> float:
+    return to_float(value, f"the value of '{names.escape(name)}'")

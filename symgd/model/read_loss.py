@@ -16,8 +16,8 @@ from symgd.formula.nodes import Name, Node
 from symgd.formula.parse import parse
 from symgd.formula.printing.plain import write
 from symgd.formula.tokens import Limits
-from symgd.model.data_binding import RowData, check_parameters, open_columns, read_columns
-from symgd.model.points import read_value
+from symgd.model.checks import to_float
+from symgd.model.data_binding import RowData, check_parameters, open_columns
 
 #: A text over data, its constants, and the names that are parameters: what `Loss` pickles.
 Given = tuple[str, dict[str, float], tuple[str, ...]]
@@ -56,12 +56,12 @@ def read_source(
         params = tuple(params)
         own = [*fixed, *map(names.canonical, params)]
         opened, found = (None, None) if data is None else open_columns(data)
-        formula = parse(source, graph=graph, own=own, limits=limits, columns=found)
+        formula = parse(source, graph=graph, declared=own, limits=limits, columns=found)
         root, variables = formula.root, dict(formula.variables)
         if found is not None:
             check_parameters(formula, found, own, "a parameter or constant")
             columns = tuple(formula.columns)
-            rows = RowData(graph, read_columns(opened, columns, drop_missing))
+            rows = RowData.read(graph, opened, columns, drop_missing)
             given = (source, fixed, params)
     elif data is not None:
         raise ArgumentError("a loss over data is a formula, with sum(...) and mean(...)")
@@ -96,7 +96,7 @@ def _taken(fixed: Mapping[str, float], variables: dict[str, Name]) -> list[tuple
 
 
 def _finite(name: str, value: Any) -> float:
-    number = read_value(name, value)
+    number = to_float(value, f"the value of '{names.escape(name)}'")
     if number - number != 0:
         raise ArgumentError(f"the constant '{names.escape(name)}' is {number}, not a finite number")
     return number

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
 
 from symgd.errors import DescentError
+from symgd.model.checks import finite_or_none
 from symgd.model.present import Paged
 
 if TYPE_CHECKING:
@@ -214,7 +215,7 @@ class Result(Paged):
 
     def to_dict(self) -> dict[str, Any]:
         """The result as plain data, ready for JSON; non-finite numbers are None."""
-        return {
+        data: dict[str, Any] = {
             "loss": {
                 "text": self.loss.text,
                 "params": list(self.loss.params),
@@ -224,29 +225,30 @@ class Result(Paged):
             "hyperparameters": dict(self.hyperparameters),
             "lr": self.lr,
             "steps": self.steps,
-            "start": _plain(self.start),
-            "theta": _plain(self.theta),
-            "value": _json(self.value),
-            "grad_norm": _json(self.grad_norm),
+            "start": self.start,
+            "theta": self.theta,
+            "value": self.value,
+            "grad_norm": self.grad_norm,
             "status": self.status.value,
             "message": self.message,
             "verdict": {
                 "kind": self.verdict.kind,
                 "sentence": self.verdict.sentence,
-                "rate_predicted": _json(self.verdict.rate_predicted),
-                "rate_observed": _json(self.verdict.rate_observed),
-                "lr_max": _json(self.verdict.lr_max),
+                "rate_predicted": self.verdict.rate_predicted,
+                "rate_observed": self.verdict.rate_observed,
+                "lr_max": self.verdict.lr_max,
                 "advice": self.verdict.advice,
             },
             "history": [
                 {
                     "t": t,
-                    "theta": _plain(dict(zip(self.loss.params, theta, strict=True))),
-                    "loss": _json(loss),
+                    "theta": dict(zip(self.loss.params, theta, strict=True)),
+                    "loss": loss,
                 }
                 for t, theta, loss, _ in self.history.rows()
             ],
         }
+        return dict(finite_or_none(data))
 
     @property
     def lost(self) -> bool:
@@ -265,11 +267,3 @@ class Result(Paged):
         return pandas.DataFrame(
             data | {"loss": self.history.loss, "grad_norm": self.history.grad_norm}
         )
-
-
-def _json(value: float | None) -> float | None:
-    return value if value is not None and math.isfinite(value) else None
-
-
-def _plain(values: Mapping[str, float]) -> dict[str, float | None]:
-    return {name: _json(value) for name, value in values.items()}

@@ -85,7 +85,7 @@ class Rule(Notebook):
             right = " " * (piece.index("=") + 1) + piece[piece.index("=") + 1 :]
             try:
                 formula = parse(
-                    right, graph=self.graph, variables=variables, own=targets, rule=True
+                    right, graph=self.graph, variables=variables, declared=targets, rule=True
                 )
             except FormulaError as error:
                 column = max(error.column, piece.index("=") + 1)

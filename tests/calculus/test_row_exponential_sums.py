@@ -14,7 +14,7 @@ from symgd.backends.native.row_blocks import compile_native
 from symgd.backends.numpy_rows import BLOCK, compile_rows
 from symgd.data import read_table
 from symgd.formula.graph import Graph
-from symgd.formula.nodes import Column, RowPeak
+from symgd.formula.nodes import Column, RowMax
 
 inf, nan = math.inf, math.nan
 DIGITS = mpmath.MPContext()
@@ -174,7 +174,7 @@ class Rows:
 def test_the_peak_is_the_largest_number_or_nothing(place, strange, expected):
     """What is infinite cannot shift an exponent; NaN turns up in the sum."""
     graph = Graph()
-    program = compile_program([], {"f": graph.node(RowPeak, Column("x", "x"))})
+    program = compile_program([], {"f": graph.node(RowMax, Column("x", "x"))})
     cells = np.full(9999, -3.0)
     cells[(place + 17) % 9999] = 5.0
     cells[place] = strange

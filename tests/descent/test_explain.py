@@ -16,7 +16,7 @@ import symgd
 from symgd import Loss, explain
 from symgd.analysis.critical_points import critical_points
 from symgd.cli.app import app
-from symgd.formula.evaluate import trace
+from symgd.formula.evaluate import evaluate_all
 from symgd.formula.printing.latex import latex
 from symgd.formula.printing.latex_names import latex_name
 
@@ -257,7 +257,9 @@ def test_every_step_of_the_derivation_is_true(text):
 
         def along(t):
             at = [t if k == place else v for k, v in enumerate(point)]
-            values = trace([node], dict(zip(loss.internals.leaves, map(float, at), strict=True)))
+            values = evaluate_all(
+                [node], dict(zip(loss.internals.leaves, map(float, at), strict=True))
+            )
             return values[id(node)]
 
         h = 1e-6
@@ -267,7 +269,7 @@ def test_every_step_of_the_derivation_is_true(text):
     for step in steps:
         total = 0.0
         for factor, inner in step.terms:
-            value = trace([factor], values)[id(factor)]
+            value = evaluate_all([factor], values)[id(factor)]
             total += value * (1.0 if inner is None else slope(inner, step.param))
         assert total == pytest.approx(slope(step.node, step.param), rel=1e-5, abs=1e-7)
 

@@ -11,14 +11,14 @@ import symgd
 from symgd import Loss
 from symgd.calculus.gradient import gradient
 from symgd.calculus.readable import readable
-from symgd.formula.evaluate import trace
-from symgd.formula.functions.derivatives import SLOPES
+from symgd.formula.evaluate import evaluate_all
+from symgd.formula.functions.derivatives import DERIVATIVES
 from symgd.formula.functions.table import BY_CLASS, FUNCTIONS
 from symgd.formula.nodes import topological
 from symgd.formula.parse import parse
 
 inf, nan = math.inf, math.nan
-BY_NAME = {**FUNCTIONS, **SLOPES}
+BY_NAME = {**FUNCTIONS, **DERIVATIVES}
 
 
 def _digamma(n, x):
@@ -59,27 +59,27 @@ def _sum(*args):
 
 
 REFERENCE = {
-    "asin_slope": lambda x: 1 / mpmath.sqrt(1 - x * x),
-    "acosh_slope": lambda x: 1 / mpmath.sqrt(x * x - 1),
-    "asec_slope": lambda x: 1 / (abs(x) * mpmath.sqrt(x * x - 1)),
-    "asech_slope": lambda x: -1 / (x * mpmath.sqrt(1 - x * x)),
-    "atanh_slope": lambda x: 1 / (1 - x * x),
-    "acsch_slope": lambda x: -1 / (abs(x) * mpmath.sqrt(1 + x * x)),
-    "atan2_slope": lambda y, x: x / (x * x + y * y),
+    "asin_derivative": lambda x: 1 / mpmath.sqrt(1 - x * x),
+    "acosh_derivative": lambda x: 1 / mpmath.sqrt(x * x - 1),
+    "asec_derivative": lambda x: 1 / (abs(x) * mpmath.sqrt(x * x - 1)),
+    "asech_derivative": lambda x: -1 / (x * mpmath.sqrt(1 - x * x)),
+    "atanh_derivative": lambda x: 1 / (1 - x * x),
+    "acsch_derivative": lambda x: -1 / (abs(x) * mpmath.sqrt(1 + x * x)),
+    "atan2_derivative": lambda y, x: x / (x * x + y * y),
     "bell": lambda x: mpmath.exp(-x * x),
-    "sinc_slope": lambda x: (mpmath.sin(x) / x - mpmath.cos(x)) / x**2,
+    "sinc_derivative": lambda x: (mpmath.sin(x) / x - mpmath.cos(x)) / x**2,
     "sinc_bend": lambda x: ((3 - x * x) * mpmath.sin(x) - 3 * x * mpmath.cos(x)) / x**5,
-    "softsign_slope": lambda x: 1 / (1 + abs(x)) ** 2,
-    "logit_slope": lambda x: 1 / (x * (1 - x)),
-    "ndtr_slope": _density,
-    "log_ndtr_slope": _hazard,
+    "softsign_derivative": lambda x: 1 / (1 + abs(x)) ** 2,
+    "logit_derivative": lambda x: 1 / (x * (1 - x)),
+    "ndtr_derivative": _density,
+    "log_ndtr_derivative": _hazard,
     "log_ndtr_gap": lambda x: x + _hazard(x),
     "ratio": lambda x, y: x / y,
     "share": lambda a, y, z: a * _step(y, z),
     "share_inside": lambda a, x, low, high: a if low <= x <= high else mpmath.mpf(0),
     "share_low": lambda a, x, low, high: a if x < low <= high else mpmath.mpf(0),
     "share_high": lambda a, x, low, high: a if max(x, low) > high else mpmath.mpf(0),
-    "huber_slope": lambda x, d: x if abs(x) <= d else mpmath.sign(x) * d,
+    "huber_derivative": lambda x, d: x if abs(x) <= d else mpmath.sign(x) * d,
     "huber_excess": lambda x, d: max(abs(x) - d, mpmath.mpf(0)),
     "softmax2": lambda x, y: mpmath.exp(x) / (mpmath.exp(x) + mpmath.exp(y)),
     "largest": max,
@@ -89,12 +89,12 @@ REFERENCE = {
     "complement": lambda *a: 1 - mpmath.exp(a[0]) / mpmath.fsum(map(mpmath.exp, a)),
     "digamma_gap": lambda x, y: mpmath.digamma(x) - mpmath.digamma(x + y),
     "polygamma_gap": lambda n, x, y: _digamma(n, x) - _digamma(n, x + y),
-    "beta_slope": _beta(1, 0),
+    "beta_derivative": _beta(1, 0),
     "beta_mixed": _beta(1, 1),
-    "besselj_slope": _bessel("besselj", -1),
-    "bessely_slope": _bessel("bessely", -1),
-    "besseli_slope": _bessel("besseli", 1),
-    "besselk_slope": _bessel("besselk", 1, -1),
+    "besselj_derivative": _bessel("besselj", -1),
+    "bessely_derivative": _bessel("bessely", -1),
+    "besseli_derivative": _bessel("besseli", 1),
+    "besselk_derivative": _bessel("besselk", 1, -1),
 }
 
 _UNIT = [(x,) for x in (-0.999999, -0.7, -0.25, 1e-9, 0.1, 0.5, 0.9, 0.999999)]
@@ -113,13 +113,13 @@ _ORDERS = [(n, x) for n in (0, 1, 2, 5) for x in (0.3, 1.0, 2.5, 7.0, 20.0)]
 _CLIPS = [(2.5, 0.3, 0.0, 1.0), (2.5, -0.3, 0.0, 1.0), (-2.5, 1.3, 0.0, 1.0), (1.5, 0.5, 2.0, 1.0)]
 
 POINTS = {
-    "asin_slope": _UNIT,
-    "acosh_slope": [(1.000001,), (1.25,), (1e10,), (1e60,)],
-    "asec_slope": _OUTSIDE,
-    "asech_slope": [(1e-10,), (0.1,), (0.5,), (0.9,), (0.999,)],
-    "atanh_slope": [*_UNIT, *_OUTSIDE],
-    "acsch_slope": [(-30.5,), (-0.3,), (1e-10,), (0.7,), (1e60,)],
-    "atan2_slope": [
+    "asin_derivative": _UNIT,
+    "acosh_derivative": [(1.000001,), (1.25,), (1e10,), (1e60,)],
+    "asec_derivative": _OUTSIDE,
+    "asech_derivative": [(1e-10,), (0.1,), (0.5,), (0.9,), (0.999,)],
+    "atanh_derivative": [*_UNIT, *_OUTSIDE],
+    "acsch_derivative": [(-30.5,), (-0.3,), (1e-10,), (0.7,), (1e60,)],
+    "atan2_derivative": [
         (-2.5, 0.75),
         (0.5, 3.0),
         (1e-8, 2.0),
@@ -128,19 +128,19 @@ POINTS = {
         (1e-60, 3e-60),
     ],
     "bell": [(x,) for x in (-26.3, -6.0, -0.5, 1e-10, 0.03, 1.7, 5.1, 26.49)],
-    "sinc_slope": [(x,) for x in (-5.0, -0.7, 1e-9, 0.1, 0.999, 1.001, 2.5, 30.0)],
+    "sinc_derivative": [(x,) for x in (-5.0, -0.7, 1e-9, 0.1, 0.999, 1.001, 2.5, 30.0)],
     "sinc_bend": [(x,) for x in (-5.0, -0.7, 1e-9, 0.1, 0.999, 1.999, 2.5, 30.0)],
-    "softsign_slope": [(x,) for x in (-1e10, -0.7, 1e-9, 0.5, 3.0)],
-    "logit_slope": [(x,) for x in (1e-10, 0.1, 0.4999, 0.5001, 0.9, 0.999999)],
-    "ndtr_slope": [(x,) for x in (-37.5, -6.0, -0.5, 1e-10, 0.03, 1.7, 5.1, 26.49)],
-    "log_ndtr_slope": [(x,) for x in (-1e8, -1e4, -5.1, -2.001, -1.999, -0.5, 0.3, 5.1, 20.5)],
+    "softsign_derivative": [(x,) for x in (-1e10, -0.7, 1e-9, 0.5, 3.0)],
+    "logit_derivative": [(x,) for x in (1e-10, 0.1, 0.4999, 0.5001, 0.9, 0.999999)],
+    "ndtr_derivative": [(x,) for x in (-37.5, -6.0, -0.5, 1e-10, 0.03, 1.7, 5.1, 26.49)],
+    "log_ndtr_derivative": [(x,) for x in (-1e8, -1e4, -5.1, -2.001, -1.999, -0.5, 0.3, 5.1, 20.5)],
     "log_ndtr_gap": [(x,) for x in (-1e8, -1e4, -5.1, -2.001, -1.999, -0.5, 0.3, 5.1, 20.5)],
     "ratio": [(2.5, -0.75), (0.0, 3.0), (1e300, 1e308), (-3.0, 1e-100)],
     "share": [(2.5, 0.3, 0.1), (-2.5, 0.1, 0.3)],
     "share_inside": _CLIPS,
     "share_low": _CLIPS,
     "share_high": _CLIPS,
-    "huber_slope": [(0.3, 1.0), (-4.0, 1.5), (4.0, 0.5)],
+    "huber_derivative": [(0.3, 1.0), (-4.0, 1.5), (4.0, 0.5)],
     "huber_excess": [(0.3, 1.0), (-4.0, 1.5), (4.0, 0.5)],
     "softmax2": [
         (0.3, -1.5),
@@ -157,27 +157,27 @@ POINTS = {
     "complement": _SCORES,
     "digamma_gap": _GAMMA,
     "polygamma_gap": [(n, *p) for n in (0, 1, 2, 3) for p in _GAMMA],
-    "beta_slope": _GAMMA,
+    "beta_derivative": _GAMMA,
     "beta_mixed": [(0.5, 0.25), (2.0, 3.5), (30.0, 40.0), (1e-3, 5.0), (5.0, 1e-12)],
-    "besselj_slope": _ORDERS,
-    "bessely_slope": _ORDERS,
-    "besseli_slope": _ORDERS,
-    "besselk_slope": _ORDERS,
+    "besselj_derivative": _ORDERS,
+    "bessely_derivative": _ORDERS,
+    "besseli_derivative": _ORDERS,
+    "besselk_derivative": _ORDERS,
 }
 
 #: Relative errors that are allowed beyond 4e-15 in a value and 1e-14 in a derivative (name').
 LOOSE = {
-    "beta_slope": 2e-14,  # beta of mpmath, rounded, times a gap
+    "beta_derivative": 2e-14,  # beta of mpmath, rounded, times a gap
     "beta_mixed'": 2e-13,  # the third derivative of beta: a difference of two products
     "sinc_bend'": 1e-10,  # the fourth derivative of sinc: a difference
     "log_ndtr_gap'": 4e-14,  # the third derivative of log_ndtr: 1 less a product near 1
-    "asech_slope'": 2e-14,  # next to its zero at 0.707
+    "asech_derivative'": 2e-14,  # next to its zero at 0.707
 }
 # What is not a derivative on purpose: `largest` cancels where it is used; the sum and the share
 # of softmax count it as a constant.
 DETACHED = {"largest", "exp_sum", "softmax"}
 
-rows = pytest.mark.parametrize("name", list(SLOPES))
+rows = pytest.mark.parametrize("name", list(DERIVATIVES))
 
 
 def letters(point):
@@ -187,7 +187,7 @@ def letters(point):
 def built(name, point):
     """The node over one leaf per argument, its graph and its leaves; an order is a number."""
     args = letters(point)
-    if SLOPES[name].order:
+    if DERIVATIVES[name].order:
         args[0] = str(point[0])
     formula = parse(f"{name}({', '.join(args)})", table=True)
     leaves = [formula.variables[a] for a in args if a in formula.variables]
@@ -216,18 +216,18 @@ def slopes(name, point):
         step = (abs(args[k]) or 1) * mpmath.mpf(10) ** (-(mpmath.mp.dps // 3))
         return (g(args[k] + step) - g(args[k] - step)) / (2 * step)
 
-    return [partial(k) for k in range(SLOPES[name].order, len(args))]
+    return [partial(k) for k in range(DERIVATIVES[name].order, len(args))]
 
 
 def test_reference_covers_the_rows():
-    assert REFERENCE.keys() == POINTS.keys() == SLOPES.keys()
+    assert REFERENCE.keys() == POINTS.keys() == DERIVATIVES.keys()
 
 
 def digits(text):
     """How many to compute with; mpmath's K of so many would take seconds, and nothing cancels."""
     if "bessel" in text:
         return 60
-    return 120 if text in SLOPES and SLOPES[text].cost >= 100 else 800
+    return 120 if text in DERIVATIVES and DERIVATIVES[text].cost >= 100 else 800
 
 
 @rows
@@ -235,7 +235,7 @@ def test_value_and_derivative_agree_with_mpmath(name):
     for point in POINTS[name]:
         graph, root, leaves = built(name, point)
         grad = gradient(graph, root, [graph.atom(leaf) for leaf in leaves])
-        values = trace([root, *grad], at(leaves, point))
+        values = evaluate_all([root, *grad], at(leaves, point))
         with mpmath.workdps(digits(name)):
             exact = REFERENCE[name](*map(mpmath.mpf, point))
             got = values[id(root)]
@@ -250,7 +250,7 @@ def test_value_and_derivative_agree_with_mpmath(name):
 
 @rows
 def test_scalar_never_raises_and_nan_stays_nan(name):
-    row = SLOPES[name]
+    row = DERIVATIVES[name]
     edges = [0.0, -0.0, 1.0, -1.0, 0.5, -2.0, inf, -inf, nan, 1e308, -1e308, 5e-324, 710.0, -746.0]
     count = row.arity[1] or 3
     some = edges if count < 3 else edges[:2] + edges[4:10]
@@ -268,7 +268,7 @@ def test_scalar_never_raises_and_nan_stays_nan(name):
 @rows
 def test_definition_is_the_same_function(name):
     """To 13 digits; gaps may cancel there. Formulas are compared bit for bit in test_rows."""
-    row = SLOPES[name]
+    row = DERIVATIVES[name]
     if row.formula or not row.definition:
         return
     formula = parse(row.definition, table=True)
@@ -277,28 +277,30 @@ def test_definition_is_the_same_function(name):
             continue
         leaves = [v for k, v in sorted(formula.variables.items(), key=lambda p: "xyzw".index(p[0]))]
         given = [p for k, p in zip("xyzw", point, strict=False) if k in formula.variables]
-        got = trace([formula.root], dict(zip(leaves, given, strict=True)))[id(formula.root)]
+        got = evaluate_all([formula.root], dict(zip(leaves, given, strict=True)))[id(formula.root)]
         assert got == pytest.approx(row.scalar(*point), rel=2e-13, abs=0), point
 
 
 @rows
 def test_readers_see_callable_functions_of_the_same_value(name):
     for point in POINTS[name]:
-        if SLOPES[name].cost >= 100 and max(point) > 100 or min(point[1:], default=1) < 1e-9:
+        if DERIVATIVES[name].cost >= 100 and max(point) > 100 or min(point[1:], default=1) < 1e-9:
             continue  # what people read may cancel
         if name.startswith(("sinc", "log_ndtr")) and not 1e-3 < abs(point[0]) < 30:
             continue
         graph, root, leaves = built(name, point)
         (shown,) = readable(graph, [root])
-        values = trace([root, shown], at(leaves, point))
+        values = evaluate_all([root, shown], at(leaves, point))
         assert values[id(shown)] == pytest.approx(values[id(root)], rel=1e-8, abs=1e-300), point
-        assert not {n.func for n in topological([shown])} & {row.node for row in SLOPES.values()}
+        assert not {n.func for n in topological([shown])} & {
+            row.node for row in DERIVATIVES.values()
+        }
 
 
 @rows
 def test_no_formula_can_call_a_slope(name):
     assert name not in FUNCTIONS
-    assert BY_CLASS[SLOPES[name].node] is SLOPES[name]
+    assert BY_CLASS[DERIVATIVES[name].node] is DERIVATIVES[name]
     with pytest.raises(symgd.FormulaError, match="is not a function"):
         Loss(f"{name}(x)")
 
@@ -442,5 +444,5 @@ def test_definition_is_nan_where_the_function_is(name):
         if nan in args and not (row.order and args[0] != 2):
             places = dict(zip("xyzw", args, strict=False))
             leaves = {leaf: places[letter] for letter, leaf in formula.variables.items()}
-            got = trace([formula.root], leaves)[id(formula.root)]
+            got = evaluate_all([formula.root], leaves)[id(formula.root)]
             assert math.isnan(got) == math.isnan(row.scalar(*args)), args

@@ -11,7 +11,7 @@ import symgd
 from symgd import FormulaError, Loss
 from symgd.backends import lambdified
 from symgd.backends.compiler import compile_program
-from symgd.formula.evaluate import trace
+from symgd.formula.evaluate import evaluate_all
 from symgd.formula.functions.table import CALLABLE, POWERS, VARIABLES
 from symgd.formula.parse import parse
 from symgd.formula.printing.plain import write
@@ -22,7 +22,7 @@ def value(text, /, **at):
     """The formula as it was typed, no rewriting, in IEEE semantics."""
     formula = parse(text)
     leaves = {symbol: at[name] for name, symbol in formula.variables.items()}
-    return trace([formula.root], leaves)[id(formula.root)]
+    return evaluate_all([formula.root], leaves)[id(formula.root)]
 
 
 def refused(text, **options):

@@ -12,7 +12,7 @@ import sympy
 from symgd import FUNCTIONS, Loss
 from symgd.backends import lambdified
 from symgd.formula.functions import bessel, reference, special
-from symgd.formula.functions.derivatives import SLOPES
+from symgd.formula.functions.derivatives import DERIVATIVES
 from symgd.formula.functions.table import BY_CLASS, CALLABLE, SPECIAL
 from tests.oracle import REFERENCE
 
@@ -403,7 +403,7 @@ def test_k_of_any_order_agrees_with_mpmath(order, x):
     with mpmath.workdps(40):
         f, v = mpmath.besselk, mpmath.mpf(order)
         exact = [f(v, x), -(f(v - 1, x) + f(v + 1, x)) / 2]
-    got = [bessel.besselk(order, x), bessel.besselk_slope(order, x)]
+    got = [bessel.besselk(order, x), bessel.besselk_derivative(order, x)]
     assert got == pytest.approx([float(e) for e in exact], rel=(4 + abs(order) / 3) * 2.3e-16)
 
 
@@ -450,7 +450,7 @@ def test_sympy_s_diff_of_our_functions_agrees_with_mpmath(name):
 
 
 def test_every_function_has_its_own_node_class():
-    assert len(BY_CLASS) == len(FUNCTIONS) + len(SLOPES)
+    assert len(BY_CLASS) == len(FUNCTIONS) + len(DERIVATIVES)
     assert CALLABLE["ln"] is FUNCTIONS["log"]
     assert len(set(CALLABLE)) == len(FUNCTIONS) + sum(len(r.aliases) for r in FUNCTIONS.values())
 

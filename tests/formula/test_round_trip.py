@@ -12,7 +12,7 @@ import pytest
 
 from symgd import DataError, FormulaError, Loss
 from symgd.formula.columns import Columns
-from symgd.formula.evaluate import trace
+from symgd.formula.evaluate import evaluate_all
 from symgd.formula.parse import parse
 from symgd.formula.printing.latex import latex
 from symgd.formula.printing.plain import write
@@ -67,7 +67,7 @@ def of_root(text, at):
     """The value of the nodes of a text, each operation rounded once."""
     formula = parse(text)
     leaves = {symbol: at[name] for name, symbol in formula.variables.items()}
-    return trace([formula.root], leaves)[id(formula.root)]
+    return evaluate_all([formula.root], leaves)[id(formula.root)]
 
 
 def same(one, other):

@@ -16,15 +16,15 @@ from symgd.backends import javascript
 from symgd.backends.lambdified import array_function, compile_total
 from symgd.calculus.dcp import Curvature, curvature
 from symgd.calculus.intervals import function_range
-from symgd.formula.evaluate import trace
+from symgd.formula.evaluate import evaluate_all
 from symgd.formula.functions import function, table
-from symgd.formula.functions.derivatives import SLOPES
+from symgd.formula.functions.derivatives import DERIVATIVES
 from symgd.formula.functions.table import BY_CLASS, CALLABLE, FUNCTIONS, POWERS, VARIABLES
 from symgd.formula.parse import parse
 from tests.chromium import WHY_NOT, Browser
 
 inf, nan = math.inf, math.nan
-ROWS = {**FUNCTIONS, **SLOPES}
+ROWS = {**FUNCTIONS, **DERIVATIVES}
 MADE = [name for name, row in ROWS.items() if row.formula]
 EDGES = [0.0, -0.0, 1.0, -1.0, 0.5, -2.0, inf, -inf, nan, 1e300, -1e-300, 5e-324, 710.0, -745.2]
 
@@ -55,7 +55,7 @@ def test_both_readings_of_a_formula_agree_bit_for_bit(name):
             continue
         wanted = bits(row.scalar(*args))
         values = {letters[x]: v for x, v in zip("xyzw", args, strict=False) if x in letters}
-        assert bits(trace([formula.root], values)[id(formula.root)]) == wanted, args
+        assert bits(evaluate_all([formula.root], values)[id(formula.root)]) == wanted, args
         if run:
             assert bits(run(*args)[0]) == wanted, args
 
@@ -75,7 +75,7 @@ def trough(monkeypatch):
     row = function.row(
         NAME, None, "exp(x/2)/2 - exp(-x)", "a convex function", formula="exp(x/2) + exp(-x)"
     )
-    row.check([*FUNCTIONS, *SLOPES])
+    row.check([*FUNCTIONS, *DERIVATIVES])
     for where, key in ((FUNCTIONS, NAME), (CALLABLE, NAME), (BY_CLASS, row.node)):
         monkeypatch.setitem(where, key, row)
     javascript._pieces.cache_clear()

@@ -33,10 +33,10 @@ from symgd.formula.functions.multiprecision_functions import (
 )
 from symgd.formula.functions.table import BY_CLASS, SPECIAL
 from symgd.formula.nodes import (
-    Both,
-    Either,
+    Conjunction,
+    Disjunction,
     Name,
-    Negated,
+    Negation,
     Node,
     Where,
     float_of,
@@ -170,9 +170,9 @@ class Precise:
         if cls is Where:
             nan = self._context.nan
             return lambda condition, a, b: nan if condition is None else a if condition else b
-        if cls in (Both, Either):
-            return _joined(cls is Both)
-        if cls is Negated:
+        if cls in (Conjunction, Disjunction):
+            return _joined(cls is Conjunction)
+        if cls is Negation:
             return lambda a: None if a is None else not a
         op = relation(node)
         return table[_name(node)] if op is None else _compared(_COMPARE[op])

@@ -35,7 +35,7 @@ def function(e: Emitter, row: Function, args: Sequence[Value]) -> Value:
     if row.name in FORMS:
         return FORMS[row.name](e, *args)
     if row.formula:
-        return _from_formula(e, row, [*args, *map(e.number, row.missing(len(args)))])
+        return _from_formula(e, row, [*args, *map(e.number, row.omitted_defaults(len(args)))])
     return e.call(f"{PYTHON}{row.name}_{len(args)}", *args)
 
 

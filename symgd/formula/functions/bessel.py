@@ -20,7 +20,7 @@ _LEAST, _MOST = 1e-3, 746.0  # the integral is short from the one on; K is 0 fro
 
 
 def in_range(order: float, x: float) -> bool:
-    """Whether the functions are computed there; they are nan elsewhere."""
+    """Whether the functions are implemented for these arguments; they are nan elsewhere."""
     return abs(order) <= MAX_ORDER and abs(x) <= 1e100
 
 
@@ -59,10 +59,10 @@ def _itself(f: Callable[[float], object], order: float) -> object:
 
 besselj, bessely = _by_mpmath("besselj", _itself), _by_mpmath("bessely", _itself)
 besseli, _besselk = _by_mpmath("besseli", _itself), _by_mpmath("besselk", _itself)
-besselj_slope = _by_mpmath("besselj", lambda f, n: (f(n - 1) - f(n + 1)) / 2)
-bessely_slope = _by_mpmath("bessely", lambda f, n: (f(n - 1) - f(n + 1)) / 2)
-besseli_slope = _by_mpmath("besseli", lambda f, n: (f(n - 1) + f(n + 1)) / 2)
-_besselk_slope = _by_mpmath("besselk", lambda f, n: -(f(n - 1) + f(n + 1)) / 2)
+besselj_derivative = _by_mpmath("besselj", lambda f, n: (f(n - 1) - f(n + 1)) / 2)
+bessely_derivative = _by_mpmath("bessely", lambda f, n: (f(n - 1) - f(n + 1)) / 2)
+besseli_derivative = _by_mpmath("besseli", lambda f, n: (f(n - 1) + f(n + 1)) / 2)
+_besselk_derivative = _by_mpmath("besselk", lambda f, n: -(f(n - 1) + f(n + 1)) / 2)
 
 
 def besselk(order: float, x: float) -> float:
@@ -72,10 +72,10 @@ def besselk(order: float, x: float) -> float:
     return _integral(abs(order), x)
 
 
-def besselk_slope(order: float, x: float) -> float:
+def besselk_derivative(order: float, x: float) -> float:
     """The derivative of K in x: both terms of its formula have one sign."""
     if not (in_range(order, x) and x >= _LEAST):
-        return _besselk_slope(order, x)
+        return _besselk_derivative(order, x)
     return -(_integral(abs(order - 1), x) + _integral(abs(order + 1), x)) / 2
 
 

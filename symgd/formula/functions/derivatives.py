@@ -1,9 +1,9 @@
-"""The rows that only derivatives use: each one the slope of a function of the table, as one node.
+"""Functions that occur only in derivatives: one row per derivative of a function of the table.
 
-No formula can call them. A slope that is one node is computed once, at full accuracy, where its
-textbook formula would cancel, and keeps the gradient at a small multiple of the value. People
-never see one: `symgd.calculus.readable` and `symgd.formula.sympy_bridge` write its `reading` instead. A backend without it
-runs its `formula`, or calls its scalar where there is none.
+No formula can call them. A derivative that is one node is computed once, at full accuracy where its
+textbook formula would cancel, and keeps the cost of the gradient at a small multiple of the value.
+For display, `symgd.calculus.readable` and `symgd.formula.sympy_bridge` replace it by its
+`readable_form`. A backend without it runs its `formula`, or calls its scalar if there is none.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from collections.abc import Sequence
 from symgd.formula.functions.function import CHEAP, DIVIDE, ELEMENTARY, SPECIAL, Function, row
 
 
-def _slope(
+def _derivative(
     name: str, derivative: str | tuple[str, ...], doc: str, formula: str = "", **rest: object
 ) -> Function:
-    rest.setdefault("reading", rest.get("definition") or formula)
+    rest.setdefault("readable_form", rest.get("definition") or formula)
     return row(name, None, derivative, doc, formula=formula, **rest)
 
 
 def _bessel(kind: str, sign: str, minus: str = "") -> Function:
-    """Half the sum or difference of the neighbors in order, as the function itself has it."""
-    name = f"bessel{kind}_slope"
-    return _slope(
+    """The derivative of a Bessel function: half the sum or difference of orders x - 1 and x + 1."""
+    name = f"bessel{kind}_derivative"
+    return _derivative(
         name, ("", f"{minus}({name}(x - 1, y) {sign} {name}(x + 1, y))/2"),
         f"derivative of bessel{kind}",
         definition=f"{minus}(bessel{kind}(x - 1, y) {sign} bessel{kind}(x + 1, y))/2",
@@ -32,17 +32,17 @@ def _bessel(kind: str, sign: str, minus: str = "") -> Function:
     )  # fmt: skip
 
 
-def _share_of_clip(part: str, chosen: str, condition: str, reading: str) -> Function:
+def _share_of_clip(part: str, chosen: str, condition: str, readable_form: str) -> Function:
     """Of the adjoint x, what clip(y, z, w) passes on to one of its arguments; nan if one is nan."""
     name = f"share_{part}"
-    return _slope(
+    return _derivative(
         name, (f"{name}(a, y, z, w)", "0", "0", "0"), f"x where clip(y, z, w) is {chosen}, else 0",
-        f"where(max(y, z, w) >= y, {reading}, y + z + w)", reading=reading,
-        arity=(4, 4), cost=DIVIDE, selects=(condition,), share=True, finite_everywhere=True,
+        f"where(max(y, z, w) >= y, {readable_form}, y + z + w)", readable_form=readable_form,
+        arity=(4, 4), cost=DIVIDE, selects=(condition,), fraction_of_first=True, finite_everywhere=True,
     )  # fmt: skip
 
 
-# Why a function is written by hand where no formula is as good
+# Reasons for `by_hand`
 _DIGITS = "carries rounding errors along, or more digits, where a formula cancels"
 _MANY = "any number of arguments"
 
@@ -61,7 +61,7 @@ def _polynomial(coefficients: Sequence[float], x: str) -> str:
     return f"({first!r} + {x}*{_polynomial(rest, x)})" if rest else repr(first)
 
 
-# x + log_ndtr_slope(x) for x < -2 is -1/x times a quotient of polynomials in 1/x**2 (interpolated at
+# x + log_ndtr_derivative(x) for x < -2 is -1/x times a quotient of polynomials in 1/x**2 (interpolated at
 # Chebyshev points with 60 digits, relative error below 7e-17). All terms have one sign.
 _TOP = (
     0.9999999999999999, 101.75330975046917, 4133.34929830731, 87284.02679523421,
@@ -92,141 +92,141 @@ def _bessel_series(order: int, terms: int) -> str:
 
 _ROWS = (
     # of sinc: the derivative of j_n(x)/x**n is -x*(j_(n+1)(x)/x**(n+1))
-    _slope(
-        "sinc_slope", "-x*sinc_bend(x)", "-(derivative of sinc)/x",
+    _derivative(
+        "sinc_derivative", "-x*sinc_bend(x)", "-(derivative of sinc)/x",
         f"where(abs(x) < 1, {_bessel_series(1, 9)}, (sin(x)/x - cos(x))/x**2)",
         definition="where(x == 0, 1/3, (sin(x)/x - cos(x))/x**2)",
         cost=3 * ELEMENTARY, range=(-0.34, 0.34), finite_everywhere=True,
     ),
-    _slope(
-        "sinc_bend", "where(abs(x) < 0.01, -x*(1 - x**2/18)/105, (sinc_slope(x) - 5*f)/x)",
-        "-(derivative of sinc_slope)/x",
+    _derivative(
+        "sinc_bend", "where(abs(x) < 0.01, -x*(1 - x**2/18)/105, (sinc_derivative(x) - 5*f)/x)",
+        "-(derivative of sinc_derivative)/x",
         f"where(abs(x) < 2, {_bessel_series(2, 13)}, ((3/x**2 - 1)*sin(x)/x - 3*cos(x)/x**2)/x**2)",
         definition="where(x == 0, 1/15, ((3/x**2 - 1)*sin(x)/x - 3*cos(x)/x**2)/x**2)",
         cost=3 * ELEMENTARY, range=(-0.07, 0.07), finite_everywhere=True,
     ),
-    _slope("logit_slope", "(2*x - 1)*f*f", "derivative of logit", "1/(x*(1 - x))", cost=2 * DIVIDE),
-    _slope(
-        "softsign_slope", "-2*sign(x)*f/(1 + abs(x))", "derivative of softsign", "1/(1 + abs(x))**2",
+    _derivative("logit_derivative", "(2*x - 1)*f*f", "derivative of logit", "1/(x*(1 - x))", cost=2 * DIVIDE),
+    _derivative(
+        "softsign_derivative", "-2*sign(x)*f/(1 + abs(x))", "derivative of softsign", "1/(1 + abs(x))**2",
         cost=2 * DIVIDE, range=(0.0, 1.0), finite_everywhere=True,
     ),
     # of the normal distribution
-    _slope(
-        "ndtr_slope", "-x*f", "normal density",
+    _derivative(
+        "ndtr_derivative", "-x*f", "normal density",
         "where(abs(x) > 40, 0, exp(-(floor(16*x)/16)**2/2)"
         "*exp(-(x - floor(16*x)/16)*(x + floor(16*x)/16)/2)/sqrt(2*pi))",
         definition="exp(-x**2/2)/sqrt(2*pi)", cost=2 * ELEMENTARY + DIVIDE,
         range=(0.0, 0.4), finite_everywhere=True,
     ),
-    _slope(
-        "log_ndtr_slope", "-f*log_ndtr_gap(x)", "normal density over distribution",
-        "where(x < -2, log_ndtr_gap(x) - x, ndtr_slope(x)/(0.5*erfc(-x/sqrt(2))))",
+    _derivative(
+        "log_ndtr_derivative", "-f*log_ndtr_gap(x)", "normal density over distribution",
+        "where(x < -2, log_ndtr_gap(x) - x, ndtr_derivative(x)/(0.5*erfc(-x/sqrt(2))))",
         definition="exp(-x**2/2)/sqrt(2*pi)/ndtr(x)", cost=5 * ELEMENTARY,
         range=(0.0, math.inf), monotone=-1, finite_everywhere=True,
     ),
-    _slope(
+    _derivative(
         "log_ndtr_gap",
-        "where(x < -100, (1 - (6 - (50 - (518 - 6354/x**2)/x**2)/x**2)/x**2)/x**2, 1 - f*log_ndtr_slope(x))",
-        "x + log_ndtr_slope(x)",
-        f"where(x < -2, {_TAIL}, x + ndtr_slope(x)/(0.5*erfc(-x/sqrt(2))))",
+        "where(x < -100, (1 - (6 - (50 - (518 - 6354/x**2)/x**2)/x**2)/x**2)/x**2, 1 - f*log_ndtr_derivative(x))",
+        "x + log_ndtr_derivative(x)",
+        f"where(x < -2, {_TAIL}, x + ndtr_derivative(x)/(0.5*erfc(-x/sqrt(2))))",
         definition="x + exp(-x**2/2)/sqrt(2*pi)/ndtr(x)", cost=5 * ELEMENTARY,
         range=(0.0, math.inf), monotone=1, finite_everywhere=True,
     ),
     # inverse functions
-    _slope("asin_slope", "x*f*f*f", "derivative of asin", "1/sqrt((1 - x)*(1 + x))", reading="1/sqrt(1 - x**2)", cost=_ROOT),
-    _slope("acosh_slope", "-x*f*f*f", "derivative of acosh", "1/(sqrt(x - 1)*sqrt(x + 1))", cost=_ROOT),
-    _slope(
-        "asec_slope", "-f*(1/x + x/(x - 1)/(x + 1))", "derivative of asec",
-        "1/(abs(x)*sqrt(abs(x) - 1)*sqrt(abs(x) + 1))", reading="1/(abs(x)*sqrt(x**2 - 1))", cost=_ROOT,
+    _derivative("asin_derivative", "x*f*f*f", "derivative of asin", "1/sqrt((1 - x)*(1 + x))", readable_form="1/sqrt(1 - x**2)", cost=_ROOT),
+    _derivative("acosh_derivative", "-x*f*f*f", "derivative of acosh", "1/(sqrt(x - 1)*sqrt(x + 1))", cost=_ROOT),
+    _derivative(
+        "asec_derivative", "-f*(1/x + x/(x - 1)/(x + 1))", "derivative of asec",
+        "1/(abs(x)*sqrt(abs(x) - 1)*sqrt(abs(x) + 1))", readable_form="1/(abs(x)*sqrt(x**2 - 1))", cost=_ROOT,
     ),
-    _slope(
-        "asech_slope", "f*(2*x**2 - 1)/x/((1 - x)*(1 + x))", "derivative of asech",
-        "-1/(x*sqrt((1 - x)*(1 + x)))", reading="-1/(x*sqrt(1 - x**2))", cost=_ROOT,
+    _derivative(
+        "asech_derivative", "f*(2*x**2 - 1)/x/((1 - x)*(1 + x))", "derivative of asech",
+        "-1/(x*sqrt((1 - x)*(1 + x)))", readable_form="-1/(x*sqrt(1 - x**2))", cost=_ROOT,
     ),
-    _slope("atanh_slope", "2*x*f*f", "derivative of atanh and acoth", "1/((1 - x)*(1 + x))", reading="1/(1 - x**2)", cost=2 * DIVIDE),
-    _slope("acsch_slope", "-f*(1/x + x/(1 + x**2))", "derivative of acsch", "-1/(abs(x)*hypot(1, x))", reading="-1/(abs(x)*sqrt(1 + x**2))", cost=_ROOT),
-    _slope(
-        "atan2_slope", ("-2*x/hypot(x, y)/hypot(x, y)*f", "(x - y)/hypot(x, y)*((x + y)/hypot(x, y))/hypot(x, y)/hypot(x, y)"),
-        "derivative of atan2(x, y) in x", "y/hypot(x, y)/hypot(x, y)", reading="y/(x**2 + y**2)", arity=(2, 2), cost=_ROOT,
+    _derivative("atanh_derivative", "2*x*f*f", "derivative of atanh and acoth", "1/((1 - x)*(1 + x))", readable_form="1/(1 - x**2)", cost=2 * DIVIDE),
+    _derivative("acsch_derivative", "-f*(1/x + x/(1 + x**2))", "derivative of acsch", "-1/(abs(x)*hypot(1, x))", readable_form="-1/(abs(x)*sqrt(1 + x**2))", cost=_ROOT),
+    _derivative(
+        "atan2_derivative", ("-2*x/hypot(x, y)/hypot(x, y)*f", "(x - y)/hypot(x, y)*((x + y)/hypot(x, y))/hypot(x, y)/hypot(x, y)"),
+        "derivative of atan2(x, y) in x", "y/hypot(x, y)/hypot(x, y)", readable_form="y/(x**2 + y**2)", arity=(2, 2), cost=_ROOT,
     ),
-    _slope(
+    _derivative(
         "bell", "-2*x*f", "exp(-x**2)",
         "where(abs(x) > 40, 0, exp(-(floor(16*x)/16)**2)*exp(-(x - floor(16*x)/16)*(x + floor(16*x)/16)))",
-        reading="exp(-x**2)", cost=2 * ELEMENTARY, range=(0.0, 1.0), finite_everywhere=True,
+        readable_form="exp(-x**2)", cost=2 * ELEMENTARY, range=(0.0, 1.0), finite_everywhere=True,
     ),
-    _slope(
+    _derivative(
         "ratio", ("ratio(1, y)", "-ratio(f, y)"), "x/y, 0 where y is infinite whatever x is",
-        "where(abs(y) > 1.7976931348623157e308, 0, x/y)", reading="x/y", arity=(2, 2), cost=DIVIDE,
+        "where(abs(y) > 1.7976931348623157e308, 0, x/y)", readable_form="x/y", arity=(2, 2), cost=DIVIDE,
     ),
     # of the adjoint x, what max, min and clip pass on to an argument
-    _slope(
+    _derivative(
         "share", ("share(a, y, z)", "0", "0"), "x where y > z, half of it at a tie, else 0",
-        "where(y > z, x, where(y == z, x/2, where(y < z, 0, y + z)))", reading="x*heaviside(y - z)",
-        arity=(3, 3), cost=2 * CHEAP, selects=("y >= z",), share=True, finite_everywhere=True,
+        "where(y > z, x, where(y == z, x/2, where(y < z, 0, y + z)))", readable_form="x*heaviside(y - z)",
+        arity=(3, 3), cost=2 * CHEAP, selects=("y >= z",), fraction_of_first=True, finite_everywhere=True,
     ),
     _share_of_clip("inside", "y", "y >= z and y <= w", "where(y < z, 0, where(y > w, 0, x))"),
     _share_of_clip("low", "z and not y", "y < z and z <= w", "where(y < z, where(z > w, 0, x), 0)"),
     _share_of_clip("high", "w only", "y > w or z > w", "where(max(y, z) > w, x, 0)"),
-    _slope(
-        "huber_slope", ("where(abs(x) <= y, a, 0)", "where(abs(x) <= y, 0, sign(x))"),
-        "derivative of huber in x", "where(abs(x) <= y, x, sign(x)*y)", reading="clip(x, -y, y)",
+    _derivative(
+        "huber_derivative", ("where(abs(x) <= y, a, 0)", "where(abs(x) <= y, 0, sign(x))"),
+        "derivative of huber in x", "where(abs(x) <= y, x, sign(x)*y)", readable_form="clip(x, -y, y)",
         arity=(2, 2), cost=DIVIDE, finite_everywhere=True,
     ),
-    _slope(
+    _derivative(
         "huber_excess", ("where(abs(x) <= y, 0, sign(x))", "where(abs(x) <= y, 0, -1)"),
         "derivative of huber in y", "where(abs(x) <= y, 0, abs(x) - y)",
         arity=(2, 2), cost=DIVIDE, finite_everywhere=True,
     ),
     # shares of a sum of exponentials. `largest` is a constant to the derivatives: it cancels
-    _slope(
+    _derivative(
         "softmax2", ("f*softmax2(y, x)", "-f*softmax2(y, x)"), "exp(x)/(exp(x) + exp(y))", definition="sigmoid(x - y)",
         arity=(2, 2), cost=2 * ELEMENTARY, by_hand=_DIGITS, finite_everywhere=True,
     ),
-    _slope(
+    _derivative(
         "largest", "0", "largest argument", definition="max(x, y)",
         arity=(1, None), cost=CHEAP, by_hand=_MANY, finite_everywhere=True,
     ),
-    _slope(
+    _derivative(
         "exp_sum", "softmax(x, m, 1)", "sum of exp(argument - largest argument)",
         definition="exp(x - max(x, y)) + exp(y - max(x, y))", arity=(1, None), cost=ELEMENTARY,
         shared={"m": "largest"}, by_hand=_MANY, finite_everywhere=True,
     ),
-    _slope(
+    _derivative(
         "softmax", ("f", "0", "-f/z"), "exp(x - y)/z", definition="exp(x - y)/z",
         arity=(3, 3), cost=ELEMENTARY + DIVIDE, by_hand=_DIGITS, finite_everywhere=True,
     ),
     # what symgd.calculus.stabilize makes of exp(x)/(exp(x) + exp(y) + ...): x is the first argument
-    _slope(
+    _derivative(
         "portion", ("f*r", "-f*softmax(x, m, s)"), "exp(x)/(exp(x) + exp(y) + ...)", definition="sigmoid(x - y)", by_hand=_MANY,
         finite_everywhere=True, arity=(1, None), cost=ELEMENTARY, shared={"m": "largest", "s": "exp_sum", "r": "complement"},
     ),
-    _slope(
+    _derivative(
         "complement", ("-f*p", "p*softmax(x, m, s)"), "1 - portion(x, y, ...)", definition="sigmoid(y - x)", by_hand=_MANY,
         finite_everywhere=True, arity=(1, None), cost=ELEMENTARY, shared={"m": "largest", "s": "exp_sum", "p": "portion"},
     ),
     # gamma and Bessel families
-    _slope(
+    _derivative(
         "digamma_gap", ("polygamma_gap(1, x, y)", "-polygamma(1, x + y)"), "digamma(x) - digamma(x + y)",
-        reading="digamma(x) - digamma(x + y)", arity=(2, 2), cost=2 * SPECIAL, by_hand=_DIGITS,
+        readable_form="digamma(x) - digamma(x + y)", arity=(2, 2), cost=2 * SPECIAL, by_hand=_DIGITS,
     ),
-    _slope(
+    _derivative(
         "polygamma_gap", ("", "polygamma_gap(x + 1, y, z)", "-polygamma(x + 1, y + z)"),
-        "polygamma(x, y) - polygamma(x, y + z)", reading="polygamma(x, y) - polygamma(x, y + z)",
+        "polygamma(x, y) - polygamma(x, y + z)", readable_form="polygamma(x, y) - polygamma(x, y + z)",
         arity=(3, 3), cost=2 * SPECIAL, order=True, by_hand=_DIGITS,
     ),
-    _slope(
-        "beta_slope", ("f*digamma_gap(x, y) + beta(x, y)*polygamma_gap(1, x, y)", "beta_mixed(x, y)"),
+    _derivative(
+        "beta_derivative", ("f*digamma_gap(x, y) + beta(x, y)*polygamma_gap(1, x, y)", "beta_mixed(x, y)"),
         "derivative of beta in x", "beta(x, y)*digamma_gap(x, y)",
-        reading="beta(x, y)*(digamma(x) - digamma(x + y))", arity=(2, 2), cost=4 * SPECIAL,
+        readable_form="beta(x, y)*(digamma(x) - digamma(x + y))", arity=(2, 2), cost=4 * SPECIAL,
     ),
-    _slope(
+    _derivative(
         "beta_mixed", (_MIXED.format(x="x", y="y"), _MIXED.format(x="y", y="x")),
         "derivative of beta in x and y",
-        reading="beta(x, y)*((digamma(x) - digamma(x + y))*(digamma(y) - digamma(x + y)) - polygamma(1, x + y))",
+        readable_form="beta(x, y)*((digamma(x) - digamma(x + y))*(digamma(y) - digamma(x + y)) - polygamma(1, x + y))",
         arity=(2, 2), cost=5 * SPECIAL, by_hand=_DIGITS,
     ),
     _bessel("j", "-"), _bessel("y", "-"), _bessel("i", "+"), _bessel("k", "+", "-"),
 )  # fmt: skip
 
 #: Every row by name.
-SLOPES: dict[str, Function] = {row.name: row for row in _ROWS}
+DERIVATIVES: dict[str, Function] = {row.name: row for row in _ROWS}

@@ -1,11 +1,11 @@
 """THE table of functions that a formula may use.
 
 A row holds everything about one function: how it is called, a numerically stable formula from
-which every backend makes its own, its derivative (as a formula over its arguments x, y, z, its
-own value f and the adjoint a), and what is known of its values. A new function is one new row; the
-tests run over the table.
+which every backend generates its code, its derivative (as a formula over its arguments x, y, z, its
+own value f and the adjoint a), and known properties of its values. A new function is one new row;
+the tests run over the table.
 
-At kinks and jumps the derivative follows one convention, told in the row's `kink`: the mean of
+At kinks and jumps the derivative follows one convention, stated in the row's `kink`: the mean of
 the two sides for max and min ties and for heaviside, 0 for |x| at 0 and for steps, and relu'(0) = 0
 (as PyTorch and JAX have it).
 """
@@ -18,7 +18,7 @@ from typing import NamedTuple
 import sympy
 
 from symgd.formula.functions import reference
-from symgd.formula.functions.derivatives import SLOPES
+from symgd.formula.functions.derivatives import DERIVATIVES
 from symgd.formula.functions.function import CHEAP, DIVIDE, ELEMENTARY, SPECIAL, Function
 from symgd.formula.functions.function import library_row as _library
 from symgd.formula.functions.function import row as _row
@@ -30,7 +30,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-# Why a function is written by hand where no formula is as good
+# Reasons for `by_hand`
 _INSTRUCTION = "one instruction of the processor"
 _SERIES = "iterates until it converges"
 
@@ -56,21 +56,21 @@ def _step(name: str, node: type | None, doc: str, **rest: object) -> Function:
 _ROWS = (
     _library(
         "exp", sympy.exp, "f", "e to the power x",
-        range=_POSITIVE, monotone=1, overflows=True, relative="1", entire=True,
+        range=_POSITIVE, monotone=1, overflows=True, relative_derivative="1", entire=True,
     ),
     _library("log", sympy.log, "1/x", "natural logarithm", aliases=("ln",), domain=_POSITIVE, monotone=1, pole="x == 0"),
     _library(
         "log10", None, "0.4342944819032518/x", "logarithm to base 10", definition="log(x)/log(10)",
-        exact=("1/(x*log(10))",), domain=_POSITIVE, monotone=1, pole="x == 0",
+        exact_derivative=("1/(x*log(10))",), domain=_POSITIVE, monotone=1, pole="x == 0",
     ),
     _library(
         "log2", None, "1.4426950408889634/x", "logarithm to base 2", definition="log(x)/log(2)",
-        exact=("1/(x*log(2))",), domain=_POSITIVE, monotone=1, mpmath="", pole="x == 0",
+        exact_derivative=("1/(x*log(2))",), domain=_POSITIVE, monotone=1, mpmath="", pole="x == 0",
     ),
     _library("log1p", None, "1/(1 + x)", "log(1 + x), accurate near 0", definition="log(1 + x)", domain=(-1.0, _INFINITE), monotone=1, pole="x == -1"),
     _library(
         "expm1", None, "exp(x)", "exp(x) - 1, accurate near 0", definition="exp(x) - 1",
-        range=(-1.0, _INFINITE), monotone=1, overflows=True, relative="-1/expm1(-x)", entire=True,
+        range=(-1.0, _INFINITE), monotone=1, overflows=True, relative_derivative="-1/expm1(-x)", entire=True,
     ),
     _row(
         "cbrt", None, "1/(3*f**2)", "real cube root", numpy="cbrt", monotone=1,
@@ -94,18 +94,18 @@ _ROWS = (
     _library("cos", sympy.cos, "-sin(x)", "cosine of an angle in radians", range=_UNIT, finite_everywhere=True),
     _library("tan", sympy.tan, "1 + f**2", "tangent of an angle in radians"),
     _row(
-        "sinc", sympy.sinc, "-x*sinc_slope(x)", "sin(x)/x, 1 at 0", formula="where(x == 0, 1, sin(x)/x)",
+        "sinc", sympy.sinc, "-x*sinc_derivative(x)", "sin(x)/x, 1 at 0", formula="where(x == 0, 1, sin(x)/x)",
         variables=("sinc",), cost=ELEMENTARY + DIVIDE, range=(-0.21723362821122172, 1.0), finite_everywhere=True,
     ),
     _row("cot", sympy.cot, "-(1 + f**2)", "1/tan(x)", formula="1/tan(x)"),
     _row("sec", sympy.sec, "f*tan(x)", "1/cos(x)", formula="1/cos(x)"),
     _row("csc", sympy.csc, "-f*cot(x)", "1/sin(x)", formula="1/sin(x)"),
     _library(
-        "asin", sympy.asin, "asin_slope(x)", "inverse sine", numpy="arcsin", aliases=("arcsin",),
+        "asin", sympy.asin, "asin_derivative(x)", "inverse sine", numpy="arcsin", aliases=("arcsin",),
         domain=_UNIT, range=(-_HALF_TURN, _HALF_TURN), monotone=1,
     ),
     _library(
-        "acos", sympy.acos, "-asin_slope(x)", "inverse cosine", numpy="arccos", aliases=("arccos",),
+        "acos", sympy.acos, "-asin_derivative(x)", "inverse cosine", numpy="arccos", aliases=("arccos",),
         domain=_UNIT, range=(0.0, _TURN), monotone=-1,
     ),
     _library(
@@ -114,23 +114,23 @@ _ROWS = (
     ),
     _row("acot", sympy.acot, "-1/(1 + x**2)", "atan(1/x)", aliases=("arccot",), formula="atan(1/x)", finite_everywhere=True),
     _row(
-        "asec", sympy.asec, "asec_slope(x)", "acos(1/x)", aliases=("arcsec",),
+        "asec", sympy.asec, "asec_derivative(x)", "acos(1/x)", aliases=("arcsec",),
         formula="atan2(sqrt(abs(x) - 1)*sqrt(abs(x) + 1), where(x < 0, -1, 1))",
     ),
     _row(
-        "acsc", sympy.acsc, "-asec_slope(x)", "asin(1/x)", aliases=("arccsc",),
+        "acsc", sympy.acsc, "-asec_derivative(x)", "asin(1/x)", aliases=("arccsc",),
         formula="atan2(where(x < 0, -1, 1), sqrt(abs(x) - 1)*sqrt(abs(x) + 1))",
     ),
     _library(
-        "atan2", sympy.atan2, ("atan2_slope(x, y)", "-atan2_slope(y, x)"),
+        "atan2", sympy.atan2, ("atan2_derivative(x, y)", "-atan2_derivative(y, x)"),
         "angle of the point (y, x): atan2(opposite, adjacent)",
         arity=(2, 2), numpy="arctan2", aliases=("arctan2",), range=(-_TURN, _TURN),
     ),
     # hyperbolic
-    _library("sinh", sympy.sinh, "cosh(x)", "hyperbolic sine", monotone=1, overflows=True, relative="coth(x)", entire=True),
+    _library("sinh", sympy.sinh, "cosh(x)", "hyperbolic sine", monotone=1, overflows=True, relative_derivative="coth(x)", entire=True),
     _library(
         "cosh", sympy.cosh, "sinh(x)", "hyperbolic cosine",
-        range=(1.0, _INFINITE), even=True, overflows=True, relative="tanh(x)", entire=True,
+        range=(1.0, _INFINITE), even=True, overflows=True, relative_derivative="tanh(x)", entire=True,
     ),
     _library("tanh", sympy.tanh, "sech(x)**2", "hyperbolic tangent", range=_UNIT, monotone=1, finite_everywhere=True),
     _row("coth", sympy.coth, "-csch(x)**2", "1/tanh(x)", formula="1/tanh(x)"),
@@ -144,39 +144,39 @@ _ROWS = (
         monotone=1, finite_everywhere=True,
     ),
     _library(
-        "acosh", sympy.acosh, "acosh_slope(x)", "inverse of cosh", numpy="arccosh", aliases=("arccosh",),
+        "acosh", sympy.acosh, "acosh_derivative(x)", "inverse of cosh", numpy="arccosh", aliases=("arccosh",),
         domain=(1.0, _INFINITE), range=_POSITIVE, monotone=1,
     ),
     _library(
-        "atanh", sympy.atanh, "atanh_slope(x)", "inverse of tanh", numpy="arctanh", aliases=("arctanh",),
+        "atanh", sympy.atanh, "atanh_derivative(x)", "inverse of tanh", numpy="arctanh", aliases=("arctanh",),
         domain=_UNIT, monotone=1, pole="abs(x) == 1",
     ),
     _row(
-        "acoth", sympy.acoth, "atanh_slope(x)", "atanh(1/x)", aliases=("arccoth",),
+        "acoth", sympy.acoth, "atanh_derivative(x)", "atanh(1/x)", aliases=("arccoth",),
         formula="where(x < 0, -0.5, 0.5)*log1p(2/(abs(x) - 1))",
     ),
     _row(
-        "asech", sympy.asech, "asech_slope(x)", "acosh(1/x)", aliases=("arcsech",),
+        "asech", sympy.asech, "asech_derivative(x)", "acosh(1/x)", aliases=("arcsech",),
         formula="where(x < 0, sqrt(x), asinh(sqrt((1 - x)*(1 + x))/abs(x)))",
     ),
-    _row("acsch", sympy.acsch, "acsch_slope(x)", "asinh(1/x)", aliases=("arccsch",), formula="asinh(1/x)"),
+    _row("acsch", sympy.acsch, "acsch_derivative(x)", "asinh(1/x)", aliases=("arccsch",), formula="asinh(1/x)"),
     # several arguments
     _row(
         "hypot", None, "x/f", "sqrt(x**2 + y**2 + ...) without overflow",
-        arity=(1, None), math="hypot", cost=3, people=lambda *a: sympy.sqrt(sympy.Add(*(t**2 for t in a))),
+        arity=(1, None), math="hypot", cost=3, sympy_form=lambda *a: sympy.sqrt(sympy.Add(*(t**2 for t in a))),
         definition="sqrt(x**2 + y**2)", range=_POSITIVE, convexity="norm",
         by_hand="any number of arguments; correctly rounded as math.hypot, which C's is not",
     ),
     _row(
         "max", None, ("share(a, x, y)", "share(a, y, x)"), "largest argument", aliases=("Max", "maximum"), variables=("Max", "maximum"),
         scalar=reference.maximum, numpy="maximum", arity=(1, None), cost=2, pairwise=True,
-        selects=("x >= y", "y >= x"), people=sympy.Max, kink="a tie shares the derivative equally between the two",
+        selects=("x >= y", "y >= x"), sympy_form=sympy.Max, kink="a tie shares the derivative equally between the two",
         by_hand="any number of arguments", monotone=1, finite_everywhere=True, convexity="convex",
     ),
     _row(
         "min", None, ("share(a, y, x)", "share(a, x, y)"), "smallest argument", aliases=("Min", "minimum"), variables=("Min", "minimum"),
         scalar=reference.minimum, numpy="minimum", arity=(1, None), cost=2, pairwise=True,
-        selects=("x <= y", "y <= x"), people=sympy.Min, kink="a tie shares the derivative equally between the two",
+        selects=("x <= y", "y <= x"), sympy_form=sympy.Min, kink="a tie shares the derivative equally between the two",
         by_hand="any number of arguments", monotone=1, finite_everywhere=True, convexity="concave",
     ),
     _row(
@@ -184,7 +184,7 @@ _ROWS = (
         ("share_inside(a, x, y, z)", "share_low(a, x, y, z)", "share_high(a, x, y, z)"),
         "x kept within [y, z]", arity=(3, 3), cost=4, formula="min(max(x, y), z)",
         selects=("x >= y and x <= z", "x < y and y <= z", "x > z or y > z"),
-        people=lambda x, y, z: sympy.Min(sympy.Max(x, y), z), kink="derivative 1 at both bounds",
+        sympy_form=lambda x, y, z: sympy.Min(sympy.Max(x, y), z), kink="derivative 1 at both bounds",
         monotone=1, finite_everywhere=True,
     ),
     _library(
@@ -208,22 +208,22 @@ _ROWS = (
     # error function, gamma and Bessel families
     _library(
         "erf", sympy.erf, "1.1283791670955126*bell(x)", "error function", numpy="",
-        exact=("2/sqrt(pi)*bell(x)",), range=_UNIT, monotone=1, finite_everywhere=True,
+        exact_derivative=("2/sqrt(pi)*bell(x)",), range=_UNIT, monotone=1, finite_everywhere=True,
     ),
     _library(
         "erfc", sympy.erfc, "-1.1283791670955126*bell(x)", "1 - erf(x)", numpy="",
-        exact=("-2/sqrt(pi)*bell(x)",), range=(0.0, 2.0), monotone=-1, finite_everywhere=True,
+        exact_derivative=("-2/sqrt(pi)*bell(x)",), range=(0.0, 2.0), monotone=-1, finite_everywhere=True,
     ),
     _row(
-        "ndtr", None, "ndtr_slope(x)", "normal distribution: the probability of values below x",
-        formula="where(x < -2, ndtr_slope(x)/log_ndtr_slope(x), 0.5*erfc(-x/sqrt(2)))",
+        "ndtr", None, "ndtr_derivative(x)", "normal distribution: the probability of values below x",
+        formula="where(x < -2, ndtr_derivative(x)/log_ndtr_derivative(x), 0.5*erfc(-x/sqrt(2)))",
         definition="erfc(-x/sqrt(2))/2", variables=("ndtr",), cost=5 * ELEMENTARY,
         range=(0.0, 1.0), monotone=1, finite_everywhere=True,
     ),
     _row(
-        "log_ndtr", None, "log_ndtr_slope(x)", "log(ndtr(x)), also far in its left tail",
+        "log_ndtr", None, "log_ndtr_derivative(x)", "log(ndtr(x)), also far in its left tail",
         formula=(
-            "where(x < -2, -0.5*x**2 - (log(log_ndtr_slope(x)) + log(2*pi)/2),"
+            "where(x < -2, -0.5*x**2 - (log(log_ndtr_derivative(x)) + log(2*pi)/2),"
             " where(x < 0, log(ndtr(-abs(x))), log1p(-ndtr(-abs(x)))))"
         ),
         definition="log(erfc(-x/sqrt(2))/2)", variables=("log_ndtr",), cost=7 * ELEMENTARY,
@@ -231,7 +231,7 @@ _ROWS = (
     ),
     _row(
         "gamma", sympy.gamma, "f*digamma(x)", "gamma function", variables=("gamma",), math="gamma", c="tgamma", cost=SPECIAL,
-        overflows=True, relative="digamma(x)", pole=_GAMMA_POLE,
+        overflows=True, relative_derivative="digamma(x)", pole=_GAMMA_POLE,
     ),
     _row(
         "loggamma", sympy.loggamma, "digamma(x)", "log |gamma(x)|", convex_from=0.0,
@@ -243,7 +243,7 @@ _ROWS = (
         arity=(2, 2), cost=SPECIAL, order=True, by_hand=_SERIES, pole="y <= 0 and y == floor(y)",
     ),
     _row(
-        "beta", sympy.beta, ("beta_slope(x, y)", "beta_slope(y, x)"),
+        "beta", sympy.beta, ("beta_derivative(x, y)", "beta_derivative(y, x)"),
         "beta function", variables=("beta",), arity=(2, 2), cost=3 * SPECIAL, by_hand=_SERIES, pole=_BETA_POLE,
     ),
     _row(
@@ -253,7 +253,7 @@ _ROWS = (
     ),
     *(
         _row(
-            f"bessel{kind}", getattr(sympy, f"bessel{kind}"), ("", f"bessel{kind}_slope(x, y)"), doc,
+            f"bessel{kind}", getattr(sympy, f"bessel{kind}"), ("", f"bessel{kind}_derivative(x, y)"), doc,
             arity=(2, 2), cost=SPECIAL, order=True, by_hand=_SERIES, pole=pole,
         )
         for kind, pole, doc in (
@@ -270,12 +270,12 @@ _ROWS = (
         range=(0.0, 1.0), monotone=1, finite_everywhere=True,
     ),
     _row(
-        "logit", None, "logit_slope(x)", "log(x/(1 - x)), the inverse of sigmoid", definition="log(x/(1 - x))",
+        "logit", None, "logit_derivative(x)", "log(x/(1 - x)), the inverse of sigmoid", definition="log(x/(1 - x))",
         formula="where(x < 0.25, log(x) - log1p(-x), log1p((2*x - 1)/(1 - x)))",
         variables=("logit",), domain=(0.0, 1.0), monotone=1, pole="x == 0 or x == 1",
     ),
     _row(
-        "softsign", None, "softsign_slope(x)", "x/(1 + |x|)", definition="x/(1 + abs(x))",
+        "softsign", None, "softsign_derivative(x)", "x/(1 + |x|)", definition="x/(1 + abs(x))",
         formula="where(abs(x) < 1e300, x/(1 + abs(x)), sign(x))",
         variables=("softsign",), cost=2 * DIVIDE, range=_UNIT, monotone=1, finite_everywhere=True,
     ),
@@ -286,7 +286,7 @@ _ROWS = (
     ),
     _row(
         "relu", None, "where(x > 0, a, 0)", "max(x, 0)", cost=2, selects=("x > 0",),
-        formula="where(x <= 0, 0, x)", people=lambda x: sympy.Max(x, 0), kink="derivative 0 at 0",
+        formula="where(x <= 0, 0, x)", sympy_form=lambda x: sympy.Max(x, 0), kink="derivative 0 at 0",
         range=_POSITIVE, monotone=1, finite_everywhere=True, convexity="convex",
     ),
     _row(
@@ -297,12 +297,12 @@ _ROWS = (
     _row(
         "logsumexp", None, "softmax(x, m, s)", "log(exp(x) + exp(y) + ...) without overflow", aliases=("logaddexp",), variables=("logaddexp",),
         arity=(1, None), definition="log(exp(x) + exp(y))",
-        shared={"m": "largest", "s": "exp_sum"}, pair=("softmax2(x, y)", "softmax2(y, x)"),
-        plain=("exp(x - f)",), by_hand="any number of arguments",
+        shared={"m": "largest", "s": "exp_sum"}, two_argument_derivatives=("softmax2(x, y)", "softmax2(y, x)"),
+        readable_derivative=("exp(x - f)",), by_hand="any number of arguments",
         monotone=1, finite_everywhere=True, convexity="convex",
     ),
     _row(
-        "huber", None, ("huber_slope(x, y)", "huber_excess(x, y)"),
+        "huber", None, ("huber_derivative(x, y)", "huber_excess(x, y)"),
         "x**2/2 for |x| <= y, y*(|x| - y/2) beyond; y = 1 if left out",
         arity=(1, 2), cost=5, defaults=(1.0,), formula="where(abs(x) <= y, 0.5*x*x, y*(abs(x) - 0.5*y))",
         definition="where(abs(x) <= y, x**2/2, y*(abs(x) - y/2))",
@@ -321,7 +321,7 @@ CALLABLE: dict[str, Function] = {
 
 
 class Power(NamedTuple):
-    """A power that is written as a call. exponent: None where it is the second argument."""
+    """A power in call notation. exponent: None if it is the second argument."""
 
     doc: str
     exponent: float | None
@@ -347,10 +347,10 @@ VARIABLES: frozenset[str] = frozenset(
 )
 
 #: Every row by the class of its nodes, those of the derivatives included.
-BY_CLASS: dict[type, Function] = {row.node: row for row in (*_ROWS, *SLOPES.values())}
+BY_CLASS: dict[type, Function] = {row.node: row for row in (*_ROWS, *DERIVATIVES.values())}
 
 for _function in BY_CLASS.values():
-    _function.check({"sqrt", *FUNCTIONS, *SLOPES})
+    _function.check({"sqrt", *FUNCTIONS, *DERIVATIVES})
 
 
 def flat_arguments(node: Node) -> list[Node]:

@@ -1,8 +1,8 @@
-"""The formula of a row as a function of numbers: on floats the reference of every backend.
+"""Compile the formula of a table row to a Python function, on floats or mpmath numbers.
 
-The parser of the language needs the table of functions, so the table reads its own formulas with
-Python's grammar, `ast.parse`; nothing is executed as code. They use what both grammars read in the
-same way, and the tests compare the two bit for bit.
+The parser of the language needs the table of functions, so the table's own formulas are parsed
+with `ast.parse` and compiled to closures; nothing is executed as code. They use only syntax with
+the same meaning in both grammars, and the tests compare the two bit for bit.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from typing import Any, NamedTuple, TypeAlias
 from symgd.formula.functions import reference
 
 Number: TypeAlias = Any  # float, or mpmath's mpf
-_Part = Callable[[Sequence[Number]], Any]
+_Closure = Callable[[Sequence[Number]], Any]
 
 LETTERS = "xyzw"  #: the arguments of a row's formula, in order
 
 
 class Arithmetic(NamedTuple):
-    """The numbers that a formula is evaluated with: what +, -, * and comparisons do not say."""
+    """A number type: its constructor and the operations that are not Python operators on it."""
 
     number: Callable[[float], Number]
     pi: Callable[[], Number]
@@ -39,7 +39,7 @@ _COMPARISONS = {
 }  # fmt: skip
 
 
-def formula_value(
+def compile_formula(
     text: str,
     functions: Mapping[str, Callable[..., Number]],
     required: int = 1,
@@ -51,18 +51,20 @@ def formula_value(
     functions: those that it may call, looked up at each call. defaults: the values of arguments
     after the required ones, where they are left out. where() evaluates one branch.
     """
-    root: list[_Part] = []  # read at the first call: most rows are never evaluated
+    root: list[_Closure] = []  # compiled on the first call: most rows are never evaluated
 
     def call(*args: Number) -> Any:
         if not root:
-            root.append(_Reader(functions, arithmetic).part(ast.parse(text, mode="eval").body))
+            root.append(
+                _FormulaCompiler(functions, arithmetic).compile(ast.parse(text, mode="eval").body)
+            )
         return root[0]((*args, *defaults[len(args) - required :]))
 
     return call
 
 
-class _Reader:
-    """Turns Python's syntax trees into functions of the arguments' values."""
+class _FormulaCompiler:
+    """Compiles Python syntax trees to closures over the arguments' values."""
 
     def __init__(
         self, functions: Mapping[str, Callable[..., Number]], arithmetic: Arithmetic
@@ -77,7 +79,7 @@ class _Reader:
             ast.Pow: arithmetic.pow,
         }
 
-    def part(self, node: ast.expr) -> _Part:
+    def compile(self, node: ast.expr) -> _Closure:
         """One sub-expression."""
         match node:
             case ast.Constant(value=int() | float() as number):
@@ -89,7 +91,7 @@ class _Reader:
                 return operator.itemgetter(LETTERS.index(letter))
             case ast.UnaryOp(op=op, operand=operand):
                 change = operator.neg if isinstance(op, ast.USub) else operator.not_
-                inner = self.part(operand)
+                inner = self.compile(operand)
                 return lambda args: change(inner(args))
             case ast.BinOp(left=left, op=op, right=right):
                 return self.binary(self.operations[type(op)], left, right)
@@ -97,20 +99,20 @@ class _Reader:
                 return self.binary(reference.COMPARE[_COMPARISONS[type(op)]], left, right)
             case ast.BoolOp(op=op, values=values):
                 joint = all if isinstance(op, ast.And) else any
-                parts = list(map(self.part, values))
+                parts = list(map(self.compile, values))
                 return lambda args: joint(part(args) for part in parts)
             case ast.Call(func=ast.Name(id=name), args=operands):
-                return self.called(name, list(map(self.part, operands)))
+                return self.call(name, list(map(self.compile, operands)))
         raise ValueError(f"a formula of the table cannot hold '{ast.unparse(node)}'")
 
     def binary(
         self, operation: Callable[[Number, Number], Any], left: ast.expr, right: ast.expr
-    ) -> _Part:
+    ) -> _Closure:
         """An operation or comparison of two sub-expressions."""
-        a, b = self.part(left), self.part(right)
+        a, b = self.compile(left), self.compile(right)
         return lambda args: operation(a(args), b(args))
 
-    def called(self, name: str, parts: Sequence[_Part]) -> _Part:
+    def call(self, name: str, parts: Sequence[_Closure]) -> _Closure:
         """where, sqrt, or a function of the table."""
         if name == "where":
             test, yes, no = parts
