@@ -2,7 +2,9 @@
 
 import signal
 
-from symgd.backends import compiler
+import pytest
+
+from symgd.backends import compiler, dispatch
 from symgd.backends.program import Program
 from tests.backends.check_program import check_program
 
@@ -13,3 +15,9 @@ def pytest_configure():
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     compiler.Program = lambda *fields: check_program(Program(*fields))
+
+
+@pytest.fixture(autouse=True)
+def _warnings_of_backends_come_again():
+    """A backend that is missing is said once in a process, which many tests share."""
+    dispatch._warn.cache_clear()

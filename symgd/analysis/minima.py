@@ -49,7 +49,7 @@ def find_minimum(
     if found is None or not (found.is_close(_CLOSE, start) and found.shrinks(0.05)):
         return None
     values = symmetric.eigenvalues(found.hessian)
-    return Minimum(found.x, values) if values[0] > 1e-12 * abs(values[-1]) else None
+    return Minimum(found.x, values) if values and values[0] > 1e-12 * abs(values[-1]) else None
 
 
 def eigenvalues(loss: Loss, x: Sequence[float]) -> list[float]:

@@ -10,6 +10,7 @@ import logging
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import TypeVar
 
 from symgd.backends.numpy_rows import BLOCK, RowFunction, Source, compile_rows
@@ -72,10 +73,12 @@ REFERENCE, COMPILER = "lambdify", "native"
 
 
 def check_backend(name: object) -> None:
-    """ArgumentError where no backend has this name."""
+    """ArgumentError where no backend has this name; a warning where it cannot run here."""
     choices = (AUTO, *BACKENDS)
     if name not in choices:
         raise ArgumentError(f"there is no backend '{escape(str(name))}'; use {', '.join(choices)}")
+    if name != AUTO and (reason := BACKENDS[str(name)].unavailable()):
+        _warn(reason)
 
 
 def may_compile(name: str) -> bool:
@@ -86,7 +89,7 @@ def may_compile(name: str) -> bool:
 def compiled(make: Callable[[], Made], asked: bool = False) -> Made | None:
     """What `make` makes of machine code, or None and a line in the log.
 
-    asked: machine code was asked for by name, so that the line is a warning.
+    asked: machine code was asked for by name, so that the line is a warning, the first time.
     """
     reason = BACKENDS[COMPILER].unavailable()
     if not reason:
@@ -94,9 +97,20 @@ def compiled(make: Callable[[], Made], asked: bool = False) -> Made | None:
             return make()
         except (ImportError, OSError, RuntimeError, AttributeError) as error:
             reason = _first_line(error)
-    level = logging.WARNING if asked else logging.INFO
-    log.log(level, "no machine code (%s); Python's lambdified functions run instead", reason)
+    if asked:
+        _warn(reason)
+    else:
+        log.info(_INSTEAD, reason)
     return None
+
+
+_INSTEAD = "no machine code (%s); Python's lambdified functions run instead"
+
+
+@cache
+def _warn(reason: str) -> None:
+    """Say once in a process why the backend that was asked for does not run."""
+    log.warning(_INSTEAD, reason)
 
 
 def _first_line(error: Exception) -> str:

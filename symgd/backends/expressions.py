@@ -12,6 +12,7 @@ from itertools import chain as chained
 from typing import Any, NamedTuple, TypeAlias
 
 from symgd.backends.operations import Guard, Operand, Operation
+from symgd.formula.printing.precedence import ATOM, POWER, PRODUCT, SUM, Printer
 
 _NESTING = 24  # levels in one expression: what readers and Python's own parser digest
 _TERMS = 64  # addends or factors in one expression; longer ones run on in the next statement
@@ -106,19 +107,14 @@ def _uses(operations: Sequence[Operation], kept: Iterable[Operand]) -> dict[Oper
 
 
 class Spelling(NamedTuple):
-    """How an operation is written: a template, how tightly it binds, and what its arguments need.
-
-    An argument that binds looser than `needs` says stands in parentheses.
-    """
+    """A template, its precedence, and the least precedence of its arguments."""
 
     template: str
     binds: int
     needs: tuple[int, ...]
 
 
-NOTHING, SUM, PRODUCT, POWER, ATOM = range(5)  # what binds tighter and tighter
-
-#: What is written alike in most languages.
+#: Spellings common to most languages.
 ARITHMETIC: dict[str, Spelling] = {
     "add": Spelling("{} + {}", SUM, (SUM, PRODUCT)),
     "sub": Spelling("{} - {}", SUM, (SUM, PRODUCT)),
@@ -130,11 +126,8 @@ ARITHMETIC: dict[str, Spelling] = {
 }
 
 
-class Printer:
-    """Writes expressions in a language.
-
-    spellings: operation -> spelling; all others are calls of functions of their name.
-    """
+class OperationPrinter(Printer):
+    """Writes expressions by a table operation -> spelling; others are function calls."""
 
     separator = ", "  # between the arguments of a call
 
@@ -157,15 +150,14 @@ class Printer:
         """A name or a number."""
         return self.name(tree) if isinstance(tree, str) else self.number(tree)
 
-    def write(self, tree: Any, least: int = NOTHING) -> str:
-        """The text, in parentheses where it binds looser than `least`."""
+    def piece(self, tree: Any) -> tuple[str, int]:
         parts = self.parts(tree)
         if parts is None:
             text = self.leaf(tree)
-            return f"({text})" if least > SUM and text[0] == "-" else text
+            return text, SUM if text[0] == "-" else ATOM
         operation, arguments = parts
         spelling = self.spellings.get(operation)
         if spelling is None:
-            return f"{operation}({self.separator.join([self.write(a) for a in arguments])})"
-        text = spelling.template.format(*map(self.write, arguments, spelling.needs))
-        return f"({text})" if spelling.binds < least else text
+            return f"{operation}({self.separator.join(map(self.write, arguments))})", ATOM
+        template, binds, needs = spelling
+        return template.format(*map(self.write, arguments, needs)), binds

@@ -12,22 +12,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 
-from symgd.backends.expressions import (
-    ATOM,
-    NOTHING,
-    POWER,
-    PRODUCT,
-    SUM,
-    Printer,
-    Spelling,
-    statements,
-)
+from symgd.backends.expressions import OperationPrinter, Spelling, statements
 from symgd.backends.function_programs import function_program
 from symgd.backends.operations import OPERATORS
 from symgd.backends.program import Program
 from symgd.errors import BackendError
 from symgd.formula.functions.table import BY_CLASS, Function
 from symgd.formula.nodes import Name
+from symgd.formula.printing.precedence import ATOM, OR, POWER, PRODUCT, SUM
 
 _SPELLINGS: dict[str, Spelling] = {
     "add": Spelling("{}+{}", SUM, (SUM, PRODUCT)),
@@ -35,7 +27,7 @@ _SPELLINGS: dict[str, Spelling] = {
     "mul": Spelling("{}*{}", PRODUCT, (PRODUCT, POWER)),
     "div": Spelling("{}/{}", PRODUCT, (PRODUCT, POWER)),
     "neg": Spelling("-{}", SUM, (PRODUCT,)),
-    "pow": Spelling("power({},{})", ATOM, (NOTHING, NOTHING)),
+    "pow": Spelling("power({},{})", ATOM, (OR, OR)),
     **{op: Spelling(f"({{}}{op}{{}})", ATOM, (SUM, SUM)) for op in ("<", "<=", ">", ">=")},
     "==": Spelling("({}==={})", ATOM, (SUM, SUM)),
     "!=": Spelling("({}!=={})", ATOM, (SUM, SUM)),
@@ -60,7 +52,7 @@ def function(program: Program, known: Mapping[Name, float] | None = None) -> str
     if missing:
         raise BackendError(f"there is no JavaScript form of {', '.join(missing)}")
     known = known or {}
-    write = _Printer(_SPELLINGS).write
+    write = _JavaScriptPrinter(_SPELLINGS).write
     given = [f"{write(n.name)}={write(known[n])}" for n in program.inputs if n in known]
     outputs = ",".join(map(write, program.outputs.values()))
     inputs = ",".join(write(n.name) for n in program.inputs if n not in known)
@@ -69,7 +61,7 @@ def function(program: Program, known: Mapping[Name, float] | None = None) -> str
 
 def _constants(program: Program, given: Sequence[str] = ()) -> str:
     """The declaration of what is given and of what the program computes."""
-    write = _Printer(_SPELLINGS).write
+    write = _JavaScriptPrinter(_SPELLINGS).write
     lines = [*given] + [
         f"{write(s.result)}={write(s.guarded)}"
         for block, kept in zip(program.blocks, program.read_after, strict=True)
@@ -116,7 +108,7 @@ def _pieces() -> dict[str, str]:
 def _from_formula(row: Function) -> str:
     """The function that the formula of a row defines, shared sub-expressions as constants."""
     program = function_program(row)
-    write = _Printer(_SPELLINGS).write
+    write = _JavaScriptPrinter(_SPELLINGS).write
     inputs, output = ",".join(map(write, program.names)), write(program.outputs["f"])
     return f"function {row.name}({inputs}){{\n{_constants(program)}return {output};\n}}"
 
@@ -125,7 +117,7 @@ def _called(programs: Iterable[Program]) -> set[str]:
     return {o.name for p in programs for o in p.body if o.name not in OPERATORS}
 
 
-class _Printer(Printer):
+class _JavaScriptPrinter(OperationPrinter):
     separator = ","
 
     def name(self, name: str) -> str:

@@ -21,11 +21,8 @@ from sympy.utilities.lambdify import lambdify
 
 from symgd.backends.expressions import (
     ARITHMETIC,
-    ATOM,
-    NOTHING,
-    SUM,
     Expression,
-    Printer,
+    OperationPrinter,
     Spelling,
     Tree,
     statements,
@@ -48,6 +45,7 @@ from symgd.formula.nodes import (
     float_of,
     number,
 )
+from symgd.formula.printing.precedence import ATOM, OR, SUM
 
 #: What raw Python arithmetic raises where IEEE arithmetic has inf or nan.
 ARITHMETIC_ERRORS = (ZeroDivisionError, OverflowError, ValueError)
@@ -98,7 +96,7 @@ NODES: dict[str, type] = {
 _OPERATIONS = {node: operation for operation, node in NODES.items()}
 
 _PYTHON = ARITHMETIC | {
-    "pow": Spelling("power({}, {})", ATOM, (NOTHING, NOTHING)),
+    "pow": Spelling("power({}, {})", ATOM, (OR, OR)),
     "and": Spelling("({} and {})", ATOM, (ATOM, ATOM)),
     "or": Spelling("({} or {})", ATOM, (ATOM, ATOM)),
     "not": Spelling("(not {})", ATOM, (ATOM,)),
@@ -107,14 +105,14 @@ _PYTHON = ARITHMETIC | {
 }
 #: Over arrays: & | ~ take no condition that an earlier block has stored as a number.
 _NUMPY = _PYTHON | {
-    "and": Spelling("logical_and({}, {})", ATOM, (NOTHING, NOTHING)),
-    "or": Spelling("logical_or({}, {})", ATOM, (NOTHING, NOTHING)),
-    "not": Spelling("logical_not({})", ATOM, (NOTHING,)),
-    "select": Spelling("where({}, {}, {})", ATOM, (NOTHING, NOTHING, NOTHING)),
+    "and": Spelling("logical_and({}, {})", ATOM, (OR, OR)),
+    "or": Spelling("logical_or({}, {})", ATOM, (OR, OR)),
+    "not": Spelling("logical_not({})", ATOM, (OR,)),
+    "select": Spelling("where({}, {}, {})", ATOM, (OR, OR, OR)),
 }
 
 
-class _NodePrinter(Printer):
+class _SympyNodePrinter(OperationPrinter):
     """Writes nodes of NODES, whatever SymPy has in their place elsewhere."""
 
     def parts(self, tree: Node) -> tuple[str, Sequence[Node]] | None:
@@ -133,7 +131,7 @@ class _LambdifyPrinter(PythonCodePrinter):  # type: ignore[misc]
 
     def __init__(self, spellings: Mapping[str, Spelling]) -> None:
         super().__init__({"fully_qualified_modules": False, "allow_unknown_functions": False})
-        self.write = _NodePrinter(spellings).write
+        self.write = _SympyNodePrinter(spellings).write
 
     def doprint(self, expr: Any, assign_to: Any = None) -> str:
         if isinstance(expr, (list, tuple)):

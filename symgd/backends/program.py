@@ -16,18 +16,14 @@ from symgd import names
 from symgd._locks import cached_property
 from symgd.backends.expressions import (
     ARITHMETIC,
-    ATOM,
-    NOTHING,
-    POWER,
-    PRODUCT,
-    SUM,
-    Printer,
+    OperationPrinter,
     Spelling,
     Statement,
     statements,
 )
 from symgd.backends.operations import Operand, Operation
 from symgd.formula.nodes import Column, Name
+from symgd.formula.printing.precedence import ATOM, OR, POWER, PRODUCT, SUM
 
 
 @dataclass(frozen=True)
@@ -52,7 +48,7 @@ class Loop:
     peaks: bool = False
 
     def __str__(self) -> str:
-        return "\n".join(_loop(self, _Plain(self.columns)))
+        return "\n".join(_loop(self, _FormulaPrinter(self.columns)))
 
 
 Block: TypeAlias = StraightLine | Loop
@@ -72,14 +68,14 @@ class Program:
 
     def __str__(self) -> str:
         symbols = [*self.inputs, *(c for loop in self.loops for c in loop.columns)]
-        plain = _Plain(symbols)
+        printer = _FormulaPrinter(symbols)
         lines = [f"inputs {', '.join(names.escape(s.text) for s in self.inputs)}"]
         for block, kept in zip(self.blocks, self.read_after, strict=True):
             if isinstance(block, Loop):
-                lines += _loop(block, plain)
+                lines += _loop(block, printer)
             else:
-                lines += [plain.statement(s) for s in statements(block.body, kept)]
-        lines += [f"output {names.escape(n)} = {plain.write(o)}" for n, o in self.outputs.items()]
+                lines += [printer.statement(s) for s in statements(block.body, kept)]
+        lines += [f"output {names.escape(n)} = {printer.write(o)}" for n, o in self.outputs.items()]
         return "\n".join(lines)
 
     @cached_property
@@ -147,16 +143,16 @@ def names_read(block: Block) -> list[str]:
 _SPELLINGS = ARITHMETIC | {
     "square": Spelling("{}**2", POWER, (ATOM,)),
     "pow": Spelling("{}**{}", POWER, (ATOM, POWER)),
-    "select": Spelling("where({}, {}, {})", ATOM, (NOTHING, NOTHING, NOTHING)),
+    "select": Spelling("where({}, {}, {})", ATOM, (OR, OR, OR)),
     "and": Spelling("{} and {}", PRODUCT, (PRODUCT, ATOM)),
     "or": Spelling("{} or {}", SUM, (SUM, PRODUCT)),
     "not": Spelling("not {}", PRODUCT, (ATOM,)),
-    "guarded": Spelling("{1} if {0}", NOTHING, (NOTHING, NOTHING)),
+    "guarded": Spelling("{1} if {0}", OR, (OR, OR)),
 }
 
 
-class _Plain(Printer):
-    """Formulas as people type them, with the names of the inputs."""
+class _FormulaPrinter(OperationPrinter):
+    """Writes operations in the formula language, with the names of the inputs."""
 
     def __init__(self, symbols: tuple[Name, ...] | list[Name] | tuple[Column, ...]) -> None:
         super().__init__(_SPELLINGS)
@@ -177,9 +173,9 @@ def _shown(symbol: Name) -> str:
     return f"`{names.escape(symbol.text)}`" if quoted else names.escape(symbol.text)
 
 
-def _loop(loop: Loop, plain: _Plain) -> list[str]:
-    lines = [plain.statement(s) for s in statements(loop.body, [term for _, term in loop.sums])]
+def _loop(loop: Loop, printer: _FormulaPrinter) -> list[str]:
+    lines = [printer.statement(s) for s in statements(loop.body, [term for _, term in loop.sums])]
     kept = "max=" if loop.peaks else "+="
-    lines += [f"{result} {kept} {plain.write(term)}" for result, term in loop.sums]
-    listed = ", ".join(plain.shown[c.name] for c in loop.columns)
+    lines += [f"{result} {kept} {printer.write(term)}" for result, term in loop.sums]
+    listed = ", ".join(printer.shown[c.name] for c in loop.columns)
     return [f"for each row of {listed}:", *(f"    {line}" for line in lines)]

@@ -1,9 +1,9 @@
-"""Curvature by composition: which nodes are affine, convex or concave, from the rules of calculus.
+"""Convexity by the composition rules of disciplined convex programming (DCP).
 
 M. Grant, S. Boyd, Y. Ye, 2006, Disciplined Convex Programming, https://stanford.edu/~boyd/papers/
 disc_cvx_prog.html; and S. Boyd, L. Vandenberghe, 2004, Convex Optimization, sections 3.1.5 and
-3.2. Slope and curvature of a smooth function are not listed anywhere: their signs are read off
-the derivatives in the table of functions, by interval arithmetic over the range of the argument.
+3.2. The signs of the first and second derivative of a smooth function are enclosures of the
+derivatives in the table of functions over the range of the argument (interval arithmetic).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from symgd.formula.nodes import ROWS, Column, Name, Node, RowMean, RowSum, float
 
 
 class Curvature(Enum):
-    """How a node bends as a function of the parameters, wherever it is defined."""
+    """The curvature of a node as a function of the parameters, on its domain."""
 
     CONSTANT = "constant"
     AFFINE = "affine"
@@ -31,7 +31,7 @@ class Curvature(Enum):
 
     @property
     def is_affine(self) -> bool:
-        """Whether it is affine, or constant."""
+        """Whether it is affine or constant."""
         return self in (Curvature.CONSTANT, Curvature.AFFINE)
 
     @property
@@ -46,14 +46,14 @@ class Curvature(Enum):
 
     @property
     def negated(self) -> Curvature:
-        """That of the negative."""
+        """The curvature of the negative."""
         return {Curvature.CONVEX: Curvature.CONCAVE, Curvature.CONCAVE: Curvature.CONVEX}.get(
             self, self
         )
 
 
 def curvature(root: Node, data: Mapping[Node, Interval] | None = None) -> Curvature:
-    """How `root` bends; UNKNOWN where the rules do not tell. data: the ranges of columns."""
+    """The curvature of `root`; UNKNOWN if no rule applies. data: the ranges of columns."""
     known = ranges([root], data or {})
     curvatures: dict[int, Curvature] = {}
     for node in topological([root]):
@@ -73,7 +73,7 @@ def _node_curvature(
     if node.func is sympy.Add:
         return _sum(args)
     if node.func in (RowSum, RowMean):
-        return args[0]  # a sum of terms that bend alike, one for each row
+        return args[0]  # all rows have the same curvature
     if node.func is sympy.Mul:
         return _product(node, args, curvatures, known)
     if node.func is sympy.Pow:
@@ -156,7 +156,7 @@ def _product(
 def _exponent(
     node: Node, curvatures: dict[int, Curvature], known: dict[int, Interval]
 ) -> Curvature:
-    """That of log(node), where the node is an exponential or a power or product of such."""
+    """The curvature of log(node) of an exponential, or of a power or product of exponentials."""
     if node.func is sympy.exp:
         return curvatures[id(node.args[0])]
     if node.func is sympy.Mul:
@@ -217,7 +217,7 @@ def _power(
         second_derivative = 1 if even else sign
         return compose(args[0], derivative if p > 0 else -derivative, second_derivative)
     if p > 1 and not (args[0].is_affine or over[0] >= 0):
-        return Curvature.UNKNOWN  # defined where the base is >= 0: for a convex one no convex set
+        return Curvature.UNKNOWN  # the domain, base >= 0, of a convex base is not a convex set
     return compose(args[0], 1 if p > 0 else -1, 1 if p > 1 or p < 0 else -1)
 
 

@@ -1,4 +1,4 @@
-"""The gradient step by step: which rule of calculus is used where."""
+"""Derive the gradient step by step, naming the rule of calculus of each step."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class DerivationStep:
     """One use of a rule of calculus: d/dparam of `node` is the sum of `terms`.
 
     rule: its name. param: the parameter. terms: (factor, inner): factor * d inner/dparam, or, where
-    inner is None, factor alone. text, result: the equation and what it comes to, as formulas.
+    inner is None, factor alone. text, result: the equation and the simplified derivative.
     """
 
     rule: str

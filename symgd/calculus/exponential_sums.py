@@ -1,7 +1,7 @@
-"""Sums of exponentials, as `stabilize` looks for them: reading one, and shares of one.
+"""Recognize sums of exponentials, and build stable logarithms, shares and ratios of them.
 
-A sum is read as terms c*exp(u): 2*exp(x) + exp(2*x) + 3 is (2, x), (1, 2*x), (3, None). A positive
-constant c is exp(log c), so that a sum with constants folded into it is a sum of exponentials too.
+A sum is a list of terms c*exp(u): 2*exp(x) + exp(2*x) + 3 is (2, x), (1, 2*x), (3, None). A
+positive constant c is exp(log c), so a sum with folded constants is a sum of exponentials too.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Term:
 
 
 def call(graph: Graph, name: str, *args: Node) -> Node:
-    """The node of a function of the table, hidden ones included."""
+    """The node of a function of the table, derivative rows included."""
     return graph.node(_NODE[name], *args)
 
 
@@ -90,7 +90,7 @@ def positive_sum(graph: Graph, node: Node) -> list[Term] | None:
 
 
 def log_term(graph: Graph, term: Term) -> Node:
-    """u + log(c): the term, c > 0, is its exponential."""
+    """The logarithm of a term with c > 0: u + log(c)."""
     if term.u is None:
         return graph.number(math.log(term.c))
     return term.u if term.c == 1 else graph.add(term.u, graph.number(math.log(term.c)))

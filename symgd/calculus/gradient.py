@@ -1,4 +1,4 @@
-"""The gradient by one reverse sweep over the shared graph (reverse accumulation).
+"""Gradient and Hessian by reverse accumulation over the shared graph.
 
 Every node is visited once, so value and gradient together cost a small multiple of the value,
 whatever the number of parameters, and the sweep is linear in the size of the formula (Griewank &
@@ -23,8 +23,8 @@ def gradient(graph: Graph, output: Node, wrt: Sequence[Node]) -> list[Node]:
     """The derivatives of `output` with respect to each leaf in `wrt`, as nodes of `graph`.
 
     The output may be the term of a row without sums in it; then so are the derivatives.
-    A leaf that does not enter has derivative 0. What flows back into an argument that is not
-    selected (where, max, min, clip, relu) is 0, even where a derivative inside it is infinite.
+    A leaf on which the output does not depend has derivative 0. The adjoint of an argument that is
+    not selected (where, max, min, clip, relu) is 0, even where its derivative is infinite.
     """
     order = topological([output])
     sweep = _Sweep(
@@ -40,9 +40,9 @@ def gradient(graph: Graph, output: Node, wrt: Sequence[Node]) -> list[Node]:
 class _Sweep:
     """The state of one reverse sweep.
 
-    wanted: nodes that depend on a leaf of interest. steep: those whose derivative may be infinite.
-    growing: those that may overflow. varies: those with a value in every row. terms, uses: by node,
-    what has flown back into it, and under which conditions.
+    active: nodes that depend on a leaf of `wrt`. singular: those whose derivative may be infinite.
+    overflowing: those that may overflow. varies: row-valued nodes. terms, conditions: by node, the
+    terms of its adjoint and the conditions under which they contribute.
     """
 
     graph: Graph
@@ -54,12 +54,12 @@ class _Sweep:
     conditions: dict[int, list[Node | None]] = field(default_factory=dict)
 
     def accumulate(self, node: Node, term: Node, condition: Node | None) -> None:
-        """Let `term` flow into the adjoint of `node`, which counts where `reach` holds."""
+        """Add `term` to the adjoint of `node`; it contributes where `condition` holds."""
         self.terms.setdefault(id(node), []).append(term)
         self.conditions.setdefault(id(node), []).append(condition)
 
     def propagate(self, order: Iterable[Node]) -> None:
-        """Pass the adjoint of every node on to its arguments, users before what they use."""
+        """Propagate the adjoint of every node to its arguments, in reverse topological order."""
         graph = self.graph
         for node in reversed(list(order)):
             if id(node) not in self.active or not node.args or id(node) not in self.terms:
@@ -85,8 +85,8 @@ class _Sweep:
     ) -> None:
         """The sweep through the term of a sum over rows.
 
-        The adjoint of the term is that of the sum in every row; being linear, it stands before
-        the sums that flow into what is the same in every row. So these sums need not wait for it.
+        The adjoint of the term is that of the sum, in every row. It is a common factor of the sums
+        over rows in the adjoints of nodes that do not vary, so these sums do not depend on it.
         """
         graph, (term,) = self.graph, total.args
         inner = _Sweep(graph, self.active, self.singular, self.overflowing, self.varies)
@@ -103,9 +103,9 @@ class _Sweep:
                 )
 
     def active_in_some_row(self, node: Node, inner: _Sweep) -> Node | None:
-        """The condition that a node of one value counts in a row, where a slope below may break.
+        """The condition that some row depends on a node that does not vary.
 
-        None: it counts always, or it does no harm where it does not.
+        None: always, or no derivative below the node is singular.
         """
         graph = self.graph
         counts = disjunction(graph, inner.conditions[id(node)])

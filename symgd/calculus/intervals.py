@@ -1,7 +1,7 @@
-"""Ranges of nodes by interval arithmetic, rounded outward: what a value can never leave.
+"""Interval arithmetic with outward rounding: an enclosure of the values of every node.
 
-R. E. Moore, 1966, Interval Analysis. Each operation on doubles is widened by a few units in the
-last place, more than the error of any libm, so that a sign read off a range is a proof.
+R. E. Moore, 1966, Interval Analysis. Every operation on doubles is widened by a few units in the
+last place, more than the error of any libm, so that the sign of an enclosure is proven.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def _range(node: Node, args: list[Interval], leaves: Mapping[Node, Interval]) ->
         return min(args[1][0], args[2][0]), max(args[1][1], args[2][1])
     if cls is RowMean:
         return _outward(*args[0])
-    if cls is RowSum:  # of some rows, however many
+    if cls is RowSum:  # of any number of rows
         (low, high), *_ = args
         return (0.0 if low >= 0 else -math.inf, 0.0 if high <= 0 else math.inf)
     if relation(node) is not None or cls not in BY_CLASS:
@@ -108,7 +108,7 @@ def _formula_range(row: Function, args: Sequence[Interval]) -> Interval:
 def _sum(args: Sequence[Interval]) -> Interval:
     low, high = sum(a for a, _ in args), sum(b for _, b in args)
     scale = len(args) * max(_finite(a) for a in args)
-    if len(args) > 2 and scale:  # a zero left over by two numbers is exact, by three it is not
+    if len(args) > 2 and scale:  # a zero sum of two doubles is exact, of three it may not be
         slack = _ULPS * scale
         bottom, top = _outward(low - slack, high + slack)
         never_below, never_above = min(a for a, _ in args) >= 0, max(b for _, b in args) <= 0
@@ -137,7 +137,7 @@ def _times(a: Interval, b: Interval) -> Interval:
 
 def _multiply(x: float, y: float) -> float:
     if not x or not y:
-        return 0.0  # also 0 * inf: infinity is a bound here, no value
+        return 0.0  # also 0 * inf: an infinite bound is not a value
     return x * y or math.copysign(_TINY, x) * math.copysign(1.0, y)
 
 

@@ -1,4 +1,4 @@
-"""The pullback of powers and functions: what each argument gets of the node's adjoint.
+"""The pullback of powers and functions of the table.
 
 Local derivatives are the formulas of the function table.
 """
@@ -19,7 +19,7 @@ from symgd.formula.nodes import ONE, TWO, ZERO, Conjunction, Name, Node, float_o
 
 
 class Contribution(NamedTuple):
-    """What a node gets of the adjoint of one that uses it, and where that counts (None: always)."""
+    """A term of the adjoint of `node`, and the condition under which it counts (None: always)."""
 
     node: Node
     term: Node
@@ -29,7 +29,7 @@ class Contribution(NamedTuple):
 def pullback_of_power(
     graph: Graph, node: Node, adjoint: Node, active: Set[int]
 ) -> list[Contribution]:
-    """What base and exponent get of the adjoint of a power."""
+    """The contributions of the adjoint of a power to base and exponent."""
     base, exponent = node.args
     value = float_of(exponent)
     contributions: list[Contribution] = []
@@ -37,7 +37,7 @@ def pullback_of_power(
         if value is None:
             lower = graph.node(sympy.Pow, base, graph.sub(exponent, ONE))
             derivative = graph.mul(exponent, lower)
-            if float_of(base) is None:  # x**0 is 1 also at 0, where its slope 0*0**-1 is nan
+            if float_of(base) is None:  # x**0 is 1 also at 0, where 0*0**-1 is nan
                 at_zero = [graph.compare("==", arg, ZERO) for arg in (exponent, base)]
                 derivative = graph.where(graph.node(Conjunction, *at_zero), ZERO, derivative)
             contributions.append(Contribution(base, graph.mul(adjoint, derivative)))
@@ -72,7 +72,7 @@ def log_of_base(graph: Graph, base: Node) -> Node:
 def pullback_of_function(
     graph: Graph, node: Node, adjoint: Node, active: Set[int]
 ) -> list[Contribution]:
-    """What the arguments of a function of the table get of its adjoint."""
+    """The contributions of the adjoint of a function of the table to its arguments."""
     row = BY_CLASS[node.func]
     if row.name == "softmax" and _known_scores(node):
         return _pullback_of_softmax(graph, node, adjoint, active)
@@ -81,7 +81,7 @@ def pullback_of_function(
         if id(arg) not in active:
             continue
         text = row.derivative_formula(k, len(node.args), graph.exact)
-        whole = "a" in _template(text)[1]  # the formula does with the adjoint what is to be done
+        whole = "a" in _template(text)[1]  # the formula contains the adjoint
         single = row.variadic and text not in row.two_argument_derivatives
         given = (arg,) if single else node.args
         term = local_derivative(graph, text, given, node, adjoint)
@@ -147,14 +147,14 @@ def _template(text: str) -> tuple[Node, dict[str, Name]]:
 
 
 def scaled_adjoint(graph: Graph, a: Node, b: Node) -> Node:
-    """a*b, an adjoint times a slope, dividing once where b is 1/c."""
+    """a*b, an adjoint times a derivative, with one division if b is 1/c."""
     if is_inverse(b):
         return graph.div(a, b.args[0])
     if a is ONE:
         return b
     (outer, rest), (inner, derivative) = _scaled(graph, a), _scaled(graph, b)
     if not graph.exact and _moderate(outer) and _moderate(inner):
-        # The number goes with the slope: it is known early, the adjoint late.
+        # Multiply the number into the derivative, which is known before the adjoint.
         return graph.mul(graph.number(outer * inner), derivative, rest)
     fraction = isinstance(b, sympy.Mul) and len(b.args) == 2 and is_inverse(b.args[1])
     if fraction and float_of(a) is None and float_of(b.args[0]) is not None:
@@ -171,8 +171,8 @@ def _scaled(graph: Graph, node: Node) -> tuple[float, Node]:
 
 
 def _moderate(scale: float) -> bool:
-    """Whether a number other than 1 may change places: what it scales is where it was, or so.
+    """Whether a factor other than 1 may be reassociated without a risk of overflow.
 
-    1e200 times a slope of 1e200 is infinite, even where the adjoint is 1e-200.
+    1e200 times a derivative of 1e200 is infinite, even if the adjoint is 1e-200.
     """
     return abs(scale) != 1 and 2.0**-64 < abs(scale) < 2.0**64

@@ -1,7 +1,7 @@
-"""Masks of the reverse sweep: under which condition a node has any influence on the output.
+"""Masks of the reverse sweep: the condition under which the output depends on a node.
 
-Where the condition of a node fails, its adjoint is 0, and 0 times an infinite derivative must stay
-0 (the "double where"). None stands for: always.
+Where the condition fails, the adjoint of the node is 0, and 0 times an infinite derivative must
+remain 0 (the "double where" technique). None means: always.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ def selection_condition(graph: Graph, node: Node, k: int) -> Node | None:
 
 
 def conjunction(graph: Graph, outer: Node | None, inner: Node | None) -> Node | None:
-    """The condition that both hold."""
+    """The condition that both hold; None: always."""
     if outer is None or inner is None or outer is inner:
         return inner if outer is None else outer
     return graph.node(Conjunction, outer, inner)
 
 
 def disjunction(graph: Graph, conditions: Sequence[Node | None]) -> Node | None:
-    """The condition that one of them holds."""
+    """The condition that at least one holds; None: always."""
     distinct = list({id(c): c for c in conditions}.values())
     known = [c for c in distinct if c is not None]
     if len(known) < len(distinct):
@@ -55,7 +55,7 @@ def mask_term(graph: Graph, condition: Node, term: Node) -> Node:
 
 def singular(order: Sequence[Node]) -> set[int]:
     """The nodes whose derivatives may be infinite or undefined at finite values of the leaves."""
-    non_smooth: set[int] = set()  # nodes whose own value may be so, or whose arguments' values
+    non_smooth: set[int] = set()  # nodes that may be infinite or undefined, and nodes above them
     found: set[int] = set()
     for node in order:
         inside = any(id(a) in non_smooth for a in node.args)

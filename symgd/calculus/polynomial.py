@@ -1,4 +1,4 @@
-"""Exact polynomials: a formula's nodes -> rational coefficients, and linear systems of them."""
+"""Polynomials with rational coefficients, and exact linear algebra."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ import sympy
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import MINUS_ONE, ONE, Name, Node, float_of, topological
 
-#: ((place of a parameter, power), ...) in ascending order of places; () is the constant.
+#: ((index of a parameter, power), ...) in ascending order of indices; () is the constant.
 Monomial = tuple[tuple[int, int], ...]
 Polynomial = dict[Monomial, Fraction]
 
-_TERMS = 400  # of any intermediate result,
+_TERMS = 400  # of any intermediate result
 _DEGREE = 24
-_BITS = 4096  # and of any coefficient: enough for what a person reads, bounded for all else
+_BITS = 4096  # of any coefficient
 
 
 def polynomial(root: Node, leaves: Sequence[Name]) -> Polynomial | None:
-    """The polynomial that `root` is, expanded, or None where it is none, or too large a one.
+    """The expanded polynomial of `root`; None if it is not a polynomial or too large.
 
-    Decimal constants count as what was typed: 0.1 is 1/10.
+    Decimal constants have their typed value: 0.1 is 1/10.
     """
     places = {leaf: k for k, leaf in enumerate(leaves)}
     done: dict[int, Polynomial] = {}
@@ -115,7 +115,7 @@ def degree(terms: Polynomial) -> int:
 
 
 def derivative(terms: Polynomial, place: int) -> Polynomial:
-    """The partial derivative in the parameter of that place."""
+    """The partial derivative in the parameter of that index."""
     out: Polynomial = {}
     for monomial, coefficient in terms.items():
         powers = dict(monomial)
@@ -145,7 +145,7 @@ def to_node(graph: Graph, terms: Polynomial, atoms: Sequence[Node]) -> Node:
 
 
 def to_double(c: Fraction) -> float:
-    """The number as a double, the largest one where it lies beyond them all."""
+    """The nearest double; the largest finite one beyond the range."""
     try:
         return float(c)
     except OverflowError:
@@ -172,7 +172,7 @@ def _term(graph: Graph, c: Fraction, monomial: Monomial, atoms: Sequence[Node]) 
 def solve_linear(
     rows: Sequence[Sequence[Fraction]], right: Sequence[Fraction]
 ) -> tuple[list[Fraction], list[int]] | None:
-    """A solution of rows * x = right and the places that are free in it (set to 0), or None.
+    """A solution of rows * x = right and the indices of its free variables (set to 0), or None.
 
     None: the equations contradict each other.
     """

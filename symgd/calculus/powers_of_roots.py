@@ -1,7 +1,7 @@
-"""hypot(x, y)**2, sqrt(u)**2, abs(x)**2, cbrt(x)**3: powers without the roots inside them.
+"""Simplify powers of roots: hypot(x, y)**2, sqrt(u)**2, abs(x)**2, cbrt(x)**3.
 
-Where it vanishes a root has no slope, or an infinite one: times the slope of the power there, 0,
-this is nan; and the second derivative of abs(x)**2 would be 0 instead of 2.
+At 0 the derivative of a root is undefined or infinite; times the derivative of the power, 0, it
+would be nan, and the second derivative of abs(x)**2 would be 0 instead of 2.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from symgd.formula.nodes import TWO, ZERO, Node, float_of
 
 
 def power_of_root(graph: Graph, base: Node, exponent: float) -> Node | None:
-    """base**exponent as powers of what stands under the root; None where `base` is no root."""
+    """base**exponent as a power of the radicand; None if `base` is not a root."""
     for func, (order, under) in _ROOTS.items():
         if base.func is func and exponent % order == 0:
             return graph.pow(under(graph, base), exponent / order)
@@ -61,7 +61,7 @@ def _argument(graph: Graph, node: Node) -> Node:
     return under
 
 
-#: By class: the power that is no root any more, and that power.
+#: Class of the root -> (order, the radicand to that order).
 _ROOTS: dict[type, tuple[int, Callable[[Graph, Node], Node]]] = {
     FUNCTIONS["hypot"].node: (2, _sum_of_squares),
     FUNCTIONS["abs"].node: (2, _square),

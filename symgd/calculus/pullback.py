@@ -1,9 +1,9 @@
-"""The pullback of one node: what each of its arguments gets of the node's adjoint.
+"""The pullback of one node: the contributions of its adjoint to the adjoints of its arguments.
 
-A divisor d that may overflow is passed through by its logarithmic derivative. Of an adjoint it
-gets -n/d**2 and passes that on times a slope as large as d itself: in x/exp(x) this is 0*inf from
-x = 710 on, and from 373 on n/d**2 has vanished. But d(n/d) = -(n/d)*d(log d), where log d has the
-derivative du for exp(u), p*du/u for u**p, and the sum over the factors of a product.
+A divisor d that may overflow is differentiated by its logarithmic derivative. Its adjoint -n/d**2
+would be multiplied by a derivative as large as d: in x/exp(x) this is 0*inf for x > 710, and
+n/d**2 underflows for x > 373. Instead d(n/d) = -(n/d)*d(log d), where d(log d) is du for exp(u),
+p*du/u for u**p, and the sum over the factors of a product.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ def pullback(
     active: Set[int],
     overflowing: Set[int] = frozenset(),
 ) -> list[Contribution]:
-    """What the arguments of `node` get of its adjoint; for a divisor, what it depends on.
+    """The contributions of the adjoint of `node` to its arguments, or to those of a divisor.
 
-    wanted: the nodes whose adjoints are needed. growing: those that may overflow.
+    active: the nodes whose adjoints are needed. overflowing: those that may overflow.
     """
     if adjoint is ZERO or relation(node) is not None:
         return []
@@ -78,7 +78,7 @@ def pullback(
 
 
 def partials(graph: Graph, node: Node) -> list[tuple[Node, Node]]:
-    """(argument, local derivative) pairs of one node, for looking where a gradient breaks."""
+    """(argument, local derivative) pairs of one node, to locate a non-finite gradient."""
     active = {id(a) for a in node.args} | {id(a.args[0]) for a in node.args if is_inverse(a)}
     return [(arg, term) for arg, term, _ in pullback(graph, node, ONE, active)]
 
@@ -88,7 +88,7 @@ def _pullback_of_product(
 ) -> list[Contribution]:
     """d(a*b/c): a gets adjoint*b/c, c gets -adjoint*node/c; linear in the number of factors.
 
-    A factor that stands there n times gets n times what its first occurrence gets.
+    A factor that occurs n times gets n times the contribution of one occurrence.
     """
     factors = node.args
     count = Counter(map(id, factors))
@@ -102,15 +102,15 @@ def _pullback_of_product(
     contributions: list[Contribution] = []
     for k, factor in enumerate(factors):
         inner = factor.args[0] if is_inverse(factor) else factor
-        times_there = count.pop(id(factor), 0)
-        if id(inner) not in active or not times_there:
+        occurrences = count.pop(id(factor), 0)
+        if id(inner) not in active or not occurrences:
             continue
         if inner is not factor:
-            amount = graph.mul(graph.number(-times_there), scaled_adjoint(graph, adjoint, node))
+            amount = graph.mul(graph.number(-occurrences), scaled_adjoint(graph, adjoint, node))
             contributions += _Divisor(graph, inner, active, overflowing).spread(amount)
         else:
             term = scaled_adjoint(graph, adjoint, _over(graph, [*before[k], *after[k]]))
-            contributions.append(Contribution(inner, graph.mul(graph.number(times_there), term)))
+            contributions.append(Contribution(inner, graph.mul(graph.number(occurrences), term)))
     return contributions
 
 
@@ -176,7 +176,7 @@ class _Divisor:
             self._flow(exponent, scaled_adjoint(graph, amount, log_of_base(graph, base)))
 
     def differentiate(self, root: Node, amount: Node, under: Node) -> None:
-        """Pass on amount*d(root)/under: the slopes are divided before the amount is multiplied on.
+        """Propagate amount*d(root)/under: divide the derivatives before multiplying by the amount.
 
         root: a sum, or another node that has no logarithmic derivative of its own.
         """

@@ -1,4 +1,4 @@
-"""Derivatives for readers: the rows of `derivatives` spelled in functions that can be typed."""
+"""Simplify derivatives for display: rewrite internal functions as functions of the language."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _MAX, _LOGSUMEXP = FUNCTIONS["max"].node, FUNCTIONS["logsumexp"].node
 
 
 def readable(graph: Graph, roots: Sequence[Node]) -> list[Node]:
-    """The roots in functions that a formula may call; the values are the same, not the digits."""
+    """The roots in functions that a formula may call; equal in exact arithmetic."""
 
     def unshifted(node: Node, args: tuple[Node, ...]) -> Node:
-        if node.func is RowMax:  # the value does not depend on it
+        if node.func is RowMax:  # the value does not depend on this shift
             return ZERO
         new = any(a is not b for a, b in zip(args, node.args, strict=True))
         return graph.simplified(node, args) if new else graph.same(node, args)
@@ -57,7 +57,7 @@ def readable(graph: Graph, roots: Sequence[Node]) -> list[Node]:
 
 
 def tidy(graph: Graph, nodes: Sequence[Node]) -> list[Node]:
-    """The nodes in readable form: also with products opened and means as means."""
+    """The nodes in readable form, with products flattened and means restored."""
 
     def change(node: Node, args: tuple[Node, ...]) -> Node:
         """Numbers and bare names first: -400*x*(y - x**2)."""

@@ -1,9 +1,9 @@
-"""Exponentials in sums over rows that overflow, or vanish, where what is made of them does not.
+"""Shift the exponents in sums over rows of exponentials, so that they do not over- or underflow.
 
-log(sum(exp(u))) = m + log(sum(exp(u - m))) for every m; with the largest u for m no term exceeds 1
-and one is 1. So for a mean, for sums of such sums, and for sums weighted row by row, whose quotient
-loses its m. The largest u takes a pass over the rows of its own; for derivatives it is a constant,
-on which their value does not depend either.
+log(sum(exp(u))) = m + log(sum(exp(u - m))) for every m; if m is the largest u, the largest term is
+1. The same holds for means, for sums of such sums, and for weighted sums; in a quotient m cancels.
+The largest u takes a separate pass over the rows. Derivatives treat it as a constant: the value
+does not depend on it.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from symgd.formula.nodes import ONE, ZERO, Node, RowMax, RowMean, RowSum, is_inv
 
 
 class _Weighted(NamedTuple):
-    """rest*exp(u); u None: 1 stands for the exponential."""
+    """rest*exp(u); u None: rest alone."""
 
     rest: Node
     u: Node | None
 
 
 class _RowSum(NamedTuple):
-    """others times the sum, or mean, of terms over the rows; peak: their largest exponent."""
+    """others times the sum, or mean, of terms over the rows; max_exponent: the largest one."""
 
     others: list[Node]
     kind: type
@@ -54,7 +54,7 @@ def log_of_rows(graph: Graph, inner: Node, more: Sequence[Node] = ()) -> Node | 
 
 
 def _log_of_product(graph: Graph, node: Node) -> Node | None:
-    """The logarithm of an exponential times a quotient that `quotient_of_rows` has left."""
+    """The logarithm of an exponential times a quotient made by `quotient_of_rows`."""
     rest, u = _as_weighted(graph, node)
     if u is None or all(n.func is not RowMax for n in topological([u])):
         return None
@@ -62,7 +62,7 @@ def _log_of_product(graph: Graph, node: Node) -> Node | None:
 
 
 def quotient_of_rows(graph: Graph, node: Node) -> Node | None:
-    """A product over one such sum, which is shifted, and with it what stands above."""
+    """A product divided by one such sum, with the exponents of both shifted."""
     above = [(k, p) for k, f in enumerate(node.args) if (p := _as_row_sum(graph, f))]
     divisors = [(k, f.args[0]) for k, f in enumerate(node.args) if is_inverse(f)]
     below = [(k, p) for k, f in divisors if (p := _as_row_sum(graph, f))]
@@ -88,7 +88,7 @@ def _share_of_rows(graph: Graph, node: Node, place: int, bottom: _RowSum) -> Nod
 
 
 def _as_row_sum(graph: Graph, node: Node) -> _RowSum | None:
-    """The node as a multiple of one sum over rows in which there are exponentials."""
+    """The node as a multiple of one sum over rows that contains exponentials."""
     factors = list(node.args) if node.func is sympy.Mul else [node]
     sums = [f for f in factors if f.func in (RowSum, RowMean)]
     if len(sums) != 1:

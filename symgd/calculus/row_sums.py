@@ -1,8 +1,8 @@
-"""Sums over rows in the shared graph: which nodes vary from row to row, and what a sum becomes.
+"""Rewrite sums over rows so that one pass over the data is enough.
 
-A node is *row-valued* when a column enters it other than through a sum over rows. Here lie the
-rewritings that make one pass over the data enough: a mean is a sum divided by the number of rows,
-factors that are the same in every row leave the sum, and a sum of what does not vary is a product.
+A node is *row-valued* if it depends on a column other than through a sum over rows. The rewritings:
+a mean is a sum divided by the number of rows, factors that are equal in all rows move out of the
+sum, and a sum of a term that does not vary is a product.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def _varies(node: Node, known: set[int]) -> bool:
 def lower(graph: Graph, roots: Sequence[Node]) -> list[Node]:
     """The roots with every mean as a sum divided by ROWS, and sums in the form of `row_sum`.
 
-    Terms without a parameter that are expensive get a sum of their own, which is computed once.
+    Expensive terms without a parameter become separate sums, which are computed once.
     """
     count = graph.atom(ROWS)
     varies: set[int] = set()
@@ -68,7 +68,7 @@ def lower(graph: Graph, roots: Sequence[Node]) -> list[Node]:
         if node.func is RowMax:
             return classify(graph.same(node, args)) if id(term) in varies else term
         if node.func is RowMean and id(term) not in varies:
-            return term  # the mean of what is the same in every row
+            return term  # the mean of a term that is equal in all rows
         parts = [classify(t) for t in _terms(graph, term, parameter_free)]
         total = graph.add(*(row_sum(graph, t, varies) for t in parts))
         return classify(graph.div(total, count) if node.func is RowMean else total)
@@ -85,9 +85,9 @@ def _mark(node: Node, varies: set[int], parameter_free: set[int]) -> None:
 
 
 def _terms(graph: Graph, term: Node, parameter_free: set[int]) -> list[Node]:
-    """`term`, split where a part of it is costly and holds no parameter.
+    """`term`, split if a part of it is expensive and contains no parameter.
 
-    Cheap parts stay: y - a*x must not become sum(y) - sum(a*x), which cancels.
+    Cheap parts are not split: sum(y) - sum(a*x) would cancel where y - a*x does not.
     """
     if term.func is not sympy.Add or id(term) in parameter_free:
         return [term]
@@ -106,7 +106,7 @@ def _is_expensive(term: Node) -> bool:
 
 
 def row_sum(graph: Graph, term: Node, varies: set[int]) -> Node:
-    """The sum of `term` over the rows: factors that do not vary stand before it."""
+    """The sum of `term` over the rows, with factors that do not vary moved out."""
     if id(term) not in varies:
         return graph.mul(graph.atom(ROWS), term)
     outside: list[Node] = []
@@ -130,7 +130,7 @@ def _varying_factors(term: Node, varies: set[int], outside: list[Node]) -> list[
 
 
 def _product(graph: Graph, factors: list[Node]) -> Node:
-    """The product as a chain of pairs, whose beginnings are shared; divisions stand at the end."""
+    """The product as a chain of binary products with shared prefixes; divisions last."""
     result = sympy.S.One
     for factor in factors:
         if not is_inverse(factor):
@@ -142,7 +142,7 @@ def _product(graph: Graph, factors: list[Node]) -> Node:
 
 
 def restore_means(graph: Graph, factors: Sequence[Node]) -> list[Node]:
-    """The factors of a product, a sum divided by the number of rows, sum(1), as a mean."""
+    """The factors of a product, with sum(term)/sum(1) rewritten as mean(term)."""
     kept = list(factors)
     over = graph.node(sympy.Pow, graph.node(RowSum, ONE), MINUS_ONE)
     for total in [f for f in factors if f.func is RowSum]:
@@ -157,9 +157,9 @@ def restore_means(graph: Graph, factors: Sequence[Node]) -> list[Node]:
 
 
 def constant_sums(roots: Sequence[Node]) -> list[Node]:
-    """The sums over rows that hold no parameter and are not part of another one."""
+    """The maximal sums over rows that contain no parameter."""
     order = topological(roots)
-    dependent: set[int] = set()  # nodes in which a parameter enters
+    dependent: set[int] = set()  # nodes that depend on a parameter
     for node in order:
         own = isinstance(node, Name) and not isinstance(node, Column) and node is not ROWS
         if own or any(id(a) in dependent for a in node.args):

@@ -1,8 +1,8 @@
-"""Textbook expressions that cancel or overflow, replaced by stable functions of the same value.
+"""Rewrite expressions that cancel or overflow as numerically stable functions of equal value.
 
-`log(1 + exp(x))` is mathematically softplus(x), but the one overflows at x = 710 and loses all
-digits at x = -40, value and gradient. Each rule here is an identity over the reals; the tests
-check every one against mpmath. What the user reads stays as typed; what runs is stable.
+log(1 + exp(x)) equals softplus(x), but overflows at x = 710 and loses all digits at x = -40, in
+value and gradient. Each rewriting is an identity over the reals; the tests check every one against
+mpmath. The displayed formula stays as typed; the compiled one is stable.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def stabilize(graph: Graph, roots: Sequence[Node]) -> list[Node]:
     return graph.rebuild(graph.fold(roots), change)
 
 
-#: What 1/(a sum of exponentials)**k has become -> the terms of that sum, and k.
+#: id of the node that replaced 1/(a sum of exponentials)**k -> the terms of that sum, and k.
 _Sums = dict[int, tuple[list[Term], int]]
 
 
@@ -174,7 +174,7 @@ def _product(graph: Graph, kept: list[Node], new: list[Node], sums: _Sums) -> No
 def _share(
     graph: Graph, top: Node | None, terms: list[Term], copies: int, sums: _Sums
 ) -> list[Node]:
-    """The factors of exp(top) over the copies-th power of the sum; one copy is left for others."""
+    """The factors of exp(top)/sum**copies."""
     if top is not None and copies > 1 and any(t.u is top for t in terms):
         return [share(graph, top, terms), *_share(graph, None, terms, copies - 1, sums)]
     result = share(graph, top, terms, copies)

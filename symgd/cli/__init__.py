@@ -1,1 +1,1 @@
-"""The front door: parse options, call the API, print. No mathematics."""
+"""The command line: parse options, call the API, print."""

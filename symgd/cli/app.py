@@ -1,6 +1,6 @@
-"""The command line: parse the options, call the API, print what comes back. No mathematics.
+"""The Typer application with its commands.
 
-Whatever is heavy is imported inside the command that needs it: `symgd --version` loads neither
+Expensive modules are imported inside the command that needs them: `symgd --version` loads neither
 SymPy nor NumPy.
 """
 
@@ -61,7 +61,7 @@ def main(
         ),
     ] = False,
 ) -> None:
-    """Take the options that stand before any command."""
+    """Accept the options before any command."""
 
 
 app.command(short_help="Descend on a loss (the command when none is named).")(run)

@@ -1,4 +1,4 @@
-"""symgd compare: a grid of learning rates, rules and starts side by side."""
+"""The command `symgd compare`: a grid of learning rates, rules and starts."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import Annotated
 
 from symgd.cli.console import emit
 from symgd.cli.formats import Format, read_format
-from symgd.cli.option_values import positive, read_formula, whole
-from symgd.cli.options import format_of, formula_to, option
-from symgd.cli.progress import shown
-from symgd.cli.terminal import emit_report, has_unicode, tell_rows, terminal_width
+from symgd.cli.option_values import integer, positive, read_formula
+from symgd.cli.options import format_option, loss_argument, option
+from symgd.cli.progress import with_progress
+from symgd.cli.terminal import emit_report, has_unicode, terminal_width, write_row_remarks
 
 
 def compare(
-    loss: Annotated[list[str] | None, formula_to("minimize")] = None,
+    loss: Annotated[list[str] | None, loss_argument("minimize")] = None,
     lr: Annotated[
         str, option("lr", "0.001,0.2,10 or 1e-4..10:200 for a map.", "LIST")
     ] = "0.001,0.2,10",
@@ -26,7 +26,7 @@ def compare(
     steps: Annotated[str, option("steps")] = "20",
     assignments: Annotated[list[str] | None, option("set")] = None,
     tol: Annotated[str | None, option("tol")] = None,
-    form: Annotated[str, format_of("compare")] = Format.table.value,
+    form: Annotated[str, format_option("compare")] = Format.table.value,
     plot: Annotated[
         str | None, option("plot", "Draw all runs in one picture: .png, .svg or .gif.")
     ] = None,
@@ -38,17 +38,17 @@ def compare(
     kind = read_format("compare", form)
     from symgd.report import output_files
 
-    picture = None if plot is None else output_files.check_picture(plot)
-    live = None if page is None else output_files.check_page(page)
+    picture_path = None if plot is None else output_files.check_picture(plot)
+    page_path = None if page is None else output_files.check_page(page)
     formula = read_formula(loss or [], data)
-    count = whole("--steps", steps, least=0)
+    count = integer("--steps", steps, minimum=0)
     tolerance = None if tol is None else positive("--tol", tol)
     from symgd.descent import compare
     from symgd.model.arguments import parse_assignments
     from symgd.report import compare as report
     from symgd.report.plot import check_comparison, plot_comparison
 
-    gc.freeze()  # the modules stay; the runs' own garbage is collected as usual
+    gc.freeze()  # exempts the modules from collection
     gc.enable()
     rules = [
         part
@@ -56,8 +56,8 @@ def compare(
         for part in ([text] if "=" in text else text.split(","))
         if part.strip()
     ]
-    with shown(data, kind is not Format.table) as source:
-        found = compare.compare(
+    with with_progress(data, kind is not Format.table) as source:
+        comparison = compare.compare(
             formula,
             lr=lr,
             rule=[part.strip() for part in rules],
@@ -68,19 +68,19 @@ def compare(
             data=source,
             drop_missing=drop_missing,
         )
-    if picture is not None:
-        check_comparison(found, picture)
+    if picture_path is not None:
+        check_comparison(comparison, picture_path)
     if kind is Format.table:
-        emit_report(report.report(found, width=terminal_width(), pretty=has_unicode()))
+        emit_report(report.report(comparison, width=terminal_width(), pretty=has_unicode()))
     else:
         writers = {
             Format.json: report.as_json,
             Format.jsonl: report.as_jsonl,
             Format.csv: report.as_csv,
         }
-        emit(writers[kind](found))
-    if picture is not None:
-        plot_comparison(found, picture)
-    if live is not None:
-        found.to_html(live)
-    tell_rows(found.loss)
+        emit(writers[kind](comparison))
+    if picture_path is not None:
+        plot_comparison(comparison, picture_path)
+    if page_path is not None:
+        comparison.to_html(page_path)
+    write_row_remarks(comparison.loss)

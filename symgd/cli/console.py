@@ -1,4 +1,4 @@
-"""The standard streams of the command line: pipes that close, full disks, unencodable text."""
+"""Standard streams that survive closed pipes, full disks and unencodable text."""
 
 import errno
 import io
@@ -7,17 +7,17 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 
-CLOSED_PIPE = 141  # what a shell reports for a program that SIGPIPE ended
-USAGE = 2  # usage, formula, data: whatever the person at the keyboard can mend
+CLOSED_PIPE = 141  # as a shell reports a program ended by SIGPIPE
+USAGE = 2  # errors of usage, formula or data
 
 
 class OutputError(Exception):
-    """Standard output took no more.
+    """Standard output cannot be written.
 
-    exit_code: 141 for a closed pipe, 2 for anything else. rescued: what must not be lost.
+    exit_code: 141 for a closed pipe, else 2. final_lines: results to write to stderr instead.
     """
 
-    rescued = ""
+    final_lines = ""
 
     def __init__(self, cause: OSError) -> None:
         # Windows reports a closed pipe as EINVAL.
@@ -27,7 +27,7 @@ class OutputError(Exception):
 
 
 class _Output(io.TextIOWrapper):
-    """A text stream whose failures are `OutputError`s, which Typer does not swallow."""
+    """A text stream whose OSErrors are OutputErrors, which Typer does not swallow."""
 
     def write(self, text: str, /) -> int:
         try:
@@ -43,7 +43,7 @@ class _Output(io.TextIOWrapper):
 
 
 class _Messages(io.TextIOWrapper):
-    """A text stream whose failures nobody can be told of: they are ignored."""
+    """A text stream that ignores its OSErrors."""
 
     def write(self, text: str, /) -> int:
         with suppress(OSError):
@@ -57,17 +57,17 @@ class _Messages(io.TextIOWrapper):
 
 @contextmanager
 def console() -> Iterator[None]:
-    """Within it, stdout takes every character (in escapes where it must) and fails politely.
+    """A context in which stdout escapes unencodable characters, and its errors set the exit code.
 
-    What stderr does not take is lost, and changes no exit code.
+    Errors of stderr are ignored.
     """
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout = _instead(sys.stdout, _Output)
-        vars(sys)["__stdout__"] = sys.stdout  # the help asks this one for the terminal's width
-    if sys.stderr is None:  # closed: what is said there must not end up among the results
+        sys.stdout = _replacement(sys.stdout, _Output)
+        vars(sys)["__stdout__"] = sys.stdout  # the help reads the terminal width from this one
+    if sys.stderr is None:  # closed: a new file must not get its descriptor
         sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - open to the end
     elif isinstance(sys.stderr, io.TextIOWrapper):
-        sys.stderr = vars(sys)["__stderr__"] = _instead(sys.stderr, _Messages)
+        sys.stderr = vars(sys)["__stderr__"] = _replacement(sys.stderr, _Messages)
     try:
         try:
             yield
@@ -75,16 +75,16 @@ def console() -> Iterator[None]:
             if sys.stdout is not None:
                 sys.stdout.flush()
     except OutputError as error:
-        _abandon_stdout()
+        _redirect_stdout_to_null()
         if error.exit_code != CLOSED_PIPE:
-            complain("\n".join(filter(None, [str(error), error.rescued])))
+            write_message("\n".join(filter(None, [str(error), error.final_lines])))
         sys.exit(error.exit_code)
 
 
-def _instead(stream: io.TextIOWrapper, kind: type[io.TextIOWrapper]) -> io.TextIOWrapper:
-    """A stream of this kind to the same place, in the same encoding."""
+def _replacement(stream: io.TextIOWrapper, stream_type: type[io.TextIOWrapper]) -> io.TextIOWrapper:
+    """A stream of this type to the same file, in the same encoding."""
     lines, through, encoding = stream.line_buffering, stream.write_through, stream.encoding
-    return kind(
+    return stream_type(
         stream.detach(),
         encoding=encoding,
         errors="backslashreplace",
@@ -94,7 +94,7 @@ def _instead(stream: io.TextIOWrapper, kind: type[io.TextIOWrapper]) -> io.TextI
 
 
 def emit(lines: Iterable[str]) -> None:
-    """Write the lines to standard output, all the way to the operating system."""
+    """Write the lines to standard output and flush it."""
     if sys.stdout is None:
         raise OutputError(OSError(errno.EBADF, "standard output is closed"))
     for line in lines:
@@ -102,18 +102,18 @@ def emit(lines: Iterable[str]) -> None:
     sys.stdout.flush()
 
 
-def complain(message: str) -> None:
-    """Write a message for people to standard error, if there is one that takes it."""
+def write_message(message: str) -> None:
+    """Write a message to standard error, ignoring failures."""
     if sys.stderr is not None:
         with suppress(OSError):
             sys.stderr.write(f"symgd: {message}\n")
             sys.stderr.flush()
 
 
-def _abandon_stdout() -> None:
-    """Point file 1 at nothing, so that the flush at the end of the interpreter succeeds."""
-    nothing = os.open(os.devnull, os.O_WRONLY)
+def _redirect_stdout_to_null() -> None:
+    """Redirect file descriptor 1, so that the flush at exit succeeds."""
+    null = os.open(os.devnull, os.O_WRONLY)
     try:
-        os.dup2(nothing, 1)
+        os.dup2(null, 1)
     finally:
-        os.close(nothing)
+        os.close(null)

@@ -1,4 +1,4 @@
-"""symgd explain: the formulas, the critical points, convexity, and what the rule does there."""
+"""The command `symgd explain`: derivatives, critical points, convexity, stable learning rates."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from typing import Annotated
 from symgd.cli.console import emit
 from symgd.cli.formats import Format, read_format
 from symgd.cli.option_values import read_formula
-from symgd.cli.options import format_of, formula_to, option
-from symgd.cli.progress import shown
-from symgd.cli.terminal import emit_report, has_unicode, tell_rows, terminal_width
+from symgd.cli.options import format_option, loss_argument, option
+from symgd.cli.progress import with_progress
+from symgd.cli.terminal import emit_report, has_unicode, terminal_width, write_row_remarks
 
 
 def explain(
-    loss: Annotated[list[str] | None, formula_to("explain")] = None,
+    loss: Annotated[list[str] | None, loss_argument("explain")] = None,
     lr: Annotated[str, option("lr", "The learning rate to judge.")] = "0.2",
     start: Annotated[str, option("start", "Where to look first: a number, or x=1,y=2.")] = "1",
     rule: Annotated[str, option("rule", "A name or equations.")] = "gd",
     assignments: Annotated[list[str] | None, option("set")] = None,
     steps: Annotated[bool, option("derivation")] = False,
-    form: Annotated[str, format_of("explain")] = Format.terminal.value,
+    form: Annotated[str, format_option("explain")] = Format.terminal.value,
     data: Annotated[str | None, option("data")] = None,
     drop_missing: Annotated[bool, option("drop_missing")] = False,
 ) -> None:
@@ -29,8 +29,8 @@ def explain(
     from symgd.descent import explain
     from symgd.model.arguments import parse_assignments
 
-    with shown(data, kind is not Format.terminal) as source:
-        found = explain.explain(
+    with with_progress(data, kind is not Format.terminal) as source:
+        explanation = explain.explain(
             formula,
             rule=rule,
             lr=lr,
@@ -43,16 +43,16 @@ def explain(
     from symgd.report import export
 
     if kind is Format.json:
-        whole = found.to_dict()
+        document = explanation.to_dict()
         if steps:
-            whole["derivation"] = [
+            document["derivation"] = [
                 {"rule": s.rule, "param": s.param, "step": s.text, "result": s.result}
-                for s in found.derivation
+                for s in explanation.derivation
             ]
-        emit([export.dump(whole)])
+        emit([export.dump(document)])
     elif kind is Format.latex:
-        emit(report.as_latex(found, steps=steps))
+        emit(report.as_latex(explanation, steps=steps))
     else:
-        lines = report.report(found, steps=steps, width=terminal_width(), pretty=has_unicode())
-        emit_report(lines)
-    tell_rows(found.loss)
+        width = terminal_width()
+        emit_report(report.report(explanation, steps=steps, width=width, pretty=has_unicode()))
+    write_row_remarks(explanation.loss)

@@ -1,23 +1,25 @@
-"""`symgd fit MODEL DATA`: parse the options, call `fit`, print the result. No mathematics."""
+"""The command `symgd fit`: parameters of a formula with standard errors."""
 
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from symgd.cli.console import complain, emit
+from symgd.cli.console import emit, write_message
 from symgd.cli.formats import Format, read_format
-from symgd.cli.option_values import whole
-from symgd.cli.options import format_of, option
-from symgd.cli.progress import shown
-from symgd.cli.terminal import about_rows, emit_report, terminal_width
+from symgd.cli.option_values import integer
+from symgd.cli.options import format_option, option
+from symgd.cli.progress import with_progress
+from symgd.cli.terminal import emit_report, row_remarks, terminal_width
 from symgd.errors import ArgumentError
 from symgd.names import escape
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from symgd.fits.fit_result import FitResult
 
 
@@ -61,25 +63,19 @@ def fit(
         str | None,
         option("plot", "Draw data, model and residuals: .png or .svg (needs matplotlib)."),
     ] = None,
-    form: Annotated[str, format_of("fit")] = Format.table.value,
+    form: Annotated[str, format_option("fit")] = Format.table.value,
     check: Annotated[bool, option("check")] = False,
     quiet: Annotated[bool, option("quiet", "No remarks.")] = False,
 ) -> None:
     """Fit a formula to data: parameters with standard errors."""
     kind = read_format("fit", form)
-    gc.freeze()  # the modules stay; the fit's own garbage is collected as usual
+    gc.freeze()  # exempts the modules from collection
     gc.enable()
     from symgd.fits.fit import fit as run
     from symgd.model.arguments import parse_assignments
 
-    picture = None
-    if plot is not None:
-        from symgd.report.output_files import check_picture
-        from symgd.report.plot import check_fit
-
-        picture = check_picture(plot)
-        check_fit(picture)
-    with shown(data, quiet or kind not in (Format.table, Format.plain)) as source:
+    picture_path = None if plot is None else _check_picture(plot)
+    with with_progress(data, quiet or kind not in (Format.table, Format.plain)) as source:
         result = run(
             model,
             source,
@@ -88,84 +84,109 @@ def fit(
             sigma=sigma,
             loss=loss,
             fixed=parse_assignments(fixed or []),
-            tied=_pairs("--tie", tied or []),
-            bounds={name: _bounds(text) for name, text in _pairs("--bound", bound or []).items()},
+            tied=_parse_pairs("--tie", tied or []),
+            bounds=_parse_bounds(bound or []),
             method=method,
-            steps=None if steps is None else whole("--steps", steps, least=1),
+            steps=None if steps is None else integer("--steps", steps, minimum=1),
             lr=lr,
-            batch=None if batch is None else whole("--batch", batch, least=1),
-            seed=whole("--seed", seed, least=0),
+            batch=None if batch is None else integer("--batch", batch, minimum=1),
+            seed=integer("--seed", seed, minimum=0),
             absolute_sigma=absolute,
             drop_missing=drop_missing,
             backend=backend,
-            threads=None if threads is None else whole("--threads", threads, least=1),
+            threads=None if threads is None else integer("--threads", threads, minimum=1),
         )
-    if kind is Format.table and predict is None:
-        from symgd.report.fit import report
-
-        emit_report(report(result, width=terminal_width()))
-    else:
-        emit(_printed(result, kind) if predict is None else _predicted(result, predict, kind))
-    if picture is not None:
-        from symgd.report.plot import plot_fit
-
-        plot_fit(result, picture)
+    _print(result, kind, predict)
+    if picture_path is not None:
+        result.plot(picture_path)
     if not quiet:
-        for remark in about_rows(result.names, result.columns, result.table):
-            complain(remark)
-        if kind is not Format.table or predict is not None:
-            remarks = [] if result.status.value == "converged" else [escape(result.message)]
-            for remark in [*remarks, *result.warnings]:
-                complain(remark)
+        for remark in _remarks(result, kind is Format.table and predict is None):
+            write_message(remark)
     raise typer.Exit(_exit_code(result, check))
 
 
-def _pairs(option: str, items: Sequence[str]) -> dict[str, str]:
+def _check_picture(plot: str) -> Path:
+    from symgd.report.output_files import check_picture
+    from symgd.report.plot import check_fit
+
+    path = check_picture(plot)
+    check_fit(path)
+    return path
+
+
+def _print(result: FitResult, kind: Format, predict: str | None) -> None:
+    """Print the result, or the predictions at the rows of the file `predict`."""
+    if predict is not None:
+        emit(_prediction_lines(result, predict, kind))
+    elif kind is not Format.table:
+        emit(_result_lines(result, kind))
+    else:
+        from symgd.report.fit import report
+
+        emit_report(report(result, width=terminal_width()))
+
+
+def _remarks(result: FitResult, reported: bool) -> Iterator[str]:
+    """Remarks for stderr. reported: whether the report has the status and the warnings."""
+    yield from row_remarks(result.names, result.columns, result.table)
+    if not reported:
+        if result.status.value != "converged":
+            yield escape(result.message)
+        yield from result.warnings
+
+
+def _parse_pairs(option: str, items: Sequence[str]) -> dict[str, str]:
     """["b=2*a"] as {"b": "2*a"}."""
-    found: dict[str, str] = {}
+    pairs: dict[str, str] = {}
     for item in items:
         name, equals, text = item.partition("=")
         if not equals or not name.strip() or not text.strip():
             raise ArgumentError(f"{option}: '{escape(item)}' is not NAME=...")
-        if name.strip() in found:
+        if name.strip() in pairs:
             raise ArgumentError(f"{option}: '{escape(name.strip())}' is given twice")
-        found[name.strip()] = text.strip()
-    return found
+        pairs[name.strip()] = text.strip()
+    return pairs
 
 
-def _bounds(text: str) -> tuple[float | None, float | None]:
+def _parse_bounds(items: Sequence[str]) -> dict[str, tuple[float | None, float | None]]:
+    """["a=0:10", "b=0:"] as {"a": (0.0, 10.0), "b": (0.0, None)}."""
     from symgd.model.arguments import parse_number
 
-    low, colon, high = text.partition(":")
-    if not colon:
-        raise ArgumentError(f"--bound: '{escape(text)}' is not LOW:HIGH; either may be empty")
-    least = parse_number(low, "the lower bound") if low.strip() else None
-    return least, parse_number(high, "the upper bound") if high.strip() else None
+    bounds = {}
+    for name, text in _parse_pairs("--bound", items).items():
+        low, colon, high = text.partition(":")
+        if not colon:
+            raise ArgumentError(f"--bound: '{escape(text)}' is not LOW:HIGH; either may be empty")
+        bounds[name] = (
+            parse_number(low, "the lower bound") if low.strip() else None,
+            parse_number(high, "the upper bound") if high.strip() else None,
+        )
+    return bounds
 
 
-def _printed(result: FitResult, form: Format) -> Iterable[str]:
+def _result_lines(result: FitResult, form: Format) -> Iterable[str]:
     from symgd.report.export import dump, record
-    from symgd.report.step_table import number
+    from symgd.report.step_table import float_text
 
     if form in (Format.json, Format.jsonl):
         return [dump(result.to_dict())]
     if form is Format.plain:
-        return [" ".join(number(value) for value in result.theta.values())]
+        return [" ".join(float_text(value) for value in result.theta.values())]
     rows: list[Any] = [record(["name", "value", "stderr"])]
     for name, estimate in result.params.items():
-        error = "" if estimate.stderr is None else number(estimate.stderr)
-        rows.append(f"{record([name])},{number(estimate.value)},{error}")
+        error = "" if estimate.stderr is None else float_text(estimate.stderr)
+        rows.append(f"{record([name])},{float_text(estimate.value)},{error}")
     return rows
 
 
-def _predicted(result: FitResult, data: str, form: Format) -> Iterable[str]:
+def _prediction_lines(result: FitResult, data: str, form: Format) -> Iterable[str]:
     from symgd.report.export import dump
-    from symgd.report.step_table import number
+    from symgd.report.step_table import float_text
 
     values = result.predict(data).tolist()
     if form in (Format.json, Format.jsonl):
         return [dump({"predicted": values})]
-    return [*(["predicted"] if form is Format.csv else []), *map(number, values)]
+    return [*(["predicted"] if form is Format.csv else []), *map(float_text, values)]
 
 
 def _exit_code(result: FitResult, check: bool) -> int:

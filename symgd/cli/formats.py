@@ -1,4 +1,4 @@
-"""The output formats, and which command has which."""
+"""The output formats and the commands that have them."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from symgd.names import escape
 
 
 class Format(StrEnum):
-    """How a result is printed."""
+    """An output format."""
 
     table = "table"
-    terminal = "terminal"  # what `explain` calls its table
+    terminal = "terminal"  # the report of `explain`
     plain = "plain"
     json = "json"
     jsonl = "jsonl"
@@ -34,7 +34,7 @@ FORMATS = {
 
 
 def read_format(command: str, text: str) -> Format:
-    """The format that was asked for, or ArgumentError."""
+    """The format of this name, or ArgumentError if the command does not have it."""
     if text not in FORMATS[command]:
         raise ArgumentError(f"--format: '{escape(text)}' is none of {', '.join(FORMATS[command])}")
     return Format(text)

@@ -1,4 +1,4 @@
-"""symgd rules and symgd functions: what the tables of rules and functions hold."""
+"""The commands `symgd rules` and `symgd functions`: the tables of rules and functions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import typer
 
 from symgd.cli.console import emit
 from symgd.cli.formats import Format, read_format
-from symgd.cli.options import format_of
+from symgd.cli.options import format_option
 from symgd.cli.terminal import emit_report, terminal_width
 from symgd.errors import ArgumentError
 from symgd.names import escape, suggest
@@ -22,7 +22,7 @@ def rules(
     name: Annotated[
         str | None, typer.Argument(metavar="NAME", help="Show this one's equations.")
     ] = None,
-    form: Annotated[str, format_of("rules")] = Format.table.value,
+    form: Annotated[str, format_option("rules")] = Format.table.value,
 ) -> None:
     """List the catalogue of update rules, or show the equations and the source of one."""
     kind = read_format("rules", form)
@@ -36,9 +36,9 @@ def rules(
     if kind is not Format.table:
         emit(export.records([_row(entry) for entry in entries], kind.value))
     elif name is not None:
-        emit_report(table.listing(_described(CATALOGUE[name]), terminal_width()))
+        emit_report(table.definition_list(_entry_sections(CATALOGUE[name]), terminal_width()))
     else:
-        emit_report(table.listing(_catalogue(entries), terminal_width()))
+        emit_report(table.definition_list(_catalogue(entries), terminal_width()))
 
 
 def _catalogue(entries: list[Entry]) -> Iterator[tuple[str, dict[str, str]]]:
@@ -51,15 +51,15 @@ def _catalogue(entries: list[Entry]) -> Iterator[tuple[str, dict[str, str]]]:
         yield title, {f"  {e.name}": e.title for e in entries if e.kind == kind}
 
 
-def _described(entry: Entry) -> Iterator[tuple[str, dict[str, str]]]:
+def _entry_sections(entry: Entry) -> Iterator[tuple[str, dict[str, str]]]:
     yield f"{entry.name} ({entry.kind})\n{entry.title}", {}
     yield "\n".join(f"  {line}" for line in entry.text.splitlines()), {}
-    rows = {"defaults": _listed(entry.defaults), "usual lr": repr(entry.lr)}
+    rows = {"defaults": _assignments(entry.defaults), "usual lr": repr(entry.lr)}
     rows |= {"source": entry.source, "note": entry.note}
     yield "", {key: text for key, text in rows.items() if text}
 
 
-def _listed(defaults: Mapping[str, float]) -> str:
+def _assignments(defaults: Mapping[str, float]) -> str:
     return ", ".join(f"{name} = {value!r}" for name, value in defaults.items())
 
 
@@ -74,7 +74,7 @@ def _row(entry: Entry) -> dict[str, Any]:
     }
 
 
-def functions(form: Annotated[str, format_of("functions")] = Format.table.value) -> None:
+def functions(form: Annotated[str, format_option("functions")] = Format.table.value) -> None:
     """List the functions that a formula may use, and what they do at their kinks."""
     kind = read_format("functions", form)
     from symgd.formula.functions.table import FUNCTIONS, POWERS
@@ -101,12 +101,12 @@ def functions(form: Annotated[str, format_of("functions")] = Format.table.value)
         for f in FUNCTIONS.values()
     ]
     if kind is Format.table:
-        texts = {row["signature"]: _explained(row) for row in rows}
-        emit_report(table.listing([("", texts)], terminal_width()))
+        texts = {row["signature"]: _function_text(row) for row in rows}
+        emit_report(table.definition_list([("", texts)], terminal_width()))
     else:
         emit(export.records(rows, kind.value))
 
 
-def _explained(row: Mapping[str, Any]) -> str:
+def _function_text(row: Mapping[str, Any]) -> str:
     also = f" (also {', '.join(row['aliases'])})" if row["aliases"] else ""
     return "; ".join(part for part in (row["doc"] + also, row["kink"]) if part)

@@ -3,7 +3,7 @@
 import gc
 import sys
 
-from symgd.cli.console import USAGE, complain, console
+from symgd.cli.console import USAGE, console, write_message
 from symgd.cli.interrupts import listen
 
 
@@ -17,5 +17,5 @@ def run() -> None:
 
             app(prog_name="symgd")
     except MemoryError as error:
-        complain(f"there is not enough memory: {error}".rstrip(": "))
+        write_message(f"there is not enough memory: {error}".rstrip(": "))
         sys.exit(USAGE)

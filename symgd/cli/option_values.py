@@ -1,4 +1,4 @@
-"""Words of the command line -> what they stand for: the loss, whole and positive numbers."""
+"""Parsing of option values: the loss, integers, positive numbers."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ _MOST_STDIN = 16_000_000  # bytes; the formula language has a lower limit, with 
 
 
 def read_formula(words: list[str], data: str | None = None) -> str:
-    """The one LOSS among the words of a command; - reads it from standard input.
+    """The LOSS argument of a command; - reads it from standard input.
 
-    data: what --data says.
+    data: the value of --data.
     """
     if len(words) > 1:
         shown = escape(" ".join(words))
@@ -41,8 +41,8 @@ def _standard_input() -> str:
         raise ArgumentError(f"standard input is not UTF-8 text: {place}") from None
 
 
-def whole(option: str, text: str, least: int) -> int:
-    """The whole number in `text`; 1e6 is one, too."""
+def integer(option: str, text: str, minimum: int) -> int:
+    """The integer in `text`, which may be written as 1e6."""
     try:
         value = int(text)
     except ValueError:
@@ -50,13 +50,13 @@ def whole(option: str, text: str, least: int) -> int:
         if not number.is_integer():
             raise ArgumentError(f"{option}: '{escape(text)}' is not a whole number") from None
         value = int(number)
-    if not least <= value < 2**63:
-        raise ArgumentError(f"{option}: {value} is not between {least} and 2**63 - 1")
+    if not minimum <= value < 2**63:
+        raise ArgumentError(f"{option}: {value} is not between {minimum} and 2**63 - 1")
     return value
 
 
 def positive(option: str, text: str) -> float:
-    """The number above 0 in `text`."""
+    """The positive number in `text`."""
     value = _float(text)
     if not 0 < value < math.inf:
         raise ArgumentError(f"{option}: '{escape(text)}' is not a positive number")

@@ -1,4 +1,4 @@
-"""The options of the command line, each declared once; a command may word its help anew."""
+"""The options of the command line, each declared once."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def _complete_rule(incomplete: str) -> list[str]:
 
 @dataclass(frozen=True)
 class Declaration:
-    """How an option is typed and what its help says. metavar: "" for a flag."""
+    """The flags and the help of an option. metavar: "" for a flag without a value."""
 
     flags: tuple[str, ...]
     metavar: str
@@ -87,8 +87,8 @@ OPTIONS = {
 }
 
 
-def option(name: str, help: str = "", metavar: str = "") -> Any:  # noqa: A002 - Typer's own word
-    """The option of this name. help, metavar: where they differ in a command."""
+def option(name: str, help: str = "", metavar: str = "") -> Any:  # noqa: A002 - Typer's name
+    """The option of this name. help, metavar: if they differ in a command."""
     declared = OPTIONS[name]
     return typer.Option(
         *declared.flags,
@@ -98,13 +98,20 @@ def option(name: str, help: str = "", metavar: str = "") -> Any:  # noqa: A002 -
     )
 
 
-def format_of(command: str) -> Any:
-    """The option --format of a command, with the formats that it has."""
-    return typer.Option("--format", metavar="|".join(FORMATS[command]), help="How to print it.")
+def format_option(command: str) -> Any:
+    """The option --format with the formats of a command."""
+    formats = FORMATS[command]
+
+    def complete(incomplete: str) -> list[str]:
+        return [name for name in formats if name.startswith(incomplete)]
+
+    return typer.Option(
+        "--format", metavar="|".join(formats), help="How to print it.", autocompletion=complete
+    )
 
 
-def formula_to(verb: str) -> Any:
-    """The argument LOSS of a command that does this to it: a `list[str] | None`."""
+def loss_argument(verb: str) -> Any:
+    """The argument LOSS, a `list[str] | None`. verb: what the command does to it."""
     return typer.Argument(
         metavar="LOSS",
         show_default=False,

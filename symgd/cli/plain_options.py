@@ -1,7 +1,7 @@
-"""Options that are texts stay texts: no pydantic for them, whose import takes 0.1 s of each run.
+"""Coercion of option values without pydantic, whose import takes 0.1 s.
 
-Typer 0.29 asks pydantic to turn every value of an option into its type. Ours are texts, lists of
-texts and names of formats. Where Typer is another one, nothing is changed.
+Typer 0.29 uses pydantic to convert every option value. The values here are strings, lists of
+strings and names of formats. With other versions of Typer nothing is changed.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from functools import partial
 from typing import Any
 
 
-def spare_pydantic(params: Iterable[Any]) -> None:
-    """Give each parameter of a command our coercion in the place of Typer's."""
+def skip_pydantic(params: Iterable[Any]) -> None:
+    """Replace Typer's coercion for each parameter of a command."""
     for param in params:
         kind = getattr(getattr(param, "type_descriptor", None), "annotation", None)
-        done = "get_runtime_param" in vars(param)
-        if done or not hasattr(param, "get_runtime_param"):
+        replaced = "get_runtime_param" in vars(param)
+        if replaced or not hasattr(param, "get_runtime_param"):
             continue
         if kind in (str, bool, list[str]) or _is_enum(kind):
             param.get_runtime_param = partial(_Coercion, kind, param.get_runtime_param)
@@ -26,16 +26,16 @@ def spare_pydantic(params: Iterable[Any]) -> None:
 
 @dataclass(frozen=True)
 class _Coercion:
-    """What Typer does for texts, lists of texts, flags and Enums of texts.
+    """The coercion of strings, lists of strings, flags and Enums of strings.
 
-    typers: returns Typer's own coercion, which words the message about a mistake.
+    typer_coercion: returns that of Typer, which raises the error for an invalid value.
     """
 
     kind: Any
-    typers: Callable[[], Any]
+    typer_coercion: Callable[[], Any]
 
     def coerce(self, value: Any, param: Any, ctx: Any) -> Any:
-        """The value as the command wants it."""
+        """The value as an argument of the command."""
         if value is None:
             return () if param.multiple or param.nargs == -1 else None
         if self.kind in (str, bool) and isinstance(value, self.kind):
@@ -44,7 +44,7 @@ class _Coercion:
             return list(value)
         if _is_enum(self.kind) and value in {member.value for member in self.kind}:
             return self.kind(value)
-        return self.typers().coerce(value, param=param, ctx=ctx)
+        return self.typer_coercion().coerce(value, param=param, ctx=ctx)
 
 
 def _is_enum(kind: Any) -> bool:

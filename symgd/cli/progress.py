@@ -1,4 +1,4 @@
-"""A bar on standard error while a table is read that takes its time, on every pass over it."""
+"""A progress bar on standard error for long passes over a table."""
 
 from __future__ import annotations
 
@@ -14,52 +14,52 @@ from symgd.errors import excerpt
 if TYPE_CHECKING:
     from symgd.data.source import Block, SelectedColumn, TableSource
 
-AFTER = 0.5  # seconds of a pass before the bar is drawn
-_EVERY = 0.1  # seconds between two drawings
-_BAR = 20  # characters
+DELAY = 0.5  # seconds of a pass before the bar is drawn
+_INTERVAL = 0.1  # seconds between two drawings
+_BAR_WIDTH = 20  # characters
 
 
 @contextmanager
-def shown(data: str | None, quiet: bool) -> Iterator[Any]:
-    """What to read instead of `data`, so that a bar shows how far its passes are.
+def with_progress(data: str | None, quiet: bool) -> Iterator[Any]:
+    """A context with a source for `data` whose passes show a progress bar.
 
-    That is `data` itself where nobody looks: quiet, or standard error is no terminal. Whatever
-    happens within, no bar is left on the terminal.
+    It is `data` itself if quiet or if standard error is not a terminal. The bar is always cleared
+    at the end.
     """
-    if data is None or quiet or not _looked_at():
+    if data is None or quiet or not _is_shown():
         yield data
         return
     from symgd.data import open_source
 
-    line = _Line()
+    line = _StatusLine()
     try:
-        yield Shown(open_source(data), line)
+        yield ProgressSource(open_source(data), line)
     finally:
         line.clear()
 
 
-def _looked_at() -> bool:
+def _is_shown() -> bool:
     return sys.stderr is not None and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
 
 
-class _Line:
-    """The last line of the terminal, drawn over and over."""
+class _StatusLine:
+    """The last line of the terminal, which is overwritten."""
 
     def __init__(self) -> None:
         self._drawn = 0  # characters
 
-    def draw(self, text: str) -> None:
-        """Show the text, cut to the terminal, in place of what is there."""
+    def show(self, text: str) -> None:
+        """Replace the line by the text, cut to the width of the terminal."""
         try:
             width = os.get_terminal_size(sys.stderr.fileno()).columns or 80
         except (OSError, ValueError):
             width = 80
-        text = text[: width - 1].ljust(self._drawn)  # the last column would begin a new line
-        self._drawn = len(text)  # before it is: Ctrl-C may come in between
+        text = text[: width - 1].ljust(self._drawn)  # the last column may wrap
+        self._drawn = len(text)  # set first, because Ctrl-C may interrupt the writing
         self._write("\r" + text)
 
     def clear(self) -> None:
-        """Leave the line empty, and the cursor at its beginning."""
+        """Clear the line and move the cursor to its beginning."""
         if self._drawn:
             self._write("\r" + " " * self._drawn + "\r")
             self._drawn = 0
@@ -69,17 +69,17 @@ class _Line:
             sys.stderr.write(text)
             sys.stderr.flush()
         except (OSError, UnicodeError):
-            pass  # nobody looks any more
+            pass  # the terminal is gone
 
 
-class Shown:
-    """A source whose passes are shown. It is otherwise the one that it was made from."""
+class ProgressSource:
+    """A table source with a progress bar for each pass."""
 
-    def __init__(self, source: TableSource, line: _Line) -> None:
+    def __init__(self, source: TableSource, line: _StatusLine) -> None:
         self._source = source
         self._line = line
         self._passes = 0
-        self._rows = 0  # of a whole pass, once there was one
+        self._rows = 0  # known after the first whole pass
         self.label = source.label
         self.names = source.names
         self.in_memory = source.in_memory
@@ -94,21 +94,21 @@ class Shown:
     def blocks(self, selected: Sequence[SelectedColumn], drop_missing: bool) -> Iterator[Block]:
         self._passes += 1
         number, rows = self._passes, 0
-        due = time.monotonic() + AFTER
+        next_update = time.monotonic() + DELAY
         try:
             for block in self._source.blocks(selected, drop_missing):
                 rows += len(block.arrays[0]) + block.dropped
-                if time.monotonic() >= due:
-                    self._line.draw(self._text(number, rows, block.progress))
-                    due = time.monotonic() + _EVERY
+                if time.monotonic() >= next_update:
+                    self._line.show(self._text(number, rows, block.progress))
+                    next_update = time.monotonic() + _INTERVAL
                 yield block
             self._rows = rows
         finally:
             self._line.clear()
 
     def _text(self, number: int, rows: int, progress: float) -> str:
-        filled = int(_BAR * progress)
-        bar = "#" * filled + "-" * (_BAR - filled)
+        filled = int(_BAR_WIDTH * progress)
+        bar = "#" * filled + "-" * (_BAR_WIDTH - filled)
         of = (
             f"{self._rows:,}"
             if self._rows

@@ -1,4 +1,4 @@
-"""symgd run: descend on a loss, and say how it went. The command when none is named."""
+"""The command `symgd run`, the default: descend on a loss and report."""
 
 from __future__ import annotations
 
@@ -9,12 +9,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from symgd.cli.command_group import REMARK
-from symgd.cli.console import OutputError, complain, emit
+from symgd.cli.console import OutputError, emit, write_message
 from symgd.cli.formats import Format, read_format
-from symgd.cli.option_values import positive, read_formula, whole
-from symgd.cli.options import format_of, formula_to, option
-from symgd.cli.progress import shown
-from symgd.cli.terminal import about_rows, emit_report, has_unicode, listen, terminal_width
+from symgd.cli.option_values import integer, positive, read_formula
+from symgd.cli.options import format_option, loss_argument, option
+from symgd.cli.progress import with_progress
+from symgd.cli.terminal import (
+    configure_logging,
+    emit_report,
+    has_unicode,
+    row_remarks,
+    terminal_width,
+)
 from symgd.names import escape
 
 if TYPE_CHECKING:
@@ -23,7 +29,7 @@ if TYPE_CHECKING:
 
 def run(
     ctx: typer.Context,
-    loss: Annotated[list[str] | None, formula_to("minimize")] = None,
+    loss: Annotated[list[str] | None, loss_argument("minimize")] = None,
     lr: Annotated[str, option("lr")] = "0.2",
     steps: Annotated[str, option("steps")] = "20",
     start: Annotated[str, option("start")] = "1",
@@ -31,7 +37,7 @@ def run(
     assignments: Annotated[list[str] | None, option("set")] = None,
     tol: Annotated[str | None, option("tol")] = None,
     every: Annotated[str | None, option("every")] = None,
-    form: Annotated[str, format_of("run")] = Format.table.value,
+    form: Annotated[str, format_option("run")] = Format.table.value,
     check: Annotated[bool, option("check")] = False,
     backend: Annotated[str, option("backend")] = "auto",
     plot: Annotated[str | None, option("plot")] = None,
@@ -44,23 +50,23 @@ def run(
     seed: Annotated[str, option("seed")] = "0",
 ) -> None:
     """Descend on a loss, and say how it went."""
-    listen(verbose)
+    configure_logging(verbose)
     kind = read_format("run", form)
-    each = None if every is None else whole("--every", every, least=1)
-    number_of_steps = whole("--steps", steps, least=0)
+    stride = None if every is None else integer("--every", every, minimum=1)
+    number_of_steps = integer("--steps", steps, minimum=0)
     tolerance = None if tol is None else positive("--tol", tol)
     from symgd.report import output_files
 
-    picture = None if plot is None else output_files.check_picture(plot)
-    live = None if page is None else output_files.check_page(page)
+    picture_path = None if plot is None else output_files.check_picture(plot)
+    page_path = None if page is None else output_files.check_page(page)
     formula = read_formula(loss or [], data)
     from symgd.descent.descend import descend
     from symgd.model.arguments import parse_assignments
     from symgd.report import table
 
-    gc.freeze()  # the modules stay; the descent's own garbage is collected as usual
+    gc.freeze()  # exempts the modules from collection
     gc.enable()
-    with shown(data, quiet or kind not in (Format.table, Format.plain)) as source:
+    with with_progress(data, quiet or kind not in (Format.table, Format.plain)) as source:
         result = descend(
             formula,
             start=start,
@@ -72,42 +78,42 @@ def run(
             backend=backend,
             data=source,
             drop_missing=drop_missing,
-            batch=None if batch is None else whole("--batch", batch, least=1),
-            seed=whole("--seed", seed, least=0),
+            batch=None if batch is None else integer("--batch", batch, minimum=1),
+            seed=integer("--seed", seed, minimum=0),
         )
     try:
-        (emit_report if kind is Format.table else emit)(_result(result, kind, each, quiet))
+        (emit_report if kind is Format.table else emit)(_result(result, kind, stride, quiet))
     except OutputError as error:
-        error.rescued = "\n".join(table.final(result))
+        error.final_lines = "\n".join(table.final_lines(result))
         raise
-    if picture is not None:
+    if picture_path is not None:
         from symgd.report.plot import plot as draw
 
-        draw(result, picture)
-    if live is not None:
-        result.to_html(live)
+        draw(result, picture_path)
+    if page_path is not None:
+        result.to_html(page_path)
     if not quiet:
-        for remark in _about_rows(result.loss):
-            complain(remark)
+        for remark in _row_remarks(result.loss):
+            write_message(remark)
         for remark in _remarks(result, kind):
-            complain(remark)
+            write_message(remark)
         if result.verdict.advice:
-            complain(escape(result.verdict.advice))
+            write_message(escape(result.verdict.advice))
         if ctx.meta.get(REMARK):
-            complain(ctx.meta[REMARK])
+            write_message(ctx.meta[REMARK])
         if check and tol is None:
-            complain("without --tol no run counts as converged")
+            write_message("without --tol no run counts as converged")
     raise typer.Exit(_exit_code(result, check))
 
 
 def _result(result: Result, form: Format, every: int | None, quiet: bool) -> Iterable[str]:
-    """The lines of a descent in the format that was asked for."""
+    """The lines of a descent in a format."""
     from symgd.report import export, table
 
     if form is Format.table:
         width = terminal_width()
         if quiet:
-            return table.final(result, width=width)
+            return table.final_lines(result, width=width)
         return table.report(result, every=every, width=width, pretty=has_unicode())
     if form is Format.plain:
         return export.last(result) if quiet else export.plain(result, every=every)
@@ -116,7 +122,7 @@ def _result(result: Result, form: Format, every: int | None, quiet: bool) -> Ite
 
 
 def _remarks(result: Result, form: Format) -> Iterator[str]:
-    """What a reader of bare numbers would otherwise not learn."""
+    """Remarks for formats without the verdict."""
     if form is Format.table:
         return
     if result.status.value in ("diverged", "nonfinite", "interrupted", "stalled", "saddle"):
@@ -126,11 +132,11 @@ def _remarks(result: Result, form: Format) -> Iterator[str]:
         yield f"the history of a long run is thinned: {len(steps):,} of {steps[-1] + 1:,} rows"
 
 
-def _about_rows(loss: Any) -> Iterator[str]:
+def _row_remarks(loss: Any) -> Iterator[str]:
     table = getattr(loss, "table", None)
     if table is None:
         return
-    yield from about_rows(loss.params, loss.columns, table)
+    yield from row_remarks(loss.params, loss.columns, table)
     if loss.internals.reduced:
         yield "sufficient statistics: moments of the data stand for its rows in every step"
 

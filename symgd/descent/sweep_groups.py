@@ -11,7 +11,7 @@ import numpy as np
 
 from symgd._locks import cached_property
 from symgd.analysis import diagnosis
-from symgd.backends.dispatch import compiled, may_compile
+from symgd.backends.dispatch import AUTO, compiled, may_compile
 from symgd.descent.step_program import is_large, settles, step_program
 from symgd.descent.sweep_axes import Grid
 from symgd.model.arguments import Arguments, resolve
@@ -168,7 +168,7 @@ def _kernel(part: Part) -> tuple[LanesKernel, list[str], list[bool]] | None:
         return remembered(key, lambda: (grid.loss, make()))  # as long as the loss keeps its id
 
     rate = None if arguments.schedule.formula is None else arguments.schedule.text
-    kernel = compiled(kept)
+    kernel = compiled(kept, asked=grid.backend != AUTO)
     return None if kernel is None else (kernel[1], labels, own)
 
 

@@ -1,1 +1,1 @@
-"""Text <-> graph <-> SymPy: tokens, grammar, nodes, the table of functions, printing."""
+"""Text <-> graph <-> SymPy: tokens, parser, nodes, the table of functions, printers."""

@@ -1,4 +1,4 @@
-"""The nodes of a formula as it is read, with constants checked before anybody relies on them."""
+"""Construct the nodes of a formula while it is parsed; constant sub-expressions must be finite."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from symgd.formula.tokens import Limits, Token
 
 
 class Builder:
-    """Puts nodes into a graph; an error stands where the reader is, or `at` a token.
+    """Adds nodes to a graph; an error points at the current token, or at the token `at`.
 
-    table: a derivative of the function table is read, where names may stand for orders.
+    table: the text is a formula of the function table, where names may stand for orders.
     """
 
     def __init__(self, graph: Graph, stream: TokenStream, limits: Limits, table: bool) -> None:
@@ -56,8 +56,13 @@ class Builder:
         self.constants[id(node)] = value
         return node
 
+    def named_constant(self, constant: Node) -> Node:
+        """The atom of pi or e."""
+        self.constants[id(constant)] = float(constant)
+        return self.graph.atom(constant)
+
     def negate(self, node: Node) -> Node:
-        """-node, its sign merged into the number that it begins with."""
+        """-node; the sign is merged into a leading number."""
         value = float_of(node)
         if value is not None and not isinstance(node, sympy.NumberSymbol):
             return self.number(-value)
@@ -138,7 +143,7 @@ class Builder:
         if node.func is sympy.Pow and operands[0] == 0:
             return self.stream.error("this divides by zero", "", at)
         row = BY_CLASS.get(node.func)
-        if row is not None and max(operands) < 100:  # an overflow takes more than that
+        if row is not None and max(operands) < 100:  # too small for an overflow
             return self._infinite(node, at)
         return self.stream.error("this constant is too large for a double (1.8e308)", "", at)
 

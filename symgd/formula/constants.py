@@ -1,9 +1,9 @@
-"""Constants that are infinite, though doubles hide it: cot(pi), log(sin(pi)), 1/(sqrt(2)**2 - 2).
+"""Detect poles of constant expressions that rounding hides: cot(pi), log(sin(pi)).
 
-A sub-expression without names is evaluated with 106 and with 212 bits. Where both agree, that is
-its value, and a value within 2**-150 of a double is that double: cos(pi) is -1, so that
-gamma(cos(pi)) stands at a pole. What more bits make smaller is 0, what they make larger infinite.
-Where none of this holds, nothing is known, and the values in doubles decide alone.
+A sub-expression without names is evaluated with 106 and with 212 bits. If both agree, that is the
+value; a value within 2**-150 of a double counts as that double: cos(pi) is -1, so gamma(cos(pi))
+has a pole. A value that shrinks with more bits is 0, one that grows is infinite. Otherwise the
+value is unknown, and the evaluation in doubles decides.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from symgd.formula.functions.table import BY_CLASS, Function
 from symgd.formula.nodes import Node, float_of, topological
 
 _BITS = (106, 212)
-_AGREE = 2.0**-80
-_NEAR = 2.0**-150
-_BESSEL = 50  # orders and arguments up to which mpmath takes no more than a few milliseconds
+_AGREEMENT = 2.0**-80
+_ROUNDING = 2.0**-150
+_BESSEL_LIMIT = 50  # orders and arguments up to which mpmath takes no more than a few milliseconds
 
-#: An mpmath number with each of _BITS, or None where nothing is known.
+#: The value at each precision of _BITS, or None if unknown.
 ValuePair: TypeAlias = tuple[Any, Any] | None
 
 
@@ -82,11 +82,11 @@ def _value(node: Node, args: list[ValuePair]) -> ValuePair:
     name = row.name if row is not None else ""
     if _is_pole(node, row, high):
         raise PoleError
-    if name.startswith("bessel") and max(map(abs, high)) > _BESSEL:
+    if name.startswith("bessel") and max(map(abs, high)) > _BESSEL_LIMIT:
         return None
     try:
         found = [_call(bits, node, side) for bits, side in zip(_BITS, (low, high), strict=True)]
-    except ZeroDivisionError:  # by an exact 0: infinite, or 0/0 and no number at all
+    except ZeroDivisionError:  # by an exact 0: infinite or undefined
         raise PoleError from None
     except (ArithmeticError, ValueError, KeyError):  # no convergence; a function without operation
         return None
@@ -94,16 +94,16 @@ def _value(node: Node, args: list[ValuePair]) -> ValuePair:
 
 
 def _agreed_value(low: Any, high: Any, scale: Any) -> ValuePair:
-    """What two evaluations say. scale: the size of the arguments."""
+    """The value on which both evaluations agree. scale: magnitude of the largest argument."""
     if low != low or high != high:
         return None
-    if abs(high - low) <= _AGREE * abs(high):
+    if abs(high - low) <= _AGREEMENT * abs(high):
         near = float(high)
-        exact = abs(high - near) <= _NEAR * abs(high)
+        exact = abs(high - near) <= _ROUNDING * abs(high)
         return (0 * low + near, 0 * high + near) if exact else (low, high)
-    if abs(low) <= _AGREE * scale and abs(high) <= _NEAR * scale:
+    if abs(low) <= _AGREEMENT * scale and abs(high) <= _ROUNDING * scale:
         return 0 * low, 0 * high
-    if abs(low) <= _AGREE * abs(high):
+    if abs(low) <= _AGREEMENT * abs(high):
         raise PoleError
     return None
 

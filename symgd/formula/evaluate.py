@@ -1,4 +1,4 @@
-"""The value of a node from the values of its arguments: the slow reference of every backend."""
+"""Reference evaluation of nodes with Python floats in IEEE semantics."""
 
 from __future__ import annotations
 
@@ -35,7 +35,9 @@ def evaluate(node: Node, get: Callable[[Node], Any]) -> Any:
     if cls is sympy.Add:
         return reference.add(*args)
     if cls is sympy.Pow:
-        exponent = float_of(node.args[1])  # as typed: y = 0.5 is no square root in x**y
+        exponent = float_of(
+            node.args[1]
+        )  # only a literal 0.5 is a square root, not y = 0.5 in x**y
         if exponent == -1.0:
             return reference.div(1.0, args[0])
         return reference.sqrt(args[0]) if exponent == 0.5 else reference.pow(*args)
@@ -67,7 +69,7 @@ def constant_value(node: Node) -> float | None:
     """The value of a number, or of one operation on numbers; None for anything else."""
     value = float_of(node)
     if value is not None or not node.args or node.func in (Norm, RowSum, RowMean, RowMax):
-        return value  # a norm, too, goes over more than one value
+        return value  # reductions over more than one value
     leaves = [a.args[0] if is_inverse(a) else a for a in node.args]
     if any(float_of(a) is None for a in leaves):
         return None
@@ -89,9 +91,8 @@ def evaluate_all(
 ) -> dict[int, Any]:
     """The value of every node below the roots by id(node), at these values of the leaves.
 
-    The slow reference: IEEE semantics, nothing raises. A branch of Where that is not taken is
-    evaluated too; its value is not used. sums: the values of sums over rows by id(node); nothing
-    below them is looked at.
+    IEEE semantics, nothing raises. Both branches of Where are evaluated. sums: known values of sums
+    over rows by id(node); nodes below them are not evaluated.
     """
     out: dict[int, Any] = dict(sums or {})
     for node in topological(roots, known=out):

@@ -1,4 +1,4 @@
-"""The SymPy expressions and Python functions that people write, on the shared graph."""
+"""Convert SymPy expressions and Python functions to nodes of the shared graph."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from symgd.formula.nodes import Name, Node, Where, float_of, is_inverse, topolog
 from symgd.formula.sympy_bridge import symbol
 from symgd.formula.sympy_conditions import can_convert, condition, if_then_else, is_boolean
 
-# SymPy classes that mean a function of the table under another class.
+# SymPy classes that correspond to a function of the table with another class.
 _SYMPY_NAMES = {
     "log10": "log10",
     "log2": "log2",
@@ -38,7 +38,7 @@ def from_sympy(expr: sympy.Basic, graph: Graph) -> tuple[Node, dict[str, Name]]:
     """A SymPy expression as a node of `graph`, and its variables by name, in natural order."""
     expr = sympy.sympify(expr, strict=True)
     nodes = topological([expr])  # free_symbols would walk the tree, exponential in its sharing
-    for node in reversed(nodes):  # what is outside first, so that it is the one that is named
+    for node in reversed(nodes):  # outermost first: the error names that function
         if node.args and not _can_convert(node.func):
             name = names.escape(node.func.__name__)
             raise _error(node, f"'{name}' is not a function that symgd knows")
@@ -119,10 +119,10 @@ def _heaviside(graph: Graph, x: Node, at_zero: Node) -> Node:
 
 
 def _product(graph: Graph, factors: list[Node]) -> Node:
-    """A product of SymPy's, its factors paired up from the left in order of appearance.
+    """A SymPy product as a left-associated chain of binary products.
 
-    SymPy opens nested products, so l*(1 - l) iterated arrives as ever longer ones that repeat each
-    other's factors; as a chain of pairs the common beginning is one shared node again.
+    SymPy flattens nested products, so iterating l*(1 - l) gives longer and longer products with
+    common prefixes; in chains of binary products the common prefix is one shared node.
     """
     numbers = [f for f in factors if float_of(f) is not None]
     rest = [f for f in factors if float_of(f) is None]
@@ -148,7 +148,7 @@ def _constant(node: Node, graph: Graph) -> Node | bool:
 
 
 def _piecewise(node: sympy.Piecewise, pairs: list[tuple[Any, Any]], graph: Graph) -> Any:
-    """The first value whose condition holds. The last one holds where no other does, or is True."""
+    """Nested where(); the conditions must be exhaustive, or the last one True."""
     *before, (result, last) = pairs
     if last is not True and sympy.Or(*(pair.cond for pair in node.args)) is not sympy.true:
         raise _error(node, "this Piecewise has no last case for True")

@@ -1,8 +1,8 @@
-"""The shared expression graph: SymPy nodes, each built once, evaluated never.
+"""The shared expression graph: SymPy nodes without automatic simplification, hash-consed.
 
-A formula is kept exactly as it was typed: `Graph` builds SymPy's own node classes without their
-automatic simplification (which would reorder sums, distribute numbers and cancel x/x), and equal
-sub-expressions are one object. So sharing is free, equality is identity, and every walk is linear.
+A formula is kept exactly as it was typed: `Graph` builds SymPy's node classes without their
+automatic simplification (which would reorder sums, distribute numbers and cancel x/x). Equal
+sub-expressions are one object, so equality is identity and traversals are linear.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ from symgd.formula.nodes import (
 
 
 class Graph:
-    """A table of nodes in which equal nodes are one object.
+    """A hash-consing table: equal nodes are one object.
 
-    `node` builds without any rewriting; `add`, `mul`, `neg`, `div`, `pow` drop what is trivially
-    1, 0 or constant and serve the derivatives.
+    `node` builds without rewriting; `add`, `mul`, `neg`, `div`, `pow` fold zeros, ones and
+    constants, and build derivatives.
     """
 
     #: whether no constant is ever rounded (`symgd.backends.exact.exact_graph`)
@@ -50,7 +50,7 @@ class Graph:
 
     def atom(self, node: Node) -> Node:
         """The one object for a number or name."""
-        # Float(0.5) and Rational(1, 2) differ in SymPy >= 1.13, but the type makes that sure.
+        # The type keeps Float(0.5) and Rational(1, 2) apart, which are equal in SymPy < 1.13.
         return self._nodes.setdefault((type(node), node), node)
 
     def number(self, value: float) -> Node:
@@ -89,11 +89,11 @@ class Graph:
         return parts[0] if len(parts) == 1 else self.node(sympy.Add, *parts)
 
     def mul(self, *factors: Node) -> Node:
-        """The product; a zero wins, ones dropped, signs and two or more numbers merged in front."""
+        """The product; 0 if a factor is 0, ones dropped, signs and numbers merged in front."""
         if any(f is ZERO for f in factors):
             return ZERO
         numbers = [lead for f in factors if (lead := leading_number(f)) not in (None, 1.0)]
-        if not _finite(numbers):  # merged they would overflow or vanish, one by one they may not
+        if not _finite(numbers):  # their product overflows or underflows
             return self.times(factors)
         merge = len([n for n in numbers if n != -1]) > 1
         constant = 1.0
@@ -189,7 +189,7 @@ class Graph:
         return self.rebuild(roots, change)
 
     def simplified(self, node: Node, args: tuple[Node, ...]) -> Node:
-        """`node` over other arguments, without terms and factors that do nothing."""
+        """`node` over other arguments, without terms 0 and factors 1."""
         if node.func is sympy.Add:
             return self.add(*args)
         if node.func is sympy.Mul:

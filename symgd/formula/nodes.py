@@ -1,4 +1,4 @@
-"""The nodes of the shared graph: SymPy's classes, our own, their atoms, and a walk over them.
+"""The node classes of the shared graph, predicates on nodes, and topological order.
 
 Add, Mul and Pow are SymPy's; `a - b` is Add(a, Mul(-1, b)) and `a/b` is Mul(a, Pow(b, -1)), as
 everywhere in SymPy; function nodes are the classes of `symgd.formula.functions.table`;
@@ -31,10 +31,10 @@ _RELATION_OF = {cls: op for op, cls in RELATIONS.items()}
 
 
 class Name(sympy.Symbol):  # type: ignore[misc]
-    """An internal symbol `p0`, `p1`, ...: real, with the user's name beside it in `text`.
+    """An internal symbol `p0`, `p1`, ...: real, with the user's name in `text`.
 
-    SymPy and its printers know only the internal identifier `.name`; `text` is shown to people by
-    `symgd.formula.printing.plain`, escaped, so that no user name is ever code.
+    SymPy and its printers see only the internal identifier `.name`; `symgd.formula.printing.plain`
+    displays `text`, escaped, so no user name becomes code.
     """
 
     __slots__ = ("text",)
@@ -70,8 +70,8 @@ class Op(sympy.Function):  # type: ignore[misc]
 
     is_real = True
 
-    #: What SymPy's diff and evalf ask for. `symgd.formula.sympy_bridge`, without which no
-    #: expression of these nodes reaches SymPy, reads both from the table of functions.
+    #: Used by SymPy's diff and evalf; set by `symgd.formula.sympy_bridge` from the table of
+    #: functions.
     partial_derivative: ClassVar[Callable[[Op, int], sympy.Expr]]
     definition: ClassVar[Callable[[Op], sympy.Expr]]
 
@@ -84,7 +84,7 @@ class Op(sympy.Function):  # type: ignore[misc]
 
 
 class Where(Op):
-    """Where(condition, a, b): a where the condition holds, else b; the other is not evaluated."""
+    """Where(condition, a, b): a where the condition holds, else b; lazy."""
 
 
 class Conjunction(Op):
@@ -106,8 +106,8 @@ class RowSum(Op):
 class RowMax(Op):
     """The largest value of a term over the rows; 0 where that is not finite. No formula calls it.
 
-    It shifts exponents, in expressions whose value does not depend on the shift; so its derivative
-    counts as 0.
+    It shifts exponents in expressions whose value does not depend on the shift, so its derivative
+    is 0.
     """
 
 
@@ -119,7 +119,7 @@ class Norm(Op):
     """The Euclidean norm of a whole array; only in rules that step an array of parameters."""
 
 
-#: What one pass over the rows gives.
+#: The reductions that one pass over the rows computes.
 REDUCTIONS = (RowSum, RowMax)
 
 
@@ -148,8 +148,8 @@ def topological(
 ) -> list[Node]:
     """Every node below the roots once, arguments before users, in order of evaluation.
 
-    known: the ids of nodes that are left out, with what only they need. reads: what lies directly
-    below a node; its arguments unless told otherwise.
+    known: ids of nodes to omit, with their otherwise unused arguments. reads: the nodes that a node
+    depends on; its arguments by default.
     """
     order: list[Node] = []
     state: dict[int, bool] = {}

@@ -1,7 +1,7 @@
-"""Text -> formula, on the shared graph (`symgd.formula.graph`).
+"""Parse the text of a formula into nodes of the shared graph (`symgd.formula.graph`).
 
-The grammar (EBNF) is docs/formulas.md. Nothing is ever evaluated as code: characters become
-tokens, tokens become nodes of a fixed table of operations, names become internal symbols.
+The grammar (EBNF) is in docs/formulas.md. Nothing is evaluated as code: characters become tokens,
+tokens become nodes of a fixed set of operations, names become internal symbols.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ DEFAULT_LIMITS = Limits()
 
 @dataclass(frozen=True)
 class Formula:
-    """A formula as it was read.
+    """A parsed formula.
 
     text: as typed. graph and root: its nodes. variables: canonical name -> internal symbol, in
-    order of first appearance, also those that cancel or are multiplied by 0. columns: those of
-    the data that it reads, as the data name them -> internal symbol.
+    order of first appearance, also those that cancel or are multiplied by 0. columns: the data
+    columns it reads, name in the data -> internal symbol.
     """
 
     text: str
@@ -48,12 +48,12 @@ def parse(
     columns: Columns | None = None,
     per_row: bool = False,
 ) -> Formula:
-    """The formula that `text` spells, or FormulaError with the place of the first mistake.
+    """The formula of `text`, or FormulaError at the position of the first mistake.
 
-    graph: where to build (default: a new one). variables: symbols that are known already.
-    declared: names that are variables even if they are a constant's (pi, e). rule: allow norm(...).
-    table: a derivative of the function table, where names may stand for orders. columns: those of
-    the data, if there are any. per_row: the whole formula is the term of one row.
+    graph: default a new one. variables: existing symbols. declared: names that are variables even
+    if a constant has the same name (pi, e). rule: allow norm(...). table: a formula of the function
+    table, where names may stand for orders. columns: those of the data, if any. per_row: the
+    formula is evaluated in each row.
     """
     parser = Parser(
         text,
@@ -64,10 +64,11 @@ def parse(
         rule=rule,
         table=table,
         columns=columns,
-        rows=int(per_row),
+        per_row=per_row,
     )
     root = parser.formula()
-    return Formula(text, parser.graph, root, parser.variables, parser.read)
+    symbols = parser.symbols
+    return Formula(text, parser.graph, root, symbols.variables, symbols.columns_read)
 
 
 def variable_name(text: str) -> str:

@@ -1,7 +1,7 @@
-"""Nodes as plain tuples, and back: for pickle, which cannot find our node classes by name.
+"""Serialize nodes as plain tuples for pickle, which cannot import node classes by name.
 
-A graph finds its nodes by identity, so that it cannot travel itself; its formulas can, however
-deep, since nothing here recurses.
+A graph identifies nodes by id, so it cannot be pickled itself. The conversion is iterative: the
+depth of a formula is not limited by Python's recursion limit.
 """
 
 from __future__ import annotations
@@ -47,12 +47,12 @@ _CLASSES: dict[str, type] = {
 }
 _NAMES = {cls: name for name, cls in _CLASSES.items()}
 
-#: Per node, arguments first: (class, places of the arguments), or ("", an atom).
+#: Per node, arguments first: (class name, indices of the arguments), or ("", atom).
 Packed = tuple[tuple[str, Any], ...]
 
 
 def pack(roots: Sequence[Node]) -> tuple[Packed, tuple[int, ...]]:
-    """The nodes below the roots, and the places of the roots among them."""
+    """The nodes below the roots, and the indices of the roots among them."""
     order = topological(roots)
     place = {id(node): k for k, node in enumerate(order)}
     packed = tuple(
@@ -63,7 +63,7 @@ def pack(roots: Sequence[Node]) -> tuple[Packed, tuple[int, ...]]:
 
 
 def unpack(graph: Graph, packed: Packed, places: Sequence[int]) -> list[Node]:
-    """The roots again, as nodes of `graph`."""
+    """The roots as nodes of `graph`."""
     nodes: list[Node] = []
     for kind, what in packed:
         new = graph.node(_CLASSES[kind], *(nodes[k] for k in what)) if kind else _atom(graph, what)

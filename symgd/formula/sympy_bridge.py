@@ -1,4 +1,4 @@
-"""The shared graph as the SymPy expressions that people read."""
+"""Convert nodes of the shared graph to ordinary SymPy expressions."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ from symgd.formula.nodes import (
 )
 
 _LOGIC = {Conjunction: sympy.And, Disjunction: sympy.Or, Negation: sympy.Not}
-_ROW = sympy.Symbol("i", integer=True)  # y[i] is the cell of row i in column y
+_ROW = sympy.Symbol("i", integer=True)  # y[i] is the value of column y in row i
 _COUNT = sympy.Symbol("n", integer=True, positive=True)  # the number of rows
 
 
 def symbol(name: str) -> sympy.Symbol:
-    """The SymPy symbol that people see for a name: real, and never one that could be code."""
+    """The SymPy symbol shown for a name: real, and a valid identifier."""
     safe = name if name.isidentifier() else "_" + "".join(c if c.isalnum() else "_" for c in name)
     return sympy.Symbol(safe, real=True)
 
 
 def to_sympy(roots: Sequence[Node], symbols: Mapping[Name, sympy.Symbol]) -> list[sympy.Expr]:
-    """The expressions as SymPy itself would build them, automatic simplification included."""
+    """The expressions as SymPy builds them, with its automatic simplification."""
     done: dict[int, Any] = {}
     for node in topological(roots):
         done[id(node)] = _sympify(node, [done[id(a)] for a in node.args], symbols)
@@ -72,7 +72,7 @@ def _sympify(node: Node, args: list[Any], symbols: Mapping[Name, sympy.Symbol]) 
 
 
 def _all_digits(atom: sympy.Float) -> sympy.Float:
-    """The number with as many digits as tell its double from its neighbors: SymPy prints 15."""
+    """The number with enough digits to round-trip its double; SymPy prints 15."""
     value = float(atom)
     return atom if float(f"{value:.15g}") == value else sympy.Float(repr(value), 17)
 

@@ -1,6 +1,6 @@
-"""SymPy's conditions as conditions of the graph: comparisons, ITE, Xor, Implies and the others.
+"""Convert SymPy's Boolean expressions (And, Xor, Implies, ITE, ...) to conditions of the graph.
 
-A condition is a node, or True or False where SymPy knows it without the parameters.
+A condition is a node, or True or False where it does not depend on the parameters.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The tokens of a formula as its grammar reads them: one ahead, with the errors at their places."""
+"""A token stream with one token of lookahead, and the syntax errors at its tokens."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from symgd.formula.tokens import LOGIC, Limits, Token, tokens
 
 
 class TokenStream:
-    """A text, the token that comes next, and the last one read.
+    """The tokens of a text: the next one, and the last one consumed.
 
-    depth: how many parentheses, calls and exponents are open.
+    depth: current nesting of parentheses, calls and exponents.
     """
 
     def __init__(self, text: str, limits: Limits) -> None:
@@ -26,21 +26,21 @@ class TokenStream:
         self.token = self.last = next(self._tokens)
 
     def advance(self) -> Token:
-        """The token that came next; the one after it does now."""
+        """Consume and return the next token."""
         self.last = self.token
         if self.token.kind != "end":
             self.token = next(self._tokens)
         return self.last
 
     def enter(self, token: Token) -> None:
-        """Go one level down, or refuse to at `token`."""
+        """Increase the nesting depth; FormulaError at `token` beyond the limit."""
         self.depth += 1
         if self.depth > self.limits.depth:
             sentence = f"the formula is nested too deeply (limit depth={self.limits.depth})"
             raise self.error(sentence, "", token)
 
     def close(self, opening: Token, closing: str) -> None:
-        """Read the token that closes `opening`, and go one level up."""
+        """Consume the token that closes `opening`, and decrease the depth."""
         if self.token.kind == closing:
             self.depth -= 1
             self.advance()
@@ -51,7 +51,7 @@ class TokenStream:
             raise self.unexpected()
 
     def signs(self) -> bool:
-        """Read any + and - signs; whether they amount to a minus."""
+        """Consume + and - signs; True if their product is negative."""
         negative, count = False, 0
         while self.token.kind in {"+", "-"}:
             count += 1
@@ -61,7 +61,7 @@ class TokenStream:
         return negative
 
     def negations(self) -> int:
-        """Read any number of `not`; how many there were."""
+        """Consume repeated `not`; their number."""
         count = 0
         while self.token.kind == "not":
             count += 1
@@ -73,15 +73,15 @@ class TokenStream:
     # -- errors, for the caller to raise --------------------------------------------------
 
     def error(self, sentence: str, hint: str, token: Token | None = None) -> FormulaError:
-        """The error at `token`, or at the one that comes next."""
+        """The error at `token`, by default the next one."""
         return FormulaError(self.text, (token or self.token).column, sentence, hint)
 
     def ambiguous(self, token: Token, one: str, other: str) -> FormulaError:
-        """Text that people read in two ways."""
+        """The error for ambiguous notation."""
         return self.error("this has two readings", f"write it as {one} or as {other}", token)
 
     def unexpected(self) -> FormulaError:
-        """The next token cannot stand where it does."""
+        """The error for a next token that the grammar does not allow."""
         token = self.token
         if token.kind == "end":
             return self.error("the formula ends too early", "something is missing here")
@@ -109,7 +109,7 @@ class TokenStream:
         return self.error(f"'{token.text}' has nothing to work on", "a value is missing before it")
 
     def bare_function(self, token: Token) -> FormulaError:
-        """A function without parentheses."""
+        """The error for a function name without arguments."""
         name = token.text
         hint = f"write {name}(x)"
         if self.token.kind == "name":
@@ -119,7 +119,7 @@ class TokenStream:
         return self.error(f"'{name}' is a function and needs its argument", hint, token)
 
     def unknown_function(self, token: Token) -> FormulaError:
-        """A name before a parenthesis that is no function's."""
+        """The error for a call of an unknown function."""
         name = names.escape(token.text)
         near = (
             names.suggest(token.text, [*CALLABLE, *POWERS, "sum", "mean"]) if len(name) > 2 else ""

@@ -1,7 +1,6 @@
-"""Text -> tokens with their places, one at a time.
+"""Tokenize the text of a formula, with the column of every token.
 
-Lazy on purpose: a hostile text of a million parentheses is refused at the 200th, not after the
-last. Nothing here knows what a formula means.
+Tokens are generated lazily: a malicious text of a million parentheses is rejected at the 200th.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ class Limits:
 class Token:
     """kind: "number", "name", "quoted", "superscript", "end", or the operator. column: 0-based.
 
-    The text of a quoted name (`dose (mg)` in back quotes) is what stands between the quotes.
+    The text of a quoted name (`dose (mg)` in back quotes) excludes the quotes.
     """
 
     kind: str
@@ -51,7 +50,7 @@ _OPERATOR = re.compile(r"\*\*|<=|>=|==|!=|[-+*/^()|,<>√·×⋅−÷≤≥≠]"
 _SUPERSCRIPT = re.compile(r"⁻?[⁰¹²³⁴⁵⁶⁷⁸⁹]+")
 _EXPONENT_LOOKALIKE = re.compile(r"[eE][eE0-9_]*$")
 
-#: Words that are operators, and no names: what joins conditions.
+#: Logical operators: reserved words.
 LOGIC = frozenset({"and", "or", "not"})
 
 _OPERATOR_ALIASES = {
@@ -67,7 +66,7 @@ _OPERATOR_ALIASES = {
 }
 _DIGITS = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")
 
-#: Characters that people or programs put into formulas, and what to do about each.
+#: Hints for characters that are not part of the language.
 _HINTS = {
     "=": "a loss is one expression; only a rule assigns (name = expression)",
     "%": "there is no remainder; write x - n*floor(x/n)",
@@ -130,7 +129,7 @@ def tokens(text: str, limits: Limits) -> Iterator[Token]:
 
 
 def _quoted(text: str, at: int, limits: Limits) -> str:
-    """What stands between the back quote at `at` and the next one."""
+    """The text between the back quote at `at` and the next one."""
     end = text.find("`", at + 1, at + limits.name + 2)
     if end < 0 or "\n" in text[at:end]:
         sentence = "this back quote is never closed"

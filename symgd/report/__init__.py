@@ -1,1 +1,1 @@
-"""What a Result looks like: for people (`table`), for programs (`export`)."""
+"""Reports, exports, pictures and live pages of results."""

@@ -1,4 +1,4 @@
-"""A descent for programs: plain numbers, JSON, JSON lines, CSV. Floats read back bit for bit."""
+"""Machine-readable formats of a descent: plain numbers, JSON, JSON lines, CSV; floats are exact."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from symgd.model.checks import finite_or_none
-from symgd.report.step_table import number, select
+from symgd.report.step_table import float_text, thin
 
 if TYPE_CHECKING:
     from symgd.model.result import Result
@@ -15,49 +15,47 @@ if TYPE_CHECKING:
 
 def plain(result: Result, *, every: int | None = None) -> Iterator[str]:
     """The parameters of each step, separated by blanks, and nothing else."""
-    for _, theta, _, _ in select(result.history.rows(), every):
-        yield " ".join(map(number, theta))
+    for _, theta, _, _ in thin(result.history.rows(), every):
+        yield " ".join(map(float_text, theta))
 
 
 def last(result: Result) -> Iterator[str]:
     """The parameters at the end, separated by blanks."""
-    yield " ".join(map(number, result.theta.values()))
+    yield " ".join(map(float_text, result.theta.values()))
 
 
 def as_json(result: Result, *, every: int | None = None) -> Iterator[str]:
-    """One object, in one line: `Result.to_dict()`, non-finite numbers as null."""
-    whole = result.to_dict()
-    whole["history"] = _every(whole["history"], every)
-    yield dump(whole)
+    """One object on one line: `Result.to_dict()`, with non-finite numbers as null."""
+    document = result.to_dict()
+    steps = {t for t, _, _, _ in thin(result.history.rows(), every)}
+    document["history"] = [row for row in document["history"] if row["t"] in steps]
+    yield dump(document)
 
 
 def jsonl(result: Result, *, every: int | None = None) -> Iterator[str]:
     """One object for each step, then one for the run, without its history."""
     names = result.loss.params
-    for t, theta, loss, grad_norm in select(result.history.rows(), every):
+    for t, theta, loss, grad_norm in thin(result.history.rows(), every):
         row = {"t": t, "theta": dict(zip(names, theta, strict=True))}
         yield dump({**row, "loss": loss, "grad_norm": grad_norm})
     yield dump({key: value for key, value in result.to_dict().items() if key != "history"})
 
 
 def as_csv(result: Result, *, every: int | None = None) -> Iterator[str]:
-    """A header `t, the parameters, loss, grad_norm`, then a record for each step.
+    """A header `t, parameters, loss, grad_norm`, then a record for each step.
 
-    A parameter whose name is that of another column is headed `theta.NAME`: no two columns share
-    a header, and no parameter's name holds a dot.
+    A parameter with the name of another column is headed `theta.NAME`; names have no dots, so all
+    headers differ.
     """
     taken = {"t", "loss", "grad_norm"}
     names = [f"theta.{name}" if name in taken else name for name in result.loss.params]
     yield record(["t", *names, "loss", "grad_norm"])
-    for t, theta, loss, grad_norm in select(result.history.rows(), every):
-        yield ",".join([str(t), *map(number, (*theta, loss, grad_norm))])
+    for t, theta, loss, grad_norm in thin(result.history.rows(), every):
+        yield ",".join([str(t), *map(float_text, (*theta, loss, grad_norm))])
 
 
 def records(rows: Sequence[Mapping[str, Any]], form: str) -> Iterator[str]:
-    """Rows of a table of symgd's own (its rules, its functions) as plain, json, jsonl or csv.
-
-    plain: the first column alone. All rows have the same columns.
-    """
+    """Rows with equal keys as plain (the first column alone), json, jsonl or csv."""
     if form == "json":
         yield dump(rows)
     elif form == "jsonl":
@@ -72,14 +70,14 @@ def records(rows: Sequence[Mapping[str, Any]], form: str) -> Iterator[str]:
 
 
 def dump(value: object) -> str:
-    """`value` as JSON in ASCII, so that no terminal's encoding can spoil it."""
+    """`value` as ASCII JSON, independent of the encoding of the terminal."""
     return json.dumps(finite_or_none(value), allow_nan=False)
 
 
 def record(cells: Iterable[str]) -> str:
-    """One CSV record of texts, quoted as RFC 4180 says.
+    """A CSV record of texts, quoted by RFC 4180.
 
-    A text that a spreadsheet would run as a formula begins with an apostrophe.
+    A text that a spreadsheet would run as a formula is prefixed by an apostrophe.
     """
     return ",".join(_quote("'" + cell if cell[:1] in _FORMULA else cell) for cell in cells)
 
@@ -98,13 +96,4 @@ def _cell(value: Any) -> str:
         return " ".join(f"{key}={_cell(item)}" for key, item in value.items())
     if isinstance(value, (list, tuple)):
         return " ".join(map(_cell, value))
-    return value if isinstance(value, str) else number(value)
-
-
-def _every(history: Sequence[Any], every: int | None) -> list[Any]:
-    last = len(history) - 1
-    return [
-        row
-        for number, row in enumerate(history)
-        if number in (0, last) or row["t"] % (every or 1) == 0
-    ]
+    return value if isinstance(value, str) else float_text(value)

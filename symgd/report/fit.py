@@ -1,4 +1,4 @@
-"""A fit for people: the estimates with their errors, how good the fit is, what to beware of."""
+"""The report of a fit: estimates with standard errors, goodness of fit, warnings."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from symgd.names import counted, escape
-from symgd.report.step_table import number
-from symgd.report.wrap import folded
+from symgd.report.step_table import float_text
+from symgd.report.wrap import wrap_if_narrow
 
 if TYPE_CHECKING:
     from symgd.fits.fit_result import FitResult
 
-_USUAL = 80  # columns; in a narrower window columns are stacked
+_NARROW = 80  # columns; in a narrower window the layout is vertical
 _MOST_CORRELATED = 12  # parameters up to which the matrix of correlations is printed
 
 
 def report(result: FitResult, *, width: int = 80) -> Iterator[str]:
-    """The lines of the whole report; values read back as the same floats.
+    """The lines of the report; values read back as the same floats.
 
-    width: columns of a window; below 80 no line is longer.
+    width: columns of the window; below 80, lines are wrapped.
     """
-    yield from folded([escape(result.text[:1000])], width)
+    yield from wrap_if_narrow([escape(result.text[:1000])], width)
     yield from _estimates(result, width)
     yield ""
-    yield from folded(_goodness(result), width)
+    yield from wrap_if_narrow(_goodness_of_fit(result), width)
     yield from _correlations(result, width)
-    yield from folded([escape(result.message)], width)
-    yield from folded((f"warning: {sentence}" for sentence in result.warnings), width)
+    yield from wrap_if_narrow([escape(result.message)], width)
+    yield from wrap_if_narrow((f"warning: {sentence}" for sentence in result.warnings), width)
 
 
 def _estimates(result: FitResult, width: int) -> Iterator[str]:
@@ -39,37 +39,37 @@ def _estimates(result: FitResult, width: int) -> Iterator[str]:
         note = estimate.held
         if not note and estimate.stderr is not None and estimate.value:
             note = f"({100 * estimate.stderr / abs(estimate.value):.3g} %)"
-        rows.append((escape(name), number(estimate.value), error or "unknown", note))
+        rows.append((escape(name), float_text(estimate.value), error or "unknown", note))
         if estimate.held == "fixed":
-            rows[-1] = (escape(name), number(estimate.value), "", "fixed")
+            rows[-1] = (escape(name), float_text(estimate.value), "", "fixed")
     widths = [max(len(row[k]) for row in rows) for k in range(3)]
     lines = [
         f"  {name:<{widths[0]}}  {value:>{widths[1]}}  {error:<{widths[2]}}  {note}".rstrip()
         for name, value, error, note in rows
     ]
-    narrow = max(map(len, lines)) > width and width < _USUAL
-    yield from _stacked(rows[1:], width) if narrow else lines
+    is_narrow = max(map(len, lines)) > width and width < _NARROW
+    yield from _vertical_layout(rows[1:], width) if is_narrow else lines
 
 
-def _stacked(rows: Sequence[tuple[str, str, str, str]], width: int) -> Iterator[str]:
-    """Each estimate, and below it its error."""
+def _vertical_layout(rows: Sequence[tuple[str, str, str, str]], width: int) -> Iterator[str]:
+    """Each estimate with its error on the next line."""
     yield "value and standard error"
     for name, value, error, note in rows:
-        yield from folded([f"  {name} = {value}"], width)
+        yield from wrap_if_narrow([f"  {name} = {value}"], width)
         if error or note:
-            yield from folded([f"    {error} {note}"], width)
+            yield from wrap_if_narrow([f"    {error} {note}"], width)
 
 
-def _goodness(result: FitResult) -> Iterator[str]:
-    many = f"{counted(result.n, 'row')}, {counted(result.dof, 'degree')} of freedom"
+def _goodness_of_fit(result: FitResult) -> Iterator[str]:
+    counts = f"{counted(result.n, 'row')}, {counted(result.dof, 'degree')} of freedom"
     weighted = "weighted " if result.weighted else ""
     if result.rss is None:
         mean = f" ({result.factor:,g} times {result.loss / result.factor:.10g})"
-        yield f"loss {result.loss:.10g}{mean if result.factor != 1 else ''}; {many}"
+        yield f"loss {result.loss:.10g}{mean if result.factor != 1 else ''}; {counts}"
     elif result.rss == result.loss:
-        yield f"{weighted}residual sum of squares {result.rss:.10g}; {many}"
+        yield f"{weighted}residual sum of squares {result.rss:.10g}; {counts}"
     else:
-        yield f"loss {result.loss:.10g}; {many}"
+        yield f"loss {result.loss:.10g}; {counts}"
         yield f"{weighted}residual sum of squares {result.rss:.10g}"
     parts = []
     if result.sigma is not None:
@@ -92,14 +92,14 @@ def _correlations(result: FitResult, width: int) -> Iterator[str]:
     if not 1 < len(known) <= _MOST_CORRELATED:
         return
     names = {k: escape(result.names[k]) for k in known}
-    wide = max(7, *map(len, names.values()))
+    cell_width = max(7, *map(len, names.values()))
     yield "correlations"
-    if width < _USUAL and 3 + len(known) * (wide + 1) > width:
+    if width < _NARROW and 3 + len(known) * (cell_width + 1) > width:
         pairs = [(i, j) for place, i in enumerate(known) for j in known[:place]]
         lines = (f"  {names[i]}, {names[j]}: {result.correlation[i, j]:.4f}" for i, j in pairs)
-        yield from folded(lines, width)
+        yield from wrap_if_narrow(lines, width)
         return
     for place, i in enumerate(known[1:], 1):
-        cells = (f"{result.correlation[i, j]:>{wide}.4f}" for j in known[:place])
-        yield f"  {names[i]:<{wide}}  {' '.join(cells)}"
-    yield f"  {'':<{wide}}  {' '.join(f'{names[k]:>{wide}}' for k in known[:-1])}"
+        cells = (f"{result.correlation[i, j]:>{cell_width}.4f}" for j in known[:place])
+        yield f"  {names[i]:<{cell_width}}  {' '.join(cells)}"
+    yield f"  {'':<{cell_width}}  {' '.join(f'{names[k]:>{cell_width}}' for k in known[:-1])}"

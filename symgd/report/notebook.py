@@ -1,4 +1,4 @@
-"""How losses, rules and results are shown in a notebook: HTML, LaTeX, small drawings."""
+"""Representations of losses, rules and results in notebooks: HTML, LaTeX, SVG."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from symgd.model.result import Result
     from symgd.model.rules import Rule
 
-_WIDE, _HIGH = 8.5, 20  # pixels of a character and of a line
+_CHARACTER_WIDTH, _LINE_HEIGHT = 8.5, 20  # pixels of a character and of a line
 
 
-def text_html(thing: object) -> str:
-    """The report in the terminal, in the typewriter face."""
-    return f"<pre>{html.escape(str(thing))}</pre>"
+def text_html(result: object) -> str:
+    """The report of the terminal, in a monospaced font."""
+    return f"<pre>{html.escape(str(result))}</pre>"
 
 
 def loss_latex(loss: Loss) -> str:
@@ -33,13 +33,13 @@ def loss_latex(loss: Loss) -> str:
 
 
 def loss_html(loss: Loss) -> str:
-    """The formula, which a notebook typesets, above its sketch where there is one."""
+    """The formula, which a notebook typesets, above its curve if there is one."""
     return f"<div>{html.escape(loss_latex(loss))}{loss._repr_svg_() or ''}</div>"
 
 
-def explanation_latex(found: Explanation) -> str:
-    """The formula that was explained."""
-    return loss_latex(found.loss)
+def explanation_latex(explanation: Explanation) -> str:
+    """The explained formula."""
+    return loss_latex(explanation.loss)
 
 
 def rule_latex(rule: Rule) -> str:
@@ -54,11 +54,11 @@ def rule_html(rule: Rule) -> str:
 
 
 def rule_svg(rule: Rule) -> str:
-    """The equations as they are typed, line by line."""
+    """The equations as typed, line by line."""
     lines = [line.strip() for line in str(rule).replace(";", "\n").splitlines() if line.strip()]
-    width, height = _WIDE * max(map(len, lines)) + 20, _HIGH * len(lines) + 12
+    width, height = _CHARACTER_WIDTH * max(map(len, lines)) + 20, _LINE_HEIGHT * len(lines) + 12
     rows = "".join(
-        f'<text x="10" y="{_HIGH * (k + 1)}">{html.escape(line)}</text>'
+        f'<text x="10" y="{_LINE_HEIGHT * (k + 1)}">{html.escape(line)}</text>'
         for k, line in enumerate(lines)
     )
     return (
@@ -69,14 +69,14 @@ def rule_svg(rule: Rule) -> str:
 
 
 def result_latex(result: Result) -> str:
-    """Where the run ended."""
+    """The end of the run."""
     rows = [rf"{latex_name(name)} &= {_number(value)}" for name, value in result.theta.items()]
     rows += [rf"L &= {_number(result.value)}", rf"\text{{steps}} &= {result.steps}"]
     return _aligned(rows)
 
 
 def result_html(result: Result) -> str:
-    """Where the run ended, and the verdict, as a table."""
+    """The end of the run and the verdict as a table."""
     rows = [("status", result.status.value), ("steps", str(result.steps))]
     rows += [(name, repr(value)) for name, value in result.theta.items()]
     rows += [("loss", repr(result.value)), ("verdict", result.verdict.sentence)]
@@ -92,7 +92,7 @@ def fit_html(result: FitResult) -> str:
 
 
 def _table(caption: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Rows headed by their first cell; every text is escaped."""
+    """A table whose rows are headed by their first cell; all texts are escaped."""
 
     def shown(text: str) -> str:
         return html.escape(escape(text))

@@ -1,4 +1,4 @@
-"""The files that a run is asked to write: checked before it starts, written whole or not at all."""
+"""Output files: checked before a run starts, written atomically."""
 
 from __future__ import annotations
 
@@ -30,22 +30,22 @@ def check_page(path: str | os.PathLike[str]) -> Path:
 
 
 def check_matplotlib() -> None:
-    """See that matplotlib is installed, without importing it, or BackendError."""
+    """BackendError if matplotlib is not installed; it is not imported."""
     try:
-        there = find_spec("matplotlib") is not None
-    except ValueError:  # something else stands under that name
-        there = False
-    if not there:
+        exists = find_spec("matplotlib") is not None
+    except ValueError:  # sys.modules has something else under that name
+        exists = False
+    if not exists:
         raise BackendError('pictures need matplotlib: pip install "symgd[plot]"')
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """Make `data` the content of the file, or ArgumentError; an old file is then as it was.
+    """Replace the content of the file by `data`, or leave it unchanged and raise ArgumentError.
 
-    The bytes go to a temporary file in the same folder, which takes the file's place once they
-    are on the disk: a full disk or a killed process leaves no half of a file. The permissions stay,
-    and so does a symbolic link, whose target is replaced. What is no regular file (a pipe, a
-    device), or is this process's own standard output, is written directly.
+    The bytes are written to a temporary file in the same folder, which then replaces the file: a
+    full disk or a killed process leaves no partial file. Permissions are kept, and so is a symbolic
+    link, whose target is replaced. A pipe, a device, or the standard output of this process is
+    written directly.
     """
     try:
         found = _status(path)
@@ -59,17 +59,17 @@ def write_whole(path: Path, data: bytes) -> None:
 
 
 def _status(path: Path) -> os.stat_result | None:
-    """What the path leads to, or None where nothing is."""
+    """The status of the file at the path, or None if there is none."""
     try:
         return path.stat()
     except FileNotFoundError:
         return None
 
 
-def _replaceable(found: os.stat_result) -> bool:
-    """Whether another file may take its place: not where an open stream would lose it."""
-    return stat.S_ISREG(found.st_mode) and not any(
-        os.path.samestat(found, other) for other in _standard_streams()
+def _replaceable(status: os.stat_result) -> bool:
+    """Whether the file may be replaced: not if a standard stream is open on it."""
+    return stat.S_ISREG(status.st_mode) and not any(
+        os.path.samestat(status, other) for other in _standard_streams()
     )
 
 
@@ -98,7 +98,7 @@ def _replace(target: Path, data: bytes, old: os.stat_result | None) -> None:
 
 
 def _temporary(folder: Path) -> tuple[int, Path]:
-    """A new file, open for writing, with the permissions that any new file gets there."""
+    """A new file, open for writing, with default permissions."""
     path = folder / f".symgd-{secrets.token_hex(8)}.tmp"
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     return os.open(path, flags, 0o666), path
@@ -107,7 +107,7 @@ def _temporary(folder: Path) -> tuple[int, Path]:
 def _keep_owner(path: Path, old: os.stat_result) -> None:
     new = path.stat()
     if (new.st_uid, new.st_gid) != (old.st_uid, old.st_gid):
-        with suppress(PermissionError):  # to root alone is it given to change them
+        with suppress(PermissionError):  # only root may change them
             os.chown(path, old.st_uid, old.st_gid)
 
 
@@ -124,7 +124,7 @@ def _suffix(path: str | os.PathLike[str], known: tuple[str, ...], what: str) -> 
 
 
 def _writable(path: Path) -> Path:
-    """The path, once a trial has shown that it can be written; its content is left as it is."""
+    """The path if it can be written, or ArgumentError; its content is not changed."""
     try:
         found = _status(path)
         if found is not None and stat.S_ISREG(found.st_mode):

@@ -1,7 +1,7 @@
-"""A small static SVG of a descent, drawn without any library: for notebooks and <noscript>.
+"""A small static SVG of a descent, drawn without any library, for notebooks and <noscript>.
 
 One parameter: the curve and the iterates. Two: contours and the path. More: the loss against the
-step. Colours are presentation attributes, for a page may forbid styles.
+step. Colors are presentation attributes, because a page may forbid styles.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from symgd.analysis.minima import find_minimum
 from symgd.formula.printing.plain import show
 from symgd.model.loss import Loss
-from symgd.report.loss_view import view_of
-from symgd.report.viewport import heights, inside, linspace
+from symgd.report.loss_view import viewport_of
+from symgd.report.viewport import is_inside, linspace, value_range
 from symgd.solvers.symmetric import all_finite
 
 if TYPE_CHECKING:
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 WIDTH, HEIGHT = 640, 400
 _LEFT, _RIGHT, _TOP, _BOTTOM = 52, 630, 10, 364
 _GRID, _LEVELS = 28, 8  # points along each side of a map, contours
-_COARSE = 10, 2  # the same for a page that has to stay small
-_MOST = 40  # points of a path
-_LARGEST = 20_000  # operations of a loss that is evaluated a thousand times for a sketch
+_COARSE = 10, 2  # the same for a live page, which must be small
+_MOST_POINTS = 40  # points of a path
+_MOST_OPERATIONS = 20_000  # operations of a loss that is evaluated a thousand times for a sketch
 _LINE, _PATH, _START, _FAINT = "#777777", "#D55E00", "#0072B2", "#9aa7b5"
 
 Span = tuple[float, float]
@@ -34,12 +34,12 @@ Row = tuple[float, tuple[float, ...], float]  # t, theta, loss
 Points = Sequence[tuple[float, float]]
 
 
-def sketch(result: Result, coarse: bool = False) -> str:
-    """The SVG of a descent, `<svg ...>...</svg>`; names are escaped. coarse: fewer bytes."""
+def descent_svg(result: Result, coarse: bool = False) -> str:
+    """The SVG of a descent, `<svg ...>...</svg>`; names are escaped. coarse: a small one."""
     count = len(result.loss.params)
     rows = _thinned([(float(t), x, loss) for t, x, loss, _ in result.history.rows()])
     if all(math.isnan(loss) for _, _, loss in rows) and count == 1:  # only a gradient is known
-        body = _trace([(t, x[0]) for t, x, _ in rows], show(result.loss.params[0]))
+        body = _step_chart([(t, x[0]) for t, x, _ in rows], show(result.loss.params[0]))
     elif count == 1:
         body = _curve(result, [(x[0], loss) for _, x, loss in rows])
     elif count == 2:
@@ -47,21 +47,21 @@ def sketch(result: Result, coarse: bool = False) -> str:
             result, [(x[0], x[1]) for _, x, _ in rows], *(_COARSE if coarse else (_GRID, _LEVELS))
         )
     else:
-        body = _trace([(t, loss) for t, _, loss in rows], "loss")
+        body = _step_chart([(t, loss) for t, _, loss in rows], "loss")
     return _svg(f"descent: {result.verdict.kind}", body)
 
 
-def sketch_loss(loss: Loss) -> str | None:
-    """The SVG of the curve of a loss of one parameter, about its minimum; None for others."""
-    if len(loss.params) != 1 or loss.internals.work > _LARGEST:
+def loss_svg(loss: Loss) -> str | None:
+    """The SVG of the curve of a loss of one parameter around its minimum; None for others."""
+    if len(loss.params) != 1 or loss.internals.work > _MOST_OPERATIONS:
         return None
-    found = find_minimum(loss, [1.0]) or find_minimum(loss, [1.0], careful=True)
-    middle = found.x[0] if found is not None and all_finite(found.x) else 0.0
-    reach = 2.0 * max(1.0, abs(middle))
-    span = (middle - reach, middle + reach)
+    minimum = find_minimum(loss, [1.0]) or find_minimum(loss, [1.0], careful=True)
+    center = minimum.x[0] if minimum is not None and all_finite(minimum.x) else 0.0
+    reach = 2.0 * max(1.0, abs(center))
+    span = (center - reach, center + reach)
     xs = linspace(*span, 121)
     ys = [loss.internals.evaluate_value(x)[0] for x in xs]
-    high = heights(ys, [])
+    high = value_range(ys, [])
     curve = _polyline(list(zip(xs, ys, strict=True)), span, high, _LINE)
     [name] = loss.params
     return _svg(f"loss: {loss.text[:200]}", _clip(curve) + _axes(span, high, show(name), "loss"))
@@ -77,24 +77,24 @@ def _svg(title: str, body: str) -> str:
 
 
 def _thinned(rows: list[Row]) -> list[Row]:
-    step = -(-len(rows) // _MOST)
+    step = -(-len(rows) // _MOST_POINTS)
     return [row for k, row in enumerate(rows) if k % step == 0 or k == len(rows) - 1]
 
 
 def _curve(result: Result, path: Points) -> str:
-    [span] = view_of([result]).spans
+    [span] = viewport_of([result]).spans
     xs = linspace(*span, 61)
     loss = _evaluator(result)
     ys = [loss(x) for x in xs] if loss else []
-    seen = [y for x, y in path if inside([x], [span])]
-    high = heights(ys, seen)
+    seen = [y for x, y in path if is_inside([x], [span])]
+    high = value_range(ys, seen)
     curve = _polyline(list(zip(xs, ys, strict=False)), span, high, _LINE)
     [name] = result.loss.params
     return _clip(curve + _path(path, span, high)) + _axes(span, high, show(name), "loss")
 
 
 def _map(result: Result, path: Points, grid: int, levels: int) -> str:
-    x, y = view_of([result]).spans
+    x, y = viewport_of([result]).spans
     lines = ""
     if (loss := _evaluator(result)) is not None:
         xs, ys = linspace(*x, grid), linspace(*y, grid)
@@ -104,21 +104,21 @@ def _map(result: Result, path: Points, grid: int, levels: int) -> str:
     return _clip(lines + _path(path, x, y)) + _axes(x, y, show(first), show(second))
 
 
-def _trace(path: Points, name: str) -> str:
+def _step_chart(path: Points, name: str) -> str:
     points = [(t, v) for t, v in path if math.isfinite(v)]
     positive = all(v > 0 for _, v in points)
     if positive:
         points = [(t, math.log10(v)) for t, v in points]
     x = (0.0, max([1.0, *(t for t, _ in points)]))
-    y = heights([v for _, v in points], [v for _, v in points])
+    y = value_range([v for _, v in points], [v for _, v in points])
     body = _clip(_polyline(points, x, y, _PATH))
     return body + _axes(x, y, "step", f"log10({name})" if positive else name)
 
 
 def _evaluator(result: Result) -> Callable[..., float] | None:
-    """The loss as a function of numbers, or None where it is unknown or too large."""
+    """The loss as a function of numbers, or None if it is unknown or too expensive."""
     loss = result.loss
-    if not isinstance(loss, Loss) or loss.internals.work > _LARGEST:
+    if not isinstance(loss, Loss) or loss.internals.work > _MOST_OPERATIONS:
         return None
     return lambda *x: loss.internals.evaluate_value(*x)[0]
 
@@ -130,7 +130,7 @@ def _contours(
     spans: tuple[Span, Span],
     count: int,
 ) -> list[str]:
-    """Marching squares: one path for each level; the levels share the area equally."""
+    """Marching squares: one path for each level; the levels are quantiles of the loss."""
     finite = sorted(v for row in rows for v in row if math.isfinite(v))
     if not finite:
         return []
@@ -153,8 +153,8 @@ def _crossings(corners: list[tuple[float, float, float]], spans: tuple[Span, Spa
     points = []
     for (ax, ay, a), (bx, by, b) in zip(corners, corners[1:] + corners[:1], strict=True):
         if (a < 0) != (b < 0) and math.isfinite(a) and math.isfinite(b):
-            part = a / (a - b)
-            x, y = ax + part * (bx - ax), ay + part * (by - ay)
+            fraction = a / (a - b)
+            x, y = ax + fraction * (bx - ax), ay + fraction * (by - ay)
             points.append(_place(x, y, *spans))
     return [
         f"M{p[0]:.0f} {p[1]:.0f}l{q[0] - p[0]:.0f} {q[1] - p[1]:.0f}"
@@ -163,20 +163,20 @@ def _crossings(corners: list[tuple[float, float, float]], spans: tuple[Span, Spa
 
 
 def _place(x: float, y: float, xs: Span, ys: Span) -> tuple[float, float]:
-    """Where a point lies on the paper; far outside, somewhere outside."""
+    """The pixel coordinates of a point, clamped far outside the picture."""
     right = (x - xs[0]) / (xs[1] - xs[0]) * (_RIGHT - _LEFT)
     up = (y - ys[0]) / (ys[1] - ys[0]) * (_BOTTOM - _TOP)
-    return _LEFT + _kept(right), _BOTTOM - _kept(up)
+    return _LEFT + _clamped(right), _BOTTOM - _clamped(up)
 
 
-def _kept(value: float) -> float:
+def _clamped(value: float) -> float:
     return min(max(value, -1e4), 1e4)
 
 
-def _polyline(points: Points, xs: Span, ys: Span, colour: str) -> str:
+def _polyline(points: Points, xs: Span, ys: Span, color: str) -> str:
     drawn = [_place(a, b, xs, ys) for a, b in points if math.isfinite(a) and math.isfinite(b)]
     text = " ".join(f"{a:.0f} {b:.0f}" for a, b in drawn)
-    return f'<polyline points="{text}" fill="none" stroke="{colour}" stroke-width="1.5"/>'
+    return f'<polyline points="{text}" fill="none" stroke="{color}" stroke-width="1.5"/>'
 
 
 def _path(path: Points, xs: Span, ys: Span) -> str:
@@ -199,11 +199,11 @@ def _clip(body: str) -> str:
 
 
 def _axes(xs: Span, ys: Span, x_name: str, y_name: str) -> str:
-    middle, low = (_LEFT + _RIGHT) / 2, _BOTTOM + 14
+    center, low = (_LEFT + _RIGHT) / 2, _BOTTOM + 14
     texts = [
         (_LEFT, low, "start", f"{xs[0]:.3g}"),
         (_RIGHT, low, "end", f"{xs[1]:.3g}"),
-        (middle, HEIGHT - 8, "middle", x_name[:24]),
+        (center, HEIGHT - 8, "middle", x_name[:24]),
         (_LEFT - 5, _BOTTOM, "end", f"{ys[0]:.3g}"),
         (_LEFT - 5, _TOP + 10, "end", f"{ys[1]:.3g}"),
     ]

@@ -1,4 +1,4 @@
-"""A sparkline, and a small chart on a logarithmic scale, in characters of a terminal."""
+"""Sparklines and logarithmic charts in terminal characters."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ _PLAIN = "_.-=+*#@"
 
 
 def sparkline(values: Sequence[float], width: int = 16, pretty: bool = True) -> str:
-    """The course of positive values, one character each, by their logarithms; at most `width`.
+    """A sparkline of the logarithms of positive values, at most `width` characters.
 
-    What is not finite is drawn as !. pretty: in blocks instead of ASCII.
+    Non-finite values are drawn as !. pretty: block characters instead of ASCII.
     """
     marks = _BLOCKS if pretty else _PLAIN
     chosen = _thinned(values, width)
@@ -31,25 +31,25 @@ def chart(
     x: Sequence[float],
     y: Sequence[float],
     *,
-    mark: float | None = None,
+    vertical_line: float | None = None,
     width: int = 72,
     height: int = 12,
     pretty: bool = True,
 ) -> Iterator[str]:
     """The lines of a chart of y against x, both logarithmic.
 
-    x: ascending, above 0. mark: a place on the x-axis that gets a vertical line. What is not
-    finite stands as ! on the top line. Wherever y is not above 0 it is drawn at the bottom.
+    x: ascending, positive. vertical_line: an x, or None. Non-finite values are drawn as ! on the
+    top line, values of 0 or less at the bottom.
     """
     dot, bar = ("●", "│") if pretty else ("o", "|")
-    inner = max(10, width - 10)
+    inner_width = max(10, width - 10)
     logs = _logs(y)
     finite = [v for v in logs if math.isfinite(v)]
     low, high = (min(finite), max(finite)) if finite else (0.0, 1.0)
-    cells = [[" "] * inner for _ in range(height)]
-    column = _columns(x, inner)
-    if mark is not None and x[0] <= mark <= x[-1]:
-        place = column(mark)
+    cells = [[" "] * inner_width for _ in range(height)]
+    column = _columns(x, inner_width)
+    if vertical_line is not None and x[0] <= vertical_line <= x[-1]:
+        place = column(vertical_line)
         for row in cells:
             row[place] = bar
     for at, value in zip(x, logs, strict=True):
@@ -60,14 +60,14 @@ def chart(
         label = {0: f"{10**high:.2g}", height - 1: f"{10**low:.2g}"}.get(k, "")
         yield f"{label:>8} {''.join(row)}".rstrip()
     left, right = f"{x[0]:.3g}", f"{x[-1]:.3g}"
-    yield f"{'':9}{left}{right:>{inner - len(left)}}"
+    yield f"{'':9}{left}{right:>{inner_width - len(left)}}"
 
 
-def _columns(x: Sequence[float], inner: int) -> Callable[[float], int]:
+def _columns(x: Sequence[float], inner_width: int) -> Callable[[float], int]:
     first, span = math.log10(x[0]), math.log10(x[-1] / x[0]) or 1.0
 
     def column(at: float) -> int:
-        return round((math.log10(at) - first) / span * (inner - 1))
+        return round((math.log10(at) - first) / span * (inner_width - 1))
 
     return column
 
@@ -79,7 +79,7 @@ def _thinned(values: Sequence[float], width: int) -> list[float]:
 
 
 def _logs(values: Sequence[float]) -> list[float]:
-    """Logarithms; of what is 0 or less, a decade below the smallest positive one."""
+    """log10 of the values; for 0 or less, a decade below the smallest positive one."""
     positive = [v for v in values if 0 < v < math.inf]
     floor = math.log10(min(positive)) - 1 if positive else 0.0
     return [

@@ -1,4 +1,4 @@
-"""The window of a picture: its spans, what is inside, how far a path is followed. Plain Python."""
+"""The window of a picture and the ranges of its axes, in plain Python."""
 
 from __future__ import annotations
 
@@ -9,43 +9,45 @@ from dataclasses import dataclass
 _MARGIN = 0.15  # of the extent, on each side
 #: The largest number on an axis: near the largest double, matplotlib's ticks overflow.
 LARGEST = 1e300
-_FAR = 12.0  # a diverging path is followed up to this multiple of where it began
+_FAR_RATIO = 12.0  # multiple of the first step up to which a diverging path is shown
 
 Point = Sequence[float]
 
 
 @dataclass(frozen=True)
-class View:
-    """The window of a picture, and what of the path is in it.
+class Viewport:
+    """The window of a picture.
 
-    spans: (low, high) of each axis. left: the index of the first row of the history outside the
-    window, or None. minimum: a minimum of the loss in the window, or None.
+    spans: (low, high) of each axis. first_outside: the index of the first row of the history
+    outside the window, or None. minimum: a minimum of the loss in the window, or None.
     """
 
     spans: tuple[tuple[float, float], ...]
-    left: int | None
+    first_outside: int | None
     minimum: tuple[float, ...] | None
 
 
-def beginning(path: Sequence[Point]) -> Sequence[Point]:
-    """The first points of a path that runs away, at least the start and a step."""
-    reach = max((abs(b - a) for a, b in zip(path[0], path[min(1, len(path) - 1)], strict=True)))
+def before_divergence(path: Sequence[Point]) -> Sequence[Point]:
+    """The first points of a diverging path, at least the start and one step."""
+    first_step = max(
+        (abs(b - a) for a, b in zip(path[0], path[min(1, len(path) - 1)], strict=True))
+    )
     start = path[0]
     for k, point in enumerate(path):
-        if max(abs(v - s) for v, s in zip(point, start, strict=True)) > _FAR * reach:
+        if max(abs(v - s) for v, s in zip(point, start, strict=True)) > _FAR_RATIO * first_step:
             return path[: max(k, 2)]
     return path
 
 
-def window(points: Sequence[Point]) -> tuple[tuple[float, float], ...]:
+def bounding_spans(points: Sequence[Point]) -> tuple[tuple[float, float], ...]:
     """The (low, high) of each coordinate over the points, with a margin; never empty."""
-    boxes = [(min(axis), max(axis)) for axis in zip(*points, strict=True)]
-    widest = max(high - low for low, high in boxes)
-    return tuple(_padded(low, high, widest) for low, high in boxes)
+    extents = [(min(axis), max(axis)) for axis in zip(*points, strict=True)]
+    widest = max(high - low for low, high in extents)
+    return tuple(_padded(low, high, widest) for low, high in extents)
 
 
-def inside(point: Point, spans: Sequence[tuple[float, float]]) -> bool:
-    """Whether the window holds the point."""
+def is_inside(point: Point, spans: Sequence[tuple[float, float]]) -> bool:
+    """Whether the point is in the window."""
     return all(low <= v <= high for v, (low, high) in zip(point, spans, strict=True))
 
 
@@ -55,23 +57,23 @@ def linspace(low: float, high: float, count: int) -> list[float]:
     return [low + k * step for k in range(count - 1)] + [high]
 
 
-def heights(values: Sequence[float], visible: Sequence[float]) -> tuple[float, float]:
-    """The (low, high) of a curve's axis: all of `visible`, and `values` but for their spikes."""
+def value_range(values: Sequence[float], visible: Sequence[float]) -> tuple[float, float]:
+    """The (low, high) of the axis of a curve: all of `visible`, and `values` without spikes."""
     finite = sorted(v for v in values if math.isfinite(v))
-    wanted = [v for v in visible if math.isfinite(v)]
-    if not finite and not wanted:
+    visible_finite = [v for v in visible if math.isfinite(v)]
+    if not finite and not visible_finite:
         return (-1.0, 1.0)
-    low, high = (finite[0], finite[-1]) if finite else (wanted[0], wanted[0])
-    if finite:  # poles: what exceeds the middle of the values a hundredfold is cut
+    low, high = (finite[0], finite[-1]) if finite else (visible_finite[0], visible_finite[0])
+    if finite:  # cut poles: outliers by ten times the range between the deciles
         first, third = finite[len(finite) // 10], finite[(9 * len(finite)) // 10]
         room = max(10 * (third - first), 1e-300)
         low, high = max(low, first - room), min(high, third + room)
-    low, high = min([low, *wanted]), max([high, *wanted])
+    low, high = min([low, *visible_finite]), max([high, *visible_finite])
     return _padded(low, high, high - low)
 
 
 def _padded(low: float, high: float, widest: float) -> tuple[float, float]:
-    """An interval a little larger, of at least a tenth of the widest one and never empty."""
+    """The interval with a margin, at least a tenth of the widest one and never empty."""
     middle = min(max(0.5 * low + 0.5 * high, -LARGEST), LARGEST)
     half = max(0.5 * high - 0.5 * low, 0.05 * widest)
     if half <= 1e-9 * abs(middle):

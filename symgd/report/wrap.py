@@ -1,58 +1,58 @@
-"""Lines for a narrow window: broken between words, what follows is indented.
+"""Wrapping of lines for narrow windows: broken between words, with indented continuations.
 
-A word that is longer than the window is broken behind an operator, or where the window ends.
+A word longer than the window is broken after an operator, or at the end of the window.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-_USUAL = 80  # columns; from there on, and in files, a formula or a sentence stays on its line
-_LEAST = 20  # columns of the narrowest window
-_INDENT = 4  # of what follows the break, but for that of the line itself
-_OPERATORS = "+-*/^·,;=<>|("  # behind which a formula is broken
+_NARROW = 80  # columns from which lines are not wrapped
+_NARROWEST = 20  # columns, at least
+_INDENT = 4  # of a continuation, in addition to that of its line
+_OPERATORS = "+-*/^·,;=<>|("  # after which a formula may be broken
 
 
-def folded(lines: Iterable[str], width: int) -> Iterator[str]:
-    """The lines, each at most `width` columns wide in a window narrower than the usual one."""
-    return fitted(lines, width) if width < _USUAL else iter(lines)
+def wrap_if_narrow(lines: Iterable[str], width: int) -> Iterator[str]:
+    """The lines, wrapped to `width` columns in a window narrower than 80."""
+    return wrap_lines(lines, width) if width < _NARROW else iter(lines)
 
 
-def fitted(lines: Iterable[str], width: int) -> Iterator[str]:
-    """The lines, each at most `width` columns wide, 20 at least."""
-    width = max(width, _LEAST)
+def wrap_lines(lines: Iterable[str], width: int) -> Iterator[str]:
+    """The lines, wrapped to `width` columns, 20 at least."""
+    width = max(width, _NARROWEST)
     for text in lines:
         for line in text.split("\n"):
-            yield from _broken(line, width) if len(line) > width else [line]
+            yield from _wrap_line(line, width) if len(line) > width else [line]
 
 
-def _broken(line: str, width: int) -> Iterator[str]:
-    """The pieces of a line that is too long. No character but blanks at a break is lost."""
+def _wrap_line(line: str, width: int) -> Iterator[str]:
+    """The parts of a line that is too long; only blanks at a break are dropped."""
     indent = len(line) - len(line.lstrip())
-    after = " " * min(indent + _INDENT, width // 3)
-    now = " " * min(indent, width // 3)
+    continuation = " " * min(indent + _INDENT, width // 3)
+    lead = " " * min(indent, width // 3)
     rest = line.strip()
-    while len(now) + len(rest) > width:
-        room = width - len(now)
-        end = rest.rfind(" ", 0, room + 1)
+    while len(lead) + len(rest) > width:
+        available = width - len(lead)
+        end = rest.rfind(" ", 0, available + 1)
         word = rest[end + 1 :].split(" ", 1)[0]
-        if end < 0 or len(word) > width - len(after):  # broken whichever line it begins on
-            end = _inside(rest, end + 1, room)
-        yield (now + rest[:end]).rstrip()
-        now, rest = after, rest[end:].lstrip()
-    yield now + rest
+        if end < 0 or len(word) > width - len(continuation):  # does not fit on a line of its own
+            end = _break_in_word(rest, end + 1, available)
+        yield (lead + rest[:end]).rstrip()
+        lead, rest = continuation, rest[end:].lstrip()
+    yield lead + rest
 
 
-def _inside(text: str, begin: int, room: int) -> int:
-    """Where to break the word that begins at `begin`, so that at most `room` characters stay."""
-    operators = (k + 1 for k in range(room - 1, begin - 1, -1) if text[k] in _OPERATORS)
-    # x**2, <= and 1e-3 stay in one piece
-    whole = (k for k in operators if not _inseparable(text, k))
-    return next(whole, room if begin < room - room // 3 else begin or room)
+def _break_in_word(text: str, begin: int, available: int) -> int:
+    """Where to break the word that begins at `begin`, so that at most `available` remain."""
+    operators = (k + 1 for k in range(available - 1, begin - 1, -1) if text[k] in _OPERATORS)
+    # x**2, <= and 1e-3 are not broken
+    positions = (k for k in operators if not _inseparable(text, k))
+    return next(positions, available if begin < available - available // 3 else begin or available)
 
 
 def _inseparable(text: str, place: int) -> bool:
-    """Whether the characters before and behind `place` are one operator or number."""
-    before, behind = text[place - 1], text[place : place + 1]
-    exponent = before in "+-" and text[place - 2 : place - 1] in ("e", "E") and behind.isdigit()
-    return exponent or (bool(behind) and behind in "*=")
+    """Whether the characters around `place` are one operator or number."""
+    before, following = text[place - 1], text[place : place + 1]
+    exponent = before in "+-" and text[place - 2 : place - 1] in ("e", "E") and following.isdigit()
+    return exponent or (bool(following) and following in "*=")

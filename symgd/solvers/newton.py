@@ -44,6 +44,16 @@ class NewtonResult:
     reason: str = ""
     moved: float = math.inf
 
+    @property
+    def decrease(self) -> float:
+        """The decrease of the value that the gradient predicts for the step."""
+        return -sum(g * s for g, s in zip(self.gradient, self.step, strict=True))
+
+    @property
+    def negligible(self) -> bool:
+        """Whether that decrease is rounding."""
+        return self.decrease <= _NEGLIGIBLE * (abs(self.value) + 1e-300)
+
     def norm(self, step: Sequence[float]) -> float:
         """The length of a step, its entries in units of 1/sqrt|curvature|."""
         lengths = [math.sqrt(abs(self.hessian[k][k])) * s for k, s in enumerate(step)]
@@ -83,21 +93,19 @@ def minimize(
     last_length, last_x, reason = math.inf, None, ""
     while True:
         length = here.norm(here.step)
-        decrease = -sum(g * s for g, s in zip(here.gradient, here.step, strict=True))
-        negligible = decrease <= _NEGLIGIBLE * (abs(here.value) + 1e-300)
         if tolerance:
             done = here.is_close(tolerance, start)
         else:
-            done = negligible and (not here.definite or not length < 0.5 * last_length)
+            done = here.negligible and (not here.definite or not length < 0.5 * last_length)
         if done or (local and not here.definite):
             break
         if here.steps == steps:
             reason = f"{steps} iterations were not enough"
             break
-        trial = _backtrack(objective, here, box, decrease, negligible, 1 if local else _HALVINGS)
+        trial = _backtrack(objective, here, box, 1 if local else _HALVINGS)
         if trial is None or trial[0] == here.x:
             break
-        there = _complete(objective, *trial, box, here.steps + 1)
+        there = evaluate_at(objective, trial[0], box, here.steps + 1, trial[1])
         if not there.finite:
             reason = "the derivatives are not finite there"
             break
@@ -109,47 +117,36 @@ def minimize(
 
 
 def evaluate_at(
-    objective: Objective, x: Sequence[float], box: Box | None = None, steps: int = 0
-) -> NewtonResult:
-    """The result for a point x that another method reached in so many steps."""
-    return _complete(objective, list(x), *objective.gradient(x), box, steps)
-
-
-def _complete(
     objective: Objective,
-    x: list[float],
-    value: float,
-    gradient: list[float],
-    box: Box | None,
-    steps: int,
+    x: Sequence[float],
+    box: Box | None = None,
+    steps: int = 0,
+    known: tuple[float, list[float]] | None = None,
 ) -> NewtonResult:
+    """The result at x after so many steps; known: value and gradient there."""
+    value, gradient = known or objective.gradient(x)
     hessian = objective.hessian(x)
     finite = math.isfinite(value) and all_finite(gradient) and finite_rows(hessian)
-    if not finite:
-        return NewtonResult(x, value, gradient, hessian, [math.nan] * len(x), False, False, steps)
-    free = None if box is None else box.free(x, gradient).tolist()
-    step, definite = _step(hessian, gradient, free)
-    return NewtonResult(x, value, gradient, hessian, step, definite, True, steps)
+    step, definite = [math.nan] * len(gradient), False
+    if finite:
+        free = None if box is None else box.free(x, gradient).tolist()
+        step, definite = _step(hessian, gradient, free)
+    return NewtonResult(list(x), value, gradient, hessian, step, definite, finite, steps)
 
 
 def _backtrack(
-    objective: Objective,
-    here: NewtonResult,
-    box: Box | None,
-    decrease: float,
-    negligible: bool,
-    trials: int,
-) -> tuple[list[float], float, list[float]] | None:
-    """The first of x + step/2**k that lowers the value enough, with value and gradient, or None."""
-    fraction = 1.0
+    objective: Objective, here: NewtonResult, box: Box | None, trials: int
+) -> tuple[list[float], tuple[float, list[float]]] | None:
+    """The first x + step/2**k whose value is low enough, with value and gradient, or None."""
+    fraction, negligible, decrease = 1.0, here.negligible, here.decrease
     for _ in range(trials):
         x = [a + fraction * s for a, s in zip(here.x, here.step, strict=True)]
         if box is not None:
             x = box.clip(x).tolist()
-        value, gradient = objective.gradient(x)
+        found = objective.gradient(x)
         lower = here.value - 1e-4 * fraction * decrease
-        if negligible or (value <= lower and math.isfinite(value)):
-            return x, value, gradient
+        if negligible or -math.inf < found[0] <= lower:
+            return x, found
         fraction *= 0.5
     return None
 

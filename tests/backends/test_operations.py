@@ -10,7 +10,7 @@ import sympy
 
 from symgd import Loss
 from symgd.backends import javascript, lambdified, program
-from symgd.backends.expressions import ARITHMETIC, Expression, Printer, statements
+from symgd.backends.expressions import ARITHMETIC, Expression, OperationPrinter, statements
 from symgd.backends.native import translate
 from symgd.backends.operations import OPERATORS, Operation, live
 from symgd.calculus import intervals
@@ -97,7 +97,7 @@ def exact(node, values):
 
 def test_parentheses_stand_where_python_needs_them():
     """Of 500 random expressions: what Python reads is what was written, in exact fractions."""
-    generator, write = random.Random(7), Printer(ARITHMETIC).write
+    generator, write = random.Random(7), OperationPrinter(ARITHMETIC).write
     tried = 0
     while tried < 500:
         node = tree(generator, generator.randint(1, 5))
@@ -119,7 +119,7 @@ def test_what_is_read_once_stands_where_it_is_read():
     )
     found = statements(body, ["t3"])
     assert [s.result for s in found] == ["t1", "t3"]
-    write = Printer(ARITHMETIC).write
+    write = OperationPrinter(ARITHMETIC).write
     assert [write(s.expression) for s in found] == ["x*y + 1.0", "t1 - square(t1)"]
 
 

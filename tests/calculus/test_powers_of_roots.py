@@ -45,7 +45,7 @@ def test_where_the_root_vanishes(text, point, value, grad, hess):
     got, slopes = loss.value_and_grad([float(v) for v in point])
     assert got == value or (math.isnan(value) and math.isnan(got))
     assert np.array_equal(slopes, np.array(grad, dtype=float), equal_nan=True)
-    curvature = loss.hess_rows([float(v) for v in point])
+    curvature = loss.internals.hess_rows([float(v) for v in point])
     assert np.array_equal(curvature, np.array(hess, dtype=float), equal_nan=True)
 
 
@@ -76,4 +76,4 @@ def test_elsewhere_as_jax_has_it(text, same):
         value, slopes = loss.value_and_grad(x)
         assert value == pytest.approx(right, rel=1e-13)
         assert slopes == pytest.approx(grad, rel=1e-12, abs=1e-13)
-        assert np.array(loss.hess_rows(x)) == pytest.approx(hess, rel=1e-12, abs=1e-12)
+        assert np.array(loss.internals.hess_rows(x)) == pytest.approx(hess, rel=1e-12, abs=1e-12)

@@ -29,8 +29,8 @@ def terminal(monkeypatch):
     made = Terminal()
     monkeypatch.setattr(progress, "sys", SimpleNamespace(stderr=made))
     monkeypatch.setenv("TERM", "xterm")
-    monkeypatch.setattr(progress, "AFTER", 0.0)
-    monkeypatch.setattr(progress, "_EVERY", 0.0)
+    monkeypatch.setattr(progress, "DELAY", 0.0)
+    monkeypatch.setattr(progress, "_INTERVAL", 0.0)
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     return made
 
@@ -44,7 +44,7 @@ def path(tmp_path):
 
 def test_every_pass_is_shown_with_its_rows_and_then_gone(terminal, path, monkeypatch):
     monkeypatch.chdir(path.parent)
-    with progress.shown("p.csv", quiet=False) as source:
+    with progress.with_progress("p.csv", quiet=False) as source:
         read = read_table(source, block_rows=50_000)
         sums = [sum(float(b["x"].sum()) for b in read.blocks()) for _ in range(2)]
     assert sums == [300_000.0] * 2
@@ -61,8 +61,8 @@ def test_every_pass_is_shown_with_its_rows_and_then_gone(terminal, path, monkeyp
 
 
 def test_short_passes_are_not_shown(terminal, path, monkeypatch):
-    monkeypatch.setattr(progress, "AFTER", 1e9)
-    with progress.shown(str(path), quiet=False) as source:
+    monkeypatch.setattr(progress, "DELAY", 1e9)
+    with progress.with_progress(str(path), quiet=False) as source:
         read_table(source)
     assert terminal.getvalue() == ""
 
@@ -71,7 +71,7 @@ def test_short_passes_are_not_shown(terminal, path, monkeypatch):
 def test_bar_goes_whatever_ends_the_pass(ending, terminal, path):
     passes = []
     expected = (KeyboardInterrupt, DataError, SystemExit)
-    with pytest.raises(expected), progress.shown(str(path), quiet=False) as source:  # noqa: PT012
+    with pytest.raises(expected), progress.with_progress(str(path), quiet=False) as source:  # noqa: PT012
         passes.append(read_table(source, block_rows=10_000).blocks())  # it stays open
         next(passes[0])
         assert terminal.frames()[-1]
@@ -81,7 +81,7 @@ def test_bar_goes_whatever_ends_the_pass(ending, terminal, path):
 
 def test_fault_late_in_the_file_leaves_no_bar(terminal, path):
     path.write_bytes(path.read_bytes() + b"3,z\n")
-    with progress.shown(str(path), quiet=False) as source:
+    with progress.with_progress(str(path), quiet=False) as source:
         with pytest.raises(DataError, match=r"line 200,002, column 'y': 'z'"):
             read_table(source)
         assert terminal.frames()[-1] == ""
@@ -96,9 +96,9 @@ def test_where_nobody_looks_the_data_stay_as_they_are(why, terminal, path, monke
         progress.sys.stderr = io.StringIO()
     elif why == "no stderr":
         progress.sys.stderr = None
-    with progress.shown(str(path), quiet=why == "quiet") as source:
+    with progress.with_progress(str(path), quiet=why == "quiet") as source:
         assert source == str(path)
-    with progress.shown(None, quiet=False) as source:
+    with progress.with_progress(None, quiet=False) as source:
         assert source is None
 
 
@@ -106,7 +106,7 @@ COMMAND = """
 import sys
 from symgd.cli import progress
 from symgd.data import table
-progress.AFTER = 0
+progress.DELAY = 0
 table.IN_MEMORY = 1000
 sys.argv = ["symgd", *{arguments!r}]
 from symgd.__main__ import main

@@ -12,7 +12,7 @@ import pytest
 import symgd
 from symgd.report import compare, explain, table
 from symgd.report import fit as fits
-from symgd.report.wrap import fitted, folded
+from symgd.report.wrap import wrap_if_narrow, wrap_lines
 
 LONG = "(first_long_parameter - 1)^2 + 100*(second_long_parameter - first_long_parameter^2)^2"
 LOSSES = {
@@ -63,7 +63,7 @@ def numbers(lines):
 def test_numbers_are_shortened_as_little_as_it_takes():
     """By hand: beside t there are 17 characters for x, as -1.0358357383751 has, and for loss."""
     run = symgd.descend("(x + 1.2)^2/3", start=-1.0358357383751234, lr=0.1, steps=5)
-    lines = list(table.steps(run, width=40))
+    lines = list(table.step_table(run, width=40))
     assert "numbers shortened to 14 digits" in " ".join(" ".join(lines).split())
     told = numbers(lines[1:7])
     for row, (t, theta, loss, _) in zip(told, run.history.rows(), strict=True):
@@ -73,14 +73,14 @@ def test_numbers_are_shortened_as_little_as_it_takes():
 
 def test_parameters_are_left_out_before_five_digits_are_too_many():
     run = symgd.descend("a^2 + b^2 + c^2 + d^2", start=0.9123456789, lr=1e-3, steps=3)
-    lines = list(table.steps(run, width=40))
+    lines = list(table.step_table(run, width=40))
     assert lines[0].split() == ["t", "a", "b", "c", "loss"]
     assert "left out to fit 40 columns: d, |grad|" in " ".join(" ".join(lines).split())
 
 
 def test_a_name_that_leaves_no_room_beside_it_gets_a_line_for_each_number():
     run = symgd.descend(LONG, start=0, steps=2, lr=0.001)
-    lines = list(table.steps(run, width=30))
+    lines = list(table.step_table(run, width=30))
     assert lines[0] == "t = 0"
     text = written(lines)
     for t, theta, loss, norm in run.history.rows():
@@ -123,14 +123,14 @@ def test_broken_lines_fit_and_lose_nothing_but_blanks():
     for _ in range(3000):
         text = "".join(generator.choice("ab  +-*=e1(") for _ in range(generator.randint(0, 120)))
         width = generator.randint(20, 60)
-        lines = list(fitted([text], width))
+        lines = list(wrap_lines([text], width))
         assert all(len(line) <= width for line in lines)
         assert written(lines) == written([text])
 
 
 def test_a_formula_is_broken_behind_an_operator_and_no_operator_or_number_in_two():
     formula = "y=1e-30*first+22*second**2-third*(1+4e+7*x)-fourth"
-    lines = list(fitted([formula], 20))
+    lines = list(wrap_lines([formula], 20))
     assert len(lines) > 2
     for line in lines[:-1]:
         assert line[-1] in "+-*/=("
@@ -139,7 +139,7 @@ def test_a_formula_is_broken_behind_an_operator_and_no_operator_or_number_in_two
 
 
 def test_from_80_columns_on_lines_that_go_elsewhere_stay_whole():
-    assert list(folded(["x" * 200], 80)) == ["x" * 200]
+    assert list(wrap_if_narrow(["x" * 200], 80)) == ["x" * 200]
 
 
 # A real terminal

@@ -11,10 +11,10 @@ import pytest
 
 import symgd
 from symgd.errors import ArgumentError, BackendError
-from symgd.report.loss_view import view_of
+from symgd.report.loss_view import viewport_of
 from symgd.report.plot import overlay
-from symgd.report.static_svg import sketch
-from symgd.report.viewport import heights, inside, window
+from symgd.report.static_svg import descent_svg
+from symgd.report.viewport import bounding_spans, is_inside, value_range
 from tests.cli.test_cli import Outcome
 
 pytest.importorskip("matplotlib", reason="pictures need the extra 'plot'")
@@ -143,7 +143,7 @@ def test_one_parameter_whose_loss_is_unknown_is_drawn_against_the_step():
     result = symgd.descend_with(lambda x: 2 * x, 1.0, lr=0.2, steps=10)
     above = result.plot().axes[0]
     np.testing.assert_array_equal(line(above, "θ").get_ydata(), result.history.theta[:, 0])
-    ElementTree.fromstring(sketch(result))
+    ElementTree.fromstring(descent_svg(result))
 
 
 def test_long_history_and_many_parameters_are_drawn():
@@ -167,8 +167,8 @@ def test_names_of_python_callers_are_shown_as_they_are(name, tmp_path):
     assert any(name.strip("$")[:2] in label for label in labels)
     ElementTree.parse(tmp_path / "name.svg")  # well-formed
     assert b"</script" not in (tmp_path / "name.svg").read_bytes()
-    ElementTree.fromstring(sketch(result))
-    assert "</script" not in sketch(result)
+    ElementTree.fromstring(descent_svg(result))
+    assert "</script" not in descent_svg(result)
 
 
 # Files
@@ -229,7 +229,7 @@ def test_notebooks_get_a_png_and_a_small_svg():
     ],
 )
 def test_sketch_is_well_formed_and_inside_its_box(loss, start, lr):
-    root = ElementTree.fromstring(sketch(symgd.descend(loss, start=start, lr=lr)))
+    root = ElementTree.fromstring(descent_svg(symgd.descend(loss, start=start, lr=lr)))
     lines = [e for e in root.iter() if e.tag.endswith("polyline")]
     assert lines
     flat = [e.get("points").split() for e in lines]
@@ -240,7 +240,7 @@ def test_sketch_is_well_formed_and_inside_its_box(loss, start, lr):
 
 def test_sketch_draws_the_iterates_where_they_are():
     """theta**2 from 1 with lr 0.2: the dots' abscissas shrink by 0.6 towards that of 0."""
-    root = ElementTree.fromstring(sketch(symgd.descend("theta**2", steps=5)))
+    root = ElementTree.fromstring(descent_svg(symgd.descend("theta**2", steps=5)))
     [dots] = [e.get("d") for e in root.iter() if e.get("stroke-linecap") == "round"]
     xs = [float(dot.split()[0]) for dot in dots.split("M")[1:]]
     gaps = [a - b for a, b in zip(xs, xs[1:], strict=False)]
@@ -268,18 +268,18 @@ def test_curve_of_a_loss_is_drawn_about_its_minimum():
 
 def test_window_is_never_empty_and_holds_the_points():
     for points in ([(1.0, 1.0)], [(0.0, 0.0), (1e-12, 5.0)], [(1e300, -1e300), (-1e300, 1e300)]):
-        spans = window(points)
+        spans = bounding_spans(points)
         assert all(low < high and math.isfinite(high - low) for low, high in spans[:1])
-        assert all(inside(p, spans) for p in points if abs(p[0]) < 1e299)
+        assert all(is_inside(p, spans) for p in points if abs(p[0]) < 1e299)
 
 
 def test_window_of_a_slow_run_reaches_the_minimum():
-    [(low, high)] = view_of([symgd.descend("theta**2", lr=0.001)]).spans
+    [(low, high)] = viewport_of([symgd.descend("theta**2", lr=0.001)]).spans
     assert low < 0 < 1 < high
 
 
 def test_heights_cut_a_pole_but_no_visible_point():
-    low, high = heights([*range(100), 1e9], [5000.0])
+    low, high = value_range([*range(100), 1e9], [5000.0])
     assert low < 0
     assert 5000 < high < 1e6
 

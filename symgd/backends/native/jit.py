@@ -77,6 +77,10 @@ _memory: dict[tuple[Any, ...], Any] = {}
 def unavailable() -> str:
     """Empty if machine code can be made here, else the reason why not."""
     try:
+        import llvmlite.binding as llvm
+
+        if llvm.llvm_version_info < (20,):  # whose pointers have types
+            return "llvmlite is too old: 0.45 or later is needed"
         _target()
     except (ImportError, OSError, RuntimeError) as error:
         return f"{type(error).__name__}: {error}"
@@ -123,10 +127,27 @@ def compile_alone(source: str, speed: int = 3, neighbors: bool = True) -> Module
     options.loop_vectorization = speed > 1
     options.slp_vectorization = speed > 1 and neighbors
     builder = llvm.create_pass_builder(machine, options)
-    builder.getModulePassManager().run(module, builder)
+    passes = builder.getModulePassManager()
+    passes.run(module, builder)
+    _free(passes)
     engine = llvm.create_mcjit_compiler(module, machine)
     engine.finalize_object()
     return Module(engine, asks)
+
+
+def _free(passes: Any) -> None:
+    """Free a pass manager, of 100 kB: llvmlite's `close` finds a `_dispose` that does nothing.
+
+    The class inherits from ObjectRef, whose method is empty, before the class that frees.
+    """
+    import llvmlite.binding as llvm
+
+    kinds: tuple[Any, ...] = type(passes).__mro__
+    for kind in kinds:
+        if kind is not llvm.ffi.ObjectRef and "_dispose" in vars(kind):
+            kind._dispose(passes)
+            passes.detach()  # so that nothing frees it again
+            return
 
 
 @cache

@@ -20,7 +20,7 @@ _LEAST, _MOST = 1e-3, 746.0  # the integral is short from the one on; K is 0 fro
 
 
 def in_range(order: float, x: float) -> bool:
-    """Whether the functions are computed there; they are nan elsewhere."""
+    """Whether the functions are implemented for these arguments; they are nan elsewhere."""
     return abs(order) <= MAX_ORDER and abs(x) <= 1e100
 
 

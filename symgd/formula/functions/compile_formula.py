@@ -1,8 +1,8 @@
-"""The formula of a row as a function of numbers: on floats the reference of every backend.
+"""Compile the formula of a table row to a Python function, on floats or mpmath numbers.
 
-The parser of the language needs the table of functions, so the table reads its own formulas with
-Python's grammar, `ast.parse`; nothing is executed as code. They use what both grammars read in the
-same way, and the tests compare the two bit for bit.
+The parser of the language needs the table of functions, so the table's own formulas are parsed
+with `ast.parse` and compiled to closures; nothing is executed as code. They use only syntax with
+the same meaning in both grammars, and the tests compare the two bit for bit.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ LETTERS = "xyzw"  #: the arguments of a row's formula, in order
 
 
 class Arithmetic(NamedTuple):
-    """The numbers that a formula is evaluated with: what +, -, * and comparisons do not say."""
+    """A number type: its constructor and the operations that are not Python operators on it."""
 
     number: Callable[[float], Number]
     pi: Callable[[], Number]
@@ -51,7 +51,7 @@ def compile_formula(
     functions: those that it may call, looked up at each call. defaults: the values of arguments
     after the required ones, where they are left out. where() evaluates one branch.
     """
-    root: list[_Closure] = []  # read at the first call: most rows are never evaluated
+    root: list[_Closure] = []  # compiled on the first call: most rows are never evaluated
 
     def call(*args: Number) -> Any:
         if not root:
@@ -64,7 +64,7 @@ def compile_formula(
 
 
 class _FormulaCompiler:
-    """Turns Python's syntax trees into functions of the arguments' values."""
+    """Compiles Python syntax trees to closures over the arguments' values."""
 
     def __init__(
         self, functions: Mapping[str, Callable[..., Number]], arithmetic: Arithmetic

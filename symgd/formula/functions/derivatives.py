@@ -1,9 +1,9 @@
-"""The rows that only derivatives use: each one the slope of a function of the table, as one node.
+"""Functions that occur only in derivatives: one row per derivative of a function of the table.
 
-No formula can call them. A slope that is one node is computed once, at full accuracy, where its
-textbook formula would cancel, and keeps the gradient at a small multiple of the value. People
-never see one: `symgd.calculus.readable` and `symgd.formula.sympy_bridge` write its `reading` instead. A backend without it
-runs its `formula`, or calls its scalar where there is none.
+No formula can call them. A derivative that is one node is computed once, at full accuracy where its
+textbook formula would cancel, and keeps the cost of the gradient at a small multiple of the value.
+For display, `symgd.calculus.readable` and `symgd.formula.sympy_bridge` replace it by its
+`readable_form`. A backend without it runs its `formula`, or calls its scalar if there is none.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def _derivative(
 
 
 def _bessel(kind: str, sign: str, minus: str = "") -> Function:
-    """Half the sum or difference of the neighbors in order, as the function itself has it."""
+    """The derivative of a Bessel function: half the sum or difference of orders x - 1 and x + 1."""
     name = f"bessel{kind}_derivative"
     return _derivative(
         name, ("", f"{minus}({name}(x - 1, y) {sign} {name}(x + 1, y))/2"),
@@ -42,7 +42,7 @@ def _share_of_clip(part: str, chosen: str, condition: str, readable_form: str) -
     )  # fmt: skip
 
 
-# Why a function is written by hand where no formula is as good
+# Reasons for `by_hand`
 _DIGITS = "carries rounding errors along, or more digits, where a formula cancels"
 _MANY = "any number of arguments"
 

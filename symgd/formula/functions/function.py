@@ -1,4 +1,4 @@
-"""Function: one row of the table of functions, and how rows are written down.
+"""Function: one row of the table of functions, and constructors of rows.
 
 The rows themselves: `symgd.formula.functions.table` (those that a formula may call) and
 `symgd.formula.functions.derivatives` (those that only derivatives use).
@@ -31,16 +31,16 @@ EVERYTHING: Interval = (-_math.inf, _math.inf)
 class Function:
     """One function of the formula language.
 
-    A row has either a `formula`, from which every backend makes its own, or the names under which
-    libraries have the function (math, numpy, c, mpmath), or `by_hand`: why it is written by hand
-    in each machine that has it (a machine without it calls `scalar`).
+    A row has either a `formula`, from which every backend generates its code, or the names of the
+    function in libraries (math, numpy, c, mpmath), or `by_hand`: why it is implemented by hand in
+    the backends that have it (other backends call `scalar`).
 
     name: as typed. node: the SymPy class of its nodes. scalar: float arguments -> float, never
     raises. derivative: one formula per argument; of a variadic function one for all, or one for
     the first and one for the others (x is then that argument). In it x, y, z, w are the arguments
-    and f is the value; where it names a, the adjoint, it is what the argument gets of it, else
-    the adjoint is multiplied on. arity: least and most arguments (None: any number). cost: in
-    multiplications, of a variadic function per argument.
+    and f is the value; a formula that contains a, the adjoint, is the argument's whole
+    contribution, any other is multiplied by the adjoint. arity: least and most arguments (None:
+    any number). cost: in multiplications, of a variadic function per argument.
     """
 
     name: str
@@ -52,15 +52,15 @@ class Function:
     cost: int = ELEMENTARY
     aliases: tuple[str, ...] = ()
     variables: tuple[str, ...] = ()  # its names that without parentheses are variables
-    kink: str = ""  # the derivative at a kink or jump
-    # -- how it is computed --
+    kink: str = ""  # the convention for the derivative at a kink or jump
+    # -- evaluation --
     formula: str = ""  # numerically stable, over x, y, z, w
     math: str = ""  # in Python's math; raises where the value is not finite
     numpy: str = ""
     c: str = ""  # in the C library
     mpmath: str = ""
     by_hand: str = ""
-    # -- what is known of its values --
+    # -- properties --
     domain: Interval = EVERYTHING  # of a function of one argument, where it is one interval
     pole: str = ""  # where it is infinite, if the formula does not divide by 0 there
     range: Interval = EVERYTHING  # holds every value, rounded or not
@@ -73,25 +73,19 @@ class Function:
     overflows: bool = False  # to inf at ordinary arguments
     relative_derivative: str = ""  # of one that does, the derivative divided by the value
     entire: bool = False  # analytic at every real number
-    # -- how it is read, written and differentiated --
+    # -- parsing, printing, differentiation --
     definition: str = ""  # in elementary functions, for SymPy's evalf, where `formula` is not
-    sympy_form: Callable[..., sympy.Expr] | None = None  # how SymPy users write it; default: node
+    sympy_form: Callable[..., sympy.Expr] | None = None  # in SymPy's functions; default: node
     order: bool = False  # the first argument is an order: a constant, without derivative
     defaults: tuple[float, ...] = ()  # for arguments left out at the end
     selects: tuple[str, ...] = ()  # for each argument, when it is what is passed through
     pairwise: bool = False  # f(a, b, c) is f(f(a, b), c)
     shared: Mapping[str, str] = field(default_factory=dict)  # names in `derivative` -> functions
-    # of all the arguments, computed once for all the slopes
-    two_argument_derivatives: tuple[
-        str, ...
-    ] = ()  # the derivatives of a variadic function of just two arguments
-    readable_derivative: tuple[
-        str, ...
-    ] = ()  # the derivatives as people read them, where that differs
-    exact_derivative: tuple[
-        str, ...
-    ] = ()  # the derivatives where `derivative` holds rounded constants
-    readable_form: str = ""  # of a hidden row: what people read instead, in callable functions
+    # of all arguments, computed once for all derivatives
+    two_argument_derivatives: tuple[str, ...] = ()  # of a variadic function of two arguments
+    readable_derivative: tuple[str, ...] = ()  # for display, where it differs
+    exact_derivative: tuple[str, ...] = ()  # where `derivative` contains rounded constants
+    readable_form: str = ""  # of a derivative row: its display in callable functions
 
     @property
     def variadic(self) -> bool:
@@ -100,11 +94,11 @@ class Function:
 
     @property
     def meaning(self) -> str:
-        """The function in terms of others, exactly; "" where it is none."""
+        """The exact formula in terms of other functions; "" if there is none."""
         return self.definition or self.formula
 
     def omitted_defaults(self, count: int) -> tuple[float, ...]:
-        """The values of the arguments that a call with `count` of them leaves out."""
+        """The default values of the arguments that a call with `count` arguments omits."""
         return self.defaults[max(0, count - self.arity[0]) :]
 
     def derivative_formula(self, k: int, count: int, exact: bool = False) -> str:
@@ -125,7 +119,7 @@ class Function:
 
     @property
     def last_order(self) -> float:
-        """The largest order that a formula may ask for."""
+        """The largest order that a formula may use."""
         return bessel.MAX_ORDER - 10
 
     @property
@@ -142,7 +136,7 @@ class Function:
         return f"{self.name}({', '.join(required)}{optional})"
 
     def check(self, known: Iterable[str]) -> None:
-        """Raise ValueError where the row lacks what it needs. known: functions that it may call."""
+        """Raise ValueError if the row is incomplete. known: functions that it may call."""
         if not (self.formula or self.c or self.by_hand):
             raise self._incomplete("needs a formula, the C library's name or by_hand")
         _, high = self.arity
@@ -169,7 +163,7 @@ class Function:
         return ValueError(f"the row of the function {self.name} {what}")
 
 
-#: The functions of floats by name: where the formulas of the rows find one another.
+#: The scalar functions by name; the formulas of the rows call one another through it.
 SCALARS: dict[str, Scalar] = {}
 
 
@@ -181,7 +175,7 @@ def op_node(name: str) -> type:
 def row(
     name: str, node: type | None, derivative: str | tuple[str, ...], doc: str, **rest: Any
 ) -> Function:
-    """One row; its scalar is made of its formula, or written by hand under its name."""
+    """One row; its scalar is compiled from its formula, or is the Python function of its name."""
     texts = (derivative,) if isinstance(derivative, str) else derivative
     scalar = rest.pop("scalar", None) or _scalar(name, **rest)
     SCALARS[name] = scalar

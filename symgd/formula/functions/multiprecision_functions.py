@@ -1,8 +1,8 @@
-"""The functions of the table in mpmath's arithmetic, at whatever precision the context has.
+"""The functions of the table in mpmath's arithmetic, at the precision of the context.
 
 Textbook formulas are enough: where they cancel, `symgd.backends.exact.multiprecision` raises the
-precision. Arguments and results are real numbers (mpf) of one context; nan stands for whatever is
-not a real number, and for arguments at which mpmath would take seconds or all of the memory.
+precision. Arguments and results are real numbers (mpf) of one context; the result is nan where it
+is not real, and where mpmath would need seconds or exhaust memory.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ Context: TypeAlias = Any
 Real: TypeAlias = Any
 Operation: TypeAlias = Callable[..., Real]
 
-_WIDE = 2**64  # beyond, an exponent is no number that doubles can come back from
-_DOUBLE = 1100  # the exponents of all doubles, and a little
+_WIDE = 2**64  # larger exponents cannot return to the range of doubles
+_DOUBLE = 1100  # bounds the exponents of all doubles
 
 
 def operations(ctx: Context) -> dict[str, Operation]:
-    """The operations by function name: mpmath's, those written here, those made of formulas."""
+    """The operations by function name: from mpmath, this module, or formulas of the table."""
     table: dict[str, Operation] = {
         row.name: _limited(ctx, getattr(ctx, row.mpmath), 64 if row.overflows else _DOUBLE)
         for row in BY_CLASS.values()
@@ -62,7 +62,7 @@ def total(terms: Iterable[Real]) -> Real:
 
 
 def product(ctx: Context) -> Operation:
-    """The product of factors; nan where its exponent leaves every useful range."""
+    """The product of factors; nan where its exponent is out of range."""
 
     def call(first: Real, *rest: Real) -> Real:
         for factor in rest:
@@ -127,7 +127,7 @@ def _selections(ctx: Context) -> dict[str, Operation]:
 
 
 def _shares(ctx: Context, exp: Operation) -> dict[str, Operation]:
-    """Sums of exponentials; exponents of mpmath's numbers have no end, so plainly."""
+    """Sums of exponentials by their definitions: the exponents of mpf do not overflow."""
 
     def exp_sum(*args: Real) -> Real:
         top = max(args)
@@ -143,18 +143,18 @@ def _shares(ctx: Context, exp: Operation) -> dict[str, Operation]:
 
 
 def _specials(ctx: Context) -> dict[str, Operation]:
-    def tame(*args: Real) -> bool:
+    def is_moderate(*args: Real) -> bool:
         return all(not a or (ctx.isfinite(a) and abs(ctx.mag(a)) <= _DOUBLE) for a in args)
 
     def gamma(x: Real) -> Real:
-        return ctx.gamma(x) if tame(x) and abs(x) < 2**40 else ctx.nan
+        return ctx.gamma(x) if is_moderate(x) and abs(x) < 2**40 else ctx.nan
 
     def loggamma(x: Real) -> Real:
-        return ctx.re(ctx.loggamma(x)) if tame(x) and x > -(2**40) else ctx.nan
+        return ctx.re(ctx.loggamma(x)) if is_moderate(x) and x > -(2**40) else ctx.nan
 
     def polygamma(order: Real, x: Real) -> Real:
-        if not (tame(x) and x > -1e4 and 0 <= order <= MAX_ORDER and ctx.isint(order)):
-            return ctx.nan  # far left mpmath climbs step by step
+        if not (is_moderate(x) and x > -1e4 and 0 <= order <= MAX_ORDER and ctx.isint(order)):
+            return ctx.nan  # far left mpmath uses the recurrence step by step
         return ctx.psi(int(order), x)
 
     def digamma(x: Real) -> Real:
@@ -163,19 +163,20 @@ def _specials(ctx: Context) -> dict[str, Operation]:
         return polygamma(ctx.zero, x)
 
     def beta(x: Real, y: Real) -> Real:
-        return ctx.beta(x, y) if tame(x, y) and max(abs(x), abs(y)) < 2**40 else ctx.nan
+        return ctx.beta(x, y) if is_moderate(x, y) and max(abs(x), abs(y)) < 2**40 else ctx.nan
 
     table = {f.__name__: f for f in (gamma, loggamma, digamma, polygamma, beta)}
     return table | {
-        name: _bessel(ctx, name, tame) for name in ("besselj", "bessely", "besseli", "besselk")
+        name: _bessel(ctx, name, is_moderate)
+        for name in ("besselj", "bessely", "besseli", "besselk")
     }
 
 
-def _bessel(ctx: Context, name: str, tame: Callable[..., bool]) -> Operation:
+def _bessel(ctx: Context, name: str, is_moderate: Callable[..., bool]) -> Operation:
     unlimited = getattr(ctx, name)
 
     def call(order: Real, x: Real) -> Real:
-        if not (tame(x) and abs(order) <= MAX_ORDER and abs(x) <= 1e100):
+        if not (is_moderate(x) and abs(order) <= MAX_ORDER and abs(x) <= 1e100):
             return ctx.nan
         if name in ("bessely", "besselk") and x < 0:
             return ctx.nan  # complex

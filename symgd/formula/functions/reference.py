@@ -1,7 +1,7 @@
 """Operations and functions on Python floats, in IEEE semantics: inf and nan, no exceptions.
 
-Those that the formulas of the table are made of, and those that no formula gives. They are the
-reference that every backend must reproduce. Arguments and results are floats.
+The operations that the formulas of the table use, and the functions without a formula: the
+reference that every backend must reproduce.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def div(a: float, b: float) -> float:
         return nan if a == 0 or isnan(a) else copysign(inf, a) * copysign(1.0, b)
 
 
-def pow(a: float, b: float) -> float:  # noqa: A001 - the operation's name everywhere else here
+def pow(a: float, b: float) -> float:  # noqa: A001 - the operation's name in every table
     """C's pow on the reals: nan for a negative base with a fractional exponent."""
     if b == 2.0:
         return a * a  # correctly rounded, which libm's pow does not promise

@@ -1,4 +1,4 @@
-"""Derivative rows that no formula gives, on Python floats, in IEEE semantics, at full accuracy.
+"""Derivative rows without a formula, on Python floats, in IEEE semantics, at full accuracy.
 
 As in `symgd.formula.functions.reference`: floats in, floats out, inf and nan instead of exceptions.
 """
@@ -103,7 +103,7 @@ def beta_mixed(x: float, y: float) -> float:
     """The derivative of beta(x, y) in x and y.
 
     beta times (a product of two digamma gaps minus polygamma(1, x + y)), which cancel where x or
-    y is small: computed with so many more digits.
+    y is small: computed with correspondingly more digits.
     """
     import mpmath
 

@@ -98,7 +98,7 @@ def digamma(x: float) -> float:
     For x > 0 by recurrence to large x and the asymptotic series (Abramowitz & Stegun 6.3.5 and
     6.3.18); else, and near its zero at 1.4616 where that cancels, mpmath.
     """
-    if -inf < x < -1e4:  # reflection (6.3.7); mpmath would climb there step by step
+    if -inf < x < -1e4:  # reflection (6.3.7); mpmath would use the recurrence step by step
         return nan if x == math.floor(x) else digamma(1.0 - x) - math.pi / math.tan(math.pi * x)
     if not 1e-30 < x < inf:
         return _psi(0, x)

@@ -1,11 +1,11 @@
 """THE table of functions that a formula may use.
 
 A row holds everything about one function: how it is called, a numerically stable formula from
-which every backend makes its own, its derivative (as a formula over its arguments x, y, z, its
-own value f and the adjoint a), and what is known of its values. A new function is one new row; the
-tests run over the table.
+which every backend generates its code, its derivative (as a formula over its arguments x, y, z, its
+own value f and the adjoint a), and known properties of its values. A new function is one new row;
+the tests run over the table.
 
-At kinks and jumps the derivative follows one convention, told in the row's `kink`: the mean of
+At kinks and jumps the derivative follows one convention, stated in the row's `kink`: the mean of
 the two sides for max and min ties and for heaviside, 0 for |x| at 0 and for steps, and relu'(0) = 0
 (as PyTorch and JAX have it).
 """
@@ -30,7 +30,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-# Why a function is written by hand where no formula is as good
+# Reasons for `by_hand`
 _INSTRUCTION = "one instruction of the processor"
 _SERIES = "iterates until it converges"
 
@@ -321,7 +321,7 @@ CALLABLE: dict[str, Function] = {
 
 
 class Power(NamedTuple):
-    """A power that is written as a call. exponent: None where it is the second argument."""
+    """A power in call notation. exponent: None if it is the second argument."""
 
     doc: str
     exponent: float | None

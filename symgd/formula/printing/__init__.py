@@ -1,1 +1,1 @@
-"""Nodes -> text that can be typed, and LaTeX."""
+"""Print nodes as formulas and as LaTeX."""

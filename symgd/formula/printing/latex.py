@@ -1,16 +1,18 @@
-"""A node -> LaTeX. Names are escaped, never passed on: no user text becomes a command."""
+"""Print a node as LaTeX. Names are escaped: no user text becomes a command."""
 
 from __future__ import annotations
+
+from typing import ClassVar
 
 import sympy
 
 from symgd.formula.functions.table import BY_CLASS, flat_arguments
 from symgd.formula.nodes import (
+    RELATIONS,
     Column,
     Conjunction,
     Disjunction,
     Name,
-    Negation,
     Node,
     Norm,
     RowMax,
@@ -18,14 +20,12 @@ from symgd.formula.nodes import (
     RowSum,
     Where,
     is_inverse,
-    relation,
     topological,
 )
 from symgd.formula.printing.latex_names import escape, latex_name
+from symgd.formula.printing.node_printer import Infix, NodePrinter, TooLongError, number_text
+from symgd.formula.printing.precedence import ATOM, OR, POWER, PRODUCT, ROW_SUM, SUM
 
-# How tightly the pieces bind. A sum over rows takes the product that follows it, so it stands
-# without parentheses only as the last factor of one.
-_SUM, _ROWS, _PRODUCT, _POWER, _ATOM = 1, 2, 3, 4, 5
 _OPERATORS = frozenset(
     {"exp", "log", "sin", "cos", "tan", "cot", "sec", "csc", "sinh", "cosh", "tanh", "coth"}
     | {"max", "min"}
@@ -35,71 +35,41 @@ _RELATIONS = {"<=": r"\le", ">=": r"\ge", "==": "=", "!=": r"\ne", "<": "<", ">"
 
 
 def latex(node: Node, limit: int = 20_000) -> str:
-    """The formula of `node` in LaTeX's mathematics, or dots where it is longer than `limit`."""
-    writer = _Writer(limit, {n.text for n in topological([node]) if isinstance(n, Name)})
+    """The formula of `node` in LaTeX math mode; an ellipsis if it has more than `limit` nodes."""
+    printer = _LatexPrinter(limit, {n.text for n in topological([node]) if isinstance(n, Name)})
     try:
-        return writer.text(node)
-    except (_TooLongError, RecursionError):
+        return printer.write(node)
+    except (TooLongError, RecursionError):
         return r"\ldots"
 
 
-class _TooLongError(Exception):
-    """Sharing makes trees of any size."""
+class _LatexPrinter(NodePrinter):
+    """taken: the names in the formula."""
 
-
-class _Writer:
-    """Writes at most `limit` nodes; `taken` are the names that the formula has."""
+    infix: ClassVar = {
+        Conjunction: Infix(r" \wedge ", OR, SUM),
+        Disjunction: Infix(r" \vee ", OR, SUM),
+        **{cls: Infix(f" {_RELATIONS[op]} ", OR, OR) for op, cls in RELATIONS.items()},
+    }
+    negation = (r"\neg\left({}\right)", ATOM)
+    parentheses = r"\left({}\right)"
 
     def __init__(self, limit: int, taken: set[str]) -> None:
-        self.left = limit
+        super().__init__(limit)
         self.taken = taken
         self.indices = [c for c in "ijklpqrstu" if c not in taken] or [r"\iota"]
         self.count = next((c for c in "nNm" if c not in taken), r"\nu")
-        self.open = 0  # sums over rows around what is written
+        self.open = 0  # nesting of sums over rows
 
-    def text(self, node: Node, level: int = 0) -> str:
-        """`node`, in parentheses where it binds looser than `level`."""
-        return self.bound(node, level)[0]
-
-    def bound(self, node: Node, level: int) -> tuple[str, int]:
-        """The same, and how tightly it binds then."""
-        self.left -= 1
-        if self.left < 0:
-            raise _TooLongError
-        text, own = self.piece(node)
-        return (text, own) if own >= level else (rf"\left({text}\right)", _ATOM)
-
-    def piece(self, node: Node) -> tuple[str, int]:
-        if not node.args:
-            return self.atom(node)
-        cls = node.func
-        if cls is sympy.Add:
-            return self.sum(node), _SUM
-        if cls is sympy.Mul:
-            return self.product(node)
-        if cls is sympy.Pow:
-            return self.power(node)
-        if (op := relation(node)) is not None:
-            a, b = node.args
-            return f"{self.text(a)} {_RELATIONS[op]} {self.text(b)}", 0
-        if cls is Conjunction:
-            return r" \wedge ".join(self.text(a, 1) for a in node.args), 0
-        if cls is Disjunction:
-            return r" \vee ".join(self.text(a, 1) for a in node.args), 0
-        if cls is Negation:
-            return rf"\neg\left({self.text(node.args[0])}\right)", _ATOM
-        if cls is Where:
-            condition, a, b = (self.text(x) for x in node.args)
-            cases = rf"{a} & \text{{if }} {condition} \\ {b} & \text{{otherwise}}"
-            return rf"\begin{{cases}} {cases} \end{{cases}}", _ATOM
-        if cls in (RowSum, RowMean, RowMax):
-            return self.over_rows(node), _ROWS
-        return self.call(node)
+    def bound(self, node: Node, least: int) -> tuple[str, int]:
+        """The text of `write`, and its precedence."""
+        text, binds = self.piece(node)
+        return (text, binds) if binds >= least else (self.parentheses.format(text), ATOM)
 
     def over_rows(self, node: Node) -> str:
         """The sum, mean or maximum of a term over the rows of the data, i = 1 to n."""
         self.open += 1
-        index, term = self.index(), self.text(node.args[0], _ROWS)
+        index, term = self.index(), self.write(node.args[0], ROW_SUM)
         self.open -= 1
         if node.func is RowMax:
             return rf"\max_{{1 \le {index} \le {self.count}}} {term}"
@@ -111,46 +81,44 @@ class _Writer:
         return self.indices[min(max(self.open, 1), len(self.indices)) - 1]
 
     def call(self, node: Node) -> tuple[str, int]:
+        if node.func is Where:
+            condition, a, b = (self.write(x) for x in node.args)
+            cases = rf"{a} & \text{{if }} {condition} \\ {b} & \text{{otherwise}}"
+            return rf"\begin{{cases}} {cases} \end{{cases}}", ATOM
+        if node.func in (RowSum, RowMean, RowMax):
+            return self.over_rows(node), ROW_SUM
         if node.func is sympy.Abs:
-            return rf"\left|{self.text(node.args[0])}\right|", _ATOM
+            return rf"\left|{self.write(node.args[0])}\right|", ATOM
         name = "norm" if node.func is Norm else BY_CLASS[node.func].name
-        listed = ", ".join(self.text(a) for a in flat_arguments(node))
+        listed = ", ".join(self.write(a) for a in flat_arguments(node))
         if name == "exp" and "e" not in self.taken:
-            return f"e^{{{listed}}}", _POWER
+            return f"e^{{{listed}}}", POWER
         if name in ("floor", "ceil"):
-            return rf"\left\l{name} {listed} \right\r{name}", _ATOM
+            return rf"\left\l{name} {listed} \right\r{name}", ATOM
         word = _INVERSE.get(name, name)
         head = (
             rf"\{word}"
             if name in _OPERATORS or name in _INVERSE
             else rf"\operatorname{{{escape(word)}}}"
         )
-        return rf"{head}\left({listed}\right)", _ATOM
+        return rf"{head}\left({listed}\right)", ATOM
 
     def atom(self, node: Node) -> tuple[str, int]:
         if isinstance(node, Column):
-            return latex_name(node.text, self.index()), _ATOM
+            return latex_name(node.text, self.index()), ATOM
         if isinstance(node, Name):
-            return latex_name(node.text), _ATOM
+            return latex_name(node.text), ATOM
         if node is sympy.pi:
-            return r"\pi", _ATOM
+            return r"\pi", ATOM
         if node is sympy.E:
-            return "e", _ATOM
+            return "e", ATOM
         if isinstance(node, sympy.Rational) and not isinstance(node, sympy.Integer):
-            return rf"\frac{{{node.p}}}{{{node.q}}}", _SUM
-        text = repr(float(node)) if isinstance(node, sympy.Float) else str(node)
+            return rf"\frac{{{node.p}}}{{{node.q}}}", SUM
+        text = number_text(node)
         digits, mark, power = text.partition("e")
         if mark:
             text = rf"{digits} \cdot 10^{{{int(power)}}}"
-        return text, _SUM if mark or text.startswith("-") else _ATOM
-
-    def sum(self, node: Node) -> str:
-        first, *rest = node.args
-        out = [self.text(first, _SUM)]
-        for term in rest:
-            text = self.text(term, _SUM + (term.func is sympy.Add))
-            out.append(f" - {text[1:]}" if text.startswith("-") else f" + {text}")
-        return "".join(out)
+        return text, SUM if mark or text.startswith("-") else ATOM
 
     def product(self, node: Node) -> tuple[str, int]:
         args = list(node.args)
@@ -163,28 +131,28 @@ class _Writer:
         if bottom:
             over = self.factors(top, 0)[0] if top else "1"
             under = self.factors(bottom, 0)[0]
-            return rf"{sign}\frac{{{over}}}{{{under}}}", _SUM if sign else _PRODUCT
-        text, own = self.factors(top, _ROWS)
-        return sign + text, _SUM if (sign + text).startswith("-") else own
+            return rf"{sign}\frac{{{over}}}{{{under}}}", SUM if sign else PRODUCT
+        text, own = self.factors(top, ROW_SUM)
+        return sign + text, SUM if (sign + text).startswith("-") else own
 
     def factors(self, args: list[Node], level: int) -> tuple[str, int]:
         """The product of the factors, and how tightly it binds; one alone stands at `level`."""
         if len(args) == 1:
             return self.bound(args[0], level)
         *before, last = args
-        levels = [_SUM if args[0].is_Number else _PRODUCT, *[_PRODUCT] * (len(before) - 1)]
-        pieces = [self.text(a, k) for a, k in zip(before, levels, strict=True)]
-        text, own = self.bound(last, _ROWS)
+        levels = [SUM if args[0].is_Number else PRODUCT, *[PRODUCT] * (len(before) - 1)]
+        pieces = [self.write(a, k) for a, k in zip(before, levels, strict=True)]
+        text, own = self.bound(last, ROW_SUM)
         out = pieces[:1]
         for left, right in zip(before, [*pieces[1:], text], strict=True):
             loose = isinstance(left, Name) or left.is_Number or right.startswith(r"\left(")
             out.append((" " if loose and not right[0].isdigit() else r" \cdot ") + right)
-        return "".join(out), min(own, _PRODUCT)
+        return "".join(out), min(own, PRODUCT)
 
     def power(self, node: Node) -> tuple[str, int]:
         base, exponent = node.args
         if is_inverse(node):
-            return rf"\frac{{1}}{{{self.text(base)}}}", _PRODUCT
+            return rf"\frac{{1}}{{{self.write(base)}}}", PRODUCT
         if exponent == sympy.Float(0.5):
-            return rf"\sqrt{{{self.text(base)}}}", _ATOM
-        return f"{self.text(base, _ATOM)}^{{{self.text(exponent)}}}", _POWER
+            return rf"\sqrt{{{self.write(base)}}}", ATOM
+        return f"{self.write(base, ATOM)}^{{{self.write(exponent)}}}", POWER

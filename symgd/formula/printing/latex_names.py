@@ -1,4 +1,4 @@
-"""Names in LaTeX's mathematics, escaped: no user text becomes a command."""
+"""Print names in LaTeX math mode, escaped: no user text becomes a command."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _CAPITALS = frozenset(
 
 
 def latex_name(name: str, index: str = "") -> str:
-    r"""A name: theta_1 is \theta_{1}, x2 is x_{2}, long ones are upright; index: of its row."""
+    r"""A name: theta_1 is \theta_{1}, x2 is x_{2}, long names upright; index: row subscript."""
     head, mark, tail = name.partition("_")
     digits = head[len(head.rstrip("0123456789")) :]
     stem = head[: len(head) - len(digits)] if digits else head
@@ -35,5 +35,5 @@ def _greek(spelled: str) -> str:
 
 
 def escape(text: str) -> str:
-    """`text` with every character that LaTeX would obey written as one that it prints."""
+    """`text` with LaTeX's special characters escaped."""
     return "".join(_SPECIAL.get(c, c) for c in names.escape(text))

@@ -1,20 +1,23 @@
-"""A node -> the formula that a person would type for it.
+"""Print a node as a formula of the language, in plain text or in mathematical notation.
 
-What `write` returns can be parsed again: it is the formula language, with the users' names.
+`write` without `pretty` returns text that can be parsed again, with the users' names.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
 
 import sympy
 
 from symgd import names
 from symgd.formula.functions.table import BY_CLASS, flat_arguments
 from symgd.formula.nodes import (
+    RELATIONS,
     Column,
     Conjunction,
     Disjunction,
     Name,
-    Negation,
     Node,
     Norm,
     RowMax,
@@ -22,11 +25,21 @@ from symgd.formula.nodes import (
     RowSum,
     Where,
     is_inverse,
-    relation,
+)
+from symgd.formula.printing.node_printer import Infix, NodePrinter, TooLongError, number_text
+from symgd.formula.printing.precedence import (
+    AND,
+    ATOM,
+    COMPARISON,
+    NOT,
+    OR,
+    POWER,
+    PRODUCT,
+    SUM,
+    UNARY,
 )
 
 _CALLED = {Norm: "norm", Where: "where", RowSum: "sum", RowMean: "mean", RowMax: "max"}
-_OR, _AND, _NOT, _COMPARED, _SUM, _PRODUCT, _UNARY, _POWER, _ATOM = range(9)
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -35,107 +48,73 @@ def write(node: Node, limit: int = 100_000, pretty: bool = False) -> str:
 
     pretty: mathematical notation (θ², √x, 2·x) instead of plain ASCII operators.
     """
-    writer = _Writer(limit, pretty)
     try:
-        text = writer.text(node)
-    except (_TooLongError, RecursionError):
+        text = _PlainPrinter(limit, pretty).write(node)
+    except (TooLongError, RecursionError):
         return "… (too long to write out)"
     return text if len(text) <= limit else text[:limit] + "…"
 
 
-class _TooLongError(Exception):
-    """The formula written out is longer than the limit: sharing makes trees of any size."""
+class _PlainPrinter(NodePrinter):
+    infix: ClassVar = {
+        Conjunction: Infix(" and ", AND, AND),
+        Disjunction: Infix(" or ", OR, OR),
+        **{cls: Infix(f" {op} ", COMPARISON, OR) for op, cls in RELATIONS.items()},
+    }
+    negation = ("not ({})", NOT)
 
-
-class _Writer:
     def __init__(self, limit: int, pretty: bool) -> None:
-        self.left = limit
+        super().__init__(limit)
         self.pretty = pretty
         self.times = "·" if pretty else "*"
 
-    def text(self, node: Node, level: int = _OR) -> str:
-        """`node`, in parentheses where it binds looser than `level`."""
-        text, own = self.piece(node)
-        self.left -= 1
-        if self.left < 0:
-            raise _TooLongError
-        return f"({text})" if own < level else text
-
-    def piece(self, node: Node) -> tuple[str, int]:
-        if not node.args:
-            return self.atom(node)
-        cls = node.func
-        if cls is sympy.Add:
-            return self.sum(node), _SUM
-        if cls is sympy.Mul:
-            return self.product(node)
-        if cls is sympy.Pow:
-            return self.power(node)
-        if (op := relation(node)) is not None:
-            return f"{self.text(node.args[0])} {op} {self.text(node.args[1])}", _COMPARED
-        if cls is Conjunction:
-            return " and ".join(self.text(a, _AND) for a in node.args), _AND
-        if cls is Disjunction:
-            return " or ".join(self.text(a, _OR) for a in node.args), _OR
-        if cls is Negation:
-            return f"not ({self.text(node.args[0])})", _NOT
-        if cls is sympy.Abs and self.pretty:
-            return f"|{self.text(node.args[0])}|", _ATOM
-        name = _CALLED[cls] if cls in _CALLED else BY_CLASS[cls].name
-        return f"{name}({', '.join(self.text(a) for a in flat_arguments(node))})", _ATOM
+    def call(self, node: Node) -> tuple[str, int]:
+        if node.func is sympy.Abs and self.pretty:
+            return f"|{self.write(node.args[0])}|", ATOM
+        name = _CALLED.get(node.func) or BY_CLASS[node.func].name
+        return f"{name}({', '.join(self.write(a) for a in flat_arguments(node))})", ATOM
 
     def atom(self, node: Node) -> tuple[str, int]:
         if isinstance(node, Column) and not names.is_variable(node.text):
-            return f"`{names.escape(node.text)}`", _ATOM
+            return f"`{names.escape(node.text)}`", ATOM
         if isinstance(node, Name):
-            return (show(node.text) if self.pretty else names.escape(node.text)), _ATOM
+            return (show(node.text) if self.pretty else names.escape(node.text)), ATOM
         if node is sympy.pi or node is sympy.E:
-            return {sympy.pi: "π" if self.pretty else "pi", sympy.E: "e"}[node], _ATOM
-        text = repr(float(node)) if isinstance(node, sympy.Float) else str(node)
-        loose = text.startswith("-") or "/" in text
-        return text, (_SUM if loose else _ATOM)
-
-    def sum(self, node: Node) -> str:
-        first, *rest = node.args
-        out = [self.text(first, _SUM)]
-        for term in rest:
-            text = self.text(term, _SUM + 1 if term.func is sympy.Add else _SUM)
-            out.append(f" - {text[1:]}" if text.startswith("-") else f" + {text}")
-        return "".join(out)
+            return {sympy.pi: "π" if self.pretty else "pi", sympy.E: "e"}[node], ATOM
+        text = number_text(node)
+        return text, (SUM if text.startswith("-") or "/" in text else ATOM)
 
     def product(self, node: Node) -> tuple[str, int]:
         first, *rest = node.args
         if first is sympy.S.NegativeOne:
-            inner = rest[0] if len(rest) == 1 else None
-            if inner is not None:
-                return "-" + self.text(inner, _PRODUCT), _SUM
-            return "-" + self.factors(tuple(rest)), _SUM
+            return "-" + (
+                self.write(rest[0], PRODUCT) if len(rest) == 1 else self.factors(rest)
+            ), SUM
         text = self.factors(node.args)
-        return text, (_SUM if text.startswith("-") else _PRODUCT)
+        return text, (SUM if text.startswith("-") else PRODUCT)
 
-    def factors(self, args: tuple[Node, ...]) -> str:
+    def factors(self, args: Sequence[Node]) -> str:
         negative = args[0].is_Number and args[0].is_negative
-        out = [self.text(args[0], _SUM if negative else _PRODUCT)]
+        out = [self.write(args[0], SUM if negative else PRODUCT)]
         for factor in args[1:]:
             if is_inverse(factor):
-                out.append("/" + self.text(factor.args[0], _UNARY))
+                out.append("/" + self.write(factor.args[0], UNARY))
             else:
-                out.append(self.times + self.text(factor, _UNARY))
+                out.append(self.times + self.write(factor, UNARY))
         return "".join(out)
 
     def power(self, node: Node) -> tuple[str, int]:
         base, exponent = node.args
         if is_inverse(node):
-            return "1/" + self.text(base, _UNARY), _PRODUCT
+            return "1/" + self.write(base, UNARY), PRODUCT
         if exponent == sympy.Float(0.5):
             if self.pretty and base.is_Atom:
-                return "√" + self.text(base, _ATOM), _UNARY
-            return ("√(" if self.pretty else "sqrt(") + self.text(base) + ")", _UNARY
-        under = self.text(base, _ATOM)
+                return "√" + self.write(base, ATOM), UNARY
+            return ("√(" if self.pretty else "sqrt(") + self.write(base) + ")", UNARY
+        under = self.write(base, ATOM)
         if self.pretty and isinstance(exponent, sympy.Integer):
-            return under + str(exponent).translate(_SUPERSCRIPTS), _POWER
-        over = self.text(exponent, _POWER)
-        return f"{under}{'^' if self.pretty else '**'}{over}", _POWER
+            return under + str(exponent).translate(_SUPERSCRIPTS), POWER
+        return f"{under}{'^' if self.pretty else '**'}{self.write(exponent, POWER)}", POWER
 
 
 def show(name: str) -> str:

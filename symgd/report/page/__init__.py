@@ -1,7 +1,7 @@
-"""The live page: one HTML file in which the descent runs again, with sliders, in any browser.
+"""The live page: an HTML file that runs the descent in a browser, with sliders.
 
-No network, no library: loss, gradient and rules are printed as JavaScript from their programs. The
-page's policy allows its own script and style, by their hashes, and nothing else.
+It loads nothing: loss, gradient and rules are printed as JavaScript from their programs. Its
+Content-Security-Policy allows only its own script and style, by their hashes.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any
 
 from symgd.backends import javascript
 from symgd.errors import ArgumentError
-from symgd.report.compare import labels_of
+from symgd.report.compare import run_labels
 from symgd.report.output_files import check_page, write_whole
 from symgd.report.page.comparison_page import MOST_RUNS, content_of_several
 from symgd.report.page.page_data import Content, content_of
-from symgd.report.static_svg import sketch
+from symgd.report.static_svg import descent_svg
 
 if TYPE_CHECKING:
     from symgd.descent.compare import Comparison
@@ -31,7 +31,7 @@ _SCRIPTS = ("descent.js", "draw.js", "controls.js")
 
 
 def to_html(result: Result, path: str | os.PathLike[str] | None = None) -> str:
-    """The page of a run, written to `path` (.html) if there is one, or ArgumentError."""
+    """The page of a run, also written to `path` (.html) if given, or ArgumentError."""
     target = None if path is None else check_page(path)
     text = _page(result, content_of(result))
     if target is not None:
@@ -39,21 +39,22 @@ def to_html(result: Result, path: str | os.PathLike[str] | None = None) -> str:
     return text
 
 
-def comparison_to_html(found: Comparison, path: str | os.PathLike[str] | None = None) -> str:
-    """The page of a comparison: its first run, and a choice of all the others, drawn faintly.
+def comparison_to_html(comparison: Comparison, path: str | os.PathLike[str] | None = None) -> str:
+    """The page of a comparison: its first run, and a menu of the others, drawn faintly.
 
-    Of a learning-rate map: the page of its best run, whose slider is the map's axis.
+    For learning-rate maps: the page of the best run, with a slider for the learning rate.
     """
     target = None if path is None else check_page(path)
-    if found.ranged:
-        best = min(found.maps, key=lambda one: one.losses[one.best]).run
+    if comparison.ranged:
+        best = min(comparison.maps, key=lambda rate_map: rate_map.losses[rate_map.best]).run
         text = _page(best, content_of(best))
     else:
-        if len(found.runs) > MOST_RUNS:
+        if len(comparison.runs) > MOST_RUNS:
             raise ArgumentError(
-                f"a page compares at most {MOST_RUNS} runs, these are {len(found.runs):,}"
+                f"a page compares at most {MOST_RUNS} runs, these are {len(comparison.runs):,}"
             )
-        text = _page(found.runs[0], content_of_several(list(found.runs), labels_of(found)))
+        content = content_of_several(list(comparison.runs), run_labels(comparison))
+        text = _page(comparison.runs[0], content)
     if target is not None:
         write_whole(target, text.encode("utf-8"))
     return text
@@ -74,14 +75,14 @@ def _page(result: Result, content: Content) -> str:
         policy=policy,
         title=html.escape(result.loss.read_as(pretty=True)[:300]),
         style=style,
-        sketch=sketch(result, coarse=True),
+        sketch=descent_svg(result, coarse=True),
         verdict=html.escape(result.verdict.sentence),
         script=script,
     )
 
 
 def _script(content: Content) -> str:
-    """The data, the functions, the program of the page; no `</script` or `<!--` can be in it."""
+    """The script of the page: data, functions, program; it cannot contain `</script` or `<!--`."""
     own = [_asset(name) for name in _SCRIPTS]
     functions = _object(content.functions)
     library = javascript.library([functions, *own])
@@ -90,7 +91,7 @@ def _script(content: Content) -> str:
 
 
 def _object(functions: dict[str, Any]) -> str:
-    """A literal of functions: {grad: ..., rules: [..., null]}."""
+    """An object literal of functions: {grad: ..., rules: [..., null]}."""
     texts = []
     for name, value in functions.items():
         if isinstance(value, list):
@@ -100,7 +101,7 @@ def _object(functions: dict[str, Any]) -> str:
 
 
 def _json(value: Any) -> str:
-    """JSON that is safe inside a script: ASCII, and no character that could end it."""
+    """JSON that is safe inside a script: ASCII, without the characters that could end it."""
     text = json.dumps(value, allow_nan=False, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 

@@ -1,7 +1,6 @@
-"""What a live page holds: its data as plain values, its functions as JavaScript.
+"""The content of a live page: data as plain values, functions as JavaScript.
 
-Where a function of the formula has no JavaScript form, or only a gradient function is known, the
-page holds runs made by Python instead, and says so.
+If the loss cannot run in a browser, the page contains runs recorded by Python, and says so.
 """
 
 from __future__ import annotations
@@ -25,19 +24,19 @@ from symgd.model.catalogue import CATALOGUE
 from symgd.model.loss import Loss
 from symgd.model.result import Described, Result
 from symgd.model.rules import Rule
-from symgd.report.loss_view import ran_away, view_of
-from symgd.report.viewport import beginning, linspace, window
+from symgd.report.loss_view import has_diverged, viewport_of
+from symgd.report.viewport import before_divergence, bounding_spans, linspace
 
-_LONGEST = 40_000  # operations of a loss that a browser is asked to run
-_HESSIAN = 6  # parameters up to which the page looks for minima itself
-_RECORDED = 25  # learning rates of a recorded page
+_MOST_OPERATIONS = 40_000  # of a loss that runs in the browser
+_MOST_HESSIAN_PARAMETERS = 6  # parameters up to which the page searches for minima
+_RECORDED_RATES = 25  # learning rates of a recorded page
 _MOST_ROWS = 200  # of a recorded run
-_WORK = 300_000_000  # operations that runs or values of a recorded page may take, rows counted
-_SAMPLES, _GRID = 201, (36, 28)  # of a recorded curve, and map
-_COARSE, _FINE = (56, 42), (88, 66)  # samples of a live map, and of one whose loss is
-_QUICK = 200  # operations or fewer
+_MOST_WORK = 300_000_000  # operations over all rows for the runs or samples of a recorded page
+_SAMPLES, _GRID = 201, (36, 28)  # points of a recorded curve and map
+_COARSE, _FINE = (56, 42), (88, 66)  # points of a live map; fine: for a cheap loss
+_CHEAP = 200  # operations, at most
 _BLANKS = re.compile(" +")
-_WIDE = 2000  # characters of a formula
+_MOST_CHARACTERS = 2000  # of a formula
 
 Spans = tuple[tuple[float, float], ...]
 
@@ -52,22 +51,21 @@ class Content:
 
 def content_of(result: Result) -> Content:
     """The content of the page of one run."""
-    why = why_recorded(result)
-    if why:
-        return Content(common([result]) | {"why": why} | _recorded(result), {})
-    return live([result])
+    reason = why_recorded(result)
+    if reason:
+        return Content(shared_data([result]) | {"why": reason} | _recorded_data(result), {})
+    return live_content([result])
 
 
-def live(runs: Sequence[Result]) -> Content:
-    """A page that runs the first of the descents itself, with the rules of all of them."""
+def live_content(runs: Sequence[Result]) -> Content:
+    """A page that runs the first of the descents, with the rules of all of them."""
     result = runs[0]
     assert isinstance(result.loss, Loss)
     loss = result.loss
     schedule = read_arguments(result.lr, 0, "gd", None, None).schedule
     rules = rules_of(runs)
-    given = (
-        None if loss.internals.rows is None else loss.internals.rows.values
-    )  # sums over the data, done by Python
+    # sums over the data, computed by Python
+    given = None if loss.internals.rows is None else loss.internals.rows.values
     functions: dict[str, Any] = {
         "grad": javascript.function(loss.program, given),
         "value": javascript.function(loss.internals.value_program, given),
@@ -82,21 +80,21 @@ def live(runs: Sequence[Result]) -> Content:
     data = {
         "why": "",
         "rule": 0,
-        "rules": [_described(rule) for rule in rules],
+        "rules": [_rule_data(rule) for rule in rules],
         "constants": [[names.escape(name), value] for name, value in constants],
     }
-    if len(loss.params) > 1:  # a slice of more than two is drawn anew at every step
-        fine = len(loss.params) == 2 and loss.internals.value_program.operations <= _QUICK
+    if len(loss.params) > 1:  # a slice through more than two is redrawn at every step
+        fine = len(loss.params) == 2 and loss.internals.value_program.operations <= _CHEAP
         data["gridSize"] = _FINE if fine else _COARSE
-    return Content(common(runs) | data, functions)
+    return Content(shared_data(runs) | data, functions)
 
 
 def why_recorded(result: Result) -> str:
-    """Why the page cannot run the descent itself, or ""."""
+    """Why the page cannot run the descent, or ""."""
     loss = result.loss
     if not isinstance(loss, Loss):
         return "The loss is a Python function, so this page shows the run that Python made."
-    if loss.program.operations > _LONGEST:
+    if loss.program.operations > _MOST_OPERATIONS:
         return "The formula is too long for a page, so this page shows the run that Python made."
     if result.lr == "auto":
         return "A line search chose each learning rate: this page shows the run that Python made."
@@ -104,15 +102,15 @@ def why_recorded(result: Result) -> str:
         return "Each step saw some rows of the data: this page shows the run that Python made."
     if loss.program.loops:
         return "The loss goes over rows of data: this page shows runs that Python made."
-    missing = javascript.unsupported([loss.program, *_programs(result.rule, len(loss.params))])
+    missing = javascript.unsupported([loss.program, *_step_programs(result.rule, len(loss.params))])
     if missing:
         listed = ", ".join(missing)
         return f"JavaScript has no {listed}: this page shows runs that Python made."
     return ""
 
 
-def common(runs: Sequence[Result]) -> dict[str, Any]:
-    """What every page holds, whatever runs on it: mostly about the first of the runs."""
+def shared_data(runs: Sequence[Result]) -> dict[str, Any]:
+    """The data of every page, mostly of the first run."""
     result = runs[0]
     params = result.loss.params
     gradient = [f"dL/d{names.escape(n)} = {g}" for n, g in result.loss.gradient_text(400).items()]
@@ -120,40 +118,40 @@ def common(runs: Sequence[Result]) -> dict[str, Any]:
     return {
         "params": [names.escape(name) for name in params],
         "shown": [show(name) for name in params],
-        "formula": result.loss.read_as(pretty=True)[:_WIDE],
+        "formula": result.loss.read_as(pretty=True)[:_MOST_CHARACTERS],
         "gradient": gradient[:8] + more,
         "start": list(result.start.values()),
         "lr": result.lr if isinstance(result.lr, (int, float)) else None,
         "lrText": names.escape(str(result.lr)),
         "steps": _steps(result),
-        "spans": [[_plain(end, 12) for end in span] for span in _spans(runs)],
+        "spans": [[_rounded(end, 12) for end in span] for span in _spans(runs)],
         "constants": [],
     }
 
 
 def _steps(result: Result) -> int:
-    """The steps that the page takes: one more than the run where that one leaves the numbers."""
+    """The steps of the page: one more than those of a run that ended before a non-finite point."""
     return result.steps + ("the last finite point" in result.message)
 
 
 def _spans(runs: Sequence[Result]) -> tuple[tuple[float, float], ...]:
     if len(runs[0].loss.params) <= 2:
-        return tuple(_wider(low, high) for low, high in view_of(runs).spans)
+        return tuple(_widened(low, high) for low, high in viewport_of(runs).spans)
     points: list[Sequence[float]] = []
     for run in runs:
         path = [theta for _, theta, _, _ in run.history.rows()]
-        points += beginning(path) if ran_away(run) else path
-    return window(points)
+        points += before_divergence(path) if has_diverged(run) else path
+    return bounding_spans(points)
 
 
-def _wider(low: float, high: float) -> tuple[float, float]:
-    """Room to drag the start in."""
+def _widened(low: float, high: float) -> tuple[float, float]:
+    """The interval with a margin for dragging the start."""
     more = 0.25 * (high - low)
     return (low - more, high + more)
 
 
 def rules_of(runs: Sequence[Result]) -> list[Rule]:
-    """The runs' own rules first, each once, then the catalogue's others."""
+    """The distinct rules of the runs, then the other rules of the catalogue."""
     own: dict[str, Rule] = {}
     for run in runs:
         text = str(run.rule)
@@ -174,32 +172,32 @@ def _values(result: Result) -> dict[str, float]:
     return {name: result.hyperparameters[name] for name in result.rule.hyperparameters}
 
 
-def _described(rule: Rule) -> dict[str, Any]:
+def _rule_data(rule: Rule) -> dict[str, Any]:
     return {
         "name": names.escape(rule.name),
         "text": "\n".join(names.escape(_BLANKS.sub(" ", s)) for s in str(rule).splitlines())[
-            :_WIDE
+            :_MOST_CHARACTERS
         ],
         "states": len(rule.state),
         "hyper": [[names.escape(n), float(rule.defaults[n])] for n in rule.hyperparameters],
-    } | ({"whole": True} if _is_whole(rule) else {})
+    } | ({"whole": True} if _uses_norm(rule) else {})
 
 
-def _is_whole(rule: Rule) -> bool:
-    """Whether the rule looks at all parameters at once."""
+def _uses_norm(rule: Rule) -> bool:
+    """Whether the rule depends on all parameters at once, by a norm."""
     roots = [line.formula.root for line in rule.lines]
     return any(node.func is Norm for node in topological(roots))
 
 
-def _programs(rule: Rule, count: int) -> list[Program]:
-    return [_step_program(rule, count if _is_whole(rule) else 1)]
+def _step_programs(rule: Rule, count: int) -> list[Program]:
+    return [_rule_program(rule, count if _uses_norm(rule) else 1)]
 
 
 def _step(rule: Rule, count: int) -> str:
-    return javascript.function(_programs(rule, count)[0])
+    return javascript.function(_step_programs(rule, count)[0])
 
 
-def _step_program(rule: Rule, count: int) -> Program:
+def _rule_program(rule: Rule, count: int) -> Program:
     """(theta.., g.., state.., t, lr, hyperparameters..) -> (theta.., state..)."""
     graph = Graph()
 
@@ -219,7 +217,7 @@ def _step_program(rule: Rule, count: int) -> Program:
 def _linear(rule: Rule) -> str | None:
     """(curvature, lr, t, hyperparameters..) -> the Jacobian of a step at a minimum, row by row.
 
-    None where linearizing says nothing about the rule (`LinearRule.applies`).
+    None if the linearization does not describe the rule (`LinearRule.applies`).
     """
     if not rule.smooth:
         return None
@@ -231,7 +229,7 @@ def _linear(rule: Rule) -> str | None:
 
 
 def _has_hessian(loss: Loss) -> bool:
-    if len(loss.params) > _HESSIAN or loss.internals.value_program.operations > 500:
+    if len(loss.params) > _MOST_HESSIAN_PARAMETERS or loss.internals.value_program.operations > 500:
         return False
     if loss.internals.hessian_program.loops:
         return False
@@ -249,24 +247,24 @@ def _rate(schedule: Schedule) -> str:
     return javascript.function(compile_program(list(atoms.values()), {"rate": root}))
 
 
-def _recorded(result: Result) -> dict[str, Any]:
-    """Runs made by Python: at many learning rates where the loss is a formula, else this one."""
+def _recorded_data(result: Result) -> dict[str, Any]:
+    """Recorded runs: at many learning rates if the loss is a formula, else this one."""
     runs = [result]
     if _repeatable(result):
         assert isinstance(result.loss, Loss)
-        runs = _at_many_rates(result, result.loss)
-    return recorded(runs) | land(result.loss, _spans([result]))
+        runs = _runs_at_rates(result, result.loss)
+    return recorded_runs(runs) | loss_samples(result.loss, _spans([result]))
 
 
-def recorded(runs: Sequence[Result]) -> dict[str, Any]:
-    """The rows of runs that Python made."""
+def recorded_runs(runs: Sequence[Result]) -> dict[str, Any]:
+    """The histories of recorded runs."""
     rule = runs[0].rule
     described = {"name": names.escape(rule.name), "hyper": [], "states": 0, "text": str(rule)}
     return {"runs": [_rows(run) for run in runs], "rule": 0, "rules": [described]}
 
 
 def _repeatable(result: Result) -> bool:
-    """Whether the run can be made again, quickly, at other learning rates."""
+    """Whether the run can be repeated quickly at other learning rates."""
     loss = result.loss
     if (
         not isinstance(loss, Loss)
@@ -274,33 +272,34 @@ def _repeatable(result: Result) -> bool:
         or not isinstance(result.lr, float)
     ):
         return False
-    return loss.table is None or _RECORDED * 3 * result.steps * loss.internals.work <= _WORK
+    work = _RECORDED_RATES * 3 * result.steps * loss.internals.work
+    return loss.table is None or work <= _MOST_WORK
 
 
-def land(loss: Described, spans: Spans) -> dict[str, Any]:
-    """The loss on a grid of the picture, of one parameter or two, where it is not too long."""
+def loss_samples(loss: Described, spans: Spans) -> dict[str, Any]:
+    """The loss of one or two parameters on a grid, unless it is too expensive."""
     count = len(loss.params)
     points = _SAMPLES if count == 1 else _GRID[0] * _GRID[1]
-    known = isinstance(loss, Loss) and loss.internals.work * points <= _WORK
+    known = isinstance(loss, Loss) and loss.internals.work * points <= _MOST_WORK
     if count == 1 and not known:
         return {"curve": []}
     if count > 2 or not known:
         return {}
     assert isinstance(loss, Loss)
     if count == 1:
-        values = _heights(loss, [(x,) for x in linspace(*spans[0], _SAMPLES)])
-        return {"curve": [_plain(v) for v in values]}
+        values = _loss_values(loss, [(x,) for x in linspace(*spans[0], _SAMPLES)])
+        return {"curve": [_rounded(v) for v in values]}
     first, second = spans
     xs, ys = linspace(*first, _GRID[0]), linspace(*second, _GRID[1])
-    values = _heights(loss, [(x, y) for y in ys for x in xs])
-    return {"grid": [_plain(v, 4) for v in values], "gridSize": list(_GRID)}
+    values = _loss_values(loss, [(x, y) for y in ys for x in xs])
+    return {"grid": [_rounded(v, 4) for v in values], "gridSize": list(_GRID)}
 
 
-def _heights(loss: Loss, points: list[tuple[float, ...]]) -> list[float]:
+def _loss_values(loss: Loss, points: list[tuple[float, ...]]) -> list[float]:
     program = loss.internals.value_program
     if loss.internals.rows is None or not program.loops:
         return [loss.internals.evaluate_value(*point)[0] for point in points]
-    import numpy as np  # which the rows have imported already
+    import numpy as np  # already imported for the rows
 
     from symgd.backends.numpy_points import compile_points
 
@@ -310,16 +309,16 @@ def _heights(loss: Loss, points: list[tuple[float, ...]]) -> list[float]:
     return [float(v) for v in found]
 
 
-def _at_many_rates(result: Result, loss: Loss) -> list[Result]:
+def _runs_at_rates(result: Result, loss: Loss) -> list[Result]:
     from symgd.descent.descend import descend
 
     assert isinstance(result.lr, float)
     steps = min(result.steps, _MOST_ROWS)
-    exponents = linspace(-2.0, 1.0, _RECORDED - 1)
+    exponents = linspace(-2.0, 1.0, _RECORDED_RATES - 1)
     rates = sorted({result.lr, *(result.lr * 10**e for e in exponents)})
     given = dict(result.hyperparameters)
-    common: dict[str, Any] = {"start": result.start, "rule": result.rule, "set": given}
-    runs = [descend(loss, lr=lr, steps=steps, **common) for lr in rates if lr != result.lr]
+    arguments: dict[str, Any] = {"start": result.start, "rule": result.rule, "set": given}
+    runs = [descend(loss, lr=lr, steps=steps, **arguments) for lr in rates if lr != result.lr]
     return sorted([*runs, result], key=lambda run: float(run.lr))
 
 
@@ -345,5 +344,5 @@ def _number(value: float) -> float | str:
     return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
 
 
-def _plain(value: float, digits: int = 17) -> float | None:
+def _rounded(value: float, digits: int = 17) -> float | None:
     return float(f"{value:.{digits}g}") if math.isfinite(value) else None

@@ -1,4 +1,4 @@
-"""A picture that moves: the path grows step by step, in a GIF."""
+"""Animated GIFs in which the path grows step by step."""
 
 from __future__ import annotations
 
@@ -8,39 +8,39 @@ from typing import Any
 import numpy as np
 
 from symgd.report.plots.figure_style import Picture
-from symgd.report.scenes import Movers, Scene
+from symgd.report.scenes import AnimatedLines, DescentScene
 
 _FRAMES = 60
 _FRAME, _LAST = 150, 1800  # milliseconds
-_COLOURS = 128
+_COLORS = 128
 
 
-def animate(picture: Picture, movers: Movers, scene: Scene) -> bytes:
-    """The GIF. Only what moves is drawn anew in each frame."""
+def animate(picture: Picture, animated: AnimatedLines, scene: DescentScene) -> bytes:
+    """The bytes of the GIF; only the animated lines are redrawn in each frame."""
     from PIL import Image
 
     canvas: Any = picture.canvas
-    moving = [line for line, _, _ in movers.lines + movers.heads]
+    moving = [line for line, _, _ in animated.lines + animated.heads]
     for line in moving:
         line.set_animated(True)
     canvas.draw()
-    still = canvas.copy_from_bbox(picture.bbox)
+    background = canvas.copy_from_bbox(picture.bbox)
     images = []
     for number in _frames(max(len(run.t) for run in scene.runs)):
-        canvas.restore_region(still)
-        for line, x, y in movers.lines:
+        canvas.restore_region(background)
+        for line, x, y in animated.lines:
             line.set_data(x[: number + 1], y[: number + 1])
             line.axes.draw_artist(line)
-        for head, x, y in movers.heads:
+        for head, x, y in animated.heads:
             at = min(number, len(x) - 1)
             head.set_data(x[at : at + 1], y[at : at + 1])
             head.axes.draw_artist(head)
-        seen = Image.frombuffer("RGBA", canvas.get_width_height(), canvas.buffer_rgba())
-        images.append(seen.convert("RGB"))  # a copy: the canvas is drawn over
+        frame = Image.frombuffer("RGBA", canvas.get_width_height(), canvas.buffer_rgba())
+        images.append(frame.convert("RGB"))  # a copy: the canvas is drawn over
     for line in moving:
         line.set_animated(False)
-    # one palette for all frames, from the last, which shows every colour
-    palette = images[-1].quantize(_COLOURS, dither=Image.Dither.NONE)
+    # one palette for all frames, from the last, which contains every color
+    palette = images[-1].quantize(_COLORS, dither=Image.Dither.NONE)
     reduced = [image.quantize(palette=palette, dither=Image.Dither.NONE) for image in images]
     out = io.BytesIO()
     times = [_FRAME] * (len(reduced) - 1) + [_LAST]
@@ -51,7 +51,7 @@ def animate(picture: Picture, movers: Movers, scene: Scene) -> bytes:
 
 
 def _frames(rows: int) -> list[int]:
-    """The rows of the history that become frames: all, or ever fewer towards the end."""
+    """The rows of the history that become frames: all, or geometrically spaced ones."""
     if rows <= _FRAMES:
         return list(range(rows))
     early = np.unique(np.geomspace(1, rows, _FRAMES).astype(int) - 1)

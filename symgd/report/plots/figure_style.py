@@ -1,4 +1,4 @@
-"""Paper and pens: style, colours, labels that are data, files that are the same every time."""
+"""The style of figures, labels without markup, and reproducible image files."""
 
 from __future__ import annotations
 
@@ -54,37 +54,37 @@ def new_picture() -> Picture:
 
 @contextmanager
 def style() -> Iterator[None]:
-    """Our settings instead of those of the user's matplotlibrc (which may want TeX)."""
-    # a diverged run overflows in matplotlib's own arithmetic of axes, far outside the picture
+    """A context with symgd's settings instead of the user's matplotlibrc, which may use TeX."""
+    # a diverged run overflows in matplotlib's arithmetic of axes, far outside the picture
     with matplotlib.rc_context(), warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore", matplotlib.MatplotlibDeprecationWarning)
-        kept = {"backend", "backend_fallback", "interactive", "toolbar", "date.epoch"}
-        usual = {k: v for k, v in matplotlib.rcParamsDefault.items() if k not in kept}
-        dict.update(matplotlib.rcParams, usual)  # all valid: spare their validation
+        protected = {"backend", "backend_fallback", "interactive", "toolbar", "date.epoch"}
+        defaults = {k: v for k, v in matplotlib.rcParamsDefault.items() if k not in protected}
+        dict.update(matplotlib.rcParams, defaults)  # skips their validation
         matplotlib.rcParams.update(_RC)
         yield
 
 
 def encode(picture: Picture, form: str) -> bytes:
     """The picture as "png" or "svg"; equal pictures give equal bytes."""
-    stamps: dict[str, Any] = {"Software": None} if form == "png" else {"Date": None}
+    metadata: dict[str, Any] = {"Software": None} if form == "png" else {"Date": None}
     out = io.BytesIO()
     with _no_missing_glyphs():
-        picture.savefig(out, format=form, dpi=DPI, metadata=stamps)
+        picture.savefig(out, format=form, dpi=DPI, metadata=metadata)
     return out.getvalue()
 
 
 @contextmanager
 def _no_missing_glyphs() -> Iterator[None]:
-    """No warning for letters that the font lacks: a name may be of any script."""
+    """Without warnings for letters that the font lacks: a name may be in any script."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
         warnings.filterwarnings("ignore", message="Matplotlib currently does not support")
         yield
 
 
-def plain(text: Any, *, longest: int = LONGEST) -> Any:
-    """A matplotlib text whose content is data: a $ in a name starts no mathematics."""
+def as_plain_text(text: Any, *, longest: int = LONGEST) -> Any:
+    """A matplotlib text, shortened, in which $ does not start mathematics."""
     text.set_parse_math(False)
     content = text.get_text()
     if len(content) > longest:
@@ -93,7 +93,7 @@ def plain(text: Any, *, longest: int = LONGEST) -> Any:
 
 
 def short_numbers(*axes: Any) -> None:
-    """Ticks as short numbers in plain text: mathematical typesetting would take 0.1 s."""
+    """Ticks as short numbers in plain text; mathematical typesetting would take 0.1 s."""
     from matplotlib.ticker import FuncFormatter
 
     for axis in axes:

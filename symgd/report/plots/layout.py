@@ -1,4 +1,4 @@
-"""Which panels the picture of a Scene has, and where."""
+"""The layout of the panels of a DescentScene."""
 
 from __future__ import annotations
 
@@ -8,42 +8,42 @@ from typing import Any
 import numpy as np
 
 from symgd.report.plots import loss_panels, trace_panels
-from symgd.report.plots.figure_style import Picture, plain
-from symgd.report.scenes import Movers, Scene
+from symgd.report.plots.figure_style import Picture, as_plain_text
+from symgd.report.scenes import AnimatedLines, DescentScene
 
 _MARGINS = {"left": 0.1, "right": 0.975, "top": 0.83, "bottom": 0.085}
 
 
-def draw_scene(picture: Picture, scene: Scene) -> Movers:
-    """Every panel of the picture, and the lines in it that can move."""
-    movers = Movers()
+def draw_scene(picture: Picture, scene: DescentScene) -> AnimatedLines:
+    """Draw all panels; return the lines that an animation lets grow."""
+    animated = AnimatedLines()
     if len(scene.params) <= 2:
-        above, below = _rows(picture, [2.6, 1], scene.single)
+        above, below = _two_rows(picture, [2.6, 1], scene.single)
         if len(scene.params) == 1 and all(np.isnan(run.loss).all() for run in scene.runs):
-            trace_panels.parameters(above, scene, movers)  # only a gradient function was given
+            trace_panels.parameters(above, scene, animated)  # only a gradient function was given
         else:
-            loss_panels.main(above, scene, movers)
-        trace_panels.loss(below, scene, movers)
-    elif scene.cut is not None:
+            loss_panels.loss_surface(above, scene, animated)
+        trace_panels.loss(below, scene, animated)
+    elif scene.plane_slice is not None:
         axes = picture.subplots(2, 2, gridspec_kw=_MARGINS | {"hspace": 0.33, "wspace": 0.3})
-        trace_panels.loss(axes[0][0], scene, movers)
-        loss_panels.slice_of(axes[0][1], scene, scene.cut, movers)
-        trace_panels.parameters(axes[1][0], scene, movers)
-        trace_panels.gradient(axes[1][1], scene, movers)
+        trace_panels.loss(axes[0][0], scene, animated)
+        loss_panels.plane_slice(axes[0][1], scene, scene.plane_slice, animated)
+        trace_panels.parameters(axes[1][0], scene, animated)
+        trace_panels.gradient(axes[1][1], scene, animated)
     else:
-        above, below = _rows(picture, [1, 1], scene.single)
-        trace_panels.loss(above, scene, movers)
-        trace_panels.gradient(below, scene, movers)
-    write_above(picture, scene.caption)
-    return movers
+        above, below = _two_rows(picture, [1, 1], scene.single)
+        trace_panels.loss(above, scene, animated)
+        trace_panels.gradient(below, scene, animated)
+    write_caption(picture, scene.caption)
+    return animated
 
 
-def write_above(picture: Picture, lines: Sequence[str]) -> None:
-    """The caption, as data."""
+def write_caption(picture: Picture, lines: Sequence[str]) -> None:
+    """Write the caption above the panels."""
     title = picture.text(0.02, 0.985, "\n".join(lines), fontsize=11, ha="left", va="top")
-    plain(title, longest=600).set_linespacing(1.35)
+    as_plain_text(title, longest=600).set_linespacing(1.35)
 
 
-def _rows(picture: Picture, ratios: Sequence[float], single: bool) -> Any:
+def _two_rows(picture: Picture, ratios: Sequence[float], single: bool) -> Any:
     grid = _MARGINS | {"hspace": 0.27, "top": 0.83 if single else 0.91}
     return picture.subplots(2, 1, height_ratios=ratios, gridspec_kw=grid)

@@ -1,7 +1,4 @@
-"""What a picture of descents shows, as plain numbers and texts: no formula, nothing to evaluate.
-
-So `symgd.report.plots` needs nothing else to draw it.
-"""
+"""Scenes: the data of pictures as plain numbers and texts, drawn by `symgd.report.plots`."""
 
 from __future__ import annotations
 
@@ -18,10 +15,10 @@ Span = tuple[float, float]
 
 
 @dataclass(frozen=True)
-class Run:
-    """One descent as arrays. t: (K,), theta: (K, P), loss and grad_norm: (K,); nan: not known.
+class Trajectory:
+    """One descent as arrays. t: (K,), theta: (K, P), loss and grad_norm: (K,); nan: unknown.
 
-    label: "" where it is the only one. away: whether it diverged or left the numbers.
+    label: "" for a single descent. diverged: whether it diverged or became non-finite.
     """
 
     label: str
@@ -29,14 +26,14 @@ class Run:
     theta: Floats
     loss: Floats
     grad_norm: Floats
-    away: bool
-    colour: str
+    diverged: bool
+    color: str
     dash: str
 
 
 @dataclass(frozen=True)
-class Ground:
-    """The loss under a path. z: (N,) at x: (N,), or (M, N) over y: (M,); nan: not finite."""
+class LossGrid:
+    """Samples of the loss. z: (N,) at x: (N,), or (M, N) over y: (M,); nan: not finite."""
 
     x: Floats
     z: Floats
@@ -44,47 +41,47 @@ class Ground:
 
 
 @dataclass(frozen=True)
-class Slice:
-    """The plane through a path's end in which it mostly moves.
+class PlaneSlice:
+    """The plane through the end of a path in its two principal directions.
 
-    flat: (K', 2), the path in it. names: of its two directions. title: what is cut off.
+    projected: (K', 2), the path in the plane. names: of the directions.
     """
 
-    flat: Floats
+    projected: Floats
     spans: tuple[Span, ...]
     names: tuple[str, str]
     title: str
-    ground: Ground | None
+    loss_grid: LossGrid | None
 
 
 @dataclass(frozen=True)
-class Scene:
-    """The runs of a picture, all of the same loss.
+class DescentScene:
+    """Descents of the same loss.
 
-    params: (P,) as they are shown. caption: the lines above. spans: the window of one or two
-    parameters, else None. ground: the loss in it, None where it is not known or too long to be
-    evaluated. minimum: one in the window, or None. tangents: (theta, loss, slope) at the first
-    iterates. cut: the slice through more parameters of a single run.
+    params: (P,), their labels. caption: lines. spans: the window of one or two parameters, else
+    None. loss_grid: the loss in it, None if it is unknown or too expensive. minimum: in the window,
+    or None. tangents: (theta, loss, derivative) at the first iterates. plane_slice: for a single
+    run of more parameters.
     """
 
-    runs: list[Run]
+    runs: list[Trajectory]
     params: tuple[str, ...]
     caption: tuple[str, ...]
     spans: tuple[Span, ...] | None = None
-    ground: Ground | None = None
+    loss_grid: LossGrid | None = None
     minimum: tuple[float, ...] | None = None
     tangents: tuple[tuple[float, float, float], ...] = ()
-    cut: Slice | None = None
+    plane_slice: PlaneSlice | None = None
 
     @property
     def single(self) -> bool:
-        """Whether there is one run only, so that its details may be drawn."""
+        """Whether there is a single run, whose details are drawn."""
         return len(self.runs) == 1
 
 
 @dataclass
-class Movers:
-    """The lines that an animation lets grow: each with the arrays (K,) of its whole path."""
+class AnimatedLines:
+    """The lines that an animation lets grow, each with the arrays (K,) of its whole path."""
 
     lines: list[tuple[Any, Floats, Floats]] = field(default_factory=list)
     heads: list[tuple[Any, Floats, Floats]] = field(default_factory=list)
@@ -92,10 +89,10 @@ class Movers:
 
 @dataclass(frozen=True)
 class RateCurve:
-    """One learning-rate map. rates, shown: (K,), shown with inf where there is nothing to draw.
+    """One learning-rate map. rates, shown: (K,); shown: losses, inf where they are not drawn.
 
-    best: the (rate, loss shown) of the least loss, or None where none is finite. limit: the
-    predicted one where it is among the rates, else None.
+    best: (rate, loss) of the lowest loss, or None if none is finite. limit: the predicted one if it
+    is within the rates, else None.
     """
 
     name: str
@@ -107,10 +104,10 @@ class RateCurve:
 
 @dataclass(frozen=True)
 class RateScene:
-    """Final loss against learning rate. level: the name of its axis."""
+    """Final loss against learning rate."""
 
     curves: tuple[RateCurve, ...]
-    level: str
+    y_label: str
     caption: tuple[str, ...]
 
 
@@ -118,17 +115,17 @@ class RateScene:
 class FitScene:
     """Data, model and residuals of a fit.
 
-    x, observed, predicted: (N,), of which every `every`-th is drawn. name: that of x. curve: the
-    model as (x, y, low, high), (M,) each, the band nan where it is not known; None where the model
-    is no curve over x. diagonal: whether x is what is predicted.
+    x, observed, predicted: (N,), of which every `every`-th is drawn. curve: the model as (x, y,
+    low, high), (M,) each, the band nan where it is unknown; None if x is not its only column.
+    diagonal: whether x is the predicted value.
     """
 
     x: Floats
     observed: Floats
     predicted: Floats
     every: int
-    name: str
-    level: str
+    x_label: str
+    y_label: str
     curve: tuple[Floats, Floats, Floats, Floats] | None
     diagonal: bool
     caption: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""Results -> Scene: everything that a picture needs the loss for is computed here."""
+"""Results -> DescentScene: all evaluations of the loss for a picture."""
 
 from __future__ import annotations
 
@@ -15,60 +15,62 @@ from symgd.formula.printing.plain import show
 from symgd.model.loss import Loss
 from symgd.model.result import Result
 from symgd.report.compare import rate_text, rule_name, start_text
-from symgd.report.loss_view import ran_away, view_of
-from symgd.report.scenes import Ground, Run, Scene, Slice, Span
-from symgd.report.scenes.style import COLOURS, DASHES, LONGEST
-from symgd.report.viewport import LARGEST, beginning, window
+from symgd.report.loss_view import has_diverged, viewport_of
+from symgd.report.scenes import DescentScene, LossGrid, PlaneSlice, Span, Trajectory
+from symgd.report.scenes.style import COLORS, DASHES, LONGEST
+from symgd.report.viewport import LARGEST, before_divergence, bounding_spans
 
 Floats = NDArray[np.float64]
 
-_CURVE = 600  # points of a curve
-_GRID = 120  # points along each side of a map, half as many of a slice
+_CURVE_POINTS = 600
+_GRID_POINTS = 120  # along each side of a map, half as many of a slice
 _TANGENTS = 4
-_LARGEST = 20_000  # operations of a loss that is worth thousands of evaluations for a picture
-_WORK = 60_000_000  # operations that the values of one panel should take, rows counted,
-_FEWEST = 12  # the least number of points along a side that says anything,
-_MOST_WORK = 1_000_000_000  # and what those may take
+_MOST_OPERATIONS = 20_000  # of a loss that is evaluated at thousands of points
+_PANEL_OPERATIONS = 60_000_000  # over all rows for one panel, which fixes its resolution
+_FEWEST_POINTS = 12  # along each side
+_MOST_PANEL_OPERATIONS = 1_000_000_000  # for a panel with the fewest points
 
 
-def scene_of(results: Sequence[Result], labels: Sequence[str]) -> Scene:
-    """The scene of descents of one loss. labels: one for each, "" for a single one."""
-    runs = [_run(r, label, k) for k, (r, label) in enumerate(zip(results, labels, strict=True))]
+def scene_of(results: Sequence[Result], labels: Sequence[str]) -> DescentScene:
+    """The scene of descents of one loss. labels: one per result, "" for a single one."""
+    runs = [
+        _trajectory(r, label, k) for k, (r, label) in enumerate(zip(results, labels, strict=True))
+    ]
     first = results[0]
-    land = _land(first)
+    sampler = _sampler(first)
     params = tuple(map(label_of, first.loss.params))
     caption = _caption(results)
     if len(params) > 2:
-        cut = _slice(runs[0], params, land) if len(runs) == 1 else None
-        return Scene(runs, params, caption, cut=cut)
-    view = view_of(results)
-    ground = None if land is None else land.under(view.spans)
+        plane_slice = _plane_slice(runs[0], params, sampler) if len(runs) == 1 else None
+        return DescentScene(runs, params, caption, plane_slice=plane_slice)
+    view = viewport_of(results)
+    loss_grid = None if sampler is None else sampler.on_window(view.spans)
     tangents = _tangents(first, runs[0], view.spans[0]) if len(runs) == len(params) == 1 else ()
-    return Scene(runs, params, caption, view.spans, ground, view.minimum, tangents)
+    return DescentScene(runs, params, caption, view.spans, loss_grid, view.minimum, tangents)
 
 
 def label_of(name: str) -> str:
-    """A parameter's name on an axis: Greek letters as such, everything else as data."""
+    """The label of a parameter, with Greek letters, shortened."""
     text = show(name)
     return text if len(text) <= 24 else text[:23] + "…"
 
 
-def cut_short(text: str) -> str:
-    """A line of the caption, no longer than the picture is wide."""
+def _truncate(text: str) -> str:
+    """A line of the caption, shortened to the width of the picture."""
     return text if len(text) <= LONGEST + 10 else text[: LONGEST + 9] + "…"
 
 
-def _run(result: Result, label: str, number: int) -> Run:
+def _trajectory(result: Result, label: str, number: int) -> Trajectory:
     history = result.history
-    return Run(
+    return Trajectory(
         label,
         history.t.astype(np.float64),
         history.theta,
         _drawable(history.loss),
         _drawable(history.grad_norm),
-        ran_away(result),
-        COLOURS[number % len(COLOURS)],
-        DASHES[(number // len(COLOURS)) % len(DASHES)],
+        has_diverged(result),
+        COLORS[number % len(COLORS)],
+        DASHES[(number // len(COLORS)) % len(DASHES)],
     )
 
 
@@ -79,12 +81,12 @@ def _drawable(values: Floats) -> Floats:
 
 
 @dataclass(frozen=True)
-class _Land:
-    """A loss that is cheap enough to be evaluated at thousands of points."""
+class _LossSampler:
+    """Evaluation of a loss on grids."""
 
     loss: Loss
 
-    def heights(self, points: Floats) -> Floats:
+    def values(self, points: Floats) -> Floats:
         """The loss at (N, P) points: (N,), nan where it is no number that can be drawn."""
         program, rows = self.loss.internals.value_program, self.loss.internals.rows
         more = [] if rows is None else rows.more(program)
@@ -92,34 +94,42 @@ class _Land:
         values[~(np.abs(values) <= LARGEST)] = np.nan
         return values
 
-    def side(self, wanted: int, dimensions: int) -> int:
-        """How many points along each side of a panel, at most `wanted`; fewer for many rows."""
-        affordable = (_WORK / max(1, self.loss.internals.work)) ** (1 / dimensions)
-        return max(_FEWEST, min(wanted, int(affordable)))
+    def resolution(self, wanted: int, dimensions: int) -> int:
+        """The points along each side of a panel, at most `wanted`; fewer for many rows."""
+        affordable = (_PANEL_OPERATIONS / max(1, self.loss.internals.work)) ** (1 / dimensions)
+        return max(_FEWEST_POINTS, min(wanted, int(affordable)))
 
-    def under(self, spans: Sequence[Span]) -> Ground:
+    def on_window(self, spans: Sequence[Span]) -> LossGrid:
         """The loss in a window of one or two parameters."""
         if len(spans) == 1:
-            x = np.linspace(*spans[0], self.side(_CURVE, 1))
-            return Ground(x, self.heights(x[:, None]))
-        return self.over(spans, self.side(_GRID, 2), np.zeros(2), np.eye(2))
+            x = np.linspace(*spans[0], self.resolution(_CURVE_POINTS, 1))
+            return LossGrid(x, self.values(x[:, None]))
+        return self.on_plane(spans, self.resolution(_GRID_POINTS, 2), np.zeros(2), np.eye(2))
 
-    def over(self, spans: Sequence[Span], side: int, centre: Floats, axes: Floats) -> Ground:
+    def on_plane(
+        self, spans: Sequence[Span], resolution: int, center: Floats, axes: Floats
+    ) -> LossGrid:
         """The loss at centre + a*axes[0] + b*axes[1] for a and b in a window."""
-        x, y = (np.linspace(low, high, side) for low, high in spans)
+        x, y = (np.linspace(low, high, resolution) for low, high in spans)
         plane = np.stack([a.ravel() for a in np.meshgrid(x, y)], axis=1)
-        return Ground(x, self.heights(centre + plane @ axes).reshape(side, side), y)
+        return LossGrid(x, self.values(center + plane @ axes).reshape(resolution, resolution), y)
 
 
-def _land(result: Result) -> _Land | None:
+def _sampler(result: Result) -> _LossSampler | None:
     loss = result.loss
-    if not isinstance(loss, Loss) or loss.internals.value_program.operations > _LARGEST:
+    if not isinstance(loss, Loss) or loss.internals.value_program.operations > _MOST_OPERATIONS:
         return None
-    return _Land(loss) if loss.internals.work * _FEWEST**2 <= _MOST_WORK else None
+    return (
+        _LossSampler(loss)
+        if loss.internals.work * _FEWEST_POINTS**2 <= _MOST_PANEL_OPERATIONS
+        else None
+    )
 
 
-def _tangents(result: Result, run: Run, span: Span) -> tuple[tuple[float, float, float], ...]:
-    """Where the first iterates in the window are, and the slopes that the steps are taken along."""
+def _tangents(
+    result: Result, run: Trajectory, span: Span
+) -> tuple[tuple[float, float, float], ...]:
+    """(theta, loss, derivative) at the first iterates in the window."""
     if not isinstance(result.loss, Loss):
         return ()
     evaluate = result.loss.internals.evaluate
@@ -134,20 +144,28 @@ def _tangents(result: Result, run: Run, span: Span) -> tuple[tuple[float, float,
     return tuple(found)
 
 
-def _slice(run: Run, params: Sequence[str], land: _Land | None) -> Slice:
-    seen = run.theta if not run.away else run.theta[: len(beginning(run.theta.tolist()))]
-    centre = seen[-1]
-    axes = _principal(seen - centre)
-    flat = (seen - centre) @ axes.T
-    spans = window(flat.tolist())
-    ground = None if land is None else land.over(spans, land.side(_GRID // 2, 2), centre, axes)
-    cut = "" if len(seen) == len(run.theta) else f", to step {int(run.t[len(seen) - 1])}"
-    names_ = (_direction(axes[0], params), _direction(axes[1], params))
-    return Slice(flat, spans, names_, f"slice along the path{cut}", ground)
+def _plane_slice(
+    run: Trajectory, params: Sequence[str], sampler: _LossSampler | None
+) -> PlaneSlice:
+    seen = (
+        run.theta if not run.diverged else run.theta[: len(before_divergence(run.theta.tolist()))]
+    )
+    center = seen[-1]
+    axes = _principal_directions(seen - center)
+    projected = (seen - center) @ axes.T
+    spans = bounding_spans(projected.tolist())
+    loss_grid = (
+        None
+        if sampler is None
+        else sampler.on_plane(spans, sampler.resolution(_GRID_POINTS // 2, 2), center, axes)
+    )
+    plane_slice = "" if len(seen) == len(run.theta) else f", to step {int(run.t[len(seen) - 1])}"
+    axis_names = (_direction(axes[0], params), _direction(axes[1], params))
+    return PlaneSlice(projected, spans, axis_names, f"slice along the path{plane_slice}", loss_grid)
 
 
-def _principal(path: Floats) -> Floats:
-    """(2, P): the two directions that hold most of the path, their largest entries positive."""
+def _principal_directions(path: Floats) -> Floats:
+    """(2, P): the first two principal directions of the path, their largest entries positive."""
     count = path.shape[1]
     scale = np.abs(path).max() or 1.0
     _, _, rows = np.linalg.svd(np.vstack([path / scale, np.zeros((2, count))]), full_matrices=False)
@@ -170,17 +188,17 @@ def _direction(axis: Floats, params: Sequence[str]) -> str:
 
 def _caption(results: Sequence[Result]) -> tuple[str, ...]:
     first = results[0]
-    lines = [cut_short(first.loss.read_as(pretty=True))]
+    lines = [_truncate(first.loss.read_as(pretty=True))]
     if len(results) > 1:
         shared = _shared(results)
         return (lines[0] + shared if len(shared) + len(lines[0]) <= LONGEST else lines[0],)
     rule = "a rule of one's own" if first.rule.name == "custom" else first.rule.name
-    lines.append(cut_short(f"{rule}, lr = {names.escape(str(first.lr))}"))
+    lines.append(_truncate(f"{rule}, lr = {names.escape(str(first.lr))}"))
     return (*lines, *wrap(names.escape(first.verdict.sentence), LONGEST + 10, max_lines=2))
 
 
 def _shared(runs: Sequence[Result]) -> str:
-    """What all runs have in common, in parentheses, or ""."""
+    """The rule, learning rate or start that all runs share, in parentheses, or ""."""
     parts = [
         {rule_name(r) for r in runs},
         {f"lr {rate_text(r)}" for r in runs},
