@@ -56,6 +56,11 @@ class Builder:
         self.constants[id(node)] = value
         return node
 
+    def named_constant(self, constant: Node) -> Node:
+        """The atom of pi or e."""
+        self.constants[id(constant)] = float(constant)
+        return self.graph.atom(constant)
+
     def negate(self, node: Node) -> Node:
         """-node; the sign is merged into a leading number."""
         value = float_of(node)

@@ -64,10 +64,11 @@ def parse(
         rule=rule,
         table=table,
         columns=columns,
-        rows=int(per_row),
+        per_row=per_row,
     )
     root = parser.formula()
-    return Formula(text, parser.graph, root, parser.variables, parser.read)
+    symbols = parser.symbols
+    return Formula(text, parser.graph, root, symbols.variables, symbols.columns_read)
 
 
 def variable_name(text: str) -> str:

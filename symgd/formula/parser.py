@@ -1,4 +1,4 @@
-"""The grammar of docs/formulas.md: a precedence parser from tokens to nodes."""
+"""The recursive descent parser of the grammar in docs/formulas.md: from tokens to nodes."""
 
 from __future__ import annotations
 
@@ -8,36 +8,25 @@ from symgd import names
 from symgd.formula.builder import Builder
 from symgd.formula.columns import Columns
 from symgd.formula.functions.derivatives import DERIVATIVES
-from symgd.formula.functions.table import CALLABLE, POWERS, VARIABLES
+from symgd.formula.functions.table import CALLABLE, POWERS
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import (
     RELATIONS,
-    Column,
     Conjunction,
     Disjunction,
     Name,
     Negation,
     Node,
     Norm,
-    RowMean,
-    RowSum,
-    float_of,
     is_condition,
 )
+from symgd.formula.symbol_table import ROW_REDUCTIONS, SymbolTable
 from symgd.formula.token_stream import TokenStream
 from symgd.formula.tokens import LOGIC, Limits, Token, value_of
 
-_CONSTANTS: dict[str, Node] = {"pi": sympy.pi, "e": sympy.E}
-_ROWS = {"sum": RowSum, "mean": RowMean}
-_FUNCTIONS_ONLY = {*CALLABLE, *POWERS, *_ROWS, "norm"} - VARIABLES
-
 
 class Parser:
-    """Reads one formula from its text; `symgd.formula.parse.parse` says what the arguments mean.
-
-    variables: canonical name -> internal symbol; grows by the names that the text has first.
-    read: the columns that the text has, as the data name them.
-    """
+    """Recursive descent with one token of lookahead. Arguments: `symgd.formula.parse.parse`."""
 
     def __init__(
         self,
@@ -50,24 +39,21 @@ class Parser:
         rule: bool = False,
         table: bool = False,
         columns: Columns | None = None,
-        rows: int = 0,
+        per_row: bool = False,
     ) -> None:
         self.stream = TokenStream(text, limits)
         self.builder = Builder(graph, self.stream, limits, table)
+        self.symbols = SymbolTable(self.builder, variables, declared, columns)
         self.graph = graph
-        self.variables = variables
-        self.declared = declared
         self.rule = rule
         self.table = table
-        self.columns = columns
-        self.open_row_sums = rows  # how many sums over rows are open
-        self.read: dict[str, Column] = {}
+        self.row_sum_depth = int(per_row)  # nesting of sums over rows
         self.open_bars = 0
-        self.preceding = ""  # what stood before the operand just read: its operator, or ""
-        self.condition_allowed = False  # whether a condition may begin with the next token
+        self.preceding = ""  # the operator before the last operand, or ""
+        self.condition_allowed = False  # whether the next token may begin a condition
 
     def formula(self) -> Node:
-        """The root of the whole text, or FormulaError with the place of the first mistake."""
+        """The root of the whole text, or FormulaError at the first mistake."""
         stream = self.stream
         if stream.token.kind == "end":
             raise stream.error("there is no formula", 'write one, for example "theta**2"')
@@ -80,9 +66,8 @@ class Parser:
             raise stream.unexpected()
         return root
 
-    # From the loosest binding to the tightest. Few and fat functions on purpose: each level of
-    # nesting costs two Python frames, so that the default depth fits well into Python's recursion
-    # limit.
+    # From the lowest precedence to the highest, in few long functions: each level of nesting costs
+    # only two Python frames, so that the default depth stays well below Python's recursion limit.
 
     def expression(self) -> Node:
         """term { ("+" | "-") term }, where a term is factors joined by * / or next to another."""
@@ -126,9 +111,9 @@ class Parser:
         if start.kind == "number":
             base = builder.number(value_of(start, stream.text))
         elif start.kind == "name":
-            base = self.named(start)
+            base = self.name(start)
         elif start.kind == "quoted":
-            base = self.column(start)
+            base = self.symbols.resolve(start, self.row_sum_depth > 0)
         elif start.kind in {"(", "|"}:
             outer, self.open_bars = self.open_bars, int(start.kind == "|")
             stream.enter(start)
@@ -164,7 +149,7 @@ class Parser:
         return builder.power(base, builder.negate(exponent) if negative else exponent, operator)
 
     def root(self, sign: Token) -> Node:
-        """What stands under a √: a number, a name, a call, or something in parentheses or bars."""
+        """A √ and its radicand: a number, name or call, or an expression in parentheses or bars."""
         stream, builder = self.stream, self.builder
         if stream.token.kind == "√":
             raise stream.error("two roots in a row", "write √(√(x))")
@@ -175,7 +160,7 @@ class Parser:
         if number:
             radicand = builder.number(value_of(stream.advance(), stream.text))
         elif stream.token.kind == "name":
-            radicand = self.named(stream.advance())
+            radicand = self.name(stream.advance())
         else:
             opening = stream.advance()
             outer, self.open_bars = self.open_bars, int(opening.kind == "|")
@@ -190,50 +175,11 @@ class Parser:
             raise stream.ambiguous(sign, "√(2*x)", "(√2)*x")
         return builder.build(sympy.Pow, radicand, builder.number(0.5), at=sign)
 
-    def named(self, token: Token) -> Node:
-        """The call, column, variable or constant that a name means."""
-        name = token.text
+    def name(self, token: Token) -> Node:
+        """The call, column, variable or constant of a name."""
         if self.stream.token.kind == "(":
             return self.call(token)
-        if self.columns is not None and self.columns.find(token):
-            return self.column(token)
-        is_variable = name in self.declared or name in self.variables
-        if not is_variable and name in _FUNCTIONS_ONLY:
-            raise self.stream.bare_function(token)
-        if not is_variable and name in _CONSTANTS:
-            node = self.graph.atom(_CONSTANTS[name])
-            value = float_of(node)
-            assert value is not None
-            self.builder.constants[id(node)] = value
-            return node
-        symbol = self.variables.get(name)
-        if symbol is None:
-            symbol = Name(f"p{len(self.variables)}", name)
-            self.variables[name] = symbol
-        return self.graph.atom(symbol)
-
-    def column(self, token: Token) -> Node:
-        """The column that a name means; it stands only where there is a row."""
-        stream = self.stream
-        shown = names.escape(token.text)
-        if self.columns is None:
-            hint = "names in back quotes are for data columns, and there are no data"
-            raise stream.error(f"there is no column '{shown}'", hint, token)
-        found = self.columns.find(token)
-        if not found:
-            listed = names.escape(", ".join(list(self.columns)[:20])) or "none"
-            hint = names.suggest(token.text, self.columns) or f"the data have {listed}"
-            raise stream.error(f"the data have no column '{shown}'", hint, token)
-        if len(found) > 1:
-            both = " and ".join(f"`{names.escape(name)}`" for name in found)
-            sentence = f"'{shown}' may be the column {both}"
-            raise stream.error(sentence, "put it in back quotes", token)
-        if not self.open_row_sums:
-            sentence = f"'{shown}' is a column of the data: it has a value in every row"
-            hint = f"put it inside sum(...) or mean(...): mean({shown})"
-            raise stream.error(sentence, hint, token)
-        symbol = self.read.setdefault(found[0], self.columns.symbols[found[0]])
-        return self.graph.atom(symbol)
+        return self.symbols.resolve(token, self.row_sum_depth > 0)
 
     def call(self, token: Token) -> Node:
         """name "(" arguments ")": a function of the table, sqrt, norm, or a sum over rows."""
@@ -241,15 +187,15 @@ class Parser:
         name = token.text
         row = CALLABLE.get(name) or (DERIVATIVES.get(name) if self.table else None)
         norm = name == "norm" and self.rule
-        if row is None and not (name in POWERS or name in _ROWS or norm):
+        if row is None and not (name in POWERS or name in ROW_REDUCTIONS or norm):
             raise stream.unknown_function(token)
         stream.advance()
         stream.enter(token)
-        if name in _ROWS and self.columns is None:
+        if name in ROW_REDUCTIONS and self.symbols.columns is None:
             sentence = f"{name}(...) goes over the rows of a data file, and there is none"
             hint = "give the data (--data FILE), or write the terms out, joined by +"
             raise stream.error(sentence, hint, token)
-        self.open_row_sums += name in _ROWS
+        self.row_sum_depth += name in ROW_REDUCTIONS
         outer, self.open_bars = self.open_bars, 0
         args: list[Node] = []
         while stream.token.kind != ")" or args:
@@ -266,15 +212,15 @@ class Parser:
         if len(args) != 1:
             sentence = f"{name} takes 1 argument, not {len(args)}"
             raise stream.error(sentence, f"write {name}(x)", token)
-        if name in _ROWS:
-            self.open_row_sums -= 1
-            return self.graph.node(_ROWS[name], *args)
+        if name in ROW_REDUCTIONS:
+            self.row_sum_depth -= 1
+            return self.graph.node(ROW_REDUCTIONS[name], *args)
         return self.graph.node(Norm, *args)
 
     def condition(self, opening: bool = False) -> Node:
-        """Comparisons joined by not, and, or; behind an `opening` parenthesis also a value.
+        """Comparisons joined by not, and, or; after an `opening` parenthesis also a value.
 
-        One function for all three, again for the sake of Python's recursion limit.
+        One function for all three levels because of Python's recursion limit.
         """
         stream, graph = self.stream, self.graph
         either: list[Node] = []
@@ -307,7 +253,7 @@ class Parser:
             stream.advance()
 
     def juxtaposed(self, check: bool = True) -> bool:
-        """Whether the next token multiplies the operand just read without a sign: 2x, (a)(b)."""
+        """Whether the next token is an implicit factor: 2x, (a)(b)."""
         stream = self.stream
         next_kind, last = stream.token.kind, stream.last
         after_number = last.kind == "number" and next_kind in {"name", "(", "√", "|"}

@@ -25,7 +25,7 @@ def assert_right(loss, at, data=None):
     assert loss.internals.evaluate_value(*at) == pytest.approx([value], **NEAR)
     assert loss.internals.evaluate(*at) == pytest.approx([value, *grad], **NEAR)
     upper = [hess[i, j] for i in range(len(at)) for j in range(i, len(at))]
-    assert loss.evaluate_hess(*at) == pytest.approx(upper, **NEAR)
+    assert loss.internals.evaluate_hess(*at) == pytest.approx(upper, **NEAR)
     return value, grad, hess
 
 

@@ -1,0 +1,76 @@
+"""SymbolTable: the variable, constant or data column that a name in a formula refers to."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import sympy
+
+from symgd import names
+from symgd.formula.builder import Builder
+from symgd.formula.columns import Columns
+from symgd.formula.functions.table import CALLABLE, POWERS, VARIABLES
+from symgd.formula.nodes import Column, Name, Node, RowMean, RowSum
+from symgd.formula.tokens import Token
+
+ROW_REDUCTIONS = {"sum": RowSum, "mean": RowMean}
+_CONSTANTS: dict[str, Node] = {"pi": sympy.pi, "e": sympy.E}
+_FUNCTIONS_ONLY = {*CALLABLE, *POWERS, *ROW_REDUCTIONS, "norm"} - VARIABLES
+
+
+class SymbolTable:
+    """Resolves names in this order: data column, known variable, constant, new variable.
+
+    variables: canonical name -> internal symbol, in order of first occurrence. declared: names that
+    are variables even if a constant has the same name. columns: those of the data, None without
+    data. columns_read: the columns in the formula, name in the data -> internal symbol.
+    """
+
+    def __init__(
+        self,
+        builder: Builder,
+        variables: dict[str, Name],
+        declared: Collection[str],
+        columns: Columns | None,
+    ) -> None:
+        self.builder = builder
+        self.variables = variables
+        self.declared = declared
+        self.columns = columns
+        self.columns_read: dict[str, Column] = {}
+
+    def resolve(self, token: Token, in_row: bool) -> Node:
+        """The node of a name that is not called. in_row: whether columns have a value there."""
+        name, builder = token.text, self.builder
+        if token.kind == "quoted" or (self.columns is not None and self.columns.find(token)):
+            return self._column(token, in_row)
+        is_variable = name in self.declared or name in self.variables
+        if not is_variable and name in _FUNCTIONS_ONLY:
+            raise builder.stream.bare_function(token)
+        if not is_variable and name in _CONSTANTS:
+            return builder.named_constant(_CONSTANTS[name])
+        if name not in self.variables:
+            self.variables[name] = Name(f"p{len(self.variables)}", name)
+        return builder.graph.atom(self.variables[name])
+
+    def _column(self, token: Token, in_row: bool) -> Node:
+        stream = self.builder.stream
+        shown = names.escape(token.text)
+        if self.columns is None:
+            hint = "names in back quotes are for data columns, and there are no data"
+            raise stream.error(f"there is no column '{shown}'", hint, token)
+        found = self.columns.find(token)
+        if not found:
+            listed = names.escape(", ".join(list(self.columns)[:20])) or "none"
+            hint = names.suggest(token.text, self.columns) or f"the data have {listed}"
+            raise stream.error(f"the data have no column '{shown}'", hint, token)
+        if len(found) > 1:
+            both = " and ".join(f"`{names.escape(name)}`" for name in found)
+            sentence = f"'{shown}' may be the column {both}"
+            raise stream.error(sentence, "put it in back quotes", token)
+        if not in_row:
+            sentence = f"'{shown}' is a column of the data: it has a value in every row"
+            hint = f"put it inside sum(...) or mean(...): mean({shown})"
+            raise stream.error(sentence, hint, token)
+        symbol = self.columns_read.setdefault(found[0], self.columns.symbols[found[0]])
+        return self.builder.graph.atom(symbol)
