@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from symgd._optional import import_problem
 from symgd.data.conversion import ColumnLocation, Mask, MaskedColumn, convert, remove_missing
 from symgd.data.select_columns import check_names
 from symgd.data.source import Block, SelectedColumn
@@ -18,11 +19,8 @@ _HINT = "convert it to numbers"
 
 def need_arrow(label: str, what: str) -> None:
     """Import pyarrow, or raise DataError. what: the purpose, for the message."""
-    try:
-        import pyarrow  # noqa: F401
-    except ImportError:
-        hint = 'install it with: pip install "symgd[data]"'
-        raise DataError(f"{what} needs pyarrow", source=label, hint=hint) from None
+    if problem := import_problem("pyarrow", '"symgd[data]"'):
+        raise DataError(f"{what} needs pyarrow{problem}", source=label)
 
 
 def convert_arrow(array: Any, location: ColumnLocation) -> MaskedColumn:
@@ -40,8 +38,7 @@ def convert_arrow(array: Any, location: ColumnLocation) -> MaskedColumn:
         return MaskedColumn(np.zeros(len(array)), np.ones(len(array), bool), location)
     missing = null_mask(array)
     if pa.types.is_decimal(dtype):
-        floats = [0.0 if value is None else float(value) for value in array.to_pylist()]
-        return MaskedColumn(np.array(floats, np.float64), missing, location)
+        return convert(np.array(array.to_pylist(), object), missing, location)
     if str(dtype) not in _TYPES:
         raise _not_numeric(array, location)
     return convert(numpy_values(array), missing, location)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import numbers
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -155,9 +156,16 @@ def _convert_object(value: Any, index: int, location: ColumnLocation) -> float:
         ) from None
     except ValueError:  # a signaling NaN
         raise location.row_error(index, f"{excerpt(str(value))} is not finite") from None
-    if isinstance(value, numbers.Integral) and int(value) != number:
+    if _is_integer(value) and math.isfinite(number) and int(value) != number:
         raise _inexact(value, index, location)
     return number
+
+
+def _is_integer(value: Any) -> bool:
+    """Whether a number is written without a fraction, which nothing may round."""
+    if type(value).__name__ == "Decimal":
+        return bool(value.as_tuple().exponent == 0)
+    return isinstance(value, numbers.Rational) and value.denominator == 1
 
 
 def remove_missing(columns: Sequence[MaskedColumn], drop_missing: bool) -> tuple[list[Array], int]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from importlib.util import find_spec
 
+from symgd._locks import cached_property
+from symgd._optional import import_problem
 from symgd.data.csv_exact import ExactCsvReader
 from symgd.data.csv_fast import ChunkedCsvReader
 from symgd.data.files import File
@@ -28,9 +29,18 @@ class CsvSource:
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        if self._file.ends_line:
-            return ()
-        return (f"{self.label} does not end with the end of a line: its last cell may be cut off",)
+        found = []
+        if "cannot" in self._arrow_problem:  # not one that is not installed
+            found.append(f"{self.label} is read slowly, without pyarrow{self._arrow_problem}")
+        if not self._file.ends_line:
+            found.append(
+                f"{self.label} does not end with the end of a line: its last cell may be cut off"
+            )
+        return tuple(found)
+
+    @cached_property
+    def _arrow_problem(self) -> str:
+        return import_problem("pyarrow.csv", '"symgd[data]"')
 
     def estimated_rows(self) -> int:
         return int((self._file.size - self._header.offset) / self._header.row_bytes) + 1
@@ -50,7 +60,7 @@ class CsvSource:
 
     def _blocks(self, selected: Sequence[SelectedColumn], drop_missing: bool) -> Iterator[Block]:
         offset = self._header.offset
-        if selected and find_spec("pyarrow") is not None:
+        if selected and not self._arrow_problem:
             from symgd.data import csv_arrow
 
             with self._file.open() as stream:

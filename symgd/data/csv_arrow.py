@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import codecs
+import re
 from collections.abc import Sequence
 from functools import partial
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -20,6 +22,8 @@ _CHUNK = 1 << 22  # bytes: a call of Arrow costs 0.4 ms
 _IN_PROGRESS = 1 << 23  # bytes that all threads parse at once; the results take as much again
 _MOST_THREADS = 8
 _WINDOW = 1 << 16
+_LONG = re.compile(rb"([+-]?[0-9]{16,308})(?![0-9.eE])")  # 2**53 has 16 digits
+_AFTER_A_CELL = re.compile(rb"[^0-9.eE+-]" + _LONG.pattern)
 
 
 def parser(header: Header, selected: Sequence[SelectedColumn], drop_missing: bool) -> ChunkParser:
@@ -88,6 +92,8 @@ def _parse_chunk(
     except pa.ArrowInvalid:
         return None
     blocks = [_finite_columns(batch, drop_missing) for batch in table.to_batches()]
+    if any(batch and _is_large(batch[0]) for batch in blocks) and _rounds_integers(buffer, end):
+        return None
     if any(batch and batch[1] for batch in blocks) and buffer.find(b"(", 0, end) >= 0:
         return None  # nan(1) is a number for Arrow and text for Python
     return [batch for batch in blocks if batch is not None] if all(blocks) else None
@@ -103,6 +109,20 @@ def _finite_columns(batch: Any, drop_missing: bool) -> tuple[list[Array], int] |
         return None
     invalid = np.logical_or.reduce([*(~np.isfinite(array) for array in arrays), *missing])
     return [array[~invalid] for array in arrays], int(invalid.sum())
+
+
+def _is_large(arrays: list[Array]) -> bool:
+    """Whether a number is so large that it may be a rounded integer."""
+    limit = parse_cell.LARGEST_EXACT
+    return any(len(a) and not -limit < a.min() <= a.max() < limit for a in arrays)
+
+
+def _rounds_integers(buffer: bytearray, end: int) -> bool:
+    """Whether a cell of any column is an integer that float64 does not hold."""
+    first = _LONG.match(buffer, 0, end)
+    later = _AFTER_A_CELL.finditer(buffer, 0, end)
+    cells = (found[1] for found in chain([first] if first else [], later))
+    return any(int(float(cell)) != int(cell) for cell in cells)
 
 
 def _is_plain_text(buffer: bytearray, end: int) -> bool:

@@ -167,14 +167,14 @@ class ExactCsvReader:
 
 
 def _parse_column(column: list[str]) -> Array | None:
-    """The numbers of a column, or None if a cell is not a finite number."""
+    """The numbers of a column; None if a cell is not finite, or may be a rounded integer."""
     if parse_cell.FOREIGN.search("".join(column)):
         return None
     try:
         values = np.fromiter(map(float, column), np.float64, len(column))
     except ValueError:
         return None
-    return values if np.isfinite(values).all() else None
+    return values if (np.abs(values) < parse_cell.LARGEST_EXACT).all() else None
 
 
 def _has_decimal_commas(row: list[str], width: int) -> bool:

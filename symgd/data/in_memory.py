@@ -28,6 +28,7 @@ def open_object(data: Any) -> TableSource:
     if isinstance(data, np.ndarray) and data.dtype.names:
         return MemorySource(label, list(data.dtype.names), lambda name: _as_array(data[name]))
     if hasattr(data, "num_rows") and hasattr(data, "__arrow_c_stream__"):
+        need_arrow(label, "reading it through Arrow's interface")
         import pyarrow as pa
 
         return ArrowSource(pa.table(data), label)

@@ -14,6 +14,10 @@ MISSING = ("", "NA", "na", "N/A", "n/a", "#N/A", "NaN", "nan", "NAN", "NULL", "n
 #: Characters that are not part of a number. Without them, float() accepts decimal notation only.
 FOREIGN = re.compile(r"[^0-9.eE+\- \t]")
 
+#: From here on float64 does not hold every integer.
+LARGEST_EXACT = 2.0**53
+
+_INTEGER = re.compile(r"[+-]?[0-9]+")
 _MISSING = {word.lower() for word in MISSING}
 _NOT_FINITE = re.compile(r"[+-]?(inf|infinity|nan)", re.IGNORECASE)
 _DECIMAL_COMMA = re.compile(r"[+-]?[0-9]*,[0-9]+([eE][+-]?[0-9]+)?")
@@ -33,13 +37,22 @@ _MISSING_HINT = "fill it in, or skip such rows with --drop-missing (drop_missing
 
 
 def parse(cell: str) -> float | BadCell:
-    """The finite number in `cell`, or what is wrong with it."""
+    """The finite number in `cell`, or what is wrong with it.
+
+    A decimal fraction is the nearest float64. An integer is not rounded: one that float64 does not
+    hold, often an identifier or a time in nanoseconds, is refused.
+    """
     text = cell.strip(" \t")
     try:
         value = math.nan if FOREIGN.search(text) else float(text)
     except ValueError:
         value = math.nan
-    return value if math.isfinite(value) else _reason(text, value)
+    if not math.isfinite(value):
+        return _reason(text, value)
+    if abs(value) >= LARGEST_EXACT and _INTEGER.fullmatch(text) and int(text) != value:
+        sentence = f"'{excerpt(text)}' is not a float64: the nearest is {value!r}"
+        return BadCell(sentence, "write it with a decimal point if the nearest is meant")
+    return value
 
 
 def _reason(text: str, value: float) -> BadCell:

@@ -9,12 +9,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from symgd._optional import describe
+
 try:
     from sklearn.base import BaseEstimator, RegressorMixin
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
-except ImportError as error:
-    raise ImportError('symgd.sklearn needs scikit-learn: pip install "symgd[sklearn]"') from error
+except Exception as error:
+    _problem = describe(error, "sklearn", '"symgd[sklearn]"')
+    raise ImportError(f"symgd.sklearn needs scikit-learn{_problem}") from error
 
 from symgd.errors import ArgumentError
 from symgd.fits.curve import evaluate_model

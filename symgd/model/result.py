@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
 
+from symgd._optional import import_problem
 from symgd.errors import DescentError
 from symgd.model.checks import finite_or_none
 from symgd.model.present import Paged
@@ -258,10 +259,10 @@ class Result(Paged):
 
     def to_pandas(self) -> Any:
         """The history as a pandas DataFrame: t, one column per parameter, loss, grad_norm."""
-        try:
-            import pandas
-        except ImportError as error:
-            raise ImportError("to_pandas() needs pandas: pip install pandas") from error
+        if problem := import_problem("pandas", "pandas"):
+            raise ImportError(f"to_pandas() needs pandas{problem}")
+        import pandas
+
         data: dict[str, Any] = {"t": self.history.t}
         data |= {p: self.history.theta[:, k] for k, p in enumerate(self.loss.params)}
         return pandas.DataFrame(

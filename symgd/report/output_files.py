@@ -14,6 +14,7 @@ from symgd.errors import ArgumentError, BackendError
 from symgd.names import escape
 
 PICTURES = (".png", ".svg", ".gif")
+INSTALL_MATPLOTLIB = '"symgd[plot]"'
 PAGES = (".html", ".htm")
 
 
@@ -36,7 +37,7 @@ def check_matplotlib() -> None:
     except ValueError:  # sys.modules has something else under that name
         exists = False
     if not exists:
-        raise BackendError('pictures need matplotlib: pip install "symgd[plot]"')
+        raise BackendError(f"pictures need matplotlib: pip install {INSTALL_MATPLOTLIB}")
 
 
 def write_whole(path: Path, data: bytes) -> None:

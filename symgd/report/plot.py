@@ -8,9 +8,15 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from symgd.errors import ArgumentError
+from symgd._optional import import_problem
+from symgd.errors import ArgumentError, BackendError
 from symgd.report.compare import run_labels
-from symgd.report.output_files import check_matplotlib, check_picture, write_whole
+from symgd.report.output_files import (
+    INSTALL_MATPLOTLIB,
+    check_matplotlib,
+    check_picture,
+    write_whole,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -93,11 +99,13 @@ def _draw(scene: DescentScene | RateScene | FitScene, path: Path | None) -> Any:
 def _drawing_module() -> ModuleType:
     """The drawing module, imported even if $MPLBACKEND names a missing backend."""
     if "matplotlib" in sys.modules or "MPLBACKEND" not in os.environ:
+        _import_matplotlib()
         from symgd.report import plots
 
         return plots
     backend = os.environ.pop("MPLBACKEND")
     try:
+        _import_matplotlib()
         import matplotlib
 
         from symgd.report import plots
@@ -106,6 +114,12 @@ def _drawing_module() -> ModuleType:
     with suppress(ValueError):  # no such backend
         matplotlib.rcParams["backend"] = backend  # as matplotlib does at import
     return plots
+
+
+def _import_matplotlib() -> None:
+    """BackendError if it is not installed, or broken."""
+    if problem := import_problem("matplotlib.figure", INSTALL_MATPLOTLIB):
+        raise BackendError(f"pictures need matplotlib{problem}")
 
 
 def check_fit(path: str | os.PathLike[str] | None) -> None:
