@@ -84,45 +84,45 @@ class Precise:
         special = any(row.cost >= SPECIAL for row in called)
         self._ladder = _SPECIAL_LADDER if special else _LADDER
 
-    def __call__(self, x: Sequence[float], plain: Sequence[float]) -> list[float]:
+    def __call__(self, x: Sequence[float], double: Sequence[float]) -> list[float]:
         """The values at x, each rounded once.
 
         plain: the same evaluated in doubles. Kept where it is not finite, and where the exact
         one cannot be had.
         """
-        result = list(plain)
-        open_ = [k for k, value in enumerate(plain) if isfinite(value)]
+        result = list(double)
+        open_ = [k for k, value in enumerate(double) if isfinite(value)]
         if not all(map(isfinite, x)):
             return result
         with MPMATH:
-            before: list[Any] = []
+            previous: list[Any] = []
             last: list[Any] = []
             for bits in self._ladder:
-                here = self._run(x, bits) if open_ else []
+                current = self._run(x, bits) if open_ else []
                 sure = bits >= _SPECIAL_LADDER[-1] and bits >= self._ladder[-2]
-                for k in list(open_) if before else ():
-                    if self._settled(before[k], here[k], plain[k], sure):
-                        result[k] = self._rounded(here[k], plain[k])
+                for k in list(open_) if previous else ():
+                    if self._settled(previous[k], current[k], double[k], sure):
+                        result[k] = self._rounded(current[k], double[k])
                         open_.remove(k)
-                last, before = before, here
+                last, previous = previous, current
         for k in open_:
-            if abs(before[k]) <= _VANISHING * max(abs(last[k]), abs(plain[k])):
+            if abs(previous[k]) <= _VANISHING * max(abs(last[k]), abs(double[k])):
                 result[k] = 0.0  # the more bits, the smaller: a zero in disguise
         return result
 
-    def _settled(self, before: Any, here: Any, plain: float, sure: bool) -> bool:
+    def _settled(self, previous: Any, current: Any, double: float, sure: bool) -> bool:
         """Whether two evaluations agree; the first ones also with the value in doubles.
 
         1 + exp(-200) is 1 at 106 and at 212 bits: agreement alone would be a trap, and 0 is one
         for all three in (1 + 1e-200) - 1.
         """
-        if not abs(here - before) <= _AGREE * abs(here):
+        if not abs(current - previous) <= _AGREE * abs(current):
             return False
-        return sure or (here != 0 and abs(here - plain) <= _NEAR * abs(here))
+        return sure or (current != 0 and abs(current - double) <= _NEAR * abs(current))
 
-    def _rounded(self, value: Any, plain: float) -> float:
+    def _rounded(self, value: Any, double: float) -> float:
         rounded = float(value)
-        return rounded if isfinite(rounded) and rounded != plain else plain  # -0.0 stays
+        return rounded if isfinite(rounded) and rounded != double else double  # -0.0 stays
 
     # -- one evaluation ---------------------------------------------------------------------
 
