@@ -7,8 +7,8 @@ Newton's step from exact derivatives is long there: no critical point is near.
 from __future__ import annotations
 
 from symgd.analysis.critical_point import CriticalPoint
-from symgd.analysis.minima import all_finite
 from symgd.model.loss import Loss
+from symgd.solvers.symmetric import all_finite
 
 _FEW = 8  # parameters, and
 _SHORT = 300  # operations of a loss whose derivatives are evaluated exactly, in milliseconds

@@ -16,6 +16,7 @@ from symgd.calculus.polynomial import Polynomial, value
 from symgd.formula.evaluate import evaluate
 from symgd.formula.nodes import Node, Where, is_condition, topological
 from symgd.model.loss import Loss
+from symgd.solvers.symmetric import finite_rows, spectrum
 
 MOST_PARAMETERS = 30  # parameters up to which the Hessian is looked at
 _LONG = 20_000  # operations of the loss times parameters, likewise
@@ -109,17 +110,10 @@ def _along_curvature(loss: Loss, hints: Sequence[Sequence[float]]) -> Iterator[t
 def _downward(loss: Loss, spot: Sequence[float]) -> list[float] | None:
     """The direction in which the loss curves down most, or None."""
     rows = loss.internals.hess_rows(spot)
-    if not all(math.isfinite(v) for row in rows for v in row):
+    if not finite_rows(rows):
         return None
-    if len(rows) == 1:
-        return [1.0] if rows[0][0] < 0 else None
-    import numpy as np
-
-    values, vectors = np.linalg.eigh(np.array(rows))
-    if not values[0] < -1e-9 * max(abs(values[-1]), 1e-300):
-        return None
-    vector = vectors[:, 0] * np.sign(vectors[np.argmax(np.abs(vectors[:, 0])), 0])
-    return [float(v) for v in vector]
+    split = spectrum(rows)
+    return split.lowest if split.values[0] < -1e-9 * abs(split.values[-1]) else None
 
 
 def _short(x: float, within: float) -> Fraction:

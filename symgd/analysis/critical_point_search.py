@@ -8,9 +8,11 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 
-from symgd.analysis.minima import Minimum, all_finite, eigenvalues, find_minimum
+from symgd.analysis.minima import Minimum, eigenvalues, find_minimum
 from symgd.analysis.nonsmooth import Candidate, has_kinks, lowest_kinks, smooth_at
 from symgd.model.loss import Loss
+from symgd.solvers import newton
+from symgd.solvers.symmetric import all_finite, finite_rows, spectrum
 
 _BUDGET = 6_000_000  # operations that Newton's method may spend, about a second
 _ITERATIONS = 80
@@ -107,13 +109,18 @@ class _Work:
         """Whether the budget is used up."""
         return self.left <= 0 or time.process_time() > self._until
 
-    def grad(self, x: Sequence[float]) -> list[float]:
+    def gradient(self, x: Sequence[float]) -> tuple[float, list[float]]:
+        """Value and gradient."""
         value, *grad = self.loss.internals.evaluate(*x)
         # where Python's arithmetic raises, a slow evaluation takes over
         self.left -= self.value_and_grad * (1 if all_finite([value, *grad]) else 60)
-        return grad
+        return value, grad
 
-    def hess(self, x: Sequence[float]) -> list[list[float]]:
+    def grad(self, x: Sequence[float]) -> list[float]:
+        return self.gradient(x)[1]
+
+    def hessian(self, x: Sequence[float]) -> list[list[float]]:
+        """The (P, P) Hessian."""
         self.left -= self.second
         return self.loss.internals.hess_rows(x)
 
@@ -154,51 +161,41 @@ def _starts(start: Sequence[float], most: int) -> Iterator[list[float]]:
 
 
 def _vanishing(work: _Work, point: Sequence[float]) -> list[float] | None:
-    """Where the gradient vanishes, by Newton's method with Levenberg's damping on |g|, or None.
+    """Where the gradient vanishes, by Newton's method on |g|, or None.
 
     Unlike a descent it goes to saddles and maxima as well. Where the curvature vanishes with the
     gradient its steps shrink by a constant factor only; their limit is returned.
     """
-    x = list(map(float, point))
-    grad = work.grad(x)
-    damping, sizes, first = 0.0, list[float](), math.hypot(*grad)
-    for _ in range(_ITERATIONS):
+    sizes, last, first = list[float](), list(point), math.nan
+    for count, (x, grad) in enumerate(newton.to_zero_gradient(work, point)):
+        if count == 0:
+            first = math.hypot(*grad)
+        else:
+            sizes.append(math.dist(x, last))
+            if sizes[-1] <= 1e-12 * (1e-3 + math.hypot(*x)):
+                return _settled(work, x, sizes, first)
+        if count == _ITERATIONS:
+            return _limit(work, x, sizes, first)
         if not all_finite(grad) or work.over:
             return None
         if not any(grad):
             return x if sizes or _bends(work, x) else None
-        split = _eigen(work.hess(x))
-        if split is None:
-            return None
-        for _ in range(30):
-            step = _damped(*split, grad, damping)
-            new = [a - s for a, s in zip(x, step, strict=True)]
-            new_grad = work.grad(new)
-            if math.hypot(*new_grad) < math.hypot(*grad) or new == x:
-                break
-            largest = max(map(abs, split[0]))
-            damping = max(10 * damping, 1e-6 * largest * largest)
-        else:
-            return None
-        sizes.append(math.hypot(*step))
-        x, grad, damping = new, new_grad, 0.1 * damping if damping > 1e-30 else 0.0
-        if sizes[-1] <= 1e-12 * (1e-3 + math.hypot(*x)):
-            return _settled(work, x, sizes, first)
-    return _limit(work, x, sizes, first)
+        last = x
+    return None
 
 
 def _settled(work: _Work, x: list[float], sizes: list[float], first: float) -> list[float] | None:
     """x where an undamped step is short too, and no slope is left where there is no curvature."""
-    grad = work.grad(x)
-    split = _eigen(work.hess(x))
-    if split is None:
+    grad, rows = work.grad(x), work.hessian(x)
+    if not finite_rows(rows):
         return None
-    floor = 1e-14 * max(map(abs, split[0]))
-    flat = [v for value, v in zip(*split, strict=True) if abs(value) <= floor]
+    split = spectrum(rows)
+    floor = 1e-14 * max(map(abs, split.values))
+    flat = [v for value, v in zip(split.values, split.vectors, strict=True) if abs(value) <= floor]
     slopes = [sum(a * g for a, g in zip(v, grad, strict=True)) for v in flat]
     if any(abs(slope) > 1e-12 * first for slope in slopes) or not _bends(work, x):
         return None
-    step = _damped(*split, grad, 0.0)
+    step = split.apply([1 / v if abs(v) > floor else 0.0 for v in split.values], grad)
     if math.hypot(*step) <= 1e-7 * (1e-3 + math.hypot(*x)):
         return x
     return _limit(work, x, sizes, first)
@@ -220,34 +217,7 @@ def _limit(work: _Work, x: list[float], sizes: list[float], first: float) -> lis
 
 def _bends(work: _Work, x: Sequence[float]) -> bool:
     """Whether the Hessian is not all 0: far out on a plateau gradients underflow to 0."""
-    return any(v for row in work.hess(x) for v in row) or any(
+    return any(v for row in work.hessian(x) for v in row) or any(
         work.grad([v + 1e-3 * (1 + abs(v)) * (j == k) for j, v in enumerate(x)])[k]
         for k in range(len(x))
     )
-
-
-def _eigen(rows: list[list[float]]) -> tuple[list[float], list[list[float]]] | None:
-    """Eigenvalues and eigenvectors (as rows) of a symmetric matrix, or None."""
-    if not all_finite([v for row in rows for v in row]):
-        return None
-    if len(rows) == 1:
-        return rows[0], [[1.0]]
-    import numpy as np
-
-    values, vectors = np.linalg.eigh(np.array(rows))
-    return values.tolist(), vectors.T.tolist()
-
-
-def _damped(
-    values: list[float], vectors: list[list[float]], grad: Sequence[float], damping: float
-) -> list[float]:
-    """The step (H'H + damping)^-1 H'g; directions without curvature are left alone."""
-    step = [0.0] * len(grad)
-    floor = 1e-14 * max(map(abs, values))
-    for value, vector in zip(values, vectors, strict=True):
-        if abs(value) <= floor:
-            continue
-        along = sum(v * g for v, g in zip(vector, grad, strict=True))
-        size = along / (value + damping / value)
-        step = [s + size * v for s, v in zip(step, vector, strict=True)]
-    return step

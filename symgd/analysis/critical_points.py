@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from symgd.analysis.certify_point import refuted
 from symgd.analysis.critical_point import CriticalPoint, CriticalPoints
-from symgd.analysis.minima import eigenvalues, find_minimum, spectrum
+from symgd.analysis.minima import eigenvalues, find_minimum
 from symgd.calculus.intervals import ranges
 from symgd.calculus.polynomial import (
     Polynomial,
@@ -25,6 +25,7 @@ from symgd.calculus.polynomial import (
 from symgd.formula.nodes import ZERO
 from symgd.formula.printing.plain import write
 from symgd.model.loss import Loss
+from symgd.solvers import symmetric
 
 if TYPE_CHECKING:
     from symgd.analysis.nonsmooth import Candidate
@@ -90,7 +91,7 @@ def _of_quadratic(count: int, terms: Polynomial, loss: Loss) -> CriticalPoints:
         note = "none: the gradient is never 0, and the loss has no lower bound"
         return CriticalPoints((), "exact", True, note=note)
     x, free = solved
-    bends = tuple(spectrum([[to_double(v) for v in row] for row in rows]))
+    bends = tuple(symmetric.eigenvalues([[to_double(v) for v in row] for row in rows]))
     exact = tuple(write(to_node(loss.internals.graph, {(): v} if v else {}, ())) for v in x)
     at, level = tuple(map(to_double, x)), to_double(value(terms, x))
     point = CriticalPoint(at, level, kind_of(bends), bends, exact)

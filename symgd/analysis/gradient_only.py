@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from symgd.analysis.minima import all_finite
+from symgd.solvers import symmetric
+from symgd.solvers.symmetric import finite_rows
 
 #: (p0, p1, ...) -> [value, gradient...]; the value is nan where it is not known
 Evaluate = Callable[..., list[float]]
@@ -49,22 +50,19 @@ def rise(evaluate: Evaluate, start: Sequence[float], end: Sequence[float]) -> fl
 
 def eigenvalues(evaluate: Evaluate, x: Sequence[float]) -> list[float]:
     """Of the Hessian at x, ascending; those below the error of differences are 0."""
-    import numpy as np
-
-    rows = _hessian(evaluate, x)
-    values = [float(v) for v in np.linalg.eigvalsh(np.array(rows))] if rows else []
+    values = symmetric.eigenvalues(_hessian(evaluate, x))
     noise = _NOISE * max(map(abs, values), default=0.0)
     return [v if abs(v) > noise else 0.0 for v in values]
 
 
 def leads_down(evaluate: Evaluate, x: Sequence[float]) -> bool:
     """Whether a short way along the most negative curvature at x the loss falls."""
-    import numpy as np
-
-    steepest = np.linalg.eigh(np.array(_hessian(evaluate, x)))[1][:, 0]
-    way = 1e-3 * max(1.0, *map(abs, x)) * steepest
-    slopes = (np.array(evaluate(*(np.array(x) + d).tolist())[1:]) @ d for d in (way, -way))
-    return any(slope < 0 for slope in slopes)
+    steepest, size = symmetric.spectrum(_hessian(evaluate, x)).lowest, max(1.0, *map(abs, x))
+    for length in (1e-3 * size, -1e-3 * size):
+        _, *grad = evaluate(*(v + length * d for v, d in zip(x, steepest, strict=True)))
+        if sum(g * length * d for g, d in zip(grad, steepest, strict=True)) < 0:
+            return True
+    return False
 
 
 def _hessian(evaluate: Evaluate, x: Sequence[float]) -> list[list[float]]:
@@ -77,4 +75,4 @@ def _hessian(evaluate: Evaluate, x: Sequence[float]) -> list[list[float]]:
         right, left = (evaluate(*x[:k], v + d, *x[k + 1 :])[1:] for d in (step, -step))
         columns.append([(a - b) / (2 * step) for a, b in zip(right, left, strict=True)])
     rows = [[0.5 * (columns[i][j] + columns[j][i]) for j in range(len(x))] for i in range(len(x))]
-    return rows if all_finite([v for row in rows for v in row]) else []
+    return rows if finite_rows(rows) else []

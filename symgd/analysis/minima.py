@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from symgd.model.loss import Loss
+from symgd.solvers import newton, symmetric
 
 _EPS = 2.0**-52
+_CLOSE = 1e-9  # of x: the step of a minimum that is found
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,19 @@ class Minimum:
     eigenvalues: list[float]
 
 
+class LossObjective:
+    """A loss as Newton's method takes it."""
+
+    def __init__(self, loss: Loss) -> None:
+        self._evaluate = loss.internals.evaluate
+        self.hessian = loss.internals.hess_rows
+
+    def gradient(self, x: Sequence[float]) -> tuple[float, list[float]]:
+        """Value and gradient."""
+        value, *gradient = self._evaluate(*x)
+        return value, gradient
+
+
 def find_minimum(
     loss: Loss, x: Sequence[float], careful: bool = False, iterations: int = 60
 ) -> Minimum | None:
@@ -26,79 +40,29 @@ def find_minimum(
 
     careful: flip the sign of negative curvatures and shorten steps, for distant starts.
     """
-    point = [float(v) for v in x]
-    value, *grad = loss.internals.evaluate(*point)
-    before = math.inf
-    for _ in range(iterations):
-        if not all_finite([value, *grad]):
-            return None
-        step = _newton(loss.internals.hess_rows(point), grad, careful)
-        if step is None:
-            return None
-        length, size = math.hypot(*step), math.hypot(*point)
-        close = length <= 1e-9 * max(size, 1e-9 * math.hypot(*x))
-        if close or length == 0:
-            # Newton's steps shrink superlinearly at a minimum, but only by a constant factor where
-            # the curvature vanishes with the gradient (x**4 at 0): that is none to linearize at.
-            values = eigenvalues(loss, point)
-            good = bool(values) and values[0] > 1e-12 * abs(values[-1])
-            return Minimum(point, values) if good and length <= 0.05 * before else None
-        for _ in range(40 if careful else 1):
-            new = [p - s for p, s in zip(point, step, strict=True)]
-            new_value, *grad = loss.internals.evaluate(*new)
-            downhill = new_value <= value + abs(value) * 1e-12
-            if downhill:
-                break
-            step = [0.5 * s for s in step]
-        if not downhill:
-            return None
-        point, value, before = new, new_value, length
-    return None
-
-
-def _newton(rows: list[list[float]], grad: Sequence[float], careful: bool) -> list[float] | None:
-    """The Newton step; None where it is not finite or the Hessian not positive definite."""
-    if not all_finite([v for row in rows for v in row]):
+    start = [float(v) for v in x]
+    found = newton.minimize(
+        LossObjective(loss), start, steps=iterations, tolerance=_CLOSE, local=not careful
+    )
+    # Newton's steps shrink superlinearly at a minimum, but only by a constant factor where the
+    # curvature vanishes with the gradient (x**4 at 0): that is none to linearize at.
+    if found is None or not (found.is_close(_CLOSE, start) and found.shrinks(0.05)):
         return None
-    if len(rows) == 1:
-        curvature = abs(rows[0][0]) if careful else rows[0][0]
-        return [grad[0] / curvature] if curvature > 0 else None
-    import numpy as np
-
-    values, vectors = np.linalg.eigh(np.array(rows))
-    if careful:
-        values = np.maximum(np.abs(values), 1e-10 * np.abs(values).max())
-    if not values[0] > 0:
-        return None
-    with np.errstate(all="ignore"):  # a curvature of 1e-300 makes an infinite step
-        step: list[float] = (vectors @ ((vectors.T @ np.array(grad)) / values)).tolist()
-    return step if all_finite(step) else None
+    values = symmetric.eigenvalues(found.hessian)
+    return Minimum(found.x, values) if values and values[0] > 1e-12 * abs(values[-1]) else None
 
 
 def eigenvalues(loss: Loss, x: Sequence[float]) -> list[float]:
     """Of the Hessian at x, ascending; [] where it is not finite."""
-    rows = loss.internals.hess_rows(x)
-    return spectrum(rows) if all_finite([v for row in rows for v in row]) else []
-
-
-def spectrum(rows: list[list[float]]) -> list[float]:
-    """The eigenvalues of a symmetric matrix, ascending."""
-    if len(rows) == 1:
-        return [rows[0][0]]
-    import numpy as np
-
-    return [float(v) for v in np.linalg.eigvalsh(np.array(rows))]
+    return symmetric.eigenvalues(loss.internals.hess_rows(x))
 
 
 def steepest_curve(loss: Loss, x: Sequence[float]) -> list[float]:
     """The unit vector along which the Hessian at x curves down most; its largest entry is > 0."""
     if len(x) == 1:
         return [1.0]
-    import numpy as np
-
-    vector = np.linalg.eigh(np.array(loss.internals.hess_rows(x)))[1][:, 0]
-    vector = vector * np.sign(vector[np.argmax(np.abs(vector))])
-    return [float(v) if abs(v) > 1e-12 else 0.0 for v in vector]
+    vector = symmetric.spectrum(loss.internals.hess_rows(x)).lowest
+    return [v if abs(v) > 1e-12 else 0.0 for v in vector]
 
 
 def leads_down(loss: Loss, x: Sequence[float], value: float) -> bool:
@@ -112,8 +76,3 @@ def leads_down(loss: Loss, x: Sequence[float], value: float) -> bool:
         if there < value - 4 * _EPS * abs(value):
             return True
     return False
-
-
-def all_finite(values: Sequence[float]) -> bool:
-    """Whether every number is finite."""
-    return all(map(math.isfinite, values))

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from symgd._locks import cached_property
-from symgd.analysis.minima import all_finite
 from symgd.backends.compiler import compile_program
 from symgd.backends.lambdified import ARITHMETIC_ERRORS, compile_scalar
 from symgd.backends.program import Program
@@ -16,6 +15,7 @@ from symgd.formula.evaluate import evaluate_all
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import Name, Node
 from symgd.model.rules import Rule
+from symgd.solvers.symmetric import all_finite, finite_rows
 
 _ERROR, _CURVATURE = " error", " curvature"  # no names that a rule could have
 _FEW = 40  # Jacobians that take less time than the compilation of their formulas
@@ -144,7 +144,7 @@ class LinearRule:
     def factor(self, curvature: float, lr: float) -> float:
         """What one step multiplies the error by in the long run, signed where that is real."""
         rows = self.jacobian(curvature, lr)
-        if len(rows) == 1 or not all_finite([v for row in rows for v in row]):
+        if len(rows) == 1 or not finite_rows(rows):
             return rows[0][0]
         if len(rows) == 2:
             return _of_two(rows)

@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from symgd.analysis.minima import all_finite
 from symgd.analysis.stability import LinearRule, linear_rule
 from symgd.analysis.stability_limit import formula_of_limit
 from symgd.model.rules import Rule
+from symgd.solvers.symmetric import finite_rows
 
 Interval = tuple[float, float]
 
@@ -87,7 +87,7 @@ def rates(
 
 def _why(linear: LinearRule, curvature: float) -> str:
     rest = linear.jacobian(0.0, 0.1 / curvature)
-    if not all_finite([v for row in rest for v in row]):
+    if not finite_rows(rest):
         return "the rule divides by the size of the gradient, so near a minimum it is not linear"
     if rest[0][0] != 1.0 or any(row[0] != 0.0 for row in rest[1:]):
         return "the rule's fixed point is not the minimum"

@@ -1,1 +1,1 @@
-"""Machines that run a Program. `lambdified` is the reference; the native one is yet to come."""
+"""Compile formulas to Programs; execute or print them: Python, NumPy, LLVM, mpmath, JavaScript."""

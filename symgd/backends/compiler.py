@@ -1,4 +1,4 @@
-"""Graph -> program: blocks that evaluate every shared node once, loops over rows where needed."""
+"""Compile graph nodes to a Program: straight-line blocks, and loops over the rows of the data."""
 
 from __future__ import annotations
 

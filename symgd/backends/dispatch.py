@@ -1,7 +1,7 @@
-"""THE table of backends, and which of them runs loops over rows where that is left open.
+"""THE table of backends, and the automatic choice of the one that runs loops over rows.
 
 Compiling costs tens of milliseconds, a million rows in NumPy a few milliseconds per operation.
-What is chosen depends on the number of rows, passes and operations alone, never on a clock.
+The choice depends only on the number of rows, passes and operations, never on measured time.
 """
 
 from __future__ import annotations
@@ -50,9 +50,9 @@ def _no_machine_code() -> str:
 class Backend:
     """A machine that runs programs. Kernels of descents: `symgd.descent.choose_backend`.
 
-    name: as it is asked for. unavailable: why it cannot run here, or "". rows: (program, threads)
-    -> a function over rows; threads: at most so many, None: as many as there are processors.
-    compiles: it takes tens of milliseconds before it runs, so that "auto" weighs it.
+    name: as the user writes it. unavailable: why it cannot run on this machine, or "". rows:
+    (program, threads) -> a function over rows; threads: the maximum number, None: the number of
+    processors. compiles: whether compilation takes tens of milliseconds, which "auto" considers.
     """
 
     name: str
@@ -150,7 +150,7 @@ def choose_rows(
 def rows_pay(program: Program, rows: int, passes: int) -> bool:
     """Whether machine code pays for so many passes over so many rows.
 
-    Functions that it would have to ask Python for, number by number, are left to NumPy.
+    Programs with functions that call back into Python for every element are left to NumPy.
     """
     from symgd.backends.native.elementary import asks_python
 

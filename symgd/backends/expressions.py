@@ -1,7 +1,7 @@
-"""Operations as expressions: what is read once stands where it is read.
+"""Inline operations whose result is used once: from operations to nested expressions.
 
-Source code of nested expressions runs faster in Python than one statement per operation, reads
-better, and evaluates the branches of a select only where they are taken.
+In Python nested expressions run faster than one statement per operation, are easier to read, and
+evaluate only the branch of a select that is taken.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from typing import Any, NamedTuple, TypeAlias
 from symgd.backends.operations import Guard, Operand, Operation
 from symgd.formula.printing.precedence import ATOM, POWER, PRODUCT, SUM, Printer
 
-_NESTING = 24  # levels in one expression: what readers and Python's own parser digest
-_TERMS = 64  # addends or factors in one expression; longer ones run on in the next statement
-#: What is read from left to right without parentheses, by its kind.
+_NESTING = 24  # maximum depth of one expression
+_TERMS = 64  # maximum terms of a chain in one expression
+#: Left-associative operations that need no parentheses among one another.
 _CHAINS = {"add": "sum", "sub": "sum", "mul": "product", "div": "product"}
 
 
 class Expression(NamedTuple):
-    """An operation whose arguments may be operations."""
+    """An operation whose arguments may be nested expressions."""
 
     name: str
     arguments: tuple[Tree, ...]
@@ -31,7 +31,7 @@ Tree: TypeAlias = "Expression | Operand"
 
 
 class Statement(NamedTuple):
-    """result = expression, which need not be evaluated where the guard does not hold."""
+    """result = expression; needed only where the guard holds."""
 
     result: str
     expression: Expression
@@ -39,7 +39,7 @@ class Statement(NamedTuple):
 
     @property
     def guarded(self) -> Expression:
-        """The expression, or `guarded(condition, expression)` for who evaluates lazily."""
+        """The expression, or `guarded(condition, expression)` for lazy evaluation."""
         if not self.guard:
             return self.expression
         parts = [name if truth else Expression("not", (name,)) for name, truth in self.guard]
@@ -50,7 +50,7 @@ class Statement(NamedTuple):
 
 
 class _Part(NamedTuple):
-    """An expression that waits for its reader.
+    """An expression to be inlined at its use.
 
     level: of nesting. length: terms of the chain that it is, of _CHAINS. fails: as in `Operator`.
     """
@@ -64,13 +64,13 @@ class _Part(NamedTuple):
 def statements(operations: Sequence[Operation], kept: Collection[Operand]) -> list[Statement]:
     """The same operations, in the same order, as statements of nested expressions.
 
-    kept: what is read besides: by other blocks, sums, outputs. A guard stays only where something
-    may fail or takes its time.
+    kept: operands used elsewhere: by other blocks, sums, outputs. A guard is kept only if an
+    operation may raise or is expensive.
     """
     uses = _uses(operations, kept)
     found: list[Statement] = []
     pending: dict[Operand, _Part] = {}
-    inside: set[str] = set()  # the names that no statement has
+    inside: set[str] = set()  # results without a statement
     for operation in operations:
         result, name, arguments, guard = operation
         chain = _CHAINS.get(name)
@@ -97,7 +97,7 @@ def statements(operations: Sequence[Operation], kept: Collection[Operand]) -> li
 
 
 def _uses(operations: Sequence[Operation], kept: Iterable[Operand]) -> dict[Operand, int]:
-    """How often each name is read; what is kept, and what guards a statement, more than once."""
+    """The number of uses of each name; kept operands and guards count twice."""
     uses = Counter(chained.from_iterable([operation.arguments for operation in operations]))
     uses.update(dict.fromkeys(kept, 2))
     for operation in operations:

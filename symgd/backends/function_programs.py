@@ -1,4 +1,4 @@
-"""The program of a function of the table: what its formula computes of x, y, z, w."""
+"""Compile the formula of a function of the table to a Program over x, y, z, w."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""A Program -> JavaScript, in the order and association of the formula.
+"""Print a Program as JavaScript, in the order and association of the formula.
 
-The text holds internal symbols, numbers and the names of our own functions only; no user text.
-The functions are made of the formulas in the table, or stand in `functions.js`, with all digits: a
-page takes those that it needs.
+The code contains only internal symbols, numbers and names of functions; no user text. Functions
+are generated from the formulas of the table, or written in `functions.js` at full accuracy; a page
+includes those that it needs.
 """
 
 from __future__ import annotations

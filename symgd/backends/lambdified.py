@@ -1,4 +1,4 @@
-"""A Program -> a Python function, through SymPy's lambdify.
+"""Compile a Program to a Python function with SymPy's lambdify.
 
 Two namespaces: Python's math for floats, where `1/0` or `log(-1)` raises and the slow reference
 (`evaluate`) then finds the IEEE value; and NumPy for arrays, where nothing raises. lambdify sees
@@ -72,7 +72,7 @@ class Sqrt(Op):
 
 
 class Guarded(Op):
-    """Guarded(condition, a): a where the condition holds; nothing reads it elsewhere."""
+    """Guarded(condition, a): a where the condition holds; unused elsewhere."""
 
 
 #: The table operation -> SymPy node; a function has the node of its row.
@@ -113,7 +113,7 @@ _NUMPY = _PYTHON | {
 
 
 class _SympyNodePrinter(OperationPrinter):
-    """Writes nodes of NODES, whatever SymPy has in their place elsewhere."""
+    """Writes nodes of NODES in place of SymPy's own printer."""
 
     def parts(self, tree: Node) -> tuple[str, Sequence[Node]] | None:
         if not tree.args:
@@ -127,7 +127,7 @@ class _SympyNodePrinter(OperationPrinter):
 
 
 class _LambdifyPrinter(PythonCodePrinter):  # type: ignore[misc]
-    """What SymPy's lambdify asks for the source of every node."""
+    """The printer that SymPy's lambdify calls."""
 
     def __init__(self, spellings: Mapping[str, Spelling]) -> None:
         super().__init__({"fully_qualified_modules": False, "allow_unknown_functions": False})

@@ -1,7 +1,7 @@
-"""Nodes of a graph -> operations, in the order and association of the formula.
+"""Lower graph nodes to operations, in the order and association of the formula.
 
-Here, and nowhere behind, is known that SymPy has a - b as Add(a, Mul(-1, b)), a/b as
-Mul(a, Pow(b, -1)) and sqrt(a) as Pow(a, 1/2).
+Only this module decodes SymPy's representation of a - b as Add(a, Mul(-1, b)), of a/b as
+Mul(a, Pow(b, -1)) and of sqrt(a) as Pow(a, 1/2).
 """
 
 from __future__ import annotations

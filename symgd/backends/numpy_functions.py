@@ -1,8 +1,8 @@
-"""Functions on whole arrays that neither NumPy has nor a formula of the table gives.
+"""NumPy implementations of functions that neither NumPy nor a formula of the table provides.
 
 Each works at full double accuracy wherever the scalar one of `symgd.formula.functions.reference`
-does, in the same IEEE semantics; the tests compare the two. What is not here runs through Python,
-element by element.
+does, in the same IEEE semantics; the tests compare the two. All other
+functions are evaluated in Python, element by element.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""A Program -> its values at many points at once, in NumPy: what pictures of a loss need.
+"""Evaluate a Program at many points at once, in NumPy, for plots of a loss.
 
-Sums over rows are plain NumPy sums here, a few roundings from those of `rowwise`.
+Sums over rows are plain NumPy sums, which differ by a few roundings from those of `numpy_rows`.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""A Program with loops over rows -> a Python function, in NumPy over blocks of rows.
+"""Compile a Program with loops over rows to a Python function: NumPy over blocks of rows.
 
 Rows are taken in blocks of `BLOCK`, each summed by NumPy's pairwise summation; the sums of the
-blocks are added exactly and rounded once (math.fsum), in whatever order they came. So the bits
-depend neither on how a table is cut into pieces (of a multiple of BLOCK rows) nor on who adds,
+blocks are added exactly and rounded once (math.fsum), so their order does not matter. The result
+depends neither on how a table is split into chunks (multiples of BLOCK rows) nor on the threads,
 and the error of a sum of N terms is about 16 roundings of the sum of their magnitudes, whatever N
 (N. Higham, 1993, The accuracy of floating point summation, SIAM J. Sci. Comput. 14(4), eq. 3.6).
 """

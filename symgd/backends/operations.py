@@ -1,9 +1,8 @@
-"""The operations of a Program: THE table that every machine and printer reads.
+"""The operations of a Program: THE table that every backend and printer uses.
 
-An operation takes doubles, or conditions, and gives one double or one condition, in IEEE
-arithmetic, rounded once. A machine is a table from these names to what computes them; a printer
-is a table from these names to how they are written. What is not in this table is a function of
-`symgd.formula.functions.table`, called by its name.
+An operation maps doubles or conditions to one double or condition, in IEEE arithmetic, rounded
+once. A backend is a table from these names to implementations, a printer one from these names to
+spellings. Any other name is a function of `symgd.formula.functions.table`.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from symgd.formula.functions.table import FUNCTIONS, Function
 
 @dataclass(frozen=True)
 class Operator:
-    """One row: what it computes of its arguments a, b, c.
+    """One row: an operation on the arguments a, b, c.
 
     reads: a letter for each argument, "x" for a number, "c" for a condition. gives: the same of
     the result. cost: in multiplications. fails: whether Python's arithmetic raises where IEEE

@@ -1,9 +1,8 @@
-"""Program: the narrow waist between formulas and the machines that run them.
+"""Program: the intermediate representation between formulas and backends.
 
 A program is a short list of blocks, and a block a list of operations (`symgd.backends.operations`)
-over inputs, earlier results and numbers, in order of evaluation. A straight line is evaluated
-once. A loop is evaluated once per row of the data, over its columns too; what leaves it are sums
-over the rows.
+over inputs, earlier results and numbers, in order of evaluation. A straight-line block is evaluated
+once. A loop is evaluated once per row of the data; its results are sums over the rows.
 """
 
 from __future__ import annotations

@@ -88,15 +88,15 @@ def _restricted(system: ReducedSystem, free: Mask) -> ReducedSystem:
 def newton_certificate(result: NewtonResult, box: Box) -> tuple[Status, str]:
     """Converged: the Hessian is positive definite and Newton's step is negligible."""
     free = box.free(result.x, result.gradient)
-    largest = float(np.max(np.abs(result.gradient[free]), initial=0.0))
+    largest = float(np.max(np.abs(np.array(result.gradient)[free]), initial=0.0))
     if not result.definite:
         return Status.STALLED, f"the curvature vanishes or is negative here; max|g| = {largest:.3g}"
-    inverse, _ = statistics.inverse_hessian(result.hessian, free)
+    inverse, _ = statistics.inverse_hessian(np.array(result.hessian), free)
     errors = statistics.standard_errors(inverse)[free]
-    scale = np.abs(result.x[free])
-    if result.shrinks:
+    scale = np.abs(np.array(result.x)[free])
+    if result.moved < math.inf and result.shrinks(0.4):
         scale = np.maximum(scale, np.where(np.isnan(errors), 0.0, errors))
-    step_ratio = largest_ratio(result.step[free], scale)
+    step_ratio = largest_ratio(np.array(result.step)[free], scale)
     facts = f"max|g| = {largest:.3g}, last step {step_ratio:.2g} of a parameter"
     converged = step_ratio <= STEP_TOLERANCE and not bool(np.isnan(errors).any())
     return _status(converged, result.steps, result.reason, facts)

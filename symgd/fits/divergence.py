@@ -70,10 +70,10 @@ def _last_finite_point(objective: RowObjective, ray: Ray, box: Box) -> Vector | 
 
 def _rays(objective: RowObjective, x: Vector) -> Iterator[Ray]:
     """Steepest descent, negative curvature, and each parameter alone: to infinity and to zero."""
-    _, grad = objective.gradient(x)
+    grad = np.array(objective.gradient(x.tolist())[1])
     if np.isfinite(grad).all() and grad.any():
         yield _straight(x, -grad / np.abs(grad).max())
-    hess = objective.hessian(x)
+    hess = np.array(objective.hessian(x.tolist()))
     if np.isfinite(hess).all():
         values, vectors = np.linalg.eigh(hess)
         for k in np.flatnonzero(values < 0)[:1]:

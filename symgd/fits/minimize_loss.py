@@ -62,6 +62,7 @@ def by_newton(
 
     objective, box = objective_of(root), read_box(model)
     best: tuple[NewtonResult, Status, str] | None = None
+    nonsmooth = False
     for begin in starts:
         if best is not None and best[1] is Status.CONVERGED:
             break
@@ -72,16 +73,16 @@ def by_newton(
         if best is None or status is Status.CONVERGED:
             best, start = (result, status, message), begin
     if best is None or best[1] is not Status.CONVERGED:
-        points = [*starts, *([] if best is None else [best[0].x.tolist()])]
+        points = [*starts, *([] if best is None else [best[0].x])]
         smoothed = smoothing.minimize(model.graph, root, objective_of, points, box)
         if smoothed is not None:
-            best = (smoothed[0], Status.STALLED, smoothed[1])
+            best, nonsmooth = (smoothed[0], Status.STALLED, smoothed[1]), True
     if best is None:
         raise ArgumentError("the loss or its derivatives are not finite at the start; give --start")
     result, status, message = best
-    points = [start, result.x.tolist()]
+    points = [start, result.x]
     status, message = _check_bounded(model, objective, status, message, points)
-    return _assemble(model, result, status, message, start, inference)
+    return _assemble(model, result, status, message, start, inference, nonsmooth)
 
 
 def by_rule(
@@ -92,7 +93,7 @@ def by_rule(
     stable = model.rows.lower([root])[0]
     objective = RowObjective(model.graph, model.rows, model.leaves, stable, factor)
     box = read_box(model)
-    result = newton.evaluate_at(objective, x, box, steps)
+    result = newton.evaluate_at(objective, x.tolist(), box, steps)
     certified, sentence = newton_certificate(result, box)
     if certified is Status.CONVERGED:
         status, message = certified, sentence
@@ -122,34 +123,35 @@ def _assemble(
     message: str,
     start: Sequence[float],
     inference: Inference,
+    nonsmooth: bool = False,
 ) -> FitResult:
-    free = read_box(model).free(result.x, result.gradient)
+    free, hessian = read_box(model).free(result.x, result.gradient), np.array(result.hessian)
     problem, method = inference.problem, inference.settings.method
     unbounded = status is Status.DIVERGED
-    if result.nonsmooth or unbounded:
-        matrix, condition = np.full_like(result.hessian, math.nan), 1.0
+    if nonsmooth or unbounded:
+        matrix, condition = np.full_like(hessian, math.nan), 1.0
     elif inference.covariance is None:
-        matrix, condition = statistics.inverse_hessian(result.hessian, free)
+        matrix, condition = statistics.inverse_hessian(hessian, free)
     else:
         matrix, condition = inference.covariance(result, free)
-    determined = result.definite or result.nonsmooth or unbounded
+    determined = result.definite or nonsmooth or unbounded
     return assemble(
         model,
-        result.x,
+        np.array(result.x),
         matrix,
         free=free,
         condition=condition,
-        unknown=[] if determined else statistics.undetermined(result.hessian, free),
+        unknown=[] if determined else statistics.undetermined(hessian, free),
         start=start,
         status=status,
         message=message,
         n=model.table.rows if problem is None else problem.response_summary.counted,
         loss=result.value,
-        rss=None if problem is None else problem.residuals.rss(result.x.tolist()),
+        rss=None if problem is None else problem.residuals.rss(result.x),
         tss=None,
         log_likelihood=-result.value if problem is None and not unbounded else None,
         steps=result.steps,
         method="newton" if method == "lm" else method,
         factor=inference.factor,
-        basis=NO_MINIMUM if unbounded else NONSMOOTH if result.nonsmooth else inference.basis,
+        basis=NO_MINIMUM if unbounded else NONSMOOTH if nonsmooth else inference.basis,
     )

@@ -5,13 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-import numpy as np
-
 from symgd.calculus.gradient import gradient, hessian
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import Name, Node
 from symgd.model.data_binding import RowData
-from symgd.solvers.objectives import Matrix, Vector
+from symgd.solvers.objectives import Vector
 
 
 class RowObjective:
@@ -42,16 +40,16 @@ class RowObjective:
         """The value, -inf, inf and nan included."""
         return self.factor * self._value(*x.tolist())[0]
 
-    def gradient(self, x: Vector) -> tuple[float, Vector]:
+    def gradient(self, x: Sequence[float]) -> tuple[float, list[float]]:
         """Value and gradient."""
-        value, *derivatives = self._value_and_gradient(*x.tolist())
-        return self.factor * value, self.factor * np.array(derivatives)
+        value, *derivatives = [self.factor * v for v in self._value_and_gradient(*x)]
+        return value, derivatives
 
-    def hessian(self, x: Vector) -> Matrix:
+    def hessian(self, x: Sequence[float]) -> list[list[float]]:
         """The (P, P) Hessian."""
-        out = np.empty((self.count, self.count))
-        entries = iter(self._hessian(*x.tolist()))
+        out = [[0.0] * self.count for _ in range(self.count)]
+        entries = iter(self._hessian(*x))
         for i in range(self.count):
             for j in range(i + 1):
-                out[i, j] = out[j, i] = self.factor * next(entries)
+                out[i][j] = out[j][i] = self.factor * next(entries)
         return out

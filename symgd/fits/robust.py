@@ -62,8 +62,8 @@ def _sandwich(
 ) -> tuple[Matrix, float]:
     """The sandwich covariance, and the condition number of the Hessian H."""
     model, nested = problem.model, problem.model.nested
-    inverse, condition = statistics.inverse_hessian(result.hessian, free)
-    inputs, x = list(model.leaves), result.x.tolist()
+    inverse, condition = statistics.inverse_hessian(np.array(result.hessian), free)
+    inputs, x = list(model.leaves), result.x
     if nested is not None:
         inputs, x = [*inputs, *nested.inputs], [*x, *nested.values(x)]
     derivatives = total_gradient(model.graph, term, model.leaves, nested)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 import numpy as np
 
@@ -73,11 +72,10 @@ def minimize(
         if result is None:
             break
         last_move = float(np.max(np.abs(result.x - x)))
-        x, steps = result.x, steps + result.steps
+        x, steps = np.array(result.x), steps + result.steps
         typical = min(typical, abs(exact.value(x)) / exact.rows) or typical
-    result = replace(newton.evaluate_at(exact, x, box, steps), nonsmooth=True)
     message = (
         f"the loss has kinks: no minimum is certified, but its smooth neighbours end here after "
         f"{steps:,} steps, the last two within {last_move:.2g} of one another"
     )
-    return result, message
+    return newton.evaluate_at(exact, x.tolist(), box, steps), message

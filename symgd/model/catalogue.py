@@ -1,12 +1,12 @@
 """The catalogue of update rules: each one is its equations, its defaults and its source.
 
-A new rule is one `Entry` here. The texts are in the rule language of `rules.py`: lines run from
-top to bottom, a name that is read before it is assigned is state and starts at 0. Where an
-algorithm starts its state elsewhere, the text says so with `where(t == 1, ..., ...)`.
+A new rule is one `Entry`. The texts are in the rule language of `rules.py`: lines are evaluated
+from top to bottom; a name that is read before it is assigned is state with the initial value 0.
+Another initial value is written as `where(t == 1, ..., ...)`.
 
-Whose formula: torch.optim's where it has the rule, else optax's. The notes say where these and the
-paper differ. Prefixes change `g` before a rule, suffixes change `theta` after it; both assign no
-other name, so that any of them can be joined to any rule.
+The formulas are those of torch.optim if it has the rule, else of optax. The notes state where these
+and the paper differ. Prefixes change `g` before a rule, suffixes change `theta` after it; both
+assign no other name, so that any of them can be combined with any rule.
 """
 
 from collections.abc import Mapping

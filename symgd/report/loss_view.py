@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from symgd.analysis.minima import all_finite, find_minimum
+from symgd.analysis.minima import find_minimum
 from symgd.model.loss import Loss
 from symgd.report.viewport import Point, Viewport, before_divergence, bounding_spans, is_inside
+from symgd.solvers.symmetric import all_finite
 
 if TYPE_CHECKING:
     from symgd.model.result import Result

@@ -11,11 +11,12 @@ import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from symgd.analysis.minima import all_finite, find_minimum
+from symgd.analysis.minima import find_minimum
 from symgd.formula.printing.plain import show
 from symgd.model.loss import Loss
 from symgd.report.loss_view import viewport_of
 from symgd.report.viewport import is_inside, linspace, value_range
+from symgd.solvers.symmetric import all_finite
 
 if TYPE_CHECKING:
     from symgd.model.result import Result

@@ -1,148 +1,211 @@
-"""Newton's method with the exact Hessian, for losses that are not sums of squares.
+"""Newton's method with the exact Hessian: to a minimum, or to where the gradient vanishes.
 
-The Hessian is scaled to a unit diagonal; where it is not positive definite, its eigenvalues are
-taken by magnitude; steps are halved until the loss falls enough (Armijo). J. Nocedal, S. Wright,
-2006, Numerical Optimization, 2nd ed., Springer, sections 3.3 and 3.4.
+J. Nocedal, S. Wright, 2006, Numerical Optimization, 2nd ed., Springer, sections 3.3 and 3.4. Plain
+lists of numbers, so that a loss of few parameters needs no NumPy.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-import numpy as np
+from symgd.solvers.symmetric import Rows, all_finite, finite_rows, solve_definite, spectrum
 
-from symgd.solvers.objectives import Box, Mask, Matrix, Objective, Vector
+if TYPE_CHECKING:
+    from symgd.solvers.objectives import Box, Objective
 
 _EPS = 2.0**-52
+_FEW = 4  # parameters, up to which Cholesky's method in Python is faster than NumPy's eigenvalues
+_HALVINGS = 60
+_NEGLIGIBLE = 1e-12  # of the value: a predicted decrease below this is rounding
+_DAMPINGS = 30
 
 
 @dataclass(frozen=True)
 class NewtonResult:
-    """The last point of the iteration.
+    """A point of the iteration.
 
     x, gradient: (P,). hessian: (P, P). step: (P,), Newton's step from x. definite: whether the
-    Hessian is positive definite in the parameters not at a bound. steps: iterations. reason: why it
-    ended early, or "". shrinks: whether the step is much shorter than the previous one, as near a
-    minimum; where the curvature vanishes, as at 0 of x**3, each is half as long. nonsmooth: whether
-    the objective has kinks.
+    Hessian is positive definite in the parameters not at a bound. finite: whether value and
+    derivatives are. steps: iterations so far. reason: why it ended early, or "". moved: the length
+    of the previous step, inf before there is one.
     """
 
-    x: Vector
+    x: list[float]
     value: float
-    gradient: Vector
-    hessian: Matrix
-    step: Vector
+    gradient: list[float]
+    hessian: Rows
+    step: list[float]
     definite: bool
-    steps: int
+    finite: bool
+    steps: int = 0
     reason: str = ""
-    shrinks: bool = False
-    nonsmooth: bool = False
+    moved: float = math.inf
+
+    @property
+    def decrease(self) -> float:
+        """The decrease of the value that the gradient predicts for the step."""
+        return -sum(g * s for g, s in zip(self.gradient, self.step, strict=True))
+
+    @property
+    def negligible(self) -> bool:
+        """Whether that decrease is rounding."""
+        return self.decrease <= _NEGLIGIBLE * (abs(self.value) + 1e-300)
+
+    def norm(self, step: Sequence[float]) -> float:
+        """The length of a step, its entries in units of 1/sqrt|curvature|."""
+        lengths = [math.sqrt(abs(self.hessian[k][k])) * s for k, s in enumerate(step)]
+        return math.hypot(*lengths)
+
+    def shrinks(self, ratio: float) -> bool:
+        """Whether the step is shorter than the previous one by this ratio, as near a minimum.
+
+        Where the curvature vanishes, as at 0 of x**3, each is half as long.
+        """
+        return self.norm(self.step) <= ratio * self.moved
+
+    def is_close(self, tolerance: float, start: Sequence[float]) -> bool:
+        """Whether the step is below this part of x (of 0: of tolerance times the start)."""
+        size = max(math.hypot(*self.x), tolerance * math.hypot(*start))
+        return math.hypot(*self.step) <= tolerance * size
 
 
 def minimize(
     objective: Objective,
     start: Sequence[float],
-    box: Box,
+    box: Box | None = None,
     steps: int = 200,
-    callback: Callable[[int, Vector, float], None] | None = None,
+    tolerance: float = 0.0,
+    local: bool = False,
 ) -> NewtonResult | None:
     """The end of the iteration from `start`, or None where the start is not finite.
 
-    callback: called with (step, x, value) after each step.
+    The Hessian is scaled to a unit diagonal; where it is not positive definite, its eigenvalues are
+    taken by magnitude; steps are halved until the value falls enough (Armijo). tolerance: end where
+    `is_close` (0: where rounding hides what is left to gain). local: only full steps, as long as
+    the Hessian is positive definite and the value falls.
     """
-    with np.errstate(all="ignore"):
-        return _minimize(objective, start, box, steps, callback)
-
-
-def _minimize(
-    objective: Objective,
-    start: Sequence[float],
-    box: Box,
-    steps: int,
-    callback: Callable[[int, Vector, float], None] | None,
-) -> NewtonResult | None:
-    x = box.clip(np.array(start, dtype=np.float64))
-    value, grad = objective.gradient(x)
-    hess = objective.hessian(x)
-    if not (math.isfinite(value) and np.isfinite(grad).all() and np.isfinite(hess).all()):
+    here = evaluate_at(objective, start if box is None else box.clip(start).tolist(), box)
+    if not here.finite:
         return None
-    previous_length, iteration, reason = math.inf, 0, f"{steps} iterations were not enough"
-    previous_step: Vector | None = None
-    while iteration < steps:
-        step, definite = _step(hess, grad, box.free(x, grad))
-        decrease = float(-grad @ step)
-        scale = np.sqrt(np.abs(np.diag(hess)))
-        length = float(np.linalg.norm(scale * step))
-        # less than rounding
-        negligible = decrease <= 1e-13 * (abs(value) + 1e-300)
-        if negligible and (not definite or not length < 0.5 * previous_length):
-            reason = ""
+    last_length, last_x, reason = math.inf, None, ""
+    while True:
+        length = here.norm(here.step)
+        if tolerance:
+            done = here.is_close(tolerance, start)
+        else:
+            done = here.negligible and (not here.definite or not length < 0.5 * last_length)
+        if done or (local and not here.definite):
             break
-        new = _backtrack(objective, box, x, value, step, decrease, negligible)
-        if new is None or np.array_equal(new, x):
-            reason = ""
+        if here.steps == steps:
+            reason = f"{steps} iterations were not enough"
             break
-        new_value, new_grad = objective.gradient(new)
-        new_hess = objective.hessian(new)
-        if not (np.isfinite(new_grad).all() and np.isfinite(new_hess).all()):
+        trial = _backtrack(objective, here, box, 1 if local else _HALVINGS)
+        if trial is None or trial[0] == here.x:
+            break
+        there = evaluate_at(objective, trial[0], box, here.steps + 1, trial[1])
+        if not there.finite:
             reason = "the derivatives are not finite there"
             break
-        previous_step = new - x
-        x, value, grad, hess = new, new_value, new_grad, new_hess
-        previous_length, iteration = length, iteration + 1
-        if callback is not None:
-            callback(iteration, x, value)
-    step, definite = _step(hess, grad, box.free(x, grad))
-    scale = np.sqrt(np.abs(np.diag(hess)))
-    shrinks = previous_step is not None and bool(
-        np.linalg.norm(scale * step) <= 0.4 * np.linalg.norm(scale * previous_step)
-    )
-    return NewtonResult(x, value, grad, hess, step, definite, iteration, reason, shrinks)
+        last_length, last_x, here = length, here.x, there
+    if last_x is None:
+        return replace(here, reason=reason)
+    moved = here.norm([a - b for a, b in zip(here.x, last_x, strict=True)])
+    return replace(here, reason=reason, moved=moved)
 
 
-def evaluate_at(objective: Objective, x: Vector, box: Box, steps: int) -> NewtonResult:
-    """The result for a point x that another method reached in so many steps."""
-    with np.errstate(all="ignore"):
-        value, grad = objective.gradient(x)
-        hess = objective.hessian(x)
-        step, definite = _step(hess, grad, box.free(x, grad))
-    return NewtonResult(x, value, grad, hess, step, definite, steps)
+def evaluate_at(
+    objective: Objective,
+    x: Sequence[float],
+    box: Box | None = None,
+    steps: int = 0,
+    known: tuple[float, list[float]] | None = None,
+) -> NewtonResult:
+    """The result at x after so many steps; known: value and gradient there."""
+    value, gradient = known or objective.gradient(x)
+    hessian = objective.hessian(x)
+    finite = math.isfinite(value) and all_finite(gradient) and finite_rows(hessian)
+    step, definite = [math.nan] * len(gradient), False
+    if finite:
+        free = None if box is None else box.free(x, gradient).tolist()
+        step, definite = _step(hessian, gradient, free)
+    return NewtonResult(list(x), value, gradient, hessian, step, definite, finite, steps)
 
 
 def _backtrack(
-    objective: Objective,
-    box: Box,
-    x: Vector,
-    value: float,
-    step: Vector,
-    decrease: float,
-    negligible: bool,
-) -> Vector | None:
-    """Backtracking: the first of x + step/2**k that lowers the loss enough (Armijo), or None."""
-    fraction = 1.0
-    for _ in range(60):
-        new = box.clip(x + fraction * step)
-        if negligible or objective.value(new) <= value - 1e-4 * fraction * decrease:
-            return new
+    objective: Objective, here: NewtonResult, box: Box | None, trials: int
+) -> tuple[list[float], tuple[float, list[float]]] | None:
+    """The first x + step/2**k whose value is low enough, with value and gradient, or None."""
+    fraction, negligible, decrease = 1.0, here.negligible, here.decrease
+    for _ in range(trials):
+        x = [a + fraction * s for a, s in zip(here.x, here.step, strict=True)]
+        if box is not None:
+            x = box.clip(x).tolist()
+        found = objective.gradient(x)
+        lower = here.value - 1e-4 * fraction * decrease
+        if negligible or -math.inf < found[0] <= lower:
+            return x, found
         fraction *= 0.5
     return None
 
 
-def _step(hess: Matrix, grad: Vector, free: Mask) -> tuple[Vector, bool]:
+def _step(
+    hessian: Rows, gradient: Sequence[float], free: Sequence[bool] | None = None
+) -> tuple[list[float], bool]:
     """Newton's step in the free parameters, and whether the Hessian is positive definite there."""
-    out = np.zeros(len(grad))
-    if not free.any():
-        return out, True
-    part = hess[np.ix_(free, free)]
-    diagonal = np.sqrt(np.abs(np.diag(part)))
-    scale = np.where(diagonal > 0, diagonal, 1.0)
-    values, vectors = np.linalg.eigh(part / np.outer(scale, scale))
-    floor = len(values) * _EPS * max(abs(values[0]), abs(values[-1]))
-    definite = bool(values[0] > 16 * floor)
-    sizes = np.maximum(np.abs(values), max(1e-8 * abs(values).max(), 1e-300))
-    if definite:
-        sizes = values
-    out[free] = -(vectors @ ((vectors.T @ (grad[free] / scale)) / sizes)) / scale
-    return out, definite
+    if free is not None and not all(free):
+        places = [k for k, moves in enumerate(free) if moves]
+        part, definite = _step([[hessian[i][j] for j in places] for i in places],
+                               [gradient[k] for k in places])  # fmt: skip
+        step = [0.0] * len(gradient)
+        for k, s in zip(places, part, strict=True):
+            step[k] = s
+        return step, definite
+    downhill = [-g for g in gradient]
+    if len(gradient) <= _FEW and (solution := solve_definite(hessian, downhill)) is not None:
+        return solution, True
+    scale = [math.sqrt(abs(row[k])) or 1.0 for k, row in enumerate(hessian)]
+    rows = [[h / a / b for h, b in zip(row, scale, strict=True)]
+            for row, a in zip(hessian, scale, strict=True)]  # fmt: skip
+    split = spectrum(rows)
+    sizes = [abs(v) for v in split.values]
+    largest = max(sizes)
+    definite = split.values[0] > 16 * len(sizes) * _EPS * largest
+    floor = 0.0 if definite else max(1e-8 * largest, 1e-300)
+    weights = [1 / max(size, floor) for size in sizes]
+    step = split.apply(weights, [g / s for g, s in zip(downhill, scale, strict=True)])
+    return [v / s for v, s in zip(step, scale, strict=True)], definite
+
+
+def to_zero_gradient(
+    objective: Objective, start: Sequence[float]
+) -> Iterator[tuple[list[float], list[float]]]:
+    """x and gradient, step by step, to a minimum, saddle or maximum: |gradient| falls.
+
+    Newton's method for equations with Levenberg's damping: the step (H'H + damping)^-1 H'g, where
+    directions without curvature are left alone. It ends where no damping lowers |gradient|.
+    """
+    x, gradient, damping = list(map(float, start)), objective.gradient(start)[1], 0.0
+    while True:
+        yield x, gradient
+        hessian = objective.hessian(x)
+        if not finite_rows(hessian):
+            return
+        split = spectrum(hessian)
+        largest = max(map(abs, split.values))
+        for _ in range(_DAMPINGS):
+            weights = [
+                1 / (v + damping / v) if abs(v) > 1e-14 * largest else 0.0 for v in split.values
+            ]
+            step = split.apply(weights, gradient)
+            new = [a - s for a, s in zip(x, step, strict=True)]
+            new_gradient = objective.gradient(new)[1]
+            if math.hypot(*new_gradient) < math.hypot(*gradient) or new == x:
+                break
+            damping = max(10 * damping, 1e-6 * largest * largest)
+        else:
+            return
+        x, gradient = new, new_gradient
+        damping = 0.1 * damping if damping > 1e-30 else 0.0

@@ -21,12 +21,13 @@ class Box:
     low: Vector
     high: Vector
 
-    def clip(self, x: Vector) -> Vector:
+    def clip(self, x: Vector | Sequence[float]) -> Vector:
         """The nearest point within the bounds."""
-        return np.clip(x, self.low, self.high)
+        return np.clip(np.asarray(x, dtype=np.float64), self.low, self.high)
 
-    def free(self, x: Vector, grad: Vector) -> Mask:
+    def free(self, x: Vector | Sequence[float], grad: Vector | Sequence[float]) -> Mask:
         """(P,) bool: the parameters not held at a bound by the gradient of the loss."""
+        x, grad = np.asarray(x), np.asarray(grad)
         held: Mask = ((x <= self.low) & (grad >= 0)) | ((x >= self.high) & (grad <= 0))
         return ~held
 
@@ -59,13 +60,10 @@ class Residuals(Protocol):
 
 
 class Objective(Protocol):
-    """A smooth function of x: (P,)."""
+    """A smooth function of x, (P,)."""
 
-    def value(self, x: Vector) -> float:
-        """The value; inf where it is not finite."""
+    def gradient(self, x: Sequence[float]) -> tuple[float, list[float]]:
+        """Value and gradient, (P,)."""
 
-    def gradient(self, x: Vector) -> tuple[float, Vector]:
-        """Value and gradient (P,)."""
-
-    def hessian(self, x: Vector) -> Matrix:
-        """The (P, P) Hessian."""
+    def hessian(self, x: Sequence[float]) -> list[list[float]]:
+        """The Hessian, (P, P)."""

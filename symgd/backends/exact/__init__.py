@@ -1,1 +1,1 @@
-"""Values correctly rounded from many digits."""
+"""Correctly rounded evaluation of formulas in multiprecision arithmetic."""

@@ -1,8 +1,8 @@
-"""ExactGraph: a formula and its derivatives without one rounded constant.
+"""ExactGraph: a graph of a formula and its derivatives that rounds no constant.
 
 `Graph` merges constants in doubles (2*pi*x, x**(0.1 - 1)), as the compiled programs do. For
-`symgd.backends.exact.multiprecision` every node must stand for the number that was meant: here
-constants merge only where the merged one is exact, and pi, e and 1/3 stay what they are.
+`symgd.backends.exact.multiprecision` every node must represent the exact number: constants are
+folded only if the result is exact, and pi, e and 1/3 remain symbolic.
 """
 
 from __future__ import annotations

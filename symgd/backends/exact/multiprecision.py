@@ -1,16 +1,16 @@
-"""Precise: the exact values of formulas at doubles, rounded once.
+"""Precise: correctly rounded values of formulas at double arguments.
 
-Doubles lose what a formula's own cancellation costs: sin(x**2) at x = 80 has an argument that is
-rounded in its last digit, and cos(exp(37)) none that is right. No reordering and no first-order
-error term brings those back, so the nodes are evaluated in mpmath's arithmetic with more and more
-bits until two evaluations agree to more digits than a double holds (A. Ziv, 1991, Fast evaluation
+In doubles sin(x**2) at x = 80 has a rounded argument, and cos(exp(37)) no correct digit. Neither
+reordering nor a first-order error term restores them, so the nodes are evaluated in mpmath's
+arithmetic with increasing precision until two evaluations agree to more digits than a double has
+(Ziv's rounding test: A. Ziv, 1991, Fast evaluation
 of elementary mathematical functions with correctly rounded last bit, ACM Trans. Math. Softw.
 17(3), 410-423, https://doi.org/10.1145/114697.116813).
 
-So a result is the double nearest to the exact value, but for exact values within 2**-60 of the
-middle between two doubles. Agreement is no proof: what 212 bits lose altogether and a factor of
-1e60 brings back later, beside a larger term, is missed, in a formula made for that. An evaluation
-costs microseconds per operation: it is for people, the engines run the compiled programs.
+The result is the double nearest to the exact value, unless that is within 2**-60 of the midpoint of
+two doubles. Agreement is not a proof: a contrived formula may lose a term below 212 bits and then
+scale it up by 1e60. An evaluation costs microseconds per operation; descents run the compiled
+programs in doubles.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class Precise:
     def __init__(self, graph: ExactGraph, leaves: Sequence[Name], roots: Sequence[Node]) -> None:
         from mpmath import MPContext
 
-        self._context = MPContext()  # its own: nobody else's precision is touched
+        self._context = MPContext()  # a separate context: the global precision is not changed
         table = operations(self._context)
         order = topological(roots)
         self._place = {id(node): k for k, node in enumerate(order)}

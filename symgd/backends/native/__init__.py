@@ -1,4 +1,1 @@
-"""Programs as machine code, through LLVM: whole chunks of steps per call.
-
-Imports go one way: emit (operations) <- elementary (functions) <- machine (compiling) <- steps.
-"""
+"""Compile Programs, whole descents and sweeps to machine code with LLVM."""

@@ -1,4 +1,4 @@
-"""The IR of one function of a large formula: its rolls as loops over arrays, neighbors fused."""
+"""Emit one function of a large formula: rerolled loops over arrays, adjacent loops fused."""
 
 from __future__ import annotations
 

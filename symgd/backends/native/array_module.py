@@ -1,10 +1,10 @@
-"""The IR of a large formula: its rolls as loops over arrays, split into functions.
+"""Emit a large formula as loops over arrays (loop rerolling), split into functions and modules.
 
     int64 evaluate(double *x, double *w, double *c, double *out)
 
-x: the program's inputs, w: room for `Layout.work` numbers, c: its constants, out: its outputs.
-LLVM's time grows faster than a function's length, so straight-line code is cut into functions of a
-few hundred statements and into modules, between which Ctrl-C is heard.
+x: the program's inputs, w: work space of `Layout.work` doubles, c: its constants, out: its outputs.
+LLVM's compile time grows superlinearly with the length of a function, so straight-line code is
+split into functions of a few hundred statements and into modules, between which Ctrl-C is handled.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ log = logging.getLogger("symgd")
 _FUNCTION = 200  # statements in one function,
 _MODULE = 2000  # and in one module
 _SECONDS = 0.001  # to compile a statement
-_PATIENCE = 20.0  # seconds of compilation of which nobody need be told
+_PATIENCE = 20.0  # seconds of compilation before a message
 
 
 @dataclass

@@ -1,12 +1,12 @@
-"""The IR of a descent of many parameters: a compiled gradient, and the rule in loops over arrays.
+"""Emit a descent of many parameters: a compiled gradient, and the rule in loops over arrays.
 
     int64 run(int64 *k, double *f, double *x, double *s, double *h, double *rows, double *ring,
               double *w, double *c, double *out, double *new, double *best)
 
 As `symgd.backends.native.register_steps`, for arrays of any length: the code does not grow with it.
-s holds one array per state of the rule after the other. out: [loss, g..]; new: room for the next
-theta and state. best: the theta of the least loss, copied there only when the ring is about to
-forget it; until then k[BEST_T] says where in the ring it is.
+s: the state arrays of the rule, concatenated. out: [loss, g..]; new: work space for the next theta
+and state. best: the theta of the least loss, copied when the ring is about to overwrite it; until
+then k[BEST_T] is its step in the ring.
 """
 
 from __future__ import annotations

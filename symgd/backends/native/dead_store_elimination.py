@@ -1,7 +1,7 @@
-"""What the loops of a large formula write down: what somebody reads, where it is wanted.
+"""Dead-store elimination for array programs: keep only the stores that are read later.
 
-A roll's numbers go to an array only where another loop needs them. Sums over whole rolls are added
-up in the loop that computes their terms, and outputs are written to their place at once.
+The values of a rerolled loop are stored only if another loop reads them. Sums over a whole loop are
+accumulated in the loop that computes their terms; outputs are stored directly at their destination.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def _split(
 
 
 def _store_once(layout: Layout) -> None:
-    """Store each roll where its only readers look for it, or nowhere if there are none."""
+    """Store the values of each rerolled loop where they are read, or nowhere if they are not."""
     read = sorted(place for block in layout.blocks for place in _read(block))
     wanted: dict[int, list[int]] = {}
     for k, place in enumerate(layout.outputs):

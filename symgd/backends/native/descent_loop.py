@@ -1,13 +1,13 @@
-"""The IR that every loop over the steps of one descent has around its step.
+"""Emit the loop around the steps of one descent: recording, tests of convergence, the ring.
 
-What the caller and the code tell one another: k[T] is the step to begin with and the one reached,
-k[END] the one to stop before. f[TOL]: the tolerance, negative for none; f[BEST]: the least loss so
+The interface with the caller: k[T] is the first step, on return the step reached; k[END] the end
+(exclusive). f[TOL]: the tolerance, negative for none; f[BEST]: the least loss so
 far, of step k[BEST_T]. rows: for each k[STRIDE]-th step, first the step k[NEXT], [loss, |g|, x..];
 k[ROWS] counts them. ring: x of step t at t % SLOTS, for the verdict and the best point; that of the
 last RING steps is right. The order of tests is that of `symgd.descent.kernel.StepKernel`.
 
-A step has one question of its own number: whether it is %stop, the next one with a row, or the
-last. It makes %careful true, where more is asked after the step.
+A step compares its number only with %stop, the next recorded or the last step; %careful is then
+true, and further tests follow after the step.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class DescentLoop(ABC):
         self.e = FunctionEmitter()
 
     def begin(self) -> None:
-        """Read what the caller tells."""
+        """Load the arguments of the caller."""
         e = self.e
         for name, index in _COUNTERS:
             e.add_line(f"%{name} = alloca i64")

@@ -1,9 +1,8 @@
-"""The functions of the table in machine code.
+"""Emit calls of the functions of the table.
 
-A function is one of the C library's (which serves Python's math as well), or written by hand
-(`inline_functions`), or made of the formula in its row; what is left, special functions, are calls
-of their Python form, which take the interpreter lock and cost a microsecond. So a row of the table
-is all that a function needs.
+A function is a call of the C library (which Python's math uses too), written by hand
+(`inline_functions`), or generated from the formula of its row; special functions are calls back
+into Python, which take the interpreter lock and a microsecond. So a function needs only its row.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""A box of theta in which the loss and its gradient are finite: a proof by interval arithmetic.
+"""Find a box of theta in which loss and gradient are finite, proven by interval arithmetic.
 
-Where it holds, nothing that they compute can be infinite or NaN, so a descent within the box need
-not compute its loss to know that it is finite.
+Inside the box no intermediate result is infinite or NaN, so a descent in the box need not evaluate
+the loss to know that it is finite.
 """
 
 from __future__ import annotations

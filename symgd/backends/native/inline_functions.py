@@ -1,6 +1,6 @@
-"""The functions of the table that are written by hand in LLVM IR (`Function.by_hand` says why).
+"""Functions of the table written by hand in LLVM IR (`Function.by_hand` states the reason).
 
-They follow `symgd.formula.functions.reference` step by step, so that both give the same digits.
+They perform the operations of `symgd.formula.functions.reference`, so both give the same bits.
 """
 
 from __future__ import annotations

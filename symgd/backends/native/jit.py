@@ -1,4 +1,4 @@
-"""LLVM IR -> machine code in this process, through llvmlite."""
+"""Compile LLVM IR to machine code in this process with llvmlite."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The IR of a pack: groups of lanes that advance together, and what a block of steps works on."""
+"""The values of a pack, groups of SIMD lanes that advance together, during a block of steps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The IR of one step of a group of lanes, and of the steps that ask every question."""
+"""Emit one step of a group of SIMD lanes, without tests and with all tests."""
 
 from __future__ import annotations
 

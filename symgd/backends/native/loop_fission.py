@@ -1,10 +1,10 @@
-"""A long row in stages: what leads to its functions, the functions, and its sums in groups.
+"""Loop fission: split the body of a long loop over rows into stages.
 
-A processor overlaps rows as long as the instructions of a few of them fit its window, keeps as many
-sums as it has registers, and as many streams as its first cache has ways: large arrays begin at the
-same place of a page, so that cells of one row fall on one set of that cache and drive each other
-out (20 columns that lie so take 2.5 times as long to read row by row). So a few hundred rows at a
-time go through one stage after the other, each of which reads a few columns.
+A processor overlaps iterations that fit its reorder window, keeps as many sums as it has registers,
+and as many streams as its L1 cache has ways: large arrays are page-aligned, so the values of one
+row map to one cache set and evict each other (reading 20 such columns row by row takes 2.5 times as
+long). So a few hundred rows at a time pass through the stages: arguments of the functions, the
+functions, groups of sums; each reads a few columns.
 """
 
 from __future__ import annotations

@@ -1,10 +1,9 @@
-"""Long programs as loops: assignments of one shape over evenly spaced operands become one loop.
+"""Loop rerolling: assignments of equal structure with evenly spaced operands become one loop.
 
-The gradient of a sum over thousands of alike terms is thousands of alike assignments, t17 = x18 -
-x17**2 and so on. They are found again here by their shape: of equal shape and depth, and every
-operand at a constant distance from its neighbor's. So code and compile time do not grow with the
-number of parameters. Where operands are scattered the loop reads their places from a table. What
-is alone in its shape stays straight-line code.
+The gradient of a sum of thousands of similar terms is thousands of similar assignments, t17 = x18 -
+x17**2 and so on. Assignments of equal structure and depth whose operands have a constant stride are
+merged, so code size and compile time do not grow with the number of parameters. Operands without a
+constant stride are gathered through an index table. All other assignments stay straight-line code.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Ctrl-C at the end of a block instead of within it."""
+"""Postpone Ctrl-C to the end of a block of code."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def interrupts_postponed() -> Iterator[None]:
     """
     before = signal.getsignal(signal.SIGINT)
     if threading.current_thread() is not threading.main_thread() or not callable(before):
-        yield  # nobody hears it, or not here
+        yield  # not the main thread, or no handler
         return
     heard: list[int] = []
     signal.signal(signal.SIGINT, lambda number, _: heard.append(number))

@@ -1,10 +1,10 @@
-"""The IR of a whole descent of few parameters: loss, rule and loop, everything in registers.
+"""Emit a whole descent of few parameters: loss, rule and loop, all in registers.
 
     int64 run(int64 *k, double *f, double *x, double *s, double *h, double *rows, double *ring)
 
 advances from step k[T] to step k[END] and returns a `Code`; x and s (theta and the rule's state)
 are changed in place. h: the values of lr and the hyperparameters. The x of the least loss is
-copied to f[BEST_X] and on only when the ring is about to forget it. The rest is told in
+copied to f[BEST_X] onward when the ring is about to overwrite it. All else is described in
 `symgd.backends.native.descent_loop`.
 """
 

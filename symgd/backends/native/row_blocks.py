@@ -1,9 +1,9 @@
-"""Runs loops over rows in machine code: blocks of rows shared out among threads.
+"""Run loops over rows in machine code, with blocks of rows distributed over threads.
 
-A program is that of `symgd.backends.numpy_rows`, with loops of another kind: each writes down the
-sums of every block of rows, and they are added exactly (math.fsum) in whatever order they came.
-So the bits do not depend on the number of threads. The machine code itself takes block after
-block, so that a pass costs each thread a call or a few, whatever the number of rows.
+As in `symgd.backends.numpy_rows`, each loop computes the sums of every block of rows, which are
+added exactly (math.fsum), so the result does not depend on the number of threads. The machine code
+fetches blocks itself, so a pass costs each thread one or a few calls, independent of the number of
+rows.
 """
 
 from __future__ import annotations

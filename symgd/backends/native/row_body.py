@@ -1,4 +1,4 @@
-"""The IR of the terms of some vectors of rows, added to the sums of their strip."""
+"""Emit the body of a loop over rows: evaluate the terms and add them to the sums of the strip."""
 
 from __future__ import annotations
 

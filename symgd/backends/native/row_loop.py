@@ -1,18 +1,18 @@
-"""The IR of a loop over rows: sums, or largest values, of terms computed in vectors of rows.
+"""Emit a loop over rows: sums or maxima of terms, computed in SIMD vectors of rows.
 
     int64 rows(int64 *k, void **columns, double *u, double *out)
 
 k[ROWS]: how many rows. columns: where each column begins, contiguous float64 or float32. u: the
 numbers that the terms read. out: (blocks, sums), the sums of each block of BLOCK rows, of which
-the last may have fewer. Any number of threads may run it at once with the same arguments: each
-takes the next k[SHARE] blocks that nobody has taken, from k[NEXT] on, until there is none and it
-returns 0, or until it has done k[TURN] of them or a few more and returns 1, to be called again.
-Who adds the sums of the blocks gets the same bits whoever did them.
+the last may have fewer. Threads may run it concurrently with the same arguments: each fetches the
+next k[SHARE] blocks from the counter k[NEXT], until none is left and it returns 0, or until it has
+processed k[TURN] or a few more and returns 1, to be called again. The sums of the blocks do not
+depend on the thread.
 
 Within a block the sums of STRIP rows are added to one another, lane by lane, and the lanes at the
-end, so that few roundings follow one another. Rows that fill no vector are copied into one whose
-other lanes repeat the first of them and are not added: no row beyond the last is read, and every
-row goes through the same instructions.
+end, so that the chain of roundings is short. Remaining rows are copied into a vector whose other
+lanes repeat the first of them and are not added: no row beyond the last is read, and every row is
+processed by the same instructions.
 """
 
 from __future__ import annotations

@@ -1,14 +1,13 @@
-"""Many descents at once: one in each lane of a vector, group after group of lanes.
+"""Emit a sweep: many descents at once, one in each SIMD lane, group after group of lanes.
 
     int64 sweep(int64 *k, double *u, double *w, double *x, double *s, double *before, int64 *code,
                 int64 *steps, double *theta, double *out)
     int64 look(int64 *k, double *x, double *theta, double *out)
 
-`sweep` takes packs of groups, pack < k[LAST], from step k[T] to k[END], and then looks at them. Any
-number of threads may run it at once with the same arguments: each takes the next k[SHARE] packs
-that nobody has taken, from k[NEXT] on, until there is none, or until it has done k[TURN] of them or
-a few more and returns MORE, to be called again. To that, and of `look`, TROUBLE is added where a
-loss or |g| is not finite.
+`sweep` advances packs of groups, pack < k[LAST], from step k[T] to k[END], and then calls `look`.
+Threads may run it concurrently with the same arguments: each fetches the next k[SHARE] packs from
+the counter k[NEXT], until none is left, or until it has processed k[TURN] or a few more and returns
+MORE, to be called again. Both functions add TROUBLE to the result if a loss or |g| is not finite.
 u: the tolerance, then the values of lr and hyperparameters that all descents share. w: those that
 each has of its own, (group, value, lane). x, s, before: theta, the rule's state and the theta
 before, (group, value, lane), changed in place. code: a `Code`, DONE as long as it goes on, steps:

@@ -1,7 +1,7 @@
-"""LLVM IR for the operations of a Program: one instruction per operation, in the order typed.
+"""Emit LLVM IR for the operations of a Program: one instruction per operation, in typed order.
 
-Every number is a double, or a vector of `lanes` doubles of which each lane is a descent of its
-own. What is the same in all lanes (t, a constant, beta**t) stays one number and is computed once.
+A value is a double, or a vector of `lanes` doubles, one lane per descent. A value that is equal in
+all lanes (t, a constant, beta**t) stays a scalar and is computed once.
 No fast-math flags, and no operation is contracted into a fused multiply-add: a result is the one
 that Python's floats give, with its infinities and NaNs.
 """

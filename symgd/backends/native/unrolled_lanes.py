@@ -1,10 +1,10 @@
-"""The IR of the steps of many descents: packs of groups of lanes, kept in registers.
+"""Emit the steps of many descents: packs of groups of SIMD lanes, kept in registers.
 
-The steps are taken in blocks, and a block goes three ways. As long as theta stays in the box where
-`finite_box` has proved loss and gradient finite, only the squares of theta are summed: the loss is
-not computed. Else everything that has to be finite is watched. A block that shows a lane in trouble
-is taken once more, with all the questions that a single run asks at every step. What a block has
-computed is kept only if no question was left open, and lanes that have stopped keep their numbers.
+Steps are executed in blocks, in one of three forms. While theta stays in the box where `finite_box`
+has proven loss and gradient finite, only theta is checked and the loss is not computed. Otherwise
+all values that must be finite are checked. A block in which a lane fails a check is repeated with
+all the tests of a single run at every step. Results of a block are committed only if every check
+held; lanes that have stopped keep their values.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""What the functions of vectors are made of: bits of doubles, products with their rounding errors.
+"""Building blocks of vector functions: bits of doubles, error-free products.
 
-Every operation here is one of all lanes, so no result depends on a neighbor. Nothing relies on
-`multiply_add` rounding once.
+Every operation is elementwise, so no lane depends on another. No result relies on `multiply_add`
+rounding once.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""An Emitter for vectors of rows: functions of vectors, symgd's own or the library's."""
+"""The Emitter of vectors of rows: calls vector functions, of symgd or of a vector library."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""exp and its kin in vectors: one exponential, from which the others take what they need.
+"""Vector functions exp, expm1, sinh, cosh, ...: all derived from one exponential.
 
 x = k*log(2) + r with |r| <= log(2)/2 (W. J. Cody and W. Waite, 1980, Software Manual for the
 Elementary Functions, chapter 6); exp(r) - 1 is r + r**2*q(r), q being the polynomial of least

@@ -1,4 +1,4 @@
-"""log and log1p in vectors, as FreeBSD's msun has them (e_log.c, s_log1p.c; Sun Microsystems).
+"""Vector functions log and log1p, as in FreeBSD's msun (e_log.c, s_log1p.c; Sun Microsystems).
 
 x = 2**k*m with m from sqrt(1/2) to sqrt(2), f = m - 1, s = f/(2 + f):
 log(m) = f - (f**2/2 - s*(f**2/2 + R(s**2))).

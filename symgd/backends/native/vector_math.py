@@ -1,7 +1,7 @@
-"""THE functions of vectors that symgd computes itself, everywhere: inlined, and the same bits.
+"""THE table of vector functions that symgd implements: inlined, with equal bits on every machine.
 
-They err by less than 2 ulp (the tests measure it against mpmath). A lane whose argument a form
-does not serve is computed by the C library, out of the way of the others.
+Their error is below 2 ulp (the tests measure it against mpmath). Lanes with arguments outside the
+range of an implementation are recomputed by the C library.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""x**y in vectors: exp(y*log(x)), the logarithm in about 68 bits.
+"""Vector function x**y = exp(y*log(x)), with the logarithm to about 68 bits.
 
 x = 2**k*(1 + f), s = f/(2 + f): log(1 + f) = 2*s + s**3*(2/3 + s**2*P(s**2)), of which the sum,
 s**2 and the bracket are kept as high + low (T. J. Dekker, 1971); P is the polynomial of least
-error, below 2**-73 of the logarithm. It serves positive normal x and |y| < LARGEST; the rest is
-left to the C library.
+error, below 2**-73 of the logarithm. Valid for positive normal x and |y| < LARGEST; other
+arguments are computed by the C library.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""sin and cos in vectors; both of one argument share their reduction and their polynomials.
+"""Vector functions sin and cos; for one argument both share reduction and polynomials.
 
 x = n*pi/2 + y, |y| <= pi/4: pi/2 is the sum of three numbers of 33 bits, whose products with n are
 exact, and a fourth; where their subtraction cancels it is exact, too. The polynomials are those of
-FreeBSD's msun (k_sin.c, k_cos.c; Sun Microsystems). Arguments beyond LIMIT are left to the C
-library.
+FreeBSD's msun (k_sin.c, k_cos.c; Sun Microsystems). Arguments beyond LIMIT are computed by
+the C library.
 """
 
 from __future__ import annotations
