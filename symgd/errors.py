@@ -19,7 +19,13 @@ _WINDOW = 72  # columns of a long text that are shown around the place
 
 
 class SymgdError(Exception):
-    """The root of every error that a user of symgd can cause."""
+    """The root of every error that a user of symgd can cause. Its text is safe on a terminal."""
+
+    def __str__(self) -> str:
+        return "\n".join(map(escape, self._text().split("\n")))
+
+    def _text(self) -> str:
+        return super().__str__()
 
 
 class FormulaError(SymgdError):
@@ -36,7 +42,7 @@ class FormulaError(SymgdError):
         self.hint = hint
         super().__init__(text, column, sentence, hint)
 
-    def __str__(self) -> str:
+    def _text(self) -> str:
         shown = caret(self.text, self.column) if self.text.strip() else []
         lines = [self.sentence, *shown]
         if self.hint:
@@ -80,7 +86,7 @@ class DataError(SymgdError):
         self.hint = hint
         super().__init__(message, row, column, line, source, cell, hint)
 
-    def __str__(self) -> str:
+    def _text(self) -> str:
         place = self._place() if self.source else ""
         return "\n".join(filter(None, [place + self.message, self.hint]))
 

@@ -115,4 +115,4 @@ def counted(count: int, noun: str) -> str:
 def suggest(name: str, known: Iterable[str]) -> str:
     """The words "did you mean 'beta1'?" when a known name is near, else ""."""
     near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
-    return f"did you mean '{near[0]}'?" if near else ""
+    return f"did you mean '{escape(near[0])}'?" if near else ""

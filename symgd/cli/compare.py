@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from typing import Annotated
 
 from symgd.cli.console import emit
@@ -10,7 +9,13 @@ from symgd.cli.formats import Format, read_format
 from symgd.cli.option_values import integer, positive, read_formula
 from symgd.cli.options import format_option, loss_argument, option
 from symgd.cli.progress import with_progress
-from symgd.cli.terminal import emit_report, has_unicode, terminal_width, write_row_remarks
+from symgd.cli.terminal import (
+    emit_report,
+    enable_garbage_collection,
+    has_unicode,
+    terminal_width,
+    write_row_remarks,
+)
 
 
 def compare(
@@ -48,8 +53,7 @@ def compare(
     from symgd.report import compare as report
     from symgd.report.plot import check_comparison, plot_comparison
 
-    gc.freeze()  # exempts the modules from collection
-    gc.enable()
+    enable_garbage_collection()
     rules = [
         part
         for text in rule or ["gd"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,7 +12,7 @@ from symgd.cli.formats import Format, read_format
 from symgd.cli.option_values import integer
 from symgd.cli.options import format_option, option
 from symgd.cli.progress import with_progress
-from symgd.cli.terminal import emit_report, row_remarks, terminal_width
+from symgd.cli.terminal import emit_report, enable_garbage_collection, row_remarks, terminal_width
 from symgd.errors import ArgumentError
 from symgd.names import escape
 
@@ -69,8 +68,7 @@ def fit(
 ) -> None:
     """Fit a formula to data: parameters with standard errors."""
     kind = read_format("fit", form)
-    gc.freeze()  # exempts the modules from collection
-    gc.enable()
+    enable_garbage_collection()
     from symgd.fits.fit import fit as run
     from symgd.model.arguments import parse_assignments
 

@@ -1,4 +1,4 @@
-"""Ctrl-C: the end with exit code 130, by way of the result so far where there is one."""
+"""Handling of Ctrl-C: exit code 130, after the report of the result so far if there is one."""
 
 import _thread
 import atexit
@@ -13,15 +13,15 @@ if TYPE_CHECKING:
     from sys import UnraisableHookArgs
     from types import FrameType
 
-INTERRUPTED = 130  # what a shell reports for a program that SIGINT ended
+INTERRUPTED = 130  # as a shell reports a program ended by SIGINT
 
 T = TypeVar("T")
 
 
 def listen() -> None:
-    """From now on Ctrl-C ends the process at once, or the `interruptible` command that runs.
+    """Install the handler: Ctrl-C interrupts the `interruptible` command, or ends the process.
 
-    It is ignored where it was, as in the background of a shell, and when all is done.
+    SIGINT stays ignored where it was, as in the background of a shell, and is ignored at exit.
     """
     sys.unraisablehook = _interrupt_again
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
@@ -30,9 +30,9 @@ def listen() -> None:
 
 
 def interruptible(command: Callable[[], T]) -> T:
-    """What the command returns; Ctrl-C is a KeyboardInterrupt in it, and here the end.
+    """The result of the command; Ctrl-C raises KeyboardInterrupt in it, then exits with 130.
 
-    Also where the command ended first, or swallowed it.
+    So does a Ctrl-C that the command swallowed, or that came at its end.
     """
     try:
         result = command()
@@ -43,15 +43,15 @@ def interruptible(command: Callable[[], T]) -> T:
     return result
 
 
-_signals: list[int] = []  # SIGINT, as often as it came while a command ran
+_signals: list[int] = []  # one entry for each SIGINT during a command
 
 
 def _interrupt(number: int, frame: "FrameType | None") -> None:
-    """Raise KeyboardInterrupt, but only where it arrives.
+    """Raise KeyboardInterrupt, but only where it propagates.
 
-    Outside of a command nobody waits for it: the process ends at once. Within an import it might
-    be swallowed (mpmath looks for gmpy2 in a bare `except:`) or changed (a class statement makes a
-    RuntimeError of it), and modules would be left half made: a moment later then.
+    Outside a command the process ends at once. During an import it could be swallowed (mpmath looks
+    for gmpy2 in a bare `except:`) or changed (a class statement makes a RuntimeError of it), and
+    modules would be left incomplete; it is then raised a moment later.
     """
     innermost, unsafe = frame, False
     while frame is not None and frame.f_code is not interruptible.__code__:
@@ -68,13 +68,13 @@ def _interrupt(number: int, frame: "FrameType | None") -> None:
         raise KeyboardInterrupt
 
 
-_BARE = {"convert", "from_float"}  # of mpmath, whose `except:` takes Ctrl-C for a miss
+_BARE = {"convert", "from_float"}  # functions of mpmath with a bare `except:`
 
 
 def _interrupt_again(unraisable: "UnraisableHookArgs") -> None:
-    """Raise a Ctrl-C once more that came where Python can only drop it.
+    """Raise KeyboardInterrupt again if Python could not propagate it.
 
-    Such places are `__del__` and the callbacks of weak references.
+    That is so in `__del__` and in callbacks of weak references.
     """
     if issubclass(unraisable.exc_type, KeyboardInterrupt):
         _later()
@@ -83,7 +83,7 @@ def _interrupt_again(unraisable: "UnraisableHookArgs") -> None:
 
 
 def _later() -> None:
-    """Ctrl-C, a moment later, by another thread; at once where none can be had."""
+    """Interrupt a moment later by another thread; end the process if none can be started."""
     try:
         _thread.start_new_thread(_soon, ())
     except RuntimeError:

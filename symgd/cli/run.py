@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,6 +16,7 @@ from symgd.cli.progress import with_progress
 from symgd.cli.terminal import (
     configure_logging,
     emit_report,
+    enable_garbage_collection,
     has_unicode,
     row_remarks,
     terminal_width,
@@ -64,8 +64,7 @@ def run(
     from symgd.model.arguments import parse_assignments
     from symgd.report import table
 
-    gc.freeze()  # exempts the modules from collection
-    gc.enable()
+    enable_garbage_collection()
     with with_progress(data, quiet or kind not in (Format.table, Format.plain)) as source:
         result = descend(
             formula,

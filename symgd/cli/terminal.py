@@ -1,7 +1,8 @@
-"""The terminal: its width and character set, the log, remarks on stderr."""
+"""What the commands share: the terminal, the log, remarks on stderr, garbage collection."""
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Iterable, Iterator
@@ -70,3 +71,9 @@ def write_row_remarks(loss: Any) -> None:
     if loss.table is not None:
         for remark in row_remarks(loss.params, loss.columns, loss.table):
             write_message(remark)
+
+
+def enable_garbage_collection() -> None:
+    """Enable garbage collection before a run, except for the modules imported so far."""
+    gc.freeze()
+    gc.enable()

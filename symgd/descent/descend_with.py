@@ -17,6 +17,7 @@ from symgd.errors import ArgumentError
 from symgd.model.arguments import read_arguments, resolve
 from symgd.model.result import History, Result
 from symgd.model.rules import Rule
+from symgd.names import escape
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -54,7 +55,8 @@ def descend_with(
         raise ArgumentError("lr='auto' needs the loss as a formula; use descend()")
     stray = [n for n in arguments.given if n not in arguments.known]
     if stray:
-        raise ArgumentError(f"{arguments.rule.name} has no hyperparameter '{stray[0]}'")
+        rule = escape(arguments.rule.name)
+        raise ArgumentError(f"{rule} has no hyperparameter '{escape(stray[0])}'")
     try:
         origin = np.array(theta0, dtype=np.float64)
     except (TypeError, ValueError) as error:
@@ -77,7 +79,7 @@ def descend_with(
         history=History(origin.size, limit=max(2, min(10_001, _NUMBERS // origin.size))),
     )
     problem = Problem(
-        described=_Function(names, getattr(grad, "__name__", "a gradient function")),
+        described=_Function(names, escape(getattr(grad, "__name__", "a gradient function"))),
         loss=None,
         rule=arguments.rule,
         schedule=arguments.schedule,

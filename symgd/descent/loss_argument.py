@@ -24,7 +24,7 @@ def loss_of(
     A Loss has its data and constants already: ArgumentError where more are given.
     """
     verb = "has" if len(rules) == 1 else "have"
-    called = ", ".join(rule.name for rule in rules)
+    called = names.escape(", ".join(rule.name for rule in rules))
     if not isinstance(source, Loss):
         try:
             return Loss(source, data, constants=constants, params=named, drop_missing=drop_missing)

@@ -11,8 +11,9 @@ from contextlib import suppress
 from typing import Any
 
 from symgd.fits.least_squares_problem import LeastSquaresProblem, build_problem
-from symgd.fits.regression_model import Options, read_model
+from symgd.fits.regression_model import read_model
 from symgd.fits.row_sample import with_columns
+from symgd.fits.settings import Options
 from symgd.model.data_binding import open_columns
 
 _CAPACITY = 32  # problems

@@ -1,4 +1,4 @@
-"""A fitted model as a function of its columns: values, standard errors, and the fitted data.
+"""Predictions: a fitted model as a function of its columns, with standard errors.
 
 The standard error at a point is sqrt(g' C g), to first order: g is the gradient of the model in
 the parameters, C their covariance (G. Seber, C. Wild, 1989, Nonlinear Regression, section 5.1).
@@ -6,17 +6,20 @@ the parameters, C their covariance (G. Seber, C. Wild, 1989, Nonlinear Regressio
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from symgd.calculus.stabilize import stabilize
+from symgd.errors import FormulaError
 from symgd.fits.nested_sums import total_gradient
 from symgd.fits.per_row_function import PerRowFunction
 from symgd.fits.regression_model import Model
 from symgd.formula.graph import Graph
-from symgd.formula.nodes import Column, Name, Node, topological
+from symgd.formula.nodes import Column, Name, Node, RowMean, RowSum, topological
+from symgd.formula.parse import parse
 from symgd.formula.pickling import Packed, pack, unpack
 from symgd.model.data_binding import RowData, open_columns
 from symgd.solvers.objectives import Vector
@@ -110,3 +113,23 @@ def _unpickle(
     derivatives, leaves = others[: len(x)], tuple(others[len(x) :])
     data = RowData.unpacked(graph, *rows)
     return FittedCurve(text, data, predicted, response, derivatives, leaves, x, covariance)
+
+
+def evaluate_model(model: str, theta: Mapping[str, float], data: Any) -> Vector:
+    """The right side of a model at these parameters, for every row of data: (rows,) float64.
+
+    A model with sums over rows is refused: the sums of other rows differ from those of the fit.
+    """
+    graph = Graph()
+    opened, columns = open_columns(data)
+    formula = parse(model, graph=graph, columns=columns, per_row=True, declared=theta)
+    values = {
+        formula.variables[n]: graph.number(v) for n, v in theta.items() if n in formula.variables
+    }
+    root = stabilize(graph, graph.replace([formula.root], values))[0]
+    for node in topological([root]):
+        if node.func in (RowSum, RowMean):
+            sentence = "a model to predict with may not hold sums over the rows of a fit"
+            raise FormulaError(model, 0, sentence, "put the number itself, or a parameter")
+    rows = RowData.read(graph, opened, list(formula.columns) or list(columns))
+    return PerRowFunction(rows, [], [root]).all_rows([])[0]

@@ -9,8 +9,8 @@ from symgd.backends.dispatch import check_backend
 from symgd.errors import ArgumentError
 from symgd.fits.cache import read_problem
 from symgd.fits.fit_result import FitResult
-from symgd.fits.regression_model import Bounds, Options, is_model
-from symgd.fits.settings import Settings
+from symgd.fits.regression_model import is_model
+from symgd.fits.settings import Bounds, Options, Settings
 from symgd.model.arguments import read_start
 
 Start = float | str | Mapping[str, float] | Sequence[float] | None

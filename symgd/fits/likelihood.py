@@ -10,8 +10,7 @@ from symgd.fits.least_squares import least_squares
 from symgd.fits.least_squares_problem import build_problem
 from symgd.fits.loss_model import as_least_squares, as_model, read_loss
 from symgd.fits.minimize_loss import Inference, by_newton, by_rule
-from symgd.fits.regression_model import Options
-from symgd.fits.settings import Settings, place_start
+from symgd.fits.settings import Options, Settings, place_start
 from symgd.formula.nodes import Node, RowMean, RowSum, topological
 
 HESSIAN = "the inverse Hessian, right where the loss is -log L"

@@ -10,7 +10,9 @@ import sympy
 
 from symgd import names
 from symgd.errors import ArgumentError
-from symgd.fits.regression_model import Model, ModelReader, Options, derived_parameters, read_bounds
+from symgd.fits.model_reader import ModelReader, derived_parameters, read_bounds
+from symgd.fits.regression_model import Model
+from symgd.fits.settings import Options
 from symgd.formula.nodes import ROWS, Column, Name, Node, RowMean, RowSum, float_of, topological
 from symgd.model.data_binding import open_columns
 from symgd.model.loss import Loss

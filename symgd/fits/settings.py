@@ -1,12 +1,49 @@
-"""The checked arguments of a fit that concern the method."""
+"""The checked arguments of a fit: those of the model, and those of the method."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from symgd import names
 from symgd.errors import ArgumentError
+from symgd.formula.graph import Graph
+from symgd.model.data_binding import RowData
+
+Bounds = Mapping[str, tuple[float | None, float | None]]
+
+
+@dataclass(frozen=True)
+class Options:
+    """The arguments of `fit` that concern the model.
+
+    weight, sigma: formulas over the columns; weights multiply squared residuals, and sigma means
+    weight 1/sigma**2. loss: a formula of the residual r. fixed: name -> number. tied: name ->
+    formula of other parameters. bounds: name -> (low, high), None for no bound. backend, threads:
+    as of RowData. named: the parameters named by the start.
+    """
+
+    weight: str | None = None
+    sigma: str | None = None
+    loss: str | None = None
+    fixed: Mapping[str, float] | None = None
+    tied: Mapping[str, str] | None = None
+    bounds: Bounds | None = None
+    drop_missing: bool = False
+    backend: str = "auto"
+    threads: int | None = None
+    named: tuple[str, ...] = ()
+
+    @property
+    def parameter_names(self) -> list[str]:
+        """Names given as parameters, which even pi and e are then."""
+        given = [*(self.fixed or {}), *(self.tied or {}), *(self.bounds or {})]
+        return [*given, *self.named]
+
+    def read_rows(self, graph: Graph, opened: Any, columns: Sequence[str]) -> RowData:
+        """The rows that are fitted, for nodes of `graph`."""
+        return RowData.read(graph, opened, columns, self.drop_missing, self.backend, self.threads)
 
 
 @dataclass(frozen=True)

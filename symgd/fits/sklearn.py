@@ -17,8 +17,8 @@ except ImportError as error:
     raise ImportError('symgd.sklearn needs scikit-learn: pip install "symgd[sklearn]"') from error
 
 from symgd.errors import ArgumentError
+from symgd.fits.curve import evaluate_model
 from symgd.fits.fit import fit
-from symgd.fits.predict import evaluate
 
 _WEIGHT = "sample weight"  # two words: no feature of a formula without back quotes
 
@@ -77,21 +77,9 @@ class FormulaRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             data[_WEIGHT] = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
             weight = f"`{_WEIGHT}`"
         self.model_ = self._model(list(columns))
-        result = fit(
-            f"`{response}` = {self.model_}",
-            data,
-            start=self.start,
-            weight=weight,
-            loss=self.loss,
-            fixed=self.fixed,
-            tied=self.tied,
-            bounds=self.bounds,
-            method=self.method,
-            steps=self.steps,
-            lr=self.lr,
-            backend=self.backend,
-            threads=self.threads,
-        )
+        options = self.get_params(deep=False)
+        del options["formula"]
+        result = fit(f"`{response}` = {self.model_}", data, weight=weight, **options)
         self.params_ = result.theta
         self.stderr_ = result.stderr
         self.free_ = result.names
@@ -106,7 +94,7 @@ class FormulaRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         """The model at the rows of X: (rows,) float64."""
         check_is_fitted(self)
         X = validate_data(self, X, dtype=np.float64, reset=False)  # noqa: N806
-        return evaluate(self.model_, self.params_, self._columns(X))
+        return evaluate_model(self.model_, self.params_, self._columns(X))
 
     def _columns(self, X: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:  # noqa: N803
         found = getattr(self, "feature_names_in_", None)

@@ -154,14 +154,15 @@ class Rule(Notebook):
             if name not in self.hyperparameters:
                 known = ", ".join(self.hyperparameters) or "none"
                 hint = names.suggest(name, self.hyperparameters) or f"it has {known}"
-                raise RuleError(f"{self.name} has no hyperparameter '{names.escape(name)}'; {hint}")
+                who, shown = names.escape(self.name), names.escape(name)
+                raise RuleError(f"{who} has no hyperparameter '{shown}'; {hint}")
         missing = [n for n in self.hyperparameters if n not in values and n not in self.defaults]
         if missing:
             usual = [name for entry in CATALOGUE.values() for name in entry.defaults]
             hint = names.suggest(missing[0], [*usual, *self.state, *RESERVED])
             shown = names.escape(missing[0])
             raise RuleError(
-                f"unknown name '{shown}' in the rule {self.name}; {hint}\n"
+                f"unknown name '{shown}' in the rule {names.escape(self.name)}; {hint}\n"
                 f"a hyperparameter needs a value: --set {shown}=..."
             )
         return {n: float(values.get(n, self.defaults.get(n, 0.0))) for n in self.hyperparameters}

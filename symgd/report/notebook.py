@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import html
 import math
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from symgd.formula.printing.latex import latex
 from symgd.formula.printing.latex_names import latex_name
-from symgd.names import escape
+from symgd.report.markup import markup, markup_lines
 
 if TYPE_CHECKING:
     from symgd.descent.explain import Explanation
@@ -23,7 +22,7 @@ _CHARACTER_WIDTH, _LINE_HEIGHT = 8.5, 20  # pixels of a character and of a line
 
 def text_html(result: object) -> str:
     """The report of the terminal, in a monospaced font."""
-    return f"<pre>{html.escape(str(result))}</pre>"
+    return f"<pre>{markup_lines(str(result))}</pre>"
 
 
 def loss_latex(loss: Loss) -> str:
@@ -34,7 +33,7 @@ def loss_latex(loss: Loss) -> str:
 
 def loss_html(loss: Loss) -> str:
     """The formula, which a notebook typesets, above its curve if there is one."""
-    return f"<div>{html.escape(loss_latex(loss))}{loss._repr_svg_() or ''}</div>"
+    return f"<div>{markup(loss_latex(loss))}{loss._repr_svg_() or ''}</div>"
 
 
 def explanation_latex(explanation: Explanation) -> str:
@@ -50,7 +49,7 @@ def rule_latex(rule: Rule) -> str:
 
 def rule_html(rule: Rule) -> str:
     """The equations, which a notebook typesets."""
-    return f"<div>{html.escape(rule_latex(rule))}</div>"
+    return f"<div>{markup(rule_latex(rule))}</div>"
 
 
 def rule_svg(rule: Rule) -> str:
@@ -58,12 +57,12 @@ def rule_svg(rule: Rule) -> str:
     lines = [line.strip() for line in str(rule).replace(";", "\n").splitlines() if line.strip()]
     width, height = _CHARACTER_WIDTH * max(map(len, lines)) + 20, _LINE_HEIGHT * len(lines) + 12
     rows = "".join(
-        f'<text x="10" y="{_LINE_HEIGHT * (k + 1)}">{html.escape(line)}</text>'
+        f'<text x="10" y="{_LINE_HEIGHT * (k + 1)}">{markup(line)}</text>'
         for k, line in enumerate(lines)
     )
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" height="{height}" '
-        f'font-family="monospace" font-size="14"><title>{html.escape(rule.name)}</title>'
+        f'font-family="monospace" font-size="14"><title>{markup(rule.name)}</title>'
         f'<rect width="100%" height="100%" fill="white"/>{rows}</svg>'
     )
 
@@ -93,16 +92,12 @@ def fit_html(result: FitResult) -> str:
 
 def _table(caption: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A table whose rows are headed by their first cell; all texts are escaped."""
-
-    def shown(text: str) -> str:
-        return html.escape(escape(text))
-
-    top = "".join(f"<th>{shown(cell)}</th>" for cell in head)
+    top = "".join(f"<th>{markup(cell)}</th>" for cell in head)
     lines = [f"<tr>{top}</tr>"] if head else []
     for first, *cells in rows:
-        data = "".join(f"<td>{shown(cell)}</td>" for cell in cells)
-        lines.append(f"<tr><th>{shown(first)}</th>{data}</tr>")
-    return f"<table><caption>{shown(caption)}</caption>{''.join(lines)}</table>"
+        data = "".join(f"<td>{markup(cell)}</td>" for cell in cells)
+        lines.append(f"<tr><th>{markup(first)}</th>{data}</tr>")
+    return f"<table><caption>{markup(caption)}</caption>{''.join(lines)}</table>"
 
 
 def _aligned(rows: Iterable[str]) -> str:

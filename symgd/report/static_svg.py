@@ -6,7 +6,6 @@ step. Colors are presentation attributes, because a page may forbid styles.
 
 from __future__ import annotations
 
-import html
 import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
@@ -15,6 +14,7 @@ from symgd.analysis.minima import find_minimum
 from symgd.formula.printing.plain import show
 from symgd.model.loss import Loss
 from symgd.report.loss_view import viewport_of
+from symgd.report.markup import markup
 from symgd.report.viewport import is_inside, linspace, value_range
 from symgd.solvers.symmetric import all_finite
 
@@ -68,7 +68,7 @@ def loss_svg(loss: Loss) -> str | None:
 
 
 def _svg(title: str, body: str) -> str:
-    label = html.escape(title)
+    label = markup(title)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" '
         f'height="{HEIGHT}" role="img" aria-label="{label}" font-family="sans-serif" '
@@ -208,10 +208,10 @@ def _axes(xs: Span, ys: Span, x_name: str, y_name: str) -> str:
         (_LEFT - 5, _TOP + 10, "end", f"{ys[1]:.3g}"),
     ]
     out = [
-        f'<text x="{a}" y="{b}" text-anchor="{anchor}">{html.escape(text)}</text>'
+        f'<text x="{a}" y="{b}" text-anchor="{anchor}">{markup(text)}</text>'
         for a, b, anchor, text in texts
     ]
     turned = f'transform="translate(14 {(_TOP + _BOTTOM) / 2}) rotate(-90)" text-anchor="middle"'
-    out.append(f"<text {turned}>{html.escape(y_name[:24])}</text>")
+    out.append(f"<text {turned}>{markup(y_name[:24])}</text>")
     frame = f'x="{_LEFT}" y="{_TOP}" width="{_RIGHT - _LEFT}" height="{_BOTTOM - _TOP}"'
     return "".join(out) + f'<rect {frame} fill="none" stroke="#444444"/>'

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from symgd.backends.expressions import Tree
+from symgd.backends.native.elementary import FunctionEmitter
 from symgd.backends.native.loop_rerolling import (
     LEAF,
     Even,
@@ -16,7 +17,7 @@ from symgd.backends.native.loop_rerolling import (
     column,
     runs,
 )
-from symgd.backends.native.translate import Emitter, Value
+from symgd.backends.native.translate import Value
 from symgd.backends.operations import gives_condition
 
 _FUSED = 8  # loops in one loop
@@ -31,7 +32,7 @@ class IRFunction:
 
     def __init__(self, layout: Layout, name: str, number: int) -> None:
         self.layout, self.name, self.number = layout, name, number
-        self.e = Emitter()
+        self.e = FunctionEmitter()
         self.tables: list[str] = []
         self.loops = 0
         self.loop_values: dict[int, Value] = {}  # first element -> value at the loop index

@@ -9,10 +9,12 @@ that Python's floats give, with its infinities and NaNs.
 from __future__ import annotations
 
 import struct
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from symgd.backends.operations import Operand, Operation, function_named
+from symgd.formula.functions.function import Function
 
 _MULTIPLIED = 8  # whole powers up to this one are products: x*x*x, not pow(x, 3)
 
@@ -24,11 +26,11 @@ class Value(NamedTuple):
     wide: bool = False
 
 
-class Emitter:
+class Emitter(ABC):
     """Collects the instructions of one basic block after the other.
 
-    lanes: 1, or the width of the vectors. call: what emits a function of the table. fused: whether
-    functions may be made of fused multiply-adds.
+    lanes: 1, or the width of the vectors. fused: whether functions may be made of fused
+    multiply-adds.
     """
 
     fused = False
@@ -228,9 +230,11 @@ class Emitter:
         """The result of one operation."""
         if name in _OPERATIONS:
             return _OPERATIONS[name](self, *arguments)
-        from symgd.backends.native.elementary import function
+        return self.function(function_named(name), arguments)
 
-        return function(self, function_named(name), arguments)
+    @abstractmethod
+    def function(self, row: Function, arguments: Sequence[Value]) -> Value:
+        """The call of a function of the table."""
 
 
 def constant(value: Value) -> float | None:

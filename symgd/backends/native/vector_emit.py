@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from symgd.backends.native.translate import Emitter, Value
+from symgd.backends.native.elementary import FunctionEmitter
+from symgd.backends.native.translate import Value
 from symgd.backends.native.vector_exp import sech_squared
 from symgd.backends.native.vector_math import OWN, far_function, far_name
 from symgd.backends.operations import Operation
@@ -44,7 +45,7 @@ def squares_of_sech(operations: Sequence[Operation]) -> tuple[Operation, ...]:
     )
 
 
-class VectorEmitter(Emitter):
+class VectorEmitter(FunctionEmitter):
     """functions: by name, definitions that the module must hold besides."""
 
     def __init__(self, lanes: int, vectors: Vectors) -> None:

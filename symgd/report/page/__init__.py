@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import html
 import json
 import os
 from importlib.resources import files
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from symgd.backends import javascript
 from symgd.errors import ArgumentError
 from symgd.report.compare import run_labels
+from symgd.report.markup import markup
 from symgd.report.output_files import check_page, write_whole
 from symgd.report.page.comparison_page import MOST_RUNS, content_of_several
 from symgd.report.page.page_data import Content, content_of
@@ -73,10 +73,10 @@ def _page(result: Result, content: Content) -> str:
     )
     return Template(_asset("page.html")).substitute(
         policy=policy,
-        title=html.escape(result.loss.read_as(pretty=True)[:300]),
+        title=markup(result.loss.read_as(pretty=True)[:300]),
         style=style,
         sketch=descent_svg(result, coarse=True),
-        verdict=html.escape(result.verdict.sentence),
+        verdict=markup(result.verdict.sentence),
         script=script,
     )
 

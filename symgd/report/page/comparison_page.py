@@ -6,15 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from symgd.model.result import Result
-from symgd.report.page.page_data import (
-    Content,
-    live_content,
-    loss_samples,
-    recorded_runs,
-    rules_of,
-    shared_data,
-    why_recorded,
-)
+from symgd.report.page.page_data import Content, live_content, rules_of, shared_data, why_recorded
+from symgd.report.page.recorded_runs import loss_samples, recorded_runs
 
 MOST_RUNS = 30
 

@@ -5,7 +5,6 @@ If the loss cannot run in a browser, the page contains runs recorded by Python, 
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,23 +21,18 @@ from symgd.formula.printing.plain import show
 from symgd.model.arguments import Schedule, read_arguments
 from symgd.model.catalogue import CATALOGUE
 from symgd.model.loss import Loss
-from symgd.model.result import Described, Result
+from symgd.model.result import Result
 from symgd.model.rules import Rule
 from symgd.report.loss_view import has_diverged, viewport_of
-from symgd.report.viewport import before_divergence, bounding_spans, linspace
+from symgd.report.page.recorded_runs import recorded_data, rounded
+from symgd.report.viewport import before_divergence, bounding_spans
 
 _MOST_OPERATIONS = 40_000  # of a loss that runs in the browser
 _MOST_HESSIAN_PARAMETERS = 6  # parameters up to which the page searches for minima
-_RECORDED_RATES = 25  # learning rates of a recorded page
-_MOST_ROWS = 200  # of a recorded run
-_MOST_WORK = 300_000_000  # operations over all rows for the runs or samples of a recorded page
-_SAMPLES, _GRID = 201, (36, 28)  # points of a recorded curve and map
 _COARSE, _FINE = (56, 42), (88, 66)  # points of a live map; fine: for a cheap loss
 _CHEAP = 200  # operations, at most
 _BLANKS = re.compile(" +")
 _MOST_CHARACTERS = 2000  # of a formula
-
-Spans = tuple[tuple[float, float], ...]
 
 
 @dataclass(frozen=True)
@@ -53,7 +47,9 @@ def content_of(result: Result) -> Content:
     """The content of the page of one run."""
     reason = why_recorded(result)
     if reason:
-        return Content(shared_data([result]) | {"why": reason} | _recorded_data(result), {})
+        return Content(
+            shared_data([result]) | {"why": reason} | recorded_data(result, _spans([result])), {}
+        )
     return live_content([result])
 
 
@@ -124,7 +120,7 @@ def shared_data(runs: Sequence[Result]) -> dict[str, Any]:
         "lr": result.lr if isinstance(result.lr, (int, float)) else None,
         "lrText": names.escape(str(result.lr)),
         "steps": _steps(result),
-        "spans": [[_rounded(end, 12) for end in span] for span in _spans(runs)],
+        "spans": [[rounded(end, 12) for end in span] for span in _spans(runs)],
         "constants": [],
     }
 
@@ -245,104 +241,3 @@ def _rate(schedule: Schedule) -> str:
     places = {symbol: atoms[name] for name, symbol in schedule.formula.variables.items()}
     [root] = graph.replace([schedule.formula.root], places)
     return javascript.function(compile_program(list(atoms.values()), {"rate": root}))
-
-
-def _recorded_data(result: Result) -> dict[str, Any]:
-    """Recorded runs: at many learning rates if the loss is a formula, else this one."""
-    runs = [result]
-    if _repeatable(result):
-        assert isinstance(result.loss, Loss)
-        runs = _runs_at_rates(result, result.loss)
-    return recorded_runs(runs) | loss_samples(result.loss, _spans([result]))
-
-
-def recorded_runs(runs: Sequence[Result]) -> dict[str, Any]:
-    """The histories of recorded runs."""
-    rule = runs[0].rule
-    described = {"name": names.escape(rule.name), "hyper": [], "states": 0, "text": str(rule)}
-    return {"runs": [_rows(run) for run in runs], "rule": 0, "rules": [described]}
-
-
-def _repeatable(result: Result) -> bool:
-    """Whether the run can be repeated quickly at other learning rates."""
-    loss = result.loss
-    if (
-        not isinstance(loss, Loss)
-        or loss.internals.goes_by_rows
-        or not isinstance(result.lr, float)
-    ):
-        return False
-    work = _RECORDED_RATES * 3 * result.steps * loss.internals.work
-    return loss.table is None or work <= _MOST_WORK
-
-
-def loss_samples(loss: Described, spans: Spans) -> dict[str, Any]:
-    """The loss of one or two parameters on a grid, unless it is too expensive."""
-    count = len(loss.params)
-    points = _SAMPLES if count == 1 else _GRID[0] * _GRID[1]
-    known = isinstance(loss, Loss) and loss.internals.work * points <= _MOST_WORK
-    if count == 1 and not known:
-        return {"curve": []}
-    if count > 2 or not known:
-        return {}
-    assert isinstance(loss, Loss)
-    if count == 1:
-        values = _loss_values(loss, [(x,) for x in linspace(*spans[0], _SAMPLES)])
-        return {"curve": [_rounded(v) for v in values]}
-    first, second = spans
-    xs, ys = linspace(*first, _GRID[0]), linspace(*second, _GRID[1])
-    values = _loss_values(loss, [(x, y) for y in ys for x in xs])
-    return {"grid": [_rounded(v, 4) for v in values], "gridSize": list(_GRID)}
-
-
-def _loss_values(loss: Loss, points: list[tuple[float, ...]]) -> list[float]:
-    program = loss.internals.value_program
-    if loss.internals.rows is None or not program.loops:
-        return [loss.internals.evaluate_value(*point)[0] for point in points]
-    import numpy as np  # already imported for the rows
-
-    from symgd.backends.numpy_points import compile_points
-
-    found = compile_points(program, loss.internals.rows.more(program), loss.internals.rows.table)(
-        np.array(points)
-    )
-    return [float(v) for v in found]
-
-
-def _runs_at_rates(result: Result, loss: Loss) -> list[Result]:
-    from symgd.descent.descend import descend
-
-    assert isinstance(result.lr, float)
-    steps = min(result.steps, _MOST_ROWS)
-    exponents = linspace(-2.0, 1.0, _RECORDED_RATES - 1)
-    rates = sorted({result.lr, *(result.lr * 10**e for e in exponents)})
-    given = dict(result.hyperparameters)
-    arguments: dict[str, Any] = {"start": result.start, "rule": result.rule, "set": given}
-    runs = [descend(loss, lr=lr, steps=steps, **arguments) for lr in rates if lr != result.lr]
-    return sorted([*runs, result], key=lambda run: float(run.lr))
-
-
-def _rows(run: Result) -> dict[str, Any]:
-    rows = list(run.history.rows())
-    stride = -(-len(rows) // (_MOST_ROWS + 1))
-    kept = [row for k, row in enumerate(rows) if k % stride == 0 or k == len(rows) - 1]
-    return {
-        "lr": run.lr if isinstance(run.lr, (int, float)) else None,
-        "kind": run.verdict.kind,
-        "sentence": run.verdict.sentence,
-        "rows": [
-            [t, list(map(_number, theta)), _number(loss), _number(norm)]
-            for t, theta, loss, norm in kept
-        ],
-    }
-
-
-def _number(value: float) -> float | str:
-    """A number for JSON, which has no inf and no nan: these as JavaScript's Number reads them."""
-    if math.isfinite(value):
-        return value
-    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
-
-
-def _rounded(value: float, digits: int = 17) -> float | None:
-    return float(f"{value:.{digits}g}") if math.isfinite(value) else None

@@ -192,7 +192,7 @@ def _caption(results: Sequence[Result]) -> tuple[str, ...]:
     if len(results) > 1:
         shared = _shared(results)
         return (lines[0] + shared if len(shared) + len(lines[0]) <= LONGEST else lines[0],)
-    rule = "a rule of one's own" if first.rule.name == "custom" else first.rule.name
+    rule = "a rule of one's own" if first.rule.name == "custom" else names.escape(first.rule.name)
     lines.append(_truncate(f"{rule}, lr = {names.escape(str(first.lr))}"))
     return (*lines, *wrap(names.escape(first.verdict.sentence), LONGEST + 10, max_lines=2))
 

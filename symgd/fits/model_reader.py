@@ -1,0 +1,111 @@
+"""The parser of the formulas of a fit, and the constraints of its parameters."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from symgd import names
+from symgd.errors import ArgumentError, FormulaError
+from symgd.fits.settings import Options
+from symgd.formula.columns import Columns
+from symgd.formula.graph import Graph
+from symgd.formula.nodes import Column, Name, Node, RowMean, RowSum, topological
+from symgd.formula.parse import Formula, parse
+from symgd.model.checks import to_finite, to_float
+
+if TYPE_CHECKING:
+    pass
+
+from symgd.fits.settings import Bounds
+
+
+class ModelReader:
+    """A parser of the formulas of a fit into one graph with one set of names."""
+
+    def __init__(self, columns: Columns, own: Sequence[str], graph: Graph | None = None) -> None:
+        self.graph = graph or Graph()
+        self.all_columns = columns
+        self.parameter_names = [names.canonical(name) for name in own]
+        self.variables: dict[str, Name] = {}
+        self.columns: dict[str, Any] = {}
+
+    def read(self, text: str, per_row: bool = True) -> Formula:
+        """The formula of one row; its names are added to `variables` and `columns`."""
+        formula = parse(
+            text,
+            graph=self.graph,
+            variables=self.variables,
+            declared=self.parameter_names,
+            columns=self.all_columns,
+            per_row=per_row,
+        )
+        self.variables = dict(formula.variables)
+        self.columns |= formula.columns
+        return formula
+
+
+def derived_parameters(
+    reader: ModelReader, params: dict[str, Name], options: Options
+) -> dict[str, Node]:
+    """Fixed and tied parameters as nodes of free ones; `params` gains those of tied formulas."""
+    fixed = {names.canonical(k): v for k, v in (options.fixed or {}).items()}
+    tied = {names.canonical(k): v for k, v in (options.tied or {}).items()}
+    both = next((n for n in fixed if n in tied), None)
+    if both is not None:
+        raise ArgumentError(f"'{names.escape(both)}' is fixed and tied")
+    for name in tied:
+        _check_is_parameter(name, params)
+    derived = {
+        n: reader.graph.number(to_finite(v, f"the value of {names.escape(n)}"))
+        for n, v in fixed.items()
+    }
+    formulas = {}
+    for name, text in tied.items():
+        formula = reader.read(str(text), per_row=False)
+        used = {n.text for n in topological([formula.root]) if isinstance(n, Name)}
+        sums = [n for n in topological([formula.root]) if n.func in (RowSum, RowMean)]
+        if any(isinstance(n, Name) and not isinstance(n, Column) for n in topological(sums)):
+            hint = "write it into the model itself"
+            raise FormulaError(str(text), 0, "a sum in a tied formula holds no parameter", hint)
+        chained = next((n for n in used if n in tied), None)
+        if chained is not None:
+            raise ArgumentError(
+                f"'{names.escape(name)}' is tied to '{names.escape(chained)}', which is tied itself"
+            )
+        formulas[name] = formula.root
+    params |= reader.variables
+    for name in fixed:
+        _check_is_parameter(name, params)
+    values = {params[n]: node for n, node in derived.items()}
+    roots = reader.graph.replace(list(formulas.values()), values)
+    return derived | dict(zip(formulas, roots, strict=True))
+
+
+def read_bounds(
+    bounds: Bounds, free: Sequence[str], params: Mapping[str, Name]
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """The lower and the upper bounds of the free parameters, or ArgumentError."""
+    low, high = dict.fromkeys(free, -math.inf), dict.fromkeys(free, math.inf)
+    for given, pair in bounds.items():
+        name = names.canonical(given)
+        _check_is_parameter(name, params)
+        shown = names.escape(name)
+        if name not in low:
+            raise ArgumentError(f"'{shown}' is fixed or tied, so it takes no bounds")
+        try:
+            least, most = pair
+        except (TypeError, ValueError):
+            raise ArgumentError(f"the bounds of '{shown}' are not (low, high)") from None
+        low[name] = -math.inf if least is None else to_float(least, f"a bound of '{shown}'")
+        high[name] = math.inf if most is None else to_float(most, f"a bound of '{shown}'")
+        if not low[name] < high[name]:
+            raise ArgumentError(f"the bounds of '{shown}' leave nothing between them")
+    return tuple(low.values()), tuple(high.values())
+
+
+def _check_is_parameter(name: str, params: Mapping[str, Name]) -> None:
+    if name not in params:
+        hint = names.suggest(name, params) or f"it has {names.escape(', '.join(params))}"
+        raise ArgumentError(f"the model has no parameter '{names.escape(name)}'; {hint}")
