@@ -17,7 +17,7 @@ from symgd.formula.nodes import ZERO, Conjunction, Disjunction, Negation, Node, 
 from symgd.formula.parse import parse
 
 
-def selection_condition(graph: Graph, node: Node, k: int) -> Node | None:
+def selection(graph: Graph, node: Node, k: int) -> Node | None:
     """The condition under which `node` selects its argument k; None where it does not select."""
     if node.func is Where:
         return node.args[0] if k == 1 else graph.node(Negation, node.args[0])
