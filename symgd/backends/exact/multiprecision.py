@@ -20,16 +20,13 @@ from collections.abc import Callable, Sequence
 from math import isfinite
 from typing import Any
 
-import sympy
-
 from symgd._locks import MPMATH
 from symgd.backends.exact.exact_graph import ExactGraph
 from symgd.formula.functions.multiprecision_functions import (
     Operation,
+    atom_value,
+    node_operation,
     operations,
-    power,
-    product,
-    total,
 )
 from symgd.formula.functions.table import BY_CLASS, SPECIAL
 from symgd.formula.nodes import (
@@ -39,7 +36,6 @@ from symgd.formula.nodes import (
     Negation,
     Node,
     Where,
-    float_of,
     is_negation,
     relation,
     topological,
@@ -149,24 +145,12 @@ class Precise:
         """point -> the value of a parameter, a double or a constant."""
         if isinstance(node, Name):
             return operator.itemgetter(self._inputs[id(node)])
-        if isinstance(node, sympy.NumberSymbol):
-            return lambda _: self._context.mpf(node._as_mpf_val(self._context.prec + 20))
-        if isinstance(node, sympy.Rational):
-            whole, parts = int(node.p), int(node.q)
-            return lambda _: self._context.mpf(whole) / parts
-        value = self._context.mpf(float(node))
-        return lambda _: value
+        return lambda _: atom_value(self._context, node)
 
     def _operation(self, node: Node, table: dict[str, Operation]) -> Operation:
         cls = node.func
-        if cls is sympy.Add:
-            return operator.add if len(node.args) == 2 else lambda *args: total(args)
         if is_negation(node) and len(node.args) == 2:
             return lambda _, x: -x
-        if cls is sympy.Mul:
-            return product(self._context)
-        if cls is sympy.Pow:
-            return power(self._context, float_of(node.args[1]))
         if cls is Where:
             nan = self._context.nan
             return lambda condition, a, b: nan if condition is None else a if condition else b
@@ -174,8 +158,9 @@ class Precise:
             return _joined(cls is Conjunction)
         if cls is Negation:
             return lambda a: None if a is None else not a
-        op = relation(node)
-        return table[_name(node)] if op is None else _compared(_COMPARE[op])
+        if (op := relation(node)) is not None:
+            return _compared(_COMPARE[op])
+        return node_operation(self._context, node, table)
 
 
 def _compared(holds: Callable[[Any, Any], bool]) -> Operation:
@@ -192,8 +177,3 @@ def _joined(all_of_them: bool) -> Operation:
         return None if None in args else all_of_them
 
     return call
-
-
-def _name(node: Node) -> str:
-    row = BY_CLASS.get(node.func)
-    return row.name if row is not None else ""
