@@ -6,7 +6,6 @@ Local derivatives are the formulas of the function table.
 from __future__ import annotations
 
 from collections.abc import Sequence, Set
-from functools import cache
 from typing import NamedTuple
 
 import sympy
@@ -15,7 +14,8 @@ from symgd.calculus.masks import selection
 from symgd.formula.functions.derivatives import DERIVATIVES
 from symgd.formula.functions.table import BY_CLASS
 from symgd.formula.graph import Graph
-from symgd.formula.nodes import ONE, TWO, ZERO, Conjunction, Name, Node, float_of, is_inverse
+from symgd.formula.nodes import ONE, TWO, ZERO, Conjunction, Node, float_of, is_inverse
+from symgd.formula.parse import substituted, table_formula
 
 
 class Contribution(NamedTuple):
@@ -79,7 +79,7 @@ def pullback_of_function(
         if id(arg) not in active:
             continue
         text = row.derivative_formula(k, len(node.args), graph.exact)
-        whole = "a" in _template(text)[1]  # the formula contains the adjoint
+        whole = "a" in table_formula(text).variables  # the formula contains the adjoint
         single = row.variadic and text not in row.two_argument_derivatives
         given = (arg,) if single else node.args
         term = local_derivative(graph, text, given, node, adjoint)
@@ -121,25 +121,16 @@ def local_derivative(
     graph: Graph, text: str, args: Sequence[Node], value: Node, adjoint: Node = ONE
 ) -> Node:
     """The formula `text` over x, y, z, w (the arguments), f and a as a node of `graph`."""
-    root, names = _template(text)
     row = BY_CLASS.get(value.func)
     places = dict(zip("xyzw", args, strict=False)) | {"f": value, "a": adjoint}
     for name, function in row.shared.items() if row is not None else ():
         places[name] = graph.node(DERIVATIVES[function].node, *value.args)
-    values = {names[n]: places[n] for n in names}
+    root, values = substituted(text, places)
 
     def change(node: Node, new: tuple[Node, ...]) -> Node:
         return graph.simplified(node, new) if new else values.get(node, graph.atom(node))
 
     return graph.fold(graph.rebuild([root], change))[0]
-
-
-@cache
-def _template(text: str) -> tuple[Node, dict[str, Name]]:
-    from symgd.formula.parse import parse
-
-    formula = parse(text, table=True)
-    return formula.root, dict(formula.variables)
 
 
 def scaled_adjoint(graph: Graph, a: Node, b: Node) -> Node:
