@@ -15,8 +15,7 @@ from typing import NamedTuple
 
 from symgd.backends.operations import Operand, Operation, function_named
 from symgd.formula.functions.function import Function
-
-_MULTIPLIED = 8  # whole powers up to this one are products: x*x*x, not pow(x, 3)
+from symgd.formula.functions.reference import MULTIPLIED
 
 
 class Value(NamedTuple):
@@ -173,16 +172,13 @@ class Emitter(ABC):
         kind, test = self.type(wide), self.type(condition.wide, "i1")
         return self.emit(f"select {test} {condition.text}, {kind} {a.text}, {kind} {b.text}", wide)
 
-    def call(self, symbol: str, *args: Value, own: bool = False) -> Value:
+    def call(self, symbol: str, *args: Value) -> Value:
         """A function of doubles outside the module; lane by lane where its arguments are wide.
-
-        own: the function is one of the module.
 
         The same library serves Python's own math, so that lanes, single runs and Python agree.
         """
         kinds = ", ".join(["double"] * len(args))
-        if not own:
-            self.declared.add(f"declare double @{symbol}({kinds}) #0")
+        self.declared.add(f"declare double @{symbol}({kinds}) #0")
         if not any(a.wide for a in args):
             operands = ", ".join(f"double {a.text}" for a in args)
             return self.emit(f"call double @{symbol}({operands})")
@@ -207,9 +203,9 @@ class Emitter(ABC):
         return self.mul(square, base) if whole % 2 else square
 
     def pow(self, base: Value, exponent: Value) -> Value:
-        """base to any power; small whole ones by multiplications."""
+        """base to any power; small whole ones as `reference.whole_power` computes them."""
         power = constant(exponent)
-        if power is not None and power == int(power) and 2 <= power <= _MULTIPLIED:
+        if power is not None and power in MULTIPLIED:
             return self.power(base, power)
         return self.call("pow", base, exponent)
 

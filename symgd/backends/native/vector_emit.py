@@ -59,10 +59,10 @@ class VectorEmitter(FunctionEmitter):
         super().label(name)
         self.block = name
 
-    def call(self, symbol: str, *args: Value, own: bool = False) -> Value:
+    def call(self, symbol: str, *args: Value) -> Value:
         """Inlined, or one call for as many lanes as a register has, or lane by lane."""
-        if own or not any(a.wide for a in args):
-            return super().call(symbol, *args, own=own)
+        if not any(a.wide for a in args):
+            return super().call(symbol, *args)
         if symbol in self.vectors.own and symbol in OWN:
             return self._inlined(symbol, *map(self.spread, args))
         found = self.vectors.library(symbol, len(args))
