@@ -26,16 +26,16 @@ def compile_program(inputs: Sequence[Name], outputs: Mapping[str, Node]) -> Prog
     read = _read_later(order, reads, varies, level) | {id(r) for r in roots}
     blocks: list[Block] = []
     for k in range(max(level.values(), default=0) + 1):
-        here = [n for n in order if n.func in REDUCTIONS and level[id(n)] == k]
-        sums, peaks = ([n for n in here if n.func is kind] for kind in REDUCTIONS)
+        nodes = [n for n in order if n.func in REDUCTIONS and level[id(n)] == k]
+        sums, peaks = ([n for n in nodes if n.func is kind] for kind in REDUCTIONS)
         if sums:
             blocks.append(_loop(lowering, sums))
         if peaks:
             blocks.append(replace(_loop(lowering, peaks), peaks=True))
-        here = [n for n in order if level[id(n)] == k and id(n) in read and id(n) not in varies]
+        nodes = [n for n in order if level[id(n)] == k and id(n) in read and id(n) not in varies]
         if not blocks:  # one straight line: in the order of the outputs
-            here = roots if not varies else here
-        blocks.append(StraightLine(lowering.lower(here)))
+            nodes = roots if not varies else nodes
+        blocks.append(StraightLine(lowering.lower(nodes)))
     if len(blocks) > 1:
         blocks = [b for b in blocks if isinstance(b, Loop) or b.body]
     return Program(tuple(inputs), tuple(blocks), lowering.known(outputs))
@@ -67,7 +67,7 @@ def _loop(lowering: Lowering, totals: Sequence[Node]) -> Loop:
 def _levels(order: Sequence[Node], reads: Reads) -> dict[int, int]:
     """For each node, after which of the loops it is known.
 
-    A sum that no loop waits for joins the last one, so that there are as few as can be.
+    A sum that no later loop needs joins the last one, to minimize the number of passes.
     """
     level: dict[int, int] = {}
     awaited: set[int] = set()  # what reductions lie above

@@ -9,7 +9,7 @@ from symgd.backends.program import Program
 from symgd.formula.functions.compile_formula import LETTERS
 from symgd.formula.functions.table import Function
 from symgd.formula.nodes import Name
-from symgd.formula.parse import parse
+from symgd.formula.parse import table_formula
 
 
 def function_program(row: Function) -> Program:
@@ -19,7 +19,7 @@ def function_program(row: Function) -> Program:
 
 @cache
 def _compiled(text: str, count: int) -> Program:
-    formula = parse(text, table=True)
+    formula = table_formula(text)
     letters = formula.variables
     inputs = [letters.get(x, Name(f"unused{k}")) for k, x in enumerate(LETTERS[:count])]
     return compile_program(inputs, {"f": formula.root})

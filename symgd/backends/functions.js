@@ -82,6 +82,11 @@ function log2(x) {
 function square(x) {
   return x * x;
 }
+function whole_power(a, n) {
+  if (n === 1) return a;
+  const half = whole_power(a, Math.floor(n / 2));
+  return n % 2 ? half * half * a : half * half;
+}
 function power(a, b) {
   if (b === 2) return a * a;
   if (a === 1 || (a === -1 && Math.abs(b) === Infinity)) return 1;

@@ -11,12 +11,14 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
-from symgd.backends.expressions import OperationPrinter, Spelling, statements
+from symgd.backends.expressions import Expression, OperationPrinter, Spelling, statements
 from symgd.backends.function_programs import function_program
 from symgd.backends.operations import OPERATORS
 from symgd.backends.program import Program
 from symgd.errors import BackendError
+from symgd.formula.functions.reference import MULTIPLIED
 from symgd.formula.functions.table import BY_CLASS, Function
 from symgd.formula.nodes import Name
 from symgd.formula.printing.precedence import ATOM, OR, POWER, PRODUCT, SUM
@@ -119,6 +121,11 @@ def _called(programs: Iterable[Program]) -> set[str]:
 
 class _JavaScriptPrinter(OperationPrinter):
     separator = ","
+
+    def parts(self, tree: Any) -> tuple[str, Sequence[Any]] | None:
+        if isinstance(tree, Expression) and tree.name == "pow" and tree.arguments[1] in MULTIPLIED:
+            return "whole_power", tree.arguments
+        return super().parts(tree)
 
     def name(self, name: str) -> str:
         assert _IDENTIFIER.fullmatch(name), name

@@ -67,6 +67,10 @@ class Square(Op):
     """Square(a): a*a."""
 
 
+#: Whole powers, each a node of its own: Power3(a) is a*a*a.
+_WHOLE_POWERS = {float(n): type(f"Power{n}", (Op,), {}) for n in reference.MULTIPLIED if n > 2}
+
+
 class Sqrt(Op):
     """Sqrt(a): the square root."""
 
@@ -92,6 +96,7 @@ NODES: dict[str, type] = {
     "select": Where,
     "guarded": Guarded,
     "norm": Norm,
+    **{f"power{n:.0f}": node for n, node in _WHOLE_POWERS.items()},
 }
 _OPERATIONS = {node: operation for operation, node in NODES.items()}
 
@@ -189,6 +194,8 @@ def evaluate(program: Program, values: Sequence[float]) -> list[float | bool]:
         arguments = [known[a] if isinstance(a, str) else a for a in operation.arguments]
         row = operation.function
         value = row.scalar if row is not None else _REFERENCE[operation.name]
+        if operation.name == "pow" and not isinstance(operation.arguments[1], str):
+            value = reference.constant_power
         known[operation.result] = value(*arguments)
     found = [known[o] if isinstance(o, str) else o for o in program.outputs.values()]
     return [x if isinstance(x, bool) else float(x) for x in found]  # a condition stays one
@@ -220,6 +227,8 @@ def _node(tree: Tree, symbols: Mapping[str, Node]) -> Node:
     arguments = [_node(a, symbols) for a in tree.arguments]
     if tree.name == "square" and not arguments[0].args:
         return sympy.Basic.__new__(sympy.Mul, *arguments, *arguments)
+    if tree.name == "pow" and tree.arguments[1] in _WHOLE_POWERS:
+        return sympy.Basic.__new__(_WHOLE_POWERS[tree.arguments[1]], arguments[0])
     node = NODES.get(tree.name) or function_named(tree.name).node
     return sympy.Basic.__new__(node, *arguments)
 
@@ -233,8 +242,16 @@ def _leaf(operand: Operand, symbols: Mapping[str, Node]) -> Node:
 _symbol, _number = lru_cache(1 << 14)(Name), lru_cache(1 << 14)(number)
 
 
-def _square(x: float) -> float:
-    return x * x
+#: Whole powers of floats and arrays, in the order of `reference.whole_power`.
+_MULTIPLICATIONS: dict[str, Callable[[Any], Any]] = {
+    "square": lambda x: x * x,
+    "power3": lambda x: x * x * x,
+    "power4": lambda x: (square := x * x) * square,
+    "power5": lambda x: (square := x * x) * square * x,
+    "power6": lambda x: (cube := x * x * x) * cube,
+    "power7": lambda x: (cube := x * x * x) * cube * x,
+    "power8": lambda x: (fourth := (square := x * x) * square) * fourth,
+}
 
 
 def _called(program: Program) -> list[Function]:
@@ -244,15 +261,15 @@ def _called(program: Program) -> list[Function]:
 
 def _scalar_namespace(program: Program) -> dict[str, Any]:
     space: dict[str, Any] = {row.name: scalar_function(row) for row in _called(program)}
-    more = {"sqrt": math.sqrt, "power": math.pow, "square": _square, "abs": builtins.abs}
-    return space | more | {"nan": math.nan}
+    more = {"sqrt": math.sqrt, "power": math.pow, "abs": builtins.abs, "nan": math.nan}
+    return space | more | _MULTIPLICATIONS
 
 
 def _array_namespace(program: Program) -> dict[str, Any]:
     import numpy as np
 
     space = {row.name: array_function(row) for row in _called(program)}
-    more = {"sqrt": np.sqrt, "power": np.power, "square": np.square, "where": np.where}
+    more = {"sqrt": np.sqrt, "power": np.power, "where": np.where} | _MULTIPLICATIONS
     more |= {"logical_and": np.logical_and, "logical_or": np.logical_or}
     more |= {"logical_not": np.logical_not, "norm": _norm, "abs": np.abs}
     return space | more

@@ -228,11 +228,11 @@ def _needs(
     conditions = {id(n.args[0]): n.args[0] for n in order if n.func is Where}
     literals: dict[int, frozenset[_Literal]] = {id(r): frozenset() for r in roots}
     for node in reversed(order):
-        mine = literals[id(node)]
+        own_literals = literals[id(node)]
         for k, arg in enumerate(reads(node)):
-            use = mine
+            use = own_literals
             if node.func is Where and k > 0:
-                use = mine | {(id(node.args[0]), k == 1)}
+                use = own_literals | {(id(node.args[0]), k == 1)}
             others = literals.get(id(arg))
             literals[id(arg)] = use if others is None else others & use
     lists: dict[frozenset[_Literal], list[tuple[Node, bool]]] = {}

@@ -41,7 +41,9 @@ OPERATORS: dict[str, Operator] = {
     "neg": Operator("-a", "x", 0, spreads=1),
     "square": Operator("a*a", "x", CHEAP, spreads=1),
     "sqrt": Operator("the square root of a", "x", DIVIDE, spreads=1, fails=True),
-    "pow": Operator("a to the power b, as C's pow", "xx", ELEMENTARY, fails=True),
+    "pow": Operator(
+        "a to the power b, as C's pow; to a number 2..8 by products", "xx", ELEMENTARY, fails=True
+    ),
     "<": Operator("whether a < b", "xx", CHEAP, gives="c"),
     "<=": Operator("whether a <= b", "xx", CHEAP, gives="c"),
     ">": Operator("whether a > b", "xx", CHEAP, gives="c"),

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from enum import Enum
+from typing import TypeAlias
 
 import sympy
 
@@ -18,6 +19,8 @@ from symgd.calculus.intervals import Interval, ranges
 from symgd.formula.functions.table import BY_CLASS, Function
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import ROWS, Column, Name, Node, RowMean, RowSum, float_of, topological
+
+_Ranges: TypeAlias = dict[int, Interval]
 
 
 class Curvature(Enum):
@@ -52,18 +55,19 @@ class Curvature(Enum):
         )
 
 
+_Curvatures: TypeAlias = dict[int, Curvature]
+
+
 def curvature(root: Node, data: Mapping[Node, Interval] | None = None) -> Curvature:
     """The curvature of `root`; UNKNOWN if no rule applies. data: the ranges of columns."""
     known = ranges([root], data or {})
-    curvatures: dict[int, Curvature] = {}
+    curvatures: _Curvatures = {}
     for node in topological([root]):
         curvatures[id(node)] = _node_curvature(node, curvatures, known)
     return curvatures[id(root)]
 
 
-def _node_curvature(
-    node: Node, curvatures: dict[int, Curvature], known: dict[int, Interval]
-) -> Curvature:
+def _node_curvature(node: Node, curvatures: _Curvatures, known: _Ranges) -> Curvature:
     if not node.args:
         free = isinstance(node, Name) and not isinstance(node, Column) and node is not ROWS
         return Curvature.AFFINE if free else Curvature.CONSTANT
@@ -95,21 +99,14 @@ def _sum(args: Sequence[Curvature]) -> Curvature:
     return Curvature.CONCAVE if all(c.is_concave for c in args) else Curvature.UNKNOWN
 
 
-def compose(inner: Curvature, derivative: int, second_derivative: int) -> Curvature:
+def compose(inner: Curvature, first: int, second: int) -> Curvature:
     """f(inner), from the signs of f' and f'' over the range of inner (0: not of one sign)."""
-    if second_derivative > 0 and (
-        inner.is_affine
-        or (inner.is_convex and derivative > 0)
-        or (inner.is_concave and derivative < 0)
-    ):
+    rising, falling = first > 0, first < 0
+    convex = (inner.is_convex and rising) or (inner.is_concave and falling) or inner.is_affine
+    concave = (inner.is_concave and rising) or (inner.is_convex and falling) or inner.is_affine
+    if second > 0 and convex:
         return Curvature.CONVEX
-    if second_derivative < 0 and (
-        inner.is_affine
-        or (inner.is_concave and derivative > 0)
-        or (inner.is_convex and derivative < 0)
-    ):
-        return Curvature.CONCAVE
-    return Curvature.UNKNOWN
+    return Curvature.CONCAVE if second < 0 and concave else Curvature.UNKNOWN
 
 
 def derivative_signs(row: Function, over: Interval) -> tuple[int, int]:
@@ -132,10 +129,7 @@ def _sign(a: Interval) -> int:
 
 
 def _product(
-    node: Node,
-    args: Sequence[Curvature],
-    curvatures: dict[int, Curvature],
-    known: dict[int, Interval],
+    node: Node, args: Sequence[Curvature], curvatures: dict[int, Curvature], known: _Ranges
 ) -> Curvature:
     """A constant times one other node; that node's square; x*log(x); exp(u)*exp(v)."""
     scale = 1
@@ -153,9 +147,7 @@ def _product(
     return _scaled(composed, scale)
 
 
-def _exponent(
-    node: Node, curvatures: dict[int, Curvature], known: dict[int, Interval]
-) -> Curvature:
+def _exponent(node: Node, curvatures: _Curvatures, known: _Ranges) -> Curvature:
     """The curvature of log(node) of an exponential, or of a power or product of exponentials."""
     if node.func is sympy.exp:
         return curvatures[id(node.args[0])]
@@ -179,7 +171,7 @@ def _scaled(composed: Curvature, sign: int) -> Curvature:
     return composed.negated if sign < 0 else Curvature.UNKNOWN
 
 
-def _pair(rest: Sequence[tuple[Node, Curvature]], known: dict[int, Interval]) -> Curvature:
+def _pair(rest: Sequence[tuple[Node, Curvature]], known: _Ranges) -> Curvature:
     if len(rest) == 1:
         return rest[0][1]
     if len(rest) != 2:
@@ -195,10 +187,7 @@ def _pair(rest: Sequence[tuple[Node, Curvature]], known: dict[int, Interval]) ->
 
 
 def _power(
-    node: Node,
-    args: Sequence[Curvature],
-    curvatures: dict[int, Curvature],
-    known: dict[int, Interval],
+    node: Node, args: Sequence[Curvature], curvatures: dict[int, Curvature], known: _Ranges
 ) -> Curvature:
     base, exponent = node.args
     over, p = known[id(base)], float_of(exponent)
@@ -221,7 +210,7 @@ def _power(
     return compose(args[0], 1 if p > 0 else -1, 1 if p > 1 or p < 0 else -1)
 
 
-def _exponential(base: Node, args: Sequence[Curvature], known: dict[int, Interval]) -> Curvature:
+def _exponential(base: Node, args: Sequence[Curvature], known: _Ranges) -> Curvature:
     """a**u with a constant base: exp(u*log(a))."""
     low, high = known[id(base)]
     if args[0] is not Curvature.CONSTANT or low <= 0:
@@ -229,9 +218,7 @@ def _exponential(base: Node, args: Sequence[Curvature], known: dict[int, Interva
     return compose(args[1], 1 if low >= 1 else -1 if high <= 1 else 0, 1)
 
 
-def _sum_of_squares(
-    base: Node, curvatures: dict[int, Curvature], known: dict[int, Interval]
-) -> bool:
+def _sum_of_squares(base: Node, curvatures: _Curvatures, known: _Ranges) -> bool:
     def square(term: Node) -> bool:
         if curvatures[id(term)] is Curvature.CONSTANT:
             return known[id(term)][0] >= 0
@@ -247,9 +234,7 @@ def _sum_of_squares(
     return all(square(term) for term in terms)
 
 
-def _from_table(
-    convexity: str, node: Node, args: Sequence[Curvature], known: dict[int, Interval]
-) -> Curvature:
+def _from_table(convexity: str, node: Node, args: Sequence[Curvature], known: _Ranges) -> Curvature:
     """By the row's `convexity`, of several arguments (Boyd and Vandenberghe, section 3.1.5).
 
     convex, concave: in all arguments at once, and rising in each. norm: convex, and rising in each

@@ -16,7 +16,7 @@ from symgd.formula.functions import reference
 from symgd.formula.functions.derivatives import DERIVATIVES
 from symgd.formula.functions.table import FUNCTIONS
 from symgd.formula.graph import Graph
-from symgd.formula.nodes import Node, float_of
+from symgd.formula.nodes import ONE, ZERO, Node, float_of
 
 _NODE = {name: row.node for name, row in {**FUNCTIONS, **DERIVATIVES}.items()}
 
@@ -201,8 +201,10 @@ def _shares(graph: Graph, top: Sequence[Term], terms: Sequence[Term]) -> Node:
         rest[id(t.u)] = Term(known.c - t.c, t.u)
     left = [t for t in rest.values() if t.c]
     if all(t.c > 0 for t in (*top, *left)):  # a part of the sum: a/(a + b)
-        if not left:
-            return graph.number(1.0)
+        if not left:  # 1, but nan where an exponent is
+            inner = [t.u for t in top if t.u is not None and t.u.args]
+            zeros = [graph.node(sympy.Mul, ZERO, u) for u in inner]
+            return graph.node(sympy.Add, ONE, *zeros) if zeros else ONE
         return _portion(graph, log_sum(graph, top), [log_sum(graph, left)])
     largest, total = _top_and_total(graph, terms)
     parts = []

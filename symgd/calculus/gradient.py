@@ -70,7 +70,7 @@ class _Sweep:
             if node.func is RowMax:
                 continue
             if node.func is RowSum:
-                self.propagate_into_rows(node, adjoint, condition, mask)
+                self.propagate_rows(node, adjoint, condition, mask)
                 continue
             for arg, term, selected in pullback(
                 graph, node, adjoint, self.active, self.overflowing
@@ -80,7 +80,7 @@ class _Sweep:
                     arg, kept, conjunction(graph, condition, selected if arg.args else None)
                 )
 
-    def propagate_into_rows(
+    def propagate_rows(
         self, total: Node, adjoint: Node, condition: Node | None, mask: Node | None
     ) -> None:
         """The sweep through the term of a sum over rows.
@@ -99,10 +99,10 @@ class _Sweep:
                 varies = row_valued(topological([in_rows]))
                 term = scaled_adjoint(graph, adjoint, row_sum(graph, in_rows, varies))
                 self.accumulate(
-                    node, term, conjunction(graph, condition, self.active_in_some_row(node, inner))
+                    node, term, conjunction(graph, condition, self.active_in_a_row(node, inner))
                 )
 
-    def active_in_some_row(self, node: Node, inner: _Sweep) -> Node | None:
+    def active_in_a_row(self, node: Node, inner: _Sweep) -> Node | None:
         """The condition that some row depends on a node that does not vary.
 
         None: always, or no derivative below the node is singular.

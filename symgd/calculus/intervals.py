@@ -15,7 +15,7 @@ from symgd.formula.functions.compile_formula import LETTERS
 from symgd.formula.functions.function import EVERYTHING, Interval
 from symgd.formula.functions.table import BY_CLASS, Function
 from symgd.formula.nodes import Node, RowMean, RowSum, Where, float_of, relation, topological
-from symgd.formula.parse import parse
+from symgd.formula.parse import substituted
 
 __all__ = ["EVERYTHING", "Interval", "function_range", "operation_range", "ranges"]
 
@@ -98,11 +98,9 @@ def _at(row: Function, *x: float) -> Interval:
 
 
 def _formula_range(row: Function, args: Sequence[Interval]) -> Interval:
-    formula = parse(row.formula, table=True)
     given = [*args, *((v, v) for v in row.omitted_defaults(len(args)))]
-    places = dict(zip(LETTERS, given, strict=False))
-    leaves = {symbol: places[letter] for letter, symbol in formula.variables.items()}
-    return ranges([formula.root], leaves)[id(formula.root)]
+    root, leaves = substituted(row.formula, dict(zip(LETTERS, given, strict=False)))
+    return ranges([root], leaves)[id(root)]
 
 
 def _sum(args: Sequence[Interval]) -> Interval:

@@ -6,16 +6,16 @@ Local derivatives are the formulas of the function table.
 from __future__ import annotations
 
 from collections.abc import Sequence, Set
-from functools import cache
 from typing import NamedTuple
 
 import sympy
 
-from symgd.calculus.masks import selection_condition
+from symgd.calculus.masks import selection
 from symgd.formula.functions.derivatives import DERIVATIVES
 from symgd.formula.functions.table import BY_CLASS
 from symgd.formula.graph import Graph
-from symgd.formula.nodes import ONE, TWO, ZERO, Conjunction, Name, Node, float_of, is_inverse
+from symgd.formula.nodes import ONE, TWO, ZERO, Conjunction, Node, float_of, is_inverse
+from symgd.formula.parse import substituted, table_formula
 
 
 class Contribution(NamedTuple):
@@ -32,7 +32,7 @@ def pullback_of_power(
     """The contributions of the adjoint of a power to base and exponent."""
     base, exponent = node.args
     value = float_of(exponent)
-    contributions: list[Contribution] = []
+    result: list[Contribution] = []
     if id(base) in active:
         if value is None:
             lower = graph.node(sympy.Pow, base, graph.sub(exponent, ONE))
@@ -40,23 +40,21 @@ def pullback_of_power(
             if float_of(base) is None:  # x**0 is 1 also at 0, where 0*0**-1 is nan
                 at_zero = [graph.compare("==", arg, ZERO) for arg in (exponent, base)]
                 derivative = graph.where(graph.node(Conjunction, *at_zero), ZERO, derivative)
-            contributions.append(Contribution(base, graph.mul(adjoint, derivative)))
+            result.append(Contribution(base, graph.mul(adjoint, derivative)))
         elif value == 2:
-            contributions.append(
-                Contribution(base, scaled_adjoint(graph, adjoint, graph.mul(TWO, base)))
-            )
+            result.append(Contribution(base, scaled_adjoint(graph, adjoint, graph.mul(TWO, base))))
         elif value == 0.5:
-            contributions.append(
+            result.append(
                 Contribution(base, graph.div(graph.mul(graph.number(0.5), adjoint), node))
             )
         elif value != 0:
             derivative = graph.mul(exponent, graph.lower(base, exponent))
-            contributions.append(Contribution(base, graph.mul(adjoint, derivative)))
+            result.append(Contribution(base, graph.mul(adjoint, derivative)))
     if id(exponent) in active:
-        contributions.append(
+        result.append(
             Contribution(exponent, graph.mul(adjoint, graph.mul(node, log_of_base(graph, base))))
         )
-    return contributions
+    return result
 
 
 def log_of_base(graph: Graph, base: Node) -> Node:
@@ -76,21 +74,19 @@ def pullback_of_function(
     row = BY_CLASS[node.func]
     if row.name == "softmax" and _known_scores(node):
         return _pullback_of_softmax(graph, node, adjoint, active)
-    contributions: list[Contribution] = []
+    result: list[Contribution] = []
     for k, arg in enumerate(node.args):
         if id(arg) not in active:
             continue
         text = row.derivative_formula(k, len(node.args), graph.exact)
-        whole = "a" in _template(text)[1]  # the formula contains the adjoint
+        whole = "a" in table_formula(text).variables  # the formula contains the adjoint
         single = row.variadic and text not in row.two_argument_derivatives
         given = (arg,) if single else node.args
         term = local_derivative(graph, text, given, node, adjoint)
         if term is not ZERO:
             term = term if whole else scaled_adjoint(graph, adjoint, term)
-            contributions.append(
-                Contribution(arg, term, selection_condition(graph, node, k) if arg.args else None)
-            )
-    return contributions
+            result.append(Contribution(arg, term, selection(graph, node, k) if arg.args else None))
+    return result
 
 
 _MANY = 16  # scores: with more, one sweep over many shares of them would be quadratic
@@ -125,25 +121,16 @@ def local_derivative(
     graph: Graph, text: str, args: Sequence[Node], value: Node, adjoint: Node = ONE
 ) -> Node:
     """The formula `text` over x, y, z, w (the arguments), f and a as a node of `graph`."""
-    root, names = _template(text)
     row = BY_CLASS.get(value.func)
     places = dict(zip("xyzw", args, strict=False)) | {"f": value, "a": adjoint}
     for name, function in row.shared.items() if row is not None else ():
         places[name] = graph.node(DERIVATIVES[function].node, *value.args)
-    values = {names[n]: places[n] for n in names}
+    root, values = substituted(text, places)
 
     def change(node: Node, new: tuple[Node, ...]) -> Node:
         return graph.simplified(node, new) if new else values.get(node, graph.atom(node))
 
     return graph.fold(graph.rebuild([root], change))[0]
-
-
-@cache
-def _template(text: str) -> tuple[Node, dict[str, Name]]:
-    from symgd.formula.parse import parse
-
-    formula = parse(text, table=True)
-    return formula.root, dict(formula.variables)
 
 
 def scaled_adjoint(graph: Graph, a: Node, b: Node) -> Node:

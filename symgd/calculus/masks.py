@@ -14,20 +14,19 @@ from symgd.formula.functions.compile_formula import LETTERS
 from symgd.formula.functions.table import BY_CLASS
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import ZERO, Conjunction, Disjunction, Negation, Node, Where, float_of
-from symgd.formula.parse import parse
+from symgd.formula.parse import substituted
 
 
-def selection_condition(graph: Graph, node: Node, k: int) -> Node | None:
+def selection(graph: Graph, node: Node, k: int) -> Node | None:
     """The condition under which `node` selects its argument k; None where it does not select."""
     if node.func is Where:
         return node.args[0] if k == 1 else graph.node(Negation, node.args[0])
     row = BY_CLASS.get(node.func)
     if row is None or not row.selects:
         return None
-    formula = parse(f"where({row.selects[min(k, len(row.selects) - 1)]}, 1, 0)", table=True)
-    places = dict(zip(LETTERS, node.args, strict=False))
-    values = {symbol: places[letter] for letter, symbol in formula.variables.items()}
-    return graph.replace([formula.root.args[0]], values)[0]
+    text = f"where({row.selects[min(k, len(row.selects) - 1)]}, 1, 0)"
+    root, values = substituted(text, dict(zip(LETTERS, node.args, strict=False)))
+    return graph.replace([root.args[0]], values)[0]
 
 
 def conjunction(graph: Graph, outer: Node | None, inner: Node | None) -> Node | None:

@@ -23,7 +23,7 @@ from symgd.calculus.local_pullback import (
     pullback_of_power,
     scaled_adjoint,
 )
-from symgd.calculus.masks import selection_condition
+from symgd.calculus.masks import selection
 from symgd.formula.functions.derivatives import DERIVATIVES
 from symgd.formula.functions.table import BY_CLASS
 from symgd.formula.graph import Graph
@@ -35,11 +35,7 @@ _RATIO = DERIVATIVES["ratio"].node
 
 
 def pullback(
-    graph: Graph,
-    node: Node,
-    adjoint: Node,
-    active: Set[int],
-    overflowing: Set[int] = frozenset(),
+    graph: Graph, node: Node, adjoint: Node, active: Set[int], overflowing: Set[int] = frozenset()
 ) -> list[Contribution]:
     """The contributions of the adjoint of `node` to its arguments, or to those of a divisor.
 
@@ -54,9 +50,7 @@ def pullback(
         halves = {1: (adjoint, ZERO), 2: (ZERO, adjoint)}
         return [
             Contribution(
-                node.args[k],
-                graph.where(condition, *halves[k]),
-                selection_condition(graph, node, k),
+                node.args[k], graph.where(condition, *halves[k]), selection(graph, node, k)
             )
             for k in halves
             if id(node.args[k]) in active

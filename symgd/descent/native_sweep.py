@@ -72,7 +72,7 @@ class LanesKernel:
         )
         module = compile_module(sweep_module(self.what))
         self.sweep, self.look = module.function("sweep", 10), module.function("look", 4)
-        self.asks = module.asks
+        self.calls_python = module.calls_python
 
     def run(
         self,
@@ -113,7 +113,7 @@ class LanesKernel:
         what = self.what
         cost = what.pack * (5 + what.program.cost * what.lanes / 4)  # nanoseconds, or so
         span = max(64, int(_NANOSECONDS / cost))  # steps of a call
-        threads = worthwhile(1 if self.asks else threads, cost * packs * steps)
+        threads = worthwhile(1 if self.calls_python else threads, cost * packs * steps)
         turn = max(1, int(_NANOSECONDS / cost / min(span, steps + 1)))  # packs of a call
         share = max(1, min(turn, packs // (_SHARES * threads)))
         failed = 0

@@ -17,10 +17,9 @@ from symgd._locks import MPMATH
 from symgd.formula.functions.compile_formula import compile_formula
 from symgd.formula.functions.multiprecision_functions import (
     Operation,
+    atom_value,
+    node_operation,
     operations,
-    power,
-    product,
-    total,
 )
 from symgd.formula.functions.table import BY_CLASS, Function
 from symgd.formula.nodes import Node, float_of, topological
@@ -73,7 +72,8 @@ class ExactConstants:
 def _value(node: Node, args: list[ValuePair]) -> ValuePair:
     """The value of one node, or PoleError."""
     if not node.args:
-        return _atom(_BITS[0], node), _atom(_BITS[1], node)
+        low, high = (atom_value(_arithmetic(bits)[0], node) for bits in _BITS)
+        return low, high
     known = [a for a in args if a is not None]
     if len(known) < len(args):
         return None
@@ -85,7 +85,10 @@ def _value(node: Node, args: list[ValuePair]) -> ValuePair:
     if name.startswith("bessel") and max(map(abs, high)) > _BESSEL_LIMIT:
         return None
     try:
-        found = [_call(bits, node, side) for bits, side in zip(_BITS, (low, high), strict=True)]
+        found = [
+            node_operation(context, node, table)(*side)
+            for (context, table), side in zip(map(_arithmetic, _BITS), (low, high), strict=True)
+        ]
     except ZeroDivisionError:  # by an exact 0: infinite or undefined
         raise PoleError from None
     except (ArithmeticError, ValueError, KeyError):  # no convergence; a function without operation
@@ -125,23 +128,3 @@ def _arithmetic(bits: int) -> tuple[Any, dict[str, Operation]]:
     context = MPContext()
     context.prec = bits
     return context, operations(context)
-
-
-def _atom(bits: int, node: Node) -> Any:
-    context, _ = _arithmetic(bits)
-    if isinstance(node, sympy.NumberSymbol):
-        return context.mpf(node._as_mpf_val(bits + 20))
-    if isinstance(node, sympy.Rational):
-        return context.mpf(int(node.p)) / int(node.q)
-    return context.mpf(float(node))
-
-
-def _call(bits: int, node: Node, args: list[Any]) -> Any:
-    context, table = _arithmetic(bits)
-    if node.func is sympy.Add:
-        return total(args)
-    if node.func is sympy.Mul:
-        return product(context)(*args)
-    if node.func is sympy.Pow:
-        return power(context, float_of(node.args[1]))(*args)
-    return table[BY_CLASS[node.func].name](*args)

@@ -35,12 +35,13 @@ def evaluate(node: Node, get: Callable[[Node], Any]) -> Any:
     if cls is sympy.Add:
         return reference.add(*args)
     if cls is sympy.Pow:
-        exponent = float_of(
-            node.args[1]
-        )  # only a literal 0.5 is a square root, not y = 0.5 in x**y
+        # only a literal 0.5 is a square root, not y = 0.5 in x**y
+        exponent = float_of(node.args[1])
+        if exponent is None:
+            return reference.pow(*args)
         if exponent == -1.0:
             return reference.div(1.0, args[0])
-        return reference.sqrt(args[0]) if exponent == 0.5 else reference.pow(*args)
+        return reference.sqrt(args[0]) if exponent == 0.5 else reference.constant_power(*args)
     if (op := relation(node)) is not None:
         return reference.COMPARE[op](*args)
     if cls is Conjunction:

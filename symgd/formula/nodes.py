@@ -99,6 +99,10 @@ class Negation(Op):
     """The negation of a condition (true where a comparison fails, also for nan)."""
 
 
+#: The logical connectives of conditions.
+CONNECTIVES = (Conjunction, Disjunction, Negation)
+
+
 class RowSum(Op):
     """The sum of a term over the rows of the data."""
 
@@ -169,7 +173,7 @@ def topological(
 
 def is_condition(node: Node) -> bool:
     """Whether node is a comparison, or made of them."""
-    return node.func in (Conjunction, Disjunction, Negation) or relation(node) is not None
+    return node.func in CONNECTIVES or relation(node) is not None
 
 
 def is_negation(node: Node) -> bool:

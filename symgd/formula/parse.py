@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
+from typing import TypeVar
 
 from symgd import names
 from symgd.errors import FormulaError
@@ -18,6 +20,8 @@ from symgd.formula.parser import Parser
 from symgd.formula.tokens import Limits, tokens
 
 DEFAULT_LIMITS = Limits()
+
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,18 @@ def parse(
     root = parser.formula()
     symbols = parser.symbols
     return Formula(text, parser.graph, root, symbols.variables, symbols.columns_read)
+
+
+@cache
+def table_formula(text: str) -> Formula:
+    """A formula of the function table, parsed once: of x, y, z, w, and what its row names."""
+    return parse(text, table=True)
+
+
+def substituted(text: str, values: Mapping[str, Value]) -> tuple[Node, dict[Node, Value]]:
+    """The root of a formula of the function table, and the values by its leaves."""
+    formula = table_formula(text)
+    return formula.root, {leaf: values[name] for name, leaf in formula.variables.items()}
 
 
 def variable_name(text: str) -> str:

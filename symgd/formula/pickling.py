@@ -14,13 +14,11 @@ import sympy
 from symgd.formula.functions.table import BY_CLASS
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import (
+    CONNECTIVES,
     RELATIONS,
     ROWS,
     Column,
-    Conjunction,
-    Disjunction,
     Name,
-    Negation,
     Node,
     Norm,
     RowMean,
@@ -29,18 +27,7 @@ from symgd.formula.nodes import (
     topological,
 )
 
-_OTHERS = (
-    sympy.Add,
-    sympy.Mul,
-    sympy.Pow,
-    Where,
-    Conjunction,
-    Disjunction,
-    Negation,
-    Norm,
-    RowSum,
-    RowMean,
-)
+_OTHERS = (sympy.Add, sympy.Mul, sympy.Pow, Where, *CONNECTIVES, Norm, RowSum, RowMean)
 _CLASSES: dict[str, type] = {
     **{row.name: cls for cls, row in BY_CLASS.items() if cls is not Where},
     **{cls.__name__: cls for cls in (*_OTHERS, *RELATIONS.values())},

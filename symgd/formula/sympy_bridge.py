@@ -98,10 +98,10 @@ def definition(call: sympy.Expr) -> sympy.Expr:
 
 
 def _formula(text: str, values: Mapping[str, sympy.Expr]) -> sympy.Expr:
-    from symgd.formula.parse import parse
+    from symgd.formula.parse import substituted
 
-    read = parse(text, table=True)
-    return to_sympy([read.root], {v: values[n] for n, v in read.variables.items()})[0]
+    root, leaves = substituted(text, values)
+    return to_sympy([root], leaves)[0]
 
 
 Op.partial_derivative, Op.definition = staticmethod(partial_derivative), staticmethod(definition)

@@ -1,4 +1,4 @@
-"""Newton's method with the exact Hessian: to a minimum, or to where the gradient vanishes.
+"""Newton's method with the exact Hessian: to a minimum or another critical point.
 
 J. Nocedal, S. Wright, 2006, Numerical Optimization, 2nd ed., Springer, sections 3.3 and 3.4. Plain
 lists of numbers, so that a loss of few parameters needs no NumPy.
@@ -80,40 +80,40 @@ def minimize(
     tolerance: float = 0.0,
     local: bool = False,
 ) -> NewtonResult | None:
-    """The end of the iteration from `start`, or None where the start is not finite.
+    """The end of the iteration from `start`, or None if the start is not finite.
 
-    The Hessian is scaled to a unit diagonal; where it is not positive definite, its eigenvalues are
-    taken by magnitude; steps are halved until the value falls enough (Armijo). tolerance: end where
-    `is_close` (0: where rounding hides what is left to gain). local: only full steps, as long as
-    the Hessian is positive definite and the value falls.
+    The Hessian is scaled to a unit diagonal; if it is not positive definite, its eigenvalues are
+    taken by magnitude. Steps are halved until the value decreases enough (Armijo). tolerance: the
+    end by `is_close`; 0: the end where the predicted decrease is below rounding. local: only full
+    steps, as long as the Hessian is positive definite and the value decreases.
     """
-    here = evaluate_at(objective, start if box is None else box.clip(start).tolist(), box)
-    if not here.finite:
+    current = evaluate_at(objective, start if box is None else box.clip(start).tolist(), box)
+    if not current.finite:
         return None
     last_length, last_x, reason = math.inf, None, ""
     while True:
-        length = here.norm(here.step)
+        length = current.norm(current.step)
         if tolerance:
-            done = here.is_close(tolerance, start)
+            done = current.is_close(tolerance, start)
         else:
-            done = here.negligible and (not here.definite or not length < 0.5 * last_length)
-        if done or (local and not here.definite):
+            done = current.negligible and (not current.definite or not length < 0.5 * last_length)
+        if done or (local and not current.definite):
             break
-        if here.steps == steps:
+        if current.steps == steps:
             reason = f"{steps} iterations were not enough"
             break
-        trial = _backtrack(objective, here, box, 1 if local else _HALVINGS)
-        if trial is None or trial[0] == here.x:
+        trial = _backtrack(objective, current, box, 1 if local else _HALVINGS)
+        if trial is None or trial[0] == current.x:
             break
-        there = evaluate_at(objective, trial[0], box, here.steps + 1, trial[1])
-        if not there.finite:
+        candidate = evaluate_at(objective, trial[0], box, current.steps + 1, trial[1])
+        if not candidate.finite:
             reason = "the derivatives are not finite there"
             break
-        last_length, last_x, here = length, here.x, there
+        last_length, last_x, current = length, current.x, candidate
     if last_x is None:
-        return replace(here, reason=reason)
-    moved = here.norm([a - b for a, b in zip(here.x, last_x, strict=True)])
-    return replace(here, reason=reason, moved=moved)
+        return replace(current, reason=reason)
+    moved = current.norm([a - b for a, b in zip(current.x, last_x, strict=True)])
+    return replace(current, reason=reason, moved=moved)
 
 
 def evaluate_at(
@@ -123,7 +123,7 @@ def evaluate_at(
     steps: int = 0,
     known: tuple[float, list[float]] | None = None,
 ) -> NewtonResult:
-    """The result at x after so many steps; known: value and gradient there."""
+    """The result at x after so many steps. known: value and gradient at x."""
     value, gradient = known or objective.gradient(x)
     hessian = objective.hessian(x)
     finite = math.isfinite(value) and all_finite(gradient) and finite_rows(hessian)
@@ -135,16 +135,16 @@ def evaluate_at(
 
 
 def _backtrack(
-    objective: Objective, here: NewtonResult, box: Box | None, trials: int
+    objective: Objective, current: NewtonResult, box: Box | None, trials: int
 ) -> tuple[list[float], tuple[float, list[float]]] | None:
     """The first x + step/2**k whose value is low enough, with value and gradient, or None."""
-    fraction, negligible, decrease = 1.0, here.negligible, here.decrease
+    fraction, negligible, decrease = 1.0, current.negligible, current.decrease
     for _ in range(trials):
-        x = [a + fraction * s for a, s in zip(here.x, here.step, strict=True)]
+        x = [a + fraction * s for a, s in zip(current.x, current.step, strict=True)]
         if box is not None:
             x = box.clip(x).tolist()
         found = objective.gradient(x)
-        lower = here.value - 1e-4 * fraction * decrease
+        lower = current.value - 1e-4 * fraction * decrease
         if negligible or -math.inf < found[0] <= lower:
             return x, found
         fraction *= 0.5

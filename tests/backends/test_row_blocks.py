@@ -535,9 +535,9 @@ def test_functions_that_ask_python_are_left_to_numpy():
 
 
 def compile_native_source(call):
-    from symgd.backends.native.translate import Emitter, Value
+    from symgd.backends.native.translate import Value
 
-    e = Emitter()
+    e = elementary.FunctionEmitter()
     e.run([call], {name: Value(f"%x{k}") for k, name in enumerate(call.names)})
     return "\n".join(e.declared)
 

@@ -2,6 +2,7 @@
 
 import gc
 import itertools
+import random
 import weakref
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 
 import symgd
 from symgd import ArgumentError, Status
+from symgd.model.rules import find_rule
 
 ROSENBROCK = "(1-x)**2 + 100*(y-x**2)**2"
 
@@ -19,7 +21,7 @@ def check(grid, loss, steps, every=1, tol=None, backend="native", fixed=None):
         setting = grid.setting(k)
         rule, lr, start = (setting.pop(name) for name in ("rule", "lr", "start"))
         known = symgd.Rule if isinstance(rule, symgd.Rule) else None
-        names = rule.hyperparameters if known else symgd.model.rules.find_rule(rule).hyperparameters
+        names = rule.hyperparameters if known else find_rule(rule).hyperparameters
         one = symgd.descend(
             loss,
             start=[float(v) for v in start],
@@ -366,3 +368,37 @@ def test_a_rate_that_overflows_late_or_in_one_lane_is_seen(loss, rate):
         grid = symgd.sweep(loss, lr=rate, start=start, steps=60)
         check(grid, loss, 60)
         assert grid.lost[-1]
+
+
+_POWERS = [
+    "(1 - x)^2 + 100*(y - x^2)^2", "x^4 + y^4 - 3*x*y", "(4.64 - x) + y^5", "x^6 + y^2 + x",
+    "(x + y)^7*1e-3 + x^2 + y^2", "x^8/8 - x*y + y^2", "x^3*y^3 - x + y^2 + x^4", "x^10*1e-4 + y^2",
+    "x^11*1e-3 + x^2*y^2 + y^2", "x^2.5 + y^2", "|x|^1.7 + |y|^3", "(x^2 + y^2)^1.3",
+    "(x^2 + 1)^-3*x + y^2", "x^2/(1 + y^2)^3 + y^4", "sqrt(1 + x^2)^3 + y^3*0.1 + y^2",
+    "log(1 + x^2)^5 + y^2", "(x*y)^4 + 2^x + y^2", "exp(x/5)^3 + y^4",
+]  # fmt: skip
+_RULES = [
+    "gd", "momentum", "nesterov", "adam", "nadam", "radam", "amsgrad", "adamax", "rmsprop",
+    "adagrad", "clip_norm+nadam",
+]  # fmt: skip
+_RATES = ["{0}", "{0}*min(1, t/5)", "{0}/(1 + t/10)^0.7", "{0}*0.97^t", "{0}/t^3"]
+
+
+@pytest.mark.parametrize("loss", _POWERS)
+def test_powers_are_those_of_single_runs_in_python_to_the_last_bit(loss):
+    """18 losses x 2 of 11 rules x 8 starts: machine code against Python's arithmetic, 40 steps."""
+    source = random.Random(loss)
+    for name in source.sample(_RULES, 2):
+        drawn = [n for n in find_rule(name).hyperparameters if n in ("beta1", "beta2", "rho")]
+        given = {n: source.uniform(0.1, 0.999) for n in drawn}
+        given |= {"max_norm": 0.7} if name.startswith("clip") else {}
+        rate = source.choice(_RATES).format(source.uniform(1e-3, 0.2))
+        words = {"lr": rate, "rule": name, "set": given, "steps": 40}
+        starts = [[source.uniform(-2, 2), source.uniform(-2, 2)] for _ in range(8)]
+        grid = symgd.sweep(loss, start=starts, backend="native", **words)
+        assert list(grid[7].x) == list(grid.theta[7])
+        for k, start in enumerate(starts):
+            one = symgd.descend(loss, start=start, backend="lambdify", advise=False, **words)
+            assert list(grid.theta[k]) == list(one.x), (words, start)
+            assert grid.value[k] == one.value or one.value != one.value
+            assert grid.steps[k] == one.steps

@@ -237,7 +237,8 @@ def test_gradient_agrees_with_jax_in_float64(name, text, at, values):
         for p, other in zip(params, column, strict=True):
             if jnp.isfinite(other):
                 error = abs(got[p] - other) / max(scale, 1e-300)
-                assert error <= RELATIVE, (p, got[p], other)
+                right = relative(got[p], exact[p]) <= RELATIVE  # where only JAX is off
+                assert right or error <= RELATIVE, (p, got[p], other)
                 if relative(other, exact[p]) <= RELATIVE:
                     assert best[p] == pytest.approx(other, rel=2 * RELATIVE, abs=TINY)
 

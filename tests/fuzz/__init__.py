@@ -14,8 +14,9 @@ What the comparison assumes of symgd (docs/formulas.md):
 2. Where a reached operation or its derivative has a pole, nothing is claimed of what lies above.
    Nor is anything of 1**nan and nan**0, and at the jumps of acot and atan2, where the sign of a
    zero decides.
-3. Where a number on the way leaves 1e-300 .. 1e300, nothing is claimed, except that the value is
-   right where Python's own arithmetic is, and value and gradient of the formulas of `edges.Tails`.
+3. Where a number on the way leaves 1e-150 .. 1e150 (so that its product with another may leave
+   the doubles), nothing is claimed, except that the value is right where Python's own arithmetic
+   is, and so are value and gradient of the formulas of `edges.Tails`.
 4. At kinks: abs, sign, floor, ceil, heaviside and relu have derivative 0; a tie of max or min gives
    each of the two arguments half; clip passes the derivative on at both bounds; where has that of
    its branch, and the other branch is not evaluated; huber belongs to its parabola at |x| = y;
@@ -24,7 +25,7 @@ What the comparison assumes of symgd (docs/formulas.md):
 
 A number agrees if it is within 1e-13 of the oracle's, relative (1e-12 after steps of a descent). If
 not, it is judged by its conditioning: a difference counts if it exceeds 64 (`compare.BOUND`) times
-`oracle.rounding_spread`. That is the largest change of the number in eight runs at 60 digits in
+`oracle.rounding_spread`. That is the largest change of the number in 16 runs at 60 digits in
 which every intermediate result and every term of a derivative is perturbed by 2^-53 (all up, all
-down, six times at random), or 2^-53 times the sum of the sizes of the terms of the derivative.
+down, 14 times at random), or 2^-53 times the sum of the sizes of the terms of the derivative.
 """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import replace
 
 from .run import CHECKS, Fault, Report, run
 
@@ -19,6 +20,7 @@ def main() -> int:
     parser.add_argument("--first", type=int, default=0, help="number of the first formula")
     parser.add_argument("--count", type=int, default=None, help="how many formulas")
     parser.add_argument("--checks", default=",".join(names), help=f"some of {', '.join(names)}")
+    parser.add_argument("--every", type=int, default=None, help="these on one of so many formulas")
     told = parser.parse_args()
     if told.seconds is None and told.count is None:
         told.seconds = 60.0
@@ -40,7 +42,9 @@ def main() -> int:
         first=told.first,
         count=told.count,
         seconds=told.seconds,
-        due=[item for item in CHECKS if item.name in chosen],
+        due=[
+            replace(item, every=told.every or item.every) for item in CHECKS if item.name in chosen
+        ],
         found=found,
         progress=progress,
     )

@@ -47,11 +47,9 @@ class Tails(Generator):
     """Small formulas of exponentials, for points far out: exp(x) overflows, x/exp(x) does not."""
 
     def formula(self, depth: int) -> Tree:
-        """A product or sum of what vanishes, saturates or grows no faster than a power."""
+        """What vanishes, saturates or grows no faster than a power, or the sum of two of these."""
         tree = self.part()
-        for _ in range(self.rng.choice((0, 0, 1))):
-            tree = call(self.rng.choice("+*"), tree, self.part())
-        return tree
+        return tree if self.rng.random() < 0.7 else call("+", tree, self.part())
 
     def part(self) -> Tree:
         x, y = (name(self.rng.choice(self.names)) for _ in range(2))

@@ -73,7 +73,9 @@ FUNCTIONS: dict[str, Callable[..., float]] = {
     "sigmoid": lambda x: 1 / (1 + _exp(-x)),
     "softplus": lambda x: max(x, 0.0) + math.log1p(_exp(-abs(x))),
     "relu": lambda x: x if x > 0 or math.isnan(x) else 0.0,
-    "logcosh": lambda x: math.log1p(2 * _sinh(x / 2) ** 2) if abs(x) < 500 else inf,
+    "logcosh": lambda x: (
+        math.log1p(2 * _sinh(x / 2) ** 2) if abs(x) < 500 else abs(x) - math.log(2)
+    ),
     "logsumexp": _total(_sum_of_exps),
     "huber": lambda x, d=1.0: x * x / 2 if abs(x) <= d else d * (abs(x) - d / 2),
 }

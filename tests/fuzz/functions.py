@@ -49,6 +49,8 @@ def power(jets: Jets, base: Jet, exponent: Jet) -> Jet:
         if e == 0:
             return jets.constant(1)
         if b < 0 and not mp.isint(e):
+            if abs(e - mp.nint(e)) < mp.ldexp(e, -50):  # a whole number in doubles, perhaps
+                raise PoleError
             return jets.nan(base[1] is not None)
         if e < 0:
             jets.divisors.append(b > 0)

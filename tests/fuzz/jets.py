@@ -16,7 +16,7 @@ Jet = tuple[Real, list[Real] | None, list[Real] | None]
 
 with mp.workdps(30):
     _UP, _DOWN = 1 + mp.ldexp(1, -53), 1 - mp.ldexp(1, -53)
-_RANGE = 996  # binary exponents of 1e-300 .. 1e300
+_RANGE = 498  # binary exponents of 1e-150 .. 1e150: their products, too, are doubles
 _HUGE = 2**20  # beyond, mpmath's functions may take forever
 
 
@@ -34,7 +34,7 @@ class Jets:
     order: how many derivatives, 0, 1 or 2. noise: perturbs every result by one rounding of a
     double, up where noise() is true, else down. sizes: derivatives are the sums of the sizes of
     their terms, in which nothing cancels: a reverse sweep rounds every path by itself, whatever
-    the order in which it adds. left_range: whether a number left 1e-300 .. 1e300. divisors: the
+    the order in which it adds. left_range: whether a number left 1e-150 .. 1e150. divisors: the
     signs of all numbers that were divided by.
     """
 

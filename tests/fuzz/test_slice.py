@@ -91,7 +91,7 @@ def plant(monkeypatch, function, **wrong):
 
 def test_wrong_derivative_is_found_and_shrunk(monkeypatch):
     plant(monkeypatch, "tan", derivative=("1 + f",))
-    report = run(1, count=400, due=[item for item in CHECKS if item.name == "numbers"])
+    report = run(1, count=200, due=[item for item in CHECKS if item.name == "numbers"])
     assert report.faults
     smallest = min(report.faults, key=lambda fault: size(fault.smallest.tree)).smallest
     assert smallest.text in {f"tan({n})" for n in smallest.point.params}

@@ -571,7 +571,7 @@ def test_nothing_is_wider_than_the_window(show, wide):
     assert middle(page, "#map")[2] > 0.5 * min(wide, 600)
 
 
-def test_dark_mode_and_print_change_the_colours(show, browser):
+def test_dark_mode_and_print_change_the_colors(show, browser):
     page = show(symgd.descend())
     corner = (
         "[...document.getElementById('map').getContext('2d').getImageData(2, 2, 1, 1).data].join()"

@@ -20,16 +20,13 @@ from collections.abc import Callable, Sequence
 from math import isfinite
 from typing import Any
 
-import sympy
-
 from symgd._locks import MPMATH
 from symgd.backends.exact.exact_graph import ExactGraph
 from symgd.formula.functions.multiprecision_functions import (
     Operation,
+    atom_value,
+    node_operation,
     operations,
-    power,
-    product,
-    total,
 )
 from symgd.formula.functions.table import BY_CLASS, SPECIAL
 from symgd.formula.nodes import (
@@ -39,7 +36,6 @@ from symgd.formula.nodes import (
     Negation,
     Node,
     Where,
-    float_of,
     is_negation,
     relation,
     topological,
@@ -84,45 +80,45 @@ class Precise:
         special = any(row.cost >= SPECIAL for row in called)
         self._ladder = _SPECIAL_LADDER if special else _LADDER
 
-    def __call__(self, x: Sequence[float], plain: Sequence[float]) -> list[float]:
+    def __call__(self, x: Sequence[float], double: Sequence[float]) -> list[float]:
         """The values at x, each rounded once.
 
         plain: the same evaluated in doubles. Kept where it is not finite, and where the exact
         one cannot be had.
         """
-        result = list(plain)
-        open_ = [k for k, value in enumerate(plain) if isfinite(value)]
+        result = list(double)
+        open_ = [k for k, value in enumerate(double) if isfinite(value)]
         if not all(map(isfinite, x)):
             return result
         with MPMATH:
-            before: list[Any] = []
+            previous: list[Any] = []
             last: list[Any] = []
             for bits in self._ladder:
-                here = self._run(x, bits) if open_ else []
+                current = self._run(x, bits) if open_ else []
                 sure = bits >= _SPECIAL_LADDER[-1] and bits >= self._ladder[-2]
-                for k in list(open_) if before else ():
-                    if self._settled(before[k], here[k], plain[k], sure):
-                        result[k] = self._rounded(here[k], plain[k])
+                for k in list(open_) if previous else ():
+                    if self._settled(previous[k], current[k], double[k], sure):
+                        result[k] = self._rounded(current[k], double[k])
                         open_.remove(k)
-                last, before = before, here
+                last, previous = previous, current
         for k in open_:
-            if abs(before[k]) <= _VANISHING * max(abs(last[k]), abs(plain[k])):
+            if abs(previous[k]) <= _VANISHING * max(abs(last[k]), abs(double[k])):
                 result[k] = 0.0  # the more bits, the smaller: a zero in disguise
         return result
 
-    def _settled(self, before: Any, here: Any, plain: float, sure: bool) -> bool:
+    def _settled(self, previous: Any, current: Any, double: float, sure: bool) -> bool:
         """Whether two evaluations agree; the first ones also with the value in doubles.
 
         1 + exp(-200) is 1 at 106 and at 212 bits: agreement alone would be a trap, and 0 is one
         for all three in (1 + 1e-200) - 1.
         """
-        if not abs(here - before) <= _AGREE * abs(here):
+        if not abs(current - previous) <= _AGREE * abs(current):
             return False
-        return sure or (here != 0 and abs(here - plain) <= _NEAR * abs(here))
+        return sure or (current != 0 and abs(current - double) <= _NEAR * abs(current))
 
-    def _rounded(self, value: Any, plain: float) -> float:
+    def _rounded(self, value: Any, double: float) -> float:
         rounded = float(value)
-        return rounded if isfinite(rounded) and rounded != plain else plain  # -0.0 stays
+        return rounded if isfinite(rounded) and rounded != double else double  # -0.0 stays
 
     # -- one evaluation ---------------------------------------------------------------------
 
@@ -149,24 +145,12 @@ class Precise:
         """point -> the value of a parameter, a double or a constant."""
         if isinstance(node, Name):
             return operator.itemgetter(self._inputs[id(node)])
-        if isinstance(node, sympy.NumberSymbol):
-            return lambda _: self._context.mpf(node._as_mpf_val(self._context.prec + 20))
-        if isinstance(node, sympy.Rational):
-            whole, parts = int(node.p), int(node.q)
-            return lambda _: self._context.mpf(whole) / parts
-        value = self._context.mpf(float(node))
-        return lambda _: value
+        return lambda _: atom_value(self._context, node)
 
     def _operation(self, node: Node, table: dict[str, Operation]) -> Operation:
         cls = node.func
-        if cls is sympy.Add:
-            return operator.add if len(node.args) == 2 else lambda *args: total(args)
         if is_negation(node) and len(node.args) == 2:
             return lambda _, x: -x
-        if cls is sympy.Mul:
-            return product(self._context)
-        if cls is sympy.Pow:
-            return power(self._context, float_of(node.args[1]))
         if cls is Where:
             nan = self._context.nan
             return lambda condition, a, b: nan if condition is None else a if condition else b
@@ -174,8 +158,9 @@ class Precise:
             return _joined(cls is Conjunction)
         if cls is Negation:
             return lambda a: None if a is None else not a
-        op = relation(node)
-        return table[_name(node)] if op is None else _compared(_COMPARE[op])
+        if (op := relation(node)) is not None:
+            return _compared(_COMPARE[op])
+        return node_operation(self._context, node, table)
 
 
 def _compared(holds: Callable[[Any, Any], bool]) -> Operation:
@@ -192,8 +177,3 @@ def _joined(all_of_them: bool) -> Operation:
         return None if None in args else all_of_them
 
     return call
-
-
-def _name(node: Node) -> str:
-    row = BY_CLASS.get(node.func)
-    return row.name if row is not None else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from symgd.backends.expressions import Tree
+from symgd.backends.native.elementary import FunctionEmitter
 from symgd.backends.native.loop_rerolling import (
     LEAF,
     Even,
@@ -16,7 +17,7 @@ from symgd.backends.native.loop_rerolling import (
     column,
     runs,
 )
-from symgd.backends.native.translate import Emitter, Value
+from symgd.backends.native.translate import Value
 from symgd.backends.operations import gives_condition
 
 _FUSED = 8  # loops in one loop
@@ -31,10 +32,10 @@ class IRFunction:
 
     def __init__(self, layout: Layout, name: str, number: int) -> None:
         self.layout, self.name, self.number = layout, name, number
-        self.e = Emitter()
+        self.e = FunctionEmitter()
         self.tables: list[str] = []
         self.loops = 0
-        self.here: dict[int, Value] = {}  # values of this loop's index, by their first element
+        self.loop_values: dict[int, Value] = {}  # first element -> value at the loop index
         self.known: dict[int, Value] = {}  # elements of w that this basic block has computed
 
     def text(self, blocks: Sequence[Roll | Total] = (), outputs: Sequence[Place] = ()) -> list[str]:
@@ -65,12 +66,12 @@ class IRFunction:
         sums = {one.total: self._sum() for one in rolls if one.total is not None}
         i = self._open(rolls[0].count)
         for one in rolls:
-            value = self.here[one.first] = self._value(one, i)
+            value = self.loop_values[one.first] = self._value(one, i)
             if one.into is not None:
                 self._store(value, one.into.array, self._shifted(i, one.into.index, 1))
             if one.total is not None:
                 self._add_to(sums[one.total], value)
-        self.here = {}
+        self.loop_values = {}
         self._close()
         for target, place in sums.items():
             self.known[target] = self.e.emit(f"load double, ptr {place}")
@@ -139,9 +140,9 @@ class IRFunction:
         """Operand i of a column; i None: the first."""
         if isinstance(operand, Scattered):
             return self._load(operand.array, self._table(operand, i))
-        same_index = bool(self.here) and operand.array == "w" and operand.stride == 1
-        if same_index and operand.start in self.here:
-            return self.here[operand.start]
+        same_index = bool(self.loop_values) and operand.array == "w" and operand.stride == 1
+        if same_index and operand.start in self.loop_values:
+            return self.loop_values[operand.start]
         if operand.array == "c" and (i is None or operand.stride == 0):
             return self.e.number(self.layout.constants[operand.start])
         if i is None or operand.stride == 0:

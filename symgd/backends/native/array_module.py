@@ -70,13 +70,13 @@ class Large:
             if len(x) != inputs:
                 raise ValueError(f"x has {len(x)} numbers, not {inputs}")
             try:
-                mine = spare.pop()
+                arrays = spare.pop()
             except IndexError:
-                mine = buffers()
-            mine[0][...] = x
-            call(*mine[3])
-            out: NDArray[np.float64] = mine[2].copy()
-            spare.append(mine)
+                arrays = buffers()
+            arrays[0][...] = x
+            call(*arrays[3])
+            out: NDArray[np.float64] = arrays[2].copy()
+            spare.append(arrays)
             if caught.error is not None:
                 caught.check()
             return out

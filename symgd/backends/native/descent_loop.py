@@ -16,6 +16,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from enum import IntEnum
 
+from symgd.backends.native.elementary import FunctionEmitter
 from symgd.backends.native.translate import Emitter, Value
 
 RING = 48
@@ -45,7 +46,7 @@ class DescentLoop(ABC):
 
     def __init__(self, params: int, settles: bool) -> None:
         self.params, self.settles = params, settles
-        self.e = Emitter()
+        self.e = FunctionEmitter()
 
     def begin(self) -> None:
         """Load the arguments of the caller."""

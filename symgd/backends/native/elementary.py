@@ -22,20 +22,24 @@ SYMBOLS = frozenset({*(row.c for row in BY_CLASS.values() if row.c), "pow", "cbr
 PYTHON = "python_"
 
 
-def function(e: Emitter, row: Function, args: Sequence[Value]) -> Value:
-    """The call of a function of the table."""
-    if row.c:
-        return e.call(row.c, *args)
-    if row.pairwise and row.name in FORMS:
-        result = args[0]
-        for arg in args[1:]:
-            result = FORMS[row.name](e, result, arg)
-        return result
-    if row.name in FORMS:
-        return FORMS[row.name](e, *args)
-    if row.formula:
-        return _from_formula(e, row, [*args, *map(e.number, row.omitted_defaults(len(args)))])
-    return e.call(f"{PYTHON}{row.name}_{len(args)}", *args)
+class FunctionEmitter(Emitter):
+    """An Emitter that calls the functions of the table."""
+
+    def function(self, row: Function, arguments: Sequence[Value]) -> Value:
+        """The call of a function of the table."""
+        if row.c:
+            return self.call(row.c, *arguments)
+        if row.pairwise and row.name in FORMS:
+            result = arguments[0]
+            for argument in arguments[1:]:
+                result = FORMS[row.name](self, result, argument)
+            return result
+        if row.name in FORMS:
+            return FORMS[row.name](self, *arguments)
+        if row.formula:
+            omitted = map(self.number, row.omitted_defaults(len(arguments)))
+            return _from_formula(self, row, [*arguments, *omitted])
+        return self.call(f"{PYTHON}{row.name}_{len(arguments)}", *arguments)
 
 
 def _from_formula(e: Emitter, row: Function, args: Sequence[Value]) -> Value:

@@ -33,11 +33,11 @@ Made = TypeVar("Made")
 class Module:
     """Machine code. It lives as long as this object or one of its functions does.
 
-    asks: whether it calls functions of Python, for which threads wait for one another.
+    calls_python: whether it calls back into Python, for which threads take turns.
     """
 
     engine: Any
-    asks: bool = False
+    calls_python: bool = False
     functions: dict[str, Any] = field(default_factory=dict)
 
     def function(self, name: str, arguments: int) -> Callable[..., int]:
@@ -46,7 +46,7 @@ class Module:
             address = self.engine.get_function_address(name)
             kind = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_void_p] * arguments)
             self.functions[name] = entry = kind(address)
-            entry.engine = self.engine  # type: ignore[attr-defined] # whoever may call it keeps it
+            entry.engine = self.engine  # type: ignore[attr-defined] # keeps the engine alive
         return self.functions[name]  # type: ignore[no-any-return]
 
     def address(self, name: str) -> int:
@@ -55,9 +55,9 @@ class Module:
 
 
 class Interrupted(threading.local):
-    """Whether Python code that a kernel called was interrupted; the kernel cannot pass that on.
+    """An exception in Python code that a kernel called, which machine code cannot propagate.
 
-    Each thread has its own: what happened in one is not told in another that runs a kernel, too.
+    Thread-local: an exception in one thread does not concern kernels in other threads.
     """
 
     error: BaseException | None = None
@@ -88,8 +88,8 @@ def unavailable() -> str:
 
 
 def remembered(key: tuple[Any, ...], make: Callable[[], Made]) -> Made:
-    """What `make` returns, or returned for this key not long ago."""
-    found = _memory.pop(key, None)  # in one go: another thread may ask for the same
+    """The result of `make()`, from a cache of recent keys."""
+    found = _memory.pop(key, None)  # atomic: another thread may look up the same key
     if found is None:
         found = make()
     _memory[key] = found
@@ -115,7 +115,7 @@ def compile_alone(source: str, speed: int = 3, neighbors: bool = True) -> Module
     """
     import llvmlite.binding as llvm
 
-    asks = _bind(source)
+    calls_python = _bind(source)
     module = llvm.parse_assembly(source)
     module.verify()
     machine = _target().create_target_machine(
@@ -132,7 +132,7 @@ def compile_alone(source: str, speed: int = 3, neighbors: bool = True) -> Module
     _free(passes)
     engine = llvm.create_mcjit_compiler(module, machine)
     engine.finalize_object()
-    return Module(engine, asks)
+    return Module(engine, calls_python)
 
 
 def _free(passes: Any) -> None:

@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 from symgd.backends.native.descent_loop import Code
 from symgd.backends.native.register_steps import finite, run_program
-from symgd.backends.native.step_powers import powers_of, steady_powers
 from symgd.backends.native.sweep_lanes import Lanes, Writer
 from symgd.backends.native.translate import Value
 
@@ -44,7 +43,6 @@ class Stepper(Writer):
         program, moving = what.program, what.params + what.states
         self.number = program.names[moving]  # of the step
         self.tail = program.names[moving + 1 :]
-        self.powers = powers_of(program, self.number, self.tail)
 
     def read_shared(self) -> None:
         """Load what all lanes share."""
@@ -78,7 +76,6 @@ class Stepper(Writer):
         e, what = self.e, self.what
         known: dict[str, Value] = dict(zip(what.program.names, [*x, *s, number], strict=False))
         known |= self.shared | own
-        steady_powers(e, self.powers, known, number)
         out = run_program(e, what.program, known, skip=("|g|",))
         end = what.params + what.states
         new = Point([e.spread(v) for v in out[: what.params]], out[what.params : end])

@@ -12,10 +12,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from symgd.backends.native.bias_corrections import all_one, bias_corrections
 from symgd.backends.native.descent_loop import SLOTS, DescentLoop, T, load, store, store_all
 from symgd.backends.native.inline_functions import hypot
 from symgd.backends.native.jit import fused, source
-from symgd.backends.native.step_powers import Powers
 from symgd.backends.native.translate import Emitter, Value
 from symgd.backends.operations import Operand, live
 from symgd.backends.program import Program
@@ -38,7 +38,7 @@ class _Loop(DescentLoop):
         super().__init__(params, settles)
         self.program, self.states = program, states
         t, *tail = program.names[params + states :]
-        self.powers = Powers(self.e, program, t, tail)
+        self.corrections = bias_corrections(program, t, tail)
         outputs = list(program.outputs.values())
         slopes = outputs[len(outputs) - params :]
         self.told = [tells(program, *pair) for pair in zip(outputs, slopes, strict=False)]
@@ -77,7 +77,7 @@ class _Loop(DescentLoop):
             "ptr noalias %h, ptr noalias %rows, ptr noalias %ring) {"
         )
         whole = "\n".join([head, *e.lines, "}"])
-        return source([*self.powers.functions(), whole], e.declared)
+        return source([whole], e.declared)
 
     # -- parts ----------------------------------------------------------------------------
 
@@ -102,8 +102,7 @@ class _Loop(DescentLoop):
         e.add_line(f"store ptr {self.slot(first).text}, ptr %ring.at")
         tail = self.program.names[self.params + self.states + 1 :]
         self.tail = {name: load(e, "%h", k) for k, name in enumerate(tail)}
-        self.powers.begin(self.tail, e.emit(f"add i64 {first.text}, 1"))
-        if self.powers.corrections:
+        if self.corrections:
             e.add_line("%late = alloca i1")
             e.add_line("store i1 false, ptr %late")
             for k in range(len(self.program.outputs)):
@@ -117,12 +116,7 @@ class _Loop(DescentLoop):
         state = [e.emit(f"load double, ptr %s.{k}") for k in range(self.states)]
         t = e.emit(f"sitofp i64 {following.text} to double")
         known: dict[str, Value] = dict(zip(inputs, [*x, *state, t], strict=False)) | self.tail
-        if self.powers.corrections:
-            out = self._early_or_late(known, t)
-        else:
-            known |= self.powers.values(t)
-            out = self._out(known)
-            self.powers.advance()
+        out = self._early_or_late(known) if self.corrections else self._out(known)
         end = self.params + self.states
         self.grad = out[end + 1 :]
         return out[end], out[: self.params], out[self.params : end]
@@ -130,19 +124,18 @@ class _Loop(DescentLoop):
     def _out(self, known: dict[str, Value]) -> list[Value]:
         return run_program(self.e, self.program, known, skip=("|g|",))
 
-    def _early_or_late(self, known: dict[str, Value], t: Value) -> list[Value]:
+    def _early_or_late(self, known: dict[str, Value]) -> list[Value]:
         """The outputs by two ways: once all corrections are 1, they and their powers are left out.
 
         A division by 1 takes as long as any other, and the next step waits for it.
         """
-        e, corrections = self.e, self.powers.corrections
+        e, corrections = self.e, self.corrections
         is_late = e.emit("load i1, ptr %late")
         e.add_line(f"br i1 {is_late.text}, label %late.step, label %early.step")
         e.label("early.step")
-        early = known | self.powers.values(t)
-        self.powers.advance()
+        early = dict(known)
         e.run(corrections, early)
-        e.add_line(f"store i1 {self.powers.gone(early).text}, ptr %late")
+        e.add_line(f"store i1 {all_one(e, corrections, early).text}, ptr %late")
         self._leave_out(self._out(early))
         e.label("late.step")
         found = self._out(known | dict.fromkeys([c.result for c in corrections], e.number(1.0)))

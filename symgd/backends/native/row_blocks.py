@@ -63,7 +63,7 @@ class NativeLoop:
         row = Program((), (loop,), {})
         self.operations, self.cost = 1 + row.operations, 1 + row.cost
         self._functions: dict[tuple[bool, ...], Callable[..., int]] = {}
-        self.asks = False
+        self.calls_python = False
         self._function((False,) * len(self.columns))  # what cannot be compiled fails here
 
     def _function(self, narrow: tuple[bool, ...]) -> Callable[..., int]:
@@ -73,7 +73,7 @@ class NativeLoop:
             what = RowLoop(self.loop, tuple(self.inputs), narrow, max(width, 2), vectors)
             module = compile_module(row_module(what))
             self._functions[narrow] = module.function("rows", ARGUMENTS)
-            self.asks = module.asks
+            self.calls_python = module.calls_python
         return self._functions[narrow]
 
     def run(self, values: Sequence[float], source: Source) -> Iterable[float]:
@@ -94,7 +94,7 @@ class NativeLoop:
         narrow = tuple(a.dtype == _NARROW for a in arrays)
         function = self._function(narrow)
         out = array("d", [nan]) * (-(-count // BLOCK) * len(self.results))
-        threads = worthwhile(1 if self.asks else self.threads, _EACH * self.cost * count)
+        threads = worthwhile(1 if self.calls_python else self.threads, _EACH * self.cost * count)
         step = count
         if not all(map(_is_plain, arrays, narrow)):
             step = BLOCK * max(threads, _COPIED // (8 * BLOCK * len(arrays)))

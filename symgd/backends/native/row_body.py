@@ -59,9 +59,9 @@ class Body:
         first = e.emit("load i64, ptr %turn")
         last = e.least(e.emit(f"add nsw i64 {first.text}, {self.turn}"), count)
         functions = [k for k, stage in enumerate(self.stages) if stage.functions]
-        asks = functions[0] if functions else 0
+        first_function_stage = functions[0] if functions else 0
         for k, stage in enumerate(self.stages):
-            self._stage(k, stage, (first, last), known, asks)
+            self._stage(k, stage, (first, last), known, first_function_stage)
         e.add_line(f"store i64 {last.text}, ptr %turn")
         more = e.emit(f"icmp slt i64 {last.text}, {count.text}")
         e.add_line(f"br i1 {more.text}, label %turn.begin, label %turn.end")
@@ -93,7 +93,7 @@ class Body:
         stage: Stage,
         turn: tuple[Value, Value],
         known: Mapping[str, Value],
-        asks: int,
+        first_function_stage: int,
     ) -> None:
         e, (first, last) = self.e, turn
         read = {name for o in stage.body for name in o.names}
@@ -104,7 +104,7 @@ class Body:
         def body(v: Value) -> None:
             values = dict(known)
             self._columns(v, columns, values)
-            if k == asks:
+            if k == first_function_stage:
                 self._ask_ahead(v)
             place = e.emit(f"sub nsw i64 {v.text}, {first.text}")
             for name in self.kept:

@@ -196,11 +196,11 @@ class _Writer:
         kind = e.type(True, "i64")
         numbers = f"<{', '.join(f'i64 {k}' for k in range(lanes))}>"
         rows = e.spread(done, "i64")
-        mine = e.emit(f"icmp slt {kind} {numbers}, {rows.text}", True)
+        valid = e.emit(f"icmp slt {kind} {numbers}, {rows.text}", True)
         for s in range(self.sums):
             strip = e.emit(f"load {self.wide}, ptr %acc{s}", True)
             total = e.emit(f"load {self.wide}, ptr %sum{s}", True)
-            after = e.kept(total, e.select(mine, strip, self._nothing), self.what.loop.peaks)
+            after = e.kept(total, e.select(valid, strip, self._nothing), self.what.loop.peaks)
             e.add_line(f"store {self.wide} {after.text}, ptr %sum{s}")
 
     def _store(self, block: Value) -> None:

@@ -22,9 +22,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from symgd.backends.native.elementary import FunctionEmitter
 from symgd.backends.native.inline_functions import hypot
 from symgd.backends.native.register_steps import finite, run_program
-from symgd.backends.native.translate import Emitter, Value
+from symgd.backends.native.translate import Value
 from symgd.backends.program import Program
 
 FIRST, LAST, GROUPS = range(3)  # k of `look`
@@ -57,7 +58,7 @@ class Writer:
     """What both functions need: arrays of vectors, counters, blocks."""
 
     def __init__(self, what: Lanes) -> None:
-        self.what, self.e = what, Emitter(what.lanes)
+        self.what, self.e = what, FunctionEmitter(what.lanes)
         self.wide = self.e.type(True)
 
     def load(self, array: str, group: Value, count: int, element: str = "double") -> list[Value]:

@@ -9,12 +9,13 @@ that Python's floats give, with its infinities and NaNs.
 from __future__ import annotations
 
 import struct
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from symgd.backends.operations import Operand, Operation, function_named
-
-_MULTIPLIED = 8  # whole powers up to this one are products: x*x*x, not pow(x, 3)
+from symgd.formula.functions.function import Function
+from symgd.formula.functions.reference import MULTIPLIED
 
 
 class Value(NamedTuple):
@@ -24,11 +25,11 @@ class Value(NamedTuple):
     wide: bool = False
 
 
-class Emitter:
+class Emitter(ABC):
     """Collects the instructions of one basic block after the other.
 
-    lanes: 1, or the width of the vectors. call: what emits a function of the table. fused: whether
-    functions may be made of fused multiply-adds.
+    lanes: 1, or the width of the vectors. fused: whether functions may be made of fused
+    multiply-adds.
     """
 
     fused = False
@@ -171,16 +172,13 @@ class Emitter:
         kind, test = self.type(wide), self.type(condition.wide, "i1")
         return self.emit(f"select {test} {condition.text}, {kind} {a.text}, {kind} {b.text}", wide)
 
-    def call(self, symbol: str, *args: Value, own: bool = False) -> Value:
+    def call(self, symbol: str, *args: Value) -> Value:
         """A function of doubles outside the module; lane by lane where its arguments are wide.
-
-        own: the function is one of the module.
 
         The same library serves Python's own math, so that lanes, single runs and Python agree.
         """
         kinds = ", ".join(["double"] * len(args))
-        if not own:
-            self.declared.add(f"declare double @{symbol}({kinds}) #0")
+        self.declared.add(f"declare double @{symbol}({kinds}) #0")
         if not any(a.wide for a in args):
             operands = ", ".join(f"double {a.text}" for a in args)
             return self.emit(f"call double @{symbol}({operands})")
@@ -205,9 +203,9 @@ class Emitter:
         return self.mul(square, base) if whole % 2 else square
 
     def pow(self, base: Value, exponent: Value) -> Value:
-        """base to any power; small whole ones by multiplications."""
+        """base to any power; small whole ones as `reference.whole_power` computes them."""
         power = constant(exponent)
-        if power is not None and power == int(power) and 2 <= power <= _MULTIPLIED:
+        if power is not None and power in MULTIPLIED:
             return self.power(base, power)
         return self.call("pow", base, exponent)
 
@@ -228,9 +226,11 @@ class Emitter:
         """The result of one operation."""
         if name in _OPERATIONS:
             return _OPERATIONS[name](self, *arguments)
-        from symgd.backends.native.elementary import function
+        return self.function(function_named(name), arguments)
 
-        return function(self, function_named(name), arguments)
+    @abstractmethod
+    def function(self, row: Function, arguments: Sequence[Value]) -> Value:
+        """The call of a function of the table."""
 
 
 def constant(value: Value) -> float | None:

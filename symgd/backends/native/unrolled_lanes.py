@@ -15,7 +15,6 @@ from symgd.backends.native.jit import source
 from symgd.backends.native.lane_groups import Packed
 from symgd.backends.native.lane_steps import Step
 from symgd.backends.native.register_steps import finite
-from symgd.backends.native.step_powers import FUNCTIONS
 from symgd.backends.native.sweep_lanes import (
     END,
     FIRST,
@@ -45,8 +44,6 @@ def sweep_module(what: Lanes) -> str:
     """The module with both functions of `symgd.backends.native.sweep_lanes`."""
     sweep, look = _Sweep(what), Look(what)
     texts = [sweep.text(), look.text()]
-    if sweep.powers:
-        texts.insert(0, FUNCTIONS)
     return source(texts, sweep.e.declared | look.e.declared)
 
 

@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from symgd.backends.native.translate import Emitter, Value
+from symgd.backends.native.elementary import FunctionEmitter
+from symgd.backends.native.translate import Value
 from symgd.backends.native.vector_exp import sech_squared
 from symgd.backends.native.vector_math import OWN, far_function, far_name
 from symgd.backends.operations import Operation
@@ -44,7 +45,7 @@ def squares_of_sech(operations: Sequence[Operation]) -> tuple[Operation, ...]:
     )
 
 
-class VectorEmitter(Emitter):
+class VectorEmitter(FunctionEmitter):
     """functions: by name, definitions that the module must hold besides."""
 
     def __init__(self, lanes: int, vectors: Vectors) -> None:
@@ -58,10 +59,10 @@ class VectorEmitter(Emitter):
         super().label(name)
         self.block = name
 
-    def call(self, symbol: str, *args: Value, own: bool = False) -> Value:
+    def call(self, symbol: str, *args: Value) -> Value:
         """Inlined, or one call for as many lanes as a register has, or lane by lane."""
-        if own or not any(a.wide for a in args):
-            return super().call(symbol, *args, own=own)
+        if not any(a.wide for a in args):
+            return super().call(symbol, *args)
         if symbol in self.vectors.own and symbol in OWN:
             return self._inlined(symbol, *map(self.spread, args))
         found = self.vectors.library(symbol, len(args))

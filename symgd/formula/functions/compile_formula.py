@@ -32,7 +32,7 @@ class Arithmetic(NamedTuple):
 
 
 #: IEEE semantics: inf and nan, no exceptions.
-FLOATS = Arithmetic(float, lambda: math.pi, reference.div, reference.pow, reference.sqrt)
+FLOATS = Arithmetic(float, lambda: math.pi, reference.div, reference.constant_power, reference.sqrt)
 
 _COMPARISONS = {
     ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "==", ast.NotEq: "!=",

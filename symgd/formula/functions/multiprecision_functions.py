@@ -11,11 +11,14 @@ import operator
 from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
 
+import sympy
+
 from symgd.formula.functions.bessel import MAX_ORDER
 from symgd.formula.functions.compile_formula import Arithmetic, compile_formula
 from symgd.formula.functions.table import BY_CLASS
+from symgd.formula.nodes import Node, float_of
 
-__all__ = ["Operation", "operations", "power", "product", "total"]
+__all__ = ["Operation", "atom_value", "node_operation", "operations"]
 
 #: An mpmath.MPContext and a number of it; mpmath ships no types.
 Context: TypeAlias = Any
@@ -47,6 +50,26 @@ def operations(ctx: Context) -> dict[str, Operation]:
     table["hypot"] = lambda *args: ctx.sqrt(total(a * a for a in args))
     table["cbrt"] = lambda x: ctx.cbrt(x) if x >= 0 else -ctx.cbrt(-x)
     return table
+
+
+def atom_value(ctx: Context, atom: Node) -> Real:
+    """A number or constant at the precision of the context."""
+    if isinstance(atom, sympy.NumberSymbol):
+        return ctx.mpf(atom._as_mpf_val(ctx.prec + 20))
+    if isinstance(atom, sympy.Rational):
+        return ctx.mpf(int(atom.p)) / int(atom.q)
+    return ctx.mpf(float(atom))
+
+
+def node_operation(ctx: Context, node: Node, table: dict[str, Operation]) -> Operation:
+    """The operation of a sum, product, power or function. table: that of `operations`."""
+    if node.func is sympy.Add:
+        return operator.add if len(node.args) == 2 else lambda *args: total(args)
+    if node.func is sympy.Mul:
+        return product(ctx)
+    if node.func is sympy.Pow:
+        return power(ctx, float_of(node.args[1]))
+    return table[BY_CLASS[node.func].name]
 
 
 def _root(ctx: Context) -> Operation:

@@ -51,6 +51,23 @@ def pow(a: float, b: float) -> float:  # noqa: A001 - the operation's name in ev
         return nan
 
 
+#: The whole exponents for which every backend multiplies, x*x*x for x**3: they agree to the bit.
+MULTIPLIED = range(2, 9)
+
+
+def whole_power(a: float, n: int) -> float:
+    """a to the power n, one of MULTIPLIED: the power n//2 times itself, times a where n is odd."""
+    if n == 1:
+        return a
+    half = whole_power(a, n // 2)
+    return half * half * a if n % 2 else half * half
+
+
+def constant_power(a: float, b: float) -> float:
+    """a to a power that is a number of the formula."""
+    return whole_power(a, int(b)) if b in MULTIPLIED else pow(a, b)
+
+
 def _total(f: Scalar, over: float = nan) -> Scalar:
     """f with OverflowError as `over` and every other domain error as nan."""
 

@@ -1,4 +1,4 @@
-// The controls, the table, the permalink: everything that a person touches.
+// The controls, the table, the permalink.
 const $ = (which) => document.getElementById(which);
 const MOST = 10000, SHOWN = 21;
 const live = Boolean(F.grad);
@@ -24,7 +24,7 @@ function reset() {
 
 const stored = (run) => run.rows.map(([t, x, loss, norm]) => ({ t, x: x.map(Number), loss: Number(loss), norm: Number(norm), g: [] }));
 
-// The rows of the runs that this one is compared with; made once.
+// The rows of the compared runs, computed once.
 let known = null;
 function others() {
   if (!D.compared) return [];
@@ -33,7 +33,7 @@ function others() {
   return known.filter((rows, k) => k !== S.which && rows.length);
 }
 
-// One of the runs that were compared.
+// Select one of the compared runs.
 function take(which) {
   Object.assign(S, { which, k: MOST }, live ? D.compared[which] : {});
   S.start = S.start.slice();
@@ -66,7 +66,7 @@ function render() {
   remember();
 }
 
-// The run among the recorded ones whose learning rate is nearest.
+// The recorded run with the nearest learning rate.
 function recorded() {
   const far = (run) => Math.abs(Math.log(run.lr / S.lr));
   const run = D.compared ? D.runs[S.which] : D.runs.reduce((a, b) => (far(b) < far(a) ? b : a));
@@ -97,7 +97,7 @@ function table() {
   $("more").textContent = all ? "fewer rows" : `all ${R.rows.length} rows`;
 }
 
-// A number field and a slider for the same worth. to, from: slider position <-> worth.
+// A number field and a slider for the same value. to, from: slider position <-> value.
 function slider(host, title, get, set, low, high, to, from) {
   const field = make("input", { type: "text", inputmode: "decimal", "aria-label": title, "data-of": 1, onchange: typed });
   const range = make("input", { type: "range", step: "any", min: low, max: high, "aria-label": `${title}, slider`, "data-of": 1, oninput: moved });
@@ -209,7 +209,7 @@ function zoom(by) {
   ask(false);
 }
 
-// Show the whole path, or what of it is not absurdly far away.
+// Show the whole path, or its part that is not extremely far away.
 function fit() {
   S.axes.forEach((k) => {
     const size = Math.max(...D.spans[k].map((v) => Math.abs(v - S.start[k]))), kept = R.rows.map((r) => r.x[k]).filter((v) => Math.abs(v - S.start[k]) <= 20 * size);
@@ -252,7 +252,7 @@ function key(press) {
   press.preventDefault();
 }
 
-// The state in the address: every number with all its digits.
+// The state in the address, with all digits of every number.
 function address() {
   const parts = [["k", S.k], ["lr", S.lr]];
   if (live) parts.push(["start", S.start.join()], ["steps", S.steps], ["rule", D.rules[S.rule].name], ["set", [...S.hyper, ...S.constants].join()]);
@@ -296,7 +296,7 @@ function begin() {
   reset();
   recall();
   controls();
-  colours();
+  colors();
   const on = (which, does) => $(which).addEventListener("click", does);
   on("first", () => goTo(0));
   on("back", () => goTo(S.k - 1));
@@ -317,10 +317,10 @@ function begin() {
   });
   document.addEventListener("keydown", key);
   window.addEventListener("hashchange", () => { if (location.hash !== address()) { reset(); recall(); controls(); ask(); } });
-  const redraw = () => { colours(); ask(false); };
+  const redraw = () => { colors(); ask(false); };
   window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
   window.addEventListener("resize", redraw);
-  const printing = (now) => () => { document.body.classList.toggle("print", now); colours(); drawMap(); drawLoss(); };
+  const printing = (now) => () => { document.body.classList.toggle("print", now); colors(); drawMap(); drawLoss(); };
   window.addEventListener("beforeprint", printing(true));
   window.addEventListener("afterprint", printing(false));
   S.stale = !live;

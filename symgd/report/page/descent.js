@@ -1,4 +1,4 @@
-// The descent itself, and what can be said about it. Mirrors engine, kernel, rates and stability.
+// The descent and its verdict. Mirrors descent.engine, descent.kernel and the room analysis.
 const finite = Number.isFinite;
 const P = D.params.length;
 
@@ -40,7 +40,7 @@ function advance(rule, step, x, g, state, t, rate, hyper) {
 const dot = (a, b) => a.reduce((sum, v, k) => sum + v * b[k], 0);
 const norm2 = (a) => Math.hypot(...a);
 
-// The factor by which the last steps shrink, or null: symgd.rates.
+// The factor by which the last steps shrink, or null: analysis.observed_rate.
 function observed(rows) {
   const points = rows.slice(-48).map((r) => r.x), steps = [], sizes = [], noise = [];
   for (let k = 1; k < points.length; k++) {
@@ -153,7 +153,7 @@ function minimum(x, careful) {
   return null;
 }
 
-// How the loss curves downward at x, in words; "" where it does not.
+// The negative curvature of the loss at x in words, or "".
 function downhill(x) {
   const rows = F.hess && hessian(x);
   if (!rows) return "";
@@ -184,7 +184,7 @@ function dominant(rows) {
   return Math.exp(size);
 }
 
-// The rule's own factor per step at a curvature, from the Jacobian of its equations.
+// The factor per step of the rule at a curvature, from the Jacobian of its equations.
 function factor(s, curvature, lr) {
   const size = 1 + D.rules[s.rule].states, flat = F.linear[s.rule](curvature, lr, 1e9, ...s.hyper);
   if (!flat.every(finite)) return NaN;
@@ -211,28 +211,28 @@ function limit(s, m) {
   return 0.5 * (low + high);
 }
 
-// What happened: {kind, text, observed, predicted, limit}.
+// The verdict: {kind, text, observed, predicted, limit, minimum}.
 function judge(s, run) {
-  const rows = run.rows, seen = rows.length ? observed(rows) : null;
-  let near = null, told = null, edge = null, place = null;
+  const rows = run.rows, rate = rows.length ? observed(rows) : null;
+  let closest = null, predictedRate = null, upper = null, at = null;
   if (F.hess && rows.length) {
-    near = minimum(rows[rows.length - 1].x, false);
-    place = near || minimum(s.start, true);
-    if (place && F.linear[s.rule]) {
-      edge = limit(s, place);
-      if (near && !F.rate) told = worst(s, near, s.lr);
+    closest = minimum(rows[rows.length - 1].x, false);
+    at = closest || minimum(s.start, true);
+    if (at && F.linear[s.rule]) {
+      upper = limit(s, at);
+      if (closest && !F.rate) predictedRate = worst(s, closest, s.lr);
     }
   }
-  const [kind, text] = sentence(s, run, seen, told);
-  const stable = edge === null ? "" : `; stable for 0 < lr < ${short(edge)}` +
-    (near ? "" : " at the minimum " + place.x.map((v, k) => `${D.shown[k]} = ${short(v, 4)}`).join(", "));
-  return { kind, text: text + stable, observed: seen, predicted: told, limit: edge, minimum: place };
+  const [kind, text] = sentence(s, run, rate, predictedRate);
+  const stable = upper === null ? "" : `; stable for 0 < lr < ${short(upper)}` +
+    (closest ? "" : " at the minimum " + at.x.map((v, k) => `${D.shown[k]} = ${short(v, 4)}`).join(", "));
+  return { kind, text: text + stable, observed: rate, predicted: predictedRate, limit: upper, minimum: at };
 }
 
-function sentence(s, { rows, why }, seen, told) {
+function sentence(s, { rows, why }, rate, predictedRate) {
   if (!rows.length) return ["nonfinite", "not finite at the start"];
   const last = rows[rows.length - 1], slope = Math.max(...last.g.map(Math.abs));
-  const each = (word) => `each step ${word} the error by ${short(seen)}`;
+  const each = (word) => `each step ${word} the error by ${short(rate)}`;
   const grown = last.loss > rows[0].loss;
   if (why === "nonfinite") {
     const large = Math.max(...last.x.map(Math.abs)) > 1e6 || last.loss > 1e100;
@@ -242,13 +242,13 @@ function sentence(s, { rows, why }, seen, told) {
   if (s.steps === 0) return ["flat", `no step was taken: max|g| = ${short(slope, 3)}`];
   const down = slope <= 1e-6 && downhill(last.x);
   if (slope === 0) return ["flat", down ? `at rest, but not at a minimum: the gradient is 0 and ${down}` : "at rest: the gradient is exactly 0 here"];
-  if (seen === null) return ["converging", `no steady factor in the last steps: max|g| = ${short(slope, 3)}`];
-  const size = Math.abs(seen), predicted = (told === null ? "" : ` (predicted ${short(told)})`) + (down ? `, but not to a minimum: ${down}` : "");
+  if (rate === null) return ["converging", `no steady factor in the last steps: max|g| = ${short(slope, 3)}`];
+  const size = Math.abs(rate), predicted = (predictedRate === null ? "" : ` (predicted ${short(predictedRate)})`) + (down ? `, but not to a minimum: ${down}` : "");
   if (size > 1 + 1e-6 && grown) return ["diverging", `diverging: ${each("multiplies")}`];
-  if (seen < 0 && size >= 0.98) return ["oscillating", `oscillating: ${each("multiplies")}: it jumps from side to side`];
-  if (size > 1 + 1e-6) return ["converging", `on its way: each step is ${short(seen)} times the one before`];
+  if (rate < 0 && size >= 0.98) return ["oscillating", `oscillating: ${each("multiplies")}: it jumps from side to side`];
+  if (size > 1 + 1e-6) return ["converging", `on its way: each step is ${short(rate)} times the one before`];
   if (size > 1 - 1e-6) return ["slow", "slow: the steps do not get shorter, no minimum is in sight yet"];
-  if (size >= 0.98) return ["slow", `slow: each step keeps ${short(seen)} of the error${predicted}; one more digit costs ${Math.round(Math.LN10 / -Math.log(size))} steps`];
+  if (size >= 0.98) return ["slow", `slow: each step keeps ${short(rate)} of the error${predicted}; one more digit costs ${Math.round(Math.LN10 / -Math.log(size))} steps`];
   return ["converging", `converging: ${each("multiplies")}${predicted}`];
 }
 

@@ -1,7 +1,7 @@
 // Pictures on canvas: the curve or the map with the path, and the loss against the step.
 const paint = {};
 
-function colours() {
+function colors() {
   const css = getComputedStyle(document.body);
   for (const title of ["ink", "soft", "paper", "fall", "rise", "start", "curve", "valley", "summit", "line"]) {
     paint[title] = css.getPropertyValue(`--${title}`).trim();
@@ -91,10 +91,10 @@ function clipped(p, draw) {
   p.pen.restore();
 }
 
-// Where the current step is; a run that is not finite at once has none.
+// The point of the current step; a run that is not finite at the start has none.
 const current = () => (R.rows.length ? R.rows[S.k].x : S.start);
 
-// The loss at a point of the picture's plane; other parameters stand where the current step is.
+// The loss at a point of the plane; other parameters have the values of the current step.
 function at(a, b) {
   const x = P > 2 ? current().slice() : [a, b].slice(0, P);
   if (P > 2) { x[S.axes[0]] = a; x[S.axes[1]] = b; }
@@ -103,7 +103,7 @@ function at(a, b) {
 
 let land = { key: "" };
 
-// The values on a grid, the levels that share the area equally, and the picture of both.
+// The values on a grid, levels at their quantiles, and the image of both.
 function field(p, xs, ys) {
   const others = P > 2 ? current().join() + S.axes : "";
   const key = [xs, ys, p.w, p.h, paint.valley, others, window.devicePixelRatio].join(";");
@@ -130,7 +130,7 @@ function grid(xs, ys, nx, ny) {
   return z;
 }
 
-// Colours by rank, so that a valley is seen as well as a cliff.
+// Colors by rank, not by value.
 function tint(pen, z, [nx, ny], sorted, image) {
   const small = document.createElement("canvas"), ends = [paint.valley, paint.summit].map(rgb);
   small.width = nx;
@@ -147,7 +147,7 @@ function tint(pen, z, [nx, ny], sorted, image) {
   }
   ink.putImageData(data, 0, 0);
   pen.imageSmoothingEnabled = true;
-  // the samples are the corners of cells: half a sample hangs over on each side
+  // samples are the corners of cells: half a sample extends on each side
   const dx = image.width / (nx - 1), dy = image.height / (ny - 1);
   pen.drawImage(small, -dx / 2, -dy / 2, dx * nx, dy * ny);
 }
@@ -184,7 +184,7 @@ function height(values) {
 
 let view = null;
 
-// Where only a gradient function is known, its norm stands for the loss.
+// The loss, or the norm of the gradient if only that is known.
 const level = (r) => (finite(r.loss) ? r.loss : r.norm);
 const levelName = () => (R.rows.some((r) => finite(r.loss)) ? "loss" : "|gradient|");
 
@@ -212,8 +212,8 @@ function drawMap() {
   $("word").textContent = out ? `the path leaves the picture at step ${out.t}` : P > 2 ? "a slice: the other parameters stand as at this step" : "";
 }
 
-function line(pen, points, colour, width) {
-  pen.strokeStyle = colour;
+function line(pen, points, color, width) {
+  pen.strokeStyle = color;
   pen.lineWidth = width;
   pen.beginPath();
   let up = true;
@@ -234,7 +234,7 @@ function tangent(pen, p, px, py) {
   pen.setLineDash([]);
 }
 
-// Arrows: green where the loss fell, red and dashed where it rose; what is still to come is faint.
+// Arrows: green where the loss fell, red and dashed where it rose; later steps are faint.
 function path(pen, spots) {
   const many = spots.length > 150;
   for (let k = 1; k < spots.length; k++) {
