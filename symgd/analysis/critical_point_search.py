@@ -4,58 +4,63 @@ from __future__ import annotations
 
 import math
 import random
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from symgd.analysis.minima import Minimum, eigenvalues, find_minimum
+from symgd.analysis.minima import Minimum, find_minimum
 from symgd.analysis.nonsmooth import Candidate, has_kinks, lowest_kinks, smooth_at
+from symgd.analysis.work import Work
 from symgd.model.loss import Loss
 from symgd.solvers import newton
 from symgd.solvers.symmetric import all_finite, finite_rows, spectrum
 
-_BUDGET = 6_000_000  # operations that Newton's method may spend, about a second
+_LINE = 24_000_000  # operations that looking for changes of sign may take, some four seconds,
+_NEWTON = 6_000_000  # Newton's method,
+_DIRECT = 12_000_000  # and the search by values alone
 _ITERATIONS = 80
-_SECONDS = 4.0  # of processor time, for functions that cost thousands of operations each
 
 
 def search(loss: Loss, start: Sequence[float]) -> list[Candidate]:
-    """The critical points that are found, in no order.
-
-    The same ones on every machine, but for functions so dear (polygamma, Bessel) that time is up.
-    """
-    until = time.process_time() + _SECONDS
-    found = list(_on_a_line(loss, start[0], until)) if len(start) == 1 else []
-    found += _by_newton(loss, start, until)
+    """The critical points that are found, in no order. Operations are counted, not seconds."""
+    found = list(_on_a_line(Work(loss, _LINE), start[0])) if len(start) == 1 else []
+    found += _by_newton(Work(loss, _NEWTON), start)
     if has_kinks(loss):
         found = [f for f in found if f.kink or smooth_at(loss, f.x)]
         if 1 < len(start) <= 20:
-            found += lowest_kinks(loss, start)
+            found += lowest_kinks(Work(loss, _DIRECT), start)
     return found
 
 
 # -- one parameter ------------------------------------------------------------------------
 
 
-def _on_a_line(loss: Loss, start: float, until: float) -> Iterator[Candidate]:
-    """Where the derivative changes its sign, between neighbors of a grid out to 1000."""
+def _on_a_line(work: Work, start: float) -> Iterator[Candidate]:
+    """Where the derivative changes its sign, between neighbors of a grid out to 1000.
 
-    def slope(x: float) -> float:
-        return loss.internals.evaluate(x)[1]
+    What is nearest to the start comes first, for the work may end before all is looked at.
+    """
 
-    grid = sorted({math.sinh(k / 40) for k in range(-304, 305)} | {start})
-    # moved off round numbers, where roots are wont to lie; these are looked at on their own
-    grid = [x * 1.000123 + 1.7e-4 for x in grid]
-    for (a, at_a), (b, at_b) in pairwise((x, slope(x)) for x in grid):
-        if time.process_time() > until:
+    def from_start(x: float) -> float:
+        return abs(x - start)
+
+    grid = {math.sinh(k / 40) for k in range(-304, 305)} | {start}
+    known: list[tuple[float, float]] = []
+    for place in sorted(grid, key=from_start):
+        if 2 * work.left < _LINE:
+            break
+        # moved off round numbers, where roots are wont to lie; these are looked at on their own
+        x = place * 1.000123 + 1.7e-4
+        known.append((x, work.slope(x)))
+    known.sort()
+    changes = [(a, b, at) for (a, at), (b, at_b) in pairwise(known) if at * at_b < 0]
+    for a, b, at_a in sorted(changes, key=lambda change: from_start(change[0])):
+        if work.over:
             return
-        if at_a * at_b < 0:
-            yield from _bisected(loss, slope, a, b, at_a)
+        yield from _bisected(work, a, b, at_a)
 
 
-def _bisected(
-    loss: Loss, slope: Callable[[float], float], a: float, b: float, at_a: float
-) -> Iterator[Candidate]:
+def _bisected(work: Work, a: float, b: float, at_a: float) -> Iterator[Candidate]:
+    slope = work.slope
     falls = at_a > 0  # the derivative goes from + to -: a maximum
     first = max(abs(at_a), abs(slope(b)))
     for _ in range(200):
@@ -75,78 +80,43 @@ def _bisected(
     root = a if a == b or abs(slope(a)) <= abs(slope(b)) else b
     left, right = slope(a - 1e-7 * (1 + abs(a))), slope(b + 1e-7 * (1 + abs(b)))
     jump = abs(left - right)
-    values = [loss.internals.evaluate_value(x)[0] for x in (a - 1e-9, a, b, b + 1e-9)]
+    values = [work.value([x]) for x in (a - 1e-9, a, b, b + 1e-9)]
     if not all_finite([*values, left, right]) or abs(slope(root)) > 1e3 * first:
         return
     if jump <= 1e-3 * first or (abs(slope(root)) <= 1e-9 * first and jump < 1e-2 * first):
         yield Candidate((root,))
     elif max(values) - min(values) <= 1e-6 * (1 + first):
-        yield Candidate((_round_number(loss, root),), "maximum" if falls else "minimum")
+        yield Candidate((_round_number(work, root),), "maximum" if falls else "minimum")
 
 
-def _round_number(loss: Loss, x: float) -> float:
+def _round_number(work: Work, x: float) -> float:
     """The number of few digits next to x, where the loss is as low or high as at x."""
     near = round(x, 9) + 0.0
-    here, there = loss.internals.evaluate_value(x)[0], loss.internals.evaluate_value(near)[0]
+    here, there = work.value([x]), work.value([near])
     return near if abs(there - here) <= 1e-8 * (1 + abs(here)) else x
 
 
 # -- any number of parameters ---------------------------------------------------------------
 
 
-class _Work:
-    """A loss whose evaluations are counted, so that a search ends in time and the same way."""
-
-    def __init__(self, loss: Loss, until: float) -> None:
-        self.loss = loss
-        self.left = _BUDGET
-        self._until = until
-        self.value_and_grad = loss.program.operations + 20
-        self.second = loss.internals.hessian_program.operations + 20 * len(loss.params) ** 2 + 100
-
-    @property
-    def over(self) -> bool:
-        """Whether the budget is used up."""
-        return self.left <= 0 or time.process_time() > self._until
-
-    def gradient(self, x: Sequence[float]) -> tuple[float, list[float]]:
-        """Value and gradient."""
-        value, *grad = self.loss.internals.evaluate(*x)
-        # where Python's arithmetic raises, a slow evaluation takes over
-        self.left -= self.value_and_grad * (1 if all_finite([value, *grad]) else 60)
-        return value, grad
-
-    def grad(self, x: Sequence[float]) -> list[float]:
-        return self.gradient(x)[1]
-
-    def hessian(self, x: Sequence[float]) -> list[list[float]]:
-        """The (P, P) Hessian."""
-        self.left -= self.second
-        return self.loss.internals.hess_rows(x)
-
-    def minimum(self, x: Sequence[float], iterations: int) -> Minimum | None:
-        self.left -= iterations * (self.second + self.value_and_grad) // 2
-        began, seconds = time.process_time(), self._until - time.process_time()
-        eigenvalues(self.loss, x)
-        each = 3 * (time.process_time() - began)  # seconds of a step, about
-        if each > 1e-3:
-            iterations = min(iterations, max(0, int(seconds / each)))
-        return find_minimum(self.loss, x, careful=True, iterations=iterations)
-
-
-def _by_newton(loss: Loss, start: Sequence[float], until: float) -> list[Candidate]:
-    work = _Work(loss, until)
-    first = work.minimum(start, 300)
+def _by_newton(work: Work, start: Sequence[float]) -> list[Candidate]:
+    first = _minimum(work, start, 300)
     found = [] if first is None else [Candidate(tuple(first.x))]
     for point in _starts(start, 50):
         x = _vanishing(work, point)
-        if x is None and (lowest := work.minimum(point, 40)) is not None:
+        if x is None and (lowest := _minimum(work, point, 40)) is not None:
             x = lowest.x
         if x is not None:
             found.append(Candidate(tuple(x)))
         if work.over:
             break
     return found
+
+
+def _minimum(work: Work, x: Sequence[float], most: int) -> Minimum | None:
+    return find_minimum(
+        work.loss, x, careful=True, iterations=work.iterations(most), objective=work
+    )
 
 
 def _starts(start: Sequence[float], most: int) -> Iterator[list[float]]:
@@ -160,7 +130,7 @@ def _starts(start: Sequence[float], most: int) -> Iterator[list[float]]:
         yield [chance.gauss(0, spread) for _ in range(count)]
 
 
-def _vanishing(work: _Work, point: Sequence[float]) -> list[float] | None:
+def _vanishing(work: Work, point: Sequence[float]) -> list[float] | None:
     """Where the gradient vanishes, by Newton's method on |g|, or None.
 
     Unlike a descent it goes to saddles and maxima as well. Where the curvature vanishes with the
@@ -184,7 +154,7 @@ def _vanishing(work: _Work, point: Sequence[float]) -> list[float] | None:
     return None
 
 
-def _settled(work: _Work, x: list[float], sizes: list[float], first: float) -> list[float] | None:
+def _settled(work: Work, x: list[float], sizes: list[float], first: float) -> list[float] | None:
     """x where an undamped step is short too, and no slope is left where there is no curvature."""
     grad, rows = work.grad(x), work.hessian(x)
     if not finite_rows(rows):
@@ -201,7 +171,7 @@ def _settled(work: _Work, x: list[float], sizes: list[float], first: float) -> l
     return _limit(work, x, sizes, first)
 
 
-def _limit(work: _Work, x: list[float], sizes: list[float], first: float) -> list[float] | None:
+def _limit(work: Work, x: list[float], sizes: list[float], first: float) -> list[float] | None:
     """The limit of steps that shrink by a constant factor below 0.9, or None."""
     ratios = [b / a for a, b in pairwise(sizes[-7:]) if a]
     if len(ratios) < 6 or max(ratios) > 0.95:
@@ -215,7 +185,7 @@ def _limit(work: _Work, x: list[float], sizes: list[float], first: float) -> lis
     return near if there <= here else x
 
 
-def _bends(work: _Work, x: Sequence[float]) -> bool:
+def _bends(work: Work, x: Sequence[float]) -> bool:
     """Whether the Hessian is not all 0: far out on a plateau gradients underflow to 0."""
     return any(v for row in work.hessian(x) for v in row) or any(
         work.grad([v + 1e-3 * (1 + abs(v)) * (j == k) for j, v in enumerate(x)])[k]

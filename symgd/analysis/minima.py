@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from symgd.model.loss import Loss
 from symgd.solvers import newton, symmetric
+
+if TYPE_CHECKING:
+    from symgd.solvers.objectives import Objective
 
 _EPS = 2.0**-52
 _CLOSE = 1e-9  # of x: the step of a minimum that is found
@@ -34,15 +38,24 @@ class LossObjective:
 
 
 def find_minimum(
-    loss: Loss, x: Sequence[float], careful: bool = False, iterations: int = 60
+    loss: Loss,
+    x: Sequence[float],
+    careful: bool = False,
+    iterations: int = 60,
+    objective: Objective | None = None,
 ) -> Minimum | None:
     """The minimum that Newton's method reaches from x, if it goes downhill all the way.
 
-    careful: flip the sign of negative curvatures and shorten steps, for distant starts.
+    careful: flip the sign of negative curvatures and shorten steps, for distant starts. objective:
+    evaluates the loss, where that is counted.
     """
     start = [float(v) for v in x]
     found = newton.minimize(
-        LossObjective(loss), start, steps=iterations, tolerance=_CLOSE, local=not careful
+        objective or LossObjective(loss),
+        start,
+        steps=iterations,
+        tolerance=_CLOSE,
+        local=not careful,
     )
     # Newton's steps shrink superlinearly at a minimum, but only by a constant factor where the
     # curvature vanishes with the gradient (x**4 at 0): that is none to linearize at.

@@ -7,6 +7,7 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from symgd.analysis.work import Work
 from symgd.formula.functions.table import BY_CLASS
 from symgd.formula.nodes import Where, topological
 from symgd.model.loss import Loss
@@ -29,7 +30,7 @@ def has_kinks(loss: Loss) -> bool:
     return False
 
 
-def lowest_kinks(loss: Loss, start: Sequence[float]) -> Iterator[Candidate]:
+def lowest_kinks(work: Work, start: Sequence[float]) -> Iterator[Candidate]:
     """Minima where the gradient jumps, by a search that compares values only.
 
     R. Hooke, T. A. Jeeves, 1961, Direct search, J. ACM 8(2), with random directions added: a kink
@@ -38,21 +39,21 @@ def lowest_kinks(loss: Loss, start: Sequence[float]) -> Iterator[Candidate]:
     chance = random.Random(2)  # noqa: S311
     count = len(start)
     for origin in ([0.0] * count, list(start)):
-        x = _compass(loss, [v + 0.01 for v in origin], chance)
+        x = _compass(work, [v + 0.01 for v in origin], chance)
         near = [round(v, 6) + 0.0 for v in x]
-        if loss.internals.evaluate_value(*near)[0] <= loss.internals.evaluate_value(*x)[0]:
+        if work.value(near) <= work.value(x):
             x = near
-        if _is_lowest(loss, x, chance) and not smooth_at(loss, x):
+        if _is_lowest(work, x, chance) and not smooth_at(work.loss, x):
             yield Candidate(tuple(x), "minimum")
 
 
-def _compass(loss: Loss, x: list[float], chance: random.Random) -> list[float]:
-    best, step = loss.internals.evaluate_value(*x)[0], 1.0
+def _compass(work: Work, x: list[float], chance: random.Random) -> list[float]:
+    best, step = work.value(x), 1.0
     spent = 0
-    while step > 1e-9 and spent < 20_000:
+    while step > 1e-9 and spent < 20_000 and not work.over:
         for move in _directions(len(x), chance):
             new = [v + step * m for v, m in zip(x, move, strict=True)]
-            value = loss.internals.evaluate_value(*new)[0]
+            value = work.value(new)
             spent += 1
             if value < best:
                 x, best = new, value
@@ -72,14 +73,11 @@ def _directions(count: int, chance: random.Random) -> Iterator[list[float]]:
         yield [m / size for m in move]
 
 
-def _is_lowest(loss: Loss, x: Sequence[float], chance: random.Random) -> bool:
-    best = loss.internals.evaluate_value(*x)[0]
+def _is_lowest(work: Work, x: Sequence[float], chance: random.Random) -> bool:
+    best = work.value(x)
     for step in (1e-1, 1e-3, 1e-5):
         for move in _directions(len(x), chance):
-            there = loss.internals.evaluate_value(
-                *(v + step * m for v, m in zip(x, move, strict=True))
-            )[0]
-            if not there > best:
+            if not work.value([v + step * m for v, m in zip(x, move, strict=True)]) > best:
                 return False
     return math.isfinite(best)
 

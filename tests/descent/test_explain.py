@@ -139,6 +139,15 @@ def test_numeric_points_have_vanishing_gradients():
         assert point.eigenvalues == pytest.approx(values, abs=1e-9)
 
 
+def test_what_costs_much_is_looked_for_near_the_start():
+    """The extrema of J0 are 0 and the zeros of J1; far ones cost more than may be spent."""
+    points = critical_points(Loss("besselj(0, x)"), [1.0], seconds=0).points
+    right = [0.0, *(sign * float(mpmath.besseljzero(1, k)) for k in (1, 2, 3) for sign in (1, -1))]
+    found = sorted((p.x[0] for p in points), key=abs)
+    assert sorted(found[: len(right)]) == pytest.approx(sorted(right), abs=1e-7)
+    assert critical_points(Loss("besselj(0, x)"), [1.0], seconds=0).points == points
+
+
 def test_a_smallest_slope_is_no_critical_point():
     # (tan x)' = 1 + tan(x)^2 is least, 1, where its own derivative vanishes
     assert critical_points(Loss("tan(x)"), [1.0], seconds=0).points == ()
