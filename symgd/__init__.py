@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         DataError,
         DescentError,
         FormulaError,
+        PrecisionError,
         RuleError,
         SymgdError,
     )
@@ -48,6 +49,7 @@ _WHERE = {
     "History": "model.result",
     "Limits": "formula.tokens",
     "Loss": "model.loss",
+    "PrecisionError": "errors",
     "Program": "backends.program",
     "Result": "model.result",
     "Rule": "model.rules",
@@ -82,6 +84,7 @@ __all__ = [
     "History",
     "Limits",
     "Loss",
+    "PrecisionError",
     "Program",
     "Result",
     "Rule",

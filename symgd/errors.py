@@ -6,6 +6,7 @@ SymgdError
 ├── ArgumentError   a start, learning rate, tolerance, hyperparameter that makes no sense
 ├── DataError       a cell, row or column of a table (source, line or row, column, cell)
 ├── BackendError    a backend that cannot run a program
+├── PrecisionError  an exact value that the highest precision does not settle
 └── DescentError    raised by Result.raise_for_status() only
 """
 
@@ -103,6 +104,10 @@ class DataError(SymgdError):
 
 class BackendError(SymgdError):
     """A backend that is not there, or cannot run this program."""
+
+
+class PrecisionError(SymgdError):
+    """A value that `Loss.exact` cannot round correctly with the digits that it may use."""
 
 
 class DescentError(SymgdError):

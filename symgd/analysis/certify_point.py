@@ -7,6 +7,7 @@ Newton's step from exact derivatives is long there: no critical point is near.
 from __future__ import annotations
 
 from symgd.analysis.critical_point import CriticalPoint
+from symgd.errors import PrecisionError
 from symgd.model.loss import Loss
 from symgd.solvers.symmetric import all_finite
 
@@ -32,7 +33,10 @@ def refuted(loss: Loss, point: CriticalPoint) -> bool:
         return False
     import numpy as np
 
-    grad, hess = loss.exact.grad(point.x), loss.exact.hess(point.x)
+    try:
+        grad, hess = loss.exact.grad(point.x), loss.exact.hess(point.x)
+    except PrecisionError:  # a number beyond every exponent, or a 0 in disguise
+        return False
     if not all_finite([*grad.tolist(), *hess.ravel().tolist()]) or not grad.any():
         return False
     step = np.linalg.lstsq(hess, grad, rcond=_NONE)[0]

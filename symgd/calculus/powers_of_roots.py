@@ -7,7 +7,7 @@ would be nan, and the second derivative of abs(x)**2 would be 0 instead of 2.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import sympy
 
@@ -15,6 +15,19 @@ from symgd.calculus.intervals import ranges
 from symgd.formula.functions.table import FUNCTIONS
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import TWO, ZERO, Node, float_of
+
+
+def without_roots(graph: Graph, roots: Sequence[Node]) -> list[Node]:
+    """The same functions, without powers of roots; nothing is rounded."""
+
+    def change(node: Node, args: tuple[Node, ...]) -> Node:
+        node = graph.same(node, args)
+        if node.func is sympy.Mul:
+            return product_of_roots(graph, node)
+        power = float_of(node.args[1]) if node.func is sympy.Pow else None
+        return (power and power_of_root(graph, node.args[0], power)) or node
+
+    return graph.rebuild(roots, change)
 
 
 def power_of_root(graph: Graph, base: Node, exponent: float) -> Node | None:

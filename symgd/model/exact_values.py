@@ -9,6 +9,7 @@ from symgd._locks import cached_property
 from symgd.backends.exact.exact_graph import ExactGraph
 from symgd.backends.exact.multiprecision import Precise
 from symgd.calculus.gradient import gradient, hessian
+from symgd.calculus.powers_of_roots import without_roots
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import Node
 from symgd.model.loss_internals import LossInternals
@@ -65,7 +66,7 @@ class ExactValues:
 
     def _precise(self, derive: Callable[[Graph, Node, list[Node]], list[Node]]) -> Precise:
         graph = ExactGraph()
-        root = graph.replace([self._internals.root], {})[0]
+        root = without_roots(graph, graph.replace([self._internals.root], {}))[0]
         atoms = [graph.atom(leaf) for leaf in self._internals.leaves]
         return Precise(graph, self._internals.leaves, derive(graph, root, atoms))
 

@@ -2,15 +2,14 @@
 
 In doubles sin(x**2) at x = 80 has a rounded argument, and cos(exp(37)) no correct digit. Neither
 reordering nor a first-order error term restores them, so the nodes are evaluated in mpmath's
-arithmetic with increasing precision until two evaluations agree to more digits than a double has
-(Ziv's rounding test: A. Ziv, 1991, Fast evaluation
-of elementary mathematical functions with correctly rounded last bit, ACM Trans. Math. Softw.
-17(3), 410-423, https://doi.org/10.1145/114697.116813).
+arithmetic, with bounds of the errors, at increasing precision until the bound says that the double
+is known (Ziv's rounding test: A. Ziv, 1991, Fast evaluation of elementary mathematical functions
+with correctly rounded last bit, ACM Trans. Math. Softw. 17(3), 410-423,
+https://doi.org/10.1145/114697.116813).
 
 The result is the double nearest to the exact value, unless that is within 2**-60 of the midpoint of
-two doubles. Agreement is not a proof: a contrived formula may lose a term below 212 bits and then
-scale it up by 1e60. An evaluation costs microseconds per operation; descents run the compiled
-programs in doubles.
+two doubles; where the last precision does not say which double that is, PrecisionError. An
+evaluation costs microseconds per operation; descents run the compiled programs in doubles.
 """
 
 from __future__ import annotations
@@ -20,14 +19,21 @@ from collections.abc import Callable, Sequence
 from math import isfinite
 from typing import Any
 
+import sympy
+
 from symgd._locks import MPMATH
-from symgd.backends.exact.exact_graph import ExactGraph
-from symgd.formula.functions.multiprecision_functions import (
-    Operation,
-    atom_value,
-    node_operation,
-    operations,
+from symgd.backends.exact.error_bounds import (
+    EXACT,
+    Bounded,
+    Bounds,
+    certainly_apart,
+    log2_size,
+    log2_sum,
+    rounding_bits,
 )
+from symgd.backends.exact.exact_graph import ExactGraph
+from symgd.errors import PrecisionError
+from symgd.formula.functions.multiprecision_functions import atom_value, operations, power
 from symgd.formula.functions.table import BY_CLASS, SPECIAL
 from symgd.formula.nodes import (
     Conjunction,
@@ -36,6 +42,7 @@ from symgd.formula.nodes import (
     Negation,
     Node,
     Where,
+    float_of,
     is_negation,
     relation,
     topological,
@@ -43,12 +50,15 @@ from symgd.formula.nodes import (
 
 __all__ = ["Precise"]
 
-# Bits of the evaluations. The last but one sees the x in 1 + x for every normal double x.
-_LADDER = (106, 212, 424, 1272, 2544)
-_SPECIAL_LADDER = (106, 212, 424)  # mpmath takes long for more digits of gamma or a Bessel function
-_AGREE = 2.0**-60
-_VANISHING = 2.0**-100  # what more bits leave of a 0; the steps of the ladder are longer
-_NEAR = 2.0**-20  # how near the value in doubles must be, to be believed that all is well
+# Bits of the evaluations: 1696 see the x in 1 + x for every double x, 3392 the x*x in 1 + x*x.
+_PRECISIONS = (106, 212, 424, 848, 1696, 3392, 6784)
+_SPECIAL_PRECISIONS = _PRECISIONS[:5]  # mpmath takes long for more digits of a Bessel function
+_KNOWN = -60.0  # log2 of the relative error of a value that is rounded
+_UNDERFLOW = -1076.0  # log2 of what rounds to 0
+_MULTIPLIED = 64  # whole powers up to this one are products, whose errors are known
+
+#: Functions that round nothing.
+_EXACT = {"abs", "sign", "heaviside", "floor", "ceil", "max", "min", "largest"}
 
 _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     "<": operator.lt,
@@ -58,6 +68,9 @@ _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     "==": operator.eq,
     "!=": operator.ne,
 }
+
+#: Of bounded numbers and conditions; a condition that is not known is None.
+_Operation = Callable[..., Any]
 
 
 class Precise:
@@ -70,6 +83,7 @@ class Precise:
         from mpmath import MPContext
 
         self._context = MPContext()  # a separate context: the global precision is not changed
+        self._bounds = Bounds(self._context)
         table = operations(self._context)
         order = topological(roots)
         self._place = {id(node): k for k, node in enumerate(order)}
@@ -78,97 +92,122 @@ class Precise:
         self._outputs = [self._place[id(root)] for root in roots]
         called = [BY_CLASS[n.func] for n in order if n.func in BY_CLASS]
         special = any(row.cost >= SPECIAL for row in called)
-        self._ladder = _SPECIAL_LADDER if special else _LADDER
+        self._precisions = _SPECIAL_PRECISIONS if special else _PRECISIONS
 
     def __call__(self, x: Sequence[float], double: Sequence[float]) -> list[float]:
-        """The values at x, each rounded once.
+        """The values at x, each rounded once; PrecisionError where one cannot be had.
 
-        plain: the same evaluated in doubles. Kept where it is not finite, and where the exact
-        one cannot be had.
+        double: the same evaluated in doubles. Kept where it is not finite.
         """
         result = list(double)
         open_ = [k for k, value in enumerate(double) if isfinite(value)]
-        if not all(map(isfinite, x)):
+        if not open_ or not all(map(isfinite, x)):
             return result
         with MPMATH:
-            previous: list[Any] = []
-            last: list[Any] = []
-            for bits in self._ladder:
-                current = self._run(x, bits) if open_ else []
-                sure = bits >= _SPECIAL_LADDER[-1] and bits >= self._ladder[-2]
-                for k in list(open_) if previous else ():
-                    if self._settled(previous[k], current[k], double[k], sure):
-                        result[k] = self._rounded(current[k], double[k])
+            for bits in self._precisions:
+                found = self._run(x, bits)
+                for k in list(open_):
+                    rounded = _rounded(found[k], double[k])
+                    if rounded is not None:
+                        result[k] = rounded
                         open_.remove(k)
-                last, previous = previous, current
-        for k in open_:
-            if abs(previous[k]) <= _VANISHING * max(abs(last[k]), abs(double[k])):
-                result[k] = 0.0  # the more bits, the smaller: a zero in disguise
-        return result
-
-    def _settled(self, previous: Any, current: Any, double: float, sure: bool) -> bool:
-        """Whether two evaluations agree; the first ones also with the value in doubles.
-
-        1 + exp(-200) is 1 at 106 and at 212 bits: agreement alone would be a trap, and 0 is one
-        for all three in (1 + 1e-200) - 1.
-        """
-        if not abs(current - previous) <= _AGREE * abs(current):
-            return False
-        return sure or (current != 0 and abs(current - double) <= _NEAR * abs(current))
-
-    def _rounded(self, value: Any, double: float) -> float:
-        rounded = float(value)
-        return rounded if isfinite(rounded) and rounded != double else double  # -0.0 stays
+                if not open_:
+                    return result
+        raise PrecisionError(_why_not(found[open_[0]], double[open_[0]], self._precisions[-1]))
 
     # -- one evaluation ---------------------------------------------------------------------
 
-    def _run(self, x: Sequence[float], bits: int) -> list[Any]:
+    def _run(self, x: Sequence[float], bits: int) -> list[Bounded]:
         ctx = self._context
         ctx.prec = bits
-        point = [ctx.mpf(v) for v in x]
-        nan = ctx.nan
+        point = [Bounded(ctx.mpf(v), EXACT) for v in x]
         values: list[Any] = []
         for operation, places in self._steps:
-            try:
-                args = [values[k] for k in places] if places else [point]
-                values.append(operation(*args))
-            except (ArithmeticError, ValueError):  # poles; what mpmath cannot sum up
-                values.append(nan)
+            values.append(operation(*[values[k] for k in places] if places else [point]))
         return [values[k] for k in self._outputs]
 
-    def _step(self, node: Node, table: dict[str, Operation]) -> tuple[Operation, tuple[int, ...]]:
+    def _step(self, node: Node, table: dict[str, _Operation]) -> tuple[_Operation, tuple[int, ...]]:
         if not node.args:
             return self._atom(node), ()
         return self._operation(node, table), tuple(self._place[id(a)] for a in node.args)
 
-    def _atom(self, node: Node) -> Operation:
+    def _atom(self, node: Node) -> _Operation:
         """point -> the value of a parameter, a double or a constant."""
         if isinstance(node, Name):
             return operator.itemgetter(self._inputs[id(node)])
-        return lambda _: atom_value(self._context, node)
+        is_exact = isinstance(node, (sympy.Integer, sympy.Float))
+        return lambda _: self._bounds.constant(atom_value(self._context, node), is_exact)
 
-    def _operation(self, node: Node, table: dict[str, Operation]) -> Operation:
-        cls = node.func
+    def _operation(self, node: Node, table: dict[str, _Operation]) -> _Operation:
+        cls, bounds = node.func, self._bounds
+        if cls is sympy.Add:
+            return bounds.add
         if is_negation(node) and len(node.args) == 2:
-            return lambda _, x: -x
+            return lambda _, x: bounds.negate(x)
+        if cls is sympy.Mul:
+            return bounds.multiply
+        if cls is sympy.Pow:
+            return self._power(float_of(node.args[1]))
         if cls is Where:
-            nan = self._context.nan
-            return lambda condition, a, b: nan if condition is None else a if condition else b
+            unknown = bounds.unknown
+            return lambda condition, a, b: unknown if condition is None else a if condition else b
         if cls in (Conjunction, Disjunction):
             return _joined(cls is Conjunction)
         if cls is Negation:
             return lambda a: None if a is None else not a
         if (op := relation(node)) is not None:
             return _compared(_COMPARE[op])
-        return node_operation(self._context, node, table)
+        row = BY_CLASS[cls]
+        bits = rounding_bits(row.name in _EXACT or bool(row.selects), row.cost >= SPECIAL)
+        return lambda *args: bounds.function(table[row.name], bits, *args)
+
+    def _power(self, exponent: float | None) -> _Operation:
+        bounds = self._bounds
+        if exponent == -1:
+            return lambda base, _: bounds.invert(base)
+        if exponent == 0.5:
+            return lambda base, _: bounds.sqrt(base)
+        if exponent is not None and exponent == int(exponent) and 2 <= exponent <= _MULTIPLIED:
+            return lambda base, _: bounds.multiply(*[base] * int(exponent))
+        f, bits = power(self._context, exponent), rounding_bits(False, False)
+        return lambda base, other: bounds.function(f, bits, base, other)
 
 
-def _compared(holds: Callable[[Any, Any], bool]) -> Operation:
-    """A comparison; None where a side is nan, which stands for infinite values, too."""
-    return lambda a, b: None if a != a or b != b else holds(a, b)
+def _rounded(found: Bounded, double: float) -> float | None:
+    """The double next to a number that is known well enough, else None."""
+    value, error = found
+    if value != value:
+        return None
+    size = log2_size(value)
+    if log2_sum(size, error) < _UNDERFLOW:
+        return double if double == 0 else 0.0  # -0.0 stays
+    if not error <= size + _KNOWN:
+        return None
+    rounded = float(value)
+    return rounded if rounded != double else double
 
 
-def _joined(all_of_them: bool) -> Operation:
+def _why_not(found: Bounded, double: float, bits: int) -> str:
+    in_doubles = f"in doubles it is {double!r}"
+    if found.value != found.value:
+        return f"the exact value is undefined here, or too large on the way; {in_doubles}"
+    return f"{bits} bits do not tell which double is nearest to the exact value; {in_doubles}"
+
+
+def _compared(holds: Callable[[Any, Any], bool]) -> _Operation:
+    """A comparison; None where the errors leave it open."""
+
+    def call(a: Bounded, b: Bounded) -> bool | None:
+        if a.value != a.value or b.value != b.value:
+            return None
+        if a.error == b.error == EXACT or certainly_apart(a, b):
+            return holds(a.value, b.value)
+        return None
+
+    return call
+
+
+def _joined(all_of_them: bool) -> _Operation:
     """A conjunction or disjunction of conditions, None where that depends on an unknown one."""
 
     def call(*args: bool | None) -> bool | None:

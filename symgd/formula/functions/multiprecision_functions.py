@@ -2,7 +2,8 @@
 
 Textbook formulas are enough: where they cancel, `symgd.backends.exact.multiprecision` raises the
 precision. Arguments and results are real numbers (mpf) of one context; the result is nan where it
-is not real, and where mpmath would need seconds or exhaust memory.
+is not real, and where mpmath would need seconds or exhaust memory. inf stands for all numbers that
+are too large to be formed.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import sympy
 
 from symgd.formula.functions.bessel import MAX_ORDER
 from symgd.formula.functions.compile_formula import Arithmetic, compile_formula
-from symgd.formula.functions.table import BY_CLASS
+from symgd.formula.functions.table import BY_CLASS, Function
 from symgd.formula.nodes import Node, float_of
 
 __all__ = ["Operation", "atom_value", "node_operation", "operations"]
@@ -27,12 +28,13 @@ Operation: TypeAlias = Callable[..., Real]
 
 _WIDE = 2**64  # larger exponents cannot return to the range of doubles
 _DOUBLE = 1100  # bounds the exponents of all doubles
+_SATURATING = frozenset({"tanh", "coth", "sech", "csch", "erf", "erfc"})
 
 
 def operations(ctx: Context) -> dict[str, Operation]:
     """The operations by function name: from mpmath, this module, or formulas of the table."""
     table: dict[str, Operation] = {
-        row.name: _limited(ctx, getattr(ctx, row.mpmath), 64 if row.overflows else _DOUBLE)
+        row.name: _limited(ctx, getattr(ctx, row.mpmath), _largest(row))
         for row in BY_CLASS.values()
         if row.mpmath
     }
@@ -112,9 +114,9 @@ def power(ctx: Context, exponent: float | None) -> Operation:
         if not base:
             return ctx.nan if exponent < 0 else ctx.mpf(not exponent)
         if not (ctx.isfinite(base) and ctx.isfinite(exponent)):
-            return ctx.nan
+            return _beyond(ctx, base, exponent)
         if abs(exponent) * (abs(ctx.mag(base)) + 1) > _WIDE:
-            return ctx.nan
+            return _beyond(ctx, base, exponent)
         if base < 0 and not ctx.isint(exponent):
             return ctx.nan
         return base**exponent
@@ -122,12 +124,31 @@ def power(ctx: Context, exponent: float | None) -> Operation:
     return usual.get(exponent, call)
 
 
+def _beyond(ctx: Context, base: Real, exponent: Real) -> Real:
+    """A power that is too large to be formed, or too small, as inf or 0."""
+    if ctx.isnan(base) or ctx.isnan(exponent) or not base > 0 or base == 1:
+        return ctx.nan
+    return ctx.inf if (base > 1) == (exponent > 0) else ctx.zero
+
+
+def _largest(row: Function) -> int:
+    """log2 of an argument at which the function is what it is at infinity; 0: there is none."""
+    return 64 if row.overflows else _DOUBLE if row.name in _SATURATING else 0
+
+
 def _limited(ctx: Context, f: Operation, largest: int) -> Operation:
-    """f on arguments below 2**largest in size, nan where its value is complex."""
+    """f, nan where its value is complex, or mpmath would need all digits of a huge argument.
+
+    largest: as `_largest` has it.
+    """
 
     def call(*args: Real) -> Real:
-        if any(not ctx.isfinite(a) or ctx.mag(a) > largest for a in args):
+        if any(map(ctx.isnan, args)):
             return ctx.nan
+        if any(ctx.isfinite(a) and a and ctx.mag(a) > (largest or _DOUBLE) for a in args):
+            if not largest:
+                return ctx.nan
+            args = (ctx.sign(args[0]) * ctx.inf,)
         value = f(*args)
         return value if isinstance(value, ctx.mpf) else ctx.nan
 
@@ -170,6 +191,8 @@ def _specials(ctx: Context) -> dict[str, Operation]:
         return all(not a or (ctx.isfinite(a) and abs(ctx.mag(a)) <= _DOUBLE) for a in args)
 
     def gamma(x: Real) -> Real:
+        if x > 2**40:
+            return ctx.inf
         return ctx.gamma(x) if is_moderate(x) and abs(x) < 2**40 else ctx.nan
 
     def loggamma(x: Real) -> Real:
