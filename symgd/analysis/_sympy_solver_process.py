@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
+import time
 from collections.abc import Sequence
+from threading import Thread
 from typing import Any
 
 import sympy
 
+from symgd.analysis.polynomial_system import Coordinate, real_roots, real_zeros
+from symgd.analysis.sympy_solver import OUT_OF_MEMORY, OUT_OF_TIME
 from symgd.formula.nodes import Op
 from symgd.formula.sympy_bridge import definition
 from symgd.model.loss import Loss
@@ -37,10 +42,17 @@ def _limit(seconds: float) -> None:
     try:
         import resource
         import signal
-    except ImportError:  # Windows: the parent kills by the clock
+    except ImportError:  # Windows
+        Thread(target=_watch, args=(seconds,), daemon=True).start()
         return
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
     signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
+
+
+def _watch(seconds: float) -> None:
+    while time.process_time() < seconds:
+        time.sleep(0.1)
+    os._exit(OUT_OF_TIME)
 
 
 def _exact(expr: sympy.Expr) -> sympy.Expr:
@@ -52,8 +64,7 @@ def _exact(expr: sympy.Expr) -> sympy.Expr:
 def _one(slope: sympy.Expr, x: sympy.Symbol) -> dict[str, Any]:
     numerator = sympy.fraction(sympy.together(slope))[0]
     if numerator.is_polynomial(x) and numerator.has(x):
-        roots = sorted(set(sympy.real_roots(sympy.Poly(numerator, x))))
-        return _answer([[r] for r in roots], [], complete=True)
+        return _zeros([[root] for root in real_roots(sympy.Poly(numerator, x))])
     solved = sympy.solveset(slope, x, sympy.S.Reals)
     parts = solved.args if isinstance(solved, sympy.Union) else (solved,)
     points: list[Sequence[sympy.Expr]] = []
@@ -78,6 +89,9 @@ def _one(slope: sympy.Expr, x: sympy.Symbol) -> dict[str, Any]:
 
 
 def _several(grad: Sequence[sympy.Expr], symbols: Sequence[sympy.Symbol]) -> dict[str, Any]:
+    every = all(g.is_polynomial(*symbols) for g in grad)
+    if every and (zeros := real_zeros([sympy.expand(g) for g in grad], symbols)) is not None:
+        return _zeros(zeros)
     found = sympy.solve(grad, symbols, dict=True)
     points: list[Sequence[sympy.Expr]] = []
     families: list[str] = []
@@ -94,10 +108,20 @@ def _several(grad: Sequence[sympy.Expr], symbols: Sequence[sympy.Symbol]) -> dic
                 points.append([v.subs(dict.fromkeys(v.free_symbols, 0)) for v in values])
         else:
             points.append(values)
-    every = all(g.is_polynomial(*symbols) for g in grad)
-    if not found and not every:
+    if not found:
         return {}
-    return _answer(points, families, every)
+    return _answer(points, families, every and bool(families))
+
+
+def _zeros(zeros: Sequence[Sequence[Coordinate]]) -> dict[str, Any]:
+    """The answer where these are all."""
+    numbers = [[float(c.number) for c in zero] for zero in zeros]
+    texts = []
+    for zero in zeros:
+        written = [str(c.exact) for c in zero if c.exact is not None]
+        short = len(written) == len(zero) and all(len(t) <= _LONG for t in written)
+        texts.append(written if short else [])
+    return {"points": numbers, "texts": texts, "families": [], "complete": True}
 
 
 def _answer(
@@ -117,4 +141,7 @@ def _answer(
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except MemoryError:
+        os._exit(OUT_OF_MEMORY)

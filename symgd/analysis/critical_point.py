@@ -33,7 +33,7 @@ class CriticalPoints:
 
     method: exact (linear equations in rationals), symbolic (solved by SymPy) or numeric (searched
     from many starts). complete: whether there are provably no others. families: sets of infinitely
-    many, in words. note: a sentence, or "".
+    many, in words. note: a sentence, or "". incomplete: why the search was cut short, or "".
     """
 
     points: tuple[CriticalPoint, ...]
@@ -41,3 +41,4 @@ class CriticalPoints:
     complete: bool
     families: tuple[str, ...] = ()
     note: str = ""
+    incomplete: str = ""

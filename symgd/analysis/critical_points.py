@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from symgd.analysis.certify_point import refuted
 from symgd.analysis.critical_point import CriticalPoint, CriticalPoints
 from symgd.analysis.minima import eigenvalues, find_minimum
+from symgd.analysis.solver_sizes import SECONDS, solvable
 from symgd.calculus.intervals import ranges
 from symgd.calculus.polynomial import (
     Polynomial,
@@ -35,14 +36,16 @@ _LINEAR = 150  # parameters of a quadratic, whose equations are linear
 _LARGEST = 60  # parameters of any other loss, as for the verdict
 _LONGEST = 60_000  # operations times parameters
 _MANY = 300_000  # operations of a look at a loss over rows that is not searched everywhere
-_SYMBOLIC = 150  # operations of a loss that SymPy may solve in a second,
-_SYMBOLS = 4  # and parameters
 _MOST = 12  # points that are listed
 _FLAT = 1e-8  # an eigenvalue below this part of the largest is none
 
 
-def critical_points(loss: Loss, start: Sequence[float], seconds: float = 1.0) -> CriticalPoints:
-    """What can be found. start: where the search begins. seconds: the time that SymPy gets."""
+def critical_points(loss: Loss, start: Sequence[float], seconds: float = SECONDS) -> CriticalPoints:
+    """What can be found.
+
+    start: where the search begins. seconds: the processor time after which SymPy's solver is
+    stopped; 0: it is not asked.
+    """
     if not loss.params:
         note = "the loss is constant: every point is a minimum and a maximum"
         return CriticalPoints((), "exact", True, note=note)
@@ -62,16 +65,11 @@ def critical_points(loss: Loss, start: Sequence[float], seconds: float = 1.0) ->
     from symgd.analysis.critical_point_search import search  # what quadratics do without
     from symgd.analysis.sympy_solver import Solver
 
-    wanted = (
-        loss.internals.rows is None
-        and operations <= _SYMBOLIC
-        and len(loss.params) <= _SYMBOLS
-        and seconds > 0
-    )
+    wanted = seconds > 0 and solvable(loss, terms)
     with Solver(loss, seconds if wanted else 0.0) as solver:
         found = search(loss, start)
         solved = solver.answer()
-    return _joined(loss, start, found, solved)
+    return replace(_joined(loss, start, found, solved), incomplete=solver.incomplete)
 
 
 def _near(loss: Loss, start: Sequence[float]) -> CriticalPoints:

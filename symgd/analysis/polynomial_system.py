@@ -130,11 +130,13 @@ def _by_shape(
 
 def _value(poly: sympy.Poly, at: Coordinate) -> Coordinate:
     """The polynomial at a root."""
-    exact = None if at.exact is None else sympy.expand(poly.as_expr().subs(poly.gen, at.exact))
+    if at.exact is not None:
+        exact = sympy.expand(poly.as_expr().subs(poly.gen, at.exact))
+        return Coordinate(_number(exact), exact)
     number = Fraction(0)
     for coefficient in poly.all_coeffs():
         number = number * at.number + Fraction(int(coefficient.p), int(coefficient.q))
-    return Coordinate(number, exact)
+    return Coordinate(number, None)
 
 
 def _number(root: sympy.Expr) -> Fraction:

@@ -11,6 +11,7 @@ import json
 import math
 import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -23,7 +24,7 @@ from symgd.formula.nodes import Name
 from symgd.formula.printing.plain import show, write
 from symgd.model.loss import Loss
 
-_PATIENCE = 3.0  # wall-clock seconds on top, for starting Python and importing SymPy
+OUT_OF_TIME, OUT_OF_MEMORY = 8, 9  # exit codes of the child
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,7 @@ class Solver:
         self._leaves = loss.internals.leaves
         self._seconds = seconds
         self._child: subprocess.Popen[str] | None = None
+        self.incomplete = ""  # why there is no answer, where that is a matter of this machine
         inside = {leaf: Name(leaf.name) for leaf in loss.internals.leaves}
         self._text = write(
             loss.internals.graph.replace([loss.internals.root], inside)[0], limit=10_000
@@ -80,7 +82,8 @@ class Solver:
             self._child.stdin.write(json.dumps({"loss": self._text, "params": names}))
             self._child.stdin.close()
         except OSError:
-            self._stop()  # no processes to be had here: the numeric search answers alone
+            self._stop()  # the numeric search answers alone
+            self.incomplete = "SymPy's solver could not be started"
         return self
 
     def __exit__(
@@ -104,16 +107,21 @@ class Solver:
         child.wait()
 
     def answer(self) -> Solution | None:
-        """What the child found, or None: it could not, or its time was up."""
+        """What the child found, or None: it could not, or `incomplete` says why."""
         if self._child is None:
             return None
+        child = self._child
+        child.stdin = None  # closed above; communicate() must not flush it
         try:
-            limit = _PATIENCE + 2 * self._seconds
-            child = self._child
-            child.stdin = None  # closed above; communicate() must not flush it
-            output = child.communicate(timeout=limit)[0]
+            output = child.communicate()[0]  # the child ends itself: no clock of ours decides
             found = json.loads(output)
-        except (subprocess.TimeoutExpired, ValueError, OSError):
+        except (ValueError, OSError):
+            stopped = {OUT_OF_TIME, -getattr(signal, "SIGVTALRM", -OUT_OF_TIME)}
+            if child.returncode in stopped:
+                limit = f"{self._seconds:g} s of processor time"
+                self.incomplete = f"SymPy's solver was stopped after {limit}"
+            elif child.returncode == OUT_OF_MEMORY:
+                self.incomplete = "SymPy's solver ran out of memory"
             return None
         if not isinstance(found, dict) or "complete" not in found:
             return None

@@ -13,6 +13,7 @@ from symgd._locks import cached_property
 from symgd.analysis.convexity import Convexity, convexity
 from symgd.analysis.critical_point import CriticalPoint, CriticalPoints
 from symgd.analysis.critical_points import critical_points, lower_bound
+from symgd.analysis.solver_sizes import SECONDS
 from symgd.analysis.stable_rates import Rates, rates
 from symgd.calculus.derivation import DerivationStep, derivation
 from symgd.calculus.polynomial import degree, polynomial, to_node
@@ -126,6 +127,7 @@ class Explanation(Report):
             "complete": self.critical.complete,
             "families": list(self.critical.families),
             "note": self.critical.note,
+            "incomplete": self.critical.incomplete or None,
             "critical_points": [
                 _point(p, names, behaviors.get(id(p))) for p in self.critical.points
             ],
@@ -140,14 +142,14 @@ def explain(
     lr: float | str = 0.2,
     start: Start = 1.0,
     set: Mapping[str, float] | None = None,  # noqa: A002 - as on the command line
-    seconds: float = 1.0,
+    seconds: float = SECONDS,
     data: Any = None,
     drop_missing: bool = False,
 ) -> Explanation:
     """Gradient, Hessian, convexity and critical points of a loss, and what a rule does there.
 
     loss, rule, lr, set: as for `descend`. start: where the search for critical points begins.
-    seconds: the processor time that SymPy gets for solving gradient = 0; 0 for none. data,
+    seconds: the processor time after which SymPy's solver is stopped; 0: it is not asked. data,
     drop_missing: the rows of sum(...) and mean(...), as for `descend`. Raises a SymgdError where
     an argument makes no sense.
 

@@ -119,6 +119,8 @@ def _critical_points(explanation: Explanation, width: int) -> Iterator[str]:
     critical, loss = explanation.critical, explanation.loss
     methods = {"exact": "exact", "symbolic": "by SymPy", "numeric": "searched numerically"}
     completeness = "all of them" if critical.complete else "there may be others"
+    if critical.incomplete:
+        yield from _wrapped(f"search incomplete: {critical.incomplete}", width)
     if not critical.points:
         note = critical.note or "; ".join(critical.families) or "none found"
         yield from _wrapped(f"critical points: {note}", width)
