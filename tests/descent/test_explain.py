@@ -185,7 +185,7 @@ LONG_POLYNOMIAL = " + ".join(f"x**{k}" for k in range(1, 42))
     [
         "sin(x) + x*cos(x**2) + exp(x)*x**3 - log(x**2 + 1)*tanh(x)",
         "exp(x*y)*sin(x + y) + x**2",
-        "x**6 + y**6 + x**3*y**3 + x + y**2*x",
+        "x**8 + y**6 + x**3*y**3 + x + y**2*x",
         "a**4 + b**4 + c**4 + d**4 + e**4 + a*b*c*d*e",
         LONG_POLYNOMIAL,
     ],
