@@ -22,7 +22,8 @@ INTERNAL = re.compile(r"[a-z][a-z0-9_]*")
 
 
 def test_every_machine_has_every_operation():
-    assert lambdified.NODES.keys() - {"guarded"} == OPERATORS.keys()
+    powers = {f"power{n}" for n in range(3, 9)}  # products, so that SymPy's printer writes no **
+    assert lambdified.NODES.keys() - {"guarded"} - powers == OPERATORS.keys()
     assert lambdified._REFERENCE.keys() == SCALAR
     assert translate._OPERATIONS.keys() == SCALAR
     numbers = {name for name in SCALAR if OPERATORS[name].gives == "x"}
