@@ -1,7 +1,7 @@
 """Kernels: what advances a descent, chunk by chunk.
 
 A kernel takes a `Run` forward by a number of steps and says why it stopped early, if it did. It
-records what it sees on the way. The engine (`symgd.descent.descend`) owns the rest.
+records what it sees on the way. The engine (`symgd.descent.engine`) owns the rest.
 """
 
 from __future__ import annotations

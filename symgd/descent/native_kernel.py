@@ -128,7 +128,7 @@ def _takes_roots(program: Program) -> bool:
 class NativeKernel(_Compiled):
     """The steps of a loss of few parameters, everything in registers.
 
-    program: of `symgd.descent.descend.step_program`.
+    program: of `symgd.descent.step_program.step_program`.
     """
 
     def __init__(
@@ -153,7 +153,7 @@ class NativeKernel(_Compiled):
 class ArrayKernel(_Compiled):
     """The steps of a loss of many parameters: its gradient compiled, the rule in loops.
 
-    rule: of `symgd.rule_program.rule_program`.
+    rule: of `symgd.descent.step_program.rule_program`.
     """
 
     def __init__(
