@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 import sympy
 
+from symgd.calculus.exponential_products import without_overflow
 from symgd.calculus.exponential_sums import (
     Term,
     call,
@@ -47,7 +48,8 @@ def stabilize(graph: Graph, roots: Sequence[Node]) -> list[Node]:
             return _add(graph, node)
         if node.func is sympy.Mul:
             node = product_of_roots(graph, node)
-            return quotient_of_rows(graph, node) or _mul(graph, node, sums)
+            found = quotient_of_rows(graph, node) or _mul(graph, node, sums)
+            return without_overflow(graph, found) if found.func is sympy.Mul else found
         if node.func is sympy.Pow:
             return _pow(graph, node, sums)
         return node

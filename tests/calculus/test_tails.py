@@ -13,7 +13,7 @@ from symgd import Loss
 _STEP = mpmath.mpf(10) ** -200
 _POINTS = (0.7, 3.0, 25.0, 375.5, 800.0, 1e4, 1e6)
 
-_NAMES = "exp expm1 sinh cosh tanh sech csch coth log log1p sin sqrt hypot gamma"
+_NAMES = "exp expm1 sinh cosh tanh sech csch coth log log1p sin cos sqrt hypot gamma"
 _FUNCTIONS = {name: getattr(mpmath, name) for name in _NAMES.split()} | {"abs": abs}
 
 TAILS = [
@@ -61,6 +61,29 @@ TAILS = [
 ]
 
 
+QUOTIENTS = [
+    "sinh(x)/cosh(x)",
+    "sinh(x)/cosh(x)^2",
+    "cosh(x)/sinh(x)",
+    "x*cosh(x)/sinh(x)^2",
+    "exp(x)/cosh(x)",
+    "exp(-x)/cosh(x)^2",
+    "exp(x)/exp(2*x)",
+    "x*exp(x)/exp(x^2)",
+    "exp(x)*exp(-x)",
+    "exp(x)*exp(-x^2)",
+    "exp(2*x)/exp(x)^3",
+    "cosh(x)*exp(-x)",
+    "cosh(x)*exp(-x^2)",
+    "x*sinh(x)*exp(-x)",
+    "exp(x)/(1 + exp(x) + x^2)",
+    "exp(x)/(x^2 + exp(2*x))",
+    "exp(2*x)/(1 + exp(x) + x^2)^2",
+    "exp(x)*sin(x)/(2 + x^2*exp(x) + x^4)",
+    "exp(-x)/(3 + exp(-x) + cos(x))",
+]
+
+
 def exact(text, x):
     """Value, slope and curvature."""
     f = eval("lambda x: " + text.replace("^", "**"), dict(_FUNCTIONS))
@@ -70,13 +93,21 @@ def exact(text, x):
         return (here, (above - below) / (2 * _STEP), (above - 2 * here + below) / _STEP**2)
 
 
-def check(text, points, within=1e-12):
+@pytest.mark.parametrize("text", QUOTIENTS)
+def test_factors_that_overflow_together(text):
+    """Slopes next to 0 beside the value are differences: 1e-14 of the value is their last digit."""
+    check(text, [x for p in _POINTS for x in (p, -p)], beside=1e-14)
+
+
+def check(text, points, within=1e-12, beside=0.0):
     loss = Loss(text)
     for x in points:
         got = (*loss.internals.evaluate(x), *loss.internals.evaluate_hess(x))
-        for found, right in zip(got, exact(text, x), strict=True):
+        value, *slopes = exact(text, x)
+        for found, right in zip(got, (value, *slopes), strict=True):
             if abs(right) < 1e308:
-                near = abs(mpmath.mpf(found) - right) <= within * abs(right) + 1e-306
+                allowed = within * abs(right) + beside * abs(value) + 1e-306
+                near = abs(mpmath.mpf(found) - right) <= allowed
                 assert near, (x, got, found, mpmath.nstr(right, 17))
             else:
                 assert not math.isfinite(found), (x, got)

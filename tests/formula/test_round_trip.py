@@ -165,3 +165,11 @@ def test_sympy_expressions_are_read_back(seed):
                 assert found is not None, (text, again)
                 assert abs(found - expected) <= 1e-9 * (1 + abs(expected)), (text, again)
     assert refused < 10
+
+
+def test_gradient_text_of_huber_holds_for_any_threshold():
+    """y*(|x| - y/2) beyond |x| <= y: slopes y*sign(x) and |x| - y, also for y < 0."""
+    loss, at = Loss("huber(x, y)"), {"x": 3.0, "y": -0.5}
+    texts = loss.gradient_text()
+    assert [Loss(texts[p]).value(at) for p in "xy"] == [-0.5, 3.5]
+    assert loss.grad(at).tolist() == [-0.5, 3.5]

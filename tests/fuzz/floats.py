@@ -47,7 +47,7 @@ _NAMES = "exp log log10 log2 log1p expm1 sqrt cbrt sin cos tan asin acos atan at
 _NAMES += " asinh acosh atanh erf erfc gamma floor ceil"
 
 FUNCTIONS: dict[str, Callable[..., float]] = {
-    **{name: _total(getattr(math, name)) for name in _NAMES.split()},
+    **{name: getattr(math, name) for name in _NAMES.split()},
     "+": lambda a, b: a + b,
     "-": lambda a, b: a - b,
     "*": lambda a, b: a * b,
@@ -69,14 +69,19 @@ FUNCTIONS: dict[str, Callable[..., float]] = {
     "max": lambda *args: max(args),
     "min": lambda *args: min(args),
     "clip": lambda x, low, high: min(max(x, low), high),
-    "loggamma": _total(math.lgamma),
+    "loggamma": math.lgamma,
+    "sinc": lambda x: math.sin(x) / x if x else 1.0,
+    "softsign": lambda x: x / (1 + abs(x)) if math.isfinite(x) else nan,
+    "mod": lambda x, y: x % y,
+    "fmod": math.fmod,
+    "ndtr": lambda x: math.erfc(-x / math.sqrt(2)) / 2,
     "sigmoid": lambda x: 1 / (1 + _exp(-x)),
     "softplus": lambda x: max(x, 0.0) + math.log1p(_exp(-abs(x))),
     "relu": lambda x: x if x > 0 or math.isnan(x) else 0.0,
     "logcosh": lambda x: (
         math.log1p(2 * _sinh(x / 2) ** 2) if abs(x) < 500 else abs(x) - math.log(2)
     ),
-    "logsumexp": _total(_sum_of_exps),
+    "logsumexp": _sum_of_exps,
     "huber": lambda x, d=1.0: x * x / 2 if abs(x) <= d else d * (abs(x) - d / 2),
 }
 
@@ -110,6 +115,6 @@ def evaluate(root: Tree, point: Point) -> float:
         if node.op not in FUNCTIONS:
             raise UnsupportedError(node.op)
         args = [value(a) for a in node.args]
-        return nan if any(map(math.isnan, args)) else FUNCTIONS[node.op](*args)
+        return nan if any(map(math.isnan, args)) else _total(FUNCTIONS[node.op])(*args)
 
     return value(root)

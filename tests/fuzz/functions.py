@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from mpmath import mp
 
-from .jets import Jet, Jets, PoleError, Real, UnlimitedError
-from .slopes import UNARY, bessel, polygamma
+from .jets import ENDLESS, HUGE, Jet, Jets, PoleError, Real, UnlimitedError
+from .slopes import FAR, UNARY, bessel, polygamma
 
 SPECIAL = ("gamma", "loggamma", "digamma", "polygamma", "beta", "betaln")
 BESSEL = ("besselj", "bessely", "besseli", "besselk")
@@ -23,7 +23,7 @@ _RECIPROCAL = (lambda x: 1 / x, lambda x, f: (-f * f, 2 * f * f * f))
 def apply(jets: Jets, op: str, args: list[Jet]) -> Jet:
     """One operation other than where, a relation and a sum over rows."""
     if op in UNARY and op not in SPECIAL:
-        return jets.unary(args[0], *UNARY[op])
+        return jets.unary(args[0], *UNARY[op], ENDLESS if op in FAR else HUGE)
     if op in SPECIAL or op in BESSEL:
         return _special(jets, op, args)
     return _OPERATIONS[op](jets, *args)
@@ -32,7 +32,7 @@ def apply(jets: Jets, op: str, args: list[Jet]) -> Jet:
 def divided(jets: Jets, a: Jet, b: Jet) -> Jet:
     """a/b."""
     jets.divisors.append(b[0] > 0)
-    return jets.mul(a, jets.unary(b, *_RECIPROCAL))
+    return jets.mul(a, jets.unary(b, *_RECIPROCAL, ENDLESS))
 
 
 def power(jets: Jets, base: Jet, exponent: Jet) -> Jet:
@@ -54,7 +54,7 @@ def power(jets: Jets, base: Jet, exponent: Jet) -> Jet:
             return jets.nan(base[1] is not None)
         if e < 0:
             jets.divisors.append(b > 0)
-        return jets.unary(base, lambda x: x**e, lambda x, f: _power_slopes(x, e))
+        return jets.unary(base, lambda x: x**e, lambda x, f: _power_slopes(x, e), ENDLESS)
     if b < 0:
         if not mp.isint(e):
             return jets.nan(True)
@@ -140,6 +140,26 @@ def _relu(jets: Jets, x: Jet) -> Jet:
     return x if x[0] > 0 or mp.isnan(x[0]) else jets.mul(jets.constant(0), x)
 
 
+def _softsign(jets: Jets, x: Jet) -> Jet:
+    return divided(jets, x, jets.add([(1, jets.constant(1)), (1, _absolute(jets, x))]))
+
+
+def _remainder(whole: Callable[[Real], Real]) -> Callable[..., Jet]:
+    """x - y*q, whose q = whole(x/y) has derivative 0."""
+
+    def call(jets: Jets, x: Jet, y: Jet) -> Jet:
+        if mp.isnan(x[0]) or mp.isnan(y[0]):
+            return jets.nan(True)
+        if not y[0]:
+            raise PoleError
+        if abs(mp.mag(x[0]) - mp.mag(y[0])) > 150:  # of the 200 bits that there are
+            raise UnlimitedError
+        quotient = (whole(x[0] / y[0]), None, None)
+        return jets.add([(1, x), (-1, jets.mul(quotient, y))])
+
+    return call
+
+
 def _huber(jets: Jets, x: Jet, delta: Jet | None = None) -> Jet:
     delta = jets.constant(1) if delta is None else delta
     size, half = _absolute(jets, x), jets.constant(0.5)
@@ -149,12 +169,12 @@ def _huber(jets: Jets, x: Jet, delta: Jet | None = None) -> Jet:
 
 
 def _hypot(jets: Jets, *args: Jet) -> Jet:
-    return jets.unary(jets.add([(1, jets.mul(a, a)) for a in args]), *UNARY["sqrt"])
+    return jets.unary(jets.add([(1, jets.mul(a, a)) for a in args]), *UNARY["sqrt"], ENDLESS)
 
 
 def _logsumexp(jets: Jets, *args: Jet) -> Jet:
     exps = [jets.unary(a, *UNARY["exp"]) for a in args]
-    return jets.unary(jets.add([(1, e) for e in exps]), *UNARY["log"])
+    return jets.unary(jets.add([(1, e) for e in exps]), *UNARY["log"], ENDLESS)
 
 
 def _atan2(jets: Jets, y: Jet, x: Jet) -> Jet:
@@ -188,6 +208,9 @@ _OPERATIONS: dict[str, Callable[..., Jet]] = {
     "clip": _clip,
     "relu": _relu,
     "huber": _huber,
+    "softsign": _softsign,
+    "mod": _remainder(mp.floor),
+    "fmod": _remainder(lambda q: mp.floor(q) if q > 0 else mp.ceil(q)),
     "hypot": _hypot,
     "logsumexp": _logsumexp,
     "atan2": _atan2,

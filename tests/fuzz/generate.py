@@ -21,11 +21,12 @@ _ONE = {
     "atanh": "bounded", "acoth": "beyond", "asech": "share", "acsch": "any", "erf": "any",
     "erfc": "any", "sigmoid": "any", "softplus": "any", "relu": "any", "logcosh": "any",
     "sqrt": "positive", "hypot": "any", "logsumexp": "any", "huber": "any", "max": "any",
+    "sinc": "any", "ndtr": "any", "log_ndtr": "any", "logit": "share", "softsign": "any",
 }  # fmt: skip
 _COMMON = ("exp", "log", "sqrt", "abs", "relu", "sin", "tanh", "sigmoid", "softplus", "square")
 _RARE = ("gamma", "loggamma", "digamma", "polygamma", "beta", "betaln")
 _RARE += ("besselj", "bessely", "besseli", "besselk")
-_TWO = ("max", "min", "hypot", "logsumexp", "atan2", "huber", "max", "min")
+_TWO = ("max", "min", "hypot", "logsumexp", "atan2", "huber", "max", "min", "mod", "fmod")
 _CONSTANTS = (0.5, 2.0, 3.0, 0.1, 0.25, 1.5, 10.0, 4.0, 1e-3, 100.0)
 
 
@@ -116,9 +117,9 @@ class Generator:
             return self.special(depth)
         if r < 0.25:
             op = self.rng.choice(_TWO)
-            more = self.rng.random() < 0.2 and op not in ("atan2", "huber")
+            more = self.rng.random() < 0.2 and op in ("max", "min", "hypot", "logsumexp")
             args = [self.any(depth) for _ in range(2 + more)]
-            if op == "huber":
+            if op in ("huber", "mod", "fmod"):
                 args[1] = self.positive(depth - 1)
             return call(op, *args)
         op = self.rng.choice(_COMMON if r < 0.55 else tuple(_ONE))

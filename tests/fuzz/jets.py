@@ -17,7 +17,8 @@ Jet = tuple[Real, list[Real] | None, list[Real] | None]
 with mp.workdps(30):
     _UP, _DOWN = 1 + mp.ldexp(1, -53), 1 - mp.ldexp(1, -53)
 _RANGE = 498  # binary exponents of 1e-150 .. 1e150: their products, too, are doubles
-_HUGE = 2**20  # beyond, mpmath's functions may take forever
+HUGE = 1000  # binary exponent: beyond, mpmath's functions may take forever,
+ENDLESS = 2**20  # but logarithms, roots and divisions do not
 
 
 class PoleError(Exception):
@@ -98,12 +99,21 @@ class Jets:
         ]
         return self.rounded(av * bv, g, h)
 
-    def unary(self, x: Jet, value: Callable[..., Real], slopes: Callable[..., Any]) -> Jet:
-        """f(x) from its value(x) and slopes(x, f) -> (f', f'')."""
+    def unary(
+        self,
+        x: Jet,
+        value: Callable[..., Real],
+        slopes: Callable[..., Any],
+        largest: int = HUGE,
+    ) -> Jet:
+        """f(x) from its value(x) and slopes(x, f) -> (f', f'').
+
+        largest: binary exponent up to which mpmath computes it in no time.
+        """
         v, g, h = x
         if mp.isnan(v):
             return self.nan(g is not None)
-        if v and v._mpf_[2] + v._mpf_[3] > _HUGE:
+        if v and v._mpf_[2] + v._mpf_[3] > largest:
             raise UnlimitedError
         try:
             f = value(v)

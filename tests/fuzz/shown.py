@@ -89,7 +89,8 @@ def _tree(read: tuple[Any, ...]) -> Tree:
     if op == "number":
         return num(float(args[0]))
     inner = tuple(map(_tree, args))
-    return Tree("neg" if op == "-" and len(inner) == 1 else {"^": "**"}.get(op, op), inner)
+    spelled = {"^": "**"}.get(op, op.replace("\\_", "_"))
+    return Tree("neg" if op == "-" and len(inner) == 1 else spelled, inner)
 
 
 def sympy_again(case: Case, tally: Tally) -> Disagreement | None:

@@ -119,6 +119,31 @@ def _erfc(x: Real, f: Real) -> Slopes:
     return -first, -second
 
 
+def _sinc(x: Real, f: Real) -> Slopes:
+    if not x:
+        return x, -mp.mpf(1) / 3
+    first = (mp.cos(x) - f) / x
+    return first, -f - 2 * first / x
+
+
+def _bell(x: Real) -> Real:
+    return mp.exp(-x * x / 2) / mp.sqrt(2 * mp.pi)
+
+
+def _ndtr(x: Real) -> Real:
+    return mp.erfc(-x / mp.sqrt(2)) / 2
+
+
+def _log_ndtr(x: Real, f: Real) -> Slopes:
+    first = _bell(x) / _ndtr(x)
+    return first, -first * (x + first)
+
+
+def _logit(x: Real, f: Real) -> Slopes:
+    variance = x * (1 - x)
+    return 1 / variance, (2 * x - 1) / (variance * variance)
+
+
 def _gamma(x: Real, f: Real) -> Slopes:
     d = mp.psi(0, x)
     return f * d, f * (d * d + mp.psi(1, x))
@@ -179,6 +204,10 @@ UNARY: dict[str, tuple[Callable[[Real], Real], Callable[[Real, Real], Slopes]]] 
     "acsch": (lambda x: mp.asinh(1 / x), _acsch),
     "erf": (mp.erf, _erf),
     "erfc": (mp.erfc, _erfc),
+    "sinc": (lambda x: mp.sin(x) / x if x else mp.mpf(1), _sinc),
+    "ndtr": (_ndtr, lambda x, f: (_bell(x), -x * _bell(x))),
+    "log_ndtr": (lambda x: mp.log(_ndtr(x)), _log_ndtr),
+    "logit": (lambda x: on(0 <= x <= 1, lambda: mp.log(x / (1 - x))), _logit),
     "sigmoid": (_expit, lambda x, f: (f * _expit(-x), f * _expit(-x) * (1 - 2 * f))),
     "softplus": (lambda x: mp.log1p(mp.exp(x)), lambda x, f: (_expit(x), _expit(x) * _expit(-x))),
     "logcosh": (lambda x: mp.log(mp.cosh(x)), lambda x, f: (mp.tanh(x), mp.sech(x) ** 2)),
@@ -186,6 +215,10 @@ UNARY: dict[str, tuple[Callable[[Real], Real], Callable[[Real, Real], Slopes]]] 
     "loggamma": (lambda x: mp.re(mp.loggamma(x)), lambda x, f: (mp.psi(0, x), mp.psi(1, x))),
     "digamma": (lambda x: mp.psi(0, x), lambda x, f: (mp.psi(1, x), mp.psi(2, x))),
 }
+
+
+#: What takes numbers of any size; the others may take forever from 2**1000 on.
+FAR = frozenset({"log", "log10", "log2", "log1p", "sqrt", "cbrt", "abs"})
 
 
 def bessel(kind: str, order: Real) -> tuple[Callable[[Real], Real], Callable[..., Slopes]]:

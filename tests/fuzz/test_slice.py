@@ -16,7 +16,7 @@ from .oracle import Point, evaluate, rounding_spread
 from .run import CHECKS, run
 from .shrink import shrink
 from .text import write
-from .tree import call, name, num, size
+from .tree import call, name, nodes, num, size
 
 x, y = name("x"), name("y")
 
@@ -29,6 +29,11 @@ def test_random_formulas_agree_with_the_oracles(seed):
     report = run(seed, count=240)
     assert not report.faults, "\n\n".join(map(str, report.faults))
     assert {item.name for item in CHECKS} == set(report.ran)
+
+
+def test_every_function_of_the_table_is_drawn():
+    drawn = {node.op for k in range(4000) for node in nodes(draw(1, k).tree)}
+    assert set(FUNCTIONS) <= drawn
 
 
 # The oracles, on numbers worked by hand

@@ -9,6 +9,7 @@ from .tree import RELATIONS, Tree
 _SUM, _PRODUCT, _SIGN, _POWER, _ATOM = 1, 2, 3, 4, 5
 _ALIASES = {
     "log": "ln", "asin": "arcsin", "acos": "arccos", "atan": "arctan", "sigmoid": "expit",
+    "abs": "Abs", "ceil": "ceiling", "heaviside": "Heaviside", "max": "Max", "min": "minimum",
     "atan2": "arctan2", "asinh": "arcsinh", "atanh": "arctanh", "loggamma": "lgamma",
 }  # fmt: skip
 _LETTERS = {"alpha": "α", "theta": "θ", "lambda": "λ", "pi": "π"}

@@ -169,7 +169,7 @@ _ROWS = (
     _share_of_clip("high", "w only", "y > w or z > w", "where(max(y, z) > w, x, 0)"),
     _derivative(
         "huber_derivative", ("where(abs(x) <= y, a, 0)", "where(abs(x) <= y, 0, sign(x))"),
-        "derivative of huber in x", "where(abs(x) <= y, x, sign(x)*y)", readable_form="clip(x, -y, y)",
+        "derivative of huber in x", "where(abs(x) <= y, x, sign(x)*y)",
         arity=(2, 2), cost=DIVIDE, finite_everywhere=True,
     ),
     _derivative(
