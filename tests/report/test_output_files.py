@@ -1,7 +1,6 @@
 """Files are written whole or not at all; links, permissions, pipes and devices stay."""
 
 import os
-import resource
 import signal
 import stat
 import subprocess
@@ -34,12 +33,12 @@ def names(folder):
 
 def limited(size, *args):
     """A command line of symgd whose files may hold `size` bytes."""
-
-    def limit():
-        resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
-
-    command = [sys.executable, "-m", "symgd", *args]
-    return subprocess.run(command, capture_output=True, text=True, preexec_fn=limit)
+    code = (  # in the child itself: between fork and exec, JAX warns of its threads
+        f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({size}, {size}));"
+        "from symgd.__main__ import main; main()"
+    )
+    command = [sys.executable, "-B", "-c", code, *args]
+    return subprocess.run(command, capture_output=True, text=True)
 
 
 @pytest.mark.parametrize("option", ["page.html", "picture.svg", "picture.png"])
