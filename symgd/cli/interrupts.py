@@ -38,6 +38,10 @@ def interruptible(command: Callable[[], T]) -> T:
         result = command()
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
+    except Exception:  # in a `with lock` of the standard library it becomes a RuntimeError
+        if _signals:
+            sys.exit(INTERRUPTED)
+        raise
     if _signals:
         sys.exit(INTERRUPTED)
     return result

@@ -172,6 +172,29 @@ main()
     assert (done.returncode, done.stdout, done.stderr) == (130, b"swallowed\n", b"")
 
 
+@pytest.mark.parametrize(("signals", "code"), [("1", 130), ("0", 1)])
+def test_an_error_that_the_signal_became_ends_with_130_and_any_other_is_shown(signals, code):
+    """A `with condition` that Ctrl-C interrupts raises RuntimeError: its lock is not acquired."""
+    source = f"""
+import signal, symgd.cli.app
+from symgd.__main__ import main
+from symgd.cli.interrupts import interruptible
+
+def command():
+    try:
+        if {signals}:
+            signal.raise_signal(signal.SIGINT)
+    finally:
+        raise RuntimeError("cannot release un-acquired lock")
+
+symgd.cli.app.app = lambda prog_name: interruptible(command)
+main()
+"""
+    done = ended(source, [])
+    assert done.returncode == code
+    assert (b"RuntimeError" in done.stderr) == (code == 1)
+
+
 def test_it_is_ignored_in_the_background_and_after_the_end():
     code = """
 import atexit, signal, sys, symgd.cli.app

@@ -154,7 +154,7 @@ LOSS = "mean(tanh(a*x - y)**2)"
 @pytest.mark.parametrize("number", [1, 3])
 def test_ctrl_c_in_a_pass_ends_it_well(number, path):
     code, seen = run([LOSS, "--data", str(path), "--steps", "1000000"], interrupt=number)
-    assert code == 130
+    assert code == 130, seen
     assert "Traceback" not in seen
     last = seen.replace("\r\n", "\n").rsplit("pass ", 1)[1]
     assert "\r" in last  # the bar was taken away before anything else was said
