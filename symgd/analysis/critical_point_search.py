@@ -48,7 +48,7 @@ def _on_a_line(work: Work, start: float) -> Iterator[Candidate]:
     for place in sorted(grid, key=from_start):
         if 2 * work.left < _LINE:
             break
-        # moved off round numbers, where roots are wont to lie; these are looked at on their own
+        # moved off round numbers, which are often roots; those are tested separately
         x = place * 1.000123 + 1.7e-4
         known.append((x, work.slope(x)))
     known.sort()

@@ -52,7 +52,7 @@ def test_only_what_a_step_passes_on_is_told_by_it(rule, told, monkeypatch):
 
     def spy(self, *words):
         made(self, *words)
-        seen.append(self.told)
+        seen.append(self.implied)
 
     monkeypatch.setattr(register_steps._Loop, "__init__", spy)
     symgd.descend("x**4 + (x - y)**2", rule=rule, steps=3, lr=1e-3, backend="native")

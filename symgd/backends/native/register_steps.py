@@ -41,7 +41,8 @@ class _Loop(DescentLoop):
         self.corrections = bias_corrections(program, t, tail)
         outputs = list(program.outputs.values())
         slopes = outputs[len(outputs) - params :]
-        self.told = [tells(program, *pair) for pair in zip(outputs, slopes, strict=False)]
+        pairs = zip(outputs, slopes, strict=False)
+        self.implied = [implies_finite(program, *pair) for pair in pairs]
 
     def text(self) -> str:
         e = self.e
@@ -50,8 +51,8 @@ class _Loop(DescentLoop):
         self.at = e.emit("load ptr, ptr %ring.at")
         following = e.emit(f"add nsw i64 {t.text}, 1")
         loss, new, state = self._step(following)
-        seen = [g for g, told in zip(self.grad, self.told, strict=True) if not told]
-        sound = finite(e, [loss, *seen, *new])  # one question, where all is well
+        checked = [g for g, implied in zip(self.grad, self.implied, strict=True) if not implied]
+        sound = finite(e, [loss, *checked, *new])  # one test in the usual case
         e.add_line(f"br i1 {sound.text}, label %finite, label %doubt")
         e.label("doubt")
         good = finite(e, [*self.grad, loss])
@@ -221,8 +222,8 @@ def run_program(
     return [e.operand(operand, known) for operand in wanted]
 
 
-def tells(program: Program, step: Operand, slope: Operand) -> bool:
-    """Whether a step is not finite for sure where the slope is not."""
+def implies_finite(program: Program, step: Operand, slope: Operand) -> bool:
+    """Whether a finite step proves that the slope is finite."""
     definitions = {o.result: o for o in program.body}
     stack, seen = [step], set[Operand]()
     while stack:
