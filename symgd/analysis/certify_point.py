@@ -1,50 +1,67 @@
-"""Whether a point that a search found is a critical point, by derivatives without rounding.
+"""Whether a point that a search found is a critical point, where exactly, and of what kind.
 
-In doubles cosh(x)*exp(x) is 1/2 from x = -19 on, and its slope 0; x/x has a slope of 1e-17/x.
-Newton's step from exact derivatives is long there: no critical point is near.
+By Newton's method in many digits where the loss is short enough, else by what the rounding of the
+Hessian's entries leaves open.
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 from symgd.analysis.critical_point import CriticalPoint
-from symgd.errors import PrecisionError
+from symgd.analysis.curvature_signs import curvatures_in_doubles
+from symgd.analysis.degenerate_point import neighborhood
+from symgd.analysis.multiprecision_newton import Refined, refinable, refined
 from symgd.model.loss import Loss
-from symgd.solvers.symmetric import all_finite
 
-_FEW = 8  # parameters, and
-_SHORT = 300  # operations of a loss whose derivatives are evaluated exactly, in milliseconds
-_NEAR = 1e-3  # of the point's size, a step of Newton's method that leaves the point what it is
+_SMALL = 1e-3  # of the slopes around a point, those at a critical point
 _STEPS = (1e-5, 1e-9)  # both: a sharp minimum beside a pole of its own is one
-_NONE = 1e-13  # a curvature below this part of the largest is none
 
 
-def refuted(loss: Loss, point: CriticalPoint) -> bool:
-    """Whether Newton's method leaves the point, or a minimum is the edge of a pole.
+def certified(loss: Loss, x: Sequence[float]) -> CriticalPoint | None:
+    """The critical point at or next to x, or None where there is none."""
+    found = refined(loss, x) if refinable(loss) else True
+    if not found:
+        return None
+    if isinstance(found, Refined):
+        at, curvatures = found.x, found.curvatures
+    else:
+        size = max(map(abs, x))
+        at = tuple(float(v) if abs(v) > 1e-15 * size else 0.0 for v in x)
+        curvatures = curvatures_in_doubles(loss, at)
+    level = loss.internals.evaluate_value(*at)[0]
+    if not math.isfinite(level) or not _stationary(loss, at):
+        return None
+    shape, note = "smooth", ""
+    if curvatures.kind == "degenerate" and curvatures.values:
+        shape, note = neighborhood(loss, at, curvatures)
+    point = CriticalPoint(at, level, curvatures.kind, curvatures.values, note=note, shape=shape)
+    return None if at_pole(loss, point) else point
 
-    False where this is not looked at.
-    """
-    if loss.internals.rows is not None or len(point.x) > _FEW:
-        return False
-    if point.kind == "minimum" and all(_falls(loss, point, step) for step in _STEPS):
-        return True
-    if point.kinked:
-        return False
-    if loss.internals.value_program.operations > _SHORT:
-        return False
-    import numpy as np
 
-    try:
-        grad, hess = loss.exact.grad(point.x), loss.exact.hess(point.x)
-    except PrecisionError:  # a number beyond every exponent, or a 0 in disguise
+def _stationary(loss: Loss, x: Sequence[float]) -> bool:
+    """Whether the slopes in doubles at x are small beside those around: at 1e300 sin has none."""
+    here = max(map(abs, loss.internals.evaluate(*x)[1:]))
+    size = max(1e-3, *map(abs, x))
+    around = 0.0
+    for k in range(len(x)):
+        for away in (1e-3, -1e-3, 1e-5, -1e-5):
+            there = (v + away * size * (j == k) for j, v in enumerate(x))
+            slopes = loss.internals.evaluate(*there)[1:]
+            around = max([around, *(abs(s) for s in slopes if math.isfinite(s))])
+    return here <= _SMALL * around
+
+
+def at_pole(loss: Loss, point: CriticalPoint) -> bool:
+    """Whether a minimum is the edge of a pole: 1/y at 0 counts as infinite."""
+    if point.kind != "minimum" or loss.internals.rows is not None:
         return False
-    if not all_finite([*grad.tolist(), *hess.ravel().tolist()]) or not grad.any():
-        return False
-    step = np.linalg.lstsq(hess, grad, rcond=_NONE)[0]
-    return float(np.abs(step).max()) > _NEAR * (1 + max(map(abs, point.x)))
+    return all(_falls(loss, point, step) for step in _STEPS)
 
 
 def _falls(loss: Loss, point: CriticalPoint, step: float) -> bool:
-    """Whether the loss is much lower a step away along an axis: 1/y at 0 counts as infinite."""
+    """Whether the loss is much lower a step away along an axis."""
     much = point.value - 1e-6 * abs(point.value)
     for k, v in enumerate(point.x):
         for there in (v - step * (1 + abs(v)), v + step * (1 + abs(v))):

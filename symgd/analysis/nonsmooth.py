@@ -1,4 +1,4 @@
-"""Kinks: whether a loss has any, and minima at them by a search that compares values only."""
+"""Kinks seen by values: whether a gradient jumps at a point, and a search without gradients."""
 
 from __future__ import annotations
 
@@ -8,50 +8,62 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from symgd.analysis.work import Work
-from symgd.formula.functions.table import BY_CLASS
-from symgd.formula.nodes import Where, topological
 from symgd.model.loss import Loss
+from symgd.solvers.symmetric import all_finite
+
+_SIDES = (1e-6, 1e-8)  # on each side of a point, of its size
+_JUMPS = 0.3  # of the difference of the slopes, what is left of it at the nearer sides
+_LARGE = 1e-6  # of the slopes around, a difference that is no rounding
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A critical point, or a minimum or maximum where the gradient jumps (kink: which)."""
+    """A critical point, or a minimum or maximum at a kink (kink: which), with a remark."""
 
     x: tuple[float, ...]
     kink: str = ""
+    note: str = ""
 
 
-def has_kinks(loss: Loss) -> bool:
-    """Whether the loss, as typed, may have kinks or jumps."""
-    for node in topological([loss.internals.root]):
-        row = BY_CLASS.get(node.func)
-        if node.func is Where or (row is not None and row.kink and row.name != "huber"):
-            return True
-    return False
+def smooth_at(loss: Loss, x: Sequence[float]) -> bool:
+    """Whether the gradients on both sides of x approach each other, along every axis."""
+    size = 1 + max(map(abs, x))
+
+    def slope(k: int, h: float) -> float:
+        point = (v + h * size * (j == k) for j, v in enumerate(x))
+        return loss.internals.evaluate(*point)[1 + k]
+
+    for k in range(len(x)):
+        around = max(abs(slope(k, h)) for h in (1e-2, -1e-2))
+        wide, near = (abs(slope(k, h) - slope(k, -h)) for h in _SIDES)
+        if near > _JUMPS * wide and near > _LARGE * around:
+            return False
+        if not all_finite([wide, near]):
+            return False
+    return True
 
 
-def lowest_kinks(work: Work, start: Sequence[float]) -> Iterator[Candidate]:
-    """Minima where the gradient jumps, by a search that compares values only.
+# -- direct search --------------------------------------------------------------------------
+
+
+def lowest_points(work: Work, start: Sequence[float]) -> Iterator[list[float]]:
+    """Where a search ends that compares values only, from 0 and from the start.
 
     R. Hooke, T. A. Jeeves, 1961, Direct search, J. ACM 8(2), with random directions added: a kink
     may run askew to the axes.
     """
     chance = random.Random(2)  # noqa: S311
-    count = len(start)
-    for origin in ([0.0] * count, list(start)):
+    for origin in ([0.0] * len(start), list(start)):
         x = _compass(work, [v + 0.01 for v in origin], chance)
         near = [round(v, 6) + 0.0 for v in x]
-        if work.value(near) <= work.value(x):
-            x = near
-        if _is_lowest(work, x, chance) and not smooth_at(work.loss, x):
-            yield Candidate(tuple(x), "minimum")
+        yield near if work.value(near) <= work.value(x) else x
 
 
 def _compass(work: Work, x: list[float], chance: random.Random) -> list[float]:
     best, step = work.value(x), 1.0
     spent = 0
     while step > 1e-9 and spent < 20_000 and not work.over:
-        for move in _directions(len(x), chance):
+        for move in directions(len(x), chance):
             new = [v + step * m for v, m in zip(x, move, strict=True)]
             value = work.value(new)
             spent += 1
@@ -63,7 +75,8 @@ def _compass(work: Work, x: list[float], chance: random.Random) -> list[float]:
     return x
 
 
-def _directions(count: int, chance: random.Random) -> Iterator[list[float]]:
+def directions(count: int, chance: random.Random) -> Iterator[list[float]]:
+    """Both directions of every axis, then random ones of length 1."""
     for k in range(count):
         for sign in (1.0, -1.0):
             yield [sign * (j == k) for j in range(count)]
@@ -73,22 +86,12 @@ def _directions(count: int, chance: random.Random) -> Iterator[list[float]]:
         yield [m / size for m in move]
 
 
-def _is_lowest(work: Work, x: Sequence[float], chance: random.Random) -> bool:
-    best = work.value(x)
+def is_lowest(loss: Loss, x: Sequence[float]) -> bool:
+    """Whether the loss is larger in every direction that is tried, at three distances."""
+    value, chance = loss.internals.evaluate_value, random.Random(3)  # noqa: S311
+    best = value(*x)[0]
     for step in (1e-1, 1e-3, 1e-5):
-        for move in _directions(len(x), chance):
-            if not work.value([v + step * m for v, m in zip(x, move, strict=True)]) > best:
+        for move in directions(len(x), chance):
+            if not value(*(v + step * m for v, m in zip(x, move, strict=True)))[0] > best:
                 return False
     return math.isfinite(best)
-
-
-def smooth_at(loss: Loss, x: Sequence[float]) -> bool:
-    """Whether gradients a little to each side nearly agree."""
-    for k in range(len(x)):
-        sides = [
-            loss.internals.evaluate(*(v + h * (j == k) for j, v in enumerate(x)))[1 + k]
-            for h in (1e-6, -1e-6)
-        ]
-        if abs(sides[0] - sides[1]) > 1e-3 * max(map(abs, sides)) and max(map(abs, sides)) > 1e-4:
-            return False
-    return True

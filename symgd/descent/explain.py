@@ -276,6 +276,7 @@ def _point(point: CriticalPoint, names: Sequence[str], behavior: Behavior | None
         "exact": dict(zip(names, point.exact, strict=True)) if point.exact else None,
         "value": point.value,
         "kind": point.kind,
+        "shape": point.shape,
         "note": point.note,
         "eigenvalues": list(point.eigenvalues),
         "lr_max": found.lr_max,
