@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 from symgd import names
 from symgd.errors import ArgumentError, FormulaError
 from symgd.fits.settings import Options
-from symgd.formula.columns import Columns
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import Column, Name, Node, RowMean, RowSum, topological
 from symgd.formula.parse import Formula, parse
+from symgd.formula.symbol_table import Columns
 from symgd.model.checks import to_finite, to_float
 
 if TYPE_CHECKING:
