@@ -17,8 +17,7 @@ from symgd import Loss, explain
 from symgd.analysis.critical_points import critical_points
 from symgd.cli.app import app
 from symgd.formula.evaluate import evaluate_all
-from symgd.formula.printing.latex import latex
-from symgd.formula.printing.latex_names import latex_name
+from symgd.formula.printing.latex import latex, latex_name
 
 MGH = json.loads((Path(__file__).parents[1] / "files" / "mgh.json").read_text("utf-8"))
 
