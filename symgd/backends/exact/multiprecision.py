@@ -169,7 +169,7 @@ class Precise:
             return lambda base, _: bounds.sqrt(base)
         if exponent is not None and exponent == int(exponent) and 2 <= exponent <= _MULTIPLIED:
             return lambda base, _: bounds.multiply(*[base] * int(exponent))
-        f, bits = power(self._context, exponent), rounding_bits(False, False)
+        f, bits = power(self._context), rounding_bits(False, False)
         return lambda base, other: bounds.function(f, bits, base, other)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import sympy
 
-from symgd.formula.functions import bessel, reference, reference_derivatives, special
+from symgd.formula.functions import bessel, reference, special
 from symgd.formula.functions.compile_formula import LETTERS, compile_formula
 from symgd.formula.functions.reference import Scalar
 from symgd.formula.nodes import Op
@@ -120,7 +120,7 @@ class Function:
     @property
     def last_order(self) -> float:
         """The largest order that a formula may use."""
-        return bessel.MAX_ORDER - 10
+        return special.MAX_ORDER - 10
 
     @property
     def signature(self) -> str:
@@ -191,7 +191,7 @@ def _scalar(
 ) -> Scalar:
     if formula:
         return compile_formula(formula, SCALARS, arity[0], defaults)
-    for module in (reference, special, bessel, reference_derivatives):
+    for module in (reference, special, bessel):
         if hasattr(module, name):
             return getattr(module, name)  # type: ignore[no-any-return]
     raise ValueError(f"the row of the function {name} needs a formula, or a value by hand")
