@@ -7,8 +7,10 @@ reference that every backend must reproduce.
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable
 from math import copysign, inf, isfinite, isinf, isnan, nan
+from typing import Any
 
 Scalar = Callable[..., float]
 
@@ -224,11 +226,11 @@ def where(condition: bool, a: float, b: float) -> float:
     return a if condition else b
 
 
-COMPARE: dict[str, Callable[[float, float], bool]] = {
-    "<": lambda a, b: a < b,
-    "<=": lambda a, b: a <= b,
-    ">": lambda a, b: a > b,
-    ">=": lambda a, b: a >= b,
-    "==": lambda a, b: a == b,
-    "!=": lambda a, b: a != b,
+COMPARE: dict[str, Callable[[Any, Any], bool]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+    "==": operator.eq,
+    "!=": operator.ne,
 }
