@@ -98,19 +98,14 @@ def _model(given: FreeLoss, options: Options, predicted: Node, response: Node) -
     named: dict[str, Any] = dict(zip(loss.params, loss.internals.leaves, strict=True)) | dict(
         given.derived
     )
-    low, high = read_bounds(options.bounds or {}, loss.params, named)
     return Model(
         text=loss.text,
-        graph=loss.internals.graph,
         rows=loss.internals.rows,
         predicted=predicted,
         response=response,
-        weight=None,
-        params=loss.params,
         leaves=loss.internals.leaves,
+        box=read_bounds(options.bounds or {}, loss.params, named),
         columns=loss.columns,
-        low=low,
-        high=high,
         derived=given.derived,
         typed=given.typed,
     )
