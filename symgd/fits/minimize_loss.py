@@ -19,6 +19,7 @@ from symgd.fits.regression_model import Model
 from symgd.fits.settings import Settings
 from symgd.formula.nodes import Node
 from symgd.model.loss import Loss
+from symgd.model.loss_internals import Box as LossBox
 from symgd.model.loss_internals import LossInternals
 from symgd.model.result import Status
 from symgd.solvers import newton
@@ -59,7 +60,7 @@ def by_newton(
     """
 
     def objective_of(node: Node) -> RowObjective:
-        return RowObjective(model.graph, model.rows, model.leaves, node, factor)
+        return RowObjective(_loss_of(model, node), factor)
 
     objective, box = objective_of(root), model.box
     best: tuple[NewtonResult, Status, str] | None = None
@@ -91,11 +92,9 @@ def by_rule(
 ) -> FitResult:
     """The minimum of the loss `root`, of which `factor` times is -log L, by a rule."""
     x, steps, status, message = descend_by_rule(model, root, inference.settings, start)
-    stable = model.rows.lower([root])[0]
-    objective = RowObjective(model.graph, model.rows, model.leaves, stable, factor)
-    box = model.box
-    result = newton.evaluate_at(objective, x.tolist(), box, steps)
-    certified, sentence = newton_certificate(result, box)
+    objective = RowObjective(_loss_of(model, root), factor)
+    result = newton.evaluate_at(objective, x.tolist(), model.box, steps)
+    certified, sentence = newton_certificate(result, model.box)
     if certified is Status.CONVERGED:
         status, message = certified, sentence
     status, message = _check_bounded(model, objective, status, message, [start, x.tolist()])
@@ -112,8 +111,7 @@ def descend_by_rule(
     low, high = model.box.low, model.box.high
     bounded = np.isfinite([low, high]).any()
     box = (tuple(low.tolist()), tuple(high.tolist())) if bounded else None
-    internals = LossInternals(model.graph, root, model.leaves, model.rows, by_rows=True, box=box)
-    loss = Loss.of(internals, model.text, model.columns)
+    loss = Loss.of(_loss_of(model, root, box), model.text, model.columns)
     lr = settings.lr
     if lr is None:
         lr = CATALOGUE[settings.method].lr if settings.method in CATALOGUE else 0.01
@@ -131,6 +129,10 @@ def descend_by_rule(
     if ((x == low) | (x == high)).any():  # the verdict assumes an unconstrained descent
         return x, result.steps, result.status, result.message
     return x, result.steps, result.status, f"{result.message}; {result.verdict.sentence}"
+
+
+def _loss_of(model: Model, root: Node, box: LossBox | None = None) -> LossInternals:
+    return LossInternals(model.graph, root, model.leaves, model.rows, by_rows=True, box=box)
 
 
 def _check_bounded(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -81,7 +81,7 @@ def derived_parameters(
     return derived | dict(zip(formulas, roots, strict=True))
 
 
-def read_bounds(bounds: Bounds, free: Sequence[str], params: Mapping[str, Name]) -> Box:
+def read_bounds(bounds: Bounds, free: Sequence[str], params: Collection[str]) -> Box:
     """The bounds of the free parameters, or ArgumentError."""
     low, high = dict.fromkeys(free, -math.inf), dict.fromkeys(free, math.inf)
     for given, pair in bounds.items():
@@ -101,7 +101,7 @@ def read_bounds(bounds: Bounds, free: Sequence[str], params: Mapping[str, Name])
     return Box(np.array(list(low.values())), np.array(list(high.values())))
 
 
-def _check_is_parameter(name: str, params: Mapping[str, Name]) -> None:
+def _check_is_parameter(name: str, params: Collection[str]) -> None:
     if name not in params:
         hint = names.suggest(name, params) or f"it has {names.escape(', '.join(params))}"
         raise ArgumentError(f"the model has no parameter '{names.escape(name)}'; {hint}")
