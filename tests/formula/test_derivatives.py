@@ -75,6 +75,8 @@ REFERENCE = {
     "log_ndtr_derivative": _hazard,
     "log_ndtr_gap": lambda x: x + _hazard(x),
     "ratio": lambda x, y: x / y,
+    "whole_quotient": lambda x, y: mpmath.nint(x / y),
+    "where_nonzero": lambda x, y: y if x else mpmath.mpf(0),
     "share": lambda a, y, z: a * _step(y, z),
     "share_inside": lambda a, x, low, high: a if low <= x <= high else mpmath.mpf(0),
     "share_low": lambda a, x, low, high: a if x < low <= high else mpmath.mpf(0),
@@ -136,6 +138,8 @@ POINTS = {
     "log_ndtr_derivative": [(x,) for x in (-1e8, -1e4, -5.1, -2.001, -1.999, -0.5, 0.3, 5.1, 20.5)],
     "log_ndtr_gap": [(x,) for x in (-1e8, -1e4, -5.1, -2.001, -1.999, -0.5, 0.3, 5.1, 20.5)],
     "ratio": [(2.5, -0.75), (0.0, 3.0), (1e300, 1e308), (-3.0, 1e-100)],
+    "whole_quotient": [(6.0, 3.0), (-6.000000000000001, 3.0), (1e300, 1e100), (-7e-310, 7e-310)],
+    "where_nonzero": [(0.0, 1e300), (-1e-320, 2.5), (3.0, -0.75)],
     "share": [(2.5, 0.3, 0.1), (-2.5, 0.1, 0.3)],
     "share_inside": _CLIPS,
     "share_low": _CLIPS,
@@ -261,6 +265,8 @@ def test_scalar_never_raises_and_nan_stays_nan(name):
         got = row.scalar(*args)
         assert isinstance(got, float), args
         decides = args[1:] if name.startswith(("share", "ratio")) else args
+        if name == "where_nonzero":  # its first argument multiplies it, and hides the second at 0
+            decides = args[1:] if args[0] else ()
         if any(math.isnan(a) for a in decides):
             assert math.isnan(got), args
 
@@ -286,6 +292,8 @@ def test_readers_see_callable_functions_of_the_same_value(name):
     for point in POINTS[name]:
         if DERIVATIVES[name].cost >= 100 and max(point) > 100 or min(point[1:], default=1) < 1e-9:
             continue  # what people read may cancel
+        if name == "where_nonzero" and not point[0]:
+            continue  # its first argument multiplies it
         if name.startswith(("sinc", "log_ndtr")) and not 1e-3 < abs(point[0]) < 30:
             continue
         graph, root, leaves = built(name, point)
