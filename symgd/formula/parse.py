@@ -16,6 +16,7 @@ from symgd.errors import FormulaError
 from symgd.formula.columns import Columns
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import Column, Name, Node
+from symgd.formula.other_notations import known_shape
 from symgd.formula.parser import Parser
 from symgd.formula.tokens import Limits, tokens
 
@@ -59,18 +60,23 @@ def parse(
     table, where names may stand for orders. columns: those of the data, if any. per_row: the
     formula is evaluated in each row.
     """
-    parser = Parser(
-        text,
-        graph or Graph(),
-        dict(variables or {}),
-        set(declared),
-        limits,
-        rule=rule,
-        table=table,
-        columns=columns,
-        per_row=per_row,
-    )
-    root = parser.formula()
+    try:
+        parser = Parser(
+            text,
+            graph or Graph(),
+            dict(variables or {}),
+            set(declared),
+            limits,
+            rule=rule,
+            table=table,
+            columns=columns,
+            per_row=per_row,
+        )
+        root = parser.formula()
+    except FormulaError:
+        if (shape := known_shape(text)) is None:
+            raise
+        raise FormulaError(text, *shape) from None
     symbols = parser.symbols
     return Formula(text, parser.graph, root, symbols.variables, symbols.columns_read)
 
