@@ -232,4 +232,14 @@ class Parser:
             shown = f"'{names.escape(left)}' next to '{names.escape(stream.token.text)}'"
             hint = f"write a{operator}(b*c) or (a{operator}b)*c"
             raise stream.error(f"{shown} has two readings", hint)
+        if after_number and next_kind == "name":
+            self._check_product_with_pi(stream.token)
         return True
+
+    def _check_product_with_pi(self, token: Token) -> None:
+        """2pir is 2*pi*r, or 2 times the name pir: FormulaError unless the name is known."""
+        name = token.text
+        known = name in self.symbols.variables or name in self.symbols.declared
+        if len(name) == 3 and name.startswith("pi") and name[2].isalpha() and not known:
+            number = self.stream.last.text
+            raise self.stream.ambiguous(token, f"{number}*pi*{name[2]}", f"{number}*{name}")

@@ -6,6 +6,7 @@ from symgd import names
 from symgd.errors import FormulaError
 from symgd.formula.functions.table import CALLABLE, POWERS
 from symgd.formula.nodes import RELATIONS
+from symgd.formula.other_names import function_hint
 from symgd.formula.tokens import LOGIC, Limits, Token, tokens
 
 
@@ -117,9 +118,5 @@ class TokenStream:
 
     def unknown_function(self, token: Token) -> FormulaError:
         """The error for a call of an unknown function."""
-        name = names.escape(token.text)
-        near = (
-            names.suggest(token.text, [*CALLABLE, *POWERS, "sum", "mean"]) if len(name) > 2 else ""
-        )
-        hint = near or f"to multiply, write {name}*(...); `symgd functions` lists the functions"
-        return self.error(f"'{name}' is not a function", hint, token)
+        hint = function_hint(token.text, [*CALLABLE, *POWERS, "sum", "mean"])
+        return self.error(f"'{names.escape(token.text)}' is not a function", hint, token)

@@ -17,11 +17,13 @@ import sympy
 
 from symgd import names
 from symgd._locks import cached_property
-from symgd.errors import FormulaError, RuleError
+from symgd.errors import FormulaError, RuleError, caret
 from symgd.formula.functions.table import FUNCTIONS
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import Name, Node, Norm, Where, topological
-from symgd.formula.parse import Formula, parse
+from symgd.formula.other_names import RULE_LETTERS
+from symgd.formula.parse import DEFAULT_LIMITS, Formula, parse
+from symgd.formula.tokens import tokens
 from symgd.model.catalogue import CATALOGUE
 from symgd.model.present import Notebook
 
@@ -158,14 +160,35 @@ class Rule(Notebook):
                 raise RuleError(f"{who} has no hyperparameter '{shown}'; {hint}")
         missing = [n for n in self.hyperparameters if n not in values and n not in self.defaults]
         if missing:
-            usual = [name for entry in CATALOGUE.values() for name in entry.defaults]
-            hint = names.suggest(missing[0], [*usual, *self.state, *RESERVED])
-            shown = names.escape(missing[0])
-            raise RuleError(
-                f"unknown name '{shown}' in the rule {names.escape(self.name)}; {hint}\n"
-                f"a hyperparameter needs a value: --set {shown}=..."
-            )
+            raise self._unknown_name(missing[0])
         return {n: float(values.get(n, self.defaults.get(n, 0.0))) for n in self.hyperparameters}
+
+    def _unknown_name(self, name: str) -> RuleError:
+        """The error for a name that the rule reads and nothing gives a value."""
+        shown = names.escape(name)
+        usual = [letter for entry in CATALOGUE.values() for letter in entry.defaults]
+        near = "" if name in usual else names.suggest(name, [*usual, *self.state, *RESERVED])
+        hint = RULE_LETTERS.get(name) or near
+        return RuleError(
+            "\n".join(
+                [
+                    f"unknown name '{shown}' in the rule {names.escape(self.name)}"
+                    + (f"; {hint}" if hint else ""),
+                    *self._place_of(name),
+                    "a rule sees theta, g, t, lr and the names that its lines assign",
+                    f"a hyperparameter needs a value: --set {shown}=...",
+                ]
+            )
+        )
+
+    def _place_of(self, name: str) -> list[str]:
+        """The line that reads the name first, and a caret under it."""
+        for piece in _pieces(self.text):
+            right = piece.index("=") + 1 if "=" in piece else 0
+            for token in tokens(piece[right:], DEFAULT_LIMITS):
+                if token.kind == "name" and token.text == name:
+                    return caret(piece, right + token.column)
+        return []
 
     def step(
         self,
@@ -240,12 +263,21 @@ def _read(text: str) -> Rule:
     return Rule("\n".join(e.text for e in entries), defaults, "+".join(parts))
 
 
+_AUGMENTED = re.compile(r"(\s*[^\W\d]\w*\s*)(\*\*|//|[-+*/^:])=(?!=)(.+)", re.DOTALL)
+
+
 def _pieces(text: str) -> list[str]:
     return [re.sub("#.*", "", piece) for piece in re.split(r"[;\n]", text)]
 
 
 def _target(piece: str) -> str:
     left, equals, right = piece.partition("=")
+    if found := _AUGMENTED.match(piece):
+        name, operator, rest = (part.strip() for part in found.groups())
+        changed = f"{name} {operator} ({rest})" if operator != ":" else rest
+        hint = f"write {name} = {changed}"
+        sentence = f"'{operator}=' is not an assignment of a rule"
+        raise FormulaError(piece, found.start(2), sentence, hint)
     if not equals or right.startswith("=") or left[-1:] in set("<>!="):
         raise FormulaError(piece, 0, "a line of a rule is name = expression", "")
     if not right.strip():

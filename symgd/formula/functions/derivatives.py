@@ -158,6 +158,13 @@ _ROWS = (
         "ratio", ("ratio(1, y)", "-ratio(f, y)"), "x/y, 0 where y is infinite whatever x is",
         "where(abs(y) > 1.7976931348623157e308, 0, x/y)", readable_form="x/y", arity=(2, 2), cost=DIVIDE,
     ),
+    _derivative(
+        "whole_quotient", ("0", "0"), "x/y, rounded to a whole number", "floor(x/y + 0.5)", arity=(2, 2), cost=DIVIDE,
+    ),
+    _derivative(
+        "where_nonzero", ("0", "where_nonzero(x, a)"), "y where x is not 0, else 0", "where(x == 0, 0, y)",
+        readable_form="y", arity=(2, 2), cost=CHEAP, selects=("x == x", "x != 0"),
+    ),
     # the contribution of the adjoint x to an argument of max, min and clip
     _derivative(
         "where_greater", ("where_greater(a, y, z)", "0", "0"), "x where y > z, half of it at a tie, else 0",

@@ -71,6 +71,7 @@ class Function:
     convex_from: float = _math.inf  # convex right of it, though ranges do not show that
     finite_everywhere: bool = False  # value and derivatives, at every finite argument
     overflows: bool = False  # to inf at ordinary arguments
+    steep: bool = False  # its derivative is infinite at an argument where its value is finite
     relative_derivative: str = ""  # of one that does, the derivative divided by the value
     entire: bool = False  # analytic at every real number
     # -- parsing, printing, differentiation --

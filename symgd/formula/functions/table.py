@@ -73,7 +73,7 @@ _ROWS = (
         range=(-1.0, _INFINITE), monotone=1, overflows=True, relative_derivative="-1/expm1(-x)", entire=True,
     ),
     _row(
-        "cbrt", None, "1/(3*f**2)", "real cube root", numpy="cbrt", monotone=1,
+        "cbrt", None, "1/(3*f**2)", "real cube root", numpy="cbrt", monotone=1, steep=True,
         definition="sign(x)*abs(x)**(1/3)", by_hand="the library's, and a Newton step that makes cubes exact",
     ),
     _row(
@@ -102,11 +102,11 @@ _ROWS = (
     _row("csc", sympy.csc, "-f*cot(x)", "1/sin(x)", formula="1/sin(x)"),
     _library(
         "asin", sympy.asin, "asin_derivative(x)", "inverse sine", numpy="arcsin", aliases=("arcsin",),
-        domain=_UNIT, range=(-_HALF_TURN, _HALF_TURN), monotone=1,
+        domain=_UNIT, range=(-_HALF_TURN, _HALF_TURN), monotone=1, steep=True,
     ),
     _library(
         "acos", sympy.acos, "-asin_derivative(x)", "inverse cosine", numpy="arccos", aliases=("arccos",),
-        domain=_UNIT, range=(0.0, _TURN), monotone=-1,
+        domain=_UNIT, range=(0.0, _TURN), monotone=-1, steep=True,
     ),
     _library(
         "atan", sympy.atan, "1/(1 + x**2)", "inverse tangent", numpy="arctan", aliases=("arctan",),
@@ -114,11 +114,11 @@ _ROWS = (
     ),
     _row("acot", sympy.acot, "-1/(1 + x**2)", "atan(1/x)", aliases=("arccot",), formula="atan(1/x)", finite_everywhere=True),
     _row(
-        "asec", sympy.asec, "asec_derivative(x)", "acos(1/x)", aliases=("arcsec",),
+        "asec", sympy.asec, "asec_derivative(x)", "acos(1/x)", aliases=("arcsec",), steep=True,
         formula="atan2(sqrt(abs(x) - 1)*sqrt(abs(x) + 1), where(x < 0, -1, 1))",
     ),
     _row(
-        "acsc", sympy.acsc, "-asec_derivative(x)", "asin(1/x)", aliases=("arccsc",),
+        "acsc", sympy.acsc, "-asec_derivative(x)", "asin(1/x)", aliases=("arccsc",), steep=True,
         formula="atan2(where(x < 0, -1, 1), sqrt(abs(x) - 1)*sqrt(abs(x) + 1))",
     ),
     _library(
@@ -145,7 +145,7 @@ _ROWS = (
     ),
     _library(
         "acosh", sympy.acosh, "acosh_derivative(x)", "inverse of cosh", numpy="arccosh", aliases=("arccosh",),
-        domain=(1.0, _INFINITE), range=_POSITIVE, monotone=1,
+        domain=(1.0, _INFINITE), range=_POSITIVE, monotone=1, steep=True,
     ),
     _library(
         "atanh", sympy.atanh, "atanh_derivative(x)", "inverse of tanh", numpy="arctanh", aliases=("arctanh",),
@@ -156,13 +156,14 @@ _ROWS = (
         formula="where(x < 0, -0.5, 0.5)*log1p(2/(abs(x) - 1))",
     ),
     _row(
-        "asech", sympy.asech, "asech_derivative(x)", "acosh(1/x)", aliases=("arcsech",),
+        "asech", sympy.asech, "asech_derivative(x)", "acosh(1/x)", aliases=("arcsech",), steep=True,
         formula="where(x < 0, sqrt(x), asinh(sqrt((1 - x)*(1 + x))/abs(x)))",
     ),
     _row("acsch", sympy.acsch, "acsch_derivative(x)", "asinh(1/x)", aliases=("arccsch",), formula="asinh(1/x)"),
     # several arguments
     _row(
-        "hypot", None, "x/f", "sqrt(x**2 + y**2 + ...) without overflow",
+        "hypot", None, "where_nonzero(f, x/f)", "sqrt(x**2 + y**2 + ...) without overflow", kink="derivative 0 at 0",
+        readable_derivative=("x/f",),
         arity=(1, None), math="hypot", cost=3, sympy_form=lambda *a: sympy.sqrt(sympy.Add(*(t**2 for t in a))),
         definition="sqrt(x**2 + y**2)", range=_POSITIVE, convexity="norm",
         by_hand="any number of arguments; correctly rounded as math.hypot, which C's is not",
@@ -188,12 +189,12 @@ _ROWS = (
         monotone=1, finite_everywhere=True,
     ),
     _library(
-        "fmod", None, ("1", "(f - x)/y"),
+        "fmod", None, ("1", "whole_quotient(f - x, y)"),
         "the rest of a division, exactly, with the sign of x", arity=(2, 2), variables=("fmod",), mpmath="",
         definition="x - y*where(x/y < 0, ceil(x/y), floor(x/y))", kink=_QUOTIENT,
     ),
     _row(
-        "mod", None, ("1", "-floor(x/y)"), "x - y*floor(x/y): the rest of a division, with the sign of y",
+        "mod", None, ("1", "whole_quotient(f - x, y)"), "x - y*floor(x/y): the rest of a division, with the sign of y",
         formula=(
             "where(y > 0, where(fmod(x, y) < 0, fmod(x, y) + y, fmod(x, y)),"
             " where(fmod(x, y) > 0, fmod(x, y) + y, fmod(x, y)))"
