@@ -16,8 +16,8 @@ from symgd.fits.assemble import assemble
 from symgd.fits.certificate import certificate
 from symgd.fits.fit_result import FitResult
 from symgd.fits.least_squares_problem import LeastSquaresProblem
+from symgd.fits.minimize_loss import descend_by_rule
 from symgd.fits.row_sample import sample_rows
-from symgd.fits.rule_fit import descend_by_rule
 from symgd.fits.settings import Settings
 from symgd.formula.nodes import RowMean
 from symgd.model.result import Status

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from symgd._locks import cached_property
 from symgd.fits.initial_guess import InitialGuess
 from symgd.fits.nested_sums import total_gradient
@@ -30,7 +28,6 @@ class LeastSquaresProblem:
     residual: Node
     derivatives: list[Node]
     residuals: RowResiduals
-    box: Box
     observed: PerRowFunction
 
     def on(self, rows: RowData) -> LeastSquaresProblem:
@@ -38,6 +35,11 @@ class LeastSquaresProblem:
         model = replace(self.model, rows=rows)
         residuals, observed = self.residuals.on(rows), self.observed.on(rows)
         return replace(self, model=model, residuals=residuals, observed=observed)
+
+    @property
+    def box(self) -> Box:
+        """The bounds of the free parameters."""
+        return self.model.box
 
     @cached_property
     def response_summary(self) -> ResponseSummary:
@@ -71,9 +73,4 @@ def build_problem(model: Model) -> LeastSquaresProblem:
     residuals = RowResiduals(model.rows, model.leaves, residual, derivatives, model.nested)
     outputs = [n for n in (model.response, model.weight, model.sigma) if n is not None]
     observed = PerRowFunction(model.rows, [], outputs)
-    return LeastSquaresProblem(model, residual, derivatives, residuals, read_box(model), observed)
-
-
-def read_box(model: Model) -> Box:
-    """The bounds of the free parameters."""
-    return Box(np.array(model.low), np.array(model.high))
+    return LeastSquaresProblem(model, residual, derivatives, residuals, observed)

@@ -15,10 +15,10 @@ from symgd.backends.program import Program
 from symgd.calculus.row_sums import constant_sums, lower
 from symgd.calculus.stabilize import stabilize
 from symgd.errors import ArgumentError, DataError
-from symgd.formula.columns import Columns
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import ROWS, Column, Name, Node, topological
 from symgd.formula.parse import Formula
+from symgd.formula.symbol_table import Columns
 
 if TYPE_CHECKING:
     from symgd.data import Table

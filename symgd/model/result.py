@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
 
-from symgd._optional import import_problem
-from symgd.errors import DescentError
+from symgd.errors import DescentError, import_problem
 from symgd.model.checks import finite_or_none
 from symgd.model.present import Paged
 

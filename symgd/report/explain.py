@@ -215,8 +215,7 @@ def _intervals(stable: Sequence[tuple[float, float]]) -> str:
 
 def as_latex(explanation: Explanation, *, steps: bool = False) -> Iterator[str]:
     """The report as LaTeX: display mathematics for formulas, text for the rest."""
-    from symgd.formula.printing.latex import latex  # not needed in the terminal
-    from symgd.formula.printing.latex_names import latex_name
+    from symgd.formula.printing.latex import latex, latex_name  # not needed in the terminal
 
     loss = explanation.loss
     yield rf"\[ {loss_latex(loss).strip('$')} \]"

@@ -14,7 +14,7 @@ from typing import Any
 
 import sympy
 
-from symgd.formula.functions import bessel, reference, reference_derivatives, special
+from symgd.formula.functions import bessel, reference, special
 from symgd.formula.functions.compile_formula import LETTERS, compile_formula
 from symgd.formula.functions.reference import Scalar
 from symgd.formula.nodes import Op
@@ -71,6 +71,7 @@ class Function:
     convex_from: float = _math.inf  # convex right of it, though ranges do not show that
     finite_everywhere: bool = False  # value and derivatives, at every finite argument
     overflows: bool = False  # to inf at ordinary arguments
+    steep: bool = False  # its derivative is infinite at an argument where its value is finite
     relative_derivative: str = ""  # of one that does, the derivative divided by the value
     entire: bool = False  # analytic at every real number
     # -- parsing, printing, differentiation --
@@ -120,7 +121,7 @@ class Function:
     @property
     def last_order(self) -> float:
         """The largest order that a formula may use."""
-        return bessel.MAX_ORDER - 10
+        return special.MAX_ORDER - 10
 
     @property
     def signature(self) -> str:
@@ -191,7 +192,7 @@ def _scalar(
 ) -> Scalar:
     if formula:
         return compile_formula(formula, SCALARS, arity[0], defaults)
-    for module in (reference, special, bessel, reference_derivatives):
+    for module in (reference, special, bessel):
         if hasattr(module, name):
             return getattr(module, name)  # type: ignore[no-any-return]
     raise ValueError(f"the row of the function {name} needs a formula, or a value by hand")
