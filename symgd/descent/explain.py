@@ -11,9 +11,9 @@ import sympy
 
 from symgd._locks import cached_property
 from symgd.analysis.convexity import Convexity, convexity
-from symgd.analysis.critical_point import CriticalPoint, CriticalPoints
-from symgd.analysis.critical_points import critical_points, lower_bound
-from symgd.analysis.solver_sizes import SECONDS
+from symgd.analysis.critical.critical_point import CriticalPoint, CriticalPoints
+from symgd.analysis.critical.critical_points import critical_points, lower_bound
+from symgd.analysis.critical.solver_sizes import SECONDS
 from symgd.analysis.stable_rates import Rates, rates
 from symgd.calculus.derivation import DerivationStep, derivation
 from symgd.calculus.polynomial import degree, polynomial, to_node

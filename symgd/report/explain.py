@@ -14,7 +14,7 @@ from symgd.report.table import rule_summary, truncated
 from symgd.report.wrap import wrap_if_narrow
 
 if TYPE_CHECKING:
-    from symgd.analysis.critical_point import CriticalPoint
+    from symgd.analysis.critical.critical_point import CriticalPoint
     from symgd.descent.explain import Behavior, Explanation
 
 _MOST_DERIVATIVES = 8  # partial derivatives that are listed

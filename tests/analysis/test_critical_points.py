@@ -5,8 +5,8 @@ import math
 import pytest
 
 from symgd import Loss, explain
-from symgd.analysis.critical_points import critical_points
-from symgd.analysis.multiprecision_newton import refined
+from symgd.analysis.critical.critical_points import critical_points
+from symgd.analysis.critical.multiprecision_newton import refined
 
 
 def points(text, start=None, **rest):

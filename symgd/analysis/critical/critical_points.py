@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 
-from symgd.analysis.certify_point import certified
-from symgd.analysis.critical_point import CriticalPoint, CriticalPoints
-from symgd.analysis.curvature_signs import decided
+from symgd.analysis.critical.certify_point import certified
+from symgd.analysis.critical.critical_point import CriticalPoint, CriticalPoints
+from symgd.analysis.critical.curvature_signs import decided
+from symgd.analysis.critical.solver_sizes import SECONDS, solvable
 from symgd.analysis.minima import find_minimum
-from symgd.analysis.solver_sizes import SECONDS, solvable
 from symgd.calculus.intervals import ranges
 from symgd.calculus.polynomial import (
     Polynomial,
@@ -55,9 +55,9 @@ def critical_points(loss: Loss, start: Sequence[float], seconds: float = SECONDS
         return CriticalPoints((), "numeric", False, note=note)
     if loss.internals.work * len(loss.params) > _MANY and loss.internals.rows is not None:
         return _near(loss, start)
-    from symgd.analysis.critical_point_list import joined  # what quadratics do without
-    from symgd.analysis.critical_point_search import search
-    from symgd.analysis.sympy_solver import Solver
+    from symgd.analysis.critical.critical_point_list import joined  # what quadratics do without
+    from symgd.analysis.critical.critical_point_search import search
+    from symgd.analysis.critical.sympy_solver import Solver
 
     wanted = seconds > 0 and solvable(loss, terms)
     with Solver(loss, seconds if wanted else 0.0) as solver:

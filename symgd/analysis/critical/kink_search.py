@@ -6,11 +6,17 @@ import math
 import random
 from collections.abc import Iterator, Sequence
 
-from symgd.analysis.gradient_zeros import starts, vanishing
-from symgd.analysis.kinks import Kink, active, kink_sets, kinks_of, lagrangian
-from symgd.analysis.multiprecision_newton import Refined, refinable, refined
-from symgd.analysis.nonsmooth import Candidate, directions, is_lowest, lowest_points, smooth_at
-from symgd.analysis.work import Work
+from symgd.analysis.critical.gradient_zeros import starts, vanishing
+from symgd.analysis.critical.kinks import Kink, active, kink_sets, kinks_of, lagrangian
+from symgd.analysis.critical.multiprecision_newton import Refined, refinable, refined
+from symgd.analysis.critical.nonsmooth import (
+    Candidate,
+    directions,
+    is_lowest,
+    lowest_points,
+    smooth_at,
+)
+from symgd.analysis.critical.work import Work
 from symgd.model.loss import Loss
 from symgd.solvers.symmetric import eigenvalues, finite_rows
 

@@ -7,7 +7,7 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from symgd.analysis.work import Work
+from symgd.analysis.critical.work import Work
 from symgd.model.loss import Loss
 from symgd.solvers.symmetric import all_finite
 

@@ -7,7 +7,7 @@ import random
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from symgd.analysis.work import Work
+from symgd.analysis.critical.work import Work
 from symgd.solvers import newton
 from symgd.solvers.symmetric import all_finite, finite_rows, spectrum
 

@@ -6,12 +6,12 @@ import math
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from symgd.analysis.gradient_zeros import starts, vanishing
-from symgd.analysis.kink_search import at_kinks
-from symgd.analysis.kinks import has_kinks, kinks_of
+from symgd.analysis.critical.gradient_zeros import starts, vanishing
+from symgd.analysis.critical.kink_search import at_kinks
+from symgd.analysis.critical.kinks import has_kinks, kinks_of
+from symgd.analysis.critical.nonsmooth import Candidate, smooth_at
+from symgd.analysis.critical.work import Work
 from symgd.analysis.minima import Minimum, find_minimum
-from symgd.analysis.nonsmooth import Candidate, smooth_at
-from symgd.analysis.work import Work
 from symgd.model.loss import Loss
 from symgd.solvers.symmetric import all_finite
 

@@ -6,7 +6,7 @@ import math
 import random
 from collections.abc import Iterator, Sequence
 
-from symgd.analysis.curvature_signs import Curvatures
+from symgd.analysis.critical.curvature_signs import Curvatures
 from symgd.model.loss import Loss
 from symgd.solvers.symmetric import finite_rows
 

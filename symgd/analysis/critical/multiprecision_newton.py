@@ -14,7 +14,7 @@ from itertools import pairwise
 from typing import Any
 
 from symgd._locks import MPMATH
-from symgd.analysis.curvature_signs import Curvatures
+from symgd.analysis.critical.curvature_signs import Curvatures
 from symgd.backends.exact.error_bounds import Bounded, log2_size
 from symgd.model.loss import Loss
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from symgd.analysis.critical_point import CriticalPoint
-from symgd.analysis.curvature_signs import curvatures_in_doubles
-from symgd.analysis.degenerate_point import neighborhood
-from symgd.analysis.multiprecision_newton import Refined, refinable, refined
+from symgd.analysis.critical.critical_point import CriticalPoint
+from symgd.analysis.critical.curvature_signs import curvatures_in_doubles
+from symgd.analysis.critical.degenerate_point import neighborhood
+from symgd.analysis.critical.multiprecision_newton import Refined, refinable, refined
 from symgd.model.loss import Loss
 
 _SMALL = 1e-3  # of the slopes around a point, those at a critical point
