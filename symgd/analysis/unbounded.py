@@ -8,14 +8,22 @@ faster, or that reaches -inf, has no minimum along the ray.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol
 
 import numpy as np
 
 from symgd import names
-from symgd.fits.objective import RowObjective
-from symgd.solvers.objectives import Box, Vector
+from symgd.solvers.objectives import Box, Objective, Vector
 
 Ray = Callable[[float], Vector]
+
+
+class RowFunction(Objective, Protocol):
+    """An objective whose value is asked far out."""
+
+    def unchecked_value(self, x: Vector) -> float:
+        """The value, -inf, inf and nan included."""
+
 
 _EXPONENTS = (0, 5, *range(10, 20, 2), *range(20, 1000, 10))  # of the lengths along a ray
 _LONG_RAY_EXPONENT = 400  # from which a ray is long enough if doubles overflow next
@@ -25,7 +33,7 @@ _MOST_COORDINATES = 50  # parameters that are varied alone, at most
 
 
 def unbounded_direction(
-    objective: RowObjective, points: Sequence[Vector], box: Box, params: Sequence[str]
+    objective: RowFunction, points: Sequence[Vector], box: Box, params: Sequence[str]
 ) -> str | None:
     """A sentence about a ray from one of the points along which the loss is unbounded, or None."""
     with np.errstate(all="ignore"):
@@ -47,7 +55,7 @@ def _sentence(last_point: Vector, x: Vector, params: Sequence[str]) -> str:
     return f"{sentence}; is a term or a sign missing?"
 
 
-def _last_finite_point(objective: RowObjective, ray: Ray, box: Box) -> Vector | None:
+def _last_finite_point(objective: RowFunction, ray: Ray, box: Box) -> Vector | None:
     """The last point of a ray along which the loss is unbounded; None where it may be bounded."""
     last, last_exponent, last_decrease = ray(0.0), 0, 0.0
     last_value = objective.unchecked_value(last)
@@ -68,7 +76,7 @@ def _last_finite_point(objective: RowObjective, ray: Ray, box: Box) -> Vector | 
     return last
 
 
-def _rays(objective: RowObjective, x: Vector) -> Iterator[Ray]:
+def _rays(objective: RowFunction, x: Vector) -> Iterator[Ray]:
     """Steepest descent, negative curvature, and each parameter alone: to infinity and to zero."""
     grad = np.array(objective.gradient(x.tolist())[1])
     if np.isfinite(grad).all() and grad.any():
