@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from symgd.errors import ArgumentError
 from symgd.analysis import unbounded as unboundedness
+from symgd.errors import ArgumentError
 from symgd.fits import smoothing, statistics
 from symgd.fits.assemble import assemble
 from symgd.fits.certificate import newton_certificate

@@ -35,6 +35,8 @@ def report(
     yield ""
     yield from _wrapped(_convexity(explanation), width)
     yield from _critical_points(explanation, width)
+    if explanation.below.sentence:
+        yield from _wrapped(f"unbounded below: {explanation.below.sentence}", width)
     if explanation.behaviors:
         yield ""
         lines = rule_summary(explanation.rule, explanation.lr_text, explanation.hyperparameters)

@@ -20,14 +20,22 @@ _LOOKED_AT = 24  # candidates that are certified, the lowest and the nearest
 
 
 def joined(
-    loss: Loss, start: Sequence[float], found: Sequence[Candidate], solved: Solution | None
+    loss: Loss,
+    start: Sequence[float],
+    found: Sequence[Candidate],
+    solved: Solution | None,
+    lowest: bool = True,
 ) -> CriticalPoints:
-    """The list. found: candidates of the search. solved: what SymPy's solver answered."""
-    points, more = _certified(loss, found, start)
+    """The list.
+
+    found: candidates of the search. solved: what SymPy's solver answered. lowest: whether the
+    lowest point is listed before nearer ones.
+    """
+    points, more = _certified(loss, found, start, lowest)
     if solved is None or not solved.families:
         points = _one_of_each_level(points, start)
     if solved is None:
-        shown = _nearest(points, start)
+        shown = _nearest(points, start, lowest)
         more = more or len(shown) < len(points)
         note = "others are not excluded" + (": these are the nearest found" if more else "")
         if not points:
@@ -42,7 +50,7 @@ def joined(
     if solved.families:  # what the search found are members of them
         extra = [p for p in extra if p.kinked]
     complete = solved.complete and not extra and len(exact) == len(solved.points)
-    shown = _nearest(_distinct(exact + extra), start)
+    shown = _nearest(_distinct(exact + extra), start, lowest)
     note = "none: the gradient is never 0" if complete and not shown else ""
     if not complete:
         note = "others are not excluded"
@@ -50,7 +58,7 @@ def joined(
 
 
 def _certified(
-    loss: Loss, found: Sequence[Candidate], start: Sequence[float]
+    loss: Loss, found: Sequence[Candidate], start: Sequence[float], lowest: bool
 ) -> tuple[list[CriticalPoint], bool]:
     """What is certified of the lowest and the nearest candidates; whether there are more."""
     apart: list[Candidate] = []
@@ -59,8 +67,8 @@ def _certified(
             apart.append(candidate)
     values = [loss.internals.evaluate_value(*c.x)[0] for c in apart]
     finite = [(v, c) for v, c in zip(values, apart, strict=True) if math.isfinite(v)]
-    lowest = sorted(finite, key=lambda pair: pair[0])[: _MOST // 3]
-    chosen = [c for _, c in lowest]
+    low = sorted(finite, key=lambda pair: pair[0])[: _MOST // 3 if lowest else 0]
+    chosen = [c for _, c in low]
     chosen += [c for _, c in finite if c not in chosen][: _LOOKED_AT - len(chosen)]
     points = [p for c in chosen if (p := _point(loss, c)) is not None]
     return _distinct(points), len(chosen) < len(finite)
@@ -119,10 +127,12 @@ def _one_of_many(point: CriticalPoint) -> bool:
     return point.kind == "degenerate" or "not the only one" in point.note
 
 
-def _nearest(points: Sequence[CriticalPoint], start: Sequence[float]) -> list[CriticalPoint]:
-    """The lowest minimum and the nearest others, lowest first."""
+def _nearest(
+    points: Sequence[CriticalPoint], start: Sequence[float], lowest: bool
+) -> list[CriticalPoint]:
+    """The lowest minimum, if wanted, and the nearest others, lowest first."""
     if len(points) > _MOST:
-        lowest = min(points, key=lambda p: p.value)
+        first = min(points, key=lambda p: (lowest and p.value, math.dist(p.x, start)))
         near = sorted(points, key=lambda p: math.dist(p.x, start))
-        points = [lowest, *[p for p in near if p is not lowest][: _MOST - 1]]
+        points = [first, *[p for p in near if p is not first][: _MOST - 1]]
     return sorted(points, key=lambda p: (p.value, p.x))

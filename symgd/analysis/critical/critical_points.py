@@ -11,7 +11,6 @@ from symgd.analysis.critical.critical_point import CriticalPoint, CriticalPoints
 from symgd.analysis.critical.curvature_signs import decided
 from symgd.analysis.critical.solver_sizes import SECONDS, solvable
 from symgd.analysis.minima import find_minimum
-from symgd.calculus.intervals import ranges
 from symgd.calculus.polynomial import (
     Polynomial,
     degree,
@@ -33,11 +32,14 @@ _LONGEST = 60_000  # operations times parameters
 _MANY = 300_000  # operations of a look at a loss over rows that is not searched everywhere
 
 
-def critical_points(loss: Loss, start: Sequence[float], seconds: float = SECONDS) -> CriticalPoints:
+def critical_points(
+    loss: Loss, start: Sequence[float], seconds: float = SECONDS, bounded: bool | None = None
+) -> CriticalPoints:
     """What can be found.
 
     start: where the search begins. seconds: the processor time after which SymPy's solver is
-    stopped; 0: it is not asked.
+    stopped; 0: it is not asked. bounded: False where the loss is known to have no lower bound, so
+    that no point is the lowest.
     """
     if not loss.params:
         note = "the loss is constant: every point is a minimum and a maximum"
@@ -63,7 +65,8 @@ def critical_points(loss: Loss, start: Sequence[float], seconds: float = SECONDS
     with Solver(loss, seconds if wanted else 0.0) as solver:
         found = search(loss, start)
         solved = solver.answer()
-    return replace(joined(loss, start, found, solved), incomplete=solver.incomplete)
+    points = joined(loss, start, found, solved, lowest=bounded is not False)
+    return replace(points, incomplete=solver.incomplete)
 
 
 def _near(loss: Loss, start: Sequence[float]) -> CriticalPoints:
@@ -96,10 +99,3 @@ def _of_quadratic(count: int, terms: Polynomial, loss: Loss) -> CriticalPoints:
     family = f"infinitely many {what} of the same value: {shape} through this point"
     note = "a minimum, not the only one" if lowest else "no minimum: some direction leads down"
     return CriticalPoints((replace(point, note=note),), "exact", True, (family,))
-
-
-def lower_bound(loss: Loss) -> float:
-    """A number that the loss never falls below, by the ranges of its parts; -inf if unknown."""
-    return max(
-        *(ranges([root], {})[id(root)][0] for root in (loss.internals.root, loss.internals.stable))
-    )

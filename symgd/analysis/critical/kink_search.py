@@ -15,6 +15,7 @@ from symgd.analysis.critical.nonsmooth import (
     is_lowest,
     lowest_points,
     smooth_at,
+    twice_smooth_at,
 )
 from symgd.analysis.critical.work import Work
 from symgd.model.loss import Loss
@@ -86,7 +87,7 @@ def _turns(loss: Loss, along: Loss, zero: Sequence[float]) -> Candidate | None:
         better = refined(along, zero)
         zero = better.x if isinstance(better, Refined) else zero
     x = tuple(zero[:count])
-    if smooth_at(loss, x) and finite_rows(loss.internals.hess_rows(x)):
+    if smooth_at(loss, x) and twice_smooth_at(loss, x):
         return Candidate(x)
     curvatures = _along(along, zero, count)
     if curvatures is None:

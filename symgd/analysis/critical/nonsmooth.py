@@ -43,6 +43,29 @@ def smooth_at(loss: Loss, x: Sequence[float]) -> bool:
     return True
 
 
+def twice_smooth_at(loss: Loss, x: Sequence[float]) -> bool:
+    """Whether the Hessians around x approach that at x: at the tip of a cone it is 0 by convention.
+
+    cos(sqrt(x**2 + y**2)) is smooth at 0, but the formula's second derivative is not its limit.
+    """
+    size = 1 + max(map(abs, x))
+
+    def rows(h: float) -> list[float]:
+        point = [v + h * size * (0.6 + 0.2 * (k % 3)) for k, v in enumerate(x)]
+        return [entry for row in loss.internals.hess_rows(point) for entry in row]
+
+    def change(h: float) -> float:
+        return max(abs(a - b) for a, b in zip(rows(h), here, strict=True))
+
+    here = rows(0.0)
+    around = max(abs(v) for h in (1e-2, -1e-2) for v in rows(h))
+    for sign in (1, -1):
+        wide, near = (change(sign * h) for h in _SIDES)
+        if not all_finite([wide, near]) or (near > _JUMPS * wide and near > _LARGE * around):
+            return False
+    return True
+
+
 # -- direct search --------------------------------------------------------------------------
 
 
