@@ -177,7 +177,7 @@ def explain(
     if shape.convex:
         critical = replace(critical, points=tuple(map(_of_convex, critical.points)))
     if _only_minimum(critical, shape):
-        critical = replace(critical, complete=True, note="")
+        critical = replace(critical, complete=True, note="", incomplete="")
     if below.bounded is None and shape.convex and any(map(lowest, critical.points)):
         below = replace(below, bounded=True)
     rate = arguments.schedule.value

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -44,3 +46,9 @@ class CriticalPoints:
     families: tuple[str, ...] = ()
     note: str = ""
     incomplete: str = ""
+
+
+def same_point(a: Sequence[float], b: Sequence[float]) -> bool:
+    """Whether two searches ended at one point."""
+    gap = math.hypot(*(u - v for u, v in zip(a, b, strict=True)))
+    return gap <= 1e-5 * (1 + math.hypot(*a))
