@@ -12,6 +12,7 @@ from symgd.fits.fit_result import FitResult
 from symgd.fits.regression_model import is_model
 from symgd.fits.settings import Bounds, Options, Settings
 from symgd.model.arguments import read_start
+from symgd.model.checks import to_count
 
 Start = float | str | Mapping[str, float] | Sequence[float] | None
 
@@ -68,7 +69,9 @@ def fit(
         raise ArgumentError(f"a model is a text, not {type(model).__name__}")
     if data is None:
         raise ArgumentError("a fit needs data")
-    _check_running(backend, threads)
+    check_backend(backend)
+    if threads is not None:
+        to_count(threads, "threads", 1)
     for what, given in (("fixed", fixed), ("tied", tied), ("bounds", bounds)):
         if given is not None and not (
             isinstance(given, Mapping) and all(isinstance(name, str) for name in given)
@@ -95,13 +98,6 @@ def fit(
     return fit_loss(model, data, options, settings)
 
 
-def _check_running(backend: str, threads: int | None) -> None:
-    check_backend(backend)
-    whole = isinstance(threads, int) and not isinstance(threads, bool)
-    if threads is not None and (not whole or threads < 1):
-        raise ArgumentError(f"threads is {threads!r}; it must be a whole number, 1 or more")
-
-
 def _settings(
     method: str,
     steps: int | None,
@@ -117,7 +113,7 @@ def _settings(
         find_rule(method)
     elif lr is not None or batch is not None:
         raise ArgumentError(f"lr and batch belong to the descent rules, not to {method}")
-    if steps is not None and (isinstance(steps, bool) or not isinstance(steps, int) or steps < 1):
-        raise ArgumentError(f"steps is {steps!r}; it must be a whole number, 1 or more")
+    if steps is not None:
+        to_count(steps, "steps", 1)
     point = None if start is None else read_start(start)[0]
     return Settings(method, steps, lr, batch, seed, absolute, point)

@@ -12,8 +12,8 @@ from symgd.calculus.gradient import gradient, hessian
 from symgd.calculus.powers_of_roots import without_roots
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import Node
+from symgd.model.checks import Point, read_point
 from symgd.model.loss_internals import LossInternals
-from symgd.model.points import Point, read_point
 
 if TYPE_CHECKING:
     import numpy as np

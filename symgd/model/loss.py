@@ -17,10 +17,10 @@ from symgd.formula.pickling import pack, unpack
 from symgd.formula.printing.plain import show, write
 from symgd.formula.sympy_bridge import symbol, to_sympy
 from symgd.formula.tokens import Limits
+from symgd.model.checks import Point, read_point
 from symgd.model.data_binding import RowData
 from symgd.model.exact_values import ExactValues
 from symgd.model.loss_internals import LossInternals
-from symgd.model.points import Point, read_point
 from symgd.model.present import Notebook
 from symgd.model.read_loss import read_source
 
