@@ -88,17 +88,23 @@ class FitResult(Pictured):
     @property
     def r2(self) -> float | None:
         """The coefficient of determination 1 - rss/tss, or None."""
-        return statistics.r_squared(self.rss, self.tss)
+        if self.rss is None or not self.tss:
+            return None
+        return 1 - self.rss / self.tss
 
     @property
     def aic(self) -> float | None:
         """Akaike's information criterion, or None."""
-        return statistics.aic(self.log_likelihood, self._likelihood_params)
+        if self.log_likelihood is None:
+            return None
+        return 2 * self._likelihood_params - 2 * self.log_likelihood
 
     @property
     def bic(self) -> float | None:
         """The Bayesian information criterion, or None."""
-        return statistics.bic(self.log_likelihood, self._likelihood_params, self.n)
+        if self.log_likelihood is None:
+            return None
+        return self._likelihood_params * math.log(self.n) - 2 * self.log_likelihood
 
     @property
     def _likelihood_params(self) -> int:

@@ -48,8 +48,8 @@ def derived_parameters(
     reader: ModelReader, params: dict[str, Name], options: Options
 ) -> dict[str, Node]:
     """Fixed and tied parameters as nodes of free ones; `params` gains those of tied formulas."""
-    fixed = {names.canonical(k): v for k, v in (options.fixed or {}).items()}
-    tied = {names.canonical(k): v for k, v in (options.tied or {}).items()}
+    fixed = {names.canonical(k): v for k, v in options.fixed.items()}
+    tied = {names.canonical(k): v for k, v in options.tied.items()}
     both = next((n for n in fixed if n in tied), None)
     if both is not None:
         raise ArgumentError(f"'{names.escape(both)}' is fixed and tied")
