@@ -66,15 +66,7 @@ def reduce_squares(rows: RowData, root: Node, leaves: Sequence[Name]) -> Node:
         reduced = None if square is None else _moments(rows, square)
         if reduced is not None:
             found[id(node)] = reduced
-    if not found:
-        return root
-
-    def change(node: Node, args: tuple[Node, ...]) -> Node:
-        if id(node) in found:
-            return found[id(node)]
-        return graph.same(node, args) if args else graph.atom(node)
-
-    return graph.rebuild([root], change)[0]
+    return graph.substitute([root], found)[0] if found else root
 
 
 def _square(graph: Graph, total: Node, leaves: Sequence[Name]) -> _Square | None:
