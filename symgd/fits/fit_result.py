@@ -153,6 +153,9 @@ class FitResult(Pictured):
             raise DescentError(f"{self.status.value}: {self.message}")
         return self
 
+    def _fields(self, *names: str) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in names}
+
     def to_dict(self) -> dict[str, Any]:
         """The result as plain data, ready for JSON; non-finite numbers are None."""
         data = {
@@ -165,19 +168,9 @@ class FitResult(Pictured):
             "columns": list(self.columns),
             "covariance": self.covariance.tolist(),
             "correlation": self.correlation.tolist(),
-            "loss": self.loss,
-            "rss": self.rss,
-            "n": self.n,
-            "dof": self.dof,
-            "sigma": self.sigma,
-            "r2": self.r2,
-            "aic": self.aic,
-            "bic": self.bic,
+            **self._fields("loss", "rss", "n", "dof", "sigma", "r2", "aic", "bic"),
             "status": self.status.value,
-            "message": self.message,
-            "steps": self.steps,
-            "method": self.method,
-            "start": self.start,
+            **self._fields("message", "steps", "method", "start"),
             "warnings": list(self.warnings),
             "dropped": self.dropped,
             "stderr_from": self.basis or LEAST_SQUARES,

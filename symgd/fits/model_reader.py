@@ -103,5 +103,4 @@ def read_bounds(bounds: Bounds, free: Sequence[str], params: Collection[str]) ->
 
 def _check_is_parameter(name: str, params: Collection[str]) -> None:
     if name not in params:
-        hint = names.suggest(name, params) or f"it has {names.escape(', '.join(params))}"
-        raise ArgumentError(f"the model has no parameter '{names.escape(name)}'; {hint}")
+        raise ArgumentError(names.unknown("the model has no parameter", name, params))

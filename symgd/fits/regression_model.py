@@ -146,11 +146,9 @@ def _require_columns(
     unknown = [n for n in topological([formula.root]) if isinstance(n, Name) and n in variables]
     if unknown:
         shown = names.escape(unknown[0].text)
-        listed = names.escape(", ".join(list(reader.all_columns)[:20])) or "none"
-        hint = names.suggest(unknown[0].text, reader.all_columns) or f"the data have {listed}"
         at = max(formula.text.find(unknown[0].text), 0)
         sentence = f"'{shown}' is no column of the data, and {what} takes only those"
-        raise FormulaError(formula.text, at, sentence, hint)
+        raise FormulaError(formula.text, at, sentence, reader.all_columns.near(unknown[0].text))
     reader.variables = dict(params)
 
 

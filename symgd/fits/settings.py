@@ -80,6 +80,5 @@ def place_start(
         return dict(zip(params, point, strict=True))
     for name in point:
         if name not in params:
-            hint = names.suggest(name, params) or f"it has {names.escape(', '.join(params))}"
-            raise ArgumentError(f"the fit has no free parameter '{names.escape(name)}'; {hint}")
+            raise ArgumentError(names.unknown("the fit has no free parameter", name, params))
     return point

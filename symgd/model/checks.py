@@ -52,8 +52,7 @@ def read_point(params: Sequence[str], theta: Point) -> list[float]:
         given = {names.canonical(str(k)): v for k, v in theta.items()}
         for name in given:
             if name not in params:
-                hint = names.suggest(name, params) or f"it has {_listed(params)}"
-                raise ArgumentError(f"the loss has no parameter '{names.escape(name)}'; {hint}")
+                raise ArgumentError(names.unknown("the loss has no parameter", name, params))
         missing = [p for p in params if p not in given]
         if missing:
             raise ArgumentError(f"there is no value for parameter '{names.escape(missing[0])}'")
@@ -63,9 +62,8 @@ def read_point(params: Sequence[str], theta: Point) -> list[float]:
     except TypeError:
         raise ArgumentError(f"{theta!r} is not a point: give one number per parameter") from None
     if len(values) != len(params):
-        raise ArgumentError(
-            f"{len(values)} numbers for {len(params)} parameters ({_listed(params)})"
-        )
+        listed = names.escape(", ".join(params)) or "none"
+        raise ArgumentError(f"{len(values)} numbers for {len(params)} parameters ({listed})")
     return [_value(p, v) for p, v in zip(params, values, strict=True)]
 
 
@@ -74,10 +72,6 @@ def read_origin(params: Sequence[str], start: Point) -> list[float]:
     if isinstance(start, float):
         return [start] * len(params)
     return read_point(params, start)
-
-
-def _listed(params: Sequence[str]) -> str:
-    return names.escape(", ".join(params)) or "none"
 
 
 def _value(name: str, value: float) -> float:

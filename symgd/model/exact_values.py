@@ -51,8 +51,8 @@ class ExactValues:
 
         x = read_point(self._internals.params, theta)
         rounded = self._internals.evaluate(*x)
-        value, *slopes = self._grad(x, rounded) if self._possible else rounded
-        return value, np.array(slopes, dtype=np.float64)
+        value, *grad = self._grad(x, rounded) if self._possible else rounded
+        return value, np.array(grad, dtype=np.float64)
 
     def hess(self, theta: Point) -> NDArray[np.float64]:
         """The Hessian at theta: (P, P) float64, symmetric."""

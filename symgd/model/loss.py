@@ -131,8 +131,8 @@ class Loss(Notebook):
     @cached_property
     def gradient(self) -> dict[str, sympy.Expr]:
         """The partial derivatives by parameter: those that run, as SymPy expressions."""
-        slopes = self.internals.written_out.derivatives
-        return dict(zip(self.params, self._to_sympy(self.internals.tidy(slopes)), strict=True))
+        derivatives = self.internals.written_out.derivatives
+        return dict(zip(self.params, self._to_sympy(self.internals.tidy(derivatives)), strict=True))
 
     @cached_property
     def hessian(self) -> sympy.ImmutableMatrix:
@@ -179,8 +179,8 @@ class Loss(Notebook):
         """The loss and its gradient, (P,) float64, as the descent computes them."""
         import numpy as np
 
-        value, *slopes = self.internals.evaluate(*read_point(self.params, theta))
-        return value, np.array(slopes, dtype=np.float64)
+        value, *grad = self.internals.evaluate(*read_point(self.params, theta))
+        return value, np.array(grad, dtype=np.float64)
 
     def hess(self, theta: Point) -> NDArray[np.float64]:
         """The Hessian at theta: (P, P) float64, symmetric."""

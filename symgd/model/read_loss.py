@@ -92,7 +92,5 @@ def _taken(fixed: Mapping[str, float], variables: dict[str, Name]) -> list[tuple
     """The constants with their symbols, which are no variables any more."""
     for name in fixed:
         if name not in variables:
-            known = names.escape(", ".join(variables)) or "no names"
-            hint = names.suggest(name, variables) or f"it has {known}"
-            raise ArgumentError(f"the loss has no constant '{names.escape(name)}'; {hint}")
+            raise ArgumentError(names.unknown("the loss has no constant", name, variables))
     return [(name, variables.pop(name)) for name in fixed]

@@ -155,10 +155,8 @@ class Rule(Notebook):
             )
         for name in values:
             if name not in self.hyperparameters:
-                known = ", ".join(self.hyperparameters) or "none"
-                hint = names.suggest(name, self.hyperparameters) or f"it has {known}"
-                who, shown = names.escape(self.name), names.escape(name)
-                raise RuleError(f"{who} has no hyperparameter '{shown}'; {hint}")
+                what = f"{names.escape(self.name)} has no hyperparameter"
+                raise RuleError(names.unknown(what, name, self.hyperparameters))
         missing = [n for n in self.hyperparameters if n not in values and n not in self.defaults]
         if missing:
             raise self._unknown_name(missing[0])
