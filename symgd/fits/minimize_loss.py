@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from symgd.analysis import unbounded as unboundedness
 from symgd.errors import ArgumentError
-from symgd.fits import divergence, smoothing, statistics
+from symgd.fits import smoothing, statistics
 from symgd.fits.assemble import assemble
 from symgd.fits.certificate import newton_certificate
 from symgd.fits.fit_result import FitResult
@@ -146,7 +147,7 @@ def _check_bounded(
     if status is Status.CONVERGED:
         return status, message
     box, arrays = model.box, [np.array(p) for p in points]
-    sentence = divergence.unbounded_direction(objective, arrays, box, model.params)
+    sentence = unboundedness.unbounded_direction(objective, arrays, box, model.params)
     return (status, message) if sentence is None else (Status.DIVERGED, sentence)
 
 

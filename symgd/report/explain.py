@@ -14,7 +14,7 @@ from symgd.report.table import rule_summary, truncated
 from symgd.report.wrap import wrap_if_narrow
 
 if TYPE_CHECKING:
-    from symgd.analysis.critical_point import CriticalPoint
+    from symgd.analysis.critical.critical_point import CriticalPoint
     from symgd.descent.explain import Behavior, Explanation
 
 _MOST_DERIVATIVES = 8  # partial derivatives that are listed
@@ -35,6 +35,8 @@ def report(
     yield ""
     yield from _wrapped(_convexity(explanation), width)
     yield from _critical_points(explanation, width)
+    if explanation.below.sentence:
+        yield from _wrapped(f"unbounded below: {explanation.below.sentence}", width)
     if explanation.behaviors:
         yield ""
         lines = rule_summary(explanation.rule, explanation.lr_text, explanation.hyperparameters)

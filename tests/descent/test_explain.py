@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 import symgd
 from symgd import Loss, explain
-from symgd.analysis.critical_points import critical_points
+from symgd.analysis.critical.critical_points import critical_points
 from symgd.cli.app import app
 from symgd.formula.evaluate import evaluate_all
 from symgd.formula.printing.latex import latex, latex_name

@@ -107,6 +107,11 @@ class Precise:
                     return result
         raise PrecisionError(_why_not(found[open_[0]], double[open_[0]], self._precisions[-1]))
 
+    def at(self, x: Sequence[Any], bits: int) -> list[Bounded]:
+        """The values at numbers of mpmath, taken as exact, with bounds of their errors."""
+        with MPMATH:
+            return self._run(x, bits)
+
     # -- one evaluation ---------------------------------------------------------------------
 
     def _run(self, x: Sequence[float], bits: int) -> list[Bounded]:
