@@ -22,9 +22,8 @@ from symgd.descent.loss_argument import loss_of
 from symgd.formula.nodes import Node, topological
 from symgd.formula.printing.plain import write
 from symgd.model.arguments import Start, read_arguments, read_start, resolve
-from symgd.model.checks import finite_or_none
+from symgd.model.checks import finite_or_none, read_origin
 from symgd.model.loss import Loss
-from symgd.model.points import read_origin
 from symgd.model.present import Report
 from symgd.model.rules import Rule
 

@@ -10,7 +10,7 @@ from symgd.fits.nested_sums import total_gradient
 from symgd.fits.per_row_function import PerRowFunction
 from symgd.fits.qr_reduction import RowResiduals
 from symgd.fits.regression_model import Model
-from symgd.fits.settings import Settings, place_start
+from symgd.fits.settings import Options, place_start
 from symgd.fits.summary_statistics import ResponseSummary, summarize_response
 from symgd.formula.nodes import Column, Node, topological
 from symgd.model.data_binding import RowData
@@ -46,10 +46,10 @@ class LeastSquaresProblem:
         """Statistics of the response and its weights, or DataError for an invalid weight."""
         return summarize_response(self.observed)
 
-    def start(self, settings: Settings) -> tuple[list[float], bool]:
+    def start(self, options: Options) -> tuple[list[float], bool]:
         """(the start, (P,), whether any of it was given); what is not given is searched for."""
         params = self.model.params
-        given = place_start(settings.start, params)
+        given = place_start(options.start, params)
         guess = self.initial_guess.search() if len(given) < len(params) else [0.0] * len(params)
         return [given.get(p, v) for p, v in zip(params, guess, strict=True)], bool(given)
 

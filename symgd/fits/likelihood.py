@@ -16,7 +16,7 @@ from symgd.fits.least_squares_problem import build_problem
 from symgd.fits.minimize_loss import Inference, by_newton, by_rule
 from symgd.fits.model_reader import ModelReader, derived_parameters, read_bounds
 from symgd.fits.regression_model import Model
-from symgd.fits.settings import Options, Settings, place_start
+from symgd.fits.settings import Options, place_start
 from symgd.formula.nodes import ROWS, Column, Name, Node, RowMean, RowSum, float_of, topological
 from symgd.model.data_binding import open_columns
 from symgd.model.loss import Loss
@@ -26,22 +26,22 @@ HESSIAN = "the inverse Hessian, right where the loss is -log L"
 HESSIAN_OF_MEAN = "the inverse Hessian of n times the loss, right where that is -log L"
 
 
-def fit_loss(text: str, data: Any, options: Options, settings: Settings) -> FitResult:
+def fit_loss(text: str, data: Any, options: Options) -> FitResult:
     """The minimum of a loss: least squares where it is a bare sum of squares, else -log L."""
     free_loss = _read_loss(text, data, options)
     loss = free_loss.loss
     if not loss.params:
         raise ArgumentError("the loss has no free parameter")
     squares = _as_least_squares(free_loss, options)
-    if squares is not None and settings.method != "newton":
-        return least_squares(build_problem(squares), settings)
+    if squares is not None and options.method != "newton":
+        return least_squares(build_problem(squares), options)
     model = _model(free_loss, options, free_loss.typed, free_loss.typed)  # predicts the loss
     factor = float(model.table.rows) if _is_mean(loss.internals.root) else 1.0
-    given = place_start(settings.start, model.params)
+    given = place_start(options.start, model.params)
     basis = HESSIAN if factor == 1.0 else HESSIAN_OF_MEAN
-    inference = Inference(settings, basis, factor=factor)
+    inference = Inference(options, basis, factor=factor)
     starts = [[given.get(p, v) for p in model.params] for v in (0.0, 0.1, 1.0, -0.1, 10.0)]
-    if settings.method not in ("lm", "newton"):
+    if options.by_rule:
         return by_rule(model, loss.internals.root, starts[0], factor, inference)
     if len(given) == len(model.params):
         starts = starts[:1]
@@ -131,7 +131,7 @@ def _model(given: _FreeLoss, options: Options, predicted: Node, response: Node) 
         predicted=predicted,
         response=response,
         leaves=loss.internals.leaves,
-        box=read_bounds(options.bounds or {}, loss.params, [*loss.params, *given.derived]),
+        box=read_bounds(options.bounds, loss.params, [*loss.params, *given.derived]),
         columns=loss.columns,
         derived=given.derived,
         typed=given.typed,

@@ -17,7 +17,7 @@ from symgd.fits.fit_result import FitResult
 from symgd.fits.least_squares_problem import LeastSquaresProblem
 from symgd.fits.objective import RowObjective
 from symgd.fits.regression_model import Model
-from symgd.fits.settings import Settings
+from symgd.fits.settings import Options
 from symgd.formula.nodes import Node
 from symgd.model.loss import Loss
 from symgd.model.loss_internals import Box as LossBox
@@ -40,7 +40,7 @@ class Inference:
     loss is a negative log-likelihood. factor: -log L divided by the loss as typed.
     """
 
-    settings: Settings
+    options: Options
     basis: str
     covariance: Callable[[NewtonResult, Mask], tuple[Matrix, float]] | None = None
     problem: LeastSquaresProblem | None = None
@@ -69,7 +69,7 @@ def by_newton(
     for begin in starts:
         if best is not None and best[1] is Status.CONVERGED:
             break
-        result = newton.minimize(objective, begin, box, inference.settings.steps or 200)
+        result = newton.minimize(objective, begin, box, inference.options.steps or 200)
         if result is None:
             continue
         status, message = newton_certificate(result, box)
@@ -92,7 +92,7 @@ def by_rule(
     model: Model, root: Node, start: Sequence[float], factor: float, inference: Inference
 ) -> FitResult:
     """The minimum of the loss `root`, of which `factor` times is -log L, by a rule."""
-    x, steps, status, message = descend_by_rule(model, root, inference.settings, start)
+    x, steps, status, message = descend_by_rule(model, root, inference.options, start)
     objective = RowObjective(_loss_of(model, root), factor)
     result = newton.evaluate_at(objective, x.tolist(), model.box, steps)
     certified, sentence = newton_certificate(result, model.box)
@@ -103,7 +103,7 @@ def by_rule(
 
 
 def descend_by_rule(
-    model: Model, root: Node, settings: Settings, start: Sequence[float]
+    model: Model, root: Node, options: Options, start: Sequence[float]
 ) -> tuple[Vector, int, Status, str]:
     """The end of the descent on the loss `root`: the point, the steps, the status, a message."""
     from symgd.descent.descend import descend
@@ -113,17 +113,17 @@ def descend_by_rule(
     bounded = np.isfinite([low, high]).any()
     box = (tuple(low.tolist()), tuple(high.tolist())) if bounded else None
     loss = Loss.of(_loss_of(model, root, box), model.text, model.columns)
-    lr = settings.lr
+    lr = options.lr
     if lr is None:
-        lr = CATALOGUE[settings.method].lr if settings.method in CATALOGUE else 0.01
+        lr = CATALOGUE[options.method].lr if options.method in CATALOGUE else 0.01
     result = descend(
         loss,
         start=model.box.clip(start).tolist(),
         lr=lr,
-        steps=settings.steps or 1000,
-        rule=settings.method,
-        batch=settings.batch,
-        seed=settings.seed,
+        steps=options.steps or 1000,
+        rule=options.method,
+        batch=options.batch,
+        seed=options.seed,
         backend=model.rows.backend,
     )
     x = result.x
@@ -161,7 +161,7 @@ def _assemble(
     nonsmooth: bool = False,
 ) -> FitResult:
     free, hessian = model.box.free(result.x, result.gradient), np.array(result.hessian)
-    problem, method = inference.problem, inference.settings.method
+    problem, method = inference.problem, inference.options.method
     unbounded = status is Status.DIVERGED
     if nonsmooth or unbounded:
         matrix, condition = np.full_like(hessian, math.nan), 1.0

@@ -48,8 +48,8 @@ def derived_parameters(
     reader: ModelReader, params: dict[str, Name], options: Options
 ) -> dict[str, Node]:
     """Fixed and tied parameters as nodes of free ones; `params` gains those of tied formulas."""
-    fixed = {names.canonical(k): v for k, v in (options.fixed or {}).items()}
-    tied = {names.canonical(k): v for k, v in (options.tied or {}).items()}
+    fixed = {names.canonical(k): v for k, v in options.fixed.items()}
+    tied = {names.canonical(k): v for k, v in options.tied.items()}
     both = next((n for n in fixed if n in tied), None)
     if both is not None:
         raise ArgumentError(f"'{names.escape(both)}' is fixed and tied")
@@ -103,5 +103,4 @@ def read_bounds(bounds: Bounds, free: Sequence[str], params: Collection[str]) ->
 
 def _check_is_parameter(name: str, params: Collection[str]) -> None:
     if name not in params:
-        hint = names.suggest(name, params) or f"it has {names.escape(', '.join(params))}"
-        raise ArgumentError(f"the model has no parameter '{names.escape(name)}'; {hint}")
+        raise ArgumentError(names.unknown("the model has no parameter", name, params))

@@ -98,7 +98,7 @@ def read_model(text: str, data: Any, options: Options) -> Model:
     if options.loss is not None:
         loss = _loss(options.loss, reader, residual)
     derived = derived_parameters(reader, params, options)
-    given = [*(options.fixed or {}), *(options.tied or {}), *(options.bounds or {})]
+    given = [*options.fixed, *options.tied, *options.bounds]
     check_parameters(model, columns, [names.canonical(g) for g in given], "a parameter")
     rows = options.read_rows(reader.graph, opened, tuple(reader.columns))
     roots = [model.root, response.root, *(n for n in (weight, sigma) if n is not None)]
@@ -116,7 +116,7 @@ def read_model(text: str, data: Any, options: Options) -> Model:
         sigma=settled[3] if sigma is not None else None,
         nested=nested,
         leaves=tuple(params[n] for n in free),
-        box=read_bounds(options.bounds or {}, free, params),
+        box=read_bounds(options.bounds, free, params),
         columns=tuple(reader.columns),
         derived=derived,
         typed=model.root,
@@ -146,11 +146,9 @@ def _require_columns(
     unknown = [n for n in topological([formula.root]) if isinstance(n, Name) and n in variables]
     if unknown:
         shown = names.escape(unknown[0].text)
-        listed = names.escape(", ".join(list(reader.all_columns)[:20])) or "none"
-        hint = names.suggest(unknown[0].text, reader.all_columns) or f"the data have {listed}"
         at = max(formula.text.find(unknown[0].text), 0)
         sentence = f"'{shown}' is no column of the data, and {what} takes only those"
-        raise FormulaError(formula.text, at, sentence, hint)
+        raise FormulaError(formula.text, at, sentence, reader.all_columns.near(unknown[0].text))
     reader.variables = dict(params)
 
 

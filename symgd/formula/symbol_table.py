@@ -39,6 +39,11 @@ class Columns:
             return [token.text] if token.text in self.symbols else []
         return self._by_canonical_name.get(token.text, [])
 
+    def near(self, name: str) -> str:
+        """The hint where no column has this name."""
+        listed = names.escape(", ".join(list(self)[:20])) or "none"
+        return names.suggest(name, self) or f"the data have {listed}"
+
 
 @dataclass
 class SymbolTable:
@@ -77,8 +82,7 @@ class SymbolTable:
             raise stream.error(f"there is no column '{shown}'", hint, token)
         found = self.columns.find(token)
         if not found:
-            listed = names.escape(", ".join(list(self.columns)[:20])) or "none"
-            hint = names.suggest(token.text, self.columns) or f"the data have {listed}"
+            hint = self.columns.near(token.text)
             raise stream.error(f"the data have no column '{shown}'", hint, token)
         if len(found) > 1:
             both = " and ".join(f"`{names.escape(name)}`" for name in found)

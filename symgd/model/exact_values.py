@@ -14,8 +14,8 @@ from symgd.calculus.gradient import gradient, hessian
 from symgd.calculus.powers_of_roots import without_roots
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import Node
+from symgd.model.checks import Point, read_point
 from symgd.model.loss_internals import LossInternals
-from symgd.model.points import Point, read_point
 
 if TYPE_CHECKING:
     import numpy as np
@@ -69,8 +69,8 @@ class ExactValues:
 
         x = read_point(self._internals.params, theta)
         rounded = self._internals.evaluate(*x)
-        value, *slopes = self._grad(x, rounded) if self._possible else rounded
-        return value, np.array(slopes, dtype=np.float64)
+        value, *grad = self._grad(x, rounded) if self._possible else rounded
+        return value, np.array(grad, dtype=np.float64)
 
     def hess(self, theta: Point) -> NDArray[np.float64]:
         """The Hessian at theta: (P, P) float64, symmetric."""
