@@ -92,7 +92,8 @@ def _point(loss: Loss, candidate: Candidate) -> CriticalPoint | None:
 def _distinct(points: Sequence[CriticalPoint]) -> list[CriticalPoint]:
     kept: list[CriticalPoint] = []
     for point in points:
-        if not any(same_point(point.x, other.x) for other in kept):
+        vague = 1e-5 if point.kind == "degenerate" else 1e-8
+        if not any(same_point(point.x, other.x, vague) for other in kept):
             kept.append(point)
     return kept
 
