@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -18,10 +19,14 @@ _CLOSE = 1e-9  # of x: the step of a minimum that is found
 
 @dataclass(frozen=True)
 class Minimum:
-    """A point with vanishing gradient and positive definite Hessian, and its eigenvalues."""
+    """A point with vanishing gradient and positive definite Hessian, and its eigenvalues.
+
+    rounding: how far from x it may be, of a certified one.
+    """
 
     x: list[float]
     eigenvalues: list[float]
+    rounding: float = 0.0
 
 
 class LossObjective:
@@ -63,6 +68,24 @@ def find_minimum(
         return None
     values = symmetric.eigenvalues(found.hessian)
     return Minimum(found.x, values) if values and values[0] > 1e-12 * abs(values[-1]) else None
+
+
+def certified_minimum(loss: Loss, x: Sequence[float]) -> Minimum | None:
+    """The minimum that damped Newton steps reach downhill from x, its gradient 0 to rounding.
+
+    Another step from there is rounding error, and tells how large that is.
+    """
+    found = find_minimum(loss, x, careful=True)
+    if found is None:
+        return None
+    objective = LossObjective(loss)
+    step = newton.evaluate_at(objective, found.x).step
+    again = newton.evaluate_at(objective, [a + b for a, b in zip(found.x, step, strict=True)])
+    size, error = math.hypot(*again.x), math.hypot(*again.step)
+    if not again.definite or not error <= _CLOSE * max(size, math.hypot(*x)):
+        return None
+    values = symmetric.eigenvalues(again.hessian)
+    return Minimum(again.x, values, error + 4 * _EPS * size)
 
 
 def eigenvalues(loss: Loss, x: Sequence[float]) -> list[float]:
