@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from symgd._optional import import_problem
+from symgd.errors import import_problem
 
 #: What a package's __init__.py holds -> what is said of it.
 CODES = {

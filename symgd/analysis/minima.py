@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -34,7 +34,12 @@ class LossObjective:
 
     def __init__(self, loss: Loss) -> None:
         self._evaluate = loss.internals.evaluate
+        self._value = loss.internals.evaluate_value
         self.hessian = loss.internals.hess_rows
+
+    def unchecked_value(self, x: Iterable[float], /) -> float:
+        """The value, -inf, inf and nan included."""
+        return self._value(*map(float, x))[0]
 
     def gradient(self, x: Sequence[float]) -> tuple[float, list[float]]:
         """Value and gradient."""
@@ -99,16 +104,3 @@ def steepest_curve(loss: Loss, x: Sequence[float]) -> list[float]:
         return [1.0]
     vector = symmetric.spectrum(loss.internals.hess_rows(x)).lowest
     return [v if abs(v) > 1e-12 else 0.0 for v in vector]
-
-
-def leads_down(loss: Loss, x: Sequence[float], value: float) -> bool:
-    """Whether a short way along the most negative curvature the loss is really smaller."""
-    direction = steepest_curve(loss, x)
-    size = max(1.0, *map(abs, x))
-    for length in (1e-4 * size, 1e-3 * size, 1e-2 * size, -1e-4 * size, -1e-3 * size, -1e-2 * size):
-        there = loss.internals.evaluate_value(
-            *(v + length * d for v, d in zip(x, direction, strict=True))
-        )[0]
-        if there < value - 4 * _EPS * abs(value):
-            return True
-    return False

@@ -6,12 +6,11 @@ import math
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
 
-from symgd._optional import import_problem
-from symgd.errors import DescentError
+from symgd.errors import DescentError, import_problem
 from symgd.model.checks import finite_or_none
 from symgd.model.present import Paged
 
@@ -54,9 +53,9 @@ class Verdict:
     rate_predicted: float | None = None
     rate_observed: float | None = None
     lr_max: float | None = None
-    advice: str = ""
     distance: float | None = None
     digit_steps: float | None = None
+    advice: str = ""
 
 
 class Described(Protocol):
@@ -249,16 +248,7 @@ class Result(Paged):
             "grad_norm": self.grad_norm,
             "status": self.status.value,
             "message": self.message,
-            "verdict": {
-                "kind": self.verdict.kind,
-                "sentence": self.verdict.sentence,
-                "rate_predicted": self.verdict.rate_predicted,
-                "rate_observed": self.verdict.rate_observed,
-                "lr_max": self.verdict.lr_max,
-                "advice": self.verdict.advice,
-                "distance": self.verdict.distance,
-                "digit_steps": self.verdict.digit_steps,
-            },
+            "verdict": asdict(self.verdict),
             "history": [
                 {
                     "t": t,

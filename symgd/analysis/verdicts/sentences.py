@@ -73,7 +73,7 @@ OUTCOMES: dict[str, tuple[str, str]] = {
     ),
     "unbounded": (
         "unbounded",
-        "unbounded below: {value} here, {far} at {distance} from here along -g, and on it falls",
+        "unbounded below: {how}; the loss went from {first} to {value}",
     ),
     "descending": (
         "descending",

@@ -39,7 +39,8 @@ def leads_down(facts: Facts) -> bool:
 
 def at_kink(facts: Facts) -> bool:
     """Whether the gradient jumps at the returned point."""
-    from symgd.analysis.nonsmooth import has_kinks, smooth_at
+    from symgd.analysis.critical.kinks import has_kinks
+    from symgd.analysis.critical.nonsmooth import smooth_at
 
     loss = facts.loss
     return loss is not None and has_kinks(loss) and not smooth_at(loss, facts.x)
@@ -144,11 +145,10 @@ def _level(facts: Facts) -> bool:
 
 def _reason(facts: Facts, loss: Loss) -> str:
     """An exact reason why there is no lower value (near) this point, or ""."""
+    from symgd.analysis.lower_bound import lower_bound
     from symgd.calculus.dcp import curvature
-    from symgd.calculus.intervals import ranges
 
-    roots = (loss.internals.root, loss.internals.stable)
-    bound = max(ranges([root], {})[id(root)][0] for root in roots)
+    bound = lower_bound(loss, facts.x).value
     gap = facts.value - bound
     if math.isfinite(bound) and gap <= _BOUNDED * (facts.first_loss - bound):
         return f"; within {gap:.3g} of its lower bound {bound:.6g}" if gap else (

@@ -12,7 +12,6 @@ from symgd.analysis.verdicts.stationary import Told, at_kink, curves_down, downh
 from symgd.analysis.verdicts.trace import alternates, bounded, turns_back
 
 _FLAT = 1e-6  # a slope at which a run is as good as stationary
-_FARTHER = (1e2, 1e4, 1e6)  # times the size of the point: where the loss is looked at along -g
 
 
 def by_loss(facts: Facts) -> Told:
@@ -34,8 +33,8 @@ def by_loss(facts: Facts) -> Told:
         return "saddle", {"how": f"converging: max|g| = {slope}", "downhill": downhill(facts)}
     if facts.rate_at is not None and _ran_down(facts):
         return "faded", fields | {"lr": facts.rate_at(facts.steps)}
-    if (below := _unbounded(facts)) is not None:
-        return "unbounded", {"value": facts.value, "far": below[1], "distance": below[0]}
+    if how := _unbounded(facts):
+        return "unbounded", fields | {"how": how}
     if facts.loss is None and math.isnan(facts.value):
         return "descending gradient", {"before": _first_slope(facts), "slope": slope}
     fields["last"] = _last(facts)
@@ -98,30 +97,19 @@ def _swinging(facts: Facts, steps: list[float]) -> Told:
 
 def _crosses_kink(facts: Facts) -> bool:
     """Whether the gradient jumps between the last two points: it does not shrink on the way."""
-    from symgd.analysis.nonsmooth import has_kinks
+    from symgd.analysis.critical.kinks import has_kinks
 
     assert facts.loss is not None
     return has_kinks(facts.loss) or at_kink(facts)
 
 
-def _unbounded(facts: Facts) -> tuple[float, float] | None:
-    """(distance, loss) far along -g, where the loss falls at least in proportion all the way."""
-    loss = facts.loss
-    length = math.hypot(*facts.grad)
-    if loss is None or not length:
-        return None
-    size = max(1.0, *map(abs, facts.x))
-    ends = [(part * size, _along(facts, part * size / length)) for part in _FARTHER]
-    drops = [(facts.value - value) / far for far, value in ends]
-    if not all(map(math.isfinite, drops)):
-        return None
-    return ends[-1] if drops[0] > 0 and all(b >= 0.9 * a for a, b in pairwise(drops)) else None
+def _unbounded(facts: Facts) -> str:
+    """How the loss falls without bound from the end of the run, or ""."""
+    if facts.loss is None or not facts.small:
+        return ""
+    from symgd.analysis.lower_bound import lower_bound
 
-
-def _along(facts: Facts, part: float) -> float:
-    assert facts.loss is not None
-    point = [v - part * g for v, g in zip(facts.x, facts.grad, strict=True)]
-    return facts.loss.internals.evaluate_value(*point)[0]
+    return lower_bound(facts.loss, facts.end).sentence
 
 
 def _last(facts: Facts) -> str:

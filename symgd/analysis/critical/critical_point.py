@@ -11,7 +11,8 @@ class CriticalPoint:
 
     x: in the order of Loss.params. kind: minimum, maximum, saddle or degenerate. eigenvalues: of
     the Hessian, ascending; () at a kink. exact: each coordinate as a formula, () where only the
-    numbers are known. note: what the kind does not say, or "".
+    numbers are known. note: what the kind does not say, or "". shape: smooth, kink, inflection, or
+    bound.
     """
 
     x: tuple[float, ...]
@@ -20,11 +21,12 @@ class CriticalPoint:
     eigenvalues: tuple[float, ...] = ()
     exact: tuple[str, ...] = ()
     note: str = ""
+    shape: str = "smooth"
 
     @property
     def kinked(self) -> bool:
         """Whether the gradient jumps here, so that there is no Hessian to speak of."""
-        return not self.eigenvalues
+        return self.shape == "kink" or not self.eigenvalues
 
 
 @dataclass(frozen=True)
