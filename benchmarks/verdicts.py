@@ -121,7 +121,8 @@ def _by_error(case: Case, run: Any, later: Any, told: Any) -> Iterator[str]:
             yield f"distance {told.distance}, but {error} to {goal}"
         if not tail < error + floor:
             yield f"{told.kind}, but the error goes from {error:.3g} to {tail:.3g}"
-    now = max(e for t, e in errors.items() if at - min(20, max(at // 4, 2)) <= t <= at)
+    lately = at - min(20, max(at // 4, 2))
+    now = max(math.dist(goal, x) for t, x, _, _ in run.history.rows() if t >= lately)
     if told.kind == "oscillating" and tail < 0.5 * now:
         yield f"oscillating, but the error goes from {now:.3g} to {tail:.3g}"
     periodic = "cos" in str(case.arguments["lr"])

@@ -145,7 +145,7 @@ class Facts:
             return False
         if self.auto:  # losses are compared: their differences vanish with the square of the error
             return self.error <= 8 * math.sqrt(_EPS) * (1 + math.hypot(*self.near.x))
-        last = self.tail[-3:]  # momentum may just pass by
+        last = self.tail[-3:] if self.rule.state else self.tail[-1:]  # momentum may just pass by
         return all(self.distance(x) <= _FLOOR * self.near.rounding for _, x in last)
 
     def window(self, span: int) -> list[Point]:

@@ -229,7 +229,7 @@ def _on_track(facts: Facts, later: Sequence[Point], guess: float) -> bool:
 
 def _crossing(facts: Facts, later: Sequence[Point]) -> int | None:
     """After how many more steps the error is a tenth, where that was seen."""
-    if not later:
+    if not later or not facts.error:
         return None
     low, high = (part * facts.error for part in _TENTH)
     near = [(abs(e / facts.error - 0.1), t) for t, e in later if low <= e <= high]

@@ -75,6 +75,11 @@ OUTCOMES: dict[str, tuple[str, str]] = {
         "unbounded",
         "unbounded below: {how}; the loss went from {first} to {value}",
     ),
+    "plateau": (
+        "plateau",
+        "plateau: the loss went from {first} to {value} only; max|g| = {slope}, and no minimum was "
+        "found near here",
+    ),
     "descending": (
         "descending",
         "descending: the loss fell from {first} to {value}{last}; max|g| = {slope}; no minimum "
@@ -104,7 +109,7 @@ OUTCOMES: dict[str, tuple[str, str]] = {
         "inflection",
         "{how}, but not a minimum: the curvature vanishes and the loss falls on one side",
     ),
-    "plateau": ("plateau", "{how}: a plateau, the gradient is 0 all around"),
+    "level": ("flat", "{how}: flat, the gradient is 0 all around"),
     "kink": ("kink", "{how}: a kink, where the gradient jumps; the loss is higher {around}"),
     "bound": ("bound", "{how}: at a bound of the rule; max|g| = {slope} points out of it"),
     "flat": ("flat", "{how}: no minimum is certified, the curvature vanishes{along}"),

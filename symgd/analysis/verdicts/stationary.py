@@ -67,7 +67,7 @@ def stationary(facts: Facts, how: str) -> Told:
     if any(lower):
         return "inflection", fields
     if _level(facts):
-        return "plateau", fields
+        return "level", fields
     if (why := _reason(facts, facts.loss)) != "":
         return "within tol", {"slope": write(facts.slope, 3), "each": "", "reason": why}
     return "flat", fields | {"along": along(facts)}

@@ -37,6 +37,9 @@ def by_loss(facts: Facts) -> Told:
         return "unbounded", fields | {"how": how}
     if facts.loss is None and math.isnan(facts.value):
         return "descending gradient", {"before": _first_slope(facts), "slope": slope}
+    drop = facts.first_loss - facts.value
+    if facts.near is None and facts.slope <= _FLAT and drop <= _FLAT * max(1.0, abs(facts.value)):
+        return "plateau", fields
     fields["last"] = _last(facts)
     if facts.near is not None:
         return "descending from afar", fields | {"error": facts.error}
