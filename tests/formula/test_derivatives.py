@@ -86,9 +86,9 @@ REFERENCE = {
     "softmax2": lambda x, y: mpmath.exp(x) / (mpmath.exp(x) + mpmath.exp(y)),
     "largest": max,
     "exp_sum": _sum,
-    "softmax": lambda x, m, s: mpmath.exp(x - m) / s,
-    "portion": lambda *a: mpmath.exp(a[0]) / mpmath.fsum(map(mpmath.exp, a)),
-    "complement": lambda *a: 1 - mpmath.exp(a[0]) / mpmath.fsum(map(mpmath.exp, a)),
+    "softmax_term": lambda x, m, s: mpmath.exp(x - m) / s,
+    "softmax": lambda *a: mpmath.exp(a[0]) / mpmath.fsum(map(mpmath.exp, a)),
+    "softmax_complement": lambda *a: 1 - mpmath.exp(a[0]) / mpmath.fsum(map(mpmath.exp, a)),
     "digamma_difference": lambda x, y: mpmath.digamma(x) - mpmath.digamma(x + y),
     "polygamma_difference": lambda n, x, y: _digamma(n, x) - _digamma(n, x + y),
     "beta_derivative": _beta(1, 0),
@@ -157,9 +157,9 @@ POINTS = {
     ],
     "largest": [(1.0, 2.0, -3.0)],
     "exp_sum": [(1.0, 2.0, -3.0), (1e5, 99999.5), (0.1, 600.3, 2.0)],
-    "softmax": [(1.0, 2.0, 1.5), (0.1, 600.3, 2.25), (99999.5, 1e5, 1.25)],
-    "portion": _SCORES,
-    "complement": _SCORES,
+    "softmax_term": [(1.0, 2.0, 1.5), (0.1, 600.3, 2.25), (99999.5, 1e5, 1.25)],
+    "softmax": _SCORES,
+    "softmax_complement": _SCORES,
     "digamma_difference": _GAMMA,
     "polygamma_difference": [(n, *p) for n in (0, 1, 2, 3) for p in _GAMMA],
     "beta_derivative": _GAMMA,
@@ -180,7 +180,7 @@ LOOSE = {
 }
 # What is not a derivative on purpose: `largest` cancels where it is used; the sum and the share
 # of softmax count it as a constant.
-DETACHED = {"largest", "exp_sum", "softmax"}
+DETACHED = {"largest", "exp_sum", "softmax_term"}
 
 rows = pytest.mark.parametrize("name", list(DERIVATIVES))
 

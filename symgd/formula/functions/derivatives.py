@@ -194,22 +194,22 @@ _ROWS = (
         arity=(1, None), cost=CHEAP, by_hand=_MANY, finite_everywhere=True,
     ),
     _derivative(
-        "exp_sum", "softmax(x, m, 1)", "sum of exp(argument - largest argument)",
+        "exp_sum", "softmax_term(x, m, 1)", "sum of exp(argument - largest argument)",
         definition="exp(x - max(x, y)) + exp(y - max(x, y))", arity=(1, None), cost=ELEMENTARY,
         shared={"m": "largest"}, by_hand=_MANY, finite_everywhere=True,
     ),
     _derivative(
-        "softmax", ("f", "0", "-f/z"), "exp(x - y)/z", definition="exp(x - y)/z",
+        "softmax_term", ("f", "0", "-f/z"), "exp(x - y)/z", definition="exp(x - y)/z",
         arity=(3, 3), cost=ELEMENTARY + DIVIDE, by_hand=_DIGITS, finite_everywhere=True,
     ),
     # what symgd.calculus.stabilize makes of exp(x)/(exp(x) + exp(y) + ...): x is the first argument
     _derivative(
-        "portion", ("f*r", "-f*softmax(x, m, s)"), "exp(x)/(exp(x) + exp(y) + ...)", definition="sigmoid(x - y)", by_hand=_MANY,
-        finite_everywhere=True, arity=(1, None), cost=ELEMENTARY, shared={"m": "largest", "s": "exp_sum", "r": "complement"},
+        "softmax", ("f*r", "-f*softmax_term(x, m, s)"), "exp(x)/(exp(x) + exp(y) + ...)", definition="sigmoid(x - y)", by_hand=_MANY,
+        finite_everywhere=True, arity=(1, None), cost=ELEMENTARY, shared={"m": "largest", "s": "exp_sum", "r": "softmax_complement"},
     ),
     _derivative(
-        "complement", ("-f*p", "p*softmax(x, m, s)"), "1 - portion(x, y, ...)", definition="sigmoid(y - x)", by_hand=_MANY,
-        finite_everywhere=True, arity=(1, None), cost=ELEMENTARY, shared={"m": "largest", "s": "exp_sum", "p": "portion"},
+        "softmax_complement", ("-f*p", "p*softmax_term(x, m, s)"), "1 - softmax(x, y, ...)", definition="sigmoid(y - x)", by_hand=_MANY,
+        finite_everywhere=True, arity=(1, None), cost=ELEMENTARY, shared={"m": "largest", "s": "exp_sum", "p": "softmax"},
     ),
     # gamma and Bessel families
     _derivative(

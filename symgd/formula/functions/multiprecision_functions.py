@@ -133,8 +133,8 @@ def _of_many(ctx: Context, exp: Operation) -> dict[str, Operation]:
         "hypot": lambda *args: ctx.sqrt(reference.add(*(a * a for a in args))),
         "exp_sum": exp_sum,
         "logsumexp": lambda *args: max(args) + ctx.log(exp_sum(*args)),
-        "portion": lambda *args: exp(args[0] - max(args)) / exp_sum(*args),
-        "complement": lambda *args: (
+        "softmax": lambda *args: exp(args[0] - max(args)) / exp_sum(*args),
+        "softmax_complement": lambda *args: (
             reference.add(*(exp(a - max(args)) for a in args[1:])) / exp_sum(*args)
         ),
     }

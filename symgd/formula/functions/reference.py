@@ -201,24 +201,24 @@ def softmax2(x: float, y: float) -> float:
 def exp_sum(*args: float) -> float:
     """The sum of exp(a - largest): from 1 to the number of arguments."""
     top = maximum(*args)
-    return math.fsum(softmax(a, top, 1.0) for a in args)
+    return math.fsum(softmax_term(a, top, 1.0) for a in args)
 
 
-def softmax(x: float, top: float, total: float) -> float:
+def softmax_term(x: float, top: float, total: float) -> float:
     """exp(x - top)/total, with no digit of x - top lost."""
     d, error = _two_difference(x, top)
     return div(exp(d) * (1.0 + error), total)
 
 
-def portion(*args: float) -> float:
+def softmax(*args: float) -> float:
     """exp(a)/(exp(a) + exp(b) + ...) of a, b, ..."""
-    return softmax(args[0], maximum(*args), exp_sum(*args))
+    return softmax_term(args[0], maximum(*args), exp_sum(*args))
 
 
-def complement(*args: float) -> float:
-    """1 - portion(a, b, ...), also where that is nearly 0."""
+def softmax_complement(*args: float) -> float:
+    """1 - softmax(a, b, ...), also where that is nearly 0."""
     top = maximum(*args)
-    return math.fsum(softmax(a, top, 1.0) for a in args[1:]) / exp_sum(*args)
+    return math.fsum(softmax_term(a, top, 1.0) for a in args[1:]) / exp_sum(*args)
 
 
 def where(condition: bool, a: float, b: float) -> float:

@@ -296,7 +296,7 @@ _ROWS = (
         range=_POSITIVE, even=True, finite_everywhere=True,
     ),
     _row(
-        "logsumexp", None, "softmax(x, m, s)", "log(exp(x) + exp(y) + ...) without overflow", aliases=("logaddexp",), variables=("logaddexp",),
+        "logsumexp", None, "softmax_term(x, m, s)", "log(exp(x) + exp(y) + ...) without overflow", aliases=("logaddexp",), variables=("logaddexp",),
         arity=(1, None), definition="log(exp(x) + exp(y))",
         shared={"m": "largest", "s": "exp_sum"}, two_argument_derivatives=("softmax2(x, y)", "softmax2(y, x)"),
         readable_derivative=("exp(x - f)",), by_hand="any number of arguments",
