@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from symgd._optional import import_problem
+from symgd.errors import import_problem
 from tests.hang_guard import HUNG
 
 #: What a package's __init__.py holds -> what is said of it.
