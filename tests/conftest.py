@@ -1,12 +1,23 @@
 """What every test may rely on."""
 
+import os
 import signal
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from symgd.backends import compiler, dispatch
 from symgd.backends.program import Program
 from tests.backends.check_program import check_program
+
+# Before JAX is imported, an oracle that runs each of its programs once.
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
+
+# The same examples in every run, however slowly they are drawn.
+settings.register_profile(
+    "symgd", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("symgd")
 
 
 def pytest_configure():

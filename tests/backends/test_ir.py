@@ -41,7 +41,8 @@ def test_loops_within_loops_keep_their_own_index():
     def write(e, n):
         count = e.variable("i64", 0)
         with e.for_range(n) as i, e.for_range(i) as j:
-            with e.if_then(e.icmp("eq", e.integer("srem", e.integer("add", i, j), 3), 0)):
+            is_multiple = e.icmp("eq", e.integer("srem", e.integer("add", i, j), 3), 0)
+            with e.if_then(is_multiple):
                 count.set(e.integer("add", count.get(), 1))
         return count.get()
 
@@ -55,7 +56,8 @@ def test_the_index_of_a_loop_that_is_left_stays():
     def write(e, n):
         index = e.variable("i64")
         with e.for_range(n, index=index) as i:
-            with e.if_then(e.compare("olt", e.load("%x", i), e.number(0.0))):
+            is_negative = e.compare("olt", e.load("%x", i), e.number(0.0))
+            with e.if_then(is_negative):
                 e.goto("out")
         e.label("out")
         return index.get()

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from symgd.data import csv_fast, read_table
 from symgd.errors import DataError
 
-quick = settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
+quick = settings(max_examples=120, suppress_health_check=list(HealthCheck))
 
 
 def outcome(way, path, columns, drop):

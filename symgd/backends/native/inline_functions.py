@@ -130,7 +130,7 @@ def _exp_of_gap(e: Emitter, x: Value, y: Value) -> Value:
     return e.mul(e.call("exp", d), e.add(_one(e), error))
 
 
-def _softmax(e: Emitter, x: Value, top: Value, total: Value) -> Value:
+def _softmax_term(e: Emitter, x: Value, top: Value, total: Value) -> Value:
     return e.div(_exp_of_gap(e, x, top), total)
 
 
@@ -152,12 +152,12 @@ def _exp_sum(e: Emitter, *args: Value) -> Value:
     return reduce(e.add, _exps(e, args))
 
 
-def _portion(e: Emitter, *args: Value) -> Value:
+def _softmax(e: Emitter, *args: Value) -> Value:
     first, *rest = _exps(e, args)
     return e.div(first, reduce(e.add, rest, first))
 
 
-def _complement(e: Emitter, *args: Value) -> Value:
+def _softmax_complement(e: Emitter, *args: Value) -> Value:
     first, *rest = _exps(e, args)
     return e.div(reduce(e.add, rest, e.number(0.0)), reduce(e.add, rest, first))
 
@@ -174,8 +174,8 @@ FORMS: dict[str, Form] = {
     "logsumexp": _logsumexp,
     "largest": _largest,
     "exp_sum": _exp_sum,
-    "portion": _portion,
-    "complement": _complement,
     "softmax": _softmax,
+    "softmax_complement": _softmax_complement,
+    "softmax_term": _softmax_term,
     "softmax2": _softmax2,
 }
