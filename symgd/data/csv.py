@@ -7,13 +7,10 @@ from collections.abc import Iterator, Sequence
 from symgd._locks import cached_property
 from symgd._optional import import_problem
 from symgd.data.csv_exact import ExactCsvReader
-from symgd.data.csv_fast import ChunkedCsvReader
 from symgd.data.files import File
 from symgd.data.header import read_header
 from symgd.data.source import Block, SelectedColumn
 from symgd.errors import DataError
-
-_CHUNK = 1 << 20
 
 
 class CsvSource:
@@ -59,39 +56,19 @@ class CsvSource:
             )
 
     def _blocks(self, selected: Sequence[SelectedColumn], drop_missing: bool) -> Iterator[Block]:
-        offset = self._header.offset
+        header, size = self._header, self._file.size
+        offset, lines = header.offset, header.lines
         if selected and not self._arrow_problem:
-            from symgd.data import csv_arrow
+            from symgd.data.csv_arrow import ArrowCsvReader
 
             with self._file.open() as stream:
                 stream.seek(offset)
-                reader = ChunkedCsvReader(stream, self._header, self._file.size)
-                yield from reader.blocks(csv_arrow.parser(self._header, selected, drop_missing))
-                offset = reader.offset
+                reader = ArrowCsvReader(stream, header, size)
+                yield from reader.blocks(selected, drop_missing)
+                offset, lines = reader.offset, reader.line
                 if reader.at_end:
                     return
-        yield from self._read_exactly(offset, selected, drop_missing)
-
-    def _read_exactly(
-        self, offset: int, selected: Sequence[SelectedColumn], drop_missing: bool
-    ) -> Iterator[Block]:
-        first = self._header.lines + 1 + self._count_lines(self._header.offset, offset)
         with self._file.open() as stream:
             stream.seek(offset)
-            reader = ExactCsvReader(stream, self._header, self.label, first, self._file.size)
-            yield from reader.blocks(selected, drop_missing)
-
-    def _count_lines(self, start: int, stop: int) -> int:
-        """The number of lines that end in the bytes from `start` to `stop`, the end of a line."""
-        count, after_return = 0, False
-        with self._file.open() as stream:
-            stream.seek(start)
-            while start < stop:
-                chunk = stream.read(min(_CHUNK, stop - start))
-                if not chunk:
-                    raise self._file.change_error()
-                start += len(chunk)
-                count += chunk.count(b"\n") + chunk.count(b"\r") - chunk.count(b"\r\n")
-                count -= after_return and chunk.startswith(b"\n")
-                after_return = chunk.endswith(b"\r")
-        return count
+            exact = ExactCsvReader(stream, header, self.label, lines + 1, size)
+            yield from exact.blocks(selected, drop_missing)

@@ -68,17 +68,18 @@ class ExactCsvReader:
         width = len(self._header.names)
         reader = csv.reader(self._checked_lines(), delimiter=self._header.delimiter, strict=True)
         line = self._first_line
-        blank_lines: list[int] = []  # in a file of one column, empty cells if a row follows
+        first_blank = blanks = 0  # in a file of one column, empty cells if a row follows
         try:
             for row in reader:
                 if len(row) == width and (width > 1 or row[0].strip()):
-                    while blank_lines:
-                        yield blank_lines.pop(0), [""]
+                    yield from ((first_blank + k, [""]) for k in range(blanks))
+                    blanks = 0
                     yield line, row
                 elif len(row) > 1 or (row and row[0].strip()):
                     raise self._wrong_width(row, line)
                 elif width == 1:
-                    blank_lines.append(line)
+                    first_blank = first_blank if blanks else line
+                    blanks += 1
                 line = self._first_line + reader.line_num
                 self._row_text = ""
         except csv.Error as error:

@@ -55,9 +55,13 @@ class File:
     @property
     def ends_line(self) -> bool:
         """Whether its last byte ends a line; true for an empty file."""
+        return self.tail(1) in b"\r\n"
+
+    def tail(self, size: int) -> bytes:
+        """Its last bytes."""
         with self.open() as stream:
-            stream.seek(max(0, self.size - 1))
-            return (stream.read(1) or b"\n") in b"\r\n"
+            stream.seek(max(0, self.size - size))
+            return stream.read(size) or b""
 
     def open(self) -> io.RawIOBase:
         """The file from its beginning; DataError if it has changed since it was opened."""

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from symgd.data import csv_fast, read_table
+from symgd.data import csv_arrow, read_table
 from symgd.errors import DataError
 
 quick = settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
@@ -17,7 +17,7 @@ quick = settings(max_examples=120, deadline=None, suppress_health_check=list(Hea
 def outcome(way, path, columns, drop):
     """(rows dropped, the columns' bits), or the message of the error."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(csv_fast, "CHUNK", 50)
+        patch.setattr(csv_arrow, "CHUNK", 50)
         if way == "exact":
             patch.setitem(sys.modules, "pyarrow", None)
         try:
@@ -101,7 +101,7 @@ def test_rows_that_make_up_for_each_other_are_ragged(tmp_path):
 
 def test_threads_do_not_change_what_is_read(tmp_path, monkeypatch):
     pytest.importorskip("pyarrow")
-    monkeypatch.setattr(csv_fast, "CHUNK", 500)
+    monkeypatch.setattr(csv_arrow, "CHUNK", 500)
     path = tmp_path / "p.csv"
     path.write_text("x,y\n" + "".join(f"{k},{k / 7!r}\n" for k in range(2000)))
     for threads in ("1", "2", "5", "100"):
@@ -116,7 +116,7 @@ def test_rows_are_read_where_no_more_threads_are_to_be_had(most, tmp_path, monke
     pytest.importorskip("pyarrow")
     path = tmp_path / "a.csv"
     path.write_text("x\n" + "".join(f"{k}\n" for k in range(1000)))
-    monkeypatch.setattr(csv_fast, "CHUNK", 50)
+    monkeypatch.setattr(csv_arrow, "CHUNK", 50)
     monkeypatch.setenv("SYMGD_THREADS", "8")
     start, started = threading.Thread.start, []
 
