@@ -9,9 +9,7 @@ from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from symgd.names import escape
-from symgd.report.notebook import loss_latex
 from symgd.report.table import rule_summary, truncated
-from symgd.report.wrap import wrap_if_narrow
 
 if TYPE_CHECKING:
     from symgd.analysis.critical_point import CriticalPoint
@@ -27,18 +25,17 @@ def report(
 ) -> Iterator[str]:
     """The lines of the report. steps: with the steps of the derivation."""
     loss = explanation.loss
-    formula = truncated(loss.read_as(pretty=pretty))
-    yield from wrap_if_narrow([formula, *_gradient(explanation)], width)
+    yield truncated(loss.read_as(pretty=pretty))
+    yield from _gradient(explanation)
     if steps:
-        yield from wrap_if_narrow(_derivation(explanation), width)
-    yield from wrap_if_narrow(_hessian(explanation, width), width)
+        yield from _derivation(explanation)
+    yield from _hessian(explanation, width)
     yield ""
     yield from _wrapped(_convexity(explanation), width)
     yield from _critical_points(explanation, width)
     if explanation.behaviors:
         yield ""
-        lines = rule_summary(explanation.rule, explanation.lr_text, explanation.hyperparameters)
-        yield from wrap_if_narrow(lines, width)
+        yield from rule_summary(explanation.rule, explanation.lr_text, explanation.hyperparameters)
         yield from _behavior_lines(explanation, explanation.behaviors[:_MOST_MINIMA], width)
         more = len(explanation.behaviors) - _MOST_MINIMA
         if more > 0:
@@ -217,6 +214,10 @@ def as_latex(explanation: Explanation, *, steps: bool = False) -> Iterator[str]:
     """The report as LaTeX: display mathematics for formulas, text for the rest."""
     from symgd.formula.printing.latex import latex  # not needed in the terminal
     from symgd.formula.printing.latex_names import latex_name
+    from symgd.report.notebook import loss_latex, power_of_ten
+
+    def number(value: float) -> str:
+        return power_of_ten(f"{value:.6g}")
 
     loss = explanation.loss
     yield rf"\[ {loss_latex(loss).strip('$')} \]"
@@ -228,7 +229,7 @@ def as_latex(explanation: Explanation, *, steps: bool = False) -> Iterator[str]:
         for step in explanation.derivation:
             [node] = loss.internals.tidy([step.node])
             derivative = rf"\frac{{\partial}}{{\partial {latex_name(step.param)}}}"
-            yield rf"\item {step.rule}: ${derivative} {_in_brackets(latex(node))}$"
+            yield rf"\item {step.rule}: ${derivative} \left[ {latex(node)} \right]$"
         yield r"\end{itemize}"
     rows = explanation.hessian_nodes
     if rows:
@@ -236,21 +237,12 @@ def as_latex(explanation: Explanation, *, steps: bool = False) -> Iterator[str]:
         yield rf"\[ \nabla^2 L = \begin{{pmatrix}} {body} \end{{pmatrix}} \]"
     for point in explanation.critical.points:
         pairs = zip(loss.params, point.x, strict=True)
-        point_text = ", ".join(f"{latex_name(n)} = {_number(v)}" for n, v in pairs)
-        yield rf"\[ \text{{{point.kind}: }} {point_text}, \quad L = {_number(point.value)} \]"
+        point_text = ", ".join(f"{latex_name(n)} = {number(v)}" for n, v in pairs)
+        yield rf"\[ \text{{{point.kind}: }} {point_text}, \quad L = {number(point.value)} \]"
     for behavior in explanation.behaviors:
         for low, high in behavior.rates.stable:
             if math.isfinite(high):
-                yield rf"\[ {_number(low)} < \eta < {_number(high)} \]"
-
-
-def _in_brackets(text: str) -> str:
-    return rf"\left[ {text} \right]"
-
-
-def _number(value: float) -> str:
-    digits, mark, power = f"{value:.6g}".partition("e")
-    return rf"{digits} \cdot 10^{{{int(power)}}}" if mark else digits
+                yield rf"\[ {number(low)} < \eta < {number(high)} \]"
 
 
 def _wrapped(text: str, width: int, indent: int = 2) -> list[str]:
