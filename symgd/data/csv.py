@@ -8,9 +8,11 @@ from symgd._locks import cached_property
 from symgd._optional import import_problem
 from symgd.data.csv_exact import ExactCsvReader
 from symgd.data.files import File
-from symgd.data.header import read_header
+from symgd.data.header import count_line_ends, read_header
 from symgd.data.source import Block, SelectedColumn
 from symgd.errors import DataError
+
+_CHUNK = 1 << 20  # bytes that are read at a time to count lines
 
 
 class CsvSource:
@@ -56,8 +58,7 @@ class CsvSource:
             )
 
     def _blocks(self, selected: Sequence[SelectedColumn], drop_missing: bool) -> Iterator[Block]:
-        header, size = self._header, self._file.size
-        offset, lines = header.offset, header.lines
+        header, size, offset = self._header, self._file.size, self._header.offset
         if selected and not self._arrow_problem:
             from symgd.data.csv_arrow import ArrowCsvReader
 
@@ -65,10 +66,25 @@ class CsvSource:
                 stream.seek(offset)
                 reader = ArrowCsvReader(stream, header, size)
                 yield from reader.blocks(selected, drop_missing)
-                offset, lines = reader.offset, reader.line
+                offset = reader.offset
                 if reader.at_end:
                     return
+        first_line = header.lines + self._count_lines(header.offset, offset) + 1
         with self._file.open() as stream:
             stream.seek(offset)
-            exact = ExactCsvReader(stream, header, self.label, lines + 1, size)
+            exact = ExactCsvReader(stream, header, self.label, first_line, size)
             yield from exact.blocks(selected, drop_missing)
+
+    def _count_lines(self, start: int, stop: int) -> int:
+        """The number of lines that end in the bytes from `start` to `stop`, the end of a line."""
+        count, last = 0, b""
+        with self._file.open() as stream:
+            stream.seek(start)
+            while start < stop:
+                chunk = stream.read(min(_CHUNK, stop - start))
+                if not chunk:
+                    raise self._file.change_error()
+                start += len(chunk)
+                count += count_line_ends(last + chunk) - count_line_ends(last)
+                last = chunk[-1:]
+        return count

@@ -21,12 +21,11 @@ import numpy as np
 from symgd._threads import default_threads
 from symgd.data import parse_cell
 from symgd.data.arrow import null_mask, numpy_values
-from symgd.data.header import Header, count_line_ends
+from symgd.data.header import Header
 from symgd.data.source import Array, Block, SelectedColumn
 
-CHUNK = 1 << 22  # bytes of a chunk, at most; a call of Arrow costs 0.4 ms
+CHUNK = 1 << 20  # bytes of a chunk, at most; a call of Arrow costs 0.4 ms
 
-_IN_PROGRESS = 1 << 23  # bytes that all threads parse at once; the results take as much again
 _MOST_THREADS = 8
 _WINDOW = 1 << 16  # bytes: with a line end in every window, no line is longer than two windows
 _LONG = re.compile(rb"([+-]?[0-9]{16,308})(?![0-9.eE])")  # 2**53 has 16 digits
@@ -38,7 +37,7 @@ ParsedBlocks = list[tuple[list[Array], int]]  # (columns, rows dropped) of some 
 class ArrowCsvReader:
     """A reader of the rows of a CSV file. stream: at the first row. size: bytes of the file.
 
-    offset, line: the bytes and lines up to which rows were returned. at_end: whether all were.
+    offset: the bytes up to which rows were returned. at_end: whether all were.
     """
 
     def __init__(self, stream: io.RawIOBase, header: Header, size: int) -> None:
@@ -47,7 +46,6 @@ class ArrowCsvReader:
         self._size = max(1, size)
         self._reached_end = False
         self.offset = header.offset
-        self.line = header.lines
         self.at_end = False
 
     def blocks(self, selected: Sequence[SelectedColumn], drop_missing: bool) -> Iterator[Block]:
@@ -57,7 +55,7 @@ class ArrowCsvReader:
         of every chunk.
         """
         threads = min(_MOST_THREADS, default_threads())
-        size = min(CHUNK, _IN_PROGRESS // threads, self._size)
+        size = min(CHUNK, self._size)
         options = _options(self._header, selected, drop_missing, threads)
         all_selected = len({column.index for column in selected}) == len(self._header.names)
         parse = partial(_parse_chunk, options, all_selected, drop_missing)
@@ -65,26 +63,21 @@ class ArrowCsvReader:
             if batches is None:
                 return
             self.offset += len(chunk)
-            self.line += count_line_ends(chunk)
             for arrays, dropped in batches:
                 yield Block(arrays, dropped, min(1.0, self.offset / self._size))
         self.at_end = self._reached_end
 
     def _chunks(self, size: int, threads: int) -> Iterator[bytes]:
-        """The rows in chunks of whole lines, read `size` bytes at a time."""
-        unread, rest = self._size, b""  # rest: the beginning of a line
-        while True:
-            # smaller ones at the end, so that all threads finish at about the same time
-            read = self._stream.read(max(min(size, unread // threads), size // 8, 1)) or b""
-            unread -= len(read)
-            data = rest + read
-            end = data.rfind(b"\n") + 1 if read else len(data)
-            self._reached_end = not read
-            if end:
-                yield data[:end]
-            if not read or not end:
-                return  # the end of the file, or a line as long as the chunk
-            rest = data[end:]
+        """The rows in chunks of whole lines, of about `size` bytes."""
+        stream, unread = io.BufferedReader(self._stream), self._size
+        # smaller ones at the end, so that all threads finish at about the same time
+        while chunk := stream.read(max(min(size, unread // threads), size // 8, 1)):
+            rest_of_line = stream.readline(size)
+            if len(rest_of_line) == size:
+                return  # a line as long as a chunk
+            yield chunk + rest_of_line
+            unread -= len(chunk)
+        self._reached_end = True
 
 
 def _parse_in_threads(

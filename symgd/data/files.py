@@ -133,24 +133,21 @@ def open_file(path: str | os.PathLike[str]) -> File:
         raise DataError("the path holds a NUL character", source=text)
     try:
         mode = os.stat(text).st_mode
+        if stat.S_ISFIFO(mode):
+            with open(text, "rb") as pipe:
+                return _spool_stream(pipe, text)
     except (OSError, UnicodeError) as error:
         raise read_error(text, error) from None
     if stat.S_ISDIR(mode):
         hint = "name a file in it"
         raise DataError("this is a directory, not a file", source=text, hint=hint)
-    if stat.S_ISFIFO(mode):
-        try:
-            with open(text, "rb") as pipe:
-                return spool_stream(pipe, text)
-        except OSError as error:
-            raise read_error(text, error) from None
     if not stat.S_ISREG(mode):
         raise DataError("this is a device, not a file", source=text)
     suffix = Path(text).suffix.lower()
     return File(text, suffix, partial(_FileStream, Path(text), text), partial(_file_state, text))
 
 
-def spool_stream(stream: BinaryIO, label: str) -> File:
+def _spool_stream(stream: BinaryIO, label: str) -> File:
     """A temporary copy of the rest of the stream; DataError if it is too large."""
     try:
         copy = Spool(stream, _MOST_PIPE_BYTES)
@@ -188,4 +185,4 @@ def _standard_input() -> File:
 @lru_cache(maxsize=1)
 def _spooled_input(stream: BinaryIO, label: str) -> File:
     """Standard input can be read only once: its copy is kept."""
-    return spool_stream(stream, label)
+    return _spool_stream(stream, label)

@@ -2,6 +2,7 @@
 
 import sys
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -109,6 +110,21 @@ def test_threads_do_not_change_what_is_read(tmp_path, monkeypatch):
         table = read_table(path)
         assert table.columns["x"].tolist() == list(range(2000))
         assert table.columns["y"].tolist() == [k / 7 for k in range(2000)]
+
+
+@pytest.mark.parametrize("rows", [b"", b"1,2\n"])
+def test_blank_lines_below_a_header_are_skipped_quickly(rows, tmp_path):
+    """Line by line, so many took 8 s."""
+    pytest.importorskip("pyarrow")
+    path = tmp_path / "p.csv"
+    path.write_bytes(b"x,y\n" + b"\n" * (1 << 25) + rows)
+    begin = time.process_time()
+    if rows:
+        assert read_table(path).columns["y"].tolist() == [2.0]
+    else:
+        with pytest.raises(DataError, match="line 2: there are no rows below the header"):
+            read_table(path)
+    assert time.process_time() - begin < 3
 
 
 @pytest.mark.parametrize("most", [0, 1, 3])
