@@ -12,7 +12,7 @@ from symgd.cli.formats import Format, read_format
 from symgd.cli.option_values import integer
 from symgd.cli.options import format_option, option
 from symgd.cli.progress import with_progress
-from symgd.cli.terminal import emit_report, enable_garbage_collection, row_remarks
+from symgd.cli.terminal import emit_report, enable_garbage_collection, exit_code, row_remarks
 from symgd.errors import ArgumentError
 from symgd.names import escape
 
@@ -100,7 +100,7 @@ def fit(
     if not quiet:
         for remark in _remarks(result, kind is Format.table and predict is None):
             write_message(remark)
-    raise typer.Exit(_exit_code(result, check))
+    raise typer.Exit(exit_code(result.status.value, check))
 
 
 def _check_picture(plot: str) -> Path:
@@ -182,12 +182,3 @@ def _prediction_lines(result: FitResult, data: str, form: Format) -> Iterable[st
     if form in (Format.json, Format.jsonl):
         return [dump({"predicted": values})]
     return [*(["predicted"] if form is Format.csv else []), *map(float_text, values)]
-
-
-def _exit_code(result: FitResult, check: bool) -> int:
-    status = result.status.value
-    if status == "interrupted":
-        return 130
-    if not check or status == "converged":
-        return 0
-    return 4 if status in ("diverged", "nonfinite") else 3

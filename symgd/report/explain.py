@@ -9,13 +9,12 @@ from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from symgd.names import escape
-from symgd.report.table import rule_summary, truncated
+from symgd.report.table import loss_lines, rule_summary, truncated
 
 if TYPE_CHECKING:
     from symgd.analysis.critical_point import CriticalPoint
     from symgd.descent.explain import Behavior, Explanation
 
-_MOST_DERIVATIVES = 8  # partial derivatives that are listed
 _MOST_ROWS = 4  # of a Hessian that is printed
 _MOST_MINIMA = 4  # at which the behavior of the rule is reported
 
@@ -24,9 +23,7 @@ def report(
     explanation: Explanation, *, steps: bool = False, width: int = 80, pretty: bool = True
 ) -> Iterator[str]:
     """The lines of the report. steps: with the steps of the derivation."""
-    loss = explanation.loss
-    yield truncated(loss.read_as(pretty=pretty))
-    yield from _gradient(explanation)
+    yield from loss_lines(explanation.loss, pretty=pretty)
     if steps:
         yield from _derivation(explanation)
     yield from _hessian(explanation, width)
@@ -42,24 +39,15 @@ def report(
             yield f"and {more} more minima (--format json has them)"
 
 
-def _gradient(explanation: Explanation) -> Iterator[str]:
-    count = len(explanation.loss.params)
-    if count > _MOST_DERIVATIVES:
-        yield f"gradient: {count} partial derivatives (--format json has them)"
-        return
-    for name, derivative in explanation.gradient.items():
-        yield truncated(f"dL/d{name} = {derivative}")
-
-
 def _derivation(explanation: Explanation) -> Iterator[str]:
-    if explanation.derivation:
-        yield ""
+    if not explanation.derivation:
+        return
+    yield ""
     for step in explanation.derivation:
         complete = step.text.endswith(f"= {step.result}") or step.result == "..."
         tail = "" if complete else f" = {step.result}"
         yield truncated(f"  {step.text}{tail}    [{step.rule}]")
-    if explanation.derivation:
-        yield ""
+    yield ""
 
 
 def _hessian(explanation: Explanation, width: int) -> Iterator[str]:

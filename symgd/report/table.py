@@ -10,7 +10,7 @@ from symgd.names import escape
 from symgd.report.step_table import float_text, step_table
 
 if TYPE_CHECKING:
-    from symgd.model.result import Result
+    from symgd.model.result import Described, Result
     from symgd.model.rules import Rule
 
 #: Statuses whose messages the verdict already contains.
@@ -47,14 +47,18 @@ def summary(result: Result) -> Iterator[str]:
 
 def echo(result: Result, *, pretty: bool = True) -> Iterator[str]:
     """The loss, its gradient and the rule, as symgd parsed them."""
-    loss = result.loss
+    yield from loss_lines(result.loss, pretty=pretty)
+    yield from rule_summary(result.rule, result.lr, result.hyperparameters)
+
+
+def loss_lines(loss: Described, *, pretty: bool = True) -> Iterator[str]:
+    """The loss and its partial derivatives, as symgd parsed them."""
     yield truncated(loss.read_as(pretty=pretty))
     if len(loss.params) > _MOST_DERIVATIVES:
         yield f"gradient: {len(loss.params)} partial derivatives (--format json has them)"
     else:
         for name, derivative in loss.gradient_text().items():
             yield truncated(f"dL/d{name} = {derivative}")
-    yield from rule_summary(result.rule, result.lr, result.hyperparameters)
 
 
 def rule_summary(

@@ -47,10 +47,8 @@ class Picture(Figure):
     """A matplotlib Figure that notebooks show without pyplot."""
 
     def _repr_png_(self) -> bytes:
-        out = io.BytesIO()
-        with style(), _no_missing_glyphs():
-            self.savefig(out, format="png", dpi=DPI)
-        return out.getvalue()
+        with style():
+            return encode(self, "png")
 
 
 def new_picture() -> Picture:
@@ -77,18 +75,11 @@ def encode(picture: Picture, form: str) -> bytes:
     """The picture as "png" or "svg"; equal pictures give equal bytes."""
     metadata: dict[str, Any] = {"Software": None} if form == "png" else {"Date": None}
     out = io.BytesIO()
-    with _no_missing_glyphs():
-        picture.savefig(out, format=form, dpi=DPI, metadata=metadata)
-    return out.getvalue()
-
-
-@contextmanager
-def _no_missing_glyphs() -> Iterator[None]:
-    """Without warnings for letters that the font lacks: a name may be in any script."""
-    with warnings.catch_warnings():
+    with warnings.catch_warnings():  # of letters that the font lacks: a name may be in any script
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
         warnings.filterwarnings("ignore", message="Matplotlib currently does not support")
-        yield
+        picture.savefig(out, format=form, dpi=DPI, metadata=metadata)
+    return out.getvalue()
 
 
 def as_plain_text(text: Any, *, longest: int = LONGEST) -> Any:
