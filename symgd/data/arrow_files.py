@@ -14,14 +14,13 @@ from typing import Any
 
 from symgd._locks import cached_property
 from symgd.data.arrow import convert_batch, need_arrow
-from symgd.data.files import File
+from symgd.data.files import DAMAGED, File
 from symgd.data.select_columns import check_names
 from symgd.data.source import Block, SelectedColumn
 from symgd.errors import DataError, excerpt
 
 _CELLS = 1 << 17  # of a block
 _MOST_FOOTER = 1 << 28  # bytes of a string, and entries of a list, in the footer of Parquet
-_DAMAGED = "it is damaged or cut off; write it again, or fetch it again"
 
 Batches = Iterator[tuple[Any, float]]  # RecordBatches, each with the fraction of the file read
 
@@ -99,7 +98,7 @@ class ArrowFileSource:
                 self._file.check_unchanged()
                 reason = excerpt(str(error) or type(error).__name__, 200)
                 sentence = f"the {self._format.name} cannot be read: {reason}"
-                raise DataError(sentence, source=self.label, hint=_DAMAGED) from None
+                raise DataError(sentence, source=self.label, hint=DAMAGED) from None
 
 
 def _cell_bytes(dtype: Any) -> int:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from symgd._locks import cached_property
 from symgd._optional import import_problem
@@ -62,24 +64,27 @@ class CsvSource:
         if selected and not self._arrow_problem:
             from symgd.data.csv_arrow import ArrowCsvReader
 
-            with self._file.open() as stream:
-                stream.seek(offset)
-                reader = ArrowCsvReader(stream, header, size)
+            with self._open_at(offset) as stream, io.BufferedReader(stream) as buffered:
+                reader = ArrowCsvReader(buffered, header, size)
                 yield from reader.blocks(selected, drop_missing)
                 offset = reader.offset
                 if reader.at_end:
                     return
         first_line = header.lines + self._count_lines(header.offset, offset) + 1
-        with self._file.open() as stream:
-            stream.seek(offset)
+        with self._open_at(offset) as stream:
             exact = ExactCsvReader(stream, header, self.label, first_line, size)
             yield from exact.blocks(selected, drop_missing)
+
+    @contextmanager
+    def _open_at(self, offset: int) -> Iterator[io.RawIOBase]:
+        with self._file.open() as stream:
+            stream.seek(offset)
+            yield stream
 
     def _count_lines(self, start: int, stop: int) -> int:
         """The number of lines that end in the bytes from `start` to `stop`, the end of a line."""
         count, last = 0, b""
-        with self._file.open() as stream:
-            stream.seek(start)
+        with self._open_at(start) as stream:
             while start < stop:
                 chunk = stream.read(min(_CHUNK, stop - start))
                 if not chunk:

@@ -40,7 +40,7 @@ class ArrowCsvReader:
     offset: the bytes up to which rows were returned. at_end: whether all were.
     """
 
-    def __init__(self, stream: io.RawIOBase, header: Header, size: int) -> None:
+    def __init__(self, stream: io.BufferedReader, header: Header, size: int) -> None:
         self._stream = stream
         self._header = header
         self._size = max(1, size)
@@ -69,10 +69,10 @@ class ArrowCsvReader:
 
     def _chunks(self, size: int, threads: int) -> Iterator[bytes]:
         """The rows in chunks of whole lines, of about `size` bytes."""
-        stream, unread = io.BufferedReader(self._stream), self._size
+        unread = self._size
         # smaller ones at the end, so that all threads finish at about the same time
-        while chunk := stream.read(max(min(size, unread // threads), size // 8, 1)):
-            rest_of_line = stream.readline(size)
+        while chunk := self._stream.read(max(min(size, unread // threads), size // 8, 1)):
+            rest_of_line = self._stream.readline(size)
             if len(rest_of_line) == size:
                 return  # a line as long as a chunk
             yield chunk + rest_of_line

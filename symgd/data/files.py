@@ -16,6 +16,8 @@ from symgd.errors import DataError
 
 _MOST_PIPE_BYTES = 1 << 34  # bytes that are copied from a pipe to a temporary file, at most
 
+DAMAGED = "it is damaged or cut off; write it again, or fetch it again"  # the advice
+
 #: First bytes of formats that are not text -> advice.
 _MAGIC: dict[bytes, str] = {
     b"\x28\xb5\x2f\xfd": "it is compressed with zstd; unpack it, or compress it with gzip",
