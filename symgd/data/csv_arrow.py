@@ -7,14 +7,13 @@ A chunk that Arrow refuses, or on which the two readers might differ, is left to
 from __future__ import annotations
 
 import codecs
-import io
 import re
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import chain
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -40,7 +39,7 @@ class ArrowCsvReader:
     offset: the bytes up to which rows were returned. at_end: whether all were.
     """
 
-    def __init__(self, stream: io.BufferedReader, header: Header, size: int) -> None:
+    def __init__(self, stream: BinaryIO, header: Header, size: int) -> None:
         self._stream = stream
         self._header = header
         self._size = max(1, size)
