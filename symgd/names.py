@@ -10,7 +10,7 @@ import difflib
 import keyword
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 _SPELLED = """
 alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho sigma tau
@@ -44,6 +44,7 @@ RESERVED: frozenset[str] = frozenset(keyword.kwlist) - {"lambda"} | {
 }
 
 _GREEK_HEAD = re.compile(rf"([{''.join(GREEK)}])(?=$|[0-9_])")
+_PI_BESIDE_LETTER = re.compile(r"[^\W\d_]π|π[^\W\d_]")
 
 
 def canonical(name: str) -> str:
@@ -75,6 +76,11 @@ def why_not_a_name(name: str, limit: int = 200) -> tuple[str, str] | None:
     if "ª" in name or "º" in name or "µ" in name:
         plain = unicodedata.normalize("NFKC", name)
         return f"'{escape(name)}' looks like '{plain}' but is another character", f"write {plain}"
+    if _PI_BESIDE_LETTER.search(name):
+        product = re.sub(r"\*+", "*", name.replace("π", "*π*")).strip("*")
+        single = re.sub("_+", "_", name.replace("π", "_pi_")).strip("_")
+        sentence = f"'{escape(name)}' has two readings: a product with π, and one name"
+        return sentence, f"write {escape(product)}, or {escape(single)} for the name"
     bare = "".join("a" if c in GREEK else c for c in name)
     folded = unicodedata.normalize("NFKC", bare)
     if folded != bare:
@@ -112,7 +118,18 @@ def counted(count: int, noun: str) -> str:
     return f"{count:,} {noun}" if abs(count) == 1 else f"{count:,} {noun}s"
 
 
-def suggest(name: str, known: Iterable[str]) -> str:
-    """The words "did you mean 'beta1'?" when a known name is near, else ""."""
-    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+def suggest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str:
+    """The words "did you mean 'beta1'?" when another known name is near, else "".
+
+    cutoff: the similarity by which a name is near, of difflib; letters that changed places are.
+    """
+    others = [k for k in known if k != name]
+    moved = [k for k in others if sorted(k) == sorted(name)]
+    near = moved or difflib.get_close_matches(name, others, n=1, cutoff=cutoff)
     return f"did you mean '{escape(near[0])}'?" if near else ""
+
+
+def unknown(what: str, name: str, known: Collection[str]) -> str:
+    """The message for a name that is none of the known ones: `what` 'name'; a hint."""
+    hint = suggest(name, known) or f"it has {escape(', '.join(known)) or 'none'}"
+    return f"{what} '{escape(name)}'; {hint}"

@@ -13,6 +13,8 @@ import subprocess
 import tempfile
 import time
 
+from tests.hang_guard import HUNG
+
 COMMAND = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
 )
@@ -22,8 +24,7 @@ WHY_NOT = "" if COMMAND and os.name == "posix" else "there is no chromium on thi
 class Browser:
     """A headless Chromium with one page. events: everything that it reported, in order."""
 
-    def __init__(self, limit=60.0):
-        self.limit = limit
+    def __init__(self):
         self.events = []
         self._buffer = b""
         self._number = 0
@@ -80,7 +81,7 @@ class Browser:
                 return answer["result"]
 
     def _read(self):
-        end = time.monotonic() + self.limit
+        end = time.monotonic() + HUNG
         while b"\0" not in self._buffer:
             ready, _, _ = select.select([self._in], [], [], max(0.0, end - time.monotonic()))
             data = os.read(self._in, 1 << 20) if ready else b""

@@ -3,10 +3,17 @@
 import signal
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from symgd.backends import compiler, dispatch
 from symgd.backends.program import Program
 from tests.backends.check_program import check_program
+
+# The same examples in every run, however slowly they are drawn.
+settings.register_profile(
+    "symgd", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("symgd")
 
 
 def pytest_configure():

@@ -1,14 +1,14 @@
-"""Hostile input: refused in its class, within its time and memory, and nothing of it ever runs.
+"""Hostile input: refused in its class, with little work and memory, and nothing of it ever runs.
 
 No hostile text is evaluated here by anything but symgd. The parse channel runs once for all
 records in a process of its own, with an audit hook, in an empty folder.
 """
 
+import contextlib
 import inspect
 import json
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -18,9 +18,12 @@ import symgd
 from symgd import FormulaError, Loss, SymgdError
 from symgd.backends import lambdified
 from tests import corpora
+from tests.hang_guard import HUNG
+from tests.line_count import lines_of
 
 ROOT = Path(__file__).parents[1]
 MARKER = "symgd_pwned"
+LINES = 1_000_000  # of Python instead of a second: a fifth of what a usual machine runs in one
 
 # Records whose outcome the design decides otherwise, by id, with the reason.
 EXCEPTIONS = {
@@ -47,9 +50,10 @@ def is_parsed(record):
 
 
 WATCHER = '''
-import json, sys, time, resource
+import json, sys, resource
 from symgd import FormulaError, Loss
 from symgd.formula.parse import parse
+from tests.line_count import lines_of
 
 events, watching = [], False
 
@@ -67,14 +71,18 @@ def hook(event, args):
         events.append([event, ascii(args)[:200]])
 
 def attempt(text):
-    """(outcome, message, CPU seconds) of reading one text, the message rendered."""
-    began = time.process_time()
-    try:
-        parse(text)
-        outcome, message = "accept", ""
-    except FormulaError as error:
-        outcome, message = "reject", str(error)
-    return outcome, message, time.process_time() - began
+    """(outcome, message) of reading one text, the message rendered, and the lines it took."""
+    def read():
+        global watching
+        watching = True
+        try:
+            parse(text)
+            return "accept", ""
+        except FormulaError as error:
+            return "reject", str(error)
+        finally:
+            watching = False
+    return lines_of(read, 10**9)
 
 for text in ["sin(x)**2 + 1", "$", "sgmoid(x)", "\\x00", "\\u3000", "1/0", "digamma(2)", "foo(1)",
              "besselj(1, 2)", "(" * 300, "9**9**9", "\\ud800", "\\ufb01", "\\u00b5"]:
@@ -84,11 +92,8 @@ sys.addaudithook(hook)
 found = {}
 for key, text in json.load(sys.stdin).items():
     events.clear()
-    watching = True
-    outcome, message, seconds = attempt(text)
-    watching = False
-    rss = peak()
-    found[key] = dict(outcome=outcome, message=message, seconds=seconds, rss=rss)
+    (outcome, message), lines = attempt(text)
+    found[key] = dict(outcome=outcome, message=message, lines=lines, rss=peak())
     found[key]["events"] = list(events)
 json.dump(found, sys.stdout)
 '''
@@ -104,6 +109,7 @@ def watch(texts, folder):
         text=True,
         cwd=folder,
         env={"PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8", "PYTHONDONTWRITEBYTECODE": "1"},
+        timeout=HUNG,
         check=False,
     )
     assert done.returncode == 0, done.stderr
@@ -126,9 +132,7 @@ def third_party(tmp_path_factory):
 
 
 def test_the_watcher_would_see_an_import_and_an_open_file(tmp_path):
-    code = WATCHER.replace(
-        "        parse(text)", "        import zipapp; open(sys.executable); parse(text)"
-    )
+    code = WATCHER.replace("parse(text)", "import zipapp; open(sys.executable); parse(text)")
     done = subprocess.run(
         [sys.executable, "-c", code.replace("attempt(text)\n\nsys", "pass\n\nsys")],
         input='{"a": "x"}',
@@ -149,9 +153,9 @@ def test_hostile_formula_has_the_outcome_of_its_record(record, seen):
 
 
 @corpora.each("hostile", is_parsed, lambda r: r["id"])
-def test_hostile_formula_stays_within_time_and_memory(record, seen):
+def test_hostile_formula_takes_little_work_and_memory(record, seen):
     found = seen[record["id"]]
-    assert found["seconds"] <= record["max_seconds"]
+    assert found["lines"] <= LINES * record["max_seconds"]
     assert found["rss"] <= record["max_rss_mb"]
 
 
@@ -171,7 +175,7 @@ def test_message_about_a_hostile_formula_is_short_and_printable(record, seen):
 def test_text_that_other_libraries_refuse_is_refused(record, third_party):
     found = third_party[record["expr"]]
     assert found["events"] == []
-    assert found["seconds"] <= 0.1
+    assert found["lines"] <= LINES * 0.1
     if not record["must_refuse"] or record["expr"] in READ_AS_A_PRODUCT:
         return
     assert found["outcome"] == "reject"
@@ -207,49 +211,10 @@ BOMBS = [
 ]
 
 
-CLOCK = """
-import json, signal, sys, time
-from symgd import FormulaError, Loss
-
-def late(*_):
-    raise TimeoutError
-
-signal.signal(signal.SIGALRM, late)
-Loss("digamma(x)").value([-1.5])
-found = {}
-for text in json.load(sys.stdin):
-    began = time.process_time()
-    signal.alarm(2)
-    try:
-        Loss(text).value([])
-        found[text] = time.process_time() - began
-    except FormulaError:
-        found[text] = time.process_time() - began
-    except Exception as error:
-        found[text] = repr(error)
-    signal.alarm(0)
-json.dump(found, sys.stdout)
-"""
-
-
-@pytest.fixture(scope="module")
-def clocked():
-    pytest.importorskip("resource")  # POSIX, for the alarm
-    done = subprocess.run(
-        [sys.executable, "-c", CLOCK],
-        input=json.dumps(BOMBS),
-        capture_output=True,
-        text=True,
-        env={"PYTHONPATH": str(ROOT)},
-        check=True,
-    )
-    return json.loads(done.stdout)
-
-
 @pytest.mark.parametrize("text", BOMBS)
-def test_special_function_of_huge_numbers_is_refused_or_computed_at_once(text, clocked):
-    assert isinstance(clocked[text], float), clocked[text]
-    assert clocked[text] <= 0.2
+def test_special_function_of_huge_numbers_is_refused_or_computed_at_once(text):
+    with contextlib.suppress(FormulaError):
+        lines_of(lambda: Loss(text).value([]), LINES * 0.1)
 
 
 # Growth (class G) and the large but legal formulas of class F
@@ -259,10 +224,11 @@ def test_special_function_of_huge_numbers_is_refused_or_computed_at_once(text, c
     "hostile", lambda r: r["class"][0] in "FG" and r["outcome"] == "accept", lambda r: r["id"]
 )
 def test_large_legal_formula_has_a_cheap_gradient(record):
-    began = time.process_time()
-    loss = Loss(text_of(record))
-    slopes = loss.internals.evaluate(*[0.5] * len(loss.params))
-    assert time.process_time() - began <= max(record["max_seconds"], 1.0)
+    def derive():
+        loss = Loss(text_of(record))
+        return loss, loss.internals.evaluate(*[0.5] * len(loss.params))
+
+    (loss, slopes), _ = lines_of(derive, 5 * LINES * max(record["max_seconds"], 1.0))
     assert len(slopes) == 1 + len(loss.params)
     if record["class"][0] == "G":
         nodes = (

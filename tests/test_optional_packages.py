@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from symgd._optional import import_problem
+from symgd.errors import import_problem
 
 #: What a package's __init__.py holds -> what is said of it.
 CODES = {
@@ -52,7 +52,7 @@ def test_parquet_and_pictures_say_what_is_broken_in_one_sentence(broken, tmp_pat
     (tmp_path / "d.parquet").write_bytes(b"PAR1")
     code, _, err = run(folder, COMMAND, "mean(x)*a**2", "--data", str(tmp_path / "d.parquet"))
     assert code == 2
-    sentence = f"reading Parquet needs pyarrow, which cannot be imported: {message}"
+    sentence = f"reading Parquet files needs pyarrow, which cannot be imported: {message}"
     assert err == f"symgd: {tmp_path / 'd.parquet'}: {sentence}\n"
     code, _, err = run(folder, COMMAND, "theta**2", "-q", "--plot", str(tmp_path / "p.png"))
     assert code == 2

@@ -8,8 +8,7 @@ import threading
 import pytest
 
 from symgd._locks import cached_property
-
-HUNG = 600  # seconds after which a process will never end, on however busy a machine
+from tests.hang_guard import HUNG
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")

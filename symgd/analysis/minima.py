@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -29,7 +29,12 @@ class LossObjective:
 
     def __init__(self, loss: Loss) -> None:
         self._evaluate = loss.internals.evaluate
+        self._value = loss.internals.evaluate_value
         self.hessian = loss.internals.hess_rows
+
+    def unchecked_value(self, x: Iterable[float], /) -> float:
+        """The value, -inf, inf and nan included."""
+        return self._value(*map(float, x))[0]
 
     def gradient(self, x: Sequence[float]) -> tuple[float, list[float]]:
         """Value and gradient."""

@@ -1,13 +1,14 @@
 """THE table of backends, and the automatic choice of the one that runs loops over rows.
 
 Compiling costs tens of milliseconds, a million rows in NumPy a few milliseconds per operation.
-The choice depends only on the number of rows, passes and operations, never on measured time.
+The choice depends only on the number of rows, passes and operations, never on measured time or on
+what the process has imported or compiled before: NumPy and machine code agree to rounding only, and
+a call must give the same bits wherever it is made.
 """
 
 from __future__ import annotations
 
 import logging
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -23,7 +24,7 @@ Made = TypeVar("Made")
 log = logging.getLogger("symgd")
 
 #: Typical times in nanoseconds, on the slow side for compiling, as measured by benchmarks/steps.py.
-IMPORT, COMPILE = 60_000_000, 25_000_000
+COMPILE = 60_000_000  # 25, or 85 where llvmlite is yet to be imported: at most 35 ms are lost
 #: Of loops over rows: a row by unit of Program.cost, an operation on a block in NumPy.
 _ROW_COST, _BLOCK_OPERATION, _COMPILE_VECTORS = 0.7, 1000, 500_000
 
@@ -157,8 +158,6 @@ def rows_pay(program: Program, rows: int, passes: int) -> bool:
     if any(map(asks_python, program.body)):
         return False
     compiling = COMPILE + _COMPILE_VECTORS * program.operations
-    if "llvmlite" not in sys.modules:
-        compiling += IMPORT
     blocks = -(-rows // BLOCK)
     one = _ROW_COST * rows * program.cost + _BLOCK_OPERATION * blocks * program.operations
     return passes * one > compiling

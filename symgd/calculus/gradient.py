@@ -8,15 +8,20 @@ rows is swept once for all rows.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
+from symgd.calculus.cones import cones, only_below
 from symgd.calculus.local_pullback import scaled_adjoint
 from symgd.calculus.masks import conjunction, disjunction, mask_term, singular
 from symgd.calculus.pullback import overflowing, pullback
 from symgd.calculus.row_sums import row_sum, row_valued
+from symgd.formula.functions.derivatives import DERIVATIVES
 from symgd.formula.graph import Graph
-from symgd.formula.nodes import ONE, ZERO, Node, RowMax, RowSum, topological
+from symgd.formula.nodes import ONE, ZERO, Node, RowMax, RowSum, float_of, topological
+
+_WHERE_NONZERO = DERIVATIVES["where_nonzero"].node
 
 
 def gradient(graph: Graph, output: Node, wrt: Sequence[Node]) -> list[Node]:
@@ -28,12 +33,27 @@ def gradient(graph: Graph, output: Node, wrt: Sequence[Node]) -> list[Node]:
     """
     order = topological([output])
     sweep = _Sweep(
-        graph, _active_nodes(order, wrt), singular(order), overflowing(order), row_valued(order)
+        graph,
+        _active_nodes(order, wrt),
+        singular(order),
+        overflowing(order),
+        row_valued(order),
+        cones(order),
+        Counter(a for node in order for a in {id(a) for a in node.args}),
     )
     sweep.accumulate(output, ONE, None)
     per_row = id(output) in sweep.varies  # then so are all derivatives
     sweep.propagate(n for n in order if per_row or id(n) not in sweep.varies)
-    return [graph.add(*sweep.terms.get(id(leaf), ())) for leaf in wrt]
+    return [sweep.total(leaf) for leaf in wrt]
+
+
+@dataclass
+class _Adjoint:
+    """The terms of the adjoint of a node, and the conditions under which they contribute."""
+
+    node: Node
+    terms: list[Node] = field(default_factory=list)
+    conditions: list[Node | None] = field(default_factory=list)
 
 
 @dataclass
@@ -41,8 +61,9 @@ class _Sweep:
     """The state of one reverse sweep.
 
     active: nodes that depend on a leaf of `wrt`. singular: those whose derivative may be infinite.
-    overflowing: those that may overflow. varies: row-valued nodes. terms, conditions: by node, the
-    terms of its adjoint and the conditions under which they contribute.
+    overflowing: those that may overflow. varies: row-valued nodes. cones: as in
+    `symgd.calculus.cones`. uses: in how many nodes each node is an argument. adjoints: by node.
+    steep: nodes below cones, whose adjoint may be infinite.
     """
 
     graph: Graph
@@ -50,35 +71,72 @@ class _Sweep:
     singular: set[int]
     overflowing: set[int]
     varies: set[int]
-    terms: dict[int, list[Node]] = field(default_factory=dict)
-    conditions: dict[int, list[Node | None]] = field(default_factory=dict)
+    cones: set[int]
+    uses: Mapping[int, int]
+    adjoints: dict[int, _Adjoint] = field(default_factory=dict)
+    steep: set[int] = field(default_factory=set)
 
     def accumulate(self, node: Node, term: Node, condition: Node | None) -> None:
         """Add `term` to the adjoint of `node`; it contributes where `condition` holds."""
-        self.terms.setdefault(id(node), []).append(term)
-        self.conditions.setdefault(id(node), []).append(condition)
+        adjoint = self.adjoints.setdefault(id(node), _Adjoint(node))
+        adjoint.terms.append(term)
+        adjoint.conditions.append(condition)
+
+    def total(self, node: Node) -> Node:
+        """The adjoint of a node."""
+        found = self.adjoints.get(id(node))
+        return self.graph.add(*found.terms) if found else ZERO
 
     def propagate(self, order: Iterable[Node]) -> None:
         """Propagate the adjoint of every node to its arguments, in reverse topological order."""
         graph = self.graph
         for node in reversed(list(order)):
-            if id(node) not in self.active or not node.args or id(node) not in self.terms:
+            if id(node) not in self.active or not node.args or id(node) not in self.adjoints:
                 continue
-            adjoint = graph.add(*self.terms.pop(id(node)))
-            condition = disjunction(graph, self.conditions.pop(id(node)))
+            adjoint = self.total(node)
+            condition = disjunction(graph, self.adjoints.pop(id(node)).conditions)
             mask = condition if id(node) in self.singular else None
-            if node.func is RowMax:
-                continue
-            if node.func is RowSum:
+            if id(node) in self.steep:
+                self.propagate_steep(node, adjoint, condition)
+            elif node.func is RowSum:
                 self.propagate_rows(node, adjoint, condition, mask)
-                continue
-            for arg, term, selected in pullback(
-                graph, node, adjoint, self.active, self.overflowing
-            ):
-                kept = term if mask is None else mask_term(graph, mask, term)
-                self.accumulate(
-                    arg, kept, conjunction(graph, condition, selected if arg.args else None)
-                )
+            elif node.func is not RowMax:
+                for arg, term, selected in pullback(
+                    graph, node, adjoint, self.active, self.overflowing
+                ):
+                    kept = term if mask is None else mask_term(graph, mask, term)
+                    self.accumulate(
+                        arg, kept, conjunction(graph, condition, selected if arg.args else None)
+                    )
+                    if id(node) in self.cones:
+                        self.steep.add(id(arg))
+
+    def inner(self) -> _Sweep:
+        """A sweep over the same nodes that starts with other adjoints."""
+        return replace(self, adjoints={}, steep=set())
+
+    def propagate_steep(self, node: Node, adjoint: Node, condition: Node | None) -> None:
+        """The sweep through what only a node is computed from, whose adjoint may be infinite.
+
+        So it is at the tip of a cone, such as sqrt(x**2 + y**2) at 0. There the derivatives of the
+        node are 0, and by convention their products with the adjoint are 0, as the derivative of
+        abs is. So the derivatives of the node are swept apart from its adjoint.
+        """
+        graph, inner = self.graph, self.inner()
+        inner.accumulate(node, ONE, condition)
+        varies = id(node) in self.varies
+        own = [n for n in only_below(node, self.uses) if (id(n) in self.varies) == varies]
+        inner.propagate(reversed([node, *own]))
+        for found in inner.adjoints.values():
+            derivative = graph.add(*found.terms)
+            factor = adjoint
+            if float_of(derivative) is None:
+                factor = graph.node(_WHERE_NONZERO, derivative, adjoint)
+            term = scaled_adjoint(graph, factor, derivative)
+            if condition is not None:
+                term = mask_term(graph, condition, term)
+            self.accumulate(found.node, term, disjunction(graph, found.conditions))
+            self.steep.add(id(found.node))
 
     def propagate_rows(
         self, total: Node, adjoint: Node, condition: Node | None, mask: Node | None
@@ -89,18 +147,20 @@ class _Sweep:
         over rows in the adjoints of nodes that do not vary, so these sums do not depend on it.
         """
         graph, (term,) = self.graph, total.args
-        inner = _Sweep(graph, self.active, self.singular, self.overflowing, self.varies)
+        inner = self.inner()
         inner.accumulate(term, ONE if mask is None else mask_term(graph, mask, ONE), mask)
         body = topological([term])
         inner.propagate(n for n in body if id(n) in self.varies)
         for node in body:
-            if id(node) in inner.terms and id(node) not in self.varies:
-                in_rows = graph.add(*inner.terms[id(node)])
+            if id(node) in inner.adjoints and id(node) not in self.varies:
+                in_rows = inner.total(node)
                 varies = row_valued(topological([in_rows]))
                 term = scaled_adjoint(graph, adjoint, row_sum(graph, in_rows, varies))
                 self.accumulate(
                     node, term, conjunction(graph, condition, self.active_in_a_row(node, inner))
                 )
+                if id(node) in inner.steep:
+                    self.steep.add(id(node))
 
     def active_in_a_row(self, node: Node, inner: _Sweep) -> Node | None:
         """The condition that some row depends on a node that does not vary.
@@ -108,7 +168,7 @@ class _Sweep:
         None: always, or no derivative below the node is singular.
         """
         graph = self.graph
-        counts = disjunction(graph, inner.conditions[id(node)])
+        counts = disjunction(graph, inner.adjoints[id(node)].conditions)
         if counts is None or not any(id(n) in self.singular for n in topological([node])):
             return None
         one_or_zero = graph.where(counts, ONE, ZERO)

@@ -127,8 +127,8 @@ def _add(graph: Graph, node: Node) -> Node:
                 return call(graph, "sigmoid", graph.neg(function.args[0]))
             if function.func is _NODE["softmax2"]:
                 return call(graph, "softmax2", *function.args[::-1])
-            if function.func is _NODE["portion"]:
-                return call(graph, "complement", *function.args)
+            if function.func is _NODE["softmax"]:
+                return call(graph, "softmax_complement", *function.args)
     return node
 
 

@@ -7,12 +7,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from symgd._locks import cached_property
-from symgd._optional import import_problem
 from symgd.data.csv_exact import ExactCsvReader
 from symgd.data.files import File
 from symgd.data.header import count_line_ends, read_header
 from symgd.data.source import Block, SelectedColumn
-from symgd.errors import DataError
+from symgd.errors import DataError, import_problem
 
 _CHUNK = 1 << 20  # bytes that are read at a time to count lines
 

@@ -1,13 +1,13 @@
 """Which kernel runs a descent: Python for short ones, machine code for long ones.
 
 Compiling costs tens of milliseconds, a step in Python a few microseconds. What is chosen depends
-on the number of steps and operations alone, never on a clock, so that a run is reproducible.
+on the number of steps and operations alone, never on a clock or on what the process has imported,
+so that a run is reproducible.
 """
 
 from __future__ import annotations
 
 import logging
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +18,6 @@ from symgd.backends.dispatch import (
     BACKENDS,
     COMPILE,
     COMPILER,
-    IMPORT,
     REFERENCE,
     compiled,
     may_compile,
@@ -103,8 +102,6 @@ KERNELS: dict[str, Callable[[Work], Kernel]] = {"lambdify": _lambdified, "native
 def break_even(operations: int) -> int:
     """The number of steps from which compiling pays."""
     compiling = COMPILE + _COMPILE_OPERATION * operations
-    if "llvmlite" not in sys.modules:
-        compiling += IMPORT
     return compiling // (_STEP + _STEP_OPERATION * operations)
 
 

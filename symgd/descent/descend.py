@@ -28,8 +28,8 @@ from symgd.descent.step_program import settles, step_outputs
 from symgd.errors import ArgumentError
 from symgd.formula.nodes import ROWS
 from symgd.model.arguments import Arguments, Schedule, Start, read_arguments, read_start, resolve
+from symgd.model.checks import read_origin
 from symgd.model.loss import Loss
-from symgd.model.points import read_origin
 from symgd.model.result import History, Result, Status
 from symgd.model.rules import Rule
 

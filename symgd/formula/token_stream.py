@@ -6,6 +6,7 @@ from symgd import names
 from symgd.errors import FormulaError
 from symgd.formula.functions.table import CALLABLE, POWERS
 from symgd.formula.nodes import RELATIONS
+from symgd.formula.other_names import function_hint
 from symgd.formula.tokens import LOGIC, Limits, Token, tokens
 
 
@@ -52,23 +53,20 @@ class TokenStream:
 
     def signs(self) -> bool:
         """Consume + and - signs; True if their product is negative."""
-        negative, count = False, 0
-        while self.token.kind in {"+", "-"}:
-            count += 1
-            if count > self.limits.depth:
-                raise self.error(f"too many signs in a row (limit depth={self.limits.depth})", "")
-            negative ^= self.advance().kind == "-"
-        return negative
+        return self._repeated({"+", "-"}, "signs").count("-") % 2 == 1
 
     def negations(self) -> int:
         """Consume repeated `not`; their number."""
-        count = 0
-        while self.token.kind == "not":
-            count += 1
-            if count > self.limits.depth:
-                raise self.error(f"too many 'not' in a row (limit depth={self.limits.depth})", "")
-            self.advance()
-        return count
+        return len(self._repeated({"not"}, "'not'"))
+
+    def _repeated(self, kinds: set[str], what: str) -> list[str]:
+        """Consume the next tokens of these kinds; their kinds."""
+        found: list[str] = []
+        while self.token.kind in kinds:
+            if len(found) == self.limits.depth:
+                raise self.error(f"too many {what} in a row (limit depth={len(found)})", "")
+            found.append(self.advance().kind)
+        return found
 
     # -- errors, for the caller to raise --------------------------------------------------
 
@@ -120,9 +118,5 @@ class TokenStream:
 
     def unknown_function(self, token: Token) -> FormulaError:
         """The error for a call of an unknown function."""
-        name = names.escape(token.text)
-        near = (
-            names.suggest(token.text, [*CALLABLE, *POWERS, "sum", "mean"]) if len(name) > 2 else ""
-        )
-        hint = near or f"to multiply, write {name}*(...); `symgd functions` lists the functions"
-        return self.error(f"'{name}' is not a function", hint, token)
+        hint = function_hint(token.text, [*CALLABLE, *POWERS, "sum", "mean"])
+        return self.error(f"'{names.escape(token.text)}' is not a function", hint, token)

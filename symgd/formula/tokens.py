@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from symgd import names
 from symgd.errors import FormulaError
+from symgd.formula.other_notations import character_hint, word_hint
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,29 +67,6 @@ _OPERATOR_ALIASES = {
 }
 _DIGITS = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")
 
-#: Hints for characters that are not part of the language.
-_HINTS = {
-    "=": "a loss is one expression; only a rule assigns (name = expression)",
-    "%": "there is no remainder; write x - n*floor(x/n)",
-    "!": "there is no factorial; write gamma(n + 1)",
-    "[": "there are no lists or subscripts; use names such as x1, x2",
-    "]": "there are no lists or subscripts; use names such as x1, x2",
-    "{": "use round parentheses",
-    "}": "use round parentheses",
-    ".": "there are no attributes; a decimal number needs a digit",
-    ";": "write one expression",
-    ":": "write one expression",
-    "&": "write and between two conditions",
-    "~": "write -x for the negative, not before a condition",
-    "\\": "formulas are not LaTeX; write sqrt(x), x/y, alpha",
-    "'": "a formula holds no text in quotes",
-    '"': "a formula holds no text in quotes",
-    "#": "a formula holds no comments",
-    "∞": "infinity is not a number that a loss can use",
-    "\u00a0": "it is a no-break space; type a plain space",
-    "\ufeff": "it is an invisible byte order mark; delete it",
-}
-
 
 def tokens(text: str, limits: Limits) -> Iterator[Token]:
     """The tokens of `text`, the last one of kind "end"."""
@@ -123,7 +101,7 @@ def tokens(text: str, limits: Limits) -> Iterator[Token]:
             at = end
         else:
             shown = names.escape(char)
-            hint = _HINTS.get(char, "")
+            hint = character_hint(text, at)
             raise FormulaError(text, at, f"'{shown}' is not part of a formula", hint)
         yield token
 
@@ -148,9 +126,11 @@ def _name_end(text: str, at: int) -> int:
 
 
 def _check_name(text: str, at: int, end: int, limits: Limits) -> None:
-    problem = names.why_not_a_name(text[at:end], limits.name)
+    name = text[at:end]
+    problem = names.why_not_a_name(name, limits.name)
     if problem:
-        raise FormulaError(text, at, *problem)
+        sentence, hint = problem
+        raise FormulaError(text, at, sentence, word_hint(name) if name in names.RESERVED else hint)
 
 
 def _check_number(text: str, found: re.Match[str], limits: Limits) -> None:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import math
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
 
-from symgd._optional import import_problem
-from symgd.errors import DescentError
+from symgd.errors import DescentError, import_problem
 from symgd.model.checks import finite_or_none
 from symgd.model.present import Paged
 
@@ -232,14 +231,7 @@ class Result(Paged):
             "grad_norm": self.grad_norm,
             "status": self.status.value,
             "message": self.message,
-            "verdict": {
-                "kind": self.verdict.kind,
-                "sentence": self.verdict.sentence,
-                "rate_predicted": self.verdict.rate_predicted,
-                "rate_observed": self.verdict.rate_observed,
-                "lr_max": self.verdict.lr_max,
-                "advice": self.verdict.advice,
-            },
+            "verdict": asdict(self.verdict),
             "history": [
                 {
                     "t": t,

@@ -17,11 +17,13 @@ import sympy
 
 from symgd import names
 from symgd._locks import cached_property
-from symgd.errors import FormulaError, RuleError
+from symgd.errors import FormulaError, RuleError, caret
 from symgd.formula.functions.table import FUNCTIONS
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import Name, Node, Norm, Where, topological
-from symgd.formula.parse import Formula, parse
+from symgd.formula.other_names import RULE_LETTERS
+from symgd.formula.parse import DEFAULT_LIMITS, Formula, parse, variable_name
+from symgd.formula.tokens import tokens
 from symgd.model.catalogue import CATALOGUE
 from symgd.model.present import Notebook
 
@@ -124,7 +126,8 @@ class Rule(Notebook):
         alike = set(self.variables) - {"theta", "g"}
         while True:
             symbols = frozenset(self.variables[name] for name in alike)
-            apart = {li.target for li in self.lines if not _is_one(li.formula.root, symbols)}
+            roots = [(line.target, line.formula.root) for line in self.lines]
+            apart = {target for target, root in roots if id(root) not in _one(root, symbols)}
             if not alike & apart:
                 return symbols
             alike -= apart
@@ -152,20 +155,39 @@ class Rule(Notebook):
             )
         for name in values:
             if name not in self.hyperparameters:
-                known = ", ".join(self.hyperparameters) or "none"
-                hint = names.suggest(name, self.hyperparameters) or f"it has {known}"
-                who, shown = names.escape(self.name), names.escape(name)
-                raise RuleError(f"{who} has no hyperparameter '{shown}'; {hint}")
+                what = f"{names.escape(self.name)} has no hyperparameter"
+                raise RuleError(names.unknown(what, name, self.hyperparameters))
         missing = [n for n in self.hyperparameters if n not in values and n not in self.defaults]
         if missing:
-            usual = [name for entry in CATALOGUE.values() for name in entry.defaults]
-            hint = names.suggest(missing[0], [*usual, *self.state, *RESERVED])
-            shown = names.escape(missing[0])
-            raise RuleError(
-                f"unknown name '{shown}' in the rule {names.escape(self.name)}; {hint}\n"
-                f"a hyperparameter needs a value: --set {shown}=..."
-            )
+            raise self._unknown_name(missing[0])
         return {n: float(values.get(n, self.defaults.get(n, 0.0))) for n in self.hyperparameters}
+
+    def _unknown_name(self, name: str) -> RuleError:
+        """The error for a name that the rule reads and nothing gives a value."""
+        shown = names.escape(name)
+        usual = [letter for entry in CATALOGUE.values() for letter in entry.defaults]
+        near = "" if name in usual else names.suggest(name, [*usual, *self.state, *RESERVED])
+        hint = RULE_LETTERS.get(name) or near
+        return RuleError(
+            "\n".join(
+                [
+                    f"unknown name '{shown}' in the rule {names.escape(self.name)}"
+                    + (f"; {hint}" if hint else ""),
+                    *self._place_of(name),
+                    "a rule sees theta, g, t, lr and the names that its lines assign",
+                    f"a hyperparameter needs a value: --set {shown}=...",
+                ]
+            )
+        )
+
+    def _place_of(self, name: str) -> list[str]:
+        """The line that reads the name first, and a caret under it."""
+        for piece in _pieces(self.text):
+            right = piece.index("=") + 1 if "=" in piece else 0
+            for token in tokens(piece[right:], DEFAULT_LIMITS):
+                if token.kind == "name" and token.text == name:
+                    return caret(piece, right + token.column)
+        return []
 
     def step(
         self,
@@ -240,39 +262,37 @@ def _read(text: str) -> Rule:
     return Rule("\n".join(e.text for e in entries), defaults, "+".join(parts))
 
 
+_AUGMENTED = re.compile(r"(\s*[^\W\d]\w*\s*)(\*\*|//|[-+*/^:])=(?!=)(.+)", re.DOTALL)
+
+
 def _pieces(text: str) -> list[str]:
     return [re.sub("#.*", "", piece) for piece in re.split(r"[;\n]", text)]
 
 
 def _target(piece: str) -> str:
     left, equals, right = piece.partition("=")
+    if found := _AUGMENTED.match(piece):
+        name, operator, rest = (part.strip() for part in found.groups())
+        changed = f"{name} {operator} ({rest})" if operator != ":" else rest
+        hint = f"write {name} = {changed}"
+        sentence = f"'{operator}=' is not an assignment of a rule"
+        raise FormulaError(piece, found.start(2), sentence, hint)
     if not equals or right.startswith("=") or left[-1:] in set("<>!="):
         raise FormulaError(piece, 0, "a line of a rule is name = expression", "")
     if not right.strip():
         raise FormulaError(piece, len(piece), "nothing is assigned here", "")
-    target = parse_name(left, piece)
+    try:
+        target = variable_name(left)
+    except FormulaError as error:
+        raise FormulaError(piece, error.column, error.sentence, error.hint) from None
     if target in _FIXED:
         sentence = f"'{target}' is given and cannot be assigned"
         raise FormulaError(piece, piece.index(left.strip()), sentence, "choose another name")
     return target
 
 
-def parse_name(text: str, whole: str) -> str:
-    """The canonical name that `text` spells; errors point into `whole`."""
-    from symgd.formula.parse import variable_name
-
-    try:
-        return variable_name(text)
-    except FormulaError as error:
-        raise FormulaError(whole, error.column, error.sentence, error.hint) from None
-
-
-def _is_one(root: Node, alike: Container[Node]) -> bool:
-    """Whether an expression has one value for all parameters, given the names that have."""
-    return id(root) in _one(root, alike)
-
-
 def _one(root: Node, alike: Container[Node]) -> set[int]:
+    """The ids of expressions with one value for all parameters, given the names that have one."""
     found: set[int] = set()
     for node in topological([root]):
         one = not isinstance(node, Name) or node in alike

@@ -12,7 +12,7 @@ from symgd.names import escape
 from symgd.report.table import loss_lines, rule_summary, truncated
 
 if TYPE_CHECKING:
-    from symgd.analysis.critical_point import CriticalPoint
+    from symgd.analysis.critical.critical_point import CriticalPoint
     from symgd.descent.explain import Behavior, Explanation
 
 _MOST_ROWS = 4  # of a Hessian that is printed
@@ -30,6 +30,8 @@ def report(
     yield ""
     yield from _wrapped(_convexity(explanation), width)
     yield from _critical_points(explanation, width)
+    if explanation.below.sentence:
+        yield from _wrapped(f"unbounded below: {explanation.below.sentence}", width)
     if explanation.behaviors:
         yield ""
         yield from rule_summary(explanation.rule, explanation.lr_text, explanation.hyperparameters)
@@ -200,8 +202,7 @@ def _intervals(stable: Sequence[tuple[float, float]]) -> str:
 
 def as_latex(explanation: Explanation, *, steps: bool = False) -> Iterator[str]:
     """The report as LaTeX: display mathematics for formulas, text for the rest."""
-    from symgd.formula.printing.latex import latex  # not needed in the terminal
-    from symgd.formula.printing.latex_names import latex_name
+    from symgd.formula.printing.latex import latex, latex_name  # not needed in the terminal
     from symgd.report.notebook import loss_latex, power_of_ten
 
     def number(value: float) -> str:

@@ -3,10 +3,12 @@
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 import symgd
 from symgd.backends.native import jit
+from tests.hang_guard import HUNG
 
 COLUMNS = {"x": [1.0, 2.0, 3.0], "y": [2.0, 4.0, 7.0]}
 CALLS = {
@@ -62,6 +64,33 @@ def test_command_line_says_so_also_when_it_is_quiet(arguments, tmp_path):
         "symgd: no machine code (ImportError: no llvmlite here); "
         "Python's lambdified functions run instead\n"
     )
+
+
+ROWS = {"x": np.linspace(0.2, 3.0, 2000)}
+ROWS["y"] = 2 * np.exp(-ROWS["x"]) + np.cos(40 * ROWS["x"])
+DECAY = "mean((y - a*exp(-b*x) - c)**2)"
+
+
+def answers():
+    """What comes out of work that pays for compiling, but not for the import of llvmlite too."""
+    many = {name: np.tile(column, 60) for name, column in ROWS.items()}
+    yield repr(symgd.Loss(DECAY, many).grad([1.0, 1.1, 1.2]).tolist())
+    for steps in (600, 900):
+        yield repr(symgd.descend(DECAY, data=ROWS, lr=0.05, steps=steps).theta)
+    loss = "(1 - x)**2 + 100*(y - x**2)**2 + exp(x*y)"
+    yield repr(symgd.descend(loss, rule="adam", lr=1e-3, start=0.5, steps=25_000).theta)
+
+
+def test_the_choice_of_a_backend_does_not_depend_on_what_ran_before():
+    """Sums over rows by NumPy and by machine code differ in their last bits."""
+    code = "import sys; from tests.backends.test_dispatch import answers; "
+    code += "assert 'llvmlite' not in sys.modules; print(*answers(), sep='\\n')"
+    fresh = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=HUNG, check=True
+    )
+    symgd.descend("theta**2", backend="native")
+    assert "llvmlite" in sys.modules
+    assert list(answers()) == fresh.stdout.splitlines()
 
 
 def test_an_llvmlite_that_is_too_old_is_not_asked_to_compile(monkeypatch):

@@ -205,7 +205,7 @@ _TEXTS = st.recursive(
 _NUMBERS = st.floats(-100.0, 100.0, allow_subnormal=False)
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=250)
 @given(text=_TEXTS, x=_NUMBERS, y=_NUMBERS)
 def test_never_worse_than_compiled_by_two_ulp(text, x, y):
     at = {"x": x, "y": y}
@@ -355,7 +355,7 @@ def test_ties_of_exact_numbers_are_ties(text, at, right):
 _EXTREME = st.sampled_from([1e-300, 3e-160, 2e-80, 1e-17, 0.3, 1.0, 7.5, 40.25, 700.5, 1e17, 1e155])
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(text=_TEXTS, x=_EXTREME, y=_EXTREME)
 def test_right_to_the_last_digit_or_refused_at_extreme_points(text, x, y):
     at = {"x": x, "y": y}

@@ -33,6 +33,7 @@ from symgd.backends.native.translate import Value
 from symgd.formula.functions.table import BY_CLASS
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import Name
+from tests.hang_guard import HUNG
 from tests.oracle import REFERENCE, mp_function, mp_slope
 
 jax.config.update("jax_enable_x64", True)
@@ -464,7 +465,7 @@ def test_an_interrupt_inside_a_python_function_is_heard(monkeypatch):
 def test_kernels_stay_inside_their_arrays():
     """With a page that must not be touched behind each buffer; in a process of its own."""
     script = Path(__file__).with_name("guarded.py")
-    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=120)
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=HUNG)
     assert done.returncode == 0, done.stderr[-2000:]
     assert done.stdout.split() == ["small", "large", "lanes"]
 

@@ -12,7 +12,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 import types
 import weakref
 from pathlib import Path
@@ -35,6 +34,7 @@ from symgd.formula.graph import Graph
 from symgd.formula.nodes import Column, RowSum
 from tests import regression
 from tests.backends.test_native import EDGES, rows_of, same
+from tests.hang_guard import HUNG
 from tests.jax_oracle import jax_value_and_grad
 from tests.oracle import mp_function, mp_slope
 
@@ -575,7 +575,7 @@ def test_threads_are_as_many_as_asked_for():
         seen, all_there = set(), threading.Barrier(threads)
 
         def work(seen=seen, all_there=all_there):
-            all_there.wait(10)
+            all_there.wait(HUNG)
             seen.add(threading.get_ident())
 
         run_in_threads(work, threads, seen.clear)
@@ -585,12 +585,13 @@ def test_threads_are_as_many_as_asked_for():
 
 @pytest.mark.parametrize("threads", [1, 4])
 def test_errors_of_any_thread_come_back(threads):
-    main, halted = threading.get_ident(), []
+    main, halted, begun = threading.get_ident(), [], threading.Event()
 
     def work():
         if threads == 1 or threading.get_ident() != main:
+            begun.set()
             raise ZeroDivisionError
-        time.sleep(0.05)
+        begun.wait(HUNG)
 
     with pytest.raises(ZeroDivisionError):
         run_in_threads(work, threads, lambda: halted.append(1))
@@ -602,10 +603,10 @@ def test_an_interruption_ends_the_other_threads():
 
     def work():
         if threading.get_ident() == main:
-            begun.wait(10)
+            begun.wait(HUNG)
             raise KeyboardInterrupt
         begun.set()
-        stopped.wait(10)
+        stopped.wait(HUNG)
         ended.append(stopped.is_set())
 
     with pytest.raises(KeyboardInterrupt):
@@ -619,12 +620,12 @@ def test_an_error_of_one_thread_ends_the_others():
     first, all_there = threading.Lock(), threading.Barrier(3)
 
     def work():
-        all_there.wait(10)
+        all_there.wait(HUNG)
         if threading.get_ident() == main:
             return
         if first.acquire(blocking=False):
             raise ZeroDivisionError
-        ended.append(stopped.wait(10))
+        ended.append(stopped.wait(HUNG))
 
     for _ in range(9):  # the one that fails may be waited for first, or last
         with pytest.raises(ZeroDivisionError):
@@ -640,11 +641,11 @@ def test_an_interruption_while_waiting_ends_the_other_threads():
 
     def work():
         if threading.get_ident() == main:
-            begun.wait(10)
+            begun.wait(HUNG)
             signal.setitimer(signal.ITIMER_REAL, 0.05)
             return
         begun.set()
-        ended.append(stopped.wait(10))
+        ended.append(stopped.wait(HUNG))
 
     def stop(number, frame):
         raise KeyboardInterrupt
@@ -663,13 +664,13 @@ def test_work_that_no_helper_has_begun_is_let_go():
     busy, go_on = threading.Barrier(3), threading.Event()
 
     def long():
-        busy.wait(10)
-        go_on.wait(10)
+        busy.wait(HUNG)
+        go_on.wait(HUNG)
 
     caller = threading.Thread(target=run_in_threads, args=(long, 2, go_on.set))
     with another_pool():
         caller.start()
-        busy.wait(10)
+        busy.wait(HUNG)
         held = np.zeros(3)
         seen = weakref.ref(held)
         run_in_threads(held.sum, 2, go_on.set)
@@ -684,7 +685,7 @@ def another_pool():
     """Helpers that nobody has used yet."""
     patch = pytest.MonkeyPatch()
     module = sys.modules["symgd._threads"]
-    patch.setattr(module, "_pool", type(module._pool)())
+    patch.setattr(module, "_pool", functools.cache(module._pool.__wrapped__))
     return contextlib.closing(types.SimpleNamespace(close=patch.undo))
 
 
@@ -706,7 +707,7 @@ def test_what_interrupts_one_thread_is_not_told_in_another():
     def fail():
         jit.interrupted.error = KeyboardInterrupt()
         failed.set()
-        asked.wait(10)
+        asked.wait(HUNG)
         try:
             jit.interrupted.check()
         except KeyboardInterrupt as error:
@@ -714,7 +715,7 @@ def test_what_interrupts_one_thread_is_not_told_in_another():
 
     thread = threading.Thread(target=fail)
     thread.start()
-    assert failed.wait(10)
+    assert failed.wait(HUNG)
     jit.interrupted.check()
     asked.set()
     thread.join()
@@ -745,17 +746,22 @@ def test_an_interruption_takes_the_blocks_that_are_left(monkeypatch):
 
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs timers")
-def test_ctrl_c_ends_a_descent_over_rows():
-    columns = data(200_000)
-    loss = Loss(ROSE, columns)
-    loss.value([1, 1, 1])
+def test_ctrl_c_ends_a_descent_over_rows(monkeypatch):
+    loss = Loss(ROSE, data(200_000))
+    original, passes = row_blocks.run_in_threads, []
+
+    def passed(work, threads, halt):
+        passes.append(threads)
+        if len(passes) == 20:  # in the middle of the steps
+            signal.setitimer(signal.ITIMER_REAL, 0.05)
+        original(work, threads, halt)
 
     def stop(number, frame):
         raise KeyboardInterrupt
 
     before = signal.signal(signal.SIGALRM, stop)
     try:
-        signal.setitimer(signal.ITIMER_REAL, 0.5)
+        monkeypatch.setattr(row_blocks, "run_in_threads", passed)
         result = symgd.descend(loss, lr=1e-9, steps=10**8, backend="native")
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
@@ -823,7 +829,7 @@ for k in range(12):
 print(told)
 """
     done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=HUNG
     )
     assert done.stdout == "12\n", done.stderr
 
@@ -838,7 +844,7 @@ import threading
 def count():
     ran, all_there = [], threading.Barrier(3)
     def work():
-        all_there.wait(10)
+        all_there.wait()
         ran.append(threading.get_ident())
     run_in_threads(work, 3, ran.clear)
     return len(set(ran))
@@ -851,7 +857,7 @@ assert os.waitpid(child, 0)[1] == 0
 print("both")
 """
     done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=HUNG
     )
     assert done.stdout == "both\n", done.stderr
 
@@ -859,6 +865,6 @@ print("both")
 @pytest.mark.skipif(sys.platform != "linux", reason="needs mprotect")
 def test_no_row_beyond_the_last_is_read():
     script = Path(__file__).with_name("guarded_rows.py")
-    done = subprocess.run([sys.executable, str(script)], capture_output=True, timeout=120)
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, timeout=HUNG)
     assert done.returncode == 0, done.stderr.decode()[-2000:]
     assert done.stdout.split() == [b"float64", b"float32", b"mixed"]

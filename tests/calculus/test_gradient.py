@@ -477,3 +477,58 @@ def test_random_piecewise_formulas_have_the_gradient_of_the_branch_taken():
                 assert abs(a - b) <= 1e-10 * scale + 1e-12, (text, got, [float(s) for s in slopes])
             compared += 1
     assert compared > 200
+
+
+@pytest.mark.parametrize(
+    ("text", "tip"),
+    [
+        ("hypot(x, y)", (0, 0)),
+        ("sqrt(x^2 + 4*y^2)", (0, 0)),
+        ("sqrt(x^2 - 2*x*y + y^2)", (1, 1)),
+        ("sqrt((x - 1)^4 + y^2) + 3*x*0", (1, 0)),
+        ("(x^2 + 4*y^2)^(1/4)", (0, 0)),
+        ("cbrt(x^2 + y^4)", (0, 0)),
+        ("acosh(1 + x^2 + y^2)", (0, 0)),
+        ("acos(1 - x^2 - y^2)", (0, 0)),
+        ("asin(cos(x)*cos(y))", (0, 0)),
+        ("exp(-sqrt(x^2 + 3*y^2))", (0, 0)),
+        ("sqrt(sqrt(x^2 + 2*y^2) + 1)", (0, 0)),
+        ("hypot(x, y)^3", (0, 0)),
+        ("sqrt(x^2 + 2*y^2) + sqrt(x^2 + 3*y^2) + x^2*y^2", (0, 0)),
+        ("sqrt(x^2 + 2*y^2)*sqrt(x^2 + 3*y^2)*(2 + x)", (0, 0)),
+    ],
+)
+def test_gradient_at_the_tip_of_a_cone_is_0_as_that_of_abs(text, tip):
+    """The mean of the slopes on both sides, which are opposite; near the tip it is mpmath's."""
+    loss = Loss(text)
+    assert list(loss.value_and_grad(tip)[1]) == [0, 0]
+    assert not np.isnan(loss.hess(tip)).any()
+    beside = [t + d for t, d in zip(tip, (0.375, -0.25), strict=True)]
+    formula = sympy.lambdify(sympy.symbols("x y"), loss.expr, "mpmath")
+    with mpmath.workdps(40):
+        for k, got in enumerate(loss.value_and_grad(beside)[1]):
+            order = [int(k == i) for i in range(2)]
+            assert got == pytest.approx(float(mpmath.diff(formula, beside, order)), rel=1e-13)
+
+
+def test_infinite_slope_remains_where_the_base_is_not_stationary():
+    assert list(Loss("sqrt(x) + y").value_and_grad([0, 0])[1]) == [math.inf, 1]
+    assert list(Loss("sqrt(x + y^2)").value_and_grad([0, 0])[1]) == [math.inf, 0]
+
+
+def test_cone_over_rows():
+    """The root of a mean of squares, and of a sum from which the parameter drops out in every row.
+
+    Worked by hand: a perfect fit is the tip of a cone; sum(u) - sum(u) is constant.
+    """
+    fit = Loss("sqrt(mean((z*u - v)^2))", {"u": [2.5, 1.0], "v": [5.0, 2.0]})
+    assert fit.value_and_grad([2.0]) == (0, [0])
+    assert fit.value_and_grad([3.0])[1][0] == pytest.approx(math.sqrt(7.25 / 2), rel=1e-15)
+    constant = Loss("sqrt(sum(where(z < 0, u, z) - u))", {"u": [2.5]})
+    assert constant.value_and_grad([-0.5]) == (0, [0])
+    norms = Loss("mean(sqrt((z*u - 2)^2 + 2*w^2))", {"u": [2.5, 1.0]})
+    assert norms.value_and_grad([0.0, 2.0])[1] == pytest.approx([0, 1.25])  # w, z
+
+
+def test_readers_see_the_textbook_gradient_of_a_cone():
+    assert Loss("sqrt(x^2 + 4*y^2)").gradient_text()["x"] == "x/sqrt(x**2 + 4*y**2)"

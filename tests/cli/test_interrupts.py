@@ -8,8 +8,9 @@ import sys
 
 import pytest
 
+from tests.hang_guard import HUNG
+
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
-HUNG = 600  # seconds after which a process will never end, on however busy a machine
 ENDLESS = ["theta**2", "-l", "1e-9", "-n", "1000000000000"]
 
 

@@ -12,6 +12,7 @@ import pytest
 from symgd.cli import progress
 from symgd.data import read_table, table
 from symgd.errors import DataError
+from tests.hang_guard import HUNG
 
 
 class Terminal(io.StringIO):
@@ -140,7 +141,7 @@ def run(arguments, interrupt):
             if interrupt and f"pass {interrupt} [".encode() in seen:
                 child.send_signal(signal.SIGINT)
                 interrupt = 0
-        return child.wait(timeout=60), seen.decode()
+        return child.wait(timeout=HUNG), seen.decode()
     finally:
         child.kill()
         child.wait()

@@ -75,7 +75,7 @@ def test_csv_looks_at_the_columns_that_are_read_alone(engine, tmp_path):
     assert read_table(path, ["y"]).columns["y"].tolist() == [0.0, 1.0, 2.0]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.integers(-(2**70), 2**70), min_size=1, max_size=8))
 def test_csv_and_arrays_agree_on_integers(tmp_path_factory, values):
     path = csv(tmp_path_factory.getbasetemp() / "any.csv", values)

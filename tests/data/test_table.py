@@ -150,7 +150,7 @@ NUMBERS = st.one_of(
     ),
 ).filter(is_read)
 NOISE = st.text(alphabet="0123456789+-.eExnaif()_,;\"' \t#٣\u00a0\u2212", max_size=8)
-quick = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+quick = settings(max_examples=60, suppress_health_check=list(HealthCheck))
 
 
 def bits(values):

@@ -14,11 +14,11 @@ from typer.testing import CliRunner
 
 import symgd
 from symgd import Loss, explain
-from symgd.analysis.critical_points import critical_points
+from symgd.analysis.critical.critical_points import critical_points
 from symgd.cli.app import app
 from symgd.formula.evaluate import evaluate_all
-from symgd.formula.printing.latex import latex
-from symgd.formula.printing.latex_names import latex_name
+from symgd.formula.printing.latex import latex, latex_name
+from tests.hang_guard import HUNG
 
 MGH = json.loads((Path(__file__).parents[1] / "files" / "mgh.json").read_text("utf-8"))
 
@@ -109,7 +109,7 @@ def test_lines_keep_to_the_width_of_the_terminal():
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 50, 0, 0))
     bare = {k: v for k, v in os.environ.items() if k != "COLUMNS"}
     command = [sys.executable, "-m", "symgd", "explain"]
-    subprocess.run(command, stdout=theirs, env=bare, check=True, timeout=60)
+    subprocess.run(command, stdout=theirs, env=bare, check=True, timeout=HUNG)
     os.close(theirs)
     lines = os.read(ours, 1 << 16).decode().splitlines()
     os.close(ours)
@@ -177,6 +177,61 @@ def test_a_solver_that_cannot_be_started_is_reported(monkeypatch):
     assert "could not be started" in found("x**4 - x**2").critical.incomplete
 
 
+#: What happens in the child where it asks SymPy -> what is said of it.
+ENDINGS = {
+    "raise MemoryError": "SymPy's solver ran out of memory",
+    "os.kill(os.getpid(), 9)": "SymPy's solver was ended by signal 9",
+    "raise KeyError('b_')": "SymPy's solver failed: KeyError: 'b_'",
+    "raise NotImplementedError": "",  # how SymPy says that it has no algorithm
+}
+
+
+@pytest.fixture
+def in_the_child(tmp_path, monkeypatch):
+    """A function that has the child run a statement where it asks SymPy for roots or solutions."""
+
+    def plant(statement):
+        code = f"import os, sympy\ndef plant(*_):\n    {statement}\n"
+        code += "sympy.real_roots = sympy.solveset = plant\n"
+        (tmp_path / "sitecustomize.py").write_text(code)
+        monkeypatch.syspath_prepend(tmp_path)
+
+    return plant
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+@pytest.mark.parametrize("statement", ENDINGS)
+def test_a_solver_that_ends_without_an_answer_is_reported(statement, in_the_child):
+    in_the_child(statement)
+    critical = found("x - exp(-x)").critical  # its slope is 1 + exp(-x)
+    assert (critical.method, critical.incomplete) == ("numeric", ENDINGS[statement])
+    assert critical.points == ()
+
+
+def test_an_exception_in_the_child_is_a_bug_and_raised_here_with_its_trace(in_the_child):
+    in_the_child("raise KeyError(poly.no_such_name)")
+    with pytest.raises(RuntimeError, match="(?s)failed on p0.*Traceback.*NameError: name 'poly'"):
+        found("x**4 - x**2")
+
+
+@pytest.mark.parametrize(
+    ("text", "points", "families"),
+    [
+        # the slopes are 2*(x*y - 2)*y and 2*(x*y - 2)*x
+        ("(x*y - 2)**2", {("2", "1"), ("0", "0")}, ("x = 2/y, y arbitrary",)),
+        ("exp(-x**2/2)/sqrt(2*pi)", {("0",)}, ()),  # a polynomial whose factor is no fraction
+        ("exp(1e308*10*x**4 - x)", None, None),  # beyond all doubles: 4e309*x**3 = 1
+    ],
+)
+def test_what_the_child_once_failed_on(text, points, families):
+    critical = found(text).critical
+    assert critical.incomplete == ""
+    if points is not None:
+        assert (critical.method, critical.complete) == ("symbolic", True)
+        assert {p.exact for p in critical.points} == points
+        assert tuple(critical.families) == families
+
+
 LONG_POLYNOMIAL = " + ".join(f"x**{k}" for k in range(1, 42))
 
 
@@ -193,7 +248,8 @@ LONG_POLYNOMIAL = " + ".join(f"x**{k}" for k in range(1, 42))
 def test_above_its_sizes_the_solver_is_not_asked(text, monkeypatch):
     monkeypatch.setattr(subprocess, "Popen", None)
     critical = found(text).critical
-    assert (critical.method, critical.incomplete) == ("numeric", "")
+    assert critical.method == "numeric"
+    assert "SymPy" not in critical.incomplete
 
 
 # Awkward losses: each gets a true and useful answer

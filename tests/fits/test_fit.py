@@ -13,6 +13,7 @@ import pytest
 import symgd
 from symgd import ArgumentError, DataError, DescentError, FormulaError
 from tests import regression
+from tests.hang_guard import HUNG
 from tests.outcome import Outcome
 
 DATA = Path(__file__).parents[1] / "files"
@@ -332,7 +333,7 @@ def test_the_command_prints_the_same_fit(curve):
     expected = symgd.fit("y = a*exp(-b*x) + c", CURVE)
     words = ["y = a*exp(-b*x) + c", curve, "--format", "json"]
     done = subprocess.run(  # a process of its own, as people start it; the others stay in this one
-        [sys.executable, "-m", "symgd", "fit", *words], capture_output=True, text=True, timeout=120
+        [sys.executable, "-m", "symgd", "fit", *words], capture_output=True, text=True, timeout=HUNG
     )
     assert done.returncode == 0
     found = json.loads(done.stdout)

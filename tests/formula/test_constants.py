@@ -4,14 +4,13 @@ Every one of REFUSED is infinite by hand (sin(pi) = 0, gamma has poles at 0, -1,
 of ACCEPTED is a real number.
 """
 
-import time
-
 import mpmath
 import pytest
 
 from symgd import FormulaError, Loss, Rule, descend
 from symgd.formula.functions import bessel
 from symgd.formula.parse import parse
+from tests.line_count import lines_of
 
 REFUSED = [
     ("cot(pi)*x", 0, "cot is infinite there"),
@@ -120,11 +119,8 @@ def test_rules_schedules_and_starts_refuse_them_too():
 
 @pytest.mark.parametrize("text", ["besselk(1e-300, cos(-2))", "bessely(1e-300, cos(-2))"])
 def test_a_constant_that_is_no_real_number_is_refused_quickly(text):
-    parse("2*x")
-    begin = time.process_time()
     with pytest.raises(FormulaError, match="not a real number"):
-        parse(text)
-    assert time.process_time() - begin < 0.1
+        lines_of(lambda: parse(text), 30_000)
 
 
 @pytest.mark.parametrize("order", [1e-300, -1e-13, 1e-12])

@@ -12,6 +12,7 @@ import symgd
 from symgd.report import compare, explain, table
 from symgd.report import fit as fits
 from symgd.report.wrap import wrap_lines
+from tests.hang_guard import HUNG
 
 LONG = "(first_long_parameter - 1)^2 + 100*(second_long_parameter - first_long_parameter^2)^2"
 LOSSES = {
@@ -124,7 +125,7 @@ def on_a_terminal(arguments, wide):
             if not piece:
                 break
             seen += piece
-        assert child.wait(timeout=60) == 0
+        assert child.wait(timeout=HUNG) == 0
     finally:
         child.kill()
         child.wait()

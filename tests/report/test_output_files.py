@@ -14,6 +14,7 @@ import symgd
 from symgd.errors import ArgumentError
 from symgd.report import output_files
 from symgd.report.output_files import check_page, check_picture, write_whole
+from tests.hang_guard import HUNG
 from tests.outcome import Outcome
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="links, modes and pipes of POSIX")
@@ -124,7 +125,7 @@ def test_a_pipe_gets_the_page_and_stays_a_pipe(tmp_path):
     reader = threading.Thread(target=lambda: read.append(pipe.read_bytes()))
     reader.start()
     symgd.descend("theta**2").to_html(pipe)
-    reader.join(10)
+    reader.join(HUNG)
     assert read[0].endswith(b"</html>\n")
     assert stat.S_ISFIFO(pipe.stat().st_mode)
 

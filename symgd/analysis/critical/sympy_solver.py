@@ -59,13 +59,13 @@ class Solver:
     def __enter__(self) -> Solver:
         if self._seconds <= 0 or "…" in self._text or not sys.executable:
             return self
-        home = str(Path(__file__).resolve().parents[2])
+        home = str(Path(__file__).resolve().parents[3])
         path = os.pathsep.join([home, *filter(None, sys.path)])
         command = [
             sys.executable,
             "-P",
             "-m",
-            "symgd.analysis._sympy_solver_process",
+            "symgd.analysis.critical._sympy_solver_process",
             str(self._seconds),
         ]
         try:
@@ -73,14 +73,15 @@ class Solver:
                 command,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
                 env={**os.environ, "PYTHONPATH": path},
                 encoding="utf-8",
             )
             assert self._child.stdin is not None
             names = [leaf.name for leaf in self._leaves]
-            self._child.stdin.write(json.dumps({"loss": self._text, "params": names}))
-            self._child.stdin.close()
+            with suppress(BrokenPipeError):  # it has ended already; `answer` says why
+                self._child.stdin.write(json.dumps({"loss": self._text, "params": names}))
+                self._child.stdin.close()
         except OSError:
             self._stop()  # the numeric search answers alone
             self.incomplete = "SymPy's solver could not be started"
@@ -100,30 +101,36 @@ class Solver:
         if child is None:
             return
         child.kill()
-        for stream in (child.stdin, child.stdout):
+        for stream in (child.stdin, child.stdout, child.stderr):
             if stream is not None:
                 with suppress(OSError):
                     stream.close()
         child.wait()
 
     def answer(self) -> Solution | None:
-        """What the child found, or None: it could not, or `incomplete` says why."""
+        """What the child found, or None: it could not, or `incomplete` says why.
+
+        RuntimeError where the child ended by an exception, whose trace it holds: that is a bug.
+        """
         if self._child is None:
             return None
         child = self._child
         child.stdin = None  # closed above; communicate() must not flush it
-        try:
-            output = child.communicate()[0]  # the child ends itself: no clock of ours decides
-            found = json.loads(output)
-        except (ValueError, OSError):
-            stopped = {OUT_OF_TIME, -getattr(signal, "SIGVTALRM", -OUT_OF_TIME)}
-            if child.returncode in stopped:
-                limit = f"{self._seconds:g} s of processor time"
-                self.incomplete = f"SymPy's solver was stopped after {limit}"
-            elif child.returncode == OUT_OF_MEMORY:
-                self.incomplete = "SymPy's solver ran out of memory"
-            return None
-        if not isinstance(found, dict) or "complete" not in found:
+        output, errors = child.communicate()  # the child ends itself: no clock of ours decides
+        code = child.returncode
+        if code in (OUT_OF_TIME, -getattr(signal, "SIGVTALRM", -OUT_OF_TIME)):
+            limit = f"{self._seconds:g} s of processor time"
+            self.incomplete = f"SymPy's solver was stopped after {limit}"
+        elif code == OUT_OF_MEMORY:
+            self.incomplete = "SymPy's solver ran out of memory"
+        elif code < 0:
+            self.incomplete = f"SymPy's solver was ended by signal {-code}"
+        elif code:
+            raise RuntimeError(f"SymPy's solver failed on {self._text}:\n{errors.rstrip()}")
+        found = {} if code else json.loads(output)
+        if "failed" in found:
+            self.incomplete = f"SymPy's solver failed: {found['failed']}"
+        if "complete" not in found:
             return None
         points = [[float(v) for v in point] for point in found["points"]]
         families = [self._named(text) for text in found["families"]]

@@ -1,0 +1,140 @@
+"""Notation of other languages: the error says what to write, and what it says to write parses."""
+
+import pytest
+
+import symgd
+from symgd import FormulaError, Loss
+
+
+def refusal(text):
+    with pytest.raises(FormulaError) as caught:
+        Loss(text)
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("text", "column", "written"),
+    [
+        ("lambda x: x^2", 0, "x^2"),
+        ("lambda x, y: x*y + 1", 0, "x*y + 1"),
+        ("def f(x): return x^2", 0, "x^2"),
+        ("return x^2", 0, "x^2"),
+        ("f(x) = x^2", 0, "x^2"),
+        ("L(x, y) = x*y", 0, "x*y"),
+        ("f(x) := x^2", 0, "x^2"),
+        ("y = x^2", 2, "x^2"),
+        ("loss := x^2", 5, "x^2"),
+        ("x if x > 0 else -x", 2, "where(x > 0, x, -x)"),
+        ("0 if x<1 else x^2 if x<2 else 4", 2, "where(x<1, 0, x^2 if x<2 else 4)"),
+        ("x > 0 ? x : -x", 6, "where(x > 0, x, -x)"),
+        ("np.exp(x)", 0, "exp, not np.exp"),
+        ("x + torch.relu(x)", 4, "relu, not torch.relu"),
+        ("x.abs()", 1, "abs(x)"),
+    ],
+)
+def test_a_known_shape_is_told_in_the_language(text, column, written):
+    error = refusal(text)
+    assert (error.column, error.hint) == (column, f"write {written}")
+
+
+@pytest.mark.parametrize(
+    ("text", "column", "hint"),
+    [
+        ("x -= 1", 2, "theta = theta - lr*g"),
+        ("x **= 2", 2, "theta = theta - lr*g"),
+        ("20%", 2, "20/100"),
+        ("0.5 % * x", 4, "0.5/100"),
+        ("x % 2", 2, "mod(x, n)"),
+        ("dot(x, y)", 0, "x1*y1 + x2*y2"),
+        ("softmax(x)", 0, "exp(x)/(exp(x) + exp(y))"),
+        ("argmax(x)", 0, "max(x, y)"),
+        ("sgn(x)", 0, "sign(x)"),
+        ("Phi(x)", 0, "ndtr(x)"),
+        ("mse(x)", 0, "mean((y - f)^2)"),
+        ("select(x > 0, 1, 2)", 0, "where(condition, a, b)"),
+        ("for x in y", 0, "sum(...)"),
+        ("∛x", 0, "cbrt(x)"),
+        ("½x", 0, "0.5"),
+        ("x₂", 1, "x2"),
+        ("x?1:2", 1, "where(condition, a, b)"),
+        ("!x", 0, "not before a condition"),
+        ("gama(x)", 0, "did you mean 'gamma'?"),
+        ("epx(x)", 0, "did you mean 'exp'?"),
+    ],
+)
+def test_a_hint_says_what_to_write(text, column, hint):
+    error = refusal(text)
+    assert error.column == column
+    assert hint in error.hint
+
+
+@pytest.mark.parametrize("text", ["pow(x, 2)", "square(x)", "mod(x, 2)"])
+def test_spellings_that_exist_parse(text):
+    assert Loss(text).params == ("x",)
+
+
+@pytest.mark.parametrize(
+    ("text", "product", "name"),
+    [("2πr", "π*r", "pi_r"), ("4/3*πr³", "π*r", "pi_r"), ("2*xπ", "x*π", "x_pi")],
+)
+def test_pi_beside_a_letter_has_two_readings(text, product, name):
+    error = refusal(text)
+    assert "two readings" in error.sentence
+    assert error.hint == f"write {product}, or {name} for the name"
+    assert Loss(text.split("*")[0] if text[1:2] == "/" else product).internals is not None
+
+
+def test_number_before_pi_and_a_letter_has_two_readings():
+    error = refusal("2pir")
+    assert error.hint == "write it as 2*pi*r or as 2*pir"
+    assert Loss("pir + 2pir").params == ("pir",)
+    assert Loss("2π*r").value(3.0) == pytest.approx(18.84955592153876, rel=1e-15)  # 6*pi
+    assert set(Loss("2pixel + π_1").params) == {"pixel", "pi_1"}
+
+
+@pytest.mark.parametrize(
+    ("rule", "hint"),
+    [
+        ("theta = theta - alpha*g", "--set alpha=..."),
+        ("theta = theta - L/norm(g)^2*g", "a rule does not see the loss"),
+        ("theta = theta - lr*gradient", "the gradient is g"),
+        ("theta = theta - η*g", "the learning rate is lr"),
+        ("theta = theta - lr/iteration*g", "the number of the step is t"),
+        ("theta = theta - lr*H*g", "a rule does not see the Hessian"),
+    ],
+)
+def test_unknown_letters_of_a_rule_are_told_what_a_rule_sees(rule, hint):
+    with pytest.raises(symgd.RuleError) as caught:
+        symgd.descend("x^2", rule=rule)
+    told = str(caught.value)
+    assert hint in told
+    assert "a rule sees theta, g, t, lr" in told
+    assert "did you mean" not in told
+    assert "^" in told
+
+
+@pytest.mark.parametrize(
+    ("rule", "written"),
+    [
+        ("theta -= lr*g", "theta = theta - (lr*g)"),
+        ("v = 0.9*v + g; theta += -lr*v", "theta = theta + (-lr*v)"),
+        ("theta := theta - lr*g", "theta = theta - lr*g"),
+    ],
+)
+def test_augmented_assignments_are_written_out(rule, written):
+    with pytest.raises(FormulaError) as caught:
+        symgd.descend("x^2", rule=rule)
+    assert caught.value.hint == f"write {written}"
+    symgd.descend("x^2", rule="; ".join([*rule.split("; ")[:-1], written]))
+
+
+def test_a_long_text_is_not_repeated():
+    error = refusal("lambda x: " + " + ".join(f"x{k}" for k in range(60)))
+    assert error.hint == "write only the expression"
+
+
+def test_learning_rates_have_the_same_words():
+    for text, hint in [("20%", "20/100"), ("lambda t: 0.1/t", "write 0.1/t")]:
+        with pytest.raises(FormulaError) as caught:
+            symgd.descend("x^2", lr=text)
+        assert hint in caught.value.hint
