@@ -238,7 +238,8 @@ def _behavior(
     point: CriticalPoint,
     lr: float | None,
 ) -> Behavior:
-    if point.kind == "degenerate" and not _quadratic(loss):
+    valley = _quadratic(loss) or "not the only one" in point.note
+    if point.kind == "degenerate" and not valley:
         found = Rates(why_not="the curvature vanishes there: slower than any factor per step")
     else:
         found = rates(rule, values, point.eigenvalues, lr)

@@ -298,7 +298,7 @@ def test_a_batch_that_looks_converged_is_not():
     assert result.status == "max_steps"
     data = {"y": np.linspace(0.0, 1.0, 16)}
     result = symgd.descend("mean((y - a)**2)", data=data, start=9.0, lr=0.05, steps=160, batch=2)
-    assert result.verdict.kind == "converging"
+    assert result.verdict.kind == "descending"
     assert "over all rows" in result.verdict.sentence
 
 

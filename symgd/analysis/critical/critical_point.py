@@ -48,7 +48,7 @@ class CriticalPoints:
     incomplete: str = ""
 
 
-def same_point(a: Sequence[float], b: Sequence[float]) -> bool:
-    """Whether two searches ended at one point."""
+def same_point(a: Sequence[float], b: Sequence[float], tolerance: float = 1e-8) -> bool:
+    """Whether two searches ended at one point: within this part of its size."""
     gap = math.hypot(*(u - v for u, v in zip(a, b, strict=True)))
-    return gap <= 1e-5 * (1 + math.hypot(*a))
+    return gap <= tolerance * (1 + math.hypot(*a))

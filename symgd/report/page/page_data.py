@@ -15,6 +15,7 @@ from symgd.formula.printing.plain import show
 from symgd.model.arguments import read_arguments
 from symgd.model.loss import Loss
 from symgd.model.result import Result
+from symgd.model.rules import Rule
 from symgd.report.page.page_functions import (
     MOST_CHARACTERS,
     has_hessian,
@@ -59,12 +60,9 @@ def content_of_several(runs: Sequence[Result], labels: Sequence[str]) -> Content
         shared = _shared_data(runs)
         data = shared | {"why": reason, "compared": compared} | recorded_runs(runs)
         return Content(data | loss_samples(runs[0].loss, shared["spans"]), {})
-    texts = [str(rule) for rule in rules_of(runs)]
+    rules = rules_of(runs)
     for entry, run in zip(compared, runs, strict=True):
-        entry["rule"] = texts.index(str(run.rule))
-        entry["lr"] = run.lr if isinstance(run.lr, (int, float)) else None
-        entry["start"] = list(run.start.values())
-        entry["hyper"] = [run.hyperparameters[name] for name in run.rule.hyperparameters]
+        entry |= _settings(run, rules)
     content = _live_content(runs)
     return Content(content.data | {"compared": compared}, content.functions)
 
@@ -94,11 +92,27 @@ def _live_content(runs: Sequence[Result]) -> Content:
         "rule": 0,
         "rules": [rule_data(rule) for rule in rules],
         "constants": [[names.escape(name), value] for name, value in constants],
+        # what Python says of the runs, for the page to say the same
+        "told": [
+            _settings(run, rules)
+            | {"kind": run.verdict.kind, "text": names.escape(run.verdict.sentence)}
+            for run in runs
+        ],
     }
     if len(loss.params) > 1:  # a slice through more than two is redrawn at every step
         fine = len(loss.params) == 2 and loss.internals.value_program.operations <= _CHEAP
         data["gridSize"] = _FINE if fine else _COARSE
     return Content(_shared_data(runs) | data, functions)
+
+
+def _settings(run: Result, rules: Sequence[Rule]) -> dict[str, Any]:
+    """The settings of a run as those of the page."""
+    return {
+        "rule": [str(rule) for rule in rules].index(str(run.rule)),
+        "lr": run.lr if isinstance(run.lr, (int, float)) else None,
+        "start": list(run.start.values()),
+        "hyper": [run.hyperparameters[name] for name in run.rule.hyperparameters],
+    }
 
 
 def _why_recorded(result: Result) -> str:
