@@ -10,8 +10,9 @@ from symgd.analysis.nonfinite import NonfiniteCause
 from symgd.analysis.verdicts import verdict as analysis
 from symgd.analysis.verdicts.facts import Facts
 from symgd.analysis.verdicts.stationary import leads_down
+from symgd.backends.step_checks import VALUE_CHECKS, Stop
 from symgd.descent.continuation import Continuation
-from symgd.descent.kernel import Kernel, Run, Stop
+from symgd.descent.kernel import Kernel, Run
 from symgd.model.arguments import Schedule
 from symgd.model.loss import Loss
 from symgd.model.result import Best, Described, Result, Status, Verdict
@@ -66,14 +67,9 @@ def engine(
                 if callback(Step(t, theta, value, math.hypot(*grad))):
                     return Status.STOPPED, None
         value, *grad = problem.evaluate(*run.x)
-        norm = math.hypot(*grad)
-        if not run.record(value, norm, grad, blind=problem.loss is None and value != value):
-            return None, Stop.NONFINITE_LOSS
-        if run.small(norm):
-            return None, Stop.CONVERGED
+        return None, run.first_stop(VALUE_CHECKS, value, math.hypot(*grad), grad)
     except KeyboardInterrupt:
         return Status.INTERRUPTED, None
-    return None, None
 
 
 def finish(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from symgd.analysis.critical.certify_point import at_pole, certified
 from symgd.analysis.critical.critical_point import CriticalPoint, CriticalPoints, same_point
+from symgd.analysis.critical.multiprecision_newton import refinable
 from symgd.analysis.critical.nonsmooth import Candidate, smooth_at
 from symgd.model.loss import Loss
 
@@ -52,7 +53,7 @@ def joined(
     if solved.families:  # what the search found are members of them
         extra = [p for p in extra if p.kinked]
     complete = solved.complete and not extra and len(exact) == len(solved.points)
-    shown = _nearest(_distinct(exact + extra), start, lowest)
+    shown = _nearest(_distinct(exact + extra, refinable(loss)), start, lowest)
     note = "none: the gradient is never 0" if complete and not shown else ""
     if not complete:
         note = "others are not excluded"
@@ -73,7 +74,7 @@ def _certified(
     chosen = [c for _, c in low]
     chosen += [c for _, c in finite if c not in chosen][: _LOOKED_AT - len(chosen)]
     points = [p for c in chosen if (p := _point(loss, c)) is not None]
-    return _distinct(points), len(finite)
+    return _distinct(points, refinable(loss)), len(finite)
 
 
 def _point(loss: Loss, candidate: Candidate) -> CriticalPoint | None:
@@ -89,11 +90,12 @@ def _point(loss: Loss, candidate: Candidate) -> CriticalPoint | None:
     return None if at_pole(loss, point) else point
 
 
-def _distinct(points: Sequence[CriticalPoint]) -> list[CriticalPoint]:
+def _distinct(points: Sequence[CriticalPoint], exact: bool) -> list[CriticalPoint]:
+    """Each point once. exact: whether they are known to the last digit."""
     kept: list[CriticalPoint] = []
     for point in points:
-        vague = 1e-5 if point.kind == "degenerate" else 1e-8
-        if not any(same_point(point.x, other.x, vague) for other in kept):
+        known = 1e-14 if exact else 1e-5 if point.kind == "degenerate" else 1e-8
+        if not any(same_point(point.x, other.x, known) for other in kept):
             kept.append(point)
     return kept
 
