@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from symgd.model.rules import Rule
 
 #: Statuses whose messages the verdict already contains.
-_IMPLIED_BY_VERDICT = ("completed", "converged", "nonfinite", "interrupted")
+_IMPLIED_BY_VERDICT = ("completed", "converged", "diverged", "nonfinite", "interrupted")
 
 _MOST_DERIVATIVES = 8  # partial derivatives that are listed
 _MOST_LINES = 40  # of a rule

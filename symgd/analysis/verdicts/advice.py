@@ -73,15 +73,11 @@ def _other_rate(result: Result, asked: Asked, rerun: Rerun) -> str:
 
 
 def _better(best: _Trial, result: Result, whole: bool) -> bool:
-    """Whether a trial is worth its words: it goes down, and ends below the run itself."""
+    """Whether a trial is worth its words: it goes down, and ends below a run that does as well."""
     run = best.run
-    if not best.score < run.history.loss_at(0):
+    if not best.score < run.history.loss_at(0) or run.verdict.kind not in _GOOD:
         return False
-    rate = run.verdict.rate_observed
-    if run.verdict.kind not in _GOOD or (rate is not None and abs(rate) >= 1 - 1e-6):
-        return False
-    lost = result.verdict.kind in ("diverging", "nonfinite")
-    return lost or not whole or best.score < result.value
+    return result.verdict.kind in _RUDE or not whole or best.score < result.value
 
 
 def _best(
