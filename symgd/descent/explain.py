@@ -176,7 +176,7 @@ def explain(
     if shape.convex:
         critical = replace(critical, points=tuple(map(_of_convex, critical.points)))
     if _only_minimum(critical, shape):
-        critical = replace(critical, complete=True, note="")
+        critical = replace(critical, complete=True, note="", incomplete="")
     if below.bounded is None and shape.convex and any(map(lowest, critical.points)):
         below = replace(below, bounded=True)
     rate = arguments.schedule.value
@@ -238,7 +238,8 @@ def _behavior(
     point: CriticalPoint,
     lr: float | None,
 ) -> Behavior:
-    if point.kind == "degenerate" and not _quadratic(loss):
+    valley = _quadratic(loss) or "not the only one" in point.note
+    if point.kind == "degenerate" and not valley:
         found = Rates(why_not="the curvature vanishes there: slower than any factor per step")
     else:
         found = rates(rule, values, point.eigenvalues, lr)

@@ -179,12 +179,9 @@ class Schedule:
         """
         if self.formula is None:
             return
-        known = {s: values[n] for n, s in self.formula.variables.items() if n != "t"}
-        time = self.formula.variables.get("t")
         t = 1
         while t <= steps:
-            at = known if time is None else {**known, time: float(t)}
-            rate = evaluate_all([self.formula.root], at)[id(self.formula.root)]
+            rate = self.at(t, values)
             if not (math.isfinite(rate) and rate >= 0):
                 shown = names.escape(self.text)
                 raise ArgumentError(
@@ -192,6 +189,14 @@ class Schedule:
                     "it must be a number, 0 or more, at every step"
                 )
             t = t + 1 if t < 1000 or t == steps else min(steps, t + t // 100)
+
+    def at(self, t: int, values: Mapping[str, float]) -> float:
+        """The learning rate of step t, of a formula. values: of its constants."""
+        assert self.formula is not None
+        known = {s: values[n] for n, s in self.formula.variables.items() if n != "t"}
+        if (time := self.formula.variables.get("t")) is not None:
+            known[time] = float(t)
+        return float(evaluate_all([self.formula.root], known)[id(self.formula.root)])
 
     def resolve(self, given: Mapping[str, float]) -> dict[str, float]:
         """The values of `names`, or ArgumentError."""

@@ -198,3 +198,23 @@ def test_kinks_of_a_periodic_function_are_exact():
 def test_a_cone_of_an_even_function_is_smooth():
     found = points("cos(5*sqrt(x^2 + y^2))")
     assert any(p.x == (0.0, 0.0) and p.kind == "maximum" for p in found)
+
+
+def test_points_close_together_at_a_large_distance_are_apart():
+    """(x - a)^2*(x - a - d)^2 with a = 1e6, d = 1e-3: minima at both ends, a maximum between."""
+    found = explain("(x-1e6)^2*(x-1e6-1e-3)^2").critical
+    assert [p.kind for p in found.points] == ["minimum", "minimum", "maximum"]
+    assert sorted(p.x[0] for p in found.points) == pytest.approx(
+        [1e6, 1e6 + 5e-4, 1e6 + 1e-3], rel=1e-15
+    )
+
+
+def test_a_valley_of_minima_has_the_rates_across_it():
+    [behavior] = [b for b in explain("(x*y - 1)^2").behaviors if b.point.x == (1.0, 1.0)]
+    # across the hyperbola at (1, 1) the curvature is 2*(x^2 + y^2) = 4
+    assert behavior.rates.lr_max == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("text", ["cosh(x) - 1e-12*y^2", "1e-20*(x^4 - x^2)", "1e20*(x^4 - x^2)"])
+def test_small_negative_curvature_disproves_convexity(text):
+    assert explain(text, seconds=0).convexity.convex is False

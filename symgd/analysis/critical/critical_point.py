@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -44,3 +46,9 @@ class CriticalPoints:
     families: tuple[str, ...] = ()
     note: str = ""
     incomplete: str = ""
+
+
+def same_point(a: Sequence[float], b: Sequence[float], tolerance: float = 1e-8) -> bool:
+    """Whether two searches ended at one point: within this part of its size."""
+    gap = math.hypot(*(u - v for u, v in zip(a, b, strict=True)))
+    return gap <= tolerance * (1 + math.hypot(*a))

@@ -8,7 +8,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from symgd.analysis.critical.certify_point import at_pole, certified
-from symgd.analysis.critical.critical_point import CriticalPoint, CriticalPoints
+from symgd.analysis.critical.critical_point import CriticalPoint, CriticalPoints, same_point
+from symgd.analysis.critical.multiprecision_newton import refinable
 from symgd.analysis.critical.nonsmooth import Candidate, smooth_at
 from symgd.model.loss import Loss
 
@@ -31,26 +32,28 @@ def joined(
     found: candidates of the search. solved: what SymPy's solver answered. lowest: whether the
     lowest point is listed before nearer ones.
     """
-    points, more = _certified(loss, found, start, lowest)
+    points, count = _certified(loss, found, start, lowest)
     if solved is None or not solved.families:
         points = _one_of_each_level(points, start)
     if solved is None:
         shown = _nearest(points, start, lowest)
-        more = more or len(shown) < len(points)
-        note = "others are not excluded" + (": these are the nearest found" if more else "")
-        if not points:
-            note = "none found; others are not excluded"
-        return CriticalPoints(tuple(shown), "numeric", False, note=note)
+        more = max(count, len(points)) > len(shown) and len(shown) == _MOST
+        which = "the lowest and the nearest" if lowest else "the nearest"
+        incomplete = f"of {count} points that were found {which} are listed" if more else ""
+        note = "others are not excluded" if points else "none found; others are not excluded"
+        return CriticalPoints(tuple(shown), "numeric", False, note=note, incomplete=incomplete)
     exact = []
     for x, texts in zip(solved.points, solved.texts, strict=True):
-        point = next((p for p in points if p.kinked and _same(p.x, x)), None) or certified(loss, x)
+        point = next((p for p in points if p.kinked and same_point(p.x, x)), None) or certified(
+            loss, x
+        )
         if point is not None:
             exact.append(replace(point, exact=tuple(texts)))
-    extra = [p for p in points if not any(_same(p.x, q.x) for q in exact)]
+    extra = [p for p in points if not any(same_point(p.x, q.x) for q in exact)]
     if solved.families:  # what the search found are members of them
         extra = [p for p in extra if p.kinked]
     complete = solved.complete and not extra and len(exact) == len(solved.points)
-    shown = _nearest(_distinct(exact + extra), start, lowest)
+    shown = _nearest(_distinct(exact + extra, refinable(loss)), start, lowest)
     note = "none: the gradient is never 0" if complete and not shown else ""
     if not complete:
         note = "others are not excluded"
@@ -59,11 +62,11 @@ def joined(
 
 def _certified(
     loss: Loss, found: Sequence[Candidate], start: Sequence[float], lowest: bool
-) -> tuple[list[CriticalPoint], bool]:
-    """What is certified of the lowest and the nearest candidates; whether there are more."""
+) -> tuple[list[CriticalPoint], int]:
+    """What is certified of the lowest and the nearest candidates; how many there are in all."""
     apart: list[Candidate] = []
     for candidate in sorted(found, key=lambda c: (not c.kink, math.dist(c.x, start))):
-        if not any(_same(candidate.x, other.x) for other in apart):
+        if not any(same_point(candidate.x, other.x) for other in apart):
             apart.append(candidate)
     values = [loss.internals.evaluate_value(*c.x)[0] for c in apart]
     finite = [(v, c) for v, c in zip(values, apart, strict=True) if math.isfinite(v)]
@@ -71,7 +74,7 @@ def _certified(
     chosen = [c for _, c in low]
     chosen += [c for _, c in finite if c not in chosen][: _LOOKED_AT - len(chosen)]
     points = [p for c in chosen if (p := _point(loss, c)) is not None]
-    return _distinct(points), len(chosen) < len(finite)
+    return _distinct(points, refinable(loss)), len(finite)
 
 
 def _point(loss: Loss, candidate: Candidate) -> CriticalPoint | None:
@@ -87,17 +90,14 @@ def _point(loss: Loss, candidate: Candidate) -> CriticalPoint | None:
     return None if at_pole(loss, point) else point
 
 
-def _distinct(points: Sequence[CriticalPoint]) -> list[CriticalPoint]:
+def _distinct(points: Sequence[CriticalPoint], exact: bool) -> list[CriticalPoint]:
+    """Each point once. exact: whether they are known to the last digit."""
     kept: list[CriticalPoint] = []
     for point in points:
-        if not any(_same(point.x, other.x) for other in kept):
+        known = 1e-14 if exact else 1e-5 if point.kind == "degenerate" else 1e-8
+        if not any(same_point(point.x, other.x, known) for other in kept):
             kept.append(point)
     return kept
-
-
-def _same(a: Sequence[float], b: Sequence[float]) -> bool:
-    gap = math.hypot(*(u - v for u, v in zip(a, b, strict=True)))
-    return gap <= 1e-5 * (1 + math.hypot(*a))
 
 
 def _one_of_each_level(

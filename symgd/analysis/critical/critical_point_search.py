@@ -6,6 +6,8 @@ import math
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
+from symgd.analysis.critical.critical_point import same_point
+from symgd.analysis.critical.curvature_signs import curvatures_in_doubles
 from symgd.analysis.critical.gradient_zeros import starts, vanishing
 from symgd.analysis.critical.kink_search import at_kinks
 from symgd.analysis.critical.kinks import has_kinks, kinks_of
@@ -16,7 +18,9 @@ from symgd.model.loss import Loss
 from symgd.solvers.symmetric import all_finite
 
 _LINE = 24_000_000  # operations that looking for changes of sign may take, some four seconds,
-_NEWTON = 6_000_000  # and Newton's method
+_NEWTON = 9_000_000  # and Newton's method
+_STARTS = 50
+_MISSED = 0.05  # of the searches, those that make it probable that points are missing
 
 
 def search(loss: Loss, start: Sequence[float]) -> list[Candidate]:
@@ -100,17 +104,34 @@ def _round_number(work: Work, x: float) -> float:
 
 
 def _by_newton(work: Work, start: Sequence[float]) -> list[Candidate]:
+    """From every start to a zero of the gradient, then from every start downhill."""
     first = _minimum(work, start, 300)
     found = [] if first is None else [Candidate(tuple(first.x))]
-    for point in starts(start, 50):
-        x = vanishing(work, point)
-        if x is None and (lowest := _minimum(work, point, 40)) is not None:
-            x = lowest.x
-        if x is not None:
+    for point in starts(start, _STARTS):
+        if not work.over and (x := vanishing(work, point)) is not None:
             found.append(Candidate(tuple(x)))
-        if work.over:
-            break
+    for point in starts(start, _STARTS):
+        if not work.over and (lowest := _minimum(work, point, 40)) is not None:
+            found.append(Candidate(tuple(lowest.x)))
     return found
+
+
+def unexplored(loss: Loss, found: Sequence[Candidate]) -> str:
+    """Why there are probably more critical points, or "".
+
+    The share of searches that ended at a point of their own estimates the chance that another
+    search finds a new one: I. J. Good, 1953, The population frequencies of species, Biometrika 40.
+    Points without curvature in some direction do not count: they may be those of one curve.
+    """
+    ends = [c.x for c in found if not c.kink]
+    counts = [sum(same_point(x, y) for y in ends) for x in ends]
+    alone = [x for x, count in zip(ends, counts, strict=True) if count == 1]
+    if len(alone) <= _MISSED * len(ends):
+        return ""
+    isolated = [x for x in alone if curvatures_in_doubles(loss, x).kind != "degenerate"]
+    if len(isolated) <= _MISSED * len(ends):
+        return ""
+    return f"{len(isolated)} of {len(ends)} searches ended at a point that no other one reached"
 
 
 def _minimum(work: Work, x: Sequence[float], most: int) -> Minimum | None:

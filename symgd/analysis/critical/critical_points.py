@@ -58,7 +58,7 @@ def critical_points(
     if loss.internals.work * len(loss.params) > _MANY and loss.internals.rows is not None:
         return _near(loss, start)
     from symgd.analysis.critical.critical_point_list import joined  # what quadratics do without
-    from symgd.analysis.critical.critical_point_search import search
+    from symgd.analysis.critical.critical_point_search import search, unexplored
     from symgd.analysis.critical.sympy_solver import Solver
 
     wanted = seconds > 0 and solvable(loss, terms)
@@ -66,7 +66,9 @@ def critical_points(
         found = search(loss, start)
         solved = solver.answer()
     points = joined(loss, start, found, solved, lowest=bounded is not False)
-    return replace(points, incomplete=solver.incomplete)
+    if solver.incomplete or points.complete or points.families:
+        return replace(points, incomplete=solver.incomplete)
+    return replace(points, incomplete=points.incomplete or unexplored(loss, found))
 
 
 def _near(loss: Loss, start: Sequence[float]) -> CriticalPoints:

@@ -89,25 +89,27 @@ def _turns(loss: Loss, along: Loss, zero: Sequence[float]) -> Candidate | None:
     x = tuple(zero[:count])
     if smooth_at(loss, x) and twice_smooth_at(loss, x):
         return Candidate(x)
-    curvatures = _along(along, zero, count)
-    if curvatures is None:
+    tangent = _along(along, zero, count)
+    if tangent is None:
         return None
+    curvatures, independent = tangent
     floor = _FLAT * max(map(abs, curvatures), default=0.0)
     changes = list(_changes(loss, x))
     up = any(c > 0 for c in changes) or any(v > floor for v in curvatures)
     down = any(c < 0 for c in changes) or any(v < -floor for v in curvatures)
     if up == down:
         return None
-    flat = 0.0 in changes or any(abs(v) <= floor for v in curvatures)
+    flat = 0.0 in changes or (independent and any(abs(v) <= floor for v in curvatures))
     edge = any(map(math.isnan, changes))
-    note = ("; at the edge of where it has a value" if edge else "") + (
-        "; not the only one" if flat else ""
-    )
-    return Candidate(x, "minimum" if up else "maximum", note)
+    note = "; at the edge of where it has a value" if edge else ""
+    return Candidate(x, "minimum" if up else "maximum", note + ("; not the only one" * flat))
 
 
-def _along(along: Loss, zero: Sequence[float], count: int) -> list[float] | None:
-    """The curvatures of the Lagrangian in the tangent space of the kinks."""
+def _along(along: Loss, zero: Sequence[float], count: int) -> tuple[list[float], bool] | None:
+    """The curvatures of the Lagrangian in the tangent space of the kinks.
+
+    And whether the gradients of what vanishes there are independent, so that it is that space.
+    """
     import numpy as np
 
     rows = along.internals.hess_rows(zero)
@@ -118,7 +120,8 @@ def _along(along: Loss, zero: Sequence[float], count: int) -> list[float] | None
     _, sizes, vectors = np.linalg.svd(normals)
     rank = int((sizes > 1e-9 * max(1e-300, sizes.max(initial=0.0))).sum())
     tangent = vectors[rank:]
-    return eigenvalues((tangent @ hessian[:count, :count] @ tangent.T).tolist())
+    values = eigenvalues((tangent @ hessian[:count, :count] @ tangent.T).tolist())
+    return values, rank == len(normals)
 
 
 def _changes(loss: Loss, x: Sequence[float]) -> Iterator[float]:

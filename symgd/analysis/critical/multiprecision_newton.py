@@ -98,6 +98,8 @@ class _Newton:
     def _round_numbers(self) -> Sequence[float]:
         """The start, or numbers of few digits next to it where the gradient is exactly 0."""
         near = [round(v / self.size, 9) * self.size + 0.0 for v in self.start]
+        if near == list(self.start):
+            return near
         gradient, _ = self.loss.exact.derivatives([self.ctx.mpf(v) for v in near], _BITS)
         return near if not any(g.value for g in gradient) else self.start
 
