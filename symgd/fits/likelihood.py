@@ -36,13 +36,13 @@ def fit_loss(text: str, data: Any, options: Options) -> FitResult:
     factor = float(model.table.rows) if _is_mean(loss.root) else 1.0
     given = place_start(options.start, model.params)
     basis = HESSIAN if factor == 1.0 else HESSIAN_OF_MEAN
-    inference = Inference(options, basis, factor=factor)
+    inference = Inference(model, options, basis, factor=factor)
     starts = [[given.get(p, v) for p in model.params] for v in (0.0, 0.1, 1.0, -0.1, 10.0)]
     if options.by_rule:
-        return by_rule(model, loss.root, starts[0], factor, inference)
+        return by_rule(inference, loss.root, starts[0], factor)
     if len(given) == len(model.params):
         starts = starts[:1]
-    return by_newton(model, loss.stable, factor, starts, starts[0], inference)
+    return by_newton(inference, loss.stable, starts, starts[0])
 
 
 def _is_mean(root: Node) -> bool:
