@@ -40,16 +40,15 @@ def linear_parameters(leaves: Sequence[Name], derivatives: Sequence[Node]) -> li
 
 @dataclass(frozen=True)
 class InitialGuess:
-    """The search for a start of a model, of these residuals with these derivatives."""
+    """The search for a start of a model."""
 
     model: Model
     residuals: RowResiduals
-    derivatives: Sequence[Node]
 
     @property
     def linear_indices(self) -> list[int]:
         """The parameters that linear least squares determines."""
-        candidates = linear_parameters(self.model.leaves, self.derivatives)
+        candidates = linear_parameters(self.model.leaves, self.residuals.derivatives)
         nested = self.model.nested
         held = set() if nested is None else nested.parameters
         return [k for k in candidates if self.model.leaves[k] not in held]

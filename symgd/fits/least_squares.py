@@ -193,7 +193,7 @@ def _by_descent(
 ) -> FitResult:
     """The mean of squares by a rule of the catalogue, with the certificate of least squares."""
     model = problem.model
-    term = model.restored(model.graph.pow(problem.residual, 2), options.batch)
+    term = model.restored(model.graph.pow(problem.residuals.residual, 2), options.batch)
     root = model.graph.node(RowMean, term)
     x, steps, status, message = descend_by_rule(model, root, options, start)
     system = problem.residuals.linearize(x.tolist())
