@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from symgd._locks import cached_property
-from symgd.fits.initial_guess import InitialGuess
+from symgd.fits import initial_guess
 from symgd.fits.per_row_function import PerRowFunction
 from symgd.fits.qr_reduction import RowResiduals
 from symgd.fits.regression_model import Model
@@ -43,13 +43,10 @@ class LeastSquaresProblem:
         """(the start, (P,), whether any of it was given); what is not given is searched for."""
         params = self.model.params
         given = place_start(options.start, params)
-        guess = self.initial_guess.search() if len(given) < len(params) else [0.0] * len(params)
+        guess = [0.0] * len(params)
+        if len(given) < len(params):
+            guess = initial_guess.search(self.model, self.residuals)
         return [given.get(p, v) for p, v in zip(params, guess, strict=True)], bool(given)
-
-    @property
-    def initial_guess(self) -> InitialGuess:
-        """The search for a start."""
-        return InitialGuess(self.model, self.residuals)
 
 
 def build_problem(model: Model) -> LeastSquaresProblem:
