@@ -41,13 +41,8 @@ class _Trial:
 
 def advised(result: Result, asked: Asked, rerun: Rerun) -> Result:
     """The result with advice in its verdict, where there is any; what is advised was tried."""
-    kind = result.verdict.kind
-    if result.status is Status.SADDLE:
-        suggestion = _off_the_saddle(result, asked, rerun)
-    elif kind in (*_RUDE, "slow", "run_down", "sublinear"):
-        suggestion = _other_rate(result, asked, rerun)
-    else:
-        return result
+    find = _off_the_saddle if result.status is Status.SADDLE else _other_rate
+    suggestion = find(result, asked, rerun)
     parts = [p for p in (result.verdict.advice, suggestion) if p]
     return replace(result, verdict=replace(result.verdict, advice="; ".join(parts)))
 

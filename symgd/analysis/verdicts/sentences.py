@@ -130,6 +130,10 @@ OUTCOMES: dict[str, tuple[str, str]] = {
     "nonfinite": ("nonfinite", "not finite: {why}"),
 }  # fmt: skip
 
+#: kinds after which another learning rate or start is looked for
+ADVISED = ("diverging", "nonfinite", "oscillating", "slow", "run_down", "sublinear", "saddle",
+           "inflection")  # fmt: skip
+
 
 def tell(outcome: str, **fields: object) -> tuple[str, str]:
     """The kind and the sentence of an outcome; numbers are written with 6 digits."""
