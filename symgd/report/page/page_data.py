@@ -228,8 +228,6 @@ def _linear(rule: Rule) -> str | None:
 
     None if the linearization does not describe the rule (`LinearRule.applies`).
     """
-    if not rule.smooth:
-        return None
     linear = linear_rule(rule, rule.defaults)
     if not linear.applies(1.0):
         return None
