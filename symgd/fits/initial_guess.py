@@ -15,9 +15,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from symgd.fits.qr_reduction import RowResiduals
+from symgd.fits.regression_model import Model
 from symgd.fits.row_sample import SEED, sample_rows
-from symgd.formula.nodes import Name, Node, topological
-from symgd.model.data_binding import RowData
+from symgd.formula.nodes import Column, Name, Node, topological
+from symgd.model.data_binding import RowData, columns_below
 from symgd.solvers.levenberg_marquardt import FreeSystem, minimize
 from symgd.solvers.objectives import Box
 
@@ -39,44 +40,41 @@ def linear_parameters(leaves: Sequence[Name], derivatives: Sequence[Node]) -> li
 
 @dataclass(frozen=True)
 class InitialGuess:
-    """The search for a start. predictors: the names of the columns of the model."""
+    """The search for a start of a model, of these residuals with these derivatives."""
 
+    model: Model
     residuals: RowResiduals
-    rows: RowData
-    leaves: Sequence[Name]
     derivatives: Sequence[Node]
-    box: Box
-    predictors: Sequence[str]
 
     @property
     def linear_indices(self) -> list[int]:
         """The parameters that linear least squares determines."""
-        candidates = linear_parameters(self.leaves, self.derivatives)
-        nested = self.residuals.nested
+        candidates = linear_parameters(self.model.leaves, self.derivatives)
+        nested = self.model.nested
         held = set() if nested is None else nested.parameters
-        return [k for k in candidates if self.leaves[k] not in held]
+        return [k for k in candidates if self.model.leaves[k] not in held]
 
     def solve_linear(self, start: Sequence[float]) -> list[float] | None:
         """`start` with its linear parameters solved for on all rows, or None."""
-        candidates = _solve(self.residuals, start, self.linear_indices, self.box)
+        candidates = _solve(self.residuals, start, self.linear_indices, self.model.box)
         return None if candidates is None else candidates[0]
 
     def search(self) -> list[float]:
         """The best start of the search, (P,); ones where none has finite residuals."""
-        count, linear_indices = len(self.leaves), self.linear_indices
+        count, linear_indices = len(self.model.leaves), self.linear_indices
         if len(linear_indices) == count:
             return self.solve_linear([0.0] * count) or [0.0] * count
-        sample = sample_rows(self.rows, _SAMPLE_ROWS)
+        sample = sample_rows(self.model.rows, _SAMPLE_ROWS)
         residuals = self.residuals.on(sample)
         nonlinear = [k for k in range(count) if k not in linear_indices]
-        typical = _magnitudes(sample, self.predictors)
+        typical = _magnitudes(sample, columns_below([self.model.predicted]))
         generator = np.random.default_rng(SEED)
         candidates: list[tuple[float, list[float]]] = []
         for trial in range(_TRIALS):
             x = np.zeros(count)
             x[nonlinear] = _trial(trial, len(nonlinear), typical, generator)
-            x = self.box.clip(x)
-            solved = _solve(residuals, x.tolist(), linear_indices, self.box)
+            x = self.model.box.clip(x)
+            solved = _solve(residuals, x.tolist(), linear_indices, self.model.box)
             if solved is not None:
                 candidates.append((solved[1], solved[0]))
         candidates.sort()
@@ -91,7 +89,7 @@ class InitialGuess:
         """The starts after some steps on the sample, best first, then those without steps."""
         fitted: list[tuple[float, list[float]]] = []
         for _, start in candidates:
-            result = minimize(residuals, start, self.box, steps=60)
+            result = minimize(residuals, start, self.model.box, steps=60)
             if result is not None:
                 fitted.append((result.system.rss, result.x.tolist()))
         least = min((rss for rss, _ in fitted), default=0.0)
@@ -117,12 +115,11 @@ def _trial(
     return values
 
 
-def _magnitudes(rows: RowData, predictors: Sequence[str]) -> list[float]:
+def _magnitudes(rows: RowData, predictors: Sequence[Column]) -> list[float]:
     """Plausible magnitudes of a parameter, given these columns."""
     candidates = [1.0]
-    columns = rows.table.columns
-    for name in predictors:
-        column = np.asarray(columns[name], dtype=np.float64)
+    for predictor in predictors:
+        column = np.asarray(rows.table.columns[predictor.text], dtype=np.float64)
         places = np.quantile(column, [0.1, 0.5, 0.9])
         deviation = [float(np.std(column)), float(np.mean(np.abs(column)))]
         sizes = [abs(v) for v in (*places, *deviation) if v]

@@ -12,7 +12,7 @@ from symgd.fits.qr_reduction import RowResiduals
 from symgd.fits.regression_model import Model
 from symgd.fits.settings import Options, place_start
 from symgd.fits.summary_statistics import ResponseSummary, summarize_response
-from symgd.formula.nodes import Column, Node, topological
+from symgd.formula.nodes import Node
 from symgd.model.data_binding import RowData
 from symgd.solvers.objectives import Box
 
@@ -56,11 +56,7 @@ class LeastSquaresProblem:
     @property
     def initial_guess(self) -> InitialGuess:
         """The search for a start."""
-        model = self.model
-        predictors = [n.text for n in topological([model.predicted]) if isinstance(n, Column)]
-        return InitialGuess(
-            self.residuals, model.rows, model.leaves, self.derivatives, self.box, predictors
-        )
+        return InitialGuess(self.model, self.residuals, self.derivatives)
 
 
 def build_problem(model: Model) -> LeastSquaresProblem:

@@ -77,9 +77,8 @@ def _read_loss(text: str, data: Any, options: Options) -> _FreeLoss:
     read.rows.backend, read.rows.threads = options.backend, options.threads
     if not (options.fixed or options.tied):
         return _FreeLoss(loss, {}, read.root)
-    reader = ModelReader(columns, own, read.graph)
-    reader.variables = dict(zip(read.params, read.leaves, strict=True))
-    params = dict(reader.variables)
+    params = dict(zip(read.params, read.leaves, strict=True))
+    reader = ModelReader(columns, own, read.graph, dict(params))
     derived = derived_parameters(reader, params, options)
     unknown = next((c for c in reader.columns if c not in loss.columns), None)
     if unknown is not None:

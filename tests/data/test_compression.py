@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import pytest
 
-from symgd.data import compression, csv_fast, read_table, table
+from symgd.data import compression, csv_arrow, read_table, table
 from symgd.errors import DataError
 from tests.line_count import lines_of
 
@@ -55,7 +55,7 @@ def check(path, **options):
 def test_compressed_table_is_read_to_the_same_bits(
     suffix, block_rows, piece, engine, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(csv_fast, "CHUNK", piece)
+    monkeypatch.setattr(csv_arrow, "CHUNK", piece)
     monkeypatch.setattr(compression, "_HEAD", 100)  # so that the size of all is only estimated
     found = check(written(tmp_path / f"p.csv{suffix}", PACK[suffix](TEXT)), block_rows=block_rows)
     assert found.streamed == (block_rows is not None)
@@ -183,26 +183,26 @@ def test_a_bomb_of_blank_lines_is_refused_quickly(suffix, tmp_path):
 
 
 def test_bomb_is_read_in_blocks(suffix, tmp_path, monkeypatch):
-    """12 MB of columns in some kB: they are not in memory, where 1 MB is the limit for a table."""
+    """3 MB of columns in some kB: they are not in memory, where 256 kB is the limit for a table."""
     pytest.importorskip("pyarrow")
-    monkeypatch.setattr(table, "IN_MEMORY", 1 << 20)
-    monkeypatch.setattr(table, "_BLOCK", 1 << 18)
+    monkeypatch.setattr(table, "IN_MEMORY", 1 << 18)
+    monkeypatch.setattr(table, "_BLOCK", 1 << 16)
     head = TEXT[: TEXT.index(b"\n", 50_000) + 1]  # what tells nothing of the rest
     monkeypatch.setattr(compression, "_HEAD", 10_000)
-    data = PACK[suffix](head) + PACK[suffix](b"1,2\n" * 200_000) * 4
+    data = PACK[suffix](head) + PACK[suffix](b"1,2\n" * 50_000) * 4
     path = written(tmp_path / f"p.csv{suffix}", data)
     found = read_table(path)
     longest = max(len(block["y"]) for block in found.blocks())
     total = sum(float(block["y"].sum()) for block in found.blocks())
     count = head.count(b"\n") - 1
     assert found.streamed
-    assert found.rows == count + 800_000
-    assert total == pytest.approx(1_600_000 + ROWS[:count, 1].sum(), rel=1e-12)
+    assert found.rows == count + 200_000
+    assert total == pytest.approx(400_000 + ROWS[:count, 1].sum(), rel=1e-12)
     assert 16 * longest <= table._BLOCK
 
 
 def test_file_that_changes_is_refused(suffix, tmp_path, monkeypatch):
-    monkeypatch.setattr(csv_fast, "CHUNK", 5000)
+    monkeypatch.setattr(csv_arrow, "CHUNK", 5000)
     path = written(tmp_path / f"p.csv{suffix}", PACK[suffix](TEXT))
 
     other = PACK[suffix](TEXT + TEXT[4:])
