@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from threading import RLock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 
 def hold_in_forks(lock: AbstractContextManager[Any]) -> None:
@@ -29,35 +30,23 @@ MPMATH = RLock()  # its functions change the precision of their context on the w
 hold_in_forks(MPMATH)
 
 
-if sys.version_info >= (3, 12):
+if TYPE_CHECKING or sys.version_info >= (3, 12):
     from functools import cached_property
 else:
-    from collections.abc import Callable
-    from typing import Any, Generic, Self, TypeVar, overload
 
-    T = TypeVar("T")
-
-    class cached_property(Generic[T]):  # noqa: N801 - as in functools
+    class cached_property:  # noqa: N801 - as in functools
         """A method whose value, once computed, is an attribute of the instance."""
 
-        def __init__(self, function: Callable[[Any], T]) -> None:
-            self._function = function
-            self.__doc__ = function.__doc__
+        def __init__(self, function: Callable[[Any], Any]) -> None:
+            self._function, self.__doc__ = function, function.__doc__
 
         def __set_name__(self, owner: type, name: str) -> None:
             self._name = name
 
-        @overload
-        def __get__(self, instance: None, owner: type) -> Self: ...
-
-        @overload
-        def __get__(self, instance: object, owner: type) -> T: ...
-
-        def __get__(self, instance: object, owner: type) -> Self | T:
+        def __get__(self, instance: object, owner: type) -> Any:
             if instance is None:
                 return self
-            value = self._function(instance)
-            instance.__dict__[self._name] = value
+            value = instance.__dict__[self._name] = self._function(instance)
             return value
 
 

@@ -1,4 +1,4 @@
-"""Every exception that symgd raises on purpose, and how a mistake in a text is shown.
+"""Every exception that symgd raises on purpose, and the texts of errors.
 
 SymgdError
 ├── FormulaError    a loss, rule line or schedule that cannot be read (text, column)
@@ -112,6 +112,29 @@ class PrecisionError(SymgdError):
 
 class DescentError(SymgdError):
     """A descent that ended in a status other than converged or completed."""
+
+
+def import_problem(package: str, install: str) -> str:
+    """Why a package cannot be imported, to stand after "... needs PACKAGE"; "" if it can.
+
+    install: what pip installs. A broken package may raise anything, and is no fault of symgd's.
+    """
+    from importlib import import_module
+
+    try:
+        import_module(package.partition(".")[0])
+        import_module(package)
+    except Exception as error:
+        return describe_import_error(error, package, install)
+    return ""
+
+
+def describe_import_error(error: Exception, package: str, install: str) -> str:
+    """The same for what importing the package raised."""
+    if isinstance(error, ModuleNotFoundError) and error.name == package.partition(".")[0]:
+        return f": pip install {install}"
+    first = str(error).partition("\n")[0]
+    return f", which cannot be imported: {type(error).__name__}: {first}"
 
 
 def excerpt(text: str, limit: int = 60) -> str:

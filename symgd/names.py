@@ -10,7 +10,7 @@ import difflib
 import keyword
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 _SPELLED = """
 alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho sigma tau
@@ -127,3 +127,9 @@ def suggest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str:
     moved = [k for k in others if sorted(k) == sorted(name)]
     near = moved or difflib.get_close_matches(name, others, n=1, cutoff=cutoff)
     return f"did you mean '{escape(near[0])}'?" if near else ""
+
+
+def unknown(what: str, name: str, known: Collection[str]) -> str:
+    """The message for a name that is none of the known ones: `what` 'name'; a hint."""
+    hint = suggest(name, known) or f"it has {escape(', '.join(known)) or 'none'}"
+    return f"{what} '{escape(name)}'; {hint}"

@@ -1,5 +1,6 @@
 """What every test may rely on."""
 
+import os
 import signal
 
 import pytest
@@ -8,6 +9,9 @@ from hypothesis import HealthCheck, settings
 from symgd.backends import compiler, dispatch
 from symgd.backends.program import Program
 from tests.backends.check_program import check_program
+
+# Before JAX is imported, an oracle that runs each of its programs once.
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 
 # The same examples in every run, however slowly they are drawn.
 settings.register_profile(

@@ -41,6 +41,17 @@ class _Arrays(Walk):
         return _FUNCTIONS[name](*args)
 
 
+def value_grad_and_hess(function, count):
+    """(value, gradient, Hessian) by JAX of a function of so many numbers, as one program: each
+    costs a compilation."""
+    places = tuple(range(count))
+
+    def all_three(*x):
+        return function(*x), jax.grad(function, places)(*x), jax.hessian(function, places)(*x)
+
+    return jax.jit(all_three)
+
+
 def jax_value_and_grad(text, at, data):
     """Value and gradient of a formula over rows by JAX, in float64; at: parameters by name."""
     columns = {name: jnp.asarray(c, jnp.float64) for name, c in data.items()}
@@ -49,5 +60,5 @@ def jax_value_and_grad(text, at, data):
     def function(params):
         return _Arrays(columns | params, count)(tree(text))
 
-    value, grad = jax.value_and_grad(function)({n: jnp.float64(v) for n, v in at.items()})
+    value, grad = jax.jit(jax.value_and_grad(function))({n: jnp.float64(v) for n, v in at.items()})
     return float(value), {name: float(g) for name, g in grad.items()}

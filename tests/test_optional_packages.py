@@ -1,11 +1,14 @@
 """Optional packages that are missing, or raise whatever they like when they are imported."""
 
+import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from symgd._optional import import_problem
+from symgd.errors import import_problem
+from tests.hang_guard import HUNG
 
 #: What a package's __init__.py holds -> what is said of it.
 CODES = {
@@ -26,48 +29,62 @@ def broken(request, tmp_path, monkeypatch):
     return tmp_path, message
 
 
-def run(folder, code, *arguments):
-    """(exit code, stdout, stderr) of Python code to which the folder's packages come first."""
-    code = f"import sys; sys.path.insert(0, {str(folder)!r}); {code}"
-    command = [sys.executable, "-c", code, *arguments]
-    done = subprocess.run(command, capture_output=True, text=True)
-    return done.returncode, done.stdout, done.stderr
+SCRIPT = """
+import contextlib, io, json, sys
+sys.path.insert(0, sys.argv[1])
+told = []
+for code, *arguments in json.load(sys.stdin):
+    sys.argv, out, err = ["symgd", *arguments], io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            exec(code)
+            status = 0
+        except SystemExit as end:
+            status = end.code or 0
+        except ImportError as error:
+            status = f"ImportError: {error}"
+    told.append([status, out.getvalue(), err.getvalue()])
+print(json.dumps(told))
+"""
+COMMAND = "from symgd.__main__ import main; main()"
 
 
-COMMAND = "from symgd.__main__ import main; sys.argv[0] = 'symgd'; main()"
+def runs(folder, *calls):
+    """[exit code or error, stdout, stderr] of each call, (code, *arguments), one after the other
+    in a process to which the folder's packages come first."""
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, str(folder)],
+        input=json.dumps(calls), capture_output=True, text=True, timeout=HUNG, check=True,
+    )  # fmt: skip
+    return json.loads(done.stdout)
 
 
-def test_csv_is_read_without_a_broken_pyarrow(broken, tmp_path):
+def test_a_broken_package_is_said_in_one_sentence(broken, tmp_path):
     folder, message = broken
-    (tmp_path / "d.csv").write_text("t,counts\n1,2\n2,4\n3,7\n")
-    arguments = ["mean((counts - a*t)**2)", "--data", str(tmp_path / "d.csv"), "-n", "1"]
-    code, out, err = run(folder, COMMAND, *arguments)
-    assert (code, "Traceback" in err) == (0, False)
-    assert f"is read slowly, without pyarrow, which cannot be imported: {message}\n" in err
-    assert run(folder, COMMAND, *arguments, "-q")[2] == ""
-
-
-def test_parquet_and_pictures_say_what_is_broken_in_one_sentence(broken, tmp_path):
-    folder, message = broken
-    (tmp_path / "d.parquet").write_bytes(b"PAR1")
-    code, _, err = run(folder, COMMAND, "mean(x)*a**2", "--data", str(tmp_path / "d.parquet"))
-    assert code == 2
-    sentence = f"reading Parquet needs pyarrow, which cannot be imported: {message}"
-    assert err == f"symgd: {tmp_path / 'd.parquet'}: {sentence}\n"
-    code, _, err = run(folder, COMMAND, "theta**2", "-q", "--plot", str(tmp_path / "p.png"))
-    assert code == 2
-    assert err == f"symgd: pictures need matplotlib, which cannot be imported: {message}\n"
-
-
-def test_pandas_and_scikit_learn_say_what_is_broken(broken):
-    folder, message = broken
-    code, _, err = run(folder, "import symgd; symgd.descend('x**2').to_pandas()")
-    last = err.splitlines()[-1]
-    assert last == f"ImportError: to_pandas() needs pandas, which cannot be imported: {message}"
-    code, _, err = run(folder, "import symgd.sklearn")
-    assert err.splitlines()[-1] == (
-        f"ImportError: symgd.sklearn needs scikit-learn, which cannot be imported: {message}"
+    csv, parquet, png = (str(tmp_path / name) for name in ("d.csv", "d.parquet", "p.png"))
+    Path(csv).write_text("t,counts\n1,2\n2,4\n3,7\n")
+    Path(parquet).write_bytes(b"PAR1")
+    line = [COMMAND, "mean((counts - a*t)**2)", "--data", csv, "-n", "1"]
+    read, quiet, of_parquet, picture, pandas, sklearn = runs(
+        folder,
+        line,
+        [*line, "-q"],
+        [COMMAND, "mean(x)*a**2", "--data", parquet],
+        [COMMAND, "theta**2", "-q", "--plot", png],
+        ["import symgd; symgd.descend('x**2').to_pandas()"],
+        ["import symgd.sklearn"],
     )
+    assert read[0] == 0
+    assert f"is read slowly, without pyarrow, which cannot be imported: {message}\n" in read[2]
+    assert (quiet[0], quiet[2]) == (0, "")
+    sentence = f"{parquet}: reading Parquet needs pyarrow, which cannot be imported: {message}"
+    assert of_parquet == [2, "", f"symgd: {sentence}\n"]
+    sentence = f"pictures need matplotlib, which cannot be imported: {message}"
+    assert (picture[0], picture[2]) == (2, f"symgd: {sentence}\n")
+    sentence = f"to_pandas() needs pandas, which cannot be imported: {message}"
+    assert pandas == [f"ImportError: {sentence}", "", ""]
+    sentence = f"symgd.sklearn needs scikit-learn, which cannot be imported: {message}"
+    assert sklearn == [f"ImportError: {sentence}", "", ""]
 
 
 def test_what_is_not_installed_says_how_to_install_it(monkeypatch):

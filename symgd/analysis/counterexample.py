@@ -24,6 +24,9 @@ _LONG = 20_000  # operations of the loss times parameters, likewise
 Point = tuple[Fraction, ...]  # exact coordinates
 
 _DIGITS = 50
+_CLEAR = 1e-9  # of the values, a gap that is no rounding,
+_ROUNDING = 1e-15  # and one that may be
+_TRIED = 8  # of each, how many are looked at exactly
 _WORK = 20_000_000  # operations that looking for a counterexample over rows may take, about
 _CHECKABLE = 5_000  # nodes of a loss that is evaluated in so many digits
 
@@ -43,13 +46,14 @@ def counterexample(
     first. What is returned has been checked exactly, or in 50 digits; for sums over rows of data,
     with a margin of 1e-4 in doubles.
     """
-    tried = 0
+    clear = near = 0
     most = None if loss.internals.rows is None else max(4, _WORK // max(1, loss.internals.work))
     for a, b in islice(_pairs(loss, hints), most):
         middle = tuple((x + y) / 2 for x, y in zip(a, b, strict=True))
         low = [loss.internals.evaluate_value(*map(float, p))[0] for p in (a, b, middle)]
         gap = low[2] - 0.5 * (low[0] + low[1])
-        if not all(map(math.isfinite, low)) or gap <= 1e-9 * max(1e-9, *map(abs, low)):
+        size = max(map(abs, low))
+        if not all(map(math.isfinite, low)) or gap < -_ROUNDING * size:
             continue
         if (
             loss.internals.rows is not None
@@ -57,12 +61,14 @@ def counterexample(
             if gap > 1e-4 * max(map(abs, low)):
                 return (a, b), (low[0], low[1], low[2])
             continue
-        tried += 1
+        clear, near = clear + (gap > _CLEAR * size), near + (gap <= _CLEAR * size)
+        if near > _TRIED and gap <= _CLEAR * size:
+            continue
         exact = [v for p in (a, b, middle) if (v := _exact(loss, terms, p)) is not None]
         if len(exact) == 3 and 2 * exact[2] > exact[0] + exact[1]:
             values = (float(exact[0]), float(exact[1]), float(exact[2]))
             return (a, b), values
-        if tried >= 5:
+        if clear >= _TRIED:
             break
     return None
 
@@ -113,7 +119,7 @@ def _downward(loss: Loss, spot: Sequence[float]) -> list[float] | None:
     if not finite_rows(rows):
         return None
     split = spectrum(rows)
-    return split.lowest if split.values[0] < -1e-9 * abs(split.values[-1]) else None
+    return split.lowest if split.values[0] < 0 else None
 
 
 def _short(x: float, within: float) -> Fraction:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,10 +19,14 @@ _CLOSE = 1e-9  # of x: the step of a minimum that is found
 
 @dataclass(frozen=True)
 class Minimum:
-    """A point with vanishing gradient and positive definite Hessian, and its eigenvalues."""
+    """A point with vanishing gradient and positive definite Hessian, and its eigenvalues.
+
+    rounding: how far from x it may be, of a certified one.
+    """
 
     x: list[float]
     eigenvalues: list[float]
+    rounding: float = 0.0
 
 
 class LossObjective:
@@ -29,7 +34,12 @@ class LossObjective:
 
     def __init__(self, loss: Loss) -> None:
         self._evaluate = loss.internals.evaluate
+        self._value = loss.internals.evaluate_value
         self.hessian = loss.internals.hess_rows
+
+    def unchecked_value(self, x: Iterable[float], /) -> float:
+        """The value, -inf, inf and nan included."""
+        return self._value(*map(float, x))[0]
 
     def gradient(self, x: Sequence[float]) -> tuple[float, list[float]]:
         """Value and gradient."""
@@ -65,6 +75,24 @@ def find_minimum(
     return Minimum(found.x, values) if values and values[0] > 1e-12 * abs(values[-1]) else None
 
 
+def certified_minimum(loss: Loss, x: Sequence[float]) -> Minimum | None:
+    """The minimum that damped Newton steps reach downhill from x, its gradient 0 to rounding.
+
+    Another step from there is rounding error, and tells how large that is.
+    """
+    found = find_minimum(loss, x, careful=True)
+    if found is None:
+        return None
+    objective = LossObjective(loss)
+    step = newton.evaluate_at(objective, found.x).step
+    again = newton.evaluate_at(objective, [a + b for a, b in zip(found.x, step, strict=True)])
+    size, error = math.hypot(*again.x), math.hypot(*again.step)
+    if not again.definite or not error <= _CLOSE * max(size, math.hypot(*x)):
+        return None
+    values = symmetric.eigenvalues(again.hessian)
+    return Minimum(again.x, values, error + 4 * _EPS * size)
+
+
 def eigenvalues(loss: Loss, x: Sequence[float]) -> list[float]:
     """Of the Hessian at x, ascending; [] where it is not finite."""
     return symmetric.eigenvalues(loss.internals.hess_rows(x))
@@ -76,16 +104,3 @@ def steepest_curve(loss: Loss, x: Sequence[float]) -> list[float]:
         return [1.0]
     vector = symmetric.spectrum(loss.internals.hess_rows(x)).lowest
     return [v if abs(v) > 1e-12 else 0.0 for v in vector]
-
-
-def leads_down(loss: Loss, x: Sequence[float], value: float) -> bool:
-    """Whether a short way along the most negative curvature the loss is really smaller."""
-    direction = steepest_curve(loss, x)
-    size = max(1.0, *map(abs, x))
-    for length in (1e-4 * size, 1e-3 * size, 1e-2 * size, -1e-4 * size, -1e-3 * size, -1e-2 * size):
-        there = loss.internals.evaluate_value(
-            *(v + length * d for v, d in zip(x, direction, strict=True))
-        )[0]
-        if there < value - 4 * _EPS * abs(value):
-            return True
-    return False

@@ -192,7 +192,7 @@ function softmax2(x, y) {
   const e = exp(d) * (1 + error);
   return e / (1 + e);
 }
-function softmax(x, top, total) {
+function softmax_term(x, top, total) {
   const [d, error] = gap(x, top);
   return exp(d) * (1 + error) / total;
 }
@@ -200,15 +200,15 @@ function largest(...args) {
   return max(...args);
 }
 function shares(args, top) {
-  return args.reduce((sum, x) => dadd(sum, [softmax(x, top, 1), 0]), [0, 0])[0];
+  return args.reduce((sum, x) => dadd(sum, [softmax_term(x, top, 1), 0]), [0, 0])[0];
 }
 function exp_sum(...args) {
   return shares(args, max(...args));
 }
-function portion(...args) {
-  return softmax(args[0], max(...args), exp_sum(...args));
+function softmax(...args) {
+  return softmax_term(args[0], max(...args), exp_sum(...args));
 }
-function complement(...args) {
+function softmax_complement(...args) {
   return shares(args.slice(1), max(...args)) / exp_sum(...args);
 }
 // exp(-x*x) as [pair, power of two]

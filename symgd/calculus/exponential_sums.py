@@ -114,11 +114,11 @@ def share(graph: Graph, u: Node | None, terms: Sequence[Term], copies: int = 1) 
             scale = 1.0 if term.u is None else term.c
             own = log_term(graph, Term(term.c / scale, term.u))
             others = [log_term(graph, Term(t.c / scale, t.u)) for t in terms if t is not term]
-            part = _portion(graph, own, others)
+            part = _softmax(graph, own, others)
             return graph.pow(graph.mul(graph.number(1.0 / term.c), part), copies)
     top, total = _top_and_total(graph, terms)
     own = graph.number(0.0) if u is None else graph.div(u, graph.number(copies))
-    return graph.pow(call(graph, "softmax", own, top, total), copies)
+    return graph.pow(call(graph, "softmax_term", own, top, total), copies)
 
 
 def _is_multiple(graph: Graph, u: Node | None, part: Node | None, copies: int) -> bool:
@@ -132,9 +132,9 @@ def _top_and_total(graph: Graph, terms: Sequence[Term]) -> tuple[Node, Node]:
     return call(graph, "largest", *powers), call(graph, "exp_sum", *powers)
 
 
-def _portion(graph: Graph, u: Node, others: Sequence[Node]) -> Node:
+def _softmax(graph: Graph, u: Node, others: Sequence[Node]) -> Node:
     if len(others) > 1:
-        return call(graph, "portion", u, *others)
+        return call(graph, "softmax", u, *others)
     (other,) = others
     if float_of(other) == 0:
         return call(graph, "sigmoid", u)
@@ -147,11 +147,11 @@ def log_share(graph: Graph, node: Node) -> Node | None:
     """The logarithm of what `share` makes, or None for another node."""
     if node.func is _NODE["sigmoid"]:
         return graph.neg(call(graph, "softplus", graph.neg(node.args[0])))
-    if node.func in (_NODE["softmax2"], _NODE["portion"]):
+    if node.func in (_NODE["softmax2"], _NODE["softmax"]):
         u, *others = node.args
         rest = others[0] if len(others) == 1 else call(graph, "logsumexp", *others)
         return graph.neg(call(graph, "softplus", graph.sub(rest, u)))
-    if node.func is _NODE["softmax"] and node.args[2].func is _NODE["exp_sum"]:
+    if node.func is _NODE["softmax_term"] and node.args[2].func is _NODE["exp_sum"]:
         return graph.sub(node.args[0], call(graph, "logsumexp", *node.args[2].args))
     return None
 
@@ -205,10 +205,10 @@ def _shares(graph: Graph, top: Sequence[Term], terms: Sequence[Term]) -> Node:
             inner = [t.u for t in top if t.u is not None and t.u.args]
             zeros = [graph.node(sympy.Mul, ZERO, u) for u in inner]
             return graph.node(sympy.Add, ONE, *zeros) if zeros else ONE
-        return _portion(graph, log_sum(graph, top), [log_sum(graph, left)])
+        return _softmax(graph, log_sum(graph, top), [log_sum(graph, left)])
     largest, total = _top_and_total(graph, terms)
     parts = []
     for t in top:
         own = graph.number(0.0) if t.u is None else t.u
-        parts.append(graph.mul(graph.number(t.c), call(graph, "softmax", own, largest, total)))
+        parts.append(graph.mul(graph.number(t.c), call(graph, "softmax_term", own, largest, total)))
     return graph.add(*parts)

@@ -72,8 +72,8 @@ def pullback_of_function(
 ) -> list[Contribution]:
     """The contributions of the adjoint of a function of the table to its arguments."""
     row = BY_CLASS[node.func]
-    if row.name == "softmax" and _known_scores(node):
-        return _pullback_of_softmax(graph, node, adjoint, active)
+    if row.name == "softmax_term" and _known_scores(node):
+        return _pullback_of_softmax_term(graph, node, adjoint, active)
     result: list[Contribution] = []
     for k, arg in enumerate(node.args):
         if id(arg) not in active:
@@ -98,7 +98,7 @@ def _known_scores(node: Node) -> bool:
     return known and any(score is x for score in total.args)
 
 
-def _pullback_of_softmax(
+def _pullback_of_softmax_term(
     graph: Graph, node: Node, adjoint: Node, active: Set[int]
 ) -> list[Contribution]:
     """A share f of exp(x) in a known sum: f*(the shares of the others) for x, -f*share for those.

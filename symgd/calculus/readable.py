@@ -15,7 +15,7 @@ from symgd.formula.nodes import ONE, ROWS, ZERO, Name, Node, RowMax, RowSum, flo
 
 _DERIVATIVE_ROWS = {row.node: row for row in DERIVATIVES.values()}
 _LARGEST, _EXP_SUM = DERIVATIVES["largest"].node, DERIVATIVES["exp_sum"].node
-_PORTION, _COMPLEMENT = DERIVATIVES["portion"].node, DERIVATIVES["complement"].node
+_SOFTMAX, _SOFTMAX_COMPLEMENT = DERIVATIVES["softmax"].node, DERIVATIVES["softmax_complement"].node
 _MAX, _LOGSUMEXP = FUNCTIONS["max"].node, FUNCTIONS["logsumexp"].node
 
 
@@ -35,7 +35,7 @@ def readable(graph: Graph, roots: Sequence[Node]) -> list[Node]:
         row = _DERIVATIVE_ROWS.get(node.func)
         if row is None or row.variadic:
             return graph.same(node, args)
-        if row.name == "softmax" and args[2].func is _EXP_SUM:
+        if row.name == "softmax_term" and args[2].func is _EXP_SUM:
             total = graph.node(_LOGSUMEXP, *args[2].args)
             return graph.node(FUNCTIONS["exp"].node, graph.sub(args[0], total))
         return local_derivative(graph, row.readable_form, args, node)
@@ -43,8 +43,8 @@ def readable(graph: Graph, roots: Sequence[Node]) -> list[Node]:
     def expand(node: Node, args: tuple[Node, ...]) -> Node:
         if node.func is _LARGEST:
             return _largest(graph, args)
-        if node.func in (_PORTION, _COMPLEMENT):
-            first = args[0] if node.func is _PORTION else graph.node(_LOGSUMEXP, *args[1:])
+        if node.func in (_SOFTMAX, _SOFTMAX_COMPLEMENT):
+            first = args[0] if node.func is _SOFTMAX else graph.node(_LOGSUMEXP, *args[1:])
             total = graph.node(_LOGSUMEXP, *args)
             return graph.node(FUNCTIONS["exp"].node, graph.sub(first, total))
         if node.func is _EXP_SUM:

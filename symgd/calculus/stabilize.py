@@ -154,8 +154,8 @@ def _add(graph: Graph, node: Node) -> Node:
                 return call(graph, "softmax2", *function.args[::-1])
             if function.func is _NODE["ndtr"]:
                 return call(graph, "ndtr", graph.neg(function.args[0]))
-            if function.func is _NODE["portion"]:
-                return call(graph, "complement", *function.args)
+            if function.func is _NODE["softmax"]:
+                return call(graph, "softmax_complement", *function.args)
         if (found := _one_plus_erf(graph, one, other)) is not None:
             return found
     return node

@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from symgd._optional import import_problem
 from symgd.data.conversion import ColumnLocation, Mask, MaskedColumn, convert, remove_missing
 from symgd.data.select_columns import check_names
 from symgd.data.source import Block, SelectedColumn
-from symgd.errors import DataError, excerpt
+from symgd.errors import DataError, excerpt, import_problem
 
 _HINT = "convert it to numbers"
 

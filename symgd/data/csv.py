@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from symgd._locks import cached_property
-from symgd._optional import import_problem
 from symgd.data.csv_exact import ExactCsvReader
 from symgd.data.csv_fast import ChunkedCsvReader
 from symgd.data.files import File
 from symgd.data.header import read_header
 from symgd.data.source import Block, SelectedColumn
-from symgd.errors import DataError
+from symgd.errors import DataError, import_problem
 
 _CHUNK = 1 << 20
 

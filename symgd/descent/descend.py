@@ -28,8 +28,8 @@ from symgd.descent.step_program import settles, step_outputs
 from symgd.errors import ArgumentError
 from symgd.formula.nodes import ROWS
 from symgd.model.arguments import Arguments, Schedule, Start, read_arguments, read_start, resolve
+from symgd.model.checks import read_origin
 from symgd.model.loss import Loss
-from symgd.model.points import read_origin
 from symgd.model.result import History, Result, Status
 from symgd.model.rules import Rule
 
@@ -77,6 +77,7 @@ def descend(
     {'theta': 3.656158440062973e-05}
     """
     check_backend(backend)
+    shown_backend = backend
     if callback is not None and not callable(callback):
         raise ArgumentError(f"callback is not a function but {type(callback).__name__}")
     arguments = read_arguments(lr, steps, rule, set, tol)
@@ -93,16 +94,17 @@ def descend(
         backend = REFERENCE  # every step returns to Python anyway
     sampler = None if batch is None else Sampler.of(loss.table, batch, seed)
     result = _run(loss, arguments, values, origin, callback, backend, sampler)
-    failed = result.status in (Status.DIVERGED, Status.NONFINITE, Status.SADDLE)
-    if not (advise and failed) or sampler is not None:
+    if not advise or sampler is not None or result.status is Status.INTERRUPTED:
         return result
-    from symgd.analysis.advice import advised
+    from symgd.analysis.verdicts.advice import advised
+    from symgd.analysis.verdicts.command import Asked
 
     def rerun(lr: float, start: Mapping[str, float], steps: int) -> Result:
         other = replace(arguments, schedule=Schedule(repr(lr), value=lr), steps=steps)
         return _run(loss, other, values, list(start.values()), None, backend, None)
 
-    return advised(result, arguments.steps, arguments.given, rerun)
+    asked = Asked(steps, arguments.given, arguments.tol, shown_backend, data, drop_missing)
+    return advised(result, asked, rerun)
 
 
 def _run(
@@ -136,7 +138,7 @@ def _run(
         partial(find, loss),
         sampler is not None,
     )
-    return finish(problem, run, *engine(kernel, run, arguments.steps, callback, problem))
+    return finish(problem, run, *engine(kernel, run, arguments.steps, callback, problem), kernel)
 
 
 def gradient_descent(

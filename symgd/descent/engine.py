@@ -6,8 +6,11 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from symgd.analysis import verdict as analysis
 from symgd.analysis.nonfinite import NonfiniteCause
+from symgd.analysis.verdicts import verdict as analysis
+from symgd.analysis.verdicts.facts import Facts
+from symgd.analysis.verdicts.stationary import leads_down
+from symgd.descent.continuation import Continuation
 from symgd.descent.kernel import Kernel, Run, Stop
 from symgd.model.arguments import Schedule
 from symgd.model.loss import Loss
@@ -73,8 +76,14 @@ def engine(
     return None, None
 
 
-def finish(problem: Problem, run: Run, status: Status | None, stop: Stop | None) -> Result:
-    """The Result of a run that has ended."""
+def finish(
+    problem: Problem,
+    run: Run,
+    status: Status | None,
+    stop: Stop | None,
+    kernel: Kernel | None = None,
+) -> Result:
+    """The Result of a run that has ended. kernel: can continue it, to see what the verdict says."""
     if status is Status.INTERRUPTED and len(run.best_x):
         t, x = run.best_t, run.best_x
         value, *grad = problem.evaluate(*x)
@@ -87,7 +96,7 @@ def finish(problem: Problem, run: Run, status: Status | None, stop: Stop | None)
     cause = _nonfinite_cause(problem, run, stop)
     if cause is not None:
         status = Status.DIVERGED if cause.overflow and run.t else Status.NONFINITE
-    facts = analysis.Facts(
+    facts = Facts(
         loss=problem.loss,
         rule=problem.rule,
         hyperparameters=problem.values,
@@ -99,7 +108,10 @@ def finish(problem: Problem, run: Run, status: Status | None, stop: Stop | None)
         first_loss=run.history.loss_at(0),
         evaluate=problem.evaluate,
         tail=list(run.tail),
+        history=run.history,
         steps=t,
+        rate_at=_rate_at(problem),
+        ahead=_ahead(problem, run, status, stop, kernel),
         tol=run.tol,
         converged=stop is Stop.CONVERGED,
         auto=problem.schedule.auto,
@@ -122,7 +134,7 @@ def finish(problem: Problem, run: Run, status: Status | None, stop: Stop | None)
         grad=_named(params, grad),
         steps=t,
         status=status,
-        message=_message(status, run, stop, facts),
+        message=_message(status, run, stop, facts, verdict),
         history=run.history,
         best=best,
         verdict=verdict,
@@ -132,6 +144,21 @@ def finish(problem: Problem, run: Run, status: Status | None, stop: Stop | None)
         start=_named(params, problem.origin),
         hyperparameters=problem.values,
     )
+
+
+def _rate_at(problem: Problem) -> Callable[[int], float] | None:
+    if problem.schedule.formula is None:
+        return None
+    return lambda t: problem.schedule.at(t, problem.values)
+
+
+def _ahead(
+    problem: Problem, run: Run, status: Status | None, stop: Stop | None, kernel: Kernel | None
+) -> Continuation | None:
+    """What continues the run: of a formula, where the run did not end by itself."""
+    if kernel is None or problem.loss is None or problem.batches or status or stop:
+        return None
+    return Continuation(kernel, run, problem.loss.internals.work)
 
 
 def _named(params: Sequence[str], values: Sequence[float]) -> dict[str, float]:
@@ -157,20 +184,20 @@ def _close_history(run: Run, t: int, x: list[float], value: float, grad: list[fl
         history.close(t, x, value, math.hypot(*grad))
 
 
-def _status(facts: analysis.Facts, stop: Stop | None, verdict: Verdict) -> Status:
-    if facts.saddle:
+def _status(facts: Facts, stop: Stop | None, verdict: Verdict) -> Status:
+    if leads_down(facts):
         return Status.SADDLE
     if stop is Stop.CONVERGED:
         return Status.CONVERGED
     if stop in (Stop.STUCK, Stop.NO_DESCENT):
         return Status.STALLED
-    if verdict.kind == "diverging":
+    if verdict.kind == "diverging" and (facts.climbed or facts.far):
         return Status.DIVERGED
     return Status.COMPLETED if facts.tol is None else Status.MAX_STEPS
 
 
-def _message(status: Status, run: Run, stop: Stop | None, facts: analysis.Facts) -> str:
-    largest, t = facts.largest_slope, facts.steps
+def _message(status: Status, run: Run, stop: Stop | None, facts: Facts, verdict: Verdict) -> str:
+    largest, t = facts.slope, facts.steps
     match status:
         case Status.CONVERGED:
             return f"max|g| = {largest:.3g} <= tol = {run.tol:g} after {t} steps"
@@ -178,11 +205,11 @@ def _message(status: Status, run: Run, stop: Stop | None, facts: analysis.Facts)
             return f"all {t} steps were run"
         case Status.MAX_STEPS:
             above = f"max|g| = {largest:.3g} is above tol = {run.tol:g} after {t} steps"
-            return f"{above}; give it more steps"
+            return above + _more_steps(largest, t, run.tol, verdict)
         case Status.DIVERGED if facts.runaway:
             return f"{facts.runaway}; the last finite point is returned"
         case Status.DIVERGED:
-            return "it runs away: every step is larger than the one before"
+            return "it runs away from where it started"
         case Status.NONFINITE:
             return (
                 f"{facts.nonfinite}; the last finite point is returned"
@@ -199,3 +226,17 @@ def _message(status: Status, run: Run, stop: Stop | None, facts: analysis.Facts)
             return f"interrupted at step {run.t}; the best point so far is returned"
         case _:
             return f"stopped by the callback at step {t}"
+
+
+def _more_steps(slope: float, steps: int, tol: float | None, verdict: Verdict) -> str:
+    """How many steps more bring max|g| to tol, where the error falls by a known law."""
+    if not verdict.digit_steps or not tol:
+        return ""
+    digits = math.log10(slope / tol)
+    if verdict.kind == "sublinear":
+        more = steps * (math.pow(1 + verdict.digit_steps / steps, min(digits, 100)) - 1)
+    elif verdict.kind in ("converging", "slow"):
+        more = digits * verdict.digit_steps
+    else:
+        return ""
+    return f"; about {max(1, math.ceil(more)):,} more steps bring it there" if more < 1e15 else ""

@@ -11,9 +11,10 @@ import sympy
 
 from symgd._locks import cached_property
 from symgd.analysis.convexity import Convexity, convexity
-from symgd.analysis.critical_point import CriticalPoint, CriticalPoints
-from symgd.analysis.critical_points import critical_points, lower_bound
-from symgd.analysis.solver_sizes import SECONDS
+from symgd.analysis.critical.critical_point import CriticalPoint, CriticalPoints
+from symgd.analysis.critical.critical_points import critical_points
+from symgd.analysis.critical.solver_sizes import SECONDS
+from symgd.analysis.lower_bound import LowerBound, lower_bound
 from symgd.analysis.stable_rates import Rates, rates
 from symgd.calculus.derivation import DerivationStep, derivation
 from symgd.calculus.polynomial import degree, polynomial, to_node
@@ -21,9 +22,8 @@ from symgd.descent.loss_argument import loss_of
 from symgd.formula.nodes import Node, topological
 from symgd.formula.printing.plain import write
 from symgd.model.arguments import Start, read_arguments, read_start, resolve
-from symgd.model.checks import finite_or_none
+from symgd.model.checks import finite_or_none, read_origin
 from symgd.model.loss import Loss
-from symgd.model.points import read_origin
 from symgd.model.present import Report
 from symgd.model.rules import Rule
 
@@ -62,8 +62,7 @@ class Explanation(Report):
     """What `explain` found.
 
     critical: the critical points. behaviors: the rule at each of the minima among them. lr: the
-    learning rate, or None where it is no constant. bound: a number that the loss never falls
-    below; -inf where none is known.
+    learning rate, or None where it is no constant. below: whether the loss is bounded below.
     """
 
     loss: Loss
@@ -74,7 +73,12 @@ class Explanation(Report):
     convexity: Convexity
     critical: CriticalPoints
     behaviors: tuple[Behavior, ...]
-    bound: float
+    below: LowerBound
+
+    @property
+    def bound(self) -> float:
+        """A number that the loss never falls below; -inf where none is known."""
+        return self.below.value
 
     @cached_property
     def gradient(self) -> dict[str, str]:
@@ -123,6 +127,7 @@ class Explanation(Report):
             "hyperparameters": dict(self.hyperparameters),
             "lr": self.lr_text,
             "lower_bound": self.bound,
+            "bounded_below": self.below.bounded,
             "method": self.critical.method,
             "complete": self.critical.complete,
             "families": list(self.critical.families),
@@ -165,12 +170,15 @@ def explain(
     loss = loss_of(loss, [arguments.rule], stray, named, data, drop_missing)
     origin = read_origin(loss.params, point)
     values = resolve(arguments)
-    critical = critical_points(loss, origin, seconds)
+    below = lower_bound(loss, origin)
+    critical = critical_points(loss, origin, seconds, below.bounded)
     shape = convexity(loss, [p.x for p in critical.points])
     if shape.convex:
         critical = replace(critical, points=tuple(map(_of_convex, critical.points)))
     if _only_minimum(critical, shape):
-        critical = replace(critical, complete=True, note="")
+        critical = replace(critical, complete=True, note="", incomplete="")
+    if below.bounded is None and shape.convex and any(map(lowest, critical.points)):
+        below = replace(below, bounded=True)
     rate = arguments.schedule.value
     behaviors = tuple(
         _behavior(loss, arguments.rule, values, p, rate) for p in critical.points if lowest(p)
@@ -184,7 +192,7 @@ def explain(
         convexity=shape,
         critical=critical,
         behaviors=behaviors,
-        bound=lower_bound(loss),
+        below=below,
     )
 
 
@@ -230,7 +238,8 @@ def _behavior(
     point: CriticalPoint,
     lr: float | None,
 ) -> Behavior:
-    if point.kind == "degenerate" and not _quadratic(loss):
+    valley = _quadratic(loss) or "not the only one" in point.note
+    if point.kind == "degenerate" and not valley:
         found = Rates(why_not="the curvature vanishes there: slower than any factor per step")
     else:
         found = rates(rule, values, point.eigenvalues, lr)
@@ -276,6 +285,7 @@ def _point(point: CriticalPoint, names: Sequence[str], behavior: Behavior | None
         "exact": dict(zip(names, point.exact, strict=True)) if point.exact else None,
         "value": point.value,
         "kind": point.kind,
+        "shape": point.shape,
         "note": point.note,
         "eigenvalues": list(point.eigenvalues),
         "lr_max": found.lr_max,

@@ -11,6 +11,7 @@ from symgd.backends.numpy_rows import RowFunction
 from symgd.backends.program import Program
 from symgd.descent.kernel import Run, StepKernel, Stop
 from symgd.errors import ArgumentError
+from symgd.model.checks import to_count
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -35,8 +36,7 @@ class Sampler:
     def of(table: Table | None, size: Any, seed: Any) -> Sampler:
         """The sampler of checked arguments, or ArgumentError."""
         for name, value, least in (("batch", size, 1), ("seed", seed, 0)):
-            if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                raise ArgumentError(f"{name} is {value!r}; it must be a whole number >= {least}")
+            to_count(value, name, least)
         if table is None:
             raise ArgumentError("a batch is of rows of data, and there are none")
         return Sampler(table, size, seed)

@@ -14,7 +14,7 @@ from symgd._locks import cached_property
 from symgd.backends.dispatch import check_backend
 from symgd.descent.sweep_axes import Grid, read_grid
 from symgd.descent.sweep_groups import Ends, Part, QuickStatus, run_part
-from symgd.errors import ArgumentError
+from symgd.model.checks import to_count
 from symgd.model.loss import Loss
 from symgd.model.result import Result, Status
 
@@ -123,8 +123,8 @@ def sweep(
     ['completed', 'completed', 'diverged']
     """
     check_backend(backend)
-    if threads is not None and (not isinstance(threads, int) or threads < 1):
-        raise ArgumentError(f"threads is {threads!r}; it must be a whole number, 1 or more")
+    if threads is not None:
+        to_count(threads, "threads", 1)
     grid = read_grid(loss, lr, start, rule, set or {}, steps, tol, backend)
     done = Sweep(grid)
     for place, rates in grid.bare:

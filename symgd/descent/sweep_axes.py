@@ -16,9 +16,8 @@ from symgd.descent.descend import descend
 from symgd.descent.loss_argument import loss_of
 from symgd.errors import ArgumentError
 from symgd.model.arguments import Arguments, read_arguments, read_start
-from symgd.model.checks import to_finite
+from symgd.model.checks import read_origin, to_finite
 from symgd.model.loss import Loss
-from symgd.model.points import read_origin
 from symgd.model.result import Result
 from symgd.model.rules import Rule
 

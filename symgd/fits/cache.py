@@ -46,18 +46,11 @@ def _key(text: str, columns: Any, options: Options) -> tuple[Any, ...]:
     """All that the problem depends on except the rows; () where it is not hashable."""
     try:
         parts = [
-            tuple(sorted((mapping or {}).items()))
+            tuple(sorted(mapping.items()))
             for mapping in (options.fixed, options.tied, options.bounds)
         ]
-        key = (
-            text,
-            tuple(columns),
-            options.weight,
-            options.sigma,
-            options.loss,
-            options.named,
-            *parts,
-        )
+        texts = (text, options.weight, options.sigma, options.loss)
+        key = (*texts, tuple(columns), tuple(options.parameter_names), *parts)
         hash(key)
     except (TypeError, AttributeError):
         return ()

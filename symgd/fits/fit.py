@@ -10,8 +10,9 @@ from symgd.errors import ArgumentError
 from symgd.fits.cache import read_problem
 from symgd.fits.fit_result import FitResult
 from symgd.fits.regression_model import is_model
-from symgd.fits.settings import Bounds, Options, Settings
+from symgd.fits.settings import Bounds, Options, by_name
 from symgd.model.arguments import read_start
+from symgd.model.checks import to_count
 
 Start = float | str | Mapping[str, float] | Sequence[float] | None
 
@@ -63,22 +64,26 @@ def fit(
     from symgd.fits.least_squares import least_squares
     from symgd.fits.likelihood import fit_loss
     from symgd.fits.robust import robust
+    from symgd.model.rules import find_rule
 
     if not isinstance(model, str):
         raise ArgumentError(f"a model is a text, not {type(model).__name__}")
     if data is None:
         raise ArgumentError("a fit needs data")
-    _check_running(backend, threads)
-    for what, given in (("fixed", fixed), ("tied", tied), ("bounds", bounds)):
-        if given is not None and not (
-            isinstance(given, Mapping) and all(isinstance(name, str) for name in given)
-        ):
-            raise ArgumentError(f"{what} goes by names, as in {{'a': ...}}")
-    settings = _settings(method, steps, lr, batch, seed, absolute_sigma, start)
-    named = tuple(settings.start) if isinstance(settings.start, dict) else ()
+    check_backend(backend)
+    if threads is not None:
+        to_count(threads, "threads", 1)
+    if method not in ("lm", "newton"):
+        find_rule(method)
+    elif lr is not None or batch is not None:
+        raise ArgumentError(f"lr and batch belong to the descent rules, not to {method}")
+    if steps is not None:
+        to_count(steps, "steps", 1)
     options = Options(
-        weight, sigma, loss, fixed, tied, bounds, drop_missing, backend, threads, named
-    )
+        weight, sigma, loss, by_name("fixed", fixed), by_name("tied", tied),
+        by_name("bounds", bounds), drop_missing, backend, threads, method, steps, lr, batch, seed,
+        absolute_sigma, None if start is None else read_start(start)[0],
+    )  # fmt: skip
     if absolute_sigma and (loss is not None or (sigma is None and weight is None)):
         raise ArgumentError("absolute_sigma goes with sigma or weight, and with no loss of r")
     if is_model(model):
@@ -86,38 +91,10 @@ def fit(
         if not read.model.params:
             raise ArgumentError("the model has no free parameter")
         if loss is not None:
-            return robust(read, settings)
+            return robust(read, options)
         if method == "newton":
             raise ArgumentError("least squares go by lm; newton is for other losses")
-        return least_squares(read, settings)
+        return least_squares(read, options)
     if weight is not None or sigma is not None or loss is not None:
         raise ArgumentError("weight, sigma and loss belong to a model 'y = ...'")
-    return fit_loss(model, data, options, settings)
-
-
-def _check_running(backend: str, threads: int | None) -> None:
-    check_backend(backend)
-    whole = isinstance(threads, int) and not isinstance(threads, bool)
-    if threads is not None and (not whole or threads < 1):
-        raise ArgumentError(f"threads is {threads!r}; it must be a whole number, 1 or more")
-
-
-def _settings(
-    method: str,
-    steps: int | None,
-    lr: float | str | None,
-    batch: int | None,
-    seed: int,
-    absolute: bool,
-    start: Start,
-) -> Settings:
-    from symgd.model.rules import find_rule
-
-    if method not in ("lm", "newton"):
-        find_rule(method)
-    elif lr is not None or batch is not None:
-        raise ArgumentError(f"lr and batch belong to the descent rules, not to {method}")
-    if steps is not None and (isinstance(steps, bool) or not isinstance(steps, int) or steps < 1):
-        raise ArgumentError(f"steps is {steps!r}; it must be a whole number, 1 or more")
-    point = None if start is None else read_start(start)[0]
-    return Settings(method, steps, lr, batch, seed, absolute, point)
+    return fit_loss(model, data, options)

@@ -88,17 +88,23 @@ class FitResult(Pictured):
     @property
     def r2(self) -> float | None:
         """The coefficient of determination 1 - rss/tss, or None."""
-        return statistics.r_squared(self.rss, self.tss)
+        if self.rss is None or not self.tss:
+            return None
+        return 1 - self.rss / self.tss
 
     @property
     def aic(self) -> float | None:
         """Akaike's information criterion, or None."""
-        return statistics.aic(self.log_likelihood, self._likelihood_params)
+        if self.log_likelihood is None:
+            return None
+        return 2 * self._likelihood_params - 2 * self.log_likelihood
 
     @property
     def bic(self) -> float | None:
         """The Bayesian information criterion, or None."""
-        return statistics.bic(self.log_likelihood, self._likelihood_params, self.n)
+        if self.log_likelihood is None:
+            return None
+        return self._likelihood_params * math.log(self.n) - 2 * self.log_likelihood
 
     @property
     def _likelihood_params(self) -> int:
@@ -147,6 +153,9 @@ class FitResult(Pictured):
             raise DescentError(f"{self.status.value}: {self.message}")
         return self
 
+    def _fields(self, *names: str) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in names}
+
     def to_dict(self) -> dict[str, Any]:
         """The result as plain data, ready for JSON; non-finite numbers are None."""
         data = {
@@ -159,19 +168,9 @@ class FitResult(Pictured):
             "columns": list(self.columns),
             "covariance": self.covariance.tolist(),
             "correlation": self.correlation.tolist(),
-            "loss": self.loss,
-            "rss": self.rss,
-            "n": self.n,
-            "dof": self.dof,
-            "sigma": self.sigma,
-            "r2": self.r2,
-            "aic": self.aic,
-            "bic": self.bic,
+            **self._fields("loss", "rss", "n", "dof", "sigma", "r2", "aic", "bic"),
             "status": self.status.value,
-            "message": self.message,
-            "steps": self.steps,
-            "method": self.method,
-            "start": self.start,
+            **self._fields("message", "steps", "method", "start"),
             "warnings": list(self.warnings),
             "dropped": self.dropped,
             "stderr_from": self.basis or LEAST_SQUARES,

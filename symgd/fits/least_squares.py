@@ -16,9 +16,9 @@ from symgd.fits.assemble import assemble
 from symgd.fits.certificate import certificate
 from symgd.fits.fit_result import FitResult
 from symgd.fits.least_squares_problem import LeastSquaresProblem
+from symgd.fits.minimize_loss import descend_by_rule
 from symgd.fits.row_sample import sample_rows
-from symgd.fits.rule_fit import descend_by_rule
-from symgd.fits.settings import Settings
+from symgd.fits.settings import Options
 from symgd.formula.nodes import RowMean
 from symgd.model.result import Status
 from symgd.solvers.levenberg_marquardt import LeastSquaresResult, gauss_newton_step, minimize
@@ -28,25 +28,25 @@ _SAMPLE_FROM = 200_000  # rows from which the first steps use a sample
 _SAMPLE_ROWS = 16_384
 
 
-def least_squares(problem: LeastSquaresProblem, settings: Settings) -> FitResult:
+def least_squares(problem: LeastSquaresProblem, options: Options) -> FitResult:
     """The fit of a model by least squares."""
-    start, given = problem.start(settings)
-    if settings.method != "lm":
-        return _by_descent(problem, settings, start)
+    start, given = problem.start(options)
+    if options.method != "lm":
+        return _by_descent(problem, options, start)
     last = LastPoint()
     try:
         suffix = ""
-        result = None if settings.steps else _minimize_after_sample(problem, start, last)
+        result = None if options.steps else _minimize_after_sample(problem, start, last)
         if result is not None:
             suffix = f" (begun on a sample of {_SAMPLE_ROWS:,} rows)"
         else:
-            result = minimize(problem.residuals, start, problem.box, settings.steps or 500, last)
+            result = minimize(problem.residuals, start, problem.box, options.steps or 500, last)
         if result is None:
             _refuse_start(problem, start, given)
         assert result is not None
         status, message = certificate(problem, result)
         message += suffix
-        if status is not Status.CONVERGED and settings.steps is None:
+        if status is not Status.CONVERGED and options.steps is None:
             better = _restart(problem, start, result)
             if better is not None:
                 result = replace(better, steps=result.steps + better.steps)
@@ -59,7 +59,7 @@ def least_squares(problem: LeastSquaresProblem, settings: Settings) -> FitResult
         assert system is not None
         result = LeastSquaresResult(last.x, system, np.full(len(start), math.nan), last.step)
         status, message = Status.INTERRUPTED, f"interrupted at step {last.step}"
-    return _assemble(problem, settings, result, start, status, message)
+    return _assemble(problem, options, result, start, status, message)
 
 
 def _minimize_after_sample(
@@ -151,14 +151,14 @@ def _restart(
 
 def _assemble(
     problem: LeastSquaresProblem,
-    settings: Settings,
+    options: Options,
     result: LeastSquaresResult,
     start: Sequence[float],
     status: Status,
     message: str,
 ) -> FitResult:
     model, rss, summary = problem.model, result.system.rss, problem.response_summary
-    triangle, absolute = result.system.triangle, settings.absolute_sigma
+    triangle, absolute = result.system.triangle, options.absolute_sigma
     free = problem.box.free(result.x, triangle.T @ result.system.vector)
     inverse, condition, unknown = statistics.inverse_gram(triangle, free)
     sigma = statistics.residual_standard_error(rss, summary.counted - len(model.params))
@@ -182,20 +182,20 @@ def _assemble(
             rss, summary.counted, summary.log_weight, absolute
         ),
         steps=result.steps,
-        method=settings.method,
+        method=options.method,
         absolute=absolute,
         basis="(J'J)**-1, the given sigma taken as it is" if absolute else "",
     )
 
 
 def _by_descent(
-    problem: LeastSquaresProblem, settings: Settings, start: Sequence[float]
+    problem: LeastSquaresProblem, options: Options, start: Sequence[float]
 ) -> FitResult:
     """The mean of squares by a rule of the catalogue, with the certificate of least squares."""
     model = problem.model
-    term = model.restored(model.graph.pow(problem.residual, 2), settings.batch)
+    term = model.restored(model.graph.pow(problem.residual, 2), options.batch)
     root = model.graph.node(RowMean, term)
-    x, steps, status, message = descend_by_rule(model, root, settings, start)
+    x, steps, status, message = descend_by_rule(model, root, options, start)
     system = problem.residuals.linearize(x.tolist())
     if system is None:
         raise ArgumentError(f"{message}; give another --start or a smaller --lr")
@@ -204,4 +204,4 @@ def _by_descent(
     certified, sentence = certificate(problem, result)
     if certified is Status.CONVERGED:
         status, message = certified, sentence
-    return _assemble(problem, settings, result, start, status, message)
+    return _assemble(problem, options, result, start, status, message)

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from symgd._locks import cached_property
 from symgd.fits.initial_guess import InitialGuess
 from symgd.fits.nested_sums import total_gradient
 from symgd.fits.per_row_function import PerRowFunction
 from symgd.fits.qr_reduction import RowResiduals
 from symgd.fits.regression_model import Model
-from symgd.fits.settings import Settings, place_start
+from symgd.fits.settings import Options, place_start
 from symgd.fits.summary_statistics import ResponseSummary, summarize_response
 from symgd.formula.nodes import Column, Node, topological
 from symgd.model.data_binding import RowData
@@ -30,7 +28,6 @@ class LeastSquaresProblem:
     residual: Node
     derivatives: list[Node]
     residuals: RowResiduals
-    box: Box
     observed: PerRowFunction
 
     def on(self, rows: RowData) -> LeastSquaresProblem:
@@ -39,15 +36,20 @@ class LeastSquaresProblem:
         residuals, observed = self.residuals.on(rows), self.observed.on(rows)
         return replace(self, model=model, residuals=residuals, observed=observed)
 
+    @property
+    def box(self) -> Box:
+        """The bounds of the free parameters."""
+        return self.model.box
+
     @cached_property
     def response_summary(self) -> ResponseSummary:
         """Statistics of the response and its weights, or DataError for an invalid weight."""
         return summarize_response(self.observed)
 
-    def start(self, settings: Settings) -> tuple[list[float], bool]:
+    def start(self, options: Options) -> tuple[list[float], bool]:
         """(the start, (P,), whether any of it was given); what is not given is searched for."""
         params = self.model.params
-        given = place_start(settings.start, params)
+        given = place_start(options.start, params)
         guess = self.initial_guess.search() if len(given) < len(params) else [0.0] * len(params)
         return [given.get(p, v) for p, v in zip(params, guess, strict=True)], bool(given)
 
@@ -71,9 +73,4 @@ def build_problem(model: Model) -> LeastSquaresProblem:
     residuals = RowResiduals(model.rows, model.leaves, residual, derivatives, model.nested)
     outputs = [n for n in (model.response, model.weight, model.sigma) if n is not None]
     observed = PerRowFunction(model.rows, [], outputs)
-    return LeastSquaresProblem(model, residual, derivatives, residuals, read_box(model), observed)
-
-
-def read_box(model: Model) -> Box:
-    """The bounds of the free parameters."""
-    return Box(np.array(model.low), np.array(model.high))
+    return LeastSquaresProblem(model, residual, derivatives, residuals, observed)

@@ -1,4 +1,4 @@
-"""The minimum of a loss that is no sum of squares: by Newton's method or a rule -> FitResult."""
+"""The minimum of a loss by Newton's method or a descent rule -> FitResult."""
 
 from __future__ import annotations
 
@@ -8,21 +8,24 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from symgd.analysis import unbounded as unboundedness
 from symgd.errors import ArgumentError
-from symgd.fits import divergence, smoothing, statistics
+from symgd.fits import smoothing, statistics
 from symgd.fits.assemble import assemble
 from symgd.fits.certificate import newton_certificate
 from symgd.fits.fit_result import FitResult
-from symgd.fits.least_squares_problem import LeastSquaresProblem, read_box
+from symgd.fits.least_squares_problem import LeastSquaresProblem
 from symgd.fits.objective import RowObjective
 from symgd.fits.regression_model import Model
-from symgd.fits.rule_fit import descend_by_rule
-from symgd.fits.settings import Settings
+from symgd.fits.settings import Options
 from symgd.formula.nodes import Node
+from symgd.model.loss import Loss
+from symgd.model.loss_internals import Box as LossBox
+from symgd.model.loss_internals import LossInternals
 from symgd.model.result import Status
 from symgd.solvers import newton
 from symgd.solvers.newton import NewtonResult
-from symgd.solvers.objectives import Mask, Matrix
+from symgd.solvers.objectives import Mask, Matrix, Vector
 
 NONSMOOTH = "none, since the loss has kinks"
 NO_MINIMUM = "none, since the loss has no minimum"
@@ -37,7 +40,7 @@ class Inference:
     loss is a negative log-likelihood. factor: -log L divided by the loss as typed.
     """
 
-    settings: Settings
+    options: Options
     basis: str
     covariance: Callable[[NewtonResult, Mask], tuple[Matrix, float]] | None = None
     problem: LeastSquaresProblem | None = None
@@ -58,15 +61,15 @@ def by_newton(
     """
 
     def objective_of(node: Node) -> RowObjective:
-        return RowObjective(model.graph, model.rows, model.leaves, node, factor)
+        return RowObjective(_loss_of(model, node), factor)
 
-    objective, box = objective_of(root), read_box(model)
+    objective, box = objective_of(root), model.box
     best: tuple[NewtonResult, Status, str] | None = None
     nonsmooth = False
     for begin in starts:
         if best is not None and best[1] is Status.CONVERGED:
             break
-        result = newton.minimize(objective, begin, box, inference.settings.steps or 200)
+        result = newton.minimize(objective, begin, box, inference.options.steps or 200)
         if result is None:
             continue
         status, message = newton_certificate(result, box)
@@ -89,16 +92,48 @@ def by_rule(
     model: Model, root: Node, start: Sequence[float], factor: float, inference: Inference
 ) -> FitResult:
     """The minimum of the loss `root`, of which `factor` times is -log L, by a rule."""
-    x, steps, status, message = descend_by_rule(model, root, inference.settings, start)
-    stable = model.rows.lower([root])[0]
-    objective = RowObjective(model.graph, model.rows, model.leaves, stable, factor)
-    box = read_box(model)
-    result = newton.evaluate_at(objective, x.tolist(), box, steps)
-    certified, sentence = newton_certificate(result, box)
+    x, steps, status, message = descend_by_rule(model, root, inference.options, start)
+    objective = RowObjective(_loss_of(model, root), factor)
+    result = newton.evaluate_at(objective, x.tolist(), model.box, steps)
+    certified, sentence = newton_certificate(result, model.box)
     if certified is Status.CONVERGED:
         status, message = certified, sentence
     status, message = _check_bounded(model, objective, status, message, [start, x.tolist()])
     return _assemble(model, result, status, message, start, inference)
+
+
+def descend_by_rule(
+    model: Model, root: Node, options: Options, start: Sequence[float]
+) -> tuple[Vector, int, Status, str]:
+    """The end of the descent on the loss `root`: the point, the steps, the status, a message."""
+    from symgd.descent.descend import descend
+    from symgd.model.catalogue import CATALOGUE
+
+    low, high = model.box.low, model.box.high
+    bounded = np.isfinite([low, high]).any()
+    box = (tuple(low.tolist()), tuple(high.tolist())) if bounded else None
+    loss = Loss.of(_loss_of(model, root, box), model.text, model.columns)
+    lr = options.lr
+    if lr is None:
+        lr = CATALOGUE[options.method].lr if options.method in CATALOGUE else 0.01
+    result = descend(
+        loss,
+        start=model.box.clip(start).tolist(),
+        lr=lr,
+        steps=options.steps or 1000,
+        rule=options.method,
+        batch=options.batch,
+        seed=options.seed,
+        backend=model.rows.backend,
+    )
+    x = result.x
+    if ((x == low) | (x == high)).any():  # the verdict assumes an unconstrained descent
+        return x, result.steps, result.status, result.message
+    return x, result.steps, result.status, f"{result.message}; {result.verdict.sentence}"
+
+
+def _loss_of(model: Model, root: Node, box: LossBox | None = None) -> LossInternals:
+    return LossInternals(model.graph, root, model.leaves, model.rows, by_rows=True, box=box)
 
 
 def _check_bounded(
@@ -111,8 +146,8 @@ def _check_bounded(
     """Status and message; DIVERGED where an uncertified loss is unbounded below."""
     if status is Status.CONVERGED:
         return status, message
-    box, arrays = read_box(model), [np.array(p) for p in points]
-    sentence = divergence.unbounded_direction(objective, arrays, box, model.params)
+    box, arrays = model.box, [np.array(p) for p in points]
+    sentence = unboundedness.unbounded_direction(objective, arrays, box, model.params)
     return (status, message) if sentence is None else (Status.DIVERGED, sentence)
 
 
@@ -125,8 +160,8 @@ def _assemble(
     inference: Inference,
     nonsmooth: bool = False,
 ) -> FitResult:
-    free, hessian = read_box(model).free(result.x, result.gradient), np.array(result.hessian)
-    problem, method = inference.problem, inference.settings.method
+    free, hessian = model.box.free(result.x, result.gradient), np.array(result.hessian)
+    problem, method = inference.problem, inference.options.method
     unbounded = status is Status.DIVERGED
     if nonsmooth or unbounded:
         matrix, condition = np.full_like(hessian, math.nan), 1.0

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import numpy as np
 
 from symgd import names
 from symgd.errors import ArgumentError, FormulaError
-from symgd.fits.settings import Options
-from symgd.formula.columns import Columns
+from symgd.fits.settings import Bounds, Options
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import Column, Name, Node, RowMean, RowSum, topological
 from symgd.formula.parse import Formula, parse
+from symgd.formula.symbol_table import Columns
 from symgd.model.checks import to_finite, to_float
-
-if TYPE_CHECKING:
-    pass
-
-from symgd.fits.settings import Bounds
+from symgd.solvers.objectives import Box
 
 
 class ModelReader:
@@ -50,8 +48,8 @@ def derived_parameters(
     reader: ModelReader, params: dict[str, Name], options: Options
 ) -> dict[str, Node]:
     """Fixed and tied parameters as nodes of free ones; `params` gains those of tied formulas."""
-    fixed = {names.canonical(k): v for k, v in (options.fixed or {}).items()}
-    tied = {names.canonical(k): v for k, v in (options.tied or {}).items()}
+    fixed = {names.canonical(k): v for k, v in options.fixed.items()}
+    tied = {names.canonical(k): v for k, v in options.tied.items()}
     both = next((n for n in fixed if n in tied), None)
     if both is not None:
         raise ArgumentError(f"'{names.escape(both)}' is fixed and tied")
@@ -83,10 +81,8 @@ def derived_parameters(
     return derived | dict(zip(formulas, roots, strict=True))
 
 
-def read_bounds(
-    bounds: Bounds, free: Sequence[str], params: Mapping[str, Name]
-) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """The lower and the upper bounds of the free parameters, or ArgumentError."""
+def read_bounds(bounds: Bounds, free: Sequence[str], params: Collection[str]) -> Box:
+    """The bounds of the free parameters, or ArgumentError."""
     low, high = dict.fromkeys(free, -math.inf), dict.fromkeys(free, math.inf)
     for given, pair in bounds.items():
         name = names.canonical(given)
@@ -102,10 +98,9 @@ def read_bounds(
         high[name] = math.inf if most is None else to_float(most, f"a bound of '{shown}'")
         if not low[name] < high[name]:
             raise ArgumentError(f"the bounds of '{shown}' leave nothing between them")
-    return tuple(low.values()), tuple(high.values())
+    return Box(np.array(list(low.values())), np.array(list(high.values())))
 
 
-def _check_is_parameter(name: str, params: Mapping[str, Name]) -> None:
+def _check_is_parameter(name: str, params: Collection[str]) -> None:
     if name not in params:
-        hint = names.suggest(name, params) or f"it has {names.escape(', '.join(params))}"
-        raise ArgumentError(f"the model has no parameter '{names.escape(name)}'; {hint}")
+        raise ArgumentError(names.unknown("the model has no parameter", name, params))

@@ -72,15 +72,12 @@ def extract_sums(
     symbols = [Name(f"inner{k}", f"#{k}") for k in range(len(sums))]
     by_id = {id(node): graph.atom(s) for node, s in zip(sums, symbols, strict=True)}
 
-    def substitute(node: Node, args: tuple[Node, ...]) -> Node:
-        return by_id[id(node)] if id(node) in by_id else graph.same(node, args)
-
     derivatives = tuple(
         tuple(Name(f"inner{k}_{p}", f"#{k},{p}") for p in range(len(leaves)))
         for k in range(len(sums))
     )
     nested = NestedSums(rows, tuple(leaves), tuple(sums), tuple(symbols), derivatives)
-    return graph.rebuild(roots, substitute), nested
+    return graph.substitute(roots, by_id), nested
 
 
 def total_gradient(

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from copy import copy
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
 
-from symgd._locks import cached_property
 from symgd.backends.compiler import compile_per_row
 from symgd.backends.lambdified import compile_array
 from symgd.backends.numpy_rows import BLOCK, pieces
-from symgd.backends.program import Program
 from symgd.formula.nodes import Column, Name, Node, topological
 from symgd.model.data_binding import RowData
 from symgd.solvers.objectives import Vector
@@ -26,7 +25,8 @@ class PerRowFunction:
         self._constants = rows.inputs(outputs)
         named = {str(k): node for k, node in enumerate(outputs)}
         inputs = [*columns, *leaves, *self._constants]
-        self._compiled = _LazyFunction(compile_per_row(inputs, named))
+        # compiled at the first call: for a long table there is none
+        self._compiled = cache(partial(compile_array, compile_per_row(inputs, named)))
         self._count = len(outputs)
         self.columns = [c.text for c in columns]
         self.rows = rows
@@ -41,7 +41,7 @@ class PerRowFunction:
         """(rows, values by output) for each block of rows; a constant value is a single number."""
         for count, arrays in self._blocks(most):
             with np.errstate(all="ignore"):
-                values = self._compiled.function(*arrays, *np.asarray(theta), *self._numbers())
+                values = self._compiled()(*arrays, *np.asarray(theta), *self._numbers())
             yield count, values
 
     def all_rows(self, theta: Sequence[float]) -> list[Vector]:
@@ -59,7 +59,7 @@ class PerRowFunction:
         for count, arrays in self._blocks():
             with np.errstate(all="ignore"):
                 columns = [a.astype(np.longdouble) for a in arrays]
-                values = self._compiled.function(*columns, *parameters, *constants)
+                values = self._compiled()(*columns, *parameters, *constants)
             yield [np.broadcast_to(v, count) for v in values]
 
     def _blocks(self, most: int = BLOCK) -> Iterator[tuple[int, list[Any]]]:
@@ -69,14 +69,3 @@ class PerRowFunction:
 
     def _numbers(self) -> list[float]:
         return [self.rows.values[name] for name in self._constants]
-
-
-class _LazyFunction:
-    """A program of one row, compiled at the first call: for a long table there is none."""
-
-    def __init__(self, program: Program) -> None:
-        self._program = program
-
-    @cached_property
-    def function(self) -> Callable[..., list[Any]]:
-        return compile_array(self._program)

@@ -17,12 +17,15 @@ from typing import Any
 
 import numpy as np
 
-from symgd.backends.numpy_rows import total
+from symgd.backends.compiler import compile_program
+from symgd.backends.dispatch import choose_rows
+from symgd.backends.numpy_rows import RowFunction, total
+from symgd.backends.program import Program
+from symgd.calculus.row_sums import lower
 from symgd.fits.nested_sums import NestedSums
 from symgd.fits.per_row_function import PerRowFunction
-from symgd.fits.streaming_sums import StreamingSums
-from symgd.formula.nodes import Name, Node
-from symgd.model.data_binding import RowData
+from symgd.formula.nodes import Name, Node, RowSum
+from symgd.model.data_binding import PASSES, RowData
 from symgd.solvers.objectives import Matrix, ReducedSystem
 
 _GRAM_FROM = 20_000  # rows from which J'J is tried first: it is several times faster
@@ -49,9 +52,10 @@ class RowResiduals:
         self.jacobian = PerRowFunction(rows, leaves, [*derivatives, residual])
         self.count = len(derivatives)
         self.size = rows.table.rows
-        self._streaming_sums = StreamingSums(rows, leaves, residual, derivatives)
+        self._nodes, self._leaves = (residual, *derivatives), leaves
+        self._sums: dict[tuple[bool, int], tuple[Program, RowFunction]] = {}
         self._residual = PerRowFunction(rows, leaves, [residual])
-        self._magnitude = self.size.bit_length()
+        self._magnitude = self.size.bit_length()  # log2 of the rows
         self._uses_gram = self.size >= _GRAM_FROM
 
     def on(self, rows: RowData, keep_method: bool = False) -> RowResiduals:
@@ -79,9 +83,7 @@ class RowResiduals:
     def rss(self, theta: Sequence[float]) -> float:
         """The sum of squares at theta; inf where it is not finite."""
         if self._uses_gram:
-            result = self._streaming_sums.rss(
-                self.jacobian.rows, self._inputs(theta), self._magnitude
-            )
+            result = self._sums_over_rows(theta, products=False)[0]
         else:
             parts = []
             with np.errstate(all="ignore"):
@@ -161,9 +163,7 @@ class RowResiduals:
     def _by_gram(self, theta: Sequence[float]) -> ReducedSystem | None:
         if self.count > _GRAM_MOST_PARAMETERS:
             return None
-        rss, *entries = self._streaming_sums.gram(
-            self.jacobian.rows, self._inputs(theta), self._magnitude
-        )
+        rss, *entries = self._sums_over_rows(theta, products=True)
         gram = np.zeros((self.count + 1, self.count + 1))
         below, right = _triangle(self.count)
         gram[below, right] = gram[right, below] = entries[: len(below)]
@@ -184,6 +184,28 @@ class RowResiduals:
         vector = np.asarray(np.linalg.solve(upper.T, gram[:-1, -1] / scales), dtype=np.float64)
         triangle = np.asarray(upper * scales, dtype=np.float64)
         return ReducedSystem(triangle, vector, rss, scales)
+
+    def _sums_over_rows(self, theta: Sequence[float], products: bool) -> list[float]:
+        """The sum of r**2; with products also the lower triangle of J'J, and J'r; in one pass.
+
+        Compiled once for tables of about the same length, which choose the backend.
+        """
+        rows, key = self.jacobian.rows, (products, self._magnitude)
+        if key not in self._sums:
+            graph, (r, *derivatives) = rows.graph, self._nodes
+            terms = [graph.pow(r, 2)]
+            if products:
+                pairs = ((a, b) for i, a in enumerate(derivatives) for b in derivatives[: i + 1])
+                terms += [graph.mul(a, b) for a, b in pairs]
+                terms += [graph.mul(derivative, r) for derivative in derivatives]
+            sums = lower(graph, [graph.node(RowSum, term) for term in terms])
+            named = {str(k): node for k, node in enumerate(sums)}
+            program = compile_program([*self._leaves, *rows.inputs(sums)], named)
+            length = 1 << self._magnitude
+            function = choose_rows(rows.backend, program, length, PASSES, rows.threads)
+            self._sums[key] = program, function
+        program, function = self._sums[key]
+        return function((*self._inputs(theta), *rows.more(program)), rows.table)
 
 
 @cache

@@ -17,6 +17,7 @@ from symgd.formula.graph import Graph
 from symgd.formula.nodes import Name, Node, topological
 from symgd.formula.parse import Formula, parse
 from symgd.model.data_binding import RowData, check_parameters, open_columns
+from symgd.solvers.objectives import Box
 
 if TYPE_CHECKING:
     from symgd.data import Table
@@ -29,27 +30,34 @@ class Model:
     """A model of one row, ready to be compiled, over free parameters and columns.
 
     predicted, response, weight: nodes (weight None: 1). typed: the model as typed, before fixed and
-    tied parameters were substituted. params: the free parameters, leaves: their symbols, in natural
-    order; low, high: their bounds. derived: fixed and tied parameters as nodes.
+    tied parameters were substituted. leaves: the symbols of the free parameters, in natural order;
+    box: their bounds. derived: fixed and tied parameters as nodes.
     """
 
     text: str
-    graph: Graph
     rows: RowData
     predicted: Node
     response: Node
-    weight: Node | None
-    params: tuple[str, ...]
     leaves: tuple[Name, ...]
+    box: Box
     columns: tuple[str, ...]
-    low: tuple[float, ...]
-    high: tuple[float, ...]
     derived: Mapping[str, Node]
     typed: Node
+    weight: Node | None = None
     loss: Node | None = None  # a function of the leaf `residual`
     residual: Name | None = None
     sigma: Node | None = None  # where weight is 1/sigma**2
     nested: NestedSums | None = None  # sums over rows in it that hold parameters
+
+    @property
+    def graph(self) -> Graph:
+        """Where the nodes live."""
+        return self.rows.graph
+
+    @property
+    def params(self) -> tuple[str, ...]:
+        """The names of the free parameters."""
+        return tuple(leaf.text for leaf in self.leaves)
 
     @property
     def table(self) -> Table:
@@ -90,7 +98,7 @@ def read_model(text: str, data: Any, options: Options) -> Model:
     if options.loss is not None:
         loss = _loss(options.loss, reader, residual)
     derived = derived_parameters(reader, params, options)
-    given = [*(options.fixed or {}), *(options.tied or {}), *(options.bounds or {})]
+    given = [*options.fixed, *options.tied, *options.bounds]
     check_parameters(model, columns, [names.canonical(g) for g in given], "a parameter")
     rows = options.read_rows(reader.graph, opened, tuple(reader.columns))
     roots = [model.root, response.root, *(n for n in (weight, sigma) if n is not None)]
@@ -99,21 +107,17 @@ def read_model(text: str, data: Any, options: Options) -> Model:
     settled = rows.settle(rows.lower(substituted))
     free = sorted((n for n in params if n not in derived), key=names.natural)
     settled, nested = extract_sums(rows, [params[n] for n in free], settled)
-    low, high = read_bounds(options.bounds or {}, free, params)
     return Model(
         text=text.strip(),
-        graph=reader.graph,
         rows=rows,
         predicted=settled[0],
         response=settled[1],
         weight=settled[2] if weight is not None else None,
         sigma=settled[3] if sigma is not None else None,
         nested=nested,
-        params=tuple(free),
         leaves=tuple(params[n] for n in free),
+        box=read_bounds(options.bounds, free, params),
         columns=tuple(reader.columns),
-        low=low,
-        high=high,
         derived=derived,
         typed=model.root,
         loss=loss,
@@ -142,11 +146,9 @@ def _require_columns(
     unknown = [n for n in topological([formula.root]) if isinstance(n, Name) and n in variables]
     if unknown:
         shown = names.escape(unknown[0].text)
-        listed = names.escape(", ".join(list(reader.all_columns)[:20])) or "none"
-        hint = names.suggest(unknown[0].text, reader.all_columns) or f"the data have {listed}"
         at = max(formula.text.find(unknown[0].text), 0)
         sentence = f"'{shown}' is no column of the data, and {what} takes only those"
-        raise FormulaError(formula.text, at, sentence, hint)
+        raise FormulaError(formula.text, at, sentence, reader.all_columns.near(unknown[0].text))
     reader.variables = dict(params)
 
 

@@ -12,7 +12,7 @@ from symgd.fits.least_squares_problem import LeastSquaresProblem
 from symgd.fits.minimize_loss import Inference, by_newton, by_rule
 from symgd.fits.nested_sums import total_gradient
 from symgd.fits.per_row_function import PerRowFunction
-from symgd.fits.settings import Settings
+from symgd.fits.settings import Options
 from symgd.formula.nodes import Node, RowMean, RowSum
 from symgd.solvers import levenberg_marquardt
 from symgd.solvers.newton import NewtonResult
@@ -21,22 +21,22 @@ from symgd.solvers.objectives import Mask, Matrix
 SANDWICH = "the sandwich H**-1 (sum g g') H**-1 * n/(n - p), whatever the errors' law"
 
 
-def robust(problem: LeastSquaresProblem, settings: Settings) -> FitResult:
+def robust(problem: LeastSquaresProblem, options: Options) -> FitResult:
     """The minimum of the sum of a loss of the residuals, from the least-squares fit on."""
     model, graph = problem.model, problem.model.graph
     term = _loss_of_row(problem)
-    restored = model.restored(term, settings.batch)
-    start, _ = problem.start(settings)
+    restored = model.restored(term, options.batch)
+    start, _ = problem.start(options)
 
     def covariance(result: NewtonResult, free: Mask) -> tuple[Matrix, float]:
         return _sandwich(problem, term, result, free)
 
-    inference = Inference(settings, SANDWICH, covariance, problem)
-    if settings.method not in ("lm", "newton"):
+    inference = Inference(options, SANDWICH, covariance, problem)
+    if options.by_rule:
         mean = graph.node(RowMean, restored)
         return by_rule(model, mean, start, float(model.table.rows), inference)
     begin = start
-    if settings.start is None:
+    if options.start is None:
         minimum = levenberg_marquardt.minimize(problem.residuals, start, problem.box)
         begin = start if minimum is None else minimum.x.tolist()
     root = model.rows.lower([graph.node(RowSum, restored)])[0]

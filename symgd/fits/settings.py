@@ -1,10 +1,10 @@
-"""The checked arguments of a fit: those of the model, and those of the method."""
+"""The checked arguments of a fit."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from symgd import names
 from symgd.errors import ArgumentError
@@ -13,43 +13,25 @@ from symgd.model.data_binding import RowData
 
 Bounds = Mapping[str, tuple[float | None, float | None]]
 
+Value = TypeVar("Value")
+
 
 @dataclass(frozen=True)
 class Options:
-    """The arguments of `fit` that concern the model.
+    """The checked arguments of `symgd.fits.fit.fit`, which tells what they are.
 
-    weight, sigma: formulas over the columns; weights multiply squared residuals, and sigma means
-    weight 1/sigma**2. loss: a formula of the residual r. fixed: name -> number. tied: name ->
-    formula of other parameters. bounds: name -> (low, high), None for no bound. backend, threads:
-    as of RowData. named: the parameters named by the start.
+    start: as numbers, not yet matched with the parameters.
     """
 
-    weight: str | None = None
-    sigma: str | None = None
-    loss: str | None = None
-    fixed: Mapping[str, float] | None = None
-    tied: Mapping[str, str] | None = None
-    bounds: Bounds | None = None
-    drop_missing: bool = False
-    backend: str = "auto"
-    threads: int | None = None
-    named: tuple[str, ...] = ()
-
-    @property
-    def parameter_names(self) -> list[str]:
-        """Names given as parameters, which even pi and e are then."""
-        given = [*(self.fixed or {}), *(self.tied or {}), *(self.bounds or {})]
-        return [*given, *self.named]
-
-    def read_rows(self, graph: Graph, opened: Any, columns: Sequence[str]) -> RowData:
-        """The rows that are fitted, for nodes of `graph`."""
-        return RowData.read(graph, opened, columns, self.drop_missing, self.backend, self.threads)
-
-
-@dataclass(frozen=True)
-class Settings:
-    """The method of a fit. start: parsed, but not yet matched with the parameters."""
-
+    weight: str | None
+    sigma: str | None
+    loss: str | None
+    fixed: Mapping[str, float]
+    tied: Mapping[str, str]
+    bounds: Bounds
+    drop_missing: bool
+    backend: str
+    threads: int | None
     method: str
     steps: int | None
     lr: float | str | None
@@ -57,6 +39,30 @@ class Settings:
     seed: int
     absolute_sigma: bool
     start: float | dict[str, float] | list[float] | None
+
+    @property
+    def by_rule(self) -> bool:
+        """Whether a descent rule minimizes, and no solver."""
+        return self.method not in ("lm", "newton")
+
+    @property
+    def parameter_names(self) -> list[str]:
+        """Names given as parameters, which even pi and e are then."""
+        named = self.start if isinstance(self.start, dict) else ()
+        return [*self.fixed, *self.tied, *self.bounds, *named]
+
+    def read_rows(self, graph: Graph, opened: Any, columns: Sequence[str]) -> RowData:
+        """The rows that are fitted, for nodes of `graph`."""
+        return RowData.read(graph, opened, columns, self.drop_missing, self.backend, self.threads)
+
+
+def by_name(what: str, given: Mapping[str, Value] | None) -> Mapping[str, Value]:
+    """A mapping of names, empty where none is given, or ArgumentError."""
+    if given is None:
+        return {}
+    if not (isinstance(given, Mapping) and all(isinstance(name, str) for name in given)):
+        raise ArgumentError(f"{what} goes by names, as in {{'a': ...}}")
+    return given
 
 
 def place_start(
@@ -74,6 +80,5 @@ def place_start(
         return dict(zip(params, point, strict=True))
     for name in point:
         if name not in params:
-            hint = names.suggest(name, params) or f"it has {names.escape(', '.join(params))}"
-            raise ArgumentError(f"the fit has no free parameter '{names.escape(name)}'; {hint}")
+            raise ArgumentError(names.unknown("the fit has no free parameter", name, params))
     return point

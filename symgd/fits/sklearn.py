@@ -9,17 +9,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from symgd._optional import describe
+from symgd.errors import ArgumentError, describe_import_error
 
 try:
     from sklearn.base import BaseEstimator, RegressorMixin
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 except Exception as error:
-    _problem = describe(error, "sklearn", '"symgd[sklearn]"')
+    _problem = describe_import_error(error, "sklearn", '"symgd[sklearn]"')
     raise ImportError(f"symgd.sklearn needs scikit-learn{_problem}") from error
 
-from symgd.errors import ArgumentError
 from symgd.fits.curve import evaluate_model
 from symgd.fits.fit import fit
 

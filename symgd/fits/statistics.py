@@ -106,24 +106,9 @@ def gaussian_log_likelihood(
     return -0.5 * (rows * (math.log(2 * math.pi * rss / rows) + 1) - log_weights)
 
 
-def aic(log_likelihood: float | None, params: int) -> float | None:
-    """Akaike's information criterion."""
-    return None if log_likelihood is None else 2 * params - 2 * log_likelihood
-
-
-def bic(log_likelihood: float | None, params: int, rows: int) -> float | None:
-    """The Bayesian information criterion."""
-    return None if log_likelihood is None else params * math.log(rows) - 2 * log_likelihood
-
-
 def residual_standard_error(rss: float | None, dof: int) -> float | None:
     """sqrt(rss/dof), or None."""
     return math.sqrt(rss / dof) if rss is not None and dof > 0 else None
-
-
-def r_squared(rss: float | None, tss: float | None) -> float | None:
-    """1 - rss/tss, or None. tss: the sum of squares of the response about its mean."""
-    return 1 - rss / tss if rss is not None and tss is not None and tss > 0 else None
 
 
 def is_exact(rss: float, response: float) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 import sympy
 
 from symgd.errors import FormulaError
@@ -11,28 +13,27 @@ from symgd.formula.functions.table import BY_CLASS, POWERS, Function
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import Node, float_of, is_inverse
 from symgd.formula.token_stream import TokenStream
-from symgd.formula.tokens import Limits, Token
+from symgd.formula.tokens import Token
 
 
+@dataclass
 class Builder:
     """Adds nodes to a graph; an error points at the current token, or at the token `at`.
 
     table: the text is a formula of the function table, where names may stand for orders.
     """
 
-    def __init__(self, graph: Graph, stream: TokenStream, limits: Limits, table: bool) -> None:
-        self.graph = graph
-        self.stream = stream
-        self.limits = limits
-        self.table = table
-        self.constants: dict[int, float] = {}  # the values of nodes without names, by id
-        self._exact = ExactConstants()
+    graph: Graph
+    stream: TokenStream
+    table: bool
+    constants: dict[int, float] = field(default_factory=dict)  # of nodes without names, by id
+    _exact: ExactConstants = field(default_factory=ExactConstants)
 
     def build(self, cls: type, *args: Node, at: Token | None = None) -> Node:
         """The node of this class; one of constants alone must have a finite value."""
         node = self.graph.node(cls, *args)
-        if len(self.graph) > self.limits.nodes:
-            sentence = f"the formula has too many parts (limit nodes={self.limits.nodes})"
+        if len(self.graph) > self.stream.limits.nodes:
+            sentence = f"the formula has too many parts (limit nodes={self.stream.limits.nodes})"
             raise self.stream.error(sentence, "", at)
         constants = self.constants
         for arg in args:
@@ -79,11 +80,9 @@ class Builder:
 
     def power(self, base: Node, exponent: Node, at: Token) -> Node:
         """base to the power of exponent; of e, its exp."""
-        value = self.constants.get(id(exponent))
-        if value is not None and abs(value) > self.limits.exponent:
-            sentence = (
-                f"the exponent {value:g} is too large (limit exponent={self.limits.exponent:g})"
-            )
+        value, limit = self.constants.get(id(exponent)), self.stream.limits.exponent
+        if value is not None and abs(value) > limit:
+            sentence = f"the exponent {value:g} is too large (limit exponent={limit:g})"
             raise self.stream.error(sentence, "", at)
         if base is sympy.E:
             return self.build(sympy.exp, exponent, at=at)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ import sympy
 from symgd.formula.functions import reference
 from symgd.formula.functions.table import BY_CLASS
 from symgd.formula.nodes import (
+    RELATIONS,
     Conjunction,
     Disjunction,
     Negation,
@@ -18,12 +20,19 @@ from symgd.formula.nodes import (
     RowMax,
     RowMean,
     RowSum,
-    Where,
     float_of,
     is_inverse,
-    relation,
     topological,
 )
+
+#: Operations on the values of the arguments; products and powers depend on the nodes, too.
+_OPERATIONS: dict[type, Callable[..., Any]] = {
+    sympy.Add: reference.add,
+    Conjunction: lambda *args: all(args),
+    Disjunction: lambda *args: any(args),
+    Negation: operator.not_,
+    **{cls: reference.COMPARE[op] for op, cls in RELATIONS.items()},
+}
 
 
 def evaluate(node: Node, get: Callable[[Node], Any]) -> Any:
@@ -32,8 +41,6 @@ def evaluate(node: Node, get: Callable[[Node], Any]) -> Any:
     if cls is sympy.Mul:
         return _product(node.args, get)
     args = [get(a) for a in node.args]
-    if cls is sympy.Add:
-        return reference.add(*args)
     if cls is sympy.Pow:
         # only a literal 0.5 is a square root, not y = 0.5 in x**y
         exponent = float_of(node.args[1])
@@ -42,17 +49,8 @@ def evaluate(node: Node, get: Callable[[Node], Any]) -> Any:
         if exponent == -1.0:
             return reference.div(1.0, args[0])
         return reference.sqrt(args[0]) if exponent == 0.5 else reference.constant_power(*args)
-    if (op := relation(node)) is not None:
-        return reference.COMPARE[op](*args)
-    if cls is Conjunction:
-        return all(args)
-    if cls is Disjunction:
-        return any(args)
-    if cls is Negation:
-        return not args[0]
-    if cls is Where:
-        return reference.where(*args)
-    return BY_CLASS[cls].scalar(*args)
+    operation = _OPERATIONS.get(cls) or BY_CLASS[cls].scalar
+    return operation(*args)
 
 
 def _product(factors: Sequence[Node], get: Callable[[Node], float]) -> float:

@@ -21,16 +21,11 @@ from symgd.formula.sympy_conditions import can_convert, condition, if_then_else,
 
 # SymPy classes that correspond to a function of the table with another class.
 _SYMPY_NAMES = {
-    "log10": "log10",
-    "log2": "log2",
-    "log1p": "log1p",
-    "expm1": "expm1",
-    "Cbrt": "cbrt",
-    "hypot": "hypot",
-    "Max": "max",
-    "Min": "min",
-    "Heaviside": "heaviside",
-    "Mod": "mod",
+    name: name.lower()
+    for name in (
+        *("log10", "log2", "log1p", "expm1", "hypot"),
+        *("Cbrt", "Heaviside", "Max", "Min", "Mod"),
+    )
 }
 
 

@@ -182,9 +182,15 @@ class Graph:
         """The roots with leaves replaced."""
 
         def change(node: Node, args: tuple[Node, ...]) -> Node:
-            if not args:
-                return values[node] if node in values else self.atom(node)
-            return self.same(node, args)
+            return values[node] if not args and node in values else self.same(node, args)
+
+        return self.rebuild(roots, change)
+
+    def substitute(self, roots: Sequence[Node], new: Mapping[int, Node]) -> list[Node]:
+        """The roots with the nodes of these ids replaced."""
+
+        def change(node: Node, args: tuple[Node, ...]) -> Node:
+            return new[id(node)] if id(node) in new else self.same(node, args)
 
         return self.rebuild(roots, change)
 

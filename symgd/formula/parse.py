@@ -13,11 +13,13 @@ from typing import TypeVar
 
 from symgd import names
 from symgd.errors import FormulaError
-from symgd.formula.columns import Columns
+from symgd.formula.builder import Builder
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import Column, Name, Node
 from symgd.formula.other_notations import known_shape
 from symgd.formula.parser import Parser
+from symgd.formula.symbol_table import Columns, SymbolTable
+from symgd.formula.token_stream import TokenStream
 from symgd.formula.tokens import Limits, tokens
 
 DEFAULT_LIMITS = Limits()
@@ -61,24 +63,14 @@ def parse(
     formula is evaluated in each row.
     """
     try:
-        parser = Parser(
-            text,
-            graph or Graph(),
-            dict(variables or {}),
-            set(declared),
-            limits,
-            rule=rule,
-            table=table,
-            columns=columns,
-            per_row=per_row,
-        )
-        root = parser.formula()
+        builder = Builder(graph or Graph(), TokenStream(text, limits), table)
+        symbols = SymbolTable(builder, dict(variables or {}), set(declared), columns)
+        root = Parser(builder, symbols, rule, per_row).formula()
     except FormulaError:
         if (shape := known_shape(text)) is None:
             raise
         raise FormulaError(text, *shape) from None
-    symbols = parser.symbols
-    return Formula(text, parser.graph, root, symbols.variables, symbols.columns_read)
+    return Formula(text, builder.graph, root, symbols.variables, symbols.columns_read)
 
 
 @cache

@@ -6,47 +6,30 @@ import sympy
 
 from symgd import names
 from symgd.formula.builder import Builder
-from symgd.formula.columns import Columns
 from symgd.formula.functions.derivatives import DERIVATIVES
 from symgd.formula.functions.table import CALLABLE, POWERS
-from symgd.formula.graph import Graph
 from symgd.formula.nodes import (
     RELATIONS,
     Conjunction,
     Disjunction,
-    Name,
     Negation,
     Node,
     Norm,
     is_condition,
 )
 from symgd.formula.symbol_table import ROW_REDUCTIONS, SymbolTable
-from symgd.formula.token_stream import TokenStream
-from symgd.formula.tokens import LOGIC, Limits, Token, value_of
+from symgd.formula.tokens import LOGIC, Token, value_of
 
 
 class Parser:
-    """Recursive descent with one token of lookahead. Arguments: `symgd.formula.parse.parse`."""
+    """Recursive descent with one token of lookahead.
 
-    def __init__(
-        self,
-        text: str,
-        graph: Graph,
-        variables: dict[str, Name],
-        declared: set[str],
-        limits: Limits,
-        *,
-        rule: bool = False,
-        table: bool = False,
-        columns: Columns | None = None,
-        per_row: bool = False,
-    ) -> None:
-        self.stream = TokenStream(text, limits)
-        self.builder = Builder(graph, self.stream, limits, table)
-        self.symbols = SymbolTable(self.builder, variables, declared, columns)
-        self.graph = graph
-        self.rule = rule
-        self.table = table
+    rule: norm(...) is a function. per_row: the formula is evaluated in each row.
+    """
+
+    def __init__(self, builder: Builder, symbols: SymbolTable, rule: bool, per_row: bool) -> None:
+        self.builder, self.symbols, self.rule = builder, symbols, rule
+        self.stream, self.graph = builder.stream, builder.graph
         self.row_sum_depth = int(per_row)  # nesting of sums over rows
         self.open_bars = 0
         self.preceding = ""  # the operator before the last operand, or ""
@@ -103,16 +86,16 @@ class Parser:
                 return terms[0] if len(terms) == 1 else builder.build(sympy.Add, *terms)
             minus = stream.advance().kind == "-"
 
-    def operand(self) -> Node:
+    def operand(self, powers: bool = True) -> Node:
         """number | name | call | "(" … ")" | "|" … "|" | "√" operand, then powers."""
         stream, builder = self.stream, self.builder
         preceding, last, start = self.preceding, stream.last, stream.advance()
         condition_allowed, self.condition_allowed = self.condition_allowed, False
         if start.kind == "number":
             base = builder.number(value_of(start, stream.text))
-        elif start.kind == "name":
-            base = self.name(start)
-        elif start.kind == "quoted":
+        elif start.kind == "name" and stream.token.kind == "(":
+            base = self.call(start)
+        elif start.kind in {"name", "quoted"}:
             base = self.symbols.resolve(start, self.row_sum_depth > 0)
         elif start.kind in {"(", "|"}:
             outer, self.open_bars = self.open_bars, int(start.kind == "|")
@@ -130,9 +113,8 @@ class Parser:
             stream.last, stream.token = last, start
             raise stream.unexpected()
         self.preceding = preceding
-        if stream.token.kind not in {"superscript", "**"} or (
-            condition_allowed and is_condition(base)
-        ):
+        powers &= not (condition_allowed and is_condition(base))
+        if not powers or stream.token.kind not in {"superscript", "**"}:
             return base
         if start.kind == "√":
             raise stream.ambiguous(start, "√(x^2)", "(√x)^2")
@@ -156,36 +138,16 @@ class Parser:
         if stream.token.kind not in {"number", "name", "(", "|"}:
             raise stream.unexpected()
         number = stream.token.kind == "number"
-        stream.enter(sign)
-        if number:
-            radicand = builder.number(value_of(stream.advance(), stream.text))
-        elif stream.token.kind == "name":
-            radicand = self.name(stream.advance())
-        else:
-            opening = stream.advance()
-            outer, self.open_bars = self.open_bars, int(opening.kind == "|")
-            radicand = self.expression()
-            stream.close(opening, ")" if opening.kind == "(" else "|")
-            stream.enter(opening)
-            self.open_bars = outer
-            if opening.kind == "|":
-                radicand = builder.build(sympy.Abs, radicand, at=opening)
-        stream.depth -= 1
+        radicand = self.operand(powers=False)
         if number and stream.token.kind in {"name", "("}:
             raise stream.ambiguous(sign, "√(2*x)", "(√2)*x")
         return builder.build(sympy.Pow, radicand, builder.number(0.5), at=sign)
-
-    def name(self, token: Token) -> Node:
-        """The call, column, variable or constant of a name."""
-        if self.stream.token.kind == "(":
-            return self.call(token)
-        return self.symbols.resolve(token, self.row_sum_depth > 0)
 
     def call(self, token: Token) -> Node:
         """name "(" arguments ")": a function of the table, sqrt, norm, or a sum over rows."""
         stream, builder = self.stream, self.builder
         name = token.text
-        row = CALLABLE.get(name) or (DERIVATIVES.get(name) if self.table else None)
+        row = CALLABLE.get(name) or (DERIVATIVES.get(name) if builder.table else None)
         norm = name == "norm" and self.rule
         if row is None and not (name in POWERS or name in ROW_REDUCTIONS or norm):
             raise stream.unknown_function(token)

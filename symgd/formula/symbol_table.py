@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, field
 
 import sympy
 
 from symgd import names
 from symgd.formula.builder import Builder
-from symgd.formula.columns import Columns
 from symgd.formula.functions.table import CALLABLE, POWERS, VARIABLES
 from symgd.formula.nodes import Column, Name, Node, RowMean, RowSum
 from symgd.formula.tokens import Token
@@ -18,6 +18,34 @@ _CONSTANTS: dict[str, Node] = {"pi": sympy.pi, "e": sympy.E}
 _FUNCTIONS_ONLY = {*CALLABLE, *POWERS, *ROW_REDUCTIONS, "norm"} - VARIABLES
 
 
+class Columns:
+    """The symbols of the columns of a table, by canonical name or by quoted exact name.
+
+    names_: as spelled in the data.
+    """
+
+    def __init__(self, names_: Iterable[str]) -> None:
+        self.symbols = {name: Column(f"c{k}", name) for k, name in enumerate(names_)}
+        self._by_canonical_name: dict[str, list[str]] = {}
+        for name in self.symbols:
+            self._by_canonical_name.setdefault(names.canonical(name), []).append(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.symbols)
+
+    def find(self, token: Token) -> list[str]:
+        """The names of the columns that a token may refer to."""
+        if token.kind == "quoted":
+            return [token.text] if token.text in self.symbols else []
+        return self._by_canonical_name.get(token.text, [])
+
+    def near(self, name: str) -> str:
+        """The hint where no column has this name."""
+        listed = names.escape(", ".join(list(self)[:20])) or "none"
+        return names.suggest(name, self) or f"the data have {listed}"
+
+
+@dataclass
 class SymbolTable:
     """Resolves names in this order: data column, known variable, constant, new variable.
 
@@ -26,18 +54,11 @@ class SymbolTable:
     data. columns_read: the columns in the formula, name in the data -> internal symbol.
     """
 
-    def __init__(
-        self,
-        builder: Builder,
-        variables: dict[str, Name],
-        declared: Collection[str],
-        columns: Columns | None,
-    ) -> None:
-        self.builder = builder
-        self.variables = variables
-        self.declared = declared
-        self.columns = columns
-        self.columns_read: dict[str, Column] = {}
+    builder: Builder
+    variables: dict[str, Name]
+    declared: Collection[str]
+    columns: Columns | None
+    columns_read: dict[str, Column] = field(default_factory=dict)
 
     def resolve(self, token: Token, in_row: bool) -> Node:
         """The node of a name that is not called. in_row: whether columns have a value there."""
@@ -61,8 +82,7 @@ class SymbolTable:
             raise stream.error(f"there is no column '{shown}'", hint, token)
         found = self.columns.find(token)
         if not found:
-            listed = names.escape(", ".join(list(self.columns)[:20])) or "none"
-            hint = names.suggest(token.text, self.columns) or f"the data have {listed}"
+            hint = self.columns.near(token.text)
             raise stream.error(f"the data have no column '{shown}'", hint, token)
         if len(found) > 1:
             both = " and ".join(f"`{names.escape(name)}`" for name in found)

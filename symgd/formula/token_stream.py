@@ -53,23 +53,20 @@ class TokenStream:
 
     def signs(self) -> bool:
         """Consume + and - signs; True if their product is negative."""
-        negative, count = False, 0
-        while self.token.kind in {"+", "-"}:
-            count += 1
-            if count > self.limits.depth:
-                raise self.error(f"too many signs in a row (limit depth={self.limits.depth})", "")
-            negative ^= self.advance().kind == "-"
-        return negative
+        return self._repeated({"+", "-"}, "signs").count("-") % 2 == 1
 
     def negations(self) -> int:
         """Consume repeated `not`; their number."""
-        count = 0
-        while self.token.kind == "not":
-            count += 1
-            if count > self.limits.depth:
-                raise self.error(f"too many 'not' in a row (limit depth={self.limits.depth})", "")
-            self.advance()
-        return count
+        return len(self._repeated({"not"}, "'not'"))
+
+    def _repeated(self, kinds: set[str], what: str) -> list[str]:
+        """Consume the next tokens of these kinds; their kinds."""
+        found: list[str] = []
+        while self.token.kind in kinds:
+            if len(found) == self.limits.depth:
+                raise self.error(f"too many {what} in a row (limit depth={len(found)})", "")
+            found.append(self.advance().kind)
+        return found
 
     # -- errors, for the caller to raise --------------------------------------------------
 

@@ -12,7 +12,7 @@ from symgd.errors import ArgumentError, FormulaError
 from symgd.formula.evaluate import evaluate_all
 from symgd.formula.nodes import float_of
 from symgd.formula.parse import Formula, parse, variable_name
-from symgd.model.checks import to_finite, to_float
+from symgd.model.checks import to_count, to_finite, to_float
 from symgd.model.rules import Rule, find_rule
 
 Start = float | str | Mapping[str, float] | Sequence[float]
@@ -42,7 +42,7 @@ def read_arguments(
     tol: float | None,
 ) -> Arguments:
     """The arguments in the form that the engine takes, or a SymgdError."""
-    checked, certificate = _count(steps), _tolerance(tol)
+    checked, certificate = to_count(steps, "steps", 0), _tolerance(tol)
     if given is not None and not isinstance(given, Mapping):
         raise ArgumentError(f"set is a mapping of names to numbers, not {type(given).__name__}")
     return Arguments(find_rule(rule), _schedule(lr), checked, certificate, _numbers(given or {}))
@@ -73,12 +73,7 @@ def parse_assignments(items: Sequence[str]) -> dict[str, float]:
 
 def parse_number(text: str, what: str) -> float:
     """A finite number from text, or ArgumentError that names `what`."""
-    shown = names.escape(text.strip())
-    value: float | None
-    try:
-        value = float(text.replace("−", "-"))
-    except ValueError:
-        value = _constant(text)
+    shown, value = names.escape(text.strip()), _constant(text)
     if value is None:
         raise ArgumentError(f"{what} is '{shown}', which is not a number")
     if not math.isfinite(value):
@@ -87,7 +82,11 @@ def parse_number(text: str, what: str) -> float:
 
 
 def _constant(text: str) -> float | None:
-    """The value of a formula without variables, such as 1/3 or 2*pi; None for anything else."""
+    """The value of a number or a formula without variables (1/3, 2*pi); None for anything else."""
+    try:
+        return float(text.replace("−", "-"))
+    except ValueError:
+        pass
     try:
         formula = parse(text)
     except FormulaError:
@@ -105,12 +104,6 @@ def _variable(text: str) -> str:
         raise ArgumentError(
             f"'{names.escape(text.strip())}' is not a name: {error.sentence}"
         ) from None
-
-
-def _count(steps: int) -> int:
-    if isinstance(steps, bool) or not isinstance(steps, int) or steps < 0:
-        raise ArgumentError(f"steps is {steps!r}; it must be a whole number, 0 or more")
-    return steps
 
 
 def _tolerance(tol: float | None) -> float | None:
@@ -186,12 +179,9 @@ class Schedule:
         """
         if self.formula is None:
             return
-        known = {s: values[n] for n, s in self.formula.variables.items() if n != "t"}
-        time = self.formula.variables.get("t")
         t = 1
         while t <= steps:
-            at = known if time is None else {**known, time: float(t)}
-            rate = evaluate_all([self.formula.root], at)[id(self.formula.root)]
+            rate = self.at(t, values)
             if not (math.isfinite(rate) and rate >= 0):
                 shown = names.escape(self.text)
                 raise ArgumentError(
@@ -199,6 +189,14 @@ class Schedule:
                     "it must be a number, 0 or more, at every step"
                 )
             t = t + 1 if t < 1000 or t == steps else min(steps, t + t // 100)
+
+    def at(self, t: int, values: Mapping[str, float]) -> float:
+        """The learning rate of step t, of a formula. values: of its constants."""
+        assert self.formula is not None
+        known = {s: values[n] for n, s in self.formula.variables.items() if n != "t"}
+        if (time := self.formula.variables.get("t")) is not None:
+            known[time] = float(t)
+        return float(evaluate_all([self.formula.root], known)[id(self.formula.root)])
 
     def resolve(self, given: Mapping[str, float]) -> dict[str, float]:
         """The values of `names`, or ArgumentError."""
@@ -220,16 +218,9 @@ def _schedule(lr: float | str) -> Schedule:
         raise ArgumentError("no learning rate was given; it is a number, a formula of t, or auto")
     if text.lower() == "auto":
         return Schedule("auto")
-    try:
-        return Schedule(text, value=_rate(float(text.replace("−", "-")), text))
-    except ArgumentError:
-        raise
-    except ValueError:
-        pass
+    if (value := _constant(text)) is not None:
+        return Schedule(text, value=_rate(value, text))
     formula = parse(text)
-    if not formula.variables:
-        [root] = formula.graph.fold([formula.root])
-        return Schedule(text, value=_rate(float(root), text))
     if "t" not in formula.variables and len(formula.variables) == 1 and formula.root.is_Atom:
         shown = names.escape(text)
         raise ArgumentError(

@@ -15,10 +15,10 @@ from symgd.backends.program import Program
 from symgd.calculus.row_sums import constant_sums, lower
 from symgd.calculus.stabilize import stabilize
 from symgd.errors import ArgumentError, DataError
-from symgd.formula.columns import Columns
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import ROWS, Column, Name, Node, topological
 from symgd.formula.parse import Formula
+from symgd.formula.symbol_table import Columns
 
 if TYPE_CHECKING:
     from symgd.data import Table
@@ -117,14 +117,8 @@ class RowData:
             sums = self.run(program, passes=1)(self.values[ROWS])
             for node, value in zip(found, sums, strict=True):
                 self.constants[id(node)] = self.give(value)
-        known = self.constants
-
-        def change(node: Node, args: tuple[Node, ...]) -> Node:
-            if id(node) in known:
-                return self.graph.atom(known[id(node)])
-            return self.graph.same(node, args) if args else self.graph.atom(node)
-
-        return self.graph.rebuild(roots, change)
+        inputs = {key: self.graph.atom(name) for key, name in self.constants.items()}
+        return self.graph.substitute(roots, inputs)
 
     def give(self, value: float) -> Name:
         """A new input of this value."""

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+import math
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from symgd._locks import cached_property
+from symgd.backends.exact.error_bounds import Bounded, certainly_apart
 from symgd.backends.exact.exact_graph import ExactGraph
 from symgd.backends.exact.multiprecision import Precise
 from symgd.calculus.gradient import gradient, hessian
 from symgd.calculus.powers_of_roots import without_roots
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import Node
+from symgd.model.checks import Point, read_point
 from symgd.model.loss_internals import LossInternals
-from symgd.model.points import Point, read_point
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
 _OPERATIONS = 20_000  # beyond, one value takes seconds
+_CHANGE_BITS = (106, 424)
 
 
 class ExactValues:
@@ -34,6 +37,21 @@ class ExactValues:
         self._internals = internals
         few = internals.value_program.operations <= _OPERATIONS
         self._possible = internals.rows is None and few
+
+    def derivatives(self, x: Sequence[Any], bits: int) -> tuple[list[Bounded], list[Bounded]]:
+        """Gradient and upper triangle of the Hessian at numbers of mpmath, with error bounds."""
+        return self._grad.at(x, bits)[1:], self._hess.at(x, bits)
+
+    def change(self, x: Sequence[float], y: Sequence[float]) -> float:
+        """L(y) - L(x), exact; 0 where no precision tells them apart, nan where one has no value."""
+        if not self._possible:
+            at_x, at_y = (self._internals.evaluate_value(*p)[0] for p in (x, y))
+            return 0.0 if abs(at_y - at_x) <= 1e-14 * abs(at_x) else at_y - at_x
+        for bits in _CHANGE_BITS:
+            [before], [after] = self._value.at(x, bits), self._value.at(y, bits)
+            if certainly_apart(before, after):
+                return float(after.value - before.value)
+        return 0.0 if after.value == after.value else math.nan
 
     def value(self, theta: Point) -> float:
         """The value at theta: a mapping name -> number, or numbers in the order of params."""
@@ -51,8 +69,8 @@ class ExactValues:
 
         x = read_point(self._internals.params, theta)
         rounded = self._internals.evaluate(*x)
-        value, *slopes = self._grad(x, rounded) if self._possible else rounded
-        return value, np.array(slopes, dtype=np.float64)
+        value, *grad = self._grad(x, rounded) if self._possible else rounded
+        return value, np.array(grad, dtype=np.float64)
 
     def hess(self, theta: Point) -> NDArray[np.float64]:
         """The Hessian at theta: (P, P) float64, symmetric."""

@@ -17,10 +17,10 @@ from symgd.formula.pickling import pack, unpack
 from symgd.formula.printing.plain import show, write
 from symgd.formula.sympy_bridge import symbol, to_sympy
 from symgd.formula.tokens import Limits
+from symgd.model.checks import Point, read_point
 from symgd.model.data_binding import RowData
 from symgd.model.exact_values import ExactValues
 from symgd.model.loss_internals import LossInternals
-from symgd.model.points import Point, read_point
 from symgd.model.present import Notebook
 from symgd.model.read_loss import read_source
 
@@ -131,8 +131,8 @@ class Loss(Notebook):
     @cached_property
     def gradient(self) -> dict[str, sympy.Expr]:
         """The partial derivatives by parameter: those that run, as SymPy expressions."""
-        slopes = self.internals.written_out.derivatives
-        return dict(zip(self.params, self._to_sympy(self.internals.tidy(slopes)), strict=True))
+        derivatives = self.internals.written_out.derivatives
+        return dict(zip(self.params, self._to_sympy(self.internals.tidy(derivatives)), strict=True))
 
     @cached_property
     def hessian(self) -> sympy.ImmutableMatrix:
@@ -179,8 +179,8 @@ class Loss(Notebook):
         """The loss and its gradient, (P,) float64, as the descent computes them."""
         import numpy as np
 
-        value, *slopes = self.internals.evaluate(*read_point(self.params, theta))
-        return value, np.array(slopes, dtype=np.float64)
+        value, *grad = self.internals.evaluate(*read_point(self.params, theta))
+        return value, np.array(grad, dtype=np.float64)
 
     def hess(self, theta: Point) -> NDArray[np.float64]:
         """The Hessian at theta: (P, P) float64, symmetric."""

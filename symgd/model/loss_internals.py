@@ -140,8 +140,8 @@ class LossInternals:
     @cached_property
     def program(self) -> Program:
         """Parameters -> value and gradient, from the shared graph."""
-        slopes = {f"d/d{p}": g for p, g in zip(self.params, self.derivatives, strict=True)}
-        return self.program_of({"value": self.stable, **slopes})
+        grad = {f"d/d{p}": g for p, g in zip(self.params, self.derivatives, strict=True)}
+        return self.program_of({"value": self.stable, **grad})
 
     @cached_property
     def hessian_program(self) -> Program:

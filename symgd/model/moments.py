@@ -1,6 +1,6 @@
 """Sufficient statistics: sums of squares that a few moments of the data replace.
 
-Where r is linear in the parameters p with slopes s_i that are data, the sum of w*r**2 over the
+Where r is linear in the parameters p with derivatives s_i that are data, the sum of w*r**2 over the
 rows is, around any point q, exactly
 
     S(q) + sum_k u_k*(2*h_k + sum_l N_kl*u_l),   u = R (p - q),   h_k = sum w*t_k*r(q),
@@ -47,12 +47,12 @@ _NEAR = 0.01  # how far entries of N may be from those of 1
 
 @dataclass(frozen=True)
 class _Square:
-    """sum of weight * residual**2, linear in `leaves` with these slopes."""
+    """sum of weight * residual**2, linear in `leaves` with these derivatives."""
 
     weight: Node
     residual: Node
     leaves: Sequence[Name]
-    slopes: Sequence[Node]
+    jacobian: Sequence[Node]
 
 
 def reduce_squares(rows: RowData, root: Node, leaves: Sequence[Name]) -> Node:
@@ -66,15 +66,7 @@ def reduce_squares(rows: RowData, root: Node, leaves: Sequence[Name]) -> Node:
         reduced = None if square is None else _moments(rows, square)
         if reduced is not None:
             found[id(node)] = reduced
-    if not found:
-        return root
-
-    def change(node: Node, args: tuple[Node, ...]) -> Node:
-        if id(node) in found:
-            return found[id(node)]
-        return graph.same(node, args) if args else graph.atom(node)
-
-    return graph.rebuild([root], change)[0]
+    return graph.substitute([root], found)[0] if found else root
 
 
 def _square(graph: Graph, total: Node, leaves: Sequence[Name]) -> _Square | None:
@@ -91,12 +83,12 @@ def _square(graph: Graph, total: Node, leaves: Sequence[Name]) -> _Square | None
     own = [leaf for leaf in leaves if any(node == leaf for node in below)]
     if len(own) > _WIDEST:
         return None
-    slopes = gradient(graph, residual, [graph.atom(leaf) for leaf in own])
-    if any(_reads(slope, leaves) for slope in slopes):
+    jacobian = gradient(graph, residual, [graph.atom(leaf) for leaf in own])
+    if any(_reads(column, leaves) for column in jacobian):
         return None
     weights = [f for f in factors if f is not bound[0]]
     weight = graph.times(weights) if weights else graph.number(1.0)
-    return _Square(weight, residual, own, slopes)
+    return _Square(weight, residual, own, jacobian)
 
 
 def _reads(node: Node, leaves: Sequence[Name]) -> bool:
@@ -110,27 +102,27 @@ def _moments(rows: RowData, square: _Square) -> Node | None:
 
     graph, count = rows.graph, len(square.leaves)
     pairs = [(i, j) for i in range(count) for j in range(i + 1)]
-    products = [graph.mul(square.slopes[i], square.slopes[j]) for i, j in pairs]
+    products = [graph.mul(square.jacobian[i], square.jacobian[j]) for i, j in pairs]
     start = _at(graph, square, [0.0] * count)
-    cross = [graph.mul(slope, start) for slope in square.slopes]
+    cross = [graph.mul(column, start) for column in square.jacobian]
     values = _sums(rows, square.weight, [*products, *cross])
     found = _solve(_symmetric(values[: len(pairs)], count), np.array(values[len(pairs) :]))
     if found is None:
         return None
     triangle, centre = found
     there = _at(graph, square, centre)
-    turned = _turned(graph, square.slopes, triangle)
+    turned = _turned(graph, square.jacobian, triangle)
     products = [graph.mul(turned[i], turned[j]) for i, j in pairs]
-    cross = [graph.mul(slope, there) for slope in turned]
+    cross = [graph.mul(column, there) for column in turned]
     least, *values = _sums(rows, square.weight, [graph.pow(there, 2), *cross, *products])
-    slopes, moments = values[:count], _symmetric(values[count:], count)
-    if not (np.isfinite([least, *slopes]).all() and np.abs(moments - np.eye(count)).max() < _NEAR):
+    h, moments = values[:count], _symmetric(values[count:], count)
+    if not (np.isfinite([least, *h]).all() and np.abs(moments - np.eye(count)).max() < _NEAR):
         return None
     away = [
         graph.sub(graph.atom(p), graph.number(q))
         for p, q in zip(square.leaves, centre, strict=True)
     ]
-    return _form(rows, _times(graph, triangle, away), least, slopes, moments.tolist())
+    return _form(rows, _times(graph, triangle, away), least, h, moments.tolist())
 
 
 def _symmetric(entries: Sequence[float], count: int) -> Matrix:
@@ -143,13 +135,13 @@ def _symmetric(entries: Sequence[float], count: int) -> Matrix:
     return whole + lower_part.T
 
 
-def _turned(graph: Graph, slopes: Sequence[Node], triangle: Matrix) -> list[Node]:
+def _turned(graph: Graph, jacobian: Sequence[Node], triangle: Matrix) -> list[Node]:
     """t = R**-T s by substitution, which keeps the digits that the inverse of R would lose."""
     turned: list[Node] = []
-    for k, slope in enumerate(slopes):
+    for k, column in enumerate(jacobian):
         for j in range(k):
-            slope = graph.sub(slope, graph.mul(graph.number(float(triangle[j, k])), turned[j]))
-        turned.append(graph.mul(graph.number(1.0 / float(triangle[k, k])), slope))
+            column = graph.sub(column, graph.mul(graph.number(float(triangle[j, k])), turned[j]))
+        turned.append(graph.mul(graph.number(1.0 / float(triangle[k, k])), column))
     return turned
 
 
@@ -200,10 +192,10 @@ def _form(
     rows: RowData,
     turned: Sequence[Node],
     least: float,
-    slopes: Sequence[float],
+    h: Sequence[float],
     moments: Sequence[Sequence[float]],
 ) -> Node:
-    """S + sum_k u_k*(2*h_k + sum_l N_kl*u_l). turned: u."""
+    """S + sum_k u_k*(2*h_k + sum_l N_kl*u_l). turned: u. least: S. moments: N."""
     graph = rows.graph
 
     def given(value: float) -> Node:
@@ -214,5 +206,5 @@ def _form(
     for i, u in enumerate(turned):
         row = [inputs[max(i, j)][min(i, j)] for j in range(len(turned))]
         inner = [graph.mul(m, other) for m, other in zip(row, turned, strict=True)]
-        terms.append(graph.mul(u, graph.add(given(2 * slopes[i]), *inner)))
+        terms.append(graph.mul(u, graph.add(given(2 * h[i]), *inner)))
     return graph.add(*terms)

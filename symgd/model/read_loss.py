@@ -16,7 +16,7 @@ from symgd.formula.nodes import Name, Node
 from symgd.formula.parse import parse
 from symgd.formula.printing.plain import write
 from symgd.formula.tokens import Limits
-from symgd.model.checks import to_float
+from symgd.model.checks import to_finite
 from symgd.model.data_binding import RowData, check_parameters, open_columns
 
 #: A text over data, its constants, and the names that are parameters: what `Loss` pickles.
@@ -49,7 +49,10 @@ def read_source(
     drop_missing: bool,
 ) -> ParsedLoss:
     """The source on `graph`, or a SymgdError; the arguments are those of `Loss`."""
-    fixed = {names.canonical(k): _finite(k, v) for k, v in (constants or {}).items()}
+    fixed = {
+        names.canonical(k): to_finite(v, f"the constant '{names.escape(k)}'")
+        for k, v in (constants or {}).items()
+    }
     columns: tuple[str, ...] = ()
     rows = given = None
     if isinstance(source, str):
@@ -89,14 +92,5 @@ def _taken(fixed: Mapping[str, float], variables: dict[str, Name]) -> list[tuple
     """The constants with their symbols, which are no variables any more."""
     for name in fixed:
         if name not in variables:
-            known = names.escape(", ".join(variables)) or "no names"
-            hint = names.suggest(name, variables) or f"it has {known}"
-            raise ArgumentError(f"the loss has no constant '{names.escape(name)}'; {hint}")
+            raise ArgumentError(names.unknown("the loss has no constant", name, variables))
     return [(name, variables.pop(name)) for name in fixed]
-
-
-def _finite(name: str, value: Any) -> float:
-    number = to_float(value, f"the value of '{names.escape(name)}'")
-    if number - number != 0:
-        raise ArgumentError(f"the constant '{names.escape(name)}' is {number}, not a finite number")
-    return number

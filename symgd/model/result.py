@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from array import array
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
 
-from symgd._optional import import_problem
-from symgd.errors import DescentError
+from symgd.errors import DescentError, import_problem
 from symgd.model.checks import finite_or_none
 from symgd.model.present import Paged
 
@@ -39,10 +39,12 @@ class Status(StrEnum):
 class Verdict:
     """What happened, in one sentence, with the numbers behind it.
 
-    kind: converging, converged, slow, oscillating, diverging, flat or nonfinite. rate_observed:
-    the factor by which one step multiplied the error, measured on the last steps. rate_predicted:
-    the same from the Hessian at the nearby minimum and the rule. lr_max: the least upper bound of
-    the stable learning rates there. None where it does not apply. advice: what to try instead, with
+    kind: a kind of `symgd.analysis.verdicts.sentences`. The error is the distance from a minimum
+    that was found from the end of the run and certified. rate_observed: the factor by which one
+    step multiplied it, measured over the last part of the run, negative where it changes sides.
+    rate_predicted: the same from the Hessian at the minimum and the rule, where both agree. lr_max:
+    the least upper bound of the stable learning rates there. distance: the error. digit_steps: how
+    many steps more make it a tenth. None where it does not apply. advice: what to try instead, with
     the command, or "".
     """
 
@@ -51,6 +53,8 @@ class Verdict:
     rate_predicted: float | None = None
     rate_observed: float | None = None
     lr_max: float | None = None
+    distance: float | None = None
+    digit_steps: float | None = None
     advice: str = ""
 
 
@@ -135,6 +139,18 @@ class History:
     def last_step(self) -> int:
         """The step of the last row; -1 where there is none."""
         return self._steps()[-1] if len(self) else -1
+
+    def last(self, span: int, most: int) -> list[tuple[int, list[float]]]:
+        """(t, theta) of the last `span` steps, at most `most` of them.
+
+        An odd number of rows apart: a run that jumps from side to side is seen on both.
+        """
+        steps, width = self._steps(), self._width
+        first = bisect_left(steps, steps[-1] - span)
+        apart = -(-(len(steps) - first) // most) | 1
+        places = range(len(steps) - 1, first - 1, -apart)
+        return [(steps[k], self._rows[k * width + 2 : (k + 1) * width].tolist())
+                for k in reversed(places)]  # fmt: skip
 
     def rows(self) -> Iterator[tuple[int, tuple[float, ...], float, float]]:
         """(t, theta in the order of params, loss, Euclidean norm of the gradient) by row."""
@@ -232,14 +248,7 @@ class Result(Paged):
             "grad_norm": self.grad_norm,
             "status": self.status.value,
             "message": self.message,
-            "verdict": {
-                "kind": self.verdict.kind,
-                "sentence": self.verdict.sentence,
-                "rate_predicted": self.verdict.rate_predicted,
-                "rate_observed": self.verdict.rate_observed,
-                "lr_max": self.verdict.lr_max,
-                "advice": self.verdict.advice,
-            },
+            "verdict": asdict(self.verdict),
             "history": [
                 {
                     "t": t,

@@ -22,7 +22,7 @@ from symgd.formula.functions.table import FUNCTIONS
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import Name, Node, Norm, Where, topological
 from symgd.formula.other_names import RULE_LETTERS
-from symgd.formula.parse import DEFAULT_LIMITS, Formula, parse
+from symgd.formula.parse import DEFAULT_LIMITS, Formula, parse, variable_name
 from symgd.formula.tokens import tokens
 from symgd.model.catalogue import CATALOGUE
 from symgd.model.present import Notebook
@@ -126,7 +126,8 @@ class Rule(Notebook):
         alike = set(self.variables) - {"theta", "g"}
         while True:
             symbols = frozenset(self.variables[name] for name in alike)
-            apart = {li.target for li in self.lines if not _is_one(li.formula.root, symbols)}
+            roots = [(line.target, line.formula.root) for line in self.lines]
+            apart = {target for target, root in roots if id(root) not in _one(root, symbols)}
             if not alike & apart:
                 return symbols
             alike -= apart
@@ -154,10 +155,8 @@ class Rule(Notebook):
             )
         for name in values:
             if name not in self.hyperparameters:
-                known = ", ".join(self.hyperparameters) or "none"
-                hint = names.suggest(name, self.hyperparameters) or f"it has {known}"
-                who, shown = names.escape(self.name), names.escape(name)
-                raise RuleError(f"{who} has no hyperparameter '{shown}'; {hint}")
+                what = f"{names.escape(self.name)} has no hyperparameter"
+                raise RuleError(names.unknown(what, name, self.hyperparameters))
         missing = [n for n in self.hyperparameters if n not in values and n not in self.defaults]
         if missing:
             raise self._unknown_name(missing[0])
@@ -282,29 +281,18 @@ def _target(piece: str) -> str:
         raise FormulaError(piece, 0, "a line of a rule is name = expression", "")
     if not right.strip():
         raise FormulaError(piece, len(piece), "nothing is assigned here", "")
-    target = parse_name(left, piece)
+    try:
+        target = variable_name(left)
+    except FormulaError as error:
+        raise FormulaError(piece, error.column, error.sentence, error.hint) from None
     if target in _FIXED:
         sentence = f"'{target}' is given and cannot be assigned"
         raise FormulaError(piece, piece.index(left.strip()), sentence, "choose another name")
     return target
 
 
-def parse_name(text: str, whole: str) -> str:
-    """The canonical name that `text` spells; errors point into `whole`."""
-    from symgd.formula.parse import variable_name
-
-    try:
-        return variable_name(text)
-    except FormulaError as error:
-        raise FormulaError(whole, error.column, error.sentence, error.hint) from None
-
-
-def _is_one(root: Node, alike: Container[Node]) -> bool:
-    """Whether an expression has one value for all parameters, given the names that have."""
-    return id(root) in _one(root, alike)
-
-
 def _one(root: Node, alike: Container[Node]) -> set[int]:
+    """The ids of expressions with one value for all parameters, given the names that have one."""
     found: set[int] = set()
     for node in topological([root]):
         one = not isinstance(node, Name) or node in alike

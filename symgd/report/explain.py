@@ -14,7 +14,7 @@ from symgd.report.table import rule_summary, truncated
 from symgd.report.wrap import wrap_if_narrow
 
 if TYPE_CHECKING:
-    from symgd.analysis.critical_point import CriticalPoint
+    from symgd.analysis.critical.critical_point import CriticalPoint
     from symgd.descent.explain import Behavior, Explanation
 
 _MOST_DERIVATIVES = 8  # partial derivatives that are listed
@@ -35,6 +35,8 @@ def report(
     yield ""
     yield from _wrapped(_convexity(explanation), width)
     yield from _critical_points(explanation, width)
+    if explanation.below.sentence:
+        yield from _wrapped(f"unbounded below: {explanation.below.sentence}", width)
     if explanation.behaviors:
         yield ""
         lines = rule_summary(explanation.rule, explanation.lr_text, explanation.hyperparameters)
@@ -215,8 +217,7 @@ def _intervals(stable: Sequence[tuple[float, float]]) -> str:
 
 def as_latex(explanation: Explanation, *, steps: bool = False) -> Iterator[str]:
     """The report as LaTeX: display mathematics for formulas, text for the rest."""
-    from symgd.formula.printing.latex import latex  # not needed in the terminal
-    from symgd.formula.printing.latex_names import latex_name
+    from symgd.formula.printing.latex import latex, latex_name  # not needed in the terminal
 
     loss = explanation.loss
     yield rf"\[ {loss_latex(loss).strip('$')} \]"

@@ -6,8 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from symgd.formula.printing.latex import latex
-from symgd.formula.printing.latex_names import latex_name
+from symgd.formula.printing.latex import latex, latex_name
 from symgd.report.markup import markup, markup_lines
 
 if TYPE_CHECKING:

@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from symgd._optional import import_problem
-from symgd.errors import ArgumentError, BackendError
+from symgd.errors import ArgumentError, BackendError, import_problem
 from symgd.report.compare import run_labels
 from symgd.report.output_files import (
     INSTALL_MATPLOTLIB,

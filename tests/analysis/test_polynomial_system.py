@@ -4,7 +4,7 @@ import mpmath
 import pytest
 import sympy
 
-from symgd.analysis.polynomial_system import real_roots, real_zeros
+from symgd.analysis.critical.polynomial_system import real_roots, real_zeros
 
 x, y, z = sympy.symbols("x y z", real=True)
 

@@ -685,7 +685,7 @@ def another_pool():
     """Helpers that nobody has used yet."""
     patch = pytest.MonkeyPatch()
     module = sys.modules["symgd._threads"]
-    patch.setattr(module, "_pool", type(module._pool)())
+    patch.setattr(module, "_pool", functools.cache(module._pool.__wrapped__))
     return contextlib.closing(types.SimpleNamespace(close=patch.undo))
 
 

@@ -1,6 +1,6 @@
 """Tails: quotients whose divisor, or whose parts, leave the doubles: never 0*inf, never 0 too soon.
 
-The right values come from mpmath with 1000 digits, derivatives by central differences.
+The right values come from mpmath, most with 1000 digits, derivatives by central differences.
 """
 
 import math
@@ -10,7 +10,6 @@ import pytest
 
 from symgd import Loss
 
-_STEP = mpmath.mpf(10) ** -200
 _POINTS = (0.7, 3.0, 25.0, 375.5, 800.0, 1e4, 1e6)
 
 _NAMES = "exp expm1 sinh cosh tanh sech csch coth log log1p sin cos sqrt hypot gamma"
@@ -104,13 +103,13 @@ LOGARITHMS = [
 ]
 
 
-def exact(text, x):
+def exact(text, x, digits):
     """Value, slope and curvature."""
     f = eval("lambda x: " + text.replace("^", "**"), dict(_FUNCTIONS))
-    with mpmath.workdps(1000):
-        x = mpmath.mpf(x)
-        below, here, above = f(x - _STEP), f(x), f(x + _STEP)
-        return (here, (above - below) / (2 * _STEP), (above - 2 * here + below) / _STEP**2)
+    with mpmath.workdps(digits):
+        x, step = mpmath.mpf(x), mpmath.mpf(10) ** (-digits // 5)
+        below, here, above = f(x - step), f(x), f(x + step)
+        return (here, (above - below) / (2 * step), (above - 2 * here + below) / step**2)
 
 
 @pytest.mark.parametrize("text", QUOTIENTS)
@@ -186,11 +185,11 @@ def test_logarithm_of_a_tail_of_the_normal_distribution(text, upper):
                 assert abs(found - right) <= 1e-12 * abs(right) + 1e-300, (x, got, right)
 
 
-def check(text, points, within=1e-12, beside=0.0):
+def check(text, points, within=1e-12, beside=0.0, digits=1000):
     loss = Loss(text)
     for x in points:
         got = (*loss.internals.evaluate(x), *loss.internals.evaluate_hess(x))
-        value, *slopes = exact(text, x)
+        value, *slopes = exact(text, x, digits)
         for found, right in zip(got, (value, *slopes), strict=True):
             if abs(right) < 1e308:
                 allowed = within * abs(right) + beside * abs(value) + 1e-306
@@ -207,7 +206,7 @@ def test_value_slope_and_curvature_of_a_tail(text):
 
 @pytest.mark.parametrize("text", ["x/gamma(x)", "x*2^x/gamma(x + 1)", "1/(x + gamma(x))"])
 def test_factorial_tail(text):
-    check(text, (3.5, 25.5, 120.25, 160.0, 300.0, 900.0))
+    check(text, (3.5, 25.5, 120.25, 160.0, 300.0, 900.0), digits=150)
 
 
 def test_many_growing_terms_in_a_divisor():

@@ -324,6 +324,8 @@ def test_json_is_the_result():
         "rate_predicted",
         "rate_observed",
         "lr_max",
+        "distance",
+        "digit_steps",
         "advice",
     }
     assert [row["t"] for row in run["history"]] == [0, 6, 12, 18, 20]

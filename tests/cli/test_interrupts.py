@@ -42,7 +42,7 @@ def test_the_result_so_far_is_printed(form):
 @pytest.mark.parametrize(
     ("words", "calls"),
     [
-        ([*ENDLESS, "-q"], (2, 30, 300, 3_000, 30_000, 100_000, 200_000, 280_000)),
+        ([*ENDLESS, "-q"], (2, 300, 30_000, 100_000, 280_000)),
         (["explain", "x^4 - x^2"], (30_000, 300_000)),
         (["compare"], (150_000, 230_000)),
     ],
@@ -74,8 +74,11 @@ def test_the_signal_may_come_between_any_two_instructions_of_ours(words):
     """In a child process for each instruction of the modules that deal with signals."""
     code = """
 import atexit, os, signal, sys
-import symgd.cli.app, symgd.descent.descend
+from typer.testing import CliRunner
 from symgd.__main__ import main
+from symgd.cli.app import app
+
+CliRunner().invoke(app, sys.argv[1:])  # once in the parent, for what it imports
 
 ours = ("__main__.py", "interrupts.py", os.path.join("cli", "main.py"))
 

@@ -14,7 +14,7 @@ from symgd.descent.engine import engine
 
 STEPS = 2
 RUN = {"start": "x=1.5,y=-0.5", "lr": 0.05, "steps": STEPS}
-LOSS = "x^4 + (y - x)^2"  # falls in every step: the best point so far is the last
+LOSS = symgd.Loss("x^4 + (y - x)^2")  # falls in every step: the best point so far is the last
 OURS = ("engine.py", "kernel.py", "result.py")
 
 

@@ -58,9 +58,9 @@ def test_the_least_recently_used_formula_is_forgotten_first(monkeypatch):
 
 
 def test_threads_may_fit_one_formula_at_once():
-    tables = [curve(500, seed) for seed in range(12)]
+    tables = [curve(500, seed) for seed in range(6)]
     expected = [symgd.fit(DECAY, data).theta for data in tables]
-    for _ in range(3):
+    for _ in range(2):
         cache._problems.clear()
         with ThreadPoolExecutor(6) as pool:
             assert list(pool.map(lambda data: symgd.fit(DECAY, data).theta, tables)) == expected

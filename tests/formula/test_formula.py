@@ -376,12 +376,10 @@ def compiled(outputs, formula):
     return lambdified.compile_scalar(program)(1.0)
 
 
-def test_100_000_constants_go_bit_exact_from_text_to_compiled_code():
-    constants = doubles(100_000, seed=1)
-    for start in range(0, len(constants), 20_000):
-        batch = constants[start : start + 20_000]
-        formula = parse(" + ".join(f"{c!r}*x" for c in batch))
-        assert compiled([term.args[0] for term in formula.root.args], formula) == batch
+def test_constants_go_bit_exact_from_text_to_compiled_code():
+    batch = doubles(20_000, seed=1)
+    formula = parse(" + ".join(f"{c!r}*x" for c in batch))
+    assert compiled([term.args[0] for term in formula.root.args], formula) == batch
 
 
 def test_constants_go_bit_exact_from_text_to_the_value_of_a_product():

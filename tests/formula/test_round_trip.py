@@ -11,11 +11,11 @@ import mpmath
 import pytest
 
 from symgd import DataError, FormulaError, Loss
-from symgd.formula.columns import Columns
 from symgd.formula.evaluate import evaluate_all
 from symgd.formula.parse import parse
 from symgd.formula.printing.latex import latex
 from symgd.formula.printing.plain import write
+from symgd.formula.symbol_table import Columns
 from tests.formula.latex_reader import Reader
 from tests.formula.random_formulas import PARAMETERS, grow, spell, value
 from tests.oracle import DIGITS, mp_function, mp_slope

@@ -18,7 +18,7 @@ HUGE = 10**400  # an integer beyond the doubles
         (lambda: symgd.descend("x**2", lr=HUGE), "it must be a number above 0"),
         (lambda: symgd.descend("x**2", tol=HUGE), "it must be a number, 0 or more"),
         (lambda: symgd.descend("a*x**2", set={"a": HUGE}), "'a' is inf; it must be finite"),
-        (lambda: symgd.Loss("a*x", constants={"a": -HUGE}), "'a' is -inf, not a finite number"),
+        (lambda: symgd.Loss("a*x", constants={"a": -HUGE}), "'a' is -inf; it must be finite"),
         (lambda: symgd.sweep("x**2", rule="momentum", set={"beta": HUGE}), "'beta' is inf; it"),
         (lambda: symgd.sweep("a*x**2", set={"a": "y"}), "'a' is 'y', not a number"),
         (

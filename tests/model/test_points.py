@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from symgd import ArgumentError, Loss
-from symgd.model.points import read_point
+from symgd.model.checks import read_point
 
 
 @pytest.mark.parametrize(

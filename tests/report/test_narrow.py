@@ -1,5 +1,6 @@
 """Narrow windows: no line of a report is wider than the terminal, and nothing is lost by it."""
 
+import json
 import os
 import random
 import re
@@ -146,18 +147,29 @@ def test_from_80_columns_on_lines_that_go_elsewhere_stay_whole():
 # A real terminal
 
 
-def on_a_terminal(arguments, wide):
-    """What a terminal of so many columns shows, in lines; COLUMNS is not set."""
-    import fcntl
+SCRIPT = """
+import fcntl, json, struct, sys, termios
+from symgd.__main__ import main
+
+for wide, words in json.loads(sys.argv[1]):
+    fcntl.ioctl(1, termios.TIOCSWINSZ, struct.pack("HHHH", 50, wide, 0, 0))
+    sys.argv = ["symgd", *words]
+    try:
+        main()
+    except SystemExit as end:
+        assert not end.code, words
+    print(end="\\0", flush=True)
+"""
+
+
+def on_a_terminal(calls):
+    """What a terminal shows of each call, (columns, words), as lines; COLUMNS is not set."""
     import pty
-    import struct
-    import termios
 
     ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, wide, 0, 0))
     env = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
     child = subprocess.Popen(
-        [sys.executable, "-m", "symgd", *arguments],
+        [sys.executable, "-c", SCRIPT, json.dumps(calls)],
         stdout=theirs,
         stderr=subprocess.DEVNULL,
         env={**env, "PYTHONIOENCODING": "utf-8"},
@@ -178,26 +190,24 @@ def on_a_terminal(arguments, wide):
         child.kill()
         child.wait()
         os.close(ours)
-    return seen.decode().replace("\r\n", "\n").splitlines()
+    *shown, last = seen.decode().replace("\r\n", "\n").split("\0")
+    assert last == ""
+    return [text.splitlines() for text in shown]
 
 
 @pytest.mark.skipif(os.name == "nt", reason="needs a pseudoterminal")
-@pytest.mark.parametrize(
-    ("arguments", "wide"),
-    [
-        (["theta**2"], 40),
-        ([LONG, "-s", "0", "-l", "0.001"], 80),
-        (["explain", LONG], 83),
-        (["compare", LONG], 40),
-        (["fit", "counts = a*exp(-b*t) + c", str(DECAY)], 40),
-        (["rules", "adam"], 40),
-        (["fit", "--help"], 60),
-        (["rules"], 40),
-        (["functions"], 40),
-    ],
-)
-def test_no_line_is_wider_than_a_real_terminal(arguments, wide):
-    lines = on_a_terminal(arguments, wide)
-    assert len(lines) > 5
-    for line in lines:
-        assert len(line) <= wide, line
+def test_no_line_is_wider_than_a_real_terminal():
+    calls = [
+        (40, ["theta**2"]),
+        (80, [LONG, "-s", "0", "-l", "0.001"]),
+        (83, ["explain", LONG]),
+        (40, ["compare", LONG]),
+        (40, ["fit", "counts = a*exp(-b*t) + c", str(DECAY)]),
+        (40, ["rules", "adam"]),
+        (60, ["fit", "--help"]),
+        (40, ["rules"]),
+        (40, ["functions"]),
+    ]
+    for (wide, words), lines in zip(calls, on_a_terminal(calls), strict=True):
+        assert len(lines) > 5, words
+        assert max(map(len, lines)) <= wide, words

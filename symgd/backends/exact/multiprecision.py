@@ -33,6 +33,7 @@ from symgd.backends.exact.error_bounds import (
 )
 from symgd.backends.exact.exact_graph import ExactGraph
 from symgd.errors import PrecisionError
+from symgd.formula.functions import reference
 from symgd.formula.functions.multiprecision_functions import atom_value, operations, power
 from symgd.formula.functions.table import BY_CLASS, SPECIAL
 from symgd.formula.nodes import (
@@ -59,15 +60,6 @@ _MULTIPLIED = 64  # whole powers up to this one are products, whose errors are k
 
 #: Functions that round nothing.
 _EXACT = {"abs", "sign", "heaviside", "floor", "ceil", "max", "min", "largest"}
-
-_COMPARE: dict[str, Callable[[Any, Any], bool]] = {
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-    "==": operator.eq,
-    "!=": operator.ne,
-}
 
 #: Of bounded numbers and conditions; a condition that is not known is None.
 _Operation = Callable[..., Any]
@@ -115,6 +107,11 @@ class Precise:
                     return result
         raise PrecisionError(_why_not(found[open_[0]], double[open_[0]], self._precisions[-1]))
 
+    def at(self, x: Sequence[Any], bits: int) -> list[Bounded]:
+        """The values at numbers of mpmath, taken as exact, with bounds of their errors."""
+        with MPMATH:
+            return self._run(x, bits)
+
     # -- one evaluation ---------------------------------------------------------------------
 
     def _run(self, x: Sequence[float], bits: int) -> list[Bounded]:
@@ -156,7 +153,7 @@ class Precise:
         if cls is Negation:
             return lambda a: None if a is None else not a
         if (op := relation(node)) is not None:
-            return _compared(_COMPARE[op])
+            return _compared(reference.COMPARE[op])
         row = BY_CLASS[cls]
         bits = rounding_bits(row.name in _EXACT or bool(row.selects), row.cost >= SPECIAL)
         return lambda *args: bounds.function(table[row.name], bits, *args)
@@ -169,7 +166,7 @@ class Precise:
             return lambda base, _: bounds.sqrt(base)
         if exponent is not None and exponent == int(exponent) and 2 <= exponent <= _MULTIPLIED:
             return lambda base, _: bounds.multiply(*[base] * int(exponent))
-        f, bits = power(self._context, exponent), rounding_bits(False, False)
+        f, bits = power(self._context), rounding_bits(False, False)
         return lambda base, other: bounds.function(f, bits, base, other)
 
 

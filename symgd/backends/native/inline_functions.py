@@ -118,7 +118,7 @@ def _exp_of_gap(e: Emitter, x: Value, y: Value) -> Value:
     return e.mul(e.call("exp", d), e.add(_one(e), error))
 
 
-def _softmax(e: Emitter, x: Value, top: Value, total: Value) -> Value:
+def _softmax_term(e: Emitter, x: Value, top: Value, total: Value) -> Value:
     return e.div(_exp_of_gap(e, x, top), total)
 
 
@@ -145,12 +145,12 @@ def _exp_sum(e: Emitter, *args: Value) -> Value:
     return total
 
 
-def _portion(e: Emitter, *args: Value) -> Value:
+def _softmax(e: Emitter, *args: Value) -> Value:
     top = _largest(e, *args)
     return e.div(_exp_of_gap(e, args[0], top), _exp_sum(e, *args))
 
 
-def _complement(e: Emitter, *args: Value) -> Value:
+def _softmax_complement(e: Emitter, *args: Value) -> Value:
     top = _largest(e, *args)
     rest = e.number(0.0)
     for arg in args[1:]:
@@ -170,8 +170,8 @@ FORMS: dict[str, Form] = {
     "logsumexp": _logsumexp,
     "largest": _largest,
     "exp_sum": _exp_sum,
-    "portion": _portion,
-    "complement": _complement,
     "softmax": _softmax,
+    "softmax_complement": _softmax_complement,
+    "softmax_term": _softmax_term,
     "softmax2": _softmax2,
 }

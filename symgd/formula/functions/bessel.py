@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from math import nan
+from typing import Any
 
 from symgd.formula.functions.reference import Scalar
+from symgd.formula.functions.special import MAX_ORDER, by_mpmath
 
-#: The largest order of a Bessel function or polygamma: beyond, mpmath takes seconds to hours.
-MAX_ORDER = 110.0
-_COMPLEX = ("bessely", "besselk")  # left of 0
 _TINY = 1e-12  # K is even in its order: such a one changes no digit
 _LEAST, _MOST = 1e-3, 746.0  # the integral is short from the one on; K is 0 from the other on
 
@@ -24,26 +22,14 @@ def in_range(order: float, x: float) -> bool:
     return abs(order) <= MAX_ORDER and abs(x) <= 1e100
 
 
-def _by_mpmath(name: str, combine: Callable[..., object]) -> Scalar:
-    """What `combine` makes of mpmath's f(order), the order and 30 digits."""
+def _bessel(name: str, combine: Callable[..., object]) -> Scalar:
+    """What `combine` makes of mpmath's function of the order, n -> f(n, x), and the order."""
 
-    def call(order: float, x: float) -> float:
-        import mpmath
+    def compute(mp: Any, order: float, x: float) -> object:
+        return combine(lambda n: getattr(mp, name)(_order(name, n), x), order)
 
-        if not in_range(order, x) or (name in _COMPLEX and x < 0):
-            return nan
-        f = getattr(mpmath, name)
-        with mpmath.workdps(30):
-            try:
-                value = combine(lambda n: f(_order(name, n), x), order)
-            except (ValueError, ZeroDivisionError):  # a pole
-                return nan
-            except mpmath.libmp.NoConvergence:
-                return nan
-        whole = mpmath.mpmathify(value)
-        return nan if isinstance(whole, mpmath.mpc) and whole.imag else float(whole.real)
-
-    return call
+    is_complex_left_of_0 = name in ("bessely", "besselk")
+    return by_mpmath(compute, lambda n, x: in_range(n, x) and not (is_complex_left_of_0 and x < 0))
 
 
 def _order(name: str, order: float) -> float:
@@ -53,16 +39,13 @@ def _order(name: str, order: float) -> float:
     return abs(order) if name == "besseli" and order == int(order) else order
 
 
-def _itself(f: Callable[[float], object], order: float) -> object:
-    return f(order)
-
-
-besselj, bessely = _by_mpmath("besselj", _itself), _by_mpmath("bessely", _itself)
-besseli, _besselk = _by_mpmath("besseli", _itself), _by_mpmath("besselk", _itself)
-besselj_derivative = _by_mpmath("besselj", lambda f, n: (f(n - 1) - f(n + 1)) / 2)
-bessely_derivative = _by_mpmath("bessely", lambda f, n: (f(n - 1) - f(n + 1)) / 2)
-besseli_derivative = _by_mpmath("besseli", lambda f, n: (f(n - 1) + f(n + 1)) / 2)
-_besselk_derivative = _by_mpmath("besselk", lambda f, n: -(f(n - 1) + f(n + 1)) / 2)
+besselj, bessely, besseli, _besselk = (
+    _bessel(f"bessel{kind}", lambda f, n: f(n)) for kind in "jyik"
+)
+besselj_derivative = _bessel("besselj", lambda f, n: (f(n - 1) - f(n + 1)) / 2)
+bessely_derivative = _bessel("bessely", lambda f, n: (f(n - 1) - f(n + 1)) / 2)
+besseli_derivative = _bessel("besseli", lambda f, n: (f(n - 1) + f(n + 1)) / 2)
+_besselk_derivative = _bessel("besselk", lambda f, n: -(f(n - 1) + f(n + 1)) / 2)
 
 
 def besselk(order: float, x: float) -> float:

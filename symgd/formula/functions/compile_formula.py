@@ -34,8 +34,10 @@ class Arithmetic(NamedTuple):
 #: IEEE semantics: inf and nan, no exceptions.
 FLOATS = Arithmetic(float, lambda: math.pi, reference.div, reference.constant_power, reference.sqrt)
 
-_COMPARISONS = {
-    ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "==", ast.NotEq: "!=",
+_OPERATIONS: dict[type, Callable[[Number, Number], Any]] = {
+    ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul,
+    ast.Lt: operator.lt, ast.LtE: operator.le, ast.Gt: operator.gt, ast.GtE: operator.ge,
+    ast.Eq: operator.eq, ast.NotEq: operator.ne,
 }  # fmt: skip
 
 
@@ -55,9 +57,8 @@ def compile_formula(
 
     def call(*args: Number) -> Any:
         if not root:
-            root.append(
-                _FormulaCompiler(functions, arithmetic).compile(ast.parse(text, mode="eval").body)
-            )
+            tree = ast.parse(text, mode="eval").body
+            root.append(_FormulaCompiler(functions, arithmetic).compile(tree))
         return root[0]((*args, *defaults[len(args) - required :]))
 
     return call
@@ -69,15 +70,8 @@ class _FormulaCompiler:
     def __init__(
         self, functions: Mapping[str, Callable[..., Number]], arithmetic: Arithmetic
     ) -> None:
-        self.functions = functions
-        self.arithmetic = arithmetic
-        self.operations: dict[type, Callable[[Number, Number], Number]] = {
-            ast.Add: operator.add,
-            ast.Sub: operator.sub,
-            ast.Mult: operator.mul,
-            ast.Div: arithmetic.div,
-            ast.Pow: arithmetic.pow,
-        }
+        self.functions, self.arithmetic = functions, arithmetic
+        self.operations = _OPERATIONS | {ast.Div: arithmetic.div, ast.Pow: arithmetic.pow}
 
     def compile(self, node: ast.expr) -> _Closure:
         """One sub-expression."""
@@ -93,10 +87,12 @@ class _FormulaCompiler:
                 change = operator.neg if isinstance(op, ast.USub) else operator.not_
                 inner = self.compile(operand)
                 return lambda args: change(inner(args))
-            case ast.BinOp(left=left, op=op, right=right):
-                return self.binary(self.operations[type(op)], left, right)
-            case ast.Compare(left=left, ops=[op], comparators=[right]):
-                return self.binary(reference.COMPARE[_COMPARISONS[type(op)]], left, right)
+            case (
+                ast.BinOp(left=left, op=op, right=right)
+                | ast.Compare(left=left, ops=[op], comparators=[right])
+            ):
+                operation, a, b = self.operations[type(op)], self.compile(left), self.compile(right)
+                return lambda args: operation(a(args), b(args))
             case ast.BoolOp(op=op, values=values):
                 joint = all if isinstance(op, ast.And) else any
                 parts = list(map(self.compile, values))
@@ -104,13 +100,6 @@ class _FormulaCompiler:
             case ast.Call(func=ast.Name(id=name), args=operands):
                 return self.call(name, list(map(self.compile, operands)))
         raise ValueError(f"a formula of the table cannot hold '{ast.unparse(node)}'")
-
-    def binary(
-        self, operation: Callable[[Number, Number], Any], left: ast.expr, right: ast.expr
-    ) -> _Closure:
-        """An operation or comparison of two sub-expressions."""
-        a, b = self.compile(left), self.compile(right)
-        return lambda args: operation(a(args), b(args))
 
     def call(self, name: str, parts: Sequence[_Closure]) -> _Closure:
         """where, sqrt, or a function of the table."""

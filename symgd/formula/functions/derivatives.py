@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from symgd.formula.functions import reference
 from symgd.formula.functions.function import CHEAP, DIVIDE, ELEMENTARY, SPECIAL, Function, row
 
 
@@ -32,9 +33,8 @@ def _bessel(kind: str, sign: str, minus: str = "") -> Function:
     )  # fmt: skip
 
 
-def _share_of_clip(part: str, chosen: str, condition: str, readable_form: str) -> Function:
-    """Of the adjoint x, what clip(y, z, w) passes on to one of its arguments; nan if one is nan."""
-    name = f"share_{part}"
+def _clip_derivative(name: str, chosen: str, condition: str, readable_form: str) -> Function:
+    """The contribution of the adjoint x to one argument of clip(y, z, w); nan if one is nan."""
     return _derivative(
         name, (f"{name}(a, y, z, w)", "0", "0", "0"), f"x where clip(y, z, w) is {chosen}, else 0",
         f"where(max(y, z, w) >= y, {readable_form}, y + z + w)", readable_form=readable_form,
@@ -50,8 +50,8 @@ _ROOT = 2 * DIVIDE + 3 * CHEAP  # a square root, a division and what stands unde
 
 # beta's third derivative, twice in x: (f + beta*(...))' by the product rule
 _MIXED = (
-    "f*digamma_gap({x}, {y}) + beta({x}, {y})*(polygamma_gap(1, {x}, {y})*digamma_gap({y}, {x})"
-    " - polygamma(1, {x} + {y})*digamma_gap({x}, {y}) - polygamma(2, {x} + {y}))"
+    "f*digamma_difference({x}, {y}) + beta({x}, {y})*(polygamma_difference(1, {x}, {y})*digamma_difference({y}, {x})"
+    " - polygamma(1, {x} + {y})*digamma_difference({x}, {y}) - polygamma(2, {x} + {y}))"
 )
 
 
@@ -93,14 +93,14 @@ def _bessel_series(order: int, terms: int) -> str:
 _ROWS = (
     # of sinc: the derivative of j_n(x)/x**n is -x*(j_(n+1)(x)/x**(n+1))
     _derivative(
-        "sinc_derivative", "-x*sinc_bend(x)", "-(derivative of sinc)/x",
+        "j1_over_x", "-x*j2_over_x2(x)", "-(derivative of sinc)/x",
         f"where(abs(x) < 1, {_bessel_series(1, 9)}, (sin(x)/x - cos(x))/x**2)",
         definition="where(x == 0, 1/3, (sin(x)/x - cos(x))/x**2)",
         cost=3 * ELEMENTARY, range=(-0.34, 0.34), finite_everywhere=True,
     ),
     _derivative(
-        "sinc_bend", "where(abs(x) < 0.01, -x*(1 - x**2/18)/105, (sinc_derivative(x) - 5*f)/x)",
-        "-(derivative of sinc_derivative)/x",
+        "j2_over_x2", "where(abs(x) < 0.01, -x*(1 - x**2/18)/105, (j1_over_x(x) - 5*f)/x)",
+        "-(derivative of j1_over_x)/x",
         f"where(abs(x) < 2, {_bessel_series(2, 13)}, ((3/x**2 - 1)*sin(x)/x - 3*cos(x)/x**2)/x**2)",
         definition="where(x == 0, 1/15, ((3/x**2 - 1)*sin(x)/x - 3*cos(x)/x**2)/x**2)",
         cost=3 * ELEMENTARY, range=(-0.07, 0.07), finite_everywhere=True,
@@ -119,13 +119,13 @@ _ROWS = (
         range=(0.0, 0.4), finite_everywhere=True,
     ),
     _derivative(
-        "log_ndtr_derivative", "-f*log_ndtr_gap(x)", "normal density over distribution",
-        "where(x < -2, log_ndtr_gap(x) - x, ndtr_derivative(x)/(0.5*erfc(-x/sqrt(2))))",
+        "log_ndtr_derivative", "-f*log_ndtr_derivative_plus_x(x)", "normal density over distribution",
+        "where(x < -2, log_ndtr_derivative_plus_x(x) - x, ndtr_derivative(x)/(0.5*erfc(-x/sqrt(2))))",
         definition="exp(-x**2/2)/sqrt(2*pi)/ndtr(x)", cost=5 * ELEMENTARY,
         range=(0.0, math.inf), monotone=-1, finite_everywhere=True,
     ),
     _derivative(
-        "log_ndtr_gap",
+        "log_ndtr_derivative_plus_x",
         "where(x < -100, (1 - (6 - (50 - (518 - 6354/x**2)/x**2)/x**2)/x**2)/x**2, 1 - f*log_ndtr_derivative(x))",
         "x + log_ndtr_derivative(x)",
         f"where(x < -2, {_TAIL}, x + ndtr_derivative(x)/(0.5*erfc(-x/sqrt(2))))",
@@ -150,9 +150,9 @@ _ROWS = (
         "derivative of atan2(x, y) in x", "y/hypot(x, y)/hypot(x, y)", readable_form="y/(x**2 + y**2)", arity=(2, 2), cost=_ROOT,
     ),
     _derivative(
-        "bell", "-2*where_nonzero(f, x)*f", "exp(-x**2)",
+        "gaussian", "-2*where_nonzero(f, x)*f", "exp(-x**2)",
         "where(abs(x) > 40, 0, exp(-(floor(16*x)/16)**2)*exp(-(x - floor(16*x)/16)*(x + floor(16*x)/16)))",
-        readable_form="exp(-x**2)", cost=2 * ELEMENTARY, range=(0.0, 1.0), finite_everywhere=True,
+        definition="exp(-x**2)", cost=2 * ELEMENTARY, range=(0.0, 1.0), finite_everywhere=True,
     ),
     _derivative(
         "ratio", ("ratio(1, y)", "-ratio(f, y)"), "x/y, 0 where y is infinite whatever x is",
@@ -165,51 +165,51 @@ _ROWS = (
         "where_nonzero", ("0", "where_nonzero(x, a)"), "y where x is not 0, else 0", "where(x == 0, 0, y)",
         readable_form="y", arity=(2, 2), cost=CHEAP, selects=("x == x", "x != 0"),
     ),
-    # of the adjoint x, what max, min and clip pass on to an argument
+    # the contribution of the adjoint x to an argument of max, min and clip
     _derivative(
-        "share", ("share(a, y, z)", "0", "0"), "x where y > z, half of it at a tie, else 0",
+        "where_greater", ("where_greater(a, y, z)", "0", "0"), "x where y > z, half of it at a tie, else 0",
         "where(y > z, x, where(y == z, x/2, where(y < z, 0, y + z)))", readable_form="x*heaviside(y - z)",
         arity=(3, 3), cost=2 * CHEAP, selects=("y >= z",), fraction_of_first=True, finite_everywhere=True,
     ),
-    _share_of_clip("inside", "y", "y >= z and y <= w", "where(y < z, 0, where(y > w, 0, x))"),
-    _share_of_clip("low", "z and not y", "y < z and z <= w", "where(y < z, where(z > w, 0, x), 0)"),
-    _share_of_clip("high", "w only", "y > w or z > w", "where(max(y, z) > w, x, 0)"),
+    _clip_derivative("clip_derivative", "y", "y >= z and y <= w", "where(y < z, 0, where(y > w, 0, x))"),
+    _clip_derivative("clip_derivative_low", "z and not y", "y < z and z <= w", "where(y < z, where(z > w, 0, x), 0)"),
+    _clip_derivative("clip_derivative_high", "w only", "y > w or z > w", "where(max(y, z) > w, x, 0)"),
     _derivative(
         "huber_derivative", ("where(abs(x) <= y, a, 0)", "where(abs(x) <= y, 0, sign(x))"),
         "derivative of huber in x", "where(abs(x) <= y, x, sign(x)*y)",
         arity=(2, 2), cost=DIVIDE, finite_everywhere=True,
     ),
     _derivative(
-        "huber_excess", ("where(abs(x) <= y, 0, sign(x))", "where(abs(x) <= y, 0, -1)"),
+        "huber_derivative_y", ("where(abs(x) <= y, 0, sign(x))", "where(abs(x) <= y, 0, -1)"),
         "derivative of huber in y", "where(abs(x) <= y, 0, abs(x) - y)",
         arity=(2, 2), cost=DIVIDE, finite_everywhere=True,
     ),
-    # shares of a sum of exponentials. `largest` is a constant to the derivatives: it cancels
+    # terms of a sum of exponentials, as fractions of it. `largest` is a constant to the derivatives: it cancels
     _derivative(
         "softmax2", ("f*softmax2(y, x)", "-f*softmax2(y, x)"), "exp(x)/(exp(x) + exp(y))", definition="sigmoid(x - y)",
         arity=(2, 2), cost=2 * ELEMENTARY, by_hand=_DIGITS, finite_everywhere=True,
     ),
     _derivative(
-        "largest", "0", "largest argument", definition="max(x, y)",
+        "largest", "0", "largest argument", definition="max(x, y)", scalar=reference.maximum,
         arity=(1, None), cost=CHEAP, by_hand=_MANY, finite_everywhere=True,
     ),
     _derivative(
-        "exp_sum", "softmax(x, m, 1)", "sum of exp(argument - largest argument)",
+        "exp_sum", "softmax_term(x, m, 1)", "sum of exp(argument - largest argument)",
         definition="exp(x - max(x, y)) + exp(y - max(x, y))", arity=(1, None), cost=ELEMENTARY,
         shared={"m": "largest"}, by_hand=_MANY, finite_everywhere=True,
     ),
     _derivative(
-        "softmax", ("f", "0", "-f/z"), "exp(x - y)/z", definition="exp(x - y)/z",
+        "softmax_term", ("f", "0", "-f/z"), "exp(x - y)/z", definition="exp(x - y)/z",
         arity=(3, 3), cost=ELEMENTARY + DIVIDE, by_hand=_DIGITS, finite_everywhere=True,
     ),
     # what symgd.calculus.stabilize makes of exp(x)/(exp(x) + exp(y) + ...): x is the first argument
     _derivative(
-        "portion", ("f*r", "-f*softmax(x, m, s)"), "exp(x)/(exp(x) + exp(y) + ...)", definition="sigmoid(x - y)", by_hand=_MANY,
-        finite_everywhere=True, arity=(1, None), cost=ELEMENTARY, shared={"m": "largest", "s": "exp_sum", "r": "complement"},
+        "softmax", ("f*r", "-f*softmax_term(x, m, s)"), "exp(x)/(exp(x) + exp(y) + ...)", definition="sigmoid(x - y)", by_hand=_MANY,
+        finite_everywhere=True, arity=(1, None), cost=ELEMENTARY, shared={"m": "largest", "s": "exp_sum", "r": "softmax_complement"},
     ),
     _derivative(
-        "complement", ("-f*p", "p*softmax(x, m, s)"), "1 - portion(x, y, ...)", definition="sigmoid(y - x)", by_hand=_MANY,
-        finite_everywhere=True, arity=(1, None), cost=ELEMENTARY, shared={"m": "largest", "s": "exp_sum", "p": "portion"},
+        "softmax_complement", ("-f*p", "p*softmax_term(x, m, s)"), "1 - softmax(x, y, ...)", definition="sigmoid(y - x)", by_hand=_MANY,
+        finite_everywhere=True, arity=(1, None), cost=ELEMENTARY, shared={"m": "largest", "s": "exp_sum", "p": "softmax"},
     ),
     # what symgd.calculus.stabilize makes of logarithms and quotients that overflow
     _derivative(
@@ -234,21 +234,21 @@ _ROWS = (
     ),
     # gamma and Bessel families
     _derivative(
-        "digamma_gap", ("polygamma_gap(1, x, y)", "-polygamma(1, x + y)"), "digamma(x) - digamma(x + y)",
+        "digamma_difference", ("polygamma_difference(1, x, y)", "-polygamma(1, x + y)"), "digamma(x) - digamma(x + y)",
         readable_form="digamma(x) - digamma(x + y)", arity=(2, 2), cost=2 * SPECIAL, by_hand=_DIGITS,
     ),
     _derivative(
-        "polygamma_gap", ("", "polygamma_gap(x + 1, y, z)", "-polygamma(x + 1, y + z)"),
+        "polygamma_difference", ("", "polygamma_difference(x + 1, y, z)", "-polygamma(x + 1, y + z)"),
         "polygamma(x, y) - polygamma(x, y + z)", readable_form="polygamma(x, y) - polygamma(x, y + z)",
         arity=(3, 3), cost=2 * SPECIAL, order=True, by_hand=_DIGITS,
     ),
     _derivative(
-        "beta_derivative", ("f*digamma_gap(x, y) + beta(x, y)*polygamma_gap(1, x, y)", "beta_mixed(x, y)"),
-        "derivative of beta in x", "beta(x, y)*digamma_gap(x, y)",
+        "beta_derivative", ("f*digamma_difference(x, y) + beta(x, y)*polygamma_difference(1, x, y)", "beta_mixed_derivative(x, y)"),
+        "derivative of beta in x", "beta(x, y)*digamma_difference(x, y)",
         readable_form="beta(x, y)*(digamma(x) - digamma(x + y))", arity=(2, 2), cost=4 * SPECIAL,
     ),
     _derivative(
-        "beta_mixed", (_MIXED.format(x="x", y="y"), _MIXED.format(x="y", y="x")),
+        "beta_mixed_derivative", (_MIXED.format(x="x", y="y"), _MIXED.format(x="y", y="x")),
         "derivative of beta in x and y",
         readable_form="beta(x, y)*((digamma(x) - digamma(x + y))*(digamma(y) - digamma(x + y)) - polygamma(1, x + y))",
         arity=(2, 2), cost=5 * SPECIAL, by_hand=_DIGITS,

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import math as _math
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import sympy
 
-from symgd.formula.functions import bessel, reference, reference_derivatives, special
+from symgd.formula.functions import bessel, reference, special
 from symgd.formula.functions.compile_formula import LETTERS, compile_formula
 from symgd.formula.functions.reference import Scalar
 from symgd.formula.nodes import Op
@@ -121,7 +121,7 @@ class Function:
     @property
     def last_order(self) -> float:
         """The largest order that a formula may use."""
-        return bessel.MAX_ORDER - 10
+        return special.MAX_ORDER - 10
 
     @property
     def signature(self) -> str:
@@ -138,30 +138,30 @@ class Function:
 
     def check(self, known: Iterable[str]) -> None:
         """Raise ValueError if the row is incomplete. known: functions that it may call."""
+        for problem in self._problems(known):
+            raise ValueError(f"the row of the function {self.name} {problem}")
+
+    def _problems(self, known: Iterable[str]) -> Iterator[str]:
         if not (self.formula or self.c or self.by_hand):
-            raise self._incomplete("needs a formula, the C library's name or by_hand")
+            yield "needs a formula, the C library's name or by_hand"
         _, high = self.arity
         if not self.derivative and self.name != "where":
-            raise self._incomplete("has no derivative")
+            yield "has no derivative"
         if self.overflows and not self.relative_derivative:
-            raise self._incomplete("overflows and has no derivative relative to its value")
+            yield "overflows and has no derivative relative to its value"
         wanted = (1, 2) if high is None else (high,)
         if self.derivative and len(self.derivative) not in wanted:
-            raise self._incomplete(f"needs {wanted[-1]} derivatives, not {len(self.derivative)}")
-        arguments = {*LETTERS[:high]}
-        self._check_names(self.formula, arguments, known)
+            yield f"needs {wanted[-1]} derivatives, not {len(self.derivative)}"
+        arguments = {*LETTERS[:high], "pi", "and", "or"}
+        texts = [(self.formula, arguments)]
         for text in (*self.derivative, *self.exact_derivative, self.relative_derivative):
-            self._check_names(text, arguments | {"f", "a", *self.shared}, known)
-
-    def _check_names(self, text: str, letters: set[str], known: Iterable[str]) -> None:
-        for name, called in re.findall(r"\b([a-z_]\w*)(\()?", text):
-            if called and name not in known:
-                raise self._incomplete(f"calls {name}, which is no function: {text}")
-            if not called and name not in letters | {"pi", "and", "or"}:
-                raise self._incomplete(f"names {name}, which is no argument: {text}")
-
-    def _incomplete(self, what: str) -> ValueError:
-        return ValueError(f"the row of the function {self.name} {what}")
+            texts.append((text, arguments | {"f", "a", *self.shared}))
+        for text, letters in texts:
+            for name, called in re.findall(r"\b([a-z_]\w*)(\()?", text):
+                if called and name not in known:
+                    yield f"calls {name}, which is no function: {text}"
+                if not called and name not in letters:
+                    yield f"names {name}, which is no argument: {text}"
 
 
 #: The scalar functions by name; the formulas of the rows call one another through it.
@@ -192,7 +192,7 @@ def _scalar(
 ) -> Scalar:
     if formula:
         return compile_formula(formula, SCALARS, arity[0], defaults)
-    for module in (reference, special, bessel, reference_derivatives):
+    for module in (reference, special, bessel):
         if hasattr(module, name):
             return getattr(module, name)  # type: ignore[no-any-return]
     raise ValueError(f"the row of the function {name} needs a formula, or a value by hand")

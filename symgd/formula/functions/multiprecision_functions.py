@@ -9,17 +9,16 @@ are too large to be formed.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import sympy
 
-from symgd.formula.functions.bessel import MAX_ORDER
+from symgd.formula.functions import reference
 from symgd.formula.functions.compile_formula import Arithmetic, compile_formula
+from symgd.formula.functions.special import MAX_ORDER
 from symgd.formula.functions.table import BY_CLASS, Function
-from symgd.formula.nodes import Node, float_of
-
-__all__ = ["Operation", "atom_value", "node_operation", "operations"]
+from symgd.formula.nodes import Node
 
 #: An mpmath.MPContext and a number of it; mpmath ships no types.
 Context: TypeAlias = Any
@@ -38,9 +37,13 @@ def operations(ctx: Context) -> dict[str, Operation]:
         for row in BY_CLASS.values()
         if row.mpmath
     }
-    table |= _selections(ctx) | _shares(ctx, table["exp"]) | _specials(ctx)
+    table |= _of_many(ctx, table["exp"]) | _specials(ctx)
     arithmetic = Arithmetic(
-        ctx.mpf, lambda: +ctx.pi, operator.truediv, power(ctx, None), _root(ctx)
+        ctx.mpf,
+        lambda: +ctx.pi,
+        operator.truediv,
+        power(ctx),
+        lambda x: ctx.sqrt(x) if x >= 0 else ctx.nan,
     )
     for row in BY_CLASS.values():
         text = row.meaning or row.readable_form
@@ -49,7 +52,6 @@ def operations(ctx: Context) -> dict[str, Operation]:
             table[row.name] = compile_formula(text, table, required, defaults, arithmetic)
     table["log"] = lambda x: ctx.log(x) if x > 0 else ctx.nan  # of any size
     table |= {f"log{b}": lambda x, b=b: table["log"](x) / ctx.log(b) for b in (2, 10)}
-    table["hypot"] = lambda *args: ctx.sqrt(total(a * a for a in args))
     table["cbrt"] = lambda x: ctx.cbrt(x) if x >= 0 else -ctx.cbrt(-x)
     return table
 
@@ -65,50 +67,12 @@ def atom_value(ctx: Context, atom: Node) -> Real:
 
 def node_operation(ctx: Context, node: Node, table: dict[str, Operation]) -> Operation:
     """The operation of a sum, product, power or function. table: that of `operations`."""
-    if node.func is sympy.Add:
-        return operator.add if len(node.args) == 2 else lambda *args: total(args)
-    if node.func is sympy.Mul:
-        return product(ctx)
-    if node.func is sympy.Pow:
-        return power(ctx, float_of(node.args[1]))
-    return table[BY_CLASS[node.func].name]
+    arithmetic = {sympy.Add: reference.add, sympy.Mul: reference.mul, sympy.Pow: power(ctx)}
+    return arithmetic.get(node.func) or table[BY_CLASS[node.func].name]
 
 
-def _root(ctx: Context) -> Operation:
-    return lambda x: ctx.sqrt(x) if x >= 0 else ctx.nan
-
-
-def total(terms: Iterable[Real]) -> Real:
-    """The sum of one or more terms."""
-    first, *rest = terms
-    for term in rest:
-        first = first + term
-    return first
-
-
-def product(ctx: Context) -> Operation:
-    """The product of factors; nan where its exponent is out of range."""
-
-    def call(first: Real, *rest: Real) -> Real:
-        for factor in rest:
-            first = first * factor
-        return first if -_WIDE < first._mpf_[2] < _WIDE else ctx.nan
-
-    return call
-
-
-def power(ctx: Context, exponent: float | None) -> Operation:
-    """(base, exponent) -> the power, as C's pow has it; nan at a pole.
-
-    exponent: where it is known, for the usual ones.
-    """
-    times = product(ctx)
-    usual: dict[float | None, Operation] = {
-        -1.0: lambda base, _: 1 / base,
-        0.5: lambda base, _: _root(ctx)(base),
-        2.0: lambda base, _: times(base, base),
-        3.0: lambda base, _: times(base, base, base),
-    }
+def power(ctx: Context) -> Operation:
+    """(base, exponent) -> the power, as C's pow has it; nan at a pole."""
 
     def call(base: Real, exponent: Real) -> Real:
         if not base:
@@ -121,7 +85,7 @@ def power(ctx: Context, exponent: float | None) -> Operation:
             return ctx.nan
         return base**exponent
 
-    return usual.get(exponent, call)
+    return call
 
 
 def _beyond(ctx: Context, base: Real, exponent: Real) -> Real:
@@ -155,34 +119,24 @@ def _limited(ctx: Context, f: Operation, largest: int) -> Operation:
     return call
 
 
-def _selections(ctx: Context) -> dict[str, Operation]:
-    def largest(*args: Real) -> Real:
-        return ctx.nan if any(map(ctx.isnan, args)) else max(args)
+def _of_many(ctx: Context, exp: Operation) -> dict[str, Operation]:
+    """What takes any number of arguments, by its definition: exponents of mpf do not overflow."""
 
-    def smallest(*args: Real) -> Real:
-        return ctx.nan if any(map(ctx.isnan, args)) else min(args)
+    def exp_sum(*args: Real) -> Real:
+        return reference.add(*(exp(a - max(args)) for a in args))
 
     return {
         "abs": abs,
-        "max": largest,
-        "min": smallest,
-        "largest": largest,
-    }
-
-
-def _shares(ctx: Context, exp: Operation) -> dict[str, Operation]:
-    """Sums of exponentials by their definitions: the exponents of mpf do not overflow."""
-
-    def exp_sum(*args: Real) -> Real:
-        top = max(args)
-        return total(exp(a - top) for a in args)
-
-    return {
+        "max": reference.maximum,
+        "min": reference.minimum,
+        "largest": reference.maximum,
+        "hypot": lambda *args: ctx.sqrt(reference.add(*(a * a for a in args))),
         "exp_sum": exp_sum,
         "logsumexp": lambda *args: max(args) + ctx.log(exp_sum(*args)),
-        "portion": lambda *args: exp(args[0] - max(args)) / exp_sum(*args),
-        "complement": lambda *args: total(exp(a - max(args)) for a in args[1:]) / exp_sum(*args),
-        "bell": lambda x: exp(-x * x),
+        "softmax": lambda *args: exp(args[0] - max(args)) / exp_sum(*args),
+        "softmax_complement": lambda *args: (
+            reference.add(*(exp(a - max(args)) for a in args[1:])) / exp_sum(*args)
+        ),
     }
 
 

@@ -7,8 +7,10 @@ reference that every backend must reproduce.
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable
 from math import copysign, inf, isfinite, isinf, isnan, nan
+from typing import Any
 
 Scalar = Callable[..., float]
 
@@ -143,18 +145,18 @@ def ceil(x: float) -> float:
 
 
 def maximum(*args: float) -> float:
-    """The largest argument; nan if any is nan."""
+    """The largest argument, of any number type; nan if any is nan."""
     best = args[0]
     for x in args[1:]:
-        best = x if isnan(x) or x > best else best
+        best = x if x != x or x > best else best
     return best
 
 
 def minimum(*args: float) -> float:
-    """The smallest argument; nan if any is nan."""
+    """The smallest argument, of any number type; nan if any is nan."""
     best = args[0]
     for x in args[1:]:
-        best = x if isnan(x) or x < best else best
+        best = x if x != x or x < best else best
     return best
 
 
@@ -175,16 +177,60 @@ def logsumexp(*args: float) -> float:
     return top + math.log1p(rest)
 
 
+# Softmax: terms of a sum of exponentials, as fractions of it
+
+
+def _two_difference(x: float, y: float) -> tuple[float, float]:
+    """x - y and its rounding error (Knuth's two-sum)."""
+    d = x - y
+    if not isfinite(d):
+        return d, 0.0
+    back = d + y
+    return d, (x - back) - (y - (back - d))
+
+
+def softmax2(x: float, y: float) -> float:
+    """exp(x)/(exp(x) + exp(y)) = sigmoid(x - y), with no digit of x - y lost."""
+    d, error = _two_difference(x, y)
+    if d > 0.0 or isnan(d):
+        return 1.0 / (1.0 + math.exp(-d))  # errors of a small exponential do not matter
+    e = math.exp(d) * (1.0 + error)
+    return e / (1.0 + e)
+
+
+def exp_sum(*args: float) -> float:
+    """The sum of exp(a - largest): from 1 to the number of arguments."""
+    top = maximum(*args)
+    return math.fsum(softmax_term(a, top, 1.0) for a in args)
+
+
+def softmax_term(x: float, top: float, total: float) -> float:
+    """exp(x - top)/total, with no digit of x - top lost."""
+    d, error = _two_difference(x, top)
+    return div(exp(d) * (1.0 + error), total)
+
+
+def softmax(*args: float) -> float:
+    """exp(a)/(exp(a) + exp(b) + ...) of a, b, ..."""
+    return softmax_term(args[0], maximum(*args), exp_sum(*args))
+
+
+def softmax_complement(*args: float) -> float:
+    """1 - softmax(a, b, ...), also where that is nearly 0."""
+    top = maximum(*args)
+    return math.fsum(softmax_term(a, top, 1.0) for a in args[1:]) / exp_sum(*args)
+
+
 def where(condition: bool, a: float, b: float) -> float:
     """a where the condition holds, else b."""
     return a if condition else b
 
 
-COMPARE: dict[str, Callable[[float, float], bool]] = {
-    "<": lambda a, b: a < b,
-    "<=": lambda a, b: a <= b,
-    ">": lambda a, b: a > b,
-    ">=": lambda a, b: a >= b,
-    "==": lambda a, b: a == b,
-    "!=": lambda a, b: a != b,
+COMPARE: dict[str, Callable[[Any, Any], bool]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+    "==": operator.eq,
+    "!=": operator.ne,
 }

@@ -1,15 +1,21 @@
-"""The gamma family on Python floats, in IEEE semantics as `symgd.formula.functions.reference`.
+"""The gamma family and its derivatives on Python floats, in IEEE semantics.
 
+As in `symgd.formula.functions.reference`: floats in, floats out, inf and nan instead of exceptions.
 Where Python's math has no such function, mpmath computes it and the result is rounded once.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from math import copysign, inf, isfinite, nan
+from typing import Any
 
-from symgd.formula.functions.bessel import MAX_ORDER
+from symgd.formula.functions import reference
 from symgd.formula.functions.reference import Scalar
+
+#: The largest order of a Bessel function or polygamma: beyond, mpmath takes seconds to hours.
+MAX_ORDER = 110.0
 
 
 def gamma(x: float) -> float:
@@ -30,32 +36,35 @@ def loggamma(x: float) -> float:
         return inf
 
 
-def _mpmath(name: str, digits: int = 30) -> Scalar:
-    """mpmath's function on doubles, computed with `digits` digits and rounded once.
+def by_mpmath(compute: Callable[..., Any], inside: Callable[..., bool], digits: int = 30) -> Scalar:
+    """compute(mpmath, arguments...) with this many digits, rounded once to a double.
 
-    digits beyond 17 pay for cancellation inside the series; mpmath raises its working precision
-    by itself where it sees the need.
+    nan outside of `inside`, at a pole, where the value is complex, and without convergence. digits
+    beyond 17 pay for cancellation inside the series; mpmath raises its working precision by itself
+    where it sees the need.
     """
 
     def call(*args: float) -> float:
         import mpmath
 
-        if not all(isfinite(a) for a in args):
+        if not inside(*args):
             return nan
         with mpmath.workdps(digits):
             try:
-                value = getattr(mpmath, name)(*args)
-            except (ValueError, ZeroDivisionError):  # a pole
-                return nan
-            except mpmath.libmp.NoConvergence:
+                value = mpmath.mpmathify(compute(mpmath, *args))
+            except (ValueError, ZeroDivisionError, mpmath.libmp.NoConvergence):
                 return nan
         return nan if isinstance(value, mpmath.mpc) and value.imag else float(value.real)
 
     return call
 
 
-_psi = _mpmath("psi")
-beta = _mpmath("beta")
+def _are_finite(*args: float) -> bool:
+    return all(map(isfinite, args))
+
+
+_psi = by_mpmath(lambda mp, order, x: mp.psi(order, x), _are_finite)
+beta = by_mpmath(lambda mp, x, y: mp.beta(x, y), _are_finite)
 
 
 # Bernoulli numbers B2, B4, ..., B16
@@ -115,11 +124,62 @@ def digamma(x: float) -> float:
     return value if abs(value) > 0.1 else _psi(0, x)
 
 
-def betaln(a: float, b: float) -> float:
-    """log Beta(a, b) for a, b > 0, without the cancellation of three loggammas."""
-    import mpmath
+betaln = by_mpmath(
+    lambda mp, a, b: mp.loggamma(a) + mp.loggamma(b) - mp.loggamma(mp.mpf(a) + b),
+    lambda a, b: 0 < a < inf and 0 < b < inf,
+    digits=40,  # without the cancellation of three loggammas
+)
 
-    if not (0 < a < inf and 0 < b < inf):
-        return nan
-    with mpmath.workdps(40):
-        return float(mpmath.loggamma(a) + mpmath.loggamma(b) - mpmath.loggamma(mpmath.mpf(a) + b))
+
+def _fall(x: float, y: float, power: int) -> float:
+    """x**-power - (x + y)**-power for x > 0, y >= 0, without cancellation."""
+    return -math.expm1(-power * math.log1p(y / x)) * reference.pow(x, -float(power))
+
+
+def digamma_difference(x: float, y: float) -> float:
+    """digamma(x) - digamma(x + y), without cancellation where x > 0 and y >= 0."""
+    return polygamma_difference(0.0, x, y)
+
+
+def polygamma_difference(order: float, x: float, y: float) -> float:
+    """polygamma(order, x) - polygamma(order, x + y).
+
+    For x > 0, y >= 0 the recurrence and the asymptotic series (Abramowitz & Stegun 6.4.6, 6.4.11)
+    are subtracted term by term; all terms that count have one sign. Else the plain difference.
+    """
+    inside = 1e-30 < x < 1e300 and 0.0 <= y < 1e300 and order in _SERIES_ORDERS
+    if not inside:
+        return polygamma(order, x) - polygamma(order, x + y)
+    n = int(order)
+    low, high = 0.0, x
+    while high < 20 + n:
+        low += _fall(high, y, n + 1)
+        high += 1.0
+    factorial = math.factorial(n)
+    lead = math.factorial(n - 1) * _fall(high, y, n) if n else math.log1p(y / high)
+    tail = lead + 0.5 * factorial * _fall(high, y, n + 1)
+    for k, bernoulli in enumerate(BERNOULLI, start=1):
+        ratio = math.factorial(2 * k + n - 1) / math.factorial(2 * k)
+        tail += bernoulli * ratio * _fall(high, y, 2 * k + n)
+    return (1 if n % 2 else -1) * (factorial * low + tail)
+
+
+_SERIES_ORDERS = frozenset(map(float, range(9)))
+
+
+def _beta_mixed_derivative(mp: Any, x: float, y: float) -> object:
+    """beta times (a product of two digamma differences minus polygamma(1, x + y)).
+
+    The two cancel where x or y is small: computed with correspondingly more digits.
+    """
+    lost = max(0.0, -2.0 * math.log10(min(abs(x), abs(y))))
+    with mp.workdps(40 + int(lost)):
+        p, q = mp.mpf(x), mp.mpf(y)
+        both = mp.digamma(p + q)
+        product = (mp.digamma(p) - both) * (mp.digamma(q) - both)
+        return mp.beta(p, q) * (product - mp.polygamma(1, p + q))
+
+
+beta_mixed_derivative = by_mpmath(
+    _beta_mixed_derivative, lambda x, y: _are_finite(x, y) and min(x, y) > -1e4 and x != 0 != y
+)

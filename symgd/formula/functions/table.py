@@ -94,7 +94,7 @@ _ROWS = (
     _library("cos", sympy.cos, "-sin(x)", "cosine of an angle in radians", range=_UNIT, finite_everywhere=True),
     _library("tan", sympy.tan, "1 + f**2", "tangent of an angle in radians"),
     _row(
-        "sinc", sympy.sinc, "-x*sinc_derivative(x)", "sin(x)/x, 1 at 0", formula="where(x == 0, 1, sin(x)/x)",
+        "sinc", sympy.sinc, "-x*j1_over_x(x)", "sin(x)/x, 1 at 0", formula="where(x == 0, 1, sin(x)/x)",
         variables=("sinc",), cost=ELEMENTARY + DIVIDE, range=(-0.21723362821122172, 1.0), finite_everywhere=True,
     ),
     _row("cot", sympy.cot, "-(1 + f**2)", "1/tan(x)", formula="1/tan(x)"),
@@ -169,20 +169,20 @@ _ROWS = (
         by_hand="any number of arguments; correctly rounded as math.hypot, which C's is not",
     ),
     _row(
-        "max", None, ("share(a, x, y)", "share(a, y, x)"), "largest argument", aliases=("Max", "maximum"), variables=("Max", "maximum"),
+        "max", None, ("where_greater(a, x, y)", "where_greater(a, y, x)"), "largest argument", aliases=("Max", "maximum"), variables=("Max", "maximum"),
         scalar=reference.maximum, numpy="maximum", arity=(1, None), cost=2, pairwise=True,
         selects=("x >= y", "y >= x"), sympy_form=sympy.Max, kink="a tie shares the derivative equally between the two",
         by_hand="any number of arguments", monotone=1, finite_everywhere=True, convexity="convex",
     ),
     _row(
-        "min", None, ("share(a, y, x)", "share(a, x, y)"), "smallest argument", aliases=("Min", "minimum"), variables=("Min", "minimum"),
+        "min", None, ("where_greater(a, y, x)", "where_greater(a, x, y)"), "smallest argument", aliases=("Min", "minimum"), variables=("Min", "minimum"),
         scalar=reference.minimum, numpy="minimum", arity=(1, None), cost=2, pairwise=True,
         selects=("x <= y", "y <= x"), sympy_form=sympy.Min, kink="a tie shares the derivative equally between the two",
         by_hand="any number of arguments", monotone=1, finite_everywhere=True, convexity="concave",
     ),
     _row(
         "clip", None,
-        ("share_inside(a, x, y, z)", "share_low(a, x, y, z)", "share_high(a, x, y, z)"),
+        ("clip_derivative(a, x, y, z)", "clip_derivative_low(a, x, y, z)", "clip_derivative_high(a, x, y, z)"),
         "x kept within [y, z]", arity=(3, 3), cost=4, formula="min(max(x, y), z)",
         selects=("x >= y and x <= z", "x < y and y <= z", "x > z or y > z"),
         sympy_form=lambda x, y, z: sympy.Min(sympy.Max(x, y), z), kink="derivative 1 at both bounds",
@@ -208,12 +208,12 @@ _ROWS = (
     ),
     # error function, gamma and Bessel families
     _library(
-        "erf", sympy.erf, "1.1283791670955126*bell(x)", "error function", numpy="",
-        exact_derivative=("2/sqrt(pi)*bell(x)",), range=_UNIT, monotone=1, finite_everywhere=True,
+        "erf", sympy.erf, "1.1283791670955126*gaussian(x)", "error function", numpy="",
+        exact_derivative=("2/sqrt(pi)*gaussian(x)",), range=_UNIT, monotone=1, finite_everywhere=True,
     ),
     _library(
-        "erfc", sympy.erfc, "-1.1283791670955126*bell(x)", "1 - erf(x)", numpy="",
-        exact_derivative=("-2/sqrt(pi)*bell(x)",), range=(0.0, 2.0), monotone=-1, finite_everywhere=True,
+        "erfc", sympy.erfc, "-1.1283791670955126*gaussian(x)", "1 - erf(x)", numpy="",
+        exact_derivative=("-2/sqrt(pi)*gaussian(x)",), range=(0.0, 2.0), monotone=-1, finite_everywhere=True,
     ),
     _row(
         "ndtr", None, "ndtr_derivative(x)", "normal distribution: the probability of values below x",
@@ -248,7 +248,7 @@ _ROWS = (
         "beta function", variables=("beta",), arity=(2, 2), cost=3 * SPECIAL, by_hand=_SERIES, pole=_BETA_POLE,
     ),
     _row(
-        "betaln", None, ("digamma_gap(x, y)", "digamma_gap(y, x)"),
+        "betaln", None, ("digamma_difference(x, y)", "digamma_difference(y, x)"),
         "log of the beta function, x, y > 0", arity=(2, 2), cost=3 * SPECIAL,
         definition="loggamma(x) + loggamma(y) - loggamma(x + y)", by_hand=_SERIES,
     ),
@@ -296,14 +296,14 @@ _ROWS = (
         range=_POSITIVE, even=True, finite_everywhere=True,
     ),
     _row(
-        "logsumexp", None, "softmax(x, m, s)", "log(exp(x) + exp(y) + ...) without overflow", aliases=("logaddexp",), variables=("logaddexp",),
+        "logsumexp", None, "softmax_term(x, m, s)", "log(exp(x) + exp(y) + ...) without overflow", aliases=("logaddexp",), variables=("logaddexp",),
         arity=(1, None), definition="log(exp(x) + exp(y))",
         shared={"m": "largest", "s": "exp_sum"}, two_argument_derivatives=("softmax2(x, y)", "softmax2(y, x)"),
         readable_derivative=("exp(x - f)",), by_hand="any number of arguments",
         monotone=1, finite_everywhere=True, convexity="convex",
     ),
     _row(
-        "huber", None, ("huber_derivative(x, y)", "huber_excess(x, y)"),
+        "huber", None, ("huber_derivative(x, y)", "huber_derivative_y(x, y)"),
         "x**2/2 for |x| <= y, y*(|x| - y/2) beyond; y = 1 if left out",
         arity=(1, 2), cost=5, defaults=(1.0,), formula="where(abs(x) <= y, 0.5*x*x, y*(abs(x) - 0.5*y))",
         definition="where(abs(x) <= y, x**2/2, y*(abs(x) - y/2))",

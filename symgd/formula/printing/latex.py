@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import sympy
 
+from symgd import names
 from symgd.formula.functions.table import BY_CLASS, flat_arguments
 from symgd.formula.nodes import (
     RELATIONS,
@@ -22,10 +23,17 @@ from symgd.formula.nodes import (
     is_inverse,
     topological,
 )
-from symgd.formula.printing.latex_names import escape, latex_name
 from symgd.formula.printing.node_printer import Infix, NodePrinter, TooLongError, number_text
 from symgd.formula.printing.precedence import ATOM, OR, POWER, PRODUCT, ROW_SUM, SUM
 
+_LETTERS = frozenset(names.GREEK.values()) - {"omicron"}
+_SPECIAL = {
+    "\\": r"\backslash{}", "{": r"\{", "}": r"\}", "_": r"\_", "$": r"\$", "%": r"\%",
+    "&": r"\&", "#": r"\#", "^": r"\^{}", "~": r"\~{}", "<": r"\lt{}", ">": r"\gt{}",
+}  # fmt: skip
+_CAPITALS = frozenset(
+    {"Gamma", "Delta", "Theta", "Lambda", "Xi", "Pi", "Sigma", "Upsilon", "Phi", "Psi", "Omega"}
+)
 _OPERATORS = frozenset(
     {"exp", "log", "sin", "cos", "tan", "cot", "sec", "csc", "sinh", "cosh", "tanh", "coth"}
     | {"max", "min"}
@@ -156,3 +164,28 @@ class _LatexPrinter(NodePrinter):
         if exponent == sympy.Float(0.5):
             return rf"\sqrt{{{self.write(base)}}}", ATOM
         return f"{self.write(base, ATOM)}^{{{self.write(exponent)}}}", POWER
+
+
+def latex_name(name: str, index: str = "") -> str:
+    r"""A name: theta_1 is \theta_{1}, x2 is x_{2}, long names upright; index: row subscript."""
+    head, mark, tail = name.partition("_")
+    digits = head[len(head.rstrip("0123456789")) :]
+    stem = head[: len(head) - len(digits)] if digits else head
+    under = ",".join(filter(None, [digits, escape(tail) if mark else "", index]))
+    if stem in _LETTERS:
+        core = _greek(stem)
+    elif len(stem) == 1 and stem.isalpha() and stem.isascii():
+        core = stem
+    else:
+        return rf"\mathrm{{{escape(name)}}}" + (f"_{{{index}}}" if index else "")
+    return f"{core}_{{{under}}}" if under else core
+
+
+def _greek(spelled: str) -> str:
+    upright = spelled[0].isupper() and spelled not in _CAPITALS
+    return rf"\mathrm{{{spelled[0]}}}" if upright else rf"\{spelled}"
+
+
+def escape(text: str) -> str:
+    """`text` with LaTeX's special characters escaped."""
+    return "".join(_SPECIAL.get(c, c) for c in names.escape(text))

@@ -223,10 +223,20 @@ function judge(s, run) {
       if (closest && !F.rate) predictedRate = worst(s, closest, s.lr);
     }
   }
+  const told = said(s);
+  if (told) return { kind: told.kind, text: told.text, observed: rate, predicted: predictedRate, limit: upper, minimum: at };
   const [kind, text] = sentence(s, run, rate, predictedRate);
   const stable = upper === null ? "" : `; stable for 0 < lr < ${short(upper)}` +
     (closest ? "" : " at the minimum " + at.x.map((v, k) => `${D.shown[k]} = ${short(v, 4)}`).join(", "));
   return { kind, text: text + stable, observed: rate, predicted: predictedRate, limit: upper, minimum: at };
+}
+
+// What Python said of this very run, if it is one of those that the page was made of.
+function said(s) {
+  const alike = (a, b) => a.length === b.length && a.every((v, k) => v === b[k]);
+  const constants = D.constants.map((c) => c[1]);
+  return s.steps === D.steps && alike(s.constants, constants) &&
+    D.told.find((c) => c.lr === s.lr && c.rule === s.rule && alike(c.start, s.start) && alike(c.hyper, s.hyper));
 }
 
 function sentence(s, { rows, why }, rate, predictedRate) {
@@ -241,9 +251,10 @@ function sentence(s, { rows, why }, rate, predictedRate) {
   }
   if (s.steps === 0) return ["flat", `no step was taken: max|g| = ${short(slope, 3)}`];
   const down = slope <= 1e-6 && downhill(last.x);
-  if (slope === 0) return ["flat", down ? `at rest, but not at a minimum: the gradient is 0 and ${down}` : "at rest: the gradient is exactly 0 here"];
+  if (slope === 0) return [down ? "saddle" : "flat", down ? `at rest: the gradient is exactly 0, but not a minimum: ${down}` : "at rest: the gradient is exactly 0 here"];
+  if (down) return ["saddle", `converging: max|g| = ${short(slope, 3)}, but not a minimum: ${down}`];
   if (rate === null) return ["converging", `no steady factor in the last steps: max|g| = ${short(slope, 3)}`];
-  const size = Math.abs(rate), predicted = (predictedRate === null ? "" : ` (predicted ${short(predictedRate)})`) + (down ? `, but not to a minimum: ${down}` : "");
+  const size = Math.abs(rate), predicted = (predictedRate === null ? "" : ` (predicted ${short(predictedRate)})`);
   if (size > 1 + 1e-6 && grown) return ["diverging", `diverging: ${each("multiplies")}`];
   if (rate < 0 && size >= 0.98) return ["oscillating", `oscillating: ${each("multiplies")}: it jumps from side to side`];
   if (size > 1 + 1e-6) return ["converging", `on its way: each step is ${short(rate)} times the one before`];

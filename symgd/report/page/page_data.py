@@ -78,11 +78,24 @@ def live_content(runs: Sequence[Result]) -> Content:
         "rule": 0,
         "rules": [_rule_data(rule) for rule in rules],
         "constants": [[names.escape(name), value] for name, value in constants],
+        "told": [_told(run, rules) for run in runs],
     }
     if len(loss.params) > 1:  # a slice through more than two is redrawn at every step
         fine = len(loss.params) == 2 and loss.internals.value_program.operations <= _CHEAP
         data["gridSize"] = _FINE if fine else _COARSE
     return Content(shared_data(runs) | data, functions)
+
+
+def _told(run: Result, rules: Sequence[Rule]) -> dict[str, Any]:
+    """What Python says of a run, for the page to say the same of it."""
+    return {
+        "start": list(run.start.values()),
+        "lr": run.lr if isinstance(run.lr, float) else None,
+        "rule": [str(rule) for rule in rules].index(str(run.rule)),
+        "hyper": list(_values(run).values()),
+        "kind": run.verdict.kind,
+        "text": names.escape(run.verdict.sentence),
+    }
 
 
 def why_recorded(result: Result) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -11,7 +13,8 @@ class CriticalPoint:
 
     x: in the order of Loss.params. kind: minimum, maximum, saddle or degenerate. eigenvalues: of
     the Hessian, ascending; () at a kink. exact: each coordinate as a formula, () where only the
-    numbers are known. note: what the kind does not say, or "".
+    numbers are known. note: what the kind does not say, or "". shape: smooth, kink, inflection, or
+    bound.
     """
 
     x: tuple[float, ...]
@@ -20,11 +23,12 @@ class CriticalPoint:
     eigenvalues: tuple[float, ...] = ()
     exact: tuple[str, ...] = ()
     note: str = ""
+    shape: str = "smooth"
 
     @property
     def kinked(self) -> bool:
         """Whether the gradient jumps here, so that there is no Hessian to speak of."""
-        return not self.eigenvalues
+        return self.shape == "kink" or not self.eigenvalues
 
 
 @dataclass(frozen=True)
@@ -42,3 +46,9 @@ class CriticalPoints:
     families: tuple[str, ...] = ()
     note: str = ""
     incomplete: str = ""
+
+
+def same_point(a: Sequence[float], b: Sequence[float], tolerance: float = 1e-8) -> bool:
+    """Whether two searches ended at one point: within this part of its size."""
+    gap = math.hypot(*(u - v for u, v in zip(a, b, strict=True)))
+    return gap <= tolerance * (1 + math.hypot(*a))

@@ -16,8 +16,8 @@ from typing import Any
 
 import sympy
 
-from symgd.analysis.polynomial_system import Coordinate, real_roots, real_zeros
-from symgd.analysis.sympy_solver import OUT_OF_MEMORY, OUT_OF_TIME
+from symgd.analysis.critical.polynomial_system import Coordinate, real_roots, real_zeros
+from symgd.analysis.critical.sympy_solver import OUT_OF_MEMORY, OUT_OF_TIME
 from symgd.formula.nodes import Op
 from symgd.formula.sympy_bridge import definition
 from symgd.model.loss import Loss

@@ -59,13 +59,13 @@ class Solver:
     def __enter__(self) -> Solver:
         if self._seconds <= 0 or "…" in self._text or not sys.executable:
             return self
-        home = str(Path(__file__).resolve().parents[2])
+        home = str(Path(__file__).resolve().parents[3])
         path = os.pathsep.join([home, *filter(None, sys.path)])
         command = [
             sys.executable,
             "-P",
             "-m",
-            "symgd.analysis._sympy_solver_process",
+            "symgd.analysis.critical._sympy_solver_process",
             str(self._seconds),
         ]
         try:

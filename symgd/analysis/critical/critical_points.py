@@ -1,0 +1,103 @@
+"""Critical points: exact for quadratics, by SymPy where it is quick, else numeric; classified."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from fractions import Fraction
+
+from symgd.analysis.critical.certify_point import certified
+from symgd.analysis.critical.critical_point import CriticalPoint, CriticalPoints
+from symgd.analysis.critical.curvature_signs import decided
+from symgd.analysis.critical.solver_sizes import SECONDS, solvable
+from symgd.analysis.minima import find_minimum
+from symgd.calculus.polynomial import (
+    Polynomial,
+    degree,
+    derivative,
+    inertia,
+    polynomial,
+    solve_linear,
+    to_double,
+    to_node,
+    value,
+)
+from symgd.formula.nodes import ZERO
+from symgd.formula.printing.plain import write
+from symgd.model.loss import Loss
+
+_LINEAR = 150  # parameters of a quadratic, whose equations are linear
+_LARGEST = 60  # parameters of any other loss, as for the verdict
+_LONGEST = 60_000  # operations times parameters
+_MANY = 300_000  # operations of a look at a loss over rows that is not searched everywhere
+
+
+def critical_points(
+    loss: Loss, start: Sequence[float], seconds: float = SECONDS, bounded: bool | None = None
+) -> CriticalPoints:
+    """What can be found.
+
+    start: where the search begins. seconds: the processor time after which SymPy's solver is
+    stopped; 0: it is not asked. bounded: False where the loss is known to have no lower bound, so
+    that no point is the lowest.
+    """
+    if not loss.params:
+        note = "the loss is constant: every point is a minimum and a maximum"
+        return CriticalPoints((), "exact", True, note=note)
+    if all(g is ZERO for g in loss.internals.derivatives):
+        note = "the gradient is 0 wherever it exists: the loss is constant between its jumps"
+        return CriticalPoints((), "exact", True, note=note)
+    terms = polynomial(loss.internals.root, loss.internals.leaves)
+    if terms is not None and degree(terms) <= 2 and len(loss.params) <= _LINEAR:
+        return _of_quadratic(len(loss.params), terms, loss)
+    operations = loss.internals.value_program.operations
+    if len(loss.params) > _LARGEST or operations * len(loss.params) > _LONGEST:
+        size = f"{len(loss.params)} parameters, {operations:,} operations"
+        note = f"not looked for ({size}); a run with --lr auto --tol 1e-6 looks for one"
+        return CriticalPoints((), "numeric", False, note=note)
+    if loss.internals.work * len(loss.params) > _MANY and loss.internals.rows is not None:
+        return _near(loss, start)
+    from symgd.analysis.critical.critical_point_list import joined  # what quadratics do without
+    from symgd.analysis.critical.critical_point_search import search, unexplored
+    from symgd.analysis.critical.sympy_solver import Solver
+
+    wanted = seconds > 0 and solvable(loss, terms)
+    with Solver(loss, seconds if wanted else 0.0) as solver:
+        found = search(loss, start)
+        solved = solver.answer()
+    points = joined(loss, start, found, solved, lowest=bounded is not False)
+    if solver.incomplete or points.complete or points.families:
+        return replace(points, incomplete=solver.incomplete)
+    return replace(points, incomplete=points.incomplete or unexplored(loss, found))
+
+
+def _near(loss: Loss, start: Sequence[float]) -> CriticalPoints:
+    """The minimum near the start only, where every look at the loss goes over many rows."""
+    found = find_minimum(loss, start) or find_minimum(loss, start, careful=True)
+    point = None if found is None else certified(loss, found.x)
+    points = () if point is None else (point,)
+    rows = loss.table.rows if loss.table is not None else 0
+    note = f"of {rows:,} rows only a minimum near the start was looked for"
+    return CriticalPoints(points, "numeric", False, note=note if points else f"none found: {note}")
+
+
+def _of_quadratic(count: int, terms: Polynomial, loss: Loss) -> CriticalPoints:
+    slopes = [derivative(terms, k) for k in range(count)]
+    rows = [[derivative(slope, j).get((), Fraction(0)) for j in range(count)] for slope in slopes]
+    solved = solve_linear(rows, [-slope.get((), Fraction(0)) for slope in slopes])
+    if solved is None:
+        note = "none: the gradient is never 0, and the loss has no lower bound"
+        return CriticalPoints((), "exact", True, note=note)
+    x, free = solved
+    bends = decided([[to_double(v) for v in row] for row in rows], 0.0, inertia(rows))
+    exact = tuple(write(to_node(loss.internals.graph, {(): v} if v else {}, ())) for v in x)
+    at, level = tuple(map(to_double, x)), to_double(value(terms, x))
+    point = CriticalPoint(at, level, bends.kind, bends.values, exact)
+    if not free:
+        return CriticalPoints((point,), "exact", True)
+    shape = {1: "a line", 2: "a plane"}.get(len(free), f"a subspace of dimension {len(free)}")
+    lowest = point.eigenvalues[0] >= 0
+    what = "minima" if lowest else "critical points"
+    family = f"infinitely many {what} of the same value: {shape} through this point"
+    note = "a minimum, not the only one" if lowest else "no minimum: some direction leads down"
+    return CriticalPoints((replace(point, note=note),), "exact", True, (family,))

@@ -1,0 +1,183 @@
+"""Kinks of a formula: where they are, and the critical points of the loss along them.
+
+A kink is a set of nodes that vanish together: u of |u|, a - b of max(a, b), every x of
+hypot(x, ..). On it the loss is smooth. Its critical points there are those of the Lagrangian
+f + m1*u1 + .., f the loss with every root of the kink replaced by its value on it: corners and tips
+of cones, where as many functions vanish as there are parameters, and the lowest points of creases.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import sympy
+
+from symgd.formula.evaluate import evaluate_all
+from symgd.formula.functions.table import BY_CLASS
+from symgd.formula.graph import Graph
+from symgd.formula.nodes import (
+    ZERO,
+    Name,
+    Node,
+    Where,
+    float_of,
+    relation,
+    topological,
+)
+from symgd.model.loss import Loss
+from symgd.model.loss_internals import LossInternals
+
+_ROOTS = {"abs", "relu", "cbrt", "hypot"}  # their value is 0 on the kink
+_SETS = 24  # kinks and combinations of kinks that are looked at
+
+Value = Callable[[tuple[Node, ...]], Node]
+
+
+@dataclass(frozen=True)
+class Kink:
+    """zeros: the nodes that vanish. values: a root's id -> its value there, from its arguments."""
+
+    zeros: tuple[Node, ...]
+    values: dict[int, Value]
+
+
+def kinks_of(loss: Loss) -> list[Kink]:
+    """The kinks of a loss without data, in the order of the formula."""
+    internals = loss.internals
+    if internals.rows is not None:
+        return []
+    found: dict[tuple[int, ...], Kink] = {}
+    moving = _moving(internals)
+    for node in topological([internals.root]):
+        for zeros, value in _at(internals.graph, node):
+            if all(id(z) in moving or any(id(a) in moving for a in z.args) for z in zeros):
+                kink = found.setdefault(tuple(sorted(map(id, zeros))), Kink(zeros, {}))
+                kink.values[id(node)] = value
+    return list(found.values())
+
+
+def has_kinks(loss: Loss) -> bool:
+    """Whether the loss, as typed, may have kinks or jumps, in the terms of rows too."""
+    for node in topological([loss.internals.root]):
+        row = BY_CLASS.get(node.func)
+        if row is not None and row.kink and row.name != "huber":
+            return True
+        if node.func is Where or (row is not None and row.name in _ROOTS):
+            return True
+        if node.func is sympy.Pow and _broken(node.args[1]):
+            return True
+    return False
+
+
+def _moving(internals: LossInternals) -> set[int]:
+    """The nodes that depend on a parameter."""
+    moving = {id(atom) for atom in internals.atoms}
+    for node in topological([internals.root]):
+        if any(id(a) in moving for a in node.args):
+            moving.add(id(node))
+    return moving
+
+
+def _at(graph: Graph, node: Node) -> Iterator[tuple[tuple[Node, ...], Value]]:
+    row = BY_CLASS.get(node.func)
+    name = "" if row is None else row.name
+    if name in _ROOTS:
+        zeros = tuple(z for a in node.args for z in _zeros_of(a) or (a,))
+        yield zeros, lambda args: ZERO
+    elif name in {"max", "min"}:
+        yield (graph.sub(*node.args),), lambda args: args[0]
+    elif name == "clip":
+        x, low, high = node.args
+        yield (graph.sub(x, low),), lambda args: args[1]
+        yield (graph.sub(x, high),), lambda args: args[2]
+    elif node.func is Where:
+        for part in topological([node.args[0]]):
+            if relation(part) is not None:
+                yield (graph.sub(*part.args),), lambda args: args[1]
+    elif node.func is sympy.Pow and _broken(node.args[1]):
+        yield _zeros_of(node.args[0]) or (node.args[0],), lambda args: ZERO
+
+
+def _broken(exponent: Node) -> bool:
+    """Whether a power with this constant exponent has no derivatives of every order at 0."""
+    if any(isinstance(n, Name) for n in topological([exponent])):
+        return False
+    value = evaluate_all([exponent], {})[id(exponent)]
+    return bool(value > 0 and value != int(value))
+
+
+def _zeros_of(node: Node) -> tuple[Node, ...] | None:
+    """What vanishes where a node that is never negative does, or None where it may be negative."""
+    if node.func is sympy.Add:
+        parts = [_zeros_of(a) for a in node.args]
+        return None if None in parts else tuple(z for part in parts for z in part or ())
+    if node.func is sympy.Mul:
+        if len(node.args) == 2 and node.args[0] is node.args[1]:
+            return _zeros_of(node.args[0]) or (node.args[0],)
+        scale = [float_of(a) for a in node.args[:-1]]
+        positive = all(s is not None and s > 0 for s in scale)
+        return _zeros_of(node.args[-1]) if positive else None
+    if node.func is sympy.Pow:
+        exponent = float_of(node.args[1])
+        even = exponent is not None and exponent > 0 and (exponent / 2) % 1 == 0
+        return (
+            (_zeros_of(node.args[0]) or (node.args[0],)) if even or _broken(node.args[1]) else None
+        )
+    row = BY_CLASS.get(node.func)
+    if row is not None and row.name in {"abs", "hypot"}:
+        return tuple(z for a in node.args for z in _zeros_of(a) or (a,))
+    return None
+
+
+# -- the loss along kinks -------------------------------------------------------------------
+
+
+def kink_sets(kinks: Sequence[Kink], count: int) -> Iterator[tuple[Kink, ...]]:
+    """Kinks that may meet, in at most `count` equations: single ones first."""
+    left = _SETS
+    for size in range(1, count + 1):
+        for chosen in combinations(kinks, size):
+            if sum(len(k.zeros) for k in chosen) <= count:
+                yield chosen
+                left -= 1
+                if left == 0:
+                    return
+
+
+def active(loss: Loss, kinks: Sequence[Kink], x: Sequence[float], near: float) -> tuple[Kink, ...]:
+    """The kinks that pass x within this distance, to first order, as many as may meet."""
+    chosen: list[Kink] = []
+    for kink in kinks:
+        if all(_distance(loss, zero, x) <= near for zero in kink.zeros):
+            chosen.append(kink)
+    while sum(len(k.zeros) for k in chosen) > len(x):
+        chosen.pop()
+    return tuple(chosen)
+
+
+def _distance(loss: Loss, zero: Node, x: Sequence[float]) -> float:
+    internals = LossInternals(loss.internals.graph, zero, loss.internals.leaves)
+    value, *slopes = internals.evaluate(*x)
+    length = math.hypot(*slopes)
+    return abs(value) / length if length > 0 else math.sqrt(abs(value))
+
+
+def lagrangian(loss: Loss, chosen: Sequence[Kink]) -> Loss:
+    """The loss along these kinks, over its parameters and one multiplier for each equation."""
+    internals = loss.internals
+    graph = internals.graph
+    values = {node: value for kink in chosen for node, value in kink.values.items()}
+
+    def change(node: Node, args: tuple[Node, ...]) -> Node:
+        return values[id(node)](args) if id(node) in values else graph.simplified(node, args)
+
+    zeros = [zero for kink in chosen for zero in kink.zeros]
+    root, *equations = graph.rebuild([internals.root, *zeros], change)
+    count = len(internals.leaves)
+    multipliers = [Name(f"p{count + k}", f"#{k}") for k in range(len(equations))]
+    terms = [graph.mul(graph.atom(m), e) for m, e in zip(multipliers, equations, strict=True)]
+    along = LossInternals(graph, graph.add(root, *terms), (*internals.leaves, *multipliers))
+    return Loss.of(along, "")

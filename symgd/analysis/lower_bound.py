@@ -1,0 +1,76 @@
+"""Whether a loss is bounded below: by ranges, by exact algebra, by convexity, or by a ray."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from math import inf, isfinite
+
+from symgd import names
+from symgd.analysis.minima import LossObjective
+from symgd.analysis.unbounded import unbounded_ray
+from symgd.calculus.intervals import ranges
+from symgd.calculus.polynomial import degree, polynomial
+from symgd.model.loss import Loss
+
+_LARGEST = 60  # parameters, and
+_WORK = 60_000  # operations times parameters of a loss that is followed along rays
+_SAMPLES = 16
+
+
+@dataclass(frozen=True)
+class LowerBound:
+    """value: a number that the loss never falls below, -inf where none is known.
+
+    bounded: True, False or None (unknown). sentence: how the loss falls without bound, or "".
+    """
+
+    value: float = -inf
+    bounded: bool | None = None
+    sentence: str = ""
+
+
+def lower_bound(loss: Loss, start: Sequence[float]) -> LowerBound:
+    """What can be said. start: where the rays begin."""
+    internals = loss.internals
+    value = max(ranges([r], {})[id(r)][0] for r in (internals.root, internals.stable))
+    if isfinite(value):
+        return LowerBound(value, True)
+    bounded = _of_one_variable(loss)
+    if bounded or not loss.params:
+        return LowerBound(bounded=True)
+    count = len(loss.params)
+    if count > _LARGEST or internals.work * count > _WORK:
+        return LowerBound(bounded=bounded)
+    import numpy as np
+
+    from symgd.solvers.objectives import Box
+
+    box = Box(np.full(count, -inf), np.full(count, inf))
+    found = unbounded_ray(LossObjective(loss), np.array(start, dtype=np.float64), box, _SAMPLES)
+    if found is None:
+        return LowerBound(bounded=bounded)
+    moved = [
+        f"{names.escape(name)} -> {_limit(a, b)}"
+        for name, a, b in zip(loss.params, *(p.tolist() for p in found), strict=True)
+        if a != b
+    ]
+    listed = ", ".join(moved[:5]) + (", ..." if len(moved) > 5 else "")
+    return LowerBound(bounded=False, sentence=f"L falls without bound as {listed}")
+
+
+def _of_one_variable(loss: Loss) -> bool | None:
+    """For a polynomial in one parameter, whether its leading term goes up on both sides."""
+    terms = polynomial(loss.internals.root, loss.internals.leaves)
+    if terms is None or len(loss.params) != 1:
+        return None
+    top = degree(terms)
+    lead: Fraction = sum((c for m, c in terms.items() if sum(p for _, p in m) == top), Fraction(0))
+    return top == 0 or (top % 2 == 0 and lead > 0)
+
+
+def _limit(start: float, end: float) -> str:
+    if abs(end) < 1 <= abs(start) or abs(end) < 1e-9:
+        return "0"
+    return "inf" if end > start else "-inf"

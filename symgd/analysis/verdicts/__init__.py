@@ -1,0 +1,1 @@
+"""What a run did and why: measured errors, the kinds of outcome and their sentences, advice."""

@@ -1,0 +1,154 @@
+"""What to try after a run that did not do well: a command that has been tried and works."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from symgd.analysis.minima import certified_minimum, steepest_curve
+from symgd.analysis.stable_rates import rates
+from symgd.analysis.verdicts.command import Asked, command
+from symgd.model.loss import Loss
+from symgd.model.result import Result, Status
+
+_OPERATIONS = 3_000_000  # that a trial run may take
+_STEPS = 2_000
+_LARGEST = 60  # parameters, and
+_LONGEST = 20_000  # operations times parameters, as for the verdict
+_GOOD = ("converging", "converged", "slow", "sublinear", "approaching", "landed", "descending")
+_PARTS = (1.0, 0.5, 0.25, 0.12, 0.06, 0.03, 0.015, 5e-3, 1e-3, 1e-4, 1e-6, 1e-8)
+_RUDE = ("diverging", "nonfinite", "oscillating")  # kinds of which the steps were too long
+
+#: Runs the same descent with other settings: (lr, start, steps) -> its Result, without advice.
+Rerun = Callable[[float, Mapping[str, float], int], Result]
+
+
+@dataclass(frozen=True)
+class _Trial:
+    """A learning rate and how its run ended, the lower the better."""
+
+    lr: float
+    run: Result
+
+    @property
+    def score(self) -> float:
+        """The loss at the end; infinite where the run was lost or went up."""
+        run = self.run
+        bad = run.status in (Status.DIVERGED, Status.NONFINITE) or run.lost
+        return math.inf if bad or not math.isfinite(run.value) else run.value
+
+
+def advised(result: Result, asked: Asked, rerun: Rerun) -> Result:
+    """The result with advice in its verdict, where there is any; what is advised was tried."""
+    kind = result.verdict.kind
+    if result.status is Status.SADDLE:
+        suggestion = _off_the_saddle(result, asked, rerun)
+    elif kind in (*_RUDE, "slow", "run_down", "sublinear"):
+        suggestion = _other_rate(result, asked, rerun)
+    else:
+        return result
+    parts = [p for p in (result.verdict.advice, suggestion) if p]
+    return replace(result, verdict=replace(result.verdict, advice="; ".join(parts)))
+
+
+def _other_rate(result: Result, asked: Asked, rerun: Rerun) -> str:
+    loss = result.loss
+    if not isinstance(loss, Loss) or "lr" not in result.rule.variables:
+        return ""
+    if not _small(loss) or not math.isfinite(loss.value(result.start)):
+        return ""
+    most = _OPERATIONS // (3 * loss.internals.work + 20)
+    steps = min(asked.steps, _STEPS, most)
+    if steps < min(asked.steps, 5):
+        return ""
+    best = _best(result, _candidates(result, loss), lambda lr: rerun(lr, result.start, steps))
+    if best is not None and _better(best, result, whole=steps == asked.steps):
+        line = command(result, asked, lr=best.lr)
+        works = f"lr = {best.lr:g} works"
+        return f"{works}: {line}" if line else f"{works} (loss {best.run.value:.6g})"
+    if result.status is Status.DIVERGED:
+        return "no smaller learning rate that was tried ends lower; is there a minimum at all?"
+    return ""
+
+
+def _better(best: _Trial, result: Result, whole: bool) -> bool:
+    """Whether a trial is worth its words: it goes down, and ends below the run itself."""
+    run = best.run
+    if not best.score < run.history.loss_at(0):
+        return False
+    rate = run.verdict.rate_observed
+    if run.verdict.kind not in _GOOD or (rate is not None and abs(rate) >= 1 - 1e-6):
+        return False
+    lost = result.verdict.kind in ("diverging", "nonfinite")
+    return lost or not whole or best.score < result.value
+
+
+def _best(
+    result: Result, candidates: Iterator[float], trial: Callable[[float], Result]
+) -> _Trial | None:
+    """The candidate of the least loss; the search ends where two more were no better."""
+    best: _Trial | None = None
+    worse = 0
+    for lr in candidates:
+        if lr == result.lr:
+            continue
+        tried = _Trial(lr, trial(lr))
+        if not math.isfinite(tried.score):
+            continue
+        if best is None or tried.score < best.score:
+            best, worse = tried, 0
+        else:
+            worse += 1
+        if worse == 2:
+            break
+    return best
+
+
+def _candidates(result: Result, loss: Loss) -> Iterator[float]:
+    """The fastest learning rate, then parts of the largest stable one, or of the given one."""
+    limit = result.verdict.lr_max
+    lr = result.lr if isinstance(result.lr, float) else None
+    if limit is not None:
+        place = certified_minimum(loss, list(result.start.values()))
+        if place is not None:
+            stable = rates(result.rule, result.hyperparameters, place.eigenvalues, None)
+            if stable.best is not None:
+                yield _rounded(stable.best)
+        yield from (_rounded(0.95 * limit * part) for part in _PARTS)
+        return
+    if lr is None:
+        lr = 1.0
+    if result.verdict.kind in _RUDE:
+        yield from (_rounded(lr * part) for part in _PARTS[1:])
+    else:
+        yield from (float(f"{lr * 2**k:.2g}") for k in range(1, 40))
+
+
+def _rounded(value: float) -> float:
+    """Two digits, rounded down."""
+    unit = 10.0 ** (math.floor(math.log10(value)) - 1)
+    return float(f"{math.floor(value / unit * (1 + 1e-9)) * unit:.2g}")
+
+
+def _off_the_saddle(result: Result, asked: Asked, rerun: Rerun) -> str:
+    loss = result.loss
+    if not isinstance(loss, Loss) or not _small(loss):
+        return ""
+    direction = steepest_curve(loss, list(result.theta.values()))
+    size = 0.01 * max(1.0, *map(abs, result.start.values()))
+    for sign in (1.0, -1.0):
+        start = {
+            name: float(f"{v + sign * size * d:.6g}")
+            for (name, v), d in zip(result.start.items(), direction, strict=True)
+        }
+        lr = result.lr if isinstance(result.lr, float) else math.nan
+        if math.isnan(lr) or rerun(lr, start, min(asked.steps, _STEPS)).value < result.value:
+            line = command(result, asked, start=start)
+            return f"start a little off it: {line}" if line else ""
+    return ""
+
+
+def _small(loss: Loss) -> bool:
+    count = len(loss.params)
+    return count <= _LARGEST and loss.internals.value_program.operations * count <= _LONGEST

@@ -1,0 +1,244 @@
+"""What a verdict is drawn from: the run, the minimum near its end, and what comes after its end."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from symgd._locks import cached_property
+from symgd.analysis import gradient_only
+from symgd.analysis.minima import Minimum, certified_minimum, eigenvalues
+from symgd.analysis.stability import linear_rule
+from symgd.analysis.verdicts.trace import Fall, Point, alternates, fall, modulus, peaks, slope
+from symgd.model.loss import Loss
+from symgd.model.result import History
+from symgd.model.rules import Rule
+
+_EPS = 2.0**-52
+_LARGEST = 60  # parameters up to which a Hessian is formed for the verdict,
+_LONGEST = 20_000  # and operations of the loss times parameters: about a second of compilation
+_MOST_ROWS = 10_000_000  # the same times rows: about a second for a minimum
+_SAMPLES = 128  # points of a window of the history
+_SWINGING = 24  # points of a window whose envelope is compared with a prediction
+_FLOOR = 16  # times the rounding error of the minimum: an error below is rounding
+
+#: Continues the run by up to so many steps: (t, point) after each, without a trace in its result.
+Ahead = Callable[[int], Sequence[tuple[int, Sequence[float]]]]
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known at the end of a run.
+
+    x: the returned point, with its value and grad. tail: the last (step, point) pairs. lr: None
+    where it is no constant. rate_at: a step -> its learning rate, of a formula of t. ahead: None
+    where the run cannot be continued. nonfinite, runaway: the sentence about the sub-expression
+    that left the numbers, or ""; remedy: what keeps it finite. first_loss: the loss at the start.
+    auto: a line search chose every learning rate. batches: each step saw some rows only.
+    """
+
+    loss: Loss | None
+    rule: Rule
+    hyperparameters: Mapping[str, float]
+    lr: float | None
+    start: Sequence[float]
+    x: Sequence[float]
+    grad: Sequence[float]
+    value: float
+    first_loss: float
+    evaluate: gradient_only.Evaluate
+    tail: Sequence[tuple[int, Sequence[float]]]
+    history: History
+    steps: int
+    rate_at: Callable[[int], float] | None = None
+    ahead: Ahead | None = None
+    tol: float | None = None
+    converged: bool = False
+    interrupted: bool = False
+    auto: bool = False
+    batches: bool = False
+    nonfinite: str = ""
+    remedy: str = ""
+    runaway: str = ""
+
+    @property
+    def moving(self) -> bool:
+        """Whether any of the last steps changed theta; momentum may cancel in a single one."""
+        last = self.path[-4:]
+        return any(x != last[-1] for x in last)
+
+    @property
+    def slope(self) -> float:
+        """max|g| at the returned point."""
+        return max(map(abs, self.grad), default=math.nan)
+
+    @cached_property
+    def end(self) -> list[float]:
+        """The last point of the run; of an interrupted run another one may be returned."""
+        return [float(v) for v in (self.tail[-1][1] if len(self.tail) else self.x)]
+
+    @cached_property
+    def path(self) -> list[list[float]]:
+        """The last points."""
+        return [[float(v) for v in x] for _, x in self.tail]
+
+    @cached_property
+    def small(self) -> bool:
+        """Whether the loss is a formula whose Hessian is cheap enough to look at."""
+        if self.loss is None or len(self.x) > _LARGEST:
+            return False
+        internals = self.loss.internals
+        work = internals.value_program.operations * len(self.x)
+        if self.loss.table is None or not internals.value_program.loops:
+            return work <= _LONGEST
+        return work <= _LONGEST and work * self.loss.table.rows <= _MOST_ROWS
+
+    @cached_property
+    def eigenvalues(self) -> list[float]:
+        """Of the Hessian at the returned point, ascending; [] where too large or not finite."""
+        if self.loss is None:
+            return gradient_only.eigenvalues(self.evaluate, self.x)
+        return eigenvalues(self.loss, self.x) if self.small else []
+
+    @cached_property
+    def climbed(self) -> bool:
+        """Whether the loss is above that at the start."""
+        if self.loss is None and math.isnan(self.value):
+            return gradient_only.rise(self.evaluate, self.start, self.x) > 0
+        return self.value > self.first_loss
+
+    @cached_property
+    def far(self) -> bool:
+        """Whether the run moved more than a hundred times the size of its start."""
+        moved = max((abs(b - a) for a, b in zip(self.start, self.x, strict=True)), default=0.0)
+        return moved > 100 * (1 + max(map(abs, self.start), default=0.0))
+
+    @cached_property
+    def near(self) -> Minimum | None:
+        """The certified minimum that damped Newton steps reach downhill from the end of the run."""
+        if self.loss is None or not self.small or not self.tail:
+            return None
+        return certified_minimum(self.loss, self.end)
+
+    @cached_property
+    def minimum(self) -> Minimum | None:
+        """That minimum, or else one that is reached from the start."""
+        if self.near or self.loss is None or not self.small:
+            return self.near
+        return certified_minimum(self.loss, self.start)
+
+    def distance(self, x: Sequence[float]) -> float:
+        """The error: how far x is from the minimum near the end."""
+        assert self.near is not None
+        return math.dist(x, self.near.x)
+
+    @cached_property
+    def error(self) -> float:
+        """The error at the end of the run."""
+        return self.distance(self.end)
+
+    @property
+    def at_floor(self) -> bool:
+        """Whether the error is as small as rounding lets it be known."""
+        if self.near is None:
+            return False
+        if self.auto:  # losses are compared: their differences vanish with the square of the error
+            return self.error <= 8 * math.sqrt(_EPS) * (1 + math.hypot(*self.near.x))
+        last = self.tail[-3:] if self.rule.state else self.tail[-1:]  # momentum may just pass by
+        return all(self.distance(x) <= _FLOOR * self.near.rounding for _, x in last)
+
+    def window(self, span: int) -> list[Point]:
+        """(t, error) over the last so many steps, at most 128 of them."""
+        last = self.tail[-1][0]
+        if span < len(self.tail):
+            pairs = [(t, list(x)) for t, x in self.tail if last - t <= span]
+        else:
+            pairs = self.history.last(span, _SAMPLES)
+        return [(t, e) for t, x in pairs if (e := self.distance(x)) > 0]
+
+    @cached_property
+    def fall(self) -> Fall | None:
+        """The law of the error over the last part of the run."""
+        return fall(self.window, self.steps) if self.near and self.tail else None
+
+    @cached_property
+    def errors(self) -> list[list[float]]:
+        """The last points minus the minimum."""
+        assert self.near is not None
+        return [[a - b for a, b in zip(x, self.near.x, strict=True)] for x in self.path]
+
+    @cached_property
+    def swings(self) -> bool:
+        """Whether each of the last errors points against the one before."""
+        return alternates(self.errors)
+
+    @cached_property
+    def observed(self) -> float | None:
+        """The factor of the error per step, negative where it changes sides; None if unsteady."""
+        if self.near is None:
+            return None
+        steady = self.lr is not None and not self.auto
+        if steady and (found := modulus(self.errors)) is not None:
+            return found
+        if self.fall is not None and self.fall.law == "geometric":
+            return -self.fall.factor if self.swings else self.fall.factor
+        return self._envelope if steady else None
+
+    @property
+    def _envelope(self) -> float | None:
+        """The factor of errors that swing about a geometric law, where it is the predicted one."""
+        predicted = self.linear[0]
+        window = self.window(self.steps // 2)
+        if predicted is None or not abs(predicted) < 1 or len(window) < _SWINGING:
+            return None
+        found = math.exp(slope(peaks(window)))
+        return found if _agree(found, predicted) else None
+
+    @cached_property
+    def linear(self) -> tuple[float | None, float | None]:
+        """At the minimum: the factor per step at the given lr, the limit of the stable lr.
+
+        None where the linearized rule predicts nothing.
+        """
+        if not self.rule.smooth or self.minimum is None:
+            return None, None
+        linear = linear_rule(self.rule, self.hyperparameters)
+        values = self.minimum.eigenvalues
+        if not linear.applies(values[-1]):
+            return None, None
+        known = self.lr is not None and self.near is not None
+        return linear.dominant(values, self.lr) if known else None, linear.limit(values)  # type: ignore[arg-type]
+
+    @cached_property
+    def predicted(self) -> float | None:
+        """The predicted factor, where the observed one agrees: in the linear regime."""
+        predicted, observed = self.linear[0], self.observed
+        if not predicted or not observed or not _agree(observed, predicted):
+            return None
+        return predicted if self.alike else None
+
+    @cached_property
+    def alike(self) -> bool:
+        """Whether the curvatures at the end and at the minimum agree to a quarter."""
+        if self.near is None or not self.eigenvalues:
+            return False
+        there = self.near.eigenvalues
+        scale = max(map(abs, there))
+        pairs = zip(self.eigenvalues, there, strict=True)
+        return all(abs(a - b) <= 0.25 * scale for a, b in pairs)
+
+    def future(self, steps: int) -> list[Point]:
+        """(t, error) after each of up to so many steps more; [] where the run cannot go on."""
+        if self.ahead is None or steps < 1:
+            return []
+        return [(t, self.distance(x)) for t, x in self.ahead(steps)]
+
+
+def _agree(observed: float, predicted: float) -> bool:
+    """Whether two factors agree to 1 %, and so do the steps that a digit costs to 20 %."""
+    ratio = abs(observed / predicted)
+    return (
+        abs(ratio - 1) <= 0.01
+        and abs(math.log(ratio)) <= 0.2 * abs(math.log(abs(predicted))) + 1e-9
+    )

@@ -1,0 +1,250 @@
+"""The outcome of a run by its error: the distance from the minimum near its end."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from symgd.analysis.verdicts.facts import Facts
+from symgd.analysis.verdicts.trace import Fall, Point, bounded, shrinks, turns_back
+
+_SLOW = 0.98  # a digit costs more than 114 steps
+_SAME = 1e-9  # a factor so near to 1 neither shrinks nor grows
+_TENTH = (0.07, 0.14)  # of the error: what counts as a tenth where it is counted
+_DIGIT = math.log(10)
+_AGAIN = 10  # times the steps of the run: how far it is continued where it does not settle
+_AT_LEAST = 64
+_SPENT = 0.01  # of the rate so far: what is left where a rate has run down
+
+
+@dataclass(frozen=True)
+class Measured:
+    """An outcome with the fields of its sentence; rate: the observed factor. digit: steps."""
+
+    outcome: str
+    fields: dict[str, object] = field(default_factory=dict)
+    rate: float | None = None
+    digit: float | None = None
+
+
+def against_minimum(facts: Facts) -> Measured | None:
+    """The outcome by the error, or None where only loss and gradient can be spoken of."""
+    if facts.at_floor:
+        how = "comparing losses allows" if facts.auto else "rounding allows"
+        return Measured("rounding", {"slope": f"{facts.slope:.3g}", "how": how})
+    if not facts.moving:
+        return None
+    if _ran_down(facts):
+        return _run_down(facts)
+    law, observed = facts.fall, facts.observed
+    if observed is not None:
+        return _geometric(facts, observed)
+    if law is not None and law.slope < 0:
+        found = _power(facts, law) if law.law == "power" else _constant(facts, law)
+        if found is not None:
+            return found
+    return _unsteady(facts)
+
+
+def _geometric(facts: Facts, observed: float) -> Measured | None:
+    size = abs(observed)
+    if abs(size - 1) <= _SAME and (facts.swings or turns_back(facts.path)):
+        fields: dict[str, object] = {"rate": observed, "predicted": _predicted(facts)}
+        if observed < 0 and _stays(facts):
+            return Measured("reversing", fields, observed)
+        return _bouncing(facts) if _stays(facts) else _unsteady(facts)
+    if size > 1:
+        return _growing(facts, observed)
+    if size == 1:
+        return _unsteady(facts)
+    guess = _DIGIT / -math.log(size)
+    later = facts.future(math.ceil(1.2 * guess))
+    if later and not _falls(facts, later):
+        return _unsteady(facts)
+    longer = facts.future(_far(facts)) if facts.predicted is None else []
+    if longer and not _falls(facts, longer):  # an adaptive rule may leave a minimum again
+        return _unsteady(facts)
+    predicted = facts.linear[0]
+    if predicted is not None and abs(predicted) > 1 + _SAME and not later:
+        return _unsteady(facts)
+    digit = _digit(facts, later, guess)
+    if digit is not None and not 0.7 * guess <= digit <= 1.4 * guess and guess > 20:
+        return _unsteady(facts)
+    fields = {
+        "rate": observed,
+        "predicted": _predicted(facts),
+        "swing": ": it jumps from side to side" if observed < 0 and size >= _SLOW else "",
+        "digit": "" if digit is None else f"; one more digit costs {digit:.0f} steps",
+    }
+    return Measured("slow" if size >= _SLOW else "geometric", fields, observed, digit)
+
+
+def _growing(facts: Facts, observed: float) -> Measured | None:
+    """Of an error that grows by a factor: diverging, unless it is seen to stay bounded."""
+    later = facts.future(_far(facts))
+    if later and len(later) > _AT_LEAST // 2 and not later[-1][1] > 2 * facts.error:
+        return _unsteady(facts)
+    if not facts.climbed and not later and observed > 0:
+        return None
+    if later and len(later) >= _AT_LEAST and _settles(later):
+        return _bouncing(facts)
+    return Measured("growing", {"rate": observed, "predicted": _predicted(facts)}, observed)
+
+
+def _settles(later: Sequence[Point]) -> bool:
+    """Whether a growing error stops growing."""
+    return bounded(later[len(later) // 2 :])
+
+
+def _power(facts: Facts, law: Fall) -> Measured | None:
+    power = -law.slope
+    if power * math.log10(2) < 1e-3:  # 10**(1/power) is no number that anybody waits for
+        return None
+    later = facts.future(facts.steps)
+    if later and not _falls(facts, later):
+        return None
+    if later and len(later) >= facts.steps:
+        seen = math.log(facts.error / later[-1][1]) / math.log(later[-1][0] / facts.steps)
+        if not abs(seen - power) <= 0.1 * power:
+            return None
+    elif law.bend > 0.02:
+        return None
+    times = 10 ** (1 / power)
+    digit = facts.steps * (times - 1)
+    words = f": one more digit takes {times:.3g} times as many steps, about {digit:.2g} more"
+    return Measured("power", {"power": f"{power:.3g}", "digit": words}, None, digit)
+
+
+def _constant(facts: Facts, law: Fall) -> Measured | None:
+    step = -law.slope
+    left = facts.error / step
+    later = facts.future(math.ceil(1.1 * left))
+    if left < 3 or (later and not _falls(facts, later)):
+        return None
+    digit = _digit(facts, later, 0.9 * left)
+    if digit is None or (not later and not law.reaches(left)):
+        return None
+    fields: dict[str, object] = {
+        "step": f"{step:.3g}",
+        "error": f"{facts.error:.3g}",
+        "left": f"{left:.0f}",
+    }
+    return Measured("constant", fields, None, digit)
+
+
+def _unsteady(facts: Facts) -> Measured | None:
+    """Of an error that follows no law: bounded, growing or shrinking."""
+    window = facts.window(facts.steps // 2 if facts.steps > 16 else facts.steps)
+    later = facts.future(_far(facts))
+    if turns_back(facts.path) and not shrinks(window) and _stays(facts):
+        return _bouncing(facts)
+    if shrinks(window) and (not later or _falls(facts, later)):
+        if later and later[-1][1] > 0.3 * facts.error and _ran_down(facts, later[-1][0]):
+            return _run_down(facts)
+        near = _crossing(facts, later)
+        span = window[-1][0] - window[0][0]
+        fields: dict[str, object] = {
+            "before": window[0][1], "error": facts.error, "span": span, "digit": ""}  # fmt: skip
+        if near is not None:
+            fields["digit"] = f"; one more digit costs {near} steps"
+        return Measured("unsteady", fields, None, near)
+    if facts.climbed and window and facts.error > 10 * window[0][1]:
+        fields = {"before": window[0][1], "error": facts.error,
+                  "span": window[-1][0] - window[0][0]}  # fmt: skip
+        if not later or later[-1][1] > 2 * facts.error or len(later) < _AT_LEAST:
+            return Measured("leaving", fields)
+    if later and turns_back(facts.path) and _stays(facts):
+        return _bouncing(facts)
+    return None
+
+
+def _run_down(facts: Facts) -> Measured:
+    assert facts.rate_at is not None
+    return Measured("run down", {"lr": facts.rate_at(facts.steps), "error": facts.error})
+
+
+def _bouncing(facts: Facts) -> Measured:
+    errors = [e for _, e in _lately(facts)]
+    limit = facts.linear[1]
+    against = ""
+    if limit is not None and facts.lr is not None and facts.lr >= 0.999 * limit:
+        against = f": lr = {facts.lr:g} is {facts.lr / limit:.3g} times the limit {limit:.6g}"
+    return Measured("bouncing", {"low": min(errors), "high": max(errors), "against": against})
+
+
+def _predicted(facts: Facts) -> str:
+    return "" if facts.predicted is None else f" (predicted {facts.predicted:.6g})"
+
+
+def _far(facts: Facts) -> int:
+    return max(_AGAIN * facts.steps, _AT_LEAST)
+
+
+def _lately(facts: Facts) -> list[Point]:
+    """The last points: of a quarter of the run, at most 48 and at least 3."""
+    return facts.window(min(max(facts.steps // 4, 2), 47))
+
+
+def _stays(facts: Facts) -> bool:
+    """Whether the error does not shrink when the run goes on, as far as it can."""
+    later = facts.future(_far(facts))
+    if not later:
+        return True
+    now = max(e for _, e in _lately(facts))
+    return max(e for _, e in later[-max(8, len(later) // 32) :]) >= 0.6 * now
+
+
+def _falls(facts: Facts, later: Sequence[Point]) -> bool:
+    """Whether the error is smaller after the run has gone on."""
+    top = max(e for _, e in later[-max(1, len(later) // 8) :])
+    return top < facts.error or top <= 1e3 * facts.near.rounding  # type: ignore[union-attr]
+
+
+def _digit(facts: Facts, later: Sequence[Point], guess: float) -> float | None:
+    """How many steps more make the error a tenth: counted, or else extended from the law."""
+    if later and (found := _crossing(facts, later)) is not None:
+        return found
+    law = facts.fall
+    if len(later) >= guess or law is None or not law.reaches(guess):
+        return None
+    if later and not _on_track(facts, later, guess):
+        return None
+    if facts.rate_at is not None:
+        now, then = facts.rate_at(facts.steps), facts.rate_at(facts.steps + int(guess))
+        if not 0.9 * now <= then <= 1.1 * now:
+            return None
+    return guess
+
+
+def _on_track(facts: Facts, later: Sequence[Point], guess: float) -> bool:
+    """Whether the error, as far as it is seen, falls as fast as the law says."""
+    t, error = later[-1]
+    if facts.fall is not None and facts.fall.law == "constant":
+        done = (facts.error - error) / (0.9 * facts.error)
+    else:
+        done = math.log(facts.error / error) / _DIGIT
+    return abs(done * guess / (t - facts.steps) - 1) <= 0.15
+
+
+def _crossing(facts: Facts, later: Sequence[Point]) -> int | None:
+    """After how many more steps the error is a tenth, where that was seen."""
+    if not later or not facts.error:
+        return None
+    low, high = (part * facts.error for part in _TENTH)
+    near = [(abs(e / facts.error - 0.1), t) for t, e in later if low <= e <= high]
+    return min(near)[1] - facts.steps if near else None
+
+
+def _ran_down(facts: Facts, steps: int | None = None) -> bool:
+    """Whether the learning rate has fallen so far that what is left of it leads nowhere.
+
+    The last rate times the steps, as a part of the sum of all rates: 1/log(t) for c/t, next to
+    nothing where the sum of the rates converges.
+    """
+    if facts.rate_at is None:
+        return False
+    last = facts.steps if steps is None else steps
+    count = min(last, 200)
+    total = sum(facts.rate_at(max(1, round(last * (k + 0.5) / count))) for k in range(count))
+    return facts.rate_at(last) * count <= _SPENT * total

@@ -1,0 +1,144 @@
+"""The kinds of outcome and their sentences: the one table that every report reads.
+
+A key is an outcome; its kind is what JSON tells, its template what people read. Fields in braces
+are texts; a field may be empty.
+"""
+
+from __future__ import annotations
+
+from symgd.names import escape
+
+#: outcome -> (kind, template)
+OUTCOMES: dict[str, tuple[str, str]] = {
+    # against a certified minimum: the error is the distance from it
+    "within tol": ("converged", "converged: max|g| = {slope}{each}{reason}"),
+    "exact": ("converged", "converged: the gradient is exactly 0 at a minimum"),
+    "rounding": (
+        "converged",
+        "converged: as near to the minimum as {how}: max|g| = {slope}",
+    ),
+    "landed": (
+        "landed",
+        "landed: on the minimum, though lr = {lr} is {ratio} times the limit {limit}; from a "
+        "neighboring start it would not",
+    ),
+    "geometric": (
+        "converging",
+        "converging: each step multiplies the error by {rate}{predicted}{swing}",
+    ),
+    "slow": ("slow", "slow: each step keeps {rate} of the error{predicted}{swing}{digit}"),
+    "unsteady": (
+        "converging",
+        "converging: the error fell from {before} to {error} in the last {span} steps, by no "
+        "steady factor{digit}",
+    ),
+    "power": ("sublinear", "sublinear: the error falls like t^-{power}{digit}"),
+    "constant": (
+        "approaching",
+        "approaching: {step} per step, {error} from the minimum: about {left} steps away",
+    ),
+    "run down": (
+        "run_down",
+        "run down: lr has fallen to {lr} before the minimum was reached; what is left is {error}",
+    ),
+    "reversing": (
+        "oscillating",
+        "oscillating: each step multiplies the error by {rate}: it jumps from side to side",
+    ),
+    "bouncing": (
+        "oscillating",
+        "oscillating: the error stays between {low} and {high}{against}",
+    ),
+    "growing": ("diverging", "diverging: each step multiplies the error by {rate}"),
+    "leaving": (
+        "diverging",
+        "diverging: the error grew from {before} to {error} in the last {span} steps",
+    ),
+    # no certified minimum: loss and gradient only
+    "overflow": ("diverging", "diverging: {why}"),
+    "rising": ("diverging", "diverging: the loss grew from {first} to {value}{ever}"),
+    "fleeing": (
+        "diverging",
+        "diverging: each step is {rate} times the one before; the loss falls without a minimum in "
+        "sight",
+    ),
+    "swinging": (
+        "oscillating",
+        "oscillating: the loss stays between {low} and {high}, the steps do not get shorter",
+    ),
+    "kinked swing": (
+        "oscillating",
+        "oscillating: it jumps across a kink, where the gradient changes sign, with steps of "
+        "{step}",
+    ),
+    "unbounded": (
+        "unbounded",
+        "unbounded below: {how}; the loss went from {first} to {value}",
+    ),
+    "plateau": (
+        "plateau",
+        "plateau: the loss went from {first} to {value} only; max|g| = {slope}, and no minimum was "
+        "found near here",
+    ),
+    "descending": (
+        "descending",
+        "descending: the loss fell from {first} to {value}{last}; max|g| = {slope}; no minimum "
+        "found near here",
+    ),
+    "descending from afar": (
+        "descending",
+        "descending: the loss fell from {first} to {value}{last}; max|g| = {slope}; the minimum "
+        "found from here is {error} away",
+    ),
+    "descending large": (
+        "descending",
+        "descending: the loss fell from {first} to {value}{last}; max|g| = {slope}",
+    ),
+    "descending gradient": ("descending", "descending: max|g| went from {before} to {slope}"),
+    "faded": (
+        "run_down",
+        "run down: lr has fallen to {lr}; the loss is {value}, max|g| = {slope} is left",
+    ),
+    "risen": (
+        "oscillating",
+        "oscillating: the loss rose from {first} to {value}, but does not rise on",
+    ),
+    # at rest, or with a gradient within tol
+    "saddle": ("saddle", "{how}, but not a minimum: {downhill}"),
+    "inflection": (
+        "inflection",
+        "{how}, but not a minimum: the curvature vanishes and the loss falls on one side",
+    ),
+    "level": ("flat", "{how}: flat, the gradient is 0 all around"),
+    "kink": ("kink", "{how}: a kink, where the gradient jumps; the loss is higher {around}"),
+    "bound": ("bound", "{how}: at a bound of the rule; max|g| = {slope} points out of it"),
+    "flat": ("flat", "{how}: no minimum is certified, the curvature vanishes{along}"),
+    "fixed": (
+        "flat",
+        "at rest though max|g| = {slope}: a fixed point of the rule, or steps too small for a "
+        "double",
+    ),
+    "no step": ("flat", "no step was taken: max|g| = {slope} at the start"),
+    # what no error is measured of
+    "batches fell": ("descending", "descending: over all rows the loss went from {first} to "
+                     "{value}; max|g| = {slope}"),
+    "batches rose": ("diverging", "diverging: over all rows the loss went from {first} to "
+                     "{value}; max|g| = {slope}"),
+    "nonfinite": ("nonfinite", "not finite: {why}"),
+}  # fmt: skip
+
+
+def tell(outcome: str, **fields: object) -> tuple[str, str]:
+    """The kind and the sentence of an outcome; numbers are written with 6 digits."""
+    kind, template = OUTCOMES[outcome]
+    return kind, template.format(**{name: write(value) for name, value in fields.items()})
+
+
+def write(value: object, digits: int = 6) -> str:
+    """A float with so many digits, any other value as it is."""
+    return f"{value:.{digits}g}" if isinstance(value, float) else str(value)
+
+
+def place(names: tuple[str, ...], x: list[float]) -> str:
+    """A point in words: "x = 1, y = 2"."""
+    return ", ".join(f"{escape(n)} = {v:.4g}" for n, v in zip(names, x, strict=True))

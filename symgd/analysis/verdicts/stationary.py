@@ -1,0 +1,158 @@
+"""What a point is where the gradient vanishes and no minimum is certified."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from symgd.analysis import gradient_only
+from symgd.analysis.minima import steepest_curve
+from symgd.analysis.verdicts.facts import Facts
+from symgd.analysis.verdicts.sentences import write
+from symgd.model.loss import Loss
+from symgd.names import escape
+
+_EPS = 2.0**-52
+_DOWN = 1e-9  # of the largest curvature (or of 1): what is below minus this curves downward
+_LENGTHS = (1e-4, 1e-3, 1e-2)  # of the point's size: how far from it the loss is looked at
+_BOUNDED = 1e-6  # of the way from the start: so near to a lower bound is a reason
+
+Told = tuple[str, dict[str, object]]  # the outcome and the fields of its sentence
+
+
+def curves_down(facts: Facts) -> bool:
+    """Whether the Hessian at the returned point has a negative eigenvalue beyond rounding."""
+    values = facts.eigenvalues
+    return bool(values) and values[0] < -_DOWN * max(1.0, abs(values[-1]))
+
+
+def leads_down(facts: Facts) -> bool:
+    """Whether the returned point is stationary, and the loss is lower a short way from it."""
+    if not facts.slope <= (facts.tol or 0.0):
+        return False
+    if facts.loss is None:
+        return curves_down(facts) and gradient_only.leads_down(facts.evaluate, facts.x)
+    if not facts.small or not facts.eigenvalues or facts.at_floor:
+        return False
+    return any(_falling_sides(facts)) and not at_kink(facts)
+
+
+def at_kink(facts: Facts) -> bool:
+    """Whether the gradient jumps at the returned point."""
+    from symgd.analysis.critical.kinks import has_kinks
+    from symgd.analysis.critical.nonsmooth import smooth_at
+
+    loss = facts.loss
+    return loss is not None and has_kinks(loss) and not smooth_at(loss, facts.x)
+
+
+def stationary(facts: Facts, how: str) -> Told:
+    """The outcome at a point without a gradient. how: "at rest" or "stationary", with max|g|."""
+    fields: dict[str, object] = {"how": how}
+    values = facts.eigenvalues
+    if facts.loss is None:
+        if leads_down(facts):
+            return "saddle", fields | {"downhill": downhill(facts)}
+        return ("flat", fields | {"along": ""}) if not values or values[0] <= 0 else _least(facts)
+    if at_kink(facts):
+        around = "on some sides only" if _lower_around(facts) else "on every side looked at"
+        return "kink", fields | {"around": around}
+    if not facts.small or not values:
+        return "flat", fields | {"along": ""}
+    if facts.near is not None and (facts.at_floor or values[0] > 0):
+        return _least(facts)
+    lower = _falling_sides(facts)
+    if curves_down(facts) and any(lower):
+        return "saddle", fields | {"downhill": downhill(facts)}
+    if any(lower):
+        return "inflection", fields
+    if _level(facts):
+        return "level", fields
+    if (why := _reason(facts, facts.loss)) != "":
+        return "within tol", {"slope": write(facts.slope, 3), "each": "", "reason": why}
+    return "flat", fields | {"along": along(facts)}
+
+
+def _least(facts: Facts) -> Told:
+    if facts.slope == 0:
+        return "exact", {}
+    return "within tol", {"slope": write(facts.slope, 3), "each": "", "reason": ""}
+
+
+def downhill(facts: Facts) -> str:
+    """How the loss curves downward, and along which way."""
+    curve = f"the loss curves downward (smallest curvature {facts.eigenvalues[0]:.6g})"
+    way = _way(facts)
+    return f"{curve}; the way out is along {way} or its opposite" if way else curve
+
+
+def along(facts: Facts) -> str:
+    """The direction of the smallest curvature: " along x +1", or ""."""
+    way = _way(facts)
+    return f" along {way}" if way else ""
+
+
+def _way(facts: Facts) -> str:
+    if facts.loss is None or not 1 < len(facts.x) <= 6:
+        return ""
+    direction = steepest_curve(facts.loss, facts.x)
+    pairs = zip(facts.loss.params, direction, strict=True)
+    return ", ".join(f"{escape(name)} {d:+.3g}" for name, d in pairs if d)
+
+
+def _falling_sides(facts: Facts) -> list[bool]:
+    """Whether the loss falls, ever steeper, to either side along the smallest curvature.
+
+    Beside a minimum that is not yet reached it falls as well, but less and less.
+    """
+    assert facts.loss is not None
+    way, found = steepest_curve(facts.loss, facts.x), []
+    for sign in (1.0, -1.0):
+        there = [_beside(facts, way, sign * part) for part in _LENGTHS]
+        found.append(any(value < facts.value - 4 * _EPS * abs(facts.value)
+                         and sign * sum(d * g for d, g in zip(way, grad, strict=True))
+                         < -2 * facts.slope for value, *grad in there))  # fmt: skip
+    return found
+
+
+def _lower_around(facts: Facts) -> bool:
+    """Whether the loss is lower somewhere beside the point along an axis."""
+    count = len(facts.x)
+    ways = [[float(j == k) for j in range(count)] for k in range(count)]
+    return any(
+        _beside(facts, way, sign * part)[0] < facts.value
+        for way in ways for sign in (1.0, -1.0) for part in _LENGTHS
+    )  # fmt: skip
+
+
+def _beside(facts: Facts, way: Sequence[float], part: float) -> list[float]:
+    """Value and gradient so far along a direction, in parts of the point's size."""
+    size = max(1.0, *map(abs, facts.x))
+    return facts.evaluate(*(v + part * size * d for v, d in zip(facts.x, way, strict=True)))
+
+
+def _level(facts: Facts) -> bool:
+    """Whether the gradient is exactly 0 some way to every side."""
+    assert facts.loss is not None
+    size = max(1.0, *map(abs, facts.x))
+    for k, v in enumerate(facts.x):
+        for move in (1e-2 * size, -1e-2 * size):
+            _, *grad = facts.evaluate(*facts.x[:k], v + move, *facts.x[k + 1 :])
+            if any(grad):
+                return False
+    return True
+
+
+def _reason(facts: Facts, loss: Loss) -> str:
+    """An exact reason why there is no lower value (near) this point, or ""."""
+    from symgd.analysis.lower_bound import lower_bound
+    from symgd.calculus.dcp import curvature
+
+    bound = lower_bound(loss, facts.x).value
+    gap = facts.value - bound
+    if math.isfinite(bound) and gap <= _BOUNDED * (facts.first_loss - bound):
+        return f"; within {gap:.3g} of its lower bound {bound:.6g}" if gap else (
+            f"; the loss is at its lower bound {bound:.6g}")  # fmt: skip
+    if curvature(loss.internals.root).is_convex:
+        return "; the loss is convex, so where its gradient vanishes it is least"
+    return ""

@@ -1,0 +1,91 @@
+"""Why a descent did what it did: one outcome, decided from measured facts, and its sentence."""
+
+from __future__ import annotations
+
+from symgd.analysis.verdicts.facts import Facts
+from symgd.analysis.verdicts.measured import Measured, against_minimum
+from symgd.analysis.verdicts.sentences import place, tell, write
+from symgd.analysis.verdicts.stationary import stationary
+from symgd.analysis.verdicts.without_minimum import by_loss
+from symgd.model.result import Verdict
+
+
+def verdict(facts: Facts) -> Verdict:
+    """The verdict of a finished run."""
+    if facts.nonfinite:
+        return Verdict(*tell("nonfinite", why=facts.nonfinite), advice=facts.remedy)
+    found = _judge(facts)
+    kind, sentence = tell(found.outcome, **found.fields)
+    sentence += _stable(facts)
+    if facts.interrupted:
+        sentence = f"interrupted; until then {sentence}"
+    observed = found.rate
+    return Verdict(
+        kind,
+        sentence,
+        facts.predicted if observed is not None else None,
+        observed,
+        None if facts.batches else facts.linear[1],
+        distance=facts.error if facts.near is not None and not facts.batches else None,
+        digit_steps=found.digit,
+    )
+
+
+def _judge(facts: Facts) -> Measured:
+    slope = write(facts.slope, 3)
+    if facts.runaway:
+        return Measured("overflow", {"why": facts.runaway})
+    if facts.batches and not facts.converged:
+        return _on_batches(facts)
+    if facts.converged:
+        at = Measured(*stationary(facts, f"stationary: max|g| = {slope}"))
+        return _with_rate(facts, at) if at.outcome == "within tol" else at
+    if facts.steps == 0 and facts.slope != 0:
+        return Measured("no step", {"slope": slope})
+    if facts.slope == 0 and not facts.moving:
+        return _at_rest(facts)
+    found = against_minimum(facts) if facts.near is not None else None
+    return found or Measured(*by_loss(facts))
+
+
+def _with_rate(facts: Facts, found: Measured) -> Measured:
+    """The same, with the factor that the error had on the way."""
+    observed = facts.observed if facts.near is not None and not facts.auto else None
+    if observed is None or not abs(observed) < 1:
+        return found
+    each = f"; each step multiplied the error by {observed:.6g}"
+    return Measured("within tol", found.fields | {"each": each}, observed)
+
+
+def _at_rest(facts: Facts) -> Measured:
+    predicted, limit = facts.linear
+    moved = facts.steps and list(facts.start) != list(facts.x)
+    if moved and facts.at_floor and predicted is not None and limit and abs(predicted) > 1:
+        fields: dict[str, object] = {
+            "lr": facts.lr,
+            "ratio": f"{(facts.lr or 0) / limit:.3g}",
+            "limit": limit,
+        }
+        return Measured("landed", fields)
+    return Measured(*stationary(facts, "at rest: the gradient is exactly 0"))
+
+
+def _on_batches(facts: Facts) -> Measured:
+    """What can be said of noisy steps: the loss over all rows, at the start and at the end."""
+    assert facts.loss is not None
+    before = facts.loss.internals.evaluate_value(*facts.start)[0]
+    fields = {"first": before, "value": facts.value, "slope": write(facts.slope, 3)}
+    return Measured("batches rose" if facts.value > before else "batches fell", fields)
+
+
+def _stable(facts: Facts) -> str:
+    """The stable learning rates at the minimum, of a constant rate."""
+    if facts.auto or facts.batches or facts.loss is None or facts.linear[1] is None:
+        return ""
+    limit = f"; stable for 0 < lr < {facts.linear[1]:.6g}"
+    assert facts.minimum is not None
+    if facts.predicted is not None or (facts.near is not None and facts.at_floor):
+        return limit
+    if len(facts.x) > 3:
+        return f"{limit} at its minimum"
+    return f"{limit} at the minimum {place(facts.loss.params, facts.minimum.x)}"

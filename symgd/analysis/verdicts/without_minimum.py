@@ -1,0 +1,129 @@
+"""The outcome of a run near which no minimum is certified: by loss, gradient and steps only."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+
+from symgd.analysis.verdicts.facts import Facts
+from symgd.analysis.verdicts.measured import _ran_down
+from symgd.analysis.verdicts.sentences import write
+from symgd.analysis.verdicts.stationary import Told, at_kink, curves_down, downhill
+from symgd.analysis.verdicts.trace import alternates, bounded, turns_back
+
+_FLAT = 1e-6  # a slope at which a run is as good as stationary
+
+
+def by_loss(facts: Facts) -> Told:
+    """The outcome and the fields of its sentence."""
+    slope = write(facts.slope, 3)
+    if not facts.moving:
+        return ("bound" if facts.rule.name.endswith("box") else "fixed"), {
+            "slope": slope, "how": "at rest"}  # fmt: skip
+    steps = [math.dist(a, b) for a, b in pairwise(facts.path)]
+    fields: dict[str, object] = {"first": facts.first_loss, "value": facts.value, "slope": slope}
+    rises_on = _rises_on(facts)
+    if rises_on and (grown := _growth(facts, steps)):
+        return grown
+    if facts.near is None and _swings(facts, steps):
+        return _swinging(facts, steps)
+    if facts.climbed:
+        return ("rising", fields | {"ever": ""}) if rises_on else ("risen", fields)
+    if facts.slope <= _FLAT and curves_down(facts):
+        return "saddle", {"how": f"converging: max|g| = {slope}", "downhill": downhill(facts)}
+    if facts.rate_at is not None and _ran_down(facts):
+        return "faded", fields | {"lr": facts.rate_at(facts.steps)}
+    if how := _unbounded(facts):
+        return "unbounded", fields | {"how": how}
+    if facts.loss is None and math.isnan(facts.value):
+        return "descending gradient", {"before": _first_slope(facts), "slope": slope}
+    drop = facts.first_loss - facts.value
+    if facts.near is None and facts.slope <= _FLAT and drop <= _FLAT * max(1.0, abs(facts.value)):
+        return "plateau", fields
+    fields["last"] = _last(facts)
+    if facts.near is not None:
+        return "descending from afar", fields | {"error": facts.error}
+    return ("descending" if facts.small else "descending large"), fields
+
+
+def _rises_on(facts: Facts) -> bool:
+    """Whether the loss, where it is above that at the start, is no lower when the run goes on."""
+    if not facts.climbed or facts.ahead is None or facts.loss is None:
+        return True
+    later = facts.ahead(10 * facts.steps)
+    if not later:
+        return True
+    return not facts.loss.internals.evaluate_value(*later[-1][1])[0] <= facts.value
+
+
+def _growth(facts: Facts, steps: list[float]) -> Told | None:
+    """Of steps that grow by a steady factor, on a loss that climbs or far from the start."""
+    last = steps[-8:]
+    if len(last) < 2 or min(last) <= 0:
+        return None
+    ratios = [b / a for a, b in pairwise(last)]
+    if not min(ratios) > 1 + 1e-6 or not (facts.climbed or facts.far):
+        return None
+    sign = -1.0 if alternates(_steps(facts)) else 1.0
+    rate = sign * (last[-1] / last[0]) ** (1 / (len(last) - 1))
+    if facts.climbed:
+        if math.isnan(facts.value):
+            return "overflow", {"why": f"each step is {rate:.6g} times the one before"}
+        ever = f"; each step is {rate:.6g} times the one before"
+        return "rising", {"first": facts.first_loss, "value": facts.value, "ever": ever}
+    return (
+        ("fleeing", {"rate": rate}) if not facts.eigenvalues or facts.eigenvalues[0] < 0 else None
+    )
+
+
+def _steps(facts: Facts) -> list[list[float]]:
+    return [[q - p for p, q in zip(a, b, strict=True)] for a, b in pairwise(facts.path)]
+
+
+def _swings(facts: Facts, steps: list[float]) -> bool:
+    """Whether it goes to and fro with steps that do not get shorter."""
+    if len(steps) < 4 or not turns_back(facts.path) or not bounded(list(enumerate(steps))):
+        return False
+    later = facts.ahead(10 * facts.steps) if facts.ahead is not None else []
+    last = [math.dist(a, b) for (_, a), (_, b) in pairwise(later[-9:])]
+    return not last or max(last) >= 0.6 * max(steps[-8:])
+
+
+def _swinging(facts: Facts, steps: list[float]) -> Told:
+    count = min(max(facts.steps // 4, 2), len(facts.history), len(facts.tail))
+    losses = [facts.history.loss_at(-k) for k in range(1, count + 1)]
+    known = [v for v in losses if not math.isnan(v)] or [facts.value]
+    if facts.loss is not None and alternates(_steps(facts)) and _crosses_kink(facts):
+        return "kinked swing", {"step": steps[-1]}
+    return "swinging", {"low": min(known), "high": max(known)}
+
+
+def _crosses_kink(facts: Facts) -> bool:
+    """Whether the gradient jumps between the last two points: it does not shrink on the way."""
+    from symgd.analysis.critical.kinks import has_kinks
+
+    assert facts.loss is not None
+    return has_kinks(facts.loss) or at_kink(facts)
+
+
+def _unbounded(facts: Facts) -> str:
+    """How the loss falls without bound from the end of the run, or ""."""
+    if facts.loss is None or not facts.small:
+        return ""
+    from symgd.analysis.lower_bound import lower_bound
+
+    return lower_bound(facts.loss, facts.end).sentence
+
+
+def _last(facts: Facts) -> str:
+    """How much of the fall of the loss came in the last tenth of the steps."""
+    drop = facts.first_loss - facts.value
+    rows = [(t, loss) for t, _, loss, _ in facts.history.rows()]
+    before = [loss for t, loss in rows if t <= 0.9 * facts.steps]
+    if not before or not drop > 0 or facts.steps < 10:
+        return ""
+    return f", {100 * (before[-1] - facts.value) / drop:.2g} % of it in the last tenth of the steps"
+
+
+def _first_slope(facts: Facts) -> str:
+    return next((f"{norm:.3g}" for _, _, _, norm in facts.history.rows()), "")

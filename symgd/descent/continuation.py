@@ -1,0 +1,48 @@
+"""A finished run, continued out of its result's sight: what the verdict says is seen to happen."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import replace
+
+from symgd.descent.kernel import Kernel, Run
+from symgd.model.result import History
+
+_OPERATIONS = 200_000  # that a continuation may take: some milliseconds of Python
+_OVERHEAD = 20  # operations that a step takes besides those of the loss
+_FEWEST = 8  # steps, below which it is not worth beginning
+
+
+class Continuation:
+    """Called with a number of steps: (t, point) after each of them, or of as many as it may take.
+
+    work: the operations of one evaluation of the loss. The run itself stays as it is.
+    """
+
+    def __init__(self, kernel: Kernel, run: Run, work: int) -> None:
+        most = _OPERATIONS // (3 * work + _OVERHEAD)
+        self._most = most if most >= _FEWEST else 0
+        self._kernel, self._first = kernel, run.t
+        self._run = replace(
+            run,
+            x=run.x if not isinstance(run.x, list) else list(run.x),
+            state=list(run.state),
+            tol=None,
+            history=History(len(run.x), limit=self._most + 3),
+            tail=deque(maxlen=1),
+        )
+        self._points: list[tuple[int, Sequence[float]]] = []
+        self._over = False
+
+    def __call__(self, steps: int) -> Sequence[tuple[int, Sequence[float]]]:
+        """The points of the next steps, the end of the run itself left out."""
+        steps = min(steps, self._most)
+        while len(self._points) < steps and not self._over:
+            history, before = self._run.history, self._run.t
+            # a point is noted when the step from it is taken: one step more
+            stop = self._kernel.advance(self._run, steps - len(self._points) + 1)
+            rows = list(history.rows())[len(self._points) + 1 :]
+            self._points += [(self._first + t, theta) for t, theta, _, _ in rows]
+            self._over = stop is not None or self._run.t == before
+        return self._points[:steps]
