@@ -41,13 +41,8 @@ class _Trial:
 
 def advised(result: Result, asked: Asked, rerun: Rerun) -> Result:
     """The result with advice in its verdict, where there is any; what is advised was tried."""
-    kind = result.verdict.kind
-    if result.status is Status.SADDLE:
-        suggestion = _off_the_saddle(result, asked, rerun)
-    elif kind in (*_RUDE, "slow", "run_down", "sublinear"):
-        suggestion = _other_rate(result, asked, rerun)
-    else:
-        return result
+    find = _off_the_saddle if result.status is Status.SADDLE else _other_rate
+    suggestion = find(result, asked, rerun)
     parts = [p for p in (result.verdict.advice, suggestion) if p]
     return replace(result, verdict=replace(result.verdict, advice="; ".join(parts)))
 
@@ -73,15 +68,11 @@ def _other_rate(result: Result, asked: Asked, rerun: Rerun) -> str:
 
 
 def _better(best: _Trial, result: Result, whole: bool) -> bool:
-    """Whether a trial is worth its words: it goes down, and ends below the run itself."""
+    """Whether a trial is worth its words: it goes down, and ends below a run that does as well."""
     run = best.run
-    if not best.score < run.history.loss_at(0):
+    if not best.score < run.history.loss_at(0) or run.verdict.kind not in _GOOD:
         return False
-    rate = run.verdict.rate_observed
-    if run.verdict.kind not in _GOOD or (rate is not None and abs(rate) >= 1 - 1e-6):
-        return False
-    lost = result.verdict.kind in ("diverging", "nonfinite")
-    return lost or not whole or best.score < result.value
+    return result.verdict.kind in _RUDE or not whole or best.score < result.value
 
 
 def _best(

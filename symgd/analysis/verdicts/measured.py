@@ -71,6 +71,8 @@ def _geometric(facts: Facts, observed: float) -> Measured | None:
     digit = _digit(facts, later, guess)
     if digit is not None and not 0.7 * guess <= digit <= 1.4 * guess and guess > 20:
         return _unsteady(facts)
+    if digit is None and facts.predicted is None:
+        return _unsteady(facts)
     fields = {
         "rate": observed,
         "predicted": _predicted(facts),
@@ -119,7 +121,7 @@ def _power(facts: Facts, law: Fall) -> Measured | None:
 def _constant(facts: Facts, law: Fall) -> Measured | None:
     step = -law.slope
     left = facts.error / step
-    later = facts.future(math.ceil(1.1 * left))
+    later = facts.future(math.ceil(2 * left))
     if left < 3 or (later and not _falls(facts, later)):
         return None
     digit = _digit(facts, later, 0.9 * left)
@@ -187,12 +189,13 @@ def _lately(facts: Facts) -> list[Point]:
 
 
 def _stays(facts: Facts) -> bool:
-    """Whether the error does not shrink when the run goes on, as far as it can."""
+    """Whether neither error nor steps shrink when the run goes on, as far as it can."""
     later = facts.future(_far(facts))
     if not later:
         return True
     now = max(e for _, e in _lately(facts))
-    return max(e for _, e in later[-max(8, len(later) // 32) :]) >= 0.6 * now
+    last = max(e for _, e in later[-max(8, len(later) // 32) :])
+    return last >= 0.6 * now or (last >= 0.3 * now and facts.strides_on(_far(facts)))
 
 
 def _falls(facts: Facts, later: Sequence[Point]) -> bool:

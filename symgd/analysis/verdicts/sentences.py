@@ -55,7 +55,7 @@ OUTCOMES: dict[str, tuple[str, str]] = {
         "diverging: the error grew from {before} to {error} in the last {span} steps",
     ),
     # no certified minimum: loss and gradient only
-    "overflow": ("diverging", "diverging: {why}"),
+    "overflow": ("diverging", "diverging: {why}; the last finite point is returned"),
     "rising": ("diverging", "diverging: the loss grew from {first} to {value}{ever}"),
     "fleeing": (
         "diverging",
@@ -111,7 +111,10 @@ OUTCOMES: dict[str, tuple[str, str]] = {
     ),
     "level": ("flat", "{how}: flat, the gradient is 0 all around"),
     "kink": ("kink", "{how}: a kink, where the gradient jumps; the loss is higher {around}"),
-    "bound": ("bound", "{how}: at a bound of the rule; max|g| = {slope} points out of it"),
+    "bound": (
+        "bound",
+        "converged at a bound: the gradient, max|g| = {slope}, points out of the box",
+    ),
     "flat": ("flat", "{how}: no minimum is certified, the curvature vanishes{along}"),
     "fixed": (
         "flat",
@@ -126,6 +129,10 @@ OUTCOMES: dict[str, tuple[str, str]] = {
                      "{value}; max|g| = {slope}"),
     "nonfinite": ("nonfinite", "not finite: {why}"),
 }  # fmt: skip
+
+#: kinds after which another learning rate or start is looked for
+ADVISED = ("diverging", "nonfinite", "oscillating", "slow", "run_down", "sublinear", "saddle",
+           "inflection")  # fmt: skip
 
 
 def tell(outcome: str, **fields: object) -> tuple[str, str]:

@@ -18,9 +18,8 @@ def by_loss(facts: Facts) -> Told:
     """The outcome and the fields of its sentence."""
     slope = write(facts.slope, 3)
     if not facts.moving:
-        return ("bound" if facts.rule.name.endswith("box") else "fixed"), {
-            "slope": slope, "how": "at rest"}  # fmt: skip
-    steps = [math.dist(a, b) for a, b in pairwise(facts.path)]
+        return "fixed", {"slope": slope}
+    steps = facts.strides
     fields: dict[str, object] = {"first": facts.first_loss, "value": facts.value, "slope": slope}
     rises_on = _rises_on(facts)
     if rises_on and (grown := _growth(facts, steps)):
@@ -84,9 +83,7 @@ def _swings(facts: Facts, steps: list[float]) -> bool:
     """Whether it goes to and fro with steps that do not get shorter."""
     if len(steps) < 4 or not turns_back(facts.path) or not bounded(list(enumerate(steps))):
         return False
-    later = facts.ahead(10 * facts.steps) if facts.ahead is not None else []
-    last = [math.dist(a, b) for (_, a), (_, b) in pairwise(later[-9:])]
-    return not last or max(last) >= 0.6 * max(steps[-8:])
+    return facts.strides_on(10 * facts.steps)
 
 
 def _swinging(facts: Facts, steps: list[float]) -> Told:
