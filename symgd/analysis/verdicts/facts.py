@@ -217,7 +217,7 @@ class Facts:
 
         None where the linearized rule predicts nothing.
         """
-        if not self.rule.smooth or self.minimum is None:
+        if self.minimum is None:
             return None, None
         linear = linear_rule(self.rule, self.hyperparameters)
         values = self.minimum.eigenvalues
