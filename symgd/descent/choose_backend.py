@@ -24,7 +24,8 @@ from symgd.backends.dispatch import (
 )
 from symgd.backends.lambdified import compile_scalar
 from symgd.backends.program import Program
-from symgd.descent.kernel import Kernel, Run, StepKernel, Stop
+from symgd.backends.step_checks import Stop
+from symgd.descent.kernel import Kernel, Run, StepKernel
 from symgd.descent.step_program import is_large, rule_program, settles, step_program
 from symgd.model.arguments import Arguments
 from symgd.model.loss import Loss

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from symgd.analysis.gradient_only import overflows
 from symgd.analysis.nonfinite import NonfiniteCause
 from symgd.backends import lambdified
+from symgd.backends.step_checks import Stop, select_checks
 from symgd.descent.engine import Problem, Step, engine, finish
-from symgd.descent.kernel import Run, Stop
+from symgd.descent.kernel import Run
 from symgd.descent.step_program import rule_program, settles
 from symgd.errors import ArgumentError
 from symgd.model.arguments import read_arguments, resolve
@@ -77,6 +78,7 @@ def descend_with(
         state=[0.0 if scalar else np.zeros(origin.size)] * len(arguments.rule.state),
         tol=arguments.tol,
         history=History(origin.size, limit=max(2, min(10_001, _NUMBERS // origin.size))),
+        has_loss=value is not None,
     )
     problem = Problem(
         described=_Function(names, escape(getattr(grad, "__name__", "a gradient function"))),
@@ -130,23 +132,18 @@ class _GradientKernel:
         """`count` steps, or fewer and the reason."""
         import numpy as np
 
+        rows = select_checks(self.settles, run.tol is not None)
         for _ in range(count):
             value, *grad = self.probe(*run.x) if run.t else self.evaluate(*run.x)
-            norm = math.hypot(*grad)
-            if not run.record(value, norm, grad, blind=self.value is None):
-                return Stop.NONFINITE_LOSS
-            if run.small(norm):
-                return Stop.CONVERGED
             slope = grad[0] if not self.shape else np.array(grad)
             x = run.x[0] if not self.shape else run.x
             with np.errstate(all="ignore"):
-                new = self._step(x, slope, run, float(run.t + 1))
-            if not np.isfinite(new[0]).all():
-                return Stop.NONFINITE_STEP
-            if self.settles and run.tol is not None and np.array_equal(new[0], x):
-                return Stop.STUCK
-            run.x = new[0] if self.shape else [new[0]]
-            run.state, run.t = new[1:], run.t + 1
+                new, *state = self._step(x, slope, run, float(run.t + 1))
+            new = new if self.shape else [new]
+            stop = run.first_stop(rows, value, math.hypot(*grad), grad, new)
+            if stop is not None:
+                return stop
+            run.x, run.state, run.t = new, state, run.t + 1
         return None
 
     def _step(self, x: Any, slope: Any, run: Run, t: float) -> list[Any]:

@@ -10,8 +10,9 @@ from symgd.analysis.nonfinite import NonfiniteCause
 from symgd.analysis.verdicts import verdict as analysis
 from symgd.analysis.verdicts.facts import Facts
 from symgd.analysis.verdicts.stationary import leads_down
+from symgd.backends.step_checks import VALUE_CHECKS, Stop
 from symgd.descent.continuation import Continuation
-from symgd.descent.kernel import Kernel, Run, Stop
+from symgd.descent.kernel import Kernel, Run
 from symgd.model.arguments import Schedule
 from symgd.model.loss import Loss
 from symgd.model.result import Best, Described, Result, Status, Verdict
@@ -66,14 +67,9 @@ def engine(
                 if callback(Step(t, theta, value, math.hypot(*grad))):
                     return Status.STOPPED, None
         value, *grad = problem.evaluate(*run.x)
-        norm = math.hypot(*grad)
-        if not run.record(value, norm, grad, blind=problem.loss is None and value != value):
-            return None, Stop.NONFINITE_LOSS
-        if run.small(norm):
-            return None, Stop.CONVERGED
+        return None, run.first_stop(VALUE_CHECKS, value, math.hypot(*grad), grad)
     except KeyboardInterrupt:
         return Status.INTERRUPTED, None
-    return None, None
 
 
 def finish(
@@ -114,6 +110,7 @@ def finish(
         ahead=_ahead(problem, run, status, stop, kernel),
         tol=run.tol,
         converged=stop is Stop.CONVERGED,
+        stuck=stop in (Stop.STUCK, Stop.NO_DESCENT),
         auto=problem.schedule.auto,
         batches=problem.batches,
         interrupted=status is Status.INTERRUPTED,
@@ -187,7 +184,7 @@ def _close_history(run: Run, t: int, x: list[float], value: float, grad: list[fl
 def _status(facts: Facts, stop: Stop | None, verdict: Verdict) -> Status:
     if leads_down(facts):
         return Status.SADDLE
-    if stop is Stop.CONVERGED:
+    if stop is Stop.CONVERGED or (verdict.kind == "bound" and facts.tol is not None):
         return Status.CONVERGED
     if stop in (Stop.STUCK, Stop.NO_DESCENT):
         return Status.STALLED
@@ -199,6 +196,8 @@ def _status(facts: Facts, stop: Stop | None, verdict: Verdict) -> Status:
 def _message(status: Status, run: Run, stop: Stop | None, facts: Facts, verdict: Verdict) -> str:
     largest, t = facts.slope, facts.steps
     match status:
+        case Status.CONVERGED if verdict.kind == "bound":
+            return f"at a bound after {t} steps; max|g| = {largest:.3g} points out of the box"
         case Status.CONVERGED:
             return f"max|g| = {largest:.3g} <= tol = {run.tol:g} after {t} steps"
         case Status.COMPLETED:

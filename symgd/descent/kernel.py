@@ -8,27 +8,17 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from enum import Enum, auto
 from typing import Any, Protocol
 
 from symgd.backends import lambdified
 from symgd.backends.lambdified import ARITHMETIC_ERRORS
 from symgd.backends.program import Program
+from symgd.backends.step_checks import VALUE_CHECKS, Check, Stop, select_checks
 from symgd.model.result import History
 
 _TAIL = 48  # how many of the last points the verdict looks at
-
-
-class Stop(Enum):
-    """Why a kernel stopped before its chunk was done."""
-
-    CONVERGED = auto()
-    NONFINITE_LOSS = auto()  # value or gradient at run.x
-    NONFINITE_STEP = auto()  # the rule's step from run.x
-    STUCK = auto()  # a fixed point of the step
-    NO_DESCENT = auto()  # the line search found no smaller loss
 
 
 @dataclass
@@ -48,13 +38,12 @@ class Run:
     best_loss: float = math.inf
     best_t: int = 0
     tail: deque[tuple[int, Any]] = field(default_factory=lambda: deque(maxlen=_TAIL))
+    has_loss: bool = True  # False: the loss is not known, and nan
     #: the last point where loss and gradient were finite, when x is not it
     last: tuple[int, Any, float, list[float]] | None = None
 
-    def record(self, loss: float, grad_norm: float, grad: list[float], blind: bool = False) -> bool:
-        """Note loss and gradient at x; whether both are finite. blind: the loss is not known."""
-        if not (loss - loss == 0 or blind) or grad_norm - grad_norm != 0:
-            return False
+    def record(self, loss: float, grad_norm: float, grad: list[float]) -> None:
+        """Note loss and gradient at x, which are finite."""
         t, x = self.t, self.x
         self.loss, self.grad = loss, grad
         self.last = (t, x, loss, grad)
@@ -63,13 +52,41 @@ class Run:
         if t % self.history.stride == 0:
             self.history.append(x, loss, grad_norm)
         self.tail.append((t, x))
-        return True
 
     def small(self, grad_norm: float) -> bool:
         """Whether max|g| <= tol: the certificate of convergence."""
         if self.tol is None or grad_norm > self.tol * math.sqrt(len(self.x)):
             return False
         return max(map(abs, self.grad), default=0.0) <= self.tol
+
+    def first_stop(
+        self,
+        rows: Iterable[Check],
+        loss: float,
+        grad_norm: float,
+        grad: list[float],
+        new: Any = None,
+    ) -> Stop | None:
+        """Make the checks of these rows; the reason to stop, if there is one.
+
+        loss, grad_norm, grad: at x. new: the next x.
+        """
+        for row in rows:
+            found = _TESTS[row.test](self, loss, grad_norm, grad, new)
+            if row.stop is not None and found == row.stops_if:
+                return row.stop
+        return None
+
+
+_TESTS: dict[str, Callable[[Run, float, float, list[float], Any], bool | None]] = {
+    "value_is_finite": lambda run, loss, norm, grad, new: (
+        (loss - loss == 0 or not run.has_loss) and norm - norm == 0
+    ),
+    "record": lambda run, loss, norm, grad, new: run.record(loss, norm, grad),
+    "gradient_is_small": lambda run, loss, norm, grad, new: run.small(norm),
+    "step_is_finite": lambda run, loss, norm, grad, new: finite(new),
+    "step_is_zero": lambda run, loss, norm, grad, new: _equal(new, run.x),
+}
 
 
 class Kernel(Protocol):
@@ -103,6 +120,7 @@ class StepKernel:
         function, tail, params = self.function, self.tail, self.count
         assert function is not None
         end = params + self.states
+        rows = select_checks(self.settles, run.tol is not None)
         for _ in range(count):
             t = run.t + 1
             try:
@@ -110,16 +128,10 @@ class StepKernel:
             except ARITHMETIC_ERRORS:
                 inputs = [*run.x, *run.state, float(t), *tail]
                 out = lambdified.evaluate(self.program, inputs)
-            grad_norm = out[end + 1]
-            if not run.record(out[end], grad_norm, out[end + 2 :]):
-                return Stop.NONFINITE_LOSS
-            if run.tol is not None and run.small(grad_norm):
-                return Stop.CONVERGED
             x = out[:params]
-            if not finite(x):
-                return Stop.NONFINITE_STEP
-            if self.settles and run.tol is not None and x == run.x:
-                return Stop.STUCK
+            stop = run.first_stop(rows, out[end], out[end + 1], out[end + 2 :], x)
+            if stop is not None:
+                return stop
             run.x, run.state, run.t = x, out[params:end], t
         return None
 
@@ -156,10 +168,9 @@ class LineSearchKernel:
         for _ in range(count):
             out = self._step(run)
             grad_norm = out[end + 1]
-            if not run.record(out[end], grad_norm, out[end + 2 :]):
-                return Stop.NONFINITE_LOSS
-            if run.small(grad_norm):
-                return Stop.CONVERGED
+            stop = run.first_stop(VALUE_CHECKS, out[end], grad_norm, out[end + 2 :])
+            if stop is not None:
+                return stop
             if grad_norm == 0:
                 run.t += 1
                 continue
@@ -209,7 +220,15 @@ class LineSearchKernel:
         return bool(self.value(*x)[0] <= run.loss + self.decrease * slope)
 
 
-def finite(x: Sequence[float]) -> bool:
+def finite(x: Any) -> bool:
     """Whether every number is finite; one sum settles the usual case."""
+    if not isinstance(x, list):
+        import numpy as np
+
+        return bool(np.isfinite(x).all())
     total = float(sum(x))
-    return math.isfinite(total) or bool(all(map(math.isfinite, x)))
+    return math.isfinite(total) or all(map(math.isfinite, x))
+
+
+def _equal(a: Any, b: Any) -> bool:
+    return bool(a == b) if isinstance(a, list) else bool((a == b).all())

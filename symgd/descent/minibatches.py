@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from symgd.backends.numpy_rows import RowFunction
 from symgd.backends.program import Program
-from symgd.descent.kernel import Run, StepKernel, Stop
+from symgd.backends.step_checks import Stop
+from symgd.descent.kernel import Run, StepKernel
 from symgd.errors import ArgumentError
 from symgd.model.checks import to_count
 
@@ -112,6 +113,7 @@ class BatchKernel:
 
     def _converged(self, run: Run) -> bool:
         value, *grad = self.evaluate(*run.x)
-        if not max(map(abs, grad)) <= (run.tol or 0.0):
+        if not (math.isfinite(value) and max(map(abs, grad)) <= (run.tol or 0.0)):
             return False
-        return run.record(value, math.hypot(*grad), grad)
+        run.record(value, math.hypot(*grad), grad)
+        return True

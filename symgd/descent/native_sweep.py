@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from symgd._locks import cached_property
 from symgd._threads import run_in_threads, worthwhile
 from symgd.backends.native import sweep_lanes as native
-from symgd.backends.native.descent_loop import Code
 from symgd.backends.native.finite_box import finite_box
 from symgd.backends.native.jit import compile_module, interrupted, lanes
-from symgd.backends.native.unrolled_lanes import sweep_module
+from symgd.backends.native.lane_packs import sweep_module
 from symgd.backends.program import Program
+from symgd.backends.step_checks import RUNNING, Stop
 
 _NANOSECONDS = 1e8  # about how long a call may last: Ctrl-C waits for its end
 _FEW = 60  # operations of a step that leave processors waiting, whatever it computes
@@ -31,7 +31,7 @@ class Outcome:
     """Where N descents of P parameters ended.
 
     theta: (N, P), the last point with a finite loss. value, grad_norm: (N,), there. steps: (N,).
-    code: (N,), a `Code` each. kept: of the kernel, the theta before, (group, P, lane).
+    code: (N,), a `Stop` or RUNNING each. kept: of the kernel, the theta before, (group, P, lane).
     """
 
     theta: NDArray[np.float64]
@@ -55,7 +55,7 @@ class LanesKernel:
     """
 
     def __init__(
-        self, program: Program, params: int, own: Sequence[bool], settles: bool, certificate: bool
+        self, program: Program, params: int, own: Sequence[bool], settles: bool, has_tol: bool
     ) -> None:
         states = len(program.inputs) - params - 1 - len(own)
         width, pack = _sizes(program.operations, params + states)
@@ -65,7 +65,7 @@ class LanesKernel:
             states,
             tuple(own),
             settles,
-            certificate,
+            has_tol,
             width,
             pack,
             finite_box(program, params),
@@ -95,7 +95,7 @@ class LanesKernel:
             x=x,
             s=np.zeros((groups, what.states, wide)),
             before=x.copy(),
-            code=np.full((groups, wide), Code.DONE, dtype=np.int64),
+            code=np.full((groups, wide), RUNNING, dtype=np.int64),
             steps=np.full((groups, wide), steps, dtype=np.int64),
             theta=np.empty((groups * wide, what.params)),
             out=np.empty((2 + what.params, groups, wide)),
@@ -140,13 +140,13 @@ class LanesKernel:
             k[native.NEXT] = k[native.LAST]
 
         run_in_threads(work, threads, halt)
-        return int(any(f & native.TROUBLE for f in found))
+        return int(any(f & native.NONFINITE for f in found))
 
     def _step_back(self, data: _Arrays, steps: int) -> None:
         """Last points that are not finite give way to those before."""
         code = data.code
-        lost = (code == Code.DONE) & ~np.isfinite(data.out[:2]).all(axis=0)
-        code[lost] = Code.NONFINITE_LOSS
+        lost = (code == RUNNING) & ~np.isfinite(data.out[:2]).all(axis=0)
+        code[lost] = Stop.NONFINITE_LOSS
         data.steps[lost] = max(0, steps - 1)
         swap = lost[:, None, :] & np.ones((1, self.what.params, 1), dtype=bool)
         data.x[swap], data.before[swap] = data.before[swap], data.x[swap].copy()
@@ -158,7 +158,7 @@ class LanesKernel:
         out, code = data.out, data.code
         if tol is not None:
             small = (np.abs(out[2:]) <= tol).all(axis=0)
-            code[(code == Code.DONE) & small] = Code.CONVERGED
+            code[(code == RUNNING) & small] = Stop.CONVERGED
         return Outcome(
             theta=data.theta[:count],
             value=out[0].reshape(-1)[:count],

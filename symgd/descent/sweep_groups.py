@@ -12,6 +12,7 @@ import numpy as np
 from symgd._locks import cached_property
 from symgd.analysis import diagnosis
 from symgd.backends.dispatch import AUTO, compiled, may_compile
+from symgd.backends.step_checks import RUNNING, Stop
 from symgd.descent.step_program import is_large, settles, step_program
 from symgd.descent.sweep_axes import Grid
 from symgd.model.arguments import Arguments, resolve
@@ -122,8 +123,6 @@ def run_part(
             ends.grad_norm[k], ends.steps[k] = result.grad_norm, result.steps
             ends.lost[k] = result.lost
         return None
-    from symgd.backends.native.descent_loop import Code
-
     lanes, labels, own = kernel
     values = part.values
     start, columns = part.columns()
@@ -136,7 +135,7 @@ def run_part(
         threads,
     )
     code = outcome.code
-    lost = (code == Code.NONFINITE_LOSS) | (code == Code.NONFINITE_STEP)
+    lost = (code == Stop.NONFINITE_LOSS) | (code == Stop.NONFINITE_STEP)
     ends.take(part.indices, outcome, lost)
     return QuickStatus(part, outcome, start)
 
@@ -187,15 +186,13 @@ class QuickStatus:
         return range(place.start, place.stop)
 
     def __call__(self, k: int) -> Status | None:
-        from symgd.backends.native.descent_loop import Code
-
         at = k - self.indices.start
         loss, outcome = self.part.grid.loss, self.outcome
-        code, steps = Code(int(outcome.code[at])), int(outcome.steps[at])
-        if code is Code.NONFINITE_LOSS and steps:
+        code, steps = int(outcome.code[at]), int(outcome.steps[at])
+        if code == Stop.NONFINITE_LOSS and steps:
             found = diagnosis.find(loss, outcome.beyond[at].tolist(), steps + 1)
             return Status.DIVERGED if found.overflow else Status.NONFINITE
-        if code is Code.DONE and steps > 4 and self._calm(at):
+        if code == RUNNING and steps > 4 and self._calm(at):
             return Status.COMPLETED if self.part.grid.tol is None else Status.MAX_STEPS
         return None
 

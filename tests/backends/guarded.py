@@ -58,25 +58,25 @@ class Module:
         return Guarded(self.module.function(name, arguments))
 
 
-def watch(call):
-    """Remember where the buffers of a call are."""
-    for buffer in call:
-        view = np.frombuffer(buffer, dtype=np.uint8) if len(buffer) else np.zeros(0, np.uint8)
-        live[buffer.buffer_info()[0]] = view
+def watch(kernel):
+    """Guard the calls of a kernel, whose buffers are remembered."""
+
+    class Watched(kernel._Buffers):
+        def __new__(cls, **buffers):
+            for buffer in buffers.values():
+                remember(buffer)
+            return super().__new__(cls, **buffers)
+
+    kernel._Buffers = Watched
 
 
-def patched(kernel):
-    """The kernel's class with guarded calls."""
-    original = kernel._Call.addresses
-
-    def addresses(self):
-        watch((self.k, self.f, self.x, self.s, self.h, self.rows, self.ring))
-        return original(self)
-
-    kernel._Call.addresses = addresses
+def remember(buffer):
+    """Note where a buffer is."""
+    view = np.frombuffer(buffer, dtype=np.uint8) if len(buffer) else np.zeros(0, np.uint8)
+    live[buffer.buffer_info()[0]] = view
 
 
-patched(native_kernel)
+watch(native_kernel)
 ROSENBROCK = "(1-x)**2 + 100*(y-x**2)**2"
 init = native_kernel.NativeKernel.__init__
 
@@ -101,7 +101,8 @@ def large(self, *args):
     """A kernel over arrays, guarded."""
     large_init(self, *args)
     self.module = Module(self.module)
-    watch((self.work, self.large.constants, self.out, self.new, self.copied))
+    for buffer in self.more:
+        remember(buffer)
 
 
 native_kernel.ArrayKernel.__init__ = large

@@ -25,12 +25,9 @@ from symgd import Loss
 from symgd.backends import lambdified
 from symgd.backends.compiler import compile_program
 from symgd.backends.native import array_module, jit
-from symgd.backends.native.descent_loop import load, store
 from symgd.backends.native.elementary import FunctionEmitter
 from symgd.backends.native.jit import compile_module, interrupted, source
 from symgd.backends.native.loop_rerolling import roll
-from symgd.backends.native.register_steps import run_program
-from symgd.backends.native.translate import Value
 from symgd.formula.functions.table import BY_CLASS
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import Name
@@ -49,14 +46,10 @@ ROSENBROCK = "(1-x)**2 + 100*(y-x**2)**2"
 def compiled(program, lanes=1):
     """The program as a function of lists, one row of inputs per lane -> one of outputs per lane."""
     e = FunctionEmitter(lanes)
-    kind = e.type(lanes > 1)
-    known = {}
-    for k, name in enumerate(program.names):
-        value = load(e, "%x", k, kind)
-        known[name] = Value(value.text, lanes > 1)
-    for k, out in enumerate(run_program(e, program, known)):
-        store(e, e.spread(out) if lanes > 1 else out, "%y", k, kind)
-    body = "\n".join(["define i64 @run(ptr %x, ptr %y) {", *e.lines, "  ret i64 0", "}"])
+    known = {n: e.load("%x", k * lanes, wide=lanes > 1) for k, n in enumerate(program.names)}
+    for k, out in enumerate(e.outputs(program, known)):
+        e.store(e.spread(out), "%y", k * lanes)
+    body = e.define("i64 @run(ptr %x, ptr %y)")
     function = compile_module(source([body], e.declared)).function("run", 2)
     # a buffer aligned for any vector: 64 bytes more than are used
     width, size = len(program.outputs), 8 * lanes

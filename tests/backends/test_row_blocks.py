@@ -217,6 +217,7 @@ STAGED = {
         np.where(abs(z - y) <= 1, (z - y) ** 2 / 2, abs(z - y) - 0.5) + np.sin(z) ** 2,
         np.clip(z - y, -1, 1) + np.sin(2 * z),
     ),
+    "y*tanh(z)": lambda z, y, x1: (y * np.tanh(z), y / np.cosh(z) ** 2),
     "log(1 + z**2)*x1 + abs(z)*mean(z)": lambda z, y, x1: (
         np.log1p(z**2) * x1 + abs(z) * np.mean(z),
         2 * z / (1 + z**2) * x1 + np.sign(z) * np.mean(z) + np.mean(abs(z)),
@@ -545,7 +546,7 @@ def test_functions_that_ask_python_are_left_to_numpy():
 
 
 def compile_native_source(call):
-    from symgd.backends.native.translate import Value
+    from symgd.backends.native.ir import Value
 
     e = elementary.FunctionEmitter()
     e.run([call], {name: Value(f"%x{k}") for k, name in enumerate(call.names)})

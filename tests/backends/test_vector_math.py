@@ -23,13 +23,11 @@ def compiled(symbol, arguments=1, fused=True):
     """The function of arrays of one length, computed in vectors, their rest in a shorter run."""
     width = 2 * lanes()
     e = VectorEmitter(width, Vectors(frozenset(OWN), lambda *_: None, fused))
-    e.label("entry")
-    kind = e.type(True)
-    loads = [e.emit(f"load {kind}, ptr %x{k}, align 8", True) for k in range(arguments)]
+    loads = [e.load(f"%x{k}", 0, wide=True) for k in range(arguments)]
     result = sech_squared(e, *loads) if symbol == "sech2" else e.call(symbol, *loads)
-    e.add_line(f"store {kind} {result.text}, ptr %y, align 8")
+    e.store(result, "%y", 0)
     heads = ", ".join(f"ptr %x{k}" for k in range(arguments))
-    text = "\n".join([f"define i64 @run({heads}, ptr %y) {{", *e.lines, "  ret i64 0", "}"])
+    text = e.define(f"i64 @run({heads}, ptr %y)")
     module = compile_module(source([text, *e.functions.values()], e.declared))
     run = module.function("run", arguments + 1)
 

@@ -86,3 +86,16 @@ def test_norm_in_a_rule_neither_overflows_nor_vanishes(size):
     )  # fmt: skip
     moved = np.array(list(result.theta.values())) / min(1.0, size)
     assert moved == pytest.approx([-0.6, -0.8], rel=1e-15)
+
+
+def test_a_loss_that_is_nan_at_the_last_point_only_ends_the_run():
+    """theta is 0.7, 0.4, 0.1 and -0.2, where the loss sqrt(theta) is no number."""
+
+    def value(theta):
+        return math.sqrt(theta) if theta >= 0 else math.nan
+
+    for steps, expected in ((2, Status.COMPLETED), (3, Status.NONFINITE)):
+        result = symgd.descend_with(lambda theta: 1.0, 0.7, lr=0.3, steps=steps, value=value)
+        assert result.status is expected
+    assert result.theta["theta"] == pytest.approx(0.1)
+    assert result.steps == 2

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from symgd.analysis.verdicts.facts import Facts
-from symgd.analysis.verdicts.trace import Fall, Point, bounded, shrinks, turns_back
+from symgd.analysis.verdicts.trace import Fall, Point, bounded, peaks, shrinks, turns_back
 
 _SLOW = 0.98  # a digit costs more than 114 steps
 _SAME = 1e-9  # a factor so near to 1 neither shrinks nor grows
@@ -71,6 +71,8 @@ def _geometric(facts: Facts, observed: float) -> Measured | None:
     digit = _digit(facts, later, guess)
     if digit is not None and not 0.7 * guess <= digit <= 1.4 * guess and guess > 20:
         return _unsteady(facts)
+    if digit is None and facts.predicted is None:
+        return _unsteady(facts)
     fields = {
         "rate": observed,
         "predicted": _predicted(facts),
@@ -119,7 +121,7 @@ def _power(facts: Facts, law: Fall) -> Measured | None:
 def _constant(facts: Facts, law: Fall) -> Measured | None:
     step = -law.slope
     left = facts.error / step
-    later = facts.future(math.ceil(1.1 * left))
+    later = facts.future(math.ceil(2 * left))
     if left < 3 or (later and not _falls(facts, later)):
         return None
     digit = _digit(facts, later, 0.9 * left)
@@ -139,7 +141,8 @@ def _unsteady(facts: Facts) -> Measured | None:
     later = facts.future(_far(facts))
     if turns_back(facts.path) and not shrinks(window) and _stays(facts):
         return _bouncing(facts)
-    if shrinks(window) and (not later or _falls(facts, later)):
+    onward = not turns_back(facts.path) and facts.error < window[0][1]
+    if (shrinks(window) or onward) and (not later or _falls(facts, later)):
         if later and later[-1][1] > 0.3 * facts.error and _ran_down(facts, later[-1][0]):
             return _run_down(facts)
         near = _crossing(facts, later)
@@ -187,12 +190,19 @@ def _lately(facts: Facts) -> list[Point]:
 
 
 def _stays(facts: Facts) -> bool:
-    """Whether the error does not shrink when the run goes on, as far as it can."""
+    """Whether neither error nor steps shrink when the run goes on, as far as it can."""
     later = facts.future(_far(facts))
     if not later:
         return True
     now = max(e for _, e in _lately(facts))
-    return max(e for _, e in later[-max(8, len(later) // 32) :]) >= 0.6 * now
+    last = max(e for _, e in later[-max(8, len(later) // 32) :])
+    if min(e for _, e in peaks(later)) < 0.2 * now:
+        return False  # it comes in bursts
+    if last >= 0.3 * now and facts.strides_on(_far(facts)):
+        return True
+    half = len(later) // 2  # it may be seen for a shorter time than would be needed
+    tops = [max(e for _, e in part) for part in (later[:half], later[half:])]
+    return last >= 0.6 * now and tops[1] >= 0.9 * tops[0]
 
 
 def _falls(facts: Facts, later: Sequence[Point]) -> bool:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from symgd.backends.native import jit
-from symgd.backends.native.array_function import IRFunction
+from symgd.backends.native.array_function import ArrayFunction
 from symgd.backends.native.dead_store_elimination import arrange
 from symgd.backends.native.loop_rerolling import (
     Layout,
@@ -162,7 +162,7 @@ def _module(layout: Layout, pieces: Sequence[_Piece], speed: int) -> jit.Module:
     functions: list[str] = []
     declared: set[str] = set()
     for k, piece in enumerate(pieces):
-        writer = IRFunction(layout, f"part{k}", k)
+        writer = ArrayFunction(layout, f"part{k}", k)
         functions += writer.text(piece.blocks)
         declared |= writer.e.declared
     return jit.compile_alone(jit.source(functions, declared), speed)
@@ -170,7 +170,7 @@ def _module(layout: Layout, pieces: Sequence[_Piece], speed: int) -> jit.Module:
 
 def _entry(layout: Layout, addresses: Iterable[int]) -> jit.Module:
     """The function that calls all the others and puts the outputs in their places."""
-    writer = IRFunction(layout, "evaluate", 0)
+    writer = ArrayFunction(layout, "evaluate", 0)
     for address in addresses:
         target = f"inttoptr (i64 {address} to ptr)"
         writer.e.add_line(f"call i64 {target}(ptr %x, ptr %w, ptr %c, ptr %out)")

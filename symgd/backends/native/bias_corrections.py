@@ -1,10 +1,14 @@
-"""The corrections 1 - beta**t of Adam and its kin, which after some thousand steps do nothing."""
+"""The bias corrections 1 - beta**t of Adam and its variants, which become 1 after some time.
+
+From then on a step divides by nothing and takes no power, which halves the time of a step of Adam.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from symgd.backends.native.translate import Emitter, Value
+from symgd.backends.native.ir import Value
+from symgd.backends.native.translate import Emitter
 from symgd.backends.operations import Operation
 from symgd.backends.program import Program
 
@@ -37,7 +41,7 @@ def all_one(e: Emitter, operations: Sequence[Operation], known: Mapping[str, Val
     for operation in operations:
         if operation.name == "sub":
             test = e.compare("oeq", known[operation.result], e.number(1.0))
-        else:  # a power that changes its sign may be lost on one side of 1 only
+        else:  # a power of a negative base changes its sign: it may be lost on one side of 1 only
             base = e.operand(operation.arguments[0], known)
             test = e.compare("oge", base, e.number(0.0))
         result = e.logic("and", result, test)

@@ -8,10 +8,12 @@ into Python, which take the interpreter lock and a microsecond. So a function ne
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial, reduce
 
 from symgd.backends.function_programs import function_program
 from symgd.backends.native.inline_functions import FORMS
-from symgd.backends.native.translate import Emitter, Value
+from symgd.backends.native.ir import Value
+from symgd.backends.native.translate import Emitter
 from symgd.backends.operations import Operation
 from symgd.formula.functions.table import BY_CLASS, Function
 
@@ -30,10 +32,7 @@ class FunctionEmitter(Emitter):
         if row.c:
             return self.call(row.c, *arguments)
         if row.pairwise and row.name in FORMS:
-            result = arguments[0]
-            for argument in arguments[1:]:
-                result = FORMS[row.name](self, result, argument)
-            return result
+            return reduce(partial(FORMS[row.name], self), arguments)
         if row.name in FORMS:
             return FORMS[row.name](self, *arguments)
         if row.formula:

@@ -6,8 +6,12 @@ They perform the operations of `symgd.formula.functions.reference`, so both give
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from functools import partial, reduce
 
-from symgd.backends.native.translate import Emitter, Form, Value
+from symgd.backends.native.ir import Value
+from symgd.backends.native.translate import Emitter, Form
+from symgd.backends.native.vector_bits import bits_of, double_of
 
 
 def _one(e: Emitter) -> Value:
@@ -28,6 +32,17 @@ def _larger(predicate: str) -> Form:
         return e.select(take, x, best)
 
     return form
+
+
+def _largest(e: Emitter, *args: Value) -> Value:
+    return reduce(partial(_larger("ogt"), e), args)
+
+
+def _power_of_two_below(e: Emitter, size: Value) -> Value:
+    """The power of two that a positive number's exponent says; the least normal one for 0."""
+    unit = double_of(e, e.integer("and", bits_of(e, size), 0x7FF0000000000000))
+    least = e.number(2.0**-1022)
+    return e.select(e.compare("olt", unit, least), least, unit)
 
 
 def _cbrt(e: Emitter, x: Value) -> Value:
@@ -53,14 +68,11 @@ def hypot(e: Emitter, *args: Value) -> Value:
     algorithm for hypot(a, b), ACM Trans. Math. Softw. 47).
     """
     sizes = [_abs(e, a) for a in args]
-    top = sizes[0]
-    for size in sizes[1:]:
-        top = _larger("ogt")(e, top, size)
+    top = _largest(e, *sizes)
     if len(args) == 1:
         return top
     one, half = _one(e), e.number(0.5)
-    unit = e.power_of_two_below(top)
-    scale = e.div(half, unit)
+    scale = e.div(half, _power_of_two_below(e, top))
     parts = [e.mul(s, scale) for s in sizes]
     total, low = one, e.number(0.0)
     for part in parts:
@@ -130,32 +142,24 @@ def _softmax2(e: Emitter, x: Value, y: Value) -> Value:
     return e.select(e.compare("ugt", d, e.number(0.0)), right, left)
 
 
-def _largest(e: Emitter, *args: Value) -> Value:
-    top = args[0]
-    for arg in args[1:]:
-        top = _larger("ogt")(e, top, arg)
-    return top
+def _exps(e: Emitter, args: Sequence[Value]) -> list[Value]:
+    """exp(x - max) of each argument."""
+    top = _largest(e, *args)
+    return [_exp_of_gap(e, arg, top) for arg in args]
 
 
 def _exp_sum(e: Emitter, *args: Value) -> Value:
-    top = _largest(e, *args)
-    total = _exp_of_gap(e, args[0], top)
-    for arg in args[1:]:
-        total = e.add(total, _exp_of_gap(e, arg, top))
-    return total
+    return reduce(e.add, _exps(e, args))
 
 
 def _softmax(e: Emitter, *args: Value) -> Value:
-    top = _largest(e, *args)
-    return e.div(_exp_of_gap(e, args[0], top), _exp_sum(e, *args))
+    first, *rest = _exps(e, args)
+    return e.div(first, reduce(e.add, rest, first))
 
 
 def _softmax_complement(e: Emitter, *args: Value) -> Value:
-    top = _largest(e, *args)
-    rest = e.number(0.0)
-    for arg in args[1:]:
-        rest = e.add(rest, _exp_of_gap(e, arg, top))
-    return e.div(rest, _exp_sum(e, *args))
+    first, *rest = _exps(e, args)
+    return e.div(reduce(e.add, rest, e.number(0.0)), reduce(e.add, rest, first))
 
 
 #: By name. All others of the table come from the C library or from the formula in their row.

@@ -8,7 +8,7 @@ import platform
 import re
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cache, partial
 from typing import Any, TypeVar
@@ -276,3 +276,8 @@ def _see_callbacks() -> None:
 def source(functions: Sequence[str], declared: set[str]) -> str:
     """A whole module from its function definitions and declarations."""
     return "\n".join([*functions, *sorted(declared), ATTRIBUTES]) + "\n"
+
+
+def pointers(names: Iterable[str]) -> str:
+    """The arguments of a function that gets the addresses of separate arrays."""
+    return ", ".join(f"ptr noalias %{name}" for name in names)

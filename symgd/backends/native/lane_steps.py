@@ -1,37 +1,32 @@
-"""Emit one step of a group of SIMD lanes, without tests and with all tests."""
+"""Emit one step of a group of SIMD lanes, and the block of steps in which lanes may stop."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from symgd.backends.native.descent_loop import Code
-from symgd.backends.native.register_steps import finite, run_program
-from symgd.backends.native.sweep_lanes import Lanes, Writer
-from symgd.backends.native.translate import Value
+from symgd.backends.native.ir import Integer, Value
+from symgd.backends.native.sweep_lanes import LaneArrays, Lanes
+from symgd.backends.step_checks import RUNNING, Stop, is_recorded, select_checks
 
 SHARED = 1  # u: the tolerance, then the values that all lanes share
 
 
-class Point(NamedTuple):
-    """Theta and the rule's state, one vector for each number."""
+class LaneStep(NamedTuple):
+    """A step from x: loss and gradient there, the next x and the next state; vectors."""
 
-    x: list[Value]
-    s: list[Value]
-
-
-class Step(NamedTuple):
-    """Where a step leads, and loss and gradient where it began."""
-
-    new: Point
+    x: Sequence[Value]
     loss: Value
-    grad: list[Value]
+    gradient: list[Value]
+    new: list[Value]
+    state: list[Value]
 
 
-class Stepper(Writer):
+class LaneSteps(LaneArrays):
     """What the steps of a pack need.
 
-    first: the group that the pack begins with. tol, shared: what `u` holds.
+    first: the group that the pack begins with. tol, shared: what `u` holds. The tests of
+    `symgd.backends.step_checks` are methods.
     """
 
     first: Value
@@ -40,127 +35,96 @@ class Stepper(Writer):
 
     def __init__(self, what: Lanes) -> None:
         super().__init__(what)
-        program, moving = what.program, what.params + what.states
-        self.number = program.names[moving]  # of the step
-        self.tail = program.names[moving + 1 :]
+        self.tail = what.program.names[what.params + what.states + 1 :]
+        self.checks = select_checks(what.settles, what.has_tol)
 
     def read_shared(self) -> None:
         """Load what all lanes share."""
-        e = self.e
         names = [n for n, own in zip(self.tail, self.what.own, strict=True) if not own]
-        places = [
-            e.emit(f"getelementptr double, ptr %u, i64 {k}") for k in range(SHARED + len(names))
-        ]
-        self.tol, *values = (e.emit(f"load double, ptr {at.text}") for at in places)
-        self.shared = dict(zip(names, values, strict=True))
+        self.tol = self.e.load("%u", 0)
+        self.shared = {name: self.e.load("%u", SHARED + k) for k, name in enumerate(names)}
 
-    def group(self, member: int | Value) -> Value:
-        text = member.text if isinstance(member, Value) else member
-        return self.e.emit(f"add nsw i64 {self.first.text}, {text}")
-
-    # -- one step ---------------------------------------------------------------------------
-
-    def step_number(self, t: Value) -> Value:
-        """The number of the step after t, from 1 on."""
-        following = self.e.emit(f"add nsw i64 {t.text}, 1")
-        return self.e.emit(f"sitofp i64 {following.text} to double")
+    def group(self, member: Integer) -> Value:
+        """The group that a member of the pack is."""
+        return self.e.integer("add nsw", self.first, member)
 
     def own_values(self, group: Value) -> dict[str, Value]:
         """The values of lr and hyperparameters that each lane has of its own."""
         names = [n for n, own in zip(self.tail, self.what.own, strict=True) if own]
         return dict(zip(names, self.load("%w", group, len(names)), strict=True))
 
-    def one_step(
-        self, x: Sequence[Value], s: Sequence[Value], own: dict[str, Value], number: Value
-    ) -> Step:
-        e, what = self.e, self.what
-        known: dict[str, Value] = dict(zip(what.program.names, [*x, *s, number], strict=False))
-        known |= self.shared | own
-        out = run_program(e, what.program, known, skip=("|g|",))
-        end = what.params + what.states
-        new = Point([e.spread(v) for v in out[: what.params]], out[what.params : end])
-        return Step(new, e.spread(out[end]), [e.spread(g) for g in out[end + 1 :]])
+    def step(
+        self, x: Sequence[Value], s: Sequence[Value], own: dict[str, Value], t: Value
+    ) -> LaneStep:
+        """The step after t."""
+        e, program, params = self.e, self.what.program, self.what.params
+        number = e.emit(f"sitofp i64 {e.integer('add nsw', t, 1).text} to double")
+        known: dict[str, Value] = dict(zip(program.names, [*x, *s, number], strict=False))
+        names = [name for name in program.outputs if name != "|g|"]
+        values = [e.spread(v) for v in e.outputs(program, known | self.shared | own, names)]
+        end = params + self.what.states
+        return LaneStep(x, values[end], values[end + 1 :], values[:params], values[params:end])
 
-    def small(self, grad: Sequence[Value]) -> Value:
-        """max|g| <= tol."""
+    # -- tests ------------------------------------------------------------------------------
+
+    def value_is_finite(self, step: LaneStep) -> Value:
+        return self.e.all_finite([step.loss, *step.gradient])
+
+    def gradient_is_small(self, step: LaneStep) -> Value:
+        return self.e.all_small(step.gradient, self.tol)
+
+    def step_is_finite(self, step: LaneStep) -> Value:
+        return self.e.all_finite(step.new)
+
+    def step_is_zero(self, step: LaneStep) -> Value:
+        return self.e.all_equal(step.x, step.new)
+
+    # -- steps with all checks --------------------------------------------------------------
+
+    def checked_block(self, start: Value, stop: Value) -> None:
+        """Steps, group by group, with every check at every step."""
         e = self.e
-        result = Value("true")
-        for slope in grad:
-            result = e.logic("and", result, e.compare("ole", e.intrinsic("fabs", slope), self.tol))
-        return result
-
-    def still(self, x: Sequence[Value], new: Sequence[Value]) -> Value:
-        """Whether the step left theta where it was."""
-        e = self.e
-        result = Value("true")
-        for old, now in zip(x, new, strict=True):
-            result = e.logic("and", result, e.compare("oeq", old, now))
-        return result
-
-    # -- with care --------------------------------------------------------------------------
-
-    def careful_block(self, t: Value, until: Value) -> None:
-        """The block once more, group by group, with every question at every step."""
-        e = self.e
-        e.label("again")
-        member = self.open("member", "0", Value(str(self.what.pack)))
-        group = self.group(member)
-        at = self.open("careful", t.text, until)
-        self._careful_step(group, at)
-        self.close("careful")
-        self.close("member")
-        e.add_line("br label %next")
+        with e.for_range(self.what.pack) as member:
+            group = self.group(member)
+            with e.for_range(stop, start) as t:
+                self._checked_step(group, t)
 
     def running(self, group: Value) -> Value:
         """Which lanes of a group have not stopped."""
-        e = self.e
         (code,) = self.load("%code", group, 1, "i64")
-        running = e.spread(Value(str(int(Code.DONE))), "i64")
-        return e.emit(f"icmp eq {e.type(True, 'i64')} {code.text}, {running.text}", True)
+        return self.e.icmp("eq", code, RUNNING)
 
-    def _careful_step(self, group: Value, t: Value) -> None:
+    def _checked_step(self, group: Value, t: Value) -> None:
         e, what = self.e, self.what
         x, s = self.load("%x", group, what.params), self.load("%s", group, what.states)
-        step = self.one_step(x, s, self.own_values(group), self.step_number(t))
-        active = self.running(group)
         before = self.load("%before", group, what.params)
-        good = finite(e, [step.loss, *step.grad])
-        lost = e.logic("and", active, e.negated(good))
-        earlier = e.emit(f"sub nsw i64 {t.text}, 1")
-        none = e.emit(f"icmp slt i64 {earlier.text}, 0")
-        earlier = e.emit(f"select i1 {none.text}, i64 0, i64 {earlier.text}")
-        self._stop(group, lost, Code.NONFINITE_LOSS, earlier)
-        active = e.logic("and", active, good)
-        if what.certificate:
-            active = self._ask(group, active, self.small(step.grad), Code.CONVERGED, t)
-        broken = e.negated(finite(e, step.new.x))
-        active = self._ask(group, active, broken, Code.NONFINITE_STEP, t)
-        if what.settles and what.certificate:
-            active = self._ask(group, active, self.still(x, step.new.x), Code.STUCK, t)
-        following = zip(step.new.x, x, before, strict=True)
-        now = [e.select(lost, was, e.select(active, new, old)) for new, old, was in following]
-        moves = e.logic("or", active, lost)
-        last = [e.select(moves, old, was) for old, was in zip(x, before, strict=True)]
+        step = self.step(x, s, self.own_values(group), t)
+        active = self.running(group)
+        back = Value("false")  # lanes whose theta is again the one before
+        for check in self.checks:
+            if check.stop is None:
+                continue
+            holds = getattr(self, check.test)(step)
+            where = e.logic("and", active, holds if check.stops_if else e.negated(holds))
+            active = e.logic("and", active, e.negated(where))
+            self._stop(group, where, check.stop, t)
+            if not is_recorded(check.stop):
+                back = e.logic("or", back, where)
+        following = zip(step.new, x, before, strict=True)
+        now = [e.select(back, was, e.select(active, new, old)) for new, old, was in following]
+        moves = e.logic("or", active, back)
         self.store(now, "%x", group)
-        self.store(last, "%before", group)
-        state = [e.select(active, new, old) for new, old in zip(step.new.s, s, strict=True)]
-        if state:
-            self.store(state, "%s", group)
+        pairs = zip(x, before, strict=True)
+        self.store([e.select(moves, old, was) for old, was in pairs], "%before", group)
+        pairs = zip(step.state, s, strict=True)
+        self.store([e.select(active, new, old) for new, old in pairs], "%s", group)
 
-    def _ask(self, group: Value, active: Value, condition: Value, code: Code, t: Value) -> Value:
-        """Stop the active lanes where it holds; the lanes that go on."""
+    def _stop(self, group: Value, where: Value, stop: Stop, t: Value) -> None:
+        """Stop these lanes at step t, or at the one before where t is not recorded."""
         e = self.e
-        self._stop(group, e.logic("and", active, condition), code, t)
-        return e.logic("and", active, e.negated(condition))
-
-    def _stop(self, group: Value, where: Value, code: Code, t: Value) -> None:
-        e = self.e
-        kind = e.type(True, "i64")
-        for value, array in ((Value(str(int(code))), "%code"), (t, "%steps")):
+        if not is_recorded(stop):
+            t = e.integer("sub nsw", t, 1)
+            t = e.select(e.icmp("slt", t, 0), Value("0"), t, "i64")
+        for value, array in ((Value(str(int(stop))), "%code"), (t, "%steps")):
             (old,) = self.load(array, group, 1, "i64")
-            new = e.spread(value, "i64")
-            chosen = e.emit(
-                f"select {e.type(True, 'i1')} {where.text}, {kind} {new.text}, {kind} {old.text}",
-                True,
-            )
-            self.store([chosen], array, group, "i64")
+            self.store([e.select(where, value, old, "i64")], array, group, "i64")

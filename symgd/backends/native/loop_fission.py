@@ -16,6 +16,7 @@ from symgd.backends.operations import Operation, live
 from symgd.backends.program import Loop
 from symgd.formula.functions.table import ELEMENTARY
 
+_REGISTERS = 8  # sums
 SUMS = 5  # of one group: in two registers each, and something to add to them
 COLUMNS = 5  # of one stage before the functions
 
@@ -31,7 +32,9 @@ class Stage:
 
 
 def stages(loop: Loop) -> list[Stage]:
-    """The stages of a loop, one after the other."""
+    """The stages of a loop, one after the other; one where its sums fit the registers."""
+    if len(loop.sums) <= _REGISTERS:
+        return [Stage(loop.body, tuple(range(len(loop.sums))), ())]
     last = _of_one_sum(loop)
     heavy: set[str] = set()
     for operation in loop.body:

@@ -18,13 +18,13 @@ processed by the same instructions.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from symgd.backends.native.ir import Value, Variable
 from symgd.backends.native.jit import source
-from symgd.backends.native.row_body import Body
-from symgd.backends.native.translate import Value
-from symgd.backends.native.vector_emit import VectorEmitter, Vectors, order
+from symgd.backends.native.row_body import RowBody
+from symgd.backends.native.vector_emit import VectorEmitter, Vectors
 from symgd.backends.program import Loop
 
 ROWS, TURN, NEXT, SHARE = range(4)  # k
@@ -50,176 +50,84 @@ class RowLoop:
 
 def row_module(what: RowLoop) -> str:
     """The module with the function `rows`."""
-    writer = _Writer(what)
+    writer = _RowFunction(what)
     text = writer.text()
     return source([text, *writer.e.functions.values()], writer.e.declared)
 
 
-class _Writer:
+class _RowFunction:
+    """sums: of a block. last: for each column, room for a vector that is not full."""
+
     def __init__(self, what: RowLoop) -> None:
-        self.what = what
-        self.e = VectorEmitter(what.lanes, what.vectors)
-        self.wide = self.e.type(True)
-        self.sums = len(what.loop.sums)
-        self._nothing = self.e.number(-math.inf if what.loop.peaks else 0.0)
-        self.body = Body(self.e, what.loop, what.narrow)
+        self.what, self.peaks = what, what.loop.peaks
+        self.e = e = VectorEmitter(what.lanes, what.vectors)
+        self.nothing = e.number(-math.inf if self.peaks else 0.0)
+        self.sums = [e.variable(wide=True) for _ in what.loop.sums]
+        self.elements = ["float" if narrow else "double" for narrow in what.narrow]
+        self.last = [e.allocate(e.type(True, element)) for element in self.elements]
+        self.body = RowBody(e, what.loop, self.elements, STRIP // what.lanes)
 
     def text(self) -> str:
         """The function."""
         e = self.e
-        e.label("entry")
-        rows, turn, share = (self._load("%k", place, "i64") for place in (ROWS, TURN, SHARE))
-        following = e.emit(f"getelementptr i64, ptr %k, i64 {NEXT}")
-        known = self._inputs()
-        bases = [self._load("%columns", c, "ptr") for c in range(len(self.what.narrow))]
-        self._room()
-        e.add_line("br label %blocks")
-        e.label("blocks")
-        done = e.emit("load i64, ptr %done")
-        left = e.emit(f"icmp slt i64 {done.text}, {turn.text}")
-        e.add_line(f"br i1 {left.text}, label %take, label %pause")
-        e.label("take")
-        first = e.emit(f"atomicrmw add ptr {following.text}, i64 {share.text} monotonic")
-        last = e.emit(f"add i64 {first.text}, {share.text}")
-        e.add_line(f"store i64 {first.text}, ptr %block")
-        e.add_line("br label %each")
-        e.label("each")
-        block = e.emit("load i64, ptr %block")
-        at = e.emit(f"mul i64 {block.text}, {BLOCK}")
-        more = e.emit(f"icmp ult i64 {at.text}, {rows.text}")
-        e.add_line(f"br i1 {more.text}, label %begin, label %end")
-        e.label("begin")
-        for counter in ("%done", "%block"):
-            before = e.emit(f"load i64, ptr {counter}")
-            e.add_line(f"store i64 {e.emit(f'add i64 {before.text}, 1').text}, ptr {counter}")
-        e.add_line(f"store i64 {at.text}, ptr %at")
-        stop = e.least(e.emit(f"add nsw i64 {at.text}, {BLOCK}"), rows)
-        self._zero("sum")
-        e.add_line("br label %strip")
-        e.label("strip")
-        self._strip(bases, stop, known)
-        e.label("store")
-        self._store(block)
-        others = e.emit("load i64, ptr %block")
-        more = e.emit(f"icmp slt i64 {others.text}, {last.text}")
-        e.add_line(f"br i1 {more.text}, label %each, label %blocks")
-        e.label("pause")
-        e.add_line("ret i64 1")
-        e.label("end")
-        head = "define i64 @rows(ptr %k, ptr %columns, ptr %u, ptr %out) {"
-        return "\n".join([head, *e.lines, "  ret i64 0", "}"])
+        rows, turn, share = (e.load("%k", place, "i64") for place in (ROWS, TURN, SHARE))
+        for k, name in enumerate(self.what.inputs):
+            self.body.set_input(name, e.load("%u", k))
+        starts = [e.load("%columns", c, "ptr").text for c in range(len(self.elements))]
+        counter, done = e.at("%k", NEXT, "i64"), e.variable("i64", 0)
+        with e.while_loop(lambda: e.icmp("slt", done.get(), turn)):
+            first = e.emit(f"atomicrmw add ptr {counter}, i64 {share.text} monotonic")
+            with e.for_range(e.integer("add", first, share), first) as block:
+                row = e.variable("i64", e.integer("mul", block, BLOCK))
+                with e.if_then(e.icmp("uge", row.get(), rows)):
+                    e.ret(Value("0"))
+                stop = e.least(e.integer("add nsw", row.get(), BLOCK), rows)
+                for total in self.sums:
+                    total.set(self.nothing)
+                with e.while_loop(lambda: e.icmp("slt", row.get(), stop)):
+                    self._strip(starts, row, stop)
+                self._store(block)
+                done.set(e.integer("add", done.get(), 1))
+        return e.define("i64 @rows(ptr %k, ptr %columns, ptr %u, ptr %out)", "i64 1")
 
-    def _inputs(self) -> dict[str, Value]:
-        loaded = ((n, self._load("%u", k, "double")) for k, n in enumerate(self.what.inputs))
-        return {name: self.body.known(name, value) for name, value in loaded}
-
-    def _load(self, array: str, index: int, kind: str) -> Value:
-        at = self.e.emit(f"getelementptr {kind}, ptr {array}, i64 {index}")
-        return self.e.emit(f"load {kind}, ptr {at.text}")
-
-    def _room(self) -> None:
-        """Counters, sums of a strip and of a block, pointers to its columns, the last vector."""
-        e = self.e
-        e.add_line("%at = alloca i64")
-        e.add_line("%block = alloca i64")
-        e.add_line("%done = alloca i64")
-        e.add_line("store i64 0, ptr %done")
-        self.body.room()
-        for s in range(self.sums):
-            e.add_line(f"%acc{s} = alloca {self.wide}")
-            e.add_line(f"%sum{s} = alloca {self.wide}")
-        for c, narrow in enumerate(self.what.narrow):
-            e.add_line(f"%from{c} = alloca ptr")
-            e.add_line(f"%last{c} = alloca {self._kind(narrow)}, align 64")
-
-    def _kind(self, narrow: bool) -> str:
-        return self.e.type(True, "float" if narrow else "double")
-
-    def _zero(self, array: str) -> None:
-        nothing = self.e.spread(self._nothing).text
-        for s in range(self.sums):
-            self.e.add_line(f"store {self.wide} {nothing}, ptr %{array}{s}")
-
-    # -- a strip: some whole vectors, or one that is not full -------------------------------
-
-    def _strip(self, bases: Sequence[Value], stop: Value, known: Mapping[str, Value]) -> None:
+    def _strip(self, starts: Sequence[str], row: Variable, stop: Value) -> None:
+        """Add some whole vectors to the sums, or one that is not full; advance the row."""
         e, lanes = self.e, self.what.lanes
-        at = e.emit("load i64, ptr %at")
-        left = e.emit(f"sub nsw i64 {stop.text}, {at.text}")
-        full = e.emit(f"icmp sge i64 {left.text}, {lanes}")
-        self._zero("acc")
-        e.add_line("store i64 0, ptr %v")
-        starts = [self._row(base, c, at) for c, base in enumerate(bases)]
-        e.add_line(f"br i1 {full.text}, label %whole, label %part")
-        e.label("whole")
-        for c, start in enumerate(starts):
-            e.add_line(f"store ptr {start.text}, ptr %from{c}")
-        taken = e.least(left, Value(str(STRIP)))
-        vectors = e.emit(f"sdiv i64 {taken.text}, {lanes}")
-        rows = e.emit(f"mul nsw i64 {vectors.text}, {lanes}")
-        e.add_line("br label %rows")
-        e.label("part")
-        for c, start in enumerate(starts):
-            self._copy_last(c, start, left)
-        e.add_line("br label %rows")
-        e.label("rows")
-        count = e.emit(f"phi i64 [ {vectors.text}, %whole ], [ 1, %part ]")
-        done = e.emit(f"phi i64 [ {rows.text}, %whole ], [ {left.text}, %part ]")
-        self.body.write(count, known)
-        self._add(done)
-        after = e.emit(f"add nsw i64 {at.text}, {done.text}")
-        e.add_line(f"store i64 {after.text}, ptr %at")
-        more = e.emit(f"icmp slt i64 {after.text}, {stop.text}")
-        e.add_line(f"br i1 {more.text}, label %strip, label %store")
-
-    def _row(self, base: Value, c: int, index: Value) -> Value:
-        element = "float" if self.what.narrow[c] else "double"
-        return self.e.emit(f"getelementptr {element}, ptr {base.text}, i64 {index.text}")
-
-    def _copy_last(self, c: int, start: Value, left: Value) -> None:
-        """Fill the last vector with the rows that are left, and with the first of them."""
-        e, narrow = self.e, self.what.narrow[c]
-        element = "float" if narrow else "double"
-        first = e.emit(f"load {element}, ptr {start.text}, align {4 if narrow else 8}")
-        e.add_line(f"store {self._kind(narrow)} {e.spread(first, element).text}, ptr %last{c}")
-        size = e.emit(f"mul nsw i64 {left.text}, {4 if narrow else 8}")
-        e.declared.add("declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)")
-        operands = f"ptr %last{c}, ptr {start.text}, i64 {size.text}, i1 false"
-        e.add_line(f"call void @llvm.memcpy.p0.p0.i64({operands})")
-        e.add_line(f"store ptr %last{c}, ptr %from{c}")
-
-    # -- sums -------------------------------------------------------------------------------
-
-    def _add(self, done: Value) -> None:
-        """Add the sums of a strip to those of the block, in the lanes that had a row."""
-        e, lanes = self.e, self.what.lanes
-        kind = e.type(True, "i64")
-        numbers = f"<{', '.join(f'i64 {k}' for k in range(lanes))}>"
-        rows = e.spread(done, "i64")
-        valid = e.emit(f"icmp slt {kind} {numbers}, {rows.text}", True)
-        for s in range(self.sums):
-            strip = e.emit(f"load {self.wide}, ptr %acc{s}", True)
-            total = e.emit(f"load {self.wide}, ptr %sum{s}", True)
-            after = e.kept(total, e.select(valid, strip, self._nothing), self.what.loop.peaks)
-            e.add_line(f"store {self.wide} {after.text}, ptr %sum{s}")
+        first = row.get()
+        left = e.integer("sub nsw", stop, first)
+        count, done = e.variable("i64"), e.variable("i64")
+        cells = [
+            e.at(start, first, element)
+            for start, element in zip(starts, self.elements, strict=True)
+        ]
+        with e.if_else(e.icmp("sge", left, lanes)) as otherwise:
+            self.body.set_columns(cells)
+            count.set(e.integer("sdiv", e.least(left, STRIP), lanes))
+            done.set(e.integer("mul nsw", count.get(), lanes))
+            otherwise()
+            for pointer, last, element in zip(cells, self.last, self.elements, strict=True):
+                e.store(e.spread(e.load(pointer, 0, element), element), last, 0, element)
+                e.copy(last, pointer, e.integer("mul nsw", left, 4 if element == "float" else 8))
+            self.body.set_columns(self.last)
+            count.set(1)
+            done.set(left)
+        terms = self.body.write(count.get(), self.nothing)
+        lane_numbers = Value(f"<{', '.join(f'i64 {k}' for k in range(lanes))}>", True)
+        valid = e.icmp("slt", lane_numbers, done.get())  # the lanes that had a row
+        for total, term in zip(self.sums, terms, strict=True):
+            added = e.select(valid, term, self.nothing)
+            total.set(e.accumulate(total.get(), added, self.peaks))
+        row.set(e.integer("add nsw", first, done.get()))
 
     def _store(self, block: Value) -> None:
         """The lanes of each sum added up, halves to halves."""
         e = self.e
-        first = e.emit(f"mul i64 {block.text}, {self.sums}")
-        to = e.emit(f"getelementptr double, ptr %out, i64 {first.text}")
-        for s in range(self.sums):
-            total, width = e.emit(f"load {self.wide}, ptr %sum{s}", True), self.what.lanes
-            while width > 1:
-                kind, width = f"<{width} x double>", width // 2
-                low, high = (
-                    e.emit(
-                        f"shufflevector {kind} {total.text}, {kind} poison, "
-                        f"{order(range(first, first + width))}"
-                    )
-                    for first in (0, width)
-                )
-                total = e.kept(low, high, self.what.loop.peaks, width)
-            number = e.emit(f"extractelement <1 x double> {total.text}, i32 0")
-            at = e.emit(f"getelementptr double, ptr {to.text}, i64 {s}")
-            e.add_line(f"store double {number.text}, ptr {at.text}")
+        to = e.at("%out", e.integer("mul", block, len(self.sums)))
+        for s, total in enumerate(self.sums):
+            wide = total.get()
+            numbers = [e.lane(wide, k) for k in range(self.what.lanes)]
+            while len(numbers) > 1:
+                half = len(numbers) // 2
+                pairs = zip(numbers[:half], numbers[half:], strict=True)
+                numbers = [e.accumulate(a, b, self.peaks) for a, b in pairs]
+            e.store(numbers[0], to, s)

@@ -11,87 +11,24 @@ from __future__ import annotations
 import struct
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import NamedTuple
+from functools import partial, partialmethod, reduce
 
-from symgd.backends.operations import Operand, Operation, function_named
+from symgd.backends.native.ir import Builder, Value
+from symgd.backends.operations import Operand, Operation, function_named, live
+from symgd.backends.program import Program
 from symgd.formula.functions.function import Function
 from symgd.formula.functions.reference import MULTIPLIED
 
 
-class Value(NamedTuple):
-    """A number or condition of the IR: its name or literal, and whether each lane has its own."""
+class Emitter(Builder, ABC):
+    """A Builder of floating-point operations.
 
-    text: str
-    wide: bool = False
-
-
-class Emitter(ABC):
-    """Collects the instructions of one basic block after the other.
-
-    lanes: 1, or the width of the vectors. fused: whether functions may be made of fused
-    multiply-adds.
+    fused: whether functions may be made of fused multiply-adds, and tests are.
     """
 
-    fused = False
-
-    def __init__(self, lanes: int = 1) -> None:
-        self.lanes = lanes
-        self.lines: list[str] = []
-        self.declared: set[str] = set()
-        self._count = 0
-        self._splats: dict[str, Value] = {}
-
-    # -- instructions ---------------------------------------------------------------------
-
-    def fresh(self) -> str:
-        """A new name."""
-        self._count += 1
-        return f"%v{self._count}"
-
-    def add_line(self, line: str) -> None:
-        """One instruction without a result."""
-        self.lines.append("  " + line)
-
-    def emit(self, instruction: str, wide: bool = False) -> Value:
-        """One instruction with a result."""
-        name = self.fresh()
-        self.lines.append(f"  {name} = {instruction}")
-        return Value(name, wide)
-
-    def label(self, name: str) -> None:
-        """The beginning of a basic block."""
-        self.lines.append(f"{name}:")
-        self._splats = {}
-
-    def type(self, wide: bool, element: str = "double") -> str:
-        """The IR type of one element, or of all lanes."""
-        return f"<{self.lanes} x {element}>" if wide else element
-
-    def spread(self, value: Value, element: str = "double") -> Value:
-        """The same number in every lane."""
-        if value.wide or self.lanes == 1:
-            return value
-        if value.text[0] != "%":
-            literal = ", ".join([f"{element} {value.text}"] * self.lanes)
-            return Value(f"<{literal}>", True)
-        if value.text not in self._splats:
-            wide = self.type(True, element)
-            one = self.emit(f"insertelement {wide} poison, {element} {value.text}, i32 0", True)
-            zeros = f"<{self.lanes} x i32> zeroinitializer"
-            self._splats[value.text] = self.emit(
-                f"shufflevector {wide} {one.text}, {wide} poison, {zeros}", True
-            )
-        return self._splats[value.text]
-
-    def alike(self, values: Sequence[Value], element: str = "double") -> tuple[list[str], bool]:
-        """The texts of values brought to one width, and whether that is all lanes."""
-        wide = any(v.wide for v in values)
-        return [(self.spread(v, element) if wide else v).text for v in values], wide
-
-    def least(self, a: Value, b: Value) -> Value:
-        """The lesser of two counts."""
-        less = self.emit(f"icmp slt i64 {a.text}, {b.text}")
-        return self.emit(f"select i1 {less.text}, i64 {a.text}, i64 {b.text}")
+    def __init__(self, lanes: int = 1, fused: bool = False) -> None:
+        super().__init__(lanes)
+        self.fused = fused
 
     # -- arithmetic -----------------------------------------------------------------------
 
@@ -100,26 +37,14 @@ class Emitter(ABC):
         (bits,) = struct.unpack(">Q", struct.pack(">d", value))
         return Value(f"0x{bits:016X}")
 
-    def binary(self, operation: str, a: Value, b: Value) -> Value:
-        """fadd, fsub, fmul or fdiv."""
+    def _binary(self, operation: str, a: Value, b: Value) -> Value:
         (x, y), wide = self.alike([a, b])
         return self.emit(f"{operation} {self.type(wide)} {x}, {y}", wide)
 
-    def add(self, a: Value, b: Value) -> Value:
-        """a + b."""
-        return self.binary("fadd", a, b)
-
-    def sub(self, a: Value, b: Value) -> Value:
-        """a - b."""
-        return self.binary("fsub", a, b)
-
-    def mul(self, a: Value, b: Value) -> Value:
-        """a*b."""
-        return self.binary("fmul", a, b)
-
-    def div(self, a: Value, b: Value) -> Value:
-        """a/b."""
-        return self.binary("fdiv", a, b)
+    add = partialmethod(_binary, "fadd")
+    sub = partialmethod(_binary, "fsub")
+    mul = partialmethod(_binary, "fmul")
+    div = partialmethod(_binary, "fdiv")
 
     def neg(self, a: Value) -> Value:
         """-a."""
@@ -133,17 +58,6 @@ class Emitter(ABC):
         self.declared.add(f"declare {kind} @llvm.{name}.{suffix}({', '.join([kind] * len(args))})")
         operands = ", ".join(f"{kind} {t}" for t in texts)
         return self.emit(f"call {kind} @llvm.{name}.{suffix}({operands})", wide)
-
-    def power_of_two_below(self, size: Value) -> Value:
-        """The power of two that a positive number's exponent says; the least normal one for 0."""
-        kind, bits = self.type(size.wide), self.type(size.wide, "i64")
-        as_bits = self.emit(f"bitcast {kind} {size.text} to {bits}", size.wide)
-        mask = Value(str(0x7FF0000000000000))
-        text = (self.spread(mask, "i64") if size.wide else mask).text
-        exponent = self.emit(f"and {bits} {as_bits.text}, {text}", size.wide)
-        unit = self.emit(f"bitcast {bits} {exponent.text} to {kind}", size.wide)
-        least = self.number(2.0**-1022)
-        return self.select(self.compare("olt", unit, least), least, unit)
 
     def compare(self, predicate: str, a: Value, b: Value) -> Value:
         """A condition: fcmp with this predicate (oeq, ogt, uno, ...)."""
@@ -159,18 +73,26 @@ class Emitter(ABC):
         """not condition."""
         return self.logic("xor", condition, Value("true"))
 
-    def likely(self, condition: Value) -> Value:
-        """The condition, for a branch that nearly always finds it true."""
-        self.declared.add("declare i1 @llvm.expect.i1(i1, i1)")
-        return self.emit(f"call i1 @llvm.expect.i1(i1 {condition.text}, i1 true)")
+    def all_finite(self, values: Iterable[Value]) -> Value:
+        """Whether all are finite: 0*x is 0 for every finite x and NaN for the others."""
+        zero = total = self.number(0.0)
+        for x in values:
+            total = self.multiply_add(x, zero, total)
+        return self.compare("ord", total, total)
 
-    def select(self, condition: Value, a: Value, b: Value) -> Value:
-        """a where the condition holds, else b."""
-        wide = condition.wide or a.wide or b.wide
-        if wide:
-            a, b = self.spread(a), self.spread(b)
-        kind, test = self.type(wide), self.type(condition.wide, "i1")
-        return self.emit(f"select {test} {condition.text}, {kind} {a.text}, {kind} {b.text}", wide)
+    def all_small(self, values: Iterable[Value], bound: Value) -> Value:
+        """Whether no |value| is above a bound, or NaN."""
+        tests = (self.compare("ole", self.intrinsic("fabs", x), bound) for x in values)
+        return reduce(partial(self.logic, "and"), tests)
+
+    def all_equal(self, a: Iterable[Value], b: Iterable[Value]) -> Value:
+        """Whether two lists of numbers are equal."""
+        tests = (self.compare("oeq", x, y) for x, y in zip(a, b, strict=True))
+        return reduce(partial(self.logic, "and"), tests)
+
+    def multiply_add(self, a: Value, b: Value, c: Value) -> Value:
+        """a*b + c, rounded once where the processor does so, or twice."""
+        return self.intrinsic("fma", a, b, c) if self.fused else self.add(self.mul(a, b), c)
 
     def call(self, symbol: str, *args: Value) -> Value:
         """A function of doubles outside the module; lane by lane where its arguments are wide.
@@ -184,11 +106,7 @@ class Emitter(ABC):
             return self.emit(f"call double @{symbol}({operands})")
         result, kind = "poison", self.type(True)
         for lane in range(self.lanes):
-            parts = [
-                self.emit(f"extractelement {kind} {a.text}, i32 {lane}") if a.wide else a
-                for a in args
-            ]
-            operands = ", ".join(f"double {p.text}" for p in parts)
+            operands = ", ".join(f"double {self.lane(a, lane).text}" for a in args)
             one = self.emit(f"call double @{symbol}({operands})")
             result = self.emit(f"insertelement {kind} {result}, double {one.text}, i32 {lane}").text
         return Value(result, True)
@@ -217,6 +135,14 @@ class Emitter(ABC):
             if operation.result not in known:
                 arguments = [self.operand(a, known) for a in operation.arguments]
                 known[operation.result] = self.apply(operation.name, arguments)
+
+    def outputs(
+        self, program: Program, known: dict[str, Value], names: Iterable[str] = ()
+    ) -> list[Value]:
+        """The outputs of these names, or all, of a program whose inputs are known."""
+        wanted = [program.outputs[name] for name in names or program.outputs]
+        self.run(live(program.body, wanted, known), known)
+        return [self.operand(operand, known) for operand in wanted]
 
     def operand(self, operand: Operand, known: Mapping[str, Value]) -> Value:
         """The value of a name or number."""
@@ -249,10 +175,10 @@ Form = Callable[..., Value]
 
 #: How a machine computes each operation.
 _OPERATIONS: dict[str, Form] = {
-    "add": Emitter.add,
-    "sub": Emitter.sub,
-    "mul": Emitter.mul,
-    "div": Emitter.div,
+    "add": lambda e, a, b: e.add(a, b),
+    "sub": lambda e, a, b: e.sub(a, b),
+    "mul": lambda e, a, b: e.mul(a, b),
+    "div": lambda e, a, b: e.div(a, b),
     "neg": Emitter.neg,
     "square": lambda e, a: e.mul(a, a),
     "sqrt": lambda e, a: e.intrinsic("sqrt", a),

@@ -8,21 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from symgd.backends.native.translate import Emitter, Value
+from symgd.backends.native.ir import Value
+from symgd.backends.native.translate import Emitter
 
 _SPLIT = 2.0**27 + 1
-
-
-def multiply_add(e: Emitter, a: Value, b: Value, c: Value) -> Value:
-    """a*b + c, rounded once where the processor does so, or twice."""
-    return e.intrinsic("fma", a, b, c) if e.fused else e.add(e.mul(a, b), c)
 
 
 def horner(e: Emitter, x: Value, coefficients: Sequence[float]) -> Value:
     """The polynomial with these coefficients, the constant first."""
     total = e.number(coefficients[-1])
     for c in coefficients[-2::-1]:
-        total = multiply_add(e, x, total, e.number(c))
+        total = e.multiply_add(x, total, e.number(c))
     return total
 
 
@@ -33,7 +29,7 @@ def estrin(e: Emitter, x: Value, coefficients: Sequence[float]) -> Value:
     while len(parts) > 1:
         odd = parts.pop() if len(parts) % 2 else None
         parts = [
-            multiply_add(e, high, power, low)
+            e.multiply_add(high, power, low)
             for low, high in zip(parts[::2], parts[1::2], strict=True)
         ]
         if odd is not None:
@@ -60,24 +56,14 @@ def _halves(e: Emitter, a: Value) -> tuple[Value, Value]:
 
 def bits_of(e: Emitter, x: Value) -> Value:
     """The 64 bits of each double."""
-    return e.emit(f"bitcast {e.type(True)} {x.text} to {e.type(True, 'i64')}", True)
+    double, bits = e.type(x.wide), e.type(x.wide, "i64")
+    return e.emit(f"bitcast {double} {x.text} to {bits}", x.wide)
 
 
 def double_of(e: Emitter, bits: Value) -> Value:
     """The double of these bits."""
-    return e.emit(f"bitcast {e.type(True, 'i64')} {bits.text} to {e.type(True)}", True)
-
-
-def whole(e: Emitter, operation: str, a: Value, b: Value | int) -> Value:
-    """An operation of integers: add, sub, and, or, xor, shl, lshr."""
-    other = Value(str(b)) if isinstance(b, int) else b
-    texts, _ = e.alike([a, other], "i64")
-    return e.emit(f"{operation} {e.type(True, 'i64')} {texts[0]}, {texts[1]}", True)
-
-
-def negative(e: Emitter, bits: Value) -> Value:
-    """Whether the highest bit is set."""
-    return e.emit(f"icmp slt {e.type(True, 'i64')} {bits.text}, zeroinitializer", True)
+    double, whole = e.type(bits.wide), e.type(bits.wide, "i64")
+    return e.emit(f"bitcast {whole} {bits.text} to {double}", bits.wide)
 
 
 def at_most(e: Emitter, x: Value, bound: float) -> Value:

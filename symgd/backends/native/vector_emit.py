@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from symgd.backends.native.elementary import FunctionEmitter
-from symgd.backends.native.translate import Value
+from symgd.backends.native.ir import Value
 from symgd.backends.native.vector_exp import sech_squared
-from symgd.backends.native.vector_math import OWN, far_function, far_name
-from symgd.backends.operations import Operation
+from symgd.backends.native.vector_math import OWN
 
 
 @dataclass(frozen=True)
@@ -27,37 +25,14 @@ class Vectors:
     fused: bool
 
 
-#: An operation of `squares_of_sech` only.
-SECH_SQUARED = "sech squared"
-
-
-def squares_of_sech(operations: Sequence[Operation]) -> tuple[Operation, ...]:
-    """The operations with sech(x)**2 as one, where nothing else reads the sech."""
-    uses = Counter(name for o in operations for name in o.names)
-    sech = {o.result: o for o in operations if o.name == "sech" and uses[o.result] == 1}
-    squares = {o.names[0] for o in operations if o.name == "square"} & sech.keys()
-    return tuple(
-        Operation(o.result, SECH_SQUARED, sech[o.names[0]].arguments, o.guard)
-        if o.name == "square" and o.names[0] in squares
-        else o
-        for o in operations
-        if o.result not in squares
-    )
-
-
 class VectorEmitter(FunctionEmitter):
     """functions: by name, definitions that the module must hold besides."""
 
     def __init__(self, lanes: int, vectors: Vectors) -> None:
-        super().__init__(lanes)
-        self.vectors, self.fused = vectors, vectors.fused
+        super().__init__(lanes, vectors.fused)
+        self.vectors = vectors
         self.functions: dict[str, str] = {}
-        self.block = ""
-
-    def label(self, name: str) -> None:
-        """The beginning of a basic block, which is known from now on."""
-        super().label(name)
-        self.block = name
+        self._sech: dict[Value, Value] = {}  # sech(x) -> x
 
     def call(self, symbol: str, *args: Value) -> Value:
         """Inlined, or one call for as many lanes as a register has, or lane by lane."""
@@ -71,23 +46,17 @@ class VectorEmitter(FunctionEmitter):
         return self._parts(*found, *map(self.spread, args))
 
     def apply(self, name: str, arguments: Sequence[Value]) -> Value:
-        """Also sech(x)**2, the slope of tanh, of the same exponential as tanh."""
-        if name != SECH_SQUARED:
-            return super().apply(name, arguments)
-        (x,) = arguments
-        if x.wide and "tanh" in self.vectors.own:
-            return sech_squared(self, x)
-        sech = self.apply("sech", arguments)
-        return self.mul(sech, sech)
+        """Also sech(x)**2, the derivative of tanh, by the same exponential as tanh."""
+        if name == "square" and arguments[0] in self._sech:
+            return sech_squared(self, self._sech[arguments[0]])
+        result = super().apply(name, arguments)
+        if name == "sech" and result.wide and "tanh" in self.vectors.own:
+            self._sech[result] = arguments[0]
+        return result
 
-    def kept(self, a: Value, b: Value, peaks: bool, width: int = 0) -> Value:
-        """Their sum; peaks: the larger one, a where b is NaN. width: of fewer lanes than all."""
-        kind = f"<{width or self.lanes} x double>"
-        if not peaks:
-            return self.emit(f"fadd {kind} {a.text}, {b.text}", True)
-        test = self.emit(f"fcmp ogt {kind} {b.text}, {a.text}", True)
-        test_kind = f"<{width or self.lanes} x i1>"
-        return self.emit(f"select {test_kind} {test.text}, {kind} {b.text}, {kind} {a.text}", True)
+    def accumulate(self, a: Value, b: Value, peaks: bool) -> Value:
+        """Their sum; peaks: the larger one, a where b is NaN."""
+        return self.select(self.compare("ogt", b, a), b, a) if peaks else self.add(a, b)
 
     # -- symgd's own ------------------------------------------------------------------------
 
@@ -99,23 +68,20 @@ class VectorEmitter(FunctionEmitter):
         return self._completed(symbol, args, function.serves(self, *args), value)
 
     def _completed(self, symbol: str, args: Sequence[Value], served: Value, value: Value) -> Value:
-        """The value, after a branch that is taken where a lane is not served."""
-        name, kind = far_name(symbol, self.lanes), self.type(True)
-        self.functions[name] = far_function(symbol, len(args), self.lanes)
-        doubles = ", ".join(["double"] * len(args))
-        self.declared.add(f"declare double @{symbol}({doubles}) #0")
+        """The value; the lanes that are not served are computed by the C library."""
+        result, kind = self.variable(value=value, wide=True), self.type(True)
         bits = self.emit(f"bitcast {self.type(True, 'i1')} {served.text} to i{self.lanes}")
-        all_of = self.emit(f"icmp eq i{self.lanes} {bits.text}, -1")
-        before, far, on = self.block, f"far{self._count}", f"on{self._count}"
-        self.add_line(f"br i1 {all_of.text}, label %{on}, label %{far}")
-        self.label(far)
-        ints = self.type(True, "i64")
-        mask = self.emit(f"sext {self.type(True, 'i1')} {served.text} to {ints}", True)
-        operands = ", ".join([*(f"{kind} {a.text}" for a in args), f"{ints} {mask.text}"])
-        got = self.emit(f"call {kind} @{name}({operands}, {kind} {value.text})", True)
-        self.add_line(f"br label %{on}")
-        self.label(on)
-        return self.emit(f"phi {kind} [ {value.text}, %{before} ], [ {got.text}, %{far} ]", True)
+        with self.if_then(self.emit(f"icmp ne i{self.lanes} {bits.text}, -1")):
+            name = f"complete_{symbol}_{self.lanes}"
+            self.functions[name] = _complete(name, symbol, len(args), self.lanes)
+            self.declared.add(f"declare double @{symbol}({', '.join(['double'] * len(args))}) #0")
+            mask = self.emit(
+                f"sext {self.type(True, 'i1')} {served.text} to {self.type(True, 'i64')}", True
+            )
+            operands = ", ".join(f"{kind} {v.text}" for v in (value, *args))
+            masked = f"{self.type(True, 'i64')} {mask.text}"
+            result.set(self.emit(f"call {kind} @{name}({operands}, {masked})", True))
+        return result.get()
 
     # -- the library's ----------------------------------------------------------------------
 
@@ -137,16 +103,32 @@ class VectorEmitter(FunctionEmitter):
     def _part(self, value: Value, first: int, width: int) -> Value:
         if width == self.lanes:
             return value
-        kind, picked = self.type(True), order(range(first, first + width))
+        kind, picked = self.type(True), _order(range(first, first + width))
         return self.emit(f"shufflevector {kind} {value.text}, {kind} poison, {picked}", True)
 
     def _joined(self, a: Value, b: Value, width: int) -> Value:
         half = f"<{width // 2} x double>"
         return self.emit(
-            f"shufflevector {half} {a.text}, {half} {b.text}, {order(range(width))}", True
+            f"shufflevector {half} {a.text}, {half} {b.text}, {_order(range(width))}", True
         )
 
 
-def order(places: Sequence[int]) -> str:
+def _order(places: Sequence[int]) -> str:
     """Which lanes a shufflevector takes."""
     return f"<{len(places)} x i32> <{', '.join(f'i32 {p}' for p in places)}>"
+
+
+def _complete(name: str, symbol: str, arguments: int, lanes: int) -> str:
+    """IR: the values, those of the lanes that are not served computed by the C library."""
+    e = FunctionEmitter(lanes)
+    kind, names = e.type(True), ["value", *"xy"[:arguments]]
+    result, *args = (e.variable(value=Value(f"%{n}", True), wide=True) for n in names)
+    served = e.variable("i64", Value("%served", True), wide=True)
+    with e.for_range(lanes) as lane:
+        is_served = e.icmp("ne", e.load(served.pointer, lane, "i64"), 0)
+        with e.if_then(e.negated(is_served)):
+            found = e.call(symbol, *(e.load(a.pointer, lane) for a in args))
+            e.store(found, result.pointer, lane)
+    heads = ", ".join(f"{kind} %{n}" for n in names)
+    head = f"internal {kind} @{name}({heads}, {e.type(True, 'i64')} %served) noinline cold nounwind"
+    return e.define(head, f"{kind} {result.get().text}")

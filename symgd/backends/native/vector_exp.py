@@ -10,15 +10,14 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from symgd.backends.native.translate import Emitter, Value
+from symgd.backends.native.ir import Value
+from symgd.backends.native.translate import Emitter
 from symgd.backends.native.vector_bits import (
     at_least,
     at_most,
     bits_of,
     double_of,
     estrin,
-    multiply_add,
-    whole,
     zero_kept,
 )
 
@@ -46,25 +45,25 @@ class Exponential(NamedTuple):
 
 
 def exponential(
-    e: Emitter, x: Value, low: Value | None = None, careful: bool = False
+    e: Emitter, x: Value, low: Value | None = None, full_precision: bool = False
 ) -> Exponential:
     """The parts of exp(x + low), low being a rounding error of x.
 
-    careful: `rest` is right to its last place, for those who subtract 1.
+    full_precision: `rest` is right to its last place, for those who subtract 1.
     """
     x = at_least(e, at_most(e, x, _MOST), _LEAST)
-    shifted = multiply_add(e, x, e.number(_PER_LOG2), e.number(_ROUND))
+    shifted = e.multiply_add(x, e.number(_PER_LOG2), e.number(_ROUND))
     k = e.sub(shifted, e.number(_ROUND))
-    r = multiply_add(e, k, e.number(-LOG2_HIGH), x)
-    high, r = r, multiply_add(e, k, e.number(-LOG2_LOW), r)
+    r = e.multiply_add(k, e.number(-LOG2_HIGH), x)
+    high, r = r, e.multiply_add(k, e.number(-LOG2_LOW), r)
     if low is not None:
         r = e.add(r, low)
-    lost = multiply_add(e, k, e.number(-LOG2_LOW), e.sub(high, r)) if careful else None
+    lost = e.multiply_add(k, e.number(-LOG2_LOW), e.sub(high, r)) if full_precision else None
     curved = e.mul(e.mul(r, r), estrin(e, r, _Q))
     rest = e.add(r, curved if lost is None else e.add(curved, lost))
     bits = bits_of(e, shifted)  # k + 2*_BIAS is in the lowest of them
-    half = whole(e, "lshr", bits, 1)
-    powers = (double_of(e, whole(e, "shl", b, 52)) for b in (half, whole(e, "sub", bits, half)))
+    half = e.integer("lshr", bits, 1)
+    powers = (double_of(e, e.integer("shl", b, 52)) for b in (half, e.integer("sub", bits, half)))
     return Exponential(rest, *powers)
 
 
@@ -82,12 +81,12 @@ def exp(e: Emitter, x: Value) -> Value:
 def _minus_one(e: Emitter, parts: Exponential) -> Value:
     """exp(x) - 1 where x <= _FAR; 2**k - 1 is exact there, or rounds to what it is."""
     unit = e.mul(parts.first, parts.second)
-    return multiply_add(e, unit, parts.rest, e.sub(unit, e.number(1.0)))
+    return e.multiply_add(unit, parts.rest, e.sub(unit, e.number(1.0)))
 
 
 def expm1(e: Emitter, x: Value) -> Value:
     """exp(x) - 1."""
-    parts = exponential(e, x, careful=True)
+    parts = exponential(e, x, full_precision=True)
     far = scaled(e, e.add(e.number(1.0), parts.rest), parts)
     near = zero_kept(e, x, _minus_one(e, parts))
     return e.select(e.compare("ogt", x, e.number(_FAR)), far, near)
@@ -102,7 +101,7 @@ class _Down(NamedTuple):
 
 
 def _down(e: Emitter, x: Value) -> _Down:
-    parts = exponential(e, e.mul(e.number(-2.0), e.intrinsic("fabs", x)), careful=True)
+    parts = exponential(e, e.mul(e.number(-2.0), e.intrinsic("fabs", x)), full_precision=True)
     small = scaled(e, e.add(e.number(1.0), parts.rest), parts)
     return _Down(parts, small, e.add(e.number(1.0), small))
 
@@ -132,7 +131,7 @@ def _half(e: Emitter, parts: Exponential) -> Value:
 def sinh(e: Emitter, x: Value) -> Value:
     """(2*t - t**2/(t + 1))/2 for |x| < 1, (t + t/(t + 1))/2 beyond, t = exp(|x|) - 1."""
     one, half, size = e.number(1.0), e.number(0.5), e.intrinsic("fabs", x)
-    parts = exponential(e, size, careful=True)
+    parts = exponential(e, size, full_precision=True)
     t = _minus_one(e, parts)
     share = e.div(t, e.add(t, one))
     near = e.sub(t, e.mul(half, e.mul(t, share)))

@@ -9,13 +9,12 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from symgd.backends.native.translate import Emitter, Value
+from symgd.backends.native.ir import Value
+from symgd.backends.native.translate import Emitter
 from symgd.backends.native.vector_bits import (
     bits_of,
     double_of,
     horner,
-    multiply_add,
-    whole,
     zero_kept,
 )
 from symgd.backends.native.vector_exp import LOG2_HIGH, LOG2_LOW
@@ -40,10 +39,10 @@ class Split(NamedTuple):
 
 def split(e: Emitter, x: Value) -> Split:
     """k and m of positive normal numbers."""
-    moved = whole(e, "add", bits_of(e, x), _ONE - _ROOT_HALF)
-    exponent = whole(e, "or", whole(e, "lshr", moved, 52), _WHOLE)
+    moved = e.integer("add", bits_of(e, x), _ONE - _ROOT_HALF)
+    exponent = e.integer("or", e.integer("lshr", moved, 52), _WHOLE)
     k = e.sub(double_of(e, exponent), e.number(2.0**52 + 1023))
-    m = double_of(e, whole(e, "add", whole(e, "and", moved, _FRACTION), _ROOT_HALF))
+    m = double_of(e, e.integer("add", e.integer("and", moved, _FRACTION), _ROOT_HALF))
     return Split(k, m)
 
 
@@ -53,12 +52,12 @@ def _log_of(e: Emitter, f: Value, k: Value, more: Value | None = None) -> Value:
     z = e.mul(s, s)
     w = e.mul(z, z)
     odd, even = horner(e, w, _R[::2]), horner(e, w, _R[1::2])
-    r = multiply_add(e, w, even, e.mul(z, odd))
+    r = e.multiply_add(w, even, e.mul(z, odd))
     half = e.mul(e.mul(e.number(0.5), f), f)
     low = e.mul(k, e.number(LOG2_LOW))
     if more is not None:
         low = e.add(low, more)
-    inner = e.sub(half, multiply_add(e, s, e.add(half, r), low))
+    inner = e.sub(half, e.multiply_add(s, e.add(half, r), low))
     return e.sub(e.mul(k, e.number(LOG2_HIGH)), e.sub(inner, f))
 
 

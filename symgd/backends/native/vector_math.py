@@ -10,7 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from symgd.backends.native import vector_exp, vector_log, vector_pow, vector_trig
-from symgd.backends.native.translate import Emitter, Value
+from symgd.backends.native.ir import Value
+from symgd.backends.native.translate import Emitter
 
 
 @dataclass(frozen=True)
@@ -38,59 +39,3 @@ OWN: dict[str, Own] = {
     "cos": Own(vector_trig.cos, _within),
     "pow": Own(vector_pow.pow, vector_pow.usual),
 }
-
-
-def far_name(symbol: str, lanes: int) -> str:
-    """What the function of `far_function` is called."""
-    return f"far_{symbol}_{lanes}"
-
-
-def far_function(symbol: str, arguments: int, lanes: int) -> str:
-    """IR: the values, those of the lanes that are not served computed by the C library."""
-    kind, ints = f"<{lanes} x double>", f"<{lanes} x i64>"
-    names = "xy"[:arguments]
-    heads = ", ".join(f"{kind} %{n}" for n in names)
-    rooms = [f"  %room_{n} = alloca {kind}, align 64" for n in names]
-    fills = [f"  store {kind} %{n}, ptr %room_{n}, align 64" for n in names]
-    loads = [
-        line
-        for n in names
-        for line in (
-            f"  %at_{n} = getelementptr double, ptr %room_{n}, i64 %k",
-            f"  %one_{n} = load double, ptr %at_{n}",
-        )
-    ]
-    operands = ", ".join(f"double %one_{n}" for n in names)
-    lines = [
-        f"define internal {kind} @{far_name(symbol, lanes)}({heads}, {ints} %served, {kind} %value)"
-        " noinline cold nounwind {",
-        "entry:",
-        *rooms,
-        f"  %room_s = alloca {ints}, align 64",
-        f"  %room_v = alloca {kind}, align 64",
-        *fills,
-        f"  store {ints} %served, ptr %room_s, align 64",
-        f"  store {kind} %value, ptr %room_v, align 64",
-        "  br label %lane",
-        "lane:",
-        "  %k = phi i64 [ 0, %entry ], [ %following, %next ]",
-        "  %at_s = getelementptr i64, ptr %room_s, i64 %k",
-        "  %mark = load i64, ptr %at_s",
-        "  %done = icmp ne i64 %mark, 0",
-        "  br i1 %done, label %next, label %call",
-        "call:",
-        *loads,
-        f"  %got = call double @{symbol}({operands})",
-        "  %at_v = getelementptr double, ptr %room_v, i64 %k",
-        "  store double %got, ptr %at_v",
-        "  br label %next",
-        "next:",
-        "  %following = add i64 %k, 1",
-        f"  %more = icmp slt i64 %following, {lanes}",
-        "  br i1 %more, label %lane, label %end",
-        "end:",
-        f"  %result = load {kind}, ptr %room_v, align 64",
-        f"  ret {kind} %result",
-        "}",
-    ]
-    return "\n".join(lines)

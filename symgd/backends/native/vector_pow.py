@@ -8,8 +8,9 @@ arguments are computed by the C library.
 
 from __future__ import annotations
 
-from symgd.backends.native.translate import Emitter, Value
-from symgd.backends.native.vector_bits import horner, multiply_add, product_error
+from symgd.backends.native.ir import Value
+from symgd.backends.native.translate import Emitter
+from symgd.backends.native.vector_bits import horner, product_error
 from symgd.backends.native.vector_exp import LOG2_HIGH, LOG2_LOW, exponential, scaled
 from symgd.backends.native.vector_log import normal, split
 
@@ -33,7 +34,7 @@ def pow(e: Emitter, x: Value, y: Value) -> Value:  # noqa: A001 - the table's na
     """x to the power y."""
     high, low = _log(e, x)
     top = e.mul(y, high)
-    rest = multiply_add(e, y, low, product_error(e, y, high, top))
+    rest = e.multiply_add(y, low, product_error(e, y, high, top))
     near = e.compare("olt", e.intrinsic("fabs", top), e.number(_PAST))
     parts = exponential(e, top, e.select(near, rest, e.number(0.0)))
     return scaled(e, e.add(e.number(1.0), parts.rest), parts)
@@ -63,7 +64,7 @@ def _log(e: Emitter, x: Value) -> tuple[Value, Value]:
     double = e.mul(e.number(2.0), s)
     high = e.add(double, cube)
     low = e.add(e.sub(double, high), cube)
-    low = e.add(low, multiply_add(e, e.number(2.0), s_low, cube_low))
+    low = e.add(low, e.multiply_add(e.number(2.0), s_low, cube_low))
     whole = e.mul(k, e.number(LOG2_HIGH))
     total = e.add(whole, high)
     low = e.add(low, e.mul(k, e.number(LOG2_LOW)))
@@ -77,5 +78,5 @@ _Pair = tuple[Value, Value]
 
 def _product(e: Emitter, a: _Pair, b: _Pair) -> _Pair:
     high = e.mul(a[0], b[0])
-    cross = multiply_add(e, a[0], b[1], e.mul(a[1], b[0]))
+    cross = e.multiply_add(a[0], b[1], e.mul(a[1], b[0]))
     return high, e.add(product_error(e, a[0], b[0], high), cross)

@@ -10,14 +10,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from symgd.backends.native.translate import Emitter, Value
+from symgd.backends.native.ir import Value
+from symgd.backends.native.translate import Emitter
 from symgd.backends.native.vector_bits import (
     bits_of,
     double_of,
     horner,
-    multiply_add,
-    negative,
-    whole,
     zero_kept,
 )
 
@@ -49,34 +47,34 @@ class _Reduced(NamedTuple):
 
 
 def _reduced(e: Emitter, x: Value) -> _Reduced:
-    shifted = multiply_add(e, x, e.number(_PER_QUARTER), e.number(_ROUND))
+    shifted = e.multiply_add(x, e.number(_PER_QUARTER), e.number(_ROUND))
     n = e.sub(shifted, e.number(_ROUND))
     y = x
     for part in _QUARTER:
-        y = multiply_add(e, n, e.number(-part), y)
+        y = e.multiply_add(n, e.number(-part), y)
     return _Reduced(bits_of(e, shifted), y)
 
 
 def _sine(e: Emitter, y: Value) -> Value:
     z = e.mul(y, y)
-    return multiply_add(e, e.mul(z, y), horner(e, z, _S), y)
+    return e.multiply_add(e.mul(z, y), horner(e, z, _S), y)
 
 
 def _cosine(e: Emitter, y: Value) -> Value:
     z = e.mul(y, y)
     half = e.mul(e.number(0.5), z)
-    rest = multiply_add(e, e.neg(e.mul(z, z)), horner(e, z, _C), half)
+    rest = e.multiply_add(e.neg(e.mul(z, z)), horner(e, z, _C), half)
     return e.sub(e.number(1.0), rest)
 
 
 def _turned(e: Emitter, x: Value, quarters: int) -> Value:
     """sin(x + quarters*pi/2) for |x| <= LIMIT."""
     turns, y = _reduced(e, x)
-    turns = whole(e, "add", turns, quarters) if quarters else turns
-    odd = negative(e, whole(e, "shl", turns, 63))
+    turns = e.integer("add", turns, quarters) if quarters else turns
+    odd = e.icmp("slt", e.integer("shl", turns, 63), 0)
     value = e.select(odd, _cosine(e, y), _sine(e, y))
-    flip = whole(e, "shl", whole(e, "and", turns, 2), 62)
-    return double_of(e, whole(e, "xor", bits_of(e, value), flip))
+    flip = e.integer("shl", e.integer("and", turns, 2), 62)
+    return double_of(e, e.integer("xor", bits_of(e, value), flip))
 
 
 def sin(e: Emitter, x: Value) -> Value:
