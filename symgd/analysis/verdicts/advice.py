@@ -33,9 +33,9 @@ class _Trial:
 
     @property
     def score(self) -> float:
-        """The loss at the end; infinite where the run was lost or went up."""
+        """The loss at the end; infinite where the run did not do well."""
         run = self.run
-        bad = run.status in (Status.DIVERGED, Status.NONFINITE) or run.lost
+        bad = run.lost or run.verdict.kind not in _GOOD
         return math.inf if bad or not math.isfinite(run.value) else run.value
 
 
@@ -70,9 +70,14 @@ def _other_rate(result: Result, asked: Asked, rerun: Rerun) -> str:
 def _better(best: _Trial, result: Result, whole: bool) -> bool:
     """Whether a trial is worth its words: it goes down, and ends below a run that does as well."""
     run = best.run
-    if not best.score < run.history.loss_at(0) or run.verdict.kind not in _GOOD:
+    if not best.score < run.history.loss_at(0):
         return False
-    return result.verdict.kind in _RUDE or not whole or best.score < result.value
+    told, seen = result.verdict, run.verdict
+    if told.kind in _RUDE or not whole:
+        return True
+    if told.distance is not None and seen.distance is not None:
+        return seen.distance < 0.9 * told.distance and best.score < result.value
+    return best.score < result.value
 
 
 def _best(
@@ -85,11 +90,9 @@ def _best(
         if lr == result.lr:
             continue
         tried = _Trial(lr, trial(lr))
-        if not math.isfinite(tried.score):
-            continue
-        if best is None or tried.score < best.score:
+        if tried.score < (math.inf if best is None else best.score):
             best, worse = tried, 0
-        else:
+        elif best is not None:
             worse += 1
         if worse == 2:
             break
