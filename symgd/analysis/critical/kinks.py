@@ -62,7 +62,13 @@ def kinks_of(loss: Loss) -> list[Kink]:
 def has_broken_powers(loss: Loss) -> bool:
     """Whether the loss holds powers that SymPy's solver takes long for."""
     nodes = topological([loss.internals.root])
-    return any(n.func is sympy.Pow and _broken(n.args[1]) for n in nodes)
+    return any(n.func is sympy.Pow and _breaks(n) for n in nodes)
+
+
+def _breaks(power: Node) -> bool:
+    """Whether a power has no derivatives of every order where its base, which varies, is 0."""
+    base, exponent = power.args
+    return any(isinstance(n, Name) for n in topological([base])) and _broken(exponent)
 
 
 def has_kinks(loss: Loss) -> bool:
@@ -73,7 +79,7 @@ def has_kinks(loss: Loss) -> bool:
             return True
         if node.func is Where or (row is not None and row.name in _ROOTS):
             return True
-        if node.func is sympy.Pow and _broken(node.args[1]):
+        if node.func is sympy.Pow and _breaks(node):
             return True
     return False
 
