@@ -111,7 +111,7 @@ def _unpickle(
     graph = Graph()
     predicted, response, *others = unpack(graph, *nodes)
     derivatives, leaves = others[: len(x)], tuple(others[len(x) :])
-    data = RowData.unpacked(graph, *rows)
+    data = RowData(graph, **rows)
     return FittedCurve(text, data, predicted, response, derivatives, leaves, x, covariance)
 
 

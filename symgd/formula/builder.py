@@ -8,7 +8,7 @@ from functools import reduce
 import sympy
 
 from symgd.errors import FormulaError
-from symgd.formula.constants import ExactConstants, may_be_infinite
+from symgd.formula.constants import ValuePair, is_infinite, may_be_infinite
 from symgd.formula.evaluate import evaluate
 from symgd.formula.functions.table import BY_CLASS, POWERS, Function
 from symgd.formula.graph import Graph
@@ -29,7 +29,7 @@ class Builder:
     stream: TokenStream
     table: bool
     constants: dict[int, float] = field(default_factory=dict)  # of nodes without names, by id
-    _exact: ExactConstants = field(default_factory=ExactConstants)
+    exact: dict[int, ValuePair] = field(default_factory=dict)  # the same with more digits
 
     def build(self, cls: type, *args: Node, at: Token | None = None) -> Node:
         """The node of this class; one of constants alone must have a finite value."""
@@ -45,7 +45,7 @@ class Builder:
             value = evaluate(node, self._value)
             if value - value != 0:
                 raise self._bad_constant(node, value, at)
-            if may_be_infinite(node) and self._exact.is_infinite(node):
+            if may_be_infinite(node) and is_infinite(node, self.exact):
                 raise self._infinite(node, at)
             constants[id(node)] = value
         return node
@@ -123,7 +123,7 @@ class Builder:
     def _bad_constant(self, node: Node, value: float, at: Token | None) -> FormulaError:
         if is_inverse(node):
             return self.stream.error("this divides by zero", "", at)
-        if self._exact.is_infinite(node):
+        if is_infinite(node, self.exact):
             return self._infinite(node, at)
         if value != value:
             return self.stream.error("this constant is not a real number", "", at)

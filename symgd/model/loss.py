@@ -11,7 +11,7 @@ from symgd import names
 from symgd._locks import cached_property
 from symgd.backends.program import Program
 from symgd.formula.graph import Graph
-from symgd.formula.nodes import Name, Node
+from symgd.formula.nodes import Node
 from symgd.formula.parse import DEFAULT_LIMITS
 from symgd.formula.pickling import pack, unpack
 from symgd.formula.printing.plain import show, write
@@ -92,7 +92,7 @@ class Loss(Notebook):
         inner = self.internals
         return {
             "nodes": pack([inner.root]),
-            "leaves": tuple((leaf.name, leaf.text) for leaf in inner.leaves),
+            "leaves": inner.leaves,
             "rows": None if inner.rows is None else inner.rows.portable(),
             "by_rows": inner.goes_by_rows,
             "text": self.text,
@@ -102,9 +102,8 @@ class Loss(Notebook):
     def __setstate__(self, state: Mapping[str, Any]) -> None:
         graph = Graph()
         [root] = unpack(graph, *state["nodes"])
-        leaves = [Name(*leaf) for leaf in state["leaves"]]
-        rows = None if state["rows"] is None else RowData.unpacked(graph, *state["rows"])
-        internals = LossInternals(graph, root, leaves, rows, state["by_rows"])
+        rows = None if state["rows"] is None else RowData(graph, **state["rows"])
+        internals = LossInternals(graph, root, state["leaves"], rows, state["by_rows"])
         self._set(internals, state["text"], state["columns"])
 
     # -- for reading ----------------------------------------------------------------------
