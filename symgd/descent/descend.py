@@ -102,9 +102,9 @@ def descend(
     from symgd.analysis.verdicts.advice import advised
     from symgd.analysis.verdicts.command import Asked
 
-    def rerun(lr: float, start: Mapping[str, float], steps: int) -> Result:
+    def rerun(lr: float, start: Mapping[str, float], steps: int, of: Loss | None) -> Result:
         other = replace(arguments, schedule=Schedule(repr(lr), value=lr), steps=steps)
-        return _run(loss, other, values, list(start.values()), None, backend, None)
+        return _run(of or loss, other, values, list(start.values()), None, backend, None)
 
     asked = Asked(steps, arguments.given, arguments.tol, shown_backend, data, drop_missing)
     return advised(result, asked, rerun)

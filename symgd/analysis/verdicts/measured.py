@@ -15,6 +15,7 @@ _TENTH = (0.07, 0.14)  # of the error: what counts as a tenth where it is counte
 _DIGIT = math.log(10)
 _AGAIN = 10  # times the steps of the run: how far it is continued where it does not settle
 _AT_LEAST = 64
+_FARTHEST = 5  # times the steps that are seen: how far a law that nothing predicts is extended
 _SPENT = 0.01  # of the rate so far: what is left where a rate has run down
 
 
@@ -74,10 +75,10 @@ def _geometric(facts: Facts, observed: float) -> Measured | None:
     if digit is None and facts.predicted is None:
         return _unsteady(facts)
     fields = {
-        "rate": observed,
+        "rate": _factor(observed),
         "predicted": _predicted(facts),
         "swing": ": it jumps from side to side" if observed < 0 and size >= _SLOW else "",
-        "digit": "" if digit is None else f"; one more digit costs {digit:.0f} steps",
+        "digit": "" if digit is None else f"; one more digit costs {_steps(digit)} steps",
     }
     return Measured("slow" if size >= _SLOW else "geometric", fields, observed, digit)
 
@@ -125,12 +126,13 @@ def _constant(facts: Facts, law: Fall) -> Measured | None:
     if left < 3 or (later and not _falls(facts, later)):
         return None
     digit = _digit(facts, later, 0.9 * left)
-    if digit is None or (not later and not law.reaches(left)):
+    straight = step >= 0.9 * sum(facts.strides[-8:]) / len(facts.strides[-8:])
+    if digit is None or (not straight and not len(later) >= digit):
         return None
     fields: dict[str, object] = {
         "step": f"{step:.3g}",
         "error": f"{facts.error:.3g}",
-        "left": f"{left:.0f}",
+        "left": _steps(left),
     }
     return Measured("constant", fields, None, digit)
 
@@ -150,7 +152,7 @@ def _unsteady(facts: Facts) -> Measured | None:
         fields: dict[str, object] = {
             "before": window[0][1], "error": facts.error, "span": span, "digit": ""}  # fmt: skip
         if near is not None:
-            fields["digit"] = f"; one more digit costs {near} steps"
+            fields["digit"] = f"; one more digit costs {_steps(near)} steps"
         return Measured("unsteady", fields, None, near)
     if facts.climbed and window and facts.error > 10 * window[0][1]:
         fields = {"before": window[0][1], "error": facts.error,
@@ -177,7 +179,17 @@ def _bouncing(facts: Facts) -> Measured:
 
 
 def _predicted(facts: Facts) -> str:
-    return "" if facts.predicted is None else f" (predicted {facts.predicted:.6g})"
+    return "" if facts.predicted is None else f" (predicted {_factor(facts.predicted)})"
+
+
+def _factor(value: float) -> str:
+    """With 6 digits, of the difference from 1 where that would leave none."""
+    gap = 1 - abs(value)
+    return f"{value:.6g}" if not 0 < gap < 1e-5 else f"{'-' * (value < 0)}(1 - {gap:.3g})"
+
+
+def _steps(count: float) -> str:
+    return f"{count:.0f}" if count < 1e6 else f"{count:.3g}"
 
 
 def _far(facts: Facts) -> int:
@@ -219,6 +231,8 @@ def _digit(facts: Facts, later: Sequence[Point], guess: float) -> float | None:
     if len(later) >= guess or law is None or not law.reaches(guess):
         return None
     if later and not _on_track(facts, later, guess):
+        return None
+    if facts.predicted is None and guess > _FARTHEST * (law.span + len(later)):
         return None
     if facts.rate_at is not None:
         now, then = facts.rate_at(facts.steps), facts.rate_at(facts.steps + int(guess))
