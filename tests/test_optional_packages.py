@@ -77,8 +77,8 @@ def test_a_broken_package_is_said_in_one_sentence(broken, tmp_path):
     assert read[0] == 0
     assert f"is read slowly, without pyarrow, which cannot be imported: {message}\n" in read[2]
     assert (quiet[0], quiet[2]) == (0, "")
-    sentence = f"{parquet}: reading Parquet needs pyarrow, which cannot be imported: {message}"
-    assert of_parquet == [2, "", f"symgd: {sentence}\n"]
+    sentence = f"reading Parquet files needs pyarrow, which cannot be imported: {message}"
+    assert of_parquet == [2, "", f"symgd: {parquet}: {sentence}\n"]
     sentence = f"pictures need matplotlib, which cannot be imported: {message}"
     assert (picture[0], picture[2]) == (2, f"symgd: {sentence}\n")
     sentence = f"to_pandas() needs pandas, which cannot be imported: {message}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,7 +12,7 @@ from symgd.cli.formats import Format, read_format
 from symgd.cli.option_values import integer
 from symgd.cli.options import format_option, option
 from symgd.cli.progress import with_progress
-from symgd.cli.terminal import emit_report, enable_garbage_collection, row_remarks, terminal_width
+from symgd.cli.terminal import emit_report, enable_garbage_collection, exit_code, row_remarks
 from symgd.errors import ArgumentError
 from symgd.names import escape
 
@@ -100,7 +100,7 @@ def fit(
     if not quiet:
         for remark in _remarks(result, kind is Format.table and predict is None):
             write_message(remark)
-    raise typer.Exit(_exit_code(result, check))
+    raise typer.Exit(exit_code(result.status.value, check))
 
 
 def _check_picture(plot: str) -> Path:
@@ -121,7 +121,7 @@ def _print(result: FitResult, kind: Format, predict: str | None) -> None:
     else:
         from symgd.report.fit import report
 
-        emit_report(report(result, width=terminal_width()))
+        emit_report(report(result))
 
 
 def _remarks(result: FitResult, reported: bool) -> Iterator[str]:
@@ -170,11 +170,8 @@ def _result_lines(result: FitResult, form: Format) -> Iterable[str]:
         return [dump(result.to_dict())]
     if form is Format.plain:
         return [" ".join(float_text(value) for value in result.theta.values())]
-    rows: list[Any] = [record(["name", "value", "stderr"])]
-    for name, estimate in result.params.items():
-        error = "" if estimate.stderr is None else float_text(estimate.stderr)
-        rows.append(f"{record([name])},{float_text(estimate.value)},{error}")
-    return rows
+    rows = [record([name, e.value, e.stderr]) for name, e in result.params.items()]
+    return ["name,value,stderr", *rows]
 
 
 def _prediction_lines(result: FitResult, data: str, form: Format) -> Iterable[str]:
@@ -185,12 +182,3 @@ def _prediction_lines(result: FitResult, data: str, form: Format) -> Iterable[st
     if form in (Format.json, Format.jsonl):
         return [dump({"predicted": values})]
     return [*(["predicted"] if form is Format.csv else []), *map(float_text, values)]
-
-
-def _exit_code(result: FitResult, check: bool) -> int:
-    status = result.status.value
-    if status == "interrupted":
-        return 130
-    if not check or status == "converged":
-        return 0
-    return 4 if status in ("diverged", "nonfinite") else 3

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -34,7 +34,10 @@ def rules(
         raise ArgumentError(f"'{escape(name)}' is not in the catalogue; {hint}")
     entries = list(CATALOGUE.values()) if name is None else [CATALOGUE[name]]
     if kind is not Format.table:
-        emit(export.records([_row(entry) for entry in entries], kind.value))
+        keys = ("name", "kind", "title", "text", "defaults", "lr", "source", "note")
+        emit(
+            export.records([{k: getattr(entry, k) for k in keys} for entry in entries], kind.value)
+        )
     elif name is not None:
         emit_report(table.definition_list(_entry_sections(CATALOGUE[name]), terminal_width()))
     else:
@@ -54,24 +57,9 @@ def _catalogue(entries: list[Entry]) -> Iterator[tuple[str, dict[str, str]]]:
 def _entry_sections(entry: Entry) -> Iterator[tuple[str, dict[str, str]]]:
     yield f"{entry.name} ({entry.kind})\n{entry.title}", {}
     yield "\n".join(f"  {line}" for line in entry.text.splitlines()), {}
-    rows = {"defaults": _assignments(entry.defaults), "usual lr": repr(entry.lr)}
-    rows |= {"source": entry.source, "note": entry.note}
-    yield "", {key: text for key, text in rows.items() if text}
-
-
-def _assignments(defaults: Mapping[str, float]) -> str:
-    return ", ".join(f"{name} = {value!r}" for name, value in defaults.items())
-
-
-def _row(entry: Entry) -> dict[str, Any]:
-    row = {"name": entry.name, "kind": entry.kind, "title": entry.title, "text": entry.text}
-    return {
-        **row,
-        "defaults": dict(entry.defaults),
-        "lr": entry.lr,
-        "source": entry.source,
-        "note": entry.note,
-    }
+    defaults = ", ".join(f"{name} = {value!r}" for name, value in entry.defaults.items())
+    rows = {"defaults": defaults, "usual lr": repr(entry.lr), "source": entry.source}
+    yield "", {key: text for key, text in (rows | {"note": entry.note}).items() if text}
 
 
 def functions(form: Annotated[str, format_option("functions")] = Format.table.value) -> None:
@@ -80,31 +68,22 @@ def functions(form: Annotated[str, format_option("functions")] = Format.table.va
     from symgd.formula.functions.table import FUNCTIONS, POWERS
     from symgd.report import export, table
 
-    rows: list[dict[str, Any]] = [
-        {
-            "name": name,
-            "signature": name + power.signature,
-            "aliases": [power.also] if power.also else [],
-            "doc": power.doc,
-            "kink": "",
-        }
+    rows = [
+        _function(name, name + power.signature, [power.also] if power.also else [], power.doc, "")
         for name, power in POWERS.items()
     ]
-    rows += [
-        {
-            "name": f.name,
-            "signature": f.signature,
-            "aliases": list(f.aliases),
-            "doc": f.doc,
-            "kink": f.kink,
-        }
-        for f in FUNCTIONS.values()
-    ]
+    rows += [_function(f.name, f.signature, f.aliases, f.doc, f.kink) for f in FUNCTIONS.values()]
     if kind is Format.table:
         texts = {row["signature"]: _function_text(row) for row in rows}
         emit_report(table.definition_list([("", texts)], terminal_width()))
     else:
         emit(export.records(rows, kind.value))
+
+
+def _function(
+    name: str, signature: str, aliases: Sequence[str], doc: str, kink: str
+) -> dict[str, Any]:
+    return {"name": name, "signature": signature, "aliases": aliases, "doc": doc, "kink": kink}
 
 
 def _function_text(row: Mapping[str, Any]) -> str:

@@ -1,14 +1,13 @@
 """Coercion of option values without pydantic, whose import takes 0.1 s.
 
-Typer 0.29 uses pydantic to convert every option value. The values here are strings, lists of
-strings and names of formats. With other versions of Typer nothing is changed.
+Typer 0.29 uses pydantic to convert every option value. The values here are flags, strings and
+lists of strings. With other versions of Typer nothing is changed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from enum import Enum
 from functools import partial
 from typing import Any
 
@@ -17,16 +16,14 @@ def skip_pydantic(params: Iterable[Any]) -> None:
     """Replace Typer's coercion for each parameter of a command."""
     for param in params:
         kind = getattr(getattr(param, "type_descriptor", None), "annotation", None)
-        replaced = "get_runtime_param" in vars(param)
-        if replaced or not hasattr(param, "get_runtime_param"):
-            continue
-        if kind in (str, bool, list[str]) or _is_enum(kind):
+        is_new = hasattr(param, "get_runtime_param") and "get_runtime_param" not in vars(param)
+        if is_new and kind in (str, bool, list[str]):
             param.get_runtime_param = partial(_Coercion, kind, param.get_runtime_param)
 
 
 @dataclass(frozen=True)
 class _Coercion:
-    """The coercion of strings, lists of strings, flags and Enums of strings.
+    """The coercion of strings, lists of strings and flags.
 
     typer_coercion: returns that of Typer, which raises the error for an invalid value.
     """
@@ -42,10 +39,4 @@ class _Coercion:
             return value
         if self.kind == list[str] and isinstance(value, (list, tuple)):
             return list(value)
-        if _is_enum(self.kind) and value in {member.value for member in self.kind}:
-            return self.kind(value)
         return self.typer_coercion().coerce(value, param=param, ctx=ctx)
-
-
-def _is_enum(kind: Any) -> bool:
-    return isinstance(kind, type) and issubclass(kind, Enum)

@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from symgd.errors import excerpt
@@ -31,65 +31,28 @@ def with_progress(data: str | None, quiet: bool) -> Iterator[Any]:
         return
     from symgd.data import open_source
 
-    line = _StatusLine()
+    source = ProgressSource(open_source(data))
     try:
-        yield ProgressSource(open_source(data), line)
+        yield source
     finally:
-        line.clear()
+        source.clear()
 
 
 def _is_shown() -> bool:
     return sys.stderr is not None and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
 
 
-class _StatusLine:
-    """The last line of the terminal, which is overwritten."""
-
-    def __init__(self) -> None:
-        self._drawn = 0  # characters
-
-    def show(self, text: str) -> None:
-        """Replace the line by the text, cut to the width of the terminal."""
-        try:
-            width = os.get_terminal_size(sys.stderr.fileno()).columns or 80
-        except (OSError, ValueError):
-            width = 80
-        text = text[: width - 1].ljust(self._drawn)  # the last column may wrap
-        self._drawn = len(text)  # set first, because Ctrl-C may interrupt the writing
-        self._write("\r" + text)
-
-    def clear(self) -> None:
-        """Clear the line and move the cursor to its beginning."""
-        if self._drawn:
-            self._write("\r" + " " * self._drawn + "\r")
-            self._drawn = 0
-
-    def _write(self, text: str) -> None:
-        try:
-            sys.stderr.write(text)
-            sys.stderr.flush()
-        except (OSError, UnicodeError):
-            pass  # the terminal is gone
-
-
 class ProgressSource:
-    """A table source with a progress bar for each pass."""
+    """A table source with a bar for each pass on the last line of the terminal."""
 
-    def __init__(self, source: TableSource, line: _StatusLine) -> None:
+    def __init__(self, source: TableSource) -> None:
         self._source = source
-        self._line = line
         self._passes = 0
         self._rows = 0  # known after the first whole pass
-        self.label = source.label
-        self.names = source.names
-        self.in_memory = source.in_memory
+        self._drawn = 0  # characters of the line
 
-    @property
-    def remarks(self) -> tuple[str, ...]:
-        return self._source.remarks
-
-    def estimated_rows(self) -> int:
-        return self._source.estimated_rows()
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._source, name)
 
     def blocks(self, selected: Sequence[SelectedColumn], drop_missing: bool) -> Iterator[Block]:
         self._passes += 1
@@ -99,22 +62,39 @@ class ProgressSource:
             for block in self._source.blocks(selected, drop_missing):
                 rows += len(block.arrays[0]) + block.dropped
                 if time.monotonic() >= next_update:
-                    self._line.show(self._text(number, rows, block.progress))
+                    self._show(self._text(number, rows, block.progress))
                     next_update = time.monotonic() + _INTERVAL
                 yield block
             self._rows = rows
         finally:
-            self._line.clear()
+            self.clear()
 
     def _text(self, number: int, rows: int, progress: float) -> str:
         filled = int(_BAR_WIDTH * progress)
         bar = "#" * filled + "-" * (_BAR_WIDTH - filled)
-        of = (
-            f"{self._rows:,}"
-            if self._rows
-            else f"about {max(rows, self._source.estimated_rows()):,}"
-        )
-        return (
-            f"{excerpt(self.label, 30)}, pass {number} [{bar}] {100 * progress:.0f}% "
-            f"{rows:,} of {of} rows"
-        )
+        about = f"about {max(rows, self._source.estimated_rows()):,}"
+        of = f"{self._rows:,}" if self._rows else about
+        name = excerpt(self._source.label, 30)
+        return f"{name}, pass {number} [{bar}] {100 * progress:.0f}% {rows:,} of {of} rows"
+
+    def _show(self, text: str) -> None:
+        """Replace the line by the text, cut to the width of the terminal."""
+        try:
+            width = os.get_terminal_size(sys.stderr.fileno()).columns or 80
+        except (OSError, ValueError):
+            width = 80
+        text = text[: width - 1].ljust(self._drawn)  # the last column may wrap
+        self._drawn = len(text)  # set first, because Ctrl-C may interrupt the writing
+        _write("\r" + text)
+
+    def clear(self) -> None:
+        """Clear the line and move the cursor to its beginning."""
+        if self._drawn:
+            _write("\r" + " " * self._drawn + "\r")
+            self._drawn = 0
+
+
+def _write(text: str) -> None:
+    with suppress(OSError, UnicodeError):  # the terminal is gone
+        sys.stderr.write(text)
+        sys.stderr.flush()

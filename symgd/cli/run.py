@@ -17,9 +17,10 @@ from symgd.cli.terminal import (
     configure_logging,
     emit_report,
     enable_garbage_collection,
+    exit_code,
     has_unicode,
-    row_remarks,
     terminal_width,
+    write_row_remarks,
 )
 from symgd.names import escape
 
@@ -55,10 +56,10 @@ def run(
     stride = None if every is None else integer("--every", every, minimum=1)
     number_of_steps = integer("--steps", steps, minimum=0)
     tolerance = None if tol is None else positive("--tol", tol)
-    from symgd.report import output_files
+    from symgd.report.output_files import check_page, check_picture
 
-    picture_path = None if plot is None else output_files.check_picture(plot)
-    page_path = None if page is None else output_files.check_page(page)
+    picture_path = None if plot is None else check_picture(plot)
+    page_path = None if page is None else check_page(page)
     formula = read_formula(loss or [], data)
     from symgd.descent.descend import descend
     from symgd.model.arguments import parse_assignments
@@ -86,14 +87,11 @@ def run(
         error.final_lines = "\n".join(table.final_lines(result))
         raise
     if picture_path is not None:
-        from symgd.report.plot import plot as draw
-
-        draw(result, picture_path)
+        result.plot(picture_path)
     if page_path is not None:
         result.to_html(page_path)
     if not quiet:
-        for remark in _row_remarks(result.loss):
-            write_message(remark)
+        write_row_remarks(result.loss)
         for remark in _remarks(result, kind):
             write_message(remark)
         if result.verdict.advice:
@@ -102,7 +100,8 @@ def run(
             write_message(ctx.meta[REMARK])
         if check and tol is None:
             write_message("without --tol no run counts as converged")
-    raise typer.Exit(_exit_code(result, check))
+    diverging = result.verdict.kind in ("diverging", "nonfinite")
+    raise typer.Exit(exit_code(result.status.value, check, diverging))
 
 
 def _result(result: Result, form: Format, every: int | None, quiet: bool) -> Iterable[str]:
@@ -121,7 +120,10 @@ def _result(result: Result, form: Format, every: int | None, quiet: bool) -> Ite
 
 
 def _remarks(result: Result, form: Format) -> Iterator[str]:
-    """Remarks for formats without the verdict."""
+    """Remarks on the computation, and for formats without the verdict on its end."""
+    loss: Any = result.loss
+    if loss.table is not None and loss.internals.reduced:
+        yield "sufficient statistics: moments of the data stand for its rows in every step"
     if form is Format.table:
         return
     if result.status.value in ("diverged", "nonfinite", "interrupted", "stalled", "saddle"):
@@ -129,22 +131,3 @@ def _remarks(result: Result, form: Format) -> Iterator[str]:
     steps = [row[0] for row in result.history.rows()]
     if len(steps) <= steps[-1]:
         yield f"the history of a long run is thinned: {len(steps):,} of {steps[-1] + 1:,} rows"
-
-
-def _row_remarks(loss: Any) -> Iterator[str]:
-    table = getattr(loss, "table", None)
-    if table is None:
-        return
-    yield from row_remarks(loss.params, loss.columns, table)
-    if loss.internals.reduced:
-        yield "sufficient statistics: moments of the data stand for its rows in every step"
-
-
-def _exit_code(result: Result, check: bool) -> int:
-    status, verdict = result.status.value, result.verdict.kind
-    if status == "interrupted":
-        return 130
-    if not check or status == "converged":
-        return 0
-    bad = status in ("diverged", "nonfinite") or verdict in ("diverging", "nonfinite")
-    return 4 if bad else 3

@@ -68,9 +68,18 @@ def row_remarks(params: Iterable[str], columns: Iterable[str], table: Any) -> It
 
 def write_row_remarks(loss: Any) -> None:
     """Write the row remarks of a loss over rows to standard error."""
-    if loss.table is not None:
+    if getattr(loss, "table", None) is not None:
         for remark in row_remarks(loss.params, loss.columns, loss.table):
             write_message(remark)
+
+
+def exit_code(status: str, check: bool, diverging: bool = False) -> int:
+    """The exit code of a run or a fit that ended with a status. check: the option --check."""
+    if status == "interrupted":
+        return 130
+    if not check or status == "converged":
+        return 0
+    return 4 if diverging or status in ("diverged", "nonfinite") else 3
 
 
 def enable_garbage_collection() -> None:

@@ -17,6 +17,7 @@ have spaces around it. Files compressed with gzip, bzip2 or xz are decompressed 
 
 from __future__ import annotations
 
-from symgd.data.table import Table, column_names, open_source, read_table
+from symgd.data.detect_format import open_source
+from symgd.data.table import Table, column_names, read_table
 
 __all__ = ["Table", "column_names", "open_source", "read_table"]

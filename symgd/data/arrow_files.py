@@ -1,26 +1,26 @@
-"""Arrow IPC files (Feather), Arrow streams and ORC files by pyarrow, batch by batch.
+"""Parquet, Arrow IPC (Feather), Arrow stream and ORC files by pyarrow, batch by batch.
 
-None of them has checksums: a truncated or inconsistent file is refused, but a flipped bit in a
-number is not detected. Only the selected columns of one batch or stripe are in memory.
+Only Parquet has checksums, of its pages, which are verified where they are: another file that is
+truncated or inconsistent is refused, but a flipped bit in a number is not detected. Only the
+selected columns of one batch or stripe are in memory.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
 from symgd._locks import cached_property
 from symgd.data.arrow import convert_batch, need_arrow
-from symgd.data.files import File
+from symgd.data.files import DAMAGED, File
 from symgd.data.select_columns import check_names
 from symgd.data.source import Block, SelectedColumn
 from symgd.errors import DataError, excerpt
 
 _CELLS = 1 << 17  # of a block
-_DAMAGED = "it is damaged or cut off; write it again, or fetch it again"
-_END_OF_STREAM = b"\xff\xff\xff\xff\0\0\0\0"
+_MOST_FOOTER = 1 << 28  # bytes of a string, and entries of a list, in the footer of Parquet
 
 Batches = Iterator[tuple[Any, float]]  # RecordBatches, each with the fraction of the file read
 
@@ -31,15 +31,17 @@ class ArrowFormat:
 
     name: for messages. read_schema: an open file -> (its schema, an estimate of its rows or None).
     batches: an open file, its size and the indices of columns -> batches with at least these.
+    end: the last bytes of a complete file, if it may lack them.
     """
 
     name: str
     read_schema: Callable[[Any], tuple[Any, int | None]]
     batches: Callable[[Any, int, Sequence[int]], Batches]
+    end: bytes = b""
 
 
 class ArrowFileSource:
-    """An Arrow or ORC file as a table source."""
+    """A file in one of these formats as a table source."""
 
     in_memory = False
 
@@ -57,19 +59,13 @@ class ArrowFileSource:
     @cached_property
     def remarks(self) -> tuple[str, ...]:
         """A warning for a stream without the optional end marker, which may be truncated."""
-        if self._format is not ARROW_STREAM:
+        if self._file.tail(len(self._format.end)) == self._format.end:
             return ()
-        with self._file.open() as stream:
-            stream.seek(max(0, self._file.size - len(_END_OF_STREAM)))
-            if stream.read() == _END_OF_STREAM:
-                return ()
         return (f"{self.label} does not end as an Arrow stream does: its last rows may be missing",)
 
     def estimated_rows(self) -> int:
         """An Arrow file is assumed to have batches of equal length."""
-        if self._rows is not None:
-            return self._rows
-        return self._file.size // self._row_bytes
+        return self._file.size // self._row_bytes if self._rows is None else self._rows
 
     def blocks(self, selected: Sequence[SelectedColumn], drop_missing: bool) -> Iterator[Block]:
         rows_before = 0
@@ -78,21 +74,15 @@ class ArrowFileSource:
         rows = max(1 << 10, _CELLS // max(1, len(selected)))
         with self._open() as stream:
             batches = self._format.batches(stream, self._file.size, sorted(set(wanted)))
-            for whole, progress in self._validated(batches):
+            for whole, progress in batches:
+                whole.validate(full=True)  # no offset may point outside the batch
                 columns = whole.select(names)
                 for start in range(0, max(1, columns.num_rows), rows):
                     batch = columns.slice(start, rows)
-                    yield replace(
-                        convert_batch(batch, selected, self, rows_before, drop_missing),
-                        progress=progress,
-                    )
+                    block = convert_batch(batch, selected, self, rows_before, drop_missing)
+                    yield replace(block, progress=min(1.0, progress))
                     rows_before += batch.num_rows
         self._file.check_unchanged()
-
-    def _validated(self, batches: Batches) -> Batches:
-        for batch, progress in batches:
-            batch.validate(full=True)  # no offset may point outside the batch
-            yield batch, min(1.0, progress)
 
     @contextmanager
     def _open(self) -> Iterator[Any]:
@@ -108,7 +98,7 @@ class ArrowFileSource:
                 self._file.check_unchanged()
                 reason = excerpt(str(error) or type(error).__name__, 200)
                 sentence = f"the {self._format.name} cannot be read: {reason}"
-                raise DataError(sentence, source=self.label, hint=_DAMAGED) from None
+                raise DataError(sentence, source=self.label, hint=DAMAGED) from None
 
 
 def _cell_bytes(dtype: Any) -> int:
@@ -164,36 +154,50 @@ def _orc_batches(stream: Any, size: int, wanted: Sequence[int]) -> Batches:
     from pyarrow import orc
 
     file = orc.ORCFile(stream)
-    rows = 0
-    for k in range(file.nstripes):
-        batch = file.read_stripe(k, columns=list(wanted))
-        rows += batch.num_rows
-        yield batch, (k + 1) / file.nstripes
-    if rows != file.nrows:
-        raise ValueError(f"it holds {rows:,} rows, its description says {file.nrows:,}")
+    stripes = (file.read_stripe(k, columns=list(wanted)) for k in range(file.nstripes))
+    return _counted(stripes, file.nrows)
+
+
+def _parquet_schema(stream: Any) -> tuple[Any, int | None]:
+    file = _parquet_file(stream)
+    return file.schema_arrow, file.metadata.num_rows
+
+
+def _parquet_batches(stream: Any, size: int, wanted: Sequence[int]) -> Batches:
+    file = _parquet_file(stream)
+    names = [file.schema_arrow.names[index] for index in wanted]
+    rows = max(1 << 10, _CELLS // max(1, len(wanted)))
+    # with several threads whole columns of pages would be decoded at once
+    batches = file.iter_batches(rows, columns=names, use_threads=False)
+    return _counted(batches, file.metadata.num_rows)
+
+
+def _parquet_file(stream: Any) -> Any:
+    from pyarrow import parquet
+
+    return parquet.ParquetFile(
+        stream,
+        buffer_size=1 << 20,
+        pre_buffer=False,  # would keep all row groups in memory
+        page_checksum_verification=True,
+        thrift_string_size_limit=_MOST_FOOTER,
+        thrift_container_size_limit=_MOST_FOOTER,
+    )
+
+
+def _counted(batches: Iterable[Any], rows: int) -> Batches:
+    """The batches of a file that tells the number of its rows, which is checked."""
+    rows_read = 0
+    for batch in batches:
+        rows_read += batch.num_rows
+        yield batch, rows_read / max(1, rows)
+    if rows_read != rows:
+        raise ValueError(f"it holds {rows_read:,} rows, its description says {rows:,}")
 
 
 ARROW_FILE = ArrowFormat("Arrow file", _file_schema, _file_batches)
-ARROW_STREAM = ArrowFormat("Arrow stream", _stream_schema, _stream_batches)
+ARROW_STREAM = ArrowFormat(
+    "Arrow stream", _stream_schema, _stream_batches, end=b"\xff\xff\xff\xff\0\0\0\0"
+)
 ORC = ArrowFormat("ORC file", _orc_schema, _orc_batches)
-
-
-def arrow_format_of(file: File, head: bytes) -> ArrowFormat | None:
-    """The format of a file by its first bytes and its suffix, or None."""
-    if head.startswith(b"ARROW1\0\0"):
-        return ARROW_FILE
-    if head.startswith(b"\xff\xff\xff\xff") or file.suffix == ".arrows":
-        return ARROW_STREAM
-    if file.suffix == ".orc" or (head.startswith(b"ORC") and _ends_as_orc(file)):
-        return ORC
-    if file.suffix in (".feather", ".arrow", ".ipc"):
-        file.refuse_magic(head)
-        return ARROW_FILE
-    return None
-
-
-def _ends_as_orc(file: File) -> bool:
-    """Whether the file ends in ORC and a byte: a CSV header may begin with ORC, too."""
-    with file.open() as stream:
-        stream.seek(max(0, file.size - 4))
-        return (stream.read(4) or b"").startswith(b"ORC")
+PARQUET = ArrowFormat("Parquet file", _parquet_schema, _parquet_batches)

@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import PurePath
 from typing import Any, NamedTuple
 
-from symgd.data.files import File
+from symgd.data.files import DAMAGED, File
 from symgd.errors import DataError, excerpt
 
 MAGIC = 10  # first bytes that identify the compression
@@ -25,7 +25,6 @@ _CHUNK = 1 << 16  # compressed bytes that are read at a time
 _MOST_DECOMPRESSED = 1 << 20  # decompressed bytes at a time, at most
 _HEAD = 1 << 22  # decompressed bytes from which the total size is estimated
 _MOST_MEMORY = 1 << 28  # bytes for an xz decoder: the largest preset takes 2**26
-_HINT = "it is damaged or cut off; write it again, or fetch it again"
 
 
 class Compression(NamedTuple):
@@ -44,7 +43,7 @@ def compression_of(file: File, head: bytes) -> Compression | None:
             return compression
         if file.suffix == compression.suffix:
             sentence = f"its name ends in {compression.suffix}, and it is not compressed with "
-            hint = f"{_HINT}; or, if it is not compressed, take {compression.suffix} off its name"
+            hint = f"{DAMAGED}; or, if it is not compressed, take {compression.suffix} off its name"
             raise DataError(sentence + compression.name, source=file.label, hint=hint)
     return None
 
@@ -112,9 +111,27 @@ class CompressedFile(File):
         """Whether the last byte ends a line; true until the end has been read."""
         return self.last_byte in b"\r\n"
 
-    def open(self) -> _DecompressedStream:
+    def open(self) -> _ForwardStream:
         """The content from its beginning; DataError if the file has changed since it was opened."""
-        return _DecompressedStream(self, self._file.open())
+        raw = self._file.open()
+        return _ForwardStream(raw, self._decompress(raw))
+
+    def _decompress(self, raw: io.RawIOBase) -> Iterator[bytes]:
+        """The content in pieces that are not empty, or DataError."""
+        name, piece = self.compression.name, b"\n"
+        try:
+            for piece in filter(None, self.compression.decompress(raw, self.compression.magic)):
+                yield piece
+        except (zlib.error, lzma.LZMAError, OSError, ValueError, EOFError) as error:
+            self.check_unchanged()  # a change explains the error better
+            if "Memory usage limit" in str(error):
+                sentence = f"to unpack what is compressed with {name} needs too much memory"
+                hint = f"more than {_MOST_MEMORY >> 20} MB; unpack it first"
+                raise DataError(sentence, source=self.label, hint=hint) from None
+            reason = excerpt(str(error), 200)
+            sentence = f"what is compressed with {name} cannot be unpacked: {reason}"
+            raise DataError(sentence, source=self.label, hint=DAMAGED) from None
+        self.last_byte = piece[-1:]
 
     def check_unchanged(self) -> None:
         """DataError if the file has changed since it was opened; called after every pass."""
@@ -131,16 +148,14 @@ class CompressedFile(File):
             )
 
 
-class _DecompressedStream(io.RawIOBase):
-    """The decompressed bytes, in order. raw: the compressed file."""
+class _ForwardStream(io.RawIOBase):
+    """The bytes of pieces that are not empty, in order. raw: closed with it."""
 
-    def __init__(self, file: CompressedFile, raw: io.RawIOBase) -> None:
-        self._file = file
+    def __init__(self, raw: io.RawIOBase, pieces: Iterator[bytes]) -> None:
         self.raw = raw
-        self._chunks = file.compression.decompress(raw, file.compression.magic)
-        self._chunk = memoryview(b"")  # decompressed and not yet read
+        self._pieces = pieces
+        self._unread = memoryview(b"")  # of the current piece
         self._position = 0
-        self._last_byte = b"\n"
 
     def readable(self) -> bool:
         return True
@@ -152,9 +167,7 @@ class _DecompressedStream(io.RawIOBase):
         """Read forward to a position, or to the end if that comes first."""
         if whence != io.SEEK_SET or offset < self._position:
             raise io.UnsupportedOperation("only forward from the beginning")
-        while self._position < offset and self.read(
-            min(_MOST_DECOMPRESSED, offset - self._position)
-        ):
+        while self.read(min(_MOST_DECOMPRESSED, offset - self._position)):
             pass
         return self._position
 
@@ -166,29 +179,13 @@ class _DecompressedStream(io.RawIOBase):
         """The number of bytes read: the size of the buffer, unless the content ends."""
         view = memoryview(buffer).cast("B")
         filled = 0
-        while filled < len(view) and (self._chunk or self._read_chunk()):
-            count = min(len(self._chunk), len(view) - filled)
-            view[filled : filled + count] = self._chunk[:count]
-            self._chunk = self._chunk[count:]
-            filled += count
+        while filled < len(view):
+            self._unread = self._unread or memoryview(next(self._pieces, b""))
+            if not self._unread:
+                break
+            part = self._unread[: len(view) - filled]
+            view[filled : filled + len(part)] = part
+            filled += len(part)
+            self._unread = self._unread[len(part) :]
         self._position += filled
         return filled
-
-    def _read_chunk(self) -> bool:
-        """Whether there is another chunk, which is then in `_chunk`."""
-        name, label = self._file.compression.name, self._file.label
-        try:
-            chunk = next(filter(None, self._chunks), b"")
-        except (zlib.error, lzma.LZMAError, OSError, ValueError, EOFError) as error:
-            self._file.check_unchanged()  # a change explains the error better
-            if "Memory usage limit" in str(error):
-                sentence = f"to unpack what is compressed with {name} needs too much memory"
-                hint = f"more than {_MOST_MEMORY >> 20} MB; unpack it first"
-                raise DataError(sentence, source=label, hint=hint) from None
-            sentence = f"what is compressed with {name} cannot be unpacked: "
-            raise DataError(sentence + excerpt(str(error), 200), source=label, hint=_HINT) from None
-        if chunk:
-            self._chunk, self._last_byte = memoryview(chunk), chunk[-1:]
-        else:
-            self._file.last_byte = self._last_byte
-        return bool(chunk)

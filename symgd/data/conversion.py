@@ -6,19 +6,19 @@ import math
 import numbers
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from symgd.data.parse_cell import MISSING_HINT
 from symgd.data.source import Array
 from symgd.errors import DataError, excerpt
 
 Mask = NDArray[np.bool_]
 
 _CHUNK = 1 << 20  # rows that are checked at once, to save memory
-
-_MISSING_HINT = "fill it in, or skip such rows with --drop-missing (drop_missing=True)"
 
 
 @dataclass(frozen=True)
@@ -56,14 +56,11 @@ def convert(values: NDArray[Any], missing: Mask | None, location: ColumnLocation
     true are ignored.
     """
     if values.ndim == 0:
-        type_name = excerpt(type(values.item()).__name__)
-        raise location.column_error(
-            f"one {type_name} is not a column, which is a 1-D array or a list"
-        )
+        name = excerpt(type(values.item()).__name__)
+        raise location.column_error(f"one {name} is not a column, which is a 1-D array or a list")
     if values.ndim != 1:
-        raise location.column_error(
-            f"an array of shape {values.shape} is not a column, which is 1-D"
-        )
+        shape = f"an array of shape {values.shape}"
+        raise location.column_error(f"{shape} is not a column, which is 1-D")
     kind = values.dtype.kind
     if kind == "O":
         return _convert_objects(values, missing, location)
@@ -74,14 +71,11 @@ def convert(values: NDArray[Any], missing: Mask | None, location: ColumnLocation
         return MaskedColumn(_to_float64(values, missing, location), missing, location)
     if not len(values):
         return MaskedColumn(np.empty(0), missing, location)
+    first = excerpt(str(values[0]))
     if kind in "US":
-        raise location.row_error(
-            0, f"'{excerpt(str(values[0]))}' is text, not a number", _CONVERT_HINT
-        )
+        raise location.row_error(0, f"'{first}' is text, not a number", _CONVERT_HINT)
     type_name = {"M": "a time", "m": "a duration", "c": "complex"}.get(kind, "no number")
-    raise location.row_error(
-        0, f"{excerpt(str(values[0]))} is {type_name}", "convert it to real numbers"
-    )
+    raise location.row_error(0, f"{first} is {type_name}", "convert it to real numbers")
 
 
 _CONVERT_HINT = "convert the column to numbers first"
@@ -140,22 +134,18 @@ def _convert_objects(
 
 def _convert_object(value: Any, index: int, location: ColumnLocation) -> float:
     type_name = type(value).__name__
+    refuse = partial(location.row_error, index)
     if isinstance(value, (str, bytes)):
         shown = excerpt(value if isinstance(value, str) else repr(value))
-        raise location.row_error(index, f"'{shown}' is text, not a number", _CONVERT_HINT, shown)
-    is_number = isinstance(value, (numbers.Real, np.bool_)) or type_name == "Decimal"
-    if not is_number:
-        raise location.row_error(
-            index, f"an object of type {excerpt(type_name)} is not a number", _CONVERT_HINT
-        )
+        raise refuse(f"'{shown}' is text, not a number", _CONVERT_HINT, shown)
+    if not isinstance(value, (numbers.Real, np.bool_)) and type_name != "Decimal":
+        raise refuse(f"an object of type {excerpt(type_name)} is not a number", _CONVERT_HINT)
     try:
         number = float(value)
     except OverflowError:
-        raise location.row_error(
-            index, f"{excerpt(str(value))} is too large for a float64"
-        ) from None
+        raise refuse(f"{excerpt(str(value))} is too large for a float64") from None
     except ValueError:  # a signaling NaN
-        raise location.row_error(index, f"{excerpt(str(value))} is not finite") from None
+        raise refuse(f"{excerpt(str(value))} is not finite") from None
     if _is_integer(value) and math.isfinite(number) and int(value) != number:
         raise _inexact(value, index, location)
     return number
@@ -183,9 +173,9 @@ def remove_missing(columns: Sequence[MaskedColumn], drop_missing: bool) -> tuple
     index = int(np.argmax(any_invalid))
     column = next(c for c, mask in zip(columns, invalid, strict=True) if mask[index])
     if column.missing is not None and column.missing[index]:
-        raise column.location.row_error(index, "the cell is empty", _MISSING_HINT)
+        raise column.location.row_error(index, "the cell is empty", MISSING_HINT)
     shown = repr(float(column.values[index]))
-    raise column.location.row_error(index, f"{shown} is not finite", _MISSING_HINT, shown)
+    raise column.location.row_error(index, f"{shown} is not finite", MISSING_HINT, shown)
 
 
 def _is_complete(column: MaskedColumn) -> bool:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from symgd._locks import cached_property
 from symgd.data.csv_exact import ExactCsvReader
-from symgd.data.csv_fast import ChunkedCsvReader
 from symgd.data.files import File
-from symgd.data.header import read_header
+from symgd.data.header import count_line_ends, read_header
 from symgd.data.source import Block, SelectedColumn
 from symgd.errors import DataError, import_problem
 
-_CHUNK = 1 << 20
+_CHUNK = 1 << 20  # bytes that are read at a time to count lines
 
 
 class CsvSource:
@@ -58,39 +59,36 @@ class CsvSource:
             )
 
     def _blocks(self, selected: Sequence[SelectedColumn], drop_missing: bool) -> Iterator[Block]:
-        offset = self._header.offset
+        header, size, offset = self._header, self._file.size, self._header.offset
         if selected and not self._arrow_problem:
-            from symgd.data import csv_arrow
+            from symgd.data.csv_arrow import ArrowCsvReader
 
-            with self._file.open() as stream:
-                stream.seek(offset)
-                reader = ChunkedCsvReader(stream, self._header, self._file.size)
-                yield from reader.blocks(csv_arrow.parser(self._header, selected, drop_missing))
+            with self._open_at(offset) as stream, io.BufferedReader(stream) as buffered:
+                reader = ArrowCsvReader(buffered, header, size)
+                yield from reader.blocks(selected, drop_missing)
                 offset = reader.offset
                 if reader.at_end:
                     return
-        yield from self._read_exactly(offset, selected, drop_missing)
+        first_line = header.lines + self._count_lines(header.offset, offset) + 1
+        with self._open_at(offset) as stream:
+            exact = ExactCsvReader(stream, header, self.label, first_line, size)
+            yield from exact.blocks(selected, drop_missing)
 
-    def _read_exactly(
-        self, offset: int, selected: Sequence[SelectedColumn], drop_missing: bool
-    ) -> Iterator[Block]:
-        first = self._header.lines + 1 + self._count_lines(self._header.offset, offset)
+    @contextmanager
+    def _open_at(self, offset: int) -> Iterator[io.RawIOBase]:
         with self._file.open() as stream:
             stream.seek(offset)
-            reader = ExactCsvReader(stream, self._header, self.label, first, self._file.size)
-            yield from reader.blocks(selected, drop_missing)
+            yield stream
 
     def _count_lines(self, start: int, stop: int) -> int:
         """The number of lines that end in the bytes from `start` to `stop`, the end of a line."""
-        count, after_return = 0, False
-        with self._file.open() as stream:
-            stream.seek(start)
+        count, last = 0, b""
+        with self._open_at(start) as stream:
             while start < stop:
                 chunk = stream.read(min(_CHUNK, stop - start))
                 if not chunk:
                     raise self._file.change_error()
                 start += len(chunk)
-                count += chunk.count(b"\n") + chunk.count(b"\r") - chunk.count(b"\r\n")
-                count -= after_return and chunk.startswith(b"\n")
-                after_return = chunk.endswith(b"\r")
+                count += count_line_ends(last + chunk) - count_line_ends(last)
+                last = chunk[-1:]
         return count

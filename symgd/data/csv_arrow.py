@@ -1,65 +1,120 @@
-"""Parsing of CSV chunks by Arrow."""
+"""CSV in chunks, parsed by Arrow in threads, wherever the exact reader would give the same bits.
+
+A chunk that Arrow refuses, or on which the two readers might differ, is left to the exact reader
+(`symgd.data.csv_exact`), with all that follows.
+"""
 
 from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import chain
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
 from symgd._threads import default_threads
 from symgd.data import parse_cell
 from symgd.data.arrow import null_mask, numpy_values
-from symgd.data.csv_fast import ChunkParser, ParsedBlocks, has_long_lines
 from symgd.data.header import Header
-from symgd.data.source import Array, SelectedColumn
+from symgd.data.source import Array, Block, SelectedColumn
 
-_CHUNK = 1 << 22  # bytes: a call of Arrow costs 0.4 ms
-_IN_PROGRESS = 1 << 23  # bytes that all threads parse at once; the results take as much again
+CHUNK = 1 << 20  # bytes of a chunk, at most; a call of Arrow costs 0.4 ms
+
 _MOST_THREADS = 8
-_WINDOW = 1 << 16
+_WINDOW = 1 << 16  # bytes: with a line end in every window, no line is longer than two windows
 _LONG = re.compile(rb"([+-]?[0-9]{16,308})(?![0-9.eE])")  # 2**53 has 16 digits
 _AFTER_A_CELL = re.compile(rb"[^0-9.eE+-]" + _LONG.pattern)
 
+ParsedBlocks = list[tuple[list[Array], int]]  # (columns, rows dropped) of some rows
 
-def parser(header: Header, selected: Sequence[SelectedColumn], drop_missing: bool) -> ChunkParser:
-    """The parser; each thread parses a chunk of its own.
 
-    Arrow's threads would wait for each other at the end of every chunk.
+class ArrowCsvReader:
+    """A reader of the rows of a CSV file. stream: at the first row. size: bytes of the file.
+
+    offset: the bytes up to which rows were returned. at_end: whether all were.
     """
-    threads = min(_MOST_THREADS, default_threads())
-    size = min(_CHUNK, _IN_PROGRESS // threads)
-    all_selected = len({column.index for column in selected}) == len(header.names)
-    options = _options(header, selected, size + 2, drop_missing)
-    options["memory_pool"] = _pool(threads)
-    return ChunkParser(partial(_parse_chunk, options, all_selected, drop_missing), size, threads)
+
+    def __init__(self, stream: BinaryIO, header: Header, size: int) -> None:
+        self._stream = stream
+        self._header = header
+        self._size = max(1, size)
+        self._reached_end = False
+        self.offset = header.offset
+        self.at_end = False
+
+    def blocks(self, selected: Sequence[SelectedColumn], drop_missing: bool) -> Iterator[Block]:
+        """The selected columns in blocks, up to the first chunk that is left.
+
+        Each thread parses a chunk of its own: Arrow's threads would wait for each other at the end
+        of every chunk.
+        """
+        threads = min(_MOST_THREADS, default_threads())
+        size = min(CHUNK, self._size)
+        options = _options(self._header, selected, drop_missing, threads)
+        all_selected = len({column.index for column in selected}) == len(self._header.names)
+        parse = partial(_parse_chunk, options, all_selected, drop_missing)
+        for chunk, batches in _parse_in_threads(parse, self._chunks(size, threads), threads):
+            if batches is None:
+                return
+            self.offset += len(chunk)
+            for arrays, dropped in batches:
+                yield Block(arrays, dropped, min(1.0, self.offset / self._size))
+        self.at_end = self._reached_end
+
+    def _chunks(self, size: int, threads: int) -> Iterator[bytes]:
+        """The rows in chunks of whole lines, of about `size` bytes."""
+        unread = self._size
+        # smaller ones at the end, so that all threads finish at about the same time
+        while chunk := self._stream.read(max(min(size, unread // threads), size // 8, 1)):
+            rest_of_line = self._stream.readline(size)
+            if len(rest_of_line) == size:
+                return  # a line as long as a chunk
+            yield chunk + rest_of_line
+            unread -= len(chunk)
+        self._reached_end = True
 
 
-def _pool(threads: int) -> Any:
-    """Arrow's memory pool: its default is the fastest, but keeps 9 MB for every thread."""
-    import pyarrow as pa
-
-    return pa.default_memory_pool() if threads <= 2 else pa.system_memory_pool()
+def _parse_in_threads(
+    parse: Callable[[bytes], ParsedBlocks | None], chunks: Iterator[bytes], threads: int
+) -> Iterator[tuple[bytes, ParsedBlocks | None]]:
+    """Each chunk with its rows, in order; at most `threads` chunks are parsed ahead."""
+    pending: deque[tuple[bytes, Callable[[], ParsedBlocks | None]]] = deque()
+    workers = ThreadPoolExecutor(threads)
+    try:
+        for chunk in chunks:
+            try:
+                pending.append((chunk, workers.submit(parse, chunk).result))
+            except RuntimeError:  # can't start new thread
+                pending.append((chunk, partial(parse, chunk)))
+            if len(pending) > threads:
+                first, result = pending.popleft()
+                yield first, result()
+        for first, result in pending:
+            yield first, result()
+    finally:
+        workers.shutdown(cancel_futures=True)
 
 
 def _options(
-    header: Header, selected: Sequence[SelectedColumn], size: int, drop_missing: bool
+    header: Header, selected: Sequence[SelectedColumn], drop_missing: bool, threads: int
 ) -> dict[str, Any]:
+    """The arguments of pyarrow.csv.read_csv for a chunk."""
     import pyarrow as pa
     from pyarrow import csv
 
     names = [str(index) for index in range(len(header.names))]
     wanted = [names[column.index] for column in selected]
     single = len(names) == 1
-    missing = (
-        [marker for marker in parse_cell.MISSING if marker or not single] if drop_missing else []
-    )
+    missing = [text for text in parse_cell.MISSING if text or not single] if drop_missing else []
     return {
-        "read_options": csv.ReadOptions(column_names=names, use_threads=False, block_size=size),
+        "read_options": csv.ReadOptions(
+            column_names=names, use_threads=False, block_size=2 * CHUNK + 2
+        ),
         "parse_options": csv.ParseOptions(
             delimiter=header.delimiter,
             quote_char=False,  # a quoted number is then an error, and left to the exact reader
@@ -70,31 +125,35 @@ def _options(
             include_columns=wanted,
             null_values=missing,
         ),
+        # the default pool is the fastest, but keeps 9 MB for every thread
+        "memory_pool": pa.default_memory_pool() if threads <= 2 else pa.system_memory_pool(),
     }
 
 
 def _parse_chunk(
-    options: dict[str, Any], all_selected: bool, drop_missing: bool, buffer: bytearray, end: int
+    options: dict[str, Any], all_selected: bool, drop_missing: bool, data: bytes
 ) -> ParsedBlocks | None:
-    """The rows in the first `end` bytes of the buffer; None: leave them to the exact reader.
+    """The rows in a chunk; None: leave them to the exact reader.
 
     all_selected: all columns are selected, so that Arrow parses every cell as a number.
     """
     import pyarrow as pa
     from pyarrow import csv
 
-    if buffer.startswith(codecs.BOM_UTF8):
+    if options["parse_options"].ignore_empty_lines and not data.strip():
+        return []
+    if data.startswith(codecs.BOM_UTF8):
         return None  # Arrow would skip it as the start of a file
-    if has_long_lines(buffer, end) or not (all_selected or _is_plain_text(buffer, end)):
+    if _has_long_lines(data) or not (all_selected or _is_plain_text(data)):
         return None
     try:
-        table = csv.read_csv(pa.py_buffer(memoryview(buffer)[:end]), **options)
+        table = csv.read_csv(pa.py_buffer(data), **options)
     except pa.ArrowInvalid:
         return None
     blocks = [_finite_columns(batch, drop_missing) for batch in table.to_batches()]
-    if any(batch and _is_large(batch[0]) for batch in blocks) and _rounds_integers(buffer, end):
+    if any(batch and _is_large(batch[0]) for batch in blocks) and _rounds_integers(data):
         return None
-    if any(batch and batch[1] for batch in blocks) and buffer.find(b"(", 0, end) >= 0:
+    if any(batch and batch[1] for batch in blocks) and b"(" in data:
         return None  # nan(1) is a number for Arrow and text for Python
     return [batch for batch in blocks if batch is not None] if all(blocks) else None
 
@@ -117,23 +176,25 @@ def _is_large(arrays: list[Array]) -> bool:
     return any(len(a) and not -limit < a.min() <= a.max() < limit for a in arrays)
 
 
-def _rounds_integers(buffer: bytearray, end: int) -> bool:
+def _rounds_integers(data: bytes) -> bool:
     """Whether a cell of any column is an integer that float64 does not hold."""
-    first = _LONG.match(buffer, 0, end)
-    later = _AFTER_A_CELL.finditer(buffer, 0, end)
+    first = _LONG.match(data)
+    later = _AFTER_A_CELL.finditer(data)
     cells = (found[1] for found in chain([first] if first else [], later))
     return any(int(float(cell)) != int(cell) for cell in cells)
 
 
-def _is_plain_text(buffer: bytearray, end: int) -> bool:
+def _has_long_lines(data: bytes) -> bool:
+    """Whether a line of the chunk may be too long for the exact reader."""
+    windows = range(0, len(data) - _WINDOW, _WINDOW)
+    return any(data.find(b"\n", k, k + _WINDOW) < 0 for k in windows)
+
+
+def _is_plain_text(data: bytes) -> bool:
     """Whether the exact reader would read the same rows and refuse no cell that is not selected."""
-    if buffer.find(b'"', 0, end) >= 0 or buffer.find(b"\0", 0, end) >= 0:
+    if b'"' in data or b"\0" in data:
         return False
-    windows = (buffer[k : min(end, k + _WINDOW)] for k in range(0, end, _WINDOW))
-    if all(window.isascii() for window in windows):
-        return True
     try:
-        buffer[:end].decode("utf-8")
+        return data.isascii() or bool(data.decode("utf-8"))
     except UnicodeDecodeError:
         return False
-    return True

@@ -22,7 +22,7 @@ from symgd.errors import DataError, excerpt
 
 _BLOCK_ROWS = 1 << 12  # rows of a block
 
-Rows = list[list[str]]
+Record = tuple[int, list[str]]  # the number of its first line, its cells
 
 
 class ExactCsvReader:
@@ -47,38 +47,37 @@ class ExactCsvReader:
 
     def blocks(self, selected: Sequence[SelectedColumn], drop_missing: bool) -> Iterator[Block]:
         """The selected columns, block by block; DataError at the first invalid line or cell."""
-        rows: Rows = []
-        lines: list[int] = []
+        records: list[Record] = []
         with self._text:
             try:
-                for line, row in self._records():
-                    rows.append(row)
-                    lines.append(line)
-                    if len(rows) == _BLOCK_ROWS:
-                        yield self._block(rows, lines, selected, drop_missing)
-                        rows, lines = [], []
+                for record in self._records():
+                    records.append(record)
+                    if len(records) == _BLOCK_ROWS:
+                        yield self._block(records, selected, drop_missing)
+                        records = []
             except DataError:
-                self._block(rows, lines, selected, drop_missing)  # may raise an earlier error
+                self._block(records, selected, drop_missing)  # may raise an earlier error
                 raise
-            if rows:
-                yield self._block(rows, lines, selected, drop_missing)
+            if records:
+                yield self._block(records, selected, drop_missing)
 
-    def _records(self) -> Iterator[tuple[int, list[str]]]:
+    def _records(self) -> Iterator[Record]:
         """(first line, cells) of every row; blank lines are ignored (see `symgd.data`)."""
         width = len(self._header.names)
         reader = csv.reader(self._checked_lines(), delimiter=self._header.delimiter, strict=True)
         line = self._first_line
-        blank_lines: list[int] = []  # in a file of one column, empty cells if a row follows
+        first_blank = blanks = 0  # in a file of one column, empty cells if a row follows
         try:
             for row in reader:
                 if len(row) == width and (width > 1 or row[0].strip()):
-                    while blank_lines:
-                        yield blank_lines.pop(0), [""]
+                    yield from ((first_blank + k, [""]) for k in range(blanks))
+                    blanks = 0
                     yield line, row
                 elif len(row) > 1 or (row and row[0].strip()):
                     raise self._wrong_width(row, line)
                 elif width == 1:
-                    blank_lines.append(line)
+                    first_blank = first_blank if blanks else line
+                    blanks += 1
                 line = self._first_line + reader.line_num
                 self._row_text = ""
         except csv.Error as error:
@@ -121,32 +120,19 @@ class ExactCsvReader:
         return DataError(sentence, None, column, line, self._label, None, hint)
 
     def _block(
-        self, rows: Rows, lines: list[int], selected: Sequence[SelectedColumn], drop_missing: bool
+        self, records: list[Record], selected: Sequence[SelectedColumn], drop_missing: bool
     ) -> Block:
         progress = min(1.0, self._stream.tell() / self._size)
-        arrays = [_parse_column([row[column.index] for row in rows]) for column in selected]
+        arrays = [_parse_column([row[c.index] for _, row in records]) for c in selected]
         complete = [array for array in arrays if array is not None]
         if len(complete) == len(arrays):
             return Block(complete, 0, progress)
-        return self._parse_cells(rows, lines, selected, drop_missing, progress)
-
-    def _parse_cells(
-        self,
-        rows: Rows,
-        lines: list[int],
-        selected: Sequence[SelectedColumn],
-        drop_missing: bool,
-        progress: float,
-    ) -> Block:
-        """The same, cell by cell: raises for the first invalid one or drops its row."""
-        kept: list[list[float]] = []
-        for row, line in zip(rows, lines, strict=True):
-            values = self._parse_row(row, line, selected, drop_missing)
-            if values is not None:
-                kept.append(values)
+        # cell by cell: raises for the first invalid one or drops its row
+        parsed = [self._parse_row(row, line, selected, drop_missing) for line, row in records]
+        kept = [values for values in parsed if values is not None]
         columns = np.array(kept).reshape(len(kept), len(selected)).T
-        arrays = [np.ascontiguousarray(column) for column in columns]
-        return Block(arrays, len(rows) - len(kept), progress)
+        dropped = len(records) - len(kept)
+        return Block([np.ascontiguousarray(column) for column in columns], dropped, progress)
 
     def _parse_row(
         self, row: list[str], line: int, selected: Sequence[SelectedColumn], drop_missing: bool

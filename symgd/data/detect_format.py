@@ -1,28 +1,36 @@
-"""The format of a file by its first bytes and its suffix -> its table source."""
+"""The table source for any object, by its type; for a file, by its first bytes and its suffix."""
 
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING, Any
 
 from symgd.data.compression import MAGIC, CompressedFile, compression_of
-from symgd.data.files import open_file
+from symgd.data.files import File, open_file
 from symgd.data.source import TableSource
 
+if TYPE_CHECKING:
+    from symgd.data.arrow_files import ArrowFormat
 
-def open_path(path: str | os.PathLike[str]) -> TableSource:
-    """The table source for the file at `path`; "-" is standard input."""
-    file = open_file(path)
+
+def open_source(source: Any) -> TableSource:
+    """A table source, whose `names` are known and whose rows are not yet read.
+
+    source: as for `read_table`, which accepts the result, too.
+    """
+    if hasattr(source, "blocks") and hasattr(source, "estimated_rows"):
+        opened: TableSource = source
+        return opened
+    if not isinstance(source, (str, os.PathLike)):
+        from symgd.data.in_memory import open_object
+
+        return open_object(source)
+    file = open_file(source)
     with file.open() as stream:
         head = stream.read(MAGIC) or b""
-    from symgd.data.parquet import MAGIC as PARQUET
-    from symgd.data.parquet import ParquetSource
+    if (arrow_format := _arrow_format(file, head)) is not None:
+        from symgd.data.arrow_files import ArrowFileSource
 
-    has_suffix = file.suffix in (".parquet", ".pq")
-    if has_suffix or (head.startswith(PARQUET) and not _is_text(head[len(PARQUET) :])):
-        return ParquetSource(file)
-    from symgd.data.arrow_files import ArrowFileSource, arrow_format_of
-
-    if (arrow_format := arrow_format_of(file, head)) is not None:
         return ArrowFileSource(file, arrow_format)
     from symgd.data.csv import CsvSource
 
@@ -30,6 +38,24 @@ def open_path(path: str | os.PathLike[str]) -> TableSource:
     return CsvSource(file if compression is None else CompressedFile(file, compression))
 
 
-def _is_text(rest: bytes) -> bool:
-    """Whether a CSV header may continue like this: PAR1 may begin a column name, too."""
-    return bool(rest) and (rest[0] in b"\t\r\n" or 32 <= rest[0] < 127)
+def _arrow_format(file: File, head: bytes) -> ArrowFormat | None:
+    """The format of a file that pyarrow reads, or None. A CSV header may begin with PAR1 or ORC."""
+    from symgd.data.arrow_files import ARROW_FILE, ARROW_STREAM, ORC, PARQUET
+
+    is_parquet = head.startswith(b"PAR1") and not (head[4:] and _is_text(head[4]))
+    if file.suffix in (".parquet", ".pq") or is_parquet:
+        return PARQUET
+    if head.startswith(b"ARROW1\0\0"):
+        return ARROW_FILE
+    if head.startswith(b"\xff\xff\xff\xff") or file.suffix == ".arrows":
+        return ARROW_STREAM
+    if file.suffix == ".orc" or (head.startswith(b"ORC") and file.tail(4).startswith(b"ORC")):
+        return ORC
+    if file.suffix in (".feather", ".arrow", ".ipc"):
+        file.refuse_magic(head)
+        return ARROW_FILE
+    return None
+
+
+def _is_text(byte: int) -> bool:
+    return byte in b"\t\r\n" or 32 <= byte < 127

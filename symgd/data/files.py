@@ -16,6 +16,8 @@ from symgd.errors import DataError
 
 _MOST_PIPE_BYTES = 1 << 34  # bytes that are copied from a pipe to a temporary file, at most
 
+DAMAGED = "it is damaged or cut off; write it again, or fetch it again"  # the advice
+
 #: First bytes of formats that are not text -> advice.
 _MAGIC: dict[bytes, str] = {
     b"\x28\xb5\x2f\xfd": "it is compressed with zstd; unpack it, or compress it with gzip",
@@ -55,9 +57,13 @@ class File:
     @property
     def ends_line(self) -> bool:
         """Whether its last byte ends a line; true for an empty file."""
+        return self.tail(1) in b"\r\n"
+
+    def tail(self, size: int) -> bytes:
+        """Its last bytes."""
         with self.open() as stream:
-            stream.seek(max(0, self.size - 1))
-            return (stream.read(1) or b"\n") in b"\r\n"
+            stream.seek(max(0, self.size - size))
+            return stream.read(size) or b""
 
     def open(self) -> io.RawIOBase:
         """The file from its beginning; DataError if it has changed since it was opened."""
@@ -129,24 +135,21 @@ def open_file(path: str | os.PathLike[str]) -> File:
         raise DataError("the path holds a NUL character", source=text)
     try:
         mode = os.stat(text).st_mode
+        if stat.S_ISFIFO(mode):
+            with open(text, "rb") as pipe:
+                return _spool_stream(pipe, text)
     except (OSError, UnicodeError) as error:
         raise read_error(text, error) from None
     if stat.S_ISDIR(mode):
         hint = "name a file in it"
         raise DataError("this is a directory, not a file", source=text, hint=hint)
-    if stat.S_ISFIFO(mode):
-        try:
-            with open(text, "rb") as pipe:
-                return spool_stream(pipe, text)
-        except OSError as error:
-            raise read_error(text, error) from None
     if not stat.S_ISREG(mode):
         raise DataError("this is a device, not a file", source=text)
     suffix = Path(text).suffix.lower()
     return File(text, suffix, partial(_FileStream, Path(text), text), partial(_file_state, text))
 
 
-def spool_stream(stream: BinaryIO, label: str) -> File:
+def _spool_stream(stream: BinaryIO, label: str) -> File:
     """A temporary copy of the rest of the stream; DataError if it is too large."""
     try:
         copy = Spool(stream, _MOST_PIPE_BYTES)
@@ -184,4 +187,4 @@ def _standard_input() -> File:
 @lru_cache(maxsize=1)
 def _spooled_input(stream: BinaryIO, label: str) -> File:
     """Standard input can be read only once: its copy is kept."""
-    return spool_stream(stream, label)
+    return _spool_stream(stream, label)

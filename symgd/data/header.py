@@ -16,7 +16,10 @@ from symgd.errors import DataError, excerpt
 MOST_LINE = 1 << 20  # characters of one line
 
 _HEAD_BYTES = 4 * MOST_LINE + 4  # bytes in which the header and the first row must end
+_SAMPLE = 1 << 16  # bytes from which the length of a row is estimated
+_BLANK_LINES = re.compile(rb"[ \t\r\n]*(?:[\r\n]|\Z)")
 _LINE = re.compile(rb"[^\r\n]*(?:\r\n|\r|\n|\Z)")
+_QUOTED = re.compile(r'"[^"]*("|$)')
 _DAMAGED = re.compile("[\0\udc80-\udcff]")
 _DELIMITERS = ",\t;"  # in the order of preference
 
@@ -53,19 +56,20 @@ def read_header(file: File) -> Header:
             sentence = f"the file is {encoding} text, not UTF-8"
             hint = "save the file as UTF-8"
             raise DataError(sentence, line=1, source=file.label, hint=hint)
-    offset, number = _skip_blank_lines(head)
-    lines = _Lines(head, offset, number)
-    header_line = next((line for line in lines if line.strip()), "")
+    begin = len(codecs.BOM_UTF8) if head.startswith(codecs.BOM_UTF8) else 0
+    begin, lines_before = _skip_blank_lines(head, begin, 0)
+    header_line, end, number = _next_line(head, begin, lines_before)
     if not header_line:
         hint = "the first line names the columns, each further line is a row"
         raise DataError("the file is empty", line=1, source=file.label, hint=hint)
-    header_end = lines.offset, lines.number
-    first_row = next((line for line in lines if line.strip()), "")
+    first_row, _, _ = _next_line(head, end, number)
     delimiter = _delimiter(header_line, first_row, file.suffix)
-    lines = _Lines(head, offset, number, file.label)
-    names = tuple(name.strip() for name in _cells(lines, delimiter, file.label))
-    _check_header(names, file.label, header_end[1])
-    return Header(names, delimiter, lines.offset, lines.number, _row_bytes(head[lines.offset :]))
+    cells, offset, lines = _cells(head, begin, lines_before, delimiter, file.label)
+    names = tuple(name.strip() for name in cells)
+    _check_header(names, file.label, number)
+    sample = head[offset : offset + _SAMPLE]
+    row_bytes = max(2.0, len(sample) / max(1, count_line_ends(sample)))
+    return Header(names, delimiter, offset, lines, row_bytes)
 
 
 def refuse_damaged_line(line: str, label: str, number: int, header: Header | None = None) -> None:
@@ -113,41 +117,33 @@ def csv_error_message(error: str, several_lines: bool) -> tuple[str, str]:
     return f"the row cannot be read: {error}", ""
 
 
-class _Lines(Iterator[str]):
-    """The lines of `head` as text that ends in LF; they are checked if there is a label.
-
-    offset, number: the bytes and lines returned so far.
-    """
-
-    def __init__(self, head: bytes, offset: int, number: int, label: str | None = None) -> None:
-        self._head = head
-        self._label = label
-        self.offset = offset
-        self.number = number
-
-    def __next__(self) -> str:
-        if self.offset >= len(self._head):
-            raise StopIteration
-        match = _LINE.match(self._head, self.offset)
-        assert match is not None
-        self.offset = match.end()
-        self.number += 1
-        line = match.group().decode("utf-8", "surrogateescape")
-        ended = line.endswith(("\r", "\n"))
-        line = line.rstrip("\r\n") + ("\n" if ended else "")
-        if self._label is not None:
-            refuse_damaged_line(line, self._label, self.number)
-        return line
+def count_line_ends(data: bytes) -> int:
+    """The number of LF, CRLF and CR."""
+    return data.count(b"\n") + data.count(b"\r") - data.count(b"\r\n")
 
 
-def _skip_blank_lines(head: bytes) -> tuple[int, int]:
-    """(the offset of the first line that is not blank, the number of lines before it)."""
-    offset = len(codecs.BOM_UTF8) if head.startswith(codecs.BOM_UTF8) else 0
-    blank = re.compile(rb"[ \t\r\n]*(?:[\r\n]|\Z)").match(head, offset)
-    if blank is None:
-        return offset, 0
-    match = blank.group()
-    return blank.end(), match.count(b"\n") + match.count(b"\r") - match.count(b"\r\n")
+def _skip_blank_lines(head: bytes, offset: int, number: int) -> tuple[int, int]:
+    """(the offset of the next line that is not blank, the lines before it)."""
+    blank = _BLANK_LINES.match(head, offset)
+    return (blank.end(), number + count_line_ends(blank.group())) if blank else (offset, number)
+
+
+def _next_line(head: bytes, offset: int, number: int) -> tuple[str, int, int]:
+    """(the next line that is not blank, or "", the offset of its end, its number)."""
+    line = ""
+    while not line.strip() and offset < len(head):
+        offset, number = _skip_blank_lines(head, offset, number)
+        line, offset, number = *_line(head, offset), number + 1
+    return line if line.strip() else "", offset, number
+
+
+def _line(head: bytes, offset: int) -> tuple[str, int]:
+    """(the line at an offset as text that ends in LF, the offset of its end)."""
+    match = _LINE.match(head, offset)
+    assert match is not None
+    line = match.group().decode("utf-8", "surrogateescape")
+    text = line.rstrip("\r\n")
+    return text + "\n" * (text != line), match.end()
 
 
 def _delimiter(header_line: str, first_row: str, suffix: str) -> str:
@@ -155,27 +151,35 @@ def _delimiter(header_line: str, first_row: str, suffix: str) -> str:
 
     Of several candidates, the first with which the first row has as many cells as the header.
     """
-    unquoted = re.sub(r'"[^"]*("|$)', "", header_line)
+    unquoted = _QUOTED.sub("", header_line)
     if suffix in (".tsv", ".tab") and "\t" in unquoted:
         return "\t"
     candidates = [d for d in _DELIMITERS if d in unquoted]
-    consistent = [d for d in candidates if _count(header_line, d) == _count(first_row, d)]
+    row = _QUOTED.sub("", first_row)
+    consistent = [d for d in candidates if unquoted.count(d) == row.count(d)]
     return (consistent or candidates or [","])[0]
 
 
-def _count(line: str, delimiter: str) -> int:
-    return re.sub(r'"[^"]*("|$)', "", line).count(delimiter)
+def _cells(
+    head: bytes, offset: int, number: int, delimiter: str, label: str
+) -> tuple[list[str], int, int]:
+    """(the cells of the header, the offset of its end, the lines up to there)."""
 
+    def lines() -> Iterator[str]:
+        nonlocal offset, number
+        while offset < len(head):
+            line, offset = _line(head, offset)
+            number += 1
+            refuse_damaged_line(line, label, number)
+            yield line
 
-def _cells(lines: _Lines, delimiter: str, label: str) -> list[str]:
     try:
-        for row in csv.reader(lines, delimiter=delimiter, strict=True):
-            if any(cell.strip() for cell in row):
-                return row
+        rows = csv.reader(lines(), delimiter=delimiter, strict=True)
+        cells = next((row for row in rows if any(cell.strip() for cell in row)), [])
     except csv.Error as error:
-        sentence, hint = csv_error_message(str(error), lines.number > 1)
+        sentence, hint = csv_error_message(str(error), number > 1)
         raise DataError(sentence, line=1, source=label, hint=hint) from None
-    return []
+    return cells, offset, number
 
 
 def _check_header(names: tuple[str, ...], label: str, line: int) -> None:
@@ -191,8 +195,3 @@ def _check_header(names: tuple[str, ...], label: str, line: int) -> None:
         hint = f"delete line {line}, which is for a spreadsheet"
         raise DataError("this line does not name the columns", line=line, source=label, hint=hint)
     check_names(names, label, line)
-
-
-def _row_bytes(rows: bytes) -> float:
-    sample = rows[: 1 << 16]
-    return max(2.0, len(sample) / max(1, sample.count(b"\n") + sample.count(b"\r")))

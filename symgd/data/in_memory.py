@@ -133,25 +133,31 @@ def _may_have_changed(array: NDArray[Any]) -> bool:
 
 
 def _series_values(series: Any) -> ArrayAndMask:
-    """A column of pandas or polars, or an Arrow array, as (array, mask)."""
+    """A column of pandas or polars, or an Arrow array, as (array, mask).
+
+    The to_numpy of all values would round integers beside missing ones.
+    """
     if not hasattr(series, "to_numpy"):
         return np.asarray(series), None
     if hasattr(series, "null_count"):  # polars, Arrow
-        return _nullable_values(series)
-    if hasattr(series, "isna") and not isinstance(getattr(series, "dtype", None), np.dtype):
-        return _pandas_values(series)
-    values = np.asarray(series.to_numpy())
-    if values.dtype.kind == "O" and hasattr(series, "isna"):
-        return values, np.asarray(series.isna())
-    return values, None
-
-
-def _pandas_values(series: Any) -> ArrayAndMask:
-    """A column of a pandas extension type: its to_numpy would round integers beside NA."""
-    mask = np.asarray(series.isna(), dtype=bool)
+        nulls = series.null_count
+        if not (nulls() if callable(nulls) else nulls):
+            return _to_numpy(series), None
+        valid = series.drop_nulls() if hasattr(series, "drop_nulls") else series.drop_null()
+        return _spread(_to_numpy(valid), _to_numpy(series.is_null()))
+    if not hasattr(series, "isna"):
+        return np.asarray(series.to_numpy()), None
+    if isinstance(getattr(series, "dtype", None), np.dtype):
+        values = np.asarray(series.to_numpy())
+        return values, np.asarray(series.isna()) if values.dtype.kind == "O" else None
+    mask = np.asarray(series.isna(), dtype=bool)  # a pandas extension type
     if not mask.any():
         return _values_of_valid(series), None
-    valid = _values_of_valid(series[~mask])
+    return _spread(_values_of_valid(series[~mask]), mask)
+
+
+def _spread(valid: NDArray[Any], mask: Mask) -> ArrayAndMask:
+    """A column by its values that are not missing. mask: true where one is missing."""
     values = np.zeros(len(mask), valid.dtype)
     values[~mask] = valid
     return values, mask
@@ -165,19 +171,6 @@ def _values_of_valid(series: Any) -> NDArray[Any]:
     codes = series.cat.codes if hasattr(series, "cat") else series.codes
     values: NDArray[Any] = np.asarray(categories.to_numpy())[np.asarray(codes)]
     return values
-
-
-def _nullable_values(series: Any) -> ArrayAndMask:
-    """A column with nulls: its to_numpy would round integers beside them."""
-    nulls = series.null_count
-    count = nulls() if callable(nulls) else nulls
-    if not count:
-        return _to_numpy(series), None
-    mask = _to_numpy(series.is_null())
-    valid = _to_numpy(series.drop_nulls() if hasattr(series, "drop_nulls") else series.drop_null())
-    values = np.zeros(len(mask), valid.dtype)
-    values[~mask] = valid
-    return values, mask
 
 
 def _to_numpy(series: Any) -> NDArray[Any]:

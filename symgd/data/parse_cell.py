@@ -11,6 +11,8 @@ from symgd.errors import excerpt
 #: The usual markers of a missing value; they match in any case.
 MISSING = ("", "NA", "na", "N/A", "n/a", "#N/A", "NaN", "nan", "NAN", "NULL", "null", "None")
 
+MISSING_HINT = "fill it in, or skip such rows with --drop-missing (drop_missing=True)"
+
 #: Characters that are not part of a number. Without them, float() accepts decimal notation only.
 FOREIGN = re.compile(r"[^0-9.eE+\- \t]")
 
@@ -31,9 +33,6 @@ class BadCell:
     sentence: str
     hint: str = ""
     missing: bool = False
-
-
-_MISSING_HINT = "fill it in, or skip such rows with --drop-missing (drop_missing=True)"
 
 
 def parse(cell: str) -> float | BadCell:
@@ -58,14 +57,14 @@ def parse(cell: str) -> float | BadCell:
 def _reason(text: str, value: float) -> BadCell:
     shown = f"'{excerpt(text)}'"
     if not text:
-        return BadCell("the cell is empty", _MISSING_HINT, missing=True)
+        return BadCell("the cell is empty", MISSING_HINT, missing=True)
     if text.lower() in _MISSING:
-        return BadCell(f"{shown} is a missing value", _MISSING_HINT, missing=True)
+        return BadCell(f"{shown} is a missing value", MISSING_HINT, missing=True)
     if math.isinf(value):
-        hint = f"the largest float64 is 1.8e308; {_MISSING_HINT}"
+        hint = f"the largest float64 is 1.8e308; {MISSING_HINT}"
         return BadCell(f"{shown} is too large for a number", hint, missing=True)
     if _NOT_FINITE.fullmatch(text):
-        return BadCell(f"{shown} is not finite", _MISSING_HINT, missing=True)
+        return BadCell(f"{shown} is not finite", MISSING_HINT, missing=True)
     return BadCell(f"{shown} is not a number", _advice(text))
 
 

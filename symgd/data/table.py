@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -12,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from symgd._locks import cached_property
-from symgd.data.detect_format import open_path
+from symgd.data.detect_format import open_source
 from symgd.data.select_columns import select_columns
 from symgd.data.source import Array, Block, SelectedColumn, TableSource
 from symgd.errors import ArgumentError, DataError
@@ -26,21 +25,6 @@ _MARGIN = 1.02  # of the estimated rows
 _TOLERANCE = 2  # times IN_MEMORY, if the estimate was too low
 
 Progress = Callable[[float], None]
-
-
-def open_source(source: Any) -> TableSource:
-    """A table source, whose `names` are known and whose rows are not yet read.
-
-    source: as for `read_table`, which accepts the result, too.
-    """
-    if hasattr(source, "blocks") and hasattr(source, "estimated_rows"):
-        opened: TableSource = source
-        return opened
-    if not isinstance(source, (str, os.PathLike)):
-        from symgd.data.in_memory import open_object
-
-        return open_object(source)
-    return open_path(source)
 
 
 def column_names(source: Any) -> tuple[str, ...]:
@@ -79,13 +63,11 @@ def read_table(
     if not selected:
         raise DataError("no column of the table is used", source=opened.label)
     scan = _Scan(opened, selected, drop_missing, progress)
-    bytes_wanted = 8 * len(selected) * opened.estimated_rows()
-    whole = None
-    if opened.in_memory:
-        whole = _concatenate(scan.blocks(), len(selected), opened.estimated_rows())
-    elif block_rows is None and bytes_wanted <= IN_MEMORY:
-        limit = _TOLERANCE * IN_MEMORY
-        whole = _concatenate(scan.blocks(), len(selected), opened.estimated_rows(), limit)
+    rows, whole = opened.estimated_rows(), None
+    fits = block_rows is None and 8 * len(selected) * rows <= IN_MEMORY
+    if opened.in_memory or fits:
+        limit = math.inf if opened.in_memory else _TOLERANCE * IN_MEMORY
+        whole = _concatenate(scan.blocks(), len(selected), rows, limit)
     if whole is None:
         return _streamed_table(scan, block_rows or _block_rows(len(selected)))
     arrays, dropped = whole
@@ -160,19 +142,14 @@ class Table:
 
         In memory they are views, and a single block unless block_rows was given.
         """
-        if self._arrays is None:
-            assert self._block_rows is not None
-            blocks = (block.arrays for block in self._scan_again())
-            for arrays in _regroup(blocks, self._block_rows):
-                yield dict(zip(self.names, arrays, strict=True))
-            return
-        step = self._block_rows or self.rows
-        if step >= self.rows:
-            yield dict(zip(self.names, self._arrays, strict=True))
-            return
-        for start in range(0, self.rows, step):
-            parts = [array[start : start + step] for array in self._arrays]
-            yield dict(zip(self.names, parts, strict=True))
+        whole, step = self._arrays, self._block_rows or self.rows
+        if whole is None:
+            parts = _regroup((block.arrays for block in self._scan_again()), step)
+        else:
+            starts = range(0, self.rows, step)
+            parts = ([array[start : start + step] for array in whole] for start in starts)
+        for arrays in parts:
+            yield dict(zip(self.names, arrays, strict=True))
 
     def _scan_again(self) -> Iterator[Block]:
         """The blocks of another pass; DataError if the number of rows has changed."""
@@ -222,47 +199,27 @@ def _concatenate(
     second = next(blocks, None)
     if second is None:
         return first.arrays, first.dropped
-    columns = _GrowingColumns(first.arrays, int(estimated_rows * _MARGIN))
-    dropped = 0
+    # grown by realloc, which moves pages instead of copying
+    columns = [np.empty(int(estimated_rows * _MARGIN) + 1, a.dtype) for a in first.arrays]
+    row_bytes = sum(column.itemsize for column in columns)
+    rows = dropped = 0
     for block in chain((first, second), blocks):
-        columns.append(block.arrays)
-        if columns.bytes > limit:
+        stop = rows + len(block.arrays[0])
+        if stop * row_bytes > limit:
             return None
+        if stop > len(columns[0]):
+            _resize(columns, max(stop, rows + rows // 4))
+        for column, array in zip(columns, block.arrays, strict=True):
+            column[rows:stop] = array
+        rows = stop
         dropped += block.dropped
-    return columns.finish(), dropped
+    _resize(columns, rows)
+    return columns, dropped
 
 
-class _GrowingColumns:
-    """Columns that grow in place by realloc, which moves pages instead of copying."""
-
-    def __init__(self, first: Sequence[Array], estimated_rows: int) -> None:
-        self._rows = 0
-        self._capacity = max(estimated_rows, 1)
-        self._arrays = [np.empty(self._capacity, array.dtype) for array in first]
-
-    @property
-    def bytes(self) -> int:
-        """The size of the rows so far."""
-        return self._rows * sum(array.itemsize for array in self._arrays)
-
-    def append(self, arrays: Sequence[Array]) -> None:
-        """Add the rows of a block."""
-        stop = self._rows + len(arrays[0])
-        if stop > self._capacity:
-            self._resize(max(stop, self._capacity + self._capacity // 4))
-        for column, array in zip(self._arrays, arrays, strict=True):
-            column[self._rows : stop] = array
-        self._rows = stop
-
-    def finish(self) -> list[Array]:
-        """The columns, cut to their rows."""
-        self._resize(self._rows)
-        return self._arrays
-
-    def _resize(self, capacity: int) -> None:
-        for array in self._arrays:
-            array.resize(capacity, refcheck=False)
-        self._capacity = capacity
+def _resize(columns: Sequence[Array], rows: int) -> None:
+    for column in columns:
+        column.resize(rows, refcheck=False)
 
 
 def _regroup(blocks: Iterator[Sequence[Array]], rows: int) -> Iterator[list[Array]]:

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 import sympy
 
 from symgd.analysis.diagnosis import find
+from symgd.analysis.verdicts.sentences import advisable
 from symgd.backends.compiler import compile_program
 from symgd.backends.dispatch import (
     AUTO,
@@ -96,12 +97,14 @@ def descend(
     result = _run(loss, arguments, values, origin, callback, backend, sampler)
     if not advise or sampler is not None or result.status is Status.INTERRUPTED:
         return result
+    if not advisable(result.verdict):
+        return result
     from symgd.analysis.verdicts.advice import advised
     from symgd.analysis.verdicts.command import Asked
 
-    def rerun(lr: float, start: Mapping[str, float], steps: int) -> Result:
+    def rerun(lr: float, start: Mapping[str, float], steps: int, of: Loss | None) -> Result:
         other = replace(arguments, schedule=Schedule(repr(lr), value=lr), steps=steps)
-        return _run(loss, other, values, list(start.values()), None, backend, None)
+        return _run(of or loss, other, values, list(start.values()), None, backend, None)
 
     asked = Asked(steps, arguments.given, arguments.tol, shown_backend, data, drop_missing)
     return advised(result, asked, rerun)

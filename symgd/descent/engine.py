@@ -110,6 +110,7 @@ def finish(
         ahead=_ahead(problem, run, status, stop, kernel),
         tol=run.tol,
         converged=stop is Stop.CONVERGED,
+        stuck=stop in (Stop.STUCK, Stop.NO_DESCENT),
         auto=problem.schedule.auto,
         batches=problem.batches,
         interrupted=status is Status.INTERRUPTED,
@@ -183,7 +184,7 @@ def _close_history(run: Run, t: int, x: list[float], value: float, grad: list[fl
 def _status(facts: Facts, stop: Stop | None, verdict: Verdict) -> Status:
     if leads_down(facts):
         return Status.SADDLE
-    if stop is Stop.CONVERGED:
+    if stop is Stop.CONVERGED or (verdict.kind == "bound" and facts.tol is not None):
         return Status.CONVERGED
     if stop in (Stop.STUCK, Stop.NO_DESCENT):
         return Status.STALLED
@@ -195,6 +196,8 @@ def _status(facts: Facts, stop: Stop | None, verdict: Verdict) -> Status:
 def _message(status: Status, run: Run, stop: Stop | None, facts: Facts, verdict: Verdict) -> str:
     largest, t = facts.slope, facts.steps
     match status:
+        case Status.CONVERGED if verdict.kind == "bound":
+            return f"at a bound after {t} steps; max|g| = {largest:.3g} points out of the box"
         case Status.CONVERGED:
             return f"max|g| = {largest:.3g} <= tol = {run.tol:g} after {t} steps"
         case Status.COMPLETED:

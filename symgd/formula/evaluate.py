@@ -11,15 +11,12 @@ import sympy
 from symgd.formula.functions import reference
 from symgd.formula.functions.table import BY_CLASS
 from symgd.formula.nodes import (
+    CALLED,
     RELATIONS,
     Conjunction,
     Disjunction,
     Negation,
     Node,
-    Norm,
-    RowMax,
-    RowMean,
-    RowSum,
     float_of,
     is_inverse,
     topological,
@@ -67,22 +64,13 @@ def _product(factors: Sequence[Node], get: Callable[[Node], float]) -> float:
 def constant_value(node: Node) -> float | None:
     """The value of a number, or of one operation on numbers; None for anything else."""
     value = float_of(node)
-    if value is not None or not node.args or node.func in (Norm, RowSum, RowMean, RowMax):
-        return value  # reductions over more than one value
+    if value is not None or not node.args or node.func in CALLED:
+        return value  # reductions go over more than one value
     leaves = [a.args[0] if is_inverse(a) else a for a in node.args]
     if any(float_of(a) is None for a in leaves):
         return None
-    result = evaluate(node, lambda a: _number_or_inverse(a))
+    result = evaluate(node, lambda a: evaluate(a, float_of) if a.args else float_of(a))
     return None if isinstance(result, bool) else float(result)
-
-
-def _number_or_inverse(node: Node) -> float:
-    value = float_of(node)
-    if value is not None:
-        return value
-    divisor = float_of(node.args[0])
-    assert divisor is not None
-    return reference.div(1.0, divisor)
 
 
 def evaluate_all(

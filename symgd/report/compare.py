@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING
 
 from symgd.names import escape
 from symgd.report.export import dump, record
-from symgd.report.step_table import float_text
 from symgd.report.terminal_chart import chart, sparkline
-from symgd.report.wrap import wrap_if_narrow
 
 if TYPE_CHECKING:
     from symgd.descent.compare import Comparison
@@ -32,7 +30,7 @@ _SHRINK = (
 
 def report(comparison: Comparison, *, width: int = 80, pretty: bool = True) -> Iterator[str]:
     """The lines of the table, or of the maps if the learning rates are a range."""
-    yield from wrap_if_narrow([escape(comparison.loss.read_as(pretty=pretty))[:1000]], width)
+    yield escape(comparison.loss.read_as(pretty=pretty))[:1000]
     yield ""
     body = _rate_maps if comparison.ranged else _table
     yield from body(comparison, width, pretty)
@@ -41,8 +39,7 @@ def report(comparison: Comparison, *, width: int = 80, pretty: bool = True) -> I
 def _table(comparison: Comparison, width: int, pretty: bool) -> Iterator[str]:
     columns = _columns(comparison, _SPARKLINE_WIDTH, pretty)
     if len(set(columns["rule"])) == 1:
-        head = f"rule {columns.pop('rule')[0]}"
-        yield from wrap_if_narrow([head], width) if width < 80 else [head[:width]]
+        yield f"rule {columns.pop('rule')[0]}"[: max(width, 80)]
     if len(set(columns["start"])) == 1:
         columns.pop("start")
     widths = {title: max(map(len, [title, *cells])) for title, cells in columns.items()}
@@ -52,26 +49,12 @@ def _table(comparison: Comparison, width: int, pretty: bool) -> Iterator[str]:
             widths[title] = max(minimum_width, widths[title] - excess)
             if widths[title] < 6:  # too narrow to be useful
                 widths.pop(title)
-    if sum(widths.values()) + 2 * (len(widths) - 1) > width:
-        yield from _vertical_layout(columns, len(comparison.runs), width)
-        return
     if 0 < widths.get("path", 0) < _SPARKLINE_WIDTH:
         columns["path"] = _columns(comparison, widths["path"], pretty)["path"]
     lines = [{title: title for title in widths}]
     lines += [{t: columns[t][k] for t in widths} for k in range(len(comparison.runs))]
     for line in lines:
         yield "  ".join(_truncate(line[t], w).ljust(w) for t, w in widths.items()).rstrip()
-
-
-def _vertical_layout(columns: dict[str, list[str]], runs: int, width: int) -> Iterator[str]:
-    """A block of lines for each run, a line for each cell."""
-    longest = max(map(len, columns))
-    for k in range(runs):
-        if k:
-            yield ""
-        cells = {title: cells[k] for title, cells in columns.items() if cells[k]}
-        lines = (f"{title:<{longest}}  {text}" for title, text in cells.items())
-        yield from wrap_if_narrow(lines, width)
 
 
 def _columns(comparison: Comparison, sparkline_width: int, pretty: bool) -> dict[str, list[str]]:
@@ -134,7 +117,7 @@ def _rate_maps(comparison: Comparison, width: int, pretty: bool) -> Iterator[str
         yield _truncate(f"loss after {rate_map.steps} steps against lr: {title}", width)
         line, losses = rate_map.limit, rate_map.shown
         yield from chart(rate_map.rates, losses, vertical_line=line, width=width, pretty=pretty)
-        yield from wrap_if_narrow(_legend(rate_map), width)
+        yield from _legend(rate_map)
         yield ""
 
 
@@ -166,12 +149,6 @@ def as_csv(comparison: Comparison) -> Iterator[str]:
     yield record([*head, "loss", "steps", "status", "verdict", "rate_observed", "lr_max"])
     for run in comparison.runs:
         verdict = run.verdict
-        lr = float_text(run.lr) if isinstance(run.lr, float) else run.lr
-        numbers = map(float_text, [*run.start.values(), *run.theta.values(), run.value])
-        rates = [
-            "" if v is None else float_text(v) for v in (verdict.rate_observed, verdict.lr_max)
-        ]
-        texts = [str(run.steps), run.status.value, verdict.kind]
-        # record() would prefix numbers that begin with a minus
-        head = [record([rule_name(run)]), lr if isinstance(run.lr, float) else record([lr])]
-        yield ",".join([*head, *numbers, *texts, *rates])
+        numbers = [run.lr, *run.start.values(), *run.theta.values(), run.value]
+        end = [str(run.steps), run.status.value, verdict.kind]
+        yield record([rule_name(run), *numbers, *end, verdict.rate_observed, verdict.lr_max])

@@ -9,15 +9,12 @@ from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from symgd.names import escape
-from symgd.report.notebook import loss_latex
-from symgd.report.table import rule_summary, truncated
-from symgd.report.wrap import wrap_if_narrow
+from symgd.report.table import loss_lines, rule_summary, truncated
 
 if TYPE_CHECKING:
     from symgd.analysis.critical.critical_point import CriticalPoint
     from symgd.descent.explain import Behavior, Explanation
 
-_MOST_DERIVATIVES = 8  # partial derivatives that are listed
 _MOST_ROWS = 4  # of a Hessian that is printed
 _MOST_MINIMA = 4  # at which the behavior of the rule is reported
 
@@ -26,12 +23,10 @@ def report(
     explanation: Explanation, *, steps: bool = False, width: int = 80, pretty: bool = True
 ) -> Iterator[str]:
     """The lines of the report. steps: with the steps of the derivation."""
-    loss = explanation.loss
-    formula = truncated(loss.read_as(pretty=pretty))
-    yield from wrap_if_narrow([formula, *_gradient(explanation)], width)
+    yield from loss_lines(explanation.loss, pretty=pretty)
     if steps:
-        yield from wrap_if_narrow(_derivation(explanation), width)
-    yield from wrap_if_narrow(_hessian(explanation, width), width)
+        yield from _derivation(explanation)
+    yield from _hessian(explanation, width)
     yield ""
     yield from _wrapped(_convexity(explanation), width)
     yield from _critical_points(explanation, width)
@@ -39,32 +34,22 @@ def report(
         yield from _wrapped(f"unbounded below: {explanation.below.sentence}", width)
     if explanation.behaviors:
         yield ""
-        lines = rule_summary(explanation.rule, explanation.lr_text, explanation.hyperparameters)
-        yield from wrap_if_narrow(lines, width)
+        yield from rule_summary(explanation.rule, explanation.lr_text, explanation.hyperparameters)
         yield from _behavior_lines(explanation, explanation.behaviors[:_MOST_MINIMA], width)
         more = len(explanation.behaviors) - _MOST_MINIMA
         if more > 0:
             yield f"and {more} more minima (--format json has them)"
 
 
-def _gradient(explanation: Explanation) -> Iterator[str]:
-    count = len(explanation.loss.params)
-    if count > _MOST_DERIVATIVES:
-        yield f"gradient: {count} partial derivatives (--format json has them)"
-        return
-    for name, derivative in explanation.gradient.items():
-        yield truncated(f"dL/d{name} = {derivative}")
-
-
 def _derivation(explanation: Explanation) -> Iterator[str]:
-    if explanation.derivation:
-        yield ""
+    if not explanation.derivation:
+        return
+    yield ""
     for step in explanation.derivation:
         complete = step.text.endswith(f"= {step.result}") or step.result == "..."
         tail = "" if complete else f" = {step.result}"
         yield truncated(f"  {step.text}{tail}    [{step.rule}]")
-    if explanation.derivation:
-        yield ""
+    yield ""
 
 
 def _hessian(explanation: Explanation, width: int) -> Iterator[str]:
@@ -218,6 +203,10 @@ def _intervals(stable: Sequence[tuple[float, float]]) -> str:
 def as_latex(explanation: Explanation, *, steps: bool = False) -> Iterator[str]:
     """The report as LaTeX: display mathematics for formulas, text for the rest."""
     from symgd.formula.printing.latex import latex, latex_name  # not needed in the terminal
+    from symgd.report.notebook import loss_latex, power_of_ten
+
+    def number(value: float) -> str:
+        return power_of_ten(f"{value:.6g}")
 
     loss = explanation.loss
     yield rf"\[ {loss_latex(loss).strip('$')} \]"
@@ -229,7 +218,7 @@ def as_latex(explanation: Explanation, *, steps: bool = False) -> Iterator[str]:
         for step in explanation.derivation:
             [node] = loss.internals.tidy([step.node])
             derivative = rf"\frac{{\partial}}{{\partial {latex_name(step.param)}}}"
-            yield rf"\item {step.rule}: ${derivative} {_in_brackets(latex(node))}$"
+            yield rf"\item {step.rule}: ${derivative} \left[ {latex(node)} \right]$"
         yield r"\end{itemize}"
     rows = explanation.hessian_nodes
     if rows:
@@ -237,21 +226,12 @@ def as_latex(explanation: Explanation, *, steps: bool = False) -> Iterator[str]:
         yield rf"\[ \nabla^2 L = \begin{{pmatrix}} {body} \end{{pmatrix}} \]"
     for point in explanation.critical.points:
         pairs = zip(loss.params, point.x, strict=True)
-        point_text = ", ".join(f"{latex_name(n)} = {_number(v)}" for n, v in pairs)
-        yield rf"\[ \text{{{point.kind}: }} {point_text}, \quad L = {_number(point.value)} \]"
+        point_text = ", ".join(f"{latex_name(n)} = {number(v)}" for n, v in pairs)
+        yield rf"\[ \text{{{point.kind}: }} {point_text}, \quad L = {number(point.value)} \]"
     for behavior in explanation.behaviors:
         for low, high in behavior.rates.stable:
             if math.isfinite(high):
-                yield rf"\[ {_number(low)} < \eta < {_number(high)} \]"
-
-
-def _in_brackets(text: str) -> str:
-    return rf"\left[ {text} \right]"
-
-
-def _number(value: float) -> str:
-    digits, mark, power = f"{value:.6g}".partition("e")
-    return rf"{digits} \cdot 10^{{{int(power)}}}" if mark else digits
+                yield rf"\[ {number(low)} < \eta < {number(high)} \]"
 
 
 def _wrapped(text: str, width: int, indent: int = 2) -> list[str]:

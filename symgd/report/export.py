@@ -51,7 +51,7 @@ def as_csv(result: Result, *, every: int | None = None) -> Iterator[str]:
     names = [f"theta.{name}" if name in taken else name for name in result.loss.params]
     yield record(["t", *names, "loss", "grad_norm"])
     for t, theta, loss, grad_norm in thin(result.history.rows(), every):
-        yield ",".join([str(t), *map(float_text, (*theta, loss, grad_norm))])
+        yield record([str(t), *theta, loss, grad_norm])
 
 
 def records(rows: Sequence[Mapping[str, Any]], form: str) -> Iterator[str]:
@@ -63,7 +63,7 @@ def records(rows: Sequence[Mapping[str, Any]], form: str) -> Iterator[str]:
     elif form == "csv":
         yield record(rows[0] if rows else ())
         for row in rows:
-            yield record(map(_cell, row.values()))
+            yield record(map(_flat, row.values()))
     else:
         for row in rows:
             yield str(next(iter(row.values())))
@@ -74,26 +74,26 @@ def dump(value: object) -> str:
     return json.dumps(finite_or_none(value), allow_nan=False)
 
 
-def record(cells: Iterable[str]) -> str:
-    """A CSV record of texts, quoted by RFC 4180.
+def record(cells: Iterable[str | float | None]) -> str:
+    """A CSV record by RFC 4180: texts, exact numbers, nothing for None.
 
     A text that a spreadsheet would run as a formula is prefixed by an apostrophe.
     """
-    return ",".join(_quote("'" + cell if cell[:1] in _FORMULA else cell) for cell in cells)
+    return ",".join(map(_cell, cells))
 
 
 _FORMULA = frozenset("=+-@\t\r\n")
 
 
-def _quote(cell: str) -> str:
-    if any(c in cell for c in ',"\r\n'):
-        return '"' + cell.replace('"', '""') + '"'
-    return cell
+def _cell(value: str | float | None) -> str:
+    if not isinstance(value, str):
+        return "" if value is None else float_text(value)
+    text = "'" + value if value[:1] in _FORMULA else value
+    return '"' + text.replace('"', '""') + '"' if any(c in text for c in ',"\r\n') else text
 
 
-def _cell(value: Any) -> str:
+def _flat(value: Any) -> Any:
+    """A mapping or a list as one text, which separates its items by blanks."""
     if isinstance(value, Mapping):
-        return " ".join(f"{key}={_cell(item)}" for key, item in value.items())
-    if isinstance(value, (list, tuple)):
-        return " ".join(map(_cell, value))
-    return value if isinstance(value, str) else float_text(value)
+        return " ".join(f"{key}={float_text(item)}" for key, item in value.items())
+    return " ".join(value) if isinstance(value, (list, tuple)) else value

@@ -2,37 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from symgd.names import counted, escape
 from symgd.report.step_table import float_text
-from symgd.report.wrap import wrap_if_narrow
 
 if TYPE_CHECKING:
     from symgd.fits.fit_result import FitResult
 
-_NARROW = 80  # columns; in a narrower window the layout is vertical
 _MOST_CORRELATED = 12  # parameters up to which the matrix of correlations is printed
 
 
-def report(result: FitResult, *, width: int = 80) -> Iterator[str]:
-    """The lines of the report; values read back as the same floats.
-
-    width: columns of the window; below 80, lines are wrapped.
-    """
-    yield from wrap_if_narrow([escape(result.text[:1000])], width)
-    yield from _estimates(result, width)
+def report(result: FitResult) -> Iterator[str]:
+    """The lines of the report; values read back as the same floats."""
+    yield escape(result.text[:1000])
+    yield from _estimates(result)
     yield ""
-    yield from wrap_if_narrow(_goodness_of_fit(result), width)
-    yield from _correlations(result, width)
-    yield from wrap_if_narrow([escape(result.message)], width)
-    yield from wrap_if_narrow((f"warning: {sentence}" for sentence in result.warnings), width)
+    yield from _goodness_of_fit(result)
+    yield from _correlations(result)
+    yield escape(result.message)
+    for sentence in result.warnings:
+        yield f"warning: {sentence}"
 
 
-def _estimates(result: FitResult, width: int) -> Iterator[str]:
+def _estimates(result: FitResult) -> Iterator[str]:
     rows = [("", "value", "standard error", "")]
     for name, estimate in result.params.items():
         error = "" if estimate.stderr is None else f"+- {estimate.stderr:.6g}"
@@ -43,21 +39,9 @@ def _estimates(result: FitResult, width: int) -> Iterator[str]:
         if estimate.held == "fixed":
             rows[-1] = (escape(name), float_text(estimate.value), "", "fixed")
     widths = [max(len(row[k]) for row in rows) for k in range(3)]
-    lines = [
-        f"  {name:<{widths[0]}}  {value:>{widths[1]}}  {error:<{widths[2]}}  {note}".rstrip()
-        for name, value, error, note in rows
-    ]
-    is_narrow = max(map(len, lines)) > width and width < _NARROW
-    yield from _vertical_layout(rows[1:], width) if is_narrow else lines
-
-
-def _vertical_layout(rows: Sequence[tuple[str, str, str, str]], width: int) -> Iterator[str]:
-    """Each estimate with its error on the next line."""
-    yield "value and standard error"
     for name, value, error, note in rows:
-        yield from wrap_if_narrow([f"  {name} = {value}"], width)
-        if error or note:
-            yield from wrap_if_narrow([f"    {error} {note}"], width)
+        line = f"  {name:<{widths[0]}}  {value:>{widths[1]}}  {error:<{widths[2]}}  {note}"
+        yield line.rstrip()
 
 
 def _goodness_of_fit(result: FitResult) -> Iterator[str]:
@@ -87,18 +71,13 @@ def _goodness_of_fit(result: FitResult) -> Iterator[str]:
         yield f"standard errors: {result.basis}"
 
 
-def _correlations(result: FitResult, width: int) -> Iterator[str]:
+def _correlations(result: FitResult) -> Iterator[str]:
     known = [k for k in range(len(result.names)) if np.isfinite(result.correlation[k, k])]
     if not 1 < len(known) <= _MOST_CORRELATED:
         return
     names = {k: escape(result.names[k]) for k in known}
     cell_width = max(7, *map(len, names.values()))
     yield "correlations"
-    if width < _NARROW and 3 + len(known) * (cell_width + 1) > width:
-        pairs = [(i, j) for place, i in enumerate(known) for j in known[:place]]
-        lines = (f"  {names[i]}, {names[j]}: {result.correlation[i, j]:.4f}" for i, j in pairs)
-        yield from wrap_if_narrow(lines, width)
-        return
     for place, i in enumerate(known[1:], 1):
         cells = (f"{result.correlation[i, j]:>{cell_width}.4f}" for j in known[:place])
         yield f"  {names[i]:<{cell_width}}  {' '.join(cells)}"

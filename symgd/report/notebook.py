@@ -107,5 +107,10 @@ def _aligned(rows: Iterable[str]) -> str:
 def _number(value: float) -> str:
     if not math.isfinite(value):
         return r"\text{nan}" if value != value else (r"\infty" if value > 0 else r"-\infty")
-    digits, _, power = repr(float(value)).partition("e")
+    return power_of_ten(repr(float(value)))
+
+
+def power_of_ten(number: str) -> str:
+    """The LaTeX of a finite number as Python writes it: 1e-05 as a power of ten."""
+    digits, _, power = number.partition("e")
     return rf"{digits} \cdot 10^{{{int(power)}}}" if power else digits

@@ -21,23 +21,18 @@ PAGES = (".html", ".htm")
 def check_picture(path: str | os.PathLike[str]) -> Path:
     """The path of a picture that can be drawn and written, or ArgumentError or BackendError."""
     checked = _suffix(path, PICTURES, "a picture")
-    check_matplotlib()
+    try:
+        installed = find_spec("matplotlib") is not None
+    except ValueError:  # sys.modules has something else under that name
+        installed = False
+    if not installed:
+        raise BackendError(f"pictures need matplotlib: pip install {INSTALL_MATPLOTLIB}")
     return _writable(checked)
 
 
 def check_page(path: str | os.PathLike[str]) -> Path:
     """The path of a page that can be written, or ArgumentError."""
     return _writable(_suffix(path, PAGES, "a page"))
-
-
-def check_matplotlib() -> None:
-    """BackendError if matplotlib is not installed; it is not imported."""
-    try:
-        exists = find_spec("matplotlib") is not None
-    except ValueError:  # sys.modules has something else under that name
-        exists = False
-    if not exists:
-        raise BackendError(f"pictures need matplotlib: pip install {INSTALL_MATPLOTLIB}")
 
 
 def write_whole(path: Path, data: bytes) -> None:

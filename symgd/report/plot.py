@@ -4,27 +4,20 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from symgd.errors import ArgumentError, BackendError, import_problem
 from symgd.report.compare import run_labels
-from symgd.report.output_files import (
-    INSTALL_MATPLOTLIB,
-    check_matplotlib,
-    check_picture,
-    write_whole,
-)
+from symgd.report.output_files import INSTALL_MATPLOTLIB, check_picture, write_whole
 
 if TYPE_CHECKING:
     from pathlib import Path
-    from types import ModuleType
 
     from symgd.descent.compare import Comparison
     from symgd.fits.fit_result import FitResult
     from symgd.model.result import Result
-    from symgd.report.scenes import DescentScene, FitScene, RateScene
 
 _MOST_RUNS = 12  # of a picture
 
@@ -50,11 +43,11 @@ def overlay(
         raise ArgumentError(f"{len(labels)} labels for {len(results)} results")
     if len({r.loss.params for r in results}) > 1:
         raise ArgumentError("the results are of losses with different parameters")
-    target = None if path is None else check_picture(path)
-    check_matplotlib()
-    from symgd.report.scenes.run_scene import scene_of
+    target = _prepare(path)
+    from symgd.report.plots.descent_figure import draw_descents
+    from symgd.report.plots.descent_scene import scene_of
 
-    return _draw(scene_of(list(results), list(labels)), target)
+    return _draw(target, draw_descents, scene_of(results, labels))
 
 
 def plot_comparison(comparison: Comparison, path: str | os.PathLike[str] | None = None) -> Any:
@@ -62,14 +55,13 @@ def plot_comparison(comparison: Comparison, path: str | os.PathLike[str] | None 
 
     Raises ArgumentError for too many runs, or for an animation of a map.
     """
-    target = None if path is None else check_picture(path)
-    check_matplotlib()
+    target = _prepare(path)
     check_comparison(comparison, path)
     if not comparison.ranged:
-        return overlay(list(comparison.runs), run_labels(comparison), path)
-    from symgd.report.scenes.rate_scene import rate_scene
+        return overlay(comparison.runs, run_labels(comparison), path)
+    from symgd.report.plots.rate_figure import draw_rates
 
-    return _draw(rate_scene(comparison.loss, comparison.maps), target)
+    return _draw(target, draw_rates, comparison)
 
 
 def plot_fit(result: FitResult, path: str | os.PathLike[str] | None = None) -> Any:
@@ -78,47 +70,48 @@ def plot_fit(result: FitResult, path: str | os.PathLike[str] | None = None) -> A
     Against the column of the model; if it has several, observed against predicted. Raises
     ArgumentError for a loss without a model, or for an invalid path.
     """
-    target = None if path is None else check_picture(path)
-    check_matplotlib()
+    target = _prepare(path)
     check_fit(path)
     if result.curve is None:
         raise ArgumentError("a loss has no model to draw; fit 'y = model'")
-    from symgd.report.scenes.fit_scene import fit_scene
+    from symgd.report.plots.fit_figure import draw_fit
 
-    return _draw(fit_scene(result), target)
-
-
-def _draw(scene: DescentScene | RateScene | FitScene, path: Path | None) -> Any:
-    picture, data = _drawing_module().draw(scene, "" if path is None else path.suffix.lower()[1:])
-    if path is not None:
-        write_whole(path, data)
-    return picture
+    return _draw(target, draw_fit, result)
 
 
-def _drawing_module() -> ModuleType:
-    """The drawing module, imported even if $MPLBACKEND names a missing backend."""
-    if "matplotlib" in sys.modules or "MPLBACKEND" not in os.environ:
-        _import_matplotlib()
-        from symgd.report import plots
-
-        return plots
-    backend = os.environ.pop("MPLBACKEND")
+def _prepare(path: str | os.PathLike[str] | None) -> Path | None:
+    """Check the path and import matplotlib, even if $MPLBACKEND names a missing backend."""
+    target = None if path is None else check_picture(path)
+    backend = None if "matplotlib" in sys.modules else os.environ.pop("MPLBACKEND", None)
     try:
-        _import_matplotlib()
+        if problem := import_problem("matplotlib.figure", INSTALL_MATPLOTLIB):
+            raise BackendError(f"pictures need matplotlib{problem}")
+    finally:
+        if backend is not None:
+            os.environ["MPLBACKEND"] = backend
+    if backend is not None:
         import matplotlib
 
-        from symgd.report import plots
-    finally:
-        os.environ["MPLBACKEND"] = backend
-    with suppress(ValueError):  # no such backend
-        matplotlib.rcParams["backend"] = backend  # as matplotlib does at import
-    return plots
+        with suppress(ValueError):  # no such backend
+            matplotlib.rcParams["backend"] = backend  # as matplotlib does at import
+    return target
 
 
-def _import_matplotlib() -> None:
-    """BackendError if it is not installed, or broken."""
-    if problem := import_problem("matplotlib.figure", INSTALL_MATPLOTLIB):
-        raise BackendError(f"pictures need matplotlib{problem}")
+def _draw(target: Path | None, draw: Callable[[Any, Any], Any], content: Any) -> Any:
+    """A new picture with this content, written to `target`. draw: returns what is animated."""
+    from symgd.report.plots.animation import animate
+    from symgd.report.plots.figure_style import encode, new_picture, style
+
+    data = b""
+    with style():
+        picture = new_picture()
+        animated = draw(picture, content)
+        if target is not None:
+            form = target.suffix.lower()[1:]
+            data = animate(picture, animated) if form == "gif" else encode(picture, form)
+    if target is not None:
+        write_whole(target, data)
+    return picture
 
 
 def check_fit(path: str | os.PathLike[str] | None) -> None:

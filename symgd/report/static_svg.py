@@ -13,13 +13,12 @@ from typing import TYPE_CHECKING
 from symgd.analysis.minima import find_minimum
 from symgd.formula.printing.plain import show
 from symgd.model.loss import Loss
-from symgd.report.loss_view import viewport_of
 from symgd.report.markup import markup
-from symgd.report.viewport import is_inside, linspace, value_range
+from symgd.report.viewport import is_inside, linspace, value_range, viewport_of
 from symgd.solvers.symmetric import all_finite
 
 if TYPE_CHECKING:
-    from symgd.model.result import Result
+    from symgd.model.result import Described, Result
 
 WIDTH, HEIGHT = 640, 400
 _LEFT, _RIGHT, _TOP, _BOTTOM = 52, 630, 10, 364
@@ -32,6 +31,7 @@ _LINE, _PATH, _START, _FAINT = "#777777", "#D55E00", "#0072B2", "#9aa7b5"
 Span = tuple[float, float]
 Row = tuple[float, tuple[float, ...], float]  # t, theta, loss
 Points = Sequence[tuple[float, float]]
+Evaluator = Callable[..., float]
 
 
 def descent_svg(result: Result, coarse: bool = False) -> str:
@@ -41,7 +41,9 @@ def descent_svg(result: Result, coarse: bool = False) -> str:
     if all(math.isnan(loss) for _, _, loss in rows) and count == 1:  # only a gradient is known
         body = _step_chart([(t, x[0]) for t, x, _ in rows], show(result.loss.params[0]))
     elif count == 1:
-        body = _curve(result, [(x[0], loss) for _, x, loss in rows])
+        [span] = viewport_of([result]).spans
+        path = [(x[0], loss) for _, x, loss in rows]
+        body = _curve(result.loss.params[0], span, 61, _evaluator(result.loss), path)
     elif count == 2:
         body = _map(
             result, [(x[0], x[1]) for _, x, _ in rows], *(_COARSE if coarse else (_GRID, _LEVELS))
@@ -53,18 +55,14 @@ def descent_svg(result: Result, coarse: bool = False) -> str:
 
 def loss_svg(loss: Loss) -> str | None:
     """The SVG of the curve of a loss of one parameter around its minimum; None for others."""
-    if len(loss.params) != 1 or loss.internals.work > _MOST_OPERATIONS:
+    evaluate = _evaluator(loss)
+    if len(loss.params) != 1 or evaluate is None:
         return None
     minimum = find_minimum(loss, [1.0]) or find_minimum(loss, [1.0], careful=True)
     center = minimum.x[0] if minimum is not None and all_finite(minimum.x) else 0.0
     reach = 2.0 * max(1.0, abs(center))
-    span = (center - reach, center + reach)
-    xs = linspace(*span, 121)
-    ys = [loss.internals.evaluate_value(x)[0] for x in xs]
-    high = value_range(ys, [])
-    curve = _polyline(list(zip(xs, ys, strict=True)), span, high, _LINE)
-    [name] = loss.params
-    return _svg(f"loss: {loss.text[:200]}", _clip(curve) + _axes(span, high, show(name), "loss"))
+    body = _curve(loss.params[0], (center - reach, center + reach), 121, evaluate, [])
+    return _svg(f"loss: {loss.text[:200]}", body)
 
 
 def _svg(title: str, body: str) -> str:
@@ -81,22 +79,19 @@ def _thinned(rows: list[Row]) -> list[Row]:
     return [row for k, row in enumerate(rows) if k % step == 0 or k == len(rows) - 1]
 
 
-def _curve(result: Result, path: Points) -> str:
-    [span] = viewport_of([result]).spans
-    xs = linspace(*span, 61)
-    loss = _evaluator(result)
-    ys = [loss(x) for x in xs] if loss else []
+def _curve(name: str, span: Span, count: int, loss: Evaluator | None, path: Points) -> str:
+    """The loss at `count` points of the span, and the path (theta, loss)."""
+    samples = [(x, loss(x)) for x in linspace(*span, count)] if loss else []
     seen = [y for x, y in path if is_inside([x], [span])]
-    high = value_range(ys, seen)
-    curve = _polyline(list(zip(xs, ys, strict=False)), span, high, _LINE)
-    [name] = result.loss.params
-    return _clip(curve + _path(path, span, high)) + _axes(span, high, show(name), "loss")
+    heights = value_range([y for _, y in samples], seen)
+    curve = _polyline(samples, span, heights, _LINE)
+    return _clip(curve + _path(path, span, heights)) + _axes(span, heights, show(name), "loss")
 
 
 def _map(result: Result, path: Points, grid: int, levels: int) -> str:
     x, y = viewport_of([result]).spans
     lines = ""
-    if (loss := _evaluator(result)) is not None:
+    if (loss := _evaluator(result.loss)) is not None:
         xs, ys = linspace(*x, grid), linspace(*y, grid)
         rows = [[loss(a, b) for a in xs] for b in ys]
         lines = "".join(_contours(xs, ys, rows, (x, y), levels))
@@ -115,9 +110,8 @@ def _step_chart(path: Points, name: str) -> str:
     return body + _axes(x, y, "step", f"log10({name})" if positive else name)
 
 
-def _evaluator(result: Result) -> Callable[..., float] | None:
+def _evaluator(loss: Described) -> Evaluator | None:
     """The loss as a function of numbers, or None if it is unknown or too expensive."""
-    loss = result.loss
     if not isinstance(loss, Loss) or loss.internals.work > _MOST_OPERATIONS:
         return None
     return lambda *x: loss.internals.evaluate_value(*x)[0]
@@ -132,11 +126,9 @@ def _contours(
 ) -> list[str]:
     """Marching squares: one path for each level; the levels are quantiles of the loss."""
     finite = sorted(v for row in rows for v in row if math.isfinite(v))
-    if not finite:
-        return []
-    levels = sorted({finite[(k * len(finite)) // (count + 1)] for k in range(1, count + 1)})
+    quantiles = range(1, count + 1) if finite else ()
     out = []
-    for level in levels:
+    for level in sorted({finite[(k * len(finite)) // (count + 1)] for k in quantiles}):
         pieces = []
         for j in range(len(ys) - 1):
             for i in range(len(xs) - 1):

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING
 
 from symgd.names import escape
 from symgd.report.step_table import float_text, step_table
-from symgd.report.wrap import wrap_if_narrow
 
 if TYPE_CHECKING:
-    from symgd.model.result import Result
+    from symgd.model.result import Described, Result
     from symgd.model.rules import Rule
 
 #: Statuses whose messages the verdict already contains.
-_IMPLIED_BY_VERDICT = ("completed", "converged", "nonfinite", "interrupted")
+_IMPLIED_BY_VERDICT = ("completed", "converged", "diverged", "nonfinite", "interrupted")
 
 _MOST_DERIVATIVES = 8  # partial derivatives that are listed
 _MOST_LINES = 40  # of a rule
@@ -25,16 +24,16 @@ _MOST_CHARACTERS = 1000  # of a formula
 def report(
     result: Result, *, every: int | None = None, width: int = 80, pretty: bool = True
 ) -> Iterator[str]:
-    """The lines of the report; from 80 columns on, every number reads back as the same float.
+    """The lines of the report; every number reads back as the same float.
 
     pretty: write the loss with Greek letters and superscripts.
     """
-    yield from wrap_if_narrow(echo(result, pretty=pretty), width)
+    yield from echo(result, pretty=pretty)
     yield ""
     yield from step_table(result, every=every, width=width)
     yield ""
     yield from final_lines(result, width=width)
-    yield from wrap_if_narrow(verdict_lines(result), width)
+    yield from verdict_lines(result)
 
 
 def summary(result: Result) -> Iterator[str]:
@@ -48,14 +47,18 @@ def summary(result: Result) -> Iterator[str]:
 
 def echo(result: Result, *, pretty: bool = True) -> Iterator[str]:
     """The loss, its gradient and the rule, as symgd parsed them."""
-    loss = result.loss
+    yield from loss_lines(result.loss, pretty=pretty)
+    yield from rule_summary(result.rule, result.lr, result.hyperparameters)
+
+
+def loss_lines(loss: Described, *, pretty: bool = True) -> Iterator[str]:
+    """The loss and its partial derivatives, as symgd parsed them."""
     yield truncated(loss.read_as(pretty=pretty))
     if len(loss.params) > _MOST_DERIVATIVES:
         yield f"gradient: {len(loss.params)} partial derivatives (--format json has them)"
     else:
         for name, derivative in loss.gradient_text().items():
             yield truncated(f"dL/d{name} = {derivative}")
-    yield from rule_summary(result.rule, result.lr, result.hyperparameters)
 
 
 def rule_summary(
@@ -83,13 +86,9 @@ def final_lines(result: Result, *, width: int = 80) -> list[str]:
     theta = {escape(name): float_text(value) for name, value in result.theta.items()}
     line = f"{', '.join(theta)} {after}: {', '.join(theta.values())}"
     if len(theta) <= 1 or len(line) <= width:
-        return list(wrap_if_narrow([line], width))
+        return [line]
     longest = max(map(len, theta))
     lines = [f"  {name:<{longest}} = {value}" for name, value in theta.items()]
-    if max(map(len, lines)) > width:  # without alignment, which could break lines at blanks
-        lines = list(
-            wrap_if_narrow((f"  {name} = {value}" for name, value in theta.items()), width)
-        )
     return [f"{len(theta)} parameters {after}:", *lines]
 
 

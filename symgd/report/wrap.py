@@ -1,4 +1,4 @@
-"""Wrapping of lines for narrow windows: broken between words, with indented continuations.
+"""Wrapping of lines for a terminal: broken between words, with indented continuations.
 
 A word longer than the window is broken after an operator, or at the end of the window.
 """
@@ -7,15 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-_NARROW = 80  # columns from which lines are not wrapped
 _NARROWEST = 20  # columns, at least
 _INDENT = 4  # of a continuation, in addition to that of its line
 _OPERATORS = "+-*/^·,;=<>|("  # after which a formula may be broken
-
-
-def wrap_if_narrow(lines: Iterable[str], width: int) -> Iterator[str]:
-    """The lines, wrapped to `width` columns in a window narrower than 80."""
-    return wrap_lines(lines, width) if width < _NARROW else iter(lines)
 
 
 def wrap_lines(lines: Iterable[str], width: int) -> Iterator[str]:

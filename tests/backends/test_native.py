@@ -3,6 +3,7 @@
 Right values: Python's own floats, NumPy, mpmath; the paths of rules: `test_catalogue`.
 """
 
+import functools
 import itertools
 import math
 import random
@@ -203,8 +204,14 @@ def test_powers_of_special_numbers(text):
         assert value != 0 or str(loss.internals.evaluate(*point)[0]) == str(value), point
 
 
+@functools.cache
+def read(text):
+    """The loss of a text, read and derived once for all tests."""
+    return Loss(text)
+
+
 def both(loss, **how):
-    return [symgd.descend(loss, backend=b, **how) for b in ("lambdify", "native")]
+    return [symgd.descend(read(loss), backend=b, **how) for b in ("lambdify", "native")]
 
 
 def agree(a, b):
@@ -481,10 +488,10 @@ def test_corrections_that_have_become_one_are_left_out_without_a_trace(name, bet
     beta1, beta2 = betas
     words = {"rule": name, "lr": 1e-3, "steps": 500, "start": {"x": -1.2, "y": 1.0}}
     words["set"] = {"beta1": beta1, "beta2": beta2}
-    slow = symgd.descend(ROSENBROCK, backend="lambdify", **words)
+    slow = symgd.descend(read(ROSENBROCK), backend="lambdify", **words)
     # and again in each call
     monkeypatch.setattr("symgd.descent.native_kernel._NANOSECONDS", 2000.0)
-    fast = symgd.descend(ROSENBROCK, backend="native", **words)
+    fast = symgd.descend(read(ROSENBROCK), backend="native", **words)
     assert (fast.status, fast.message, fast.steps) == (slow.status, slow.message, slow.steps)
     pairs = zip(fast.history.theta.ravel(), slow.history.theta.ravel(), strict=True)
     assert all(a == b for a, b in pairs)

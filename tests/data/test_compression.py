@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import pytest
 
-from symgd.data import compression, csv_fast, read_table, table
+from symgd.data import compression, csv_arrow, read_table, table
 from symgd.errors import DataError
 from tests.line_count import lines_of
 
@@ -55,7 +55,7 @@ def check(path, **options):
 def test_compressed_table_is_read_to_the_same_bits(
     suffix, block_rows, piece, engine, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(csv_fast, "CHUNK", piece)
+    monkeypatch.setattr(csv_arrow, "CHUNK", piece)
     monkeypatch.setattr(compression, "_HEAD", 100)  # so that the size of all is only estimated
     found = check(written(tmp_path / f"p.csv{suffix}", PACK[suffix](TEXT)), block_rows=block_rows)
     assert found.streamed == (block_rows is not None)
@@ -202,7 +202,7 @@ def test_bomb_is_read_in_blocks(suffix, tmp_path, monkeypatch):
 
 
 def test_file_that_changes_is_refused(suffix, tmp_path, monkeypatch):
-    monkeypatch.setattr(csv_fast, "CHUNK", 5000)
+    monkeypatch.setattr(csv_arrow, "CHUNK", 5000)
     path = written(tmp_path / f"p.csv{suffix}", PACK[suffix](TEXT))
 
     other = PACK[suffix](TEXT + TEXT[4:])

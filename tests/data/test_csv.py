@@ -8,8 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from symgd.data import csv_fast, read_table
+from symgd.data import csv_arrow, read_table
 from symgd.errors import DataError
+from tests.line_count import lines_of
 
 quick = settings(max_examples=120, suppress_health_check=list(HealthCheck))
 
@@ -17,7 +18,7 @@ quick = settings(max_examples=120, suppress_health_check=list(HealthCheck))
 def outcome(way, path, columns, drop):
     """(rows dropped, the columns' bits), or the message of the error."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(csv_fast, "CHUNK", 50)
+        patch.setattr(csv_arrow, "CHUNK", 50)
         if way == "exact":
             patch.setitem(sys.modules, "pyarrow", None)
         try:
@@ -101,7 +102,7 @@ def test_rows_that_make_up_for_each_other_are_ragged(tmp_path):
 
 def test_threads_do_not_change_what_is_read(tmp_path, monkeypatch):
     pytest.importorskip("pyarrow")
-    monkeypatch.setattr(csv_fast, "CHUNK", 500)
+    monkeypatch.setattr(csv_arrow, "CHUNK", 500)
     path = tmp_path / "p.csv"
     path.write_text("x,y\n" + "".join(f"{k},{k / 7!r}\n" for k in range(2000)))
     for threads in ("1", "2", "5", "100"):
@@ -111,12 +112,26 @@ def test_threads_do_not_change_what_is_read(tmp_path, monkeypatch):
         assert table.columns["y"].tolist() == [k / 7 for k in range(2000)]
 
 
+@pytest.mark.parametrize("row", [b"", b"1,2\n"])
+def test_blank_lines_below_a_header_are_skipped_by_chunks(row, tmp_path):
+    """One by one, each of these 2**25 lines took several lines of Python."""
+    pytest.importorskip("pyarrow")
+    path = tmp_path / "p.csv"
+    path.write_bytes(b"x,y\n" + b"\n" * (1 << 25) + row)
+    if row:
+        table, _ = lines_of(lambda: read_table(path), 100_000)
+        assert table.columns["y"].tolist() == [2.0]
+    else:
+        with pytest.raises(DataError, match="line 2: there are no rows below the header"):
+            lines_of(lambda: read_table(path), 100_000)
+
+
 @pytest.mark.parametrize("most", [0, 1, 3])
 def test_rows_are_read_where_no_more_threads_are_to_be_had(most, tmp_path, monkeypatch):
     pytest.importorskip("pyarrow")
     path = tmp_path / "a.csv"
     path.write_text("x\n" + "".join(f"{k}\n" for k in range(1000)))
-    monkeypatch.setattr(csv_fast, "CHUNK", 50)
+    monkeypatch.setattr(csv_arrow, "CHUNK", 50)
     monkeypatch.setenv("SYMGD_THREADS", "8")
     start, started = threading.Thread.start, []
 

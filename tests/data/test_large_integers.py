@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from symgd.data import csv_fast, read_table
+from symgd.data import csv_arrow, read_table
 from symgd.errors import DataError
 
 BIG = 2**53 + 1
@@ -21,7 +21,7 @@ BIG = 2**53 + 1
 @pytest.fixture(params=["arrow", "plain"])
 def engine(request, monkeypatch):
     """Both ways of reading CSV, Arrow's in chunks of 50 bytes."""
-    monkeypatch.setattr(csv_fast, "CHUNK", 50)
+    monkeypatch.setattr(csv_arrow, "CHUNK", 50)
     if request.param == "arrow":
         pytest.importorskip("pyarrow")
     else:

@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from symgd.data import csv_fast, open_source, read_table
+from symgd.data import csv_arrow, open_source, read_table
 from symgd.errors import DataError, SymgdError
 
 # name: (bytes of the file, columns that are wanted or None for all, line, column, a word of the
@@ -273,7 +273,7 @@ def test_file_that_fails_when_it_is_read_is_refused(engine):
 def test_file_that_changes_within_a_pass_is_refused(
     change, block_rows, engine, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(csv_fast, "CHUNK", 500)
+    monkeypatch.setattr(csv_arrow, "CHUNK", 500)
     path = tmp_path / "p.csv"
     path.write_text("x,y\n" + "1,2\n" * 5000)
     began = []

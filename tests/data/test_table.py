@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from symgd.data import Table, column_names, csv_fast, open_source, read_table, table
+from symgd.data import Table, column_names, csv_arrow, open_source, read_table, table
 from symgd.data.spool import Spool
 from symgd.errors import ArgumentError, DataError
 
@@ -443,7 +443,7 @@ def test_arrays_that_are_floats_already_are_not_copied():
 
 @pytest.mark.parametrize("rows", [1, 2, 99, 100, 101, 250, 1000])
 def test_blocks_of_a_file_are_the_whole_in_order(rows, engine, tmp_path, monkeypatch):
-    monkeypatch.setattr(csv_fast, "CHUNK", 700)
+    monkeypatch.setattr(csv_arrow, "CHUNK", 700)
     count = 250
     lines = "".join(f"{k},{k / 7!r},{'NA' if k % 10 == 3 else k}\n" for k in range(count))
     path = written(tmp_path / "p.csv", "k,x,z\n" + lines)
@@ -488,7 +488,7 @@ def test_file_that_changes_between_passes_is_refused(change, engine, tmp_path):
 
 def test_arrow_hands_over_to_the_exact_reader_within_a_file(tmp_path, monkeypatch):
     pytest.importorskip("pyarrow")
-    monkeypatch.setattr(csv_fast, "CHUNK", 1000)
+    monkeypatch.setattr(csv_arrow, "CHUNK", 1000)
     rows = [(k / 3, "plain") for k in range(2000)]
     rows[1234] = (rows[1234][0], 'a "quoted"\ntext')
     with open(tmp_path / "p.csv", "w", newline="") as file:
@@ -536,7 +536,7 @@ def test_length_of_a_block_is_one_or_more(rows):
 
 
 def test_progress_runs_from_0_to_1(engine, tmp_path, monkeypatch):
-    monkeypatch.setattr(csv_fast, "CHUNK", 50_000)
+    monkeypatch.setattr(csv_arrow, "CHUNK", 50_000)
     path = written(tmp_path / "p.csv", "x\n" + "1.5\n" * 60_000)
     seen = []
     read_table(path, progress=seen.append)
@@ -615,7 +615,7 @@ def test_passes_over_a_pipe_have_places_of_their_own():
 
 
 def test_data_module_imports_nothing_heavy():
-    code = "import sys, symgd.data, symgd.data.in_memory, symgd.data.parquet, symgd.data.csv\n"
+    code = "import sys, symgd.data, symgd.data.in_memory, symgd.data.arrow_files, symgd.data.csv\n"
     code += "print([m for m in ('sympy', 'pyarrow', 'pandas', 'polars') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -11,10 +11,9 @@ import pytest
 
 import symgd
 from symgd.errors import ArgumentError, BackendError
-from symgd.report.loss_view import viewport_of
 from symgd.report.plot import overlay
 from symgd.report.static_svg import descent_svg
-from symgd.report.viewport import bounding_spans, is_inside, value_range
+from symgd.report.viewport import bounding_spans, is_inside, value_range, viewport_of
 from tests.cli.test_cli import Outcome
 
 pytest.importorskip("matplotlib", reason="pictures need the extra 'plot'")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from symgd._locks import cached_property
 from symgd.analysis import gradient_only
@@ -35,7 +36,8 @@ class Facts:
     where it is no constant. rate_at: a step -> its learning rate, of a formula of t. ahead: None
     where the run cannot be continued. nonfinite, runaway: the sentence about the sub-expression
     that left the numbers, or ""; remedy: what keeps it finite. first_loss: the loss at the start.
-    auto: a line search chose every learning rate. batches: each step saw some rows only.
+    auto: a line search chose every learning rate. batches: each step saw some rows only. stuck: the
+    step changes nothing.
     """
 
     loss: Loss | None
@@ -55,6 +57,7 @@ class Facts:
     ahead: Ahead | None = None
     tol: float | None = None
     converged: bool = False
+    stuck: bool = False
     interrupted: bool = False
     auto: bool = False
     batches: bool = False
@@ -65,6 +68,8 @@ class Facts:
     @property
     def moving(self) -> bool:
         """Whether any of the last steps changed theta; momentum may cancel in a single one."""
+        if self.stuck:
+            return False
         last = self.path[-4:]
         return any(x != last[-1] for x in last)
 
@@ -72,6 +77,17 @@ class Facts:
     def slope(self) -> float:
         """max|g| at the returned point."""
         return max(map(abs, self.grad), default=math.nan)
+
+    @property
+    def at_bound(self) -> bool:
+        """Whether the gradient points out of the rule's box, but for tol, in every parameter."""
+        low, high = (self.hyperparameters.get(name) for name in ("lower", "upper"))
+        if "box" not in self.rule.name.split("+") or low is None or high is None:
+            return False
+        return any(v in (low, high) for v in self.x) and all(
+            abs(g) <= (self.tol or 0.0) or (v <= low and g > 0) or (v >= high and g < 0)
+            for v, g in zip(self.x, self.grad, strict=True)
+        )
 
     @cached_property
     def end(self) -> list[float]:
@@ -201,7 +217,7 @@ class Facts:
 
         None where the linearized rule predicts nothing.
         """
-        if not self.rule.smooth or self.minimum is None:
+        if self.minimum is None:
             return None, None
         linear = linear_rule(self.rule, self.hyperparameters)
         values = self.minimum.eigenvalues
@@ -227,6 +243,17 @@ class Facts:
         scale = max(map(abs, there))
         pairs = zip(self.eigenvalues, there, strict=True)
         return all(abs(a - b) <= 0.25 * scale for a, b in pairs)
+
+    @property
+    def strides(self) -> list[float]:
+        """The lengths of the last steps."""
+        return [math.dist(a, b) for a, b in pairwise(self.path)]
+
+    def strides_on(self, steps: int) -> bool:
+        """Whether, so many steps later, the steps are as long as now; True where it is not seen."""
+        later = [] if self.ahead is None else self.ahead(steps)[-9:]
+        last = [math.dist(a, b) for (_, a), (_, b) in pairwise(later)]
+        return not last or max(last) >= 0.9 * max(self.strides[-8:], default=0.0)
 
     def future(self, steps: int) -> list[Point]:
         """(t, error) after each of up to so many steps more; [] where the run cannot go on."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from symgd.analysis.verdicts.facts import Facts
-from symgd.analysis.verdicts.trace import Fall, Point, bounded, shrinks, turns_back
+from symgd.analysis.verdicts.trace import Fall, Point, bounded, peaks, shrinks, turns_back
 
 _SLOW = 0.98  # a digit costs more than 114 steps
 _SAME = 1e-9  # a factor so near to 1 neither shrinks nor grows
@@ -15,6 +15,7 @@ _TENTH = (0.07, 0.14)  # of the error: what counts as a tenth where it is counte
 _DIGIT = math.log(10)
 _AGAIN = 10  # times the steps of the run: how far it is continued where it does not settle
 _AT_LEAST = 64
+_FARTHEST = 5  # times the steps that are seen: how far a law that nothing predicts is extended
 _SPENT = 0.01  # of the rate so far: what is left where a rate has run down
 
 
@@ -71,11 +72,13 @@ def _geometric(facts: Facts, observed: float) -> Measured | None:
     digit = _digit(facts, later, guess)
     if digit is not None and not 0.7 * guess <= digit <= 1.4 * guess and guess > 20:
         return _unsteady(facts)
+    if digit is None and facts.predicted is None:
+        return _unsteady(facts)
     fields = {
-        "rate": observed,
+        "rate": _factor(observed),
         "predicted": _predicted(facts),
         "swing": ": it jumps from side to side" if observed < 0 and size >= _SLOW else "",
-        "digit": "" if digit is None else f"; one more digit costs {digit:.0f} steps",
+        "digit": "" if digit is None else f"; one more digit costs {_steps(digit)} steps",
     }
     return Measured("slow" if size >= _SLOW else "geometric", fields, observed, digit)
 
@@ -119,16 +122,17 @@ def _power(facts: Facts, law: Fall) -> Measured | None:
 def _constant(facts: Facts, law: Fall) -> Measured | None:
     step = -law.slope
     left = facts.error / step
-    later = facts.future(math.ceil(1.1 * left))
+    later = facts.future(math.ceil(2 * left))
     if left < 3 or (later and not _falls(facts, later)):
         return None
     digit = _digit(facts, later, 0.9 * left)
-    if digit is None or (not later and not law.reaches(left)):
+    straight = step >= 0.9 * sum(facts.strides[-8:]) / len(facts.strides[-8:])
+    if digit is None or (not straight and not len(later) >= digit):
         return None
     fields: dict[str, object] = {
         "step": f"{step:.3g}",
         "error": f"{facts.error:.3g}",
-        "left": f"{left:.0f}",
+        "left": _steps(left),
     }
     return Measured("constant", fields, None, digit)
 
@@ -139,7 +143,8 @@ def _unsteady(facts: Facts) -> Measured | None:
     later = facts.future(_far(facts))
     if turns_back(facts.path) and not shrinks(window) and _stays(facts):
         return _bouncing(facts)
-    if shrinks(window) and (not later or _falls(facts, later)):
+    onward = not turns_back(facts.path) and facts.error < window[0][1]
+    if (shrinks(window) or onward) and (not later or _falls(facts, later)):
         if later and later[-1][1] > 0.3 * facts.error and _ran_down(facts, later[-1][0]):
             return _run_down(facts)
         near = _crossing(facts, later)
@@ -147,7 +152,7 @@ def _unsteady(facts: Facts) -> Measured | None:
         fields: dict[str, object] = {
             "before": window[0][1], "error": facts.error, "span": span, "digit": ""}  # fmt: skip
         if near is not None:
-            fields["digit"] = f"; one more digit costs {near} steps"
+            fields["digit"] = f"; one more digit costs {_steps(near)} steps"
         return Measured("unsteady", fields, None, near)
     if facts.climbed and window and facts.error > 10 * window[0][1]:
         fields = {"before": window[0][1], "error": facts.error,
@@ -174,7 +179,17 @@ def _bouncing(facts: Facts) -> Measured:
 
 
 def _predicted(facts: Facts) -> str:
-    return "" if facts.predicted is None else f" (predicted {facts.predicted:.6g})"
+    return "" if facts.predicted is None else f" (predicted {_factor(facts.predicted)})"
+
+
+def _factor(value: float) -> str:
+    """With 6 digits, of the difference from 1 where that would leave none."""
+    gap = 1 - abs(value)
+    return f"{value:.6g}" if not 0 < gap < 1e-5 else f"{'-' * (value < 0)}(1 - {gap:.3g})"
+
+
+def _steps(count: float) -> str:
+    return f"{count:.0f}" if count < 1e6 else f"{count:.3g}"
 
 
 def _far(facts: Facts) -> int:
@@ -187,12 +202,19 @@ def _lately(facts: Facts) -> list[Point]:
 
 
 def _stays(facts: Facts) -> bool:
-    """Whether the error does not shrink when the run goes on, as far as it can."""
+    """Whether neither error nor steps shrink when the run goes on, as far as it can."""
     later = facts.future(_far(facts))
     if not later:
         return True
     now = max(e for _, e in _lately(facts))
-    return max(e for _, e in later[-max(8, len(later) // 32) :]) >= 0.6 * now
+    last = max(e for _, e in later[-max(8, len(later) // 32) :])
+    if min(e for _, e in peaks(later)) < 0.2 * now:
+        return False  # it comes in bursts
+    if last >= 0.3 * now and facts.strides_on(_far(facts)):
+        return True
+    half = len(later) // 2  # it may be seen for a shorter time than would be needed
+    tops = [max(e for _, e in part) for part in (later[:half], later[half:])]
+    return last >= 0.6 * now and tops[1] >= 0.9 * tops[0]
 
 
 def _falls(facts: Facts, later: Sequence[Point]) -> bool:
@@ -209,6 +231,8 @@ def _digit(facts: Facts, later: Sequence[Point], guess: float) -> float | None:
     if len(later) >= guess or law is None or not law.reaches(guess):
         return None
     if later and not _on_track(facts, later, guess):
+        return None
+    if facts.predicted is None and guess > _FARTHEST * (law.span + len(later)):
         return None
     if facts.rate_at is not None:
         now, then = facts.rate_at(facts.steps), facts.rate_at(facts.steps + int(guess))

@@ -19,6 +19,7 @@ _PEAKS = 16  # of a window, so that an error that swings is judged by its envelo
 _FEW = 8  # points, below which only an exact line counts
 _BEND, _EXACT = 0.05, 1e-3  # the difference of the slopes of both halves, as a part of them
 _FLAT = 64 * _EPS  # a change of the logarithm that is rounding
+_TURN = 24  # errors, to which the recurrence of a heavy ball is fitted
 _EARLIEST = 16  # steps, before which powers of t are not told from factors
 
 #: law -> its coordinates (of t, of the error); the first one that fits as well as any is taken
@@ -131,10 +132,12 @@ def alternates(errors: Sequence[Sequence[float]]) -> bool:
 def modulus(errors: Sequence[Sequence[float]]) -> float | None:
     """|z| of errors that obey e'' = 2 Re(z) e' - |z|**2 e, as of a heavy ball, or None.
 
-    The recurrence is fitted to the last errors; z is the complex root of its polynomial.
+    The recurrence is fitted to the last errors; z is the complex root of its polynomial. They must
+    have gone round half a turn.
     """
     rows = []
-    for before, middle, after in zip(errors[-14:-2], errors[-13:-1], errors[-12:], strict=False):
+    last = errors[-_TURN:]
+    for before, middle, after in zip(last, last[1:], last[2:], strict=False):
         size = math.hypot(*middle)
         if not 1e-290 < size < 1e290:
             return None
@@ -154,7 +157,10 @@ def modulus(errors: Sequence[Sequence[float]]) -> float | None:
         for before, middle, after in rows
         for x, y, z in zip(before, middle, after, strict=True)
     )
-    if misfit > 1e-6 * cc or p * p / 4 >= q * (1 - 1e-6):  # else both roots are real
+    if misfit > 1e-6 * cc or p * p >= 4 * q:
+        return None
+    turned = math.acos(0.5 * p / math.sqrt(q)) * len(rows)
+    if turned < math.pi:
         return None
     return math.sqrt(q)
 

@@ -37,6 +37,8 @@ def _judge(facts: Facts) -> Measured:
         return Measured("overflow", {"why": facts.runaway})
     if facts.batches and not facts.converged:
         return _on_batches(facts)
+    if facts.at_bound and not facts.moving:
+        return Measured("bound", {"slope": slope})
     if facts.converged:
         at = Measured(*stationary(facts, f"stationary: max|g| = {slope}"))
         return _with_rate(facts, at) if at.outcome == "within tol" else at

@@ -19,14 +19,14 @@ from symgd.errors import ArgumentError
 from symgd.report.compare import run_labels
 from symgd.report.markup import markup
 from symgd.report.output_files import check_page, write_whole
-from symgd.report.page.comparison_page import MOST_RUNS, content_of_several
-from symgd.report.page.page_data import Content, content_of
+from symgd.report.page.page_data import Content, content_of, content_of_several
 from symgd.report.static_svg import descent_svg
 
 if TYPE_CHECKING:
     from symgd.descent.compare import Comparison
     from symgd.model.result import Result
 
+_MOST_RUNS = 30  # of a comparison
 _SCRIPTS = ("descent.js", "draw.js", "controls.js")
 
 
@@ -49,9 +49,9 @@ def comparison_to_html(comparison: Comparison, path: str | os.PathLike[str] | No
         best = min(comparison.maps, key=lambda rate_map: rate_map.losses[rate_map.best]).run
         text = _page(best, content_of(best))
     else:
-        if len(comparison.runs) > MOST_RUNS:
+        if len(comparison.runs) > _MOST_RUNS:
             raise ArgumentError(
-                f"a page compares at most {MOST_RUNS} runs, these are {len(comparison.runs):,}"
+                f"a page compares at most {_MOST_RUNS} runs, these are {len(comparison.runs):,}"
             )
         content = content_of_several(list(comparison.runs), run_labels(comparison))
         text = _page(comparison.runs[0], content)

@@ -9,7 +9,7 @@ from typing import Any
 from symgd import names
 from symgd.model.loss import Loss
 from symgd.model.result import Described, Result
-from symgd.report.viewport import linspace
+from symgd.report.viewport import linspace, loss_values
 
 _RECORDED_RATES = 25  # learning rates of a recorded page
 _MOST_ROWS = 200  # of a recorded run
@@ -38,11 +38,7 @@ def recorded_runs(runs: Sequence[Result]) -> dict[str, Any]:
 def _repeatable(result: Result) -> bool:
     """Whether the run can be repeated quickly at other learning rates."""
     loss = result.loss
-    if (
-        not isinstance(loss, Loss)
-        or loss.internals.goes_by_rows
-        or not isinstance(result.lr, float)
-    ):
+    if not isinstance(loss, Loss) or loss.internals.goes_by_rows or isinstance(result.lr, str):
         return False
     work = _RECORDED_RATES * 3 * result.steps * loss.internals.work
     return loss.table is None or work <= _MOST_WORK
@@ -52,12 +48,8 @@ def loss_samples(loss: Described, spans: Spans) -> dict[str, Any]:
     """The loss of one or two parameters on a grid, unless it is too expensive."""
     count = len(loss.params)
     points = _SAMPLES if count == 1 else _GRID[0] * _GRID[1]
-    known = isinstance(loss, Loss) and loss.internals.work * points <= _MOST_WORK
-    if count == 1 and not known:
-        return {"curve": []}
-    if count > 2 or not known:
-        return {}
-    assert isinstance(loss, Loss)
+    if count > 2 or not isinstance(loss, Loss) or loss.internals.work * points > _MOST_WORK:
+        return {"curve": []} if count == 1 else {}
     if count == 1:
         values = _loss_values(loss, [(x,) for x in linspace(*spans[0], _SAMPLES)])
         return {"curve": [rounded(v) for v in values]}
@@ -73,12 +65,7 @@ def _loss_values(loss: Loss, points: list[tuple[float, ...]]) -> list[float]:
         return [loss.internals.evaluate_value(*point)[0] for point in points]
     import numpy as np  # already imported for the rows
 
-    from symgd.backends.numpy_points import compile_points
-
-    found = compile_points(program, loss.internals.rows.more(program), loss.internals.rows.table)(
-        np.array(points)
-    )
-    return [float(v) for v in found]
+    return [float(v) for v in loss_values(loss, np.array(points))]
 
 
 def _runs_at_rates(result: Result, loss: Loss) -> list[Result]:

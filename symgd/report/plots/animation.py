@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import io
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from symgd.report.plots.figure_style import Picture
-from symgd.report.scenes import AnimatedLines, DescentScene
+from symgd.report.plots.loss_grid import Floats
 
 _FRAMES = 60
 _FRAME, _LAST = 150, 1800  # milliseconds
 _COLORS = 128
 
 
-def animate(picture: Picture, animated: AnimatedLines, scene: DescentScene) -> bytes:
+@dataclass
+class AnimatedLines:
+    """The lines that an animation lets grow, each with the arrays (K,) of its whole path."""
+
+    lines: list[tuple[Any, Floats, Floats]] = field(default_factory=list)
+    heads: list[tuple[Any, Floats, Floats]] = field(default_factory=list)
+
+
+def animate(picture: Picture, animated: AnimatedLines) -> bytes:
     """The bytes of the GIF; only the animated lines are redrawn in each frame."""
     from PIL import Image
 
@@ -26,7 +35,7 @@ def animate(picture: Picture, animated: AnimatedLines, scene: DescentScene) -> b
     canvas.draw()
     background = canvas.copy_from_bbox(picture.bbox)
     images = []
-    for number in _frames(max(len(run.t) for run in scene.runs)):
+    for number in _frames(max(len(x) for _, x, _ in animated.lines)):
         canvas.restore_region(background)
         for line, x, y in animated.lines:
             line.set_data(x[: number + 1], y[: number + 1])

@@ -6,7 +6,7 @@ import io
 import math
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,7 +15,15 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from symgd.report.scenes.style import LONGEST
+from symgd.formula.printing.plain import show
+
+#: M. Okabe, K. Ito, 2008, Color Universal Design, https://jfly.uni-koeln.de/color/, darkest first
+COLORS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+DASHES = ("-", "--", "-.", ":")
+START, END, MINIMUM = "#0072B2", "#D55E00", "#009E73"
+DARK, GRAY = "#222222", "#8a8a8a"
+CONTOUR_COLORMAP = "cividis_r"  # perceptually uniform, also for color-blind readers
+LONGEST = 82  # characters of a line above the picture
 
 SIZE = (8.0, 6.6)  # inches: 800 x 660 pixels at 100 per inch
 DPI = 100
@@ -39,10 +47,8 @@ class Picture(Figure):
     """A matplotlib Figure that notebooks show without pyplot."""
 
     def _repr_png_(self) -> bytes:
-        out = io.BytesIO()
-        with style(), _no_missing_glyphs():
-            self.savefig(out, format="png", dpi=DPI)
-        return out.getvalue()
+        with style():
+            return encode(self, "png")
 
 
 def new_picture() -> Picture:
@@ -69,27 +75,40 @@ def encode(picture: Picture, form: str) -> bytes:
     """The picture as "png" or "svg"; equal pictures give equal bytes."""
     metadata: dict[str, Any] = {"Software": None} if form == "png" else {"Date": None}
     out = io.BytesIO()
-    with _no_missing_glyphs():
-        picture.savefig(out, format=form, dpi=DPI, metadata=metadata)
-    return out.getvalue()
-
-
-@contextmanager
-def _no_missing_glyphs() -> Iterator[None]:
-    """Without warnings for letters that the font lacks: a name may be in any script."""
-    with warnings.catch_warnings():
+    with warnings.catch_warnings():  # of letters that the font lacks: a name may be in any script
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
         warnings.filterwarnings("ignore", message="Matplotlib currently does not support")
-        yield
+        picture.savefig(out, format=form, dpi=DPI, metadata=metadata)
+    return out.getvalue()
 
 
 def as_plain_text(text: Any, *, longest: int = LONGEST) -> Any:
     """A matplotlib text, shortened, in which $ does not start mathematics."""
     text.set_parse_math(False)
-    content = text.get_text()
-    if len(content) > longest:
-        text.set_text(content[: longest - 1] + "…")
+    text.set_text(shortened(text.get_text(), longest))
     return text
+
+
+def shortened(text: str, longest: int) -> str:
+    """The text, at most `longest` characters of it."""
+    return text if len(text) <= longest else text[: longest - 1] + "…"
+
+
+def label_of(name: str) -> str:
+    """The label of a parameter or a column, with Greek letters, shortened."""
+    return shortened(show(name), 24)
+
+
+def write_caption(picture: Picture, lines: Sequence[str]) -> None:
+    """Write the caption above the panels."""
+    title = picture.text(0.02, 0.985, "\n".join(lines), fontsize=11, ha="left", va="top")
+    as_plain_text(title, longest=600).set_linespacing(1.35)
+
+
+def add_legend(ax: Any, *entries: Any, longest: int, columns: int = 1) -> None:
+    """Add a legend of plain texts. entries: handles and texts, if not those of the panel."""
+    for text in ax.legend(*entries, loc="best", ncols=columns).get_texts():
+        as_plain_text(text, longest=longest)
 
 
 def short_numbers(*axes: Any) -> None:

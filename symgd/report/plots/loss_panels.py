@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib import colormaps
 
-from symgd.report.plots.figure_style import as_plain_text, short_numbers
-from symgd.report.scenes import AnimatedLines, DescentScene, LossGrid, PlaneSlice, Trajectory
-from symgd.report.scenes.style import COLORS, CONTOUR_COLORMAP, DARK, END, MINIMUM, START
+from symgd.report.plots.animation import AnimatedLines
+from symgd.report.plots.descent_scene import DescentScene, Trajectory
+from symgd.report.plots.figure_style import (
+    COLORS,
+    CONTOUR_COLORMAP,
+    DARK,
+    END,
+    MINIMUM,
+    START,
+    add_legend,
+    as_plain_text,
+    short_numbers,
+)
+from symgd.report.plots.loss_grid import Floats, LossGrid, PlaneSlice, Span
 from symgd.report.viewport import is_inside, value_range
-
-if TYPE_CHECKING:
-    from symgd.report.scenes import Floats
 
 _LEVELS = 14
 _MOST_MARKERS = 200  # steps of a path whose points are marked
@@ -33,11 +42,15 @@ def _curve(ax: Any, scene: DescentScene, animated: AnimatedLines) -> None:
     [(low, high)] = scene.spans
     ax.set_xlim(low, high)
     short_numbers(ax.xaxis, ax.yaxis)
-    seen = [v for run in scene.runs for v in _visible(run, low, high)]
+    seen = [
+        value
+        for run in scene.runs
+        for theta, value in zip(run.theta[:, 0].tolist(), run.loss.tolist(), strict=True)
+        if low <= theta <= high
+    ]
     if scene.loss_grid is not None:
-        ax.plot(
-            scene.loss_grid.x, scene.loss_grid.z, color=DARK, linewidth=1.6, zorder=2, label="loss"
-        )  # fmt: skip
+        x, z = scene.loss_grid.x, scene.loss_grid.z
+        ax.plot(x, z, color=DARK, linewidth=1.6, zorder=2, label="loss")
     ax.set_ylim(*value_range([] if scene.loss_grid is None else scene.loss_grid.z.tolist(), seen))
     for run in scene.runs:
         _trajectory(ax, run, run.theta[:, 0], run.loss, animated)
@@ -45,11 +58,6 @@ def _curve(ax: Any, scene: DescentScene, animated: AnimatedLines) -> None:
     as_plain_text(ax.set_xlabel(scene.params[0]))
     ax.set_ylabel("loss")
     _note_trajectories_outside(ax, scene)
-
-
-def _visible(run: Trajectory, low: float, high: float) -> list[float]:
-    visible: list[float] = run.loss[(run.theta[:, 0] >= low) & (run.theta[:, 0] <= high)].tolist()
-    return visible
 
 
 def _tangents(ax: Any, scene: DescentScene, half: float) -> None:
@@ -63,11 +71,7 @@ def _tangents(ax: Any, scene: DescentScene, half: float) -> None:
 
 def _contour_map(ax: Any, scene: DescentScene, animated: AnimatedLines) -> None:
     assert scene.spans is not None
-    (x0, x1), (y0, y1) = scene.spans
-    ax.set_xlim(x0, x1)
-    ax.set_ylim(y0, y1)
-    short_numbers(ax.xaxis, ax.yaxis)
-    _contours(ax, scene.loss_grid)
+    _contours(ax, scene.spans, scene.loss_grid)
     for run in scene.runs:
         _trajectory(ax, run, run.theta[:, 0], run.theta[:, 1], animated)
     minimum = scene.minimum
@@ -81,8 +85,11 @@ def _contour_map(ax: Any, scene: DescentScene, animated: AnimatedLines) -> None:
     _note_trajectories_outside(ax, scene)
 
 
-def _contours(ax: Any, loss_grid: LossGrid | None) -> None:
+def _contours(ax: Any, spans: Sequence[Span], loss_grid: LossGrid | None) -> None:
     """Filled contours at quantiles of the loss, so that all bands have the same area."""
+    ax.set_xlim(*spans[0])
+    ax.set_ylim(*spans[1])
+    short_numbers(ax.xaxis, ax.yaxis)
     if loss_grid is None:
         return
     x, y, z = loss_grid.x, loss_grid.y, loss_grid.z
@@ -109,11 +116,7 @@ def _contours(ax: Any, loss_grid: LossGrid | None) -> None:
 
 def plane_slice(ax: Any, scene: DescentScene, plane: PlaneSlice, animated: AnimatedLines) -> None:
     """The plane through the end in the principal directions, with the path projected on it."""
-    (x0, x1), (y0, y1) = plane.spans
-    ax.set_xlim(x0, x1)
-    ax.set_ylim(y0, y1)
-    short_numbers(ax.xaxis, ax.yaxis)
-    _contours(ax, plane.loss_grid)
+    _contours(ax, plane.spans, plane.loss_grid)
     _trajectory(ax, scene.runs[0], plane.projected[:, 0], plane.projected[:, 1], animated)
     as_plain_text(ax.set_xlabel(plane.names[0]))
     as_plain_text(ax.set_ylabel(plane.names[1]))
@@ -144,16 +147,12 @@ def _note_trajectories_outside(ax: Any, scene: DescentScene) -> None:
     assert spans is not None
     notes = []
     for run in scene.runs:
-        outside = next(
-            (k for k, p in enumerate(run.theta.tolist()) if not is_inside(p, spans)),
-            None,
-        )
+        points = run.theta.tolist()
+        outside = next((k for k, p in enumerate(points) if not is_inside(p, spans)), None)
         if outside is not None:
             subject = f"{run.label}: " if run.label else "the path "
-            position = ", ".join(
-                f"{name} = {v:.3g}"
-                for name, v in zip(scene.params, run.theta[outside], strict=True)
-            )
+            pairs = zip(scene.params, points[outside], strict=True)
+            position = ", ".join(f"{name} = {v:.3g}" for name, v in pairs)
             notes.append(f"{subject}leaves the picture at step {int(run.t[outside])} ({position})")
     if notes:
         more = [] if len(notes) <= 3 else [f"and {len(notes) - 3} more leave it"]
@@ -171,9 +170,7 @@ def _legend(ax: Any, scene: DescentScene) -> None:
         color = END if scene.single else DARK
         handles.append(Line2D([], [], marker="*", color=color, linestyle="none", markersize=12))
         texts.append("end")
-    legend = ax.legend(handles, texts, loc="best")
-    for text in legend.get_texts():
-        as_plain_text(text, longest=48)
+    add_legend(ax, handles, texts, longest=48)
 
 
 def _ends_inside(run: Trajectory, scene: DescentScene) -> bool:

@@ -8,39 +8,79 @@ from typing import Any
 
 import numpy as np
 
-from symgd.report.plots.figure_style import Picture, as_plain_text, powers_of_ten, short_numbers
-from symgd.report.plots.layout import write_caption
-from symgd.report.scenes import RateCurve, RateScene
-from symgd.report.scenes.style import COLORS, DASHES, END, GRAY
+from symgd import names
+from symgd.descent.compare import Comparison
+from symgd.descent.rate_map import RateMap
+from symgd.report.compare import rule_name, start_text
+from symgd.report.plots.figure_style import (
+    COLORS,
+    DASHES,
+    END,
+    GRAY,
+    LONGEST,
+    Picture,
+    add_legend,
+    powers_of_ten,
+    short_numbers,
+    shortened,
+    write_caption,
+)
 
 _MOST_MARKERS = 60  # rates up to which each is marked
 
 
-def draw_rates(picture: Picture, scene: RateScene) -> None:
-    """The whole picture, a curve for each map."""
+def draw_rates(picture: Picture, comparison: Comparison) -> None:
+    """The whole picture, a curve for each rule and start."""
+    maps = comparison.maps
     ax = picture.subplots(gridspec_kw={"left": 0.1, "right": 0.975, "top": 0.87, "bottom": 0.085})
     ax.set_xscale("log")
-    for k, curve in enumerate(scene.curves):
-        _curve(ax, curve, k)
-    _scale(ax, [v for curve in scene.curves for v in curve.shown if math.isfinite(v)])
-    for k, curve in enumerate(scene.curves):
-        _mark(ax, curve, COLORS[k % len(COLORS)], first=k == 0)
+    for k, rate_map in enumerate(maps):
+        name = f"{_name(rate_map)}: {_lowest(rate_map)}" if len(maps) > 1 else "final loss"
+        _curve(ax, rate_map, k, name)
+    _scale(ax, [v for rate_map in maps for v in rate_map.shown if math.isfinite(v)])
+    for k, rate_map in enumerate(maps):
+        _mark(ax, rate_map, COLORS[k % len(COLORS)], first=k == 0)
     ax.set_xlabel("learning rate")
-    ax.set_ylabel(scene.y_label)
+    ax.set_ylabel(_y_label(maps))
     powers_of_ten(ax.xaxis)
-    write_caption(picture, scene.caption)
-    legend = ax.legend(loc="best")
-    for entry in legend.get_texts():
-        as_plain_text(entry, longest=60)
+    caption = [shortened(comparison.loss.read_as(pretty=True), LONGEST)]
+    if len(maps) == 1:
+        lowest = f"; lowest: {_lowest(maps[0])}" if _is_finite(maps[0]) else ""
+        caption.append(names.escape(_name(maps[0])) + lowest)
+    write_caption(picture, caption)
+    add_legend(ax, longest=60)
 
 
-def _curve(ax: Any, curve: RateCurve, number: int) -> None:
-    shown = np.array(curve.shown)
+def _y_label(maps: Sequence[RateMap]) -> str:
+    lowest = min(v for rate_map in maps for v in [*rate_map.shown, math.inf])
+    below = any(value < lowest for rate_map in maps for value in rate_map.losses)
+    steps = max(rate_map.steps for rate_map in maps)
+    return f"loss after {steps} steps" + (f" (not below {lowest:.1g})" if below else "")
+
+
+def _name(rate_map: RateMap) -> str:
+    return f"{rule_name(rate_map.run)} from {start_text(rate_map.run)}"
+
+
+def _lowest(rate_map: RateMap) -> str:
+    if not _is_finite(rate_map):
+        return "none is finite"
+    best = rate_map.best
+    return f"{rate_map.losses[best]:.3g} at lr = {rate_map.rates[best]:.4g}"
+
+
+def _is_finite(rate_map: RateMap) -> bool:
+    """Whether any loss is finite."""
+    return math.isfinite(rate_map.losses[rate_map.best])
+
+
+def _curve(ax: Any, rate_map: RateMap, number: int, name: str) -> None:
+    shown = np.array(rate_map.shown)
     values = np.where(np.isfinite(shown), shown, np.nan)
     ax.plot(
-        curve.rates, values, color=COLORS[number % len(COLORS)], linewidth=1.6,
+        rate_map.rates, values, color=COLORS[number % len(COLORS)], linewidth=1.6,
         linestyle=DASHES[number // len(COLORS) % len(DASHES)], markersize=3.5,
-        marker="o" if len(values) <= _MOST_MARKERS else "", label=curve.name,
+        marker="o" if len(values) <= _MOST_MARKERS else "", label=name,
     )  # fmt: skip
 
 
@@ -52,18 +92,17 @@ def _scale(ax: Any, values: Sequence[float]) -> None:
         short_numbers(ax.yaxis)
 
 
-def _mark(ax: Any, curve: RateCurve, color: str, first: bool) -> None:
+def _mark(ax: Any, rate_map: RateMap, color: str, first: bool) -> None:
     """Mark the predicted limit, the best rate, and the rates whose loss is not finite."""
-    if curve.limit is not None:
+    rates, best = rate_map.rates, rate_map.best
+    if rate_map.limit is not None and rates[0] <= rate_map.limit <= rates[-1]:
         name = "predicted limit" if first else None
-        ax.axvline(curve.limit, color=color, linestyle=":", linewidth=1.6, label=name)
-    if curve.best is not None:
+        ax.axvline(rate_map.limit, color=color, linestyle=":", linewidth=1.6, label=name)
+    if _is_finite(rate_map):
         name = "lowest" if first else None
-        ax.plot([curve.best[0]], [curve.best[1]], marker="*", markersize=14, color=color,
+        ax.plot([rates[best]], [rate_map.shown[best]], marker="*", markersize=14, color=color,
                 markeredgecolor="white", linestyle="none", label=name)  # fmt: skip
-    not_drawn = [
-        rate for rate, v in zip(curve.rates, curve.shown, strict=True) if not math.isfinite(v)
-    ]
+    not_drawn = [r for r, v in zip(rates, rate_map.shown, strict=True) if not math.isfinite(v)]
     if not_drawn:
         top = ax.get_xaxis_transform()
         label = "above 1000 times the start, or not finite" if first else None

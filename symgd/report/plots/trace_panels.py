@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from symgd.report.plots.figure_style import as_plain_text, powers_of_ten, short_numbers
-from symgd.report.scenes import AnimatedLines, DescentScene
-from symgd.report.scenes.style import COLORS, DASHES, END
+from symgd.report.plots.animation import AnimatedLines
+from symgd.report.plots.descent_scene import DescentScene
+from symgd.report.plots.figure_style import (
+    COLORS,
+    DASHES,
+    END,
+    add_legend,
+    powers_of_ten,
+    short_numbers,
+)
+from symgd.report.plots.loss_grid import Floats
 from symgd.report.viewport import before_divergence, bounding_spans
-
-if TYPE_CHECKING:
-    from symgd.report.scenes import Floats
 
 _MOST_MARKERS = 60  # steps up to which each is marked
 _MOST_PARAMETERS = 10  # that are drawn
@@ -26,7 +31,7 @@ def loss(ax: Any, scene: DescentScene, animated: AnimatedLines) -> None:
     _against_step(ax, scene, animated, [run.loss for run in scene.runs])
     ax.set_ylabel("loss")
     if not scene.single and len(scene.params) > 2:
-        _legend(ax)
+        add_legend(ax, longest=48)
 
 
 def gradient(ax: Any, scene: DescentScene, animated: AnimatedLines) -> None:
@@ -57,9 +62,8 @@ def parameters(ax: Any, scene: DescentScene, animated: AnimatedLines) -> None:
     ax.set_ylabel(
         "parameters" if not left_out else f"the {_MOST_PARAMETERS} parameters that move most"
     )
-    ax.set_xlabel("step")
-    _integer_ticks(ax)
-    _legend(ax, columns=1 + (len(chosen) > 5))
+    _step_axis(ax)
+    add_legend(ax, longest=48, columns=1 + (len(chosen) > 5))
 
 
 def _against_step(
@@ -72,8 +76,7 @@ def _against_step(
         animated.lines.append((line, run.t, values))
     _scale(ax, np.concatenate(series))
     _clip_diverging(ax, scene, series)
-    ax.set_xlabel("step")
-    _integer_ticks(ax)
+    _step_axis(ax)
 
 
 def _scale(ax: Any, values: Floats) -> None:
@@ -108,14 +111,9 @@ def _clip_diverging(ax: Any, scene: DescentScene, series: list[Floats]) -> None:
     ax.set_title("clipped where a run diverges", loc="left", fontsize=10, color=END)
 
 
-def _integer_ticks(ax: Any) -> None:
+def _step_axis(ax: Any) -> None:
     from matplotlib.ticker import MaxNLocator
 
+    ax.set_xlabel("step")
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     short_numbers(ax.xaxis)
-
-
-def _legend(ax: Any, columns: int = 1) -> None:
-    legend = ax.legend(loc="best", ncols=columns)
-    for text in legend.get_texts():
-        as_plain_text(text, longest=48)

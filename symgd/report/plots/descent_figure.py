@@ -1,4 +1,4 @@
-"""The layout of the panels of a DescentScene."""
+"""The picture of descents: the layout of its panels."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 
 from symgd.report.plots import loss_panels, trace_panels
-from symgd.report.plots.figure_style import Picture, as_plain_text
-from symgd.report.scenes import AnimatedLines, DescentScene
+from symgd.report.plots.animation import AnimatedLines
+from symgd.report.plots.descent_scene import DescentScene
+from symgd.report.plots.figure_style import Picture, write_caption
 
 _MARGINS = {"left": 0.1, "right": 0.975, "top": 0.83, "bottom": 0.085}
 
 
-def draw_scene(picture: Picture, scene: DescentScene) -> AnimatedLines:
+def draw_descents(picture: Picture, scene: DescentScene) -> AnimatedLines:
     """Draw all panels; return the lines that an animation lets grow."""
     animated = AnimatedLines()
     if len(scene.params) <= 2:
@@ -36,12 +37,6 @@ def draw_scene(picture: Picture, scene: DescentScene) -> AnimatedLines:
         trace_panels.gradient(below, scene, animated)
     write_caption(picture, scene.caption)
     return animated
-
-
-def write_caption(picture: Picture, lines: Sequence[str]) -> None:
-    """Write the caption above the panels."""
-    title = picture.text(0.02, 0.985, "\n".join(lines), fontsize=11, ha="left", va="top")
-    as_plain_text(title, longest=600).set_linespacing(1.35)
 
 
 def _two_rows(picture: Picture, ratios: Sequence[float], single: bool) -> Any:

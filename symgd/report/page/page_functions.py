@@ -1,0 +1,115 @@
+"""The functions of a live page: the rules and their steps, as programs or as JavaScript."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from symgd import names
+from symgd.analysis.stability import linear_rule
+from symgd.backends import javascript
+from symgd.backends.compiler import compile_program
+from symgd.backends.program import Program
+from symgd.formula.graph import Graph
+from symgd.formula.nodes import Name, Node, Norm, topological
+from symgd.model.arguments import Schedule
+from symgd.model.catalogue import CATALOGUE
+from symgd.model.loss import Loss
+from symgd.model.result import Result
+from symgd.model.rules import Rule
+
+MOST_CHARACTERS = 2000  # of a formula
+
+_MOST_HESSIAN_PARAMETERS = 6  # parameters up to which the page searches for minima
+_BLANKS = re.compile(" +")
+
+
+def rules_of(runs: Sequence[Result]) -> list[Rule]:
+    """The distinct rules of the runs, then the other rules of the catalogue."""
+    own: dict[str, Rule] = {}
+    for run in runs:
+        text = str(run.rule)
+        if text not in own:
+            taken = {rule.name for rule in own.values()}
+            name = run.rule.name if run.rule.name not in taken else f"custom {len(own) + 1}"
+            values = {n: run.hyperparameters[n] for n in run.rule.hyperparameters}
+            own[text] = Rule(text, values, name)
+    taken = {rule.name for rule in own.values()}
+    others = [
+        Rule(entry.text, entry.defaults, entry.name)
+        for entry in CATALOGUE.values()
+        if entry.kind == "rule" and entry.name not in taken
+    ]
+    return [*own.values(), *others]
+
+
+def rule_data(rule: Rule) -> dict[str, Any]:
+    """A rule as the page describes it. whole: its step needs all parameters at once."""
+    lines = [names.escape(_BLANKS.sub(" ", line)) for line in str(rule).splitlines()]
+    return {
+        "name": names.escape(rule.name),
+        "text": "\n".join(lines)[:MOST_CHARACTERS],
+        "states": len(rule.state),
+        "hyper": [[names.escape(n), float(rule.defaults[n])] for n in rule.hyperparameters],
+    } | ({"whole": True} if _uses_norm(rule) else {})
+
+
+def _uses_norm(rule: Rule) -> bool:
+    """Whether the rule depends on all parameters at once, by a norm."""
+    roots = [line.formula.root for line in rule.lines]
+    return any(node.func is Norm for node in topological(roots))
+
+
+def step_program(rule: Rule, count: int) -> Program:
+    """(theta.., g.., state.., t, lr, hyperparameters..) -> (theta.., state..).
+
+    Of one parameter, or of all `count` of them if the rule has a norm.
+    """
+    graph = Graph()
+    if not _uses_norm(rule):
+        count = 1
+
+    def atoms(prefix: str, number: int) -> list[Node]:
+        return [graph.atom(Name(f"{prefix}{k}")) for k in range(number)]
+
+    theta, grad = atoms("p", count), atoms("g", count)
+    state = {name: atoms(f"s{j}_", count) for j, name in enumerate(rule.state)}
+    shared: dict[str, Node] = {"t": graph.atom(Name("t")), "lr": graph.atom(Name("rate"))}
+    shared |= dict(zip(rule.hyperparameters, atoms("h", len(rule.hyperparameters)), strict=True))
+    inputs = [*theta, *grad, *(n for nodes in state.values() for n in nodes), *shared.values()]
+    new, after = rule.step(graph, theta, grad, state, shared)
+    results = [*new, *(n for name in rule.state for n in after[name])]
+    return compile_program(inputs, {f"o{k}": n for k, n in enumerate(results)})
+
+
+def linear_function(rule: Rule) -> str | None:
+    """(curvature, lr, t, hyperparameters..) -> the Jacobian of a step at a minimum, row by row.
+
+    None if the linearization does not describe the rule (`LinearRule.applies`).
+    """
+    linear = linear_rule(rule, rule.defaults)
+    if not linear.applies(1.0):
+        return None
+    program = linear.program(rule)
+    return None if javascript.unsupported([program]) else javascript.function(program)
+
+
+def has_hessian(loss: Loss) -> bool:
+    """Whether the page searches for minima by Newton's method."""
+    if len(loss.params) > _MOST_HESSIAN_PARAMETERS or loss.internals.value_program.operations > 500:
+        return False
+    if loss.internals.hessian_program.loops:
+        return False
+    return not javascript.unsupported([loss.internals.hessian_program])
+
+
+def rate_function(schedule: Schedule) -> str:
+    """(t, constants..) -> [the learning rate]."""
+    assert schedule.formula is not None
+    graph = Graph()
+    labels = ["t", *schedule.names]
+    atoms = {name: graph.atom(Name(f"a{k}", name)) for k, name in enumerate(labels)}
+    places = {symbol: atoms[name] for name, symbol in schedule.formula.variables.items()}
+    [root] = graph.replace([schedule.formula.root], places)
+    return javascript.function(compile_program(list(atoms.values()), {"rate": root}))
