@@ -92,8 +92,7 @@ def _live_content(runs: Sequence[Result]) -> Content:
         "rule": 0,
         "rules": [rule_data(rule) for rule in rules],
         "constants": [[names.escape(name), value] for name, value in constants],
-        # what Python says of the runs, for the page to say the same
-        "told": [
+        "verdicts": [
             _settings(run, rules)
             | {"kind": run.verdict.kind, "text": names.escape(run.verdict.sentence)}
             for run in runs
