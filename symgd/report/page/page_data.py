@@ -148,15 +148,11 @@ def _shared_data(runs: Sequence[Result]) -> dict[str, Any]:
         "start": list(result.start.values()),
         "lr": result.lr if isinstance(result.lr, (int, float)) else None,
         "lrText": names.escape(str(result.lr)),
-        "steps": _steps(result),
+        # one more if the run ended before a non-finite point
+        "steps": result.steps + ("the last finite point" in result.message),
         "spans": [[rounded(end, 12) for end in span] for span in _spans(runs)],
         "constants": [],
     }
-
-
-def _steps(result: Result) -> int:
-    """The steps of the page: one more than those of a run that ended before a non-finite point."""
-    return result.steps + ("the last finite point" in result.message)
 
 
 def _spans(runs: Sequence[Result]) -> tuple[tuple[float, float], ...]:
