@@ -86,7 +86,7 @@ def _gap_line(before: int, after: int) -> str:
     return f"... {missing:,} steps left out (--every {every} shows each {every}th) ..."
 
 
-def _name_list(names: Sequence[str], most: int = 4) -> str:
-    if len(names) <= most:
-        return ", ".join(names)
-    return f"{', '.join(names[: most - 1])} and {len(names) - most + 1} more"
+def _name_list(names: Sequence[str]) -> str:
+    return (
+        ", ".join(names) if len(names) <= 4 else f"{', '.join(names[:3])} and {len(names) - 3} more"
+    )

@@ -157,7 +157,8 @@ def _shared_data(runs: Sequence[Result]) -> dict[str, Any]:
 
 def _spans(runs: Sequence[Result]) -> tuple[tuple[float, float], ...]:
     if len(runs[0].loss.params) <= 2:
-        return tuple(_widened(low, high) for low, high in viewport_of(runs).spans)
+        spans, _ = viewport_of(runs)
+        return tuple(_widened(low, high) for low, high in spans)
     points: list[Sequence[float]] = []
     for run in runs:
         path = [theta for _, theta, _, _ in run.history.rows()]
