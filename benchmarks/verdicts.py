@@ -1,7 +1,7 @@
 """Verdicts against what really happens: every run is continued, and no sentence may be refuted.
 
-A grid of losses, rules, learning rates, schedules and lengths, all deterministic. The minima are
-worked out by hand; the truth is the same run with more steps.
+A grid of losses, rules, learning rates, schedules and lengths, all deterministic, of which every
+13th is run. The minima are worked out by hand; the truth is the same run with more steps.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 
 from benchmarks.measure import Row
 
+_APART = 13  # of the grid's cases: 334 of 4332 are run
 _LONGEST = 400_000  # steps of a continued run
 _SHRINKING = ("converging", "slow", "sublinear")  # kinds that say that the error falls
 
@@ -145,7 +146,7 @@ def rows(cases: Sequence[Case] | None = None) -> Iterator[Row]:
     """The number of runs, of refuted sentences, and of each kind."""
     kinds: Counter[str] = Counter()
     refuted = 0
-    for case in cases or list(grid()):
+    for case in cases or list(grid())[::_APART]:
         kind, wrong = refutations(case)
         kinds[kind] += 1
         refuted += bool(wrong)

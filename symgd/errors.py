@@ -13,6 +13,7 @@ SymgdError
 from __future__ import annotations
 
 import unicodedata
+from dataclasses import dataclass
 
 from symgd.names import escape
 
@@ -29,6 +30,7 @@ class SymgdError(Exception):
         return super().__str__()
 
 
+@dataclass(eq=False, repr=False)
 class FormulaError(SymgdError):
     """A text that is not a formula.
 
@@ -36,12 +38,13 @@ class FormulaError(SymgdError):
     hint: what to do, or "".
     """
 
-    def __init__(self, text: str, column: int, sentence: str, hint: str = "") -> None:
-        self.text = text
-        self.column = max(0, min(column, len(text)))
-        self.sentence = sentence
-        self.hint = hint
-        super().__init__(text, column, sentence, hint)
+    text: str
+    column: int
+    sentence: str
+    hint: str = ""
+
+    def __post_init__(self) -> None:
+        self.column = max(0, min(self.column, len(self.text)))
 
     def _text(self) -> str:
         shown = caret(self.text, self.column) if self.text.strip() else []
@@ -59,6 +62,7 @@ class ArgumentError(SymgdError, ValueError):
     """An argument of a descent (start, lr, steps, tol, a constant) that makes no sense."""
 
 
+@dataclass(eq=False, repr=False)
 class DataError(SymgdError):
     """A table that does not hold what the loss needs.
 
@@ -68,24 +72,13 @@ class DataError(SymgdError):
     source is known.
     """
 
-    def __init__(
-        self,
-        message: str,
-        row: int | None = None,
-        column: str | None = None,
-        line: int | None = None,
-        source: str = "",
-        cell: str | None = None,
-        hint: str = "",
-    ) -> None:
-        self.message = message
-        self.row = row
-        self.column = column
-        self.line = line
-        self.source = source
-        self.cell = cell
-        self.hint = hint
-        super().__init__(message, row, column, line, source, cell, hint)
+    message: str
+    row: int | None = None
+    column: str | None = None
+    line: int | None = None
+    source: str = ""
+    cell: str | None = None
+    hint: str = ""
 
     def _text(self) -> str:
         place = self._place() if self.source else ""

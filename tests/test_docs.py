@@ -17,15 +17,16 @@ from symgd.formula.functions.table import POWERS, VARIABLES
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
+VERDICTS = (ROOT / "docs" / "verdicts.md").read_text("utf-8")
 
 
-def blocks(language):
-    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+def blocks(language, text=README):
+    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
 
 
 def sessions():
     """(command, output) of every `$ ` line in the console blocks."""
-    for block in blocks("console"):
+    for block in [*blocks("console"), *blocks("console", VERDICTS)]:
         for part in block.split("$ ")[1:]:
             command, _, output = part.partition("\n")
             yield command, output.rstrip("\n")
@@ -33,7 +34,7 @@ def sessions():
 
 @pytest.mark.skipif(os.name == "nt", reason="the console blocks are for a POSIX shell")
 @pytest.mark.parametrize(("command", "output"), list(sessions()), ids=lambda v: v[:40])
-def test_readme_console_blocks_print_what_they_show(command, output):
+def test_console_blocks_print_what_they_show(command, output):
     define = f'symgd() {{ "{sys.executable}" -m symgd "$@"; }}\n'
     env = {**os.environ, "COLUMNS": "80", "PYTHONIOENCODING": "utf-8"}
     done = subprocess.run(

@@ -12,12 +12,15 @@ from symgd.backends.lambdified import ARITHMETIC_ERRORS, compile_scalar
 from symgd.backends.program import Program
 from symgd.calculus.gradient import gradient
 from symgd.formula.evaluate import evaluate_all
+from symgd.formula.functions.table import FUNCTIONS
 from symgd.formula.graph import Graph
-from symgd.formula.nodes import Name, Node
+from symgd.formula.nodes import Name, Node, Norm, Where, topological
 from symgd.model.rules import Rule
 from symgd.solvers.symmetric import all_finite, finite_rows
 
 _ERROR, _CURVATURE = " error", " curvature"  # no names that a rule could have
+_LATE, _EARLIER = 1e9, 1e6  # steps at which a rule has stopped to change
+_ROUGH = {row.node for row in FUNCTIONS.values() if row.kink} | {Where, Norm}
 _FEW = 40  # Jacobians that take less time than the compilation of their formulas
 
 
@@ -52,16 +55,41 @@ class LinearRule:
         state = {name: [nodes[name]] for name in rule.state}
         shared = {n: nodes[n] for n in ("lr", "t", *rule.hyperparameters)}
         theta, after = rule.step(graph, [nodes[_ERROR]], [slope], state, shared)
-        results = [*theta, *(after[name][0] for name in rule.state)]
-        wrt = [nodes[_ERROR], *(nodes[name] for name in rule.state)]
-        self.rows = [gradient(graph, result, wrt) for result in results]
         self._nodes = nodes
         self._moving = [nodes[n] for n in (_ERROR, *rule.state)]
         self._fixed = {nodes[n]: hyperparameters[n] for n in rule.hyperparameters}
         self._asked = 0
+        results = self._in_the_long_run([*theta, *(after[name][0] for name in rule.state)])
+        self.smooth = not any(
+            node.func in _ROUGH and self._depends(node, self._moving)
+            for node in topological(results)
+        )
+        self.rows = [gradient(graph, result, self._moving) for result in results]
+
+    def _in_the_long_run(self, results: Sequence[Node]) -> list[Node]:
+        """The step with every choice by t alone made: where(t == 1, a, b) is b."""
+        others = [*self._moving, self._nodes[_CURVATURE], self._nodes["lr"]]
+
+        def change(node: Node, args: tuple[Node, ...]) -> Node:
+            if node.func is Where and not self._depends(args[0], others):
+                late, earlier = (
+                    evaluate_all([args[0]], self._fixed | {self._nodes["t"]: t})[id(args[0])]
+                    for t in (_LATE, _EARLIER)
+                )
+                if late == earlier:
+                    return args[1] if late else args[2]
+            return self._graph.same(node, args)
+
+        return self._graph.rebuild(results, change)
+
+    @staticmethod
+    def _depends(node: Node, leaves: Sequence[Node]) -> bool:
+        """Whether a node reads one of these leaves."""
+        below = set(map(id, topological([node])))
+        return any(id(leaf) in below for leaf in leaves)
 
     def jacobian(
-        self, curvature: float, lr: float, t: float = 1e9, away: float = 0.0
+        self, curvature: float, lr: float, t: float = _LATE, away: float = 0.0
     ) -> list[list[float]]:
         """J: (1 + states, 1 + states), at this curvature and learning rate.
 
@@ -128,12 +156,14 @@ class LinearRule:
         Not where the rule's fixed point is another than the minimum (weight decay), where it never
         stops changing with t, or where it is linear only on a scale far below its eps (adadelta).
         """
+        if not self.smooth:
+            return False
         lr = 0.1 / curvature
         rest = self.jacobian(0.0, lr)
         if rest[0][0] != 1.0 or any(row[0] != 0.0 for row in rest[1:]):
             return False
         here = self.jacobian(curvature, lr)
-        others = [self.jacobian(curvature, lr, t=1e6), self.jacobian(curvature, lr, away=1e-3)]
+        others = [self.jacobian(curvature, lr, t=_EARLIER), self.jacobian(curvature, lr, away=1e-3)]
         flat = [v for row in here for v in row]
         return all_finite(flat) and all(
             abs(a - b) <= tolerance * (1e-3 + abs(a))

@@ -66,8 +66,6 @@ def rates(
     bent = [v for v in eigenvalues if v > 1e-12 * largest]
     if largest <= 0 or not bent:
         return Rates(why_not="the curvature vanishes there: slower than any factor per step")
-    if not rule.smooth:
-        return Rates(why_not="the rule is not smooth (sign, max, where, norm or the like)")
     linear = linear_rule(rule, hyperparameters)
     if not linear.applies(largest):
         return Rates(why_not=_why(linear, largest))
@@ -86,6 +84,8 @@ def rates(
 
 
 def _why(linear: LinearRule, curvature: float) -> str:
+    if not linear.smooth:
+        return "the rule is not smooth (sign, max, where, norm or the like)"
     rest = linear.jacobian(0.0, 0.1 / curvature)
     if not finite_rows(rest):
         return "the rule divides by the size of the gradient, so near a minimum it is not linear"

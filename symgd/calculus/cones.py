@@ -1,7 +1,12 @@
-"""Cones: nodes with an infinite derivative at a point where they are finite, such as roots."""
+"""Nodes whose derivatives go to infinity or to 0, which the chain rule multiplies by the other.
+
+Cones have an infinite derivative at a point where they are finite, such as roots. Functions that
+saturate, such as exp and tanh, are constant in double precision far out.
+"""
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
@@ -29,6 +34,15 @@ def _is_steep(node: Node) -> bool:
         return exponent is not None and 0 < exponent < 1
     row = BY_CLASS.get(node.func)
     return row is not None and row.steep
+
+
+def saturates(node: Node) -> bool:
+    """Whether the function of a node has a bound, and derivative 0 where it reaches it."""
+    row = BY_CLASS.get(node.func)
+    if row is None:
+        return False
+    low, high = row.range
+    return math.isfinite(low) and (math.isfinite(high) or row.overflows)
 
 
 def only_below(node: Node, uses: Mapping[int, int]) -> list[Node]:

@@ -13,8 +13,11 @@ from dataclasses import dataclass, field
 import sympy
 
 from symgd.calculus.exponential_sums import Term, call, share
+from symgd.formula.functions.table import FUNCTIONS
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import MINUS_ONE, ONE, ZERO, Node, float_of, leading_number
+
+_EXPM1 = FUNCTIONS["expm1"].node
 
 
 def without_overflow(graph: Graph, node: Node) -> Node:
@@ -34,7 +37,7 @@ class _Product:
 
     others: the factors that are none. exponents: (u, written as a divisor) of exp(u). sinh, cosh:
     by the id of their argument, which power of them; arguments: by id. divisors: (sum, power) of
-    those that may hold exponentials.
+    those that may hold exponentials. expm1: (u, power) of divisors expm1(u).
     """
 
     graph: Graph
@@ -44,6 +47,7 @@ class _Product:
     cosh: dict[int, int] = field(default_factory=dict)
     arguments: dict[int, Node] = field(default_factory=dict)
     divisors: list[tuple[Node, int]] = field(default_factory=list)
+    expm1: list[tuple[Node, int]] = field(default_factory=list)
 
     def take(self, factor: Node) -> None:
         """Put a factor where it belongs."""
@@ -56,6 +60,8 @@ class _Product:
             key = id(base.args[0])
             self.arguments[key] = base.args[0]
             powers[key] = powers.get(key, 0) + power
+        elif base.func is _EXPM1 and power < 0:
+            self.expm1.append((base.args[0], -power))
         elif base.func is sympy.Add and power < 0:
             self.divisors.append((base, -power))
         else:
@@ -65,7 +71,7 @@ class _Product:
         """The factors of the new product; None where it is the old one."""
         graph, new = self.graph, self._quotients()
         falling = any(below or _is_negative(u) for u, below in self.exponents)
-        over = any(p < 0 for p in self.cosh.values()) or bool(self.divisors)
+        over = any(p < 0 for p in self.cosh.values()) or bool(self.divisors or self.expm1)
         count = len(self.exponents) + len(self.cosh) + len(self.sinh)
         if self.exponents and (over or (falling and count > 1)):
             top = graph.add(*(u for u, _ in self.exponents))
@@ -79,6 +85,7 @@ class _Product:
             of = self.arguments
             new += [_power(graph, graph.node(cls, of[u]), p) for u, p in powers.items() if p]
         new += [_power(graph, divisor, -p) for divisor, p in self.divisors]
+        new += [_power(graph, call(graph, "expm1", u), -p) for u, p in self.expm1]
         return [*self.others, *new]
 
     def _quotients(self) -> list[Node]:
@@ -115,6 +122,10 @@ class _Product:
                 new.append(graph.where(far, self._half(graph.sub, top, u), near))
                 self.sinh[key] = 0
                 return True
+        if self.expm1:
+            u, power = self.expm1.pop()
+            new.append(self._over_expm1(top, u, power))
+            return True
         for k, (divisor, power) in enumerate(self.divisors):
             terms_of = _exponential_terms(graph, divisor)
             if terms_of is not None:
@@ -123,6 +134,14 @@ class _Product:
                 return True
         new.append(graph.node(sympy.exp, top))
         return len(self.exponents) > 1
+
+    def _over_expm1(self, top: Node, u: Node, power: int) -> Node:
+        """exp(top)/expm1(u)**power."""
+        graph = self.graph
+        if power == 1 and top is u:
+            return graph.neg(_power(graph, call(graph, "expm1", graph.neg(u)), -1))
+        root = call(graph, "exp_over_expm1", graph.mul(graph.number(1 / power), top), u)
+        return graph.pow(root, power)
 
     def _half(self, join: Callable[[Node, Node], Node], top: Node, u: Node) -> Node:
         """(exp(top + u) + exp(top - u))/2, or their difference."""

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from symgd.calculus.cones import cones, only_below
+from symgd.calculus.cones import cones, only_below, saturates
 from symgd.calculus.local_pullback import scaled_adjoint
 from symgd.calculus.masks import conjunction, disjunction, mask_term, singular
 from symgd.calculus.pullback import overflowing, pullback
@@ -63,7 +63,8 @@ class _Sweep:
     active: nodes that depend on a leaf of `wrt`. singular: those whose derivative may be infinite.
     overflowing: those that may overflow. varies: row-valued nodes. cones: as in
     `symgd.calculus.cones`. uses: in how many nodes each node is an argument. adjoints: by node.
-    steep: nodes below cones, whose adjoint may be infinite.
+    steep: nodes below cones, whose adjoint may be infinite. vanishing: nodes
+    that may overflow where their adjoint is 0.
     """
 
     graph: Graph
@@ -75,6 +76,7 @@ class _Sweep:
     uses: Mapping[int, int]
     adjoints: dict[int, _Adjoint] = field(default_factory=dict)
     steep: set[int] = field(default_factory=set)
+    vanishing: set[int] = field(default_factory=set)
 
     def accumulate(self, node: Node, term: Node, condition: Node | None) -> None:
         """Add `term` to the adjoint of `node`; it contributes where `condition` holds."""
@@ -96,8 +98,8 @@ class _Sweep:
             adjoint = self.total(node)
             condition = disjunction(graph, self.adjoints.pop(id(node)).conditions)
             mask = condition if id(node) in self.singular else None
-            if id(node) in self.steep:
-                self.propagate_steep(node, adjoint, condition)
+            if id(node) in self.steep or id(node) in self.vanishing:
+                self.propagate_apart(node, adjoint, condition)
             elif node.func is RowSum:
                 self.propagate_rows(node, adjoint, condition, mask)
             elif node.func is not RowMax:
@@ -110,33 +112,37 @@ class _Sweep:
                     )
                     if id(node) in self.cones:
                         self.steep.add(id(arg))
+                    elif id(arg) in self.overflowing and saturates(node):
+                        self.vanishing.add(id(arg))
 
     def inner(self) -> _Sweep:
         """A sweep over the same nodes that starts with other adjoints."""
-        return replace(self, adjoints={}, steep=set())
+        return replace(self, adjoints={}, steep=set(), vanishing=set())
 
-    def propagate_steep(self, node: Node, adjoint: Node, condition: Node | None) -> None:
-        """The sweep through what only a node is computed from, whose adjoint may be infinite.
+    def propagate_apart(self, node: Node, adjoint: Node, condition: Node | None) -> None:
+        """Sweep the derivatives of a node apart from its adjoint; 0 times infinity is 0.
 
-        So it is at the tip of a cone, such as sqrt(x**2 + y**2) at 0. There the derivatives of the
-        node are 0, and by convention their products with the adjoint are 0, as the derivative of
-        abs is. So the derivatives of the node are swept apart from its adjoint.
+        At the tip of a cone, such as sqrt(x**2 + y**2) at 0, the adjoint is infinite. The
+        derivatives of the node are 0 there, and by convention their products are 0, as the
+        derivative of abs is. In exp(-exp(x)) for large x, the adjoint of exp(x) is 0, and so are
+        its products with derivatives that overflow.
         """
         graph, inner = self.graph, self.inner()
+        steep = id(node) in self.steep
         inner.accumulate(node, ONE, condition)
         varies = id(node) in self.varies
         own = [n for n in only_below(node, self.uses) if (id(n) in self.varies) == varies]
         inner.propagate(reversed([node, *own]))
         for found in inner.adjoints.values():
             derivative = graph.add(*found.terms)
-            factor = adjoint
+            first, second = (derivative, adjoint) if steep else (adjoint, derivative)
             if float_of(derivative) is None:
-                factor = graph.node(_WHERE_NONZERO, derivative, adjoint)
-            term = scaled_adjoint(graph, factor, derivative)
+                second = graph.node(_WHERE_NONZERO, first, second)
+            term = scaled_adjoint(graph, second, first)
             if condition is not None:
                 term = mask_term(graph, condition, term)
             self.accumulate(found.node, term, disjunction(graph, found.conditions))
-            self.steep.add(id(found.node))
+            (self.steep if steep else self.vanishing).add(id(found.node))
 
     def propagate_rows(
         self, total: Node, adjoint: Node, condition: Node | None, mask: Node | None
@@ -159,8 +165,8 @@ class _Sweep:
                 self.accumulate(
                     node, term, conjunction(graph, condition, self.active_in_a_row(node, inner))
                 )
-                if id(node) in inner.steep:
-                    self.steep.add(id(node))
+                self.steep |= inner.steep & {id(node)}
+                self.vanishing |= inner.vanishing & {id(node)}
 
     def active_in_a_row(self, node: Node, inner: _Sweep) -> Node | None:
         """The condition that some row depends on a node that does not vary.

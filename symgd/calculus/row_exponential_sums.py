@@ -53,6 +53,28 @@ def log_of_rows(graph: Graph, inner: Node, more: Sequence[Node] = ()) -> Node | 
     return graph.add(top, graph.node(sympy.log, graph.add(*shifted)))
 
 
+def log_of_weighted_sum(graph: Graph, node: Node) -> Node | None:
+    """The logarithm of a sum of terms c*exp(u), with the exponents shifted.
+
+    None if there is no exponential in the sum.
+    """
+    addends = node.args if node.func is sympy.Add else [node]
+    parts = [_as_weighted(graph, a) for a in addends if a is not ONE]
+    exponents = [part.u for part in parts if part.u is not None]
+    if not exponents:
+        return None
+    if len(addends) == 1:
+        return graph.add(*exponents, graph.node(sympy.log, parts[0].rest))
+    if len(exponents) < len(addends):
+        exponents.append(ZERO)
+    shift = call(graph, "exponent_shift", _largest(graph, exponents))
+    shifted = [_shifted(graph, part, shift) for part in parts]
+    if len(parts) == len(addends):
+        return graph.add(shift, graph.node(sympy.log, graph.add(*shifted)))
+    one = call(graph, "shifted_one", shift)  # less 1: log1p keeps the digits of the others
+    return graph.add(shift, call(graph, "log1p", graph.add(one, *shifted)))
+
+
 def _log_of_product(graph: Graph, node: Node) -> Node | None:
     """The logarithm of an exponential times a quotient made by `quotient_of_rows`."""
     rest, u = _as_weighted(graph, node)

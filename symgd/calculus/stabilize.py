@@ -26,12 +26,16 @@ from symgd.calculus.exponential_sums import (
     terms_of,
 )
 from symgd.calculus.powers_of_roots import power_of_root, product_of_roots
-from symgd.calculus.row_exponential_sums import log_of_rows, quotient_of_rows
+from symgd.calculus.row_exponential_sums import (
+    log_of_rows,
+    log_of_weighted_sum,
+    quotient_of_rows,
+)
 from symgd.formula.functions import reference
 from symgd.formula.functions.derivatives import DERIVATIVES
 from symgd.formula.functions.table import FUNCTIONS
 from symgd.formula.graph import Graph
-from symgd.formula.nodes import MINUS_ONE, ONE, TWO, Node, float_of, is_negation
+from symgd.formula.nodes import MINUS_ONE, ONE, TWO, Node, float_of, is_inverse, is_negation
 
 _NODE = {name: row.node for name, row in {**FUNCTIONS, **DERIVATIVES}.items()}
 
@@ -72,7 +76,7 @@ def _log(graph: Graph, node: Node) -> Node:
         if term is None or term.u is None or term.c <= 0:
             return node
         return log_sum(graph, [Term(1.0, None), term])
-    found = _logarithm(graph, inner)
+    found = _logarithm(graph, inner) or log_of_weighted_sum(graph, inner)
     if found is not None:
         return found
     if inner.func is sympy.Add:
@@ -86,6 +90,12 @@ def _logarithm(graph: Graph, node: Node) -> Node | None:
     """The logarithm of a positive function of exponentials, without them."""
     if node.func is sympy.cosh:
         return call(graph, "logcosh", *node.args)
+    if node.func is sympy.sinh:
+        return call(graph, "logsinh", *node.args)
+    if node.func is _NODE["ndtr"]:
+        return call(graph, "log_ndtr", *node.args)
+    if node.func is _NODE["erfc"]:
+        return call(graph, "log_erfc", *node.args)
     if (found := log_share(graph, node)) is not None:
         return found
     if node.func is sympy.Pow and (power := float_of(node.args[1])) is not None:
@@ -96,15 +106,30 @@ def _logarithm(graph: Graph, node: Node) -> Node | None:
     if terms is not None:
         positive = all(t.c > 0 for t in terms)
         return log_sum(graph, terms) if positive else log_difference(graph, terms)
-    if node.func is sympy.Mul and len(node.args) == 2:
-        scale = float_of(node.args[0])
-        found = _logarithm(graph, node.args[1]) if scale is not None and scale > 0 else None
-        return found and graph.add(found, graph.number(math.log(scale or 1.0)))
+    if node.func is sympy.Mul:
+        scale, rest = _number_and_rest(node)
+        if scale == 0.5 and len(rest) == 1 and rest[0].func is _NODE["erfc"]:
+            scaled = graph.mul(graph.number(-math.sqrt(2.0)), rest[0].args[0])
+            return call(graph, "log_ndtr", scaled)
+        found = _logarithm(graph, rest[0]) if scale > 0 and len(rest) == 1 else None
+        return found and graph.add(found, graph.number(math.log(scale)))
     return None
 
 
+def _number_and_rest(product: Node) -> tuple[float, list[Node]]:
+    """The product of the numbers among the factors, divisors too, and the other factors."""
+    scale, rest = 1.0, []
+    for factor in product.args:
+        number = float_of(factor.args[0] if is_inverse(factor) else factor)
+        if number:
+            scale = scale / number if is_inverse(factor) else scale * number
+        else:
+            rest.append(factor)
+    return scale, rest
+
+
 def _add(graph: Graph, node: Node) -> Node:
-    """exp(x) - 1, 1 - cos(x), cosh(x) - 1, 1 - sigmoid(x), 1 - exp(x), 1 - tanh(x)**2."""
+    """exp(x) - 1, 1 - cos(x), cosh(x) - 1, 1 - sigmoid(x), 1 - tanh(x)**2, 1 + erf(x), ..."""
     if len(node.args) != 2:
         return node
     for one, other in (node.args, node.args[::-1]):
@@ -127,9 +152,24 @@ def _add(graph: Graph, node: Node) -> Node:
                 return call(graph, "sigmoid", graph.neg(function.args[0]))
             if function.func is _NODE["softmax2"]:
                 return call(graph, "softmax2", *function.args[::-1])
+            if function.func is _NODE["ndtr"]:
+                return call(graph, "ndtr", graph.neg(function.args[0]))
             if function.func is _NODE["softmax"]:
                 return call(graph, "softmax_complement", *function.args)
+        if (found := _one_plus_erf(graph, one, other)) is not None:
+            return found
     return node
+
+
+def _one_plus_erf(graph: Graph, c: Node, other: Node) -> Node | None:
+    """c + c*erf(x) = c*erfc(-x), c - c*erf(x) = c*erfc(x) of a number c."""
+    scale, number = 1.0, float_of(c)
+    if other.func is sympy.Mul and len(other.args) == 2:
+        scale, other = float_of(other.args[0]) or 0.0, other.args[1]
+    if number is None or other.func is not _NODE["erf"] or abs(scale) != abs(number):
+        return None
+    (x,) = other.args
+    return graph.mul(c, call(graph, "erfc", graph.neg(x) if scale == number else x))
 
 
 def _is_square(node: Node) -> bool:

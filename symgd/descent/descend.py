@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 import sympy
 
 from symgd.analysis.diagnosis import find
+from symgd.analysis.verdicts.sentences import advisable
 from symgd.backends.compiler import compile_program
 from symgd.backends.dispatch import (
     AUTO,
@@ -95,6 +96,8 @@ def descend(
     sampler = None if batch is None else Sampler.of(loss.table, batch, seed)
     result = _run(loss, arguments, values, origin, callback, backend, sampler)
     if not advise or sampler is not None or result.status is Status.INTERRUPTED:
+        return result
+    if not advisable(result.verdict):
         return result
     from symgd.analysis.verdicts.advice import advised
     from symgd.analysis.verdicts.command import Asked

@@ -18,10 +18,10 @@ from symgd.fits.nested_sums import total_gradient
 from symgd.fits.per_row_function import PerRowFunction
 from symgd.fits.regression_model import Model
 from symgd.formula.graph import Graph
-from symgd.formula.nodes import Column, Name, Node, RowMean, RowSum, topological
+from symgd.formula.nodes import Name, Node, RowMean, RowSum, topological
 from symgd.formula.parse import parse
 from symgd.formula.pickling import Packed, pack, unpack
-from symgd.model.data_binding import RowData, open_columns
+from symgd.model.data_binding import RowData, columns_below, open_columns
 from symgd.solvers.objectives import Vector
 
 
@@ -60,7 +60,7 @@ class FittedCurve:
     @property
     def predictors(self) -> tuple[str, ...]:
         """The columns on the right side of the model."""
-        return tuple(n.text for n in topological([self.predicted]) if isinstance(n, Column))
+        return tuple(column.text for column in columns_below([self.predicted]))
 
     @property
     def response(self) -> str:
@@ -111,7 +111,7 @@ def _unpickle(
     graph = Graph()
     predicted, response, *others = unpack(graph, *nodes)
     derivatives, leaves = others[: len(x)], tuple(others[len(x) :])
-    data = RowData.unpacked(graph, *rows)
+    data = RowData(graph, **rows)
     return FittedCurve(text, data, predicted, response, derivatives, leaves, x, covariance)
 
 

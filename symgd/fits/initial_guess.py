@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from symgd.fits.qr_reduction import RowResiduals
+from symgd.fits.regression_model import Model
 from symgd.fits.row_sample import SEED, sample_rows
-from symgd.formula.nodes import Name, Node, topological
-from symgd.model.data_binding import RowData
+from symgd.formula.nodes import Column, Name, topological
+from symgd.model.data_binding import RowData, columns_below
 from symgd.solvers.levenberg_marquardt import FreeSystem, minimize
 from symgd.solvers.objectives import Box
 
@@ -26,81 +26,71 @@ _TRIALS = 200
 _BEST = 5  # trials that are then fitted to the sample
 
 
-def linear_parameters(leaves: Sequence[Name], derivatives: Sequence[Node]) -> list[int]:
-    """The indices of parameters in which the residual is jointly linear, chosen greedily."""
-    inside = [{n for n in topological([s]) if isinstance(n, Name)} for s in derivatives]
+def solve_linear(
+    model: Model, residuals: RowResiduals, start: Sequence[float]
+) -> list[float] | None:
+    """`start` with its linear parameters solved for on all rows, or None."""
+    found = _solve(residuals, start, _linear_parameters(model, residuals), model.box)
+    return None if found is None else found[0]
+
+
+def search(model: Model, residuals: RowResiduals) -> list[float]:
+    """The best start of the search, (P,); ones where none has finite residuals."""
+    count, linear = len(model.leaves), _linear_parameters(model, residuals)
+    if len(linear) == count:
+        return solve_linear(model, residuals, [0.0] * count) or [0.0] * count
+    rows = sample_rows(model.rows, _SAMPLE_ROWS)
+    sample = residuals.on(rows)
+    nonlinear = [k for k in range(count) if k not in linear]
+    typical = _magnitudes(rows, columns_below([model.predicted]))
+    generator = np.random.default_rng(SEED)
+    candidates: list[tuple[float, list[float]]] = []
+    for trial in range(_TRIALS):
+        x = np.zeros(count)
+        x[nonlinear] = _trial(trial, len(nonlinear), typical, generator)
+        x = model.box.clip(x)
+        solved = _solve(sample, x.tolist(), linear, model.box)
+        if solved is not None:
+            candidates.append((solved[1], solved[0]))
+    candidates.sort()
+    for start in _refined(sample, model.box, candidates[:_BEST]):
+        if residuals.linearize(start) is not None:  # finite on all rows
+            return start
+    return [1.0] * count
+
+
+def _linear_parameters(model: Model, residuals: RowResiduals) -> list[int]:
+    """The parameters in which the residual is jointly linear, chosen greedily.
+
+    None of those in sums over rows, which are computed beforehand.
+    """
+    leaves = model.leaves
+    inside = [{n for n in topological([d]) if isinstance(n, Name)} for d in residuals.derivatives]
     choice: list[int] = []
     for k, leaf in enumerate(leaves):
         joint = [*choice, k]
         if all(leaf not in inside[j] and leaves[j] not in inside[k] for j in joint):
             choice.append(k)
-    return choice
+    held = set() if model.nested is None else model.nested.parameters
+    return [k for k in choice if leaves[k] not in held]
 
 
-@dataclass(frozen=True)
-class InitialGuess:
-    """The search for a start. predictors: the names of the columns of the model."""
+def _refined(
+    residuals: RowResiduals, box: Box, candidates: Sequence[tuple[float, list[float]]]
+) -> list[list[float]]:
+    """The starts after some steps on the sample, best first, then those without steps."""
+    fitted: list[tuple[float, list[float]]] = []
+    for _, start in candidates:
+        result = minimize(residuals, start, box, steps=60)
+        if result is not None:
+            fitted.append((result.system.rss, result.x.tolist()))
+    least = min((rss for rss, _ in fitted), default=0.0)
 
-    residuals: RowResiduals
-    rows: RowData
-    leaves: Sequence[Name]
-    derivatives: Sequence[Node]
-    box: Box
-    predictors: Sequence[str]
+    def rank(pair: tuple[float, list[float]]) -> tuple[float, int]:
+        rss, start = pair  # among equals, fewer negative values: a/b equals -a/-b
+        return (least if rss <= least * (1 + 1e-6) else rss), sum(v < 0 for v in start)
 
-    @property
-    def linear_indices(self) -> list[int]:
-        """The parameters that linear least squares determines."""
-        candidates = linear_parameters(self.leaves, self.derivatives)
-        nested = self.residuals.nested
-        held = set() if nested is None else nested.parameters
-        return [k for k in candidates if self.leaves[k] not in held]
-
-    def solve_linear(self, start: Sequence[float]) -> list[float] | None:
-        """`start` with its linear parameters solved for on all rows, or None."""
-        candidates = _solve(self.residuals, start, self.linear_indices, self.box)
-        return None if candidates is None else candidates[0]
-
-    def search(self) -> list[float]:
-        """The best start of the search, (P,); ones where none has finite residuals."""
-        count, linear_indices = len(self.leaves), self.linear_indices
-        if len(linear_indices) == count:
-            return self.solve_linear([0.0] * count) or [0.0] * count
-        sample = sample_rows(self.rows, _SAMPLE_ROWS)
-        residuals = self.residuals.on(sample)
-        nonlinear = [k for k in range(count) if k not in linear_indices]
-        typical = _magnitudes(sample, self.predictors)
-        generator = np.random.default_rng(SEED)
-        candidates: list[tuple[float, list[float]]] = []
-        for trial in range(_TRIALS):
-            x = np.zeros(count)
-            x[nonlinear] = _trial(trial, len(nonlinear), typical, generator)
-            x = self.box.clip(x)
-            solved = _solve(residuals, x.tolist(), linear_indices, self.box)
-            if solved is not None:
-                candidates.append((solved[1], solved[0]))
-        candidates.sort()
-        for start in self._refined(residuals, candidates[:_BEST]):
-            if self.residuals.linearize(start) is not None:  # finite on all rows
-                return start
-        return [1.0] * count
-
-    def _refined(
-        self, residuals: RowResiduals, candidates: Sequence[tuple[float, list[float]]]
-    ) -> list[list[float]]:
-        """The starts after some steps on the sample, best first, then those without steps."""
-        fitted: list[tuple[float, list[float]]] = []
-        for _, start in candidates:
-            result = minimize(residuals, start, self.box, steps=60)
-            if result is not None:
-                fitted.append((result.system.rss, result.x.tolist()))
-        least = min((rss for rss, _ in fitted), default=0.0)
-
-        def rank(pair: tuple[float, list[float]]) -> tuple[float, int]:
-            rss, start = pair  # among equals, fewer negative values: a/b equals -a/-b
-            return (least if rss <= least * (1 + 1e-6) else rss), sum(v < 0 for v in start)
-
-        return [start for _, start in [*sorted(fitted, key=rank), *candidates]]
+    return [start for _, start in [*sorted(fitted, key=rank), *candidates]]
 
 
 def _trial(
@@ -117,12 +107,11 @@ def _trial(
     return values
 
 
-def _magnitudes(rows: RowData, predictors: Sequence[str]) -> list[float]:
+def _magnitudes(rows: RowData, predictors: Sequence[Column]) -> list[float]:
     """Plausible magnitudes of a parameter, given these columns."""
     candidates = [1.0]
-    columns = rows.table.columns
-    for name in predictors:
-        column = np.asarray(columns[name], dtype=np.float64)
+    for predictor in predictors:
+        column = np.asarray(rows.table.columns[predictor.text], dtype=np.float64)
         places = np.quantile(column, [0.1, 0.5, 0.9])
         deviation = [float(np.std(column)), float(np.mean(np.abs(column)))]
         sizes = [abs(v) for v in (*places, *deviation) if v]

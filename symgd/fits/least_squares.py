@@ -11,7 +11,7 @@ import numpy as np
 
 from symgd import names
 from symgd.errors import ArgumentError, DataError
-from symgd.fits import label_switching, statistics
+from symgd.fits import initial_guess, label_switching, statistics
 from symgd.fits.assemble import assemble
 from symgd.fits.certificate import certificate
 from symgd.fits.fit_result import FitResult
@@ -132,12 +132,13 @@ def _restart(
     """
 
     def candidates() -> Iterator[LeastSquaresResult | None]:
+        searched = problem.model, problem.residuals
         run = partial(minimize, problem.residuals, box=problem.box)
         yield run(start, factor=1.0)
         yield run(start, factor=0.01)
-        if (solved := problem.initial_guess.solve_linear(start)) is not None:
+        if (solved := initial_guess.solve_linear(*searched, start)) is not None:
             yield run(solved)
-        found = run(problem.initial_guess.search())
+        found = run(initial_guess.search(*searched))
         if found is not None:
             yield run(label_switching.closest_permutation(problem.model, found.x.tolist(), start))
 
@@ -193,7 +194,7 @@ def _by_descent(
 ) -> FitResult:
     """The mean of squares by a rule of the catalogue, with the certificate of least squares."""
     model = problem.model
-    term = model.restored(model.graph.pow(problem.residual, 2), options.batch)
+    term = model.restored(model.graph.pow(problem.residuals.residual, 2), options.batch)
     root = model.graph.node(RowMean, term)
     x, steps, status, message = descend_by_rule(model, root, options, start)
     system = problem.residuals.linearize(x.tolist())

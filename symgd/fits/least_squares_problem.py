@@ -5,28 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from symgd._locks import cached_property
-from symgd.fits.initial_guess import InitialGuess
-from symgd.fits.nested_sums import total_gradient
+from symgd.fits import initial_guess
 from symgd.fits.per_row_function import PerRowFunction
 from symgd.fits.qr_reduction import RowResiduals
 from symgd.fits.regression_model import Model
 from symgd.fits.settings import Options, place_start
 from symgd.fits.summary_statistics import ResponseSummary, summarize_response
-from symgd.formula.nodes import Column, Node, topological
 from symgd.model.data_binding import RowData
 from symgd.solvers.objectives import Box
 
 
 @dataclass(frozen=True)
 class LeastSquaresProblem:
-    """A least-squares problem.
-
-    residual: sqrt(weight)*(predicted - response) of a row. observed: response, weight, sigma.
-    """
+    """A least-squares problem. observed: response, weight, sigma of a row."""
 
     model: Model
-    residual: Node
-    derivatives: list[Node]
     residuals: RowResiduals
     observed: PerRowFunction
 
@@ -50,27 +43,13 @@ class LeastSquaresProblem:
         """(the start, (P,), whether any of it was given); what is not given is searched for."""
         params = self.model.params
         given = place_start(options.start, params)
-        guess = self.initial_guess.search() if len(given) < len(params) else [0.0] * len(params)
+        guess = [0.0] * len(params)
+        if len(given) < len(params):
+            guess = initial_guess.search(self.model, self.residuals)
         return [given.get(p, v) for p, v in zip(params, guess, strict=True)], bool(given)
-
-    @property
-    def initial_guess(self) -> InitialGuess:
-        """The search for a start."""
-        model = self.model
-        predictors = [n.text for n in topological([model.predicted]) if isinstance(n, Column)]
-        return InitialGuess(
-            self.residuals, model.rows, model.leaves, self.derivatives, self.box, predictors
-        )
 
 
 def build_problem(model: Model) -> LeastSquaresProblem:
     """The least-squares problem of a model, its weights unchecked."""
-    graph = model.graph
-    residual = graph.sub(model.predicted, model.response)
-    if model.weight is not None:
-        residual = graph.mul(graph.sqrt(model.weight), residual)
-    derivatives = total_gradient(graph, residual, model.leaves, model.nested)
-    residuals = RowResiduals(model.rows, model.leaves, residual, derivatives, model.nested)
     outputs = [n for n in (model.response, model.weight, model.sigma) if n is not None]
-    observed = PerRowFunction(model.rows, [], outputs)
-    return LeastSquaresProblem(model, residual, derivatives, residuals, observed)
+    return LeastSquaresProblem(model, RowResiduals(model), PerRowFunction(model.rows, [], outputs))

@@ -33,13 +33,14 @@ NO_MINIMUM = "none, since the loss has no minimum"
 
 @dataclass(frozen=True)
 class Inference:
-    """How to compute the standard errors at the minimum.
+    """The model of a fit, and how to compute its standard errors at the minimum.
 
     basis: that in words. covariance: the covariance and a condition number at the minimum; None:
     the inverse Hessian. problem: for a loss of residuals, their least-squares problem; None: the
     loss is a negative log-likelihood. factor: -log L divided by the loss as typed.
     """
 
+    model: Model
     options: Options
     basis: str
     covariance: Callable[[NewtonResult, Mask], tuple[Matrix, float]] | None = None
@@ -48,22 +49,21 @@ class Inference:
 
 
 def by_newton(
-    model: Model,
+    inference: Inference,
     root: Node,
-    factor: float,
     starts: Sequence[Sequence[float]],
     start: Sequence[float],
-    inference: Inference,
 ) -> FitResult:
-    """The minimum of `factor` times `root` by Newton's method, from the first start that converges.
+    """The minimum of the loss `root` by Newton's method, from the first start that converges.
 
     start: the start of the result where none converges. Nonsmooth losses are smoothed.
     """
+    model, box = inference.model, inference.model.box
 
     def objective_of(node: Node) -> RowObjective:
-        return RowObjective(_loss_of(model, node), factor)
+        return RowObjective(_loss_of(model, node), inference.factor)
 
-    objective, box = objective_of(root), model.box
+    objective = objective_of(root)
     best: tuple[NewtonResult, Status, str] | None = None
     nonsmooth = False
     for begin in starts:
@@ -82,24 +82,19 @@ def by_newton(
             best, nonsmooth = (smoothed[0], Status.STALLED, smoothed[1]), True
     if best is None:
         raise ArgumentError("the loss or its derivatives are not finite at the start; give --start")
-    result, status, message = best
-    points = [start, result.x]
-    status, message = _check_bounded(model, objective, status, message, points)
-    return _assemble(model, result, status, message, start, inference, nonsmooth)
+    return _assemble(inference, objective, start, *best, nonsmooth)
 
 
-def by_rule(
-    model: Model, root: Node, start: Sequence[float], factor: float, inference: Inference
-) -> FitResult:
+def by_rule(inference: Inference, root: Node, start: Sequence[float], factor: float) -> FitResult:
     """The minimum of the loss `root`, of which `factor` times is -log L, by a rule."""
+    model = inference.model
     x, steps, status, message = descend_by_rule(model, root, inference.options, start)
     objective = RowObjective(_loss_of(model, root), factor)
     result = newton.evaluate_at(objective, x.tolist(), model.box, steps)
     certified, sentence = newton_certificate(result, model.box)
     if certified is Status.CONVERGED:
         status, message = certified, sentence
-    status, message = _check_bounded(model, objective, status, message, [start, x.tolist()])
-    return _assemble(model, result, status, message, start, inference)
+    return _assemble(inference, objective, start, result, status, message)
 
 
 def descend_by_rule(
@@ -136,32 +131,23 @@ def _loss_of(model: Model, root: Node, box: LossBox | None = None) -> LossIntern
     return LossInternals(model.graph, root, model.leaves, model.rows, by_rows=True, box=box)
 
 
-def _check_bounded(
-    model: Model,
-    objective: RowObjective,
-    status: Status,
-    message: str,
-    points: Sequence[Sequence[float]],
-) -> tuple[Status, str]:
-    """Status and message; DIVERGED where an uncertified loss is unbounded below."""
-    if status is Status.CONVERGED:
-        return status, message
-    box, arrays = model.box, [np.array(p) for p in points]
-    sentence = unboundedness.unbounded_direction(objective, arrays, box, model.params)
-    return (status, message) if sentence is None else (Status.DIVERGED, sentence)
-
-
 def _assemble(
-    model: Model,
+    inference: Inference,
+    objective: RowObjective,
+    start: Sequence[float],
     result: NewtonResult,
     status: Status,
     message: str,
-    start: Sequence[float],
-    inference: Inference,
     nonsmooth: bool = False,
 ) -> FitResult:
+    """The result of a fit; DIVERGED where an uncertified loss is unbounded below."""
+    model, problem, method = inference.model, inference.problem, inference.options.method
+    if status is not Status.CONVERGED:
+        points = [np.array(start), np.array(result.x)]
+        sentence = unboundedness.unbounded_direction(objective, points, model.box, model.params)
+        if sentence is not None:
+            status, message = Status.DIVERGED, sentence
     free, hessian = model.box.free(result.x, result.gradient), np.array(result.hessian)
-    problem, method = inference.problem, inference.options.method
     unbounded = status is Status.DIVERGED
     if nonsmooth or unbounded:
         matrix, condition = np.full_like(hessian, math.nan), 1.0

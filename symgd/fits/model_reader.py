@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Sequence
-from typing import Any
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -19,15 +19,18 @@ from symgd.model.checks import to_finite, to_float
 from symgd.solvers.objectives import Box
 
 
+@dataclass
 class ModelReader:
-    """A parser of the formulas of a fit into one graph with one set of names."""
+    """A parser of the formulas of a fit into one graph with one set of names.
 
-    def __init__(self, columns: Columns, own: Sequence[str], graph: Graph | None = None) -> None:
-        self.graph = graph or Graph()
-        self.all_columns = columns
-        self.parameter_names = [names.canonical(name) for name in own]
-        self.variables: dict[str, Name] = {}
-        self.columns: dict[str, Any] = {}
+    all_columns: of the data. parameter_names: those that are no constants. columns: those read.
+    """
+
+    all_columns: Columns
+    parameter_names: Sequence[str]
+    graph: Graph = field(default_factory=Graph)
+    variables: dict[str, Name] = field(default_factory=dict)
+    columns: dict[str, Column] = field(default_factory=dict)
 
     def read(self, text: str, per_row: bool = True) -> Formula:
         """The formula of one row; its names are added to `variables` and `columns`."""
@@ -35,7 +38,7 @@ class ModelReader:
             text,
             graph=self.graph,
             variables=self.variables,
-            declared=self.parameter_names,
+            declared=map(names.canonical, self.parameter_names),
             columns=self.all_columns,
             per_row=per_row,
         )

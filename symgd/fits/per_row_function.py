@@ -12,8 +12,8 @@ import numpy as np
 from symgd.backends.compiler import compile_per_row
 from symgd.backends.lambdified import compile_array
 from symgd.backends.numpy_rows import BLOCK, pieces
-from symgd.formula.nodes import Column, Name, Node, topological
-from symgd.model.data_binding import RowData
+from symgd.formula.nodes import Name, Node
+from symgd.model.data_binding import RowData, columns_below
 from symgd.solvers.objectives import Vector
 
 
@@ -21,7 +21,7 @@ class PerRowFunction:
     """`outputs`, nodes of one row, as a function of the parameters `leaves` and a block of rows."""
 
     def __init__(self, rows: RowData, leaves: Sequence[Name], outputs: Sequence[Node]) -> None:
-        columns = [n for n in topological(outputs) if isinstance(n, Column)]
+        columns = columns_below(outputs)
         self._constants = rows.inputs(outputs)
         named = {str(k): node for k, node in enumerate(outputs)}
         inputs = [*columns, *leaves, *self._constants]

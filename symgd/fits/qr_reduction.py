@@ -22,9 +22,10 @@ from symgd.backends.dispatch import choose_rows
 from symgd.backends.numpy_rows import RowFunction, total
 from symgd.backends.program import Program
 from symgd.calculus.row_sums import lower
-from symgd.fits.nested_sums import NestedSums
+from symgd.fits.nested_sums import total_gradient
 from symgd.fits.per_row_function import PerRowFunction
-from symgd.formula.nodes import Name, Node, RowSum
+from symgd.fits.regression_model import Model
+from symgd.formula.nodes import RowSum
 from symgd.model.data_binding import PASSES, RowData
 from symgd.solvers.objectives import Matrix, ReducedSystem
 
@@ -36,23 +37,22 @@ _GRAM_CONDITION = 1e4  # of J with columns of length 1, up to which J'J keeps th
 class RowResiduals:
     """The residuals of a model over its rows, and their Jacobian.
 
-    jacobian: the columns of J, then r, by row. size: rows.
+    residual: sqrt(weight)*(predicted - response) of a row; derivatives: in each parameter, those
+    through sums over the rows included. jacobian: the columns of J, then r, by row. size: rows.
     """
 
-    def __init__(
-        self,
-        rows: RowData,
-        leaves: Sequence[Name],
-        residual: Node,
-        derivatives: Sequence[Node],
-        nested: NestedSums | None = None,
-    ) -> None:
-        self.nested = nested
-        leaves = [*leaves, *(() if nested is None else nested.inputs)]
+    def __init__(self, model: Model) -> None:
+        graph, rows, self.nested = model.graph, model.rows, model.nested
+        residual = graph.sub(model.predicted, model.response)
+        if model.weight is not None:
+            residual = graph.mul(graph.sqrt(model.weight), residual)
+        derivatives = total_gradient(graph, residual, model.leaves, self.nested)
+        leaves = [*model.leaves, *(() if self.nested is None else self.nested.inputs)]
+        self.residual, self.derivatives = residual, derivatives
         self.jacobian = PerRowFunction(rows, leaves, [*derivatives, residual])
         self.count = len(derivatives)
         self.size = rows.table.rows
-        self._nodes, self._leaves = (residual, *derivatives), leaves
+        self._leaves = leaves
         self._sums: dict[tuple[bool, int], tuple[Program, RowFunction]] = {}
         self._residual = PerRowFunction(rows, leaves, [residual])
         self._magnitude = self.size.bit_length()  # log2 of the rows
@@ -192,7 +192,7 @@ class RowResiduals:
         """
         rows, key = self.jacobian.rows, (products, self._magnitude)
         if key not in self._sums:
-            graph, (r, *derivatives) = rows.graph, self._nodes
+            graph, r, derivatives = rows.graph, self.residual, self.derivatives
             terms = [graph.pow(r, 2)]
             if products:
                 pairs = ((a, b) for i, a in enumerate(derivatives) for b in derivatives[: i + 1])

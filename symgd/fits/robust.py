@@ -31,16 +31,16 @@ def robust(problem: LeastSquaresProblem, options: Options) -> FitResult:
     def covariance(result: NewtonResult, free: Mask) -> tuple[Matrix, float]:
         return _sandwich(problem, term, result, free)
 
-    inference = Inference(options, SANDWICH, covariance, problem)
+    inference = Inference(model, options, SANDWICH, covariance, problem)
     if options.by_rule:
         mean = graph.node(RowMean, restored)
-        return by_rule(model, mean, start, float(model.table.rows), inference)
+        return by_rule(inference, mean, start, float(model.table.rows))
     begin = start
     if options.start is None:
         minimum = levenberg_marquardt.minimize(problem.residuals, start, problem.box)
         begin = start if minimum is None else minimum.x.tolist()
     root = model.rows.lower([graph.node(RowSum, restored)])[0]
-    return by_newton(model, root, 1.0, [begin], start, inference)
+    return by_newton(inference, root, [begin], start)
 
 
 def _loss_of_row(problem: LeastSquaresProblem) -> Node:

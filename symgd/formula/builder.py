@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import reduce
 
 import sympy
 
 from symgd.errors import FormulaError
-from symgd.formula.constants import ExactConstants, may_be_infinite
+from symgd.formula.constants import ValuePair, is_infinite, may_be_infinite
 from symgd.formula.evaluate import evaluate
 from symgd.formula.functions.table import BY_CLASS, POWERS, Function
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import Node, float_of, is_inverse
 from symgd.formula.token_stream import TokenStream
 from symgd.formula.tokens import Token
+from symgd.names import counted
 
 
 @dataclass
@@ -27,7 +29,7 @@ class Builder:
     stream: TokenStream
     table: bool
     constants: dict[int, float] = field(default_factory=dict)  # of nodes without names, by id
-    _exact: ExactConstants = field(default_factory=ExactConstants)
+    exact: dict[int, ValuePair] = field(default_factory=dict)  # the same with more digits
 
     def build(self, cls: type, *args: Node, at: Token | None = None) -> Node:
         """The node of this class; one of constants alone must have a finite value."""
@@ -43,7 +45,7 @@ class Builder:
             value = evaluate(node, self._value)
             if value - value != 0:
                 raise self._bad_constant(node, value, at)
-            if may_be_infinite(node) and self._exact.is_infinite(node):
+            if may_be_infinite(node) and is_infinite(node, self.exact):
                 raise self._infinite(node, at)
             constants[id(node)] = value
         return node
@@ -93,8 +95,7 @@ class Builder:
         power = POWERS[name]
         count = 1 if power.exponent is not None else 2
         if len(args) != count:
-            wanted = "1 argument" if count == 1 else "2 arguments"
-            sentence = f"{name} takes {wanted}, not {len(args)}"
+            sentence = f"{name} takes {counted(count, 'argument')}, not {len(args)}"
             raise self.stream.error(sentence, f"write {name}{power.signature}", token)
         if power.exponent is None:
             base, exponent = args
@@ -105,36 +106,24 @@ class Builder:
         """The call of a function of the table, whose arity and order are checked."""
         low, high = row.arity
         if len(args) < low or (high is not None and len(args) > high):
-            wanted = (
-                f"{low}"
-                if high == low
-                else f"at least {low}"
-                if high is None
-                else f"{low} to {high}"
-            )
+            wanted = f"at least {low}" if high is None else f"{low} to {high}"
+            wanted = f"{low}" if high == low else wanted
             plural = "" if wanted in {"1", "at least 1"} else "s"
             sentence = f"{row.name} takes {wanted} argument{plural}, not {len(args)}"
             raise self.stream.error(sentence, f"write {row.signature}", token)
         args += map(self.number, row.omitted_defaults(len(args)))
-        if row.order and not self.table and id(args[0]) not in self.constants:
-            sentence = f"the order of {row.name} must be a number"
-            raise self.stream.error(sentence, "there is no derivative with respect to it", token)
         if row.order and not self.table:
-            order = self.constants[id(args[0])]
-            if not row.has_order(order):
-                sentence = f"{row.name} has no order {order:g}"
-                raise self.stream.error(sentence, f"orders end at {row.last_order:g}", token)
+            problem = row.order_problem(self.constants.get(id(args[0])))
+            if problem is not None:
+                raise self.stream.error(*problem, token)
         if row.pairwise:
-            node = args[0]
-            for arg in args[1:]:
-                node = self.build(row.node, node, arg, at=token)
-            return node
+            return reduce(lambda a, b: self.build(row.node, a, b, at=token), args)
         return self.build(row.node, *args, at=token)
 
     def _bad_constant(self, node: Node, value: float, at: Token | None) -> FormulaError:
         if is_inverse(node):
             return self.stream.error("this divides by zero", "", at)
-        if self._exact.is_infinite(node):
+        if is_infinite(node, self.exact):
             return self._infinite(node, at)
         if value != value:
             return self.stream.error("this constant is not a real number", "", at)

@@ -51,22 +51,18 @@ def may_be_infinite(node: Node) -> bool:
     return not finite and any(a.args or isinstance(a, sympy.NumberSymbol) for a in node.args)
 
 
-class ExactConstants:
-    """Values of nodes without names, each computed once."""
+def is_infinite(node: Node, known: dict[int, ValuePair]) -> bool:
+    """Whether the node, none of whose arguments is infinite, has a pole.
 
-    def __init__(self) -> None:
-        self._known: dict[int, ValuePair] = {}
-
-    def is_infinite(self, node: Node) -> bool:
-        """Whether the node, none of whose arguments is infinite, has a pole."""
-        known = self._known
-        with MPMATH:
-            try:
-                for part in topological([node], known):
-                    known[id(part)] = _value(part, [known[id(a)] for a in part.args])
-            except PoleError:
-                return True
-        return False
+    known: the values of nodes without names by id; those below the node are added.
+    """
+    with MPMATH:
+        try:
+            for part in topological([node], known):
+                known[id(part)] = _value(part, [known[id(a)] for a in part.args])
+        except PoleError:
+            return True
+    return False
 
 
 def _value(node: Node, args: list[ValuePair]) -> ValuePair:

@@ -72,17 +72,8 @@ def constant_value(node: Node) -> float | None:
     leaves = [a.args[0] if is_inverse(a) else a for a in node.args]
     if any(float_of(a) is None for a in leaves):
         return None
-    result = evaluate(node, lambda a: _number_or_inverse(a))
+    result = evaluate(node, lambda a: evaluate(a, float_of) if a.args else float_of(a))
     return None if isinstance(result, bool) else float(result)
-
-
-def _number_or_inverse(node: Node) -> float:
-    value = float_of(node)
-    if value is not None:
-        return value
-    divisor = float_of(node.args[0])
-    assert divisor is not None
-    return reference.div(1.0, divisor)
 
 
 def evaluate_all(

@@ -96,11 +96,8 @@ def _function(node: Node, args: list[Node], graph: Graph) -> Node:
     low, high = row.arity
     if len(args) < low or (high is not None and len(args) > high and not row.pairwise):
         raise _error(node, f"{row.name} does not take {len(args)} arguments")
-    if row.order and float_of(args[0]) is None:
-        raise _error(node, f"the order of {row.name} must be a number")
-    if row.order and not row.has_order(order := float_of(args[0]) or 0.0):
-        hint = f"orders end at {row.last_order:g}"
-        raise _error(node, f"{row.name} has no order {order:g}", hint)
+    if row.order and (problem := row.order_problem(float_of(args[0]))) is not None:
+        raise _error(node, *problem)
     if row.pairwise:
         return reduce(lambda a, b: graph.node(row.node, a, b), args)
     return graph.node(row.node, *args)

@@ -17,8 +17,6 @@ from symgd.formula.nodes import (
     CONNECTIVES,
     RELATIONS,
     ROWS,
-    Column,
-    Name,
     Node,
     Norm,
     RowMean,
@@ -43,8 +41,7 @@ def pack(roots: Sequence[Node]) -> tuple[Packed, tuple[int, ...]]:
     order = topological(roots)
     place = {id(node): k for k, node in enumerate(order)}
     packed = tuple(
-        (_NAMES[n.func], tuple(place[id(a)] for a in n.args)) if n.args else ("", _plain(n))
-        for n in order
+        (_NAMES[n.func], tuple(place[id(a)] for a in n.args)) if n.args else ("", n) for n in order
     )
     return packed, tuple(place[id(root)] for root in roots)
 
@@ -53,21 +50,8 @@ def unpack(graph: Graph, packed: Packed, places: Sequence[int]) -> list[Node]:
     """The roots as nodes of `graph`."""
     nodes: list[Node] = []
     for kind, what in packed:
-        new = graph.node(_CLASSES[kind], *(nodes[k] for k in what)) if kind else _atom(graph, what)
-        nodes.append(new)
+        if kind:
+            nodes.append(graph.node(_CLASSES[kind], *(nodes[k] for k in what)))
+        else:
+            nodes.append(graph.atom(ROWS if what == ROWS else what))  # rows are known by identity
     return [nodes[k] for k in places]
-
-
-def _plain(atom: Node) -> Any:
-    if isinstance(atom, Column):
-        return atom.name, atom.text, "column"
-    return (atom.name, atom.text) if isinstance(atom, Name) else atom
-
-
-def _atom(graph: Graph, what: Any) -> Node:
-    if not isinstance(what, tuple):
-        return graph.atom(what)
-    if len(what) == 3:
-        return graph.atom(Column(*what[:2]))
-    name = Name(*what)
-    return graph.atom(ROWS if name == ROWS else name)  # rows are known by identity

@@ -22,6 +22,7 @@ from symgd.formula.nodes import (
     Where,
     topological,
 )
+from symgd.formula.parse import substituted
 
 _LOGIC = {Conjunction: sympy.And, Disjunction: sympy.Or, Negation: sympy.Not}
 _ROW = sympy.Symbol("i", integer=True)  # y[i] is the value of column y in row i
@@ -98,8 +99,6 @@ def definition(call: sympy.Expr) -> sympy.Expr:
 
 
 def _formula(text: str, values: Mapping[str, sympy.Expr]) -> sympy.Expr:
-    from symgd.formula.parse import substituted
-
     root, leaves = substituted(text, values)
     return to_sympy([root], leaves)[0]
 

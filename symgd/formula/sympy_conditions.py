@@ -43,7 +43,7 @@ def condition(graph: Graph, cls: type, args: Sequence[Any]) -> Condition | None:
 
 
 def if_then_else(graph: Graph, test: Condition, if_true: Any, if_false: Any) -> Any:
-    """`yes` where the test holds, else `no`: both numbers or both conditions; else None."""
+    """`if_true` where the test holds, else `if_false`: numbers or conditions both; else None."""
     if isinstance(test, bool):
         return if_true if test else if_false
     if is_boolean(if_true) and is_boolean(if_false):

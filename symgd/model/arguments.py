@@ -64,7 +64,11 @@ def parse_assignments(items: Sequence[str]) -> dict[str, float]:
         left, equals, right = item.partition("=")
         if not equals or not left.strip() or not right.strip():
             raise ArgumentError(f"'{names.escape(item)}' is not NAME=VALUE")
-        name = _variable(left)
+        try:
+            name = variable_name(left)
+        except FormulaError as error:
+            shown = names.escape(left.strip())
+            raise ArgumentError(f"'{shown}' is not a name: {error.sentence}") from None
         if name in values:
             raise ArgumentError(f"'{names.escape(name)}' is given twice")
         values[name] = parse_number(right, f"the value of {names.escape(name)}")
@@ -95,15 +99,6 @@ def _constant(text: str) -> float | None:
         return None
     [root] = formula.graph.fold([formula.root])
     return float_of(root)
-
-
-def _variable(text: str) -> str:
-    try:
-        return variable_name(text)
-    except FormulaError as error:
-        raise ArgumentError(
-            f"'{names.escape(text.strip())}' is not a name: {error.sentence}"
-        ) from None
 
 
 def _tolerance(tol: float | None) -> float | None:

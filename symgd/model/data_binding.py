@@ -85,25 +85,10 @@ class RowData:
             opened = read_table(opened, columns, drop_missing=drop_missing)
         return cls(graph, opened, backend=backend, threads=threads)
 
-    def portable(self) -> tuple[Table, list[tuple[str, str, float]], str, int | None]:
-        """What pickles of it: all but the graph, which finds its nodes by identity."""
-        values = [(n.name, n.text, v) for n, v in self.values.items()]
-        return self.table, values, self.backend, self.threads
-
-    @classmethod
-    def unpacked(
-        cls,
-        graph: Graph,
-        table: Table,
-        values: Sequence[tuple[str, str, float]],
-        backend: str,
-        threads: int | None,
-    ) -> RowData:
-        """The rows again, over nodes of another graph."""
-        rows = cls(graph, table, backend=backend, threads=threads)
-        for name, text, value in values:
-            rows.values.setdefault(Name(name, text), value)
-        return rows
+    def portable(self) -> dict[str, Any]:
+        """What pickles of it, to be given to `RowData` again: all but what a graph identifies."""
+        names = ("table", "values", "backend", "threads")
+        return {name: getattr(self, name) for name in names}
 
     def lower(self, roots: Sequence[Node]) -> list[Node]:
         """The roots as they run over rows: numerically stable, every mean a sum."""

@@ -11,7 +11,7 @@ from symgd import names
 from symgd._locks import cached_property
 from symgd.backends.program import Program
 from symgd.formula.graph import Graph
-from symgd.formula.nodes import Name, Node
+from symgd.formula.nodes import Node
 from symgd.formula.parse import DEFAULT_LIMITS
 from symgd.formula.pickling import pack, unpack
 from symgd.formula.printing.plain import show, write
@@ -66,7 +66,6 @@ class Loss(Notebook):
         read = read_source(graph, source, data, constants, params, limits, drop_missing)
         leaves = tuple(read.variables.values())
         self._set(LossInternals(graph, read.root, leaves, read.rows), read.text, read.columns)
-        self._given = read.given
 
     def _set(self, internals: LossInternals, text: str, columns: Sequence[str]) -> None:
         #: what solvers and reports work with; no part of the public interface
@@ -74,7 +73,6 @@ class Loss(Notebook):
         self.text = text
         self.columns: tuple[str, ...] = tuple(columns)
         self.params: tuple[str, ...] = internals.params
-        self._given = None
 
     @classmethod
     def of(cls, internals: LossInternals, text: str, columns: Sequence[str] = ()) -> Loss:
@@ -92,29 +90,21 @@ class Loss(Notebook):
 
     def __getstate__(self) -> dict[str, Any]:
         inner = self.internals
-        if inner.rows is not None and self._given is not None:
-            return {"given": self._given, "data": dict(inner.rows.table.columns)}
         return {
             "nodes": pack([inner.root]),
-            "leaves": tuple((leaf.name, leaf.text) for leaf in inner.leaves),
+            "leaves": inner.leaves,
+            "rows": None if inner.rows is None else inner.rows.portable(),
+            "by_rows": inner.goes_by_rows,
             "text": self.text,
-            "rows": None if inner.rows is None else (self.columns, inner.rows.portable()),
+            "columns": self.columns,
         }
 
     def __setstate__(self, state: Mapping[str, Any]) -> None:
-        if "given" in state:
-            text, constants, params = state["given"]
-            Loss.__init__(self, text, state["data"], constants=constants, params=params)
-            return
-        graph, columns, rows = Graph(), (), None
-        root = unpack(graph, *state["nodes"])[0]
-        leaves = [Name(*leaf) for leaf in state["leaves"]]
-        if state["rows"] is not None:  # a loss of nodes, as a fit makes it
-            columns, packed = state["rows"]
-            rows = RowData.unpacked(graph, *packed)
-        self._set(
-            LossInternals(graph, root, leaves, rows, rows is not None), state["text"], columns
-        )
+        graph = Graph()
+        [root] = unpack(graph, *state["nodes"])
+        rows = None if state["rows"] is None else RowData(graph, **state["rows"])
+        internals = LossInternals(graph, root, state["leaves"], rows, state["by_rows"])
+        self._set(internals, state["text"], state["columns"])
 
     # -- for reading ----------------------------------------------------------------------
 

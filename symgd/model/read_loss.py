@@ -19,16 +19,13 @@ from symgd.formula.tokens import Limits
 from symgd.model.checks import to_finite
 from symgd.model.data_binding import RowData, check_parameters, open_columns
 
-#: A text over data, its constants, and the names that are parameters: what `Loss` pickles.
-Given = tuple[str, dict[str, float], tuple[str, ...]]
-
 
 @dataclass(frozen=True)
 class ParsedLoss:
     """A loss as it was read.
 
     root: the formula as typed, constants in their places. variables: parameter -> its symbol, in
-    natural order. text: as typed, or as it would be. columns, rows, given: of a text over data.
+    natural order. text: as typed, or as it would be. columns, rows: of a text over data.
     """
 
     root: Node
@@ -36,7 +33,6 @@ class ParsedLoss:
     text: str
     columns: tuple[str, ...] = ()
     rows: RowData | None = None
-    given: Given | None = None
 
 
 def read_source(
@@ -54,9 +50,8 @@ def read_source(
         for k, v in (constants or {}).items()
     }
     columns: tuple[str, ...] = ()
-    rows = given = None
+    rows = None
     if isinstance(source, str):
-        params = tuple(params)
         own = [*fixed, *map(names.canonical, params)]
         opened, found = (None, None) if data is None else open_columns(data)
         formula = parse(source, graph=graph, declared=own, limits=limits, columns=found)
@@ -65,7 +60,6 @@ def read_source(
             check_parameters(formula, found, own, "a parameter or constant")
             columns = tuple(formula.columns)
             rows = RowData.read(graph, opened, columns, drop_missing)
-            given = (source, fixed, params)
     elif data is not None:
         raise ArgumentError("a loss over data is a formula, with sum(...) and mean(...)")
     else:
@@ -74,7 +68,7 @@ def read_source(
     values = {leaf: graph.number(fixed[name]) for name, leaf in _taken(fixed, variables)}
     root = graph.replace([root], values)[0] if values else root
     ordered = {name: variables[name] for name in sorted(variables, key=names.natural)}
-    return ParsedLoss(root, ordered, text, columns, rows, given)
+    return ParsedLoss(root, ordered, text, columns, rows)
 
 
 def _without_text(graph: Graph, source: Any) -> tuple[Node, dict[str, Name]]:

@@ -20,7 +20,7 @@ from symgd._locks import cached_property
 from symgd.errors import FormulaError, RuleError, caret
 from symgd.formula.functions.table import FUNCTIONS
 from symgd.formula.graph import Graph
-from symgd.formula.nodes import Name, Node, Norm, Where, topological
+from symgd.formula.nodes import Name, Node, Norm, topological
 from symgd.formula.other_names import RULE_LETTERS
 from symgd.formula.parse import DEFAULT_LIMITS, Formula, parse, variable_name
 from symgd.formula.tokens import tokens
@@ -131,13 +131,6 @@ class Rule(Notebook):
             if not alike & apart:
                 return symbols
             alike -= apart
-
-    @cached_property
-    def smooth(self) -> bool:
-        """Whether the step has a derivative everywhere: no sign, max, where, norm or the like."""
-        rough = {row.node for row in FUNCTIONS.values() if row.kink} | {Where, Norm}
-        roots = [line.formula.root for line in self.lines]
-        return not any(node.func in rough for node in topological(roots))
 
     def _read(self, line: Line) -> list[str]:
         below = {node for node in topological([line.formula.root]) if isinstance(node, Name)}

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from symgd import Loss, Rule, descend
+from symgd import Loss, Rule, descend, explain
 from symgd.analysis.minima import find_minimum
 from symgd.analysis.stable_rates import rates
 from symgd.model.rules import find_rule
@@ -251,3 +251,30 @@ def test_fastest_learning_rate_of_the_heavy_ball_is_the_fastest(beta, spread):
     assert found.lr_max == pytest.approx(limit, rel=1e-9)
     assert found.best_rate <= min(map(radius, np.linspace(limit / 2000, limit, 2000))) + 1e-5
     assert radius(found.best) == pytest.approx(found.best_rate, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("rule", "limit"),
+    [
+        # v is g at the first step and then a running mean: in the long run heavy ball with lr*(1-b)
+        ("v = where(t == 1, g, b*v + (1 - b)*g); theta = theta - lr*v", 2 * 1.9 / 0.1 / 2),
+        ("v = b*v + (1 - b)*g; theta = theta - lr*v/(1 - b^t)", 2 * 1.9 / 0.1 / 2),
+        ("theta = theta - lr*min(1, t/100)*g", 1.0),
+        ("theta = theta - where(t < 50 and lr > 0, 0.1, 1)*lr*g", 1.0),
+        ("theta = theta - where(t <= 5, 0.1*lr, lr)*g", 1.0),
+        ("s = where(t == 1, 0, 0.5*s); theta = theta - lr*(1 + abs(0.5^t))*g", 1.0),
+        ("r = where(t > 5, sqrt(1 - b^t), 0); theta = theta - lr*r*g", 1.0),
+    ],
+)
+def test_choices_by_the_step_alone_are_made_in_the_long_run(rule, limit):
+    """On x**2, of curvature 2: gradient descent ends at 2/2, the heavy ball at 2*(1 + b)/2."""
+    hyper = {"b": 0.9} if "b*" in rule or "b^" in rule else {}
+    found = explain("x^2", rule=rule, set=hyper)
+    [behavior] = found.behaviors
+    assert behavior.rates.lr_max == pytest.approx(limit, rel=1e-6)
+
+
+@pytest.mark.parametrize("rule", ["theta = theta - lr*where(g > 0, g, 2*g)", "signsgd", "adamax"])
+def test_rules_with_kinks_in_the_gradient_are_not_smooth(rule):
+    [behavior] = explain("x^2", rule=rule).behaviors
+    assert "not smooth" in behavior.rates.why_not

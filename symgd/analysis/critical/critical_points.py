@@ -9,6 +9,7 @@ from fractions import Fraction
 from symgd.analysis.critical.certify_point import certified
 from symgd.analysis.critical.critical_point import CriticalPoint, CriticalPoints
 from symgd.analysis.critical.curvature_signs import decided
+from symgd.analysis.critical.large_losses import MOST_OPERATIONS, near_start
 from symgd.analysis.critical.solver_sizes import SECONDS, solvable
 from symgd.analysis.minima import find_minimum
 from symgd.calculus.polynomial import (
@@ -52,6 +53,8 @@ def critical_points(
         return _of_quadratic(len(loss.params), terms, loss)
     operations = loss.internals.value_program.operations
     if len(loss.params) > _LARGEST or operations * len(loss.params) > _LONGEST:
+        if loss.internals.rows is None and operations <= MOST_OPERATIONS:
+            return near_start(loss, start)
         size = f"{len(loss.params)} parameters, {operations:,} operations"
         note = f"not looked for ({size}); a run with --lr auto --tol 1e-6 looks for one"
         return CriticalPoints((), "numeric", False, note=note)

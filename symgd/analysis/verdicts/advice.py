@@ -33,21 +33,16 @@ class _Trial:
 
     @property
     def score(self) -> float:
-        """The loss at the end; infinite where the run was lost or went up."""
+        """The loss at the end; infinite where the run did not do well."""
         run = self.run
-        bad = run.status in (Status.DIVERGED, Status.NONFINITE) or run.lost
+        bad = run.lost or run.verdict.kind not in _GOOD
         return math.inf if bad or not math.isfinite(run.value) else run.value
 
 
 def advised(result: Result, asked: Asked, rerun: Rerun) -> Result:
     """The result with advice in its verdict, where there is any; what is advised was tried."""
-    kind = result.verdict.kind
-    if result.status is Status.SADDLE:
-        suggestion = _off_the_saddle(result, asked, rerun)
-    elif kind in (*_RUDE, "slow", "run_down", "sublinear"):
-        suggestion = _other_rate(result, asked, rerun)
-    else:
-        return result
+    find = _off_the_saddle if result.status is Status.SADDLE else _other_rate
+    suggestion = find(result, asked, rerun)
     parts = [p for p in (result.verdict.advice, suggestion) if p]
     return replace(result, verdict=replace(result.verdict, advice="; ".join(parts)))
 
@@ -75,9 +70,14 @@ def _other_rate(result: Result, asked: Asked, rerun: Rerun) -> str:
 def _better(best: _Trial, result: Result, whole: bool) -> bool:
     """Whether a trial is worth its words: it goes down, and ends below a run that does as well."""
     run = best.run
-    if not best.score < run.history.loss_at(0) or run.verdict.kind not in _GOOD:
+    if not best.score < run.history.loss_at(0):
         return False
-    return result.verdict.kind in _RUDE or not whole or best.score < result.value
+    told, seen = result.verdict, run.verdict
+    if told.kind in _RUDE or not whole:
+        return True
+    if told.distance is not None and seen.distance is not None:
+        return seen.distance < 0.9 * told.distance and best.score < result.value
+    return best.score < result.value
 
 
 def _best(
@@ -90,11 +90,9 @@ def _best(
         if lr == result.lr:
             continue
         tried = _Trial(lr, trial(lr))
-        if not math.isfinite(tried.score):
-            continue
-        if best is None or tried.score < best.score:
+        if tried.score < (math.inf if best is None else best.score):
             best, worse = tried, 0
-        else:
+        elif best is not None:
             worse += 1
         if worse == 2:
             break

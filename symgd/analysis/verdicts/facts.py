@@ -217,7 +217,7 @@ class Facts:
 
         None where the linearized rule predicts nothing.
         """
-        if not self.rule.smooth or self.minimum is None:
+        if self.minimum is None:
             return None, None
         linear = linear_rule(self.rule, self.hyperparameters)
         values = self.minimum.eigenvalues
@@ -253,7 +253,7 @@ class Facts:
         """Whether, so many steps later, the steps are as long as now; True where it is not seen."""
         later = [] if self.ahead is None else self.ahead(steps)[-9:]
         last = [math.dist(a, b) for (_, a), (_, b) in pairwise(later)]
-        return not last or max(last) >= 0.6 * max(self.strides[-8:], default=0.0)
+        return not last or max(last) >= 0.9 * max(self.strides[-8:], default=0.0)
 
     def future(self, steps: int) -> list[Point]:
         """(t, error) after each of up to so many steps more; [] where the run cannot go on."""

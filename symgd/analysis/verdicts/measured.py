@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from symgd.analysis.verdicts.facts import Facts
-from symgd.analysis.verdicts.trace import Fall, Point, bounded, shrinks, turns_back
+from symgd.analysis.verdicts.trace import Fall, Point, bounded, peaks, shrinks, turns_back
 
 _SLOW = 0.98  # a digit costs more than 114 steps
 _SAME = 1e-9  # a factor so near to 1 neither shrinks nor grows
@@ -141,7 +141,8 @@ def _unsteady(facts: Facts) -> Measured | None:
     later = facts.future(_far(facts))
     if turns_back(facts.path) and not shrinks(window) and _stays(facts):
         return _bouncing(facts)
-    if shrinks(window) and (not later or _falls(facts, later)):
+    onward = not turns_back(facts.path) and facts.error < window[0][1]
+    if (shrinks(window) or onward) and (not later or _falls(facts, later)):
         if later and later[-1][1] > 0.3 * facts.error and _ran_down(facts, later[-1][0]):
             return _run_down(facts)
         near = _crossing(facts, later)
@@ -195,7 +196,13 @@ def _stays(facts: Facts) -> bool:
         return True
     now = max(e for _, e in _lately(facts))
     last = max(e for _, e in later[-max(8, len(later) // 32) :])
-    return last >= 0.6 * now or (last >= 0.3 * now and facts.strides_on(_far(facts)))
+    if min(e for _, e in peaks(later)) < 0.2 * now:
+        return False  # it comes in bursts
+    if last >= 0.3 * now and facts.strides_on(_far(facts)):
+        return True
+    half = len(later) // 2  # it may be seen for a shorter time than would be needed
+    tops = [max(e for _, e in part) for part in (later[:half], later[half:])]
+    return last >= 0.6 * now and tops[1] >= 0.9 * tops[0]
 
 
 def _falls(facts: Facts, later: Sequence[Point]) -> bool:

@@ -6,6 +6,7 @@ are texts; a field may be empty.
 
 from __future__ import annotations
 
+from symgd.model.result import Verdict
 from symgd.names import escape
 
 #: outcome -> (kind, template)
@@ -103,6 +104,10 @@ OUTCOMES: dict[str, tuple[str, str]] = {
         "oscillating",
         "oscillating: the loss rose from {first} to {value}, but does not rise on",
     ),
+    "returning": (
+        "oscillating",
+        "oscillating: the loss fell from {first} to {value}, and rises again to {later}",
+    ),
     # at rest, or with a gradient within tol
     "saddle": ("saddle", "{how}, but not a minimum: {downhill}"),
     "inflection": (
@@ -129,6 +134,23 @@ OUTCOMES: dict[str, tuple[str, str]] = {
                      "{value}; max|g| = {slope}"),
     "nonfinite": ("nonfinite", "not finite: {why}"),
 }  # fmt: skip
+
+#: kinds after which another learning rate or start is looked for,
+ADVISED = ("diverging", "nonfinite", "oscillating", "slow", "run_down", "sublinear", "saddle",
+           "inflection")  # fmt: skip
+#: and those after which it is, if a digit costs more steps than this, or nobody knows how many
+ADVISED_IF_SLOW = ("approaching", "converging", "descending")
+MANY_STEPS = 114
+
+
+def advisable(verdict: Verdict) -> bool:
+    """Whether something else is worth a try after a run with this verdict."""
+    if verdict.kind in ADVISED:
+        return True
+    if verdict.kind not in ADVISED_IF_SLOW or verdict.distance is None:
+        return False
+    known = verdict.digit_steps is not None or verdict.rate_observed is not None
+    return not known or (verdict.digit_steps or 0) > MANY_STEPS
 
 
 def tell(outcome: str, **fields: object) -> tuple[str, str]:

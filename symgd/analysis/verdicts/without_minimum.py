@@ -21,8 +21,9 @@ def by_loss(facts: Facts) -> Told:
         return "fixed", {"slope": slope}
     steps = facts.strides
     fields: dict[str, object] = {"first": facts.first_loss, "value": facts.value, "slope": slope}
-    rises_on = _rises_on(facts)
-    if rises_on and (grown := _growth(facts, steps)):
+    later = _later_loss(facts)
+    rises_on = facts.climbed and (later is None or not later <= facts.value)
+    if (rises_on or not facts.climbed) and (grown := _growth(facts, steps)):
         return grown
     if facts.near is None and _swings(facts, steps):
         return _swinging(facts, steps)
@@ -39,20 +40,20 @@ def by_loss(facts: Facts) -> Told:
     drop = facts.first_loss - facts.value
     if facts.near is None and facts.slope <= _FLAT and drop <= _FLAT * max(1.0, abs(facts.value)):
         return "plateau", fields
+    if later is not None and later > facts.value:
+        return "returning", fields | {"later": later}
     fields["last"] = _last(facts)
     if facts.near is not None:
         return "descending from afar", fields | {"error": facts.error}
     return ("descending" if facts.small else "descending large"), fields
 
 
-def _rises_on(facts: Facts) -> bool:
-    """Whether the loss, where it is above that at the start, is no lower when the run goes on."""
-    if not facts.climbed or facts.ahead is None or facts.loss is None:
-        return True
+def _later_loss(facts: Facts) -> float | None:
+    """The loss when the run has gone on, as far as it can; None where that is not seen."""
+    if facts.ahead is None or facts.loss is None:
+        return None
     later = facts.ahead(10 * facts.steps)
-    if not later:
-        return True
-    return not facts.loss.internals.evaluate_value(*later[-1][1])[0] <= facts.value
+    return facts.loss.internals.evaluate_value(*later[-1][1])[0] if later else None
 
 
 def _growth(facts: Facts, steps: list[float]) -> Told | None:
@@ -117,7 +118,7 @@ def _last(facts: Facts) -> str:
     drop = facts.first_loss - facts.value
     rows = [(t, loss) for t, _, loss, _ in facts.history.rows()]
     before = [loss for t, loss in rows if t <= 0.9 * facts.steps]
-    if not before or not drop > 0 or facts.steps < 10:
+    if not before or not drop > 0 or facts.steps < 10 or before[-1] < facts.value:
         return ""
     return f", {100 * (before[-1] - facts.value) / drop:.2g} % of it in the last tenth of the steps"
 

@@ -11,6 +11,7 @@ import ast
 import math
 import operator
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
 from symgd.formula.functions import reference
@@ -57,57 +58,47 @@ def compile_formula(
 
     def call(*args: Number) -> Any:
         if not root:
-            tree = ast.parse(text, mode="eval").body
-            root.append(_FormulaCompiler(functions, arithmetic).compile(tree))
+            root.append(_compiled(ast.parse(text, mode="eval").body, functions, arithmetic))
         return root[0]((*args, *defaults[len(args) - required :]))
 
     return call
 
 
-class _FormulaCompiler:
-    """Compiles Python syntax trees to closures over the arguments' values."""
-
-    def __init__(
-        self, functions: Mapping[str, Callable[..., Number]], arithmetic: Arithmetic
-    ) -> None:
-        self.functions, self.arithmetic = functions, arithmetic
-        self.operations = _OPERATIONS | {ast.Div: arithmetic.div, ast.Pow: arithmetic.pow}
-
-    def compile(self, node: ast.expr) -> _Closure:
-        """One sub-expression."""
-        match node:
-            case ast.Constant(value=int() | float() as number):
-                value = self.arithmetic.number(number)
-                return lambda _: value
-            case ast.Name(id="pi"):
-                return lambda _: self.arithmetic.pi()
-            case ast.Name(id=letter):
-                return operator.itemgetter(LETTERS.index(letter))
-            case ast.UnaryOp(op=op, operand=operand):
-                change = operator.neg if isinstance(op, ast.USub) else operator.not_
-                inner = self.compile(operand)
-                return lambda args: change(inner(args))
-            case (
-                ast.BinOp(left=left, op=op, right=right)
-                | ast.Compare(left=left, ops=[op], comparators=[right])
-            ):
-                operation, a, b = self.operations[type(op)], self.compile(left), self.compile(right)
-                return lambda args: operation(a(args), b(args))
-            case ast.BoolOp(op=op, values=values):
-                joint = all if isinstance(op, ast.And) else any
-                parts = list(map(self.compile, values))
-                return lambda args: joint(part(args) for part in parts)
-            case ast.Call(func=ast.Name(id=name), args=operands):
-                return self.call(name, list(map(self.compile, operands)))
-        raise ValueError(f"a formula of the table cannot hold '{ast.unparse(node)}'")
-
-    def call(self, name: str, parts: Sequence[_Closure]) -> _Closure:
-        """where, sqrt, or a function of the table."""
-        if name == "where":
-            test, yes, no = parts
+def _compiled(
+    node: ast.expr, functions: Mapping[str, Callable[..., Number]], arithmetic: Arithmetic
+) -> _Closure:
+    """A Python syntax tree as a closure over the arguments' values."""
+    part = partial(_compiled, functions=functions, arithmetic=arithmetic)
+    match node:
+        case ast.Constant(value=int() | float() as number):
+            value = arithmetic.number(number)
+            return lambda _: value
+        case ast.Name(id="pi"):
+            return lambda _: arithmetic.pi()
+        case ast.Name(id=letter):
+            return operator.itemgetter(LETTERS.index(letter))
+        case ast.UnaryOp(op=op, operand=operand):
+            change = operator.neg if isinstance(op, ast.USub) else operator.not_
+            inner = part(operand)
+            return lambda args: change(inner(args))
+        case (
+            ast.BinOp(left=left, op=op, right=right)
+            | ast.Compare(left=left, ops=[op], comparators=[right])
+        ):
+            operations = _OPERATIONS | {ast.Div: arithmetic.div, ast.Pow: arithmetic.pow}
+            operation, a, b = operations[type(op)], part(left), part(right)
+            return lambda args: operation(a(args), b(args))
+        case ast.BoolOp(op=op, values=values):
+            joint = all if isinstance(op, ast.And) else any
+            parts = list(map(part, values))
+            return lambda args: joint(p(args) for p in parts)
+        case ast.Call(func=ast.Name(id="where"), args=branches):
+            test, yes, no = map(part, branches)
             return lambda args: yes(args) if test(args) else no(args)
-        if name == "sqrt":
-            [inner] = parts
-            return lambda args: self.arithmetic.sqrt(inner(args))
-        functions = self.functions
-        return lambda args: functions[name](*(part(args) for part in parts))
+        case ast.Call(func=ast.Name(id="sqrt"), args=[operand]):
+            inner = part(operand)
+            return lambda args: arithmetic.sqrt(inner(args))
+        case ast.Call(func=ast.Name(id=name), args=operands):
+            parts = list(map(part, operands))
+            return lambda args: functions[name](*(p(args) for p in parts))
+    raise ValueError(f"a formula of the table cannot hold '{ast.unparse(node)}'")

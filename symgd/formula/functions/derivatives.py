@@ -150,7 +150,7 @@ _ROWS = (
         "derivative of atan2(x, y) in x", "y/hypot(x, y)/hypot(x, y)", readable_form="y/(x**2 + y**2)", arity=(2, 2), cost=_ROOT,
     ),
     _derivative(
-        "gaussian", "-2*x*f", "exp(-x**2)",
+        "gaussian", "-2*where_nonzero(f, x)*f", "exp(-x**2)",
         "where(abs(x) > 40, 0, exp(-(floor(16*x)/16)**2)*exp(-(x - floor(16*x)/16)*(x + floor(16*x)/16)))",
         definition="exp(-x**2)", cost=2 * ELEMENTARY, range=(0.0, 1.0), finite_everywhere=True,
     ),
@@ -210,6 +210,27 @@ _ROWS = (
     _derivative(
         "softmax_complement", ("-f*p", "p*softmax_term(x, m, s)"), "1 - softmax(x, y, ...)", definition="sigmoid(y - x)", by_hand=_MANY,
         finite_everywhere=True, arity=(1, None), cost=ELEMENTARY, shared={"m": "largest", "s": "exp_sum", "p": "softmax"},
+    ),
+    # what symgd.calculus.stabilize makes of logarithms and quotients that overflow
+    _derivative(
+        "exponent_shift", "0", "x, finite: subtracted from all exponents of a sum, it cancels",
+        "min(max(x, -1.7976931348623157e308), 1.7976931348623157e308)", readable_form="0", cost=2 * CHEAP, finite_everywhere=True,
+    ),
+    _derivative(
+        "shifted_one", "0", "exp(-x) - 1 of a shift x", "expm1(-x)", readable_form="0", cost=ELEMENTARY,
+    ),
+    _derivative(
+        "exp_over_expm1", ("f", "f/expm1(-y)"), "exp(x)/(exp(y) - 1)",
+        "where(y > 0, exp(x - y)/-expm1(-y), exp(x)/expm1(y))", readable_form="exp(x)/expm1(y)", arity=(2, 2), cost=2 * ELEMENTARY,
+    ),
+    _derivative(
+        "logsinh", "coth(x)", "log(sinh(x))", "where(x > 1, x + log1p(-exp(-2*x)) - 0.6931471805599453, log(sinh(x)))",
+        readable_form="log(sinh(x))", cost=2 * ELEMENTARY,
+    ),
+    _derivative(
+        "log_erfc", "-1.4142135623730951*log_ndtr_derivative(-1.4142135623730951*x)", "log(erfc(x))",
+        "where(x > 1, log_ndtr(-1.4142135623730951*x) + 0.6931471805599453, log1p(-erf(x)))",
+        readable_form="log(erfc(x))", cost=8 * ELEMENTARY,
     ),
     # gamma and Bessel families
     _derivative(

@@ -113,15 +113,16 @@ class Function:
         )
         return texts[min(k, len(texts) - 1)]
 
-    def has_order(self, order: float) -> bool:
-        """Whether the first argument may be this order; derivatives raise it by up to 10."""
+    def order_problem(self, order: float | None) -> tuple[str, str] | None:
+        """Why the first argument cannot be this order (None: no number), as (sentence, hint)."""
+        if order is None:
+            hint = "there is no derivative with respect to it"
+            return f"the order of {self.name} must be a number", hint
+        last = special.MAX_ORDER - 10  # derivatives raise it by up to 10
         whole = self.name != "polygamma" or (order >= 0 and order == int(order))
-        return whole and abs(order) <= self.last_order
-
-    @property
-    def last_order(self) -> float:
-        """The largest order that a formula may use."""
-        return special.MAX_ORDER - 10
+        if whole and abs(order) <= last:
+            return None
+        return f"{self.name} has no order {order:g}", f"orders end at {last:g}"
 
     @property
     def signature(self) -> str:

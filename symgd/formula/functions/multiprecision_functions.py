@@ -33,9 +33,7 @@ _SATURATING = frozenset({"tanh", "coth", "sech", "csch", "erf", "erfc"})
 def operations(ctx: Context) -> dict[str, Operation]:
     """The operations by function name: from mpmath, this module, or formulas of the table."""
     table: dict[str, Operation] = {
-        row.name: _limited(ctx, getattr(ctx, row.mpmath), _largest(row))
-        for row in BY_CLASS.values()
-        if row.mpmath
+        row.name: _limited(ctx, row) for row in BY_CLASS.values() if row.mpmath
     }
     table |= _of_many(ctx, table["exp"]) | _specials(ctx)
     arithmetic = Arithmetic(
@@ -95,16 +93,13 @@ def _beyond(ctx: Context, base: Real, exponent: Real) -> Real:
     return ctx.inf if (base > 1) == (exponent > 0) else ctx.zero
 
 
-def _largest(row: Function) -> int:
-    """log2 of an argument at which the function is what it is at infinity; 0: there is none."""
-    return 64 if row.overflows else _DOUBLE if row.name in _SATURATING else 0
+def _limited(ctx: Context, row: Function) -> Operation:
+    """mpmath's function, nan where it is complex, or would need all digits of a huge argument.
 
-
-def _limited(ctx: Context, f: Operation, largest: int) -> Operation:
-    """f, nan where its value is complex, or mpmath would need all digits of a huge argument.
-
-    largest: as `_largest` has it.
+    Beyond 2**largest the function is what it is at infinity; 0: there is no such size.
     """
+    f = getattr(ctx, row.mpmath)
+    largest = 64 if row.overflows else _DOUBLE if row.name in _SATURATING else 0
 
     def call(*args: Real) -> Real:
         if any(map(ctx.isnan, args)):

@@ -88,8 +88,6 @@ def linear_function(rule: Rule) -> str | None:
 
     None if the linearization does not describe the rule (`LinearRule.applies`).
     """
-    if not rule.smooth:
-        return None
     linear = linear_rule(rule, rule.defaults)
     if not linear.applies(1.0):
         return None
