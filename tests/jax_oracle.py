@@ -55,10 +55,14 @@ def value_grad_and_hess(function, count):
 def jax_value_and_grad(text, at, data):
     """Value and gradient of a formula over rows by JAX, in float64; at: parameters by name."""
     columns = {name: jnp.asarray(c, jnp.float64) for name, c in data.items()}
-    count = len(next(iter(columns.values())))
+    value, grad = _over_rows(text)({n: jnp.float64(v) for n, v in at.items()}, columns)
+    return float(value), {name: float(g) for name, g in grad.items()}
 
-    def function(params):
+
+@functools.cache
+def _over_rows(text):
+    def function(params, columns):
+        count = len(next(iter(columns.values())))
         return _Arrays(columns | params, count)(tree(text))
 
-    value, grad = jax.jit(jax.value_and_grad(function))({n: jnp.float64(v) for n, v in at.items()})
-    return float(value), {name: float(g) for name, g in grad.items()}
+    return jax.jit(jax.value_and_grad(function))

@@ -21,7 +21,7 @@ from symgd.formula.functions.derivatives import DERIVATIVES
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import ONE, ZERO, Node, RowMax, RowSum, float_of, topological
 
-_WHERE_NONZERO = DERIVATIVES["where_nonzero"].node
+_ZERO_TIMES_INFINITY = DERIVATIVES["zero_times_infinity"].node
 
 
 def gradient(graph: Graph, output: Node, wrt: Sequence[Node]) -> list[Node]:
@@ -137,7 +137,7 @@ class _Sweep:
             derivative = graph.add(*found.terms)
             first, second = (derivative, adjoint) if steep else (adjoint, derivative)
             if float_of(derivative) is None:
-                second = graph.node(_WHERE_NONZERO, first, second)
+                second = graph.node(_ZERO_TIMES_INFINITY, first, second, second)
             term = scaled_adjoint(graph, second, first)
             if condition is not None:
                 term = mask_term(graph, condition, term)

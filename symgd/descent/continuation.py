@@ -37,12 +37,13 @@ class Continuation:
 
     def __call__(self, steps: int) -> Sequence[tuple[int, Sequence[float]]]:
         """The points of the next steps, the end of the run itself left out."""
-        steps = min(steps, self._most)
+        steps, run = min(steps, self._most), self._run
+        # a point is noted when the step from it is taken: one step more
         while len(self._points) < steps and not self._over:
-            history, before = self._run.history, self._run.t
-            # a point is noted when the step from it is taken: one step more
-            stop = self._kernel.advance(self._run, steps - len(self._points) + 1)
-            rows = list(history.rows())[len(self._points) + 1 :]
-            self._points += [(self._first + t, theta) for t, theta, _, _ in rows]
-            self._over = stop is not None or self._run.t == before
+            before, end = run.t, self._first + steps + 1
+            stop = self._kernel.advance(run, end - before)
+            self._over = stop is not None or run.t == before
+            if self._over or run.t >= end:
+                rows = list(run.history.rows())[len(self._points) + 1 :]
+                self._points += [(self._first + t, theta) for t, theta, _, _ in rows]
         return self._points[:steps]

@@ -3,6 +3,7 @@
 Right values: Python's own floats, NumPy, mpmath; the paths of rules: `test_catalogue`.
 """
 
+import functools
 import itertools
 import math
 import random
@@ -26,7 +27,7 @@ from symgd.backends.compiler import compile_program
 from symgd.backends.native import array_module, jit
 from symgd.backends.native.elementary import FunctionEmitter
 from symgd.backends.native.jit import compile_module, interrupted, source
-from symgd.backends.native.loop_rerolling import roll
+from symgd.backends.native.loop_rerolling import reroll
 from symgd.formula.functions.table import BY_CLASS
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import Name
@@ -188,7 +189,7 @@ POWERS = {
 def test_powers_of_special_numbers(text):
     """Those of C, whatever else of the formula is not finite: no root for an exponent of 0.5."""
     loss = Loss(text)
-    code = array_module.compile_large(loss.program)
+    code = array_module.compile_arrays(loss.program)
     special = [0.0, 1.0, 0.5, 2.0, 3.0, math.inf, 5e-324, 1e308, 2.0**53 + 2, 1e16, 1 / 3]
     special += [-v for v in special] + [math.nan]
     for point in itertools.product(special, repeat=len(loss.params)):
@@ -203,8 +204,14 @@ def test_powers_of_special_numbers(text):
         assert value != 0 or str(loss.internals.evaluate(*point)[0]) == str(value), point
 
 
+@functools.cache
+def read(text):
+    """The loss of a text, read and derived once for all tests."""
+    return Loss(text)
+
+
 def both(loss, **how):
-    return [symgd.descend(loss, backend=b, **how) for b in ("lambdify", "native")]
+    return [symgd.descend(read(loss), backend=b, **how) for b in ("lambdify", "native")]
 
 
 def agree(a, b):
@@ -277,7 +284,7 @@ LARGE = {
 @pytest.mark.parametrize("name", LARGE)
 def test_large_formulas_are_right(name):
     loss = Loss(LARGE[name])
-    assert array_module.compile_large(loss.program) is not None  # or Python would do it, slowly
+    assert array_module.compile_arrays(loss.program) is not None  # or Python would do it, slowly
     source = random.Random(name)
     for _ in range(3):
         x = [source.uniform(-2, 2) for _ in loss.params]
@@ -321,7 +328,7 @@ def test_a_loop_waits_for_what_it_reads_in_any_order(seed):
 
 
 def test_alike_terms_become_loops():
-    sizes = [len(roll(Loss(chained(n)).program).blocks) for n in (50, 500)]
+    sizes = [len(reroll(Loss(chained(n)).program).blocks) for n in (50, 500)]
     assert sizes[0] == sizes[1] < 12
 
 
@@ -481,10 +488,10 @@ def test_corrections_that_have_become_one_are_left_out_without_a_trace(name, bet
     beta1, beta2 = betas
     words = {"rule": name, "lr": 1e-3, "steps": 500, "start": {"x": -1.2, "y": 1.0}}
     words["set"] = {"beta1": beta1, "beta2": beta2}
-    slow = symgd.descend(ROSENBROCK, backend="lambdify", **words)
+    slow = symgd.descend(read(ROSENBROCK), backend="lambdify", **words)
     # and again in each call
     monkeypatch.setattr("symgd.descent.native_kernel._NANOSECONDS", 2000.0)
-    fast = symgd.descend(ROSENBROCK, backend="native", **words)
+    fast = symgd.descend(read(ROSENBROCK), backend="native", **words)
     assert (fast.status, fast.message, fast.steps) == (slow.status, slow.message, slow.steps)
     pairs = zip(fast.history.theta.ravel(), slow.history.theta.ravel(), strict=True)
     assert all(a == b for a, b in pairs)
@@ -520,9 +527,9 @@ def test_a_long_compilation_is_announced_before_it_starts(monkeypatch, caplog):
     monkeypatch.setattr(jit, "compile_alone", compile_nothing)
     monkeypatch.setattr(jit, "compile_module", compile_nothing)
     with pytest.raises(KeyboardInterrupt):
-        array_module.compile_large(Loss(IRREGULAR).program)
+        array_module.compile_arrays(Loss(IRREGULAR).program)
     assert len(said) == 1
     assert "statements takes about" in said[0]
     assert "Ctrl-C stops it" in said[0]
     monkeypatch.undo()
-    assert array_module.compile_large(Loss(IRREGULAR).program) is not None  # a second try
+    assert array_module.compile_arrays(Loss(IRREGULAR).program) is not None  # a second try

@@ -516,6 +516,15 @@ def test_infinite_slope_remains_where_the_base_is_not_stationary():
     assert list(Loss("sqrt(x + y^2)").value_and_grad([0, 0])[1]) == [math.inf, 0]
 
 
+def test_hessian_of_a_root_away_from_its_tip():
+    """sqrt(c - b^2) at b = 0, where the derivative of the radicand is 0: -1/sqrt(c)."""
+    assert Loss("sqrt(6 - b^2)").hess([0.0])[0][0] == pytest.approx(-1 / math.sqrt(6), rel=1e-15)
+    rows = Loss("sqrt(sum(u - b**2))", {"u": [606.75]})
+    assert rows.hess([0.0])[0][0] == pytest.approx(-1 / math.sqrt(606.75), rel=1e-15)
+    norm = Loss("sqrt(x^2 + 4*y^2)").hess([2.0, 0.0])
+    assert norm.ravel() == pytest.approx([0, 0, 0, 2], rel=1e-15)
+
+
 def test_cone_over_rows():
     """The root of a mean of squares, and of a sum from which the parameter drops out in every row.
 

@@ -81,7 +81,7 @@ REFERENCE = {
     "logsinh": lambda x: mpmath.log(mpmath.sinh(x)),
     "log_erfc": lambda x: mpmath.log(mpmath.erfc(x)),
     "whole_quotient": lambda x, y: mpmath.nint(x / y),
-    "where_nonzero": lambda x, y: y if x else mpmath.mpf(0),
+    "zero_times_infinity": lambda x, y, z: z if x or mpmath.isfinite(y) else mpmath.mpf(0),
     "where_greater": lambda a, y, z: a * _step(y, z),
     "clip_derivative": lambda a, x, low, high: a if low <= x <= high else mpmath.mpf(0),
     "clip_derivative_low": lambda a, x, low, high: a if x < low <= high else mpmath.mpf(0),
@@ -150,7 +150,7 @@ POINTS = {
     "logsinh": [(1e-9,), (0.5,), (1.0,), (1.5,), (30.0,), (1e5,)],
     "log_erfc": [(-6.0,), (-1e-9,), (0.5,), (1.0,), (1.5,), (30.0,), (1e4,)],
     "whole_quotient": [(6.0, 3.0), (-6.000000000000001, 3.0), (1e300, 1e100), (-7e-310, 7e-310)],
-    "where_nonzero": [(0.0, 1e300), (-1e-320, 2.5), (3.0, -0.75)],
+    "zero_times_infinity": [(0.0, 1e300, 2.0), (-1e-320, 2.5, 2.0), (3.0, -0.75, -5.0)],
     "where_greater": [(2.5, 0.3, 0.1), (-2.5, 0.1, 0.3)],
     "clip_derivative": _CLIPS,
     "clip_derivative_low": _CLIPS,
@@ -276,8 +276,8 @@ def test_scalar_never_raises_and_nan_stays_nan(name):
         got = row.scalar(*args)
         assert isinstance(got, float), args
         decides = args[1:] if name.startswith(("where_greater", "clip_", "ratio")) else args
-        if name == "where_nonzero":  # its first argument multiplies it, and hides the second at 0
-            decides = args[1:] if args[0] else ()
+        if name == "zero_times_infinity":
+            decides = args[2:] if args[0] or math.isfinite(args[1]) else ()
         if any(math.isnan(a) for a in decides):
             assert math.isnan(got), args
 
@@ -303,8 +303,6 @@ def test_readers_see_callable_functions_of_the_same_value(name):
     for point in POINTS[name]:
         if DERIVATIVES[name].cost >= 100 and max(point) > 100 or min(point[1:], default=1) < 1e-9:
             continue  # what people read may cancel
-        if name == "where_nonzero" and not point[0]:
-            continue  # its first argument multiplies it
         if name in ("exponent_shift", "shifted_one"):
             continue  # they cancel, so readers do not see them
         if name in ("exp_over_expm1", "logsinh", "log_erfc") and max(point) > 20:

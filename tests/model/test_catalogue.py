@@ -5,6 +5,7 @@ them, at each of 200 steps. The learning rates are generic numbers (no step land
 small enough that a rounding error does not grow along the path.
 """
 
+import functools
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -256,21 +257,38 @@ def our_paths(
 
 
 def optax_path(
-    optimizer: Any, problem: Problem, project: Callable[[Any], Any] = lambda theta: theta
+    optimizer: Callable[[Any], Any],
+    problem: Problem,
+    lr: float,
+    boxed: bool = False,
 ) -> np.ndarray:
-    gradient = jax.grad(lambda theta: problem.loss(theta[0], theta[1]))
+    number = list(PROBLEMS.values()).index(problem)
+    path = _paths_of_optax(optimizer, boxed)
+    return np.vstack([problem.start, path(jnp.array(problem.start), number, lr)])
 
-    def step(carry: Any, _: None) -> Any:
-        theta, state = carry
-        updates, state = optimizer.update(gradient(theta), state, theta)
-        theta = project(optax.apply_updates(theta, updates))
-        return (theta, state), theta
 
-    @jax.jit
-    def path(theta: Any) -> Any:
-        return jax.lax.scan(step, (theta, optimizer.init(theta)), None, length=STEPS)[1]
+@functools.cache
+def _paths_of_optax(
+    optimizer: Callable[[Any], Any], boxed: bool
+) -> Callable[[Any, int, float], Any]:
+    """One compilation for all problems: (start, number of the problem, lr) -> thetas."""
+    losses = [lambda theta, p=problem: p.loss(theta[0], theta[1]) for problem in PROBLEMS.values()]
+    gradient = jax.grad(lambda theta, number: jax.lax.switch(number, losses, theta))
 
-    return np.vstack([problem.start, path(jnp.array(problem.start))])
+    def path(start: Any, number: Any, lr: Any) -> Any:
+        rule = optimizer(lr)
+
+        def step(carry: Any, _: None) -> Any:
+            theta, state = carry
+            updates, state = rule.update(gradient(theta, number), state, theta)
+            theta = optax.apply_updates(theta, updates)
+            if boxed:
+                theta = optax.projections.projection_box(theta, BOX["lower"], BOX["upper"])
+            return (theta, state), theta
+
+        return jax.lax.scan(step, (start, rule.init(start)), None, length=STEPS)[1]
+
+    return jax.jit(path)
 
 
 def hand_path(step: Step, problem: Problem) -> np.ndarray:
@@ -328,7 +346,7 @@ def problem(request) -> Problem:
 def test_rule_walks_the_path_of_optax(rule, problem):
     oracle, lr = ORACLES[rule], problem.rate(rule)
     assert_same_paths(
-        our_paths(rule, problem, lr, oracle.set), optax_path(oracle.optax(lr), problem)
+        our_paths(rule, problem, lr, oracle.set), optax_path(oracle.optax, problem, lr)
     )
 
 
@@ -350,15 +368,8 @@ def test_rule_at_its_defaults_walks_the_path_worked_by_hand(rule, problem):
 def test_composition_walks_the_path_of_optax(rule, problem):
     given, optimizer = COMPOSITIONS[rule]
     lr = problem.rate("momentum" if "momentum" in rule else "gd" if "gd" in rule else rule)
-
-    def project(theta: Any) -> Any:
-        if not rule.endswith("+box"):
-            return theta
-        return optax.projections.projection_box(theta, BOX["lower"], BOX["upper"])
-
-    assert_same_paths(
-        our_paths(rule, problem, lr, given), optax_path(optimizer(lr), problem, project)
-    )
+    theirs = optax_path(optimizer, problem, lr, boxed=rule.endswith("+box"))
+    assert_same_paths(our_paths(rule, problem, lr, given), theirs)
 
 
 def test_box_walks_the_path_worked_by_hand(problem):

@@ -150,7 +150,7 @@ _ROWS = (
         "derivative of atan2(x, y) in x", "y/hypot(x, y)/hypot(x, y)", readable_form="y/(x**2 + y**2)", arity=(2, 2), cost=_ROOT,
     ),
     _derivative(
-        "gaussian", "-2*where_nonzero(f, x)*f", "exp(-x**2)",
+        "gaussian", "-2*zero_times_infinity(f, x, x)*f", "exp(-x**2)",
         "where(abs(x) > 40, 0, exp(-(floor(16*x)/16)**2)*exp(-(x - floor(16*x)/16)*(x + floor(16*x)/16)))",
         definition="exp(-x**2)", cost=2 * ELEMENTARY, range=(0.0, 1.0), finite_everywhere=True,
     ),
@@ -162,8 +162,9 @@ _ROWS = (
         "whole_quotient", ("0", "0"), "x/y, rounded to a whole number", "floor(x/y + 0.5)", arity=(2, 2), cost=DIVIDE,
     ),
     _derivative(
-        "where_nonzero", ("0", "where_nonzero(x, a)"), "y where x is not 0, else 0", "where(x == 0, 0, y)",
-        readable_form="y", arity=(2, 2), cost=CHEAP, selects=("x == x", "x != 0"),
+        "zero_times_infinity", ("0", "0", "zero_times_infinity(x, y, a)"), "z, but 0 where x is 0 and y is not finite",
+        "where(x == 0, where(abs(y) <= 1.7976931348623157e308, z, 0), z)", readable_form="z", arity=(3, 3), cost=2 * CHEAP,
+        selects=("x == x", "x == x", "x != 0 or abs(y) <= 1.7976931348623157e308"),
     ),
     # the contribution of the adjoint x to an argument of max, min and clip
     _derivative(

@@ -162,7 +162,7 @@ _ROWS = (
     _row("acsch", sympy.acsch, "acsch_derivative(x)", "asinh(1/x)", aliases=("arccsch",), formula="asinh(1/x)"),
     # several arguments
     _row(
-        "hypot", None, "where_nonzero(f, x/f)", "sqrt(x**2 + y**2 + ...) without overflow", kink="derivative 0 at 0",
+        "hypot", None, "zero_times_infinity(f, x/f, x/f)", "sqrt(x**2 + y**2 + ...) without overflow", kink="derivative 0 at 0",
         readable_derivative=("x/f",),
         arity=(1, None), math="hypot", cost=3, sympy_form=lambda *a: sympy.sqrt(sympy.Add(*(t**2 for t in a))),
         definition="sqrt(x**2 + y**2)", range=_POSITIVE, convexity="norm",
