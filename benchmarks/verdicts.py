@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from benchmarks import explain_points
 from benchmarks.measure import Row
 
 _APART = 13  # of the grid's cases: 334 of 4332 are run
@@ -156,3 +157,5 @@ def rows(cases: Sequence[Case] | None = None) -> Iterator[Row]:
     yield Row("refuted sentences", refuted, "", 0)
     for kind, count in kinds.most_common():
         yield Row(f"kind {kind}", count, "")
+    if cases is None:
+        yield from explain_points.rows()
