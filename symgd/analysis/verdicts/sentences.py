@@ -30,8 +30,8 @@ OUTCOMES: dict[str, tuple[str, str]] = {
     "slow": ("slow", "slow: each step keeps {rate} of the error{predicted}{swing}{digit}"),
     "unsteady": (
         "converging",
-        "converging: the error fell from {before} to {error} in the last {span} steps, by no "
-        "steady factor{digit}",
+        "converging: the error fell from {before} to {error} in the last {span}, by no steady "
+        "factor{digit}",
     ),
     "power": ("sublinear", "sublinear: the error falls like t^-{power}{digit}"),
     "constant": (
