@@ -30,18 +30,10 @@ GREEK: dict[str, str] = {
 }
 
 #: Names that would read as a value, a statement or an object of Python, and are refused.
-RESERVED: frozenset[str] = frozenset(keyword.kwlist) - {"lambda"} | {
-    "inf",
-    "infinity",
-    "Infinity",
-    "nan",
-    "NaN",
-    "oo",
-    "zoo",
-    "true",
-    "false",
-    "null",
-}
+RESERVED: frozenset[str] = frozenset(
+    {*keyword.kwlist, "inf", "infinity", "Infinity", "nan", "NaN", "oo", "zoo"}
+    | {"true", "false", "null"}
+) - {"lambda"}
 
 _GREEK_HEAD = re.compile(rf"([{''.join(GREEK)}])(?=$|[0-9_])")
 _PI_BESIDE_LETTER = re.compile(r"[^\W\d_]π|π[^\W\d_]")

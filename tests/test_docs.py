@@ -18,6 +18,7 @@ from symgd.formula.functions.table import POWERS, VARIABLES
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
 VERDICTS = (ROOT / "docs" / "verdicts.md").read_text("utf-8")
+EXPLAIN = (ROOT / "docs" / "explain.md").read_text("utf-8")
 
 
 def blocks(language, text=README):
@@ -26,7 +27,9 @@ def blocks(language, text=README):
 
 def sessions():
     """(command, output) of every `$ ` line in the console blocks."""
-    for block in [*blocks("console"), *blocks("console", VERDICTS)]:
+    for block in [
+        block for text in (README, VERDICTS, EXPLAIN) for block in blocks("console", text)
+    ]:
         for part in block.split("$ ")[1:]:
             command, _, output = part.partition("\n")
             yield command, output.rstrip("\n")

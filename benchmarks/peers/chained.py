@@ -26,10 +26,10 @@ def by_symgd_code(n: int) -> Gradient:
     """symgd's machine code through ctypes, its arrays made once, as those of the C."""
     import numpy as np
 
-    from symgd.backends.native.array_module import compile_large
+    from symgd.backends.native.array_module import compile_arrays
     from symgd.model.loss import Loss
 
-    code = compile_large(Loss(chained_rosenbrock_text(n)).program)
+    code = compile_arrays(Loss(chained_rosenbrock_text(n)).program)
     out, work = np.empty(n + 1), np.empty(code.layout.work)
     places = (work.ctypes.data, code.constants.buffer_info()[0], out.ctypes.data)
     held = [None, 0, work]

@@ -83,14 +83,14 @@ def check_backend(name: object) -> None:
 
 
 def may_compile(name: str) -> bool:
-    """Whether a backend that was asked for by this name may compile."""
+    """Whether the backend requested by this name may compile."""
     return name == AUTO or BACKENDS[name].compiles
 
 
-def compiled(make: Callable[[], Made], asked: bool = False) -> Made | None:
+def compiled(make: Callable[[], Made], requested: bool = False) -> Made | None:
     """What `make` makes of machine code, or None and a line in the log.
 
-    asked: machine code was asked for by name, so that the line is a warning, the first time.
+    requested: machine code was requested by name, so that the line is a warning, the first time.
     """
     reason = BACKENDS[COMPILER].unavailable()
     if not reason:
@@ -98,7 +98,7 @@ def compiled(make: Callable[[], Made], asked: bool = False) -> Made | None:
             return make()
         except (ImportError, OSError, RuntimeError, AttributeError) as error:
             reason = _first_line(error)
-    if asked:
+    if requested:
         _warn(reason)
     else:
         log.info(_INSTEAD, reason)
@@ -110,7 +110,7 @@ _INSTEAD = "no machine code (%s); Python's lambdified functions run instead"
 
 @cache
 def _warn(reason: str) -> None:
-    """Say once in a process why the backend that was asked for does not run."""
+    """Say once in a process why the requested backend does not run."""
     log.warning(_INSTEAD, reason)
 
 
@@ -133,8 +133,8 @@ def choose_rows(
         if name == AUTO:
             backend = COMPILER if rows_pay(program, rows, passes) else REFERENCE
         if BACKENDS[backend].compiles:
-            asked = name == backend
-            found = compiled(lambda: BACKENDS[backend].rows(program, threads), asked)
+            requested = name == backend
+            found = compiled(lambda: BACKENDS[backend].rows(program, threads), requested)
             if found is not None:
                 return found
             backend = REFERENCE
@@ -153,9 +153,9 @@ def rows_pay(program: Program, rows: int, passes: int) -> bool:
 
     Programs with functions that call back into Python for every element are left to NumPy.
     """
-    from symgd.backends.native.elementary import asks_python
+    from symgd.backends.native.elementary import calls_python_back
 
-    if any(map(asks_python, program.body)):
+    if any(map(calls_python_back, program.body)):
         return False
     compiling = COMPILE + _COMPILE_VECTORS * program.operations
     blocks = -(-rows // BLOCK)

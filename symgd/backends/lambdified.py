@@ -51,50 +51,29 @@ from symgd.formula.printing.precedence import ATOM, OR, SUM
 ARITHMETIC_ERRORS = (ZeroDivisionError, OverflowError, ValueError)
 
 
-class Sub(Op):
-    """Sub(a, b): a - b, as one node."""
-
-
-class Div(Op):
-    """Div(a, b): a/b, as one node."""
-
-
-class Neg(Op):
-    """Neg(a): -a, as one node."""
-
-
-class Square(Op):
-    """Square(a): a*a."""
+def _node_class(name: str) -> type:
+    return type(name, (Op,), {})
 
 
 #: Whole powers, each a node of its own: Power3(a) is a*a*a.
-_WHOLE_POWERS = {float(n): type(f"Power{n}", (Op,), {}) for n in reference.MULTIPLIED if n > 2}
-
-
-class Sqrt(Op):
-    """Sqrt(a): the square root."""
-
-
-class Guarded(Op):
-    """Guarded(condition, a): a where the condition holds; unused elsewhere."""
-
+_WHOLE_POWERS = {float(n): _node_class(f"Power{n}") for n in reference.MULTIPLIED if n > 2}
 
 #: The table operation -> SymPy node; a function has the node of its row.
 NODES: dict[str, type] = {
     **RELATIONS,
     "add": sympy.Add,
-    "sub": Sub,
+    "sub": _node_class("Sub"),
     "mul": sympy.Mul,
-    "div": Div,
-    "neg": Neg,
-    "square": Square,
-    "sqrt": Sqrt,
+    "div": _node_class("Div"),
+    "neg": _node_class("Neg"),
+    "square": _node_class("Square"),
+    "sqrt": _node_class("Sqrt"),
     "pow": sympy.Pow,
     "and": Conjunction,
     "or": Disjunction,
     "not": Negation,
     "select": Where,
-    "guarded": Guarded,
+    "guarded": _node_class("Guarded"),  # (condition, a): a where the condition holds
     "norm": Norm,
     **{f"power{n:.0f}": node for n, node in _WHOLE_POWERS.items()},
 }

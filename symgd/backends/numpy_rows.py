@@ -44,8 +44,8 @@ def pieces(
             yield [np.asarray(a[start : start + most], dtype=np.float64) for a in arrays]
 
 
-class Step(Protocol):
-    """A block that is ready to run. inputs: what it reads. results: what it computes."""
+class CompiledBlock(Protocol):
+    """A compiled block. inputs: the names that it reads. results: those that it computes."""
 
     inputs: list[str]
     results: list[str]
@@ -57,14 +57,16 @@ class Step(Protocol):
 RowFunction = Callable[[Sequence[float], Source], list[float]]
 
 
-def compile_rows(program: Program, over: Callable[[Loop], Step] | None = None) -> RowFunction:
+def compile_rows(
+    program: Program, over: Callable[[Loop], CompiledBlock] | None = None
+) -> RowFunction:
     """A function (inputs, source) -> outputs in order, in IEEE semantics: nothing raises.
 
     over: what runs a loop; NumPy, if it is left out.
     """
-    over = over or _Pass
-    steps: list[Step] = [
-        over(block) if isinstance(block, Loop) else _Line(block, keep)
+    over = over or _NumpyLoop
+    steps: list[CompiledBlock] = [
+        over(block) if isinstance(block, Loop) else _ScalarBlock(block, keep)
         for block, keep in zip(program.blocks, program.read_after, strict=True)
     ]
     place = {name: k for k, name in enumerate(program.names)}  # in the list of what is known
@@ -84,7 +86,7 @@ def compile_rows(program: Program, over: Callable[[Loop], Step] | None = None) -
     return run
 
 
-class _Line:
+class _ScalarBlock:
     """A straight-line block over floats."""
 
     def __init__(self, block: StraightLine, keep: set[str]) -> None:
@@ -102,7 +104,7 @@ class _Line:
         return [o if isinstance(o, bool) else float(o) for o in out]  # a condition stays one
 
 
-class _Pass:
+class _NumpyLoop:
     """A loop: NumPy over blocks of rows."""
 
     def __init__(self, block: Loop) -> None:

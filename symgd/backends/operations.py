@@ -29,18 +29,17 @@ class Operator:
     reads: str
     cost: int
     gives: str = "x"
-    spreads: int = 0
     fails: bool = False
 
 
 OPERATORS: dict[str, Operator] = {
-    "add": Operator("a + b", "xx", CHEAP, spreads=2),
-    "sub": Operator("a - b", "xx", CHEAP, spreads=2),
-    "mul": Operator("a*b", "xx", CHEAP, spreads=2),
-    "div": Operator("a/b", "xx", DIVIDE, spreads=1, fails=True),
-    "neg": Operator("-a", "x", 0, spreads=1),
-    "square": Operator("a*a", "x", CHEAP, spreads=1),
-    "sqrt": Operator("the square root of a", "x", DIVIDE, spreads=1, fails=True),
+    "add": Operator("a + b", "xx", CHEAP),
+    "sub": Operator("a - b", "xx", CHEAP),
+    "mul": Operator("a*b", "xx", CHEAP),
+    "div": Operator("a/b", "xx", DIVIDE, fails=True),
+    "neg": Operator("-a", "x", 0),
+    "square": Operator("a*a", "x", CHEAP),
+    "sqrt": Operator("the square root of a", "x", DIVIDE, fails=True),
     "pow": Operator(
         "a to the power b, as C's pow; to a number 2..8 by products", "xx", ELEMENTARY, fails=True
     ),
@@ -104,7 +103,7 @@ class Operation(NamedTuple):
 
     @property
     def fails(self) -> bool:
-        """Whether Python's arithmetic may raise, or a function takes its time."""
+        """Whether Python's arithmetic may raise, or the function is expensive."""
         row = OPERATORS.get(self.name)
         return row is None or row.fails
 
@@ -115,12 +114,6 @@ class Operation(NamedTuple):
             return ()
         letters = zip(OPERATORS[self.name].reads, self.arguments, strict=True)
         return tuple(argument for letter, argument in letters if letter == "c")
-
-    @property
-    def spreads(self) -> tuple[Operand, ...]:
-        """The arguments of which none may be infinite or nan where the result is finite."""
-        count = OPERATORS[self.name].spreads if self.name in OPERATORS else 0
-        return self.arguments[:count]
 
     @property
     def names(self) -> list[str]:

@@ -39,7 +39,7 @@ _TRIAL = 8  # the part of the break-even that runs in Python first: many runs st
 
 
 @dataclass(frozen=True)
-class Work:
+class DescentTask:
     """The steps of one descent. values: of the hyperparameters, and of what lr's formula names."""
 
     loss: Loss
@@ -81,23 +81,23 @@ class Work:
         return is_large(self.loss, self.arguments.rule)
 
 
-def _lambdified(work: Work) -> Kernel:
+def _lambdified(work: DescentTask) -> Kernel:
     count = len(work.loss.params)
     return StepKernel(work.program, count, work.tail, settles(work.arguments), work.function)
 
 
-def _native(work: Work) -> Kernel:
+def _native(work: DescentTask) -> Kernel:
     from symgd.descent.native_kernel import ArrayKernel, NativeKernel
 
-    loss, arguments, still = work.loss, work.arguments, settles(work.arguments)
+    loss, arguments, settled = work.loss, work.arguments, settles(work.arguments)
     if work.large:
         part = rule_program(arguments.rule, arguments, work.values)
-        return ArrayKernel(loss, part, len(arguments.rule.state), work.tail, still)
-    return NativeKernel(loss, work.program, len(loss.params), work.tail, still)
+        return ArrayKernel(loss, part, len(arguments.rule.state), work.tail, settled)
+    return NativeKernel(loss, work.program, len(loss.params), work.tail, settled)
 
 
 #: By the name of the backend, what makes its kernel.
-KERNELS: dict[str, Callable[[Work], Kernel]] = {"lambdify": _lambdified, "native": _native}
+KERNELS: dict[str, Callable[[DescentTask], Kernel]] = {"lambdify": _lambdified, "native": _native}
 
 
 def break_even(operations: int) -> int:
@@ -124,7 +124,7 @@ class LateKernel:
         return self.first.advance(run, count)
 
 
-def choose(backend: str, work: Work) -> Kernel:
+def choose(backend: str, work: DescentTask) -> Kernel:
     """The kernel for this work; backend: a row of BACKENDS, or auto.
 
     Where machine code is unavailable, Python runs the steps and the log says why. A large loss
@@ -132,7 +132,7 @@ def choose(backend: str, work: Work) -> Kernel:
     """
 
     def fast() -> Kernel | None:
-        return compiled(lambda: KERNELS[COMPILER](work), asked=backend != AUTO)
+        return compiled(lambda: KERNELS[COMPILER](work), requested=backend != AUTO)
 
     if backend != AUTO or work.large:
         kernel = fast() if may_compile(backend) else None

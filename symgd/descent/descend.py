@@ -20,7 +20,7 @@ from symgd.backends.dispatch import (
     compiled,
     may_compile,
 )
-from symgd.descent.choose_backend import Work, choose
+from symgd.descent.choose_backend import DescentTask, choose
 from symgd.descent.engine import Problem, Step, engine, finish
 from symgd.descent.kernel import Kernel, LineSearchKernel, Run, StepKernel
 from symgd.descent.loss_argument import loss_of
@@ -102,9 +102,9 @@ def descend(
     from symgd.analysis.verdicts.advice import advised
     from symgd.analysis.verdicts.command import Asked
 
-    def rerun(lr: float, start: Mapping[str, float], steps: int) -> Result:
+    def rerun(lr: float, start: Mapping[str, float], steps: int, of: Loss | None) -> Result:
         other = replace(arguments, schedule=Schedule(repr(lr), value=lr), steps=steps)
-        return _run(loss, other, values, list(start.values()), None, backend, None)
+        return _run(of or loss, other, values, list(start.values()), None, backend, None)
 
     asked = Asked(steps, arguments.given, arguments.tol, shown_backend, data, drop_missing)
     return advised(result, asked, rerun)
@@ -121,7 +121,7 @@ def _run(
 ) -> Result:
     """The result of one run, without advice."""
     if sampler is None:
-        kernel, evaluate = _kernel(Work(loss, arguments, values), backend)
+        kernel, evaluate = _kernel(DescentTask(loss, arguments, values), backend)
     else:
         kernel, evaluate = _batch_kernel(loss, arguments, values, sampler), loss.internals.evaluate
     run = Run(
@@ -173,7 +173,7 @@ def single_step_gradient_descent(
     return gradient_descent(theta, learning_rate, 1, loss)
 
 
-def _kernel(work: Work, backend: str) -> tuple[Kernel, Evaluate]:
+def _kernel(work: DescentTask, backend: str) -> tuple[Kernel, Evaluate]:
     """What runs the steps, and what evaluates loss and gradient at its end."""
     evaluate = work.loss.internals.evaluate
     if work.loss.internals.rows is not None:
@@ -184,20 +184,20 @@ def _kernel(work: Work, backend: str) -> tuple[Kernel, Evaluate]:
     return kernel, getattr(kernel, "evaluate", evaluate)
 
 
-def _line_search(work: Work, large: bool) -> Kernel:
+def _line_search(work: DescentTask, large: bool) -> Kernel:
     internals = work.loss.internals
     function, value = None, internals.evaluate_value
     if large:
-        from symgd.backends.native.array_module import compile_large
+        from symgd.backends.native.array_module import compile_arrays
 
-        step = compiled(lambda: compile_large(work.program))
-        alone = compiled(lambda: compile_large(internals.value_program))
+        step = compiled(lambda: compile_arrays(work.program))
+        alone = compiled(lambda: compile_arrays(internals.value_program))
         if step is not None and alone is not None:
             function, value = step.at, alone.at
     return LineSearchKernel(work.program, len(work.loss.params), work.tail, value, function)
 
 
-def _row_kernel(work: Work) -> Kernel:
+def _row_kernel(work: DescentTask) -> Kernel:
     loss, arguments, program = work.loss, work.arguments, work.program
     rows = loss.internals.rows
     assert rows is not None

@@ -35,7 +35,7 @@ _MEASURED = 200  # steps of a run that shows what linearization cannot
 
 
 @dataclass(frozen=True)
-class Measured:
+class ShortRun:
     """What a short run did that began near a minimum, where linearization predicts nothing.
 
     steps: how many. before, after: the distances from the minimum at its start and end.
@@ -54,7 +54,7 @@ class Behavior:
 
     point: CriticalPoint
     rates: Rates
-    measured: Measured | None = None
+    measured: ShortRun | None = None
 
 
 @dataclass(frozen=True)
@@ -255,7 +255,7 @@ def _quadratic(loss: Loss) -> bool:
 
 def _measure(
     loss: Loss, rule: Rule, values: Mapping[str, float], point: CriticalPoint, lr: float
-) -> Measured | None:
+) -> ShortRun | None:
     """A run from a tenth of the parameters' size away."""
     from symgd.descent.descend import descend  # what most explanations do without
 
@@ -265,7 +265,7 @@ def _measure(
     run = descend(loss, start=start, lr=lr, steps=_MEASURED, rule=rule, set=known)
     before = math.dist(start, point.x)
     after = math.dist(list(run.theta.values()), point.x)
-    return Measured(run.steps, before, after, run.verdict.rate_observed)
+    return ShortRun(run.steps, before, after, run.verdict.rate_observed)
 
 
 def _convexity(found: Convexity, names: Sequence[str]) -> dict[str, Any]:

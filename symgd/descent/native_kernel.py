@@ -6,7 +6,7 @@ from array import array
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from symgd.backends.native.array_module import compile_large
+from symgd.backends.native.array_module import compile_arrays
 from symgd.backends.native.array_steps import array_loop
 from symgd.backends.native.descent_loop import BEST, BEST_T, RING, ROWS, T
 from symgd.backends.native.jit import Module, compile_alone, compile_module, interrupted
@@ -91,15 +91,6 @@ class _Buffers(NamedTuple):
     best: array[float]
 
 
-def _takes_roots(program: Program) -> bool:
-    """Whether it is worth the time to look for numbers that one instruction can compute.
-
-    Roots and divisions of several parameters gain by it. What else a rule does gains less than the
-    numbers lose on their way into a vector and out of it, and so do two roots.
-    """
-    return any(operation.name == "sqrt" for operation in program.body)
-
-
 class NativeKernel(_CompiledKernel):
     """The steps of a loss of few parameters, everything in registers.
 
@@ -112,8 +103,7 @@ class NativeKernel(_CompiledKernel):
         self.count, self.tail, self.evaluate = count, tail, loss.internals.evaluate
         self.states = (len(program.inputs) - count - 1 - len(tail)) // count
         self.nanoseconds = 5 + program.cost
-        source = step_loop(program, count, self.states * count, settles)
-        self.module = compile_module(source, neighbors=count > 2 and _takes_roots(program))
+        self.module = compile_module(step_loop(program, count, self.states * count, settles))
 
 
 class ArrayKernel(_CompiledKernel):
@@ -125,7 +115,7 @@ class ArrayKernel(_CompiledKernel):
     def __init__(
         self, loss: Loss, rule: Program, states: int, tail: tuple[float, ...], settles: bool
     ) -> None:
-        self.large = compile_large(loss.program)
+        self.large = compile_arrays(loss.program)
         self.count, self.tail, self.states = len(loss.params), tail, states
         self.evaluate = self.large.at
         self.nanoseconds = 100 + loss.program.cost + rule.cost * self.count

@@ -156,9 +156,9 @@ def _kernel(part: Part) -> tuple[LanesKernel, list[str], list[bool]] | None:
         from symgd.descent.native_sweep import LanesKernel
 
         program = step_program(grid.loss, arguments.rule, arguments.schedule, named)
-        still, count, asked = settles(arguments), len(grid.loss.params), grid.tol is not None
-        key = ("lanes", program.key, count, *own, still, asked)  # the same text, read again
-        return remembered(key, lambda: LanesKernel(program, count, own, still, asked))
+        settled, count, has_tol = settles(arguments), len(grid.loss.params), grid.tol is not None
+        key = ("lanes", program.key, count, *own, settled, has_tol)  # the same text, read again
+        return remembered(key, lambda: LanesKernel(program, count, own, settled, has_tol))
 
     def kept() -> tuple[Loss, LanesKernel]:
         from symgd.backends.native.jit import remembered
@@ -167,7 +167,7 @@ def _kernel(part: Part) -> tuple[LanesKernel, list[str], list[bool]] | None:
         return remembered(key, lambda: (grid.loss, make()))  # as long as the loss keeps its id
 
     rate = None if arguments.schedule.formula is None else arguments.schedule.text
-    kernel = compiled(kept, asked=grid.backend != AUTO)
+    kernel = compiled(kept, requested=grid.backend != AUTO)
     return None if kernel is None else (kernel[1], labels, own)
 
 

@@ -49,10 +49,7 @@ class Inference:
 
 
 def by_newton(
-    inference: Inference,
-    root: Node,
-    starts: Sequence[Sequence[float]],
-    start: Sequence[float],
+    inference: Inference, root: Node, starts: Sequence[Sequence[float]], start: Sequence[float]
 ) -> FitResult:
     """The minimum of the loss `root` by Newton's method, from the first start that converges.
 

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from symgd import names
 from symgd.errors import ArgumentError
 from symgd.formula.graph import Graph
+from symgd.model.checks import read_origin
 from symgd.model.data_binding import RowData
 
 Bounds = Mapping[str, tuple[float | None, float | None]]
@@ -71,13 +72,8 @@ def place_start(
     """The given values of a start by name: all of them, some, or none."""
     if point is None:
         return {}
-    if isinstance(point, float):
-        return dict.fromkeys(params, point)
-    if isinstance(point, list):
-        if len(point) != len(params):
-            listed = names.escape(", ".join(params))
-            raise ArgumentError(f"{len(point)} numbers for {len(params)} parameters ({listed})")
-        return dict(zip(params, point, strict=True))
+    if not isinstance(point, dict):
+        return dict(zip(params, read_origin(params, point), strict=True))
     for name in point:
         if name not in params:
             raise ArgumentError(names.unknown("the fit has no free parameter", name, params))

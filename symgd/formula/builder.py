@@ -61,7 +61,8 @@ class Builder:
 
     def named_constant(self, constant: Node) -> Node:
         """The atom of pi or e."""
-        self.constants[id(constant)] = float(constant)
+        if id(constant) not in self.constants:  # SymPy takes long to evaluate it
+            self.constants[id(constant)] = float(constant)
         return self.graph.atom(constant)
 
     def negate(self, node: Node) -> Node:

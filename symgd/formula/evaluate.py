@@ -11,15 +11,12 @@ import sympy
 from symgd.formula.functions import reference
 from symgd.formula.functions.table import BY_CLASS
 from symgd.formula.nodes import (
+    CALLED,
     RELATIONS,
     Conjunction,
     Disjunction,
     Negation,
     Node,
-    Norm,
-    RowMax,
-    RowMean,
-    RowSum,
     float_of,
     is_inverse,
     topological,
@@ -67,8 +64,8 @@ def _product(factors: Sequence[Node], get: Callable[[Node], float]) -> float:
 def constant_value(node: Node) -> float | None:
     """The value of a number, or of one operation on numbers; None for anything else."""
     value = float_of(node)
-    if value is not None or not node.args or node.func in (Norm, RowSum, RowMean, RowMax):
-        return value  # reductions over more than one value
+    if value is not None or not node.args or node.func in CALLED:
+        return value  # reductions go over more than one value
     leaves = [a.args[0] if is_inverse(a) else a for a in node.args]
     if any(float_of(a) is None for a in leaves):
         return None

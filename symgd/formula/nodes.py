@@ -123,6 +123,9 @@ class Norm(Op):
     """The Euclidean norm of a whole array; only in rules that step an array of parameters."""
 
 
+#: What a formula calls the nodes that are no functions of numbers.
+CALLED = {Norm: "norm", Where: "where", RowSum: "sum", RowMean: "mean", RowMax: "max"}
+
 #: The reductions that one pass over the rows computes.
 REDUCTIONS = (RowSum, RowMax)
 

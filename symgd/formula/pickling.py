@@ -13,21 +13,11 @@ import sympy
 
 from symgd.formula.functions.table import BY_CLASS
 from symgd.formula.graph import Graph
-from symgd.formula.nodes import (
-    CONNECTIVES,
-    RELATIONS,
-    ROWS,
-    Node,
-    Norm,
-    RowMean,
-    RowSum,
-    Where,
-    topological,
-)
+from symgd.formula.nodes import CALLED, CONNECTIVES, RELATIONS, ROWS, Node, topological
 
-_OTHERS = (sympy.Add, sympy.Mul, sympy.Pow, Where, *CONNECTIVES, Norm, RowSum, RowMean)
+_OTHERS = (sympy.Add, sympy.Mul, sympy.Pow, *CALLED, *CONNECTIVES)
 _CLASSES: dict[str, type] = {
-    **{row.name: cls for cls, row in BY_CLASS.items() if cls is not Where},
+    **{row.name: cls for cls, row in BY_CLASS.items() if cls not in CALLED},
     **{cls.__name__: cls for cls in (*_OTHERS, *RELATIONS.values())},
 }
 _NAMES = {cls: name for name, cls in _CLASSES.items()}

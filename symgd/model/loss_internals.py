@@ -189,9 +189,9 @@ class LossInternals:
         from symgd.backends.dispatch import compiled
 
         def make() -> Callable[[Any], NDArray[np.float64]]:
-            from symgd.backends.native.array_module import compile_large
+            from symgd.backends.native.array_module import compile_arrays
 
-            return compile_large(self.program).arrays()
+            return compile_arrays(self.program).evaluate
 
         function = compiled(make) if self.rows is None else None
         if function is None:

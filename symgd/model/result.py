@@ -250,11 +250,7 @@ class Result(Paged):
             "message": self.message,
             "verdict": asdict(self.verdict),
             "history": [
-                {
-                    "t": t,
-                    "theta": dict(zip(self.loss.params, theta, strict=True)),
-                    "loss": loss,
-                }
+                {"t": t, "theta": dict(zip(self.loss.params, theta, strict=True)), "loss": loss}
                 for t, theta, loss, _ in self.history.rows()
             ],
         }

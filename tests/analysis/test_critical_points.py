@@ -218,3 +218,36 @@ def test_a_valley_of_minima_has_the_rates_across_it():
 @pytest.mark.parametrize("text", ["cosh(x) - 1e-12*y^2", "1e-20*(x^4 - x^2)", "1e20*(x^4 - x^2)"])
 def test_small_negative_curvature_disproves_convexity(text):
     assert explain(text, seconds=0).convexity.convex is False
+
+
+@pytest.mark.parametrize(
+    ("text", "x", "kind"),
+    [
+        ("x^x", 0.0, "maximum"),  # its slope is -inf there: no flat point
+        ("x*sqrt(x) - x", 0.0, "maximum"),
+        ("x^(2/3)", 0.0, "minimum"),
+    ],
+)
+def test_the_edge_of_the_domain_is_told(text, x, kind):
+    [point] = [p for p in points(text) if p.x == (x,)]
+    assert (point.kind, point.shape) == (kind, "kink")
+    assert "at the edge of where it has a value" in point.note
+
+
+def test_no_kink_is_seen_in_a_fast_oscillation():
+    found = explain("sin(x^2)").critical
+    assert all(p.shape == "smooth" for p in found.points)
+    for point in found.points[1:]:
+        assert abs(2 * point.x[0] * math.cos(point.x[0] ** 2)) < 1e-12
+
+
+def test_the_solver_is_not_asked_for_roots(monkeypatch):
+    import subprocess
+
+    monkeypatch.setattr(subprocess, "Popen", None)
+    found = explain("abs(x)^0.5 + (x-1)^2").critical
+    # 1/(2*sqrt(x)) + 2*(x - 1) = 0: 4*s^3 - 4*s + 1 = 0 with s = sqrt(x)
+    import numpy as np
+
+    roots = sorted(float(s) ** 2 for s in np.roots([4, 0, -4, 1]).real if s > 0)
+    assert sorted(p.x[0] for p in found.points) == pytest.approx([0.0, *roots])

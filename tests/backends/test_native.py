@@ -27,7 +27,7 @@ from symgd.backends.compiler import compile_program
 from symgd.backends.native import array_module, jit
 from symgd.backends.native.elementary import FunctionEmitter
 from symgd.backends.native.jit import compile_module, interrupted, source
-from symgd.backends.native.loop_rerolling import roll
+from symgd.backends.native.loop_rerolling import reroll
 from symgd.formula.functions.table import BY_CLASS
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import Name
@@ -189,7 +189,7 @@ POWERS = {
 def test_powers_of_special_numbers(text):
     """Those of C, whatever else of the formula is not finite: no root for an exponent of 0.5."""
     loss = Loss(text)
-    code = array_module.compile_large(loss.program)
+    code = array_module.compile_arrays(loss.program)
     special = [0.0, 1.0, 0.5, 2.0, 3.0, math.inf, 5e-324, 1e308, 2.0**53 + 2, 1e16, 1 / 3]
     special += [-v for v in special] + [math.nan]
     for point in itertools.product(special, repeat=len(loss.params)):
@@ -284,7 +284,7 @@ LARGE = {
 @pytest.mark.parametrize("name", LARGE)
 def test_large_formulas_are_right(name):
     loss = Loss(LARGE[name])
-    assert array_module.compile_large(loss.program) is not None  # or Python would do it, slowly
+    assert array_module.compile_arrays(loss.program) is not None  # or Python would do it, slowly
     source = random.Random(name)
     for _ in range(3):
         x = [source.uniform(-2, 2) for _ in loss.params]
@@ -328,7 +328,7 @@ def test_a_loop_waits_for_what_it_reads_in_any_order(seed):
 
 
 def test_alike_terms_become_loops():
-    sizes = [len(roll(Loss(chained(n)).program).blocks) for n in (50, 500)]
+    sizes = [len(reroll(Loss(chained(n)).program).blocks) for n in (50, 500)]
     assert sizes[0] == sizes[1] < 12
 
 
@@ -527,9 +527,9 @@ def test_a_long_compilation_is_announced_before_it_starts(monkeypatch, caplog):
     monkeypatch.setattr(jit, "compile_alone", compile_nothing)
     monkeypatch.setattr(jit, "compile_module", compile_nothing)
     with pytest.raises(KeyboardInterrupt):
-        array_module.compile_large(Loss(IRREGULAR).program)
+        array_module.compile_arrays(Loss(IRREGULAR).program)
     assert len(said) == 1
     assert "statements takes about" in said[0]
     assert "Ctrl-C stops it" in said[0]
     monkeypatch.undo()
-    assert array_module.compile_large(Loss(IRREGULAR).program) is not None  # a second try
+    assert array_module.compile_arrays(Loss(IRREGULAR).program) is not None  # a second try

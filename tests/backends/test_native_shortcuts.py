@@ -8,7 +8,7 @@ import pytest
 import symgd
 from symgd import Loss
 from symgd.backends.native import array_module, loop_rerolling
-from symgd.backends.native.dead_store_elimination import arrange
+from symgd.backends.native.dead_store_elimination import eliminate_dead_stores
 from tests.backends.test_native import assert_right
 
 
@@ -67,7 +67,7 @@ SUMS = {
 def test_a_large_formula_stores_what_is_read(name):
     """Its numbers are those of Python, whoever reads them and wherever they go."""
     loss, source = Loss(SUMS[name]), random.Random(name)
-    code = array_module.compile_large(loss.program)
+    code = array_module.compile_arrays(loss.program)
     for _ in range(3):
         x = [source.uniform(-1.5, 1.5) for _ in loss.params]
         expected = loss.internals.evaluate(*x)
@@ -80,9 +80,9 @@ def test_a_large_formula_stores_what_is_read(name):
 def test_terms_are_added_where_they_are_computed_and_slopes_written_where_they_belong():
     """Chained Rosenbrock: the terms of the value stay in registers, 998 slopes go to the output."""
     text = " + ".join(f"100*(x{i + 1}-x{i}**2)**2 + (1-x{i})**2" for i in range(1, 1000))
-    layout = loop_rerolling.roll(Loss(text).program)
-    arrange(layout)
-    loops = [b for b in layout.blocks if isinstance(b, loop_rerolling.Roll) and b.count > 1]
+    layout = loop_rerolling.reroll(Loss(text).program)
+    eliminate_dead_stores(layout)
+    loops = [b for b in layout.blocks if isinstance(b, loop_rerolling.Rerolled) and b.count > 1]
     assert [(b.into and b.into.array, b.total is not None) for b in loops] == [
         ("w", False),
         ("w", False),

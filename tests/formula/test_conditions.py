@@ -13,7 +13,7 @@ import pytest
 import symgd
 from symgd import FormulaError, Loss
 from symgd.backends import javascript
-from symgd.backends.native.array_module import compile_large
+from symgd.backends.native.array_module import compile_arrays
 from symgd.backends.numpy_points import compile_points
 from symgd.formula.parse import parse
 from symgd.formula.printing.plain import write
@@ -77,9 +77,9 @@ def test_conditions_read_as_in_python_and_can_be_typed_again(condition):
 @pytest.mark.parametrize("condition", CONDITIONS)
 def test_machine_code_and_arrays_take_the_same_branch(condition):
     loss = Loss(formula(condition))
-    code = compile_large(loss.program)
+    code = compile_arrays(loss.program)
     right = [expected(condition, x, y) for x, y in POINTS]
-    assert [code.evaluate(p) for p in POINTS] == right
+    assert [code.at(*p) for p in POINTS] == right
     values = compile_points(loss.internals.value_program)(np.array(POINTS))
     assert values.tolist() == [value for value, *_ in right]
 

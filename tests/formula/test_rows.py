@@ -114,9 +114,9 @@ def test_a_new_row_runs_over_rows_in_machine_code_and_arrays(trough):
 
 
 def test_a_new_row_calls_no_python_from_machine_code(trough):
-    from symgd.backends.native.elementary import asks_python
+    from symgd.backends.native.elementary import calls_python_back
 
-    assert not any(map(asks_python, Loss("trough(a)").program.body))
+    assert not any(map(calls_python_back, Loss("trough(a)").program.body))
 
 
 def test_a_new_row_has_a_range_and_a_curvature(trough):

@@ -30,7 +30,7 @@ def certified(loss: Loss, x: Sequence[float]) -> CriticalPoint | None:
         size = max(map(abs, x))
         at = tuple(float(v) if abs(v) > 1e-15 * size else 0.0 for v in x)
         curvatures = curvatures_in_doubles(loss, at)
-    level = loss.internals.evaluate_value(*at)[0]
+    level = loss.internals.evaluate_value(*at)[0] + 0.0
     if not math.isfinite(level) or not _stationary(loss, at):
         return None
     shape, note = "smooth", ""

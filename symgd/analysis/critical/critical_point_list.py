@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from symgd.analysis.critical.certify_point import at_pole, certified
 from symgd.analysis.critical.critical_point import CriticalPoint, CriticalPoints, same_point
+from symgd.analysis.critical.kinks import has_kinks
 from symgd.analysis.critical.multiprecision_newton import refinable
 from symgd.analysis.critical.nonsmooth import Candidate, smooth_at
 from symgd.model.loss import Loss
@@ -32,32 +33,35 @@ def joined(
     found: candidates of the search. solved: what SymPy's solver answered. lowest: whether the
     lowest point is listed before nearer ones.
     """
+    which = "the lowest and the nearest" if lowest else "the nearest"
     points, count = _certified(loss, found, start, lowest)
     if solved is None or not solved.families:
         points = _one_of_each_level(points, start)
     if solved is None:
         shown = _nearest(points, start, lowest)
         more = max(count, len(points)) > len(shown) and len(shown) == _MOST
-        which = "the lowest and the nearest" if lowest else "the nearest"
         incomplete = f"of {count} points that were found {which} are listed" if more else ""
         note = "others are not excluded" if points else "none found; others are not excluded"
         return CriticalPoints(tuple(shown), "numeric", False, note=note, incomplete=incomplete)
     exact = []
     for x, texts in zip(solved.points, solved.texts, strict=True):
-        point = next((p for p in points if p.kinked and same_point(p.x, x)), None) or certified(
-            loss, x
-        )
+        point = next((p for p in points if p.kinked and same_point(p.x, x)), None)
+        if point is None and not (has_kinks(loss) and not smooth_at(loss, x)):
+            point = certified(loss, x)
         if point is not None:
             exact.append(replace(point, exact=tuple(texts)))
     extra = [p for p in points if not any(same_point(p.x, q.x) for q in exact)]
     if solved.families:  # what the search found are members of them
         extra = [p for p in extra if p.kinked]
     complete = solved.complete and not extra and len(exact) == len(solved.points)
-    shown = _nearest(_distinct(exact + extra, refinable(loss)), start, lowest)
-    note = "none: the gradient is never 0" if complete and not shown else ""
-    if not complete:
-        note = "others are not excluded"
-    return CriticalPoints(tuple(shown), "symbolic", complete, tuple(solved.families), note)
+    every = _distinct(exact + extra, refinable(loss))
+    shown = _nearest(every, start, lowest)
+    cut = len(shown) < len(every) and not (complete or solved.families)
+    incomplete = f"of {count} points that were found {which} are listed" if cut else ""
+    note = "" if shown else "none: the gradient is never 0"
+    note = note if complete else "others are not excluded"
+    families = tuple(solved.families)
+    return CriticalPoints(tuple(shown), "symbolic", complete, families, note, incomplete)
 
 
 def _certified(
@@ -80,7 +84,7 @@ def _certified(
 def _point(loss: Loss, candidate: Candidate) -> CriticalPoint | None:
     if not candidate.kink:
         return certified(loss, candidate.x)
-    level = loss.internals.evaluate_value(*candidate.x)[0]
+    level = loss.internals.evaluate_value(*candidate.x)[0] + 0.0
     what = "the formula has no second derivative here"
     if not smooth_at(loss, candidate.x):
         what = "at a kink: the gradient jumps here"

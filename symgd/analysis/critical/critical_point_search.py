@@ -27,11 +27,12 @@ def search(loss: Loss, start: Sequence[float]) -> list[Candidate]:
     """The critical points that are found, in no order. Operations are counted, not seconds."""
     found = list(_on_a_line(Work(loss, _LINE), start[0])) if len(start) == 1 else []
     found += _by_newton(Work(loss, _NEWTON), start)
-    if has_kinks(loss):
-        turns = [f for f in found if f.kink]
-        found = [f for f in found if not f.kink and smooth_at(loss, f.x)]
-        at = at_kinks(loss, start, [f.x for f in turns])
-        found += at if kinks_of(loss) else [*at, *turns]
+    if not has_kinks(loss):
+        return [Candidate(f.x) for f in found]
+    turns = [f for f in found if f.kink]
+    found = [f for f in found if not f.kink and smooth_at(loss, f.x)]
+    at = at_kinks(loss, start, [f.x for f in turns])
+    found += at if kinks_of(loss) else [*at, *turns]
     return found
 
 

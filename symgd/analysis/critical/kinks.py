@@ -59,6 +59,18 @@ def kinks_of(loss: Loss) -> list[Kink]:
     return list(found.values())
 
 
+def has_broken_powers(loss: Loss) -> bool:
+    """Whether the loss holds powers that SymPy's solver takes long for."""
+    nodes = topological([loss.internals.root])
+    return any(n.func is sympy.Pow and _breaks(n) for n in nodes)
+
+
+def _breaks(power: Node) -> bool:
+    """Whether a power has no derivatives of every order where its base, which varies, is 0."""
+    base, exponent = power.args
+    return any(isinstance(n, Name) for n in topological([base])) and _broken(exponent)
+
+
 def has_kinks(loss: Loss) -> bool:
     """Whether the loss, as typed, may have kinks or jumps, in the terms of rows too."""
     for node in topological([loss.internals.root]):
@@ -67,7 +79,7 @@ def has_kinks(loss: Loss) -> bool:
             return True
         if node.func is Where or (row is not None and row.name in _ROOTS):
             return True
-        if node.func is sympy.Pow and _broken(node.args[1]):
+        if node.func is sympy.Pow and _breaks(node):
             return True
     return False
 
@@ -102,9 +114,9 @@ def _at(graph: Graph, node: Node) -> Iterator[tuple[tuple[Node, ...], Value]]:
 
 
 def _broken(exponent: Node) -> bool:
-    """Whether a power with this constant exponent has no derivatives of every order at 0."""
+    """Whether a power with this exponent has no derivatives of every order where its base is 0."""
     if any(isinstance(n, Name) for n in topological([exponent])):
-        return False
+        return True
     value = evaluate_all([exponent], {})[id(exponent)]
     return bool(value > 0 and value != int(value))
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from symgd.analysis.minima import certified_minimum, steepest_curve
 from symgd.analysis.stable_rates import rates
 from symgd.analysis.verdicts.command import Asked, command
+from symgd.analysis.verdicts.scaling import ILL, condition_number, rescaled
 from symgd.model.loss import Loss
 from symgd.model.result import Result, Status
 
@@ -20,8 +21,8 @@ _GOOD = ("converging", "converged", "slow", "sublinear", "approaching", "landed"
 _PARTS = (1.0, 0.5, 0.25, 0.12, 0.06, 0.03, 0.015, 5e-3, 1e-3, 1e-4, 1e-6, 1e-8)
 _RUDE = ("diverging", "nonfinite", "oscillating")  # kinds of which the steps were too long
 
-#: Runs the same descent with other settings: (lr, start, steps) -> its Result, without advice.
-Rerun = Callable[[float, Mapping[str, float], int], Result]
+#: Runs the same descent with other settings: (lr, start, steps, loss) -> its Result, no advice.
+Rerun = Callable[[float, Mapping[str, float], int, Loss | None], Result]
 
 
 @dataclass(frozen=True)
@@ -42,8 +43,10 @@ class _Trial:
 def advised(result: Result, asked: Asked, rerun: Rerun) -> Result:
     """The result with advice in its verdict, where there is any; what is advised was tried."""
     find = _off_the_saddle if result.status is Status.SADDLE else _other_rate
-    suggestion = find(result, asked, rerun)
-    parts = [p for p in (result.verdict.advice, suggestion) if p]
+    found = find(result, asked, rerun)
+    # one command, at the end
+    units = _other_units(result, asked, rerun, named="symgd " in found)
+    parts = [p for p in (result.verdict.advice, units, found) if p]
     return replace(result, verdict=replace(result.verdict, advice="; ".join(parts)))
 
 
@@ -57,7 +60,7 @@ def _other_rate(result: Result, asked: Asked, rerun: Rerun) -> str:
     steps = min(asked.steps, _STEPS, most)
     if steps < min(asked.steps, 5):
         return ""
-    best = _best(result, _candidates(result, loss), lambda lr: rerun(lr, result.start, steps))
+    best = _best(result, _candidates(result, loss), lambda lr: rerun(lr, result.start, steps, None))
     if best is not None and _better(best, result, whole=steps == asked.steps):
         line = command(result, asked, lr=best.lr)
         works = f"lr = {best.lr:g} works"
@@ -125,6 +128,36 @@ def _rounded(value: float) -> float:
     return float(f"{math.floor(value / unit * (1 + 1e-9)) * unit:.2g}")
 
 
+def _other_units(result: Result, asked: Asked, rerun: Rerun, named: bool) -> str:
+    """Of an ill-conditioned loss: its condition number, and what to center or scale.
+
+    named: another command follows, so that this one is told by its learning rate only.
+    """
+    loss = result.loss
+    if not isinstance(loss, Loss) or not _small(loss) or result.verdict.lr_max is None:
+        return ""
+    ends = (list(result.theta.values()), list(result.start.values()))
+    found = next(filter(None, (certified_minimum(loss, end) for end in ends)), None)
+    if found is None or condition_number(found) < ILL:
+        return ""
+    told = f"condition number {condition_number(found):.3g}"
+    constants = {n: v for n, v in asked.given.items() if n not in result.rule.hyperparameters}
+    other = rescaled(loss, found, constants)
+    if other is None:
+        return told
+    listed = ", ".join(f"{text} for {name}" for name, text in other.replaced.items())
+    told = f"{told}; with {listed} it is {other.condition:.3g}"
+    stable = rates(result.rule, result.hyperparameters, other.minimum.eigenvalues, None)
+    if stable.best is None:
+        return told
+    lr, steps = _rounded(stable.best), min(asked.steps, _STEPS)
+    trial = rerun(lr, result.start, steps, other.loss)
+    line = command(replace(result, loss=other.loss), asked, lr=lr)
+    if _Trial(lr, trial).score == math.inf:
+        return told
+    return f"{told}: {line}" if line and not named else f"{told} (there a rate of {lr:g} works)"
+
+
 def _off_the_saddle(result: Result, asked: Asked, rerun: Rerun) -> str:
     loss = result.loss
     if not isinstance(loss, Loss) or not _small(loss):
@@ -137,7 +170,7 @@ def _off_the_saddle(result: Result, asked: Asked, rerun: Rerun) -> str:
             for (name, v), d in zip(result.start.items(), direction, strict=True)
         }
         lr = result.lr if isinstance(result.lr, float) else math.nan
-        if math.isnan(lr) or rerun(lr, start, min(asked.steps, _STEPS)).value < result.value:
+        if math.isnan(lr) or rerun(lr, start, min(asked.steps, _STEPS), None).value < result.value:
             line = command(result, asked, start=start)
             return f"start a little off it: {line}" if line else ""
     return ""

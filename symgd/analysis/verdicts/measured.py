@@ -9,12 +9,14 @@ from dataclasses import dataclass, field
 from symgd.analysis.verdicts.facts import Facts
 from symgd.analysis.verdicts.trace import Fall, Point, bounded, peaks, shrinks, turns_back
 
+_EPS = 2.0**-52
 _SLOW = 0.98  # a digit costs more than 114 steps
 _SAME = 1e-9  # a factor so near to 1 neither shrinks nor grows
 _TENTH = (0.07, 0.14)  # of the error: what counts as a tenth where it is counted
 _DIGIT = math.log(10)
 _AGAIN = 10  # times the steps of the run: how far it is continued where it does not settle
 _AT_LEAST = 64
+_FARTHEST = 5  # times the steps that are seen: how far a law that nothing predicts is extended
 _SPENT = 0.01  # of the rate so far: what is left where a rate has run down
 
 
@@ -33,10 +35,17 @@ def against_minimum(facts: Facts) -> Measured | None:
     if facts.at_floor:
         how = "comparing losses allows" if facts.auto else "rounding allows"
         return Measured("rounding", {"slope": f"{facts.slope:.3g}", "how": how})
-    if not facts.moving:
-        return None
     if _ran_down(facts):
         return _run_down(facts)
+    if not facts.moving:
+        return None
+    found = _by_law(facts)
+    if found is None and facts.error <= _EPS * facts.distance(facts.start):
+        return Measured("rounding", {"slope": f"{facts.slope:.3g}", "how": "rounding allows"})
+    return found
+
+
+def _by_law(facts: Facts) -> Measured | None:
     law, observed = facts.fall, facts.observed
     if observed is not None:
         return _geometric(facts, observed)
@@ -59,6 +68,8 @@ def _geometric(facts: Facts, observed: float) -> Measured | None:
     if size == 1:
         return _unsteady(facts)
     guess = _DIGIT / -math.log(size)
+    if not _steady_rate(facts, math.ceil(guess)):
+        return _unsteady(facts)
     later = facts.future(math.ceil(1.2 * guess))
     if later and not _falls(facts, later):
         return _unsteady(facts)
@@ -74,12 +85,20 @@ def _geometric(facts: Facts, observed: float) -> Measured | None:
     if digit is None and facts.predicted is None:
         return _unsteady(facts)
     fields = {
-        "rate": observed,
+        "rate": _factor(observed),
         "predicted": _predicted(facts),
         "swing": ": it jumps from side to side" if observed < 0 and size >= _SLOW else "",
-        "digit": "" if digit is None else f"; one more digit costs {digit:.0f} steps",
+        "digit": "" if digit is None else f"; one more digit costs {_steps(digit)} steps",
     }
     return Measured("slow" if size >= _SLOW else "geometric", fields, observed, digit)
+
+
+def _steady_rate(facts: Facts, steps: int) -> bool:
+    """Whether the learning rate will be about the same for so many steps."""
+    if facts.rate_at is None:
+        return True
+    now = facts.rate_at(facts.steps)
+    return 0.8 * now <= facts.rate_at(facts.steps + steps) <= 1.2 * now
 
 
 def _growing(facts: Facts, observed: float) -> Measured | None:
@@ -125,12 +144,13 @@ def _constant(facts: Facts, law: Fall) -> Measured | None:
     if left < 3 or (later and not _falls(facts, later)):
         return None
     digit = _digit(facts, later, 0.9 * left)
-    if digit is None or (not later and not law.reaches(left)):
+    straight = step >= 0.9 * sum(facts.strides[-8:]) / len(facts.strides[-8:])
+    if digit is None or (not straight and not len(later) >= digit):
         return None
     fields: dict[str, object] = {
         "step": f"{step:.3g}",
         "error": f"{facts.error:.3g}",
-        "left": f"{left:.0f}",
+        "left": _steps(left),
     }
     return Measured("constant", fields, None, digit)
 
@@ -147,10 +167,15 @@ def _unsteady(facts: Facts) -> Measured | None:
             return _run_down(facts)
         near = _crossing(facts, later)
         span = window[-1][0] - window[0][0]
+        half = len(window) // 2
         fields: dict[str, object] = {
-            "before": window[0][1], "error": facts.error, "span": span, "digit": ""}  # fmt: skip
+            "before": max(e for _, e in window[:half]),
+            "error": facts.error if onward else max(e for _, e in window[half:]),
+            "span": f"{span} step{'s' * (span > 1)}",
+            "digit": "",
+        }
         if near is not None:
-            fields["digit"] = f"; one more digit costs {near} steps"
+            fields["digit"] = f"; one more digit costs {_steps(near)} steps"
         return Measured("unsteady", fields, None, near)
     if facts.climbed and window and facts.error > 10 * window[0][1]:
         fields = {"before": window[0][1], "error": facts.error,
@@ -177,7 +202,17 @@ def _bouncing(facts: Facts) -> Measured:
 
 
 def _predicted(facts: Facts) -> str:
-    return "" if facts.predicted is None else f" (predicted {facts.predicted:.6g})"
+    return "" if facts.predicted is None else f" (predicted {_factor(facts.predicted)})"
+
+
+def _factor(value: float) -> str:
+    """With 6 digits, of the difference from 1 where that would leave none."""
+    gap = 1 - abs(value)
+    return f"{value:.6g}" if not 0 < gap < 1e-5 else f"{'-' * (value < 0)}(1 - {gap:.3g})"
+
+
+def _steps(count: float) -> str:
+    return f"{count:.0f}" if count < 1e6 else f"{count:.3g}"
 
 
 def _far(facts: Facts) -> int:
@@ -208,7 +243,9 @@ def _stays(facts: Facts) -> bool:
 def _falls(facts: Facts, later: Sequence[Point]) -> bool:
     """Whether the error is smaller after the run has gone on."""
     top = max(e for _, e in later[-max(1, len(later) // 8) :])
-    return top < facts.error or top <= 1e3 * facts.near.rounding  # type: ignore[union-attr]
+    assert facts.near is not None
+    now = min(facts.error, max(e for _, e in _lately(facts)))
+    return top < now or top <= 1e3 * facts.near.rounding
 
 
 def _digit(facts: Facts, later: Sequence[Point], guess: float) -> float | None:
@@ -220,10 +257,8 @@ def _digit(facts: Facts, later: Sequence[Point], guess: float) -> float | None:
         return None
     if later and not _on_track(facts, later, guess):
         return None
-    if facts.rate_at is not None:
-        now, then = facts.rate_at(facts.steps), facts.rate_at(facts.steps + int(guess))
-        if not 0.9 * now <= then <= 1.1 * now:
-            return None
+    if facts.predicted is None and guess > _FARTHEST * (law.span + len(later)):
+        return None
     return guess
 
 

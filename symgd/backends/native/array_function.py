@@ -10,11 +10,12 @@ from symgd.backends.native.ir import Integer, Value, Variable
 from symgd.backends.native.jit import pointers
 from symgd.backends.native.loop_rerolling import (
     LEAF,
-    Even,
+    Gathered,
     Layout,
+    LayoutBlock,
+    Operands,
     Place,
-    Roll,
-    Scattered,
+    Rerolled,
     Total,
     column,
     runs,
@@ -38,7 +39,7 @@ class ArrayFunction:
         self.loop_values: dict[int, Value] = {}  # first element -> value at the loop index
         self.known: dict[int, Value] = {}  # elements of w that this basic block has computed
 
-    def text(self, blocks: Sequence[Roll | Total] = (), outputs: Sequence[Place] = ()) -> list[str]:
+    def text(self, blocks: Sequence[LayoutBlock] = (), outputs: Sequence[Place] = ()) -> list[str]:
         """The function, after its tables."""
         for group in _fused(blocks):
             first = group[0]
@@ -47,7 +48,7 @@ class ArrayFunction:
             elif first.count == 1:
                 self._set(first.first, self._value(first, None))
             else:
-                self._loop([block for block in group if isinstance(block, Roll)])
+                self._loop([block for block in group if isinstance(block, Rerolled)])
         rows = [(place,) for place in outputs]
         for start, stop in runs(rows):
             if outputs[start].array != "out":  # else a loop has written them there
@@ -59,13 +60,13 @@ class ArrayFunction:
         self.known[target] = value
         self.e.store(value, "%w", target)
 
-    def _loop(self, rolls: Sequence[Roll]) -> None:
-        """One loop for rolls of the same length that `_fused` has put together."""
+    def _loop(self, loops: Sequence[Rerolled]) -> None:
+        """One loop for rerolled loops of the same length that `_fused` has put together."""
         e = self.e
         zero = e.number(0.0)
-        sums = {r.total: e.variable(value=zero) for r in rolls if r.total is not None}
-        with e.for_range(rolls[0].count) as i:
-            for one in rolls:
+        sums = {r.total: e.variable(value=zero) for r in loops if r.total is not None}
+        with e.for_range(loops[0].count) as i:
+            for one in loops:
                 value = self.loop_values[one.first] = self._value(one, i)
                 if one.into is not None:
                     e.store(value, f"%{one.into.array}", self._shifted(i, one.into.index, 1))
@@ -75,11 +76,9 @@ class ArrayFunction:
         for target, total in sums.items():
             self._set(target, total.get())
 
-    def _value(self, roll_: Roll, i: Value | None) -> Value:
-        value = self._applied(
-            roll_.shape, (self._operand(operand, i) for operand in roll_.operands)
-        )
-        if gives_condition(roll_.shape.name):  # in memory it is 1 or 0
+    def _value(self, loop: Rerolled, i: Value | None) -> Value:
+        value = self._applied(loop.shape, (self._operand(operand, i) for operand in loop.operands))
+        if gives_condition(loop.shape.name):  # in memory it is 1 or 0
             return self.e.select(value, self.e.number(1.0), self.e.number(0.0))
         return value
 
@@ -104,7 +103,7 @@ class ArrayFunction:
         assert result is not None
         return result
 
-    def _sum_of(self, operand: Even | Scattered, count: int) -> Value:
+    def _sum_of(self, operand: Operands, count: int) -> Value:
         total = self.e.variable(value=self.e.number(0.0))
         with self.e.for_range(count) as i:
             self._add_to(total, self._operand(operand, i))
@@ -115,17 +114,17 @@ class ArrayFunction:
         before = total.get()
         total.set(self.e.emit(f"fadd reassoc double {before.text}, {value.text}"))
 
-    def _copy(self, first: int, operand: Even | Scattered, count: int) -> None:
+    def _copy(self, first: int, operand: Operands, count: int) -> None:
         if count == 1:
             self.e.store(self._operand(operand, None), "%out", first)
             return
         with self.e.for_range(count) as i:
             self.e.store(self._operand(operand, i), "%out", self._shifted(i, first, 1))
 
-    def _operand(self, operand: Even | Scattered, i: Value | None) -> Value:
+    def _operand(self, operand: Operands, i: Value | None) -> Value:
         """Operand i of a column; i None: the first."""
         e, array = self.e, operand.array
-        if isinstance(operand, Scattered):
+        if isinstance(operand, Gathered):
             return e.load(f"%{array}", self._table(operand, i))
         if array == "w" and operand.stride == 1 and operand.start in self.loop_values:
             return self.loop_values[operand.start]
@@ -137,7 +136,7 @@ class ArrayFunction:
             return self.known[operand.start]
         return e.load(f"%{array}", operand.start)
 
-    def _table(self, operand: Scattered, i: Value | None) -> Integer:
+    def _table(self, operand: Gathered, i: Value | None) -> Integer:
         """Where operand i is."""
         if i is None:
             return operand.places[0]
@@ -151,9 +150,9 @@ class ArrayFunction:
         return self.e.integer("add nsw", scaled, start) if start else scaled
 
 
-def _fused(blocks: Sequence[Roll | Total]) -> Iterator[list[Roll | Total]]:
+def _fused(blocks: Sequence[LayoutBlock]) -> Iterator[list[LayoutBlock]]:
     """Neighboring loops of one length as one, where each reads only its own index of the others."""
-    group: list[Roll | Total] = []
+    group: list[LayoutBlock] = []
     for block in blocks:
         if group and not _joins(block, group):
             yield group
@@ -163,18 +162,18 @@ def _fused(blocks: Sequence[Roll | Total]) -> Iterator[list[Roll | Total]]:
         yield group
 
 
-def _joins(block: Roll | Total, group: Sequence[Roll | Total]) -> bool:
+def _joins(block: LayoutBlock, group: Sequence[LayoutBlock]) -> bool:
     first = group[0]
     if isinstance(block, Total) or isinstance(first, Total):
         return False
     if block.count == 1 or block.count != first.count or len(group) >= _FUSED:
         return False
     begin, end = first.first, group[-1].first + block.count  # type: ignore[union-attr]
-    own = {one.first for one in group if isinstance(one, Roll)}
+    own = {one.first for one in group if isinstance(one, Rerolled)}
     for operand in block.operands:
         if operand.array != "w":
             continue
-        if isinstance(operand, Scattered):
+        if isinstance(operand, Gathered):
             if any(begin <= place < end for place in operand.places):
                 return False
             continue

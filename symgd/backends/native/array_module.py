@@ -11,18 +11,18 @@ from __future__ import annotations
 
 import logging
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from symgd.backends.native import jit
 from symgd.backends.native.array_function import ArrayFunction
-from symgd.backends.native.dead_store_elimination import arrange
+from symgd.backends.native.dead_store_elimination import eliminate_dead_stores
 from symgd.backends.native.loop_rerolling import (
     Layout,
-    Roll,
+    LayoutBlock,
     Total,
-    roll,
+    reroll,
 )
 from symgd.backends.program import Program
 
@@ -38,75 +38,61 @@ _SECONDS = 0.001  # to compile a statement
 _PATIENCE = 20.0  # seconds of compilation before a message
 
 
-@dataclass
-class Large:
-    """A compiled program: its entry point, and what has to live as long as it is called."""
+class ArrayProgram:
+    """A compiled program, and what has to live as long as it is called.
 
-    layout: Layout
-    constants: array[float]
-    modules: list[jit.Module]
-    address: int
-    program: Program
+    call: the entry point, with the addresses of x, w, c and out.
+    """
 
-    def __post_init__(self) -> None:
-        self.call = self.modules[-1].function("evaluate", 4)
+    def __init__(self, program: Program, layout: Layout, modules: list[jit.Module]) -> None:
+        self.program, self.layout, self.modules = program, layout, modules
+        self.constants = array("d", layout.constants or [0.0])
+        self.address = modules[-1].address("evaluate")
+        self.call = modules[-1].function("evaluate", 4)
+        self._spare: list[_Arrays] = []  # those that no other thread is using
 
-    def arrays(self) -> Callable[[Any], NDArray[np.float64]]:
-        """The same from a float64 array to a new one, for callers who have and want arrays."""
-        import numpy as np
-
-        inputs, count = len(self.program.inputs), len(self.layout.outputs)
-        room, fixed = max(1, self.layout.work), self.constants.buffer_info()[0]
-        call, caught = self.call, jit.interrupted
-
-        def buffers() -> tuple[Any, Any, Any, list[int]]:
-            x, work, out = np.empty(inputs), np.empty(room), np.empty(count)
-            places = [a.ctypes.data for a in (x, work, out)]
-            return x, work, out, [places[0], places[1], fixed, places[2]]
-
-        spare = [buffers()]  # those that no other thread is using
-
-        def evaluate(x: Any) -> NDArray[np.float64]:
-            if len(x) != inputs:
-                raise ValueError(f"x has {len(x)} numbers, not {inputs}")
-            try:
-                arrays = spare.pop()
-            except IndexError:
-                arrays = buffers()
-            arrays[0][...] = x
-            call(*arrays[3])
-            out: NDArray[np.float64] = arrays[2].copy()
-            spare.append(arrays)
-            if caught.error is not None:
-                caught.check()
-            return out
-
-        return evaluate
+    def evaluate(self, x: Any) -> NDArray[np.float64]:
+        """The outputs at these inputs, a new array."""
+        if len(x) != len(self.program.inputs):
+            raise ValueError(f"x has {len(x)} numbers, not {len(self.program.inputs)}")
+        try:
+            arrays = self._spare.pop()
+        except IndexError:
+            arrays = _Arrays(self)
+        arrays.x[...] = x
+        self.call(*arrays.addresses)
+        out: NDArray[np.float64] = arrays.out.copy()
+        self._spare.append(arrays)
+        jit.interrupted.check()
+        return out
 
     def at(self, *x: float) -> list[float]:
-        """The same with the inputs one by one."""
-        return self.evaluate(x)
-
-    def evaluate(self, x: Sequence[float]) -> list[float]:
         """The outputs at these inputs."""
-        inputs, work = array("d", x), array("d", bytes(8 * max(1, self.layout.work)))
-        out = array("d", bytes(8 * len(self.layout.outputs)))
-        buffers = (inputs, work, self.constants, out)
-        self.call(*(b.buffer_info()[0] for b in buffers))
-        jit.interrupted.check()
-        return out.tolist()
+        return self.evaluate(x).tolist()  # type: ignore[no-any-return]
 
 
-def compile_large(program: Program) -> Large:
-    """The compiled program, from memory where it was compiled before."""
+class _Arrays:
+    """The arguments of one call."""
+
+    def __init__(self, code: ArrayProgram) -> None:
+        import numpy as np
+
+        self.x, self.out = np.empty(len(code.program.inputs)), np.empty(len(code.layout.outputs))
+        self.work = np.empty(max(1, code.layout.work))
+        x, work, out = (a.ctypes.data for a in (self.x, self.work, self.out))
+        self.addresses = (x, work, code.constants.buffer_info()[0], out)
+
+
+def compile_arrays(program: Program) -> ArrayProgram:
+    """The compiled program, from the cache where it was compiled before."""
     # by identity: the hash of a program of 10^5 lines costs as much as its compilation, and what
-    # is remembered keeps the program alive
-    return jit.remembered(("large", id(program)), lambda: _compile(program))
+    # is in the cache keeps the program alive
+    return jit.remembered(("array program", id(program)), lambda: _compile(program))
 
 
-def _compile(program: Program) -> Large:
-    layout = roll(program)
-    arrange(layout)
+def _compile(program: Program) -> ArrayProgram:
+    layout = reroll(program)
+    eliminate_dead_stores(layout)
     pieces = _pieces(layout)
     total = sum(p.statements for p in pieces)
     if total * _SECONDS > _PATIENCE:
@@ -121,8 +107,7 @@ def _compile(program: Program) -> Large:
             modules.append(_module(layout, [pieces[k] for k in group], speed=3 if kind else 1))
             names |= {k: modules[-1].address(f"part{n}") for n, k in enumerate(group)}
     modules.append(_entry(layout, [names[k] for k in range(len(pieces))]))
-    constants = array("d", layout.constants or [0.0])
-    return Large(layout, constants, modules, modules[-1].address("evaluate"), program)
+    return ArrayProgram(program, layout, modules)
 
 
 @dataclass
@@ -130,7 +115,7 @@ class _Piece:
     """What goes into one function: loops, which are worth optimizing, or straight-line code."""
 
     loops: bool
-    blocks: list[Roll | Total] = field(default_factory=list)
+    blocks: list[LayoutBlock] = field(default_factory=list)
     statements: int = 0
 
 

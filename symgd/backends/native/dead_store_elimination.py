@@ -9,45 +9,54 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 
-from symgd.backends.native.loop_rerolling import Even, Layout, Place, Roll, Scattered, Total
+from symgd.backends.native.loop_rerolling import (
+    Gathered,
+    Layout,
+    LayoutBlock,
+    Operands,
+    Place,
+    Rerolled,
+    Strided,
+    Total,
+)
 
 
-def arrange(layout: Layout) -> None:
-    """Change a layout so that it stores no more than that."""
-    _add_up(layout)
+def eliminate_dead_stores(layout: Layout) -> None:
+    """Remove the stores of a layout that nothing reads."""
+    _accumulate_in_loops(layout)
     _store_once(layout)
 
 
-def _add_up(layout: Layout) -> None:
-    """Let rolls whose numbers are all terms of a sum add them up themselves."""
-    rolls = {b.first: b for b in layout.blocks if isinstance(b, Roll) and b.count > 1}
+def _accumulate_in_loops(layout: Layout) -> None:
+    """Accumulate a sum in the loops all of whose values are terms of it."""
+    loops = {b.first: b for b in layout.blocks if isinstance(b, Rerolled) and b.count > 1}
     for block in layout.blocks:
         if isinstance(block, Total):
-            block.parts = [part for old in block.parts for part in _split(layout, rolls, *old)]
+            block.parts = [part for old in block.parts for part in _split(layout, loops, *old)]
 
 
 def _split(
-    layout: Layout, rolls: dict[int, Roll], sign: int, operand: Even | Scattered, count: int
-) -> Iterator[tuple[int, Even | Scattered, int]]:
-    """The parts of a sum instead of this one: the sums of whole rolls, and what is between."""
-    if isinstance(operand, Scattered) or operand.array != "w" or operand.stride != 1:
+    layout: Layout, loops: dict[int, Rerolled], sign: int, operand: Operands, count: int
+) -> Iterator[tuple[int, Operands, int]]:
+    """One part of a sum, split into the sums of whole loops and the terms between them."""
+    if isinstance(operand, Gathered) or operand.array != "w" or operand.stride != 1:
         yield sign, operand, count
         return
     at, stop, rest = operand.start, operand.start + count, operand.start
     while at < stop:
-        roll = rolls.get(at)
-        if roll is None or at + roll.count > stop:
+        loop = loops.get(at)
+        if loop is None or at + loop.count > stop:
             at += 1
             continue
         if at > rest:
-            yield sign, Even("w", rest, 1), at - rest
-        if roll.total is None:
-            roll.total = layout.work
+            yield sign, Strided("w", rest, 1), at - rest
+        if loop.total is None:
+            loop.total = layout.work
             layout.work += 1
-        yield sign, Even("w", roll.total, 1), 1
-        at = rest = at + roll.count
+        yield sign, Strided("w", loop.total, 1), 1
+        at = rest = at + loop.count
     if stop > rest:
-        yield sign, Even("w", rest, 1), stop - rest
+        yield sign, Strided("w", rest, 1), stop - rest
 
 
 def _store_once(layout: Layout) -> None:
@@ -58,7 +67,7 @@ def _store_once(layout: Layout) -> None:
         if place.array == "w":
             wanted.setdefault(place.index, []).append(k)
     for block in layout.blocks:
-        if not isinstance(block, Roll) or block.count == 1:
+        if not isinstance(block, Rerolled) or block.count == 1:
             continue
         members = range(block.first, block.first + block.count)
         at = bisect_left(read, block.first)
@@ -75,9 +84,9 @@ def _store_once(layout: Layout) -> None:
             ]
 
 
-def _read(block: Roll | Total) -> Iterator[int]:
-    """The elements of w that it reads and does not itself compute in the same turn."""
-    columns: Sequence[tuple[Even | Scattered, int]]
+def _read(block: LayoutBlock) -> Iterator[int]:
+    """The elements of w that a block reads, except those that it computes in the same iteration."""
+    columns: Sequence[tuple[Operands, int]]
     if isinstance(block, Total):
         columns = [(operand, count) for _, operand, count in block.parts]
     else:
@@ -85,7 +94,7 @@ def _read(block: Roll | Total) -> Iterator[int]:
     for operand, count in columns:
         if operand.array != "w":
             continue
-        if isinstance(operand, Scattered):
+        if isinstance(operand, Gathered):
             yield from operand.places
         else:
             yield from (operand.start + operand.stride * k for k in range(count))

@@ -49,12 +49,12 @@ def _from_formula(e: Emitter, row: Function, args: Sequence[Value]) -> Value:
     return e.operand(program.outputs["f"], known)
 
 
-def asks_python(operation: Operation) -> bool:
+def calls_python_back(operation: Operation) -> bool:
     """Whether the machine code of this operation calls back into Python."""
     row = operation.function
     if row is None or row.c or row.name in FORMS:
         return False
-    return not row.formula or any(map(asks_python, function_program(row).body))
+    return not row.formula or any(map(calls_python_back, function_program(row).body))
 
 
 def python_function(symbol: str) -> tuple[Callable[..., float], int]:

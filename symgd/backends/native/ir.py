@@ -26,7 +26,7 @@ Integer: TypeAlias = "Value | int"
 class Variable:
     """A slot of the stack frame. element: the type of one element. wide: as of a Value."""
 
-    builder: Builder
+    builder: IRBuilder
     pointer: str
     element: str
     wide: bool
@@ -43,7 +43,7 @@ class Variable:
         self.builder.add_line(f"store {kind} {text}, ptr {self.pointer}")
 
 
-class Builder:
+class IRBuilder:
     """Collects the instructions of one function. lanes: 1, or the width of the vectors."""
 
     def __init__(self, lanes: int = 1) -> None:

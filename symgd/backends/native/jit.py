@@ -10,7 +10,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import cache, partial
+from functools import cache
 from typing import Any, TypeVar
 
 from symgd._locks import hold_in_forks
@@ -20,8 +20,8 @@ from symgd.backends.native.postponed_interrupts import interrupts_postponed
 #: Functions outside the module neither read nor write memory, and return.
 ATTRIBUTES = "attributes #0 = { nounwind willreturn memory(none) }"
 
-#: Processors that decode a jump anew at every turn where it crosses or ends at 32 bytes (Intel's
-#: erratum SKX102); LLVM can place the jumps elsewhere. A loop of steps took 1.15 times as long.
+#: Processors that decode a jump again in every iteration if it crosses or ends at 32 bytes (Intel's
+#: erratum SKX102); LLVM can align the jumps. Without, a loop of steps took 1.15 times as long.
 _JUMPS_WITHIN_32_BYTES = {"skylake", "skylake-avx512", "cascadelake", "cooperlake"}
 
 _KEPT = 64  # compiled modules and kernels that stay in memory
@@ -50,7 +50,7 @@ class Module:
         return self.functions[name]  # type: ignore[no-any-return]
 
     def address(self, name: str) -> int:
-        """Where the function of this name is."""
+        """The address of the function of this name."""
         return int(self.engine.get_function_address(name))
 
 
@@ -98,20 +98,16 @@ def remembered(key: tuple[Any, ...], make: Callable[[], Made]) -> Made:
     return found  # type: ignore[no-any-return]
 
 
-def compile_module(source: str, *, neighbors: bool = True) -> Module:
-    """The module's machine code, from memory where the same source was compiled before.
-
-    neighbors: whether numbers that are computed alike are looked for, to become vectors.
-    """
-    make = partial(compile_alone, source, neighbors=neighbors)
-    return remembered((source, neighbors), make)
+def compile_module(source: str) -> Module:
+    """The module's machine code, from the cache where the same source was compiled before."""
+    return remembered((source,), lambda: compile_alone(source))
 
 
 @interrupts_postponed()  # within llvmlite they may free memory twice
-def compile_alone(source: str, speed: int = 3, neighbors: bool = True) -> Module:
+def compile_alone(source: str, speed: int = 3) -> Module:
     """The module's machine code, compiled anew: it may hold addresses of other modules.
 
-    speed: LLVM's optimization level, 1 to 3. neighbors: as in `compile_module`.
+    speed: LLVM's optimization level, 1 to 3.
     """
     import llvmlite.binding as llvm
 
@@ -125,7 +121,6 @@ def compile_alone(source: str, speed: int = 3, neighbors: bool = True) -> Module
     module.data_layout = str(machine.target_data)
     options = llvm.create_pipeline_tuning_options(speed_level=speed)
     options.loop_vectorization = speed > 1
-    options.slp_vectorization = speed > 1 and neighbors
     builder = llvm.create_pass_builder(machine, options)
     passes = builder.getModulePassManager()
     passes.run(module, builder)
@@ -212,7 +207,7 @@ def _vectors() -> Any:
 
 
 def _bind(source: str) -> bool:
-    """Tell LLVM the addresses of what the module calls; whether some of that is Python's."""
+    """Register the functions that the module calls with LLVM; whether one of them is Python's."""
     import llvmlite.binding as llvm
 
     declared = r"^declare (?:double|<\d+ x double>) @(\w+)\("
@@ -248,7 +243,7 @@ def _callback(scalar: Callable[..., float], arguments: int) -> Any:
             interrupted.error = error
             return float("nan")
 
-    _see_callbacks()
+    _handle_early_interrupts()
     _called.append(call)
     return ctypes.CFUNCTYPE(ctypes.c_double, *[ctypes.c_double] * arguments)(call)
 
@@ -257,10 +252,10 @@ _called: list[Callable[..., float]] = []  # what ctypes calls
 
 
 @cache
-def _see_callbacks() -> None:
-    """Let no interruption be lost at the entry of a callback, before its `try`.
+def _handle_early_interrupts() -> None:
+    """Record an exception that is raised at the entry of a callback, before its `try`.
 
-    There ctypes prints it, and the kernel goes on with 0: wrong numbers, and no Ctrl-C.
+    Else ctypes would print it and the kernel go on with 0: wrong numbers, and no Ctrl-C.
     """
     before = sys.unraisablehook
 

@@ -45,7 +45,7 @@ class _Member:
     """A group of the pack during a block of steps.
 
     moving: x, s and before, by the name of the array. running: which of its lanes have not
-    stopped. trace: what tells afterwards whether all was well.
+    stopped. trace: the accumulated check of the block, see `_extend`.
     """
 
     place: int
@@ -128,7 +128,7 @@ class LanePacks(LaneSteps):
             step.set(stop)
 
     def _goes_on(self, t: Value) -> Value:
-        """Note which lanes have not stopped; whether there are some, and steps to do."""
+        """Note which lanes have not stopped; whether any has not, and steps remain."""
         e = self.e
         found = Value("false")
         for member in self.members:
@@ -138,7 +138,7 @@ class LanePacks(LaneSteps):
         return e.logic("and", self.any(found), e.icmp("slt", t, self.end))
 
     def _commit(self) -> None:
-        """Lanes that have not stopped are where the block has led."""
+        """Store the results of a block in the lanes that have not stopped."""
         e = self.e
         for member in self.members:
             group, running = self.group(member.place), member.running.get()

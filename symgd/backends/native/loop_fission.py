@@ -17,7 +17,7 @@ from symgd.backends.program import Loop
 from symgd.formula.functions.table import ELEMENTARY
 
 _REGISTERS = 8  # sums
-SUMS = 5  # of one group: in two registers each, and something to add to them
+SUMS = 5  # of one group: two registers each, and registers for the terms
 COLUMNS = 5  # of one stage before the functions
 
 

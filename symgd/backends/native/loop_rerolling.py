@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, pairwise
+from typing import TypeAlias
 
 from symgd.backends.expressions import Expression, Tree, statements
 from symgd.backends.operations import OPERATORS
@@ -20,6 +21,9 @@ from symgd.backends.program import Program
 _LEAST = 8  # fewer alike assignments are not worth a loop
 _SUM = 8  # longer sums become loops over their terms
 
+
+Operands: TypeAlias = "Strided | Gathered"
+LayoutBlock: TypeAlias = "Rerolled | Total"
 
 #: The places of operands in a shape: a number, or a condition, which is 1 or 0 in memory.
 LEAF, CONDITION = "x", "c"
@@ -42,7 +46,7 @@ class Item:
 
 
 @dataclass
-class Roll:
+class Rerolled:
     """`count` items of one shape, the k-th of them called w[first + k].
 
     shape: the expression, with LEAF or CONDITION in place of each operand.
@@ -54,13 +58,13 @@ class Roll:
     shape: Expression
     first: int
     count: int
-    operands: list[Even | Scattered]
+    operands: list[Operands]
     into: Place | None
     total: int | None = None
 
 
 @dataclass(frozen=True)
-class Even:
+class Strided:
     """Operand k is array[start + stride*k]."""
 
     array: str
@@ -69,7 +73,7 @@ class Even:
 
 
 @dataclass(frozen=True)
-class Scattered:
+class Gathered:
     """Operand k is array[places[k]]."""
 
     array: str
@@ -81,25 +85,25 @@ class Total:
     """w[target] = a sum of signed operands, in order; even runs of them are loops."""
 
     target: int
-    parts: list[tuple[int, Even | Scattered, int]]  # sign, operands, count
+    parts: list[tuple[int, Operands, int]]  # sign, operands, count
 
 
 @dataclass
 class Layout:
-    """A program as rolls and sums over arrays: x (inputs), c (constants) and w (work).
+    """A program as loops and sums over arrays: x (inputs), c (constants) and w (work).
 
     outputs: where each output is, in the order of the program's.
     """
 
-    blocks: list[Roll | Total] = field(default_factory=list)
+    blocks: list[LayoutBlock] = field(default_factory=list)
     constants: list[float] = field(default_factory=list)
     work: int = 0
     outputs: list[Place] = field(default_factory=list)
 
 
-def roll(program: Program) -> Layout:
-    """The layout of a program that evaluates all of its assignments."""
-    return _Roller(program).layout()
+def reroll(program: Program) -> Layout:
+    """The layout of a program, with its assignments rerolled into loops."""
+    return _Reroller(program).layout()
 
 
 @dataclass
@@ -109,7 +113,7 @@ class _Sum:
     terms: list[tuple[int, object]]
 
 
-class _Roller:
+class _Reroller:
     def __init__(self, program: Program) -> None:
         self.program = program
         self.inputs = {name: k for k, name in enumerate(program.names)}
@@ -183,7 +187,7 @@ class _Roller:
             if isinstance(item, Item):
                 shapes.setdefault(item.shape, []).append(key)
         for alike in shapes.values():
-            self._rolls(alike)
+            self._reroll_shape(alike)
         for key in keys:
             item = self.items[key]
             if isinstance(item, _Sum):
@@ -205,33 +209,33 @@ class _Roller:
             return Place("x", self.inputs[operand])
         return Place("w", self.place[operand])
 
-    def _rolls(self, keys: Sequence[object]) -> None:
+    def _reroll_shape(self, keys: Sequence[object]) -> None:
         """The items of one shape and depth: even runs, then one scattered loop or single ones."""
         found: list[Item] = [self.items[k] for k in keys]  # type: ignore[misc]
         rows = [tuple(self._where(o) for o in item.operands) for item in found]
         scattered: list[int] = []
         for start, stop in runs(rows):
             if stop - start >= _LEAST:
-                self._roll(found[start], keys[start:stop], rows[start:stop])
+                self._add_loop(found[start], keys[start:stop], rows[start:stop])
             else:
                 scattered += range(start, stop)
         if len(scattered) < _LEAST or not _same_arrays([rows[k] for k in scattered]):
             for k in scattered:
-                self._roll(found[k], [keys[k]], [rows[k]])
+                self._add_loop(found[k], [keys[k]], [rows[k]])
         else:
-            self._roll(found[0], [keys[k] for k in scattered], [rows[k] for k in scattered])
+            self._add_loop(found[0], [keys[k] for k in scattered], [rows[k] for k in scattered])
 
-    def _roll(self, item: Item, keys: Sequence[object], rows: Sequence[tuple[Place, ...]]) -> None:
+    def _add_loop(
+        self, item: Item, keys: Sequence[object], rows: Sequence[tuple[Place, ...]]
+    ) -> None:
         first = self.out.work
         for key in keys:
             self._new(key)
         columns = [column(places) for places in zip(*rows, strict=True)]
         into = Place("w", first)
-        self.out.blocks.append(Roll(item.shape, first, len(keys), columns, into))
+        self.out.blocks.append(Rerolled(item.shape, first, len(keys), columns, into))
 
-    def _parts(
-        self, terms: Sequence[tuple[int, object]]
-    ) -> Iterator[tuple[int, Even | Scattered, int]]:
+    def _parts(self, terms: Sequence[tuple[int, object]]) -> Iterator[tuple[int, Operands, int]]:
         """A sum's terms, sorted into even runs: those of one array and sign with one stride."""
         kinds: dict[tuple[int, str], list[int]] = {}
         for sign, key in terms:
@@ -286,7 +290,7 @@ def runs(rows: Sequence[tuple[Place, ...]]) -> Iterator[tuple[int, int]]:
             strides = [b.index - a.index for a, b in zip(rows[start], rows[stop], strict=True)]
             while stop < len(rows) and _steps(rows[stop - 1], rows[stop], strides):
                 stop += 1
-        if stop - start == 2 and stop < len(rows):  # a pair says nothing: let the next run have it
+        if stop - start == 2 and stop < len(rows):  # the second may begin a longer run
             stop = start + 1
         yield start, stop
         start = stop
@@ -303,10 +307,10 @@ def _same_arrays(rows: Sequence[tuple[Place, ...]]) -> bool:
     return all(a.array == b.array for row in rows for a, b in zip(rows[0], row, strict=True))
 
 
-def column(places: Sequence[Place]) -> Even | Scattered:
+def column(places: Sequence[Place]) -> Operands:
     """The operands at these places of one array."""
     indices = [p.index for p in places]
     stride = indices[1] - indices[0] if len(indices) > 1 else 0
     if all(b - a == stride for a, b in pairwise(indices)):
-        return Even(places[0].array, indices[0], stride)
-    return Scattered(places[0].array, tuple(indices))
+        return Strided(places[0].array, indices[0], stride)
+    return Gathered(places[0].array, tuple(indices))

@@ -33,13 +33,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _WIDE, _NARROW = np.dtype(np.float64), np.dtype(np.float32)
-_MANY = 120  # operations of a row beyond which wider vectors than the processor's gain nothing
+_MANY = 120  # operations of a row from which vectors as wide as two registers gain nothing
 _OWN = frozenset(OWN)
-_EACH = 0.15  # nanoseconds of a row, for each unit of its cost
+_NANOSECONDS = 0.15  # for a row, for each unit of its cost
 _TURN = (
     40_000_000  # rows times cost after which machine code returns: the caller may be interrupted
 )
-_SHARES = 16  # times that a thread takes some blocks: of neighbors memory hands out more at a time
+_SHARES = 16  # times that a thread takes blocks; neighboring blocks are read faster
 _COPIED = 1 << 22  # bytes of columns in another layout that are copied at a time
 _STOP = 1 << 40  # a block beyond the last one of any table
 
@@ -64,7 +64,7 @@ class NativeLoop:
         self.operations, self.cost = 1 + row.operations, 1 + row.cost
         self._functions: dict[tuple[bool, ...], Callable[..., int]] = {}
         self.calls_python = False
-        self._function((False,) * len(self.columns))  # what cannot be compiled fails here
+        self._function((False,) * len(self.columns))  # raises here if it cannot be compiled
 
     def _function(self, narrow: tuple[bool, ...]) -> Callable[..., int]:
         if narrow not in self._functions:
@@ -94,13 +94,15 @@ class NativeLoop:
         narrow = tuple(a.dtype == _NARROW for a in arrays)
         function = self._function(narrow)
         out = array("d", [nan]) * (-(-count // BLOCK) * len(self.results))
-        threads = worthwhile(1 if self.calls_python else self.threads, _EACH * self.cost * count)
+        threads = worthwhile(
+            1 if self.calls_python else self.threads, _NANOSECONDS * self.cost * count
+        )
         step = count
-        if not all(map(_is_plain, arrays, narrow)):
+        if not all(map(_is_contiguous, arrays, narrow)):
             step = BLOCK * max(threads, _COPIED // (8 * BLOCK * len(arrays)))
         for first in range(0, count, max(step, 1)):
             stop = min(first + step, count)
-            parts = [_plain(a[first:stop], n) for a, n in zip(arrays, narrow, strict=True)]
+            parts = [_contiguous(a[first:stop], n) for a, n in zip(arrays, narrow, strict=True)]
             turn = max(1, _TURN // (BLOCK * self.cost))
             share = (stop - first) // (BLOCK * threads * _SHARES)
             k = array("q", [stop - first, turn, 0, max(1, min(share, turn))])
@@ -120,8 +122,8 @@ def _run(
 ) -> None:
     """Call the machine code in as many threads until no block is left.
 
-    pointed: what it reads and writes. It lives as long as a thread runs, even if the caller, who is
-    interrupted twice, no longer waits.
+    pointed: the arrays behind the pointers. They live as long as a thread runs, even if the
+    caller, interrupted twice, no longer waits.
     """
 
     def work(alive: object = (pointed, k)) -> None:
@@ -135,14 +137,14 @@ def _run(
     run_in_threads(work, threads, halt)
 
 
-def _plain(cells: NDArray[Any], narrow: bool) -> NDArray[Any]:
-    """The cells as the machine code reads them: a view where they are so already."""
-    if _is_plain(cells, narrow):
+def _contiguous(cells: NDArray[Any], narrow: bool) -> NDArray[Any]:
+    """The cells as a contiguous array of the type that machine code reads; a view if possible."""
+    if _is_contiguous(cells, narrow):
         return cells
     return np.require(cells, _NARROW if narrow else _WIDE, ["C", "A"])
 
 
-def _is_plain(cells: NDArray[Any], narrow: bool) -> bool:
+def _is_contiguous(cells: NDArray[Any], narrow: bool) -> bool:
     flags = cells.flags
     kind = _NARROW if narrow else _WIDE
     return bool(cells.dtype == kind and flags.c_contiguous and flags.aligned)

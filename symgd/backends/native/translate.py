@@ -13,15 +13,15 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial, partialmethod, reduce
 
-from symgd.backends.native.ir import Builder, Value
+from symgd.backends.native.ir import IRBuilder, Value
 from symgd.backends.operations import Operand, Operation, function_named, live
 from symgd.backends.program import Program
 from symgd.formula.functions.function import Function
 from symgd.formula.functions.reference import MULTIPLIED
 
 
-class Emitter(Builder, ABC):
-    """A Builder of floating-point operations.
+class Emitter(IRBuilder, ABC):
+    """A IRBuilder of floating-point operations.
 
     fused: whether functions may be made of fused multiply-adds, and tests are.
     """

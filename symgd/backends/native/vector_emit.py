@@ -13,11 +13,11 @@ from symgd.backends.native.vector_math import OWN
 
 @dataclass(frozen=True)
 class Vectors:
-    """What there is for vectors.
+    """The functions of vectors that are available.
 
-    own: the C library's names of functions that are computed here. library: (name, arguments) ->
-    the library's name for the form for vectors and their width, where there is one; these err by
-    up to 4 ulp. fused: whether the processor multiplies and adds in one rounding.
+    own: the functions of `symgd.backends.native.vector_math` to use, by the C library's names.
+    library: (name, arguments) -> the symbol of the vector library and its width, or None; these
+    functions err by up to 4 ulp. fused: whether the processor has fused multiply-adds.
     """
 
     own: frozenset[str]
@@ -26,7 +26,7 @@ class Vectors:
 
 
 class VectorEmitter(FunctionEmitter):
-    """functions: by name, definitions that the module must hold besides."""
+    """functions: by name, further functions that the module must define."""
 
     def __init__(self, lanes: int, vectors: Vectors) -> None:
         super().__init__(lanes, vectors.fused)

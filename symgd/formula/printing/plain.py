@@ -13,17 +13,13 @@ import sympy
 from symgd import names
 from symgd.formula.functions.table import BY_CLASS, flat_arguments
 from symgd.formula.nodes import (
+    CALLED,
     RELATIONS,
     Column,
     Conjunction,
     Disjunction,
     Name,
     Node,
-    Norm,
-    RowMax,
-    RowMean,
-    RowSum,
-    Where,
     is_inverse,
 )
 from symgd.formula.printing.node_printer import Infix, NodePrinter, TooLongError, number_text
@@ -39,7 +35,6 @@ from symgd.formula.printing.precedence import (
     UNARY,
 )
 
-_CALLED = {Norm: "norm", Where: "where", RowSum: "sum", RowMean: "mean", RowMax: "max"}
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -71,7 +66,7 @@ class _PlainPrinter(NodePrinter):
     def call(self, node: Node) -> tuple[str, int]:
         if node.func is sympy.Abs and self.pretty:
             return f"|{self.write(node.args[0])}|", ATOM
-        name = _CALLED.get(node.func) or BY_CLASS[node.func].name
+        name = CALLED.get(node.func) or BY_CLASS[node.func].name
         return f"{name}({', '.join(self.write(a) for a in flat_arguments(node))})", ATOM
 
     def atom(self, node: Node) -> tuple[str, int]:
