@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from symgd.solvers.objectives import Objective
 
 _EPS = 2.0**-52
+_BESIDE = 1e-6  # of x: so far to both sides of a minimum the loss curves up
+_FAR = 1e8  # times the size of the start: no minimum is looked for so far away
 _CLOSE = 1e-9  # of x: the step of a minimum that is found
 
 
@@ -87,10 +89,17 @@ def certified_minimum(loss: Loss, x: Sequence[float]) -> Minimum | None:
     step = newton.evaluate_at(objective, found.x).step
     again = newton.evaluate_at(objective, [a + b for a, b in zip(found.x, step, strict=True)])
     size, error = math.hypot(*again.x), math.hypot(*again.step)
+    if size > _FAR * (1 + math.hypot(*x)):  # flung there from where the curvature vanishes
+        return None
     if not again.definite or not error <= _CLOSE * max(size, math.hypot(*x)):
         return None
-    values = symmetric.eigenvalues(again.hessian)
-    return Minimum(again.x, values, error + 4 * _EPS * size)
+    split = symmetric.spectrum(again.hessian)
+    for move in (_BESIDE * size, -_BESIDE * size):  # an inflection curves down on one side
+        beside = [v + move * d for v, d in zip(again.x, split.lowest, strict=True)]
+        there = eigenvalues(loss, beside)
+        if not there or not there[0] > 0.1 * split.values[0]:
+            return None
+    return Minimum(again.x, split.values, error + 4 * _EPS * size)
 
 
 def eigenvalues(loss: Loss, x: Sequence[float]) -> list[float]:

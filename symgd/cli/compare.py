@@ -37,7 +37,7 @@ def compare(
     ] = None,
     page: Annotated[str | None, option("html", "Write a live page of the runs: .html.")] = None,
     data: Annotated[str | None, option("data")] = None,
-    drop_missing: Annotated[bool, option("drop_missing")] = False,
+    drop_missing: Annotated[bool, option("drop-missing")] = False,
 ) -> None:
     """Run a grid of learning rates, rules and starts, and put the ends side by side."""
     kind = read_format("compare", form)

@@ -18,10 +18,10 @@ def explain(
     start: Annotated[str, option("start", "Where to look first: a number, or x=1,y=2.")] = "1",
     rule: Annotated[str, option("rule", "A name or equations.")] = "gd",
     assignments: Annotated[list[str] | None, option("set")] = None,
-    steps: Annotated[bool, option("derivation")] = False,
+    steps: Annotated[bool, option("steps-of-derivation")] = False,
     form: Annotated[str, format_option("explain")] = Format.terminal.value,
     data: Annotated[str | None, option("data")] = None,
-    drop_missing: Annotated[bool, option("drop_missing")] = False,
+    drop_missing: Annotated[bool, option("drop-missing")] = False,
 ) -> None:
     """Explain a loss: gradient, Hessian, critical points, convexity, stable learning rates."""
     kind = read_format("explain", form)

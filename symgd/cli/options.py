@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import typer
 
@@ -18,72 +17,54 @@ def _complete_rule(incomplete: str) -> list[str]:
     return [done + plus + name for name in CATALOGUE if name.startswith(last)]
 
 
-@dataclass(frozen=True)
-class Declaration:
-    """The flags and the help of an option. metavar: "" for a flag without a value."""
+class Option(NamedTuple):
+    """An option: its help, its value ("" for a flag), its short spelling and its completion."""
 
-    flags: tuple[str, ...]
-    metavar: str
     help: str
+    metavar: str = ""
+    short: str = ""
     complete: Callable[[str], list[str]] | None = None
 
 
 _FILE, _INT, _TEXT = "FILE", "INT", "TEXT"
 
+#: Every option by its long spelling without the dashes.
 OPTIONS = {
-    "absolute": Declaration(
-        ("--absolute-sigma",), "", "--sigma (or --weight) is known, not only up to a factor."
+    "absolute-sigma": Option("--sigma (or --weight) is known, not only up to a factor."),
+    "backend": Option("What runs the steps.", "auto|lambdify|native"),
+    "batch": Option("Take each step on so many rows.", _INT),
+    "bound": Option("As a=0:10, or a=0: with one end; repeatable.", "NAME=LOW:HIGH"),
+    "check": Option("Exit 3 if not converged, 4 if diverged or non-finite."),
+    "data": Option("Rows for sum(...) and mean(...).", _FILE),
+    "drop-missing": Option("Skip rows with missing cells, and count them."),
+    "every": Option("Print each n-th step only.", _INT),
+    "fix": Option("Hold a parameter there; repeatable.", "NAME=VALUE"),
+    "html": Option("Write a live page with sliders: .html.", _FILE),
+    "loss": Option('In place of r**2, as "huber(r, 1)"; r: residual, or residual/sigma.', _TEXT),
+    "lr": Option("A number, a formula of t, or auto.", _TEXT, "-l"),
+    "method": Option(
+        "lm (Newton's where it is no least squares), or a rule (see symgd rules).", _TEXT, "-m"
     ),
-    "backend": Declaration(("--backend",), "auto|lambdify|native", "What runs the steps."),
-    "batch": Declaration(("--batch",), _INT, "Take each step on so many rows."),
-    "bound": Declaration(
-        ("--bound",), "NAME=LOW:HIGH", "As a=0:10, or a=0: with one end; repeatable."
-    ),
-    "check": Declaration(("--check",), "", "Exit 3 if not converged, 4 if diverged or non-finite."),
-    "data": Declaration(("--data",), _FILE, "Rows for sum(...) and mean(...)."),
-    "derivation": Declaration(
-        ("--steps-of-derivation",), "", "Show which rule of calculus is used where."
-    ),
-    "drop_missing": Declaration(
-        ("--drop-missing",), "", "Skip rows with missing cells, and count them."
-    ),
-    "every": Declaration(("--every",), _INT, "Print each n-th step only."),
-    "fix": Declaration(("--fix",), "NAME=VALUE", "Hold a parameter there; repeatable."),
-    "html": Declaration(("--html",), _FILE, "Write a live page with sliders: .html."),
-    "loss": Declaration(
-        ("--loss",), _TEXT, 'In place of r**2, as "huber(r, 1)"; r: residual, or residual/sigma.'
-    ),
-    "lr": Declaration(("--lr", "-l"), _TEXT, "A number, a formula of t, or auto."),
-    "method": Declaration(
-        ("--method", "-m"),
-        _TEXT,
-        "lm (Newton's where it is no least squares), or a rule (see symgd rules).",
-    ),
-    "plot": Declaration(
-        ("--plot",), _FILE, "Draw a picture: .png, .svg or .gif (needs matplotlib)."
-    ),
-    "predict": Declaration(
-        ("--predict",), _FILE, "Print the fitted model at the rows of FILE instead."
-    ),
-    "quiet": Declaration(("--quiet", "-q"), "", "Print the last theta only, and no remarks."),
-    "rule": Declaration(
-        ("--rule", "-r"),
-        _TEXT,
+    "plot": Option("Draw a picture: .png, .svg or .gif (needs matplotlib).", _FILE),
+    "predict": Option("Print the fitted model at the rows of FILE instead.", _FILE),
+    "quiet": Option("Print the last theta only, and no remarks.", short="-q"),
+    "rule": Option(
         "A name (see symgd rules), several as clip_norm+adam, or equations.",
+        _TEXT,
+        "-r",
         _complete_rule,
     ),
-    "seed": Declaration(("--seed",), _INT, "Draws the batches."),
-    "set": Declaration(("--set",), "NAME=VALUE", "A hyperparameter or a constant; repeatable."),
-    "sigma": Declaration(("--sigma",), _TEXT, "Standard deviations: weights 1/sigma**2."),
-    "start": Declaration(("--start", "-s"), _TEXT, "One number for all, or x=-1.2,y=1."),
-    "steps": Declaration(("--steps", "-n"), _INT, "How many steps to take."),
-    "threads": Declaration(("--threads",), _INT, "Of machine code, at most; else all."),
-    "tie": Declaration(
-        ("--tie",), "NAME=FORMULA", "Give a parameter by others, as b=2*a; repeatable."
-    ),
-    "tol": Declaration(("--tol",), "FLOAT", "Stop when max|gradient| <= tol."),
-    "verbose": Declaration(("--verbose", "-v"), "", "Say on stderr what runs the steps, and why."),
-    "weight": Declaration(("--weight",), _TEXT, "Weights: a column or a formula."),
+    "seed": Option("Draws the batches.", _INT),
+    "set": Option("A hyperparameter or a constant; repeatable.", "NAME=VALUE"),
+    "sigma": Option("Standard deviations: weights 1/sigma**2.", _TEXT),
+    "start": Option("One number for all, or x=-1.2,y=1.", _TEXT, "-s"),
+    "steps": Option("How many steps to take.", _INT, "-n"),
+    "steps-of-derivation": Option("Show which rule of calculus is used where."),
+    "threads": Option("Of machine code, at most; else all.", _INT),
+    "tie": Option("Give a parameter by others, as b=2*a; repeatable.", "NAME=FORMULA"),
+    "tol": Option("Stop when max|gradient| <= tol.", "FLOAT"),
+    "verbose": Option("Say on stderr what runs the steps, and why.", short="-v"),
+    "weight": Option("Weights: a column or a formula.", _TEXT),
 }
 
 
@@ -91,7 +72,8 @@ def option(name: str, help: str = "", metavar: str = "") -> Any:  # noqa: A002 -
     """The option of this name. help, metavar: if they differ in a command."""
     declared = OPTIONS[name]
     return typer.Option(
-        *declared.flags,
+        f"--{name}",
+        *filter(None, [declared.short]),
         metavar=metavar or declared.metavar or None,
         help=help or declared.help,
         autocompletion=declared.complete,

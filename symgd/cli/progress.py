@@ -26,7 +26,8 @@ def with_progress(data: str | None, quiet: bool) -> Iterator[Any]:
     It is `data` itself if quiet or if standard error is not a terminal. The bar is always cleared
     at the end.
     """
-    if data is None or quiet or not _is_shown():
+    is_terminal = sys.stderr is not None and sys.stderr.isatty()
+    if data is None or quiet or not is_terminal or os.environ.get("TERM") == "dumb":
         yield data
         return
     from symgd.data import open_source
@@ -36,10 +37,6 @@ def with_progress(data: str | None, quiet: bool) -> Iterator[Any]:
         yield source
     finally:
         source.clear()
-
-
-def _is_shown() -> bool:
-    return sys.stderr is not None and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
 
 
 class ProgressSource:

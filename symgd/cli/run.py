@@ -46,7 +46,7 @@ def run(
     quiet: Annotated[bool, option("quiet")] = False,
     verbose: Annotated[bool, option("verbose")] = False,
     data: Annotated[str | None, option("data")] = None,
-    drop_missing: Annotated[bool, option("drop_missing")] = False,
+    drop_missing: Annotated[bool, option("drop-missing")] = False,
     batch: Annotated[str | None, option("batch")] = None,
     seed: Annotated[str, option("seed")] = "0",
 ) -> None:

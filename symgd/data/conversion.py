@@ -165,7 +165,10 @@ def remove_missing(columns: Sequence[MaskedColumn], drop_missing: bool) -> tuple
     """
     if all(_is_complete(column) for column in columns):
         return [column.values for column in columns], 0
-    invalid = [_invalid_mask(column) for column in columns]
+    invalid = [~np.isfinite(column.values) for column in columns]
+    for mask, column in zip(invalid, columns, strict=True):
+        if column.missing is not None:
+            mask |= column.missing
     any_invalid = np.logical_or.reduce(invalid)
     if drop_missing:
         keep = ~any_invalid
@@ -183,8 +186,3 @@ def _is_complete(column: MaskedColumn) -> bool:
         return False
     parts = range(0, len(column.values), _CHUNK)
     return all(np.isfinite(column.values[k : k + _CHUNK]).all() for k in parts)
-
-
-def _invalid_mask(column: MaskedColumn) -> Mask:
-    invalid: Mask = ~np.isfinite(column.values)
-    return invalid if column.missing is None else invalid | column.missing

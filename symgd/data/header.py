@@ -185,12 +185,9 @@ def _cells(
 def _check_header(names: tuple[str, ...], label: str, line: int) -> None:
     if not any(names) or all(isinstance(parse_cell.parse(name), float) for name in names if name):
         shown = excerpt(", ".join(names)) or "nothing"
-        raise DataError(
-            f"the columns have no names: the first line holds {shown}",
-            line=line,
-            source=label,
-            hint="write the names of the columns in the first line",
-        )
+        sentence = f"the columns have no names: the first line holds {shown}"
+        hint = "write the names of the columns in the first line"
+        raise DataError(sentence, line=line, source=label, hint=hint)
     if names[0].startswith("sep=") and not any(names[1:]):
         hint = f"delete line {line}, which is for a spreadsheet"
         raise DataError("this line does not name the columns", line=line, source=label, hint=hint)

@@ -33,13 +33,9 @@ def check_names(names: Sequence[str], source: str, line: int | None = None) -> N
     for name, count in Counter(names).items():
         if name and count > 1:
             places = [str(k + 1) for k, other in enumerate(names) if other == name]
-            raise DataError(
-                f"{count} columns have this name (numbers {_enumerate(places)})",
-                column=name,
-                line=line,
-                source=source,
-                hint="give every column a name of its own",
-            )
+            sentence = f"{count} columns have this name (numbers {_enumerate(places)})"
+            hint = "give every column a name of its own"
+            raise DataError(sentence, column=name, line=line, source=source, hint=hint)
 
 
 def _find(name: str, names: Sequence[str], source: str) -> int:
@@ -49,20 +45,13 @@ def _find(name: str, names: Sequence[str], source: str) -> int:
         return exact[0]
     if len(matches) > 1:
         listed = _enumerate([f"'{excerpt(names[k])}'" for k in matches])
-        raise DataError(
-            f"{listed} are one name in a formula",
-            column=name,
-            source=source,
-            hint="rename one of the columns",
-        )
+        sentence, hint = f"{listed} are one name in a formula", "rename one of the columns"
+        raise DataError(sentence, column=name, source=source, hint=hint)
     if not matches:
-        shown = _enumerate([f"'{excerpt(other, 40)}'" for other in names if other])
-        raise DataError(
-            f"there is no column '{excerpt(name)}'; there {_is_or_are(names)} {shown}",
-            column=None,
-            source=source,
-            hint=_advice(name, names),
-        )
+        shown = [f"'{excerpt(other, 40)}'" for other in names if other]
+        verb = "is" if len(shown) == 1 else "are"
+        sentence = f"there is no column '{excerpt(name)}'; there {verb} {_enumerate(shown)}"
+        raise DataError(sentence, source=source, hint=_advice(name, names))
     return matches[0]
 
 
@@ -70,30 +59,20 @@ def _spelling(name: str) -> str:
     return canonical(unicodedata.normalize("NFC", name.strip()))
 
 
-def _is_or_are(names: Sequence[str]) -> str:
-    return "is" if sum(map(bool, names)) == 1 else "are"
-
-
 def _advice(name: str, names: Sequence[str]) -> str:
-    closest = _closest(name, names)
-    if closest:
-        return f"did you mean '{excerpt(closest)}'?"
-    if len(names) == 1 and len(names[0].split()) > 1:
-        return "cells are separated by commas, semicolons or tabs, not by spaces"
-    if len(names) == 1 and "|" in names[0]:
-        return "cells are separated by commas, semicolons or tabs, not by |"
-    return ""
-
-
-def _closest(name: str, names: Sequence[str]) -> str:
-    """The existing name closest to `name`, or ""."""
+    """The existing name closest to `name`, or a remark on the delimiter, or ""."""
     by_folded_name: dict[str, str] = {}
     for other in names[:10_000]:
         if other and len(other) < 200:
             by_folded_name.setdefault(other.casefold(), other)
             by_folded_name.setdefault(other.lstrip("# \t").split(" (")[0].casefold(), other)
     close = difflib.get_close_matches(name[:200].casefold(), list(by_folded_name), n=1, cutoff=0.6)
-    return by_folded_name[close[0]] if close else ""
+    if close:
+        return f"did you mean '{excerpt(by_folded_name[close[0]])}'?"
+    if len(names) != 1 or not (len(names[0].split()) > 1 or "|" in names[0]):
+        return ""
+    mark = "spaces" if len(names[0].split()) > 1 else "|"
+    return f"cells are separated by commas, semicolons or tabs, not by {mark}"
 
 
 def _enumerate(items: Sequence[str]) -> str:

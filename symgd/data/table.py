@@ -13,7 +13,7 @@ import numpy as np
 from symgd._locks import cached_property
 from symgd.data.detect_format import open_source
 from symgd.data.select_columns import select_columns
-from symgd.data.source import Array, Block, SelectedColumn, TableSource
+from symgd.data.source import Array, Block
 from symgd.errors import ArgumentError, DataError
 
 #: Bytes of columns up to which a file is kept in memory; a larger one is read on every pass.
@@ -62,60 +62,56 @@ def read_table(
     selected = select_columns(columns, opened.names, opened.label)
     if not selected:
         raise DataError("no column of the table is used", source=opened.label)
-    scan = _Scan(opened, selected, drop_missing, progress)
-    rows, whole = opened.estimated_rows(), None
+
+    def scan() -> Iterator[Block]:
+        for block in opened.blocks(selected, drop_missing):
+            if progress is not None:
+                progress(block.progress)
+            yield block
+
+    arrays, rows, dropped = None, opened.estimated_rows(), 0
     fits = block_rows is None and 8 * len(selected) * rows <= IN_MEMORY
     if opened.in_memory or fits:
         limit = math.inf if opened.in_memory else _TOLERANCE * IN_MEMORY
-        whole = _concatenate(scan.blocks(), len(selected), rows, limit)
-    if whole is None:
-        return _streamed_table(scan, block_rows or _block_rows(len(selected)))
-    arrays, dropped = whole
-    return _refuse_empty(Table(scan, len(arrays[0]), dropped, block_rows, arrays))
+        arrays, dropped = _concatenate(scan(), len(selected), rows, limit)
+    if arrays is not None:
+        rows = len(arrays[0])
+    else:  # it is read once to check and count its rows
+        block_rows = block_rows or _block_rows(len(selected))
+        rows = 0
+        for block in scan():
+            rows += len(block.arrays[0])
+            dropped += block.dropped
+    if rows == 0:
+        sentence = "the table has no rows"
+        if dropped:
+            sentence = f"all {dropped:,} rows have a missing cell in a column that is used"
+        raise DataError(sentence, source=opened.label)
+    names = tuple(column.name for column in selected)
+    return Table(names, rows, dropped, opened.label, opened.remarks, scan, block_rows, arrays)
 
 
-@dataclass(frozen=True)
-class _Scan:
-    """A pass over a source that can be repeated."""
-
-    source: TableSource
-    selected: Sequence[SelectedColumn]
-    drop_missing: bool
-    progress: Progress | None
-
-    def blocks(self) -> Iterator[Block]:
-        """The blocks of one pass."""
-        for block in self.source.blocks(self.selected, self.drop_missing):
-            if self.progress is not None:
-                self.progress(block.progress)
-            yield block
-
-
+@dataclass(eq=False, repr=False)
 class Table:
     """Named columns of finite floats.
 
     names: of the columns, as requested. rows: their number. dropped: rows left out because of a
-    missing cell. source: its name in messages. remarks: warnings for the user. streamed: whether
-    every pass reads the file again.
+    missing cell. source: its name in messages. remarks: warnings for the user.
     """
 
-    def __init__(
-        self,
-        scan: _Scan,
-        rows: int,
-        dropped: int,
-        block_rows: int | None,
-        arrays: Sequence[Array] | None,
-    ) -> None:
-        self.names = tuple(column.name for column in scan.selected)
-        self.rows = rows
-        self.dropped = dropped
-        self.source = scan.source.label
-        self.remarks = scan.source.remarks
-        self.streamed = arrays is None
-        self._scan = scan
-        self._block_rows = block_rows
-        self._arrays = arrays
+    names: tuple[str, ...]
+    rows: int
+    dropped: int
+    source: str
+    remarks: tuple[str, ...]
+    _scan: Callable[[], Iterator[Block]]
+    _block_rows: int | None
+    _arrays: Sequence[Array] | None
+
+    @property
+    def streamed(self) -> bool:
+        """Whether every pass reads the file again."""
+        return self._arrays is None
 
     def __repr__(self) -> str:
         where = "read in blocks" if self.streamed else "in memory"
@@ -132,9 +128,8 @@ class Table:
         """
         arrays = self._arrays
         if arrays is None:
-            whole = _concatenate(self._scan_again(), len(self.names), self.rows)
-            assert whole is not None
-            arrays, _ = whole
+            arrays, _ = _concatenate(self._scan_again(), len(self.names), self.rows)
+            assert arrays is not None
         return dict(zip(self.names, arrays, strict=True))
 
     def blocks(self) -> Iterator[Mapping[str, Array]]:
@@ -154,31 +149,13 @@ class Table:
     def _scan_again(self) -> Iterator[Block]:
         """The blocks of another pass; DataError if the number of rows has changed."""
         rows = 0
-        for block in self._scan.blocks():
+        for block in self._scan():
             rows += len(block.arrays[0])
             yield block
         if rows != self.rows:
             sentence = f"it held {self.rows:,} rows at first and {rows:,} now"
             hint = "let nothing write to it while it is used"
             raise DataError(sentence, source=self.source, hint=hint)
-
-
-def _streamed_table(scan: _Scan, block_rows: int) -> Table:
-    """A table whose rows are read once to check and count them."""
-    rows = dropped = 0
-    for block in scan.blocks():
-        rows += len(block.arrays[0])
-        dropped += block.dropped
-    return _refuse_empty(Table(scan, rows, dropped, block_rows, None))
-
-
-def _refuse_empty(table: Table) -> Table:
-    if table.rows == 0:
-        sentence = "the table has no rows"
-        if table.dropped:
-            sentence = f"all {table.dropped:,} rows have a missing cell in a column that is used"
-        raise DataError(sentence, source=table.source)
-    return table
 
 
 def _block_rows(columns: int) -> int:
@@ -188,8 +165,8 @@ def _block_rows(columns: int) -> int:
 
 def _concatenate(
     blocks: Iterator[Block], width: int, estimated_rows: int, limit: float = math.inf
-) -> tuple[Sequence[Array], int] | None:
-    """The blocks as whole columns, and the number of dropped rows; None above `limit` bytes.
+) -> tuple[Sequence[Array] | None, int]:
+    """(the blocks as whole columns, the number of dropped rows); (None, 0) above `limit` bytes.
 
     A single block is not copied. Of many, only the columns and one block are in memory.
     """
@@ -206,7 +183,7 @@ def _concatenate(
     for block in chain((first, second), blocks):
         stop = rows + len(block.arrays[0])
         if stop * row_bytes > limit:
-            return None
+            return None, 0
         if stop > len(columns[0]):
             _resize(columns, max(stop, rows + rows // 4))
         for column, array in zip(columns, block.arrays, strict=True):

@@ -52,7 +52,7 @@ trunc fix int: write where(x < 0, ceil(x), floor(x))
 frac: write x - floor(x)
 radians deg2rad: write x*pi/180
 degrees rad2deg: write x*180/pi
-iif iff ifelse if_else select cond ternary piecewise Piecewise: write where(condition, a, b)
+IF If iif iff ifelse if_else select cond ternary piecewise Piecewise: write where(condition, a, b)
 sigma logistic: write sigmoid(x); for a product, a*(...)
 Phi normcdf norm_cdf cdf pnorm: write ndtr(x)
 phi normpdf norm_pdf pdf dnorm: write exp(-x^2/2)/sqrt(2*pi); for a product, a*(...)
@@ -88,10 +88,15 @@ H hess hessian: a rule does not see the Hessian
 """)
 
 
+def function_meaning(name: str) -> str:
+    """What to write in place of a function of another language, or ""."""
+    return _FUNCTIONS.get(name, "")
+
+
 def function_hint(name: str, known: list[str]) -> str:
     """What to call in place of a function that does not exist: by meaning, else by spelling."""
     product = (
         f"to multiply, write {names.escape(name)}*(...); `symgd functions` lists the functions"
     )
     near = names.suggest(name, known, 0.7) if len(name) > 2 else ""
-    return _FUNCTIONS.get(name) or near or product
+    return function_meaning(name) or near or product

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import re
 
+from symgd.formula.other_names import function_meaning
+
 _LOOKED_AT = 500  # characters of a text in which a shape is looked for
 _QUOTED = 60  # characters of the text that a hint repeats
 
@@ -25,6 +27,16 @@ _SHAPES: tuple[tuple[re.Pattern[str], str, str, str], ...] = tuple(
          "'def' is a reserved word: a formula is one expression", "write {body}"),
         (r"\s*(?P<at>return)\b(?P<body>.+)", "at",
          "'return' is a reserved word: a formula is one expression", "write {body}"),
+        (r"[\w(, )]*?(?P<at>[-=]>|[→↦])(?P<body>.*[^\W\d].*)", "at",
+         "a formula is written without an arrow", "write {body}"),
+        (r".*?(?P<at>=[<>])", "at",
+         "'{at}' is not part of a formula", "in a condition write <= or >="),
+        (r"\s*(?P<at>minimi[sz]e)\s+(?P<body>.+)", "at",
+         "a loss is written without a verb", "write {body}"),
+        (r"(?P<a>.+?)\s(?P<at>mod)\s(?P<b>.+)", "at",
+         "mod is a function of two arguments", "write mod({a}, {b})"),
+        (r"\s*(?P<at>if)\b(?P<c>.+?):(?P<a>.+?)\belse\b(?P<b>.+)", "at",
+         "'if' is a reserved word, not a variable", "write where({c}, {a}, {b})"),
         (r"(?P<a>[^=<>]+)\s(?P<at>if)\b(?P<c>.+?)\belse\b(?P<b>.+)", "at",
          "'if' is a reserved word, not a variable", "write where({c}, {a}, {b})"),
         (r"(?P<c>[^?]*[<>=][^?]*)(?P<at>\?)(?P<a>[^:]+):(?P<b>.+)", "at",
@@ -37,10 +49,15 @@ _SHAPES: tuple[tuple[re.Pattern[str], str, str, str], ...] = tuple(
         (r"\s*[^\W\d]\w*\s*(?P<at>:?=)(?!=)(?P<body>.+)", "at",
          "'{at}' is not part of a formula: a loss is one expression, only a rule assigns",
          "write {body}"),
-        (rf".*?(?<!\w)(?P<at>(?:{_MODULES})\s*\.)\s*(?P<body>[^\W\d]\w*)", "at",
+        (r"(?P<a>[^=<>!(]*\w[^=<>!(]*?)\s*(?P<at>=)(?!=)(?P<body>.+)", "at",
+         "'=' is not part of a formula: a loss is one expression, only a rule assigns",
+         "for an equation, write ({a} - ({body}))^2"),
+        (rf".*?(?<!\w)(?P<at>(?:{_MODULES})\s*\.(?:\w+\.)*)\s*(?P<body>[^\W\d]\w*)", "at",
          "functions are written without a module", "write {body}, not {at}{body}"),
         (r".*?(?P<x>[^\W\d]\w*)(?P<at>\.)(?P<body>[^\W\d]\w*)\(\)", "at",
          "'.' is not part of a formula: there are no methods", "write {body}({x})"),
+        (r".*?(?P<at>\.)(?P<body>[^\W\d]\w*)\(", "at",
+         "'.' is not part of a formula: there are no methods", "write {body}(...)"),
     )
 )  # fmt: skip
 
@@ -51,9 +68,12 @@ def known_shape(text: str) -> tuple[int, str, str] | None:
     for pattern, place, sentence, hint in _SHAPES:
         if (found := pattern.match(head)) is None:
             continue
-        parts = {name: part.strip() for name, part in found.groupdict().items()}
+        parts = {name: part.strip(" \t\r\n,:") for name, part in found.groupdict().items()}
+        parts["at"] = found["at"].strip()
         short = len(text) <= _LOOKED_AT and sum(map(len, parts.values())) <= _QUOTED
         told = hint.format(**parts) if short or "{" not in hint else _ONLY
+        if "module" in sentence:
+            told = function_meaning(parts["body"]) or told
         return found.start(place), sentence.format(**parts), told
     return None
 
@@ -91,6 +111,8 @@ _CHARACTERS = {
     "∗": "write *",
     "•": "write *",
     "±": "write + or -",
+    "‖": "write hypot(x, y) for a length, |x| for a magnitude",
+    "…": "write every term out",
     "½": "write 0.5",
     "¼": "write 0.25",
     "¾": "write 0.75",
@@ -108,6 +130,10 @@ def character_hint(text: str, at: int) -> str:
     char = text[at]
     if char == "%":
         return _percent_hint(text, at)
+    if char == "." and text[at + 1 : at + 2] == ".":
+        return "write every term out"
+    if char == "=" and text[:at].count("(") > text[:at].count(")"):
+        return "in a condition write =="
     if char == "!" and text[at + 1 : at + 2].strip():
         return "write not before a condition"
     if char in "₀₁₂₃₄₅₆₇₈₉":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from textwrap import wrap
 from typing import TYPE_CHECKING
@@ -28,14 +28,14 @@ def report(
         yield from _derivation(explanation)
     yield from _hessian(explanation, width)
     yield ""
-    yield from _wrapped(_convexity(explanation), width)
-    yield from _critical_points(explanation, width)
+    yield from _wrapped([_convexity(explanation)], width)
+    yield from _wrapped(_critical_points(explanation), width)
     if explanation.below.sentence:
-        yield from _wrapped(f"unbounded below: {explanation.below.sentence}", width)
+        yield from _wrapped([f"unbounded below: {explanation.below.sentence}"], width)
     if explanation.behaviors:
         yield ""
         yield from rule_summary(explanation.rule, explanation.lr_text, explanation.hyperparameters)
-        yield from _behavior_lines(explanation, explanation.behaviors[:_MOST_MINIMA], width)
+        yield from _wrapped(_behaviors(explanation, explanation.behaviors[:_MOST_MINIMA]), width)
         more = len(explanation.behaviors) - _MOST_MINIMA
         if more > 0:
             yield f"and {more} more minima (--format json has them)"
@@ -102,25 +102,24 @@ def _point_text(names: Sequence[str], x: Sequence[Fraction | float]) -> str:
     return f"({', '.join(shown[:6])}{', ...' if len(shown) > 6 else ''})"
 
 
-def _critical_points(explanation: Explanation, width: int) -> Iterator[str]:
+def _critical_points(explanation: Explanation) -> Iterator[str]:
     critical, loss = explanation.critical, explanation.loss
     methods = {"exact": "exact", "symbolic": "by SymPy", "numeric": "searched numerically"}
     completeness = "all of them" if critical.complete else "there may be others"
     if critical.incomplete:
-        yield from _wrapped(f"search incomplete: {critical.incomplete}", width)
+        yield f"search incomplete: {critical.incomplete}"
     if not critical.points:
         note = critical.note or "; ".join(critical.families) or "none found"
-        yield from _wrapped(f"critical points: {note}", width)
+        yield f"critical points: {note}"
         if math.isfinite(explanation.bound) and loss.params:
             yield f"L >= {explanation.bound:.6g} everywhere"
         return
-    yield from _wrapped(f"critical points ({methods[critical.method]}; {completeness}):", width)
+    yield f"critical points ({methods[critical.method]}; {completeness}):"
     kinds = max(len(p.kind) for p in critical.points)
     for point in critical.points:
-        text = _critical_point_text(loss.params, point)
-        yield from _wrapped(f"  {point.kind:<{kinds}}  {text}", width, 4)
+        yield f"  {point.kind:<{kinds}}  {_critical_point_text(loss.params, point)}"
     for family in critical.families:
-        yield from _wrapped(f"  {family}", width, 4)
+        yield f"  {family}"
 
 
 def _critical_point_text(names: Sequence[str], point: CriticalPoint) -> str:
@@ -137,31 +136,24 @@ def _critical_point_text(names: Sequence[str], point: CriticalPoint) -> str:
 
 def _coordinate(point: CriticalPoint, k: int) -> str:
     number = f"{point.x[k]:.6g}"
-    if point.exact and point.exact[k] != number:
-        return f"{point.exact[k]} = {number}"
-    return number
+    exact = point.exact[k] if point.exact else number
+    return number if exact == number else f"{exact} = {number}"
 
 
 def _values(eigenvalues: Sequence[float]) -> str:
     shown = [f"{v:.6g}" for v in eigenvalues]
-    if len(shown) <= 3:
-        return ", ".join(shown)
-    return f"{shown[0]} to {shown[-1]}"
+    return ", ".join(shown) if len(shown) <= 3 else f"{shown[0]} to {shown[-1]}"
 
 
-def _behavior_lines(
-    explanation: Explanation, behaviors: Sequence[Behavior], width: int
-) -> Iterator[str]:
+def _behaviors(explanation: Explanation, behaviors: Sequence[Behavior]) -> Iterator[str]:
     """The behavior of the rule at the minima; minima with the same behavior share their lines."""
     groups: dict[tuple[str, ...], list[str]] = {}
     for behavior in behaviors:
         point_text = _point_text(explanation.loss.params, behavior.point.x)
         groups.setdefault(tuple(_rate_lines(explanation, behavior)), []).append(point_text)
     for lines, places in groups.items():
-        word = "minimum" if len(places) == 1 else "minima"
-        yield from _wrapped(f"at the {word} {' and '.join(places)}:", width)
-        for line in lines:
-            yield from _wrapped(f"  {line}", width, 4)
+        yield f"at the {'minimum' if len(places) == 1 else 'minima'} {' and '.join(places)}:"
+        yield from (f"  {line}" for line in lines)
 
 
 def _rate_lines(explanation: Explanation, behavior: Behavior) -> Iterator[str]:
@@ -234,13 +226,15 @@ def as_latex(explanation: Explanation, *, steps: bool = False) -> Iterator[str]:
                 yield rf"\[ {number(low)} < \eta < {number(high)} \]"
 
 
-def _wrapped(text: str, width: int, indent: int = 2) -> list[str]:
-    lead = len(text) - len(text.lstrip())
-    return wrap(
-        escape(text.strip()),
-        max(width, 40),
-        initial_indent=" " * lead,
-        subsequent_indent=" " * indent,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
+def _wrapped(lines: Iterable[str], width: int) -> Iterator[str]:
+    """The sentences, wrapped between words, with continuations indented by two."""
+    for line in lines:
+        indent = " " * (len(line) - len(line.lstrip()))
+        yield from wrap(
+            escape(line.strip()),
+            max(width, 40),
+            initial_indent=indent,
+            subsequent_indent=indent + "  ",
+            break_long_words=False,
+            break_on_hyphens=False,
+        )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import secrets
 import stat
@@ -123,17 +122,13 @@ def _writable(path: Path) -> Path:
     """The path if it can be written, or ArgumentError; its content is not changed."""
     try:
         found = _status(path)
-        if found is not None and stat.S_ISREG(found.st_mode):
+        if found is not None and not stat.S_ISFIFO(found.st_mode):  # which would wait for a reader
             with path.open("ab"):
                 pass
         if found is None or _replaceable(found):
             descriptor, temporary = _temporary(Path(os.path.realpath(path)).parent)
             os.close(descriptor)
             temporary.unlink()
-        elif stat.S_ISDIR(found.st_mode):
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-        elif not os.access(path, os.W_OK):
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     except OSError as error:
         raise _cannot_write(path, error) from None
     except ValueError:  # a null character

@@ -41,7 +41,7 @@ def descent_svg(result: Result, coarse: bool = False) -> str:
     if all(math.isnan(loss) for _, _, loss in rows) and count == 1:  # only a gradient is known
         body = _step_chart([(t, x[0]) for t, x, _ in rows], show(result.loss.params[0]))
     elif count == 1:
-        [span] = viewport_of([result]).spans
+        [span], _ = viewport_of([result])
         path = [(x[0], loss) for _, x, loss in rows]
         body = _curve(result.loss.params[0], span, 61, _evaluator(result.loss), path)
     elif count == 2:
@@ -89,7 +89,7 @@ def _curve(name: str, span: Span, count: int, loss: Evaluator | None, path: Poin
 
 
 def _map(result: Result, path: Points, grid: int, levels: int) -> str:
-    x, y = viewport_of([result]).spans
+    (x, y), _ = viewport_of([result])
     lines = ""
     if (loss := _evaluator(result.loss)) is not None:
         xs, ys = linspace(*x, grid), linspace(*y, grid)

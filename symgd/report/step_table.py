@@ -86,7 +86,7 @@ def _gap_line(before: int, after: int) -> str:
     return f"... {missing:,} steps left out (--every {every} shows each {every}th) ..."
 
 
-def _name_list(names: Sequence[str], most: int = 4) -> str:
-    if len(names) <= most:
+def _name_list(names: Sequence[str]) -> str:
+    if len(names) <= 4:
         return ", ".join(names)
-    return f"{', '.join(names[: most - 1])} and {len(names) - most + 1} more"
+    return f"{', '.join(names[:3])} and {len(names) - 3} more"

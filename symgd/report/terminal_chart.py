@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
 _PLAIN = "_.-=+*#@"
@@ -47,11 +47,14 @@ def chart(
     finite = [v for v in logs if math.isfinite(v)]
     low, high = (min(finite), max(finite)) if finite else (0.0, 1.0)
     cells = [[" "] * inner_width for _ in range(height)]
-    column = _columns(x, inner_width)
+    first, span = math.log10(x[0]), math.log10(x[-1] / x[0]) or 1.0
+
+    def column(at: float) -> int:
+        return round((math.log10(at) - first) / span * (inner_width - 1))
+
     if vertical_line is not None and x[0] <= vertical_line <= x[-1]:
-        place = column(vertical_line)
         for row in cells:
-            row[place] = bar
+            row[column(vertical_line)] = bar
     for at, value in zip(x, logs, strict=True):
         level = (value - low) / (high - low or 1.0) if math.isfinite(value) else 1.0
         line = height - 1 - round(level * (height - 1))
@@ -61,15 +64,6 @@ def chart(
         yield f"{label:>8} {''.join(row)}".rstrip()
     left, right = f"{x[0]:.3g}", f"{x[-1]:.3g}"
     yield f"{'':9}{left}{right:>{inner_width - len(left)}}"
-
-
-def _columns(x: Sequence[float], inner_width: int) -> Callable[[float], int]:
-    first, span = math.log10(x[0]), math.log10(x[-1] / x[0]) or 1.0
-
-    def column(at: float) -> int:
-        return round((math.log10(at) - first) / span * (inner_width - 1))
-
-    return column
 
 
 def _thinned(values: Sequence[float], width: int) -> list[float]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from symgd.analysis.minima import find_minimum
@@ -26,19 +25,7 @@ LARGEST = 1e300
 _FAR_RATIO = 12.0  # multiple of the first step up to which a diverging path is shown
 
 Point = Sequence[float]
-
-
-@dataclass(frozen=True)
-class Viewport:
-    """The window of a picture.
-
-    spans: (low, high) of each axis. first_outside: the index of the first row of the history
-    outside the window, or None. minimum: a minimum of the loss in the window, or None.
-    """
-
-    spans: tuple[tuple[float, float], ...]
-    first_outside: int | None
-    minimum: tuple[float, ...] | None
+Spans = tuple[tuple[float, float], ...]  # the window: (low, high) of each axis
 
 
 def has_diverged(result: Result) -> bool:
@@ -47,15 +34,15 @@ def has_diverged(result: Result) -> bool:
     return result.status.value in bad or result.verdict.kind in ("diverging", "nonfinite")
 
 
-def viewport_of(results: Sequence[Result]) -> Viewport:
-    """The viewport of the paths of one or two parameters, and of a minimum near them.
+def viewport_of(results: Sequence[Result]) -> tuple[Spans, tuple[float, ...] | None]:
+    """(the window of the paths of one or two parameters, a minimum near them, in it, or None).
 
     Diverged runs are ignored, unless all diverged: then their beginnings count.
     """
-    paths = [[theta for _, theta, _, _ in r.history.rows()] for r in results]
     points: list[Point] = []
     all_diverged = all(map(has_diverged, results))
-    for result, path in zip(results, paths, strict=True):
+    for result in results:
+        path = [theta for _, theta, _, _ in result.history.rows()]
         if not has_diverged(result):
             points += path
         elif all_diverged:
@@ -63,9 +50,7 @@ def viewport_of(results: Sequence[Result]) -> Viewport:
     minimum = _minimum(results[0], points)
     if minimum is not None:
         points.append(minimum)
-    spans = bounding_spans(points)
-    first_outside = next((k for k, p in enumerate(paths[0]) if not is_inside(p, spans)), None)
-    return Viewport(spans, first_outside, minimum)
+    return bounding_spans(points), minimum
 
 
 def _minimum(result: Result, points: Sequence[Point]) -> tuple[float, ...] | None:
@@ -104,7 +89,7 @@ def before_divergence(path: Sequence[Point]) -> Sequence[Point]:
     return path
 
 
-def bounding_spans(points: Sequence[Point]) -> tuple[tuple[float, float], ...]:
+def bounding_spans(points: Sequence[Point]) -> Spans:
     """The (low, high) of each coordinate over the points, with a margin; never empty."""
     extents = [(min(axis), max(axis)) for axis in zip(*points, strict=True)]
     widest = max(high - low for low, high in extents)

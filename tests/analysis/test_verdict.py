@@ -200,3 +200,42 @@ def test_status_of_a_sweep_from_one_end_of_the_doubles_to_the_other_warns_nobody
     runs = symgd.sweep("x", start=[1.7e308, 1.0], lr=1e307, steps=34)
     assert runs.theta[0, 0] == pytest.approx(-1.7e308)
     assert runs.status[0] is descend("x", start=1.7e308, lr=1e307, steps=34).status
+
+
+def test_an_inflection_is_no_minimum_to_measure_from():
+    # x + sin(x): the slope 1 + cos(x) is never negative
+    told = descend("x+sin(x)", lr=0.5, steps=50, start=0).verdict
+    assert told.kind == "unbounded"
+    assert told.distance is None
+    assert told.lr_max is None
+
+
+def test_a_rate_of_a_formula_has_no_steady_factor():
+    # prod(1 - 0.2/sqrt(t)): the factor of a step changes by a fifth in the next hundred
+    told = descend("x^2", lr="0.1/sqrt(t)", steps=100).verdict
+    assert told.rate_observed is None
+    later = descend("x^2", lr="0.1/sqrt(t)", steps=100 + int(told.digit_steps))
+    assert 0.05 < later.theta["x"] / told.distance < 0.2
+
+
+def test_a_rate_that_stood_still_has_run_down():
+    # 0.5*0.9**t: what is left is prod(1 - 0.9**t) over all t
+    told = descend("x^2", lr="0.5*0.9^t", steps=600).verdict
+    left = math.prod(1 - 0.9**t for t in range(1, 2000))
+    assert told.kind == "run_down"
+    assert told.distance == pytest.approx(left, rel=1e-6)
+
+
+def test_a_large_convex_loss_is_converged_by_a_proof():
+    loss = "+".join(f"{k + 1}*(x{k}-1)^2" for k in range(100))
+    told = descend(loss, start=2, lr=0.004, steps=5000, tol=1e-6).verdict
+    assert told.kind == "converged"
+    assert "convex" in told.sentence or "lower bound" in told.sentence
+
+
+def test_a_gradient_function_is_told_by_its_gradient():
+    told = symgd.descend_with(lambda theta: 2 * theta, 1.0, lr=0.2, steps=20).verdict
+    assert told.kind == "descending"
+    assert told.sentence == "descending: max|g| went from 2 to 7.31e-05"
+    swing = symgd.descend_with(lambda theta: 2 * theta, 1.0, lr=1.0, steps=20).verdict
+    assert swing.kind == "oscillating"

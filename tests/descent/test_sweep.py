@@ -243,6 +243,7 @@ def test_a_sweep_that_is_interrupted_ends_in_all_threads(monkeypatch):
         ({"start": np.ones((2, 3))}, "parameters"),
         ({"start": [np.inf]}, "finite"),
         ({"threads": 0}, "threads"),
+        ({"threads": True}, "threads is True; it must be a whole number, 1 or more"),
         ({"backend": "gpu"}, "gpu"),
         ({"steps": -1}, "steps"),
         ({"lr": np.full(5000, 0.1), "start": list(range(5000))}, "10,000,000"),

@@ -179,6 +179,7 @@ REFUSED = [
     ("(x|", 2, "this '|' closes nothing"),
     ("()", 1, "nothing between"),
     ("√√x", 1, "two roots in a row"),
+    ("√()", 2, "there is nothing between '(' and ')'"),
     ("x,y", 1, "a comma stands only between"),
     ("0,5*x", 1, "takes a point: 0.5"),
     ("x < y", 2, "only inside where"),

@@ -4,6 +4,7 @@ import pytest
 
 import symgd
 from symgd import FormulaError, Loss
+from symgd.formula.other_notations import known_shape
 
 
 def refusal(text):
@@ -30,6 +31,15 @@ def refusal(text):
         ("np.exp(x)", 0, "exp, not np.exp"),
         ("x + torch.relu(x)", 4, "relu, not torch.relu"),
         ("x.abs()", 1, "abs(x)"),
+        ("(x**2).mean()", 6, "mean(...)"),
+        ("torch.nn.functional.relu(x)", 0, "relu, not torch.nn.functional.relu"),
+        ("x -> x^2", 2, "x^2"),
+        ("(x, y) => x*y", 7, "x*y"),
+        ("x ↦ x^2", 2, "x^2"),
+        ("minimize x^2", 0, "x^2"),
+        ("x mod 2", 2, "mod(x, 2)"),
+        ("if x > 0: x^2 else: 0", 0, "where(x > 0, x^2, 0)"),
+        ("x^2 if x > 0, else 0", 4, "where(x > 0, x^2, 0)"),
     ],
 )
 def test_a_known_shape_is_told_in_the_language(text, column, written):
@@ -43,6 +53,13 @@ def test_a_known_shape_is_told_in_the_language(text, column, written):
         ("x -= 1", 2, "theta = theta - lr*g"),
         ("x **= 2", 2, "theta = theta - lr*g"),
         ("20%", 2, "20/100"),
+        ("np.linalg.norm(x)", 0, "hypot(x, y)"),
+        ("2x + 3y = 5", 8, "(2x + 3y - (5))^2"),
+        ("where(x = 0, 1, 2)", 8, "write =="),
+        ("where(x => 0, 1, 2)", 8, "<= or >="),
+        ("1 000*x", 2, "1_000"),
+        ("x1 + ... + x9", 5, "write every term out"),
+        ("IF(x > 0, 1, 2)", 0, "where(condition, a, b)"),
         ("0.5 % * x", 4, "0.5/100"),
         ("x % 2", 2, "mod(x, n)"),
         ("dot(x, y)", 0, "x1*y1 + x2*y2"),
@@ -126,6 +143,17 @@ def test_augmented_assignments_are_written_out(rule, written):
         symgd.descend("x^2", rule=rule)
     assert caught.value.hint == f"write {written}"
     symgd.descend("x^2", rule="; ".join([*rule.split("; ")[:-1], written]))
+
+
+_REPEATED = ["a", "a ", "a(", "a.", "(a,", "if ", "a ? ", "lambda ", " "]
+
+
+@pytest.mark.parametrize("part", _REPEATED)
+def test_shapes_are_looked_for_in_quadratic_time_at_most(part):
+    """Of 500 characters: some milliseconds, where a cubic search would take minutes in all."""
+    text = part * (499 // len(part))
+    for begin in range(20):
+        known_shape(text[begin:] + "@")
 
 
 def test_a_long_text_is_not_repeated():

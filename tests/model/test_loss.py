@@ -105,3 +105,16 @@ def test_a_pickled_loss_is_the_same():
     loss = pickle.loads(pickle.dumps(Loss(ROSENBROCK)))
     assert loss.value([-1.2, 1.0]) == pytest.approx(24.2, rel=1e-15)
     assert loss.params == ("x", "y")
+
+
+@pytest.mark.parametrize("rows", [3, 3000])  # few, and as many as moments stand for
+def test_a_pickled_loss_over_data_is_the_same(rows):
+    x = np.linspace(0.0, 1.0, rows)
+    data = {"x": x, "y y": 2 * x + 1}
+    loss = Loss("mean((`y y` - a*x - c*b)^2)", data, constants={"c": 2.0})
+    again = pickle.loads(pickle.dumps(pickle.loads(pickle.dumps(loss))))
+    assert again.params == ("a", "b")
+    assert again.columns == ("y y", "x")
+    assert again.value([2.0, 0.75]) == pytest.approx(0.25, rel=1e-12)  # 1 - 2*0.75 in every row
+    assert again.value_and_grad([0.3, 0.7])[1].tolist() == loss.grad([0.3, 0.7]).tolist()
+    assert again.internals.reduced == loss.internals.reduced == (rows == 3000)

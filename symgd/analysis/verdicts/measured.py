@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from symgd.analysis.verdicts.facts import Facts
 from symgd.analysis.verdicts.trace import Fall, Point, bounded, peaks, shrinks, turns_back
 
+_EPS = 2.0**-52
 _SLOW = 0.98  # a digit costs more than 114 steps
 _SAME = 1e-9  # a factor so near to 1 neither shrinks nor grows
 _TENTH = (0.07, 0.14)  # of the error: what counts as a tenth where it is counted
@@ -34,10 +35,17 @@ def against_minimum(facts: Facts) -> Measured | None:
     if facts.at_floor:
         how = "comparing losses allows" if facts.auto else "rounding allows"
         return Measured("rounding", {"slope": f"{facts.slope:.3g}", "how": how})
-    if not facts.moving:
-        return None
     if _ran_down(facts):
         return _run_down(facts)
+    if not facts.moving:
+        return None
+    found = _by_law(facts)
+    if found is None and facts.error <= _EPS * facts.distance(facts.start):
+        return Measured("rounding", {"slope": f"{facts.slope:.3g}", "how": "rounding allows"})
+    return found
+
+
+def _by_law(facts: Facts) -> Measured | None:
     law, observed = facts.fall, facts.observed
     if observed is not None:
         return _geometric(facts, observed)
@@ -60,6 +68,8 @@ def _geometric(facts: Facts, observed: float) -> Measured | None:
     if size == 1:
         return _unsteady(facts)
     guess = _DIGIT / -math.log(size)
+    if not _steady_rate(facts, math.ceil(guess)):
+        return _unsteady(facts)
     later = facts.future(math.ceil(1.2 * guess))
     if later and not _falls(facts, later):
         return _unsteady(facts)
@@ -81,6 +91,14 @@ def _geometric(facts: Facts, observed: float) -> Measured | None:
         "digit": "" if digit is None else f"; one more digit costs {_steps(digit)} steps",
     }
     return Measured("slow" if size >= _SLOW else "geometric", fields, observed, digit)
+
+
+def _steady_rate(facts: Facts, steps: int) -> bool:
+    """Whether the learning rate will be about the same for so many steps."""
+    if facts.rate_at is None:
+        return True
+    now = facts.rate_at(facts.steps)
+    return 0.8 * now <= facts.rate_at(facts.steps + steps) <= 1.2 * now
 
 
 def _growing(facts: Facts, observed: float) -> Measured | None:
@@ -149,8 +167,13 @@ def _unsteady(facts: Facts) -> Measured | None:
             return _run_down(facts)
         near = _crossing(facts, later)
         span = window[-1][0] - window[0][0]
+        half = len(window) // 2
         fields: dict[str, object] = {
-            "before": window[0][1], "error": facts.error, "span": span, "digit": ""}  # fmt: skip
+            "before": max(e for _, e in window[:half]),
+            "error": facts.error if onward else max(e for _, e in window[half:]),
+            "span": f"{span} step{'s' * (span > 1)}",
+            "digit": "",
+        }
         if near is not None:
             fields["digit"] = f"; one more digit costs {_steps(near)} steps"
         return Measured("unsteady", fields, None, near)
@@ -220,7 +243,9 @@ def _stays(facts: Facts) -> bool:
 def _falls(facts: Facts, later: Sequence[Point]) -> bool:
     """Whether the error is smaller after the run has gone on."""
     top = max(e for _, e in later[-max(1, len(later) // 8) :])
-    return top < facts.error or top <= 1e3 * facts.near.rounding  # type: ignore[union-attr]
+    assert facts.near is not None
+    now = min(facts.error, max(e for _, e in _lately(facts)))
+    return top < now or top <= 1e3 * facts.near.rounding
 
 
 def _digit(facts: Facts, later: Sequence[Point], guess: float) -> float | None:
@@ -234,10 +259,6 @@ def _digit(facts: Facts, later: Sequence[Point], guess: float) -> float | None:
         return None
     if facts.predicted is None and guess > _FARTHEST * (law.span + len(later)):
         return None
-    if facts.rate_at is not None:
-        now, then = facts.rate_at(facts.steps), facts.rate_at(facts.steps + int(guess))
-        if not 0.9 * now <= then <= 1.1 * now:
-            return None
     return guess
 
 

@@ -30,8 +30,8 @@ OUTCOMES: dict[str, tuple[str, str]] = {
     "slow": ("slow", "slow: each step keeps {rate} of the error{predicted}{swing}{digit}"),
     "unsteady": (
         "converging",
-        "converging: the error fell from {before} to {error} in the last {span} steps, by no "
-        "steady factor{digit}",
+        "converging: the error fell from {before} to {error} in the last {span}, by no steady "
+        "factor{digit}",
     ),
     "power": ("sublinear", "sublinear: the error falls like t^-{power}{digit}"),
     "constant": (
@@ -57,6 +57,7 @@ OUTCOMES: dict[str, tuple[str, str]] = {
     ),
     # no certified minimum: loss and gradient only
     "overflow": ("diverging", "diverging: {why}; the last finite point is returned"),
+    "running": ("diverging", "diverging: each step is {rate} times the one before"),
     "rising": ("diverging", "diverging: the loss grew from {first} to {value}{ever}"),
     "fleeing": (
         "diverging",
@@ -67,6 +68,7 @@ OUTCOMES: dict[str, tuple[str, str]] = {
         "oscillating",
         "oscillating: the loss stays between {low} and {high}, the steps do not get shorter",
     ),
+    "to and fro": ("oscillating", "oscillating: it goes to and fro, with steps of {step}"),
     "kinked swing": (
         "oscillating",
         "oscillating: it jumps across a kink, where the gradient changes sign, with steps of "
@@ -120,6 +122,7 @@ OUTCOMES: dict[str, tuple[str, str]] = {
         "bound",
         "converged at a bound: the gradient, max|g| = {slope}, points out of the box",
     ),
+    "large": ("flat", "{how}; the loss is too large to look at its curvature"),
     "flat": ("flat", "{how}: no minimum is certified, the curvature vanishes{along}"),
     "fixed": (
         "flat",

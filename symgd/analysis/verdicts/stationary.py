@@ -53,12 +53,18 @@ def stationary(facts: Facts, how: str) -> Told:
     if facts.loss is None:
         if leads_down(facts):
             return "saddle", fields | {"downhill": downhill(facts)}
-        return ("flat", fields | {"along": ""}) if not values or values[0] <= 0 else _least(facts)
+        if values and values[0] > 0:
+            return _least(facts)
+        return ("flat", fields | {"along": ""}) if values else ("large", fields)
     if at_kink(facts):
         around = "on some sides only" if _lower_around(facts) else "on every side looked at"
         return "kink", fields | {"around": around}
     if not facts.small or not values:
-        return "flat", fields | {"along": ""}
+        why = _reason(facts, facts.loss)
+        if not why and facts.slope == 0:
+            return "large", fields
+        why = why or "; the loss is too large to look at its curvature"
+        return "within tol", {"slope": write(facts.slope, 3), "each": "", "reason": why}
     if facts.near is not None and (facts.at_floor or values[0] > 0):
         return _least(facts)
     lower = _falling_sides(facts)

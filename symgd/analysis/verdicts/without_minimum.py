@@ -68,7 +68,7 @@ def _growth(facts: Facts, steps: list[float]) -> Told | None:
     rate = sign * (last[-1] / last[0]) ** (1 / (len(last) - 1))
     if facts.climbed:
         if math.isnan(facts.value):
-            return "overflow", {"why": f"each step is {rate:.6g} times the one before"}
+            return "running", {"rate": rate}
         ever = f"; each step is {rate:.6g} times the one before"
         return "rising", {"first": facts.first_loss, "value": facts.value, "ever": ever}
     return (
@@ -90,9 +90,11 @@ def _swings(facts: Facts, steps: list[float]) -> bool:
 def _swinging(facts: Facts, steps: list[float]) -> Told:
     count = min(max(facts.steps // 4, 2), len(facts.history), len(facts.tail))
     losses = [facts.history.loss_at(-k) for k in range(1, count + 1)]
-    known = [v for v in losses if not math.isnan(v)] or [facts.value]
+    known = [v for v in losses if not math.isnan(v)]
     if facts.loss is not None and alternates(_steps(facts)) and _crosses_kink(facts):
         return "kinked swing", {"step": steps[-1]}
+    if not known:
+        return "to and fro", {"step": steps[-1]}
     return "swinging", {"low": min(known), "high": max(known)}
 
 
@@ -116,11 +118,11 @@ def _unbounded(facts: Facts) -> str:
 def _last(facts: Facts) -> str:
     """How much of the fall of the loss came in the last tenth of the steps."""
     drop = facts.first_loss - facts.value
-    rows = [(t, loss) for t, _, loss, _ in facts.history.rows()]
-    before = [loss for t, loss in rows if t <= 0.9 * facts.steps]
-    if not before or not drop > 0 or facts.steps < 10 or before[-1] < facts.value:
+    row = min(int(0.9 * facts.steps) // facts.history.stride, len(facts.history) - 1)
+    before = facts.history.loss_at(row)
+    if not drop > 0 or facts.steps < 10 or before < facts.value:
         return ""
-    return f", {100 * (before[-1] - facts.value) / drop:.2g} % of it in the last tenth of the steps"
+    return f", {100 * (before - facts.value) / drop:.2g} % of it in the last tenth of the steps"
 
 
 def _first_slope(facts: Facts) -> str:

@@ -23,6 +23,8 @@ from symgd.report.page.page_data import Content, content_of, content_of_several
 from symgd.report.static_svg import descent_svg
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from symgd.descent.compare import Comparison
     from symgd.model.result import Result
 
@@ -33,10 +35,7 @@ _SCRIPTS = ("descent.js", "draw.js", "controls.js")
 def to_html(result: Result, path: str | os.PathLike[str] | None = None) -> str:
     """The page of a run, also written to `path` (.html) if given, or ArgumentError."""
     target = None if path is None else check_page(path)
-    text = _page(result, content_of(result))
-    if target is not None:
-        write_whole(target, text.encode("utf-8"))
-    return text
+    return _page(result, content_of(result), target)
 
 
 def comparison_to_html(comparison: Comparison, path: str | os.PathLike[str] | None = None) -> str:
@@ -44,34 +43,20 @@ def comparison_to_html(comparison: Comparison, path: str | os.PathLike[str] | No
 
     For learning-rate maps: the page of the best run, with a slider for the learning rate.
     """
-    target = None if path is None else check_page(path)
     if comparison.ranged:
-        best = min(comparison.maps, key=lambda rate_map: rate_map.losses[rate_map.best]).run
-        text = _page(best, content_of(best))
-    else:
-        if len(comparison.runs) > _MOST_RUNS:
-            raise ArgumentError(
-                f"a page compares at most {_MOST_RUNS} runs, these are {len(comparison.runs):,}"
-            )
-        content = content_of_several(list(comparison.runs), run_labels(comparison))
-        text = _page(comparison.runs[0], content)
-    if target is not None:
-        write_whole(target, text.encode("utf-8"))
-    return text
+        best = min(comparison.maps, key=lambda rate_map: rate_map.losses[rate_map.best])
+        return to_html(best.run, path)
+    target, runs = None if path is None else check_page(path), comparison.runs
+    if len(runs) > _MOST_RUNS:
+        raise ArgumentError(f"a page compares at most {_MOST_RUNS} runs, these are {len(runs):,}")
+    return _page(runs[0], content_of_several(runs, run_labels(comparison)), target)
 
 
-def _page(result: Result, content: Content) -> str:
+def _page(result: Result, content: Content, target: Path | None) -> str:
     script, style = _script(content), _asset("page.css")
-    policy = "; ".join(
-        [
-            "default-src 'none'",
-            f"script-src '{_hash(script)}'",
-            f"style-src '{_hash(style)}'",
-            "base-uri 'none'",
-            "form-action 'none'",
-        ]
-    )
-    return Template(_asset("page.html")).substitute(
+    policy = f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(style)}'; "
+    policy += "base-uri 'none'; form-action 'none'"
+    text = Template(_asset("page.html")).substitute(
         policy=policy,
         title=markup(result.loss.read_as(pretty=True)[:300]),
         style=style,
@@ -79,6 +64,9 @@ def _page(result: Result, content: Content) -> str:
         verdict=markup(result.verdict.sentence),
         script=script,
     )
+    if target is not None:
+        write_whole(target, text.encode("utf-8"))
+    return text
 
 
 def _script(content: Content) -> str:

@@ -223,20 +223,20 @@ function judge(s, run) {
       if (closest && !F.rate) predictedRate = worst(s, closest, s.lr);
     }
   }
-  const told = said(s);
-  if (told) return { kind: told.kind, text: told.text, observed: rate, predicted: predictedRate, limit: upper, minimum: at };
+  const known = pythonsVerdict(s);
+  if (known) return { kind: known.kind, text: known.text, observed: rate, predicted: predictedRate, limit: upper, minimum: at };
   const [kind, text] = sentence(s, run, rate, predictedRate);
   const stable = upper === null ? "" : `; stable for 0 < lr < ${short(upper)}` +
     (closest ? "" : " at the minimum " + at.x.map((v, k) => `${D.shown[k]} = ${short(v, 4)}`).join(", "));
   return { kind, text: text + stable, observed: rate, predicted: predictedRate, limit: upper, minimum: at };
 }
 
-// What Python said of this very run, if it is one of those that the page was made of.
-function said(s) {
+// Python's verdict on this run, if it is one of those that the page was made of.
+function pythonsVerdict(s) {
   const alike = (a, b) => a.length === b.length && a.every((v, k) => v === b[k]);
   const constants = D.constants.map((c) => c[1]);
   return s.steps === D.steps && alike(s.constants, constants) &&
-    D.told.find((c) => c.lr === s.lr && c.rule === s.rule && alike(c.start, s.start) && alike(c.hyper, s.hyper));
+    D.verdicts.find((c) => c.lr === s.lr && c.rule === s.rule && alike(c.start, s.start) && alike(c.hyper, s.hyper));
 }
 
 function sentence(s, { rows, why }, rate, predictedRate) {

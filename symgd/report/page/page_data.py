@@ -92,8 +92,7 @@ def _live_content(runs: Sequence[Result]) -> Content:
         "rule": 0,
         "rules": [rule_data(rule) for rule in rules],
         "constants": [[names.escape(name), value] for name, value in constants],
-        # what Python says of the runs, for the page to say the same
-        "told": [
+        "verdicts": [
             _settings(run, rules)
             | {"kind": run.verdict.kind, "text": names.escape(run.verdict.sentence)}
             for run in runs
@@ -149,20 +148,17 @@ def _shared_data(runs: Sequence[Result]) -> dict[str, Any]:
         "start": list(result.start.values()),
         "lr": result.lr if isinstance(result.lr, (int, float)) else None,
         "lrText": names.escape(str(result.lr)),
-        "steps": _steps(result),
+        # one more if the run ended before a non-finite point
+        "steps": result.steps + ("the last finite point" in result.message),
         "spans": [[rounded(end, 12) for end in span] for span in _spans(runs)],
         "constants": [],
     }
 
 
-def _steps(result: Result) -> int:
-    """The steps of the page: one more than those of a run that ended before a non-finite point."""
-    return result.steps + ("the last finite point" in result.message)
-
-
 def _spans(runs: Sequence[Result]) -> tuple[tuple[float, float], ...]:
     if len(runs[0].loss.params) <= 2:
-        return tuple(_widened(low, high) for low, high in viewport_of(runs).spans)
+        spans, _ = viewport_of(runs)
+        return tuple(_widened(low, high) for low, high in spans)
     points: list[Sequence[float]] = []
     for run in runs:
         path = [theta for _, theta, _, _ in run.history.rows()]

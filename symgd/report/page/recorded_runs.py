@@ -9,14 +9,12 @@ from typing import Any
 from symgd import names
 from symgd.model.loss import Loss
 from symgd.model.result import Described, Result
-from symgd.report.viewport import linspace, loss_values
+from symgd.report.viewport import Spans, linspace, loss_values
 
 _RECORDED_RATES = 25  # learning rates of a recorded page
 _MOST_ROWS = 200  # of a recorded run
 _MOST_WORK = 300_000_000  # operations over all rows for the runs or samples of a recorded page
 _SAMPLES, _GRID = 201, (36, 28)  # points of a recorded curve and map
-
-Spans = tuple[tuple[float, float], ...]
 
 
 def recorded_data(result: Result, spans: Spans) -> dict[str, Any]:

@@ -80,10 +80,10 @@ def scene_of(results: Sequence[Result], labels: Sequence[str]) -> DescentScene:
     if len(params) > 2:
         plane = _plane_slice(runs[0], params, loss) if len(runs) == 1 else None
         return DescentScene(runs, params, caption, plane_slice=plane)
-    view = viewport_of(results)
-    loss_grid = None if loss is None else sample_window(loss, view.spans)
-    tangents = _tangents(first, runs[0], view.spans[0]) if len(runs) == len(params) == 1 else ()
-    return DescentScene(runs, params, caption, view.spans, loss_grid, view.minimum, tangents)
+    spans, minimum = viewport_of(results)
+    loss_grid = None if loss is None else sample_window(loss, spans)
+    tangents = _tangents(first, runs[0], spans[0]) if len(runs) == len(params) == 1 else ()
+    return DescentScene(runs, params, caption, spans, loss_grid, minimum, tangents)
 
 
 def _trajectory(result: Result, label: str, number: int) -> Trajectory:
