@@ -28,6 +28,18 @@ def pytest_configure():
     compiler.Program = lambda *fields: check_program(Program(*fields))
 
 
+@pytest.fixture(scope="session")
+def browser():
+    """A Chromium for all tests of a worker."""
+    from tests.chromium import WHY_NOT, Browser  # needs POSIX
+
+    if WHY_NOT:
+        pytest.skip(WHY_NOT)
+    opened = Browser()
+    yield opened
+    opened.close()
+
+
 @pytest.fixture(autouse=True)
 def _warnings_of_backends_come_again():
     """A backend that is missing is said once in a process, which many tests share."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from symgd.data.conversion import ColumnLocation, Mask, MaskedColumn, convert, remove_missing
 from symgd.data.select_columns import check_names
-from symgd.data.source import Block, SelectedColumn
+from symgd.data.source import Block, SelectedColumn, TableSource
 from symgd.errors import DataError, excerpt, import_problem
 
 _HINT = "convert it to numbers"
@@ -83,20 +83,26 @@ def _not_numeric(array: Any, location: ColumnLocation) -> DataError:
     return location.row_error(index, sentence, _HINT, shown)
 
 
-def convert_batch(
-    batch: Any,
+def convert_batches(
+    batches: Iterable[tuple[Any, float]],
     selected: Sequence[SelectedColumn],
-    source: Any,
-    rows_before: int,
+    source: TableSource,
     drop_missing: bool,
-) -> Block:
-    """The block of a RecordBatch, whose columns are the selected ones in their order."""
-    columns = [
-        convert_arrow(array, ColumnLocation(source.label, source.names[column.index], rows_before))
-        for array, column in zip(batch.columns, selected, strict=True)
-    ]
-    arrays, dropped = remove_missing(columns, drop_missing)
-    return Block(arrays, dropped, 1.0)
+) -> Iterator[Block]:
+    """The blocks of RecordBatches, each with the fraction of the source that is read.
+
+    Their columns are the selected ones in their order.
+    """
+    rows_before = 0
+    names = [source.names[column.index] for column in selected]
+    for batch, progress in batches:
+        columns = [
+            convert_arrow(array, ColumnLocation(source.label, name, rows_before))
+            for array, name in zip(batch.columns, names, strict=True)
+        ]
+        arrays, dropped = remove_missing(columns, drop_missing)
+        yield Block(arrays, dropped, min(1.0, progress))
+        rows_before += batch.num_rows
 
 
 class ArrowSource:
@@ -115,8 +121,6 @@ class ArrowSource:
         return int(self._table.num_rows)
 
     def blocks(self, selected: Sequence[SelectedColumn], drop_missing: bool) -> Iterator[Block]:
-        rows_before = 0
         chosen = self._table.select([column.index for column in selected])
-        for batch in chosen.to_batches():
-            yield convert_batch(batch, selected, self, rows_before, drop_missing)
-            rows_before += batch.num_rows
+        batches = ((batch, 1.0) for batch in chosen.to_batches())
+        return convert_batches(batches, selected, self, drop_missing)

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from symgd._locks import cached_property
-from symgd.data.arrow import convert_batch, need_arrow
+from symgd.data.arrow import convert_batches, need_arrow
 from symgd.data.files import DAMAGED, File
 from symgd.data.select_columns import check_names
 from symgd.data.source import Block, SelectedColumn
@@ -68,20 +68,11 @@ class ArrowFileSource:
         return self._file.size // self._row_bytes if self._rows is None else self._rows
 
     def blocks(self, selected: Sequence[SelectedColumn], drop_missing: bool) -> Iterator[Block]:
-        rows_before = 0
-        wanted = [column.index for column in selected]
-        names = [self.names[index] for index in wanted]
-        rows = max(1 << 10, _CELLS // max(1, len(selected)))
+        indices = [column.index for column in selected]
+        names = [self.names[index] for index in indices]
         with self._open() as stream:
-            batches = self._format.batches(stream, self._file.size, sorted(set(wanted)))
-            for whole, progress in batches:
-                whole.validate(full=True)  # no offset may point outside the batch
-                columns = whole.select(names)
-                for start in range(0, max(1, columns.num_rows), rows):
-                    batch = columns.slice(start, rows)
-                    block = convert_batch(batch, selected, self, rows_before, drop_missing)
-                    yield replace(block, progress=min(1.0, progress))
-                    rows_before += batch.num_rows
+            batches = self._format.batches(stream, self._file.size, sorted(set(indices)))
+            yield from convert_batches(_slices(batches, names), selected, self, drop_missing)
         self._file.check_unchanged()
 
     @contextmanager
@@ -99,6 +90,16 @@ class ArrowFileSource:
                 reason = excerpt(str(error) or type(error).__name__, 200)
                 sentence = f"the {self._format.name} cannot be read: {reason}"
                 raise DataError(sentence, source=self.label, hint=DAMAGED) from None
+
+
+def _slices(batches: Batches, names: Sequence[str]) -> Batches:
+    """The columns of these names, some rows at a time."""
+    rows = max(1 << 10, _CELLS // max(1, len(names)))
+    for batch, progress in batches:
+        batch.validate(full=True)  # no offset may point outside the batch
+        columns = batch.select(names)
+        for start in range(0, max(1, columns.num_rows), rows):
+            yield columns.slice(start, rows), progress
 
 
 def _cell_bytes(dtype: Any) -> int:

@@ -17,7 +17,6 @@ from symgd.backends.native.array_module import compile_arrays
 from symgd.backends.numpy_points import compile_points
 from symgd.formula.parse import parse
 from symgd.formula.printing.plain import write
-from tests.chromium import WHY_NOT, Browser
 
 # in words that Python reads as well
 CONDITIONS = [
@@ -97,18 +96,13 @@ def test_rows_and_lanes_take_the_same_branch(condition):
     assert ends.tolist() == (np.array(POINTS) - 0.5 * right[:, 1:]).tolist()
 
 
-@pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT)
-def test_javascript_takes_the_same_branch():
+def test_javascript_takes_the_same_branch(browser):
     programs = [Loss(formula(c)).program for c in CONDITIONS]
     functions = [javascript.function(program) for program in programs]
     source = f"""(() => {{ {javascript.library(functions)}
         const functions = [{",".join(functions)}];
         return JSON.stringify(functions.map(f => {json.dumps(POINTS)}.map(p => f(...p)))); }})()"""
-    browser = Browser()
-    try:
-        answer = browser.call("Runtime.evaluate", expression=source)
-    finally:
-        browser.close()
+    answer = browser.call("Runtime.evaluate", expression=source)
     right = [[expected(c, x, y) for x, y in POINTS] for c in CONDITIONS]
     assert json.loads(answer["result"]["value"]) == right
 

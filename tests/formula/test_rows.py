@@ -21,7 +21,6 @@ from symgd.formula.functions import function, table
 from symgd.formula.functions.derivatives import DERIVATIVES
 from symgd.formula.functions.table import BY_CLASS, CALLABLE, FUNCTIONS, POWERS, VARIABLES
 from symgd.formula.parse import parse
-from tests.chromium import WHY_NOT, Browser
 
 inf, nan = math.inf, math.nan
 ROWS = {**FUNCTIONS, **DERIVATIVES}
@@ -133,16 +132,11 @@ def test_a_new_row_has_exact_values(trough):
     assert Loss("trough(a) - 2").exact.value([0.1]) == wanted
 
 
-@pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT)
-def test_a_new_row_runs_in_a_page(trough):
+def test_a_new_row_runs_in_a_page(trough, browser):
     program = Loss("trough(a)").program
     assert javascript.unsupported([program]) == []
     text = javascript.function(program)
-    browser = Browser()
-    try:
-        got = browser.js(f"(() => {{{javascript.library([text])}; return ({text})(0.7)}})()")
-    finally:
-        browser.close()
+    got = browser.js(f"(() => {{{javascript.library([text])}; return ({text})(0.7)}})()")
     assert got == pytest.approx(Loss("trough(a)").internals.evaluate(0.7), rel=1e-15)
 
 

@@ -15,20 +15,10 @@ import symgd
 from symgd.backends import javascript
 from symgd.errors import ArgumentError, BackendError
 from symgd.report.page import to_html
-from tests.chromium import WHY_NOT, Browser
 from tests.cli.test_cli import Outcome
 from tests.oracle import mp_function, mp_slope
 
 ROSENBROCK = "(1-x)**2 + 100*(y-x**2)**2"
-
-
-@pytest.fixture(scope="module")
-def browser():
-    if WHY_NOT:
-        pytest.skip(WHY_NOT)
-    opened = Browser()
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ from symgd.backends.numpy_points import compile_points
 from symgd.errors import ArgumentError, DescentError
 from symgd.fits.student_t import two_sided_quantile
 from symgd.report.page import to_html
-from tests.chromium import WHY_NOT
 from tests.cli.test_cli import Outcome
 
 GENERATOR = np.random.default_rng(3)
@@ -198,24 +197,17 @@ def test_page_of_a_batched_run_holds_that_run_only():
     assert "Each step saw some rows" in page
 
 
-@pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT or "chromium is here")
-def test_page_of_sums_that_python_has_done_is_live(tmp_path):
-    from tests.chromium import Browser
-
+def test_page_of_sums_that_python_has_done_is_live(browser, tmp_path):
     many = {name: np.tile(v, 30) for name, v in DATA.items()}
     run = symgd.descend(LINE, data=many, lr=0.05, steps=25)
     assert run.loss.internals.reduced
     path = tmp_path / "live.html"
     run.to_html(path)
-    browser = Browser()
-    try:
-        browser.open(path.as_uri())
-        browser.js("document.getElementById('more').click()")
-        rows = browser.js("document.getElementById('rows').innerText").splitlines()
-        assert browser.troubles() == []
-        assert browser.js("document.getElementById('why').hidden")
-    finally:
-        browser.close()
+    browser.open(path.as_uri())
+    browser.js("document.getElementById('more').click()")
+    rows = browser.js("document.getElementById('rows').innerText").splitlines()
+    assert browser.troubles() == []
+    assert browser.js("document.getElementById('why').hidden")
     shown = [[float(cell) for cell in row.split("\t")][1:3] for row in rows]
     np.testing.assert_allclose(shown, run.history.theta, rtol=1e-15)
 
