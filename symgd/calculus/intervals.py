@@ -129,6 +129,8 @@ def _product(nodes: Sequence[Node], args: Sequence[Interval]) -> Interval:
 def _times(a: Interval, b: Interval) -> Interval:
     if a == (1.0, 1.0):
         return b
+    if a == (-1.0, -1.0):
+        return _negative(b)  # exact
     ends = [_multiply(x, y) for x in a for y in b]
     return _outward(min(ends), max(ends))
 

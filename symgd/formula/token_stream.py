@@ -102,7 +102,9 @@ class TokenStream:
             sentence = "two factors without an operator between them"
             if token.kind == self.last.kind == "number":
                 joined_digits = f"{self.last.text}_{token.text}"
-                return self.error(sentence, f"write {joined_digits} for one number, else *")
+                return self.error(
+                    sentence, f"write * between them, or {joined_digits} for one number"
+                )
             return self.error(sentence, "write * between them")
         if self.text[: token.column + 1].endswith("//"):
             hint = "write a/b, or floor(a/b) for the quotient rounded down"

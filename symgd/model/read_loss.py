@@ -17,7 +17,7 @@ from symgd.formula.parse import parse
 from symgd.formula.printing.plain import write
 from symgd.formula.tokens import Limits
 from symgd.model.checks import to_finite
-from symgd.model.data_binding import RowData, check_parameters, open_columns
+from symgd.model.data_binding import RowData, check_parameters, open_columns, read_columns
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def read_source(
         if found is not None:
             check_parameters(formula, found, own, "a parameter or constant")
             columns = tuple(formula.columns)
-            rows = RowData.read(graph, opened, columns, drop_missing)
+            rows = RowData(graph, read_columns(opened, columns, drop_missing))
     elif data is not None:
         raise ArgumentError("a loss over data is a formula, with sum(...) and mean(...)")
     else:

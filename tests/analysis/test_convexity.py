@@ -195,3 +195,18 @@ def test_linear_equations_are_solved_exactly_or_refused():
 )
 def test_products_of_exponentials_bend_as_their_exponents(loss, convex):
     assert convexity(Loss(loss)).convex is convex
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "mean(-(y*log(1/(1+exp(-(w*x+b)))) + (1-y)*log(1-1/(1+exp(-(w*x+b))))))",
+        "mean(-y*log(sigmoid(w*x+b)) - (1-y)*log(1-sigmoid(w*x+b)))",
+        "mean(y*softplus(-(w*x+b)) + (1-y)*softplus(w*x+b))",
+    ],
+)
+def test_logistic_regression_is_convex(text):
+    """1 - y is in [0, 1] where y is: a sum of convex functions with such weights."""
+    data = {"x": [-3.0, 0.5, 2.0, 7.25], "y": [0.0, 1.0, 0.0, 1.0]}
+    assert convexity(Loss(text, data)).convex is True
+    assert convexity(Loss(text, {**data, "y": [0.0, 1.0, 0.0, 2.0]})).convex is not True
