@@ -76,6 +76,14 @@ def test_no_base_name_stands_twice():
             assert seen.setdefault(path.stem, path) == path
 
 
+def test_no_class_name_stands_twice():
+    seen = {}
+    for path in FILES.values():
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.ClassDef):
+                assert seen.setdefault(node.name, path) == path, f"{node.name}: {path}"
+
+
 def test_no_folder_holds_more_than_thirty_modules():
     for folder in {path.parent for path in FILES.values()}:
         assert len([p for p in folder.glob("*.py") if p.stem != "__init__"]) <= 30, folder

@@ -29,10 +29,6 @@ COMPILE = 60_000_000  # 25, or 85 where llvmlite is yet to be imported: at most 
 _ROW_COST, _BLOCK_OPERATION, _COMPILE_VECTORS = 0.7, 1000, 500_000
 
 
-def _lambdified_rows(program: Program, threads: int | None) -> RowFunction:
-    return compile_rows(program)
-
-
 def _native_rows(program: Program, threads: int | None) -> RowFunction:
     from symgd.backends.native.row_blocks import compile_native
 
@@ -65,7 +61,7 @@ class Backend:
 BACKENDS = {
     backend.name: backend
     for backend in (
-        Backend("lambdify", str, _lambdified_rows),
+        Backend("lambdify", str, lambda program, threads: compile_rows(program)),
         Backend("native", _no_machine_code, _native_rows, compiles=True),
     )
 }

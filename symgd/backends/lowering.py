@@ -181,13 +181,8 @@ class Lowering:
             return self._put(_POWERS[exponent], (base,), guard)
         return self._put("pow", (base, self._value(node.args[1], guard)), guard)
 
-    def _both(self, node: Node, guard: Guard) -> Operand:
-        return self._pairs("and", node, guard)
-
-    def _either(self, node: Node, guard: Guard) -> Operand:
-        return self._pairs("or", node, guard)
-
-    def _pairs(self, operation: str, node: Node, guard: Guard) -> Operand:
+    def _pairs(self, node: Node, guard: Guard) -> Operand:
+        operation = "and" if node.func is Conjunction else "or"
         result = self._value(node.args[0], guard)
         for part in node.args[1:]:
             result = self._put(operation, (result, self._value(part, guard)), guard)
@@ -198,8 +193,8 @@ _LOWER: dict[type, Callable[[Lowering, Any, Guard], Operand]] = {
     sympy.Add: Lowering._sum,
     sympy.Mul: Lowering._product,
     sympy.Pow: Lowering._power,
-    Conjunction: Lowering._both,
-    Disjunction: Lowering._either,
+    Conjunction: Lowering._pairs,
+    Disjunction: Lowering._pairs,
 }
 
 

@@ -49,15 +49,16 @@ STEP_CHECKS = (
     Check("step_is_finite", False, Stop.NONFINITE_STEP),  # the next theta
     Check("step_is_zero", True, Stop.STUCK, with_tol=True, settled=True),
 )
+CHECKS = VALUE_CHECKS + STEP_CHECKS
+_RECORD = next(k for k, row in enumerate(CHECKS) if row.stop is None)
 
 
 @cache
 def select_checks(settles: bool, has_tol: bool = True) -> tuple[Check, ...]:
     """The rows that apply. settles: whether the step depends on theta alone."""
-    rows = VALUE_CHECKS + STEP_CHECKS
-    return tuple(row for row in rows if settles >= row.settled and has_tol >= row.with_tol)
+    return tuple(row for row in CHECKS if settles >= row.settled and has_tol >= row.with_tol)
 
 
 def is_recorded(stop: int) -> bool:
     """Whether the step at which a descent stopped had been recorded."""
-    return stop not in (RUNNING, Stop.NONFINITE_LOSS)
+    return any(stop == row.stop for row in CHECKS[_RECORD:])

@@ -21,7 +21,7 @@ from symgd.formula.graph import Graph
 from symgd.formula.nodes import Name, Node, RowMean, RowSum, topological
 from symgd.formula.parse import parse
 from symgd.formula.pickling import Packed, pack, unpack
-from symgd.model.data_binding import RowData, columns_below, open_columns
+from symgd.model.data_binding import RowData, columns_below, open_columns, read_columns
 from symgd.solvers.objectives import Vector
 
 
@@ -97,7 +97,7 @@ class FittedCurve:
     def _bind(self, data: Any) -> RowData:
         opened, columns = open_columns(data)
         used = self.predictors or tuple(columns)[:1]  # a constant model has a value in every row
-        rows = RowData.read(self.data.graph, opened, used)
+        rows = RowData(self.data.graph, read_columns(opened, used))
         rows.values.update(self.data.values)  # means inside the model are those of the fit
         return rows
 
@@ -131,5 +131,5 @@ def evaluate_model(model: str, theta: Mapping[str, float], data: Any) -> Vector:
         if node.func in (RowSum, RowMean):
             sentence = "a model to predict with may not hold sums over the rows of a fit"
             raise FormulaError(model, 0, sentence, "put the number itself, or a parameter")
-    rows = RowData.read(graph, opened, list(formula.columns) or list(columns))
+    rows = RowData(graph, read_columns(opened, list(formula.columns) or list(columns)))
     return PerRowFunction(rows, [], [root]).all_rows([])[0]

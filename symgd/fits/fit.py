@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from symgd.backends.dispatch import check_backend
@@ -11,17 +11,15 @@ from symgd.fits.cache import read_problem
 from symgd.fits.fit_result import FitResult
 from symgd.fits.regression_model import is_model
 from symgd.fits.settings import Bounds, Options, by_name
-from symgd.model.arguments import read_start
+from symgd.model.arguments import Start, read_start
 from symgd.model.checks import to_count
-
-Start = float | str | Mapping[str, float] | Sequence[float] | None
 
 
 def fit(
     model: str,
     data: Any,
     *,
-    start: Start = None,
+    start: Start | None = None,
     weight: str | None = None,
     sigma: str | None = None,
     loss: str | None = None,

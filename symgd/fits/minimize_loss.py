@@ -20,8 +20,7 @@ from symgd.fits.regression_model import Model
 from symgd.fits.settings import Options
 from symgd.formula.nodes import Node
 from symgd.model.loss import Loss
-from symgd.model.loss_internals import Box as LossBox
-from symgd.model.loss_internals import LossInternals
+from symgd.model.loss_internals import LossInternals, LowHigh
 from symgd.model.result import Status
 from symgd.solvers import newton
 from symgd.solvers.newton import NewtonResult
@@ -124,7 +123,7 @@ def descend_by_rule(
     return x, result.steps, result.status, f"{result.message}; {result.verdict.sentence}"
 
 
-def _loss_of(model: Model, root: Node, box: LossBox | None = None) -> LossInternals:
+def _loss_of(model: Model, root: Node, box: LowHigh | None = None) -> LossInternals:
     return LossInternals(model.graph, root, model.leaves, model.rows, by_rows=True, box=box)
 
 

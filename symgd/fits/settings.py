@@ -10,7 +10,7 @@ from symgd import names
 from symgd.errors import ArgumentError
 from symgd.formula.graph import Graph
 from symgd.model.checks import read_origin
-from symgd.model.data_binding import RowData
+from symgd.model.data_binding import RowData, read_columns
 
 Bounds = Mapping[str, tuple[float | None, float | None]]
 
@@ -54,7 +54,8 @@ class Options:
 
     def read_rows(self, graph: Graph, opened: Any, columns: Sequence[str]) -> RowData:
         """The rows that are fitted, for nodes of `graph`."""
-        return RowData.read(graph, opened, columns, self.drop_missing, self.backend, self.threads)
+        table = read_columns(opened, columns, self.drop_missing)
+        return RowData(graph, table, backend=self.backend, threads=self.threads)
 
 
 def by_name(what: str, given: Mapping[str, Value] | None) -> Mapping[str, Value]:

@@ -29,11 +29,22 @@ Function = Callable[..., list[float]]  # numbers -> numbers
 
 
 def open_columns(data: Any) -> tuple[Any, Columns]:
-    """The data as `RowData.read` takes them, and their columns by name."""
+    """The data as `read_columns` takes them, and their columns by name."""
     from symgd.data import Table, open_source
 
     opened = data if isinstance(data, Table) else open_source(data)
     return opened, Columns([name for name in opened.names if name])
+
+
+def read_columns(opened: Any, columns: Sequence[str], drop_missing: bool = False) -> Table:
+    """These columns of what `open_columns` opened, or DataError."""
+    from symgd.data import Table, read_table
+
+    if not columns:
+        raise DataError("the formula reads no column of the data")
+    if isinstance(opened, Table):
+        return opened
+    return read_table(opened, columns, drop_missing=drop_missing)
 
 
 def check_parameters(formula: Formula, columns: Columns, given: Sequence[str], what: str) -> None:
@@ -65,25 +76,6 @@ class RowData:
 
     def __post_init__(self) -> None:
         self.values[ROWS] = float(self.table.rows)
-
-    @classmethod
-    def read(
-        cls,
-        graph: Graph,
-        opened: Any,
-        columns: Sequence[str],
-        drop_missing: bool = False,
-        backend: str = "auto",
-        threads: int | None = None,
-    ) -> RowData:
-        """These columns of what `open_columns` opened, for nodes of `graph`; or DataError."""
-        from symgd.data import Table, read_table
-
-        if not columns:
-            raise DataError("the formula reads no column of the data")
-        if not isinstance(opened, Table):
-            opened = read_table(opened, columns, drop_missing=drop_missing)
-        return cls(graph, opened, backend=backend, threads=threads)
 
     def portable(self) -> dict[str, Any]:
         """What pickles of it, to be given to `RowData` again: all but what a graph identifies."""

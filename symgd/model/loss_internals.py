@@ -26,7 +26,7 @@ Made = TypeVar("Made")
 
 _KEPT = 16  # what is compiled for a loss and its rules
 
-Box = tuple[Sequence[float], Sequence[float]]
+LowHigh = tuple[Sequence[float], Sequence[float]]  # of each parameter
 
 
 class LossInternals:
@@ -45,7 +45,7 @@ class LossInternals:
         leaves: Sequence[Name],
         rows: RowData | None = None,
         by_rows: bool = False,
-        box: Box | None = None,
+        box: LowHigh | None = None,
     ) -> None:
         self.graph, self.root, self.rows, self.box = graph, root, rows, box
         self.leaves: tuple[Name, ...] = tuple(leaves)
@@ -65,7 +65,7 @@ class LossInternals:
         """The same for reading: sums over the rows as typed, no moments in their place."""
         return self.by_rows() if self.reduced else self
 
-    def within(self, box: Box) -> LossInternals:
+    def within(self, box: LowHigh) -> LossInternals:
         """The same with this box."""
         found = copy(self)
         found.box, found._kept = box, {}

@@ -11,9 +11,8 @@ from __future__ import annotations
 
 import logging
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from symgd.backends.native import jit
 from symgd.backends.native.array_function import ArrayFunction
@@ -32,6 +31,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("symgd")
 
+_Item = TypeVar("_Item")
+
 _FUNCTION = 200  # statements in one function,
 _MODULE = 2000  # and in one module
 _SECONDS = 0.001  # to compile a statement
@@ -49,7 +50,7 @@ class ArrayProgram:
         self.constants = array("d", layout.constants or [0.0])
         self.address = modules[-1].address("evaluate")
         self.call = modules[-1].function("evaluate", 4)
-        self._spare: list[_Arrays] = []  # those that no other thread is using
+        self._spare: list[_CallArrays] = []  # those that no other thread is using
 
     def evaluate(self, x: Any) -> NDArray[np.float64]:
         """The outputs at these inputs, a new array."""
@@ -58,7 +59,7 @@ class ArrayProgram:
         try:
             arrays = self._spare.pop()
         except IndexError:
-            arrays = _Arrays(self)
+            arrays = _CallArrays(self)
         arrays.x[...] = x
         self.call(*arrays.addresses)
         out: NDArray[np.float64] = arrays.out.copy()
@@ -71,7 +72,7 @@ class ArrayProgram:
         return self.evaluate(x).tolist()  # type: ignore[no-any-return]
 
 
-class _Arrays:
+class _CallArrays:
     """The arguments of one call."""
 
     def __init__(self, code: ArrayProgram) -> None:
@@ -93,62 +94,55 @@ def compile_arrays(program: Program) -> ArrayProgram:
 def _compile(program: Program) -> ArrayProgram:
     layout = reroll(program)
     eliminate_dead_stores(layout)
-    pieces = _pieces(layout)
-    total = sum(p.statements for p in pieces)
+    pieces = _chunks(layout.blocks, _is_loop, _statements, _FUNCTION)
+    total = sum(map(_statements, layout.blocks))
     if total * _SECONDS > _PATIENCE:
         log.warning(
             "compiling %d statements takes about %.0f s; Ctrl-C stops it", total, total * _SECONDS
         )
     modules: list[jit.Module] = []
-    names: dict[int, int] = {}
-    for kind in (True, False):
-        chosen = [k for k, piece in enumerate(pieces) if piece.loops is kind]
-        for group in _groups(chosen, pieces):
-            modules.append(_module(layout, [pieces[k] for k in group], speed=3 if kind else 1))
-            names |= {k: modules[-1].address(f"part{n}") for n, k in enumerate(group)}
-    modules.append(_entry(layout, [names[k] for k in range(len(pieces))]))
+    addresses: dict[int, int] = {}
+    loops = [_is_loop(piece[0]) for piece in pieces]
+    sizes = [sum(map(_statements, piece)) for piece in pieces]
+    order = sorted(range(len(pieces)), key=lambda k: not loops[k])
+    for chunk in _chunks(order, loops.__getitem__, sizes.__getitem__, _MODULE):
+        # straight-line code is not worth LLVM's time
+        speed = 3 if loops[chunk[0]] else 1
+        modules.append(_module(layout, [pieces[k] for k in chunk], speed))
+        addresses |= {k: modules[-1].address(f"part{n}") for n, k in enumerate(chunk)}
+    modules.append(_entry(layout, [addresses[k] for k in range(len(pieces))]))
     return ArrayProgram(program, layout, modules)
 
 
-@dataclass
-class _Piece:
-    """What goes into one function: loops, which are worth optimizing, or straight-line code."""
-
-    loops: bool
-    blocks: list[LayoutBlock] = field(default_factory=list)
-    statements: int = 0
+def _is_loop(block: LayoutBlock) -> bool:
+    return isinstance(block, Total) or block.count > 1
 
 
-def _pieces(layout: Layout) -> list[_Piece]:
-    pieces: list[_Piece] = []
-    for block in layout.blocks:
-        loops = isinstance(block, Total) or block.count > 1
-        full = bool(pieces) and pieces[-1].statements >= _FUNCTION
-        if not pieces or full or pieces[-1].loops is not loops:
-            pieces.append(_Piece(loops))
-        pieces[-1].blocks.append(block)
-        pieces[-1].statements += len(block.parts) if isinstance(block, Total) else 1
-    return pieces
+def _statements(block: LayoutBlock) -> int:
+    return len(block.parts) if isinstance(block, Total) else 1
 
 
-def _groups(chosen: Sequence[int], pieces: Sequence[_Piece]) -> Iterator[list[int]]:
-    """The pieces of one module after the other."""
-    group: list[int] = []
-    for k in chosen:
-        group.append(k)
-        if sum(pieces[g].statements for g in group) > _MODULE:
-            yield group
-            group = []
-    if group:
-        yield group
+def _chunks(
+    items: Iterable[_Item], key: Callable[[_Item], bool], size: Callable[[_Item], int], limit: int
+) -> list[list[_Item]]:
+    """Neighbors of equal keys, as many as reach the limit of their sizes together."""
+    found: list[list[_Item]] = []
+    total = 0
+    for item in items:
+        if not found or total >= limit or key(item) != key(found[-1][0]):
+            found.append([])
+            total = 0
+        found[-1].append(item)
+        total += size(item)
+    return found
 
 
-def _module(layout: Layout, pieces: Sequence[_Piece], speed: int) -> jit.Module:
+def _module(layout: Layout, pieces: Sequence[Sequence[LayoutBlock]], speed: int) -> jit.Module:
     functions: list[str] = []
     declared: set[str] = set()
     for k, piece in enumerate(pieces):
         writer = ArrayFunction(layout, f"part{k}", k)
-        functions += writer.text(piece.blocks)
+        functions += writer.text(piece)
         declared |= writer.e.declared
     return jit.compile_alone(jit.source(functions, declared), speed)
 

@@ -179,24 +179,16 @@ def row(
 ) -> Function:
     """One row; its scalar is compiled from its formula, or is the Python function of its name."""
     texts = (derivative,) if isinstance(derivative, str) else derivative
-    scalar = rest.pop("scalar", None) or _scalar(name, **rest)
+    scalar = rest.pop("scalar", None)
+    if scalar is None and rest.get("formula"):
+        required, defaults = rest.get("arity", (1, 1))[0], rest.get("defaults", ())
+        scalar = compile_formula(rest["formula"], SCALARS, required, defaults)
+    for module in (reference, special, bessel):
+        scalar = scalar or getattr(module, name, None)
+    if scalar is None:
+        raise ValueError(f"the row of the function {name} needs a formula, or a value by hand")
     SCALARS[name] = scalar
     return Function(name, node or op_node(name), scalar, texts, doc, **rest)
-
-
-def _scalar(
-    name: str,
-    formula: str = "",
-    arity: tuple[int, int | None] = (1, 1),
-    defaults: tuple[float, ...] = (),
-    **_: Any,
-) -> Scalar:
-    if formula:
-        return compile_formula(formula, SCALARS, arity[0], defaults)
-    for module in (reference, special, bessel):
-        if hasattr(module, name):
-            return getattr(module, name)  # type: ignore[no-any-return]
-    raise ValueError(f"the row of the function {name} needs a formula, or a value by hand")
 
 
 def library_row(
