@@ -62,10 +62,7 @@ class Loss(Notebook):
         limits: Limits = DEFAULT_LIMITS,
         drop_missing: bool = False,
     ) -> None:
-        graph = Graph()
-        read = read_source(graph, source, data, constants, params, limits, drop_missing)
-        leaves = tuple(read.variables.values())
-        self._set(LossInternals(graph, read.root, leaves, read.rows), read.text, read.columns)
+        self._set(*read_source(source, data, constants, params, limits, drop_missing))
 
     def _set(self, internals: LossInternals, text: str, columns: Sequence[str]) -> None:
         #: what solvers and reports work with; no part of the public interface

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import sympy
@@ -18,33 +17,23 @@ from symgd.formula.printing.plain import write
 from symgd.formula.tokens import Limits
 from symgd.model.checks import to_finite
 from symgd.model.data_binding import RowData, check_parameters, open_columns, read_columns
-
-
-@dataclass(frozen=True)
-class ParsedLoss:
-    """A loss as it was read.
-
-    root: the formula as typed, constants in their places. variables: parameter -> its symbol, in
-    natural order. text: as typed, or as it would be. columns, rows: of a text over data.
-    """
-
-    root: Node
-    variables: Mapping[str, Name]
-    text: str
-    columns: tuple[str, ...] = ()
-    rows: RowData | None = None
+from symgd.model.loss_internals import LossInternals
 
 
 def read_source(
-    graph: Graph,
     source: str | sympy.Expr | Callable[..., Any],
     data: Any,
     constants: Mapping[str, float] | None,
     params: Iterable[str],
     limits: Limits,
     drop_missing: bool,
-) -> ParsedLoss:
-    """The source on `graph`, or a SymgdError; the arguments are those of `Loss`."""
+) -> tuple[LossInternals, str, tuple[str, ...]]:
+    """The nodes, the text and the columns of a loss; the arguments are those of `Loss`.
+
+    Constants are in their places, parameters in natural order. The text is what was typed, or what
+    might have been.
+    """
+    graph = Graph()
     fixed = {
         names.canonical(k): to_finite(v, f"the constant '{names.escape(k)}'")
         for k, v in (constants or {}).items()
@@ -67,8 +56,8 @@ def read_source(
     text = source.strip() if isinstance(source, str) else write(root)
     values = {leaf: graph.number(fixed[name]) for name, leaf in _taken(fixed, variables)}
     root = graph.replace([root], values)[0] if values else root
-    ordered = {name: variables[name] for name in sorted(variables, key=names.natural)}
-    return ParsedLoss(root, ordered, text, columns, rows)
+    leaves = [variables[name] for name in sorted(variables, key=names.natural)]
+    return LossInternals(graph, root, leaves, rows), text, columns
 
 
 def _without_text(graph: Graph, source: Any) -> tuple[Node, dict[str, Name]]:

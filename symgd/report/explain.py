@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from symgd.descent.explain import Behavior, Explanation
 
 _MOST_ROWS = 4  # of a Hessian that is printed
+_ILL_CONDITIONED = 1e4  # one more digit costs ten thousand steps and more
 _MOST_MINIMA = 4  # at which the behavior of the rule is reported
 
 
@@ -153,7 +154,17 @@ def _critical_point_text(names: Sequence[str], point: CriticalPoint) -> str:
         point_text = _point_text(names, point.x)
     curvature = "" if point.kinked else f"; curvature {_values(point.eigenvalues)}"
     note = f"; {point.note}" if point.note else ""
-    return f"{point_text}: L = {point.value:.6g}{curvature}{note}"
+    return f"{point_text}: L = {point.value:.6g}{curvature}{_condition(point)}{note}"
+
+
+def _condition(point: CriticalPoint) -> str:
+    """The condition number of a minimum, where it is what makes a descent slow."""
+    if point.kind != "minimum" or point.kinked:
+        return ""
+    number = point.eigenvalues[-1] / point.eigenvalues[0]
+    if number < _ILL_CONDITIONED:
+        return ""
+    return f"; condition number {number:.3g}: scale or center the parameters or columns"
 
 
 def _coordinate(point: CriticalPoint, k: int) -> str:

@@ -585,3 +585,10 @@ def test_no_minimum_at_the_edge_of_a_pole():
     """min(1/y, x) falls without end as y rises to 0 from below; at 0 itself 1/y is infinite."""
     found = symgd.explain("min(1/y + x, z - x)**-2 + x**2 + y**2 + z**2", seconds=0)
     assert not [p for p in found.critical.points if p.kind == "minimum" and p.x[1] == 0]
+
+
+def test_the_condition_number_is_told_where_it_is_large():
+    assert "condition number 1e+09: scale or center" in str(explain("x^2 + 1e-9*y^2")).replace(
+        "\n    ", " "
+    )
+    assert "condition number" not in str(explain("x^2 + 10*y^2"))

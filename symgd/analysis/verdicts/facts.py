@@ -161,8 +161,12 @@ class Facts:
             return False
         if self.auto:  # losses are compared: their differences vanish with the square of the error
             return self.error <= 8 * math.sqrt(_EPS) * (1 + math.hypot(*self.near.x))
-        last = self.tail[-3:] if self.rule.state else self.tail[-1:]  # momentum may just pass by
-        return all(self.distance(x) <= _FLOOR * self.near.rounding for _, x in last)
+        return self.stays_within(_FLOOR * self.near.rounding)
+
+    def stays_within(self, limit: float) -> bool:
+        """Whether the last errors are at most this; momentum may just pass by."""
+        last = self.tail[-3:] if self.rule.state else self.tail[-1:]
+        return all(self.distance(x) <= limit for _, x in last)
 
     def window(self, span: int) -> list[Point]:
         """(t, error) over the last so many steps, at most 128 of them."""
@@ -171,7 +175,7 @@ class Facts:
             pairs = [(t, list(x)) for t, x in self.tail if last - t <= span]
         else:
             pairs = self.history.last(span, _SAMPLES)
-        return [(t, e) for t, x in pairs if (e := self.distance(x)) > 0]
+        return [(t, e) for t, x in pairs if 0 < (e := self.distance(x)) < math.inf]
 
     @cached_property
     def fall(self) -> Fall | None:

@@ -40,7 +40,7 @@ def against_minimum(facts: Facts) -> Measured | None:
     if not facts.moving:
         return None
     found = _by_law(facts)
-    if found is None and facts.error <= _EPS * facts.distance(facts.start):
+    if found is None and facts.stays_within(_EPS * facts.distance(facts.start)):
         return Measured("rounding", {"slope": f"{facts.slope:.3g}", "how": "rounding allows"})
     return found
 
@@ -184,6 +184,10 @@ def _unsteady(facts: Facts) -> Measured | None:
             return Measured("leaving", fields)
     if later and turns_back(facts.path) and _stays(facts):
         return _bouncing(facts)
+    if later and max(e for _, e in later[-max(1, len(later) // 8) :]) < 0.5 * facts.error:
+        near = _crossing(facts, later)
+        told = "" if near is None else f"; one more digit costs {_steps(near)} steps"
+        return Measured("detour", {"error": facts.error, "digit": told}, None, near)
     return None
 
 

@@ -33,6 +33,11 @@ OUTCOMES: dict[str, tuple[str, str]] = {
         "converging: the error fell from {before} to {error} in the last {span}, by no steady "
         "factor{digit}",
     ),
+    "detour": (
+        "converging",
+        "converging: the error is {error} now and falls when the run goes on, by no steady "
+        "factor{digit}",
+    ),
     "power": ("sublinear", "sublinear: the error falls like t^-{power}{digit}"),
     "constant": (
         "approaching",
