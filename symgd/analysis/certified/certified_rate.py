@@ -102,6 +102,7 @@ class _Search:
         internals = loss.internals
         self.loss, self.start = loss, np.array(start, dtype=np.float64)
         self.root = internals.stable
+        self.slopes = internals.derivatives
         rows = internals.second_derivatives
         self.upper = [(i, j, rows[i][j]) for i in range(len(rows)) for j in range(i, len(rows))]
         self.leaves: list[Node] = internals.atoms
@@ -218,10 +219,22 @@ class _Search:
             left -= np.bincount(of, minlength=len(left))
             proven[of[high <= self.level]] = False
             proven[left < 0] = False
-            todo = np.concatenate([_halves(cut), todo[_BATCH:]])
+            todo = np.concatenate([self.halves(cut), todo[_BATCH:]])
             owner = np.concatenate([of, of, owner[_BATCH:]])
             todo, owner = todo[proven[owner]], owner[proven[owner]]
         return proven
+
+    def halves(self, boxes: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Both halves of every box, cut where the loss changes most: width times slope."""
+        width = boxes[:, :, 1] - boxes[:, :, 0]
+        found = self._ranges(self.slopes, boxes)
+        ends = [_flat(np.maximum(*map(np.abs, found[id(g)])), len(boxes)) for g in self.slopes]
+        with np.errstate(all="ignore"):
+            change = np.stack(ends, axis=1) * width
+        change = np.where(np.isfinite(change), change, 0.0)
+        flat = ~(change.max(axis=1) > 0)
+        change[flat] = width[flat]
+        return _halves(boxes, change.argmax(axis=1))
 
     def largest_curvature(self, box: NDArray[np.float64]) -> float:
         """A bound of the curvature where the loss in the box is not above the level."""
@@ -236,7 +249,7 @@ class _Search:
             points = np.stack([middle, middle], axis=2)
             least = self._curvature_at(points)
             occurring = max(occurring, least)
-            halves = _halves(boxes[worst])
+            halves = self.halves(boxes[worst])
             upper, low = self.curvature(halves)
             upper = np.minimum(upper, np.concatenate([bounds[worst]] * 2))
             kept = ~(low > self.level)
@@ -266,9 +279,8 @@ def _faces(box: NDArray[np.float64]) -> NDArray[np.float64]:
     return faces
 
 
-def _halves(boxes: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Both halves of every box, cut across its widest side."""
-    widest = (boxes[:, :, 1] - boxes[:, :, 0]).argmax(axis=1)
+def _halves(boxes: NDArray[np.float64], widest: NDArray[np.intp]) -> NDArray[np.float64]:
+    """Both halves of every box, cut across the side that is given for it."""
     each = np.arange(len(boxes))
     middle = boxes[each, widest].mean(axis=1)
     lower, upper = boxes.copy(), boxes.copy()
