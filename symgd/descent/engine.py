@@ -156,7 +156,10 @@ def _ahead(
     """What continues the run: of a formula, where the run did not end by itself."""
     if kernel is None or problem.loss is None or problem.batches or status or stop:
         return None
-    return Continuation(kernel, run, problem.loss.internals.work)
+    internals = problem.loss.internals
+    operations = max(1, internals.value_program.operations)
+    costly = max(1.0, internals.program.cost / (3 * operations))  # as gamma and its like are
+    return Continuation(kernel, run, int(internals.work * costly))
 
 
 def _named(params: Sequence[str], values: Sequence[float]) -> dict[str, float]:

@@ -239,3 +239,10 @@ def test_a_gradient_function_is_told_by_its_gradient():
     assert told.sentence == "descending: max|g| went from 2 to 7.31e-05"
     swing = symgd.descend_with(lambda theta: 2 * theta, 1.0, lr=1.0, steps=20).verdict
     assert swing.kind == "oscillating"
+
+
+def test_an_error_that_stood_still_for_half_of_the_run_has_no_law():
+    # of 1e200*x**2 the steps are lr*g/(1 + |g|): of one length, then of none
+    rule = "theta = theta - lr*g/(1+norm(g))"
+    told = descend("1e200*x^2", start=1e-8, lr=0.5, rule=rule, steps=4, tol=1e-6).verdict
+    assert told.rate_observed is None or abs(told.rate_observed) == pytest.approx(1.0)

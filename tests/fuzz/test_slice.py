@@ -7,6 +7,7 @@ import pytest
 
 import symgd
 from symgd.formula.functions.table import BY_CLASS, FUNCTIONS
+from tests.hang_guard import HUNG
 
 from . import checks, rules
 from .case import Case, draw
@@ -96,7 +97,8 @@ def plant(monkeypatch, function, **wrong):
 
 def test_wrong_derivative_is_found_and_shrunk(monkeypatch):
     plant(monkeypatch, "tan", derivative=("1 + f",))
-    report = run(1, count=200, due=[item for item in CHECKS if item.name == "numbers"])
+    due = [item for item in CHECKS if item.name == "numbers"]
+    report = run(1, count=200, due=due, shrinking=HUNG)
     assert report.faults
     smallest = min(report.faults, key=lambda fault: size(fault.smallest.tree)).smallest
     assert smallest.text in {f"tan({n})" for n in smallest.point.params}
@@ -123,7 +125,7 @@ def test_wrong_number_is_shrunk_to_its_formula():
         return compare("planted", case, [numbers[0] + off, *numbers[1:]], tally)
 
     case = Case(tree, Point({"x": 0.3, "y": 1.7}), write(tree), "1:1")
-    smallest, found = shrink(case, check)
+    smallest, found = shrink(case, check, HUNG)
     assert smallest.text in ("sin(x)", "sin(y)")
     assert found is not None
     assert found.check == "planted"

@@ -60,7 +60,15 @@ def _other_rate(result: Result, asked: Asked, rerun: Rerun) -> str:
     steps = min(asked.steps, _STEPS, most)
     if steps < min(asked.steps, 5):
         return ""
-    best = _best(result, _candidates(result, loss), lambda lr: rerun(lr, result.start, steps, None))
+
+    def trial(lr: float) -> Result:
+        return rerun(lr, result.start, steps, None)
+
+    best = _best(result, _candidates(result, loss), trial)
+    if best is not None and result.verdict.lr_max is None:  # decades: look between them
+        between = (float(f"{best.lr * part:.2g}") for part in (0.5, 0.25, 2.0, 4.0))
+        closer = _best(result, between, trial)
+        best = min(filter(None, (best, closer)), key=lambda t: t.score)
     if best is not None and _better(best, result, whole=steps == asked.steps):
         line = command(result, asked, lr=best.lr)
         works = f"lr = {best.lr:g} works"
@@ -119,7 +127,7 @@ def _candidates(result: Result, loss: Loss) -> Iterator[float]:
     if result.verdict.kind in _RUDE:
         yield from (_rounded(lr * part) for part in _PARTS[1:])
     else:
-        yield from (float(f"{lr * 2**k:.2g}") for k in range(1, 40))
+        yield from (float(f"{lr * 10**k:.2g}") for k in range(1, 13))
 
 
 def _rounded(value: float) -> float:

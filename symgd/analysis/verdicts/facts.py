@@ -175,7 +175,7 @@ class Facts:
             pairs = [(t, list(x)) for t, x in self.tail if last - t <= span]
         else:
             pairs = self.history.last(span, _SAMPLES)
-        return [(t, e) for t, x in pairs if (e := self.distance(x)) > 0]
+        return [(t, e) for t, x in pairs if 0 < (e := self.distance(x)) < math.inf]
 
     @cached_property
     def fall(self) -> Fall | None:

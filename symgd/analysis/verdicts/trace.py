@@ -81,7 +81,9 @@ def _line(law: str, window: Sequence[Point]) -> Fall:
     if abs(math.log(tops[-1][1]) - math.log(tops[0][1])) <= _FLAT:
         return Fall("geometric", 0.0, 0.0, span)
     parts = slope(tops[: half + 1], law), slope(tops[half:], law)
-    return Fall(law, slope(tops, law), abs(parts[0] - parts[1]) / max(map(abs, parts)), span)
+    steepest = max(map(abs, parts))
+    bend = abs(parts[0] - parts[1]) / steepest if steepest > 0 else math.inf
+    return Fall(law, slope(tops, law), bend, span)
 
 
 def slope(points: Sequence[Point], law: str = "geometric") -> float:
