@@ -9,6 +9,7 @@ from functools import cache, partial
 from typing import TypeAlias
 
 from symgd.analysis.nonfinite import NonfiniteCause
+from symgd.analysis.rule_diagnosis import find_in_step
 from symgd.analysis.verdicts import verdict as analysis
 from symgd.analysis.verdicts.facts import Facts
 from symgd.analysis.verdicts.stationary import leads_down
@@ -173,12 +174,24 @@ def _nonfinite_cause(problem: Problem, run: Run, stop: Stop | None) -> Nonfinite
     if stop is Stop.NONFINITE_LOSS:
         return problem.diagnose(run.x, run.t)
     if stop is Stop.NONFINITE_STEP:
+        if (cause := _cause_in_rule(problem, run)) is not None:
+            return cause
         largest = max(map(abs, run.grad))
         sentence = (
             f"the rule's step is too large for a double: max|g| = {largest!r} at step {run.t}"
         )
         return NonfiniteCause(sentence, True)
     return None
+
+
+def _cause_in_rule(problem: Problem, run: Run) -> NonfiniteCause | None:
+    t, schedule = run.t + 1, problem.schedule
+    lr = schedule.value
+    if lr is None:
+        lr = run.lr if schedule.auto else schedule.at(t, problem.values)
+    known = {name: problem.values[name] for name in problem.rule.hyperparameters}
+    shared = {"t": float(t), "lr": lr, **known}
+    return find_in_step(problem.rule, problem.described.params, shared, run.x, run.grad, run.state)
 
 
 def _close_history(run: Run, t: int, x: list[float], value: float, grad: list[float]) -> None:

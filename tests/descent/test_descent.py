@@ -324,3 +324,21 @@ def test_descend_with_tells_where_the_gradient_broke():
     result = symgd.descend_with(lambda x: math.nan if x < 0.5 else 2 * x, 1.0, 0.2, 20)
     assert result.status is Status.NONFINITE
     assert "step 2" in result.message
+
+
+@pytest.mark.parametrize(
+    ("rule", "more", "sentence"),
+    [
+        ("clip_norm+gd", {"start": 0, "set": {"max_norm": 0}},
+         "max_norm/max(hypot(g[x], g[y]), max_norm): max_norm = 0.0"),
+        ("theta = theta - lr*g/(t - 2)", {}, "lr*g[x]/(t - 2): lr = 0.2, g[x] = 2.8, t - 2 = 0.0"),
+        ("v = v + g^2; theta = theta - lr*g/sqrt(v - 4)", {}, "= 0.0 in the rule at step 1"),
+        ("s = sqrt(0.5 - t); theta = theta - s*lr*g", {}, "sqrt(0.5 - t): 0.5 - t = -0.5"),
+        ("theta = theta - lr*g/norm(g)", {"start": 0, "lr": "0.1/t"}, "lr = 0.1, g[x] = 0.0"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("backend", ["lambdify", "native"])
+def test_a_step_that_is_not_finite_names_the_part_of_the_rule(rule, more, sentence, backend):
+    run = symgd.descend("x^2 + y^2", rule=rule, steps=5, backend=backend, **more)
+    assert run.status is symgd.Status.NONFINITE
+    assert sentence in run.message

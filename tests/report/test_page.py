@@ -189,6 +189,19 @@ def test_verdict_of_the_exercise_is_pythons_word_for_word(show):
         assert text(show(run), "verdict") == run.verdict.sentence
 
 
+@pytest.mark.parametrize("lr", [0.3, 0.001, 0.995])
+def test_verdict_after_a_move_is_of_the_error_as_pythons_is(show, lr):
+    page = show(symgd.descend("theta**2", lr=0.2))
+    field(page, "lr", lr)
+    assert text(page, "verdict") == symgd.descend("theta**2", lr=lr).verdict.sentence
+
+
+def test_verdict_after_a_move_claims_no_factor_without_a_minimum(show):
+    page = show(symgd.descend("x^4", start=1, lr=0.1, steps=100))
+    field(page, "start x", 0.5)
+    assert text(page, "verdict").startswith("descending: the loss went from 0.0625 to")
+
+
 def test_run_that_leaves_the_domain_says_so(show):
     assert text(show(symgd.descend("log(x - 2)", start=3)), "verdict").startswith("not finite")
 

@@ -40,11 +40,11 @@ function advance(rule, step, x, g, state, t, rate, hyper) {
 const dot = (a, b) => a.reduce((sum, v, k) => sum + v * b[k], 0);
 const norm2 = (a) => Math.hypot(...a);
 
-// The factor by which the last steps shrink, or null: analysis.observed_rate.
-function observed(rows) {
+// The factor by which the last errors (distances from the goal; without one, steps) shrink, or null.
+function observed(rows, goal) {
   const points = rows.slice(-48).map((r) => r.x), steps = [], sizes = [], noise = [];
   for (let k = 1; k < points.length; k++) {
-    steps.push(points[k].map((v, i) => v - points[k - 1][i]));
+    steps.push(points[k].map((v, i) => v - (goal || points[k - 1])[i]));
     sizes.push(norm2(steps[k - 1]));
     noise.push(16 * 2 ** -52 * norm2(points[k]));
   }
@@ -213,21 +213,23 @@ function limit(s, m) {
 
 // The verdict: {kind, text, observed, predicted, limit, minimum}.
 function judge(s, run) {
-  const rows = run.rows, rate = rows.length ? observed(rows) : null;
+  const rows = run.rows;
   let closest = null, predictedRate = null, upper = null, at = null;
   if (F.hess && rows.length) {
-    closest = minimum(rows[rows.length - 1].x, false);
+    closest = minimum(rows[rows.length - 1].x, true);
     at = closest || minimum(s.start, true);
     if (at && F.linear[s.rule]) {
       upper = limit(s, at);
       if (closest && !F.rate) predictedRate = worst(s, closest, s.lr);
     }
   }
+  const rate = rows.length ? observed(rows, closest && closest.x) : null;
+  if (predictedRate !== null && !(Math.abs(Math.abs(rate / predictedRate) - 1) <= 0.01)) predictedRate = null;
   const known = pythonsVerdict(s);
   if (known) return { kind: known.kind, text: known.text, observed: rate, predicted: predictedRate, limit: upper, minimum: at };
-  const [kind, text] = sentence(s, run, rate, predictedRate);
+  const [kind, text] = sentence(s, run, rate, predictedRate, closest);
   const stable = upper === null ? "" : `; stable for 0 < lr < ${short(upper)}` +
-    (closest ? "" : " at the minimum " + at.x.map((v, k) => `${D.shown[k]} = ${short(v, 4)}`).join(", "));
+    (predictedRate !== null ? "" : " at the minimum " + at.x.map((v, k) => `${D.shown[k]} = ${short(v, 4)}`).join(", "));
   return { kind, text: text + stable, observed: rate, predicted: predictedRate, limit: upper, minimum: at };
 }
 
@@ -239,7 +241,7 @@ function pythonsVerdict(s) {
     D.verdicts.find((c) => c.lr === s.lr && c.rule === s.rule && alike(c.start, s.start) && alike(c.hyper, s.hyper));
 }
 
-function sentence(s, { rows, why }, rate, predictedRate) {
+function sentence(s, { rows, why }, rate, predictedRate, closest) {
   if (!rows.length) return ["nonfinite", "not finite at the start"];
   const last = rows[rows.length - 1], slope = Math.max(...last.g.map(Math.abs));
   const each = (word) => `each step ${word} the error by ${short(rate)}`;
@@ -253,13 +255,12 @@ function sentence(s, { rows, why }, rate, predictedRate) {
   const down = slope <= 1e-6 && downhill(last.x);
   if (slope === 0) return [down ? "saddle" : "flat", down ? `at rest: the gradient is exactly 0, but not a minimum: ${down}` : "at rest: the gradient is exactly 0 here"];
   if (down) return ["saddle", `converging: max|g| = ${short(slope, 3)}, but not a minimum: ${down}`];
-  if (rate === null) return ["converging", `no steady factor in the last steps: max|g| = ${short(slope, 3)}`];
-  const size = Math.abs(rate), predicted = (predictedRate === null ? "" : ` (predicted ${short(predictedRate)})`);
-  if (size > 1 + 1e-6 && grown) return ["diverging", `diverging: ${each("multiplies")}`];
-  if (rate < 0 && size >= 0.98) return ["oscillating", `oscillating: ${each("multiplies")}: it jumps from side to side`];
-  if (size > 1 + 1e-6) return ["converging", `on its way: each step is ${short(rate)} times the one before`];
-  if (size > 1 - 1e-6) return ["slow", "slow: the steps do not get shorter, no minimum is in sight yet"];
-  if (size >= 0.98) return ["slow", `slow: each step keeps ${short(rate)} of the error${predicted}; one more digit costs ${Math.round(Math.LN10 / -Math.log(size))} steps`];
+  const size = Math.abs(rate), predicted = predictedRate === null ? "" : ` (predicted ${short(predictedRate)})`;
+  const side = rate < 0 && size >= 0.98 ? ": it jumps from side to side" : "";
+  if (rate !== null && size > 1 + 1e-9 && grown) return ["diverging", `diverging: ${closest ? each("multiplies") : `each step is ${short(rate)} times the one before`}`];
+  if (!closest || rate === null || size > 1 + 1e-9) return ["descending", `descending: the loss went from ${short(rows[0].loss)} to ${short(last.loss)}; max|g| = ${short(slope, 3)}` + (closest || !F.hess ? "" : "; no minimum found near here")];
+  if (size > 1 - 1e-9) return ["oscillating", `oscillating: ${each("multiplies")}${side}`];
+  if (size >= 0.98) return ["slow", `slow: each step keeps ${short(rate)} of the error${predicted}${side}; one more digit costs ${Math.round(Math.LN10 / -Math.log(size))} steps`];
   return ["converging", `converging: ${each("multiplies")}${predicted}`];
 }
 
