@@ -9,7 +9,6 @@ from math import inf, isfinite
 
 from symgd import names
 from symgd.analysis.minima import LossObjective
-from symgd.analysis.unbounded import unbounded_ray
 from symgd.calculus.intervals import ranges
 from symgd.calculus.polynomial import degree, polynomial
 from symgd.model.loss import Loss
@@ -45,6 +44,7 @@ def lower_bound(loss: Loss, start: Sequence[float]) -> LowerBound:
         return LowerBound(bounded=bounded)
     import numpy as np
 
+    from symgd.analysis.unbounded import unbounded_ray
     from symgd.solvers.objectives import Box
 
     box = Box(np.full(count, -inf), np.full(count, inf))

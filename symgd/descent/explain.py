@@ -5,12 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sympy
 
 from symgd._locks import cached_property
-from symgd.analysis.certified.certified_rate import CertifiedRate, certified_rate
 from symgd.analysis.convexity import Convexity, convexity
 from symgd.analysis.critical.critical_point import CriticalPoint, CriticalPoints
 from symgd.analysis.critical.critical_points import critical_points
@@ -27,6 +26,9 @@ from symgd.model.checks import finite_or_none, read_origin
 from symgd.model.loss import Loss
 from symgd.model.present import Report
 from symgd.model.rules import Rule
+
+if TYPE_CHECKING:
+    from symgd.analysis.certified.certified_rate import CertifiedRate
 
 _LARGEST = 60  # parameters up to which a Hessian is written,
 _LONGEST = 2_500  # and operations of the loss times parameters
@@ -206,8 +208,14 @@ def explain(
         critical=critical,
         behaviors=behaviors,
         below=below,
-        certified=certified_rate(loss, origin) if certify else None,
+        certified=_certified(loss, origin) if certify else None,
     )
+
+
+def _certified(loss: Loss, origin: Sequence[float]) -> CertifiedRate | None:
+    from symgd.analysis.certified.certified_rate import certified_rate  # needs NumPy
+
+    return certified_rate(loss, origin)
 
 
 def _only_minimum(found: CriticalPoints, shape: Convexity) -> bool:

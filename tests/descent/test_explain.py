@@ -592,3 +592,8 @@ def test_the_condition_number_is_told_where_it_is_large():
         "\n    ", " "
     )
     assert "condition number" not in str(explain("x^2 + 10*y^2"))
+
+
+def test_the_exercise_is_explained_without_numpy():
+    code = "import sys, symgd; symgd.explain('theta**2'); sys.exit('numpy' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

@@ -9,7 +9,6 @@ from fractions import Fraction
 from symgd.analysis.critical.certify_point import certified
 from symgd.analysis.critical.critical_point import CriticalPoint, CriticalPoints
 from symgd.analysis.critical.curvature_signs import decided
-from symgd.analysis.critical.large_losses import MOST_OPERATIONS, near_start
 from symgd.analysis.critical.solver_sizes import SECONDS, solvable
 from symgd.analysis.minima import find_minimum
 from symgd.calculus.polynomial import (
@@ -30,6 +29,7 @@ from symgd.model.loss import Loss
 _LINEAR = 150  # parameters of a quadratic, whose equations are linear
 _LARGEST = 60  # parameters of any other loss, as for the verdict
 _LONGEST = 60_000  # operations times parameters
+_COMPILED = 200_000  # operations of a loss whose gradient is compiled to look for a minimum
 _MANY = 300_000  # operations of a look at a loss over rows that is not searched everywhere
 
 
@@ -53,7 +53,9 @@ def critical_points(
         return _of_quadratic(len(loss.params), terms, loss)
     operations = loss.internals.value_program.operations
     if len(loss.params) > _LARGEST or operations * len(loss.params) > _LONGEST:
-        if loss.internals.rows is None and operations <= MOST_OPERATIONS:
+        if loss.internals.rows is None and operations <= _COMPILED:
+            from symgd.analysis.critical.large_losses import near_start
+
             return near_start(loss, start)
         size = f"{len(loss.params)} parameters, {operations:,} operations"
         note = f"not looked for ({size}); a run with --lr auto --tol 1e-6 looks for one"

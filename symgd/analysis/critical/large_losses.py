@@ -12,7 +12,6 @@ from symgd.model.loss import Loss
 from symgd.solvers.lanczos import Extremes, extreme_eigenvalues
 from symgd.solvers.truncated_newton import Function, hessian_product, minimize
 
-MOST_OPERATIONS = 200_000  # of a loss whose gradient is compiled to look for a minimum
 _NOISE = 1e-8  # of the largest curvature, what products of differences leave open
 
 
