@@ -10,7 +10,7 @@ from benchmarks.measure import ROOT, SYMGD, Row, check, in_turn, process
 
 RUNS = 15
 _EXERCISE = [*SYMGD, "explain", "theta**2", "--lr", "0.2"]
-_PROBLEMS = ROOT / "tests" / "data" / "mgh.json"
+_PROBLEMS = ROOT / "tests" / "files" / "mgh.json"
 
 
 def rows() -> Iterator[Row]:

@@ -19,6 +19,7 @@ def explain(
     rule: Annotated[str, option("rule", "A name or equations.")] = "gd",
     assignments: Annotated[list[str] | None, option("set")] = None,
     steps: Annotated[bool, option("steps-of-derivation")] = False,
+    certify: Annotated[bool, option("certify")] = False,
     form: Annotated[str, format_option("explain")] = Format.terminal.value,
     data: Annotated[str | None, option("data")] = None,
     drop_missing: Annotated[bool, option("drop-missing")] = False,
@@ -38,6 +39,7 @@ def explain(
             set=parse_assignments(assignments or []),
             data=source,
             drop_missing=drop_missing,
+            certify=certify,
         )
     from symgd.report import explain as report
     from symgd.report import export

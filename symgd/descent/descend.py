@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import partial
-from typing import Any, TypeAlias
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import sympy
 
@@ -31,8 +31,11 @@ from symgd.formula.nodes import ROWS
 from symgd.model.arguments import Arguments, Schedule, Start, read_arguments, read_start, resolve
 from symgd.model.checks import read_origin
 from symgd.model.loss import Loss
-from symgd.model.result import History, Result, Status
+from symgd.model.result import History, Result, Status, Verdict
 from symgd.model.rules import Rule
+
+if TYPE_CHECKING:
+    from symgd.analysis.verdicts.command import Asked
 
 Evaluate: TypeAlias = Callable[..., list[float]]
 
@@ -65,7 +68,7 @@ def descend(
     loss. tol: stop when max|g| <= tol. callback: called with a `Step` before each step; a true
     value stops. backend: "auto" (machine code where it pays), "native" or "lambdify" (Python).
     advise: after a run that failed, look for one that works, by a few trial runs, reported in
-    `Result.verdict.advice`.
+    `Result.verdict.advice`. They are made when the verdict is read.
 
     data: rows for a loss with sum(...) or mean(...): a file, columns or a Table; drop_missing: skip
     rows with missing cells. batch: take each step on so many rows, all of which pass by once
@@ -97,16 +100,27 @@ def descend(
     result = _run(loss, arguments, values, origin, callback, backend, sampler)
     if not advise or sampler is not None or result.status is Status.INTERRUPTED:
         return result
-    if not advisable(result.verdict):
-        return result
-    from symgd.analysis.verdicts.advice import advised
-    from symgd.analysis.verdicts.command import Asked
 
     def rerun(lr: float, start: Mapping[str, float], steps: int, of: Loss | None) -> Result:
         other = replace(arguments, schedule=Schedule(repr(lr), value=lr), steps=steps)
         return _run(of or loss, other, values, list(start.values()), None, backend, None)
 
+    from symgd.analysis.verdicts.command import Asked
+
     asked = Asked(steps, arguments.given, arguments.tol, shown_backend, data, drop_missing)
+    return replace(result, judge=cache(partial(_advised, result, asked, rerun)))
+
+
+def _advised(
+    result: Result,
+    asked: Asked,
+    rerun: Callable[[float, Mapping[str, float], int, Loss | None], Result],
+) -> Verdict:
+    """The verdict of a run, with advice where it failed."""
+    if not advisable(result.verdict):
+        return result.verdict
+    from symgd.analysis.verdicts.advice import advised  # what most runs do without
+
     return advised(result, asked, rerun)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache, partial
+from typing import TypeAlias
 
 from symgd.analysis.nonfinite import NonfiniteCause
 from symgd.analysis.rule_diagnosis import find_in_step
@@ -18,6 +20,8 @@ from symgd.model.arguments import Schedule
 from symgd.model.loss import Loss
 from symgd.model.result import Best, Described, Result, Status, Verdict
 from symgd.model.rules import Rule
+
+Judge: TypeAlias = Callable[[], Verdict]
 
 
 @dataclass(frozen=True)
@@ -119,8 +123,8 @@ def finish(
         nonfinite=cause.sentence if cause and status is Status.NONFINITE else "",
         runaway=cause.sentence if cause and status is Status.DIVERGED else "",
     )
-    verdict = analysis.verdict(facts)
-    status = status or _status(facts, stop, verdict)
+    judge = cache(partial(analysis.verdict, facts))
+    status = status or _status(facts, stop, judge)
     params = problem.described.params
     if len(run.best_x):
         best = Best(_named(params, run.best_x), run.best_loss, run.best_t)
@@ -132,10 +136,10 @@ def finish(
         grad=_named(params, grad),
         steps=t,
         status=status,
-        message=_message(status, run, stop, facts, verdict),
+        message=_message(status, run, stop, facts, judge),
         history=run.history,
         best=best,
-        verdict=verdict,
+        judge=judge,
         loss=problem.described,
         rule=problem.rule,
         lr=problem.schedule.shown,
@@ -197,22 +201,23 @@ def _close_history(run: Run, t: int, x: list[float], value: float, grad: list[fl
         history.close(t, x, value, math.hypot(*grad))
 
 
-def _status(facts: Facts, stop: Stop | None, verdict: Verdict) -> Status:
+def _status(facts: Facts, stop: Stop | None, judge: Judge) -> Status:
     if leads_down(facts):
         return Status.SADDLE
-    if stop is Stop.CONVERGED or (verdict.kind == "bound" and facts.tol is not None):
+    at_bound = facts.tol is not None and facts.at_bound and judge().kind == "bound"
+    if stop is Stop.CONVERGED or at_bound:
         return Status.CONVERGED
     if stop in (Stop.STUCK, Stop.NO_DESCENT):
         return Status.STALLED
-    if verdict.kind == "diverging" and (facts.climbed or facts.far):
+    if (facts.climbed or facts.far) and judge().kind == "diverging":
         return Status.DIVERGED
     return Status.COMPLETED if facts.tol is None else Status.MAX_STEPS
 
 
-def _message(status: Status, run: Run, stop: Stop | None, facts: Facts, verdict: Verdict) -> str:
+def _message(status: Status, run: Run, stop: Stop | None, facts: Facts, judge: Judge) -> str:
     largest, t = facts.slope, facts.steps
     match status:
-        case Status.CONVERGED if verdict.kind == "bound":
+        case Status.CONVERGED if facts.at_bound and judge().kind == "bound":
             return f"at a bound after {t} steps; max|g| = {largest:.3g} points out of the box"
         case Status.CONVERGED:
             return f"max|g| = {largest:.3g} <= tol = {run.tol:g} after {t} steps"
@@ -220,7 +225,7 @@ def _message(status: Status, run: Run, stop: Stop | None, facts: Facts, verdict:
             return f"all {t} steps were run"
         case Status.MAX_STEPS:
             above = f"max|g| = {largest:.3g} is above tol = {run.tol:g} after {t} steps"
-            return above + _more_steps(largest, t, run.tol, verdict)
+            return above + _more_steps(largest, t, run.tol, judge())
         case Status.DIVERGED if facts.runaway:
             return f"{facts.runaway}; the last finite point is returned"
         case Status.DIVERGED:

@@ -10,6 +10,7 @@ from typing import Any
 import sympy
 
 from symgd._locks import cached_property
+from symgd.analysis.certified.certified_rate import CertifiedRate, certified_rate
 from symgd.analysis.convexity import Convexity, convexity
 from symgd.analysis.critical.critical_point import CriticalPoint, CriticalPoints
 from symgd.analysis.critical.critical_points import critical_points
@@ -63,6 +64,7 @@ class Explanation(Report):
 
     critical: the critical points. behaviors: the rule at each of the minima among them. lr: the
     learning rate, or None where it is no constant. below: whether the loss is bounded below.
+    certified: rates of gradient descent that provably descend from the start, if asked for.
     """
 
     loss: Loss
@@ -74,6 +76,7 @@ class Explanation(Report):
     critical: CriticalPoints
     behaviors: tuple[Behavior, ...]
     below: LowerBound
+    certified: CertifiedRate | None = None
 
     @property
     def bound(self) -> float:
@@ -133,11 +136,19 @@ class Explanation(Report):
             "families": list(self.critical.families),
             "note": self.critical.note,
             "incomplete": self.critical.incomplete or None,
+            "certified": self._certified_data(),
             "critical_points": [
                 _point(p, names, behaviors.get(id(p))) for p in self.critical.points
             ],
         }
         return dict(finite_or_none(data))
+
+    def _certified_data(self) -> dict[str, Any] | None:
+        found = self.certified
+        if found is None or found.box is None:
+            return None
+        box = {n: list(ends) for n, ends in zip(self.loss.params, found.box, strict=True)}
+        return {"lr_max": found.lr_max, "box": box, "curvature": found.curvature}
 
 
 def explain(
@@ -150,13 +161,15 @@ def explain(
     seconds: float = SECONDS,
     data: Any = None,
     drop_missing: bool = False,
+    certify: bool = False,
 ) -> Explanation:
     """Gradient, Hessian, convexity and critical points of a loss, and what a rule does there.
 
     loss, rule, lr, set: as for `descend`. start: where the search for critical points begins.
     seconds: the processor time after which SymPy's solver is stopped; 0: it is not asked. data,
-    drop_missing: the rows of sum(...) and mean(...), as for `descend`. Raises a SymgdError where
-    an argument makes no sense.
+    drop_missing: the rows of sum(...) and mean(...), as for `descend`. certify: whether to prove
+    learning rates for which gradient descent from `start` lowers the loss at every step. Raises a
+    SymgdError where an argument makes no sense.
 
     >>> found = explain("theta**2", lr=0.2)
     >>> found.convexity.convex, found.critical.points[0].kind
@@ -193,6 +206,7 @@ def explain(
         critical=critical,
         behaviors=behaviors,
         below=below,
+        certified=certified_rate(loss, origin) if certify else None,
     )
 
 

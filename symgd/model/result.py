@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
+from symgd._locks import cached_property
 from symgd.errors import DescentError, import_problem
 from symgd.model.checks import finite_or_none
 from symgd.model.present import Paged
@@ -189,12 +191,17 @@ def _numpy(values: array[Any]) -> NDArray[Any]:
     return np.array(values)
 
 
+def _known(verdict: Verdict) -> Verdict:
+    return verdict
+
+
 @dataclass(frozen=True)
 class Result(Paged):
     """The end of a descent, and how it came there.
 
     theta: parameter -> value at the returned point. value, grad: the loss and its gradient there.
-    steps: how many steps were taken. best: the least loss on the way.
+    steps: how many steps were taken. best: the least loss on the way. judge: forms the verdict,
+    which may continue the run and try others: when it is first read, and once.
     """
 
     theta: dict[str, float]
@@ -205,12 +212,21 @@ class Result(Paged):
     message: str
     history: History
     best: Best
-    verdict: Verdict
+    judge: Callable[[], Verdict] = field(repr=False, compare=False)
     loss: Described
     rule: Rule
     lr: float | str
     start: dict[str, float]
     hyperparameters: Mapping[str, float]
+
+    @cached_property
+    def verdict(self) -> Verdict:
+        """What the run did, and why."""
+        return self.judge()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What pickles: the verdict in place of what forms it."""
+        return {**self.__dict__, "verdict": self.verdict, "judge": partial(_known, self.verdict)}
 
     @property
     def x(self) -> NDArray[np.float64]:

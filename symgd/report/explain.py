@@ -12,6 +12,7 @@ from symgd.names import escape
 from symgd.report.table import loss_lines, rule_summary, truncated
 
 if TYPE_CHECKING:
+    from symgd.analysis.certified.certified_rate import CertifiedRate
     from symgd.analysis.critical.critical_point import CriticalPoint
     from symgd.descent.explain import Behavior, Explanation
 
@@ -33,6 +34,9 @@ def report(
     yield from _wrapped(_critical_points(explanation), width)
     if explanation.below.sentence:
         yield from _wrapped([f"unbounded below: {explanation.below.sentence}"], width)
+    if explanation.certified is not None:
+        yield ""
+        yield from _wrapped([_certified(explanation, explanation.certified)], width)
     if explanation.behaviors:
         yield ""
         yield from rule_summary(explanation.rule, explanation.lr_text, explanation.hyperparameters)
@@ -81,6 +85,24 @@ def _upper_triangle(names: Sequence[str], rows: Sequence[Sequence[str]]) -> Iter
         for j in range(i, len(row)):
             below = f"d{names[i]}2" if i == j else f"(d{names[i]} d{names[j]})"
             yield truncated(f"d2L/{below} = {row[j]}")
+
+
+def _certified(explanation: Explanation, found: CertifiedRate) -> str:
+    if found.box is None or found.lr_max is None or found.curvature is None:
+        return f"certified rate: {found.why_not}"
+    rates = f"0 < lr < {found.lr_max:.4g}" if math.isfinite(found.lr_max) else "lr > 0"
+    proven = f"for every {rates} gradient descent lowers the loss at every step"
+    parts = "1 box" if found.boxes == 1 else f"{found.boxes:,} boxes"
+    if all(map(math.isinf, found.box[0])):
+        return f"certified: {proven}, from everywhere; curvature <= {found.curvature:.4g} ({parts})"
+    sides = ", ".join(
+        f"{escape(name)} in [{low:.4g}, {high:.4g}]"
+        for name, (low, high) in zip(explanation.loss.params, found.box, strict=True)
+    )
+    return (
+        f"certified: {proven} from the start, and stays in {sides};"
+        f" curvature <= {found.curvature:.4g} there ({parts})"
+    )
 
 
 def _convexity(explanation: Explanation) -> str:

@@ -251,3 +251,16 @@ def test_the_solver_is_not_asked_for_roots(monkeypatch):
 
     roots = sorted(float(s) ** 2 for s in np.roots([4, 0, -4, 1]).real if s > 0)
     assert sorted(p.x[0] for p in found.points) == pytest.approx([0.0, *roots])
+
+
+def test_a_degenerate_minimum_of_many_parameters_is_one_point():
+    """Powell's singular function, thrice: (x2 - 2*x3)^4 and (x1 - x4)^4 have no curvature at 0."""
+    blocks = [
+        f"(x{k} + 10*x{k + 1})^2 + 5*(x{k + 2} - x{k + 3})^2"
+        f" + (x{k + 1} - 2*x{k + 2})^4 + 10*(x{k} - x{k + 3})^4"
+        for k in (1, 5, 9)
+    ]
+    for point in points(" + ".join(blocks)):
+        assert point.kind == "degenerate"
+        assert point.eigenvalues.count(0.0) == 6
+        assert point.value == pytest.approx(0, abs=1e-12)

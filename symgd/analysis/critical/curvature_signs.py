@@ -13,6 +13,7 @@ from symgd.model.loss import Loss
 from symgd.solvers.symmetric import Rows, finite_rows, spectrum
 
 _EPS = 2.0**-52
+_TINY = 1e-300
 _MOVED = (4.0, -4.0, 7.0)  # units in the last place by which the point is moved
 
 
@@ -83,4 +84,29 @@ def curvatures_in_doubles(loss: Loss, x: Sequence[float]) -> Curvatures:
                 for j, (v, w) in enumerate(zip(row, other, strict=True))
             )
             noise = max(noise, 4 * off**0.5)
-    return decided(rows, noise)
+    return _settled(loss, x, rows, decided(rows, noise))
+
+
+def _settled(loss: Loss, x: Sequence[float], rows: Rows, found: Curvatures) -> Curvatures:
+    """Without the curvatures that Newton's step from x would change by a quarter or more.
+
+    x is as far from the zero of the gradient as that step is long: where a curvature vanishes with
+    the gradient, a point nearby has some.
+    """
+    split = spectrum(rows)
+    weights = [1 / v if abs(v) > _TINY else 0.0 for v in split.values]
+    step = split.apply(weights, loss.internals.evaluate(*x)[1:])
+    moved = loss.internals.hess_rows([v - s for v, s in zip(x, step, strict=True)])
+    if not finite_rows(moved):
+        return found
+    changes = [
+        [b - a for a, b in zip(*pair, strict=True)] for pair in zip(rows, moved, strict=True)
+    ]
+    kept, flat = [], []
+    for value, vector in zip(found.values, split.vectors, strict=True):
+        image = [sum(c * v for c, v in zip(row, vector, strict=True)) for row in changes]
+        change = abs(sum(a * b for a, b in zip(image, vector, strict=True)))
+        kept.append(value if abs(value) > 4 * change else 0.0)
+        if not kept[-1]:
+            flat.append(tuple(vector))
+    return Curvatures(tuple(kept), tuple(flat))

@@ -11,7 +11,7 @@ from symgd.analysis.stable_rates import rates
 from symgd.analysis.verdicts.command import Asked, command
 from symgd.analysis.verdicts.scaling import ILL, condition_number, rescaled
 from symgd.model.loss import Loss
-from symgd.model.result import Result, Status
+from symgd.model.result import Result, Status, Verdict
 
 _OPERATIONS = 3_000_000  # that a trial run may take
 _STEPS = 2_000
@@ -40,14 +40,14 @@ class _Trial:
         return math.inf if bad or not math.isfinite(run.value) else run.value
 
 
-def advised(result: Result, asked: Asked, rerun: Rerun) -> Result:
-    """The result with advice in its verdict, where there is any; what is advised was tried."""
+def advised(result: Result, asked: Asked, rerun: Rerun) -> Verdict:
+    """The verdict with advice, where there is any; what is advised was tried."""
     find = _off_the_saddle if result.status is Status.SADDLE else _other_rate
     found = find(result, asked, rerun)
     # one command, at the end
     units = _other_units(result, asked, rerun, named="symgd " in found)
     parts = [p for p in (result.verdict.advice, units, found) if p]
-    return replace(result, verdict=replace(result.verdict, advice="; ".join(parts)))
+    return replace(result.verdict, advice="; ".join(parts))
 
 
 def _other_rate(result: Result, asked: Asked, rerun: Rerun) -> str:

@@ -1,0 +1,1 @@
+"""Learning rates that are proven to descend, by interval arithmetic over boxes."""
