@@ -254,7 +254,8 @@ def _more_steps(slope: float, steps: int, tol: float | None, verdict: Verdict) -
         return ""
     digits = math.log10(slope / tol)
     if verdict.kind == "sublinear":
-        more = steps * (math.pow(1 + verdict.digit_steps / steps, min(digits, 100)) - 1)
+        power = digits * math.log10(1 + verdict.digit_steps / steps)
+        more = steps * (10**power - 1) if power < 15 else math.inf
     elif verdict.kind in ("converging", "slow"):
         more = digits * verdict.digit_steps
     else:

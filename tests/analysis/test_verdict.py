@@ -246,3 +246,26 @@ def test_an_error_that_stood_still_for_half_of_the_run_has_no_law():
     rule = "theta = theta - lr*g/(1+norm(g))"
     told = descend("1e200*x^2", start=1e-8, lr=0.5, rule=rule, steps=4, tol=1e-6).verdict
     assert told.rate_observed is None or abs(told.rate_observed) == pytest.approx(1.0)
+
+
+def test_a_run_that_lands_on_the_minimum_is_told_the_limit():
+    # x - log(x) from 2.5 by 2.5*(1 - 1/2.5) = 1.5 to its minimum 1, where gd is stable below 2
+    told = descend("x-log(x)", start=2.5, lr=2.5, steps=5).verdict
+    assert told.kind == "landed"
+    assert told.lr_max == pytest.approx(2.0)
+
+
+def test_swinging_in_the_last_bits_is_converged():
+    assert descend("x^2", lr=0.3, steps=100_000, rule="momentum").verdict.kind == "converged"
+
+
+@pytest.mark.parametrize(
+    ("loss", "arguments"),
+    [
+        ("cosh(x)*cosh(y)", {"start": 5, "lr": "0.1/t", "rule": "adam", "steps": 400,
+                             "tol": 1e-300}),
+        ("theta**2", {"start": 1e8, "lr": 0.1, "rule": "adagrad", "steps": 2}),
+    ],
+)  # fmt: skip
+def test_numbers_of_steps_that_nobody_waits_for_are_not_told(loss, arguments):
+    assert "more steps" not in descend(loss, **arguments).message

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from symgd.analysis.verdicts.facts import Facts
+from symgd.analysis.verdicts.sentences import OUTCOMES
 from symgd.analysis.verdicts.trace import Fall, Point, bounded, peaks, shrinks, turns_back
 
 _EPS = 2.0**-52
@@ -40,7 +41,8 @@ def against_minimum(facts: Facts) -> Measured | None:
     if not facts.moving:
         return None
     found = _by_law(facts)
-    if found is None and facts.stays_within(_EPS * facts.distance(facts.start)):
+    restless = found is None or OUTCOMES[found.outcome][0] == "oscillating"
+    if restless and facts.stays_within(_EPS * facts.distance(facts.start)):
         return Measured("rounding", {"slope": f"{facts.slope:.3g}", "how": "rounding allows"})
     return found
 
@@ -68,9 +70,9 @@ def _geometric(facts: Facts, observed: float) -> Measured | None:
     if size == 1:
         return _unsteady(facts)
     guess = _DIGIT / -math.log(size)
-    if not _steady_rate(facts, math.ceil(guess)):
+    if not _steady_rate(facts, _whole(guess)):
         return _unsteady(facts)
-    later = facts.future(math.ceil(1.2 * guess))
+    later = facts.future(_whole(1.2 * guess))
     if later and not _falls(facts, later):
         return _unsteady(facts)
     longer = facts.future(_far(facts)) if facts.predicted is None else []
@@ -120,12 +122,12 @@ def _settles(later: Sequence[Point]) -> bool:
 
 def _power(facts: Facts, law: Fall) -> Measured | None:
     power = -law.slope
-    if power * math.log10(2) < 1e-3:  # 10**(1/power) is no number that anybody waits for
+    if power < 0.01:  # 10**(1/power) is no number that anybody waits for
         return None
     later = facts.future(facts.steps)
     if later and not _falls(facts, later):
         return None
-    if later and len(later) >= facts.steps:
+    if len(later) >= facts.steps and later[-1][1] > 0:
         seen = math.log(facts.error / later[-1][1]) / math.log(later[-1][0] / facts.steps)
         if not abs(seen - power) <= 0.1 * power:
             return None
@@ -140,7 +142,7 @@ def _power(facts: Facts, law: Fall) -> Measured | None:
 def _constant(facts: Facts, law: Fall) -> Measured | None:
     step = -law.slope
     left = facts.error / step
-    later = facts.future(math.ceil(2 * left))
+    later = facts.future(_whole(2 * left))
     if left < 3 or (later and not _falls(facts, later)):
         return None
     digit = _digit(facts, later, 0.9 * left)
@@ -158,6 +160,8 @@ def _constant(facts: Facts, law: Fall) -> Measured | None:
 def _unsteady(facts: Facts) -> Measured | None:
     """Of an error that follows no law: bounded, growing or shrinking."""
     window = facts.window(facts.steps // 2 if facts.steps > 16 else facts.steps)
+    if len(window) < 2:
+        return None
     later = facts.future(_far(facts))
     if turns_back(facts.path) and not shrinks(window) and _stays(facts):
         return _bouncing(facts)
@@ -219,13 +223,17 @@ def _steps(count: float) -> str:
     return f"{count:.0f}" if count < 1e6 else f"{count:.3g}"
 
 
+def _whole(steps: float) -> int:
+    return math.ceil(min(steps, 1e9))
+
+
 def _far(facts: Facts) -> int:
     return max(_AGAIN * facts.steps, _AT_LEAST)
 
 
 def _lately(facts: Facts) -> list[Point]:
     """The last points: of a quarter of the run, at most 48 and at least 3."""
-    return facts.window(min(max(facts.steps // 4, 2), 47))
+    return facts.window(min(max(facts.steps // 4, 2), 47)) or [(facts.steps, facts.error)]
 
 
 def _stays(facts: Facts) -> bool:
@@ -269,6 +277,8 @@ def _digit(facts: Facts, later: Sequence[Point], guess: float) -> float | None:
 def _on_track(facts: Facts, later: Sequence[Point], guess: float) -> bool:
     """Whether the error, as far as it is seen, falls as fast as the law says."""
     t, error = later[-1]
+    if not error > 0:
+        return False
     if facts.fall is not None and facts.fall.law == "constant":
         done = (facts.error - error) / (0.9 * facts.error)
     else:
