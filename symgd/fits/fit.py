@@ -44,12 +44,11 @@ def fit(
     of columns that multiplies squared residuals; sigma: one for the standard deviations, weight
     1/sigma**2 (absolute_sigma: take them as they are, instead of up to a common factor). loss: a
     formula of the residual r, such as "huber(r, 1)", in place of r**2; with sigma r is divided by
-    it, and a weight multiplies the loss. fixed: name -> number.
-    tied: name -> formula of other parameters. bounds: name -> (low, high). method: "lm"
-    (Levenberg and Marquardt; Newton's for what is no sum of squares) or a rule of the catalogue
-    with steps, lr, batch and seed as for `descend`; bounds are kept by projection after each step.
-    backend: what runs over the rows, "auto" (machine code where it pays), "native" or "lambdify"
-    (NumPy). threads: of machine code, at most; None: $SYMGD_THREADS, or one per processor.
+    it, and a weight multiplies the loss. fixed: name -> number. tied: name -> formula of other
+    parameters. bounds: name -> (low, high). method: "lm" (Levenberg and Marquardt; Newton's for
+    what is no sum of squares) or a rule of the catalogue with steps, lr, batch and seed as for
+    `descend`; bounds are kept by projection after each step. backend, threads: what runs over the
+    rows, as for `descend`; None: $SYMGD_THREADS threads, or one per processor.
 
     A model with = is fitted by least squares. A loss is taken as -log L: its standard errors are
     those of the inverse Hessian; mean(...) counts as -log L divided by the number of rows. A loss
