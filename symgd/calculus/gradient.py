@@ -112,7 +112,9 @@ class _Sweep:
                     )
                     if id(node) in self.cones:
                         self.steep.add(id(arg))
-                    elif id(arg) in self.overflowing and saturates(node):
+                    elif node.func is _ZERO_TIMES_INFINITY or (
+                        id(arg) in self.overflowing and saturates(node)
+                    ):
                         self.vanishing.add(id(arg))
 
     def inner(self) -> _Sweep:

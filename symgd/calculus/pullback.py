@@ -183,11 +183,12 @@ class _Divisor:
         places = {id(node) for node in inside}
         adjoints: dict[int, list[Node]] = {id(root): [ONE]}
         for node in reversed(inside):
+            places.discard(id(node))
             if id(node) not in adjoints:
                 continue
             adjoint = graph.add(*adjoints.pop(id(node)))
             for arg, derivative, _ in pullback(graph, node, adjoint, self.active):
-                if id(arg) in places:
+                if id(arg) in places:  # not yet passed: 1/arg is no node of these
                     adjoints.setdefault(id(arg), []).append(derivative)
                 else:
                     self._flow(arg, scaled_adjoint(graph, amount, self._ratio(derivative, under)))

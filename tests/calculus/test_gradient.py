@@ -525,6 +525,20 @@ def test_hessian_of_a_root_away_from_its_tip():
     assert norm.ravel() == pytest.approx([0, 0, 0, 2], rel=1e-15)
 
 
+@pytest.mark.parametrize(
+    ("text", "f"),
+    [
+        ("sqrt(0.5**b/(b*0.5**b) - b*0.5**b)", lambda b: mpmath.sqrt(1 / b - b / 2**b)),
+        ("1/(exp(b)/(b*exp(b)) + b*exp(b))", lambda b: 1 / (1 / b + b * mpmath.exp(b))),
+    ],
+)
+def test_hessian_of_a_divisor_with_a_divisor_of_its_own(text, f):
+    """The inner divisor b*exp(b) is an addend of the outer one, too."""
+    with mpmath.workdps(40):
+        right = float(mpmath.diff(f, mpmath.mpf(0.5), 2))
+    assert Loss(text).hess([0.5])[0][0] == pytest.approx(right, rel=1e-13)
+
+
 def test_cone_over_rows():
     """The root of a mean of squares, and of a sum from which the parameter drops out in every row.
 

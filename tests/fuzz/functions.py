@@ -155,7 +155,7 @@ def _remainder(whole: Callable[[Real], Real]) -> Callable[..., Jet]:
             return jets.nan(True)
         if not y[0]:
             raise PoleError
-        if abs(mp.mag(x[0]) - mp.mag(y[0])) > 150:  # of the 200 bits that there are
+        if mp.mag(x[0]) - mp.mag(y[0]) > 45:  # the last bits of x decide
             raise UnlimitedError
         quotient = (whole(x[0] / y[0]), None, None)
         return jets.add([(1, x), (-1, jets.mul(quotient, y))])

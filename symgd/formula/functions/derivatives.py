@@ -164,7 +164,6 @@ _ROWS = (
     _derivative(
         "zero_times_infinity", ("0", "0", "zero_times_infinity(x, y, a)"), "z, but 0 where x is 0 and y is not finite",
         "where(x == 0, where(abs(y) <= 1.7976931348623157e308, z, 0), z)", readable_form="z", arity=(3, 3), cost=2 * CHEAP,
-        selects=("x == x", "x == x", "x != 0 or abs(y) <= 1.7976931348623157e308"),
     ),
     # the contribution of the adjoint x to an argument of max, min and clip
     _derivative(

@@ -281,7 +281,7 @@ _ROWS = (
         variables=("softsign",), cost=2 * DIVIDE, range=_UNIT, monotone=1, finite_everywhere=True,
     ),
     _row(
-        "softplus", None, "sigmoid(x)", "log(1 + exp(x))", definition="log(1 + exp(x))",
+        "softplus", None, "sigmoid(x)", "log(1 + exp(x))",
         formula="where(x > 0, x, 0) + log1p(exp(-abs(x)))",
         range=_POSITIVE, monotone=1, finite_everywhere=True,
     ),
@@ -291,7 +291,7 @@ _ROWS = (
         range=_POSITIVE, monotone=1, finite_everywhere=True, convexity="convex",
     ),
     _row(
-        "logcosh", None, "tanh(x)", "log(cosh(x))", definition="log(cosh(x))",
+        "logcosh", None, "tanh(x)", "log(cosh(x))",
         formula="where(abs(x) < 1, 0.5*log1p(sinh(min(abs(x), 1))**2), abs(x) + (log1p(exp(-2*abs(x))) - log(2)))",
         range=_POSITIVE, even=True, finite_everywhere=True,
     ),
