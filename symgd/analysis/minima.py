@@ -52,14 +52,14 @@ class LossObjective:
 def find_minimum(
     loss: Loss,
     x: Sequence[float],
-    careful: bool = False,
+    globalized: bool = False,
     iterations: int = 60,
     objective: Objective | None = None,
 ) -> Minimum | None:
     """The minimum that Newton's method reaches from x, if it goes downhill all the way.
 
-    careful: flip the sign of negative curvatures and shorten steps, for distant starts. objective:
-    evaluates the loss, where that is counted.
+    globalized: flip the sign of negative curvatures and shorten steps, for distant starts.
+    objective: evaluates the loss, where that is counted.
     """
     start = [float(v) for v in x]
     found = newton.minimize(
@@ -67,7 +67,7 @@ def find_minimum(
         start,
         steps=iterations,
         tolerance=_CLOSE,
-        local=not careful,
+        local=not globalized,
     )
     # Newton's steps shrink superlinearly at a minimum, but only by a constant factor where the
     # curvature vanishes with the gradient (x**4 at 0): that is none to linearize at.
@@ -82,7 +82,7 @@ def certified_minimum(loss: Loss, x: Sequence[float]) -> Minimum | None:
 
     Another step from there is rounding error, and tells how large that is.
     """
-    found = find_minimum(loss, x, careful=True)
+    found = find_minimum(loss, x, globalized=True)
     if found is None:
         return None
     objective = LossObjective(loss)

@@ -71,10 +71,10 @@ def known_shape(text: str) -> tuple[int, str, str] | None:
         parts = {name: part.strip(" \t\r\n,:") for name, part in found.groupdict().items()}
         parts["at"] = found["at"].strip()
         short = len(text) <= _LOOKED_AT and sum(map(len, parts.values())) <= _QUOTED
-        told = hint.format(**parts) if short or "{" not in hint else _ONLY
+        hint_text = hint.format(**parts) if short or "{" not in hint else _ONLY
         if "module" in sentence:
-            told = function_meaning(parts["body"]) or told
-        return found.start(place), sentence.format(**parts), told
+            hint_text = function_meaning(parts["body"]) or hint_text
+        return found.start(place), sentence.format(**parts), hint_text
     return None
 
 

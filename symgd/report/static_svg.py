@@ -58,7 +58,7 @@ def loss_svg(loss: Loss) -> str | None:
     evaluate = _evaluator(loss)
     if len(loss.params) != 1 or evaluate is None:
         return None
-    minimum = find_minimum(loss, [1.0]) or find_minimum(loss, [1.0], careful=True)
+    minimum = find_minimum(loss, [1.0]) or find_minimum(loss, [1.0], globalized=True)
     center = minimum.x[0] if minimum is not None and all_finite(minimum.x) else 0.0
     reach = 2.0 * max(1.0, abs(center))
     body = _curve(loss.params[0], (center - reach, center + reach), 121, evaluate, [])

@@ -57,7 +57,7 @@ def _minimum(result: Result, points: Sequence[Point]) -> tuple[float, ...] | Non
     if not isinstance(result.loss, Loss) or result.loss.internals.work > _WORK:
         return None
     last = points[-1]
-    found = find_minimum(result.loss, last) or find_minimum(result.loss, points[0], careful=True)
+    found = find_minimum(result.loss, last) or find_minimum(result.loss, points[0], globalized=True)
     if found is None or not all_finite(found.x):
         return None
     extents = [(min(axis), max(axis)) for axis in zip(*points, strict=True)]

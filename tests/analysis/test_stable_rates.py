@@ -200,7 +200,7 @@ DEFINITE = [
 def minimum_of(name):
     problem = MGH[name]
     loss = Loss(problem["expr"])
-    found = find_minimum(loss, problem["xmin"], careful=True)
+    found = find_minimum(loss, problem["xmin"], globalized=True)
     assert found is not None
     values, vectors = np.linalg.eigh(loss.hess(found.x))
     assert found.eigenvalues == pytest.approx(values, rel=1e-6)

@@ -141,7 +141,7 @@ def test_diverged_run_is_told_the_limit_at_the_minimum():
 def test_newton_finds_no_minimum_where_there_is_none():
     assert find_minimum(Loss("x**4"), [1.0]) is None
     assert find_minimum(Loss("exp(x)"), [0.0]) is None
-    assert find_minimum(Loss("-x**2"), [1.0], careful=True) is None
+    assert find_minimum(Loss("-x**2"), [1.0], globalized=True) is None
 
 
 def test_newton_finds_the_minimum():

@@ -137,5 +137,5 @@ def unexplored(loss: Loss, found: Sequence[Candidate]) -> str:
 
 def _minimum(work: Work, x: Sequence[float], most: int) -> Minimum | None:
     return find_minimum(
-        work.loss, x, careful=True, iterations=work.iterations(most), objective=work
+        work.loss, x, globalized=True, iterations=work.iterations(most), objective=work
     )

@@ -78,7 +78,7 @@ def critical_points(
 
 def _near(loss: Loss, start: Sequence[float]) -> CriticalPoints:
     """The minimum near the start only, where every look at the loss goes over many rows."""
-    found = find_minimum(loss, start) or find_minimum(loss, start, careful=True)
+    found = find_minimum(loss, start) or find_minimum(loss, start, globalized=True)
     point = None if found is None else certified(loss, found.x)
     points = () if point is None else (point,)
     rows = loss.table.rows if loss.table is not None else 0

@@ -35,9 +35,9 @@ def near_start(loss: Loss, start: Sequence[float]) -> CriticalPoints:
         return CriticalPoints((), "numeric", False, note=f"none found: {note}")
     noise = _NOISE * max(abs(ends.low), abs(ends.high)) + ends.low_error
     kind = "minimum" if ends.low > noise else "saddle" if ends.low < -noise else "degenerate"
-    told = "curvatures of both ends by Lanczos' method"
+    sentence = "curvatures of both ends by Lanczos' method"
     if kind == "degenerate":
-        told = "a minimum as far as products with the Hessian show"
+        sentence = "a minimum as far as products with the Hessian show"
     level = loss.compiled(x.tolist())[0]
-    point = CriticalPoint(tuple(x.tolist()), level, kind, (ends.low, ends.high), note=told)
+    point = CriticalPoint(tuple(x.tolist()), level, kind, (ends.low, ends.high), note=sentence)
     return CriticalPoints((point,), "numeric", False, note=note)

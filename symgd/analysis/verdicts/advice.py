@@ -83,11 +83,11 @@ def _better(best: _Trial, result: Result, whole: bool) -> bool:
     run = best.run
     if not best.score < run.history.loss_at(0):
         return False
-    told, seen = result.verdict, run.verdict
-    if told.kind in _RUDE or not whole:
+    before, seen = result.verdict, run.verdict
+    if before.kind in _RUDE or not whole:
         return True
-    if told.distance is not None and seen.distance is not None:
-        return seen.distance < 0.9 * told.distance and best.score < result.value
+    if before.distance is not None and seen.distance is not None:
+        return seen.distance < 0.9 * before.distance and best.score < result.value
     return best.score < result.value
 
 
@@ -139,7 +139,7 @@ def _rounded(value: float) -> float:
 def _other_units(result: Result, asked: Asked, rerun: Rerun, named: bool) -> str:
     """Of an ill-conditioned loss: its condition number, and what to center or scale.
 
-    named: another command follows, so that this one is told by its learning rate only.
+    named: another command follows, so that this one is named by its learning rate only.
     """
     loss = result.loss
     if not isinstance(loss, Loss) or not _small(loss) or result.verdict.lr_max is None:
@@ -148,22 +148,26 @@ def _other_units(result: Result, asked: Asked, rerun: Rerun, named: bool) -> str
     found = next(filter(None, (certified_minimum(loss, end) for end in ends)), None)
     if found is None or condition_number(found) < ILL:
         return ""
-    told = f"condition number {condition_number(found):.3g}"
+    sentence = f"condition number {condition_number(found):.3g}"
     constants = {n: v for n, v in asked.given.items() if n not in result.rule.hyperparameters}
     other = rescaled(loss, found, constants)
     if other is None:
-        return told
+        return sentence
     listed = ", ".join(f"{text} for {name}" for name, text in other.replaced.items())
-    told = f"{told}; with {listed} it is {other.condition:.3g}"
+    sentence = f"{sentence}; with {listed} it is {other.condition:.3g}"
     stable = rates(result.rule, result.hyperparameters, other.minimum.eigenvalues, None)
     if stable.best is None:
-        return told
+        return sentence
     lr, steps = _rounded(stable.best), min(asked.steps, _STEPS)
     trial = rerun(lr, result.start, steps, other.loss)
     line = command(replace(result, loss=other.loss), asked, lr=lr)
     if _Trial(lr, trial).score == math.inf:
-        return told
-    return f"{told}: {line}" if line and not named else f"{told} (there a rate of {lr:g} works)"
+        return sentence
+    return (
+        f"{sentence}: {line}"
+        if line and not named
+        else f"{sentence} (there a rate of {lr:g} works)"
+    )
 
 
 def _off_the_saddle(result: Result, asked: Asked, rerun: Rerun) -> str:

@@ -190,8 +190,8 @@ def _unsteady(facts: Facts) -> Measured | None:
         return _bouncing(facts)
     if later and max(e for _, e in later[-max(1, len(later) // 8) :]) < 0.5 * facts.error:
         near = _crossing(facts, later)
-        told = "" if near is None else f"; one more digit costs {_steps(near)} steps"
-        return Measured("detour", {"error": facts.error, "digit": told}, None, near)
+        digit = "" if near is None else f"; one more digit costs {_steps(near)} steps"
+        return Measured("detour", {"error": facts.error, "digit": digit}, None, near)
     return None
 
 
