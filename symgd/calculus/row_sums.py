@@ -19,6 +19,7 @@ from symgd.formula.nodes import (
     ONE,
     REDUCTIONS,
     ROWS,
+    ZERO,
     Column,
     Name,
     Node,
@@ -111,6 +112,8 @@ def row_sum(graph: Graph, term: Node, varies: set[int]) -> Node:
         return graph.mul(graph.atom(ROWS), term)
     outside: list[Node] = []
     inside = _varying_factors(term, varies, outside)
+    if any(factor is ZERO for factor in outside):  # 0*log(x) is nan where log(x) is
+        return graph.node(RowSum, term)
     total = graph.node(RowSum, _product(graph, inside))
     return _product(graph, [*outside, total]) if outside else total
 

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from symgd.calculus.jumps import names_in_jumps
 from symgd.fits.qr_reduction import RowResiduals
 from symgd.fits.regression_model import Model
 from symgd.fits.row_sample import SEED, sample_rows
@@ -71,7 +72,9 @@ def _linear_parameters(model: Model, residuals: RowResiduals) -> list[int]:
         joint = [*choice, k]
         if all(leaf not in inside[j] and leaves[j] not in inside[k] for j in joint):
             choice.append(k)
-    held = set() if model.nested is None else model.nested.parameters
+    held = names_in_jumps([residuals.residual])
+    if model.nested is not None:
+        held |= model.nested.parameters
     return [k for k in choice if leaves[k] not in held]
 
 

@@ -27,6 +27,7 @@ import sympy
 
 from symgd.backends.compiler import compile_program
 from symgd.calculus.gradient import gradient
+from symgd.calculus.jumps import names_in_jumps
 from symgd.calculus.row_sums import lower
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import Name, Node, RowSum, float_of, topological
@@ -81,7 +82,7 @@ def _square(graph: Graph, total: Node, leaves: Sequence[Name]) -> _Square | None
     if any(node.func is RowSum for node in below):
         return None
     own = [leaf for leaf in leaves if any(node == leaf for node in below)]
-    if len(own) > _WIDEST:
+    if len(own) > _WIDEST or names_in_jumps([residual]).intersection(own):
         return None
     jacobian = gradient(graph, residual, [graph.atom(leaf) for leaf in own])
     if any(_reads(column, leaves) for column in jacobian):

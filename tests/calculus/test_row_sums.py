@@ -1,6 +1,7 @@
 """Losses over rows of data: what is read, what is computed, how often."""
 
 import json
+import math
 from functools import partial
 
 import jax
@@ -511,3 +512,10 @@ def test_a_table_that_is_read_again_on_every_pass(tmp_path):
         assert list(fit.stderr.values()) == pytest.approx(np.sqrt(np.diag(covariance)), rel=1e-6)
     steps = symgd.descend("mean((y - a*x)**2)", data=table, lr=0.01, steps=20, batch=100)
     assert steps.status == "completed"
+
+
+@pytest.mark.parametrize("term", ["0*(q - sqrt(x))", "0*log(x*q)", "q*0*sqrt(x)"])
+def test_zero_times_a_term_outside_its_domain_is_nan_in_rows_as_in_scalars(term):
+    loss = Loss(f"sum({term})", {"q": [0.5, 0.25]})
+    assert math.isnan(loss.value([-0.5]))
+    assert loss.value([0.5]) == 0

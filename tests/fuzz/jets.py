@@ -16,9 +16,15 @@ Jet = tuple[Real, list[Real] | None, list[Real] | None]
 
 with mp.workdps(30):
     _UP, _DOWN = 1 + mp.ldexp(1, -53), 1 - mp.ldexp(1, -53)
+_LEAST, _MOST = 1e-300, 1e300  # between them all doubles have 53 bits
 _RANGE = 498  # binary exponents of 1e-150 .. 1e150: their products, too, are doubles
 HUGE = 1000  # binary exponent: beyond, mpmath's functions may take forever,
 ENDLESS = 2**20  # but logarithms, roots and divisions do not
+
+
+def nearest() -> object:
+    """The noise of doubles: every result is rounded to the nearest one."""
+    return None
 
 
 class PoleError(Exception):
@@ -33,10 +39,10 @@ class Jets:
     """Operations on jets of `count` parameters.
 
     order: how many derivatives, 0, 1 or 2. noise: perturbs every result by one rounding of a
-    double, up where noise() is true, else down. sizes: derivatives are the sums of the sizes of
-    their terms, in which nothing cancels: a reverse sweep rounds every path by itself, whatever
-    the order in which it adds. left_range: whether a number left 1e-150 .. 1e150. divisors: the
-    signs of all numbers that were divided by.
+    double, up where noise() is true, else down; or `nearest`. sizes: derivatives are the sums of
+    the sizes of their terms, in which nothing cancels: a reverse sweep rounds every path by itself,
+    whatever the order in which it adds. left_range: whether a number left 1e-150 .. 1e150.
+    divisors: the signs of all numbers that were divided by.
     """
 
     def __init__(
@@ -153,6 +159,8 @@ class Jets:
         """x, with noise one rounding away."""
         if self.noise is None:
             return x
+        if self.noise is nearest:
+            return mp.mpf(float(x)) if _LEAST < abs(x) < _MOST else x
         return x * (_UP if self.noise() else _DOWN)
 
     def term(self, x: Real) -> Real:

@@ -11,7 +11,7 @@ from typing import Any
 from mpmath import mp
 
 from .functions import apply
-from .jets import Jet, Jets, PoleError, Real, UnlimitedError
+from .jets import Jet, Jets, PoleError, Real, UnlimitedError, nearest
 from .tree import RELATIONS, Tree
 
 DIGITS = 60
@@ -64,9 +64,9 @@ def evaluate(root: Tree, point: Point, order: int = 2, digits: int = DIGITS) -> 
 
 
 def noises() -> list[Callable[[], object]]:
-    """All roundings up, all down, and at random."""
+    """All roundings up, all down, at random, and to the nearest double."""
     drawn = [Random(seed) for seed in range(_RUNS)]
-    return [lambda: True, lambda: False, *(partial(rng.getrandbits, 1) for rng in drawn)]
+    return [lambda: True, lambda: False, *(partial(rng.getrandbits, 1) for rng in drawn), nearest]
 
 
 def rounding_spread(root: Tree, point: Point, answer: Answer) -> list[Real]:

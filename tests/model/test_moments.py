@@ -98,3 +98,21 @@ def test_weights_and_several_sums_keep_their_digits():
             for k, u, v in zip(w, x, y, strict=True)
         )
         assert abs(Fraction(loss.value([a, b])) - value) <= 8 * EPS * float(2 * moves + value)
+
+
+@pytest.mark.parametrize(
+    ("text", "predicted"),
+    [
+        ("sum((q - z - floor(z))^2)", lambda z: z + np.floor(z)),
+        ("sum((q - fmod(z, 0.5))^2)", lambda z: np.fmod(z, 0.5)),
+        ("sum((q - 2*mod(z, 0.7))^2)", lambda z: 2 * np.mod(z, 0.7)),
+        ("sum((q - z - sign(z))^2)", lambda z: z + np.sign(z)),
+        ("sum((q - where(z > 1, z, z + 5))^2)", lambda z: z if z > 1 else z + 5),
+    ],
+)
+def test_residual_with_a_constant_derivative_that_jumps_is_not_linear(text, predicted):
+    q = np.linspace(-3, 4, 2000)
+    loss = Loss(text, {"q": q})
+    for z in (-2.2, 0.3, 2.3, 7.6):
+        right = np.sum((q - predicted(z)) ** 2)
+        assert loss.value([z]) == pytest.approx(right, rel=1e-12)
