@@ -65,6 +65,12 @@ class LossInternals:
         """The same for reading: sums over the rows as typed, no moments in their place."""
         return self.by_rows() if self.reduced else self
 
+    def within(self, box: LowHigh) -> LossInternals:
+        """The same with this box."""
+        found = copy(self)
+        found.box, found._kept = box, {}
+        return found
+
     def on(self, backend: str) -> LossInternals:
         """The same whose rows this backend runs over."""
         if self.rows is None or self.rows.backend == backend:
