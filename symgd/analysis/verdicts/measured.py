@@ -122,7 +122,7 @@ def _settles(later: Sequence[Point]) -> bool:
 
 def _power(facts: Facts, law: Fall) -> Measured | None:
     power = -law.slope
-    if power < 0.01:  # 10**(1/power) is no number that anybody waits for
+    if power < 0.01:  # 10**(1/power) is more steps than can be run
         return None
     later = facts.future(facts.steps)
     if later and not _falls(facts, later):

@@ -20,7 +20,7 @@ _FEW = 8  # points, below which only an exact line counts
 _BEND, _EXACT = 0.05, 1e-3  # the difference of the slopes of both halves, as a part of them
 _FLAT = 64 * _EPS  # a change of the logarithm that is rounding
 _TURN = 24  # errors, to which the recurrence of a heavy ball is fitted
-_EARLIEST = 16  # steps, before which powers of t are not told from factors
+_EARLIEST = 16  # steps, before which powers of t look like factors
 
 #: law -> its coordinates (of t, of the error); the first one that fits as well as any is taken
 LAWS: dict[str, tuple[Callable[[float], float], Callable[[float], float]]] = {
