@@ -19,7 +19,7 @@ _MOVED = (4.0, -4.0, 7.0)  # units in the last place by which the point is moved
 
 @dataclass(frozen=True)
 class Curvatures:
-    """Eigenvalues, ascending, 0 where they cannot be distinguished from it, and the vectors of the latter.
+    """Eigenvalues, ascending, 0 where they are 0 within rounding, and the vectors of the latter.
 
     flat: (F, P), an orthonormal basis of the directions without curvature.
     """

@@ -17,7 +17,7 @@ _DOWN = 1e-9  # of the largest curvature (or of 1): what is below minus this cur
 _LENGTHS = (1e-4, 1e-3, 1e-2)  # of the point's size: how far from it the loss is looked at
 _BOUNDED = 1e-6  # of the way from the start: so near to a lower bound is a reason
 
-Outcome = tuple[str, dict[str, object]]  # the outcome and the fields of its sentence
+Finding = tuple[str, dict[str, object]]  # the outcome and the fields of its sentence
 
 
 def curves_down(facts: Facts) -> bool:
@@ -46,7 +46,7 @@ def at_kink(facts: Facts) -> bool:
     return loss is not None and has_kinks(loss) and not smooth_at(loss, facts.x)
 
 
-def stationary(facts: Facts, how: str) -> Outcome:
+def stationary(facts: Facts, how: str) -> Finding:
     """The outcome at a point without a gradient. how: "at rest" or "stationary", with max|g|."""
     fields: dict[str, object] = {"how": how}
     values = facts.eigenvalues
@@ -79,7 +79,7 @@ def stationary(facts: Facts, how: str) -> Outcome:
     return "flat", fields | {"along": along(facts)}
 
 
-def _least(facts: Facts) -> Outcome:
+def _least(facts: Facts) -> Finding:
     if facts.slope == 0:
         return "exact", {}
     return "within tol", {"slope": write(facts.slope, 3), "each": "", "reason": ""}

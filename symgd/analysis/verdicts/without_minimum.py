@@ -8,13 +8,13 @@ from itertools import pairwise
 from symgd.analysis.verdicts.facts import Facts
 from symgd.analysis.verdicts.measured import _ran_down
 from symgd.analysis.verdicts.sentences import write
-from symgd.analysis.verdicts.stationary import Outcome, at_kink, curves_down, downhill
+from symgd.analysis.verdicts.stationary import Finding, at_kink, curves_down, downhill
 from symgd.analysis.verdicts.trace import alternates, bounded, turns_back
 
 _FLAT = 1e-6  # a slope at which a run is as good as stationary
 
 
-def by_loss(facts: Facts) -> Outcome:
+def by_loss(facts: Facts) -> Finding:
     """The outcome and the fields of its sentence."""
     slope = write(facts.slope, 3)
     if not facts.moving:
@@ -56,7 +56,7 @@ def _later_loss(facts: Facts) -> float | None:
     return facts.loss.internals.evaluate_value(*later[-1][1])[0] if later else None
 
 
-def _growth(facts: Facts, steps: list[float]) -> Outcome | None:
+def _growth(facts: Facts, steps: list[float]) -> Finding | None:
     """Of steps that grow by a steady factor, on a loss that climbs or far from the start."""
     last = steps[-8:]
     if len(last) < 2 or min(last) <= 0:
@@ -87,7 +87,7 @@ def _swings(facts: Facts, steps: list[float]) -> bool:
     return facts.strides_on(10 * facts.steps)
 
 
-def _swinging(facts: Facts, steps: list[float]) -> Outcome:
+def _swinging(facts: Facts, steps: list[float]) -> Finding:
     count = min(max(facts.steps // 4, 2), len(facts.history), len(facts.tail))
     losses = [facts.history.loss_at(-k) for k in range(1, count + 1)]
     known = [v for v in losses if not math.isnan(v)]
