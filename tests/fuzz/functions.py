@@ -102,7 +102,7 @@ def _special(jets: Jets, op: str, args: list[Jet]) -> Jet:
 def _absolute(jets: Jets, x: Jet) -> Jet:
     """abs(x), with derivative 0 at 0; no second one is claimed there: abs(x)**2 has 2."""
     if not x[0]:
-        if jets.order > 1 and x[1] is not None and any(x[1]):
+        if jets.order > 1 and not jets.sizes and x[1] is not None and any(x[1]):
             raise PoleError
         return jets.mul(jets.constant(0), x)
     return x if x[0] > 0 or mp.isnan(x[0]) else jets.add([(-1, x)])
