@@ -121,11 +121,11 @@ def test_what_is_not_finite_stays_as_compiled(text, at):
 @pytest.mark.parametrize(
     ("text", "right", "slope"),
     [
-        ("1/(1 + exp(exp(exp(exp(exp(x))))))", 0.0, nan),
-        ("atan(exp(exp(exp(exp(exp(x))))))", math.pi / 2, nan),
-        ("sin(1/(1 + exp(exp(exp(exp(x))))))", 0.0, nan),
-        ("tanh((((((x**999)**999)**999)**999)**999)**999)", 1.0, nan),
-        ("erfc((((((x**999)**999)**999)**999)**999)**999)", 0.0, nan),
+        ("1/(1 + exp(exp(exp(exp(exp(x))))))", 0.0, None),
+        ("atan(exp(exp(exp(exp(exp(x))))))", math.pi / 2, None),
+        ("sin(1/(1 + exp(exp(exp(exp(x))))))", 0.0, None),
+        ("tanh((((((x**999)**999)**999)**999)**999)**999)", 1.0, None),
+        ("erfc((((((x**999)**999)**999)**999)**999)**999)", 0.0, None),
         ("1/(1 + gamma(gamma(gamma(x))))", 0.0, None),
         ("1/(1 + 10**(10**(10**(10**x))))", 0.0, None),
         ("min(exp(exp(exp(exp(exp(x))))), x)", 7.0, 1.0),
@@ -133,14 +133,18 @@ def test_what_is_not_finite_stays_as_compiled(text, at):
     ],
 )
 def test_towers_end_at_once(text, right, slope):
-    """Numbers whose exponents fill the memory are never formed; a slope of 0*inf says so."""
+    """Numbers whose exponents fill the memory are never formed; the slope of 0*inf is refused.
+
+    In doubles it is 0: what has saturated is flat.
+    """
     loss = Loss(text)
     assert loss.exact.value([7.0]) == right
     if slope is None:
         with pytest.raises(PrecisionError, match="too large"):
             loss.exact.grad([7.0])
+        assert loss.grad([7.0]) == [0]
     else:
-        assert np.array_equal(loss.exact.grad([7.0]), [slope], equal_nan=True)
+        assert loss.exact.grad([7.0]) == [slope]
 
 
 def test_squared_again_and_again():

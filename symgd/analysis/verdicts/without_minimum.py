@@ -71,9 +71,10 @@ def _growth(facts: Facts, steps: list[float]) -> Finding | None:
             return "running", {"rate": rate}
         ever = f"; each step is {rate:.6g} times the one before"
         return "rising", {"first": facts.first_loss, "value": facts.value, "ever": ever}
-    return (
-        ("fleeing", {"rate": rate}) if not facts.eigenvalues or facts.eigenvalues[0] < 0 else None
-    )
+    if facts.auto:  # a line search chooses longer steps where they lower the loss
+        return None
+    curved_down = not facts.eigenvalues or facts.eigenvalues[0] < 0
+    return ("fleeing", {"rate": rate}) if curved_down else None
 
 
 def _steps(facts: Facts) -> list[list[float]]:
