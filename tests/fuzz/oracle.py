@@ -162,7 +162,7 @@ class Evaluation:
     def over_rows(self, node: Tree) -> Jet:
         """sum or mean of the term over the rows."""
         columns = self.point.columns or {}
-        count = len(next(iter(columns.values())))
+        count = len(next(iter(columns.values()), (0.0,)))
         terms = []
         for i in range(count):
             row = Row(self, {name: column[i] for name, column in columns.items()})
