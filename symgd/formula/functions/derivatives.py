@@ -121,7 +121,7 @@ _ROWS = (
     _derivative(
         "log_ndtr_derivative", "-f*log_ndtr_derivative_plus_x(x)", "normal density over distribution",
         "where(x < -2, log_ndtr_derivative_plus_x(x) - x, ndtr_derivative(x)/(0.5*erfc(-x/sqrt(2))))",
-        definition="exp(-x**2/2)/sqrt(2*pi)/ndtr(x)", cost=5 * ELEMENTARY,
+        definition="exp(-x**2/2)/sqrt(2*pi)/ndtr(x)", readable_form="exp(-x**2/2 - log_ndtr(x))/sqrt(2*pi)", cost=5 * ELEMENTARY,
         range=(0.0, math.inf), monotone=-1, finite_everywhere=True,
     ),
     _derivative(
