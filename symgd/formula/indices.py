@@ -1,0 +1,208 @@
+"""Indices, arrays and reductions over an index: the nodes of indexed formulas.
+
+`sum(w[j]*X[j], j=1..n)` is Total(j, Mul(At(w, j), At(X, j))). An index is bound by the reduction
+that it belongs to; every other index below a node is *free*: the node has a value for each of its
+values. A row of the data is one more index, `ROW`, over which columns vary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import sympy
+
+from symgd.formula.nodes import (
+    ROWS,
+    Column,
+    Name,
+    Node,
+    Op,
+    RowMax,
+    RowMean,
+    RowSum,
+    float_of,
+)
+
+
+class Size(Name):
+    """An internal symbol `n0`, `n1`, ... of a size: a whole number known before anything runs."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True)
+class Affine:
+    """constant + sum of factor*symbol: a bound of a range, or a subscript.
+
+    terms: (index or size, whole factor other than 0), in order of the symbols' identifiers.
+    """
+
+    constant: int = 0
+    terms: tuple[tuple[Name, int], ...] = ()
+
+    def __add__(self, other: Affine | int) -> Affine:
+        if isinstance(other, int):
+            return Affine(self.constant + other, self.terms)
+        factors = dict(self.terms)
+        for symbol, factor in other.terms:
+            factors[symbol] = factors.get(symbol, 0) + factor
+        kept = sorted(((s, k) for s, k in factors.items() if k), key=lambda term: term[0].name)
+        return Affine(self.constant + other.constant, tuple(kept))
+
+    def __mul__(self, factor: int) -> Affine:
+        if factor == 0:
+            return Affine()
+        return Affine(self.constant * factor, tuple((s, k * factor) for s, k in self.terms))
+
+    def __sub__(self, other: Affine) -> Affine:
+        return self + other * -1
+
+    def at(self, values: Mapping[Name, int]) -> int:
+        """The number that it is for these values of its symbols."""
+        return self.constant + sum(factor * values[symbol] for symbol, factor in self.terms)
+
+    @property
+    def indices(self) -> tuple[Index, ...]:
+        """The indices in it."""
+        return tuple(symbol for symbol, _ in self.terms if isinstance(symbol, Index))
+
+
+class Index(Name):
+    """An internal symbol `i0`, `i1`, ... of an index: whole numbers from low to high inclusive.
+
+    Its bounds hold sizes only. Two indices of one range are the same symbol unless one stands
+    inside the reduction of the other, so that equal sums are one node.
+    """
+
+    __slots__ = ("high", "low")
+    low: Affine
+    high: Affine
+
+    def __new__(cls, ident: str, text: str, low: Affine, high: Affine) -> Index:
+        index = super().__new__(cls, ident, text)
+        index.low, index.high = low, high
+        return index
+
+    def __getnewargs_ex__(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        return (self.name, self.text, self.low, self.high), {}
+
+
+#: The index of the rows of the data.
+ROW = Index("row", "#row", Affine(1), Affine(0, ((ROWS, 1),)))
+
+
+class Count(Name):
+    """An internal symbol of the number of values that an index takes; 0 for an empty range."""
+
+    __slots__ = ("index",)
+    index: Index
+
+    def __new__(cls, index: Index) -> Count:
+        count = super().__new__(cls, f"count_{index.name}", f"#{index.name}")
+        count.index = index
+        return count
+
+    def __getnewargs_ex__(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        return (self.index,), {}
+
+
+class Array(Name):
+    """An internal symbol `a0`, `a1`, ... of an array of parameters."""
+
+    __slots__ = ()
+
+
+class DataArray(Name):
+    """An internal symbol `d0`, ... of a column that is read by position: `y[i]`."""
+
+    __slots__ = ()
+
+
+class ColumnVector(Name):
+    """An internal symbol `v0`, ... of columns that are one vector in every row: `X[j]`."""
+
+    __slots__ = ()
+
+
+class At(Op):
+    """At(array, subscript...): an element; subscripts are whole numbers from 1.
+
+    A subscript is affine in indices and sizes, or read from the data (`a[site]`).
+    """
+
+
+class Total(Op):
+    """Total(index, term): the sum of a term over an index; 0 for an empty range."""
+
+
+class Product(Op):
+    """Product(index, factor): the product over an index; 1 for an empty range."""
+
+
+class Largest(Op):
+    """Largest(index, term): the largest value over an index.
+
+    The adjoint is shared equally by the terms that are the largest.
+    """
+
+
+class Peak(Op):
+    """Peak(index, term): the largest value that is a number, 0 where that is not finite.
+
+    As RowMax: it shifts exponents, and its derivative is 0.
+    """
+
+
+#: The reductions over the index that is their first argument.
+INDEX_REDUCTIONS = (Total, Product, Largest, Peak)
+_ROW_REDUCTIONS = (RowSum, RowMean, RowMax)
+
+
+def reduced_index(node: Node) -> Index | None:
+    """The index over which a node is a reduction, or None where it is none."""
+    if node.func in INDEX_REDUCTIONS:
+        return node.args[0]  # type: ignore[no-any-return]
+    return ROW if node.func in _ROW_REDUCTIONS else None
+
+
+def free_indices(order: Iterable[Node]) -> dict[int, frozenset[Index]]:
+    """The free indices of each node of `order` (arguments first), by id."""
+    found: dict[int, frozenset[Index]] = {}
+    for node in order:
+        if not node.args:
+            own = {ROW} if isinstance(node, (Column, ColumnVector)) else set()
+            found[id(node)] = frozenset({node} if isinstance(node, Index) else own)
+            continue
+        inside = frozenset[Index]().union(*(found[id(a)] for a in node.args))
+        bound = reduced_index(node)
+        found[id(node)] = inside if bound is None else inside - {bound}
+    return found
+
+
+def affine(node: Node) -> Affine | None:
+    """A node that is affine in indices and sizes with whole numbers, else None."""
+    if isinstance(node, (Index, Size)):
+        return Affine(0, ((node, 1),))
+    value = float_of(node)
+    if value is not None:
+        return Affine(int(value)) if value == int(value) else None
+    if node.func not in (sympy.Add, sympy.Mul):
+        return None
+    parts = [affine(a) for a in node.args]
+    if any(part is None for part in parts):
+        return None
+    total = parts[0]
+    for part in parts[1:]:
+        assert total is not None
+        assert part is not None
+        if node.func is sympy.Add:
+            total = total + part
+        elif not part.terms:
+            total = total * part.constant
+        elif not total.terms:
+            total = part * total.constant
+        else:
+            return None
+    return total
