@@ -26,7 +26,7 @@ from symgd.formula.indices import (
     Total,
     affine,
 )
-from symgd.formula.nodes import ONE, ZERO, Column, Conjunction, Node, topological
+from symgd.formula.nodes import ONE, ZERO, Column, Conjunction, Name, Node, topological
 from symgd.formula.parser import Parser
 from symgd.formula.symbol_table import SymbolTable
 from symgd.formula.token_stream import TokenStream
@@ -111,7 +111,7 @@ class IndexedParser(Parser):
     def name(self, token: Token) -> Node:
         """A number, an index, a size, or an element of an array."""
         stream, text = self.stream, token.text
-        rank = self.notation.ranks.get(text, 0) or self._rank_of_vector(text)
+        rank = self._rank(text)
         if stream.token.kind == "[":
             return self._element(token, rank)
         if token.kind == "name" and text in self.scope.names:
@@ -146,8 +146,11 @@ class IndexedParser(Parser):
         found = columns.find(token) if columns is not None else []
         return found[0] if found else None
 
-    def _rank_of_vector(self, text: str) -> int:
-        return int(text in self.arrays.vectors)
+    def _rank(self, name: str) -> int:
+        """How many subscripts a name has; 0: it is a number."""
+        if name in self.arrays.shapes:
+            return len(self.arrays.shapes[name])
+        return self.notation.ranks.get(name, 0) or int(name in self.arrays.vectors)
 
     def _element(self, token: Token, rank: int) -> Node:
         """name "[" subscript {"," subscript} "]"."""
@@ -206,6 +209,10 @@ class IndexedParser(Parser):
             if moved is not None and dict(moved.terms).get(stand_in) == 1:
                 low, high = hull(moved - Affine(0, ((stand_in, 1),)))
                 return Use((name, axis), token, low, high, data[0])
+        if isinstance(subscript, Name) and subscript.text in self.symbols.variables:
+            shown = names.escape(subscript.text)
+            sentence = f"{shown} is no index here"
+            raise self.stream.error(sentence, f"write sum(..., {shown}=1..n)", token)
         sentence = f"a subscript of {names.escape(name)} is no whole number that is known"
         hint = "write an index, a number, a size, i + 1, 2*i, or a column of the data"
         raise self.stream.error(sentence, hint, token)
@@ -227,7 +234,7 @@ class IndexedParser(Parser):
             ):
                 sentence = f"{token.text}(...) goes over an index, and none is written"
                 raise stream.error(sentence, f"write {token.text}(x[i], i=1..n)", token)
-        if token.text in _ARRAY_FUNCTIONS and token.text not in self.notation.ranks:
+        if token.text in _ARRAY_FUNCTIONS:
             return self._array_function(token)
         return super().call(token)
 
@@ -280,6 +287,8 @@ class IndexedParser(Parser):
 
         if name == "sum":
             return total(body)
+        if name in ("mean", "max", "min", "logsumexp"):
+            self.arrays.nonempty += [(index, token) for index in indices]
         if name == "mean":
             count = graph.mul(*(graph.atom(Count(i)) for i in indices))
             return graph.div(total(body), total(ONE) if conditions else count)
@@ -396,7 +405,7 @@ class IndexedParser(Parser):
         if one.low is None:
             low, high = Affine(1), self._range_from_arrays(one, first, last)
         else:
-            if one.high is None:
+            if one.high is None or stream.list[one.high].kind in {")", ",", ";", "end"}:
                 hint = f"write {shown}=1..n"
                 raise stream.error("a range has two ends", hint, one.name)
             low, high = self._bound(one.low), self._bound(one.high)
@@ -482,7 +491,7 @@ class IndexedParser(Parser):
                         break
                     k += 1
             elif token.kind == "name" and not called:
-                rank = self.notation.ranks.get(token.text, 0) or self._rank_of_vector(token.text)
+                rank = self._rank(token.text)
                 if rank > self._subscripts(k + 1):
                     return token
             k += 1
@@ -503,7 +512,7 @@ class IndexedParser(Parser):
     def _open_axes(self, whole: Token, last_only: bool = False) -> list[Index]:
         """The indices over the axes of an array that it has no subscripts for."""
         name = whole.text
-        rank = self.notation.ranks.get(name, 0) or self._rank_of_vector(name)
+        rank = self._rank(name)
         place = self.stream.list.index(whole)
         given = rank - 1 if last_only else self._subscripts(place + 1)
         opened: list[Index] = []

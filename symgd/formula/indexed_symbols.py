@@ -34,16 +34,19 @@ class Use:
 class IndexedSymbols:
     """What the names with subscripts, and in ranges, stand for.
 
-    columns: of the data that may be read by position. vectors: name -> the columns that are one
-    vector. arrays: those read so far, by name. sizes: by name; of an axis, by (name, axis).
+    vectors: name -> the columns of the data that are one vector. shapes: name -> the length of each
+    axis, as far as it was given: a number, a size, or a column that is its subscript. arrays: those
+    read so far, by name. sizes: by name; of an axis, by (name, axis). uses: the subscripts.
+    nonempty: the indices of reductions that have no value over nothing, with their name.
     """
 
-    columns: Sequence[str] = ()
     vectors: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    shapes: Mapping[str, Sequence[int | str]] = field(default_factory=dict)
     arrays: dict[str, ArraySymbol] = field(default_factory=dict)
     sizes: dict[str | Axis, Name] = field(default_factory=dict)
     indices: dict[tuple[Affine, Affine, int], Index] = field(default_factory=dict)
     uses: list[Use] = field(default_factory=list)
+    nonempty: list[tuple[Index, Token]] = field(default_factory=list)
 
     def array(self, name: str, column: str | None) -> ArraySymbol:
         """The array of this name. column: the column of the data that it is, if there is one."""
@@ -56,6 +59,16 @@ class IndexedSymbols:
             else:
                 self.arrays[name] = Array(f"a{k}", name)
         return self.arrays[name]
+
+    def columns_read(self) -> list[str]:
+        """The columns of the data that are read by position, or as elements of a vector."""
+        found: list[str] = []
+        for name, array in self.arrays.items():
+            if isinstance(array, ColumnVector):
+                found += self.vectors[name]
+            elif isinstance(array, DataArray):
+                found.append(array.text)
+        return found
 
     def size(self, key: str | Axis) -> Name:
         """The symbol of a size, or of the extent of an axis."""
