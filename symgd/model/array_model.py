@@ -75,12 +75,6 @@ class ArrayModel:
         """The subscripts of a parameter, row-major; one empty one for a number."""
         return product(*(range(1, extent + 1) for extent in self.shape(name)))
 
-    def element_names(self) -> Iterator[str]:
-        """The names of all numbers: `b`, `w[1]`, `w[2]`, ..., in the order of `params`."""
-        for name in self.params:
-            for place in self.subscripts(name):
-                yield f"{name}[{','.join(map(str, place))}]" if place else name
-
     def flat(self, theta: Any) -> NDArray[np.float64]:
         """(P,) float64: a point as numbers in the order of params, arrays row-major.
 
