@@ -321,9 +321,7 @@ class NestStage:
         found = [
             node
             for key, node in nodes.items()
-            if len(where[key]) > 1
-            and cost[key] >= _WORTH_STORING
-            and not is_condition(node)
+            if len(where[key]) > 1 and cost[key] >= _WORTH_STORING and not is_condition(node)
         ]
         lower = {id(a) for node in found for a in topological([node])[:-1]}
         return [node for node in found if id(node) not in lower]
