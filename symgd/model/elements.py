@@ -53,7 +53,7 @@ class Elements(dict[str, float]):
             if array is None:
                 found[name] = value
             elif array not in found:
-                found[array] = self[array].tolist()
+                found[array] = self.__missing__(array).tolist()
         return found
 
 

@@ -204,9 +204,9 @@ class Result(Paged):
     """The end of a descent, and how it came there.
 
     theta: parameter -> value at the returned point; of a loss with arrays element -> value, and by
-    the name of an array all of it (`symgd.model.elements`). value, grad: the loss and its gradient there.
-    steps: how many steps were taken. best: the least loss on the way. judge: forms the verdict,
-    which may continue the run and try others: when it is first read, and once.
+    the name of an array all of it (`symgd.model.elements`). value, grad: the loss and its gradient
+    there. steps: how many steps were taken. best: the least loss on the way. judge: forms the
+    verdict, which may continue the run and try others: when it is first read, and once.
     """
 
     theta: dict[str, float]
