@@ -147,20 +147,20 @@ class LineSearchKernel:
     does not lead down at all (momentum that has overshot), the state starts again from 0 (B.
     O'Donoghue, E. Candès, 2015, Adaptive restart for accelerated gradient schemes, Found. Comput.
     Math. 15).
+
+    states: how many numbers the rule keeps. count: of the parameters. value: theta.. -> [loss].
+    call: (theta.., state.., t, lr, tail..) -> (theta.., state.., loss, |g|, g..), not finite where
+    it is not; neither raises.
     """
 
-    program: Program
+    states: int
     count: int
     tail: tuple[float, ...]
     value: Callable[..., list[float]]
-    function: Callable[..., list[float]] | None = None  # the program, where it is compiled
+    call: Callable[..., list[float]]
 
     decrease = 1e-4
     halvings = 60
-
-    def __post_init__(self) -> None:
-        self.call = self.function or lambdified.compile_scalar(self.program)
-        self.states = len(self.program.inputs) - self.count - 2 - len(self.tail)
 
     def advance(self, run: Run, count: int) -> Stop | None:
         """`count` accepted steps, or fewer and the reason."""
@@ -207,11 +207,7 @@ class LineSearchKernel:
         return []
 
     def _step(self, run: Run) -> list[float]:
-        inputs = (*run.x, *run.state, float(run.t + 1 - run.restarted), run.lr, *self.tail)
-        try:
-            return self.call(*inputs)
-        except ARITHMETIC_ERRORS:
-            return lambdified.evaluate(self.program, inputs)
+        return self.call(*run.x, *run.state, float(run.t + 1 - run.restarted), run.lr, *self.tail)
 
     def _accepts(self, run: Run, x: Sequence[float]) -> bool:
         slope = sum(g * (new - old) for g, new, old in zip(run.grad, x, run.x, strict=True))

@@ -1,0 +1,163 @@
+"""Value, gradient and Hessian-vector products of losses with arrays, of any size."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from symgd._locks import cached_property
+from symgd.backends.nest_compiler import compile_nests
+from symgd.backends.nests import NestProgram
+from symgd.backends.numpy_nests import NumpyNests
+from symgd.calculus.index_gradient import Scatter, directional_derivative, index_gradient
+from symgd.calculus.stabilize import stabilize
+from symgd.formula.indices import Array, ColumnVector, DataArray
+from symgd.formula.nodes import Column, Name, Node, topological
+from symgd.model.array_model import ArrayModel
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Work:
+    """How much one evaluation of a nest program is for given sizes.
+
+    operations, cost: as those of `symgd.backends.program.Program`, every pass of a loop counted.
+    """
+
+    operations: int
+    cost: int
+    loops: tuple[()] = ()
+
+
+class ArrayFunctions:
+    """The nest programs of a model, compiled when they are first called."""
+
+    def __init__(self, model: ArrayModel) -> None:
+        self.model = model
+        graph = model.formula.graph
+        constants = {leaf: graph.number(value) for leaf, value in model.values.items()}
+        #: the formula as it runs: constants in their places, numerically stable
+        [self.root] = stabilize(graph, graph.replace([model.formula.root], constants))
+        leaves = [n for n in topological([self.root]) if not n.args]
+        self.data = [n for n in leaves if isinstance(n, (Column, ColumnVector, DataArray))]
+        self.scalars: list[Name] = list(model.scalars.values())
+        self.arrays: list[Array] = list(model.arrays.values())
+
+    @cached_property
+    def derivatives(self) -> tuple[list[Node], dict[Array, list[Scatter]]]:
+        """The gradient as nodes: of each number, and the terms of each array."""
+        return index_gradient(self.model.formula.graph, self.root, self.scalars, self.arrays)
+
+    @cached_property
+    def value_program(self) -> NestProgram:
+        """Parameters -> value."""
+        inputs = [*self.arrays, *self.data]
+        return compile_nests(self.scalars, inputs, {"value": self.root})
+
+    @cached_property
+    def program(self) -> NestProgram:
+        """Parameters -> value and gradient, as loop nests whose code does not depend on sizes."""
+        numbers, scatters = self.derivatives
+        outputs = {"value": self.root, **self._named(numbers)}
+        return compile_nests(self.scalars, [*self.arrays, *self.data], outputs, scatters)
+
+    @cached_property
+    def product_program(self) -> NestProgram:
+        """Parameters and a vector v of their kind -> the Hessian times v."""
+        graph = self.model.formula.graph
+        ways = {a: Array(f"w{a.name}", f"v {a.text}") for a in self.arrays}
+        steps = [Name(f"w{s.name}", f"v {s.text}") for s in self.scalars]
+        atoms = [graph.atom(step) for step in steps]
+        slope = directional_derivative(graph, self.derivatives, atoms, ways)
+        numbers, scatters = index_gradient(graph, slope, self.scalars, self.arrays)
+        inputs = [*self.arrays, *ways.values(), *self.data]
+        return compile_nests([*self.scalars, *steps], inputs, self._named(numbers), scatters)
+
+    def _named(self, derivatives: Sequence[Node]) -> dict[str, Node]:
+        return {f"d/d{s.text}": d for s, d in zip(self.scalars, derivatives, strict=True)}
+
+    def work(self, program: NestProgram) -> Work:
+        """How much one evaluation is."""
+        shapes = self.model.shapes
+        times = [math.prod(len(shapes.range(i)) for i in nest.indices) for nest in program.nests]
+        bodies = [(n, nest.body) for n, nest in zip(times, program.nests, strict=True)]
+        operations = sum(n * sum(o.weight for o in body) for n, body in bodies)
+        return Work(operations, sum(n * sum(o.cost for o in body) for n, body in bodies))
+
+    # -- numbers ------------------------------------------------------------------------------
+
+    @cached_property
+    def columns(self) -> dict[str, Any]:
+        """The data by identifier: (rows,), of a vector of columns (rows, columns)."""
+        import numpy as np
+
+        table, indexed = self.model.table, self.model.formula.indexed
+        found: dict[str, Any] = {}
+        for name in self.data:
+            assert table is not None
+            assert indexed is not None
+            if isinstance(name, ColumnVector):
+                own = [table.columns[c] for c in indexed.vectors[name.text]]
+                found[name.name] = np.stack(own, axis=1)
+            else:
+                found[name.name] = table.columns[name.text]
+        return found
+
+    def value(self, x: Any) -> float:
+        """The loss at P numbers in the order of params."""
+        return self._run(self._value_machine, self.inputs(x))[0]["value"]
+
+    def gradient(self, x: Any) -> tuple[float, Floats]:
+        """(value, gradient) at P numbers in the order of params; the gradient is (P,) float64."""
+        outputs, gradient = self._run(self._machine, self.inputs(x))
+        return outputs["value"], gradient
+
+    def product(self, x: Any, v: Any) -> Floats:
+        """The Hessian at x times v, (P,) each."""
+        product: Floats
+        _, product = self._run(self._product_machine, {**self.inputs(x), **self.inputs(v, "w")})
+        return product
+
+    @cached_property
+    def _value_machine(self) -> NumpyNests:
+        return NumpyNests(self.value_program)
+
+    @cached_property
+    def _machine(self) -> NumpyNests:
+        return NumpyNests(self.program)
+
+    @cached_property
+    def _product_machine(self) -> NumpyNests:
+        return NumpyNests(self.product_program)
+
+    def inputs(self, x: Any, prefix: str = "") -> dict[str, Any]:
+        """P numbers by identifier."""
+        point = self.model.nested(self.model.flat(x))
+        symbols = {**self.model.scalars, **self.model.arrays}
+        return {f"{prefix}{symbols[name].name}": value for name, value in point.items()}
+
+    def _run(self, machine: NumpyNests, inputs: Mapping[str, Any]) -> tuple[dict[str, float], Any]:
+        """The outputs, and the gradient in the order of params."""
+        import numpy as np
+
+        numbers = {s.name for s in machine.program.scalars}
+        scalars = {name: inputs[name] for name in numbers}
+        arrays = {name: value for name, value in inputs.items() if name not in numbers}
+        outputs, gradients = machine.run(
+            self.model.shapes.sizes, scalars, {**arrays, **self.columns}
+        )
+        parts = []
+        for name in self.model.params:
+            if name in self.model.scalars:
+                parts.append(np.array([outputs.get(f"d/d{name}", 0.0)]))
+            else:
+                zero = np.zeros(self.model.shape(name))
+                parts.append(np.ravel(gradients.get(self.model.arrays[name].name, zero)))
+        return outputs, np.concatenate(parts)
