@@ -7,7 +7,7 @@ once. A loop is evaluated once per row of the data; its results are sums over th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -47,7 +47,7 @@ class Loop:
     peaks: bool = False
 
     def __str__(self) -> str:
-        return "\n".join(_loop(self, _FormulaPrinter(self.columns)))
+        return "\n".join(_loop(self, FormulaPrinter(self.columns)))
 
 
 Block: TypeAlias = StraightLine | Loop
@@ -67,7 +67,7 @@ class Program:
 
     def __str__(self) -> str:
         symbols = [*self.inputs, *(c for loop in self.loops for c in loop.columns)]
-        printer = _FormulaPrinter(symbols)
+        printer = FormulaPrinter(symbols)
         lines = [f"inputs {', '.join(names.escape(s.text) for s in self.inputs)}"]
         for block, kept in zip(self.blocks, self.read_after, strict=True):
             if isinstance(block, Loop):
@@ -150,10 +150,10 @@ _SPELLINGS = ARITHMETIC | {
 }
 
 
-class _FormulaPrinter(OperationPrinter):
+class FormulaPrinter(OperationPrinter):
     """Writes operations in the formula language, with the names of the inputs."""
 
-    def __init__(self, symbols: tuple[Name, ...] | list[Name] | tuple[Column, ...]) -> None:
+    def __init__(self, symbols: Sequence[Name]) -> None:
         super().__init__(_SPELLINGS)
         self.shown = {s.name: _shown(s) for s in symbols}
 
@@ -172,7 +172,7 @@ def _shown(symbol: Name) -> str:
     return f"`{names.escape(symbol.text)}`" if quoted else names.escape(symbol.text)
 
 
-def _loop(loop: Loop, printer: _FormulaPrinter) -> list[str]:
+def _loop(loop: Loop, printer: FormulaPrinter) -> list[str]:
     lines = [printer.statement(s) for s in statements(loop.body, [term for _, term in loop.sums])]
     kept = "max=" if loop.peaks else "+="
     lines += [f"{result} {kept} {printer.write(term)}" for result, term in loop.sums]

@@ -3,7 +3,7 @@
 Every node is visited once, so value and gradient together cost a small multiple of the value,
 whatever the number of parameters, and the sweep is linear in the size of the formula (Griewank &
 Walther, Evaluating Derivatives, 2nd ed., SIAM 2008, chapters 3 and 4). The term of a sum over
-rows is swept once for all rows.
+rows, or over another index, is swept once for all values of the index.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ from symgd.calculus.cones import cones, only_below, saturates
 from symgd.calculus.local_pullback import scaled_adjoint
 from symgd.calculus.masks import conjunction, disjunction, mask_term, singular
 from symgd.calculus.pullback import overflowing, pullback
-from symgd.calculus.row_sums import row_sum, row_valued
+from symgd.calculus.reductions import reduction_derivative, total_over
 from symgd.formula.functions.derivatives import DERIVATIVES
 from symgd.formula.graph import Graph
-from symgd.formula.nodes import ONE, ZERO, Node, RowMax, RowSum, float_of, topological
+from symgd.formula.indices import At, FreeIndices, Index, Peak, reduced_index
+from symgd.formula.nodes import ONE, ZERO, Node, RowMax, float_of, topological
 
 _ZERO_TIMES_INFINITY = DERIVATIVES["zero_times_infinity"].node
 
@@ -31,20 +32,27 @@ def gradient(graph: Graph, output: Node, wrt: Sequence[Node]) -> list[Node]:
     A leaf on which the output does not depend has derivative 0. The adjoint of an argument that is
     not selected (where, max, min, clip, relu) is 0, even where its derivative is infinite.
     """
+    found = sweep(graph, output, wrt)
+    return [found.total(leaf) for leaf in wrt]
+
+
+def sweep(graph: Graph, output: Node, wrt: Sequence[Node]) -> Sweep:
+    """The finished sweep: adjoints of the leaves, and of the elements of arrays among them."""
     order = topological([output])
-    sweep = _Sweep(
+    free = FreeIndices()
+    found = Sweep(
         graph,
         _active_nodes(order, wrt),
         singular(order),
         overflowing(order),
-        row_valued(order),
+        free,
         cones(order),
         Counter(a for node in order for a in {id(a) for a in node.args}),
+        free(output),
     )
-    sweep.accumulate(output, ONE, None)
-    per_row = id(output) in sweep.varies  # then so are all derivatives
-    sweep.propagate(n for n in order if per_row or id(n) not in sweep.varies)
-    return [sweep.total(leaf) for leaf in wrt]
+    found.accumulate(output, ONE, None)
+    found.propagate(order)
+    return found
 
 
 @dataclass
@@ -57,12 +65,14 @@ class _Adjoint:
 
 
 @dataclass
-class _Sweep:
+class Sweep:
     """The state of one reverse sweep.
 
     active: nodes that depend on a leaf of `wrt`. singular: those whose derivative may be infinite.
-    overflowing: those that may overflow. varies: row-valued nodes. cones: as in
-    `symgd.calculus.cones`. uses: in how many nodes each node is an argument. adjoints: by node.
+    overflowing: those that may overflow. free: the free indices of nodes. cones: as in
+    `symgd.calculus.cones`. uses: in how many nodes each node is an argument. scope: the indices
+    over which this sweep does not sum: those of the output, or of the reduction whose term it
+    sweeps. adjoints: by node; what the adjoint of a node varies with, the node or the scope has.
     steep: nodes below cones, whose adjoint may be infinite. vanishing: nodes
     that may overflow where their adjoint is 0.
     """
@@ -71,9 +81,10 @@ class _Sweep:
     active: set[int]
     singular: set[int]
     overflowing: set[int]
-    varies: set[int]
+    free: FreeIndices
     cones: set[int]
     uses: Mapping[int, int]
+    scope: frozenset[Index]
     adjoints: dict[int, _Adjoint] = field(default_factory=dict)
     steep: set[int] = field(default_factory=set)
     vanishing: set[int] = field(default_factory=set)
@@ -84,6 +95,32 @@ class _Sweep:
         adjoint.terms.append(term)
         adjoint.conditions.append(condition)
 
+    def contribute(
+        self, domain: frozenset[Index], node: Node, term: Node, condition: Node | None
+    ) -> None:
+        """Add what users of all values of `domain` contribute to the adjoint of `node`."""
+        extra = domain - self.free(node) - self.scope
+        if extra:
+            term = total_over(self.graph, extra, term, self.free)
+            condition = self.anywhere(extra, node, condition)
+        self.accumulate(node, term, condition)
+
+    def anywhere(
+        self, indices: frozenset[Index], node: Node, condition: Node | None
+    ) -> Node | None:
+        """Whether a condition holds for some values of these indices.
+
+        None: always, or no derivative below the node is singular.
+        """
+        graph = self.graph
+        if condition is None or not any(id(n) in self.singular for n in topological([node])):
+            return None
+        varies = indices & self.free(condition)
+        if not varies:
+            return condition
+        one_or_zero = graph.where(condition, ONE, ZERO)
+        return graph.compare(">", total_over(graph, varies, one_or_zero, self.free), ZERO)
+
     def total(self, node: Node) -> Node:
         """The adjoint of a node."""
         found = self.adjoints.get(id(node))
@@ -93,33 +130,45 @@ class _Sweep:
         """Propagate the adjoint of every node to its arguments, in reverse topological order."""
         graph = self.graph
         for node in reversed(list(order)):
-            if id(node) not in self.active or not node.args or id(node) not in self.adjoints:
+            if id(node) not in self.active or id(node) not in self.adjoints:
+                continue
+            if not node.args or node.func is At:
                 continue
             adjoint = self.total(node)
             condition = disjunction(graph, self.adjoints.pop(id(node)).conditions)
             mask = condition if id(node) in self.singular else None
             if id(node) in self.steep or id(node) in self.vanishing:
                 self.propagate_apart(node, adjoint, condition)
-            elif node.func is RowSum:
-                self.propagate_rows(node, adjoint, condition, mask)
-            elif node.func is not RowMax:
-                for arg, term, selected in pullback(
-                    graph, node, adjoint, self.active, self.overflowing
-                ):
-                    kept = term if mask is None else mask_term(graph, mask, term)
-                    self.accumulate(
-                        arg, kept, conjunction(graph, condition, selected if arg.args else None)
-                    )
-                    if id(node) in self.cones:
-                        self.steep.add(id(arg))
-                    elif node.func is _ZERO_TIMES_INFINITY or (
-                        id(arg) in self.overflowing and saturates(node)
-                    ):
-                        self.vanishing.add(id(arg))
+            elif (index := reduced_index(node)) is None:
+                self.propagate_node(node, adjoint, condition, mask)
+            elif self.free(node):
+                domain, term = self.free(node) | {index}, node.args[-1]
+                adjoint = scaled_adjoint(graph, adjoint, reduction_derivative(graph, node))
+                kept = adjoint if mask is None else mask_term(graph, mask, adjoint)
+                self.contribute(domain, term, kept, condition)
+            else:
+                self.propagate_reduction(node, index, adjoint, condition, mask)
 
-    def inner(self) -> _Sweep:
-        """A sweep over the same nodes that starts with other adjoints."""
-        return replace(self, adjoints={}, steep=set(), vanishing=set())
+    def propagate_node(
+        self, node: Node, adjoint: Node, condition: Node | None, mask: Node | None
+    ) -> None:
+        """Propagate the adjoint of a node that is no reduction to its arguments."""
+        graph = self.graph
+        for arg, term, selected in pullback(graph, node, adjoint, self.active, self.overflowing):
+            kept = term if mask is None else mask_term(graph, mask, term)
+            chosen = conjunction(graph, condition, selected if arg.args else None)
+            self.contribute(self.free(node), arg, kept, chosen)
+            if id(node) in self.cones:
+                self.steep.add(id(arg))
+            elif node.func is _ZERO_TIMES_INFINITY or (
+                id(arg) in self.overflowing and saturates(node)
+            ):
+                self.vanishing.add(id(arg))
+
+    def inner(self, indices: frozenset[Index]) -> Sweep:
+        """A sweep over the same nodes that starts with other adjoints; it keeps these indices."""
+        scope = self.scope | indices
+        return replace(self, scope=scope, adjoints={}, steep=set(), vanishing=set())
 
     def propagate_apart(self, node: Node, adjoint: Node, condition: Node | None) -> None:
         """Sweep the derivatives of a node apart from its adjoint; 0 times infinity is 0.
@@ -129,11 +178,11 @@ class _Sweep:
         derivative of abs is. In exp(-exp(x)) for large x, the adjoint of exp(x) is 0, and so are
         its products with derivatives that overflow.
         """
-        graph, inner = self.graph, self.inner()
+        graph, domain = self.graph, self.free(node)
+        inner = self.inner(domain)
         steep = id(node) in self.steep
         inner.accumulate(node, ONE, condition)
-        varies = id(node) in self.varies
-        own = [n for n in only_below(node, self.uses) if (id(n) in self.varies) == varies]
+        own = [n for n in only_below(node, self.uses) if self.free(n) >= domain]
         inner.propagate(reversed([node, *own]))
         for found in inner.adjoints.values():
             derivative = graph.add(*found.terms)
@@ -143,47 +192,39 @@ class _Sweep:
             term = scaled_adjoint(graph, second, first)
             if condition is not None:
                 term = mask_term(graph, condition, term)
-            self.accumulate(found.node, term, disjunction(graph, found.conditions))
+            below = domain | self.free(found.node)
+            self.contribute(below, found.node, term, disjunction(graph, found.conditions))
             (self.steep if steep else self.vanishing).add(id(found.node))
 
-    def propagate_rows(
-        self, total: Node, adjoint: Node, condition: Node | None, mask: Node | None
+    def propagate_reduction(
+        self, node: Node, index: Index, adjoint: Node, condition: Node | None, mask: Node | None
     ) -> None:
-        """The sweep through the term of a sum over rows.
+        """The sweep through the term of a reduction that is one number, such as a sum over rows.
 
-        The adjoint of the term is that of the sum, in every row. It is a common factor of the sums
-        over rows in the adjoints of nodes that do not vary, so these sums do not depend on it.
+        The adjoint of the reduction is a common factor of the sums over the index in the adjoints
+        of nodes that do not vary with it, so these sums do not depend on it, and one pass is
+        enough. Elements of arrays that vary with the index are not summed.
         """
-        graph, (term,) = self.graph, total.args
-        inner = self.inner()
-        inner.accumulate(term, ONE if mask is None else mask_term(graph, mask, ONE), mask)
+        graph, term = self.graph, node.args[-1]
+        inner = self.inner(frozenset({index}))
+        start = reduction_derivative(graph, node)
+        inner.accumulate(term, start if mask is None else mask_term(graph, mask, start), mask)
         body = topological([term])
-        inner.propagate(n for n in body if id(n) in self.varies)
-        for node in body:
-            if id(node) in inner.adjoints and id(node) not in self.varies:
-                in_rows = inner.total(node)
-                varies = row_valued(topological([in_rows]))
-                term = scaled_adjoint(graph, adjoint, row_sum(graph, in_rows, varies))
-                self.accumulate(
-                    node, term, conjunction(graph, condition, self.active_in_a_row(node, inner))
-                )
-                self.steep |= inner.steep & {id(node)}
-                self.vanishing |= inner.vanishing & {id(node)}
-
-    def active_in_a_row(self, node: Node, inner: _Sweep) -> Node | None:
-        """The condition that some row depends on a node that does not vary.
-
-        None: always, or no derivative below the node is singular.
-        """
-        graph = self.graph
-        counts = disjunction(graph, inner.adjoints[id(node)].conditions)
-        if counts is None or not any(id(n) in self.singular for n in topological([node])):
-            return None
-        one_or_zero = graph.where(counts, ONE, ZERO)
-        varies = row_valued(topological([one_or_zero]))
-        if id(one_or_zero) not in varies:
-            return counts
-        return graph.compare(">", row_sum(graph, one_or_zero, varies), ZERO)
+        inner.propagate(n for n in body if index in self.free(n))
+        for below in body:
+            if id(below) not in inner.adjoints:
+                continue
+            found = inner.total(below)
+            inside = disjunction(graph, inner.adjoints[id(below)].conditions)
+            if index not in self.free(below):
+                found = total_over(graph, frozenset({index}), found, self.free)
+                inside = self.anywhere(frozenset({index}), below, inside)
+            elif below.func is not At:
+                continue
+            flow = scaled_adjoint(graph, adjoint, found)
+            self.accumulate(below, flow, conjunction(graph, condition, inside))
+            self.steep |= inner.steep & {id(below)}
+            self.vanishing |= inner.vanishing & {id(below)}
 
 
 def hessian(graph: Graph, output: Node, wrt: Sequence[Node]) -> list[list[Node]]:
@@ -196,9 +237,9 @@ def hessian(graph: Graph, output: Node, wrt: Sequence[Node]) -> list[list[Node]]
 
 
 def _active_nodes(order: Sequence[Node], wrt: Sequence[Node]) -> set[int]:
-    """The nodes that depend on a leaf of `wrt`."""
+    """The nodes that depend on a leaf of `wrt`; peaks count as constants."""
     active = {id(leaf) for leaf in wrt}
     for node in order:
-        if any(id(a) in active for a in node.args):
+        if node.func not in (RowMax, Peak) and any(id(a) in active for a in node.args):
             active.add(id(node))
     return active

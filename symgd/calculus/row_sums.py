@@ -7,13 +7,14 @@ sum, and a sum of a term that does not vary is a product.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import sympy
 
 from symgd.formula.functions.function import ELEMENTARY
 from symgd.formula.functions.table import BY_CLASS
 from symgd.formula.graph import Graph
+from symgd.formula.indices import ROW, ColumnVector, Count, FreeIndices, Index, Total
 from symgd.formula.nodes import (
     MINUS_ONE,
     ONE,
@@ -41,13 +42,13 @@ def row_valued(order: Iterable[Node]) -> set[int]:
 
 
 def _varies(node: Node, known: set[int]) -> bool:
-    if isinstance(node, Column):
+    if isinstance(node, (Column, ColumnVector)):
         return True
     return node.func not in REDUCTIONS and any(id(a) in known for a in node.args)
 
 
 def lower(graph: Graph, roots: Sequence[Node]) -> list[Node]:
-    """The roots with every mean as a sum divided by ROWS, and sums in the form of `row_sum`.
+    """The roots with every mean as a sum divided by ROWS, and sums in the form of `index_sum`.
 
     Expensive terms without a parameter become separate sums, which are computed once.
     """
@@ -62,7 +63,12 @@ def lower(graph: Graph, roots: Sequence[Node]) -> list[Node]:
             _mark(part, varies, parameter_free)
         return node
 
+    free = FreeIndices()
+
     def change(node: Node, args: tuple[Node, ...]) -> Node:
+        if node.func is Total:
+            index, term = args
+            return classify(index_sum(graph, index, term, lambda n: index in free(n)))
         if node.func not in (RowSum, RowMean, RowMax):
             return classify(graph.same(node, args))
         (term,) = args
@@ -80,7 +86,8 @@ def lower(graph: Graph, roots: Sequence[Node]) -> list[Node]:
 def _mark(node: Node, varies: set[int], parameter_free: set[int]) -> None:
     if _varies(node, varies):
         varies.add(id(node))
-    no_parameter = isinstance(node, Column) or node is ROWS or not isinstance(node, Name)
+    known = isinstance(node, (Column, ColumnVector)) or node is ROWS
+    no_parameter = known or not isinstance(node, Name)
     if no_parameter and all(id(a) in parameter_free for a in node.args):
         parameter_free.add(id(node))
 
@@ -108,24 +115,30 @@ def _is_expensive(term: Node) -> bool:
 
 def row_sum(graph: Graph, term: Node, varies: set[int]) -> Node:
     """The sum of `term` over the rows, with factors that do not vary moved out."""
-    if id(term) not in varies:
-        return graph.mul(graph.atom(ROWS), term)
+    return index_sum(graph, ROW, term, lambda node: id(node) in varies)
+
+
+def index_sum(graph: Graph, index: Index, term: Node, varies: Callable[[Node], bool]) -> Node:
+    """The sum of `term` over an index, with factors that do not vary with it moved out."""
+    if not varies(term):
+        return graph.mul(graph.atom(ROWS if index is ROW else Count(index)), term)
+    cls, *over = (RowSum,) if index is ROW else (Total, graph.atom(index))
     outside: list[Node] = []
     inside = _varying_factors(term, varies, outside)
     if any(factor is ZERO for factor in outside):  # 0*log(x) is nan where log(x) is
-        return graph.node(RowSum, term)
-    total = graph.node(RowSum, _product(graph, inside))
+        return graph.node(cls, *over, term)
+    total = graph.node(cls, *over, _product(graph, inside))
     return _product(graph, [*outside, total]) if outside else total
 
 
-def _varying_factors(term: Node, varies: set[int], outside: list[Node]) -> list[Node]:
+def _varying_factors(term: Node, varies: Callable[[Node], bool], outside: list[Node]) -> list[Node]:
     """The factors of nested products that vary; the others go to `outside`."""
     if term.func is not sympy.Mul:
         return [term]
     inside: list[Node] = []
     for factor in term.args:
         leaf = factor.args[0] if is_inverse(factor) else factor
-        if id(leaf) not in varies:
+        if not varies(leaf):
             outside.append(factor)
         else:
             inside += _varying_factors(factor, varies, outside)

@@ -23,6 +23,7 @@ from symgd.formula.nodes import (
     RowMean,
     RowSum,
     float_of,
+    topological,
 )
 
 
@@ -58,6 +59,12 @@ class Affine:
 
     def __sub__(self, other: Affine) -> Affine:
         return self + other * -1
+
+    def __str__(self) -> str:
+        terms = [s.name if k == 1 else f"{k}*{s.name}" for s, k in self.terms]
+        if self.constant or not terms:
+            terms.append(str(self.constant))
+        return "+".join(terms).replace("+-", "-")
 
     def at(self, values: Mapping[Name, int]) -> int:
         """The number that it is for these values of its symbols."""
@@ -171,14 +178,31 @@ def free_indices(order: Iterable[Node]) -> dict[int, frozenset[Index]]:
     """The free indices of each node of `order` (arguments first), by id."""
     found: dict[int, frozenset[Index]] = {}
     for node in order:
-        if not node.args:
-            own = {ROW} if isinstance(node, (Column, ColumnVector)) else set()
-            found[id(node)] = frozenset({node} if isinstance(node, Index) else own)
-            continue
-        inside = frozenset[Index]().union(*(found[id(a)] for a in node.args))
-        bound = reduced_index(node)
-        found[id(node)] = inside if bound is None else inside - {bound}
+        found[id(node)] = _free(node, found)
     return found
+
+
+class FreeIndices:
+    """The free indices of nodes of one graph, each computed once."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, frozenset[Index]] = {}
+
+    def __call__(self, node: Node) -> frozenset[Index]:
+        if id(node) not in self._known:
+            for part in topological([node], known=self._known):
+                self._known[id(part)] = _free(part, self._known)
+        return self._known[id(node)]
+
+
+def _free(node: Node, known: Mapping[int, frozenset[Index]]) -> frozenset[Index]:
+    if isinstance(node, Index):
+        return frozenset({node})
+    if isinstance(node, (Column, ColumnVector)):
+        return frozenset({ROW})
+    inside = frozenset[Index]().union(*(known[id(a)] for a in node.args))
+    bound = reduced_index(node)
+    return inside if bound is None else inside - {bound}
 
 
 def affine(node: Node) -> Affine | None:

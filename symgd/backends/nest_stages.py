@@ -1,0 +1,337 @@
+"""Plan the stages of a nest program: what is stored, and in which order it is computed.
+
+A *unit* is a value that is stored for every value of some indices, its domain: a reduction, an
+entry of the gradient, or a value that several nests read. The first index of its domain, in the
+order of `Planner.order`, is its strip index. A reduction over the strip index is known only after
+a whole *pass*; its level is the number of passes that lie below it. A *stage* holds the units of
+one level and strip index. Values that vary with the strip index live within their stage and are
+computed again in a later one, so that no temporary is as long as the data; all others are stored
+once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import sympy
+
+from symgd.backends.lowering import Lowering
+from symgd.backends.operations import Operand
+from symgd.formula.functions.function import CHEAP, ELEMENTARY
+from symgd.formula.functions.table import BY_CLASS
+from symgd.formula.indices import (
+    INDEX_REDUCTIONS,
+    ROW,
+    At,
+    FreeIndices,
+    Index,
+    Largest,
+    Peak,
+    Product,
+    Total,
+    reduced_index,
+)
+from symgd.formula.nodes import (
+    Node,
+    float_of,
+    is_condition,
+    is_inverse,
+    is_negation,
+    topological,
+)
+
+_MODES = {Total: "+=", Product: "*=", Largest: "max=", Peak: "peak="}
+_WORTH_STORING = ELEMENTARY  # the cost of a value that two nests read
+
+_reads = Lowering(()).reads
+
+#: The level of a stage and its strip index; no index for what is computed once.
+Key = tuple[int, Index | None]
+
+
+@dataclass(frozen=True, eq=False)
+class Unit:
+    """target[subscripts or axes] mode value, for all values of the indices of `domain`.
+
+    node: what the target holds, None for an entry of the gradient. axes: its free indices.
+    """
+
+    target: str
+    mode: str
+    value: Node
+    domain: frozenset[Index]
+    axes: frozenset[Index] = frozenset()
+    subscripts: tuple[Node, ...] = ()
+    node: Node = None
+
+
+class Planner:
+    """Decides what is stored.
+
+    roots: numbers; the reductions in them give the order of the indices.
+    """
+
+    def __init__(self, roots: Sequence[Node]) -> None:
+        self.free = FreeIndices()
+        self.roots = list(roots)
+        self.rank = {ROW: 0}
+        self.stages: dict[Key, NestStage] = {}
+        self.level: dict[int, int] = {}
+        self._count = 0
+
+    def plan(
+        self, outputs: Iterable[Node], entries: Iterable[tuple[str, tuple[Node, ...], Node]]
+    ) -> list[NestStage]:
+        """The stages in order of evaluation; entries: (target, subscripts, term)."""
+        entries = list(entries)
+        self.roots += [n for _, subscripts, term in entries for n in (term, *subscripts)]
+        order = topological(self.roots)
+        self._rank_indices(order)
+        domains = [self._union(term, *subscripts) for _, subscripts, term in entries]
+        self._set_levels(order, [*zip(domains, entries, strict=True)])
+        for domain, (target, subscripts, term) in zip(domains, entries, strict=True):
+            level = max(self.level[id(n)] for n in (term, *subscripts))
+            unit = Unit(target, "+=", term, domain, subscripts=subscripts)
+            self._stage((level, self.strip(domain))).units.append(unit)
+        for node in outputs:
+            if float_of(node) is None:
+                self.request(node)
+        done: set[Key] = set()
+        while pending := [key for key in self.stages if key not in done]:
+            key = max(pending, key=self._place)
+            done.add(key)
+            self.stages[key].plan()
+        return [self.stages[key] for key in sorted(self.stages, key=self._place)]
+
+    def order(self, indices: Iterable[Index]) -> tuple[Index, ...]:
+        """Indices, outermost first: the row, then as the reductions of the formula are nested."""
+        return tuple(sorted(indices, key=self.rank.__getitem__))
+
+    def strip(self, domain: frozenset[Index]) -> Index | None:
+        """The first of them."""
+        return min(domain, key=self.rank.__getitem__, default=None)
+
+    def held(self, node: Node) -> Operand:
+        """What holds an output."""
+        value = float_of(node)
+        return self.request(node).target if value is None else value
+
+    def request(self, node: Node) -> Unit:
+        """The unit that stores a node for all stages that read it."""
+        stage = self._stage(self._key(node))
+        return stage.known.get(id(node)) or stage.store(node)
+
+    def stored(self, node: Node) -> bool:
+        """Whether a node is stored for all stages."""
+        key = self._key(node)
+        return key in self.stages and id(node) in self.stages[key].known
+
+    def unit(self, node: Node) -> Unit:
+        """A new unit that stores a node."""
+        self._count += 1
+        name, axes = f"m{self._count - 1}", self.free(node)
+        mode = _MODES.get(node.func, "=")
+        value = node if mode == "=" else node.args[1]
+        return Unit(name, mode, value, self.domain(node), axes, (), node)
+
+    def domain(self, node: Node) -> frozenset[Index]:
+        """The indices over which a node is computed."""
+        index = reduced_index(node)
+        return self.free(node) if index is None else self.free(node) | {index}
+
+    def crosses(self, node: Node) -> bool:
+        """Whether a node is known only after a whole pass."""
+        return node.func in INDEX_REDUCTIONS and self.strip(self.domain(node)) not in self.free(
+            node
+        )
+
+    def _stage(self, key: Key) -> NestStage:
+        if key not in self.stages:
+            self.stages[key] = NestStage(self, key[1])
+        return self.stages[key]
+
+    def _key(self, node: Node) -> Key:
+        return self.level[id(node)] - self.crosses(node), self.strip(self.domain(node))
+
+    def _place(self, key: Key) -> tuple[int, int]:
+        """The order of stages: numbers first, then inner indices, which outer ones read."""
+        level, strip = key
+        return level, -len(self.rank) if strip is None else -self.rank[strip]
+
+    def _union(self, *nodes: Node) -> frozenset[Index]:
+        return frozenset[Index]().union(*map(self.free, nodes))
+
+    def _rank_indices(self, order: Sequence[Node]) -> None:
+        for node in reversed(order):
+            if (index := reduced_index(node)) is not None:
+                self.rank.setdefault(index, len(self.rank))
+        for node in order:
+            if isinstance(node, Index):
+                self.rank.setdefault(node, len(self.rank))
+
+    def _set_levels(
+        self,
+        order: Sequence[Node],
+        entries: Sequence[tuple[frozenset[Index], tuple[str, tuple[Node, ...], Node]]],
+    ) -> None:
+        """The number of passes below each node.
+
+        A reduction that no other pass over its index needs joins the last one, to minimize the
+        number of passes.
+        """
+        crossing = [n for n in order if self.crosses(n)]
+        ends = [(self.strip(self.domain(n)), n.args[1:]) for n in crossing]
+        ends += [(self.strip(domain), (term, *subs)) for domain, (_, subs, term) in entries]
+        awaited = {
+            strip: {id(n) for n in topological([n for s, own in ends if s is strip for n in own])}
+            for strip in {s for s, _ in ends}
+        }
+        last: dict[Index | None, int] = {}
+        for join in (False, True):
+            for node in order:
+                strip = self.strip(self.domain(node))
+                below = max((self.level[id(a)] for a in node.args), default=0)
+                if self.crosses(node):
+                    late = join and id(node) not in awaited[strip]
+                    below = max(below, last[strip]) if late else below
+                    below += 1
+                self.level[id(node)] = below
+            for strip, own in ends:
+                level = max(self.level[id(n)] for n in own)
+                last[strip] = max(last.get(strip, 0), level)
+
+
+@dataclass
+class NestStage:
+    """The units of one level and strip index."""
+
+    planner: Planner
+    strip: Index | None
+    units: list[Unit] = field(default_factory=list)
+    #: the units of this stage that hold a node, by its id
+    known: dict[int, Unit] = field(default_factory=dict)
+    #: what earlier stages store
+    outside: dict[int, Unit] = field(default_factory=dict)
+    _levels: dict[Unit, int] = field(default_factory=dict)
+
+    def store(self, node: Node) -> Unit:
+        """Store a node in this stage."""
+        unit = self.known[id(node)] = self.planner.unit(node)
+        self.units.append(unit)
+        return unit
+
+    def plan(self) -> None:
+        """Add the units that the given ones read, here and in earlier stages."""
+        while True:
+            done = 0
+            while done < len(self.units):
+                self._walk(self.units[done], store=True)
+                done += 1
+            self._set_levels()
+            shared = self._shared()
+            if not shared:
+                return
+            for node in shared:
+                self.store(node)
+
+    def merged(self) -> dict[tuple[int, frozenset[Index]], list[Unit]]:
+        """The units by level within the stage and domain."""
+        found: dict[tuple[int, frozenset[Index]], list[Unit]] = {}
+        for unit in self.units:
+            found.setdefault((self._levels[unit], unit.domain), []).append(unit)
+        return found
+
+    def boundaries(self, nest: Sequence[Unit]) -> Mapping[int, Unit]:
+        """The stored nodes that a nest of these units reads, by id."""
+        inside = {unit for unit in nest if unit.mode == "="}
+        return self.outside | {key: u for key, u in self.known.items() if u not in inside}
+
+    def _walk(self, unit: Unit, store: bool = False) -> list[Node]:
+        """The nodes that a unit computes; it stores those that should be."""
+        found: dict[int, Node] = {}
+        stack = [*unit.subscripts, unit.value]
+        while stack:
+            node = stack.pop()
+            if id(node) in found or id(node) in self.outside:
+                continue
+            own = node is unit.node and unit.mode == "="
+            if id(node) in self.known and not own:
+                continue
+            if store and not own and self._to_store(node, unit.domain):
+                if self.strip in self.planner.free(node) and not self.planner.stored(node):
+                    self.store(node)
+                else:
+                    self.outside[id(node)] = self.planner.request(node)
+                continue
+            found[id(node)] = node
+            stack += node.args[1:] if node.func is At else _reads(node)
+        return list(found.values())
+
+    def _to_store(self, node: Node, domain: frozenset[Index]) -> bool:
+        """Whether a node is a reduction, or has fewer indices than the nest that reads it."""
+        if node.func in INDEX_REDUCTIONS:
+            return True
+        if not node.args or node.func is At or is_condition(node):
+            return False
+        if is_negation(node) or is_inverse(node):
+            return False
+        return self.planner.free(node) < domain
+
+    def _set_levels(self) -> None:
+        """Within the stage: a unit comes after those that it reads."""
+        self._levels.clear()
+        units = {id(u): u for u in self.units}
+        waits: dict[Unit, list[Unit]] = {}
+        for unit in units.values():
+            below = [
+                a for n in self._walk(unit) for a in (n.args[1:] if n.func is At else _reads(n))
+            ]
+            below += [*unit.subscripts, unit.value]
+            waits[unit] = [
+                u for n in below if (u := self.known.get(id(n))) is not None and u is not unit
+            ]
+
+        def level(unit: Unit) -> int:
+            if unit not in self._levels:
+                self._levels[unit] = max(
+                    (level(u) + (u.mode != "=" or u.domain != unit.domain) for u in waits[unit]),
+                    default=0,
+                )
+            return self._levels[unit]
+
+        for unit in self.units:
+            level(unit)
+
+    def _shared(self) -> list[Node]:
+        """The costly nodes that two nests compute, the topmost of them."""
+        where: dict[int, set[tuple[int, frozenset[Index]]]] = {}
+        nodes: dict[int, Node] = {}
+        for key, units in self.merged().items():
+            for unit in units:
+                for node in self._walk(unit):
+                    where.setdefault(id(node), set()).add(key)
+                    nodes[id(node)] = node
+        cost: dict[int, int] = {}  # of a node and what is below it in its nest
+        for node in topological(nodes.values()):
+            below = node.args if id(node) in nodes and node.func is not At else ()
+            cost[id(node)] = _own_cost(node) + sum(cost[id(a)] for a in below) if below else 0
+        found = [
+            node
+            for key, node in nodes.items()
+            if len(where[key]) > 1
+            and cost[key] >= _WORTH_STORING
+            and not is_condition(node)
+            and not is_inverse(node)
+        ]
+        lower = {id(a) for node in found for a in topological([node])[:-1]}
+        return [node for node in found if id(node) not in lower]
+
+
+def _own_cost(node: Node) -> int:
+    """The usual time of an operation, in multiplications."""
+    if node.func is sympy.Pow and not is_inverse(node):
+        exponent = float_of(node.args[1])
+        return CHEAP if exponent is not None and exponent == int(exponent) else ELEMENTARY
+    row = BY_CLASS.get(node.func)
+    return CHEAP if row is None else row.cost

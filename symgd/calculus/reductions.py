@@ -1,0 +1,43 @@
+"""Sums over several indices, and the derivatives of reductions by their terms."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from symgd.calculus.row_sums import index_sum
+from symgd.formula.graph import Graph
+from symgd.formula.indices import ROW, FreeIndices, Index, Largest, Product, Total
+from symgd.formula.nodes import ONE, ZERO, Node
+
+
+def total_over(graph: Graph, indices: Iterable[Index], term: Node, free: FreeIndices) -> Node:
+    """The sum of `term` over some indices; the sum over the rows is the outermost."""
+    for index in sorted(indices, key=lambda i: (i is ROW, i.name)):
+        term = _sum_over(graph, index, term, free)
+    return term
+
+
+def _sum_over(graph: Graph, index: Index, term: Node, free: FreeIndices) -> Node:
+    return index_sum(graph, index, term, lambda node: index in free(node))
+
+
+def reduction_derivative(graph: Graph, node: Node) -> Node:
+    """The derivative of a reduction with respect to its term, for each value of the index.
+
+    Of a product it is the product of the other factors: where one factor is 0, only that factor
+    has a derivative other than 0.
+    """
+    if node.func is Product:
+        index, factor = node.args
+        is_zero = graph.compare("==", factor, ZERO)
+        others = graph.node(Product, index, graph.where(is_zero, ONE, factor))
+        zeros = graph.node(Total, index, graph.where(is_zero, ONE, ZERO))
+        only = graph.where(graph.compare("==", zeros, ONE), others, ZERO)
+        without = graph.where(graph.compare("==", zeros, ZERO), graph.div(others, factor), ZERO)
+        return graph.where(is_zero, only, without)
+    if node.func is Largest:
+        index, term = node.args
+        is_top = graph.compare("==", term, node)
+        ties = graph.node(Total, index, graph.where(is_top, ONE, ZERO))
+        return graph.where(is_top, graph.div(ONE, ties), ZERO)
+    return ONE
