@@ -162,8 +162,7 @@ class NestEmitter(VectorEmitter):
         """Where an element is. values: of the indices; of the vector index, of its first lane."""
         base, subscripts = self.pointer(home), self.slots.in_memory_order(home, subscripts)
         if home[0] == "data" and home[1] in self.slots.vectors:
-            column = self.place(("data", ""), subscripts[1:], values, data, None)
-            base = self.load(base, column.offset, "ptr").text
+            base = self.load(base, self._column(subscripts[1], values, data), "ptr").text
             subscripts = subscripts[:1]
         terms: dict[Index, list[tuple[int, int]]] = {}
         constants = []
@@ -176,7 +175,7 @@ class NestEmitter(VectorEmitter):
                 for symbol, factor in s.terms:
                     if isinstance(symbol, Index):
                         terms.setdefault(symbol, []).append((last - k, factor))
-        offset = self._start(home, tuple(constants))
+        offset = self.slot("start", home, tuple(constants))
         neighbors = terms.get(vector) == [(0, 1)] if vector is not None else False
         for index, own in terms.items():
             value = values[index]
@@ -191,11 +190,18 @@ class NestEmitter(VectorEmitter):
                 offset = self._plus(offset, self._whole(data[s]), self._step(home, [(last - k, 1)]))
         return Place(base, offset, neighbors)
 
-    def _start(self, home: Home, constants: tuple[Affine, ...]) -> Value:
-        if home == ("data", ""):  # the number of a column
-            return Value(str(constants[0].constant - 1)) if not constants[0].terms else (
-                self.integer("sub", self.affine(constants[0]), 1))  # fmt: skip
-        return self.slot("start", home, constants)
+    def _column(
+        self, subscript: Subscript, values: Mapping[Index, Value], data: Mapping[str, Value]
+    ) -> Value:
+        """The number, from 0, of a column of a vector of columns."""
+        if isinstance(subscript, str):
+            return self.integer("sub", self._whole(data[subscript]), 1)
+        own = {i: f for i, f in subscript.terms if isinstance(i, Index)}
+        sizes = tuple((s, f) for s, f in subscript.terms if not isinstance(s, Index))
+        found = self.affine(Affine(subscript.constant - 1, sizes))
+        for index, factor in own.items():
+            found = self._plus(found, values[index], Value(str(factor)))
+        return found
 
     def _step(self, home: Home, terms: list[tuple[int, int]]) -> Value:
         """By how much a place moves with an index. terms: (axis from the last, factor)."""
