@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 import sympy
 
 from symgd.backends.lowering import Lowering
-from symgd.backends.nest_stages import Planner, NestStage, Unit
+from symgd.backends.nest_stages import NestStage, Planner, Unit
 from symgd.backends.nests import Load, Nest, NestProgram, Store, Subscript
 from symgd.backends.operations import Operand, Operation
 from symgd.calculus.index_gradient import Scatter

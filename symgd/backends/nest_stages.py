@@ -140,6 +140,10 @@ class Planner:
         index = reduced_index(node)
         return self.free(node) if index is None else self.free(node) | {index}
 
+    def lives_in(self, node: Node, strip: Index | None) -> bool:
+        """Whether a node is computed strip by strip of this index, and varies with it."""
+        return strip in self.free(node) and strip == self.strip(self.domain(node))
+
     def crosses(self, node: Node) -> bool:
         """Whether a node is known only after a whole pass."""
         return node.func in INDEX_REDUCTIONS and self.strip(self.domain(node)) not in self.free(
@@ -259,7 +263,7 @@ class NestStage:
             if id(node) in self.known and not own:
                 continue
             if store and not own and self._to_store(node, unit.domain):
-                if self.strip in self.planner.free(node) and not self.planner.stored(node):
+                if self.planner.lives_in(node, self.strip) and not self.planner.stored(node):
                     self.store(node)
                 else:
                     self.outside[id(node)] = self.planner.request(node)
@@ -272,9 +276,7 @@ class NestStage:
         """Whether a node is a reduction, or has fewer indices than the nest that reads it."""
         if node.func in INDEX_REDUCTIONS:
             return True
-        if not node.args or node.func is At or is_condition(node):
-            return False
-        if is_negation(node) or is_inverse(node):
+        if not node.args or node.func is At or is_condition(node) or is_negation(node):
             return False
         return self.planner.free(node) < domain
 
@@ -319,10 +321,7 @@ class NestStage:
         found = [
             node
             for key, node in nodes.items()
-            if len(where[key]) > 1
-            and cost[key] >= _WORTH_STORING
-            and not is_condition(node)
-            and not is_inverse(node)
+            if len(where[key]) > 1 and cost[key] >= _WORTH_STORING and not is_condition(node)
         ]
         lower = {id(a) for node in found for a in topological([node])[:-1]}
         return [node for node in found if id(node) not in lower]

@@ -15,6 +15,9 @@ from symgd import names
 from symgd.errors import FormulaError
 from symgd.formula.builder import Builder
 from symgd.formula.graph import Graph
+from symgd.formula.index_notation import is_indexed, read_notation
+from symgd.formula.indexed_parser import IndexedParser, TokenList
+from symgd.formula.indexed_symbols import IndexedSymbols
 from symgd.formula.nodes import Column, Name, Node
 from symgd.formula.other_notations import known_shape
 from symgd.formula.parser import Parser
@@ -33,7 +36,8 @@ class Formula:
 
     text: as typed. graph and root: its nodes. variables: canonical name -> internal symbol, in
     order of first appearance, also those that cancel or are multiplied by 0. columns: the data
-    columns it reads, name in the data -> internal symbol.
+    columns it reads, name in the data -> internal symbol. indexed: its arrays, sizes and indices,
+    if the formula has brackets, ranges or definitions.
     """
 
     text: str
@@ -41,6 +45,7 @@ class Formula:
     root: Node
     variables: Mapping[str, Name]
     columns: Mapping[str, Column] = field(default_factory=dict)
+    indexed: IndexedSymbols | None = None
 
 
 def parse(
@@ -54,14 +59,22 @@ def parse(
     table: bool = False,
     columns: Columns | None = None,
     per_row: bool = False,
+    indexed: IndexedSymbols | None = None,
 ) -> Formula:
     """The formula of `text`, or FormulaError at the position of the first mistake.
 
     graph: default a new one. variables: existing symbols. declared: names that are variables even
     if a constant has the same name (pi, e). rule: allow norm(...). table: a formula of the function
     table, where names may stand for orders. columns: those of the data, if any. per_row: the
-    formula is evaluated in each row.
+    formula is evaluated in each row. indexed: allow brackets, ranges and definitions; what is known
+    of vectors and sizes.
     """
+    if indexed is not None and is_indexed(text):
+        notation = read_notation(text, limits)
+        builder = Builder(graph or Graph(), TokenList(text, limits, notation.tokens), table)
+        symbols = SymbolTable(builder, dict(variables or {}), set(declared), columns)
+        root = IndexedParser(builder, symbols, notation, indexed, per_row).formula()
+        return Formula(text, builder.graph, root, symbols.variables, symbols.columns_read, indexed)
     try:
         builder = Builder(graph or Graph(), TokenStream(text, limits), table)
         symbols = SymbolTable(builder, dict(variables or {}), set(declared), columns)

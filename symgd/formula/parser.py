@@ -96,7 +96,7 @@ class Parser:
         elif start.kind == "name" and stream.token.kind == "(":
             base = self.call(start)
         elif start.kind in {"name", "quoted"}:
-            base = self.symbols.resolve(start, self.row_sum_depth > 0)
+            base = self.name(start)
         elif start.kind in {"(", "|"}:
             outer, self.open_bars = self.open_bars, int(start.kind == "|")
             stream.enter(start)
@@ -129,6 +129,10 @@ class Parser:
         exponent = self.operand()
         stream.depth -= 1
         return builder.power(base, builder.negate(exponent) if negative else exponent, operator)
+
+    def name(self, token: Token) -> Node:
+        """A name that is not called."""
+        return self.symbols.resolve(token, self.row_sum_depth > 0)
 
     def root(self, sign: Token) -> Node:
         """A √ and its radicand: a number, name or call, or an expression in parentheses or bars."""

@@ -44,10 +44,12 @@ class Token:
 
 _SPACE = re.compile(r"[ \t\r\n]*")
 _NUMBER = re.compile(
-    r"(?:[0-9](?:_?[0-9])*\.?(?:[0-9](?:_?[0-9])*)?|\.[0-9](?:_?[0-9])*)(?:[eE][+-]?[0-9]+)?"
+    r"(?:[0-9](?:_?[0-9])*(?:\.(?!\.)(?:[0-9](?:_?[0-9])*)?)?|\.[0-9](?:_?[0-9])*)"
+    r"(?:[eE][+-]?[0-9]+)?"
 )
 _ASCII_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _OPERATOR = re.compile(r"\*\*|<=|>=|==|!=|[-+*/^()|,<>√·×⋅−÷≤≥≠]")
+_INDEX_OPERATOR = re.compile(r"\.\.|==|[][;=]")  # what indexed formulas have in addition
 _SUPERSCRIPT = re.compile(r"⁻?[⁰¹²³⁴⁵⁶⁷⁸⁹]+")
 _EXPONENT_LOOKALIKE = re.compile(r"[eE][eE0-9_]*$")
 
@@ -68,8 +70,11 @@ _OPERATOR_ALIASES = {
 _DIGITS = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")
 
 
-def tokens(text: str, limits: Limits) -> Iterator[Token]:
-    """The tokens of `text`, the last one of kind "end"."""
+def tokens(text: str, limits: Limits, indexed: bool = False) -> Iterator[Token]:
+    """The tokens of `text`, the last one of kind "end".
+
+    indexed: with brackets, ranges, definitions.
+    """
     at = 0
     while True:
         found = _SPACE.match(text, at)
@@ -81,6 +86,9 @@ def tokens(text: str, limits: Limits) -> Iterator[Token]:
         if char in "0123456789." and (found := _NUMBER.match(text, at)):
             _check_number(text, found, limits)
             token = Token("number", found.group(), at)
+            at = found.end()
+        elif indexed and (found := _INDEX_OPERATOR.match(text, at)):
+            token = Token(found.group(), found.group(), at)
             at = found.end()
         elif found := _OPERATOR.match(text, at):
             kind = _OPERATOR_ALIASES.get(found.group(), found.group())
@@ -141,7 +149,7 @@ def _check_number(text: str, found: re.Match[str], limits: Limits) -> None:
         )
         raise FormulaError(text, start, sentence, "17 digits are all that a double keeps")
     after = text[end : end + 1]
-    if after in {".", "_"} or after.isdecimal():
+    if (after in {".", "_"} and text[end : end + 2] != "..") or after.isdecimal():
         raise FormulaError(text, end, "this number is malformed", "write 1.5, 2e-3 or 123_456")
     if not after.isalpha():
         return

@@ -17,12 +17,13 @@ from symgd.formula.pickling import pack, unpack
 from symgd.formula.printing.plain import show, write
 from symgd.formula.sympy_bridge import symbol, to_sympy
 from symgd.formula.tokens import Limits
+from symgd.model.array_model import ArrayModel
 from symgd.model.checks import Point, read_point
 from symgd.model.data_binding import RowData
 from symgd.model.exact_values import ExactValues
 from symgd.model.loss_internals import LossInternals
 from symgd.model.present import Notebook
-from symgd.model.read_loss import read_source
+from symgd.model.read_loss import ArrayOptions, read_source
 
 if TYPE_CHECKING:
     import numpy as np
@@ -39,6 +40,9 @@ class Loss(Notebook):
     the formula may hold sum(...) and mean(...) over its rows, and names of its columns are these.
     constants: names that stand for these numbers. params: names that are parameters even though
     the formula language has them as constants (e, pi). drop_missing: skip rows with missing cells.
+    sizes: of a formula with indices, as {"n": 1000}. shapes: {"U": ("user", "f")}, each axis a
+    number, a size, or the column that is its subscript. vectors: {"X": ["age", "bmi"]}, columns
+    that are X[1], X[2] in every row.
 
     >>> loss = Loss("(1 - x)**2 + 100*(y - x**2)**2")
     >>> loss.params
@@ -61,15 +65,38 @@ class Loss(Notebook):
         params: Iterable[str] = (),
         limits: Limits = DEFAULT_LIMITS,
         drop_missing: bool = False,
+        sizes: Mapping[str, int] | None = None,
+        shapes: Mapping[str, Sequence[int | str]] | None = None,
+        vectors: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
-        self._set(*read_source(source, data, constants, params, limits, drop_missing))
+        arrays = ArrayOptions.of(sizes or {}, shapes or {}, vectors or {})
+        found = read_source(source, data, constants, params, limits, drop_missing, arrays)
+        self._set(*found)
 
-    def _set(self, internals: LossInternals, text: str, columns: Sequence[str]) -> None:
-        #: what solvers and reports work with; no part of the public interface
-        self.internals = internals
+    def _set(
+        self, internals: LossInternals | ArrayModel, text: str, columns: Sequence[str]
+    ) -> None:
         self.text = text
         self.columns: tuple[str, ...] = tuple(columns)
         self.params: tuple[str, ...] = internals.params
+        #: of a formula with indices: its arrays, shapes and kernels
+        self.arrays = internals if isinstance(internals, ArrayModel) else None
+        if isinstance(internals, LossInternals):
+            self.internals = internals
+
+    @cached_property
+    def internals(self) -> LossInternals:
+        """What solvers and reports work with; no part of the public interface.
+
+        Of a loss with indices: the formula written out, where it is small enough for that.
+        """
+        assert self.arrays is not None
+        return self.arrays.written_out
+
+    @cached_property
+    def by_elements(self) -> Loss:
+        """The loss whose parameters are single numbers: itself, unless it has indices."""
+        return self if self.arrays is None else Loss.of(self.internals, self.text, self.columns)
 
     @classmethod
     def of(cls, internals: LossInternals, text: str, columns: Sequence[str] = ()) -> Loss:

@@ -1,0 +1,214 @@
+"""ArrayModel: a loss of arrays of parameters, its shapes, and its elements as numbers in a row."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import TYPE_CHECKING, Any
+
+from symgd import names
+from symgd._locks import cached_property
+from symgd.calculus.unroll import Unroller
+from symgd.errors import ArgumentError, DataError
+from symgd.formula.indices import Array, ColumnVector, DataArray
+from symgd.formula.nodes import Column, Name, Node
+from symgd.formula.parse import Formula
+from symgd.formula.shapes import ShapeReader, Shapes
+from symgd.formula.symbol_table import Columns
+from symgd.model.checks import to_float
+from symgd.model.data_binding import RowData
+from symgd.model.loss_internals import LossInternals
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from symgd.data import Table
+
+#: Parameters and parts of a loss up to which it is written out: then all analyses hold for it.
+WRITTEN_OUT = 128
+PARTS = 20_000
+
+
+@dataclass(eq=False)
+class ArrayModel:
+    """An indexed formula with its shapes and data.
+
+    values: of the names that are constants. columns: those of the data, by name.
+    """
+
+    formula: Formula
+    shapes: Shapes
+    values: Mapping[Name, float]
+    columns: Columns | None
+    table: Table | None
+
+    @cached_property
+    def scalars(self) -> dict[str, Name]:
+        """The parameters that are numbers, by name."""
+        return {n: leaf for n, leaf in self.formula.variables.items() if leaf not in self.values}
+
+    @cached_property
+    def arrays(self) -> dict[str, Array]:
+        """The arrays of parameters, by name."""
+        assert self.formula.indexed is not None
+        found = self.formula.indexed.arrays.items()
+        return {name: array for name, array in found if isinstance(array, Array)}
+
+    @cached_property
+    def params(self) -> tuple[str, ...]:
+        """The names of all parameters in natural order, one for each array."""
+        return tuple(sorted([*self.scalars, *self.arrays], key=names.natural))
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        """The shape of a parameter; () for a number."""
+        return self.shapes.extents[name] if name in self.arrays else ()
+
+    @cached_property
+    def count(self) -> int:
+        """How many numbers all parameters are."""
+        return sum(math.prod(self.shape(name)) for name in self.params)
+
+    def subscripts(self, name: str) -> Iterator[tuple[int, ...]]:
+        """The subscripts of a parameter, row-major; one empty one for a number."""
+        return product(*(range(1, extent + 1) for extent in self.shape(name)))
+
+    def element_names(self) -> Iterator[str]:
+        """The names of all numbers: `b`, `w[1]`, `w[2]`, ..., in the order of `params`."""
+        for name in self.params:
+            for place in self.subscripts(name):
+                yield f"{name}[{','.join(map(str, place))}]" if place else name
+
+    def flat(self, theta: Any) -> NDArray[np.float64]:
+        """(P,) float64: a point as numbers in the order of params, arrays row-major.
+
+        theta: a mapping name -> number or array, where an array may be one number for all of its
+        elements and `w[2]` names one; or P numbers.
+        """
+        import numpy as np
+
+        if not isinstance(theta, Mapping):
+            try:
+                found = np.asarray(theta, dtype=np.float64)
+            except (TypeError, ValueError):
+                raise ArgumentError(f"{theta!r} is not a point") from None
+            if found.shape != (self.count,):
+                raise ArgumentError(
+                    f"{found.size} numbers for {self.count} (the elements of "
+                    f"{names.escape(', '.join(self.params))})"
+                )
+            return found
+        given = {names.canonical(str(k)): v for k, v in theta.items()}
+        for name in given:
+            if name not in self.params:
+                raise ArgumentError(names.unknown("the loss has no parameter", name, self.params))
+        missing = [p for p in self.params if p not in given]
+        if missing:
+            raise ArgumentError(f"there is no value for parameter '{names.escape(missing[0])}'")
+        return np.concatenate([self._elements(name, given[name]) for name in self.params])
+
+    def _elements(self, name: str, value: Any) -> NDArray[np.float64]:
+        import numpy as np
+
+        shape, shown = self.shape(name), names.escape(name)
+        if not shape:
+            return np.array([to_float(value, f"the value of '{shown}'")])
+        try:
+            found = np.asarray(value, dtype=np.float64)
+        except (TypeError, ValueError):
+            raise ArgumentError(f"the value of '{shown}' is no array of numbers") from None
+        if found.shape not in ((), shape):
+            raise ArgumentError(f"'{shown}' has the shape {shape}, and this has {found.shape}")
+        return np.broadcast_to(found, shape).ravel()
+
+    def nested(self, x: Sequence[float]) -> dict[str, Any]:
+        """The numbers of `flat` by parameter: a float, or an array of its shape."""
+        import numpy as np
+
+        found: dict[str, Any] = {}
+        start = 0
+        for name in self.params:
+            shape = self.shape(name)
+            end = start + math.prod(shape)
+            part = x[start:end]
+            found[name] = np.array(part, dtype=np.float64).reshape(shape) if shape else part[0]
+            start = end
+        return found
+
+    @cached_property
+    def written_out(self) -> LossInternals:
+        """The same loss of single numbers, or ArgumentError where it is too large for that."""
+        if self.count > WRITTEN_OUT:
+            raise ArgumentError(f"the loss has {self.count:,} parameters (at most {WRITTEN_OUT})")
+        graph = self.formula.graph
+        unroller = Unroller(graph, self.shapes, self._column, self._cell, len(graph) + PARTS)
+        root = unroller.unroll(self.formula.root, {})
+        constants = {leaf: graph.number(value) for leaf, value in self.values.items()}
+        [root] = graph.replace([root], constants)
+        leaves: list[Name] = []
+        for name in self.params:
+            for place in self.subscripts(name):
+                leaves.append(unroller.element(name, place) if place else self.scalars[name])
+        rows = None if self.table is None else RowData(graph, self.table)
+        return LossInternals(graph, root, leaves, rows)
+
+    def _column(self, vector: ColumnVector, k: int) -> Column:
+        assert self.columns is not None
+        assert self.formula.indexed is not None
+        return self.columns.symbols[self.formula.indexed.vectors[vector.text][k - 1]]
+
+    def _cell(self, array: DataArray, k: int) -> float:
+        assert self.table is not None
+        return float(self.table.columns[array.text][k - 1])
+
+
+def numbered_vectors(columns: Iterable[str]) -> dict[str, list[str]]:
+    """The vectors among columns named X1, X2, ..., Xn without gaps, n >= 2, by X."""
+    listed = list(columns)
+    known = set(listed)
+    found: dict[str, list[str]] = {}
+    for name in listed:
+        stem = name[:-1]
+        if name.endswith("1") and stem and not stem[-1:].isdigit() and stem not in known:
+            members = [name]
+            while f"{stem}{len(members) + 1}" in known:
+                members.append(f"{stem}{len(members) + 1}")
+            if len(members) > 1 and names.is_variable(stem):
+                found[names.canonical(stem)] = members
+    return found
+
+
+def greatest_of(table: Table) -> Callable[[Node], int]:
+    """column of a subscript -> its greatest value; DataError where one is no whole number >= 1."""
+    import numpy as np
+
+    def greatest(node: Node) -> int:
+        column = node if isinstance(node, Column) else node.args[0]
+        values = table.columns[column.text]
+        wrong = np.flatnonzero((values != np.floor(values)) | (values < 0))
+        if len(wrong):
+            row = int(wrong[0])
+            shown = names.escape(column.text)
+            raise DataError(
+                f"{shown} is a subscript, and it is {float(values[row])!r} in row {row + 1}; "
+                "a subscript is a whole number",
+                source=table.source,
+            )
+        return int(values.max())
+
+    return greatest
+
+
+def bind_shapes(
+    formula: Formula,
+    sizes: Mapping[str, int],
+    table: Table | None,
+) -> Shapes:
+    """The sizes and extents of a formula, or FormulaError or DataError."""
+    assert formula.indexed is not None
+    reader = ShapeReader(formula.text, formula.indexed)
+    if table is not None:
+        reader.rows, reader.greatest = table.rows, greatest_of(table)
+    return reader.read(sizes)
