@@ -143,7 +143,7 @@ class _State:
         for index in self.axes[name]:
             start = self.ranges[index][0] - self.whole[index][0]
             places.append(slice(start, start + self.length(index)))
-        return array[tuple(places)]
+        return array[(*places, ...)]
 
     def slices(self, subscripts: Sequence[Subscript]) -> tuple[list[Any], list[Index]] | None:
         """Subscripts as slices, and the indices along them; None where they are not."""
@@ -267,8 +267,8 @@ class _Evaluator:
         varies = [k for k in range(value.ndim) if any(p.ndim and p.shape[k] > 1 for p in places)]
         rest = tuple(k for k in range(value.ndim) if k not in varies)
         value = value.sum(axis=rest, keepdims=True)
-        places = np.broadcast_arrays(*places, value)[:-1]
-        np.add.at(state.arrays[store.target], tuple(places), value)
+        where = np.broadcast_arrays(*places, value)[:-1]
+        np.add.at(state.arrays[store.target], tuple(where), value)
 
 
 def _function(
