@@ -6,7 +6,7 @@ from typing import Annotated
 
 from symgd.cli.console import emit
 from symgd.cli.formats import Format, read_format
-from symgd.cli.option_values import integer, positive, read_formula
+from symgd.cli.option_values import integer, positive, read_arrays, read_formula
 from symgd.cli.options import format_option, loss_argument, option
 from symgd.cli.progress import with_progress
 from symgd.cli.terminal import (
@@ -38,6 +38,10 @@ def compare(
     page: Annotated[str | None, option("html", "Write a live page of the runs: .html.")] = None,
     data: Annotated[str | None, option("data")] = None,
     drop_missing: Annotated[bool, option("drop-missing")] = False,
+    seed: Annotated[str, option("seed", "Draws random starts.")] = "0",
+    size: Annotated[list[str] | None, option("size")] = None,
+    shape: Annotated[list[str] | None, option("shape")] = None,
+    vector: Annotated[list[str] | None, option("vector")] = None,
 ) -> None:
     """Run a grid of learning rates, rules and starts, and put the ends side by side."""
     kind = read_format("compare", form)
@@ -71,6 +75,8 @@ def compare(
             tol=tolerance,
             data=source,
             drop_missing=drop_missing,
+            seed=integer("--seed", seed, minimum=0),
+            **read_arrays(size, shape, vector),
         )
     if picture_path is not None:
         check_comparison(comparison, picture_path)

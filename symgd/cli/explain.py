@@ -6,7 +6,7 @@ from typing import Annotated
 
 from symgd.cli.console import emit
 from symgd.cli.formats import Format, read_format
-from symgd.cli.option_values import read_formula
+from symgd.cli.option_values import integer, read_arrays, read_formula
 from symgd.cli.options import format_option, loss_argument, option
 from symgd.cli.progress import with_progress
 from symgd.cli.terminal import emit_report, has_unicode, terminal_width, write_row_remarks
@@ -23,6 +23,10 @@ def explain(
     form: Annotated[str, format_option("explain")] = Format.terminal.value,
     data: Annotated[str | None, option("data")] = None,
     drop_missing: Annotated[bool, option("drop-missing")] = False,
+    seed: Annotated[str, option("seed", "Draws random starts.")] = "0",
+    size: Annotated[list[str] | None, option("size")] = None,
+    shape: Annotated[list[str] | None, option("shape")] = None,
+    vector: Annotated[list[str] | None, option("vector")] = None,
 ) -> None:
     """Explain a loss: gradient, Hessian, critical points, convexity, stable learning rates."""
     kind = read_format("explain", form)
@@ -39,6 +43,8 @@ def explain(
             set=parse_assignments(assignments or []),
             data=source,
             drop_missing=drop_missing,
+            seed=integer("--seed", seed, minimum=0),
+            **read_arrays(size, shape, vector),
             certify=certify,
         )
     from symgd.report import explain as report

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+from typing import Any
 
 from symgd.errors import ArgumentError
 from symgd.names import escape
@@ -68,3 +69,39 @@ def _float(text: str) -> float:
         return float(text)
     except ValueError:
         return math.nan
+
+
+def read_arrays(
+    sizes: list[str] | None, shapes: list[str] | None, vectors: list[str] | None
+) -> dict[str, Any]:
+    """The values of --size, --shape and --vector as the arguments sizes, shapes, vectors."""
+    return {
+        "sizes": {n: integer(f"--size {n}", v, 0) for n, v in _pairs("--size", sizes or [])},
+        "shapes": {
+            name: [_length(f"--shape {name}", part) for part in _list(value)]
+            for name, value in _pairs("--shape", shapes or [])
+        },
+        "vectors": {name: _list(value) for name, value in _pairs("--vector", vectors or [])},
+    }
+
+
+def _pairs(option: str, items: list[str]) -> list[tuple[str, str]]:
+    """The texts NAME=VALUE as pairs."""
+    found: dict[str, str] = {}
+    for item in items:
+        name, equals, value = (part.strip() for part in item.partition("="))
+        if not (equals and name and value):
+            raise ArgumentError(f"{option}: '{escape(item)}' is not NAME=VALUE")
+        if name in found:
+            raise ArgumentError(f"{option}: '{escape(name)}' is given twice")
+        found[name] = value
+    return list(found.items())
+
+
+def _list(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _length(option: str, text: str) -> int | str:
+    """The length of an axis: a number, or the name of a size or column."""
+    return integer(option, text, 0) if text[:1].isdigit() or text[:1] == "-" else text

@@ -55,15 +55,20 @@ OPTIONS = {
         "-r",
         _complete_rule,
     ),
-    "seed": Option("Draws the batches.", _INT),
+    "seed": Option("Draws the batches and random starts.", _INT),
     "set": Option("A hyperparameter or a constant; repeatable.", "NAME=VALUE"),
+    "shape": Option("Lengths of an array's axes, as U=user,f; repeatable.", "NAME=N,.."),
     "sigma": Option("Standard deviations: weights 1/sigma**2.", _TEXT),
-    "start": Option("One number for all, or x=-1.2,y=1.", _TEXT, "-s"),
+    "size": Option("Of indexed formulas, as n=1000; repeatable.", "NAME=N"),
+    "start": Option(
+        "One number for all, or x=-1.2,y=1; arrays: x[i]=i/10, W~normal(0,1).", _TEXT, "-s"
+    ),
     "steps": Option("How many steps to take.", _INT, "-n"),
     "steps-of-derivation": Option("Show which rule of calculus is used where."),
     "threads": Option("Of machine code, at most; else all.", _INT),
     "tie": Option("Give a parameter by others, as b=2*a; repeatable.", "NAME=FORMULA"),
     "tol": Option("Stop when max|gradient| <= tol.", "FLOAT"),
+    "vector": Option("Columns that are X[1], X[2], ..; repeatable.", "X=COLUMN,.."),
     "verbose": Option("Say on stderr what runs the steps, and why.", short="-v"),
     "weight": Option("Weights: a column or a formula.", _TEXT),
 }

@@ -10,7 +10,7 @@ import typer
 from symgd.cli.command_group import REMARK
 from symgd.cli.console import OutputError, emit, write_message
 from symgd.cli.formats import Format, read_format
-from symgd.cli.option_values import integer, positive, read_formula
+from symgd.cli.option_values import integer, positive, read_arrays, read_formula
 from symgd.cli.options import format_option, loss_argument, option
 from symgd.cli.progress import with_progress
 from symgd.cli.terminal import (
@@ -49,6 +49,9 @@ def run(
     drop_missing: Annotated[bool, option("drop-missing")] = False,
     batch: Annotated[str | None, option("batch")] = None,
     seed: Annotated[str, option("seed")] = "0",
+    size: Annotated[list[str] | None, option("size")] = None,
+    shape: Annotated[list[str] | None, option("shape")] = None,
+    vector: Annotated[list[str] | None, option("vector")] = None,
 ) -> None:
     """Descend on a loss, and say how it went."""
     configure_logging(verbose)
@@ -80,6 +83,7 @@ def run(
             drop_missing=drop_missing,
             batch=None if batch is None else integer("--batch", batch, minimum=1),
             seed=integer("--seed", seed, minimum=0),
+            **read_arrays(size, shape, vector),
         )
     try:
         (emit_report if kind is Format.table else emit)(_result(result, kind, stride, quiet))

@@ -11,11 +11,11 @@ from typing import Any
 import sympy
 
 from symgd.descent.descend import descend
-from symgd.descent.loss_argument import loss_of
+from symgd.descent.loss_argument import ArraysGiven, at_start, loss_of, plain_start
 from symgd.descent.rate_map import FEWEST, End, RateMap, Runs, rate_map
 from symgd.descent.sweep import sweep
 from symgd.errors import ArgumentError
-from symgd.model.arguments import Start, parse_number, read_start
+from symgd.model.arguments import Start, parse_number
 from symgd.model.loss import Loss
 from symgd.model.present import Paged
 from symgd.model.result import Result
@@ -63,6 +63,10 @@ def compare(
     tol: float | None = None,
     data: Any = None,
     drop_missing: bool = False,
+    seed: int = 0,
+    sizes: Mapping[str, int] | None = None,
+    shapes: Mapping[str, Sequence[int | str]] | None = None,
+    vectors: Mapping[str, Sequence[str]] | None = None,
 ) -> Comparison:
     """The runs of every rule from every start with every learning rate.
 
@@ -70,7 +74,7 @@ def compare(
     by their logarithms. rule: catalogue names or equations; a text of names may have commas.
     start: one start, or a list of texts or mappings. set: hyperparameters and constants, each
     given to the rules that have it. data, drop_missing: the rows of sum(...) and mean(...), as for
-    `descend`.
+    `descend`; so are seed, sizes, shapes and vectors.
 
     >>> [run.verdict.kind for run in compare("theta**2", lr=[0.001, 0.2, 10]).runs]
     ['slow', 'converging', 'diverging']
@@ -83,9 +87,13 @@ def compare(
         raise ArgumentError(f"{count:,} runs are more than {_MOST:,}")
     given = set or {}
     taken = {name for one in rules for name in one.hyperparameters}
-    named = {name for one in starts for name in read_start(one)[1]}
+    named = {name for one in starts for name in plain_start(one)[1]}
     constants = {n: v for n, v in given.items() if n not in taken}
-    loss = loss_of(loss, rules, constants, sorted(named), data, drop_missing)
+    arrays = ArraysGiven(sizes, shapes, vectors).with_start(starts[0])
+    loss = loss_of(loss, rules, constants, sorted(named), data, drop_missing, arrays)
+    if loss.arrays is not None:
+        starts = [at_start(loss, one, seed)[1] for one in starts]
+        loss = loss.by_elements
     runs = run_grid(loss, rates, rules, starts, steps, given, tol)
     if not ranged:
         return Comparison(loss, tuple(runs))

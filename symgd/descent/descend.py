@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -23,13 +23,12 @@ from symgd.backends.dispatch import (
 from symgd.descent.choose_backend import DescentTask, choose
 from symgd.descent.engine import Problem, Step, engine, finish
 from symgd.descent.kernel import Kernel, LineSearchKernel, Run, StepKernel
-from symgd.descent.loss_argument import loss_of
+from symgd.descent.loss_argument import ArraysGiven, at_start, loss_of, plain_start
 from symgd.descent.minibatches import BatchKernel, Sampler
 from symgd.descent.step_program import settles, step_outputs
 from symgd.errors import ArgumentError
 from symgd.formula.nodes import ROWS
-from symgd.model.arguments import Arguments, Schedule, Start, read_arguments, read_start, resolve
-from symgd.model.checks import read_origin
+from symgd.model.arguments import Arguments, Schedule, Start, read_arguments, resolve
 from symgd.model.loss import Loss
 from symgd.model.result import History, Result, Status, Verdict
 from symgd.model.rules import Rule
@@ -58,6 +57,9 @@ def descend(
     batch: int | None = None,
     seed: int = 0,
     advise: bool = True,
+    sizes: Mapping[str, int] | None = None,
+    shapes: Mapping[str, Sequence[int | str]] | None = None,
+    vectors: Mapping[str, Sequence[str]] | None = None,
 ) -> Result:
     """The result of descending a loss from `start`; the defaults are the course exercise.
 
@@ -75,6 +77,9 @@ def descend(
     before any comes again, in an order drawn from seed; the history then tells the losses of the
     batches, and tol is checked on the whole data, after every pass.
 
+    sizes, shapes, vectors: of a formula with indices, as for `Loss`; its start may hold arrays, and
+    texts such as "x[i]=i/10" and "W~normal(0,0.1)", drawn from seed.
+
     Raises a SymgdError before anything runs; how a run ended is `Result.status`.
 
     >>> descend("theta**2", lr=0.2, steps=20, start=1.0).theta
@@ -85,14 +90,15 @@ def descend(
     if callback is not None and not callable(callback):
         raise ArgumentError(f"callback is not a function but {type(callback).__name__}")
     arguments = read_arguments(lr, steps, rule, set, tol)
-    point, named = read_start(start)
+    point, named = plain_start(start)
     stray = {name: v for name, v in arguments.given.items() if name not in arguments.known}
-    loss = loss_of(loss, [arguments.rule], stray, named, data, drop_missing)
+    arrays = ArraysGiven(sizes, shapes, vectors).with_start(start)
+    loss = loss_of(loss, [arguments.rule], stray, named, data, drop_missing, arrays)
+    loss, origin = at_start(loss, point, seed)
     internals = loss.internals if batch is None else loss.internals.by_rows()
     loss = loss.around(internals.on(backend))
     if not loss.params:
         raise ArgumentError("the loss is constant: there is no parameter to descend on")
-    origin = read_origin(loss.params, point)
     values = resolve(arguments)
     if callback is not None and backend == AUTO and loss.internals.rows is None:
         backend = REFERENCE  # every step returns to Python anyway

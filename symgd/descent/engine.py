@@ -17,6 +17,7 @@ from symgd.backends.step_checks import VALUE_CHECKS, Stop
 from symgd.descent.continuation import Continuation
 from symgd.descent.kernel import Kernel, Run
 from symgd.model.arguments import Schedule
+from symgd.model.elements import named
 from symgd.model.loss import Loss
 from symgd.model.result import Best, Described, Result, Status, Verdict
 from symgd.model.rules import Rule
@@ -68,7 +69,7 @@ def engine(
                 return None, stop
             if callback is not None and run.last is not None:
                 t, x, value, grad = run.last
-                theta = dict(zip(problem.described.params, x, strict=True))
+                theta = named(problem.described.params, x, problem.described.shapes)
                 if callback(Step(t, theta, value, math.hypot(*grad))):
                     return Status.STOPPED, None
         value, *grad = problem.evaluate(*run.x)
@@ -125,15 +126,19 @@ def finish(
     )
     judge = cache(partial(analysis.verdict, facts))
     status = status or _status(facts, stop, judge)
-    params = problem.described.params
+    described = problem.described
+
+    def point(values: Sequence[float]) -> dict[str, float]:
+        return named(described.params, values, described.shapes)
+
     if len(run.best_x):
-        best = Best(_named(params, run.best_x), run.best_loss, run.best_t)
+        best = Best(point(run.best_x), run.best_loss, run.best_t)
     else:
-        best = Best(_named(params, x), value if value < math.inf else math.inf, t)
+        best = Best(point(x), value if value < math.inf else math.inf, t)
     return Result(
-        theta=_named(params, x),
+        theta=point(x),
         value=value,
-        grad=_named(params, grad),
+        grad=point(grad),
         steps=t,
         status=status,
         message=_message(status, run, stop, facts, judge),
@@ -143,7 +148,7 @@ def finish(
         loss=problem.described,
         rule=problem.rule,
         lr=problem.schedule.shown,
-        start=_named(params, problem.origin),
+        start=point(problem.origin),
         hyperparameters=problem.values,
     )
 
@@ -164,10 +169,6 @@ def _ahead(
     operations = max(1, internals.value_program.operations)
     costly = max(1.0, internals.program.cost / (3 * operations))  # as gamma and its like are
     return Continuation(kernel, run, int(internals.work * costly))
-
-
-def _named(params: Sequence[str], values: Sequence[float]) -> dict[str, float]:
-    return {name: float(value) for name, value in zip(params, values, strict=True)}
 
 
 def _nonfinite_cause(problem: Problem, run: Run, stop: Stop | None) -> NonfiniteCause | None:

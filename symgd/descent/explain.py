@@ -18,11 +18,11 @@ from symgd.analysis.lower_bound import LowerBound, lower_bound
 from symgd.analysis.stable_rates import Rates, rates
 from symgd.calculus.derivation import DerivationStep, derivation
 from symgd.calculus.polynomial import degree, polynomial, to_node
-from symgd.descent.loss_argument import loss_of
+from symgd.descent.loss_argument import ArraysGiven, at_start, loss_of, plain_start
 from symgd.formula.nodes import Node, topological
 from symgd.formula.printing.plain import write
-from symgd.model.arguments import Start, read_arguments, read_start, resolve
-from symgd.model.checks import finite_or_none, read_origin
+from symgd.model.arguments import Start, read_arguments, resolve
+from symgd.model.checks import finite_or_none
 from symgd.model.loss import Loss
 from symgd.model.present import Report
 from symgd.model.rules import Rule
@@ -164,14 +164,18 @@ def explain(
     data: Any = None,
     drop_missing: bool = False,
     certify: bool = False,
+    seed: int = 0,
+    sizes: Mapping[str, int] | None = None,
+    shapes: Mapping[str, Sequence[int | str]] | None = None,
+    vectors: Mapping[str, Sequence[str]] | None = None,
 ) -> Explanation:
     """Gradient, Hessian, convexity and critical points of a loss, and what a rule does there.
 
     loss, rule, lr, set: as for `descend`. start: where the search for critical points begins.
     seconds: the processor time after which SymPy's solver is stopped; 0: it is not asked. data,
     drop_missing: the rows of sum(...) and mean(...), as for `descend`. certify: whether to prove
-    learning rates for which gradient descent from `start` lowers the loss at every step. Raises a
-    SymgdError where an argument makes no sense.
+    learning rates for which gradient descent from `start` lowers the loss at every step. seed,
+    sizes, shapes, vectors: as for `descend`. Raises a SymgdError where an argument makes no sense.
 
     >>> found = explain("theta**2", lr=0.2)
     >>> found.convexity.convex, found.critical.points[0].kind
@@ -180,10 +184,11 @@ def explain(
     (1.0, 0.5)
     """
     arguments = read_arguments(lr, 1, rule, set, None)
-    point, named = read_start(start)
+    point, named = plain_start(start)
     stray = {n: v for n, v in arguments.given.items() if n not in arguments.known}
-    loss = loss_of(loss, [arguments.rule], stray, named, data, drop_missing)
-    origin = read_origin(loss.params, point)
+    arrays = ArraysGiven(sizes, shapes, vectors).with_start(start)
+    loss = loss_of(loss, [arguments.rule], stray, named, data, drop_missing, arrays)
+    loss, origin = at_start(loss, point, seed)
     values = resolve(arguments)
     below = lower_bound(loss, origin)
     critical = critical_points(loss, origin, seconds, below.bounded)

@@ -3,12 +3,61 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from symgd import names
 from symgd.errors import ArgumentError
+from symgd.model.arguments import read_start
+from symgd.model.array_start import array_origin
+from symgd.model.checks import read_origin
 from symgd.model.loss import Loss
 from symgd.model.rules import Rule
+
+
+class ArraysGiven(NamedTuple):
+    """What was given of arrays, as for `Loss`."""
+
+    sizes: Mapping[str, int] | None = None
+    shapes: Mapping[str, Sequence[int | str]] | None = None
+    vectors: Mapping[str, Sequence[str]] | None = None
+
+    def with_start(self, start: Any) -> ArraysGiven:
+        """The same with the shapes of the arrays in a start."""
+        if not isinstance(start, Mapping):
+            return self
+        found = {str(k): v.shape for k, v in start.items() if getattr(v, "shape", ())}
+        found |= {str(k): _list_shape(v) for k, v in start.items() if isinstance(v, (list, tuple))}
+        return self._replace(shapes={**found, **(self.shapes or {})}) if found else self
+
+
+NO_ARRAYS = ArraysGiven()
+
+
+def _list_shape(values: Any) -> tuple[int, ...]:
+    """The shape of nested lists, by their first elements."""
+    if not isinstance(values, (list, tuple)):
+        return ()
+    return (len(values), *(_list_shape(values[0]) if values else ()))
+
+
+def plain_start(start: Any) -> tuple[Any, tuple[str, ...]]:
+    """The start as `read_start` reads it; one with arrays as it is, for `at_start`."""
+    return (start, ()) if _holds_arrays(start) else read_start(start)
+
+
+def _holds_arrays(start: Any) -> bool:
+    if isinstance(start, Mapping):
+        return any(not isinstance(v, (int, float)) for v in start.values())
+    return isinstance(start, str) and ("[" in start or "~" in start)
+
+
+def at_start(loss: Loss, start: Any, seed: int = 0) -> tuple[Loss, list[float]]:
+    """The loss of single numbers, and the start in the order of its params."""
+    if loss.arrays is not None:
+        return loss.by_elements, array_origin(loss.arrays, start, seed).tolist()
+    if _holds_arrays(start):
+        read_start(start)  # says what is wrong with it
+    return loss, read_origin(loss.params, start)
 
 
 def loss_of(
@@ -18,6 +67,7 @@ def loss_of(
     named: Iterable[str],
     data: Any = None,
     drop_missing: bool = False,
+    arrays: ArraysGiven = NO_ARRAYS,
 ) -> Loss:
     """The loss. constants: values that no rule takes; named: parameters that the start mentions.
 
@@ -27,12 +77,21 @@ def loss_of(
     called = names.escape(", ".join(rule.name for rule in rules))
     if not isinstance(source, Loss):
         try:
-            return Loss(source, data, constants=constants, params=named, drop_missing=drop_missing)
+            return Loss(
+                source,
+                data,
+                constants=constants,
+                params=named,
+                drop_missing=drop_missing,
+                **arrays._asdict(),
+            )
         except ArgumentError as error:
             if not constants:
                 raise
             known = ", ".join(dict.fromkeys(n for r in rules for n in r.hyperparameters)) or "none"
             raise ArgumentError(f"{error}\nhyperparameters of {called}: {known}") from None
+    if any(arrays):
+        raise ArgumentError("this Loss has its sizes already; give sizes to it")
     if data is not None:
         raise ArgumentError("this Loss has its data already; give data to one of them")
     for name in constants:

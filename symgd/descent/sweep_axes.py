@@ -13,9 +13,9 @@ import numpy as np
 
 from symgd import names
 from symgd.descent.descend import descend
-from symgd.descent.loss_argument import loss_of
+from symgd.descent.loss_argument import at_start, loss_of, plain_start
 from symgd.errors import ArgumentError
-from symgd.model.arguments import Arguments, read_arguments, read_start
+from symgd.model.arguments import Arguments, read_arguments
 from symgd.model.checks import read_origin, to_finite
 from symgd.model.loss import Loss
 from symgd.model.result import Result
@@ -101,13 +101,17 @@ def read_grid(
             shown = names.escape(name)
             raise ArgumentError(f"'{shown}' is no hyperparameter here: give it one value, no list")
     starts = start if isinstance(start, (list, np.ndarray)) else [start]
-    points = [] if isinstance(start, np.ndarray) else [read_start(s) for s in starts]
+    points = [] if isinstance(start, np.ndarray) else [plain_start(s) for s in starts]
     named = tuple(dict.fromkeys(n for _, mentioned in points for n in mentioned))
     tried = [bare[place, kinds[0]].rule for place in range(len(rules))]
     loss = _read(loss, {n: v[0] for n, v in constants.items()}, named, tried)
     if not loss.params:
         raise ArgumentError("the loss is constant: there is no parameter to descend on")
-    origin = _origins(loss, start, [point for point, _ in points])
+    found = [point for point, _ in points]
+    if loss.arrays is not None:
+        found = [at_start(loss, point)[1] for point in found]
+        loss = loss.by_elements
+    origin = _origins(loss, start, found)
     hyper = {n: v for n, v in values.items() if n in known}
     axes: dict[str, Any] = {"rule": rules, "lr": rates, "start": origin, **hyper}
     total = math.prod(map(len, axes.values()))

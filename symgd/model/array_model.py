@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from symgd import names
 from symgd._locks import cached_property
+from symgd.backends.nest_compiler import compile_nests
+from symgd.backends.nests import NestProgram
+from symgd.backends.numpy_nests import NumpyNests
+from symgd.calculus.index_gradient import index_gradient
+from symgd.calculus.stabilize import stabilize
 from symgd.calculus.unroll import Unroller
 from symgd.errors import ArgumentError, DataError
 from symgd.formula.indices import Array, ColumnVector, DataArray
-from symgd.formula.nodes import Column, Name, Node
+from symgd.formula.nodes import Column, Name, Node, topological
 from symgd.formula.parse import Formula
 from symgd.formula.shapes import ShapeReader, Shapes
 from symgd.formula.symbol_table import Columns
@@ -75,12 +80,6 @@ class ArrayModel:
         """The subscripts of a parameter, row-major; one empty one for a number."""
         return product(*(range(1, extent + 1) for extent in self.shape(name)))
 
-    def element_names(self) -> Iterator[str]:
-        """The names of all numbers: `b`, `w[1]`, `w[2]`, ..., in the order of `params`."""
-        for name in self.params:
-            for place in self.subscripts(name):
-                yield f"{name}[{','.join(map(str, place))}]" if place else name
-
     def flat(self, theta: Any) -> NDArray[np.float64]:
         """(P,) float64: a point as numbers in the order of params, arrays row-major.
 
@@ -123,7 +122,7 @@ class ArrayModel:
             raise ArgumentError(f"'{shown}' has the shape {shape}, and this has {found.shape}")
         return np.broadcast_to(found, shape).ravel()
 
-    def nested(self, x: Sequence[float]) -> dict[str, Any]:
+    def nested(self, x: Any) -> dict[str, Any]:
         """The numbers of `flat` by parameter: a float, or an array of its shape."""
         import numpy as np
 
@@ -153,6 +152,73 @@ class ArrayModel:
                 leaves.append(unroller.element(name, place) if place else self.scalars[name])
         rows = None if self.table is None else RowData(graph, self.table)
         return LossInternals(graph, root, leaves, rows)
+
+    # -- value and gradient, of any size ---------------------------------------------------------
+
+    @cached_property
+    def root(self) -> Node:
+        """The formula as it runs: constants in their places, numerically stable."""
+        graph = self.formula.graph
+        constants = {leaf: graph.number(value) for leaf, value in self.values.items()}
+        return stabilize(graph, graph.replace([self.formula.root], constants))[0]
+
+    @cached_property
+    def inputs(self) -> list[Name]:
+        """The arrays that the formula reads: of parameters, then of the data."""
+        leaves = [n for n in topological([self.root]) if not n.args]
+        data = [n for n in leaves if isinstance(n, (Column, ColumnVector, DataArray))]
+        return [*self.arrays.values(), *data]
+
+    @cached_property
+    def data_arrays(self) -> dict[str, Any]:
+        """The data by identifier: (rows,), of a vector of columns (rows, columns)."""
+        import numpy as np
+
+        found: dict[str, Any] = {}
+        for name in self.inputs:
+            if isinstance(name, ColumnVector):
+                assert self.table is not None
+                assert self.formula.indexed is not None
+                own = self.formula.indexed.vectors[name.text]
+                found[name.name] = np.stack([self.table.columns[c] for c in own], axis=1)
+            elif not isinstance(name, Array):
+                assert self.table is not None
+                found[name.name] = self.table.columns[name.text]
+        return found
+
+    @cached_property
+    def program(self) -> NestProgram:
+        """Parameters -> value and gradient, as loop nests whose code does not depend on sizes."""
+        scalars = list(self.scalars.values())
+        graph, arrays = self.formula.graph, list(self.arrays.values())
+        derivatives, scatters = index_gradient(graph, self.root, scalars, arrays)
+        outputs = {"value": self.root}
+        outputs |= {f"d/d{n}": d for n, d in zip(self.scalars, derivatives, strict=True)}
+        return compile_nests(scalars, self.inputs, outputs, scatters)
+
+    @cached_property
+    def machine(self) -> NumpyNests:
+        """What runs the program."""
+        return NumpyNests(self.program)
+
+    def evaluate(self, x: Any) -> tuple[float, NDArray[np.float64]]:
+        """(value, gradient) at P numbers in the order of params; the gradient is (P,) float64."""
+        import numpy as np
+
+        point = self.nested(self.flat(x))
+        scalars = {leaf.name: point[name] for name, leaf in self.scalars.items()}
+        arrays = {array.name: point[name] for name, array in self.arrays.items()}
+        outputs, gradients = self.machine.run(
+            self.shapes.sizes, scalars, {**arrays, **self.data_arrays}
+        )
+        parts = []
+        for name in self.params:
+            if name in self.scalars:
+                parts.append(np.array([outputs[f"d/d{name}"]]))
+            else:
+                zero = np.zeros(self.shape(name))
+                parts.append(gradients.get(self.arrays[name].name, zero).ravel())
+        return outputs["value"], np.concatenate(parts)
 
     def _column(self, vector: ColumnVector, k: int) -> Column:
         assert self.columns is not None

@@ -79,6 +79,8 @@ class Loss(Notebook):
         self.text = text
         self.columns: tuple[str, ...] = tuple(columns)
         self.params: tuple[str, ...] = internals.params
+        #: of the arrays whose elements the parameters are, by name
+        self.shapes: dict[str, tuple[int, ...]] = {}
         #: of a formula with indices: its arrays, shapes and kernels
         self.arrays = internals if isinstance(internals, ArrayModel) else None
         if isinstance(internals, LossInternals):
@@ -96,7 +98,11 @@ class Loss(Notebook):
     @cached_property
     def by_elements(self) -> Loss:
         """The loss whose parameters are single numbers: itself, unless it has indices."""
-        return self if self.arrays is None else Loss.of(self.internals, self.text, self.columns)
+        if self.arrays is None:
+            return self
+        found = Loss.of(self.internals, self.text, self.columns)
+        found.shapes = {name: self.arrays.shape(name) for name in self.arrays.arrays}
+        return found
 
     @classmethod
     def of(cls, internals: LossInternals, text: str, columns: Sequence[str] = ()) -> Loss:
@@ -107,7 +113,11 @@ class Loss(Notebook):
 
     def around(self, internals: LossInternals) -> Loss:
         """The same formula with other internals: of another backend, or in a box."""
-        return self if internals is self.internals else Loss.of(internals, self.text, self.columns)
+        if internals is self.internals:
+            return self
+        found = Loss.of(internals, self.text, self.columns)
+        found.shapes = self.shapes
+        return found
 
     def __repr__(self) -> str:
         return f"Loss({self.text!r})"
@@ -180,7 +190,13 @@ class Loss(Notebook):
     # -- values ---------------------------------------------------------------------------
 
     def value(self, theta: Point) -> float:
-        """The loss at theta: a mapping name -> number, or numbers in the order of params."""
+        """The loss at theta: a mapping name -> number, or numbers in the order of params.
+
+        Of a loss with indices: a mapping name -> number or array, or all numbers in the order of
+        params, arrays row-major.
+        """
+        if self.arrays is not None:
+            return self.arrays.evaluate(self.arrays.flat(theta))[0]
         return self.internals.evaluate_value(*read_point(self.params, theta))[0]
 
     __call__ = value
@@ -193,6 +209,8 @@ class Loss(Notebook):
         """The loss and its gradient, (P,) float64, as the descent computes them."""
         import numpy as np
 
+        if self.arrays is not None:
+            return self.arrays.evaluate(self.arrays.flat(theta))
         value, *grad = self.internals.evaluate(*read_point(self.params, theta))
         return value, np.array(grad, dtype=np.float64)
 
@@ -200,6 +218,8 @@ class Loss(Notebook):
         """The Hessian at theta: (P, P) float64, symmetric."""
         import numpy as np
 
+        if self.arrays is not None:
+            return self.by_elements.hess(self.arrays.flat(theta))
         count = len(self.params)
         rows = self.internals.hess_rows(read_point(self.params, theta))
         return np.array(rows, dtype=np.float64).reshape(count, count)
@@ -211,7 +231,7 @@ class Loss(Notebook):
         x: (P,) numbers in the order of params; the gradient is (P,) float64. Compiled on first
         use, in a time linear in the size of the formula.
         """
-        return self.internals.compiled
+        return self.internals.compiled if self.arrays is None else self.arrays.evaluate
 
     @property
     def program(self) -> Program:

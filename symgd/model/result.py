@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from symgd._locks import cached_property
 from symgd.errors import DescentError, import_problem
 from symgd.model.checks import finite_or_none
+from symgd.model.elements import named, nested
 from symgd.model.present import Paged
 
 if TYPE_CHECKING:
@@ -65,6 +66,9 @@ class Described(Protocol):
 
     @property
     def params(self) -> tuple[str, ...]: ...
+
+    @property
+    def shapes(self) -> Mapping[str, tuple[int, ...]]: ...
 
     @property
     def text(self) -> str: ...
@@ -199,9 +203,10 @@ def _known(verdict: Verdict) -> Verdict:
 class Result(Paged):
     """The end of a descent, and how it came there.
 
-    theta: parameter -> value at the returned point. value, grad: the loss and its gradient there.
-    steps: how many steps were taken. best: the least loss on the way. judge: forms the verdict,
-    which may continue the run and try others: when it is first read, and once.
+    theta: parameter -> value at the returned point; of a loss with arrays element -> value, and by
+    the name of an array all of it (`symgd.model.elements`). value, grad: the loss and its gradient
+    there. steps: how many steps were taken. best: the least loss on the way. judge: forms the
+    verdict, which may continue the run and try others: when it is first read, and once.
     """
 
     theta: dict[str, float]
@@ -258,15 +263,19 @@ class Result(Paged):
             "hyperparameters": dict(self.hyperparameters),
             "lr": self.lr,
             "steps": self.steps,
-            "start": self.start,
-            "theta": self.theta,
+            "start": nested(self.start),
+            "theta": nested(self.theta),
             "value": self.value,
             "grad_norm": self.grad_norm,
             "status": self.status.value,
             "message": self.message,
             "verdict": asdict(self.verdict),
             "history": [
-                {"t": t, "theta": dict(zip(self.loss.params, theta, strict=True)), "loss": loss}
+                {
+                    "t": t,
+                    "theta": nested(named(self.loss.params, theta, self.loss.shapes)),
+                    "loss": loss,
+                }
                 for t, theta, loss, _ in self.history.rows()
             ],
         }

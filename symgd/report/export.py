@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from symgd.model.checks import finite_or_none
+from symgd.model.elements import named, nested
 from symgd.report.step_table import float_text, thin
 
 if TYPE_CHECKING:
@@ -34,9 +35,9 @@ def as_json(result: Result, *, every: int | None = None) -> Iterator[str]:
 
 def jsonl(result: Result, *, every: int | None = None) -> Iterator[str]:
     """One object for each step, then one for the run, without its history."""
-    names = result.loss.params
+    names, shapes = result.loss.params, result.loss.shapes
     for t, theta, loss, grad_norm in thin(result.history.rows(), every):
-        row = {"t": t, "theta": dict(zip(names, theta, strict=True))}
+        row = {"t": t, "theta": nested(named(names, theta, shapes))}
         yield dump({**row, "loss": loss, "grad_norm": grad_norm})
     yield dump({key: value for key, value in result.to_dict().items() if key != "history"})
 

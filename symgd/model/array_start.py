@@ -1,0 +1,173 @@
+"""Starts of losses with arrays: numbers, arrays, formulas of the subscripts, random numbers."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from symgd import names
+from symgd.backends.compiler import compile_program
+from symgd.backends.lambdified import compile_array
+from symgd.errors import ArgumentError, FormulaError
+from symgd.formula.parse import parse
+from symgd.model.arguments import parse_number
+from symgd.model.array_model import ArrayModel
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+
+_PART = re.compile(
+    r"\s*(?P<name>[^\W\d]\w*)\s*(?:\[(?P<subscripts>[^\]]*)\])?\s*(?P<sign>[=~])\s*(?P<value>.+)",
+    re.DOTALL,
+)
+_DRAW = re.compile(r"\s*(?P<kind>\w+)\s*\((?P<first>[^,]*),(?P<second>[^,]*)\)\s*")
+
+
+def array_origin(model: ArrayModel, start: Any, seed: int = 0) -> Floats:
+    """(P,) float64: the start of a descent in the order of params, arrays row-major.
+
+    start: one number for all; P numbers; a mapping name -> number, array or text; or text, parts
+    joined by commas: `b=0`, `x[i]=i/10`, `x=-1.2`, `W~normal(0,0.3)`, `W~uniform(-1,1)`. In a
+    mapping and in text what is not mentioned starts at 0. Random numbers depend on (seed, name,
+    place) alone.
+    """
+    import numpy as np
+
+    if isinstance(start, str):
+        text = start.strip()
+        if "=" not in text and "~" not in text:
+            start = parse_number(text, "the start")
+        else:
+            start = dict(_read_part(part) for part in _parts(text))
+    if isinstance(start, (int, float)):
+        return np.full(model.count, float(start))
+    if not isinstance(start, Mapping):
+        return np.array(model.flat(start))
+    given = {names.canonical(str(k)): v for k, v in start.items()}
+    point = {name: given.pop(name, 0.0) for name in model.params}
+    for name in given:
+        raise ArgumentError(names.unknown("the loss has no parameter", name, model.params))
+    for name, value in point.items():
+        if isinstance(value, str):
+            point[name] = _Part(model, name, seed).read(value)
+    return np.array(model.flat(point))
+
+
+def _parts(text: str) -> Iterator[str]:
+    """The text at its commas and semicolons outside parentheses and brackets."""
+    depth, first = 0, 0
+    for at, char in enumerate(text):
+        depth += (char in "([") - (char in ")]")
+        if char in ",;" and depth == 0:
+            yield text[first:at]
+            first = at + 1
+    yield text[first:]
+
+
+def _read_part(part: str) -> tuple[str, str]:
+    """`x[i]=i/10` as ("x", "[i]=i/10")."""
+    found = _PART.fullmatch(part)
+    if found is None:
+        shown = names.escape(part.strip())
+        raise ArgumentError(f"'{shown}' is no start: write x=1, x[i]=i/10 or x~normal(0,1)")
+    subscripts = found["subscripts"]
+    head = "" if subscripts is None else f"[{subscripts}]"
+    return found["name"], f"{head}{found['sign']}{found['value']}"
+
+
+class _Part:
+    """Reads the text of the start of one parameter."""
+
+    def __init__(self, model: ArrayModel, name: str, seed: int) -> None:
+        self.model, self.name, self.seed = model, name, seed
+        self.shape = model.shape(name)
+        self.shown = names.escape(name)
+
+    def read(self, text: str) -> Floats | float:
+        """Its numbers. text: `=1`, `[i]=i/10`, `~normal(0,1)`, or the same without the sign."""
+        found = re.fullmatch(r"(?:\[([^\]]*)\])?\s*([=~]?)\s*(.+)", text, re.DOTALL)
+        assert found is not None
+        subscripts, sign, value = found.groups()
+        draw = _DRAW.fullmatch(value)
+        if draw is not None and draw["kind"] in _DISTRIBUTIONS:
+            return self._drawn(draw)
+        if sign == "~":
+            listed = " or ".join(f"{name}(a, b)" for name in _DISTRIBUTIONS)
+            raise ArgumentError(f"the start of {self.shown} is drawn from {listed}")
+        if subscripts is None or subscripts.strip() == "*":
+            return parse_number(value, f"the start of {self.shown}")
+        return self._formula([s.strip() for s in subscripts.split(",")], value)
+
+    def _drawn(self, draw: re.Match[str]) -> Floats:
+        first, second = (
+            parse_number(draw[k], f"the start of {self.shown}") for k in ("first", "second")
+        )
+        count = 1
+        for extent in self.shape:
+            count *= extent
+        return _DISTRIBUTIONS[draw["kind"]](self._words(count), first, second).reshape(self.shape)
+
+    def _words(self, count: int) -> NDArray[np.uint64]:
+        """(2*count,) random words of (seed, name, place), by a counter-based generator."""
+        import numpy as np
+
+        digest = hashlib.sha256(f"{self.seed}:{self.name}".encode()).digest()
+        generator = np.random.Philox(key=int.from_bytes(digest[:16], "little"))
+        return generator.random_raw(2 * count)
+
+    def _formula(self, subscripts: list[str], text: str) -> Floats:
+        """The values of a formula of the subscripts and sizes."""
+        import numpy as np
+
+        if len(subscripts) != len(self.shape):
+            usual = f"{self.shown}[{', '.join('ijkl'[: len(self.shape)])}]"
+            raise ArgumentError(f"the start of {self.shown} is written {usual}=...")
+        formula = parse(text)
+        places = np.indices(self.shape) + 1.0
+        known: dict[str, Any] = dict(zip(subscripts, places, strict=True))
+        sizes = {s.text: float(n) for s, n in self.model.shapes.sizes.items()}
+        for name in formula.variables:
+            if name not in known and name not in sizes:
+                shown = names.escape(name)
+                hint = f"it may hold {', '.join([*subscripts, *sizes])}"
+                column = max(0, text.find(name))
+                raise FormulaError(text, column, f"'{shown}' is not known in a start", hint)
+        inputs = [known.get(name, sizes.get(name)) for name in formula.variables]
+        program = compile_program(list(formula.variables.values()), {"start": formula.root})
+        with np.errstate(all="ignore"):
+            [values] = compile_array(program)(*inputs)
+        found = np.broadcast_to(np.asarray(values, dtype=np.float64), self.shape)
+        if not np.isfinite(found).all():
+            raise ArgumentError(f"the start of {self.shown} is not finite everywhere: {text}")
+        return found
+
+
+def _normal(words: NDArray[np.uint64], mean: float, deviation: float) -> Floats:
+    """Box and Muller's normal numbers, two words each."""
+    import numpy as np
+
+    first, second = _uniform_numbers(words[0::2]), _uniform_numbers(words[1::2])
+    angle = 2 * np.pi * second
+    return np.asarray(mean + deviation * np.sqrt(-2 * np.log(first)) * np.cos(angle))
+
+
+def _uniform(words: NDArray[np.uint64], low: float, high: float) -> Floats:
+    numbers: Floats = low + (high - low) * _uniform_numbers(words[0::2])
+    return numbers
+
+
+def _uniform_numbers(words: NDArray[np.uint64]) -> Any:
+    """Numbers in (0, 1) of 53 bits."""
+    return ((words >> 11) + 0.5) * 2.0**-53
+
+
+#: The distributions of a start: (words, a, b) -> numbers.
+_DISTRIBUTIONS: dict[str, Callable[[Any, float, float], Floats]] = {
+    "normal": _normal,
+    "uniform": _uniform,
+}

@@ -1,0 +1,70 @@
+"""Elements: the numbers of a point by name, those of arrays also as arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import product
+from typing import Any
+
+
+def element_names(name: str, shape: Sequence[int]) -> Iterator[str]:
+    """`w[1,1]`, `w[1,2]`, ... row-major; the name itself for a number."""
+    if not shape:
+        yield name
+        return
+    for place in product(*(range(1, extent + 1) for extent in shape)):
+        yield f"{name}[{','.join(map(str, place))}]"
+
+
+class Elements(dict[str, float]):
+    """Name -> number; an element of an array is `w[2]`, and the name `w` gives the whole array.
+
+    shapes: of the arrays, by name.
+
+    >>> point = Elements({"b": 0.5, "w[1]": 1.0, "w[2]": 2.0}, {"w": (2,)})
+    >>> point["w"], point["w[2]"]
+    (array([1., 2.]), 2.0)
+    """
+
+    def __init__(
+        self,
+        numbers: Mapping[str, float] | Iterable[tuple[str, float]],
+        shapes: Mapping[str, tuple[int, ...]],
+    ) -> None:
+        super().__init__(numbers)
+        self.shapes = shapes
+
+    def __missing__(self, name: str) -> Any:
+        import numpy as np
+
+        shape = self.shapes[name]  # KeyError, as of every dictionary
+        values = [self[element] for element in element_names(name, shape)]
+        return np.array(values, dtype=np.float64).reshape(shape)
+
+    def __reduce__(self) -> tuple[type[Elements], tuple[dict[str, float], dict[str, Any]]]:
+        return Elements, (dict(self), dict(self.shapes))
+
+    def nested(self) -> dict[str, Any]:
+        """The numbers and, by the name of each array, nested lists; in order."""
+        found: dict[str, Any] = {}
+        elements = {e: name for name, s in self.shapes.items() for e in element_names(name, s)}
+        for name, value in self.items():
+            array = elements.get(name)
+            if array is None:
+                found[name] = value
+            elif array not in found:
+                found[array] = self.__missing__(array).tolist()
+        return found
+
+
+def named(
+    params: Sequence[str], values: Iterable[float], shapes: Mapping[str, tuple[int, ...]]
+) -> dict[str, float]:
+    """The values by parameter. shapes: of the arrays whose elements the parameters are."""
+    numbers = {name: float(value) for name, value in zip(params, values, strict=True)}
+    return Elements(numbers, shapes) if shapes else numbers
+
+
+def nested(point: Mapping[str, float]) -> Mapping[str, Any]:
+    """The point as plain data, arrays as nested lists."""
+    return point.nested() if isinstance(point, Elements) else point
