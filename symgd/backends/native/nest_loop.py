@@ -76,19 +76,35 @@ class LoopWriter:
                 nothing = e.number(NOTHING[part.store.mode])
                 self.totals[id(part)] = e.variable(value=nothing, wide=True)
         index = order[depth]
-        step = e.lanes if index == self.loop.vector else 1
         first, stop = self._range(index)
-        with e.for_range(stop, first, step) as at:
+        if index == self.loop.vector and self.loop.is_light:
+            whole = e.integer("and", e.integer("sub", stop, first), -e.lanes)
+            middle = e.integer("add", first, whole)
+            self._for(depth, (first, middle), views, is_whole=True)
+            first = middle
+        self._for(depth, (first, stop), views)
+        for sink in due:
+            self._flush(sink, views, {id(p): self.totals[id(p)].get() for p in sink.parts})
+
+    def _for(
+        self,
+        depth: int,
+        ends: tuple[Value, Value],
+        views: Mapping[Shifts, View],
+        is_whole: bool = False,
+    ) -> None:
+        """The loop over an index. is_whole: it has whole vectors only."""
+        e, index = self.e, self.loop.order[depth]
+        first, stop = ends
+        with e.for_range(stop, first, e.lanes if index == self.loop.vector else 1) as at:
             self.elements[index] = at
             inner = {shifts: view.copy() for shifts, view in views.items()}
             if index == self.loop.vector:
                 self.left = e.integer("sub", stop, at)
-                self.rest = e.icmp("slt", e.lane_numbers, self.left)
+                self.rest = None if is_whole else e.icmp("slt", e.lane_numbers, self.left)
             for shifts, view in inner.items():
                 self._enter(index, at, dict(shifts).get(index, Affine()), view)
             self._level(depth + 1, inner)
-        for sink in due:
-            self._flush(sink, views, {id(p): self.totals[id(p)].get() for p in sink.parts})
 
     def _range(self, index: Index) -> tuple[Value, Value]:
         """The first element, and that after the last, of all parts."""

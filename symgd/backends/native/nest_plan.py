@@ -8,7 +8,7 @@ vectors or threads write to one element. Stores of equal indices share one loop.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import cached_property
 from graphlib import TopologicalSorter
@@ -17,12 +17,13 @@ from typing import TypeAlias
 from symgd.backends.nests import Load, Nest, NestProgram, Store, Subscript
 from symgd.backends.operations import Operation
 from symgd.formula.functions.table import ELEMENTARY
-from symgd.formula.indices import Affine, ColumnVector, Index
+from symgd.formula.indices import ROW, Affine, ColumnVector, Index
 
 Step: TypeAlias = "Load | Operation"
 Shifts: TypeAlias = "tuple[tuple[Index, Affine], ...]"
 
 _CONTRACTION = 12  # operations in a loop with an inner sum that four registers at a time profit
+_MOST = 4  # registers
 _MANY = 40  # operations in a loop that fill the registers
 
 
@@ -145,6 +146,11 @@ class NestLoop:
             groups.setdefault(key, Sink([], depth)).parts.append(part)
         self.sinks = list(groups.values())
 
+    @property
+    def is_light(self) -> bool:
+        """Whether whole vectors are worth code of their own, without a mask."""
+        return self.registers == _MOST
+
     @cached_property
     def registers(self) -> int:
         """How many registers of lanes a vector has."""
@@ -152,7 +158,7 @@ class NestLoop:
         heavy = any(o.cost >= ELEMENTARY for o in operations.values())  # type: ignore[union-attr]
         if heavy or len(operations) > _MANY:
             return 1
-        return 4 if len(operations) <= _CONTRACTION and len(self.order) > 1 else 2
+        return _MOST if len(operations) <= _CONTRACTION and len(self.order) > 1 else 2
 
     @property
     def cost(self) -> int:
@@ -204,6 +210,7 @@ class Plan:
 
 def plan(program: NestProgram) -> Plan:
     """The plan of a program."""
+    program = _packed(program)
     stages: list[Pass | Nest] = []
     axes = dict(program.temporaries)
     for nests in program.passes:
@@ -222,6 +229,33 @@ def plan(program: NestProgram) -> Plan:
         for name in stage.strip_temporaries if isinstance(stage, Pass) else ():
             del axes[name]
     return Plan(program, stages, axes, _covered(program, stages))
+
+
+def _packed(program: NestProgram) -> NestProgram:
+    """The program with vectors of columns copied into a temporary of each strip.
+
+    Columns begin at equal places of pages, so their rows would evict each other from the cache.
+    """
+    vectors = {a.name for a in program.arrays if isinstance(a, ColumnVector)}
+    nests: list[Nest] = []
+    temporaries = dict(program.temporaries)
+    for k, run in enumerate(program.passes):
+        read = dict.fromkeys(
+            load for nest in run for load in nest.loads.values() if load.array in vectors
+        )
+        copies = {}
+        for n, load in enumerate(read):
+            row, column = load.subscripts
+            if isinstance(column, Affine) and len(column.indices) == 1:
+                axes = (ROW, column.indices[0])
+                copies[load] = Load(f"packed{k}_{n}", tuple([Affine(0, ((i, 1),)) for i in axes]))
+                store = Store(copies[load].array, copies[load].subscripts, "=", "cell")
+                nests.append(Nest(axes, {"cell": load}, (), (store,)))
+                temporaries[store.target] = axes
+        for nest in run:
+            loads = {name: copies.get(load, load) for name, load in nest.loads.items()}
+            nests.append(replace(nest, loads=loads))
+    return replace(program, nests=tuple(nests), temporaries=temporaries)
 
 
 def _pass(program: NestProgram, nests: tuple[Nest, ...]) -> Pass:
