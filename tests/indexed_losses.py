@@ -75,8 +75,14 @@ _CHAINS = [
         "sum(100*(x[2*i-1]^2 - x[2*i])^2 + (x[2*i-1] - 1)^2 + 90*(x[2*i+1]^2 - x[2*i+2])^2"
         " + (x[2*i+1] - 1)^2 + 10*(x[2*i] + x[2*i+2] - 2)^2 + (x[2*i] - x[2*i+2])^2/10, i=1..m)",
         _even(
-            lambda a, b, c, d: 100 * (a**2 - b) ** 2 + (a - 1) ** 2 + 90 * (c**2 - d) ** 2
-            + (c - 1) ** 2 + 10 * (b + d - 2) ** 2 + (b - d) ** 2 / 10
+            lambda a, b, c, d: (
+                100 * (a**2 - b) ** 2
+                + (a - 1) ** 2
+                + 90 * (c**2 - d) ** 2
+                + (c - 1) ** 2
+                + 10 * (b + d - 2) ** 2
+                + (b - d) ** 2 / 10
+            )
         ),
         {"m": 5},
     ),
@@ -85,8 +91,9 @@ _CHAINS = [
         "sum((x[2*i-1] + 10*x[2*i])^2 + 5*(x[2*i+1] - x[2*i+2])^2 + (x[2*i] - 2*x[2*i+1])^4"
         " + 10*(x[2*i-1] - x[2*i+2])^4, i=1..m)",
         _even(
-            lambda a, b, c, d: (a + 10 * b) ** 2 + 5 * (c - d) ** 2 + (b - 2 * c) ** 4
-            + 10 * (a - d) ** 4
+            lambda a, b, c, d: (
+                (a + 10 * b) ** 2 + 5 * (c - d) ** 2 + (b - 2 * c) ** 4 + 10 * (a - d) ** 4
+            )
         ),
         {"m": 4},
     ),
@@ -95,25 +102,29 @@ _CHAINS = [
         "sum((exp(x[2*i-1]) - x[2*i])^4 + 100*(x[2*i] - x[2*i+1])^6 + tan(x[2*i+1] - x[2*i+2])^4"
         " + x[2*i-1]^8 + (x[2*i+2] - 1)^2, i=1..m)",
         _even(
-            lambda a, b, c, d: (jnp.exp(a) - b) ** 4 + 100 * (b - c) ** 6 + jnp.tan(c - d) ** 4
-            + a**8 + (d - 1) ** 2
+            lambda a, b, c, d: (
+                (jnp.exp(a) - b) ** 4
+                + 100 * (b - c) ** 6
+                + jnp.tan(c - d) ** 4
+                + a**8
+                + (d - 1) ** 2
+            )
         ),
         {"m": 3},
     ),
     Indexed(
         "generalized Broyden",
         "sum(abs((3 - 2*x[i])*x[i] - x[i-1] - x[i+1] + 1)^(7/3), i=2..n-1)",
-        lambda x: jnp.sum(
-            jnp.abs((3 - 2 * x[1:-1]) * x[1:-1] - x[:-2] - x[2:] + 1) ** (7 / 3)
-        ),
+        lambda x: jnp.sum(jnp.abs((3 - 2 * x[1:-1]) * x[1:-1] - x[:-2] - x[2:] + 1) ** (7 / 3)),
         {"n": 11},
     ),
     Indexed(
         "trigonometric, with counters and ends",
         "sum(i*(1 - cos(x[i]) + sin(x[i-1]) - sin(x[i+1])), i=2..n-1) + x[1]*x[n]/n",
-        lambda x: jnp.sum(
-            jnp.arange(2, 10) * (1 - jnp.cos(x[1:-1]) + jnp.sin(x[:-2]) - jnp.sin(x[2:]))
-        ) + x[0] * x[-1] / 10,
+        lambda x: (
+            jnp.sum(jnp.arange(2, 10) * (1 - jnp.cos(x[1:-1]) + jnp.sin(x[:-2]) - jnp.sin(x[2:])))
+            + x[0] * x[-1] / 10
+        ),
         {"n": 10},
     ),
 ]
@@ -141,8 +152,10 @@ _NETWORKS = [
         "rectified network with weight decay",
         "mean((y - sum(v[h]*relu(sum(W[h,j]*X[j], j) + b[h]), h=1..H))^2)"
         " + 0.1*(sum(W^2) + sum(v^2))",
-        lambda W, b, v: jnp.mean((column("y") - jax.nn.relu(XS @ W.T + b) @ v) ** 2)
-        + 0.1 * (jnp.sum(W**2) + jnp.sum(v**2)),
+        lambda W, b, v: (
+            jnp.mean((column("y") - jax.nn.relu(XS @ W.T + b) @ v) ** 2)
+            + 0.1 * (jnp.sum(W**2) + jnp.sum(v**2))
+        ),
         {"H": 6},
         data=True,
     ),
@@ -192,13 +205,16 @@ _LINEAR = [
     Indexed(
         "Huber and lasso",
         "mean(huber(y - sum(w[j]*X[j], j), 1)) + 0.2*sum(abs(w[j]), j)",
-        lambda w: jnp.mean(
-            jnp.where(
-                jnp.abs(column("y") - XS @ w) <= 1,
-                (column("y") - XS @ w) ** 2 / 2,
-                jnp.abs(column("y") - XS @ w) - 0.5,
+        lambda w: (
+            jnp.mean(
+                jnp.where(
+                    jnp.abs(column("y") - XS @ w) <= 1,
+                    (column("y") - XS @ w) ** 2 / 2,
+                    jnp.abs(column("y") - XS @ w) - 0.5,
+                )
             )
-        ) + 0.2 * jnp.sum(jnp.abs(w)),
+            + 0.2 * jnp.sum(jnp.abs(w))
+        ),
         data=True,
     ),
     Indexed(
@@ -225,17 +241,21 @@ _MIXED = [
     Indexed(
         "random intercepts with a prior",
         "sum((y - a[site] - b*x)^2)/(2*s^2) + sum((a[g] - m)^2, g)/(2*t^2) + 37*log(s) + 6*log(t)",
-        lambda a, b, s, m, t: jnp.sum(
-            (column("y") - a[place("site")] - b * column("x")) ** 2
-        ) / (2 * s**2) + jnp.sum((a - m) ** 2) / (2 * t**2) + 37 * jnp.log(s) + 6 * jnp.log(t),
+        lambda a, b, s, m, t: (
+            jnp.sum((column("y") - a[place("site")] - b * column("x")) ** 2) / (2 * s**2)
+            + jnp.sum((a - m) ** 2) / (2 * t**2)
+            + 37 * jnp.log(s)
+            + 6 * jnp.log(t)
+        ),
         data=True,
     ),
     Indexed(
         "matrix factorisation",
         "sum((y - dot(U[site], V[item]))^2) + 0.1*(sum(U^2) + sum(V^2))",
-        lambda U, V: jnp.sum(
-            (column("y") - jnp.sum(U[place("site")] * V[place("item")], axis=1)) ** 2
-        ) + 0.1 * (jnp.sum(U**2) + jnp.sum(V**2)),
+        lambda U, V: (
+            jnp.sum((column("y") - jnp.sum(U[place("site")] * V[place("item")], axis=1)) ** 2)
+            + 0.1 * (jnp.sum(U**2) + jnp.sum(V**2))
+        ),
         {"f": 3},
         {"U": ("site", "f"), "V": ("item", "f")},
         data=True,
@@ -243,25 +263,28 @@ _MIXED = [
     Indexed(
         "item responses of two parameters",
         "z = a[item]*(u[site] - d[item]); mean(log(1 + exp(z)) - hit*z) + 0.01*sum(u[p]^2, p)",
-        lambda a, u, d: _logistic(
-            a[place("item")] * (u[place("site")] - d[place("item")]), column("hit")
-        ) + 0.01 * jnp.sum(u**2),
+        lambda a, u, d: (
+            _logistic(a[place("item")] * (u[place("site")] - d[place("item")]), column("hit"))
+            + 0.01 * jnp.sum(u**2)
+        ),
         data=True,
     ),
     Indexed(
         "random slopes",
         "mean((y - sum(B[site,j]*X[j], j))^2) + sum(sum((B[g,j] - m[j])^2, j), g=1..6)",
-        lambda B, m: jnp.mean(
-            (column("y") - jnp.sum(B[place("site")] * XS, axis=1)) ** 2
-        ) + jnp.sum((B - m) ** 2),
+        lambda B, m: (
+            jnp.mean((column("y") - jnp.sum(B[place("site")] * XS, axis=1)) ** 2)
+            + jnp.sum((B - m) ** 2)
+        ),
         data=True,
     ),
     Indexed(
         "a cell of two categories",
         "mean((y - T[site,item]*x)^2) + sum(T[1,k]^2, k)",
-        lambda T: jnp.mean(
-            (column("y") - T[place("site"), place("item")] * column("x")) ** 2
-        ) + jnp.sum(T[0] ** 2),
+        lambda T: (
+            jnp.mean((column("y") - T[place("site"), place("item")] * column("x")) ** 2)
+            + jnp.sum(T[0] ** 2)
+        ),
         data=True,
     ),
 ]
@@ -270,8 +293,9 @@ _STENCILS = [
     Indexed(
         "total variation, smoothed",
         "sum((u[i] - y[i])^2, i)/2 + 0.3*sum(sqrt((u[i+1] - u[i])^2 + 0.01), i=1..37-1)",
-        lambda u: jnp.sum((u - column("y")) ** 2) / 2
-        + 0.3 * jnp.sum(jnp.sqrt(jnp.diff(u) ** 2 + 0.01)),
+        lambda u: (
+            jnp.sum((u - column("y")) ** 2) / 2 + 0.3 * jnp.sum(jnp.sqrt(jnp.diff(u) ** 2 + 0.01))
+        ),
         data=True,
     ),
     Indexed(
@@ -280,7 +304,11 @@ _STENCILS = [
         " j=2..n-1), i=2..m-1)",
         lambda u: jnp.sum(
             (
-                4 * u[1:-1, 1:-1] - u[:-2, 1:-1] - u[2:, 1:-1] - u[1:-1, :-2] - u[1:-1, 2:]
+                4 * u[1:-1, 1:-1]
+                - u[:-2, 1:-1]
+                - u[2:, 1:-1]
+                - u[1:-1, :-2]
+                - u[1:-1, 2:]
                 - jnp.outer(jnp.arange(2, 6), jnp.arange(2, 5)) / 9
             )
             ** 2
@@ -298,8 +326,9 @@ _STENCILS = [
     Indexed(
         "springs",
         "sum((norm(p[i+1,k] - p[i,k], k=1..2) - 0.5)^2, i=1..n-1) + sum(p[i,2], i)",
-        lambda p: jnp.sum((jnp.linalg.norm(jnp.diff(p, axis=0), axis=1) - 0.5) ** 2)
-        + jnp.sum(p[:, 1]),
+        lambda p: (
+            jnp.sum((jnp.linalg.norm(jnp.diff(p, axis=0), axis=1) - 0.5) ** 2) + jnp.sum(p[:, 1])
+        ),
         {"n": 6},
     ),
     Indexed(
@@ -377,10 +406,12 @@ _OTHERS = [
     Indexed(
         "mixture of normal distributions",
         "-mean(logsumexp(a[k] - (x - m[k])^2*exp(s[k]), k=1..3)) + logsumexp(a[k], k=1..3)",
-        lambda a, m, s: jax.scipy.special.logsumexp(a)
-        - jnp.mean(
-            jax.scipy.special.logsumexp(
-                a - (column("x")[:, None] - m) ** 2 * jnp.exp(s), axis=1
+        lambda a, m, s: (
+            jax.scipy.special.logsumexp(a)
+            - jnp.mean(
+                jax.scipy.special.logsumexp(
+                    a - (column("x")[:, None] - m) ** 2 * jnp.exp(s), axis=1
+                )
             )
         ),
         data=True,

@@ -57,7 +57,7 @@ def read_source(
             check_parameters(formula, found, own, "a parameter or constant")
             columns = tuple(dict.fromkeys([*formula.columns, *indexed.columns_read()]))
             rows = RowData(graph, read_columns(opened, columns, drop_missing))
-        if formula.indexed is not None and formula.indexed.indices:
+        if formula.indexed is not None and (formula.indexed.indices or formula.indexed.arrays):
             table = None if rows is None else rows.table
             shapes = bind_shapes(formula, arrays.sizes, table)
             values = {leaf: fixed[name] for name, leaf in _taken(fixed, variables)}
