@@ -128,7 +128,8 @@ class ArrayFunctions:
         """The Hessian at x times v, (P,) each."""
         import numpy as np
 
-        return self._product(np.concatenate([self.model.flat(x), self.model.flat(v)]))[1:]
+        both = np.concatenate([self.model.flat(x), self.model.flat(v)])
+        return self._product(both)[1 : 1 + self.model.count]
 
     @cached_property
     def bound(self) -> BoundFunction:
@@ -141,14 +142,13 @@ class ArrayFunctions:
 
     @cached_property
     def _product(self) -> BoundFunction:
-        return self._bind(self.product_program)
+        return bind_nests(self.product_program, self.layout(2), self.columns)
 
     def _bind(self, program: NestProgram) -> BoundFunction:
-        return bind_nests(program, self.layout, self.columns)
+        return bind_nests(program, self.layout(), self.columns)
 
-    @cached_property
-    def layout(self) -> NestLayout:
-        """Parameters in the order of params, then a vector of their kind; value, then gradient."""
+    def layout(self, vectors: int = 1) -> NestLayout:
+        """Parameters in the order of params, then a vector of their kind; value, then gradients."""
         model, count = self.model, self.model.count
         symbols = {**model.scalars, **model.arrays}
         sizes = [math.prod(model.shape(name)) for name in model.params]
@@ -156,10 +156,12 @@ class ArrayFunctions:
         offsets = {symbols[name].name: start for name, start in starts.items()}
         extents = {array.name: model.shape(name) for name, array in model.arrays.items()}
         places = {"value": 0, **{f"d/d{name}": 1 + start for name, start in starts.items()}}
+        places |= {f"g_{name}": 1 + start for name, start in offsets.items()}
+        places |= {f"g_w{name}": 1 + count + start for name, start in offsets.items()}
         return NestLayout(
             model.shapes.sizes,
             extents | {f"w{name}": shape for name, shape in extents.items()},
             offsets | {f"w{name}": count + start for name, start in offsets.items()},
-            places | {f"g_{name}": 1 + start for name, start in offsets.items()},
-            1 + count,
+            places,
+            1 + vectors * count,
         )
