@@ -201,6 +201,9 @@ class Loss(Notebook):
     @property
     def table(self) -> Table | None:
         """The data: the columns that the formula reads."""
+        source = self if self.indexed is None else self.indexed
+        if source.arrays is not None:
+            return source.arrays.table
         return None if self.internals.rows is None else self.internals.rows.table
 
     def gradient_text(self, limit: int = 2000) -> dict[str, str]:
