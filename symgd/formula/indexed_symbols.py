@@ -28,6 +28,7 @@ class Use:
     low: Affine
     high: Affine
     column: Node | None = None
+    within: Index | None = None
 
 
 @dataclass
