@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ from symgd.formula.nodes import Column, Name, Node
 from symgd.formula.parse import Formula
 from symgd.formula.shapes import ShapeReader, Shapes
 from symgd.formula.symbol_table import Columns
+from symgd.model.array_options import ArrayOptions
 from symgd.model.checks import to_float
 from symgd.model.data_binding import RowData
 from symgd.model.loss_internals import LossInternals
@@ -36,7 +37,8 @@ PARTS = 3_000
 class ArrayModel:
     """An indexed formula with its shapes and data.
 
-    values: of the names that are constants. columns: those of the data, by name.
+    values: of the names that are constants. columns: those of the data, by name. options: what was
+    given of sizes and shapes.
     """
 
     formula: Formula
@@ -44,6 +46,7 @@ class ArrayModel:
     values: Mapping[Name, float]
     columns: Columns | None
     table: Table | None
+    options: ArrayOptions
 
     @cached_property
     def scalars(self) -> dict[str, Name]:
@@ -101,9 +104,10 @@ class ArrayModel:
         missing = [p for p in self.params if p not in given]
         if missing:
             raise ArgumentError(f"there is no value for parameter '{names.escape(missing[0])}'")
-        return np.concatenate([self._elements(name, given[name]) for name in self.params])
+        return np.concatenate([self.elements(name, given[name]) for name in self.params])
 
-    def _elements(self, name: str, value: Any) -> NDArray[np.float64]:
+    def elements(self, name: str, value: Any) -> NDArray[np.float64]:
+        """The numbers of one parameter, row-major, from a number or an array of its shape."""
         import numpy as np
 
         shape, shown = self.shape(name), names.escape(name)
@@ -159,22 +163,6 @@ class ArrayModel:
     def _cell(self, array: DataArray, k: int) -> float:
         assert self.table is not None
         return float(self.table.columns[array.text][k - 1])
-
-
-def numbered_vectors(columns: Iterable[str]) -> dict[str, list[str]]:
-    """The vectors among columns named X1, X2, ..., Xn without gaps, n >= 2, by X."""
-    listed = list(columns)
-    known = set(listed)
-    found: dict[str, list[str]] = {}
-    for name in listed:
-        stem = name[:-1]
-        if name.endswith("1") and stem and not stem[-1:].isdigit() and stem not in known:
-            members = [name]
-            while f"{stem}{len(members) + 1}" in known:
-                members.append(f"{stem}{len(members) + 1}")
-            if len(members) > 1 and names.is_variable(stem):
-                found[names.canonical(stem)] = members
-    return found
 
 
 def greatest_of(table: Table) -> Callable[[Node], int]:

@@ -20,12 +20,13 @@ from symgd.formula.tokens import Limits
 from symgd.model.array_functions import ArrayFunctions
 from symgd.model.array_internals import ArrayInternals
 from symgd.model.array_model import ArrayModel
+from symgd.model.array_options import ArrayOptions
 from symgd.model.checks import Point, read_point
 from symgd.model.data_binding import RowData
 from symgd.model.exact_values import ExactValues
 from symgd.model.loss_internals import LossInternals
 from symgd.model.present import Notebook
-from symgd.model.read_loss import ArrayOptions, read_source
+from symgd.model.read_loss import read_source
 
 if TYPE_CHECKING:
     import numpy as np

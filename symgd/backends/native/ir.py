@@ -50,14 +50,14 @@ class IRBuilder:
         self.lanes = lanes
         self.lines: list[str] = []
         self.declared: set[str] = set()
-        self._allocas: list[str] = []
+        self._entry: list[str] = []
         self._count = 0
         self._splats: dict[str, Value] = {}
         self._open = True  # whether the block still lacks its last instruction
 
     def define(self, head: str, result: str = "i64 0") -> str:
         """The text of the whole function. head: its name and arguments. result: with its type."""
-        body = ["entry:", *self._allocas, *self.lines, f"  ret {result}"]
+        body = ["entry:", *self._entry, *self.lines, f"  ret {result}"]
         return "\n".join([f"define {head} {{", *body, "}"])
 
     # -- instructions ---------------------------------------------------------------------
@@ -75,6 +75,12 @@ class IRBuilder:
         name = self._fresh("%v")
         self.lines.append(f"  {name} = {instruction}")
         return Value(name, wide)
+
+    def at_entry(self, instruction: str) -> Value:
+        """One instruction with a result that every block of the function may use."""
+        name = self._fresh("%v")
+        self._entry.append(f"  {name} = {instruction}")
+        return Value(name)
 
     def type(self, wide: bool, element: str = "double") -> str:
         """The IR type of one element, or of all lanes."""
@@ -144,7 +150,7 @@ class IRBuilder:
     def allocate(self, kind: str) -> str:
         """The pointer to room for a value of this type, aligned for every vector."""
         pointer = self._fresh("%a")
-        self._allocas.append(f"  {pointer} = alloca {kind}, align {64 if kind[0] in '<[' else 8}")
+        self._entry.append(f"  {pointer} = alloca {kind}, align {64 if kind[0] in '<[' else 8}")
         return pointer
 
     def at(self, pointer: str, index: Integer, element: str = "double") -> str:
@@ -232,7 +238,7 @@ class IRBuilder:
 
     @contextmanager
     def for_range(
-        self, stop: Integer, start: Integer = 0, step: int = 1, index: Variable | None = None
+        self, stop: Integer, start: Integer = 0, step: Integer = 1, index: Variable | None = None
     ) -> Iterator[Value]:
         """A counted loop; yields the index. index: the variable that holds it, else a new one."""
         index = index or self.variable("i64")

@@ -1,0 +1,291 @@
+"""The numbers that the machine code of loop nests reads: sizes, strides, rooms, chunks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from itertools import accumulate
+from math import prod
+
+from symgd._threads import worthwhile
+from symgd.backends.native.nest_places import Home, Slots
+from symgd.backends.native.nest_plan import Kind, NestLoop, Pass, Sink
+from symgd.backends.nests import Load, Subscript
+from symgd.formula.indices import Affine, Count, Index
+from symgd.formula.nodes import Name
+
+_CACHE = 32 * 1024 // 8  # doubles of a strip
+_LONGEST, _LANES = 1024, 64  # elements of a strip, and a multiple of every vector
+_NANOSECONDS = 0.15  # of an iteration, for each unit of its cost
+_CHUNKS = 64
+_PRIVATE = 1 << 22  # doubles of the sums of all chunks
+_SHARE = 4  # iterations for each element of a chunk's sums
+
+
+class Binding:
+    """Sizes and extents for one module: the methods are the slots.
+
+    sizes: of `Size`, `Count` and `ROWS`. extents: of arrays. offsets: of parameters in x. places: of
+    outputs and gradients in out. threads: how many may run, at most.
+    """
+
+    def __init__(
+        self,
+        slots: Slots,
+        sizes: Mapping[Name, int],
+        extents: Mapping[str, Sequence[int]],
+        offsets: Mapping[str, int],
+        places: Mapping[str, int],
+        threads: int,
+    ) -> None:
+        self.slots, self.plan = slots, slots.plan
+        self.sizes, self.extents, self.offsets, self.places = sizes, extents, offsets, places
+        self.most = threads
+        self.addresses: dict[str, int] = {}
+
+    # -- ranges ---------------------------------------------------------------------------
+
+    def affine(self, what: Affine) -> int:
+        return what.at(self.sizes)
+
+    def size(self, name: Name) -> int:
+        return self.count(name.index) if isinstance(name, Count) else self.sizes[name]
+
+    def count(self, index: Index) -> int:
+        return max(0, self.affine(index.high) - self.affine(index.low) + 1)
+
+    def lowest(self, index: Index, shifts: Sequence[Affine]) -> int:
+        """The first element that an index reaches by one of these shifts."""
+        return self.affine(index.low) + min(map(self.affine, shifts))
+
+    def beyond(self, index: Index, shifts: Sequence[Affine]) -> int:
+        """The element after the last."""
+        if not self.count(index):
+            return self.lowest(index, shifts)
+        return self.affine(index.high) + max(map(self.affine, shifts)) + 1
+
+    def first(self, stage: int) -> int:
+        """The first value of the strip index in a pass."""
+        one = self._pass(stage)
+        return min(self.lowest(one.index, loop.shifts(one.index)) for loop in one.loops)
+
+    def beyond_all(self, stage: int) -> int:
+        """The value of the strip index after the last."""
+        one = self._pass(stage)
+        return max(self.beyond(one.index, loop.shifts(one.index)) for loop in one.loops)
+
+    def halo_before(self, stage: int) -> int:
+        return max([0, *map(self.affine, self._pass(stage).halo)])
+
+    def halo_after(self, stage: int) -> int:
+        return max([0, *(-self.affine(shift) for shift in self._pass(stage).halo)])
+
+    # -- places ---------------------------------------------------------------------------
+
+    def start(self, home: Home, constants: Sequence[Affine]) -> int:
+        """The place of an element without what its indices add. constants: of the subscripts."""
+        origins, strides = self._origins(home), self._strides(home)
+        away = sum(
+            (self.affine(c) - o) * s for c, o, s in zip(constants, origins, strides, strict=False)
+        )
+        return self._base(home) + away
+
+    def step(self, home: Home, terms: Sequence[tuple[int, int]]) -> int:
+        strides = self._strides(home)
+        return sum(factor * strides[-1 - axis] for axis, factor in terms)
+
+    def room(self, home: Home) -> int:
+        return prod(self._shape(home))
+
+    def offset(self, name: str) -> int:
+        return self.offsets[name]
+
+    def output(self, name: str) -> int:
+        return self.places[name]
+
+    def address(self, name: str) -> int:
+        return self.addresses[name]
+
+    def extent(self, target: str, axis: int) -> int:
+        return self.extents[target.removeprefix("g_")][axis]
+
+    def cleared(self, target: str) -> int:
+        """How many entries of a gradient must be set to 0: none if the first sink writes all."""
+        if target not in self.places:
+            return 0
+        shape = self.extents[target.removeprefix("g_")]
+        if target in self.plan.covered:
+            loop, sink = self.plan.covered[target]
+            if all(map(self._covers, [loop] * len(shape), sink.place, shape)):
+                return 0
+        return prod(shape)
+
+    def _covers(self, loop: NestLoop, subscript: Affine, extent: int) -> bool:
+        if not subscript.indices:
+            return extent == 1
+        (index,) = subscript.indices
+        shifts = loop.shifts(index)
+        return self.lowest(index, shifts) == 1 and self.beyond(index, shifts) == extent + 1
+
+    def _base(self, home: Home) -> int:
+        kind, name = home[0], home[-1]
+        if kind == "x":
+            return self.offsets[name]
+        if kind == "out":
+            return self.places[name]
+        if kind == "full":
+            return self._full[name]
+        return _starts(self._strip_rooms(home[1]))[name] if kind == "strip" else 0
+
+    def _shape(self, home: Home) -> list[int]:
+        axes = self.slots.axes(home)
+        if axes is None:
+            shape = self.extents[home[1].removeprefix("g_") if home[0] == "out" else home[1]]
+            return list(shape[:1] if home[1] in self.slots.vectors else shape)
+        if home[0] == "private":
+            target = self._sink(home).target
+            return [self.count(a) if isinstance(a, Index) else self.extent(target, a) for a in axes]
+        strip = self._pass(home[1]).index if home[0] == "strip" else None
+        lengths = [self._strip_length(home[1]) if a == strip else self.count(a) for a in axes]
+        if home[0] == "strip" and lengths and axes[-1] != strip:
+            lengths[-1] += -lengths[-1] % _LANES + _LANES  # room for the lanes beyond the end
+        return lengths
+
+    def _origins(self, home: Home) -> list[int]:
+        """The value of each index at the beginning; of the strip index 0: the code subtracts it."""
+        axes = self.slots.axes(home)
+        if axes is None:
+            return [1] * len(self._shape(home))
+        strip = self._pass(home[1]).index if home[0] == "strip" else None
+        return [
+            1 if isinstance(a, int) else 0 if a == strip else self.affine(a.low) for a in axes
+        ]
+
+    def _strides(self, home: Home) -> list[int]:
+        shape = self._shape(home)
+        return [prod(shape[k + 1 :]) for k in range(len(shape))]
+
+    # -- sums of chunks -------------------------------------------------------------------
+
+    def direct(self, home: Home) -> int:
+        """Whether the only chunk adds to the target itself: their orders in memory are equal."""
+        sink, target = self._sink(home), ("out", self._sink(home).target)
+        if self.chunks(home[1]) > 1 or sink.target in self.plan.axes:
+            return 0
+        own = [_alone(k, s) for k, s in enumerate(sink.first.store.subscripts)]
+        is_same = own == list(self.slots.axes(home) or ()) and self._shape(home) == self._shape(target)
+        return int(is_same and set(self._origins(home)) <= {1})
+
+    def private(self, home: Home) -> int:
+        """Where the sums of the first chunk begin, in w or out."""
+        if self.direct(home):
+            return self._base(("out", self._sink(home).target))
+        before = [h for h in self._privates(home[1]) if h[2] < home[2]]
+        return self._privates_start + sum(self.private_room(h) * self.chunks(h[1]) for h in before)
+
+    def private_room(self, home: Home) -> int:
+        return 0 if self.direct(home) else self.room(home)
+
+    def joined(self, home: Home) -> int:
+        return 0 if self.direct(home) else self.chunks(home[1])
+
+    def _privates(self, stage: int) -> list[Home]:
+        sinks = enumerate(sink for _, sink in self._pass(stage).sinks)
+        return [("private", stage, n) for n, s in sinks if s.first.kind is Kind.SUMMED]
+
+    def _sink(self, home: Home) -> Sink:
+        return self._pass(home[1]).sinks[home[2]][1]
+
+    # -- strips, chunks, threads ----------------------------------------------------------
+
+    def strip(self, stage: int) -> int:
+        """How many values of the strip index: what is read and kept for them fits the cache."""
+        one = self._pass(stage)
+        step = _LANES if any(loop.vector == one.index for loop in one.loops) else 1
+        kept = [axes for axes in one.strip_temporaries.values()]
+        for loop in one.loops:
+            for part in loop.parts:
+                for load in part.steps.values():
+                    if isinstance(load, Load) and load.array not in one.strip_temporaries:
+                        kept.append(tuple(part.place_varies(load.subscripts)))
+        each = sum(
+            prod(self.count(i) for i in own if i != one.index)
+            for own in dict.fromkeys(kept) if one.index in own
+        )  # fmt: skip
+        length = min(_LONGEST, _CACHE // max(1, each))
+        return max(step, length - length % step)
+
+    def chunks(self, stage: int) -> int:
+        total, size = self.beyond_all(stage) - self.first(stage), self.chunk(stage)
+        return max(1, -(-total // size))
+
+    def chunk(self, stage: int) -> int:
+        """How many values of the strip index: it depends on sizes, not on threads."""
+        one, strip = self._pass(stage), self.strip(stage)
+        strips = max(1, -(-(self.beyond_all(stage) - self.first(stage)) // strip))
+        room = max(1, sum(map(self.room, self._privates(stage))))
+        work = sum(prod(map(self.count, loop.order)) for loop in one.loops)
+        chunks = min(_CHUNKS, _PRIVATE // room, work // (_SHARE * room))
+        return strip * -(-strips // (1 if one.is_serial else max(1, chunks)))
+
+    def threads(self, stage: int) -> int:
+        loops = self._pass(stage).loops
+        work = sum(loop.cost * prod(map(self.count, loop.order)) for loop in loops)
+        return min(self.chunks(stage), worthwhile(self.most, _NANOSECONDS * work))
+
+    # -- rooms ----------------------------------------------------------------------------
+
+    @cached_property
+    def _full(self) -> dict[str, int]:
+        """Where each temporary begins in w."""
+        return _starts({name: self.room(("full", name)) for name in self.plan.axes})
+
+    @cached_property
+    def _privates_start(self) -> int:
+        return sum(self.room(("full", name)) for name in self.plan.axes)
+
+    @cached_property
+    def _passes(self) -> list[int]:
+        return [k for k, stage in enumerate(self.plan.stages) if isinstance(stage, Pass)]
+
+    def scratch(self, stage: int) -> int:
+        """Where the strip's temporaries of the first thread begin; passes use the same."""
+        rooms = (
+            sum(self.private_room(h) * self.chunks(k) for h in self._privates(k)) for k in self._passes
+        )
+        return self._privates_start + max(rooms, default=0)
+
+    def scratch_room(self, stage: int) -> int:
+        """The room for a thread."""
+        return max((sum(self._strip_rooms(k).values()) for k in self._passes), default=0)
+
+    @property
+    def room_for_all(self) -> int:
+        """The doubles of w."""
+        threads = max(map(self.threads, self._passes), default=1)
+        return 1 + self.scratch(0) + threads * self.scratch_room(0)
+
+    def _strip_rooms(self, stage: int) -> dict[str, int]:
+        names = self._pass(stage).strip_temporaries
+        return {name: self.room(("strip", stage, name)) for name in names}
+
+    def _strip_length(self, stage: int) -> int:
+        """Of a strip's temporary, with the lanes beyond the end."""
+        return self.strip(stage) + self.halo_before(stage) + self.halo_after(stage) + _LANES
+
+    def _pass(self, stage: int) -> Pass:
+        found = self.plan.stages[stage]
+        assert isinstance(found, Pass)
+        return found
+
+
+def _starts(rooms: Mapping[str, int]) -> dict[str, int]:
+    """Where each begins if they stand one after the other."""
+    return dict(zip(rooms, accumulate(rooms.values(), initial=0), strict=False))
+
+
+def _alone(place: int, subscript: Subscript) -> object:
+    """The axis that a subscript is, if it is one without more."""
+    if not isinstance(subscript, Affine):
+        return place
+    return subscript.indices[0] if subscript.indices and subscript == Affine(0, ((subscript.indices[0], 1),)) else None

@@ -1,0 +1,245 @@
+"""Emit one loop nest of a pass for the values of its strip index that belong to a strip."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from symgd.backends.native.ir import Value, Variable
+from symgd.backends.native.nest_places import NOTHING, Home, NestEmitter, Place
+from symgd.backends.native.nest_plan import Kind, NestLoop, Part, Shifts, Sink, Step
+from symgd.backends.nests import Load
+from symgd.backends.operations import Operation
+from symgd.formula.indices import Affine, Index
+
+
+@dataclass
+class View:
+    """What is known of the iteration of the parts that have equal shifts.
+
+    values: the indices; of the vector index that of the first lane. mask: the lanes whose indices
+    are in their ranges; None: all. known: the numbers by name, for each nest.
+    """
+
+    values: dict[Index, Value] = field(default_factory=dict)
+    inside: Value | None = None
+    mask: Value | None = None
+    known: dict[int, dict[str, Value]] = field(default_factory=dict)
+
+    def copy(self) -> View:
+        """A view for an inner loop."""
+        known = {nest: dict(names) for nest, names in self.known.items()}
+        return View(dict(self.values), self.inside, self.mask, known)
+
+
+class LoopWriter:
+    """stage: the number of the pass. private: the homes of the sums of this chunk, by sink.
+
+    shared: the scalars. ends: the values of the strip index where the strip begins and ends.
+    """
+
+    def __init__(
+        self,
+        e: NestEmitter,
+        stage: int,
+        loop: NestLoop,
+        private: Mapping[int, Home],
+        shared: Mapping[str, Value],
+        ends: tuple[Value, Value],
+    ) -> None:
+        self.e, self.stage, self.loop, self.private = e, stage, loop, private
+        self.shared, self.ends = shared, ends
+        self.elements: dict[Index, Value] = {}  # where the loops are: of the targets
+        self.totals: dict[int, Variable] = {}  # by part
+        self.left = Value("0")  # elements from the first lane to the end
+        self.rest: Value | None = None  # the lanes that are before the end
+        own = [o for p in loop.parts for o in p.steps.values() if isinstance(o, Operation)]
+        self.read = {n for o in own for n in o.names} | {p.store.value for p in loop.parts}
+
+    def write(self) -> None:
+        """The loops."""
+        self._level(0, {part.shifts: View() for part in self.loop.parts})
+
+    # -- loops ----------------------------------------------------------------------------
+
+    def _level(self, depth: int, views: Mapping[Shifts, View]) -> None:
+        """What depends on the indices of the first loops only, and the loops inside."""
+        e, order = self.e, self.loop.order
+        for part in self.loop.parts:
+            self._compute(part, views[part.shifts], frozenset(order[:depth]))
+        if depth == len(order):
+            self._add(views)
+            return
+        due = [s for s in self.loop.sinks if s.depth == depth]
+        for sink in due:
+            for part in sink.parts:
+                nothing = e.number(NOTHING[part.store.mode])
+                self.totals[id(part)] = e.variable(value=nothing, wide=True)
+        index = order[depth]
+        first, stop = self._range(index)
+        if index == self.loop.vector and self.loop.is_light:
+            whole = e.integer("and", e.integer("sub", stop, first), -e.lanes)
+            middle = e.integer("add", first, whole)
+            self._for(depth, (first, middle), views, is_whole=True)
+            first = middle
+        self._for(depth, (first, stop), views)
+        for sink in due:
+            self._flush(sink, views, {id(p): self.totals[id(p)].get() for p in sink.parts})
+
+    def _for(
+        self,
+        depth: int,
+        ends: tuple[Value, Value],
+        views: Mapping[Shifts, View],
+        is_whole: bool = False,
+    ) -> None:
+        """The loop over an index. is_whole: it has whole vectors only."""
+        e, index = self.e, self.loop.order[depth]
+        first, stop = ends
+        with e.for_range(stop, first, e.lanes if index == self.loop.vector else 1) as at:
+            self.elements[index] = at
+            inner = {shifts: view.copy() for shifts, view in views.items()}
+            if index == self.loop.vector:
+                self.left = e.integer("sub", stop, at)
+                self.rest = None if is_whole else e.icmp("slt", e.lane_numbers, self.left)
+            for shifts, view in inner.items():
+                self._enter(index, at, dict(shifts).get(index, Affine()), view)
+            self._level(depth + 1, inner)
+
+    def _range(self, index: Index) -> tuple[Value, Value]:
+        """The first element, and that after the last, of all parts."""
+        e, shifts = self.e, self.loop.shifts(index)
+        first, stop = e.slot("lowest", index, shifts), e.slot("beyond", index, shifts)
+        if index == e.strip_index:
+            begin, end = self.ends
+            first = e.select(e.icmp("slt", first, begin), begin, first, "i64")
+            stop = e.least(stop, end)
+        return first, stop
+
+    def _enter(self, index: Index, at: Value, shift: Affine, view: View) -> None:
+        """Give an index its value in a view: the element minus the shift."""
+        e = self.e
+        value = at if shift == Affine() else e.integer("sub", at, e.affine(shift))
+        checked = len(self.loop.shifts(index)) > 1
+        low, high = e.affine(index.low), e.affine(index.high)
+        if index != self.loop.vector:
+            if checked:
+                within = e.logic("and", e.icmp("sge", value, low), e.icmp("sle", value, high))
+                view.inside = e.logic("and", view.inside, within) if view.inside else within
+                value = e.select(e.icmp("slt", value, low), low, value, "i64")
+                value = e.least(value, high)  # where it is not inside: any element that there is
+        else:
+            view.mask = self.rest
+            if checked:
+                place = e.integer("add", e.integer("sub", value, low), e.lane_numbers)
+                view.mask = e.icmp("ult", place, e.slot("count", index))
+        view.values[index] = value
+        if view.mask and view.inside:
+            view.mask, view.inside = e.logic("and", view.mask, view.inside), None
+        if index.name not in self.read:
+            return
+        number = e.emit(f"sitofp i64 {value.text} to double")
+        if index == self.loop.vector:
+            lanes = ", ".join(f"double {float(k)}" for k in range(e.lanes))
+            number = e.add(number, Value(f"<{lanes}>", True))
+        for nest in {id(part.nest) for part in self.loop.parts}:
+            view.known.setdefault(nest, dict(self.shared))[index.name] = number
+
+    # -- values ---------------------------------------------------------------------------
+
+    def _compute(self, part: Part, view: View, bound: frozenset[Index]) -> None:
+        """The loads and operations of a part that depend on these indices only."""
+        known = view.known.setdefault(id(part.nest), dict(self.shared))
+        for name, step in part.steps.items():
+            if name not in known and part.varies[name] <= bound:
+                known[name] = self._step(step, view, known)
+
+    def _step(self, step: Step, view: View, known: Mapping[str, Value]) -> Value:
+        e = self.e
+        if not isinstance(step, Load):
+            return e.apply(step.name, [e.operand(a, known) for a in step.arguments])
+        home = e.slots.loaded(step.array, self.stage)
+        place = e.place(home, step.subscripts, view.values, known, self.loop.vector)
+        return e.read(place, None if home[0] == "strip" and place.neighbors else view.mask)
+
+    def _value(self, part: Part, views: Mapping[Shifts, View]) -> Value:
+        return self.e.operand(part.store.value, views[part.shifts].known[id(part.nest)])
+
+    # -- sums and stores ------------------------------------------------------------------
+
+    def _add(self, views: Mapping[Shifts, View]) -> None:
+        """The values of one iteration, to the sums of the inner loops or to the targets."""
+        e, order = self.e, self.loop.order
+        for sink in self.loop.sinks:
+            terms = {id(part): self._value(part, views) for part in sink.parts}
+            if sink.depth == len(order):
+                self._flush(sink, views, terms)
+                continue
+            for part in sink.parts:
+                total, mask = self.totals[id(part)], views[part.shifts].mask
+                before = total.get()
+                new = e.combine(part.store.mode, before, e.spread(terms[id(part)]))
+                if order.index(self.loop.vector) >= sink.depth and mask:
+                    new = e.select(mask, new, before)
+                total.set(new)
+
+    def _flush(
+        self, sink: Sink, views: Mapping[Shifts, View], totals: Mapping[int, Value]
+    ) -> None:
+        """Add what the parts of a sink found to its target."""
+        e, mode = self.e, sink.first.store.mode
+        is_wide = self.loop.vector in self.loop.order[: sink.depth]
+        values = []
+        for part in sink.parts:
+            value = e.spread(totals[id(part)])
+            if is_wide and len(sink.parts) > 1:
+                mask = views[part.shifts].mask or Value("true")
+                value = e.select(mask, value, e.number(NOTHING[mode]))
+            values.append(value if is_wide else self._folded(mode, value))
+        value = values[0]
+        for more in values[1:]:
+            value = e.combine(mode, value, more)
+        view = views[sink.first.shifts]
+        home = self._home(sink)
+        elements = self.elements if sink.first.kind is Kind.OWNED else view.values
+        known = view.known.get(id(sink.first.nest), {})
+        place = e.place(home, sink.place, elements, known, self.loop.vector if is_wide else None)
+        mask = None if home[0] == "strip" else self.rest
+        if is_wide and not place.neighbors:
+            self._one_by_one(mode, value, place, sink.assigns)
+            return
+        if not sink.assigns:
+            value = e.combine(mode, e.read(place, mask), value)
+        e.write(value, place, mask)
+
+    def _home(self, sink: Sink) -> Home:
+        if sink.first.kind is Kind.STRIP:
+            return ("strip", self.stage, sink.target)
+        return self.private.get(id(sink)) or self.e.slots.stored(sink.target)
+
+    def _folded(self, mode: str, value: Value) -> Value:
+        """All lanes in one number, halves to halves."""
+        e = self.e
+        whole = lanes = e.lanes
+        while lanes > 1:
+            kind, lanes = f"<{lanes} x double>", lanes // 2
+            halves = []
+            for first in (0, lanes):
+                picked = ", ".join(f"i32 {k}" for k in range(first, first + lanes))
+                halves.append(e.emit(f"shufflevector {kind} {value.text}, {kind} poison, "
+                                     f"<{lanes} x i32> <{picked}>", True))  # fmt: skip
+            e.lanes = lanes
+            value = e.combine(mode, *halves)
+        e.lanes = whole
+        return e.emit(f"extractelement <1 x double> {value.text}, i32 0")
+
+    def _one_by_one(self, mode: str, value: Value, place: Place, assigns: bool) -> None:
+        """Change the targets of the lanes in turn: two lanes may have the same."""
+        e = self.e
+        numbers, places = e.variable(wide=True), e.variable("i64", wide=True)
+        numbers.set(value)
+        places.set(place.offset)
+        with e.for_range(e.least(self.left, e.lanes)) as lane:
+            at, new = e.load(places.pointer, lane, "i64"), e.load(numbers.pointer, lane)
+            old = e.load(place.base, at)
+            e.store(new if assigns else e.combine(mode, old, new), place.base, at)
