@@ -22,7 +22,7 @@ ARRAY_FUNCTIONS = ("dot", "matmul", "softmax")
 
 _NAME = r"[^\W\d]\w*"
 _DEFINITION = re.compile(rf"^[ \t]*{_NAME}[ \t]*(?:\[[^\]\n]*\][ \t]*)?=(?!=)", re.MULTILINE)
-_MARK = re.compile(r"[][]|\.\.(?!\.)|(?<!\.)\.\.\.|=(?!=)")
+_MARK = re.compile(r"[][;]|\.\.|=(?!=)")
 _ARRAY_CALL = re.compile(rf"\b(?:{'|'.join([*ARRAY_FUNCTIONS, 'prod', 'norm'])})\s*\(")
 _SPACE_OR_BRACKET = re.compile(r"\s+|[][()]")
 _GOES_ON = tuple("+-*/^=,(·×÷−<>;")
@@ -118,9 +118,9 @@ def is_indexed(text: str) -> bool:
     found = _MARK.search(text)
     if found is None:
         return _ARRAY_CALL.search(text) is not None
-    if found.group() != "=":
+    if found.group() not in {"=", ";"} or any(mark in text for mark in ("[", "]", "..")):
         return True
-    return "[" in text or ".." in text or len(_split(text)) > 1
+    return len(_split(text)) > 1
 
 
 def read_notation(text: str, limits: Limits) -> IndexNotation:
@@ -176,9 +176,9 @@ def _with_separators(text: str) -> str:
         char = found.group()
         if char in {"(", "[", ")", "]"}:
             depth += 1 if char in "([" else -1
-        elif "\n" in char and depth <= 0 and 0 < first and end < len(text):
-            if text[first - 1] not in _GOES_ON and text[end] not in _FOLLOWS:
-                out[text.index("\n", first)] = ";"
+        elif "\n" in char and depth <= 0 and first > 0 and end < len(text):
+            complete = text[first - 1] not in _GOES_ON and text[end] not in _FOLLOWS
+            out[text.index("\n", first)] = ";" if complete else "\n"
     return "".join(out)
 
 

@@ -11,7 +11,6 @@ import sympy
 from symgd import names
 from symgd.errors import FormulaError
 from symgd.formula.builder import Builder
-from symgd.formula.index_reductions import reduction
 from symgd.formula.index_notation import (
     ARRAY_FUNCTIONS,
     REDUCTIONS,
@@ -19,6 +18,7 @@ from symgd.formula.index_notation import (
     IndexNotation,
     IndexRange,
 )
+from symgd.formula.index_reductions import reduction
 from symgd.formula.indexed_symbols import IndexedSymbols, Use, hull
 from symgd.formula.indices import (
     ROW,
@@ -33,6 +33,7 @@ from symgd.formula.indices import (
     affine,
 )
 from symgd.formula.nodes import ZERO, Column, Conjunction, Name, Node, topological
+from symgd.formula.other_names import function_meaning
 from symgd.formula.parser import Parser
 from symgd.formula.symbol_table import SymbolTable
 from symgd.formula.token_list import TokenList
@@ -126,13 +127,13 @@ class IndexedParser(Parser):
             hint = "write a number or a size; for a condition where(k <= x, ..., 0)"
             raise stream.error(f"{shown} is no end of a range", hint, token)
         if self._is_size(text) and not self._column_of(token):
-            return self.graph.atom(self.arrays.size(text))
+            return self.graph.atom(self.arrays.size(text, token.column))
         if text in self.notation.indices and text not in self.symbols.declared:
             shown = names.escape(text)
             sentence = f"{shown} is used outside its sum"
             raise stream.error(sentence, f"put it inside: sum(..., {shown}=1..n)", token)
         if self.in_range:
-            return self.graph.atom(self.arrays.size(text))
+            return self.graph.atom(self.arrays.size(text, token.column))
         for index in self.scope.names:
             if text.endswith(f"_{index}") and not self._known(token):
                 stem = names.escape(text[: -len(index) - 1])
@@ -273,7 +274,8 @@ class IndexedParser(Parser):
             rows = token.text in ("sum", "mean") and self.symbols.columns is not None
             if not rows and token.text in ("sum", "mean", "prod", "norm"):
                 sentence = f"{token.text}(...) goes over an index, and none is written"
-                raise stream.error(sentence, f"write {token.text}(x[i], i=1..n)", token)
+                hint = function_meaning(token.text) or f"write {token.text}(x[i], i=1..n)"
+                raise stream.error(sentence, hint, token)
         if token.text in ARRAY_FUNCTIONS:
             return self._array_function(token)
         return super().call(token)
@@ -326,7 +328,7 @@ class IndexedParser(Parser):
         whole = self._whole_array(place)
         if whole is None:
             sentence = f"{name} is of arrays, and there is none in it"
-            raise stream.error(sentence, "name one: dot(w, X), softmax(z)[k]", token)
+            raise stream.error(sentence, function_meaning(name), token)
         stream.advance()
         stream.enter(token)
         begin = stream.place
@@ -498,12 +500,12 @@ class IndexedParser(Parser):
         k, end = place + 2, closing.get(place + 1, len(found) - 1)
         while k < end:
             token = found[k]
-            if token.kind == "name" and found[k + 1].kind == "(":
-                if token.text in (*REDUCTIONS, *ARRAY_FUNCTIONS):
-                    k = closing.get(k + 1, end)
-            elif token.kind == "name":
-                if self._rank(token.text) > self.notation.subscripts.get(k, 0):
-                    return k
+            called = found[k + 1].kind == "("
+            if called and token.text in (*REDUCTIONS, *ARRAY_FUNCTIONS):
+                k = closing.get(k + 1, end)
+            missing = self._rank(token.text) > self.notation.subscripts.get(k, 0)
+            if token.kind == "name" and not called and missing:
+                return k
             k += 1
         return None
 
@@ -558,7 +560,6 @@ class IndexedParser(Parser):
 
     def _check(self, definition: Definition) -> None:
         """Read a definition on its own: a mistake in it is found even if nothing uses it."""
-        stream = self.stream
         self.row_sum_depth += self.symbols.columns is not None
         with self._fresh_scope():
             indices = self._open_definition(definition)
