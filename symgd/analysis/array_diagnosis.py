@@ -116,12 +116,15 @@ class _Values:
         return np.float64(float_of(node))
 
     def _element(self, node: Node) -> Any:
+        import numpy as np
+
         array, *subscripts = node.args
         places = [_whole(self.known[id(s)]) - 1 for s in subscripts]
         if isinstance(array, Array):
             return self.inputs[array.name][tuple(places)]
         data = self.functions.columns[array.name]
         if isinstance(array, ColumnVector):
+            data = np.stack(data, axis=1)
             return data[(_whole(self.axis(ROW)) - 1, *places)]
         return data[tuple(places)]
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from symgd.backends.lambdified import compile_array
 from symgd.backends.step_checks import Stop, select_checks
-from symgd.descent.kernel import Run
+from symgd.descent.kernel import LineSearchKernel, Run
 from symgd.descent.step_program import rule_program, settles
 
 if TYPE_CHECKING:
@@ -50,7 +50,8 @@ class ArrayStepKernel:
 
         rows = select_checks(self.settles, run.tol is not None)
         x = np.asarray(run.x, dtype=np.float64)
-        state = list(np.asarray(run.state, dtype=np.float64).reshape(self.states, len(x)))
+        state = list(np.asarray(run.state, dtype=np.float64).reshape(-1, len(x)))
+        state = state or [np.zeros(len(x))] * self.states
         try:
             for _ in range(count):
                 value, grad = self.gradient(x)
@@ -63,25 +64,41 @@ class ArrayStepKernel:
                     return stop
                 x, state, run.t = new, after, run.t + 1
         finally:
-            run.x, run.state = x, [v for part in state for v in part]
+            run.x, run.state = x, state
         return None
 
 
-def line_search_step(task: DescentTask) -> Callable[..., list[float]]:
-    """(theta.., state.., t, lr, tail..) -> [theta.., state.., loss, |g|, g..], all numbers."""
-    import numpy as np
+class ArrayLineSearchKernel(LineSearchKernel):
+    """The line search over whole arrays; the states of the rule are one array."""
 
-    arguments = task.arguments
-    step = compile_array(rule_program(arguments.rule, arguments, task.values))
-    gradient = task.loss.internals.compiled
-    count, states = len(task.loss.params), len(arguments.rule.state)
+    @classmethod
+    def of(cls, task: DescentTask) -> ArrayLineSearchKernel:
+        """The kernel of a descent on a loss with arrays."""
+        arguments, inner = task.arguments, task.loss.internals
+        step = compile_array(rule_program(arguments.rule, arguments, task.values))
+        count, states = task.loss.elements_count, len(arguments.rule.state)
+        made = cls(states * count, count, task.tail, inner.evaluate_value, step)
+        made.gradient = inner.compiled
+        return made
 
-    def call(*inputs: float) -> list[float]:
-        known = np.array(inputs[: count * (1 + states)]).reshape(1 + states, count)
-        value, grad = gradient(known[0])
+    gradient: Callable[[Any], tuple[float, Floats]]
+
+    def _step(self, run: Run) -> Any:
+        import numpy as np
+
+        x = np.asarray(run.x, dtype=np.float64)
+        state = run.state if len(run.state) else np.zeros(self.states)
+        states = np.asarray(state, dtype=np.float64).reshape(-1, self.count)
+        value, grad = self.gradient(x)
         with np.errstate(all="ignore"):
-            after = step(known[0], grad, *known[1:], *inputs[count * (1 + states) :])
-            norm = float(np.linalg.norm(grad))
-        return [*np.concatenate(after).tolist(), value, norm, *grad.tolist()]
+            t = float(run.t + 1 - run.restarted)
+            after = self.call(x, grad, *states, t, run.lr, *self.tail)
+            return np.concatenate([*after, [value, np.linalg.norm(grad)], grad])
 
-    return call
+    def _accepts(self, run: Run, x: Any) -> bool:
+        import numpy as np
+
+        slope = float(np.dot(run.grad, x - np.asarray(run.x)))
+        limit = run.loss if slope >= 0 else run.loss + self.decrease * slope
+        value = self.gradient(x)[0]
+        return bool(value < limit if slope >= 0 else value <= limit)

@@ -21,10 +21,11 @@ from symgd.backends.dispatch import (
     may_compile,
 )
 from symgd.backends.lambdified import compile_total
-from symgd.descent.array_kernel import ArrayStepKernel, line_search_step
+from symgd.descent.array_kernel import ArrayLineSearchKernel, ArrayStepKernel
 from symgd.descent.choose_backend import DescentTask, choose
 from symgd.descent.engine import Problem, Step, engine, finish
 from symgd.descent.kernel import Kernel, LineSearchKernel, Run, StepKernel
+from symgd.descent.long_arrays import LONG, descend_long
 from symgd.descent.loss_argument import ArraysGiven, at_start, loss_of, plain_start
 from symgd.descent.minibatches import BatchKernel, Sampler
 from symgd.descent.step_program import settles, step_outputs
@@ -32,6 +33,7 @@ from symgd.errors import ArgumentError
 from symgd.formula.nodes import ROWS
 from symgd.model.arguments import Arguments, Schedule, Start, read_arguments, resolve
 from symgd.model.array_internals import ArrayInternals
+from symgd.model.array_start import array_origin
 from symgd.model.loss import Loss
 from symgd.model.result import History, Result, Status, Verdict
 from symgd.model.rules import Rule
@@ -97,6 +99,8 @@ def descend(
     stray = {name: v for name, v in arguments.given.items() if name not in arguments.known}
     arrays = ArraysGiven(sizes, shapes, vectors).with_start(start, loss)
     loss = loss_of(loss, [arguments.rule], stray, named, data, drop_missing, arrays)
+    if loss.arrays is not None and loss.arrays.count > LONG:
+        return descend_long(loss, arguments, array_origin(loss.arrays, point, seed), callback)
     loss, origin = at_start(loss, point, seed)
     internals = loss.internals if batch is None else loss.internals.by_rows()
     loss = loss.around(internals.on(backend))
@@ -226,11 +230,8 @@ def _line_search(work: DescentTask, large: bool) -> Kernel:
 
 
 def _array_kernel(work: DescentTask) -> Kernel:
-    if not work.arguments.schedule.auto:
-        return ArrayStepKernel.of(work)
-    count, states = len(work.loss.params), len(work.arguments.rule.state)
-    value = work.loss.internals.evaluate_value
-    return LineSearchKernel(states * count, count, work.tail, value, line_search_step(work))
+    auto = work.arguments.schedule.auto
+    return ArrayLineSearchKernel.of(work) if auto else ArrayStepKernel.of(work)
 
 
 def _row_kernel(work: DescentTask) -> Kernel:

@@ -178,7 +178,7 @@ class LineSearchKernel:
                 self._first_rate(run)
                 out = self._step(run)
             out = self._search(run, out)
-            if not out:
+            if not len(out):
                 return Stop.NO_DESCENT
             run.x, run.state, run.t = out[:params], out[params:end], run.t + 1
             run.lr = min(2.0 * run.lr, 1e300)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from symgd._locks import cached_property
+from symgd.backends.bound_nests import BoundFunction, NestLayout, bind_nests
 from symgd.backends.nest_compiler import compile_nests
 from symgd.backends.nests import NestProgram
-from symgd.backends.numpy_nests import NumpyNests
 from symgd.calculus.index_gradient import Scatter, directional_derivative, index_gradient
+from symgd.calculus.row_sums import lower
 from symgd.calculus.stabilize import stabilize
 from symgd.formula.indices import Array, ColumnVector, DataArray
 from symgd.formula.nodes import Column, Name, Node, topological
@@ -44,7 +46,7 @@ class ArrayFunctions:
         graph = model.formula.graph
         constants = {leaf: graph.number(value) for leaf, value in model.values.items()}
         #: the formula as it runs: constants in their places, numerically stable
-        [self.root] = stabilize(graph, graph.replace([model.formula.root], constants))
+        [self.root] = lower(graph, stabilize(graph, graph.replace([model.formula.root], constants)))
         leaves = [n for n in topological([self.root]) if not n.args]
         self.data = [n for n in leaves if isinstance(n, (Column, ColumnVector, DataArray))]
         self.scalars: list[Name] = list(model.scalars.values())
@@ -95,69 +97,71 @@ class ArrayFunctions:
 
     @cached_property
     def columns(self) -> dict[str, Any]:
-        """The data by identifier: (rows,), of a vector of columns (rows, columns)."""
-        import numpy as np
-
+        """The data by identifier: (rows,), of a vector of columns a list of them."""
         table, indexed = self.model.table, self.model.formula.indexed
         found: dict[str, Any] = {}
         for name in self.data:
             assert table is not None
             assert indexed is not None
             if isinstance(name, ColumnVector):
-                own = [table.columns[c] for c in indexed.vectors[name.text]]
-                found[name.name] = np.stack(own, axis=1)
+                found[name.name] = [table.columns[c] for c in indexed.vectors[name.text]]
             else:
                 found[name.name] = table.columns[name.text]
         return found
 
+    def inputs(self, x: Any) -> dict[str, Any]:
+        """P numbers by identifier, arrays in their shapes."""
+        point = self.model.nested(self.model.flat(x))
+        symbols = {**self.model.scalars, **self.model.arrays}
+        return {symbols[name].name: value for name, value in point.items()}
+
     def value(self, x: Any) -> float:
         """The loss at P numbers in the order of params."""
-        return self._run(self._value_machine, self.inputs(x))[0]["value"]
+        return float(self._value(self.model.flat(x))[0])
 
     def gradient(self, x: Any) -> tuple[float, Floats]:
         """(value, gradient) at P numbers in the order of params; the gradient is (P,) float64."""
-        outputs, gradient = self._run(self._machine, self.inputs(x))
-        return outputs["value"], gradient
+        out = self.bound(self.model.flat(x))
+        return float(out[0]), out[1:]
 
     def product(self, x: Any, v: Any) -> Floats:
         """The Hessian at x times v, (P,) each."""
-        product: Floats
-        _, product = self._run(self._product_machine, {**self.inputs(x), **self.inputs(v, "w")})
-        return product
-
-    @cached_property
-    def _value_machine(self) -> NumpyNests:
-        return NumpyNests(self.value_program)
-
-    @cached_property
-    def _machine(self) -> NumpyNests:
-        return NumpyNests(self.program)
-
-    @cached_property
-    def _product_machine(self) -> NumpyNests:
-        return NumpyNests(self.product_program)
-
-    def inputs(self, x: Any, prefix: str = "") -> dict[str, Any]:
-        """P numbers by identifier."""
-        point = self.model.nested(self.model.flat(x))
-        symbols = {**self.model.scalars, **self.model.arrays}
-        return {f"{prefix}{symbols[name].name}": value for name, value in point.items()}
-
-    def _run(self, machine: NumpyNests, inputs: Mapping[str, Any]) -> tuple[dict[str, float], Any]:
-        """The outputs, and the gradient in the order of params."""
         import numpy as np
 
-        numbers = {s.name for s in machine.program.scalars}
-        scalars = {name: inputs[name] for name in numbers}
-        arrays = {name: value for name, value in inputs.items() if name not in numbers}
-        outputs, gradients = machine.run(
-            self.model.shapes.sizes, scalars, {**arrays, **self.columns}
+        both = np.concatenate([self.model.flat(x), self.model.flat(v)])
+        return self._product(both)[1 : 1 + self.model.count]
+
+    @cached_property
+    def bound(self) -> BoundFunction:
+        """P numbers -> [value, gradient..]."""
+        return self._bind(self.program)
+
+    @cached_property
+    def _value(self) -> BoundFunction:
+        return self._bind(self.value_program)
+
+    @cached_property
+    def _product(self) -> BoundFunction:
+        return bind_nests(self.product_program, self.layout(2), self.columns)
+
+    def _bind(self, program: NestProgram) -> BoundFunction:
+        return bind_nests(program, self.layout(), self.columns)
+
+    def layout(self, vectors: int = 1) -> NestLayout:
+        """Parameters in the order of params, then a vector of their kind; value, then gradients."""
+        model, count = self.model, self.model.count
+        symbols = {**model.scalars, **model.arrays}
+        sizes = [math.prod(model.shape(name)) for name in model.params]
+        starts = dict(zip(model.params, accumulate([0, *sizes]), strict=False))
+        offsets = {symbols[name].name: start for name, start in starts.items()}
+        extents = {array.name: model.shape(name) for name, array in model.arrays.items()}
+        places = {"value": 0, **{f"d/d{name}": 1 + start for name, start in starts.items()}}
+        places |= {f"g_{name}": 1 + start for name, start in offsets.items()}
+        places |= {f"g_w{name}": 1 + count + start for name, start in offsets.items()}
+        return NestLayout(
+            model.shapes.sizes,
+            extents | {f"w{name}": shape for name, shape in extents.items()},
+            offsets | {f"w{name}": count + start for name, start in offsets.items()},
+            places,
+            1 + vectors * count,
         )
-        parts = []
-        for name in self.model.params:
-            if name in self.model.scalars:
-                parts.append(np.array([outputs.get(f"d/d{name}", 0.0)]))
-            else:
-                zero = np.zeros(self.model.shape(name))
-                parts.append(np.ravel(gradients.get(self.model.arrays[name].name, zero)))
-        return outputs, np.concatenate(parts)

@@ -135,7 +135,7 @@ class Binding:
             return self.places[name]
         if kind == "full":
             return self._full[name]
-        return _starts(self._strip_rooms(home[1]))[name] if kind == "strip" else 0
+        return starts(self._strip_rooms(home[1]))[name] if kind == "strip" else 0
 
     def _shape(self, home: Home) -> list[int]:
         axes = self.slots.axes(home)
@@ -238,7 +238,7 @@ class Binding:
     @cached_property
     def _full(self) -> dict[str, int]:
         """Where each temporary begins in w."""
-        return _starts({name: self.room(("full", name)) for name in self.plan.axes})
+        return starts({name: self.room(("full", name)) for name in self.plan.axes})
 
     @cached_property
     def _privates_start(self) -> int:
@@ -279,7 +279,7 @@ class Binding:
         return found
 
 
-def _starts(rooms: Mapping[str, int]) -> dict[str, int]:
+def starts(rooms: Mapping[str, int]) -> dict[str, int]:
     """Where each begins if they stand one after the other."""
     return dict(zip(rooms, accumulate(rooms.values(), initial=0), strict=False))
 

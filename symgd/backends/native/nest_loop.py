@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial, reduce
 
 from symgd.backends.native.ir import Value, Variable
 from symgd.backends.native.nest_places import NOTHING, Home, NestEmitter, Place
@@ -133,9 +134,10 @@ class LoopWriter:
             if checked:
                 place = e.integer("add", e.integer("sub", value, low), e.lane_numbers)
                 view.mask = e.icmp("ult", place, e.slot("count", index))
+            if view.inside:
+                within = e.spread(view.inside, "i1")
+                view.mask = e.logic("and", view.mask, within) if view.mask else within
         view.values[index] = value
-        if view.mask and view.inside:
-            view.mask, view.inside = e.logic("and", view.mask, view.inside), None
         if index.name not in self.read:
             return
         number = e.emit(f"sitofp i64 {value.text} to double")
@@ -187,7 +189,17 @@ class LoopWriter:
         self, sink: Sink, views: Mapping[Shifts, View], totals: Mapping[int, Value]
     ) -> None:
         """Add what the parts of a sink found to its target."""
-        e, mode = self.e, sink.first.store.mode
+        inside = views[sink.first.shifts].inside
+        if len(sink.parts) > 1 or inside is None:
+            self._write(sink, views, totals)
+            return
+        with self.e.if_then(inside):
+            self._write(sink, views, totals)
+
+    def _write(
+        self, sink: Sink, views: Mapping[Shifts, View], totals: Mapping[int, Value]
+    ) -> None:
+        e, mode, view = self.e, sink.first.store.mode, views[sink.first.shifts]
         is_wide = self.loop.vector in self.loop.order[: sink.depth]
         values = []
         for part in sink.parts:
@@ -196,18 +208,17 @@ class LoopWriter:
                 mask = views[part.shifts].mask or Value("true")
                 value = e.select(mask, value, e.number(NOTHING[mode]))
             values.append(value if is_wide else self._folded(mode, value))
-        value = values[0]
-        for more in values[1:]:
-            value = e.combine(mode, value, more)
-        view = views[sink.first.shifts]
+        value = reduce(partial(e.combine, mode), values)
         home = self._home(sink)
         elements = self.elements if sink.first.kind is Kind.OWNED else view.values
         known = view.known.get(id(sink.first.nest), {})
         place = e.place(home, sink.place, elements, known, self.loop.vector if is_wide else None)
-        mask = None if home[0] == "strip" else self.rest
+        mask = view.mask if len(sink.parts) == 1 else self.rest
         if is_wide and not place.neighbors:
             self._one_by_one(mode, value, place, sink.assigns)
             return
+        if home[0] == "strip":
+            mask = None
         if not sink.assigns:
             value = e.combine(mode, e.read(place, mask), value)
         e.write(value, place, mask)

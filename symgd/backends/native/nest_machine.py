@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Mapping, Sequence
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
@@ -18,13 +19,14 @@ from symgd.backends.native.jit import (
     remembered,
     vector_symbol,
 )
-from symgd.backends.native.nest_binding import Binding
+from symgd.backends.native.nest_binding import Binding, starts
 from symgd.backends.native.nest_code import nest_module
 from symgd.backends.native.nest_places import COUNTERS, Slots
 from symgd.backends.native.nest_plan import plan
 from symgd.backends.native.vector_emit import Vectors
 from symgd.backends.native.vector_math import OWN
 from symgd.backends.nests import NestProgram
+from symgd.formula.indices import Array
 from symgd.formula.nodes import Name
 
 if TYPE_CHECKING:
@@ -35,13 +37,42 @@ _STOP = 1 << 40  # a chunk beyond the last
 _ARGUMENTS = 4
 
 
-class NestFunction:
-    """The machine code of a program, for all sizes."""
+class NativeNests:
+    """The machine code of a nest program, for all sizes."""
 
-    def __init__(self, module: Module, slots: Slots) -> None:
-        self.module, self.slots = module, slots
-        operations = [o for nest in slots.plan.program.nests for o in nest.body]
+    def __init__(self, program: NestProgram) -> None:
+        self.program = program
+        self.module, self.slots = remembered(("nests", program.key), lambda: _compiled(program))
+        operations = [o for nest in program.nests for o in nest.body]
         self.calls_python = any(map(calls_python_back, operations))
+
+    def run(
+        self,
+        sizes: Mapping[Name, int],
+        scalars: Mapping[str, float],
+        arrays: Mapping[str, Any],
+        threads: int | None = None,
+    ) -> tuple[dict[str, float], dict[str, Any]]:
+        """As `symgd.backends.numpy_nests.NumpyNests.run`: bound, and evaluated once."""
+        import numpy as np
+
+        extents = {name: np.shape(array) for name, array in arrays.items()}
+        own = [a.name for a in self.program.arrays if isinstance(a, Array)]
+        rooms = {name: 1 for name in scalars} | {name: math.prod(extents[name]) for name in own}
+        offsets = starts(rooms)
+        data = {name: array for name, array in arrays.items() if name not in own}
+        for name, axes in extents.items():
+            if name in self.slots.vectors:
+                data[name] = [data[name][:, k] for k in range(axes[1])]
+        rooms = {name: 1 for name in self.program.outputs} | {f"g_{n}": rooms[n] for n in own}
+        places = starts(rooms)
+        bound = self.bind(sizes, extents, data, offsets, places, threads)
+        parts = [np.ravel(x) for x in (*scalars.values(), *(arrays[name] for name in own))]
+        x, out = np.concatenate([*parts, [0.0]]), np.empty(sum(rooms.values()))
+        bound.evaluate(x, out)
+        outputs = {name: float(out[places[name]]) for name in self.program.outputs}
+        grads = {n: out[places[f"g_{n}"] :][: math.prod(extents[n])] for n in own}
+        return outputs, {n: g.reshape(extents[n]) for n, g in grads.items()}
 
     def bind(
         self,
@@ -72,7 +103,7 @@ class BoundNests:
     """
 
     def __init__(
-        self, function: NestFunction, binding: Binding, data: Mapping[str, Any]
+        self, function: NativeNests, binding: Binding, data: Mapping[str, Any]
     ) -> None:
         import numpy as np
 
@@ -125,15 +156,7 @@ class BoundNests:
         return 0
 
 
-def compile_native_nests(program: NestProgram) -> NestFunction:
-    """The machine code of a program, from the cache where it was compiled before."""
-    return remembered(("nests", program.key), lambda: _compile(program))
-
-
-def _compile(program: NestProgram) -> NestFunction:
+def _compiled(program: NestProgram) -> tuple[Module, Slots]:
     vectors = Vectors(frozenset(OWN), vector_symbol, fused())
     text, slots = nest_module(plan(program), max(lanes(), 2), vectors)
-    return NestFunction(compile_module(text), slots)
-
-
-_Call = Callable[..., int]
+    return compile_module(text), slots
