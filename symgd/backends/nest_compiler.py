@@ -17,7 +17,19 @@ from symgd.backends.nests import Load, Nest, NestProgram, Store, Subscript
 from symgd.backends.operations import Operand, Operation
 from symgd.calculus.index_gradient import Scatter
 from symgd.formula.graph import Graph
-from symgd.formula.indices import ROW, Affine, Array, At, Count, Index, Peak, Size, Total, affine
+from symgd.formula.indices import (
+    ROW,
+    Affine,
+    Array,
+    At,
+    Count,
+    FreeIndices,
+    Index,
+    Peak,
+    Size,
+    Total,
+    affine,
+)
 from symgd.formula.nodes import (
     ROWS,
     ZERO,
@@ -27,6 +39,8 @@ from symgd.formula.nodes import (
     RowMax,
     RowMean,
     RowSum,
+    is_inverse,
+    is_negation,
     topological,
 )
 
@@ -66,8 +80,11 @@ def compile_nests(
 
 
 def _canonical(roots: Sequence[Node]) -> list[Node]:
-    """The roots with reductions over rows as those over `ROW`, and peaks that are finite."""
-    graph = Graph()
+    """The roots with reductions over rows as those over `ROW`, and peaks that are finite.
+
+    Products are regrouped so that factors of few indices are multiplied before those of many.
+    """
+    graph, free = Graph(), FreeIndices()
     row = graph.atom(ROW)
 
     def change(node: Node, args: tuple[Node, ...]) -> Node:
@@ -78,9 +95,39 @@ def _canonical(roots: Sequence[Node]) -> list[Node]:
             top = graph.node(Peak, *args) if node.func is Peak else graph.node(Peak, row, *args)
             size = graph.node(sympy.Abs, top)
             return graph.where(graph.compare("<=", size, graph.number(_LARGEST_DOUBLE)), top, ZERO)
-        return graph.same(node, args)
+        node = graph.same(node, args)
+        return _regrouped(graph, node, free) if node.func is sympy.Mul else node
 
     return graph.rebuild(roots, change)
+
+
+def _regrouped(graph: Graph, node: Node, free: FreeIndices) -> Node:
+    """A product whose factors with fewer indices than it are multiplied first, the fewest first.
+
+    a[i]*b[i,j]*c becomes (c*a[i])*b[i,j], and b[i,j]/a[i] becomes 1/a[i]*b[i,j]: what stands in
+    front is computed once for all j.
+    """
+    sign = node.args[:1] if is_negation(node) else ()
+    groups: dict[frozenset[Index], list[Node]] = {}
+    for factor in node.args[len(sign) :]:
+        groups.setdefault(free(factor), []).append(factor)
+    if len(groups) < 2:
+        return node
+    whole = free(node)
+    for own in sorted(groups, key=len):
+        larger = [other for other in groups if own < other < whole]
+        if larger:
+            nearest = min(larger, key=len)
+            groups[nearest] = groups.pop(own) + groups[nearest]
+    last = groups.pop(whole, [])
+    parts = [_product(graph, groups[own]) for own in sorted(groups, key=len)]
+    return graph.times([*sign, *parts, *last])
+
+
+def _product(graph: Graph, factors: list[Node]) -> Node:
+    """The product, with a division where one will do."""
+    factors = sorted(factors, key=is_inverse)
+    return graph.times(factors)
 
 
 def _nests(stage: NestStage, planner: Planner) -> list[Nest]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import sympy
+
 from symgd.calculus.gradient import sweep
 from symgd.calculus.reductions import total_over
 from symgd.formula.graph import Graph
-from symgd.formula.indices import Array, At, FreeIndices
-from symgd.formula.nodes import ZERO, Name, Node, topological
+from symgd.formula.indices import ROW, Array, At, FreeIndices
+from symgd.formula.nodes import ONE, ZERO, Name, Node, RowMax, RowSum, topological
 
 
 @dataclass(frozen=True)
@@ -45,12 +47,40 @@ def directional_derivative(
 
     Its gradient is the product of the Hessian and the vector.
     """
-    free = FreeIndices()
     numbers, scatters = gradient
-    terms = [graph.mul(g, v) for g, v in zip(numbers, scalars, strict=True)]
+    pairs = [*zip(numbers, map(graph.atom, scalars), strict=True)]
     for array, own in scatters.items():
-        for scatter in own:
-            factor = graph.node(At, graph.atom(arrays[array]), *scatter.subscripts)
-            term = graph.mul(scatter.term, factor)
-            terms.append(total_over(graph, free(term), term, free))
-    return graph.add(*terms)
+        to = graph.atom(arrays[array])
+        pairs += [(s.term, graph.node(At, to, *s.subscripts)) for s in own]
+    free = FreeIndices()
+    found: list[Node] = []
+    in_rows: dict[int, tuple[Node, list[Node]]] = {}  # terms of sums over rows, by their factor
+    for entry, factor in pairs:
+        for part in entry.args if entry.func is sympy.Add else [entry]:
+            common, inside, in_row = _row_factors(graph, part, free)
+            term = graph.mul(inside, factor)
+            term = total_over(graph, free(term) - {ROW} if in_row else free(term), term, free)
+            if in_row:
+                in_rows.setdefault(id(common), (common, []))[1].append(term)
+            else:
+                found.append(graph.mul(common, term))
+    for common, terms in in_rows.values():
+        total = total_over(graph, {ROW}, graph.add(*terms), free)
+        found.append(graph.mul(common, total))
+    return graph.add(*found)
+
+
+def _row_factors(graph: Graph, term: Node, free: FreeIndices) -> tuple[Node, Node, bool]:
+    """(common, inside, in_row): a term is common*inside, or its sum over the rows.
+
+    Then one pass over the rows is enough for all entries of a gradient. common: has no index.
+    """
+    factors = term.args if term.func is sympy.Mul else (term,)
+    common = [f for f in factors if not free(f) and f.func is not RowSum]
+    rest = [f for f in factors if free(f) or f.func is RowSum]
+    sums = [f for f in rest if f.func is RowSum]
+    others = [f for f in rest if f.func is not RowSum]
+    if len(sums) != 1 or any(n.func in (RowSum, RowMax) for n in topological(others)):
+        return ONE, term, False
+    inside = graph.mul(*others, *sums[0].args)
+    return graph.mul(*common), inside, True

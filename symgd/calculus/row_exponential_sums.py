@@ -1,8 +1,8 @@
-"""Shift the exponents in sums over rows of exponentials, so that they do not over- or underflow.
+"""Shift the exponents in sums over rows, or an index, of exponentials: they do not overflow.
 
 log(sum(exp(u))) = m + log(sum(exp(u - m))) for every m; if m is the largest u, the largest term is
 1. The same holds for means, for sums of such sums, and for weighted sums; in a quotient m cancels.
-The largest u takes a separate pass over the rows. Derivatives treat it as a constant: the value
+The largest u takes a separate pass. Derivatives treat it as a constant: the value
 does not depend on it.
 """
 
@@ -15,7 +15,18 @@ import sympy
 
 from symgd.calculus.exponential_sums import call, term_of
 from symgd.formula.graph import Graph
-from symgd.formula.nodes import ONE, ZERO, Node, RowMax, RowMean, RowSum, is_inverse, topological
+from symgd.formula.indices import Peak, Total
+from symgd.formula.nodes import (
+    ONE,
+    ZERO,
+    Node,
+    RowMax,
+    RowMean,
+    RowSum,
+    is_inverse,
+    is_negation,
+    topological,
+)
 
 
 class _Weighted(NamedTuple):
@@ -26,10 +37,10 @@ class _Weighted(NamedTuple):
 
 
 class _RowSum(NamedTuple):
-    """others times the sum, or mean, of terms over the rows; max_exponent: the largest one."""
+    """others times the sum, or mean, of terms over rows or an index; max_exponent: the largest."""
 
     others: list[Node]
-    kind: type
+    total: Node
     terms: list[_Weighted]
     max_exponent: Node
 
@@ -78,7 +89,7 @@ def log_of_weighted_sum(graph: Graph, node: Node) -> Node | None:
 def _log_of_product(graph: Graph, node: Node) -> Node | None:
     """The logarithm of an exponential times a quotient made by `quotient_of_rows`."""
     rest, u = _as_weighted(graph, node)
-    if u is None or all(n.func is not RowMax for n in topological([u])):
+    if u is None or all(n.func not in (RowMax, Peak) for n in topological([u])):
         return None
     return graph.add(u, graph.node(sympy.log, rest))
 
@@ -110,15 +121,15 @@ def _share_of_rows(graph: Graph, node: Node, place: int, bottom: _RowSum) -> Nod
 
 
 def _as_row_sum(graph: Graph, node: Node) -> _RowSum | None:
-    """The node as a multiple of one sum over rows that contains exponentials."""
+    """The node as a multiple of one sum over rows or an index that contains exponentials."""
     factors = list(node.args) if node.func is sympy.Mul else [node]
-    sums = [f for f in factors if f.func in (RowSum, RowMean)]
+    sums = [f for f in factors if f.func in (RowSum, RowMean, Total)]
     if len(sums) != 1:
         return None
     (total,) = sums
-    (term,) = total.args
+    *over, term = total.args
     terms = [_as_weighted(graph, t) for t in (term.args if term.func is sympy.Add else [term])]
-    if all(t.u is None for t in terms):
+    if all(t.u is None for t in terms) or any(_is_shifted(t.u, over) for t in terms):
         return None
     outside = [_as_weighted(graph, f) for f in factors if f is not total]
     common = [o.u for o in outside if o.u is not None]
@@ -126,7 +137,15 @@ def _as_row_sum(graph: Graph, node: Node) -> _RowSum | None:
         terms = [_Weighted(t.rest, graph.add(*common, *([t.u] if t.u else []))) for t in terms]
     max_exponent = _largest(graph, [ZERO if t.u is None else t.u for t in terms])
     others = [o.rest for o in outside]
-    return _RowSum(others, total.func, terms, graph.node(RowMax, max_exponent))
+    top = graph.node(Peak, *over, max_exponent) if over else graph.node(RowMax, max_exponent)
+    return _RowSum(others, total, terms, top)
+
+
+def _is_shifted(u: Node | None, over: Sequence[Node]) -> bool:
+    """Whether the peak of an exponent over an index has been subtracted from it already."""
+    parts = u.args if u is not None and u.func is sympy.Add else ()
+    peaks = [p.args[1] for p in parts if is_negation(p)]
+    return any(p.func is Peak and [p.args[0]] == over for p in peaks)
 
 
 def _as_weighted(graph: Graph, node: Node) -> _Weighted:
@@ -152,5 +171,6 @@ def _shifted(graph: Graph, part: _Weighted, top: Node) -> Node:
 
 
 def _shifted_rows(graph: Graph, part: _RowSum, top: Node) -> Node:
-    total = graph.node(part.kind, graph.add(*(_shifted(graph, t, top) for t in part.terms)))
+    term = graph.add(*(_shifted(graph, t, top) for t in part.terms))
+    total = graph.node(part.total.func, *part.total.args[:-1], term)
     return graph.mul(*part.others, total)
