@@ -14,7 +14,7 @@ from symgd.backends.nests import Load, Subscript
 from symgd.formula.indices import Affine, Count, Index
 from symgd.formula.nodes import Name
 
-_CACHE = 32 * 1024 // 8  # doubles of a strip
+_CACHE = 64 * 1024 // 8  # doubles of a strip
 _LONGEST, _LANES = 1024, 64  # elements of a strip, and a multiple of every vector
 _NANOSECONDS = 0.15  # of an iteration, for each unit of its cost
 _CHUNKS = 64
