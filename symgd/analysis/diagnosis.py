@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from symgd.analysis.array_diagnosis import find_element
 from symgd.analysis.nonfinite import WIDTH, NonfiniteCause, blame, is_finite, operand_values
 from symgd.analysis.row_diagnosis import find_row
 from symgd.calculus.pullback import partials
 from symgd.formula.evaluate import evaluate_all
 from symgd.formula.nodes import Node, Where, topological
 from symgd.formula.printing.plain import write
+from symgd.model.array_internals import ArrayInternals
 from symgd.model.loss import Loss
 
 
 def find(loss: Loss, x: Sequence[float], t: int) -> NonfiniteCause:
     """What is non-finite in value or gradient of the loss at x, the point of step t."""
     at = f" at step {t}" if t else " at the start"
+    if isinstance(loss.internals, ArrayInternals):
+        return find_element(loss.internals.functions, x, at)
     if loss.internals.rows is not None:
         return find_row(loss, x, at)
     leaves: dict[Node, float] = dict(zip(loss.internals.leaves, x, strict=True))

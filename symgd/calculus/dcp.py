@@ -18,8 +18,20 @@ from symgd.calculus.gradient import gradient
 from symgd.calculus.intervals import Interval, ranges
 from symgd.formula.functions.table import BY_CLASS, Function
 from symgd.formula.graph import Graph
+from symgd.formula.indices import (
+    At,
+    ColumnVector,
+    Count,
+    DataArray,
+    Index,
+    Largest,
+    Size,
+    Total,
+    log_sum_of_exponentials,
+)
 from symgd.formula.nodes import ROWS, Column, Name, Node, RowMean, RowSum, float_of, topological
 
+_CONSTANTS = (Column, ColumnVector, DataArray, Index, Size, Count)
 _Ranges: TypeAlias = dict[int, Interval]
 
 
@@ -69,15 +81,21 @@ def curvature(root: Node, data: Mapping[Node, Interval] | None = None) -> Curvat
 
 def _node_curvature(node: Node, curvatures: _Curvatures, known: _Ranges) -> Curvature:
     if not node.args:
-        free = isinstance(node, Name) and not isinstance(node, Column) and node is not ROWS
+        free = isinstance(node, Name) and not isinstance(node, _CONSTANTS) and node is not ROWS
         return Curvature.AFFINE if free else Curvature.CONSTANT
     args = [curvatures[id(a)] for a in node.args]
     if all(c is Curvature.CONSTANT for c in args):
         return Curvature.CONSTANT
+    if node.func is At:
+        return args[0]
     if node.func is sympy.Add:
+        if (term := log_sum_of_exponentials(node)) is not None:
+            return Curvature.CONVEX if curvatures[id(term)].is_convex else Curvature.UNKNOWN
         return _sum(args)
-    if node.func in (RowSum, RowMean):
-        return args[0]  # all rows have the same curvature
+    if node.func in (RowSum, RowMean, Total):
+        return args[-1]  # all terms have the same curvature
+    if node.func is Largest:
+        return Curvature.CONVEX if args[1].is_convex else Curvature.UNKNOWN
     if node.func is sympy.Mul:
         return _product(node, args, curvatures, known)
     if node.func is sympy.Pow:

@@ -14,7 +14,7 @@ import sympy
 from symgd.formula.functions.compile_formula import LETTERS
 from symgd.formula.functions.function import EVERYTHING, Interval
 from symgd.formula.functions.table import BY_CLASS, Function
-from symgd.formula.indices import Largest, Total
+from symgd.formula.indices import Count, Largest, Peak, Size, Total
 from symgd.formula.nodes import Node, RowMean, RowSum, Where, float_of, relation, topological
 from symgd.formula.parse import substituted
 
@@ -38,6 +38,8 @@ def ranges(roots: Sequence[Node], leaves: Mapping[Node, Interval]) -> dict[int, 
 def _range(node: Node, args: list[Interval], leaves: Mapping[Node, Interval]) -> Interval:
     if not node.args:
         atom = float_of(node)
+        if isinstance(node, (Size, Count)):
+            return 0.0, math.inf
         if atom is None:
             return leaves.get(node, EVERYTHING)
         whole = isinstance(node, sympy.Integer) and abs(atom) < 2**53
@@ -53,9 +55,9 @@ def _range(node: Node, args: list[Interval], leaves: Mapping[Node, Interval]) ->
         return min(args[1][0], args[2][0]), max(args[1][1], args[2][1])
     if cls is RowMean:
         return _outward(*args[0])
-    if cls is Largest:
+    if cls in (Largest, Peak):
         return args[1]
-    if cls is RowSum or cls is Total:  # of any number of terms
+    if cls in (RowSum, Total):  # of any number of terms
         low, high = args[-1]
         return (0.0 if low >= 0 else -math.inf, 0.0 if high <= 0 else math.inf)
     if relation(node) is not None or cls not in BY_CLASS:

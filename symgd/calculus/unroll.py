@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-import sympy
-
-from symgd.errors import ArgumentError
 from symgd.formula.functions.table import FUNCTIONS
 from symgd.formula.graph import Graph
 from symgd.formula.indices import (
@@ -22,11 +19,15 @@ from symgd.formula.indices import (
     Peak,
     Product,
     Size,
-    Total,
     affine,
+    log_sum_of_exponentials,
 )
-from symgd.formula.nodes import ZERO, Column, Name, Node, float_of, is_negation
+from symgd.formula.nodes import ZERO, Column, Name, Node, float_of
 from symgd.formula.shapes import Shapes
+
+
+class TooManyPartsError(Exception):
+    """What is written out would be larger than its limit."""
 
 
 @dataclass
@@ -55,12 +56,12 @@ class Unroller:
         return self.variables[key]
 
     def unroll(self, node: Node, values: Mapping[Index, int]) -> Node:
-        """The node at these values of its free indices, or ArgumentError beyond the limit."""
+        """The node at these values of its free indices, or TooManyPartsError."""
         free = self._free_of(node)
         key = (id(node), tuple(sorted(((i, values[i]) for i in free), key=lambda p: p[0].name)))
         if key not in self._known:
             if len(self.graph) > self.limit:
-                raise ArgumentError(f"written out, it has more than {self.limit:,} parts")
+                raise TooManyPartsError
             self._known[key] = self._written(node, values)
         return self._known[key]
 
@@ -86,7 +87,7 @@ class Unroller:
             return self._reduced(node, values)
         if node.func is At:
             return self._element(node, values)
-        if _is_log_sum_of_exponentials(node):
+        if log_sum_of_exponentials(node) is not None:
             scores = list(self._terms(node.args[0], values))
             return graph.node(FUNCTIONS["logsumexp"].node, *scores)
         return graph.simplified(node, tuple(self.unroll(a, values) for a in node.args))
@@ -146,21 +147,6 @@ class Unroller:
         found = self.unroll(node, values)
         value = float_of(found)
         return found if value is None else int(value)
-
-
-def _is_log_sum_of_exponentials(node: Node) -> bool:
-    """Whether it is Peak(i, b) + log(Total(i, exp(b - Peak(i, b)))), as the parser builds it."""
-    if node.func is not sympy.Add or len(node.args) != 2:
-        return False
-    peak, log = node.args
-    if peak.func is not Peak or log.func is not sympy.log:
-        return False
-    total = log.args[0]
-    while total.func is Total:
-        total = total.args[1]
-    if total.func is not sympy.exp or total.args[0].func is not sympy.Add:
-        return False
-    return any(is_negation(a) and a.args[1] is peak for a in total.args[0].args)
 
 
 def _reduces(node: Node) -> bool:

@@ -89,7 +89,7 @@ def compare(
     taken = {name for one in rules for name in one.hyperparameters}
     named = {name for one in starts for name in plain_start(one)[1]}
     constants = {n: v for n, v in given.items() if n not in taken}
-    arrays = ArraysGiven(sizes, shapes, vectors).with_start(starts[0])
+    arrays = ArraysGiven(sizes, shapes, vectors).with_start(starts[0], loss)
     loss = loss_of(loss, rules, constants, sorted(named), data, drop_missing, arrays)
     if loss.arrays is not None:
         starts = [at_start(loss, one, seed)[1] for one in starts]

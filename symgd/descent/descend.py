@@ -20,15 +20,20 @@ from symgd.backends.dispatch import (
     compiled,
     may_compile,
 )
+from symgd.backends.lambdified import compile_total
+from symgd.descent.array_kernel import ArrayLineSearchKernel, ArrayStepKernel
 from symgd.descent.choose_backend import DescentTask, choose
 from symgd.descent.engine import Problem, Step, engine, finish
 from symgd.descent.kernel import Kernel, LineSearchKernel, Run, StepKernel
+from symgd.descent.long_arrays import LONG, descend_long
 from symgd.descent.loss_argument import ArraysGiven, at_start, loss_of, plain_start
 from symgd.descent.minibatches import BatchKernel, Sampler
 from symgd.descent.step_program import settles, step_outputs
 from symgd.errors import ArgumentError
 from symgd.formula.nodes import ROWS
 from symgd.model.arguments import Arguments, Schedule, Start, read_arguments, resolve
+from symgd.model.array_internals import ArrayInternals
+from symgd.model.array_start import array_origin
 from symgd.model.loss import Loss
 from symgd.model.result import History, Result, Status, Verdict
 from symgd.model.rules import Rule
@@ -92,8 +97,10 @@ def descend(
     arguments = read_arguments(lr, steps, rule, set, tol)
     point, named = plain_start(start)
     stray = {name: v for name, v in arguments.given.items() if name not in arguments.known}
-    arrays = ArraysGiven(sizes, shapes, vectors).with_start(start)
+    arrays = ArraysGiven(sizes, shapes, vectors).with_start(start, loss)
     loss = loss_of(loss, [arguments.rule], stray, named, data, drop_missing, arrays)
+    if loss.arrays is not None and loss.arrays.count > LONG:
+        return descend_long(loss, arguments, array_origin(loss.arrays, point, seed), callback)
     loss, origin = at_start(loss, point, seed)
     internals = loss.internals if batch is None else loss.internals.by_rows()
     loss = loss.around(internals.on(backend))
@@ -196,6 +203,8 @@ def single_step_gradient_descent(
 def _kernel(work: DescentTask, backend: str) -> tuple[Kernel, Evaluate]:
     """What runs the steps, and what evaluates loss and gradient at its end."""
     evaluate = work.loss.internals.evaluate
+    if isinstance(work.loss.internals, ArrayInternals):
+        return _array_kernel(work), evaluate
     if work.loss.internals.rows is not None:
         return _row_kernel(work), evaluate
     if work.arguments.schedule.auto:
@@ -214,7 +223,15 @@ def _line_search(work: DescentTask, large: bool) -> Kernel:
         alone = compiled(lambda: compile_arrays(internals.value_program))
         if step is not None and alone is not None:
             function, value = step.at, alone.at
-    return LineSearchKernel(work.program, len(work.loss.params), work.tail, value, function)
+    count = len(work.loss.params)
+    states = count * len(work.arguments.rule.state)
+    call = function or compile_total(work.program)
+    return LineSearchKernel(states, count, work.tail, value, call)
+
+
+def _array_kernel(work: DescentTask) -> Kernel:
+    auto = work.arguments.schedule.auto
+    return ArrayLineSearchKernel.of(work) if auto else ArrayStepKernel.of(work)
 
 
 def _row_kernel(work: DescentTask) -> Kernel:
@@ -224,7 +241,8 @@ def _row_kernel(work: DescentTask) -> Kernel:
     count, tail = len(loss.params), (*work.tail, *rows.more(program))
     function = rows.run(program, arguments.steps)
     if arguments.schedule.auto:
-        return LineSearchKernel(program, count, tail, loss.internals.evaluate_value, function)
+        states = count * len(arguments.rule.state)
+        return LineSearchKernel(states, count, tail, loss.internals.evaluate_value, function)
     return StepKernel(program, count, tail, settles(arguments), function)
 
 

@@ -186,7 +186,7 @@ def explain(
     arguments = read_arguments(lr, 1, rule, set, None)
     point, named = plain_start(start)
     stray = {n: v for n, v in arguments.given.items() if n not in arguments.known}
-    arrays = ArraysGiven(sizes, shapes, vectors).with_start(start)
+    arrays = ArraysGiven(sizes, shapes, vectors).with_start(start, loss)
     loss = loss_of(loss, [arguments.rule], stray, named, data, drop_missing, arrays)
     loss, origin = at_start(loss, point, seed)
     values = resolve(arguments)

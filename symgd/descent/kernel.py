@@ -10,7 +10,7 @@ import math
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from symgd.backends import lambdified
 from symgd.backends.lambdified import ARITHMETIC_ERRORS
@@ -57,6 +57,8 @@ class Run:
         """Whether max|g| <= tol: the certificate of convergence."""
         if self.tol is None or grad_norm > self.tol * math.sqrt(len(self.x)):
             return False
+        if not isinstance(self.grad, list):
+            return bool(abs(self.grad).max(initial=0.0) <= self.tol)
         return max(map(abs, self.grad), default=0.0) <= self.tol
 
     def first_stop(
@@ -147,20 +149,20 @@ class LineSearchKernel:
     does not lead down at all (momentum that has overshot), the state starts again from 0 (B.
     O'Donoghue, E. Candès, 2015, Adaptive restart for accelerated gradient schemes, Found. Comput.
     Math. 15).
+
+    states: how many numbers the rule keeps. count: of the parameters. value: theta.. -> [loss].
+    call: (theta.., state.., t, lr, tail..) -> (theta.., state.., loss, |g|, g..), not finite where
+    it is not; neither raises.
     """
 
-    program: Program
+    states: int
     count: int
     tail: tuple[float, ...]
     value: Callable[..., list[float]]
-    function: Callable[..., list[float]] | None = None  # the program, where it is compiled
+    call: Callable[..., list[float]]
 
     decrease = 1e-4
     halvings = 60
-
-    def __post_init__(self) -> None:
-        self.call = self.function or lambdified.compile_scalar(self.program)
-        self.states = len(self.program.inputs) - self.count - 2 - len(self.tail)
 
     def advance(self, run: Run, count: int) -> Stop | None:
         """`count` accepted steps, or fewer and the reason."""
@@ -178,7 +180,7 @@ class LineSearchKernel:
                 self._first_rate(run)
                 out = self._step(run)
             out = self._search(run, out)
-            if not out:
+            if not len(out):
                 return Stop.NO_DESCENT
             run.x, run.state, run.t = out[:params], out[params:end], run.t + 1
             run.lr = min(2.0 * run.lr, 1e300)
@@ -207,11 +209,7 @@ class LineSearchKernel:
         return []
 
     def _step(self, run: Run) -> list[float]:
-        inputs = (*run.x, *run.state, float(run.t + 1 - run.restarted), run.lr, *self.tail)
-        try:
-            return self.call(*inputs)
-        except ARITHMETIC_ERRORS:
-            return lambdified.evaluate(self.program, inputs)
+        return self.call(*run.x, *run.state, float(run.t + 1 - run.restarted), run.lr, *self.tail)
 
     def _accepts(self, run: Run, x: Sequence[float]) -> bool:
         slope = sum(g * (new - old) for g, new, old in zip(run.grad, x, run.x, strict=True))
@@ -220,8 +218,20 @@ class LineSearchKernel:
         return bool(self.value(*x)[0] <= run.loss + self.decrease * slope)
 
 
+class Ahead(NamedTuple):
+    """What is known of a next point that is not there yet.
+
+    finite: whether it is. same: whether it is the point before it.
+    """
+
+    finite: bool
+    same: bool
+
+
 def finite(x: Any) -> bool:
     """Whether every number is finite; one sum settles the usual case."""
+    if isinstance(x, Ahead):
+        return x.finite
     if not isinstance(x, list):
         import numpy as np
 
@@ -231,4 +241,6 @@ def finite(x: Any) -> bool:
 
 
 def _equal(a: Any, b: Any) -> bool:
+    if isinstance(a, Ahead):
+        return a.same
     return bool(a == b) if isinstance(a, list) else bool((a == b).all())

@@ -21,9 +21,9 @@ class ArraysGiven(NamedTuple):
     shapes: Mapping[str, Sequence[int | str]] | None = None
     vectors: Mapping[str, Sequence[str]] | None = None
 
-    def with_start(self, start: Any) -> ArraysGiven:
-        """The same with the shapes of the arrays in a start."""
-        if not isinstance(start, Mapping):
+    def with_start(self, start: Any, source: Any) -> ArraysGiven:
+        """The same with the shapes of the arrays in a start, for what is no Loss yet."""
+        if not isinstance(start, Mapping) or isinstance(source, Loss):
             return self
         found = {str(k): v.shape for k, v in start.items() if getattr(v, "shape", ())}
         found |= {str(k): _list_shape(v) for k, v in start.items() if isinstance(v, (list, tuple))}

@@ -23,6 +23,7 @@ from symgd.formula.nodes import (
     RowMean,
     RowSum,
     float_of,
+    is_negation,
     topological,
 )
 
@@ -230,3 +231,22 @@ def affine(node: Node) -> Affine | None:
         else:
             return None
     return total
+
+
+def log_sum_of_exponentials(node: Node) -> Node | None:
+    """The term b of Peak(i, b) + log(Total(i, exp(b - Peak(i, b)))), as the parser builds it."""
+    if node.func is not sympy.Add or len(node.args) != 2:
+        return None
+    peak, log = node.args
+    if peak.func is not Peak or log.func is not sympy.log:
+        return None
+    total = log.args[0]
+    while total.func is Total:
+        total = total.args[1]
+    if total.func is not sympy.exp or total.args[0].func is not sympy.Add:
+        return None
+    shifted = any(is_negation(a) and a.args[1] is peak for a in total.args[0].args)
+    term = peak
+    while term.func is Peak:
+        term = term.args[1]
+    return term if shifted else None

@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from symgd import names
 from symgd._locks import cached_property
-from symgd.backends.nest_compiler import compile_nests
-from symgd.backends.nests import NestProgram
-from symgd.backends.numpy_nests import NumpyNests
-from symgd.calculus.index_gradient import index_gradient
-from symgd.calculus.stabilize import stabilize
-from symgd.calculus.unroll import Unroller
+from symgd.calculus.unroll import TooManyPartsError, Unroller
 from symgd.errors import ArgumentError, DataError
 from symgd.formula.indices import Array, ColumnVector, DataArray
-from symgd.formula.nodes import Column, Name, Node, topological
+from symgd.formula.nodes import Column, Name, Node
 from symgd.formula.parse import Formula
 from symgd.formula.shapes import ShapeReader, Shapes
 from symgd.formula.symbol_table import Columns
+from symgd.model.array_options import ArrayOptions
 from symgd.model.checks import to_float
 from symgd.model.data_binding import RowData
 from symgd.model.loss_internals import LossInternals
@@ -34,14 +30,15 @@ if TYPE_CHECKING:
 
 #: Parameters and parts of a loss up to which it is written out: then all analyses hold for it.
 WRITTEN_OUT = 128
-PARTS = 20_000
+PARTS = 3_000
 
 
 @dataclass(eq=False)
 class ArrayModel:
     """An indexed formula with its shapes and data.
 
-    values: of the names that are constants. columns: those of the data, by name.
+    values: of the names that are constants. columns: those of the data, by name. options: what was
+    given of sizes and shapes.
     """
 
     formula: Formula
@@ -49,6 +46,7 @@ class ArrayModel:
     values: Mapping[Name, float]
     columns: Columns | None
     table: Table | None
+    options: ArrayOptions
 
     @cached_property
     def scalars(self) -> dict[str, Name]:
@@ -106,9 +104,10 @@ class ArrayModel:
         missing = [p for p in self.params if p not in given]
         if missing:
             raise ArgumentError(f"there is no value for parameter '{names.escape(missing[0])}'")
-        return np.concatenate([self._elements(name, given[name]) for name in self.params])
+        return np.concatenate([self.elements(name, given[name]) for name in self.params])
 
-    def _elements(self, name: str, value: Any) -> NDArray[np.float64]:
+    def elements(self, name: str, value: Any) -> NDArray[np.float64]:
+        """The numbers of one parameter, row-major, from a number or an array of its shape."""
         import numpy as np
 
         shape, shown = self.shape(name), names.escape(name)
@@ -137,13 +136,16 @@ class ArrayModel:
         return found
 
     @cached_property
-    def written_out(self) -> LossInternals:
-        """The same loss of single numbers, or ArgumentError where it is too large for that."""
+    def written_out(self) -> LossInternals | None:
+        """The same loss of single numbers; None where it is too large for that."""
         if self.count > WRITTEN_OUT:
-            raise ArgumentError(f"the loss has {self.count:,} parameters (at most {WRITTEN_OUT})")
+            return None
         graph = self.formula.graph
         unroller = Unroller(graph, self.shapes, self._column, self._cell, len(graph) + PARTS)
-        root = unroller.unroll(self.formula.root, {})
+        try:
+            root = unroller.unroll(self.formula.root, {})
+        except TooManyPartsError:
+            return None
         constants = {leaf: graph.number(value) for leaf, value in self.values.items()}
         [root] = graph.replace([root], constants)
         leaves: list[Name] = []
@@ -153,73 +155,6 @@ class ArrayModel:
         rows = None if self.table is None else RowData(graph, self.table)
         return LossInternals(graph, root, leaves, rows)
 
-    # -- value and gradient, of any size ---------------------------------------------------------
-
-    @cached_property
-    def root(self) -> Node:
-        """The formula as it runs: constants in their places, numerically stable."""
-        graph = self.formula.graph
-        constants = {leaf: graph.number(value) for leaf, value in self.values.items()}
-        return stabilize(graph, graph.replace([self.formula.root], constants))[0]
-
-    @cached_property
-    def inputs(self) -> list[Name]:
-        """The arrays that the formula reads: of parameters, then of the data."""
-        leaves = [n for n in topological([self.root]) if not n.args]
-        data = [n for n in leaves if isinstance(n, (Column, ColumnVector, DataArray))]
-        return [*self.arrays.values(), *data]
-
-    @cached_property
-    def data_arrays(self) -> dict[str, Any]:
-        """The data by identifier: (rows,), of a vector of columns (rows, columns)."""
-        import numpy as np
-
-        found: dict[str, Any] = {}
-        for name in self.inputs:
-            if isinstance(name, ColumnVector):
-                assert self.table is not None
-                assert self.formula.indexed is not None
-                own = self.formula.indexed.vectors[name.text]
-                found[name.name] = np.stack([self.table.columns[c] for c in own], axis=1)
-            elif not isinstance(name, Array):
-                assert self.table is not None
-                found[name.name] = self.table.columns[name.text]
-        return found
-
-    @cached_property
-    def program(self) -> NestProgram:
-        """Parameters -> value and gradient, as loop nests whose code does not depend on sizes."""
-        scalars = list(self.scalars.values())
-        graph, arrays = self.formula.graph, list(self.arrays.values())
-        derivatives, scatters = index_gradient(graph, self.root, scalars, arrays)
-        outputs = {"value": self.root}
-        outputs |= {f"d/d{n}": d for n, d in zip(self.scalars, derivatives, strict=True)}
-        return compile_nests(scalars, self.inputs, outputs, scatters)
-
-    @cached_property
-    def machine(self) -> NumpyNests:
-        """What runs the program."""
-        return NumpyNests(self.program)
-
-    def evaluate(self, x: Any) -> tuple[float, NDArray[np.float64]]:
-        """(value, gradient) at P numbers in the order of params; the gradient is (P,) float64."""
-        import numpy as np
-
-        point = self.nested(self.flat(x))
-        scalars = {leaf.name: point[name] for name, leaf in self.scalars.items()}
-        arrays = {array.name: point[name] for name, array in self.arrays.items()}
-        outputs, gradients = self.machine.run(
-            self.shapes.sizes, scalars, {**arrays, **self.data_arrays}
-        )
-        parts = []
-        for name in self.params:
-            if name in self.scalars:
-                parts.append(np.array([outputs[f"d/d{name}"]]))
-            else:
-                zero = np.zeros(self.shape(name))
-                parts.append(gradients.get(self.arrays[name].name, zero).ravel())
-        return outputs["value"], np.concatenate(parts)
-
     def _column(self, vector: ColumnVector, k: int) -> Column:
         assert self.columns is not None
         assert self.formula.indexed is not None
@@ -228,22 +163,6 @@ class ArrayModel:
     def _cell(self, array: DataArray, k: int) -> float:
         assert self.table is not None
         return float(self.table.columns[array.text][k - 1])
-
-
-def numbered_vectors(columns: Iterable[str]) -> dict[str, list[str]]:
-    """The vectors among columns named X1, X2, ..., Xn without gaps, n >= 2, by X."""
-    listed = list(columns)
-    known = set(listed)
-    found: dict[str, list[str]] = {}
-    for name in listed:
-        stem = name[:-1]
-        if name.endswith("1") and stem and not stem[-1:].isdigit() and stem not in known:
-            members = [name]
-            while f"{stem}{len(members) + 1}" in known:
-                members.append(f"{stem}{len(members) + 1}")
-            if len(members) > 1 and names.is_variable(stem):
-                found[names.canonical(stem)] = members
-    return found
 
 
 def greatest_of(table: Table) -> Callable[[Node], int]:

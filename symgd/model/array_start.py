@@ -32,30 +32,32 @@ def array_origin(model: ArrayModel, start: Any, seed: int = 0) -> Floats:
     """(P,) float64: the start of a descent in the order of params, arrays row-major.
 
     start: one number for all; P numbers; a mapping name -> number, array or text; or text, parts
-    joined by commas: `b=0`, `x[i]=i/10`, `x=-1.2`, `W~normal(0,0.3)`, `W~uniform(-1,1)`. In a
-    mapping and in text what is not mentioned starts at 0. Random numbers depend on (seed, name,
-    place) alone.
+    joined by commas, later ones over earlier ones: `b=0`, `x=-1.2`, `x[i]=i/10`, `x[3]=1`,
+    `W~normal(0,0.3)`, `W~uniform(-1,1)`. In a mapping and in text what is not mentioned starts at
+    0. Random numbers depend on (seed, name, place) alone.
     """
     import numpy as np
 
     if isinstance(start, str):
         text = start.strip()
         if "=" not in text and "~" not in text:
-            start = parse_number(text, "the start")
-        else:
-            start = dict(_read_part(part) for part in _parts(text))
-    if isinstance(start, (int, float)):
+            return np.full(model.count, parse_number(text, "the start"))
+        given = [_read_part(part) for part in _parts(text) if part.strip()]
+    elif isinstance(start, (int, float)):
         return np.full(model.count, float(start))
-    if not isinstance(start, Mapping):
+    elif isinstance(start, Mapping):
+        given = [(names.canonical(str(name)), value) for name, value in start.items()]
+    else:
         return np.array(model.flat(start))
-    given = {names.canonical(str(k)): v for k, v in start.items()}
-    point = {name: given.pop(name, 0.0) for name in model.params}
-    for name in given:
-        raise ArgumentError(names.unknown("the loss has no parameter", name, model.params))
-    for name, value in point.items():
+    point = {name: np.zeros(model.shape(name)) for name in model.params}
+    for name, value in given:
+        if name not in point:
+            raise ArgumentError(names.unknown("the loss has no parameter", name, model.params))
         if isinstance(value, str):
-            point[name] = _Part(model, name, seed).read(value)
-    return np.array(model.flat(point))
+            _Part(model, name, seed).read(value, point[name])
+        else:
+            point[name] = np.array(model.elements(name, value)).reshape(model.shape(name))
+    return np.concatenate([point[name].ravel() for name in model.params])
 
 
 def _parts(text: str) -> Iterator[str]:
@@ -88,20 +90,36 @@ class _Part:
         self.shape = model.shape(name)
         self.shown = names.escape(name)
 
-    def read(self, text: str) -> Floats | float:
-        """Its numbers. text: `=1`, `[i]=i/10`, `~normal(0,1)`, or the same without the sign."""
+    def read(self, text: str, into: Floats) -> None:
+        """Put its numbers into an array. text: `=1`, `[i]=i/10`, `[3]=1`, `~normal(0,1)`."""
         found = re.fullmatch(r"(?:\[([^\]]*)\])?\s*([=~]?)\s*(.+)", text, re.DOTALL)
         assert found is not None
         subscripts, sign, value = found.groups()
         draw = _DRAW.fullmatch(value)
         if draw is not None and draw["kind"] in _DISTRIBUTIONS:
-            return self._drawn(draw)
-        if sign == "~":
+            into[...] = self._drawn(draw)
+        elif sign == "~":
             listed = " or ".join(f"{name}(a, b)" for name in _DISTRIBUTIONS)
             raise ArgumentError(f"the start of {self.shown} is drawn from {listed}")
-        if subscripts is None or subscripts.strip() == "*":
-            return parse_number(value, f"the start of {self.shown}")
-        return self._formula([s.strip() for s in subscripts.split(",")], value)
+        elif subscripts is None or subscripts.strip() == "*":
+            into[...] = parse_number(value, f"the start of {self.shown}")
+        else:
+            self._assign([s.strip() for s in subscripts.split(",")], value, into)
+
+    def _assign(self, subscripts: list[str], text: str, into: Floats) -> None:
+        """One element, or all by a formula of the subscripts."""
+        if len(subscripts) != len(self.shape):
+            usual = f"{self.shown}[{', '.join('ijkl'[: len(self.shape)])}]"
+            raise ArgumentError(f"the start of {self.shown} is written {usual}=...")
+        if not all(s.isdecimal() for s in subscripts):
+            into[...] = self._formula(subscripts, text)
+            return
+        place = tuple(int(s) - 1 for s in subscripts)
+        if not all(0 <= k < extent for k, extent in zip(place, self.shape, strict=True)):
+            last = ",".join(map(str, self.shape))
+            element = f"{self.shown}[{','.join(subscripts)}]"
+            raise ArgumentError(f"there is no {element}: the last is {self.shown}[{last}]")
+        into[place] = parse_number(text, f"the start of {self.shown}")
 
     def _drawn(self, draw: re.Match[str]) -> Floats:
         first, second = (
@@ -124,9 +142,6 @@ class _Part:
         """The values of a formula of the subscripts and sizes."""
         import numpy as np
 
-        if len(subscripts) != len(self.shape):
-            usual = f"{self.shown}[{', '.join('ijkl'[: len(self.shape)])}]"
-            raise ArgumentError(f"the start of {self.shown} is written {usual}=...")
         formula = parse(text)
         places = np.indices(self.shape) + 1.0
         known: dict[str, Any] = dict(zip(subscripts, places, strict=True))

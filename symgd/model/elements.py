@@ -67,4 +67,6 @@ def named(
 
 def nested(point: Mapping[str, float]) -> Mapping[str, Any]:
     """The point as plain data, arrays as nested lists."""
-    return point.nested() if isinstance(point, Elements) else point
+    if isinstance(point, Elements):
+        return point.nested()
+    return {k: v if isinstance(v, float) else v.tolist() for k, v in point.items()}

@@ -17,13 +17,16 @@ from symgd.formula.pickling import pack, unpack
 from symgd.formula.printing.plain import show, write
 from symgd.formula.sympy_bridge import symbol, to_sympy
 from symgd.formula.tokens import Limits
+from symgd.model.array_functions import ArrayFunctions
+from symgd.model.array_internals import ArrayInternals
 from symgd.model.array_model import ArrayModel
+from symgd.model.array_options import ArrayOptions
 from symgd.model.checks import Point, read_point
 from symgd.model.data_binding import RowData
 from symgd.model.exact_values import ExactValues
 from symgd.model.loss_internals import LossInternals
 from symgd.model.present import Notebook
-from symgd.model.read_loss import ArrayOptions, read_source
+from symgd.model.read_loss import read_source
 
 if TYPE_CHECKING:
     import numpy as np
@@ -79,6 +82,8 @@ class Loss(Notebook):
         self.text = text
         self.columns: tuple[str, ...] = tuple(columns)
         self.params: tuple[str, ...] = internals.params
+        #: the loss with indices whose elements the parameters are
+        self.indexed: Loss | None = None
         #: of the arrays whose elements the parameters are, by name
         self.shapes: dict[str, tuple[int, ...]] = {}
         #: of a formula with indices: its arrays, shapes and kernels
@@ -90,10 +95,22 @@ class Loss(Notebook):
     def internals(self) -> LossInternals:
         """What solvers and reports work with; no part of the public interface.
 
-        Of a loss with indices: the formula written out, where it is small enough for that.
+        Of a loss with indices: the formula written out, where it is small enough for that, else
+        its loop nests behind the same interface.
         """
         assert self.arrays is not None
-        return self.arrays.written_out
+        return self.arrays.written_out or ArrayInternals(self.arrays)
+
+    @property
+    def elements_count(self) -> int:
+        """How many numbers the parameters are."""
+        return len(self.params) if self.arrays is None else self.arrays.count
+
+    @cached_property
+    def _functions(self) -> ArrayFunctions:
+        assert self.arrays is not None
+        inner = self.internals
+        return inner.functions if isinstance(inner, ArrayInternals) else ArrayFunctions(self.arrays)
 
     @cached_property
     def by_elements(self) -> Loss:
@@ -102,6 +119,7 @@ class Loss(Notebook):
             return self
         found = Loss.of(self.internals, self.text, self.columns)
         found.shapes = {name: self.arrays.shape(name) for name in self.arrays.arrays}
+        found.indexed = self
         return found
 
     @classmethod
@@ -116,7 +134,7 @@ class Loss(Notebook):
         if internals is self.internals:
             return self
         found = Loss.of(internals, self.text, self.columns)
-        found.shapes = self.shapes
+        found.shapes, found.indexed = self.shapes, self.indexed
         return found
 
     def __repr__(self) -> str:
@@ -173,7 +191,11 @@ class Loss(Notebook):
 
     def read_as(self, pretty: bool = True) -> str:
         """The formula as symgd read it, in one line of mathematical notation."""
+        if self.indexed is not None:
+            return self.indexed.read_as(pretty)
         args = ", ".join(show(p) if pretty else names.escape(p) for p in self.params)
+        if self.arrays is not None:
+            return f"L({args}) = {self.text}"
         return f"L({args}) = {write(self.internals.root, limit=2000, pretty=pretty)}"
 
     @property
@@ -183,7 +205,11 @@ class Loss(Notebook):
 
     def gradient_text(self, limit: int = 2000) -> dict[str, str]:
         """The partial derivatives by parameter, as formulas that can be typed again."""
+        if self.indexed is not None:
+            return self.indexed.gradient_text(limit)
         inner = self.internals
+        if isinstance(inner, ArrayInternals):
+            return {}
         written = [write(g, limit=limit) for g in inner.tidy(inner.written_out.derivatives)]
         return dict(zip(self.params, written, strict=True))
 
@@ -196,7 +222,7 @@ class Loss(Notebook):
         params, arrays row-major.
         """
         if self.arrays is not None:
-            return self.arrays.evaluate(self.arrays.flat(theta))[0]
+            return self._functions.value(self.arrays.flat(theta))
         return self.internals.evaluate_value(*read_point(self.params, theta))[0]
 
     __call__ = value
@@ -210,7 +236,7 @@ class Loss(Notebook):
         import numpy as np
 
         if self.arrays is not None:
-            return self.arrays.evaluate(self.arrays.flat(theta))
+            return self._functions.gradient(self.arrays.flat(theta))
         value, *grad = self.internals.evaluate(*read_point(self.params, theta))
         return value, np.array(grad, dtype=np.float64)
 
@@ -231,7 +257,7 @@ class Loss(Notebook):
         x: (P,) numbers in the order of params; the gradient is (P,) float64. Compiled on first
         use, in a time linear in the size of the formula.
         """
-        return self.internals.compiled if self.arrays is None else self.arrays.evaluate
+        return self.internals.compiled if self.arrays is None else self._functions.gradient
 
     @property
     def program(self) -> Program:

@@ -238,12 +238,18 @@ class Result(Paged):
         """(P,) float64: the parameters in the order of Loss.params."""
         import numpy as np
 
-        return np.array(list(self.theta.values()), dtype=np.float64)
+        values = list(self.theta.values())
+        return np.concatenate([np.ravel(v) for v in values]) if values else np.empty(0)
 
     @property
     def grad_norm(self) -> float:
         """The Euclidean norm of the gradient at the returned point."""
-        return math.hypot(*self.grad.values())
+        values = list(self.grad.values())
+        if all(isinstance(v, float) for v in values):
+            return math.hypot(*values)
+        import numpy as np
+
+        return math.hypot(*(float(np.linalg.norm(v)) for v in values))
 
     def raise_for_status(self) -> Result:
         """The result itself, or DescentError if the run did not converge or complete."""

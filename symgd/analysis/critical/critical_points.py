@@ -24,6 +24,7 @@ from symgd.calculus.polynomial import (
 )
 from symgd.formula.nodes import ZERO
 from symgd.formula.printing.plain import write
+from symgd.model.array_internals import ArrayInternals
 from symgd.model.loss import Loss
 
 _LINEAR = 150  # parameters of a quadratic, whose equations are linear
@@ -45,6 +46,10 @@ def critical_points(
     if not loss.params:
         note = "the loss is constant: every point is a minimum and a maximum"
         return CriticalPoints((), "exact", True, note=note)
+    if isinstance(loss.internals, ArrayInternals):
+        from symgd.analysis.critical.large_losses import near_start
+
+        return near_start(loss, start)
     if all(g is ZERO for g in loss.internals.derivatives):
         note = "the gradient is 0 wherever it exists: the loss is constant between its jumps"
         return CriticalPoints((), "exact", True, note=note)

@@ -55,6 +55,9 @@ def command(
     words = ["symgd", _quoted(text)]
     if path:
         words += ["--data", shlex.quote(path)]
+    indexed = getattr(result.loss, "indexed", None)
+    if indexed is not None:
+        words += indexed.arrays.options.words
     rate = result.lr if lr is None else lr
     if rate != 0.2:
         words += ["--lr", f"{rate:g}" if isinstance(rate, float) else _quoted(rate)]
