@@ -318,6 +318,10 @@ class NestStage:
         for node in topological(nodes.values()):
             below = node.args if id(node) in nodes and node.func is not At else ()
             cost[id(node)] = _own_cost(node) + sum(cost[id(a)] for a in below) if below else 0
+        for together in _companions(nodes.values()):
+            shared = set[tuple[int, frozenset[Index]]]().union(*(where[id(n)] for n in together))
+            for node in together:
+                where[id(node)] = set() if id(node) in self.known else shared
         found = [
             node
             for key, node in nodes.items()
@@ -325,6 +329,19 @@ class NestStage:
         ]
         lower = {id(a) for node in found for a in topological([node])[:-1]}
         return [node for node in found if id(node) not in lower]
+
+
+def _companions(nodes: Iterable[Node]) -> list[list[Node]]:
+    """Functions of one argument that cost hardly more than one of them where they stand together:
+    tanh and its derivative have one exponential, sin and cos one reduction.
+    """
+    found: dict[tuple[int, bool], list[Node]] = {}
+    for node in nodes:
+        own = node.args[0] if node.func is sympy.Pow and float_of(node.args[1]) == 2 else node
+        if own.func is sympy.sech if own is not node else own.func in (sympy.tanh, sympy.sin, sympy.cos):
+            is_circular = own.func in (sympy.sin, sympy.cos)
+            found.setdefault((id(own.args[0]), is_circular), []).append(node)
+    return [together for together in found.values() if len(together) > 1]
 
 
 def _own_cost(node: Node) -> int:

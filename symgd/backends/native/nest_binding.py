@@ -14,10 +14,11 @@ from symgd.backends.nests import Load, Subscript
 from symgd.formula.indices import Affine, Count, Index
 from symgd.formula.nodes import Name
 
-_CACHE = 32 * 1024 // 8  # doubles of a strip
+_CACHE = 64 * 1024 // 8  # doubles of a strip
 _LONGEST, _LANES = 1024, 64  # elements of a strip, and a multiple of every vector
 _NANOSECONDS = 0.15  # of an iteration, for each unit of its cost
 _CHUNKS = 64
+LINE = 8  # doubles of a line of the cache, and of the widest register
 _PRIVATE = 1 << 22  # doubles of the sums of all chunks
 _SHARE = 4  # iterations for each element of a chunk's sums
 
@@ -253,7 +254,7 @@ class Binding:
         rooms = (
             sum(self.private_room(h) * self.chunks(k) for h in self._privates(k)) for k in self._passes
         )
-        return self._privates_start + max(rooms, default=0)
+        return _rounded(self._privates_start + max(rooms, default=0))
 
     def scratch_room(self, stage: int) -> int:
         """The room for a thread."""
@@ -267,16 +268,24 @@ class Binding:
 
     def _strip_rooms(self, stage: int) -> dict[str, int]:
         names = self._pass(stage).strip_temporaries
-        return {name: self.room(("strip", stage, name)) for name in names}
+        return {name: _rounded(self.room(("strip", stage, name))) for name in names}
 
     def _strip_length(self, stage: int) -> int:
         """Of a strip's temporary, with the lanes beyond the end."""
-        return self.strip(stage) + self.halo_before(stage) + self.halo_after(stage) + _LANES
+        length = self.strip(stage) + self.halo_before(stage) + self.halo_after(stage)
+        return _rounded(length) + _LANES
 
     def _pass(self, stage: int) -> Pass:
         found = self.plan.stages[stage]
         assert isinstance(found, Pass)
         return found
+
+
+def _rounded(length: int) -> int:
+    """So many doubles that the next begins at a line of the cache: vectors across two take twice
+    as long.
+    """
+    return length + -length % LINE
 
 
 def starts(rooms: Mapping[str, int]) -> dict[str, int]:

@@ -12,14 +12,14 @@ from symgd._threads import default_threads, run_in_threads
 from symgd.backends.native.elementary import calls_python_back
 from symgd.backends.native.jit import (
     Module,
-    compile_module,
+    compile_alone,
     fused,
     interrupted,
     lanes,
     remembered,
     vector_symbol,
 )
-from symgd.backends.native.nest_binding import Binding, starts
+from symgd.backends.native.nest_binding import LINE, Binding, starts
 from symgd.backends.native.nest_code import nest_module
 from symgd.backends.native.nest_places import COUNTERS, Slots
 from symgd.backends.native.nest_plan import plan
@@ -115,7 +115,8 @@ class BoundNests:
         self.slots = np.zeros(slots.first + len(slots.numbers), dtype=np.int64)
         for (method, *arguments), place in slots.numbers.items():
             self.slots[place] = getattr(binding, method)(*arguments)
-        self.work = np.empty(binding.room_for_all)
+        room = np.empty(binding.room_for_all + LINE)
+        self.work = room[-(room.ctypes.data // 8) % LINE :]
         self.address = function.module.address("evaluate")
         self._call = function.module.function("evaluate", _ARGUMENTS)
         kind = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_void_p] * 4, ctypes.c_int64)
@@ -159,4 +160,4 @@ class BoundNests:
 def _compiled(program: NestProgram) -> tuple[Module, Slots]:
     vectors = Vectors(frozenset(OWN), vector_symbol, fused())
     text, slots = nest_module(plan(program), max(lanes(), 2), vectors)
-    return compile_module(text), slots
+    return compile_alone(text, speed=2, has_vectors=True), slots
