@@ -115,10 +115,10 @@ class ArrayKernel(_CompiledKernel):
     def __init__(
         self, loss: Loss, rule: Program, states: int, tail: tuple[float, ...], settles: bool
     ) -> None:
-        self.large = compile_arrays(loss.program)
+        self.large = compile_arrays(loss.internals.program)
         self.count, self.tail, self.states = len(loss.params), tail, states
         self.evaluate = self.large.at
-        self.nanoseconds = 100 + loss.program.cost + rule.cost * self.count
+        self.nanoseconds = 100 + loss.internals.program.cost + rule.cost * self.count
         source = array_loop(rule, self.large.address, self.count, states, settles)
         self.module = compile_alone(source)
         sizes = (1 + self.count, self.count * (1 + states))

@@ -26,7 +26,7 @@ def is_large(loss: Loss, rule: Rule) -> bool:
     """Whether a descent is run over arrays, by loops, rather than in registers."""
     if len(loss.params) * (1 + len(rule.state)) > REGISTERS:
         return True
-    return loss.program.operations > OPERATIONS
+    return loss.internals.program.operations > OPERATIONS
 
 
 def step_program(loss: Loss, rule: Rule, schedule: Schedule, extra: Sequence[str]) -> Program:

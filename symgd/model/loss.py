@@ -9,6 +9,7 @@ import sympy
 
 from symgd import names
 from symgd._locks import cached_property
+from symgd.backends.nests import NestProgram
 from symgd.backends.program import Program
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import Node
@@ -263,9 +264,9 @@ class Loss(Notebook):
         return self.internals.compiled if self.arrays is None else self._functions.gradient
 
     @property
-    def program(self) -> Program:
-        """The program that computes value and gradient."""
-        return self.internals.program
+    def program(self) -> Program | NestProgram:
+        """The program that computes value and gradient: of a loss with indices, loop nests."""
+        return self.internals.program if self.arrays is None else self._functions.program
 
     @cached_property
     def exact(self) -> ExactValues:

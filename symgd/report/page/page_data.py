@@ -77,7 +77,7 @@ def _live_content(runs: Sequence[Result]) -> Content:
     # sums over the data, computed by Python
     given = None if loss.internals.rows is None else loss.internals.rows.values
     functions: dict[str, Any] = {
-        "grad": javascript.function(loss.program, given),
+        "grad": javascript.function(loss.internals.program, given),
         "value": javascript.function(loss.internals.value_program, given),
         "rules": [javascript.function(step_program(rule, len(loss.params))) for rule in rules],
         "linear": [linear_function(rule) for rule in rules],
@@ -119,15 +119,15 @@ def _why_recorded(result: Result) -> str:
     loss = result.loss
     if not isinstance(loss, Loss):
         return "The loss is a Python function, so this page shows the run that Python made."
-    if loss.program.operations > _MOST_OPERATIONS:
+    if loss.internals.program.operations > _MOST_OPERATIONS:
         return "The formula is too long for a page, so this page shows the run that Python made."
     if result.lr == "auto":
         return "A line search chose each learning rate: this page shows the run that Python made."
     if loss.internals.goes_by_rows:
         return "Each step saw some rows of the data: this page shows the run that Python made."
-    if loss.program.loops:
+    if loss.internals.program.loops:
         return "The loss goes over rows of data: this page shows runs that Python made."
-    missing = javascript.unsupported([loss.program, step_program(result.rule, len(loss.params))])
+    missing = javascript.unsupported([loss.internals.program, step_program(result.rule, len(loss.params))])
     if missing:
         listed = ", ".join(missing)
         return f"JavaScript has no {listed}: this page shows runs that Python made."
