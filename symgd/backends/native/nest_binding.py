@@ -20,7 +20,7 @@ _NANOSECONDS = 0.15  # of an iteration, for each unit of its cost
 _CHUNKS = 64
 LINE = 8  # doubles of a line of the cache, and of the widest register
 _PRIVATE = 1 << 22  # doubles of the sums of all chunks
-_SHARE = 4  # iterations for each element of a chunk's sums
+_SHARE = 16  # iterations for each element of a chunk's sums
 
 
 class Binding:
@@ -64,6 +64,14 @@ class Binding:
         if not self.count(index):
             return self.lowest(index, shifts)
         return self.affine(index.high) + max(map(self.affine, shifts)) + 1
+
+    def lowest_of_all(self, index: Index, shifts: Sequence[Affine]) -> int:
+        """The first element that an index reaches by all of these shifts."""
+        return self.affine(index.low) + max(map(self.affine, shifts))
+
+    def beyond_of_all(self, index: Index, shifts: Sequence[Affine]) -> int:
+        """The element after the last of them."""
+        return self.affine(index.high) + min(map(self.affine, shifts)) + 1
 
     def first(self, stage: int) -> int:
         """The first value of the strip index in a pass."""
