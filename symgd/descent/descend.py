@@ -33,6 +33,7 @@ from symgd.errors import ArgumentError
 from symgd.formula.nodes import ROWS
 from symgd.model.arguments import Arguments, Schedule, Start, read_arguments, resolve
 from symgd.model.array_internals import ArrayInternals
+from symgd.model.array_model import ArrayModel
 from symgd.model.array_start import array_origin
 from symgd.model.loss import Loss
 from symgd.model.result import History, Result, Status, Verdict
@@ -99,8 +100,11 @@ def descend(
     stray = {name: v for name, v in arguments.given.items() if name not in arguments.known}
     arrays = ArraysGiven(sizes, shapes, vectors).with_start(start, loss)
     loss = loss_of(loss, [arguments.rule], stray, named, data, drop_missing, arrays)
-    if loss.arrays is not None and loss.arrays.count > LONG:
-        return descend_long(loss, arguments, array_origin(loss.arrays, point, seed), callback)
+    if loss.arrays is not None:
+        first = array_origin(loss.arrays, point, seed)
+        if loss.arrays.count > LONG:
+            result = descend_long(loss, arguments, first, callback)
+            return _with_units(result, loss.arrays, first)
     loss, origin = at_start(loss, point, seed)
     internals = loss.internals if batch is None else loss.internals.by_rows()
     loss = loss.around(internals.on(backend))
@@ -111,6 +115,8 @@ def descend(
         backend = REFERENCE  # every step returns to Python anyway
     sampler = None if batch is None else Sampler.of(loss.table, batch, seed)
     result = _run(loss, arguments, values, origin, callback, backend, sampler)
+    if loss.indexed is not None and loss.indexed.arrays is not None:
+        result = _with_units(result, loss.indexed.arrays, first)
     if not advise or sampler is not None or result.status is Status.INTERRUPTED:
         return result
 
@@ -122,6 +128,21 @@ def descend(
 
     asked = Asked(steps, arguments.given, arguments.tol, shown_backend, data, drop_missing)
     return replace(result, judge=cache(partial(_advised, result, asked, rerun)))
+
+
+def _with_units(result: Result, model: ArrayModel, start: Any) -> Result:
+    """The result whose verdict says where units start equal and never part."""
+    from symgd.analysis.equal_units import equal_units
+
+    remark = equal_units(model, start)
+    if not remark:
+        return result
+
+    def judge() -> Verdict:
+        found = result.verdict
+        return replace(found, advice="; ".join(filter(None, [remark, found.advice])))
+
+    return replace(result, judge=cache(judge))
 
 
 def _advised(
