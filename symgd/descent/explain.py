@@ -11,17 +11,18 @@ import sympy
 
 from symgd._locks import cached_property
 from symgd.analysis.convexity import Convexity, convexity
+from symgd.analysis.critical.bounded_points import points_in_bounds
 from symgd.analysis.critical.critical_point import CriticalPoint, CriticalPoints
-from symgd.analysis.critical.critical_points import critical_points
 from symgd.analysis.critical.solver_sizes import SECONDS
 from symgd.analysis.lower_bound import LowerBound, lower_bound
 from symgd.analysis.stable_rates import Rates, rates
 from symgd.calculus.derivation import DerivationStep, derivation
 from symgd.calculus.polynomial import degree, polynomial, to_node
-from symgd.descent.loss_argument import loss_of
+from symgd.descent.loss_argument import loss_of, within
 from symgd.formula.nodes import Node, topological
 from symgd.formula.printing.plain import write
 from symgd.model.arguments import Start, read_arguments, read_start, resolve
+from symgd.model.bounds import BoundsByName, canonical_bounds
 from symgd.model.checks import finite_or_none, read_origin
 from symgd.model.loss import Loss
 from symgd.model.present import Report
@@ -143,6 +144,8 @@ class Explanation(Report):
                 _point(p, names, behaviors.get(id(p))) for p in self.critical.points
             ],
         }
+        if (box := self.loss.internals.box) is not None:
+            data["bounds"] = box.by_name(names)
         return dict(finite_or_none(data))
 
     def _certified_data(self) -> dict[str, Any] | None:
@@ -164,14 +167,16 @@ def explain(
     data: Any = None,
     drop_missing: bool = False,
     certify: bool = False,
+    bounds: BoundsByName | None = None,
 ) -> Explanation:
     """Gradient, Hessian, convexity and critical points of a loss, and what a rule does there.
 
     loss, rule, lr, set: as for `descend`. start: where the search for critical points begins.
     seconds: the processor time after which SymPy's solver is stopped; 0: it is not asked. data,
     drop_missing: the rows of sum(...) and mean(...), as for `descend`. certify: whether to prove
-    learning rates for which gradient descent from `start` lowers the loss at every step. Raises a
-    SymgdError where an argument makes no sense.
+    learning rates for which gradient descent from `start` lowers the loss at every step. bounds: as
+    for `descend`; then all that is found is said of the loss within them. Raises a SymgdError where
+    an argument makes no sense.
 
     >>> found = explain("theta**2", lr=0.2)
     >>> found.convexity.convex, found.critical.points[0].kind
@@ -182,11 +187,15 @@ def explain(
     arguments = read_arguments(lr, 1, rule, set, None)
     point, named = read_start(start)
     stray = {n: v for n, v in arguments.given.items() if n not in arguments.known}
+    named = (*named, *canonical_bounds(bounds))
     loss = loss_of(loss, [arguments.rule], stray, named, data, drop_missing)
     origin = read_origin(loss.params, point)
     values = resolve(arguments)
+    loss = within(loss, bounds, arguments.rule, values)
+    box = loss.internals.box
+    origin = origin if box is None else box.clip(origin)
     below = lower_bound(loss, origin)
-    critical = critical_points(loss, origin, seconds, below.bounded)
+    critical = points_in_bounds(loss, origin, seconds, below.bounded)
     shape = convexity(loss, [p.x for p in critical.points])
     if shape.convex:
         critical = replace(critical, points=tuple(map(_of_convex, critical.points)))
@@ -260,6 +269,10 @@ def _behavior(
     point: CriticalPoint,
     lr: float | None,
 ) -> Behavior:
+    if point.shape == "bound" and not point.eigenvalues:
+        every = "the bounds hold every parameter there"
+        why = every if point.kind == "minimum" else "the curvature alone does not make it a minimum"
+        return Behavior(point, Rates(why_not=why))
     valley = _quadratic(loss) or "not the only one" in point.note
     if point.kind == "degenerate" and not valley:
         found = Rates(why_not="the curvature vanishes there: slower than any factor per step")

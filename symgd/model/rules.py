@@ -115,6 +115,14 @@ class Rule(Notebook):
         return tuple(found)
 
     @cached_property
+    def unboxed(self) -> Rule:
+        """The rule without the suffix box at its end: the engine projects into the same bounds."""
+        suffix, text = CATALOGUE["box"].text, self.text.strip()
+        if not text.endswith(f"\n{suffix}"):
+            return self
+        return Rule(text.removesuffix(suffix), self.defaults, self.name.removesuffix("+box"))
+
+    @cached_property
     def hyperparameters(self) -> tuple[str, ...]:
         """Names that are read and never assigned."""
         targets = {line.target for line in self.lines}

@@ -125,7 +125,7 @@ OUTCOMES: dict[str, tuple[str, str]] = {
     "kink": ("kink", "{how}: a kink, where the gradient jumps; the loss is higher {around}"),
     "bound": (
         "bound",
-        "converged at a bound: the gradient, max|g| = {slope}, points out of the box",
+        "converged at a bound: {where}, where the gradient{pull} points out of the box{rest}",
     ),
     "large": ("flat", "{how}; the loss is too large to look at its curvature"),
     "flat": ("flat", "{how}: no minimum is certified, the curvature vanishes{along}"),
