@@ -23,7 +23,7 @@ from symgd.backends.dispatch import (
 from symgd.descent.choose_backend import DescentTask, choose
 from symgd.descent.engine import Problem, Step, engine, finish
 from symgd.descent.kernel import Kernel, LineSearchKernel, Run, StepKernel
-from symgd.descent.loss_argument import loss_of, within
+from symgd.descent.loss_argument import clipped, loss_of, within
 from symgd.descent.minibatches import BatchKernel, Sampler
 from symgd.descent.step_program import settles, step_outputs
 from symgd.errors import ArgumentError
@@ -99,11 +99,10 @@ def descend(
     loss = loss.around(internals.on(backend))
     if not loss.params:
         raise ArgumentError("the loss is constant: there is no parameter to descend on")
-    origin = read_origin(loss.params, point)
+    loss = within(loss, bounds)
+    origin = clipped(loss, read_origin(loss.params, point))
     values = resolve(arguments)
-    loss = within(loss, bounds, arguments.rule, values)
-    if loss.internals.box is not None:
-        origin = loss.internals.box.clip(origin)
+    loss = within(loss, None, arguments.rule, values)  # the rule box projects after its steps only
     if callback is not None and backend == AUTO and loss.internals.rows is None:
         backend = REFERENCE  # every step returns to Python anyway
     sampler = None if batch is None else Sampler.of(loss.table, batch, seed)
@@ -113,8 +112,7 @@ def descend(
 
     def rerun(lr: float, start: Mapping[str, float], steps: int, of: Loss | None) -> Result:
         other = replace(arguments, schedule=Schedule(repr(lr), value=lr), steps=steps)
-        point = list(start.values())
-        point = point if loss.internals.box is None else loss.internals.box.clip(point)
+        point = clipped(loss, list(start.values()))
         return _run(of or loss, other, values, point, None, backend, None)
 
     from symgd.analysis.verdicts.command import Asked

@@ -64,3 +64,8 @@ def within(
     high = [min(ends) for ends in zip(*(box.high for box in boxes), strict=True)]
     read_bounds(dict(zip(params, zip(low, high, strict=True), strict=True)), params, params)
     return loss.around(loss.internals.within(ParameterBox(tuple(low), tuple(high))))
+
+
+def clipped(loss: Loss, x: list[float]) -> list[float]:
+    """The nearest point within the bounds of the loss."""
+    return x if loss.internals.box is None else loss.internals.box.clip(x)

@@ -74,8 +74,6 @@ class Part:
             start = np.broadcast_to(grid.starts, (len(lr), grid.starts.shape[1]))
         else:
             start = grid.starts[which]
-        if (box := self.loss.internals.box) is not None:
-            start = np.clip(start, box.low, box.high)
         return start, {"lr": lr, **dict(zip(grid.hyper, hyper, strict=True))}
 
 
@@ -174,7 +172,8 @@ def _kernel(part: Part) -> tuple[LanesKernel, list[str], list[bool]] | None:
     def kept() -> tuple[Loss, LanesKernel]:
         from symgd.backends.native.jit import remembered
 
-        key = ("sweep", id(grid.loss), part.loss.internals.box, arguments.rule.text, str(rate), *own, grid.tol is not None)
+        box, has_tol = part.loss.internals.box, grid.tol is not None
+        key = ("sweep", id(grid.loss), box, arguments.rule.text, str(rate), *own, has_tol)
         return remembered(key, lambda: (grid.loss, make()))  # as long as the loss keeps its id
 
     rate = None if arguments.schedule.formula is None else arguments.schedule.text

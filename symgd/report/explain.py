@@ -14,7 +14,8 @@ from symgd.report.table import loss_lines, rule_summary, truncated
 if TYPE_CHECKING:
     from symgd.analysis.certified.certified_rate import CertifiedRate
     from symgd.analysis.critical.critical_point import CriticalPoint
-    from symgd.descent.explain import Behavior, Explanation
+    from symgd.descent.behavior import Behavior
+    from symgd.descent.explain import Explanation
 
 _MOST_ROWS = 4  # of a Hessian that is printed
 _ILL_CONDITIONED = 1e4  # one more digit costs ten thousand steps and more
@@ -153,7 +154,8 @@ def _critical_point_text(names: Sequence[str], point: CriticalPoint) -> str:
         point_text = ", ".join(at)
     else:
         point_text = _point_text(names, point.x)
-    curvature = "" if point.kinked or not point.eigenvalues else f"; curvature {_values(point.eigenvalues)}"
+    values = () if point.kinked else point.eigenvalues
+    curvature = f"; curvature {_values(values)}" if values else ""
     note = f"; {point.note}" if point.note else ""
     return f"{point_text}: L = {point.value:.6g}{curvature}{_condition(point)}{note}"
 

@@ -65,10 +65,11 @@ def loss_lines(loss: Described, *, pretty: bool = True) -> Iterator[str]:
 
 
 def _bounds_text(bounds: Mapping[str, tuple[float | None, float | None]]) -> str:
-    return ", ".join(
-        f"{'' if low is None else f'{low:.6g} <= '}{name}{'' if high is None else f' <= {high:.6g}'}"
-        for name, (low, high) in bounds.items()
-    )
+    texts = []
+    for name, (low, high) in bounds.items():
+        least = "" if low is None else f"{low:.6g} <= "
+        texts.append(f"{least}{name}" + ("" if high is None else f" <= {high:.6g}"))
+    return ", ".join(texts)
 
 
 def rule_summary(

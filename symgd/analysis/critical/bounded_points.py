@@ -19,6 +19,7 @@ from symgd.analysis.critical.critical_points import critical_points
 from symgd.analysis.critical.gradient_zeros import starts
 from symgd.analysis.critical.solver_sizes import SECONDS
 from symgd.analysis.minima import certified_minimum
+from symgd.formula.nodes import ZERO, Name
 from symgd.model.bounds import ParameterBox
 from symgd.model.loss import Loss
 from symgd.model.loss_internals import LossInternals
@@ -47,22 +48,23 @@ def points_in_bounds(
     complete = inside.complete and bool(faces)
     for face in faces:
         part = _restricted(loss, face)
-        point = [v for k, v in enumerate(start) if k not in face]
-        found = critical_points(part, point, 0.0)
+        found = critical_points(part, [v for k, v in enumerate(start) if k not in face], 0.0)
         points = found.points
         if not part.params:
             points = (CriticalPoint((), part.internals.evaluate_value()[0], "minimum"),)
-        complete = complete and found.complete and not found.families
+        constant = bool(part.params) and all(g is ZERO for g in part.internals.derivatives)
+        complete = complete and found.complete and not (found.families or constant)
         at_bounds += [p for q in points if (p := _at_bound(loss, face, q)) is not None]
     if not complete:
-        at_bounds += [p for x in _descents(loss, start) if (p := _point(loss, x)) is not None]
+        ends = _descents(loss, start)
+        at_bounds += [p for end in ends if (p := _point(loss, end)) is not None]
     kept = [_seen_from_inside(loss, p) for p in inside.points]
     for point in at_bounds:
         if not any(same_point(point.x, other.x) for other in kept):
             kept.append(point)
-    points = tuple(sorted(kept, key=lambda p: (p.value, p.x))[: max(_MOST, len(inside.points))])
-    note = "" if points and complete else "others are not excluded" if points else inside.note
-    return replace(inside, points=points, complete=complete, note=note)
+    listed = tuple(sorted(kept, key=lambda p: (p.value, p.x))[: max(_MOST, len(inside.points))])
+    note = "" if listed and complete else "others are not excluded" if listed else inside.note
+    return replace(inside, points=listed, complete=complete, note=note)
 
 
 def _faces(box: ParameterBox) -> list[Face]:
@@ -81,11 +83,12 @@ def _restricted(loss: Loss, face: Face) -> Loss:
     """The loss as a function of the parameters that are not held, in their bounds."""
     inner, box = loss.internals, loss.internals.box
     assert box is not None
-    values = {inner.leaves[k]: inner.graph.number(v) for k, v in face.items()}
-    root = inner.graph.replace([inner.root], values)[0]
     free = [k for k in range(len(inner.leaves)) if k not in face]
+    leaves = [Name(f"p{j}", inner.leaves[k].text) for j, k in enumerate(free)]
+    values = {inner.leaves[k]: inner.graph.number(v) for k, v in face.items()}
+    values |= {inner.leaves[k]: inner.graph.atom(leaves[j]) for j, k in enumerate(free)}
+    root = inner.graph.replace([inner.root], values)[0]
     ends = ParameterBox(*(tuple(side[k] for k in free) for side in (box.low, box.high)))
-    leaves = [inner.leaves[k] for k in free]
     part = LossInternals(inner.graph, root, leaves, inner.rows, inner.goes_by_rows, ends)
     return Loss.of(part, loss.text, loss.columns)
 
@@ -115,21 +118,23 @@ def _seen_from_inside(loss: Loss, point: CriticalPoint) -> CriticalPoint:
     box = loss.internals.box
     assert box is not None
     touches = any(v in ends for v, *ends in zip(point.x, box.low, box.high, strict=True))
-    if point.kind in ("minimum", "maximum") or not touches or not _rises(loss, box, point):
+    if point.kind in ("minimum", "maximum") or not touches:
         return point
-    note = "a minimum within the bounds: the loss is higher at every point looked at beside it"
+    if not _no_lower_beside(loss, box, point):
+        return point
+    note = "a minimum within the bounds: no point that was looked at beside it is lower"
     return replace(point, kind="degenerate", shape="bound", eigenvalues=(), note=note)
 
 
-def _rises(loss: Loss, box: ParameterBox, point: CriticalPoint) -> bool:
-    """Whether the loss is higher at points beside, along the axes and in random directions."""
+def _no_lower_beside(loss: Loss, box: ParameterBox, point: CriticalPoint) -> bool:
+    """Whether the loss is no lower beside a point, along the axes and in random directions."""
     chance, count = random.Random(0), len(point.x)  # noqa: S311 - where to look, not a secret
     ways = [[sign * float(j == k) for j in range(count)] for k in range(count) for sign in (1, -1)]
     ways += [[chance.gauss(0, 1) for _ in range(count)] for _ in range(_WAYS)]
     for length in (1e-2, 1e-3, 1e-4):
         for way in ways:
             x = box.clip(v + length * (1 + abs(v)) * d for v, d in zip(point.x, way, strict=True))
-            if tuple(x) != point.x and not loss.internals.evaluate_value(*x)[0] > point.value:
+            if not loss.internals.evaluate_value(*x)[0] >= point.value:
                 return False
     return True
 

@@ -98,8 +98,8 @@ def at_bound(facts: Facts, fields: dict[str, object]) -> Finding:
 def listed(facts: Facts, x: Sequence[float], held: Sequence[bool]) -> str:
     """The parameters that are held, with their bounds: "x = 1, y = 0"."""
     assert facts.loss is not None
-    names = [f"{escape(n)} = {write(v)}"
-             for n, v, is_held in zip(facts.loss.params, x, held, strict=True) if is_held]  # fmt: skip
+    triples = zip(facts.loss.params, x, held, strict=True)
+    names = [f"{escape(name)} = {write(v)}" for name, v, is_held in triples if is_held]
     return ", ".join(names) if len(names) <= _LISTED else f"{len(names)} parameters at bounds"
 
 

@@ -90,9 +90,7 @@ class ArrayLoop(DescentLoop):
             return g
         e, x, zero = self.e, self.e.load("%x", i), self.e.number(0.0)
         for array, at, outward in (("%low", "ole", "ogt"), ("%high", "oge", "olt")):
-            held = e.logic(
-                "and", e.compare(at, x, e.load(array, i)), e.compare(outward, g, zero)
-            )
+            held = e.logic("and", e.compare(at, x, e.load(array, i)), e.compare(outward, g, zero))
             g = e.select(held, zero, g)
         return g
 
@@ -163,7 +161,10 @@ class ArrayLoop(DescentLoop):
         return self._norm("%new")
 
     def _norm(self, array: str, of: _Element = lambda x, _: x) -> Value:
-        """The norm of of(element, index); of arrays whose squares overflow or vanish, scaled by their largest element."""
+        """The norm of of(element, index).
+
+        Of arrays whose squares overflow or vanish, scaled by their largest element.
+        """
         e = self.e
 
         def square(x: Value, i: Value) -> Value:
