@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from symgd.analysis.verdicts.facts import Facts
 from symgd.analysis.verdicts.measured import Measured, against_minimum
-from symgd.analysis.verdicts.sentences import place, tell, write
+from symgd.analysis.verdicts.sentences import part, place, tell, write
 from symgd.analysis.verdicts.stationary import listed, stationary
 from symgd.analysis.verdicts.without_minimum import by_loss
 from symgd.model.result import Verdict
@@ -38,7 +38,7 @@ def _judge(facts: Facts) -> Measured:
     if facts.batches and not facts.converged:
         return _on_batches(facts)
     if facts.converged:
-        at = Measured(*stationary(facts, f"stationary: max|g| = {slope}"))
+        at = Measured(*stationary(facts, part("how stationary", slope=slope)))
         return _with_rate(facts, at) if at.outcome == "within tol" else at
     if facts.steps == 0 and facts.slope != 0:
         return Measured("no step", {"slope": slope})
@@ -53,8 +53,7 @@ def _with_rate(facts: Facts, found: Measured) -> Measured:
     observed = facts.observed if facts.near is not None and not facts.auto else None
     if observed is None or not abs(observed) < 1:
         return found
-    each = f"; each step multiplied the error by {observed:.6g}"
-    return Measured("within tol", found.fields | {"each": each}, observed)
+    return Measured("within tol", found.fields | {"each": part("each", rate=observed)}, observed)
 
 
 def _at_rest(facts: Facts) -> Measured:
@@ -67,7 +66,7 @@ def _at_rest(facts: Facts) -> Measured:
             "limit": limit,
         }
         return Measured("landed", fields)
-    return Measured(*stationary(facts, "at rest: the gradient is exactly 0"))
+    return Measured(*stationary(facts, part("how rest")))
 
 
 def _on_batches(facts: Facts) -> Measured:
@@ -82,17 +81,17 @@ def _beside(facts: Facts, kind: str) -> str:
     """Which bounds hold the minimum that the error is measured from."""
     if facts.near is None or not any(facts.near.held) or kind == "bound" or facts.batches:
         return ""
-    return f"; the bounds hold {listed(facts, facts.near.x, facts.near.held)} at the minimum"
+    return part("bounds hold", where=listed(facts, facts.near.x, facts.near.held))
 
 
 def _stable(facts: Facts) -> str:
     """The stable learning rates at the minimum, of a constant rate."""
     if facts.auto or facts.batches or facts.loss is None or facts.linear[1] is None:
         return ""
-    limit = f"; stable for 0 < lr < {facts.linear[1]:.6g}"
+    limit = facts.linear[1]
     assert facts.minimum is not None
     if facts.predicted is not None or (facts.near is not None and facts.at_floor):
-        return limit
+        return part("stable", limit=limit)
     if len(facts.x) > 3:
-        return f"{limit} at its minimum"
-    return f"{limit} at the minimum {place(facts.loss.params, facts.minimum.x)}"
+        return part("stable there", limit=limit)
+    return part("stable at", limit=limit, place=place(facts.loss.params, facts.minimum.x))

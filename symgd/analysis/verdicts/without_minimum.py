@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from symgd.analysis.verdicts.facts import Facts
 from symgd.analysis.verdicts.measured import _ran_down
-from symgd.analysis.verdicts.sentences import write
+from symgd.analysis.verdicts.sentences import part, write
 from symgd.analysis.verdicts.stationary import Finding, at_kink, curves_down, downhill
 from symgd.analysis.verdicts.trace import alternates, bounded, turns_back
 
@@ -30,7 +30,7 @@ def by_loss(facts: Facts) -> Finding:
     if facts.climbed:
         return ("rising", fields | {"ever": ""}) if rises_on else ("risen", fields)
     if facts.slope <= _FLAT and curves_down(facts):
-        return "saddle", {"how": f"converging: max|g| = {slope}", "downhill": downhill(facts)}
+        return "saddle", {"how": part("how slow", slope=slope), "downhill": downhill(facts)}
     if facts.rate_at is not None and _ran_down(facts):
         return "faded", fields | {"lr": facts.rate_at(facts.steps)}
     if how := _unbounded(facts):
@@ -69,8 +69,8 @@ def _growth(facts: Facts, steps: list[float]) -> Finding | None:
     if facts.climbed:
         if math.isnan(facts.value):
             return "running", {"rate": rate}
-        ever = f"; each step is {rate:.6g} times the one before"
-        return "rising", {"first": facts.first_loss, "value": facts.value, "ever": ever}
+        fields = {"first": facts.first_loss, "value": facts.value, "ever": part("ever", rate=rate)}
+        return "rising", fields
     if facts.auto:  # a line search chooses longer steps where they lower the loss
         return None
     curved_down = not facts.eigenvalues or facts.eigenvalues[0] < 0
@@ -123,7 +123,7 @@ def _last(facts: Facts) -> str:
     before = facts.history.loss_at(row)
     if not drop > 0 or facts.steps < 10 or before < facts.value:
         return ""
-    return f", {100 * (before - facts.value) / drop:.2g} % of it in the last tenth of the steps"
+    return part("last", percent=f"{100 * (before - facts.value) / drop:.2g}")
 
 
 def _first_slope(facts: Facts) -> str:
