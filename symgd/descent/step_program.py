@@ -95,15 +95,12 @@ def _within(
     """
     least, most = FUNCTIONS["min"].node, FUNCTIONS["max"].node
     new, free = list(theta), list(grad)
-    for ends, relation, inward, outward in (
-        (box.low, "<=", most, least),
-        (box.high, ">=", least, most),
-    ):
+    for ends, inward, outward in ((box.low, most, least), (box.high, least, most)):
         for k, end in enumerate(ends):
             if math.isfinite(end):
                 number = graph.number(end)
                 new[k] = graph.node(inward, new[k], number)
-                held = graph.compare(relation, at[k], number)
+                held = graph.compare("==", at[k], number)
                 free[k] = graph.where(held, graph.node(outward, free[k], ZERO), free[k])
     return new, free
 

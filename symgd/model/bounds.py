@@ -30,7 +30,7 @@ class ParameterBox:
     def held(self, x: Iterable[float], grad: Iterable[float]) -> list[bool]:
         """Of each parameter, whether it is at a bound and the gradient points out of the box."""
         return [
-            (v <= a and g > 0) or (v >= b and g < 0)
+            (v == a and g > 0) or (v == b and g < 0)
             for v, g, a, b in zip(x, grad, self.low, self.high, strict=True)
         ]
 
@@ -60,7 +60,8 @@ def parse_bounds(items: Sequence[str]) -> dict[str, tuple[float | None, float | 
         low, colon, high = right.partition(":")
         if not (equals and colon and left.strip()):
             hint = "write NAME=LOW:HIGH, with either end left out where it is open, as in x=0:"
-            raise FormulaError(item, len(left) if colon else len(item), "no bounds", hint)
+            column = len(left) if colon else len(item if equals else item.partition(":")[0])
+            raise FormulaError(item, column, "no bounds", hint)
         try:
             name = variable_name(left)
         except FormulaError as error:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 import sympy
@@ -120,7 +120,9 @@ class Rule(Notebook):
         suffix, text = CATALOGUE["box"].text, self.text.strip()
         if not text.endswith(f"\n{suffix}"):
             return self
-        return Rule(text.removesuffix(suffix), self.defaults, self.name.removesuffix("+box"))
+        rest = Rule(text.removesuffix(suffix), name=self.name.removesuffix("+box"))
+        kept = {n: v for n, v in self.defaults.items() if n in rest.hyperparameters}
+        return replace(rest, defaults=kept)
 
     @cached_property
     def hyperparameters(self) -> tuple[str, ...]:

@@ -89,8 +89,10 @@ class ArrayLoop(DescentLoop):
         if not self.bounded:
             return g
         e, x, zero = self.e, self.e.load("%x", i), self.e.number(0.0)
-        for array, at, outward in (("%low", "ole", "ogt"), ("%high", "oge", "olt")):
-            held = e.logic("and", e.compare(at, x, e.load(array, i)), e.compare(outward, g, zero))
+        for array, outward in (("%low", "ogt"), ("%high", "olt")):
+            held = e.logic(
+                "and", e.compare("oeq", x, e.load(array, i)), e.compare(outward, g, zero)
+            )
             g = e.select(held, zero, g)
         return g
 

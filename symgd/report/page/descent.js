@@ -4,7 +4,7 @@ const P = D.params.length;
 
 // One row per step: t, theta, loss, |g|. why: "" or what was not finite, of which point `next`.
 function descend(s) {
-  const start = D.low ? clip(s.start, D.low, D.high) : s.start.slice();
+  const start = D.low ? intoBox(s.start, D.low, D.high) : s.start.slice();
   let x = start, state = Array(D.rules[s.rule].states * P).fill(0);
   const rows = [];
   for (let t = 0; ; t++) {
@@ -45,13 +45,13 @@ function bounds(s) {
   return [ends(D.low, lower, Math.max), ends(D.high, upper, Math.min)];
 }
 
-const clip = (x, low, high) => x.map((v, k) => (v < low[k] && low[k] !== null ? low[k] : v > high[k] && high[k] !== null ? high[k] : v));
-const inside = (s, x) => (bounds(s) ? clip(x, ...bounds(s)) : x);
+const intoBox = (x, low, high) => x.map((v, k) => Math.min(Math.max(v, low[k] ?? -Infinity), high[k] ?? Infinity));
+const inside = (s, x) => (bounds(s) ? intoBox(x, ...bounds(s)) : x);
 
 // Whether each parameter is at a bound and the gradient points out of the box.
 function held(s, x, g) {
   const box = bounds(s);
-  return x.map((v, k) => box !== null && ((v <= box[0][k] && g[k] > 0) || (v >= box[1][k] && g[k] < 0)));
+  return x.map((v, k) => box !== null && ((v === box[0][k] && g[k] > 0) || (v === box[1][k] && g[k] < 0)));
 }
 
 // The gradient with 0 for the parameters that are held.

@@ -104,7 +104,7 @@ def linear_function(rule: Rule) -> str | None:
     linear = linear_rule(rule, rule.defaults)
     if not linear.smooth:
         return None
-    program = linear.program(rule)
+    program = linear.program(rule.unboxed)
     return None if javascript.unsupported([program]) else javascript.function(program)
 
 
