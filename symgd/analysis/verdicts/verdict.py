@@ -9,6 +9,8 @@ from symgd.analysis.verdicts.stationary import stationary
 from symgd.analysis.verdicts.without_minimum import by_loss
 from symgd.model.result import Verdict
 
+_NEARING = ("converging", "slow", "sublinear", "approaching", "descending")
+
 
 def verdict(facts: Facts) -> Verdict:
     """The verdict of a finished run."""
@@ -16,7 +18,7 @@ def verdict(facts: Facts) -> Verdict:
         return Verdict(*tell("nonfinite", why=facts.nonfinite), advice=facts.remedy)
     found = _judge(facts)
     kind, sentence = tell(found.outcome, **found.fields)
-    sentence += _stable(facts)
+    sentence += _stable(facts, kind)
     if facts.interrupted:
         sentence = f"interrupted; until then {sentence}"
     observed = found.rate
@@ -80,14 +82,17 @@ def _on_batches(facts: Facts) -> Measured:
     return Measured("batches rose" if facts.value > before else "batches fell", fields)
 
 
-def _stable(facts: Facts) -> str:
-    """The stable learning rates at the minimum, of a constant rate."""
+def _stable(facts: Facts, kind: str) -> str:
+    """The stable learning rates at the minimum; that a run which gets nearer will not stay."""
     if facts.auto or facts.batches or facts.loss is None or facts.linear[1] is None:
         return ""
     limit = f"; stable for 0 < lr < {facts.linear[1]:.6g}"
     assert facts.minimum is not None
     if facts.predicted is not None or (facts.near is not None and facts.at_floor):
         return limit
-    if len(facts.x) > 3:
-        return f"{limit} at its minimum"
-    return f"{limit} at the minimum {place(facts.loss.params, facts.minimum.x)}"
+    where = "its minimum"
+    if len(facts.x) <= 3:
+        where = f"the minimum {place(facts.loss.params, facts.minimum.x)}"
+    above = facts.lr is not None and facts.lr > facts.linear[1]
+    stays = ", so it cannot settle there" if above and kind in _NEARING else ""
+    return f"{limit} at {where}{stays}"
