@@ -30,18 +30,21 @@ class LowerBound:
     sentence: str = ""
 
 
-def lower_bound(loss: Loss, start: Sequence[float]) -> LowerBound:
-    """What can be said. start: where the rays begin."""
+def proven_bound(loss: Loss) -> LowerBound:
+    """What ranges and algebra prove."""
     internals = loss.internals
     value = max(ranges([r], {})[id(r)][0] for r in (internals.root, internals.stable))
     if isfinite(value):
         return LowerBound(value, True)
-    bounded = _of_one_variable(loss)
-    if bounded or not loss.params:
-        return LowerBound(bounded=True)
+    return LowerBound(bounded=_of_one_variable(loss) if loss.params else True)
+
+
+def lower_bound(loss: Loss, start: Sequence[float]) -> LowerBound:
+    """What can be said. start: where the rays begin."""
+    proven = proven_bound(loss)
     count = len(loss.params)
-    if count > _LARGEST or internals.work * count > _WORK:
-        return LowerBound(bounded=bounded)
+    if proven.bounded or count > _LARGEST or loss.internals.work * count > _WORK:
+        return proven
     import numpy as np
 
     from symgd.analysis.unbounded import unbounded_ray
@@ -50,7 +53,7 @@ def lower_bound(loss: Loss, start: Sequence[float]) -> LowerBound:
     box = Box(np.full(count, -inf), np.full(count, inf))
     found = unbounded_ray(LossObjective(loss), np.array(start, dtype=np.float64), box, _SAMPLES)
     if found is None:
-        return LowerBound(bounded=bounded)
+        return proven
     moved = [
         f"{names.escape(name)} -> {_limit(a, b)}"
         for name, a, b in zip(loss.params, *(p.tolist() for p in found), strict=True)

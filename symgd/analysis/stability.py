@@ -143,11 +143,12 @@ class LinearRule:
         )
 
     def program(self, rule: Rule) -> Program:
-        """(curvature, lr, t, hyperparameters..) -> J at the minimum, row by row."""
+        """(curvature, lr, t, away, hyperparameters..) -> `jacobian`, row by row."""
         nodes = self._nodes
-        places = dict.fromkeys(self._moving, self._graph.number(0.0))
-        entries = self._graph.replace(self._entries, places)
-        inputs = [nodes[n] for n in (_CURVATURE, "lr", "t", *rule.hyperparameters)]
+        away = self._graph.atom(Name(f"a{len(nodes)}", " away"))
+        entries = self._graph.replace(self._entries, dict.fromkeys(self._moving, away))
+        inputs = [*(nodes[n] for n in (_CURVATURE, "lr", "t")), away]
+        inputs += [nodes[n] for n in rule.hyperparameters]
         return compile_program(inputs, {f"J{k}": entry for k, entry in enumerate(entries)})
 
     def applies(self, curvature: float) -> bool:

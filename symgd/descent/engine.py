@@ -14,7 +14,7 @@ from symgd.analysis.verdicts import verdict as analysis
 from symgd.analysis.verdicts.facts import Facts
 from symgd.analysis.verdicts.stationary import leads_down
 from symgd.backends.step_checks import VALUE_CHECKS, Stop
-from symgd.descent.continuation import Continuation
+from symgd.descent.continuation import Continuation, longest
 from symgd.descent.kernel import Kernel, Run
 from symgd.model.arguments import Schedule
 from symgd.model.loss import Loss
@@ -160,10 +160,7 @@ def _ahead(
     """What continues the run: of a formula, where the run did not end by itself."""
     if kernel is None or problem.loss is None or problem.batches or status or stop:
         return None
-    internals = problem.loss.internals
-    operations = max(1, internals.value_program.operations)
-    costly = max(1.0, internals.program.cost / (3 * operations))  # as gamma and its like are
-    return Continuation(kernel, run, int(internals.work * costly))
+    return Continuation(kernel, run, longest(problem.loss.internals))
 
 
 def _named(params: Sequence[str], values: Sequence[float]) -> dict[str, float]:

@@ -199,7 +199,7 @@ def test_verdict_after_a_move_is_of_the_error_as_pythons_is(show, lr):
 def test_verdict_after_a_move_claims_no_factor_without_a_minimum(show):
     page = show(symgd.descend("x^4", start=1, lr=0.1, steps=100))
     field(page, "start x", 0.5)
-    assert text(page, "verdict").startswith("descending: the loss went from 0.0625 to")
+    assert text(page, "verdict").startswith("descending: the loss fell from 0.0625 to")
 
 
 def test_run_that_leaves_the_domain_says_so(show):

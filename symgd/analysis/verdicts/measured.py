@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from symgd.analysis.verdicts.facts import Facts
-from symgd.analysis.verdicts.sentences import OUTCOMES
+from symgd.analysis.verdicts.sentences import OUTCOMES, part
 from symgd.analysis.verdicts.trace import Fall, Point, bounded, peaks, shrinks, turns_back
 
 _EPS = 2.0**-52
@@ -37,7 +37,7 @@ class Measured:
 def against_minimum(facts: Facts) -> Measured | None:
     """The outcome by the error, or None where only loss and gradient can be spoken of."""
     if facts.at_floor:
-        how = "comparing losses allows" if facts.auto else "rounding allows"
+        how = part("how auto" if facts.auto else "how rounding")
         return Measured("rounding", {"slope": f"{facts.slope:.3g}", "how": how})
     if _ran_down(facts):
         return _run_down(facts)
@@ -47,7 +47,7 @@ def against_minimum(facts: Facts) -> Measured | None:
     restless = found is None or OUTCOMES[found.outcome][0] == "oscillating"
     unknown = facts.linear[0] is None  # an adaptive rule leaves so small an error again
     if (restless or unknown) and facts.stays_within(_EPS * facts.distance(facts.start)):
-        return Measured("rounding", {"slope": f"{facts.slope:.3g}", "how": "rounding allows"})
+        return Measured("rounding", {"slope": f"{facts.slope:.3g}", "how": part("how rounding")})
     return found
 
 
@@ -93,8 +93,8 @@ def _geometric(facts: Facts, observed: float) -> Measured | None:
     fields = {
         "rate": _factor(observed),
         "predicted": _predicted(facts),
-        "swing": ": it jumps from side to side" if observed < 0 and size >= _SLOW else "",
-        "digit": "" if digit is None else f"; one more digit costs {_steps(digit)} steps",
+        "swing": part("sides") if observed < 0 and size >= _SLOW else "",
+        "digit": "" if digit is None else part("digit", steps=_steps(digit)),
     }
     return Measured("slow" if size >= _SLOW else "geometric", fields, observed, digit)
 
@@ -139,7 +139,7 @@ def _power(facts: Facts, law: Fall) -> Measured | None:
             return None
     elif law.bend > 0.02:
         return None
-    words = f": one more digit takes {times:.3g} times as many steps, about {digit:.2g} more"
+    words = part("power digit", times=f"{times:.3g}", more=f"{digit:.2g}")
     return Measured("power", {"power": f"{power:.3g}", "digit": words}, None, digit)
 
 
@@ -179,11 +179,9 @@ def _unsteady(facts: Facts) -> Measured | None:
         fields: dict[str, object] = {
             "before": max(e for _, e in window[:half]),
             "error": facts.error if onward else max(e for _, e in window[half:]),
-            "span": f"{span} step{'s' * (span > 1)}",
-            "digit": "",
+            "span": part("steps" if span > 1 else "step", count=span),
+            "digit": "" if near is None else part("digit", steps=_steps(near)),
         }
-        if near is not None:
-            fields["digit"] = f"; one more digit costs {_steps(near)} steps"
         return Measured("unsteady", fields, None, near)
     if facts.climbed and window and facts.error > 10 * window[0][1]:
         fields = {"before": window[0][1], "error": facts.error,
@@ -229,7 +227,7 @@ def _detour(facts: Facts, later: Sequence[Point]) -> Measured | None:
         "now": now,
         "error": last,
         "more": len(later),
-        "digit": "" if near is None else f"; one more digit costs {_steps(near)} steps",
+        "digit": "" if near is None else part("digit", steps=_steps(near)),
     }
     return Measured("detour", fields, None, near)
 
@@ -244,12 +242,13 @@ def _bouncing(facts: Facts) -> Measured:
     limit = facts.linear[1]
     against = ""
     if limit is not None and facts.lr is not None and facts.lr >= 0.999 * limit:
-        against = f": lr = {facts.lr:g} is {facts.lr / limit:.3g} times the limit {limit:.6g}"
+        ratio = f"{facts.lr / limit:.3g}"
+        against = part("against", lr=facts.lr, ratio=ratio, limit=limit)
     return Measured("bouncing", {"low": min(errors), "high": max(errors), "against": against})
 
 
 def _predicted(facts: Facts) -> str:
-    return "" if facts.predicted is None else f" (predicted {_factor(facts.predicted)})"
+    return "" if facts.predicted is None else part("predicted", rate=_factor(facts.predicted))
 
 
 def _factor(value: float) -> str:

@@ -1,4 +1,4 @@
-"""The kinds of outcome and their sentences: the one table that every report reads.
+"""The kinds of outcome and their sentences: the one table that every report and the page read.
 
 A key is an outcome; its kind is what JSON tells, its template what people read. Fields in braces
 are texts; a field may be empty.
@@ -154,7 +154,47 @@ OUTCOMES: dict[str, tuple[str, str]] = {
     "batches rose": ("diverging", "diverging: over all rows the loss went from {first} to "
                      "{value}; max|g| = {slope}"),
     "nonfinite": ("nonfinite", "not finite: {why}"),
+    # on the page, where it knows less than Python
+    "undecided": ("descending", "descending: the loss went from {first} to {value}; "
+                  "max|g| = {slope}"),
+    "left": ("descending", "descending: until step {step}, at which it leaves the finite numbers"),
 }  # fmt: skip
+
+#: what fills the fields of these sentences, or stands behind them
+PARTS: dict[str, str] = {
+    "predicted": " (predicted {rate})",
+    "sides": ": it jumps from side to side",
+    "digit": "; one more digit costs {steps} steps",
+    "power digit": ": one more digit takes {times} times as many steps, about {more} more",
+    "step": "{count} step",
+    "steps": "{count} steps",
+    "each": "; each step multiplied the error by {rate}",
+    "against": ": lr = {lr} is {ratio} times the limit {limit}",
+    "ever": "; each step is {rate} times the one before",
+    "last": ", {percent} % of it in the last tenth of the steps",
+    "how rounding": "rounding allows",
+    "how auto": "comparing losses allows",
+    "how rest": "at rest: the gradient is exactly 0",
+    "how stationary": "stationary: max|g| = {slope}",
+    "how slow": "converging: max|g| = {slope}",
+    "curves": "the loss curves downward (smallest curvature {curvature})",
+    "way out": "; the way out is along {way} or its opposite",
+    "along": " along {way}",
+    "every side": "on every side looked at",
+    "some sides": "on some sides only",
+    "near bound": "; within {gap} of its lower bound {bound}",
+    "at its bound": "; the loss is at its lower bound {bound}",
+    "convex": "; the loss is convex, so where its gradient vanishes it is least",
+    "unseen": "; the loss is too large to look at its curvature",
+    "too large": "the loss is too large for a double at step {step}",
+    "undefined": "the loss or its gradient is not defined at step {step}",
+    "stable": "; stable for 0 < lr < {limit}",
+    "stable at": "; stable for 0 < lr < {limit} at the minimum {place}",
+    "stable there": "; stable for 0 < lr < {limit} at its minimum",
+    "cannot settle": ", so it cannot settle there",
+    "none near": "no minimum was found near here",
+    "far": "the minimum found from here is {error} away",
+}
 
 #: kinds after which another learning rate or start is looked for,
 ADVISED = ("diverging", "nonfinite", "oscillating", "slow", "run_down", "sublinear", "saddle",
@@ -181,6 +221,11 @@ def tell(outcome: str, **fields: object) -> tuple[str, str]:
     """The kind and the sentence of an outcome; numbers are written with 6 digits."""
     kind, template = OUTCOMES[outcome]
     return kind, template.format(**{name: write(value) for name, value in fields.items()})
+
+
+def part(name: str, **fields: object) -> str:
+    """A part of a sentence; numbers are written with 6 digits."""
+    return PARTS[name].format(**{name: write(value) for name, value in fields.items()})
 
 
 def write(value: object, digits: int = 6) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from symgd.analysis import gradient_only
 from symgd.analysis.minima import steepest_curve
 from symgd.analysis.verdicts.facts import Facts
-from symgd.analysis.verdicts.sentences import write
+from symgd.analysis.verdicts.sentences import part, write
 from symgd.model.loss import Loss
 from symgd.names import escape
 
@@ -57,13 +57,13 @@ def stationary(facts: Facts, how: str) -> Finding:
             return _least(facts)
         return ("flat", fields | {"along": ""}) if values else ("large", fields)
     if at_kink(facts):
-        around = "on some sides only" if _lower_around(facts) else "on every side looked at"
+        around = part("some sides" if _lower_around(facts) else "every side")
         return "kink", fields | {"around": around}
     if not facts.small or not values:
         why = _reason(facts, facts.loss)
         if not why and facts.slope == 0:
             return "large", fields
-        why = why or "; the loss is too large to look at its curvature"
+        why = why or part("unseen")
         return "within tol", {"slope": write(facts.slope, 3), "each": "", "reason": why}
     if facts.near is not None and (facts.at_floor or values[0] > 0):
         return _least(facts)
@@ -87,15 +87,15 @@ def _least(facts: Facts) -> Finding:
 
 def downhill(facts: Facts) -> str:
     """How the loss curves downward, and along which way."""
-    curve = f"the loss curves downward (smallest curvature {facts.eigenvalues[0]:.6g})"
     way = _way(facts)
-    return f"{curve}; the way out is along {way} or its opposite" if way else curve
+    curve = part("curves", curvature=facts.eigenvalues[0])
+    return curve + part("way out", way=way) if way else curve
 
 
 def along(facts: Facts) -> str:
     """The direction of the smallest curvature: " along x +1", or ""."""
     way = _way(facts)
-    return f" along {way}" if way else ""
+    return part("along", way=way) if way else ""
 
 
 def _way(facts: Facts) -> str:
@@ -164,8 +164,8 @@ def _reason(facts: Facts, loss: Loss) -> str:
     bound = lower_bound(loss, facts.x).value
     gap = facts.value - bound
     if math.isfinite(bound) and gap <= _BOUNDED * (facts.first_loss - bound):
-        return f"; within {gap:.3g} of its lower bound {bound:.6g}" if gap else (
-            f"; the loss is at its lower bound {bound:.6g}")  # fmt: skip
+        near = part("near bound", gap=f"{gap:.3g}", bound=bound)
+        return near if gap else part("at its bound", bound=bound)
     if curvature(loss.internals.root).is_convex:
-        return "; the loss is convex, so where its gradient vanishes it is least"
+        return part("convex")
     return ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from symgd.analysis.verdicts.facts import Facts
 from symgd.analysis.verdicts.measured import Measured, against_minimum
-from symgd.analysis.verdicts.sentences import place, tell, write
+from symgd.analysis.verdicts.sentences import part, place, tell, write
 from symgd.analysis.verdicts.stationary import stationary
 from symgd.analysis.verdicts.without_minimum import by_loss
 from symgd.model.result import Verdict
@@ -42,7 +42,7 @@ def _judge(facts: Facts) -> Measured:
     if facts.at_bound and not facts.moving:
         return Measured("bound", {"slope": slope})
     if facts.converged:
-        at = Measured(*stationary(facts, f"stationary: max|g| = {slope}"))
+        at = Measured(*stationary(facts, part("how stationary", slope=slope)))
         return _with_rate(facts, at) if at.outcome == "within tol" else at
     if facts.steps == 0 and facts.slope != 0:
         return Measured("no step", {"slope": slope})
@@ -57,8 +57,7 @@ def _with_rate(facts: Facts, found: Measured) -> Measured:
     observed = facts.observed if facts.near is not None and not facts.auto else None
     if observed is None or not abs(observed) < 1:
         return found
-    each = f"; each step multiplied the error by {observed:.6g}"
-    return Measured("within tol", found.fields | {"each": each}, observed)
+    return Measured("within tol", found.fields | {"each": part("each", rate=observed)}, observed)
 
 
 def _at_rest(facts: Facts) -> Measured:
@@ -71,7 +70,7 @@ def _at_rest(facts: Facts) -> Measured:
             "limit": limit,
         }
         return Measured("landed", fields)
-    return Measured(*stationary(facts, "at rest: the gradient is exactly 0"))
+    return Measured(*stationary(facts, part("how rest")))
 
 
 def _on_batches(facts: Facts) -> Measured:
@@ -86,13 +85,13 @@ def _stable(facts: Facts, kind: str) -> str:
     """The stable learning rates at the minimum; that a run which gets nearer will not stay."""
     if facts.auto or facts.batches or facts.loss is None or facts.linear[1] is None:
         return ""
-    limit = f"; stable for 0 < lr < {facts.linear[1]:.6g}"
+    limit = facts.linear[1]
     assert facts.minimum is not None
     if facts.predicted is not None or (facts.near is not None and facts.at_floor):
-        return limit
-    where = "its minimum"
-    if len(facts.x) <= 3:
-        where = f"the minimum {place(facts.loss.params, facts.minimum.x)}"
-    above = facts.lr is not None and facts.lr > facts.linear[1]
-    stays = ", so it cannot settle there" if above and kind in _NEARING else ""
-    return f"{limit} at {where}{stays}"
+        return part("stable", limit=limit)
+    above = facts.lr is not None and facts.lr > limit and kind in _NEARING
+    stays = part("cannot settle") if above else ""
+    if len(facts.x) > 3:
+        return part("stable there", limit=limit) + stays
+    where = place(facts.loss.params, facts.minimum.x)
+    return part("stable at", limit=limit, place=where) + stays
