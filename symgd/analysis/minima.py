@@ -102,18 +102,40 @@ def certified_minimum(loss: Loss, x: Sequence[float]) -> Minimum | None:
     if not again.definite or not error <= _CLOSE * max(size, math.hypot(*x)):
         return None
     held = held_at(loss, again.x, again.gradient)
-    if any(held) and not _rises_inward(loss, again.x, held, size or math.hypot(*x) or 1.0):
+    reach = max(size, math.hypot(*x)) or 1.0
+    if any(held) and not _rises_inward(loss, again.x, held, reach):
         return None
     values: list[float] = []
     if not all(held) or not held:
         split = _spectrum(again.hessian, held)
         values = split.values
+        if _jumps(loss, again.x, _BESIDE * reach, held, values[-1]):
+            return None
         for move in (_BESIDE * size, -_BESIDE * size):  # an inflection curves down on one side
             way = zip(again.x, split.lowest, strict=True)
             there = eigenvalues(loss, _clipped(loss, [v + move * d for v, d in way]))
             if not there or not there[0] > 0.1 * values[0]:
                 return None
     return Minimum(again.x, values, error + 4 * _EPS * size, held)
+
+
+def _jumps(
+    loss: Loss, x: Sequence[float], far: float, held: Sequence[bool], curvature: float
+) -> bool:
+    """Whether the gradient changes by more beside x than the curvature lets it: x is on a kink.
+
+    Of the parameters that are not held, within the bounds.
+    """
+    free = [k for k in range(len(x)) if not (held and held[k])]
+    move = {k: far * (1 + (k % 7) / 8) for k in free}  # askew to the axes
+    low, high = (
+        loss.internals.evaluate(
+            *_clipped(loss, [v + sign * move.get(k, 0.0) for k, v in enumerate(x)])
+        )
+        for sign in (-1, 1)
+    )
+    change = math.dist([low[1 + k] for k in free], [high[1 + k] for k in free])
+    return not change <= 4 * curvature * math.hypot(*move.values())
 
 
 def eigenvalues(loss: Loss, x: Sequence[float]) -> list[float]:

@@ -105,19 +105,32 @@ def descend(
     loss = within(loss, None, arguments.rule, values)  # the rule box projects after its steps only
     if callback is not None and backend == AUTO and loss.internals.rows is None:
         backend = REFERENCE  # every step returns to Python anyway
-    sampler = None if batch is None else Sampler.of(loss.table, batch, seed)
-    result = _run(loss, arguments, values, origin, callback, backend, sampler)
-    if not advise or sampler is not None or result.status is Status.INTERRUPTED:
+
+    def drawn() -> Sampler | None:
+        return None if batch is None else Sampler.of(loss.table, batch, seed)
+
+    result = _run(loss, arguments, values, origin, callback, backend, drawn())
+    if not advise or result.status is Status.INTERRUPTED:
         return result
 
     def rerun(lr: float, start: Mapping[str, float], steps: int, of: Loss | None) -> Result:
         other = replace(arguments, schedule=Schedule(repr(lr), value=lr), steps=steps)
         point = clipped(loss, list(start.values()))
-        return _run(of or loss, other, values, point, None, backend, None)
+        return _run(of or loss, other, values, point, None, backend, drawn())
 
     from symgd.analysis.verdicts.command import Asked
 
-    asked = Asked(steps, arguments.given, arguments.tol, shown_backend, data, drop_missing, bounds)
+    asked = Asked(
+        steps,
+        arguments.given,
+        arguments.tol,
+        shown_backend,
+        data,
+        drop_missing,
+        batch,
+        seed,
+        bounds,
+    )
     return replace(result, judge=cache(partial(_advised, result, asked, rerun)))
 
 
@@ -127,7 +140,7 @@ def _advised(
     rerun: Callable[[float, Mapping[str, float], int, Loss | None], Result],
 ) -> Verdict:
     """The verdict of a run, with advice where it failed."""
-    if not advisable(result.verdict):
+    if not advisable(result):
         return result.verdict
     from symgd.analysis.verdicts.advice import advised  # what most runs do without
 

@@ -22,6 +22,7 @@ class Asked:
     """What a run was asked for besides loss, rule, rate and start.
 
     given: the hyperparameters and constants that were set. data: a path, or what holds the rows.
+    batch, seed: of the rows of each step.
     """
 
     steps: int
@@ -30,6 +31,8 @@ class Asked:
     backend: str = "auto"
     data: Any = None
     drop_missing: bool = False
+    batch: int | None = None
+    seed: int = 0
     bounds: BoundsByName | None = None
 
     @property
@@ -78,6 +81,9 @@ def command(
         words += ["--backend", asked.backend]
     if asked.drop_missing:
         words.append("--drop-missing")
+    if asked.batch is not None:
+        words += ["--batch", str(asked.batch)]
+        words += ["--seed", str(asked.seed)] if asked.seed else []
     return " ".join(words)
 
 

@@ -130,6 +130,13 @@ def _way(facts: Facts) -> str:
     return ", ".join(f"{escape(name)} {d:+.3g}" for name, d in pairs if d)
 
 
+def falls_beside(facts: Facts) -> bool:
+    """Whether the loss falls, ever steeper, along the smallest curvature."""
+    if facts.loss is None:
+        return gradient_only.leads_down(facts.evaluate, facts.x)
+    return any(_falling_sides(facts))
+
+
 def _falling_sides(facts: Facts) -> list[bool]:
     """Whether the loss falls, ever steeper, to either side along the smallest curvature.
 
