@@ -135,7 +135,7 @@ def test_the_start_is_moved_into_the_bounds_as_in_fit():
 
 
 def test_the_rule_box_and_bounds_are_one_mechanism():
-    given = {"start": 0.5, "lr": 0.1, "steps": 50, "tol": 1e-6}
+    given = {"start": 0.5, "lr": 0.1, "steps": 50, "tol": 1e-6, "advise": False}
     box = symgd.descend("(x-2)^2 + (y-0.3)^2", rule="gd+box", set={"lower": 0, "upper": 1}, **given)
     same = symgd.descend("(x-2)^2 + (y-0.3)^2", bounds={"x": (0, 1), "y": (0, 1)}, **given)
     np.testing.assert_array_equal(box.history.theta, same.history.theta)
