@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from symgd.data import Table
+    from symgd.model.loss_internals import LossInternals
+
     Floats = NDArray[np.float64]
 
 LONG = 20_000  # parameters, from which on
@@ -64,6 +67,26 @@ class Displayed:
     @property
     def text(self) -> str:
         return self.loss.text
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of the data."""
+        return self.loss.columns
+
+    @property
+    def indexed(self) -> Loss:
+        """The loss with its arrays."""
+        return self.loss
+
+    @property
+    def table(self) -> Table | None:
+        """The data."""
+        return self.loss.table
+
+    @property
+    def internals(self) -> LossInternals:
+        """What solvers ask the loss for."""
+        return self.loss.internals
 
     def read_as(self, pretty: bool = True) -> str:
         """The formula in one line."""

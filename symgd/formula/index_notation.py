@@ -7,6 +7,7 @@ one pass over the tokens tells the parser what each name is before it reaches it
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -16,11 +17,15 @@ from symgd.names import escape
 
 #: The functions that take an index.
 REDUCTIONS = ("sum", "mean", "prod", "max", "min", "logsumexp", "norm")
+#: The functions of whole arrays.
+ARRAY_FUNCTIONS = ("dot", "matmul", "softmax")
 
 _NAME = r"[^\W\d]\w*"
 _DEFINITION = re.compile(rf"^[ \t]*{_NAME}[ \t]*(?:\[[^\]\n]*\][ \t]*)?=(?!=)", re.MULTILINE)
-_MARK = re.compile(r"[\[;]|\.\.(?!\.)|=(?!=)")
-_GOES_ON = tuple("+-*/^=,(·×÷−<>")
+_MARK = re.compile(r"[][;]|\.\.|=(?!=)")
+_ARRAY_CALL = re.compile(rf"\b(?:{'|'.join([*ARRAY_FUNCTIONS, 'prod', 'norm'])})\s*\(")
+_SPACE_OR_BRACKET = re.compile(r"\s+|[][()]")
+_GOES_ON = tuple("+-*/^=,(·×÷−<>;")
 _FOLLOWS = tuple("+-*/^),·×÷−<>=")
 
 
@@ -53,16 +58,24 @@ class Definition:
 class IndexNotation:
     """What the tokens of a formula say before it is parsed.
 
-    ranges: the indices of a call, by the place of its name. ranks: how many subscripts a name has.
-    definitions: by name, in order. loss: the place of the first token of the loss, the last
-    statement. sizes: the names in bounds of ranges. indices: the names of indices.
+    closing: the place of the token that closes the bracket at a place. subscripts: how many the
+    name at a place has. alone: where a name is a whole subscript, as (place, array, axis).
+    bracketed: where a name stands within brackets. ranges: the indices of a call, by the place of
+    its name. ranks: how many subscripts a name has. definitions: by name, in order. loss: the place
+    of the first token of the loss, the last statement. strays: statements before it that are no
+    definitions. sizes: the names in bounds of ranges. indices: the names of indices.
     """
 
     tokens: list[Token]
+    closing: dict[int, int] = field(default_factory=dict)
+    subscripts: dict[int, int] = field(default_factory=dict)
+    alone: dict[str, list[tuple[int, Token, int]]] = field(default_factory=dict)
+    bracketed: dict[str, list[int]] = field(default_factory=dict)
     ranges: dict[int, list[IndexRange]] = field(default_factory=dict)
     ranks: dict[str, int] = field(default_factory=dict)
     definitions: dict[str, Definition] = field(default_factory=dict)
     loss: int = 0
+    strays: list[Token] = field(default_factory=list)
     sizes: set[str] = field(default_factory=set)
     indices: set[str] = field(default_factory=set)
 
@@ -73,13 +86,39 @@ class IndexNotation:
             bounds = self.tokens[one.begin + 2 : one.end]
             self.sizes |= {token.text for token in bounds if token.kind == "name"}
 
+    def add_definition(self, definition: Definition, text: str) -> None:
+        """Note a definition, or FormulaError for the second one of a name."""
+        name = definition.name
+        if name.text in self.definitions:
+            sentence = f"{escape(name.text)} is defined twice"
+            raise FormulaError(text, name.column, sentence, "choose another name")
+        self.definitions[name.text] = definition
+        self.add_ranges(definition.ranges)
+        self.indices |= {token.text for token in definition.indices}
+        if definition.indices:
+            self.ranks[name.text] = len(definition.indices)
+
+    def is_bracketed(self, name: str, first: int, last: int) -> bool:
+        """Whether a name stands within brackets between two places."""
+        places = self.bracketed.get(name, [])
+        k = bisect_left(places, first)
+        return k < len(places) and places[k] < last
+
+    def alone_between(self, name: str, first: int, last: int) -> Iterator[tuple[Token, int]]:
+        """The arrays that have a name as a whole subscript between two places, and the axes."""
+        found = self.alone.get(name, [])
+        k = bisect_left(found, first, key=lambda one: one[0])
+        while k < len(found) and found[k][0] < last:
+            yield found[k][1:]
+            k += 1
+
 
 def is_indexed(text: str) -> bool:
     """Whether a text may be an indexed formula or hold definitions."""
     found = _MARK.search(text)
     if found is None:
-        return False
-    if "[" in text or ".." in text:
+        return _ARRAY_CALL.search(text) is not None
+    if found.group() not in {"=", ";"} or any(mark in text for mark in ("[", "]", "..")):
         return True
     return len(_split(text)) > 1
 
@@ -87,34 +126,35 @@ def is_indexed(text: str) -> bool:
 def read_notation(text: str, limits: Limits) -> IndexNotation:
     """The tokens of a text, one after each newline between statements being `;`, and what they say.
 
-    Raises FormulaError at a character that is not part of a formula, and for a second definition of
-    a name.
+    Raises FormulaError at a character that is not part of a formula, where brackets are nested too
+    deeply, and for a second definition of a name.
     """
-    found = IndexNotation(list(tokens(_with_separators(text), limits, indexed=True)))
+    if len(text) > limits.length:
+        sentence = f"{len(text)} characters are too many (limit length={limits.length})"
+        raise FormulaError(text[:80], 0, sentence)
+    found = IndexNotation([])
+    calls = _read_tokens(found, text, limits)
     while len(found.tokens) > 1 and found.tokens[-2].kind == ";":
         del found.tokens[-2]
-    calls = _calls(found.tokens)
     for call in calls:
-        name = call.function
-        if name is not None and found.tokens[name].text in REDUCTIONS:
-            found.ranges[name] = _ranges(found.tokens, call)
-            found.add_ranges(found.ranges[name])
-        elif name is not None and call.opening == "[":
-            text_ = found.tokens[name].text
-            found.ranks[text_] = max(found.ranks.get(text_, 0), len(call.commas) + 1)
-    for first, last in _statements(found.tokens):
-        definition = _definition(found.tokens, first, last)
+        if call.function is None:
+            continue
+        name = found.tokens[call.function].text
+        if call.opening == "[":
+            count = len(call.commas) + 1
+            found.subscripts[call.function] = count
+            found.ranks[name] = max(found.ranks.get(name, 0), count)
+        elif name in REDUCTIONS:
+            found.ranges[call.function] = _ranges(found, call)
+            found.add_ranges(found.ranges[call.function])
+    statements = list(_statements(found.tokens))
+    for first, last in statements:
         found.loss = first
+        definition = _definition(found.tokens, first, last)
         if definition is not None:
-            name_ = definition.name
-            if name_.text in found.definitions:
-                sentence = f"{escape(name_.text)} is defined twice"
-                raise FormulaError(text, name_.column, sentence, "choose another name")
-            found.definitions[name_.text] = definition
-            found.add_ranges(definition.ranges)
-            found.indices |= {token.text for token in definition.indices}
-            if definition.indices:
-                found.ranks[definition.name.text] = len(definition.indices)
+            found.add_definition(definition, text)
+        elif first != statements[-1][0]:
+            found.strays.append(found.tokens[first])
     found.sizes -= found.indices
     return found
 
@@ -131,14 +171,14 @@ def _with_separators(text: str) -> str:
     if "\n" not in text or not _DEFINITION.search(text):
         return text
     depth, out = 0, list(text)
-    for at, char in enumerate(text):
-        depth += (char in "([") - (char in ")]")
-        if char != "\n" or depth > 0:
-            continue
-        before, after = text[:at].rstrip(), text[at:].lstrip()
-        complete = before and after and not before.endswith((*_GOES_ON, ";"))
-        if complete and not after.startswith(_FOLLOWS):
-            out[at] = ";"
+    for found in _SPACE_OR_BRACKET.finditer(text):
+        first, end = found.span()
+        char = found.group()
+        if char in {"(", "[", ")", "]"}:
+            depth += 1 if char in "([" else -1
+        elif "\n" in char and depth <= 0 and first > 0 and end < len(text):
+            complete = text[first - 1] not in _GOES_ON and text[end] not in _FOLLOWS
+            out[text.index("\n", first)] = ";" if complete else "\n"
     return "".join(out)
 
 
@@ -153,35 +193,67 @@ class _Call:
     last: int = 0
 
 
-def _calls(found: Sequence[Token]) -> list[_Call]:
-    """Every parenthesis and bracket that is closed, inner ones first."""
+def _read_tokens(found: IndexNotation, text: str, limits: Limits) -> list[_Call]:
+    """Read all tokens; every parenthesis and bracket that is closed, inner ones first."""
     stack: list[_Call] = []
     closed: list[_Call] = []
-    for k, token in enumerate(found):
-        if token.kind in {"(", "["}:
-            named = k > 0 and found[k - 1].kind == "name"
-            stack.append(_Call(token.kind, k, k - 1 if named else None))
-        elif token.kind in {")", "]"} and stack:
-            stack[-1].last = k
-            closed.append(stack.pop())
-        elif token.kind == "," and stack:
+    brackets = 0
+    for k, token in enumerate(tokens(_with_separators(text), limits, indexed=True)):
+        found.tokens.append(token)
+        kind = token.kind
+        if kind in {"(", "["}:
+            named = k > 0 and found.tokens[k - 1].kind in {"name", "quoted"}
+            stack.append(_Call(kind, k, k - 1 if named else None))
+            brackets += kind == "["
+            if len(stack) > limits.depth:
+                sentence = f"the formula is nested too deeply (limit depth={limits.depth})"
+                raise FormulaError(text, token.column, sentence)
+        elif kind in {")", "]"} and stack and (stack[-1].opening == "(") == (kind == ")"):
+            call = stack.pop()
+            brackets -= kind == "]"
+            call.last = found.closing[call.first] = k
+            closed.append(call)
+            if kind == "]":
+                _note_alone(found, call)
+        elif kind == "," and stack:
             stack[-1].commas.append(k)
+        elif kind == "name" and brackets:
+            found.bracketed.setdefault(token.text, []).append(k)
+    for listed in found.alone.values():
+        listed.sort(key=lambda one: one[0])
     return closed
 
 
-def _ranges(found: Sequence[Token], call: _Call) -> list[IndexRange]:
-    """The arguments at the end of a reduction that are indices."""
+def _note_alone(found: IndexNotation, call: _Call) -> None:
+    """Note the subscripts that are one name."""
+    if call.function is None:
+        return
+    begins = [call.first, *call.commas]
+    for axis, (begin, end) in enumerate(zip(begins, [*call.commas, call.last], strict=True)):
+        token = found.tokens[begin + 1]
+        if end == begin + 2 and token.kind == "name":
+            array = found.tokens[call.function]
+            found.alone.setdefault(token.text, []).append((begin + 1, array, axis))
+
+
+def _ranges(notation: IndexNotation, call: _Call) -> list[IndexRange]:
+    """The arguments at the end of a reduction that are indices.
+
+    A bare name is one if it occurs inside brackets of the term, or stands after an index.
+    """
     kept: list[IndexRange] = []
     end = call.last
     for comma in reversed(call.commas):
-        one = _range(found, comma, end)
-        if one is None or (
-            one.low is None and not _in_brackets(found, call.first, comma, one.name.text)
-        ):
+        one = _range(notation.tokens, comma, end)
+        if one is None:
             break
         kept.insert(0, one)
         end = comma
-    return kept
+    for k, one in enumerate(kept):
+        bracketed = notation.is_bracketed(one.name.text, call.first, one.begin)
+        if one.low is not None or bracketed:
+            return kept[k:]
+    return []
 
 
 def _range(found: Sequence[Token], comma: int, end: int) -> IndexRange | None:
@@ -194,16 +266,7 @@ def _range(found: Sequence[Token], comma: int, end: int) -> IndexRange | None:
     if found[comma + 2].kind != "=":
         return None
     dots = [k for k in range(comma + 3, end) if found[k].kind == ".."]
-    return IndexRange(name, comma, end, comma + 3, dots[0] + 1 if dots else None)
-
-
-def _in_brackets(found: Sequence[Token], first: int, last: int, name: str) -> bool:
-    depth = 0
-    for token in found[first:last]:
-        depth += (token.kind == "[") - (token.kind == "]")
-        if depth > 0 and token.kind == "name" and token.text == name:
-            return True
-    return False
+    return IndexRange(name, comma, end, comma + 3, dots[0] + 1 if len(dots) == 1 else None)
 
 
 def _statements(found: Sequence[Token]) -> Iterator[tuple[int, int]]:

@@ -4,56 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import sympy
 
 from symgd import names
+from symgd.errors import FormulaError
 from symgd.formula.builder import Builder
-from symgd.formula.index_notation import REDUCTIONS, Definition, IndexNotation, IndexRange
+from symgd.formula.index_notation import (
+    ARRAY_FUNCTIONS,
+    REDUCTIONS,
+    Definition,
+    IndexNotation,
+    IndexRange,
+)
+from symgd.formula.index_reductions import reduction
 from symgd.formula.indexed_symbols import IndexedSymbols, Use, hull
 from symgd.formula.indices import (
+    ROW,
     Affine,
     At,
     ColumnVector,
-    Count,
     DataArray,
+    FreeIndices,
     Index,
-    Largest,
-    Peak,
-    Product,
     Size,
     Total,
     affine,
 )
-from symgd.formula.nodes import ONE, ZERO, Column, Conjunction, Name, Node, topological
+from symgd.formula.nodes import ZERO, Column, Conjunction, Name, Node, topological
+from symgd.formula.other_names import function_meaning
 from symgd.formula.parser import Parser
 from symgd.formula.symbol_table import SymbolTable
-from symgd.formula.token_stream import TokenStream
-from symgd.formula.tokens import Limits, Token
-
-_ARRAY_FUNCTIONS = ("dot", "matmul", "softmax")
-
-
-class TokenList(TokenStream):
-    """A stream over a list of tokens that can go to any place. place: of the next token."""
-
-    def __init__(self, text: str, limits: Limits, found: Sequence[Token]) -> None:
-        self.text, self.limits, self.depth, self.list = text, limits, 0, found
-        self.seek(0)
-
-    def seek(self, place: int) -> None:
-        """Make the token at `place` the next one."""
-        self.place = place
-        self.token = self.last = self.list[place]
-
-    def advance(self) -> Token:
-        """Consume and return the next token."""
-        self.last = self.token
-        if self.token.kind != "end":
-            self.place += 1
-            self.token = self.list[self.place]
-        return self.last
+from symgd.formula.token_list import TokenList
+from symgd.formula.tokens import Token
 
 
 @dataclass
@@ -92,19 +76,30 @@ class IndexedParser(Parser):
         self.in_range = False  # whether names are sizes and indices only
         self.defined: dict[tuple[object, ...], Node] = {}
         self.reading: list[str] = []  # definitions, to find one that is made of itself
+        self.lengths: dict[str, list[Affine]] = {}  # of definitions, by name
+        self.free = FreeIndices()
 
     def formula(self) -> Node:
         """The loss, after a check of all definitions; or FormulaError at the first mistake."""
         stream, notation = self.stream, self.notation
+        for stray in notation.strays:
+            sentence = "only definitions stand before the loss, which is the last statement"
+            raise stream.error(sentence, "write s = ...; or z[k] = ..., k=1..n;", stray)
         last = stream.list[notation.loss]
-        names_ = list(notation.definitions)
-        if names_ and notation.definitions[names_[-1]].name.column == last.column:
-            sentence = "the last statement is the loss, and this is a definition"
-            raise stream.error(sentence, "write the loss after it", last)
         for definition in notation.definitions.values():
-            self._check(definition)
-        stream.seek(notation.loss)
-        return super().formula()
+            self._check_name(definition)
+            if definition.name.column == last.column:
+                sentence = "the last statement is the loss, and this is a definition"
+                hint = "write the loss after it, behind a ; if it begins with a sign"
+                raise stream.error(sentence, hint, last)
+        try:
+            for definition in notation.definitions.values():
+                self._check(definition)
+            stream.seek(notation.loss)
+            return super().formula()
+        except RecursionError:
+            sentence = "the definitions are nested too deeply for Python's recursion limit"
+            raise stream.error(sentence, "") from None
 
     # -- names ------------------------------------------------------------------------------
 
@@ -118,7 +113,7 @@ class IndexedParser(Parser):
             return self.scope.names[text]
         if token.kind == "quoted":
             return super().name(token)
-        if rank and not (self._column_of(token) and not self.scope.implicit):
+        if rank and (self.scope.implicit or not self._may_be_number(token)):
             if len(self.scope.implicit) != rank:
                 shown = names.escape(text)
                 subscripts = f"{shown}[{', '.join('ijkl'[:rank])}]"
@@ -127,24 +122,45 @@ class IndexedParser(Parser):
             return self._at(token, list(self.scope.implicit))
         if text in self.notation.definitions:
             return self._use(self.notation.definitions[text], (), token)
-        if self._is_size(text):
-            return self.graph.atom(self.arrays.size(text))
+        if self.in_range and (self._column_of(token) or text in ("pi", "e")):
+            shown = names.escape(text)
+            hint = "write a number or a size; for a condition where(k <= x, ..., 0)"
+            raise stream.error(f"{shown} is no end of a range", hint, token)
+        if self._is_size(text) and not self._column_of(token):
+            return self.graph.atom(self.arrays.size(text, token.column))
         if text in self.notation.indices and text not in self.symbols.declared:
             shown = names.escape(text)
             sentence = f"{shown} is used outside its sum"
             raise stream.error(sentence, f"put it inside: sum(..., {shown}=1..n)", token)
         if self.in_range:
-            return self.graph.atom(self.arrays.size(text))
+            return self.graph.atom(self.arrays.size(text, token.column))
+        for index in self.scope.names:
+            if text.endswith(f"_{index}") and not self._known(token):
+                stem = names.escape(text[: -len(index) - 1])
+                sentence = f"{names.escape(text)} is one number, the same for all {index}"
+                raise stream.error(sentence, f"write {stem}[{index}]", token)
         return super().name(token)
 
     def _is_size(self, text: str) -> bool:
-        return text in self.notation.sizes or text in self.arrays.sizes
+        return text in self.notation.sizes or text in self.arrays.given
+
+    def _known(self, token: Token) -> bool:
+        """Whether a name is a column or a declared parameter."""
+        return token.text in self.symbols.declared or self._column_of(token) is not None
 
     def _column_of(self, token: Token) -> str | None:
         """The column of the data that a token names, if there is one."""
         columns = self.symbols.columns
         found = columns.find(token) if columns is not None else []
         return found[0] if found else None
+
+    def _may_be_number(self, token: Token) -> bool:
+        """Whether a name of an array may be a number here: a column, or what only columns make one.
+
+        Columns x1, x2 make x a vector without being asked, and a formula may not mean it.
+        """
+        asked = token.text in self.notation.ranks or token.text not in self.arrays.numbered
+        return self._column_of(token) is not None or not asked
 
     def _rank(self, name: str) -> int:
         """How many subscripts a name has; 0: it is a number."""
@@ -160,9 +176,12 @@ class IndexedParser(Parser):
         outer, self.scope.implicit = self.scope.implicit, ()
         subscripts: list[Node] = []
         places: list[Token] = []
+        if stream.token.kind == "]":
+            hint = f"write {names.escape(token.text)}[i]"
+            raise stream.error("there is nothing between '[' and ']'", hint)
         while True:
             places.append(stream.token)
-            subscripts.append(self.expression())
+            subscripts.append(self._subscript())
             if stream.token.kind != ",":
                 break
             stream.advance()
@@ -170,18 +189,32 @@ class IndexedParser(Parser):
         self.scope.implicit = outer
         subscripts += outer[: max(0, rank - len(subscripts))]
         if len(subscripts) != rank:
-            shown = names.escape(token.text)
-            usual = f"{shown}[{', '.join('ijkl'[:rank])}]"
-            sentence = f"{shown} has {names.counted(rank, 'subscript')}, not {len(subscripts)}"
-            raise stream.error(sentence, f"elsewhere it is {usual}", token)
+            raise self._wrong_count(token, rank, len(subscripts))
         return self._at(token, subscripts, places)
+
+    def _wrong_count(self, token: Token, rank: int, count: int) -> FormulaError:
+        """The error for the wrong number of subscripts."""
+        shown = names.escape(token.text)
+        if not rank:
+            return self.stream.error(f"{shown} is a number and has no subscripts", "", token)
+        usual = f"{shown}[{', '.join('ijklpq'[:rank])}]"
+        sentence = f"{shown} has {names.counted(rank, 'subscript')}, not {count}"
+        return self.stream.error(sentence, f"elsewhere it is {usual}", token)
+
+    def _subscript(self) -> Node:
+        """A subscript, numbers in it computed: 10^2 is 100."""
+        found = self.expression()
+        return found if affine(found) is not None else self.graph.fold([found])[0]
 
     def _at(self, token: Token, subscripts: list[Node], places: Sequence[Token] = ()) -> Node:
         """The element of an array, or of a definition, at these subscripts."""
         name = token.text
         if name in self.notation.definitions:
             return self._use(self.notation.definitions[name], tuple(subscripts), token)
-        array = self.arrays.array(name, self._column_of(token))
+        column = self._column_of(token)
+        if column is None and (token.kind == "quoted" or self.symbols.is_function(name)):
+            return super().name(token)  # says what is wrong with it
+        array = self.arrays.array(name, column)
         in_row = self.row_sum_depth > 0
         if isinstance(array, ColumnVector) and not in_row:
             shown = names.escape(name)
@@ -190,7 +223,15 @@ class IndexedParser(Parser):
         for axis, subscript in enumerate(subscripts):
             place = places[axis] if axis < len(places) else token
             self.arrays.uses.append(self._use_of(name, axis, subscript, place))
+        self._check_limit()
         return self.graph.node(At, self.graph.atom(array), *subscripts)
+
+    def _check_limit(self) -> None:
+        """FormulaError where the graph has too many nodes: definitions may multiply them."""
+        limit = self.stream.limits.nodes
+        if len(self.graph) > limit or len(self.arrays.uses) > limit:
+            sentence = f"the formula has too many parts (limit nodes={limit})"
+            raise self.stream.error(sentence, "")
 
     def _use_of(self, name: str, axis: int, subscript: Node, token: Token) -> Use:
         """The values that a subscript takes, or FormulaError."""
@@ -212,7 +253,8 @@ class IndexedParser(Parser):
         if isinstance(subscript, Name) and subscript.text in self.symbols.variables:
             shown = names.escape(subscript.text)
             sentence = f"{shown} is no index here"
-            raise self.stream.error(sentence, f"write sum(..., {shown}=1..n)", token)
+            hint = f"write sum(..., {shown}=1..n), or give --size {shown}=100 if it is a size"
+            raise self.stream.error(sentence, hint, token)
         sentence = f"a subscript of {names.escape(name)} is no whole number that is known"
         hint = "write an index, a number, a size, i + 1, 2*i, or a column of the data"
         raise self.stream.error(sentence, hint, token)
@@ -229,12 +271,12 @@ class IndexedParser(Parser):
             whole = self._whole_array(place)
             if whole is not None:
                 return self._reduction_of_array(token, whole)
-            if token.text in ("prod", "norm") or (
-                token.text in ("sum", "mean") and self.symbols.columns is None
-            ):
+            rows = token.text in ("sum", "mean") and self.symbols.columns is not None
+            if not rows and token.text in ("sum", "mean", "prod", "norm"):
                 sentence = f"{token.text}(...) goes over an index, and none is written"
-                raise stream.error(sentence, f"write {token.text}(x[i], i=1..n)", token)
-        if token.text in _ARRAY_FUNCTIONS:
+                hint = function_meaning(token.text) or f"write {token.text}(x[i], i=1..n)"
+                raise stream.error(sentence, hint, token)
+        if token.text in ARRAY_FUNCTIONS:
             return self._array_function(token)
         return super().call(token)
 
@@ -256,7 +298,7 @@ class IndexedParser(Parser):
             token, [i for i, _ in opened], body, [c for _, c in opened if c is not None]
         )
 
-    def _reduction_of_array(self, token: Token, whole: Token) -> Node:
+    def _reduction_of_array(self, token: Token, whole: int) -> Node:
         """A reduction over all elements of the arrays that stand without subscripts in it."""
         stream = self.stream
         opening = stream.advance()
@@ -271,44 +313,13 @@ class IndexedParser(Parser):
     def _reduce(
         self, token: Token, indices: Sequence[Index], body: Node, conditions: Sequence[Node]
     ) -> Node:
-        """The reduction of this name over the indices, the first one outermost."""
-        graph, name = self.graph, token.text
-        atoms = [graph.atom(i) for i in indices]
-
-        def over(cls: type, node: Node) -> Node:
-            for index in reversed(atoms):
-                node = graph.node(cls, index, node)
-            return node
-
-        def total(node: Node) -> Node:
-            for condition in conditions:
-                node = graph.where(condition, node, ZERO)
-            return over(Total, node)
-
-        if name == "sum":
-            return total(body)
-        if name in ("mean", "max", "min", "logsumexp"):
+        """The reduction that a token names over the indices, the first one outermost."""
+        if token.text in ("mean", "max", "min", "logsumexp"):
             self.arrays.nonempty += [(index, token) for index in indices]
-        if name == "mean":
-            count = graph.mul(*(graph.atom(Count(i)) for i in indices))
-            return graph.div(total(body), total(ONE) if conditions else count)
-        if name == "norm":
-            return graph.sqrt(total(graph.pow(body, 2)))
-        if name == "prod":
-            for condition in conditions:
-                body = graph.where(condition, body, ONE)
-            return over(Product, body)
-        if conditions:
-            sentence = f"a range of {name} depends on another index"
+        if conditions and token.text in ("max", "min", "logsumexp"):
+            sentence = f"a range of {token.text} depends on another index"
             raise self.stream.error(sentence, "use where(condition, ..., ...) in the term", token)
-        if name == "max":
-            return over(Largest, body)
-        if name == "min":
-            return graph.neg(over(Largest, graph.neg(body)))
-        peak = over(Peak, body)
-        return graph.add(
-            peak, graph.node(sympy.log, total(graph.node(sympy.exp, graph.sub(body, peak))))
-        )
+        return reduction(self.graph, token.text, indices, body, conditions)
 
     def _array_function(self, token: Token) -> Node:
         """dot(a, b), matmul(A, b)[i], softmax(z)[k]."""
@@ -317,7 +328,7 @@ class IndexedParser(Parser):
         whole = self._whole_array(place)
         if whole is None:
             sentence = f"{name} is of arrays, and there is none in it"
-            raise stream.error(sentence, "name one: dot(w, X), softmax(z)[k]", token)
+            raise stream.error(sentence, function_meaning(name), token)
         stream.advance()
         stream.enter(token)
         begin = stream.place
@@ -329,15 +340,18 @@ class IndexedParser(Parser):
                 second = self._second(token, "dot(a, b)")
             stream.close(token, ")")
             return graph.node(Total, graph.atom(index), graph.mul(first, second))
-        self._skip(token)
+        closing = self.notation.closing.get(place + 1)
+        if closing is None:
+            raise stream.error(f"'{name}' is never closed", "add ')'", token)
+        stream.seek(closing + 1)
         bracket = stream.token
         if bracket.kind != "[":
             raise stream.error(f"{name}(...) is an array", f"write {name}(...)[i]", token)
         stream.advance()
-        subscript = self.expression()
-        if stream.token.kind != "]":
-            raise stream.unexpected()
-        end = stream.place + 1
+        subscript = self._subscript()
+        stream.close(bracket, "]")
+        stream.depth += 1
+        end = stream.place
         stream.seek(begin)
         with self._inside():
             [index] = self._open_axes(whole, last_only=True)
@@ -369,15 +383,6 @@ class IndexedParser(Parser):
         self.stream.advance()
         return self.expression()
 
-    def _skip(self, opening: Token) -> None:
-        """Go behind the parenthesis that closes the call."""
-        stream, depth = self.stream, 1
-        while depth and stream.token.kind not in {"end", ";"}:
-            kind = stream.advance().kind
-            depth += (kind == "(") - (kind == ")")
-        if depth:
-            raise stream.error(f"'{opening.text}' is never closed", "add ')'", opening)
-
     # -- indices ----------------------------------------------------------------------------
 
     @contextmanager
@@ -402,18 +407,19 @@ class IndexedParser(Parser):
         if name in self.scope.names:
             sentence = f"{shown} is the index of a sum around this one"
             raise stream.error(sentence, "choose another index", one.name)
+        if name in self.notation.definitions or name in self.arrays.given:
+            what = "is defined" if name in self.notation.definitions else "is a size"
+            raise stream.error(f"{shown} {what}", "choose another index", one.name)
         if one.low is None:
             low, high = Affine(1), self._range_from_arrays(one, first, last)
         else:
-            if one.high is None or stream.list[one.high].kind in {")", ",", ";", "end"}:
-                hint = f"write {shown}=1..n"
-                raise stream.error("a range has two ends", hint, one.name)
-            low, high = self._bound(one.low), self._bound(one.high)
+            if one.high is None or one.high == one.end:
+                raise stream.error("a range has two ends", f"write {shown}=1..n", one.name)
+            low, high = self._bound(one.low, one.high - 1), self._bound(one.high, one.end)
         (least, _), (_, greatest) = hull(low), hull(high)
-        index = self.arrays.index(name, least, greatest, self.scope.opened)
+        index = self._new_index(name, least, greatest, one.name)
         atom = self.graph.atom(index)
         self.scope.names[name] = atom
-        self.scope.opened = (*self.scope.opened, index)
         bounds = [
             self.graph.compare(op, atom, self._node_of(bound))
             for op, bound, whole in ((">=", low, least), ("<=", high, greatest))
@@ -423,14 +429,24 @@ class IndexedParser(Parser):
             return index, None
         return index, bounds[0] if len(bounds) == 1 else self.graph.node(Conjunction, *bounds)
 
-    def _bound(self, place: int) -> Affine:
-        """The end of a range that begins at this place."""
+    def _new_index(self, text: str, low: Affine, high: Affine, token: Token) -> Index:
+        """The index of this range inside all that are open, which it is from now on."""
+        index = self.arrays.index(text, low, high, self.scope.opened)
+        self.scope.opened = (*self.scope.opened, index)
+        self.arrays.nests.setdefault(frozenset(self.scope.opened), token)
+        return index
+
+    def _bound(self, place: int, end: int) -> Affine:
+        """The bound of a range, between two places."""
         stream = self.stream
         stream.seek(place)
         first = stream.token
         self.in_range, outer = True, self.in_range
-        found = affine(self.expression())
+        node = self._subscript()
         self.in_range = outer
+        if stream.place != end:
+            raise stream.unexpected()
+        found = affine(node)
         if found is None:
             hint = "write a number, a size such as n, n - 1, or 2*n"
             raise stream.error("this is no end of a range", hint, first)
@@ -442,86 +458,66 @@ class IndexedParser(Parser):
         return graph.add(*terms, graph.number(form.constant))
 
     def _range_from_arrays(self, one: IndexRange, first: int, last: int) -> Affine:
-        """The end of an index without a range: the length of the first array that it indexes."""
-        found, name = self.stream.list, one.name.text
-        axis, stack = 0, list[tuple[str, int]]()
-        for k in range(first, last):
-            kind = found[k].kind
-            if kind == "[" and found[k - 1].kind == "name":
-                stack.append((found[k - 1].text, axis))
-                axis = 0
-            elif kind == "]" and stack:
-                axis = stack.pop()[1]
-            elif kind == "," and stack:
-                axis += 1
-            elif stack and found[k].text == name and kind == "name":
-                alone = found[k - 1].kind in {"[", ","} and found[k + 1].kind in {"]", ","}
-                if alone:
-                    return self._length(stack[-1][0], axis)
-        shown = names.escape(name)
-        sentence = f"the range of {shown} is not known from the arrays"
-        raise self.stream.error(sentence, f"write it: {shown}=1..n", one.name)
+        """The end of an index without a range: the length of the first array that it indexes.
 
-    def _length(self, name: str, axis: int) -> Affine:
+        All others that it indexes must be as long.
+        """
+        found = list(self.notation.alone_between(one.name.text, first, last))
+        lengths = [(token, self._length(token, axis)) for token, axis in found]
+        if not lengths:
+            shown = names.escape(one.name.text)
+            sentence = f"the range of {shown} is not known from the arrays"
+            raise self.stream.error(sentence, f"write it: {shown}=1..n", one.name)
+        self.arrays.equal += [(lengths[0], other) for other in lengths[1:]]
+        return lengths[0][1]
+
+    def _length(self, token: Token, axis: int) -> Affine:
+        """How long an axis of an array or definition is."""
+        name = token.text
         definition = self.notation.definitions.get(name)
         if definition is None:
-            self.arrays.array(name, self._column_of(Token("name", name, 0)))
+            self.arrays.array(name, self._column_of(token))
             return self.arrays.extent(name, axis)
-        place = self.stream.place
-        with self._fresh_scope():
-            indices = self._open_definition(definition)
-        self.stream.seek(place)
-        return indices[axis].high
+        if name not in self.lengths:
+            if name in self.reading:
+                raise self._made_of_itself(definition)
+            self.reading.append(name)
+            place = self.stream.place
+            with self._fresh_scope():
+                self.lengths[name] = [i.high for i in self._open_definition(definition)]
+            self.stream.seek(place)
+            self.reading.pop()
+        if axis >= len(self.lengths[name]):
+            raise self._wrong_count(token, len(self.lengths[name]), axis + 1)
+        return self.lengths[name][axis]
 
-    def _whole_array(self, place: int) -> Token | None:
-        """The first array without all of its subscripts in a call, outside calls of its kind."""
-        found, depth, k = self.stream.list, 0, place + 1
-        while found[k].kind not in {"end", ";"}:
+    def _whole_array(self, place: int) -> int | None:
+        """Where the first array without all of its subscripts stands in a call.
+
+        Calls in it that take arrays themselves do not count.
+        """
+        found, closing = self.stream.list, self.notation.closing
+        k, end = place + 2, closing.get(place + 1, len(found) - 1)
+        while k < end:
             token = found[k]
-            depth += (token.kind == "(") - (token.kind == ")")
-            if depth == 0:
-                return None
             called = found[k + 1].kind == "("
-            if token.kind == "name" and called and token.text in (*REDUCTIONS, *_ARRAY_FUNCTIONS):
-                inner = 0
-                k += 1
-                while found[k].kind not in {"end", ";"}:
-                    inner += (found[k].kind == "(") - (found[k].kind == ")")
-                    if not inner:
-                        break
-                    k += 1
-            elif token.kind == "name" and not called:
-                rank = self._rank(token.text)
-                if rank > self._subscripts(k + 1):
-                    return token
+            if called and token.text in (*REDUCTIONS, *ARRAY_FUNCTIONS):
+                k = closing.get(k + 1, end)
+            missing = self._rank(token.text) > self.notation.subscripts.get(k, 0)
+            if token.kind == "name" and not called and missing:
+                return k
             k += 1
         return None
 
-    def _subscripts(self, place: int) -> int:
-        """How many subscripts stand in the bracket at this place."""
-        found, depth, count = self.stream.list, 0, 0
-        if found[place].kind != "[":
-            return 0
-        for token in found[place:]:
-            depth += (token.kind in {"[", "("}) - (token.kind in {"]", ")"})
-            count += token.kind == "," and depth == 1
-            if depth == 0 or token.kind == "end":
-                break
-        return count + 1
-
-    def _open_axes(self, whole: Token, last_only: bool = False) -> list[Index]:
-        """The indices over the axes of an array that it has no subscripts for."""
-        name = whole.text
-        rank = self._rank(name)
-        place = self.stream.list.index(whole)
-        given = rank - 1 if last_only else self._subscripts(place + 1)
-        opened: list[Index] = []
-        for axis in range(given, rank):
-            high = self._length(name, axis)
-            index = self.arrays.index(f"{name}_{axis + 1}", Affine(1), high, self.scope.opened)
-            self.scope.opened = (*self.scope.opened, index)
-            opened.append(index)
-        return opened
+    def _open_axes(self, place: int, last_only: bool = False) -> list[Index]:
+        """The indices over the axes of the array at a place that it has no subscripts for."""
+        token = self.stream.list[place]
+        rank = self._rank(token.text)
+        given = rank - 1 if last_only else self.notation.subscripts.get(place, 0)
+        return [
+            self._new_index("ijklpq"[axis % 6], Affine(1), self._length(token, axis), token)
+            for axis in range(given, rank)
+        ]
 
     # -- definitions ------------------------------------------------------------------------
 
@@ -541,16 +537,34 @@ class IndexedParser(Parser):
             found.append(self._open(one, definition.body, definition.end)[0])
         return found
 
+    def _check_name(self, definition: Definition) -> None:
+        """FormulaError for a definition whose name or indices cannot be."""
+        token, stream = definition.name, self.stream
+        shown = names.escape(token.text)
+        if self.symbols.is_function(token.text):
+            raise stream.error(f"'{shown}' is a function", "choose another name", token)
+        taken = "a column of the data" if self._column_of(token) else ""
+        taken = "a size" if token.text in self.arrays.given else taken
+        if taken:
+            raise stream.error(f"{shown} is {taken}", "choose another name", token)
+        own = [index.text for index in definition.indices]
+        for k, index in enumerate(definition.indices):
+            if index.text in own[:k]:
+                sentence = f"{names.escape(index.text)} is an index of {shown} twice"
+                raise stream.error(sentence, "choose another index", index)
+        for one in definition.ranges:
+            if one.name.text not in own:
+                sentence = f"{names.escape(one.name.text)} is no index of {shown}"
+                hint = f"write {shown}[{names.escape(one.name.text)}] = ..., or sum(...) over it"
+                raise stream.error(sentence, hint, one.name)
+
     def _check(self, definition: Definition) -> None:
         """Read a definition on its own: a mistake in it is found even if nothing uses it."""
-        stream = self.stream
         self.row_sum_depth += self.symbols.columns is not None
         with self._fresh_scope():
             indices = self._open_definition(definition)
             self._body(definition, tuple(map(self.graph.atom, indices)))
         self.row_sum_depth -= self.symbols.columns is not None
-        if stream.token.kind not in {";", "end", ","}:
-            raise stream.unexpected()
 
     def _use(self, definition: Definition, subscripts: tuple[Node, ...], token: Token) -> Node:
         """The value of a definition at these subscripts."""
@@ -560,10 +574,9 @@ class IndexedParser(Parser):
             opened = self.scope.opened
             indices = self._open_definition(definition)
             for axis, (subscript, index) in enumerate(zip(subscripts, indices, strict=True)):
-                form = affine(subscript)
-                if form is not None:
-                    self._check_within(definition, index, form, token)
-                else:  # read from the data: the one element whose index it is
+                use = self._use_of(definition.name.text, axis, subscript, token)
+                self.arrays.uses.append(replace(use, within=index))
+                if use.column is not None:  # the one element whose index it is
                     opened = (*opened, index)
                     chosen[axis] = self.graph.atom(index)
                     data.append((chosen[axis], subscript))
@@ -576,32 +589,29 @@ class IndexedParser(Parser):
         stream.last = last
         return node
 
-    def _check_within(self, definition: Definition, index: Index, form: Affine, at: Token) -> None:
-        """See that a subscript of a definition stays within its range, as far as is known."""
-        low, high = hull(form)
-        above, below = high - index.high, index.low - low
-        if (not above.terms and above.constant > 0) or (not below.terms and below.constant > 0):
-            shown = names.escape(definition.name.text)
-            end = "above" if not above.terms and above.constant > 0 else "below"
-            sentence = f"a subscript of {shown} goes {end} the range of its definition"
-            raise self.stream.error(sentence, "extend the one or shorten the other", at)
-
     def _body(self, definition: Definition, subscripts: tuple[Node, ...]) -> Node:
         """The body of a definition, its indices standing for these nodes; read once for each."""
         name, stream = definition.name.text, self.stream
+        key = (name, tuple(map(id, subscripts)), tuple(i.name for i in self.scope.opened))
+        found = self.defined.get(key)
+        if found is not None and (self.row_sum_depth or ROW not in self.free(found)):
+            return found  # a column outside of rows is read again, for its error
         if name in self.reading:
-            shown = names.escape(name)
-            raise stream.error(f"{shown} is defined by itself", "", definition.name)
-        opened = tuple(i.name for i in self.scope.opened)
-        key = (name, tuple(map(id, subscripts)), opened, self.row_sum_depth > 0)
-        if key not in self.defined:
-            self.reading.append(name)
-            given = {t.text: s for t, s in zip(definition.indices, subscripts, strict=True)}
-            outer = self.scope.names
-            self.scope.names = given
-            stream.seek(definition.body)
-            stream.last = stream.list[definition.body - 1]
-            self.defined[key] = self.expression()
-            self.scope.names = outer
-            self.reading.pop()
+            raise self._made_of_itself(definition)
+        self.reading.append(name)
+        given = {t.text: s for t, s in zip(definition.indices, subscripts, strict=True)}
+        outer, self.scope.names = self.scope.names, given
+        stream.seek(definition.body)
+        stream.last = stream.list[definition.body - 1]
+        self.defined[key] = self.expression()
+        if stream.place != definition.end:
+            raise stream.unexpected()
+        self.scope.names = outer
+        self.reading.pop()
+        self._check_limit()
         return self.defined[key]
+
+    def _made_of_itself(self, definition: Definition) -> FormulaError:
+        shown = names.escape(definition.name.text)
+        hint = "a definition holds only others, and numbers before it"
+        return self.stream.error(f"{shown} is defined by itself", hint, definition.name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from symgd.formula.indices import Affine, Array, ColumnVector, DataArray, Index, Size
@@ -20,7 +20,8 @@ class Use:
     """A subscript of an array in the formula: the least and greatest value that it takes.
 
     axis: of which array. token: for messages. column: what is read from the data, else None; then
-    low and high are offsets to the values of it.
+    low and high are offsets to the values of it. within: the index of the definition that has this
+    subscript; None for an array.
     """
 
     axis: Axis
@@ -28,24 +29,37 @@ class Use:
     low: Affine
     high: Affine
     column: Node | None = None
+    within: Index | None = None
+
+
+#: A name of an array, and the length of one of its axes.
+Length = tuple[Token, Affine]
 
 
 @dataclass
 class IndexedSymbols:
     """What the names with subscripts, and in ranges, stand for.
 
-    vectors: name -> the columns of the data that are one vector. shapes: name -> the length of each
-    axis, as far as it was given: a number, a size, or a column that is its subscript. arrays: those
-    read so far, by name. sizes: by name; of an axis, by (name, axis). uses: the subscripts.
-    nonempty: the indices of reductions that have no value over nothing, with their name.
+    vectors: name -> the columns of the data that are one vector; numbered: those that nobody asked
+    for. shapes: name -> the length of each axis, as far as it was given: a number, a size, or a
+    column that is its subscript. given: the sizes by name. arrays: those read so far, by name.
+    sizes: by name; of an axis, by (name, axis). places: of the named ones in the text. uses: the
+    subscripts. equal: lengths that must be the same. nests: the indices that are open at once, with
+    the first name for messages. nonempty: the indices of reductions that have no value over
+    nothing, with their name.
     """
 
     vectors: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    numbered: Collection[str] = ()
+    given: Mapping[str, int] = field(default_factory=dict)
     shapes: Mapping[str, Sequence[int | str]] = field(default_factory=dict)
     arrays: dict[str, ArraySymbol] = field(default_factory=dict)
     sizes: dict[str | Axis, Name] = field(default_factory=dict)
+    places: dict[str, int] = field(default_factory=dict)
     indices: dict[tuple[Affine, Affine, int], Index] = field(default_factory=dict)
     uses: list[Use] = field(default_factory=list)
+    equal: list[tuple[Length, Length]] = field(default_factory=list)
+    nests: dict[frozenset[Index], Token] = field(default_factory=dict)
     nonempty: list[tuple[Index, Token]] = field(default_factory=list)
 
     def array(self, name: str, column: str | None) -> ArraySymbol:
@@ -70,11 +84,13 @@ class IndexedSymbols:
                 found.append(array.text)
         return found
 
-    def size(self, key: str | Axis) -> Name:
-        """The symbol of a size, or of the extent of an axis."""
+    def size(self, key: str | Axis, place: int = 0) -> Name:
+        """The symbol of a size, or of the extent of an axis. place: where it stands in the text."""
         if key not in self.sizes:
             text = key if isinstance(key, str) else f"#{key[0]}.{key[1]}"
             self.sizes[key] = Size(f"n{len(self.sizes)}", text)
+            if isinstance(key, str):
+                self.places[key] = place
         return self.sizes[key]
 
     def extent(self, name: str, axis: int) -> Affine:

@@ -12,11 +12,12 @@ def _table(text: str) -> dict[str, str]:
 
 
 _FUNCTIONS = _table("""
-dot inner vdot matmul: write the products out: x1*y1 + x2*y2; over the rows of data, sum(x*y)
-prod product: write the factors joined by *
-norm norm2 dist distance: write hypot(x, y), or |x|
+dot inner vdot: write dot(w, x) of arrays w[j], x[j], or x1*y1 + x2*y2; over the rows of data, sum(x*y)
+matmul: write matmul(A, b)[i] of arrays A[i,j], b[j]
+prod product: write prod(x[i], i=1..n), or the factors joined by *
+norm norm2 dist distance: write norm(x[i], i=1..n), hypot(x, y), or |x|
 norm1 l1: write |x| + |y|
-softmax: write exp(x)/(exp(x) + exp(y)): it does not overflow
+softmax: write softmax(z)[k] of an array z[k], or exp(x)/(exp(x) + exp(y)): it does not overflow
 log_softmax logsoftmax: write x - logsumexp(x, y)
 logaddexp2: write logsumexp(x, y)
 argmax argmin: it has no slope; max(x, y) and min(x, y) have
@@ -69,7 +70,7 @@ rmse: write sqrt(mean((y - f)^2)) over the rows of data
 mae l1_loss mean_absolute_error: write mean(|y - f|) over the rows of data
 bce cross_entropy crossentropy log_loss logloss nll: write mean(-y*log(p) - (1 - y)*log(1 - p)) over the rows of data
 average avg: write mean(...) over the rows of data
-Sum reduce_sum: write sum(...) over the rows of data
+Sum reduce_sum: write sum(x[i], i=1..n), or sum(...) over the rows of data
 var variance: write mean((x - mean(x))^2) over the rows of data
 std stdev: write sqrt(mean((x - mean(x))^2)) over the rows of data
 grad gradient diff derivative: a loss is differentiated for you; in a rule the gradient is g

@@ -98,12 +98,12 @@ _CHARACTERS = {
     "'": "a formula holds no text in quotes",
     '"': "a formula holds no text in quotes",
     "#": "a formula holds no comments",
-    "@": "there are no matrices; write the products out: x1*y1 + x2*y2",
+    "@": "write dot(a, b) or matmul(A, b)[i] of arrays, or x1*y1 + x2*y2",
     "?": "a choice is written where(condition, a, b)",
     "∞": "infinity is not a number that a loss can use",
-    "∑": "write the terms joined by +, or sum(...) over the rows of data",
-    "Σ": "write the terms joined by +, or sum(...) over the rows of data",
-    "∏": "write the factors joined by *",
+    "∑": "write sum(x[i], i=1..n), or sum(...) over the rows of data",
+    "Σ": "write sum(x[i], i=1..n), or sum(...) over the rows of data",
+    "∏": "write prod(x[i], i=1..n), or the factors joined by *",
     "∇": "in a rule the gradient is g; a loss is differentiated for you",
     "∂": "a loss is differentiated for you; in a rule the gradient is g",
     "∫": "there are no integrals",
@@ -112,7 +112,7 @@ _CHARACTERS = {
     "•": "write *",
     "±": "write + or -",
     "‖": "write hypot(x, y) for a length, |x| for a magnitude",
-    "…": "write every term out",
+    "…": "write every term out, or sum(x[i], i=1..9)",
     "½": "write 0.5",
     "¼": "write 0.25",
     "¾": "write 0.75",
@@ -131,7 +131,7 @@ def character_hint(text: str, at: int) -> str:
     if char == "%":
         return _percent_hint(text, at)
     if char == "." and text[at + 1 : at + 2] == ".":
-        return "write every term out"
+        return "write every term out, or sum(x[i], i=1..9)"
     if char == "=" and text[:at].count("(") > text[:at].count(")"):
         return "in a condition write =="
     if char == "!" and text[at + 1 : at + 2].strip():
@@ -156,7 +156,7 @@ def _percent_hint(text: str, at: int) -> str:
 # -- words ----------------------------------------------------------------------------------
 
 _CHOICE = "a choice is written where(condition, a, b)"
-_LOOPS = "there are no loops; sum(...) goes over the rows of data"
+_LOOPS = "there are no loops; write sum(x[i], i=1..n), or sum(...) over the rows of data"
 _WORDS = {
     **dict.fromkeys(("if", "else", "elif"), _CHOICE),
     **dict.fromkeys(("for", "in", "while"), _LOOPS),

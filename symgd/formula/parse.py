@@ -16,12 +16,13 @@ from symgd.errors import FormulaError
 from symgd.formula.builder import Builder
 from symgd.formula.graph import Graph
 from symgd.formula.index_notation import is_indexed, read_notation
-from symgd.formula.indexed_parser import IndexedParser, TokenList
+from symgd.formula.indexed_parser import IndexedParser
 from symgd.formula.indexed_symbols import IndexedSymbols
 from symgd.formula.nodes import Column, Name, Node
 from symgd.formula.other_notations import known_shape
 from symgd.formula.parser import Parser
 from symgd.formula.symbol_table import Columns, SymbolTable
+from symgd.formula.token_list import TokenList
 from symgd.formula.token_stream import TokenStream
 from symgd.formula.tokens import Limits, tokens
 
@@ -37,7 +38,7 @@ class Formula:
     text: as typed. graph and root: its nodes. variables: canonical name -> internal symbol, in
     order of first appearance, also those that cancel or are multiplied by 0. columns: the data
     columns it reads, name in the data -> internal symbol. indexed: its arrays, sizes and indices,
-    if the formula has brackets, ranges or definitions.
+    if it has any.
     """
 
     text: str
@@ -69,18 +70,21 @@ def parse(
     formula is evaluated in each row. indexed: allow brackets, ranges and definitions; what is known
     of vectors and sizes.
     """
-    if indexed is not None and is_indexed(text):
-        notation = read_notation(text, limits)
-        builder = Builder(graph or Graph(), TokenList(text, limits, notation.tokens), table)
-        symbols = SymbolTable(builder, dict(variables or {}), set(declared), columns)
-        root = IndexedParser(builder, symbols, notation, indexed, per_row).formula()
-        return Formula(text, builder.graph, root, symbols.variables, symbols.columns_read, indexed)
     try:
+        if indexed is not None and (is_indexed(text) or indexed.given or indexed.shapes):
+            notation = read_notation(text, limits)
+            builder = Builder(graph or Graph(), TokenList(text, limits, notation.tokens), table)
+            symbols = SymbolTable(builder, dict(variables or {}), set(declared), columns)
+            root = IndexedParser(builder, symbols, notation, indexed, per_row).formula()
+            found = indexed if indexed.arrays or indexed.indices or indexed.sizes else None
+            read = symbols.columns_read
+            return Formula(text, builder.graph, root, symbols.variables, read, found)
         builder = Builder(graph or Graph(), TokenStream(text, limits), table)
         symbols = SymbolTable(builder, dict(variables or {}), set(declared), columns)
         root = Parser(builder, symbols, rule, per_row).formula()
     except FormulaError:
-        if (shape := known_shape(text)) is None:
+        shape = known_shape(text)
+        if shape is None or (indexed is not None and text[shape[0]] in "=:" and is_indexed(text)):
             raise
         raise FormulaError(text, *shape) from None
     return Formula(text, builder.graph, root, symbols.variables, symbols.columns_read)

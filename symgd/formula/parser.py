@@ -159,7 +159,7 @@ class Parser:
         stream.enter(token)
         if name in ROW_REDUCTIONS and self.symbols.columns is None:
             sentence = f"{name}(...) goes over the rows of a data file, and there is none"
-            hint = "give the data (--data FILE), or write the terms out, joined by +"
+            hint = f"give the data (--data FILE), or an index: {name}(x[i], i=1..n)"
             raise stream.error(sentence, hint, token)
         self.row_sum_depth += name in ROW_REDUCTIONS
         outer, self.open_bars = self.open_bars, 0

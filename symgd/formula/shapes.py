@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from symgd import names
 from symgd.errors import FormulaError
 from symgd.formula.indexed_symbols import Axis, IndexedSymbols, Use
-from symgd.formula.indices import Affine, Array, ColumnVector, Count, Index, Size
-from symgd.formula.nodes import ROWS, Name, Node
+from symgd.formula.indices import Affine, Array, ColumnVector, Count, DataArray, Index, Size
+from symgd.formula.nodes import ROWS, Column, Name, Node
 
-ELEMENTS = 10**8  # of all parameter arrays together
+ELEMENTS = 10**8  # of all parameter arrays together, and values of an index
+TERMS = 10**12  # of sums inside of each other
 
 
 @dataclass(frozen=True)
@@ -35,164 +38,299 @@ class Shapes:
 class ShapeReader:
     """Finds what the formula leaves open. text: of the formula, for messages.
 
-    rows: of the data, None without any. greatest: the greatest value of a column that is a
-    subscript. known: the numbers found so far. extents: those of axes; given: the axes whose length
-    somebody gave, so that no use may be beyond it.
+    rows: of the data, None without any. values: the whole numbers in a column that is a subscript.
+    known: the numbers found so far. extents: those of axes; given: the axes whose length somebody
+    gave, so that no use may be beyond it.
     """
 
     text: str
     symbols: IndexedSymbols
     rows: int | None = None
-    greatest: Callable[[Node], int] = lambda column: 0
+    values: Callable[[Node], Any] = lambda column: column
     known: dict[Name, int] = field(default_factory=dict)
     extents: dict[Axis, int] = field(default_factory=dict)
     given: set[Axis] = field(default_factory=set)
+    uses: dict[Axis, list[Use]] = field(default_factory=lambda: defaultdict(list))
+    links: dict[Axis, Name] = field(default_factory=dict)  # axes that are as long as a size
 
-    def read(self, sizes: Mapping[str, int]) -> Shapes:
-        """The shapes, or FormulaError. sizes: those given, by name."""
+    def read(self) -> Shapes:
+        """The shapes, or FormulaError."""
         if self.rows is not None:
             self.known[ROWS] = self.rows
-        for name, number in sizes.items():
-            self.known[self.symbols.size(name)] = number
-        for name, array in self.symbols.arrays.items():
-            shape = self.symbols.shapes.get(name, ())
-            if isinstance(array, ColumnVector):
-                shape = (len(self.symbols.vectors[name]),)
-            elif not isinstance(array, Array):
-                shape = (self.rows or 0,)
-            for axis, extent in enumerate(shape):
-                if not isinstance(extent, str) or extent in sizes:
-                    number = sizes[extent] if isinstance(extent, str) else extent
-                    self.extents[name, axis] = number
-                    self.given.add((name, axis))
-        while self._infer():
-            pass
+        for name, number in self.symbols.given.items():
+            if name in self.symbols.sizes:
+                self.known[self.symbols.sizes[name]] = number
+        for use in self.symbols.uses:
+            if use.within is None:
+                self.uses[use.axis].append(use)
+        for name in self.symbols.arrays:
+            self._read_shape(name)
+        self._infer_all()
         self._check_known()
+        self._check_ranges()
         for use in self.symbols.uses:
             self._check(use)
-        for index, token in self.symbols.nonempty:
-            if index.high.at(self.known) < index.low.at(self.known):
-                sentence = f"this is the {token.text} of nothing: its range is empty"
-                raise self._error(token.column, sentence, "begin the range before its end")
-        extents = {name: self._shape(name) for name in self.symbols.arrays}
-        own = [n for n, array in self.symbols.arrays.items() if isinstance(array, Array)]
-        elements = sum(math.prod(extents[name]) for name in own)
-        if elements > ELEMENTS:
-            sentence = f"{elements:,} elements are too many (limit elements={ELEMENTS:,})"
-            raise self._error(0, sentence, "")
-        return Shapes(dict(self.known), extents)
+        return Shapes(dict(self.known), self._shapes())
 
-    def _infer(self) -> bool:
-        """One round; whether it found anything."""
-        before = len(self.known) + len(self.extents)
+    def _read_shape(self, name: str) -> None:
+        """The lengths that are known of an array before its uses are looked at."""
+        array = self.symbols.arrays[name]
+        shape = self.symbols.shapes.get(name, ())
+        if isinstance(array, ColumnVector):
+            shape = (len(self.symbols.vectors[name]),)
+        elif not isinstance(array, Array):
+            shape = (self.rows or 0,)
+        for k, length in enumerate(shape):
+            axis = (name, k)
+            if isinstance(length, int) or length in self.symbols.given:
+                number = length if isinstance(length, int) else self.symbols.given[length]
+                self.extents[axis] = number
+                self.given.add(axis)
+            elif length in self.symbols.sizes:
+                self.links[axis] = self.symbols.sizes[length]
+            elif length not in {_column_name(use) for use in self.uses[axis]}:
+                shown = names.escape(length)
+                sentence = f"the length {shown} of {names.escape(name)} is not known"
+                raise self._error(self._place(axis), sentence, f"give --size {shown}=100")
+
+    # -- what follows from what -----------------------------------------------------------------
+
+    def _infer_all(self) -> None:
+        """Find all sizes and extents that follow from those that are known."""
+        readers: dict[Name, list[Axis]] = defaultdict(list)
+        for axis, uses in self.uses.items():
+            for use in uses:
+                for symbol, _ in use.high.terms:
+                    readers[symbol].append(axis)
+        for axis, size in self.links.items():
+            readers[size].append(axis)
         for key, symbol in self.symbols.sizes.items():
-            if isinstance(key, tuple) and key in self.extents:
-                self.known.setdefault(symbol, self.extents[key])
-            elif isinstance(key, tuple) and symbol in self.known:
-                self.extents[key] = self.known[symbol]
-        for axis in dict.fromkeys(use.axis for use in self.symbols.uses):
-            uses = [use for use in self.symbols.uses if use.axis == axis]
-            if axis in self.extents:
-                self._infer_sizes(axis, uses)
-            else:
-                self._infer_extent(axis, uses)
-        return len(self.known) + len(self.extents) > before
+            if isinstance(key, tuple):
+                readers[symbol].append(key)
+        queue = dict.fromkeys(
+            [*self.uses, *(k for k in self.symbols.sizes if isinstance(k, tuple))]
+        )
+        while queue:
+            axis = next(iter(queue))
+            del queue[axis]
+            found = list(self._infer(axis))
+            if not queue and not found:
+                found = list(self._infer_from_choices())
+            for symbol in found:
+                queue.update(dict.fromkeys(readers[symbol]))
 
-    def _infer_extent(self, axis: Axis, uses: list[Use]) -> None:
-        """The length of an axis: the greatest subscript, once all are known."""
+    def _infer(self, axis: Axis) -> Iterator[Name]:
+        """The sizes that become known from one axis."""
         own = self.symbols.sizes.get(axis)
-        others = [use for use in uses if own is None or own not in dict(use.high.terms)]
-        highs = [self._high(use) for use in others]
-        found = [high for high in highs if high is not None]
-        if found and len(found) == len(highs):
-            self.extents[axis] = max(0, *found)
+        if axis not in self.extents:
+            for size in (own, self.links.get(axis)):
+                if size in self.known:
+                    self.extents[axis] = self.known[size]
+        if axis not in self.extents:
+            others = [u for u in self.uses[axis] if own is None or own not in dict(u.high.terms)]
+            highs = [self._high(use) for use in others]
+            if highs and None not in highs:
+                self.extents[axis] = max(0, *(high for high in highs if high is not None))
+        if axis not in self.extents:
+            return
+        for size in (own, self.links.get(axis)):
+            if size is not None and size not in self.known:
+                self.known[size] = self.extents[axis]
+                yield size
+        if axis in self.given or not isinstance(self.symbols.arrays[axis[0]], Array):
+            yield from self._infer_sizes(axis)
 
-    def _infer_sizes(self, axis: Axis, uses: list[Use]) -> None:
+    def _infer_sizes(self, axis: Axis) -> Iterator[Name]:
         """A size that is the only unknown one in the greatest subscript of a known axis."""
         offsets: dict[Name, list[int]] = {}
-        for use in uses:
-            unknown = [(s, k) for s, k in use.high.terms if s not in self.known]
-            if use.column is None and len(unknown) == 1 and unknown[0][1] == 1:
-                symbol = unknown[0][0]
+        for use in self.uses[axis]:
+            symbol = self._unknown(use.high)
+            if use.column is None and symbol is not None:
                 rest = use.high - Affine(0, ((symbol, 1),))
                 offsets.setdefault(symbol, []).append(rest.at(self.known))
         for symbol, rests in offsets.items():
-            if axis in self.given or not isinstance(self.symbols.arrays[axis[0]], Array):
-                self.known[symbol] = self.extents[axis] - max(rests)
+            self.known[symbol] = self.extents[axis] - max(rests)
+            yield symbol
+
+    def _infer_from_choices(self) -> Iterator[Name]:
+        """The end of a definition's range from the greatest subscript in the data."""
+        for use in self.symbols.uses:
+            if use.within is None or use.column is None or use.high.terms:
+                continue
+            symbol = self._unknown(use.within.high)
+            if symbol is not None:
+                rest = use.within.high - Affine(0, ((symbol, 1),))
+                high = int(self.values(use.column).max()) + use.high.constant
+                self.known[symbol] = high - rest.at(self.known)
+                yield symbol
+
+    def _unknown(self, form: Affine) -> Name | None:
+        """The size that alone is not known in a form, once in it."""
+        unknown = [(s, k) for s, k in form.terms if s not in self.known]
+        return unknown[0][0] if len(unknown) == 1 and unknown[0][1] == 1 else None
 
     def _high(self, use: Use) -> int | None:
         """The greatest value of a subscript, or None where a size in it is not known."""
         if any(symbol not in self.known for symbol, _ in use.high.terms):
             return None
-        return use.high.at(self.known) + (self.greatest(use.column) if use.column else 0)
+        greatest = 0 if use.column is None else int(self.values(use.column).max())
+        return use.high.at(self.known) + greatest
+
+    # -- checks -----------------------------------------------------------------------------------
 
     def _check_known(self) -> None:
         for key, symbol in self.symbols.sizes.items():
+            shown = names.escape(key if isinstance(key, str) else key[0])
             if symbol in self.known:
                 if self.known[symbol] < 0:
-                    sentence = f"{names.escape(symbol.text)} is {self.known[symbol]}"
-                    raise self._error(self._column(key), sentence, "a size is 0 or more")
+                    sentence = f"{shown} is {self.known[symbol]} here"
+                    raise self._error(self._place(key), sentence, "a size is 0 or more")
                 continue
-            if isinstance(key, str):
-                shown = names.escape(key)
-                sentence, hint = f"{shown} is not known", f"give --size {shown}=100"
-            else:
-                shown = names.escape(key[0])
+            sentence, hint = f"{shown} is not known", f"give --size {shown}=100"
+            if not isinstance(key, str):
                 sentence = f"the length of {shown} is not known"
                 hint = f"write a range (i=1..n), or give --shape {shown}=100"
-            raise self._error(self._column(key), sentence, hint)
+            raise self._error(self._place(key), sentence, hint)
+
+    def _check_ranges(self) -> None:
+        """See that lengths agree, and that no range is empty or too long."""
+        for (one, length), (other, second) in self.symbols.equal:
+            counts = length.at(self.known), second.at(self.known)
+            if counts[0] != counts[1]:
+                shown = [
+                    f"{names.escape(token.text)} has {names.counted(count, 'element')}"
+                    for token, count in zip((one, other), counts, strict=True)
+                ]
+                hint = f"write the range of the index: 1..{min(counts)}"
+                raise self._error(other.column, " and ".join(shown), hint)
+        for nest, token in self.symbols.nests.items():
+            counts_ = [self._count(index) for index in nest]
+            if counts_ and max(counts_) > ELEMENTS:
+                sentence = f"an index takes {_shown(max(counts_))} values"
+                hint = f"at most {ELEMENTS:,} are possible (limit elements)"
+                raise self._error(token.column, sentence, hint)
+            if math.prod(counts_) > TERMS:
+                sentence = f"sums inside of each other have {_shown(math.prod(counts_))} terms"
+                hint = f"at most {TERMS:,} are possible (limit terms)"
+                raise self._error(token.column, sentence, hint)
+        for index, token in self.symbols.nonempty:
+            if not self._count(index):
+                sentence = f"this is the {token.text} of nothing: its range is empty"
+                raise self._error(token.column, sentence, "begin the range before its end")
+
+    def _count(self, index: Index) -> int:
+        return max(0, index.high.at(self.known) - index.low.at(self.known) + 1)
+
+    def _shapes(self) -> dict[str, tuple[int, ...]]:
+        """The extents of every array."""
+        found = {}
         for name in self.symbols.arrays:
-            self._shape(name)
+            axes = sorted(axis for axis in self._axes(name))
+            found[name] = tuple(self.extents[axis] for axis in axes)
+        own = [n for n, array in self.symbols.arrays.items() if isinstance(array, Array)]
+        elements = {name: math.prod(found[name]) for name in own}
+        if sum(elements.values()) > ELEMENTS:
+            largest = max(elements, key=lambda name: elements[name])
+            sentence = f"{_shown(sum(elements.values()))} elements are too many"
+            hint = f"at most {ELEMENTS:,} are possible (limit elements)"
+            raise self._error(self._place((largest, 0)), sentence, hint)
+        return found
 
-    def _shape(self, name: str) -> tuple[int, ...]:
-        axes = sorted({use.axis[1] for use in self.symbols.uses if use.axis[0] == name})
-        return tuple(self.extents[name, axis] for axis in axes)  # all of them: every use has all
-
-    def _column(self, key: str | Axis) -> int:
-        """Where a name stands first in the text."""
-        name = key if isinstance(key, str) else key[0]
-        uses = [use.token.column for use in self.symbols.uses if use.axis[0] == name]
-        return min(uses) if uses else max(0, self._find(name))
-
-    def _find(self, name: str) -> int:
-        dots = self.text.find("..")
-        return self.text.find(name, max(0, dots)) if dots >= 0 else self.text.find(name)
+    def _axes(self, name: str) -> Iterator[Axis]:
+        k = 0
+        while (name, k) in self.uses:  # all of them: every use has all
+            yield name, k
+            k += 1
 
     def _check(self, use: Use) -> None:
-        """See that a subscript stays within its array."""
+        """See that a subscript stays within its array, or its definition."""
         name, _ = use.axis
-        low, high = use.low.at(self.known), self._high(use)
-        assert high is not None
-        if use.column is None and high < low:
+        first, last = 1, self.extents.get(use.axis, 0)
+        if use.within is not None:
+            first, last = use.within.low.at(self.known), use.within.high.at(self.known)
+        shown = names.escape(name)
+        if use.column is not None:
+            self._check_column(use, shown, first, last)
+            return
+        low, high = use.low.at(self.known), use.high.at(self.known)
+        if high < low:
             return  # of an empty range
-        shown, extent = names.escape(name), self.extents[use.axis]
-        usual = self.symbols.arrays[name]
-        if low < 1 and use.column is None:
-            sentence = f"{shown}[{written(use.low)}] is read: subscripts begin at 1"
-            raise self._error(use.token.column, sentence, "begin the range later")
+        if low < first:
+            begin = f"{shown}[{self._written(use.low)}]"
+            sentence = f"this reaches {begin}, and the first is {shown}[{first}]"
+            hint = "subscripts begin there: begin the range later"
+            raise self._error(use.token.column, sentence, hint)
         beyond = self._beyond_size(use) if use.axis not in self.given else None
-        if high > extent or beyond is not None:
-            end = written(use.high) if use.column is None else str(high)
-            last = beyond or str(extent)
-            sentence = f"this reaches {shown}[{end}], and the last is {shown}[{last}]"
+        if high > last or beyond is not None:
+            end = f"{shown}[{self._written(use.high)}]"
+            sentence = f"this reaches {end}, and the last is {shown}[{beyond or last}]"
             hint = "end the range earlier, for example i=1..n-1"
-            if use.column is not None:
-                hint = f"give --size or --shape so that {shown} is long enough"
-            elif not isinstance(usual, Array):
+            if not isinstance(self.symbols.arrays.get(name), Array):
                 hint = "end the range earlier, or leave it out"
+            raise self._error(use.token.column, sentence, hint)
+
+    def _check_column(self, use: Use, shown: str, first: int, last: int) -> None:
+        """See that the subscripts in the data stay within the array."""
+        values, column = self.values(use.column), names.escape(_column_name(use))
+        low, high = use.low.at(self.known), use.high.at(self.known)
+        for row, offset in ((int(values.argmin()), low), (int(values.argmax()), high)):
+            value = int(values[row])
+            if first <= value + offset <= last:
+                continue
+            where = f"{column} is {value} in row {row + 1}"
+            if value + offset < first:
+                sentence = f"{where}, and the first is {shown}[{first}]"
+                hint = f"for numbers from {value} on, write {column} + {first - value}"
+            elif use.within is not None:
+                sentence = f"{where}, and the last is {shown}[{last}]"
+                hint = f"extend the range of {shown} in its definition"
+            else:
+                sentence = f"{where}, and the last is {shown}[{last}]"
+                hint = f"give --size or --shape so that {shown} is long enough"
             raise self._error(use.token.column, sentence, hint)
 
     def _beyond_size(self, use: Use) -> str | None:
         """The size n where a subscript goes up to n + 1 or more, which nobody means."""
         terms = use.high.terms
         alone = len(terms) == 1 and terms[0][1] == 1 and isinstance(terms[0][0], Size)
-        if use.column is None and alone and use.high.constant > 0:
+        if alone and use.within is None and use.high.constant > 0:
             key = terms[0][0].text
             return key if not key.startswith("#") else None
         return None
 
+    # -- messages ---------------------------------------------------------------------------------
+
+    def _written(self, form: Affine) -> str:
+        """An affine form as people write it; as a number where it holds an unnamed length."""
+        hidden = any(symbol.text.startswith("#") for symbol, _ in form.terms)
+        return str(form.at(self.known)) if hidden else written(form)
+
+    def _place(self, key: str | Axis) -> int:
+        """Where a size or an array stands first in the text."""
+        if isinstance(key, tuple):
+            key = key if self.uses.get(key) else (key[0], 0)
+            uses = self.uses.get(key)
+            return uses[0].token.column if uses else max(0, self.text.find(key[0]))
+        return self.symbols.places.get(key, 0)
+
     def _error(self, column: int, sentence: str, hint: str) -> FormulaError:
         return FormulaError(self.text, column, sentence, hint)
+
+
+def _column_name(use: Use) -> str:
+    """The name of the column that a subscript is read from; "" for none."""
+    node = use.column
+    if node is None:
+        return ""
+    column = node if isinstance(node, (Column, DataArray)) else node.args[0]
+    return str(column.text)
+
+
+def _shown(number: int) -> str:
+    """A number, or its magnitude where it has many digits."""
+    if number < 10**15:
+        return f"{number:,}"
+    return f"about 10^{round((number.bit_length() - 1) * math.log10(2))}"
 
 
 def written(form: Affine) -> str:

@@ -60,13 +60,18 @@ class SymbolTable:
     columns: Columns | None
     columns_read: dict[str, Column] = field(default_factory=dict)
 
+    def is_function(self, name: str) -> bool:
+        """Whether a name can only be a function."""
+        known = name in self.declared or name in self.variables
+        return not known and name in _FUNCTIONS_ONLY
+
     def resolve(self, token: Token, in_row: bool) -> Node:
         """The node of a name that is not called. in_row: whether columns have a value there."""
         name, builder = token.text, self.builder
         if token.kind == "quoted" or (self.columns is not None and self.columns.find(token)):
             return self._column(token, in_row)
         is_variable = name in self.declared or name in self.variables
-        if not is_variable and name in _FUNCTIONS_ONLY:
+        if self.is_function(name):
             raise builder.stream.bare_function(token)
         if not is_variable and name in _CONSTANTS:
             return builder.named_constant(_CONSTANTS[name])

@@ -69,6 +69,16 @@ class ArrayModel:
         """The shape of a parameter; () for a number."""
         return self.shapes.extents[name] if name in self.arrays else ()
 
+    @property
+    def described(self) -> list[str]:
+        """The parameters with the shapes of arrays: `W (100 x 2)`."""
+        return [
+            f"{name} ({' x '.join(f'{n:,}' for n in self.shape(name))})"
+            if name in self.arrays
+            else name
+            for name in self.params
+        ]
+
     @cached_property
     def count(self) -> int:
         """How many numbers all parameters are."""
@@ -165,35 +175,34 @@ class ArrayModel:
         return float(self.table.columns[array.text][k - 1])
 
 
-def greatest_of(table: Table) -> Callable[[Node], int]:
-    """column of a subscript -> its greatest value; DataError where one is no whole number >= 1."""
+def whole_numbers_of(table: Table) -> Callable[[Node], Any]:
+    """column of a subscript -> (rows,) its whole numbers; DataError where one is none."""
     import numpy as np
 
-    def greatest(node: Node) -> int:
-        column = node if isinstance(node, Column) else node.args[0]
-        values = table.columns[column.text]
-        wrong = np.flatnonzero((values != np.floor(values)) | (values < 0))
-        if len(wrong):
-            row = int(wrong[0])
-            shown = names.escape(column.text)
-            raise DataError(
-                f"{shown} is a subscript, and it is {float(values[row])!r} in row {row + 1}; "
-                "a subscript is a whole number",
-                source=table.source,
-            )
-        return int(values.max())
+    found: dict[str, Any] = {}
 
-    return greatest
+    def values(node: Node) -> Any:
+        name = (node if isinstance(node, Column) else node.args[0]).text
+        if name not in found:
+            numbers = table.columns[name]
+            wrong = np.flatnonzero((numbers != np.floor(numbers)) | (np.abs(numbers) > 2**53))
+            if len(wrong):
+                row = int(wrong[0])
+                raise DataError(
+                    f"{names.escape(name)} is a subscript, and it is {float(numbers[row])!r} in "
+                    f"row {row + 1}; a subscript is a whole number",
+                    source=table.source,
+                )
+            found[name] = numbers
+        return found[name]
+
+    return values
 
 
-def bind_shapes(
-    formula: Formula,
-    sizes: Mapping[str, int],
-    table: Table | None,
-) -> Shapes:
+def bind_shapes(formula: Formula, table: Table | None) -> Shapes:
     """The sizes and extents of a formula, or FormulaError or DataError."""
     assert formula.indexed is not None
     reader = ShapeReader(formula.text, formula.indexed)
     if table is not None:
-        reader.rows, reader.greatest = table.rows, greatest_of(table)
-    return reader.read(sizes)
+        reader.rows, reader.values = table.rows, whole_numbers_of(table)
+    return reader.read()

@@ -33,15 +33,23 @@ class ArrayOptions:
         def length(value: int | str, name: str) -> int | str:
             return value if isinstance(value, str) else to_count(value, f"a length of {name}", 0)
 
+        def axes(shape: int | str | Sequence[int | str], name: str) -> tuple[int | str, ...]:
+            one = isinstance(shape, (int, str)) or not hasattr(shape, "__iter__")
+            listed = [shape] if one else list(shape)  # type: ignore[arg-type]
+            if not listed:
+                raise ArgumentError(f"the shape of {name} has no axis")
+            return tuple(length(v, name) for v in listed)  # type: ignore[arg-type]
+
         named = {names.canonical(str(k)): v for k, v in sizes.items()}
-        return cls(
+        found = cls(
             {k: to_count(v, f"the size {names.escape(k)}", 0) for k, v in named.items()},
-            {
-                names.canonical(str(k)): tuple(length(v, names.escape(str(k))) for v in shape)
-                for k, shape in shapes.items()
-            },
+            {names.canonical(str(k)): axes(v, names.escape(str(k))) for k, v in shapes.items()},
             {names.canonical(str(k)): tuple(v) for k, v in vectors.items()},
         )
+        for name, own in found.vectors.items():
+            if not own:
+                raise ArgumentError(f"the vector {names.escape(name)} has no column")
+        return found
 
     @property
     def words(self) -> list[str]:
@@ -55,24 +63,33 @@ class ArrayOptions:
 
     def symbols(self, columns: Columns | None) -> IndexedSymbols:
         """The symbols of a formula over these columns."""
-        vectors = {} if columns is None else numbered_vectors(columns)
-        vectors |= {names.canonical(name): list(own) for name, own in self.vectors.items()}
+        numbered = {} if columns is None else numbered_vectors(columns)
+        vectors = numbered | {
+            names.canonical(name): list(own) for name, own in self.vectors.items()
+        }
         for own in vectors.values():
             for name in own:
                 if columns is None or name not in columns.symbols:
                     near = "there are no data" if columns is None else columns.near(name)
                     shown = names.escape(name)
                     raise ArgumentError(f"there is no column '{shown}' for a vector; {near}")
-        found = IndexedSymbols(vectors=vectors, shapes=self.shapes)
-        for name in self.sizes:
-            found.size(name)
-        return found
+        return IndexedSymbols(vectors, set(numbered) - set(self.vectors), self.sizes, self.shapes)
 
-    def check_unused(self, text: str) -> None:
-        """ArgumentError where sizes or shapes are given for a formula without indices."""
-        for name in (*self.sizes, *self.shapes, *self.vectors):
-            shown = names.escape(name)
-            raise ArgumentError(f"'{shown}' has a size, and the loss has no index: {text[:60]}")
+    def check_used(self, text: str, indexed: IndexedSymbols | None) -> None:
+        """ArgumentError for a size, shape or vector that the formula does not have."""
+        lengths = {axis for shape in self.shapes.values() for axis in shape}
+        arrays = {} if indexed is None else indexed.arrays
+        sizes = {} if indexed is None else indexed.sizes
+        used: dict[str, tuple[Mapping[str, object], set[object]]] = {
+            "size": (self.sizes, {*lengths, *(k for k in sizes if isinstance(k, str))}),
+            "array": (self.shapes, set(arrays)),
+            "vector": (self.vectors, set(arrays)),
+        }
+        for what, (given, found) in used.items():
+            for name in given:
+                if name not in found:
+                    shown = names.escape(name)
+                    raise ArgumentError(f"the loss has no {what} '{shown}': {text[:60]}")
 
 
 def numbered_vectors(columns: Iterable[str]) -> dict[str, list[str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from numbers import Integral
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from symgd import names
@@ -37,9 +38,9 @@ def to_finite(value: Any, what: str, clause: str = "not a number") -> float:
 
 def to_count(value: Any, what: str, least: int) -> int:
     """The value as a whole number from `least` on, or ArgumentError."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
         raise ArgumentError(f"{what} is {value!r}; it must be a whole number, {least} or more")
-    return value
+    return int(value)
 
 
 def read_point(params: Sequence[str], theta: Point) -> list[float]:

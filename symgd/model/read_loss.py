@@ -11,6 +11,7 @@ from symgd import names
 from symgd.errors import ArgumentError
 from symgd.formula.from_sympy import from_callable, from_sympy
 from symgd.formula.graph import Graph
+from symgd.formula.indexed_symbols import IndexedSymbols
 from symgd.formula.nodes import Name, Node
 from symgd.formula.parse import parse
 from symgd.formula.printing.plain import write
@@ -38,8 +39,7 @@ def read_source(
     """
     graph = Graph()
     fixed = {
-        names.canonical(k): to_finite(v, f"the constant '{names.escape(k)}'")
-        for k, v in (constants or {}).items()
+        names.canonical(k): _constant(names.escape(k), v) for k, v in (constants or {}).items()
     }
     columns: tuple[str, ...] = ()
     rows = None
@@ -50,21 +50,22 @@ def read_source(
         formula = parse(
             source, graph=graph, declared=own, limits=limits, columns=found, indexed=indexed
         )
+        arrays.check_used(source, formula.indexed)
         root, variables = formula.root, dict(formula.variables)
         if found is not None:
             check_parameters(formula, found, own, "a parameter or constant")
             columns = tuple(dict.fromkeys([*formula.columns, *indexed.columns_read()]))
             rows = RowData(graph, read_columns(opened, columns, drop_missing))
-        if formula.indexed is not None and (formula.indexed.indices or formula.indexed.arrays):
+        if formula.indexed is not None:
             table = None if rows is None else rows.table
-            shapes = bind_shapes(formula, arrays.sizes, table)
-            values = {leaf: fixed[name] for name, leaf in _taken(fixed, variables)}
+            shapes = bind_shapes(formula, table)
+            taken = _taken(fixed, variables, formula.indexed)
+            values = {leaf: fixed[name] for name, leaf in taken}
             return (
                 ArrayModel(formula, shapes, values, found, table, arrays),
                 source.strip(),
                 columns,
             )
-        arrays.check_unused(formula.text)
     elif data is not None:
         raise ArgumentError("a loss over data is a formula, with sum(...) and mean(...)")
     else:
@@ -87,9 +88,24 @@ def _without_text(graph: Graph, source: Any) -> tuple[Node, dict[str, Name]]:
     raise ArgumentError(f"a loss is a text, a SymPy expression or a function, not {kind}")
 
 
-def _taken(fixed: Mapping[str, float], variables: dict[str, Name]) -> list[tuple[str, Name]]:
+def _constant(shown: str, value: Any) -> float:
+    """The value of a constant; an array is none."""
+    if getattr(value, "shape", ()) or isinstance(value, (list, tuple)):
+        hint = "give it as a column of the data, which x[i] reads by its row"
+        raise ArgumentError(f"the constant '{shown}' is an array; {hint}")
+    return to_finite(value, f"the constant '{shown}'")
+
+
+def _taken(
+    fixed: Mapping[str, float], variables: dict[str, Name], indexed: IndexedSymbols | None = None
+) -> list[tuple[str, Name]]:
     """The constants with their symbols, which are no variables any more."""
     for name in fixed:
         if name not in variables:
+            shown = names.escape(name)
+            if indexed is not None and name in indexed.arrays:
+                raise ArgumentError(f"'{shown}' is an array here, and a constant is one number")
+            if indexed is not None and name in indexed.sizes:
+                raise ArgumentError(f"'{shown}' is a size; give sizes or --size {shown}=100")
             raise ArgumentError(names.unknown("the loss has no constant", name, variables))
     return [(name, variables.pop(name)) for name in fixed]
