@@ -254,7 +254,7 @@ class _Evaluator:
             places, along = found
             target = state.arrays[store.target][(*places, ...)]
         else:
-            self.scatter(store, np.broadcast_to(factors[0], shape), state, known)
+            self.scatter(store, np.broadcast_to(math.prod(factors), shape), state, known)
             return
         kept = [self.axis[i] for i in along]
         value = _reduced(factors, shape, sorted(kept), store.mode)
