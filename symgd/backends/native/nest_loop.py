@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial, reduce
 
-from symgd.backends.native.ir import Value, Variable
+from symgd.backends.native.ir import Integer, Value, Variable
 from symgd.backends.native.nest_places import NOTHING, Home, NestEmitter, Place
 from symgd.backends.native.nest_plan import Kind, NestLoop, Part, Pass, Shifts, Sink, Step
 from symgd.backends.nests import Load
@@ -265,8 +265,16 @@ class LoopWriter:
         numbers, places = e.variable(wide=True), e.variable("i64", wide=True)
         numbers.set(value)
         places.set(place.offset)
-        count = e.lanes if self.rest is None else e.least(self.left, e.lanes)
-        with e.for_range(count) as lane:
+
+        def add(lane: Integer) -> None:
             at, new = e.load(places.pointer, lane, "i64"), e.load(numbers.pointer, lane)
-            old = e.load(place.base, at)
-            e.store(new if assigns else e.combine(mode, old, new), place.base, at)
+            if not assigns:
+                new = e.combine(mode, e.load(place.base, at), new)
+            e.store(new, place.base, at)
+
+        if self.rest is None:  # written out, so that LLVM keeps the lanes in registers
+            for lane in range(e.lanes):
+                add(lane)
+            return
+        with e.for_range(e.least(self.left, e.lanes)) as number:
+            add(number)
