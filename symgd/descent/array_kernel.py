@@ -2,22 +2,52 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from symgd.backends.dispatch import compiled
 from symgd.backends.lambdified import compile_array
 from symgd.backends.step_checks import Stop, select_checks
-from symgd.descent.kernel import LineSearchKernel, Run
+from symgd.descent.kernel import Ahead, LineSearchKernel, Run
 from symgd.descent.step_program import rule_program, settles
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from symgd.backends.program import Program
     from symgd.descent.choose_backend import DescentTask
 
     Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class ArrayBox:
+    """The bounds of all parameters: (P,) each."""
+
+    low: Floats
+    high: Floats
+
+    @classmethod
+    def of(cls, task: DescentTask) -> ArrayBox | None:
+        """Those of a descent, if it has some."""
+        import numpy as np
+
+        box = task.loss.internals.box
+        return None if box is None else cls(np.array(box.low), np.array(box.high))
+
+    def clip(self, x: Floats) -> Floats:
+        """The nearest point within them."""
+        return x.clip(self.low, self.high)
+
+    def projected(self, x: Floats, grad: Floats) -> Floats:
+        """The gradient with 0 where it points out of the box at a bound."""
+        import numpy as np
+
+        held = ((x == self.low) & (grad > 0)) | ((x == self.high) & (grad < 0))
+        return np.where(held, 0.0, grad)
 
 
 @dataclass
@@ -26,7 +56,7 @@ class ArrayStepKernel:
 
     gradient: (P,) -> (value, (P,)). step: (theta, gradient, state.., t, tail..) -> (theta,
     state..), arrays. tail: the values of lr, if it is a number, and of the hyperparameters.
-    states: how many arrays the rule keeps. settles: the step depends on theta only.
+    states: how many arrays the rule keeps. settles: the step depends on theta only. box: of theta.
     """
 
     gradient: Callable[[Any], tuple[float, Floats]]
@@ -34,6 +64,7 @@ class ArrayStepKernel:
     tail: tuple[float, ...]
     states: int
     settles: bool
+    box: ArrayBox | None = None
 
     @classmethod
     def of(cls, task: DescentTask) -> ArrayStepKernel:
@@ -41,8 +72,9 @@ class ArrayStepKernel:
         arguments = task.arguments
         program = rule_program(arguments.rule, arguments, task.values)
         states = len(arguments.rule.state)
-        gradient = task.loss.internals.compiled
-        return cls(gradient, compile_array(program), task.tail, states, settles(arguments))
+        gradient, box = task.loss.internals.compiled, ArrayBox.of(task)
+        step = compile_array(program)
+        return cls(gradient, step, task.tail, states, settles(arguments), box)
 
     def advance(self, run: Run, count: int) -> Stop | None:
         """`count` steps, or fewer and the reason."""
@@ -56,8 +88,10 @@ class ArrayStepKernel:
             for _ in range(count):
                 value, grad = self.gradient(x)
                 with np.errstate(all="ignore"):
-                    norm = float(np.linalg.norm(grad))
                     new, *after = self.step(x, grad, *state, float(run.t + 1), *self.tail)
+                    if self.box is not None:
+                        new, grad = self.box.clip(new), self.box.projected(x, grad)
+                    norm = float(np.linalg.norm(grad))
                 run.x = x
                 stop = run.first_stop(rows, value, norm, grad, new)  # type: ignore[arg-type]
                 if stop is not None:
@@ -66,6 +100,18 @@ class ArrayStepKernel:
         finally:
             run.x, run.state = x, state
         return None
+
+
+def array_kernel(task: DescentTask, in_place: bool = False) -> ArrayStepKernel | InPlaceKernel:
+    """The kernel of a descent on a loss with arrays.
+
+    in_place: theta may change in place, by machine code where there is some.
+    """
+    arguments = task.arguments
+    program = rule_program(arguments.rule, arguments, task.values)
+    plain = all(operation.name != "norm" for operation in program.body)
+    found = compiled(lambda: InPlaceKernel(task, program)) if in_place and plain else None
+    return found or ArrayStepKernel.of(task)
 
 
 class ArrayLineSearchKernel(LineSearchKernel):
@@ -78,10 +124,11 @@ class ArrayLineSearchKernel(LineSearchKernel):
         step = compile_array(rule_program(arguments.rule, arguments, task.values))
         count, states = task.loss.elements_count, len(arguments.rule.state)
         made = cls(states * count, count, task.tail, inner.evaluate_value, step)
-        made.gradient = inner.compiled
+        made.gradient, made.box = inner.compiled, ArrayBox.of(task)
         return made
 
     gradient: Callable[[Any], tuple[float, Floats]]
+    box: ArrayBox | None
 
     def _step(self, run: Run) -> Any:
         import numpy as np
@@ -92,7 +139,9 @@ class ArrayLineSearchKernel(LineSearchKernel):
         value, grad = self.gradient(x)
         with np.errstate(all="ignore"):
             t = float(run.t + 1 - run.restarted)
-            after = self.call(x, grad, *states, t, run.lr, *self.tail)
+            after: list[Any] = list(self.call(x, grad, *states, t, run.lr, *self.tail))
+            if self.box is not None:
+                after[0], grad = self.box.clip(after[0]), self.box.projected(x, grad)
             return np.concatenate([*after, [value, np.linalg.norm(grad)], grad])
 
     def _accepts(self, run: Run, x: Any) -> bool:
@@ -102,3 +151,58 @@ class ArrayLineSearchKernel(LineSearchKernel):
         limit = run.loss if slope >= 0 else run.loss + self.decrease * slope
         value = self.gradient(x)[0]
         return bool(value < limit if slope >= 0 else value <= limit)
+
+
+class InPlaceKernel:
+    """The steps of `ArrayStepKernel` in machine code: theta and state are one array each.
+
+    A step that would not be finite is not taken.
+    """
+
+    def __init__(self, task: DescentTask, rule: Program) -> None:
+        import numpy as np
+
+        from symgd.backends.native.rule_arrays import compile_rule
+
+        arguments = task.arguments
+        self.gradient = task.loss.internals.compiled
+        self.states, self.settles = len(arguments.rule.state), settles(arguments)
+        self.scalars = np.array([0.0, *task.tail])
+        self.module = compile_rule(rule, self.states)
+        self.found, self.length = np.zeros(3), np.array([task.loss.elements_count])
+
+    def advance(self, run: Run, count: int) -> Stop | None:
+        """`count` steps, or fewer and the reason."""
+        import numpy as np
+
+        look, step = (self.module.function(name, 6) for name in ("look", "step"))
+        rows = select_checks(self.settles, run.tol is not None)
+        x = run.x
+        if not len(run.state):
+            run.state = [np.zeros(self.states * len(x))]
+        [state] = run.state
+        for _ in range(count):
+            value, grad = self.gradient(x)
+            self.scalars[0] = run.t + 1
+            used = (x, grad, state, self.scalars, self.length, self.found)
+            addresses = [a.ctypes.data for a in used]
+            look(*addresses)
+            squares, zero, moved = self.found.tolist()
+            norm = math.sqrt(squares) if 1e-280 < squares < 1e300 else _scaled_norm(grad)
+            ahead = Ahead(zero == 0, not moved)
+            stop = run.first_stop(rows, value, norm, grad, ahead)  # type: ignore[arg-type]
+            if stop is not None:
+                return stop
+            step(*addresses)
+            run.t += 1
+        return None
+
+
+def _scaled_norm(grad: Any) -> float:
+    """The norm of an array whose squares overflow or vanish."""
+    import numpy as np
+
+    largest = float(np.abs(grad).max(initial=0.0))
+    if not largest or not math.isfinite(largest):
+        return largest
+    return largest * float(np.linalg.norm(grad / largest))

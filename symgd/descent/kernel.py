@@ -10,7 +10,7 @@ import math
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from symgd.backends import lambdified
 from symgd.backends.lambdified import ARITHMETIC_ERRORS
@@ -57,6 +57,8 @@ class Run:
         """Whether max|g| <= tol: the certificate of convergence."""
         if self.tol is None or grad_norm > self.tol * math.sqrt(len(self.x)):
             return False
+        if not isinstance(self.grad, list):
+            return bool(abs(self.grad).max(initial=0.0) <= self.tol)
         return max(map(abs, self.grad), default=0.0) <= self.tol
 
     def first_stop(
@@ -216,8 +218,20 @@ class LineSearchKernel:
         return bool(self.value(*x)[0] <= run.loss + self.decrease * slope)
 
 
+class Ahead(NamedTuple):
+    """What is known of a next point that is not there yet.
+
+    finite: whether it is. same: whether it is the point before it.
+    """
+
+    finite: bool
+    same: bool
+
+
 def finite(x: Any) -> bool:
     """Whether every number is finite; one sum settles the usual case."""
+    if isinstance(x, Ahead):
+        return x.finite
     if not isinstance(x, list):
         import numpy as np
 
@@ -227,4 +241,6 @@ def finite(x: Any) -> bool:
 
 
 def _equal(a: Any, b: Any) -> bool:
+    if isinstance(a, Ahead):
+        return a.same
     return bool(a == b) if isinstance(a, list) else bool((a == b).all())

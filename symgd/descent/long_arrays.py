@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, partial
@@ -13,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 from symgd.analysis.diagnosis import find
 from symgd.analysis.verdicts.sentences import tell
 from symgd.backends.step_checks import VALUE_CHECKS, Stop
-from symgd.descent.array_kernel import ArrayLineSearchKernel, ArrayStepKernel
+from symgd.descent.array_kernel import ArrayLineSearchKernel, array_kernel
 from symgd.descent.choose_backend import DescentTask
 from symgd.descent.engine import Step
-from symgd.descent.kernel import Run
+from symgd.descent.kernel import Kernel, Run
 from symgd.model.arguments import Arguments, resolve
 from symgd.model.loss import Loss
 from symgd.model.result import Best, History, Result, Status, Verdict
@@ -24,6 +23,9 @@ from symgd.model.result import Best, History, Result, Status, Verdict
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from symgd.data import Table
+    from symgd.model.loss_internals import LossInternals
 
     Floats = NDArray[np.float64]
 
@@ -41,6 +43,19 @@ class LossHistory(History):
         super().append((), loss, grad_norm)
 
 
+class LongRun(Run):
+    """A run whose theta is one array that changes in place: no point but the last is kept."""
+
+    def record(self, loss: float, grad_norm: float, grad: list[float]) -> None:
+        """Note loss and gradient at x, which are finite."""
+        self.loss, self.grad = loss, grad
+        self.last = (self.t, self.x, loss, grad)
+        if loss < self.best_loss:
+            self.best_loss, self.best_t = loss, self.t
+        if self.t % self.history.stride == 0:
+            self.history.append((), loss, grad_norm)
+
+
 @dataclass(frozen=True)
 class Displayed:
     """What a report shows of the loss: no column for each parameter."""
@@ -52,6 +67,26 @@ class Displayed:
     @property
     def text(self) -> str:
         return self.loss.text
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of the data."""
+        return self.loss.columns
+
+    @property
+    def indexed(self) -> Loss:
+        """The loss with its arrays."""
+        return self.loss
+
+    @property
+    def table(self) -> Table | None:
+        """The data."""
+        return self.loss.table
+
+    @property
+    def internals(self) -> LossInternals:
+        """What solvers ask the loss for."""
+        return self.loss.internals
 
     def read_as(self, pretty: bool = True) -> str:
         """The formula in one line."""
@@ -72,23 +107,14 @@ def descend_long(
     values = resolve(arguments)
     task = DescentTask(loss, arguments, values)
     auto = arguments.schedule.auto
-    kernel = (ArrayLineSearchKernel if auto else ArrayStepKernel).of(task)
-    run = Run(
-        x=origin,
-        state=[0.0] * 0,
-        tol=arguments.tol,
-        history=LossHistory(),
-        tail=deque(maxlen=2),
-    )
+    kernel: Kernel = ArrayLineSearchKernel.of(task) if auto else array_kernel(task, in_place=True)
+    run = LongRun(x=origin.copy(), state=[], tol=arguments.tol, history=LossHistory())
     status, stop = _advance(loss, kernel, run, arguments.steps, callback)
     if run.last is None:  # not even the start has a value
         value, grad = loss.compiled(origin)  # type: ignore[arg-type]
         run.last = (0, origin, value, grad)  # type: ignore[assignment]
     assert run.last is not None
     t, x, value, grad = run.last  # type: ignore[assignment]
-    if status is Status.INTERRUPTED and len(run.best_x):
-        t, x = run.best_t, run.best_x
-        value, grad = loss.compiled(x)
     if run.history.last_step() < t:
         run.history.close(t, (), value, float(_norm(grad)))
     end = _End(run, t, value, grad, stop, status)
@@ -106,7 +132,7 @@ def descend_long(
         status=end.found,
         message=end.message,
         history=run.history,
-        best=Best(model.nested(run.best_x if len(run.best_x) else x), run.best_loss, run.best_t),
+        best=Best(model.nested(x) if run.best_t == t else {}, run.best_loss, run.best_t),
         judge=cache(partial(_verdict, end)),
         loss=Displayed(loss),
         rule=arguments.rule,
@@ -118,7 +144,7 @@ def descend_long(
 
 def _advance(
     loss: Loss,
-    kernel: ArrayLineSearchKernel | ArrayStepKernel,
+    kernel: Kernel,
     run: Run,
     steps: int,
     callback: Callable[[Step], object] | None,
@@ -206,7 +232,7 @@ class _End:
             case Status.STALLED:
                 return f"the step is too small to change theta; max|g| = {slope:.3g}"
             case Status.INTERRUPTED:
-                return f"interrupted at step {self.run.t}; the best point so far is returned"
+                return f"interrupted at step {self.run.t}; the last point is returned"
             case _:
                 return f"stopped by the callback at step {t}"
 

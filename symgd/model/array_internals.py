@@ -36,7 +36,13 @@ class ArrayInternals(LossInternals):
         model = self.model
         return tuple(e for n in model.params for e in element_names(n, model.shape(n)))
 
+    reduced = False  # no moments of the data stand for its rows
     leaves = ()  # no symbols of single parameters
+
+    @property
+    def ranges(self) -> dict[Node, tuple[float, float]]:
+        """No symbols that the bounds would be of."""
+        return {}
 
     @property
     def stable(self) -> Node:

@@ -44,8 +44,8 @@ class Elements(dict[str, float]):
     def __reduce__(self) -> tuple[type[Elements], tuple[dict[str, float], dict[str, Any]]]:
         return Elements, (dict(self), dict(self.shapes))
 
-    def nested(self) -> dict[str, Any]:
-        """The numbers and, by the name of each array, nested lists; in order."""
+    def by_array(self) -> dict[str, Any]:
+        """The numbers by name, and the arrays by theirs; in order."""
         found: dict[str, Any] = {}
         elements = {e: name for name, s in self.shapes.items() for e in element_names(name, s)}
         for name, value in self.items():
@@ -53,7 +53,7 @@ class Elements(dict[str, float]):
             if array is None:
                 found[name] = value
             elif array not in found:
-                found[array] = self.__missing__(array).tolist()
+                found[array] = self.__missing__(array)
         return found
 
 
@@ -65,8 +65,8 @@ def named(
     return Elements(numbers, shapes) if shapes else numbers
 
 
-def nested(point: Mapping[str, float]) -> Mapping[str, Any]:
+def nested(point: Mapping[str, Any]) -> Mapping[str, Any]:
     """The point as plain data, arrays as nested lists."""
     if isinstance(point, Elements):
-        return point.nested()
+        point = point.by_array()
     return {k: v if isinstance(v, float) else v.tolist() for k, v in point.items()}

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from math import prod
 from textwrap import wrap
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from symgd.names import escape
+from symgd.model.elements import Elements
+from symgd.model.loss import Loss
+from symgd.names import counted, escape
 from symgd.report.step_table import float_text, step_table
 
 if TYPE_CHECKING:
@@ -19,6 +22,7 @@ _IMPLIED_BY_VERDICT = ("completed", "converged", "diverged", "nonfinite", "inter
 _MOST_DERIVATIVES = 8  # partial derivatives that are listed
 _MOST_LINES = 40  # of a rule
 _MOST_CHARACTERS = 1000  # of a formula
+_LISTED = 12  # elements of an array that are all listed
 
 
 def report(
@@ -39,8 +43,14 @@ def report(
 def summary(result: Result) -> Iterator[str]:
     """The end of the run and the verdict: the str of a Result."""
     after = f"after {result.steps} step{'' if result.steps == 1 else 's'}"
-    theta = ", ".join(f"{escape(k)} = {v!r}" for k, v in result.theta.items())
-    yield f"{result.status.value} {after}: {theta}"
+    listed = result.theta.items()
+    if len(result.theta) <= _LISTED and all(isinstance(v, float) for _, v in listed):
+        theta = ", ".join(f"{escape(k)} = {v!r}" for k, v in listed)
+        yield f"{result.status.value} {after}: {theta}"
+    else:
+        first, *lines = _array_lines(result, after)
+        yield f"{result.status.value}: {first}"
+        yield from lines
     yield f"loss = {result.value!r}"
     yield from filter(None, [result.verdict.sentence, result.verdict.advice])
 
@@ -59,6 +69,16 @@ def loss_lines(loss: Described, *, pretty: bool = True) -> Iterator[str]:
     else:
         for name, derivative in loss.gradient_text().items():
             yield truncated(f"dL/d{name} = {derivative}")
+    if isinstance(loss, Loss) and loss.internals.box is not None:
+        yield truncated(f"bounds: {_bounds_text(loss.internals.box.by_name(loss.params))}")
+
+
+def _bounds_text(bounds: Mapping[str, tuple[float | None, float | None]]) -> str:
+    texts = []
+    for name, (low, high) in bounds.items():
+        least = "" if low is None else f"{low:.6g} <= "
+        texts.append(f"{least}{name}" + ("" if high is None else f" <= {high:.6g}"))
+    return ", ".join(texts)
 
 
 def rule_summary(
@@ -83,6 +103,8 @@ def rule_summary(
 def final_lines(result: Result, *, width: int = 80) -> list[str]:
     """The last parameters: on one line, or one line each if they do not fit."""
     after = f"after {result.steps} step{'' if result.steps == 1 else 's'}"
+    if any(not isinstance(v, float) for v in result.theta.values()) or _long(result.theta):
+        return _array_lines(result, after)
     theta = {escape(name): float_text(value) for name, value in result.theta.items()}
     line = f"{', '.join(theta)} {after}: {', '.join(theta.values())}"
     if len(theta) <= 1 or len(line) <= width:
@@ -90,6 +112,39 @@ def final_lines(result: Result, *, width: int = 80) -> list[str]:
     longest = max(map(len, theta))
     lines = [f"  {name:<{longest}} = {value}" for name, value in theta.items()]
     return [f"{len(theta)} parameters {after}:", *lines]
+
+
+def _long(theta: Mapping[str, Any]) -> bool:
+    """Whether some array is too long to be listed."""
+    return isinstance(theta, Elements) and any(prod(s) > _LISTED for s in theta.shapes.values())
+
+
+def _array_lines(result: Result, after: str) -> list[str]:
+    """Numbers as they are; of an array its first and last elements, and its norm."""
+    theta: Mapping[str, Any] = result.theta
+    if isinstance(theta, Elements):
+        theta = theta.by_array()
+    lines = []
+    for name, value in theta.items():
+        shape = getattr(value, "shape", ())
+        if not shape:
+            lines.append(f"  {escape(name)} = {float_text(value)}")
+            continue
+        flat, size = value.ravel(), " x ".join(f"{extent:,}" for extent in shape)
+        if len(flat) <= _LISTED:
+            listed = ", ".join(float_text(float(v)) for v in flat)
+            lines.append(f"  {escape(name)} ({size}) = {listed}")
+        else:
+            ends = [f"{float(v):.6g}" for v in (*flat[:3], flat[-1])]
+            listed = f"{', '.join(ends[:3])}, ..., {ends[3]}"
+            lines.append(
+                f"  {escape(name)} ({size}) = {listed}; norm {float(flat @ flat) ** 0.5:.6g}"
+            )
+    return [f"{counted(sum(_size(v) for v in theta.values()), 'parameter')} {after}:", *lines]
+
+
+def _size(value: Any) -> int:
+    return int(getattr(value, "size", 1))
 
 
 def verdict_lines(result: Result) -> list[str]:
