@@ -42,6 +42,7 @@ def compare(
     size: Annotated[list[str] | None, option("size")] = None,
     shape: Annotated[list[str] | None, option("shape")] = None,
     vector: Annotated[list[str] | None, option("vector")] = None,
+    bound: Annotated[list[str] | None, option("bound")] = None,
 ) -> None:
     """Run a grid of learning rates, rules and starts, and put the ends side by side."""
     kind = read_format("compare", form)
@@ -54,6 +55,7 @@ def compare(
     tolerance = None if tol is None else positive("--tol", tol)
     from symgd.descent import compare
     from symgd.model.arguments import parse_assignments
+    from symgd.model.bounds import parse_bounds
     from symgd.report import compare as report
     from symgd.report.plot import check_comparison, plot_comparison
 
@@ -77,6 +79,7 @@ def compare(
             drop_missing=drop_missing,
             seed=integer("--seed", seed, minimum=0),
             **read_arrays(size, shape, vector),
+            bounds=parse_bounds(bound or []),
         )
     if picture_path is not None:
         check_comparison(comparison, picture_path)

@@ -27,12 +27,14 @@ def explain(
     size: Annotated[list[str] | None, option("size")] = None,
     shape: Annotated[list[str] | None, option("shape")] = None,
     vector: Annotated[list[str] | None, option("vector")] = None,
+    bound: Annotated[list[str] | None, option("bound")] = None,
 ) -> None:
     """Explain a loss: gradient, Hessian, critical points, convexity, stable learning rates."""
     kind = read_format("explain", form)
     formula = read_formula(loss or [], data)
     from symgd.descent import explain
     from symgd.model.arguments import parse_assignments
+    from symgd.model.bounds import parse_bounds
 
     with with_progress(data, kind is not Format.terminal) as source:
         explanation = explain.explain(
@@ -46,6 +48,7 @@ def explain(
             seed=integer("--seed", seed, minimum=0),
             **read_arrays(size, shape, vector),
             certify=certify,
+            bounds=parse_bounds(bound or []),
         )
     from symgd.report import explain as report
     from symgd.report import export

@@ -52,6 +52,7 @@ def run(
     size: Annotated[list[str] | None, option("size")] = None,
     shape: Annotated[list[str] | None, option("shape")] = None,
     vector: Annotated[list[str] | None, option("vector")] = None,
+    bound: Annotated[list[str] | None, option("bound")] = None,
 ) -> None:
     """Descend on a loss, and say how it went."""
     configure_logging(verbose)
@@ -66,6 +67,7 @@ def run(
     formula = read_formula(loss or [], data)
     from symgd.descent.descend import descend
     from symgd.model.arguments import parse_assignments
+    from symgd.model.bounds import parse_bounds
     from symgd.report import table
 
     enable_garbage_collection()
@@ -84,6 +86,7 @@ def run(
             batch=None if batch is None else integer("--batch", batch, minimum=1),
             seed=integer("--seed", seed, minimum=0),
             **read_arrays(size, shape, vector),
+            bounds=parse_bounds(bound or []),
         )
     try:
         (emit_report if kind is Format.table else emit)(_result(result, kind, stride, quiet))

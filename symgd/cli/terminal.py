@@ -69,7 +69,8 @@ def row_remarks(params: Iterable[str], columns: Iterable[str], table: Any) -> It
 def write_row_remarks(loss: Any) -> None:
     """Write the row remarks of a loss over rows to standard error."""
     if getattr(loss, "table", None) is not None:
-        for remark in row_remarks(loss.params, loss.columns, loss.table):
+        params = loss.params if loss.indexed is None else loss.indexed.arrays.described
+        for remark in row_remarks(params, loss.columns, loss.table):
             write_message(remark)
 
 

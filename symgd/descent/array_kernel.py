@@ -23,13 +23,40 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 
+@dataclass(frozen=True)
+class ArrayBox:
+    """The bounds of all parameters: (P,) each."""
+
+    low: Floats
+    high: Floats
+
+    @classmethod
+    def of(cls, task: DescentTask) -> ArrayBox | None:
+        """Those of a descent, if it has some."""
+        import numpy as np
+
+        box = task.loss.internals.box
+        return None if box is None else cls(np.array(box.low), np.array(box.high))
+
+    def clip(self, x: Floats) -> Floats:
+        """The nearest point within them."""
+        return x.clip(self.low, self.high)
+
+    def projected(self, x: Floats, grad: Floats) -> Floats:
+        """The gradient with 0 where it points out of the box at a bound."""
+        import numpy as np
+
+        held = ((x == self.low) & (grad > 0)) | ((x == self.high) & (grad < 0))
+        return np.where(held, 0.0, grad)
+
+
 @dataclass
 class ArrayStepKernel:
     """The steps of a loss whose value and gradient are functions of one array.
 
     gradient: (P,) -> (value, (P,)). step: (theta, gradient, state.., t, tail..) -> (theta,
     state..), arrays. tail: the values of lr, if it is a number, and of the hyperparameters.
-    states: how many arrays the rule keeps. settles: the step depends on theta only.
+    states: how many arrays the rule keeps. settles: the step depends on theta only. box: of theta.
     """
 
     gradient: Callable[[Any], tuple[float, Floats]]
@@ -37,6 +64,7 @@ class ArrayStepKernel:
     tail: tuple[float, ...]
     states: int
     settles: bool
+    box: ArrayBox | None = None
 
     @classmethod
     def of(cls, task: DescentTask) -> ArrayStepKernel:
@@ -44,8 +72,9 @@ class ArrayStepKernel:
         arguments = task.arguments
         program = rule_program(arguments.rule, arguments, task.values)
         states = len(arguments.rule.state)
-        gradient = task.loss.internals.compiled
-        return cls(gradient, compile_array(program), task.tail, states, settles(arguments))
+        gradient, box = task.loss.internals.compiled, ArrayBox.of(task)
+        step = compile_array(program)
+        return cls(gradient, step, task.tail, states, settles(arguments), box)
 
     def advance(self, run: Run, count: int) -> Stop | None:
         """`count` steps, or fewer and the reason."""
@@ -59,8 +88,10 @@ class ArrayStepKernel:
             for _ in range(count):
                 value, grad = self.gradient(x)
                 with np.errstate(all="ignore"):
-                    norm = float(np.linalg.norm(grad))
                     new, *after = self.step(x, grad, *state, float(run.t + 1), *self.tail)
+                    if self.box is not None:
+                        new, grad = self.box.clip(new), self.box.projected(x, grad)
+                    norm = float(np.linalg.norm(grad))
                 run.x = x
                 stop = run.first_stop(rows, value, norm, grad, new)  # type: ignore[arg-type]
                 if stop is not None:
@@ -93,10 +124,11 @@ class ArrayLineSearchKernel(LineSearchKernel):
         step = compile_array(rule_program(arguments.rule, arguments, task.values))
         count, states = task.loss.elements_count, len(arguments.rule.state)
         made = cls(states * count, count, task.tail, inner.evaluate_value, step)
-        made.gradient = inner.compiled
+        made.gradient, made.box = inner.compiled, ArrayBox.of(task)
         return made
 
     gradient: Callable[[Any], tuple[float, Floats]]
+    box: ArrayBox | None
 
     def _step(self, run: Run) -> Any:
         import numpy as np
@@ -107,7 +139,9 @@ class ArrayLineSearchKernel(LineSearchKernel):
         value, grad = self.gradient(x)
         with np.errstate(all="ignore"):
             t = float(run.t + 1 - run.restarted)
-            after = self.call(x, grad, *states, t, run.lr, *self.tail)
+            after: list[Any] = list(self.call(x, grad, *states, t, run.lr, *self.tail))
+            if self.box is not None:
+                after[0], grad = self.box.clip(after[0]), self.box.projected(x, grad)
             return np.concatenate([*after, [value, np.linalg.norm(grad)], grad])
 
     def _accepts(self, run: Run, x: Any) -> bool:

@@ -139,7 +139,7 @@ def choose(backend: str, work: DescentTask) -> Kernel:
         if kernel is not None:
             log.info("machine code runs the steps")
         return kernel or KERNELS[REFERENCE](work)
-    least = break_even(work.loss.program.operations)
+    least = break_even(work.loss.internals.program.operations)
     if work.arguments.steps <= least:
         log.info("Python runs the steps; compiling pays from %d steps on", least)
         return KERNELS[REFERENCE](work)

@@ -26,14 +26,16 @@ from symgd.descent.choose_backend import DescentTask, choose
 from symgd.descent.engine import Problem, Step, engine, finish
 from symgd.descent.kernel import Kernel, LineSearchKernel, Run, StepKernel
 from symgd.descent.long_arrays import LONG, descend_long
-from symgd.descent.loss_argument import ArraysGiven, at_start, loss_of, plain_start
+from symgd.descent.loss_argument import ArraysGiven, at_start, clipped, loss_of, plain_start, within
 from symgd.descent.minibatches import BatchKernel, Sampler
 from symgd.descent.step_program import settles, step_outputs
 from symgd.errors import ArgumentError
 from symgd.formula.nodes import ROWS
 from symgd.model.arguments import Arguments, Schedule, Start, read_arguments, resolve
 from symgd.model.array_internals import ArrayInternals
+from symgd.model.array_model import ArrayModel
 from symgd.model.array_start import array_origin
+from symgd.model.bounds import BoundsByName, canonical_bounds
 from symgd.model.loss import Loss
 from symgd.model.result import History, Result, Status, Verdict
 from symgd.model.rules import Rule
@@ -65,6 +67,7 @@ def descend(
     sizes: Mapping[str, int] | None = None,
     shapes: Mapping[str, Sequence[int | str]] | None = None,
     vectors: Mapping[str, Sequence[str]] | None = None,
+    bounds: BoundsByName | None = None,
 ) -> Result:
     """The result of descending a loss from `start`; the defaults are the course exercise.
 
@@ -76,6 +79,10 @@ def descend(
     value stops. backend: "auto" (machine code where it pays), "native" or "lambdify" (Python).
     advise: after a run that failed, look for one that works, by a few trial runs, reported in
     `Result.verdict.advice`. They are made when the verdict is read.
+
+    bounds: {"x": (0, 1), "y": (0, None)}, None for an open end. The start is moved into them, and
+    theta is projected into them after every step; tol then looks at the projected gradient: its
+    parts that point out of the box at a bound do not count.
 
     data: rows for a loss with sum(...) or mean(...): a file, columns or a Table; drop_missing: skip
     rows with missing cells. batch: take each step on so many rows, all of which pass by once
@@ -97,31 +104,72 @@ def descend(
     arguments = read_arguments(lr, steps, rule, set, tol)
     point, named = plain_start(start)
     stray = {name: v for name, v in arguments.given.items() if name not in arguments.known}
+    named = (*named, *canonical_bounds(bounds))
     arrays = ArraysGiven(sizes, shapes, vectors).with_start(start, loss)
     loss = loss_of(loss, [arguments.rule], stray, named, data, drop_missing, arrays)
-    if loss.arrays is not None and loss.arrays.count > LONG:
-        return descend_long(loss, arguments, array_origin(loss.arrays, point, seed), callback)
+    first = None
+    if loss.arrays is not None:
+        first = array_origin(loss.arrays, point, seed)
+        if loss.arrays.count > LONG:
+            if bounds or batch:
+                raise ArgumentError(f"bounds and batches are for {LONG:,} parameters at most")
+            result = descend_long(loss, arguments, first, callback)
+            return _with_units(result, loss.arrays, first)
     loss, origin = at_start(loss, point, seed)
     internals = loss.internals if batch is None else loss.internals.by_rows()
     loss = loss.around(internals.on(backend))
     if not loss.params:
         raise ArgumentError("the loss is constant: there is no parameter to descend on")
+    loss = within(loss, bounds)
+    origin = clipped(loss, origin)
     values = resolve(arguments)
+    loss = within(loss, None, arguments.rule, values)  # the rule box projects after its steps only
     if callback is not None and backend == AUTO and loss.internals.rows is None:
         backend = REFERENCE  # every step returns to Python anyway
-    sampler = None if batch is None else Sampler.of(loss.table, batch, seed)
-    result = _run(loss, arguments, values, origin, callback, backend, sampler)
-    if not advise or sampler is not None or result.status is Status.INTERRUPTED:
+
+    def drawn() -> Sampler | None:
+        return None if batch is None else Sampler.of(loss.table, batch, seed)
+
+    result = _run(loss, arguments, values, origin, callback, backend, drawn())
+    if first is not None and loss.indexed is not None and loss.indexed.arrays is not None:
+        result = _with_units(result, loss.indexed.arrays, first)
+    if not advise or result.status is Status.INTERRUPTED:
         return result
 
     def rerun(lr: float, start: Mapping[str, float], steps: int, of: Loss | None) -> Result:
         other = replace(arguments, schedule=Schedule(repr(lr), value=lr), steps=steps)
-        return _run(of or loss, other, values, list(start.values()), None, backend, None)
+        point = clipped(loss, list(start.values()))
+        return _run(of or loss, other, values, point, None, backend, drawn())
 
     from symgd.analysis.verdicts.command import Asked
 
-    asked = Asked(steps, arguments.given, arguments.tol, shown_backend, data, drop_missing)
+    asked = Asked(
+        steps,
+        arguments.given,
+        arguments.tol,
+        shown_backend,
+        data,
+        drop_missing,
+        batch,
+        seed,
+        bounds,
+    )
     return replace(result, judge=cache(partial(_advised, result, asked, rerun)))
+
+
+def _with_units(result: Result, model: ArrayModel, start: Any) -> Result:
+    """The result whose verdict says where units start equal and never part."""
+    from symgd.analysis.equal_units import equal_units
+
+    remark = equal_units(model, start)
+    if not remark:
+        return result
+
+    def judge() -> Verdict:
+        found = result.verdict
+        return replace(found, advice="; ".join(filter(None, [remark, found.advice])))
+
+    return replace(result, judge=cache(judge))
 
 
 def _advised(
@@ -130,7 +178,7 @@ def _advised(
     rerun: Callable[[float, Mapping[str, float], int, Loss | None], Result],
 ) -> Verdict:
     """The verdict of a run, with advice where it failed."""
-    if not advisable(result.verdict):
+    if not advisable(result):
         return result.verdict
     from symgd.analysis.verdicts.advice import advised  # what most runs do without
 
@@ -259,4 +307,5 @@ def _batch_kernel(
     if schedule.value is not None:
         tail = (schedule.value, *tail)
     function = choose_rows(loss.internals.rows.backend, program, sampler.size, arguments.steps)
-    return BatchKernel(program, function, len(loss.params), tail, sampler, loss.internals.evaluate)
+    inner, count = loss.internals, len(loss.params)
+    return BatchKernel(program, function, count, tail, sampler, inner.evaluate, inner.box)

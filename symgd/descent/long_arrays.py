@@ -69,6 +69,16 @@ class Displayed:
         return self.loss.text
 
     @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of the data."""
+        return self.loss.columns
+
+    @property
+    def indexed(self) -> Loss:
+        """The loss with its arrays."""
+        return self.loss
+
+    @property
     def table(self) -> Table | None:
         """The data."""
         return self.loss.table

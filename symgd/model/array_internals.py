@@ -40,6 +40,11 @@ class ArrayInternals(LossInternals):
     leaves = ()  # no symbols of single parameters
 
     @property
+    def ranges(self) -> dict[Node, tuple[float, float]]:
+        """No symbols that the bounds would be of."""
+        return {}
+
+    @property
     def stable(self) -> Node:
         """The formula as it runs, with its indices."""
         return self.functions.root

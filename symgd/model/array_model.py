@@ -70,6 +70,16 @@ class ArrayModel:
         """The shape of a parameter; () for a number."""
         return self.shapes.extents[name] if name in self.arrays else ()
 
+    @property
+    def described(self) -> list[str]:
+        """The parameters with the shapes of arrays: `W (100 x 2)`."""
+        return [
+            f"{name} ({' x '.join(f'{n:,}' for n in self.shape(name))})"
+            if name in self.arrays
+            else name
+            for name in self.params
+        ]
+
     @cached_property
     def count(self) -> int:
         """How many numbers all parameters are."""

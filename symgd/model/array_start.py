@@ -55,7 +55,7 @@ def array_origin(model: ArrayModel, start: Any, seed: int = 0) -> Floats:
         if name not in point:
             raise ArgumentError(names.unknown("the loss has no parameter", name, model.params))
         if isinstance(value, str):
-            _Part(model, name, seed).read(value, point[name])
+            _StartReader(model, name, seed).read(value, point[name])
         else:
             point[name] = np.array(model.elements(name, value)).reshape(model.shape(name))
     return np.concatenate([point[name].ravel() for name in model.params])
@@ -83,7 +83,7 @@ def _read_part(part: str) -> tuple[str, str]:
     return found["name"], f"{head}{found['sign']}{found['value']}"
 
 
-class _Part:
+class _StartReader:
     """Reads the text of the start of one parameter."""
 
     def __init__(self, model: ArrayModel, name: str, seed: int) -> None:

@@ -9,6 +9,7 @@ import sympy
 
 from symgd import names
 from symgd._locks import cached_property
+from symgd.backends.nests import NestProgram
 from symgd.backends.program import Program
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import Node
@@ -147,6 +148,7 @@ class Loss(Notebook):
             "leaves": inner.leaves,
             "rows": None if inner.rows is None else inner.rows.portable(),
             "by_rows": inner.goes_by_rows,
+            "box": inner.box,
             "text": self.text,
             "columns": self.columns,
         }
@@ -155,7 +157,9 @@ class Loss(Notebook):
         graph = Graph()
         [root] = unpack(graph, *state["nodes"])
         rows = None if state["rows"] is None else RowData(graph, **state["rows"])
-        internals = LossInternals(graph, root, state["leaves"], rows, state["by_rows"])
+        internals = LossInternals(
+            graph, root, state["leaves"], rows, state["by_rows"], state["box"]
+        )
         self._set(internals, state["text"], state["columns"])
 
     # -- for reading ----------------------------------------------------------------------
@@ -263,9 +267,9 @@ class Loss(Notebook):
         return self.internals.compiled if self.arrays is None else self._functions.gradient
 
     @property
-    def program(self) -> Program:
-        """The program that computes value and gradient."""
-        return self.internals.program
+    def program(self) -> Program | NestProgram:
+        """The program that computes value and gradient: of a loss with indices, loop nests."""
+        return self.internals.program if self.arrays is None else self._functions.program
 
     @cached_property
     def exact(self) -> ExactValues:

@@ -29,7 +29,7 @@ class Work:
         self.left = operations
         self._credit = _CREDIT * operations
         self._value = _CALL + _operations(internals.value_program, rows)
-        self._grad = _CALL + _operations(loss.program, rows)
+        self._grad = _CALL + _operations(loss.internals.program, rows)
         eigenvalues = 20 * len(loss.params) ** 2 + 100
         self._hess = eigenvalues + _operations(internals.hessian_program, rows)
 
@@ -48,7 +48,7 @@ class Work:
         value, *grad = self.loss.internals.evaluate(*x)
         self.left -= self._grad
         if not all_finite([value, *grad]):
-            self.left -= _FAILED * (_CALL + self.loss.program.operations)
+            self.left -= _FAILED * (_CALL + self.loss.internals.program.operations)
         return value, grad
 
     def grad(self, x: Sequence[float]) -> list[float]:

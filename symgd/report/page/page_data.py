@@ -10,7 +10,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from symgd import names
+from symgd.analysis.critical.kinks import has_kinks
+from symgd.analysis.lower_bound import proven_bound
+from symgd.analysis.verdicts.sentences import OUTCOMES, PARTS
 from symgd.backends import javascript
+from symgd.calculus.dcp import curvature
+from symgd.descent.continuation import longest
 from symgd.formula.printing.plain import show
 from symgd.model.arguments import read_arguments
 from symgd.model.loss import Loss
@@ -77,7 +82,7 @@ def _live_content(runs: Sequence[Result]) -> Content:
     # sums over the data, computed by Python
     given = None if loss.internals.rows is None else loss.internals.rows.values
     functions: dict[str, Any] = {
-        "grad": javascript.function(loss.program, given),
+        "grad": javascript.function(loss.internals.program, given),
         "value": javascript.function(loss.internals.value_program, given),
         "rules": [javascript.function(step_program(rule, len(loss.params))) for rule in rules],
         "linear": [linear_function(rule) for rule in rules],
@@ -98,10 +103,29 @@ def _live_content(runs: Sequence[Result]) -> Content:
             for run in runs
         ],
     }
+    data |= _known(loss)
     if len(loss.params) > 1:  # a slice through more than two is redrawn at every step
         fine = len(loss.params) == 2 and loss.internals.value_program.operations <= _CHEAP
         data["gridSize"] = _FINE if fine else _COARSE
     return Content(_shared_data(runs) | data, functions)
+
+
+def _known(loss: Loss) -> dict[str, Any]:
+    """What the page's verdicts are drawn from: the sentences, and what algebra says of the loss.
+
+    ahead: how many steps a finished run is continued, at most. bound: a number that the loss never
+    falls below, or None; bounded: whether it is known to be bounded below.
+    """
+    below = proven_bound(loss)
+    return {
+        "outcomes": OUTCOMES,
+        "parts": PARTS,
+        "ahead": longest(loss.internals),
+        "kinks": has_kinks(loss),
+        "convex": curvature(loss.internals.root).is_convex,
+        "bound": rounded(below.value),
+        "bounded": below.bounded is True,
+    }
 
 
 def _settings(run: Result, rules: Sequence[Rule]) -> dict[str, Any]:
@@ -119,15 +143,17 @@ def _why_recorded(result: Result) -> str:
     loss = result.loss
     if not isinstance(loss, Loss):
         return "The loss is a Python function, so this page shows the run that Python made."
-    if loss.program.operations > _MOST_OPERATIONS:
+    if loss.internals.program.operations > _MOST_OPERATIONS:
         return "The formula is too long for a page, so this page shows the run that Python made."
     if result.lr == "auto":
         return "A line search chose each learning rate: this page shows the run that Python made."
     if loss.internals.goes_by_rows:
         return "Each step saw some rows of the data: this page shows the run that Python made."
-    if loss.program.loops:
+    if loss.internals.program.loops:
         return "The loss goes over rows of data: this page shows runs that Python made."
-    missing = javascript.unsupported([loss.program, step_program(result.rule, len(loss.params))])
+    missing = javascript.unsupported(
+        [loss.internals.program, step_program(result.rule, len(loss.params))]
+    )
     if missing:
         listed = ", ".join(missing)
         return f"JavaScript has no {listed}: this page shows runs that Python made."
@@ -152,7 +178,23 @@ def _shared_data(runs: Sequence[Result]) -> dict[str, Any]:
         "steps": result.steps + ("the last finite point" in result.message),
         "spans": [[rounded(end, 12) for end in span] for span in _spans(runs)],
         "constants": [],
-    }
+    } | _bounds(result)
+
+
+def _bounds(result: Result) -> dict[str, Any]:
+    """The bounds of the parameters, None where they are open or those of the rule box's sliders."""
+    if not result.bounds:
+        return {}
+    own = (
+        [result.hyperparameters[n] for n in ("lower", "upper")]
+        if result.rule.unboxed is not result.rule
+        else []
+    )
+    low, high = zip(*(result.bounds.get(n, (None, None)) for n in result.loss.params), strict=True)
+    found = {"low": [*low], "high": [*high]}
+    if own:
+        found = {side: [None if v in own else v for v in ends] for side, ends in found.items()}
+    return found if any(v is not None for ends in found.values() for v in ends) else {}
 
 
 def _spans(runs: Sequence[Result]) -> tuple[tuple[float, float], ...]:
