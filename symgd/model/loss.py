@@ -218,7 +218,7 @@ class Loss(Notebook):
         if isinstance(inner, ArrayInternals):
             return {}
         written = [write(g, limit=limit) for g in inner.tidy(inner.written_out.derivatives)]
-        return dict(zip(self.params, written, strict=True))
+        return dict(zip(inner.params, written, strict=True))
 
     # -- values ---------------------------------------------------------------------------
 
