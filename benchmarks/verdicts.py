@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks import certified, explain_points
+from benchmarks import certified, curvatures, explain_points
 from benchmarks.measure import Row
 
 _APART = 19  # of the grid's cases: 228 of 4332 are run
@@ -160,3 +160,4 @@ def rows(cases: Sequence[Case] | None = None) -> Iterator[Row]:
     if cases is None:
         yield from explain_points.rows()
         yield from certified.rows()
+        yield from curvatures.rows()
