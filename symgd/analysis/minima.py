@@ -94,12 +94,24 @@ def certified_minimum(loss: Loss, x: Sequence[float]) -> Minimum | None:
     if not again.definite or not error <= _CLOSE * max(size, math.hypot(*x)):
         return None
     split = symmetric.spectrum(again.hessian)
+    if _jumps(objective, again.x, _BESIDE * (max(size, math.hypot(*x)) or 1.0), split.values[-1]):
+        return None
     for move in (_BESIDE * size, -_BESIDE * size):  # an inflection curves down on one side
         beside = [v + move * d for v, d in zip(again.x, split.lowest, strict=True)]
         there = eigenvalues(loss, beside)
         if not there or not there[0] > 0.1 * split.values[0]:
             return None
     return Minimum(again.x, split.values, error + 4 * _EPS * size)
+
+
+def _jumps(objective: LossObjective, x: Sequence[float], far: float, curvature: float) -> bool:
+    """Whether the gradient changes by more beside x than the curvature lets it: x is on a kink."""
+    move = [far * (1 + (k % 7) / 8) for k in range(len(x))]  # askew to the axes
+    low, high = (
+        objective.gradient([v + sign * m for v, m in zip(x, move, strict=True)])[1]
+        for sign in (-1, 1)
+    )
+    return not math.dist(low, high) <= 4 * curvature * math.hypot(*move)
 
 
 def eigenvalues(loss: Loss, x: Sequence[float]) -> list[float]:

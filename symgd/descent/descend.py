@@ -96,18 +96,23 @@ def descend(
     values = resolve(arguments)
     if callback is not None and backend == AUTO and loss.internals.rows is None:
         backend = REFERENCE  # every step returns to Python anyway
-    sampler = None if batch is None else Sampler.of(loss.table, batch, seed)
-    result = _run(loss, arguments, values, origin, callback, backend, sampler)
-    if not advise or sampler is not None or result.status is Status.INTERRUPTED:
+
+    def drawn() -> Sampler | None:
+        return None if batch is None else Sampler.of(loss.table, batch, seed)
+
+    result = _run(loss, arguments, values, origin, callback, backend, drawn())
+    if not advise or result.status is Status.INTERRUPTED:
         return result
 
     def rerun(lr: float, start: Mapping[str, float], steps: int, of: Loss | None) -> Result:
         other = replace(arguments, schedule=Schedule(repr(lr), value=lr), steps=steps)
-        return _run(of or loss, other, values, list(start.values()), None, backend, None)
+        return _run(of or loss, other, values, list(start.values()), None, backend, drawn())
 
     from symgd.analysis.verdicts.command import Asked
 
-    asked = Asked(steps, arguments.given, arguments.tol, shown_backend, data, drop_missing)
+    asked = Asked(
+        steps, arguments.given, arguments.tol, shown_backend, data, drop_missing, batch, seed
+    )
     return replace(result, judge=cache(partial(_advised, result, asked, rerun)))
 
 
@@ -117,7 +122,7 @@ def _advised(
     rerun: Callable[[float, Mapping[str, float], int, Loss | None], Result],
 ) -> Verdict:
     """The verdict of a run, with advice where it failed."""
-    if not advisable(result.verdict):
+    if not advisable(result):
         return result.verdict
     from symgd.analysis.verdicts.advice import advised  # what most runs do without
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from benchmarks.verdicts import LOSSES, grid, refutations
+from benchmarks.verdict_grid import LOSSES, grid
+from benchmarks.verdicts import refutations
 
 CASES = [case for case in grid() if case.steps <= 100][::23]
 

@@ -6,7 +6,7 @@ from collections import defaultdict
 import pytest
 
 import symgd
-from benchmarks.verdicts import LOSSES, RULES, SCHEDULES
+from benchmarks.verdict_grid import LOSSES, RULES, SCHEDULES
 from tests.report.page_in_node import verdicts
 from tests.report.test_page import show, text  # noqa: F401 - show is a fixture
 
@@ -35,6 +35,13 @@ OTHERS = [
     ("a^2 + 2*b^2 + 3*c^2 + d^2/2 + (a + d)^4", "nesterov", (1, 2, -1, 3), 0.01, 100),
     ("+".join(f"x{k}^2" for k in range(9)), "gd", (1,) * 9, 0.1, 20),
     ("x^2", "gd+box", 5, 0.1, 50),
+    ("x^4 - 2*x^2", "adam", 0.1, 0.6, 100),
+    ("theta**2", "rmsprop", 1, 0.6, 20),
+    ("abs(x)", "rmsprop", 1, 0.36, 5),
+    ("log(cosh(x))", "adam", 5, 0.1, 1000),
+    ("x - log(x)", "adam", 4, 0.6, 5),
+    ("-exp(-x^2)", "gd", 5, 1, 100),
+    ("max(x^2, (x-2)^2)", "gd", 3, 0.1, 50),
 ]
 
 
@@ -50,7 +57,7 @@ def cases():
 
 @pytest.mark.skipif(not shutil.which("node"), reason="there is no Node.js on this machine")
 def test_page_says_what_python_says_or_less(tmp_path):
-    """On 137 runs; the page knows no ray along which a loss falls without bound."""
+    """On 144 runs; the page knows no ray along which a loss falls without bound."""
     groups, same, all_runs = defaultdict(list), 0, 0
     for loss, rule, start, lr, steps in cases():
         box = {"lower": 1.0, "upper": 9.0} if "box" in rule else {}

@@ -20,6 +20,7 @@ class Asked:
     """What a run was asked for besides loss, rule, rate and start.
 
     given: the hyperparameters and constants that were set. data: a path, or what holds the rows.
+    batch, seed: of the rows of each step.
     """
 
     steps: int
@@ -28,6 +29,8 @@ class Asked:
     backend: str = "auto"
     data: Any = None
     drop_missing: bool = False
+    batch: int | None = None
+    seed: int = 0
 
     @property
     def path(self) -> str | None:
@@ -72,6 +75,9 @@ def command(
         words += ["--backend", asked.backend]
     if asked.drop_missing:
         words.append("--drop-missing")
+    if asked.batch is not None:
+        words += ["--batch", str(asked.batch)]
+        words += ["--seed", str(asked.seed)] if asked.seed else []
     return " ".join(words)
 
 

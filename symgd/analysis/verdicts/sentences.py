@@ -6,7 +6,7 @@ are texts; a field may be empty.
 
 from __future__ import annotations
 
-from symgd.model.result import Verdict
+from symgd.model.result import Result, Status
 from symgd.names import escape
 
 #: outcome -> (kind, template)
@@ -35,8 +35,17 @@ OUTCOMES: dict[str, tuple[str, str]] = {
     ),
     "detour": (
         "converging",
-        "converging: the error is {error} now and falls when the run goes on, by no steady "
-        "factor{digit}",
+        "converging: the error is {now} or less lately, and {error} or less when the run has gone "
+        "on for {more} steps, by no steady factor{digit}",
+    ),
+    "leaving again": (
+        "converging",
+        "converging: the error falls to {low} in {more} steps more, but the rule then leaves the "
+        "minimum again, to {high}",
+    ),
+    "bursting": (
+        "oscillating",
+        "oscillating: in bursts; when the run goes on the error falls to {low} and grows to {high}",
     ),
     "power": ("sublinear", "sublinear: the error falls like t^-{power}{digit}"),
     "constant": (
@@ -85,8 +94,7 @@ OUTCOMES: dict[str, tuple[str, str]] = {
     ),
     "plateau": (
         "plateau",
-        "plateau: the loss went from {first} to {value} only; max|g| = {slope}, and no minimum was "
-        "found near here",
+        "plateau: the loss went from {first} to {value} only; max|g| = {slope}, and {how}",
     ),
     "descending": (
         "descending",
@@ -110,6 +118,11 @@ OUTCOMES: dict[str, tuple[str, str]] = {
     "risen": (
         "oscillating",
         "oscillating: the loss rose from {first} to {value}, but does not rise on",
+    ),
+    "turning": (
+        "descending",
+        "descending: the loss rose from {first} to {value}, and falls to {later} when the run goes "
+        "on",
     ),
     "returning": (
         "oscillating",
@@ -178,6 +191,9 @@ PARTS: dict[str, str] = {
     "stable": "; stable for 0 < lr < {limit}",
     "stable at": "; stable for 0 < lr < {limit} at the minimum {place}",
     "stable there": "; stable for 0 < lr < {limit} at its minimum",
+    "cannot settle": ", so it cannot settle there",
+    "none near": "no minimum was found near here",
+    "far": "the minimum found from here is {error} away",
 }
 
 #: kinds after which another learning rate or start is looked for,
@@ -188,12 +204,15 @@ ADVISED_IF_SLOW = ("approaching", "converging", "descending")
 MANY_STEPS = 114
 
 
-def advisable(verdict: Verdict) -> bool:
-    """Whether something else is worth a try after a run with this verdict."""
-    if verdict.kind in ADVISED:
+def advisable(result: Result) -> bool:
+    """Whether something else is worth a try after this run."""
+    verdict, lr = result.verdict, result.lr
+    if verdict.kind in ADVISED or result.status is Status.MAX_STEPS:
         return True
-    if verdict.kind not in ADVISED_IF_SLOW or verdict.distance is None:
+    if verdict.kind not in ADVISED_IF_SLOW:
         return False
+    if verdict.lr_max is not None and isinstance(lr, float) and lr > verdict.lr_max:
+        return True
     known = verdict.digit_steps is not None or verdict.rate_observed is not None
     return not known or (verdict.digit_steps or 0) > MANY_STEPS
 

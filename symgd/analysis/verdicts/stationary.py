@@ -103,11 +103,18 @@ def along(facts: Facts) -> str:
 
 
 def _way(facts: Facts) -> str:
-    if facts.loss is None or not 1 < len(facts.x) <= 6:
+    if facts.loss is None or facts.large or not 1 < len(facts.x) <= 6:
         return ""
     direction = steepest_curve(facts.loss, facts.x)
     pairs = zip(facts.loss.params, direction, strict=True)
     return ", ".join(f"{escape(name)} {d:+.3g}" for name, d in pairs if d)
+
+
+def falls_beside(facts: Facts) -> bool:
+    """Whether the loss falls, ever steeper, along the smallest curvature."""
+    if facts.loss is None:
+        return gradient_only.leads_down(facts.evaluate, facts.x)
+    return facts.large or any(_falling_sides(facts))
 
 
 def _falling_sides(facts: Facts) -> list[bool]:

@@ -9,6 +9,8 @@ from symgd.analysis.verdicts.stationary import stationary
 from symgd.analysis.verdicts.without_minimum import by_loss
 from symgd.model.result import Verdict
 
+_NEARING = ("converging", "slow", "sublinear", "approaching", "descending")
+
 
 def verdict(facts: Facts) -> Verdict:
     """The verdict of a finished run."""
@@ -16,7 +18,7 @@ def verdict(facts: Facts) -> Verdict:
         return Verdict(*tell("nonfinite", why=facts.nonfinite), advice=facts.remedy)
     found = _judge(facts)
     kind, sentence = tell(found.outcome, **found.fields)
-    sentence += _stable(facts)
+    sentence += _stable(facts, kind)
     if facts.interrupted:
         sentence = f"interrupted; until then {sentence}"
     observed = found.rate
@@ -79,14 +81,17 @@ def _on_batches(facts: Facts) -> Measured:
     return Measured("batches rose" if facts.value > before else "batches fell", fields)
 
 
-def _stable(facts: Facts) -> str:
-    """The stable learning rates at the minimum, of a constant rate."""
+def _stable(facts: Facts, kind: str) -> str:
+    """The stable learning rates at the minimum; that a run which gets nearer will not stay."""
     if facts.auto or facts.batches or facts.loss is None or facts.linear[1] is None:
         return ""
     limit = facts.linear[1]
     assert facts.minimum is not None
     if facts.predicted is not None or (facts.near is not None and facts.at_floor):
         return part("stable", limit=limit)
+    above = facts.lr is not None and facts.lr > limit and kind in _NEARING
+    stays = part("cannot settle") if above else ""
     if len(facts.x) > 3:
-        return part("stable there", limit=limit)
-    return part("stable at", limit=limit, place=place(facts.loss.params, facts.minimum.x))
+        return part("stable there", limit=limit) + stays
+    where = place(facts.loss.params, facts.minimum.x)
+    return part("stable at", limit=limit, place=where) + stays

@@ -88,11 +88,18 @@ function certifiedMinimum(start) {
   const size = Math.hypot(...again.x), error = Math.hypot(...again.step), origin = Math.hypot(...start);
   if (size > 1e8 * (1 + origin) || !(error <= 1e-9 * Math.max(size, origin))) return null;
   const { values } = spectrum(again.h), way = lowest(again.h);
+  if (jumps(again.x, 1e-6 * (Math.max(size, origin) || 1), values.at(-1))) return null;
   for (const part of [1e-6 * size, -1e-6 * size]) {
     const there = eigenvalues(plus(again.x, way, part));
     if (!there.length || !(there[0] > 0.1 * values[0])) return null;
   }
   return { x: again.x, values, rounding: error + 4 * EPS * size };
+}
+
+// Whether the gradient changes by more beside x than the curvature lets it: x is on a kink.
+function jumps(x, far, curvature) {
+  const move = x.map((_, k) => far * (1 + (k % 7) / 8)), [low, high] = [-1, 1].map((sign) => F.grad(...plus(x, move, sign)).slice(1));
+  return !(dist(low, high) <= 4 * curvature * Math.hypot(...move));
 }
 
 // The eigenvalue of largest magnitude of a small matrix, signed where it is real; of a pair its

@@ -8,7 +8,7 @@ function judge(s, run) {
   const upper = minimum ? facts.linear[1] : null, known = pythonsVerdict(s);
   if (known) return { kind: known.kind, text: known.text, limit: upper, minimum };
   const [outcome, fields] = outcomeOf(facts, run), [kind, template] = D.outcomes[outcome];
-  const text = fill(template, fields) + (upper === null || kind === "nonfinite" ? "" : stable(facts, upper));
+  const text = fill(template, fields) + (upper === null || kind === "nonfinite" ? "" : stable(facts, upper, kind));
   return { kind, text, limit: upper, minimum };
 }
 
@@ -20,10 +20,14 @@ function pythonsVerdict(s) {
     D.verdicts.find((c) => c.lr === s.lr && c.rule === s.rule && alike(c.start, s.start) && alike(c.hyper, s.hyper));
 }
 
-function stable(facts, upper) {
+const NEARING = ["converging", "slow", "sublinear", "approaching", "descending"];
+
+// The stable learning rates at the minimum; that a run which gets nearer will not stay.
+function stable(facts, upper, kind) {
   if (facts.predicted !== null || facts.atFloor) return part("stable", { limit: upper });
   const place = facts.minimum.x.map((v, k) => `${D.params[k]} = ${short(v, 4)}`).join(", ");
-  return part(P > 3 ? "stable there" : "stable at", { limit: upper, place });
+  const above = facts.lr !== null && facts.lr > upper && NEARING.includes(kind);
+  return part(P > 3 ? "stable there" : "stable at", { limit: upper, place }) + (above ? part("cannot settle") : "");
 }
 
 function outcomeOf(facts, run) {
@@ -75,7 +79,7 @@ function againstMinimum(facts) {
   if (!facts.moving) return null;
   const found = byLaw(facts);
   const restless = !found || kindOf(found[0]) === "oscillating";
-  return restless && facts.staysWithin(EPS * facts.distance(facts.start)) ? rounding : found;
+  return (restless || facts.linear[0] === null) && facts.staysWithin(EPS * facts.distance(facts.start)) ? rounding : found;
 }
 
 function byLaw(facts) {
@@ -96,7 +100,8 @@ function geometric(facts, rate) {
   const guess = Math.LN10 / -Math.log(size), { predicted } = facts;
   if (!steadyRate(facts, whole(guess))) return unsteady(facts);
   const later = facts.future(whole(1.2 * guess)), longer = predicted === null ? facts.future(farOf(facts)) : [];
-  if ((later.length && !falls(facts, later)) || (longer.length && !falls(facts, longer))) return unsteady(facts);
+  if (later.length && !falls(facts, later)) return unsteady(facts);
+  if (longer.length && !falls(facts, longer)) return bursts(facts, longer) || unsteady(facts);
   if (facts.linear[0] !== null && Math.abs(facts.linear[0]) > 1 + SAME && !later.length) return unsteady(facts);
   const digit = digitOf(facts, later, guess);
   if (digit !== null ? !(digit >= 0.7 * guess && digit <= 1.4 * guess) && guess > 20 : predicted === null) return unsteady(facts);
@@ -123,14 +128,13 @@ function growing(facts, rate) {
 function sublinear(facts, law) {
   const p = -law.slope;
   if (p < 0.01) return null;
-  const later = facts.future(facts.steps);
+  const times = 10 ** (1 / p), digit = facts.steps * (times - 1), later = facts.future(whole(Math.max(facts.steps, digit)));
   if (later.length && !falls(facts, later)) return null;
   if (later.length >= facts.steps && later.at(-1)[1] > 0) {
     const seen = Math.log(facts.error / later.at(-1)[1]) / Math.log(later.at(-1)[0] / facts.steps);
     if (!(Math.abs(seen - p) <= 0.1 * p)) return null;
   } else if (law.bend > 0.02) return null;
-  const times = 10 ** (1 / p), more = short(facts.steps * (times - 1), 2);
-  return ["power", { power: short(p, 3), digit: part("power digit", { times: short(times, 3), more }) }];
+  return ["power", { power: short(p, 3), digit: part("power digit", { times: short(times, 3), more: short(digit, 2) }) }];
 }
 
 function constant(facts, law) {
@@ -148,7 +152,7 @@ function unsteady(facts) {
   if (window.length < 2) return null;
   const later = facts.future(farOf(facts)), turned = turnsBack(path), span = window.at(-1)[0] - window[0][0];
   if (turned && !shrinks(window) && stays(facts)) return bouncing(facts);
-  const onward = !turned && error < window[0][1];
+  const onward = !turned && error < (1 - 1e-6) * window[0][1];
   if ((shrinks(window) || onward) && (!later.length || falls(facts, later))) {
     if (later.length && later.at(-1)[1] > 0.3 * error && ranDown(facts, later.at(-1)[0])) return runDown(facts);
     const [before, after] = halves(window), count = part(span > 1 ? "steps" : "step", { count: span });
@@ -156,8 +160,27 @@ function unsteady(facts) {
   }
   if (facts.climbed && error > 10 * window[0][1] && (later.length < 64 || later.at(-1)[1] > 2 * error)) return ["leaving", { before: window[0][1], error, span }];
   if (later.length && turned && stays(facts)) return bouncing(facts);
-  if (later.length && topOf(lastPart(later)) < 0.5 * error) return ["detour", { error, digit: digitText(crossing(facts, later)) }];
-  return null;
+  const longer = facts.future(10 * farOf(facts));
+  return detour(facts, later) || bursts(facts, later) || detour(facts, longer) || bursts(facts, longer);
+}
+
+// Of an error that is seen to be smaller later on.
+function detour(facts, later) {
+  const now = topOf(lately(facts)), last = later.length ? topOf(lastPart(later)) : Infinity;
+  if (!(last < Math.min(0.5 * now, facts.error)) || facts.stridesOn(later.length)) return null;
+  return ["detour", { now, error: last, more: later.length, digit: digitText(crossing(facts, later)) }];
+}
+
+// Of an error that falls far and grows again, as by Adam, whose v fades with the gradient.
+function bursts(facts, later) {
+  const now = topOf(lately(facts)), tops = later.length ? peaks(later) : [];
+  const low = tops.reduce((a, b) => (a && a[1] <= b[1] ? a : b), null);
+  if (!low || !(low[1] < 0.1 * Math.min(now, facts.error))) return null;
+  const high = topOf(tops.filter((p) => p[0] >= low[0]));
+  if (!(high > 10 * low[1])) return null;
+  const window = facts.window(facts.steps), before = Math.min(...peaks(window.slice(0, (window.length >> 1) + 1)).map((p) => p[1]));
+  const again = before < 0.1 * now || !(facts.error < 0.5 * facts.distance(facts.start));
+  return [again ? "bursting" : "leaving again", { low: low[1], high, more: low[0] - facts.steps }];
 }
 
 const runDown = (facts) => ["run down", { lr: facts.rateAt(facts.steps), error: facts.error }];
@@ -173,7 +196,7 @@ const predictedText = (facts) => (facts.predicted === null ? "" : part("predicte
 const digitText = (digit) => (digit === null ? "" : part("digit", { steps: stepsText(digit) }));
 const stepsText = (count) => (count < 1e6 ? count.toFixed(0) : short(count, 3));
 const whole = (steps) => Math.ceil(Math.min(steps, 1e9));
-const farOf = (facts) => Math.max(10 * facts.steps, 64);
+const farOf = (facts) => Math.max(10 * facts.steps, 640);
 const lastPart = (points, parts = 8, least = 1) => points.slice(-Math.max(least, Math.floor(points.length / parts)));
 
 // With 6 digits, of the difference from 1 where that would leave none.
@@ -241,15 +264,17 @@ function ranDown(facts, last = facts.steps) {
 function byLoss(facts) {
   const { first, value, climbed, strides, near } = facts, slope3 = short(facts.slope, 3), fields = { first, value, slope: slope3 };
   if (!facts.moving) return ["fixed", { slope: slope3 }];
-  const ahead = facts.ahead(10 * facts.steps), later = ahead.length ? F.grad(...ahead.at(-1)[1])[0] : null;
+  const ahead = facts.ahead(10 * facts.steps), later = ahead.length ? Math.max(...ahead.slice(-8).map((p) => F.grad(...p[1])[0])) : null;
   const risesOn = climbed && (later === null || !(later <= value)), grown = risesOn || !climbed ? growth(facts) : null;
   if (grown) return grown;
   if (!near && strides.length > 3 && turnsBack(facts.path) && bounded([...strides.entries()]) && facts.stridesOn(10 * facts.steps)) return swinging(facts);
-  if (climbed) return risesOn ? ["rising", { ...fields, ever: "" }] : ["risen", fields];
-  if (facts.slope <= 1e-6 && facts.curvesDown) return ["saddle", { how: part("how slow", { slope: slope3 }), downhill: facts.downhill }];
+  if (climbed && risesOn) return ["rising", { ...fields, ever: "" }];
+  if (climbed) return [later !== null && later < 0.5 * first + 0.5 * value ? "turning" : "risen", { ...fields, later }];
+  if (facts.slope <= 1e-6 && facts.curvesDown && facts.fallsAside) return ["saddle", { how: part("how slow", { slope: slope3 }), downhill: facts.downhill }];
   if (ranDown(facts)) return ["faded", { ...fields, lr: facts.rateAt(facts.steps) }];
   if (!D.bounded) return null; // it may fall without bound, which Python looks for along rays
-  if (!near && facts.slope <= 1e-6 && first - value <= 1e-6 * Math.max(1, Math.abs(value))) return ["plateau", fields];
+  const how = near ? part("far", { error: facts.error }) : part("none near");
+  if (facts.slope <= 1e-6 && first - value <= 1e-6 * Math.max(1, Math.abs(value))) return ["plateau", { ...fields, how }];
   if (later !== null && later > value) return ["returning", { ...fields, later }];
   fields.last = lastTenth(facts);
   return near ? ["descending from afar", { ...fields, error: facts.error }] : ["descending", fields];
