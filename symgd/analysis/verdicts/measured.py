@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from symgd.analysis.verdicts.facts import Facts
 from symgd.analysis.verdicts.sentences import OUTCOMES, part
+from symgd.analysis.verdicts.stationary import at_bound
 from symgd.analysis.verdicts.trace import Fall, Point, bounded, peaks, shrinks, turns_back
 
 _EPS = 2.0**-52
@@ -36,6 +37,10 @@ class Measured:
 
 def against_minimum(facts: Facts) -> Measured | None:
     """The outcome by the error, or None where only loss and gradient can be spoken of."""
+    if facts.at_floor and any(facts.held):
+        return Measured(
+            *at_bound(facts, {"how": part("how stationary", slope=f"{facts.slope:.3g}")})
+        )
     if facts.at_floor:
         how = part("how auto" if facts.auto else "how rounding")
         return Measured("rounding", {"slope": f"{facts.slope:.3g}", "how": how})
