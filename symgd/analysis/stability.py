@@ -29,7 +29,11 @@ _KEPT = 32  # rules with their hyperparameters
 
 
 def linear_rule(rule: Rule, hyperparameters: Mapping[str, float]) -> LinearRule:
-    """The linear map of a rule, kept for the next run by the same rule."""
+    """The linear map of a rule, kept for the next run by the same rule.
+
+    Bounds leave no trace in it: it is for the parameters that are not held at one.
+    """
+    rule = rule.unboxed
     key = (rule.text, *hyperparameters.items())
     if key not in _RULES:
         if len(_RULES) >= _KEPT:

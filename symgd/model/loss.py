@@ -92,6 +92,7 @@ class Loss(Notebook):
             "leaves": inner.leaves,
             "rows": None if inner.rows is None else inner.rows.portable(),
             "by_rows": inner.goes_by_rows,
+            "box": inner.box,
             "text": self.text,
             "columns": self.columns,
         }
@@ -100,7 +101,9 @@ class Loss(Notebook):
         graph = Graph()
         [root] = unpack(graph, *state["nodes"])
         rows = None if state["rows"] is None else RowData(graph, **state["rows"])
-        internals = LossInternals(graph, root, state["leaves"], rows, state["by_rows"])
+        internals = LossInternals(
+            graph, root, state["leaves"], rows, state["by_rows"], state["box"]
+        )
         self._set(internals, state["text"], state["columns"])
 
     # -- for reading ----------------------------------------------------------------------

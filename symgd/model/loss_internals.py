@@ -16,6 +16,7 @@ from symgd.calculus.readable import tidy
 from symgd.calculus.stabilize import stabilize
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import Name, Node
+from symgd.model.bounds import ParameterBox
 from symgd.model.data_binding import RowData
 
 if TYPE_CHECKING:
@@ -26,16 +27,14 @@ Made = TypeVar("Made")
 
 _KEPT = 16  # what is compiled for a loss and its rules
 
-LowHigh = tuple[Sequence[float], Sequence[float]]  # of each parameter
-
 
 class LossInternals:
     """What the solvers, the analysis and the reports ask a loss for.
 
     graph: where the nodes live. root: the formula as it was typed. leaves: the symbols of the
     parameters. rows: the data and what is known of them, if there are any. by_rows: no moments of
-    the data stand for its rows, so that batches are possible. box: (low, high) of the parameters,
-    (P,) each, into which every step of a descent is projected.
+    the data stand for its rows, so that batches are possible. box: bounds of the parameters, into
+    which every step of a descent is projected, and to which the analysis keeps.
     """
 
     def __init__(
@@ -45,7 +44,7 @@ class LossInternals:
         leaves: Sequence[Name],
         rows: RowData | None = None,
         by_rows: bool = False,
-        box: LowHigh | None = None,
+        box: ParameterBox | None = None,
     ) -> None:
         self.graph, self.root, self.rows, self.box = graph, root, rows, box
         self.leaves: tuple[Name, ...] = tuple(leaves)
@@ -65,11 +64,23 @@ class LossInternals:
         """The same for reading: sums over the rows as typed, no moments in their place."""
         return self.by_rows() if self.reduced else self
 
-    def within(self, box: LowHigh) -> LossInternals:
-        """The same with this box."""
-        found = copy(self)
-        found.box, found._kept = box, {}
-        return found
+    def within(self, box: ParameterBox) -> LossInternals:
+        """The same with this box, made once."""
+
+        def make() -> LossInternals:
+            found = copy(self)
+            found.box, found._kept = box, {}
+            return found
+
+        return self if box == self.box else self.kept(("within", box), make)
+
+    @property
+    def ranges(self) -> dict[Node, tuple[float, float]]:
+        """(low, high) of each parameter, where there are bounds; else {}."""
+        if self.box is None:
+            return {}
+        ends = zip(self.box.low, self.box.high, strict=True)
+        return dict(zip(self.leaves, ends, strict=True))
 
     def on(self, backend: str) -> LossInternals:
         """The same whose rows this backend runs over."""

@@ -9,6 +9,7 @@ import sympy
 from scipy.optimize import minimize
 
 from symgd import Loss
+from symgd.model.bounds import ParameterBox
 
 ROSENBROCK = "(1 - x)**2 + 100*(y - x**2)**2"
 FORMULAS = [
@@ -94,7 +95,7 @@ def test_optimizers_take_its_functions():
 
 def test_other_internals_leave_the_loss_as_it_is():
     loss = Loss("mean((y - a*x)**2)", {"x": [1.0, 2.0], "y": [2.0, 5.0]})
-    boxed = loss.around(loss.internals.within(([0.0], [1.0])))
+    boxed = loss.around(loss.internals.within(ParameterBox((0.0,), (1.0,))))
     assert loss.internals.box is None
     assert (boxed.text, boxed.params, boxed.columns) == (loss.text, loss.params, loss.columns)
     assert boxed.value([2.0]) == loss.value([2.0]) == 0.5  # (0^2 + 1^2)/2

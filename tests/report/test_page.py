@@ -125,6 +125,8 @@ def test_table_is_pythons_to_the_last_digit(show, case):
     function = mp_function(loss, tuple(run.theta))
     for _, *theta, value, norm in shown[::7]:
         grad = [mp_slope(function, theta, unit) for unit in np.eye(len(theta))]
+        if case == "box" and theta == [1.0]:  # held there: the gradient 2 points out of the box
+            grad = [0.0]
         right = (float(function(*map(mpmath.mpf, theta))), math.hypot(*grad))
         assert (value, norm) == pytest.approx(right, rel=1e-12, abs=1e-13)
 

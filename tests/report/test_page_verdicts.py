@@ -96,3 +96,28 @@ def test_slider_moved_by_keys_changes_the_verdict_to_pythons(show):  # noqa: F81
         assert page.js("document.getElementById('verdict').className") == run.verdict.kind
         kinds.add(run.verdict.kind)
     assert kinds == {"slow", "diverging"}  # |1 - 2 lr| >= 0.98 before and beyond 1
+
+
+@pytest.mark.skipif(not shutil.which("node"), reason="there is no Node.js on this machine")
+@pytest.mark.parametrize(
+    ("loss", "bounds"),
+    [
+        ("(x-2)^2", {"x": (0, 1)}),
+        ("(x-2)^2 + (y-0.3)^2", {"x": (0, 1), "y": (None, 0.1)}),
+        ("(x-2)^2 + 3*y^2 + x*y", {"y": (-0.5, None)}),
+    ],
+)
+def test_page_keeps_the_bounds(loss, bounds, tmp_path):
+    runs = [symgd.descend(loss, start=0.5, lr=lr, steps=steps, bounds=bounds, advise=False)
+            for lr in (0.05, 0.3) for steps in (5, 200)]  # fmt: skip
+    page = symgd.descend(loss, start=0.5, steps=7, bounds=bounds)
+    asked = [{"lr": r.lr, "rule": "gd", "start": [9.0] * len(r.x), "steps": r.steps} for r in runs]
+    outside = [symgd.descend(loss, start=9, lr=r.lr, steps=r.steps, bounds=bounds) for r in runs]
+    for run, (kind, sentence) in zip(outside, verdicts(page, asked, tmp_path), strict=True):
+        assert kind in (run.verdict.kind, "descending")
+        if kind == "bound":
+            assert sentence == run.verdict.sentence
+        else:  # the loss and the projected gradient at the end are Python's
+            assert f" to {run.value:.6g}" in sentence
+            slopes = run.box.projected(run.x, list(run.grad.values()))
+            assert f"max|g| = {max(map(abs, slopes)):.3g}" in sentence

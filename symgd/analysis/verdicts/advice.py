@@ -138,7 +138,7 @@ def _other_units(result: Result, asked: Asked, rerun: Rerun, named: bool) -> str
         return ""
     sentence = f"condition number {condition_number(found):.3g}"
     constants = {n: v for n, v in asked.given.items() if n not in result.rule.hyperparameters}
-    other = rescaled(loss, found, constants)
+    other = rescaled(loss, found, constants) if loss.internals.box is None else None
     if other is None:
         return sentence
     listed = ", ".join(f"{text} for {name}" for name, text in other.replaced.items())

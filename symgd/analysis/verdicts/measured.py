@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from symgd.analysis.verdicts.facts import Facts
 from symgd.analysis.verdicts.sentences import OUTCOMES, part
+from symgd.analysis.verdicts.stationary import at_bound
 from symgd.analysis.verdicts.trace import Fall, Point, bounded, peaks, shrinks, turns_back
 
 _EPS = 2.0**-52
@@ -36,6 +37,10 @@ class Measured:
 
 def against_minimum(facts: Facts) -> Measured | None:
     """The outcome by the error, or None where only loss and gradient can be spoken of."""
+    if facts.at_floor and any(facts.held):
+        return Measured(
+            *at_bound(facts, {"how": part("how stationary", slope=f"{facts.slope:.3g}")})
+        )
     if facts.at_floor:
         how = part("how auto" if facts.auto else "how rounding")
         return Measured("rounding", {"slope": f"{facts.slope:.3g}", "how": how})
@@ -222,7 +227,8 @@ def _detour(facts: Facts, later: Sequence[Point]) -> Measured | None:
     last = max((e for _, e in later[-max(1, len(later) // 8) :]), default=math.inf)
     if not last < min(0.5 * now, facts.error) or facts.strides_on(len(later)):
         return None
-    near = _crossing(facts, later)
+    above = [k for k, (_, e) in enumerate(later) if e > _TENTH[1] * facts.error]
+    near = _crossing(facts, later[above[-1] + 1 if above else 0 :])
     fields: dict[str, object] = {
         "now": now,
         "error": last,

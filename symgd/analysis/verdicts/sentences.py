@@ -138,7 +138,7 @@ OUTCOMES: dict[str, tuple[str, str]] = {
     "kink": ("kink", "{how}: a kink, where the gradient jumps; the loss is higher {around}"),
     "bound": (
         "bound",
-        "converged at a bound: the gradient, max|g| = {slope}, points out of the box",
+        "converged at a bound: {where}, where the gradient{pull} points out of the box{rest}",
     ),
     "large": ("flat", "{how}; the loss is too large to look at its curvature"),
     "flat": ("flat", "{how}: no minimum is certified, the curvature vanishes{along}"),
@@ -172,6 +172,9 @@ PARTS: dict[str, str] = {
     "against": ": lr = {lr} is {ratio} times the limit {limit}",
     "ever": "; each step is {rate} times the one before",
     "last": ", {percent} % of it in the last tenth of the steps",
+    "held": "{count} parameters at bounds",
+    "in others": "; max|g| = {slope} in the others",
+    "bounds hold": "; the bounds hold {where} at the minimum",
     "how rounding": "rounding allows",
     "how auto": "comparing losses allows",
     "how rest": "at rest: the gradient is exactly 0",

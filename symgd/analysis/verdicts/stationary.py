@@ -15,6 +15,7 @@ from symgd.names import escape
 _EPS = 2.0**-52
 _DOWN = 1e-9  # of the largest curvature (or of 1): what is below minus this curves downward
 _LENGTHS = (1e-4, 1e-3, 1e-2)  # of the point's size: how far from it the loss is looked at
+_LISTED = 4  # parameters at their bounds
 _BOUNDED = 1e-6  # of the way from the start: so near to a lower bound is a reason
 
 Finding = tuple[str, dict[str, object]]  # the outcome and the fields of its sentence
@@ -56,6 +57,8 @@ def stationary(facts: Facts, how: str) -> Finding:
         if values and values[0] > 0:
             return _least(facts)
         return ("flat", fields | {"along": ""}) if values else ("large", fields)
+    if any(facts.held):
+        return at_bound(facts, fields)
     if at_kink(facts):
         around = part("some sides" if _lower_around(facts) else "every side")
         return "kink", fields | {"around": around}
@@ -77,6 +80,27 @@ def stationary(facts: Facts, how: str) -> Finding:
     if (why := _reason(facts, facts.loss)) != "":
         return "within tol", {"slope": write(facts.slope, 3), "each": "", "reason": why}
     return "flat", fields | {"along": along(facts)}
+
+
+def at_bound(facts: Facts, fields: dict[str, object]) -> Finding:
+    """The outcome where bounds hold some parameters, and the gradient in the others vanishes."""
+    values = facts.eigenvalues
+    if facts.small and values and any(_falling_sides(facts)):
+        if curves_down(facts):
+            return "saddle", fields | {"downhill": downhill(facts)}
+        return "inflection", fields
+    rest = "" if all(facts.held) else part("in others", slope=write(facts.slope, 3))
+    out = [write(g, 3) for g, held in zip(facts.pull, facts.held, strict=True) if held]
+    pull = f" ({', '.join(out)})" if len(out) <= _LISTED else ""
+    return "bound", {"where": listed(facts, facts.x, facts.held), "pull": pull, "rest": rest}
+
+
+def listed(facts: Facts, x: Sequence[float], held: Sequence[bool]) -> str:
+    """The parameters that are held, with their bounds: "x = 1, y = 0"."""
+    assert facts.loss is not None
+    triples = zip(facts.loss.params, x, held, strict=True)
+    names = [f"{escape(name)} = {write(v)}" for name, v, is_held in triples if is_held]
+    return ", ".join(names) if len(names) <= _LISTED else part("held", count=len(names))
 
 
 def _least(facts: Facts) -> Finding:
@@ -121,11 +145,18 @@ def _falling_sides(facts: Facts) -> list[bool]:
     assert facts.loss is not None
     way, found = steepest_curve(facts.loss, facts.x), []
     for sign in (1.0, -1.0):
-        there = [_beside(facts, way, sign * part) for part in _LENGTHS]
-        found.append(any(value < facts.value - 4 * _EPS * abs(facts.value)
-                         and sign * sum(d * g for d, g in zip(way, grad, strict=True))
-                         < -2 * facts.slope for value, *grad in there))  # fmt: skip
+        there = [_moved(facts, way, sign * part) for part in _LENGTHS]
+        found.append(any(_falls_to(facts, x) for x in there))
     return found
+
+
+def _falls_to(facts: Facts, x: Sequence[float]) -> bool:
+    """Whether the loss is lower at x, and falls on in the direction from the point to there."""
+    value, *grad = facts.evaluate(*x)
+    way = [b - a for a, b in zip(facts.x, x, strict=True)]
+    falling = sum(d * g for d, g in zip(way, grad, strict=True))
+    lower = value < facts.value - 4 * _EPS * abs(facts.value)
+    return lower and falling < -2 * facts.slope * math.hypot(*way)
 
 
 def _lower_around(facts: Facts) -> bool:
@@ -140,8 +171,15 @@ def _lower_around(facts: Facts) -> bool:
 
 def _beside(facts: Facts, way: Sequence[float], part: float) -> list[float]:
     """Value and gradient so far along a direction, in parts of the point's size."""
+    return facts.evaluate(*_moved(facts, way, part))
+
+
+def _moved(facts: Facts, way: Sequence[float], part: float) -> list[float]:
+    """The point so far along a direction, within the bounds."""
     size = max(1.0, *map(abs, facts.x))
-    return facts.evaluate(*(v + part * size * d for v, d in zip(facts.x, way, strict=True)))
+    x = [v + part * size * d for v, d in zip(facts.x, way, strict=True)]
+    box = None if facts.loss is None else facts.loss.internals.box
+    return x if box is None else box.clip(x)
 
 
 def _level(facts: Facts) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from symgd.analysis.verdicts.facts import Facts
 from symgd.analysis.verdicts.measured import Measured, against_minimum
 from symgd.analysis.verdicts.sentences import part, place, tell, write
-from symgd.analysis.verdicts.stationary import stationary
+from symgd.analysis.verdicts.stationary import listed, stationary
 from symgd.analysis.verdicts.without_minimum import by_loss
 from symgd.model.result import Verdict
 
@@ -18,7 +18,7 @@ def verdict(facts: Facts) -> Verdict:
         return Verdict(*tell("nonfinite", why=facts.nonfinite), advice=facts.remedy)
     found = _judge(facts)
     kind, sentence = tell(found.outcome, **found.fields)
-    sentence += _stable(facts, kind)
+    sentence += _stable(facts, kind) + _beside(facts, kind)
     if facts.interrupted:
         sentence = f"interrupted; until then {sentence}"
     observed = found.rate
@@ -39,8 +39,6 @@ def _judge(facts: Facts) -> Measured:
         return Measured("overflow", {"why": facts.runaway})
     if facts.batches and not facts.converged:
         return _on_batches(facts)
-    if facts.at_bound and not facts.moving:
-        return Measured("bound", {"slope": slope})
     if facts.converged:
         at = Measured(*stationary(facts, part("how stationary", slope=slope)))
         return _with_rate(facts, at) if at.outcome == "within tol" else at
@@ -79,6 +77,13 @@ def _on_batches(facts: Facts) -> Measured:
     before = facts.loss.internals.evaluate_value(*facts.start)[0]
     fields = {"first": before, "value": facts.value, "slope": write(facts.slope, 3)}
     return Measured("batches rose" if facts.value > before else "batches fell", fields)
+
+
+def _beside(facts: Facts, kind: str) -> str:
+    """Which bounds hold the minimum that the error is measured from."""
+    if facts.near is None or not any(facts.near.held) or kind == "bound" or facts.batches:
+        return ""
+    return part("bounds hold", where=listed(facts, facts.near.x, facts.near.held))
 
 
 def _stable(facts: Facts, kind: str) -> str:

@@ -13,9 +13,7 @@ class Facts {
     this.climbed = this.value > this.first;
     this.far = Math.max(...minus(this.x, s.start).map(Math.abs)) > 100 * (1 + Math.max(...s.start.map(Math.abs)));
     this.moving = this.path.slice(-4).some((x) => x.some((v, k) => v !== this.x[k]));
-    const box = D.rules[s.rule].box, [low, high] = box ? box.map((k) => s.hyper[k]) : [];
-    this.atBound = Boolean(box) && this.x.some((v) => v === low || v === high) &&
-      this.x.every((v, k) => !last.g[k] || (v <= low && last.g[k] > 0) || (v >= high && last.g[k] < 0));
+    this.held = held(s, this.x, last.pull);
   }
 
   once(name, make) {
@@ -166,6 +164,14 @@ class Facts {
 
   get downhill() {
     return part("curves", { curvature: this.eigenvalues[0] }) + (this.wayText && part("way out", { way: this.wayText }));
+  }
+
+  // The outcome where bounds hold some parameters, and the gradient in the others vanishes.
+  get atBound() {
+    const names = this.x.flatMap((v, k) => (this.held[k] ? [`${D.params[k]} = ${short(v)}`] : []));
+    const out = this.rows.at(-1).pull.filter((_, k) => this.held[k]).map((g) => short(g, 3)), few = names.length <= 4;
+    const rest = this.held.every(Boolean) ? "" : part("in others", { slope: short(this.slope, 3) });
+    return ["bound", { where: few ? names.join(", ") : part("held", { count: names.length }), pull: few ? ` (${out.join(", ")})` : "", rest }];
   }
 
   get wayText() {

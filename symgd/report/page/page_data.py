@@ -176,7 +176,23 @@ def _shared_data(runs: Sequence[Result]) -> dict[str, Any]:
         "steps": result.steps + ("the last finite point" in result.message),
         "spans": [[rounded(end, 12) for end in span] for span in _spans(runs)],
         "constants": [],
-    }
+    } | _bounds(result)
+
+
+def _bounds(result: Result) -> dict[str, Any]:
+    """The bounds of the parameters, None where they are open or those of the rule box's sliders."""
+    if not result.bounds:
+        return {}
+    own = (
+        [result.hyperparameters[n] for n in ("lower", "upper")]
+        if result.rule.unboxed is not result.rule
+        else []
+    )
+    low, high = zip(*(result.bounds.get(n, (None, None)) for n in result.loss.params), strict=True)
+    found = {"low": [*low], "high": [*high]}
+    if own:
+        found = {side: [None if v in own else v for v in ends] for side, ends in found.items()}
+    return found if any(v is not None for ends in found.values() for v in ends) else {}
 
 
 def _spans(runs: Sequence[Result]) -> tuple[tuple[float, float], ...]:

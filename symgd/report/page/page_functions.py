@@ -65,7 +65,7 @@ def rule_data(rule: Rule) -> dict[str, Any]:
 def _box(rule: Rule) -> dict[str, Any]:
     names_of = list(rule.hyperparameters)
     ends = [names_of.index(n) for n in ("lower", "upper") if n in names_of]
-    return {"box": ends} if "box" in rule.name.split("+") and len(ends) == 2 else {}
+    return {"box": ends} if rule.unboxed is not rule else {}
 
 
 def _uses_norm(rule: Rule) -> bool:
@@ -104,7 +104,7 @@ def linear_function(rule: Rule) -> str | None:
     linear = linear_rule(rule, rule.defaults)
     if not linear.smooth:
         return None
-    program = linear.program(rule)
+    program = linear.program(rule.unboxed)
     return None if javascript.unsupported([program]) else javascript.function(program)
 
 

@@ -4,7 +4,7 @@ const SLOW = 0.98, SAME = 1e-9;
 
 // {kind, text, limit, minimum}
 function judge(s, run) {
-  const facts = run.rows.length ? new Facts(s, run) : null, minimum = F.hess && facts ? facts.minimum : null;
+  const facts = run.rows.length ? new Facts(s, run) : null, minimum = F.hess && facts && !bounds(s) ? facts.minimum : null;
   const upper = minimum ? facts.linear[1] : null, known = pythonsVerdict(s);
   if (known) return { kind: known.kind, text: known.text, limit: upper, minimum };
   const [outcome, fields] = outcomeOf(facts, run), [kind, template] = D.outcomes[outcome];
@@ -33,8 +33,8 @@ function stable(facts, upper, kind) {
 function outcomeOf(facts, run) {
   if (run.why) return notFinite(facts, run);
   const slope3 = short(facts.slope, 3);
-  if (facts.atBound && !facts.moving) return ["bound", { slope: slope3 }];
   if (facts.steps === 0 && facts.slope !== 0) return ["no step", { slope: slope3 }];
+  if (bounds(facts.s)) return facts.slope === 0 && !facts.moving && facts.held.some(Boolean) ? facts.atBound : undecided(facts);
   if (!F.hess) return undecided(facts);
   if (facts.slope === 0 && !facts.moving) return atRest(facts) || undecided(facts);
   return (facts.near && againstMinimum(facts)) || byLoss(facts) || undecided(facts);
@@ -168,7 +168,8 @@ function unsteady(facts) {
 function detour(facts, later) {
   const now = topOf(lately(facts)), last = later.length ? topOf(lastPart(later)) : Infinity;
   if (!(last < Math.min(0.5 * now, facts.error)) || facts.stridesOn(later.length)) return null;
-  return ["detour", { now, error: last, more: later.length, digit: digitText(crossing(facts, later)) }];
+  const above = later.findLastIndex((p) => p[1] > 0.14 * facts.error), near = crossing(facts, later.slice(above + 1));
+  return ["detour", { now, error: last, more: later.length, digit: digitText(near) }];
 }
 
 // Of an error that falls far and grows again, as by Adam, whose v fades with the gradient.
