@@ -49,7 +49,7 @@ def convex_minimum(loss: Loss, start: list[float]) -> CriticalPoint | None:
     split = _split(loss)
     if split is None or split.slopes.size > _MOST:
         return None
-    found = _Search(split, np.array(start, dtype=np.float64)).run()
+    found = _ActiveSet(split, np.array(start, dtype=np.float64)).run()
     if found is None:
         return None
     x, active, unique = found
@@ -170,7 +170,7 @@ def _reads(node: Node, ids: set[int]) -> bool:
     return any(id(n) in ids for n in topological([node]))
 
 
-class _Search:
+class _ActiveSet:
     """Active sets from a start: `run` has the minimum, how many kinks meet, whether it is alone."""
 
     def __init__(self, split: _Split, x: Array) -> None:
