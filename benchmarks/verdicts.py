@@ -7,6 +7,7 @@ A grid of losses, rules, learning rates, schedules and lengths, all deterministi
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
@@ -29,7 +30,9 @@ def refutations(case: Case) -> tuple[str, list[str]]:
     run = descend(case.loss, steps=case.steps, advise=False, **case.arguments)
     told, wrong = run.verdict, []
     told_steps = told.digit_steps or 0
-    more = int(min(max(9 * case.steps, _LEAST, 1.1 * told_steps), _LONGEST))
+    seen_steps = re.search(r"has gone on for (\d+) steps", told.sentence)
+    more = max(9 * case.steps, _LEAST, 1.1 * told_steps, int(seen_steps[1]) if seen_steps else 0)
+    more = int(min(more, _LONGEST))
     later = descend(case.loss, steps=case.steps + more, advise=False, **case.arguments)
     seen, predicted = told.rate_observed, told.rate_predicted
     if predicted is not None and abs(abs(seen / predicted) - 1) > 0.01:
