@@ -214,9 +214,9 @@ class Loss(Notebook):
         """The partial derivatives by parameter, as formulas that can be typed again."""
         if self.indexed is not None:
             return self.indexed.gradient_text(limit)
+        if self.arrays is not None:
+            return self._functions.gradient_text(limit)
         inner = self.internals
-        if isinstance(inner, ArrayInternals):
-            return {}
         written = [write(g, limit=limit) for g in inner.tidy(inner.written_out.derivatives)]
         return dict(zip(self.params, written, strict=True))
 

@@ -12,6 +12,16 @@ import sympy
 
 from symgd import names
 from symgd.formula.functions.table import BY_CLASS, flat_arguments
+from symgd.formula.indices import (
+    INDEX_REDUCTIONS,
+    Affine,
+    At,
+    Index,
+    Largest,
+    Peak,
+    Product,
+    Total,
+)
 from symgd.formula.nodes import (
     CALLED,
     RELATIONS,
@@ -35,6 +45,7 @@ from symgd.formula.printing.precedence import (
     UNARY,
 )
 
+_REDUCTIONS = {Total: "sum", Product: "prod", Largest: "max", Peak: "max"}
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -64,10 +75,29 @@ class _PlainPrinter(NodePrinter):
         self.times = "·" if pretty else "*"
 
     def call(self, node: Node) -> tuple[str, int]:
+        if node.func is At:
+            array, *subscripts = node.args
+            inside = ", ".join(map(self.write, subscripts))
+            return f"{self.write(array, ATOM)}[{inside}]", ATOM
+        if node.func in INDEX_REDUCTIONS:
+            index, term = node.args
+            name = _REDUCTIONS[node.func]
+            return f"{name}({self.write(term)}, {self.range(index)})", ATOM
         if node.func is sympy.Abs and self.pretty:
             return f"|{self.write(node.args[0])}|", ATOM
         name = CALLED.get(node.func) or BY_CLASS[node.func].name
         return f"{name}({', '.join(self.write(a) for a in flat_arguments(node))})", ATOM
+
+    def range(self, index: Index) -> str:
+        """An index and its ends; without those that the formula leaves open."""
+        if any(symbol.text.startswith("#") for symbol, _ in (*index.low.terms, *index.high.terms)):
+            return names.escape(index.text)
+        return f"{names.escape(index.text)}={self.end(index.low)}..{self.end(index.high)}"
+
+    def end(self, form: Affine) -> str:
+        """An end of a range."""
+        texts = Affine(form.constant, tuple((Name(s.text), k) for s, k in form.terms))
+        return names.escape(str(texts))
 
     def atom(self, node: Node) -> tuple[str, int]:
         if isinstance(node, Column) and not names.is_variable(node.text):
