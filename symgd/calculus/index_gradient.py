@@ -72,8 +72,8 @@ def directional_derivative(
 def _row_term(graph: Graph, part: Node, factor: Node, free: FreeIndices) -> tuple[Node, Node, bool]:
     """(common, inside, whether it is a sum over rows).
 
-    The sum of part*factor over all indices is common times that of `inside`, over the rows, too, if
-    it is a sum over rows; then one pass over the rows is enough for all entries of a gradient of which `common` is the same.
+    The sum of part*factor over its indices is `common` times that of `inside` over its own. One
+    pass over the rows is enough for all entries of a gradient that have the same `common`.
     """
     factors = part.args if part.func is sympy.Mul else (part,)
     common = [f for f in factors if not free(f) and f.func is not RowSum and float_of(f) is None]

@@ -11,7 +11,7 @@ from symgd.calculus.row_sums import restore_means
 from symgd.formula.functions.derivatives import DERIVATIVES
 from symgd.formula.functions.table import FUNCTIONS
 from symgd.formula.graph import Graph
-from symgd.formula.indices import Peak
+from symgd.formula.indices import At, Peak
 from symgd.formula.nodes import ONE, ROWS, ZERO, Name, Node, RowMax, RowSum, float_of, topological
 
 _DERIVATIVE_ROWS = {row.node: row for row in DERIVATIVES.values()}
@@ -69,8 +69,8 @@ def tidy(graph: Graph, nodes: Sequence[Node]) -> list[Node]:
         factors = [f for a in args for f in (a.args if a.func is sympy.Mul else (a,))]
         factors = restore_means(graph, factors)
         numbers = [f for f in factors if float_of(f) is not None]
-        names = [f for f in factors if isinstance(f, Name)]
-        rest = [f for f in factors if float_of(f) is None and not isinstance(f, Name)]
+        names = [f for f in factors if isinstance(f, Name) or f.func is At]
+        rest = [f for f in factors if float_of(f) is None and not any(f is n for n in names)]
         return graph.mul(*numbers, *names, *rest)
 
     return graph.rebuild(readable(graph, nodes), change)

@@ -8,19 +8,15 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
-from symgd import names
 from symgd._locks import cached_property
 from symgd.backends.bound_nests import BoundFunction, NestLayout, bind_nests
 from symgd.backends.nest_compiler import compile_nests
 from symgd.backends.nests import NestProgram
-from symgd.calculus.element_derivatives import element_derivative
 from symgd.calculus.index_gradient import Scatter, directional_derivative, index_gradient
-from symgd.calculus.readable import tidy
 from symgd.calculus.row_sums import lower
 from symgd.calculus.stabilize import stabilize
 from symgd.formula.indices import Array, ColumnVector, DataArray
 from symgd.formula.nodes import Column, Name, Node, topological
-from symgd.formula.printing.plain import write
 from symgd.model.array_model import ArrayModel
 
 if TYPE_CHECKING:
@@ -88,18 +84,6 @@ class ArrayFunctions:
 
     def _named(self, derivatives: Sequence[Node]) -> dict[str, Node]:
         return {f"d/d{s.text}": d for s, d in zip(self.scalars, derivatives, strict=True)}
-
-    def gradient_text(self, limit: int) -> dict[str, str]:
-        """The derivative by a number, and by an element of an array, as formulas: `x[i]`."""
-        model, (numbers, scatters) = self.model, self.derivatives
-        graph, sizes = model.formula.graph, model.shapes.sizes
-        pairs = zip(self.scalars, tidy(graph, numbers), strict=True)
-        by_name = {symbol.text: write(node, limit) for symbol, node in pairs}
-        for name, array in model.arrays.items():
-            own = scatters[array]
-            element, node = element_derivative(graph, own, model.shape(name), sizes)
-            by_name[f"{name}[{','.join(i.text for i in element)}]"] = write(node, limit)
-        return {key: by_name[key] for key in sorted(by_name, key=names.natural)}
 
     def work(self, program: NestProgram) -> Work:
         """How much one evaluation is."""
