@@ -39,6 +39,9 @@ from symgd.formula.symbol_table import SymbolTable
 from symgd.formula.token_list import TokenList
 from symgd.formula.tokens import Token
 
+_MOST_READ = 100_000  # tokens of definitions, each time that they are read
+_MOST_SUBSCRIPTS = 16
+
 
 @dataclass
 class Scope:
@@ -73,10 +76,13 @@ class IndexedParser(Parser):
         self.stream = builder.stream
         self.notation, self.arrays = notation, arrays
         self.scope = Scope()
+        self.in_subscript = False
         self.in_range = False  # whether names are sizes and indices only
         self.defined: dict[tuple[object, ...], Node] = {}
         self.reading: list[str] = []  # definitions, to find one that is made of itself
         self.lengths: dict[str, list[Affine]] = {}  # of definitions, by name
+        self.opened: dict[tuple[str, tuple[Index, ...]], list[Index]] = {}  # their indices
+        self.read = 0  # tokens of definitions, each time that they are read
         self.free = FreeIndices()
 
     def formula(self) -> Node:
@@ -107,6 +113,9 @@ class IndexedParser(Parser):
         """A number, an index, a size, or an element of an array."""
         stream, text = self.stream, token.text
         rank = self._rank(text)
+        column = self._column_of(token)
+        if column is not None and not self.in_subscript:
+            self.arrays.numbers.add(column)
         if stream.token.kind == "[":
             return self._element(token, rank)
         if token.kind == "name" and text in self.scope.names:
@@ -181,7 +190,10 @@ class IndexedParser(Parser):
             raise stream.error("there is nothing between '[' and ']'", hint)
         while True:
             places.append(stream.token)
-            subscripts.append(self._subscript())
+            label = self._label(token, len(subscripts))
+            subscripts.append(self._subscript() if label is None else label)
+            if len(subscripts) > _MOST_SUBSCRIPTS:
+                raise stream.error(f"at most {_MOST_SUBSCRIPTS} subscripts are possible", "", token)
             if stream.token.kind != ",":
                 break
             stream.advance()
@@ -191,6 +203,22 @@ class IndexedParser(Parser):
         if len(subscripts) != rank:
             raise self._wrong_count(token, rank, len(subscripts))
         return self._at(token, subscripts, places)
+
+    def _label(self, array: Token, axis: int) -> Node | None:
+        """A subscript that is one name, and no other's: that of a category, which data may have."""
+        stream, token = self.stream, self.stream.token
+        alone = stream.list[stream.place + 1].kind in (",", "]")
+        if not alone or token.kind not in ("name", "quoted") or self.symbols.columns is None:
+            return None
+        name = token.text
+        others = (self.scope.names, self.notation.indices, self.notation.definitions)
+        if self._column_of(token) is not None:
+            return None
+        taken = self._is_size(name) or self._rank(name) or any(name in known for known in others)
+        if token.kind == "name" and taken:
+            return None
+        stream.advance()
+        return self.graph.atom(self.arrays.label((array.text, axis), token))
 
     def _wrong_count(self, token: Token, rank: int, count: int) -> FormulaError:
         """The error for the wrong number of subscripts."""
@@ -203,7 +231,9 @@ class IndexedParser(Parser):
 
     def _subscript(self) -> Node:
         """A subscript, numbers in it computed: 10^2 is 100."""
+        outer, self.in_subscript = self.in_subscript, True
         found = self.expression()
+        self.in_subscript = outer
         return found if affine(found) is not None else self.graph.fold([found])[0]
 
     def _at(self, token: Token, subscripts: list[Node], places: Sequence[Token] = ()) -> Node:
@@ -530,12 +560,17 @@ class IndexedParser(Parser):
 
     def _open_definition(self, definition: Definition) -> list[Index]:
         """The indices of a definition, in the order of its subscripts."""
-        ranges = {one.name.text: one for one in definition.ranges}
-        found: list[Index] = []
-        for token in definition.indices:
-            one = ranges.get(token.text) or IndexRange(token, 0, 0)
-            found.append(self._open(one, definition.body, definition.end)[0])
-        return found
+        outer = self.scope.opened
+        key = (definition.name.text, outer)
+        if key not in self.opened:
+            ranges = {one.name.text: one for one in definition.ranges}
+            found: list[Index] = []
+            for token in definition.indices:
+                one = ranges.get(token.text) or IndexRange(token, 0, 0)
+                found.append(self._open(one, definition.body, definition.end)[0])
+            self.opened[key] = found
+        self.scope.opened = (*outer, *self.opened[key])
+        return self.opened[key]
 
     def _check_name(self, definition: Definition) -> None:
         """FormulaError for a definition whose name or indices cannot be."""
@@ -598,6 +633,10 @@ class IndexedParser(Parser):
             return found  # a column outside of rows is read again, for its error
         if name in self.reading:
             raise self._made_of_itself(definition)
+        self.read += definition.end - definition.body
+        if self.read > _MOST_READ:
+            sentence = f"the definitions are too long written out (limit {_MOST_READ:,} tokens)"
+            raise stream.error(sentence, "each subscript reads one again", definition.name)
         self.reading.append(name)
         given = {t.text: s for t, s in zip(definition.indices, subscripts, strict=True)}
         outer, self.scope.names = self.scope.names, given

@@ -3,13 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import sympy
 from sympy.core.relational import Relational
 
 from symgd.formula.functions.table import BY_CLASS
+from symgd.formula.indices import (
+    INDEX_REDUCTIONS,
+    Affine,
+    Array,
+    At,
+    ColumnVector,
+    Count,
+    DataArray,
+    Index,
+    Largest,
+    Peak,
+    Size,
+    Total,
+)
 from symgd.formula.nodes import (
+    ROWS,
     Column,
     Conjunction,
     Disjunction,
@@ -23,6 +39,7 @@ from symgd.formula.nodes import (
     topological,
 )
 from symgd.formula.parse import substituted
+from symgd.formula.printing.index_names import index_names
 
 _LOGIC = {Conjunction: sympy.And, Disjunction: sympy.Or, Negation: sympy.Not}
 _ROW = sympy.Symbol("i", integer=True)  # y[i] is the value of column y in row i
@@ -38,22 +55,93 @@ def symbol(name: str) -> sympy.Symbol:
 def to_sympy(roots: Sequence[Node], symbols: Mapping[Name, sympy.Symbol]) -> list[sympy.Expr]:
     """The expressions as SymPy builds them, with its automatic simplification."""
     done: dict[int, Any] = {}
-    for node in topological(roots):
-        done[id(node)] = _sympify(node, [done[id(a)] for a in node.args], symbols)
+    order = topological(roots)
+    bound = _Bound.of(roots) if any(isinstance(n, _OF_INDICES) for n in order) else _NO_INDICES
+    for node in order:
+        done[id(node)] = _sympify(node, [done[id(a)] for a in node.args], symbols, bound)
     return [done[id(root)] for root in roots]
 
 
-def _sympify(node: Node, args: list[Any], symbols: Mapping[Name, sympy.Symbol]) -> Any:
+@dataclass(frozen=True)
+class _Bound:
+    """The symbols of indices, of the row of the data, and of the number of rows."""
+
+    indices: Mapping[Index, sympy.Symbol] = field(default_factory=dict)
+    row: sympy.Symbol = _ROW
+    rows: sympy.Symbol = _COUNT
+
+    @classmethod
+    def of(cls, roots: Sequence[Node]) -> _Bound:
+        names = index_names(roots)
+        taken = {*names.values(), *(n.text for n in topological(roots) if isinstance(n, Size))}
+        taken |= {s.text for i in names for b in (i.low, i.high) for s, _ in b.terms}
+        row = next(c for c in ("i", "r", "row", "r_0") if c not in taken)
+        rows = next(c for c in ("n", "N", "rows", "n_0") if c not in taken)
+        return cls(
+            {i: sympy.Symbol(name, integer=True) for i, name in names.items()},
+            sympy.Symbol(row, integer=True),
+            sympy.Symbol(rows, integer=True, positive=True),
+        )
+
+    def size(self, size: Name) -> sympy.Symbol:
+        """The symbol of a size, of the length of an array, or of the number of rows."""
+        text = size.text.replace("#", "length_").replace(".", "_")
+        return self.rows if size is ROWS else sympy.Symbol(text, integer=True, positive=True)
+
+    def end(self, form: Affine) -> sympy.Expr:
+        """The end of a range."""
+        return sympy.Add(form.constant, *(k * self.size(s) for s, k in form.terms))
+
+    def range(self, index: Index) -> tuple[sympy.Symbol, sympy.Expr, sympy.Expr]:
+        """(i, 1, n)."""
+        return self.indices[index], self.end(index.low), self.end(index.high)
+
+    def reduced(self, node: Node, args: list[Any]) -> Any:
+        """The reduction of a term over an index."""
+        _, term = args
+        if node.func is Peak:  # the value does not depend on this shift
+            return sympy.S.Zero
+        if node.func is Largest:  # SymPy has no maximum over an index
+            return sympy.Function("Max")(term, sympy.Tuple(*self.range(node.args[0])))
+        cls = sympy.Sum if node.func is Total else sympy.Product
+        return cls(term, self.range(node.args[0]))
+
+    def leaf(self, node: Name) -> Any:
+        """An index, a size, the number of values of an index, or an array."""
+        if isinstance(node, Index):
+            return self.indices[node]
+        if isinstance(node, Count):
+            return self.end(node.index.high - node.index.low + 1)
+        if isinstance(node, Size):
+            return self.size(node)
+        return sympy.IndexedBase(symbol(node.text))
+
+
+_NO_INDICES = _Bound()
+_OF_INDICES = (Index, Size, Count, Array, DataArray, ColumnVector)
+
+
+def _sympify(
+    node: Node, args: list[Any], symbols: Mapping[Name, sympy.Symbol], bound: _Bound
+) -> Any:
     if isinstance(node, Column):
-        return sympy.IndexedBase(symbol(node.text))[_ROW]
+        return sympy.IndexedBase(symbol(node.text))[bound.row]
+    if isinstance(node, _OF_INDICES):
+        return bound.leaf(node)
+    if node.func is At:
+        array, *subscripts = args
+        row = (bound.row,) if isinstance(node.args[0], ColumnVector) else ()
+        return array[(*row, *subscripts)]
+    if node.func in INDEX_REDUCTIONS:
+        return bound.reduced(node, args)
     if isinstance(node, Name):
         return symbols[node]
     if not args:
         return _all_digits(node) if isinstance(node, sympy.Float) else node
     cls = node.func
     if cls is RowSum or cls is RowMean:
-        total = sympy.Sum(args[0], (_ROW, 1, _COUNT))
-        return total / _COUNT if cls is RowMean else total
+        total = sympy.Sum(args[0], (bound.row, 1, bound.rows))
+        return total / bound.rows if cls is RowMean else total
     if cls in _LOGIC:
         return _LOGIC[cls](*args)
     if cls is Where:

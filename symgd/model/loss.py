@@ -218,7 +218,7 @@ class Loss(Notebook):
         if isinstance(inner, ArrayInternals):
             return {}
         written = [write(g, limit=limit) for g in inner.tidy(inner.written_out.derivatives)]
-        return dict(zip(self.params, written, strict=True))
+        return dict(zip(inner.params, written, strict=True))
 
     # -- values ---------------------------------------------------------------------------
 
@@ -256,6 +256,16 @@ class Loss(Notebook):
         count = len(self.params)
         rows = self.internals.hess_rows(read_point(self.params, theta))
         return np.array(rows, dtype=np.float64).reshape(count, count)
+
+    def hvp(self, theta: Point, vector: Point) -> NDArray[np.float64]:
+        """The Hessian at theta times a vector, (P,) float64, without the Hessian.
+
+        vector: as theta, a mapping or numbers in the order of params.
+        """
+        if self.arrays is not None:
+            return self._functions.product(self.arrays.flat(theta), self.arrays.flat(vector))
+        x, v = (read_point(self.params, given) for given in (theta, vector))
+        return self.internals.product(x, v)
 
     @property
     def compiled(self) -> Callable[[Sequence[float]], tuple[float, NDArray[np.float64]]]:
