@@ -25,6 +25,7 @@ from symgd.model.array_options import ArrayOptions
 from symgd.model.checks import Point, read_point
 from symgd.model.data_binding import RowData
 from symgd.model.exact_values import ExactValues
+from symgd.model.indexed_text import IndexedText
 from symgd.model.loss_internals import LossInternals
 from symgd.model.present import Notebook
 from symgd.model.read_loss import read_source
@@ -114,6 +115,10 @@ class Loss(Notebook):
         return inner.functions if isinstance(inner, ArrayInternals) else ArrayFunctions(self.arrays)
 
     @cached_property
+    def _text(self) -> IndexedText:
+        return IndexedText(self._functions)
+
+    @cached_property
     def by_elements(self) -> Loss:
         """The loss whose parameters are single numbers: itself, unless it has indices."""
         if self.arrays is None:
@@ -172,11 +177,15 @@ class Loss(Notebook):
     @cached_property
     def expr(self) -> sympy.Expr:
         """The loss as a SymPy expression over `symbols`."""
+        if self.arrays is not None:
+            return self._text.expr()
         return self._to_sympy([self.internals.root])[0]
 
     @cached_property
     def gradient(self) -> dict[str, sympy.Expr]:
         """The partial derivatives by parameter: those that run, as SymPy expressions."""
+        if self.arrays is not None:
+            return self._text.gradient()
         derivatives = self.internals.written_out.derivatives
         return dict(zip(self.params, self._to_sympy(self.internals.tidy(derivatives)), strict=True))
 
@@ -197,9 +206,9 @@ class Loss(Notebook):
         """The formula as symgd read it, in one line of mathematical notation."""
         if self.indexed is not None:
             return self.indexed.read_as(pretty)
-        args = ", ".join(show(p) if pretty else names.escape(p) for p in self.params)
         if self.arrays is not None:
-            return f"L({args}) = {self.text}"
+            return self._text.read_as(pretty)
+        args = ", ".join(show(p) if pretty else names.escape(p) for p in self.params)
         return f"L({args}) = {write(self.internals.root, limit=2000, pretty=pretty)}"
 
     @property
@@ -214,9 +223,9 @@ class Loss(Notebook):
         """The partial derivatives by parameter, as formulas that can be typed again."""
         if self.indexed is not None:
             return self.indexed.gradient_text(limit)
+        if self.arrays is not None:
+            return self._text.gradient_text(limit)
         inner = self.internals
-        if isinstance(inner, ArrayInternals):
-            return {}
         written = [write(g, limit=limit) for g in inner.tidy(inner.written_out.derivatives)]
         return dict(zip(self.params, written, strict=True))
 
