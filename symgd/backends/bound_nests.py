@@ -49,7 +49,7 @@ def bind_nests(
     """
     native = compiled(lambda: bind_native(program, layout, data, threads))
     if native is None:
-        return _bind_numpy(program, layout, data)
+        return bind_numpy(program, layout, data)
 
     def call(x: Any) -> Floats:
         import numpy as np
@@ -76,7 +76,7 @@ def bind_native(
     )
 
 
-def _bind_numpy(program: NestProgram, layout: NestLayout, data: Mapping[str, Any]) -> BoundFunction:
+def bind_numpy(program: NestProgram, layout: NestLayout, data: Mapping[str, Any]) -> BoundFunction:
     """The same in NumPy."""
     import numpy as np
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from symgd.formula.categories import element_name
 from symgd.formula.functions.table import FUNCTIONS
 from symgd.formula.graph import Graph
 from symgd.formula.indices import (
@@ -51,7 +52,7 @@ class Unroller:
         """The variable `w[2,3]` of an element of an array of parameters."""
         key = (array, subscripts)
         if key not in self.variables:
-            text = f"{array}[{','.join(map(str, subscripts))}]"
+            text = element_name(array, self.shapes.extents[array], subscripts)
             self.variables[key] = Name(f"e{len(self.variables)}", text)
         return self.variables[key]
 

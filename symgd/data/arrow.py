@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symgd.data.conversion import ColumnLocation, Mask, MaskedColumn, convert, remove_missing
+from symgd.data.labels import Labels
+from symgd.data.parse_cell import is_missing
 from symgd.data.select_columns import check_names
 from symgd.data.source import Block, SelectedColumn, TableSource
 from symgd.errors import DataError, excerpt, import_problem
@@ -22,11 +24,19 @@ def need_arrow(label: str, what: str) -> None:
         raise DataError(f"{what} needs pyarrow{problem}", source=label)
 
 
-def convert_arrow(array: Any, location: ColumnLocation) -> MaskedColumn:
-    """A pyarrow Array as floats, exactly; nulls are missing."""
+def convert_arrow(
+    array: Any, location: ColumnLocation, labels: Labels | None = None
+) -> MaskedColumn:
+    """A pyarrow Array as floats, exactly; nulls are missing. labels: of one of texts."""
     import pyarrow as pa
 
     dtype = array.type
+    if labels is not None:
+        texts = dtype.value_type if pa.types.is_dictionary(dtype) else dtype
+        if str(texts) not in ("string", "large_string", "string_view"):
+            sentence = f"the type of a column of categories is text here, not {excerpt(str(dtype))}"
+            raise location.column_error(sentence)
+        return MaskedColumn(*text_numbers(array, labels), location)
     if pa.types.is_dictionary(dtype):
         return convert_arrow(array.dictionary_decode(), location)
     if pa.types.is_run_end_encoded(dtype):
@@ -41,6 +51,25 @@ def convert_arrow(array: Any, location: ColumnLocation) -> MaskedColumn:
     if str(dtype) not in _TYPES:
         raise _not_numeric(array, location)
     return convert(numpy_values(array), missing, location)
+
+
+def text_numbers(array: Any, labels: Labels) -> tuple[NDArray[np.float64], Mask | None]:
+    """The numbers of the texts of an Array, (rows,), and where they are missing."""
+    import pyarrow as pa
+
+    if not pa.types.is_dictionary(array.type):
+        array = array.cast(pa.string()).dictionary_encode()
+    texts = [(text or "").strip(" \t") for text in array.dictionary.to_pylist()]
+    places, missing = numpy_values(array.indices), null_mask(array.indices)
+    places = places if missing is None else np.where(missing, 0, places)
+    used = np.zeros(max(1, len(texts)), bool)  # a dictionary may hold more than there is
+    used[places if missing is None else places[~missing]] = True
+    numbers = np.zeros(len(used))
+    wanted = [k for k, text in enumerate(texts) if used[k] and not is_missing(text)]
+    numbers[wanted] = labels.numbers([texts[k] for k in wanted])
+    found = numbers[places]
+    blank = found == 0 if missing is None else missing | (found == 0)
+    return found, blank if blank.any() else None
 
 
 #: Arrow's numeric types -> NumPy's.
@@ -97,8 +126,8 @@ def convert_batches(
     names = [source.names[column.index] for column in selected]
     for batch, progress in batches:
         columns = [
-            convert_arrow(array, ColumnLocation(source.label, name, rows_before))
-            for array, name in zip(batch.columns, names, strict=True)
+            convert_arrow(array, ColumnLocation(source.label, name, rows_before), one.labels)
+            for array, name, one in zip(batch.columns, names, selected, strict=True)
         ]
         arrays, dropped = remove_missing(columns, drop_missing)
         yield Block(arrays, dropped, min(1.0, progress))

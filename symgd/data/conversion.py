@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from symgd.data.labels import Labels
 from symgd.data.parse_cell import MISSING_HINT
 from symgd.data.source import Array
 from symgd.errors import DataError, excerpt
@@ -73,12 +74,35 @@ def convert(values: NDArray[Any], missing: Mask | None, location: ColumnLocation
         return MaskedColumn(np.empty(0), missing, location)
     first = excerpt(str(values[0]))
     if kind in "US":
-        raise location.row_error(0, f"'{first}' is text, not a number", _CONVERT_HINT)
+        raise location.row_error(0, f"'{first}' is text, not a number", _CONVERT_HINT, first)
     type_name = {"M": "a time", "m": "a duration", "c": "complex"}.get(kind, "no number")
     raise location.row_error(0, f"{first} is {type_name}", "convert it to real numbers")
 
 
 _CONVERT_HINT = "convert the column to numbers first"
+
+
+def convert_texts(
+    values: NDArray[Any], missing: Mask | None, location: ColumnLocation, labels: Labels
+) -> MaskedColumn:
+    """The numbers of the texts of an array, (rows,) of strings or objects; blanks are missing."""
+    if values.ndim != 1 or values.dtype.kind not in "UOiu":
+        raise location.column_error("a column of categories is 1-D and holds texts here")
+    texts = []
+    for index, value in enumerate(values.tolist()):
+        absent = value is None or type(value).__name__ == "NAType" or value != value
+        if absent or (missing is not None and missing[index]):
+            texts.append("")
+        elif isinstance(value, (str, numbers.Real)):
+            texts.append(str(value).strip())
+        else:
+            name = excerpt(type(value).__name__)
+            raise location.row_error(index, f"an object of type {name} is no category")
+    present = [text for text in texts if text]
+    blank = np.array([not text for text in texts])
+    found = np.zeros(len(texts))
+    found[~blank] = labels.numbers(present)
+    return MaskedColumn(found, blank, location)
 
 
 def _to_float64(values: NDArray[Any], missing: Mask | None, location: ColumnLocation) -> Array:

@@ -19,8 +19,9 @@ import numpy as np
 
 from symgd._threads import default_threads
 from symgd.data import parse_cell
-from symgd.data.arrow import null_mask, numpy_values
+from symgd.data.arrow import null_mask, numpy_values, text_numbers
 from symgd.data.header import Header
+from symgd.data.labels import Labels
 from symgd.data.source import Array, Block, SelectedColumn
 
 CHUNK = 1 << 20  # bytes of a chunk, at most; a call of Arrow costs 0.4 ms
@@ -56,8 +57,10 @@ class ArrowCsvReader:
         threads = min(_MOST_THREADS, default_threads())
         size = min(CHUNK, self._size)
         options = _options(self._header, selected, drop_missing, threads)
-        all_selected = len({column.index for column in selected}) == len(self._header.names)
-        parse = partial(_parse_chunk, options, all_selected, drop_missing)
+        numbers = {column.index for column in selected if column.labels is None}
+        all_numbers = len(numbers) == len(self._header.names)
+        labels = [column.labels for column in selected]
+        parse = partial(_parse_chunk, options, labels, all_numbers, drop_missing)
         for chunk, batches in _parse_in_threads(parse, self._chunks(size, threads), threads):
             if batches is None:
                 return
@@ -108,7 +111,8 @@ def _options(
     from pyarrow import csv
 
     names = [str(index) for index in range(len(header.names))]
-    wanted = [names[column.index] for column in selected]
+    texts = pa.dictionary(pa.int32(), pa.string())
+    wanted = {names[c.index]: texts if c.labels else pa.float64() for c in selected}
     single = len(names) == 1
     missing = [text for text in parse_cell.MISSING if text or not single] if drop_missing else []
     return {
@@ -121,8 +125,8 @@ def _options(
             ignore_empty_lines=not single,
         ),
         "convert_options": csv.ConvertOptions(
-            column_types=dict.fromkeys(wanted, pa.float64()),
-            include_columns=wanted,
+            column_types=wanted,
+            include_columns=[names[column.index] for column in selected],
             null_values=missing,
         ),
         # the default pool is the fastest, but keeps 9 MB for every thread
@@ -131,11 +135,15 @@ def _options(
 
 
 def _parse_chunk(
-    options: dict[str, Any], all_selected: bool, drop_missing: bool, data: bytes
+    options: dict[str, Any],
+    labels: Sequence[Labels | None],
+    all_numbers: bool,
+    drop_missing: bool,
+    data: bytes,
 ) -> ParsedBlocks | None:
     """The rows in a chunk; None: leave them to the exact reader.
 
-    all_selected: all columns are selected, so that Arrow parses every cell as a number.
+    labels: of each selected column. all_numbers: Arrow parses every cell as a number.
     """
     import pyarrow as pa
     from pyarrow import csv
@@ -144,13 +152,13 @@ def _parse_chunk(
         return []
     if data.startswith(codecs.BOM_UTF8):
         return None  # Arrow would skip it as the start of a file
-    if _has_long_lines(data) or not (all_selected or _is_plain_text(data)):
+    if _has_long_lines(data) or not (all_numbers or _is_plain_text(data)):
         return None
     try:
         table = csv.read_csv(pa.py_buffer(data), **options)
     except pa.ArrowInvalid:
         return None
-    blocks = [_finite_columns(batch, drop_missing) for batch in table.to_batches()]
+    blocks = [_finite_columns(batch, labels, drop_missing) for batch in table.to_batches()]
     if any(batch and _is_large(batch[0]) for batch in blocks) and _rounds_integers(data):
         return None
     if any(batch and batch[1] for batch in blocks) and b"(" in data:
@@ -158,10 +166,16 @@ def _parse_chunk(
     return [batch for batch in blocks if batch is not None] if all(blocks) else None
 
 
-def _finite_columns(batch: Any, drop_missing: bool) -> tuple[list[Array], int] | None:
+def _finite_columns(
+    batch: Any, labels: Sequence[Labels | None], drop_missing: bool
+) -> tuple[list[Array], int] | None:
     """(columns, rows dropped) of a RecordBatch; None if a cell must be refused."""
-    arrays = [numpy_values(column) for column in batch.columns]
-    missing = [mask for mask in map(null_mask, batch.columns) if mask is not None]
+    found = [
+        (numpy_values(column), null_mask(column)) if own is None else text_numbers(column, own)
+        for column, own in zip(batch.columns, labels, strict=True)
+    ]
+    arrays = [array for array, _ in found]
+    missing = [mask for _, mask in found if mask is not None]
     if not missing and all(np.isfinite(array).all() for array in arrays):
         return arrays, 0
     if not drop_missing:

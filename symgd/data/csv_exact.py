@@ -17,6 +17,8 @@ from symgd.data.header import (
     csv_error_message,
     refuse_damaged_line,
 )
+from symgd.data.labels import Labels
+from symgd.data.parse_cell import BadCell
 from symgd.data.source import Array, Block, SelectedColumn
 from symgd.errors import DataError, excerpt
 
@@ -123,7 +125,7 @@ class ExactCsvReader:
         self, records: list[Record], selected: Sequence[SelectedColumn], drop_missing: bool
     ) -> Block:
         progress = min(1.0, self._stream.tell() / self._size)
-        arrays = [_parse_column([row[c.index] for _, row in records]) for c in selected]
+        arrays = [_parse_column([row[c.index] for _, row in records], c.labels) for c in selected]
         complete = [array for array in arrays if array is not None]
         if len(complete) == len(arrays):
             return Block(complete, 0, progress)
@@ -141,7 +143,7 @@ class ExactCsvReader:
         values: list[float] = []
         is_missing = False
         for column in selected:
-            value = parse_cell.parse(row[column.index])
+            value = _parse(row[column.index], column.labels)
             if isinstance(value, float):
                 values.append(value)
             elif drop_missing and value.missing:
@@ -152,8 +154,19 @@ class ExactCsvReader:
         return None if is_missing else values
 
 
-def _parse_column(column: list[str]) -> Array | None:
+def _parse(cell: str, labels: Labels | None) -> float | BadCell:
+    """The number in a cell, or that of the text in it."""
+    if labels is None:
+        return parse_cell.parse(cell)
+    text = parse_cell.parse_text(cell)
+    return float(labels.numbers([text])[0]) if isinstance(text, str) else text
+
+
+def _parse_column(column: list[str], labels: Labels | None) -> Array | None:
     """The numbers of a column; None if a cell is not finite, or may be a rounded integer."""
+    if labels is not None:
+        texts = [cell.strip(" \t") for cell in column]
+        return None if any(map(parse_cell.is_missing, texts)) else labels.numbers(texts)
     if parse_cell.FOREIGN.search("".join(column)):
         return None
     try:

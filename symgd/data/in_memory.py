@@ -12,7 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symgd.data.arrow import ArrowSource, need_arrow
-from symgd.data.conversion import ColumnLocation, Mask, MaskedColumn, convert, remove_missing
+from symgd.data.conversion import (
+    ColumnLocation,
+    Mask,
+    MaskedColumn,
+    convert,
+    convert_texts,
+    remove_missing,
+)
 from symgd.data.select_columns import check_names
 from symgd.data.source import Block, SelectedColumn, TableSource
 from symgd.errors import DataError, excerpt
@@ -111,6 +118,8 @@ class MemorySource:
             raise
         except Exception as error:  # of any library
             raise location.column_error(f"it is not an array: {excerpt(str(error), 200)}") from None
+        if column.labels is not None:
+            return convert_texts(values, missing, location, column.labels)
         return convert(values, missing, location)
 
 

@@ -54,11 +54,22 @@ def parse(cell: str) -> float | BadCell:
     return value
 
 
+def parse_text(cell: str) -> str | BadCell:
+    """The text in `cell` that names a category, or that it is missing."""
+    text = cell.strip(" \t")
+    return _reason(text, math.nan) if is_missing(text) else text
+
+
+def is_missing(text: str) -> bool:
+    """Whether a text without spaces around it marks a missing value."""
+    return text.lower() in _MISSING
+
+
 def _reason(text: str, value: float) -> BadCell:
     shown = f"'{excerpt(text)}'"
     if not text:
         return BadCell("the cell is empty", MISSING_HINT, missing=True)
-    if text.lower() in _MISSING:
+    if is_missing(text):
         return BadCell(f"{shown} is a missing value", MISSING_HINT, missing=True)
     if math.isinf(value):
         hint = f"the largest float64 is 1.8e308; {MISSING_HINT}"

@@ -9,16 +9,22 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from symgd.data.labels import Labels
+
 #: A column or a part of one: (rows,) float64 or float32, finite, contiguous.
 Array = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True)
 class SelectedColumn:
-    """A selected column. index: in the source. name: as it was requested."""
+    """A selected column. index: in the source. name: as it was requested.
+
+    labels: of a column of texts, which is read as their numbers; None: it holds numbers.
+    """
 
     index: int
     name: str
+    labels: Labels | None = None
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import Any
 
@@ -12,8 +12,10 @@ import numpy as np
 
 from symgd._locks import cached_property
 from symgd.data.detect_format import open_source
+from symgd.data.labels import Labels
+from symgd.data.parse_cell import BadCell, parse_text
 from symgd.data.select_columns import select_columns
-from symgd.data.source import Array, Block
+from symgd.data.source import Array, Block, SelectedColumn, TableSource
 from symgd.errors import ArgumentError, DataError
 
 #: Bytes of columns up to which a file is kept in memory; a larger one is read on every pass.
@@ -39,6 +41,7 @@ def read_table(
     drop_missing: bool = False,
     block_rows: int | None = None,
     progress: Progress | None = None,
+    categories: Sequence[Collection[str]] = (),
 ) -> Table:
     """The columns of a table as floats, each number exactly as written.
 
@@ -49,12 +52,17 @@ def read_table(
     block_rows: rows of a block; a file is then read again on every pass, as it is without it when
     its columns take more than `IN_MEMORY` bytes.
     progress: called with the fraction read, 0 to 1, on every pass over a file.
+    categories: columns that may hold texts, which are then numbered from 1 in sorted order
+    (`Table.labels`); those of one group share their numbers.
 
     DataError: the location of the first invalid cell, row or name.
 
     >>> table = read_table({"x": [1, 2, 3], "name": ["a", "b", "c"]}, ["x"])
     >>> table.rows, table.columns["x"]
     (3, array([1., 2., 3.]))
+    >>> table = read_table({"site": ["b", "a", "b"]}, categories=[["site"]])
+    >>> table.columns["site"], table.labels["site"]
+    (array([2., 1., 2.]), ('a', 'b'))
     """
     if block_rows is not None and block_rows < 1:
         raise ArgumentError(f"block_rows is {block_rows}; it must be 1 or more")
@@ -62,6 +70,40 @@ def read_table(
     selected = select_columns(columns, opened.names, opened.label)
     if not selected:
         raise DataError("no column of the table is used", source=opened.label)
+    while True:
+        try:
+            return _read(opened, selected, drop_missing, block_rows, progress)
+        except DataError as error:  # read texts where there are some
+            group = _texts_at(error, opened, selected, categories)
+            if group is None:
+                raise
+            labels = Labels()
+            selected = [replace(c, labels=labels) if c.name in group else c for c in selected]
+
+
+def _texts_at(
+    error: DataError,
+    opened: TableSource,
+    selected: Sequence[SelectedColumn],
+    categories: Sequence[Collection[str]],
+) -> Collection[str] | None:
+    """The columns that hold texts, if it is a text in one of `categories` that was refused."""
+    if error.cell is None or isinstance(parse_text(error.cell), BadCell):
+        return None
+    for column in selected:
+        if opened.names[column.index] == error.column and column.labels is None:
+            return next((group for group in categories if column.name in group), None)
+    return None
+
+
+def _read(
+    opened: TableSource,
+    selected: Sequence[SelectedColumn],
+    drop_missing: bool,
+    block_rows: int | None,
+    progress: Progress | None,
+) -> Table:
+    """The selected columns of a source as a Table."""
 
     def scan() -> Iterator[Block]:
         for block in opened.blocks(selected, drop_missing):
@@ -88,7 +130,15 @@ def read_table(
             sentence = f"all {dropped:,} rows have a missing cell in a column that is used"
         raise DataError(sentence, source=opened.label)
     names = tuple(column.name for column in selected)
-    return Table(names, rows, dropped, opened.label, opened.remarks, scan, block_rows, arrays)
+    final = {labels: labels.settle() for c in selected if (labels := c.labels) is not None}
+    if arrays is not None:
+        arrays = [
+            array if c.labels is None else final[c.labels][array.astype(np.intp)]
+            for array, c in zip(arrays, selected, strict=True)
+        ]
+    texts = {c.name: c.labels.texts for c in selected if c.labels is not None}
+    source, remarks = opened.label, opened.remarks
+    return Table(names, rows, dropped, source, remarks, scan, block_rows, arrays, texts)
 
 
 @dataclass(eq=False, repr=False)
@@ -96,7 +146,8 @@ class Table:
     """Named columns of finite floats.
 
     names: of the columns, as requested. rows: their number. dropped: rows left out because of a
-    missing cell. source: its name in messages. remarks: warnings for the user.
+    missing cell. source: its name in messages. remarks: warnings for the user. labels: the texts
+    of each column of categories, in the order of their numbers 1, 2, ...
     """
 
     names: tuple[str, ...]
@@ -107,6 +158,7 @@ class Table:
     _scan: Callable[[], Iterator[Block]]
     _block_rows: int | None
     _arrays: Sequence[Array] | None
+    labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def streamed(self) -> bool:

@@ -76,6 +76,7 @@ class IndexedParser(Parser):
         self.stream = builder.stream
         self.notation, self.arrays = notation, arrays
         self.scope = Scope()
+        self.in_subscript = False
         self.in_range = False  # whether names are sizes and indices only
         self.defined: dict[tuple[object, ...], Node] = {}
         self.reading: list[str] = []  # definitions, to find one that is made of itself
@@ -112,6 +113,9 @@ class IndexedParser(Parser):
         """A number, an index, a size, or an element of an array."""
         stream, text = self.stream, token.text
         rank = self._rank(text)
+        column = self._column_of(token)
+        if column is not None and not self.in_subscript:
+            self.arrays.numbers.add(column)
         if stream.token.kind == "[":
             return self._element(token, rank)
         if token.kind == "name" and text in self.scope.names:
@@ -186,7 +190,8 @@ class IndexedParser(Parser):
             raise stream.error("there is nothing between '[' and ']'", hint)
         while True:
             places.append(stream.token)
-            subscripts.append(self._subscript())
+            label = self._label(token, len(subscripts))
+            subscripts.append(self._subscript() if label is None else label)
             if len(subscripts) > _MOST_SUBSCRIPTS:
                 raise stream.error(f"at most {_MOST_SUBSCRIPTS} subscripts are possible", "", token)
             if stream.token.kind != ",":
@@ -199,6 +204,22 @@ class IndexedParser(Parser):
             raise self._wrong_count(token, rank, len(subscripts))
         return self._at(token, subscripts, places)
 
+    def _label(self, array: Token, axis: int) -> Node | None:
+        """A subscript that is one name, and no other's: that of a category, which data may have."""
+        stream, token = self.stream, self.stream.token
+        alone = stream.list[stream.place + 1].kind in (",", "]")
+        if not alone or token.kind not in ("name", "quoted") or self.symbols.columns is None:
+            return None
+        name = token.text
+        others = (self.scope.names, self.notation.indices, self.notation.definitions)
+        if self._column_of(token) is not None:
+            return None
+        taken = self._is_size(name) or self._rank(name) or any(name in known for known in others)
+        if token.kind == "name" and taken:
+            return None
+        stream.advance()
+        return self.graph.atom(self.arrays.label((array.text, axis), token))
+
     def _wrong_count(self, token: Token, rank: int, count: int) -> FormulaError:
         """The error for the wrong number of subscripts."""
         shown = names.escape(token.text)
@@ -210,7 +231,9 @@ class IndexedParser(Parser):
 
     def _subscript(self) -> Node:
         """A subscript, numbers in it computed: 10^2 is 100."""
+        outer, self.in_subscript = self.in_subscript, True
         found = self.expression()
+        self.in_subscript = outer
         return found if affine(found) is not None else self.graph.fold([found])[0]
 
     def _at(self, token: Token, subscripts: list[Node], places: Sequence[Token] = ()) -> Node:

@@ -46,7 +46,8 @@ class IndexedSymbols:
     sizes: by name; of an axis, by (name, axis). places: of the named ones in the text. uses: the
     subscripts. equal: lengths that must be the same. nests: the indices that are open at once, with
     the first name for messages. nonempty: the indices of reductions that have no value over
-    nothing, with their name.
+    nothing, with their name. labels: subscripts that are names of categories, by axis and name.
+    numbers: the columns that are more than subscripts.
     """
 
     vectors: Mapping[str, Sequence[str]] = field(default_factory=dict)
@@ -61,6 +62,8 @@ class IndexedSymbols:
     equal: list[tuple[Length, Length]] = field(default_factory=list)
     nests: dict[frozenset[Index], Token] = field(default_factory=dict)
     nonempty: list[tuple[Index, Token]] = field(default_factory=list)
+    labels: dict[tuple[Axis, str], tuple[Name, Token]] = field(default_factory=dict)
+    numbers: set[str] = field(default_factory=set)
 
     def array(self, name: str, column: str | None) -> ArraySymbol:
         """The array of this name. column: the column of the data that it is, if there is one."""
@@ -92,6 +95,13 @@ class IndexedSymbols:
             if isinstance(key, str):
                 self.places[key] = place
         return self.sizes[key]
+
+    def label(self, axis: Axis, token: Token) -> Name:
+        """The symbol of the place of a category on an axis."""
+        key = (axis, token.text)
+        if key not in self.labels:
+            self.labels[key] = Size(f"nl{len(self.labels)}", token.text), token
+        return self.labels[key][0]
 
     def extent(self, name: str, axis: int) -> Affine:
         """How long an axis of an array is."""

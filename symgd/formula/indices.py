@@ -29,9 +29,15 @@ from symgd.formula.nodes import (
 
 
 class Size(Name):
-    """An internal symbol `n0`, `n1`, ... of a size: a whole number known before anything runs."""
+    """An internal symbol `n0`, `n1`, ... of a size: a whole number known before anything runs.
+
+    Its text does not tell it apart: formulas that differ in names alone share machine code.
+    """
 
     __slots__ = ()
+
+    def _hashable_content(self) -> tuple[Any, ...]:
+        return super()._hashable_content()[:-1]
 
 
 @dataclass(frozen=True)

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from symgd import names
 from symgd.errors import FormulaError
+from symgd.formula.categories import (
+    Extent,
+    axis_labels,
+    column_name,
+    listed,
+    no_category,
+    place_of,
+)
 from symgd.formula.indexed_symbols import Axis, IndexedSymbols, Use
-from symgd.formula.indices import Affine, Array, ColumnVector, Count, DataArray, Index, Size
-from symgd.formula.nodes import ROWS, Column, Name, Node
+from symgd.formula.indices import Affine, Array, ColumnVector, Count, Index, Size
+from symgd.formula.nodes import ROWS, Name, Node
 
 ELEMENTS = 10**8  # of all parameter arrays together, and values of an index
 TERMS = 10**12  # of sums inside of each other
@@ -39,6 +47,7 @@ class ShapeReader:
     """Finds what the formula leaves open. text: of the formula, for messages.
 
     rows: of the data, None without any. values: the whole numbers in a column that is a subscript.
+    labels: the texts of those that hold texts, by column.
     known: the numbers found so far. extents: those of axes; given: the axes whose length somebody
     gave, so that no use may be beyond it.
     """
@@ -47,6 +56,7 @@ class ShapeReader:
     symbols: IndexedSymbols
     rows: int | None = None
     values: Callable[[Node], Any] = lambda column: column
+    labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     known: dict[Name, int] = field(default_factory=dict)
     extents: dict[Axis, int] = field(default_factory=dict)
     given: set[Axis] = field(default_factory=set)
@@ -60,6 +70,7 @@ class ShapeReader:
         for name, number in self.symbols.given.items():
             if name in self.symbols.sizes:
                 self.known[self.symbols.sizes[name]] = number
+        self._read_labels()
         for use in self.symbols.uses:
             if use.within is None:
                 self.uses[use.axis].append(use)
@@ -71,6 +82,16 @@ class ShapeReader:
         for use in self.symbols.uses:
             self._check(use)
         return Shapes(dict(self.known), self._shapes())
+
+    def _read_labels(self) -> None:
+        """The places of the categories that the formula names."""
+        found = axis_labels(self.symbols, self.labels)
+        for (axis, label), (symbol, token) in self.symbols.labels.items():
+            labels = found.get(axis, ())
+            place = place_of(label, labels)
+            if place is None:
+                raise self._error(token.column, *no_category(label, axis[0], labels))
+            self.known[symbol] = place
 
     def _read_shape(self, name: str) -> None:
         """The lengths that are known of an array before its uses are looked at."""
@@ -88,7 +109,7 @@ class ShapeReader:
                 self.given.add(axis)
             elif length in self.symbols.sizes:
                 self.links[axis] = self.symbols.sizes[length]
-            elif length not in {_column_name(use) for use in self.uses[axis]}:
+            elif length not in {column_name(use) for use in self.uses[axis]}:
                 shown = names.escape(length)
                 sentence = f"the length {shown} of {names.escape(name)} is not known"
                 raise self._error(self._place(axis), sentence, f"give --size {shown}=100")
@@ -224,9 +245,10 @@ class ShapeReader:
     def _shapes(self) -> dict[str, tuple[int, ...]]:
         """The extents of every array."""
         found = {}
+        labels = axis_labels(self.symbols, self.labels)
         for name in self.symbols.arrays:
             axes = sorted(axis for axis in self._axes(name))
-            found[name] = tuple(self.extents[axis] for axis in axes)
+            found[name] = tuple(self._extent(axis, labels.get(axis, ())) for axis in axes)
         own = [n for n, array in self.symbols.arrays.items() if isinstance(array, Array)]
         elements = {name: math.prod(found[name]) for name in own}
         if sum(elements.values()) > ELEMENTS:
@@ -235,6 +257,11 @@ class ShapeReader:
             hint = f"at most {ELEMENTS:,} are possible (limit elements)"
             raise self._error(self._place((largest, 0)), sentence, hint)
         return found
+
+    def _extent(self, axis: Axis, labels: Sequence[str]) -> int:
+        """The length of an axis, with labels where it has just as many."""
+        length = self.extents[axis]
+        return Extent(labels) if labels and len(labels) == length else length
 
     def _axes(self, name: str) -> Iterator[Axis]:
         k = 0
@@ -271,7 +298,7 @@ class ShapeReader:
 
     def _check_column(self, use: Use, shown: str, first: int, last: int) -> None:
         """See that the subscripts in the data stay within the array."""
-        values, column = self.values(use.column), names.escape(_column_name(use))
+        values, column = self.values(use.column), names.escape(column_name(use))
         low, high = use.low.at(self.known), use.high.at(self.known)
         for row, offset in ((int(values.argmin()), low), (int(values.argmax()), high)):
             value = int(values[row])
@@ -281,6 +308,10 @@ class ShapeReader:
             if value + offset < first:
                 sentence = f"{where}, and the first is {shown}[{first}]"
                 hint = f"for numbers from {value} on, write {column} + {first - value}"
+            elif column in self.labels:
+                count = f"{len(self.labels[column]):,} categories"
+                sentence = f"{column} has {count}, and {shown} is {shown}[{first}..{last}]"
+                hint = f"they are {listed(self.labels[column])}"
             elif use.within is not None:
                 sentence = f"{where}, and the last is {shown}[{last}]"
                 hint = f"extend the range of {shown} in its definition"
@@ -315,15 +346,6 @@ class ShapeReader:
 
     def _error(self, column: int, sentence: str, hint: str) -> FormulaError:
         return FormulaError(self.text, column, sentence, hint)
-
-
-def _column_name(use: Use) -> str:
-    """The name of the column that a subscript is read from; "" for none."""
-    node = use.column
-    if node is None:
-        return ""
-    column = node if isinstance(node, (Column, DataArray)) else node.args[0]
-    return str(column.text)
 
 
 def _shown(number: int) -> str:

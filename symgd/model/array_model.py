@@ -20,6 +20,7 @@ from symgd.formula.symbol_table import Columns
 from symgd.model.array_options import ArrayOptions
 from symgd.model.checks import to_float
 from symgd.model.data_binding import RowData
+from symgd.model.elements import in_order
 from symgd.model.loss_internals import LossInternals
 
 if TYPE_CHECKING:
@@ -117,16 +118,22 @@ class ArrayModel:
         return np.concatenate([self.elements(name, given[name]) for name in self.params])
 
     def elements(self, name: str, value: Any) -> NDArray[np.float64]:
-        """The numbers of one parameter, row-major, from a number or an array of its shape."""
+        """The numbers of one parameter, row-major, from a number or an array of its shape.
+
+        Where an axis has labels, a mapping label -> value is as good as a list.
+        """
         import numpy as np
 
         shape, shown = self.shape(name), names.escape(name)
         if not shape:
             return np.array([to_float(value, f"the value of '{shown}'")])
         try:
-            found = np.asarray(value, dtype=np.float64)
+            found = np.asarray(in_order(value, shape), dtype=np.float64)
         except (TypeError, ValueError):
             raise ArgumentError(f"the value of '{shown}' is no array of numbers") from None
+        except KeyError as error:
+            label = names.escape(str(error.args[0]))
+            raise ArgumentError(f"'{shown}' has no value for the category '{label}'") from None
         if found.shape not in ((), shape):
             raise ArgumentError(f"'{shown}' has the shape {shape}, and this has {found.shape}")
         return np.broadcast_to(found, shape).ravel()
@@ -205,4 +212,5 @@ def bind_shapes(formula: Formula, table: Table | None) -> Shapes:
     reader = ShapeReader(formula.text, formula.indexed)
     if table is not None:
         reader.rows, reader.values = table.rows, whole_numbers_of(table)
+        reader.labels = table.labels
     return reader.read()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -36,15 +36,20 @@ def open_columns(data: Any) -> tuple[Any, Columns]:
     return opened, Columns([name for name in opened.names if name])
 
 
-def read_columns(opened: Any, columns: Sequence[str], drop_missing: bool = False) -> Table:
-    """These columns of what `open_columns` opened, or DataError."""
+def read_columns(
+    opened: Any,
+    columns: Sequence[str],
+    drop_missing: bool = False,
+    categories: Sequence[Collection[str]] = (),
+) -> Table:
+    """These columns of what `open_columns` opened, or DataError. categories: may hold texts."""
     from symgd.data import Table, read_table
 
     if not columns:
         raise DataError("the formula reads no column of the data")
     if isinstance(opened, Table):
         return opened
-    return read_table(opened, columns, drop_missing=drop_missing)
+    return read_table(opened, columns, drop_missing=drop_missing, categories=categories)
 
 
 def check_parameters(formula: Formula, columns: Columns, given: Sequence[str], what: str) -> None:

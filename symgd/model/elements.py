@@ -6,14 +6,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import product
 from typing import Any
 
+from symgd.formula.categories import Extent, element_name
+
 
 def element_names(name: str, shape: Sequence[int]) -> Iterator[str]:
-    """`w[1,1]`, `w[1,2]`, ... row-major; the name itself for a number."""
+    """`w[1,1]`, `w[1,2]`, ... row-major, or `a[north]`, ...; the name itself for a number."""
     if not shape:
         yield name
         return
     for place in product(*(range(1, extent + 1) for extent in shape)):
-        yield f"{name}[{','.join(map(str, place))}]"
+        yield element_name(name, shape, place)
 
 
 class Elements(dict[str, float]):
@@ -66,7 +68,26 @@ def named(
 
 
 def nested(point: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The point as plain data, arrays as nested lists."""
+    """The point as plain data: arrays as nested lists, or by the labels of their places."""
+    shapes: Mapping[str, tuple[int, ...]] = {}
     if isinstance(point, Elements):
-        point = point.by_array()
-    return {k: v if isinstance(v, float) else v.tolist() for k, v in point.items()}
+        shapes, point = point.shapes, point.by_array()
+    lists = {k: v if isinstance(v, float) else v.tolist() for k, v in point.items()}
+    return {k: _by_label(v, shapes.get(k, ())) for k, v in lists.items()}
+
+
+def in_order(values: Any, shape: Sequence[int]) -> Any:
+    """Values by label, as `nested` gives them, as a nested list; KeyError where one lacks."""
+    if not shape or not isinstance(values, (Mapping, list, tuple)):
+        return values
+    if isinstance(values, Mapping):
+        values = [values[label] for label in getattr(shape[0], "labels", ())]
+    return [in_order(part, shape[1:]) for part in values]
+
+
+def _by_label(values: Any, shape: Sequence[int]) -> Any:
+    if not shape or not any(isinstance(extent, Extent) for extent in shape):
+        return values
+    parts = [_by_label(part, shape[1:]) for part in values]
+    first = shape[0]
+    return dict(zip(first.labels, parts, strict=True)) if isinstance(first, Extent) else parts

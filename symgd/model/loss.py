@@ -227,7 +227,7 @@ class Loss(Notebook):
             return self._text.gradient_text(limit)
         inner = self.internals
         written = [write(g, limit=limit) for g in inner.tidy(inner.written_out.derivatives)]
-        return dict(zip(self.params, written, strict=True))
+        return dict(zip(inner.params, written, strict=True))
 
     # -- values ---------------------------------------------------------------------------
 

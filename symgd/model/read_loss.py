@@ -9,6 +9,7 @@ import sympy
 
 from symgd import names
 from symgd.errors import ArgumentError
+from symgd.formula.categories import category_columns
 from symgd.formula.from_sympy import from_callable, from_sympy
 from symgd.formula.graph import Graph
 from symgd.formula.indexed_symbols import IndexedSymbols
@@ -55,7 +56,8 @@ def read_source(
         if found is not None:
             check_parameters(formula, found, own, "a parameter or constant")
             columns = tuple(dict.fromkeys([*formula.columns, *indexed.columns_read()]))
-            rows = RowData(graph, read_columns(opened, columns, drop_missing))
+            categories = category_columns(indexed)
+            rows = RowData(graph, read_columns(opened, columns, drop_missing, categories))
         if formula.indexed is not None:
             table = None if rows is None else rows.table
             shapes = bind_shapes(formula, table)

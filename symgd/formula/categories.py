@@ -1,0 +1,93 @@
+"""Axes whose places are categories: columns of texts that are subscripts, and their labels."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+from symgd import names
+from symgd.formula.indexed_symbols import Axis, IndexedSymbols, Use
+from symgd.formula.indices import DataArray
+from symgd.formula.nodes import Column
+
+_LISTED = 8  # categories in a message
+
+
+class Extent(int):
+    """The length of an axis that has a label for each of its places."""
+
+    labels: tuple[str, ...]
+
+    def __new__(cls, labels: Sequence[str]) -> Extent:
+        found = super().__new__(cls, len(labels))
+        found.labels = tuple(labels)
+        return found
+
+    def __reduce__(self) -> tuple[type[Extent], tuple[tuple[str, ...]]]:
+        return Extent, (self.labels,)
+
+
+def element_name(name: str, shape: Sequence[int], place: Sequence[int]) -> str:
+    """`w[2,3]`, or `a[north]` where the axis has labels. place: from 1."""
+    shown = [
+        extent.labels[k - 1] if isinstance(extent, Extent) else str(k)
+        for extent, k in zip(shape, place, strict=True)
+    ]
+    return f"{name}[{','.join(shown)}]"
+
+
+def column_name(use: Use) -> str:
+    """The name of the column that a subscript is read from; "" for none."""
+    node = use.column
+    if node is None:
+        return ""
+    column = node if isinstance(node, (Column, DataArray)) else node.args[0]
+    return str(column.text)
+
+
+def category_columns(symbols: IndexedSymbols) -> list[set[str]]:
+    """The columns that are nothing but subscripts; those that share an axis together."""
+    by_axis: dict[Axis, set[str]] = defaultdict(set)
+    for use in symbols.uses:
+        if use.column is not None:
+            by_axis[use.axis].add(column_name(use))
+    groups: list[set[str]] = []
+    for found in by_axis.values():
+        joined = found.union(*(group for group in groups if group & found))
+        groups = [group for group in groups if not group & found] + [joined]
+    return [group - symbols.numbers for group in groups]
+
+
+def axis_labels(
+    symbols: IndexedSymbols, labels: Mapping[str, tuple[str, ...]]
+) -> dict[Axis, tuple[str, ...]]:
+    """The labels of each axis that a column of texts is the subscript of. labels: by column."""
+    return {
+        use.axis: labels[column_name(use)]
+        for use in symbols.uses
+        if column_name(use) in labels and not (use.low.terms or use.low.constant)
+    }
+
+
+def place_of(label: str, labels: Sequence[str]) -> int | None:
+    """The place of a label, from 1, also by its canonical spelling."""
+    for text in (label, *(own for own in labels if names.canonical(own) == label)):
+        if text in labels:
+            return labels.index(text) + 1
+    return None
+
+
+def no_category(label: str, array: str, labels: Sequence[str]) -> tuple[str, str]:
+    """What is wrong with a subscript that is no label, and what there is."""
+    shown = names.escape(label)
+    if not labels:
+        hint = f"write sum(..., {shown}=1..n), or give --size {shown}=100 if it is a size"
+        return f"{shown} is no index here", hint
+    sentence = f"{names.escape(array)} has no category '{shown}'"
+    return sentence, names.suggest(label, labels) or "there are " + listed(labels)
+
+
+def listed(labels: Sequence[str]) -> str:
+    """Some of the labels, for a message."""
+    more = ", ..." if len(labels) > _LISTED else ""
+    return names.escape(", ".join(labels[:_LISTED])) + more
