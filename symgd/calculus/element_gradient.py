@@ -127,7 +127,7 @@ class ElementGradient:
                 args = tuple(move(a, inner) for a in node.args)
                 if node.func is At:
                     args = (args[0], *map(self._subscript, args[1:]))
-                done[key] = graph.simplified(node, args) if args else new[node]
+                done[key] = graph.same(node, args) if args else new[node]
             return done[key]
 
         return [move(root, frozenset(new)) for root in roots]
@@ -169,6 +169,7 @@ def with_sizes(graph: Graph, roots: Sequence[Node], sizes: Mapping[Name, int]) -
             return graph.number(sizes[ROWS])
         if node.func is sympy.Mul:  # quotients last: exp(x)/sum(...)
             args = tuple(sorted(args, key=is_inverse))
-        return graph.simplified(node, args) if args else graph.atom(node)
+        kept = all(a is b for a, b in zip(args, node.args, strict=True))
+        return graph.same(node, args) if kept else graph.simplified(node, args)
 
     return graph.rebuild(roots, change)
