@@ -153,8 +153,8 @@ def _sympify(
         return bound.leaf(node)
     if node.func is At:
         array, *subscripts = args
-        row = (bound.row,) if isinstance(node.args[0], ColumnVector) else ()
-        return array[(*row, *subscripts)]
+        in_row = [bound.row] if isinstance(node.args[0], ColumnVector) else []
+        return array[(*in_row, *subscripts)]
     if node.func in INDEX_REDUCTIONS:
         return bound.reduced(node, args)
     if isinstance(node, Name):

@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 
     from symgd.data import Table
 
+#: For texts that were read before.
+_UNLIMITED = Limits(10**9, 10**9, 10**9, 10**9, exponent=1e9, name=10**9)
+
 
 class Loss(Notebook):
     """A scalar loss of named real parameters.
@@ -147,8 +150,14 @@ class Loss(Notebook):
         return f"Loss({self.text!r})"
 
     def __getstate__(self) -> dict[str, Any]:
+        if self.arrays is not None:
+            return {"arguments": self.arrays.arguments}
         inner = self.internals
+        if isinstance(inner, ArrayInternals):
+            return {"elements_of": self.indexed}
         return {
+            "shapes": self.shapes,
+            "indexed": self.indexed,
             "nodes": pack([inner.root]),
             "leaves": inner.leaves,
             "rows": None if inner.rows is None else inner.rows.portable(),
@@ -159,6 +168,12 @@ class Loss(Notebook):
         }
 
     def __setstate__(self, state: Mapping[str, Any]) -> None:
+        if "arguments" in state:
+            Loss.__init__(self, **state["arguments"], limits=_UNLIMITED)
+            return
+        if "elements_of" in state:
+            self.__dict__.update(state["elements_of"].by_elements.__dict__)
+            return
         graph = Graph()
         [root] = unpack(graph, *state["nodes"])
         rows = None if state["rows"] is None else RowData(graph, **state["rows"])
@@ -166,6 +181,7 @@ class Loss(Notebook):
             graph, root, state["leaves"], rows, state["by_rows"], state["box"]
         )
         self._set(internals, state["text"], state["columns"])
+        self.shapes, self.indexed = state["shapes"], state["indexed"]
 
     # -- for reading ----------------------------------------------------------------------
 
