@@ -60,6 +60,8 @@ def critical_points(
     terms = polynomial(loss.internals.root, loss.internals.leaves)
     if terms is not None and degree(terms) <= 2 and len(loss.params) <= _LINEAR:
         return _inside(loss, _of_quadratic(len(loss.params), terms, loss))
+    if loss.table is not None and (at_kink := _of_convex_kinks(loss, start)) is not None:
+        return at_kink
     operations = loss.internals.value_program.operations
     if len(loss.params) > _LARGEST or operations * len(loss.params) > _LONGEST:
         if loss.internals.rows is None and operations <= _COMPILED:
@@ -83,6 +85,18 @@ def critical_points(
     if solver.incomplete or points.complete or points.families:
         return replace(points, incomplete=solver.incomplete)
     return replace(points, incomplete=points.incomplete or unexplored(loss, found))
+
+
+def _of_convex_kinks(loss: Loss, start: Sequence[float]) -> CriticalPoints | None:
+    from symgd.analysis.critical.convex_kinks import convex_minimum  # needs NumPy
+
+    point = convex_minimum(loss, list(start))
+    box = loss.internals.box
+    if point is None or (box is not None and not box.contains(point.x)):
+        return None
+    several = point.note.endswith("not the only one")
+    families = ("infinitely many minima of the same value: a convex set",) if several else ()
+    return CriticalPoints((point,), "numeric", True, families)
 
 
 def _near_bounds(loss: Loss, x: Sequence[float]) -> bool:
