@@ -7,80 +7,20 @@ A grid of losses, rules, learning rates, schedules and lengths, all deterministi
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
-from benchmarks import certified, explain_points
+from benchmarks import advice, certified, curvatures, explain_points
 from benchmarks.measure import Row
+from benchmarks.verdict_grid import Case, grid
 
-_APART = 19  # of the grid's cases: 228 of 4332 are run
+_APART = 19  # of the grid's cases: 228 of 5484 are run
 _LONGEST = 400_000  # steps of a continued run
+_LEAST = 640  # steps by which every run is continued
 _SHRINKING = ("converging", "slow", "sublinear")  # kinds that say that the error falls
-
-
-@dataclass(frozen=True)
-class Case:
-    """A run: the loss, its minima, and the arguments of `descend`."""
-
-    loss: str
-    minima: tuple[tuple[float, ...], ...]
-    arguments: dict[str, Any]
-    steps: int
-
-    @property
-    def name(self) -> str:
-        """What was run, on one line."""
-        given = ", ".join(f"{k}={v}" for k, v in self.arguments.items())
-        return f"{self.loss}  {given}, steps={self.steps}"
-
-
-#: loss -> (its minima, start, a rate well inside the stable range of gd)
-LOSSES: dict[str, tuple[tuple[tuple[float, ...], ...], str, float]] = {
-    "theta**2": (((0.0,),), "1", 0.2),
-    "(x-3)^2+10*(y+1)^2": (((3.0, -1.0),), "0", 0.03),
-    "x^2+100*y^2": (((0.0, 0.0),), "1", 0.004),
-    "(1-x)^2+100*(y-x^2)^2": (((1.0, 1.0),), "x=-1.2,y=1", 0.001),
-    "log(cosh(x))": (((0.0,),), "5", 0.1),
-    "sqrt(1+(x-2)^2)": (((2.0,),), "-4", 0.3),
-    "exp(x)-2*x": (((math.log(2.0),),), "3", 0.1),
-    "x-log(x)": (((1.0,),), "4", 0.2),
-    "cosh(x-1)+y^2/50": (((1.0, 0.0),), "3", 0.1),
-    "x^2+y^2+z^2+x*y+y*z": (((0.0, 0.0, 0.0),), "x=1,y=-2,z=3", 0.1),
-    "x^4-2*x^2": (((1.0,), (-1.0,)), "0.1", 0.05),
-    "1-exp(-x^2)": (((0.0,),), "1.5", 0.2),
-    "huber(x-1,0.5)+0.1*y^2": (((1.0, 0.0),), "6", 0.3),
-    "x^4+y^2": ((), "1", 0.05),
-    "abs(x)": (((0.0,),), "1", 0.03),
-    "(x*y-1)^2": ((), "x=2,y=1", 0.05),
-    "x^2-y^2/100": ((), "x=1,y=0.001", 0.1),
-    "exp(-x)": ((), "0", 0.5),
-    "x+sin(x)/2": ((), "0", 0.2),
-}
-RULES = ("gd", "momentum", "nesterov", "adam", "rmsprop", "adagrad", "signsgd", "rprop", "lion")
-FACTORS = (0.01, 0.3, 1.0, 3.0, 12.0)  # times the rate of the loss
-LENGTHS = (5, 20, 100, 1000)
-SCHEDULES = ("{lr}/t", "{lr}/sqrt(t)", "{lr}*0.97^t", "{lr}/(1+t/50)", "{lr}*(1+cos(pi*t/1000))/2",
-             "auto")  # fmt: skip
-
-
-def grid() -> Iterator[Case]:
-    """Every case: constant rates by every rule, schedules by gd and momentum."""
-    for loss, (minima, start, lr) in LOSSES.items():
-        for rule in RULES:
-            for factor in FACTORS:
-                for steps in LENGTHS:
-                    yield Case(loss, minima, _given(start, lr * factor, rule), steps)
-        for schedule in SCHEDULES:
-            for rule in ("gd", "momentum"):
-                for steps in LENGTHS:
-                    yield Case(loss, minima, _given(start, schedule.format(lr=lr), rule), steps)
-
-
-def _given(start: str, lr: float | str, rule: str) -> dict[str, Any]:
-    rate = lr if isinstance(lr, str) else float(f"{lr:.3g}")
-    return {"start": start, "lr": rate, "rule": rule}
 
 
 def refutations(case: Case) -> tuple[str, list[str]]:
@@ -90,7 +30,9 @@ def refutations(case: Case) -> tuple[str, list[str]]:
     run = descend(case.loss, steps=case.steps, advise=False, **case.arguments)
     told, wrong = run.verdict, []
     told_steps = told.digit_steps or 0
-    more = int(min(max(9 * case.steps, 64, 1.1 * told_steps), _LONGEST))
+    seen_steps = re.search(r"has gone on for (\d+) steps", told.sentence)
+    more = max(9 * case.steps, _LEAST, 1.1 * told_steps, int(seen_steps[1]) if seen_steps else 0)
+    more = int(min(more, _LONGEST))
     later = descend(case.loss, steps=case.steps + more, advise=False, **case.arguments)
     seen, predicted = told.rate_observed, told.rate_predicted
     if predicted is not None and abs(abs(seen / predicted) - 1) > 0.01:
@@ -111,7 +53,8 @@ def _by_error(case: Case, run: Any, later: Any, told: Any) -> Iterator[str]:
     goal = min(case.minima, key=lambda m: math.dist(m, run.x.tolist()))
     errors = {t: math.dist(goal, x) for t, x, _, _ in later.history.rows()}
     at, error = run.steps, math.dist(goal, run.x.tolist())
-    tail = max(e for t, e in sorted(errors.items())[-max(8, len(errors) // 50) :])
+    late = max(8, len(errors) // 50)
+    tail = max(e for t, e in sorted(errors.items())[-late:])
     floor = 1e-12 * (1 + math.hypot(*goal))
     if told.digit_steps is not None and at + told.digit_steps <= later.steps:
         place = min(errors, key=lambda t: abs(t - at - told.digit_steps))
@@ -121,17 +64,31 @@ def _by_error(case: Case, run: Any, later: Any, told: Any) -> Iterator[str]:
     if told.kind in _SHRINKING:
         if abs(told.distance - error) > 1e-6 * error + 1e-12:
             yield f"distance {told.distance}, but {error} to {goal}"
-        if not tail < error + floor:
+        after = [e for t, e in errors.items() if t > at]
+        if "leaves the minimum again" in told.sentence:
+            low = after.index(min(after))
+            if not (after[low] < 0.1 * error and max(after[low:]) > 10 * after[low]):
+                yield f"{told.sentence}, but from {error} to {after[low]} and {max(after[low:])}"
+        elif not tail < error + floor:
             yield f"{told.kind}, but the error goes from {error:.3g} to {tail:.3g}"
     lately = at - min(20, max(at // 4, 2))
     now = max(math.dist(goal, x) for t, x, _, _ in run.history.rows() if t >= lately)
-    if told.kind == "oscillating" and tail < 0.5 * now:
+    if "rises again" in told.sentence:
+        now = 2 * error
+    settles = tail < 0.5 * now and _stride(later, late) < 0.5 * _stride(run, 8)
+    if told.kind == "oscillating" and settles and "bursts" not in told.sentence:
         yield f"oscillating, but the error goes from {now:.3g} to {tail:.3g}"
     periodic = "cos" in str(case.arguments["lr"])
     if told.kind == "run_down" and told.distance and tail < 0.1 * error and not periodic:
         yield f"run down, but the error goes on from {error:.3g} to {tail:.3g}"
-    if told.kind == "converged" and error > 1e-7 * (1 + math.hypot(*goal)):
+    if told.kind in ("converged", "bound") and error > 1e-7 * (1 + math.hypot(*goal)):
         yield f"converged, but {error:.3g} away"
+
+
+def _stride(run: Any, count: int) -> float:
+    """The longest of the last so many steps."""
+    points = [x for _, x, _, _ in run.history.rows()][-count - 1 :]
+    return max((math.dist(a, b) for a, b in pairwise(points)), default=0.0)
 
 
 def _grew(case: Case, run: Any, later: Any) -> bool:
@@ -158,5 +115,7 @@ def rows(cases: Sequence[Case] | None = None) -> Iterator[Row]:
     for kind, count in kinds.most_common():
         yield Row(f"kind {kind}", count, "")
     if cases is None:
+        yield from advice.rows()
         yield from explain_points.rows()
         yield from certified.rows()
+        yield from curvatures.rows()

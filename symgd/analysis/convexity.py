@@ -34,10 +34,15 @@ class Convexity:
 
 
 def convexity(loss: Loss, hints: Sequence[Sequence[float]] = ()) -> Convexity:
-    """What can be said. hints: points at which curvature below 0 is looked for first."""
+    """What can be said, in bounds of the loss within them.
+
+    hints: points at which curvature below 0 is looked for first.
+    """
     if not loss.params:
         return Convexity(True, "it is constant")
+    known = loss.internals.ranges
     data = {} if loss.internals.rows is None else loss.internals.rows.ranges([loss.internals.root])
+    data = {**data, **known}
     curve = curvature(loss.internals.root, data)
     if not curve.is_convex:
         # of rows the terms themselves, not the moments that may stand for them
@@ -57,7 +62,8 @@ def convexity(loss: Loss, hints: Sequence[Sequence[float]] = ()) -> Convexity:
     if found is not None:
         return Convexity(False, "two points lie below their midpoint", *found)
     if small(loss) and _hessian_proves(loss):
-        return Convexity(True, "the Hessian is positive semidefinite everywhere, by its ranges")
+        where = "within the bounds" if known else "everywhere"
+        return Convexity(True, f"the Hessian is positive semidefinite {where}, by its ranges")
     return Convexity(None, "neither a proof nor a counterexample was found")
 
 
@@ -94,7 +100,7 @@ def _hessian_proves(loss: Loss) -> bool:
         if node.func is sympy.Pow and not _entire_power(node):
             return False
     rows = loss.internals.second_derivatives
-    known = ranges([entry for row in rows for entry in row], {})
+    known = ranges([entry for row in rows for entry in row], loss.internals.ranges)
     for i, entries in enumerate(rows):
         others: list[Interval] = [known[id(e)] for j, e in enumerate(entries) if j != i]
         off = sum(max(abs(low), abs(high)) for low, high in others)

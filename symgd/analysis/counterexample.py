@@ -74,7 +74,19 @@ def counterexample(
 
 
 def _pairs(loss: Loss, hints: Sequence[Sequence[float]]) -> Iterator[tuple[Point, Point]]:
-    """Pairs of points with few digits: along the most negative curvature, then on a grid."""
+    """Pairs of points with few digits: along the most negative curvature, then on a grid.
+
+    Those outside of bounds are moved into them.
+    """
+    box = loss.internals.box
+    for a, b in _anywhere(loss, hints):
+        if box is not None:
+            a, b = (tuple(map(Fraction, box.clip(map(float, p)))) for p in (a, b))
+        if a != b:
+            yield a, b
+
+
+def _anywhere(loss: Loss, hints: Sequence[Sequence[float]]) -> Iterator[tuple[Point, Point]]:
     count = len(loss.params)
     chance = random.Random(0)  # noqa: S311 - where to look, not a secret
     grid = [Fraction(k, 2) for k in range(-8, 9)]

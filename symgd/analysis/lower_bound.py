@@ -8,7 +8,7 @@ from fractions import Fraction
 from math import inf, isfinite
 
 from symgd import names
-from symgd.analysis.minima import LossObjective
+from symgd.analysis.minima import LossObjective, solver_box
 from symgd.calculus.intervals import ranges
 from symgd.calculus.polynomial import degree, polynomial
 from symgd.model.loss import Loss
@@ -30,27 +30,30 @@ class LowerBound:
     sentence: str = ""
 
 
-def lower_bound(loss: Loss, start: Sequence[float]) -> LowerBound:
-    """What can be said. start: where the rays begin."""
+def proven_bound(loss: Loss) -> LowerBound:
+    """What ranges and algebra prove."""
     internals = loss.internals
-    value = max(ranges([r], {})[id(r)][0] for r in (internals.root, internals.stable))
+    value = max(ranges([r], internals.ranges)[id(r)][0] for r in (internals.root, internals.stable))
     if isfinite(value):
         return LowerBound(value, True)
-    bounded = _of_one_variable(loss)
-    if bounded or not loss.params:
-        return LowerBound(bounded=True)
+    return LowerBound(bounded=_of_one_variable(loss) if loss.params else True)
+
+
+def lower_bound(loss: Loss, start: Sequence[float]) -> LowerBound:
+    """What can be said. start: where the rays begin."""
+    proven = proven_bound(loss)
     count = len(loss.params)
-    if count > _LARGEST or internals.work * count > _WORK:
-        return LowerBound(bounded=bounded)
+    if proven.bounded or count > _LARGEST or loss.internals.work * count > _WORK:
+        return proven
     import numpy as np
 
     from symgd.analysis.unbounded import unbounded_ray
     from symgd.solvers.objectives import Box
 
-    box = Box(np.full(count, -inf), np.full(count, inf))
+    box = solver_box(loss) or Box(np.full(count, -inf), np.full(count, inf))
     found = unbounded_ray(LossObjective(loss), np.array(start, dtype=np.float64), box, _SAMPLES)
     if found is None:
-        return LowerBound(bounded=bounded)
+        return proven
     moved = [
         f"{names.escape(name)} -> {_limit(a, b)}"
         for name, a, b in zip(loss.params, *(p.tolist() for p in found), strict=True)
@@ -61,13 +64,16 @@ def lower_bound(loss: Loss, start: Sequence[float]) -> LowerBound:
 
 
 def _of_one_variable(loss: Loss) -> bool | None:
-    """For a polynomial in one parameter, whether its leading term goes up on both sides."""
+    """For a polynomial in one parameter, whether it goes up on both sides that are open."""
     terms = polynomial(loss.internals.root, loss.internals.leaves)
     if terms is None or len(loss.params) != 1:
         return None
     top = degree(terms)
     lead: Fraction = sum((c for m, c in terms.items() if sum(p for _, p in m) == top), Fraction(0))
-    return top == 0 or (top % 2 == 0 and lead > 0)
+    box = loss.internals.box
+    low, high = (-inf, inf) if box is None else (box.low[0], box.high[0])
+    up = isfinite(high) or lead > 0, isfinite(low) or (lead > 0) == (top % 2 == 0)
+    return top == 0 or all(up)
 
 
 def _limit(start: float, end: float) -> str:

@@ -11,7 +11,7 @@ from symgd.model.loss import Loss
 from symgd.solvers import newton, symmetric
 
 if TYPE_CHECKING:
-    from symgd.solvers.objectives import Objective
+    from symgd.solvers.objectives import Box, Objective
 
 _EPS = 2.0**-52
 _BESIDE = 1e-6  # of x: so far to both sides of a minimum the loss curves up
@@ -23,12 +23,14 @@ _CLOSE = 1e-9  # of x: the step of a minimum that is found
 class Minimum:
     """A point with vanishing gradient and positive definite Hessian, and its eigenvalues.
 
-    rounding: how far from x it may be, of a certified one.
+    In bounds this is said of the parameters that are not held: held are those at a bound where the
+    gradient points out of the box. rounding: how far from x it may be, of a certified one.
     """
 
     x: list[float]
     eigenvalues: list[float]
     rounding: float = 0.0
+    held: tuple[bool, ...] = ()
 
 
 class LossObjective:
@@ -65,6 +67,7 @@ def find_minimum(
     found = newton.minimize(
         objective or LossObjective(loss),
         start,
+        solver_box(loss),
         steps=iterations,
         tolerance=_CLOSE,
         local=not globalized,
@@ -73,43 +76,142 @@ def find_minimum(
     # curvature vanishes with the gradient (x**4 at 0): that is none to linearize at.
     if found is None or not (found.is_close(_CLOSE, start) and found.shrinks(0.05)):
         return None
-    values = symmetric.eigenvalues(found.hessian)
-    return Minimum(found.x, values) if values and values[0] > 1e-12 * abs(values[-1]) else None
+    held = held_at(loss, found.x, found.gradient)
+    values = symmetric.eigenvalues(_free_rows(found.hessian, held))
+    if not (values[0] > 1e-12 * abs(values[-1]) if values else all(held)):
+        return None
+    return Minimum(found.x, values, held=held)
 
 
 def certified_minimum(loss: Loss, x: Sequence[float]) -> Minimum | None:
     """The minimum that damped Newton steps reach downhill from x, its gradient 0 to rounding.
 
-    Another step from there is rounding error, and tells how large that is.
+    Another step from there is rounding error, and tells how large that is. In bounds the point
+    satisfies the conditions of W. Karush, H. Kuhn and A. Tucker with strict inequalities.
     """
     found = find_minimum(loss, x, globalized=True)
     if found is None:
         return None
-    objective = LossObjective(loss)
-    step = newton.evaluate_at(objective, found.x).step
-    again = newton.evaluate_at(objective, [a + b for a, b in zip(found.x, step, strict=True)])
+    objective, box = LossObjective(loss), solver_box(loss)
+    step = newton.evaluate_at(objective, found.x, box).step
+    moved = _clipped(loss, [a + b for a, b in zip(found.x, step, strict=True)])
+    again = newton.evaluate_at(objective, moved, box)
     size, error = math.hypot(*again.x), math.hypot(*again.step)
     if size > _FAR * (1 + math.hypot(*x)):  # flung there from where the curvature vanishes
         return None
     if not again.definite or not error <= _CLOSE * max(size, math.hypot(*x)):
         return None
-    split = symmetric.spectrum(again.hessian)
-    for move in (_BESIDE * size, -_BESIDE * size):  # an inflection curves down on one side
-        beside = [v + move * d for v, d in zip(again.x, split.lowest, strict=True)]
-        there = eigenvalues(loss, beside)
-        if not there or not there[0] > 0.1 * split.values[0]:
+    held = held_at(loss, again.x, again.gradient)
+    reach = max(size, math.hypot(*x)) or 1.0
+    if any(held) and not _rises_inward(loss, again.x, held, reach):
+        return None
+    values: list[float] = []
+    if not all(held) or not held:
+        split = _spectrum(again.hessian, held)
+        values = split.values
+        if _jumps(loss, again.x, _BESIDE * reach, held, values[-1]):
             return None
-    return Minimum(again.x, split.values, error + 4 * _EPS * size)
+        for move in (_BESIDE * size, -_BESIDE * size):  # an inflection curves down on one side
+            way = zip(again.x, split.lowest, strict=True)
+            there = eigenvalues(loss, _clipped(loss, [v + move * d for v, d in way]))
+            if not there or not there[0] > 0.1 * values[0]:
+                return None
+    return Minimum(again.x, values, error + 4 * _EPS * size, held)
+
+
+def _jumps(
+    loss: Loss, x: Sequence[float], far: float, held: Sequence[bool], curvature: float
+) -> bool:
+    """Whether the gradient changes by more beside x than the curvature lets it: x is on a kink.
+
+    Of the parameters that are not held, within the bounds.
+    """
+    free = [k for k in range(len(x)) if not (held and held[k])]
+    move = {k: far * (1 + (k % 7) / 8) for k in free}  # askew to the axes
+    low, high = (
+        loss.internals.evaluate(
+            *_clipped(loss, [v + sign * move.get(k, 0.0) for k, v in enumerate(x)])
+        )
+        for sign in (-1, 1)
+    )
+    change = math.dist([low[1 + k] for k in free], [high[1 + k] for k in free])
+    return not change <= 4 * curvature * math.hypot(*move.values())
 
 
 def eigenvalues(loss: Loss, x: Sequence[float]) -> list[float]:
-    """Of the Hessian at x, ascending; [] where it is not finite."""
-    return symmetric.eigenvalues(loss.internals.hess_rows(x))
+    """Of the Hessian at x in the parameters that are not held, ascending; [] if not finite."""
+    return symmetric.eigenvalues(_free_rows(loss.internals.hess_rows(x), held_at(loss, x)))
 
 
 def steepest_curve(loss: Loss, x: Sequence[float]) -> list[float]:
-    """The unit vector along which the Hessian at x curves down most; its largest entry is > 0."""
+    """The unit vector along which the Hessian at x curves down most; its largest entry is > 0.
+
+    0 for the parameters that are held at a bound.
+    """
+    held = held_at(loss, x)
+    if held and all(held):
+        return [0.0] * len(x)
     if len(x) == 1:
         return [1.0]
-    vector = symmetric.spectrum(loss.internals.hess_rows(x)).lowest
+    vector = _spectrum(loss.internals.hess_rows(x), held).lowest
     return [v if abs(v) > 1e-12 else 0.0 for v in vector]
+
+
+# -- in bounds ------------------------------------------------------------------------------
+
+
+def solver_box(loss: Loss) -> Box | None:
+    """The bounds of the parameters as the solvers take them."""
+    box = loss.internals.box
+    if box is None:
+        return None
+    import numpy as np
+
+    from symgd.solvers.objectives import Box
+
+    return Box(np.array(box.low), np.array(box.high))
+
+
+def held_at(
+    loss: Loss, x: Sequence[float], grad: Sequence[float] | None = None
+) -> tuple[bool, ...]:
+    """Which parameters are at a bound where the gradient points out of the box; () without one."""
+    box = loss.internals.box
+    if box is None:
+        return ()
+    return tuple(box.held(x, loss.internals.evaluate(*x)[1:] if grad is None else grad))
+
+
+def _clipped(loss: Loss, x: list[float]) -> list[float]:
+    return x if loss.internals.box is None else loss.internals.box.clip(x)
+
+
+def _free_rows(rows: symmetric.Rows, held: Sequence[bool]) -> symmetric.Rows:
+    """The rows and columns of the parameters that are not held."""
+    places = [k for k, is_held in enumerate(held) if not is_held]
+    return [[rows[i][j] for j in places] for i in places] if any(held) else rows
+
+
+def _spectrum(rows: symmetric.Rows, held: Sequence[bool]) -> symmetric.Spectrum:
+    """Of the Hessian in the parameters that are not held, one at least; vectors of full length."""
+    split = symmetric.spectrum(_free_rows(rows, held))
+    if not any(held):
+        return split
+    places = [k for k, is_held in enumerate(held) if not is_held]
+    vectors = [[0.0] * len(held) for _ in split.vectors]
+    for whole, part in zip(vectors, split.vectors, strict=True):
+        for k, v in zip(places, part, strict=True):
+            whole[k] = v
+    return symmetric.Spectrum(split.values, vectors)
+
+
+def _rises_inward(loss: Loss, x: Sequence[float], held: Sequence[bool], size: float) -> bool:
+    """Whether the gradient still points outward a little inside of each bound that holds."""
+    box = loss.internals.box
+    assert box is not None
+    for k in (k for k, is_held in enumerate(held) if is_held):
+        inward = _BESIDE * size if x[k] <= box.low[k] else -_BESIDE * size
+        inside = box.clip([*x[:k], x[k] + inward, *x[k + 1 :]])
+        if not loss.internals.evaluate(*inside)[1 + k] * inward > 0:
+            return False
+    return True

@@ -29,7 +29,11 @@ _KEPT = 32  # rules with their hyperparameters
 
 
 def linear_rule(rule: Rule, hyperparameters: Mapping[str, float]) -> LinearRule:
-    """The linear map of a rule, kept for the next run by the same rule."""
+    """The linear map of a rule, kept for the next run by the same rule.
+
+    Bounds leave no trace in it: it is for the parameters that are not held at one.
+    """
+    rule = rule.unboxed
     key = (rule.text, *hyperparameters.items())
     if key not in _RULES:
         if len(_RULES) >= _KEPT:
@@ -143,11 +147,12 @@ class LinearRule:
         )
 
     def program(self, rule: Rule) -> Program:
-        """(curvature, lr, t, hyperparameters..) -> J at the minimum, row by row."""
+        """(curvature, lr, t, away, hyperparameters..) -> `jacobian`, row by row."""
         nodes = self._nodes
-        places = dict.fromkeys(self._moving, self._graph.number(0.0))
-        entries = self._graph.replace(self._entries, places)
-        inputs = [nodes[n] for n in (_CURVATURE, "lr", "t", *rule.hyperparameters)]
+        away = self._graph.atom(Name(f"a{len(nodes)}", " away"))
+        entries = self._graph.replace(self._entries, dict.fromkeys(self._moving, away))
+        inputs = [*(nodes[n] for n in (_CURVATURE, "lr", "t")), away]
+        inputs += [nodes[n] for n in rule.hyperparameters]
         return compile_program(inputs, {f"J{k}": entry for k, entry in enumerate(entries)})
 
     def applies(self, curvature: float) -> bool:

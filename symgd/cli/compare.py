@@ -38,6 +38,7 @@ def compare(
     page: Annotated[str | None, option("html", "Write a live page of the runs: .html.")] = None,
     data: Annotated[str | None, option("data")] = None,
     drop_missing: Annotated[bool, option("drop-missing")] = False,
+    bound: Annotated[list[str] | None, option("bound")] = None,
 ) -> None:
     """Run a grid of learning rates, rules and starts, and put the ends side by side."""
     kind = read_format("compare", form)
@@ -50,6 +51,7 @@ def compare(
     tolerance = None if tol is None else positive("--tol", tol)
     from symgd.descent import compare
     from symgd.model.arguments import parse_assignments
+    from symgd.model.bounds import parse_bounds
     from symgd.report import compare as report
     from symgd.report.plot import check_comparison, plot_comparison
 
@@ -71,6 +73,7 @@ def compare(
             tol=tolerance,
             data=source,
             drop_missing=drop_missing,
+            bounds=parse_bounds(bound or []),
         )
     if picture_path is not None:
         check_comparison(comparison, picture_path)

@@ -23,12 +23,14 @@ def explain(
     form: Annotated[str, format_option("explain")] = Format.terminal.value,
     data: Annotated[str | None, option("data")] = None,
     drop_missing: Annotated[bool, option("drop-missing")] = False,
+    bound: Annotated[list[str] | None, option("bound")] = None,
 ) -> None:
     """Explain a loss: gradient, Hessian, critical points, convexity, stable learning rates."""
     kind = read_format("explain", form)
     formula = read_formula(loss or [], data)
     from symgd.descent import explain
     from symgd.model.arguments import parse_assignments
+    from symgd.model.bounds import parse_bounds
 
     with with_progress(data, kind is not Format.terminal) as source:
         explanation = explain.explain(
@@ -40,6 +42,7 @@ def explain(
             data=source,
             drop_missing=drop_missing,
             certify=certify,
+            bounds=parse_bounds(bound or []),
         )
     from symgd.report import explain as report
     from symgd.report import export

@@ -71,6 +71,7 @@ def fit(
     enable_garbage_collection()
     from symgd.fits.fit import fit as run
     from symgd.model.arguments import parse_assignments
+    from symgd.model.bounds import parse_bounds
 
     picture_path = None if plot is None else _check_picture(plot)
     with with_progress(data, quiet or kind not in (Format.table, Format.plain)) as source:
@@ -83,7 +84,7 @@ def fit(
             loss=loss,
             fixed=parse_assignments(fixed or []),
             tied=_parse_pairs("--tie", tied or []),
-            bounds=_parse_bounds(bound or []),
+            bounds=parse_bounds(bound or []),
             method=method,
             steps=None if steps is None else integer("--steps", steps, minimum=1),
             lr=lr,
@@ -144,22 +145,6 @@ def _parse_pairs(option: str, items: Sequence[str]) -> dict[str, str]:
             raise ArgumentError(f"{option}: '{escape(name.strip())}' is given twice")
         pairs[name.strip()] = text.strip()
     return pairs
-
-
-def _parse_bounds(items: Sequence[str]) -> dict[str, tuple[float | None, float | None]]:
-    """["a=0:10", "b=0:"] as {"a": (0.0, 10.0), "b": (0.0, None)}."""
-    from symgd.model.arguments import parse_number
-
-    bounds = {}
-    for name, text in _parse_pairs("--bound", items).items():
-        low, colon, high = text.partition(":")
-        if not colon:
-            raise ArgumentError(f"--bound: '{escape(text)}' is not LOW:HIGH; either may be empty")
-        bounds[name] = (
-            parse_number(low, "the lower bound") if low.strip() else None,
-            parse_number(high, "the upper bound") if high.strip() else None,
-        )
-    return bounds
 
 
 def _result_lines(result: FitResult, form: Format) -> Iterable[str]:

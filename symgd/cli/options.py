@@ -33,7 +33,7 @@ OPTIONS = {
     "absolute-sigma": Option("--sigma (or --weight) is known, not only up to a factor."),
     "backend": Option("What runs the steps.", "auto|lambdify|native"),
     "batch": Option("Take each step on so many rows.", _INT),
-    "bound": Option("As a=0:10, or a=0: with one end; repeatable.", "NAME=LOW:HIGH"),
+    "bound": Option("Keep it there: x=0:1, or x=0: with one end; repeatable.", "NAME=LOW:HIGH"),
     "certify": Option("Prove rates for which gradient descent from --start descends."),
     "check": Option("Exit 3 if not converged, 4 if diverged or non-finite."),
     "data": Option("Rows for sum(...) and mean(...).", _FILE),

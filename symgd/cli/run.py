@@ -49,6 +49,7 @@ def run(
     drop_missing: Annotated[bool, option("drop-missing")] = False,
     batch: Annotated[str | None, option("batch")] = None,
     seed: Annotated[str, option("seed")] = "0",
+    bound: Annotated[list[str] | None, option("bound")] = None,
 ) -> None:
     """Descend on a loss, and say how it went."""
     configure_logging(verbose)
@@ -63,6 +64,7 @@ def run(
     formula = read_formula(loss or [], data)
     from symgd.descent.descend import descend
     from symgd.model.arguments import parse_assignments
+    from symgd.model.bounds import parse_bounds
     from symgd.report import table
 
     enable_garbage_collection()
@@ -80,6 +82,7 @@ def run(
             drop_missing=drop_missing,
             batch=None if batch is None else integer("--batch", batch, minimum=1),
             seed=integer("--seed", seed, minimum=0),
+            bounds=parse_bounds(bound or []),
         )
     try:
         (emit_report if kind is Format.table else emit)(_result(result, kind, stride, quiet))

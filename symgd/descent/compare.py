@@ -10,12 +10,14 @@ from typing import Any
 
 import sympy
 
+from symgd.analysis.sharpness import along
 from symgd.descent.descend import descend
-from symgd.descent.loss_argument import loss_of
+from symgd.descent.loss_argument import loss_of, within
 from symgd.descent.rate_map import FEWEST, End, RateMap, Runs, rate_map
 from symgd.descent.sweep import sweep
 from symgd.errors import ArgumentError
 from symgd.model.arguments import Start, parse_number, read_start
+from symgd.model.bounds import BoundsByName, canonical_bounds
 from symgd.model.loss import Loss
 from symgd.model.present import Paged
 from symgd.model.result import Result
@@ -46,9 +48,15 @@ class Comparison(Paged):
         return bool(self.maps)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data, ready for JSON: {"loss", "runs"}, each run without its history."""
+        """Plain data, ready for JSON: {"loss", "runs"}, each run without its history.
+
+        sharpness: of each run at some steps, where the rates are not a range.
+        """
         left_out = ("history", "loss")
         runs = [{k: v for k, v in r.to_dict().items() if k not in left_out} for r in self.runs]
+        if not self.ranged:
+            for data, run in zip(runs, self.runs, strict=True):
+                data["sharpness"] = [{"t": t, "value": v} for t, v in along(self.loss, run.history)]
         return {"loss": self.loss.text, "params": list(self.loss.params), "runs": runs}
 
 
@@ -63,14 +71,15 @@ def compare(
     tol: float | None = None,
     data: Any = None,
     drop_missing: bool = False,
+    bounds: BoundsByName | None = None,
 ) -> Comparison:
     """The runs of every rule from every start with every learning rate.
 
     lr: learning rates, or a text of them with commas; "1e-4..10:200" is 200 of them, evenly spaced
     by their logarithms. rule: catalogue names or equations; a text of names may have commas.
     start: one start, or a list of texts or mappings. set: hyperparameters and constants, each
-    given to the rules that have it. data, drop_missing: the rows of sum(...) and mean(...), as for
-    `descend`.
+    given to the rules that have it. data, drop_missing: the rows of sum(...) and mean(...), bounds:
+    those of the parameters, as for `descend`.
 
     >>> [run.verdict.kind for run in compare("theta**2", lr=[0.001, 0.2, 10]).runs]
     ['slow', 'converging', 'diverging']
@@ -83,9 +92,10 @@ def compare(
         raise ArgumentError(f"{count:,} runs are more than {_MOST:,}")
     given = set or {}
     taken = {name for one in rules for name in one.hyperparameters}
-    named = {name for one in starts for name in read_start(one)[1]}
+    named = {name for one in starts for name in read_start(one)[1]} | {*canonical_bounds(bounds)}
     constants = {n: v for n, v in given.items() if n not in taken}
     loss = loss_of(loss, rules, constants, sorted(named), data, drop_missing)
+    loss = within(loss, bounds)
     runs = run_grid(loss, rates, rules, starts, steps, given, tol)
     if not ranged:
         return Comparison(loss, tuple(runs))

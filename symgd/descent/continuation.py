@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from symgd.descent.kernel import Kernel, Run
+from symgd.model.loss_internals import LossInternals
 from symgd.model.result import History
 
 _OPERATIONS = 200_000  # that a continuation may take: some milliseconds of Python
@@ -14,15 +15,24 @@ _OVERHEAD = 20  # operations that a step takes besides those of the loss
 _FEWEST = 8  # steps, below which it is not worth beginning
 
 
+def longest(loss: LossInternals) -> int:
+    """How many steps a run on this loss is continued, at most."""
+    if loss.program.operations > _OPERATIONS:
+        return 0
+    operations = max(1, loss.value_program.operations)
+    costly = max(1.0, loss.program.cost / (3 * operations))  # as gamma and its like are
+    most = _OPERATIONS // (3 * int(loss.work * costly) + _OVERHEAD)
+    return most if most >= _FEWEST else 0
+
+
 class Continuation:
     """Called with a number of steps: (t, point) after each of them, or of as many as it may take.
 
-    work: the operations of one evaluation of the loss. The run itself stays as it is.
+    most: how many these are at most. The run itself stays as it is.
     """
 
-    def __init__(self, kernel: Kernel, run: Run, work: int) -> None:
-        most = _OPERATIONS // (3 * work + _OVERHEAD)
-        self._most = most if most >= _FEWEST else 0
+    def __init__(self, kernel: Kernel, run: Run, most: int) -> None:
+        self._most = most
         self._kernel, self._first = kernel, run.t
         self._run = replace(
             run,

@@ -23,12 +23,13 @@ from symgd.backends.dispatch import (
 from symgd.descent.choose_backend import DescentTask, choose
 from symgd.descent.engine import Problem, Step, engine, finish
 from symgd.descent.kernel import Kernel, LineSearchKernel, Run, StepKernel
-from symgd.descent.loss_argument import loss_of
+from symgd.descent.loss_argument import clipped, loss_of, within
 from symgd.descent.minibatches import BatchKernel, Sampler
 from symgd.descent.step_program import settles, step_outputs
 from symgd.errors import ArgumentError
 from symgd.formula.nodes import ROWS
 from symgd.model.arguments import Arguments, Schedule, Start, read_arguments, read_start, resolve
+from symgd.model.bounds import BoundsByName, canonical_bounds
 from symgd.model.checks import read_origin
 from symgd.model.loss import Loss
 from symgd.model.result import History, Result, Status, Verdict
@@ -58,6 +59,7 @@ def descend(
     batch: int | None = None,
     seed: int = 0,
     advise: bool = True,
+    bounds: BoundsByName | None = None,
 ) -> Result:
     """The result of descending a loss from `start`; the defaults are the course exercise.
 
@@ -69,6 +71,10 @@ def descend(
     value stops. backend: "auto" (machine code where it pays), "native" or "lambdify" (Python).
     advise: after a run that failed, look for one that works, by a few trial runs, reported in
     `Result.verdict.advice`. They are made when the verdict is read.
+
+    bounds: {"x": (0, 1), "y": (0, None)}, None for an open end. The start is moved into them, and
+    theta is projected into them after every step; tol then looks at the projected gradient: its
+    parts that point out of the box at a bound do not count.
 
     data: rows for a loss with sum(...) or mean(...): a file, columns or a Table; drop_missing: skip
     rows with missing cells. batch: take each step on so many rows, all of which pass by once
@@ -87,27 +93,44 @@ def descend(
     arguments = read_arguments(lr, steps, rule, set, tol)
     point, named = read_start(start)
     stray = {name: v for name, v in arguments.given.items() if name not in arguments.known}
+    named = (*named, *canonical_bounds(bounds))
     loss = loss_of(loss, [arguments.rule], stray, named, data, drop_missing)
     internals = loss.internals if batch is None else loss.internals.by_rows()
     loss = loss.around(internals.on(backend))
     if not loss.params:
         raise ArgumentError("the loss is constant: there is no parameter to descend on")
-    origin = read_origin(loss.params, point)
+    loss = within(loss, bounds)
+    origin = clipped(loss, read_origin(loss.params, point))
     values = resolve(arguments)
+    loss = within(loss, None, arguments.rule, values)  # the rule box projects after its steps only
     if callback is not None and backend == AUTO and loss.internals.rows is None:
         backend = REFERENCE  # every step returns to Python anyway
-    sampler = None if batch is None else Sampler.of(loss.table, batch, seed)
-    result = _run(loss, arguments, values, origin, callback, backend, sampler)
-    if not advise or sampler is not None or result.status is Status.INTERRUPTED:
+
+    def drawn() -> Sampler | None:
+        return None if batch is None else Sampler.of(loss.table, batch, seed)
+
+    result = _run(loss, arguments, values, origin, callback, backend, drawn())
+    if not advise or result.status is Status.INTERRUPTED:
         return result
 
     def rerun(lr: float, start: Mapping[str, float], steps: int, of: Loss | None) -> Result:
         other = replace(arguments, schedule=Schedule(repr(lr), value=lr), steps=steps)
-        return _run(of or loss, other, values, list(start.values()), None, backend, None)
+        point = clipped(loss, list(start.values()))
+        return _run(of or loss, other, values, point, None, backend, drawn())
 
     from symgd.analysis.verdicts.command import Asked
 
-    asked = Asked(steps, arguments.given, arguments.tol, shown_backend, data, drop_missing)
+    asked = Asked(
+        steps,
+        arguments.given,
+        arguments.tol,
+        shown_backend,
+        data,
+        drop_missing,
+        batch,
+        seed,
+        bounds,
+    )
     return replace(result, judge=cache(partial(_advised, result, asked, rerun)))
 
 
@@ -117,7 +140,7 @@ def _advised(
     rerun: Callable[[float, Mapping[str, float], int, Loss | None], Result],
 ) -> Verdict:
     """The verdict of a run, with advice where it failed."""
-    if not advisable(result.verdict):
+    if not advisable(result):
         return result.verdict
     from symgd.analysis.verdicts.advice import advised  # what most runs do without
 
@@ -235,4 +258,5 @@ def _batch_kernel(
     if schedule.value is not None:
         tail = (schedule.value, *tail)
     function = choose_rows(loss.internals.rows.backend, program, sampler.size, arguments.steps)
-    return BatchKernel(program, function, len(loss.params), tail, sampler, loss.internals.evaluate)
+    inner, count = loss.internals, len(loss.params)
+    return BatchKernel(program, function, count, tail, sampler, inner.evaluate, inner.box)

@@ -14,9 +14,10 @@ from symgd.analysis.verdicts import verdict as analysis
 from symgd.analysis.verdicts.facts import Facts
 from symgd.analysis.verdicts.stationary import leads_down
 from symgd.backends.step_checks import VALUE_CHECKS, Stop
-from symgd.descent.continuation import Continuation
+from symgd.descent.continuation import Continuation, longest
 from symgd.descent.kernel import Kernel, Run
 from symgd.model.arguments import Schedule
+from symgd.model.bounds import ParameterBox
 from symgd.model.loss import Loss
 from symgd.model.result import Best, Described, Result, Status, Verdict
 from symgd.model.rules import Rule
@@ -39,7 +40,8 @@ class Problem:
     """What the end of a run needs: the loss as described and, if it is a formula, the Loss itself.
 
     evaluate: parameters -> [value, gradient...]. diagnose: the point and number of a step -> what
-    is not finite there. batches: steps see some rows of the data only.
+    is not finite there. batches: steps see some rows of the data only. In bounds `evaluate` gives
+    the gradient as it is; what the kernels record is projected (`ParameterBox.projected`).
     """
 
     described: Described
@@ -51,6 +53,11 @@ class Problem:
     evaluate: Callable[..., list[float]]
     diagnose: Callable[[Sequence[float], int], NonfiniteCause]
     batches: bool = False
+
+    @property
+    def box(self) -> ParameterBox | None:
+        """The bounds of the parameters."""
+        return None if self.loss is None else self.loss.internals.box
 
 
 def engine(
@@ -72,6 +79,7 @@ def engine(
                 if callback(Step(t, theta, value, math.hypot(*grad))):
                     return Status.STOPPED, None
         value, *grad = problem.evaluate(*run.x)
+        grad = grad if problem.box is None else problem.box.projected(run.x, grad)
         return None, run.first_stop(VALUE_CHECKS, value, math.hypot(*grad), grad)
     except KeyboardInterrupt:
         return Status.INTERRUPTED, None
@@ -93,7 +101,11 @@ def finish(
     else:  # not even the start has a value
         t, x = 0, run.x
         value, *grad = problem.evaluate(*x)
-    _close_history(run, t, x, value, grad)
+    slopes = grad
+    if problem.box is not None:
+        grad = problem.evaluate(*x)[1:]
+        slopes = problem.box.projected(x, grad)
+    _close_history(run, t, x, value, slopes)
     cause = _nonfinite_cause(problem, run, stop)
     if cause is not None:
         status = Status.DIVERGED if cause.overflow and run.t else Status.NONFINITE
@@ -104,7 +116,8 @@ def finish(
         lr=problem.schedule.value,
         start=problem.origin,
         x=[float(v) for v in x],
-        grad=grad,
+        grad=slopes,
+        pull=grad,
         value=value,
         first_loss=run.history.loss_at(0),
         evaluate=problem.evaluate,
@@ -145,6 +158,7 @@ def finish(
         lr=problem.schedule.shown,
         start=_named(params, problem.origin),
         hyperparameters=problem.values,
+        box=problem.box,
     )
 
 
@@ -160,10 +174,7 @@ def _ahead(
     """What continues the run: of a formula, where the run did not end by itself."""
     if kernel is None or problem.loss is None or problem.batches or status or stop:
         return None
-    internals = problem.loss.internals
-    operations = max(1, internals.value_program.operations)
-    costly = max(1.0, internals.program.cost / (3 * operations))  # as gamma and its like are
-    return Continuation(kernel, run, int(internals.work * costly))
+    return Continuation(kernel, run, longest(problem.loss.internals))
 
 
 def _named(params: Sequence[str], values: Sequence[float]) -> dict[str, float]:
@@ -186,12 +197,13 @@ def _nonfinite_cause(problem: Problem, run: Run, stop: Stop | None) -> Nonfinite
 
 def _cause_in_rule(problem: Problem, run: Run) -> NonfiniteCause | None:
     t, schedule = run.t + 1, problem.schedule
+    grad = run.grad if problem.box is None else problem.evaluate(*run.x)[1:]
     lr = schedule.value
     if lr is None:
         lr = run.lr if schedule.auto else schedule.at(t, problem.values)
     known = {name: problem.values[name] for name in problem.rule.hyperparameters}
     shared = {"t": float(t), "lr": lr, **known}
-    return find_in_step(problem.rule, problem.described.params, shared, run.x, run.grad, run.state)
+    return find_in_step(problem.rule, problem.described.params, shared, run.x, grad, run.state)
 
 
 def _close_history(run: Run, t: int, x: list[float], value: float, grad: list[float]) -> None:
@@ -204,8 +216,7 @@ def _close_history(run: Run, t: int, x: list[float], value: float, grad: list[fl
 def _status(facts: Facts, stop: Stop | None, judge: Judge) -> Status:
     if leads_down(facts):
         return Status.SADDLE
-    at_bound = facts.tol is not None and facts.at_bound and judge().kind == "bound"
-    if stop is Stop.CONVERGED or at_bound:
+    if stop is Stop.CONVERGED:
         return Status.CONVERGED
     if stop in (Stop.STUCK, Stop.NO_DESCENT):
         return Status.STALLED
@@ -217,10 +228,9 @@ def _status(facts: Facts, stop: Stop | None, judge: Judge) -> Status:
 def _message(status: Status, run: Run, stop: Stop | None, facts: Facts, judge: Judge) -> str:
     largest, t = facts.slope, facts.steps
     match status:
-        case Status.CONVERGED if facts.at_bound and judge().kind == "bound":
-            return f"at a bound after {t} steps; max|g| = {largest:.3g} points out of the box"
         case Status.CONVERGED:
-            return f"max|g| = {largest:.3g} <= tol = {run.tol:g} after {t} steps"
+            beside = " beside the gradient out of the bounds" if any(facts.held) else ""
+            return f"max|g| = {largest:.3g} <= tol = {run.tol:g} after {t} steps{beside}"
         case Status.COMPLETED:
             return f"all {t} steps were run"
         case Status.MAX_STEPS:

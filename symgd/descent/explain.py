@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -11,17 +10,19 @@ import sympy
 
 from symgd._locks import cached_property
 from symgd.analysis.convexity import Convexity, convexity
+from symgd.analysis.critical.bounded_points import points_in_bounds
 from symgd.analysis.critical.critical_point import CriticalPoint, CriticalPoints
-from symgd.analysis.critical.critical_points import critical_points
 from symgd.analysis.critical.solver_sizes import SECONDS
 from symgd.analysis.lower_bound import LowerBound, lower_bound
-from symgd.analysis.stable_rates import Rates, rates
+from symgd.analysis.stable_rates import Rates
 from symgd.calculus.derivation import DerivationStep, derivation
-from symgd.calculus.polynomial import degree, polynomial, to_node
-from symgd.descent.loss_argument import loss_of
+from symgd.calculus.polynomial import polynomial, to_node
+from symgd.descent.behavior import Behavior, behavior_at
+from symgd.descent.loss_argument import clipped, loss_of, within
 from symgd.formula.nodes import Node, topological
 from symgd.formula.printing.plain import write
 from symgd.model.arguments import Start, read_arguments, read_start, resolve
+from symgd.model.bounds import BoundsByName, canonical_bounds
 from symgd.model.checks import finite_or_none, read_origin
 from symgd.model.loss import Loss
 from symgd.model.present import Report
@@ -34,30 +35,8 @@ _LARGEST = 60  # parameters up to which a Hessian is written,
 _LONGEST = 2_500  # and operations of the loss times parameters
 _EXPANDABLE = 100  # nodes of a formula that is expanded to see whether that is shorter
 _SHORT = 5  # terms of a polynomial that is written expanded
-_MEASURED = 200  # steps of a run that shows what linearization cannot
-
-
-@dataclass(frozen=True)
-class ShortRun:
-    """What a short run did that began near a minimum, where linearization predicts nothing.
-
-    steps: how many. before, after: the distances from the minimum at its start and end.
-    rate: the factor per step that its last points show, or None.
-    """
-
-    steps: int
-    before: float
-    after: float
-    rate: float | None
-
-
-@dataclass(frozen=True)
-class Behavior:
-    """A rule at one minimum: its linearization, or else a measured run."""
-
-    point: CriticalPoint
-    rates: Rates
-    measured: ShortRun | None = None
+_FOLLOWED = 200  # steps from the start on which the sharpness is looked at,
+_WORK = 10**9  # and operations of these, at most
 
 
 @dataclass(frozen=True)
@@ -67,6 +46,7 @@ class Explanation(Report):
     critical: the critical points. behaviors: the rule at each of the minima among them. lr: the
     learning rate, or None where it is no constant. below: whether the loss is bounded below.
     certified: rates of gradient descent that provably descend from the start, if asked for.
+    sharpness: (t, largest eigenvalue of the Hessian) at some steps of a run from the start.
     """
 
     loss: Loss
@@ -79,6 +59,7 @@ class Explanation(Report):
     behaviors: tuple[Behavior, ...]
     below: LowerBound
     certified: CertifiedRate | None = None
+    sharpness: tuple[tuple[int, float], ...] = ()
 
     @property
     def bound(self) -> float:
@@ -139,10 +120,13 @@ class Explanation(Report):
             "note": self.critical.note,
             "incomplete": self.critical.incomplete or None,
             "certified": self._certified_data(),
+            "sharpness": [{"t": t, "value": value} for t, value in self.sharpness],
             "critical_points": [
                 _point(p, names, behaviors.get(id(p))) for p in self.critical.points
             ],
         }
+        if (box := self.loss.internals.box) is not None:
+            data["bounds"] = box.by_name(names)
         return dict(finite_or_none(data))
 
     def _certified_data(self) -> dict[str, Any] | None:
@@ -164,14 +148,16 @@ def explain(
     data: Any = None,
     drop_missing: bool = False,
     certify: bool = False,
+    bounds: BoundsByName | None = None,
 ) -> Explanation:
     """Gradient, Hessian, convexity and critical points of a loss, and what a rule does there.
 
     loss, rule, lr, set: as for `descend`. start: where the search for critical points begins.
     seconds: the processor time after which SymPy's solver is stopped; 0: it is not asked. data,
     drop_missing: the rows of sum(...) and mean(...), as for `descend`. certify: whether to prove
-    learning rates for which gradient descent from `start` lowers the loss at every step. Raises a
-    SymgdError where an argument makes no sense.
+    learning rates for which gradient descent from `start` lowers the loss at every step. bounds: as
+    for `descend`; then all that is found is said of the loss within them. Raises a SymgdError where
+    an argument makes no sense.
 
     >>> found = explain("theta**2", lr=0.2)
     >>> found.convexity.convex, found.critical.points[0].kind
@@ -182,11 +168,14 @@ def explain(
     arguments = read_arguments(lr, 1, rule, set, None)
     point, named = read_start(start)
     stray = {n: v for n, v in arguments.given.items() if n not in arguments.known}
+    named = (*named, *canonical_bounds(bounds))
     loss = loss_of(loss, [arguments.rule], stray, named, data, drop_missing)
     origin = read_origin(loss.params, point)
     values = resolve(arguments)
+    loss = within(loss, bounds, arguments.rule, values)
+    origin = clipped(loss, origin)
     below = lower_bound(loss, origin)
-    critical = critical_points(loss, origin, seconds, below.bounded)
+    critical = points_in_bounds(loss, origin, seconds, below.bounded)
     shape = convexity(loss, [p.x for p in critical.points])
     if shape.convex:
         critical = replace(critical, points=tuple(map(_of_convex, critical.points)))
@@ -196,7 +185,7 @@ def explain(
         below = replace(below, bounded=True)
     rate = arguments.schedule.value
     behaviors = tuple(
-        _behavior(loss, arguments.rule, values, p, rate) for p in critical.points if lowest(p)
+        behavior_at(loss, arguments.rule, values, p, rate) for p in critical.points if lowest(p)
     )
     return Explanation(
         loss=loss,
@@ -209,7 +198,21 @@ def explain(
         behaviors=behaviors,
         below=below,
         certified=_certified(loss, origin) if certify else None,
+        sharpness=_sharpness(loss, origin, lr, arguments.rule, set),
     )
+
+
+def _sharpness(
+    loss: Loss, origin: Sequence[float], lr: float | str, rule: Rule, given: Any
+) -> tuple[tuple[int, float], ...]:
+    """Along the first steps from the start."""
+    if not loss.params or 3 * loss.internals.work * _FOLLOWED > _WORK:
+        return ()
+    from symgd.analysis.sharpness import along
+    from symgd.descent.descend import descend
+
+    run = descend(loss, start=origin, lr=lr, steps=_FOLLOWED, rule=rule, set=given, advise=False)
+    return tuple(along(loss, run.history))
 
 
 def _certified(loss: Loss, origin: Sequence[float]) -> CertifiedRate | None:
@@ -251,43 +254,6 @@ def readable(loss: Loss, node: Node) -> Node:
 def _small(loss: Loss) -> bool:
     count = len(loss.params)
     return count <= _LARGEST and loss.internals.value_program.operations * count <= _LONGEST
-
-
-def _behavior(
-    loss: Loss,
-    rule: Rule,
-    values: Mapping[str, float],
-    point: CriticalPoint,
-    lr: float | None,
-) -> Behavior:
-    valley = _quadratic(loss) or "not the only one" in point.note
-    if point.kind == "degenerate" and not valley:
-        found = Rates(why_not="the curvature vanishes there: slower than any factor per step")
-    else:
-        found = rates(rule, values, point.eigenvalues, lr)
-    if not found.why_not or lr is None:
-        return Behavior(point, found)
-    return Behavior(point, found, _measure(loss, rule, values, point, lr))
-
-
-def _quadratic(loss: Loss) -> bool:
-    terms = polynomial(loss.internals.root, loss.internals.leaves)
-    return terms is not None and degree(terms) <= 2
-
-
-def _measure(
-    loss: Loss, rule: Rule, values: Mapping[str, float], point: CriticalPoint, lr: float
-) -> ShortRun | None:
-    """A run from a tenth of the parameters' size away."""
-    from symgd.descent.descend import descend  # what most explanations do without
-
-    step = 0.1 * max(1.0, *map(abs, point.x))
-    start = [v + step for v in point.x]
-    known = {n: v for n, v in values.items() if n in rule.hyperparameters}
-    run = descend(loss, start=start, lr=lr, steps=_MEASURED, rule=rule, set=known)
-    before = math.dist(start, point.x)
-    after = math.dist(list(run.theta.values()), point.x)
-    return ShortRun(run.steps, before, after, run.verdict.rate_observed)
 
 
 def _convexity(found: Convexity, names: Sequence[str]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from symgd import names
 from symgd.errors import ArgumentError
+from symgd.model.bounds import BoundsByName, ParameterBox, canonical_bounds, read_bounds
 from symgd.model.loss import Loss
 from symgd.model.rules import Rule
 
@@ -38,3 +39,33 @@ def loss_of(
     for name in constants:
         raise ArgumentError(f"{called} {verb} no hyperparameter '{names.escape(name)}'")
     return source
+
+
+def within(
+    loss: Loss,
+    given: BoundsByName | None,
+    rule: Rule | None = None,
+    values: Mapping[str, float] | None = None,
+) -> Loss:
+    """The loss in the bounds that it has, those given and those of a rule that ends with box.
+
+    values: the hyperparameters of the rule. ArgumentError where nothing is left between them.
+    """
+    params = loss.params
+    boxes = [] if loss.internals.box is None else [loss.internals.box]
+    if named := canonical_bounds(given):
+        boxes.append(read_bounds(named, params, params))
+    if rule is not None and rule.unboxed is not rule and values is not None:
+        pair = values["lower"], values["upper"]
+        boxes.append(read_bounds(dict.fromkeys(params, pair), params, params))
+    if not boxes:
+        return loss
+    low = [max(ends) for ends in zip(*(box.low for box in boxes), strict=True)]
+    high = [min(ends) for ends in zip(*(box.high for box in boxes), strict=True)]
+    read_bounds(dict(zip(params, zip(low, high, strict=True), strict=True)), params, params)
+    return loss.around(loss.internals.within(ParameterBox(tuple(low), tuple(high))))
+
+
+def clipped(loss: Loss, x: list[float]) -> list[float]:
+    """The nearest point within the bounds of the loss."""
+    return x if loss.internals.box is None else loss.internals.box.clip(x)

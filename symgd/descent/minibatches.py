@@ -12,6 +12,7 @@ from symgd.backends.program import Program
 from symgd.backends.step_checks import Stop
 from symgd.descent.kernel import Run, StepKernel
 from symgd.errors import ArgumentError
+from symgd.model.bounds import ParameterBox
 from symgd.model.checks import to_count
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ class BatchKernel:
     """Steps on batches. The certificate of convergence is that of all data, after every pass.
 
     program: as for a StepKernel, with the number of rows as its last input. function: the same, to
-    be called. evaluate: parameters -> [value, gradient...] over all data.
+    be called. evaluate: parameters -> [value, gradient...] over all data. box: of the parameters.
     """
 
     def __init__(
@@ -80,10 +81,11 @@ class BatchKernel:
         tail: tuple[float, ...],
         sampler: Sampler,
         evaluate: Callable[..., list[float]],
+        box: ParameterBox | None = None,
     ) -> None:
         self.batches = sampler.batches()
         self.batch = _Batch()
-        self.evaluate = evaluate
+        self.evaluate, self.box = evaluate, box
         self.tail = tail
         self.step = StepKernel(
             program, count, (*tail, 0.0), False, lambda *x: function(x, self.batch)
@@ -113,6 +115,8 @@ class BatchKernel:
 
     def _converged(self, run: Run) -> bool:
         value, *grad = self.evaluate(*run.x)
+        if self.box is not None:
+            grad = self.box.projected(run.x, grad)
         if not (math.isfinite(value) and max(map(abs, grad)) <= (run.tol or 0.0)):
             return False
         run.record(value, math.hypot(*grad), grad)

@@ -119,9 +119,11 @@ class ArrayKernel(_CompiledKernel):
         self.count, self.tail, self.states = len(loss.params), tail, states
         self.evaluate = self.large.at
         self.nanoseconds = 100 + loss.program.cost + rule.cost * self.count
-        source = array_loop(rule, self.large.address, self.count, states, settles)
+        box, size = loss.internals.box, self.count
+        source = array_loop(rule, self.large.address, size, states, settles, box is not None)
         self.module = compile_alone(source)
         sizes = (1 + self.count, self.count * (1 + states))
         out, new = (array("d", bytes(8 * size)) for size in sizes)
         work = array("d", bytes(8 * max(1, self.large.layout.work)))
-        self.more = (work, self.large.constants, out, new)
+        low, high = ((), ()) if box is None else (box.low, box.high)
+        self.more = (work, self.large.constants, out, new, array("d", low), array("d", high))

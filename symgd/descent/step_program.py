@@ -11,8 +11,9 @@ from symgd.backends.compiler import compile_program
 from symgd.backends.program import Program
 from symgd.formula.functions.table import FUNCTIONS
 from symgd.formula.graph import Graph
-from symgd.formula.nodes import TWO, Name, Node
+from symgd.formula.nodes import TWO, ZERO, Name, Node
 from symgd.model.arguments import Arguments, Schedule
+from symgd.model.bounds import ParameterBox
 from symgd.model.loss import Loss
 from symgd.model.rules import Rule
 
@@ -32,7 +33,8 @@ def is_large(loss: Loss, rule: Rule) -> bool:
 def step_program(loss: Loss, rule: Rule, schedule: Schedule, extra: Sequence[str]) -> Program:
     """(theta.., state.., t, [lr], extra..) -> (theta.., state.., loss, |g|, g..).
 
-    After the extra inputs stand those that the data of the loss give.
+    After the extra inputs stand those that the data of the loss give. In bounds theta is projected
+    into them, and the gradient that comes out is the projected one.
     """
     inputs, outputs = step_outputs(loss, rule, schedule, extra)
     if loss.internals.rows is not None:
@@ -67,7 +69,7 @@ def step_outputs(
     grad = loss.internals.derivatives
     theta, state = rule.step(graph, loss.internals.atoms, grad, states, shared)
     if loss.internals.box is not None:
-        theta = [_projected(graph, *part) for part in zip(theta, *loss.internals.box, strict=True)]
+        theta, grad = _within(graph, loss.internals.box, loss.internals.atoms, theta, grad)
     norm = graph.node(FUNCTIONS["hypot"].node, *grad)
     if count == 1:
         norm = graph.node(sympy.Abs, *grad)
@@ -80,13 +82,27 @@ def step_outputs(
     return inputs, outputs
 
 
-def _projected(graph: Graph, theta: Node, low: float, high: float) -> Node:
-    """The nearest point within the bounds, infinite where there are none."""
-    if math.isfinite(low):
-        theta = graph.node(FUNCTIONS["max"].node, theta, graph.number(low))
-    if math.isfinite(high):
-        theta = graph.node(FUNCTIONS["min"].node, theta, graph.number(high))
-    return theta
+def _within(
+    graph: Graph,
+    box: ParameterBox,
+    at: Sequence[Node],
+    theta: Sequence[Node],
+    grad: Sequence[Node],
+) -> tuple[list[Node], list[Node]]:
+    """The next theta projected into the box, and the gradient at the present one.
+
+    Of the gradient what points out of the box at a bound is 0 (`ParameterBox.projected`).
+    """
+    least, most = FUNCTIONS["min"].node, FUNCTIONS["max"].node
+    new, free = list(theta), list(grad)
+    for ends, inward, outward in ((box.low, most, least), (box.high, least, most)):
+        for k, end in enumerate(ends):
+            if math.isfinite(end):
+                number = graph.number(end)
+                new[k] = graph.node(inward, new[k], number)
+                held = graph.compare("==", at[k], number)
+                free[k] = graph.where(held, graph.node(outward, free[k], ZERO), free[k])
+    return new, free
 
 
 def rule_program(

@@ -14,6 +14,7 @@ from symgd._locks import cached_property
 from symgd.backends.dispatch import check_backend
 from symgd.descent.sweep_axes import Grid, read_grid
 from symgd.descent.sweep_groups import Ends, Part, QuickStatus, run_part
+from symgd.model.bounds import BoundsByName
 from symgd.model.checks import to_count
 from symgd.model.loss import Loss
 from symgd.model.result import Result, Status
@@ -108,13 +109,14 @@ def sweep(
     tol: float | None = None,
     backend: str = "auto",
     threads: int | None = None,
+    bounds: BoundsByName | None = None,
 ) -> Sweep:
     """All descents of a grid, each as `descend` would run it, on all processors at once.
 
     lr, rule: one, or a list. start: one (a number, mapping, text or tuple), or a list or (S, P)
     array of starts. set: each hyperparameter a number or a list, constants of the loss numbers. The
     grid is their product in the order rule, lr, start, set. threads: how many; None: one per
-    processor. The numbers depend neither on it nor on the other descents.
+    processor. The numbers depend neither on it nor on the other descents. bounds: as for `descend`.
 
     Raises a SymgdError before anything runs.
 
@@ -125,7 +127,7 @@ def sweep(
     check_backend(backend)
     if threads is not None:
         to_count(threads, "threads", 1)
-    grid = read_grid(loss, lr, start, rule, set or {}, steps, tol, backend)
+    grid = read_grid(loss, lr, start, rule, set or {}, steps, tol, backend, bounds)
     done = Sweep(grid)
     for place, rates in grid.bare:
         quick = run_part(done._ends, done.__getitem__, Part(grid, place, rates), threads)

@@ -13,9 +13,10 @@ import numpy as np
 
 from symgd import names
 from symgd.descent.descend import descend
-from symgd.descent.loss_argument import loss_of
+from symgd.descent.loss_argument import loss_of, within
 from symgd.errors import ArgumentError
 from symgd.model.arguments import Arguments, read_arguments, read_start
+from symgd.model.bounds import BoundsByName, canonical_bounds
 from symgd.model.checks import read_origin, to_finite
 from symgd.model.loss import Loss
 from symgd.model.result import Result
@@ -81,7 +82,7 @@ class Grid:
 
 def read_grid(
     loss: Any, lr: Any, start: Any, rule: Any, given: Mapping[str, Any], steps: int,
-    tol: float | None, backend: str,
+    tol: float | None, backend: str, bounds: BoundsByName | None = None,
 ) -> Grid:  # fmt: skip
     """The grid of what `symgd.descent.sweep.sweep` was given; ArgumentError where it cannot run."""
     rules = _listed(rule, "rule")
@@ -102,12 +103,16 @@ def read_grid(
             raise ArgumentError(f"'{shown}' is no hyperparameter here: give it one value, no list")
     starts = start if isinstance(start, (list, np.ndarray)) else [start]
     points = [] if isinstance(start, np.ndarray) else [read_start(s) for s in starts]
-    named = tuple(dict.fromkeys(n for _, mentioned in points for n in mentioned))
+    mentioned = [*(n for _, some in points for n in some), *canonical_bounds(bounds)]
+    named = tuple(dict.fromkeys(mentioned))
     tried = [bare[place, kinds[0]].rule for place in range(len(rules))]
     loss = _read(loss, {n: v[0] for n, v in constants.items()}, named, tried)
     if not loss.params:
         raise ArgumentError("the loss is constant: there is no parameter to descend on")
+    loss = within(loss, bounds)
     origin = _origins(loss, start, [point for point, _ in points])
+    if (box := loss.internals.box) is not None:
+        origin = np.clip(origin, box.low, box.high)
     hyper = {n: v for n, v in values.items() if n in known}
     axes: dict[str, Any] = {"rule": rules, "lr": rates, "start": origin, **hyper}
     total = math.prod(map(len, axes.values()))

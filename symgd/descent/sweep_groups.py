@@ -13,6 +13,7 @@ from symgd._locks import cached_property
 from symgd.analysis import diagnosis
 from symgd.backends.dispatch import AUTO, compiled, may_compile
 from symgd.backends.step_checks import RUNNING, Stop
+from symgd.descent.loss_argument import within
 from symgd.descent.step_program import is_large, settles, step_program
 from symgd.descent.sweep_axes import Grid
 from symgd.model.arguments import Arguments, resolve
@@ -44,6 +45,11 @@ class Part:
     def values(self) -> dict[str, float]:
         """Hyperparameters and constants that they share, by name."""
         return resolve(self.arguments)
+
+    @cached_property
+    def loss(self) -> Loss:
+        """The loss in the bounds of the grid and of the rule."""
+        return within(self.grid.loss, None, self.arguments.rule, self.values)
 
     @property
     def indices(self) -> slice:
@@ -146,6 +152,9 @@ def _kernel(part: Part) -> tuple[LanesKernel, list[str], list[bool]] | None:
     labels = list(part.values)
     if grid.loss.internals.rows is not None or is_large(grid.loss, arguments.rule):
         return None
+    ends = ("lower", "upper") if arguments.rule.unboxed is not arguments.rule else ()
+    if any(len(grid.hyper.get(n, ())) > 1 for n in ends):
+        return None  # each has a box of its own
     named = list(labels)
     if arguments.schedule.value is not None:
         labels = ["lr", *labels]
@@ -155,7 +164,7 @@ def _kernel(part: Part) -> tuple[LanesKernel, list[str], list[bool]] | None:
         from symgd.backends.native.jit import remembered
         from symgd.descent.native_sweep import LanesKernel
 
-        program = step_program(grid.loss, arguments.rule, arguments.schedule, named)
+        program = step_program(part.loss, arguments.rule, arguments.schedule, named)
         settled, count, has_tol = settles(arguments), len(grid.loss.params), grid.tol is not None
         key = ("lanes", program.key, count, *own, settled, has_tol)  # the same text, read again
         return remembered(key, lambda: LanesKernel(program, count, own, settled, has_tol))
@@ -163,7 +172,8 @@ def _kernel(part: Part) -> tuple[LanesKernel, list[str], list[bool]] | None:
     def kept() -> tuple[Loss, LanesKernel]:
         from symgd.backends.native.jit import remembered
 
-        key = ("sweep", id(grid.loss), arguments.rule.text, str(rate), *own, grid.tol is not None)
+        box, has_tol = part.loss.internals.box, grid.tol is not None
+        key = ("sweep", id(grid.loss), box, arguments.rule.text, str(rate), *own, has_tol)
         return remembered(key, lambda: (grid.loss, make()))  # as long as the loss keeps its id
 
     rate = None if arguments.schedule.formula is None else arguments.schedule.text

@@ -10,8 +10,9 @@ from symgd.errors import ArgumentError
 from symgd.fits.cache import read_problem
 from symgd.fits.fit_result import FitResult
 from symgd.fits.regression_model import is_model
-from symgd.fits.settings import Bounds, Options, by_name
+from symgd.fits.settings import Options, by_name
 from symgd.model.arguments import Start, read_start
+from symgd.model.bounds import BoundsByName, canonical_bounds
 from symgd.model.checks import to_count
 
 
@@ -25,7 +26,7 @@ def fit(
     loss: str | None = None,
     fixed: Mapping[str, float] | None = None,
     tied: Mapping[str, str] | None = None,
-    bounds: Bounds | None = None,
+    bounds: BoundsByName | None = None,
     method: str = "lm",
     steps: int | None = None,
     lr: float | str | None = None,
@@ -78,7 +79,7 @@ def fit(
         to_count(steps, "steps", 1)
     options = Options(
         weight, sigma, loss, by_name("fixed", fixed), by_name("tied", tied),
-        by_name("bounds", bounds), drop_missing, backend, threads, method, steps, lr, batch, seed,
+        canonical_bounds(bounds), drop_missing, backend, threads, method, steps, lr, batch, seed,
         absolute_sigma, None if start is None else read_start(start)[0],
     )  # fmt: skip
     if absolute_sigma and (loss is not None or (sigma is None and weight is None)):

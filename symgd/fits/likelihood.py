@@ -13,7 +13,7 @@ from symgd.fits.fit_result import FitResult
 from symgd.fits.least_squares import least_squares
 from symgd.fits.least_squares_problem import build_problem
 from symgd.fits.minimize_loss import Inference, by_newton, by_rule
-from symgd.fits.model_reader import ModelReader, derived_parameters, read_bounds
+from symgd.fits.model_reader import ModelReader, box_of, derived_parameters
 from symgd.fits.regression_model import Model
 from symgd.fits.settings import Options, place_start
 from symgd.formula.nodes import ROWS, Column, Name, Node, RowMean, RowSum, float_of, topological
@@ -79,7 +79,7 @@ def _read_loss(text: str, data: Any, options: Options) -> tuple[LossInternals, M
         predicted=root,
         response=root,
         leaves=loss.leaves,
-        box=read_bounds(options.bounds, loss.params, [*loss.params, *derived]),
+        box=box_of(options, loss.params, [*loss.params, *derived]),
         columns=typed.columns,
         derived=derived,
         typed=root,

@@ -19,8 +19,9 @@ from symgd.fits.objective import RowObjective
 from symgd.fits.regression_model import Model
 from symgd.fits.settings import Options
 from symgd.formula.nodes import Node
+from symgd.model.bounds import ParameterBox
 from symgd.model.loss import Loss
-from symgd.model.loss_internals import LossInternals, LowHigh
+from symgd.model.loss_internals import LossInternals
 from symgd.model.result import Status
 from symgd.solvers import newton
 from symgd.solvers.newton import NewtonResult
@@ -102,7 +103,7 @@ def descend_by_rule(
 
     low, high = model.box.low, model.box.high
     bounded = np.isfinite([low, high]).any()
-    box = (tuple(low.tolist()), tuple(high.tolist())) if bounded else None
+    box = ParameterBox(tuple(low.tolist()), tuple(high.tolist())) if bounded else None
     loss = Loss.of(_loss_of(model, root, box), model.text, model.columns)
     lr = options.lr
     if lr is None:
@@ -123,7 +124,7 @@ def descend_by_rule(
     return x, result.steps, result.status, f"{result.message}; {result.verdict.sentence}"
 
 
-def _loss_of(model: Model, root: Node, box: LowHigh | None = None) -> LossInternals:
+def _loss_of(model: Model, root: Node, box: ParameterBox | None = None) -> LossInternals:
     return LossInternals(model.graph, root, model.leaves, model.rows, by_rows=True, box=box)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
@@ -10,12 +9,13 @@ import numpy as np
 
 from symgd import names
 from symgd.errors import ArgumentError, FormulaError
-from symgd.fits.settings import Bounds, Options
+from symgd.fits.settings import Options
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import Column, Name, Node, RowMean, RowSum, topological
 from symgd.formula.parse import Formula, parse
 from symgd.formula.symbol_table import Columns
-from symgd.model.checks import to_finite, to_float
+from symgd.model.bounds import read_bounds
+from symgd.model.checks import to_finite
 from symgd.solvers.objectives import Box
 
 
@@ -84,24 +84,10 @@ def derived_parameters(
     return derived | dict(zip(formulas, roots, strict=True))
 
 
-def read_bounds(bounds: Bounds, free: Sequence[str], params: Collection[str]) -> Box:
+def box_of(options: Options, free: Sequence[str], params: Collection[str]) -> Box:
     """The bounds of the free parameters, or ArgumentError."""
-    low, high = dict.fromkeys(free, -math.inf), dict.fromkeys(free, math.inf)
-    for given, pair in bounds.items():
-        name = names.canonical(given)
-        _check_is_parameter(name, params)
-        shown = names.escape(name)
-        if name not in low:
-            raise ArgumentError(f"'{shown}' is fixed or tied, so it takes no bounds")
-        try:
-            least, most = pair
-        except (TypeError, ValueError):
-            raise ArgumentError(f"the bounds of '{shown}' are not (low, high)") from None
-        low[name] = -math.inf if least is None else to_float(least, f"a bound of '{shown}'")
-        high[name] = math.inf if most is None else to_float(most, f"a bound of '{shown}'")
-        if not low[name] < high[name]:
-            raise ArgumentError(f"the bounds of '{shown}' leave nothing between them")
-    return Box(np.array(list(low.values())), np.array(list(high.values())))
+    found = read_bounds(options.bounds, free, params, "the model")
+    return Box(np.array(found.low), np.array(found.high))
 
 
 def _check_is_parameter(name: str, params: Collection[str]) -> None:

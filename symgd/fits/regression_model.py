@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from symgd import names
 from symgd.calculus.stabilize import stabilize
 from symgd.errors import ArgumentError, FormulaError
-from symgd.fits.model_reader import ModelReader, derived_parameters, read_bounds
+from symgd.fits.model_reader import ModelReader, box_of, derived_parameters
 from symgd.fits.nested_sums import NestedSums, extract_sums
 from symgd.fits.settings import Options
 from symgd.formula.graph import Graph
@@ -116,7 +116,7 @@ def read_model(text: str, data: Any, options: Options) -> Model:
         sigma=settled[3] if sigma is not None else None,
         nested=nested,
         leaves=tuple(params[n] for n in free),
-        box=read_bounds(options.bounds, free, params),
+        box=box_of(options, free, params),
         columns=tuple(reader.columns),
         derived=derived,
         typed=model.root,

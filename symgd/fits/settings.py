@@ -9,10 +9,9 @@ from typing import Any, TypeVar
 from symgd import names
 from symgd.errors import ArgumentError
 from symgd.formula.graph import Graph
+from symgd.model.bounds import BoundsByName
 from symgd.model.checks import read_origin
 from symgd.model.data_binding import RowData, read_columns
-
-Bounds = Mapping[str, tuple[float | None, float | None]]
 
 Value = TypeVar("Value")
 
@@ -29,7 +28,7 @@ class Options:
     loss: str | None
     fixed: Mapping[str, float]
     tied: Mapping[str, str]
-    bounds: Bounds
+    bounds: BoundsByName
     drop_missing: bool
     backend: str
     threads: int | None

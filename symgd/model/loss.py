@@ -92,6 +92,7 @@ class Loss(Notebook):
             "leaves": inner.leaves,
             "rows": None if inner.rows is None else inner.rows.portable(),
             "by_rows": inner.goes_by_rows,
+            "box": inner.box,
             "text": self.text,
             "columns": self.columns,
         }
@@ -100,7 +101,9 @@ class Loss(Notebook):
         graph = Graph()
         [root] = unpack(graph, *state["nodes"])
         rows = None if state["rows"] is None else RowData(graph, **state["rows"])
-        internals = LossInternals(graph, root, state["leaves"], rows, state["by_rows"])
+        internals = LossInternals(
+            graph, root, state["leaves"], rows, state["by_rows"], state["box"]
+        )
         self._set(internals, state["text"], state["columns"])
 
     # -- for reading ----------------------------------------------------------------------
@@ -176,6 +179,14 @@ class Loss(Notebook):
         count = len(self.params)
         rows = self.internals.hess_rows(read_point(self.params, theta))
         return np.array(rows, dtype=np.float64).reshape(count, count)
+
+    def hvp(self, theta: Point, vector: Point) -> NDArray[np.float64]:
+        """The Hessian at theta times a vector, (P,) float64, without the Hessian.
+
+        vector: as theta, a mapping or numbers in the order of params.
+        """
+        x, v = (read_point(self.params, given) for given in (theta, vector))
+        return self.internals.product(x, v)
 
     @property
     def compiled(self) -> Callable[[Sequence[float]], tuple[float, NDArray[np.float64]]]:

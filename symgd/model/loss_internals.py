@@ -16,17 +16,16 @@ from symgd.calculus.readable import tidy
 from symgd.calculus.stabilize import stabilize
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import Name, Node
+from symgd.model.bounds import ParameterBox
 from symgd.model.data_binding import RowData
 
 if TYPE_CHECKING:
     import numpy as np
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
 
 Made = TypeVar("Made")
 
 _KEPT = 16  # what is compiled for a loss and its rules
-
-LowHigh = tuple[Sequence[float], Sequence[float]]  # of each parameter
 
 
 class LossInternals:
@@ -34,8 +33,8 @@ class LossInternals:
 
     graph: where the nodes live. root: the formula as it was typed. leaves: the symbols of the
     parameters. rows: the data and what is known of them, if there are any. by_rows: no moments of
-    the data stand for its rows, so that batches are possible. box: (low, high) of the parameters,
-    (P,) each, into which every step of a descent is projected.
+    the data stand for its rows, so that batches are possible. box: bounds of the parameters, into
+    which every step of a descent is projected, and to which the analysis keeps.
     """
 
     def __init__(
@@ -45,7 +44,7 @@ class LossInternals:
         leaves: Sequence[Name],
         rows: RowData | None = None,
         by_rows: bool = False,
-        box: LowHigh | None = None,
+        box: ParameterBox | None = None,
     ) -> None:
         self.graph, self.root, self.rows, self.box = graph, root, rows, box
         self.leaves: tuple[Name, ...] = tuple(leaves)
@@ -65,11 +64,23 @@ class LossInternals:
         """The same for reading: sums over the rows as typed, no moments in their place."""
         return self.by_rows() if self.reduced else self
 
-    def within(self, box: LowHigh) -> LossInternals:
-        """The same with this box."""
-        found = copy(self)
-        found.box, found._kept = box, {}
-        return found
+    def within(self, box: ParameterBox) -> LossInternals:
+        """The same with this box, made once."""
+
+        def make() -> LossInternals:
+            found = copy(self)
+            found.box, found._kept = box, {}
+            return found
+
+        return self if box == self.box else self.kept(("within", box), make)
+
+    @property
+    def ranges(self) -> dict[Node, tuple[float, float]]:
+        """(low, high) of each parameter, where there are bounds; else {}."""
+        if self.box is None:
+            return {}
+        ends = zip(self.box.low, self.box.high, strict=True)
+        return dict(zip(self.leaves, ends, strict=True))
 
     def on(self, backend: str) -> LossInternals:
         """The same whose rows this backend runs over."""
@@ -77,7 +88,7 @@ class LossInternals:
             return self
         found = copy(self)
         found._kept = {}
-        for name in ("evaluate", "evaluate_value", "evaluate_hess", "compiled"):
+        for name in ("evaluate", "evaluate_value", "evaluate_hess", "compiled", "_product"):
             found.__dict__.pop(name, None)
         found.rows = replace(self.rows, backend=backend)
         return found
@@ -150,11 +161,22 @@ class LossInternals:
         entries = {f"{i},{j}": row[j] for i, row in enumerate(rows) for j in range(i, len(rows))}
         return self.program_of(entries)
 
-    def program_of(self, outputs: Mapping[str, Node]) -> Program:
-        """The program of these nodes of `graph`; its inputs: the parameters, what the data give."""
+    @cached_property
+    def product_program(self) -> Program:
+        """Parameters and a vector v -> the Hessian times v: the gradient of g·v."""
+        ways = [self.graph.atom(Name(f"v{k}")) for k in range(len(self.leaves))]
+        slope = self.graph.add(*map(self.graph.mul, self.derivatives, ways))
+        entries = gradient(self.graph, slope, self.atoms)
+        return self.program_of({f"H·v[{k}]": e for k, e in enumerate(entries)}, ways)
+
+    def program_of(self, outputs: Mapping[str, Node], more: Sequence[Name] = ()) -> Program:
+        """The program of these nodes of `graph`.
+
+        Its inputs: the parameters, `more` of them, what the data give.
+        """
         if self.rows is None:
-            return compile_program(self.leaves, outputs)
-        return self.rows.program(self.leaves, outputs)
+            return compile_program([*self.leaves, *more], outputs)
+        return self.rows.program([*self.leaves, *more], outputs)
 
     def compile(self, program: Program) -> Callable[..., list[float]]:
         """A program of this loss as a function of the parameters; it returns inf and nan."""
@@ -184,6 +206,29 @@ class LossInternals:
         x: (P,) numbers in the order of params; the gradient is (P,) float64. Compiled on first
         use, in a time linear in the size of the formula.
         """
+        function = self._on_arrays(self.program, lambda: self.evaluate)
+
+        def call(x: Sequence[float]) -> tuple[float, NDArray[np.float64]]:
+            out = function(x)
+            return float(out[0]), out[1:]
+
+        return call
+
+    @cached_property
+    def _product(self) -> Callable[[Any], NDArray[np.float64]]:
+        program = self.product_program
+        return self._on_arrays(program, lambda: self.compile(program))
+
+    def product(self, x: ArrayLike, v: ArrayLike) -> NDArray[np.float64]:
+        """The Hessian at x times v, (P,) each."""
+        import numpy as np
+
+        return self._product(np.concatenate([np.asarray(x, float), np.asarray(v, float)]))
+
+    def _on_arrays(
+        self, program: Program, interpreted: Callable[[], Callable[..., list[float]]]
+    ) -> Callable[[Any], NDArray[np.float64]]:
+        """A program as a function of one array, by machine code where there is some."""
         import numpy as np
 
         from symgd.backends.dispatch import compiled
@@ -191,19 +236,13 @@ class LossInternals:
         def make() -> Callable[[Any], NDArray[np.float64]]:
             from symgd.backends.native.array_module import compile_arrays
 
-            return compile_arrays(self.program).evaluate
+            return compile_arrays(program).evaluate
 
         function = compiled(make) if self.rows is None else None
-        if function is None:
-
-            def function(x: Any) -> NDArray[np.float64]:
-                return np.array(self.evaluate(*np.asarray(x, dtype=np.float64).tolist()))
-
-        def call(x: Sequence[float]) -> tuple[float, NDArray[np.float64]]:
-            out = function(x)
-            return float(out[0]), out[1:]
-
-        return call
+        if function is not None:
+            return function
+        plain = interpreted()
+        return lambda x: np.array(plain(*np.asarray(x, dtype=np.float64).tolist()))
 
     def hess_rows(self, x: Sequence[float]) -> list[list[float]]:
         """The Hessian as lists, every operation rounded. For engines."""

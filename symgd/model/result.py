@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from symgd.model.bounds import ParameterBox
     from symgd.model.rules import Rule
 
 
@@ -201,7 +202,8 @@ class Result(Paged):
 
     theta: parameter -> value at the returned point. value, grad: the loss and its gradient there.
     steps: how many steps were taken. best: the least loss on the way. judge: forms the verdict,
-    which may continue the run and try others: when it is first read, and once.
+    which may continue the run and try others: when it is first read, and once. box: the bounds of
+    the parameters, if there are any.
     """
 
     theta: dict[str, float]
@@ -218,6 +220,7 @@ class Result(Paged):
     lr: float | str
     start: dict[str, float]
     hyperparameters: Mapping[str, float]
+    box: ParameterBox | None = None
 
     @cached_property
     def verdict(self) -> Verdict:
@@ -237,8 +240,19 @@ class Result(Paged):
 
     @property
     def grad_norm(self) -> float:
-        """The Euclidean norm of the gradient at the returned point."""
-        return math.hypot(*self.grad.values())
+        """The Euclidean norm of the gradient at the returned point.
+
+        Without the parameters that are at a bound where the gradient points out of the box.
+        """
+        grad = list(self.grad.values())
+        if self.box is not None:
+            grad = self.box.projected(list(self.theta.values()), grad)
+        return math.hypot(*grad)
+
+    @property
+    def bounds(self) -> dict[str, tuple[float | None, float | None]]:
+        """The bounds that the run was kept in: parameter -> (low, high), None for an open end."""
+        return {} if self.box is None else self.box.by_name(self.loss.params)
 
     def raise_for_status(self) -> Result:
         """The result itself, or DescentError if the run did not converge or complete."""
@@ -270,6 +284,8 @@ class Result(Paged):
                 for t, theta, loss, _ in self.history.rows()
             ],
         }
+        if self.box is not None:
+            data["bounds"] = self.bounds
         return dict(finite_or_none(data))
 
     @property

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 import sympy
@@ -113,6 +113,16 @@ class Rule(Notebook):
                     found.append(name)
             assigned.add(line.target)
         return tuple(found)
+
+    @cached_property
+    def unboxed(self) -> Rule:
+        """The rule without the suffix box at its end: the engine projects into the same bounds."""
+        suffix, text = CATALOGUE["box"].text, self.text.strip()
+        if not text.endswith(f"\n{suffix}"):
+            return self
+        rest = Rule(text.removesuffix(suffix), name=self.name.removesuffix("+box"))
+        kept = {n: v for n, v in self.defaults.items() if n in rest.hyperparameters}
+        return replace(rest, defaults=kept)
 
     @cached_property
     def hyperparameters(self) -> tuple[str, ...]:

@@ -14,7 +14,8 @@ from symgd.report.table import loss_lines, rule_summary, truncated
 if TYPE_CHECKING:
     from symgd.analysis.certified.certified_rate import CertifiedRate
     from symgd.analysis.critical.critical_point import CriticalPoint
-    from symgd.descent.explain import Behavior, Explanation
+    from symgd.descent.behavior import Behavior
+    from symgd.descent.explain import Explanation
 
 _MOST_ROWS = 4  # of a Hessian that is printed
 _ILL_CONDITIONED = 1e4  # one more digit costs ten thousand steps and more
@@ -44,6 +45,9 @@ def report(
         more = len(explanation.behaviors) - _MOST_MINIMA
         if more > 0:
             yield f"and {more} more minima (--format json has them)"
+    if len({f"{value:.4g}" for _, value in explanation.sharpness}) > 1:
+        yield ""
+        yield from _wrapped([_sharpness(explanation)], width)
 
 
 def _derivation(explanation: Explanation) -> Iterator[str]:
@@ -105,6 +109,15 @@ def _certified(explanation: Explanation, found: CertifiedRate) -> str:
     )
 
 
+def _sharpness(explanation: Explanation) -> str:
+    """The largest curvature at some steps; gradient descent is stable where it is below 2/lr."""
+    steps = explanation.sharpness[-1][0]
+    values = ", ".join(f"{value:.4g} (t = {t})" for t, value in explanation.sharpness)
+    gd = explanation.rule.name == "gd" and explanation.lr is not None
+    limit = f"; gd is stable below 2/lr = {2 / explanation.lr:.4g}" if gd and explanation.lr else ""
+    return f"sharpness on {steps} steps from the start: {values}{limit}"
+
+
 def _convexity(explanation: Explanation) -> str:
     convexity = explanation.convexity
     if convexity.convex:
@@ -135,7 +148,8 @@ def _critical_points(explanation: Explanation) -> Iterator[str]:
         note = critical.note or "; ".join(critical.families) or "none found"
         yield f"critical points: {note}"
         if math.isfinite(explanation.bound) and loss.params:
-            yield f"L >= {explanation.bound:.6g} everywhere"
+            where = "everywhere" if loss.internals.box is None else "within the bounds"
+            yield f"L >= {explanation.bound:.6g} {where}"
         return
     yield f"critical points ({methods[critical.method]}; {completeness}):"
     kinds = max(len(p.kind) for p in critical.points)
@@ -152,14 +166,15 @@ def _critical_point_text(names: Sequence[str], point: CriticalPoint) -> str:
         point_text = ", ".join(at)
     else:
         point_text = _point_text(names, point.x)
-    curvature = "" if point.kinked else f"; curvature {_values(point.eigenvalues)}"
+    values = () if point.kinked else point.eigenvalues
+    curvature = f"; curvature {_values(values)}" if values else ""
     note = f"; {point.note}" if point.note else ""
     return f"{point_text}: L = {point.value:.6g}{curvature}{_condition(point)}{note}"
 
 
 def _condition(point: CriticalPoint) -> str:
     """The condition number of a minimum, where it is what makes a descent slow."""
-    if point.kind != "minimum" or point.kinked:
+    if point.kind != "minimum" or not point.eigenvalues:
         return ""
     number = point.eigenvalues[-1] / point.eigenvalues[0]
     if number < _ILL_CONDITIONED:

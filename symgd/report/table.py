@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
+from symgd.model.loss import Loss
 from symgd.names import escape
 from symgd.report.step_table import float_text, step_table
 
@@ -59,6 +60,16 @@ def loss_lines(loss: Described, *, pretty: bool = True) -> Iterator[str]:
     else:
         for name, derivative in loss.gradient_text().items():
             yield truncated(f"dL/d{name} = {derivative}")
+    if isinstance(loss, Loss) and loss.internals.box is not None:
+        yield truncated(f"bounds: {_bounds_text(loss.internals.box.by_name(loss.params))}")
+
+
+def _bounds_text(bounds: Mapping[str, tuple[float | None, float | None]]) -> str:
+    texts = []
+    for name, (low, high) in bounds.items():
+        least = "" if low is None else f"{low:.6g} <= "
+        texts.append(f"{least}{name}" + ("" if high is None else f" <= {high:.6g}"))
+    return ", ".join(texts)
 
 
 def rule_summary(

@@ -141,10 +141,13 @@ def _backtrack(
     fraction, negligible, decrease = 1.0, current.negligible, current.decrease
     for _ in range(trials):
         x = [a + fraction * s for a, s in zip(current.x, current.step, strict=True)]
-        if box is not None:
+        least = fraction * decrease
+        if box is not None:  # what the bounds leave of the step
             x = box.clip(x).tolist()
+            moves = zip(current.gradient, x, current.x, strict=True)
+            least = max(0.0, -sum(g * (new - old) for g, new, old in moves))
         found = objective.gradient(x)
-        lower = current.value - 1e-4 * fraction * decrease
+        lower = current.value - 1e-4 * least
         if negligible or -math.inf < found[0] <= lower:
             return x, found
         fraction *= 0.5

@@ -6,6 +6,7 @@ import shlex
 import pytest
 from typer.testing import CliRunner
 
+from benchmarks import advice as scan
 from symgd import Loss, descend
 from symgd.analysis.minima import steepest_curve
 from symgd.cli.app import app
@@ -98,3 +99,39 @@ def test_steepest_curve_by_hand():
 def test_names_in_advice_are_quoted_for_the_shell():
     advice = descend("θ**2", lr=10).verdict.advice
     assert shlex.split(advice[advice.index("symgd") :])[1] == "θ**2"
+
+
+def test_advised_rates_are_within_a_factor_2_of_the_best_of_a_fine_scan():
+    assert [case.name for case in scan.cases(6, seed=3) if not case.within] == []
+
+
+def test_slow_batches_are_told_a_rate_and_every_option():
+    asked = {"data": "examples/decay.csv", "batch": 4, "seed": 2, "steps": 100}
+    slow = descend("mean((counts - (a*t + b))**2)", lr=0.001, **asked)
+    advice = slow.verdict.advice
+    assert "--batch 4 --seed 2" in advice
+    rate = float(advice.split("lr = ")[1].split()[0])
+    assert descend("mean((counts - (a*t + b))**2)", lr=rate, **asked).value < 0.3 * slow.value
+    assert "converg" not in run_the_advised(advice)  # of batches, loss and gradient are told
+
+
+def test_a_loss_without_a_certified_minimum_is_told_a_rate_that_ends_lower():
+    slow = descend("(x*y-1)^2", start={"x": 2, "y": 1}, lr=0.001, steps=100)
+    rate = float(slow.verdict.advice.split("lr = ")[1].split()[0])
+    assert descend("(x*y-1)^2", start={"x": 2, "y": 1}, lr=rate, steps=100).value < 1e-20
+
+
+def test_no_rate_is_told_where_larger_ones_are_ever_better():
+    assert descend("exp(-x)", start=0.0, lr=0.5).verdict.advice == ""
+
+
+def test_a_missed_tolerance_is_told_a_rate_that_reaches_it():
+    missed = descend("log(1+exp(-a))+a^2/10", lr=0.1, tol=1e-8, steps=100)
+    assert "converged" in run_the_advised(missed.verdict.advice)
+
+
+def test_a_sign_rule_is_told_the_rate_that_gets_nearest():
+    # n steps of lr reach 1.24 for lr >= 1.24/n, and then swing by lr
+    advice = descend("theta**2", start=1.24, lr=1.64, rule="signsgd", steps=20).verdict.advice
+    assert "gets nearest" in advice
+    assert 0.5 * 1.24 / 20 <= float(advice.split("lr = ")[1].split()[0]) <= 2 * 1.24 / 20

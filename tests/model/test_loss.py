@@ -9,6 +9,7 @@ import sympy
 from scipy.optimize import minimize
 
 from symgd import Loss
+from symgd.model.bounds import ParameterBox
 
 ROSENBROCK = "(1 - x)**2 + 100*(y - x**2)**2"
 FORMULAS = [
@@ -22,8 +23,8 @@ def test_public_names():
     names = {name for name in dir(Loss(ROSENBROCK)) if not name.startswith("_")}
     assert names == {
         "around", "columns", "compiled", "exact", "expr", "grad", "gradient", "gradient_text",
-        "hess", "hessian", "internals", "of", "params", "program", "read_as", "symbols", "table",
-        "text", "value", "value_and_grad",
+        "hess", "hessian", "hvp", "internals", "of", "params", "program", "read_as", "symbols",
+        "table", "text", "value", "value_and_grad",
     }  # fmt: skip
 
 
@@ -94,7 +95,7 @@ def test_optimizers_take_its_functions():
 
 def test_other_internals_leave_the_loss_as_it_is():
     loss = Loss("mean((y - a*x)**2)", {"x": [1.0, 2.0], "y": [2.0, 5.0]})
-    boxed = loss.around(loss.internals.within(([0.0], [1.0])))
+    boxed = loss.around(loss.internals.within(ParameterBox((0.0,), (1.0,))))
     assert loss.internals.box is None
     assert (boxed.text, boxed.params, boxed.columns) == (loss.text, loss.params, loss.columns)
     assert boxed.value([2.0]) == loss.value([2.0]) == 0.5  # (0^2 + 1^2)/2

@@ -125,6 +125,8 @@ def test_table_is_pythons_to_the_last_digit(show, case):
     function = mp_function(loss, tuple(run.theta))
     for _, *theta, value, norm in shown[::7]:
         grad = [mp_slope(function, theta, unit) for unit in np.eye(len(theta))]
+        if case == "box" and theta == [1.0]:  # held there: the gradient 2 points out of the box
+            grad = [0.0]
         right = (float(function(*map(mpmath.mpf, theta))), math.hypot(*grad))
         assert (value, norm) == pytest.approx(right, rel=1e-12, abs=1e-13)
 
@@ -199,7 +201,7 @@ def test_verdict_after_a_move_is_of_the_error_as_pythons_is(show, lr):
 def test_verdict_after_a_move_claims_no_factor_without_a_minimum(show):
     page = show(symgd.descend("x^4", start=1, lr=0.1, steps=100))
     field(page, "start x", 0.5)
-    assert text(page, "verdict").startswith("descending: the loss went from 0.0625 to")
+    assert text(page, "verdict").startswith("descending: the loss fell from 0.0625 to")
 
 
 def test_run_that_leaves_the_domain_says_so(show):

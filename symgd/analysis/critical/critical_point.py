@@ -9,12 +9,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class CriticalPoint:
-    """A point where the gradient vanishes, or a minimum or maximum at a kink.
+    """A point where the gradient vanishes, a minimum or maximum at a kink, or a minimum at bounds.
 
     x: in the order of Loss.params. kind: minimum, maximum, saddle or degenerate. eigenvalues: of
-    the Hessian, ascending; () at a kink. exact: each coordinate as a formula, () where only the
-    numbers are known. note: what the kind does not say, or "". shape: smooth, kink, inflection, or
-    bound.
+    the Hessian (at bounds, in the parameters that none holds), ascending; () at a kink. exact: each
+    coordinate as a formula, () where only the numbers are known. note: what the kind does not say,
+    or "". shape: smooth, kink, inflection, or bound.
     """
 
     x: tuple[float, ...]
@@ -28,7 +28,7 @@ class CriticalPoint:
     @property
     def kinked(self) -> bool:
         """Whether the gradient jumps here, so that there is no Hessian to speak of."""
-        return self.shape == "kink" or not self.eigenvalues
+        return self.shape == "kink" or not (self.eigenvalues or self.shape == "bound")
 
 
 @dataclass(frozen=True)

@@ -49,6 +49,9 @@ def _on_a_line(work: Work, start: float) -> Iterator[Candidate]:
         return abs(x - start)
 
     grid = {math.sinh(k / 40) for k in range(-304, 305)} | {start}
+    if (box := work.loss.internals.box) is not None:
+        span = min(box.high[0], 1e3) - (low := max(box.low[0], -1e3))
+        grid |= {low + span * k / 608 for k in range(609)}
     known: list[tuple[float, float]] = []
     for place in sorted(grid, key=from_start):
         if 2 * work.left < _LINE:
@@ -108,10 +111,11 @@ def _by_newton(work: Work, start: Sequence[float]) -> list[Candidate]:
     """From every start to a zero of the gradient, then from every start downhill."""
     first = _minimum(work, start, 300)
     found = [] if first is None else [Candidate(tuple(first.x))]
-    for point in starts(start, _STARTS):
+    box = work.loss.internals.box
+    for point in starts(start, _STARTS, box):
         if not work.over and (x := vanishing(work, point)) is not None:
             found.append(Candidate(tuple(x)))
-    for point in starts(start, _STARTS):
+    for point in starts(start, _STARTS, box):
         if not work.over and (lowest := _minimum(work, point, 40)) is not None:
             found.append(Candidate(tuple(lowest.x)))
     return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
 from symgd.analysis.critical.certify_point import certified
 from symgd.analysis.critical.critical_point import CriticalPoint, CriticalPoints
@@ -26,6 +27,9 @@ from symgd.formula.nodes import ZERO
 from symgd.formula.printing.plain import write
 from symgd.model.loss import Loss
 
+if TYPE_CHECKING:
+    from symgd.analysis.critical.sympy_solver import Solution
+
 _LINEAR = 150  # parameters of a quadratic, whose equations are linear
 _LARGEST = 60  # parameters of any other loss, as for the verdict
 _LONGEST = 60_000  # operations times parameters
@@ -40,7 +44,7 @@ def critical_points(
 
     start: where the search begins. seconds: the processor time after which SymPy's solver is
     stopped; 0: it is not asked. bounded: False where the loss is known to have no lower bound, so
-    that no point is the lowest.
+    that no point is the lowest. Of a loss in bounds only what is inside of them.
     """
     if not loss.params:
         note = "the loss is constant: every point is a minimum and a maximum"
@@ -50,30 +54,73 @@ def critical_points(
         return CriticalPoints((), "exact", True, note=note)
     terms = polynomial(loss.internals.root, loss.internals.leaves)
     if terms is not None and degree(terms) <= 2 and len(loss.params) <= _LINEAR:
-        return _of_quadratic(len(loss.params), terms, loss)
+        return _inside(loss, _of_quadratic(len(loss.params), terms, loss))
+    if loss.table is not None and (at_kink := _of_convex_kinks(loss, start)) is not None:
+        return at_kink
     operations = loss.internals.value_program.operations
     if len(loss.params) > _LARGEST or operations * len(loss.params) > _LONGEST:
         if loss.internals.rows is None and operations <= _COMPILED:
             from symgd.analysis.critical.large_losses import near_start
 
-            return near_start(loss, start)
+            return _inside(loss, near_start(loss, start))
         size = f"{len(loss.params)} parameters, {operations:,} operations"
         note = f"not looked for ({size}); a run with --lr auto --tol 1e-6 looks for one"
         return CriticalPoints((), "numeric", False, note=note)
     if loss.internals.work * len(loss.params) > _MANY and loss.internals.rows is not None:
-        return _near(loss, start)
+        return _inside(loss, _near(loss, start))
     from symgd.analysis.critical.critical_point_list import joined  # what quadratics do without
     from symgd.analysis.critical.critical_point_search import search, unexplored
     from symgd.analysis.critical.sympy_solver import Solver
 
     wanted = seconds > 0 and solvable(loss, terms)
     with Solver(loss, seconds if wanted else 0.0) as solver:
-        found = search(loss, start)
-        solved = solver.answer()
-    points = joined(loss, start, found, solved, lowest=bounded is not False)
+        found = [c for c in search(loss, start) if _near_bounds(loss, c.x)]
+        solved = _solved_inside(loss, solver.answer())
+    points = _inside(loss, joined(loss, start, found, solved, lowest=bounded is not False))
     if solver.incomplete or points.complete or points.families:
         return replace(points, incomplete=solver.incomplete)
     return replace(points, incomplete=points.incomplete or unexplored(loss, found))
+
+
+def _of_convex_kinks(loss: Loss, start: Sequence[float]) -> CriticalPoints | None:
+    from symgd.analysis.critical.convex_kinks import convex_minimum  # needs NumPy
+
+    point = convex_minimum(loss, list(start))
+    box = loss.internals.box
+    if point is None or (box is not None and not box.contains(point.x)):
+        return None
+    several = point.note.endswith("not the only one")
+    families = ("infinitely many minima of the same value: a convex set",) if several else ()
+    return CriticalPoints((point,), "numeric", True, families)
+
+
+def _near_bounds(loss: Loss, x: Sequence[float]) -> bool:
+    """Whether a point that is not yet exact may be within the bounds."""
+    box = loss.internals.box
+    if box is None:
+        return True
+    margin = 1e-6 * (1 + max(map(abs, x)))
+    return max(abs(a - b) for a, b in zip(box.clip(x), x, strict=True)) <= margin
+
+
+def _solved_inside(loss: Loss, solved: Solution | None) -> Solution | None:
+    """Of what SymPy's solver found the points within the bounds."""
+    if solved is None or loss.internals.box is None:
+        return solved
+    pairs = zip(solved.points, solved.texts, strict=True)
+    kept = [pair for pair in pairs if _near_bounds(loss, pair[0])]
+    return replace(solved, points=[p for p, _ in kept], texts=[t for _, t in kept])
+
+
+def _inside(loss: Loss, found: CriticalPoints) -> CriticalPoints:
+    """Of what was found the points within the bounds."""
+    box = loss.internals.box
+    if box is None or all(box.contains(p.x) for p in found.points):
+        return found
+    points = tuple(p for p in found.points if box.contains(p.x))
+    note = found.note if points else "none within the bounds"
+    complete = found.complete and not found.families  # a line may cross the box elsewhere
+    return replace(found, points=points, note=note, complete=complete)
 
 
 def _near(loss: Loss, start: Sequence[float]) -> CriticalPoints:

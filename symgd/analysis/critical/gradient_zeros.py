@@ -8,21 +8,37 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from symgd.analysis.critical.work import Work
+from symgd.model.bounds import ParameterBox
 from symgd.solvers import newton
 from symgd.solvers.symmetric import all_finite, finite_rows, spectrum
 
 _ITERATIONS = 80
 
 
-def starts(start: Sequence[float], most: int) -> Iterator[list[float]]:
-    """The given point and round ones, then random ones at growing distance."""
+def starts(
+    start: Sequence[float], most: int, box: ParameterBox | None = None
+) -> Iterator[list[float]]:
+    """The given point and round ones, then random ones at growing distance, or all over a box."""
     chance = random.Random(0)  # noqa: S311 - where to look, not a secret
     count = len(start)
     fixed = [list(start), [0.0] * count, [1.0] * count, [-1.0] * count]
-    yield from fixed[:most]
+    yield from (p if box is None else box.clip(p) for p in fixed[:most])
     for k in range(most - len(fixed)):
         spread = (0.5, 1.5, 4.0, 12.0)[k % 4]
-        yield [chance.gauss(0, spread) for _ in range(count)]
+        point = [chance.gauss(0, spread) for _ in range(count)]
+        yield point if box is None else _into(point, box, chance)
+
+
+def _into(point: list[float], box: ParameterBox, chance: random.Random) -> list[float]:
+    """The point where the box is open, else one between both ends, or beyond the only one."""
+    found = []
+    for v, low, high in zip(point, box.low, box.high, strict=True):
+        if math.isfinite(low) and math.isfinite(high):
+            v = low + (high - low) * chance.random()
+        elif math.isfinite(low) or math.isfinite(high):
+            v = low + abs(v) if math.isfinite(low) else high - abs(v)
+        found.append(v)
+    return found
 
 
 def vanishing(work: Work, point: Sequence[float]) -> list[float] | None:

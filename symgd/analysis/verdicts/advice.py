@@ -3,46 +3,36 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from symgd.analysis.minima import certified_minimum, steepest_curve
 from symgd.analysis.stable_rates import rates
 from symgd.analysis.verdicts.command import Asked, command
+from symgd.analysis.verdicts.rate_scan import RateScan, Trial
 from symgd.analysis.verdicts.scaling import ILL, condition_number, rescaled
 from symgd.model.loss import Loss
 from symgd.model.result import Result, Status, Verdict
 
-_OPERATIONS = 3_000_000  # that a trial run may take
-_STEPS = 2_000
+_OPERATIONS = 1_000_000  # that a trial run may take,
+_STEPS = 20_000
+_OFF_SADDLE = 2_000  # steps of a run beside a saddle
 _LARGEST = 60  # parameters, and
 _LONGEST = 20_000  # operations times parameters, as for the verdict
-_GOOD = ("converging", "converged", "slow", "sublinear", "approaching", "landed", "descending")
-_PARTS = (1.0, 0.5, 0.25, 0.12, 0.06, 0.03, 0.015, 5e-3, 1e-3, 1e-4, 1e-6, 1e-8)
-_RUDE = ("diverging", "nonfinite", "oscillating")  # kinds of which the steps were too long
+_GOOD = ("converging", "converged", "slow", "sublinear", "approaching", "landed", "descending",
+         "bound", "kink")  # fmt: skip
+_LOOKED_AT = 4  # of the best trials: whose verdicts are read
+_NEARER = 0.5  # of the error: what a better rate leaves of it,
+_LOWER = 0.1  # of the fall of the loss: by how much it falls further,
+_FLATTER = 0.1  # or of the gradient: what it leaves of it
 
 #: Runs the same descent with other settings: (lr, start, steps, loss) -> its Result, no advice.
 Rerun = Callable[[float, Mapping[str, float], int, Loss | None], Result]
 
 
-@dataclass(frozen=True)
-class _Trial:
-    """A learning rate and how its run ended, the lower the better."""
-
-    lr: float
-    run: Result
-
-    @property
-    def score(self) -> float:
-        """The loss at the end; infinite where the run did not do well."""
-        run = self.run
-        bad = run.lost or run.verdict.kind not in _GOOD
-        return math.inf if bad or not math.isfinite(run.value) else run.value
-
-
 def advised(result: Result, asked: Asked, rerun: Rerun) -> Verdict:
     """The verdict with advice, where there is any; what is advised was tried."""
-    find = _off_the_saddle if result.status is Status.SADDLE else _other_rate
+    find = _off_the_saddle if result.verdict.kind == "saddle" else _other_rate
     found = find(result, asked, rerun)
     # one command, at the end
     units = _other_units(result, asked, rerun, named="symgd " in found)
@@ -54,86 +44,84 @@ def _other_rate(result: Result, asked: Asked, rerun: Rerun) -> str:
     loss = result.loss
     if not isinstance(loss, Loss) or "lr" not in result.rule.variables:
         return ""
-    if not _small(loss) or not math.isfinite(loss.value(result.start)):
+    steps = _steps(loss, asked)
+    if steps < min(asked.steps, 5) or not math.isfinite(loss.value(result.start)):
         return ""
-    most = _OPERATIONS // (3 * loss.internals.work + 20)
-    steps = min(asked.steps, _STEPS, most)
-    if steps < min(asked.steps, 5):
-        return ""
-
-    def trial(lr: float) -> Result:
-        return rerun(lr, result.start, steps, None)
-
-    best = _best(result, _candidates(result, loss), trial)
-    if best is not None and result.verdict.lr_max is None:  # decades: look between them
-        between = (float(f"{best.lr * part:.2g}") for part in (0.5, 0.25, 2.0, 4.0))
-        closer = _best(result, between, trial)
-        best = min(filter(None, (best, closer)), key=lambda t: t.score)
-    if best is not None and _better(best, result, whole=steps == asked.steps):
+    whole = steps >= result.steps
+    again = result
+    if not whole and isinstance(result.lr, float):
+        again = rerun(result.lr, result.start, steps, None)
+    found = _best(result, loss, lambda lr: rerun(lr, result.start, steps, None), asked, again)
+    if found is not None:
+        best, how = found
         line = command(result, asked, lr=best.lr)
-        works = f"lr = {best.lr:g} works"
-        return f"{works}: {line}" if line else f"{works} (loss {best.run.value:.6g})"
+        told = f"lr = {best.lr:g} {how}" + ("" if whole else f" (tried for {steps} steps)")
+        return f"{told}: {line}" if line else f"{told} (loss {best.run.value:.6g})"
     if result.status is Status.DIVERGED:
         return "no smaller learning rate that was tried ends lower; is there a minimum at all?"
     return ""
 
 
-def _better(best: _Trial, result: Result, whole: bool) -> bool:
-    """Whether a trial is worth its words: it goes down, and ends below a run that does as well."""
-    run = best.run
-    if not best.score < run.history.loss_at(0):
-        return False
-    before, seen = result.verdict, run.verdict
-    if before.kind in _RUDE or not whole:
-        return True
-    if before.distance is not None and seen.distance is not None:
-        return seen.distance < 0.9 * before.distance and best.score < result.value
-    return best.score < result.value
+def _steps(loss: Loss, asked: Asked) -> int:
+    """How many steps a trial may take."""
+    return min(asked.steps, _STEPS, _OPERATIONS // (3 * loss.internals.work + 20))
 
 
 def _best(
-    result: Result, candidates: Iterator[float], trial: Callable[[float], Result]
-) -> _Trial | None:
-    """The candidate of the least loss; the search ends where two more were no better."""
-    best: _Trial | None = None
-    worse = 0
-    for lr in candidates:
-        if lr == result.lr:
+    result: Result,
+    loss: Loss,
+    run: Callable[[float], Result],
+    asked: Asked,
+    before: Result | None = None,
+) -> tuple[Trial, str] | None:
+    """The best constant rate, and what is said of it; None where it is no better than the run.
+
+    before: the run that it must be better than, if any. None, too, where there is no minimum and
+    larger rates seem ever better.
+    """
+    fastest, limit = _linear(result, loss)
+    scan = RateScan(run, loss if _small(loss) else None, limit, asked.batch is not None)
+    given = result.lr if isinstance(result.lr, float) else 1.0
+    order = scan.ranked(0.5 * limit if limit < math.inf else given, fastest)
+    top = scan.trials[max(scan.trials)]
+    if scan.minimum is None and scan.score(top) <= min(map(scan.score, order)):
+        return None
+    for trial in order[:_LOOKED_AT]:
+        if trial.loss == math.inf or not trial.run.value < trial.run.history.loss_at(0):
             continue
-        tried = _Trial(lr, trial(lr))
-        if tried.score < (math.inf if best is None else best.score):
-            best, worse = tried, 0
-        elif best is not None:
-            worse += 1
-        if worse == 2:
-            break
-    return best
+        if before is not None and not _better(scan, trial, before):
+            return None
+        kind = trial.run.verdict.kind
+        if kind in _GOOD:
+            return trial, "works"
+        if kind == "oscillating":
+            gap = trial.run.verdict.distance
+            return trial, "gets nearest" + ("" if gap is None else f", to {gap:.2g}")
+    return None
 
 
-def _candidates(result: Result, loss: Loss) -> Iterator[float]:
-    """The fastest learning rate, then parts of the largest stable one, or of the given one."""
-    limit = result.verdict.lr_max
-    lr = result.lr if isinstance(result.lr, float) else None
-    if limit is not None:
-        place = certified_minimum(loss, list(result.start.values()))
-        if place is not None:
-            stable = rates(result.rule, result.hyperparameters, place.eigenvalues, None)
-            if stable.best is not None:
-                yield _rounded(stable.best)
-        yield from (_rounded(0.95 * limit * part) for part in _PARTS)
-        return
-    if lr is None:
-        lr = 1.0
-    if result.verdict.kind in _RUDE:
-        yield from (_rounded(lr * part) for part in _PARTS[1:])
-    else:
-        yield from (float(f"{lr * 10**k:.2g}") for k in range(1, 13))
+def _linear(result: Result, loss: Loss) -> tuple[float | None, float]:
+    """Of the linearized rule: the fastest learning rate near the minimum, and the limit."""
+    place = certified_minimum(loss, list(result.start.values())) if _small(loss) else None
+    if place is None:
+        return None, math.inf
+    found = rates(result.rule, result.hyperparameters, place.eigenvalues, None)
+    return found.best, found.lr_max or math.inf
 
 
-def _rounded(value: float) -> float:
-    """Two digits, rounded down."""
-    unit = 10.0 ** (math.floor(math.log10(value)) - 1)
-    return float(f"{math.floor(value / unit * (1 + 1e-9)) * unit:.2g}")
+def _better(scan: RateScan, trial: Trial, result: Result) -> bool:
+    """Whether a trial is worth its words: it does much better than the run."""
+    before = scan.judged(result)
+    if before.loss == math.inf or result.verdict.kind == "diverging":
+        return True
+    if scan.done(result):
+        return False
+    (under_way, new, _), (missed, old, _) = scan.score(trial), scan.score(before)
+    if not under_way or scan.minimum is not None:
+        return under_way < missed or new < _NEARER * old
+    scale = min(abs(result.history.loss_at(0) - old), abs(old))
+    flatter = trial.run.grad_norm < _FLATTER * result.grad_norm
+    return old - new > _LOWER * scale or (new <= old and flatter)
 
 
 def _other_units(result: Result, asked: Asked, rerun: Rerun, named: bool) -> str:
@@ -150,24 +138,20 @@ def _other_units(result: Result, asked: Asked, rerun: Rerun, named: bool) -> str
         return ""
     sentence = f"condition number {condition_number(found):.3g}"
     constants = {n: v for n, v in asked.given.items() if n not in result.rule.hyperparameters}
-    other = rescaled(loss, found, constants)
+    other = rescaled(loss, found, constants) if loss.internals.box is None else None
     if other is None:
         return sentence
     listed = ", ".join(f"{text} for {name}" for name, text in other.replaced.items())
     sentence = f"{sentence}; with {listed} it is {other.condition:.3g}"
-    stable = rates(result.rule, result.hyperparameters, other.minimum.eigenvalues, None)
-    if stable.best is None:
+    of, steps = other.loss, _steps(other.loss, asked)
+    best = _best(result, of, lambda lr: rerun(lr, result.start, steps, of), asked)
+    if best is None:
         return sentence
-    lr, steps = _rounded(stable.best), min(asked.steps, _STEPS)
-    trial = rerun(lr, result.start, steps, other.loss)
-    line = command(replace(result, loss=other.loss), asked, lr=lr)
-    if _Trial(lr, trial).score == math.inf:
-        return sentence
-    return (
-        f"{sentence}: {line}"
-        if line and not named
-        else f"{sentence} (there a rate of {lr:g} works)"
-    )
+    trial, how = best
+    line = command(replace(result, loss=of), asked, lr=trial.lr)
+    if line and not named:
+        return f"{sentence}: {line}"
+    return f"{sentence} (there a rate of {trial.lr:g} {how})"
 
 
 def _off_the_saddle(result: Result, asked: Asked, rerun: Rerun) -> str:
@@ -181,8 +165,8 @@ def _off_the_saddle(result: Result, asked: Asked, rerun: Rerun) -> str:
             name: float(f"{v + sign * size * d:.6g}")
             for (name, v), d in zip(result.start.items(), direction, strict=True)
         }
-        lr = result.lr if isinstance(result.lr, float) else math.nan
-        if math.isnan(lr) or rerun(lr, start, min(asked.steps, _STEPS), None).value < result.value:
+        lr, steps = result.lr, min(asked.steps, _OFF_SADDLE)
+        if not isinstance(lr, float) or rerun(lr, start, steps, None).value < result.value:
             line = command(result, asked, start=start)
             return f"start a little off it: {line}" if line else ""
     return ""

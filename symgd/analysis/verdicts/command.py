@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from symgd.model.bounds import BoundsByName, canonical_bounds
 from symgd.model.result import Result
 from symgd.names import escape
 
@@ -20,6 +22,7 @@ class Asked:
     """What a run was asked for besides loss, rule, rate and start.
 
     given: the hyperparameters and constants that were set. data: a path, or what holds the rows.
+    batch, seed: of the rows of each step.
     """
 
     steps: int
@@ -28,6 +31,9 @@ class Asked:
     backend: str = "auto"
     data: Any = None
     drop_missing: bool = False
+    batch: int | None = None
+    seed: int = 0
+    bounds: BoundsByName | None = None
 
     @property
     def path(self) -> str | None:
@@ -64,6 +70,9 @@ def command(
         words += ["--rule", _quoted(rule if result.rule.name == "custom" else result.rule.name)]
     for name, value in asked.given.items():
         words += ["--set", _quoted(f"{name}={value!r}")]
+    for name, (low, high) in canonical_bounds(asked.bounds).items():
+        ends = (f"{float(v)!r}" if _closed(v) else "" for v in (low, high))
+        words += ["--bound", _quoted(f"{name}={':'.join(ends)}")]
     if asked.steps != 20:
         words += ["--steps", str(asked.steps)]
     if asked.tol is not None:
@@ -72,6 +81,9 @@ def command(
         words += ["--backend", asked.backend]
     if asked.drop_missing:
         words.append("--drop-missing")
+    if asked.batch is not None:
+        words += ["--batch", str(asked.batch)]
+        words += ["--seed", str(asked.seed)] if asked.seed else []
     return " ".join(words)
 
 
@@ -80,6 +92,10 @@ def _start(place: Mapping[str, float]) -> list[str]:
     if len(values) > 1 or _CONSTANTS & set(place):
         return ["--start", _quoted(",".join(f"{n}={v!r}" for n, v in place.items()))]
     return [] if values == {1.0} else ["--start", f"{values.pop()!r}"]
+
+
+def _closed(end: float | None) -> bool:
+    return end is not None and math.isfinite(end)
 
 
 def _quoted(text: str) -> str:

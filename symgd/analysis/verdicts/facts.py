@@ -32,7 +32,8 @@ Ahead = Callable[[int], Sequence[tuple[int, Sequence[float]]]]
 class Facts:
     """What is known at the end of a run.
 
-    x: the returned point, with its value and grad. tail: the last (step, point) pairs. lr: None
+    x: the returned point, with its value. grad: the gradient there, in bounds the projected one;
+    pull: the gradient as it is. tail: the last (step, point) pairs. lr: None
     where it is no constant. rate_at: a step -> its learning rate, of a formula of t. ahead: None
     where the run cannot be continued. nonfinite, runaway: the sentence about the sub-expression
     that left the numbers, or ""; remedy: what keeps it finite. first_loss: the loss at the start.
@@ -47,6 +48,7 @@ class Facts:
     start: Sequence[float]
     x: Sequence[float]
     grad: Sequence[float]
+    pull: Sequence[float]
     value: float
     first_loss: float
     evaluate: gradient_only.Evaluate
@@ -78,16 +80,11 @@ class Facts:
         """max|g| at the returned point."""
         return max(map(abs, self.grad), default=math.nan)
 
-    @property
-    def at_bound(self) -> bool:
-        """Whether the gradient points out of the rule's box, but for tol, in every parameter."""
-        low, high = (self.hyperparameters.get(name) for name in ("lower", "upper"))
-        if "box" not in self.rule.name.split("+") or low is None or high is None:
-            return False
-        return any(v in (low, high) for v in self.x) and all(
-            abs(g) <= (self.tol or 0.0) or (v <= low and g > 0) or (v >= high and g < 0)
-            for v, g in zip(self.x, self.grad, strict=True)
-        )
+    @cached_property
+    def held(self) -> list[bool]:
+        """Of each parameter, whether it is at a bound and the gradient points out of the box."""
+        box = None if self.loss is None else self.loss.internals.box
+        return [] if box is None else box.held(self.x, self.pull)
 
     @cached_property
     def end(self) -> list[float]:
@@ -111,10 +108,29 @@ class Facts:
         return work <= _LONGEST and work * self.loss.table.rows <= _MOST_ROWS
 
     @cached_property
+    def large(self) -> bool:
+        """Whether products of the Hessian with vectors stand for it."""
+        if self.loss is None or self.small or len(self.x) == 1:
+            return False
+        if self.loss.internals.box is not None:
+            return False
+        from symgd.analysis.large_minima import most_products
+
+        return most_products(self.loss) > 0
+
+    @cached_property
     def eigenvalues(self) -> list[float]:
-        """Of the Hessian at the returned point, ascending; [] where too large or not finite."""
+        """Of the Hessian at the returned point, ascending; [] where not known or not finite.
+
+        Of a large one the ends only.
+        """
         if self.loss is None:
             return gradient_only.eigenvalues(self.evaluate, self.x)
+        if self.large:
+            from symgd.analysis.large_minima import curvature_ends
+
+            ends = curvature_ends(self.loss, self.x)
+            return [] if ends is None else [ends.low, ends.high]
         return eigenvalues(self.loss, self.x) if self.small else []
 
     @cached_property
@@ -133,16 +149,21 @@ class Facts:
     @cached_property
     def near(self) -> Minimum | None:
         """The certified minimum that damped Newton steps reach downhill from the end of the run."""
-        if self.loss is None or not self.small or not self.tail:
+        return self._downhill(self.end) if self.tail else None
+
+    def _downhill(self, x: Sequence[float]) -> Minimum | None:
+        if self.loss is None or not (self.small or self.large):
             return None
-        return certified_minimum(self.loss, self.end)
+        if self.small:
+            return certified_minimum(self.loss, x)
+        from symgd.analysis.large_minima import certified
+
+        return certified(self.loss, x)
 
     @cached_property
     def minimum(self) -> Minimum | None:
         """That minimum, or else one that is reached from the start."""
-        if self.near or self.loss is None or not self.small:
-            return self.near
-        return certified_minimum(self.loss, self.start)
+        return self.near or self._downhill(self.start)
 
     def distance(self, x: Sequence[float]) -> float:
         """The error: how far x is from the minimum near the end."""
@@ -225,7 +246,7 @@ class Facts:
             return None, None
         linear = linear_rule(self.rule, self.hyperparameters)
         values = self.minimum.eigenvalues
-        if not linear.applies(values[-1]):
+        if not values or not linear.applies(values[-1]):
             return None, None
         known = self.lr is not None and self.near is not None
         return linear.dominant(values, self.lr) if known else None, linear.limit(values)  # type: ignore[arg-type]
@@ -244,6 +265,8 @@ class Facts:
         if self.near is None or not self.eigenvalues:
             return False
         there = self.near.eigenvalues
+        if len(there) != len(self.eigenvalues):  # another parameter is held at its bound
+            return False
         scale = max(map(abs, there))
         pairs = zip(self.eigenvalues, there, strict=True)
         return all(abs(a - b) <= 0.25 * scale for a, b in pairs)

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from symgd.analysis.verdicts.facts import Facts
-from symgd.analysis.verdicts.sentences import OUTCOMES
+from symgd.analysis.verdicts.sentences import OUTCOMES, part
+from symgd.analysis.verdicts.stationary import at_bound
 from symgd.analysis.verdicts.trace import Fall, Point, bounded, peaks, shrinks, turns_back
 
 _EPS = 2.0**-52
@@ -16,8 +17,11 @@ _SAME = 1e-9  # a factor so near to 1 neither shrinks nor grows
 _TENTH = (0.07, 0.14)  # of the error: what counts as a tenth where it is counted
 _DIGIT = math.log(10)
 _AGAIN = 10  # times the steps of the run: how far it is continued where it does not settle
-_AT_LEAST = 64
+_AT_LEAST = 640  # steps by which any run is continued,
+_SEEN = 64  # and that are enough to judge by
 _FARTHEST = 5  # times the steps that are seen: how far a law that nothing predicts is extended
+_BURST = 0.1  # of the error: how far it falls between bursts
+_STILL = 1e-6  # of the error: a fall that is none
 _SPENT = 0.01  # of the rate so far: what is left where a rate has run down
 
 
@@ -33,8 +37,12 @@ class Measured:
 
 def against_minimum(facts: Facts) -> Measured | None:
     """The outcome by the error, or None where only loss and gradient can be spoken of."""
+    if facts.at_floor and any(facts.held):
+        return Measured(
+            *at_bound(facts, {"how": part("how stationary", slope=f"{facts.slope:.3g}")})
+        )
     if facts.at_floor:
-        how = "comparing losses allows" if facts.auto else "rounding allows"
+        how = part("how auto" if facts.auto else "how rounding")
         return Measured("rounding", {"slope": f"{facts.slope:.3g}", "how": how})
     if _ran_down(facts):
         return _run_down(facts)
@@ -42,8 +50,9 @@ def against_minimum(facts: Facts) -> Measured | None:
         return None
     found = _by_law(facts)
     restless = found is None or OUTCOMES[found.outcome][0] == "oscillating"
-    if restless and facts.stays_within(_EPS * facts.distance(facts.start)):
-        return Measured("rounding", {"slope": f"{facts.slope:.3g}", "how": "rounding allows"})
+    unknown = facts.linear[0] is None  # an adaptive rule leaves so small an error again
+    if (restless or unknown) and facts.stays_within(_EPS * facts.distance(facts.start)):
+        return Measured("rounding", {"slope": f"{facts.slope:.3g}", "how": part("how rounding")})
     return found
 
 
@@ -77,7 +86,7 @@ def _geometric(facts: Facts, observed: float) -> Measured | None:
         return _unsteady(facts)
     longer = facts.future(_far(facts)) if facts.predicted is None else []
     if longer and not _falls(facts, longer):  # an adaptive rule may leave a minimum again
-        return _unsteady(facts)
+        return _bursts(facts, longer) or _unsteady(facts)
     predicted = facts.linear[0]
     if predicted is not None and abs(predicted) > 1 + _SAME and not later:
         return _unsteady(facts)
@@ -89,8 +98,8 @@ def _geometric(facts: Facts, observed: float) -> Measured | None:
     fields = {
         "rate": _factor(observed),
         "predicted": _predicted(facts),
-        "swing": ": it jumps from side to side" if observed < 0 and size >= _SLOW else "",
-        "digit": "" if digit is None else f"; one more digit costs {_steps(digit)} steps",
+        "swing": part("sides") if observed < 0 and size >= _SLOW else "",
+        "digit": "" if digit is None else part("digit", steps=_steps(digit)),
     }
     return Measured("slow" if size >= _SLOW else "geometric", fields, observed, digit)
 
@@ -106,11 +115,11 @@ def _steady_rate(facts: Facts, steps: int) -> bool:
 def _growing(facts: Facts, observed: float) -> Measured | None:
     """Of an error that grows by a factor: diverging, unless it is seen to stay bounded."""
     later = facts.future(_far(facts))
-    if later and len(later) > _AT_LEAST // 2 and not later[-1][1] > 2 * facts.error:
+    if later and len(later) > _SEEN // 2 and not later[-1][1] > 2 * facts.error:
         return _unsteady(facts)
     if not facts.climbed and not later and observed > 0:
         return None
-    if later and len(later) >= _AT_LEAST and _settles(later):
+    if later and len(later) >= _SEEN and _settles(later):
         return _bouncing(facts)
     return Measured("growing", {"rate": observed, "predicted": _predicted(facts)}, observed)
 
@@ -124,7 +133,9 @@ def _power(facts: Facts, law: Fall) -> Measured | None:
     power = -law.slope
     if power < 0.01:  # 10**(1/power) is more steps than can be run
         return None
-    later = facts.future(facts.steps)
+    times = 10 ** (1 / power)
+    digit = facts.steps * (times - 1)
+    later = facts.future(_whole(max(facts.steps, digit)))
     if later and not _falls(facts, later):
         return None
     if len(later) >= facts.steps and later[-1][1] > 0:
@@ -133,9 +144,7 @@ def _power(facts: Facts, law: Fall) -> Measured | None:
             return None
     elif law.bend > 0.02:
         return None
-    times = 10 ** (1 / power)
-    digit = facts.steps * (times - 1)
-    words = f": one more digit takes {times:.3g} times as many steps, about {digit:.2g} more"
+    words = part("power digit", times=f"{times:.3g}", more=f"{digit:.2g}")
     return Measured("power", {"power": f"{power:.3g}", "digit": words}, None, digit)
 
 
@@ -165,7 +174,7 @@ def _unsteady(facts: Facts) -> Measured | None:
     later = facts.future(_far(facts))
     if turns_back(facts.path) and not shrinks(window) and _stays(facts):
         return _bouncing(facts)
-    onward = not turns_back(facts.path) and facts.error < window[0][1]
+    onward = not turns_back(facts.path) and facts.error < (1 - _STILL) * window[0][1]
     if (shrinks(window) or onward) and (not later or _falls(facts, later)):
         if later and later[-1][1] > 0.3 * facts.error and _ran_down(facts, later[-1][0]):
             return _run_down(facts)
@@ -175,24 +184,58 @@ def _unsteady(facts: Facts) -> Measured | None:
         fields: dict[str, object] = {
             "before": max(e for _, e in window[:half]),
             "error": facts.error if onward else max(e for _, e in window[half:]),
-            "span": f"{span} step{'s' * (span > 1)}",
-            "digit": "",
+            "span": part("steps" if span > 1 else "step", count=span),
+            "digit": "" if near is None else part("digit", steps=_steps(near)),
         }
-        if near is not None:
-            fields["digit"] = f"; one more digit costs {_steps(near)} steps"
         return Measured("unsteady", fields, None, near)
     if facts.climbed and window and facts.error > 10 * window[0][1]:
         fields = {"before": window[0][1], "error": facts.error,
                   "span": window[-1][0] - window[0][0]}  # fmt: skip
-        if not later or later[-1][1] > 2 * facts.error or len(later) < _AT_LEAST:
+        if not later or later[-1][1] > 2 * facts.error or len(later) < _SEEN:
             return Measured("leaving", fields)
     if later and turns_back(facts.path) and _stays(facts):
         return _bouncing(facts)
-    if later and max(e for _, e in later[-max(1, len(later) // 8) :]) < 0.5 * facts.error:
-        near = _crossing(facts, later)
-        digit = "" if near is None else f"; one more digit costs {_steps(near)} steps"
-        return Measured("detour", {"error": facts.error, "digit": digit}, None, near)
+    longer = facts.future(_AGAIN * _far(facts))
+    for seen in (later, longer):
+        if (found := _detour(facts, seen) or _bursts(facts, seen)) is not None:
+            return found
     return None
+
+
+def _bursts(facts: Facts, later: Sequence[Point]) -> Measured | None:
+    """Of an error that falls far and grows again, as by Adam, whose v fades with the gradient."""
+    now = max(e for _, e in _lately(facts))
+    tops = peaks(later)
+    low = min(tops, key=lambda p: p[1], default=None)
+    if low is None or not low[1] < _BURST * min(now, facts.error):
+        return None
+    high = max(e for t, e in tops if t >= low[0])
+    if not high > low[1] / _BURST:
+        return None
+    window = facts.window(facts.steps)
+    before = min(e for _, e in peaks(window[: len(window) // 2 + 1]))
+    fields: dict[str, object] = {"low": low[1], "high": high, "more": low[0] - facts.steps}
+    if before < _BURST * now or not facts.error < 0.5 * facts.distance(facts.start):
+        return Measured("bursting", fields)
+    falling = [p for p in later if p[0] <= low[0]]
+    return Measured("leaving again", fields, None, _crossing(facts, falling))
+
+
+def _detour(facts: Facts, later: Sequence[Point]) -> Measured | None:
+    """Of an error that is seen to be smaller later on."""
+    now = max(e for _, e in _lately(facts))
+    last = max((e for _, e in later[-max(1, len(later) // 8) :]), default=math.inf)
+    if not last < min(0.5 * now, facts.error) or facts.strides_on(len(later)):
+        return None
+    above = [k for k, (_, e) in enumerate(later) if e > _TENTH[1] * facts.error]
+    near = _crossing(facts, later[above[-1] + 1 if above else 0 :])
+    fields: dict[str, object] = {
+        "now": now,
+        "error": last,
+        "more": len(later),
+        "digit": "" if near is None else part("digit", steps=_steps(near)),
+    }
+    return Measured("detour", fields, None, near)
 
 
 def _run_down(facts: Facts) -> Measured:
@@ -205,12 +248,13 @@ def _bouncing(facts: Facts) -> Measured:
     limit = facts.linear[1]
     against = ""
     if limit is not None and facts.lr is not None and facts.lr >= 0.999 * limit:
-        against = f": lr = {facts.lr:g} is {facts.lr / limit:.3g} times the limit {limit:.6g}"
+        ratio = f"{facts.lr / limit:.3g}"
+        against = part("against", lr=facts.lr, ratio=ratio, limit=limit)
     return Measured("bouncing", {"low": min(errors), "high": max(errors), "against": against})
 
 
 def _predicted(facts: Facts) -> str:
-    return "" if facts.predicted is None else f" (predicted {_factor(facts.predicted)})"
+    return "" if facts.predicted is None else part("predicted", rate=_factor(facts.predicted))
 
 
 def _factor(value: float) -> str:

@@ -1,4 +1,4 @@
-"""The kinds of outcome and their sentences: the one table that every report reads.
+"""The kinds of outcome and their sentences: the one table that every report and the page read.
 
 A key is an outcome; its kind is what JSON tells, its template what people read. Fields in braces
 are texts; a field may be empty.
@@ -6,7 +6,7 @@ are texts; a field may be empty.
 
 from __future__ import annotations
 
-from symgd.model.result import Verdict
+from symgd.model.result import Result, Status
 from symgd.names import escape
 
 #: outcome -> (kind, template)
@@ -35,8 +35,17 @@ OUTCOMES: dict[str, tuple[str, str]] = {
     ),
     "detour": (
         "converging",
-        "converging: the error is {error} now and falls when the run goes on, by no steady "
-        "factor{digit}",
+        "converging: the error is {now} or less lately, and {error} or less when the run has gone "
+        "on for {more} steps, by no steady factor{digit}",
+    ),
+    "leaving again": (
+        "converging",
+        "converging: the error falls to {low} in {more} steps more, but the rule then leaves the "
+        "minimum again, to {high}",
+    ),
+    "bursting": (
+        "oscillating",
+        "oscillating: in bursts; when the run goes on the error falls to {low} and grows to {high}",
     ),
     "power": ("sublinear", "sublinear: the error falls like t^-{power}{digit}"),
     "constant": (
@@ -85,8 +94,7 @@ OUTCOMES: dict[str, tuple[str, str]] = {
     ),
     "plateau": (
         "plateau",
-        "plateau: the loss went from {first} to {value} only; max|g| = {slope}, and no minimum was "
-        "found near here",
+        "plateau: the loss went from {first} to {value} only; max|g| = {slope}, and {how}",
     ),
     "descending": (
         "descending",
@@ -111,6 +119,11 @@ OUTCOMES: dict[str, tuple[str, str]] = {
         "oscillating",
         "oscillating: the loss rose from {first} to {value}, but does not rise on",
     ),
+    "turning": (
+        "descending",
+        "descending: the loss rose from {first} to {value}, and falls to {later} when the run goes "
+        "on",
+    ),
     "returning": (
         "oscillating",
         "oscillating: the loss fell from {first} to {value}, and rises again to {later}",
@@ -125,7 +138,7 @@ OUTCOMES: dict[str, tuple[str, str]] = {
     "kink": ("kink", "{how}: a kink, where the gradient jumps; the loss is higher {around}"),
     "bound": (
         "bound",
-        "converged at a bound: the gradient, max|g| = {slope}, points out of the box",
+        "converged at a bound: {where}, where the gradient{pull} points out of the box{rest}",
     ),
     "large": ("flat", "{how}; the loss is too large to look at its curvature"),
     "flat": ("flat", "{how}: no minimum is certified, the curvature vanishes{along}"),
@@ -141,7 +154,50 @@ OUTCOMES: dict[str, tuple[str, str]] = {
     "batches rose": ("diverging", "diverging: over all rows the loss went from {first} to "
                      "{value}; max|g| = {slope}"),
     "nonfinite": ("nonfinite", "not finite: {why}"),
+    # on the page, where it knows less than Python
+    "undecided": ("descending", "descending: the loss went from {first} to {value}; "
+                  "max|g| = {slope}"),
+    "left": ("descending", "descending: until step {step}, at which it leaves the finite numbers"),
 }  # fmt: skip
+
+#: what fills the fields of these sentences, or stands behind them
+PARTS: dict[str, str] = {
+    "predicted": " (predicted {rate})",
+    "sides": ": it jumps from side to side",
+    "digit": "; one more digit costs {steps} steps",
+    "power digit": ": one more digit takes {times} times as many steps, about {more} more",
+    "step": "{count} step",
+    "steps": "{count} steps",
+    "each": "; each step multiplied the error by {rate}",
+    "against": ": lr = {lr} is {ratio} times the limit {limit}",
+    "ever": "; each step is {rate} times the one before",
+    "last": ", {percent} % of it in the last tenth of the steps",
+    "held": "{count} parameters at bounds",
+    "in others": "; max|g| = {slope} in the others",
+    "bounds hold": "; the bounds hold {where} at the minimum",
+    "how rounding": "rounding allows",
+    "how auto": "comparing losses allows",
+    "how rest": "at rest: the gradient is exactly 0",
+    "how stationary": "stationary: max|g| = {slope}",
+    "how slow": "converging: max|g| = {slope}",
+    "curves": "the loss curves downward (smallest curvature {curvature})",
+    "way out": "; the way out is along {way} or its opposite",
+    "along": " along {way}",
+    "every side": "on every side looked at",
+    "some sides": "on some sides only",
+    "near bound": "; within {gap} of its lower bound {bound}",
+    "at its bound": "; the loss is at its lower bound {bound}",
+    "convex": "; the loss is convex, so where its gradient vanishes it is least",
+    "unseen": "; the loss is too large to look at its curvature",
+    "too large": "the loss is too large for a double at step {step}",
+    "undefined": "the loss or its gradient is not defined at step {step}",
+    "stable": "; stable for 0 < lr < {limit}",
+    "stable at": "; stable for 0 < lr < {limit} at the minimum {place}",
+    "stable there": "; stable for 0 < lr < {limit} at its minimum",
+    "cannot settle": ", so it cannot settle there",
+    "none near": "no minimum was found near here",
+    "far": "the minimum found from here is {error} away",
+}
 
 #: kinds after which another learning rate or start is looked for,
 ADVISED = ("diverging", "nonfinite", "oscillating", "slow", "run_down", "sublinear", "saddle",
@@ -151,12 +207,15 @@ ADVISED_IF_SLOW = ("approaching", "converging", "descending")
 MANY_STEPS = 114
 
 
-def advisable(verdict: Verdict) -> bool:
-    """Whether something else is worth a try after a run with this verdict."""
-    if verdict.kind in ADVISED:
+def advisable(result: Result) -> bool:
+    """Whether something else is worth a try after this run."""
+    verdict, lr = result.verdict, result.lr
+    if verdict.kind in ADVISED or result.status is Status.MAX_STEPS:
         return True
-    if verdict.kind not in ADVISED_IF_SLOW or verdict.distance is None:
+    if verdict.kind not in ADVISED_IF_SLOW:
         return False
+    if verdict.lr_max is not None and isinstance(lr, float) and lr > verdict.lr_max:
+        return True
     known = verdict.digit_steps is not None or verdict.rate_observed is not None
     return not known or (verdict.digit_steps or 0) > MANY_STEPS
 
@@ -165,6 +224,11 @@ def tell(outcome: str, **fields: object) -> tuple[str, str]:
     """The kind and the sentence of an outcome; numbers are written with 6 digits."""
     kind, template = OUTCOMES[outcome]
     return kind, template.format(**{name: write(value) for name, value in fields.items()})
+
+
+def part(name: str, **fields: object) -> str:
+    """A part of a sentence; numbers are written with 6 digits."""
+    return PARTS[name].format(**{name: write(value) for name, value in fields.items()})
 
 
 def write(value: object, digits: int = 6) -> str:

@@ -8,13 +8,15 @@ from collections.abc import Sequence
 from symgd.analysis import gradient_only
 from symgd.analysis.minima import steepest_curve
 from symgd.analysis.verdicts.facts import Facts
-from symgd.analysis.verdicts.sentences import write
+from symgd.analysis.verdicts.sentences import part, write
 from symgd.model.loss import Loss
 from symgd.names import escape
 
 _EPS = 2.0**-52
-_DOWN = 1e-9  # of the largest curvature (or of 1): what is below minus this curves downward
+_DOWN = 1e-9  # of the largest curvature (or of 1): what is below minus this curves downward,
+_ENDS = 1e-6  # the same where both ends of the spectrum are known to some digits
 _LENGTHS = (1e-4, 1e-3, 1e-2)  # of the point's size: how far from it the loss is looked at
+_LISTED = 4  # parameters at their bounds
 _BOUNDED = 1e-6  # of the way from the start: so near to a lower bound is a reason
 
 Finding = tuple[str, dict[str, object]]  # the outcome and the fields of its sentence
@@ -23,7 +25,8 @@ Finding = tuple[str, dict[str, object]]  # the outcome and the fields of its sen
 def curves_down(facts: Facts) -> bool:
     """Whether the Hessian at the returned point has a negative eigenvalue beyond rounding."""
     values = facts.eigenvalues
-    return bool(values) and values[0] < -_DOWN * max(1.0, abs(values[-1]))
+    least = _ENDS if facts.large else _DOWN
+    return bool(values) and values[0] < -least * max(1.0, abs(values[-1]))
 
 
 def leads_down(facts: Facts) -> bool:
@@ -32,9 +35,9 @@ def leads_down(facts: Facts) -> bool:
         return False
     if facts.loss is None:
         return curves_down(facts) and gradient_only.leads_down(facts.evaluate, facts.x)
-    if not facts.small or not facts.eigenvalues or facts.at_floor:
+    if not facts.eigenvalues or facts.at_floor or at_kink(facts):
         return False
-    return any(_falling_sides(facts)) and not at_kink(facts)
+    return curves_down(facts) if facts.large else any(_falling_sides(facts))
 
 
 def at_kink(facts: Facts) -> bool:
@@ -56,17 +59,21 @@ def stationary(facts: Facts, how: str) -> Finding:
         if values and values[0] > 0:
             return _least(facts)
         return ("flat", fields | {"along": ""}) if values else ("large", fields)
+    if any(facts.held):
+        return at_bound(facts, fields)
     if at_kink(facts):
-        around = "on some sides only" if _lower_around(facts) else "on every side looked at"
+        around = part("some sides" if _lower_around(facts) else "every side")
         return "kink", fields | {"around": around}
-    if not facts.small or not values:
+    if facts.near is not None and (facts.at_floor or (values and values[0] > 0)):
+        return _least(facts)
+    if facts.large and curves_down(facts):
+        return "saddle", fields | {"downhill": downhill(facts)}
+    if not values or facts.large:
         why = _reason(facts, facts.loss)
         if not why and facts.slope == 0:
             return "large", fields
-        why = why or "; the loss is too large to look at its curvature"
+        why = why or part("unseen")
         return "within tol", {"slope": write(facts.slope, 3), "each": "", "reason": why}
-    if facts.near is not None and (facts.at_floor or values[0] > 0):
-        return _least(facts)
     lower = _falling_sides(facts)
     if curves_down(facts) and any(lower):
         return "saddle", fields | {"downhill": downhill(facts)}
@@ -79,6 +86,27 @@ def stationary(facts: Facts, how: str) -> Finding:
     return "flat", fields | {"along": along(facts)}
 
 
+def at_bound(facts: Facts, fields: dict[str, object]) -> Finding:
+    """The outcome where bounds hold some parameters, and the gradient in the others vanishes."""
+    values = facts.eigenvalues
+    if facts.small and values and any(_falling_sides(facts)):
+        if curves_down(facts):
+            return "saddle", fields | {"downhill": downhill(facts)}
+        return "inflection", fields
+    rest = "" if all(facts.held) else part("in others", slope=write(facts.slope, 3))
+    out = [write(g, 3) for g, held in zip(facts.pull, facts.held, strict=True) if held]
+    pull = f" ({', '.join(out)})" if len(out) <= _LISTED else ""
+    return "bound", {"where": listed(facts, facts.x, facts.held), "pull": pull, "rest": rest}
+
+
+def listed(facts: Facts, x: Sequence[float], held: Sequence[bool]) -> str:
+    """The parameters that are held, with their bounds: "x = 1, y = 0"."""
+    assert facts.loss is not None
+    triples = zip(facts.loss.params, x, held, strict=True)
+    names = [f"{escape(name)} = {write(v)}" for name, v, is_held in triples if is_held]
+    return ", ".join(names) if len(names) <= _LISTED else part("held", count=len(names))
+
+
 def _least(facts: Facts) -> Finding:
     if facts.slope == 0:
         return "exact", {}
@@ -87,23 +115,30 @@ def _least(facts: Facts) -> Finding:
 
 def downhill(facts: Facts) -> str:
     """How the loss curves downward, and along which way."""
-    curve = f"the loss curves downward (smallest curvature {facts.eigenvalues[0]:.6g})"
     way = _way(facts)
-    return f"{curve}; the way out is along {way} or its opposite" if way else curve
+    curve = part("curves", curvature=facts.eigenvalues[0])
+    return curve + part("way out", way=way) if way else curve
 
 
 def along(facts: Facts) -> str:
     """The direction of the smallest curvature: " along x +1", or ""."""
     way = _way(facts)
-    return f" along {way}" if way else ""
+    return part("along", way=way) if way else ""
 
 
 def _way(facts: Facts) -> str:
-    if facts.loss is None or not 1 < len(facts.x) <= 6:
+    if facts.loss is None or facts.large or not 1 < len(facts.x) <= 6:
         return ""
     direction = steepest_curve(facts.loss, facts.x)
     pairs = zip(facts.loss.params, direction, strict=True)
     return ", ".join(f"{escape(name)} {d:+.3g}" for name, d in pairs if d)
+
+
+def falls_beside(facts: Facts) -> bool:
+    """Whether the loss falls, ever steeper, along the smallest curvature."""
+    if facts.loss is None:
+        return gradient_only.leads_down(facts.evaluate, facts.x)
+    return facts.large or any(_falling_sides(facts))
 
 
 def _falling_sides(facts: Facts) -> list[bool]:
@@ -114,11 +149,18 @@ def _falling_sides(facts: Facts) -> list[bool]:
     assert facts.loss is not None
     way, found = steepest_curve(facts.loss, facts.x), []
     for sign in (1.0, -1.0):
-        there = [_beside(facts, way, sign * part) for part in _LENGTHS]
-        found.append(any(value < facts.value - 4 * _EPS * abs(facts.value)
-                         and sign * sum(d * g for d, g in zip(way, grad, strict=True))
-                         < -2 * facts.slope for value, *grad in there))  # fmt: skip
+        there = [_moved(facts, way, sign * part) for part in _LENGTHS]
+        found.append(any(_falls_to(facts, x) for x in there))
     return found
+
+
+def _falls_to(facts: Facts, x: Sequence[float]) -> bool:
+    """Whether the loss is lower at x, and falls on in the direction from the point to there."""
+    value, *grad = facts.evaluate(*x)
+    way = [b - a for a, b in zip(facts.x, x, strict=True)]
+    falling = sum(d * g for d, g in zip(way, grad, strict=True))
+    lower = value < facts.value - 4 * _EPS * abs(facts.value)
+    return lower and falling < -2 * facts.slope * math.hypot(*way)
 
 
 def _lower_around(facts: Facts) -> bool:
@@ -133,8 +175,15 @@ def _lower_around(facts: Facts) -> bool:
 
 def _beside(facts: Facts, way: Sequence[float], part: float) -> list[float]:
     """Value and gradient so far along a direction, in parts of the point's size."""
+    return facts.evaluate(*_moved(facts, way, part))
+
+
+def _moved(facts: Facts, way: Sequence[float], part: float) -> list[float]:
+    """The point so far along a direction, within the bounds."""
     size = max(1.0, *map(abs, facts.x))
-    return facts.evaluate(*(v + part * size * d for v, d in zip(facts.x, way, strict=True)))
+    x = [v + part * size * d for v, d in zip(facts.x, way, strict=True)]
+    box = None if facts.loss is None else facts.loss.internals.box
+    return x if box is None else box.clip(x)
 
 
 def _level(facts: Facts) -> bool:
@@ -157,8 +206,8 @@ def _reason(facts: Facts, loss: Loss) -> str:
     bound = lower_bound(loss, facts.x).value
     gap = facts.value - bound
     if math.isfinite(bound) and gap <= _BOUNDED * (facts.first_loss - bound):
-        return f"; within {gap:.3g} of its lower bound {bound:.6g}" if gap else (
-            f"; the loss is at its lower bound {bound:.6g}")  # fmt: skip
+        near = part("near bound", gap=f"{gap:.3g}", bound=bound)
+        return near if gap else part("at its bound", bound=bound)
     if curvature(loss.internals.root).is_convex:
-        return "; the loss is convex, so where its gradient vanishes it is least"
+        return part("convex")
     return ""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from symgd.analysis.verdicts.facts import Facts
 from symgd.analysis.verdicts.measured import Measured, against_minimum
-from symgd.analysis.verdicts.sentences import place, tell, write
-from symgd.analysis.verdicts.stationary import stationary
+from symgd.analysis.verdicts.sentences import part, place, tell, write
+from symgd.analysis.verdicts.stationary import listed, stationary
 from symgd.analysis.verdicts.without_minimum import by_loss
 from symgd.model.result import Verdict
+
+_NEARING = ("converging", "slow", "sublinear", "approaching", "descending")
 
 
 def verdict(facts: Facts) -> Verdict:
@@ -16,7 +18,7 @@ def verdict(facts: Facts) -> Verdict:
         return Verdict(*tell("nonfinite", why=facts.nonfinite), advice=facts.remedy)
     found = _judge(facts)
     kind, sentence = tell(found.outcome, **found.fields)
-    sentence += _stable(facts)
+    sentence += _stable(facts, kind) + _beside(facts, kind)
     if facts.interrupted:
         sentence = f"interrupted; until then {sentence}"
     observed = found.rate
@@ -37,10 +39,8 @@ def _judge(facts: Facts) -> Measured:
         return Measured("overflow", {"why": facts.runaway})
     if facts.batches and not facts.converged:
         return _on_batches(facts)
-    if facts.at_bound and not facts.moving:
-        return Measured("bound", {"slope": slope})
     if facts.converged:
-        at = Measured(*stationary(facts, f"stationary: max|g| = {slope}"))
+        at = Measured(*stationary(facts, part("how stationary", slope=slope)))
         return _with_rate(facts, at) if at.outcome == "within tol" else at
     if facts.steps == 0 and facts.slope != 0:
         return Measured("no step", {"slope": slope})
@@ -55,8 +55,7 @@ def _with_rate(facts: Facts, found: Measured) -> Measured:
     observed = facts.observed if facts.near is not None and not facts.auto else None
     if observed is None or not abs(observed) < 1:
         return found
-    each = f"; each step multiplied the error by {observed:.6g}"
-    return Measured("within tol", found.fields | {"each": each}, observed)
+    return Measured("within tol", found.fields | {"each": part("each", rate=observed)}, observed)
 
 
 def _at_rest(facts: Facts) -> Measured:
@@ -69,7 +68,7 @@ def _at_rest(facts: Facts) -> Measured:
             "limit": limit,
         }
         return Measured("landed", fields)
-    return Measured(*stationary(facts, "at rest: the gradient is exactly 0"))
+    return Measured(*stationary(facts, part("how rest")))
 
 
 def _on_batches(facts: Facts) -> Measured:
@@ -80,14 +79,24 @@ def _on_batches(facts: Facts) -> Measured:
     return Measured("batches rose" if facts.value > before else "batches fell", fields)
 
 
-def _stable(facts: Facts) -> str:
-    """The stable learning rates at the minimum, of a constant rate."""
+def _beside(facts: Facts, kind: str) -> str:
+    """Which bounds hold the minimum that the error is measured from."""
+    if facts.near is None or not any(facts.near.held) or kind == "bound" or facts.batches:
+        return ""
+    return part("bounds hold", where=listed(facts, facts.near.x, facts.near.held))
+
+
+def _stable(facts: Facts, kind: str) -> str:
+    """The stable learning rates at the minimum; that a run which gets nearer will not stay."""
     if facts.auto or facts.batches or facts.loss is None or facts.linear[1] is None:
         return ""
-    limit = f"; stable for 0 < lr < {facts.linear[1]:.6g}"
+    limit = facts.linear[1]
     assert facts.minimum is not None
     if facts.predicted is not None or (facts.near is not None and facts.at_floor):
-        return limit
+        return part("stable", limit=limit)
+    above = facts.lr is not None and facts.lr > limit and kind in _NEARING
+    stays = part("cannot settle") if above else ""
     if len(facts.x) > 3:
-        return f"{limit} at its minimum"
-    return f"{limit} at the minimum {place(facts.loss.params, facts.minimum.x)}"
+        return part("stable there", limit=limit) + stays
+    where = place(facts.loss.params, facts.minimum.x)
+    return part("stable at", limit=limit, place=where) + stays

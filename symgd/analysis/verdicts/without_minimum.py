@@ -7,10 +7,11 @@ from itertools import pairwise
 
 from symgd.analysis.verdicts.facts import Facts
 from symgd.analysis.verdicts.measured import _ran_down
-from symgd.analysis.verdicts.sentences import write
-from symgd.analysis.verdicts.stationary import Finding, at_kink, curves_down, downhill
+from symgd.analysis.verdicts.sentences import part, write
+from symgd.analysis.verdicts.stationary import Finding, at_kink, curves_down, downhill, falls_beside
 from symgd.analysis.verdicts.trace import alternates, bounded, turns_back
 
+_LATER = 8  # the last points of a continued run, of which the largest loss counts
 _FLAT = 1e-6  # a slope at which a run is as good as stationary
 
 
@@ -28,9 +29,12 @@ def by_loss(facts: Facts) -> Finding:
     if facts.near is None and _swings(facts, steps):
         return _swinging(facts, steps)
     if facts.climbed:
-        return ("rising", fields | {"ever": ""}) if rises_on else ("risen", fields)
-    if facts.slope <= _FLAT and curves_down(facts):
-        return "saddle", {"how": f"converging: max|g| = {slope}", "downhill": downhill(facts)}
+        if rises_on:
+            return "rising", fields | {"ever": ""}
+        falls = later is not None and later < 0.5 * facts.first_loss + 0.5 * facts.value
+        return "turning" if falls else "risen", fields | {"later": later}
+    if facts.slope <= _FLAT and curves_down(facts) and falls_beside(facts):
+        return "saddle", {"how": part("how slow", slope=slope), "downhill": downhill(facts)}
     if facts.rate_at is not None and _ran_down(facts):
         return "faded", fields | {"lr": facts.rate_at(facts.steps)}
     if how := _unbounded(facts):
@@ -38,22 +42,26 @@ def by_loss(facts: Facts) -> Finding:
     if facts.loss is None and math.isnan(facts.value):
         return "descending gradient", {"before": _first_slope(facts), "slope": slope}
     drop = facts.first_loss - facts.value
-    if facts.near is None and facts.slope <= _FLAT and drop <= _FLAT * max(1.0, abs(facts.value)):
-        return "plateau", fields
+    if facts.slope <= _FLAT and drop <= _FLAT * max(1.0, abs(facts.value)):
+        how = part("none near")
+        if facts.near is not None:
+            how = part("far", error=facts.error)
+        return "plateau", fields | {"how": how}
     if later is not None and later > facts.value:
         return "returning", fields | {"later": later}
     fields["last"] = _last(facts)
     if facts.near is not None:
         return "descending from afar", fields | {"error": facts.error}
-    return ("descending" if facts.small else "descending large"), fields
+    return ("descending" if facts.small or facts.large else "descending large"), fields
 
 
 def _later_loss(facts: Facts) -> float | None:
-    """The loss when the run has gone on, as far as it can; None where that is not seen."""
+    """The largest loss after the run has gone on, as far as it can; None where that is not seen."""
     if facts.ahead is None or facts.loss is None:
         return None
     later = facts.ahead(10 * facts.steps)
-    return facts.loss.internals.evaluate_value(*later[-1][1])[0] if later else None
+    value = facts.loss.internals.evaluate_value
+    return max((value(*x)[0] for _, x in later[-_LATER:]), default=None)
 
 
 def _growth(facts: Facts, steps: list[float]) -> Finding | None:
@@ -69,8 +77,8 @@ def _growth(facts: Facts, steps: list[float]) -> Finding | None:
     if facts.climbed:
         if math.isnan(facts.value):
             return "running", {"rate": rate}
-        ever = f"; each step is {rate:.6g} times the one before"
-        return "rising", {"first": facts.first_loss, "value": facts.value, "ever": ever}
+        fields = {"first": facts.first_loss, "value": facts.value, "ever": part("ever", rate=rate)}
+        return "rising", fields
     if facts.auto:  # a line search chooses longer steps where they lower the loss
         return None
     curved_down = not facts.eigenvalues or facts.eigenvalues[0] < 0
@@ -123,7 +131,7 @@ def _last(facts: Facts) -> str:
     before = facts.history.loss_at(row)
     if not drop > 0 or facts.steps < 10 or before < facts.value:
         return ""
-    return f", {100 * (before - facts.value) / drop:.2g} % of it in the last tenth of the steps"
+    return part("last", percent=f"{100 * (before - facts.value) / drop:.2g}")
 
 
 def _first_slope(facts: Facts) -> str:

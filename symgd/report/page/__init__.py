@@ -29,7 +29,15 @@ if TYPE_CHECKING:
     from symgd.model.result import Result
 
 _MOST_RUNS = 30  # of a comparison
-_SCRIPTS = ("descent.js", "draw.js", "controls.js")
+_SCRIPTS = (
+    "descent.js",
+    "minima.js",
+    "trace.js",
+    "facts.js",
+    "verdict.js",
+    "draw.js",
+    "controls.js",
+)
 
 
 def to_html(result: Result, path: str | os.PathLike[str] | None = None) -> str:

@@ -78,7 +78,7 @@ function tell() {
   $("verdict").textContent = V.text;
   $("verdict").className = V.kind;
   const row = R.rows[S.k];
-  $("here").textContent = row ? `step ${row.t}: ` + row.x.slice(0, 6).map((v, k) => `${D.shown[k]} = ${short(v, 8)}`).join(", ") + `, loss = ${short(row.loss, 8)}` : "";
+  $("here").textContent = row ? `step ${row.t}: ` + row.x.slice(0, 6).map((v, k) => `${D.shown[k]} = ${short(v, 8)}`).join(", ") + `, loss = ${short(row.loss, 8)}${sharpness(row.x)}` : "";
   for (const box of document.querySelectorAll("[data-of]")) box.show();
   $("rule-text").textContent = D.rules[S.rule].text;
   table();

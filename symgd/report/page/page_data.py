@@ -10,7 +10,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from symgd import names
+from symgd.analysis.critical.kinks import has_kinks
+from symgd.analysis.lower_bound import proven_bound
+from symgd.analysis.verdicts.sentences import OUTCOMES, PARTS
 from symgd.backends import javascript
+from symgd.calculus.dcp import curvature
+from symgd.descent.continuation import longest
 from symgd.formula.printing.plain import show
 from symgd.model.arguments import read_arguments
 from symgd.model.loss import Loss
@@ -98,10 +103,29 @@ def _live_content(runs: Sequence[Result]) -> Content:
             for run in runs
         ],
     }
+    data |= _known(loss)
     if len(loss.params) > 1:  # a slice through more than two is redrawn at every step
         fine = len(loss.params) == 2 and loss.internals.value_program.operations <= _CHEAP
         data["gridSize"] = _FINE if fine else _COARSE
     return Content(_shared_data(runs) | data, functions)
+
+
+def _known(loss: Loss) -> dict[str, Any]:
+    """What the page's verdicts are drawn from: the sentences, and what algebra says of the loss.
+
+    ahead: how many steps a finished run is continued, at most. bound: a number that the loss never
+    falls below, or None; bounded: whether it is known to be bounded below.
+    """
+    below = proven_bound(loss)
+    return {
+        "outcomes": OUTCOMES,
+        "parts": PARTS,
+        "ahead": longest(loss.internals),
+        "kinks": has_kinks(loss),
+        "convex": curvature(loss.internals.root).is_convex,
+        "bound": rounded(below.value),
+        "bounded": below.bounded is True,
+    }
 
 
 def _settings(run: Result, rules: Sequence[Rule]) -> dict[str, Any]:
@@ -152,7 +176,23 @@ def _shared_data(runs: Sequence[Result]) -> dict[str, Any]:
         "steps": result.steps + ("the last finite point" in result.message),
         "spans": [[rounded(end, 12) for end in span] for span in _spans(runs)],
         "constants": [],
-    }
+    } | _bounds(result)
+
+
+def _bounds(result: Result) -> dict[str, Any]:
+    """The bounds of the parameters, None where they are open or those of the rule box's sliders."""
+    if not result.bounds:
+        return {}
+    own = (
+        [result.hyperparameters[n] for n in ("lower", "upper")]
+        if result.rule.unboxed is not result.rule
+        else []
+    )
+    low, high = zip(*(result.bounds.get(n, (None, None)) for n in result.loss.params), strict=True)
+    found = {"low": [*low], "high": [*high]}
+    if own:
+        found = {side: [None if v in own else v for v in ends] for side, ends in found.items()}
+    return found if any(v is not None for ends in found.values() for v in ends) else {}
 
 
 def _spans(runs: Sequence[Result]) -> tuple[tuple[float, float], ...]:

@@ -45,14 +45,27 @@ def rules_of(runs: Sequence[Result]) -> list[Rule]:
 
 
 def rule_data(rule: Rule) -> dict[str, Any]:
-    """A rule as the page describes it. whole: its step needs all parameters at once."""
+    """A rule as the page describes it. whole: its step needs all parameters at once.
+
+    box: which of its hyperparameters are its bounds.
+    """
     lines = [names.escape(_BLANKS.sub(" ", line)) for line in str(rule).splitlines()]
-    return {
-        "name": names.escape(rule.name),
-        "text": "\n".join(lines)[:MOST_CHARACTERS],
-        "states": len(rule.state),
-        "hyper": [[names.escape(n), float(rule.defaults[n])] for n in rule.hyperparameters],
-    } | ({"whole": True} if _uses_norm(rule) else {})
+    return (
+        {
+            "name": names.escape(rule.name),
+            "text": "\n".join(lines)[:MOST_CHARACTERS],
+            "states": len(rule.state),
+            "hyper": [[names.escape(n), float(rule.defaults[n])] for n in rule.hyperparameters],
+        }
+        | ({"whole": True} if _uses_norm(rule) else {})
+        | _box(rule)
+    )
+
+
+def _box(rule: Rule) -> dict[str, Any]:
+    names_of = list(rule.hyperparameters)
+    ends = [names_of.index(n) for n in ("lower", "upper") if n in names_of]
+    return {"box": ends} if rule.unboxed is not rule else {}
 
 
 def _uses_norm(rule: Rule) -> bool:
@@ -84,14 +97,14 @@ def step_program(rule: Rule, count: int) -> Program:
 
 
 def linear_function(rule: Rule) -> str | None:
-    """(curvature, lr, t, hyperparameters..) -> the Jacobian of a step at a minimum, row by row.
+    """(curvature, lr, t, away, hyperparameters..) -> the Jacobian of a step, row by row.
 
-    None if the linearization does not describe the rule (`LinearRule.applies`).
+    None of a rule that is not smooth (`LinearRule.applies`).
     """
     linear = linear_rule(rule, rule.defaults)
-    if not linear.applies(1.0):
+    if not linear.smooth:
         return None
-    program = linear.program(rule)
+    program = linear.program(rule.unboxed)
     return None if javascript.unsupported([program]) else javascript.function(program)
 
 
