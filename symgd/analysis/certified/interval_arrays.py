@@ -32,7 +32,7 @@ INVERSES = {
 
 
 @dataclass(frozen=True)
-class Operation:
+class IntervalOperation:
     """Bounds of the result from those of the arguments, and bounds of the arguments from both.
 
     backward: for each argument, its bounds from (result, *args), which are intersected with it;
@@ -130,13 +130,17 @@ def _magnitude(a: Bounds) -> Bounds:
     return near, np.maximum(np.abs(a[0]), np.abs(a[1]))
 
 
-ADD = Operation(plus, (lambda c, a, b: minus(c, b), lambda c, a, b: minus(c, a)))
-MULTIPLY = Operation(times, (lambda c, a, b: quotient(c, b, a), lambda c, a, b: quotient(c, a, b)))
-RECIPROCAL = Operation(reciprocal, (lambda c, a: quotient((np.ones_like(c[0]),) * 2, c, a),))
+ADD = IntervalOperation(plus, (lambda c, a, b: minus(c, b), lambda c, a, b: minus(c, a)))
+MULTIPLY = IntervalOperation(
+    times, (lambda c, a, b: quotient(c, b, a), lambda c, a, b: quotient(c, a, b))
+)
+RECIPROCAL = IntervalOperation(
+    reciprocal, (lambda c, a: quotient((np.ones_like(c[0]),) * 2, c, a),)
+)
 
 
 @cache
-def power(p: float) -> Operation:
+def power(p: float) -> IntervalOperation:
     """a**p, p > 0."""
     whole = p == int(p)
     even = whole and int(p) % 2 == 0
@@ -163,10 +167,12 @@ def power(p: float) -> Operation:
             return _signed(found, a)
         return found if whole else (np.maximum(found[0], 0.0), found[1])
 
-    return Operation(forward, (backward,), (-math.inf, math.inf) if whole else (0.0, math.inf))
+    return IntervalOperation(
+        forward, (backward,), (-math.inf, math.inf) if whole else (0.0, math.inf)
+    )
 
 
-def _monotone(row: Function) -> Operation:
+def _monotone(row: Function) -> IntervalOperation:
     """A function of NumPy that only rises or only falls."""
     call, inverse = getattr(np, row.numpy), getattr(np, INVERSES.get(row.numpy, row.numpy))
 
@@ -181,7 +187,7 @@ def _monotone(row: Function) -> Operation:
         bottom, top = rounded(inverse(low), inverse(high), _ULPS)
         return np.maximum(bottom, row.domain[0]), np.minimum(top, row.domain[1])
 
-    return Operation(forward, (backward,) if row.numpy in INVERSES else (), row.domain)
+    return IntervalOperation(forward, (backward,) if row.numpy in INVERSES else (), row.domain)
 
 
 def _sine(a: Bounds, shift: float = 0.0) -> Bounds:
@@ -205,9 +211,9 @@ def _sine(a: Bounds, shift: float = 0.0) -> Bounds:
     return bottom, np.where(holds(np.pi / 2), 1.0, np.minimum(top, 1.0))
 
 
-SINE = Operation(_sine)
-COSINE = Operation(lambda a: _sine(a, np.pi / 2))
-ABSOLUTE = Operation(_magnitude, (_signed,))
+SINE = IntervalOperation(_sine)
+COSINE = IntervalOperation(lambda a: _sine(a, np.pi / 2))
+ABSOLUTE = IntervalOperation(_magnitude, (_signed,))
 
 
 def _powers(a: Bounds, b: Bounds) -> Bounds:
@@ -225,12 +231,12 @@ def _chosen(condition: Bounds, a: Bounds, b: Bounds) -> Bounds:
     return low, np.where(always, a[1], np.where(never, b[1], np.maximum(a[1], b[1])))
 
 
-POWERS = Operation(_powers, domain=(0.0, math.inf))
-CHOICE = Operation(_chosen)
+POWERS = IntervalOperation(_powers, domain=(0.0, math.inf))
+CHOICE = IntervalOperation(_chosen)
 
 
 @cache
-def relation(sign: str) -> Operation:
+def relation(sign: str) -> IntervalOperation:
     """1 where the relation holds, 0 where it does not, [0, 1] where that is not known."""
 
     def forward(a: Bounds, b: Bounds) -> Bounds:
@@ -243,16 +249,18 @@ def relation(sign: str) -> Operation:
         fails = a[0] >= b[1] if strict else a[0] > b[1]
         return np.where(holds, 1.0, 0.0), np.where(fails, 0.0, 1.0)
 
-    return Operation(forward)
+    return IntervalOperation(forward)
 
 
-UNKNOWN = Operation(lambda *a: (np.full_like(a[0][0], -np.inf), np.full_like(a[0][0], np.inf)))
+UNKNOWN = IntervalOperation(
+    lambda *a: (np.full_like(a[0][0], -np.inf), np.full_like(a[0][0], np.inf))
+)
 
 
-_OPERATIONS: dict[str, Operation] = {"sin": SINE, "cos": COSINE, "abs": ABSOLUTE}
+_OPERATIONS: dict[str, IntervalOperation] = {"sin": SINE, "cos": COSINE, "abs": ABSOLUTE}
 
 
-def of_function(row: Function) -> Operation | None:
+def of_function(row: Function) -> IntervalOperation | None:
     """The operation of a function that has array arithmetic of its own."""
     ufunc = getattr(np, row.numpy, None) if row.numpy else None
     if isinstance(ufunc, np.ufunc) and row.monotone and row.arity == (1, 1):
@@ -261,12 +269,14 @@ def of_function(row: Function) -> Operation | None:
 
 
 @cache
-def within(low: float, high: float) -> Operation:
+def within(low: float, high: float) -> IntervalOperation:
     """The identity, into a range."""
-    return Operation(lambda a: (np.maximum(a[0], low), np.minimum(a[1], high)), (lambda c, a: c,))
+    return IntervalOperation(
+        lambda a: (np.maximum(a[0], low), np.minimum(a[1], high)), (lambda c, a: c,)
+    )
 
 
-def one_by_one(row: Function) -> Operation:
+def one_by_one(row: Function) -> IntervalOperation:
     """A function without array arithmetic: the enclosure of one box after another."""
 
     def forward(*args: Bounds) -> Bounds:
@@ -278,7 +288,7 @@ def one_by_one(row: Function) -> Operation:
         low, high = np.array(found).reshape(-1, 2).T
         return low.reshape(args[0][0].shape), high.reshape(args[0][0].shape)
 
-    return Operation(forward, domain=row.domain)
+    return IntervalOperation(forward, domain=row.domain)
 
 
 def largest_eigenvalues(low: Array, high: Array) -> Array:

@@ -16,8 +16,9 @@ import numpy as np
 import sympy
 from numpy.typing import NDArray
 
+from symgd._locks import cached_property
 from symgd.analysis.certified import interval_arrays as ia
-from symgd.analysis.certified.interval_arrays import Array, Bounds, Operation
+from symgd.analysis.certified.interval_arrays import Array, Bounds, IntervalOperation
 from symgd.formula.functions.compile_formula import LETTERS
 from symgd.formula.functions.table import BY_CLASS, Function
 from symgd.formula.nodes import (
@@ -206,7 +207,7 @@ class IntervalTape:
         self.size += count
         return np.arange(self.size - count, self.size)
 
-    def _emit(self, operation: Operation, args: Sequence[_Block]) -> _Block:
+    def _emit(self, operation: IntervalOperation, args: Sequence[_Block]) -> _Block:
         out = self._new(max(len(a.slots) for a in args))
         level, known = 1 + max(a.level for a in args), tuple(a.constant for a in args)
         key = level, operation.number, known
@@ -215,7 +216,7 @@ class IntervalTape:
         group.args.append([np.broadcast_to(a.slots, out.shape) for a in args])
         return _Block(out, level, all(known))
 
-    def _tree(self, operation: Operation, blocks: Sequence[_Block]) -> _Block:
+    def _tree(self, operation: IntervalOperation, blocks: Sequence[_Block]) -> _Block:
         """The operation over all blocks, in pairs: few levels."""
         left = sorted(blocks, key=lambda block: block.level)
         while len(left) > 1:
@@ -245,7 +246,7 @@ class IntervalTape:
 class _Group:
     """The operations of one kind and depth. known: which of the arguments are constants."""
 
-    operation: Operation
+    operation: IntervalOperation
     known: tuple[bool, ...]
     out: list[NDArray[np.intp]] = field(default_factory=list)
     args: list[list[NDArray[np.intp]]] = field(default_factory=list)
@@ -255,16 +256,21 @@ class _Argument:
     """The slots of one argument in all operations of a step, maybe repeated."""
 
     def __init__(self, of: NDArray[np.intp]) -> None:
-        self.of, self._order = of, np.argsort(of, kind="stable")
-        self._each, self._begin = np.unique(of[self._order], return_index=True)
+        self.of = of
+
+    @cached_property
+    def _sorted(self) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
+        order = np.argsort(self.of, kind="stable")
+        return order, *np.unique(self.of[order], return_index=True)
 
     def intersect(self, ends: Array, found: Array, tighter: np.ufunc) -> None:
         """The tightest of the ends found for each slot, in place."""
-        if len(self._each) == len(self.of):
-            ends[self.of] = tighter(ends[self.of], found)
+        order, each, begin = self._sorted
+        if len(each) < len(order):
+            found = tighter.reduceat(found[order], begin, axis=0)
         else:
-            tightest = tighter.reduceat(found[self._order], self._begin, axis=0)
-            ends[self._each] = tighter(ends[self._each], tightest)
+            each = self.of
+        ends[each] = tighter(ends[each], found)
 
 
 class _Step:
