@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
-from benchmarks import advice, certified, explain_points
+from benchmarks import advice, certified, curvatures, explain_points
 from benchmarks.measure import Row
 from benchmarks.verdict_grid import Case, grid
 
@@ -118,3 +118,4 @@ def rows(cases: Sequence[Case] | None = None) -> Iterator[Row]:
         yield from advice.rows()
         yield from explain_points.rows()
         yield from certified.rows()
+        yield from curvatures.rows()
