@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from symgd.backends.native.nest_machine import BoundNests
+    from symgd.backends.numpy_nests import NumpyNests
 
     Floats = NDArray[np.float64]
 
@@ -80,9 +81,7 @@ def bind_numpy(program: NestProgram, layout: NestLayout, data: Mapping[str, Any]
     """The same in NumPy."""
     import numpy as np
 
-    from symgd.backends.numpy_nests import NumpyNests
-
-    machine = NumpyNests(program)
+    machine = numpy_machine(program)
     columns = {n: np.stack(c, axis=1) if isinstance(c, list) else c for n, c in data.items()}
     arrays = [a.name for a in program.arrays if isinstance(a, Array)]
 
@@ -101,3 +100,10 @@ def bind_numpy(program: NestProgram, layout: NestLayout, data: Mapping[str, Any]
         return out
 
     return call
+
+
+def numpy_machine(program: NestProgram) -> NumpyNests:
+    """What runs a program in NumPy, for all sizes."""
+    from symgd.backends.numpy_nests import NumpyNests
+
+    return NumpyNests(program)
