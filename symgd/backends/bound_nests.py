@@ -77,11 +77,16 @@ def bind_native(
     )
 
 
-def bind_numpy(program: NestProgram, layout: NestLayout, data: Mapping[str, Any]) -> BoundFunction:
-    """The same in NumPy."""
+def bind_numpy(
+    program: NestProgram,
+    layout: NestLayout,
+    data: Mapping[str, Any],
+    machine: NumpyNests | None = None,
+) -> BoundFunction:
+    """The same in NumPy. machine: of the program, if there is one."""
     import numpy as np
 
-    machine = numpy_machine(program)
+    machine = machine or numpy_machine(program)
     columns = {n: np.stack(c, axis=1) if isinstance(c, list) else c for n, c in data.items()}
     arrays = [a.name for a in program.arrays if isinstance(a, Array)]
 
