@@ -90,7 +90,7 @@ LARGE = {chain(10_000): 0.5}  # a minute to parse
 
 @dataclass(frozen=True)
 class Limit:
-    """A limit that was tried: the last errors of a run by the first one, at 0.99 and 1.01 of it.
+    """A limit that was tried: the last errors of a run by earlier ones, at 0.99 and 1.01 of it.
 
     predicted, observed: the factor per step that a run at 0.3 of it tells, and that of its errors.
     """
@@ -132,9 +132,10 @@ def limits(losses: dict[str, float], rules: Sequence[str] = RULES) -> Iterator[L
             known = asked.rule, resolve(asked), point.eigenvalues
             top = rates(*known, None).lr_max
             assert top is not None
-            ends = [_change(loss, rule, x, part * top) for part in (0.99, 1.01)]
+            below = _change(loss, rule, x, 0.99 * top)[1]
+            above = _change(loss, rule, x, 1.01 * top)[0]
             told = _told(loss, rule, x, 0.3 * top, rates(*known, 0.3 * top).rate)
-            yield Limit(text[:60], rule, *ends, *told)
+            yield Limit(text[:60], rule, below, above, *told)
 
 
 def _beside(x: Sequence[float], part: float) -> list[float]:
@@ -161,11 +162,15 @@ def _run(
     return descend(loss, start=_beside(x, part), rule=rule, lr=lr, steps=steps, advise=False)
 
 
-def _change(loss: Loss, rule: str, x: Sequence[float], lr: float) -> float:
-    """The largest error of the last quarter of a run by the first error."""
+def _change(loss: Loss, rule: str, x: Sequence[float], lr: float) -> tuple[float, float]:
+    """The largest error of the last quarter of a run by the first error; by those before, too."""
     run = _run(loss, rule, x, lr, _STEPS, _CLOSE)
     errors = np.linalg.norm(run.history.theta - np.array(x), axis=1)
-    return math.inf if run.lost else float(errors[-len(errors) // 4 :].max() / errors[0])
+    if run.lost:
+        return math.inf, math.inf
+    part = len(errors) // 4
+    first, before, last = errors[0], errors[part : 2 * part].max(), errors[-part:].max()
+    return float(last / first), float(last / max(first, before))
 
 
 def _told(

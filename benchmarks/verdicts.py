@@ -13,11 +13,11 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
-from benchmarks import advice, certified, explain_points, limits
+from benchmarks import advice, certified, curvatures, explain_points, limits
 from benchmarks.measure import Row
 from benchmarks.verdict_grid import Case, grid
 
-_APART = 19  # of the grid's cases: 228 of 4332 are run
+_APART = 19  # of the grid's cases: 228 of 5484 are run
 _LONGEST = 400_000  # steps of a continued run
 _LEAST = 640  # steps by which every run is continued
 _SHRINKING = ("converging", "slow", "sublinear")  # kinds that say that the error falls
@@ -81,7 +81,7 @@ def _by_error(case: Case, run: Any, later: Any, told: Any) -> Iterator[str]:
     periodic = "cos" in str(case.arguments["lr"])
     if told.kind == "run_down" and told.distance and tail < 0.1 * error and not periodic:
         yield f"run down, but the error goes on from {error:.3g} to {tail:.3g}"
-    if told.kind == "converged" and error > 1e-7 * (1 + math.hypot(*goal)):
+    if told.kind in ("converged", "bound") and error > 1e-7 * (1 + math.hypot(*goal)):
         yield f"converged, but {error:.3g} away"
 
 
@@ -119,3 +119,4 @@ def rows(cases: Sequence[Case] | None = None) -> Iterator[Row]:
         yield from limits.rows()
         yield from explain_points.rows()
         yield from certified.rows()
+        yield from curvatures.rows()

@@ -180,6 +180,14 @@ class Loss(Notebook):
         rows = self.internals.hess_rows(read_point(self.params, theta))
         return np.array(rows, dtype=np.float64).reshape(count, count)
 
+    def hvp(self, theta: Point, vector: Point) -> NDArray[np.float64]:
+        """The Hessian at theta times a vector, (P,) float64, without the Hessian.
+
+        vector: as theta, a mapping or numbers in the order of params.
+        """
+        x, v = (read_point(self.params, given) for given in (theta, vector))
+        return self.internals.product(x, v)
+
     @property
     def compiled(self) -> Callable[[Sequence[float]], tuple[float, NDArray[np.float64]]]:
         """x -> (value, gradient), by machine code where there is some; for large losses.

@@ -229,7 +229,7 @@ def test_a_tied_parameter_of_a_loss_is_its_formula_put_in():
         ({"tied": {"b": "a"}, "bounds": {"b": (0, 1)}}, "takes no bounds"),
         ({"backend": "gpu"}, "no backend 'gpu'"),
         ({"threads": 0}, "threads is 0"),
-        ({"bounds": [(0, 1)]}, "bounds goes by names"),
+        ({"bounds": [(0, 1)]}, "bounds go by names"),
         ({"fixed": {1: 2.0}}, "fixed goes by names"),
     ],
 )

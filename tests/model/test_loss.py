@@ -23,8 +23,8 @@ def test_public_names():
     names = {name for name in dir(Loss(ROSENBROCK)) if not name.startswith("_")}
     assert names == {
         "around", "columns", "compiled", "exact", "expr", "grad", "gradient", "gradient_text",
-        "hess", "hessian", "internals", "of", "params", "program", "read_as", "symbols", "table",
-        "text", "value", "value_and_grad",
+        "hess", "hessian", "hvp", "internals", "of", "params", "program", "read_as", "symbols",
+        "table", "text", "value", "value_and_grad",
     }  # fmt: skip
 
 
