@@ -28,6 +28,7 @@ _FACES = 27  # of three parameters with both ends
 _WORK = 2_000  # operations of a loss that is searched on every face
 _STARTS = 24
 _WAYS = 64  # random directions in which a loss is looked at
+_FORMED = 150  # parameters of a loss that is minimized from its start,
 _LARGEST = 60  # parameters, and
 _LONGEST = 60_000  # operations times parameters of a loss that is minimized from these starts
 _MOST = 12  # points that are listed
@@ -118,9 +119,8 @@ def _seen_from_inside(loss: Loss, point: CriticalPoint) -> CriticalPoint:
     box = loss.internals.box
     assert box is not None
     touches = any(v in ends for v, *ends in zip(point.x, box.low, box.high, strict=True))
-    if point.kind in ("minimum", "maximum") or not touches:
-        return point
-    if not _no_lower_beside(loss, box, point):
+    known = point.kind in ("minimum", "maximum") or point.note.startswith("a minimum")
+    if known or not touches or not _no_lower_beside(loss, box, point):
         return point
     note = "a minimum within the bounds: no point that was looked at beside it is lower"
     return replace(point, kind="degenerate", shape="bound", eigenvalues=(), note=note)
@@ -143,7 +143,8 @@ def _descents(loss: Loss, start: Sequence[float]) -> Iterator[list[float]]:
     """Minima in the bounds that damped Newton steps reach from many starts."""
     count = len(loss.params)
     if count > _LARGEST or loss.internals.work * count > _LONGEST:
-        if loss.internals.work <= _LONGEST and (found := certified_minimum(loss, start)):
+        small = count <= _FORMED and loss.internals.work <= _LONGEST
+        if small and (found := certified_minimum(loss, start)):
             yield found.x
         return
     for point in starts(start, _STARTS, loss.internals.box):
