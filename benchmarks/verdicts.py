@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
-from benchmarks import advice, certified, curvatures, explain_points
+from benchmarks import advice, certified, curvatures, explain_points, limits
 from benchmarks.measure import Row
 from benchmarks.verdict_grid import Case, grid
 
@@ -116,6 +116,7 @@ def rows(cases: Sequence[Case] | None = None) -> Iterator[Row]:
         yield Row(f"kind {kind}", count, "")
     if cases is None:
         yield from advice.rows()
+        yield from limits.rows()
         yield from explain_points.rows()
         yield from certified.rows()
         yield from curvatures.rows()
