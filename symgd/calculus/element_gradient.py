@@ -8,12 +8,23 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+import sympy
+
 from symgd.calculus.index_gradient import Scatter
 from symgd.calculus.readable import tidy
 from symgd.calculus.reductions import total_over
 from symgd.formula.graph import Graph
-from symgd.formula.indices import Affine, Count, FreeIndices, Index, Size, affine, reduced_index
-from symgd.formula.nodes import ROWS, ZERO, Conjunction, Name, Node
+from symgd.formula.indices import (
+    Affine,
+    At,
+    Count,
+    FreeIndices,
+    Index,
+    Size,
+    affine,
+    reduced_index,
+)
+from symgd.formula.nodes import ONE, ROWS, ZERO, Conjunction, Name, Node, RowSum, is_inverse
 
 
 @dataclass
@@ -68,7 +79,7 @@ class ElementGradient:
             form = affine(subscript)
             index = None if form is None else self._solvable(form, new)
             if form is None or index is None:
-                inside.append(graph.compare("==", subscript, graph.atom(target)))
+                inside.append(graph.compare("==", graph.atom(target), subscript))
                 continue
             factor = dict(form.terms)[index]
             value = (Affine(0, ((target, 1),)) - (form - Affine(0, ((index, factor),)))) * factor
@@ -112,14 +123,20 @@ class ElementGradient:
                 return node
             key = (id(node), kept)
             if key not in done:
-                if isinstance(node, Index):
-                    done[key] = new[node]
-                else:
-                    inner = kept - {reduced_index(node)}
-                    done[key] = graph.simplified(node, tuple(move(a, inner) for a in node.args))
+                inner = kept - {reduced_index(node)}
+                args = tuple(move(a, inner) for a in node.args)
+                if node.func is At:
+                    args = (args[0], *map(self._subscript, args[1:]))
+                done[key] = graph.same(node, args) if args else new[node]
             return done[key]
 
         return [move(root, frozenset(new)) for root in roots]
+
+
+    def _subscript(self, node: Node) -> Node:
+        """A subscript in its shortest form: i - 1 + 1 is i."""
+        form = affine(node)
+        return node if form is None else _node(self.graph, form)
 
 
 def _where(graph: Graph, conditions: Sequence[Node], term: Node) -> Node:
@@ -148,6 +165,11 @@ def with_sizes(graph: Graph, roots: Sequence[Node], sizes: Mapping[Name, int]) -
             return graph.number(form.at(sizes))
         if (isinstance(node, Size) or node is ROWS) and not is_named(node):
             return graph.number(sizes[node])
-        return graph.simplified(node, args) if args else graph.atom(node)
+        if node.func is RowSum and args[0] is ONE:
+            return graph.number(sizes[ROWS])
+        if node.func is sympy.Mul:  # quotients last: exp(x)/sum(...)
+            args = tuple(sorted(args, key=is_inverse))
+        kept = all(a is b for a, b in zip(args, node.args, strict=True))
+        return graph.same(node, args) if kept else graph.simplified(node, args)
 
     return graph.rebuild(roots, change)

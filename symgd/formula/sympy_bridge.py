@@ -52,11 +52,20 @@ def symbol(name: str) -> sympy.Symbol:
     return sympy.Symbol(safe, real=True)
 
 
-def to_sympy(roots: Sequence[Node], symbols: Mapping[Name, sympy.Symbol]) -> list[sympy.Expr]:
-    """The expressions as SymPy builds them, with its automatic simplification."""
+def to_sympy(
+    roots: Sequence[Node],
+    symbols: Mapping[Name, sympy.Symbol],
+    sizes: Mapping[Name, int] | None = None,
+    first: Sequence[Index] = (),
+) -> list[sympy.Expr]:
+    """The expressions as SymPy builds them, with its automatic simplification.
+
+    sizes: the lengths of arrays that have no name. first: indices that keep their names.
+    """
     done: dict[int, Any] = {}
     order = topological(roots)
-    bound = _Bound.of(roots) if any(isinstance(n, _OF_INDICES) for n in order) else _NO_INDICES
+    indexed = any(isinstance(n, _OF_INDICES) for n in order)
+    bound = _Bound.of(roots, sizes or {}, first) if indexed else _NO_INDICES
     for node in order:
         done[id(node)] = _sympify(node, [done[id(a)] for a in node.args], symbols, bound)
     return [done[id(root)] for root in roots]
@@ -69,10 +78,14 @@ class _Bound:
     indices: Mapping[Index, sympy.Symbol] = field(default_factory=dict)
     row: sympy.Symbol = _ROW
     rows: sympy.Symbol = _COUNT
+    sizes: Mapping[Name, int] = field(default_factory=dict)
+    first: frozenset[Index] = frozenset()
 
     @classmethod
-    def of(cls, roots: Sequence[Node]) -> _Bound:
-        names = index_names(roots)
+    def of(
+        cls, roots: Sequence[Node], sizes: Mapping[Name, int], first: Sequence[Index]
+    ) -> _Bound:
+        names = index_names(roots, first)
         taken = {*names.values(), *(n.text for n in topological(roots) if isinstance(n, Size))}
         taken |= {s.text for i in names for b in (i.low, i.high) for s, _ in b.terms}
         row = next(c for c in ("i", "r", "row", "r_0") if c not in taken)
@@ -81,12 +94,22 @@ class _Bound:
             {i: sympy.Symbol(name, integer=True) for i, name in names.items()},
             sympy.Symbol(row, integer=True),
             sympy.Symbol(rows, integer=True, positive=True),
+            sizes,
+            frozenset(first),
         )
 
     def size(self, size: Name) -> sympy.Symbol:
         """The symbol of a size, of the length of an array, or of the number of rows."""
-        text = size.text.replace("#", "length_").replace(".", "_")
-        return self.rows if size is ROWS else sympy.Symbol(text, integer=True, positive=True)
+        if size is ROWS:
+            return self.rows
+        if size.text.startswith("#"):
+            return sympy.Integer(self.sizes[size])
+        return sympy.Symbol(size.text, integer=True, positive=True)
+
+    def holds(self, condition: Node) -> bool:
+        """Whether an index that a reduction binds is in a condition."""
+        found = (n for n in topological([condition]) if isinstance(n, Index))
+        return any(index not in self.first for index in found)
 
     def end(self, form: Affine) -> sympy.Expr:
         """The end of a range."""
@@ -130,8 +153,8 @@ def _sympify(
         return bound.leaf(node)
     if node.func is At:
         array, *subscripts = args
-        row = (bound.row,) if isinstance(node.args[0], ColumnVector) else ()
-        return array[(*row, *subscripts)]
+        in_row = [bound.row] if isinstance(node.args[0], ColumnVector) else []
+        return array[(*in_row, *subscripts)]
     if node.func in INDEX_REDUCTIONS:
         return bound.reduced(node, args)
     if isinstance(node, Name):
@@ -146,6 +169,9 @@ def _sympify(
         return _LOGIC[cls](*args)
     if cls is Where:
         condition, a, b = args
+        if bound.holds(node.args[0]):
+            share = _indicator(condition)
+            return share * a + (1 - share) * b
         return sympy.Piecewise((a, condition), (b, True))
     plain = cls in (sympy.Add, sympy.Mul, sympy.Pow)
     if not plain and not {sympy.nan, sympy.zoo}.isdisjoint(args):  # SymPy cannot order them
@@ -158,6 +184,26 @@ def _sympify(
     if row is not None and row.readable_form:
         return _formula(row.readable_form, dict(zip("xyzw", args, strict=False)))
     return cls(*args)
+
+
+def _indicator(condition: Any) -> sympy.Expr:
+    """1 where a condition holds, else 0; SymPy moves a Piecewise out of the sum that binds it."""
+    if condition in (True, False):
+        return sympy.Integer(int(bool(condition)))
+    if isinstance(condition, (sympy.And, sympy.Or)):
+        parts = [_indicator(part) for part in condition.args]
+        if isinstance(condition, sympy.And):
+            return sympy.Mul(*parts)
+        return 1 - sympy.Mul(*(1 - part for part in parts))
+    if isinstance(condition, sympy.Not):
+        return 1 - _indicator(condition.args[0])
+    gap = condition.lhs - condition.rhs
+    if isinstance(condition, (sympy.Eq, sympy.Ne)):
+        same = sympy.KroneckerDelta(condition.lhs, condition.rhs)
+        return same if isinstance(condition, sympy.Eq) else 1 - same
+    if isinstance(condition, (sympy.Lt, sympy.Le)):
+        gap = -gap
+    return sympy.Heaviside(gap, int(isinstance(condition, (sympy.Le, sympy.Ge))))
 
 
 def _all_digits(atom: sympy.Float) -> sympy.Float:

@@ -49,6 +49,19 @@ class ArrayModel:
     table: Table | None
     options: ArrayOptions
 
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The arguments of `Loss` that make the same model."""
+        return {
+            "source": self.formula.text,
+            "data": self.table,
+            "constants": {leaf.text: value for leaf, value in self.values.items()},
+            "params": list(self.scalars),
+            "sizes": dict(self.options.sizes),
+            "shapes": dict(self.options.shapes),
+            "vectors": dict(self.options.vectors),
+        }
+
     @cached_property
     def scalars(self) -> dict[str, Name]:
         """The parameters that are numbers, by name."""

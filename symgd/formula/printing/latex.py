@@ -98,7 +98,7 @@ class _LatexPrinter(NodePrinter):
         body = self.write(term, ROW_SUM)
         if name != "mean":
             return f"{self._over(name, indices)} {body}", ROW_SUM
-        counts = " ".join(self._count(index) for index in indices)
+        counts = r" \cdot ".join(self._count(index) for index in indices)
         return rf"\frac{{1}}{{{counts}}} {self._over('sum', indices)} {body}", ROW_SUM
 
     def _over(self, name: str, indices: Sequence[Index]) -> str:
@@ -129,7 +129,7 @@ class _LatexPrinter(NodePrinter):
         if not is_named(index.high):
             return rf"\#{latex_name(self.names[index])}"
         text = self._bound(index.high - index.low + 1)
-        return rf"\left({text}\right)" if " " in text else text
+        return text if " " not in text else rf"\left({text}\right)"
 
     def index(self) -> str:
         """The row of the innermost sum; outside of one, where a term stands alone, the first."""
