@@ -20,7 +20,7 @@ _EPS = 2.0**-52
 # operations of value and gradient
 _EXACT = 6_000  # of a loss whose products are exact: of longer ones they are differences
 _LONGEST = 600_000  # of a loss that is compiled to look at its curvature
-_WORK, _INTERPRETED = 2 * 10**9, 2 * 10**7  # for a minimum, with machine code and without
+_WORK, _INTERPRETED = 10**9, 10**7  # for a minimum, with machine code and without
 _FEWEST = 100  # products, below which it is not worth beginning
 _NOISE = 1e-8  # of the largest curvature, what differences leave open
 _FAR, _CLOSE = 1e8, 1e-9  # as in `symgd.analysis.minima`

@@ -17,7 +17,7 @@ from symgd.analysis.lower_bound import LowerBound, lower_bound
 from symgd.analysis.stable_rates import Rates
 from symgd.calculus.derivation import DerivationStep, derivation
 from symgd.calculus.polynomial import polynomial, to_node
-from symgd.descent.behavior import Behavior, behavior_at
+from symgd.descent.behavior import Behavior, behavior_at, quadratic
 from symgd.descent.loss_argument import ArraysGiven, at_start, clipped, loss_of, plain_start, within
 from symgd.formula.nodes import Node, topological
 from symgd.formula.printing.plain import write
@@ -210,10 +210,14 @@ def explain(
 def _sharpness(
     loss: Loss, origin: Sequence[float], lr: float | str, rule: Rule, given: Any
 ) -> tuple[tuple[int, float], ...]:
-    """Along the first steps from the start."""
+    """Along the first steps from the start; of a quadratic once, for it is the same everywhere."""
     if not loss.params or 3 * loss.internals.work * _FOLLOWED > _WORK:
         return ()
-    from symgd.analysis.sharpness import along
+    from symgd.analysis.sharpness import along, sharpness
+
+    if quadratic(loss):
+        value = sharpness(loss, origin)
+        return () if value is None else ((0, value),)
     from symgd.descent.descend import descend
 
     run = descend(loss, start=origin, lr=lr, steps=_FOLLOWED, rule=rule, set=given, advise=False)

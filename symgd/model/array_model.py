@@ -152,7 +152,7 @@ class ArrayModel:
         return np.broadcast_to(found, shape).ravel()
 
     def nested(self, x: Any) -> dict[str, Any]:
-        """The numbers of `flat` by parameter: a float, or an array of its shape."""
+        """The numbers of `flat` by parameter: a float, or a view in the shape of an array."""
         import numpy as np
 
         found: dict[str, Any] = {}
@@ -161,7 +161,9 @@ class ArrayModel:
             shape = self.shape(name)
             end = start + math.prod(shape)
             part = x[start:end]
-            found[name] = np.array(part, dtype=np.float64).reshape(shape) if shape else part[0]
+            found[name] = (
+                np.asarray(part, dtype=np.float64).reshape(shape) if shape else float(part[0])
+            )
             start = end
         return found
 

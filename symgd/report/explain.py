@@ -97,7 +97,7 @@ def _certified(explanation: Explanation, found: CertifiedRate) -> str:
     rates = f"0 < lr < {found.lr_max:.4g}" if math.isfinite(found.lr_max) else "lr > 0"
     proven = f"for every {rates} gradient descent lowers the loss at every step"
     parts = "1 box" if found.boxes == 1 else f"{found.boxes:,} boxes"
-    if all(map(math.isinf, found.box[0])):
+    if found.everywhere:
         return f"certified: {proven}, from everywhere; curvature <= {found.curvature:.4g} ({parts})"
     sides = ", ".join(
         f"{escape(name)} in [{low:.4g}, {high:.4g}]"

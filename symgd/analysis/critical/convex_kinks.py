@@ -17,7 +17,7 @@ import numpy as np
 import sympy
 from numpy.typing import NDArray
 
-from symgd.analysis.certified.box_ranges import box_ranges
+from symgd.analysis.certified.interval_tape import IntervalTape
 from symgd.analysis.critical.critical_point import CriticalPoint
 from symgd.analysis.critical.kinks import Value, broken, has_kinks
 from symgd.calculus.dcp import curvature
@@ -87,30 +87,30 @@ def _split(loss: Loss) -> _Split | None:
     graph, leaves, root = internals.graph, internals.leaves, internals.stable
     rows = internals.rows
     assert rows is not None
-    count, zero = rows.table.rows, np.zeros((1, 1))
-    data = dict.fromkeys(leaves, (zero, zero))
-    for node in topological([root]):
-        if isinstance(node, Column):
-            cells = np.asarray(rows.table.columns[node.text], dtype=np.float64)[None, :]
-            data[node] = cells, cells
+    count, origin = rows.table.rows, np.zeros((len(leaves), 1))
+    data = {
+        node: np.asarray(rows.table.columns[node.text], dtype=np.float64)
+        for node in topological([root])
+        if isinstance(node, Column)
+    }
     ids, below, parts = {id(leaf) for leaf in leaves}, {}, []
     for node in _kinked(root):
         turned = _turned(graph, node)
         if turned is None:
             return None
-        u, low, times = turned
+        u, beneath, times = turned
         weight = _weight(graph, root, node)
         tilt = gradient(graph, u, leaves)
         if weight is None or any(_reads(n, ids) for n in (weight, *tilt)):
             return None
-        below[id(node)] = low
-        known = box_ranges([weight, u, *tilt], data, count)
-        wide = [
-            np.broadcast_to(0.5 * (known[id(n)][0] + known[id(n)][1]), (1, count))[0]
-            for n in (weight, u, *tilt)
-        ]
-        length = count if any(known[id(n)][0].size > 1 for n in (weight, u, *tilt)) else 1
-        parts.append(np.stack([times * wide[0], *wide[1:]])[:, :length])
+        below[id(node)] = beneath
+        nodes = weight, u, *tilt
+        tape = IntervalTape(nodes, leaves, data, count)
+        low, high = tape.enclose(origin, origin)
+        known = [(low + high)[tape.slots(n), 0] / 2 for n in nodes]
+        length = max(map(len, known))
+        wide = [np.broadcast_to(values, length) for values in known]
+        parts.append(np.stack([times * wide[0], *wide[1:]]))
     if not parts:
         return None
     table = np.concatenate(parts, axis=1)

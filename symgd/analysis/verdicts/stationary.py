@@ -35,9 +35,10 @@ def leads_down(facts: Facts) -> bool:
         return False
     if facts.loss is None:
         return curves_down(facts) and gradient_only.leads_down(facts.evaluate, facts.x)
-    if not facts.eigenvalues or facts.at_floor or at_kink(facts):
+    if not facts.eigenvalues or facts.at_floor:
         return False
-    return curves_down(facts) if facts.large else any(_falling_sides(facts))
+    lower = curves_down(facts) if facts.large else any(_falling_sides(facts))
+    return lower and not at_kink(facts)
 
 
 def at_kink(facts: Facts) -> bool:

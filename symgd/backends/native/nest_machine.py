@@ -58,13 +58,13 @@ class NativeNests:
 
         extents = {name: np.shape(array) for name, array in arrays.items()}
         own = [a.name for a in self.program.arrays if isinstance(a, Array)]
-        rooms = {name: 1 for name in scalars} | {name: math.prod(extents[name]) for name in own}
+        rooms = dict.fromkeys(scalars, 1) | {name: math.prod(extents[name]) for name in own}
         offsets = starts(rooms)
         data = {name: array for name, array in arrays.items() if name not in own}
         for name, axes in extents.items():
             if name in self.slots.vectors:
                 data[name] = [data[name][:, k] for k in range(axes[1])]
-        rooms = {name: 1 for name in self.program.outputs} | {f"g_{n}": rooms[n] for n in own}
+        rooms = dict.fromkeys(self.program.outputs, 1) | {f"g_{n}": rooms[n] for n in own}
         places = starts(rooms)
         bound = self.bind(sizes, extents, data, offsets, places, threads)
         parts = [np.ravel(x) for x in (*scalars.values(), *(arrays[name] for name in own))]
