@@ -347,6 +347,9 @@ class IndexedParser(Parser):
             indices = self._open_axes(whole)
             self.scope.implicit = tuple(map(self.graph.atom, indices))
             body = self.expression()
+        if stream.token.kind == ",":
+            sentence = f"{token.text} of an array takes 1 argument"
+            raise stream.error(sentence, f"or indices: {token.text}(x[i], i=1..n)", token)
         stream.close(opening, ")")
         return self._reduce(token, indices, body, [])
 
