@@ -160,10 +160,10 @@ def read_notation(text: str, limits: Limits) -> IndexNotation:
 
 
 def _split(text: str) -> list[str]:
-    return [part for part in _with_separators(text).split(";") if part.strip()]
+    return [part for part in with_separators(text).split(";") if part.strip()]
 
 
-def _with_separators(text: str) -> str:
+def with_separators(text: str) -> str:
     """The text, of the same length, with `;` for each newline that ends a definition.
 
     A statement goes on in the next line within parentheses, after an operator and before one.
@@ -198,7 +198,7 @@ def _read_tokens(found: IndexNotation, text: str, limits: Limits) -> list[_Call]
     stack: list[_Call] = []
     closed: list[_Call] = []
     brackets = 0
-    for k, token in enumerate(tokens(_with_separators(text), limits, indexed=True)):
+    for k, token in enumerate(tokens(with_separators(text), limits, indexed=True)):
         found.tokens.append(token)
         kind = token.kind
         if kind in {"(", "["}:
