@@ -7,16 +7,17 @@ A grid of losses, rules, learning rates, schedules and lengths, all deterministi
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
-from benchmarks import advice, certified, explain_points
+from benchmarks import advice, certified, curvatures, explain_points
 from benchmarks.measure import Row
 from benchmarks.verdict_grid import Case, grid
 
-_APART = 19  # of the grid's cases: 228 of 4332 are run
+_APART = 19  # of the grid's cases: 228 of 5484 are run
 _LONGEST = 400_000  # steps of a continued run
 _LEAST = 640  # steps by which every run is continued
 _SHRINKING = ("converging", "slow", "sublinear")  # kinds that say that the error falls
@@ -29,7 +30,9 @@ def refutations(case: Case) -> tuple[str, list[str]]:
     run = descend(case.loss, steps=case.steps, advise=False, **case.arguments)
     told, wrong = run.verdict, []
     told_steps = told.digit_steps or 0
-    more = int(min(max(9 * case.steps, _LEAST, 1.1 * told_steps), _LONGEST))
+    seen_steps = re.search(r"has gone on for (\d+) steps", told.sentence)
+    more = max(9 * case.steps, _LEAST, 1.1 * told_steps, int(seen_steps[1]) if seen_steps else 0)
+    more = int(min(more, _LONGEST))
     later = descend(case.loss, steps=case.steps + more, advise=False, **case.arguments)
     seen, predicted = told.rate_observed, told.rate_predicted
     if predicted is not None and abs(abs(seen / predicted) - 1) > 0.01:
@@ -78,7 +81,7 @@ def _by_error(case: Case, run: Any, later: Any, told: Any) -> Iterator[str]:
     periodic = "cos" in str(case.arguments["lr"])
     if told.kind == "run_down" and told.distance and tail < 0.1 * error and not periodic:
         yield f"run down, but the error goes on from {error:.3g} to {tail:.3g}"
-    if told.kind == "converged" and error > 1e-7 * (1 + math.hypot(*goal)):
+    if told.kind in ("converged", "bound") and error > 1e-7 * (1 + math.hypot(*goal)):
         yield f"converged, but {error:.3g} away"
 
 
@@ -115,3 +118,4 @@ def rows(cases: Sequence[Case] | None = None) -> Iterator[Row]:
         yield from advice.rows()
         yield from explain_points.rows()
         yield from certified.rows()
+        yield from curvatures.rows()

@@ -279,6 +279,13 @@ _MIXED = [
         data=True,
     ),
     Indexed(
+        "product of two sums over rows",
+        "mean(x*v[item])*sum((y - v[item] - u[site])^2)",
+        lambda u, v: jnp.mean(column("x") * v[place("item")])
+        * jnp.sum((column("y") - v[place("item")] - u[place("site")]) ** 2),
+        data=True,
+    ),
+    Indexed(
         "a cell of two categories",
         "mean((y - T[site,item]*x)^2) + sum(T[1,k]^2, k)",
         lambda T: (

@@ -102,6 +102,35 @@ def rows(peer: str, loss: str, count: str, threads: str, repeats: str) -> Found:
     return {"seconds": took, "answer": [float(v) for v in answer]}
 
 
+def indices(peer: str, name: str, repeats: str) -> Found:
+    """Seconds of value and gradient of a loss with indices, on one processor.
+
+    answer: the value, and the gradient or a few thousand elements of it.
+    """
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:1])
+    from benchmarks.peers.indices import PEERS, TASKS, flat
+
+    run = PEERS[peer](TASKS[name], 1)
+    value, grad = run()
+    parts = flat(grad if isinstance(grad, list) else [grad])
+    answer = [float(value), *parts[:: 1 + len(parts) // 5000].tolist()]
+    return {"seconds": loops(run, int(repeats)), "answer": answer}
+
+
+def kernel(peer: str, name: str) -> Found:
+    """Seconds of the processor from the text of a loss to its machine code, the second that is
+    made.
+    """
+    from benchmarks.peers.indices import TASKS, by_symgd, chain
+
+    by_symgd(chain(7), 1)
+    task = TASKS[name]
+    before = time.process_time()
+    by_symgd(task, 1)
+    return {"seconds": [time.process_time() - before], "answer": []}
+
+
 def timed(call: Callable[[], Any]) -> tuple[float, Any]:
     """(seconds, what came back) of one call."""
     before = time.perf_counter()
@@ -119,7 +148,7 @@ def loops(call: Callable[[], Any], repeats: int, least: float = 0.01) -> list[fl
     return [took / number for took in timer.repeat(repeats, number)]
 
 
-TASKS = {f.__name__: f for f in (build, evaluate, descent, first, sweep, rows)}
+TASKS = {f.__name__: f for f in (build, evaluate, descent, first, sweep, rows, indices, kernel)}
 
 
 def main(words: Sequence[str]) -> None:

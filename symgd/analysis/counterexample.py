@@ -15,6 +15,7 @@ import sympy
 from symgd.calculus.polynomial import Polynomial, value
 from symgd.formula.evaluate import evaluate
 from symgd.formula.nodes import Node, Where, is_condition, topological
+from symgd.model.array_internals import ArrayInternals
 from symgd.model.loss import Loss
 from symgd.solvers.symmetric import finite_rows, spectrum
 
@@ -43,11 +44,12 @@ def counterexample(
     """Points a, b with L((a + b)/2) > (L(a) + L(b))/2, and L at a, b and between; or None.
 
     terms: the loss as a polynomial, if it is one. hints: where curvature below 0 is looked for
-    first. What is returned has been checked exactly, or in 50 digits; for sums over rows of data,
-    with a margin of 1e-4 in doubles.
+    first. What is returned has been checked exactly, or in 50 digits; for sums over rows of data
+    and over arrays, with a margin of 1e-4 in doubles.
     """
     clear = near = 0
-    most = None if loss.internals.rows is None else max(4, _WORK // max(1, loss.internals.work))
+    sums = loss.internals.rows is not None or isinstance(loss.internals, ArrayInternals)
+    most = max(4, _WORK // max(1, loss.internals.work)) if sums else None
     for a, b in islice(_pairs(loss, hints), most):
         middle = tuple((x + y) / 2 for x, y in zip(a, b, strict=True))
         low = [loss.internals.evaluate_value(*map(float, p))[0] for p in (a, b, middle)]
@@ -55,9 +57,7 @@ def counterexample(
         size = max(map(abs, low))
         if not all(map(math.isfinite, low)) or gap < -_ROUNDING * size:
             continue
-        if (
-            loss.internals.rows is not None
-        ):  # the rounding error of sums over rows is far below this margin
+        if sums:  # the rounding error of sums is far below this margin
             if gap > 1e-4 * max(map(abs, low)):
                 return (a, b), (low[0], low[1], low[2])
             continue

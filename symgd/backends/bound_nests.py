@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-#: (X,) -> (Y,), a new array; X and Y as the layout says.
-BoundFunction = Callable[[Any], "Floats"]
+#: (X,) -> (Y,), X and Y as the layout says; into the second array if one is given.
+BoundFunction = Callable[..., "Floats"]
 
 
 @dataclass(frozen=True)
@@ -49,12 +49,12 @@ def bind_nests(
     """
     native = compiled(lambda: bind_native(program, layout, data, threads))
     if native is None:
-        return _bind_numpy(program, layout, data)
+        return bind_numpy(program, layout, data)
 
-    def call(x: Any) -> Floats:
+    def call(x: Any, out: Floats | None = None) -> Floats:
         import numpy as np
 
-        out = np.empty(layout.length)
+        out = np.empty(layout.length) if out is None else out
         native.evaluate(np.ascontiguousarray(x, dtype=np.float64), out)
         return out
 
@@ -76,7 +76,7 @@ def bind_native(
     )
 
 
-def _bind_numpy(program: NestProgram, layout: NestLayout, data: Mapping[str, Any]) -> BoundFunction:
+def bind_numpy(program: NestProgram, layout: NestLayout, data: Mapping[str, Any]) -> BoundFunction:
     """The same in NumPy."""
     import numpy as np
 
@@ -86,13 +86,14 @@ def _bind_numpy(program: NestProgram, layout: NestLayout, data: Mapping[str, Any
     columns = {n: np.stack(c, axis=1) if isinstance(c, list) else c for n, c in data.items()}
     arrays = [a.name for a in program.arrays if isinstance(a, Array)]
 
-    def call(x: Any) -> Floats:
+    def call(x: Any, out: Floats | None = None) -> Floats:
         x = np.asarray(x, dtype=np.float64)
         parts = {n: x[layout.offsets[n] :][: prod(layout.extents[n])] for n in arrays}
         shaped = {n: part.reshape(layout.extents[n]) for n, part in parts.items()}
         scalars = {s.name: float(x[layout.offsets[s.name]]) for s in program.scalars}
         outputs, gradients = machine.run(layout.sizes, scalars, {**shaped, **columns})
-        out = np.zeros(layout.length)
+        out = np.empty(layout.length) if out is None else out
+        out[...] = 0.0
         for name, value in outputs.items():
             out[layout.places[name]] = value
         for name, gradient in gradients.items():

@@ -83,6 +83,11 @@ def may_compile(name: str) -> bool:
     return name == AUTO or BACKENDS[name].compiles
 
 
+def machine_code() -> bool:
+    """Whether machine code can be made here."""
+    return not BACKENDS[COMPILER].unavailable()
+
+
 def compiled(make: Callable[[], Made], requested: bool = False) -> Made | None:
     """What `make` makes of machine code, or None and a line in the log.
 

@@ -14,12 +14,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-import sympy
-
 from symgd.backends.lowering import Lowering
+from symgd.backends.nest_sharing import worth_storing
 from symgd.backends.operations import Operand
-from symgd.formula.functions.function import CHEAP, ELEMENTARY
-from symgd.formula.functions.table import BY_CLASS
 from symgd.formula.indices import (
     INDEX_REDUCTIONS,
     ROW,
@@ -36,13 +33,11 @@ from symgd.formula.nodes import (
     Node,
     float_of,
     is_condition,
-    is_inverse,
     is_negation,
     topological,
 )
 
 _MODES = {Total: "+=", Product: "*=", Largest: "max=", Peak: "peak="}
-_WORTH_STORING = ELEMENTARY  # the cost of a value that two nests read
 
 _reads = Lowering(()).reads
 
@@ -233,7 +228,9 @@ class NestStage:
                 self._walk(self.units[done], store=True)
                 done += 1
             self._set_levels()
-            shared = self._shared()
+            nests = self.merged().items()
+            computed = {key: [n for u in own for n in self._walk(u)[0]] for key, own in nests}
+            shared = worth_storing(computed, self.known)
             if not shared:
                 return
             for node in shared:
@@ -251,9 +248,13 @@ class NestStage:
         inside = {unit for unit in nest if unit.mode == "="}
         return self.outside | {key: u for key, u in self.known.items() if u not in inside}
 
-    def _walk(self, unit: Unit, store: bool = False) -> list[Node]:
-        """The nodes that a unit computes; it stores those that should be."""
+    def _walk(self, unit: Unit, store: bool = False) -> tuple[list[Node], list[Unit]]:
+        """The nodes that a unit computes, and the units of this stage that it reads.
+
+        store: store the nodes that should be.
+        """
         found: dict[int, Node] = {}
+        read: list[Unit] = []
         stack = [*unit.subscripts, unit.value]
         while stack:
             node = stack.pop()
@@ -261,16 +262,16 @@ class NestStage:
                 continue
             own = node is unit.node and unit.mode == "="
             if id(node) in self.known and not own:
-                continue
-            if store and not own and self._to_store(node, unit.domain):
+                read.append(self.known[id(node)])
+            elif store and not own and self._to_store(node, unit.domain):
                 if self.planner.lives_in(node, self.strip) and not self.planner.stored(node):
                     self.store(node)
                 else:
                     self.outside[id(node)] = self.planner.request(node)
-                continue
-            found[id(node)] = node
-            stack += node.args[1:] if node.func is At else _reads(node)
-        return list(found.values())
+            else:
+                found[id(node)] = node
+                stack += node.args[1:] if node.func is At else _reads(node)
+        return list(found.values()), read
 
     def _to_store(self, node: Node, domain: frozenset[Index]) -> bool:
         """Whether a node is a reduction, or has fewer indices than the nest that reads it."""
@@ -281,56 +282,18 @@ class NestStage:
         return self.planner.free(node) < domain
 
     def _set_levels(self) -> None:
-        """Within the stage: a unit comes after those that it reads."""
+        """Within the stage: a unit comes after those that it reads.
+
+        What has the same indices and is not accumulated may be in the same nest.
+        """
         self._levels.clear()
-        units = {id(u): u for u in self.units}
-        waits: dict[Unit, list[Unit]] = {}
-        for unit in units.values():
-            below = [
-                a for n in self._walk(unit) for a in (n.args[1:] if n.func is At else _reads(n))
-            ]
-            below += [*unit.subscripts, unit.value]
-            waits[unit] = [
-                u for n in below if (u := self.known.get(id(n))) is not None and u is not unit
-            ]
+        reads = {unit: self._walk(unit)[1] for unit in self.units}
 
         def level(unit: Unit) -> int:
             if unit not in self._levels:
-                self._levels[unit] = max(
-                    (level(u) + (u.mode != "=" or u.domain != unit.domain) for u in waits[unit]),
-                    default=0,
-                )
+                after = (level(u) + (u.mode != "=" or u.domain != unit.domain) for u in reads[unit])
+                self._levels[unit] = max(after, default=0)
             return self._levels[unit]
 
         for unit in self.units:
             level(unit)
-
-    def _shared(self) -> list[Node]:
-        """The costly nodes that two nests compute, the topmost of them."""
-        where: dict[int, set[tuple[int, frozenset[Index]]]] = {}
-        nodes: dict[int, Node] = {}
-        for key, units in self.merged().items():
-            for unit in units:
-                for node in self._walk(unit):
-                    where.setdefault(id(node), set()).add(key)
-                    nodes[id(node)] = node
-        cost: dict[int, int] = {}  # of a node and what is below it in its nest
-        for node in topological(nodes.values()):
-            below = node.args if id(node) in nodes and node.func is not At else ()
-            cost[id(node)] = _own_cost(node) + sum(cost[id(a)] for a in below) if below else 0
-        found = [
-            node
-            for key, node in nodes.items()
-            if len(where[key]) > 1 and cost[key] >= _WORTH_STORING and not is_condition(node)
-        ]
-        lower = {id(a) for node in found for a in topological([node])[:-1]}
-        return [node for node in found if id(node) not in lower]
-
-
-def _own_cost(node: Node) -> int:
-    """The usual time of an operation, in multiplications."""
-    if node.func is sympy.Pow and not is_inverse(node):
-        exponent = float_of(node.args[1])
-        return CHEAP if exponent is not None and exponent == int(exponent) else ELEMENTARY
-    row = BY_CLASS.get(node.func)
-    return CHEAP if row is None else row.cost

@@ -11,7 +11,7 @@ from symgd.calculus.gradient import sweep
 from symgd.calculus.reductions import total_over
 from symgd.formula.graph import Graph
 from symgd.formula.indices import ROW, Array, At, FreeIndices
-from symgd.formula.nodes import ONE, ZERO, Name, Node, RowMax, RowSum, topological
+from symgd.formula.nodes import ONE, ZERO, Name, Node, RowMax, RowSum, float_of, topological
 
 
 @dataclass(frozen=True)
@@ -57,30 +57,31 @@ def directional_derivative(
     in_rows: dict[int, tuple[Node, list[Node]]] = {}  # terms of sums over rows, by their factor
     for entry, factor in pairs:
         for part in entry.args if entry.func is sympy.Add else [entry]:
-            common, inside, in_row = _row_factors(graph, part, free)
-            term = graph.mul(inside, factor)
-            term = total_over(graph, free(term) - {ROW} if in_row else free(term), term, free)
+            common, inside, in_row = _row_term(graph, part, factor, free)
             if in_row:
-                in_rows.setdefault(id(common), (common, []))[1].append(term)
+                inside = total_over(graph, free(inside) - {ROW}, inside, free)
+                in_rows.setdefault(id(common), (common, []))[1].append(inside)
             else:
-                found.append(graph.mul(common, term))
+                found.append(total_over(graph, free(inside), inside, free))
     for common, terms in in_rows.values():
         total = total_over(graph, {ROW}, graph.add(*terms), free)
         found.append(graph.mul(common, total))
     return graph.add(*found)
 
 
-def _row_factors(graph: Graph, term: Node, free: FreeIndices) -> tuple[Node, Node, bool]:
-    """(common, inside, in_row): a term is common*inside, or its sum over the rows.
+def _row_term(graph: Graph, part: Node, factor: Node, free: FreeIndices) -> tuple[Node, Node, bool]:
+    """(common, inside, whether it is a sum over rows).
 
-    Then one pass over the rows is enough for all entries of a gradient. common: has no index.
+    The sum of part*factor over its indices is `common` times that of `inside` over its own. One
+    pass over the rows is enough for all entries of a gradient that have the same `common`.
     """
-    factors = term.args if term.func is sympy.Mul else (term,)
-    common = [f for f in factors if not free(f) and f.func is not RowSum]
-    rest = [f for f in factors if free(f) or f.func is RowSum]
+    factors = part.args if part.func is sympy.Mul else (part,)
+    common = [f for f in factors if not free(f) and f.func is not RowSum and float_of(f) is None]
+    rest = [f for f in factors if not any(f is c for c in common)]
+    if ROW in free(part) | free(factor):
+        return graph.mul(*common), graph.mul(*rest, factor), True
     sums = [f for f in rest if f.func is RowSum]
     others = [f for f in rest if f.func is not RowSum]
     if len(sums) != 1 or any(n.func in (RowSum, RowMax) for n in topological(others)):
-        return ONE, term, False
-    inside = graph.mul(*others, *sums[0].args)
-    return graph.mul(*common), inside, True
+        return ONE, graph.mul(part, factor), False
+    return graph.mul(*common), graph.mul(*others, *sums[0].args, factor), True

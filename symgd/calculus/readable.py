@@ -11,6 +11,7 @@ from symgd.calculus.row_sums import restore_means
 from symgd.formula.functions.derivatives import DERIVATIVES
 from symgd.formula.functions.table import FUNCTIONS
 from symgd.formula.graph import Graph
+from symgd.formula.indices import At, Peak
 from symgd.formula.nodes import ONE, ROWS, ZERO, Name, Node, RowMax, RowSum, float_of, topological
 
 _DERIVATIVE_ROWS = {row.node: row for row in DERIVATIVES.values()}
@@ -23,12 +24,12 @@ def readable(graph: Graph, roots: Sequence[Node]) -> list[Node]:
     """The roots in functions that a formula may call; equal in exact arithmetic."""
 
     def unshifted(node: Node, args: tuple[Node, ...]) -> Node:
-        if node.func is RowMax:  # the value does not depend on this shift
+        if node.func in (RowMax, Peak):  # the value does not depend on this shift
             return ZERO
         new = any(a is not b for a, b in zip(args, node.args, strict=True))
         return graph.simplified(node, args) if new else graph.same(node, args)
 
-    if any(node.func is RowMax for node in topological(roots)):
+    if any(node.func in (RowMax, Peak) for node in topological(roots)):
         roots = graph.rebuild(roots, unshifted)
 
     def substitute(node: Node, args: tuple[Node, ...]) -> Node:
@@ -68,8 +69,8 @@ def tidy(graph: Graph, nodes: Sequence[Node]) -> list[Node]:
         factors = [f for a in args for f in (a.args if a.func is sympy.Mul else (a,))]
         factors = restore_means(graph, factors)
         numbers = [f for f in factors if float_of(f) is not None]
-        names = [f for f in factors if isinstance(f, Name)]
-        rest = [f for f in factors if float_of(f) is None and not isinstance(f, Name)]
+        names = [f for f in factors if isinstance(f, Name) or f.func is At]
+        rest = [f for f in factors if float_of(f) is None and not any(f is n for n in names)]
         return graph.mul(*numbers, *names, *rest)
 
     return graph.rebuild(readable(graph, nodes), change)

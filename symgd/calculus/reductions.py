@@ -24,17 +24,22 @@ def _sum_over(graph: Graph, index: Index, term: Node, free: FreeIndices) -> Node
 def reduction_derivative(graph: Graph, node: Node) -> Node:
     """The derivative of a reduction with respect to its term, for each value of the index.
 
-    Of a product it is the product of the other factors: where one factor is 0, only that factor
-    has a derivative other than 0.
+    Of a product it is the product of the other factors. Where factors are 0, it is written so that
+    its own derivative is right, too: the sum of the factors that are 0 is 0, its derivative is not.
     """
     if node.func is Product:
         index, factor = node.args
         is_zero = graph.compare("==", factor, ZERO)
         others = graph.node(Product, index, graph.where(is_zero, ONE, factor))
-        zeros = graph.node(Total, index, graph.where(is_zero, ONE, ZERO))
-        only = graph.where(graph.compare("==", zeros, ONE), others, ZERO)
-        without = graph.where(graph.compare("==", zeros, ZERO), graph.div(others, factor), ZERO)
-        return graph.where(is_zero, only, without)
+        count = graph.node(Total, index, graph.where(is_zero, ONE, ZERO))
+        zeros = graph.node(Total, index, graph.where(is_zero, factor, ZERO))
+        none, one, two = (graph.compare("==", count, graph.number(k)) for k in range(3))
+        other = graph.where(two, graph.mul(others, graph.sub(zeros, factor)), ZERO)
+        without = graph.div(others, factor)
+        rest = graph.where(one, graph.mul(zeros, without), ZERO)
+        return graph.where(
+            is_zero, graph.where(one, others, other), graph.where(none, without, rest)
+        )
     if node.func is Largest:
         index, term = node.args
         is_top = graph.compare("==", term, node)

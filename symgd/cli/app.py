@@ -28,6 +28,7 @@ Examples:
   symgd "theta**2" --lr 0.001   too low: what do you notice?
   symgd "theta**2" --lr 10      too high
   symgd "(1-x)^2 + 100*(y-x^2)^2" -s x=-1.2,y=1 -r adam -l 0.02 -n 5000
+  symgd "(x-2)^2 + y^2" --bound x=0:1 --tol 1e-6
   symgd "theta**4" --rule "v = 0.9*v + g; theta = theta - lr*v"
   echo "x^2 + y^2" | symgd - --format csv
 """

@@ -12,6 +12,7 @@ from symgd.backends.lambdified import compile_array
 from symgd.backends.step_checks import Stop, select_checks
 from symgd.descent.kernel import Ahead, LineSearchKernel, Run
 from symgd.descent.step_program import rule_program, settles
+from symgd.model.array_internals import ArrayInternals
 
 if TYPE_CHECKING:
     import numpy as np
@@ -91,7 +92,7 @@ class ArrayStepKernel:
                     new, *after = self.step(x, grad, *state, float(run.t + 1), *self.tail)
                     if self.box is not None:
                         new, grad = self.box.clip(new), self.box.projected(x, grad)
-                    norm = float(np.linalg.norm(grad))
+                    norm = norm_of(grad)
                 run.x = x
                 stop = run.first_stop(rows, value, norm, grad, new)  # type: ignore[arg-type]
                 if stop is not None:
@@ -142,7 +143,7 @@ class ArrayLineSearchKernel(LineSearchKernel):
             after: list[Any] = list(self.call(x, grad, *states, t, run.lr, *self.tail))
             if self.box is not None:
                 after[0], grad = self.box.clip(after[0]), self.box.projected(x, grad)
-            return np.concatenate([*after, [value, np.linalg.norm(grad)], grad])
+            return np.concatenate([*after, [value, norm_of(grad)], grad])
 
     def _accepts(self, run: Run, x: Any) -> bool:
         import numpy as np
@@ -165,11 +166,19 @@ class InPlaceKernel:
         from symgd.backends.native.rule_arrays import compile_rule
 
         arguments = task.arguments
-        self.gradient = task.loss.internals.compiled
+        inner = task.loss.internals
+        assert isinstance(inner, ArrayInternals)
+        self.function = inner.functions.bound
         self.states, self.settles = len(arguments.rule.state), settles(arguments)
         self.scalars = np.array([0.0, *task.tail])
         self.module = compile_rule(rule, self.states)
         self.found, self.length = np.zeros(3), np.array([task.loss.elements_count])
+        self.out = np.empty(1 + task.loss.elements_count)  # [loss, gradient..], anew in each step
+
+    def gradient(self, x: Floats) -> tuple[float, Floats]:
+        """(value, gradient) at x; the gradient holds until the next call."""
+        self.function(x, self.out)
+        return float(self.out[0]), self.out[1:]
 
     def advance(self, run: Run, count: int) -> Stop | None:
         """`count` steps, or fewer and the reason."""
@@ -188,7 +197,7 @@ class InPlaceKernel:
             addresses = [a.ctypes.data for a in used]
             look(*addresses)
             squares, zero, moved = self.found.tolist()
-            norm = math.sqrt(squares) if 1e-280 < squares < 1e300 else _scaled_norm(grad)
+            norm = math.sqrt(squares) if 1e-280 < squares < 1e300 else norm_of(grad)
             ahead = Ahead(zero == 0, not moved)
             stop = run.first_stop(rows, value, norm, grad, ahead)  # type: ignore[arg-type]
             if stop is not None:
@@ -198,11 +207,15 @@ class InPlaceKernel:
         return None
 
 
-def _scaled_norm(grad: Any) -> float:
-    """The norm of an array whose squares overflow or vanish."""
+def norm_of(grad: Any) -> float:
+    """The Euclidean norm of an array, also where squares overflow or vanish."""
     import numpy as np
 
-    largest = float(np.abs(grad).max(initial=0.0))
+    with np.errstate(all="ignore"):
+        norm = math.sqrt(float(np.dot(grad, grad)))
+    if 1e-140 < norm < math.inf or not grad.size:
+        return norm
+    largest = float(max(grad.max(), -grad.min()))
     if not largest or not math.isfinite(largest):
         return largest
-    return largest * float(np.linalg.norm(grad / largest))
+    return largest * math.sqrt(float(np.dot(grad / largest, grad / largest)))

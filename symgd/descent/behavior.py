@@ -50,7 +50,7 @@ def behavior_at(
         every = "the bounds, or kinks, hold every parameter there"
         why = every if point.kind == "minimum" else "the curvature alone does not make it a minimum"
         return Behavior(point, Rates(why_not=why))
-    valley = _quadratic(loss) or "not the only one" in point.note
+    valley = quadratic(loss) or "not the only one" in point.note
     if point.kind == "degenerate" and not valley:
         found = Rates(why_not="the curvature vanishes there: slower than any factor per step")
     else:
@@ -60,7 +60,8 @@ def behavior_at(
     return Behavior(point, found, _measure(loss, rule, values, point, lr))
 
 
-def _quadratic(loss: Loss) -> bool:
+def quadratic(loss: Loss) -> bool:
+    """Whether the loss is a polynomial of degree 2 at most."""
     terms = polynomial(loss.internals.root, loss.internals.leaves)
     return terms is not None and degree(terms) <= 2
 

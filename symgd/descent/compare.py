@@ -10,6 +10,7 @@ from typing import Any
 
 import sympy
 
+from symgd.analysis.sharpness import along
 from symgd.descent.descend import descend
 from symgd.descent.loss_argument import ArraysGiven, at_start, loss_of, plain_start, within
 from symgd.descent.rate_map import FEWEST, End, RateMap, Runs, rate_map
@@ -47,9 +48,15 @@ class Comparison(Paged):
         return bool(self.maps)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data, ready for JSON: {"loss", "runs"}, each run without its history."""
+        """Plain data, ready for JSON: {"loss", "runs"}, each run without its history.
+
+        sharpness: of each run at some steps, where the rates are not a range.
+        """
         left_out = ("history", "loss")
         runs = [{k: v for k, v in r.to_dict().items() if k not in left_out} for r in self.runs]
+        if not self.ranged:
+            for data, run in zip(runs, self.runs, strict=True):
+                data["sharpness"] = [{"t": t, "value": v} for t, v in along(self.loss, run.history)]
         return {"loss": self.loss.text, "params": list(self.loss.params), "runs": runs}
 
 

@@ -17,6 +17,8 @@ _FEWEST = 8  # steps, below which it is not worth beginning
 
 def longest(loss: LossInternals) -> int:
     """How many steps a run on this loss is continued, at most."""
+    if loss.program.operations > _OPERATIONS:
+        return 0
     operations = max(1, loss.value_program.operations)
     costly = max(1.0, loss.program.cost / (3 * operations))  # as gamma and its like are
     most = _OPERATIONS // (3 * int(loss.work * costly) + _OVERHEAD)

@@ -109,7 +109,7 @@ def descend(
     loss = loss_of(loss, [arguments.rule], stray, named, data, drop_missing, arrays)
     first = None
     if loss.arrays is not None:
-        first = array_origin(loss.arrays, point, seed)
+        first = partial(array_origin, loss.arrays, point, seed)
         if loss.arrays.count > LONG:
             if bounds or batch:
                 raise ArgumentError(f"bounds and batches are for {LONG:,} parameters at most")
@@ -157,16 +157,13 @@ def descend(
     return replace(result, judge=cache(partial(_advised, result, asked, rerun)))
 
 
-def _with_units(result: Result, model: ArrayModel, start: Any) -> Result:
+def _with_units(result: Result, model: ArrayModel, start: Callable[[], Any]) -> Result:
     """The result whose verdict says where units start equal and never part."""
-    from symgd.analysis.equal_units import equal_units
-
-    remark = equal_units(model, start)
-    if not remark:
-        return result
 
     def judge() -> Verdict:
-        found = result.verdict
+        from symgd.analysis.equal_units import equal_units
+
+        remark, found = equal_units(model, start()), result.verdict
         return replace(found, advice="; ".join(filter(None, [remark, found.advice])))
 
     return replace(result, judge=cache(judge))

@@ -17,7 +17,7 @@ from symgd.analysis.lower_bound import LowerBound, lower_bound
 from symgd.analysis.stable_rates import Rates
 from symgd.calculus.derivation import DerivationStep, derivation
 from symgd.calculus.polynomial import polynomial, to_node
-from symgd.descent.behavior import Behavior, behavior_at
+from symgd.descent.behavior import Behavior, behavior_at, quadratic
 from symgd.descent.loss_argument import ArraysGiven, at_start, clipped, loss_of, plain_start, within
 from symgd.formula.nodes import Node, topological
 from symgd.formula.printing.plain import write
@@ -35,6 +35,8 @@ _LARGEST = 60  # parameters up to which a Hessian is written,
 _LONGEST = 2_500  # and operations of the loss times parameters
 _EXPANDABLE = 100  # nodes of a formula that is expanded to see whether that is shorter
 _SHORT = 5  # terms of a polynomial that is written expanded
+_FOLLOWED = 200  # steps from the start on which the sharpness is looked at,
+_WORK = 10**9  # and operations of these, at most
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,7 @@ class Explanation(Report):
     critical: the critical points. behaviors: the rule at each of the minima among them. lr: the
     learning rate, or None where it is no constant. below: whether the loss is bounded below.
     certified: rates of gradient descent that provably descend from the start, if asked for.
+    sharpness: (t, largest eigenvalue of the Hessian) at some steps of a run from the start.
     """
 
     loss: Loss
@@ -56,6 +59,7 @@ class Explanation(Report):
     behaviors: tuple[Behavior, ...]
     below: LowerBound
     certified: CertifiedRate | None = None
+    sharpness: tuple[tuple[int, float], ...] = ()
 
     @property
     def bound(self) -> float:
@@ -116,6 +120,7 @@ class Explanation(Report):
             "note": self.critical.note,
             "incomplete": self.critical.incomplete or None,
             "certified": self._certified_data(),
+            "sharpness": [{"t": t, "value": value} for t, value in self.sharpness],
             "critical_points": [
                 _point(p, names, behaviors.get(id(p))) for p in self.critical.points
             ],
@@ -198,7 +203,25 @@ def explain(
         behaviors=behaviors,
         below=below,
         certified=_certified(loss, origin) if certify else None,
+        sharpness=_sharpness(loss, origin, lr, arguments.rule, set),
     )
+
+
+def _sharpness(
+    loss: Loss, origin: Sequence[float], lr: float | str, rule: Rule, given: Any
+) -> tuple[tuple[int, float], ...]:
+    """Along the first steps from the start; of a quadratic once, for it is the same everywhere."""
+    if not loss.params or 3 * loss.internals.work * _FOLLOWED > _WORK:
+        return ()
+    from symgd.analysis.sharpness import along, sharpness
+
+    if quadratic(loss):
+        value = sharpness(loss, origin)
+        return () if value is None else ((0, value),)
+    from symgd.descent.descend import descend
+
+    run = descend(loss, start=origin, lr=lr, steps=_FOLLOWED, rule=rule, set=given, advise=False)
+    return tuple(along(loss, run.history))
 
 
 def _certified(loss: Loss, origin: Sequence[float]) -> CertifiedRate | None:

@@ -58,7 +58,7 @@ class Run:
         if self.tol is None or grad_norm > self.tol * math.sqrt(len(self.x)):
             return False
         if not isinstance(self.grad, list):
-            return bool(abs(self.grad).max(initial=0.0) <= self.tol)
+            return bool(max(self.grad.max(), -self.grad.min()) <= self.tol)
         return max(map(abs, self.grad), default=0.0) <= self.tol
 
     def first_stop(

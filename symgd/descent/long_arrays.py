@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from symgd._locks import cached_property
 from symgd.analysis.diagnosis import find
 from symgd.analysis.verdicts.sentences import tell
 from symgd.backends.step_checks import VALUE_CHECKS, Stop
-from symgd.descent.array_kernel import ArrayLineSearchKernel, array_kernel
+from symgd.descent.array_kernel import ArrayLineSearchKernel, array_kernel, norm_of
 from symgd.descent.choose_backend import DescentTask
 from symgd.descent.engine import Step
-from symgd.descent.kernel import Kernel, Run
+from symgd.descent.kernel import Run
 from symgd.model.arguments import Arguments, resolve
+from symgd.model.array_model import ArrayModel
 from symgd.model.loss import Loss
 from symgd.model.result import Best, History, Result, Status, Verdict
 
@@ -97,59 +99,74 @@ class Displayed:
         return self.loss.gradient_text(limit)
 
 
+class Recomputed(Mapping[str, Any]):
+    """The start of a run, made anew whenever it is asked for: it is as long as the run's theta."""
+
+    def __init__(self, params: Sequence[str], make: Callable[[], Mapping[str, Any]]) -> None:
+        self.params, self.make = params, make
+
+    def __getitem__(self, name: str) -> Any:
+        return self.make()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.params)
+
+    def __len__(self) -> int:
+        return len(self.params)
+
+
 def descend_long(
     loss: Loss,
     arguments: Arguments,
-    origin: Floats,
+    start: Callable[[], Floats],
     callback: Callable[[Step], object] | None = None,
 ) -> Result:
-    """The result of one run; theta, grad and start are arrays by name."""
-    values = resolve(arguments)
+    """The result of one run; theta, grad and start are arrays by name. start: makes the start."""
+    values, model = resolve(arguments), loss.arrays
+    assert model is not None
     task = DescentTask(loss, arguments, values)
     auto = arguments.schedule.auto
-    kernel: Kernel = ArrayLineSearchKernel.of(task) if auto else array_kernel(task, in_place=True)
-    run = LongRun(x=origin.copy(), state=[], tol=arguments.tol, history=LossHistory())
-    status, stop = _advance(loss, kernel, run, arguments.steps, callback)
-    if run.last is None:  # not even the start has a value
-        value, grad = loss.compiled(origin)  # type: ignore[arg-type]
-        run.last = (0, origin, value, grad)  # type: ignore[assignment]
-    assert run.last is not None
-    t, x, value, grad = run.last  # type: ignore[assignment]
-    if run.history.last_step() < t:
-        run.history.close(t, (), value, float(_norm(grad)))
-    end = _End(run, t, value, grad, stop, status)
+    kernel: Any = ArrayLineSearchKernel.of(task) if auto else array_kernel(task, in_place=True)
+    run = LongRun(x=start(), state=[], tol=arguments.tol, history=LossHistory())
+    status, stop = _advance(model, kernel, run, arguments.steps, callback)
+    end = _End(run, run.t, status, stop)
     if stop in (Stop.NONFINITE_LOSS, Stop.NONFINITE_STEP):
         cause = find(loss, run.x, run.t)
         end.cause = cause.sentence
         end.status = Status.DIVERGED if cause.overflow and run.t else Status.NONFINITE
-    model = loss.arrays
-    assert model is not None
+    if stop is Stop.NONFINITE_LOSS and run.t:  # theta has changed: back to the point before
+        end.steps = run.t - 1
+        run = LongRun(x=start(), state=[], tol=None, history=LossHistory())
+        kernel.advance(run, end.steps)
+    end.value, end.grad = kernel.gradient(run.x)
+    if end.run.history.last_step() < end.steps:
+        end.run.history.close(end.steps, (), end.value, norm_of(end.grad))
+    theta, best = model.nested(run.x), end.run
     return Result(
-        theta=model.nested(x),
-        value=value,
-        grad=model.nested(grad),
-        steps=t,
+        theta=theta,
+        value=end.value,
+        grad=model.nested(end.grad),
+        steps=end.steps,
         status=end.found,
         message=end.message,
-        history=run.history,
-        best=Best(model.nested(x) if run.best_t == t else {}, run.best_loss, run.best_t),
+        history=end.run.history,
+        best=Best(theta if best.best_t == end.steps else {}, best.best_loss, best.best_t),
         judge=cache(partial(_verdict, end)),
         loss=Displayed(loss),
         rule=arguments.rule,
         lr=arguments.schedule.shown,
-        start=model.nested(origin),
+        start=Recomputed(model.params, lambda: model.nested(start())),  # type: ignore[arg-type]
         hyperparameters=values,
     )
 
 
 def _advance(
-    loss: Loss,
-    kernel: Kernel,
+    model: ArrayModel,
+    kernel: Any,
     run: Run,
     steps: int,
     callback: Callable[[Step], object] | None,
 ) -> tuple[Status | None, Stop | None]:
-    assert loss.arrays is not None
     try:
         while run.t < steps:
             stop = kernel.advance(run, 1 if callback else steps - run.t)
@@ -157,38 +174,33 @@ def _advance(
                 return None, stop
             if callback is not None and run.last is not None:
                 t, x, value, grad = run.last
-                if callback(Step(t, loss.arrays.nested(x), value, float(_norm(grad)))):
+                if callback(Step(t, model.nested(x), value, norm_of(grad))):
                     return Status.STOPPED, None
-        value, slope = loss.compiled(run.x)
-        return None, run.first_stop(VALUE_CHECKS, value, float(_norm(slope)), slope)  # type: ignore[arg-type]
+        value, slope = kernel.gradient(run.x)
+        return None, run.first_stop(VALUE_CHECKS, value, norm_of(slope), slope)
     except KeyboardInterrupt:
         return Status.INTERRUPTED, None
 
 
-def _norm(grad: Any) -> Any:
-    import numpy as np
-
-    return np.linalg.norm(grad)
-
-
 @dataclass
 class _End:
-    """How a run ended. cause: what was not finite."""
+    """How a run ended, after so many steps at a point of this value and gradient.
+
+    cause: what was not finite.
+    """
 
     run: Run
     steps: int
-    value: float
-    grad: Any
-    stop: Stop | None
     status: Status | None
+    stop: Stop | None
+    value: float = math.nan
+    grad: Any = None
     cause: str = ""
 
-    @property
+    @cached_property
     def slope(self) -> float:
         """max|g|."""
-        import numpy as np
-
-        return float(np.abs(self.grad).max(initial=0.0))
+        return float(max(self.grad.max(), -self.grad.min()))
 
     @property
     def first(self) -> float:

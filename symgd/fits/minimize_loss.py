@@ -118,10 +118,8 @@ def descend_by_rule(
         seed=options.seed,
         backend=model.rows.backend,
     )
-    x = result.x
-    if ((x == low) | (x == high)).any():  # the verdict assumes an unconstrained descent
-        return x, result.steps, result.status, result.message
-    return x, result.steps, result.status, f"{result.message}; {result.verdict.sentence}"
+    sentence = f"{result.message}; {result.verdict.sentence}"
+    return result.x, result.steps, result.status, sentence
 
 
 def _loss_of(model: Model, root: Node, box: ParameterBox | None = None) -> LossInternals:

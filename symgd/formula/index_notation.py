@@ -58,7 +58,8 @@ class Definition:
 class IndexNotation:
     """What the tokens of a formula say before it is parsed.
 
-    closing: the place of the token that closes the bracket at a place. subscripts: how many the
+    closing: the place of the token that closes the bracket at a place; opening: the reverse.
+    subscripts: how many the
     name at a place has. alone: where a name is a whole subscript, as (place, array, axis).
     bracketed: where a name stands within brackets. ranges: the indices of a call, by the place of
     its name. ranks: how many subscripts a name has. definitions: by name, in order. loss: the place
@@ -68,6 +69,7 @@ class IndexNotation:
 
     tokens: list[Token]
     closing: dict[int, int] = field(default_factory=dict)
+    opening: dict[int, int] = field(default_factory=dict)
     subscripts: dict[int, int] = field(default_factory=dict)
     alone: dict[str, list[tuple[int, Token, int]]] = field(default_factory=dict)
     bracketed: dict[str, list[int]] = field(default_factory=dict)
@@ -140,6 +142,8 @@ def read_notation(text: str, limits: Limits) -> IndexNotation:
         if call.function is None:
             continue
         name = found.tokens[call.function].text
+        if name in ARRAY_FUNCTIONS:
+            _note_ranks(found, call, name)
         if call.opening == "[":
             count = len(call.commas) + 1
             found.subscripts[call.function] = count
@@ -212,6 +216,7 @@ def _read_tokens(found: IndexNotation, text: str, limits: Limits) -> list[_Call]
             call = stack.pop()
             brackets -= kind == "]"
             call.last = found.closing[call.first] = k
+            found.opening[k] = call.first
             closed.append(call)
             if kind == "]":
                 _note_alone(found, call)
@@ -225,15 +230,32 @@ def _read_tokens(found: IndexNotation, text: str, limits: Limits) -> list[_Call]
 
 
 def _note_alone(found: IndexNotation, call: _Call) -> None:
-    """Note the subscripts that are one name."""
-    if call.function is None:
+    """Note the subscripts that are one name, of an array or as in matmul(A, b)[i]."""
+    tokens_, before = found.tokens, call.first - 1
+    place = call.function
+    if place is None and before in found.opening and found.opening[before] > 0:
+        first = found.opening[before] + 1
+        array_call = tokens_[first - 2].text in ("matmul", "softmax")
+        if array_call and tokens_[first].kind == "name" and tokens_[first + 1].kind in {",", ")"}:
+            place = first
+    if place is None:
         return
     begins = [call.first, *call.commas]
     for axis, (begin, end) in enumerate(zip(begins, [*call.commas, call.last], strict=True)):
-        token = found.tokens[begin + 1]
+        token = tokens_[begin + 1]
         if end == begin + 2 and token.kind == "name":
-            array = found.tokens[call.function]
-            found.alone.setdefault(token.text, []).append((begin + 1, array, axis))
+            found.alone.setdefault(token.text, []).append((begin + 1, tokens_[place], axis))
+
+
+def _note_ranks(found: IndexNotation, call: _Call, function: str) -> None:
+    """Note how many subscripts the arguments of an array function have: those typed, and more."""
+    begins = [call.first, *call.commas]
+    for k, (begin, end) in enumerate(zip(begins, [*call.commas, call.last], strict=True)):
+        token, more = found.tokens[begin + 1], 2 if function == "matmul" and k == 0 else 1
+        own = found.subscripts.get(begin + 1, 0)
+        last = found.closing[begin + 2] if own else begin + 1
+        if token.kind == "name" and end == last + 1:
+            found.ranks[token.text] = max(found.ranks.get(token.text, 0), own + more)
 
 
 def _ranges(notation: IndexNotation, call: _Call) -> list[IndexRange]:

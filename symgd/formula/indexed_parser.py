@@ -39,6 +39,9 @@ from symgd.formula.symbol_table import SymbolTable
 from symgd.formula.token_list import TokenList
 from symgd.formula.tokens import Token
 
+_MOST_READ = 100_000  # tokens of definitions, each time that they are read
+_MOST_SUBSCRIPTS = 16
+
 
 @dataclass
 class Scope:
@@ -78,6 +81,8 @@ class IndexedParser(Parser):
         self.defined: dict[tuple[object, ...], Node] = {}
         self.reading: list[str] = []  # definitions, to find one that is made of itself
         self.lengths: dict[str, list[Affine]] = {}  # of definitions, by name
+        self.opened: dict[tuple[str, tuple[Index, ...]], list[Index]] = {}  # their indices
+        self.read = 0  # tokens of definitions, each time that they are read
         self.free = FreeIndices()
 
     def formula(self) -> Node:
@@ -187,6 +192,8 @@ class IndexedParser(Parser):
             places.append(stream.token)
             label = self._label(token, len(subscripts))
             subscripts.append(self._subscript() if label is None else label)
+            if len(subscripts) > _MOST_SUBSCRIPTS:
+                raise stream.error(f"at most {_MOST_SUBSCRIPTS} subscripts are possible", "", token)
             if stream.token.kind != ",":
                 break
             stream.advance()
@@ -553,12 +560,17 @@ class IndexedParser(Parser):
 
     def _open_definition(self, definition: Definition) -> list[Index]:
         """The indices of a definition, in the order of its subscripts."""
-        ranges = {one.name.text: one for one in definition.ranges}
-        found: list[Index] = []
-        for token in definition.indices:
-            one = ranges.get(token.text) or IndexRange(token, 0, 0)
-            found.append(self._open(one, definition.body, definition.end)[0])
-        return found
+        outer = self.scope.opened
+        key = (definition.name.text, outer)
+        if key not in self.opened:
+            ranges = {one.name.text: one for one in definition.ranges}
+            found: list[Index] = []
+            for token in definition.indices:
+                one = ranges.get(token.text) or IndexRange(token, 0, 0)
+                found.append(self._open(one, definition.body, definition.end)[0])
+            self.opened[key] = found
+        self.scope.opened = (*outer, *self.opened[key])
+        return self.opened[key]
 
     def _check_name(self, definition: Definition) -> None:
         """FormulaError for a definition whose name or indices cannot be."""
@@ -621,6 +633,10 @@ class IndexedParser(Parser):
             return found  # a column outside of rows is read again, for its error
         if name in self.reading:
             raise self._made_of_itself(definition)
+        self.read += definition.end - definition.body
+        if self.read > _MOST_READ:
+            sentence = f"the definitions are too long written out (limit {_MOST_READ:,} tokens)"
+            raise stream.error(sentence, "each subscript reads one again", definition.name)
         self.reading.append(name)
         given = {t.text: s for t, s in zip(definition.indices, subscripts, strict=True)}
         outer, self.scope.names = self.scope.names, given

@@ -41,10 +41,7 @@ class TokenList(TokenStream):
         kind, before = self.token.kind, self.last.kind
         if kind == "..":
             sentence = "'..' stands only in the range of an index"
-            hint = "write the range after the term: sum(x[i], i=1..9)"
-            if "..." in self.text:
-                hint = "write every term out, or sum(x[i], i=1..9)"
-            return self.error(sentence, hint)
+            return self.error(sentence, "write the range after the term: sum(x[i], i=1..9)")
         if kind == "[":
             sentence = "subscripts stand only after the name of an array"
             return self.error(sentence, "for example x[1], softmax(z)[k]")

@@ -49,7 +49,7 @@ _NUMBER = re.compile(
 )
 _ASCII_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _OPERATOR = re.compile(r"\*\*|<=|>=|==|!=|[-+*/^()|,<>√·×⋅−÷≤≥≠]")
-_INDEX_OPERATOR = re.compile(r"\.\.|==|[][;=]")  # what indexed formulas have in addition
+_INDEX_OPERATOR = re.compile(r"\.\.(?!\.)|==|[][;=]")  # what indexed formulas have in addition
 _SUPERSCRIPT = re.compile(r"⁻?[⁰¹²³⁴⁵⁶⁷⁸⁹]+")
 _EXPONENT_LOOKALIKE = re.compile(r"[eE][eE0-9_]*$")
 

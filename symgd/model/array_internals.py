@@ -15,7 +15,7 @@ from symgd.model.loss_internals import LossInternals
 
 if TYPE_CHECKING:
     import numpy as np
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
 
 
 class ArrayInternals(LossInternals):
@@ -89,6 +89,6 @@ class ArrayInternals(LossInternals):
         """(p0, p1, ...) -> [value]."""
         return lambda *x: [self.functions.value(x)]
 
-    def product(self, x: Sequence[float], v: Sequence[float]) -> NDArray[np.float64]:
+    def product(self, x: ArrayLike, v: ArrayLike) -> NDArray[np.float64]:
         """The Hessian at x times v, (P,) each."""
         return self.functions.product(x, v)

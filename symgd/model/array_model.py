@@ -50,6 +50,19 @@ class ArrayModel:
     table: Table | None
     options: ArrayOptions
 
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The arguments of `Loss` that make the same model."""
+        return {
+            "source": self.formula.text,
+            "data": self.table,
+            "constants": {leaf.text: value for leaf, value in self.values.items()},
+            "params": list(self.scalars),
+            "sizes": dict(self.options.sizes),
+            "shapes": dict(self.options.shapes),
+            "vectors": dict(self.options.vectors),
+        }
+
     @cached_property
     def scalars(self) -> dict[str, Name]:
         """The parameters that are numbers, by name."""
@@ -140,7 +153,7 @@ class ArrayModel:
         return np.broadcast_to(found, shape).ravel()
 
     def nested(self, x: Any) -> dict[str, Any]:
-        """The numbers of `flat` by parameter: a float, or an array of its shape."""
+        """The numbers of `flat` by parameter: a float, or a view in the shape of an array."""
         import numpy as np
 
         found: dict[str, Any] = {}
@@ -149,7 +162,9 @@ class ArrayModel:
             shape = self.shape(name)
             end = start + math.prod(shape)
             part = x[start:end]
-            found[name] = np.array(part, dtype=np.float64).reshape(shape) if shape else part[0]
+            found[name] = (
+                np.asarray(part, dtype=np.float64).reshape(shape) if shape else float(part[0])
+            )
             start = end
         return found
 

@@ -61,7 +61,8 @@ def array_origin(model: ArrayModel, start: Any, seed: int = 0, left_out: float =
             _StartReader(model, name, seed).read(value, point[name])
         else:
             point[name] = np.array(model.elements(name, value)).reshape(model.shape(name))
-    return np.concatenate([point[name].ravel() for name in model.params])
+    parts = [point[name].ravel() for name in model.params]
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
 def _parts(text: str) -> Iterator[str]:

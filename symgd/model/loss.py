@@ -25,6 +25,7 @@ from symgd.model.array_options import ArrayOptions
 from symgd.model.checks import Point, read_point
 from symgd.model.data_binding import RowData
 from symgd.model.exact_values import ExactValues
+from symgd.model.indexed_text import IndexedText
 from symgd.model.loss_internals import LossInternals
 from symgd.model.present import Notebook
 from symgd.model.read_loss import read_source
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from symgd.data import Table
+
+#: For texts that were read before.
+_UNLIMITED = Limits(10**9, 10**9, 10**9, 10**9, exponent=1e9, name=10**9)
 
 
 class Loss(Notebook):
@@ -114,6 +118,10 @@ class Loss(Notebook):
         return inner.functions if isinstance(inner, ArrayInternals) else ArrayFunctions(self.arrays)
 
     @cached_property
+    def _text(self) -> IndexedText:
+        return IndexedText(self._functions)
+
+    @cached_property
     def by_elements(self) -> Loss:
         """The loss whose parameters are single numbers: itself, unless it has indices."""
         if self.arrays is None:
@@ -142,8 +150,14 @@ class Loss(Notebook):
         return f"Loss({self.text!r})"
 
     def __getstate__(self) -> dict[str, Any]:
+        if self.arrays is not None:
+            return {"arguments": self.arrays.arguments}
         inner = self.internals
+        if isinstance(inner, ArrayInternals):
+            return {"elements_of": self.indexed}
         return {
+            "shapes": self.shapes,
+            "indexed": self.indexed,
             "nodes": pack([inner.root]),
             "leaves": inner.leaves,
             "rows": None if inner.rows is None else inner.rows.portable(),
@@ -154,6 +168,12 @@ class Loss(Notebook):
         }
 
     def __setstate__(self, state: Mapping[str, Any]) -> None:
+        if "arguments" in state:
+            Loss.__init__(self, **state["arguments"], limits=_UNLIMITED)
+            return
+        if "elements_of" in state:
+            self.__dict__.update(state["elements_of"].by_elements.__dict__)
+            return
         graph = Graph()
         [root] = unpack(graph, *state["nodes"])
         rows = None if state["rows"] is None else RowData(graph, **state["rows"])
@@ -161,6 +181,7 @@ class Loss(Notebook):
             graph, root, state["leaves"], rows, state["by_rows"], state["box"]
         )
         self._set(internals, state["text"], state["columns"])
+        self.shapes, self.indexed = state["shapes"], state["indexed"]
 
     # -- for reading ----------------------------------------------------------------------
 
@@ -172,11 +193,15 @@ class Loss(Notebook):
     @cached_property
     def expr(self) -> sympy.Expr:
         """The loss as a SymPy expression over `symbols`."""
+        if self.arrays is not None:
+            return self._text.expr()
         return self._to_sympy([self.internals.root])[0]
 
     @cached_property
     def gradient(self) -> dict[str, sympy.Expr]:
         """The partial derivatives by parameter: those that run, as SymPy expressions."""
+        if self.arrays is not None:
+            return self._text.gradient()
         derivatives = self.internals.written_out.derivatives
         return dict(zip(self.params, self._to_sympy(self.internals.tidy(derivatives)), strict=True))
 
@@ -197,9 +222,9 @@ class Loss(Notebook):
         """The formula as symgd read it, in one line of mathematical notation."""
         if self.indexed is not None:
             return self.indexed.read_as(pretty)
-        args = ", ".join(show(p) if pretty else names.escape(p) for p in self.params)
         if self.arrays is not None:
-            return f"L({args}) = {self.text}"
+            return self._text.read_as(pretty)
+        args = ", ".join(show(p) if pretty else names.escape(p) for p in self.params)
         return f"L({args}) = {write(self.internals.root, limit=2000, pretty=pretty)}"
 
     @property
@@ -214,9 +239,9 @@ class Loss(Notebook):
         """The partial derivatives by parameter, as formulas that can be typed again."""
         if self.indexed is not None:
             return self.indexed.gradient_text(limit)
+        if self.arrays is not None:
+            return self._text.gradient_text(limit)
         inner = self.internals
-        if isinstance(inner, ArrayInternals):
-            return {}
         written = [write(g, limit=limit) for g in inner.tidy(inner.written_out.derivatives)]
         return dict(zip(inner.params, written, strict=True))
 
@@ -256,6 +281,16 @@ class Loss(Notebook):
         count = len(self.params)
         rows = self.internals.hess_rows(read_point(self.params, theta))
         return np.array(rows, dtype=np.float64).reshape(count, count)
+
+    def hvp(self, theta: Point, vector: Point) -> NDArray[np.float64]:
+        """The Hessian at theta times a vector, (P,) float64, without the Hessian.
+
+        vector: as theta, a mapping or numbers in the order of params.
+        """
+        if self.arrays is not None:
+            return self._functions.product(self.arrays.flat(theta), self.arrays.flat(vector))
+        x, v = (read_point(self.params, given) for given in (theta, vector))
+        return self.internals.product(x, v)
 
     @property
     def compiled(self) -> Callable[[Sequence[float]], tuple[float, NDArray[np.float64]]]:

@@ -21,7 +21,7 @@ from symgd.model.data_binding import RowData
 
 if TYPE_CHECKING:
     import numpy as np
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
 
 Made = TypeVar("Made")
 
@@ -88,7 +88,7 @@ class LossInternals:
             return self
         found = copy(self)
         found._kept = {}
-        for name in ("evaluate", "evaluate_value", "evaluate_hess", "compiled"):
+        for name in ("evaluate", "evaluate_value", "evaluate_hess", "compiled", "_product"):
             found.__dict__.pop(name, None)
         found.rows = replace(self.rows, backend=backend)
         return found
@@ -161,11 +161,22 @@ class LossInternals:
         entries = {f"{i},{j}": row[j] for i, row in enumerate(rows) for j in range(i, len(rows))}
         return self.program_of(entries)
 
-    def program_of(self, outputs: Mapping[str, Node]) -> Program:
-        """The program of these nodes of `graph`; its inputs: the parameters, what the data give."""
+    @cached_property
+    def product_program(self) -> Program:
+        """Parameters and a vector v -> the Hessian times v: the gradient of g·v."""
+        ways = [self.graph.atom(Name(f"v{k}")) for k in range(len(self.leaves))]
+        slope = self.graph.add(*map(self.graph.mul, self.derivatives, ways))
+        entries = gradient(self.graph, slope, self.atoms)
+        return self.program_of({f"H·v[{k}]": e for k, e in enumerate(entries)}, ways)
+
+    def program_of(self, outputs: Mapping[str, Node], more: Sequence[Name] = ()) -> Program:
+        """The program of these nodes of `graph`.
+
+        Its inputs: the parameters, `more` of them, what the data give.
+        """
         if self.rows is None:
-            return compile_program(self.leaves, outputs)
-        return self.rows.program(self.leaves, outputs)
+            return compile_program([*self.leaves, *more], outputs)
+        return self.rows.program([*self.leaves, *more], outputs)
 
     def compile(self, program: Program) -> Callable[..., list[float]]:
         """A program of this loss as a function of the parameters; it returns inf and nan."""
@@ -195,6 +206,29 @@ class LossInternals:
         x: (P,) numbers in the order of params; the gradient is (P,) float64. Compiled on first
         use, in a time linear in the size of the formula.
         """
+        function = self._on_arrays(self.program, lambda: self.evaluate)
+
+        def call(x: Sequence[float]) -> tuple[float, NDArray[np.float64]]:
+            out = function(x)
+            return float(out[0]), out[1:]
+
+        return call
+
+    @cached_property
+    def _product(self) -> Callable[[Any], NDArray[np.float64]]:
+        program = self.product_program
+        return self._on_arrays(program, lambda: self.compile(program))
+
+    def product(self, x: ArrayLike, v: ArrayLike) -> NDArray[np.float64]:
+        """The Hessian at x times v, (P,) each."""
+        import numpy as np
+
+        return self._product(np.concatenate([np.asarray(x, float), np.asarray(v, float)]))
+
+    def _on_arrays(
+        self, program: Program, interpreted: Callable[[], Callable[..., list[float]]]
+    ) -> Callable[[Any], NDArray[np.float64]]:
+        """A program as a function of one array, by machine code where there is some."""
         import numpy as np
 
         from symgd.backends.dispatch import compiled
@@ -202,19 +236,13 @@ class LossInternals:
         def make() -> Callable[[Any], NDArray[np.float64]]:
             from symgd.backends.native.array_module import compile_arrays
 
-            return compile_arrays(self.program).evaluate
+            return compile_arrays(program).evaluate
 
         function = compiled(make) if self.rows is None else None
-        if function is None:
-
-            def function(x: Any) -> NDArray[np.float64]:
-                return np.array(self.evaluate(*np.asarray(x, dtype=np.float64).tolist()))
-
-        def call(x: Sequence[float]) -> tuple[float, NDArray[np.float64]]:
-            out = function(x)
-            return float(out[0]), out[1:]
-
-        return call
+        if function is not None:
+            return function
+        plain = interpreted()
+        return lambda x: np.array(plain(*np.asarray(x, dtype=np.float64).tolist()))
 
     def hess_rows(self, x: Sequence[float]) -> list[list[float]]:
         """The Hessian as lists, every operation rounded. For engines."""

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from symgd.analysis.sharpness import along
 from symgd.names import escape
 from symgd.report.export import dump, record
 from symgd.report.terminal_chart import chart, sparkline
@@ -13,11 +14,13 @@ from symgd.report.terminal_chart import chart, sparkline
 if TYPE_CHECKING:
     from symgd.descent.compare import Comparison
     from symgd.descent.rate_map import RateMap
+    from symgd.model.loss import Loss
     from symgd.model.result import Result
 
 _SPARKLINE_WIDTH = 12  # characters of a sparkline
 #: (column, minimum width): columns that shrink, in this order, if the table is too wide.
 _SHRINK = (
+    ("sharpness", 0),
     ("path", 6),
     ("rule", 8),
     ("start", 8),
@@ -71,8 +74,15 @@ def _columns(comparison: Comparison, sparkline_width: int, pretty: bool) -> dict
         "path": [sparkline(values, sparkline_width, pretty) for values in losses],
         "factor": ["" if v is None else f"{v:.3g}" for v in rates],
         "lr max": ["" if v is None else f"{v:.4g}" for v in limits],
+        "sharpness": [_sharpness(comparison.loss, run) for run in runs],
         "verdict": [run.verdict.kind for run in runs],
     }
+
+
+def _sharpness(loss: Loss, run: Result) -> str:
+    """The largest curvature at the start and at the end, one number where they are the same."""
+    ends = [f"{value:.4g}" for _, value in along(loss, run.history, 2)]
+    return " to ".join(dict.fromkeys(ends))
 
 
 def rule_name(run: Result) -> str:

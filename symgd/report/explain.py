@@ -45,6 +45,9 @@ def report(
         more = len(explanation.behaviors) - _MOST_MINIMA
         if more > 0:
             yield f"and {more} more minima (--format json has them)"
+    if len({f"{value:.4g}" for _, value in explanation.sharpness}) > 1:
+        yield ""
+        yield from _wrapped([_sharpness(explanation)], width)
 
 
 def _derivation(explanation: Explanation) -> Iterator[str]:
@@ -94,7 +97,7 @@ def _certified(explanation: Explanation, found: CertifiedRate) -> str:
     rates = f"0 < lr < {found.lr_max:.4g}" if math.isfinite(found.lr_max) else "lr > 0"
     proven = f"for every {rates} gradient descent lowers the loss at every step"
     parts = "1 box" if found.boxes == 1 else f"{found.boxes:,} boxes"
-    if all(map(math.isinf, found.box[0])):
+    if found.everywhere:
         return f"certified: {proven}, from everywhere; curvature <= {found.curvature:.4g} ({parts})"
     sides = ", ".join(
         f"{escape(name)} in [{low:.4g}, {high:.4g}]"
@@ -104,6 +107,15 @@ def _certified(explanation: Explanation, found: CertifiedRate) -> str:
         f"certified: {proven} from the start, and stays in {sides};"
         f" curvature <= {found.curvature:.4g} there ({parts})"
     )
+
+
+def _sharpness(explanation: Explanation) -> str:
+    """The largest curvature at some steps; gradient descent is stable where it is below 2/lr."""
+    steps = explanation.sharpness[-1][0]
+    values = ", ".join(f"{value:.4g} (t = {t})" for t, value in explanation.sharpness)
+    gd = explanation.rule.name == "gd" and explanation.lr is not None
+    limit = f"; gd is stable below 2/lr = {2 / explanation.lr:.4g}" if gd and explanation.lr else ""
+    return f"sharpness on {steps} steps from the start: {values}{limit}"
 
 
 def _convexity(explanation: Explanation) -> str:

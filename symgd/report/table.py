@@ -64,7 +64,8 @@ def echo(result: Result, *, pretty: bool = True) -> Iterator[str]:
 def loss_lines(loss: Described, *, pretty: bool = True) -> Iterator[str]:
     """The loss and its partial derivatives, as symgd parsed them."""
     yield truncated(loss.read_as(pretty=pretty))
-    if len(loss.params) > _MOST_DERIVATIVES:
+    indexed = loss.indexed if isinstance(loss, Loss) else None
+    if indexed is None and len(loss.params) > _MOST_DERIVATIVES:
         yield f"gradient: {len(loss.params)} partial derivatives (--format json has them)"
     else:
         for name, derivative in loss.gradient_text().items():

@@ -15,12 +15,11 @@ from symgd.solvers.objectives import Vector
 Function = Callable[[Vector], tuple[float, Vector]]
 
 _STEPS = 200
-_PRODUCTS = 4_000  # Hessian-vector products in all
 _HALVINGS = 40
-_DONE = 1e-10  # of the first gradient, one that is none
+_NEGLIGIBLE = 1e-12  # of the value: a predicted decrease below this is rounding
 
 
-def hessian_product(function: Function, x: Vector) -> Callable[[Vector], Vector]:
+def difference_product(function: Function, x: Vector) -> Callable[[Vector], Vector]:
     """v -> H(x) v by central differences of exact gradients: right to about 1e-10 of |H|."""
     step = 6e-6 * max(1.0, float(np.linalg.norm(x)) / max(1.0, len(x) ** 0.5))
 
@@ -36,26 +35,37 @@ def hessian_product(function: Function, x: Vector) -> Callable[[Vector], Vector]
     return product
 
 
-def minimize(function: Function, start: Vector) -> Vector | None:
-    """Where the gradient vanishes downhill of the start; None where the work was not enough."""
+def minimize(
+    function: Function,
+    start: Vector,
+    products: Callable[[Vector], Callable[[Vector], Vector]],
+    most: int = 4_000,
+) -> tuple[Vector, float] | None:
+    """Where the steps end, and the norm of the gradient there; None where the start is not finite.
+
+    products: x -> (v -> H(x) v). most: so many products, about.
+    """
     x = np.array(start, dtype=np.float64)
     value, grad = function(x)
-    first, left = float(np.linalg.norm(grad)), _PRODUCTS
+    size = first = float(np.linalg.norm(grad))
     if not np.isfinite(value) or not np.isfinite(first):
         return None
+    before = np.inf
     for _ in range(_STEPS):
-        size = float(np.linalg.norm(grad))
-        if size <= _DONE * first:
-            return x
-        step, used = _step(hessian_product(function, x), grad, min(0.5, (size / first) ** 0.5))
-        left -= used
-        moved = _backtracked(function, x, value, grad, step)
-        if moved is None:
-            return x if size <= 1e-5 * first else None
-        x, value, grad = moved
-        if left <= 0:
+        if size == 0 or most <= 0:
             break
-    return x if float(np.linalg.norm(grad)) <= 1e-5 * first else None
+        step, used = _step(products(x), grad, min(0.1, (size / first) ** 0.5))
+        most -= used
+        negligible = -float(grad @ step) <= _NEGLIGIBLE * (abs(value) + 1e-300)
+        if negligible and size > 0.5 * before:
+            break
+        moved = _backtracked(function, x, value, grad, step, negligible)
+        if moved is None:
+            break
+        before = size
+        x, value, grad = moved
+        size = float(np.linalg.norm(grad))
+    return x, size
 
 
 def _step(
@@ -80,14 +90,15 @@ def _step(
 
 
 def _backtracked(
-    function: Function, x: Vector, value: float, grad: Vector, step: Vector
+    function: Function, x: Vector, value: float, grad: Vector, step: Vector, negligible: bool
 ) -> tuple[Vector, float, Vector] | None:
-    """The first x + step/2**k that decreases the value enough (Armijo)."""
+    """The first x + step/2**k that decreases the value enough (Armijo), if that can be seen."""
     slope, fraction = float(grad @ step), 1.0
     for _ in range(_HALVINGS):
         new = x + fraction * step
         there, new_grad = function(new)
-        if there <= value + 1e-4 * fraction * slope and np.isfinite(new_grad).all():
+        lower = negligible or there <= value + 1e-4 * fraction * slope
+        if lower and np.isfinite(new_grad).all():
             return new, there, new_grad
         fraction *= 0.5
     return None

@@ -227,8 +227,10 @@ def test_a_rate_that_stood_still_has_run_down():
 
 
 def test_a_large_convex_loss_is_converged_by_a_proof():
-    loss = "+".join(f"{k + 1}*(x{k}-1)^2" for k in range(100))
-    told = descend(loss, start=2, lr=0.004, steps=5000, tol=1e-6).verdict
+    """Its curvature vanishes along (1, 1, ..), so no minimum is certified."""
+    loss = "+".join(f"(x{k}-x{k + 1})^2" for k in range(100))
+    start = {f"x{k}": math.cos(math.pi * (k + 0.5) / 101) for k in range(101)}
+    told = descend(loss, start=start, lr=0.2, steps=50_000, tol=1e-6).verdict
     assert told.kind == "converged"
     assert "convex" in told.sentence or "lower bound" in told.sentence
 

@@ -1,117 +1,118 @@
-"""Programs of loop nests: values and gradients of losses with indices, against JAX."""
+"""Programs of loop nests, run by NumPy: values, gradients and products with the Hessian."""
 
-import jax
+from functools import cache
+
 import numpy as np
 import pytest
 
-from symgd import Loss
-from symgd.backends.nest_compiler import compile_nests
-from symgd.backends.numpy_nests import NumpyNests
-from symgd.calculus.index_gradient import directional_derivative, index_gradient
-from symgd.calculus.row_sums import lower
-from symgd.calculus.stabilize import stabilize
-from symgd.formula.indices import Array, ColumnVector
-from symgd.formula.nodes import Name
-from tests.indexed_losses import DATA, LOSSES
+from symgd.formula.indices import ROW
+from tests.indexed import Indexed
+from tests.indexed_losses import LOSSES
 
 each = pytest.mark.parametrize("record", LOSSES, ids=lambda record: record.name)
 
 
-class Compiled:
-    """A loss with indices and its programs, with a point at random."""
+@cache
+def indexed(k):
+    record = LOSSES[k]
+    return Indexed(record.text, record.data, record.sizes, record.shapes)
 
-    def __init__(self, record):
-        data = DATA if record.data else None
-        self.loss = Loss(record.text, data, sizes=record.sizes, shapes=record.shapes)
-        self.model = self.loss.arrays
-        rng = np.random.default_rng(len(record.text))
-        self.point = {
-            name: rng.uniform(0.1, 0.9, self.model.shape(name))
-            * rng.choice([-1, 1], self.model.shape(name) or None)
-            for name in self.model.params
-        }
-        for name in self.model.scalars:
-            self.point[name] = abs(float(self.point[name]))
-        formula = self.model.formula
-        self.graph = formula.graph
-        [self.root] = lower(self.graph, stabilize(self.graph, [formula.root]))
-        self.scalars = [self.model.scalars[n] for n in sorted(self.model.scalars)]
-        self.arrays = [self.model.arrays[n] for n in sorted(self.model.arrays)]
-        self.inputs = {}
-        for array in formula.indexed.arrays.values():
-            if isinstance(array, ColumnVector):
-                names = formula.indexed.vectors[array.text]
-                self.inputs[array] = np.stack([DATA[n] for n in names], axis=1)
-            elif not isinstance(array, Array):
-                self.inputs[array] = DATA[array.text]
-        for name, symbol in formula.columns.items():
-            self.inputs[symbol] = DATA[name]
 
-    def gradient(self):
-        return index_gradient(self.graph, self.root, self.scalars, self.arrays)
+@cache
+def by_jax(k):
+    return indexed(k).by_jax(LOSSES[k].jax)
 
-    def run(self, program, numbers=(), arrays=(), direction=None):
-        """Outputs and gradients; numbers, arrays: further inputs, parts of a direction."""
-        scalars = {s.name: self.point[s.text] for s in self.scalars}
-        scalars |= {s.name: direction[s.text] for s in numbers}
-        found = {a.name: self.point[a.text] for a in self.arrays}
-        found |= {a.name: direction[a.text] for a in arrays}
-        found |= {a.name: values for a, values in self.inputs.items()}
-        return NumpyNests(program).run(self.model.shapes.sizes, scalars, found)
 
-    def value_and_grad(self):
-        numbers, scatters = self.gradient()
-        outputs = {"value": self.root}
-        outputs |= {f"d/d{s.text}": g for s, g in zip(self.scalars, numbers, strict=True)}
-        program = compile_nests(self.scalars, [*self.arrays, *self.inputs], outputs, scatters)
-        found, grads = self.run(program)
-        grad = {s.text: found[f"d/d{s.text}"] for s in self.scalars}
-        return found["value"], grad | {a.text: grads.get(a.name, 0.0) for a in self.arrays}
-
-    def hessian_product(self, direction):
-        numbers = [Name(f"u{k}", s.text) for k, s in enumerate(self.scalars)]
-        arrays = {a: Array(f"u_{a.name}", a.text) for a in self.arrays}
-        slope = directional_derivative(self.graph, self.gradient(), numbers, arrays)
-        grads, scatters = index_gradient(self.graph, slope, self.scalars, self.arrays)
-        outputs = {s.text: g for s, g in zip(self.scalars, grads, strict=True)}
-        scalars = [*self.scalars, *numbers]
-        arrays_ = [*self.arrays, *arrays.values(), *self.inputs]
-        program = compile_nests(scalars, arrays_, outputs, scatters)
-        found, products = self.run(program, numbers, arrays.values(), direction)
-        return found | {a.text: products.get(a.name, 0.0) for a in self.arrays}
+def assert_close(ours, theirs, tolerance):
+    scale = np.abs(theirs).max(initial=1e-300)
+    np.testing.assert_allclose(ours, theirs, rtol=tolerance, atol=tolerance * scale)
 
 
 @each
 def test_value_and_gradient_agree_with_jax(record):
-    compiled = Compiled(record)
-    value, grad = compiled.value_and_grad()
-    theirs = jax.jit(jax.value_and_grad(lambda point: record.jax(**point)))(compiled.point)
-    assert value == pytest.approx(float(theirs[0]), rel=1e-12)
-    for name, g in theirs[1].items():
-        scale = float(np.abs(g).max()) + 1e-300
-        np.testing.assert_allclose(grad[name], g, rtol=1e-12, atol=1e-12 * scale, err_msg=name)
-
-
-@each
-def test_value_and_gradient_equal_those_of_the_formula_written_out(record):
-    compiled = Compiled(record)
-    value, grad = compiled.value_and_grad()
-    written_out = compiled.loss.by_elements
-    theirs = written_out.value_and_grad(compiled.model.flat(compiled.point))
-    ours = np.concatenate([np.ravel(grad[name]) for name in compiled.model.params])
-    assert value == pytest.approx(theirs[0], rel=1e-14)
-    scale = np.abs(theirs[1]).max()
-    np.testing.assert_allclose(ours, theirs[1], rtol=1e-14, atol=1e-14 * scale)
+    k = LOSSES.index(record)
+    ours, (theirs, _) = indexed(k).gradient(indexed(k).x), by_jax(k)
+    assert ours[0] == pytest.approx(theirs[0], rel=1e-12)
+    assert_close(ours[1:], theirs[1:], 1e-12)
 
 
 @each
 def test_products_with_the_hessian_agree_with_jax(record):
-    compiled = Compiled(record)
-    rng = np.random.default_rng(3)
-    direction = {name: rng.normal(size=np.shape(value)) for name, value in compiled.point.items()}
-    slope = jax.grad(lambda point: record.jax(**point))
-    theirs = jax.jit(lambda p, v: jax.jvp(slope, (p,), (v,))[1])(compiled.point, direction)
-    found = compiled.hessian_product(direction)
-    for name, product in theirs.items():
-        scale = float(np.abs(product).max()) + 1e-300
-        np.testing.assert_allclose(found[name], product, 1e-12, 1e-12 * scale, err_msg=name)
+    k = LOSSES.index(record)
+    loss = indexed(k)
+    assert_close(loss.product(loss.x, loss.v), by_jax(k)[1], 1e-12)
+
+
+@each
+def test_value_and_gradient_equal_those_of_the_text_written_out(record):
+    loss = indexed(LOSSES.index(record))
+    ours, theirs = loss.gradient(loss.x), loss.written_out()
+    assert ours[0] == pytest.approx(theirs[0], rel=1e-14)
+    assert_close(ours[1:], theirs[1:], 1e-14)
+
+
+@each
+def test_passes_read_no_sum_that_they_do_not_have_yet(record):
+    """Nor is anything stored twice, or read before it is stored."""
+    program = indexed(LOSSES.index(record)).functions.program
+    stored: dict[str, int] = {}
+    for k, run in enumerate(program.passes):
+        strip = run[0].indices[:1]
+        for nest in run:
+            assert nest.indices[:1] == strip
+            for load in nest.loads.values():
+                if load.array in program.temporaries:
+                    axes = program.temporaries[load.array]
+                    assert stored[load.array] < k or axes[:1] == strip
+            for store in nest.stores:
+                if store.target in program.temporaries:
+                    assert store.target not in stored
+                    stored[store.target] = k
+
+
+@pytest.mark.parametrize(("name", "passes"), [("softmax", 1), ("log of a mean over rows", 2)])
+def test_as_few_passes_over_the_rows_as_can_be(name, passes):
+    program = indexed([r.name for r in LOSSES].index(name)).functions.program
+    assert sum(run[0].indices[:1] == (ROW,) for run in program.passes) == passes
+    assert sum(run[0].indices[:1] == (ROW,) for run in indexed_product(name).passes) == passes
+
+
+def indexed_product(name):
+    return indexed([r.name for r in LOSSES].index(name)).functions.product_program
+
+
+def test_a_chain_is_one_nest_of_any_length():
+    text = "sum(100*(x[i+1] - x[i]^2)^2 + (1 - x[i])^2, i=1..n-1)"
+    short, long = (Indexed(text, sizes={"n": n}).functions.program for n in (3, 10**6))
+    assert short.key == long.key
+    assert (
+        str(short)
+        == """\
+inputs x
+for i0=1..n0-1:
+    l0 = x[i0+1]
+    l1 = x[i0]
+    t1 = l0 - l1**2
+    t2 = 200*t1
+    t3 = 1 - l1
+    t8 = -2*t3 + (-400)*l1*t1
+    t12 = 100*t1**2 + t3**2
+    g_a0[i0+1] += t2
+    g_a0[i0] += t8
+    m0[] += t12
+output value = m0"""
+    )
+
+
+def test_strips_of_many_rows_and_of_one_give_the_same(monkeypatch):
+    loss = indexed([r.name for r in LOSSES].index("classifier of one hidden layer"))
+    whole = loss.gradient(loss.x)
+    monkeypatch.setattr("symgd.backends.numpy_nests._ELEMENTS", 1)
+    assert_close(loss.gradient(loss.x), whole, 1e-14)
+
+
+def test_empty_ranges_and_sizes():
+    text = "sum(x[i]^2, i=1..m) + prod(x[i], i=3..m) + sum(sum(x[i]*x[j], j=2..m), i=1..n)"
+    loss = Indexed(text, sizes={"n": 2, "m": 1})
+    x = np.array([3.0, 5.0])
+    np.testing.assert_array_equal(loss.gradient(x), [10.0, 6.0, 0.0])

@@ -300,6 +300,17 @@ def test_kinks_edges_and_corners(loss, bounds, least):
     assert told == pytest.approx(least)
 
 
+@pytest.mark.parametrize("bounds", [{"x": (1, 2), "y": (1.5, 3)}, {"x": (None, -7)}])
+def test_one_of_a_line_of_minima_is_inside(bounds):
+    found, seen = points("(x - y)^2 + 3", bounds)
+    [((x, y), point)] = seen.items()
+    assert x == pytest.approx(y, abs=1e-12)
+    assert point["value"] == 3.0
+    assert "a minimum, not the only one" in point["note"]
+    assert "a line through this point" in found["families"][0]
+    assert found["complete"]
+
+
 def test_convexity_and_lower_bounds_are_those_within_the_bounds():
     assert symgd.explain("x^3", bounds={"x": (0, 5)}).convexity.convex
     inside = symgd.explain("x^4 - 6*x^2", bounds={"x": (2, 3)}).convexity

@@ -55,7 +55,7 @@ def test_runs_are_those_of_descend():
 def test_exercise_side_by_side():
     lines = cli("theta**2", "--lr", "0.001,0.2,10").stdout.splitlines()
     assert [line.split()[-1] for line in lines[-3:]] == ["slow", "converging", "diverging"]
-    assert [line.split()[-3] for line in lines[-3:]] == ["0.998", "0.6", "-19"]
+    assert [line.split()[-4] for line in lines[-3:]] == ["0.998", "0.6", "-19"]
 
 
 def test_range_is_even_in_logarithms_and_hits_its_ends():

@@ -178,12 +178,11 @@ def test_a_descent_within_bounds_ends_where_scipy_does(method):
 
 
 def test_no_step_of_a_descent_leaves_the_bounds():
-    from symgd.model.loss import Loss
-
-    loss = Loss("mean((y - a*x)**2)", {"x": X, "y": 3 * X})
-    loss = loss.around(loss.internals.within(([0.0], [2.0])))
+    loss = symgd.Loss("mean((y - a*x)**2)", {"x": X, "y": 3 * X})
     for options in ({"lr": 0.05}, {"lr": "auto"}, {"lr": 0.05, "batch": 8}):
-        path = symgd.descend(loss, start=1.0, steps=50, **options).history.theta
+        path = symgd.descend(
+            loss, start=1.0, steps=50, bounds={"a": (0, 2)}, **options
+        ).history.theta
         assert path.max() == 2.0
         assert path.min() >= 0.0
     whole = symgd.fit(
@@ -229,7 +228,7 @@ def test_a_tied_parameter_of_a_loss_is_its_formula_put_in():
         ({"tied": {"b": "a"}, "bounds": {"b": (0, 1)}}, "takes no bounds"),
         ({"backend": "gpu"}, "no backend 'gpu'"),
         ({"threads": 0}, "threads is 0"),
-        ({"bounds": [(0, 1)]}, "bounds goes by names"),
+        ({"bounds": [(0, 1)]}, "bounds go by names"),
         ({"fixed": {1: 2.0}}, "fixed goes by names"),
     ],
 )

@@ -3,7 +3,7 @@
 Generalized linear models and their like: L = c*sum(f(z)), z linear in the parameters. The Hessian
 is c*sum(f''(z)*a*a'), a the derivatives of z, so the range of f'' over all z, times the matrix of
 second moments of a, bounds it for all parameters (Boehning and Lindsay 1988, Monotonicity of
-quadratic approximation algorithms).
+quadratic approximation algorithms). Penalties, terms without data, add the bound of their own.
 """
 
 from __future__ import annotations
@@ -12,50 +12,94 @@ import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import sympy
 
-from symgd.analysis.certified.box_ranges import Bounds, box_ranges
+from symgd.analysis.certified.interval_arrays import Array, largest_eigenvalues
+from symgd.analysis.certified.interval_tape import IntervalTape
 from symgd.calculus.gradient import gradient
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import Node, RowSum, topological
+from symgd.model.loss_internals import LossInternals
 
 _FAR, _CELLS = 50.0, 2000  # z beyond are one cell on each side
-_MOST_CELLS = 4 * 10**6  # times rows
+_MOST = 10**7  # slots of cells that are bounded at once
 
 
-def predictor_curvature(
-    graph: Graph, root: Node, leaves: Sequence[Node], data: Mapping[Node, Bounds], rows: int
-) -> float:
-    """A bound of the eigenvalues of the Hessian of c*sum(f(z)) at all parameters, or inf.
+def predictor_curvature(internals: LossInternals, data: Mapping[Node, Array]) -> float:
+    """A bound of the eigenvalues of the Hessian at all parameters, or inf.
 
-    data: the values of columns, (1, rows), and of other inputs, (1, 1).
+    data: the values of columns, (rows,), and of other inputs, (1,).
     """
-    factors = root.args if root.args and root.func is not RowSum else (root,)
-    sums = [f for f in factors if f.func is RowSum]
-    ids = {id(leaf) for leaf in leaves}
+    root, leaves = internals.stable, internals.atoms
+    if internals.rows is None or internals.reduced:
+        return math.inf
+    terms = root.args if root.func is sympy.Add else (root,)
+    total, penalty = 0.0, [t for t in terms if not _sums([t])]
+    for term in terms:
+        if _sums([term]):
+            rows = internals.rows.table.rows
+            total += _of_sum(internals.graph, term, leaves, data, rows)
+    if penalty and math.isfinite(total):
+        total += _everywhere(internals.graph, penalty, leaves, data)
+    return total
+
+
+def _of_sum(
+    graph: Graph, term: Node, leaves: Sequence[Node], data: Mapping[Node, Array], rows: int
+) -> float:
+    factors = term.args if term.func is sympy.Mul else (term,)
+    sums, ids = [f for f in factors if f.func is RowSum], {id(leaf) for leaf in leaves}
     if len(sums) != 1 or any(_reads(f, ids) for f in factors if f is not sums[0]):
         return math.inf
-    (term,) = sums[0].args
-    z = _predictor(graph, term, leaves)
+    (inner,) = sums[0].args
+    z = _predictor(graph, inner, leaves)
     if z is None:
         return math.inf
-    [alone] = graph.substitute([term], {id(z): leaves[0]})
+    [alone] = graph.substitute([inner], {id(z): leaves[0]})
     [slope] = gradient(graph, alone, leaves[:1])
     [curvature] = gradient(graph, slope, leaves[:1])
-    [scale] = graph.substitute([root], {id(sums[0]): graph.number(1.0)})
-    known = box_ranges([scale, *gradient(graph, z, leaves)], data, rows)
-    weight = float(known[id(scale)][1].max())
-    own = any(node in data and data[node][0].size > 1 for node in topological([curvature]))
-    if not weight >= 0 or (own and _CELLS * rows > _MOST_CELLS):
+    [scale] = graph.substitute([term], {id(sums[0]): graph.number(1.0)})
+    slopes = gradient(graph, z, leaves)
+    known = IntervalTape([scale, *slopes], leaves, data, rows)
+    anything = np.full((len(leaves), 1), np.inf)
+    _, high = known.enclose(-anything, anything)
+    weight = float(high[known.slot(scale), 0])
+    largest = _range_of_all(IntervalTape([curvature], leaves[:1], data, rows), curvature)
+    if not weight >= 0 or not np.isfinite(largest).all():
         return math.inf
-    edges = np.concatenate([[-np.inf], np.linspace(-_FAR, _FAR, _CELLS + 1), [np.inf]])[:, None]
-    cells = {**data, leaves[0]: (edges[:-1], edges[1:])}
-    largest = box_ranges([curvature], cells, rows)[id(curvature)][1].max(axis=0)
-    if not np.isfinite(largest).all():
-        return math.inf
-    slopes = [known[id(node)] for node in gradient(graph, z, leaves)]
-    design = np.stack([np.broadcast_to((low + high) / 2, (1, rows))[0] for low, high in slopes])
-    moments = (design * np.broadcast_to(np.maximum(largest, 0.0), rows)) @ design.T
+    size = (rows,)
+    design = np.stack([np.broadcast_to(high[known.slots(g), 0], size) for g in slopes])
+    moments = (design * np.broadcast_to(np.maximum(largest, 0.0), size)) @ design.T
     return float(np.linalg.eigvalsh(moments)[-1]) * weight * (1 + 1e-9)
+
+
+def _range_of_all(tape: IntervalTape, node: Node) -> Array:
+    """The upper bounds of a node over all values of the only parameter, one or one per row."""
+    edges = np.concatenate([[-np.inf], np.linspace(-_FAR, _FAR, _CELLS + 1), [np.inf]])
+    if tape.size > _MOST:
+        return np.array([np.inf])
+    largest, batch = np.full(len(tape.slots(node)), -np.inf), max(1, _MOST // tape.size)
+    for first in range(0, len(edges) - 1, batch):
+        ends = edges[first : first + batch + 1]
+        _, high = tape.enclose(ends[None, :-1], ends[None, 1:])
+        largest = np.maximum(largest, high[tape.slots(node)].max(axis=1))
+    return largest
+
+
+def _everywhere(
+    graph: Graph, terms: Sequence[Node], leaves: Sequence[Node], data: Mapping[Node, Array]
+) -> float:
+    """A bound of the eigenvalues of the sum's Hessian at all parameters."""
+    rows = [gradient(graph, slope, leaves) for slope in gradient(graph, graph.add(*terms), leaves)]
+    tape = IntervalTape([entry for row in rows for entry in row], leaves, data)
+    anything = np.full((len(leaves), 1), np.inf)
+    slots = [[tape.slot(entry) for entry in row] for row in rows]
+    low, high = (ends[slots][None, :, :, 0] for ends in tape.enclose(-anything, anything))
+    return float(largest_eigenvalues(low, high)[0])
+
+
+def _sums(nodes: Sequence[Node]) -> bool:
+    return any(node.func is RowSum for node in topological(nodes))
 
 
 def _reads(node: Node, ids: set[int]) -> bool:

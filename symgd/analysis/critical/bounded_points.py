@@ -118,9 +118,8 @@ def _seen_from_inside(loss: Loss, point: CriticalPoint) -> CriticalPoint:
     box = loss.internals.box
     assert box is not None
     touches = any(v in ends for v, *ends in zip(point.x, box.low, box.high, strict=True))
-    if point.kind in ("minimum", "maximum") or not touches:
-        return point
-    if not _no_lower_beside(loss, box, point):
+    known = point.kind in ("minimum", "maximum") or point.note.startswith("a minimum")
+    if known or not touches or not _no_lower_beside(loss, box, point):
         return point
     note = "a minimum within the bounds: no point that was looked at beside it is lower"
     return replace(point, kind="degenerate", shape="bound", eigenvalues=(), note=note)

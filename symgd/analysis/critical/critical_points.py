@@ -26,11 +26,13 @@ from symgd.calculus.polynomial import (
 from symgd.formula.nodes import ZERO
 from symgd.formula.printing.plain import write
 from symgd.model.array_internals import ArrayInternals
+from symgd.model.bounds import ParameterBox
 from symgd.model.loss import Loss
 
 if TYPE_CHECKING:
     from symgd.analysis.critical.sympy_solver import Solution
 
+_PROJECTIONS = 1000
 _LINEAR = 150  # parameters of a quadratic, whose equations are linear
 _LARGEST = 60  # parameters of any other loss, as for the verdict
 _LONGEST = 60_000  # operations times parameters
@@ -60,6 +62,8 @@ def critical_points(
     terms = polynomial(loss.internals.root, loss.internals.leaves)
     if terms is not None and degree(terms) <= 2 and len(loss.params) <= _LINEAR:
         return _inside(loss, _of_quadratic(len(loss.params), terms, loss))
+    if loss.table is not None and (at_kink := _of_convex_kinks(loss, start)) is not None:
+        return at_kink
     operations = loss.internals.value_program.operations
     if len(loss.params) > _LARGEST or operations * len(loss.params) > _LONGEST:
         if loss.internals.rows is None and operations <= _COMPILED:
@@ -83,6 +87,18 @@ def critical_points(
     if solver.incomplete or points.complete or points.families:
         return replace(points, incomplete=solver.incomplete)
     return replace(points, incomplete=points.incomplete or unexplored(loss, found))
+
+
+def _of_convex_kinks(loss: Loss, start: Sequence[float]) -> CriticalPoints | None:
+    from symgd.analysis.critical.convex_kinks import convex_minimum  # needs NumPy
+
+    point = convex_minimum(loss, list(start))
+    box = loss.internals.box
+    if point is None or (box is not None and not box.contains(point.x)):
+        return None
+    several = point.note.endswith("not the only one")
+    families = ("infinitely many minima of the same value: a convex set",) if several else ()
+    return CriticalPoints((point,), "numeric", True, families)
 
 
 def _near_bounds(loss: Loss, x: Sequence[float]) -> bool:
@@ -131,16 +147,41 @@ def _of_quadratic(count: int, terms: Polynomial, loss: Loss) -> CriticalPoints:
     if solved is None:
         note = "none: the gradient is never 0, and the loss has no lower bound"
         return CriticalPoints((), "exact", True, note=note)
-    x, free = solved
+    solution, free = solved
     bends = decided([[to_double(v) for v in row] for row in rows], 0.0, inertia(rows))
-    exact = tuple(write(to_node(loss.internals.graph, {(): v} if v else {}, ())) for v in x)
-    at, level = tuple(map(to_double, x)), to_double(value(terms, x))
+    exact = tuple(write(to_node(loss.internals.graph, {(): v} if v else {}, ())) for v in solution)
+    at, level = tuple(map(to_double, solution)), to_double(value(terms, solution))
     point = CriticalPoint(at, level, bends.kind, bends.values, exact)
     if not free:
         return CriticalPoints((point,), "exact", True)
     shape = {1: "a line", 2: "a plane"}.get(len(free), f"a subspace of dimension {len(free)}")
+    box = loss.internals.box
+    if box is not None and not box.contains(at) and (x := _meeting(rows, at, box)) is not None:
+        point = replace(point, x=tuple(x), exact=())
     lowest = point.eigenvalues[0] >= 0
     what = "minima" if lowest else "critical points"
     family = f"infinitely many {what} of the same value: {shape} through this point"
     note = "a minimum, not the only one" if lowest else "no minimum: some direction leads down"
     return CriticalPoints((replace(point, note=note),), "exact", True, (family,))
+
+
+def _meeting(
+    rows: Sequence[Sequence[Fraction]], at: Sequence[float], box: ParameterBox
+) -> list[float] | None:
+    """A point of the box where the gradient of a singular quadratic vanishes, as it does at `at`.
+
+    By projections to and fro: J. von Neumann, 1933; H. Bauschke, J. Borwein, 1996, SIAM Review 38.
+    """
+    import numpy as np
+
+    hess = np.array([[to_double(v) for v in row] for row in rows])
+    values, vectors = np.linalg.eigh(hess)
+    null = vectors[:, abs(values) <= 1e-12 * abs(values).max()]
+    origin = np.array(at)
+    x = np.array(box.clip(at))
+    for _ in range(_PROJECTIONS):
+        on = origin + null @ (null.T @ (x - origin))
+        x = np.clip(on, box.low, box.high)
+        if np.abs(x - on).max() <= 1e-14 * (1 + np.abs(x).max()):
+            return list(x.tolist())
+    return None

@@ -68,7 +68,7 @@ def at_kinks(
         if chosen := active(loss, kinks, end, _NEAR * (1 + max(map(abs, end)))):
             look(chosen, end, Work(lagrangian(loss, chosen), _WORK))
         elif count > 1 and not kinks and not smooth_at(loss, end) and is_lowest(loss, end):
-            found.append(Candidate(tuple(end), "minimum"))
+            found.append(Candidate(tuple(end), "minimum", "; as far as a direct search shows"))
     return found
 
 

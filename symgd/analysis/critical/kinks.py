@@ -68,7 +68,7 @@ def has_broken_powers(loss: Loss) -> bool:
 def _breaks(power: Node) -> bool:
     """Whether a power has no derivatives of every order where its base, which varies, is 0."""
     base, exponent = power.args
-    return any(isinstance(n, Name) for n in topological([base])) and _broken(exponent)
+    return any(isinstance(n, Name) for n in topological([base])) and broken(exponent)
 
 
 def has_kinks(loss: Loss) -> bool:
@@ -109,11 +109,11 @@ def _at(graph: Graph, node: Node) -> Iterator[tuple[tuple[Node, ...], Value]]:
         for part in topological([node.args[0]]):
             if relation(part) is not None:
                 yield (graph.sub(*part.args),), lambda args: args[1]
-    elif node.func is sympy.Pow and _broken(node.args[1]):
+    elif node.func is sympy.Pow and broken(node.args[1]):
         yield _zeros_of(node.args[0]) or (node.args[0],), lambda args: ZERO
 
 
-def _broken(exponent: Node) -> bool:
+def broken(exponent: Node) -> bool:
     """Whether a power with this exponent has no derivatives of every order where its base is 0."""
     if any(isinstance(n, Name) for n in topological([exponent])):
         return True
@@ -136,7 +136,7 @@ def _zeros_of(node: Node) -> tuple[Node, ...] | None:
         exponent = float_of(node.args[1])
         even = exponent is not None and exponent > 0 and (exponent / 2) % 1 == 0
         return (
-            (_zeros_of(node.args[0]) or (node.args[0],)) if even or _broken(node.args[1]) else None
+            (_zeros_of(node.args[0]) or (node.args[0],)) if even or broken(node.args[1]) else None
         )
     row = BY_CLASS.get(node.func)
     if row is not None and row.name in {"abs", "hypot"}:

@@ -3,41 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import cast
 
 import numpy as np
 
 from symgd.analysis.critical.critical_point import CriticalPoint, CriticalPoints
+from symgd.analysis.large_minima import certified, curvature_ends, descend, function_of, noise
 from symgd.model.loss import Loss
-from symgd.solvers.lanczos import Extremes, extreme_eigenvalues
-from symgd.solvers.truncated_newton import Function, hessian_product, minimize
 
-_NOISE = 1e-8  # of the largest curvature, what products of differences leave open
-
-
-def extreme_curvatures(loss: Loss, x: Sequence[float]) -> Extremes | None:
-    """The least and the largest eigenvalue of the Hessian at x, by Lanczos' method."""
-    product = hessian_product(_function(loss), np.array(x, dtype=np.float64))
-    return extreme_eigenvalues(product, len(x))
-
-
-def _function(loss: Loss) -> Function:
-    return cast("Function", loss.compiled)  # which takes arrays as well as sequences
+_STATIONARY = 1e-5  # of the gradient at the start, one that is none
 
 
 def near_start(loss: Loss, start: Sequence[float]) -> CriticalPoints:
     """The minimum downhill of the start, if one is reached."""
-    count = len(loss.params)
-    note = f"of {count:,} parameters only a minimum near the start was looked for"
-    x = minimize(_function(loss), np.array(start, dtype=np.float64))
-    ends = None if x is None else extreme_curvatures(loss, x.tolist())
-    if x is None or ends is None:
+    note = f"of {len(loss.params):,} parameters only a minimum near the start was looked for"
+    point = _minimum(loss, start) or _stationary(loss, start)
+    if point is None:
         return CriticalPoints((), "numeric", False, note=f"none found: {note}")
-    noise = _NOISE * max(abs(ends.low), abs(ends.high)) + ends.low_error
-    kind = "minimum" if ends.low > noise else "saddle" if ends.low < -noise else "degenerate"
-    sentence = "curvatures of both ends by Lanczos' method"
-    if kind == "degenerate":
-        sentence = "a minimum as far as products with the Hessian show"
-    level = loss.compiled(x.tolist())[0]
-    point = CriticalPoint(tuple(x.tolist()), level, kind, (ends.low, ends.high), note=sentence)
     return CriticalPoints((point,), "numeric", False, note=note)
+
+
+def _minimum(loss: Loss, start: Sequence[float]) -> CriticalPoint | None:
+    found = certified(loss, start)
+    if found is None:
+        return None
+    low, high = found.eigenvalues
+    level = loss.compiled(found.x)[0]
+    sentence = "curvatures of both ends by Lanczos' method"
+    return CriticalPoint(tuple(found.x), level, "minimum", (low, high), note=sentence)
+
+
+def _stationary(loss: Loss, start: Sequence[float]) -> CriticalPoint | None:
+    found = descend(loss, start)
+    first = np.linalg.norm(function_of(loss)(np.array(start, dtype=np.float64))[1])
+    if found is None or not found[1] <= _STATIONARY * first:
+        return None
+    x = found[0].tolist()
+    ends = curvature_ends(loss, x)
+    if ends is None:
+        return None
+    kind = "saddle" if ends.low < -noise(ends) else "degenerate"
+    note = "a minimum as far as products with the Hessian show" if kind == "degenerate" else ""
+    return CriticalPoint(tuple(x), loss.compiled(x)[0], kind, (ends.low, ends.high), note=note)

@@ -108,10 +108,29 @@ class Facts:
         return work <= _LONGEST and work * self.loss.table.rows <= _MOST_ROWS
 
     @cached_property
+    def large(self) -> bool:
+        """Whether products of the Hessian with vectors stand for it."""
+        if self.loss is None or self.small or len(self.x) == 1:
+            return False
+        if self.loss.internals.box is not None:
+            return False
+        from symgd.analysis.large_minima import most_products
+
+        return most_products(self.loss) > 0
+
+    @cached_property
     def eigenvalues(self) -> list[float]:
-        """Of the Hessian at the returned point, ascending; [] where too large or not finite."""
+        """Of the Hessian at the returned point, ascending; [] where not known or not finite.
+
+        Of a large one the ends only.
+        """
         if self.loss is None:
             return gradient_only.eigenvalues(self.evaluate, self.x)
+        if self.large:
+            from symgd.analysis.large_minima import curvature_ends
+
+            ends = curvature_ends(self.loss, self.x)
+            return [] if ends is None else [ends.low, ends.high]
         return eigenvalues(self.loss, self.x) if self.small else []
 
     @cached_property
@@ -130,16 +149,21 @@ class Facts:
     @cached_property
     def near(self) -> Minimum | None:
         """The certified minimum that damped Newton steps reach downhill from the end of the run."""
-        if self.loss is None or not self.small or not self.tail:
+        return self._downhill(self.end) if self.tail else None
+
+    def _downhill(self, x: Sequence[float]) -> Minimum | None:
+        if self.loss is None or not (self.small or self.large):
             return None
-        return certified_minimum(self.loss, self.end)
+        if self.small:
+            return certified_minimum(self.loss, x)
+        from symgd.analysis.large_minima import certified
+
+        return certified(self.loss, x)
 
     @cached_property
     def minimum(self) -> Minimum | None:
         """That minimum, or else one that is reached from the start."""
-        if self.near or self.loss is None or not self.small:
-            return self.near
-        return certified_minimum(self.loss, self.start)
+        return self.near or self._downhill(self.start)
 
     def distance(self, x: Sequence[float]) -> float:
         """The error: how far x is from the minimum near the end."""

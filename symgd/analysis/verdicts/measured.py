@@ -227,7 +227,8 @@ def _detour(facts: Facts, later: Sequence[Point]) -> Measured | None:
     last = max((e for _, e in later[-max(1, len(later) // 8) :]), default=math.inf)
     if not last < min(0.5 * now, facts.error) or facts.strides_on(len(later)):
         return None
-    near = _crossing(facts, later)
+    above = [k for k, (_, e) in enumerate(later) if e > _TENTH[1] * facts.error]
+    near = _crossing(facts, later[above[-1] + 1 if above else 0 :])
     fields: dict[str, object] = {
         "now": now,
         "error": last,

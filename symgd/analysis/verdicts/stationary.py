@@ -13,7 +13,8 @@ from symgd.model.loss import Loss
 from symgd.names import escape
 
 _EPS = 2.0**-52
-_DOWN = 1e-9  # of the largest curvature (or of 1): what is below minus this curves downward
+_DOWN = 1e-9  # of the largest curvature (or of 1): what is below minus this curves downward,
+_ENDS = 1e-6  # the same where both ends of the spectrum are known to some digits
 _LENGTHS = (1e-4, 1e-3, 1e-2)  # of the point's size: how far from it the loss is looked at
 _LISTED = 4  # parameters at their bounds
 _BOUNDED = 1e-6  # of the way from the start: so near to a lower bound is a reason
@@ -24,7 +25,8 @@ Finding = tuple[str, dict[str, object]]  # the outcome and the fields of its sen
 def curves_down(facts: Facts) -> bool:
     """Whether the Hessian at the returned point has a negative eigenvalue beyond rounding."""
     values = facts.eigenvalues
-    return bool(values) and values[0] < -_DOWN * max(1.0, abs(values[-1]))
+    least = _ENDS if facts.large else _DOWN
+    return bool(values) and values[0] < -least * max(1.0, abs(values[-1]))
 
 
 def leads_down(facts: Facts) -> bool:
@@ -33,9 +35,10 @@ def leads_down(facts: Facts) -> bool:
         return False
     if facts.loss is None:
         return curves_down(facts) and gradient_only.leads_down(facts.evaluate, facts.x)
-    if not facts.small or not facts.eigenvalues or facts.at_floor:
+    if not facts.eigenvalues or facts.at_floor:
         return False
-    return any(_falling_sides(facts)) and not at_kink(facts)
+    lower = curves_down(facts) if facts.large else any(_falling_sides(facts))
+    return lower and not at_kink(facts)
 
 
 def at_kink(facts: Facts) -> bool:
@@ -62,14 +65,16 @@ def stationary(facts: Facts, how: str) -> Finding:
     if at_kink(facts):
         around = part("some sides" if _lower_around(facts) else "every side")
         return "kink", fields | {"around": around}
-    if not facts.small or not values:
+    if facts.near is not None and (facts.at_floor or (values and values[0] > 0)):
+        return _least(facts)
+    if facts.large and curves_down(facts):
+        return "saddle", fields | {"downhill": downhill(facts)}
+    if not values or facts.large:
         why = _reason(facts, facts.loss)
         if not why and facts.slope == 0:
             return "large", fields
         why = why or part("unseen")
         return "within tol", {"slope": write(facts.slope, 3), "each": "", "reason": why}
-    if facts.near is not None and (facts.at_floor or values[0] > 0):
-        return _least(facts)
     lower = _falling_sides(facts)
     if curves_down(facts) and any(lower):
         return "saddle", fields | {"downhill": downhill(facts)}
@@ -123,7 +128,7 @@ def along(facts: Facts) -> str:
 
 
 def _way(facts: Facts) -> str:
-    if facts.loss is None or not 1 < len(facts.x) <= 6:
+    if facts.loss is None or facts.large or not 1 < len(facts.x) <= 6:
         return ""
     direction = steepest_curve(facts.loss, facts.x)
     pairs = zip(facts.loss.params, direction, strict=True)
@@ -134,7 +139,7 @@ def falls_beside(facts: Facts) -> bool:
     """Whether the loss falls, ever steeper, along the smallest curvature."""
     if facts.loss is None:
         return gradient_only.leads_down(facts.evaluate, facts.x)
-    return any(_falling_sides(facts))
+    return facts.large or any(_falling_sides(facts))
 
 
 def _falling_sides(facts: Facts) -> list[bool]:

@@ -52,7 +52,7 @@ def by_loss(facts: Facts) -> Finding:
     fields["last"] = _last(facts)
     if facts.near is not None:
         return "descending from afar", fields | {"error": facts.error}
-    return ("descending" if facts.small else "descending large"), fields
+    return ("descending" if facts.small or facts.large else "descending large"), fields
 
 
 def _later_loss(facts: Facts) -> float | None:

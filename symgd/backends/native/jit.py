@@ -104,10 +104,11 @@ def compile_module(source: str) -> Module:
 
 
 @interrupts_postponed()  # within llvmlite they may free memory twice
-def compile_alone(source: str, speed: int = 3) -> Module:
+def compile_alone(source: str, speed: int = 3, *, has_vectors: bool = False) -> Module:
     """The module's machine code, compiled anew: it may hold addresses of other modules.
 
-    speed: LLVM's optimization level, 1 to 3.
+    speed: LLVM's optimization level, 1 to 3. has_vectors: its loops are over vectors already, so
+    that LLVM need neither make some nor unroll them: which takes it as long as all the rest.
     """
     import llvmlite.binding as llvm
 
@@ -120,7 +121,9 @@ def compile_alone(source: str, speed: int = 3) -> Module:
     module.triple = machine.triple
     module.data_layout = str(machine.target_data)
     options = llvm.create_pipeline_tuning_options(speed_level=speed)
-    options.loop_vectorization = speed > 1
+    options.loop_vectorization = speed > 1 and not has_vectors
+    if has_vectors:
+        options.loop_unrolling = False
     builder = llvm.create_pass_builder(machine, options)
     passes = builder.getModulePassManager()
     passes.run(module, builder)

@@ -14,12 +14,13 @@ from symgd.backends.nests import Load, Subscript
 from symgd.formula.indices import Affine, Count, Index
 from symgd.formula.nodes import Name
 
-_CACHE = 32 * 1024 // 8  # doubles of a strip
+_CACHE = 64 * 1024 // 8  # doubles of a strip
 _LONGEST, _LANES = 1024, 64  # elements of a strip, and a multiple of every vector
 _NANOSECONDS = 0.15  # of an iteration, for each unit of its cost
 _CHUNKS = 64
+LINE = 8  # doubles of a line of the cache, and of the widest register
 _PRIVATE = 1 << 22  # doubles of the sums of all chunks
-_SHARE = 4  # iterations for each element of a chunk's sums
+_SHARE = 16  # iterations for each element of a chunk's sums
 
 
 class Binding:
@@ -63,6 +64,14 @@ class Binding:
         if not self.count(index):
             return self.lowest(index, shifts)
         return self.affine(index.high) + max(map(self.affine, shifts)) + 1
+
+    def lowest_of_all(self, index: Index, shifts: Sequence[Affine]) -> int:
+        """The first element that an index reaches by all of these shifts."""
+        return self.affine(index.low) + max(map(self.affine, shifts))
+
+    def beyond_of_all(self, index: Index, shifts: Sequence[Affine]) -> int:
+        """The element after the last of them."""
+        return self.affine(index.high) + min(map(self.affine, shifts)) + 1
 
     def first(self, stage: int) -> int:
         """The first value of the strip index in a pass."""
@@ -253,7 +262,7 @@ class Binding:
         rooms = (
             sum(self.private_room(h) * self.chunks(k) for h in self._privates(k)) for k in self._passes
         )
-        return self._privates_start + max(rooms, default=0)
+        return _rounded(self._privates_start + max(rooms, default=0))
 
     def scratch_room(self, stage: int) -> int:
         """The room for a thread."""
@@ -267,16 +276,24 @@ class Binding:
 
     def _strip_rooms(self, stage: int) -> dict[str, int]:
         names = self._pass(stage).strip_temporaries
-        return {name: self.room(("strip", stage, name)) for name in names}
+        return {name: _rounded(self.room(("strip", stage, name))) for name in names}
 
     def _strip_length(self, stage: int) -> int:
         """Of a strip's temporary, with the lanes beyond the end."""
-        return self.strip(stage) + self.halo_before(stage) + self.halo_after(stage) + _LANES
+        length = self.strip(stage) + self.halo_before(stage) + self.halo_after(stage)
+        return _rounded(length) + _LANES
 
     def _pass(self, stage: int) -> Pass:
         found = self.plan.stages[stage]
         assert isinstance(found, Pass)
         return found
+
+
+def _rounded(length: int) -> int:
+    """So many doubles that the next begins at a line of the cache: vectors across two take twice
+    as long.
+    """
+    return length + -length % LINE
 
 
 def starts(rooms: Mapping[str, int]) -> dict[str, int]:

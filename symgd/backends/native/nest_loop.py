@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial, reduce
 
-from symgd.backends.native.ir import Value, Variable
+from symgd.backends.native.ir import Integer, Value, Variable
 from symgd.backends.native.nest_places import NOTHING, Home, NestEmitter, Place
-from symgd.backends.native.nest_plan import Kind, NestLoop, Part, Shifts, Sink, Step
+from symgd.backends.native.nest_plan import Kind, NestLoop, Part, Pass, Shifts, Sink, Step
 from symgd.backends.nests import Load
-from symgd.backends.operations import Operation
 from symgd.formula.indices import Affine, Index
 
 
@@ -54,8 +53,9 @@ class LoopWriter:
         self.totals: dict[int, Variable] = {}  # by part
         self.left = Value("0")  # elements from the first lane to the end
         self.rest: Value | None = None  # the lanes that are before the end
-        own = [o for p in loop.parts for o in p.steps.values() if isinstance(o, Operation)]
-        self.read = {n for o in own for n in o.names} | {p.store.value for p in loop.parts}
+        one = e.slots.plan.stages[stage]
+        self.is_masked = loop.is_masked(one.strip_temporaries if isinstance(one, Pass) else ())
+        self.read = {n for o in loop.operations for n in o.names} | {p.store.value for p in loop.parts}
 
     def write(self) -> None:
         """The loops."""
@@ -78,34 +78,50 @@ class LoopWriter:
                 self.totals[id(part)] = e.variable(value=nothing, wide=True)
         index = order[depth]
         first, stop = self._range(index)
-        if index == self.loop.vector and self.loop.is_light:
-            whole = e.integer("and", e.integer("sub", stop, first), -e.lanes)
-            middle = e.integer("add", first, whole)
-            self._for(depth, (first, middle), views, is_whole=True)
-            first = middle
-        self._for(depth, (first, stop), views)
+        is_vector = index == self.loop.vector
+        with e.for_range(stop, first, e.lanes if is_vector else 1) as at:
+            self.elements[index] = at
+            if not is_vector:
+                self._enter(depth, views)
+            elif not self.is_masked:
+                self._enter(depth, views, is_whole=True)
+            elif not self.loop.is_heavy:
+                with e.if_else(self._is_whole(index, at, stop)) as otherwise:
+                    self._enter(depth, views, is_whole=True)
+                    otherwise()
+                    self._cut(at, stop)
+                    self._enter(depth, views)
+            else:
+                self._cut(at, stop)
+                self._enter(depth, views)
         for sink in due:
             self._flush(sink, views, {id(p): self.totals[id(p)].get() for p in sink.parts})
 
-    def _for(
-        self,
-        depth: int,
-        ends: tuple[Value, Value],
-        views: Mapping[Shifts, View],
-        is_whole: bool = False,
-    ) -> None:
-        """The loop over an index. is_whole: it has whole vectors only."""
-        e, index = self.e, self.loop.order[depth]
-        first, stop = ends
-        with e.for_range(stop, first, e.lanes if index == self.loop.vector else 1) as at:
-            self.elements[index] = at
-            inner = {shifts: view.copy() for shifts, view in views.items()}
-            if index == self.loop.vector:
-                self.left = e.integer("sub", stop, at)
-                self.rest = None if is_whole else e.icmp("slt", e.lane_numbers, self.left)
-            for shifts, view in inner.items():
-                self._enter(index, at, dict(shifts).get(index, Affine()), view)
-            self._level(depth + 1, inner)
+    def _enter(self, depth: int, views: Mapping[Shifts, View], is_whole: bool = False) -> None:
+        """The body of a loop. is_whole: all lanes of the vector are in the range of every part."""
+        inner = {shifts: view.copy() for shifts, view in views.items()}
+        index = self.loop.order[depth]
+        if is_whole:
+            self.rest = None
+        for shifts, view in inner.items():
+            self._set(index, dict(shifts).get(index, Affine()), view, is_whole)
+        self._level(depth + 1, inner)
+
+    def _is_whole(self, index: Index, at: Value, stop: Value) -> Value:
+        """Whether the vector that begins here is in the range of every part."""
+        e, shifts = self.e, self.loop.shifts(index)
+        end = e.integer("add", at, e.lanes)
+        found = e.icmp("sle", end, stop)
+        if len(shifts) > 1:
+            begins = e.icmp("sge", at, e.slot("lowest_of_all", index, shifts))
+            ends = e.icmp("sle", end, e.slot("beyond_of_all", index, shifts))
+            found = e.logic("and", found, e.logic("and", begins, ends))
+        return found
+
+    def _cut(self, at: Value, stop: Value) -> None:
+        """Note which lanes are before the end."""
+        self.left = self.e.integer("sub", stop, at)
+        self.rest = self.e.icmp("slt", self.e.lane_numbers, self.left)
 
     def _range(self, index: Index) -> tuple[Value, Value]:
         """The first element, and that after the last, of all parts."""
@@ -117,19 +133,13 @@ class LoopWriter:
             stop = e.least(stop, end)
         return first, stop
 
-    def _enter(self, index: Index, at: Value, shift: Affine, view: View) -> None:
+    def _set(self, index: Index, shift: Affine, view: View, is_whole: bool) -> None:
         """Give an index its value in a view: the element minus the shift."""
-        e = self.e
+        e, at = self.e, self.elements[index]
         value = at if shift == Affine() else e.integer("sub", at, e.affine(shift))
-        checked = len(self.loop.shifts(index)) > 1
+        checked = len(self.loop.shifts(index)) > 1 and not is_whole
         low, high = e.affine(index.low), e.affine(index.high)
-        if index != self.loop.vector:
-            if checked:
-                within = e.logic("and", e.icmp("sge", value, low), e.icmp("sle", value, high))
-                view.inside = e.logic("and", view.inside, within) if view.inside else within
-                value = e.select(e.icmp("slt", value, low), low, value, "i64")
-                value = e.least(value, high)  # where it is not inside: any element that there is
-        else:
+        if index == self.loop.vector:
             view.mask = self.rest
             if checked:
                 place = e.integer("add", e.integer("sub", value, low), e.lane_numbers)
@@ -137,6 +147,11 @@ class LoopWriter:
             if view.inside:
                 within = e.spread(view.inside, "i1")
                 view.mask = e.logic("and", view.mask, within) if view.mask else within
+        elif checked:
+            within = e.logic("and", e.icmp("sge", value, low), e.icmp("sle", value, high))
+            view.inside = e.logic("and", view.inside, within) if view.inside else within
+            value = e.select(e.icmp("slt", value, low), low, value, "i64")
+            value = e.least(value, high)  # where it is not inside: any element that there is
         view.values[index] = value
         if index.name not in self.read:
             return
@@ -250,7 +265,16 @@ class LoopWriter:
         numbers, places = e.variable(wide=True), e.variable("i64", wide=True)
         numbers.set(value)
         places.set(place.offset)
-        with e.for_range(e.least(self.left, e.lanes)) as lane:
+
+        def add(lane: Integer) -> None:
             at, new = e.load(places.pointer, lane, "i64"), e.load(numbers.pointer, lane)
-            old = e.load(place.base, at)
-            e.store(new if assigns else e.combine(mode, old, new), place.base, at)
+            if not assigns:
+                new = e.combine(mode, e.load(place.base, at), new)
+            e.store(new, place.base, at)
+
+        if self.rest is None:  # written out, so that LLVM keeps the lanes in registers
+            for lane in range(e.lanes):
+                add(lane)
+            return
+        with e.for_range(e.least(self.left, e.lanes)) as number:
+            add(number)

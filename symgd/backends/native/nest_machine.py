@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
@@ -12,14 +12,14 @@ from symgd._threads import default_threads, run_in_threads
 from symgd.backends.native.elementary import calls_python_back
 from symgd.backends.native.jit import (
     Module,
-    compile_module,
+    compile_alone,
     fused,
     interrupted,
     lanes,
     remembered,
     vector_symbol,
 )
-from symgd.backends.native.nest_binding import Binding, starts
+from symgd.backends.native.nest_binding import LINE, Binding, starts
 from symgd.backends.native.nest_code import nest_module
 from symgd.backends.native.nest_places import COUNTERS, Slots
 from symgd.backends.native.nest_plan import plan
@@ -58,13 +58,13 @@ class NativeNests:
 
         extents = {name: np.shape(array) for name, array in arrays.items()}
         own = [a.name for a in self.program.arrays if isinstance(a, Array)]
-        rooms = {name: 1 for name in scalars} | {name: math.prod(extents[name]) for name in own}
+        rooms = dict.fromkeys(scalars, 1) | {name: math.prod(extents[name]) for name in own}
         offsets = starts(rooms)
         data = {name: array for name, array in arrays.items() if name not in own}
         for name, axes in extents.items():
             if name in self.slots.vectors:
                 data[name] = [data[name][:, k] for k in range(axes[1])]
-        rooms = {name: 1 for name in self.program.outputs} | {f"g_{n}": rooms[n] for n in own}
+        rooms = dict.fromkeys(self.program.outputs, 1) | {f"g_{n}": rooms[n] for n in own}
         places = starts(rooms)
         bound = self.bind(sizes, extents, data, offsets, places, threads)
         parts = [np.ravel(x) for x in (*scalars.values(), *(arrays[name] for name in own))]
@@ -95,68 +95,82 @@ class NativeNests:
 
 
 class BoundNests:
-    """Machine code and the arrays that it needs: w, c of
+    """Machine code, sizes and data: a function of x that fills out."""
 
-        int64 evaluate(double *x, double *w, int64 *c, double *out)
-
-    It lives as long as machine code that has its address runs. One call at a time.
-    """
-
-    def __init__(
-        self, function: NativeNests, binding: Binding, data: Mapping[str, Any]
-    ) -> None:
+    def __init__(self, function: NativeNests, binding: Binding, data: Mapping[str, Any]) -> None:
         import numpy as np
 
-        self.function, self.binding = function, binding
-        self.columns: list[Any] = []
+        self.binding = binding
+        self.columns: list[Any] = []  # machine code holds their addresses
         for name, cells in data.items():
             binding.addresses[name] = self._address(cells)
         slots = function.slots
         self.slots = np.zeros(slots.first + len(slots.numbers), dtype=np.int64)
         for (method, *arguments), place in slots.numbers.items():
             self.slots[place] = getattr(binding, method)(*arguments)
-        self.work = np.empty(binding.room_for_all)
-        self.address = function.module.address("evaluate")
-        self._call = function.module.function("evaluate", _ARGUMENTS)
         kind = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_void_p] * 4, ctypes.c_int64)
-        self._threads = kind(self._run)  # machine code holds its address
-        self.slots[0] = ctypes.cast(self._threads, ctypes.c_void_p).value or 0
+        self._runner = kind(_in_threads(function.module, binding))
+        self.slots[0] = ctypes.cast(self._runner, ctypes.c_void_p).value or 0
+        self._call = function.module.function("evaluate", _ARGUMENTS)
+        self._spare: list[_Room] = []  # those that no other thread is using
 
     def evaluate(self, x: NDArray[np.float64], out: NDArray[np.float64]) -> None:
-        """Put the outputs at x into out."""
-        self._call(x.ctypes.data, self.work.ctypes.data, self.slots.ctypes.data, out.ctypes.data)
+        """Put the outputs at x into out, contiguous float64 arrays."""
+        try:
+            room = self._spare.pop()
+        except IndexError:
+            room = _Room(self)
+        self._call(x.ctypes.data, *room.addresses, out.ctypes.data)
+        self._spare.append(room)
         interrupted.check()
 
     def _address(self, cells: Any) -> int:
         """The address of a column, or of the addresses of several."""
         import numpy as np
 
-        if not isinstance(cells, np.ndarray):
+        if isinstance(cells, np.ndarray):
+            cells = np.require(cells, np.float64, ["C", "A"])
+        else:
             cells = np.array([self._address(column) for column in cells], dtype=np.int64)
-        elif cells.dtype != np.float64 or not cells.flags.c_contiguous:
-            cells = np.ascontiguousarray(cells, dtype=np.float64)
         self.columns.append(cells)
         return int(cells.ctypes.data)
 
-    def _run(self, x: int, w: int, c: int, out: int, stage: int) -> int:
-        """A pass in several threads: machine code calls this."""
-        entry = self.function.module.function(f"pass{stage}", _ARGUMENTS + 1)
+
+class _Room:
+    """What a call changes: w and c."""
+
+    def __init__(self, bound: BoundNests) -> None:
+        import numpy as np
+
+        room = np.empty(bound.binding.room_for_all + LINE)
+        self.work = room[-(room.ctypes.data // 8) % LINE :]
+        self.slots = bound.slots.copy()
+        self.addresses = (self.work.ctypes.data, self.slots.ctypes.data)
+
+
+def _in_threads(module: Module, binding: Binding) -> Callable[[int, int, int, int, int], int]:
+    """What machine code calls to run a pass in several threads."""
+
+    def run(x: int, w: int, c: int, out: int, stage: int) -> int:
+        entry = module.function(f"pass{stage}", _ARGUMENTS + 1)
         numbers = count()
 
         def work() -> None:
             entry(x, w, c, out, next(numbers))
 
         def halt() -> None:
-            self.slots[COUNTERS + stage] = _STOP
+            ctypes.c_int64.from_address(c + 8 * (COUNTERS + stage)).value = _STOP
 
         try:
-            run_in_threads(work, self.binding.threads(stage), halt)
+            run_in_threads(work, binding.threads(stage), halt)
         except BaseException as error:
             interrupted.error = error
         return 0
+
+    return run
 
 
 def _compiled(program: NestProgram) -> tuple[Module, Slots]:
     vectors = Vectors(frozenset(OWN), vector_symbol, fused())
     text, slots = nest_module(plan(program), max(lanes(), 2), vectors)
-    return compile_module(text), slots
+    return compile_alone(text, speed=2, has_vectors=True), slots

@@ -7,7 +7,7 @@ vectors or threads write to one element. Stores of equal indices share one loop.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import cached_property
@@ -22,9 +22,8 @@ from symgd.formula.indices import ROW, Affine, ColumnVector, Index
 Step: TypeAlias = "Load | Operation"
 Shifts: TypeAlias = "tuple[tuple[Index, Affine], ...]"
 
-_CONTRACTION = 12  # operations in a loop with an inner sum that four registers at a time profit
-_MOST = 4  # registers
-_MANY = 40  # operations in a loop that fill the registers
+_FEW = 12  # operations, of which four registers at a time are computed
+_MANY = 40  # operations that fill the registers
 
 
 class Kind(Enum):
@@ -146,19 +145,38 @@ class NestLoop:
             groups.setdefault(key, Sink([], depth)).parts.append(part)
         self.sinks = list(groups.values())
 
-    @property
-    def is_light(self) -> bool:
-        """Whether whole vectors are worth code of their own, without a mask."""
-        return self.registers == _MOST
+    @cached_property
+    def operations(self) -> list[Operation]:
+        """The operations of all parts."""
+        own = {id(o): o for p in self.parts for o in p.steps.values()}
+        return [o for o in own.values() if isinstance(o, Operation)]
+
+    @cached_property
+    def is_heavy(self) -> bool:
+        """Whether its vectors have work enough that masks hardly count."""
+        return len(self.operations) > _MANY or any(o.cost >= ELEMENTARY for o in self.operations)
 
     @cached_property
     def registers(self) -> int:
         """How many registers of lanes a vector has."""
-        operations = {id(o): o for p in self.parts for o in p.steps.values() if _is_operation(o)}
-        heavy = any(o.cost >= ELEMENTARY for o in operations.values())  # type: ignore[union-attr]
-        if heavy or len(operations) > _MANY:
+        if self.is_heavy:
             return 1
-        return _MOST if len(operations) <= _CONTRACTION and len(self.order) > 1 else 2
+        is_long = self.vector == self.indices[0]
+        return 4 if is_long and len(self.order) > 1 and len(self.operations) <= _FEW else 2
+
+    def is_masked(self, local: Container[str]) -> bool:
+        """Whether lanes beyond the end would do harm. local: the strip's temporaries, where they
+        have room.
+        """
+        for part in self.parts:
+            loads = [s for s in part.steps.values() if isinstance(s, Load)]
+            places = [(s.array, s.subscripts) for s in loads]
+            for array, subscripts in [*places, (part.store.target, part.store.subscripts)]:
+                if array not in local and self.vector in part.place_varies(subscripts):
+                    return True
+            if self.vector not in part.target_indices:
+                return True
+        return False
 
     @property
     def cost(self) -> int:
@@ -385,14 +403,7 @@ def _bare(subscript: Subscript) -> object:
     return subscript.indices or subscript if isinstance(subscript, Affine) else subscript
 
 
-def _is_operation(step: Step) -> bool:
-    return isinstance(step, Operation)
-
-
 def _read(step: Step) -> list[str]:
     if isinstance(step, Operation):
         return step.names
     return [s for s in step.subscripts if isinstance(s, str)]
-
-
-Temporaries: TypeAlias = Mapping[str, tuple[Index, ...]]

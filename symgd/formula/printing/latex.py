@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 import sympy
 
 from symgd import names
 from symgd.formula.functions.table import BY_CLASS, flat_arguments
+from symgd.formula.indices import Affine, At, ColumnVector, Count, Index
 from symgd.formula.nodes import (
     RELATIONS,
     Column,
@@ -23,6 +25,7 @@ from symgd.formula.nodes import (
     is_inverse,
     topological,
 )
+from symgd.formula.printing.index_names import Reduction, is_named
 from symgd.formula.printing.node_printer import Infix, NodePrinter, TooLongError, number_text
 from symgd.formula.printing.precedence import ATOM, OR, POWER, PRODUCT, ROW_SUM, SUM
 
@@ -44,7 +47,8 @@ _RELATIONS = {"<=": r"\le", ">=": r"\ge", "==": "=", "!=": r"\ne", "<": "<", ">"
 
 def latex(node: Node, limit: int = 20_000) -> str:
     """The formula of `node` in LaTeX math mode; an ellipsis if it has more than `limit` nodes."""
-    printer = _LatexPrinter(limit, {n.text for n in topological([node]) if isinstance(n, Name)})
+    taken = {n.text for n in topological([node]) if isinstance(n, Name)}
+    printer = _LatexPrinter(limit, node, taken)
     try:
         return printer.write(node)
     except (TooLongError, RecursionError):
@@ -62,9 +66,10 @@ class _LatexPrinter(NodePrinter):
     negation = (r"\neg\left({}\right)", ATOM)
     parentheses = r"\left({}\right)"
 
-    def __init__(self, limit: int, taken: set[str]) -> None:
-        super().__init__(limit)
+    def __init__(self, limit: int, root: Node, taken: set[str]) -> None:
+        super().__init__(limit, root)
         self.taken = taken
+        taken = taken | set(self.names.values())
         self.indices = [c for c in "ijklpqrstu" if c not in taken] or [r"\iota"]
         self.count = next((c for c in "nNm" if c not in taken), r"\nu")
         self.open = 0  # nesting of sums over rows
@@ -84,6 +89,48 @@ class _LatexPrinter(NodePrinter):
         total = rf"\sum_{{{index}=1}}^{{{self.count}}} {term}"
         return rf"\frac{{1}}{{{self.count}}} {total}" if node.func is RowMean else total
 
+    def reduction(self, node: Reduction) -> tuple[str, int]:
+        r"""\sum_{i=1}^{n} \sum_{j=1}^{m} term; a mean is divided, logsumexp written out."""
+        name, indices, term = node
+        if name == "logsumexp":
+            head, body = self._over("sum", indices), self.write(term)
+            return rf"\log\left({head} e^{{{body}}}\right)", ATOM
+        body = self.write(term, ROW_SUM)
+        if name != "mean":
+            return f"{self._over(name, indices)} {body}", ROW_SUM
+        counts = r" \cdot ".join(self._count(index) for index in indices)
+        return rf"\frac{{1}}{{{counts}}} {self._over('sum', indices)} {body}", ROW_SUM
+
+    def _over(self, name: str, indices: Sequence[Index]) -> str:
+        r"""\sum_{i=1}^{n}, or \max_{1 \le i \\le n}, for every index."""
+        found = []
+        for index in indices:
+            shown = latex_name(self.names[index])
+            if not is_named(index.high):
+                found.append(rf"\{name}_{{{shown}}}")
+                continue
+            low, high = self._bound(index.low), self._bound(index.high)
+            if name in ("max", "min"):
+                found.append(rf"\{name}_{{{low} \le {shown} \le {high}}}")
+            else:
+                found.append(rf"\{name}_{{{shown}={low}}}^{{{high}}}")
+        return " ".join(found)
+
+    def _bound(self, form: Affine) -> str:
+        terms = [
+            f"{'-' if k < 0 else '+'} {'' if abs(k) == 1 else abs(k)} {latex_name(s.text)}"
+            for s, k in form.terms
+        ]
+        if form.constant or not terms:
+            terms.append(f"{'-' if form.constant < 0 else '+'} {abs(form.constant)}")
+        return " ".join(" ".join(terms).split()).removeprefix("+ ")
+
+    def _count(self, index: Index) -> str:
+        if not is_named(index.high):
+            return rf"\#{latex_name(self.names[index])}"
+        text = self._bound(index.high - index.low + 1)
+        return text if " " not in text else rf"\left({text}\right)"
+
     def index(self) -> str:
         """The row of the innermost sum; outside of one, where a term stands alone, the first."""
         return self.indices[min(max(self.open, 1), len(self.indices)) - 1]
@@ -95,6 +142,10 @@ class _LatexPrinter(NodePrinter):
             return rf"\begin{{cases}} {cases} \end{{cases}}", ATOM
         if node.func in (RowSum, RowMean, RowMax):
             return self.over_rows(node), ROW_SUM
+        if node.func is At:
+            array, *subscripts = node.args
+            own = [self.index()] if isinstance(array, ColumnVector) else []
+            return latex_name(array.text, ",".join([*own, *map(self.write, subscripts)])), ATOM
         if node.func is sympy.Abs:
             return rf"\left|{self.write(node.args[0])}\right|", ATOM
         name = "norm" if node.func is Norm else BY_CLASS[node.func].name
@@ -114,6 +165,10 @@ class _LatexPrinter(NodePrinter):
     def atom(self, node: Node) -> tuple[str, int]:
         if isinstance(node, Column):
             return latex_name(node.text, self.index()), ATOM
+        if isinstance(node, Index):
+            return latex_name(self.names[node]), ATOM
+        if isinstance(node, Count):
+            return self._count(node.index), ATOM
         if isinstance(node, Name):
             return latex_name(node.text), ATOM
         if node is sympy.pi:

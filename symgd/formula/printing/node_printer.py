@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, NamedTuple
 
 import sympy
 
+from symgd._locks import cached_property
+from symgd.formula.indices import Count, Index
 from symgd.formula.nodes import Negation, Node
+from symgd.formula.printing.index_names import Reduction, index_names, is_named, read_reduction
 from symgd.formula.printing.precedence import ROW_SUM, SUM, Printer
 
 
@@ -30,8 +33,13 @@ class NodePrinter(Printer):
     infix: ClassVar[Mapping[type, Infix]]
     negation: ClassVar[tuple[str, int]]  # template and precedence
 
-    def __init__(self, limit: int) -> None:
-        self.remaining = limit
+    def __init__(self, limit: int, root: Node, first: Sequence[Index] = ()) -> None:
+        self.remaining, self.root, self.first = limit, root, first
+
+    @cached_property
+    def names(self) -> dict[Index, str]:
+        """What the indices are called."""
+        return index_names([self.root], self.first)
 
     def piece(self, node: Node) -> tuple[str, int]:
         self.remaining -= 1
@@ -40,6 +48,8 @@ class NodePrinter(Printer):
         cls = node.func
         if not node.args:
             return self.atom(node)
+        if (reduction := read_reduction(node)) is not None:
+            return self.reduction(reduction)
         if cls is sympy.Add:
             return self.sum(node), SUM
         if cls is sympy.Mul:
@@ -62,6 +72,20 @@ class NodePrinter(Printer):
             text = self.write(term, ROW_SUM if term.func is sympy.Add else SUM)
             out.append(f" - {text[1:]}" if text.startswith("-") else f" + {text}")
         return "".join(out)
+
+    def size(self, node: Node) -> Node:
+        """A size or count as a number or as what it is made of."""
+        if not isinstance(node, Count) or not is_named(node.index.high):
+            return node
+        form = node.index.high - node.index.low + 1
+        terms = [s if k == 1 else sympy.Mul(k, s, evaluate=False) for s, k in form.terms]
+        if form.constant or not terms:
+            terms.append(sympy.Integer(form.constant))
+        return terms[0] if len(terms) == 1 else sympy.Add(*terms, evaluate=False)
+
+    @abstractmethod
+    def reduction(self, node: Reduction) -> tuple[str, int]:
+        """A reduction over indices."""
 
     @abstractmethod
     def atom(self, node: Node) -> tuple[str, int]:

@@ -12,6 +12,7 @@ import sympy
 
 from symgd import names
 from symgd.formula.functions.table import BY_CLASS, flat_arguments
+from symgd.formula.indices import Affine, At, ColumnVector, Count, DataArray, Index
 from symgd.formula.nodes import (
     CALLED,
     RELATIONS,
@@ -22,6 +23,7 @@ from symgd.formula.nodes import (
     Node,
     is_inverse,
 )
+from symgd.formula.printing.index_names import Reduction, is_named
 from symgd.formula.printing.node_printer import Infix, NodePrinter, TooLongError, number_text
 from symgd.formula.printing.precedence import (
     AND,
@@ -34,17 +36,22 @@ from symgd.formula.printing.precedence import (
     SUM,
     UNARY,
 )
+from symgd.formula.shapes import written
 
+_OF_DATA = (Column, ColumnVector, DataArray)
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
-def write(node: Node, limit: int = 100_000, pretty: bool = False) -> str:
+def write(
+    node: Node, limit: int = 100_000, pretty: bool = False, first: Sequence[Index] = ()
+) -> str:
     """The formula of `node`, cut with "…" at `limit` characters.
 
-    pretty: mathematical notation (θ², √x, 2·x) instead of plain ASCII operators.
+    pretty: mathematical notation (θ², √x, 2·x) instead of plain ASCII operators. first: indices
+    that keep their names.
     """
     try:
-        text = _PlainPrinter(limit, pretty).write(node)
+        text = _PlainPrinter(limit, pretty, node, first).write(node)
     except (TooLongError, RecursionError):
         return "… (too long to write out)"
     return text if len(text) <= limit else text[:limit] + "…"
@@ -58,20 +65,37 @@ class _PlainPrinter(NodePrinter):
     }
     negation = ("not ({})", NOT)
 
-    def __init__(self, limit: int, pretty: bool) -> None:
-        super().__init__(limit)
+    def __init__(self, limit: int, pretty: bool, root: Node, first: Sequence[Index] = ()) -> None:
+        super().__init__(limit, root, first)
         self.pretty = pretty
         self.times = "·" if pretty else "*"
 
+    def reduction(self, node: Reduction) -> tuple[str, int]:
+        parts = [self.write(node.term)]
+        for index in node.indices:
+            name, named = self.names[index], is_named(index.high)
+            bounds = f"={_bound(index.low)}..{_bound(index.high)}" if named else ""
+            parts.append(f"{show(name) if self.pretty else name}{bounds}")
+        return f"{node.name}({', '.join(parts)})", ATOM
+
     def call(self, node: Node) -> tuple[str, int]:
+        if node.func is At:
+            array, *subscripts = (self.write(a) for a in node.args)
+            listed = ",".join(subscripts).replace(" + ", "+").replace(" - ", "-")
+            return f"{array}[{listed}]", ATOM
         if node.func is sympy.Abs and self.pretty:
             return f"|{self.write(node.args[0])}|", ATOM
         name = CALLED.get(node.func) or BY_CLASS[node.func].name
         return f"{name}({', '.join(self.write(a) for a in flat_arguments(node))})", ATOM
 
     def atom(self, node: Node) -> tuple[str, int]:
-        if isinstance(node, Column) and not names.is_variable(node.text):
+        if isinstance(node, _OF_DATA) and not names.is_variable(node.text):
             return f"`{names.escape(node.text)}`", ATOM
+        if isinstance(node, Index):
+            return self.names[node], ATOM
+        if isinstance(node, Count):
+            size = self.size(node)
+            return (f"count({self.names[node.index]})", ATOM) if size is node else self.piece(size)
         if isinstance(node, Name):
             return (show(node.text) if self.pretty else names.escape(node.text)), ATOM
         if node is sympy.pi or node is sympy.E:
@@ -110,6 +134,10 @@ class _PlainPrinter(NodePrinter):
         if self.pretty and isinstance(exponent, sympy.Integer):
             return under + str(exponent).translate(_SUPERSCRIPTS), POWER
         return f"{under}{'^' if self.pretty else '**'}{self.write(exponent, POWER)}", POWER
+
+
+def _bound(bound: Affine) -> str:
+    return written(bound).replace(" ", "")
 
 
 def show(name: str) -> str:

@@ -168,7 +168,8 @@ function unsteady(facts) {
 function detour(facts, later) {
   const now = topOf(lately(facts)), last = later.length ? topOf(lastPart(later)) : Infinity;
   if (!(last < Math.min(0.5 * now, facts.error)) || facts.stridesOn(later.length)) return null;
-  return ["detour", { now, error: last, more: later.length, digit: digitText(crossing(facts, later)) }];
+  const above = later.findLastIndex((p) => p[1] > 0.14 * facts.error), near = crossing(facts, later.slice(above + 1));
+  return ["detour", { now, error: last, more: later.length, digit: digitText(near) }];
 }
 
 // Of an error that falls far and grows again, as by Adam, whose v fades with the gradient.

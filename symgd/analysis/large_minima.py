@@ -1,0 +1,83 @@
+"""Minima and curvatures of losses of many parameters, by products of the Hessian with vectors."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import cast
+
+import numpy as np
+
+from symgd.analysis.minima import Minimum
+from symgd.backends.dispatch import machine_code
+from symgd.model.array_internals import ArrayInternals
+from symgd.model.loss import Loss
+from symgd.solvers.lanczos import Extremes, extreme_eigenvalues
+from symgd.solvers.objectives import Vector
+from symgd.solvers.truncated_newton import Function, difference_product, minimize
+
+_EPS = 2.0**-52
+# operations of value and gradient
+_EXACT = 6_000  # of a loss whose products are exact: of longer ones they are differences
+_LONGEST = 600_000  # of a loss that is compiled to look at its curvature
+_WORK, _INTERPRETED = 10**9, 10**7  # for a minimum, with machine code and without
+_FEWEST = 100  # products, below which it is not worth beginning
+_NOISE = 1e-8  # of the largest curvature, what differences leave open
+_FAR, _CLOSE = 1e8, 1e-9  # as in `symgd.analysis.minima`
+
+
+def most_products(loss: Loss) -> int:
+    """How many products with the Hessian a minimum may take; 0 where it is not worth beginning."""
+    operations, table = loss.internals.program.operations, loss.table
+    rows = table.rows if table is not None and loss.internals.program.loops else 1
+    most = (_WORK if machine_code() else _INTERPRETED) // (2 * operations * rows + 1)
+    compiles = operations <= _LONGEST or isinstance(loss.internals, ArrayInternals)
+    return min(4_000, most) if most >= _FEWEST and compiles else 0
+
+
+def function_of(loss: Loss) -> Function:
+    """x -> (value, gradient), of arrays."""
+    return cast("Function", loss.compiled)
+
+
+def products(loss: Loss) -> Callable[[Vector], Callable[[Vector], Vector]]:
+    """x -> (v -> H(x) v)."""
+    loops = isinstance(loss.internals, ArrayInternals)
+    if loops or loss.internals.program.operations <= _EXACT:
+        return lambda x: lambda v: loss.internals.product(x, v)
+    return lambda x: difference_product(function_of(loss), x)
+
+
+def curvature_ends(loss: Loss, x: Sequence[float]) -> Extremes | None:
+    """The least and the largest eigenvalue of the Hessian at x, by Lanczos' method."""
+    with np.errstate(all="ignore"):  # of a run that has diverged, numbers overflow
+        return extreme_eigenvalues(products(loss)(np.array(x, dtype=np.float64)), len(x))
+
+
+def noise(ends: Extremes) -> float:
+    """A smallest curvature that is none, as far as is known."""
+    return _NOISE * max(abs(ends.low), abs(ends.high)) + ends.low_error
+
+
+def descend(loss: Loss, start: Sequence[float]) -> tuple[Vector, float] | None:
+    """Where truncated Newton steps downhill end, and the norm of the gradient there."""
+    x = np.array(start, dtype=np.float64)
+    with np.errstate(all="ignore"):
+        return minimize(function_of(loss), x, products(loss), most_products(loss))
+
+
+def certified(loss: Loss, start: Sequence[float]) -> Minimum | None:
+    """The minimum downhill of a point, with both ends of the spectrum of its Hessian.
+
+    Its error is at most about the norm of the gradient over the least curvature.
+    """
+    found = descend(loss, start)
+    ends = None if found is None else curvature_ends(loss, found[0].tolist())
+    if found is None or ends is None or not ends.low > noise(ends):
+        return None
+    x, slope = found
+    size, origin = float(np.linalg.norm(x)), math.hypot(*start)
+    error = slope / (ends.low - ends.low_error)
+    if size > _FAR * (1 + origin) or not error <= _CLOSE * max(size, origin):
+        return None
+    return Minimum(x.tolist(), [ends.low, ends.high], error + 4 * _EPS * size)
