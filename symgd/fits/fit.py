@@ -13,8 +13,8 @@ from symgd.fits.regression_model import is_model
 from symgd.fits.settings import Options, by_name
 from symgd.formula.index_notation import is_indexed
 from symgd.model.arguments import Start, read_start
-from symgd.model.bounds import BoundsByName, canonical_bounds
 from symgd.model.array_options import ArrayOptions
+from symgd.model.bounds import BoundsByName, canonical_bounds
 from symgd.model.checks import to_count
 
 

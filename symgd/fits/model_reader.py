@@ -16,8 +16,8 @@ from symgd.formula.indexed_symbols import IndexedSymbols
 from symgd.formula.nodes import Column, Name, Node, RowMean, RowSum, topological
 from symgd.formula.parse import Formula, parse
 from symgd.formula.symbol_table import Columns
-from symgd.model.bounds import read_bounds
 from symgd.model.array_model import ArrayModel, bind_shapes
+from symgd.model.bounds import read_bounds
 from symgd.model.checks import to_finite
 from symgd.solvers.objectives import Box
 

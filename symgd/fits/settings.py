@@ -10,10 +10,10 @@ from typing import Any, TypeVar
 from symgd import names
 from symgd.errors import ArgumentError
 from symgd.formula.graph import Graph
-from symgd.model.bounds import BoundsByName
 from symgd.model.arguments import read_start
 from symgd.model.array_model import ArrayModel
 from symgd.model.array_options import ArrayOptions
+from symgd.model.bounds import BoundsByName
 from symgd.model.checks import read_origin
 from symgd.model.data_binding import RowData, read_columns
 
