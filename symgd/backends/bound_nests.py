@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from symgd.backends.native.nest_machine import BoundNests
+    from symgd.backends.numpy_nests import NumpyNests
 
     Floats = NDArray[np.float64]
 
@@ -76,13 +77,16 @@ def bind_native(
     )
 
 
-def bind_numpy(program: NestProgram, layout: NestLayout, data: Mapping[str, Any]) -> BoundFunction:
-    """The same in NumPy."""
+def bind_numpy(
+    program: NestProgram,
+    layout: NestLayout,
+    data: Mapping[str, Any],
+    machine: NumpyNests | None = None,
+) -> BoundFunction:
+    """The same in NumPy. machine: of the program, if there is one."""
     import numpy as np
 
-    from symgd.backends.numpy_nests import NumpyNests
-
-    machine = NumpyNests(program)
+    machine = machine or numpy_machine(program)
     columns = {n: np.stack(c, axis=1) if isinstance(c, list) else c for n, c in data.items()}
     arrays = [a.name for a in program.arrays if isinstance(a, Array)]
 
@@ -101,3 +105,10 @@ def bind_numpy(program: NestProgram, layout: NestLayout, data: Mapping[str, Any]
         return out
 
     return call
+
+
+def numpy_machine(program: NestProgram) -> NumpyNests:
+    """What runs a program in NumPy, for all sizes."""
+    from symgd.backends.numpy_nests import NumpyNests
+
+    return NumpyNests(program)

@@ -27,7 +27,7 @@ from symgd.descent.engine import Problem, Step, engine, finish
 from symgd.descent.kernel import Kernel, LineSearchKernel, Run, StepKernel
 from symgd.descent.long_arrays import LONG, descend_long
 from symgd.descent.loss_argument import ArraysGiven, at_start, clipped, loss_of, plain_start, within
-from symgd.descent.minibatches import BatchKernel, Sampler
+from symgd.descent.minibatches import Batch, BatchKernel, Sampler
 from symgd.descent.step_program import settles, step_outputs
 from symgd.errors import ArgumentError
 from symgd.formula.nodes import ROWS
@@ -294,15 +294,28 @@ def _row_kernel(work: DescentTask) -> Kernel:
 def _batch_kernel(
     loss: Loss, arguments: Arguments, values: Mapping[str, float], sampler: Sampler
 ) -> Kernel:
-    assert loss.internals.rows is not None
-    rule, schedule = arguments.rule, arguments.schedule
-    if schedule.auto:
+    if arguments.schedule.auto:
         raise ArgumentError("the line search (lr auto) needs the whole data, not a batch of it")
-    inputs, outputs = step_outputs(loss, rule, schedule, list(values))
-    program = compile_program([*inputs, ROWS], outputs)
-    tail = tuple(values.values())
-    if schedule.value is not None:
-        tail = (schedule.value, *tail)
-    function = choose_rows(loss.internals.rows.backend, program, sampler.size, arguments.steps)
-    inner, count = loss.internals, len(loss.params)
-    return BatchKernel(program, function, count, tail, sampler, inner.evaluate, inner.box)
+    inner = loss.internals
+    if isinstance(inner, ArrayInternals):
+        step: Any = ArrayStepKernel.of(DescentTask(loss, arguments, values))
+        step.settles, functions = False, inner.functions
+
+        def see(rows: Mapping[str, Any]) -> None:
+            step.gradient = functions.on(rows)
+    else:
+        assert inner.rows is not None
+        inputs, outputs = step_outputs(loss, arguments.rule, arguments.schedule, list(values))
+        program = compile_program([*inputs, ROWS], outputs)
+        tail = DescentTask(loss, arguments, values).tail
+        function = choose_rows(inner.rows.backend, program, sampler.size, arguments.steps)
+        seen = Batch()
+        step = StepKernel(
+            program, len(loss.params), (*tail, 0.0), False, lambda *x: function(x, seen)
+        )
+
+        def see(rows: Mapping[str, Any]) -> None:
+            seen.rows = rows
+            step.tail = (*tail, float(len(next(iter(rows.values())))))
+
+    return BatchKernel(step, see, sampler, inner.evaluate, inner.box)

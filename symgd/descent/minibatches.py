@@ -7,10 +7,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from symgd.backends.numpy_rows import RowFunction
-from symgd.backends.program import Program
 from symgd.backends.step_checks import Stop
-from symgd.descent.kernel import Run, StepKernel
+from symgd.descent.kernel import Kernel, Run
 from symgd.errors import ArgumentError
 from symgd.model.bounds import ParameterBox
 from symgd.model.checks import to_count
@@ -58,38 +56,34 @@ class Sampler:
 
 
 @dataclass
-class _Batch:
+class Batch:
+    """The rows of a step, as a table of one block."""
+
     rows: Rows = field(default_factory=dict)
 
     def blocks(self) -> list[Rows]:
-        """The batch as a table of one block."""
+        """The batch."""
         return [self.rows]
 
 
 class BatchKernel:
     """Steps on batches. The certificate of convergence is that of all data, after every pass.
 
-    program: as for a StepKernel, with the number of rows as its last input. function: the same, to
-    be called. evaluate: parameters -> [value, gradient...] over all data. box: of the parameters.
+    step: the kernel of one step. see: makes it see these rows. evaluate: parameters -> [value,
+    gradient...] over all data. box: of the parameters.
     """
 
     def __init__(
         self,
-        program: Program,
-        function: RowFunction,
-        count: int,
-        tail: tuple[float, ...],
+        step: Kernel,
+        see: Callable[[Rows], None],
         sampler: Sampler,
         evaluate: Callable[..., list[float]],
         box: ParameterBox | None = None,
     ) -> None:
         self.batches = sampler.batches()
-        self.batch = _Batch()
+        self.step, self.see = step, see
         self.evaluate, self.box = evaluate, box
-        self.tail = tail
-        self.step = StepKernel(
-            program, count, (*tail, 0.0), False, lambda *x: function(x, self.batch)
-        )
 
     def advance(self, run: Run, count: int) -> Stop | None:
         """`count` steps, or fewer and the reason."""
@@ -104,8 +98,7 @@ class BatchKernel:
                     run.tol = None
                     rows = next(self.batches)
                 assert rows is not None
-                self.batch.rows = rows
-                self.step.tail = (*self.tail, float(len(next(iter(rows.values())))))
+                self.see(rows)
                 stop = self.step.advance(run, 1)
                 if stop is not None:
                     return stop

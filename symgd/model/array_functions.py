@@ -3,25 +3,34 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from symgd._locks import cached_property
-from symgd.backends.bound_nests import BoundFunction, NestLayout, bind_nests
+from symgd.backends.bound_nests import (
+    BoundFunction,
+    NestLayout,
+    bind_nests,
+    bind_numpy,
+    numpy_machine,
+)
 from symgd.backends.nest_compiler import compile_nests
 from symgd.backends.nests import NestProgram
 from symgd.calculus.index_gradient import Scatter, directional_derivative, index_gradient
 from symgd.calculus.row_sums import lower
 from symgd.calculus.stabilize import stabilize
+from symgd.errors import ArgumentError
 from symgd.formula.indices import Array, ColumnVector, DataArray
-from symgd.formula.nodes import Column, Name, Node, topological
+from symgd.formula.nodes import ROWS, Column, Name, Node, topological
 from symgd.model.array_model import ArrayModel
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from symgd.backends.numpy_nests import NumpyNests
 
     Floats = NDArray[np.float64]
 
@@ -98,16 +107,32 @@ class ArrayFunctions:
     @cached_property
     def columns(self) -> dict[str, Any]:
         """The data by identifier: (rows,), of a vector of columns a list of them."""
-        table, indexed = self.model.table, self.model.formula.indexed
-        found: dict[str, Any] = {}
-        for name in self.data:
-            assert table is not None
-            assert indexed is not None
-            if isinstance(name, ColumnVector):
-                found[name.name] = [table.columns[c] for c in indexed.vectors[name.text]]
-            else:
-                found[name.name] = table.columns[name.text]
-        return found
+        return {} if self.model.table is None else self._columns_of(self.model.table.columns)
+
+    def _columns_of(self, rows: Mapping[str, Any]) -> dict[str, Any]:
+        indexed = self.model.formula.indexed
+        assert indexed is not None
+        return {
+            name.name: [rows[c] for c in indexed.vectors[name.text]]
+            if isinstance(name, ColumnVector)
+            else rows[name.text]
+            for name in self.data
+        }
+
+    def on(self, rows: Mapping[str, Any]) -> Callable[[Any], tuple[float, Floats]]:
+        """(value, gradient) over some rows of the data, in NumPy. rows: columns by name."""
+        if any(isinstance(name, DataArray) for name in self.data):
+            raise ArgumentError("a batch is of rows, and the loss reads a column by position")
+        layout = self.layout()
+        sizes = {**layout.sizes, ROWS: len(next(iter(rows.values())))}
+        columns, layout = self._columns_of(rows), replace(layout, sizes=sizes)
+        bound = bind_numpy(self.program, layout, columns, self._in_numpy)
+
+        def gradient(x: Any) -> tuple[float, Floats]:
+            out = bound(x)
+            return float(out[0]), out[1:]
+
+        return gradient
 
     def inputs(self, x: Any) -> dict[str, Any]:
         """P numbers by identifier, arrays in their shapes."""
@@ -130,6 +155,10 @@ class ArrayFunctions:
 
         both = np.concatenate([self.model.flat(x), self.model.flat(v)])
         return self._product(both)[1 : 1 + self.model.count]
+
+    @cached_property
+    def _in_numpy(self) -> NumpyNests:
+        return numpy_machine(self.program)
 
     @cached_property
     def bound(self) -> BoundFunction:
