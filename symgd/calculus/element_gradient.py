@@ -132,7 +132,6 @@ class ElementGradient:
 
         return [move(root, frozenset(new)) for root in roots]
 
-
     def _subscript(self, node: Node) -> Node:
         """A subscript in its shortest form: i - 1 + 1 is i."""
         form = affine(node)

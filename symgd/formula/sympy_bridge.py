@@ -82,9 +82,7 @@ class _Bound:
     first: frozenset[Index] = frozenset()
 
     @classmethod
-    def of(
-        cls, roots: Sequence[Node], sizes: Mapping[Name, int], first: Sequence[Index]
-    ) -> _Bound:
+    def of(cls, roots: Sequence[Node], sizes: Mapping[Name, int], first: Sequence[Index]) -> _Bound:
         names = index_names(roots, first)
         taken = {*names.values(), *(n.text for n in topological(roots) if isinstance(n, Size))}
         taken |= {s.text for i in names for b in (i.low, i.high) for s, _ in b.terms}
