@@ -177,7 +177,7 @@ class ReverseSweep:
         return replace(self, scope=scope, adjoints={}, steep=set(), vanishing=set())
 
     def propagate_apart(self, node: Node, adjoint: Node, condition: Node | None) -> None:
-        """Sweep the derivatives of a node apart from its adjoint; 0 times infinity is 0.
+        """ReverseSweep the derivatives of a node apart from its adjoint; 0 times infinity is 0.
 
         At the tip of a cone, such as sqrt(x**2 + y**2) at 0, the adjoint is infinite. The
         derivatives of the node are 0 there, and by convention their products are 0, as the
