@@ -36,11 +36,11 @@ def gradient(graph: Graph, output: Node, wrt: Sequence[Node]) -> list[Node]:
     return [found.total(leaf) for leaf in wrt]
 
 
-def sweep(graph: Graph, output: Node, wrt: Sequence[Node]) -> Sweep:
+def sweep(graph: Graph, output: Node, wrt: Sequence[Node]) -> ReverseSweep:
     """The finished sweep: adjoints of the leaves, and of the elements of arrays among them."""
     order = topological([output])
     free = FreeIndices()
-    found = Sweep(
+    found = ReverseSweep(
         graph,
         _active_nodes(order, wrt),
         singular(order),
@@ -65,7 +65,7 @@ class _Adjoint:
 
 
 @dataclass
-class Sweep:
+class ReverseSweep:
     """The state of one reverse sweep.
 
     active: nodes that depend on a leaf of `wrt`. singular: those whose derivative may be infinite.
@@ -165,7 +165,7 @@ class Sweep:
             ):
                 self.vanishing.add(id(arg))
 
-    def inner(self, indices: frozenset[Index]) -> Sweep:
+    def inner(self, indices: frozenset[Index]) -> ReverseSweep:
         """A sweep over the same nodes that starts with other adjoints; it keeps these indices."""
         scope = self.scope | indices
         return replace(self, scope=scope, adjoints={}, steep=set(), vanishing=set())

@@ -121,7 +121,7 @@ def is_indexed(text: str) -> bool:
         return _ARRAY_CALL.search(text) is not None
     if found.group() != "=" or any(mark in text for mark in ("[", "]", "..", ";")):
         return True
-    return ";" in _with_separators(text) or _ARRAY_CALL.search(text) is not None
+    return ";" in with_separators(text) or _ARRAY_CALL.search(text) is not None
 
 
 def read_notation(text: str, limits: Limits) -> IndexNotation:
@@ -162,7 +162,7 @@ def read_notation(text: str, limits: Limits) -> IndexNotation:
     return found
 
 
-def _with_separators(text: str) -> str:
+def with_separators(text: str) -> str:
     """The text, of the same length, with `;` for each newline that ends a definition.
 
     A statement goes on in the next line within parentheses, after an operator and before one.
@@ -197,7 +197,7 @@ def _read_tokens(found: IndexNotation, text: str, limits: Limits) -> list[_Call]
     stack: list[_Call] = []
     closed: list[_Call] = []
     brackets = 0
-    for k, token in enumerate(tokens(_with_separators(text), limits, indexed=True)):
+    for k, token in enumerate(tokens(with_separators(text), limits, indexed=True)):
         found.tokens.append(token)
         kind = token.kind
         if kind in {"(", "["}:

@@ -18,6 +18,7 @@ from symgd.calculus.dcp import curvature
 from symgd.descent.continuation import longest
 from symgd.formula.printing.plain import show
 from symgd.model.arguments import read_arguments
+from symgd.model.array_internals import ArrayInternals
 from symgd.model.loss import Loss
 from symgd.model.result import Result
 from symgd.model.rules import Rule
@@ -133,7 +134,7 @@ def _settings(run: Result, rules: Sequence[Rule]) -> dict[str, Any]:
     return {
         "rule": [str(rule) for rule in rules].index(str(run.rule)),
         "lr": run.lr if isinstance(run.lr, (int, float)) else None,
-        "start": list(run.start.values()),
+        "start": list(next(run.history.rows())[1]),
         "hyper": [run.hyperparameters[name] for name in run.rule.hyperparameters],
     }
 
@@ -141,7 +142,9 @@ def _settings(run: Result, rules: Sequence[Rule]) -> dict[str, Any]:
 def _why_recorded(result: Result) -> str:
     """Why the page cannot run the descent, or ""."""
     loss = result.loss
-    if not isinstance(loss, Loss):
+    if not isinstance(loss, Loss) or isinstance(loss.internals, ArrayInternals):
+        if loss.indexed is not None:
+            return "The loss is of long arrays, so this page shows the run that Python made."
         return "The loss is a Python function, so this page shows the run that Python made."
     if loss.internals.program.operations > _MOST_OPERATIONS:
         return "The formula is too long for a page, so this page shows the run that Python made."
@@ -171,7 +174,7 @@ def _shared_data(runs: Sequence[Result]) -> dict[str, Any]:
         "shown": [show(name) for name in params],
         "formula": result.loss.read_as(pretty=True)[:MOST_CHARACTERS],
         "gradient": gradient[:8] + more,
-        "start": list(result.start.values()),
+        "start": list(next(result.history.rows())[1]),
         "lr": result.lr if isinstance(result.lr, (int, float)) else None,
         "lrText": names.escape(str(result.lr)),
         # one more if the run ended before a non-finite point

@@ -8,8 +8,9 @@ from itertools import accumulate
 from math import prod
 
 from symgd._threads import worthwhile
-from symgd.backends.native.nest_places import Home, Slots
-from symgd.backends.native.nest_plan import Kind, NestLoop, Pass, Sink
+from symgd.backends.native.nests.nest_parts import Kind, NestLoop, Sink
+from symgd.backends.native.nests.nest_places import Home, Slots
+from symgd.backends.native.nests.nest_plan import Pass
 from symgd.backends.nests import Load, Subscript
 from symgd.formula.indices import Affine, Count, Index
 from symgd.formula.nodes import Name
@@ -26,7 +27,7 @@ _SHARE = 16  # iterations for each element of a chunk's sums
 class Binding:
     """Sizes and extents for one module: the methods are the slots.
 
-    sizes: of `Size`, `Count` and `ROWS`. extents: of arrays. offsets: of parameters in x. places: of
+    sizes: of each `Size`, and `ROWS`. extents: of arrays. offsets: of parameters in x. places: of
     outputs and gradients in out. threads: how many may run, at most.
     """
 
@@ -125,11 +126,13 @@ class Binding:
         shape = self.extents[target.removeprefix("g_")]
         if target in self.plan.covered:
             loop, sink = self.plan.covered[target]
-            if all(map(self._covers, [loop] * len(shape), sink.place, shape)):
+            pairs = zip(sink.place, shape, strict=True)
+            if all(self._covers(loop, s, extent) for s, extent in pairs):
                 return 0
         return prod(shape)
 
-    def _covers(self, loop: NestLoop, subscript: Affine, extent: int) -> bool:
+    def _covers(self, loop: NestLoop, subscript: Subscript, extent: int) -> bool:
+        assert isinstance(subscript, Affine)
         if not subscript.indices:
             return extent == 1
         (index,) = subscript.indices
@@ -155,7 +158,11 @@ class Binding:
             target = self._sink(home).target
             return [self.count(a) if isinstance(a, Index) else self.extent(target, a) for a in axes]
         strip = self._pass(home[1]).index if home[0] == "strip" else None
-        lengths = [self._strip_length(home[1]) if a == strip else self.count(a) for a in axes]
+        lengths = [
+            self._strip_length(home[1]) if a == strip else self.count(a)
+            for a in axes
+            if isinstance(a, Index)
+        ]
         if home[0] == "strip" and lengths and axes[-1] != strip:
             lengths[-1] += -lengths[-1] % _LANES + _LANES  # room for the lanes beyond the end
         return lengths
@@ -166,9 +173,7 @@ class Binding:
         if axes is None:
             return [1] * len(self._shape(home))
         strip = self._pass(home[1]).index if home[0] == "strip" else None
-        return [
-            1 if isinstance(a, int) else 0 if a == strip else self.affine(a.low) for a in axes
-        ]
+        return [1 if isinstance(a, int) else 0 if a == strip else self.affine(a.low) for a in axes]
 
     def _strides(self, home: Home) -> list[int]:
         shape = self._shape(home)
@@ -182,8 +187,8 @@ class Binding:
         if self.chunks(home[1]) > 1 or sink.target in self.plan.axes:
             return 0
         own = [_alone(k, s) for k, s in enumerate(sink.first.store.subscripts)]
-        is_same = own == list(self.slots.axes(home) or ()) and self._shape(home) == self._shape(target)
-        return int(is_same and set(self._origins(home)) <= {1})
+        is_whole = self._shape(home) == self._shape(target) and set(self._origins(home)) <= {1}
+        return int(is_whole and own == list(self.slots.axes(home) or ()))
 
     def private(self, home: Home) -> int:
         """Where the sums of the first chunk begin, in w or out."""
@@ -211,7 +216,7 @@ class Binding:
         """How many values of the strip index: what is read and kept for them fits the cache."""
         one = self._pass(stage)
         step = _LANES if any(loop.vector == one.index for loop in one.loops) else 1
-        kept = [axes for axes in one.strip_temporaries.values()]
+        kept = list(one.strip_temporaries.values())
         for loop in one.loops:
             for part in loop.parts:
                 for load in part.steps.values():
@@ -259,9 +264,9 @@ class Binding:
 
     def scratch(self, stage: int) -> int:
         """Where the strip's temporaries of the first thread begin; passes use the same."""
-        rooms = (
-            sum(self.private_room(h) * self.chunks(k) for h in self._privates(k)) for k in self._passes
-        )
+        rooms = [
+            self.chunks(k) * sum(map(self.private_room, self._privates(k))) for k in self._passes
+        ]
         return _rounded(self._privates_start + max(rooms, default=0))
 
     def scratch_room(self, stage: int) -> int:
@@ -290,9 +295,7 @@ class Binding:
 
 
 def _rounded(length: int) -> int:
-    """So many doubles that the next begins at a line of the cache: vectors across two take twice
-    as long.
-    """
+    """A length after which a line of the cache begins: vectors across two take twice as long."""
     return length + -length % LINE
 
 
@@ -305,4 +308,4 @@ def _alone(place: int, subscript: Subscript) -> object:
     """The axis that a subscript is, if it is one without more."""
     if not isinstance(subscript, Affine):
         return place
-    return subscript.indices[0] if subscript.indices and subscript == Affine(0, ((subscript.indices[0], 1),)) else None
+    return next((i for i in subscript.indices if subscript == Affine(0, ((i, 1),))), None)

@@ -19,10 +19,10 @@ from symgd.backends.native.jit import (
     remembered,
     vector_symbol,
 )
-from symgd.backends.native.nest_binding import LINE, Binding, starts
-from symgd.backends.native.nest_code import nest_module
-from symgd.backends.native.nest_places import COUNTERS, Slots
-from symgd.backends.native.nest_plan import plan
+from symgd.backends.native.nests.nest_binding import LINE, Binding, starts
+from symgd.backends.native.nests.nest_code import nest_module
+from symgd.backends.native.nests.nest_places import COUNTERS, Slots
+from symgd.backends.native.nests.nest_plan import plan
 from symgd.backends.native.vector_emit import Vectors
 from symgd.backends.native.vector_math import OWN
 from symgd.backends.nests import NestProgram
