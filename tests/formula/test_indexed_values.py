@@ -3,6 +3,8 @@
 Each formula has a twin, a function of its arrays (indexed from 0) and of the columns of DATA.
 """
 
+# ruff: noqa: N803 - matrices have capital letters
+
 import math
 import pickle
 
@@ -204,7 +206,7 @@ def test_pickle_keeps_everything(case):
         assert again.program.key == case.loss.program.key
 
 
-# -- SymPy: expressions are evaluated by a walk of their trees --------------------------------------
+# -- SymPy: expressions are evaluated by a walk of their trees -------------------------------------
 
 
 class Walk:
