@@ -497,7 +497,8 @@ class IndexedParser(Parser):
 
     def _node_of(self, form: Affine) -> Node:
         graph = self.graph
-        terms = [graph.mul(graph.number(k), graph.atom(s)) for s, k in form.terms]
+        ordered = sorted(form.terms, key=lambda term: term[1] < 0)  # n - i + 1
+        terms = [graph.mul(graph.number(k), graph.atom(s)) for s, k in ordered]
         return graph.add(*terms, graph.number(form.constant))
 
     def _range_from_arrays(self, one: IndexRange, first: int, last: int) -> Affine:

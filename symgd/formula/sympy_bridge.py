@@ -123,7 +123,7 @@ class _Bound:
         if node.func is Peak:  # the value does not depend on this shift
             return sympy.S.Zero
         if node.func is Largest:  # SymPy has no maximum over an index
-            return sympy.Function("Max")(term, sympy.Tuple(*self.range(node.args[0])))
+            return sympy.Function("Max", real=True)(term, sympy.Tuple(*self.range(node.args[0])))
         cls = sympy.Sum if node.func is Total else sympy.Product
         return cls(term, self.range(node.args[0]))
 
