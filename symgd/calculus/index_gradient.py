@@ -27,7 +27,7 @@ def index_gradient(
 ) -> tuple[list[Node], dict[Array, list[Scatter]]]:
     """The derivatives of a number with respect to numbers, and to the elements of arrays."""
     leaves = [graph.atom(leaf) for leaf in (*scalars, *arrays)]
-    found = sweep(graph, output, leaves)
+    found = sweep(graph, output, leaves, together=True)
     scatters: dict[Array, list[Scatter]] = {array: [] for array in arrays}
     for node in topological([output]):
         if node.func is At and id(node) in found.adjoints and node.args[0] in scatters:
