@@ -32,13 +32,13 @@ class Task:
     in_c: str = ""  # the parameters in the order in which C reads them
 
 
-_CHAIN = "sum(100*(x[i+1] - x[i]^2)^2 + (1 - x[i])^2, i=1..n-1)"
 _X = tuple(f"X{k}" for k in range(1, WIDTH + 1))
 
 
 def chain(n: int) -> Task:
     """The chained Rosenbrock function of n parameters."""
-    return Task(_CHAIN, {"x": (n,)}, sizes={"n": n}, in_c="x")
+    text = "sum(100*(x[i+1] - x[i]^2)^2 + (1 - x[i])^2, i=1..n-1)"
+    return Task(text, {"x": (n,)}, sizes={"n": n}, in_c="x")
 
 
 TASKS = {

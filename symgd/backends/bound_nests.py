@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from symgd.backends.native.nest_machine import BoundNests
+    from symgd.backends.native.nests.nest_machine import BoundNests
     from symgd.backends.numpy_nests import NumpyNests
 
     Floats = NDArray[np.float64]
@@ -66,7 +66,7 @@ def bind_native(
     program: NestProgram, layout: NestLayout, data: Mapping[str, Any], threads: int | None = None
 ) -> BoundNests:
     """The machine code of a program with its sizes and data."""
-    from symgd.backends.native.nest_machine import NativeNests
+    from symgd.backends.native.nests.nest_machine import NativeNests
 
     extents: dict[str, Sequence[int]] = dict(layout.extents)
     for name, cells in data.items():

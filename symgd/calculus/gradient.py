@@ -36,19 +36,24 @@ def gradient(graph: Graph, output: Node, wrt: Sequence[Node]) -> list[Node]:
     return [found.total(leaf) for leaf in wrt]
 
 
-def sweep(graph: Graph, output: Node, wrt: Sequence[Node]) -> Sweep:
-    """The finished sweep: adjoints of the leaves, and of the elements of arrays among them."""
+def sweep(graph: Graph, output: Node, wrt: Sequence[Node], together: bool = False) -> ReverseSweep:
+    """The finished sweep: adjoints of the leaves, and of the elements of arrays among them.
+
+    together: sweep the terms of sums that have nodes in common at once.
+    """
     order = topological([output])
     free = FreeIndices()
-    found = Sweep(
+    active = _active_nodes(order, wrt)
+    found = ReverseSweep(
         graph,
-        _active_nodes(order, wrt),
+        active,
         singular(order),
         overflowing(order),
         free,
         cones(order),
         Counter(a for node in order for a in {id(a) for a in node.args}),
         free(output),
+        _overlapping(order, active, free) if together else set(),
     )
     found.accumulate(output, ONE, None)
     found.propagate(order)
@@ -65,16 +70,16 @@ class _Adjoint:
 
 
 @dataclass
-class Sweep:
+class ReverseSweep:
     """The state of one reverse sweep.
 
     active: nodes that depend on a leaf of `wrt`. singular: those whose derivative may be infinite.
     overflowing: those that may overflow. free: the free indices of nodes. cones: as in
     `symgd.calculus.cones`. uses: in how many nodes each node is an argument. scope: the indices
     over which this sweep does not sum: those of the output, or of the reduction whose term it
-    sweeps. adjoints: by node; what the adjoint of a node varies with, the node or the scope has.
-    steep: nodes below cones, whose adjoint may be infinite. vanishing: nodes
-    that may overflow where their adjoint is 0.
+    sweeps. together: reductions whose terms have nodes in common. adjoints: by node; what the
+    adjoint of a node varies with, the node or the scope has. steep: nodes below cones, whose
+    adjoint may be infinite. vanishing: nodes that may overflow where their adjoint is 0.
     """
 
     graph: Graph
@@ -85,6 +90,7 @@ class Sweep:
     cones: set[int]
     uses: Mapping[int, int]
     scope: frozenset[Index]
+    together: set[int]
     adjoints: dict[int, _Adjoint] = field(default_factory=dict)
     steep: set[int] = field(default_factory=set)
     vanishing: set[int] = field(default_factory=set)
@@ -141,7 +147,7 @@ class Sweep:
                 self.propagate_apart(node, adjoint, condition)
             elif (index := reduced_index(node)) is None:
                 self.propagate_node(node, adjoint, condition, mask)
-            elif self.free(node):
+            elif self.free(node) or (id(node) in self.together and not _waits(adjoint, index)):
                 domain, term = self.free(node) | {index}, node.args[-1]
                 adjoint = scaled_adjoint(graph, adjoint, reduction_derivative(graph, node))
                 kept = adjoint if mask is None else mask_term(graph, mask, adjoint)
@@ -165,13 +171,13 @@ class Sweep:
             ):
                 self.vanishing.add(id(arg))
 
-    def inner(self, indices: frozenset[Index]) -> Sweep:
+    def inner(self, indices: frozenset[Index]) -> ReverseSweep:
         """A sweep over the same nodes that starts with other adjoints; it keeps these indices."""
         scope = self.scope | indices
         return replace(self, scope=scope, adjoints={}, steep=set(), vanishing=set())
 
     def propagate_apart(self, node: Node, adjoint: Node, condition: Node | None) -> None:
-        """Sweep the derivatives of a node apart from its adjoint; 0 times infinity is 0.
+        """ReverseSweep the derivatives of a node apart from its adjoint; 0 times infinity is 0.
 
         At the tip of a cone, such as sqrt(x**2 + y**2) at 0, the adjoint is infinite. The
         derivatives of the node are 0 there, and by convention their products are 0, as the
@@ -243,3 +249,21 @@ def _active_nodes(order: Sequence[Node], wrt: Sequence[Node]) -> set[int]:
         if node.func not in (RowMax, Peak) and any(id(a) in active for a in node.args):
             active.add(id(node))
     return active
+
+
+def _overlapping(order: Sequence[Node], active: set[int], free: FreeIndices) -> set[int]:
+    """The reductions to one number whose terms have in common what varies with their index."""
+    below: dict[int, list[tuple[Index, int]]] = {}
+    for node in order:
+        index = reduced_index(node)
+        if index is not None and not free(node):
+            parts = [n for n in topological(node.args[-1:]) if n.args and n.func is not At]
+            varying = [n for n in parts if id(n) in active and index in free(n)]
+            below[id(node)] = [(index, id(n)) for n in varying]
+    uses = Counter(key for keys in below.values() for key in keys)
+    return {node for node, keys in below.items() if any(uses[key] > 1 for key in keys)}
+
+
+def _waits(adjoint: Node, index: Index) -> bool:
+    """Whether an adjoint is known only after a pass over an index."""
+    return any(reduced_index(node) == index for node in topological([adjoint]))

@@ -27,7 +27,7 @@ def index_gradient(
 ) -> tuple[list[Node], dict[Array, list[Scatter]]]:
     """The derivatives of a number with respect to numbers, and to the elements of arrays."""
     leaves = [graph.atom(leaf) for leaf in (*scalars, *arrays)]
-    found = sweep(graph, output, leaves)
+    found = sweep(graph, output, leaves, together=True)
     scatters: dict[Array, list[Scatter]] = {array: [] for array in arrays}
     for node in topological([output]):
         if node.func is At and id(node) in found.adjoints and node.args[0] in scatters:
@@ -75,7 +75,7 @@ def _row_term(graph: Graph, part: Node, factor: Node, free: FreeIndices) -> tupl
     The sum of part*factor over its indices is `common` times that of `inside` over its own. One
     pass over the rows is enough for all entries of a gradient that have the same `common`.
     """
-    factors = part.args if part.func is sympy.Mul else (part,)
+    factors = _factors(part)
     common = [f for f in factors if not free(f) and f.func is not RowSum and float_of(f) is None]
     rest = [f for f in factors if not any(f is c for c in common)]
     if ROW in free(part) | free(factor):
@@ -85,3 +85,10 @@ def _row_term(graph: Graph, part: Node, factor: Node, free: FreeIndices) -> tupl
     if len(sums) != 1 or any(n.func in (RowSum, RowMax) for n in topological(others)):
         return ONE, graph.mul(part, factor), False
     return graph.mul(*common), graph.mul(*others, *sums[0].args, factor), True
+
+
+def _factors(node: Node) -> list[Node]:
+    """The factors of nested products."""
+    if node.func is not sympy.Mul:
+        return [node]
+    return [factor for part in node.args for factor in _factors(part)]

@@ -11,8 +11,8 @@ from symgd.formula.nodes import ONE, ZERO, Node
 
 
 def total_over(graph: Graph, indices: Iterable[Index], term: Node, free: FreeIndices) -> Node:
-    """The sum of `term` over some indices; the sum over the rows is the outermost."""
-    for index in sorted(indices, key=lambda i: (i is ROW, i.name)):
+    """The sum of `term` over some indices: over the rows outermost, over the last one innermost."""
+    for index in sorted(indices, key=lambda i: (i is not ROW, len(i.name), i.name), reverse=True):
         term = _sum_over(graph, index, term, free)
     return term
 

@@ -22,7 +22,7 @@ ARRAY_FUNCTIONS = ("dot", "matmul", "softmax")
 
 _NAME = r"[^\W\d]\w*"
 _DEFINITION = re.compile(rf"^[ \t]*{_NAME}[ \t]*(?:\[[^\]\n]*\][ \t]*)?=(?!=)", re.MULTILINE)
-_MARK = re.compile(r"[][;]|\.\.|=(?!=)")
+_MARK = re.compile(r"[][;]|\.\.|(?<![<>=!])=(?!=)")
 _ARRAY_CALL = re.compile(rf"\b(?:{'|'.join([*ARRAY_FUNCTIONS, 'prod', 'norm'])})\s*\(")
 _SPACE_OR_BRACKET = re.compile(r"\s+|[][()]")
 _GOES_ON = tuple("+-*/^=,(·×÷−<>;")
@@ -97,8 +97,7 @@ class IndexNotation:
         self.definitions[name.text] = definition
         self.add_ranges(definition.ranges)
         self.indices |= {token.text for token in definition.indices}
-        if definition.indices:
-            self.ranks[name.text] = len(definition.indices)
+        self.ranks[name.text] = len(definition.indices)
 
     def is_bracketed(self, name: str, first: int, last: int) -> bool:
         """Whether a name stands within brackets between two places."""
@@ -120,9 +119,9 @@ def is_indexed(text: str) -> bool:
     found = _MARK.search(text)
     if found is None:
         return _ARRAY_CALL.search(text) is not None
-    if found.group() not in {"=", ";"} or any(mark in text for mark in ("[", "]", "..")):
+    if found.group() != "=" or any(mark in text for mark in ("[", "]", "..", ";")):
         return True
-    return len(_split(text)) > 1
+    return ";" in with_separators(text) or _ARRAY_CALL.search(text) is not None
 
 
 def read_notation(text: str, limits: Limits) -> IndexNotation:
@@ -161,10 +160,6 @@ def read_notation(text: str, limits: Limits) -> IndexNotation:
             found.strays.append(found.tokens[first])
     found.sizes -= found.indices
     return found
-
-
-def _split(text: str) -> list[str]:
-    return [part for part in with_separators(text).split(";") if part.strip()]
 
 
 def with_separators(text: str) -> str:

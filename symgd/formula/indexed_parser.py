@@ -39,7 +39,7 @@ from symgd.formula.symbol_table import SymbolTable
 from symgd.formula.token_list import TokenList
 from symgd.formula.tokens import Token
 
-_MOST_READ = 100_000  # tokens of definitions, each time that they are read
+_MOST_READ = 20_000  # tokens of definitions that are read again, for other subscripts
 _MOST_SUBSCRIPTS = 16
 
 
@@ -82,7 +82,8 @@ class IndexedParser(Parser):
         self.reading: list[str] = []  # definitions, to find one that is made of itself
         self.lengths: dict[str, list[Affine]] = {}  # of definitions, by name
         self.opened: dict[tuple[str, tuple[Index, ...]], list[Index]] = {}  # their indices
-        self.read = 0  # tokens of definitions, each time that they are read
+        self.checked: set[str] = set()  # definitions that were read once
+        self.read = 0  # tokens of definitions that were read again
         self.free = FreeIndices()
 
     def formula(self) -> Node:
@@ -207,7 +208,7 @@ class IndexedParser(Parser):
     def _label(self, array: Token, axis: int) -> Node | None:
         """A subscript that is one name, and no other's: that of a category, which data may have."""
         stream, token = self.stream, self.stream.token
-        alone = stream.list[stream.place + 1].kind in (",", "]")
+        alone = token.kind != "end" and stream.list[stream.place + 1].kind in (",", "]")
         if not alone or token.kind not in ("name", "quoted") or self.symbols.columns is None:
             return None
         name = token.text
@@ -230,11 +231,17 @@ class IndexedParser(Parser):
         return self.stream.error(sentence, f"elsewhere it is {usual}", token)
 
     def _subscript(self) -> Node:
-        """A subscript, numbers in it computed: 10^2 is 100."""
+        """A subscript or bound in its shortest form: 10^2 is 100, i + 1 - 1 is i."""
         outer, self.in_subscript = self.in_subscript, True
         found = self.expression()
         self.in_subscript = outer
-        return found if affine(found) is not None else self.graph.fold([found])[0]
+        form = affine(found)
+        if form is None:
+            [found] = self.graph.fold([found])
+            form = affine(found)
+        numbers = [] if form is None else [form.constant, *(k for _, k in form.terms)]
+        exact = all(abs(k) < 2**53 for k in numbers)
+        return self._node_of(form) if form is not None and exact else found
 
     def _at(self, token: Token, subscripts: list[Node], places: Sequence[Token] = ()) -> Node:
         """The element of an array, or of a definition, at these subscripts."""
@@ -294,6 +301,9 @@ class IndexedParser(Parser):
     def call(self, token: Token) -> Node:
         """A reduction over indices, dot, matmul, softmax; or a function as in every formula."""
         stream, place = self.stream, self.stream.place - 1
+        takes_arrays = token.text in (*REDUCTIONS, *ARRAY_FUNCTIONS)
+        if takes_arrays and stream.place not in self.notation.closing:
+            raise stream.error(f"'{token.text}' is never closed", "add ')'", token)
         if token.text in REDUCTIONS:
             ranges = self.notation.ranges.get(place, [])
             if ranges:
@@ -337,6 +347,9 @@ class IndexedParser(Parser):
             indices = self._open_axes(whole)
             self.scope.implicit = tuple(map(self.graph.atom, indices))
             body = self.expression()
+        if stream.token.kind == ",":
+            sentence = f"{token.text} of an array takes 1 argument"
+            raise stream.error(sentence, f"or indices: {token.text}(x[i], i=1..n)", token)
         stream.close(opening, ")")
         return self._reduce(token, indices, body, [])
 
@@ -484,7 +497,8 @@ class IndexedParser(Parser):
 
     def _node_of(self, form: Affine) -> Node:
         graph = self.graph
-        terms = [graph.mul(graph.number(k), graph.atom(s)) for s, k in form.terms]
+        ordered = sorted(form.terms, key=lambda term: term[1] < 0)  # n - i + 1
+        terms = [graph.mul(graph.number(k), graph.atom(s)) for s, k in ordered]
         return graph.add(*terms, graph.number(form.constant))
 
     def _range_from_arrays(self, one: IndexRange, first: int, last: int) -> Affine:
@@ -633,7 +647,9 @@ class IndexedParser(Parser):
             return found  # a column outside of rows is read again, for its error
         if name in self.reading:
             raise self._made_of_itself(definition)
-        self.read += definition.end - definition.body
+        if name in self.checked:
+            self.read += definition.end - definition.body
+        self.checked.add(name)
         if self.read > _MOST_READ:
             sentence = f"the definitions are too long written out (limit {_MOST_READ:,} tokens)"
             raise stream.error(sentence, "each subscript reads one again", definition.name)

@@ -204,8 +204,12 @@ class ShapeReader:
         """The greatest value of a subscript, or None where a size in it is not known."""
         if any(symbol not in self.known for symbol, _ in use.high.terms):
             return None
-        greatest = 0 if use.column is None else int(self.values(use.column).max())
-        return use.high.at(self.known) + greatest
+        if use.column is not None:
+            return use.high.at(self.known) + int(self.values(use.column).max())
+        high = use.high.at(self.known)
+        known = all(symbol in self.known for symbol, _ in use.low.terms)
+        empty = known and use.low.at(self.known) > high  # the range of an index
+        return 0 if empty else high
 
     # -- checks -----------------------------------------------------------------------------------
 
@@ -369,7 +373,7 @@ def written(form: Affine) -> str:
     """An affine form as people write it: n - 1, 2*n."""
     parts = [
         f"{'-' if k < 0 else '+'} {'' if abs(k) == 1 else f'{abs(k)}*'}{names.escape(s.text)}"
-        for s, k in form.terms
+        for s, k in sorted(form.terms, key=lambda term: term[1] < 0)
     ]
     if form.constant or not parts:
         parts.append(f"{'-' if form.constant < 0 else '+'} {abs(form.constant)}")

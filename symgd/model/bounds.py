@@ -99,8 +99,9 @@ def read_bounds(
 ) -> ParameterBox:
     """The bounds of the parameters `free` out of `params`, or ArgumentError."""
     low, high = dict.fromkeys(free, -math.inf), dict.fromkeys(free, math.inf)
+    known = frozenset(params)
     for name, pair in canonical_bounds(given).items():
-        if name not in params:
+        if name not in known:
             raise ArgumentError(names.unknown(f"{whose} has no parameter", name, params))
         shown = names.escape(name)
         if name not in low:

@@ -81,6 +81,16 @@ def indexed_product(name):
     return indexed([r.name for r in LOSSES].index(name)).functions.product_program
 
 
+def test_sums_of_the_same_nodes_are_swept_together():
+    begin = "z[k] = sum(W[k,j]*X[j], j) + b[k], k=1..4; "
+    apart = Indexed(begin + "mean(logsumexp(z[k], k)) - mean(z[label])", data=True)
+    joined = Indexed(begin + "mean(logsumexp(z[k], k) - z[label])", data=True)
+    assert_close(apart.gradient(apart.x), joined.gradient(apart.x), 1e-15)
+    apart, joined = apart.functions, joined.functions
+    assert len(apart.program.nests) == len(joined.program.nests)
+    assert len(apart.product_program.nests) == len(joined.product_program.nests)
+
+
 def test_a_chain_is_one_nest_of_any_length():
     text = "sum(100*(x[i+1] - x[i]^2)^2 + (1 - x[i])^2, i=1..n-1)"
     short, long = (Indexed(text, sizes={"n": n}).functions.program for n in (3, 10**6))

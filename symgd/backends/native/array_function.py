@@ -11,12 +11,12 @@ from symgd.backends.native.jit import pointers
 from symgd.backends.native.loop_rerolling import (
     LEAF,
     Gathered,
+    LaidOutSum,
     Layout,
     LayoutBlock,
     Operands,
     Place,
     Rerolled,
-    Total,
     column,
     runs,
 )
@@ -43,7 +43,7 @@ class ArrayFunction:
         """The function, after its tables."""
         for group in _fused(blocks):
             first = group[0]
-            if isinstance(first, Total):
+            if isinstance(first, LaidOutSum):
                 self._set(first.target, self._total(first))
             elif first.count == 1:
                 self._set(first.first, self._value(first, None))
@@ -91,7 +91,7 @@ class ArrayFunction:
             return operand if shape == LEAF else self.e.compare("une", operand, self.e.number(0.0))
         return self.e.apply(shape.name, [self._applied(a, operands) for a in shape.arguments])
 
-    def _total(self, total: Total) -> Value:
+    def _total(self, total: LaidOutSum) -> Value:
         e = self.e
         result: Value | None = None
         for sign, operand, count in total.parts:
@@ -164,7 +164,7 @@ def _fused(blocks: Sequence[LayoutBlock]) -> Iterator[list[LayoutBlock]]:
 
 def _joins(block: LayoutBlock, group: Sequence[LayoutBlock]) -> bool:
     first = group[0]
-    if isinstance(block, Total) or isinstance(first, Total):
+    if isinstance(block, LaidOutSum) or isinstance(first, LaidOutSum):
         return False
     if block.count == 1 or block.count != first.count or len(group) >= _FUSED:
         return False

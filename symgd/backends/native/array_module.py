@@ -18,9 +18,9 @@ from symgd.backends.native import jit
 from symgd.backends.native.array_function import ArrayFunction
 from symgd.backends.native.dead_store_elimination import eliminate_dead_stores
 from symgd.backends.native.loop_rerolling import (
+    LaidOutSum,
     Layout,
     LayoutBlock,
-    Total,
     reroll,
 )
 from symgd.backends.program import Program
@@ -115,11 +115,11 @@ def _compile(program: Program) -> ArrayProgram:
 
 
 def _is_loop(block: LayoutBlock) -> bool:
-    return isinstance(block, Total) or block.count > 1
+    return isinstance(block, LaidOutSum) or block.count > 1
 
 
 def _statements(block: LayoutBlock) -> int:
-    return len(block.parts) if isinstance(block, Total) else 1
+    return len(block.parts) if isinstance(block, LaidOutSum) else 1
 
 
 def _chunks(

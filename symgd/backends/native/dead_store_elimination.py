@@ -11,13 +11,13 @@ from collections.abc import Iterator, Sequence
 
 from symgd.backends.native.loop_rerolling import (
     Gathered,
+    LaidOutSum,
     Layout,
     LayoutBlock,
     Operands,
     Place,
     Rerolled,
     Strided,
-    Total,
 )
 
 
@@ -31,7 +31,7 @@ def _accumulate_in_loops(layout: Layout) -> None:
     """Accumulate a sum in the loops all of whose values are terms of it."""
     loops = {b.first: b for b in layout.blocks if isinstance(b, Rerolled) and b.count > 1}
     for block in layout.blocks:
-        if isinstance(block, Total):
+        if isinstance(block, LaidOutSum):
             block.parts = [part for old in block.parts for part in _split(layout, loops, *old)]
 
 
@@ -87,7 +87,7 @@ def _store_once(layout: Layout) -> None:
 def _read(block: LayoutBlock) -> Iterator[int]:
     """The elements of w that a block reads, except those that it computes in the same iteration."""
     columns: Sequence[tuple[Operands, int]]
-    if isinstance(block, Total):
+    if isinstance(block, LaidOutSum):
         columns = [(operand, count) for _, operand, count in block.parts]
     else:
         columns = [(operand, block.count) for operand in block.operands]

@@ -23,7 +23,7 @@ _SUM = 8  # longer sums become loops over their terms
 
 
 Operands: TypeAlias = "Strided | Gathered"
-LayoutBlock: TypeAlias = "Rerolled | Total"
+LayoutBlock: TypeAlias = "Rerolled | LaidOutSum"
 
 #: The places of operands in a shape: a number, or a condition, which is 1 or 0 in memory.
 LEAF, CONDITION = "x", "c"
@@ -81,7 +81,7 @@ class Gathered:
 
 
 @dataclass
-class Total:
+class LaidOutSum:
     """w[target] = a sum of signed operands, in order; even runs of them are loops."""
 
     target: int
@@ -192,7 +192,7 @@ class _Reroller:
             item = self.items[key]
             if isinstance(item, _Sum):
                 target = self._new(key)
-                self.out.blocks.append(Total(target, list(self._parts(item.terms))))
+                self.out.blocks.append(LaidOutSum(target, list(self._parts(item.terms))))
 
     def _new(self, key: object) -> int:
         self.place[key] = self.out.work

@@ -31,7 +31,13 @@ from symgd.report.page.page_functions import (
     rules_of,
     step_program,
 )
-from symgd.report.page.recorded_runs import loss_samples, recorded_data, recorded_runs, rounded
+from symgd.report.page.recorded_runs import (
+    MOST_PARAMETERS,
+    loss_samples,
+    recorded_data,
+    recorded_runs,
+    rounded,
+)
 from symgd.report.viewport import before_divergence, bounding_spans, has_diverged, viewport_of
 
 _MOST_OPERATIONS = 40_000  # of a loss that runs in the browser
@@ -64,6 +70,8 @@ def content_of_several(runs: Sequence[Result], labels: Sequence[str]) -> Content
     compared: list[dict[str, Any]] = [{"name": label} for label in labels]
     if reason:
         shared = _shared_data(runs)
+        for key in ("params", "shown", "start", "spans"):
+            shared[key] = shared[key][:MOST_PARAMETERS]
         data = shared | {"why": reason, "compared": compared} | recorded_runs(runs)
         return Content(data | loss_samples(runs[0].loss, shared["spans"]), {})
     rules = rules_of(runs)

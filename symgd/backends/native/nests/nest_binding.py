@@ -8,8 +8,9 @@ from itertools import accumulate
 from math import prod
 
 from symgd._threads import worthwhile
-from symgd.backends.native.nest_places import Home, Slots
-from symgd.backends.native.nest_plan import Kind, NestLoop, Pass, Sink
+from symgd.backends.native.nests.nest_parts import Kind, NestLoop, Sink
+from symgd.backends.native.nests.nest_places import Home, Slots
+from symgd.backends.native.nests.nest_plan import Pass
 from symgd.backends.nests import Load, Subscript
 from symgd.formula.indices import Affine, Count, Index
 from symgd.formula.nodes import Name
@@ -26,7 +27,7 @@ _SHARE = 16  # iterations for each element of a chunk's sums
 class Binding:
     """Sizes and extents for one module: the methods are the slots.
 
-    sizes: of `Size`, `Count` and `ROWS`. extents: of arrays. offsets: of parameters in x. places: of
+    sizes: of each `Size`, and `ROWS`. extents: of arrays. offsets: of parameters in x. places: of
     outputs and gradients in out. threads: how many may run, at most.
     """
 
@@ -43,6 +44,7 @@ class Binding:
         self.sizes, self.extents, self.offsets, self.places = sizes, extents, offsets, places
         self.most = threads
         self.addresses: dict[str, int] = {}
+        self._shapes: dict[Home, list[int]] = {}
 
     # -- ranges ---------------------------------------------------------------------------
 
@@ -125,11 +127,13 @@ class Binding:
         shape = self.extents[target.removeprefix("g_")]
         if target in self.plan.covered:
             loop, sink = self.plan.covered[target]
-            if all(map(self._covers, [loop] * len(shape), sink.place, shape)):
+            pairs = zip(sink.place, shape, strict=True)
+            if all(self._covers(loop, s, extent) for s, extent in pairs):
                 return 0
         return prod(shape)
 
-    def _covers(self, loop: NestLoop, subscript: Affine, extent: int) -> bool:
+    def _covers(self, loop: NestLoop, subscript: Subscript, extent: int) -> bool:
+        assert isinstance(subscript, Affine)
         if not subscript.indices:
             return extent == 1
         (index,) = subscript.indices
@@ -144,9 +148,14 @@ class Binding:
             return self.places[name]
         if kind == "full":
             return self._full[name]
-        return starts(self._strip_rooms(home[1]))[name] if kind == "strip" else 0
+        return _starts(self._strip_rooms(home[1]))[name] if kind == "strip" else 0
 
     def _shape(self, home: Home) -> list[int]:
+        if home not in self._shapes:
+            self._shapes[home] = self._shape_of(home)
+        return self._shapes[home]
+
+    def _shape_of(self, home: Home) -> list[int]:
         axes = self.slots.axes(home)
         if axes is None:
             shape = self.extents[home[1].removeprefix("g_") if home[0] == "out" else home[1]]
@@ -155,7 +164,11 @@ class Binding:
             target = self._sink(home).target
             return [self.count(a) if isinstance(a, Index) else self.extent(target, a) for a in axes]
         strip = self._pass(home[1]).index if home[0] == "strip" else None
-        lengths = [self._strip_length(home[1]) if a == strip else self.count(a) for a in axes]
+        lengths = [
+            self._strip_length(home[1]) if a == strip else self.count(a)
+            for a in axes
+            if isinstance(a, Index)
+        ]
         if home[0] == "strip" and lengths and axes[-1] != strip:
             lengths[-1] += -lengths[-1] % _LANES + _LANES  # room for the lanes beyond the end
         return lengths
@@ -166,9 +179,7 @@ class Binding:
         if axes is None:
             return [1] * len(self._shape(home))
         strip = self._pass(home[1]).index if home[0] == "strip" else None
-        return [
-            1 if isinstance(a, int) else 0 if a == strip else self.affine(a.low) for a in axes
-        ]
+        return [1 if isinstance(a, int) else 0 if a == strip else self.affine(a.low) for a in axes]
 
     def _strides(self, home: Home) -> list[int]:
         shape = self._shape(home)
@@ -182,8 +193,8 @@ class Binding:
         if self.chunks(home[1]) > 1 or sink.target in self.plan.axes:
             return 0
         own = [_alone(k, s) for k, s in enumerate(sink.first.store.subscripts)]
-        is_same = own == list(self.slots.axes(home) or ()) and self._shape(home) == self._shape(target)
-        return int(is_same and set(self._origins(home)) <= {1})
+        is_whole = self._shape(home) == self._shape(target) and set(self._origins(home)) <= {1}
+        return int(is_whole and own == list(self.slots.axes(home) or ()))
 
     def private(self, home: Home) -> int:
         """Where the sums of the first chunk begin, in w or out."""
@@ -209,45 +220,64 @@ class Binding:
 
     def strip(self, stage: int) -> int:
         """How many values of the strip index: what is read and kept for them fits the cache."""
-        one = self._pass(stage)
-        step = _LANES if any(loop.vector == one.index for loop in one.loops) else 1
-        kept = [axes for axes in one.strip_temporaries.values()]
-        for loop in one.loops:
-            for part in loop.parts:
-                for load in part.steps.values():
-                    if isinstance(load, Load) and load.array not in one.strip_temporaries:
-                        kept.append(tuple(part.place_varies(load.subscripts)))
-        each = sum(
-            prod(self.count(i) for i in own if i != one.index)
-            for own in dict.fromkeys(kept) if one.index in own
-        )  # fmt: skip
-        length = min(_LONGEST, _CACHE // max(1, each))
-        return max(step, length - length % step)
-
-    def chunks(self, stage: int) -> int:
-        total, size = self.beyond_all(stage) - self.first(stage), self.chunk(stage)
-        return max(1, -(-total // size))
+        return self._strips[stage]
 
     def chunk(self, stage: int) -> int:
         """How many values of the strip index: it depends on sizes, not on threads."""
-        one, strip = self._pass(stage), self.strip(stage)
-        strips = max(1, -(-(self.beyond_all(stage) - self.first(stage)) // strip))
-        room = max(1, sum(map(self.room, self._privates(stage))))
-        work = sum(prod(map(self.count, loop.order)) for loop in one.loops)
-        chunks = min(_CHUNKS, _PRIVATE // room, work // (_SHARE * room))
-        return strip * -(-strips // (1 if one.is_serial else max(1, chunks)))
+        return self._chunks[stage][0]
+
+    def chunks(self, stage: int) -> int:
+        return self._chunks[stage][1]
+
+    @cached_property
+    def _strips(self) -> dict[int, int]:
+        found = {}
+        for k in self._passes:
+            one = self._pass(k)
+            kept = list(one.strip_temporaries.values())
+            for part in (part for loop in one.loops for part in loop.parts):
+                for load in part.steps.values():
+                    if isinstance(load, Load) and load.array not in one.strip_temporaries:
+                        kept.append(tuple(part.place_varies(load.subscripts)))
+            each = sum(
+                prod(self.count(i) for i in own if i != one.index)
+                for own in dict.fromkeys(kept)
+                if one.index in own
+            )
+            length = min(_LONGEST, _CACHE // max(1, each))
+            step = _LANES if any(loop.vector == one.index for loop in one.loops) else 1
+            found[k] = max(step, length - length % step)
+        return found
+
+    @cached_property
+    def _chunks(self) -> dict[int, tuple[int, int]]:
+        """The size of a chunk, and how many there are."""
+        found = {}
+        for k in self._passes:
+            one, strip = self._pass(k), self.strip(k)
+            total = self.beyond_all(k) - self.first(k)
+            room = max(1, sum(map(self.room, self._privates(k))))
+            work = sum(map(self._times, one.loops))
+            most = min(_CHUNKS, _PRIVATE // room, work // (_SHARE * room))
+            strips = max(1, -(-total // strip))
+            size = strip * -(-strips // (1 if one.is_serial else max(1, most)))
+            found[k] = size, max(1, -(-total // size))
+        return found
 
     def threads(self, stage: int) -> int:
         loops = self._pass(stage).loops
-        work = sum(loop.cost * prod(map(self.count, loop.order)) for loop in loops)
+        work = sum(loop.cost * self._times(loop) for loop in loops)
         return min(self.chunks(stage), worthwhile(self.most, _NANOSECONDS * work))
+
+    def _times(self, loop: NestLoop) -> int:
+        return prod(map(self.count, loop.order))
 
     # -- rooms ----------------------------------------------------------------------------
 
     @cached_property
     def _full(self) -> dict[str, int]:
         """Where each temporary begins in w."""
-        return starts({name: self.room(("full", name)) for name in self.plan.axes})
+        return _starts({name: self.room(("full", name)) for name in self.plan.axes})
 
     @cached_property
     def _privates_start(self) -> int:
@@ -259,9 +289,9 @@ class Binding:
 
     def scratch(self, stage: int) -> int:
         """Where the strip's temporaries of the first thread begin; passes use the same."""
-        rooms = (
-            sum(self.private_room(h) * self.chunks(k) for h in self._privates(k)) for k in self._passes
-        )
+        rooms = [
+            self.chunks(k) * sum(map(self.private_room, self._privates(k))) for k in self._passes
+        ]
         return _rounded(self._privates_start + max(rooms, default=0))
 
     def scratch_room(self, stage: int) -> int:
@@ -290,13 +320,11 @@ class Binding:
 
 
 def _rounded(length: int) -> int:
-    """So many doubles that the next begins at a line of the cache: vectors across two take twice
-    as long.
-    """
+    """A length after which a line of the cache begins: vectors across two take twice as long."""
     return length + -length % LINE
 
 
-def starts(rooms: Mapping[str, int]) -> dict[str, int]:
+def _starts(rooms: Mapping[str, int]) -> dict[str, int]:
     """Where each begins if they stand one after the other."""
     return dict(zip(rooms, accumulate(rooms.values(), initial=0), strict=False))
 
@@ -305,4 +333,4 @@ def _alone(place: int, subscript: Subscript) -> object:
     """The axis that a subscript is, if it is one without more."""
     if not isinstance(subscript, Affine):
         return place
-    return subscript.indices[0] if subscript.indices and subscript == Affine(0, ((subscript.indices[0], 1),)) else None
+    return next((i for i in subscript.indices if subscript == Affine(0, ((i, 1),))), None)

@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from functools import partial, reduce
 
 from symgd.backends.native.ir import Integer, Value, Variable
-from symgd.backends.native.nest_places import NOTHING, Home, NestEmitter, Place
-from symgd.backends.native.nest_plan import Kind, NestLoop, Part, Pass, Shifts, Sink, Step
+from symgd.backends.native.nests.nest_parts import Kind, NestLoop, NestPart, Shifts, Sink, Step
+from symgd.backends.native.nests.nest_places import NOTHING, ElementPlace, Home, NestEmitter
+from symgd.backends.native.nests.nest_plan import Pass
 from symgd.backends.nests import Load
+from symgd.backends.operations import Operand
 from symgd.formula.indices import Affine, Index
 
 
@@ -55,7 +57,8 @@ class LoopWriter:
         self.rest: Value | None = None  # the lanes that are before the end
         one = e.slots.plan.stages[stage]
         self.is_masked = loop.is_masked(one.strip_temporaries if isinstance(one, Pass) else ())
-        self.read = {n for o in loop.operations for n in o.names} | {p.store.value for p in loop.parts}
+        stored: set[Operand] = {p.store.value for p in loop.parts}
+        self.read = stored.union(*(o.names for o in loop.operations))
 
     def write(self) -> None:
         """The loops."""
@@ -164,7 +167,7 @@ class LoopWriter:
 
     # -- values ---------------------------------------------------------------------------
 
-    def _compute(self, part: Part, view: View, bound: frozenset[Index]) -> None:
+    def _compute(self, part: NestPart, view: View, bound: frozenset[Index]) -> None:
         """The loads and operations of a part that depend on these indices only."""
         known = view.known.setdefault(id(part.nest), dict(self.shared))
         for name, step in part.steps.items():
@@ -179,7 +182,7 @@ class LoopWriter:
         place = e.place(home, step.subscripts, view.values, known, self.loop.vector)
         return e.read(place, None if home[0] == "strip" and place.neighbors else view.mask)
 
-    def _value(self, part: Part, views: Mapping[Shifts, View]) -> Value:
+    def _value(self, part: NestPart, views: Mapping[Shifts, View]) -> Value:
         return self.e.operand(part.store.value, views[part.shifts].known[id(part.nest)])
 
     # -- sums and stores ------------------------------------------------------------------
@@ -200,9 +203,7 @@ class LoopWriter:
                     new = e.select(mask, new, before)
                 total.set(new)
 
-    def _flush(
-        self, sink: Sink, views: Mapping[Shifts, View], totals: Mapping[int, Value]
-    ) -> None:
+    def _flush(self, sink: Sink, views: Mapping[Shifts, View], totals: Mapping[int, Value]) -> None:
         """Add what the parts of a sink found to its target."""
         inside = views[sink.first.shifts].inside
         if len(sink.parts) > 1 or inside is None:
@@ -211,29 +212,27 @@ class LoopWriter:
         with self.e.if_then(inside):
             self._write(sink, views, totals)
 
-    def _write(
-        self, sink: Sink, views: Mapping[Shifts, View], totals: Mapping[int, Value]
-    ) -> None:
+    def _write(self, sink: Sink, views: Mapping[Shifts, View], totals: Mapping[int, Value]) -> None:
         e, mode, view = self.e, sink.first.store.mode, views[sink.first.shifts]
         is_wide = self.loop.vector in self.loop.order[: sink.depth]
         values = []
         for part in sink.parts:
             value = e.spread(totals[id(part)])
             if is_wide and len(sink.parts) > 1:
-                mask = views[part.shifts].mask or Value("true")
-                value = e.select(mask, value, e.number(NOTHING[mode]))
+                inside = views[part.shifts].mask or Value("true")
+                value = e.select(inside, value, e.number(NOTHING[mode]))
             values.append(value if is_wide else self._folded(mode, value))
         value = reduce(partial(e.combine, mode), values)
         home = self._home(sink)
         elements = self.elements if sink.first.kind is Kind.OWNED else view.values
         known = view.known.get(id(sink.first.nest), {})
         place = e.place(home, sink.place, elements, known, self.loop.vector if is_wide else None)
-        mask = view.mask if len(sink.parts) == 1 else self.rest
         if is_wide and not place.neighbors:
             self._one_by_one(mode, value, place, sink.assigns)
             return
+        mask = view.mask if len(sink.parts) == 1 else self.rest
         if home[0] == "strip":
-            mask = None
+            mask = None  # there is room for the lanes beyond the end
         if not sink.assigns:
             value = e.combine(mode, e.read(place, mask), value)
         e.write(value, place, mask)
@@ -259,7 +258,7 @@ class LoopWriter:
         e.lanes = whole
         return e.emit(f"extractelement <1 x double> {value.text}, i32 0")
 
-    def _one_by_one(self, mode: str, value: Value, place: Place, assigns: bool) -> None:
+    def _one_by_one(self, mode: str, value: Value, place: ElementPlace, assigns: bool) -> None:
         """Change the targets of the lanes in turn: two lanes may have the same."""
         e = self.e
         numbers, places = e.variable(wide=True), e.variable("i64", wide=True)

@@ -18,14 +18,15 @@ from collections.abc import Sequence
 
 from symgd.backends.native.ir import Value
 from symgd.backends.native.jit import source
-from symgd.backends.native.nest_loop import LoopWriter
-from symgd.backends.native.nest_places import COUNTERS, Home, NestEmitter, Slots
-from symgd.backends.native.nest_plan import Kind, Part, Pass, Plan, Sink
+from symgd.backends.native.nests.nest_loop import LoopWriter
+from symgd.backends.native.nests.nest_parts import Kind, NestPart, Sink
+from symgd.backends.native.nests.nest_places import COUNTERS, Home, NestEmitter, Slots
+from symgd.backends.native.nests.nest_plan import Pass, Plan
 from symgd.backends.native.vector_emit import Vectors
 from symgd.backends.nests import Load, Nest, Subscript
 from symgd.formula.indices import Affine, Array, Index
 
-_ARGUMENTS = "ptr noalias %x, ptr noalias %w, ptr noalias %c, ptr noalias %out"
+_ARGUMENTS = "ptr noalias %x, ptr noalias %w, ptr %c, ptr noalias %out"
 
 
 def nest_module(what: Plan, width: int, vectors: Vectors) -> tuple[str, Slots]:
@@ -49,6 +50,7 @@ class _Writer:
     def __init__(self, e: NestEmitter, number: int) -> None:
         self.e, self.number = e, number
         self.plan = e.slots.plan
+        self.rest: Value | None = None  # the lanes before the end
 
     def text(self) -> str:
         """The function."""
@@ -59,7 +61,8 @@ class _Writer:
         e, program = self.e, self.plan.program
         found = {}
         for name in program.scalars:
-            place = e.at_entry(f"getelementptr double, ptr %x, i64 {e.slot('offset', name.name).text}")
+            offset = e.slot("offset", name.name)
+            place = e.at_entry(f"getelementptr double, ptr %x, i64 {offset.text}")
             found[name.name] = e.at_entry(f"load double, ptr {place.text}")
         for name in program.numbers:
             found[name.name] = e.at_entry(f"sitofp i64 {e.slot('size', name).text} to double")
@@ -125,9 +128,7 @@ class _PassWriter(_Writer):
         e.strip_origin = wide[0]
         for _, sink in self.one.sinks:
             if sink.first.kind is Kind.STRIP and not sink.assigns:
-                home = ("strip", k, sink.target)
-                place = e.at(e.scratch, e.slot("start", home, ()))
-                e.fill(place, e.slot("room", home), sink.first.store.mode)
+                e.clear(("strip", k, sink.target), sink.first.store.mode)
         for loop in self.one.loops:
             ends = wide if loop.parts[0].kind is Kind.STRIP else (begin, end)
             e.set_lanes(lanes * loop.registers)
@@ -145,7 +146,9 @@ class _EntryWriter(_Writer):
             if not isinstance(array, Array):
                 continue
             target = f"g_{array.name}"
-            e.fill(e.at("%out", e.slot("start", ("out", target), ())), e.slot("cleared", target), "+=")
+            e.fill(
+                e.at("%out", e.slot("start", ("out", target), ())), e.slot("cleared", target), "+="
+            )
         for k, stage in enumerate(self.plan.stages):
             if isinstance(stage, Pass):
                 self._run(k, stage)
@@ -166,12 +169,12 @@ class _EntryWriter(_Writer):
         """A straight line."""
         e, known = self.e, dict(self.shared)
         for store in nest.stores:
-            part = Part(nest, store, Kind.OWNED)
+            part = NestPart(nest, store, Kind.OWNED)
             for name, step in part.steps.items():
                 if name not in known and isinstance(step, Load):
                     home = e.slots.loaded(step.array, k)
                     known[name] = e.read(e.place(home, step.subscripts, {}, known, None), None)
-                elif name not in known:
+                elif name not in known and not isinstance(step, Load):
                     known[name] = e.apply(step.name, [e.operand(a, known) for a in step.arguments])
             place = e.place(e.slots.stored(store.target), store.subscripts, {}, known, None)
             value = e.operand(store.value, known)
@@ -184,8 +187,7 @@ class _EntryWriter(_Writer):
         e = self.e
         for _, sink in one.sinks:
             if sink.target in self.plan.axes and not sink.assigns:
-                home = ("full", sink.target)
-                e.fill(e.at("%w", e.slot("start", home, ())), e.slot("room", home), sink.first.store.mode)
+                e.clear(("full", sink.target), sink.first.store.mode)
         e.store(Value("0"), "%c", COUNTERS + k, "i64")
         with e.if_else(e.icmp("sgt", e.slot("threads", k), 1)) as otherwise:
             run = e.emit("load ptr, ptr %c").text

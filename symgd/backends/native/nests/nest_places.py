@@ -1,7 +1,7 @@
 """Where the elements of arrays are, in machine code that is made for no size.
 
 A *slot* is a number that the code reads when it is called: the name of a method of
-`symgd.backends.native.nest_binding.Binding`, and its arguments.
+`symgd.backends.native.nests.nest_binding.Binding`, and its arguments.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from functools import cached_property
 from typing import Any, NamedTuple, TypeAlias
 
 from symgd.backends.native.ir import Value
-from symgd.backends.native.nest_plan import NestLoop, Pass, Plan, Sink
+from symgd.backends.native.nests.nest_parts import NestLoop, Sink
+from symgd.backends.native.nests.nest_plan import Pass, Plan
 from symgd.backends.native.vector_emit import VectorEmitter, Vectors
 from symgd.backends.nests import Subscript
 from symgd.formula.indices import Affine, Array, ColumnVector, Index
@@ -74,9 +75,7 @@ class Slots:
             return stage.strip_temporaries[home[2]]
         return private_axes(*stage.sinks[home[2]])
 
-    def in_memory_order(
-        self, home: Home, subscripts: Sequence[Subscript]
-    ) -> tuple[Subscript, ...]:
+    def in_memory_order(self, home: Home, subscripts: Sequence[Subscript]) -> tuple[Subscript, ...]:
         """The subscripts of a temporary, that of the axis with neighbors in memory last."""
         axes = self.axes(home)
         if axes is None:
@@ -98,7 +97,7 @@ def private_axes(loop: NestLoop, sink: Sink) -> tuple[Axis, ...]:
     return (*own, *([loop.vector] if loop.vector in found else []))
 
 
-class Place(NamedTuple):
+class ElementPlace(NamedTuple):
     """base + offset. offset: of every lane, or of the first where they are neighbors."""
 
     base: str
@@ -158,7 +157,7 @@ class NestEmitter(VectorEmitter):
         values: Mapping[Index, Value],
         data: Mapping[str, Value],
         vector: Index | None,
-    ) -> Place:
+    ) -> ElementPlace:
         """Where an element is. values: of the indices; of the vector index, of its first lane."""
         base, subscripts = self.pointer(home), self.slots.in_memory_order(home, subscripts)
         if home[0] == "data" and home[1] in self.slots.vectors:
@@ -188,7 +187,7 @@ class NestEmitter(VectorEmitter):
             if isinstance(s, str):
                 neighbors = neighbors and not data[s].wide
                 offset = self._plus(offset, self._whole(data[s]), self._step(home, [(last - k, 1)]))
-        return Place(base, offset, neighbors)
+        return ElementPlace(base, offset, neighbors)
 
     def _column(
         self, subscript: Subscript, values: Mapping[Index, Value], data: Mapping[str, Value]
@@ -227,41 +226,39 @@ class NestEmitter(VectorEmitter):
 
     # -- memory ---------------------------------------------------------------------------
 
-    def read(self, place: Place, mask: Value | None) -> Value:
-        """The number at a place, or the lanes of a mask; None: all, and what is beyond."""
+    def read(self, place: ElementPlace, mask: Value | None) -> Value:
+        """The number at a place, or those of the lanes; of neighbors without a mask all."""
         if not place.neighbors and not place.offset.wide:
             return self.load(place.base, place.offset)
         if mask is None and place.neighbors:
             return self.load(place.base, place.offset, wide=True)
-        kind, n = self.type(True), self.lanes
-        at, name = self._target(place)
-        what = "load" if place.neighbors else "gather"
+        kind = self.type(True)
+        if place.neighbors:
+            name, at, pointers = "load", self.at(place.base, place.offset), "ptr"
+        else:
+            name, pointers = "gather", self.type(True, "ptr")
+            offsets = f"{self.type(True, 'i64')} {place.offset.text}"
+            at = self.emit(f"getelementptr double, ptr {place.base}, {offsets}", True).text
         mask = self.spread(mask or Value("true"), "i1")
-        rest = f"i32 8, <{n} x i1> {mask.text}, {kind} zeroinitializer"
-        self.declared.add(f"declare {kind} @llvm.masked.{what}.v{n}f64.{name}"
-                          f"({at.split()[0] if place.neighbors else f'<{n} x ptr>'}, i32, <{n} x i1>, {kind})")  # fmt: skip
-        return self.emit(f"call {kind} @llvm.masked.{what}.v{n}f64.{name}({at}, {rest})", True)
+        suffix = f"v{self.lanes}f64.{'p0' if place.neighbors else f'v{self.lanes}p0'}"
+        bits = self.type(True, "i1")
+        self.declared.add(
+            f"declare {kind} @llvm.masked.{name}.{suffix}({pointers}, i32, {bits}, {kind})"
+        )
+        arguments = f"{pointers} {at}, i32 8, {bits} {mask.text}, {kind} zeroinitializer"
+        return self.emit(f"call {kind} @llvm.masked.{name}.{suffix}({arguments})", True)
 
-    def write(self, value: Value, place: Place, mask: Value | None) -> None:
-        """Change the number at a place, or those of neighbors."""
+    def write(self, value: Value, place: ElementPlace, mask: Value | None) -> None:
+        """Change the number at a place, or those of neighbors; without a mask all."""
         if not value.wide or mask is None:
             self.store(value, place.base, place.offset)
             return
-        kind, n = self.type(True), self.lanes
-        at, name = self._target(place)
-        self.declared.add(f"declare void @llvm.masked.store.v{n}f64.p0({kind}, ptr, i32, <{n} x i1>)")
-        rest = f"{at}, i32 8, <{n} x i1> {mask.text}"
-        self.add_line(f"call void @llvm.masked.store.v{n}f64.{name}({kind} {value.text}, {rest})")
-
-    def _target(self, place: Place) -> tuple[str, str]:
-        """The pointers as an argument, and their type in the name of an intrinsic."""
-        if place.neighbors:
-            return f"ptr {self.at(place.base, place.offset)}", "p0"
-        wide, n = self.type(True, "i64"), self.lanes
-        pointers = self.emit(
-            f"getelementptr double, ptr {place.base}, {wide} {place.offset.text}", True
-        )
-        return f"<{n} x ptr> {pointers.text}", f"v{n}p0"
+        kind, bits = self.type(True), self.type(True, "i1")
+        name = f"llvm.masked.store.v{self.lanes}f64.p0"
+        self.declared.add(f"declare void @{name}({kind}, ptr, i32, {bits})")
+        at = self.at(place.base, place.offset)
+        arguments = f"{kind} {value.text}, ptr {at}, i32 8, {bits} {mask.text}"
+        self.add_line(f"call void @{name}({arguments})")
 
     def fill(self, pointer: str, count: Value, mode: str) -> None:
         """Nothing, of this mode, in so many numbers."""
@@ -272,6 +269,11 @@ class NestEmitter(VectorEmitter):
             return
         with self.for_range(count) as k:
             self.store(self.number(NOTHING[mode]), pointer, k)
+
+    def clear(self, home: Home, mode: str) -> None:
+        """The same in a whole temporary."""
+        start = self.at(self.pointer(home), self.slot("start", home, ()))
+        self.fill(start, self.slot("room", home), mode)
 
     def combine(self, mode: str, old: Value, new: Value) -> Value:
         """An accumulated number and one more."""

@@ -1,0 +1,215 @@
+"""Plan the machine code of loop nests: passes, and which stores share a loop."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from symgd.backends.native.nests.nest_parts import Kind, NestLoop, NestPart, Sink, contiguous
+from symgd.backends.nests import Load, Nest, NestProgram, Store
+from symgd.formula.indices import ROW, Affine, ColumnVector, Index
+
+
+@dataclass
+class Pass:
+    """Loops that run strip by strip. index: the strip index.
+
+    halo: the shifts at which temporaries of a strip are read; they are computed for those too.
+    strip_temporaries: with their axes, the vector index last.
+    """
+
+    index: Index
+    loops: list[NestLoop]
+    halo: tuple[Affine, ...]
+    strip_temporaries: dict[str, tuple[Index, ...]]
+
+    @property
+    def sinks(self) -> list[tuple[NestLoop, Sink]]:
+        """All sinks, with their loops."""
+        return [(loop, sink) for loop in self.loops for sink in loop.sinks]
+
+    @property
+    def is_serial(self) -> bool:
+        """Whether one thread must do it."""
+        return any(p.kind is Kind.SCATTERED for loop in self.loops for p in loop.parts)
+
+
+@dataclass
+class Plan:
+    """What machine code does.
+
+    stages: passes, and straight lines between them. axes: of the temporaries that outlive a strip,
+    in the order of memory. covered: the gradients that one sink writes wholly before all others, if
+    the sizes are so; with that sink's loop.
+    """
+
+    program: NestProgram
+    stages: list[Pass | Nest]
+    axes: dict[str, tuple[Index, ...]]
+    covered: dict[str, tuple[NestLoop, Sink]]
+
+
+def plan(program: NestProgram) -> Plan:
+    """The plan of a program."""
+    program = _packed(program)
+    stages: list[Pass | Nest] = []
+    axes = dict(program.temporaries)
+    for nests in program.passes:
+        if not nests[0].indices:
+            stages += nests
+            continue
+        stages.append(_pass(program, nests))
+    for stage in stages:
+        if isinstance(stage, Pass):
+            for loop, sink in stage.sinks:
+                name, own = sink.target, axes.get(sink.target, ())
+                if loop.vector in own:
+                    axes[name] = (*(i for i in own if i != loop.vector), loop.vector)
+            stage.strip_temporaries = {name: axes[name] for name in stage.strip_temporaries}
+    for stage in stages:
+        for name in stage.strip_temporaries if isinstance(stage, Pass) else ():
+            del axes[name]
+    return Plan(program, stages, axes, _covered(program, stages))
+
+
+def _packed(program: NestProgram) -> NestProgram:
+    """The program with vectors of columns copied into a temporary of each strip.
+
+    Columns begin at equal places of pages, so their rows would evict each other from the cache.
+    """
+    vectors = {a.name for a in program.arrays if isinstance(a, ColumnVector)}
+    nests: list[Nest] = []
+    temporaries = dict(program.temporaries)
+    for k, run in enumerate(program.passes):
+        read = dict.fromkeys(
+            load for nest in run for load in nest.loads.values() if load.array in vectors
+        )
+        copies = {}
+        for n, load in enumerate(read):
+            _, column = load.subscripts
+            if isinstance(column, Affine) and len(column.indices) == 1:
+                axes = (ROW, column.indices[0])
+                copies[load] = Load(f"packed{k}_{n}", tuple([Affine(0, ((i, 1),)) for i in axes]))
+                store = Store(copies[load].array, copies[load].subscripts, "=", "cell")
+                nests.append(Nest(axes, {"cell": load}, (), (store,)))
+                temporaries[store.target] = axes
+        for nest in run:
+            loads = {name: copies.get(load, load) for name, load in nest.loads.items()}
+            nests.append(replace(nest, loads=loads))
+    return replace(program, nests=tuple(nests), temporaries=temporaries)
+
+
+def _pass(program: NestProgram, nests: tuple[Nest, ...]) -> Pass:
+    strip = nests[0].indices[0]
+    elsewhere = {
+        load.array for n in program.nests if n not in nests for load in n.loads.values()
+    } | {o for o in program.outputs.values() if isinstance(o, str)}
+    parts = [
+        _part(program, nest, store, strip, elsewhere) for nest in nests for store in nest.stores
+    ]
+    local = {p.store.target: program.temporaries[p.store.target]
+             for p in parts if p.kind is Kind.STRIP}  # fmt: skip
+    reads = {id(p): {s.array for s in p.steps.values() if isinstance(s, Load)} for p in parts}
+    halo = [
+        shift for p in parts for i, shift in p.shifts if i == strip and reads[id(p)] & set(local)
+    ]
+    loops: list[NestLoop] = []
+    for part in parts:
+        vector = _vector_index(program, part.nest, strip)
+        for loop in reversed(loops):
+            if _joins(part, loop, vector, bool(halo)):
+                loop.parts.append(part)
+                break
+            if reads[id(part)] & {p.store.target for p in loop.parts}:
+                loops.append(NestLoop(part.nest.indices, vector, [part]))
+                break
+        else:
+            loops.append(NestLoop(part.nest.indices, vector, [part]))
+    for loop in loops:
+        loop.arrange()
+        for sink in loop.sinks:
+            outside = set(loop.order[: sink.depth])
+            if sink.target in program.temporaries and strip in sink.first.target_indices:
+                sink.assigns = outside <= sink.first.target_indices
+    return Pass(strip, loops, tuple(dict.fromkeys(halo)), local)
+
+
+def _part(
+    program: NestProgram, nest: Nest, store: Store, strip: Index, elsewhere: set[str]
+) -> NestPart:
+    """The part of a store, by who writes to its target."""
+    own = program.temporaries.get(store.target)
+    if own is not None:
+        if strip not in own:
+            return NestPart(nest, store, Kind.SUMMED)
+        return NestPart(nest, store, Kind.OWNED if store.target in elsewhere else Kind.STRIP)
+    affine = [s for s in store.subscripts if isinstance(s, Affine)]
+    if not any(strip in s.indices for s in affine):
+        return NestPart(nest, store, Kind.SUMMED)
+    found = [i for s in affine for i in s.indices]
+    unit = all(dict(s.terms)[i] == 1 for s in affine for i in s.indices)
+    alone = all(len(s.indices) <= 1 for s in affine) and len(set(found)) == len(found)
+    if not unit or not alone or len(affine) < len(store.subscripts):
+        return NestPart(nest, store, Kind.SCATTERED)
+    by_index = {s.indices[0]: s - Affine(0, ((s.indices[0], 1),)) for s in affine if s.indices}
+    return NestPart(
+        nest, store, Kind.OWNED, tuple((i, by_index[i]) for i in sorted(by_index, key=str))
+    )
+
+
+def _joins(part: NestPart, loop: NestLoop, vector: Index, halo: bool) -> bool:
+    """Whether a part may stand in a loop: of its nest, or of one whose iterations store all."""
+    if (part.nest.indices, vector) != (loop.indices, loop.vector):
+        return False
+    last = loop.parts[-1]
+    if halo and (part.kind is Kind.STRIP) != (last.kind is Kind.STRIP):
+        return False
+    if part.nest is last.nest:
+        return True
+    reads = {s.array for s in part.steps.values() if isinstance(s, Load)}
+    if reads & {p.store.target for p in loop.parts}:
+        return False
+    return len(loop.indices) == 1 or all(
+        p.target_indices == set(loop.indices) for p in (part, *loop.parts)
+    )
+
+
+def _vector_index(program: NestProgram, nest: Nest, strip: Index) -> Index:
+    """The index along which the fewest arrays are not contiguous; the strip index, if in doubt."""
+    vectors = {a.name for a in program.arrays if isinstance(a, ColumnVector)}
+    part = NestPart(nest, nest.stores[0], Kind.SCATTERED)
+    parts = [NestPart(nest, s, part.kind) for s in nest.stores]
+
+    def jumps(index: Index) -> int:
+        count = 0
+        for p in parts:
+            places = [(s.array, s.subscripts) for s in p.steps.values() if isinstance(s, Load)]
+            for array, subscripts in [*places, (p.store.target, p.store.subscripts)]:
+                if array in vectors:
+                    count += 1000 * (index in p.place_varies(subscripts[1:]))
+                elif array not in program.temporaries and index in p.place_varies(subscripts):
+                    count += not contiguous(p, subscripts, index)
+        return count
+
+    return min(nest.indices, key=lambda i: (jumps(i), i != strip))
+
+
+def _covered(
+    program: NestProgram, stages: Iterable[Pass | Nest]
+) -> dict[str, tuple[NestLoop, Sink]]:
+    """The gradients that are written first by one sink of owners, in their pass by no other."""
+    found: dict[str, tuple[NestLoop, Sink]] = {}
+    seen: set[str] = set(program.temporaries)
+    for stage in stages:
+        if isinstance(stage, Nest):
+            seen.update(store.target for store in stage.stores)
+            continue
+        targets = [sink.target for _, sink in stage.sinks]
+        for loop, sink in stage.sinks:
+            alone = targets.count(sink.target) == 1 and sink.target not in seen
+            before = set(loop.order[: sink.depth])
+            if alone and sink.first.kind is Kind.OWNED and before == sink.first.target_indices:
+                found[sink.target] = (loop, sink)
+                sink.assigns = True
+        seen.update(targets)
+    return found
