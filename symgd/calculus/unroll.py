@@ -44,6 +44,7 @@ class Unroller:
     cell: Callable[[DataArray, int], float]
     elements: Mapping[tuple[str, tuple[int, ...]], Name]
     limit: int
+    _steps: int = 0  # values of indices that were gone through, equal terms too
     _known: dict[tuple[int, tuple[tuple[Index, int], ...]], Node] = field(default_factory=dict)
     _free: dict[int, frozenset[Index]] = field(default_factory=dict)
 
@@ -88,6 +89,9 @@ class Unroller:
         """The terms of a reduction, and of those of its kind that are its terms."""
         index, term = node.args
         for k in self.shapes.range(index):
+            self._steps += 1
+            if self._steps > 10 * self.limit:
+                raise TooManyPartsError
             if term.func is node.func:
                 yield from self._terms(term, {**values, index: k})
             else:

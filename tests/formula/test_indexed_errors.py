@@ -311,3 +311,13 @@ def test_hostile_text_takes_little_work(name):
     if message is not None:
         assert message in found
         assert len(found) < 1000
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["sum(x^2, i=1..10^8)", "sum(x, i=1..10^4, j=1..10^4)", "sum(sum(x, j=2..1), i=1..10^8)"],
+)
+def test_a_long_sum_of_equal_terms_is_not_written_out(text):
+    loss = Loss(text)
+    _, lines = lines_of(lambda: loss.internals, 1_000_000)
+    assert loss.internals.params == ("x",)
