@@ -13,11 +13,11 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
-from benchmarks import advice, certified, curvatures, explain_points
+from benchmarks import advice, certified, curvatures, explain_points, limits
 from benchmarks.measure import Row
 from benchmarks.verdict_grid import Case, grid
 
-_APART = 19  # of the grid's cases: 228 of 5484 are run
+_APART = 19  # of the grid's cases: 289 of 5484 are run
 _LONGEST = 400_000  # steps of a continued run
 _LEAST = 640  # steps by which every run is continued
 _SHRINKING = ("converging", "slow", "sublinear")  # kinds that say that the error falls
@@ -116,6 +116,7 @@ def rows(cases: Sequence[Case] | None = None) -> Iterator[Row]:
         yield Row(f"kind {kind}", count, "")
     if cases is None:
         yield from advice.rows()
+        yield from limits.rows()
         yield from explain_points.rows()
         yield from certified.rows()
         yield from curvatures.rows()

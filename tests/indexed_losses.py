@@ -281,8 +281,10 @@ _MIXED = [
     Indexed(
         "product of two sums over rows",
         "mean(x*v[item])*sum((y - v[item] - u[site])^2)",
-        lambda u, v: jnp.mean(column("x") * v[place("item")])
-        * jnp.sum((column("y") - v[place("item")] - u[place("site")]) ** 2),
+        lambda u, v: (
+            jnp.mean(column("x") * v[place("item")])
+            * jnp.sum((column("y") - v[place("item")] - u[place("site")]) ** 2)
+        ),
         data=True,
     ),
     Indexed(

@@ -132,7 +132,6 @@ class ElementGradient:
 
         return [move(root, frozenset(new)) for root in roots]
 
-
     def _subscript(self, node: Node) -> Node:
         """A subscript in its shortest form: i - 1 + 1 is i."""
         form = affine(node)
@@ -147,7 +146,8 @@ def _where(graph: Graph, conditions: Sequence[Node], term: Node) -> Node:
 
 
 def _node(graph: Graph, form: Affine) -> Node:
-    terms = [graph.mul(graph.number(k), graph.atom(s)) for s, k in form.terms]
+    ordered = sorted(form.terms, key=lambda term: term[1] < 0)  # n - i + 1
+    terms = [graph.mul(graph.number(k), graph.atom(s)) for s, k in ordered]
     return graph.add(*terms, graph.number(form.constant))
 
 

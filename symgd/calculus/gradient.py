@@ -36,7 +36,7 @@ def gradient(graph: Graph, output: Node, wrt: Sequence[Node]) -> list[Node]:
     return [found.total(leaf) for leaf in wrt]
 
 
-def sweep(graph: Graph, output: Node, wrt: Sequence[Node], together: bool = False) -> Sweep:
+def sweep(graph: Graph, output: Node, wrt: Sequence[Node], together: bool = False) -> ReverseSweep:
     """The finished sweep: adjoints of the leaves, and of the elements of arrays among them.
 
     together: sweep the terms of sums that have nodes in common at once.
@@ -44,7 +44,7 @@ def sweep(graph: Graph, output: Node, wrt: Sequence[Node], together: bool = Fals
     order = topological([output])
     free = FreeIndices()
     active = _active_nodes(order, wrt)
-    found = Sweep(
+    found = ReverseSweep(
         graph,
         active,
         singular(order),
@@ -70,7 +70,7 @@ class _Adjoint:
 
 
 @dataclass
-class Sweep:
+class ReverseSweep:
     """The state of one reverse sweep.
 
     active: nodes that depend on a leaf of `wrt`. singular: those whose derivative may be infinite.
@@ -171,13 +171,13 @@ class Sweep:
             ):
                 self.vanishing.add(id(arg))
 
-    def inner(self, indices: frozenset[Index]) -> Sweep:
+    def inner(self, indices: frozenset[Index]) -> ReverseSweep:
         """A sweep over the same nodes that starts with other adjoints; it keeps these indices."""
         scope = self.scope | indices
         return replace(self, scope=scope, adjoints={}, steep=set(), vanishing=set())
 
     def propagate_apart(self, node: Node, adjoint: Node, condition: Node | None) -> None:
-        """Sweep the derivatives of a node apart from its adjoint; 0 times infinity is 0.
+        """ReverseSweep the derivatives of a node apart from its adjoint; 0 times infinity is 0.
 
         At the tip of a cone, such as sqrt(x**2 + y**2) at 0, the adjoint is infinite. The
         derivatives of the node are 0 there, and by convention their products are 0, as the

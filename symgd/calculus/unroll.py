@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from symgd.formula.categories import element_name
 from symgd.formula.functions.table import FUNCTIONS
 from symgd.formula.graph import Graph
 from symgd.formula.indices import (
@@ -23,7 +22,7 @@ from symgd.formula.indices import (
     affine,
     log_sum_of_exponentials,
 )
-from symgd.formula.nodes import ZERO, Column, Name, Node, float_of
+from symgd.formula.nodes import ONE, ZERO, Column, Name, Node, float_of
 from symgd.formula.shapes import Shapes
 
 
@@ -36,25 +35,18 @@ class Unroller:
     """Writes nodes out into their graph, which may hold at most `limit` nodes then.
 
     column: (vector, k) -> the column of its k-th element. cell: (data array, k) -> the number in
-    row k. variables: the element of each array, by (name, subscripts), in order of appearance.
+    row k. elements: the variables that the elements of arrays are, by (name, subscripts).
     """
 
     graph: Graph
     shapes: Shapes
     column: Callable[[ColumnVector, int], Column]
     cell: Callable[[DataArray, int], float]
-    limit: int = 20_000
-    variables: dict[tuple[str, tuple[int, ...]], Name] = field(default_factory=dict)
+    elements: Mapping[tuple[str, tuple[int, ...]], Name]
+    limit: int
+    _steps: int = 0  # values of indices that were gone through, equal terms too
     _known: dict[tuple[int, tuple[tuple[Index, int], ...]], Node] = field(default_factory=dict)
     _free: dict[int, frozenset[Index]] = field(default_factory=dict)
-
-    def element(self, array: str, subscripts: tuple[int, ...]) -> Name:
-        """The variable `w[2,3]` of an element of an array of parameters."""
-        key = (array, subscripts)
-        if key not in self.variables:
-            text = element_name(array, self.shapes.extents[array], subscripts)
-            self.variables[key] = Name(f"e{len(self.variables)}", text)
-        return self.variables[key]
 
     def unroll(self, node: Node, values: Mapping[Index, int]) -> Node:
         """The node at these values of its free indices, or TooManyPartsError."""
@@ -97,6 +89,9 @@ class Unroller:
         """The terms of a reduction, and of those of its kind that are its terms."""
         index, term = node.args
         for k in self.shapes.range(index):
+            self._steps += 1
+            if self._steps > 10 * self.limit:
+                raise TooManyPartsError
             if term.func is node.func:
                 yield from self._terms(term, {**values, index: k})
             else:
@@ -131,15 +126,15 @@ class Unroller:
         """The element at `places`; a subscript from the data chooses among all elements."""
         graph = self.graph
         if not places:
-            return graph.atom(self.element(array.text, before))
+            return graph.atom(self.elements[array.text, before])
         first, *rest = places
         if isinstance(first, int):
             return self._chosen(array, rest, (*before, first))
-        found = ZERO
-        for k in range(self.shapes.extents[array.text][len(before)], 0, -1):
-            here = self._chosen(array, rest, (*before, k))
-            found = graph.where(graph.compare("==", first, graph.number(k)), here, found)
-        return found
+        terms = []
+        for k in range(1, self.shapes.extents[array.text][len(before)] + 1):
+            here = graph.where(graph.compare("==", first, graph.number(k)), ONE, ZERO)
+            terms.append(graph.mul(here, self._chosen(array, rest, (*before, k))))
+        return graph.add(*terms)
 
     def _subscript(self, node: Node, values: Mapping[Index, int]) -> int | Node:
         form = affine(node)

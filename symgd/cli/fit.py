@@ -9,7 +9,7 @@ import typer
 
 from symgd.cli.console import emit, write_message
 from symgd.cli.formats import Format, read_format
-from symgd.cli.option_values import integer
+from symgd.cli.option_values import integer, read_arrays
 from symgd.cli.options import format_option, option
 from symgd.cli.progress import with_progress
 from symgd.cli.terminal import emit_report, enable_garbage_collection, exit_code, row_remarks
@@ -57,6 +57,9 @@ def fit(
     drop_missing: Annotated[bool, option("drop-missing")] = False,
     backend: Annotated[str, option("backend", "What runs over the rows.")] = "auto",
     threads: Annotated[str | None, option("threads")] = None,
+    size: Annotated[list[str] | None, option("size")] = None,
+    shape: Annotated[list[str] | None, option("shape")] = None,
+    vector: Annotated[list[str] | None, option("vector")] = None,
     predict: Annotated[str | None, option("predict")] = None,
     plot: Annotated[
         str | None,
@@ -94,6 +97,7 @@ def fit(
             drop_missing=drop_missing,
             backend=backend,
             threads=None if threads is None else integer("--threads", threads, minimum=1),
+            **read_arrays(size, shape, vector),
         )
     _print(result, kind, predict)
     if picture_path is not None:

@@ -8,31 +8,37 @@ from threading import Lock
 import numpy as np
 from numpy.typing import NDArray
 
+from symgd.errors import DataError, excerpt
+
 
 class Labels:
     """The different texts of a column, or of several that share them; numbered from 1.
 
     The numbers are those of first appearance while the columns are read for the first time, and of
-    sorted texts after `settle`: no order of rows decides them.
+    sorted texts after `settle`: no order of rows decides them. texts: all there are, in order.
     """
 
-    def __init__(self) -> None:
-        self._numbers: dict[str, int] = {}
-        self._settled = False
+    def __init__(self, texts: Sequence[str] | None = None) -> None:
+        self._numbers = {text: number for number, text in enumerate(texts or (), start=1)}
+        self._settled = texts is not None
         self._lock = Lock()
 
     def numbers(self, texts: Sequence[str]) -> NDArray[np.float64]:
-        """(rows,) float64: the number of each text; 0 for one that is new after `settle`."""
+        """(rows,) float64: the number of each text, or DataError for one that is none of all."""
         known = self._numbers
         if not self._settled:
             with self._lock:  # several threads read one column
                 for text in texts:
                     known.setdefault(text, len(known) + 1)
-        return np.fromiter((known.get(text, 0) for text in texts), np.float64, len(texts))
+        try:
+            return np.fromiter((known[text] for text in texts), np.float64, len(texts))
+        except KeyError as error:
+            sentence = f"'{excerpt(error.args[0])}' is none of the categories"
+            raise DataError(f"{sentence} {excerpt(', '.join(known), 200)}") from None
 
     def settle(self) -> NDArray[np.float64]:
         """(K + 1,): the final number of each one given so far."""
-        found = sorted(self._numbers)
+        found = list(self._numbers) if self._settled else sorted(self._numbers)
         final = np.zeros(len(found) + 1)
         for number, text in enumerate(found, start=1):
             final[self._numbers[text]] = number

@@ -42,6 +42,7 @@ def read_table(
     block_rows: int | None = None,
     progress: Progress | None = None,
     categories: Sequence[Collection[str]] = (),
+    labels: Mapping[str, Sequence[str]] | None = None,
 ) -> Table:
     """The columns of a table as floats, each number exactly as written.
 
@@ -53,7 +54,8 @@ def read_table(
     its columns take more than `IN_MEMORY` bytes.
     progress: called with the fraction read, 0 to 1, on every pass over a file.
     categories: columns that may hold texts, which are then numbered from 1 in sorted order
-    (`Table.labels`); those of one group share their numbers.
+    (`Table.labels`); those of one group share their numbers. labels: all texts of columns that
+    hold texts, in the order of their numbers.
 
     DataError: the location of the first invalid cell, row or name.
 
@@ -70,6 +72,9 @@ def read_table(
     selected = select_columns(columns, opened.names, opened.label)
     if not selected:
         raise DataError("no column of the table is used", source=opened.label)
+    for name, texts in (labels or {}).items():
+        known = Labels(texts)
+        selected = [replace(c, labels=known) if c.name == name else c for c in selected]
     while True:
         try:
             return _read(opened, selected, drop_missing, block_rows, progress)
@@ -77,8 +82,8 @@ def read_table(
             group = _texts_at(error, opened, selected, categories)
             if group is None:
                 raise
-            labels = Labels()
-            selected = [replace(c, labels=labels) if c.name in group else c for c in selected]
+            shared = Labels()
+            selected = [replace(c, labels=shared) if c.name in group else c for c in selected]
 
 
 def _texts_at(
@@ -169,8 +174,8 @@ class Table:
         where = "read in blocks" if self.streamed else "in memory"
         return f"<Table of {self.rows:,} rows x {len(self.names)} columns, {where}>"
 
-    def __reduce__(self) -> tuple[Callable[..., Table], tuple[dict[str, Array], list[str]]]:
-        return read_table, (dict(self.columns), list(self.names))  # the numbers, not the file
+    def __reduce__(self) -> tuple[Callable[..., Table], tuple[Any, ...]]:
+        return _unpickle, (dict(self.columns), list(self.names), self.labels)  # not the file
 
     @cached_property
     def columns(self) -> Mapping[str, Array]:
@@ -208,6 +213,12 @@ class Table:
             sentence = f"it held {self.rows:,} rows at first and {rows:,} now"
             hint = "let nothing write to it while it is used"
             raise DataError(sentence, source=self.source, hint=hint)
+
+
+def _unpickle(
+    columns: Mapping[str, Array], names: list[str], labels: Mapping[str, tuple[str, ...]]
+) -> Table:
+    return replace(read_table(columns, names), labels=labels)
 
 
 def _block_rows(columns: int) -> int:

@@ -100,6 +100,7 @@ class _Function:
     params: tuple[str, ...]
     name: str
     shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    indexed: None = None
 
     @property
     def text(self) -> str:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, partial
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import TYPE_CHECKING, Any
 
 from symgd._locks import cached_property
@@ -19,6 +19,7 @@ from symgd.descent.engine import Step
 from symgd.descent.kernel import Run
 from symgd.model.arguments import Arguments, resolve
 from symgd.model.array_model import ArrayModel
+from symgd.model.elements import element_names
 from symgd.model.loss import Loss
 from symgd.model.result import Best, History, Result, Status, Verdict
 
@@ -34,19 +35,25 @@ if TYPE_CHECKING:
 LONG = 20_000  # parameters, from which on
 
 
-class LossHistory(History):
-    """Loss and |g| by step; theta is kept of the end only."""
-
-    def __init__(self) -> None:
-        super().__init__(0)
-
-    def append(self, theta: Sequence[float], loss: float, grad_norm: float) -> None:
-        """Record one row; theta is let go."""
-        super().append((), loss, grad_norm)
+_SHOWN = 3  # elements of each array that the history keeps,
+_MOST_SHOWN = 12  # and of all of them
 
 
 class LongRun(Run):
-    """A run whose theta is one array that changes in place: no point but the last is kept."""
+    """A run whose theta is one array that changes in place: no point but the last is kept.
+
+    The history keeps loss, |g| and a few elements of theta. places: of these in theta.
+    """
+
+    places: Sequence[int] = ()
+
+    @classmethod
+    def of(cls, model: ArrayModel, theta: Floats, tol: float | None) -> LongRun:
+        """The run from its start."""
+        places = list(shown_elements(model).values())
+        run = cls(x=theta, state=[], tol=tol, history=History(len(places)))
+        run.places = places
+        return run
 
     def record(self, loss: float, grad_norm: float, grad: list[float]) -> None:
         """Note loss and gradient at x, which are finite."""
@@ -55,15 +62,31 @@ class LongRun(Run):
         if loss < self.best_loss:
             self.best_loss, self.best_t = loss, self.t
         if self.t % self.history.stride == 0:
-            self.history.append((), loss, grad_norm)
+            self.history.append(self.shown, loss, grad_norm)
+
+    @property
+    def shown(self) -> list[float]:
+        """The elements of theta that the history keeps."""
+        return [float(self.x[k]) for k in self.places]
+
+
+def shown_elements(model: ArrayModel) -> dict[str, int]:
+    """The first elements of each parameter by name, and where they are in theta."""
+    found: dict[str, int] = {}
+    start = 0
+    for name in model.params:
+        elements = islice(element_names(name, model.shape(name)), _SHOWN)
+        found |= {element: start + k for k, element in enumerate(elements)}
+        start += math.prod(model.shape(name))
+    return dict(islice(found.items(), _MOST_SHOWN))
 
 
 @dataclass(frozen=True)
 class Displayed:
-    """What a report shows of the loss: no column for each parameter."""
+    """What a report shows of the loss: columns for a few elements of theta, `params`."""
 
     loss: Loss
-    params: tuple[str, ...] = ()
+    params: tuple[str, ...]
     shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     @property
@@ -127,7 +150,7 @@ def descend_long(
     task = DescentTask(loss, arguments, values)
     auto = arguments.schedule.auto
     kernel: Any = ArrayLineSearchKernel.of(task) if auto else array_kernel(task, in_place=True)
-    run = LongRun(x=start(), state=[], tol=arguments.tol, history=LossHistory())
+    run = LongRun.of(model, start(), arguments.tol)
     status, stop = _advance(model, kernel, run, arguments.steps, callback)
     end = _End(run, run.t, status, stop)
     if stop in (Stop.NONFINITE_LOSS, Stop.NONFINITE_STEP):
@@ -136,12 +159,12 @@ def descend_long(
         end.status = Status.DIVERGED if cause.overflow and run.t else Status.NONFINITE
     if stop is Stop.NONFINITE_LOSS and run.t:  # theta has changed: back to the point before
         end.steps = run.t - 1
-        run = LongRun(x=start(), state=[], tol=None, history=LossHistory())
+        run = LongRun.of(model, start(), None)
         kernel.advance(run, end.steps)
     end.value, end.grad = kernel.gradient(run.x)
-    if end.run.history.last_step() < end.steps:
-        end.run.history.close(end.steps, (), end.value, norm_of(end.grad))
-    theta, best = model.nested(run.x), end.run
+    if run.history.last_step() < end.steps:
+        run.history.close(end.steps, run.shown, end.value, norm_of(end.grad))
+    theta = model.nested(run.x)
     return Result(
         theta=theta,
         value=end.value,
@@ -149,10 +172,10 @@ def descend_long(
         steps=end.steps,
         status=end.found,
         message=end.message,
-        history=end.run.history,
-        best=Best(theta if best.best_t == end.steps else {}, best.best_loss, best.best_t),
+        history=run.history,
+        best=Best(theta if run.best_t == end.steps else {}, run.best_loss, run.best_t),
         judge=cache(partial(_verdict, end)),
-        loss=Displayed(loss),
+        loss=Displayed(loss, tuple(shown_elements(model))),
         rule=arguments.rule,
         lr=arguments.schedule.shown,
         start=Recomputed(model.params, lambda: model.nested(start())),  # type: ignore[arg-type]

@@ -111,8 +111,7 @@ def within(
 
     values: the hyperparameters of the rule. ArgumentError where nothing is left between them.
     """
-    params = loss.params
-    boxes = [] if loss.internals.box is None else [loss.internals.box]
+    params, boxes = loss.params, []
     if named := _by_element(loss, canonical_bounds(given)):
         boxes.append(read_bounds(named, params, params))
     if rule is not None and rule.unboxed is not rule and values is not None:
@@ -120,6 +119,7 @@ def within(
         boxes.append(read_bounds(dict.fromkeys(params, pair), params, params))
     if not boxes:
         return loss
+    boxes += [] if loss.internals.box is None else [loss.internals.box]
     low = [max(ends) for ends in zip(*(box.low for box in boxes), strict=True)]
     high = [min(ends) for ends in zip(*(box.high for box in boxes), strict=True)]
     read_bounds(dict(zip(params, zip(low, high, strict=True), strict=True)), params, params)

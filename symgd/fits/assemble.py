@@ -48,6 +48,7 @@ def assemble(
     }
     params |= _fixed_and_tied(model, x, covariance)
     correlation = statistics.correlations(covariance)
+    arrays = model.arrays
     diverging = [] if status is Status.CONVERGED else statistics.large_relative_errors(x, errors)
     return FitResult(
         text=model.text,
@@ -73,6 +74,7 @@ def assemble(
         table=model.table,
         dropped=model.table.dropped,
         weighted=model.weight is not None,
+        shapes={} if arrays is None else {name: arrays.shape(name) for name in arrays.arrays},
         curve=None if model.typed is model.response else FittedCurve.of(model, x, covariance),
         **facts,
     )

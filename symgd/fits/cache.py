@@ -28,7 +28,13 @@ def read_problem(text: str, data: Any, options: Options) -> LeastSquaresProblem:
     cached = _problems.get(key)
     if cached is None:
         problem = build_problem(read_model(text, opened, options))
-        if key and not problem.model.rows.constants and problem.model.nested is None:
+        arrays = problem.model.arrays  # as long as the data say
+        if (
+            key
+            and arrays is None
+            and not problem.model.rows.constants
+            and problem.model.nested is None
+        ):
             _problems[key] = problem.on(with_columns(problem.model.rows, {}))
             while len(_problems) > _CAPACITY:
                 _problems.popitem(last=False)

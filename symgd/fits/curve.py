@@ -97,7 +97,8 @@ class FittedCurve:
     def _bind(self, data: Any) -> RowData:
         opened, columns = open_columns(data)
         used = self.predictors or tuple(columns)[:1]  # a constant model has a value in every row
-        rows = RowData(self.data.graph, read_columns(opened, used))
+        known = {c: texts for c, texts in self.data.table.labels.items() if c in used}
+        rows = RowData(self.data.graph, read_columns(opened, used, labels=known))
         rows.values.update(self.data.values)  # means inside the model are those of the fit
         return rows
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from symgd.backends.dispatch import check_backend
@@ -11,7 +11,9 @@ from symgd.fits.cache import read_problem
 from symgd.fits.fit_result import FitResult
 from symgd.fits.regression_model import is_model
 from symgd.fits.settings import Options, by_name
+from symgd.formula.index_notation import is_indexed
 from symgd.model.arguments import Start, read_start
+from symgd.model.array_options import ArrayOptions
 from symgd.model.bounds import BoundsByName, canonical_bounds
 from symgd.model.checks import to_count
 
@@ -36,6 +38,9 @@ def fit(
     drop_missing: bool = False,
     backend: str = "auto",
     threads: int | None = None,
+    sizes: Mapping[str, int] | None = None,
+    shapes: Mapping[str, Sequence[int | str]] | None = None,
+    vectors: Mapping[str, Sequence[str]] | None = None,
 ) -> FitResult:
     """The fit of a formula to data, with standard errors.
 
@@ -49,7 +54,9 @@ def fit(
     parameters. bounds: name -> (low, high). method: "lm" (Levenberg and Marquardt; Newton's for
     what is no sum of squares) or a rule of the catalogue with steps, lr, batch and seed as for
     `descend`; bounds are kept by projection after each step. backend, threads: what runs over the
-    rows, as for `descend`; None: $SYMGD_THREADS threads, or one per processor.
+    rows, as for `descend`; None: $SYMGD_THREADS threads, or one per processor. sizes, shapes,
+    vectors: of a model with indices, as for `Loss`; each element of an array is a parameter of its
+    own, a[2] or a[north].
 
     A model with = is fitted by least squares. A loss is taken as -log L: its standard errors are
     those of the inverse Hessian; mean(...) counts as -log L divided by the number of rows. A loss
@@ -80,12 +87,14 @@ def fit(
     options = Options(
         weight, sigma, loss, by_name("fixed", fixed), by_name("tied", tied),
         canonical_bounds(bounds), drop_missing, backend, threads, method, steps, lr, batch, seed,
-        absolute_sigma, None if start is None else read_start(start)[0],
+        absolute_sigma, start if start is None or is_indexed(model) else read_start(start)[0],
+        ArrayOptions.of(sizes or {}, shapes or {}, vectors or {}),
     )  # fmt: skip
     if absolute_sigma and (loss is not None or (sigma is None and weight is None)):
         raise ArgumentError("absolute_sigma goes with sigma or weight, and with no loss of r")
     if is_model(model):
         read = read_problem(model, data, options)
+        options = options.with_start(read.model.arrays)
         if not read.model.params:
             raise ArgumentError("the model has no free parameter")
         if loss is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from symgd.errors import ArgumentError, DescentError
 from symgd.fits import statistics
 from symgd.fits.student_t import two_sided_quantile
 from symgd.model.checks import finite_or_none
+from symgd.model.elements import named
 from symgd.model.present import Pictured
 from symgd.model.result import Status
 
@@ -47,7 +48,8 @@ class FitResult(Pictured):
     log_likelihood: at the end; each None where it is not defined. dropped: rows left out for a
     missing cell. weighted: rss is of weighted squares. absolute: sigma was given absolutely, not up
     to a factor. basis: how the standard errors are computed; "" for sigma**2*(J'J)**-1. factor: by
-    which a mean(...) was multiplied to give `loss`.
+    which a mean(...) was multiplied to give `loss`. shapes: of the arrays whose elements the
+    parameters are.
     """
 
     text: str
@@ -74,6 +76,7 @@ class FitResult(Pictured):
     absolute: bool = False
     basis: str = ""
     factor: float = 1.0
+    shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     @property
     def dof(self) -> int:
@@ -113,8 +116,8 @@ class FitResult(Pictured):
 
     @property
     def theta(self) -> dict[str, float]:
-        """The value of every parameter, fixed and tied ones included."""
-        return {name: e.value for name, e in self.params.items()}
+        """The value of every parameter, also fixed and tied; `a` is the array of `a[1]`, .."""
+        return named(list(self.params), [e.value for e in self.params.values()], self.shapes)
 
     @property
     def stderr(self) -> dict[str, float | None]:

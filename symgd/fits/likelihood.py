@@ -13,7 +13,7 @@ from symgd.fits.fit_result import FitResult
 from symgd.fits.least_squares import least_squares
 from symgd.fits.least_squares_problem import build_problem
 from symgd.fits.minimize_loss import Inference, by_newton, by_rule
-from symgd.fits.model_reader import ModelReader, box_of, derived_parameters
+from symgd.fits.model_reader import PARTS, ModelReader, box_of, derived_parameters, too_large
 from symgd.fits.regression_model import Model
 from symgd.fits.settings import Options, place_start
 from symgd.formula.nodes import ROWS, Column, Name, Node, RowMean, RowSum, float_of, topological
@@ -28,6 +28,7 @@ HESSIAN_OF_MEAN = "the inverse Hessian of n times the loss, right where that is 
 def fit_loss(text: str, data: Any, options: Options) -> FitResult:
     """The minimum of a loss: least squares where it is a bare sum of squares, else -log L."""
     loss, model = _read_loss(text, data, options)
+    options = options.with_start(model.arrays)
     if not model.params:
         raise ArgumentError("the loss has no free parameter")
     squares = _as_least_squares(loss, model)
@@ -55,14 +56,26 @@ def _read_loss(text: str, data: Any, options: Options) -> tuple[LossInternals, M
     """The loss of its free parameters, and the model that predicts the loss itself."""
     own = options.parameter_names
     opened, columns = open_columns(data)
-    typed = Loss(text, opened, params=own, drop_missing=options.drop_missing)
-    loss = typed.internals.by_rows()
+    arrays = options.arrays
+    typed = Loss(
+        text, opened, params=own, drop_missing=options.drop_missing,
+        sizes=arrays.sizes, shapes=arrays.shapes, vectors=arrays.vectors,
+    )  # fmt: skip
+    inner = typed.internals if typed.arrays is None else typed.arrays.write_out(PARTS)
+    if inner is None:
+        raise too_large()
+    loss = inner.by_rows()
     rows, graph, root, derived = loss.rows, loss.graph, loss.root, dict[str, Node]()
     assert rows is not None
     rows.backend, rows.threads = options.backend, options.threads
     if options.fixed or options.tied:
         params = dict(zip(loss.params, loss.leaves, strict=True))
-        reader = ModelReader(columns, own, graph, dict(params))
+        reader = ModelReader(columns, own, arrays.symbols(columns), graph, dict(params))
+        if typed.arrays is not None:
+            assert typed.arrays.formula.indexed is not None
+            reader.indexed = typed.arrays.formula.indexed
+            reader.columns = {name: columns.symbols[name] for name in typed.columns}
+            reader.bind(typed.arrays)
         derived = derived_parameters(reader, params, options)
         unknown = next((c for c in reader.columns if c not in typed.columns), None)
         if unknown is not None:
@@ -83,6 +96,7 @@ def _read_loss(text: str, data: Any, options: Options) -> tuple[LossInternals, M
         columns=typed.columns,
         derived=derived,
         typed=root,
+        arrays=typed.arrays,
     )
 
 

@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from symgd import names
+from symgd.calculus.unroll import TooManyPartsError, Unroller
 from symgd.errors import ArgumentError, FormulaError
 from symgd.fits.settings import Options
 from symgd.formula.graph import Graph
+from symgd.formula.indexed_symbols import IndexedSymbols
 from symgd.formula.nodes import Column, Name, Node, RowMean, RowSum, topological
 from symgd.formula.parse import Formula, parse
 from symgd.formula.symbol_table import Columns
+from symgd.model.array_model import ArrayModel, bind_shapes
 from symgd.model.bounds import read_bounds
 from symgd.model.checks import to_finite
 from symgd.solvers.objectives import Box
+
+PARTS = 20_000  # nodes of a model whose elements are written out
+
+
+def too_large() -> ArgumentError:
+    """The error about a model that cannot be written out."""
+    sentence = "the model has too many elements and terms for a fit, which writes each of them out"
+    return ArgumentError(f"{sentence}; descend on the loss instead: symgd run, or symgd.descend")
 
 
 @dataclass
@@ -24,13 +35,18 @@ class ModelReader:
     """A parser of the formulas of a fit into one graph with one set of names.
 
     all_columns: of the data. parameter_names: those that are no constants. columns: those read.
+    arrays: the model with its arrays, where it has some and `bind` has read their lengths; every
+    formula is written out then, and the elements of arrays are `variables`.
     """
 
     all_columns: Columns
     parameter_names: Sequence[str]
+    indexed: IndexedSymbols
     graph: Graph = field(default_factory=Graph)
     variables: dict[str, Name] = field(default_factory=dict)
     columns: dict[str, Column] = field(default_factory=dict)
+    arrays: ArrayModel | None = None
+    unroller: Unroller | None = None
 
     def read(self, text: str, per_row: bool = True) -> Formula:
         """The formula of one row; its names are added to `variables` and `columns`."""
@@ -41,10 +57,46 @@ class ModelReader:
             declared=map(names.canonical, self.parameter_names),
             columns=self.all_columns,
             per_row=per_row,
+            indexed=self.indexed,
         )
+        if self.arrays is not None:
+            return self._bound(formula)
         self.variables = dict(formula.variables)
         self.columns |= formula.columns
         return formula
+
+    def bind(self, arrays: ArrayModel) -> None:
+        """Take the elements of these arrays for variables."""
+        self.arrays, self.unroller = arrays, arrays.unroller(PARTS)
+        self.variables |= {leaf.text: leaf for leaf in arrays.leaves}
+
+    def written_out(self, roots: Sequence[Node]) -> list[Node]:
+        """The nodes with every element a variable; ArgumentError where they are too many."""
+        if self.unroller is None:
+            return list(roots)
+        try:
+            return [self.unroller.unroll(root, {}) for root in roots]
+        except TooManyPartsError:
+            raise too_large() from None
+
+    def _bound(self, formula: Formula) -> Formula:
+        """A formula that is read after the model: it adds neither columns nor elements."""
+        arrays, unroller = self.arrays, self.unroller
+        assert arrays is not None
+        assert unroller is not None
+        if formula.indexed is not None:
+            unroller.shapes = bind_shapes(formula, arrays.table)
+            if unroller.shapes.extents != arrays.shapes.extents:
+                sentence = "this names an element that the model does not have"
+                raise FormulaError(formula.text, 0, sentence, "")
+        [root] = self.written_out([formula.root])
+        self.variables |= formula.variables
+        unknown = next((c for c in formula.columns if c not in self.columns), None)
+        if unknown is not None:
+            shown = names.escape(unknown)
+            sentence = f"a tied parameter reads the column '{shown}', which the model does not"
+            raise ArgumentError(sentence)
+        return replace(formula, root=root)
 
 
 def derived_parameters(

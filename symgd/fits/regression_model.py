@@ -13,16 +13,20 @@ from symgd.errors import ArgumentError, FormulaError
 from symgd.fits.model_reader import ModelReader, box_of, derived_parameters
 from symgd.fits.nested_sums import NestedSums, extract_sums
 from symgd.fits.settings import Options
+from symgd.formula.categories import category_columns
 from symgd.formula.graph import Graph
+from symgd.formula.index_notation import with_separators
+from symgd.formula.indices import Array
 from symgd.formula.nodes import Name, Node, topological
 from symgd.formula.parse import Formula, parse
-from symgd.model.data_binding import RowData, check_parameters, open_columns
+from symgd.model.array_model import ArrayModel, bind_shapes
+from symgd.model.data_binding import RowData, check_parameters, open_columns, read_columns
 from symgd.solvers.objectives import Box
 
 if TYPE_CHECKING:
     from symgd.data import Table
 
-_EQUALS = re.compile(r"(?<![<>=!])=(?!=)")
+_MARK = re.compile(r"[][();]|(?<![<>=!])=(?!=)")
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,7 @@ class Model:
     residual: Name | None = None
     sigma: Node | None = None  # where weight is 1/sigma**2
     nested: NestedSums | None = None  # sums over rows in it that hold parameters
+    arrays: ArrayModel | None = None  # whose elements the parameters are
 
     @property
     def graph(self) -> Graph:
@@ -80,15 +85,31 @@ class Model:
 
 def is_model(text: str) -> bool:
     """Whether the text is `response = model` rather than a loss."""
-    return bool(_EQUALS.search(text))
+    return bool(_equals(text)[1])
+
+
+def _equals(text: str) -> tuple[int, list[int]]:
+    """Where the last statement begins, and its `=` outside of brackets."""
+    begin, depth, places = 0, 0, list[int]()
+    for found in _MARK.finditer(with_separators(text)):
+        mark, at = found.group(), found.start()
+        if mark == ";":
+            if text[at + 1 :].strip(" \t\n;"):
+                begin, places = at + 1, []
+        elif mark == "=":
+            places += [at] * (depth == 0)
+        else:
+            depth += 1 if mark in "([" else -1
+    return begin, places
 
 
 def read_model(text: str, data: Any, options: Options) -> Model:
     """The model `text` over the columns of `data`, or a SymgdError."""
     left, right = _sides(text)
     opened, columns = open_columns(data)
-    reader = ModelReader(columns, options.parameter_names)
+    reader = ModelReader(columns, options.parameter_names, options.arrays.symbols(columns))
     model = reader.read(right)
+    options.arrays.check_used(text, model.indexed)
     params = dict(reader.variables)
     response = reader.read(left)
     _require_columns(reader, params, response, "the left side of a model")
@@ -97,11 +118,17 @@ def read_model(text: str, data: Any, options: Options) -> Model:
     loss = None
     if options.loss is not None:
         loss = _loss(options.loss, reader, residual)
+    if model.indexed is not None:
+        opened = _bind(reader, model, opened, options)
+        params = dict(reader.variables)
+    typed, *others = reader.written_out(
+        [model.root, response.root, *(n for n in (weight, sigma) if n is not None)]
+    )
     derived = derived_parameters(reader, params, options)
     given = [*options.fixed, *options.tied, *options.bounds]
     check_parameters(model, columns, [names.canonical(g) for g in given], "a parameter")
     rows = options.read_rows(reader.graph, opened, tuple(reader.columns))
-    roots = [model.root, response.root, *(n for n in (weight, sigma) if n is not None)]
+    roots = [typed, *others]
     values = {params[name]: node for name, node in derived.items()}
     substituted = reader.graph.replace(roots, values) if values else roots
     settled = rows.settle(rows.lower(substituted))
@@ -119,31 +146,46 @@ def read_model(text: str, data: Any, options: Options) -> Model:
         box=box_of(options, free, params),
         columns=tuple(reader.columns),
         derived=derived,
-        typed=model.root,
+        typed=typed,
         loss=loss,
         residual=residual,
+        arrays=reader.arrays,
     )
 
 
+def _bind(reader: ModelReader, model: Formula, opened: Any, options: Options) -> Table:
+    """Read the data of a model with arrays, and with them how long these are."""
+    indexed = reader.indexed
+    columns = tuple(dict.fromkeys([*reader.columns, *indexed.columns_read()]))
+    table = read_columns(opened, columns, options.drop_missing, category_columns(indexed))
+    shapes = bind_shapes(model, table)
+    reader.bind(ArrayModel(model, shapes, {}, reader.all_columns, table, options.arrays))
+    return table
+
+
 def _sides(text: str) -> tuple[str, str]:
-    """The two sides of `=`, each at its own position in the text, so that carets are right."""
-    places = [found.start() for found in _EQUALS.finditer(text)]
+    """The two sides of `=`, each at its own position in the text, so that carets are right.
+
+    The definitions before the model are part of its right side.
+    """
+    begin, places = _equals(text)
     if len(places) != 1:
         hint = "write for example y = a*exp(-b*x) + c"
         at = places[1] if len(places) > 1 else len(text)
         raise FormulaError(text, at, "a model has one '='", hint)
     (at,) = places
-    if not text[:at].strip() or not text[at + 1 :].strip():
-        side = "left" if not text[:at].strip() else "right"
+    if not text[begin:at].strip() or not text[at + 1 :].strip():
+        side = "left" if not text[begin:at].strip() else "right"
         raise FormulaError(text, at, f"there is nothing to the {side} of '='", "")
-    return text[:at], " " * (at + 1) + text[at + 1 :]
+    return " " * begin + text[begin:at], text[:begin] + " " * (at + 1 - begin) + text[at + 1 :]
 
 
 def _require_columns(
     reader: ModelReader, params: Mapping[str, Name], formula: Formula, what: str
 ) -> None:
     variables = set(reader.variables.values())
-    unknown = [n for n in topological([formula.root]) if isinstance(n, Name) and n in variables]
+    leaves = [n for n in topological([formula.root]) if isinstance(n, Name)]
+    unknown = [n for n in leaves if n in variables or isinstance(n, Array)]
     if unknown:
         shown = names.escape(unknown[0].text)
         at = max(formula.text.find(unknown[0].text), 0)

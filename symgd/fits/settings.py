@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from symgd import names
 from symgd.errors import ArgumentError
 from symgd.formula.graph import Graph
+from symgd.model.arguments import read_start
+from symgd.model.array_model import ArrayModel
+from symgd.model.array_options import ArrayOptions
 from symgd.model.bounds import BoundsByName
 from symgd.model.checks import read_origin
 from symgd.model.data_binding import RowData, read_columns
@@ -20,7 +24,7 @@ Value = TypeVar("Value")
 class Options:
     """The checked arguments of `symgd.fits.fit.fit`, which tells what they are.
 
-    start: as numbers, not yet matched with the parameters.
+    start: as it was given, and by `with_start` as numbers, not yet matched with the parameters.
     """
 
     weight: str | None
@@ -38,7 +42,8 @@ class Options:
     batch: int | None
     seed: int
     absolute_sigma: bool
-    start: float | dict[str, float] | list[float] | None
+    start: Any
+    arrays: ArrayOptions = field(default_factory=ArrayOptions)
 
     @property
     def by_rule(self) -> bool:
@@ -49,7 +54,22 @@ class Options:
     def parameter_names(self) -> list[str]:
         """Names given as parameters, which even pi and e are then."""
         named = self.start if isinstance(self.start, dict) else ()
-        return [*self.fixed, *self.tied, *self.bounds, *named]
+        every = [*self.fixed, *self.tied, *self.bounds, *named]
+        return [name for name in every if "[" not in name]  # elements are no names
+
+    def with_start(self, arrays: ArrayModel | None) -> Options:
+        """The same with a start of the elements of these arrays."""
+        if self.start is None:
+            return self
+        if arrays is None:
+            return replace(self, start=read_start(self.start)[0])
+        from symgd.model.array_start import array_origin
+
+        values = array_origin(arrays, self.start, self.seed, math.nan).tolist()
+        found = {leaf.text: v for leaf, v in zip(arrays.leaves, values, strict=True)}
+        held = {*map(names.canonical, (*self.fixed, *self.tied))}
+        known = {e: v for e, v in found.items() if not math.isnan(v) and e not in held}
+        return replace(self, start=known)
 
     def read_rows(self, graph: Graph, opened: Any, columns: Sequence[str]) -> RowData:
         """The rows that are fitted, for nodes of `graph`."""

@@ -22,7 +22,7 @@ ARRAY_FUNCTIONS = ("dot", "matmul", "softmax")
 
 _NAME = r"[^\W\d]\w*"
 _DEFINITION = re.compile(rf"^[ \t]*{_NAME}[ \t]*(?:\[[^\]\n]*\][ \t]*)?=(?!=)", re.MULTILINE)
-_MARK = re.compile(r"[][;]|\.\.|=(?!=)")
+_MARK = re.compile(r"[][;]|\.\.|(?<![<>=!])=(?!=)")
 _ARRAY_CALL = re.compile(rf"\b(?:{'|'.join([*ARRAY_FUNCTIONS, 'prod', 'norm'])})\s*\(")
 _SPACE_OR_BRACKET = re.compile(r"\s+|[][()]")
 _GOES_ON = tuple("+-*/^=,(·×÷−<>;")
@@ -97,8 +97,7 @@ class IndexNotation:
         self.definitions[name.text] = definition
         self.add_ranges(definition.ranges)
         self.indices |= {token.text for token in definition.indices}
-        if definition.indices:
-            self.ranks[name.text] = len(definition.indices)
+        self.ranks[name.text] = len(definition.indices)
 
     def is_bracketed(self, name: str, first: int, last: int) -> bool:
         """Whether a name stands within brackets between two places."""
@@ -120,9 +119,9 @@ def is_indexed(text: str) -> bool:
     found = _MARK.search(text)
     if found is None:
         return _ARRAY_CALL.search(text) is not None
-    if found.group() not in {"=", ";"} or any(mark in text for mark in ("[", "]", "..")):
+    if found.group() != "=" or any(mark in text for mark in ("[", "]", "..", ";")):
         return True
-    return len(_split(text)) > 1
+    return ";" in with_separators(text) or _ARRAY_CALL.search(text) is not None
 
 
 def read_notation(text: str, limits: Limits) -> IndexNotation:
@@ -163,11 +162,7 @@ def read_notation(text: str, limits: Limits) -> IndexNotation:
     return found
 
 
-def _split(text: str) -> list[str]:
-    return [part for part in _with_separators(text).split(";") if part.strip()]
-
-
-def _with_separators(text: str) -> str:
+def with_separators(text: str) -> str:
     """The text, of the same length, with `;` for each newline that ends a definition.
 
     A statement goes on in the next line within parentheses, after an operator and before one.
@@ -202,7 +197,7 @@ def _read_tokens(found: IndexNotation, text: str, limits: Limits) -> list[_Call]
     stack: list[_Call] = []
     closed: list[_Call] = []
     brackets = 0
-    for k, token in enumerate(tokens(_with_separators(text), limits, indexed=True)):
+    for k, token in enumerate(tokens(with_separators(text), limits, indexed=True)):
         found.tokens.append(token)
         kind = token.kind
         if kind in {"(", "["}:

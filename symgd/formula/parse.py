@@ -112,3 +112,19 @@ def variable_name(text: str) -> str:
             text, 0, f"'{names.escape(text)}' is not a name", "use letters and digits"
         )
     return first.text
+
+
+def parameter_name(text: str) -> str:
+    """The canonical spelling of a variable's name, or of that of an element: `a[1,2]`, `a[north]`.
+
+    FormulaError for another text.
+    """
+    array, bracket, subscripts = text.strip().partition("[")
+    name = variable_name(array)
+    if not bracket:
+        return name
+    places = [part.strip() for part in subscripts[:-1].split(",")]
+    if not subscripts.endswith("]") or not all(places):
+        sentence = f"'{names.escape(text.strip())}' is not an element"
+        raise FormulaError(text, 0, sentence, f"write {names.escape(name)}[1]")
+    return f"{name}[{','.join(places)}]"

@@ -136,7 +136,7 @@ class ShapeReader:
             del queue[axis]
             found = list(self._infer(axis))
             if not queue and not found:
-                found = list(self._infer_from_choices())
+                found = [*self._infer_from_choices(), *self._infer_from_equals()]
             for symbol in found:
                 queue.update(dict.fromkeys(readers[symbol]))
 
@@ -185,6 +185,16 @@ class ShapeReader:
                 self.known[symbol] = high - rest.at(self.known)
                 yield symbol
 
+    def _infer_from_equals(self) -> Iterator[Name]:
+        """The length of an array that an index shares with a definition: v[k]*h[k]."""
+        for (_, first), (_, second) in self.symbols.equal:
+            for form, other in ((first, second), (second, first)):
+                symbol = self._unknown(form)
+                if symbol is not None and all(s in self.known for s, _ in other.terms):
+                    rest = form - Affine(0, ((symbol, 1),))
+                    self.known[symbol] = other.at(self.known) - rest.at(self.known)
+                    yield symbol
+
     def _unknown(self, form: Affine) -> Name | None:
         """The size that alone is not known in a form, once in it."""
         unknown = [(s, k) for s, k in form.terms if s not in self.known]
@@ -194,8 +204,12 @@ class ShapeReader:
         """The greatest value of a subscript, or None where a size in it is not known."""
         if any(symbol not in self.known for symbol, _ in use.high.terms):
             return None
-        greatest = 0 if use.column is None else int(self.values(use.column).max())
-        return use.high.at(self.known) + greatest
+        if use.column is not None:
+            return use.high.at(self.known) + int(self.values(use.column).max())
+        high = use.high.at(self.known)
+        known = all(symbol in self.known for symbol, _ in use.low.terms)
+        empty = known and use.low.at(self.known) > high  # the range of an index
+        return 0 if empty else high
 
     # -- checks -----------------------------------------------------------------------------------
 
@@ -359,7 +373,7 @@ def written(form: Affine) -> str:
     """An affine form as people write it: n - 1, 2*n."""
     parts = [
         f"{'-' if k < 0 else '+'} {'' if abs(k) == 1 else f'{abs(k)}*'}{names.escape(s.text)}"
-        for s, k in form.terms
+        for s, k in sorted(form.terms, key=lambda term: term[1] < 0)
     ]
     if form.constant or not parts:
         parts.append(f"{'-' if form.constant < 0 else '+'} {abs(form.constant)}")

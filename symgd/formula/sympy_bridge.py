@@ -82,9 +82,7 @@ class _Bound:
     first: frozenset[Index] = frozenset()
 
     @classmethod
-    def of(
-        cls, roots: Sequence[Node], sizes: Mapping[Name, int], first: Sequence[Index]
-    ) -> _Bound:
+    def of(cls, roots: Sequence[Node], sizes: Mapping[Name, int], first: Sequence[Index]) -> _Bound:
         names = index_names(roots, first)
         taken = {*names.values(), *(n.text for n in topological(roots) if isinstance(n, Size))}
         taken |= {s.text for i in names for b in (i.low, i.high) for s, _ in b.terms}
@@ -125,7 +123,7 @@ class _Bound:
         if node.func is Peak:  # the value does not depend on this shift
             return sympy.S.Zero
         if node.func is Largest:  # SymPy has no maximum over an index
-            return sympy.Function("Max")(term, sympy.Tuple(*self.range(node.args[0])))
+            return sympy.Function("Max", real=True)(term, sympy.Tuple(*self.range(node.args[0])))
         cls = sympy.Sum if node.func is Total else sympy.Product
         return cls(term, self.range(node.args[0]))
 

@@ -11,7 +11,7 @@ from symgd import names
 from symgd.errors import ArgumentError, FormulaError
 from symgd.formula.evaluate import evaluate_all
 from symgd.formula.nodes import float_of
-from symgd.formula.parse import Formula, parse, variable_name
+from symgd.formula.parse import Formula, parameter_name, parse
 from symgd.model.checks import to_count, to_finite, to_float
 from symgd.model.rules import Rule, find_rule
 
@@ -65,7 +65,7 @@ def parse_assignments(items: Sequence[str]) -> dict[str, float]:
         if not equals or not left.strip() or not right.strip():
             raise ArgumentError(f"'{names.escape(item)}' is not NAME=VALUE")
         try:
-            name = variable_name(left)
+            name = parameter_name(left)
         except FormulaError as error:
             shown = names.escape(left.strip())
             raise ArgumentError(f"'{shown}' is not a name: {error.sentence}") from None

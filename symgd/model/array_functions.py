@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Work:
+class NestWork:
     """How much one evaluation of a nest program is for given sizes.
 
     operations, cost: as those of `symgd.backends.program.Program`, every pass of a loop counted.
@@ -94,13 +94,13 @@ class ArrayFunctions:
     def _named(self, derivatives: Sequence[Node]) -> dict[str, Node]:
         return {f"d/d{s.text}": d for s, d in zip(self.scalars, derivatives, strict=True)}
 
-    def work(self, program: NestProgram) -> Work:
+    def work(self, program: NestProgram) -> NestWork:
         """How much one evaluation is."""
         shapes = self.model.shapes
         times = [math.prod(len(shapes.range(i)) for i in nest.indices) for nest in program.nests]
         bodies = [(n, nest.body) for n, nest in zip(times, program.nests, strict=True)]
         operations = sum(n * sum(o.weight for o in body) for n, body in bodies)
-        return Work(operations, sum(n * sum(o.cost for o in body) for n, body in bodies))
+        return NestWork(operations, sum(n * sum(o.cost for o in body) for n, body in bodies))
 
     # -- numbers ------------------------------------------------------------------------------
 

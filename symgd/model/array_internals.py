@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import ArrayLike, NDArray
 
+_MOST_ROWS = 1000  # of a Hessian
+
 
 class ArrayInternals(LossInternals):
     """The same interface over the loop nests of an `ArrayModel`: values, gradients and products.
@@ -88,6 +90,14 @@ class ArrayInternals(LossInternals):
     def evaluate_value(self) -> Callable[..., list[float]]:
         """(p0, p1, ...) -> [value]."""
         return lambda *x: [self.functions.value(x)]
+
+    def hess_rows(self, x: Sequence[float]) -> list[list[float]]:
+        """The Hessian as lists, by its products with the unit vectors."""
+        import numpy as np
+
+        if self.model.count > _MOST_ROWS:
+            raise self._too_large()
+        return [self.product(x, unit).tolist() for unit in np.eye(self.model.count)]
 
     def product(self, x: ArrayLike, v: ArrayLike) -> NDArray[np.float64]:
         """The Hessian at x times v, (P,) each."""

@@ -12,6 +12,7 @@ from symgd import names
 from symgd._locks import cached_property
 from symgd.calculus.unroll import TooManyPartsError, Unroller
 from symgd.errors import ArgumentError, DataError
+from symgd.formula.categories import element_name
 from symgd.formula.indices import Array, ColumnVector, DataArray
 from symgd.formula.nodes import Column, Name, Node
 from symgd.formula.parse import Formula
@@ -170,22 +171,42 @@ class ArrayModel:
     @cached_property
     def written_out(self) -> LossInternals | None:
         """The same loss of single numbers; None where it is too large for that."""
-        if self.count > WRITTEN_OUT:
-            return None
+        return None if self.count > WRITTEN_OUT else self.write_out(PARTS)
+
+    def write_out(self, parts: int) -> LossInternals | None:
+        """The same loss of single numbers; None where it has more new nodes than this."""
         graph = self.formula.graph
-        unroller = Unroller(graph, self.shapes, self._column, self._cell, len(graph) + PARTS)
+        unroller = self.unroller(parts)
         try:
             root = unroller.unroll(self.formula.root, {})
         except TooManyPartsError:
             return None
         constants = {leaf: graph.number(value) for leaf, value in self.values.items()}
         [root] = graph.replace([root], constants)
-        leaves: list[Name] = []
-        for name in self.params:
-            for place in self.subscripts(name):
-                leaves.append(unroller.element(name, place) if place else self.scalars[name])
         rows = None if self.table is None else RowData(graph, self.table)
-        return LossInternals(graph, root, leaves, rows)
+        return LossInternals(graph, root, self.leaves, rows)
+
+    def unroller(self, parts: int) -> Unroller:
+        """What writes nodes out, in this many new ones at most."""
+        graph, limit = self.formula.graph, len(self.formula.graph) + parts
+        return Unroller(graph, self.shapes, self._column, self._cell, self._elements, limit)
+
+    @cached_property
+    def _elements(self) -> dict[tuple[str, tuple[int, ...]], Name]:
+        places = [(name, place) for name in self.arrays for place in self.subscripts(name)]
+        return {
+            (name, place): Name(f"e{k}", element_name(name, self.shape(name), place))
+            for k, (name, place) in enumerate(places)
+        }
+
+    @property
+    def leaves(self) -> list[Name]:
+        """The symbols of all numbers, in the order of params."""
+        return [
+            self._elements[name, place] if place else self.scalars[name]
+            for name in self.params
+            for place in self.subscripts(name)
+        ]
 
     def _column(self, vector: ColumnVector, k: int) -> Column:
         assert self.columns is not None

@@ -29,13 +29,13 @@ _PART = re.compile(
 _DRAW = re.compile(r"\s*(?P<kind>\w+)\s*\((?P<first>[^,]*),(?P<second>[^,]*)\)\s*")
 
 
-def array_origin(model: ArrayModel, start: Any, seed: int = 0) -> Floats:
+def array_origin(model: ArrayModel, start: Any, seed: int = 0, left_out: float = 0.0) -> Floats:
     """(P,) float64: the start of a descent in the order of params, arrays row-major.
 
     start: one number for all; P numbers; a mapping name -> number, array or text; or text, parts
     joined by commas, later ones over earlier ones: `b=0`, `x=-1.2`, `x[i]=i/10`, `x[3]=1`,
     `W~normal(0,0.3)`, `W~uniform(-1,1)`. In a mapping and in text what is not mentioned starts at
-    0. Random numbers depend on (seed, name, place) alone.
+    `left_out`. Random numbers depend on (seed, name, place) alone.
     """
     import numpy as np
 
@@ -47,10 +47,13 @@ def array_origin(model: ArrayModel, start: Any, seed: int = 0) -> Floats:
     elif isinstance(start, (int, float)):
         return np.full(model.count, float(start))
     elif isinstance(start, Mapping):
-        given = [(names.canonical(str(name)), value) for name, value in start.items()]
+        given = [
+            _read_part(f"{name}={value!r}") if "[" in name else (names.canonical(name), value)
+            for name, value in ((str(k), v) for k, v in start.items())
+        ]
     else:
         return np.array(model.flat(start))
-    point = {name: np.zeros(model.shape(name)) for name in model.params}
+    point = {name: np.full(model.shape(name), left_out) for name in model.params}
     for name, value in given:
         if name not in point:
             raise ArgumentError(names.unknown("the loss has no parameter", name, model.params))

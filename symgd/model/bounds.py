@@ -9,7 +9,7 @@ from typing import Any
 
 from symgd import names
 from symgd.errors import ArgumentError, FormulaError
-from symgd.formula.parse import variable_name
+from symgd.formula.parse import parameter_name
 from symgd.model.arguments import parse_number
 from symgd.model.checks import to_float
 
@@ -63,7 +63,7 @@ def parse_bounds(items: Sequence[str]) -> dict[str, tuple[float | None, float | 
             column = len(left) if colon else len(item if equals else item.partition(":")[0])
             raise FormulaError(item, column, "no bounds", hint)
         try:
-            name = variable_name(left)
+            name = parameter_name(left)
         except FormulaError as error:
             raise FormulaError(item, error.column, error.sentence) from None
         if name in bounds:
@@ -99,8 +99,9 @@ def read_bounds(
 ) -> ParameterBox:
     """The bounds of the parameters `free` out of `params`, or ArgumentError."""
     low, high = dict.fromkeys(free, -math.inf), dict.fromkeys(free, math.inf)
+    known = frozenset(params)
     for name, pair in canonical_bounds(given).items():
-        if name not in params:
+        if name not in known:
             raise ArgumentError(names.unknown(f"{whose} has no parameter", name, params))
         shown = names.escape(name)
         if name not in low:

@@ -41,15 +41,18 @@ def read_columns(
     columns: Sequence[str],
     drop_missing: bool = False,
     categories: Sequence[Collection[str]] = (),
+    labels: Mapping[str, Sequence[str]] | None = None,
 ) -> Table:
-    """These columns of what `open_columns` opened, or DataError. categories: may hold texts."""
+    """These columns of what `open_columns` opened, or DataError; as `read_table` reads them."""
     from symgd.data import Table, read_table
 
     if not columns:
         raise DataError("the formula reads no column of the data")
     if isinstance(opened, Table):
         return opened
-    return read_table(opened, columns, drop_missing=drop_missing, categories=categories)
+    return read_table(
+        opened, columns, drop_missing=drop_missing, categories=categories, labels=labels
+    )
 
 
 def check_parameters(formula: Formula, columns: Columns, given: Sequence[str], what: str) -> None:

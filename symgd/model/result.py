@@ -72,6 +72,9 @@ class Described(Protocol):
     def shapes(self) -> Mapping[str, tuple[int, ...]]: ...
 
     @property
+    def indexed(self) -> Any: ...
+
+    @property
     def text(self) -> str: ...
 
     def read_as(self, pretty: bool = True) -> str: ...
@@ -275,7 +278,7 @@ class Result(Paged):
         data: dict[str, Any] = {
             "loss": {
                 "text": self.loss.text,
-                "params": list(self.loss.params),
+                "params": list(self.loss.params if self.loss.shapes else self.theta),
                 "gradient": self.loss.gradient_text(),
             },
             "rule": str(self.rule) if self.rule.name == "custom" else self.rule.name,

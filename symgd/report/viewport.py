@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from symgd.analysis.minima import find_minimum
+from symgd.model.array_internals import ArrayInternals
 from symgd.model.loss import Loss
 from symgd.model.result import Result
 from symgd.solvers.symmetric import all_finite
@@ -71,6 +72,10 @@ def loss_values(loss: Loss, points: Floats) -> Floats:
     """The loss at (N, P) points: (N,), by NumPy."""
     from symgd.backends.numpy_points import compile_points
 
+    if isinstance(loss.internals, ArrayInternals):
+        import numpy as np
+
+        return np.array([loss.internals.functions.value(point) for point in points])
     program, rows = loss.internals.value_program, loss.internals.rows
     if rows is None:
         return compile_points(program)(points)

@@ -28,6 +28,7 @@ _FACES = 27  # of three parameters with both ends
 _WORK = 2_000  # operations of a loss that is searched on every face
 _STARTS = 24
 _WAYS = 64  # random directions in which a loss is looked at
+_FORMED = 150  # parameters of a loss that is minimized from its start,
 _LARGEST = 60  # parameters, and
 _LONGEST = 60_000  # operations times parameters of a loss that is minimized from these starts
 _MOST = 12  # points that are listed
@@ -142,7 +143,8 @@ def _descents(loss: Loss, start: Sequence[float]) -> Iterator[list[float]]:
     """Minima in the bounds that damped Newton steps reach from many starts."""
     count = len(loss.params)
     if count > _LARGEST or loss.internals.work * count > _LONGEST:
-        if loss.internals.work <= _LONGEST and (found := certified_minimum(loss, start)):
+        small = count <= _FORMED and loss.internals.work <= _LONGEST
+        if small and (found := certified_minimum(loss, start)):
             yield found.x
         return
     for point in starts(start, _STARTS, loss.internals.box):

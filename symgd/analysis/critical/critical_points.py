@@ -125,7 +125,8 @@ def _inside(loss: Loss, found: CriticalPoints) -> CriticalPoints:
     if box is None or all(box.contains(p.x) for p in found.points):
         return found
     points = tuple(p for p in found.points if box.contains(p.x))
-    note = found.note if points else "none within the bounds"
+    none = "none within the bounds" if found.complete else "none found within the bounds"
+    note = found.note if points else none
     complete = found.complete and not found.families  # a line may cross the box elsewhere
     return replace(found, points=points, note=note, complete=complete)
 

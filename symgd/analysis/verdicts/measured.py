@@ -155,6 +155,8 @@ def _constant(facts: Facts, law: Fall) -> Measured | None:
     if left < 3 or (later and not _falls(facts, later)):
         return None
     digit = _digit(facts, later, 0.9 * left)
+    if digit is not None and not 0.7 * 0.9 * left <= digit <= 1.4 * 0.9 * left:
+        return None
     straight = step >= 0.9 * sum(facts.strides[-8:]) / len(facts.strides[-8:])
     if digit is None or (not straight and not len(later) >= digit):
         return None

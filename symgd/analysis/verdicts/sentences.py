@@ -106,6 +106,11 @@ OUTCOMES: dict[str, tuple[str, str]] = {
         "descending: the loss fell from {first} to {value}{last}; max|g| = {slope}; the minimum "
         "found from here is {error} away",
     ),
+    "descending elsewhere": (
+        "descending",
+        "descending: the loss fell from {first} to {value}{last}; max|g| = {slope}; no minimum "
+        "found near here, that found from the start is {error} away",
+    ),
     "descending large": (
         "descending",
         "descending: the loss fell from {first} to {value}{last}; max|g| = {slope}",

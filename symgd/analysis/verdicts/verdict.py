@@ -98,5 +98,7 @@ def _stable(facts: Facts, kind: str) -> str:
     stays = part("cannot settle") if above else ""
     if len(facts.x) > 3:
         return part("stable there", limit=limit) + stays
-    where = place(facts.loss.params, facts.minimum.x)
+    noise = 1e-15 * max(map(abs, facts.start))
+    x = [v if abs(v) > noise else 0.0 for v in facts.minimum.x]
+    where = place(facts.loss.params, x)
     return part("stable at", limit=limit, place=where) + stays

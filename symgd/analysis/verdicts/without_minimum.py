@@ -52,6 +52,8 @@ def by_loss(facts: Facts) -> Finding:
     fields["last"] = _last(facts)
     if facts.near is not None:
         return "descending from afar", fields | {"error": facts.error}
+    if facts.minimum is not None:
+        return "descending elsewhere", fields | {"error": math.dist(facts.end, facts.minimum.x)}
     return ("descending" if facts.small or facts.large else "descending large"), fields
 
 

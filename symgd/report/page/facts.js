@@ -88,20 +88,29 @@ class Facts {
   ahead(steps) {
     const { run, s } = this;
     if (run.why) return [];
-    this.later = this.later || { points: [], x: this.x, state: run.state, over: false };
+    this.later = this.later || { points: [], errors: [], x: this.x, g: this.rows.at(-1).g, state: run.state, over: false };
     const later = this.later, most = Math.min(steps, D.ahead);
     while (later.points.length < most && !later.over) {
       const t = this.steps + later.points.length;
-      const out = advance(s, later.x, F.grad(...later.x).slice(1), later.state, t + 1);
-      if (allFinite(out[0]) && allFinite(F.grad(...out[0]))) {
-        [later.x, later.state] = out;
+      const [x, state] = advance(s, later.x, later.g, later.state, t + 1), [value, ...g] = F.grad(...x);
+      if (allFinite(x) && finite(value) && allFinite(g)) {
+        Object.assign(later, { x, g, state });
         later.points.push([t + 1, later.x]);
       } else later.over = true;
     }
     return later.points.slice(0, most);
   }
 
-  future(steps) { return steps < 1 ? [] : this.ahead(steps).map(([t, x]) => [t, this.distance(x)]); }
+  // [t, error] after each of up to so many steps more.
+  future(steps) {
+    if (steps < 1 || this.run.why) return [];
+    const points = this.ahead(steps), { errors } = this.later;
+    while (errors.length < points.length) {
+      const [t, x] = points[errors.length];
+      errors.push([t, this.distance(x)]);
+    }
+    return errors.slice(0, points.length);
+  }
 
   // Whether, so many steps later, the steps are as long as now; true where it is not seen.
   stridesOn(steps) {

@@ -18,6 +18,7 @@ from symgd.calculus.dcp import curvature
 from symgd.descent.continuation import longest
 from symgd.formula.printing.plain import show
 from symgd.model.arguments import read_arguments
+from symgd.model.array_internals import ArrayInternals
 from symgd.model.loss import Loss
 from symgd.model.result import Result
 from symgd.model.rules import Rule
@@ -30,7 +31,13 @@ from symgd.report.page.page_functions import (
     rules_of,
     step_program,
 )
-from symgd.report.page.recorded_runs import loss_samples, recorded_data, recorded_runs, rounded
+from symgd.report.page.recorded_runs import (
+    MOST_PARAMETERS,
+    loss_samples,
+    recorded_data,
+    recorded_runs,
+    rounded,
+)
 from symgd.report.viewport import before_divergence, bounding_spans, has_diverged, viewport_of
 
 _MOST_OPERATIONS = 40_000  # of a loss that runs in the browser
@@ -63,6 +70,8 @@ def content_of_several(runs: Sequence[Result], labels: Sequence[str]) -> Content
     compared: list[dict[str, Any]] = [{"name": label} for label in labels]
     if reason:
         shared = _shared_data(runs)
+        for key in ("params", "shown", "start", "spans"):
+            shared[key] = shared[key][:MOST_PARAMETERS]
         data = shared | {"why": reason, "compared": compared} | recorded_runs(runs)
         return Content(data | loss_samples(runs[0].loss, shared["spans"]), {})
     rules = rules_of(runs)
@@ -133,7 +142,7 @@ def _settings(run: Result, rules: Sequence[Rule]) -> dict[str, Any]:
     return {
         "rule": [str(rule) for rule in rules].index(str(run.rule)),
         "lr": run.lr if isinstance(run.lr, (int, float)) else None,
-        "start": list(run.start.values()),
+        "start": list(next(run.history.rows())[1]),
         "hyper": [run.hyperparameters[name] for name in run.rule.hyperparameters],
     }
 
@@ -141,7 +150,9 @@ def _settings(run: Result, rules: Sequence[Rule]) -> dict[str, Any]:
 def _why_recorded(result: Result) -> str:
     """Why the page cannot run the descent, or ""."""
     loss = result.loss
-    if not isinstance(loss, Loss):
+    if not isinstance(loss, Loss) or isinstance(loss.internals, ArrayInternals):
+        if loss.indexed is not None:
+            return "The loss is of long arrays, so this page shows the run that Python made."
         return "The loss is a Python function, so this page shows the run that Python made."
     if loss.internals.program.operations > _MOST_OPERATIONS:
         return "The formula is too long for a page, so this page shows the run that Python made."
@@ -171,7 +182,7 @@ def _shared_data(runs: Sequence[Result]) -> dict[str, Any]:
         "shown": [show(name) for name in params],
         "formula": result.loss.read_as(pretty=True)[:MOST_CHARACTERS],
         "gradient": gradient[:8] + more,
-        "start": list(result.start.values()),
+        "start": list(next(result.history.rows())[1]),
         "lr": result.lr if isinstance(result.lr, (int, float)) else None,
         "lrText": names.escape(str(result.lr)),
         # one more if the run ended before a non-finite point

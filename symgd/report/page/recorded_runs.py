@@ -13,6 +13,7 @@ from symgd.report.viewport import Spans, linspace, loss_values
 
 _RECORDED_RATES = 25  # learning rates of a recorded page
 _MOST_ROWS = 200  # of a recorded run
+MOST_PARAMETERS = 12  # of a recorded run: the first ones
 _MOST_WORK = 300_000_000  # operations over all rows for the runs or samples of a recorded page
 _SAMPLES, _GRID = 201, (36, 28)  # points of a recorded curve and map
 
@@ -88,7 +89,7 @@ def _rows(run: Result) -> dict[str, Any]:
         "kind": run.verdict.kind,
         "sentence": run.verdict.sentence,
         "rows": [
-            [t, list(map(_number, theta)), _number(loss), _number(norm)]
+            [t, list(map(_number, theta[:MOST_PARAMETERS])), _number(loss), _number(norm)]
             for t, theta, loss, norm in kept
         ],
     }

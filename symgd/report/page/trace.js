@@ -1,6 +1,10 @@
 // How an error falls from step to step. Mirrors analysis.verdicts.trace; points are [t, error].
 const dot = (a, b) => a.reduce((sum, v, k) => sum + v * b[k], 0);
-const dist = (a, b) => Math.hypot(...a.map((v, k) => v - b[k]));
+function dist(a, b) {
+  let sum = 0;
+  for (let k = 0; k < a.length; k++) sum += (a[k] - b[k]) ** 2;
+  return sum > 1e-280 && sum < 1e280 ? Math.sqrt(sum) : Math.hypot(...minus(a, b)); // which is slow
+}
 const minus = (a, b) => a.map((v, k) => v - b[k]);
 const topOf = (points) => Math.max(...points.map((p) => p[1]));
 const pairs = (list) => list.slice(1).map((b, k) => [list[k], b]);

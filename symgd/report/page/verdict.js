@@ -25,7 +25,8 @@ const NEARING = ["converging", "slow", "sublinear", "approaching", "descending"]
 // The stable learning rates at the minimum; that a run which gets nearer will not stay.
 function stable(facts, upper, kind) {
   if (facts.predicted !== null || facts.atFloor) return part("stable", { limit: upper });
-  const place = facts.minimum.x.map((v, k) => `${D.params[k]} = ${short(v, 4)}`).join(", ");
+  const noise = 1e-15 * Math.max(...facts.start.map(Math.abs));
+  const place = facts.minimum.x.map((v, k) => `${D.params[k]} = ${short(Math.abs(v) > noise ? v : 0, 4)}`).join(", ");
   const above = facts.lr !== null && facts.lr > upper && NEARING.includes(kind);
   return part(P > 3 ? "stable there" : "stable at", { limit: upper, place }) + (above ? part("cannot settle") : "");
 }
@@ -142,7 +143,7 @@ function constant(facts, law) {
   if (left < 3 || (later.length && !falls(facts, later))) return null;
   const digit = digitOf(facts, later, 0.9 * left), last = facts.strides.slice(-8);
   const straight = step >= 0.9 * last.reduce((a, b) => a + b) / last.length;
-  if (digit === null || (!straight && !(later.length >= digit))) return null;
+  if (digit === null || !(digit >= 0.63 * left && digit <= 1.26 * left) || (!straight && !(later.length >= digit))) return null;
   return ["constant", { step: short(step, 3), error: short(facts.error, 3), left: stepsText(left) }];
 }
 
@@ -278,7 +279,8 @@ function byLoss(facts) {
   if (facts.slope <= 1e-6 && first - value <= 1e-6 * Math.max(1, Math.abs(value))) return ["plateau", { ...fields, how }];
   if (later !== null && later > value) return ["returning", { ...fields, later }];
   fields.last = lastTenth(facts);
-  return near ? ["descending from afar", { ...fields, error: facts.error }] : ["descending", fields];
+  if (near) return ["descending from afar", { ...fields, error: facts.error }];
+  return facts.minimum ? ["descending elsewhere", { ...fields, error: dist(facts.x, facts.minimum.x) }] : ["descending", fields];
 }
 
 // Of steps that grow by a steady factor, on a loss that climbs or far from the start.

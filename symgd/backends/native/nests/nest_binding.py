@@ -44,6 +44,9 @@ class Binding:
         self.sizes, self.extents, self.offsets, self.places = sizes, extents, offsets, places
         self.most = threads
         self.addresses: dict[str, int] = {}
+        self.offset, self.output = offsets.__getitem__, places.__getitem__
+        self.address = self.addresses.__getitem__
+        self._shapes: dict[Home, list[int]] = {}
 
     # -- ranges ---------------------------------------------------------------------------
 
@@ -107,15 +110,6 @@ class Binding:
     def room(self, home: Home) -> int:
         return prod(self._shape(home))
 
-    def offset(self, name: str) -> int:
-        return self.offsets[name]
-
-    def output(self, name: str) -> int:
-        return self.places[name]
-
-    def address(self, name: str) -> int:
-        return self.addresses[name]
-
     def extent(self, target: str, axis: int) -> int:
         return self.extents[target.removeprefix("g_")][axis]
 
@@ -147,9 +141,14 @@ class Binding:
             return self.places[name]
         if kind == "full":
             return self._full[name]
-        return starts(self._strip_rooms(home[1]))[name] if kind == "strip" else 0
+        return _starts(self._strip_rooms(home[1]))[name] if kind == "strip" else 0
 
     def _shape(self, home: Home) -> list[int]:
+        if home not in self._shapes:
+            self._shapes[home] = self._shape_of(home)
+        return self._shapes[home]
+
+    def _shape_of(self, home: Home) -> list[int]:
         axes = self.slots.axes(home)
         if axes is None:
             shape = self.extents[home[1].removeprefix("g_") if home[0] == "out" else home[1]]
@@ -214,45 +213,64 @@ class Binding:
 
     def strip(self, stage: int) -> int:
         """How many values of the strip index: what is read and kept for them fits the cache."""
-        one = self._pass(stage)
-        step = _LANES if any(loop.vector == one.index for loop in one.loops) else 1
-        kept = list(one.strip_temporaries.values())
-        for loop in one.loops:
-            for part in loop.parts:
-                for load in part.steps.values():
-                    if isinstance(load, Load) and load.array not in one.strip_temporaries:
-                        kept.append(tuple(part.place_varies(load.subscripts)))
-        each = sum(
-            prod(self.count(i) for i in own if i != one.index)
-            for own in dict.fromkeys(kept) if one.index in own
-        )  # fmt: skip
-        length = min(_LONGEST, _CACHE // max(1, each))
-        return max(step, length - length % step)
-
-    def chunks(self, stage: int) -> int:
-        total, size = self.beyond_all(stage) - self.first(stage), self.chunk(stage)
-        return max(1, -(-total // size))
+        return self._strips[stage]
 
     def chunk(self, stage: int) -> int:
         """How many values of the strip index: it depends on sizes, not on threads."""
-        one, strip = self._pass(stage), self.strip(stage)
-        strips = max(1, -(-(self.beyond_all(stage) - self.first(stage)) // strip))
-        room = max(1, sum(map(self.room, self._privates(stage))))
-        work = sum(prod(map(self.count, loop.order)) for loop in one.loops)
-        chunks = min(_CHUNKS, _PRIVATE // room, work // (_SHARE * room))
-        return strip * -(-strips // (1 if one.is_serial else max(1, chunks)))
+        return self._chunks[stage][0]
+
+    def chunks(self, stage: int) -> int:
+        return self._chunks[stage][1]
+
+    @cached_property
+    def _strips(self) -> dict[int, int]:
+        found = {}
+        for k in self._passes:
+            one = self._pass(k)
+            kept = list(one.strip_temporaries.values())
+            for part in (part for loop in one.loops for part in loop.parts):
+                for load in part.steps.values():
+                    if isinstance(load, Load) and load.array not in one.strip_temporaries:
+                        kept.append(tuple(part.place_varies(load.subscripts)))
+            each = sum(
+                prod(self.count(i) for i in own if i != one.index)
+                for own in dict.fromkeys(kept)
+                if one.index in own
+            )
+            length = min(_LONGEST, _CACHE // max(1, each))
+            step = _LANES if any(loop.vector == one.index for loop in one.loops) else 1
+            found[k] = max(step, length - length % step)
+        return found
+
+    @cached_property
+    def _chunks(self) -> dict[int, tuple[int, int]]:
+        """The size of a chunk, and how many there are."""
+        found = {}
+        for k in self._passes:
+            one, strip = self._pass(k), self.strip(k)
+            total = self.beyond_all(k) - self.first(k)
+            room = max(1, sum(map(self.room, self._privates(k))))
+            work = sum(map(self._times, one.loops))
+            most = min(_CHUNKS, _PRIVATE // room, work // (_SHARE * room))
+            strips = max(1, -(-total // strip))
+            size = strip * -(-strips // (1 if one.is_serial else max(1, most)))
+            found[k] = size, max(1, -(-total // size))
+        return found
 
     def threads(self, stage: int) -> int:
         loops = self._pass(stage).loops
-        work = sum(loop.cost * prod(map(self.count, loop.order)) for loop in loops)
+        work = sum(loop.cost * self._times(loop) for loop in loops)
         return min(self.chunks(stage), worthwhile(self.most, _NANOSECONDS * work))
+
+    def _times(self, loop: NestLoop) -> int:
+        return prod(map(self.count, loop.order))
 
     # -- rooms ----------------------------------------------------------------------------
 
     @cached_property
     def _full(self) -> dict[str, int]:
         """Where each temporary begins in w."""
-        return starts({name: self.room(("full", name)) for name in self.plan.axes})
+        return _starts({name: self.room(("full", name)) for name in self.plan.axes})
 
     @cached_property
     def _privates_start(self) -> int:
@@ -299,7 +317,7 @@ def _rounded(length: int) -> int:
     return length + -length % LINE
 
 
-def starts(rooms: Mapping[str, int]) -> dict[str, int]:
+def _starts(rooms: Mapping[str, int]) -> dict[str, int]:
     """Where each begins if they stand one after the other."""
     return dict(zip(rooms, accumulate(rooms.values(), initial=0), strict=False))
 

@@ -26,7 +26,7 @@ from symgd.backends.native.vector_emit import Vectors
 from symgd.backends.nests import Load, Nest, Subscript
 from symgd.formula.indices import Affine, Array, Index
 
-_ARGUMENTS = "ptr noalias %x, ptr noalias %w, ptr noalias %c, ptr noalias %out"
+_ARGUMENTS = "ptr noalias %x, ptr noalias %w, ptr %c, ptr noalias %out"
 
 
 def nest_module(what: Plan, width: int, vectors: Vectors) -> tuple[str, Slots]:
@@ -128,9 +128,7 @@ class _PassWriter(_Writer):
         e.strip_origin = wide[0]
         for _, sink in self.one.sinks:
             if sink.first.kind is Kind.STRIP and not sink.assigns:
-                home = ("strip", k, sink.target)
-                place = e.at(e.scratch, e.slot("start", home, ()))
-                e.fill(place, e.slot("room", home), sink.first.store.mode)
+                e.clear(("strip", k, sink.target), sink.first.store.mode)
         for loop in self.one.loops:
             ends = wide if loop.parts[0].kind is Kind.STRIP else (begin, end)
             e.set_lanes(lanes * loop.registers)
@@ -189,12 +187,7 @@ class _EntryWriter(_Writer):
         e = self.e
         for _, sink in one.sinks:
             if sink.target in self.plan.axes and not sink.assigns:
-                home = ("full", sink.target)
-                e.fill(
-                    e.at("%w", e.slot("start", home, ())),
-                    e.slot("room", home),
-                    sink.first.store.mode,
-                )
+                e.clear(("full", sink.target), sink.first.store.mode)
         e.store(Value("0"), "%c", COUNTERS + k, "i64")
         with e.if_else(e.icmp("sgt", e.slot("threads", k), 1)) as otherwise:
             run = e.emit("load ptr, ptr %c").text

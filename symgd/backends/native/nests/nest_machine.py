@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import math
 from collections.abc import Callable, Mapping, Sequence
 from itertools import count
 from typing import TYPE_CHECKING, Any
@@ -19,14 +18,13 @@ from symgd.backends.native.jit import (
     remembered,
     vector_symbol,
 )
-from symgd.backends.native.nests.nest_binding import LINE, Binding, starts
+from symgd.backends.native.nests.nest_binding import LINE, Binding
 from symgd.backends.native.nests.nest_code import nest_module
 from symgd.backends.native.nests.nest_places import COUNTERS, Slots
 from symgd.backends.native.nests.nest_plan import plan
 from symgd.backends.native.vector_emit import Vectors
 from symgd.backends.native.vector_math import OWN
 from symgd.backends.nests import NestProgram
-from symgd.formula.indices import Array
 from symgd.formula.nodes import Name
 
 if TYPE_CHECKING:
@@ -45,34 +43,6 @@ class NativeNests:
         self.module, self.slots = remembered(("nests", program.key), lambda: _compiled(program))
         operations = [o for nest in program.nests for o in nest.body]
         self.calls_python = any(map(calls_python_back, operations))
-
-    def run(
-        self,
-        sizes: Mapping[Name, int],
-        scalars: Mapping[str, float],
-        arrays: Mapping[str, Any],
-        threads: int | None = None,
-    ) -> tuple[dict[str, float], dict[str, Any]]:
-        """As `symgd.backends.numpy_nests.NumpyNests.run`: bound, and evaluated once."""
-        import numpy as np
-
-        extents = {name: np.shape(array) for name, array in arrays.items()}
-        own = [a.name for a in self.program.arrays if isinstance(a, Array)]
-        rooms = dict.fromkeys(scalars, 1) | {name: math.prod(extents[name]) for name in own}
-        offsets = starts(rooms)
-        data = {name: array for name, array in arrays.items() if name not in own}
-        for name, axes in extents.items():
-            if name in self.slots.vectors:
-                data[name] = [data[name][:, k] for k in range(axes[1])]
-        rooms = dict.fromkeys(self.program.outputs, 1) | {f"g_{n}": rooms[n] for n in own}
-        places = starts(rooms)
-        bound = self.bind(sizes, extents, data, offsets, places, threads)
-        parts = [np.ravel(x) for x in (*scalars.values(), *(arrays[name] for name in own))]
-        x, out = np.concatenate([*parts, [0.0]]), np.empty(sum(rooms.values()))
-        bound.evaluate(x, out)
-        outputs = {name: float(out[places[name]]) for name in self.program.outputs}
-        grads = {n: out[places[f"g_{n}"] :][: math.prod(extents[n])] for n in own}
-        return outputs, {n: g.reshape(extents[n]) for n, g in grads.items()}
 
     def bind(
         self,

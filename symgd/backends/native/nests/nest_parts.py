@@ -187,7 +187,15 @@ class NestLoop:
 
     def shifts(self, index: Index) -> tuple[Affine, ...]:
         """The different shifts of the parts along an index."""
-        return tuple(dict.fromkeys(dict(p.shifts).get(index, Affine()) for p in self.parts))
+        return self._shifts[index]
+
+    @cached_property
+    def _shifts(self) -> dict[Index, tuple[Affine, ...]]:
+        own = [dict(part.shifts) for part in self.parts]
+        return {
+            index: tuple(dict.fromkeys(one.get(index, Affine()) for one in own))
+            for index in self.indices
+        }
 
 
 def contiguous(part: NestPart, subscripts: tuple[Subscript, ...], index: Index) -> bool:

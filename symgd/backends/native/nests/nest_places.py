@@ -270,6 +270,11 @@ class NestEmitter(VectorEmitter):
         with self.for_range(count) as k:
             self.store(self.number(NOTHING[mode]), pointer, k)
 
+    def clear(self, home: Home, mode: str) -> None:
+        """The same in a whole temporary."""
+        start = self.at(self.pointer(home), self.slot("start", home, ()))
+        self.fill(start, self.slot("room", home), mode)
+
     def combine(self, mode: str, old: Value, new: Value) -> Value:
         """An accumulated number and one more."""
         if mode == "+=":
