@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from symgd.backends.native.nests.nest_parts import Kind, NestLoop, NestPart, Sink, contiguous
 from symgd.backends.nests import Load, Nest, NestProgram, Store
+from symgd.formula.functions.table import ELEMENTARY
 from symgd.formula.indices import ROW, Affine, ColumnVector, Index
 
 
@@ -115,7 +116,7 @@ def _pass(program: NestProgram, nests: tuple[Nest, ...]) -> Pass:
     ]
     loops: list[NestLoop] = []
     for part in parts:
-        vector = _vector_index(program, part.nest, strip)
+        vector = _vector_index(program, part, strip)
         for loop in reversed(loops):
             if _joins(part, loop, vector, bool(halo)):
                 loop.parts.append(part)
@@ -174,17 +175,21 @@ def _joins(part: NestPart, loop: NestLoop, vector: Index, halo: bool) -> bool:
     )
 
 
-def _vector_index(program: NestProgram, nest: Nest, strip: Index) -> Index:
-    """The index along which the fewest arrays are not contiguous; the strip index, if in doubt."""
+def _vector_index(program: NestProgram, part: NestPart, strip: Index) -> Index:
+    """The index along which the fewest arrays are not contiguous; the strip index, if in doubt.
+
+    Of all stores of a nest with costly functions, which are not to be computed twice.
+    """
     vectors = {a.name for a in program.arrays if isinstance(a, ColumnVector)}
-    part = NestPart(nest, nest.stores[0], Kind.SCATTERED)
-    parts = [NestPart(nest, s, part.kind) for s in nest.stores]
+    nest = part.nest
+    is_heavy = any(o.cost >= ELEMENTARY for o in nest.body)
+    stores = nest.stores if is_heavy else (part.store,)
+    parts = [NestPart(nest, store, part.kind) for store in stores]
 
     def jumps(index: Index) -> int:
         count = 0
         for p in parts:
-            places = [(s.array, s.subscripts) for s in p.steps.values() if isinstance(s, Load)]
-            for array, subscripts in [*places, (p.store.target, p.store.subscripts)]:
+            for array, subscripts in p.places:
                 if array in vectors:
                     count += 1000 * (index in p.place_varies(subscripts[1:]))
                 elif array not in program.temporaries and index in p.place_varies(subscripts):
