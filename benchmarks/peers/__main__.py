@@ -12,6 +12,7 @@ import sys
 import time
 import timeit
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -125,7 +126,7 @@ def kernel(peer: str, name: str) -> Found:
     from benchmarks.peers.indices import TASKS, Task, by_symgd
 
     by_symgd(Task("sum(exp(x[i]), i=1..n)", {"x": (7,)}, sizes={"n": 7}), 1)
-    task = TASKS[name]
+    task = replace(TASKS[name], rows=100)  # the code is the same for any number of rows
     before = time.process_time()
     by_symgd(task, 1)
     return {"seconds": [time.process_time() - before], "answer": []}

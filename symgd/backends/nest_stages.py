@@ -27,6 +27,7 @@ from symgd.formula.indices import (
     Peak,
     Product,
     Total,
+    affine,
     reduced_index,
 )
 from symgd.formula.nodes import (
@@ -254,7 +255,7 @@ class NestStage:
         """
         found: dict[int, Node] = {}
         read: list[Unit] = []
-        stack = [*unit.subscripts, unit.value]
+        stack = [*_computed(unit.subscripts), unit.value]
         while stack:
             node = stack.pop()
             if id(node) in found or id(node) in self.outside:
@@ -269,7 +270,7 @@ class NestStage:
                     self.outside[id(node)] = self.planner.request(node)
             else:
                 found[id(node)] = node
-                stack += node.args[1:] if node.func is At else _reads(node)
+                stack += _computed(node.args[1:]) if node.func is At else _reads(node)
         return list(found.values()), read
 
     def _to_store(self, node: Node, domain: frozenset[Index]) -> bool:
@@ -296,3 +297,8 @@ class NestStage:
 
         for unit in self.units:
             level(unit)
+
+
+def _computed(subscripts: Sequence[Node]) -> list[Node]:
+    """The subscripts that are computed: not those that are affine in indices."""
+    return [node for node in subscripts if affine(node) is None]

@@ -180,7 +180,9 @@ class LoopWriter:
             return e.apply(step.name, [e.operand(a, known) for a in step.arguments])
         home = e.slots.loaded(step.array, self.stage)
         place = e.place(home, step.subscripts, view.values, known, self.loop.vector)
-        return e.read(place, None if home[0] == "strip" and place.neighbors else view.mask)
+        has_room = home[0] == "strip" and place.neighbors
+        is_shifted = len(self.loop.shifts(self.loop.vector)) > 1
+        return e.read(place, None if has_room and not is_shifted else view.mask)
 
     def _value(self, part: NestPart, views: Mapping[Shifts, View]) -> Value:
         return self.e.operand(part.store.value, views[part.shifts].known[id(part.nest)])

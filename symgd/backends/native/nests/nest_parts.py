@@ -57,6 +57,13 @@ class NestPart:
                 wanted += graph[name]
         return {name: made[name] for name in TopologicalSorter(graph).static_order()}
 
+    @property
+    def places(self) -> list[tuple[str, tuple[Subscript, ...]]]:
+        """What is loaded and stored, with its subscripts."""
+        loads = [s for s in self.steps.values() if isinstance(s, Load)]
+        found = [(load.array, load.subscripts) for load in loads]
+        return [*found, (self.store.target, self.store.subscripts)]
+
     @cached_property
     def varies(self) -> dict[str, frozenset[Index]]:
         """The indices on which each step depends."""
@@ -161,8 +168,9 @@ class NestLoop:
         """How many registers of lanes a vector has."""
         if self.is_heavy:
             return 1
-        is_long = self.vector == self.indices[0]
-        return 4 if is_long and len(self.order) > 1 and len(self.operations) <= _FEW else 2
+        is_sum = len(self.order) > 1 and len(self.operations) <= _FEW
+        is_long = self.vector == self.indices[0] or self.vector != self.order[-1]
+        return 4 if is_sum and is_long else 2
 
     def is_masked(self, local: Container[str]) -> bool:
         """Whether lanes beyond the end would do harm.
@@ -170,9 +178,7 @@ class NestLoop:
         local: the strip's temporaries, where there is room for them.
         """
         for part in self.parts:
-            loads = [s for s in part.steps.values() if isinstance(s, Load)]
-            places = [(s.array, s.subscripts) for s in loads]
-            for array, subscripts in [*places, (part.store.target, part.store.subscripts)]:
+            for array, subscripts in part.places:
                 if array not in local and self.vector in part.place_varies(subscripts):
                     return True
             if self.vector not in part.target_indices:

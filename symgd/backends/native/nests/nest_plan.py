@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from symgd.backends.native.nests.nest_parts import Kind, NestLoop, NestPart, Sink, contiguous
 from symgd.backends.nests import Load, Nest, NestProgram, Store
+from symgd.formula.functions.function import DIVIDE, ELEMENTARY
 from symgd.formula.indices import ROW, Affine, ColumnVector, Index
 
 
@@ -51,7 +52,7 @@ class Plan:
 
 def plan(program: NestProgram) -> Plan:
     """The plan of a program."""
-    program = _packed(program)
+    program = _kept(_packed(program))
     stages: list[Pass | Nest] = []
     axes = dict(program.temporaries)
     for nests in program.passes:
@@ -99,6 +100,39 @@ def _packed(program: NestProgram) -> NestProgram:
     return replace(program, nests=tuple(nests), temporaries=temporaries)
 
 
+def _kept(program: NestProgram) -> NestProgram:
+    """The program with costly gradients that go to several shifts kept in temporaries of a strip.
+
+    By owners they would be computed once for each shift.
+    """
+    nests: list[Nest] = []
+    temporaries = dict(program.temporaries)
+    for n, nest in enumerate(program.nests):
+        gradients = [s for s in nest.stores if s.target not in temporaries]
+        shifts = {s.subscripts for s in gradients if _is_whole(nest, s)}
+        if not nest.indices or len(shifts) < 2 or not any(o.cost >= DIVIDE for o in nest.body):
+            nests.append(nest)
+            continue
+        axes = tuple([Affine(0, ((i, 1),)) for i in nest.indices])
+        stays = [s for s in nest.stores if nest.indices[0] in temporaries.get(s.target, ())]
+        moved = tuple(s for s in nest.stores if s not in stays)
+        values = dict.fromkeys(s.value for s in moved if isinstance(s.value, str))
+        loads = {value: Load(f"kept{n}_{k}", axes) for k, value in enumerate(values)}
+        stays += [Store(load.array, axes, "=", value) for value, load in loads.items()]
+        nests.append(replace(nest, stores=tuple(stays)))
+        nests.append(Nest(nest.indices, loads, (), moved))
+        temporaries.update({load.array: nest.indices for load in loads.values()})
+    return replace(program, nests=tuple(nests), temporaries=temporaries)
+
+
+def _is_whole(nest: Nest, store: Store) -> bool:
+    """Whether each iteration of a nest stores into an element of its own."""
+    found = [s.indices for s in store.subscripts if isinstance(s, Affine)]
+    return len(found) == len(store.subscripts) and {i for own in found for i in own} == set(
+        nest.indices
+    )
+
+
 def _pass(program: NestProgram, nests: tuple[Nest, ...]) -> Pass:
     strip = nests[0].indices[0]
     elsewhere = {
@@ -115,7 +149,7 @@ def _pass(program: NestProgram, nests: tuple[Nest, ...]) -> Pass:
     ]
     loops: list[NestLoop] = []
     for part in parts:
-        vector = _vector_index(program, part.nest, strip)
+        vector = _vector_index(program, part, strip)
         for loop in reversed(loops):
             if _joins(part, loop, vector, bool(halo)):
                 loop.parts.append(part)
@@ -174,17 +208,21 @@ def _joins(part: NestPart, loop: NestLoop, vector: Index, halo: bool) -> bool:
     )
 
 
-def _vector_index(program: NestProgram, nest: Nest, strip: Index) -> Index:
-    """The index along which the fewest arrays are not contiguous; the strip index, if in doubt."""
+def _vector_index(program: NestProgram, part: NestPart, strip: Index) -> Index:
+    """The index along which the fewest arrays are not contiguous; the strip index, if in doubt.
+
+    Of all stores of a nest with costly functions, which are not to be computed twice.
+    """
     vectors = {a.name for a in program.arrays if isinstance(a, ColumnVector)}
-    part = NestPart(nest, nest.stores[0], Kind.SCATTERED)
-    parts = [NestPart(nest, s, part.kind) for s in nest.stores]
+    nest = part.nest
+    is_heavy = any(o.cost >= ELEMENTARY for o in nest.body)
+    stores = nest.stores if is_heavy else (part.store,)
+    parts = [NestPart(nest, store, part.kind) for store in stores]
 
     def jumps(index: Index) -> int:
         count = 0
         for p in parts:
-            places = [(s.array, s.subscripts) for s in p.steps.values() if isinstance(s, Load)]
-            for array, subscripts in [*places, (p.store.target, p.store.subscripts)]:
+            for array, subscripts in p.places:
                 if array in vectors:
                     count += 1000 * (index in p.place_varies(subscripts[1:]))
                 elif array not in program.temporaries and index in p.place_varies(subscripts):
