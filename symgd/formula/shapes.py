@@ -136,7 +136,7 @@ class ShapeReader:
             del queue[axis]
             found = list(self._infer(axis))
             if not queue and not found:
-                found = list(self._infer_from_choices())
+                found = [*self._infer_from_choices(), *self._infer_from_equals()]
             for symbol in found:
                 queue.update(dict.fromkeys(readers[symbol]))
 
@@ -184,6 +184,16 @@ class ShapeReader:
                 high = int(self.values(use.column).max()) + use.high.constant
                 self.known[symbol] = high - rest.at(self.known)
                 yield symbol
+
+    def _infer_from_equals(self) -> Iterator[Name]:
+        """The length of an array that an index shares with a definition: v[k]*h[k]."""
+        for (_, first), (_, second) in self.symbols.equal:
+            for form, other in ((first, second), (second, first)):
+                symbol = self._unknown(form)
+                if symbol is not None and all(s in self.known for s, _ in other.terms):
+                    rest = form - Affine(0, ((symbol, 1),))
+                    self.known[symbol] = other.at(self.known) - rest.at(self.known)
+                    yield symbol
 
     def _unknown(self, form: Affine) -> Name | None:
         """The size that alone is not known in a form, once in it."""
