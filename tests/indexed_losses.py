@@ -1,5 +1,5 @@
-# ruff: noqa: N803 - arguments are called as in the formulas
 """Losses with indices, each with the same loss written for JAX."""
+# ruff: noqa: N803 - arguments are called as in the formulas
 
 from dataclasses import dataclass, field
 
@@ -177,7 +177,8 @@ _NETWORKS = [
     ),
     Indexed(
         "autoencoder",
-        "z[h] = tanh(sum(W[h,j]*X[j], j)), h=1..2; mean(sum((X[j] - sum(V[j,h]*z[h], h=1..2))^2, j))",
+        "z[h] = tanh(sum(W[h,j]*X[j], j)), h=1..2;"
+        " mean(sum((X[j] - sum(V[j,h]*z[h], h=1..2))^2, j))",
         lambda W, V: jnp.mean(jnp.sum((XS - jnp.tanh(XS @ W.T) @ V.T) ** 2, axis=1)),
         data=True,
     ),

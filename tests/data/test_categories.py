@@ -38,7 +38,9 @@ SOURCES = {
     "pandas, string": lambda path: FRAME.astype({"s": "string"}),
     "polars": lambda path: pl.DataFrame({"s": SITES, "y": FRAME.y.to_numpy()}),
     "Arrow": lambda path: pa.table({"s": SITES}),
-    "Arrow, dictionary": lambda path: pa.table({"s": pa.array([*SITES, "z"]).dictionary_encode()[:7]}),
+    "Arrow, dictionary": lambda path: pa.table(
+        {"s": pa.array([*SITES, "z"]).dictionary_encode()[:7]}
+    ),
     "lists": lambda path: {"s": SITES},
     "array": lambda path: {"s": np.array(SITES)},
 }  # fmt: skip
