@@ -29,6 +29,7 @@ _CLEAR = 1e-9  # of the values, a gap that is no rounding,
 _ROUNDING = 1e-15  # and one that may be
 _TRIED = 8  # of each, how many are looked at exactly
 _WORK = 20_000_000  # operations that looking for a counterexample over rows may take, about
+_COORDINATE = 200  # operations that a coordinate of a point is worth
 _CHECKABLE = 5_000  # nodes of a loss that is evaluated in so many digits
 
 
@@ -49,7 +50,8 @@ def counterexample(
     """
     clear = near = 0
     sums = loss.internals.rows is not None or isinstance(loss.internals, ArrayInternals)
-    most = max(4, _WORK // max(1, loss.internals.work)) if sums else None
+    one = max(1, loss.internals.work + _COORDINATE * len(loss.params))
+    most = max(4, _WORK // one) if sums else None
     for a, b in islice(_pairs(loss, hints), most):
         middle = tuple((x + y) / 2 for x, y in zip(a, b, strict=True))
         low = [loss.internals.evaluate_value(*map(float, p))[0] for p in (a, b, middle)]

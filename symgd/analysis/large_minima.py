@@ -48,10 +48,14 @@ def products(loss: Loss) -> Callable[[Vector], Callable[[Vector], Vector]]:
     return lambda x: difference_product(function_of(loss), x)
 
 
-def curvature_ends(loss: Loss, x: Sequence[float]) -> Extremes | None:
-    """The least and the largest eigenvalue of the Hessian at x, by Lanczos' method."""
+def curvature_ends(loss: Loss, x: Sequence[float], upper: bool = False) -> Extremes | None:
+    """The least and the largest eigenvalue of the Hessian at x, by Lanczos' method.
+
+    upper: only the largest is wanted.
+    """
     with np.errstate(all="ignore"):  # of a run that has diverged, numbers overflow
-        return extreme_eigenvalues(products(loss)(np.array(x, dtype=np.float64)), len(x))
+        point = np.array(x, dtype=np.float64)
+        return extreme_eigenvalues(products(loss)(point), len(x), upper=upper)
 
 
 def noise(ends: Extremes) -> float:

@@ -25,7 +25,7 @@ def sharpness(loss: Loss, x: Sequence[float]) -> float | None:
         return values[-1] if values else None
     from symgd.analysis.large_minima import curvature_ends, most_products
 
-    ends = curvature_ends(loss, x) if most_products(loss) else None
+    ends = curvature_ends(loss, x, upper=True) if most_products(loss) else None
     return None if ends is None else ends.high
 
 
