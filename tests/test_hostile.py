@@ -99,11 +99,11 @@ json.dump(found, sys.stdout)
 '''
 
 
-def watch(texts, folder):
+def watch(texts, folder, watcher=WATCHER):
     """What reading each text led to, in a process of its own."""
     pytest.importorskip("resource")
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", WATCHER],
+        [sys.executable, "-W", "error", "-c", watcher],
         input=json.dumps(texts),
         capture_output=True,
         text=True,
@@ -187,6 +187,55 @@ def test_loss_refuses_what_the_parser_refuses(record, third_party):
     if third_party[record["expr"]]["outcome"] == "reject":
         with pytest.raises(FormulaError):
             Loss(record["expr"])
+
+
+# Brackets, ranges and definitions
+
+PAYLOAD = "__import__('os').system('touch symgd_pwned')"
+INDEXED = [
+    f"x[{PAYLOAD}]",
+    f"{PAYLOAD}[1]",
+    f"sum(x[i], i=1..{PAYLOAD})",
+    f"`{PAYLOAD}`[1]",
+    f"x = {PAYLOAD}; x[1]",
+    f"__class__[k] = {PAYLOAD}, k=1..3; sum(__class__)",
+    "x.__class__[1]",
+    "x[1].__class__",
+    "x[().__class__.__bases__[0]]",
+    "x[lambda: 0]",
+    "x[i for i in y]",
+    "x[{1: 2}[1]]",
+    "x[1:2]",
+    "x[1](2)",
+    "x[[1]]",
+    "x[(1, 2)]",
+    "x[1]; import os",
+    "x[i := 3]",
+    "sum(x[i] for i in ().__class__.__bases__)",
+    "x[\x00]",
+    "x[１]",
+    "x[1\u200b]",
+    "x[1]\u202e",
+    "max[1] + eval[1] + exec(1)[1]",
+    "open('/etc/passwd')[1]",
+    "sum(x[i], i=1..n, __builtins__)",
+]
+
+
+def test_hostile_indexed_text_is_refused_and_opens_imports_and_compiles_nothing(tmp_path):
+    code = WATCHER.replace("parse(text)", "parse(text, indexed=IndexedSymbols())")
+    code = "from symgd.formula.indexed_symbols import IndexedSymbols\n" + code
+    warm = ["x[1]", "x[", "x[1.5]", "sum(x[i], i=1..3)", "s=1;s*x[1]", "x[a]"]
+    first = f"for text in {warm}:\n    attempt(text)\n"
+    code = code.replace("sys.addaudithook", f"{first}sys.addaudithook")
+    found = watch({str(k): text for k, text in enumerate(INDEXED)}, tmp_path, code)
+    for k, text in enumerate(INDEXED):
+        one = found[str(k)]
+        assert one["outcome"] == "reject", text
+        assert one["events"] == [], text
+        assert one["lines"] <= LINES
+        assert len(one["message"]) < 500
+        assert all(line.isprintable() for line in one["message"].split("\n"))
 
 
 # Numbers that would keep a special function busy for hours

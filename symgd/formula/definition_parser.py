@@ -136,13 +136,15 @@ class DefinitionParser(SubscriptParser):
     def _whole_array(self, place: int) -> int | None:
         """Where the first array without all of its subscripts stands in a call.
 
-        Calls in it that take arrays themselves do not count.
+        Subscripts, and calls in it that take arrays themselves, do not count.
         """
         found, closing = self.stream.list, self.notation.closing
         k, end = place + 2, closing.get(place + 1, len(found) - 1)
         while k < end:
             token = found[k]
             called = found[k + 1].kind == "("
+            if token.kind == "[":
+                k = closing.get(k, end)
             if called and token.text in (*REDUCTIONS, *ARRAY_FUNCTIONS):
                 k = closing.get(k + 1, end)
             missing = self._rank(token.text) > self.notation.subscripts.get(k, 0)
@@ -156,10 +158,12 @@ class DefinitionParser(SubscriptParser):
         token = self.stream.list[place]
         rank = self._rank(token.text)
         given = rank - 1 if last_only else self.notation.subscripts.get(place, 0)
-        return [
+        found = [
             self._new_index("ijklpq"[axis % 6], Affine(1), self._length(token, axis), token)
             for axis in range(given, rank)
         ]
+        self.wholes |= dict.fromkeys(found, token)
+        return found
 
     # -- definitions ------------------------------------------------------------------------
 

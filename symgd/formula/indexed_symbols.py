@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from symgd import names
 from symgd.formula.indices import Affine, Array, ColumnVector, DataArray, Index, Size
 from symgd.formula.nodes import ROWS, Name, Node
 from symgd.formula.tokens import Token
@@ -129,3 +130,15 @@ def hull(bound: Affine) -> tuple[Affine, Affine]:
             term = Affine(0, ((symbol, factor),))
             low, high = low + term, high + term
     return low, high
+
+
+def written(form: Affine) -> str:
+    """An affine form as people write it: n - 1, 2*n."""
+    parts = [
+        f"{'-' if k < 0 else '+'} {'' if abs(k) == 1 else f'{abs(k)}*'}{names.escape(s.text)}"
+        for s, k in sorted(form.terms, key=lambda term: term[1] < 0)
+    ]
+    if form.constant or not parts:
+        parts.append(f"{'-' if form.constant < 0 else '+'} {abs(form.constant)}")
+    text = " ".join(parts)
+    return text[2:] if text.startswith("+ ") else "-" + text[2:]

@@ -71,6 +71,7 @@ class SubscriptParser(Parser):
         self.opened: dict[tuple[str, tuple[Index, ...]], list[Index]] = {}  # their indices
         self.checked: set[str] = set()  # definitions that were read once
         self.read = 0  # tokens of definitions that were read again
+        self.wholes: dict[Index, Token] = {}  # the arrays that indices were opened for
         self.free = FreeIndices()
 
     def name(self, token: Token) -> Node:
@@ -92,7 +93,7 @@ class SubscriptParser(Parser):
                 subscripts = f"{shown}[{', '.join('ijkl'[:rank])}]"
                 sentence = f"{shown} is an array ({subscripts}) and a number ({shown}) here"
                 raise stream.error(sentence, f"write {subscripts}", token)
-            return self._at(token, list(self.scope.implicit))
+            return self._at(token, self._implied(token, 0))
         if text in self.notation.definitions:
             return self._use(self.notation.definitions[text], (), token)
         if self.in_range and (self._column_of(token) or text in ("pi", "e")):
@@ -163,10 +164,19 @@ class SubscriptParser(Parser):
             stream.advance()
         stream.close(opening, "]")
         self.scope.implicit = outer
-        subscripts += outer[: max(0, rank - len(subscripts))]
+        if len(subscripts) + len(outer) == rank:
+            subscripts += self._implied(token, len(subscripts))
         if len(subscripts) != rank:
             raise self._wrong_count(token, rank, len(subscripts))
         return self._at(token, subscripts, places)
+
+    def _implied(self, token: Token, given: int) -> list[Node]:
+        """The subscripts after `given` ones of an array, which is as long as others beside it."""
+        for axis, subscript in enumerate(self.scope.implicit, given):
+            if isinstance(subscript, Index) and subscript in self.wholes:
+                one = (self.wholes[subscript], subscript.high)
+                self.arrays.equal.append((one, (token, self._length(token, axis))))
+        return list(self.scope.implicit)
 
     def _label(self, array: Token, axis: int) -> Node | None:
         """A subscript that is one name, and no other's: that of a category, which data may have."""
@@ -220,9 +230,18 @@ class SubscriptParser(Parser):
             shown = names.escape(name)
             sentence = f"'{shown}' is columns of the data: it has a value in every row"
             raise self.stream.error(sentence, "put it inside sum(...) or mean(...)", token)
+        of_data = isinstance(array, (ColumnVector, DataArray))
+        if of_data and len(subscripts) != 1:
+            raise self._wrong_count(token, 1, len(subscripts))
         for axis, subscript in enumerate(subscripts):
             place = places[axis] if axis < len(places) else token
-            self.arrays.uses.append(self._use_of(name, axis, subscript, place))
+            use = self._use_of(name, axis, subscript, place)
+            if of_data and use.column is not None:
+                sentence = (
+                    f"a subscript of {names.escape(name)}, which is data, is read from the data"
+                )
+                raise self.stream.error(sentence, "write an index, a number or a size", place)
+            self.arrays.uses.append(use)
         self._check_limit()
         return self.graph.node(At, self.graph.atom(array), *subscripts)
 
@@ -264,6 +283,10 @@ class SubscriptParser(Parser):
         ordered = sorted(form.terms, key=lambda term: term[1] < 0)  # n - i + 1
         terms = [graph.mul(graph.number(k), graph.atom(s)) for s, k in ordered]
         return graph.add(*terms, graph.number(form.constant))
+
+    @abstractmethod
+    def _length(self, token: Token, axis: int) -> Affine:
+        """How long an axis of an array or definition is."""
 
     @abstractmethod
     def _use(self, definition: Definition, subscripts: tuple[Node, ...], token: Token) -> Node:

@@ -118,7 +118,8 @@ class Loss(Notebook):
         return inner.functions if isinstance(inner, ArrayInternals) else ArrayFunctions(self.arrays)
 
     @cached_property
-    def _text(self) -> IndexedText:
+    def indexed_text(self) -> IndexedText:
+        """What is shown of a formula with indices."""
         return IndexedText(self._functions)
 
     @cached_property
@@ -194,14 +195,14 @@ class Loss(Notebook):
     def expr(self) -> sympy.Expr:
         """The loss as a SymPy expression over `symbols`."""
         if self.arrays is not None:
-            return self._text.expr()
+            return self.indexed_text.expr()
         return self._to_sympy([self.internals.root])[0]
 
     @cached_property
     def gradient(self) -> dict[str, sympy.Expr]:
         """The partial derivatives by parameter: those that run, as SymPy expressions."""
         if self.arrays is not None:
-            return self._text.gradient()
+            return self.indexed_text.gradient()
         derivatives = self.internals.written_out.derivatives
         return dict(zip(self.params, self._to_sympy(self.internals.tidy(derivatives)), strict=True))
 
@@ -223,7 +224,7 @@ class Loss(Notebook):
         if self.indexed is not None:
             return self.indexed.read_as(pretty)
         if self.arrays is not None:
-            return self._text.read_as(pretty)
+            return self.indexed_text.read_as(pretty)
         args = ", ".join(show(p) if pretty else names.escape(p) for p in self.params)
         return f"L({args}) = {write(self.internals.root, limit=2000, pretty=pretty)}"
 
@@ -240,7 +241,7 @@ class Loss(Notebook):
         if self.indexed is not None:
             return self.indexed.gradient_text(limit)
         if self.arrays is not None:
-            return self._text.gradient_text(limit)
+            return self.indexed_text.gradient_text(limit)
         inner = self.internals
         written = [write(g, limit=limit) for g in inner.tidy(inner.written_out.derivatives)]
         return dict(zip(inner.params, written, strict=True))

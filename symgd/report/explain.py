@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from symgd.analysis.critical.critical_point import CriticalPoint
     from symgd.descent.behavior import Behavior
     from symgd.descent.explain import Explanation
+    from symgd.model.loss import Loss
 
 _MOST_ROWS = 4  # of a Hessian that is printed
 _ILL_CONDITIONED = 1e4  # one more digit costs ten thousand steps and more
@@ -250,9 +251,8 @@ def as_latex(explanation: Explanation, *, steps: bool = False) -> Iterator[str]:
 
     loss = explanation.loss
     yield rf"\[ {loss_latex(loss).strip('$')} \]"
-    tidy = loss.internals.tidy(loss.internals.written_out.derivatives)
-    for name, node in zip(loss.params, tidy, strict=True):
-        yield rf"\[ \frac{{\partial L}}{{\partial {latex_name(name)}}} = {latex(node)} \]"
+    for name, derivative in _derivatives_in_latex(loss):
+        yield rf"\[ \frac{{\partial L}}{{\partial {name}}} = {derivative} \]"
     if steps:
         yield r"\begin{itemize}"
         for step in explanation.derivation:
@@ -272,6 +272,20 @@ def as_latex(explanation: Explanation, *, steps: bool = False) -> Iterator[str]:
         for low, high in behavior.rates.stable:
             if math.isfinite(high):
                 yield rf"\[ {number(low)} < \eta < {number(high)} \]"
+
+
+def _derivatives_in_latex(loss: Loss) -> Iterator[tuple[str, str]]:
+    """The parameters, or one element of each array, and the derivatives."""
+    from symgd.formula.printing.latex import latex, latex_name
+
+    if loss.indexed is None:
+        tidy = loss.internals.tidy(loss.internals.written_out.derivatives)
+        for name, node in zip(loss.params, tidy, strict=True):
+            yield latex_name(name), latex(node)
+        return
+    for name, (node, targets) in loss.indexed.indexed_text.derivatives.items():
+        element = ",".join(latex_name(target.text) for target in targets)
+        yield latex_name(name, element), latex(node, first=targets)
 
 
 def _wrapped(lines: Iterable[str], width: int) -> Iterator[str]:

@@ -26,8 +26,10 @@ def text_html(result: object) -> str:
 
 def loss_latex(loss: Loss) -> str:
     """The formula as an equation."""
-    args = ", ".join(map(latex_name, loss.params))
-    return rf"$$L\left({args}\right) = {latex(loss.internals.root)}$$"
+    shown = loss.indexed or loss
+    root = shown.internals.root if shown.arrays is None else shown.arrays.formula.root
+    args = ", ".join(map(latex_name, shown.params))
+    return rf"$$L\left({args}\right) = {latex(root)}$$"
 
 
 def loss_html(loss: Loss) -> str:

@@ -219,3 +219,29 @@ def test_what_the_docs_do_not_allow_is_refused(seed):
             refused += 1
             assert error_of(changed) is not None, " ".join(changed)
     assert refused > 50
+
+
+EXAMPLES = re.search(r"## Vectors, matrices.*?```\n(.*?)```", PAGE, re.DOTALL).group(1).splitlines()
+COLUMNS = {
+    **dict.fromkeys(("y", "r", "x", "age", "bmi", "bp", "X1", "X2"), [0.5, 1.0, -2.0]),
+    **dict.fromkeys(("label", "user", "item"), [1.0, 2.0, 3.0]),
+    "site": ["north", "south", "north"],
+}
+
+
+@pytest.mark.parametrize("line", EXAMPLES)
+def test_examples_of_the_docs_are_losses(line):
+    text, *words = re.split(r"  +--|  +(?=one element)| --", line)
+    given = dict(word.split(" ", 1) for word in words if "=" in word)
+    pairs = {option: [part.split("=") for part in parts.split()] for option, parts in given.items()}
+    loss = Loss(
+        text,
+        None if "x[i+1]" in text else COLUMNS,
+        sizes={name: min(int(value), 50) for name, value in pairs.get("size", [])},
+        shapes={name: value.split(",") for name, value in pairs.get("shape", [])},
+        vectors={name: value.split(",") for name, value in pairs.get("vector", [])},
+    )
+    assert loss.arrays is not None
+    assert loss.value(dict.fromkeys(loss.params, 0.1)) == pytest.approx(
+        loss.by_elements.value([0.1] * len(loss.by_elements.params)), rel=1e-12
+    )

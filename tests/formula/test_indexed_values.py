@@ -12,9 +12,11 @@ import numpy as np
 import pytest
 import sympy
 
+import symgd
 from symgd import Loss
 from symgd.formula.printing.latex import latex
 from symgd.formula.printing.plain import write
+from symgd.report.explain import as_latex
 
 DATA = {
     "y": [1.0, -0.5, 2.0, 0.25],
@@ -191,6 +193,16 @@ def test_latex_has_balanced_braces(case):
     assert shown.count("{") == shown.count("}")
     assert shown.count(r"\left") == shown.count(r"\right")
     assert "#" not in shown.replace(r"\#", "")
+
+
+def test_latex_of_an_explanation_shows_indices():
+    text = "sum(100*(x[i+1] - x[i]^2)^2, i=1..n-1)"
+    lines = list(as_latex(symgd.explain(text, sizes={"n": 3})))
+    assert lines[0] == (
+        r"\[ L\left(x\right) = \sum_{i=1}^{n - 1} 100 \left(x_{i + 1} - x_{i}^{2}\right)^{2} \]"
+    )
+    assert lines[1].startswith(r"\[ \frac{\partial L}{\partial x_{i}} = \begin{cases} 200 ")
+    assert r"\text{if } i \ge 2" in lines[1]
 
 
 def test_pickle_keeps_everything(case):

@@ -45,10 +45,13 @@ _INVERSE = {"asin": "arcsin", "acos": "arccos", "atan": "arctan"}
 _RELATIONS = {"<=": r"\le", ">=": r"\ge", "==": "=", "!=": r"\ne", "<": "<", ">": ">"}
 
 
-def latex(node: Node, limit: int = 20_000) -> str:
-    """The formula of `node` in LaTeX math mode; an ellipsis if it has more than `limit` nodes."""
+def latex(node: Node, limit: int = 20_000, first: Sequence[Index] = ()) -> str:
+    """The formula of `node` in LaTeX math mode; an ellipsis if it has more than `limit` nodes.
+
+    first: indices that keep their names.
+    """
     taken = {n.text for n in topological([node]) if isinstance(n, Name)}
-    printer = _LatexPrinter(limit, node, taken)
+    printer = _LatexPrinter(limit, node, taken, first)
     try:
         return printer.write(node)
     except (TooLongError, RecursionError):
@@ -66,8 +69,10 @@ class _LatexPrinter(NodePrinter):
     negation = (r"\neg\left({}\right)", ATOM)
     parentheses = r"\left({}\right)"
 
-    def __init__(self, limit: int, root: Node, taken: set[str]) -> None:
-        super().__init__(limit, root)
+    def __init__(
+        self, limit: int, root: Node, taken: set[str], first: Sequence[Index] = ()
+    ) -> None:
+        super().__init__(limit, root, first)
         self.taken = taken
         taken = taken | set(self.names.values())
         self.indices = [c for c in "ijklpqrstu" if c not in taken] or [r"\iota"]
@@ -223,6 +228,9 @@ class _LatexPrinter(NodePrinter):
 
 def latex_name(name: str, index: str = "") -> str:
     r"""A name: theta_1 is \theta_{1}, x2 is x_{2}, long names upright; index: row subscript."""
+    array, bracket, place = name.partition("[")
+    if bracket and place.endswith("]") and names.is_variable(array):  # an element of an array
+        return latex_name(array, escape(place[:-1]))
     head, mark, tail = name.partition("_")
     digits = head[len(head.rstrip("0123456789")) :]
     stem = head[: len(head) - len(digits)] if digits else head

@@ -12,6 +12,7 @@ import sympy
 
 from symgd import names
 from symgd.formula.functions.table import BY_CLASS, flat_arguments
+from symgd.formula.indexed_symbols import written
 from symgd.formula.indices import Affine, At, ColumnVector, Count, DataArray, Index
 from symgd.formula.nodes import (
     CALLED,
@@ -36,7 +37,6 @@ from symgd.formula.printing.precedence import (
     SUM,
     UNARY,
 )
-from symgd.formula.shapes import written
 
 _OF_DATA = (Column, ColumnVector, DataArray)
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
