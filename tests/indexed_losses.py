@@ -177,7 +177,8 @@ _NETWORKS = [
     ),
     Indexed(
         "autoencoder",
-        "z[h] = tanh(sum(W[h,j]*X[j], j)), h=1..2; mean(sum((X[j] - sum(V[j,h]*z[h], h=1..2))^2, j))",
+        "z[h] = tanh(sum(W[h,j]*X[j], j)), h=1..2;"
+        " mean(sum((X[j] - sum(V[j,h]*z[h], h=1..2))^2, j))",
         lambda W, V: jnp.mean(jnp.sum((XS - jnp.tanh(XS @ W.T) @ V.T) ** 2, axis=1)),
         data=True,
     ),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from symgd import names
@@ -21,7 +20,7 @@ from symgd.formula.symbol_table import Columns
 from symgd.model.array_options import ArrayOptions
 from symgd.model.checks import to_float
 from symgd.model.data_binding import RowData
-from symgd.model.elements import in_order
+from symgd.model.elements import in_order, subscripts
 from symgd.model.loss_internals import LossInternals
 
 if TYPE_CHECKING:
@@ -101,7 +100,7 @@ class ArrayModel:
 
     def subscripts(self, name: str) -> Iterator[tuple[int, ...]]:
         """The subscripts of a parameter, row-major; one empty one for a number."""
-        return product(*(range(1, extent + 1) for extent in self.shape(name)))
+        return subscripts(self.shape(name))
 
     def flat(self, theta: Any) -> NDArray[np.float64]:
         """(P,) float64: a point as numbers in the order of params, arrays row-major.

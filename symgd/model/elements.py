@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import product
 from typing import Any
 
 from symgd.formula.categories import Extent, element_name
@@ -11,11 +10,19 @@ from symgd.formula.categories import Extent, element_name
 
 def element_names(name: str, shape: Sequence[int]) -> Iterator[str]:
     """`w[1,1]`, `w[1,2]`, ... row-major, or `a[north]`, ...; the name itself for a number."""
+    for place in subscripts(shape):
+        yield element_name(name, shape, place) if place else name
+
+
+def subscripts(shape: Sequence[int]) -> Iterator[tuple[int, ...]]:
+    """(1, 1), (1, 2), ... row-major, one at a time: itertools.product keeps all ranges."""
     if not shape:
-        yield name
+        yield ()
         return
-    for place in product(*(range(1, extent + 1) for extent in shape)):
-        yield element_name(name, shape, place)
+    first, *rest = shape
+    for k in range(1, first + 1):
+        for inner in subscripts(rest):
+            yield (k, *inner)
 
 
 class Elements(dict[str, float]):

@@ -44,6 +44,8 @@ class Binding:
         self.sizes, self.extents, self.offsets, self.places = sizes, extents, offsets, places
         self.most = threads
         self.addresses: dict[str, int] = {}
+        self.offset, self.output = offsets.__getitem__, places.__getitem__
+        self.address = self.addresses.__getitem__
         self._shapes: dict[Home, list[int]] = {}
 
     # -- ranges ---------------------------------------------------------------------------
@@ -107,15 +109,6 @@ class Binding:
 
     def room(self, home: Home) -> int:
         return prod(self._shape(home))
-
-    def offset(self, name: str) -> int:
-        return self.offsets[name]
-
-    def output(self, name: str) -> int:
-        return self.places[name]
-
-    def address(self, name: str) -> int:
-        return self.addresses[name]
 
     def extent(self, target: str, axis: int) -> int:
         return self.extents[target.removeprefix("g_")][axis]
