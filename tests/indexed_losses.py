@@ -1,5 +1,5 @@
-# ruff: noqa: N803 - arguments are called as in the formulas
 """Losses with indices, each with the same loss written for JAX."""
+# ruff: noqa: N803 - arguments are called as in the formulas
 
 from dataclasses import dataclass, field
 

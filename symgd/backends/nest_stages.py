@@ -141,9 +141,8 @@ class Planner:
 
     def crosses(self, node: Node) -> bool:
         """Whether a node is known only after a whole pass."""
-        return node.func in INDEX_REDUCTIONS and self.strip(self.domain(node)) not in self.free(
-            node
-        )
+        strip = self.strip(self.domain(node))
+        return node.func in INDEX_REDUCTIONS and strip not in self.free(node)
 
     def _stage(self, key: Key) -> NestStage:
         if key not in self.stages:
@@ -183,7 +182,7 @@ class Planner:
         ends = [(self.strip(self.domain(n)), n.args[1:]) for n in crossing]
         ends += [(self.strip(domain), (term, *subs)) for domain, (_, subs, term) in entries]
         awaited = {
-            strip: {id(n) for n in topological([n for s, own in ends if s is strip for n in own])}
+            strip: {id(n) for n in topological([n for s, own in ends if s == strip for n in own])}
             for strip in {s for s, _ in ends}
         }
         last: dict[Index | None, int] = {}

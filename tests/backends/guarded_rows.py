@@ -1,34 +1,12 @@
 """Sums over rows whose columns end where an unreadable page begins, and begin where one ends; dies
 by a signal if one element too far is read. Called by test_native_rows.py."""
 
-import ctypes
-import mmap
-import sys
-
 import numpy as np
 
 from symgd import Loss
 from symgd.backends.native.row_blocks import compile_native
 from symgd.backends.numpy_rows import compile_rows
-
-PAGE = mmap.PAGESIZE
-libc = ctypes.CDLL(None)
-kept = []
-
-
-def guarded(values, end):
-    """A copy of the array between unreadable pages, against the one after or the one before it."""
-    pages = -(-values.nbytes // PAGE)
-    block = mmap.mmap(-1, (pages + 2) * PAGE)
-    start = ctypes.addressof(ctypes.c_char.from_buffer(block))
-    offset = (pages + 1) * PAGE - values.nbytes if end else PAGE
-    copy = np.frombuffer(block, values.dtype, len(values), offset)
-    copy[:] = values
-    for at in (start, start + (pages + 1) * PAGE):
-        if libc.mprotect(ctypes.c_void_p(at), PAGE, 0) != 0:
-            sys.exit("mprotect failed")
-    kept.append(block)
-    return copy
+from tests.backends.guarded_arrays import guarded
 
 
 class Rows:
