@@ -7,10 +7,10 @@ import symgd
 IRIS = Path(__file__).parent / "data" / "iris.csv"
 COLUMNS = ["sepal_length", "sepal_width", "petal_length", "petal_width"]
 
-# species are numbered in alphabetical order; z[species] is the score of the right one
+# z[species] is the score of the right one; W and b have an element for each
 SOFTMAX = """z[k] = sum(W[k,j]*X[j], j) + b[k], k=1..3
 sum(logsumexp(z[k], k) - z[species]) + 0.5*sum(W^2)"""
-softmax = symgd.fit(SOFTMAX, IRIS, vectors={"X": COLUMNS}, fixed={"b[3]": 0.0})
+softmax = symgd.fit(SOFTMAX, IRIS, vectors={"X": COLUMNS}, fixed={"b[virginica]": 0.0})
 print(softmax)
 print(softmax.theta["W"].round(3))
 

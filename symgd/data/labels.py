@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from threading import Lock
 
 import numpy as np
@@ -36,10 +36,12 @@ class Labels:
             sentence = f"'{excerpt(error.args[0])}' is none of the categories"
             raise DataError(f"{sentence} {excerpt(', '.join(known), 200)}") from None
 
-    def settle(self) -> NDArray[np.float64]:
-        """(K + 1,): the final number of each one given so far."""
-        found = list(self._numbers) if self._settled else sorted(self._numbers)
-        final = np.zeros(len(found) + 1)
+    def settle(self, used: Collection[float] | None = None) -> NDArray[np.float64]:
+        """(K + 1,): the final number of each one given so far; only of those used, if told."""
+        numbers = self._numbers.items()
+        kept = [text for text, number in numbers if used is None or number in used]
+        found = list(self._numbers) if self._settled else sorted(kept)
+        final = np.zeros(len(self._numbers) + 1)
         for number, text in enumerate(found, start=1):
             final[self._numbers[text]] = number
         self._numbers = {text: number for number, text in enumerate(found, start=1)}

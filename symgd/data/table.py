@@ -135,7 +135,7 @@ def _read(
             sentence = f"all {dropped:,} rows have a missing cell in a column that is used"
         raise DataError(sentence, source=opened.label)
     names = tuple(column.name for column in selected)
-    final = {labels: labels.settle() for c in selected if (labels := c.labels) is not None}
+    final = _settled(selected, arrays if dropped else None)
     if arrays is not None:
         arrays = [
             array if c.labels is None else final[c.labels][array.astype(np.intp)]
@@ -144,6 +144,18 @@ def _read(
     texts = {c.name: c.labels.texts for c in selected if c.labels is not None}
     source, remarks = opened.label, opened.remarks
     return Table(names, rows, dropped, source, remarks, scan, block_rows, arrays, texts)
+
+
+def _settled(
+    selected: Sequence[SelectedColumn], arrays: Sequence[Array] | None
+) -> dict[Labels, Array]:
+    """The final numbers of all labels. arrays: the columns, if labels may be in no row of them."""
+    used: dict[Labels, set[float] | None] = {}
+    for k, column in enumerate(selected):
+        if column.labels is not None:
+            found = None if arrays is None else set(np.unique(arrays[k]).tolist())
+            used[column.labels] = found and found | (used.get(column.labels) or set())
+    return {labels: labels.settle(found) for labels, found in used.items()}
 
 
 @dataclass(eq=False, repr=False)

@@ -14,14 +14,17 @@ import numpy as np
 
 from symgd.calculus.stabilize import stabilize
 from symgd.errors import FormulaError
+from symgd.fits.model_reader import ModelReader
 from symgd.fits.nested_sums import total_gradient
 from symgd.fits.per_row_function import PerRowFunction
 from symgd.fits.regression_model import Model
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import Name, Node, RowMean, RowSum, topological
-from symgd.formula.parse import parse
 from symgd.formula.pickling import Packed, pack, unpack
+from symgd.model.array_model import ArrayModel, bind_shapes
+from symgd.model.array_options import ArrayOptions
 from symgd.model.data_binding import RowData, columns_below, open_columns, read_columns
+from symgd.model.elements import Elements
 from symgd.solvers.objectives import Vector
 
 
@@ -123,11 +126,17 @@ def evaluate_model(model: str, theta: Mapping[str, float], data: Any) -> Vector:
     """
     graph = Graph()
     opened, columns = open_columns(data)
-    formula = parse(model, graph=graph, columns=columns, per_row=True, declared=theta)
-    values = {
-        formula.variables[n]: graph.number(v) for n, v in theta.items() if n in formula.variables
-    }
-    root = stabilize(graph, graph.replace([formula.root], values))[0]
+    options = ArrayOptions(shapes=theta.shapes if isinstance(theta, Elements) else {})
+    reader = ModelReader(columns, list(theta), options.symbols(columns), graph)
+    formula = reader.read(model)
+    if formula.indexed is not None:
+        names = [*formula.columns, *formula.indexed.columns_read()]
+        opened = read_columns(opened, names or list(columns))
+        shapes = bind_shapes(formula, opened)
+        reader.bind(ArrayModel(formula, shapes, {}, columns, opened, options))
+    known = reader.variables
+    values = {known[n]: graph.number(v) for n, v in theta.items() if n in known}
+    root = stabilize(graph, graph.replace(reader.written_out([formula.root]), values))[0]
     for node in topological([root]):
         if node.func in (RowSum, RowMean):
             sentence = "a model to predict with may not hold sums over the rows of a fit"

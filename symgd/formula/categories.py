@@ -51,8 +51,9 @@ def category_columns(symbols: IndexedSymbols) -> list[set[str]]:
     for use in symbols.uses:
         if use.column is not None:
             by_axis[use.axis].add(column_name(use))
+    linked = [by_axis[one] | by_axis[other] for one, other in symbols.same]
     groups: list[set[str]] = []
-    for found in by_axis.values():
+    for found in (*by_axis.values(), *linked):
         joined = found.union(*(group for group in groups if group & found))
         groups = [group for group in groups if not group & found] + [joined]
     return [group - symbols.numbers for group in groups]
@@ -62,11 +63,19 @@ def axis_labels(
     symbols: IndexedSymbols, labels: Mapping[str, tuple[str, ...]]
 ) -> dict[Axis, tuple[str, ...]]:
     """The labels of each axis that a column of texts is the subscript of. labels: by column."""
-    return {
+    found = {
         use.axis: labels[column_name(use)]
         for use in symbols.uses
         if column_name(use) in labels and not (use.low.terms or use.low.constant)
     }
+    queue = list(found) if symbols.same else []
+    while queue:
+        axis = queue.pop()
+        for one, other in symbols.same:
+            if one == axis and other not in found:
+                found[other] = found[axis]
+                queue.append(other)
+    return found
 
 
 def place_of(label: str, labels: Sequence[str]) -> int | None:

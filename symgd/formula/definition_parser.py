@@ -227,6 +227,9 @@ class DefinitionParser(SubscriptParser):
             for axis, (subscript, index) in enumerate(zip(subscripts, indices, strict=True)):
                 use = self._use_of(definition.name.text, axis, subscript, token)
                 self.arrays.uses.append(replace(use, within=index))
+                own, alone = definition.indices[axis].text, self.notation.alone_between
+                for array, k in alone(own, definition.body, definition.end):
+                    self.arrays.same[use.axis, (array.text, k)] = None
                 if use.column is not None:  # the one element whose index it is
                     opened = (*opened, index)
                     chosen[axis] = self.graph.atom(index)

@@ -48,7 +48,8 @@ class IndexedSymbols:
     subscripts. equal: lengths that must be the same. nests: the indices that are open at once, with
     the first name for messages. nonempty: the indices of reductions that have no value over
     nothing, with their name. labels: subscripts that are names of categories, by axis and name.
-    numbers: the columns that are more than subscripts.
+    numbers: the columns that are more than subscripts. same: axes with the same places: of a
+    definition, and of an array in it that has its index.
     """
 
     vectors: Mapping[str, Sequence[str]] = field(default_factory=dict)
@@ -65,6 +66,7 @@ class IndexedSymbols:
     nonempty: list[tuple[Index, Token]] = field(default_factory=list)
     labels: dict[tuple[Axis, str], tuple[Name, Token]] = field(default_factory=dict)
     numbers: set[str] = field(default_factory=set)
+    same: dict[tuple[Axis, Axis], None] = field(default_factory=dict)
 
     def array(self, name: str, column: str | None) -> ArraySymbol:
         """The array of this name. column: the column of the data that it is, if there is one."""

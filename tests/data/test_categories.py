@@ -11,6 +11,7 @@ from symgd.data import read_table
 from symgd.errors import DataError
 
 SITES = ["b", "a", "ü c", "b", "a", "b", "it's"]
+CODED = pa.array([*SITES, "z"]).dictionary_encode()[:7]
 FRAME = pd.DataFrame({"s": SITES, "y": np.arange(7.0)})
 
 
@@ -38,9 +39,7 @@ SOURCES = {
     "pandas, string": lambda path: FRAME.astype({"s": "string"}),
     "polars": lambda path: pl.DataFrame({"s": SITES, "y": FRAME.y.to_numpy()}),
     "Arrow": lambda path: pa.table({"s": SITES}),
-    "Arrow, dictionary": lambda path: pa.table(
-        {"s": pa.array([*SITES, "z"]).dictionary_encode()[:7]}
-    ),
+    "Arrow, dictionary": lambda path: pa.table({"s": CODED}),
     "lists": lambda path: {"s": SITES},
     "array": lambda path: {"s": np.array(SITES)},
 }  # fmt: skip
@@ -96,6 +95,14 @@ def test_missing_texts(kind, tmp_path):
     table = read_table(data, categories=[["s"]], drop_missing=True)
     assert table.columns["s"].tolist() == [2, 1]
     assert table.dropped == 1
+
+
+def test_a_category_of_dropped_rows_alone_is_none():
+    data = {"s": ["c", "b", "a"], "t": ["c", "a", "c"], "y": [1.0, None, 2.0]}
+    table = read_table(data, drop_missing=True, categories=[["s", "t"]])
+    assert table.labels == {"s": ("a", "c"), "t": ("a", "c")}
+    assert table.columns["s"].tolist() == [2, 1]
+    assert table.columns["t"].tolist() == [2, 2]
 
 
 def test_other_columns_of_texts_are_refused_as_before():

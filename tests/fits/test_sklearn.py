@@ -84,3 +84,14 @@ def test_backend_and_threads_are_those_of_a_fit(decay, running):
 def test_no_such_backend_and_no_such_threads_are_refused(decay, wrong):
     with pytest.raises(ArgumentError, match=next(iter(wrong))):
         FormulaRegressor("a*x0", **wrong).fit(*decay)
+
+
+def test_a_formula_with_indices():
+    generator = np.random.default_rng(8)
+    x = np.column_stack([generator.uniform(0, 2, 50), generator.integers(1, 4, 50)])
+    y = x[:, 1] ** 2 + np.sin(x[:, 0])
+    model = FormulaRegressor("a[x1] + sum(c[k]*x0^k, k=1..3)").fit(x, y)
+    matrix = np.column_stack([x[:, 1:] == [1, 2, 3], x[:, :1] ** [1, 2, 3]]).astype(float)
+    solution = np.linalg.lstsq(matrix, y, rcond=None)[0]
+    assert list(model.params_.values()) == pytest.approx(solution.tolist())
+    assert model.predict(x[:1]) == pytest.approx(matrix[:1] @ solution)

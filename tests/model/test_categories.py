@@ -95,3 +95,12 @@ def test_a_label_of_text_chooses_an_element_of_a_definition():
 def test_errors(text, sentence):
     with pytest.raises(SymgdError, match=sentence):
         symgd.Loss(text, FRAME)
+
+
+def test_the_arrays_of_a_definition_have_its_categories():
+    text = "z[k] = W[k,1]*x + b[k], k=1..4; mean(logsumexp(z[k], k) - z[site]) + c[4]^2"
+    result = symgd.descend(text, data=FRAME, lr=0.1, steps=3, start="b[north]=1")
+    assert result.theta["W[New York,1]"] == result.theta["W"][0, 0]
+    assert result.to_dict()["start"]["b"] == {"New York": 0, "north": 1, "pi": 0, "south": 0}
+    assert result.theta["c"].shape == (4,)  # which no category indexes
+    assert "c[4]" in result.theta
