@@ -123,7 +123,7 @@ class ArrayLineSearchKernel(LineSearchKernel):
         """The kernel of a descent on a loss with arrays."""
         arguments, inner = task.arguments, task.loss.internals
         step = compile_array(rule_program(arguments.rule, arguments, task.values))
-        count, states = task.loss.elements_count, len(arguments.rule.state)
+        count, states = _count(task), len(arguments.rule.state)
         made = cls(states * count, count, task.tail, inner.evaluate_value, step)
         made.gradient, made.box = inner.compiled, ArrayBox.of(task)
         return made
@@ -172,8 +172,8 @@ class InPlaceKernel:
         self.states, self.settles = len(arguments.rule.state), settles(arguments)
         self.scalars = np.array([0.0, *task.tail])
         self.module = compile_rule(rule, self.states)
-        self.found, self.length = np.zeros(3), np.array([task.loss.elements_count])
-        self.out = np.empty(1 + task.loss.elements_count)  # [loss, gradient..], anew in each step
+        self.found, self.length = np.zeros(3), np.array([_count(task)])
+        self.out = np.empty(1 + _count(task))  # [loss, gradient..], anew in each step
 
     def gradient(self, x: Floats) -> tuple[float, Floats]:
         """(value, gradient) at x; the gradient holds until the next call."""
@@ -219,3 +219,9 @@ def norm_of(grad: Any) -> float:
     if not largest or not math.isfinite(largest):
         return largest
     return largest * math.sqrt(float(np.dot(grad / largest, grad / largest)))
+
+
+def _count(task: DescentTask) -> int:
+    """How many numbers theta is."""
+    model = task.loss.arrays
+    return len(task.loss.params) if model is None else model.count

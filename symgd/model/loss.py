@@ -106,11 +106,6 @@ class Loss(Notebook):
         assert self.arrays is not None
         return self.arrays.written_out or ArrayInternals(self.arrays)
 
-    @property
-    def elements_count(self) -> int:
-        """How many numbers the parameters are."""
-        return len(self.params) if self.arrays is None else self.arrays.count
-
     @cached_property
     def _functions(self) -> ArrayFunctions:
         assert self.arrays is not None

@@ -22,10 +22,10 @@ POINTS = [[0.3, 0.7], [1.7, 0.2], [2.5, -1.25], [1e-3, 40.0]]
 def test_public_names():
     names = {name for name in dir(Loss(ROSENBROCK)) if not name.startswith("_")}
     assert names == {
-        "around", "arrays", "by_elements", "columns", "compiled", "elements_count", "exact", "expr",
-        "grad", "gradient", "gradient_text", "hess", "hessian", "hvp", "indexed", "internals", "of",
-        "params", "program", "read_as", "shapes", "symbols", "table", "text", "value",
-        "value_and_grad",
+        "around", "arrays", "by_elements", "columns", "compiled", "exact", "expr", "grad",
+        "gradient", "gradient_text", "hess", "hessian", "hvp", "indexed", "indexed_text",
+        "internals", "of", "params", "program", "read_as", "shapes", "symbols", "table", "text",
+        "value", "value_and_grad",
     }  # fmt: skip
 
 
