@@ -42,8 +42,9 @@ def function_of(loss: Loss) -> Function:
 
 def products(loss: Loss) -> Callable[[Vector], Callable[[Vector], Vector]]:
     """x -> (v -> H(x) v)."""
-    loops = isinstance(loss.internals, ArrayInternals)
-    if loops or loss.internals.program.operations <= _EXACT:
+    if isinstance(loss.internals, ArrayInternals):
+        return loss.internals.functions.product_at
+    if loss.internals.program.operations <= _EXACT:
         return lambda x: lambda v: loss.internals.product(x, v)
     return lambda x: difference_product(function_of(loss), x)
 
