@@ -46,7 +46,7 @@ OTHERS = [
 
 
 def cases():
-    for k, (loss, (_, start, lr)) in enumerate(LOSSES.items()):
+    for k, (loss, (_, start, lr)) in list(enumerate(LOSSES.items()))[::2]:
         for j, rule in enumerate(RULES[::2]):
             steps = (5, 20, 100, 1000)[(j + k) % 4]
             yield loss, rule, start, lr * (0.01, 0.3, 1, 3, 12)[(2 * j + k) % 5], steps
@@ -57,7 +57,7 @@ def cases():
 
 @pytest.mark.skipif(not shutil.which("node"), reason="there is no Node.js on this machine")
 def test_page_says_what_python_says_or_less(tmp_path):
-    """On 144 runs; the page knows no ray along which a loss falls without bound."""
+    """On some 80 runs; the page knows no ray along which a loss falls without bound."""
     groups, same, all_runs = defaultdict(list), 0, 0
     for loss, rule, start, lr, steps in cases():
         box = {"lower": 1.0, "upper": 9.0} if "box" in rule else {}
