@@ -76,7 +76,7 @@ def test_page_says_what_python_says_or_less(tmp_path):
             all_runs += 1
             if kind == told.kind not in ("diverging", "nonfinite"):  # whose formula Python names
                 assert sentence.partition("; stable")[0] == told.sentence.partition("; stable")[0]
-    assert all_runs > 130
+    assert all_runs > 70
     assert same > 0.8 * all_runs
 
 
