@@ -77,7 +77,7 @@ def test_page_says_what_python_says_or_less(tmp_path):
             if kind == told.kind not in ("diverging", "nonfinite"):  # whose formula Python names
                 assert sentence.partition("; stable")[0] == told.sentence.partition("; stable")[0]
     assert all_runs > 70
-    assert same > 0.8 * all_runs
+    assert same > 0.75 * all_runs
 
 
 def steps_of(run):
