@@ -119,18 +119,19 @@ class Binding:
             return 0
         shape = self.extents[target.removeprefix("g_")]
         if target in self.plan.covered:
-            loop, sink = self.plan.covered[target]
+            _, sink = self.plan.covered[target]
             pairs = zip(sink.place, shape, strict=True)
-            if all(self._covers(loop, s, extent) for s, extent in pairs):
+            if all(self._covers(sink, s, extent) for s, extent in pairs):
                 return 0
         return prod(shape)
 
-    def _covers(self, loop: NestLoop, subscript: Subscript, extent: int) -> bool:
+    def _covers(self, sink: Sink, subscript: Subscript, extent: int) -> bool:
+        """Whether a sink writes every element of an axis; its loop may have other shifts, too."""
         assert isinstance(subscript, Affine)
         if not subscript.indices:
             return extent == 1
         (index,) = subscript.indices
-        shifts = loop.shifts(index)
+        shifts = [dict(part.shifts).get(index, Affine()) for part in sink.parts]
         return self.lowest(index, shifts) == 1 and self.beyond(index, shifts) == extent + 1
 
     def _base(self, home: Home) -> int:
