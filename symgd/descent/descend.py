@@ -139,7 +139,7 @@ def descend(
     def rerun(lr: float, start: Mapping[str, float], steps: int, of: Loss | None) -> Result:
         other = replace(arguments, schedule=Schedule(repr(lr), value=lr), steps=steps)
         point = clipped(loss, list(start.values()))
-        return _run(of or loss, other, values, point, None, backend, drawn())
+        return _run(of or loss, other, values, point, None, backend, drawn(), trial=True)
 
     from symgd.analysis.verdicts.command import Asked
 
@@ -190,8 +190,9 @@ def _run(
     callback: Callable[[Step], object] | None,
     backend: str,
     sampler: Sampler | None,
+    trial: bool = False,
 ) -> Result:
-    """The result of one run, without advice."""
+    """The result of one run, without advice. trial: as of a `Problem`."""
     if sampler is None:
         kernel, evaluate = _kernel(DescentTask(loss, arguments, values), backend)
     else:
@@ -212,6 +213,7 @@ def _run(
         evaluate,
         partial(find, loss),
         sampler is not None,
+        trial,
     )
     return finish(problem, run, *engine(kernel, run, arguments.steps, callback, problem), kernel)
 

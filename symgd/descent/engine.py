@@ -41,8 +41,9 @@ class Problem:
     """What the end of a run needs: the loss as described and, if it is a formula, the Loss itself.
 
     evaluate: parameters -> [value, gradient...]. diagnose: the point and number of a step -> what
-    is not finite there. batches: steps see some rows of the data only. In bounds `evaluate` gives
-    the gradient as it is; what the kernels record is projected (`ParameterBox.projected`).
+    is not finite there. batches: steps see some rows of the data only. trial: one of many runs that
+    are compared, whose message does not say how many steps more it takes. In bounds `evaluate`
+    gives the gradient as it is; what the kernels record is projected (`ParameterBox.projected`).
     """
 
     described: Described
@@ -54,6 +55,7 @@ class Problem:
     evaluate: Callable[..., list[float]]
     diagnose: Callable[[Sequence[float], int], NonfiniteCause]
     batches: bool = False
+    trial: bool = False
 
     @property
     def box(self) -> ParameterBox | None:
@@ -154,7 +156,7 @@ def finish(
         grad=point(grad),
         steps=t,
         status=status,
-        message=_message(status, run, stop, facts, judge),
+        message=_message(status, run, stop, facts, None if problem.trial else judge),
         history=run.history,
         best=best,
         judge=judge,
@@ -226,7 +228,7 @@ def _status(facts: Facts, stop: Stop | None, judge: Judge) -> Status:
     return Status.COMPLETED if facts.tol is None else Status.MAX_STEPS
 
 
-def _message(status: Status, run: Run, stop: Stop | None, facts: Facts, judge: Judge) -> str:
+def _message(status: Status, run: Run, stop: Stop | None, facts: Facts, judge: Judge | None) -> str:
     largest, t = facts.slope, facts.steps
     match status:
         case Status.CONVERGED:
@@ -236,7 +238,7 @@ def _message(status: Status, run: Run, stop: Stop | None, facts: Facts, judge: J
             return f"all {t} steps were run"
         case Status.MAX_STEPS:
             above = f"max|g| = {largest:.3g} is above tol = {run.tol:g} after {t} steps"
-            return above + _more_steps(largest, t, run.tol, judge())
+            return above + (_more_steps(largest, t, run.tol, judge()) if judge else "")
         case Status.DIVERGED if facts.runaway:
             return f"{facts.runaway}; the last finite point is returned"
         case Status.DIVERGED:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from symgd.backends.native.array_module import compile_arrays
 from symgd.backends.native.array_steps import array_loop
 from symgd.backends.native.descent_loop import BEST, BEST_T, RING, ROWS, T
-from symgd.backends.native.jit import Module, compile_alone, compile_module, interrupted
+from symgd.backends.native.jit import Module, compile_alone, compile_module, interrupted, remembered
 from symgd.backends.native.postponed_interrupts import interrupts_postponed
 from symgd.backends.native.register_steps import step_loop
 from symgd.backends.program import Program
@@ -121,7 +121,7 @@ class ArrayKernel(_CompiledKernel):
         self.nanoseconds = 100 + loss.internals.program.cost + rule.cost * self.count
         box, size = loss.internals.box, self.count
         source = array_loop(rule, self.large.address, size, states, settles, box is not None)
-        self.module = compile_alone(source)
+        self.module = remembered(("array loop", source), lambda: compile_alone(source))
         sizes = (1 + self.count, self.count * (1 + states))
         out, new = (array("d", bytes(8 * size)) for size in sizes)
         work = array("d", bytes(8 * max(1, self.large.layout.work)))

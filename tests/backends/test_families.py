@@ -4,7 +4,6 @@ import pytest
 
 from benchmarks.families import FAMILIES, difference
 
-
 CHOSEN = [*FAMILIES[::3], *(f for f in FAMILIES if f.name == "nondia")]
 
 
