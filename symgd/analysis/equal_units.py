@@ -40,7 +40,7 @@ def equal_units(model: ArrayModel, start: NDArray[np.float64]) -> str:
 def _exchangeable(model: ArrayModel) -> dict[Index, set[tuple[str, int]]]:
     """The axes of arrays of parameters along each index that occurs only as a plain subscript."""
     found: dict[Index, set[tuple[str, int]]] = {}
-    fixed: set[Index] = set()  # indices whose values are told apart by something else
+    fixed: set[Index] = set()  # indices whose values may not be exchanged
     for node in topological([model.formula.root]):
         own = reduced_index(node)
         for k, arg in enumerate(node.args):

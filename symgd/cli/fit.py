@@ -61,10 +61,7 @@ def fit(
     shape: Annotated[list[str] | None, option("shape")] = None,
     vector: Annotated[list[str] | None, option("vector")] = None,
     predict: Annotated[str | None, option("predict")] = None,
-    plot: Annotated[
-        str | None,
-        option("plot", "Draw data, model and residuals: .png or .svg (needs matplotlib)."),
-    ] = None,
+    plot: Annotated[str | None, option("plot", "Draw data, model, residuals: .png, .svg.")] = None,
     form: Annotated[str, format_option("fit")] = Format.table.value,
     check: Annotated[bool, option("check")] = False,
     quiet: Annotated[bool, option("quiet", "No remarks.")] = False,
@@ -102,9 +99,8 @@ def fit(
     _print(result, kind, predict)
     if picture_path is not None:
         result.plot(picture_path)
-    if not quiet:
-        for remark in _remarks(result, kind is Format.table and predict is None):
-            write_message(remark)
+    for remark in () if quiet else _remarks(result, kind is Format.table and predict is None):
+        write_message(remark)
     raise typer.Exit(exit_code(result.status.value, check))
 
 

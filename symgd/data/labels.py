@@ -37,7 +37,7 @@ class Labels:
             raise DataError(f"{sentence} {excerpt(', '.join(known), 200)}") from None
 
     def settle(self, used: Collection[float] | None = None) -> NDArray[np.float64]:
-        """(K + 1,): the final number of each one given so far; only of those used, if told."""
+        """(K + 1,): the final number of each one so far, of those in `used` only if it is given."""
         numbers = self._numbers.items()
         kept = [text for text, number in numbers if used is None or number in used]
         found = list(self._numbers) if self._settled else sorted(kept)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache, partial
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import sympy
 
@@ -39,9 +39,6 @@ from symgd.model.bounds import BoundsByName, canonical_bounds
 from symgd.model.loss import Loss
 from symgd.model.result import History, Result, Status, Verdict
 from symgd.model.rules import Rule
-
-if TYPE_CHECKING:
-    from symgd.analysis.verdicts.command import Asked
 
 Evaluate: TypeAlias = Callable[..., list[float]]
 
@@ -79,16 +76,13 @@ def descend(
     value stops. backend: "auto" (machine code where it pays), "native" or "lambdify" (Python).
     advise: after a run that failed, look for one that works, by a few trial runs, reported in
     `Result.verdict.advice`. They are made when the verdict is read.
-
     bounds: {"x": (0, 1), "y": (0, None)}, None for an open end. The start is moved into them, and
     theta is projected into them after every step; tol then looks at the projected gradient: its
     parts that point out of the box at a bound do not count.
-
     data: rows for a loss with sum(...) or mean(...): a file, columns or a Table; drop_missing: skip
     rows with missing cells. batch: take each step on so many rows, all of which pass by once
     before any comes again, in an order drawn from seed; the history then tells the losses of the
     batches, and tol is checked on the whole data, after every pass.
-
     sizes, shapes, vectors: of a formula with indices, as for `Loss`; its start may hold arrays, and
     texts such as "x[i]=i/10" and "W~normal(0,0.1)", drawn from seed.
 
@@ -107,21 +101,13 @@ def descend(
     named = (*named, *canonical_bounds(bounds))
     arrays = ArraysGiven(sizes, shapes, vectors).with_start(start, loss)
     loss = loss_of(loss, [arguments.rule], stray, named, data, drop_missing, arrays)
-    first = None
-    if loss.arrays is not None:
-        first = partial(array_origin, loss.arrays, point, seed)
-        if loss.arrays.count > LONG:
-            if bounds or batch:
-                raise ArgumentError(f"bounds and batches are for {LONG:,} parameters at most")
-            result = descend_long(loss, arguments, first, callback)
-            return _with_units(result, loss.arrays, first)
-    loss, origin = at_start(loss, point, seed)
-    internals = loss.internals if batch is None else loss.internals.by_rows()
-    loss = loss.around(internals.on(backend))
-    if not loss.params:
-        raise ArgumentError("the loss is constant: there is no parameter to descend on")
-    loss = within(loss, bounds)
-    origin = clipped(loss, origin)
+    model = loss.arrays
+    first = None if model is None else partial(array_origin, model, point, seed)
+    if model is not None and first is not None and model.count > LONG:
+        if bounds or batch:
+            raise ArgumentError(f"bounds and batches are for {LONG:,} parameters at most")
+        return _with_units(descend_long(loss, arguments, first, callback), model, first)
+    loss, origin = _within_bounds(*at_start(loss, point, seed), bounds, backend, batch)
     values = resolve(arguments)
     loss = within(loss, None, arguments.rule, values)  # the rule box projects after its steps only
     if callback is not None and backend == AUTO and loss.internals.rows is None:
@@ -131,30 +117,47 @@ def descend(
         return None if batch is None else Sampler.of(loss.table, batch, seed)
 
     result = _run(loss, arguments, values, origin, callback, backend, drawn())
-    if first is not None and loss.indexed is not None and loss.indexed.arrays is not None:
-        result = _with_units(result, loss.indexed.arrays, first)
+    if model is not None and first is not None:
+        result = _with_units(result, model, first)
     if not advise or result.status is Status.INTERRUPTED:
         return result
 
-    def rerun(lr: float, start: Mapping[str, float], steps: int, of: Loss | None) -> Result:
-        other = replace(arguments, schedule=Schedule(repr(lr), value=lr), steps=steps)
-        point = clipped(loss, list(start.values()))
-        return _run(of or loss, other, values, point, None, backend, drawn(), trial=True)
+    trial = partial(_trial, loss, arguments, values, backend, drawn)
+    asked = (steps, arguments.given, arguments.tol, shown_backend, data, drop_missing, batch, seed)
+    return replace(result, judge=cache(partial(_advised, result, (*asked, bounds), trial)))
 
-    from symgd.analysis.verdicts.command import Asked
 
-    asked = Asked(
-        steps,
-        arguments.given,
-        arguments.tol,
-        shown_backend,
-        data,
-        drop_missing,
-        batch,
-        seed,
-        bounds,
-    )
-    return replace(result, judge=cache(partial(_advised, result, asked, rerun)))
+def _within_bounds(
+    loss: Loss,
+    origin: list[float],
+    bounds: BoundsByName | None,
+    backend: str,
+    batch: int | None,
+) -> tuple[Loss, list[float]]:
+    """The loss as the run sees it, and the start moved into its bounds."""
+    internals = loss.internals if batch is None else loss.internals.by_rows()
+    loss = loss.around(internals.on(backend))
+    if not loss.params:
+        raise ArgumentError("the loss is constant: there is no parameter to descend on")
+    loss = within(loss, bounds)
+    return loss, clipped(loss, origin)
+
+
+def _trial(
+    loss: Loss,
+    arguments: Arguments,
+    values: Mapping[str, float],
+    backend: str,
+    drawn: Callable[[], Sampler | None],
+    lr: float,
+    start: Mapping[str, float],
+    steps: int,
+    of: Loss | None,
+) -> Result:
+    """The same run with another rate, start and length, maybe of another form of the loss."""
+    other = replace(arguments, schedule=Schedule(repr(lr), value=lr), steps=steps)
+    point = clipped(loss, list(start.values()))
+    return _run(of or loss, other, values, point, None, backend, drawn(), trial=True)
 
 
 def _with_units(result: Result, model: ArrayModel, start: Callable[[], Any]) -> Result:
@@ -171,15 +174,16 @@ def _with_units(result: Result, model: ArrayModel, start: Callable[[], Any]) -> 
 
 def _advised(
     result: Result,
-    asked: Asked,
+    asked: tuple[Any, ...],
     rerun: Callable[[float, Mapping[str, float], int, Loss | None], Result],
 ) -> Verdict:
-    """The verdict of a run, with advice where it failed."""
+    """The verdict of a run, with advice where it failed. asked: the fields of `Asked`."""
     if not advisable(result):
         return result.verdict
     from symgd.analysis.verdicts.advice import advised  # what most runs do without
+    from symgd.analysis.verdicts.command import Asked
 
-    return advised(result, asked, rerun)
+    return advised(result, Asked(*asked), rerun)
 
 
 def _run(

@@ -69,21 +69,13 @@ def fit(
     from symgd.fits.least_squares import least_squares
     from symgd.fits.likelihood import fit_loss
     from symgd.fits.robust import robust
-    from symgd.model.rules import find_rule
 
     if not isinstance(model, str):
         raise ArgumentError(f"a model is a text, not {type(model).__name__}")
     if data is None:
         raise ArgumentError("a fit needs data")
     check_backend(backend)
-    if threads is not None:
-        to_count(threads, "threads", 1)
-    if method not in ("lm", "newton"):
-        find_rule(method)
-    elif lr is not None or batch is not None:
-        raise ArgumentError(f"lr and batch belong to the descent rules, not to {method}")
-    if steps is not None:
-        to_count(steps, "steps", 1)
+    _check_method(method, lr, batch, steps, threads)
     options = Options(
         weight, sigma, loss, by_name("fixed", fixed), by_name("tied", tied),
         canonical_bounds(bounds), drop_missing, backend, threads, method, steps, lr, batch, seed,
@@ -105,3 +97,18 @@ def fit(
     if weight is not None or sigma is not None or loss is not None:
         raise ArgumentError("weight, sigma and loss belong to a model 'y = ...'")
     return fit_loss(model, data, options)
+
+
+def _check_method(
+    method: str, lr: float | str | None, batch: int | None, steps: int | None, threads: int | None
+) -> None:
+    """ArgumentError where the method, or what belongs to it, makes no sense."""
+    from symgd.model.rules import find_rule
+
+    for name, count in (("threads", threads), ("steps", steps)):
+        if count is not None:
+            to_count(count, name, 1)
+    if method not in ("lm", "newton"):
+        find_rule(method)
+    elif lr is not None or batch is not None:
+        raise ArgumentError(f"lr and batch belong to the descent rules, not to {method}")

@@ -30,8 +30,8 @@ class ShapeChecks:
 
     rows: of the data, None without any. values: the whole numbers in a column that is a subscript.
     labels: the texts of those that hold texts, by column.
-    known: the numbers found so far. extents: those of axes; given: the axes whose length somebody
-    gave, so that no use may be beyond it.
+    known: the numbers found so far. extents: those of axes; given: the axes whose length is fixed
+    by the user or the data, so that no use may be beyond it.
     """
 
     text: str

@@ -252,7 +252,7 @@ def test_explain_lists_minima_at_bounds_by_the_signs_of_the_gradient():
     assert symgd.explain("x^3 - 3*x").below.bounded is False
 
 
-@pytest.mark.parametrize(("seed", "count"), [(5, 1), (6, 2), (7, 3), (8, 6)])
+@pytest.mark.parametrize(("seed", "count"), [(5, 1), (6, 2), (7, 3), (8, 6), (9, 12)])
 def test_explain_finds_what_l_bfgs_b_finds(seed, count):
     text, bounds, found = quadratic(seed, count)
     explained, seen = points(text, bounds, lr=0.1)

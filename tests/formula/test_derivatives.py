@@ -322,7 +322,8 @@ def test_readers_see_callable_functions_of_the_same_value(name):
 def test_no_formula_can_call_a_slope(name):
     assert name not in FUNCTIONS
     assert BY_CLASS[DERIVATIVES[name].node] is DERIVATIVES[name]
-    with pytest.raises(symgd.FormulaError, match="is not a function|is an array"):
+    refusal = "is an array" if name == "softmax" else "is not a function"
+    with pytest.raises(symgd.FormulaError, match=refusal):
         Loss(f"{name}(x)")
 
 

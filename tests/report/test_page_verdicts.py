@@ -46,7 +46,7 @@ OTHERS = [
 
 
 def cases():
-    for k, (loss, (_, start, lr)) in list(enumerate(LOSSES.items()))[::2]:
+    for k, (loss, (_, start, lr)) in enumerate(LOSSES.items()):
         for j, rule in enumerate(RULES[::2]):
             steps = (5, 20, 100, 1000)[(j + k) % 4]
             yield loss, rule, start, lr * (0.01, 0.3, 1, 3, 12)[(2 * j + k) % 5], steps
@@ -57,7 +57,7 @@ def cases():
 
 @pytest.mark.skipif(not shutil.which("node"), reason="there is no Node.js on this machine")
 def test_page_says_what_python_says_or_less(tmp_path):
-    """On some 80 runs; the page knows no ray along which a loss falls without bound."""
+    """On 144 runs; the page knows no ray along which a loss falls without bound."""
     groups, same, all_runs = defaultdict(list), 0, 0
     for loss, rule, start, lr, steps in cases():
         box = {"lower": 1.0, "upper": 9.0} if "box" in rule else {}
@@ -76,8 +76,8 @@ def test_page_says_what_python_says_or_less(tmp_path):
             all_runs += 1
             if kind == told.kind not in ("diverging", "nonfinite"):  # whose formula Python names
                 assert sentence.partition("; stable")[0] == told.sentence.partition("; stable")[0]
-    assert all_runs > 70
-    assert same > 0.75 * all_runs
+    assert all_runs > 130
+    assert same > 0.8 * all_runs
 
 
 def steps_of(run):

@@ -55,8 +55,8 @@ def _other_rate(result: Result, asked: Asked, rerun: Rerun) -> str:
     if found is not None:
         best, how = found
         line = command(result, asked, lr=best.lr)
-        told = f"lr = {best.lr:g} {how}" + ("" if whole else f" (tried for {steps} steps)")
-        return f"{told}: {line}" if line else f"{told} (loss {best.run.value:.6g})"
+        words = f"lr = {best.lr:g} {how}" + ("" if whole else f" (tried for {steps} steps)")
+        return f"{words}: {line}" if line else f"{words} (loss {best.run.value:.6g})"
     if result.status is Status.DIVERGED:
         return "no smaller learning rate that was tried ends lower; is there a minimum at all?"
     return ""
