@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from symgd.backends.dispatch import compiled
-from symgd.backends.lambdified import compile_array
 from symgd.backends.step_checks import Stop, select_checks
+from symgd.descent.array_rule import ArrayRule
 from symgd.descent.kernel import Ahead, LineSearchKernel, Run
-from symgd.descent.step_program import rule_program, settles
+from symgd.descent.step_program import settles
 from symgd.model.array_internals import ArrayInternals
 
 if TYPE_CHECKING:
@@ -51,31 +51,61 @@ class ArrayBox:
         return np.where(held, 0.0, grad)
 
 
+@dataclass(frozen=True)
+class ArrayEvaluator:
+    """What a rule asks of a loss of arrays (`symgd.descent.array_rule.Evaluator`)."""
+
+    internals: Any
+
+    def loss(self, x: Floats, point: Floats) -> float:
+        """The loss at a point."""
+        return float(self.internals.compiled(self._whole(x, point))[0])
+
+    def grad(self, x: Floats, point: Floats) -> Floats:
+        """The gradient at a point."""
+        return self.internals.compiled(self._whole(x, point))[1].copy()  # type: ignore[no-any-return]
+
+    def product(self, x: Floats, v: Floats) -> Floats:
+        """The Hessian at x times v."""
+        return self.internals.product(x, self._whole(x, v))  # type: ignore[no-any-return]
+
+    @staticmethod
+    def _whole(x: Floats, point: Any) -> Floats:
+        """The point as an array, where it is one number for all parameters."""
+        import numpy as np
+
+        return np.broadcast_to(point, x.shape).astype(np.float64)
+
+
+def array_rule(task: DescentTask) -> ArrayRule:
+    """The rule of a descent over arrays."""
+    model = task.loss.arrays
+    sizes = dict.fromkeys(task.loss.params, 1)
+    if model is not None:
+        sizes = {name: math.prod(model.shape(name)) for name in model.params}
+    return ArrayRule(task.arguments, task.values, sizes)
+
+
 @dataclass
 class ArrayStepKernel:
     """The steps of a loss whose value and gradient are functions of one array.
 
-    gradient: (P,) -> (value, (P,)). step: (theta, gradient, state.., t, tail..) -> (theta,
-    state..), arrays. tail: the values of lr, if it is a number, and of the hyperparameters.
-    states: how many arrays the rule keeps. settles: the step depends on theta only. box: of theta.
+    gradient: (P,) -> (value, (P,)). rule, step: as of `ArrayRule`. settles: the step depends on
+    theta only. box: of theta. The states of a run are one array.
     """
 
     gradient: Callable[[Any], tuple[float, Floats]]
+    rule: ArrayRule
     step: Callable[..., list[Any]]
-    tail: tuple[float, ...]
-    states: int
     settles: bool
     box: ArrayBox | None = None
 
     @classmethod
     def of(cls, task: DescentTask) -> ArrayStepKernel:
         """The kernel of a descent on a loss with arrays."""
-        arguments = task.arguments
-        program = rule_program(arguments.rule, arguments, task.values)
-        states = len(arguments.rule.state)
-        gradient, box = task.loss.internals.compiled, ArrayBox.of(task)
-        step = compile_array(program)
-        return cls(gradient, step, task.tail, states, settles(arguments), box)
+        rule, inner = array_rule(task), task.loss.internals
+        step = rule.compiled(ArrayEvaluator(inner))
+        return cls(inner.compiled, rule, step, settles(task.arguments), ArrayBox.of(task))
 
     def advance(self, run: Run, count: int) -> Stop | None:
         """`count` steps, or fewer and the reason."""
@@ -83,13 +113,12 @@ class ArrayStepKernel:
 
         rows = select_checks(self.settles, run.tol is not None)
         x = np.asarray(run.x, dtype=np.float64)
-        state = list(np.asarray(run.state, dtype=np.float64).reshape(-1, len(x)))
-        state = state or [np.zeros(len(x))] * self.states
+        state = self.rule.split(initial_state(self.rule, run.state))
         try:
             for _ in range(count):
                 value, grad = self.gradient(x)
                 with np.errstate(all="ignore"):
-                    new, *after = self.step(x, grad, *state, float(run.t + 1), *self.tail)
+                    new, *after = self.step(x, grad, state, float(run.t + 1), None, value)
                     if self.box is not None:
                         new, grad = self.box.clip(new), self.box.projected(x, grad)
                     norm = norm_of(grad)
@@ -99,8 +128,15 @@ class ArrayStepKernel:
                     return stop
                 x, state, run.t = new, after, run.t + 1
         finally:
-            run.x, run.state = x, state
+            run.x, run.state = x, self.rule.joined(state)  # type: ignore[assignment]
         return None
+
+
+def initial_state(rule: ArrayRule, state: Any) -> Floats:
+    """The states as one array; zeros before the first step."""
+    import numpy as np
+
+    return np.asarray(state if len(state) else rule.joined([0.0] * len(rule.rule.state)), float)
 
 
 def array_kernel(task: DescentTask, in_place: bool = False) -> ArrayStepKernel | InPlaceKernel:
@@ -108,10 +144,9 @@ def array_kernel(task: DescentTask, in_place: bool = False) -> ArrayStepKernel |
 
     in_place: theta may change in place, by machine code where there is some.
     """
-    arguments = task.arguments
-    program = rule_program(arguments.rule, arguments, task.values)
-    plain = all(operation.name != "norm" for operation in program.body)
-    found = compiled(lambda: InPlaceKernel(task, program)) if in_place and plain else None
+    rule = array_rule(task)
+    plain = rule.plain and not (rule.rule.together or rule.rule.reported)
+    found = compiled(lambda: InPlaceKernel(task, rule.program)) if in_place and plain else None
     return found or ArrayStepKernel.of(task)
 
 
@@ -121,29 +156,28 @@ class ArrayLineSearchKernel(LineSearchKernel):
     @classmethod
     def of(cls, task: DescentTask) -> ArrayLineSearchKernel:
         """The kernel of a descent on a loss with arrays."""
-        arguments, inner = task.arguments, task.loss.internals
-        step = compile_array(rule_program(arguments.rule, arguments, task.values))
-        count, states = _count(task), len(arguments.rule.state)
-        made = cls(states * count, count, task.tail, inner.evaluate_value, step)
-        made.gradient, made.box = inner.compiled, ArrayBox.of(task)
+        rule, inner = array_rule(task), task.loss.internals
+        step = rule.compiled(ArrayEvaluator(inner))
+        made = cls(sum(rule.rule.widths(rule.count)), rule.count, (), inner.evaluate_value, step)
+        made.gradient, made.rule, made.box = inner.compiled, rule, ArrayBox.of(task)
         return made
 
     gradient: Callable[[Any], tuple[float, Floats]]
+    rule: ArrayRule
     box: ArrayBox | None
 
     def _step(self, run: Run) -> Any:
         import numpy as np
 
         x = np.asarray(run.x, dtype=np.float64)
-        state = run.state if len(run.state) else np.zeros(self.states)
-        states = np.asarray(state, dtype=np.float64).reshape(-1, self.count)
+        states = self.rule.split(initial_state(self.rule, run.state))
         value, grad = self.gradient(x)
         with np.errstate(all="ignore"):
             t = float(run.t + 1 - run.restarted)
-            after: list[Any] = list(self.call(x, grad, *states, t, run.lr, *self.tail))
+            new, *after = self.call(x, grad, states, t, run.lr, value)
             if self.box is not None:
-                after[0], grad = self.box.clip(after[0]), self.box.projected(x, grad)
-            return np.concatenate([*after, [value, norm_of(grad)], grad])
+                new, grad = self.box.clip(new), self.box.projected(x, grad)
+            return np.concatenate([new, self.rule.joined(after), [value, norm_of(grad)], grad])
 
     def _accepts(self, run: Run, x: Any) -> bool:
         import numpy as np

@@ -16,12 +16,13 @@ from symgd.descent.loss_argument import ArraysGiven, at_start, loss_of, plain_st
 from symgd.descent.rate_map import FEWEST, End, RateMap, Runs, rate_map
 from symgd.descent.sweep import sweep
 from symgd.errors import ArgumentError
-from symgd.model.arguments import Start, parse_number
+from symgd.model.arguments import Start
 from symgd.model.bounds import BoundsByName, canonical_bounds
 from symgd.model.loss import Loss
 from symgd.model.present import Paged
 from symgd.model.result import Result
 from symgd.model.rules import Rule
+from symgd.model.schedule import parse_number, split_outside
 from symgd.names import escape
 
 _MOST = 10_000  # runs in one call
@@ -168,7 +169,10 @@ def _rates(lr: Rates) -> tuple[list[float | str], bool]:
     if isinstance(lr, str) and ".." in lr:
         return [*_range(lr)], True
     rates: list[float | str]
-    rates = [p.strip() for p in _split(lr) if p.strip()] if isinstance(lr, str) else list(lr)
+    separator = ";" if isinstance(lr, str) and "=" in lr else ","  # x=0.1,y=0.01; x=1,y=0.1
+    pieces = split_outside(lr, separator) if isinstance(lr, str) else lr
+    rates = [p.strip() if isinstance(p, str) else p for p in pieces]
+    rates = [p for p in rates if p != ""]
     if not rates:
         raise ArgumentError("no learning rate was given")
     return rates, False
@@ -188,18 +192,6 @@ def _range(text: str) -> list[float]:
     step = math.log(high / low) / (count - 1)
     inner = [low * math.exp(k * step) for k in range(1, int(count) - 1)]
     return [low, *inner, high]
-
-
-def _split(text: str) -> list[str]:
-    """The pieces between commas that stand outside parentheses."""
-    pieces, depth = [""], 0
-    for char in text:
-        depth += (char == "(") - (char == ")")
-        if char == "," and depth == 0:
-            pieces.append("")
-        else:
-            pieces[-1] += char
-    return pieces
 
 
 def _rules(rule: Rules) -> list[Rule]:

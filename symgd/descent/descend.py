@@ -26,12 +26,20 @@ from symgd.descent.choose_backend import DescentTask, choose
 from symgd.descent.engine import Problem, Step, engine, finish
 from symgd.descent.kernel import Kernel, LineSearchKernel, Run, StepKernel
 from symgd.descent.long_arrays import LONG, descend_long
-from symgd.descent.loss_argument import ArraysGiven, at_start, clipped, loss_of, plain_start, within
+from symgd.descent.loss_argument import (
+    ArraysGiven,
+    at_start,
+    clipped,
+    held,
+    loss_of,
+    plain_start,
+    within,
+)
 from symgd.descent.minibatches import Batch, BatchKernel, Sampler
 from symgd.descent.step_program import settles, step_outputs
 from symgd.errors import ArgumentError
 from symgd.formula.nodes import ROWS
-from symgd.model.arguments import Arguments, Schedule, Start, read_arguments, resolve
+from symgd.model.arguments import Arguments, Start, read_arguments, resolve
 from symgd.model.array_internals import ArrayInternals
 from symgd.model.array_model import ArrayModel
 from symgd.model.array_start import array_origin
@@ -39,6 +47,7 @@ from symgd.model.bounds import BoundsByName, canonical_bounds
 from symgd.model.loss import Loss
 from symgd.model.result import History, Result, Status, Verdict
 from symgd.model.rules import Rule
+from symgd.model.schedule import Schedule
 
 Evaluate: TypeAlias = Callable[..., list[float]]
 
@@ -95,7 +104,7 @@ def descend(
     shown_backend = backend
     if callback is not None and not callable(callback):
         raise ArgumentError(f"callback is not a function but {type(callback).__name__}")
-    arguments = read_arguments(lr, steps, rule, set, tol)
+    arguments = read_arguments(lr, steps, rule, set, tol, seed)
     point, named = plain_start(start)
     stray = {name: v for name, v in arguments.given.items() if name not in arguments.known}
     named = (*named, *canonical_bounds(bounds))
@@ -104,12 +113,14 @@ def descend(
     model = loss.arrays
     first = None if model is None else partial(array_origin, model, point, seed)
     if model is not None and first is not None and model.count > LONG:
-        if bounds or batch:
+        if bounds or batch or arguments.schedule.held:
             raise ArgumentError(f"bounds and batches are for {LONG:,} parameters at most")
+        arguments.schedule.check_names(model.params)
         return _with_units(descend_long(loss, arguments, first, callback), model, first)
     loss, origin = _within_bounds(*at_start(loss, point, seed), bounds, backend, batch)
     values = resolve(arguments)
     loss = within(loss, None, arguments.rule, values)  # the rule box projects after its steps only
+    loss = held(loss, arguments.schedule, origin)
     if callback is not None and backend == AUTO and loss.internals.rows is None:
         backend = REFERENCE  # every step returns to Python anyway
 
@@ -203,7 +214,7 @@ def _run(
         kernel, evaluate = _batch_kernel(loss, arguments, values, sampler), loss.internals.evaluate
     run = Run(
         x=list(origin),
-        state=[0.0] * (len(arguments.rule.state) * len(origin)),
+        state=[0.0] * sum(arguments.rule.widths(len(origin))),
         tol=arguments.tol,
         history=History(len(origin), limit=max(2, min(10_001, _NUMBERS // len(origin)))),
     )
@@ -275,7 +286,7 @@ def _line_search(work: DescentTask, large: bool) -> Kernel:
         if step is not None and alone is not None:
             function, value = step.at, alone.at
     count = len(work.loss.params)
-    states = count * len(work.arguments.rule.state)
+    states = sum(work.arguments.rule.widths(count))
     call = function or compile_total(work.program)
     return LineSearchKernel(states, count, work.tail, value, call)
 
@@ -292,7 +303,7 @@ def _row_kernel(work: DescentTask) -> Kernel:
     count, tail = len(loss.params), (*work.tail, *rows.more(program))
     function = rows.run(program, arguments.steps)
     if arguments.schedule.auto:
-        states = count * len(arguments.rule.state)
+        states = sum(arguments.rule.widths(count))
         return LineSearchKernel(states, count, tail, loss.internals.evaluate_value, function)
     return StepKernel(program, count, tail, settles(arguments), function)
 

@@ -16,12 +16,13 @@ from symgd.analysis.verdicts.stationary import leads_down
 from symgd.backends.step_checks import VALUE_CHECKS, Stop
 from symgd.descent.continuation import Continuation, longest
 from symgd.descent.kernel import Kernel, Run
-from symgd.model.arguments import Schedule
+from symgd.descent.reported_iterate import reported
 from symgd.model.bounds import ParameterBox
 from symgd.model.elements import named
 from symgd.model.loss import Loss
 from symgd.model.result import Best, Described, Result, Status, Verdict
 from symgd.model.rules import Rule
+from symgd.model.schedule import Schedule
 
 Judge: TypeAlias = Callable[[], Verdict]
 
@@ -127,6 +128,7 @@ def finish(
         tail=list(run.tail),
         history=run.history,
         steps=t,
+        own_rates=problem.schedule.numbers(problem.described.params),
         rate_at=_rate_at(problem),
         ahead=_ahead(problem, run, status, stop, kernel),
         tol=run.tol,
@@ -142,6 +144,11 @@ def finish(
     judge = cache(partial(analysis.verdict, facts))
     status = status or _status(facts, stop, judge)
     described = problem.described
+    shown = _reported(problem, run, x) if stop is not Stop.CONVERGED else None
+    if shown is not None:
+        x, value, grad = shown
+        if value < run.best_loss:
+            run.best_x, run.best_loss, run.best_t = x, value, t
 
     def point(values: Sequence[float]) -> dict[str, float]:
         return named(described.params, values, described.shapes)
@@ -164,14 +171,25 @@ def finish(
         rule=problem.rule,
         lr=problem.schedule.shown,
         start=point(problem.origin),
-        hyperparameters=problem.values,
+        hyperparameters={n: v for n, v in problem.values.items() if "[" not in n},
         box=problem.box,
     )
 
 
+def _reported(
+    problem: Problem, run: Run, x: Sequence[float]
+) -> tuple[list[float], float, list[float]] | None:
+    """The iterate that the rule reports, with its loss and gradient, where they are finite."""
+    if problem.rule.reported is None or not run.t:
+        return None
+    point = reported(problem.rule, x, run.state, problem.values).tolist()
+    value, *slope = problem.evaluate(*point)
+    return (point, value, slope) if math.isfinite(value) else None
+
+
 def _rate_at(problem: Problem) -> Callable[[int], float] | None:
     if problem.schedule.formula is None:
-        return None
+        return None  # also where each parameter has its own
     return lambda t: problem.schedule.at(t, problem.values)
 
 
@@ -201,6 +219,8 @@ def _nonfinite_cause(problem: Problem, run: Run, stop: Stop | None) -> Nonfinite
 def _cause_in_rule(problem: Problem, run: Run) -> NonfiniteCause | None:
     t, schedule = run.t + 1, problem.schedule
     grad = run.grad if problem.box is None else problem.evaluate(*run.x)[1:]
+    if problem.rule.evaluations or schedule.own:
+        return None  # more than the rule's own formulas
     lr = schedule.value
     if lr is None:
         lr = run.lr if schedule.auto else schedule.at(t, problem.values)

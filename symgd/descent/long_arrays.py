@@ -17,6 +17,7 @@ from symgd.descent.array_kernel import ArrayLineSearchKernel, array_kernel, norm
 from symgd.descent.choose_backend import DescentTask
 from symgd.descent.engine import Step
 from symgd.descent.kernel import Run
+from symgd.descent.reported_iterate import reported
 from symgd.model.arguments import Arguments, resolve
 from symgd.model.array_model import ArrayModel
 from symgd.model.elements import element_names
@@ -164,7 +165,11 @@ def descend_long(
     end.value, end.grad = kernel.gradient(run.x)
     if run.history.last_step() < end.steps:
         run.history.close(end.steps, run.shown, end.value, norm_of(end.grad))
-    theta = model.nested(run.x)
+    point = run.x
+    if arguments.rule.reported is not None and run.t and stop is None:
+        point = reported(arguments.rule, run.x, run.state, values)
+        end.value, end.grad = kernel.gradient(point)
+    theta = model.nested(point)
     return Result(
         theta=theta,
         value=end.value,
@@ -179,7 +184,7 @@ def descend_long(
         rule=arguments.rule,
         lr=arguments.schedule.shown,
         start=Recomputed(model.params, lambda: model.nested(start())),  # type: ignore[arg-type]
-        hyperparameters=values,
+        hyperparameters={n: v for n, v in values.items() if "[" not in n},
     )
 
 

@@ -14,6 +14,7 @@ from symgd.backends.native.postponed_interrupts import interrupts_postponed
 from symgd.backends.native.register_steps import step_loop
 from symgd.backends.program import Program
 from symgd.backends.step_checks import Stop, is_recorded
+from symgd.descent.array_rule import ArrayRule
 from symgd.descent.kernel import Run
 from symgd.model.loss import Loss
 
@@ -56,7 +57,7 @@ class _CompiledKernel:
         function = self.module.function("run", len(arrays))
         code = function(*(a.buffer_info()[0] for a in arrays))
         with interrupts_postponed():  # all of it or nothing
-            run.x, run.state = buffers.x.tolist(), buffers.s.tolist()[: self.count * self.states]
+            run.x, run.state = buffers.x.tolist(), buffers.s.tolist()[: self.states]
             run.t = buffers.k[T]
             self._record(run, buffers, range(first, run.t + is_recorded(code)))
         interrupted.check()
@@ -101,28 +102,30 @@ class NativeKernel(_CompiledKernel):
         self, loss: Loss, program: Program, count: int, tail: tuple[float, ...], settles: bool
     ) -> None:
         self.count, self.tail, self.evaluate = count, tail, loss.internals.evaluate
-        self.states = (len(program.inputs) - count - 1 - len(tail)) // count
+        self.states = len(program.inputs) - count - 1 - len(tail)
         self.nanoseconds = 5 + program.cost
-        self.module = compile_module(step_loop(program, count, self.states * count, settles))
+        self.module = compile_module(step_loop(program, count, self.states, settles))
 
 
 class ArrayKernel(_CompiledKernel):
     """The steps of a loss of many parameters: its gradient compiled, the rule in loops.
 
-    rule: of `symgd.descent.step_program.rule_program`.
+    rule: plain, as `ArrayRule` calls it.
     """
 
-    def __init__(
-        self, loss: Loss, rule: Program, states: int, tail: tuple[float, ...], settles: bool
-    ) -> None:
+    def __init__(self, loss: Loss, rule: ArrayRule, tail: tuple[float, ...], settles: bool) -> None:
         self.large = compile_arrays(loss.internals.program)
-        self.count, self.tail, self.states = len(loss.params), tail, states
+        self.count, self.tail = len(loss.params), tail
+        self.states = sum(rule.rule.widths(self.count))
         self.evaluate = self.large.at
-        self.nanoseconds = 100 + loss.internals.program.cost + rule.cost * self.count
+        self.nanoseconds = 100 + loss.internals.program.cost + rule.program.cost * self.count
         box, size = loss.internals.box, self.count
-        source = array_loop(rule, self.large.address, size, states, settles, box is not None)
+        singles = rule.rule.one_number
+        source = array_loop(
+            rule.program, self.large.address, size, singles, settles, box is not None
+        )
         self.module = remembered(("array loop", source), lambda: compile_alone(source))
-        sizes = (1 + self.count, self.count * (1 + states))
+        sizes = (1 + self.count, self.count + self.states)
         out, new = (array("d", bytes(8 * size)) for size in sizes)
         work = array("d", bytes(8 * max(1, self.large.layout.work)))
         low, high = ((), ()) if box is None else (box.low, box.high)

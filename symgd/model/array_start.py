@@ -13,8 +13,8 @@ from symgd.backends.lambdified import compile_array
 from symgd.errors import ArgumentError, FormulaError
 from symgd.formula.categories import Extent, place_of
 from symgd.formula.parse import parse
-from symgd.model.arguments import parse_number
 from symgd.model.array_model import ArrayModel
+from symgd.model.schedule import parse_number
 
 if TYPE_CHECKING:
     import numpy as np

@@ -10,8 +10,8 @@ from typing import Any
 from symgd import names
 from symgd.errors import ArgumentError, FormulaError
 from symgd.formula.parse import parameter_name
-from symgd.model.arguments import parse_number
 from symgd.model.checks import to_float
+from symgd.model.schedule import parse_number
 
 BoundsByName = Mapping[str, tuple[float | None, float | None]]  # None: open
 
@@ -37,6 +37,11 @@ class ParameterBox:
     def projected(self, x: Sequence[float], grad: Sequence[float]) -> list[float]:
         """The gradient with 0 for the parameters that are held: 0 at a minimum in the box."""
         return [0.0 if h else g for h, g in zip(self.held(x, grad), grad, strict=True)]
+
+    @classmethod
+    def open(cls, count: int) -> ParameterBox:
+        """No bounds."""
+        return cls((-math.inf,) * count, (math.inf,) * count)
 
     def contains(self, x: Iterable[float]) -> bool:
         """Whether a point is in the box."""
