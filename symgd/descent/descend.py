@@ -11,20 +11,15 @@ import sympy
 
 from symgd.analysis.diagnosis import find
 from symgd.analysis.verdicts.sentences import advisable
-from symgd.backends.compiler import compile_program
 from symgd.backends.dispatch import (
     AUTO,
     REFERENCE,
     check_backend,
-    choose_rows,
-    compiled,
-    may_compile,
 )
-from symgd.backends.lambdified import compile_total
-from symgd.descent.array_kernel import ArrayLineSearchKernel, ArrayStepKernel
-from symgd.descent.choose_backend import DescentTask, choose
+from symgd.descent.choose_backend import DescentTask
 from symgd.descent.engine import Problem, Step, engine, finish
-from symgd.descent.kernel import Kernel, LineSearchKernel, Run, StepKernel
+from symgd.descent.kernel import Run
+from symgd.descent.kernels import batch_kernel, kernel_of
 from symgd.descent.long_arrays import LONG, descend_long
 from symgd.descent.loss_argument import (
     ArraysGiven,
@@ -35,12 +30,9 @@ from symgd.descent.loss_argument import (
     plain_start,
     within,
 )
-from symgd.descent.minibatches import Batch, BatchKernel, Sampler
-from symgd.descent.step_program import settles, step_outputs
+from symgd.descent.minibatches import Sampler
 from symgd.errors import ArgumentError
-from symgd.formula.nodes import ROWS
 from symgd.model.arguments import Arguments, Start, read_arguments, resolve
-from symgd.model.array_internals import ArrayInternals
 from symgd.model.array_model import ArrayModel
 from symgd.model.array_start import array_origin
 from symgd.model.bounds import BoundsByName, canonical_bounds
@@ -209,9 +201,9 @@ def _run(
 ) -> Result:
     """The result of one run, without advice. trial: as of a `Problem`."""
     if sampler is None:
-        kernel, evaluate = _kernel(DescentTask(loss, arguments, values), backend)
+        kernel, evaluate = kernel_of(DescentTask(loss, arguments, values), backend)
     else:
-        kernel, evaluate = _batch_kernel(loss, arguments, values, sampler), loss.internals.evaluate
+        kernel, evaluate = batch_kernel(loss, arguments, values, sampler), loss.internals.evaluate
     run = Run(
         x=list(origin),
         state=[0.0] * sum(arguments.rule.widths(len(origin))),
@@ -260,79 +252,3 @@ def single_step_gradient_descent(
     0.6
     """
     return gradient_descent(theta, learning_rate, 1, loss)
-
-
-def _kernel(work: DescentTask, backend: str) -> tuple[Kernel, Evaluate]:
-    """What runs the steps, and what evaluates loss and gradient at its end."""
-    evaluate = work.loss.internals.evaluate
-    if isinstance(work.loss.internals, ArrayInternals):
-        return _array_kernel(work), evaluate
-    if work.loss.internals.rows is not None:
-        return _row_kernel(work), evaluate
-    if work.arguments.schedule.auto:
-        return _line_search(work, work.large and may_compile(backend)), evaluate
-    kernel = choose(backend, work)
-    return kernel, getattr(kernel, "evaluate", evaluate)
-
-
-def _line_search(work: DescentTask, large: bool) -> Kernel:
-    internals = work.loss.internals
-    function, value = None, internals.evaluate_value
-    if large:
-        from symgd.backends.native.array_module import compile_arrays
-
-        step = compiled(lambda: compile_arrays(work.program))
-        alone = compiled(lambda: compile_arrays(internals.value_program))
-        if step is not None and alone is not None:
-            function, value = step.at, alone.at
-    count = len(work.loss.params)
-    states = sum(work.arguments.rule.widths(count))
-    call = function or compile_total(work.program)
-    return LineSearchKernel(states, count, work.tail, value, call)
-
-
-def _array_kernel(work: DescentTask) -> Kernel:
-    auto = work.arguments.schedule.auto
-    return ArrayLineSearchKernel.of(work) if auto else ArrayStepKernel.of(work)
-
-
-def _row_kernel(work: DescentTask) -> Kernel:
-    loss, arguments, program = work.loss, work.arguments, work.program
-    rows = loss.internals.rows
-    assert rows is not None
-    count, tail = len(loss.params), (*work.tail, *rows.more(program))
-    function = rows.run(program, arguments.steps)
-    if arguments.schedule.auto:
-        states = sum(arguments.rule.widths(count))
-        return LineSearchKernel(states, count, tail, loss.internals.evaluate_value, function)
-    return StepKernel(program, count, tail, settles(arguments), function)
-
-
-def _batch_kernel(
-    loss: Loss, arguments: Arguments, values: Mapping[str, float], sampler: Sampler
-) -> Kernel:
-    if arguments.schedule.auto:
-        raise ArgumentError("the line search (lr auto) needs the whole data, not a batch of it")
-    inner = loss.internals
-    if isinstance(inner, ArrayInternals):
-        step: Any = ArrayStepKernel.of(DescentTask(loss, arguments, values))
-        step.settles, functions = False, inner.functions
-
-        def see(rows: Mapping[str, Any]) -> None:
-            step.gradient = functions.on(rows)
-    else:
-        assert inner.rows is not None
-        inputs, outputs = step_outputs(loss, arguments.rule, arguments.schedule, list(values))
-        program = compile_program([*inputs, ROWS], outputs)
-        tail = DescentTask(loss, arguments, values).tail
-        function = choose_rows(inner.rows.backend, program, sampler.size, arguments.steps)
-        seen = Batch()
-        step = StepKernel(
-            program, len(loss.params), (*tail, 0.0), False, lambda *x: function(x, seen)
-        )
-
-        def see(rows: Mapping[str, Any]) -> None:
-            seen.rows = rows
-            step.tail = (*tail, float(len(next(iter(rows.values())))))
-
-    return BatchKernel(step, see, sampler, inner.evaluate, inner.box)

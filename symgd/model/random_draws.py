@@ -1,9 +1,10 @@
 """Random numbers of rules as arithmetic: the same bits on every machine that has IEEE doubles.
 
-A counter-based generator: what is drawn depends on (seed, step, parameter, call) alone. It is
-Philox-2x (J. K. Salmon, M. A. Moraes, R. O. Dror, D. E. Shaw, 2011, Parallel random numbers: as
-easy as 1, 2, 3, SC '11, https://doi.org/10.1145/2063384.2063405) with words of 26 bits and
-additions in place of exclusive ors, so that doubles hold every product exactly.
+A counter-based generator: what is drawn depends on (seed, step, parameter, call) alone. A Feistel
+network as in J. K. Salmon, M. A. Moraes, R. O. Dror, D. E. Shaw, 2011, Parallel random numbers: as
+easy as 1, 2, 3, SC '11, https://doi.org/10.1145/2063384.2063405; its round function is the middle
+of a square, after B. Widynski, 2020, Squares, https://arxiv.org/abs/2004.06278. Words have 26 bits,
+so that doubles hold every product exactly.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from symgd.formula.nodes import MINUS_ONE, ONE, Node, Rademacher
 
 _WORD = 2.0**26
 _ROUNDS = 8
-_MULTIPLIER, _WEYL = 55_130_003.0, 41_474_357.0  # odd; 2**26 over the golden ratio
+_WEYL = 41_474_357.0  # 2**26 over the golden ratio, odd
 _FLOOR = FUNCTIONS["floor"].node
 
 
@@ -58,8 +59,10 @@ def _words(graph: Graph, seed: Node, t: Node, call: Node, index: Node) -> tuple[
         key = _plus(graph, key, _times(graph, _split(graph, part)[1], factor))
     key = _split(graph, key)[1]
     for _ in range(_ROUNDS):
-        high, low = _split(graph, _times(graph, a, _MULTIPLIER))
-        a, b = _split(graph, _plus(graph, _plus(graph, high, key), b))[1], low
+        x = _split(graph, _plus(graph, a, key))[1]
+        square = graph.node(sympy.Mul, x, x)
+        middle = graph.node(_FLOOR, _times(graph, square, 2.0**-13))
+        a, b = _split(graph, _plus(graph, b, middle))[1], a
         key = _split(graph, _plus(graph, key, graph.number(_WEYL)))[1]
     return a, b
 

@@ -91,7 +91,8 @@ def expanded(text: str) -> str:
         if not equals:
             name, value = ([*values][place] if place < len(values) else piece), piece
         if name.strip() not in values:
-            raise ArgumentError(names.unknown(f"{entry.name} has no constant", name, values))
+            what = f"the schedule {entry.name} has no constant"
+            raise ArgumentError(names.unknown(what, name.strip(), values))
         values[name.strip()] = _number(value, entry)
     missing = [n for n, v in values.items() if v is None]
     if missing:

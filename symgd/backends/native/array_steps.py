@@ -6,8 +6,8 @@
 
 As `symgd.backends.native.register_steps`, for arrays of any length: the code does not grow with it.
 s: the states of the rule, concatenated, arrays or single numbers. out: [loss, g..]; new: work space
-for the next theta and state. w, c: of the function that evaluates loss and gradient. low, high: bounds of theta,
-infinite where there are none; they are read only if the loop is bounded.
+for the next theta and state. w, c: of the function that evaluates loss and gradient. low, high:
+bounds of theta, infinite where there are none; they are read only if the loop is bounded.
 """
 
 from __future__ import annotations
