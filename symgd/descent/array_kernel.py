@@ -174,7 +174,8 @@ class ArrayLineSearchKernel(LineSearchKernel):
         value, grad = self.gradient(x)
         with np.errstate(all="ignore"):
             t = float(run.t + 1 - run.restarted)
-            new, *after = self.call(x, grad, states, t, run.lr, value)
+            step: list[Any] = self.call(x, grad, states, t, run.lr, value)
+            new, *after = step
             if self.box is not None:
                 new, grad = self.box.clip(new), self.box.projected(x, grad)
             return np.concatenate([new, self.rule.joined(after), [value, norm_of(grad)], grad])

@@ -50,7 +50,8 @@ class ParameterBox:
     def by_name(self, params: Sequence[str]) -> dict[str, tuple[float | None, float | None]]:
         """Those that are there: name -> (low, high), None for an open end."""
         pairs = zip(params, self.low, self.high, strict=True)
-        return {name: (_end(a), _end(b)) for name, a, b in pairs if _end(a) is not _end(b)}
+        ends = ((name, _end(a), _end(b)) for name, a, b in pairs)
+        return {name: (a, b) for name, a, b in ends if (a, b) != (None, None)}
 
 
 def _end(value: float) -> float | None:
