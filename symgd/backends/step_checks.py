@@ -22,6 +22,10 @@ class Stop(IntEnum):
     NO_DESCENT = 5  # the line search found no smaller loss
 
 
+#: The line search: the part of the predicted fall that is asked for, how often a rate is halved,
+#: the fall relative to the loss that rounding hides, and how far the slope may then turn.
+DECREASE, HALVINGS, NOISE, TURN = 1e-4, 60, 1e-10, 0.8
+
 RUNNING = 0  # in place of a Stop: native code has done all of its steps
 
 
@@ -61,4 +65,4 @@ def select_checks(settles: bool, has_tol: bool = True) -> tuple[Check, ...]:
 
 def is_recorded(stop: int) -> bool:
     """Whether the step at which a descent stopped had been recorded."""
-    return any(stop == row.stop for row in CHECKS[_RECORD:])
+    return stop == Stop.NO_DESCENT or any(stop == row.stop for row in CHECKS[_RECORD:])

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from symgd.backends.dispatch import compiled
-from symgd.backends.step_checks import Stop, select_checks
+from symgd.backends.step_checks import DECREASE, NOISE, TURN, Stop, select_checks
 from symgd.descent.array_rule import ArrayRule
-from symgd.descent.kernel import Ahead, LineSearchKernel, Run
+from symgd.descent.kernel import Ahead, Run
+from symgd.descent.line_search import LineSearchKernel
 from symgd.descent.step_program import settles
 from symgd.model.array_internals import ArrayInternals
 
@@ -180,13 +181,21 @@ class ArrayLineSearchKernel(LineSearchKernel):
                 new, grad = self.box.clip(new), self.box.projected(x, grad)
             return np.concatenate([new, self.rule.joined(after), [value, norm_of(grad)], grad])
 
-    def _accepts(self, run: Run, x: Any) -> bool:
+    def _accepts(self, run: Run, out: Any) -> bool:
         import numpy as np
 
-        slope = float(np.dot(run.grad, x - np.asarray(run.x)))
-        limit = run.loss if slope >= 0 else run.loss + self.decrease * slope
-        value = self.gradient(x)[0]
-        return bool(value < limit if slope >= 0 else value <= limit)
+        x = out[: self.count]
+        moves = x - np.asarray(run.x)
+        slope = float(np.dot(run.grad, moves))
+        loss, grad = self.gradient(x)
+        self.uphill |= slope >= 0
+        if slope >= 0:
+            return loss < run.loss
+        room = NOISE * abs(run.loss)
+        if self.uphill or -slope > room:
+            return loss <= run.loss + DECREASE * slope
+        slopes = grad if self.box is None else self.box.projected(x, grad)
+        return bool(loss <= run.loss + room and np.dot(slopes, moves) <= -TURN * slope)
 
 
 class InPlaceKernel:

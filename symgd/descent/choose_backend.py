@@ -145,11 +145,16 @@ def choose(backend: str, work: DescentTask) -> Kernel:
         if kernel is not None:
             log.info("machine code runs the steps")
         return kernel or KERNELS[REFERENCE](work)
+    return late(KERNELS[REFERENCE](work), fast, work)
+
+
+def late(first: Kernel, fast: Callable[[], Kernel | None], work: DescentTask) -> Kernel:
+    """The kernel in Python, followed by machine code in a run that is long enough for it."""
     least = break_even(work.loss.internals.program.operations)
     if work.arguments.steps <= least:
         log.info("Python runs the steps; compiling pays from %d steps on", least)
-        return KERNELS[REFERENCE](work)
-    return LateKernel(KERNELS[REFERENCE](work), least // _TRIAL, fast)
+        return first
+    return LateKernel(first, least // _TRIAL, fast)
 
 
 assert set(KERNELS) == set(BACKENDS)

@@ -6,11 +6,12 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 from symgd.backends.compiler import compile_program
-from symgd.backends.dispatch import choose_rows, compiled, may_compile
+from symgd.backends.dispatch import AUTO, choose_rows, compiled, may_compile
 from symgd.backends.lambdified import compile_total
 from symgd.descent.array_kernel import ArrayLineSearchKernel, ArrayStepKernel
-from symgd.descent.choose_backend import DescentTask, choose
-from symgd.descent.kernel import Kernel, LineSearchKernel, StepKernel
+from symgd.descent.choose_backend import DescentTask, choose, late
+from symgd.descent.kernel import Kernel, StepKernel
+from symgd.descent.line_search import LineSearchKernel
 from symgd.descent.minibatches import Batch, BatchKernel, Sampler
 from symgd.descent.step_program import settles, step_outputs
 from symgd.errors import ArgumentError
@@ -30,15 +31,15 @@ def kernel_of(work: DescentTask, backend: str) -> tuple[Kernel, Evaluate]:
     if work.loss.internals.rows is not None:
         return _row_kernel(work), evaluate
     if work.arguments.schedule.auto:
-        return _line_search(work, work.large and may_compile(backend)), evaluate
+        return _line_search(work, backend), evaluate
     kernel = choose(backend, work)
     return kernel, getattr(kernel, "evaluate", evaluate)
 
 
-def _line_search(work: DescentTask, large: bool) -> Kernel:
+def _line_search(work: DescentTask, backend: str) -> Kernel:
     internals = work.loss.internals
     function, value = None, internals.evaluate_value
-    if large:
+    if work.large and may_compile(backend):
         from symgd.backends.native.array_module import compile_arrays
 
         step = compiled(lambda: compile_arrays(work.program))
@@ -48,7 +49,19 @@ def _line_search(work: DescentTask, large: bool) -> Kernel:
     count = len(work.loss.params)
     states = sum(work.arguments.rule.widths(count))
     call = function or compile_total(work.program)
-    return LineSearchKernel(states, count, work.tail, value, call)
+    searching = LineSearchKernel(states, count, work.tail, value, call)
+    if work.large or not may_compile(backend):
+        return searching
+
+    def fast() -> Kernel | None:
+        from symgd.descent.native_kernel import NativeLineSearch
+
+        made = (work.loss, work.program, count, work.tail)
+        return compiled(lambda: NativeLineSearch(*made), requested=backend != AUTO)
+
+    if backend != AUTO:
+        return fast() or searching
+    return late(searching, fast, work)
 
 
 def _array_kernel(work: DescentTask) -> Kernel:

@@ -10,6 +10,7 @@ from symgd.backends.native.array_module import compile_arrays
 from symgd.backends.native.array_steps import array_loop
 from symgd.backends.native.descent_loop import BEST, BEST_T, RING, ROWS, T
 from symgd.backends.native.jit import Module, compile_alone, compile_module, interrupted, remembered
+from symgd.backends.native.line_search import RESTARTED, line_search_loop
 from symgd.backends.native.postponed_interrupts import interrupts_postponed
 from symgd.backends.native.register_steps import step_loop
 from symgd.backends.program import Program
@@ -36,6 +37,7 @@ class _CompiledKernel:
     evaluate: Callable[..., list[float]]
     module: Module
     more: tuple[array[float], ...] = ()  # further arguments of the machine code
+    searches = False  # whether a line search finds the learning rates
 
     def advance(self, run: Run, count: int) -> Stop | None:
         """Up to `count` steps, as many as a call may take; the reason if it ended earlier."""
@@ -44,11 +46,11 @@ class _CompiledKernel:
         now = min(count, max(1, int(_NANOSECONDS / self.nanoseconds)), stride * rows)
         first, due = run.t, -(-run.t // stride) * stride
         buffers = _Buffers(
-            k=array("q", [first, first + now, due, stride, 0, -1]),
+            k=array("q", [first, first + now, due, stride, 0, -1, run.restarted]),
             f=array("d", [-1.0 if run.tol is None else run.tol, run.best_loss]),
             x=array("d", run.x),
             s=array("d", run.state or [0.0]),
-            h=array("d", self.tail or (0.0,)),
+            h=array("d", (run.lr, *self.tail) if self.searches else self.tail or (0.0,)),
             rows=array("d", bytes(8 * width * (now // stride + 2))),
             ring=array("d", bytes(8 * self.count * RING)),
             best=array("d", bytes(8 * self.count)),
@@ -59,6 +61,8 @@ class _CompiledKernel:
         with interrupts_postponed():  # all of it or nothing
             run.x, run.state = buffers.x.tolist(), buffers.s.tolist()[: self.states]
             run.t = buffers.k[T]
+            if self.searches:
+                run.lr, run.restarted = buffers.h[0], buffers.k[RESTARTED]
             self._record(run, buffers, range(first, run.t + is_recorded(code)))
         interrupted.check()
         return Stop(code) if code else None
@@ -105,6 +109,18 @@ class NativeKernel(_CompiledKernel):
         self.states = len(program.inputs) - count - 1 - len(tail)
         self.nanoseconds = 5 + program.cost
         self.module = compile_module(step_loop(program, count, self.states, settles))
+
+
+class NativeLineSearch(NativeKernel):
+    """The same with the learning rates of a line search."""
+
+    searches = True
+
+    def __init__(self, loss: Loss, program: Program, count: int, tail: tuple[float, ...]) -> None:
+        self.count, self.tail, self.evaluate = count, tail, loss.internals.evaluate
+        self.states = len(program.inputs) - count - 2 - len(tail)
+        self.nanoseconds = 15 + 5 * program.cost
+        self.module = compile_module(line_search_loop(program, count, self.states))
 
 
 class ArrayKernel(_CompiledKernel):
