@@ -201,7 +201,7 @@ class _EntryWriter(_Writer):
     def _join(self, home: Home, sink: Sink) -> None:
         """Add the sums of the chunks to the target, in the order of the chunks."""
         e = self.e
-        subscripts = [_by_axis(k, s) for k, s in enumerate(sink.place)]
+        subscripts = [_by_axis(k, s) for k, s in enumerate(sink.first.place)]
         axes = [a if isinstance(a, Index) else _axis(a) for a in e.slots.axes(home) or ()]
         with e.for_range(e.slot("joined", home)) as chunk:
             place = e.integer("mul", chunk, e.slot("private_room", home))
