@@ -2,11 +2,11 @@
 
 import pytest
 
-from benchmarks.families import FAMILIES, difference
+from benchmarks.families import FAMILIES
 
 CHOSEN = [*FAMILIES[::3], *(f for f in FAMILIES if f.name == "nondia")]
 
 
 @pytest.mark.parametrize("family", CHOSEN, ids=lambda family: family.name)
 def test_value_and_gradient(family):
-    assert difference(family, 30) <= family.tolerance
+    assert family.difference(30) <= family.tolerance

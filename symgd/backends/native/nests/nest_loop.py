@@ -214,9 +214,7 @@ class LoopWriter:
         with self.e.if_then(inside):
             self._write(sink, views, totals, mask)
 
-    def _own(
-        self, sink: Sink, views: Mapping[Shifts, View]
-    ) -> tuple[Value | None, Value | None]:
+    def _own(self, sink: Sink, views: Mapping[Shifts, View]) -> tuple[Value | None, Value | None]:
         """Whether the iteration, and which lanes, belong to a sink: other parts may reach further.
 
         None: they do, and all of them. An element between those of two parts belongs to it.

@@ -247,11 +247,11 @@ def _joins(part: NestPart, loop: NestLoop, vector: Index, halo: bool) -> bool:
     last = loop.parts[-1]
     if halo and (part.kind is Kind.STRIP) != (last.kind is Kind.STRIP):
         return False
-    if part.nest is last.nest:
-        return True
     reads = {s.array for s in part.steps.values() if isinstance(s, Load)}
     if reads & {p.store.target for p in loop.parts}:
         return False
+    if part.nest is last.nest:
+        return True
     return len(loop.indices) == 1 or all(
         p.target_indices == set(loop.indices) for p in (part, *loop.parts)
     )
