@@ -10,7 +10,8 @@ from collections.abc import Iterator
 
 from benchmarks.family import Family, counted
 from benchmarks.measure import Row
-from benchmarks.more_families import MORE
+from benchmarks.more_families import NEIGHBORS
+from benchmarks.structured_families import STRUCTURED
 
 SIZES = (10, 100, 1000, 100_000)
 
@@ -294,7 +295,7 @@ ONE_SUM = (
     ),
 )
 
-FAMILIES = (*ONE_SUM, *MORE)
+FAMILIES = (*ONE_SUM, *NEIGHBORS, *STRUCTURED)
 
 
 def rows() -> Iterator[Row]:

@@ -2,9 +2,14 @@
 
 import pytest
 
-from benchmarks.families import FAMILIES
+from benchmarks.families import NEIGHBORS, ONE_SUM, STRUCTURED
 
-CHOSEN = [*FAMILIES[::3], *(f for f in FAMILIES if f.name == "nondia")]
+CHOSEN = [
+    *ONE_SUM[::3],
+    *(f for f in ONE_SUM if f.name == "nondia"),
+    *NEIGHBORS[::7],
+    *STRUCTURED[::9],
+]
 
 
 @pytest.mark.parametrize("family", CHOSEN, ids=lambda family: family.name)
