@@ -13,8 +13,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
-
+from symgd._numpy import np
 from symgd.solvers.objectives import Vector
 
 _FIRST = 8  # iterations before the first look at the eigenvalues; the next after half as many more
