@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from symgd._numpy import np
 from symgd.analysis.domain_hints import remedy
@@ -29,9 +29,7 @@ from symgd.formula.indices import (
 )
 from symgd.formula.nodes import ROWS, Column, Name, Node, RowMax, RowMean, float_of, topological
 from symgd.formula.printing.plain import write
-
-if TYPE_CHECKING:
-    from symgd.model.array_functions import ArrayFunctions
+from symgd.model.array_functions import ArrayFunctions
 
 _LARGEST = 20_000_000  # numbers that the values of one node may be
 

@@ -5,14 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from symgd._numpy import np
 from symgd.model.loss import Loss
 from symgd.solvers import newton, symmetric
-
-if TYPE_CHECKING:
-    from symgd.solvers.objectives import Box, Objective
+from symgd.solvers.objectives import Box, Objective
 
 _EPS = 2.0**-52
 _BESIDE = 1e-6  # of x: so far to both sides of a minimum the loss curves up
@@ -166,8 +163,6 @@ def solver_box(loss: Loss) -> Box | None:
     box = loss.internals.box
     if box is None:
         return None
-    from symgd.solvers.objectives import Box
-
     return Box(np.array(box.low), np.array(box.high))
 
 

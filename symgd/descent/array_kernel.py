@@ -5,19 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 from symgd._numpy import NDArray, np
 from symgd.backends.dispatch import compiled
 from symgd.backends.lambdified import compile_array
+from symgd.backends.program import Program
 from symgd.backends.step_checks import Stop, select_checks
+from symgd.descent.choose_backend import DescentTask
 from symgd.descent.kernel import Ahead, LineSearchKernel, Run
 from symgd.descent.step_program import rule_program, settles
 from symgd.model.array_internals import ArrayInternals
-
-if TYPE_CHECKING:
-    from symgd.backends.program import Program
-    from symgd.descent.choose_backend import DescentTask
 
 Floats: TypeAlias = "NDArray[np.float64]"
 

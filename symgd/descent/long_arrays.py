@@ -22,11 +22,11 @@ from symgd.model.arguments import Arguments, resolve
 from symgd.model.array_model import ArrayModel
 from symgd.model.elements import element_names
 from symgd.model.loss import Loss
+from symgd.model.loss_internals import LossInternals
 from symgd.model.result import Best, History, Result, Status, Verdict
 
 if TYPE_CHECKING:
     from symgd.data import Table
-    from symgd.model.loss_internals import LossInternals
 
 Floats: TypeAlias = "NDArray[np.float64]"
 

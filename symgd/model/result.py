@@ -9,18 +9,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from symgd._locks import cached_property
 from symgd._numpy import NDArray, np
 from symgd.errors import DescentError, import_problem
+from symgd.model.bounds import ParameterBox
 from symgd.model.checks import finite_or_none
 from symgd.model.elements import named, nested
 from symgd.model.present import Paged
-
-if TYPE_CHECKING:
-    from symgd.model.bounds import ParameterBox
-    from symgd.model.rules import Rule
+from symgd.model.rules import Rule
 
 
 class Status(StrEnum):
