@@ -8,39 +8,18 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from symgd._numpy import NDArray, np
+from symgd.analysis.minima import solver_box
 from symgd.backends.dispatch import compiled
 from symgd.backends.lambdified import compile_array
 from symgd.backends.program import Program
 from symgd.backends.step_checks import Stop, select_checks
 from symgd.descent.choose_backend import DescentTask
-from symgd.descent.kernel import Ahead, LineSearchKernel, Run
+from symgd.descent.kernel import Ahead, LineSearchKernel, Run, norm_of
 from symgd.descent.step_program import rule_program, settles
 from symgd.model.array_internals import ArrayInternals
+from symgd.solvers.objectives import Box
 
 Floats: TypeAlias = "NDArray[np.float64]"
-
-
-@dataclass(frozen=True)
-class ArrayBox:
-    """The bounds of all parameters: (P,) each."""
-
-    low: Floats
-    high: Floats
-
-    @classmethod
-    def of(cls, task: DescentTask) -> ArrayBox | None:
-        """Those of a descent, if it has some."""
-        box = task.loss.internals.box
-        return None if box is None else cls(np.array(box.low), np.array(box.high))
-
-    def clip(self, x: Floats) -> Floats:
-        """The nearest point within them."""
-        return x.clip(self.low, self.high)
-
-    def projected(self, x: Floats, grad: Floats) -> Floats:
-        """The gradient with 0 where it points out of the box at a bound."""
-        held = ((x == self.low) & (grad > 0)) | ((x == self.high) & (grad < 0))
-        return np.where(held, 0.0, grad)
 
 
 @dataclass
@@ -57,7 +36,7 @@ class ArrayStepKernel:
     tail: tuple[float, ...]
     states: int
     settles: bool
-    box: ArrayBox | None = None
+    box: Box | None = None
 
     @classmethod
     def of(cls, task: DescentTask) -> ArrayStepKernel:
@@ -65,7 +44,7 @@ class ArrayStepKernel:
         arguments = task.arguments
         program = rule_program(arguments.rule, arguments, task.values)
         states = len(arguments.rule.state)
-        gradient, box = task.loss.internals.compiled, ArrayBox.of(task)
+        gradient, box = task.loss.internals.compiled, solver_box(task.loss)
         step = compile_array(program)
         return cls(gradient, step, task.tail, states, settles(arguments), box)
 
@@ -115,11 +94,11 @@ class ArrayLineSearchKernel(LineSearchKernel):
         step = compile_array(rule_program(arguments.rule, arguments, task.values))
         count, states = _count(task), len(arguments.rule.state)
         made = cls(states * count, count, task.tail, inner.evaluate_value, step)
-        made.gradient, made.box = inner.compiled, ArrayBox.of(task)
+        made.gradient, made.box = inner.compiled, solver_box(task.loss)
         return made
 
     gradient: Callable[[Any], tuple[float, Floats]]
-    box: ArrayBox | None
+    box: Box | None
 
     def _step(self, run: Run) -> Any:
         x = np.asarray(run.x, dtype=np.float64)
@@ -187,18 +166,6 @@ class InPlaceKernel:
             step(*addresses)
             run.t += 1
         return None
-
-
-def norm_of(grad: Any) -> float:
-    """The Euclidean norm of an array, also where squares overflow or vanish."""
-    with np.errstate(all="ignore"):
-        norm = math.sqrt(float(np.dot(grad, grad)))
-    if 1e-140 < norm < math.inf or not grad.size:
-        return norm
-    largest = float(max(grad.max(), -grad.min()))
-    if not largest or not math.isfinite(largest):
-        return largest
-    return largest * math.sqrt(float(np.dot(grad / largest, grad / largest)))
 
 
 def _count(task: DescentTask) -> int:

@@ -30,6 +30,10 @@ class Box:
         held: Mask = ((x <= self.low) & (grad >= 0)) | ((x >= self.high) & (grad <= 0))
         return ~held
 
+    def projected(self, x: Vector, grad: Vector) -> Vector:
+        """The gradient with 0 where it points out of the box at a bound."""
+        return np.where(self.free(x, grad), grad, 0.0)
+
 
 @dataclass(frozen=True)
 class ReducedSystem:
