@@ -6,8 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import cast
 
-import numpy as np
-
+from symgd._numpy import np
 from symgd.analysis.minima import Minimum, held_at, rises_inward, solver_box
 from symgd.backends.dispatch import machine_code
 from symgd.model.array_internals import ArrayInternals

@@ -8,6 +8,7 @@ from fractions import Fraction
 from math import inf, isfinite
 
 from symgd import names
+from symgd._numpy import np
 from symgd.analysis.minima import LossObjective, solver_box
 from symgd.calculus.intervals import ranges
 from symgd.calculus.polynomial import degree, polynomial
@@ -45,8 +46,6 @@ def lower_bound(loss: Loss, start: Sequence[float]) -> LowerBound:
     count = len(loss.params)
     if proven.bounded or count > _LARGEST or loss.internals.work * count > _WORK:
         return proven
-    import numpy as np
-
     from symgd.analysis.unbounded import unbounded_ray
     from symgd.solvers.objectives import Box
 

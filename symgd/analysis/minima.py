@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from symgd._numpy import np
 from symgd.model.loss import Loss
 from symgd.solvers import newton, symmetric
 
@@ -165,8 +166,6 @@ def solver_box(loss: Loss) -> Box | None:
     box = loss.internals.box
     if box is None:
         return None
-    import numpy as np
-
     from symgd.solvers.objectives import Box
 
     return Box(np.array(box.low), np.array(box.high))

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from symgd._locks import cached_property
+from symgd._numpy import np
 from symgd.backends.compiler import compile_program
 from symgd.backends.lambdified import ARITHMETIC_ERRORS, compile_scalar
 from symgd.backends.program import Program
@@ -183,8 +184,6 @@ class LinearRule:
             return rows[0][0]
         if len(rows) == 2:
             return _of_two(rows)
-        import numpy as np
-
         values = np.linalg.eigvals(np.array(rows))
         largest = values[np.argmax(np.abs(values))]
         return float(largest.real) if abs(largest.imag) < 1e-12 else float(abs(largest))

@@ -11,9 +11,8 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import product
 from typing import Protocol
 
-import numpy as np
-
 from symgd import names
+from symgd._numpy import np
 from symgd.solvers.objectives import Box, Objective, Vector
 
 Ray = Callable[[float], Vector]

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
+from symgd._numpy import NDArray, np
 from symgd.backends.dispatch import compiled
 from symgd.backends.lambdified import compile_array
 from symgd.backends.step_checks import Stop, select_checks
@@ -15,13 +16,10 @@ from symgd.descent.step_program import rule_program, settles
 from symgd.model.array_internals import ArrayInternals
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from symgd.backends.program import Program
     from symgd.descent.choose_backend import DescentTask
 
-    Floats = NDArray[np.float64]
+Floats: TypeAlias = "NDArray[np.float64]"
 
 
 @dataclass(frozen=True)
@@ -34,8 +32,6 @@ class ArrayBox:
     @classmethod
     def of(cls, task: DescentTask) -> ArrayBox | None:
         """Those of a descent, if it has some."""
-        import numpy as np
-
         box = task.loss.internals.box
         return None if box is None else cls(np.array(box.low), np.array(box.high))
 
@@ -45,8 +41,6 @@ class ArrayBox:
 
     def projected(self, x: Floats, grad: Floats) -> Floats:
         """The gradient with 0 where it points out of the box at a bound."""
-        import numpy as np
-
         held = ((x == self.low) & (grad > 0)) | ((x == self.high) & (grad < 0))
         return np.where(held, 0.0, grad)
 
@@ -79,8 +73,6 @@ class ArrayStepKernel:
 
     def advance(self, run: Run, count: int) -> Stop | None:
         """`count` steps, or fewer and the reason."""
-        import numpy as np
-
         rows = select_checks(self.settles, run.tol is not None)
         x = np.asarray(run.x, dtype=np.float64)
         state = list(np.asarray(run.state, dtype=np.float64).reshape(-1, len(x)))
@@ -132,8 +124,6 @@ class ArrayLineSearchKernel(LineSearchKernel):
     box: ArrayBox | None
 
     def _step(self, run: Run) -> Any:
-        import numpy as np
-
         x = np.asarray(run.x, dtype=np.float64)
         state = run.state if len(run.state) else np.zeros(self.states)
         states = np.asarray(state, dtype=np.float64).reshape(-1, self.count)
@@ -146,8 +136,6 @@ class ArrayLineSearchKernel(LineSearchKernel):
             return np.concatenate([*after, [value, norm_of(grad)], grad])
 
     def _accepts(self, run: Run, x: Any) -> bool:
-        import numpy as np
-
         slope = float(np.dot(run.grad, x - np.asarray(run.x)))
         limit = run.loss if slope >= 0 else run.loss + self.decrease * slope
         value = self.gradient(x)[0]
@@ -161,8 +149,6 @@ class InPlaceKernel:
     """
 
     def __init__(self, task: DescentTask, rule: Program) -> None:
-        import numpy as np
-
         from symgd.backends.native.rule_arrays import compile_rule
 
         arguments = task.arguments
@@ -182,8 +168,6 @@ class InPlaceKernel:
 
     def advance(self, run: Run, count: int) -> Stop | None:
         """`count` steps, or fewer and the reason."""
-        import numpy as np
-
         look, step = (self.module.function(name, 6) for name in ("look", "step"))
         rows = select_checks(self.settles, run.tol is not None)
         x = run.x
@@ -209,8 +193,6 @@ class InPlaceKernel:
 
 def norm_of(grad: Any) -> float:
     """The Euclidean norm of an array, also where squares overflow or vanish."""
-    import numpy as np
-
     with np.errstate(all="ignore"):
         norm = math.sqrt(float(np.dot(grad, grad)))
     if 1e-140 < norm < math.inf or not grad.size:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
+from symgd._numpy import np
 from symgd.backends import lambdified
 from symgd.backends.lambdified import ARITHMETIC_ERRORS
 from symgd.backends.program import Program
@@ -233,8 +234,6 @@ def finite(x: Any) -> bool:
     if isinstance(x, Ahead):
         return x.finite
     if not isinstance(x, list):
-        import numpy as np
-
         return bool(np.isfinite(x).all())
     total = float(sum(x))
     return math.isfinite(total) or all(map(math.isfinite, x))

@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, partial
 from itertools import islice, pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from symgd._locks import cached_property
+from symgd._numpy import NDArray, np
 from symgd.analysis.diagnosis import find
 from symgd.analysis.verdicts.sentences import tell
 from symgd.backends.step_checks import VALUE_CHECKS, Stop
@@ -24,13 +25,10 @@ from symgd.model.loss import Loss
 from symgd.model.result import Best, History, Result, Status, Verdict
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from symgd.data import Table
     from symgd.model.loss_internals import LossInternals
 
-    Floats = NDArray[np.float64]
+Floats: TypeAlias = "NDArray[np.float64]"
 
 LONG = 20_000  # parameters, from which on
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import numpy as np
 import sympy
 
 from symgd import names
 from symgd._locks import cached_property
+from symgd._numpy import NDArray, np
 from symgd.backends.dispatch import check_backend
 from symgd.descent.sweep_axes import Grid, read_grid
 from symgd.descent.sweep_groups import Ends, Part, QuickStatus, run_part
@@ -18,9 +18,6 @@ from symgd.model.bounds import BoundsByName
 from symgd.model.checks import to_count
 from symgd.model.loss import Loss
 from symgd.model.result import Result, Status
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 
 class Sweep(Sequence[Result]):

@@ -7,11 +7,10 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import Any
 
 from symgd import names
+from symgd._numpy import NDArray, np
 from symgd.descent.descend import descend
 from symgd.descent.loss_argument import at_start, loss_of, plain_start, within
 from symgd.errors import ArgumentError
@@ -21,9 +20,6 @@ from symgd.model.checks import read_origin, to_finite
 from symgd.model.loss import Loss
 from symgd.model.result import Result
 from symgd.model.rules import Rule
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 _LARGEST = 10_000_000  # descents in one sweep
 _SHORT = 10_000  # characters of a loss that is kept for the next sweep

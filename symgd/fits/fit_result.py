@@ -7,9 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
+from symgd._numpy import NDArray, np
 from symgd.errors import ArgumentError, DescentError
 from symgd.fits import statistics
 from symgd.fits.student_t import two_sided_quantile

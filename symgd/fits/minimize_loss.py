@@ -6,8 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
+from symgd._numpy import np
 from symgd.analysis import unbounded as unboundedness
 from symgd.errors import ArgumentError
 from symgd.fits import smoothing, statistics

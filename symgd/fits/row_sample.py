@@ -6,9 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
-import numpy as np
-from numpy.typing import NDArray
-
+from symgd._numpy import NDArray, np
 from symgd.model.data_binding import RowData
 
 if TYPE_CHECKING:

@@ -11,8 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-import numpy as np
-
+from symgd._numpy import np
 from symgd.fits.objective import RowObjective
 from symgd.formula.functions.table import FUNCTIONS
 from symgd.formula.graph import Graph

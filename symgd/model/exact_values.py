@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from symgd._locks import cached_property
+from symgd._numpy import NDArray, np
 from symgd.backends.exact.error_bounds import Bounded, certainly_apart
 from symgd.backends.exact.exact_graph import ExactGraph
 from symgd.backends.exact.multiprecision import Precise
@@ -16,10 +17,6 @@ from symgd.formula.graph import Graph
 from symgd.formula.nodes import Node
 from symgd.model.checks import Point, read_point
 from symgd.model.loss_internals import LossInternals
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 _OPERATIONS = 20_000  # beyond, one value takes seconds
 _CHANGE_BITS = (106, 424)
@@ -65,8 +62,6 @@ class ExactValues:
 
     def value_and_grad(self, theta: Point) -> tuple[float, NDArray[np.float64]]:
         """The value and the gradient, (P,) float64, at theta."""
-        import numpy as np
-
         x = read_point(self._internals.params, theta)
         rounded = self._internals.evaluate(*x)
         value, *grad = self._grad(x, rounded) if self._possible else rounded
@@ -74,8 +69,6 @@ class ExactValues:
 
     def hess(self, theta: Point) -> NDArray[np.float64]:
         """The Hessian at theta: (P, P) float64, symmetric."""
-        import numpy as np
-
         x = read_point(self._internals.params, theta)
         rounded = self._internals.evaluate_hess(*x)
         triangle = self._hess(x, rounded) if self._possible else rounded

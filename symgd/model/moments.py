@@ -21,10 +21,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TypeAlias
 
 import sympy
 
+from symgd._numpy import NDArray, np
 from symgd.backends.compiler import compile_program
 from symgd.calculus.gradient import gradient
 from symgd.calculus.jumps import names_in_jumps
@@ -33,12 +34,8 @@ from symgd.formula.graph import Graph
 from symgd.formula.nodes import Name, Node, RowSum, float_of, topological
 from symgd.model.data_binding import RowData
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    Matrix = NDArray[np.float64]
-    Vector = NDArray[np.float64]
+Matrix: TypeAlias = "NDArray[np.float64]"
+Vector: TypeAlias = "NDArray[np.float64]"
 
 FEWEST = 1000  # rows; for fewer there is nothing to gain
 _WIDEST = 30  # parameters: the moments are P*P terms of a formula
@@ -99,8 +96,6 @@ def _reads(node: Node, leaves: Sequence[Name]) -> bool:
 
 def _moments(rows: RowData, square: _Square) -> Node | None:
     """The quadratic form around the least-squares solution, or None where that is not found."""
-    import numpy as np
-
     graph, count = rows.graph, len(square.leaves)
     pairs = [(i, j) for i in range(count) for j in range(i + 1)]
     products = [graph.mul(square.jacobian[i], square.jacobian[j]) for i, j in pairs]
@@ -128,8 +123,6 @@ def _moments(rows: RowData, square: _Square) -> Node | None:
 
 def _symmetric(entries: Sequence[float], count: int) -> Matrix:
     """(count, count), from the entries of the lower triangle row by row."""
-    import numpy as np
-
     whole = np.zeros((count, count))
     whole[np.tril_indices(count)] = entries
     lower_part: Matrix = np.tril(whole, -1)
@@ -173,8 +166,6 @@ def _sums(rows: RowData, weight: Node, terms: Sequence[Node]) -> list[float]:
 
 def _solve(moments: Matrix, cross: Vector) -> tuple[Matrix, list[float]] | None:
     """(R, -M**-1 c) with R'R = M, or None where M is singular, ill-conditioned or not finite."""
-    import numpy as np
-
     diagonal = np.diag(moments)
     finite = np.isfinite(moments).all() and np.isfinite(cross).all()
     if not (finite and (diagonal > 0).all()):

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-import numpy as np
-
+from symgd._numpy import np
 from symgd.names import counted, escape
 from symgd.report.step_table import float_text
 

@@ -14,8 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-import numpy as np
-
+from symgd._numpy import np
 from symgd.solvers.objectives import Vector
 
 _FIRST = 8  # iterations before the first look at the eigenvalues; the next after half as many more

@@ -12,11 +12,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import TypeAlias
 
-import numpy as np
 import sympy
-from numpy.typing import NDArray
 
+from symgd._numpy import NDArray, np
 from symgd.analysis.certified.interval_tape import IntervalTape
 from symgd.analysis.critical.critical_point import CriticalPoint
 from symgd.analysis.critical.kinks import Value, broken, has_kinks
@@ -28,7 +28,7 @@ from symgd.formula.nodes import ZERO, Column, Name, Node, RowSum, Where, topolog
 from symgd.model.loss import Loss
 from symgd.model.loss_internals import LossInternals
 
-Array = NDArray[np.float64]
+Array: TypeAlias = "NDArray[np.float64]"
 
 _TURNING = ("abs", "relu", "max", "min")
 _MOST = 10**6  # kinks of all rows, times parameters

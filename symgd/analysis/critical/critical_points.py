@@ -7,6 +7,7 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from symgd._numpy import np
 from symgd.analysis.critical.certify_point import certified
 from symgd.analysis.critical.critical_point import CriticalPoint, CriticalPoints
 from symgd.analysis.critical.curvature_signs import decided
@@ -174,8 +175,6 @@ def _meeting(
 
     By projections to and fro: J. von Neumann, 1933; H. Bauschke, J. Borwein, 1996, SIAM Review 38.
     """
-    import numpy as np
-
     hess = np.array([[to_double(v) for v in row] for row in rows])
     values, vectors = np.linalg.eigh(hess)
     null = vectors[:, abs(values) <= 1e-12 * abs(values).max()]

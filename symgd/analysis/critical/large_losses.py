@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
+from symgd._numpy import np
 from symgd.analysis.critical.critical_point import CriticalPoint, CriticalPoints
 from symgd.analysis.large_minima import certified, curvature_ends, descend, function_of, noise
 from symgd.model.loss import Loss
