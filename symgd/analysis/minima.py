@@ -101,7 +101,7 @@ def certified_minimum(loss: Loss, x: Sequence[float]) -> Minimum | None:
         return None
     held = held_at(loss, again.x, again.gradient)
     reach = max(size, math.hypot(*x)) or 1.0
-    if any(held) and not _rises_inward(loss, again.x, held, reach):
+    if any(held) and not rises_inward(loss, again.x, held, reach):
         return None
     values: list[float] = []
     if not all(held) or not held:
@@ -199,13 +199,14 @@ def _spectrum(rows: symmetric.Rows, held: Sequence[bool]) -> symmetric.Spectrum:
     return symmetric.Spectrum(split.values, vectors)
 
 
-def _rises_inward(loss: Loss, x: Sequence[float], held: Sequence[bool], size: float) -> bool:
-    """Whether the gradient still points outward a little inside of each bound that holds."""
+def rises_inward(loss: Loss, x: Sequence[float], held: Sequence[bool], size: float) -> bool:
+    """Whether the gradient still points outward a little inside of the bounds that hold."""
     box = loss.internals.box
     assert box is not None
-    for k in (k for k, is_held in enumerate(held) if is_held):
-        inward = _BESIDE * size if x[k] <= box.low[k] else -_BESIDE * size
-        inside = box.clip([*x[:k], x[k] + inward, *x[k + 1 :]])
-        if not loss.internals.evaluate(*inside)[1 + k] * inward > 0:
-            return False
-    return True
+    inward = [
+        (_BESIDE * size if v <= low else -_BESIDE * size) * is_held
+        for v, low, is_held in zip(x, box.low, held, strict=True)
+    ]
+    inside = box.clip(v + move for v, move in zip(x, inward, strict=True))
+    grad = loss.internals.evaluate(*inside)[1:]
+    return all(g * move > 0 for g, move in zip(grad, inward, strict=True) if move)

@@ -67,9 +67,10 @@ def critical_points(
         return at_kink
     operations = loss.internals.value_program.operations
     if len(loss.params) > _LARGEST or operations * len(loss.params) > _LONGEST:
-        if loss.internals.rows is None and operations <= _COMPILED:
-            from symgd.analysis.critical.large_losses import near_start
+        from symgd.analysis.critical.large_losses import near_start
+        from symgd.analysis.large_minima import most_products
 
+        if operations <= _COMPILED and most_products(loss):
             return _inside(loss, near_start(loss, start))
         size = f"{len(loss.params)} parameters, {operations:,} operations"
         note = f"not looked for ({size}); a run with --lr auto --tol 1e-6 looks for one"
