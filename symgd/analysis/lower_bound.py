@@ -49,7 +49,7 @@ def lower_bound(loss: Loss, start: Sequence[float]) -> LowerBound:
     if proven.bounded or count > _LARGEST or loss.internals.work * count > _WORK:
         return proven
     box = solver_box(loss) or Box(np.full(count, -inf), np.full(count, inf))
-    found = unbounded_ray(LossObjective(loss), np.array(start, dtype=np.float64), box, _SAMPLES)
+    found = unbounded_ray(LossObjective(loss.internals), start, box, _SAMPLES)
     if found is None:
         return proven
     moved = [
