@@ -5,50 +5,21 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeAlias
 
+from symgd._numpy import NDArray, np
+from symgd.analysis.minima import solver_box
 from symgd.backends.dispatch import compiled
 from symgd.backends.lambdified import compile_array
+from symgd.backends.program import Program
 from symgd.backends.step_checks import Stop, select_checks
-from symgd.descent.kernel import Ahead, LineSearchKernel, Run
+from symgd.descent.choose_backend import DescentTask
+from symgd.descent.kernel import Ahead, LineSearchKernel, Run, norm_of
 from symgd.descent.step_program import rule_program, settles
 from symgd.model.array_internals import ArrayInternals
+from symgd.solvers.objectives import Box
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from symgd.backends.program import Program
-    from symgd.descent.choose_backend import DescentTask
-
-    Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class ArrayBox:
-    """The bounds of all parameters: (P,) each."""
-
-    low: Floats
-    high: Floats
-
-    @classmethod
-    def of(cls, task: DescentTask) -> ArrayBox | None:
-        """Those of a descent, if it has some."""
-        import numpy as np
-
-        box = task.loss.internals.box
-        return None if box is None else cls(np.array(box.low), np.array(box.high))
-
-    def clip(self, x: Floats) -> Floats:
-        """The nearest point within them."""
-        return x.clip(self.low, self.high)
-
-    def projected(self, x: Floats, grad: Floats) -> Floats:
-        """The gradient with 0 where it points out of the box at a bound."""
-        import numpy as np
-
-        held = ((x == self.low) & (grad > 0)) | ((x == self.high) & (grad < 0))
-        return np.where(held, 0.0, grad)
+Floats: TypeAlias = "NDArray[np.float64]"
 
 
 @dataclass
@@ -65,7 +36,7 @@ class ArrayStepKernel:
     tail: tuple[float, ...]
     states: int
     settles: bool
-    box: ArrayBox | None = None
+    box: Box | None = None
 
     @classmethod
     def of(cls, task: DescentTask) -> ArrayStepKernel:
@@ -73,14 +44,12 @@ class ArrayStepKernel:
         arguments = task.arguments
         program = rule_program(arguments.rule, arguments, task.values)
         states = len(arguments.rule.state)
-        gradient, box = task.loss.internals.compiled, ArrayBox.of(task)
+        gradient, box = task.loss.internals.compiled, solver_box(task.loss)
         step = compile_array(program)
         return cls(gradient, step, task.tail, states, settles(arguments), box)
 
     def advance(self, run: Run, count: int) -> Stop | None:
         """`count` steps, or fewer and the reason."""
-        import numpy as np
-
         rows = select_checks(self.settles, run.tol is not None)
         x = np.asarray(run.x, dtype=np.float64)
         state = list(np.asarray(run.state, dtype=np.float64).reshape(-1, len(x)))
@@ -125,15 +94,13 @@ class ArrayLineSearchKernel(LineSearchKernel):
         step = compile_array(rule_program(arguments.rule, arguments, task.values))
         count, states = _count(task), len(arguments.rule.state)
         made = cls(states * count, count, task.tail, inner.evaluate_value, step)
-        made.gradient, made.box = inner.compiled, ArrayBox.of(task)
+        made.gradient, made.box = inner.compiled, solver_box(task.loss)
         return made
 
     gradient: Callable[[Any], tuple[float, Floats]]
-    box: ArrayBox | None
+    box: Box | None
 
     def _step(self, run: Run) -> Any:
-        import numpy as np
-
         x = np.asarray(run.x, dtype=np.float64)
         state = run.state if len(run.state) else np.zeros(self.states)
         states = np.asarray(state, dtype=np.float64).reshape(-1, self.count)
@@ -146,8 +113,6 @@ class ArrayLineSearchKernel(LineSearchKernel):
             return np.concatenate([*after, [value, norm_of(grad)], grad])
 
     def _accepts(self, run: Run, x: Any) -> bool:
-        import numpy as np
-
         slope = float(np.dot(run.grad, x - np.asarray(run.x)))
         limit = run.loss if slope >= 0 else run.loss + self.decrease * slope
         value = self.gradient(x)[0]
@@ -161,8 +126,6 @@ class InPlaceKernel:
     """
 
     def __init__(self, task: DescentTask, rule: Program) -> None:
-        import numpy as np
-
         from symgd.backends.native.rule_arrays import compile_rule
 
         arguments = task.arguments
@@ -182,8 +145,6 @@ class InPlaceKernel:
 
     def advance(self, run: Run, count: int) -> Stop | None:
         """`count` steps, or fewer and the reason."""
-        import numpy as np
-
         look, step = (self.module.function(name, 6) for name in ("look", "step"))
         rows = select_checks(self.settles, run.tol is not None)
         x = run.x
@@ -205,20 +166,6 @@ class InPlaceKernel:
             step(*addresses)
             run.t += 1
         return None
-
-
-def norm_of(grad: Any) -> float:
-    """The Euclidean norm of an array, also where squares overflow or vanish."""
-    import numpy as np
-
-    with np.errstate(all="ignore"):
-        norm = math.sqrt(float(np.dot(grad, grad)))
-    if 1e-140 < norm < math.inf or not grad.size:
-        return norm
-    largest = float(max(grad.max(), -grad.min()))
-    if not largest or not math.isfinite(largest):
-        return largest
-    return largest * math.sqrt(float(np.dot(grad / largest, grad / largest)))
 
 
 def _count(task: DescentTask) -> int:

@@ -35,7 +35,7 @@ from symgd.model.arguments import Arguments, Schedule, Start, read_arguments, re
 from symgd.model.array_internals import ArrayInternals
 from symgd.model.array_model import ArrayModel
 from symgd.model.array_start import array_origin
-from symgd.model.bounds import BoundsByName, canonical_bounds
+from symgd.model.bounds import BoundsByName
 from symgd.model.loss import Loss
 from symgd.model.result import History, Result, Status, Verdict
 from symgd.model.rules import Rule
@@ -96,11 +96,10 @@ def descend(
     if callback is not None and not callable(callback):
         raise ArgumentError(f"callback is not a function but {type(callback).__name__}")
     arguments = read_arguments(lr, steps, rule, set, tol)
-    point, named = plain_start(start)
-    stray = {name: v for name, v in arguments.given.items() if name not in arguments.known}
-    named = (*named, *canonical_bounds(bounds))
-    arrays = ArraysGiven(sizes, shapes, vectors).with_start(start, loss)
-    loss = loss_of(loss, [arguments.rule], stray, named, data, drop_missing, arrays)
+    point, _ = plain_start(start)
+    arrays = ArraysGiven(sizes, shapes, vectors)
+    given = arguments.others, [start], bounds, data, drop_missing, arrays
+    loss = loss_of(loss, [arguments.rule], *given)
     model = loss.arrays
     first = None if model is None else partial(array_origin, model, point, seed)
     if model is not None and first is not None and model.count > LONG:
@@ -219,7 +218,8 @@ def _run(
         sampler is not None,
         trial,
     )
-    return finish(problem, run, *engine(kernel, run, arguments.steps, callback, problem), kernel)
+    ended = engine(kernel, run, arguments.steps, callback, problem.point, problem.projected)
+    return finish(problem, run, *ended, kernel)
 
 
 def gradient_descent(

@@ -7,30 +7,28 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, partial
 from itertools import islice, pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from symgd._locks import cached_property
+from symgd._numpy import NDArray, np
 from symgd.analysis.diagnosis import find
 from symgd.analysis.verdicts.sentences import tell
-from symgd.backends.step_checks import VALUE_CHECKS, Stop
-from symgd.descent.array_kernel import ArrayLineSearchKernel, array_kernel, norm_of
+from symgd.backends.step_checks import Stop
+from symgd.descent.array_kernel import ArrayLineSearchKernel, array_kernel
 from symgd.descent.choose_backend import DescentTask
-from symgd.descent.engine import Step
-from symgd.descent.kernel import Run
+from symgd.descent.engine import Step, engine, message_of
+from symgd.descent.kernel import Run, norm_of
 from symgd.model.arguments import Arguments, resolve
 from symgd.model.array_model import ArrayModel
 from symgd.model.elements import element_names
 from symgd.model.loss import Loss
+from symgd.model.loss_internals import LossInternals
 from symgd.model.result import Best, History, Result, Status, Verdict
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from symgd.data import Table
-    from symgd.model.loss_internals import LossInternals
 
-    Floats = NDArray[np.float64]
+Floats: TypeAlias = "NDArray[np.float64]"
 
 LONG = 20_000  # parameters, from which on
 
@@ -151,7 +149,8 @@ def descend_long(
     auto = arguments.schedule.auto
     kernel: Any = ArrayLineSearchKernel.of(task) if auto else array_kernel(task, in_place=True)
     run = LongRun.of(model, start(), arguments.tol)
-    status, stop = _advance(model, kernel, run, arguments.steps, callback)
+    steps = arguments.steps
+    status, stop = engine(kernel, run, steps, callback, model.nested, kernel.gradient)
     end = _End(run, run.t, status, stop)
     if stop in (Stop.NONFINITE_LOSS, Stop.NONFINITE_STEP):
         cause = find(loss, run.x, run.t)
@@ -171,7 +170,7 @@ def descend_long(
         grad=model.nested(end.grad),
         steps=end.steps,
         status=end.found,
-        message=end.message,
+        message=message_of(end.found, end.run, stop, end.slope, end.steps, end.cause),
         history=run.history,
         best=Best(theta if run.best_t == end.steps else {}, run.best_loss, run.best_t),
         judge=cache(partial(_verdict, end)),
@@ -181,28 +180,6 @@ def descend_long(
         start=Recomputed(model.params, lambda: model.nested(start())),  # type: ignore[arg-type]
         hyperparameters=values,
     )
-
-
-def _advance(
-    model: ArrayModel,
-    kernel: Any,
-    run: Run,
-    steps: int,
-    callback: Callable[[Step], object] | None,
-) -> tuple[Status | None, Stop | None]:
-    try:
-        while run.t < steps:
-            stop = kernel.advance(run, 1 if callback else steps - run.t)
-            if stop is not None:
-                return None, stop
-            if callback is not None and run.last is not None:
-                t, x, value, grad = run.last
-                if callback(Step(t, model.nested(x), value, norm_of(grad))):
-                    return Status.STOPPED, None
-        value, slope = kernel.gradient(run.x)
-        return None, run.first_stop(VALUE_CHECKS, value, norm_of(slope), slope)
-    except KeyboardInterrupt:
-        return Status.INTERRUPTED, None
 
 
 @dataclass
@@ -248,28 +225,6 @@ class _End:
         """Whether the loss rose in each of the last rows."""
         last = [row[2] for row in self.run.history.rows()][-8:]
         return all(b > a for a, b in pairwise(last))
-
-    @property
-    def message(self) -> str:
-        """The sentence of the status."""
-        slope, t, tol = self.slope, self.steps, self.run.tol
-        match self.found:
-            case Status.CONVERGED:
-                return f"max|g| = {slope:.3g} <= tol = {tol:g} after {t} steps"
-            case Status.COMPLETED:
-                return f"all {t} steps were run"
-            case Status.MAX_STEPS:
-                return f"max|g| = {slope:.3g} is above tol = {tol:g} after {t} steps"
-            case Status.DIVERGED if not self.cause:
-                return "it runs away from where it started"
-            case Status.DIVERGED | Status.NONFINITE:
-                return f"{self.cause}; the last finite point is returned" if t else self.cause
-            case Status.STALLED:
-                return f"the step is too small to change theta; max|g| = {slope:.3g}"
-            case Status.INTERRUPTED:
-                return f"interrupted at step {self.run.t}; the last point is returned"
-            case _:
-                return f"stopped by the callback at step {t}"
 
 
 def _verdict(end: _End) -> Verdict:

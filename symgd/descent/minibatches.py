@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from symgd._numpy import NDArray, np
 from symgd.backends.step_checks import Stop
 from symgd.descent.kernel import Kernel, Run
 from symgd.errors import ArgumentError
@@ -14,8 +15,6 @@ from symgd.model.bounds import ParameterBox
 from symgd.model.checks import to_count
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from symgd.data import Table
 
 Rows = Mapping[str, "NDArray[Any]"]
@@ -43,8 +42,6 @@ class Sampler:
 
     def batches(self) -> Iterator[Rows | None]:
         """Batches without end, and None after each pass over the table."""
-        import numpy as np
-
         generator = np.random.default_rng(self.seed)
         while True:
             for rows in self.table.blocks():

@@ -6,9 +6,10 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from symgd._locks import cached_property
+from symgd._numpy import NDArray, np
 from symgd.backends.bound_nests import (
     BoundFunction,
     NestLayout,
@@ -27,12 +28,9 @@ from symgd.formula.nodes import ROWS, Column, Name, Node, topological
 from symgd.model.array_model import ArrayModel
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from symgd.backends.numpy_nests import NumpyNests
 
-    Floats = NDArray[np.float64]
+Floats: TypeAlias = "NDArray[np.float64]"
 
 
 @dataclass(frozen=True)
@@ -155,8 +153,6 @@ class ArrayFunctions:
 
     def product_at(self, x: Any) -> Callable[[Any], Floats]:
         """v -> the Hessian at x times v, a new array; for many products at one point."""
-        import numpy as np
-
         count = self.model.count
         both, out = np.empty(2 * count), np.empty(1 + 2 * count)
         both[:count] = self.model.flat(x)

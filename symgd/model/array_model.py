@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from symgd import names
 from symgd._locks import cached_property
+from symgd._numpy import NDArray, np
 from symgd.calculus.unroll import TooManyPartsError, Unroller
 from symgd.errors import ArgumentError, DataError
 from symgd.formula.categories import element_name
@@ -24,9 +25,6 @@ from symgd.model.elements import in_order, subscripts
 from symgd.model.loss_internals import LossInternals
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from symgd.data import Table
 
 #: Parameters and parts of a loss up to which it is written out: then all analyses hold for it.
@@ -108,8 +106,6 @@ class ArrayModel:
         theta: a mapping name -> number or array, where an array may be one number for all of its
         elements and `w[2]` names one; or P numbers.
         """
-        import numpy as np
-
         if not isinstance(theta, Mapping):
             try:
                 found = np.asarray(theta, dtype=np.float64)
@@ -135,8 +131,6 @@ class ArrayModel:
 
         Where an axis has labels, a mapping label -> value is as good as a list.
         """
-        import numpy as np
-
         shape, shown = self.shape(name), names.escape(name)
         if not shape:
             return np.array([to_float(value, f"the value of '{shown}'")])
@@ -153,8 +147,6 @@ class ArrayModel:
 
     def nested(self, x: Any) -> dict[str, Any]:
         """The numbers of `flat` by parameter: a float, or a view in the shape of an array."""
-        import numpy as np
-
         found: dict[str, Any] = {}
         start = 0
         for name in self.params:
@@ -219,8 +211,6 @@ class ArrayModel:
 
 def whole_numbers_of(table: Table) -> Callable[[Node], Any]:
     """column of a subscript -> (rows,) its whole numbers; DataError where one is none."""
-    import numpy as np
-
     found: dict[str, Any] = {}
 
     def values(node: Node) -> Any:

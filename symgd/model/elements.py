@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from symgd._numpy import np
 from symgd.formula.categories import Extent, element_name
 
 
@@ -44,8 +45,6 @@ class Elements(dict[str, float]):
         self.shapes = shapes
 
     def __missing__(self, name: str) -> Any:
-        import numpy as np
-
         shape = self.shapes[name]  # KeyError, as of every dictionary
         values = [self[element] for element in element_names(name, shape)]
         return np.array(values, dtype=np.float64).reshape(shape)
