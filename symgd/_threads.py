@@ -48,12 +48,12 @@ def run_in_threads(
     until the int64 at an address is not 0, for less than a millisecond: a processor that falls
     asleep takes half of one to wake up.
     """
-    calls: list[_Call] = []
+    calls: list[_ThreadTask] = []
     try:
         with suppress(RuntimeError):  # no more threads for this process, or none at its end
             for _ in range(threads - 1):
                 helper = _idle.pop() if _idle else _Helper()
-                calls.append(_Call(work, halt, spin))
+                calls.append(_ThreadTask(work, halt, spin))
                 helper.begin(calls[-1])
         work()
         for call in calls:
@@ -65,7 +65,7 @@ def run_in_threads(
         raise
 
 
-class _Call:
+class _ThreadTask:
     """Work for a helper, which it begins unless the caller has no need of it any more.
 
     ended: 1 when it has ended. error: that of the work.
@@ -118,11 +118,11 @@ class _Helper(Thread):
 
     def __init__(self) -> None:
         super().__init__(name="symgd", daemon=True)
-        self.calls: SimpleQueue[_Call] = SimpleQueue()
+        self.calls: SimpleQueue[_ThreadTask] = SimpleQueue()
         self.flag = c_int64()
         self.start()
 
-    def begin(self, call: _Call) -> None:
+    def begin(self, call: _ThreadTask) -> None:
         """Have it run this call."""
         self.flag.value = 1
         self.calls.put(call)
