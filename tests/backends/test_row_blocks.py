@@ -3,6 +3,7 @@
 Right values: JAX, mpmath, and `rose`, worked by hand.
 """
 
+import collections
 import contextlib
 import functools
 import gc
@@ -696,7 +697,7 @@ def another_pool():
     """Helpers that nobody has used yet."""
     patch = pytest.MonkeyPatch()
     module = sys.modules["symgd._threads"]
-    patch.setattr(module, "_pool", functools.cache(module._pool.__wrapped__))
+    patch.setattr(module, "_idle", collections.deque())
     return contextlib.closing(types.SimpleNamespace(close=patch.undo))
 
 

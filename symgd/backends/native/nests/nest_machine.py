@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
@@ -120,6 +121,7 @@ class _Room:
 
 def _in_threads(module: Module, binding: Binding) -> Callable[[int, int, int, int, int], int]:
     """What machine code calls to run a pass in several threads."""
+    threads = cache(binding.threads)
 
     def run(x: int, w: int, c: int, out: int, stage: int) -> int:
         entry = module.function(f"pass{stage}", _ARGUMENTS + 1)
@@ -131,8 +133,9 @@ def _in_threads(module: Module, binding: Binding) -> Callable[[int, int, int, in
         def halt() -> None:
             ctypes.c_int64.from_address(c + 8 * (COUNTERS + stage)).value = _STOP
 
+        spin = module.function("spin", 1)
         try:
-            run_in_threads(work, binding.threads(stage), halt)
+            run_in_threads(work, threads(stage), halt, spin)
         except BaseException as error:
             interrupted.error = error
         return 0
