@@ -52,9 +52,8 @@ def run_in_threads(
     try:
         with suppress(RuntimeError):  # no more threads for this process, or none at its end
             for _ in range(threads - 1):
-                helper = _idle.pop() if _idle else _Helper()
                 calls.append(_ThreadTask(work, halt, spin))
-                helper.begin(calls[-1])
+                _helper().begin(calls[-1])
         work()
         for call in calls:
             call.join()
@@ -136,6 +135,14 @@ class _Helper(Thread):
             _idle.append(self)
             if call.spin:
                 call.spin(addressof(self.flag))
+
+
+def _helper() -> _Helper:
+    """One that is idle, or a new one; others may take one at the same time."""
+    try:
+        return _idle.pop()
+    except IndexError:
+        return _Helper()
 
 
 def _nothing() -> None:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any, TypeAlias
 
+from symgd.analysis.diagnosis import find_in_step
 from symgd.analysis.nonfinite import NonfiniteCause
-from symgd.analysis.rule_diagnosis import find_in_step
 from symgd.analysis.verdicts import verdict as analysis
 from symgd.analysis.verdicts.facts import Facts
 from symgd.analysis.verdicts.stationary import leads_down

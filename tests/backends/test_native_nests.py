@@ -1,10 +1,8 @@
 """Loop nests in machine code: they agree with NumPy for all sizes, strips, chunks and threads."""
 
-import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,8 +10,8 @@ import pytest
 from symgd import Loss
 from symgd.backends.bound_nests import bind_native, bind_numpy
 from symgd.model.array_functions import ArrayFunctions
+from tests.backends.guarded_arrays import output_of
 from tests.calculus.test_random_indices import assert_close, losses
-from tests.hang_guard import HUNG
 from tests.indexed_losses import DATA, LOSSES
 
 pytest.importorskip("llvmlite")
@@ -153,10 +151,7 @@ NEED_DATA = ("network", "softmax", "factors", "groups", "data by position")
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs mprotect")
 def test_nothing_beyond_the_ends_of_arrays_is_read_or_written():
-    words = [sys.executable, "-m", "tests.backends.guarded_nests"]
-    root = Path(__file__).parents[2]
-    done = subprocess.run(words, capture_output=True, timeout=HUNG, cwd=root)
-    assert done.returncode == 0, done.stderr.decode()[-2000:]
+    output_of("guarded_nests")
 
 
 def test_calls_from_several_threads_at_once():
