@@ -6,14 +6,13 @@ import math
 from collections.abc import Callable, Sequence
 from typing import cast
 
-import numpy as np
-
-from symgd.analysis.minima import Minimum
+from symgd._numpy import np
+from symgd.analysis.minima import Minimum, held_at, rises_inward, solver_box
 from symgd.backends.dispatch import machine_code
 from symgd.model.array_internals import ArrayInternals
 from symgd.model.loss import Loss
 from symgd.solvers.lanczos import Extremes, extreme_eigenvalues
-from symgd.solvers.objectives import Vector
+from symgd.solvers.objectives import Mask, Vector
 from symgd.solvers.truncated_newton import Function, difference_product, minimize
 
 _EPS = 2.0**-52
@@ -52,11 +51,28 @@ def products(loss: Loss) -> Callable[[Vector], Callable[[Vector], Vector]]:
 def curvature_ends(loss: Loss, x: Sequence[float], upper: bool = False) -> Extremes | None:
     """The least and the largest eigenvalue of the Hessian at x, by Lanczos' method.
 
-    upper: only the largest is wanted.
+    In the parameters that no bound holds; None where there are none of them. upper: only the
+    largest is wanted.
     """
     with np.errstate(all="ignore"):  # of a run that has diverged, numbers overflow
         point = np.array(x, dtype=np.float64)
-        return extreme_eigenvalues(products(loss)(point), len(x), upper=upper)
+        product, count = products(loss)(point), len(x)
+        box = solver_box(loss)
+        if box is not None:
+            free = box.free(point, function_of(loss)(point)[1])
+            product, count = _restricted(product, free), int(free.sum())
+        return extreme_eigenvalues(product, count, upper=upper) if count else None
+
+
+def _restricted(product: Callable[[Vector], Vector], free: Mask) -> Callable[[Vector], Vector]:
+    """The product as a function of the free parameters alone."""
+
+    def part(v: Vector) -> Vector:
+        whole = np.zeros(len(free))
+        whole[free] = v
+        return product(whole)[free]
+
+    return part
 
 
 def noise(ends: Extremes) -> float:
@@ -65,24 +81,35 @@ def noise(ends: Extremes) -> float:
 
 
 def descend(loss: Loss, start: Sequence[float]) -> tuple[Vector, float] | None:
-    """Where truncated Newton steps downhill end, and the norm of the gradient there."""
+    """Where truncated Newton steps downhill end, and the norm of the gradient there.
+
+    In bounds, of the projected gradient.
+    """
     x = np.array(start, dtype=np.float64)
     with np.errstate(all="ignore"):
-        return minimize(function_of(loss), x, products(loss), most_products(loss))
+        return minimize(function_of(loss), x, products(loss), most_products(loss), solver_box(loss))
 
 
 def certified(loss: Loss, start: Sequence[float]) -> Minimum | None:
     """The minimum downhill of a point, with both ends of the spectrum of its Hessian.
 
-    Its error is at most about the norm of the gradient over the least curvature.
+    Its error is at most about the norm of the gradient over the least curvature. In bounds as in
+    `symgd.analysis.minima`.
     """
     found = descend(loss, start)
-    ends = None if found is None else curvature_ends(loss, found[0].tolist())
-    if found is None or ends is None or not ends.low > noise(ends):
+    if found is None:
         return None
     x, slope = found
+    held = held_at(loss, x.tolist(), function_of(loss)(x)[1].tolist())
+    error, values = 0.0, list[float]()
+    if not held or not all(held):
+        ends = curvature_ends(loss, x.tolist())
+        if ends is None or not ends.low > noise(ends):
+            return None
+        error, values = slope / (ends.low - ends.low_error), [ends.low, ends.high]
     size, origin = float(np.linalg.norm(x)), math.hypot(*start)
-    error = slope / (ends.low - ends.low_error)
     if size > _FAR * (1 + origin) or not error <= _CLOSE * max(size, origin):
         return None
-    return Minimum(x.tolist(), [ends.low, ends.high], error + 4 * _EPS * size)
+    if any(held) and not rises_inward(loss, x.tolist(), held, max(size, origin) or 1.0):
+        return None
+    return Minimum(x.tolist(), values, error + 4 * _EPS * size, held)

@@ -12,12 +12,12 @@ import sympy
 
 from symgd.analysis.sharpness import along
 from symgd.descent.descend import descend
-from symgd.descent.loss_argument import ArraysGiven, at_start, loss_of, plain_start, within
+from symgd.descent.loss_argument import ArraysGiven, at_start, loss_of, within
 from symgd.descent.rate_map import FEWEST, End, RateMap, Runs, rate_map
 from symgd.descent.sweep import sweep
 from symgd.errors import ArgumentError
 from symgd.model.arguments import Start
-from symgd.model.bounds import BoundsByName, canonical_bounds
+from symgd.model.bounds import BoundsByName
 from symgd.model.loss import Loss
 from symgd.model.present import Paged
 from symgd.model.result import Result
@@ -97,10 +97,9 @@ def compare(
         raise ArgumentError(f"{count:,} runs are more than {_MOST:,}")
     given = set or {}
     taken = {name for one in rules for name in one.hyperparameters}
-    named = {name for one in starts for name in plain_start(one)[1]} | {*canonical_bounds(bounds)}
     constants = {n: v for n, v in given.items() if n not in taken}
-    arrays = ArraysGiven(sizes, shapes, vectors).with_start(starts[0], loss)
-    loss = loss_of(loss, rules, constants, sorted(named), data, drop_missing, arrays)
+    arrays = ArraysGiven(sizes, shapes, vectors)
+    loss = loss_of(loss, rules, constants, starts, bounds, data, drop_missing, arrays)
     if loss.arrays is not None:
         starts = [at_start(loss, one, seed)[1] for one in starts]
         loss = loss.by_elements

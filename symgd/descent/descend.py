@@ -35,7 +35,7 @@ from symgd.errors import ArgumentError
 from symgd.model.arguments import Arguments, Start, read_arguments, resolve
 from symgd.model.array_model import ArrayModel
 from symgd.model.array_start import array_origin
-from symgd.model.bounds import BoundsByName, canonical_bounds
+from symgd.model.bounds import BoundsByName
 from symgd.model.loss import Loss
 from symgd.model.result import History, Result, Status, Verdict
 from symgd.model.rules import Rule
@@ -97,18 +97,17 @@ def descend(
     if callback is not None and not callable(callback):
         raise ArgumentError(f"callback is not a function but {type(callback).__name__}")
     arguments = read_arguments(lr, steps, rule, set, tol, seed)
-    point, named = plain_start(start)
-    stray = {name: v for name, v in arguments.given.items() if name not in arguments.known}
-    named = (*named, *canonical_bounds(bounds))
-    arrays = ArraysGiven(sizes, shapes, vectors).with_start(start, loss)
-    loss = loss_of(loss, [arguments.rule], stray, named, data, drop_missing, arrays)
+    point, _ = plain_start(start)
+    arrays = ArraysGiven(sizes, shapes, vectors)
+    given = arguments.others, [start], bounds, data, drop_missing, arrays
+    loss = loss_of(loss, [arguments.rule], *given)
     model = loss.arrays
     first = None if model is None else partial(array_origin, model, point, seed)
     if model is not None and first is not None and model.count > LONG:
-        if bounds or batch or arguments.schedule.held:
-            raise ArgumentError(f"bounds and batches are for {LONG:,} parameters at most")
         arguments.schedule.check_names(model.params)
-        return _with_units(descend_long(loss, arguments, first, callback), model, first)
+        sampler = None if batch is None else partial(Sampler.of, loss.table, batch, seed)
+        found = descend_long(loss, arguments, first, callback, bounds, sampler)
+        return _with_units(found, model, first)
     loss, origin = _within_bounds(*at_start(loss, point, seed), bounds, backend, batch)
     values = resolve(arguments)
     loss = within(loss, None, arguments.rule, values)  # the rule box projects after its steps only
@@ -222,7 +221,8 @@ def _run(
         sampler is not None,
         trial,
     )
-    return finish(problem, run, *engine(kernel, run, arguments.steps, callback, problem), kernel)
+    ended = engine(kernel, run, arguments.steps, callback, problem.point, problem.projected)
+    return finish(problem, run, *ended, kernel)
 
 
 def gradient_descent(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from symgd.backends.compiler import compile_program
 from symgd.backends.dispatch import AUTO, choose_rows, compiled, may_compile
 from symgd.backends.lambdified import compile_total
-from symgd.descent.array_kernel import ArrayLineSearchKernel, ArrayStepKernel
+from symgd.descent.array_kernel import ArrayLineSearchKernel, ArrayStepKernel, array_batches
 from symgd.descent.choose_backend import DescentTask, choose, late
 from symgd.descent.kernel import Kernel, StepKernel
 from symgd.descent.line_search import LineSearchKernel
@@ -88,25 +88,24 @@ def batch_kernel(
     if arguments.schedule.auto:
         raise ArgumentError("the line search (lr auto) needs the whole data, not a batch of it")
     inner = loss.internals
+
+    def whole(x: Sequence[float]) -> tuple[float, list[float]]:
+        value, *grad = inner.evaluate(*x)
+        return value, grad if inner.box is None else inner.box.projected(x, grad)
+
     if isinstance(inner, ArrayInternals):
-        step: Any = ArrayStepKernel.of(DescentTask(loss, arguments, values))
-        step.settles, functions = False, inner.functions
+        of_arrays = ArrayStepKernel.of(DescentTask(loss, arguments, values))
+        return array_batches(of_arrays, inner, sampler, whole)
+    assert inner.rows is not None
+    inputs, outputs = step_outputs(loss, arguments.rule, arguments.schedule, list(values))
+    program = compile_program([*inputs, ROWS], outputs)
+    tail = DescentTask(loss, arguments, values).tail
+    function = choose_rows(inner.rows.backend, program, sampler.size, arguments.steps)
+    seen = Batch()
+    step = StepKernel(program, len(loss.params), (*tail, 0.0), False, lambda *x: function(x, seen))
 
-        def see(rows: Mapping[str, Any]) -> None:
-            step.gradient = functions.on(rows)
-    else:
-        assert inner.rows is not None
-        inputs, outputs = step_outputs(loss, arguments.rule, arguments.schedule, list(values))
-        program = compile_program([*inputs, ROWS], outputs)
-        tail = DescentTask(loss, arguments, values).tail
-        function = choose_rows(inner.rows.backend, program, sampler.size, arguments.steps)
-        seen = Batch()
-        step = StepKernel(
-            program, len(loss.params), (*tail, 0.0), False, lambda *x: function(x, seen)
-        )
+    def see(rows: Mapping[str, Any]) -> None:
+        seen.rows = rows
+        step.tail = (*tail, float(len(next(iter(rows.values())))))
 
-        def see(rows: Mapping[str, Any]) -> None:
-            seen.rows = rows
-            step.tail = (*tail, float(len(next(iter(rows.values())))))
-
-    return BatchKernel(step, see, sampler, inner.evaluate, inner.box)
+    return BatchKernel(step, see, sampler, whole)

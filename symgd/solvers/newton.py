@@ -9,12 +9,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
+from symgd.solvers.objectives import Box, Objective
 from symgd.solvers.symmetric import Rows, all_finite, finite_rows, solve_definite, spectrum
-
-if TYPE_CHECKING:
-    from symgd.solvers.objectives import Box, Objective
 
 _EPS = 2.0**-52
 _FEW = 4  # parameters, up to which Cholesky's method in Python is faster than NumPy's eigenvalues

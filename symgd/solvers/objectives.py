@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
+from symgd._numpy import NDArray, np
 
-Vector = NDArray[np.float64]
-Matrix = NDArray[np.float64]
-Mask = NDArray[np.bool_]
+Vector: TypeAlias = "NDArray[np.float64]"
+Matrix: TypeAlias = "NDArray[np.float64]"
+Mask: TypeAlias = "NDArray[np.bool_]"
 
 
 @dataclass(frozen=True)
@@ -30,6 +29,10 @@ class Box:
         x, grad = np.asarray(x), np.asarray(grad)
         held: Mask = ((x <= self.low) & (grad >= 0)) | ((x >= self.high) & (grad <= 0))
         return ~held
+
+    def projected(self, x: Vector, grad: Vector) -> Vector:
+        """The gradient with 0 where it points out of the box at a bound."""
+        return np.where(self.free(x, grad), grad, 0.0)
 
 
 @dataclass(frozen=True)

@@ -1,16 +1,18 @@
 """A minimum of a loss of many parameters: Newton's method, its steps by conjugate gradients.
 
 T. Steihaug, 1983, The conjugate gradient method and trust regions in large scale optimization, SIAM
-J. Numer. Anal. 20(3); J. Nocedal, S. Wright, 2006, Numerical Optimization, algorithm 7.1.
+J. Numer. Anal. 20(3); J. Nocedal, S. Wright, 2006, Numerical Optimization, algorithm 7.1. In bounds
+the steps are those of the parameters that no bound holds, projected onto the box: D. Bertsekas,
+1982, Projected Newton methods, SIAM J. Control Optim. 20(2).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Literal
 
-import numpy as np
-
-from symgd.solvers.objectives import Vector
+from symgd._numpy import np
+from symgd.solvers.objectives import Box, Mask, Vector
 
 Function = Callable[[Vector], tuple[float, Vector]]
 
@@ -40,40 +42,56 @@ def minimize(
     start: Vector,
     products: Callable[[Vector], Callable[[Vector], Vector]],
     most: int = 4_000,
+    box: Box | None = None,
 ) -> tuple[Vector, float] | None:
     """Where the steps end, and the norm of the gradient there; None where the start is not finite.
 
-    products: x -> (v -> H(x) v). most: so many products, about.
+    products: x -> (v -> H(x) v). most: so many products, about. box: then the gradient is that of
+    the parameters that no bound holds.
     """
-    x = np.array(start, dtype=np.float64)
+    x = np.array(start, dtype=np.float64) if box is None else box.clip(start)
     value, grad = function(x)
-    size = first = float(np.linalg.norm(grad))
+    free = _free(box, x, grad)
+    size = first = float(np.linalg.norm(grad * free))
     if not np.isfinite(value) or not np.isfinite(first):
         return None
     before = np.inf
     for _ in range(_STEPS):
         if size == 0 or most <= 0:
             break
-        step, used = _step(products(x), grad, min(0.1, (size / first) ** 0.5))
+        product = _restricted(products(x), free)
+        step, used = _step(product, grad * free, min(0.1, (size / first) ** 0.5), most)
         most -= used
         negligible = -float(grad @ step) <= _NEGLIGIBLE * (abs(value) + 1e-300)
         if negligible and size > 0.5 * before:
             break
-        moved = _backtracked(function, x, value, grad, step, negligible)
+        moved = _backtracked(function, (x, value, grad), step, negligible, box)
         if moved is None:
             break
         before = size
         x, value, grad = moved
-        size = float(np.linalg.norm(grad))
+        free = _free(box, x, grad)
+        size = float(np.linalg.norm(grad * free))
     return x, size
 
 
+def _free(box: Box | None, x: Vector, grad: Vector) -> Mask | Literal[1]:
+    return 1 if box is None else box.free(x, grad)
+
+
+def _restricted(
+    product: Callable[[Vector], Vector], free: Mask | Literal[1]
+) -> Callable[[Vector], Vector]:
+    """The product in the free parameters; vectors are 0 in the others."""
+    return lambda v: product(v) * free
+
+
 def _step(
-    product: Callable[[Vector], Vector], grad: Vector, tolerance: float
+    product: Callable[[Vector], Vector], grad: Vector, tolerance: float, most: int
 ) -> tuple[Vector, int]:
     """Conjugate gradients for H p = -g, ended by curvature below 0; and how many products."""
     p, r = np.zeros_like(grad), grad
-    d, most = -r, min(len(grad), 300)
+    d = -r
     for k in range(1, most + 1):
         hd = product(d)
         curvature = float(d @ hd)
@@ -90,14 +108,19 @@ def _step(
 
 
 def _backtracked(
-    function: Function, x: Vector, value: float, grad: Vector, step: Vector, negligible: bool
+    function: Function,
+    current: tuple[Vector, float, Vector],
+    step: Vector,
+    negligible: bool,
+    box: Box | None,
 ) -> tuple[Vector, float, Vector] | None:
     """The first x + step/2**k that decreases the value enough (Armijo), if that can be seen."""
-    slope, fraction = float(grad @ step), 1.0
+    x, value, grad = current
+    fraction = 1.0
     for _ in range(_HALVINGS):
-        new = x + fraction * step
+        new = x + fraction * step if box is None else box.clip(x + fraction * step)
         there, new_grad = function(new)
-        lower = negligible or there <= value + 1e-4 * fraction * slope
+        lower = negligible or there <= value + 1e-4 * min(0.0, float(grad @ (new - x)))
         if lower and np.isfinite(new_grad).all():
             return new, there, new_grad
         fraction *= 0.5

@@ -113,8 +113,6 @@ class Facts:
         """Whether products of the Hessian with vectors stand for it."""
         if self.loss is None or self.small or len(self.x) == 1:
             return False
-        if self.loss.internals.box is not None:
-            return False
         from symgd.analysis.large_minima import most_products
 
         return most_products(self.loss) > 0
