@@ -10,9 +10,9 @@ from symgd.backends.native.array_module import compile_arrays
 from symgd.backends.native.array_steps import array_loop
 from symgd.backends.native.descent_loop import BEST, BEST_T, RING, ROWS, T
 from symgd.backends.native.jit import Module, compile_alone, compile_module, interrupted, remembered
-from symgd.backends.native.line_search import RESTARTED, line_search_loop
 from symgd.backends.native.postponed_interrupts import interrupts_postponed
 from symgd.backends.native.register_steps import step_loop
+from symgd.backends.native.search_steps import RESTARTED, line_search_loop
 from symgd.backends.program import Program
 from symgd.backends.step_checks import Stop, is_recorded
 from symgd.descent.array_rule import ArrayRule

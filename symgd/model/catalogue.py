@@ -8,13 +8,13 @@ notes state where these differ. The names that a prefix or suffix assigns beside
 no rule, so that any of them can be combined with any rule.
 """
 
-from symgd.model.adam_family import ADAM_FAMILY
-from symgd.model.catalogue_entry import Entry
-from symgd.model.classic_rules import CLASSIC
-from symgd.model.looking_rules import LOOKING
-from symgd.model.rule_parts import PARTS
-from symgd.model.scale_rules import SCALING
-from symgd.model.tuning_free_rules import TUNING_FREE
+from symgd.model.rule_entries.adam_family import ADAM_FAMILY
+from symgd.model.rule_entries.catalogue_entry import Entry
+from symgd.model.rule_entries.classic_rules import CLASSIC
+from symgd.model.rule_entries.looking_rules import LOOKING
+from symgd.model.rule_entries.rule_parts import PARTS
+from symgd.model.rule_entries.scale_rules import SCALING
+from symgd.model.rule_entries.tuning_free_rules import TUNING_FREE
 
 __all__ = ["CATALOGUE", "Entry"]
 

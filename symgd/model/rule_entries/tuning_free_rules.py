@@ -1,6 +1,6 @@
 """Update rules that find the size of their steps themselves, from the loss or the path."""
 
-from symgd.model.catalogue_entry import Entry
+from symgd.model.rule_entries.catalogue_entry import Entry
 
 _FREE = {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "first": 1e-6, "weight_decay": 0.0}
 

@@ -1,6 +1,6 @@
 """Prefixes change g before a rule, suffixes change theta after it; both are joined by +."""
 
-from symgd.model.catalogue_entry import Entry
+from symgd.model.rule_entries.catalogue_entry import Entry
 
 PARTS = (
     Entry(

@@ -1,6 +1,6 @@
 """Update rules that evaluate the loss, its gradient or its Hessian once more in a step."""
 
-from symgd.model.catalogue_entry import Entry
+from symgd.model.rule_entries.catalogue_entry import Entry
 
 LOOKING = (
     Entry(

@@ -1,6 +1,6 @@
 """Update rules whose step is scaled by norms or signs, and momentum in other forms."""
 
-from symgd.model.catalogue_entry import Entry
+from symgd.model.rule_entries.catalogue_entry import Entry
 
 SCALING = (
     Entry(

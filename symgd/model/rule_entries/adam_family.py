@@ -1,6 +1,6 @@
 """Update rules that divide a mean of gradients by the root of a mean of squares, after Adam."""
 
-from symgd.model.catalogue_entry import Entry
+from symgd.model.rule_entries.catalogue_entry import Entry
 
 _ADAM = {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8}
 

@@ -1,6 +1,6 @@
 """Update rules from gradient descent to Adam and its first variants, in teaching order."""
 
-from symgd.model.catalogue_entry import Entry
+from symgd.model.rule_entries.catalogue_entry import Entry
 
 CLASSIC = (
     Entry(
