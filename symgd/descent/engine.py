@@ -199,6 +199,7 @@ def _reported(
     if problem.rule.reported is None or not run.t:
         return None
     point = reported(problem.rule, x, run.state, problem.values).tolist()
+    point = point if problem.box is None else problem.box.clip(point)
     value, *slope = problem.evaluate(*point)
     return (point, value, slope) if math.isfinite(value) else None
 

@@ -203,6 +203,7 @@ def descend_long(
     point = run.x
     if arguments.rule.reported is not None and run.t and stop is None:
         point = reported(arguments.rule, run.x, run.state, values)
+        point = point if box is None else box.clip(point)
         end.value, end.grad = whole(point)
     theta = model.nested(point)
     return Result(
