@@ -64,6 +64,15 @@ class Dense:
         """The largest magnitude of an entry."""
         return float(np.abs(self.matrix).max())
 
+    @property
+    def diagonal(self) -> Vector:
+        """Its diagonal."""
+        return np.diag(self.matrix)
+
+    def scaled(self, d: Vector) -> Dense:
+        """diag(d) * matrix * diag(d)."""
+        return Dense(self.matrix * d * d[:, None])
+
     def restricted(self, free: Any) -> Dense:
         """The same without the coupling of the parameters that are not free, 1 on the diagonal."""
         keep = np.outer(free, free)
@@ -120,6 +129,16 @@ class Band:
         for k, band in enumerate(self.bands[1:], start=1):
             out += np.diag(band[:-k], k) + np.diag(band[:-k], -k)
         return out
+
+    @property
+    def diagonal(self) -> Vector:
+        """Its diagonal."""
+        return self.bands[0]
+
+    def scaled(self, d: Vector) -> Band:
+        """diag(d) * matrix * diag(d)."""
+        pairs = enumerate(self.bands)
+        return Band([band * d * np.append(d[k:], np.zeros(k)) for k, band in pairs])
 
     def restricted(self, free: Any) -> Band:
         """The same without the coupling of the parameters that are not free, 1 on the diagonal."""

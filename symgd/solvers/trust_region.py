@@ -38,50 +38,67 @@ def iterate(
         x = np.array(start, dtype=np.float64) if box is None else box.clip(start)
         here = Iterate(x, *function.gradient(x))
         yield here
-        found = BandedHessian(len(x))
-        radius = _FIRST * max(1.0, float(np.linalg.norm(x)))
-        tail = Tail()
+        found, tail = BandedHessian(len(x)), Tail()
+        model = Model(here, box, function, found)
+        radius = _FIRST * max(model.length(np.ones(len(x))) / len(x) ** 0.5, model.length(x))
         while True:
-            model = Model(here, box, function, found)
-            small = _largest(model.slope) <= tol
-            moved = _way_out(model, radius) if small else None
-            if small and moved is None:
+            small = float(np.abs(model.slope).max(initial=0.0)) <= tol
+            way = _way_out(model, radius) if small else None
+            if small and way is None:
                 return End.SMALL
-            new, radius, end = _search(function, model, box, radius, moved, tail)
+            new, radius, end = _search(function, model, box, radius, way, tail)
             if new is None:
                 return end
-            here = new
-            yield here
+            yield new
+            model = Model(new, box, function, found, model.scale)
 
 
 class Model:
     """The loss about a point to second order, in the parameters that no bound holds.
 
-    slope: the gradient there, 0 for the others. matrix: None where only products are known.
+    slope: the gradient there, 0 for the others. matrix: None where only products are known. scale:
+    of the parameters, in which the trust region is round: the largest sqrt|curvature| of each so
+    far, as in Moré's method for least squares; 1 without a matrix.
     """
 
     def __init__(
-        self, here: Iterate, box: Box | None, function: SmoothFunction, found: BandedHessian
+        self,
+        here: Iterate,
+        box: Box | None,
+        function: SmoothFunction,
+        found: BandedHessian,
+        before: Vector | None = None,
     ) -> None:
         self.here = here
         self.free = None if box is None else box.free(here.x, here.gradient)
         self.slope = here.gradient if self.free is None else np.where(self.free, here.gradient, 0.0)
         self.whole = function.products(here.x)
         matrix = found.at(self.whole)
+        self.scale = np.ones(len(here.x)) if before is None else before
+        if matrix is not None:
+            if self.free is not None and not self.free.all():
+                matrix = matrix.restricted(self.free)
+            size = np.sqrt(np.abs(matrix.diagonal))
+            first = before is None
+            self.scale = np.where(size > 0, size, 1.0) if first else np.maximum(self.scale, size)
+            matrix = matrix.scaled(1 / self.scale)
         self.matrix: Dense | Band | None = matrix
-        if matrix is not None and self.free is not None and not self.free.all():
-            self.matrix = matrix.restricted(self.free)
+
+    def length(self, step: Vector) -> float:
+        """|step| in units of the scale."""
+        return float(np.linalg.norm(self.scale * step))
 
     def product(self, v: Vector) -> Vector:
         """The Hessian times v, in the free parameters."""
         if self.matrix is not None:
-            return self.matrix.times(v)
+            return self.scale * self.matrix.times(self.scale * v)
         return self.whole(v) if self.free is None else np.where(self.free, self.whole(v), 0.0)
 
     def step(self, radius: float) -> tuple[Vector, bool]:
         """The step within the radius that lowers the model most, and whether it is inside."""
         if self.matrix is not None:
-            return constrained_step(self.matrix, self.slope, radius)
+            step, inside = constrained_step(self.matrix, self.slope / self.scale, radius)
+            return step / self.scale, inside
         return steihaug(self.product, self.slope, radius)
 
     def decrease(self, step: Vector) -> float:
@@ -138,10 +155,10 @@ def _search(
                 if new.value <= here.value and _norm(new, box) < 0.1 * slope:
                     return new, radius, End.SMALL
         else:
-            step, inside = way * (radius / float(np.linalg.norm(way))), False
+            step, inside = way * (radius / model.length(way)), False
         new = _at(function, box, here.x + step)
         moved = new.x - here.x
-        length = float(np.linalg.norm(moved))
+        length = model.length(moved)
         predicted = model.decrease(moved)
         actual = here.value - new.value
         finite = np.isfinite(new.value) and np.isfinite(new.gradient).all()
@@ -156,7 +173,7 @@ def _search(
             radius = 0.25 * min(radius, length) if length else 0.25 * radius
         if ratio > 1e-4:
             return new, radius, End.SMALL
-        if not radius > _SHORTEST * (1e-300 + float(np.linalg.norm(here.x))):
+        if not radius > _SHORTEST * (1e-300 + model.length(here.x)):
             return None, radius, End.BLOCKED
 
 
@@ -171,10 +188,6 @@ def _norm(point: Iterate, box: Box | None) -> float:
     if box is not None:
         grad = grad[box.free(point.x, grad)]
     return float(np.linalg.norm(grad))
-
-
-def _largest(v: Vector) -> float:
-    return float(np.abs(v).max(initial=0.0))
 
 
 # -- steps ----------------------------------------------------------------------------------
@@ -260,8 +273,7 @@ def _way_out(model: Model, radius: float) -> Vector | None:
     if model.matrix is not None:
         if model.matrix.factor(_NONE * model.matrix.size()) is not None:
             return None
-        way, _ = constrained_step(model.matrix, 1e-300 * model.slope, radius)
-        return way
+        return constrained_step(model.matrix, np.zeros(len(model.slope)), radius)[0] / model.scale
     rest = np.random.default_rng(0).normal(size=len(model.slope))
     rest = rest if model.free is None else np.where(model.free, rest, 0.0)
     way, largest = -rest, 0.0
