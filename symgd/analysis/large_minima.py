@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import cast
 
 import numpy as np
 
 from symgd.analysis.minima import Minimum
+from symgd.analysis.smooth_loss import SmoothLoss
 from symgd.backends.dispatch import machine_code
 from symgd.model.array_internals import ArrayInternals
 from symgd.model.loss import Loss
+from symgd.solvers import trust_region
 from symgd.solvers.lanczos import Extremes, extreme_eigenvalues
 from symgd.solvers.objectives import Vector
-from symgd.solvers.truncated_newton import Function, difference_product, minimize
 
 _EPS = 2.0**-52
 # operations of value and gradient
-_EXACT = 6_000  # of a loss whose products are exact: of longer ones they are differences
 _LONGEST = 600_000  # of a loss that is compiled to look at its curvature
 _WORK, _INTERPRETED = 10**9, 10**7  # for a minimum, with machine code and without
 _FEWEST = 100  # products, below which it is not worth beginning
@@ -35,20 +34,6 @@ def most_products(loss: Loss) -> int:
     return min(4_000, most) if most >= _FEWEST and compiles else 0
 
 
-def function_of(loss: Loss) -> Function:
-    """x -> (value, gradient), of arrays."""
-    return cast("Function", loss.compiled)
-
-
-def products(loss: Loss) -> Callable[[Vector], Callable[[Vector], Vector]]:
-    """x -> (v -> H(x) v)."""
-    if isinstance(loss.internals, ArrayInternals):
-        return loss.internals.functions.product_at
-    if loss.internals.program.operations <= _EXACT:
-        return lambda x: lambda v: loss.internals.product(x, v)
-    return lambda x: difference_product(function_of(loss), x)
-
-
 def curvature_ends(loss: Loss, x: Sequence[float], upper: bool = False) -> Extremes | None:
     """The least and the largest eigenvalue of the Hessian at x, by Lanczos' method.
 
@@ -56,7 +41,7 @@ def curvature_ends(loss: Loss, x: Sequence[float], upper: bool = False) -> Extre
     """
     with np.errstate(all="ignore"):  # of a run that has diverged, numbers overflow
         point = np.array(x, dtype=np.float64)
-        return extreme_eigenvalues(products(loss)(point), len(x), upper=upper)
+        return extreme_eigenvalues(SmoothLoss(loss).products(point), len(x), upper=upper)
 
 
 def noise(ends: Extremes) -> float:
@@ -65,10 +50,37 @@ def noise(ends: Extremes) -> float:
 
 
 def descend(loss: Loss, start: Sequence[float]) -> tuple[Vector, float] | None:
-    """Where truncated Newton steps downhill end, and the norm of the gradient there."""
-    x = np.array(start, dtype=np.float64)
+    """Where Newton steps in a trust region end, and the norm of the gradient there.
+
+    None where the start is not finite.
+    """
+    function = _Counted(loss)
     with np.errstate(all="ignore"):
-        return minimize(function_of(loss), x, products(loss), most_products(loss))
+        for here in trust_region.iterate(function, np.array(start, dtype=np.float64)):
+            if not (np.isfinite(here.value) and np.isfinite(here.gradient).all()):
+                return None
+            if function.left <= 0:
+                break
+        return here.x, float(np.linalg.norm(here.gradient))
+
+
+class _Counted(SmoothLoss):
+    """A loss, and how many more products with its Hessian a minimum may take."""
+
+    def __init__(self, loss: Loss) -> None:
+        super().__init__(loss)
+        self.left, products = most_products(loss), self.products
+
+        def counted(x: Vector) -> Callable[[Vector], Vector]:
+            product = products(x)
+
+            def call(v: Vector) -> Vector:
+                self.left -= 1
+                return product(v)
+
+            return call
+
+        self.products = counted
 
 
 def certified(loss: Loss, start: Sequence[float]) -> Minimum | None:

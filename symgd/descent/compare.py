@@ -13,6 +13,7 @@ import sympy
 from symgd.analysis.sharpness import along
 from symgd.descent.descend import descend
 from symgd.descent.loss_argument import ArraysGiven, at_start, loss_of, plain_start, within
+from symgd.descent.methods import check_method
 from symgd.descent.rate_map import FEWEST, End, RateMap, Runs, rate_map
 from symgd.descent.sweep import sweep
 from symgd.errors import ArgumentError
@@ -63,10 +64,11 @@ class Comparison(Paged):
 def compare(
     loss: str | sympy.Expr | Callable[..., Any] | Loss = "theta**2",
     *,
-    lr: Rates = (0.001, 0.2, 10.0),
-    rule: Rules = "gd",
+    lr: Rates | None = None,
+    rule: Rules | None = None,
+    method: str | Sequence[str] | None = None,
     start: Start | Sequence[Start] = 1.0,
-    steps: int = 20,
+    steps: int | None = None,
     set: Mapping[str, float] | None = None,  # noqa: A002 - as on the command line
     tol: float | None = None,
     data: Any = None,
@@ -79,8 +81,9 @@ def compare(
 ) -> Comparison:
     """The runs of every rule from every start with every learning rate.
 
-    lr: learning rates, or a text of them with commas; "1e-4..10:200" is 200 of them, evenly spaced
-    by their logarithms. rule: catalogue names or equations; a text of names may have commas.
+    lr: learning rates (0.001, 0.2, 10), or a text of them with commas; "1e-4..10:200" is 200 of
+    them, evenly spaced by their logarithms. rule: catalogue names ("gd") or equations; a text of
+    names may have commas. method: solvers in place of rules and rates, as for `descend`.
     start: one start, or a list of texts or mappings. set: hyperparameters and constants, each
     given to the rules that have it. data, drop_missing: the rows of sum(...) and mean(...), bounds:
     those of the parameters, as for `descend`; so are seed, sizes, shapes and vectors.
@@ -88,10 +91,11 @@ def compare(
     >>> [run.verdict.kind for run in compare("theta**2", lr=[0.001, 0.2, 10]).runs]
     ['slow', 'converging', 'diverging']
     """
-    rates, ranged = _rates(lr)
-    rules = _rules(rule)
+    methods = _methods(method, lr, rule)
+    rates, ranged = _rates((0.001, 0.2, 10.0) if lr is None else lr)
+    rules = [] if methods else _rules("gd" if rule is None else rule)
     starts = _starts(start)
-    count = len(rates) * len(rules) * len(starts)
+    count = (len(methods) or len(rates) * len(rules)) * len(starts)
     if count > _MOST:
         raise ArgumentError(f"{count:,} runs are more than {_MOST:,}")
     given = set or {}
@@ -104,11 +108,42 @@ def compare(
         starts = [at_start(loss, one, seed)[1] for one in starts]
         loss = loss.by_elements
     loss = within(loss, bounds)
+    if methods:
+        return Comparison(loss, tuple(_solver_runs(loss, methods, starts, steps, tol)))
+    steps = 20 if steps is None else steps
     runs = run_grid(loss, rates, rules, starts, steps, given, tol)
     if not ranged:
         return Comparison(loss, tuple(runs))
     maps = _maps(runs, [float(r) for r in rates], rules, starts, steps, given, tol)
     return Comparison(loss, runs, tuple(maps))
+
+
+def _methods(method: str | Sequence[str] | None, lr: Rates | None, rule: Rules | None) -> list[str]:
+    """The names of the solvers; [] where rules run."""
+    if method is None:
+        return []
+    found = [part.strip() for part in method.split(",")] if isinstance(method, str) else [*method]
+    for one in found or [""]:
+        check_method(one, lr, rule)
+    return found
+
+
+def _solver_runs(
+    loss: Loss,
+    methods: Sequence[str],
+    starts: Sequence[Start],
+    steps: int | None,
+    tol: float | None,
+) -> Runs:
+    """One Result for each solver and start, in that order of nesting."""
+    shared: dict[str, Any] = {"steps": steps, "tol": tol}
+    return Runs(
+        [
+            partial(descend, loss, start=start, method=method, **shared)
+            for method in methods
+            for start in starts
+        ]
+    )
 
 
 def _maps(

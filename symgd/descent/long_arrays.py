@@ -17,6 +17,7 @@ from symgd.descent.array_kernel import ArrayLineSearchKernel, array_kernel, norm
 from symgd.descent.choose_backend import DescentTask
 from symgd.descent.engine import Step
 from symgd.descent.kernel import Run
+from symgd.descent.methods import SolverKernel, choose_method
 from symgd.model.arguments import Arguments, resolve
 from symgd.model.array_model import ArrayModel
 from symgd.model.elements import element_names
@@ -148,8 +149,7 @@ def descend_long(
     values, model = resolve(arguments), loss.arrays
     assert model is not None
     task = DescentTask(loss, arguments, values)
-    auto = arguments.schedule.auto
-    kernel: Any = ArrayLineSearchKernel.of(task) if auto else array_kernel(task, in_place=True)
+    kernel = _kernel(task, start)
     run = LongRun.of(model, start(), arguments.tol)
     status, stop = _advance(model, kernel, run, arguments.steps, callback)
     end = _End(run, run.t, status, stop)
@@ -176,11 +176,24 @@ def descend_long(
         best=Best(theta if run.best_t == end.steps else {}, run.best_loss, run.best_t),
         judge=cache(partial(_verdict, end)),
         loss=Displayed(loss, tuple(shown_elements(model))),
-        rule=arguments.rule,
-        lr=arguments.schedule.shown,
+        rule=None if arguments.method else arguments.rule,
+        lr=None if arguments.method else arguments.schedule.shown,
         start=Recomputed(model.params, lambda: model.nested(start())),  # type: ignore[arg-type]
         hyperparameters=values,
+        method=arguments.method,
     )
+
+
+def _kernel(task: DescentTask, start: Callable[[], Floats]) -> Any:
+    """What takes the steps, and evaluates loss and gradient by `gradient`."""
+    arguments, loss = task.arguments, task.loss
+    if arguments.method is None:
+        auto = arguments.schedule.auto
+        return ArrayLineSearchKernel.of(task) if auto else array_kernel(task, in_place=True)
+    assert arguments.tol is not None
+    kernel: Any = SolverKernel(choose_method(arguments.method, loss), loss, start(), arguments.tol)
+    kernel.gradient = loss.functions.gradient
+    return kernel
 
 
 def _advance(

@@ -16,7 +16,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from symgd.solvers.objectives import Box, End, Iterate, Iteration, Vector
+from symgd.solvers.ends import End
+from symgd.solvers.objectives import Box, Iterate, Iteration, Vector
 
 Gradient = Callable[[Vector], tuple[float, Vector]]
 
@@ -26,7 +27,9 @@ _DECREASE, _CURVATURE = 1e-4, 0.9
 _NOISE = 2.0**-48  # of the value: a difference below this is rounding
 
 
-def iterate(gradient: Gradient, start: Vector, box: Box | None = None, tol: float = 0.0) -> Iteration:
+def iterate(
+    gradient: Gradient, start: Vector, box: Box | None = None, tol: float = 0.0
+) -> Iteration:
     """The points from `start` on, until max|g| <= tol or nothing lowers the value.
 
     gradient: x -> value and gradient. box: bounds; the gradient is projected there.

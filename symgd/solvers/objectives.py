@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
-from enum import Enum
 from typing import NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+
+from symgd.solvers.ends import End
 
 Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]
@@ -86,14 +87,6 @@ class Iterate(NamedTuple):
     x: Vector
     value: float
     gradient: Vector
-
-
-class End(Enum):
-    """Why an iteration ended."""
-
-    SMALL = "max|g| <= tol"
-    SETTLED = "another step is rounding"
-    BLOCKED = "no step lowers the value"
 
 
 #: What every solver is: its points, the start first, and why there is no other.

@@ -14,7 +14,9 @@ from collections.abc import Callable
 import numpy as np
 
 from symgd.solvers.banded import Band, BandedHessian, Dense, Factor
-from symgd.solvers.objectives import Box, End, Iterate, Iteration, SmoothFunction, Vector
+from symgd.solvers.ends import End
+from symgd.solvers.geometric_tail import Tail
+from symgd.solvers.objectives import Box, Iterate, Iteration, SmoothFunction, Vector
 
 Product = Callable[[Vector], Vector]
 
@@ -106,32 +108,6 @@ class Model:
         return -float(self.slope @ step + 0.5 * (step @ self.product(step)))
 
 
-class Tail:
-    """The last full Newton steps: where they shrink by a constant factor, their limit is taken.
-
-    So they do where the curvature vanishes at the minimum, as at 0 of x**4.
-    """
-
-    def __init__(self) -> None:
-        self.last, self.ratio = np.zeros(0), 0.0
-
-    def limit(self, step: Vector) -> Vector | None:
-        """All that is left of such a series of steps, of which this is the next; else None."""
-        last, self.last = self.last, step
-        before, self.ratio = self.ratio, 0.0
-        if not len(last):
-            return None
-        length = float(np.linalg.norm(last)) or 1.0
-        self.ratio = float(np.linalg.norm(step)) / length
-        aligned = float(step @ last) >= 0.99 * self.ratio * length * length
-        steady = aligned and 0.4 < self.ratio < 0.95 and abs(self.ratio - before) <= 0.02
-        return step / (1 - self.ratio) if steady else None
-
-    def forget(self) -> None:
-        """No full step was taken."""
-        self.last, self.ratio = np.zeros(0), 0.0
-
-
 def _search(
     function: SmoothFunction,
     model: Model,
@@ -149,7 +125,9 @@ def _search(
             step, inside = model.step(radius)
             if not np.isfinite(step).all():
                 return None, radius, End.BLOCKED
-            limit = tail.limit(step) if inside else tail.forget()
+            limit = tail.limit(step) if inside else None
+            if not inside:
+                tail.forget()
             if limit is not None:
                 new = _at(function, box, here.x + limit)
                 if new.value <= here.value and _norm(new, box) < 0.1 * slope:

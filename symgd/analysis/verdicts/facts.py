@@ -32,7 +32,7 @@ Ahead = Callable[[int], Sequence[tuple[int, Sequence[float]]]]
 class Facts:
     """What is known at the end of a run.
 
-    x: the returned point, with its value. grad: the gradient there, in bounds the projected one;
+    rule: None where a solver ran, for which auto holds. x: the returned point, with its value. grad: the gradient there, in bounds the projected one;
     pull: the gradient as it is. tail: the last (step, point) pairs. lr: None
     where it is no constant. rate_at: a step -> its learning rate, of a formula of t. ahead: None
     where the run cannot be continued. nonfinite, runaway: the sentence about the sub-expression
@@ -42,7 +42,7 @@ class Facts:
     """
 
     loss: Loss | None
-    rule: Rule
+    rule: Rule | None
     hyperparameters: Mapping[str, float]
     lr: float | None
     start: Sequence[float]
@@ -146,6 +146,12 @@ class Facts:
         moved = max((abs(b - a) for a, b in zip(self.start, self.x, strict=True)), default=0.0)
         return moved > 100 * (1 + max(map(abs, self.start), default=0.0))
 
+    @property
+    def lost(self) -> bool:
+        """Whether a solver ran away on a falling loss."""
+        size = max(map(abs, self.x), default=0.0)
+        return self.rule is None and size > 1e8 * (1 + math.hypot(*self.start))
+
     @cached_property
     def near(self) -> Minimum | None:
         """The certified minimum that damped Newton steps reach downhill from the end of the run."""
@@ -186,7 +192,8 @@ class Facts:
 
     def stays_within(self, limit: float) -> bool:
         """Whether the last errors are at most this; momentum may just pass by."""
-        last = self.tail[-3:] if self.rule.state else self.tail[-1:]
+        has_state = self.rule is not None and self.rule.state
+        last = self.tail[-3:] if has_state else self.tail[-1:]
         return all(self.distance(x) <= limit for _, x in last)
 
     def window(self, span: int) -> list[Point]:
@@ -242,7 +249,7 @@ class Facts:
 
         None where the linearized rule predicts nothing.
         """
-        if self.minimum is None:
+        if self.rule is None or self.minimum is None:
             return None, None
         linear = linear_rule(self.rule, self.hyperparameters)
         values = self.minimum.eigenvalues
