@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from symgd.cli.console import emit
 from symgd.cli.formats import Format, read_format
@@ -69,14 +69,13 @@ def compare(
         for part in ([text] if "=" in text else text.split(","))
         if part.strip()
     ]
+    asked: dict[str, Any] = {"lr": lr, "steps": count, "method": method}
+    asked["rule"] = [part.strip() for part in rules] or None
     with with_progress(data, kind is not Format.table) as source:
         comparison = compare.compare(
             formula,
-            lr=lr,
-            rule=[part.strip() for part in rules] or None,
-            method=method,
+            **{k: v for k, v in asked.items() if v is not None},
             start=start or ["1"],
-            steps=count,
             set=parse_assignments(assignments or []),
             tol=tolerance,
             data=source,

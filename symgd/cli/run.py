@@ -72,14 +72,12 @@ def run(
     from symgd.report import table
 
     enable_garbage_collection()
+    asked: dict[str, Any] = {"lr": lr, "steps": number_of_steps, "rule": rule, "method": method}
     with with_progress(data, quiet or kind not in (Format.table, Format.plain)) as source:
         result = descend(
             formula,
             start=start,
-            lr=lr,
-            steps=number_of_steps,
-            rule=rule,
-            method=method,
+            **{k: v for k, v in asked.items() if v is not None},
             set=parse_assignments(assignments or []),
             tol=tolerance,
             backend=backend,

@@ -17,7 +17,7 @@ from symgd.descent.methods import check_method
 from symgd.descent.rate_map import FEWEST, End, RateMap, Runs, rate_map
 from symgd.descent.sweep import sweep
 from symgd.errors import ArgumentError
-from symgd.model.arguments import Start, parse_number
+from symgd.model.arguments import RULE, STEPS, Start, parse_number
 from symgd.model.bounds import BoundsByName, canonical_bounds
 from symgd.model.loss import Loss
 from symgd.model.present import Paged
@@ -25,6 +25,7 @@ from symgd.model.result import Result
 from symgd.model.rules import Rule
 from symgd.names import escape
 
+RATES = (0.001, 0.2, 10.0)
 _MOST = 10_000  # runs in one call
 
 Rates = float | str | Sequence[float | str]
@@ -64,11 +65,11 @@ class Comparison(Paged):
 def compare(
     loss: str | sympy.Expr | Callable[..., Any] | Loss = "theta**2",
     *,
-    lr: Rates | None = None,
-    rule: Rules | None = None,
+    lr: Rates = RATES,
+    rule: Rules = RULE,
     method: str | Sequence[str] | None = None,
     start: Start | Sequence[Start] = 1.0,
-    steps: int | None = None,
+    steps: int = STEPS,
     set: Mapping[str, float] | None = None,  # noqa: A002 - as on the command line
     tol: float | None = None,
     data: Any = None,
@@ -81,9 +82,8 @@ def compare(
 ) -> Comparison:
     """The runs of every rule from every start with every learning rate.
 
-    lr: learning rates (0.001, 0.2, 10), or a text of them with commas; "1e-4..10:200" is 200 of
-    them, evenly spaced by their logarithms. rule: catalogue names ("gd") or equations; a text of
-    names may have commas. method: solvers in place of rules and rates, as for `descend`.
+    lr: learning rates, or a text of them with commas; "1e-4..10:200" is 200 of them, evenly spaced
+    by their logarithms. rule: catalogue names or equations; a text of names may have commas. method: solvers in place of rules and rates, as for `descend`.
     start: one start, or a list of texts or mappings. set: hyperparameters and constants, each
     given to the rules that have it. data, drop_missing: the rows of sum(...) and mean(...), bounds:
     those of the parameters, as for `descend`; so are seed, sizes, shapes and vectors.
@@ -91,9 +91,9 @@ def compare(
     >>> [run.verdict.kind for run in compare("theta**2", lr=[0.001, 0.2, 10]).runs]
     ['slow', 'converging', 'diverging']
     """
-    methods = _methods(method, lr, rule)
-    rates, ranged = _rates((0.001, 0.2, 10.0) if lr is None else lr)
-    rules = [] if methods else _rules("gd" if rule is None else rule)
+    methods = _methods(method, lr is not RATES, rule is not RULE)
+    rates, ranged = _rates(lr)
+    rules = [] if methods else _rules(rule)
     starts = _starts(start)
     count = (len(methods) or len(rates) * len(rules)) * len(starts)
     if count > _MOST:
@@ -110,7 +110,6 @@ def compare(
     loss = within(loss, bounds)
     if methods:
         return Comparison(loss, tuple(_solver_runs(loss, methods, starts, steps, tol)))
-    steps = 20 if steps is None else steps
     runs = run_grid(loss, rates, rules, starts, steps, given, tol)
     if not ranged:
         return Comparison(loss, tuple(runs))
@@ -118,7 +117,7 @@ def compare(
     return Comparison(loss, runs, tuple(maps))
 
 
-def _methods(method: str | Sequence[str] | None, lr: Rates | None, rule: Rules | None) -> list[str]:
+def _methods(method: str | Sequence[str] | None, lr: bool, rule: bool) -> list[str]:
     """The names of the solvers; [] where rules run."""
     if method is None:
         return []
@@ -132,7 +131,7 @@ def _solver_runs(
     loss: Loss,
     methods: Sequence[str],
     starts: Sequence[Start],
-    steps: int | None,
+    steps: int,
     tol: float | None,
 ) -> Runs:
     """One Result for each solver and start, in that order of nesting."""

@@ -27,12 +27,21 @@ from symgd.descent.engine import Problem, Step, engine, finish
 from symgd.descent.kernel import Kernel, LineSearchKernel, Run, StepKernel
 from symgd.descent.long_arrays import LONG, descend_long
 from symgd.descent.loss_argument import ArraysGiven, at_start, clipped, loss_of, plain_start, within
-from symgd.descent.methods import STEPS, TOLERANCE, SolverKernel, check_method, choose_method
+from symgd.descent.methods import MOST, TOLERANCE, SolverKernel, check_method, choose_method
 from symgd.descent.minibatches import Batch, BatchKernel, Sampler
 from symgd.descent.step_program import settles, step_outputs
 from symgd.errors import ArgumentError
 from symgd.formula.nodes import ROWS
-from symgd.model.arguments import Arguments, Schedule, Start, read_arguments, resolve
+from symgd.model.arguments import (
+    LR,
+    RULE,
+    STEPS,
+    Arguments,
+    Schedule,
+    Start,
+    read_arguments,
+    resolve,
+)
 from symgd.model.array_internals import ArrayInternals
 from symgd.model.array_model import ArrayModel
 from symgd.model.array_start import array_origin
@@ -50,9 +59,9 @@ def descend(
     loss: str | sympy.Expr | Callable[..., Any] | Loss = "theta**2",
     *,
     start: Start = 1.0,
-    lr: float | str | None = None,
-    steps: int | None = None,
-    rule: str | Rule | None = None,
+    lr: float | str = LR,
+    steps: int = STEPS,
+    rule: str | Rule = RULE,
     method: str | None = None,
     set: Mapping[str, float] | None = None,  # noqa: A002 - as on the command line
     tol: float | None = None,
@@ -72,8 +81,8 @@ def descend(
 
     loss: a formula, SymPy expression, Python function or Loss. start: one number for all
     parameters, numbers in the order of params, a mapping, or text such as "x=-1.2, y=1". lr: a
-    number (0.2), a formula of t, or "auto" (backtracking line search). steps: 20. rule: a catalogue
-    name ("gd"), names joined by "+", equations, or a Rule. method: "newton", "lbfgs", "tr" (trust
+    number, a formula of t, or "auto" (backtracking line search). rule: a catalogue name, names
+    joined by "+", equations, or a Rule. method: "newton", "lbfgs", "tr" (trust
     region), "lm" (Levenberg and Marquardt, for sums of squares) or "auto", a solver in place of
     rule and lr; it goes on until max|g| <= tol (1e-8), nothing lowers the loss, or for so many
     steps (5,000), and leaves saddles. set: hyperparameters of rule and lr, and constants of the
@@ -101,12 +110,9 @@ def descend(
     if callback is not None and not callable(callback):
         raise ArgumentError(f"callback is not a function but {type(callback).__name__}")
     if method is not None:
-        check_method(method, lr, rule, batch)
-        steps, tol = STEPS if steps is None else steps, TOLERANCE if tol is None else tol
-    steps = 20 if steps is None else steps
-    arguments = read_arguments(
-        0.2 if lr is None else lr, steps, "gd" if rule is None else rule, set, tol, method
-    )
+        check_method(method, lr is not LR, rule is not RULE, batch is not None)
+        steps, tol = MOST if steps is STEPS else steps, TOLERANCE if tol is None else tol
+    arguments = read_arguments(lr, steps, rule, set, tol, method)
     point, named = plain_start(start)
     stray = {name: v for name, v in arguments.given.items() if name not in arguments.known}
     named = (*named, *canonical_bounds(bounds))

@@ -20,7 +20,7 @@ from symgd.solvers.ends import End
 if TYPE_CHECKING:
     from symgd.solvers.objectives import Iteration
 
-STEPS, TOLERANCE = 5_000, 1e-8  # where none is given
+MOST, TOLERANCE = 5_000, 1e-8  # where none is given
 _SQUARES = 60  # parameters of a sum of squares for lm
 _FAR = 1e12  # times the size of the start: so far away no minimum is looked for
 _COSTLY = 10**8  # operations of value and gradient, beyond which a Hessian is too expensive
@@ -90,9 +90,7 @@ def _levenberg_marquardt(loss: Loss, start: Any, tol: float) -> Iteration:
     loss = loss.around(inner)
     entries = gauss_newton(inner.graph, inner.stable, inner.atoms)
     if entries is None:
-        raise ArgumentError(
-            "lm is for sums of squares, which this loss is not; use the method auto"
-        )
+        raise ArgumentError("lm is for sums of squares, which this is not; use the method auto")
     return trust_region.iterate(GaussNewton(loss, entries), start, array_box(loss), tol)
 
 
@@ -108,12 +106,12 @@ METHODS: dict[str, Method] = {
 NAMES = ("auto", *METHODS)
 
 
-def check_method(method: str, lr: object, rule: object, batch: object = None) -> None:
-    """ArgumentError where there is no such method, or it does not go with what else is given."""
+def check_method(method: str, lr: bool, rule: bool, batch: bool = False) -> None:
+    """ArgumentError where there is no such method, or lr, a rule or a batch is given too."""
     if method not in NAMES:
         raise ArgumentError(names.unknown("there is no method", str(method), NAMES))
     for given, what in ((rule, "rule"), (lr, "lr"), (batch, "batch")):
-        if given is not None:
+        if given:
             raise ArgumentError(
                 f"method {method} and {what} do not go together: a method is a solver "
                 f"that chooses its own steps, {what} belongs to the rules; leave one of them out"

@@ -15,6 +15,21 @@ from symgd.formula.parse import Formula, parameter_name, parse
 from symgd.model.checks import to_count, to_finite, to_float
 from symgd.model.rules import Rule, find_rule
 
+
+class UsualRate(float):
+    """A default, which is told from an equal number that is given."""
+
+
+class UsualSteps(int):
+    """The same of a number of steps."""
+
+
+class UsualRule(str):
+    """The same of the name of a rule."""
+
+
+LR, STEPS, RULE = UsualRate(0.2), UsualSteps(20), UsualRule("gd")
+
 Start = float | str | Mapping[str, float] | Sequence[float]
 
 

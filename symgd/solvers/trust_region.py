@@ -41,7 +41,7 @@ def iterate(
         here = Iterate(x, *function.gradient(x))
         yield here
         found, tail = BandedHessian(len(x)), Tail()
-        model = Model(here, box, function, found)
+        model = QuadraticModel(here, box, function, found)
         radius = _FIRST * max(model.length(np.ones(len(x))) / len(x) ** 0.5, model.length(x))
         while True:
             small = float(np.abs(model.slope).max(initial=0.0)) <= tol
@@ -52,10 +52,10 @@ def iterate(
             if new is None:
                 return end
             yield new
-            model = Model(new, box, function, found, model.scale)
+            model = QuadraticModel(new, box, function, found, model.scale)
 
 
-class Model:
+class QuadraticModel:
     """The loss about a point to second order, in the parameters that no bound holds.
 
     slope: the gradient there, 0 for the others. matrix: None where only products are known. scale:
@@ -110,7 +110,7 @@ class Model:
 
 def _search(
     function: SmoothFunction,
-    model: Model,
+    model: QuadraticModel,
     box: Box | None,
     radius: float,
     way: Vector | None,
@@ -246,7 +246,7 @@ def steihaug(product: Product, slope: Vector, radius: float) -> tuple[Vector, bo
     return step, True
 
 
-def _way_out(model: Model, radius: float) -> Vector | None:
+def _way_out(model: QuadraticModel, radius: float) -> Vector | None:
     """A direction of negative curvature; None where none is found."""
     if model.matrix is not None:
         if model.matrix.factor(_NONE * model.matrix.size()) is not None:

@@ -32,9 +32,10 @@ Ahead = Callable[[int], Sequence[tuple[int, Sequence[float]]]]
 class Facts:
     """What is known at the end of a run.
 
-    rule: None where a solver ran, for which auto holds. x: the returned point, with its value. grad: the gradient there, in bounds the projected one;
-    pull: the gradient as it is. tail: the last (step, point) pairs. lr: None
-    where it is no constant. rate_at: a step -> its learning rate, of a formula of t. ahead: None
+    rule: None where a solver ran, for which auto holds. x: the returned point, with its value.
+    grad: the gradient there, in bounds the projected one; pull: the gradient as it is. tail: the
+    last (step, point) pairs. lr: None where it is no constant. rate_at: a step -> its learning
+    rate, of a formula of t. ahead: None
     where the run cannot be continued. nonfinite, runaway: the sentence about the sub-expression
     that left the numbers, or ""; remedy: what keeps it finite. first_loss: the loss at the start.
     auto: a line search chose every learning rate. batches: each step saw some rows only. stuck: the
