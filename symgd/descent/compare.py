@@ -83,8 +83,9 @@ def compare(
     """The runs of every rule from every start with every learning rate.
 
     lr: learning rates, or a text of them with commas; "1e-4..10:200" is 200 of them, evenly spaced
-    by their logarithms. rule: catalogue names or equations; a text of names may have commas. method: solvers in place of rules and rates, as for `descend`.
-    start: one start, or a list of texts or mappings. set: hyperparameters and constants, each
+    by their logarithms. rule: catalogue names or equations; a text of names may have commas.
+    method: solvers in place of rules and rates, as for `descend`. start: one start, or a list of
+    texts or mappings. set: hyperparameters and constants, each
     given to the rules that have it. data, drop_missing: the rows of sum(...) and mean(...), bounds:
     those of the parameters, as for `descend`; so are seed, sizes, shapes and vectors.
 

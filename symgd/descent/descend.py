@@ -27,7 +27,7 @@ from symgd.descent.engine import Problem, Step, engine, finish
 from symgd.descent.kernel import Kernel, LineSearchKernel, Run, StepKernel
 from symgd.descent.long_arrays import LONG, descend_long
 from symgd.descent.loss_argument import ArraysGiven, at_start, clipped, loss_of, plain_start, within
-from symgd.descent.methods import MOST, TOLERANCE, SolverKernel, check_method, choose_method
+from symgd.descent.methods import MOST, TOLERANCE, SolverKernel, check_method
 from symgd.descent.minibatches import Batch, BatchKernel, Sampler
 from symgd.descent.step_program import settles, step_outputs
 from symgd.errors import ArgumentError
@@ -129,8 +129,6 @@ def descend(
     values = resolve(arguments)
     if method is None:
         loss = within(loss, None, arguments.rule, values)  # the rule box projects after its steps
-    else:
-        arguments = replace(arguments, method=choose_method(method, loss))
     if callback is not None and backend == AUTO and loss.internals.rows is None:
         backend = REFERENCE  # every step returns to Python anyway
 
@@ -244,7 +242,7 @@ def _run(
         partial(find, loss),
         sampler is not None,
         trial,
-        arguments.method,
+        getattr(kernel, "name", None),
     )
     return finish(problem, run, *engine(kernel, run, arguments.steps, callback, problem), kernel)
 

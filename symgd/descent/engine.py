@@ -229,7 +229,7 @@ def _status(facts: Facts, stop: Stop | None, judge: Judge) -> Status:
         return Status.SADDLE
     if stop is Stop.CONVERGED:
         return Status.CONVERGED
-    if stop is Stop.SETTLED and facts.at_floor:
+    if stop is Stop.SETTLED and facts.settled:
         return Status.CONVERGED
     if facts.lost or (facts.rule is None and unbounded(facts)):
         return Status.DIVERGED
@@ -245,7 +245,7 @@ def _message(status: Status, run: Run, stop: Stop | None, facts: Facts, judge: J
     match status:
         case Status.CONVERGED if stop is Stop.SETTLED:
             what = f"max|g| = {largest:.3g} is above tol = {run.tol:g}, but by rounding only"
-            return f"{what}: a further step of {t} changes nothing"
+            return f"{what}: after {t} steps another one changes nothing"
         case Status.CONVERGED:
             beside = " beside the gradient out of the bounds" if any(facts.held) else ""
             return f"max|g| = {largest:.3g} <= tol = {run.tol:g} after {t} steps{beside}"

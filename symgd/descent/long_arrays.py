@@ -17,7 +17,7 @@ from symgd.descent.array_kernel import ArrayLineSearchKernel, array_kernel, norm
 from symgd.descent.choose_backend import DescentTask
 from symgd.descent.engine import Step
 from symgd.descent.kernel import Run
-from symgd.descent.methods import SolverKernel, choose_method
+from symgd.descent.methods import SolverKernel
 from symgd.model.arguments import Arguments, resolve
 from symgd.model.array_model import ArrayModel
 from symgd.model.elements import element_names
@@ -180,7 +180,7 @@ def descend_long(
         lr=None if arguments.method else arguments.schedule.shown,
         start=Recomputed(model.params, lambda: model.nested(start())),  # type: ignore[arg-type]
         hyperparameters=values,
-        method=arguments.method,
+        method=getattr(kernel, "name", None),
     )
 
 
@@ -191,7 +191,7 @@ def _kernel(task: DescentTask, start: Callable[[], Floats]) -> Any:
         auto = arguments.schedule.auto
         return ArrayLineSearchKernel.of(task) if auto else array_kernel(task, in_place=True)
     assert arguments.tol is not None
-    kernel: Any = SolverKernel(choose_method(arguments.method, loss), loss, start(), arguments.tol)
+    kernel: Any = SolverKernel(arguments.method, loss, start(), arguments.tol)
     kernel.gradient = loss.functions.gradient
     return kernel
 

@@ -61,6 +61,27 @@ def _by_line_search(loss: Loss, start: Any, tol: float) -> Iteration:
         yield Iterate(np.array(found.x), found.value, np.array(found.gradient))
 
 
+def _one_after_another(loss: Loss, start: Any, tol: float) -> Iteration:
+    """Newton's steps; where they end without a certificate those of other solvers from there."""
+    here: Any = None
+    end = End.BLOCKED
+    for solve in (_newton, _trust_region, _lbfgs):
+        points = solve(loss, start if here is None else here.x, tol)
+        try:
+            first = next(points)
+            if here is None:
+                yield first
+            here = first
+            while True:
+                here = next(points)
+                yield here
+        except StopIteration as ended:
+            end = End(ended.value)
+        if end is not End.BLOCKED:
+            return end
+    return end
+
+
 def _trust_region(loss: Loss, start: Any, tol: float) -> Iteration:
     from symgd.analysis.smooth_loss import SmoothLoss, array_box
     from symgd.solvers import trust_region
@@ -134,12 +155,15 @@ def _rows(loss: Loss) -> int:
 
 
 class SolverKernel:
-    """Takes the points of a solver as the steps of a run."""
+    """Takes the points of a solver as the steps of a run. name: of the solver."""
 
-    def __init__(self, name: str, loss: Loss, start: Any, tol: float) -> None:
+    def __init__(self, method: str, loss: Loss, start: Any, tol: float) -> None:
         import numpy as np
 
-        self.points: Any = METHODS[name].solve(loss, np.array(start, dtype=float), tol)
+        self.name = choose_method(method, loss)
+        among = method == "auto" and self.name == "newton"
+        solve = _one_after_another if among else METHODS[self.name].solve
+        self.points: Any = solve(loss, np.array(start, dtype=float), tol)
         self.box, self.here = loss.internals.box, next(self.points)
         self.plain = loss.arrays is None  # points are lists, for the reports
         self.farthest = _FAR * (1.0 + norm_of(np.asarray(start, dtype=float)))

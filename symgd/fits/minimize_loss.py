@@ -107,7 +107,9 @@ def descend_by_rule(
     bounded = np.isfinite([low, high]).any()
     box = ParameterBox(tuple(low.tolist()), tuple(high.tolist())) if bounded else None
     loss = Loss.of(_loss_of(model, root, box), model.text, model.columns)
-    chosen: dict[str, Any] = {"method": options.method, "steps": options.steps}
+    chosen: dict[str, Any] = {"method": options.method}
+    if options.steps is not None:
+        chosen["steps"] = options.steps
     if options.method not in METHODS:
         usual = CATALOGUE[options.method].lr if options.method in CATALOGUE else 0.01
         chosen = {"rule": options.method, "lr": usual if options.lr is None else options.lr}

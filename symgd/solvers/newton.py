@@ -154,6 +154,8 @@ def iterate(
         else:
             trial = None if tail is None else _limit(objective, current, box, tail)
             trial = trial or _backtrack(objective, current, box, 1 if local else _HALVINGS)
+            if trial is None and tol is not None:
+                trial = _level(objective, current, box)
             if trial is None or trial[0] == current.x:
                 return End.BLOCKED
         last_length = length
@@ -222,6 +224,15 @@ def _limit(
     lower = -math.inf < found[0] <= current.value
     smaller = math.hypot(*found[1]) < 0.1 * math.hypot(*current.gradient)
     return (x, found) if lower and smaller else None
+
+
+def _level(objective: Objective, current: NewtonResult, box: Box | None) -> Trial | None:
+    """The whole step, if values differ by rounding only and the gradient is smaller there."""
+    x = [a + s for a, s in zip(current.x, current.step, strict=True)]
+    x = x if box is None else box.clip(x).tolist()
+    found = objective.gradient(x)
+    level = abs(found[0] - current.value) <= _NEGLIGIBLE * abs(current.value)
+    return (x, found) if level and math.hypot(*found[1]) < math.hypot(*current.gradient) else None
 
 
 def _leave(objective: Objective, current: NewtonResult, box: Box | None) -> Trial | None:

@@ -103,6 +103,21 @@ class QuadraticModel:
             return step / self.scale, inside
         return steihaug(self.product, self.slope, radius)
 
+    def step_within(self, box: Box | None, radius: float) -> tuple[Vector, bool]:
+        """The same where it would not leave the box at once: else these parameters are held."""
+        while True:
+            step, inside = self.step(radius)
+            if box is None:
+                return step, inside
+            x = self.here.x
+            out = ((x <= box.low) & (step < 0)) | ((x >= box.high) & (step > 0))
+            slope = np.where(out, 0.0, self.slope)
+            if not out.any() or not slope.any():
+                return step, inside
+            self.free, self.slope = ~out if self.free is None else self.free & ~out, slope
+            if self.matrix is not None:
+                self.matrix = self.matrix.restricted(self.free)
+
     def decrease(self, step: Vector) -> float:
         """What the model says of the decrease by a step."""
         return -float(self.slope @ step + 0.5 * (step @ self.product(step)))
@@ -122,7 +137,7 @@ def _search(
     limit = None
     while True:
         if way is None:
-            step, inside = model.step(radius)
+            step, inside = model.step_within(box, radius)
             if not np.isfinite(step).all():
                 return None, radius, End.BLOCKED
             limit = tail.limit(step) if inside else None
@@ -140,7 +155,8 @@ def _search(
         predicted = model.decrease(moved)
         actual = here.value - new.value
         finite = np.isfinite(new.value) and np.isfinite(new.gradient).all()
-        if finite and predicted <= noise and way is None:  # values differ by rounding only
+        clipped = box is not None and not np.array_equal(new.x, here.x + step)
+        if finite and predicted <= noise and way is None and not clipped:  # below rounding
             if length and actual >= -noise and _norm(new, box) < 0.9 * slope:
                 return new, radius, End.SMALL
             return None, radius, End.SETTLED

@@ -9,12 +9,19 @@ from itertools import pairwise
 
 from symgd._locks import cached_property
 from symgd.analysis import gradient_only
-from symgd.analysis.minima import Minimum, certified_minimum, eigenvalues
+from symgd.analysis.minima import (
+    LossObjective,
+    Minimum,
+    certified_minimum,
+    eigenvalues,
+    solver_box,
+)
 from symgd.analysis.stability import linear_rule
 from symgd.analysis.verdicts.trace import Fall, Point, alternates, fall, modulus, peaks, slope
 from symgd.model.loss import Loss
 from symgd.model.result import History
 from symgd.model.rules import Rule
+from symgd.solvers.newton import evaluate_at
 
 _EPS = 2.0**-52
 _LARGEST = 60  # parameters up to which a Hessian is formed for the verdict,
@@ -22,6 +29,7 @@ _LONGEST = 20_000  # and operations of the loss times parameters: about a second
 _MOST_ROWS = 10_000_000  # the same times rows: about a second for a minimum
 _SAMPLES = 128  # points of a window of the history
 _SWINGING = 24  # points of a window whose envelope is compared with a prediction
+_SETTLED = 1e-7  # of x: Newton's step at the end of a solver
 _FLOOR = 16  # times the rounding error of the minimum: an error below is rounding
 
 #: Continues the run by up to so many steps: (t, point) after each, without a trace in its result.
@@ -146,6 +154,15 @@ class Facts:
         """Whether the run moved more than a hundred times the size of its start."""
         moved = max((abs(b - a) for a, b in zip(self.start, self.x, strict=True)), default=0.0)
         return moved > 100 * (1 + max(map(abs, self.start), default=0.0))
+
+    @cached_property
+    def settled(self) -> bool:
+        """Whether a further Newton step is rounding: of a minimum, or with a definite Hessian."""
+        if self.at_floor or not self.small:
+            return self.at_floor
+        assert self.loss is not None
+        here = evaluate_at(LossObjective(self.loss), self.x, solver_box(self.loss))
+        return here.finite and here.definite and here.is_close(_SETTLED, self.start)
 
     @property
     def lost(self) -> bool:
