@@ -22,7 +22,7 @@ from symgd.model.loss import Loss
 from symgd.model.present import Paged
 from symgd.model.result import Result
 from symgd.model.rules import Rule
-from symgd.names import escape
+from symgd.names import escape, split_outside
 
 _MOST = 10_000  # runs in one call
 
@@ -167,7 +167,11 @@ def _rates(lr: Rates) -> tuple[list[float | str], bool]:
     if isinstance(lr, str) and ".." in lr:
         return [*_range(lr)], True
     rates: list[float | str]
-    rates = [p.strip() for p in _split(lr) if p.strip()] if isinstance(lr, str) else list(lr)
+    rates = (
+        [p.strip() for p in split_outside(lr, ",") if p.strip()]
+        if isinstance(lr, str)
+        else list(lr)
+    )
     if not rates:
         raise ArgumentError("no learning rate was given")
     return rates, False
@@ -187,18 +191,6 @@ def _range(text: str) -> list[float]:
     step = math.log(high / low) / (count - 1)
     inner = [low * math.exp(k * step) for k in range(1, int(count) - 1)]
     return [low, *inner, high]
-
-
-def _split(text: str) -> list[str]:
-    """The pieces between commas that stand outside parentheses."""
-    pieces, depth = [""], 0
-    for char in text:
-        depth += (char == "(") - (char == ")")
-        if char == "," and depth == 0:
-            pieces.append("")
-        else:
-            pieces[-1] += char
-    return pieces
 
 
 def _rules(rule: Rules) -> list[Rule]:
