@@ -21,7 +21,7 @@ from symgd.backends.dispatch import (
     may_compile,
 )
 from symgd.backends.lambdified import compile_total
-from symgd.descent.array_kernel import ArrayLineSearchKernel, ArrayStepKernel
+from symgd.descent.array_kernel import ArrayLineSearchKernel, ArrayStepKernel, array_batches
 from symgd.descent.choose_backend import DescentTask, choose
 from symgd.descent.engine import Problem, Step, engine, finish
 from symgd.descent.kernel import Kernel, LineSearchKernel, Run, StepKernel
@@ -103,9 +103,9 @@ def descend(
     model = loss.arrays
     first = None if model is None else partial(array_origin, model, point, seed)
     if model is not None and first is not None and model.count > LONG:
-        if bounds or batch:
-            raise ArgumentError(f"bounds and batches are for {LONG:,} parameters at most")
-        return _with_units(descend_long(loss, arguments, first, callback), model, first)
+        sampler = None if batch is None else partial(Sampler.of, loss.table, batch, seed)
+        found = descend_long(loss, arguments, first, callback, bounds, sampler)
+        return _with_units(found, model, first)
     loss, origin = _within_bounds(*at_start(loss, point, seed), bounds, backend, batch)
     values = resolve(arguments)
     loss = within(loss, None, arguments.rule, values)  # the rule box projects after its steps only
@@ -303,25 +303,24 @@ def _batch_kernel(
     if arguments.schedule.auto:
         raise ArgumentError("the line search (lr auto) needs the whole data, not a batch of it")
     inner = loss.internals
+
+    def whole(x: Sequence[float]) -> tuple[float, list[float]]:
+        value, *grad = inner.evaluate(*x)
+        return value, grad if inner.box is None else inner.box.projected(x, grad)
+
     if isinstance(inner, ArrayInternals):
-        step: Any = ArrayStepKernel.of(DescentTask(loss, arguments, values))
-        step.settles, functions = False, inner.functions
+        of_arrays = ArrayStepKernel.of(DescentTask(loss, arguments, values))
+        return array_batches(of_arrays, inner, sampler, whole)
+    assert inner.rows is not None
+    inputs, outputs = step_outputs(loss, arguments.rule, arguments.schedule, list(values))
+    program = compile_program([*inputs, ROWS], outputs)
+    tail = DescentTask(loss, arguments, values).tail
+    function = choose_rows(inner.rows.backend, program, sampler.size, arguments.steps)
+    seen = Batch()
+    step = StepKernel(program, len(loss.params), (*tail, 0.0), False, lambda *x: function(x, seen))
 
-        def see(rows: Mapping[str, Any]) -> None:
-            step.gradient = functions.on(rows)
-    else:
-        assert inner.rows is not None
-        inputs, outputs = step_outputs(loss, arguments.rule, arguments.schedule, list(values))
-        program = compile_program([*inputs, ROWS], outputs)
-        tail = DescentTask(loss, arguments, values).tail
-        function = choose_rows(inner.rows.backend, program, sampler.size, arguments.steps)
-        seen = Batch()
-        step = StepKernel(
-            program, len(loss.params), (*tail, 0.0), False, lambda *x: function(x, seen)
-        )
+    def see(rows: Mapping[str, Any]) -> None:
+        seen.rows = rows
+        step.tail = (*tail, float(len(next(iter(rows.values())))))
 
-        def see(rows: Mapping[str, Any]) -> None:
-            seen.rows = rows
-            step.tail = (*tail, float(len(next(iter(rows.values())))))
-
-    return BatchKernel(step, see, sampler, inner.evaluate, inner.box)
+    return BatchKernel(step, see, sampler, whole)

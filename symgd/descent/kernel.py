@@ -58,9 +58,7 @@ class Run:
         """Whether max|g| <= tol: the certificate of convergence."""
         if self.tol is None or grad_norm > self.tol * math.sqrt(len(self.x)):
             return False
-        if not isinstance(self.grad, list):
-            return bool(max(self.grad.max(), -self.grad.min()) <= self.tol)
-        return max(map(abs, self.grad), default=0.0) <= self.tol
+        return largest_of(self.grad) <= self.tol
 
     def first_stop(
         self,
@@ -243,6 +241,13 @@ def _equal(a: Any, b: Any) -> bool:
     if isinstance(a, Ahead):
         return a.same
     return bool(a == b) if isinstance(a, list) else bool((a == b).all())
+
+
+def largest_of(grad: Any) -> float:
+    """max|g| of a list or an array."""
+    if isinstance(grad, list):
+        return max(map(abs, grad), default=0.0)
+    return float(max(grad.max(), -grad.min()))
 
 
 def norm_of(grad: Any) -> float:

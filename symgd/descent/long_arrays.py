@@ -14,16 +14,22 @@ from symgd._numpy import NDArray, np
 from symgd.analysis.diagnosis import find
 from symgd.analysis.verdicts.sentences import tell
 from symgd.backends.step_checks import Stop
-from symgd.descent.array_kernel import ArrayLineSearchKernel, array_kernel
+from symgd.descent.array_kernel import array_batches, long_kernel
 from symgd.descent.choose_backend import DescentTask
 from symgd.descent.engine import Step, engine, message_of
-from symgd.descent.kernel import Run, norm_of
+from symgd.descent.kernel import Run, largest_of, norm_of
+from symgd.descent.minibatches import Sampler
+from symgd.errors import ArgumentError
 from symgd.model.arguments import Arguments, resolve
+from symgd.model.array_bounds import ArrayBounds
+from symgd.model.array_internals import ArrayInternals
 from symgd.model.array_model import ArrayModel
+from symgd.model.bounds import BoundsByName
 from symgd.model.elements import element_names
 from symgd.model.loss import Loss
 from symgd.model.loss_internals import LossInternals
 from symgd.model.result import Best, History, Result, Status, Verdict
+from symgd.model.rules import Rule
 
 if TYPE_CHECKING:
     from symgd.data import Table
@@ -44,14 +50,24 @@ class LongRun(Run):
     """
 
     places: Sequence[int] = ()
+    bounds: ArrayBounds | None = None
 
     @classmethod
-    def of(cls, model: ArrayModel, theta: Floats, tol: float | None) -> LongRun:
+    def of(
+        cls, model: ArrayModel, theta: Floats, tol: float | None, bounds: ArrayBounds | None
+    ) -> LongRun:
         """The run from its start."""
         places = list(shown_elements(model).values())
         run = cls(x=theta, state=[], tol=tol, history=History(len(places)))
-        run.places = places
+        run.places, run.bounds = places, bounds
         return run
+
+    def small(self, grad_norm: float) -> bool:
+        """Whether max|g| <= tol, of the projected gradient."""
+        if self.bounds is None or self.tol is None:
+            return super().small(grad_norm)
+        near = grad_norm <= self.tol * math.sqrt(len(self.x))
+        return near and self.bounds.largest(self.x, np.asarray(self.grad)) <= self.tol
 
     def record(self, loss: float, grad_norm: float, grad: list[float]) -> None:
         """Note loss and gradient at x, which are finite."""
@@ -141,26 +157,44 @@ def descend_long(
     arguments: Arguments,
     start: Callable[[], Floats],
     callback: Callable[[Step], object] | None = None,
+    bounds: BoundsByName | None = None,
+    drawn: Callable[[], Sampler] | None = None,
 ) -> Result:
-    """The result of one run; theta, grad and start are arrays by name. start: makes the start."""
+    """The result of one run; theta, grad and start are arrays by name.
+
+    start: makes the start. drawn: makes what draws batches.
+    """
     values, model = resolve(arguments), loss.arrays
     assert model is not None
+    box = _bounds(model, arguments.rule, values, bounds)
     task = DescentTask(loss, arguments, values)
-    auto = arguments.schedule.auto
-    kernel: Any = ArrayLineSearchKernel.of(task) if auto else array_kernel(task, in_place=True)
-    run = LongRun.of(model, start(), arguments.tol)
-    steps = arguments.steps
-    status, stop = engine(kernel, run, steps, callback, model.nested, kernel.gradient)
-    end = _End(run, run.t, status, stop)
+    step = long_kernel(task, box)
+    inner = loss.internals
+    assert isinstance(inner, ArrayInternals)
+    whole = partial(_whole, step, inner, box)
+    if drawn is not None and arguments.schedule.auto:
+        raise ArgumentError("the line search (lr auto) needs the whole data, not a batch of it")
+
+    def origin() -> Floats:
+        return start() if box is None else box.clip(start())
+
+    def begin(tol: float | None) -> tuple[Any, LongRun]:
+        kernel = step if drawn is None else array_batches(step, inner, drawn(), whole)
+        return kernel, LongRun.of(model, origin(), tol, box)
+
+    kernel, run = begin(arguments.tol)
+    first = whole(run.x)[0] if drawn else None
+    status, stop = engine(kernel, run, arguments.steps, callback, model.nested, whole)
+    end = _End(run, run.t, status, stop, first)
     if stop in (Stop.NONFINITE_LOSS, Stop.NONFINITE_STEP):
         cause = find(loss, run.x, run.t)
         end.cause = cause.sentence
         end.status = Status.DIVERGED if cause.overflow and run.t else Status.NONFINITE
     if stop is Stop.NONFINITE_LOSS and run.t:  # theta has changed: back to the point before
         end.steps = run.t - 1
-        run = LongRun.of(model, start(), None)
+        kernel, run = begin(None)
         kernel.advance(run, end.steps)
-    end.value, end.grad = kernel.gradient(run.x)
+    end.value, end.grad = whole(run.x)
     if run.history.last_step() < end.steps:
         run.history.close(end.steps, run.shown, end.value, norm_of(end.grad))
     theta = model.nested(run.x)
@@ -177,22 +211,40 @@ def descend_long(
         loss=Displayed(loss, tuple(shown_elements(model))),
         rule=arguments.rule,
         lr=arguments.schedule.shown,
-        start=Recomputed(model.params, lambda: model.nested(start())),  # type: ignore[arg-type]
+        start=Recomputed(model.params, lambda: model.nested(origin())),  # type: ignore[arg-type]
         hyperparameters=values,
     )
+
+
+def _bounds(
+    model: ArrayModel, rule: Rule, values: Mapping[str, float], given: BoundsByName | None
+) -> ArrayBounds | None:
+    """The bounds given and those of a rule that ends with box, if there are any."""
+    of_rule = None if rule.unboxed is rule else (values["lower"], values["upper"])
+    found = ArrayBounds.of(model, given, of_rule)
+    return None if found.are_open else found
+
+
+def _whole(
+    kernel: Any, inner: ArrayInternals, box: ArrayBounds | None, x: Floats
+) -> tuple[float, Floats]:
+    """Value and projected gradient over all data, in the array of the kernel where it has one."""
+    out = inner.functions.bound(x, getattr(kernel, "out", None))
+    return float(out[0]), out[1:] if box is None else box.project(x, out[1:])
 
 
 @dataclass
 class _End:
     """How a run ended, after so many steps at a point of this value and gradient.
 
-    cause: what was not finite.
+    at_start: the loss there, where the history has those of batches. cause: what was not finite.
     """
 
     run: Run
     steps: int
     status: Status | None
     stop: Stop | None
+    at_start: float | None = None
     value: float = math.nan
     grad: Any = None
     cause: str = ""
@@ -200,11 +252,13 @@ class _End:
     @cached_property
     def slope(self) -> float:
         """max|g|."""
-        return float(max(self.grad.max(), -self.grad.min()))
+        return largest_of(self.grad)
 
     @property
     def first(self) -> float:
         """The loss at the start."""
+        if self.at_start is not None:
+            return self.at_start
         return self.run.history.loss_at(0) if len(self.run.history) else math.nan
 
     @property

@@ -76,6 +76,8 @@ class BoundNests:
         for name, cells in data.items():
             binding.addresses[name] = self._address(cells)
         slots = function.slots
+        own = slots.numbers.items()
+        self.addressed = [(name, place) for (what, *_, name), place in own if what == "address"]
         self.slots = np.zeros(slots.first + len(slots.numbers), dtype=np.int64)
         for (method, *arguments), place in slots.numbers.items():
             self.slots[place] = getattr(binding, method)(*arguments)
@@ -94,6 +96,15 @@ class BoundNests:
         self._call(x.ctypes.data, *room.addresses, out.ctypes.data)
         self._spare.append(room)
         interrupted.check()
+
+    def see(self, data: Mapping[str, Any]) -> None:
+        """Go over other columns from here on, of the same lengths. Not beside a call."""
+        self.columns = []
+        for name, cells in data.items():
+            self.binding.addresses[name] = self._address(cells)
+        for slots in (self.slots, *(room.slots for room in self._spare)):
+            for name, place in self.addressed:
+                slots[place] = self.binding.addresses[name]
 
     def _address(self, cells: Any) -> int:
         """The address of a column, or of the addresses of several."""
