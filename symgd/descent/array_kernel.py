@@ -61,7 +61,6 @@ class ArrayStepKernel:
         self.gradient = gradient
 
     def advance(self, run: Run, count: int) -> Stop | None:
-        """`count` steps, or fewer and the reason."""
         rows = select_checks(self.settles, run.tol is not None)
         x = np.asarray(run.x, dtype=np.float64)
         state = list(np.asarray(run.state, dtype=np.float64).reshape(-1, len(x)))
@@ -182,7 +181,6 @@ class InPlaceKernel:
         return float(self.out[0]), self.out[1:]
 
     def advance(self, run: Run, count: int) -> Stop | None:
-        """`count` steps, or fewer and the reason."""
         rows = select_checks(self.settles, run.tol is not None)
         x = run.x
         if not len(run.state):

@@ -59,7 +59,6 @@ class Problem:
 
     @property
     def box(self) -> ParameterBox | None:
-        """The bounds of the parameters."""
         return None if self.loss is None else self.loss.internals.box
 
     def point(self, values: Sequence[float]) -> dict[str, float]:

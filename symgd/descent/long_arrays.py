@@ -109,30 +109,24 @@ class Displayed:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The columns of the data."""
         return self.loss.columns
 
     @property
     def indexed(self) -> Loss:
-        """The loss with its arrays."""
         return self.loss
 
     @property
     def table(self) -> Table | None:
-        """The data."""
         return self.loss.table
 
     @property
     def internals(self) -> LossInternals:
-        """What solvers ask the loss for."""
         return self.loss.internals
 
     def read_as(self, pretty: bool = True) -> str:
-        """The formula in one line."""
         return self.loss.read_as(pretty)
 
     def gradient_text(self, limit: int = 2000) -> dict[str, str]:
-        """The derivatives as formulas."""
         return self.loss.gradient_text(limit)
 
 
