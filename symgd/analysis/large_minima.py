@@ -5,16 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-import numpy as np
-
-from symgd.analysis.minima import Minimum
+from symgd._numpy import np
+from symgd.analysis.minima import Minimum, held_at, rises_inward, solver_box
 from symgd.analysis.smooth_loss import SmoothLoss
 from symgd.backends.dispatch import machine_code
 from symgd.model.array_internals import ArrayInternals
 from symgd.model.loss import Loss
 from symgd.solvers import trust_region
 from symgd.solvers.lanczos import Extremes, extreme_eigenvalues
-from symgd.solvers.objectives import Vector
+from symgd.solvers.objectives import Mask, Vector
 
 _EPS = 2.0**-52
 # operations of value and gradient
@@ -37,11 +36,29 @@ def most_products(loss: Loss) -> int:
 def curvature_ends(loss: Loss, x: Sequence[float], upper: bool = False) -> Extremes | None:
     """The least and the largest eigenvalue of the Hessian at x, by Lanczos' method.
 
-    upper: only the largest is wanted.
+    In the parameters that no bound holds; None where there are none of them. upper: only the
+    largest is wanted.
     """
     with np.errstate(all="ignore"):  # of a run that has diverged, numbers overflow
         point = np.array(x, dtype=np.float64)
-        return extreme_eigenvalues(SmoothLoss(loss).products(point), len(x), upper=upper)
+        function = SmoothLoss(loss)
+        product, count = function.products(point), len(x)
+        box = solver_box(loss)
+        if box is not None:
+            free = box.free(point, function.gradient(point)[1])
+            product, count = _restricted(product, free), int(free.sum())
+        return extreme_eigenvalues(product, count, upper=upper) if count else None
+
+
+def _restricted(product: Callable[[Vector], Vector], free: Mask) -> Callable[[Vector], Vector]:
+    """The product as a function of the free parameters alone."""
+
+    def part(v: Vector) -> Vector:
+        whole = np.zeros(len(free))
+        whole[free] = v
+        return product(whole)[free]
+
+    return part
 
 
 def noise(ends: Extremes) -> float:
@@ -52,16 +69,17 @@ def noise(ends: Extremes) -> float:
 def descend(loss: Loss, start: Sequence[float]) -> tuple[Vector, float] | None:
     """Where Newton steps in a trust region end, and the norm of the gradient there.
 
-    None where the start is not finite.
+    In bounds, of the projected gradient. None where the start is not finite.
     """
-    function = _Counted(loss)
+    function, box = _Counted(loss), solver_box(loss)
     with np.errstate(all="ignore"):
-        for here in trust_region.iterate(function, np.array(start, dtype=np.float64)):
+        for here in trust_region.iterate(function, np.array(start, dtype=np.float64), box):
             if not (np.isfinite(here.value) and np.isfinite(here.gradient).all()):
                 return None
             if function.left <= 0:
                 break
-        return here.x, float(np.linalg.norm(here.gradient))
+        free = 1.0 if box is None else box.free(here.x, here.gradient)
+        return here.x, float(np.linalg.norm(here.gradient * free))
 
 
 class _Counted(SmoothLoss):
@@ -86,15 +104,23 @@ class _Counted(SmoothLoss):
 def certified(loss: Loss, start: Sequence[float]) -> Minimum | None:
     """The minimum downhill of a point, with both ends of the spectrum of its Hessian.
 
-    Its error is at most about the norm of the gradient over the least curvature.
+    Its error is at most about the norm of the gradient over the least curvature. In bounds as in
+    `symgd.analysis.minima`.
     """
     found = descend(loss, start)
-    ends = None if found is None else curvature_ends(loss, found[0].tolist())
-    if found is None or ends is None or not ends.low > noise(ends):
+    if found is None:
         return None
     x, slope = found
+    held = held_at(loss, x.tolist(), SmoothLoss(loss).gradient(x)[1].tolist())
+    error, values = 0.0, list[float]()
+    if not held or not all(held):
+        ends = curvature_ends(loss, x.tolist())
+        if ends is None or not ends.low > noise(ends):
+            return None
+        error, values = slope / (ends.low - ends.low_error), [ends.low, ends.high]
     size, origin = float(np.linalg.norm(x)), math.hypot(*start)
-    error = slope / (ends.low - ends.low_error)
     if size > _FAR * (1 + origin) or not error <= _CLOSE * max(size, origin):
         return None
-    return Minimum(x.tolist(), [ends.low, ends.high], error + 4 * _EPS * size)
+    if any(held) and not rises_inward(loss, x.tolist(), held, max(size, origin) or 1.0):
+        return None
+    return Minimum(x.tolist(), values, error + 4 * _EPS * size, held)

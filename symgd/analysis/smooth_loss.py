@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
+from symgd._numpy import np
 from symgd.model.array_internals import ArrayInternals
 from symgd.model.loss import Loss
 from symgd.solvers.difference_product import difference_product
-from symgd.solvers.objectives import Box, Matrix, Vector
+from symgd.solvers.objectives import Matrix, Vector
 
 if TYPE_CHECKING:
     from symgd.formula.nodes import Node
@@ -65,9 +64,3 @@ class GaussNewton(SmoothLoss):
 
 def _split(out: list[float]) -> tuple[float, Vector]:
     return out[0], np.array(out[1:])
-
-
-def array_box(loss: Loss) -> Box | None:
-    """The bounds of a loss, as the solvers take them."""
-    box: Any = loss.internals.box
-    return None if box is None else Box(np.array(box.low), np.array(box.high))

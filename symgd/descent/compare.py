@@ -12,18 +12,18 @@ import sympy
 
 from symgd.analysis.sharpness import along
 from symgd.descent.descend import descend
-from symgd.descent.loss_argument import ArraysGiven, at_start, loss_of, plain_start, within
+from symgd.descent.loss_argument import ArraysGiven, at_start, loss_of, within
 from symgd.descent.methods import check_method
 from symgd.descent.rate_map import FEWEST, End, RateMap, Runs, rate_map
 from symgd.descent.sweep import sweep
 from symgd.errors import ArgumentError
 from symgd.model.arguments import RULE, STEPS, Start, parse_number
-from symgd.model.bounds import BoundsByName, canonical_bounds
+from symgd.model.bounds import BoundsByName
 from symgd.model.loss import Loss
 from symgd.model.present import Paged
 from symgd.model.result import Result
 from symgd.model.rules import Rule
-from symgd.names import escape
+from symgd.names import escape, split_outside
 
 RATES = (0.001, 0.2, 10.0)
 _MOST = 10_000  # runs in one call
@@ -101,10 +101,9 @@ def compare(
         raise ArgumentError(f"{count:,} runs are more than {_MOST:,}")
     given = set or {}
     taken = {name for one in rules for name in one.hyperparameters}
-    named = {name for one in starts for name in plain_start(one)[1]} | {*canonical_bounds(bounds)}
     constants = {n: v for n, v in given.items() if n not in taken}
-    arrays = ArraysGiven(sizes, shapes, vectors).with_start(starts[0], loss)
-    loss = loss_of(loss, rules, constants, sorted(named), data, drop_missing, arrays)
+    arrays = ArraysGiven(sizes, shapes, vectors)
+    loss = loss_of(loss, rules, constants, starts, bounds, data, drop_missing, arrays)
     if loss.arrays is not None:
         starts = [at_start(loss, one, seed)[1] for one in starts]
         loss = loss.by_elements
@@ -203,7 +202,11 @@ def _rates(lr: Rates) -> tuple[list[float | str], bool]:
     if isinstance(lr, str) and ".." in lr:
         return [*_range(lr)], True
     rates: list[float | str]
-    rates = [p.strip() for p in _split(lr) if p.strip()] if isinstance(lr, str) else list(lr)
+    rates = (
+        [p.strip() for p in split_outside(lr, ",") if p.strip()]
+        if isinstance(lr, str)
+        else list(lr)
+    )
     if not rates:
         raise ArgumentError("no learning rate was given")
     return rates, False
@@ -223,18 +226,6 @@ def _range(text: str) -> list[float]:
     step = math.log(high / low) / (count - 1)
     inner = [low * math.exp(k * step) for k in range(1, int(count) - 1)]
     return [low, *inner, high]
-
-
-def _split(text: str) -> list[str]:
-    """The pieces between commas that stand outside parentheses."""
-    pieces, depth = [""], 0
-    for char in text:
-        depth += (char == "(") - (char == ")")
-        if char == "," and depth == 0:
-            pieces.append("")
-        else:
-            pieces[-1] += char
-    return pieces
 
 
 def _rules(rule: Rules) -> list[Rule]:

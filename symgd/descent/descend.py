@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 import sympy
 
 from symgd.analysis.diagnosis import find
+from symgd.analysis.minima import solver_box
 from symgd.analysis.verdicts.sentences import advisable
 from symgd.backends.compiler import compile_program
 from symgd.backends.dispatch import (
@@ -21,7 +22,7 @@ from symgd.backends.dispatch import (
     may_compile,
 )
 from symgd.backends.lambdified import compile_total
-from symgd.descent.array_kernel import ArrayLineSearchKernel, ArrayStepKernel
+from symgd.descent.array_kernel import ArrayLineSearchKernel, ArrayStepKernel, array_batches
 from symgd.descent.choose_backend import DescentTask, choose
 from symgd.descent.engine import Problem, Step, engine, finish
 from symgd.descent.kernel import Kernel, LineSearchKernel, Run, StepKernel
@@ -45,7 +46,7 @@ from symgd.model.arguments import (
 from symgd.model.array_internals import ArrayInternals
 from symgd.model.array_model import ArrayModel
 from symgd.model.array_start import array_origin
-from symgd.model.bounds import BoundsByName, canonical_bounds
+from symgd.model.bounds import BoundsByName
 from symgd.model.loss import Loss
 from symgd.model.result import History, Result, Status, Verdict
 from symgd.model.rules import Rule
@@ -113,18 +114,16 @@ def descend(
         check_method(method, lr is not LR, rule is not RULE, batch is not None)
         steps, tol = MOST if steps is STEPS else steps, TOLERANCE if tol is None else tol
     arguments = read_arguments(lr, steps, rule, set, tol, method)
-    point, named = plain_start(start)
-    stray = {name: v for name, v in arguments.given.items() if name not in arguments.known}
-    named = (*named, *canonical_bounds(bounds))
-    arrays = ArraysGiven(sizes, shapes, vectors).with_start(start, loss)
-    rules = [] if method else [arguments.rule]
-    loss = loss_of(loss, rules, stray, named, data, drop_missing, arrays)
+    point, _ = plain_start(start)
+    arrays = ArraysGiven(sizes, shapes, vectors)
+    given = arguments.others, [start], bounds, data, drop_missing, arrays
+    loss = loss_of(loss, [] if method else [arguments.rule], *given)
     model = loss.arrays
     first = None if model is None else partial(array_origin, model, point, seed)
     if model is not None and first is not None and model.count > LONG:
-        if bounds or batch:
-            raise ArgumentError(f"bounds and batches are for {LONG:,} parameters at most")
-        return _with_units(descend_long(loss, arguments, first, callback), model, first)
+        sampler = None if batch is None else partial(Sampler.of, loss.table, batch, seed)
+        found = descend_long(loss, arguments, first, callback, bounds, sampler)
+        return _with_units(found, model, first)
     loss, origin = _within_bounds(*at_start(loss, point, seed), bounds, backend, batch)
     values = resolve(arguments)
     if method is None:
@@ -219,7 +218,7 @@ def _run(
     kernel: Kernel
     if arguments.method is not None:
         assert arguments.tol is not None
-        kernel = SolverKernel(arguments.method, loss, origin, arguments.tol)
+        kernel = SolverKernel(arguments.method, loss, origin, solver_box(loss), arguments.tol)
         evaluate = loss.internals.evaluate
     elif sampler is None:
         kernel, evaluate = _kernel(DescentTask(loss, arguments, values), backend)
@@ -244,7 +243,8 @@ def _run(
         trial,
         getattr(kernel, "name", None),
     )
-    return finish(problem, run, *engine(kernel, run, arguments.steps, callback, problem), kernel)
+    ended = engine(kernel, run, arguments.steps, callback, problem.point, problem.projected)
+    return finish(problem, run, *ended, kernel)
 
 
 def gradient_descent(
@@ -328,25 +328,24 @@ def _batch_kernel(
     if arguments.schedule.auto:
         raise ArgumentError("the line search (lr auto) needs the whole data, not a batch of it")
     inner = loss.internals
+
+    def whole(x: Sequence[float]) -> tuple[float, list[float]]:
+        value, *grad = inner.evaluate(*x)
+        return value, grad if inner.box is None else inner.box.projected(x, grad)
+
     if isinstance(inner, ArrayInternals):
-        step: Any = ArrayStepKernel.of(DescentTask(loss, arguments, values))
-        step.settles, functions = False, inner.functions
+        of_arrays = ArrayStepKernel.of(DescentTask(loss, arguments, values))
+        return array_batches(of_arrays, inner, sampler, whole)
+    assert inner.rows is not None
+    inputs, outputs = step_outputs(loss, arguments.rule, arguments.schedule, list(values))
+    program = compile_program([*inputs, ROWS], outputs)
+    tail = DescentTask(loss, arguments, values).tail
+    function = choose_rows(inner.rows.backend, program, sampler.size, arguments.steps)
+    seen = Batch()
+    step = StepKernel(program, len(loss.params), (*tail, 0.0), False, lambda *x: function(x, seen))
 
-        def see(rows: Mapping[str, Any]) -> None:
-            step.gradient = functions.on(rows)
-    else:
-        assert inner.rows is not None
-        inputs, outputs = step_outputs(loss, arguments.rule, arguments.schedule, list(values))
-        program = compile_program([*inputs, ROWS], outputs)
-        tail = DescentTask(loss, arguments, values).tail
-        function = choose_rows(inner.rows.backend, program, sampler.size, arguments.steps)
-        seen = Batch()
-        step = StepKernel(
-            program, len(loss.params), (*tail, 0.0), False, lambda *x: function(x, seen)
-        )
+    def see(rows: Mapping[str, Any]) -> None:
+        seen.rows = rows
+        step.tail = (*tail, float(len(next(iter(rows.values())))))
 
-        def see(rows: Mapping[str, Any]) -> None:
-            seen.rows = rows
-            step.tail = (*tail, float(len(next(iter(rows.values())))))
-
-    return BatchKernel(step, see, sampler, inner.evaluate, inner.box)
+    return BatchKernel(step, see, sampler, whole)

@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Any
 from symgd import names
 from symgd.analysis.critical.kinks import has_kinks
 from symgd.backends.step_checks import VALUE_CHECKS, Stop
-from symgd.descent.array_kernel import norm_of
-from symgd.descent.kernel import Run
+from symgd.descent.kernel import Run, norm_of
 from symgd.errors import ArgumentError
 from symgd.model.array_internals import ArrayInternals
 from symgd.model.loss import Loss
-from symgd.solvers.ends import End
+from symgd.solvers.objectives import Box, End
 
 if TYPE_CHECKING:
     from symgd.solvers.objectives import Iteration
@@ -25,8 +24,8 @@ _SQUARES = 60  # parameters of a sum of squares for lm
 _FAR = 1e12  # times the size of the start: so far away no minimum is looked for
 _COSTLY = 10**8  # operations of value and gradient, beyond which a Hessian is too expensive
 
-#: (loss, start, tol) -> the points of a solver
-Solver = Callable[[Loss, Any, float], "Iteration"]
+#: (loss, start, box, tol) -> the points of a solver
+Solver = Callable[[Loss, Any, Box | None, float], "Iteration"]
 
 
 @dataclass(frozen=True)
@@ -37,22 +36,22 @@ class Method:
     solve: Solver
 
 
-def _newton(loss: Loss, start: Any, tol: float) -> Iteration:
+def _newton(loss: Loss, start: Any, box: Box | None, tol: float) -> Iteration:
     from symgd.analysis.smooth_loss import FEW
 
     if len(start) > FEW:
-        return _trust_region(loss, start, tol)
-    return _by_line_search(loss, start, tol)
+        return _trust_region(loss, start, box, tol)
+    return _by_line_search(loss, start, box, tol)
 
 
-def _by_line_search(loss: Loss, start: Any, tol: float) -> Iteration:
+def _by_line_search(loss: Loss, start: Any, box: Box | None, tol: float) -> Iteration:
     import numpy as np
 
-    from symgd.analysis.minima import LossObjective, solver_box
+    from symgd.analysis.minima import LossObjective
     from symgd.solvers import newton
     from symgd.solvers.objectives import Iterate
 
-    points = newton.iterate(LossObjective(loss), start.tolist(), solver_box(loss), tol=tol)
+    points = newton.iterate(LossObjective(loss.internals), start.tolist(), box, tol=tol)
     while True:
         try:
             found = next(points)
@@ -61,12 +60,12 @@ def _by_line_search(loss: Loss, start: Any, tol: float) -> Iteration:
         yield Iterate(np.array(found.x), found.value, np.array(found.gradient))
 
 
-def _one_after_another(loss: Loss, start: Any, tol: float) -> Iteration:
+def _one_after_another(loss: Loss, start: Any, box: Box | None, tol: float) -> Iteration:
     """Newton's steps; where they end without a certificate those of other solvers from there."""
     here: Any = None
     end = End.BLOCKED
     for solve in (_newton, _trust_region, _lbfgs):
-        points = solve(loss, start if here is None else here.x, tol)
+        points = solve(loss, start if here is None else here.x, box, tol)
         try:
             first = next(points)
             if here is None:
@@ -82,22 +81,22 @@ def _one_after_another(loss: Loss, start: Any, tol: float) -> Iteration:
     return end
 
 
-def _trust_region(loss: Loss, start: Any, tol: float) -> Iteration:
-    from symgd.analysis.smooth_loss import SmoothLoss, array_box
+def _trust_region(loss: Loss, start: Any, box: Box | None, tol: float) -> Iteration:
+    from symgd.analysis.smooth_loss import SmoothLoss
     from symgd.solvers import trust_region
 
-    return trust_region.iterate(SmoothLoss(loss), start, array_box(loss), tol)
+    return trust_region.iterate(SmoothLoss(loss), start, box, tol)
 
 
-def _lbfgs(loss: Loss, start: Any, tol: float) -> Iteration:
-    from symgd.analysis.smooth_loss import SmoothLoss, array_box
+def _lbfgs(loss: Loss, start: Any, box: Box | None, tol: float) -> Iteration:
+    from symgd.analysis.smooth_loss import SmoothLoss
     from symgd.solvers import lbfgs
 
-    return lbfgs.iterate(SmoothLoss(loss).gradient, start, array_box(loss), tol)
+    return lbfgs.iterate(SmoothLoss(loss).gradient, start, box, tol)
 
 
-def _levenberg_marquardt(loss: Loss, start: Any, tol: float) -> Iteration:
-    from symgd.analysis.smooth_loss import GaussNewton, array_box
+def _levenberg_marquardt(loss: Loss, start: Any, box: Box | None, tol: float) -> Iteration:
+    from symgd.analysis.smooth_loss import GaussNewton
     from symgd.calculus.gauss_newton import gauss_newton
     from symgd.solvers import trust_region
 
@@ -112,7 +111,7 @@ def _levenberg_marquardt(loss: Loss, start: Any, tol: float) -> Iteration:
     entries = gauss_newton(inner.graph, inner.stable, inner.atoms)
     if entries is None:
         raise ArgumentError("lm is for sums of squares, which this is not; use the method auto")
-    return trust_region.iterate(GaussNewton(loss, entries), start, array_box(loss), tol)
+    return trust_region.iterate(GaussNewton(loss, entries), start, box, tol)
 
 
 METHODS: dict[str, Method] = {
@@ -157,13 +156,13 @@ def _rows(loss: Loss) -> int:
 class SolverKernel:
     """Takes the points of a solver as the steps of a run. name: of the solver."""
 
-    def __init__(self, method: str, loss: Loss, start: Any, tol: float) -> None:
+    def __init__(self, method: str, loss: Loss, start: Any, box: Box | None, tol: float) -> None:
         import numpy as np
 
         self.name = choose_method(method, loss)
         among = method == "auto" and self.name == "newton"
         solve = _one_after_another if among else METHODS[self.name].solve
-        self.points: Any = solve(loss, np.array(start, dtype=float), tol)
+        self.points: Any = solve(loss, np.array(start, dtype=float), box, tol)
         self.box, self.here = loss.internals.box, next(self.points)
         self.plain = loss.arrays is None  # points are lists, for the reports
         self.farthest = _FAR * (1.0 + norm_of(np.asarray(start, dtype=float)))

@@ -9,8 +9,8 @@ from typing import Any
 from symgd import names
 from symgd.backends.dispatch import check_backend
 from symgd.errors import ArgumentError
-from symgd.fits.cache import read_problem
 from symgd.fits.fit_result import FitResult
+from symgd.fits.least_squares_problem import read_problem
 from symgd.fits.regression_model import is_model
 from symgd.fits.settings import Options, by_name
 from symgd.formula.index_notation import is_indexed

@@ -7,16 +7,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
+from symgd._numpy import np
 from symgd.analysis import unbounded as unboundedness
+from symgd.analysis.minima import LossObjective
 from symgd.errors import ArgumentError
 from symgd.fits import smoothing, statistics
 from symgd.fits.assemble import assemble
 from symgd.fits.certificate import newton_certificate
 from symgd.fits.fit_result import FitResult
 from symgd.fits.least_squares_problem import LeastSquaresProblem
-from symgd.fits.objective import RowObjective
 from symgd.fits.regression_model import Model
 from symgd.fits.settings import Options
 from symgd.formula.nodes import Node
@@ -58,8 +57,8 @@ def by_newton(
     """
     model, box = inference.model, inference.model.box
 
-    def objective_of(node: Node) -> RowObjective:
-        return RowObjective(_loss_of(model, node), inference.factor)
+    def objective_of(node: Node) -> LossObjective:
+        return LossObjective(_loss_of(model, node), inference.factor)
 
     objective = objective_of(root)
     best: tuple[NewtonResult, Status, str] | None = None
@@ -87,7 +86,7 @@ def by_rule(inference: Inference, root: Node, start: Sequence[float], factor: fl
     """The minimum of the loss `root`, of which `factor` times is -log L, by a rule."""
     model = inference.model
     x, steps, status, message = descend_by_rule(model, root, inference.options, start)
-    objective = RowObjective(_loss_of(model, root), factor)
+    objective = LossObjective(_loss_of(model, root), factor)
     result = newton.evaluate_at(objective, x.tolist(), model.box, steps)
     certified, sentence = newton_certificate(result, model.box)
     if certified is Status.CONVERGED:
@@ -126,7 +125,7 @@ def _loss_of(model: Model, root: Node, box: ParameterBox | None = None) -> LossI
 
 def _assemble(
     inference: Inference,
-    objective: RowObjective,
+    objective: LossObjective,
     start: Sequence[float],
     result: NewtonResult,
     status: Status,

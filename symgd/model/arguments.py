@@ -54,6 +54,11 @@ class Arguments:
             return frozenset()
         return frozenset({*self.rule.hyperparameters, *self.schedule.names})
 
+    @property
+    def others(self) -> dict[str, float]:
+        """What was given under other names."""
+        return {name: v for name, v in self.given.items() if name not in self.known}
+
 
 def read_arguments(
     lr: float | str,

@@ -9,6 +9,7 @@ import sympy
 
 from symgd import names
 from symgd._locks import cached_property
+from symgd._numpy import NDArray, np
 from symgd.backends.nests import NestProgram
 from symgd.backends.program import Program
 from symgd.formula.graph import Graph
@@ -31,9 +32,6 @@ from symgd.model.present import Notebook
 from symgd.model.read_loss import read_source
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from symgd.data import Table
 
 #: For texts that were read before.
@@ -262,8 +260,6 @@ class Loss(Notebook):
 
     def value_and_grad(self, theta: Point) -> tuple[float, NDArray[np.float64]]:
         """The loss and its gradient, (P,) float64, as the descent computes them."""
-        import numpy as np
-
         if self.arrays is not None:
             return self.functions.gradient(self.arrays.flat(theta))
         value, *grad = self.internals.evaluate(*read_point(self.params, theta))
@@ -271,8 +267,6 @@ class Loss(Notebook):
 
     def hess(self, theta: Point) -> NDArray[np.float64]:
         """The Hessian at theta: (P, P) float64, symmetric."""
-        import numpy as np
-
         if self.arrays is not None:
             return self.by_elements.hess(self.arrays.flat(theta))
         count = len(self.params)

@@ -9,20 +9,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from symgd._locks import cached_property
+from symgd._numpy import NDArray, np
 from symgd.errors import DescentError, import_problem
+from symgd.model.bounds import ParameterBox
 from symgd.model.checks import finite_or_none
 from symgd.model.elements import named, nested
 from symgd.model.present import Paged
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from symgd.model.bounds import ParameterBox
-    from symgd.model.rules import Rule
+from symgd.model.rules import Rule
 
 
 class Status(StrEnum):
@@ -194,8 +190,6 @@ class History:
 
 
 def _numpy(values: array[Any]) -> NDArray[Any]:
-    import numpy as np
-
     return np.array(values)
 
 
@@ -244,8 +238,6 @@ class Result(Paged):
     @property
     def x(self) -> NDArray[np.float64]:
         """(P,) float64: the parameters in the order of Loss.params."""
-        import numpy as np
-
         values = list(self.theta.values())
         return np.concatenate([np.ravel(v) for v in values]) if values else np.empty(0)
 
@@ -260,8 +252,6 @@ class Result(Paged):
             grad = self.box.projected(list(self.theta.values()), grad)
         if all(isinstance(v, float) for v in grad):
             return math.hypot(*grad)
-        import numpy as np
-
         return math.hypot(*(float(np.linalg.norm(v)) for v in grad))
 
     @property

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from symgd.analysis.sharpness import along
+from symgd.descent.compare import Comparison
+from symgd.descent.rate_map import RateMap
+from symgd.model.loss import Loss
+from symgd.model.result import Result
 from symgd.names import escape
 from symgd.report.export import dump, record
 from symgd.report.terminal_chart import chart, sparkline
-
-if TYPE_CHECKING:
-    from symgd.descent.compare import Comparison
-    from symgd.descent.rate_map import RateMap
-    from symgd.model.loss import Loss
-    from symgd.model.result import Result
 
 _SPARKLINE_WIDTH = 12  # characters of a sparkline
 #: (column, minimum width): columns that shrink, in this order, if the table is too wide.

@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from math import prod
 from textwrap import wrap
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from symgd.descent.methods import METHODS
 from symgd.model.elements import Elements
 from symgd.model.loss import Loss
+from symgd.model.result import Described, Result
+from symgd.model.rules import Rule
 from symgd.names import counted, escape
 from symgd.report.step_table import float_text, step_table
-
-if TYPE_CHECKING:
-    from symgd.model.result import Described, Result
-    from symgd.model.rules import Rule
 
 #: Statuses whose messages the verdict already contains.
 _IMPLIED_BY_VERDICT = ("completed", "converged", "diverged", "nonfinite", "interrupted")

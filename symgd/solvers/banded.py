@@ -11,8 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
+from symgd._numpy import np
 from symgd.solvers.objectives import Matrix, Vector
 
 Product = Callable[[Vector], Vector]

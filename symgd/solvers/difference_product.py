@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import numpy as np
-
+from symgd._numpy import np
 from symgd.solvers.objectives import Vector
 
 Function = Callable[[Vector], tuple[float, Vector]]

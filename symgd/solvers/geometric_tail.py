@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import numpy as np
-
+from symgd._numpy import np
 from symgd.solvers.objectives import Vector
 
 

@@ -14,10 +14,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
-import numpy as np
-
-from symgd.solvers.ends import End
-from symgd.solvers.objectives import Box, Iterate, Iteration, Vector
+from symgd._numpy import np
+from symgd.solvers.objectives import Box, End, Iterate, Iteration, Vector
 
 Gradient = Callable[[Vector], tuple[float, Vector]]
 

@@ -9,14 +9,12 @@ from __future__ import annotations
 import math
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
-from symgd.solvers.ends import End
+from symgd._numpy import np
+from symgd.solvers.geometric_tail import Tail
+from symgd.solvers.objectives import Box, End, Objective
 from symgd.solvers.symmetric import Rows, all_finite, finite_rows, solve_definite, spectrum
-
-if TYPE_CHECKING:
-    from symgd.solvers.geometric_tail import Tail
-    from symgd.solvers.objectives import Box, Objective
 
 Trial: TypeAlias = tuple[list[float], tuple[float, list[float]]]  # a point, value and gradient
 
@@ -136,7 +134,7 @@ def iterate(
     minimum, it goes to their limit.
     """
     current = evaluate_at(objective, start if box is None else box.clip(start).tolist(), box)
-    last_length, tail = math.inf, None if tol is None else _tail()
+    last_length, tail = math.inf, None if tol is None else Tail()
     while True:
         yield current
         if not current.finite:
@@ -200,18 +198,10 @@ def _backtrack(
     return None
 
 
-def _tail() -> Tail:
-    from symgd.solvers.geometric_tail import Tail  # NumPy, which few parameters do without
-
-    return Tail()
-
-
 def _limit(
     objective: Objective, current: NewtonResult, box: Box | None, tail: Tail
 ) -> Trial | None:
     """The limit of the steps so far, where the gradient is far smaller there; else None."""
-    import numpy as np
-
     if not current.definite:
         tail.forget()
         return None

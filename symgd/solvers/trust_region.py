@@ -11,12 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import numpy as np
-
+from symgd._numpy import np
 from symgd.solvers.banded import Band, BandedHessian, Dense, Factor
-from symgd.solvers.ends import End
 from symgd.solvers.geometric_tail import Tail
-from symgd.solvers.objectives import Box, Iterate, Iteration, SmoothFunction, Vector
+from symgd.solvers.objectives import Box, End, Iterate, Iteration, SmoothFunction, Vector
 
 Product = Callable[[Vector], Vector]
 

@@ -10,8 +10,8 @@ import pytest
 
 import symgd
 from symgd.analysis.large_minima import curvature_ends
-from symgd.analysis.smooth_loss import SmoothLoss
 from symgd.analysis.sharpness import along, sharpness
+from symgd.analysis.smooth_loss import SmoothLoss
 from tests.cli.test_cli import Outcome
 from tests.solvers.test_large import chain_spectrum
 

@@ -121,8 +121,6 @@ class Facts:
         """Whether products of the Hessian with vectors stand for it."""
         if self.loss is None or self.small or len(self.x) == 1:
             return False
-        if self.loss.internals.box is not None:
-            return False
         from symgd.analysis.large_minima import most_products
 
         return most_products(self.loss) > 0
@@ -161,7 +159,7 @@ class Facts:
         if self.at_floor or not self.small:
             return self.at_floor
         assert self.loss is not None
-        here = evaluate_at(LossObjective(self.loss), self.x, solver_box(self.loss))
+        here = evaluate_at(LossObjective(self.loss.internals), self.x, solver_box(self.loss))
         return here.finite and here.definite and here.is_close(_SETTLED, self.start)
 
     @property

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from symgd import names
+from symgd._numpy import np
 from symgd.descent.methods import METHODS
 from symgd.model.loss import Loss
 from symgd.model.result import Described, Result
@@ -69,8 +70,6 @@ def _loss_values(loss: Loss, points: list[tuple[float, ...]]) -> list[float]:
     program = loss.internals.value_program
     if loss.internals.rows is None or not program.loops:
         return [loss.internals.evaluate_value(*point)[0] for point in points]
-    import numpy as np  # already imported for the rows
-
     return [float(v) for v in loss_values(loss, np.array(points))]
 
 

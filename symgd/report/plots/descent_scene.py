@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from textwrap import wrap
 
-import numpy as np
-
 from symgd import names
+from symgd._numpy import np
 from symgd.model.loss import Loss
 from symgd.model.result import Result
 from symgd.report.compare import rate_text, rule_name, start_text
