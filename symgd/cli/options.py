@@ -63,6 +63,7 @@ OPTIONS = {
     ),
     "steps": Option("How many steps to take.", _INT, "-n"),
     "steps-of-derivation": Option("Show which rule of calculus is used where."),
+    "subject-to": Option("A constraint: x + y <= 1, x = y^2; repeatable.", _TEXT),
     "threads": Option("Of machine code, at most; else all.", _INT),
     "tie": Option("Give a parameter by others, as b=2*a; repeatable.", "NAME=FORMULA"),
     "tol": Option("Stop when max|gradient| <= tol.", "FLOAT"),

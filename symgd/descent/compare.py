@@ -123,7 +123,7 @@ def _methods(method: str | Sequence[str] | None, lr: bool, rule: bool) -> list[s
         return []
     found = [part.strip() for part in method.split(",")] if isinstance(method, str) else [*method]
     for one in found or [""]:
-        check_method(one, lr, rule)
+        check_method(one, f"method {one}", lr, rule)
     return found
 
 

@@ -24,6 +24,7 @@ from symgd.backends.dispatch import (
 from symgd.backends.lambdified import compile_total
 from symgd.descent.array_kernel import ArrayLineSearchKernel, ArrayStepKernel, array_batches
 from symgd.descent.choose_backend import DescentTask, choose
+from symgd.descent.constrained import descend_constrained
 from symgd.descent.engine import Problem, Step, engine, finish
 from symgd.descent.kernel import Kernel, LineSearchKernel, Run, StepKernel
 from symgd.descent.long_arrays import LONG, descend_long
@@ -47,6 +48,7 @@ from symgd.model.array_internals import ArrayInternals
 from symgd.model.array_model import ArrayModel
 from symgd.model.array_start import array_origin
 from symgd.model.bounds import BoundsByName
+from symgd.model.constraints import read_constraints
 from symgd.model.loss import Loss
 from symgd.model.result import History, Result, Status, Verdict
 from symgd.model.rules import Rule
@@ -77,6 +79,7 @@ def descend(
     shapes: Mapping[str, Sequence[int | str]] | None = None,
     vectors: Mapping[str, Sequence[str]] | None = None,
     bounds: BoundsByName | None = None,
+    subject_to: str | Sequence[str] = (),
 ) -> Result:
     """The result of descending a loss from `start`; the defaults are the course exercise.
 
@@ -95,9 +98,10 @@ def descend(
     theta is projected into them after every step; tol then looks at the projected gradient: its
     parts that point out of the box at a bound do not count.
     data: rows for a loss with sum(...) or mean(...): a file, columns or a Table; drop_missing: skip
-    rows with missing cells. batch: take each step on so many rows, all of which pass by once
-    before any comes again, in an order drawn from seed; the history then tells the losses of the
-    batches, and tol is checked on the whole data, after every pass.
+    rows with missing cells. subject_to: constraints such as "x + y <= 1", "x = y^2" or
+    "x[i] <= x[i+1], i=1..n-1", kept by a solver. batch: take each step on so many rows, all of
+    which pass by once before any comes again, in an order drawn from seed; the history then tells
+    the losses of the batches, and tol is checked on the whole data, after every pass.
     sizes, shapes, vectors: of a formula with indices, as for `Loss`; its start may hold arrays, and
     texts such as "x[i]=i/10" and "W~normal(0,0.1)", drawn from seed.
 
@@ -110,14 +114,26 @@ def descend(
     shown_backend = backend
     if callback is not None and not callable(callback):
         raise ArgumentError(f"callback is not a function but {type(callback).__name__}")
+    constraints = read_constraints(subject_to)
+    if constraints and method not in (None, "auto", "newton", "tr"):
+        raise ArgumentError(f"constraints are kept by the method tr, not by {method}")
+    who = "subject_to" if constraints else f"method {method}"
+    method = "auto" if constraints and method is None else method
     if method is not None:
-        check_method(method, lr is not LR, rule is not RULE, batch is not None)
+        check_method(method, who, lr is not LR, rule is not RULE, batch is not None)
         steps, tol = MOST if steps is STEPS else steps, TOLERANCE if tol is None else tol
     arguments = read_arguments(lr, steps, rule, set, tol, method)
     point, _ = plain_start(start)
     arrays = ArraysGiven(sizes, shapes, vectors)
     given = arguments.others, [start], bounds, data, drop_missing, arrays
+    source = loss
     loss = loss_of(loss, [] if method else [arguments.rule], *given)
+    if constraints:
+        assert tol is not None
+        make = partial(_related, source, loss, arguments.given, start, data, drop_missing, arrays)
+        return descend_constrained(
+            loss, make, constraints, point, seed, bounds, arguments.steps, tol, callback
+        )
     model = loss.arrays
     first = None if model is None else partial(array_origin, model, point, seed)
     if model is not None and first is not None and model.count > LONG:
@@ -143,6 +159,25 @@ def descend(
     trial = partial(_trial, loss, arguments, values, backend, drawn)
     asked = (steps, arguments.given, arguments.tol, shown_backend, data, drop_missing, batch, seed)
     return replace(result, judge=cache(partial(_advised, result, (*asked, bounds), trial)))
+
+
+def _related(
+    source: Any,
+    loss: Loss,
+    given: Mapping[str, float],
+    start: Start,
+    data: Any,
+    drop_missing: bool,
+    arrays: ArraysGiven,
+    text: str,
+) -> Loss:
+    """The loss of another text with the data, constants and sizes of a loss."""
+    if isinstance(source, Loss) and loss.arrays is not None:
+        options = loss.arrays.options
+        arrays = ArraysGiven(options.sizes, options.shapes, options.vectors)
+    rows = loss.table if loss.table is not None else data
+    constants = {name: value for name, value in given.items() if name in text}
+    return loss_of(text, [], constants, [start], None, rows, drop_missing, arrays)
 
 
 def _within_bounds(
