@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 import sympy
 
 from symgd.analysis.diagnosis import find
+from symgd.analysis.minima import solver_box
 from symgd.analysis.verdicts.sentences import advisable
 from symgd.backends.compiler import compile_program
 from symgd.backends.dispatch import (
@@ -27,11 +28,21 @@ from symgd.descent.engine import Problem, Step, engine, finish
 from symgd.descent.kernel import Kernel, LineSearchKernel, Run, StepKernel
 from symgd.descent.long_arrays import LONG, descend_long
 from symgd.descent.loss_argument import ArraysGiven, at_start, clipped, loss_of, plain_start, within
+from symgd.descent.methods import MOST, TOLERANCE, SolverKernel, check_method
 from symgd.descent.minibatches import Batch, BatchKernel, Sampler
 from symgd.descent.step_program import settles, step_outputs
 from symgd.errors import ArgumentError
 from symgd.formula.nodes import ROWS
-from symgd.model.arguments import Arguments, Schedule, Start, read_arguments, resolve
+from symgd.model.arguments import (
+    LR,
+    RULE,
+    STEPS,
+    Arguments,
+    Schedule,
+    Start,
+    read_arguments,
+    resolve,
+)
 from symgd.model.array_internals import ArrayInternals
 from symgd.model.array_model import ArrayModel
 from symgd.model.array_start import array_origin
@@ -49,9 +60,10 @@ def descend(
     loss: str | sympy.Expr | Callable[..., Any] | Loss = "theta**2",
     *,
     start: Start = 1.0,
-    lr: float | str = 0.2,
-    steps: int = 20,
-    rule: str | Rule = "gd",
+    lr: float | str = LR,
+    steps: int = STEPS,
+    rule: str | Rule = RULE,
+    method: str | None = None,
     set: Mapping[str, float] | None = None,  # noqa: A002 - as on the command line
     tol: float | None = None,
     callback: Callable[[Step], object] | None = None,
@@ -71,7 +83,10 @@ def descend(
     loss: a formula, SymPy expression, Python function or Loss. start: one number for all
     parameters, numbers in the order of params, a mapping, or text such as "x=-1.2, y=1". lr: a
     number, a formula of t, or "auto" (backtracking line search). rule: a catalogue name, names
-    joined by "+", equations, or a Rule. set: hyperparameters of rule and lr, and constants of the
+    joined by "+", equations, or a Rule. method: "newton", "lbfgs", "tr" (trust
+    region), "lm" (Levenberg and Marquardt, for sums of squares) or "auto", a solver in place of
+    rule and lr; it goes on until max|g| <= tol (1e-8), nothing lowers the loss, or for so many
+    steps (5,000), and leaves saddles. set: hyperparameters of rule and lr, and constants of the
     loss. tol: stop when max|g| <= tol. callback: called with a `Step` before each step; a true
     value stops. backend: "auto" (machine code where it pays), "native" or "lambdify" (Python).
     advise: after a run that failed, look for one that works, by a few trial runs, reported in
@@ -95,11 +110,14 @@ def descend(
     shown_backend = backend
     if callback is not None and not callable(callback):
         raise ArgumentError(f"callback is not a function but {type(callback).__name__}")
-    arguments = read_arguments(lr, steps, rule, set, tol)
+    if method is not None:
+        check_method(method, lr is not LR, rule is not RULE, batch is not None)
+        steps, tol = MOST if steps is STEPS else steps, TOLERANCE if tol is None else tol
+    arguments = read_arguments(lr, steps, rule, set, tol, method)
     point, _ = plain_start(start)
     arrays = ArraysGiven(sizes, shapes, vectors)
     given = arguments.others, [start], bounds, data, drop_missing, arrays
-    loss = loss_of(loss, [arguments.rule], *given)
+    loss = loss_of(loss, [] if method else [arguments.rule], *given)
     model = loss.arrays
     first = None if model is None else partial(array_origin, model, point, seed)
     if model is not None and first is not None and model.count > LONG:
@@ -108,7 +126,8 @@ def descend(
         return _with_units(found, model, first)
     loss, origin = _within_bounds(*at_start(loss, point, seed), bounds, backend, batch)
     values = resolve(arguments)
-    loss = within(loss, None, arguments.rule, values)  # the rule box projects after its steps only
+    if method is None:
+        loss = within(loss, None, arguments.rule, values)  # the rule box projects after its steps
     if callback is not None and backend == AUTO and loss.internals.rows is None:
         backend = REFERENCE  # every step returns to Python anyway
 
@@ -118,7 +137,7 @@ def descend(
     result = _run(loss, arguments, values, origin, callback, backend, drawn())
     if model is not None and first is not None:
         result = _with_units(result, model, first)
-    if not advise or result.status is Status.INTERRUPTED:
+    if not advise or method or result.status is Status.INTERRUPTED:
         return result
 
     trial = partial(_trial, loss, arguments, values, backend, drawn)
@@ -196,20 +215,25 @@ def _run(
     trial: bool = False,
 ) -> Result:
     """The result of one run, without advice. trial: as of a `Problem`."""
-    if sampler is None:
+    kernel: Kernel
+    if arguments.method is not None:
+        assert arguments.tol is not None
+        kernel = SolverKernel(arguments.method, loss, origin, solver_box(loss), arguments.tol)
+        evaluate = loss.internals.evaluate
+    elif sampler is None:
         kernel, evaluate = _kernel(DescentTask(loss, arguments, values), backend)
     else:
         kernel, evaluate = _batch_kernel(loss, arguments, values, sampler), loss.internals.evaluate
     run = Run(
         x=list(origin),
-        state=[0.0] * (len(arguments.rule.state) * len(origin)),
+        state=[] if arguments.method else [0.0] * (len(arguments.rule.state) * len(origin)),
         tol=arguments.tol,
         history=History(len(origin), limit=max(2, min(10_001, _NUMBERS // len(origin)))),
     )
     problem = Problem(
         loss,
         loss,
-        arguments.rule,
+        None if arguments.method else arguments.rule,
         arguments.schedule,
         values,
         origin,
@@ -217,6 +241,7 @@ def _run(
         partial(find, loss),
         sampler is not None,
         trial,
+        getattr(kernel, "name", None),
     )
     ended = engine(kernel, run, arguments.steps, callback, problem.point, problem.projected)
     return finish(problem, run, *ended, kernel)

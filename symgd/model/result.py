@@ -205,7 +205,8 @@ class Result(Paged):
     the name of an array all of it (`symgd.model.elements`). value, grad: the loss and its gradient
     there. steps: how many steps were taken. best: the least loss on the way. judge: forms the
     verdict, which may continue the run and try others: when it is first read, and once. box: the
-    bounds of the parameters, if there are any.
+    bounds of the parameters, if there are any. method: the solver whose run it is; then rule and lr
+    are None.
     """
 
     theta: dict[str, float]
@@ -218,11 +219,12 @@ class Result(Paged):
     best: Best
     judge: Callable[[], Verdict] = field(repr=False, compare=False)
     loss: Described
-    rule: Rule
-    lr: float | str
+    rule: Rule | None
+    lr: float | str | None
     start: dict[str, float]
     hyperparameters: Mapping[str, float]
     box: ParameterBox | None = None
+    method: str | None = None
 
     @cached_property
     def verdict(self) -> Verdict:
@@ -271,7 +273,8 @@ class Result(Paged):
                 "params": list(self.loss.params if self.loss.shapes else self.theta),
                 "gradient": self.loss.gradient_text(),
             },
-            "rule": str(self.rule) if self.rule.name == "custom" else self.rule.name,
+            **({} if self.method is None else {"method": self.method}),
+            "rule": None if self.rule is None else self.rule_title,
             "hyperparameters": dict(self.hyperparameters),
             "lr": self.lr,
             "steps": self.steps,
@@ -294,6 +297,13 @@ class Result(Paged):
         if self.box is not None:
             data["bounds"] = self.bounds
         return dict(finite_or_none(data))
+
+    @property
+    def rule_title(self) -> str:
+        """What ran: the name of the rule or its equations, or the solver."""
+        if self.rule is None:
+            return self.method or ""
+        return str(self.rule) if self.rule.name == "custom" else self.rule.name
 
     @property
     def lost(self) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 
 from symgd import names
 from symgd._numpy import np
+from symgd.descent.methods import METHODS
 from symgd.model.loss import Loss
 from symgd.model.result import Described, Result
 from symgd.report.viewport import Spans, linspace, loss_values
@@ -33,7 +34,9 @@ def recorded_data(result: Result, spans: Spans) -> dict[str, Any]:
 def recorded_runs(runs: Sequence[Result], own: Result | None = None) -> dict[str, Any]:
     """The histories of recorded runs. own: the one that the page is of, which keeps its digits."""
     rule = runs[0].rule
-    described = {"name": names.escape(rule.name), "hyper": [], "states": 0, "text": str(rule)}
+    name = runs[0].rule_title if rule is None else rule.name
+    text = METHODS[name].text if rule is None else str(rule)
+    described = {"name": names.escape(name), "hyper": [], "states": 0, "text": text}
     width = min(len(runs[0].loss.params), MOST_PARAMETERS) + 3
     lengths = [min(len(run.history), _MOST_ROWS) for run in runs]
     rows, digits, rows_of_own = _MOST_ROWS, 17, _MOST_ROWS
@@ -47,7 +50,11 @@ def recorded_runs(runs: Sequence[Result], own: Result | None = None) -> dict[str
 def _repeatable(result: Result) -> bool:
     """Whether the run can be repeated quickly at other learning rates."""
     loss = result.loss
-    if not isinstance(loss, Loss) or loss.internals.goes_by_rows or isinstance(result.lr, str):
+    if (
+        not isinstance(loss, Loss)
+        or loss.internals.goes_by_rows
+        or not isinstance(result.lr, float)
+    ):
         return False
     work = _RECORDED_RATES * 3 * result.steps * loss.internals.work
     return loss.table is None or work <= _MOST_WORK
@@ -85,7 +92,7 @@ def _runs_at_rates(result: Result, loss: Loss) -> list[Result]:
     given = dict(result.hyperparameters)
     arguments: dict[str, Any] = {"start": result.start, "rule": result.rule, "set": given}
     runs = [descend(loss, lr=lr, steps=steps, **arguments) for lr in rates if lr != result.lr]
-    return sorted([*runs, result], key=lambda run: float(run.lr))
+    return sorted([*runs, result], key=lambda run: float(run.lr or 0.0))
 
 
 def _rows(run: Result, most: int, digits: int) -> dict[str, Any]:
