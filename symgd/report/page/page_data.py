@@ -58,7 +58,7 @@ def content_of(result: Result) -> Content:
     reason = _why_recorded(result)
     if reason:
         recorded = recorded_data(result, _spans([result]))
-        return Content(_shared_data([result]) | {"why": reason} | recorded, {})
+        return Content(_of_recorded([result]) | {"why": reason} | recorded, {})
     return _live_content([result])
 
 
@@ -69,9 +69,7 @@ def content_of_several(runs: Sequence[Result], labels: Sequence[str]) -> Content
         reason = "The learning rates have different formulas: these are the runs that Python made."
     compared: list[dict[str, Any]] = [{"name": label} for label in labels]
     if reason:
-        shared = _shared_data(runs)
-        for key in ("params", "shown", "start", "spans"):
-            shared[key] = shared[key][:MOST_PARAMETERS]
+        shared = _of_recorded(runs)
         data = shared | {"why": reason, "compared": compared} | recorded_runs(runs)
         return Content(data | loss_samples(runs[0].loss, shared["spans"]), {})
     rules = rules_of(runs)
@@ -194,6 +192,15 @@ def _shared_data(runs: Sequence[Result]) -> dict[str, Any]:
         "spans": [[rounded(end, 12) for end in span] for span in _spans(runs)],
         "constants": [],
     } | _bounds(result)
+
+
+def _of_recorded(runs: Sequence[Result]) -> dict[str, Any]:
+    """The same of a page of recorded runs, which has the first parameters only."""
+    found = _shared_data(runs)
+    for key in ("params", "shown", "start", "spans", "low", "high"):
+        if key in found:
+            found[key] = found[key][:MOST_PARAMETERS]
+    return found
 
 
 def _bounds(result: Result) -> dict[str, Any]:
