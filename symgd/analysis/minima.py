@@ -44,12 +44,10 @@ class LossObjective:
         return self.factor * self.loss.evaluate_value(*map(float, x))[0]
 
     def gradient(self, x: Sequence[float]) -> tuple[float, list[float]]:
-        """Value and gradient."""
         value, *gradient = [self.factor * v for v in self.loss.evaluate(*x)]
         return value, gradient
 
     def hessian(self, x: Sequence[float]) -> list[list[float]]:
-        """The (P, P) Hessian."""
         return [[self.factor * v for v in row] for row in self.loss.hess_rows(x)]
 
 

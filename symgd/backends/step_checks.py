@@ -20,6 +20,7 @@ class Stop(IntEnum):
     NONFINITE_STEP = 3  # the rule's step from theta
     STUCK = 4  # a fixed point of the step
     NO_DESCENT = 5  # the line search found no smaller loss
+    SETTLED = 6  # a further step of a solver is rounding
 
 
 #: The line search: the part of the predicted fall that is asked for, how often a rate is halved,

@@ -90,7 +90,6 @@ class ArrayStepKernel:
         self.gradient = gradient
 
     def advance(self, run: Run, count: int) -> Stop | None:
-        """`count` steps, or fewer and the reason."""
         rows = select_checks(self.settles, run.tol is not None)
         x = np.asarray(run.x, dtype=np.float64)
         state = self.rule.split(initial_state(self.rule, run.state))
@@ -131,11 +130,15 @@ def long_kernel(
         kernel = compiled(lambda: InPlaceKernel(task, rule.program, bounds))
     kernel = kernel or ArrayStepKernel.of(task)
     if bounds is not None and not isinstance(kernel, InPlaceKernel):
-        low, high = (np.empty(_count(task)) for _ in range(2))
-        for one in bounds.intervals:
-            low[one.first : one.beyond], high[one.first : one.beyond] = one.low, one.high
-        kernel.box = Box(low, high)
+        kernel.box = whole_box(bounds)
     return kernel
+
+
+def whole_box(bounds: ArrayBounds) -> Box:
+    """The bounds, one by one."""
+    sizes = [one.beyond - one.first for one in bounds.intervals]
+    low, high = ([getattr(one, end) for one in bounds.intervals] for end in ("low", "high"))
+    return Box(np.repeat(low, sizes), np.repeat(high, sizes))
 
 
 def array_batches(
@@ -224,7 +227,6 @@ class InPlaceKernel:
         return float(self.out[0]), self.out[1:]
 
     def advance(self, run: Run, count: int) -> Stop | None:
-        """`count` steps, or fewer and the reason."""
         rows = select_checks(self.settles, run.tol is not None)
         x = run.x
         if not len(run.state):

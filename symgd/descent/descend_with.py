@@ -113,7 +113,6 @@ class _Function:
         return f"the function {self.name}"
 
     def read_as(self, pretty: bool = True) -> str:
-        """One line about the loss."""
         return f"gradient by {self.text}"
 
     def gradient_text(self, limit: int = 2000) -> dict[str, str]:
@@ -139,7 +138,6 @@ class _GradientKernel:
         self.function = self.rule.compiled(_Asked(self))
 
     def advance(self, run: Run, count: int) -> Stop | None:
-        """`count` steps, or fewer and the reason."""
         rows = select_checks(self.settles, run.tol is not None)
         for _ in range(count):
             value, *grad = self.probe(*run.x) if run.t else self.evaluate(*run.x)

@@ -93,7 +93,8 @@ _TESTS: dict[str, Callable[[Run, float, float, list[float], Any], bool | None]] 
 class Kernel(Protocol):
     """Advances a run by up to `count` steps, or by as many as it takes at a time."""
 
-    def advance(self, run: Run, count: int) -> Stop | None: ...
+    def advance(self, run: Run, count: int) -> Stop | None:
+        """The reason why it made fewer steps, None where it did not."""
 
 
 @dataclass
@@ -117,7 +118,6 @@ class StepKernel:
         self.states = len(self.program.inputs) - self.count - 1 - len(self.tail)
 
     def advance(self, run: Run, count: int) -> Stop | None:
-        """`count` steps, or fewer and the reason."""
         function, tail, params = self.function, self.tail, self.count
         assert function is not None
         end = params + self.states

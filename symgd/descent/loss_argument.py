@@ -91,7 +91,7 @@ def loss_of(
         try:
             return Loss(source, data, constants=constants, params=named, **options)
         except ArgumentError as error:
-            if not constants:
+            if not constants or not rules:
                 raise
             known = ", ".join(dict.fromkeys(n for r in rules for n in r.hyperparameters)) or "none"
             raise ArgumentError(f"{error}\nhyperparameters of {called}: {known}") from None
@@ -100,7 +100,8 @@ def loss_of(
     if data is not None:
         raise ArgumentError("this Loss has its data already; give data to one of them")
     for name in constants:
-        raise ArgumentError(f"{called} {verb} no hyperparameter '{names.escape(name)}'")
+        who = f"{called} {verb}" if rules else "a method has"
+        raise ArgumentError(f"{who} no hyperparameter '{names.escape(name)}'")
     return source
 
 

@@ -58,7 +58,6 @@ class Batch:
     rows: Rows = field(default_factory=dict)
 
     def blocks(self) -> list[Rows]:
-        """The batch."""
         return [self.rows]
 
 
@@ -80,7 +79,6 @@ class BatchKernel:
         self.step, self.see, self.whole = step, see, whole
 
     def advance(self, run: Run, count: int) -> Stop | None:
-        """`count` steps, or fewer and the reason."""
         tol, run.tol = run.tol, None  # the gradient of a batch certifies nothing
         try:
             for _ in range(count):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Protocol
 
 from symgd.backends.compiler import compile_program
 from symgd.backends.lambdified import compile_array
+from symgd.model.bounds import ParameterBox
 from symgd.model.rules import Rule
 
 if TYPE_CHECKING:
@@ -31,3 +33,28 @@ def reported(
         program = compile_program([*known], {"reported": formula.root})
         [found] = compile_array(program)(*known.values())
     return np.broadcast_to(found, len(x)).astype(np.float64)
+
+
+class Evaluated(Protocol):
+    """A problem: its bounds and the loss."""
+
+    @property
+    def box(self) -> ParameterBox | None: ...
+    @property
+    def evaluate(self) -> Callable[..., list[float]]: ...
+
+
+def reported_point(
+    rule: Rule,
+    x: Sequence[float],
+    state: Sequence[float],
+    values: Mapping[str, float],
+    problem: Evaluated,
+) -> tuple[list[float], float, list[float]] | None:
+    """The same in the bounds with its loss and gradient; None where nothing finite is reported."""
+    if rule.reported is None:
+        return None
+    point = reported(rule, x, state, values).tolist()
+    point = point if problem.box is None else problem.box.clip(point)
+    value, *slope = problem.evaluate(*point)
+    return (point, value, slope) if math.isfinite(value) else None

@@ -35,7 +35,6 @@ class LeastSquaresProblem:
 
     @property
     def box(self) -> Box:
-        """The bounds of the free parameters."""
         return self.model.box
 
     @cached_property

@@ -59,12 +59,10 @@ class Model:
 
     @property
     def params(self) -> tuple[str, ...]:
-        """The names of the free parameters."""
         return tuple(leaf.text for leaf in self.leaves)
 
     @property
     def table(self) -> Table:
-        """The fitted rows."""
         return self.rows.table
 
     def restored(self, node: Node, batch: int | None) -> Node:

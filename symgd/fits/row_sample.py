@@ -22,7 +22,6 @@ class MemoryRows:
         self.rows = len(next(iter(columns.values()), ()))
 
     def blocks(self) -> list[Mapping[str, NDArray[Any]]]:
-        """All rows as one block."""
         return [self.columns]
 
 

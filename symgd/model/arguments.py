@@ -14,23 +14,44 @@ from symgd.model.checks import to_count, to_finite, to_float
 from symgd.model.rules import Rule, find_rule
 from symgd.model.schedule import Schedule, parse_number, read_schedule
 
+
+class UsualRate(float):
+    """A default, which is told from an equal number that is given."""
+
+
+class UsualSteps(int):
+    """The same of a number of steps."""
+
+
+class UsualRule(str):
+    """The same of the name of a rule."""
+
+
+LR, STEPS, RULE = UsualRate(0.2), UsualSteps(20), UsualRule("gd")
+
 Start = float | str | Mapping[str, float] | Sequence[float]
 
 
 @dataclass(frozen=True)
 class Arguments:
-    """What every descent takes, checked. given: hyperparameters and constants by name."""
+    """What every descent takes, checked. given: hyperparameters and constants by name.
+
+    method: a solver, for which rule and schedule say nothing.
+    """
 
     rule: Rule
     schedule: Schedule
     steps: int
     tol: float | None
     given: Mapping[str, float]
+    method: str | None = None
     seed: int = 0
 
     @property
     def known(self) -> frozenset[str]:
         """The names that the rule and the learning rate can take."""
+        if self.method is not None:
+            return frozenset()
         return frozenset({*self.rule.hyperparameters, *self.schedule.names})
 
     @property
@@ -45,6 +66,7 @@ def read_arguments(
     rule: str | Rule,
     given: Mapping[str, float] | None,
     tol: float | None,
+    method: str | None = None,
     seed: int = 0,
 ) -> Arguments:
     """The arguments in the form that the engine takes, or a SymgdError."""
@@ -55,7 +77,8 @@ def read_arguments(
     if schedule.own:
         found = replace(found, own_rates=True)
     number = to_count(seed, "seed", 0)
-    return Arguments(found, schedule, checked, certificate, _numbers(given or {}), number)
+    numbers = _numbers(given or {})
+    return Arguments(found, schedule, checked, certificate, numbers, method, number)
 
 
 def resolve(arguments: Arguments) -> dict[str, float]:
@@ -63,6 +86,8 @@ def resolve(arguments: Arguments) -> dict[str, float]:
 
     n is the planned number of steps, and seed that of the random numbers, unless they are given.
     """
+    if arguments.method is not None:
+        return {}
     rule, own = arguments.rule, {"n": float(arguments.steps), "seed": float(arguments.seed)}
     read = {*rule.hyperparameters, *arguments.schedule.names}
     given = {n: v for n, v in own.items() if n in read and n not in rule.defaults}

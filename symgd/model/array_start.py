@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 from symgd import names
@@ -38,7 +38,7 @@ def array_origin(model: ArrayModel, start: Any, seed: int = 0, left_out: float =
         text = start.strip()
         if "=" not in text and "~" not in text:
             return np.full(model.count, parse_number(text, "the start"))
-        given = [_read_part(part) for part in _parts(text) if part.strip()]
+        given = [_read_part(part) for part in names.split_outside(text, ",;")]
     elif isinstance(start, (int, float)):
         return np.full(model.count, float(start))
     elif isinstance(start, Mapping):
@@ -58,17 +58,6 @@ def array_origin(model: ArrayModel, start: Any, seed: int = 0, left_out: float =
             point[name] = np.array(model.elements(name, value)).reshape(model.shape(name))
     parts = [point[name].ravel() for name in model.params]
     return parts[0] if len(parts) == 1 else np.concatenate(parts)
-
-
-def _parts(text: str) -> Iterator[str]:
-    """The text at its commas and semicolons outside parentheses and brackets."""
-    depth, first = 0, 0
-    for at, char in enumerate(text):
-        depth += (char in "([") - (char in ")]")
-        if char in ",;" and depth == 0:
-            yield text[first:at]
-            first = at + 1
-    yield text[first:]
 
 
 def _read_part(part: str) -> tuple[str, str]:

@@ -176,7 +176,7 @@ _OWN = re.compile(r"\s*[^\W\d]\w*\s*(\[[^\]]*\])?\s*=(?!=)")
 def _read_own(text: str) -> Schedule:
     """x=0.1, y=0.01/t as the rates of single parameters."""
     found: dict[str, Schedule] = {}
-    for piece in split_outside(text):
+    for piece in names.split_outside(text, ","):
         left, equals, right = piece.partition("=")
         if not equals or not right.strip():
             raise ArgumentError(
@@ -192,18 +192,6 @@ def _read_own(text: str) -> Schedule:
     if all(one.value == 0 for one in found.values()):
         raise ArgumentError("every learning rate is 0: no parameter would move")
     return Schedule(text, own=tuple(found.items()))
-
-
-def split_outside(text: str, separator: str = ",") -> list[str]:
-    """The pieces between separators that stand outside parentheses and brackets."""
-    pieces, depth = [""], 0
-    for char in text:
-        depth += (char in "([") - (char in ")]")
-        if char == separator and depth == 0:
-            pieces.append("")
-        else:
-            pieces[-1] += char
-    return pieces
 
 
 def _rate(value: float, text: str) -> float:
