@@ -43,10 +43,11 @@ class Facts:
     rule: None where a solver ran, for which auto holds. x: the returned point, with its value.
     grad: the gradient there, in bounds the projected one; pull: the gradient as it is. tail: the
     last (step, point) pairs. lr: None where it is no constant. rate_at: a step -> its learning
-    rate, of a formula of t. ahead: None where the run cannot be continued. nonfinite, runaway: the sentence about the sub-expression
-    that left the numbers, or ""; remedy: what keeps it finite. first_loss: the loss at the start.
-    own_rates: the learning rate of each parameter, where they differ. auto: a line search chose
-    every learning rate. batches: each step saw some rows only. stuck: the step changes nothing.
+    rate, of a formula of t. ahead: None where the run cannot be continued. nonfinite, runaway: the
+    sentence about the sub-expression that left the numbers, or ""; remedy: what keeps it finite.
+    first_loss: the loss at the start. own_rates: the learning rate of each parameter, where they
+    differ. auto: a line search chose every learning rate. batches: each step saw some rows only.
+    stuck: the step changes nothing.
     """
 
     loss: Loss | None
