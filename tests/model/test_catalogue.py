@@ -60,7 +60,7 @@ PROBLEMS = {
             [[2 - 400 * y + 1200 * x * x, -400 * x], [-400 * x, 200.0]],
         ),
         start=(-1.2, 1.0),
-        rates={"momentum": 0.00023, "nesterov": 0.00023, "prodigy": 0.5, **SMALL},
+        rates={"momentum": 0.00023, "nesterov": 0.00023, "dowg": 0.1, "prodigy": 0.5, **SMALL},
     ),
     "ill-conditioned": Problem(  # eigenvalues of the Hessian: 1001 and 3.6
         text="100*(x - 2*y)**2 + (x + y - 3)**2",
