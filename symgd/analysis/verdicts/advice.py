@@ -23,7 +23,7 @@ _GOOD = ("converging", "converged", "slow", "sublinear", "approaching", "landed"
          "bound", "kink")  # fmt: skip
 _LOOKED_AT = 4  # of the best trials: whose verdicts are read
 _NEARER = 0.5  # of the error: what a better rate leaves of it,
-_LOWER = 0.1  # of the fall of the loss: by how much it falls further,
+_LOWER = 0.1  # of the loss above its minimum, the same; else, of its fall, by how much further,
 _FLATTER = 0.1  # or of the gradient: what it leaves of it
 
 #: Runs the same descent with other settings: (lr, start, steps, loss) -> its Result, no advice.
@@ -118,7 +118,8 @@ def _better(scan: RateScan, trial: Trial, result: Result) -> bool:
         return False
     (under_way, new, _), (missed, old, _) = scan.score(trial), scan.score(before)
     if not under_way or scan.minimum is not None:
-        return under_way < missed or new < _NEARER * old
+        lower = new < old and scan.left(trial) < _LOWER * scan.left(before)
+        return under_way < missed or new < _NEARER * old or lower
     scale = min(abs(result.history.loss_at(0) - old), abs(old))
     flatter = trial.run.grad_norm < _FLATTER * result.grad_norm
     return old - new > _LOWER * scale or (new <= old and flatter)
