@@ -104,8 +104,11 @@ def minimize(
             break
         trial = _backtrack(objective, current, box, 1 if local else _HALVINGS)
         if trial is None or trial[0] == current.x:
-            break
-        candidate = evaluate_at(objective, trial[0], box, current.steps + 1, trial[1])
+            candidate = _by_slope(objective, current, box)
+            if candidate is None:
+                break
+        else:
+            candidate = evaluate_at(objective, trial[0], box, current.steps + 1, trial[1])
         if not candidate.finite:
             reason = "the derivatives are not finite there"
             break
@@ -131,6 +134,10 @@ def evaluate_at(
     if finite:
         free = None if box is None else box.free(x, gradient).tolist()
         step, definite = _step(hessian, gradient, free)
+        if not any(map(any, hessian)):  # a slope without curvature, as far out on huber's: go far
+            length = (1 + math.hypot(*x)) / (math.hypot(*gradient) or 1.0)
+            moves = free or [True] * len(step)
+            step = [-length * g * moved for g, moved in zip(gradient, moves, strict=True)]
     return NewtonResult(list(x), value, gradient, hessian, step, definite, finite, steps)
 
 
@@ -152,6 +159,23 @@ def _backtrack(
             return x, found
         fraction *= 0.5
     return None
+
+
+def _by_slope(objective: Objective, current: NewtonResult, box: Box | None) -> NewtonResult | None:
+    """The full step, if it halves the slope: values are rounding, as of exp(x - 1) - x at 1."""
+    if not current.definite:
+        return None
+    x = [a + s for a, s in zip(current.x, current.step, strict=True)]
+    if x == current.x or (box is not None and box.clip(x).tolist() != x):
+        return None
+    found = evaluate_at(objective, x, box, current.steps + 1)
+    moved = [s != 0 for s in current.step]
+    before, after = (
+        math.hypot(*(g for g, free in zip(at.gradient, moved, strict=True) if free))
+        for at in (current, found)
+    )
+    level = found.value <= current.value + 1e-8 * (1 + abs(current.value))
+    return found if found.definite and level and after <= 0.5 * before else None
 
 
 def _step(

@@ -116,11 +116,13 @@ def _backtracked(
 ) -> tuple[Vector, float, Vector] | None:
     """The first x + step/2**k that decreases the value enough (Armijo), if that can be seen."""
     x, value, grad = current
-    fraction = 1.0
+    fraction, free = 1.0, _free(box, x, grad)
     for _ in range(_HALVINGS):
         new = x + fraction * step if box is None else box.clip(x + fraction * step)
         there, new_grad = function(new)
         lower = negligible or there <= value + 1e-4 * min(0.0, float(grad @ (new - x)))
+        if fraction == 1 and there <= value + 1e-8 * (1 + abs(value)):  # values may be rounding
+            lower |= bool(np.linalg.norm(new_grad * free) <= 0.1 * np.linalg.norm(grad * free))
         if lower and np.isfinite(new_grad).all():
             return new, there, new_grad
         fraction *= 0.5

@@ -75,6 +75,14 @@ class Facts:
         last = self.path[-4:]
         return any(x != last[-1] for x in last)
 
+    @cached_property
+    def settled(self) -> bool:
+        """Whether gradient and steps are rounding errors: at one of many minima, they never end."""
+        size = _FLOOR * _EPS * math.hypot(*self.x)
+        if self.loss is None or not max(self.strides[-4:], default=0.0) <= size:
+            return False
+        return self.slope <= size * max(map(abs, self.eigenvalues), default=0.0)
+
     @property
     def slope(self) -> float:
         """max|g| at the returned point."""

@@ -189,6 +189,8 @@ def _unsteady(facts: Facts) -> Measured | None:
             "span": part("steps" if span > 1 else "step", count=span),
             "digit": "" if near is None else part("digit", steps=_steps(near)),
         }
+        if near is None and facts.rate_at is None and _rests(facts, later):
+            return Measured("stopping", fields | {"left": later[-1][1]})
         return Measured("unsteady", fields, None, near)
     if facts.climbed and window and facts.error > 10 * window[0][1]:
         fields = {"before": window[0][1], "error": facts.error,
@@ -202,6 +204,13 @@ def _unsteady(facts: Facts) -> Measured | None:
         if (found := _detour(facts, seen) or _bursts(facts, seen)) is not None:
             return found
     return None
+
+
+def _rests(facts: Facts, later: Sequence[Point]) -> bool:
+    """Whether the error ends far from 0: twice the steps change nothing."""
+    last = [e for _, e in later[len(later) // 2 :]]
+    seen = len(later) >= max(facts.steps, _SEEN)
+    return seen and max(last) <= 1.001 * min(last) and max(last) > _BURST * facts.error
 
 
 def _bursts(facts: Facts, later: Sequence[Point]) -> Measured | None:

@@ -33,6 +33,11 @@ OUTCOMES: dict[str, tuple[str, str]] = {
         "converging: the error fell from {before} to {error} in the last {span}, by no steady "
         "factor{digit}",
     ),
+    "stopping": (
+        "descending",
+        "descending: the error fell from {before} to {error} in the last {span}, and stays at "
+        "{left} when the run goes on: the rule's fixed point is not the minimum",
+    ),
     "detour": (
         "converging",
         "converging: the error is {now} or less lately, and {error} or less when the run has gone "
@@ -98,8 +103,7 @@ OUTCOMES: dict[str, tuple[str, str]] = {
     ),
     "descending": (
         "descending",
-        "descending: the loss fell from {first} to {value}{last}; max|g| = {slope}; no minimum "
-        "found near here",
+        "descending: the loss fell from {first} to {value}{last}; max|g| = {slope}{reason}",
     ),
     "descending from afar": (
         "descending",
@@ -128,6 +132,11 @@ OUTCOMES: dict[str, tuple[str, str]] = {
         "descending",
         "descending: the loss rose from {first} to {value}, and falls to {later} when the run goes "
         "on",
+    ),
+    "swinging down": (
+        "descending",
+        "descending: the loss fell from {first} to {value}; it goes to and fro, {before} or less "
+        "lately and {later} or less when the run goes on",
     ),
     "returning": (
         "oscillating",
@@ -201,6 +210,7 @@ PARTS: dict[str, str] = {
     "stable there": "; stable for 0 < lr < {limit} at its minimum",
     "cannot settle": ", so it cannot settle there",
     "none near": "no minimum was found near here",
+    "none": "; no minimum found near here",
     "far": "the minimum found from here is {error} away",
 }
 

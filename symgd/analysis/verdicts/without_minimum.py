@@ -8,7 +8,14 @@ from itertools import pairwise
 from symgd.analysis.verdicts.facts import Facts
 from symgd.analysis.verdicts.measured import _ran_down
 from symgd.analysis.verdicts.sentences import part, write
-from symgd.analysis.verdicts.stationary import Finding, at_kink, curves_down, downhill, falls_beside
+from symgd.analysis.verdicts.stationary import (
+    Finding,
+    at_kink,
+    curves_down,
+    downhill,
+    falls_beside,
+    near_bound,
+)
 from symgd.analysis.verdicts.trace import alternates, bounded, turns_back
 
 _LATER = 8  # the last points of a continued run, of which the largest loss counts
@@ -48,13 +55,19 @@ def by_loss(facts: Facts) -> Finding:
             how = part("far", error=facts.error)
         return "plateau", fields | {"how": how}
     if later is not None and later > facts.value:
+        before = max(_late_losses(facts), default=math.nan)
+        if later < 0.5 * before:
+            return "swinging down", fields | {"before": before, "later": later}
         return "returning", fields | {"later": later}
     fields["last"] = _last(facts)
     if facts.near is not None:
         return "descending from afar", fields | {"error": facts.error}
     if facts.minimum is not None:
         return "descending elsewhere", fields | {"error": math.dist(facts.end, facts.minimum.x)}
-    return ("descending" if facts.small or facts.large else "descending large"), fields
+    if not (facts.small or facts.large):
+        return "descending large", fields
+    assert facts.loss is not None
+    return "descending", fields | {"reason": near_bound(facts, facts.loss) or part("none")}
 
 
 def _later_loss(facts: Facts) -> float | None:
@@ -99,14 +112,19 @@ def _swings(facts: Facts, steps: list[float]) -> bool:
 
 
 def _swinging(facts: Facts, steps: list[float]) -> Finding:
-    count = min(max(facts.steps // 4, 2), len(facts.history), len(facts.tail))
-    losses = [facts.history.loss_at(-k) for k in range(1, count + 1)]
-    known = [v for v in losses if not math.isnan(v)]
+    known = _late_losses(facts)
     if facts.loss is not None and alternates(_steps(facts)) and _crosses_kink(facts):
         return "kinked swing", {"step": steps[-1]}
     if not known:
         return "to and fro", {"step": steps[-1]}
     return "swinging", {"low": min(known), "high": max(known)}
+
+
+def _late_losses(facts: Facts) -> list[float]:
+    """Of a quarter of the run at most, those that are known."""
+    count = min(max(facts.steps // 4, 2), len(facts.history), len(facts.tail))
+    losses = [facts.history.loss_at(-k) for k in range(1, count + 1)]
+    return [v for v in losses if not math.isnan(v)]
 
 
 def _crosses_kink(facts: Facts) -> bool:
