@@ -8,11 +8,12 @@ the steps are those of the parameters that no bound holds, projected onto the bo
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Literal
 
 from symgd._numpy import np
-from symgd.solvers.objectives import Box, Mask, Vector
+from symgd.solvers.objectives import Box, Mask, Vector, dot
 
 Function = Callable[[Vector], tuple[float, Vector]]
 
@@ -23,7 +24,7 @@ _NEGLIGIBLE = 1e-12  # of the value: a predicted decrease below this is rounding
 
 def difference_product(function: Function, x: Vector) -> Callable[[Vector], Vector]:
     """v -> H(x) v by central differences of exact gradients: right to about 1e-10 of |H|."""
-    step = 6e-6 * max(1.0, float(np.linalg.norm(x)) / max(1.0, len(x) ** 0.5))
+    step = 6e-6 * max(1.0, _norm(x) / max(1.0, len(x) ** 0.5))
 
     def product(v: Vector) -> Vector:
         length = float(np.abs(v).max())
@@ -52,7 +53,7 @@ def minimize(
     x = np.array(start, dtype=np.float64) if box is None else box.clip(start)
     value, grad = function(x)
     free = _free(box, x, grad)
-    size = first = float(np.linalg.norm(grad * free))
+    size = first = _norm(grad * free)
     if not np.isfinite(value) or not np.isfinite(first):
         return None
     before = np.inf
@@ -62,7 +63,7 @@ def minimize(
         product = _restricted(products(x), free)
         step, used = _step(product, grad * free, min(0.1, (size / first) ** 0.5), most)
         most -= used
-        negligible = -float(grad @ step) <= _NEGLIGIBLE * (abs(value) + 1e-300)
+        negligible = -dot(grad, step) <= _NEGLIGIBLE * (abs(value) + 1e-300)
         if negligible and size > 0.5 * before:
             break
         moved = _backtracked(function, (x, value, grad), step, negligible, box)
@@ -71,8 +72,12 @@ def minimize(
         before = size
         x, value, grad = moved
         free = _free(box, x, grad)
-        size = float(np.linalg.norm(grad * free))
+        size = _norm(grad * free)
     return x, size
+
+
+def _norm(v: Vector) -> float:
+    return math.sqrt(dot(v, v))
 
 
 def _free(box: Box | None, x: Vector, grad: Vector) -> Mask | Literal[1]:
@@ -94,14 +99,14 @@ def _step(
     d = -r
     for k in range(1, most + 1):
         hd = product(d)
-        curvature = float(d @ hd)
-        if not curvature > 1e-12 * float(d @ d):
+        curvature = dot(d, hd)
+        if not curvature > 1e-12 * dot(d, d):
             return (p if k > 1 else -grad), k
-        before = float(r @ r)
+        before = dot(r, r)
         alpha = before / curvature
         p, r = p + alpha * d, r + alpha * hd
-        after = float(r @ r)
-        if after**0.5 <= tolerance * float(np.linalg.norm(grad)):
+        after = dot(r, r)
+        if after**0.5 <= tolerance * _norm(grad):
             return p, k
         d = -r + after / before * d
     return p, most
@@ -120,9 +125,9 @@ def _backtracked(
     for _ in range(_HALVINGS):
         new = x + fraction * step if box is None else box.clip(x + fraction * step)
         there, new_grad = function(new)
-        lower = negligible or there <= value + 1e-4 * min(0.0, float(grad @ (new - x)))
+        lower = negligible or there <= value + 1e-4 * min(0.0, dot(grad, new - x))
         if fraction == 1 and there <= value + 1e-8 * (1 + abs(value)):  # values may be rounding
-            lower |= bool(np.linalg.norm(new_grad * free) <= 0.1 * np.linalg.norm(grad * free))
+            lower |= _norm(new_grad * free) <= 0.1 * _norm(grad * free)
         if lower and np.isfinite(new_grad).all():
             return new, there, new_grad
         fraction *= 0.5

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from itertools import pairwise
 
+from symgd.analysis.verdicts.continued import ran_down
 from symgd.analysis.verdicts.facts import Facts
-from symgd.analysis.verdicts.measured import _ran_down
 from symgd.analysis.verdicts.sentences import part, write
 from symgd.analysis.verdicts.stationary import (
     Finding,
@@ -42,7 +42,7 @@ def by_loss(facts: Facts) -> Finding:
         return "turning" if falls else "risen", fields | {"later": later}
     if facts.slope <= _FLAT and curves_down(facts) and falls_beside(facts):
         return "saddle", {"how": part("how slow", slope=slope), "downhill": downhill(facts)}
-    if facts.rate_at is not None and _ran_down(facts):
+    if facts.rate_at is not None and ran_down(facts):
         return "faded", fields | {"lr": facts.rate_at(facts.steps)}
     if how := _unbounded(facts):
         return "unbounded", fields | {"how": how}
