@@ -57,7 +57,7 @@ def _other_rate(result: Result, asked: Asked, rerun: Rerun) -> str:
         line = command(result, asked, lr=best.lr)
         words = f"lr = {best.lr:g} {how}" + ("" if whole else f" (tried for {steps} steps)")
         return f"{words}: {line}" if line else f"{words} (loss {best.run.value:.6g})"
-    if result.status is Status.DIVERGED:
+    if result.status is Status.DIVERGED and result.verdict.lr_max is None:
         return "no smaller learning rate that was tried ends lower; is there a minimum at all?"
     return ""
 
@@ -82,7 +82,10 @@ def _best(
     fastest, limit = _linear(result, loss)
     scan = RateScan(run, loss if _small(loss) else None, limit, asked.batch is not None)
     given = result.lr if isinstance(result.lr, float) else 1.0
-    order = scan.ranked(0.5 * limit if limit < math.inf else given, fastest)
+    center = 0.5 * limit if limit < math.inf else given
+    if result.lost:  # smaller ones may be needed than near the minimum
+        center = min(center, given)
+    order = scan.ranked(center, fastest)
     top = scan.trials[max(scan.trials)]
     if scan.minimum is None and scan.score(top) <= min(map(scan.score, order)):
         return None

@@ -12,6 +12,7 @@ from symgd.analysis import gradient_only
 from symgd.analysis.minima import Minimum, certified_minimum, eigenvalues
 from symgd.analysis.stability import linear_rule
 from symgd.analysis.verdicts.trace import Fall, Point, alternates, fall, modulus, peaks, slope
+from symgd.calculus.polynomial import degree, polynomial
 from symgd.model.loss import Loss
 from symgd.model.result import History
 from symgd.model.rules import Rule
@@ -256,6 +257,14 @@ class Facts:
             return None, None
         known = self.lr is not None and self.near is not None
         return linear.dominant(values, self.lr) if known else None, linear.limit(values)  # type: ignore[arg-type]
+
+    @cached_property
+    def quadratic(self) -> bool:
+        """Whether the loss is of degree 2: what is linear near its minimum is so everywhere."""
+        if self.loss is None or not self.small or self.loss.internals.box is not None:
+            return False
+        terms = polynomial(self.loss.internals.root, self.loss.internals.leaves)
+        return terms is not None and degree(terms) <= 2
 
     @cached_property
     def predicted(self) -> float | None:

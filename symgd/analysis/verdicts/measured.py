@@ -116,6 +116,8 @@ def _geometric(facts: Facts, observed: float) -> Measured | None:
 
 def _growing(facts: Facts, observed: float) -> Measured | None:
     """Of an error that grows by a factor: diverging, unless it is seen to stay bounded."""
+    if facts.quadratic and facts.predicted is not None and abs(observed) > 1 + _SAME:
+        return Measured("growing", {"rate": _factor(observed)}, observed)
     later = facts.future(far(facts))
     if later and len(later) > SEEN // 2 and not later[-1][1] > 2 * facts.error:
         return _unsteady(facts)
@@ -123,7 +125,7 @@ def _growing(facts: Facts, observed: float) -> Measured | None:
         return None
     if later and len(later) >= SEEN and stops_growing(later):
         return _bouncing(facts)
-    return Measured("growing", {"rate": observed, "predicted": _predicted(facts)}, observed)
+    return Measured("growing", {"rate": _factor(observed)}, observed)
 
 
 def _power(facts: Facts, law: Fall) -> Measured | None:
@@ -249,7 +251,8 @@ def _bouncing(facts: Facts) -> Measured:
     limit = facts.linear[1]
     against = ""
     if limit is not None and facts.lr is not None and facts.lr >= 0.999 * limit:
-        ratio = f"{facts.lr / limit:.3g}"
+        times = facts.lr / limit
+        ratio = f"{times:.{3 if times > 1.01 else 6}g}"
         against = part("against", lr=facts.lr, ratio=ratio, limit=limit)
     return Measured("bouncing", {"low": min(errors), "high": max(errors), "against": against})
 
@@ -261,7 +264,9 @@ def _predicted(facts: Facts) -> str:
 def _factor(value: float) -> str:
     """With 6 digits, of the difference from 1 where that would leave none."""
     gap = 1 - abs(value)
-    return f"{value:.6g}" if not 0 < gap < 1e-5 else f"{'-' * (value < 0)}(1 - {gap:.3g})"
+    if not 0 < abs(gap) < 1e-5:
+        return f"{value:.6g}"
+    return f"{'-' * (value < 0)}(1 {'-' if gap > 0 else '+'} {abs(gap):.3g})"
 
 
 def _steps(count: float) -> str:

@@ -180,7 +180,7 @@ PARTS: dict[str, str] = {
     "sides": ": it jumps from side to side",
     "digit": "; one more digit costs {steps} steps",
     "power digit": ": one more digit takes {times} times as many steps, about {more} more",
-    "step": "{count} step",
+    "step": "step",
     "steps": "{count} steps",
     "each": "; each step multiplied the error by {rate}",
     "against": ": lr = {lr} is {ratio} times the limit {limit}",

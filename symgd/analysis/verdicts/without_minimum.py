@@ -38,7 +38,9 @@ def by_loss(facts: Facts) -> Finding:
     if facts.climbed:
         if rises_on:
             return "rising", fields | {"ever": ""}
-        falls = later is not None and later < 0.5 * facts.first_loss + 0.5 * facts.value
+        onward = 1.0 if not turns_back(facts.path) else 0.5
+        turned = onward * facts.value + (1 - onward) * facts.first_loss
+        falls = later is not None and later < turned
         return "turning" if falls else "risen", fields | {"later": later}
     if facts.slope <= _FLAT and curves_down(facts) and falls_beside(facts):
         return "saddle", {"how": part("how slow", slope=slope), "downhill": downhill(facts)}

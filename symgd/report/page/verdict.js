@@ -120,11 +120,12 @@ function steadyRate(facts, steps) {
 
 // Of an error that grows by a factor: diverging, unless it is seen to stay bounded.
 function growing(facts, rate) {
+  if (D.quadratic && facts.predicted !== null && Math.abs(rate) > 1 + SAME) return ["growing", { rate: factorText(rate) }];
   const later = facts.future(farOf(facts)), count = later.length;
   if (count > 32 && !(later.at(-1)[1] > 2 * facts.error)) return unsteady(facts);
   if (!facts.climbed && !count && rate > 0) return null;
   if (count >= 64 && bounded(later.slice(count >> 1))) return bouncing(facts);
-  return ["growing", { rate }];
+  return ["growing", { rate: factorText(rate) }];
 }
 
 function sublinear(facts, law) {
@@ -199,7 +200,7 @@ const runDown = (facts) => ["run down", { lr: facts.rateAt(facts.steps), error: 
 function bouncing(facts) {
   const errors = lately(facts).map((p) => p[1]), upper = facts.linear[1], { lr } = facts;
   const above = upper !== null && lr !== null && lr >= 0.999 * upper;
-  const against = above ? part("against", { lr, ratio: short(lr / upper, 3), limit: upper }) : "";
+  const against = above ? part("against", { lr, ratio: short(lr / upper, lr > 1.01 * upper ? 3 : 6), limit: upper }) : "";
   return ["bouncing", { low: Math.min(...errors), high: Math.max(...errors), against }];
 }
 
@@ -213,7 +214,7 @@ const lastPart = (points, parts = 8, least = 1) => points.slice(-Math.max(least,
 // With 6 digits, of the difference from 1 where that would leave none.
 function factorText(value) {
   const gap = 1 - Math.abs(value);
-  return gap > 0 && gap < 1e-5 ? `${value < 0 ? "-" : ""}(1 - ${short(gap, 3)})` : short(value);
+  return gap && Math.abs(gap) < 1e-5 ? `${value < 0 ? "-" : ""}(1 ${gap > 0 ? "-" : "+"} ${short(Math.abs(gap), 3)})` : short(value);
 }
 
 // The last points: of a quarter of the run, at most 48 and at least 3.
@@ -280,7 +281,8 @@ function byLoss(facts) {
   if (grown) return grown;
   if (!near && strides.length > 3 && turnsBack(facts.path) && bounded([...strides.entries()]) && facts.stridesOn(10 * facts.steps)) return swinging(facts);
   if (climbed && risesOn) return ["rising", { ...fields, ever: "" }];
-  if (climbed) return [later !== null && later < 0.5 * first + 0.5 * value ? "turning" : "risen", { ...fields, later }];
+  const turned = turnsBack(facts.path) ? 0.5 * first + 0.5 * value : value;
+  if (climbed) return [later !== null && later < turned ? "turning" : "risen", { ...fields, later }];
   if (facts.slope <= 1e-6 && facts.curvesDown && facts.fallsAside) return ["saddle", { how: part("how slow", { slope: slope3 }), downhill: facts.downhill }];
   if (ranDown(facts)) return ["faded", { ...fields, lr: facts.rateAt(facts.steps) }];
   if (!D.bounded) return null; // it may fall without bound, which Python looks for along rays
