@@ -25,7 +25,7 @@ from symgd.analysis.verdicts.continued import (
     whole,
 )
 from symgd.analysis.verdicts.facts import Facts
-from symgd.analysis.verdicts.sentences import OUTCOMES, part
+from symgd.analysis.verdicts.sentences import OUTCOMES, factor, part
 from symgd.analysis.verdicts.stationary import at_bound
 from symgd.analysis.verdicts.trace import Fall, Point, peaks, shrinks, turns_back
 
@@ -106,7 +106,7 @@ def _geometric(facts: Facts, observed: float) -> Measured | None:
     if digit is None and facts.predicted is None:
         return _unsteady(facts)
     fields = {
-        "rate": _factor(observed),
+        "rate": factor(observed),
         "predicted": _predicted(facts),
         "swing": part("sides") if observed < 0 and size >= _SLOW else "",
         "digit": "" if digit is None else part("digit", steps=_steps(digit)),
@@ -117,7 +117,7 @@ def _geometric(facts: Facts, observed: float) -> Measured | None:
 def _growing(facts: Facts, observed: float) -> Measured | None:
     """Of an error that grows by a factor: diverging, unless it is seen to stay bounded."""
     if facts.quadratic and facts.predicted is not None and abs(observed) > 1 + _SAME:
-        return Measured("growing", {"rate": _factor(observed)}, observed)
+        return Measured("growing", {"rate": factor(observed)}, observed)
     later = facts.future(far(facts))
     if later and len(later) > SEEN // 2 and not later[-1][1] > 2 * facts.error:
         return _unsteady(facts)
@@ -125,7 +125,7 @@ def _growing(facts: Facts, observed: float) -> Measured | None:
         return None
     if later and len(later) >= SEEN and stops_growing(later):
         return _bouncing(facts)
-    return Measured("growing", {"rate": _factor(observed)}, observed)
+    return Measured("growing", {"rate": factor(observed)}, observed)
 
 
 def _power(facts: Facts, law: Fall) -> Measured | None:
@@ -258,15 +258,7 @@ def _bouncing(facts: Facts) -> Measured:
 
 
 def _predicted(facts: Facts) -> str:
-    return "" if facts.predicted is None else part("predicted", rate=_factor(facts.predicted))
-
-
-def _factor(value: float) -> str:
-    """With 6 digits, of the difference from 1 where that would leave none."""
-    gap = 1 - abs(value)
-    if not 0 < abs(gap) < 1e-5:
-        return f"{value:.6g}"
-    return f"{'-' * (value < 0)}(1 {'-' if gap > 0 else '+'} {abs(gap):.3g})"
+    return "" if facts.predicted is None else part("predicted", rate=factor(facts.predicted))
 
 
 def _steps(count: float) -> str:

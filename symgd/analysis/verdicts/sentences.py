@@ -251,6 +251,14 @@ def write(value: object, digits: int = 6) -> str:
     return f"{value:.{digits}g}" if isinstance(value, float) else str(value)
 
 
+def factor(value: float) -> str:
+    """A factor per step with 6 digits, of its difference from 1 where that would leave none."""
+    gap = 1 - abs(value)
+    if not 0 < abs(gap) < 1e-5:
+        return f"{value:.6g}"
+    return f"{'-' * (value < 0)}(1 {'-' if gap > 0 else '+'} {abs(gap):.3g})"
+
+
 def place(names: tuple[str, ...], x: list[float]) -> str:
     """A point in words: "x = 1, y = 2"."""
     return ", ".join(f"{escape(n)} = {v:.4g}" for n, v in zip(names, x, strict=True))
