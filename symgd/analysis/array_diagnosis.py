@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from symgd._numpy import np
-from symgd.analysis.domain_hints import remedy
-from symgd.analysis.nonfinite import WIDTH, NonfiniteCause, is_finite, operands_read
+from symgd.analysis.nonfinite import WIDTH, NonfiniteCause, is_finite, operands_read, remedy
 from symgd.backends.compiler import compile_per_row
 from symgd.backends.lambdified import compile_array
 from symgd.formula.graph import Graph
@@ -19,19 +18,17 @@ from symgd.formula.indices import (
     At,
     ColumnVector,
     Count,
+    FreeIndices,
     Index,
     Largest,
     Peak,
     Product,
     Size,
-    free_indices,
     reduced_index,
 )
 from symgd.formula.nodes import ROWS, Column, Name, Node, RowMax, RowMean, float_of, topological
 from symgd.formula.printing.plain import write
-
-if TYPE_CHECKING:
-    from symgd.model.array_functions import ArrayFunctions
+from symgd.model.array_functions import ArrayFunctions
 
 _LARGEST = 20_000_000  # numbers that the values of one node may be
 
@@ -67,7 +64,8 @@ class _Values:
     known: dict[int, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        found = {i for own in free_indices(self.order).values() for i in own}
+        free = FreeIndices()
+        found = {index for node in self.order for index in free(node)}
         self.axes = {index: k for k, index in enumerate(sorted(found, key=lambda i: i.name))}
         self.shapes = self.functions.model.shapes
 

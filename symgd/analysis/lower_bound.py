@@ -10,6 +10,7 @@ from math import inf, isfinite
 from symgd import names
 from symgd._numpy import np
 from symgd.analysis.minima import LossObjective, solver_box
+from symgd.analysis.unbounded import unbounded_ray
 from symgd.calculus.intervals import ranges
 from symgd.calculus.polynomial import (
     degree,
@@ -21,6 +22,7 @@ from symgd.calculus.polynomial import (
 )
 from symgd.calculus.polynomial import value as exact_value
 from symgd.model.loss import Loss
+from symgd.solvers.objectives import Box
 
 _LARGEST = 60  # parameters, and
 _WORK = 60_000  # operations times parameters of a loss that is followed along rays
@@ -56,11 +58,8 @@ def lower_bound(loss: Loss, start: Sequence[float]) -> LowerBound:
     count = len(loss.params)
     if proven.bounded or count > _LARGEST or loss.internals.work * count > _WORK:
         return proven
-    from symgd.analysis.unbounded import unbounded_ray
-    from symgd.solvers.objectives import Box
-
     box = solver_box(loss) or Box(np.full(count, -inf), np.full(count, inf))
-    found = unbounded_ray(LossObjective(loss), np.array(start, dtype=np.float64), box, _SAMPLES)
+    found = unbounded_ray(LossObjective(loss.internals), start, box, _SAMPLES)
     if found is None:
         return proven
     moved = [

@@ -5,14 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from symgd._numpy import np
 from symgd.model.loss import Loss
+from symgd.model.loss_internals import LossInternals
 from symgd.solvers import newton, symmetric
-
-if TYPE_CHECKING:
-    from symgd.solvers.objectives import Box, Objective
+from symgd.solvers.objectives import Box, Objective
 
 _EPS = 2.0**-52
 _BESIDE = 1e-6  # of x: so far to both sides of a minimum the loss curves up
@@ -34,22 +32,23 @@ class Minimum:
     held: tuple[bool, ...] = ()
 
 
+@dataclass(frozen=True)
 class LossObjective:
-    """A loss as Newton's method takes it."""
+    """`factor` times a loss as the solvers take it."""
 
-    def __init__(self, loss: Loss) -> None:
-        self._evaluate = loss.internals.evaluate
-        self._value = loss.internals.evaluate_value
-        self.hessian = loss.internals.hess_rows
+    loss: LossInternals
+    factor: float = 1.0
 
-    def unchecked_value(self, x: Iterable[float], /) -> float:
+    def value(self, x: Iterable[float], /) -> float:
         """The value, -inf, inf and nan included."""
-        return self._value(*map(float, x))[0]
+        return self.factor * self.loss.evaluate_value(*map(float, x))[0]
 
     def gradient(self, x: Sequence[float]) -> tuple[float, list[float]]:
-        """Value and gradient."""
-        value, *gradient = self._evaluate(*x)
+        value, *gradient = [self.factor * v for v in self.loss.evaluate(*x)]
         return value, gradient
+
+    def hessian(self, x: Sequence[float]) -> list[list[float]]:
+        return [[self.factor * v for v in row] for row in self.loss.hess_rows(x)]
 
 
 def find_minimum(
@@ -66,7 +65,7 @@ def find_minimum(
     """
     start = [float(v) for v in x]
     found = newton.minimize(
-        objective or LossObjective(loss),
+        objective or LossObjective(loss.internals),
         start,
         solver_box(loss),
         steps=iterations,
@@ -93,7 +92,7 @@ def certified_minimum(loss: Loss, x: Sequence[float]) -> Minimum | None:
     found = find_minimum(loss, x, globalized=True)
     if found is None:
         return None
-    objective, box = LossObjective(loss), solver_box(loss)
+    objective, box = LossObjective(loss.internals), solver_box(loss)
     step = newton.evaluate_at(objective, found.x, box).step
     moved = _clipped(loss, [a + b for a, b in zip(found.x, step, strict=True)])
     again = newton.evaluate_at(objective, moved, box)
@@ -166,8 +165,6 @@ def solver_box(loss: Loss) -> Box | None:
     box = loss.internals.box
     if box is None:
         return None
-    from symgd.solvers.objectives import Box
-
     return Box(np.array(box.low), np.array(box.high))
 
 

@@ -50,10 +50,9 @@ def descend_with(
     arguments = read_arguments(lr, steps, rule, set, tol)
     if arguments.schedule.auto:
         raise ArgumentError("lr='auto' needs the loss as a formula; use descend()")
-    stray = [n for n in arguments.given if n not in arguments.known]
-    if stray:
+    for name in arguments.others:
         rule = escape(arguments.rule.name)
-        raise ArgumentError(f"{rule} has no hyperparameter '{escape(stray[0])}'")
+        raise ArgumentError(f"{rule} has no hyperparameter '{escape(name)}'")
     try:
         origin = np.array(theta0, dtype=np.float64)
     except (TypeError, ValueError) as error:
@@ -86,7 +85,8 @@ def descend_with(
         evaluate=kernel.probe,
         diagnose=kernel.diagnose,
     )
-    return finish(problem, run, *engine(kernel, run, arguments.steps, callback, problem))
+    ended = engine(kernel, run, arguments.steps, callback, problem.point, problem.projected)
+    return finish(problem, run, *ended)
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,6 @@ class _Function:
         return f"the function {self.name}"
 
     def read_as(self, pretty: bool = True) -> str:
-        """One line about the loss."""
         return f"gradient by {self.text}"
 
     def gradient_text(self, limit: int = 2000) -> dict[str, str]:
@@ -127,7 +126,6 @@ class _GradientKernel:
     error: Exception | None = None
 
     def advance(self, run: Run, count: int) -> Stop | None:
-        """`count` steps, or fewer and the reason."""
         rows = select_checks(self.settles, run.tol is not None)
         for _ in range(count):
             value, *grad = self.probe(*run.x) if run.t else self.evaluate(*run.x)

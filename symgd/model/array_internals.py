@@ -20,7 +20,7 @@ _MOST_ROWS = 1000  # of a Hessian
 class ArrayInternals(LossInternals):
     """The same interface over the loop nests of an `ArrayModel`: values, gradients and products.
 
-    There are no nodes of single derivatives: what asks for them is told that the loss is too large.
+    There are no nodes of single derivatives: asking for them raises that the loss is too large.
     """
 
     def __init__(self, model: ArrayModel) -> None:

@@ -21,7 +21,7 @@ from symgd.formula.symbol_table import Columns
 from symgd.model.array_options import ArrayOptions
 from symgd.model.checks import to_float
 from symgd.model.data_binding import RowData
-from symgd.model.elements import in_order, subscripts
+from symgd.model.elements import in_order, place_on_axis, subscripts
 from symgd.model.loss_internals import LossInternals
 
 if TYPE_CHECKING:
@@ -95,6 +95,27 @@ class ArrayModel:
     def count(self) -> int:
         """How many numbers all parameters are."""
         return sum(math.prod(self.shape(name)) for name in self.params)
+
+    def places(self, name: str) -> tuple[int, int]:
+        """Where a parameter, or an element such as `x[3]` or `a[north]`, is in a flat point."""
+        array, _, inside = name.partition("[")
+        starts, first = {}, 0
+        for one in self.params:
+            starts[one] = first
+            first += math.prod(self.shape(one))
+        if name in starts:
+            return starts[name], starts[name] + math.prod(self.shape(name))
+        shape = self.shape(array) if array in self.arrays else ()
+        parts = inside.removesuffix("]").split(",")
+        found = [place_on_axis(s.strip(), n) for s, n in zip(parts, shape, strict=False)]
+        if len(parts) != len(shape) or any(
+            k is None or not 0 <= k < n for k, n in zip(found, shape, strict=True)
+        ):
+            raise ArgumentError(names.unknown("the loss has no parameter", name, self.params))
+        place = 0
+        for k, n in zip(found, shape, strict=True):
+            place = place * n + (k or 0)
+        return starts[array] + place, starts[array] + place + 1
 
     def subscripts(self, name: str) -> Iterator[tuple[int, ...]]:
         """The subscripts of a parameter, row-major; one empty one for a number."""

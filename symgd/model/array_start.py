@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 from symgd import names
@@ -12,10 +12,10 @@ from symgd._numpy import NDArray, np
 from symgd.backends.compiler import compile_program
 from symgd.backends.lambdified import compile_array
 from symgd.errors import ArgumentError, FormulaError
-from symgd.formula.categories import Extent, place_of
 from symgd.formula.parse import parse
 from symgd.model.arguments import parse_number
 from symgd.model.array_model import ArrayModel
+from symgd.model.elements import place_on_axis
 
 Floats: TypeAlias = "NDArray[np.float64]"
 
@@ -38,7 +38,7 @@ def array_origin(model: ArrayModel, start: Any, seed: int = 0, left_out: float =
         text = start.strip()
         if "=" not in text and "~" not in text:
             return np.full(model.count, parse_number(text, "the start"))
-        given = [_read_part(part) for part in _parts(text) if part.strip()]
+        given = [_read_part(part) for part in names.split_outside(text, ",;")]
     elif isinstance(start, (int, float)):
         return np.full(model.count, float(start))
     elif isinstance(start, Mapping):
@@ -58,17 +58,6 @@ def array_origin(model: ArrayModel, start: Any, seed: int = 0, left_out: float =
             point[name] = np.array(model.elements(name, value)).reshape(model.shape(name))
     parts = [point[name].ravel() for name in model.params]
     return parts[0] if len(parts) == 1 else np.concatenate(parts)
-
-
-def _parts(text: str) -> Iterator[str]:
-    """The text at its commas and semicolons outside parentheses and brackets."""
-    depth, first = 0, 0
-    for at, char in enumerate(text):
-        depth += (char in "([") - (char in ")]")
-        if char in ",;" and depth == 0:
-            yield text[first:at]
-            first = at + 1
-    yield text[first:]
 
 
 def _read_part(part: str) -> tuple[str, str]:
@@ -111,7 +100,7 @@ class _StartReader:
         if len(subscripts) != len(self.shape):
             usual = f"{self.shown}[{', '.join('ijkl'[: len(self.shape)])}]"
             raise ArgumentError(f"the start of {self.shown} is written {usual}=...")
-        found = [self._place(s, extent) for s, extent in zip(subscripts, self.shape, strict=True)]
+        found = [place_on_axis(s, extent) for s, extent in zip(subscripts, self.shape, strict=True)]
         place = tuple(k for k in found if k is not None)
         if len(place) != len(found):
             into[...] = self._formula(subscripts, text)
@@ -121,14 +110,6 @@ class _StartReader:
             element = f"{self.shown}[{','.join(subscripts)}]"
             raise ArgumentError(f"there is no {element}: the last is {self.shown}[{last}]")
         into[place] = parse_number(text, f"the start of {self.shown}")
-
-    @staticmethod
-    def _place(subscript: str, extent: int) -> int | None:
-        """The place of an element from 0, by its number or label; None for a name."""
-        place = place_of(subscript, extent.labels) if isinstance(extent, Extent) else None
-        if place is None:
-            return int(subscript) - 1 if subscript.isdecimal() else None
-        return place - 1
 
     def _drawn(self, draw: re.Match[str]) -> Floats:
         first, second = (

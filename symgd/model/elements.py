@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from symgd._numpy import np
-from symgd.formula.categories import Extent, element_name
+from symgd.formula.categories import Extent, element_name, place_of
 
 
 def element_names(name: str, shape: Sequence[int]) -> Iterator[str]:
@@ -24,6 +24,14 @@ def subscripts(shape: Sequence[int]) -> Iterator[tuple[int, ...]]:
     for k in range(1, first + 1):
         for inner in subscripts(rest):
             yield (k, *inner)
+
+
+def place_on_axis(subscript: str, extent: int) -> int | None:
+    """The place of an element from 0, by its number or label; None for any other name."""
+    place = place_of(subscript, extent.labels) if isinstance(extent, Extent) else None
+    if place is None:
+        return int(subscript) - 1 if subscript.isdecimal() else None
+    return place - 1
 
 
 class Elements(dict[str, float]):

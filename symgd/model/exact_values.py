@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from fractions import Fraction
 from typing import Any
 
 from symgd._locks import cached_property
@@ -20,6 +21,7 @@ from symgd.model.loss_internals import LossInternals
 
 _OPERATIONS = 20_000  # beyond, one value takes seconds
 _CHANGE_BITS = (106, 424)
+_DIGIT_BITS = 166  # 50 decimal digits
 
 
 class ExactValues:
@@ -49,6 +51,11 @@ class ExactValues:
             if certainly_apart(before, after):
                 return float(after.value - before.value)
         return 0.0 if after.value == after.value else math.nan
+
+    def in_digits(self, x: Sequence[Fraction]) -> Any:
+        """The value at rational numbers in 50 digits, a number of mpmath; nan where it has none."""
+        [found] = self._value.at([f"{v.numerator}/{v.denominator}" for v in x], _DIGIT_BITS)
+        return found.value
 
     def value(self, theta: Point) -> float:
         """The value at theta: a mapping name -> number, or numbers in the order of params."""

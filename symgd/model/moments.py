@@ -31,7 +31,7 @@ from symgd.calculus.gradient import gradient
 from symgd.calculus.jumps import names_in_jumps
 from symgd.calculus.row_sums import lower
 from symgd.formula.graph import Graph
-from symgd.formula.nodes import Name, Node, RowSum, float_of, topological
+from symgd.formula.nodes import Name, Node, RowSum, depends, float_of, topological
 from symgd.model.data_binding import RowData
 
 Matrix: TypeAlias = "NDArray[np.float64]"
@@ -71,7 +71,8 @@ def _square(graph: Graph, total: Node, leaves: Sequence[Name]) -> _Square | None
     """The parts of a sum of squares of a linear form; None for any other sum."""
     (term,) = total.args
     factors = list(term.args) if term.func is sympy.Mul else [term]
-    bound = [f for f in factors if _reads(f, leaves)]
+    atoms = [graph.atom(leaf) for leaf in leaves]
+    bound = [f for f in factors if depends(f, atoms)]
     if len(bound) != 1 or bound[0].func is not sympy.Pow or float_of(bound[0].args[1]) != 2:
         return None
     residual = bound[0].args[0]
@@ -82,16 +83,11 @@ def _square(graph: Graph, total: Node, leaves: Sequence[Name]) -> _Square | None
     if len(own) > _WIDEST or names_in_jumps([residual]).intersection(own):
         return None
     jacobian = gradient(graph, residual, [graph.atom(leaf) for leaf in own])
-    if any(_reads(column, leaves) for column in jacobian):
+    if any(depends(column, atoms) for column in jacobian):
         return None
     weights = [f for f in factors if f is not bound[0]]
     weight = graph.times(weights) if weights else graph.number(1.0)
     return _Square(weight, residual, own, jacobian)
-
-
-def _reads(node: Node, leaves: Sequence[Name]) -> bool:
-    known = set(leaves)
-    return any(n in known for n in topological([node]) if isinstance(n, Name))
 
 
 def _moments(rows: RowData, square: _Square) -> Node | None:

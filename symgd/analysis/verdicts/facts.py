@@ -9,13 +9,20 @@ from itertools import pairwise
 
 from symgd._locks import cached_property
 from symgd.analysis import gradient_only
-from symgd.analysis.minima import Minimum, certified_minimum, eigenvalues
+from symgd.analysis.minima import (
+    LossObjective,
+    Minimum,
+    certified_minimum,
+    eigenvalues,
+    solver_box,
+)
 from symgd.analysis.stability import linear_rule
 from symgd.analysis.verdicts.trace import Fall, Point, alternates, fall, modulus, peaks, slope
 from symgd.calculus.polynomial import degree, polynomial
 from symgd.model.loss import Loss
 from symgd.model.result import History
 from symgd.model.rules import Rule
+from symgd.solvers.newton import evaluate_at
 
 _EPS = 2.0**-52
 _LARGEST = 60  # parameters up to which a Hessian is formed for the verdict,
@@ -23,6 +30,7 @@ _LONGEST = 20_000  # and operations of the loss times parameters: about a second
 _MOST_ROWS = 10_000_000  # the same times rows: about a second for a minimum
 _SAMPLES = 128  # points of a window of the history
 _SWINGING = 24  # points of a window whose envelope is compared with a prediction
+_SETTLED = 1e-7  # of x: Newton's step at the end of a solver
 _FLOOR = 16  # times the rounding error of the minimum: an error below is rounding
 
 #: Continues the run by up to so many steps: (t, point) after each, without a trace in its result.
@@ -33,9 +41,10 @@ Ahead = Callable[[int], Sequence[tuple[int, Sequence[float]]]]
 class Facts:
     """What is known at the end of a run.
 
-    x: the returned point, with its value. grad: the gradient there, in bounds the projected one;
-    pull: the gradient as it is. tail: the last (step, point) pairs. lr: None
-    where it is no constant. rate_at: a step -> its learning rate, of a formula of t. ahead: None
+    rule: None where a solver ran, for which auto holds. x: the returned point, with its value.
+    grad: the gradient there, in bounds the projected one; pull: the gradient as it is. tail: the
+    last (step, point) pairs. lr: None where it is no constant. rate_at: a step -> its learning
+    rate, of a formula of t. ahead: None
     where the run cannot be continued. nonfinite, runaway: the sentence about the sub-expression
     that left the numbers, or ""; remedy: what keeps it finite. first_loss: the loss at the start.
     auto: a line search chose every learning rate. batches: each step saw some rows only. stuck: the
@@ -43,7 +52,7 @@ class Facts:
     """
 
     loss: Loss | None
-    rule: Rule
+    rule: Rule | None
     hyperparameters: Mapping[str, float]
     lr: float | None
     start: Sequence[float]
@@ -77,7 +86,7 @@ class Facts:
         return any(x != last[-1] for x in last)
 
     @cached_property
-    def settled(self) -> bool:
+    def trembles(self) -> bool:
         """Whether gradient and steps are rounding errors: at one of many minima, they never end."""
         size = _FLOOR * _EPS * math.hypot(*self.x)
         if self.loss is None or not max(self.strides[-4:], default=0.0) <= size:
@@ -154,6 +163,21 @@ class Facts:
         return moved > 100 * (1 + max(map(abs, self.start), default=0.0))
 
     @cached_property
+    def settled(self) -> bool:
+        """Whether a further Newton step is rounding: of a minimum, or with a definite Hessian."""
+        if self.at_floor or not self.small:
+            return self.at_floor
+        assert self.loss is not None
+        here = evaluate_at(LossObjective(self.loss.internals), self.x, solver_box(self.loss))
+        return here.finite and here.definite and here.is_close(_SETTLED, self.start)
+
+    @property
+    def lost(self) -> bool:
+        """Whether a solver ran away on a falling loss."""
+        size = max(map(abs, self.x), default=0.0)
+        return self.rule is None and size > 1e8 * (1 + math.hypot(*self.start))
+
+    @cached_property
     def near(self) -> Minimum | None:
         """The certified minimum that damped Newton steps reach downhill from the end of the run."""
         return self._downhill(self.end) if self.tail else None
@@ -193,7 +217,8 @@ class Facts:
 
     def stays_within(self, limit: float) -> bool:
         """Whether the last errors are at most this; momentum may just pass by."""
-        last = self.tail[-3:] if self.rule.state else self.tail[-1:]
+        has_state = self.rule is not None and self.rule.state
+        last = self.tail[-3:] if has_state else self.tail[-1:]
         return all(self.distance(x) <= limit for _, x in last)
 
     def window(self, span: int) -> list[Point]:
@@ -249,7 +274,7 @@ class Facts:
 
         None where the linearized rule predicts nothing.
         """
-        if self.minimum is None:
+        if self.rule is None or self.minimum is None:
             return None, None
         linear = linear_rule(self.rule, self.hyperparameters)
         values = self.minimum.eigenvalues

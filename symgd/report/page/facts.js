@@ -189,7 +189,7 @@ class Facts {
   }
 
   // Whether gradient and steps are rounding errors: at one of many minima, they never end.
-  get settled() {
+  get trembles() {
     const size = 16 * EPS * Math.hypot(...this.x), sizes = this.eigenvalues.map(Math.abs);
     return Math.max(0, ...this.strides.slice(-4)) <= size && sizes.length > 0 && this.slope <= size * Math.max(...sizes);
   }

@@ -59,7 +59,7 @@ def content_of(result: Result) -> Content:
     reason = _why_recorded(result)
     if reason:
         recorded = recorded_data(result, _spans([result]))
-        return Content(_shared_data([result]) | {"why": reason} | recorded, {})
+        return Content(_of_recorded([result]) | {"why": reason} | recorded, {})
     return _live_content([result])
 
 
@@ -70,9 +70,7 @@ def content_of_several(runs: Sequence[Result], labels: Sequence[str]) -> Content
         reason = "The learning rates have different formulas: these are the runs that Python made."
     compared: list[dict[str, Any]] = [{"name": label} for label in labels]
     if reason:
-        shared = _shared_data(runs)
-        for key in ("params", "shown", "start", "spans"):
-            shared[key] = shared[key][:MOST_PARAMETERS]
+        shared = _of_recorded(runs)
         data = shared | {"why": reason, "compared": compared} | recorded_runs(runs)
         return Content(data | loss_samples(runs[0].loss, shared["spans"]), {})
     rules = rules_of(runs)
@@ -87,6 +85,7 @@ def _live_content(runs: Sequence[Result]) -> Content:
     result = runs[0]
     assert isinstance(result.loss, Loss)
     loss = result.loss
+    assert result.lr is not None
     schedule = read_arguments(result.lr, 0, "gd", None, None).schedule
     rules = rules_of(runs)
     # sums over the data, computed by Python
@@ -142,6 +141,7 @@ def _known(loss: Loss) -> dict[str, Any]:
 
 def _settings(run: Result, rules: Sequence[Rule]) -> dict[str, Any]:
     """The settings of a run as those of the page."""
+    assert run.rule is not None
     return {
         "rule": [str(rule) for rule in rules].index(str(run.rule)),
         "lr": run.lr if isinstance(run.lr, (int, float)) else None,
@@ -159,6 +159,8 @@ def _why_recorded(result: Result) -> str:
         return "The loss is a Python function, so this page shows the run that Python made."
     if loss.internals.program.operations > _MOST_OPERATIONS:
         return "The formula is too long for a page, so this page shows the run that Python made."
+    if result.rule is None or result.lr is None:
+        return "A solver chose each step: this page shows the run that Python made."
     if result.lr == "auto":
         return "A line search chose each learning rate: this page shows the run that Python made."
     if loss.internals.goes_by_rows:
@@ -187,12 +189,21 @@ def _shared_data(runs: Sequence[Result]) -> dict[str, Any]:
         "gradient": gradient[:8] + more,
         "start": list(next(result.history.rows())[1]),
         "lr": result.lr if isinstance(result.lr, (int, float)) else None,
-        "lrText": names.escape(str(result.lr)),
+        "lrText": names.escape(str(result.lr or "-")),
         # one more if the run ended before a non-finite point
         "steps": result.steps + ("the last finite point" in result.message),
         "spans": [[rounded(end, 12) for end in span] for span in _spans(runs)],
         "constants": [],
     } | _bounds(result)
+
+
+def _of_recorded(runs: Sequence[Result]) -> dict[str, Any]:
+    """The same of a page of recorded runs, which has the first parameters only."""
+    found = _shared_data(runs)
+    for key in ("params", "shown", "start", "spans", "low", "high"):
+        if key in found:
+            found[key] = found[key][:MOST_PARAMETERS]
+    return found
 
 
 def _bounds(result: Result) -> dict[str, Any]:
@@ -201,7 +212,7 @@ def _bounds(result: Result) -> dict[str, Any]:
         return {}
     own = (
         [result.hyperparameters[n] for n in ("lower", "upper")]
-        if result.rule.unboxed is not result.rule
+        if result.rule is not None and result.rule.unboxed is not result.rule
         else []
     )
     low, high = zip(*(result.bounds.get(n, (None, None)) for n in result.loss.params), strict=True)

@@ -38,7 +38,7 @@ function outcomeOf(facts, run) {
   if (bounds(facts.s)) return facts.slope === 0 && !facts.moving && facts.held.some(Boolean) ? facts.atBound : undecided(facts);
   if (!F.hess) return undecided(facts);
   if (facts.slope === 0 && !facts.moving) return atRest(facts) || undecided(facts);
-  if (!facts.near && facts.settled) return facts.stationary(part("how stationary", { slope: slope3 })) || undecided(facts);
+  if (!facts.near && facts.trembles) return facts.stationary(part("how stationary", { slope: slope3 })) || undecided(facts);
   return (facts.near && againstMinimum(facts)) || byLoss(facts) || undecided(facts);
 }
 

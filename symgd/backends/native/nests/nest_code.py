@@ -26,6 +26,24 @@ from symgd.backends.native.vector_emit import Vectors
 from symgd.backends.nests import Load, Nest, Subscript
 from symgd.formula.indices import Affine, Array, Index
 
+#: Reads a flag until it is not 0, a million times at most: about half a millisecond.
+_SPIN = """
+define i64 @spin(ptr %flag) {
+  br label %look
+look:
+  %count = phi i64 [ 0, %0 ], [ %next, %again ]
+  %found = load atomic i64, ptr %flag acquire, align 8
+  %unset = icmp eq i64 %found, 0
+  br i1 %unset, label %again, label %end
+again:
+  %next = add i64 %count, 1
+  %more = icmp slt i64 %next, 1000000
+  br i1 %more, label %look, label %end
+end:
+  ret i64 0
+}
+"""
+
 _ARGUMENTS = "ptr noalias %x, ptr noalias %w, ptr %c, ptr noalias %out"
 
 
@@ -41,7 +59,7 @@ def nest_module(what: Plan, width: int, vectors: Vectors) -> tuple[str, Slots]:
     texts = [writer.text() for writer in writers]
     functions = {name: text for w in writers for name, text in w.e.functions.items()}
     declared = {line for w in writers for line in w.e.declared}
-    return source([*texts, *functions.values()], declared), slots
+    return source([*texts, *functions.values(), _SPIN], declared), slots
 
 
 class _Writer:
@@ -201,7 +219,7 @@ class _EntryWriter(_Writer):
     def _join(self, home: Home, sink: Sink) -> None:
         """Add the sums of the chunks to the target, in the order of the chunks."""
         e = self.e
-        subscripts = [_by_axis(k, s) for k, s in enumerate(sink.place)]
+        subscripts = [_by_axis(k, s) for k, s in enumerate(sink.first.place)]
         axes = [a if isinstance(a, Index) else _axis(a) for a in e.slots.axes(home) or ()]
         with e.for_range(e.slot("joined", home)) as chunk:
             place = e.integer("mul", chunk, e.slot("private_room", home))

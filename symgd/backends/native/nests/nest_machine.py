@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
@@ -75,6 +76,8 @@ class BoundNests:
         for name, cells in data.items():
             binding.addresses[name] = self._address(cells)
         slots = function.slots
+        own = slots.numbers.items()
+        self.addressed = [(name, place) for (what, *_, name), place in own if what == "address"]
         self.slots = np.zeros(slots.first + len(slots.numbers), dtype=np.int64)
         for (method, *arguments), place in slots.numbers.items():
             self.slots[place] = getattr(binding, method)(*arguments)
@@ -93,6 +96,15 @@ class BoundNests:
         self._call(x.ctypes.data, *room.addresses, out.ctypes.data)
         self._spare.append(room)
         interrupted.check()
+
+    def see(self, data: Mapping[str, Any]) -> None:
+        """Go over other columns from here on, of the same lengths. Not beside a call."""
+        self.columns = []
+        for name, cells in data.items():
+            self.binding.addresses[name] = self._address(cells)
+        for slots in (self.slots, *(room.slots for room in self._spare)):
+            for name, place in self.addressed:
+                slots[place] = self.binding.addresses[name]
 
     def _address(self, cells: Any) -> int:
         """The address of a column, or of the addresses of several."""
@@ -120,6 +132,7 @@ class _Room:
 
 def _in_threads(module: Module, binding: Binding) -> Callable[[int, int, int, int, int], int]:
     """What machine code calls to run a pass in several threads."""
+    threads = cache(binding.threads)
 
     def run(x: int, w: int, c: int, out: int, stage: int) -> int:
         entry = module.function(f"pass{stage}", _ARGUMENTS + 1)
@@ -131,8 +144,9 @@ def _in_threads(module: Module, binding: Binding) -> Callable[[int, int, int, in
         def halt() -> None:
             ctypes.c_int64.from_address(c + 8 * (COUNTERS + stage)).value = _STOP
 
+        spin = module.function("spin", 1)
         try:
-            run_in_threads(work, binding.threads(stage), halt)
+            run_in_threads(work, threads(stage), halt, spin)
         except BaseException as error:
             interrupted.error = error
         return 0
