@@ -22,8 +22,8 @@ from typing import TypeAlias
 from symgd._locks import cached_property
 from symgd.backends.expressions import statements
 from symgd.backends.operations import Operand, Operation
-from symgd.backends.program import FormulaPrinter
-from symgd.formula.indices import Affine, Index
+from symgd.backends.program import FormulaPrinter, Loop, names_read
+from symgd.formula.indices import ROW, Affine, Index
 from symgd.formula.nodes import Name
 
 #: Affine in indices and sizes; or the name of a value of the body, a whole number from the data.
@@ -132,6 +132,22 @@ class NestProgram:
                     t for t, own in axes if own is not None and nest.indices[:1] != own[:1]
                 )
         return tuple(map(tuple, found))
+
+
+def row_nest(loop: Loop) -> NestProgram:
+    """A loop over rows as a nest: the numbers that it reads are scalars, its sums outputs."""
+    row, mode = (Affine(0, ((ROW, 1),)),), "peak=" if loop.peaks else "+="
+    loads = {column.name: Load(column.name, row) for column in loop.columns}
+    stores = tuple([Store(name, (), mode, term) for name, term in loop.sums])
+    sums = {name: name for name, _ in loop.sums}
+    return NestProgram(
+        scalars=tuple(map(Name, names_read(loop))),
+        arrays=loop.columns,
+        numbers=(),
+        temporaries=dict.fromkeys(sums, ()),
+        nests=(Nest((ROW,), loads, loop.body, stores),),
+        outputs=sums,
+    )
 
 
 def _nest(nest: Nest, printer: FormulaPrinter, texts: Mapping[str, str]) -> list[str]:

@@ -117,7 +117,7 @@ class _NumpyLoop:
     def run(self, values: Sequence[float], source: Source) -> Iterable[float]:
         import numpy as np
 
-        fixed = [np.bool_(v) if isinstance(v, bool) else np.float64(v) for v in values]
+        fixed = list(map(np.float64, values))
         partial: list[list[float]] = [[] for _ in self.results]
         reduce = np.fmax.reduce if self.joined is peak else np.add.reduce
         with np.errstate(all="ignore"):
