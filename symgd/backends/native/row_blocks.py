@@ -20,6 +20,7 @@ from symgd.formula.nodes import ROWS
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+_WIDE, _NARROW = np.dtype(np.float64), np.dtype(np.float32)
 _PIECE = 1 << 20  # rows after which machine code returns: the caller may be interrupted
 _COPIED = 1 << 16  # rows of columns in another layout that are copied at a time
 _KEPT = 4  # lengths of pieces for which sizes are remembered
@@ -62,7 +63,7 @@ class NativeLoop:
     def _sums(self, columns: dict[str, NDArray[Any]], x: NDArray[np.float64]) -> Any:
         """(blocks, sums)."""
         count = len(next(iter(columns.values())))
-        narrow = frozenset(n for n, cells in columns.items() if cells.dtype == np.float32)
+        narrow = frozenset(n for n, cells in columns.items() if cells.itemsize == 4)
         bound = self._bound.get((count, narrow))
         if bound is None:
             offsets, places = ({n: k for k, n in enumerate(n)} for n in (self.inputs, self.results))
@@ -80,12 +81,9 @@ def _plain(cells: NDArray[Any]) -> NDArray[Any]:
     """The cells as a contiguous array of a type that machine code reads; a view if possible."""
     if _is_plain(cells):
         return cells
-    return np.require(cells, np.float32 if cells.dtype == np.float32 else np.float64, ["C", "A"])
+    return np.require(cells, _NARROW if cells.dtype == _NARROW else _WIDE, ["C", "A"])
 
 
 def _is_plain(cells: NDArray[Any]) -> bool:
     flags = cells.flags
-    return bool(cells.dtype in _TYPES and flags.c_contiguous and flags.aligned)
-
-
-_TYPES = (np.dtype(np.float64), np.dtype(np.float32))
+    return cells.dtype in (_WIDE, _NARROW) and flags.c_contiguous and flags.aligned

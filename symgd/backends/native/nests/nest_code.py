@@ -100,7 +100,7 @@ class _PassWriter(_Writer):
             with e.for_range(end, begin, e.slot("strip", k)) as at:
                 self._strip(at, e.least(e.integer("add", at, e.slot("strip", k)), end), shared)
             chunk.set(e.emit(take))
-        return e.define(f"i64 @pass{k}({_ARGUMENTS}, i64 %thread) noinline")
+        return e.define(f"i64 @pass{k}({_ARGUMENTS}, i64 %thread) noinline alignstack(64)")
 
     def _clear_sums(self, chunk: Value) -> None:
         """The sums of a chunk: in w, or the targets themselves where there is one chunk."""
