@@ -210,7 +210,9 @@ class Binding(Ranges):
             )
             length = min(_LONGEST, max(1, _CACHE // max(1, each)))
             step = _LANES if any(loop.vector == one.index for loop in one.loops) else 1
-            found[k] = max(step, 1 << length.bit_length() - 1)
+            if one.is_plain:  # strips fill a block
+                length = 1 << length.bit_length() - 1
+            found[k] = max(step, length - length % step)
         return found
 
     @cached_property
