@@ -6,36 +6,17 @@ gives the source of each.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator
 
-import numpy as np
-
+from benchmarks.family import Family, counted
 from benchmarks.measure import Row
+from benchmarks.more_families import NEIGHBORS
+from benchmarks.structured_families import STRUCTURED
 
 SIZES = (10, 100, 1000, 100_000)
 
 
-@dataclass(frozen=True)
-class Family:
-    """text: with the size n, or k = n/step. jax: (jax.numpy, x, n) -> the loss.
-
-    tolerance: 1e-12, or what the rounding of large arguments of cos leaves.
-    """
-
-    name: str
-    text: str
-    jax: Callable[[Any, Any, int], Any]
-    step: int = 1
-    tolerance: float = 1e-12
-
-
-def _i(jnp: Any, first: int, last: int) -> Any:
-    return jnp.arange(first, last + 1.0)
-
-
-FAMILIES = (
+ONE_SUM = (
     Family(
         "arglina",
         "s = sum(x[j], j=1..n); sum((x[i] - s/n - 1)^2, i=1..n) + n*(s/n + 1)^2",
@@ -109,7 +90,9 @@ FAMILIES = (
         "sum(x[i]^2 + 100*x[i+1]^2 + 100*x[i+2]^2, i=1..n-2)",
         lambda m, x, n: m.sum(x[:-2] ** 2 + 100 * x[1:-1] ** 2 + 100 * x[2:] ** 2),
     ),
-    Family("dqrtic", "sum((x[i] - i)^4, i=1..n)", lambda m, x, n: m.sum((x - _i(m, 1, n)) ** 4)),
+    Family(
+        "dqrtic", "sum((x[i] - i)^4, i=1..n)", lambda m, x, n: m.sum((x - counted(m, 1, n)) ** 4)
+    ),
     Family(
         "edensch",
         "16 + sum((x[i] - 2)^4 + (x[i]*x[i+1] - 2*x[i+1])^2 + (x[i+1] + 1)^2, i=1..n-1)",
@@ -131,7 +114,8 @@ FAMILIES = (
         "errinros_mod",
         "sum((x[i-1] - 16*x[i]^2*(1.5 + sin(i))^2)^2 + (1 - x[i])^2, i=2..n)",
         lambda m, x, n: m.sum(
-            (x[:-1] - 16 * x[1:] ** 2 * (1.5 + m.sin(_i(m, 2, n))) ** 2) ** 2 + (1 - x[1:]) ** 2
+            (x[:-1] - 16 * x[1:] ** 2 * (1.5 + m.sin(counted(m, 2, n))) ** 2) ** 2
+            + (1 - x[1:]) ** 2
         ),
     ),
     Family(
@@ -197,7 +181,7 @@ FAMILIES = (
                 2 * x
                 - m.concatenate([m.zeros(1), x[:-1]])
                 - m.concatenate([x[1:], m.zeros(1)])
-                + (x + _i(m, 1, n) / (n + 1) + 1) ** 3 / (2 * (n + 1) ** 2)
+                + (x + counted(m, 1, n) / (n + 1) + 1) ** 3 / (2 * (n + 1) ** 2)
             )
             ** 2
         ),
@@ -234,7 +218,7 @@ FAMILIES = (
     Family(
         "power",
         "sum(i*x[i]^2, i=1..n)^2",
-        lambda m, x, n: m.sum(_i(m, 1, n) * x**2) ** 2,
+        lambda m, x, n: m.sum(counted(m, 1, n) * x**2) ** 2,
     ),
     Family(
         "schmvett",
@@ -250,7 +234,7 @@ FAMILIES = (
         "scosine",
         "p[i] = exp(6*(i-1)/(n-1)), i=1..n; sum(cos(p[i]^2*x[i]^2 - p[i+1]*x[i+1]/2), i=1..n-1)",
         lambda m, x, n: (lambda p: m.sum(m.cos(p[:-1] ** 2 * x[:-1] ** 2 - p[1:] * x[1:] / 2)))(
-            m.exp(6 * (_i(m, 1, n) - 1) / (n - 1))
+            m.exp(6 * (counted(m, 1, n) - 1) / (n - 1))
         ),
         tolerance=1e-9,
     ),
@@ -286,13 +270,13 @@ FAMILIES = (
     Family(
         "tridia",
         "(x[1] - 1)^2 + sum(i*(2*x[i] - x[i-1])^2, i=2..n)",
-        lambda m, x, n: (x[0] - 1) ** 2 + m.sum(_i(m, 2, n) * (2 * x[1:] - x[:-1]) ** 2),
+        lambda m, x, n: (x[0] - 1) ** 2 + m.sum(counted(m, 2, n) * (2 * x[1:] - x[:-1]) ** 2),
     ),
     Family(
         "vardim",
         "s = sum(i*(x[i] - 1), i=1..n)/n^2; sum((x[i] - 1)^2, i=1..n) + s^2 + s^4",
         lambda m, x, n: (lambda s: m.sum((x - 1) ** 2) + s**2 + s**4)(
-            m.sum(_i(m, 1, n) * (x - 1)) / n**2
+            m.sum(counted(m, 1, n) * (x - 1)) / n**2
         ),
     ),
     Family(
@@ -311,34 +295,13 @@ FAMILIES = (
     ),
 )
 
-
-def difference(family: Family, count: int) -> float:
-    """How far value and gradient are from JAX's, relative to the largest magnitude."""
-    import jax
-
-    from symgd import Loss
-    from symgd.model.array_functions import ArrayFunctions
-
-    jax.config.update("jax_enable_x64", True)
-    n = -(-count // family.step) * family.step
-    sizes = {"n": n} if family.step == 1 else {"k": n // family.step}
-    loss = Loss(family.text, sizes=sizes, shapes={"x": (n,)})
-    x = 0.5 + 0.4 * np.cos(np.arange(1.0, n + 1))
-    # into memory that is not 0: every element of the gradient must be written
-    value, *_ = out = ArrayFunctions(loss.arrays).bound(x, np.full(1 + n, np.nan))
-    grad = out[1:]
-    there, slope = jax.value_and_grad(lambda x: family.jax(jax.numpy, x, n))(x)
-    assert loss.params == ("x",)
-    apart = [abs(value - float(there)) / max(abs(float(there)), 1e-300)]
-    scale = float(np.abs(slope).max())
-    apart.append(float(np.abs(grad - np.asarray(slope)).max()) / scale)
-    return float(np.max(apart))
+FAMILIES = (*ONE_SUM, *NEIGHBORS, *STRUCTURED)
 
 
 def rows() -> Iterator[Row]:
     """One row for each size."""
     for count in SIZES:
-        found = {family.name: difference(family, count) for family in FAMILIES}
+        found = {family.name: family.difference(count) for family in FAMILIES}
         worst = max(found, key=lambda name: found[name])
         wrong = [f.name for f in FAMILIES if not found[f.name] <= f.tolerance]
         yield Row(

@@ -30,7 +30,7 @@ RULES = (
 )
 _STEPS = 3000
 _BESIDE, _CLOSE = 1e-5, 1e-9  # of the size of the minimum: where runs start
-_POLISHED = 60  # parameters up to which Newton's method by NumPy puts the minimum right
+_POLISHED = 60  # parameters up to which Newton's method takes the Hessian, beyond its products
 
 
 def quadratic(count: int, seed: int) -> str:
@@ -148,10 +148,16 @@ def _beside(x: Sequence[float], part: float) -> list[float]:
 
 def _polished(loss: Loss, x: Sequence[float]) -> list[float]:
     """The minimum to rounding, so that small errors are known."""
-    if len(x) > _POLISHED:
-        return list(x)
+    from scipy.sparse.linalg import LinearOperator, minres
+
+    count = len(x)
     for _ in range(3):
-        x = np.array(x) - np.linalg.solve(np.array(loss.hess(x)), np.array(loss.grad(x)))
+        at, grad = np.array(x), np.array(loss.compiled(x)[1])
+        if count <= _POLISHED:
+            x = at - np.linalg.solve(np.array(loss.hess(at)), grad)
+        else:
+            hess = LinearOperator((count, count), lambda v, at=at: loss.hvp(at, v), dtype=float)
+            x = at - minres(hess, grad, rtol=1e-15, maxiter=4 * count)[0]
     return list(map(float, x))
 
 

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from functools import cache
+from ctypes import addressof, c_int64
 from math import isqrt
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from concurrent.futures import Future, ThreadPoolExecutor
+from queue import SimpleQueue
+from threading import Lock, Thread
 
 THREADS = "SYMGD_THREADS"  # environment variable: the number of threads
 
 _WAKE = 5e4  # nanoseconds until one more thread runs: they begin one after the other
-_MOST = 64  # threads of the pool
 
 
 def default_threads() -> int:
@@ -37,50 +35,121 @@ def worthwhile(threads: int | None, nanoseconds: float) -> int:
     return max(1, min(threads or default_threads(), isqrt(int(nanoseconds / _WAKE))))
 
 
-def run_in_threads(work: Callable[[], None], threads: int, halt: Callable[[], None]) -> None:
+def run_in_threads(
+    work: Callable[[], None],
+    threads: int,
+    halt: Callable[[], None],
+    spin: Callable[[int], object] | None = None,
+) -> None:
     """Call `work` in as many threads at once, of which the caller's is one.
 
     halt: called when one of them fails, in that thread, or the caller's is interrupted, also while
-    it waits for the others; all must then end soon. Idempotent.
+    it waits for the others; all must then end soon. Idempotent. spin: waits without Python's lock
+    until the int64 at an address is not 0, for less than a millisecond: a processor that falls
+    asleep takes half of one to wake up.
     """
-
-    def call() -> None:
-        try:
-            work()
-        except BaseException:
-            halt()
-            raise
-
-    helpers: list[Future[None]] = []
+    calls: list[_ThreadTask] = []
     try:
         with suppress(RuntimeError):  # no more threads for this process, or none at its end
             for _ in range(threads - 1):
-                helpers.append(_pool().submit(call))
+                calls.append(_ThreadTask(work, halt, spin))
+                _helper().begin(calls[-1])
         work()
-        for helper in helpers:
-            if not helper.cancel():
-                helper.result()
+        for call in calls:
+            call.join()
     except BaseException:
-        from concurrent.futures import wait
-
         halt()
-        wait([helper for helper in helpers if not helper.cancel()])
+        for call in calls:
+            call.wait()
         raise
-    finally:
-        work = halt = _nothing  # a call that has not begun may lie in the queue for long
+
+
+class _ThreadTask:
+    """Work for a helper, which it begins unless the caller has no need of it any more.
+
+    ended: 1 when it has ended. error: that of the work.
+    """
+
+    def __init__(
+        self,
+        work: Callable[[], None],
+        halt: Callable[[], None],
+        spin: Callable[[int], object] | None,
+    ) -> None:
+        self.work, self.halt, self.spin = work, halt, spin
+        self.claim, self.done, self.ended = Lock(), Lock(), c_int64()
+        self.error: BaseException | None = None
+        self.done.acquire()
+
+    def run(self) -> None:
+        """What the helper does."""
+        if not self.claim.acquire(blocking=False):
+            return
+        try:
+            self.work()
+        except BaseException as error:
+            self.error = error
+            self.halt()
+        finally:
+            self.work = self.halt = _nothing  # the helper keeps this call until the next one
+            self.ended.value = 1
+            self.done.release()
+
+    def wait(self) -> None:
+        """Until it has ended; it never begins if it has not yet."""
+        if self.claim.acquire(blocking=False):
+            self.work = self.halt = _nothing
+            self.done.release()
+        elif self.spin:
+            self.spin(addressof(self.ended))
+        with self.done:
+            pass
+
+    def join(self) -> None:
+        """Wait for it, and raise its error."""
+        self.wait()
+        if self.error:
+            raise self.error
+
+
+class _Helper(Thread):
+    """A thread for calls, one after the other. flag: 1 when there is one, for who spins."""
+
+    def __init__(self) -> None:
+        super().__init__(name="symgd", daemon=True)
+        self.calls: SimpleQueue[_ThreadTask] = SimpleQueue()
+        self.flag = c_int64()
+        self.start()
+
+    def begin(self, call: _ThreadTask) -> None:
+        """Have it run this call."""
+        self.flag.value = 1
+        self.calls.put(call)
+
+    def run(self) -> None:
+        """Run what comes, and be idle in between."""
+        while True:
+            call = self.calls.get()
+            self.flag.value = 0
+            call.run()
+            _idle.append(self)
+            if call.spin:
+                call.spin(addressof(self.flag))
+
+
+def _helper() -> _Helper:
+    """One that is idle, or a new one; others may take one at the same time."""
+    try:
+        return _idle.pop()
+    except IndexError:
+        return _Helper()
 
 
 def _nothing() -> None:
     pass
 
 
-@cache
-def _pool() -> ThreadPoolExecutor:
-    """Threads that are started as they are needed, and kept."""
-    from concurrent.futures import ThreadPoolExecutor
-
-    return ThreadPoolExecutor(_MOST, "symgd")
-
+_idle: deque[_Helper] = deque()
 
 if hasattr(os, "register_at_fork"):  # a child process has no threads but its own
-    os.register_at_fork(after_in_child=_pool.cache_clear)
+    os.register_at_fork(after_in_child=_idle.clear)

@@ -105,6 +105,18 @@ def escape(text: str) -> str:
     )
 
 
+def split_outside(text: str, separators: str) -> list[str]:
+    """The pieces of a text at these characters, outside of brackets; blank ones are left out."""
+    pieces, depth = [""], 0
+    for char in text:
+        depth += (char in "([") - (char in ")]")
+        if char in separators and depth == 0:
+            pieces.append("")
+        else:
+            pieces[-1] += char
+    return [piece.strip() for piece in pieces if piece.strip()]
+
+
 def counted(count: int, noun: str) -> str:
     """The count with its noun, singular or plural: 1 row, 1,000 rows."""
     return f"{count:,} {noun}" if abs(count) == 1 else f"{count:,} {noun}s"

@@ -13,11 +13,10 @@ import subprocess
 import tempfile
 import time
 
-from tests.hang_guard import HUNG
-
 COMMAND = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
 )
+ANSWER = 120  # seconds for an answer of the browser, before another one is started
 WHY_NOT = "" if COMMAND and os.name == "posix" else "there is no chromium on this machine"
 
 
@@ -26,6 +25,9 @@ class Browser:
 
     def __init__(self):
         self.events = []
+        self._start()
+
+    def _start(self):
         self._buffer = b""
         self._number = 0
         self._folder = tempfile.TemporaryDirectory(prefix="chromium-", ignore_cleanup_errors=True)
@@ -53,6 +55,7 @@ class Browser:
         self._session = attached["sessionId"]
         for domain in ("Page", "Runtime", "Network", "Log"):
             self.call(f"{domain}.enable")
+        self.call("Page.setLifecycleEventsEnabled", enabled=True)
 
     def close(self):
         """End the browser that this object started."""
@@ -73,15 +76,16 @@ class Browser:
         if self._session:
             message["sessionId"] = self._session
         os.write(self._out, json.dumps(message).encode() + b"\0")
+        end = time.monotonic() + ANSWER
         while True:
-            answer = self._read()
+            answer = self._read(end)
             if answer.get("id") == self._number:
                 if "error" in answer:
                     raise RuntimeError(f"{method}: {answer['error']}")
                 return answer["result"]
 
-    def _read(self):
-        end = time.monotonic() + HUNG
+    def _read(self, end):
+        """The next message, which may be an event, before `end` on the monotonic clock."""
         while b"\0" not in self._buffer:
             ready, _, _ = select.select([self._in], [], [], max(0.0, end - time.monotonic()))
             data = os.read(self._in, 1 << 20) if ready else b""
@@ -95,15 +99,35 @@ class Browser:
         return message
 
     def open(self, url, wide=1200, high=900, scale=1):
-        """Load a page in a window of this size, and wait until it has drawn."""
-        self.call("Emulation.setDeviceMetricsOverride", width=wide, height=high,
-                  deviceScaleFactor=scale, mobile=False)  # fmt: skip
-        self.call("Page.navigate", url="about:blank")
+        """Load a page in a window of this size, and wait until it has drawn.
+
+        A browser that does not answer is a fault of the machine: a new one gets a second chance.
+        """
+        size = {"width": wide, "height": high, "deviceScaleFactor": scale, "mobile": False}
+        try:
+            self._open(url, size)
+        except TimeoutError:
+            self.close()
+            self._start()
+            self._open(url, size)
+
+    def _open(self, url, size):
+        self.call("Emulation.setDeviceMetricsOverride", **size)
+        self._load("about:blank")  # the same page with another permalink would not be loaded again
         self.events.clear()
-        self.call("Page.navigate", url=url)
-        while not any(e["method"] == "Page.loadEventFired" for e in self.events):
-            self._read()
+        self._load(url)
         self.settle()
+
+    def _load(self, url):
+        """Go to an address and wait for the load event of that very document, not the last one."""
+        loader = self.call("Page.navigate", url=url)["loaderId"]
+        end = time.monotonic() + ANSWER
+        while not any(
+            event["method"] == "Page.lifecycleEvent"
+            and (event["params"]["loaderId"], event["params"]["name"]) == (loader, "load")
+            for event in self.events
+        ):
+            self._read(end)
 
     def settle(self):
         """Wait for two frames, so that what was asked for is drawn."""

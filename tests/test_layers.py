@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -30,38 +31,41 @@ def room(module):
     return ROOMS.index(parts[1] if (PACKAGE / parts[1]).is_dir() else "")
 
 
-def imports(path):
-    """The modules of the package that a file imports: at its top, lazily, or for types only."""
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+@cache
+def tree(name):
+    """The syntax tree of a module."""
+    return ast.parse(FILES[name].read_text("utf-8"))
+
+
+@cache
+def imports(name):
+    """The other modules of the package that one imports: at its top, lazily, or for types only."""
+    found = set()
+    for node in ast.walk(tree(name)):
         if isinstance(node, ast.Import):
-            found = [alias.name for alias in node.names]
+            found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path}: relative import"
-            found = [f"{node.module}.{alias.name}" for alias in node.names]
-            found = [name if name in FILES else node.module for name in found]
-        else:
-            continue
-        yield from (name for name in found if name.split(".")[0] == "symgd")
-
-
-GRAPH = {name: set(imports(path)) - {name} for name, path in FILES.items()}
+            assert node.level == 0, f"{name}: relative import"
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+            found |= {full if full in FILES else node.module for full in names}
+    return {module for module in found if module.split(".")[0] == "symgd"} - {name}
 
 
 def test_the_walk_sees_lazy_imports_and_those_of_type_checkers():
-    assert "symgd.cli.app" in GRAPH["symgd.cli.main"]
-    assert "symgd.descent.descend" in GRAPH["symgd"]
+    assert "symgd.cli.app" in imports("symgd.cli.main")
+    assert "symgd.descent.descend" in imports("symgd")
 
 
 @pytest.mark.parametrize("name", sorted(set(FILES) - ROOF))
 def test_imports_point_up_the_order_of_rooms(name):
-    assert not GRAPH[name] & ROOF
-    assert GRAPH[name] <= set(FILES)
-    assert [target for target in GRAPH[name] if room(target) > room(name)] == []
+    assert not imports(name) & ROOF
+    assert imports(name) <= set(FILES)
+    assert [target for target in imports(name) if room(target) > room(name)] == []
 
 
 def test_no_circle():
     # CycleError names the modules of a circle
-    TopologicalSorter({n: t for n, t in GRAPH.items() if n not in ROOF}).prepare()
+    TopologicalSorter({name: imports(name) for name in FILES if name not in ROOF}).prepare()
 
 
 def test_rooms_are_the_folders_of_the_package():
@@ -78,10 +82,10 @@ def test_no_base_name_stands_twice():
 
 def test_no_class_name_stands_twice():
     seen = {}
-    for path in FILES.values():
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    for name in FILES:
+        for node in ast.walk(tree(name)):
             if isinstance(node, ast.ClassDef):
-                assert seen.setdefault(node.name, path) == path, f"{node.name}: {path}"
+                assert seen.setdefault(node.name, name) == name, f"{node.name}: {name}"
 
 
 def test_no_folder_holds_more_than_thirty_modules():

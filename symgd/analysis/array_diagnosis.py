@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from symgd._numpy import np
 from symgd.analysis.nonfinite import NonfiniteCause, blame, is_finite, operands_read
 from symgd.backends.compiler import compile_per_row
 from symgd.backends.lambdified import compile_array
@@ -17,26 +18,22 @@ from symgd.formula.indices import (
     At,
     ColumnVector,
     Count,
+    FreeIndices,
     Index,
     Largest,
     Peak,
     Product,
     Size,
-    free_indices,
     reduced_index,
 )
 from symgd.formula.nodes import ROWS, Column, Name, Node, RowMax, RowMean, float_of, topological
-
-if TYPE_CHECKING:
-    from symgd.model.array_functions import ArrayFunctions
+from symgd.model.array_functions import ArrayFunctions
 
 _LARGEST = 20_000_000  # numbers that the values of one node may be
 
 
 def find_element(functions: ArrayFunctions, x: Sequence[float], at: str) -> NonfiniteCause:
     """What is non-finite in the value of a loss of arrays at x."""
-    import numpy as np
-
     for root in (functions.model.formula.root, functions.root):
         values = _Values(functions, functions.inputs(x), topological([root]))
         try:
@@ -66,7 +63,8 @@ class _Values:
     known: dict[int, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        found = {i for own in free_indices(self.order).values() for i in own}
+        free = FreeIndices()
+        found = {index for node in self.order for index in free(node)}
         self.axes = {index: k for k, index in enumerate(sorted(found, key=lambda i: i.name))}
         self.shapes = self.functions.model.shapes
 
@@ -81,15 +79,11 @@ class _Values:
 
     def axis(self, index: Index) -> Any:
         """The values of an index, along its axis."""
-        import numpy as np
-
         shape = [1] * len(self.axes)
         shape[self.axes[index]] = -1
         return np.array(self.shapes.range(index), dtype=np.float64).reshape(shape)
 
     def _value(self, node: Node) -> Any:
-        import numpy as np
-
         if node.func is At:
             return self._element(node)
         index = reduced_index(node)
@@ -114,8 +108,6 @@ class _Values:
         return np.float64(float_of(node))
 
     def _element(self, node: Node) -> Any:
-        import numpy as np
-
         array, *subscripts = node.args
         places = [_whole(self.known[id(s)]) - 1 for s in subscripts]
         if isinstance(array, Array):
@@ -127,8 +119,6 @@ class _Values:
         return data[tuple(places)]
 
     def _reduced(self, node: Node, index: Index) -> Any:
-        import numpy as np
-
         value, axis = self.known[id(node.args[-1])], self.axes.get(index)
         count = len(self.shapes.range(index))
         if axis is None or value.ndim == 0:
@@ -143,8 +133,6 @@ class _Values:
 
 def _whole(values: Any) -> Any:
     """Subscripts as whole numbers."""
-    import numpy as np
-
     return np.asarray(values).astype(np.int64)
 
 
@@ -161,8 +149,6 @@ def _function(node: Node) -> Any:
 
 def _blame(root: Node, values: _Values, x: Sequence[float], at: str) -> NonfiniteCause:
     """The node whose operands are all finite, at the first element where it is not."""
-    import numpy as np
-
     place: dict[Index, int] = {}  # of each index, from 0
 
     def here(node: Node) -> float:

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from itertools import combinations, islice
 from typing import Any
 
 import mpmath
-import sympy
 
 from symgd.calculus.polynomial import Polynomial, value
-from symgd.formula.evaluate import evaluate
-from symgd.formula.nodes import Node, Where, is_condition, topological
+from symgd.formula.nodes import topological
 from symgd.model.array_internals import ArrayInternals
 from symgd.model.loss import Loss
 from symgd.solvers.symmetric import finite_rows, spectrum
@@ -24,7 +22,6 @@ _LONG = 20_000  # operations of the loss times parameters, likewise
 
 Point = tuple[Fraction, ...]  # exact coordinates
 
-_DIGITS = 50
 _CLEAR = 1e-9  # of the values, a gap that is no rounding,
 _ROUNDING = 1e-15  # and one that may be
 _TRIED = 8  # of each, how many are looked at exactly
@@ -148,46 +145,7 @@ def _exact(loss: Loss, terms: Polynomial | None, x: Point) -> Any:
     """The loss at rational x: exact for a polynomial, else in 50 digits; None if not real."""
     if terms is not None:
         return value(terms, x)
-    order = topological([loss.internals.root])
-    if len(order) > _CHECKABLE:
+    if len(topological([loss.internals.root])) > _CHECKABLE:
         return None
-    with mpmath.workdps(_DIGITS):
-        done: dict[int, Any] = {}
-        places = {
-            leaf: mpmath.mpf(v.numerator) / v.denominator
-            for leaf, v in zip(loss.internals.leaves, x, strict=True)
-        }
-        for node in order:
-            try:
-                found = _value(node, [done[id(a)] for a in node.args], places)
-            except (ArithmeticError, TypeError, ValueError):
-                return None  # a pole, or no real number
-            if isinstance(found, mpmath.mpc):
-                return None
-            done[id(node)] = found
-        result = done[id(loss.internals.root)]
-        return result if mpmath.isfinite(result) else None
-
-
-def _value(node: Node, args: list[Any], places: Mapping[Node, Any]) -> Any:
-    """One node in mpmath's numbers, or a truth value."""
-    cls = node.func
-    if not args:
-        return places[node] if node in places else _number(node.evalf(_DIGITS))
-    if cls is sympy.Add:
-        return mpmath.fsum(args)
-    if cls is sympy.Mul:
-        return mpmath.fprod(args)
-    if cls is sympy.Pow:
-        return mpmath.power(*args)
-    if is_condition(node) or cls is Where:
-        known = dict(zip(map(id, node.args), args, strict=True))
-        return evaluate(node, lambda a: known[id(a)])
-    inner = [sympy.Float(a, _DIGITS) for a in args]
-    return _number(cls(*inner).evalf(_DIGITS))
-
-
-def _number(value: sympy.Basic) -> Any:
-    if not (value.is_Float or value.is_Rational):
-        raise ArithmeticError(value)
-    return mpmath.mpf(sympy.Float(value, _DIGITS)._mpf_)
+    found = loss.exact.in_digits(x)
+    return found if mpmath.isfinite(found) else None

@@ -1,4 +1,4 @@
-"""Which sub-expression went non-finite, and with which operands."""
+"""Which sub-expression of a loss, or of a rule, went non-finite, and with which operands."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from symgd.analysis.nonfinite import WIDTH, NonfiniteCause, blame, is_finite, op
 from symgd.analysis.row_diagnosis import find_row
 from symgd.calculus.pullback import partials
 from symgd.formula.evaluate import evaluate_all
-from symgd.formula.nodes import Node, Where, topological
+from symgd.formula.graph import Graph
+from symgd.formula.nodes import Name, Node, Where, topological
 from symgd.formula.printing.plain import write
 from symgd.model.array_internals import ArrayInternals
 from symgd.model.loss import Loss
+from symgd.model.rules import Rule
 
 
 def find(loss: Loss, x: Sequence[float], t: int) -> NonfiniteCause:
@@ -49,3 +51,40 @@ def _steep(loss: Loss, node: Node, leaves: Mapping[Node, float]) -> bool:
     slopes = [slope for _, slope in partials(loss.internals.graph, node)]
     found = evaluate_all(slopes, leaves)
     return any(not is_finite(found[id(s)]) for s in slopes)
+
+
+def find_in_step(
+    rule: Rule,
+    params: Sequence[str],
+    shared: Mapping[str, float],
+    x: Sequence[float],
+    grad: Sequence[float],
+    state: Sequence[float],
+) -> NonfiniteCause | None:
+    """The cause in the step from x, or None where the rule's formulas are finite there.
+
+    shared: t, lr and the hyperparameters. state: the values of each state for all parameters, one
+    state after the other.
+    """
+    graph, count = Graph(), len(x)
+    values: dict[Node, float] = {}
+
+    def leaves(name: str, numbers: Sequence[float]) -> list[Node]:
+        own = count > 1 and len(numbers) == count
+        texts = [f"{name}[{p}]" if own else name for p in params[: len(numbers)]]
+        made = [graph.atom(Name(f"d{len(values) + k}", text)) for k, text in enumerate(texts)]
+        values.update(zip(made, numbers, strict=True))
+        return made
+
+    theta, slopes = leaves("theta", x), leaves("g", grad)
+    states = {
+        name: leaves(name, state[k * count : (k + 1) * count]) for k, name in enumerate(rule.state)
+    }
+    fixed = {name: leaves(name, [number])[0] for name, number in shared.items()}
+    after, new_states = rule.step(graph, theta, slopes, states, fixed)
+    roots = [*after, *(node for nodes in new_states.values() for node in nodes)]
+    found = evaluate_all(roots, values)
+    for root in roots:
+        if not is_finite(found[id(root)]):
+            return blame(root, found, x, f" in the rule at step {shared['t']:.0f}")
+    return None

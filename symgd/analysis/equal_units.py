@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-import numpy as np
-
+from symgd._numpy import NDArray, np
 from symgd.formula.indices import Array, At, Index, reduced_index
 from symgd.formula.nodes import Node, topological
+from symgd.model.array_model import ArrayModel
 from symgd.names import escape
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from symgd.model.array_model import ArrayModel
 
 
 def equal_units(model: ArrayModel, start: NDArray[np.float64]) -> str:

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import cast
 
-import numpy as np
-
-from symgd.analysis.minima import Minimum
+from symgd._numpy import np
+from symgd.analysis.minima import Minimum, held_at, rises_inward, solver_box
+from symgd.analysis.smooth_loss import SmoothLoss
 from symgd.backends.dispatch import machine_code
 from symgd.model.array_internals import ArrayInternals
 from symgd.model.loss import Loss
+from symgd.solvers import trust_region
 from symgd.solvers.lanczos import Extremes, extreme_eigenvalues
-from symgd.solvers.objectives import Vector
-from symgd.solvers.truncated_newton import Function, difference_product, minimize
+from symgd.solvers.objectives import Mask, Vector
 
 _EPS = 2.0**-52
 # operations of value and gradient
-_EXACT = 6_000  # of a loss whose products are exact: of longer ones they are differences
 _LONGEST = 600_000  # of a loss that is compiled to look at its curvature
 _WORK, _INTERPRETED = 10**9, 10**7  # for a minimum, with machine code and without
 _FEWEST = 100  # products, below which it is not worth beginning
@@ -35,28 +33,32 @@ def most_products(loss: Loss) -> int:
     return min(4_000, most) if most >= _FEWEST and compiles else 0
 
 
-def function_of(loss: Loss) -> Function:
-    """x -> (value, gradient), of arrays."""
-    return cast("Function", loss.compiled)
-
-
-def products(loss: Loss) -> Callable[[Vector], Callable[[Vector], Vector]]:
-    """x -> (v -> H(x) v)."""
-    if isinstance(loss.internals, ArrayInternals):
-        return loss.internals.functions.product_at
-    if loss.internals.program.operations <= _EXACT:
-        return lambda x: lambda v: loss.internals.product(x, v)
-    return lambda x: difference_product(function_of(loss), x)
-
-
 def curvature_ends(loss: Loss, x: Sequence[float], upper: bool = False) -> Extremes | None:
     """The least and the largest eigenvalue of the Hessian at x, by Lanczos' method.
 
-    upper: only the largest is wanted.
+    In the parameters that no bound holds; None where there are none of them. upper: only the
+    largest is wanted.
     """
     with np.errstate(all="ignore"):  # of a run that has diverged, numbers overflow
         point = np.array(x, dtype=np.float64)
-        return extreme_eigenvalues(products(loss)(point), len(x), upper=upper)
+        function = SmoothLoss(loss)
+        product, count = function.products(point), len(x)
+        box = solver_box(loss)
+        if box is not None:
+            free = box.free(point, function.gradient(point)[1])
+            product, count = _restricted(product, free), int(free.sum())
+        return extreme_eigenvalues(product, count, upper=upper) if count else None
+
+
+def _restricted(product: Callable[[Vector], Vector], free: Mask) -> Callable[[Vector], Vector]:
+    """The product as a function of the free parameters alone."""
+
+    def part(v: Vector) -> Vector:
+        whole = np.zeros(len(free))
+        whole[free] = v
+        return product(whole)[free]
+
+    return part
 
 
 def noise(ends: Extremes) -> float:
@@ -65,24 +67,60 @@ def noise(ends: Extremes) -> float:
 
 
 def descend(loss: Loss, start: Sequence[float]) -> tuple[Vector, float] | None:
-    """Where truncated Newton steps downhill end, and the norm of the gradient there."""
-    x = np.array(start, dtype=np.float64)
+    """Where Newton steps in a trust region end, and the norm of the gradient there.
+
+    In bounds, of the projected gradient. None where the start is not finite.
+    """
+    function, box = _Counted(loss), solver_box(loss)
     with np.errstate(all="ignore"):
-        return minimize(function_of(loss), x, products(loss), most_products(loss))
+        for here in trust_region.iterate(function, np.array(start, dtype=np.float64), box):
+            if not (np.isfinite(here.value) and np.isfinite(here.gradient).all()):
+                return None
+            if function.left <= 0:
+                break
+        free = 1.0 if box is None else box.free(here.x, here.gradient)
+        return here.x, float(np.linalg.norm(here.gradient * free))
+
+
+class _Counted(SmoothLoss):
+    """A loss, and how many more products with its Hessian a minimum may take."""
+
+    def __init__(self, loss: Loss) -> None:
+        super().__init__(loss)
+        self.left, products = most_products(loss), self.products
+
+        def counted(x: Vector) -> Callable[[Vector], Vector]:
+            product = products(x)
+
+            def call(v: Vector) -> Vector:
+                self.left -= 1
+                return product(v)
+
+            return call
+
+        self.products = counted
 
 
 def certified(loss: Loss, start: Sequence[float]) -> Minimum | None:
     """The minimum downhill of a point, with both ends of the spectrum of its Hessian.
 
-    Its error is at most about the norm of the gradient over the least curvature.
+    Its error is at most about the norm of the gradient over the least curvature. In bounds as in
+    `symgd.analysis.minima`.
     """
     found = descend(loss, start)
-    ends = None if found is None else curvature_ends(loss, found[0].tolist())
-    if found is None or ends is None or not ends.low > noise(ends):
+    if found is None:
         return None
     x, slope = found
+    held = held_at(loss, x.tolist(), SmoothLoss(loss).gradient(x)[1].tolist())
+    error, values = 0.0, list[float]()
+    if not held or not all(held):
+        ends = curvature_ends(loss, x.tolist())
+        if ends is None or not ends.low > noise(ends):
+            return None
+        error, values = slope / (ends.low - ends.low_error), [ends.low, ends.high]
     size, origin = float(np.linalg.norm(x)), math.hypot(*start)
-    error = slope / (ends.low - ends.low_error)
     if size > _FAR * (1 + origin) or not error <= _CLOSE * max(size, origin):
         return None
-    return Minimum(x.tolist(), [ends.low, ends.high], error + 4 * _EPS * size)
+    if any(held) and not rises_inward(loss, x.tolist(), held, max(size, origin) or 1.0):
+        return None
+    return Minimum(x.tolist(), values, error + 4 * _EPS * size, held)

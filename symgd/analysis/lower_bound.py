@@ -8,10 +8,13 @@ from fractions import Fraction
 from math import inf, isfinite
 
 from symgd import names
+from symgd._numpy import np
 from symgd.analysis.minima import LossObjective, solver_box
+from symgd.analysis.unbounded import unbounded_ray
 from symgd.calculus.intervals import ranges
 from symgd.calculus.polynomial import degree, polynomial
 from symgd.model.loss import Loss
+from symgd.solvers.objectives import Box
 
 _LARGEST = 60  # parameters, and
 _WORK = 60_000  # operations times parameters of a loss that is followed along rays
@@ -45,13 +48,8 @@ def lower_bound(loss: Loss, start: Sequence[float]) -> LowerBound:
     count = len(loss.params)
     if proven.bounded or count > _LARGEST or loss.internals.work * count > _WORK:
         return proven
-    import numpy as np
-
-    from symgd.analysis.unbounded import unbounded_ray
-    from symgd.solvers.objectives import Box
-
     box = solver_box(loss) or Box(np.full(count, -inf), np.full(count, inf))
-    found = unbounded_ray(LossObjective(loss), np.array(start, dtype=np.float64), box, _SAMPLES)
+    found = unbounded_ray(LossObjective(loss.internals), start, box, _SAMPLES)
     if found is None:
         return proven
     moved = [

@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from symgd._numpy import np
 from symgd.model.loss import Loss
+from symgd.model.loss_internals import LossInternals
 from symgd.solvers import newton, symmetric
-
-if TYPE_CHECKING:
-    from symgd.solvers.objectives import Box, Objective
+from symgd.solvers.objectives import Box, Objective
 
 _EPS = 2.0**-52
 _BESIDE = 1e-6  # of x: so far to both sides of a minimum the loss curves up
@@ -33,22 +32,23 @@ class Minimum:
     held: tuple[bool, ...] = ()
 
 
+@dataclass(frozen=True)
 class LossObjective:
-    """A loss as Newton's method takes it."""
+    """`factor` times a loss as the solvers take it."""
 
-    def __init__(self, loss: Loss) -> None:
-        self._evaluate = loss.internals.evaluate
-        self._value = loss.internals.evaluate_value
-        self.hessian = loss.internals.hess_rows
+    loss: LossInternals
+    factor: float = 1.0
 
-    def unchecked_value(self, x: Iterable[float], /) -> float:
+    def value(self, x: Iterable[float], /) -> float:
         """The value, -inf, inf and nan included."""
-        return self._value(*map(float, x))[0]
+        return self.factor * self.loss.evaluate_value(*map(float, x))[0]
 
     def gradient(self, x: Sequence[float]) -> tuple[float, list[float]]:
-        """Value and gradient."""
-        value, *gradient = self._evaluate(*x)
+        value, *gradient = [self.factor * v for v in self.loss.evaluate(*x)]
         return value, gradient
+
+    def hessian(self, x: Sequence[float]) -> list[list[float]]:
+        return [[self.factor * v for v in row] for row in self.loss.hess_rows(x)]
 
 
 def find_minimum(
@@ -65,7 +65,7 @@ def find_minimum(
     """
     start = [float(v) for v in x]
     found = newton.minimize(
-        objective or LossObjective(loss),
+        objective or LossObjective(loss.internals),
         start,
         solver_box(loss),
         steps=iterations,
@@ -92,7 +92,7 @@ def certified_minimum(loss: Loss, x: Sequence[float]) -> Minimum | None:
     found = find_minimum(loss, x, globalized=True)
     if found is None:
         return None
-    objective, box = LossObjective(loss), solver_box(loss)
+    objective, box = LossObjective(loss.internals), solver_box(loss)
     step = newton.evaluate_at(objective, found.x, box).step
     moved = _clipped(loss, [a + b for a, b in zip(found.x, step, strict=True)])
     again = newton.evaluate_at(objective, moved, box)
@@ -103,7 +103,7 @@ def certified_minimum(loss: Loss, x: Sequence[float]) -> Minimum | None:
         return None
     held = held_at(loss, again.x, again.gradient)
     reach = max(size, math.hypot(*x)) or 1.0
-    if any(held) and not _rises_inward(loss, again.x, held, reach):
+    if any(held) and not rises_inward(loss, again.x, held, reach):
         return None
     values: list[float] = []
     if not all(held) or not held:
@@ -165,10 +165,6 @@ def solver_box(loss: Loss) -> Box | None:
     box = loss.internals.box
     if box is None:
         return None
-    import numpy as np
-
-    from symgd.solvers.objectives import Box
-
     return Box(np.array(box.low), np.array(box.high))
 
 
@@ -205,13 +201,14 @@ def _spectrum(rows: symmetric.Rows, held: Sequence[bool]) -> symmetric.Spectrum:
     return symmetric.Spectrum(split.values, vectors)
 
 
-def _rises_inward(loss: Loss, x: Sequence[float], held: Sequence[bool], size: float) -> bool:
-    """Whether the gradient still points outward a little inside of each bound that holds."""
+def rises_inward(loss: Loss, x: Sequence[float], held: Sequence[bool], size: float) -> bool:
+    """Whether the gradient still points outward a little inside of the bounds that hold."""
     box = loss.internals.box
     assert box is not None
-    for k in (k for k, is_held in enumerate(held) if is_held):
-        inward = _BESIDE * size if x[k] <= box.low[k] else -_BESIDE * size
-        inside = box.clip([*x[:k], x[k] + inward, *x[k + 1 :]])
-        if not loss.internals.evaluate(*inside)[1 + k] * inward > 0:
-            return False
-    return True
+    inward = [
+        (_BESIDE * size if v <= low else -_BESIDE * size) * is_held
+        for v, low, is_held in zip(x, box.low, held, strict=True)
+    ]
+    inside = box.clip(v + move for v, move in zip(x, inward, strict=True))
+    grad = loss.internals.evaluate(*inside)[1:]
+    return all(g * move > 0 for g, move in zip(grad, inward, strict=True) if move)

@@ -1,13 +1,17 @@
-"""The sub-expression where a value stopped being finite, with its operands."""
+"""The sub-expression where a value stopped being finite, its operands, and what keeps it finite."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import inf, isfinite
 from typing import Any
 
-from symgd.analysis.domain_hints import remedy
-from symgd.formula.nodes import Node, Where, is_inverse
+import sympy
+
+from symgd.formula.functions.function import EVERYTHING
+from symgd.formula.functions.table import BY_CLASS
+from symgd.formula.nodes import Node, Where, float_of, is_inverse
 from symgd.formula.printing.plain import write
 
 WIDTH = 120  # characters of an expression that a message quotes
@@ -75,3 +79,38 @@ def operand_values(node: Node, values: Mapping[int, Any]) -> str:
 def is_finite(value: Any) -> bool:
     """Whether a value, or the truth of a condition, is finite."""
     return isinstance(value, bool) or value - value == 0
+
+
+def remedy(node: Node) -> str:
+    """The condition under which `node` is finite, or "" where none is known."""
+    if node.func is sympy.Mul:
+        below = [a.args[0] for a in node.args if is_inverse(a)]
+        return _needs(" and ".join(f"{write(b, WIDTH)} != 0" for b in below)) if below else ""
+    if node.func is sympy.Pow:
+        return _of_power(node)
+    row = BY_CLASS.get(node.func)
+    if row is None or len(node.args) != 1:
+        return ""
+    text = write(node.args[0], WIDTH)
+    if row.overflows:
+        return f"{row.name}({text}) overflows: keep {text} smaller"
+    if row.domain == EVERYTHING:
+        return ""
+    low, high = row.domain
+    less = "<=" if isfinite(row.scalar(low)) else "<"
+    if high == inf:
+        return _needs(f"{text} {less.replace('<', '>')} {low:g}")
+    return _needs(f"{low:g} {less} {text} {less} {high:g}")
+
+
+def _of_power(node: Node) -> str:
+    base, exponent = node.args
+    p, text = float_of(exponent), write(base, WIDTH)
+    if p is None or p != int(p):
+        strict = p is None or p < 0
+        return _needs(f"{text} {'>' if strict else '>='} 0")
+    return _needs(f"{text} != 0") if p < 0 else f"{text} grew too large: keep it smaller"
+
+
+def _needs(condition: str) -> str:
+    return f"it needs {condition}"

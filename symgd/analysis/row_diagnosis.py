@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
+from symgd._numpy import np
 from symgd.analysis.nonfinite import WIDTH, NonfiniteCause, blame
 from symgd.backends.compiler import compile_per_row, compile_program
 from symgd.backends.lambdified import compile_array
@@ -78,8 +79,6 @@ def _first_bad_row(
     loss: Loss, term: Node, leaves: Mapping[Node, float], sums: Mapping[int, float]
 ) -> tuple[int, dict[Node, float]] | None:
     """The 1-based number of the first row whose term is not finite, and its cells."""
-    import numpy as np
-
     assert loss.table is not None
     graph = loss.internals.graph
     names = {key: Name(f"q{k}") for k, key in enumerate(sums)}

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from symgd._locks import cached_property
+from symgd._numpy import np
 from symgd.backends.compiler import compile_program
 from symgd.backends.lambdified import ARITHMETIC_ERRORS, compile_scalar
 from symgd.backends.program import Program
@@ -14,7 +15,7 @@ from symgd.calculus.gradient import gradient
 from symgd.formula.evaluate import evaluate_all
 from symgd.formula.functions.table import FUNCTIONS
 from symgd.formula.graph import Graph
-from symgd.formula.nodes import Name, Node, Norm, Where, topological
+from symgd.formula.nodes import Name, Node, Norm, Where, depends, topological
 from symgd.model.rules import Rule
 from symgd.solvers.symmetric import all_finite, finite_rows
 
@@ -65,8 +66,7 @@ class LinearRule:
         self._asked = 0
         results = self._in_the_long_run([*theta, *(after[name][0] for name in rule.state)])
         self.smooth = not any(
-            node.func in _ROUGH and self._depends(node, self._moving)
-            for node in topological(results)
+            node.func in _ROUGH and depends(node, self._moving) for node in topological(results)
         )
         self.rows = [gradient(graph, result, self._moving) for result in results]
 
@@ -75,7 +75,7 @@ class LinearRule:
         others = [*self._moving, self._nodes[_CURVATURE], self._nodes["lr"]]
 
         def change(node: Node, args: tuple[Node, ...]) -> Node:
-            if node.func is Where and not self._depends(args[0], others):
+            if node.func is Where and not depends(args[0], others):
                 late, earlier = (
                     evaluate_all([args[0]], self._fixed | {self._nodes["t"]: t})[id(args[0])]
                     for t in (_LATE, _EARLIER)
@@ -85,12 +85,6 @@ class LinearRule:
             return self._graph.same(node, args)
 
         return self._graph.rebuild(results, change)
-
-    @staticmethod
-    def _depends(node: Node, leaves: Sequence[Node]) -> bool:
-        """Whether a node reads one of these leaves."""
-        below = set(map(id, topological([node])))
-        return any(id(leaf) in below for leaf in leaves)
 
     def jacobian(
         self, curvature: float, lr: float, t: float = _LATE, away: float = 0.0
@@ -183,8 +177,6 @@ class LinearRule:
             return rows[0][0]
         if len(rows) == 2:
             return _of_two(rows)
-        import numpy as np
-
         values = np.linalg.eigvals(np.array(rows))
         largest = values[np.argmax(np.abs(values))]
         return float(largest.real) if abs(largest.imag) < 1e-12 else float(abs(largest))

@@ -11,9 +11,8 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import product
 from typing import Protocol
 
-import numpy as np
-
 from symgd import names
+from symgd._numpy import np
 from symgd.solvers.objectives import Box, Objective, Vector
 
 Ray = Callable[[float], Vector]
@@ -22,7 +21,7 @@ Ray = Callable[[float], Vector]
 class RowFunction(Objective, Protocol):
     """An objective whose value is asked far out."""
 
-    def unchecked_value(self, x: Vector, /) -> float:
+    def value(self, x: Vector, /) -> float:
         """The value, -inf, inf and nan included."""
 
 
@@ -46,7 +45,7 @@ def unbounded_direction(
 
 
 def unbounded_ray(
-    objective: RowFunction, point: Vector, box: Box, samples: int = 1
+    objective: RowFunction, point: Vector | Sequence[float], box: Box, samples: int = 1
 ) -> tuple[Vector, Vector] | None:
     """A point and the last finite one of a ray from there along which the loss is unbounded.
 
@@ -74,14 +73,14 @@ def _sentence(last_point: Vector, x: Vector, params: Sequence[str]) -> str:
 def _last_finite_point(objective: RowFunction, ray: Ray, box: Box, samples: int) -> Vector | None:
     """The last point of a ray along which the loss is unbounded; None where it may be bounded."""
     last, last_exponent, last_decrease = ray(0.0), 0, 0.0
-    last_value = objective.unchecked_value(last)
+    last_value = objective.value(last)
     for exponent in _EXPONENTS:
         x = ray(2.0**exponent)
         if not np.array_equal(box.clip(x), x):
             return None
-        value = objective.unchecked_value(x)
+        value = objective.value(x)
         for k in range(1, samples):
-            there = objective.unchecked_value(ray(2.0 ** (exponent + k / samples)))
+            there = objective.value(ray(2.0 ** (exponent + k / samples)))
             value = min(value, there) if there == there else there
         if value == -np.inf:
             return x

@@ -49,13 +49,16 @@ def bind_nests(
     data: columns by identifier, of a vector of columns a list of them. threads: at most.
     """
     native = compiled(lambda: bind_native(program, layout, data, threads))
-    if native is None:
-        return bind_numpy(program, layout, data)
+    return bind_numpy(program, layout, data) if native is None else called(native, layout.length)
+
+
+def called(native: BoundNests, length: int) -> BoundFunction:
+    """Machine code as a function of one array."""
 
     def call(x: Any, out: Floats | None = None) -> Floats:
         import numpy as np
 
-        out = np.empty(layout.length) if out is None else out
+        out = np.empty(length) if out is None else out
         native.evaluate(np.ascontiguousarray(x, dtype=np.float64), out)
         return out
 

@@ -20,6 +20,7 @@ class Stop(IntEnum):
     NONFINITE_STEP = 3  # the rule's step from theta
     STUCK = 4  # a fixed point of the step
     NO_DESCENT = 5  # the line search found no smaller loss
+    SETTLED = 6  # a further step of a solver is rounding
 
 
 RUNNING = 0  # in place of a Stop: native code has done all of its steps

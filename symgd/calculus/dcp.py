@@ -61,7 +61,6 @@ class Curvature(Enum):
 
     @property
     def negated(self) -> Curvature:
-        """The curvature of the negative."""
         return {Curvature.CONVEX: Curvature.CONCAVE, Curvature.CONCAVE: Curvature.CONVEX}.get(
             self, self
         )

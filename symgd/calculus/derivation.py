@@ -11,7 +11,16 @@ from symgd.calculus.gradient import gradient
 from symgd.calculus.pullback import partials
 from symgd.formula.functions.table import BY_CLASS
 from symgd.formula.graph import Graph
-from symgd.formula.nodes import Name, Node, Where, float_of, is_condition, is_inverse, topological
+from symgd.formula.nodes import (
+    Name,
+    Node,
+    Where,
+    dependents,
+    float_of,
+    is_condition,
+    is_inverse,
+    topological,
+)
 from symgd.formula.printing.plain import write
 from symgd.names import escape
 
@@ -45,20 +54,12 @@ def derivation(
     """
     count = 0
     for leaf in leaves:
-        active = _active_nodes(root, leaf)
+        active = dependents(topological([root]), [graph.atom(leaf)])
         for node in _from_output_to_leaves(root, active):
             if count >= _MAX_STEPS:
                 return
             count += 1
             yield _step(graph, node, leaf, active, tidy)
-
-
-def _active_nodes(root: Node, leaf: Name) -> set[int]:
-    found: set[int] = set()
-    for node in topological([root]):
-        if node is leaf or node == leaf or any(id(a) in found for a in node.args):
-            found.add(id(node))
-    return found
 
 
 def _from_output_to_leaves(root: Node, active: set[int]) -> Iterator[Node]:

@@ -18,7 +18,7 @@ from symgd.formula.functions.table import FUNCTIONS
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import ONE, ZERO, Node, float_of
 
-_NODE = {name: row.node for name, row in {**FUNCTIONS, **DERIVATIVES}.items()}
+NODE = {name: row.node for name, row in {**FUNCTIONS, **DERIVATIVES}.items()}
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Term:
 
 def call(graph: Graph, name: str, *args: Node) -> Node:
     """The node of a function of the table, derivative rows included."""
-    return graph.node(_NODE[name], *args)
+    return graph.node(NODE[name], *args)
 
 
 def term_of(graph: Graph, node: Node) -> Term | None:
@@ -65,7 +65,7 @@ def _checked(c: float, u: Node) -> Term | None:
 
 def terms_of(graph: Graph, node: Node) -> list[Term] | None:
     """The terms of a sum of at least one exponential, equal powers merged; None for others."""
-    if node.func is _NODE["expm1"]:
+    if node.func is NODE["expm1"]:
         return [Term(1.0, node.args[0]), Term(-1.0, None)]
     if node.func is sympy.Mul and float_of(node.args[0]) == -1 and len(node.args) == 2:
         inner = terms_of(graph, node.args[1])
@@ -145,13 +145,13 @@ def _softmax(graph: Graph, u: Node, others: Sequence[Node]) -> Node:
 
 def log_share(graph: Graph, node: Node) -> Node | None:
     """The logarithm of what `share` makes, or None for another node."""
-    if node.func is _NODE["sigmoid"]:
+    if node.func is NODE["sigmoid"]:
         return graph.neg(call(graph, "softplus", graph.neg(node.args[0])))
-    if node.func in (_NODE["softmax2"], _NODE["softmax"]):
+    if node.func in (NODE["softmax2"], NODE["softmax"]):
         u, *others = node.args
         rest = others[0] if len(others) == 1 else call(graph, "logsumexp", *others)
         return graph.neg(call(graph, "softplus", graph.sub(rest, u)))
-    if node.func is _NODE["softmax_term"] and node.args[2].func is _NODE["exp_sum"]:
+    if node.func is NODE["softmax_term"] and node.args[2].func is NODE["exp_sum"]:
         return graph.sub(node.args[0], call(graph, "logsumexp", *node.args[2].args))
     return None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial, reduce
 
 import sympy
 
@@ -77,7 +78,4 @@ def tidy(graph: Graph, nodes: Sequence[Node]) -> list[Node]:
 
 
 def _largest(graph: Graph, args: Sequence[Node]) -> Node:
-    result = args[0]
-    for arg in args[1:]:
-        result = graph.node(_MAX, result, arg)
-    return result
+    return reduce(partial(graph.node, _MAX), args)

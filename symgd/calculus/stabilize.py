@@ -14,6 +14,7 @@ import sympy
 
 from symgd.calculus.exponential_products import without_overflow
 from symgd.calculus.exponential_sums import (
+    NODE,
     Term,
     call,
     log_difference,
@@ -32,12 +33,8 @@ from symgd.calculus.row_exponential_sums import (
     quotient_of_rows,
 )
 from symgd.formula.functions import reference
-from symgd.formula.functions.derivatives import DERIVATIVES
-from symgd.formula.functions.table import FUNCTIONS
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import MINUS_ONE, ONE, TWO, Node, float_of, is_inverse, is_negation
-
-_NODE = {name: row.node for name, row in {**FUNCTIONS, **DERIVATIVES}.items()}
 
 
 def stabilize(graph: Graph, roots: Sequence[Node]) -> list[Node]:
@@ -46,7 +43,7 @@ def stabilize(graph: Graph, roots: Sequence[Node]) -> list[Node]:
 
     def change(node: Node, args: tuple[Node, ...]) -> Node:
         node = graph.same(node, args)
-        if node.func is sympy.log or node.func is _NODE["log1p"]:
+        if node.func is sympy.log or node.func is NODE["log1p"]:
             return _log(graph, node)
         if node.func is sympy.Add:
             return _add(graph, node)
@@ -92,9 +89,9 @@ def _logarithm(graph: Graph, node: Node) -> Node | None:
         return call(graph, "logcosh", *node.args)
     if node.func is sympy.sinh:
         return call(graph, "logsinh", *node.args)
-    if node.func is _NODE["ndtr"]:
+    if node.func is NODE["ndtr"]:
         return call(graph, "log_ndtr", *node.args)
-    if node.func is _NODE["erfc"]:
+    if node.func is NODE["erfc"]:
         return call(graph, "log_erfc", *node.args)
     if (found := log_share(graph, node)) is not None:
         return found
@@ -108,7 +105,7 @@ def _logarithm(graph: Graph, node: Node) -> Node | None:
         return log_sum(graph, terms) if positive else log_difference(graph, terms)
     if node.func is sympy.Mul:
         scale, rest = _number_and_rest(node)
-        if scale == 0.5 and len(rest) == 1 and rest[0].func is _NODE["erfc"]:
+        if scale == 0.5 and len(rest) == 1 and rest[0].func is NODE["erfc"]:
             scaled = graph.mul(graph.number(-math.sqrt(2.0)), rest[0].args[0])
             return call(graph, "log_ndtr", scaled)
         found = _logarithm(graph, rest[0]) if scale > 0 and len(rest) == 1 else None
@@ -148,13 +145,13 @@ def _add(graph: Graph, node: Node) -> Node:
                 return _versine(graph, function.args[0])
             if _is_square(function) and function.args[0].func is sympy.tanh:
                 return graph.pow(graph.node(sympy.sech, *function.args[0].args), 2)
-            if function.func is _NODE["sigmoid"]:
+            if function.func is NODE["sigmoid"]:
                 return call(graph, "sigmoid", graph.neg(function.args[0]))
-            if function.func is _NODE["softmax2"]:
+            if function.func is NODE["softmax2"]:
                 return call(graph, "softmax2", *function.args[::-1])
-            if function.func is _NODE["ndtr"]:
+            if function.func is NODE["ndtr"]:
                 return call(graph, "ndtr", graph.neg(function.args[0]))
-            if function.func is _NODE["softmax"]:
+            if function.func is NODE["softmax"]:
                 return call(graph, "softmax_complement", *function.args)
         if (found := _one_plus_erf(graph, one, other)) is not None:
             return found
@@ -166,7 +163,7 @@ def _one_plus_erf(graph: Graph, c: Node, other: Node) -> Node | None:
     scale, number = 1.0, float_of(c)
     if other.func is sympy.Mul and len(other.args) == 2:
         scale, other = float_of(other.args[0]) or 0.0, other.args[1]
-    if number is None or other.func is not _NODE["erf"] or abs(scale) != abs(number):
+    if number is None or other.func is not NODE["erf"] or abs(scale) != abs(number):
         return None
     (x,) = other.args
     return graph.mul(c, call(graph, "erfc", graph.neg(x) if scale == number else x))
@@ -234,7 +231,7 @@ def _reciprocal(graph: Graph, factor: Node, sums: _Sums) -> tuple[list[Term], in
         if power != int(power) or power < 1:
             return None
         base, copies = factor.args[0], int(power)
-    if base.func is _NODE["sigmoid"]:
+    if base.func is NODE["sigmoid"]:
         return [Term(1.0, None), Term(1.0, graph.neg(base.args[0]))], copies
     return None
 

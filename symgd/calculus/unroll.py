@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial, reduce
 
 from symgd.formula.functions.table import FUNCTIONS
 from symgd.formula.graph import Graph
@@ -102,11 +103,7 @@ class Unroller:
         if node.func is Product:
             return graph.mul(*terms)
         if node.func in (Largest, Peak):
-            most = FUNCTIONS["max"].node
-            found = terms[0]
-            for other in terms[1:]:
-                found = graph.node(most, found, other)
-            return found
+            return reduce(partial(graph.node, FUNCTIONS["max"].node), terms)
         return graph.add(*terms)
 
     def _element(self, node: Node, values: Mapping[Index, int]) -> Node:

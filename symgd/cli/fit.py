@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from symgd.cli.console import emit, write_message
 from symgd.cli.formats import Format, read_format
-from symgd.cli.option_values import integer, read_arrays
+from symgd.cli.option_values import integer, pairs, read_arrays
 from symgd.cli.options import format_option, option
 from symgd.cli.progress import with_progress
 from symgd.cli.terminal import emit_report, enable_garbage_collection, exit_code, row_remarks
-from symgd.errors import ArgumentError
 from symgd.names import escape
 
 if TYPE_CHECKING:
@@ -49,7 +48,10 @@ def fit(
     fixed: Annotated[list[str] | None, option("fix")] = None,
     tied: Annotated[list[str] | None, option("tie")] = None,
     bound: Annotated[list[str] | None, option("bound")] = None,
-    method: Annotated[str, option("method")] = "lm",
+    method: Annotated[
+        str | None, option("method", "A solver; [lm], Newton's where it is no least squares.")
+    ] = None,
+    rule: Annotated[str | None, option("rule", "A rule in place of a solver.")] = None,
     steps: Annotated[str | None, option("steps", "Iterations at most.")] = None,
     lr: Annotated[str | None, option("lr", "Learning rate of a rule.")] = None,
     batch: Annotated[str | None, option("batch", "Rows of each step of a rule.")] = None,
@@ -83,9 +85,10 @@ def fit(
             sigma=sigma,
             loss=loss,
             fixed=parse_assignments(fixed or []),
-            tied=_parse_pairs("--tie", tied or []),
+            tied=pairs("--tie", tied or [], "NAME=..."),
             bounds=parse_bounds(bound or []),
             method=method,
+            rule=rule,
             steps=None if steps is None else integer("--steps", steps, minimum=1),
             lr=lr,
             batch=None if batch is None else integer("--batch", batch, minimum=1),
@@ -132,19 +135,6 @@ def _remarks(result: FitResult, reported: bool) -> Iterator[str]:
         if result.status.value != "converged":
             yield escape(result.message)
         yield from result.warnings
-
-
-def _parse_pairs(option: str, items: Sequence[str]) -> dict[str, str]:
-    """["b=2*a"] as {"b": "2*a"}."""
-    pairs: dict[str, str] = {}
-    for item in items:
-        name, equals, text = item.partition("=")
-        if not equals or not name.strip() or not text.strip():
-            raise ArgumentError(f"{option}: '{escape(item)}' is not NAME=...")
-        if name.strip() in pairs:
-            raise ArgumentError(f"{option}: '{escape(name.strip())}' is given twice")
-        pairs[name.strip()] = text.strip()
-    return pairs
 
 
 def _result_lines(result: FitResult, form: Format) -> Iterable[str]:

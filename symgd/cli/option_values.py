@@ -76,26 +76,26 @@ def read_arrays(
 ) -> dict[str, Any]:
     """The values of --size, --shape and --vector as the arguments sizes, shapes, vectors."""
     return {
-        "sizes": {n: integer(f"--size {n}", v, 0) for n, v in _pairs("--size", sizes or [])},
+        "sizes": {n: integer(f"--size {n}", v, 0) for n, v in pairs("--size", sizes or []).items()},
         "shapes": {
             name: [_length(f"--shape {name}", part) for part in _list(value)]
-            for name, value in _pairs("--shape", shapes or [])
+            for name, value in pairs("--shape", shapes or []).items()
         },
-        "vectors": {name: _list(value) for name, value in _pairs("--vector", vectors or [])},
+        "vectors": {name: _list(value) for name, value in pairs("--vector", vectors or []).items()},
     }
 
 
-def _pairs(option: str, items: list[str]) -> list[tuple[str, str]]:
-    """The texts NAME=VALUE as pairs."""
+def pairs(option: str, items: list[str], form: str = "NAME=VALUE") -> dict[str, str]:
+    """The texts NAME=VALUE as a mapping; the values are not yet read."""
     found: dict[str, str] = {}
     for item in items:
         name, equals, value = (part.strip() for part in item.partition("="))
         if not (equals and name and value):
-            raise ArgumentError(f"{option}: '{escape(item)}' is not NAME=VALUE")
+            raise ArgumentError(f"{option}: '{escape(item)}' is not {form}")
         if name in found:
             raise ArgumentError(f"{option}: '{escape(name)}' is given twice")
         found[name] = value
-    return list(found.items())
+    return found
 
 
 def _list(text: str) -> list[str]:

@@ -43,9 +43,7 @@ OPTIONS = {
     "html": Option("Write a live page with sliders: .html.", _FILE),
     "loss": Option('In place of r**2, as "huber(r, 1)"; r: residual, or residual/sigma.', _TEXT),
     "lr": Option("A number, a formula of t, or auto.", _TEXT, "-l"),
-    "method": Option(
-        "lm (Newton's where it is no least squares), or a rule (see symgd rules).", _TEXT, "-m"
-    ),
+    "method": Option("A solver in place of rule and lr.", "auto|newton|lbfgs|tr|lm", "-m"),
     "plot": Option("Draw a picture: .png, .svg or .gif (needs matplotlib).", _FILE),
     "predict": Option("Print the fitted model at the rows of FILE instead.", _FILE),
     "quiet": Option("Print the last theta only, and no remarks.", short="-q"),
@@ -72,6 +70,10 @@ OPTIONS = {
     "verbose": Option("Say on stderr what runs the steps, and why.", short="-v"),
     "weight": Option("Weights: a column or a formula.", _TEXT),
 }
+
+
+#: The helps, for options that show another default.
+HELP = {name: declared.help for name, declared in OPTIONS.items()}
 
 
 def option(name: str, help: str = "", metavar: str = "") -> Any:  # noqa: A002 - Typer's name

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
+from symgd._numpy import NDArray, np
 from symgd.data.conversion import ColumnLocation, Mask, MaskedColumn, convert, remove_missing
 from symgd.data.labels import Labels
 from symgd.data.parse_cell import is_missing

@@ -7,17 +7,15 @@ import numbers
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
-
+from symgd._numpy import NDArray, np
 from symgd.data.labels import Labels
 from symgd.data.parse_cell import MISSING_HINT
 from symgd.data.source import Array
 from symgd.errors import DataError, excerpt
 
-Mask = NDArray[np.bool_]
+Mask: TypeAlias = "NDArray[np.bool_]"
 
 _CHUNK = 1 << 20  # rows that are checked at once, to save memory
 

@@ -15,8 +15,7 @@ from functools import partial
 from itertools import chain
 from typing import Any, BinaryIO
 
-import numpy as np
-
+from symgd._numpy import np
 from symgd._threads import default_threads
 from symgd.data import parse_cell
 from symgd.data.arrow import null_mask, numpy_values, text_numbers

@@ -7,8 +7,7 @@ import io
 import re
 from collections.abc import Iterator, Sequence
 
-import numpy as np
-
+from symgd._numpy import np
 from symgd.data import parse_cell
 from symgd.data.header import (
     MOST_LINE,

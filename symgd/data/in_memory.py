@@ -6,11 +6,9 @@ Data frames are recognized by their methods, so that no library is imported for 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
-
+from symgd._numpy import NDArray, np
 from symgd.data.arrow import ArrowSource, need_arrow
 from symgd.data.conversion import (
     ColumnLocation,
@@ -24,7 +22,7 @@ from symgd.data.select_columns import check_names
 from symgd.data.source import Block, SelectedColumn, TableSource
 from symgd.errors import DataError, excerpt
 
-ArrayAndMask = tuple[NDArray[Any], Mask | None]
+ArrayAndMask: TypeAlias = "tuple[NDArray[Any], Mask | None]"
 
 
 def open_object(data: Any) -> TableSource:

@@ -8,9 +8,8 @@ from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import Any
 
-import numpy as np
-
 from symgd._locks import cached_property
+from symgd._numpy import np
 from symgd.data.detect_format import open_source
 from symgd.data.labels import Labels
 from symgd.data.parse_cell import BadCell, parse_text

@@ -3,52 +3,26 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeAlias
 
+from symgd._numpy import NDArray, np
+from symgd.analysis.minima import solver_box
+from symgd.backends.bound_nests import BoundFunction
 from symgd.backends.dispatch import compiled
 from symgd.backends.lambdified import compile_array
+from symgd.backends.program import Program
 from symgd.backends.step_checks import Stop, select_checks
-from symgd.descent.kernel import Ahead, LineSearchKernel, Run
+from symgd.descent.choose_backend import DescentTask
+from symgd.descent.kernel import Ahead, LineSearchKernel, Run, norm_of
+from symgd.descent.minibatches import BatchKernel, Sampler
 from symgd.descent.step_program import rule_program, settles
+from symgd.model.array_bounds import ArrayBounds, Interval
 from symgd.model.array_internals import ArrayInternals
+from symgd.solvers.objectives import Box
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from symgd.backends.program import Program
-    from symgd.descent.choose_backend import DescentTask
-
-    Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class ArrayBox:
-    """The bounds of all parameters: (P,) each."""
-
-    low: Floats
-    high: Floats
-
-    @classmethod
-    def of(cls, task: DescentTask) -> ArrayBox | None:
-        """Those of a descent, if it has some."""
-        import numpy as np
-
-        box = task.loss.internals.box
-        return None if box is None else cls(np.array(box.low), np.array(box.high))
-
-    def clip(self, x: Floats) -> Floats:
-        """The nearest point within them."""
-        return x.clip(self.low, self.high)
-
-    def projected(self, x: Floats, grad: Floats) -> Floats:
-        """The gradient with 0 where it points out of the box at a bound."""
-        import numpy as np
-
-        held = ((x == self.low) & (grad > 0)) | ((x == self.high) & (grad < 0))
-        return np.where(held, 0.0, grad)
+Floats: TypeAlias = "NDArray[np.float64]"
 
 
 @dataclass
@@ -65,7 +39,7 @@ class ArrayStepKernel:
     tail: tuple[float, ...]
     states: int
     settles: bool
-    box: ArrayBox | None = None
+    box: Box | None = None
 
     @classmethod
     def of(cls, task: DescentTask) -> ArrayStepKernel:
@@ -73,14 +47,20 @@ class ArrayStepKernel:
         arguments = task.arguments
         program = rule_program(arguments.rule, arguments, task.values)
         states = len(arguments.rule.state)
-        gradient, box = task.loss.internals.compiled, ArrayBox.of(task)
+        gradient, box = task.loss.internals.compiled, solver_box(task.loss)
         step = compile_array(program)
         return cls(gradient, step, task.tail, states, settles(arguments), box)
 
-    def advance(self, run: Run, count: int) -> Stop | None:
-        """`count` steps, or fewer and the reason."""
-        import numpy as np
+    def see(self, function: BoundFunction) -> None:
+        """Take the next steps on this loss, x -> [value, gradient..]."""
 
+        def gradient(x: Any) -> tuple[float, Floats]:
+            out = function(x)
+            return float(out[0]), out[1:]
+
+        self.gradient = gradient
+
+    def advance(self, run: Run, count: int) -> Stop | None:
         rows = select_checks(self.settles, run.tol is not None)
         x = np.asarray(run.x, dtype=np.float64)
         state = list(np.asarray(run.state, dtype=np.float64).reshape(-1, len(x)))
@@ -103,16 +83,44 @@ class ArrayStepKernel:
         return None
 
 
-def array_kernel(task: DescentTask, in_place: bool = False) -> ArrayStepKernel | InPlaceKernel:
-    """The kernel of a descent on a loss with arrays.
-
-    in_place: theta may change in place, by machine code where there is some.
-    """
+def long_kernel(
+    task: DescentTask, bounds: ArrayBounds | None
+) -> ArrayStepKernel | ArrayLineSearchKernel | InPlaceKernel:
+    """The kernel of a descent whose theta may change in place, by machine code if there is some."""
     arguments = task.arguments
     program = rule_program(arguments.rule, arguments, task.values)
-    plain = all(operation.name != "norm" for operation in program.body)
-    found = compiled(lambda: InPlaceKernel(task, program)) if in_place and plain else None
-    return found or ArrayStepKernel.of(task)
+    kernel: ArrayStepKernel | ArrayLineSearchKernel | InPlaceKernel | None = None
+    if arguments.schedule.auto:
+        kernel = ArrayLineSearchKernel.of(task)
+    elif all(operation.name != "norm" for operation in program.body):
+        kernel = compiled(lambda: InPlaceKernel(task, program, bounds))
+    kernel = kernel or ArrayStepKernel.of(task)
+    if bounds is not None and not isinstance(kernel, InPlaceKernel):
+        kernel.box = whole_box(bounds)
+    return kernel
+
+
+def whole_box(bounds: ArrayBounds) -> Box:
+    """The bounds, one by one."""
+    sizes = [one.beyond - one.first for one in bounds.intervals]
+    low, high = ([getattr(one, end) for one in bounds.intervals] for end in ("low", "high"))
+    return Box(np.repeat(low, sizes), np.repeat(high, sizes))
+
+
+def array_batches(
+    step: Any,
+    inner: ArrayInternals,
+    sampler: Sampler,
+    whole: Callable[[Any], tuple[float, Any]],
+) -> BatchKernel:
+    """The kernel that steps on batches. step: an array kernel. whole: as of `BatchKernel`."""
+    bound: dict[int, Any] = {}
+    step.settles = False
+
+    def see(rows: Mapping[str, Any]) -> None:
+        step.see(inner.functions.on(rows, bound))
+
+    return BatchKernel(step, see, sampler, whole)
 
 
 class ArrayLineSearchKernel(LineSearchKernel):
@@ -125,15 +133,13 @@ class ArrayLineSearchKernel(LineSearchKernel):
         step = compile_array(rule_program(arguments.rule, arguments, task.values))
         count, states = _count(task), len(arguments.rule.state)
         made = cls(states * count, count, task.tail, inner.evaluate_value, step)
-        made.gradient, made.box = inner.compiled, ArrayBox.of(task)
+        made.gradient, made.box = inner.compiled, solver_box(task.loss)
         return made
 
     gradient: Callable[[Any], tuple[float, Floats]]
-    box: ArrayBox | None
+    box: Box | None
 
     def _step(self, run: Run) -> Any:
-        import numpy as np
-
         x = np.asarray(run.x, dtype=np.float64)
         state = run.state if len(run.state) else np.zeros(self.states)
         states = np.asarray(state, dtype=np.float64).reshape(-1, self.count)
@@ -146,8 +152,6 @@ class ArrayLineSearchKernel(LineSearchKernel):
             return np.concatenate([*after, [value, norm_of(grad)], grad])
 
     def _accepts(self, run: Run, x: Any) -> bool:
-        import numpy as np
-
         slope = float(np.dot(run.grad, x - np.asarray(run.x)))
         limit = run.loss if slope >= 0 else run.loss + self.decrease * slope
         value = self.gradient(x)[0]
@@ -160,9 +164,7 @@ class InPlaceKernel:
     A step that would not be finite is not taken.
     """
 
-    def __init__(self, task: DescentTask, rule: Program) -> None:
-        import numpy as np
-
+    def __init__(self, task: DescentTask, rule: Program, bounds: ArrayBounds | None) -> None:
         from symgd.backends.native.rule_arrays import compile_rule
 
         arguments = task.arguments
@@ -170,9 +172,11 @@ class InPlaceKernel:
         assert isinstance(inner, ArrayInternals)
         self.function = inner.functions.bound
         self.states, self.settles = len(arguments.rule.state), settles(arguments)
-        self.scalars = np.array([0.0, *task.tail])
-        self.module = compile_rule(rule, self.states)
-        self.found, self.length = np.zeros(3), np.array([_count(task)])
+        whole = Interval(0, _count(task))
+        self.intervals = (whole,) if bounds is None else bounds.intervals
+        self.scalars = np.array([0.0, *task.tail, 0.0, 0.0])
+        self.module = compile_rule(rule, self.states, bounds is not None)
+        self.found, self.places = np.zeros(3), np.array([_count(task), 0, 0])
         self.out = np.empty(1 + _count(task))  # [loss, gradient..], anew in each step
 
     def gradient(self, x: Floats) -> tuple[float, Floats]:
@@ -181,10 +185,6 @@ class InPlaceKernel:
         return float(self.out[0]), self.out[1:]
 
     def advance(self, run: Run, count: int) -> Stop | None:
-        """`count` steps, or fewer and the reason."""
-        import numpy as np
-
-        look, step = (self.module.function(name, 6) for name in ("look", "step"))
         rows = select_checks(self.settles, run.tol is not None)
         x = run.x
         if not len(run.state):
@@ -193,32 +193,29 @@ class InPlaceKernel:
         for _ in range(count):
             value, grad = self.gradient(x)
             self.scalars[0] = run.t + 1
-            used = (x, grad, state, self.scalars, self.length, self.found)
-            addresses = [a.ctypes.data for a in used]
-            look(*addresses)
+            self.found[:] = 0
+            self._for_intervals("look", x, grad, state)
             squares, zero, moved = self.found.tolist()
             norm = math.sqrt(squares) if 1e-280 < squares < 1e300 else norm_of(grad)
             ahead = Ahead(zero == 0, not moved)
             stop = run.first_stop(rows, value, norm, grad, ahead)  # type: ignore[arg-type]
             if stop is not None:
                 return stop
-            step(*addresses)
+            self._for_intervals("step", x, grad, state)
             run.t += 1
         return None
 
+    def see(self, function: BoundFunction) -> None:
+        """Take the next steps on this loss, x -> [value, gradient..]."""
+        self.function = function
 
-def norm_of(grad: Any) -> float:
-    """The Euclidean norm of an array, also where squares overflow or vanish."""
-    import numpy as np
-
-    with np.errstate(all="ignore"):
-        norm = math.sqrt(float(np.dot(grad, grad)))
-    if 1e-140 < norm < math.inf or not grad.size:
-        return norm
-    largest = float(max(grad.max(), -grad.min()))
-    if not largest or not math.isfinite(largest):
-        return largest
-    return largest * math.sqrt(float(np.dot(grad / largest, grad / largest)))
+    def _for_intervals(self, name: str, x: Floats, grad: Floats, state: Floats) -> None:
+        function = self.module.function(name, 6)
+        used = (x, grad, state, self.scalars, self.places, self.found)
+        for one in self.intervals:
+            self.places[1:] = one.first, one.beyond
+            self.scalars[-2:] = one.low, one.high
+            function(*(a.ctypes.data for a in used))
 
 
 def _count(task: DescentTask) -> int:

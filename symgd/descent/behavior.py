@@ -75,7 +75,7 @@ def _measure(
     step = 0.1 * max(1.0, *map(abs, point.x))
     start = [v + step for v in point.x]
     known = {n: v for n, v in values.items() if n in rule.hyperparameters}
-    run = descend(loss, start=start, lr=lr, steps=_MEASURED, rule=rule, set=known)
+    run = descend(loss, start=start, lr=lr, steps=_MEASURED, rule=rule, set=known, advise=False)
     before = math.dist(start, point.x)
     after = math.dist(list(run.theta.values()), point.x)
     return ShortRun(run.steps, before, after, run.verdict.rate_observed)

@@ -115,7 +115,6 @@ class LateKernel:
     second: Callable[[], Kernel | None]
 
     def advance(self, run: Run, count: int) -> Stop | None:
-        """Up to `count` steps, or fewer and the reason."""
         if run.t < self.after:
             return self.first.advance(run, min(count, self.after - run.t))
         if self.after >= 0:

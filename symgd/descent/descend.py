@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 import sympy
 
 from symgd.analysis.diagnosis import find
+from symgd.analysis.minima import solver_box
 from symgd.analysis.verdicts.sentences import advisable
 from symgd.backends.compiler import compile_program
 from symgd.backends.dispatch import (
@@ -21,21 +22,31 @@ from symgd.backends.dispatch import (
     may_compile,
 )
 from symgd.backends.lambdified import compile_total
-from symgd.descent.array_kernel import ArrayLineSearchKernel, ArrayStepKernel
+from symgd.descent.array_kernel import ArrayLineSearchKernel, ArrayStepKernel, array_batches
 from symgd.descent.choose_backend import DescentTask, choose
 from symgd.descent.engine import Problem, Step, engine, finish
 from symgd.descent.kernel import Kernel, LineSearchKernel, Run, StepKernel
 from symgd.descent.long_arrays import LONG, descend_long
 from symgd.descent.loss_argument import ArraysGiven, at_start, clipped, loss_of, plain_start, within
+from symgd.descent.methods import MOST, TOLERANCE, SolverKernel, check_method
 from symgd.descent.minibatches import Batch, BatchKernel, Sampler
 from symgd.descent.step_program import settles, step_outputs
 from symgd.errors import ArgumentError
 from symgd.formula.nodes import ROWS
-from symgd.model.arguments import Arguments, Schedule, Start, read_arguments, resolve
+from symgd.model.arguments import (
+    LR,
+    RULE,
+    STEPS,
+    Arguments,
+    Schedule,
+    Start,
+    read_arguments,
+    resolve,
+)
 from symgd.model.array_internals import ArrayInternals
 from symgd.model.array_model import ArrayModel
 from symgd.model.array_start import array_origin
-from symgd.model.bounds import BoundsByName, canonical_bounds
+from symgd.model.bounds import BoundsByName
 from symgd.model.loss import Loss
 from symgd.model.result import History, Result, Status, Verdict
 from symgd.model.rules import Rule
@@ -49,9 +60,10 @@ def descend(
     loss: str | sympy.Expr | Callable[..., Any] | Loss = "theta**2",
     *,
     start: Start = 1.0,
-    lr: float | str = 0.2,
-    steps: int = 20,
-    rule: str | Rule = "gd",
+    lr: float | str = LR,
+    steps: int = STEPS,
+    rule: str | Rule = RULE,
+    method: str | None = None,
     set: Mapping[str, float] | None = None,  # noqa: A002 - as on the command line
     tol: float | None = None,
     callback: Callable[[Step], object] | None = None,
@@ -71,7 +83,10 @@ def descend(
     loss: a formula, SymPy expression, Python function or Loss. start: one number for all
     parameters, numbers in the order of params, a mapping, or text such as "x=-1.2, y=1". lr: a
     number, a formula of t, or "auto" (backtracking line search). rule: a catalogue name, names
-    joined by "+", equations, or a Rule. set: hyperparameters of rule and lr, and constants of the
+    joined by "+", equations, or a Rule. method: "newton", "lbfgs", "tr" (trust
+    region), "lm" (Levenberg and Marquardt, for sums of squares) or "auto", a solver in place of
+    rule and lr; it goes on until max|g| <= tol (1e-8), nothing lowers the loss, or for so many
+    steps (5,000), and leaves saddles. set: hyperparameters of rule and lr, and constants of the
     loss. tol: stop when max|g| <= tol. callback: called with a `Step` before each step; a true
     value stops. backend: "auto" (machine code where it pays), "native" or "lambdify" (Python).
     advise: after a run that failed, look for one that works, by a few trial runs, reported in
@@ -95,21 +110,24 @@ def descend(
     shown_backend = backend
     if callback is not None and not callable(callback):
         raise ArgumentError(f"callback is not a function but {type(callback).__name__}")
-    arguments = read_arguments(lr, steps, rule, set, tol)
-    point, named = plain_start(start)
-    stray = {name: v for name, v in arguments.given.items() if name not in arguments.known}
-    named = (*named, *canonical_bounds(bounds))
-    arrays = ArraysGiven(sizes, shapes, vectors).with_start(start, loss)
-    loss = loss_of(loss, [arguments.rule], stray, named, data, drop_missing, arrays)
+    if method is not None:
+        check_method(method, lr is not LR, rule is not RULE, batch is not None)
+        steps, tol = MOST if steps is STEPS else steps, TOLERANCE if tol is None else tol
+    arguments = read_arguments(lr, steps, rule, set, tol, method)
+    point, _ = plain_start(start)
+    arrays = ArraysGiven(sizes, shapes, vectors)
+    given = arguments.others, [start], bounds, data, drop_missing, arrays
+    loss = loss_of(loss, [] if method else [arguments.rule], *given)
     model = loss.arrays
     first = None if model is None else partial(array_origin, model, point, seed)
     if model is not None and first is not None and model.count > LONG:
-        if bounds or batch:
-            raise ArgumentError(f"bounds and batches are for {LONG:,} parameters at most")
-        return _with_units(descend_long(loss, arguments, first, callback), model, first)
+        sampler = None if batch is None else partial(Sampler.of, loss.table, batch, seed)
+        found = descend_long(loss, arguments, first, callback, bounds, sampler)
+        return _with_units(found, model, first)
     loss, origin = _within_bounds(*at_start(loss, point, seed), bounds, backend, batch)
     values = resolve(arguments)
-    loss = within(loss, None, arguments.rule, values)  # the rule box projects after its steps only
+    if method is None:
+        loss = within(loss, None, arguments.rule, values)  # the rule box projects after its steps
     if callback is not None and backend == AUTO and loss.internals.rows is None:
         backend = REFERENCE  # every step returns to Python anyway
 
@@ -119,7 +137,7 @@ def descend(
     result = _run(loss, arguments, values, origin, callback, backend, drawn())
     if model is not None and first is not None:
         result = _with_units(result, model, first)
-    if not advise or result.status is Status.INTERRUPTED:
+    if not advise or method or result.status is Status.INTERRUPTED:
         return result
 
     trial = partial(_trial, loss, arguments, values, backend, drawn)
@@ -197,20 +215,25 @@ def _run(
     trial: bool = False,
 ) -> Result:
     """The result of one run, without advice. trial: as of a `Problem`."""
-    if sampler is None:
+    kernel: Kernel
+    if arguments.method is not None:
+        assert arguments.tol is not None
+        kernel = SolverKernel(arguments.method, loss, origin, solver_box(loss), arguments.tol)
+        evaluate = loss.internals.evaluate
+    elif sampler is None:
         kernel, evaluate = _kernel(DescentTask(loss, arguments, values), backend)
     else:
         kernel, evaluate = _batch_kernel(loss, arguments, values, sampler), loss.internals.evaluate
     run = Run(
         x=list(origin),
-        state=[0.0] * (len(arguments.rule.state) * len(origin)),
+        state=[] if arguments.method else [0.0] * (len(arguments.rule.state) * len(origin)),
         tol=arguments.tol,
         history=History(len(origin), limit=max(2, min(10_001, _NUMBERS // len(origin)))),
     )
     problem = Problem(
         loss,
         loss,
-        arguments.rule,
+        None if arguments.method else arguments.rule,
         arguments.schedule,
         values,
         origin,
@@ -218,8 +241,10 @@ def _run(
         partial(find, loss),
         sampler is not None,
         trial,
+        getattr(kernel, "name", None),
     )
-    return finish(problem, run, *engine(kernel, run, arguments.steps, callback, problem), kernel)
+    ended = engine(kernel, run, arguments.steps, callback, problem.point, problem.projected)
+    return finish(problem, run, *ended, kernel)
 
 
 def gradient_descent(
@@ -303,25 +328,24 @@ def _batch_kernel(
     if arguments.schedule.auto:
         raise ArgumentError("the line search (lr auto) needs the whole data, not a batch of it")
     inner = loss.internals
+
+    def whole(x: Sequence[float]) -> tuple[float, list[float]]:
+        value, *grad = inner.evaluate(*x)
+        return value, grad if inner.box is None else inner.box.projected(x, grad)
+
     if isinstance(inner, ArrayInternals):
-        step: Any = ArrayStepKernel.of(DescentTask(loss, arguments, values))
-        step.settles, functions = False, inner.functions
+        of_arrays = ArrayStepKernel.of(DescentTask(loss, arguments, values))
+        return array_batches(of_arrays, inner, sampler, whole)
+    assert inner.rows is not None
+    inputs, outputs = step_outputs(loss, arguments.rule, arguments.schedule, list(values))
+    program = compile_program([*inputs, ROWS], outputs)
+    tail = DescentTask(loss, arguments, values).tail
+    function = choose_rows(inner.rows.backend, program, sampler.size, arguments.steps)
+    seen = Batch()
+    step = StepKernel(program, len(loss.params), (*tail, 0.0), False, lambda *x: function(x, seen))
 
-        def see(rows: Mapping[str, Any]) -> None:
-            step.gradient = functions.on(rows)
-    else:
-        assert inner.rows is not None
-        inputs, outputs = step_outputs(loss, arguments.rule, arguments.schedule, list(values))
-        program = compile_program([*inputs, ROWS], outputs)
-        tail = DescentTask(loss, arguments, values).tail
-        function = choose_rows(inner.rows.backend, program, sampler.size, arguments.steps)
-        seen = Batch()
-        step = StepKernel(
-            program, len(loss.params), (*tail, 0.0), False, lambda *x: function(x, seen)
-        )
+    def see(rows: Mapping[str, Any]) -> None:
+        seen.rows = rows
+        step.tail = (*tail, float(len(next(iter(rows.values())))))
 
-        def see(rows: Mapping[str, Any]) -> None:
-            seen.rows = rows
-            step.tail = (*tail, float(len(next(iter(rows.values())))))
-
-    return BatchKernel(step, see, sampler, inner.evaluate, inner.box)
+    return BatchKernel(step, see, sampler, whole)

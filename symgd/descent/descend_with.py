@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from symgd._numpy import ArrayLike, np
 from symgd.analysis.gradient_only import overflows
 from symgd.analysis.nonfinite import NonfiniteCause
 from symgd.backends import lambdified
@@ -19,9 +20,6 @@ from symgd.model.arguments import read_arguments, resolve
 from symgd.model.result import History, Result
 from symgd.model.rules import Rule
 from symgd.names import escape
-
-if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
 
 _NUMBERS = 10_000_000  # what a history holds at most, whatever the number of parameters
 
@@ -49,15 +47,12 @@ def descend_with(
     >>> descend_with(lambda theta: 2*theta, 1.0, lr=0.2, steps=20).theta
     {'theta': 3.656158440062973e-05}
     """
-    import numpy as np
-
     arguments = read_arguments(lr, steps, rule, set, tol)
     if arguments.schedule.auto:
         raise ArgumentError("lr='auto' needs the loss as a formula; use descend()")
-    stray = [n for n in arguments.given if n not in arguments.known]
-    if stray:
+    for name in arguments.others:
         rule = escape(arguments.rule.name)
-        raise ArgumentError(f"{rule} has no hyperparameter '{escape(stray[0])}'")
+        raise ArgumentError(f"{rule} has no hyperparameter '{escape(name)}'")
     try:
         origin = np.array(theta0, dtype=np.float64)
     except (TypeError, ValueError) as error:
@@ -90,7 +85,8 @@ def descend_with(
         evaluate=kernel.probe,
         diagnose=kernel.diagnose,
     )
-    return finish(problem, run, *engine(kernel, run, arguments.steps, callback, problem))
+    ended = engine(kernel, run, arguments.steps, callback, problem.point, problem.projected)
+    return finish(problem, run, *ended)
 
 
 @dataclass(frozen=True)
@@ -107,7 +103,6 @@ class _Function:
         return f"the function {self.name}"
 
     def read_as(self, pretty: bool = True) -> str:
-        """One line about the loss."""
         return f"gradient by {self.text}"
 
     def gradient_text(self, limit: int = 2000) -> dict[str, str]:
@@ -131,9 +126,6 @@ class _GradientKernel:
     error: Exception | None = None
 
     def advance(self, run: Run, count: int) -> Stop | None:
-        """`count` steps, or fewer and the reason."""
-        import numpy as np
-
         rows = select_checks(self.settles, run.tol is not None)
         for _ in range(count):
             value, *grad = self.probe(*run.x) if run.t else self.evaluate(*run.x)
@@ -156,8 +148,6 @@ class _GradientKernel:
 
     def evaluate(self, *x: float) -> list[float]:
         """[value, gradient...] at x; the value is nan where no function gives it."""
-        import numpy as np
-
         point = x[0] if not self.shape else np.array(x).reshape(self.shape)
         slope = np.asarray(self.grad(point), dtype=np.float64)
         if slope.size != len(x):

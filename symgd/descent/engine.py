@@ -6,16 +6,17 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
+from symgd.analysis.diagnosis import find_in_step
 from symgd.analysis.nonfinite import NonfiniteCause
-from symgd.analysis.rule_diagnosis import find_in_step
 from symgd.analysis.verdicts import verdict as analysis
 from symgd.analysis.verdicts.facts import Facts
 from symgd.analysis.verdicts.stationary import leads_down
+from symgd.analysis.verdicts.without_minimum import unbounded
 from symgd.backends.step_checks import VALUE_CHECKS, Stop
 from symgd.descent.continuation import Continuation, longest
-from symgd.descent.kernel import Kernel, Run
+from symgd.descent.kernel import Kernel, Run, norm_of
 from symgd.model.arguments import Schedule
 from symgd.model.bounds import ParameterBox
 from symgd.model.elements import named
@@ -44,11 +45,12 @@ class Problem:
     is not finite there. batches: steps see some rows of the data only. trial: one of many runs that
     are compared, whose message does not say how many steps more it takes. In bounds `evaluate`
     gives the gradient as it is; what the kernels record is projected (`ParameterBox.projected`).
+    method: the solver, which has no rule.
     """
 
     described: Described
     loss: Loss | None
-    rule: Rule
+    rule: Rule | None
     schedule: Schedule
     values: Mapping[str, float]
     origin: list[float]
@@ -56,11 +58,20 @@ class Problem:
     diagnose: Callable[[Sequence[float], int], NonfiniteCause]
     batches: bool = False
     trial: bool = False
+    method: str | None = None
 
     @property
     def box(self) -> ParameterBox | None:
-        """The bounds of the parameters."""
         return None if self.loss is None else self.loss.internals.box
+
+    def point(self, values: Sequence[float]) -> dict[str, float]:
+        """Numbers in the order of the parameters by name."""
+        return named(self.described.params, values, self.described.shapes)
+
+    def projected(self, x: Sequence[float]) -> tuple[float, list[float]]:
+        """Value and projected gradient."""
+        value, *grad = self.evaluate(*x)
+        return value, grad if self.box is None else self.box.projected(x, grad)
 
 
 def engine(
@@ -68,9 +79,13 @@ def engine(
     run: Run,
     steps: int,
     callback: Callable[[Step], object] | None,
-    problem: Problem,
+    point: Callable[[Any], dict[str, Any]],
+    evaluate: Callable[[Any], tuple[float, Any]],
 ) -> tuple[Status | None, Stop | None]:
-    """Advance to the end; the status that the engine decides, and the kernel's reason."""
+    """Advance to the end; the status that the engine decides, and the kernel's reason.
+
+    point: the parameters by name. evaluate: value and projected gradient there.
+    """
     try:
         while run.t < steps:
             stop = kernel.advance(run, 1 if callback else steps - run.t)
@@ -78,12 +93,10 @@ def engine(
                 return None, stop
             if callback is not None and run.last is not None:
                 t, x, value, grad = run.last
-                theta = named(problem.described.params, x, problem.described.shapes)
-                if callback(Step(t, theta, value, math.hypot(*grad))):
+                if callback(Step(t, point(x), value, norm_of(grad))):
                     return Status.STOPPED, None
-        value, *grad = problem.evaluate(*run.x)
-        grad = grad if problem.box is None else problem.box.projected(run.x, grad)
-        return None, run.first_stop(VALUE_CHECKS, value, math.hypot(*grad), grad)
+        value, grad = evaluate(run.x)
+        return None, run.first_stop(VALUE_CHECKS, value, norm_of(grad), grad)
     except KeyboardInterrupt:
         return Status.INTERRUPTED, None
 
@@ -116,7 +129,7 @@ def finish(
         loss=problem.loss,
         rule=problem.rule,
         hyperparameters=problem.values,
-        lr=problem.schedule.value,
+        lr=None if problem.method else problem.schedule.value,
         start=problem.origin,
         x=[float(v) for v in x],
         grad=slopes,
@@ -131,8 +144,8 @@ def finish(
         ahead=_ahead(problem, run, status, stop, kernel),
         tol=run.tol,
         converged=stop is Stop.CONVERGED,
-        stuck=stop in (Stop.STUCK, Stop.NO_DESCENT),
-        auto=problem.schedule.auto,
+        stuck=stop in (Stop.STUCK, Stop.NO_DESCENT, Stop.SETTLED),
+        auto=problem.schedule.auto or problem.method is not None,
         batches=problem.batches,
         interrupted=status is Status.INTERRUPTED,
         remedy=cause.remedy if cause else "",
@@ -141,11 +154,7 @@ def finish(
     )
     judge = cache(partial(analysis.verdict, facts))
     status = status or _status(facts, stop, judge)
-    described = problem.described
-
-    def point(values: Sequence[float]) -> dict[str, float]:
-        return named(described.params, values, described.shapes)
-
+    point = problem.point
     if len(run.best_x):
         best = Best(point(run.best_x), run.best_loss, run.best_t)
     else:
@@ -156,21 +165,32 @@ def finish(
         grad=point(grad),
         steps=t,
         status=status,
-        message=_message(status, run, stop, facts, None if problem.trial else judge),
+        message=message_of(
+            status,
+            run,
+            stop,
+            facts.slope,
+            t,
+            cause.sentence if cause else "",
+            any(facts.held),
+            None if problem.trial else judge,
+            problem.method is not None,
+        ),
         history=run.history,
         best=best,
         judge=judge,
         loss=problem.described,
         rule=problem.rule,
-        lr=problem.schedule.shown,
+        lr=None if problem.method else problem.schedule.shown,
         start=point(problem.origin),
         hyperparameters=problem.values,
         box=problem.box,
+        method=problem.method,
     )
 
 
 def _rate_at(problem: Problem) -> Callable[[int], float] | None:
-    if problem.schedule.formula is None:
+    if problem.schedule.formula is None or problem.method:
         return None
     return lambda t: problem.schedule.at(t, problem.values)
 
@@ -180,6 +200,8 @@ def _ahead(
 ) -> Continuation | None:
     """What continues the run: of a formula, where the run did not end by itself."""
     if kernel is None or problem.loss is None or problem.batches or status or stop:
+        return None
+    if problem.method:  # a solver's iteration is not taken twice
         return None
     return Continuation(kernel, run, longest(problem.loss.internals))
 
@@ -199,6 +221,8 @@ def _nonfinite_cause(problem: Problem, run: Run, stop: Stop | None) -> Nonfinite
 
 
 def _cause_in_rule(problem: Problem, run: Run) -> NonfiniteCause | None:
+    if problem.rule is None:
+        return None
     t, schedule = run.t + 1, problem.schedule
     grad = run.grad if problem.box is None else problem.evaluate(*run.x)[1:]
     lr = schedule.value
@@ -213,7 +237,7 @@ def _close_history(run: Run, t: int, x: list[float], value: float, grad: list[fl
     """See that the last row is the returned point (thinning may have passed it by)."""
     history = run.history
     if not len(history) or history.last_step() < t:
-        history.close(t, x, value, math.hypot(*grad))
+        history.close(t, x, value, norm_of(grad))
 
 
 def _status(facts: Facts, stop: Stop | None, judge: Judge) -> Status:
@@ -221,34 +245,51 @@ def _status(facts: Facts, stop: Stop | None, judge: Judge) -> Status:
         return Status.SADDLE
     if stop is Stop.CONVERGED:
         return Status.CONVERGED
-    if stop in (Stop.STUCK, Stop.NO_DESCENT):
+    if stop is Stop.SETTLED and facts.settled:
+        return Status.CONVERGED
+    if facts.lost or (facts.rule is None and unbounded(facts)):
+        return Status.DIVERGED
+    if stop in (Stop.STUCK, Stop.NO_DESCENT, Stop.SETTLED):
         return Status.STALLED
     if (facts.climbed or facts.far) and judge().kind == "diverging":
         return Status.DIVERGED
     return Status.COMPLETED if facts.tol is None else Status.MAX_STEPS
 
 
-def _message(status: Status, run: Run, stop: Stop | None, facts: Facts, judge: Judge | None) -> str:
-    largest, t = facts.slope, facts.steps
+def message_of(
+    status: Status,
+    run: Run,
+    stop: Stop | None,
+    largest: float,
+    t: int,
+    cause: str,
+    held: bool = False,
+    judge: Judge | None = None,
+    solver: bool = False,
+) -> str:
+    """The sentence of a status after t steps. largest: max|g|. cause: what was not finite.
+
+    held: some parameters at bounds. judge: forms the verdict, which tells how many steps are left.
+    solver: took them.
+    """
     match status:
+        case Status.CONVERGED if stop is Stop.SETTLED:
+            what = f"max|g| = {largest:.3g} is above tol = {run.tol:g}, but by rounding only"
+            return f"{what}: after {t} steps another one changes nothing"
         case Status.CONVERGED:
-            beside = " beside the gradient out of the bounds" if any(facts.held) else ""
+            beside = " beside the gradient out of the bounds" if held else ""
             return f"max|g| = {largest:.3g} <= tol = {run.tol:g} after {t} steps{beside}"
         case Status.COMPLETED:
             return f"all {t} steps were run"
         case Status.MAX_STEPS:
             above = f"max|g| = {largest:.3g} is above tol = {run.tol:g} after {t} steps"
             return above + (_more_steps(largest, t, run.tol, judge()) if judge else "")
-        case Status.DIVERGED if facts.runaway:
-            return f"{facts.runaway}; the last finite point is returned"
-        case Status.DIVERGED:
+        case Status.DIVERGED if not cause:
             return "it runs away from where it started"
-        case Status.NONFINITE:
-            return (
-                f"{facts.nonfinite}; the last finite point is returned"
-                if run.t
-                else facts.nonfinite
-            )
+        case Status.DIVERGED | Status.NONFINITE:
+            return f"{cause}; the last finite point is returned" if run.t else cause
+        case Status.STALLED if solver:
+            return f"no step of the solver lowers the loss; max|g| = {largest:.3g}"
         case Status.STALLED if stop is Stop.NO_DESCENT:
             return f"no step along the rule's direction lowers the loss; max|g| = {largest:.3g}"
         case Status.STALLED:
@@ -256,7 +297,8 @@ def _message(status: Status, run: Run, stop: Stop | None, facts: Facts, judge: J
         case Status.SADDLE:
             return "the gradient vanishes here, but some direction leads down: not a minimum"
         case Status.INTERRUPTED:
-            return f"interrupted at step {run.t}; the best point so far is returned"
+            kept = "best point so far" if len(run.best_x) else "last point"
+            return f"interrupted at step {run.t}; the {kept} is returned"
         case _:
             return f"stopped by the callback at step {t}"
 

@@ -22,7 +22,7 @@ from symgd.descent.loss_argument import ArraysGiven, at_start, clipped, loss_of,
 from symgd.formula.nodes import Node, topological
 from symgd.formula.printing.plain import write
 from symgd.model.arguments import Start, read_arguments, resolve
-from symgd.model.bounds import BoundsByName, canonical_bounds
+from symgd.model.bounds import BoundsByName
 from symgd.model.checks import finite_or_none
 from symgd.model.loss import Loss
 from symgd.model.present import Report
@@ -170,12 +170,10 @@ def explain(
     (1.0, 0.5)
     """
     arguments = read_arguments(lr, 1, rule, set, None)
-    point, named = plain_start(start)
-    stray = {n: v for n, v in arguments.given.items() if n not in arguments.known}
-    named = (*named, *canonical_bounds(bounds))
-    arrays = ArraysGiven(sizes, shapes, vectors).with_start(start, loss)
-    loss = loss_of(loss, [arguments.rule], stray, named, data, drop_missing, arrays)
-    loss, origin = at_start(loss, point, seed)
+    arrays = ArraysGiven(sizes, shapes, vectors)
+    given = arguments.others, [start], bounds, data, drop_missing, arrays
+    loss = loss_of(loss, [arguments.rule], *given)
+    loss, origin = at_start(loss, plain_start(start)[0], seed)
     values = resolve(arguments)
     loss = within(loss, bounds, arguments.rule, values)
     origin = clipped(loss, origin)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
+from symgd._numpy import np
 from symgd.backends import lambdified
 from symgd.backends.lambdified import ARITHMETIC_ERRORS
 from symgd.backends.program import Program
@@ -57,9 +58,7 @@ class Run:
         """Whether max|g| <= tol: the certificate of convergence."""
         if self.tol is None or grad_norm > self.tol * math.sqrt(len(self.x)):
             return False
-        if not isinstance(self.grad, list):
-            return bool(max(self.grad.max(), -self.grad.min()) <= self.tol)
-        return max(map(abs, self.grad), default=0.0) <= self.tol
+        return largest_of(self.grad) <= self.tol
 
     def first_stop(
         self,
@@ -94,7 +93,8 @@ _TESTS: dict[str, Callable[[Run, float, float, list[float], Any], bool | None]] 
 class Kernel(Protocol):
     """Advances a run by up to `count` steps, or by as many as it takes at a time."""
 
-    def advance(self, run: Run, count: int) -> Stop | None: ...
+    def advance(self, run: Run, count: int) -> Stop | None:
+        """The reason why it made fewer steps, None where it did not."""
 
 
 @dataclass
@@ -118,7 +118,6 @@ class StepKernel:
         self.states = len(self.program.inputs) - self.count - 1 - len(self.tail)
 
     def advance(self, run: Run, count: int) -> Stop | None:
-        """`count` steps, or fewer and the reason."""
         function, tail, params = self.function, self.tail, self.count
         assert function is not None
         end = params + self.states
@@ -233,8 +232,6 @@ def finite(x: Any) -> bool:
     if isinstance(x, Ahead):
         return x.finite
     if not isinstance(x, list):
-        import numpy as np
-
         return bool(np.isfinite(x).all())
     total = float(sum(x))
     return math.isfinite(total) or all(map(math.isfinite, x))
@@ -244,3 +241,24 @@ def _equal(a: Any, b: Any) -> bool:
     if isinstance(a, Ahead):
         return a.same
     return bool(a == b) if isinstance(a, list) else bool((a == b).all())
+
+
+def largest_of(grad: Any) -> float:
+    """max|g| of a list or an array."""
+    if isinstance(grad, list):
+        return max(map(abs, grad), default=0.0)
+    return float(max(grad.max(), -grad.min()))
+
+
+def norm_of(grad: Any) -> float:
+    """The Euclidean norm of a list or an array, also where squares overflow or vanish."""
+    if isinstance(grad, list):
+        return math.hypot(*grad)
+    with np.errstate(all="ignore"):
+        norm = math.sqrt(float(np.dot(grad, grad)))
+    if 1e-140 < norm < math.inf or not grad.size:
+        return norm
+    largest = float(max(grad.max(), -grad.min()))
+    if not largest or not math.isfinite(largest):
+        return largest
+    return largest * math.sqrt(float(np.dot(grad / largest, grad / largest)))

@@ -7,30 +7,35 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, partial
 from itertools import islice, pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from symgd._locks import cached_property
+from symgd._numpy import NDArray, np
 from symgd.analysis.diagnosis import find
 from symgd.analysis.verdicts.sentences import tell
-from symgd.backends.step_checks import VALUE_CHECKS, Stop
-from symgd.descent.array_kernel import ArrayLineSearchKernel, array_kernel, norm_of
+from symgd.backends.step_checks import Stop
+from symgd.descent.array_kernel import array_batches, long_kernel, whole_box
 from symgd.descent.choose_backend import DescentTask
-from symgd.descent.engine import Step
-from symgd.descent.kernel import Run
+from symgd.descent.engine import Step, engine, message_of
+from symgd.descent.kernel import Run, largest_of, norm_of
+from symgd.descent.methods import SolverKernel
+from symgd.descent.minibatches import Sampler
+from symgd.errors import ArgumentError
 from symgd.model.arguments import Arguments, resolve
+from symgd.model.array_bounds import ArrayBounds
+from symgd.model.array_internals import ArrayInternals
 from symgd.model.array_model import ArrayModel
+from symgd.model.bounds import BoundsByName
 from symgd.model.elements import element_names
 from symgd.model.loss import Loss
+from symgd.model.loss_internals import LossInternals
 from symgd.model.result import Best, History, Result, Status, Verdict
+from symgd.model.rules import Rule
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from symgd.data import Table
-    from symgd.model.loss_internals import LossInternals
 
-    Floats = NDArray[np.float64]
+Floats: TypeAlias = "NDArray[np.float64]"
 
 LONG = 20_000  # parameters, from which on
 
@@ -46,14 +51,24 @@ class LongRun(Run):
     """
 
     places: Sequence[int] = ()
+    bounds: ArrayBounds | None = None
 
     @classmethod
-    def of(cls, model: ArrayModel, theta: Floats, tol: float | None) -> LongRun:
+    def of(
+        cls, model: ArrayModel, theta: Floats, tol: float | None, bounds: ArrayBounds | None
+    ) -> LongRun:
         """The run from its start."""
         places = list(shown_elements(model).values())
         run = cls(x=theta, state=[], tol=tol, history=History(len(places)))
-        run.places = places
+        run.places, run.bounds = places, bounds
         return run
+
+    def small(self, grad_norm: float) -> bool:
+        """Whether max|g| <= tol, of the projected gradient."""
+        if self.bounds is None or self.tol is None:
+            return super().small(grad_norm)
+        near = grad_norm <= self.tol * math.sqrt(len(self.x))
+        return near and self.bounds.largest(self.x, np.asarray(self.grad)) <= self.tol
 
     def record(self, loss: float, grad_norm: float, grad: list[float]) -> None:
         """Note loss and gradient at x, which are finite."""
@@ -95,30 +110,24 @@ class Displayed:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The columns of the data."""
         return self.loss.columns
 
     @property
     def indexed(self) -> Loss:
-        """The loss with its arrays."""
         return self.loss
 
     @property
     def table(self) -> Table | None:
-        """The data."""
         return self.loss.table
 
     @property
     def internals(self) -> LossInternals:
-        """What solvers ask the loss for."""
         return self.loss.internals
 
     def read_as(self, pretty: bool = True) -> str:
-        """The formula in one line."""
         return self.loss.read_as(pretty)
 
     def gradient_text(self, limit: int = 2000) -> dict[str, str]:
-        """The derivatives as formulas."""
         return self.loss.gradient_text(limit)
 
 
@@ -143,25 +152,44 @@ def descend_long(
     arguments: Arguments,
     start: Callable[[], Floats],
     callback: Callable[[Step], object] | None = None,
+    bounds: BoundsByName | None = None,
+    drawn: Callable[[], Sampler] | None = None,
 ) -> Result:
-    """The result of one run; theta, grad and start are arrays by name. start: makes the start."""
+    """The result of one run; theta, grad and start are arrays by name.
+
+    start: makes the start. drawn: makes what draws batches.
+    """
     values, model = resolve(arguments), loss.arrays
     assert model is not None
+    box = _bounds(model, arguments.rule, values, bounds)
     task = DescentTask(loss, arguments, values)
-    auto = arguments.schedule.auto
-    kernel: Any = ArrayLineSearchKernel.of(task) if auto else array_kernel(task, in_place=True)
-    run = LongRun.of(model, start(), arguments.tol)
-    status, stop = _advance(model, kernel, run, arguments.steps, callback)
-    end = _End(run, run.t, status, stop)
+    step = _kernel(task, box, start)
+    inner = loss.internals
+    assert isinstance(inner, ArrayInternals)
+    whole = partial(_whole, step, inner, box)
+    if drawn is not None and arguments.schedule.auto:
+        raise ArgumentError("the line search (lr auto) needs the whole data, not a batch of it")
+
+    def origin() -> Floats:
+        return start() if box is None else box.clip(start())
+
+    def begin(tol: float | None) -> tuple[Any, LongRun]:
+        kernel = step if drawn is None else array_batches(step, inner, drawn(), whole)
+        return kernel, LongRun.of(model, origin(), tol, box)
+
+    kernel, run = begin(arguments.tol)
+    first = whole(run.x)[0] if drawn else None
+    status, stop = engine(kernel, run, arguments.steps, callback, model.nested, whole)
+    end = _End(run, run.t, status, stop, first)
     if stop in (Stop.NONFINITE_LOSS, Stop.NONFINITE_STEP):
         cause = find(loss, run.x, run.t)
         end.cause = cause.sentence
         end.status = Status.DIVERGED if cause.overflow and run.t else Status.NONFINITE
     if stop is Stop.NONFINITE_LOSS and run.t:  # theta has changed: back to the point before
         end.steps = run.t - 1
-        run = LongRun.of(model, start(), None)
+        kernel, run = begin(None)
         kernel.advance(run, end.steps)
-    end.value, end.grad = kernel.gradient(run.x)
+    end.value, end.grad = whole(run.x)
     if run.history.last_step() < end.steps:
         run.history.close(end.steps, run.shown, end.value, norm_of(end.grad))
     theta = model.nested(run.x)
@@ -171,51 +199,58 @@ def descend_long(
         grad=model.nested(end.grad),
         steps=end.steps,
         status=end.found,
-        message=end.message,
+        message=message_of(end.found, end.run, stop, end.slope, end.steps, end.cause),
         history=run.history,
         best=Best(theta if run.best_t == end.steps else {}, run.best_loss, run.best_t),
         judge=cache(partial(_verdict, end)),
         loss=Displayed(loss, tuple(shown_elements(model))),
-        rule=arguments.rule,
-        lr=arguments.schedule.shown,
-        start=Recomputed(model.params, lambda: model.nested(start())),  # type: ignore[arg-type]
+        rule=None if arguments.method else arguments.rule,
+        lr=None if arguments.method else arguments.schedule.shown,
+        start=Recomputed(model.params, lambda: model.nested(origin())),  # type: ignore[arg-type]
         hyperparameters=values,
+        method=getattr(kernel, "name", None),
     )
 
 
-def _advance(
-    model: ArrayModel,
-    kernel: Any,
-    run: Run,
-    steps: int,
-    callback: Callable[[Step], object] | None,
-) -> tuple[Status | None, Stop | None]:
-    try:
-        while run.t < steps:
-            stop = kernel.advance(run, 1 if callback else steps - run.t)
-            if stop is not None:
-                return None, stop
-            if callback is not None and run.last is not None:
-                t, x, value, grad = run.last
-                if callback(Step(t, model.nested(x), value, norm_of(grad))):
-                    return Status.STOPPED, None
-        value, slope = kernel.gradient(run.x)
-        return None, run.first_stop(VALUE_CHECKS, value, norm_of(slope), slope)
-    except KeyboardInterrupt:
-        return Status.INTERRUPTED, None
+def _kernel(task: DescentTask, bounds: ArrayBounds | None, start: Callable[[], Floats]) -> Any:
+    """What takes the steps."""
+    arguments = task.arguments
+    if arguments.method is None:
+        return long_kernel(task, bounds)
+    assert arguments.tol is not None
+    box = None if bounds is None else whole_box(bounds)
+    return SolverKernel(arguments.method, task.loss, start(), box, arguments.tol)
+
+
+def _bounds(
+    model: ArrayModel, rule: Rule, values: Mapping[str, float], given: BoundsByName | None
+) -> ArrayBounds | None:
+    """The bounds given and those of a rule that ends with box, if there are any."""
+    of_rule = None if not values or rule.unboxed is rule else (values["lower"], values["upper"])
+    found = ArrayBounds.of(model, given, of_rule)
+    return None if found.are_open else found
+
+
+def _whole(
+    kernel: Any, inner: ArrayInternals, box: ArrayBounds | None, x: Floats
+) -> tuple[float, Floats]:
+    """Value and projected gradient over all data, in the array of the kernel where it has one."""
+    out = inner.functions.bound(x, getattr(kernel, "out", None))
+    return float(out[0]), out[1:] if box is None else box.project(x, out[1:])
 
 
 @dataclass
 class _End:
     """How a run ended, after so many steps at a point of this value and gradient.
 
-    cause: what was not finite.
+    at_start: the loss there, where the history has those of batches. cause: what was not finite.
     """
 
     run: Run
     steps: int
     status: Status | None
     stop: Stop | None
+    at_start: float | None = None
     value: float = math.nan
     grad: Any = None
     cause: str = ""
@@ -223,11 +258,13 @@ class _End:
     @cached_property
     def slope(self) -> float:
         """max|g|."""
-        return float(max(self.grad.max(), -self.grad.min()))
+        return largest_of(self.grad)
 
     @property
     def first(self) -> float:
         """The loss at the start."""
+        if self.at_start is not None:
+            return self.at_start
         return self.run.history.loss_at(0) if len(self.run.history) else math.nan
 
     @property
@@ -248,28 +285,6 @@ class _End:
         """Whether the loss rose in each of the last rows."""
         last = [row[2] for row in self.run.history.rows()][-8:]
         return all(b > a for a, b in pairwise(last))
-
-    @property
-    def message(self) -> str:
-        """The sentence of the status."""
-        slope, t, tol = self.slope, self.steps, self.run.tol
-        match self.found:
-            case Status.CONVERGED:
-                return f"max|g| = {slope:.3g} <= tol = {tol:g} after {t} steps"
-            case Status.COMPLETED:
-                return f"all {t} steps were run"
-            case Status.MAX_STEPS:
-                return f"max|g| = {slope:.3g} is above tol = {tol:g} after {t} steps"
-            case Status.DIVERGED if not self.cause:
-                return "it runs away from where it started"
-            case Status.DIVERGED | Status.NONFINITE:
-                return f"{self.cause}; the last finite point is returned" if t else self.cause
-            case Status.STALLED:
-                return f"the step is too small to change theta; max|g| = {slope:.3g}"
-            case Status.INTERRUPTED:
-                return f"interrupted at step {self.run.t}; the last point is returned"
-            case _:
-                return f"stopped by the callback at step {t}"
 
 
 def _verdict(end: _End) -> Verdict:

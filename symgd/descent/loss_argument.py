@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from symgd import names
@@ -23,9 +23,9 @@ class ArraysGiven(NamedTuple):
     shapes: Mapping[str, Sequence[int | str]] | None = None
     vectors: Mapping[str, Sequence[str]] | None = None
 
-    def with_start(self, start: Any, source: Any) -> ArraysGiven:
-        """The same with the shapes of the arrays in a start, for what is no Loss yet."""
-        if not isinstance(start, Mapping) or isinstance(source, Loss):
+    def with_start(self, start: Any = None) -> ArraysGiven:
+        """The same with the shapes of the arrays in a start."""
+        if not isinstance(start, Mapping):
             return self
         found = {str(k): v.shape for k, v in start.items() if getattr(v, "shape", ())}
         found |= {str(k): _list_shape(v) for k, v in start.items() if isinstance(v, (list, tuple))}
@@ -47,6 +47,12 @@ def plain_start(start: Any) -> tuple[Any, tuple[str, ...]]:
     return (start, ()) if _holds_arrays(start) else read_start(start)
 
 
+def names_in(starts: Sequence[Any], bounds: BoundsByName | None) -> list[str]:
+    """The parameters that starts and bounds mention, each once."""
+    mentioned = [name for start in starts for name in plain_start(start)[1]]
+    return list(dict.fromkeys([*mentioned, *canonical_bounds(bounds)]))
+
+
 def _holds_arrays(start: Any) -> bool:
     if isinstance(start, Mapping):
         return any(not isinstance(v, (int, float)) for v in start.values())
@@ -66,29 +72,25 @@ def loss_of(
     source: Any,
     rules: Sequence[Rule],
     constants: Mapping[str, float],
-    named: Iterable[str],
+    starts: Sequence[Any],
+    bounds: BoundsByName | None = None,
     data: Any = None,
     drop_missing: bool = False,
     arrays: ArraysGiven = NO_ARRAYS,
 ) -> Loss:
-    """The loss. constants: values that no rule takes; named: parameters that the start mentions.
+    """The loss. constants: values that no rule takes. starts, bounds: name parameters.
 
     A Loss has its data and constants already: ArgumentError where more are given.
     """
     verb = "has" if len(rules) == 1 else "have"
     called = names.escape(", ".join(rule.name for rule in rules))
     if not isinstance(source, Loss):
+        named, arrays = names_in(starts, bounds), arrays.with_start(*starts[:1])
+        options = {"drop_missing": drop_missing, **arrays._asdict()}
         try:
-            return Loss(
-                source,
-                data,
-                constants=constants,
-                params=named,
-                drop_missing=drop_missing,
-                **arrays._asdict(),
-            )
+            return Loss(source, data, constants=constants, params=named, **options)
         except ArgumentError as error:
-            if not constants:
+            if not constants or not rules:
                 raise
             known = ", ".join(dict.fromkeys(n for r in rules for n in r.hyperparameters)) or "none"
             raise ArgumentError(f"{error}\nhyperparameters of {called}: {known}") from None
@@ -97,7 +99,8 @@ def loss_of(
     if data is not None:
         raise ArgumentError("this Loss has its data already; give data to one of them")
     for name in constants:
-        raise ArgumentError(f"{called} {verb} no hyperparameter '{names.escape(name)}'")
+        who = f"{called} {verb}" if rules else "a method has"
+        raise ArgumentError(f"{who} no hyperparameter '{names.escape(name)}'")
     return source
 
 

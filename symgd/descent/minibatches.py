@@ -7,15 +7,13 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from symgd._numpy import NDArray, np
 from symgd.backends.step_checks import Stop
-from symgd.descent.kernel import Kernel, Run
+from symgd.descent.kernel import Kernel, Run, largest_of, norm_of
 from symgd.errors import ArgumentError
-from symgd.model.bounds import ParameterBox
 from symgd.model.checks import to_count
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from symgd.data import Table
 
 Rows = Mapping[str, "NDArray[Any]"]
@@ -43,8 +41,6 @@ class Sampler:
 
     def batches(self) -> Iterator[Rows | None]:
         """Batches without end, and None after each pass over the table."""
-        import numpy as np
-
         generator = np.random.default_rng(self.seed)
         while True:
             for rows in self.table.blocks():
@@ -62,15 +58,14 @@ class Batch:
     rows: Rows = field(default_factory=dict)
 
     def blocks(self) -> list[Rows]:
-        """The batch."""
         return [self.rows]
 
 
 class BatchKernel:
     """Steps on batches. The certificate of convergence is that of all data, after every pass.
 
-    step: the kernel of one step. see: makes it see these rows. evaluate: parameters -> [value,
-    gradient...] over all data. box: of the parameters.
+    step: the kernel of one step. see: makes it see these rows. whole: (P,) -> the value and the
+    gradient over all data, projected where there are bounds.
     """
 
     def __init__(
@@ -78,15 +73,12 @@ class BatchKernel:
         step: Kernel,
         see: Callable[[Rows], None],
         sampler: Sampler,
-        evaluate: Callable[..., list[float]],
-        box: ParameterBox | None = None,
+        whole: Callable[[Any], tuple[float, Any]],
     ) -> None:
         self.batches = sampler.batches()
-        self.step, self.see = step, see
-        self.evaluate, self.box = evaluate, box
+        self.step, self.see, self.whole = step, see, whole
 
     def advance(self, run: Run, count: int) -> Stop | None:
-        """`count` steps, or fewer and the reason."""
         tol, run.tol = run.tol, None  # the gradient of a batch certifies nothing
         try:
             for _ in range(count):
@@ -107,10 +99,9 @@ class BatchKernel:
         return None
 
     def _converged(self, run: Run) -> bool:
-        value, *grad = self.evaluate(*run.x)
-        if self.box is not None:
-            grad = self.box.projected(run.x, grad)
-        if not (math.isfinite(value) and max(map(abs, grad)) <= (run.tol or 0.0)):
+        value, grad = self.whole(run.x)
+        norm = norm_of(grad)
+        if not (math.isfinite(value) and largest_of(grad) <= (run.tol or 0.0)):
             return False
-        run.record(value, math.hypot(*grad), grad)
+        run.record(value, norm, grad)
         return True

@@ -9,10 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from symgd._locks import cached_property
+from symgd._numpy import NDArray, np
 from symgd._threads import run_in_threads, worthwhile
 from symgd.backends.native import sweep_lanes as native
 from symgd.backends.native.finite_box import finite_box

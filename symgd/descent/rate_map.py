@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, overload
+from typing import Any
 
-if TYPE_CHECKING:
-    from symgd.model.result import Result
+from symgd.model.result import Result
 
 FEWEST = 40  # runs from which machine code for all of them at once pays
 _DIGITS = 1e-16  # of the largest loss: what is smaller is drawn at the bottom
@@ -17,7 +16,7 @@ _TRIES = 5  # runs whose verdict is searched for the limit of stability
 End = tuple[float, bool]  # the last finite loss, and whether the run left the numbers after it
 
 
-class Runs(Sequence["Result"]):
+class Runs(Sequence[Result]):
     """The Results of many runs, each computed on first access."""
 
     def __init__(self, makers: Sequence[Callable[[], Result]]) -> None:
@@ -27,17 +26,17 @@ class Runs(Sequence["Result"]):
     def __len__(self) -> int:
         return len(self.makers)
 
-    @overload
-    def __getitem__(self, index: int) -> Result: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[Result]: ...
-    def __getitem__(self, index: int | slice) -> Result | list[Result]:
+    def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):
             return [self[k] for k in range(*index.indices(len(self)))]
         k = range(len(self))[index]
         if k not in self._made:
-            self._made[k] = self.makers[k]()
+            self._made[k] = self.make(k)
         return self._made[k]
+
+    def make(self, k: int) -> Result:
+        """One of them."""
+        return self.makers[k]()
 
 
 @dataclass(frozen=True)

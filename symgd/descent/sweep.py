@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import Any
 
-import numpy as np
 import sympy
 
 from symgd import names
 from symgd._locks import cached_property
+from symgd._numpy import NDArray, np
 from symgd.backends.dispatch import check_backend
+from symgd.descent.rate_map import Runs
 from symgd.descent.sweep_axes import Grid, read_grid
 from symgd.descent.sweep_groups import Ends, Part, QuickStatus, run_part
 from symgd.model.bounds import BoundsByName
@@ -19,11 +20,8 @@ from symgd.model.checks import to_count
 from symgd.model.loss import Loss
 from symgd.model.result import Result, Status
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
-
-class Sweep(Sequence[Result]):
+class Sweep(Runs):
     """The descents of a grid; `sweep[i]` is the Result of one, as `descend` returns it.
 
     axes: what was tried, name -> the values, in the order in which the grid is laid out; the last
@@ -31,23 +29,19 @@ class Sweep(Sequence[Result]):
     """
 
     def __init__(self, grid: Grid) -> None:
+        super().__init__(())
         self.loss = grid.loss
         self.axes = grid.axes
         self._grid = grid
         self._ends = Ends(len(self), len(grid.loss.params))
-        self._results: dict[int, Result] = {}
         self._quick: list[QuickStatus] = []
 
     def __len__(self) -> int:
         return math.prod(self.shape)
 
-    def __getitem__(self, index: Any) -> Any:
-        if isinstance(index, slice):
-            return [self[k] for k in range(*index.indices(len(self)))]
-        k = range(len(self))[index]
-        if k not in self._results:
-            self._results[k] = self._grid.single(k)
-        return self._results[k]
+    def make(self, k: int) -> Result:
+        """One of the descents by itself."""
+        return self._grid.single(k)
 
     def __repr__(self) -> str:
         return f"<Sweep of {len(self)} descents on {names.escape(self.loss.text[:60])}>"

@@ -7,23 +7,19 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import Any
 
 from symgd import names
+from symgd._numpy import NDArray, np
 from symgd.descent.descend import descend
-from symgd.descent.loss_argument import at_start, loss_of, plain_start, within
+from symgd.descent.loss_argument import at_start, loss_of, names_in, plain_start, within
 from symgd.errors import ArgumentError
 from symgd.model.arguments import Arguments, read_arguments
-from symgd.model.bounds import BoundsByName, canonical_bounds
+from symgd.model.bounds import BoundsByName
 from symgd.model.checks import read_origin, to_finite
 from symgd.model.loss import Loss
 from symgd.model.result import Result
 from symgd.model.rules import Rule
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 _LARGEST = 10_000_000  # descents in one sweep
 _SHORT = 10_000  # characters of a loss that is kept for the next sweep
@@ -101,15 +97,13 @@ def read_grid(
         if len(listed) > 1:
             shown = names.escape(name)
             raise ArgumentError(f"'{shown}' is no hyperparameter here: give it one value, no list")
-    starts = start if isinstance(start, (list, np.ndarray)) else [start]
-    points = [] if isinstance(start, np.ndarray) else [plain_start(s) for s in starts]
-    mentioned = [*(n for _, some in points for n in some), *canonical_bounds(bounds)]
-    named = tuple(dict.fromkeys(mentioned))
+    starts = start if isinstance(start, list) else [start]
+    starts = [] if isinstance(start, np.ndarray) else starts  # which names no parameter
     tried = [bare[place, kinds[0]].rule for place in range(len(rules))]
-    loss = _read(loss, {n: v[0] for n, v in constants.items()}, named, tried)
+    loss = _read(loss, {n: v[0] for n, v in constants.items()}, starts, bounds, tried)
     if not loss.params:
         raise ArgumentError("the loss is constant: there is no parameter to descend on")
-    found = [point for point, _ in points]
+    found = [plain_start(one)[0] for one in starts]
     if loss.arrays is not None:
         found = [at_start(loss, point)[1] for point in found]
         loss = loss.by_elements
@@ -125,12 +119,18 @@ def read_grid(
     return Grid(loss, rules, rates, kinds, bare, origin, hyper, axes, steps, tol, backend)
 
 
-def _read(source: Any, fixed: dict[str, float], named: tuple[str, ...], rules: list[Rule]) -> Loss:
+def _read(
+    source: Any,
+    fixed: dict[str, float],
+    starts: list[Any],
+    bounds: BoundsByName | None,
+    rules: list[Rule],
+) -> Loss:
     """The loss; that of a text swept once more is not differentiated, nor compiled, again."""
     if isinstance(source, str) and len(source) <= _SHORT:
         with suppress(ArgumentError):  # reported below, with the names of the rule
-            return _kept(source, tuple(fixed.items()), named)
-    return loss_of(source, rules, fixed, named)
+            return _kept(source, tuple(fixed.items()), tuple(names_in(starts, bounds)))
+    return loss_of(source, rules, fixed, starts, bounds)
 
 
 @lru_cache(maxsize=8)

@@ -7,9 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from symgd._locks import cached_property
+from symgd._numpy import NDArray, np
 from symgd.analysis import diagnosis
 from symgd.backends.dispatch import AUTO, compiled, may_compile
 from symgd.backends.step_checks import RUNNING, Stop
@@ -21,8 +20,6 @@ from symgd.model.loss import Loss
 from symgd.model.result import Result, Status
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from symgd.descent.native_sweep import LanesKernel, Outcome
 
 _FAR = 100  # a descent that moved less than this, and down, has not run away

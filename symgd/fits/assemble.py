@@ -6,8 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
+from symgd._numpy import np
 from symgd.calculus.gradient import gradient
 from symgd.calculus.row_sums import lower
 from symgd.fits import statistics

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-
 from symgd import names
+from symgd._numpy import np
 from symgd.fits import statistics
 from symgd.fits.least_squares_problem import LeastSquaresProblem
 from symgd.model.result import Status

@@ -10,8 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-
+from symgd._numpy import np
 from symgd.calculus.stabilize import stabilize
 from symgd.errors import FormulaError
 from symgd.fits.model_reader import ModelReader

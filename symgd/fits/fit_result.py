@@ -5,23 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
+from symgd._numpy import NDArray, np
+from symgd.data import Table
 from symgd.errors import ArgumentError, DescentError
 from symgd.fits import statistics
+from symgd.fits.curve import FittedCurve
 from symgd.fits.student_t import two_sided_quantile
 from symgd.model.checks import finite_or_none
 from symgd.model.elements import named
 from symgd.model.present import Pictured
 from symgd.model.result import Status
-
-if TYPE_CHECKING:
-    from symgd.data import Table
-    from symgd.fits.curve import FittedCurve
-
 
 LEAST_SQUARES = "sigma**2 * (J'J)**-1, sigma from the residuals"
 

@@ -11,8 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-import numpy as np
-
+from symgd._numpy import np
 from symgd.calculus.jumps import names_in_jumps
 from symgd.fits.qr_reduction import RowResiduals
 from symgd.fits.regression_model import Model

@@ -7,9 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 
-import numpy as np
-
 from symgd import names
+from symgd._numpy import np
 from symgd.errors import ArgumentError, DataError
 from symgd.fits import initial_guess, label_switching, statistics
 from symgd.fits.assemble import assemble

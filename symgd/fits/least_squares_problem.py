@@ -1,17 +1,21 @@
-"""A model as a least-squares problem: residuals, Jacobian, bounds, checked weights."""
+"""A model as a least-squares problem: residuals, Jacobian, bounds, checked weights; and a cache."""
 
 from __future__ import annotations
 
+from collections import OrderedDict
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from typing import Any
 
 from symgd._locks import cached_property
 from symgd.fits import initial_guess
 from symgd.fits.per_row_function import PerRowFunction
 from symgd.fits.qr_reduction import RowResiduals
-from symgd.fits.regression_model import Model
+from symgd.fits.regression_model import Model, read_model
+from symgd.fits.row_sample import with_columns
 from symgd.fits.settings import Options, place_start
 from symgd.fits.summary_statistics import ResponseSummary, summarize_response
-from symgd.model.data_binding import RowData
+from symgd.model.data_binding import RowData, open_columns
 from symgd.solvers.objectives import Box
 
 
@@ -31,7 +35,6 @@ class LeastSquaresProblem:
 
     @property
     def box(self) -> Box:
-        """The bounds of the free parameters."""
         return self.model.box
 
     @cached_property
@@ -53,3 +56,50 @@ def build_problem(model: Model) -> LeastSquaresProblem:
     """The least-squares problem of a model, its weights unchecked."""
     outputs = [n for n in (model.response, model.weight, model.sigma) if n is not None]
     return LeastSquaresProblem(model, RowResiduals(model), PerRowFunction(model.rows, [], outputs))
+
+
+_CAPACITY = 32  # problems
+_problems: OrderedDict[tuple[Any, ...], LeastSquaresProblem] = OrderedDict()  # least recent first
+
+
+def read_problem(text: str, data: Any, options: Options) -> LeastSquaresProblem:
+    """The least-squares problem of the model `text` over `data`, or a SymgdError.
+
+    A model over the same columns is compiled once: formulas and machine code are kept, no rows. Not
+    kept are models with sums over rows, which are constants of their data, and with arrays, which
+    are as long as the data say.
+    """
+    opened, columns = open_columns(data)
+    key = _key(text, columns, options)
+    cached = _problems.get(key)
+    if cached is None:
+        problem = build_problem(read_model(text, opened, options))
+        model = problem.model
+        if key and not (model.arrays or model.rows.constants or model.nested):
+            _problems[key] = problem.on(with_columns(model.rows, {}))
+            while len(_problems) > _CAPACITY:
+                _problems.popitem(last=False)
+    else:
+        with suppress(KeyError):  # another thread may have evicted it
+            _problems.move_to_end(key)
+        model = cached.model
+        problem = cached.on(options.read_rows(model.graph, opened, model.columns))
+    if problem.model.weight is not None:
+        problem.response_summary  # noqa: B018 - raises for an invalid weight
+    return problem
+
+
+def _key(text: str, columns: Any, options: Options) -> tuple[Any, ...]:
+    """All that the problem depends on except the rows; () where it is not hashable."""
+    try:
+        parts = [
+            tuple(sorted(mapping.items()))
+            for mapping in (options.fixed, options.tied, options.bounds)
+        ]
+        texts = (text, options.weight, options.sigma, options.loss)
+        key = (*texts, tuple(columns), tuple(options.parameter_names), *parts)
+        hash(key)
+    except (TypeError, AttributeError):
+        return ()
+    # 1, 1.0 and True are equal keys, but are not read alike
+    return (*key, repr(parts), options.backend, options.threads)

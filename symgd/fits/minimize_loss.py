@@ -5,17 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-import numpy as np
-
+from symgd._numpy import np
 from symgd.analysis import unbounded as unboundedness
+from symgd.analysis.minima import LossObjective
 from symgd.errors import ArgumentError
 from symgd.fits import smoothing, statistics
 from symgd.fits.assemble import assemble
 from symgd.fits.certificate import newton_certificate
 from symgd.fits.fit_result import FitResult
 from symgd.fits.least_squares_problem import LeastSquaresProblem
-from symgd.fits.objective import RowObjective
 from symgd.fits.regression_model import Model
 from symgd.fits.settings import Options
 from symgd.formula.nodes import Node
@@ -57,8 +57,8 @@ def by_newton(
     """
     model, box = inference.model, inference.model.box
 
-    def objective_of(node: Node) -> RowObjective:
-        return RowObjective(_loss_of(model, node), inference.factor)
+    def objective_of(node: Node) -> LossObjective:
+        return LossObjective(_loss_of(model, node), inference.factor)
 
     objective = objective_of(root)
     best: tuple[NewtonResult, Status, str] | None = None
@@ -86,7 +86,7 @@ def by_rule(inference: Inference, root: Node, start: Sequence[float], factor: fl
     """The minimum of the loss `root`, of which `factor` times is -log L, by a rule."""
     model = inference.model
     x, steps, status, message = descend_by_rule(model, root, inference.options, start)
-    objective = RowObjective(_loss_of(model, root), factor)
+    objective = LossObjective(_loss_of(model, root), factor)
     result = newton.evaluate_at(objective, x.tolist(), model.box, steps)
     certified, sentence = newton_certificate(result, model.box)
     if certified is Status.CONVERGED:
@@ -99,25 +99,22 @@ def descend_by_rule(
 ) -> tuple[Vector, int, Status, str]:
     """The end of the descent on the loss `root`: the point, the steps, the status, a message."""
     from symgd.descent.descend import descend
+    from symgd.descent.methods import METHODS
     from symgd.model.catalogue import CATALOGUE
 
     low, high = model.box.low, model.box.high
     bounded = np.isfinite([low, high]).any()
     box = ParameterBox(tuple(low.tolist()), tuple(high.tolist())) if bounded else None
     loss = Loss.of(_loss_of(model, root, box), model.text, model.columns)
-    lr = options.lr
-    if lr is None:
-        lr = CATALOGUE[options.method].lr if options.method in CATALOGUE else 0.01
-    result = descend(
-        loss,
-        start=model.box.clip(start).tolist(),
-        lr=lr,
-        steps=options.steps or 1000,
-        rule=options.method,
-        batch=options.batch,
-        seed=options.seed,
-        backend=model.rows.backend,
-    )
+    chosen: dict[str, Any] = {"method": options.method}
+    if options.steps is not None:
+        chosen["steps"] = options.steps
+    if options.method not in METHODS:
+        usual = CATALOGUE[options.method].lr if options.method in CATALOGUE else 0.01
+        chosen = {"rule": options.method, "lr": usual if options.lr is None else options.lr}
+        chosen |= {"steps": options.steps or 1000, "batch": options.batch, "seed": options.seed}
+    begin = model.box.clip(start).tolist()
+    result = descend(loss, start=begin, backend=model.rows.backend, **chosen)
     sentence = f"{result.message}; {result.verdict.sentence}"
     return result.x, result.steps, result.status, sentence
 
@@ -128,7 +125,7 @@ def _loss_of(model: Model, root: Node, box: ParameterBox | None = None) -> LossI
 
 def _assemble(
     inference: Inference,
-    objective: RowObjective,
+    objective: LossObjective,
     start: Sequence[float],
     result: NewtonResult,
     status: Status,

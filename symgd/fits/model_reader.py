@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 
-import numpy as np
-
 from symgd import names
+from symgd._numpy import np
 from symgd.calculus.unroll import TooManyPartsError, Unroller
 from symgd.errors import ArgumentError, FormulaError
 from symgd.fits.settings import Options

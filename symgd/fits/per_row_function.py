@@ -7,8 +7,7 @@ from copy import copy
 from functools import cache, partial
 from typing import Any
 
-import numpy as np
-
+from symgd._numpy import np
 from symgd.backends.compiler import compile_per_row
 from symgd.backends.lambdified import compile_array
 from symgd.backends.numpy_rows import BLOCK, pieces

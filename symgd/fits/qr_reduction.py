@@ -15,8 +15,7 @@ from copy import copy
 from functools import cache
 from typing import Any
 
-import numpy as np
-
+from symgd._numpy import np
 from symgd.backends.compiler import compile_program
 from symgd.backends.dispatch import choose_rows
 from symgd.backends.numpy_rows import RowFunction, total

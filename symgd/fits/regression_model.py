@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from symgd import names
 from symgd.calculus.stabilize import stabilize
+from symgd.data import Table
 from symgd.errors import ArgumentError, FormulaError
 from symgd.fits.model_reader import ModelReader, box_of, derived_parameters
 from symgd.fits.nested_sums import NestedSums, extract_sums
@@ -22,9 +23,6 @@ from symgd.formula.parse import Formula, parse
 from symgd.model.array_model import ArrayModel, bind_shapes
 from symgd.model.data_binding import RowData, check_parameters, open_columns, read_columns
 from symgd.solvers.objectives import Box
-
-if TYPE_CHECKING:
-    from symgd.data import Table
 
 _MARK = re.compile(r"[][();]|(?<![<>=!])=(?!=)")
 
@@ -61,12 +59,10 @@ class Model:
 
     @property
     def params(self) -> tuple[str, ...]:
-        """The names of the free parameters."""
         return tuple(leaf.text for leaf in self.leaves)
 
     @property
     def table(self) -> Table:
-        """The fitted rows."""
         return self.rows.table
 
     def restored(self, node: Node, batch: int | None) -> Node:

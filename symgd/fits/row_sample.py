@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
-import numpy as np
-from numpy.typing import NDArray
-
+from symgd._numpy import NDArray, np
+from symgd.data import Table
 from symgd.model.data_binding import RowData
-
-if TYPE_CHECKING:
-    from symgd.data import Table
 
 SEED = 0x73796D6764  # unlikely to be the seed that made the data
 
@@ -26,7 +22,6 @@ class MemoryRows:
         self.rows = len(next(iter(columns.values()), ()))
 
     def blocks(self) -> list[Mapping[str, NDArray[Any]]]:
-        """All rows as one block."""
         return [self.columns]
 
 

@@ -11,9 +11,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-import numpy as np
-
-from symgd.fits.objective import RowObjective
+from symgd._numpy import np
+from symgd.analysis.minima import LossObjective
 from symgd.formula.functions.table import FUNCTIONS
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import Node
@@ -52,7 +51,7 @@ def smoothed(graph: Graph, root: Node, width: float) -> Node:
 def minimize(
     graph: Graph,
     root: Node,
-    objective_of: Callable[[Node], RowObjective],
+    objective_of: Callable[[Node], LossObjective],
     starts: Sequence[Sequence[float]],
     box: Box,
 ) -> tuple[newton.NewtonResult, str] | None:
@@ -60,12 +59,14 @@ def minimize(
     if smoothed(graph, root, 1.0) is root:
         return None
     exact = objective_of(root)
-    values = [(exact.value(box.clip(np.array(s, dtype=np.float64))), list(s)) for s in starts]
-    value, best = min(values)
-    if not math.isfinite(value) or value == 0:
+    assert exact.loss.rows is not None
+    rows = exact.loss.rows.table.rows
+    values = [(exact.value(box.clip(s)), list(s)) for s in starts]
+    value, best = min((pair for pair in values if math.isfinite(pair[0])), default=(0.0, []))
+    if value == 0:
         return None
     x: Vector = np.array(best, dtype=np.float64)
-    typical, steps, last_move = abs(value) / exact.rows, 0, math.inf
+    typical, steps, last_move = abs(value) / rows, 0, math.inf
     for width in _WIDTHS:
         smooth_objective = objective_of(smoothed(graph, root, width * typical))
         result = newton.minimize(smooth_objective, x.tolist(), box, _STEPS)
@@ -73,7 +74,7 @@ def minimize(
             break
         last_move = float(np.max(np.abs(result.x - x)))
         x, steps = np.array(result.x), steps + result.steps
-        typical = min(typical, abs(exact.value(x)) / exact.rows) or typical
+        typical = min(typical, abs(exact.value(x)) / rows) or typical
     message = (
         f"the loss has kinks: no minimum is certified, but its smooth neighbours end here after "
         f"{steps:,} steps, the last two within {last_move:.2g} of one another"

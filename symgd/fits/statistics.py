@@ -13,8 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-import numpy as np
-
+from symgd._numpy import np
 from symgd.solvers.objectives import Mask, Matrix, Vector
 
 _EPS = 2.0**-52

@@ -6,8 +6,7 @@ import math
 from collections.abc import Callable
 from functools import cache
 
-import numpy as np
-
+from symgd._numpy import np
 from symgd.solvers.objectives import Vector
 
 _DEGREE = 120  # of the quadrature; the integrand is a power of a cosine

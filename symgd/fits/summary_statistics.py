@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
+from symgd._numpy import np
 from symgd.errors import DataError
 from symgd.fits.per_row_function import PerRowFunction
 from symgd.solvers.objectives import Vector

@@ -41,10 +41,12 @@ class DefinitionParser(SubscriptParser):
         yield
         self.scope, self.open_bars = outer, bars
 
-    def _open(self, one: IndexRange, first: int, last: int) -> tuple[Index, Node | None]:
+    def _open(
+        self, one: IndexRange, first: int, last: int, defines: bool = False
+    ) -> tuple[Index, Node | None]:
         """The index of a range, and the condition on it where its bounds hold another index.
 
-        first, last: the places of the term.
+        first, last: the places of the term. defines: of a definition.
         """
         stream, name = self.stream, one.name.text
         shown = names.escape(name)
@@ -63,10 +65,14 @@ class DefinitionParser(SubscriptParser):
             if one.high is None or one.high == one.end:
                 raise stream.error("a range has two ends", f"write {shown}=1..n", one.name)
             low, high = self._bound(one.low, one.high - 1), self._bound(one.high, one.end)
+        window = Affine(0, tuple([(s, k) for s, k in low.terms if isinstance(s, Index)]))
+        if defines or (high - low).indices:
+            window = Affine()
+        low, high = low - window, high - window  # j=i..i+2 is i + j, j=0..2
         (least, _), (_, greatest) = hull(low), hull(high)
         index = self._new_index(name, least, greatest, one.name)
         atom = self.graph.atom(index)
-        self.scope.names[name] = atom
+        self.scope.names[name] = self.graph.add(self._node_of(window), atom)
         bounds = [
             self.graph.compare(op, atom, self._node_of(bound))
             for op, bound, whole in ((">=", low, least), ("<=", high, greatest))
@@ -183,7 +189,7 @@ class DefinitionParser(SubscriptParser):
             found: list[Index] = []
             for token in definition.indices:
                 one = ranges.get(token.text) or IndexRange(token, 0, 0)
-                found.append(self._open(one, definition.body, definition.end)[0])
+                found.append(self._open(one, definition.body, definition.end, defines=True)[0])
             self.opened[key] = found
         self.scope.opened = (*outer, *self.opened[key])
         return self.opened[key]

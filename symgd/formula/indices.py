@@ -7,7 +7,7 @@ values. A row of the data is one more index, `ROW`, over which columns vary.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -179,14 +179,6 @@ def reduced_index(node: Node) -> Index | None:
     if node.func in INDEX_REDUCTIONS:
         return node.args[0]  # type: ignore[no-any-return]
     return ROW if node.func in _ROW_REDUCTIONS else None
-
-
-def free_indices(order: Iterable[Node]) -> dict[int, frozenset[Index]]:
-    """The free indices of each node of `order` (arguments first), by id."""
-    found: dict[int, frozenset[Index]] = {}
-    for node in order:
-        found[id(node)] = _free(node, found)
-    return found
 
 
 class FreeIndices:

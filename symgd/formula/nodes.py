@@ -174,6 +174,20 @@ def topological(
     return order
 
 
+def dependents(order: Iterable[Node], leaves: Iterable[Node]) -> set[int]:
+    """The ids of these leaves, and of the nodes of `order` (arguments first) that depend on one."""
+    found = set(map(id, leaves))
+    for node in order:
+        if any(id(a) in found for a in node.args):
+            found.add(id(node))
+    return found
+
+
+def depends(node: Node, leaves: Iterable[Node]) -> bool:
+    """Whether a node is one of these leaves, or depends on one."""
+    return id(node) in dependents(topological([node]), leaves)
+
+
 def is_condition(node: Node) -> bool:
     """Whether node is a comparison, or made of them."""
     return node.func in CONNECTIVES or relation(node) is not None

@@ -56,7 +56,7 @@ _SHAPES: tuple[tuple[re.Pattern[str], str, str, str], ...] = tuple(
          "functions are written without a module", "write {body}, not {at}{body}"),
         (r".*?(?P<x>[^\W\d]\w*)(?P<at>\.)(?P<body>[^\W\d]\w*)\(\)", "at",
          "'.' is not part of a formula: there are no methods", "write {body}({x})"),
-        (r".*?(?P<at>\.)(?P<body>[^\W\d]\w*)\(", "at",
+        (r".*?(?P<at>(?<!\.)\.)(?P<body>[^\W\d]\w*)\(", "at",
          "'.' is not part of a formula: there are no methods", "write {body}(...)"),
     )
 )  # fmt: skip

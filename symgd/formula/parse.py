@@ -22,8 +22,7 @@ from symgd.formula.nodes import Column, Name, Node
 from symgd.formula.other_notations import known_shape
 from symgd.formula.parser import Parser
 from symgd.formula.symbol_table import Columns, SymbolTable
-from symgd.formula.token_list import TokenList
-from symgd.formula.token_stream import TokenStream
+from symgd.formula.token_stream import TokenList, TokenStream
 from symgd.formula.tokens import Limits, tokens
 
 DEFAULT_LIMITS = Limits()

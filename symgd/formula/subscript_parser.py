@@ -27,7 +27,7 @@ from symgd.formula.indices import (
 from symgd.formula.nodes import Column, Name, Node, topological
 from symgd.formula.parser import Parser
 from symgd.formula.symbol_table import SymbolTable
-from symgd.formula.token_list import TokenList
+from symgd.formula.token_stream import TokenList
 from symgd.formula.tokens import Token
 
 _MOST_SUBSCRIPTS = 16

@@ -15,23 +15,49 @@ from symgd.formula.parse import Formula, parameter_name, parse
 from symgd.model.checks import to_count, to_finite, to_float
 from symgd.model.rules import Rule, find_rule
 
+
+class UsualRate(float):
+    """A default, which is told from an equal number that is given."""
+
+
+class UsualSteps(int):
+    """The same of a number of steps."""
+
+
+class UsualRule(str):
+    """The same of the name of a rule."""
+
+
+LR, STEPS, RULE = UsualRate(0.2), UsualSteps(20), UsualRule("gd")
+
 Start = float | str | Mapping[str, float] | Sequence[float]
 
 
 @dataclass(frozen=True)
 class Arguments:
-    """What every descent takes, checked. given: hyperparameters and constants by name."""
+    """What every descent takes, checked. given: hyperparameters and constants by name.
+
+    method: a solver, for which rule and schedule say nothing.
+    """
 
     rule: Rule
     schedule: Schedule
     steps: int
     tol: float | None
     given: Mapping[str, float]
+    method: str | None = None
 
     @property
     def known(self) -> frozenset[str]:
         """The names that the rule and the learning rate can take."""
+        if self.method is not None:
+            return frozenset()
         return frozenset({*self.rule.hyperparameters, *self.schedule.names})
+
+    @property
+    def others(self) -> dict[str, float]:
+        """What was given under other names."""
+        return {name: v for name, v in self.given.items() if name not in self.known}
 
 
 def read_arguments(
@@ -40,17 +66,21 @@ def read_arguments(
     rule: str | Rule,
     given: Mapping[str, float] | None,
     tol: float | None,
+    method: str | None = None,
 ) -> Arguments:
     """The arguments in the form that the engine takes, or a SymgdError."""
     checked, certificate = to_count(steps, "steps", 0), _tolerance(tol)
     if given is not None and not isinstance(given, Mapping):
         raise ArgumentError(f"set is a mapping of names to numbers, not {type(given).__name__}")
-    return Arguments(find_rule(rule), _schedule(lr), checked, certificate, _numbers(given or {}))
+    numbers = _numbers(given or {})
+    return Arguments(find_rule(rule), _schedule(lr), checked, certificate, numbers, method)
 
 
 def resolve(arguments: Arguments) -> dict[str, float]:
     """The values of the hyperparameters, then of the other constants of the schedule."""
     rule, given = arguments.rule, arguments.given
+    if arguments.method is not None:
+        return {}
     values = rule.resolve({n: v for n, v in given.items() if n in rule.hyperparameters})
     values |= arguments.schedule.resolve(given)
     arguments.schedule.check(arguments.steps, values)

@@ -6,16 +6,20 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from symgd._locks import cached_property
+from symgd._numpy import NDArray, np
 from symgd.backends.bound_nests import (
     BoundFunction,
     NestLayout,
+    bind_native,
     bind_nests,
     bind_numpy,
+    called,
     numpy_machine,
 )
+from symgd.backends.dispatch import compiled
 from symgd.backends.nest_compiler import compile_nests
 from symgd.backends.nests import NestProgram
 from symgd.calculus.index_gradient import Scatter, directional_derivative, index_gradient
@@ -27,12 +31,10 @@ from symgd.formula.nodes import ROWS, Column, Name, Node, topological
 from symgd.model.array_model import ArrayModel
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
+    from symgd.backends.native.nests.nest_machine import BoundNests
     from symgd.backends.numpy_nests import NumpyNests
 
-    Floats = NDArray[np.float64]
+Floats: TypeAlias = "NDArray[np.float64]"
 
 
 @dataclass(frozen=True)
@@ -119,20 +121,26 @@ class ArrayFunctions:
             for name in self.data
         }
 
-    def on(self, rows: Mapping[str, Any]) -> Callable[[Any], tuple[float, Floats]]:
-        """(value, gradient) over some rows of the data, in NumPy. rows: columns by name."""
+    def on(self, rows: Mapping[str, Any], bound: dict[int, BoundNests | None]) -> BoundFunction:
+        """P numbers -> [value, gradient..] over some rows of the data: columns by name.
+
+        bound: machine code by the number of rows, for the next call, which changes what it sees.
+        """
         if any(isinstance(name, DataArray) for name in self.data):
             raise ArgumentError("a batch is of rows, and the loss reads a column by position")
-        layout = self.layout()
-        sizes = {**layout.sizes, ROWS: len(next(iter(rows.values())))}
-        columns, layout = self._columns_of(rows), replace(layout, sizes=sizes)
-        bound = bind_numpy(self.program, layout, columns, self._in_numpy)
-
-        def gradient(x: Any) -> tuple[float, Floats]:
-            out = bound(x)
-            return float(out[0]), out[1:]
-
-        return gradient
+        count, columns, layout = (
+            len(next(iter(rows.values()))),
+            self._columns_of(rows),
+            self.layout(),
+        )
+        layout = replace(layout, sizes={**layout.sizes, ROWS: count})
+        if count not in bound:
+            bound[count] = compiled(lambda: bind_native(self.program, layout, columns))
+        native = bound[count]
+        if native is None:
+            return bind_numpy(self.program, layout, columns, self._in_numpy)
+        native.see(columns)
+        return called(native, layout.length)
 
     def inputs(self, x: Any) -> dict[str, Any]:
         """P numbers by identifier, arrays in their shapes."""
@@ -155,8 +163,6 @@ class ArrayFunctions:
 
     def product_at(self, x: Any) -> Callable[[Any], Floats]:
         """v -> the Hessian at x times v, a new array; for many products at one point."""
-        import numpy as np
-
         count = self.model.count
         both, out = np.empty(2 * count), np.empty(1 + 2 * count)
         both[:count] = self.model.flat(x)

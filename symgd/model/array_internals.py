@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from symgd._locks import cached_property
+from symgd._numpy import ArrayLike, NDArray, np
 from symgd.errors import ArgumentError
 from symgd.formula.nodes import Node
 from symgd.model.array_functions import ArrayFunctions
@@ -13,17 +14,13 @@ from symgd.model.array_model import ArrayModel
 from symgd.model.elements import element_names
 from symgd.model.loss_internals import LossInternals
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import ArrayLike, NDArray
-
 _MOST_ROWS = 1000  # of a Hessian
 
 
 class ArrayInternals(LossInternals):
     """The same interface over the loop nests of an `ArrayModel`: values, gradients and products.
 
-    There are no nodes of single derivatives: what asks for them is told that the loss is too large.
+    There are no nodes of single derivatives: asking for them raises that the loss is too large.
     """
 
     def __init__(self, model: ArrayModel) -> None:
@@ -93,8 +90,6 @@ class ArrayInternals(LossInternals):
 
     def hess_rows(self, x: Sequence[float]) -> list[list[float]]:
         """The Hessian as lists, by its products with the unit vectors."""
-        import numpy as np
-
         if self.model.count > _MOST_ROWS:
             raise self._too_large()
         return [self.product(x, unit).tolist() for unit in np.eye(self.model.count)]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from symgd import names
 from symgd._locks import cached_property
+from symgd._numpy import NDArray, np
 from symgd.calculus.unroll import TooManyPartsError, Unroller
 from symgd.errors import ArgumentError, DataError
 from symgd.formula.categories import element_name
@@ -20,13 +21,10 @@ from symgd.formula.symbol_table import Columns
 from symgd.model.array_options import ArrayOptions
 from symgd.model.checks import to_float
 from symgd.model.data_binding import RowData
-from symgd.model.elements import in_order, subscripts
+from symgd.model.elements import in_order, place_on_axis, subscripts
 from symgd.model.loss_internals import LossInternals
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from symgd.data import Table
 
 #: Parameters and parts of a loss up to which it is written out: then all analyses hold for it.
@@ -98,6 +96,27 @@ class ArrayModel:
         """How many numbers all parameters are."""
         return sum(math.prod(self.shape(name)) for name in self.params)
 
+    def places(self, name: str) -> tuple[int, int]:
+        """Where a parameter, or an element such as `x[3]` or `a[north]`, is in a flat point."""
+        array, _, inside = name.partition("[")
+        starts, first = {}, 0
+        for one in self.params:
+            starts[one] = first
+            first += math.prod(self.shape(one))
+        if name in starts:
+            return starts[name], starts[name] + math.prod(self.shape(name))
+        shape = self.shape(array) if array in self.arrays else ()
+        parts = inside.removesuffix("]").split(",")
+        found = [place_on_axis(s.strip(), n) for s, n in zip(parts, shape, strict=False)]
+        if len(parts) != len(shape) or any(
+            k is None or not 0 <= k < n for k, n in zip(found, shape, strict=True)
+        ):
+            raise ArgumentError(names.unknown("the loss has no parameter", name, self.params))
+        place = 0
+        for k, n in zip(found, shape, strict=True):
+            place = place * n + (k or 0)
+        return starts[array] + place, starts[array] + place + 1
+
     def subscripts(self, name: str) -> Iterator[tuple[int, ...]]:
         """The subscripts of a parameter, row-major; one empty one for a number."""
         return subscripts(self.shape(name))
@@ -108,8 +127,6 @@ class ArrayModel:
         theta: a mapping name -> number or array, where an array may be one number for all of its
         elements and `w[2]` names one; or P numbers.
         """
-        import numpy as np
-
         if not isinstance(theta, Mapping):
             try:
                 found = np.asarray(theta, dtype=np.float64)
@@ -135,8 +152,6 @@ class ArrayModel:
 
         Where an axis has labels, a mapping label -> value is as good as a list.
         """
-        import numpy as np
-
         shape, shown = self.shape(name), names.escape(name)
         if not shape:
             return np.array([to_float(value, f"the value of '{shown}'")])
@@ -153,8 +168,6 @@ class ArrayModel:
 
     def nested(self, x: Any) -> dict[str, Any]:
         """The numbers of `flat` by parameter: a float, or a view in the shape of an array."""
-        import numpy as np
-
         found: dict[str, Any] = {}
         start = 0
         for name in self.params:
@@ -219,8 +232,6 @@ class ArrayModel:
 
 def whole_numbers_of(table: Table) -> Callable[[Node], Any]:
     """column of a subscript -> (rows,) its whole numbers; DataError where one is none."""
-    import numpy as np
-
     found: dict[str, Any] = {}
 
     def values(node: Node) -> Any:

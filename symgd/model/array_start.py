@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
 
 from symgd import names
+from symgd._numpy import NDArray, np
 from symgd.backends.compiler import compile_program
 from symgd.backends.lambdified import compile_array
 from symgd.errors import ArgumentError, FormulaError
-from symgd.formula.categories import Extent, place_of
 from symgd.formula.parse import parse
 from symgd.model.arguments import parse_number
 from symgd.model.array_model import ArrayModel
+from symgd.model.elements import place_on_axis
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    Floats = NDArray[np.float64]
+Floats: TypeAlias = "NDArray[np.float64]"
 
 _PART = re.compile(
     r"\s*(?P<name>[^\W\d]\w*)\s*(?:\[(?P<subscripts>[^\]]*)\])?\s*(?P<sign>[=~])\s*(?P<value>.+)",
@@ -37,13 +34,11 @@ def array_origin(model: ArrayModel, start: Any, seed: int = 0, left_out: float =
     `W~normal(0,0.3)`, `W~uniform(-1,1)`. In a mapping and in text what is not mentioned starts at
     `left_out`. Random numbers depend on (seed, name, place) alone.
     """
-    import numpy as np
-
     if isinstance(start, str):
         text = start.strip()
         if "=" not in text and "~" not in text:
             return np.full(model.count, parse_number(text, "the start"))
-        given = [_read_part(part) for part in _parts(text) if part.strip()]
+        given = [_read_part(part) for part in names.split_outside(text, ",;")]
     elif isinstance(start, (int, float)):
         return np.full(model.count, float(start))
     elif isinstance(start, Mapping):
@@ -63,17 +58,6 @@ def array_origin(model: ArrayModel, start: Any, seed: int = 0, left_out: float =
             point[name] = np.array(model.elements(name, value)).reshape(model.shape(name))
     parts = [point[name].ravel() for name in model.params]
     return parts[0] if len(parts) == 1 else np.concatenate(parts)
-
-
-def _parts(text: str) -> Iterator[str]:
-    """The text at its commas and semicolons outside parentheses and brackets."""
-    depth, first = 0, 0
-    for at, char in enumerate(text):
-        depth += (char in "([") - (char in ")]")
-        if char in ",;" and depth == 0:
-            yield text[first:at]
-            first = at + 1
-    yield text[first:]
 
 
 def _read_part(part: str) -> tuple[str, str]:
@@ -116,7 +100,7 @@ class _StartReader:
         if len(subscripts) != len(self.shape):
             usual = f"{self.shown}[{', '.join('ijkl'[: len(self.shape)])}]"
             raise ArgumentError(f"the start of {self.shown} is written {usual}=...")
-        found = [self._place(s, extent) for s, extent in zip(subscripts, self.shape, strict=True)]
+        found = [place_on_axis(s, extent) for s, extent in zip(subscripts, self.shape, strict=True)]
         place = tuple(k for k in found if k is not None)
         if len(place) != len(found):
             into[...] = self._formula(subscripts, text)
@@ -126,14 +110,6 @@ class _StartReader:
             element = f"{self.shown}[{','.join(subscripts)}]"
             raise ArgumentError(f"there is no {element}: the last is {self.shown}[{last}]")
         into[place] = parse_number(text, f"the start of {self.shown}")
-
-    @staticmethod
-    def _place(subscript: str, extent: int) -> int | None:
-        """The place of an element from 0, by its number or label; None for a name."""
-        place = place_of(subscript, extent.labels) if isinstance(extent, Extent) else None
-        if place is None:
-            return int(subscript) - 1 if subscript.isdecimal() else None
-        return place - 1
 
     def _drawn(self, draw: re.Match[str]) -> Floats:
         first, second = (
@@ -146,16 +122,12 @@ class _StartReader:
 
     def _words(self, count: int) -> NDArray[np.uint64]:
         """(2*count,) random words of (seed, name, place), by a counter-based generator."""
-        import numpy as np
-
         digest = hashlib.sha256(f"{self.seed}:{self.name}".encode()).digest()
         generator = np.random.Philox(key=int.from_bytes(digest[:16], "little"))
         return generator.random_raw(2 * count)
 
     def _formula(self, subscripts: list[str], text: str) -> Floats:
         """The values of a formula of the subscripts and sizes."""
-        import numpy as np
-
         formula = parse(text)
         places = np.indices(self.shape) + 1.0
         known: dict[str, Any] = dict(zip(subscripts, places, strict=True))
@@ -178,8 +150,6 @@ class _StartReader:
 
 def _normal(words: NDArray[np.uint64], mean: float, deviation: float) -> Floats:
     """Box and Muller's normal numbers, two words each."""
-    import numpy as np
-
     first, second = _uniform_numbers(words[0::2]), _uniform_numbers(words[1::2])
     angle = 2 * np.pi * second
     return np.asarray(mean + deviation * np.sqrt(-2 * np.log(first)) * np.cos(angle))

@@ -5,14 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from numbers import Integral
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 from symgd import names
+from symgd._numpy import NDArray, np
 from symgd.errors import ArgumentError
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 #: One number per parameter: by name, or in the order of the parameters.
 Point: TypeAlias = "Mapping[str, float] | Sequence[float] | NDArray[np.float64] | float"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from symgd.formula.categories import Extent, element_name
+from symgd._numpy import np
+from symgd.formula.categories import Extent, element_name, place_of
 
 
 def element_names(name: str, shape: Sequence[int]) -> Iterator[str]:
@@ -23,6 +24,14 @@ def subscripts(shape: Sequence[int]) -> Iterator[tuple[int, ...]]:
     for k in range(1, first + 1):
         for inner in subscripts(rest):
             yield (k, *inner)
+
+
+def place_on_axis(subscript: str, extent: int) -> int | None:
+    """The place of an element from 0, by its number or label; None for any other name."""
+    place = place_of(subscript, extent.labels) if isinstance(extent, Extent) else None
+    if place is None:
+        return int(subscript) - 1 if subscript.isdecimal() else None
+    return place - 1
 
 
 class Elements(dict[str, float]):
@@ -44,8 +53,6 @@ class Elements(dict[str, float]):
         self.shapes = shapes
 
     def __missing__(self, name: str) -> Any:
-        import numpy as np
-
         shape = self.shapes[name]  # KeyError, as of every dictionary
         values = [self[element] for element in element_names(name, shape)]
         return np.array(values, dtype=np.float64).reshape(shape)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from fractions import Fraction
+from typing import Any
 
 from symgd._locks import cached_property
+from symgd._numpy import NDArray, np
 from symgd.backends.exact.error_bounds import Bounded, certainly_apart
 from symgd.backends.exact.exact_graph import ExactGraph
 from symgd.backends.exact.multiprecision import Precise
@@ -17,12 +19,9 @@ from symgd.formula.nodes import Node
 from symgd.model.checks import Point, read_point
 from symgd.model.loss_internals import LossInternals
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
 _OPERATIONS = 20_000  # beyond, one value takes seconds
 _CHANGE_BITS = (106, 424)
+_DIGIT_BITS = 166  # 50 decimal digits
 
 
 class ExactValues:
@@ -53,6 +52,11 @@ class ExactValues:
                 return float(after.value - before.value)
         return 0.0 if after.value == after.value else math.nan
 
+    def in_digits(self, x: Sequence[Fraction]) -> Any:
+        """The value at rational numbers in 50 digits, a number of mpmath; nan where it has none."""
+        [found] = self._value.at([f"{v.numerator}/{v.denominator}" for v in x], _DIGIT_BITS)
+        return found.value
+
     def value(self, theta: Point) -> float:
         """The value at theta: a mapping name -> number, or numbers in the order of params."""
         x = read_point(self._internals.params, theta)
@@ -65,8 +69,6 @@ class ExactValues:
 
     def value_and_grad(self, theta: Point) -> tuple[float, NDArray[np.float64]]:
         """The value and the gradient, (P,) float64, at theta."""
-        import numpy as np
-
         x = read_point(self._internals.params, theta)
         rounded = self._internals.evaluate(*x)
         value, *grad = self._grad(x, rounded) if self._possible else rounded
@@ -74,8 +76,6 @@ class ExactValues:
 
     def hess(self, theta: Point) -> NDArray[np.float64]:
         """The Hessian at theta: (P, P) float64, symmetric."""
-        import numpy as np
-
         x = read_point(self._internals.params, theta)
         rounded = self._internals.evaluate_hess(*x)
         triangle = self._hess(x, rounded) if self._possible else rounded

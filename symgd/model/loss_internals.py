@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from symgd._locks import cached_property
+from symgd._numpy import ArrayLike, NDArray, np
 from symgd.backends import lambdified
 from symgd.backends.compiler import compile_program
 from symgd.backends.program import Program
@@ -18,10 +19,6 @@ from symgd.formula.graph import Graph
 from symgd.formula.nodes import Name, Node
 from symgd.model.bounds import ParameterBox
 from symgd.model.data_binding import RowData
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import ArrayLike, NDArray
 
 Made = TypeVar("Made")
 
@@ -221,16 +218,12 @@ class LossInternals:
 
     def product(self, x: ArrayLike, v: ArrayLike) -> NDArray[np.float64]:
         """The Hessian at x times v, (P,) each."""
-        import numpy as np
-
         return self._product(np.concatenate([np.asarray(x, float), np.asarray(v, float)]))
 
     def _on_arrays(
         self, program: Program, interpreted: Callable[[], Callable[..., list[float]]]
     ) -> Callable[[Any], NDArray[np.float64]]:
         """A program as a function of one array, by machine code where there is some."""
-        import numpy as np
-
         from symgd.backends.dispatch import compiled
 
         def make() -> Callable[[Any], NDArray[np.float64]]:

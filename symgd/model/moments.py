@@ -21,24 +21,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TypeAlias
 
 import sympy
 
+from symgd._numpy import NDArray, np
 from symgd.backends.compiler import compile_program
 from symgd.calculus.gradient import gradient
 from symgd.calculus.jumps import names_in_jumps
 from symgd.calculus.row_sums import lower
 from symgd.formula.graph import Graph
-from symgd.formula.nodes import Name, Node, RowSum, float_of, topological
+from symgd.formula.nodes import Name, Node, RowSum, depends, float_of, topological
 from symgd.model.data_binding import RowData
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    Matrix = NDArray[np.float64]
-    Vector = NDArray[np.float64]
+Matrix: TypeAlias = "NDArray[np.float64]"
+Vector: TypeAlias = "NDArray[np.float64]"
 
 FEWEST = 1000  # rows; for fewer there is nothing to gain
 _WIDEST = 30  # parameters: the moments are P*P terms of a formula
@@ -74,7 +71,8 @@ def _square(graph: Graph, total: Node, leaves: Sequence[Name]) -> _Square | None
     """The parts of a sum of squares of a linear form; None for any other sum."""
     (term,) = total.args
     factors = list(term.args) if term.func is sympy.Mul else [term]
-    bound = [f for f in factors if _reads(f, leaves)]
+    atoms = [graph.atom(leaf) for leaf in leaves]
+    bound = [f for f in factors if depends(f, atoms)]
     if len(bound) != 1 or bound[0].func is not sympy.Pow or float_of(bound[0].args[1]) != 2:
         return None
     residual = bound[0].args[0]
@@ -85,22 +83,15 @@ def _square(graph: Graph, total: Node, leaves: Sequence[Name]) -> _Square | None
     if len(own) > _WIDEST or names_in_jumps([residual]).intersection(own):
         return None
     jacobian = gradient(graph, residual, [graph.atom(leaf) for leaf in own])
-    if any(_reads(column, leaves) for column in jacobian):
+    if any(depends(column, atoms) for column in jacobian):
         return None
     weights = [f for f in factors if f is not bound[0]]
     weight = graph.times(weights) if weights else graph.number(1.0)
     return _Square(weight, residual, own, jacobian)
 
 
-def _reads(node: Node, leaves: Sequence[Name]) -> bool:
-    known = set(leaves)
-    return any(n in known for n in topological([node]) if isinstance(n, Name))
-
-
 def _moments(rows: RowData, square: _Square) -> Node | None:
     """The quadratic form around the least-squares solution, or None where that is not found."""
-    import numpy as np
-
     graph, count = rows.graph, len(square.leaves)
     pairs = [(i, j) for i in range(count) for j in range(i + 1)]
     products = [graph.mul(square.jacobian[i], square.jacobian[j]) for i, j in pairs]
@@ -128,8 +119,6 @@ def _moments(rows: RowData, square: _Square) -> Node | None:
 
 def _symmetric(entries: Sequence[float], count: int) -> Matrix:
     """(count, count), from the entries of the lower triangle row by row."""
-    import numpy as np
-
     whole = np.zeros((count, count))
     whole[np.tril_indices(count)] = entries
     lower_part: Matrix = np.tril(whole, -1)
@@ -173,8 +162,6 @@ def _sums(rows: RowData, weight: Node, terms: Sequence[Node]) -> list[float]:
 
 def _solve(moments: Matrix, cross: Vector) -> tuple[Matrix, list[float]] | None:
     """(R, -M**-1 c) with R'R = M, or None where M is singular, ill-conditioned or not finite."""
-    import numpy as np
-
     diagonal = np.diag(moments)
     finite = np.isfinite(moments).all() and np.isfinite(cross).all()
     if not (finite and (diagonal > 0).all()):

@@ -9,20 +9,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from symgd._locks import cached_property
+from symgd._numpy import NDArray, np
 from symgd.errors import DescentError, import_problem
+from symgd.model.bounds import ParameterBox
 from symgd.model.checks import finite_or_none
 from symgd.model.elements import named, nested
 from symgd.model.present import Paged
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from symgd.model.bounds import ParameterBox
-    from symgd.model.rules import Rule
+from symgd.model.rules import Rule
 
 
 class Status(StrEnum):
@@ -194,8 +190,6 @@ class History:
 
 
 def _numpy(values: array[Any]) -> NDArray[Any]:
-    import numpy as np
-
     return np.array(values)
 
 
@@ -211,7 +205,8 @@ class Result(Paged):
     the name of an array all of it (`symgd.model.elements`). value, grad: the loss and its gradient
     there. steps: how many steps were taken. best: the least loss on the way. judge: forms the
     verdict, which may continue the run and try others: when it is first read, and once. box: the
-    bounds of the parameters, if there are any.
+    bounds of the parameters, if there are any. method: the solver whose run it is; then rule and lr
+    are None.
     """
 
     theta: dict[str, float]
@@ -224,11 +219,12 @@ class Result(Paged):
     best: Best
     judge: Callable[[], Verdict] = field(repr=False, compare=False)
     loss: Described
-    rule: Rule
-    lr: float | str
+    rule: Rule | None
+    lr: float | str | None
     start: dict[str, float]
     hyperparameters: Mapping[str, float]
     box: ParameterBox | None = None
+    method: str | None = None
 
     @cached_property
     def verdict(self) -> Verdict:
@@ -242,8 +238,6 @@ class Result(Paged):
     @property
     def x(self) -> NDArray[np.float64]:
         """(P,) float64: the parameters in the order of Loss.params."""
-        import numpy as np
-
         values = list(self.theta.values())
         return np.concatenate([np.ravel(v) for v in values]) if values else np.empty(0)
 
@@ -258,8 +252,6 @@ class Result(Paged):
             grad = self.box.projected(list(self.theta.values()), grad)
         if all(isinstance(v, float) for v in grad):
             return math.hypot(*grad)
-        import numpy as np
-
         return math.hypot(*(float(np.linalg.norm(v)) for v in grad))
 
     @property
@@ -281,7 +273,8 @@ class Result(Paged):
                 "params": list(self.loss.params if self.loss.shapes else self.theta),
                 "gradient": self.loss.gradient_text(),
             },
-            "rule": str(self.rule) if self.rule.name == "custom" else self.rule.name,
+            **({} if self.method is None else {"method": self.method}),
+            "rule": None if self.rule is None else self.rule_title,
             "hyperparameters": dict(self.hyperparameters),
             "lr": self.lr,
             "steps": self.steps,
@@ -304,6 +297,13 @@ class Result(Paged):
         if self.box is not None:
             data["bounds"] = self.bounds
         return dict(finite_or_none(data))
+
+    @property
+    def rule_title(self) -> str:
+        """What ran: the name of the rule or its equations, or the solver."""
+        if self.rule is None:
+            return self.method or ""
+        return str(self.rule) if self.rule.name == "custom" else self.rule.name
 
     @property
     def lost(self) -> bool:

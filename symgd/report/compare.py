@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from symgd.analysis.sharpness import along
+from symgd.descent.compare import Comparison
+from symgd.descent.rate_map import RateMap
+from symgd.model.loss import Loss
+from symgd.model.result import Result
 from symgd.names import escape
 from symgd.report.export import dump, record
 from symgd.report.terminal_chart import chart, sparkline
-
-if TYPE_CHECKING:
-    from symgd.descent.compare import Comparison
-    from symgd.descent.rate_map import RateMap
-    from symgd.model.loss import Loss
-    from symgd.model.result import Result
 
 _SPARKLINE_WIDTH = 12  # characters of a sparkline
 #: (column, minimum width): columns that shrink, in this order, if the table is too wide.
@@ -87,12 +84,12 @@ def _sharpness(loss: Loss, run: Result) -> str:
 
 def rule_name(run: Result) -> str:
     """The name of the rule of a run, or its equations on one line."""
-    return run.rule.name if run.rule.name != "custom" else "; ".join(run.rule.text.split("\n"))
+    return "; ".join(run.rule_title.split("\n"))
 
 
 def rate_text(run: Result) -> str:
     """The learning rate of a run in a few digits, or its formula."""
-    return f"{run.lr:.6g}" if isinstance(run.lr, (int, float)) else run.lr
+    return f"{run.lr:.6g}" if isinstance(run.lr, (int, float)) else run.lr or "-"
 
 
 def start_text(run: Result) -> str:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from symgd.model.checks import finite_or_none
 from symgd.model.elements import named, nested
+from symgd.model.result import Result
 from symgd.report.step_table import float_text, thin
-
-if TYPE_CHECKING:
-    from symgd.model.result import Result
 
 
 def plain(result: Result, *, every: int | None = None) -> Iterator[str]:

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
-import numpy as np
-
+from symgd._numpy import np
+from symgd.fits.fit_result import FitResult
 from symgd.names import counted, escape
 from symgd.report.step_table import float_text
-
-if TYPE_CHECKING:
-    from symgd.fits.fit_result import FitResult
 
 _MOST_CORRELATED = 12  # parameters up to which the matrix of correlations is printed
 

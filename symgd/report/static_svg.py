@@ -8,17 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
 from symgd.analysis.minima import find_minimum
 from symgd.formula.printing.plain import show
 from symgd.model.loss import Loss
+from symgd.model.result import Described, Result
 from symgd.report.markup import markup
 from symgd.report.viewport import is_inside, linspace, value_range, viewport_of
 from symgd.solvers.symmetric import all_finite
-
-if TYPE_CHECKING:
-    from symgd.model.result import Described, Result
 
 WIDTH, HEIGHT = 640, 400
 _LEFT, _RIGHT, _TOP, _BOTTOM = 52, 630, 10, 364

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING
 
+from symgd.model.result import Result
 from symgd.names import escape
-
-if TYPE_CHECKING:
-    from symgd.model.result import Result
 
 Row = tuple[int, tuple[float, ...], float, float]  # t, theta in the order of params, loss, |grad|
 

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from math import prod
 from textwrap import wrap
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from symgd.descent.methods import METHODS
 from symgd.model.elements import Elements
 from symgd.model.loss import Loss
+from symgd.model.result import Described, Result
+from symgd.model.rules import Rule
 from symgd.names import counted, escape
 from symgd.report.step_table import float_text, step_table
-
-if TYPE_CHECKING:
-    from symgd.model.result import Described, Result
-    from symgd.model.rules import Rule
 
 #: Statuses whose messages the verdict already contains.
 _IMPLIED_BY_VERDICT = ("completed", "converged", "diverged", "nonfinite", "interrupted")
@@ -58,7 +57,10 @@ def summary(result: Result) -> Iterator[str]:
 def echo(result: Result, *, pretty: bool = True) -> Iterator[str]:
     """The loss, its gradient and the rule, as symgd parsed them."""
     yield from loss_lines(result.loss, pretty=pretty)
-    yield from rule_summary(result.rule, result.lr, result.hyperparameters)
+    if result.rule is None or result.lr is None:
+        yield f"method {result.method}: {METHODS[result.method or ''].text}"
+    else:
+        yield from rule_summary(result.rule, result.lr, result.hyperparameters)
 
 
 def loss_lines(loss: Described, *, pretty: bool = True) -> Iterator[str]:

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TypeAlias
 
+from symgd._numpy import NDArray, np
 from symgd.analysis.minima import find_minimum
 from symgd.model.array_internals import ArrayInternals
 from symgd.model.loss import Loss
 from symgd.model.result import Result
 from symgd.solvers.symmetric import all_finite
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    Floats = NDArray[np.float64]
+Floats: TypeAlias = "NDArray[np.float64]"
 
 _WORK = 10_000_000  # operations of a loss evaluation up to which its minimum is searched
 _FAR_MINIMUM = 25.0  # multiple of the extent of the path beyond which a minimum is not shown
@@ -73,8 +70,6 @@ def loss_values(loss: Loss, points: Floats) -> Floats:
     from symgd.backends.numpy_points import compile_points
 
     if isinstance(loss.internals, ArrayInternals):
-        import numpy as np
-
         return np.array([loss.internals.functions.value(point) for point in points])
     program, rows = loss.internals.value_program, loss.internals.rows
     if rows is None:

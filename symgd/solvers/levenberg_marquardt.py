@@ -13,8 +13,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
+from symgd._numpy import np
 from symgd.solvers.objectives import Box, Mask, ReducedSystem, Residuals, Vector
 
 _EPS = 2.0**-52

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from enum import Enum
+from typing import NamedTuple, Protocol, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
+from symgd._numpy import NDArray, np
 
-Vector = NDArray[np.float64]
-Matrix = NDArray[np.float64]
-Mask = NDArray[np.bool_]
+Vector: TypeAlias = "NDArray[np.float64]"
+Matrix: TypeAlias = "NDArray[np.float64]"
+Mask: TypeAlias = "NDArray[np.bool_]"
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,10 @@ class Box:
         x, grad = np.asarray(x), np.asarray(grad)
         held: Mask = ((x <= self.low) & (grad >= 0)) | ((x >= self.high) & (grad <= 0))
         return ~held
+
+    def projected(self, x: Vector, grad: Vector) -> Vector:
+        """The gradient with 0 where it points out of the box at a bound."""
+        return np.where(self.free(x, grad), grad, 0.0)
 
 
 @dataclass(frozen=True)
@@ -67,3 +71,33 @@ class Objective(Protocol):
 
     def hessian(self, x: Sequence[float]) -> list[list[float]]:
         """The Hessian, (P, P)."""
+
+
+class SmoothFunction(Protocol):
+    """A smooth function of x, (P,) float64, by products with its Hessian."""
+
+    def gradient(self, x: Vector) -> tuple[float, Vector]:
+        """Value and gradient, (P,)."""
+
+    def products(self, x: Vector) -> Callable[[Vector], Vector]:
+        """v -> H(x) v."""
+
+
+class Iterate(NamedTuple):
+    """A point of an iteration, with value and gradient."""
+
+    x: Vector
+    value: float
+    gradient: Vector
+
+
+class End(Enum):
+    """Why an iteration ended."""
+
+    SMALL = "max|g| <= tol"
+    SETTLED = "another step is rounding"
+    BLOCKED = "no step lowers the value"
+
+
+#: What every solver is: its points, the start first, and why there is no other.
+Iteration: TypeAlias = Generator[Iterate, None, End]

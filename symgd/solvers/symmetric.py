@@ -9,6 +9,8 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from symgd._numpy import np
+
 Rows = Sequence[Sequence[float]]
 
 _SINGULAR = 1e-10  # a pivot below this part of its diagonal entry: eigenvalues say more
@@ -75,8 +77,6 @@ def spectrum(rows: Rows) -> Spectrum:
     """Eigenvalues and eigenvectors of a matrix of finite numbers."""
     if len(rows) == 1:
         return Spectrum([rows[0][0]], [[1.0]])
-    import numpy as np
-
     values, vectors = np.linalg.eigh(np.array(rows))
     return Spectrum(values.tolist(), vectors.T.tolist())
 
@@ -87,7 +87,5 @@ def eigenvalues(rows: Rows) -> list[float]:
         return []
     if len(rows) == 1:
         return [rows[0][0]]
-    import numpy as np
-
     values: list[float] = np.linalg.eigvalsh(np.array(rows)).tolist()
     return values

@@ -2,11 +2,16 @@
 
 import pytest
 
-from benchmarks.families import FAMILIES, difference
+from benchmarks.families import NEIGHBORS, ONE_SUM, STRUCTURED
 
-CHOSEN = [*FAMILIES[::3], *(f for f in FAMILIES if f.name == "nondia")]
+CHOSEN = [
+    *ONE_SUM[::3],
+    *(f for f in ONE_SUM if f.name == "nondia"),
+    *NEIGHBORS[::7],
+    *STRUCTURED[::9],
+]
 
 
 @pytest.mark.parametrize("family", CHOSEN, ids=lambda family: family.name)
 def test_value_and_gradient(family):
-    assert difference(family, 30) <= family.tolerance
+    assert family.difference(30) <= family.tolerance

@@ -1,9 +1,8 @@
 """Loop nests in machine code: they agree with NumPy for all sizes, strips, chunks and threads."""
 
-import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from itertools import islice
 
 import numpy as np
 import pytest
@@ -11,7 +10,8 @@ import pytest
 from symgd import Loss
 from symgd.backends.bound_nests import bind_native, bind_numpy
 from symgd.model.array_functions import ArrayFunctions
-from tests.hang_guard import HUNG
+from tests.backends.guarded_arrays import output_of
+from tests.calculus.test_random_indices import assert_close, losses
 from tests.indexed_losses import DATA, LOSSES
 
 pytest.importorskip("llvmlite")
@@ -96,6 +96,12 @@ LONG = [
     ("exponentials", "sum(exp(x[i+1] - x[i]) + exp(x[i] - x[i+2]), i=1..n-2)", {"n": 900}, None),
     ("every second", "sum((x[2*i] - x[2*i-1]^2)^2, i=1..m) + sum(x[n+1-i]*x[i], i=1..n)",
      {"m": 350, "n": 700}, None),
+    ("strides", "sum((x[2*i-1] - x[2*i])^4 + (x[2*i] - x[2*i+1])^2*x[2*i+2], i=1..m-1)",
+     {"m": 350}, None),
+    ("different lengths", "sum((a[i-3] - a[i-4])^2*(b[i-4] - b[i+1])^2, i=5..n-1)", {"n": 700},
+     None),
+    ("transposed", "sum((W[i,j]*W[j,i])^2, i=1..n, j=1..n)", {"n": 70}, None),
+    ("window", "sum(sum(x[j], j=i..i+4)^2, i=1..n-4)", {"n": 700}, None),
     ("network", "mean((y - sum(v[h]*tanh(sum(W[h,j]*X[j], j) + b[h]), h=1..5) - c)^2)", {}, None),
     ("softmax", "z[k] = sum(W[k,j]*X[j], j), k=1..4; mean(logsumexp(z[k], k) - z[label])", {},
      None),
@@ -107,15 +113,20 @@ LONG = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("name", "text", "sizes", "shapes"), LONG, ids=[row[0] for row in LONG])
-def test_the_bits_do_not_depend_on_the_threads(name, text, sizes, shapes, monkeypatch):
-    """With strips, chunks and threads as of larger data."""
+@pytest.fixture
+def _many_chunks(monkeypatch):
+    """Strips, chunks and threads as of larger data."""
     monkeypatch.setattr(nest_binding, "_CACHE", 64)
     monkeypatch.setattr(nest_binding, "BLOCK", 64)
     monkeypatch.setattr(nest_binding, "_LONGEST", 64)
     monkeypatch.setattr(nest_binding, "_CHUNKS", 7)
     monkeypatch.setattr(nest_binding, "_SHARE", 1)
     monkeypatch.setattr(nest_binding, "worthwhile", lambda most, nanoseconds: most)
+
+
+@pytest.mark.usefixtures("_many_chunks")
+@pytest.mark.parametrize(("name", "text", "sizes", "shapes"), LONG, ids=[row[0] for row in LONG])
+def test_the_bits_do_not_depend_on_the_threads(name, text, sizes, shapes):
     rng = np.random.default_rng(1)
     data = {name: rng.normal(size=ROWS) for name in ("X1", "X2", "X3", "y")}
     for column, most in (("label", 4), ("site", 6), ("item", 6)):
@@ -127,15 +138,22 @@ def test_the_bits_do_not_depend_on_the_threads(name, text, sizes, shapes, monkey
         assert run(machines.native(threads), machines.x).tobytes() == one.tobytes()
 
 
+@pytest.mark.usefixtures("_many_chunks")
+def test_random_formulas_agree_with_numpy():
+    """Seed 86: a loop read what it was about to write."""
+    for seed in (86, *range(8)):
+        for text, loss in islice(losses([seed]), 1):
+            own, out = loss.functions, np.full(1 + len(loss.x), np.nan)
+            bind_native(own.program, own.layout(), own.columns, 3).evaluate(loss.x, out)
+            assert_close(out, loss.gradient(loss.x), text)
+
+
 NEED_DATA = ("network", "softmax", "factors", "groups", "data by position")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs mprotect")
 def test_nothing_beyond_the_ends_of_arrays_is_read_or_written():
-    words = [sys.executable, "-m", "tests.backends.guarded_nests"]
-    root = Path(__file__).parents[2]
-    done = subprocess.run(words, capture_output=True, timeout=HUNG, cwd=root)
-    assert done.returncode == 0, done.stderr.decode()[-2000:]
+    output_of("guarded_nests")
 
 
 def test_calls_from_several_threads_at_once():

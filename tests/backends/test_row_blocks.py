@@ -3,6 +3,7 @@
 Right values: JAX, mpmath, and `rose`, worked by hand.
 """
 
+import collections
 import contextlib
 import functools
 import gc
@@ -14,7 +15,6 @@ import sys
 import threading
 import types
 import weakref
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -33,6 +33,7 @@ from symgd.formula.functions.table import BY_CLASS, FUNCTIONS
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import Column, RowSum
 from tests import regression
+from tests.backends.guarded_arrays import output_of
 from tests.backends.test_native import EDGES, rows_of, same
 from tests.hang_guard import HUNG
 from tests.jax_oracle import jax_value_and_grad
@@ -695,7 +696,7 @@ def another_pool():
     """Helpers that nobody has used yet."""
     patch = pytest.MonkeyPatch()
     module = sys.modules["symgd._threads"]
-    patch.setattr(module, "_pool", functools.cache(module._pool.__wrapped__))
+    patch.setattr(module, "_idle", collections.deque())
     return contextlib.closing(types.SimpleNamespace(close=patch.undo))
 
 
@@ -873,8 +874,4 @@ print("both")
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs mprotect")
 def test_no_row_beyond_the_last_is_read():
-    words = [sys.executable, "-m", "tests.backends.guarded_rows"]
-    root = Path(__file__).parents[2]
-    done = subprocess.run(words, capture_output=True, timeout=HUNG, cwd=root)
-    assert done.returncode == 0, done.stderr.decode()[-2000:]
-    assert done.stdout.split() == [b"float64", b"float32", b"mixed"]
+    assert output_of("guarded_rows").split() == [b"float64", b"float32", b"mixed"]

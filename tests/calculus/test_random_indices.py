@@ -32,7 +32,10 @@ class Writer:
         found = ["c", "s", f"{self.random.uniform(0.2, 2):.2f}"]
         for a in opened:
             found += [f"x{a}[{a}]", f"x{a}[{_LENGTHS[a] + 1}-{a}]", a]
-            found += [f"A{a}{b}[{a},{b}]" for b in opened if a != b]
+            found += [f"y{a}[{a}]", f"y{a}[{a}+2]", f"z{a}[2*{a}-1]", f"z{a}[2*{a}+2]"]
+            for b in opened:
+                p, q = sorted((a, b))
+                found += [f"A{p}{q}[{a},{b}]", f"C[{a}+1,{b}]", f"w[{a}+{b}]"] if a != b else []
         found += [
             f"{n}[{a}]" for n, (a, row) in self.defined.items() if a in opened and row <= in_row
         ]
@@ -68,9 +71,9 @@ class Writer:
         return part()
 
 
-def losses():
+def losses(seeds=range(1000)):
     """Formulas of arrays that are formulas: others have an index without a range."""
-    for seed in range(1000):
+    for seed in seeds:
         text = Writer(seed).loss()
         try:
             loss = Indexed(text, data=True) if "[" in text else None

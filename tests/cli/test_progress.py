@@ -4,7 +4,6 @@ import io
 import json
 import os
 import signal
-import subprocess
 import sys
 from types import SimpleNamespace
 
@@ -13,7 +12,7 @@ import pytest
 from symgd.cli import progress
 from symgd.data import read_table, table
 from symgd.errors import DataError
-from tests.hang_guard import HUNG
+from tests.pseudo_terminal import run_on_terminal
 
 
 class Terminal(io.StringIO):
@@ -128,34 +127,15 @@ def run(calls, interrupt=0):
 
     interrupt: by Ctrl-C in that pass.
     """
-    import pty
+    left = [interrupt] if interrupt else []
 
-    ours, theirs = pty.openpty()
-    child = subprocess.Popen(
-        [sys.executable, "-c", COMMAND, json.dumps(calls)],
-        stdout=subprocess.DEVNULL,
-        stderr=theirs,
-        env={**os.environ, "TERM": "xterm"},
-    )
-    os.close(theirs)
-    seen = b""
-    try:
-        while True:
-            try:
-                piece = os.read(ours, 4096)
-            except OSError:  # how Linux says that the other end is closed
-                break
-            if not piece:
-                break
-            seen += piece
-            if interrupt and f"pass {interrupt} [".encode() in seen:
-                child.send_signal(signal.SIGINT)
-                interrupt = 0
-        return child.wait(timeout=HUNG), seen.decode()
-    finally:
-        child.kill()
-        child.wait()
-        os.close(ours)
+    def watch(child, seen):
+        if left and f"pass {interrupt} [".encode() in seen:
+            child.send_signal(signal.SIGINT)
+            left.pop()
+
+    env = {**os.environ, "TERM": "xterm"}
+    return run_on_terminal(COMMAND, json.dumps(calls), "stderr", env, watch)
 
 
 LOSS = "mean(tanh(a*x - y)**2)"

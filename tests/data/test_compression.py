@@ -19,15 +19,6 @@ ROWS = RNG.standard_normal((3000, 2))
 TEXT = ("x,y\n" + "".join(f"{a!r},{b!r}\n" for a, b in ROWS.tolist())).encode()
 
 
-@pytest.fixture(params=["arrow", "plain"])
-def engine(request, monkeypatch):
-    """Both ways of reading CSV."""
-    if request.param == "arrow":
-        pytest.importorskip("pyarrow")
-    else:
-        monkeypatch.setitem(sys.modules, "pyarrow", None)
-
-
 @pytest.fixture(params=PACK)
 def suffix(request):
     return request.param

@@ -5,7 +5,6 @@ float64 has 53 bits: 2**53 + 1 is the first integer that it lacks.
 
 import decimal
 import fractions
-import sys
 
 import numpy as np
 import pytest
@@ -18,15 +17,10 @@ from symgd.errors import DataError
 BIG = 2**53 + 1
 
 
-@pytest.fixture(params=["arrow", "plain"])
-def engine(request, monkeypatch):
-    """Both ways of reading CSV, Arrow's in chunks of 50 bytes."""
+@pytest.fixture(autouse=True)
+def _short_chunks(monkeypatch):
+    """Arrow reads chunks of 50 bytes."""
     monkeypatch.setattr(csv_arrow, "CHUNK", 50)
-    if request.param == "arrow":
-        pytest.importorskip("pyarrow")
-    else:
-        monkeypatch.setitem(sys.modules, "pyarrow", None)
-    return request.param
 
 
 def csv(path, cells, name="x"):

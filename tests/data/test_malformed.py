@@ -132,16 +132,6 @@ FILES = {
 }  # fmt: skip
 
 
-@pytest.fixture(params=["arrow", "plain"])
-def engine(request, monkeypatch):
-    """Both ways of reading CSV."""
-    if request.param == "arrow":
-        pytest.importorskip("pyarrow")
-    else:
-        monkeypatch.setitem(sys.modules, "pyarrow", None)
-    return request.param
-
-
 def refusal(source, *args, **options):
     with pytest.raises(DataError) as caught:
         read_table(source, *args, **options)
@@ -340,31 +330,6 @@ def test_parquet_without_pyarrow_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     (tmp_path / "p.parquet").write_bytes(b"PAR1")
     assert 'pip install "symgd[data]"' in str(refusal(tmp_path / "p.parquet"))
-
-
-def test_parquet_cells_are_refused_by_row_and_column(tmp_path):
-    pa = pytest.importorskip("pyarrow")
-    from pyarrow import parquet as pq
-
-    columns = {
-        "empty": pa.array([1.0, None, 3.0]),
-        "nan": [1.0, 2.0, float("nan")],
-        "text": ["a", "b", "c"],
-        "big": [1, 2**53 + 1, 3],
-        "time": pa.array([0, 1, 2], pa.timestamp("s")),
-        "list": [[1], [2], [3]],
-        "record": [{"a": 1}] * 3,
-        "nothing": pa.nulls(3),
-        "x": [1.0, 2.0, 3.0],
-    }
-    path = tmp_path / "p.parquet"
-    pq.write_table(pa.table(columns), path)
-    rows = dict.fromkeys(columns, 1) | {"empty": 2, "nan": 3, "big": 2}
-    for name in set(columns) - {"x"}:
-        error = refusal(path, ["x", name])
-        assert (error.row, error.column, error.source) == (rows[name], name, str(path))
-    assert read_table(path, ["x"]).columns["x"].tolist() == [1.0, 2.0, 3.0]
-    assert read_table(path, ["x", "empty"], drop_missing=True).dropped == 1
 
 
 def test_parquet_with_two_columns_of_a_name_and_without_rows_is_refused(tmp_path):

@@ -20,16 +20,6 @@ from symgd.data.spool import Spool
 from symgd.errors import ArgumentError, DataError
 
 
-@pytest.fixture(params=["arrow", "plain"])
-def engine(request, monkeypatch):
-    """Both ways of reading CSV."""
-    if request.param == "arrow":
-        pytest.importorskip("pyarrow")
-    else:
-        monkeypatch.setitem(sys.modules, "pyarrow", None)
-    return request.param
-
-
 def written(path, text, encoding="utf-8"):
     path.write_bytes(text.encode(encoding))
     return path

@@ -216,9 +216,51 @@ def test_compare_and_sweep_take_arrays():
     np.testing.assert_allclose(grid.value, [run.value for run in found.runs], rtol=1e-12)
 
 
+def test_long_runs_stay_within_their_bounds():
+    """Projected gradient descent in NumPy."""
+    n, lr = 30_000, 0.1
+    target = np.arange(1, n + 1) / n
+    low, high = np.full(n, 0.25), np.full(n, 0.75)
+    low[9], high[9] = -1.0, 0.1
+    x = np.clip(np.full(n, 0.5), low, high)
+    for _ in range(8):
+        x = np.clip(x - lr * (2 * (x - target)), low, high)
+    bounds = {"x": (0.25, 0.75), "x[10]": (-1, 0.1)}
+    options = {"sizes": {"n": n}, "start": 0.5, "lr": lr, "bounds": bounds}
+    result = descend("sum((x[i] - i/n)^2, i=1..n)", steps=8, **options)
+    np.testing.assert_allclose(result.x, x, rtol=1e-14)
+    end = descend("sum((x[i] - i/n)^2, i=1..n)", steps=500, tol=1e-9, **options)
+    assert end.status == "converged"
+    np.testing.assert_allclose(end.x, np.clip(target, low, high), atol=1e-9)
+
+
+def test_long_runs_take_batches():
+    """Stochastic gradient descent in NumPy, on the rows in the order of the same generator."""
+    rows, sites, lr, size = 900, 30_000, 0.5, 100
+    rng = np.random.default_rng(2)
+    site, y = rng.integers(1, sites + 1, rows), rng.normal(size=rows)
+    site[0] = sites
+    a, generator = np.zeros(sites), np.random.default_rng(5)
+    for _ in range(2):
+        order = generator.permutation(rows)
+        for chosen in (order[k : k + size] for k in range(0, rows, size)):
+            slope = np.zeros(sites)
+            np.add.at(slope, site[chosen] - 1, -2 * (y - a[site - 1])[chosen] / size)
+            a = a - lr * slope
+    data = {"site": site.astype(float), "y": y}
+    options = {"data": data, "start": 0.0, "lr": lr, "steps": 18, "batch": size, "seed": 5}
+    result = descend("mean((y - a[site])^2)", **options)
+    np.testing.assert_allclose(result.theta["a"], a, rtol=1e-12, atol=1e-15)
+    assert result.value == pytest.approx(np.mean((y - a[site - 1]) ** 2), rel=1e-12)
+
+
 def test_what_long_runs_refuse():
-    for options in ({"bounds": {"x": (0, 1)}},):
-        with pytest.raises(ArgumentError, match="20,000 parameters at most"):
+    for options, words in (
+        ({"bounds": {"x[30001]": (0, 1)}}, "no parameter"),
+        ({"bounds": {"x": (1, 0)}}, "nothing between"),
+        ({"batch": 5}, "of rows of data"),
+    ):
+        with pytest.raises(ArgumentError, match=words):
             descend(BOWL, sizes={"n": 30_000}, start=0.0, **options)
     with pytest.raises(SymgdError):
         descend(BOWL, sizes={"n": 30_000}, start={"x": [1.0, 2.0]})

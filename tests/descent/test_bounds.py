@@ -263,6 +263,31 @@ def test_explain_finds_what_l_bfgs_b_finds(seed, count):
     assert explained["complete"]
 
 
+@pytest.mark.parametrize("count", [70, 200])
+def test_a_minimum_of_many_parameters_is_found_where_l_bfgs_b_finds_it(count):
+    """And the verdict measures the error from there."""
+    terms = [
+        f"cosh(x{k} - x{k + 1}) + 0.5*(x{k} - {k % 7 - 3})^2 + x{k + 1}^2" for k in range(count)
+    ]
+    loss = symgd.Loss(" + ".join(terms))
+    ends = [((-0.5, 0.5), (0, None), (None, 0.1), (None, None))[k % 4] for k in range(count + 1)]
+    found = minimize(
+        loss.compiled,
+        np.full(count + 1, 0.05),
+        jac=True,
+        bounds=ends,
+        method="L-BFGS-B",
+        options={"ftol": 1e-16, "gtol": 1e-11, "maxiter": 1000},
+    )
+    bounds = dict(zip(loss.params, ends, strict=True))
+    [point] = symgd.explain(loss, start=0.05, bounds=bounds, seconds=0).critical.points
+    assert (point.kind, point.shape) == ("minimum", "bound")
+    assert point.x == pytest.approx(found.x, abs=1e-6)
+    run = symgd.descend(loss, start=0.05, lr=0.01, steps=40, bounds=bounds, advise=False)
+    assert run.verdict.kind == "converging"
+    assert run.verdict.distance == pytest.approx(math.dist(run.x, found.x), rel=1e-5)
+
+
 def test_points_outside_of_the_bounds_are_not_listed():
     _, seen = points("x^4 - 2*x^2", {"x": (0.5, None)})
     assert list(seen) == [(1.0,)]

@@ -3,8 +3,6 @@
 import json
 import os
 import random
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,7 +11,7 @@ import symgd
 from symgd.report import compare, explain, table
 from symgd.report import fit as fits
 from symgd.report.wrap import wrap_lines
-from tests.hang_guard import HUNG
+from tests.pseudo_terminal import run_on_terminal
 
 LONG = "(first_long_parameter - 1)^2 + 100*(second_long_parameter - first_long_parameter^2)^2"
 LOSSES = {
@@ -116,33 +114,11 @@ for wide, words in json.loads(sys.argv[1]):
 
 def on_a_terminal(calls):
     """What a terminal shows of each call, (columns, words), as lines; COLUMNS is not set."""
-    import pty
-
-    ours, theirs = pty.openpty()
     env = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
-    child = subprocess.Popen(
-        [sys.executable, "-c", SCRIPT, json.dumps(calls)],
-        stdout=theirs,
-        stderr=subprocess.DEVNULL,
-        env={**env, "PYTHONIOENCODING": "utf-8"},
-    )
-    os.close(theirs)
-    seen = b""
-    try:
-        while True:
-            try:
-                piece = os.read(ours, 4096)
-            except OSError:  # how Linux says that the other end is closed
-                break
-            if not piece:
-                break
-            seen += piece
-        assert child.wait(timeout=HUNG) == 0
-    finally:
-        child.kill()
-        child.wait()
-        os.close(ours)
-    *shown, last = seen.decode().replace("\r\n", "\n").split("\0")
+    env["PYTHONIOENCODING"] = "utf-8"
+    code, seen = run_on_terminal(SCRIPT, json.dumps(calls), "stdout", env)
+    assert code == 0
+    *shown, last = seen.replace("\r\n", "\n").split("\0")
     assert last == ""
     return [text.splitlines() for text in shown]
 

@@ -14,9 +14,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
+from symgd._numpy import NDArray, np
 from symgd.analysis.certified.interval_arrays import Array
 from symgd.analysis.certified.linear_predictor import predictor_curvature
 from symgd.analysis.certified.sublevel_set import BATCH, SublevelSet, middles

@@ -12,14 +12,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import count
+from typing import TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
-
+from symgd._numpy import NDArray, np
 from symgd.calculus.intervals import function_range
 from symgd.formula.functions.table import Function
 
-Array = NDArray[np.float64]
+Array: TypeAlias = "NDArray[np.float64]"
 Bounds = tuple[Array, Array]  # lower and upper, of one shape
 
 _ULPS = 2.0**-50  # eight units in the last place: more than the error of a library function

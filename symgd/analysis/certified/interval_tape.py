@@ -12,11 +12,10 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-import numpy as np
 import sympy
-from numpy.typing import NDArray
 
 from symgd._locks import cached_property
+from symgd._numpy import NDArray, np
 from symgd.analysis.certified import interval_arrays as ia
 from symgd.analysis.certified.interval_arrays import Array, Bounds, IntervalOperation
 from symgd.formula.functions.compile_formula import LETTERS

@@ -11,9 +11,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-import numpy as np
 import sympy
 
+from symgd._numpy import np
 from symgd.analysis.certified.interval_arrays import Array, largest_eigenvalues
 from symgd.analysis.certified.interval_tape import IntervalTape
 from symgd.calculus.gradient import gradient

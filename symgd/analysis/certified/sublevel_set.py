@@ -10,9 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
-from numpy.typing import NDArray
-
+from symgd._numpy import NDArray, np
 from symgd.analysis.certified.interval_arrays import Array, Bounds, largest_eigenvalues
 from symgd.analysis.certified.interval_tape import IntervalTape
 from symgd.formula.nodes import Node

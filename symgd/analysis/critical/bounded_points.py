@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import product
 
@@ -28,7 +28,6 @@ _FACES = 27  # of three parameters with both ends
 _WORK = 2_000  # operations of a loss that is searched on every face
 _STARTS = 24
 _WAYS = 64  # random directions in which a loss is looked at
-_FORMED = 150  # parameters of a loss that is minimized from its start,
 _LARGEST = 60  # parameters, and
 _LONGEST = 60_000  # operations times parameters of a loss that is minimized from these starts
 _MOST = 12  # points that are listed
@@ -57,8 +56,7 @@ def points_in_bounds(
         complete = complete and found.complete and not (found.families or constant)
         at_bounds += [p for q in points if (p := _at_bound(loss, face, q)) is not None]
     if not complete:
-        ends = _descents(loss, start)
-        at_bounds += [p for end in ends if (p := _point(loss, end)) is not None]
+        at_bounds += _by_descent(loss, start)
     kept = [_seen_from_inside(loss, p) for p in inside.points]
     for point in at_bounds:
         if not any(same_point(point.x, other.x) for other in kept):
@@ -139,17 +137,17 @@ def _no_lower_beside(loss: Loss, box: ParameterBox, point: CriticalPoint) -> boo
     return True
 
 
-def _descents(loss: Loss, start: Sequence[float]) -> Iterator[list[float]]:
-    """Minima in the bounds that damped Newton steps reach from many starts."""
+def _by_descent(loss: Loss, start: Sequence[float]) -> list[CriticalPoint]:
+    """Minima in the bounds that damped Newton steps reach, of few parameters from many starts."""
     count = len(loss.params)
     if count > _LARGEST or loss.internals.work * count > _LONGEST:
-        small = count <= _FORMED and loss.internals.work <= _LONGEST
-        if small and (found := certified_minimum(loss, start)):
-            yield found.x
-        return
-    for point in starts(start, _STARTS, loss.internals.box):
-        if (found := certified_minimum(loss, point)) is not None:
-            yield found.x
+        from symgd.analysis.critical.large_losses import near_start
+        from symgd.analysis.large_minima import most_products
+
+        return list(near_start(loss, start).points) if most_products(loss) else []
+    places = starts(start, _STARTS, loss.internals.box)
+    ends = [end.x for place in places if (end := certified_minimum(loss, place)) is not None]
+    return [p for end in ends if (p := _point(loss, end)) is not None]
 
 
 def _point(loss: Loss, x: Sequence[float]) -> CriticalPoint | None:

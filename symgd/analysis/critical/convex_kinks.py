@@ -12,11 +12,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import TypeAlias
 
-import numpy as np
 import sympy
-from numpy.typing import NDArray
 
+from symgd._numpy import NDArray, np
 from symgd.analysis.certified.interval_tape import IntervalTape
 from symgd.analysis.critical.critical_point import CriticalPoint
 from symgd.analysis.critical.kinks import Value, broken, has_kinks
@@ -24,11 +24,11 @@ from symgd.calculus.dcp import curvature
 from symgd.calculus.gradient import gradient
 from symgd.formula.functions.table import BY_CLASS
 from symgd.formula.graph import Graph
-from symgd.formula.nodes import ZERO, Column, Name, Node, RowSum, Where, topological
+from symgd.formula.nodes import ZERO, Column, Name, Node, RowSum, Where, depends, topological
 from symgd.model.loss import Loss
 from symgd.model.loss_internals import LossInternals
 
-Array = NDArray[np.float64]
+Array: TypeAlias = "NDArray[np.float64]"
 
 _TURNING = ("abs", "relu", "max", "min")
 _MOST = 10**6  # kinks of all rows, times parameters
@@ -93,7 +93,7 @@ def _split(loss: Loss) -> _Split | None:
         for node in topological([root])
         if isinstance(node, Column)
     }
-    ids, below, parts = {id(leaf) for leaf in leaves}, {}, []
+    below, parts = {}, []
     for node in _kinked(root):
         turned = _turned(graph, node)
         if turned is None:
@@ -101,7 +101,7 @@ def _split(loss: Loss) -> _Split | None:
         u, beneath, times = turned
         weight = _weight(graph, root, node)
         tilt = gradient(graph, u, leaves)
-        if weight is None or any(_reads(n, ids) for n in (weight, *tilt)):
+        if weight is None or any(depends(n, leaves) for n in (weight, *tilt)):
             return None
         below[id(node)] = beneath
         nodes = weight, u, *tilt
@@ -164,10 +164,6 @@ def _weight(graph: Graph, root: Node, node: Node) -> Node | None:
     if not sums:
         return slope(root, node)
     return graph.mul(slope(root, sums[0]), slope(sums[0].args[0], node))
-
-
-def _reads(node: Node, ids: set[int]) -> bool:
-    return any(id(n) in ids for n in topological([node]))
 
 
 class _ActiveSet:

@@ -5,17 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from symgd.analysis.critical.certify_point import at_pole, certified
 from symgd.analysis.critical.critical_point import CriticalPoint, CriticalPoints, same_point
 from symgd.analysis.critical.kinks import has_kinks
 from symgd.analysis.critical.multiprecision_newton import refinable
 from symgd.analysis.critical.nonsmooth import Candidate, smooth_at
+from symgd.analysis.critical.sympy_solver import Solution
 from symgd.model.loss import Loss
-
-if TYPE_CHECKING:
-    from symgd.analysis.critical.sympy_solver import Solution
 
 _MOST = 12  # points that are listed
 _LOOKED_AT = 24  # candidates that are certified, the lowest and the nearest

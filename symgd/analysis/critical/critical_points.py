@@ -7,6 +7,7 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from symgd._numpy import np
 from symgd.analysis.critical.certify_point import certified
 from symgd.analysis.critical.critical_point import CriticalPoint, CriticalPoints
 from symgd.analysis.critical.curvature_signs import decided
@@ -66,9 +67,10 @@ def critical_points(
         return at_kink
     operations = loss.internals.value_program.operations
     if len(loss.params) > _LARGEST or operations * len(loss.params) > _LONGEST:
-        if loss.internals.rows is None and operations <= _COMPILED:
-            from symgd.analysis.critical.large_losses import near_start
+        from symgd.analysis.critical.large_losses import near_start
+        from symgd.analysis.large_minima import most_products
 
+        if operations <= _COMPILED and most_products(loss):
             return _inside(loss, near_start(loss, start))
         size = f"{len(loss.params)} parameters, {operations:,} operations"
         note = f"not looked for ({size}); a run with --lr auto --tol 1e-6 looks for one"
@@ -173,8 +175,6 @@ def _meeting(
 
     By projections to and fro: J. von Neumann, 1933; H. Bauschke, J. Borwein, 1996, SIAM Review 38.
     """
-    import numpy as np
-
     hess = np.array([[to_double(v) for v in row] for row in rows])
     values, vectors = np.linalg.eigh(hess)
     null = vectors[:, abs(values) <= 1e-12 * abs(values).max()]

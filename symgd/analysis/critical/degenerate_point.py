@@ -6,6 +6,7 @@ import math
 import random
 from collections.abc import Iterator, Sequence
 
+from symgd._numpy import np
 from symgd.analysis.critical.curvature_signs import Curvatures
 from symgd.model.loss import Loss
 from symgd.solvers.symmetric import finite_rows
@@ -75,8 +76,6 @@ def _valley(
     y = [v + length * d for v, d in zip(x, direction, strict=True)]
     if len(flat) == len(x):
         return y
-    import numpy as np
-
     basis = np.array(flat)
     across = np.eye(len(x)) - basis.T @ basis
     for _ in range(_CORRECTIONS):

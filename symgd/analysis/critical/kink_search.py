@@ -6,6 +6,7 @@ import math
 import random
 from collections.abc import Iterator, Sequence
 
+from symgd._numpy import np
 from symgd.analysis.critical.gradient_zeros import starts, vanishing
 from symgd.analysis.critical.kinks import Kink, active, kink_sets, kinks_of, lagrangian
 from symgd.analysis.critical.multiprecision_newton import Refined, refinable, refined
@@ -110,8 +111,6 @@ def _along(along: Loss, zero: Sequence[float], count: int) -> tuple[list[float],
 
     And whether the gradients of what vanishes there are independent, so that it is that space.
     """
-    import numpy as np
-
     rows = along.internals.hess_rows(zero)
     if not finite_rows(rows):
         return None

@@ -23,6 +23,7 @@ from symgd.formula.nodes import (
     Name,
     Node,
     Where,
+    dependents,
     float_of,
     relation,
     topological,
@@ -50,8 +51,9 @@ def kinks_of(loss: Loss) -> list[Kink]:
     if internals.rows is not None:
         return []
     found: dict[tuple[int, ...], Kink] = {}
-    moving = _moving(internals)
-    for node in topological([internals.root]):
+    order = topological([internals.root])
+    moving = dependents(order, internals.atoms)
+    for node in order:
         for zeros, value in _at(internals.graph, node):
             if all(id(z) in moving or any(id(a) in moving for a in z.args) for z in zeros):
                 kink = found.setdefault(tuple(sorted(map(id, zeros))), Kink(zeros, {}))
@@ -82,15 +84,6 @@ def has_kinks(loss: Loss) -> bool:
         if node.func is sympy.Pow and _breaks(node):
             return True
     return False
-
-
-def _moving(internals: LossInternals) -> set[int]:
-    """The nodes that depend on a parameter."""
-    moving = {id(atom) for atom in internals.atoms}
-    for node in topological([internals.root]):
-        if any(id(a) in moving for a in node.args):
-            moving.add(id(node))
-    return moving
 
 
 def _at(graph: Graph, node: Node) -> Iterator[tuple[tuple[Node, ...], Value]]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
+from symgd._numpy import np
 from symgd.analysis.critical.critical_point import CriticalPoint, CriticalPoints
-from symgd.analysis.large_minima import certified, curvature_ends, descend, function_of, noise
+from symgd.analysis.large_minima import certified, curvature_ends, descend, noise
+from symgd.analysis.smooth_loss import SmoothLoss
 from symgd.model.loss import Loss
 
 _STATIONARY = 1e-5  # of the gradient at the start, one that is none
@@ -26,15 +26,19 @@ def _minimum(loss: Loss, start: Sequence[float]) -> CriticalPoint | None:
     found = certified(loss, start)
     if found is None:
         return None
-    low, high = found.eigenvalues
     level = loss.compiled(found.x)[0]
-    sentence = "curvatures of both ends by Lanczos' method"
-    return CriticalPoint(tuple(found.x), level, "minimum", (low, high), note=sentence)
+    note = "curvatures of both ends by Lanczos' method" if found.eigenvalues else ""
+    if count := sum(found.held):
+        held = f"at {count:,} bound{'s' * (count > 1)}, where the gradient points out of the box"
+        note = f"{held}; {note}" if note else held
+    values, shape = tuple(found.eigenvalues), "bound" if count else "smooth"
+    return CriticalPoint(tuple(found.x), level, "minimum", values, note=note, shape=shape)
 
 
 def _stationary(loss: Loss, start: Sequence[float]) -> CriticalPoint | None:
     found = descend(loss, start)
-    first = np.linalg.norm(function_of(loss)(np.array(start, dtype=np.float64))[1])
+    at = np.array(start if loss.internals.box is None else loss.internals.box.clip(start), float)
+    first = np.linalg.norm(SmoothLoss(loss).gradient(at)[1])
     if found is None or not found[1] <= _STATIONARY * first:
         return None
     x = found[0].tolist()

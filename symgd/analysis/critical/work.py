@@ -39,12 +39,10 @@ class Work:
         return self.left <= 0
 
     def value(self, x: Sequence[float]) -> float:
-        """The loss at x."""
         self.left -= self._value
         return self.loss.internals.evaluate_value(*x)[0]
 
     def gradient(self, x: Sequence[float]) -> tuple[float, list[float]]:
-        """Value and gradient at x."""
         value, *grad = self.loss.internals.evaluate(*x)
         self.left -= self._grad
         if not all_finite([value, *grad]):
@@ -52,7 +50,6 @@ class Work:
         return value, grad
 
     def grad(self, x: Sequence[float]) -> list[float]:
-        """The gradient at x."""
         return self.gradient(x)[1]
 
     def slope(self, x: float) -> float:
@@ -60,7 +57,6 @@ class Work:
         return self.gradient([x])[1][0]
 
     def hessian(self, x: Sequence[float]) -> list[list[float]]:
-        """The (P, P) Hessian at x."""
         self.left -= self._hess
         return self.loss.internals.hess_rows(x)
 

@@ -9,12 +9,19 @@ from itertools import pairwise
 
 from symgd._locks import cached_property
 from symgd.analysis import gradient_only
-from symgd.analysis.minima import Minimum, certified_minimum, eigenvalues
+from symgd.analysis.minima import (
+    LossObjective,
+    Minimum,
+    certified_minimum,
+    eigenvalues,
+    solver_box,
+)
 from symgd.analysis.stability import linear_rule
 from symgd.analysis.verdicts.trace import Fall, Point, alternates, fall, modulus, peaks, slope
 from symgd.model.loss import Loss
 from symgd.model.result import History
 from symgd.model.rules import Rule
+from symgd.solvers.newton import evaluate_at
 
 _EPS = 2.0**-52
 _LARGEST = 60  # parameters up to which a Hessian is formed for the verdict,
@@ -22,6 +29,7 @@ _LONGEST = 20_000  # and operations of the loss times parameters: about a second
 _MOST_ROWS = 10_000_000  # the same times rows: about a second for a minimum
 _SAMPLES = 128  # points of a window of the history
 _SWINGING = 24  # points of a window whose envelope is compared with a prediction
+_SETTLED = 1e-7  # of x: Newton's step at the end of a solver
 _FLOOR = 16  # times the rounding error of the minimum: an error below is rounding
 
 #: Continues the run by up to so many steps: (t, point) after each, without a trace in its result.
@@ -32,9 +40,10 @@ Ahead = Callable[[int], Sequence[tuple[int, Sequence[float]]]]
 class Facts:
     """What is known at the end of a run.
 
-    x: the returned point, with its value. grad: the gradient there, in bounds the projected one;
-    pull: the gradient as it is. tail: the last (step, point) pairs. lr: None
-    where it is no constant. rate_at: a step -> its learning rate, of a formula of t. ahead: None
+    rule: None where a solver ran, for which auto holds. x: the returned point, with its value.
+    grad: the gradient there, in bounds the projected one; pull: the gradient as it is. tail: the
+    last (step, point) pairs. lr: None where it is no constant. rate_at: a step -> its learning
+    rate, of a formula of t. ahead: None
     where the run cannot be continued. nonfinite, runaway: the sentence about the sub-expression
     that left the numbers, or ""; remedy: what keeps it finite. first_loss: the loss at the start.
     auto: a line search chose every learning rate. batches: each step saw some rows only. stuck: the
@@ -42,7 +51,7 @@ class Facts:
     """
 
     loss: Loss | None
-    rule: Rule
+    rule: Rule | None
     hyperparameters: Mapping[str, float]
     lr: float | None
     start: Sequence[float]
@@ -112,8 +121,6 @@ class Facts:
         """Whether products of the Hessian with vectors stand for it."""
         if self.loss is None or self.small or len(self.x) == 1:
             return False
-        if self.loss.internals.box is not None:
-            return False
         from symgd.analysis.large_minima import most_products
 
         return most_products(self.loss) > 0
@@ -145,6 +152,21 @@ class Facts:
         """Whether the run moved more than a hundred times the size of its start."""
         moved = max((abs(b - a) for a, b in zip(self.start, self.x, strict=True)), default=0.0)
         return moved > 100 * (1 + max(map(abs, self.start), default=0.0))
+
+    @cached_property
+    def settled(self) -> bool:
+        """Whether a further Newton step is rounding: of a minimum, or with a definite Hessian."""
+        if self.at_floor or not self.small:
+            return self.at_floor
+        assert self.loss is not None
+        here = evaluate_at(LossObjective(self.loss.internals), self.x, solver_box(self.loss))
+        return here.finite and here.definite and here.is_close(_SETTLED, self.start)
+
+    @property
+    def lost(self) -> bool:
+        """Whether a solver ran away on a falling loss."""
+        size = max(map(abs, self.x), default=0.0)
+        return self.rule is None and size > 1e8 * (1 + math.hypot(*self.start))
 
     @cached_property
     def near(self) -> Minimum | None:
@@ -186,7 +208,8 @@ class Facts:
 
     def stays_within(self, limit: float) -> bool:
         """Whether the last errors are at most this; momentum may just pass by."""
-        last = self.tail[-3:] if self.rule.state else self.tail[-1:]
+        has_state = self.rule is not None and self.rule.state
+        last = self.tail[-3:] if has_state else self.tail[-1:]
         return all(self.distance(x) <= limit for _, x in last)
 
     def window(self, span: int) -> list[Point]:
@@ -242,7 +265,7 @@ class Facts:
 
         None where the linearized rule predicts nothing.
         """
-        if self.minimum is None:
+        if self.rule is None or self.minimum is None:
             return None, None
         linear = linear_rule(self.rule, self.hyperparameters)
         values = self.minimum.eigenvalues

@@ -11,22 +11,19 @@ import hashlib
 import json
 import os
 from importlib.resources import files
+from pathlib import Path
 from string import Template
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from symgd.backends import javascript
+from symgd.descent.compare import Comparison
 from symgd.errors import ArgumentError
+from symgd.model.result import Result
 from symgd.report.compare import run_labels
 from symgd.report.markup import markup
 from symgd.report.output_files import check_page, write_whole
 from symgd.report.page.page_data import Content, content_of, content_of_several
 from symgd.report.static_svg import descent_svg
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from symgd.descent.compare import Comparison
-    from symgd.model.result import Result
 
 _MOST_RUNS = 30  # of a comparison
 _SCRIPTS = (

@@ -86,6 +86,7 @@ def _live_content(runs: Sequence[Result]) -> Content:
     result = runs[0]
     assert isinstance(result.loss, Loss)
     loss = result.loss
+    assert result.lr is not None
     schedule = read_arguments(result.lr, 0, "gd", None, None).schedule
     rules = rules_of(runs)
     # sums over the data, computed by Python
@@ -139,6 +140,7 @@ def _known(loss: Loss) -> dict[str, Any]:
 
 def _settings(run: Result, rules: Sequence[Rule]) -> dict[str, Any]:
     """The settings of a run as those of the page."""
+    assert run.rule is not None
     return {
         "rule": [str(rule) for rule in rules].index(str(run.rule)),
         "lr": run.lr if isinstance(run.lr, (int, float)) else None,
@@ -156,6 +158,8 @@ def _why_recorded(result: Result) -> str:
         return "The loss is a Python function, so this page shows the run that Python made."
     if loss.internals.program.operations > _MOST_OPERATIONS:
         return "The formula is too long for a page, so this page shows the run that Python made."
+    if result.rule is None or result.lr is None:
+        return "A solver chose each step: this page shows the run that Python made."
     if result.lr == "auto":
         return "A line search chose each learning rate: this page shows the run that Python made."
     if loss.internals.goes_by_rows:
@@ -184,7 +188,7 @@ def _shared_data(runs: Sequence[Result]) -> dict[str, Any]:
         "gradient": gradient[:8] + more,
         "start": list(next(result.history.rows())[1]),
         "lr": result.lr if isinstance(result.lr, (int, float)) else None,
-        "lrText": names.escape(str(result.lr)),
+        "lrText": names.escape(str(result.lr or "-")),
         # one more if the run ended before a non-finite point
         "steps": result.steps + ("the last finite point" in result.message),
         "spans": [[rounded(end, 12) for end in span] for span in _spans(runs)],
@@ -198,7 +202,7 @@ def _bounds(result: Result) -> dict[str, Any]:
         return {}
     own = (
         [result.hyperparameters[n] for n in ("lower", "upper")]
-        if result.rule.unboxed is not result.rule
+        if result.rule is not None and result.rule.unboxed is not result.rule
         else []
     )
     low, high = zip(*(result.bounds.get(n, (None, None)) for n in result.loss.params), strict=True)

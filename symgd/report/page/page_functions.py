@@ -29,6 +29,7 @@ def rules_of(runs: Sequence[Result]) -> list[Rule]:
     """The distinct rules of the runs, then the other rules of the catalogue."""
     own: dict[str, Rule] = {}
     for run in runs:
+        assert run.rule is not None
         text = str(run.rule)
         if text not in own:
             taken = {rule.name for rule in own.values()}

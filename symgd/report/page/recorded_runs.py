@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from symgd import names
+from symgd._numpy import np
+from symgd.descent.methods import METHODS
 from symgd.model.loss import Loss
 from symgd.model.result import Described, Result
 from symgd.report.viewport import Spans, linspace, loss_values
@@ -30,14 +32,20 @@ def recorded_data(result: Result, spans: Spans) -> dict[str, Any]:
 def recorded_runs(runs: Sequence[Result]) -> dict[str, Any]:
     """The histories of recorded runs."""
     rule = runs[0].rule
-    described = {"name": names.escape(rule.name), "hyper": [], "states": 0, "text": str(rule)}
+    name = runs[0].rule_title if rule is None else rule.name
+    text = METHODS[name].text if rule is None else str(rule)
+    described = {"name": names.escape(name), "hyper": [], "states": 0, "text": text}
     return {"runs": [_rows(run) for run in runs], "rule": 0, "rules": [described]}
 
 
 def _repeatable(result: Result) -> bool:
     """Whether the run can be repeated quickly at other learning rates."""
     loss = result.loss
-    if not isinstance(loss, Loss) or loss.internals.goes_by_rows or isinstance(result.lr, str):
+    if (
+        not isinstance(loss, Loss)
+        or loss.internals.goes_by_rows
+        or not isinstance(result.lr, float)
+    ):
         return False
     work = _RECORDED_RATES * 3 * result.steps * loss.internals.work
     return loss.table is None or work <= _MOST_WORK
@@ -62,8 +70,6 @@ def _loss_values(loss: Loss, points: list[tuple[float, ...]]) -> list[float]:
     program = loss.internals.value_program
     if loss.internals.rows is None or not program.loops:
         return [loss.internals.evaluate_value(*point)[0] for point in points]
-    import numpy as np  # already imported for the rows
-
     return [float(v) for v in loss_values(loss, np.array(points))]
 
 
@@ -77,7 +83,7 @@ def _runs_at_rates(result: Result, loss: Loss) -> list[Result]:
     given = dict(result.hyperparameters)
     arguments: dict[str, Any] = {"start": result.start, "rule": result.rule, "set": given}
     runs = [descend(loss, lr=lr, steps=steps, **arguments) for lr in rates if lr != result.lr]
-    return sorted([*runs, result], key=lambda run: float(run.lr))
+    return sorted([*runs, result], key=lambda run: float(run.lr or 0.0))
 
 
 def _rows(run: Result) -> dict[str, Any]:

@@ -6,8 +6,7 @@ import io
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
+from symgd._numpy import np
 from symgd.report.plots.figure_style import Picture
 from symgd.report.plots.loss_grid import Floats
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
+from symgd._numpy import np
 from symgd.report.plots import loss_panels, trace_panels
 from symgd.report.plots.animation import AnimatedLines
 from symgd.report.plots.descent_scene import DescentScene

@@ -5,9 +5,8 @@ from __future__ import annotations
 from textwrap import wrap
 from typing import Any
 
-import numpy as np
-
 from symgd import names
+from symgd._numpy import np
 from symgd.fits.fit_result import FitResult
 from symgd.report.plots.figure_style import (
     COLORS,

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
-
+from symgd._numpy import NDArray, np
 from symgd.model.loss import Loss
 from symgd.model.result import Result
 from symgd.report.viewport import LARGEST, bounding_spans, loss_values
 
-Floats = NDArray[np.float64]
+Floats: TypeAlias = "NDArray[np.float64]"
 Span = tuple[float, float]
 
 _CURVE_POINTS = 600

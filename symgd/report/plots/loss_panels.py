@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 from matplotlib import colormaps
 
+from symgd._numpy import np
 from symgd.report.plots.animation import AnimatedLines
 from symgd.report.plots.descent_scene import DescentScene, Trajectory
 from symgd.report.plots.figure_style import (

@@ -6,9 +6,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from symgd import names
+from symgd._numpy import np
 from symgd.descent.compare import Comparison
 from symgd.descent.rate_map import RateMap
 from symgd.report.compare import rule_name, start_text

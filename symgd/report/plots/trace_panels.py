@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
+from symgd._numpy import np
 from symgd.report.plots.animation import AnimatedLines
 from symgd.report.plots.descent_scene import DescentScene
 from symgd.report.plots.figure_style import (

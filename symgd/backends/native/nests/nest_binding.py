@@ -77,7 +77,7 @@ class Binding(Ranges):
         shape = self.extents[target.removeprefix("g_")]
         if target in self.plan.covered:
             _, sink = self.plan.covered[target]
-            pairs = zip(sink.place, shape, strict=True)
+            pairs = zip(sink.first.place, shape, strict=True)
             if all(self._covers(sink, s, extent) for s, extent in pairs):
                 return 0
         return prod(shape)
@@ -88,6 +88,8 @@ class Binding(Ranges):
         if not subscript.indices:
             return extent == 1
         (index,) = subscript.indices
+        if subscript != Affine(0, ((index, 1),)):
+            return False
         shifts = [dict(part.shifts).get(index, Affine()) for part in sink.parts]
         return self.lowest(index, shifts) == 1 and self.beyond(index, shifts) == extent + 1
 

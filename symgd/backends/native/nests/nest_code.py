@@ -32,6 +32,24 @@ from symgd.backends.native.vector_emit import Vectors
 from symgd.backends.nests import Load, Nest, Subscript
 from symgd.formula.indices import Affine, Array, Index
 
+#: Reads a flag until it is not 0, a million times at most: about half a millisecond.
+_SPIN = """
+define i64 @spin(ptr %flag) {
+  br label %look
+look:
+  %count = phi i64 [ 0, %0 ], [ %next, %again ]
+  %found = load atomic i64, ptr %flag acquire, align 8
+  %unset = icmp eq i64 %found, 0
+  br i1 %unset, label %again, label %end
+again:
+  %next = add i64 %count, 1
+  %more = icmp slt i64 %next, 1000000
+  br i1 %more, label %look, label %end
+end:
+  ret i64 0
+}
+"""
+
 _ARGUMENTS = "ptr noalias %x, ptr noalias %w, ptr %c, ptr noalias %out"
 
 
@@ -47,7 +65,7 @@ def nest_module(slots: Slots, width: int, vectors: Vectors) -> str:
     texts = [writer.text() for writer in writers]
     functions = {name: text for w in writers for name, text in w.e.functions.items()}
     declared = {line for w in writers for line in w.e.declared}
-    return source([*texts, *functions.values()], declared)
+    return source([*texts, *functions.values(), _SPIN], declared)
 
 
 class _Writer:
@@ -109,7 +127,7 @@ class _PassWriter(_Writer):
         for k, (n, sink) in enumerate(self.one.summed):
             home, mode = ("private", self.number, n), sink.first.store.mode
             e.private[home] = pointer = e.at(base, e.private_place(home, k))
-            if not sink.place:
+            if not sink.first.place:
                 e.store(e.number(NOTHING[mode]), pointer, 0)
                 continue
             if e.slots.stored(sink.target)[0] == "out":
@@ -204,7 +222,7 @@ class _EntryWriter(_Writer):
         """Add the sums of a chunk to the target."""
         e = self.e
         e.private[home] = e.at(base, e.private_place(home, number))
-        subscripts = [_by_axis(k, s) for k, s in enumerate(sink.place)]
+        subscripts = [_by_axis(k, s) for k, s in enumerate(sink.first.place)]
         axes = [a if isinstance(a, Index) else _axis(a) for a in e.slots.axes(home) or ()]
         if not axes or sink.target in self.plan.axes:
             self._add_up(home, sink, subscripts, axes, {})

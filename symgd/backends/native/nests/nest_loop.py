@@ -207,14 +207,45 @@ class LoopWriter:
 
     def _flush(self, sink: Sink, views: Mapping[Shifts, View], totals: Mapping[int, Value]) -> None:
         """Add what the parts of a sink found to its target."""
-        inside = views[sink.first.shifts].inside
-        if len(sink.parts) > 1 or inside is None:
-            self._write(sink, views, totals)
+        inside, mask = self._own(sink, views)
+        if inside is None:
+            self._write(sink, views, totals, mask)
             return
         with self.e.if_then(inside):
-            self._write(sink, views, totals)
+            self._write(sink, views, totals, mask)
 
-    def _write(self, sink: Sink, views: Mapping[Shifts, View], totals: Mapping[int, Value]) -> None:
+    def _own(self, sink: Sink, views: Mapping[Shifts, View]) -> tuple[Value | None, Value | None]:
+        """Whether the iteration, and which lanes, belong to a sink: other parts may reach further.
+
+        None: they do, and all of them. An element between those of two parts belongs to it.
+        """
+        e = self.e
+        if len(sink.parts) == 1:
+            view = views[sink.first.shifts]
+            return view.inside, view.mask
+        inside, mask = None, self.rest
+        for index in self.loop.order[: sink.depth]:
+            shifts = tuple(dict.fromkeys(dict(p.shifts).get(index, Affine()) for p in sink.parts))
+            is_vector = index == self.loop.vector
+            if {*shifts} == {*self.loop.shifts(index)} or (is_vector and self.rest is None):
+                continue
+            lowest, beyond = e.slot("lowest", index, shifts), e.slot("beyond", index, shifts)
+            place = e.integer("sub", self.elements[index], lowest)
+            if is_vector:
+                place = e.integer("add", place, e.lane_numbers)
+            found = e.icmp("ult", place, e.integer("sub", beyond, lowest))
+            before = mask if is_vector else inside
+            found = found if before is None else e.logic("and", before, found)
+            inside, mask = (inside, found) if is_vector else (found, mask)
+        return inside, mask
+
+    def _write(
+        self,
+        sink: Sink,
+        views: Mapping[Shifts, View],
+        totals: Mapping[int, Value],
+        mask: Value | None,
+    ) -> None:
         e, mode, view = self.e, sink.first.store.mode, views[sink.first.shifts]
         is_wide = self.loop.vector in self.loop.order[: sink.depth]
         values = []
@@ -228,11 +259,11 @@ class LoopWriter:
         home = self._home(sink)
         elements = self.elements if sink.first.kind is Kind.OWNED else view.values
         known = view.known.get(id(sink.first.nest), {})
-        place = e.place(home, sink.place, elements, known, self.loop.vector if is_wide else None)
+        vector = self.loop.vector if is_wide else None
+        place = e.place(home, sink.first.place, elements, known, vector)
         if is_wide and not place.neighbors:
-            self._one_by_one(mode, value, place, sink.assigns)
+            self._one_by_one(mode, value, place, sink.assigns, mask)
             return
-        mask = view.mask if len(sink.parts) == 1 else self.rest
         if home[0] == "strip":
             mask = None  # there is room for the lanes beyond the end
         if not sink.assigns:
@@ -260,12 +291,19 @@ class LoopWriter:
         e.lanes = whole
         return e.emit(f"extractelement <1 x double> {value.text}, i32 0")
 
-    def _one_by_one(self, mode: str, value: Value, place: ElementPlace, assigns: bool) -> None:
+    def _one_by_one(
+        self, mode: str, value: Value, place: ElementPlace, assigns: bool, mask: Value | None
+    ) -> None:
         """Change the targets of the lanes in turn: two lanes may have the same."""
         e = self.e
         numbers, places = e.variable(wide=True), e.variable("i64", wide=True)
         numbers.set(value)
         places.set(place.offset)
+        flags = None
+        if mask is not None and mask is not self.rest:
+            flags = e.variable("i64", wide=True)
+            bits, longs = e.type(True, "i1"), e.type(True, "i64")
+            flags.set(e.emit(f"zext {bits} {e.spread(mask, 'i1').text} to {longs}", True))
 
         def add(lane: Integer) -> None:
             at, new = e.load(places.pointer, lane, "i64"), e.load(numbers.pointer, lane)
@@ -278,4 +316,8 @@ class LoopWriter:
                 add(lane)
             return
         with e.for_range(e.least(self.left, e.lanes)) as number:
-            add(number)
+            if flags is None:
+                add(number)
+                return
+            with e.if_then(e.icmp("ne", e.load(flags.pointer, number, "i64"), 0)):
+                add(number)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable, Mapping, Sequence, Set
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
@@ -79,10 +79,11 @@ class BoundNests:
         for name, cells in data.items():
             binding.addresses[name] = self._address(cells, name in function.narrow)
         slots = function.slots
+        own = slots.numbers.items()
+        self.addressed = {name: place for (what, *_, name), place in own if what == "address"}
         self.slots = np.zeros(slots.first + len(slots.numbers), dtype=np.int64)
         for (method, *arguments), place in slots.numbers.items():
             self.slots[place] = getattr(binding, method)(*arguments)
-        self._places = {what[1]: at for what, at in slots.numbers.items() if what[0] == "address"}
         #: what threads may still use when the caller, interrupted twice, no longer waits for them
         self._used: dict[int, Any] = {}
         kind = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_void_p] * 4, ctypes.c_int64)
@@ -107,7 +108,7 @@ class BoundNests:
 
         room = self._room()
         for name, cells in data.items():
-            room.slots[self._places[name]] = cells.__array_interface__["data"][0]
+            room.slots[self.addressed[name]] = cells.__array_interface__["data"][0]
         first, shape, order = self._sums
         sums = room.work[first : first + shape[0] * shape[1]].reshape(shape)
         sums.fill(np.nan)
@@ -137,6 +138,15 @@ class BoundNests:
             self._call(x.ctypes.data, work, slots, out.ctypes.data)
         finally:
             del self._used[slots]
+
+    def see(self, data: Mapping[str, Any]) -> None:
+        """Go over other columns from here on, of the same lengths. Not beside a call."""
+        self.columns = []
+        for name, cells in data.items():
+            self.binding.addresses[name] = self._address(cells, name in self.narrow)
+        for slots in (self.slots, *(room.slots for room in self._spare)):
+            for name, place in self.addressed.items():
+                slots[place] = self.binding.addresses[name]
 
     def _address(self, cells: Any, narrow: bool) -> int:
         """The address of a column, or of the addresses of several."""
@@ -169,6 +179,7 @@ def _in_threads(
 
     used: by the address c, what a call uses: it lives as long as a thread runs.
     """
+    threads = cache(binding.threads)
 
     def run(x: int, w: int, c: int, out: int, stage: int) -> int:
         entry = module.function(f"pass{stage}", _ARGUMENTS + 1)
@@ -180,8 +191,9 @@ def _in_threads(
         def halt() -> None:
             ctypes.c_int64.from_address(c + 8 * (COUNTERS + stage)).value = _STOP
 
+        spin = module.function("spin", 1)
         try:
-            run_in_threads(work, binding.threads(stage), halt)
+            run_in_threads(work, threads(stage), halt, spin)
         except BaseException as error:
             interrupted.error = error
         return 0

@@ -37,7 +37,11 @@ class Kind(Enum):
 
 @dataclass(frozen=True)
 class NestPart:
-    """One store of a nest. shifts: of an owned target, its element minus the index."""
+    """One store of a nest. shifts: of an owned target, its element minus the index.
+
+    The element of g[a*i + c] is counted by t where a*t is the subscript up to a constant, so that
+    g[2*i - 1] and g[2*i] belong to one value of i, and g[2*i + 1] to the next.
+    """
 
     nest: Nest
     store: Store
@@ -77,6 +81,24 @@ class NestPart:
         return found
 
     @cached_property
+    def place(self) -> tuple[Subscript, ...]:
+        """The subscripts of the target, of an owned one in terms of its elements."""
+        shifts = dict(self.shifts)
+        return tuple(
+            s - sum((shifts[i] * f for i, f in s.terms if i in shifts), Affine())
+            if isinstance(s, Affine)
+            else s
+            for s in self.store.subscripts
+        )
+
+    @cached_property
+    def is_injective(self) -> bool:
+        """Whether each index of the target is alone in a subscript: no two iterations share one."""
+        found = [s.indices if isinstance(s, Affine) else (s, s) for s in self.store.subscripts]
+        flat = [i for own in found for i in own]
+        return all(len(own) <= 1 for own in found) and len(set(flat)) == len(flat)
+
+    @cached_property
     def target_indices(self) -> frozenset[Index]:
         """The indices on which the place in the target depends."""
         return self.place_varies(self.store.subscripts)
@@ -110,17 +132,6 @@ class Sink:
         """What is written."""
         return self.first.store.target
 
-    @property
-    def place(self) -> tuple[Subscript, ...]:
-        """The subscripts, of an owned target in terms of its elements."""
-        shifts = dict(self.first.shifts)
-        return tuple(
-            s - sum((shifts[i] for i in s.indices if i in shifts), Affine())
-            if isinstance(s, Affine)
-            else s
-            for s in self.first.store.subscripts
-        )
-
 
 @dataclass
 class NestLoop:
@@ -148,7 +159,7 @@ class NestLoop:
             depth = max((self.order.index(i) + 1 for i in part.target_indices), default=0)
             key: object = id(part)
             if part.kind is Kind.OWNED:
-                key = (part.store.target, tuple(_bare(s) for s in part.store.subscripts))
+                key = (part.store.target, part.place)
             groups.setdefault(key, Sink([], depth)).parts.append(part)
         self.sinks = list(groups.values())
 
@@ -210,11 +221,6 @@ def contiguous(part: NestPart, subscripts: tuple[Subscript, ...], index: Index) 
     if index in part.place_varies(before) or not isinstance(last, Affine):
         return False
     return dict(last.terms).get(index) == 1
-
-
-def _bare(subscript: Subscript) -> object:
-    """A subscript without its shift."""
-    return subscript.indices or subscript if isinstance(subscript, Affine) else subscript
 
 
 def _read(step: Step) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from symgd.backends.native.nests.nest_fission import SUMS, fissioned
@@ -34,12 +34,12 @@ class Pass:
     def summed(self) -> list[tuple[int, Sink]]:
         """The sinks that are summed over the strip index, numbers first, with their numbers."""
         found = [(n, s) for n, (_, s) in enumerate(self.sinks) if s.first.kind is Kind.SUMMED]
-        return sorted(found, key=lambda item: bool(item[1].place))
+        return sorted(found, key=lambda item: bool(item[1].first.place))
 
     @property
     def is_plain(self) -> bool:
         """Whether it has no other index, and all that is summed over it are numbers."""
-        numbers = not any(sink.place for _, sink in self.summed)
+        numbers = not any(sink.first.place for _, sink in self.summed)
         return numbers and not self.is_serial and all(len(loop.order) == 1 for loop in self.loops)
 
     @property
@@ -151,9 +151,13 @@ def _pass(program: NestProgram, nests: tuple[Nest, ...]) -> Pass:
     elsewhere = {
         load.array for n in program.nests if n not in nests for load in n.loads.values()
     } | {o for o in program.outputs.values() if isinstance(o, str)}
+    bases = _bases(store for nest in nests for store in nest.stores)
     parts = [
-        _part(program, nest, store, strip, elsewhere) for nest in nests for store in nest.stores
+        _part(program, nest, store, strip, elsewhere, bases)
+        for nest in nests
+        for store in nest.stores
     ]
+    parts = _one_owner(parts, strip)
     local = {p.store.target: program.temporaries[p.store.target]
              for p in parts if p.kind is Kind.STRIP}  # fmt: skip
     reads = {id(p): {s.array for s in p.steps.values() if isinstance(s, Load)} for p in parts}
@@ -182,26 +186,71 @@ def _pass(program: NestProgram, nests: tuple[Nest, ...]) -> Pass:
 
 
 def _part(
-    program: NestProgram, nest: Nest, store: Store, strip: Index, elsewhere: set[str]
+    program: NestProgram,
+    nest: Nest,
+    store: Store,
+    strip: Index,
+    elsewhere: set[str],
+    bases: Mapping[tuple[str, object], int],
 ) -> NestPart:
-    """The part of a store, by who writes to its target."""
+    """The part of a store, by who writes to its target. bases: as in `_bases`."""
     own = program.temporaries.get(store.target)
     if own is not None:
         if strip not in own:
             return NestPart(nest, store, Kind.SUMMED)
         return NestPart(nest, store, Kind.OWNED if store.target in elsewhere else Kind.STRIP)
-    affine = [s for s in store.subscripts if isinstance(s, Affine)]
-    if not any(strip in s.indices for s in affine):
+    own_strip = [s for s in store.subscripts if isinstance(s, Affine) and strip in s.indices]
+    if not own_strip:
         return NestPart(nest, store, Kind.SUMMED)
-    found = [i for s in affine for i in s.indices]
-    unit = all(dict(s.terms)[i] == 1 for s in affine for i in s.indices)
-    alone = all(len(s.indices) <= 1 for s in affine) and len(set(found)) == len(found)
-    if not unit or not alone or len(affine) < len(store.subscripts):
+    if len(own_strip) > 1 or len(own_strip[0].indices) > 1:
         return NestPart(nest, store, Kind.SCATTERED)
-    by_index = {s.indices[0]: s - Affine(0, ((s.indices[0], 1),)) for s in affine if s.indices}
-    return NestPart(
-        nest, store, Kind.OWNED, tuple((i, by_index[i]) for i in sorted(by_index, key=str))
-    )
+    part = NestPart(nest, store, Kind.OWNED)
+    if not part.is_injective:
+        alone = own_strip
+    else:
+        alone = [s for s in store.subscripts if isinstance(s, Affine) and s.indices]
+    shifts = {s.indices[0]: _shift(s, bases[store.target, s.terms]) for s in alone}
+    return replace(part, shifts=tuple((i, shifts[i]) for i in sorted(shifts, key=str)))
+
+
+def _shift(subscript: Affine, base: int) -> Affine:
+    """By how much the element of a subscript of one index is before or behind the index."""
+    (index,) = subscript.indices
+    factor = dict(subscript.terms)[index]
+    if factor == 1:
+        return subscript - Affine(0, ((index, 1),))
+    return Affine((subscript.constant - base) // factor)
+
+
+def _bases(stores: Iterable[Store]) -> dict[tuple[str, object], int]:
+    """The least constant of the subscripts of each target that differ in a constant only."""
+    found: dict[tuple[str, object], int] = {}
+    for store in stores:
+        for s in store.subscripts:
+            if isinstance(s, Affine):
+                key = (store.target, s.terms)
+                found[key] = min(found.get(key, s.constant), s.constant)
+    return found
+
+
+def _one_owner(parts: Sequence[NestPart], strip: Index) -> list[NestPart]:
+    """The parts, scattered where two of a target would count its elements in different ways.
+
+    g[i,j] and g[j,i], or g[i] and g[2*i], have different owners of one element.
+    """
+    ways: dict[str, object] = {}
+    found = []
+    for part in parts:
+        if part.kind is Kind.OWNED:
+            way = [
+                (axis, [t for t in s.terms if t[0] == strip or s.indices == (strip,)])
+                for axis, s in enumerate(part.place)
+                if isinstance(s, Affine) and strip in s.indices
+            ]
+            if ways.setdefault(part.store.target, way) != way:
+                part = replace(part, kind=Kind.SCATTERED, shifts=())
+        found.append(part)
+    return found
 
 
 def _joins(part: NestPart, loop: NestLoop, vector: Index, halo: bool) -> bool:
@@ -213,11 +262,11 @@ def _joins(part: NestPart, loop: NestLoop, vector: Index, halo: bool) -> bool:
         return False
     if len(loop.indices) == 1 and sum(p.kind is Kind.SUMMED for p in loop.parts) >= SUMS:
         return False
-    if part.nest is last.nest:
-        return True
     reads = {s.array for s in part.steps.values() if isinstance(s, Load)}
     if reads & {p.store.target for p in loop.parts}:
         return False
+    if part.nest is last.nest:
+        return True
     return len(loop.indices) == 1 or all(
         p.target_indices == set(loop.indices) for p in (part, *loop.parts)
     )
@@ -261,7 +310,9 @@ def _covered(
         for loop, sink in stage.sinks:
             alone = targets.count(sink.target) == 1 and sink.target not in seen
             before = set(loop.order[: sink.depth])
-            if alone and sink.first.kind is Kind.OWNED and before == sink.first.target_indices:
+            first = sink.first
+            whole = first.is_injective and before == first.target_indices
+            if alone and first.kind is Kind.OWNED and whole:
                 found[sink.target] = (loop, sink)
                 sink.assigns = True
         seen.update(targets)
