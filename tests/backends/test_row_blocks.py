@@ -743,10 +743,10 @@ def test_an_interruption_takes_the_blocks_that_are_left(monkeypatch):
     expected = function(values, loss.table)
     original, calls = nest_machine.run_in_threads, []
 
-    def interrupt(work, threads, halt):
+    def interrupt(work, threads, halt, *spin):
         halt()
         calls.append(threads)
-        original(work, threads, halt)
+        original(work, threads, halt, *spin)
 
     monkeypatch.setattr(nest_machine, "run_in_threads", interrupt)
     assert math.isnan(function(values, loss.table)[0])  # no block is done
@@ -792,7 +792,7 @@ def test_machine_code_that_calls_python_runs_in_one_thread(function, threads, mo
         monkeypatch.setattr(
             module,
             "run_in_threads",
-            lambda work, n, halt, do=original: (seen.append(n), do(work, n, halt)),
+            lambda work, n, *more, do=original: (seen.append(n), do(work, n, *more)),
         )
     loss = Loss(f"sum({function}(a + x))", {"x": np.linspace(0.5, 2.0, 2 * BLOCK)})
     native(loss, 2)([0.5])
