@@ -8,15 +8,7 @@ from dataclasses import replace
 from symgd.backends.lowering import Lowering, Reads
 from symgd.backends.program import Block, Loop, Program, StraightLine
 from symgd.calculus.row_sums import row_valued
-from symgd.formula.nodes import (
-    REDUCTIONS,
-    Column,
-    Name,
-    Node,
-    RowSum,
-    is_condition,
-    topological,
-)
+from symgd.formula.nodes import REDUCTIONS, Column, Name, Node, RowSum, topological
 
 
 def compile_program(inputs: Sequence[Name], outputs: Mapping[str, Node]) -> Program:
@@ -61,14 +53,9 @@ def compile_per_row(inputs: Sequence[Name], outputs: Mapping[str, Node]) -> Prog
 
 
 def _loop(lowering: Lowering, totals: Sequence[Node]) -> Loop:
-    """The loop that adds up these sums.
-
-    It reads numbers only: conditions are computed again.
-    """
-    terms = [node.args[0] for node in totals]
-    conditions = {id(n) for n in topological(terms, reads=lowering.reads) if is_condition(n)}
+    """The loop that adds up these sums."""
     outside = dict(lowering.names)  # what varies is known within the loop only
-    lowering.names = {key: name for key, name in outside.items() if key not in conditions}
+    terms = [node.args[0] for node in totals]
     body = lowering.lower(terms)
     sums = [(lowering.fresh(), lowering.names[id(term)]) for term in terms]
     below = topological(terms, known=outside, reads=lowering.reads)
@@ -105,7 +92,6 @@ def _read_later(
         for arg in reads(node):
             if id(arg) in varies or not arg.args or arg.func in REDUCTIONS:
                 continue
-            in_loop = id(node) in varies or node.func in REDUCTIONS
-            if not is_condition(arg) if in_loop else level[id(node)] > level[id(arg)]:
+            if id(node) in varies or node.func in REDUCTIONS or level[id(node)] > level[id(arg)]:
                 found.add(id(arg))
     return found

@@ -21,7 +21,7 @@ from typing import TypeAlias
 
 from symgd._locks import cached_property
 from symgd.backends.expressions import statements
-from symgd.backends.operations import Operand, Operation
+from symgd.backends.operations import Operand, Operation, condition_names
 from symgd.backends.program import FormulaPrinter, Loop, names_read
 from symgd.formula.indices import ROW, Affine, Index
 from symgd.formula.nodes import Name
@@ -135,17 +135,20 @@ class NestProgram:
 
 
 def row_nest(loop: Loop) -> NestProgram:
-    """A loop over rows as a nest: the numbers that it reads are scalars, its sums outputs."""
+    """A loop over rows as a nest: what it reads are scalars, conditions as 1 or 0; sums, outputs."""
+    read, known = names_read(loop), condition_names(loop.body)
+    numbers = {name: f"{name}_number" if name in known else name for name in read}
+    tests = [Operation(n, "!=", (number, 0.0)) for n, number in numbers.items() if n in known]
     row, mode = (Affine(0, ((ROW, 1),)),), "peak=" if loop.peaks else "+="
     loads = {column.name: Load(column.name, row) for column in loop.columns}
     stores = tuple([Store(name, (), mode, term) for name, term in loop.sums])
     sums = {name: name for name, _ in loop.sums}
     return NestProgram(
-        scalars=tuple(map(Name, names_read(loop))),
+        scalars=tuple(map(Name, numbers.values())),
         arrays=loop.columns,
         numbers=(),
         temporaries=dict.fromkeys(sums, ()),
-        nests=(Nest((ROW,), loads, loop.body, stores),),
+        nests=(Nest((ROW,), loads, (*tests, *loop.body), stores),),
         outputs=sums,
     )
 

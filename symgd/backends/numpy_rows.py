@@ -118,7 +118,8 @@ class NumpyLoop:
     def run(self, values: Sequence[float], source: Source) -> Iterable[float]:
         import numpy as np
 
-        parts = self.parts(list(map(np.float64, values)), source)
+        fixed = [np.bool_(v) if isinstance(v, bool) else np.float64(v) for v in values]
+        parts = self.parts(fixed, source)
         return ((peak if self.peaks else total)(list(map(float, p))) for p in parts)
 
     def parts(self, values: Sequence[Any], source: Source, most: int = BLOCK) -> list[list[Any]]:

@@ -66,7 +66,8 @@ class NativeLoop:
         narrow = frozenset(n for n, cells in columns.items() if cells.itemsize == 4)
         bound = self._bound.get((count, narrow))
         if bound is None:
-            offsets, places = ({n: k for k, n in enumerate(n)} for n in (self.inputs, self.results))
+            offsets = {scalar.name: k for k, scalar in enumerate(self.program.scalars)}
+            places = {name: k for k, name in enumerate(self.results)}
             bound = NativeNests(self.program, narrow).bind(
                 {ROWS: count}, dict.fromkeys(columns, (count,)), columns, offsets, places,
                 self.threads,
