@@ -135,7 +135,7 @@ class NestProgram:
 
 
 def row_nest(loop: Loop) -> NestProgram:
-    """A loop over rows as a nest: what it reads are scalars, conditions as 1 or 0; sums, outputs."""
+    """A loop over rows as a nest. It reads scalars, conditions as 1 or 0; its sums are outputs."""
     read, known = names_read(loop), condition_names(loop.body)
     numbers = {name: f"{name}_number" if name in known else name for name in read}
     tests = [Operation(n, "!=", (number, 0.0)) for n, number in numbers.items() if n in known]

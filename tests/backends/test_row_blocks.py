@@ -69,7 +69,9 @@ every_library_and_kind = pytest.mark.parametrize(
 @pytest.fixture(params=LIBRARIES)
 def library(request, monkeypatch):
     """symgd's functions of vectors, the library's, and as where there is neither."""
-    monkeypatch.setattr(nest_machine, "remembered", lambda key, make: make())
+    original = nest_machine.remembered
+    own = lambda key, make: original((request.param, *key), make)  # noqa: E731
+    monkeypatch.setattr(nest_machine, "remembered", own)
     if "own" not in request.param:
         monkeypatch.setattr(nest_machine, "OWN", ())
     if "no fma" in request.param:
