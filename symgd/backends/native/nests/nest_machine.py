@@ -9,7 +9,6 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from symgd._threads import default_threads, run_in_threads
-from symgd.backends.native.elementary import calls_python_back
 from symgd.backends.native.jit import (
     Module,
     compile_alone,
@@ -45,8 +44,6 @@ class NativeNests:
         self.program, self.narrow = program, narrow
         key = ("nests", program.key, narrow)
         self.module, self.slots = remembered(key, lambda: _compiled(program, narrow))
-        operations = [o for nest in program.nests for o in nest.body]
-        self.calls_python = any(map(calls_python_back, operations))
 
     def bind(
         self,
@@ -64,7 +61,7 @@ class NativeNests:
         offsets: where scalars and arrays of parameters begin in x. places: where each output, and
         the gradient of each array as "g_" + identifier, begins in out. threads: at most.
         """
-        most = 1 if self.calls_python else threads or default_threads()
+        most = 1 if self.module.calls_python else threads or default_threads()
         return BoundNests(self, Binding(self.slots, sizes, extents, offsets, places, most), data)
 
 
