@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from symgd.backends.lowering import Lowering, Reads
 from symgd.backends.program import Block, Loop, Program, StraightLine
-from symgd.calculus.row_sums import row_valued
+from symgd.formula.indices import ROW, FreeIndices
 from symgd.formula.nodes import REDUCTIONS, Column, Name, Node, RowSum, topological
 
 
@@ -18,10 +18,11 @@ def compile_program(inputs: Sequence[Name], outputs: Mapping[str, Node]) -> Prog
     one another share one loop; in between stand the straight lines that they wait for.
     """
     roots = list(outputs.values())
-    varies = row_valued(topological(roots))
     lowering = Lowering(roots)
     reads = lowering.reads
     order = topological(roots, reads=reads)
+    free = FreeIndices()
+    varies = {id(n) for n in order if ROW in free(n)}
     level = _levels(order, reads)
     read = _read_later(order, reads, varies, level) | {id(r) for r in roots}
     blocks: list[Block] = []

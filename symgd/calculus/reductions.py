@@ -13,12 +13,8 @@ from symgd.formula.nodes import ONE, ZERO, Node
 def total_over(graph: Graph, indices: Iterable[Index], term: Node, free: FreeIndices) -> Node:
     """The sum of `term` over some indices: over the rows outermost, over the last one innermost."""
     for index in sorted(indices, key=lambda i: (i is not ROW, len(i.name), i.name), reverse=True):
-        term = _sum_over(graph, index, term, free)
+        term = index_sum(graph, index, term, free)
     return term
-
-
-def _sum_over(graph: Graph, index: Index, term: Node, free: FreeIndices) -> Node:
-    return index_sum(graph, index, term, lambda node: index in free(node))
 
 
 def reduction_derivative(graph: Graph, node: Node) -> Node:

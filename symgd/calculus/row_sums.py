@@ -1,13 +1,12 @@
 """Rewrite sums over rows so that one pass over the data is enough.
 
-A node is *row-valued* if it depends on a column other than through a sum over rows. The rewritings:
-a mean is a sum divided by the number of rows, factors that are equal in all rows move out of the
+A mean is a sum divided by the number of rows, factors that are equal in all rows move out of the
 sum, and a sum of a term that does not vary is a product.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 
 import sympy
 
@@ -32,74 +31,49 @@ from symgd.formula.nodes import (
 )
 
 
-def row_valued(order: Iterable[Node]) -> set[int]:
-    """The ids of the nodes of `order` (arguments first) that have a value in every row."""
-    found: set[int] = set()
-    for node in order:
-        if _varies(node, found):
-            found.add(id(node))
-    return found
-
-
-def _varies(node: Node, known: set[int]) -> bool:
-    if isinstance(node, (Column, ColumnVector)):
-        return True
-    return node.func not in REDUCTIONS and any(id(a) in known for a in node.args)
-
-
 def lower(graph: Graph, roots: Sequence[Node]) -> list[Node]:
     """The roots with every mean as a sum divided by ROWS, and sums in the form of `index_sum`.
 
     Expensive terms without a parameter become separate sums, which are computed once.
     """
-    count = graph.atom(ROWS)
-    varies: set[int] = set()
-    parameter_free: set[int] = set()  # nodes without a parameter
-    seen: set[int] = set()
-
-    def classify(node: Node) -> Node:
-        for part in topological([node], known=seen):
-            seen.add(id(part))
-            _mark(part, varies, parameter_free)
-        return node
-
     free = FreeIndices()
+    dependent: dict[int, bool] = {}
 
     def change(node: Node, args: tuple[Node, ...]) -> Node:
         if node.func is Total:
             index, term = args
-            return classify(index_sum(graph, index, term, lambda n: index in free(n)))
+            return index_sum(graph, index, term, free)
         if node.func not in (RowSum, RowMean, RowMax):
-            return classify(graph.same(node, args))
+            return graph.same(node, args)
         (term,) = args
+        if node.func is not RowSum and ROW not in free(term):
+            return term  # the mean, or maximum, of a term that is equal in all rows
         if node.func is RowMax:
-            return classify(graph.same(node, args)) if id(term) in varies else term
-        if node.func is RowMean and id(term) not in varies:
-            return term  # the mean of a term that is equal in all rows
-        parts = [classify(t) for t in _terms(graph, term, parameter_free)]
-        total = graph.add(*(row_sum(graph, t, varies) for t in parts))
-        return classify(graph.div(total, count) if node.func is RowMean else total)
+            return graph.same(node, args)
+        parts = _terms(graph, term, dependent)
+        total = graph.add(*(index_sum(graph, ROW, t, free) for t in parts))
+        return graph.div(total, graph.atom(ROWS)) if node.func is RowMean else total
 
     return graph.rebuild(roots, change)
 
 
-def _mark(node: Node, varies: set[int], parameter_free: set[int]) -> None:
-    if _varies(node, varies):
-        varies.add(id(node))
-    known = isinstance(node, (Column, ColumnVector)) or node is ROWS
-    no_parameter = known or not isinstance(node, Name)
-    if no_parameter and all(id(a) in parameter_free for a in node.args):
-        parameter_free.add(id(node))
+def _has_parameter(node: Node, known: dict[int, bool]) -> bool:
+    """Whether a node depends on a name that is no column. known: what was found before."""
+    for part in topological([node], known=known):
+        data = isinstance(part, (Column, ColumnVector)) or part is ROWS
+        own = isinstance(part, Name) and not data
+        known[id(part)] = own or any(known[id(a)] for a in part.args)
+    return known[id(node)]
 
 
-def _terms(graph: Graph, term: Node, parameter_free: set[int]) -> list[Node]:
+def _terms(graph: Graph, term: Node, dependent: dict[int, bool]) -> list[Node]:
     """`term`, split if a part of it is expensive and contains no parameter.
 
     Cheap parts are not split: sum(y) - sum(a*x) would cancel where y - a*x does not.
     """
-    if term.func is not sympy.Add or id(term) in parameter_free:
+    if term.func is not sympy.Add or not _has_parameter(term, dependent):
         return [term]
-    apart = [t for t in term.args if id(t) in parameter_free and _is_expensive(t)]
+    apart = [t for t in term.args if not dependent[id(t)] and _is_expensive(t)]
     if not apart:
         return [term]
     rest = [t for t in term.args if not any(t is a for a in apart)]
@@ -113,35 +87,32 @@ def _is_expensive(term: Node) -> bool:
     )
 
 
-def row_sum(graph: Graph, term: Node, varies: set[int]) -> Node:
-    """The sum of `term` over the rows, with factors that do not vary moved out."""
-    return index_sum(graph, ROW, term, lambda node: id(node) in varies)
-
-
-def index_sum(graph: Graph, index: Index, term: Node, varies: Callable[[Node], bool]) -> Node:
+def index_sum(graph: Graph, index: Index, term: Node, free: FreeIndices) -> Node:
     """The sum of `term` over an index, with factors that do not vary with it moved out."""
-    if not varies(term):
+    if index not in free(term):
         return graph.mul(graph.atom(ROWS if index is ROW else Count(index)), term)
     cls, *over = (RowSum,) if index is ROW else (Total, graph.atom(index))
     outside: list[Node] = []
-    inside = _varying_factors(term, varies, outside)
+    inside = _varying_factors(term, index, free, outside)
     if any(factor is ZERO for factor in outside):  # 0*log(x) is nan where log(x) is
         return graph.node(cls, *over, term)
     total = graph.node(cls, *over, _product(graph, inside))
     return _product(graph, [*outside, total]) if outside else total
 
 
-def _varying_factors(term: Node, varies: Callable[[Node], bool], outside: list[Node]) -> list[Node]:
-    """The factors of nested products that vary; the others go to `outside`."""
+def _varying_factors(
+    term: Node, index: Index, free: FreeIndices, outside: list[Node]
+) -> list[Node]:
+    """The factors of nested products that vary with an index; the others go to `outside`."""
     if term.func is not sympy.Mul:
         return [term]
     inside: list[Node] = []
     for factor in term.args:
         leaf = factor.args[0] if is_inverse(factor) else factor
-        if not varies(leaf):
+        if index not in free(leaf):
             outside.append(factor)
         else:
-            inside += _varying_factors(factor, varies, outside)
+            inside += _varying_factors(factor, index, free, outside)
     return inside
 
 
@@ -175,11 +146,8 @@ def restore_means(graph: Graph, factors: Sequence[Node]) -> list[Node]:
 def constant_sums(roots: Sequence[Node]) -> list[Node]:
     """The maximal sums over rows that contain no parameter."""
     order = topological(roots)
-    dependent: set[int] = set()  # nodes that depend on a parameter
-    for node in order:
-        own = isinstance(node, Name) and not isinstance(node, Column) and node is not ROWS
-        if own or any(id(a) in dependent for a in node.args):
-            dependent.add(id(node))
+    known: dict[int, bool] = {}
+    dependent = {id(n) for n in order if _has_parameter(n, known)}
     sums = [n for n in order if n.func in REDUCTIONS and id(n) not in dependent]
     inner = {id(n) for s in sums for n in topological([s])[:-1]}
     outer = {id(a) for n in order if id(n) in dependent or n.func not in REDUCTIONS for a in n.args}
