@@ -14,7 +14,7 @@ from symgd.formula.nodes import REDUCTIONS, Column, Name, Node, RowSum, topologi
 def compile_program(inputs: Sequence[Name], outputs: Mapping[str, Node]) -> Program:
     """The program that evaluates `outputs`, every shared node once.
 
-    Sums over rows are in the form of `symgd.calculus.row_sums.lower`. Those that do not wait for
+    Sums over rows are in the form of `symgd.calculus.reductions.lower`. Those that do not wait for
     one another share one loop; in between stand the straight lines that they wait for.
     """
     roots = list(outputs.values())
