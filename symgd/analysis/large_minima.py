@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import cast
 
 from symgd._numpy import np
 from symgd.analysis.minima import Minimum, held_at, rises_inward, solver_box
+from symgd.analysis.smooth_loss import SmoothLoss
 from symgd.backends.dispatch import machine_code
 from symgd.model.array_internals import ArrayInternals
 from symgd.model.loss import Loss
+from symgd.solvers import trust_region
 from symgd.solvers.lanczos import Extremes, extreme_eigenvalues
 from symgd.solvers.objectives import Mask, Vector
-from symgd.solvers.truncated_newton import Function, difference_product, minimize
 
 _EPS = 2.0**-52
 # operations of value and gradient
-_EXACT = 6_000  # of a loss whose products are exact: of longer ones they are differences
 _LONGEST = 600_000  # of a loss that is compiled to look at its curvature
 _WORK, _INTERPRETED = 10**9, 10**7  # for a minimum, with machine code and without
 _FEWEST = 100  # products, below which it is not worth beginning
@@ -34,20 +33,6 @@ def most_products(loss: Loss) -> int:
     return min(4_000, most) if most >= _FEWEST and compiles else 0
 
 
-def function_of(loss: Loss) -> Function:
-    """x -> (value, gradient), of arrays."""
-    return cast("Function", loss.compiled)
-
-
-def products(loss: Loss) -> Callable[[Vector], Callable[[Vector], Vector]]:
-    """x -> (v -> H(x) v)."""
-    if isinstance(loss.internals, ArrayInternals):
-        return loss.internals.functions.product_at
-    if loss.internals.program.operations <= _EXACT:
-        return lambda x: lambda v: loss.internals.product(x, v)
-    return lambda x: difference_product(function_of(loss), x)
-
-
 def curvature_ends(loss: Loss, x: Sequence[float], upper: bool = False) -> Extremes | None:
     """The least and the largest eigenvalue of the Hessian at x, by Lanczos' method.
 
@@ -56,10 +41,11 @@ def curvature_ends(loss: Loss, x: Sequence[float], upper: bool = False) -> Extre
     """
     with np.errstate(all="ignore"):  # of a run that has diverged, numbers overflow
         point = np.array(x, dtype=np.float64)
-        product, count = products(loss)(point), len(x)
+        function = SmoothLoss(loss)
+        product, count = function.products(point), len(x)
         box = solver_box(loss)
         if box is not None:
-            free = box.free(point, function_of(loss)(point)[1])
+            free = box.free(point, function.gradient(point)[1])
             product, count = _restricted(product, free), int(free.sum())
         return extreme_eigenvalues(product, count, upper=upper) if count else None
 
@@ -81,13 +67,38 @@ def noise(ends: Extremes) -> float:
 
 
 def descend(loss: Loss, start: Sequence[float]) -> tuple[Vector, float] | None:
-    """Where truncated Newton steps downhill end, and the norm of the gradient there.
+    """Where Newton steps in a trust region end, and the norm of the gradient there.
 
-    In bounds, of the projected gradient.
+    In bounds, of the projected gradient. None where the start is not finite.
     """
-    x = np.array(start, dtype=np.float64)
+    function, box = _Counted(loss), solver_box(loss)
     with np.errstate(all="ignore"):
-        return minimize(function_of(loss), x, products(loss), most_products(loss), solver_box(loss))
+        for here in trust_region.iterate(function, np.array(start, dtype=np.float64), box):
+            if not (np.isfinite(here.value) and np.isfinite(here.gradient).all()):
+                return None
+            if function.left <= 0:
+                break
+        free = 1.0 if box is None else box.free(here.x, here.gradient)
+        return here.x, float(np.linalg.norm(here.gradient * free))
+
+
+class _Counted(SmoothLoss):
+    """A loss, and how many more products with its Hessian a minimum may take."""
+
+    def __init__(self, loss: Loss) -> None:
+        super().__init__(loss)
+        self.left, products = most_products(loss), self.products
+
+        def counted(x: Vector) -> Callable[[Vector], Vector]:
+            product = products(x)
+
+            def call(v: Vector) -> Vector:
+                self.left -= 1
+                return product(v)
+
+            return call
+
+        self.products = counted
 
 
 def certified(loss: Loss, start: Sequence[float]) -> Minimum | None:
@@ -100,7 +111,7 @@ def certified(loss: Loss, start: Sequence[float]) -> Minimum | None:
     if found is None:
         return None
     x, slope = found
-    held = held_at(loss, x.tolist(), function_of(loss)(x)[1].tolist())
+    held = held_at(loss, x.tolist(), SmoothLoss(loss).gradient(x)[1].tolist())
     error, values = 0.0, list[float]()
     if not held or not all(held):
         ends = curvature_ends(loss, x.tolist())

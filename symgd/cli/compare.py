@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from symgd.cli.console import emit
 from symgd.cli.formats import Format, read_format
 from symgd.cli.option_values import integer, positive, read_arrays, read_formula
-from symgd.cli.options import format_option, loss_argument, option
+from symgd.cli.options import HELP, format_option, loss_argument, option
 from symgd.cli.progress import with_progress
 from symgd.cli.terminal import (
     emit_report,
@@ -21,14 +21,17 @@ from symgd.cli.terminal import (
 def compare(
     loss: Annotated[list[str] | None, loss_argument("minimize")] = None,
     lr: Annotated[
-        str, option("lr", "0.001,0.2,10 or 1e-4..10:200 for a map.", "LIST")
-    ] = "0.001,0.2,10",
+        str | None, option("lr", "0.001,0.2,10 or 1e-4..10:200 for a map.", "LIST")
+    ] = None,
     rule: Annotated[
         list[str] | None,
         option("rule", "gd,momentum,adam or equations; repeatable. [gd]", "LIST"),
     ] = None,
+    method: Annotated[
+        str | None, option("method", "Solvers in place of rules, as newton,lbfgs.", "LIST")
+    ] = None,
     start: Annotated[list[str] | None, option("start", "As for run; repeatable. [1]")] = None,
-    steps: Annotated[str, option("steps")] = "20",
+    steps: Annotated[str | None, option("steps", f"{HELP['steps']} [20]")] = None,
     assignments: Annotated[list[str] | None, option("set")] = None,
     tol: Annotated[str | None, option("tol")] = None,
     form: Annotated[str, format_option("compare")] = Format.table.value,
@@ -51,7 +54,7 @@ def compare(
     picture_path = None if plot is None else output_files.check_picture(plot)
     page_path = None if page is None else output_files.check_page(page)
     formula = read_formula(loss or [], data)
-    count = integer("--steps", steps, minimum=0)
+    count = None if steps is None else integer("--steps", steps, minimum=0)
     tolerance = None if tol is None else positive("--tol", tol)
     from symgd.descent import compare
     from symgd.model.arguments import parse_assignments
@@ -62,17 +65,17 @@ def compare(
     enable_garbage_collection()
     rules = [
         part
-        for text in rule or ["gd"]
+        for text in rule or []
         for part in ([text] if "=" in text else text.split(","))
         if part.strip()
     ]
+    asked: dict[str, Any] = {"lr": lr, "steps": count, "method": method}
+    asked["rule"] = [part.strip() for part in rules] or None
     with with_progress(data, kind is not Format.table) as source:
         comparison = compare.compare(
             formula,
-            lr=lr,
-            rule=[part.strip() for part in rules],
+            **{k: v for k, v in asked.items() if v is not None},
             start=start or ["1"],
-            steps=count,
             set=parse_assignments(assignments or []),
             tol=tolerance,
             data=source,

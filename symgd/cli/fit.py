@@ -48,7 +48,10 @@ def fit(
     fixed: Annotated[list[str] | None, option("fix")] = None,
     tied: Annotated[list[str] | None, option("tie")] = None,
     bound: Annotated[list[str] | None, option("bound")] = None,
-    method: Annotated[str, option("method")] = "lm",
+    method: Annotated[
+        str | None, option("method", "A solver; [lm], Newton's where it is no least squares.")
+    ] = None,
+    rule: Annotated[str | None, option("rule", "A rule in place of a solver.")] = None,
     steps: Annotated[str | None, option("steps", "Iterations at most.")] = None,
     lr: Annotated[str | None, option("lr", "Learning rate of a rule.")] = None,
     batch: Annotated[str | None, option("batch", "Rows of each step of a rule.")] = None,
@@ -85,6 +88,7 @@ def fit(
             tied=pairs("--tie", tied or [], "NAME=..."),
             bounds=parse_bounds(bound or []),
             method=method,
+            rule=rule,
             steps=None if steps is None else integer("--steps", steps, minimum=1),
             lr=lr,
             batch=None if batch is None else integer("--batch", batch, minimum=1),

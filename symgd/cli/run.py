@@ -11,7 +11,7 @@ from symgd.cli.command_group import REMARK
 from symgd.cli.console import OutputError, emit, write_message
 from symgd.cli.formats import Format, read_format
 from symgd.cli.option_values import integer, positive, read_arrays, read_formula
-from symgd.cli.options import format_option, loss_argument, option
+from symgd.cli.options import HELP, format_option, loss_argument, option
 from symgd.cli.progress import with_progress
 from symgd.cli.terminal import (
     configure_logging,
@@ -31,10 +31,11 @@ if TYPE_CHECKING:
 def run(
     ctx: typer.Context,
     loss: Annotated[list[str] | None, loss_argument("minimize")] = None,
-    lr: Annotated[str, option("lr")] = "0.2",
-    steps: Annotated[str, option("steps")] = "20",
+    lr: Annotated[str | None, option("lr", f"{HELP['lr']} [0.2]")] = None,
+    steps: Annotated[str | None, option("steps", f"{HELP['steps']} [20]")] = None,
     start: Annotated[str, option("start")] = "1",
-    rule: Annotated[str, option("rule")] = "gd",
+    rule: Annotated[str | None, option("rule", f"{HELP['rule']} [gd]")] = None,
+    method: Annotated[str | None, option("method")] = None,
     assignments: Annotated[list[str] | None, option("set")] = None,
     tol: Annotated[str | None, option("tol")] = None,
     every: Annotated[str | None, option("every")] = None,
@@ -53,12 +54,13 @@ def run(
     shape: Annotated[list[str] | None, option("shape")] = None,
     vector: Annotated[list[str] | None, option("vector")] = None,
     bound: Annotated[list[str] | None, option("bound")] = None,
+    subject_to: Annotated[list[str] | None, option("subject-to")] = None,
 ) -> None:
     """Descend on a loss, and say how it went."""
     configure_logging(verbose)
     kind = read_format("run", form)
     stride = None if every is None else integer("--every", every, minimum=1)
-    number_of_steps = integer("--steps", steps, minimum=0)
+    number_of_steps = None if steps is None else integer("--steps", steps, minimum=0)
     tolerance = None if tol is None else positive("--tol", tol)
     from symgd.report.output_files import check_page, check_picture
 
@@ -71,13 +73,12 @@ def run(
     from symgd.report import table
 
     enable_garbage_collection()
+    asked: dict[str, Any] = {"lr": lr, "steps": number_of_steps, "rule": rule, "method": method}
     with with_progress(data, quiet or kind not in (Format.table, Format.plain)) as source:
         result = descend(
             formula,
             start=start,
-            lr=lr,
-            steps=number_of_steps,
-            rule=rule,
+            **{k: v for k, v in asked.items() if v is not None},
             set=parse_assignments(assignments or []),
             tol=tolerance,
             backend=backend,
@@ -87,6 +88,7 @@ def run(
             seed=integer("--seed", seed, minimum=0),
             **read_arrays(size, shape, vector),
             bounds=parse_bounds(bound or []),
+            subject_to=subject_to or [],
         )
     try:
         (emit_report if kind is Format.table else emit)(_result(result, kind, stride, quiet))
@@ -105,7 +107,7 @@ def run(
             write_message(escape(result.verdict.advice))
         if ctx.meta.get(REMARK):
             write_message(ctx.meta[REMARK])
-        if check and tol is None:
+        if check and tol is None and method is None:
             write_message("without --tol no run counts as converged")
     diverging = result.verdict.kind in ("diverging", "nonfinite")
     raise typer.Exit(exit_code(result.status.value, check, diverging))

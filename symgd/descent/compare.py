@@ -13,17 +13,20 @@ import sympy
 from symgd.analysis.sharpness import along
 from symgd.descent.descend import descend
 from symgd.descent.loss_argument import ArraysGiven, at_start, loss_of, within
+from symgd.descent.methods import check_method
 from symgd.descent.rate_map import FEWEST, End, RateMap, Runs, rate_map
 from symgd.descent.sweep import sweep
 from symgd.errors import ArgumentError
-from symgd.model.arguments import Start, parse_number
+from symgd.model.arguments import RULE, STEPS, Start
 from symgd.model.bounds import BoundsByName
 from symgd.model.loss import Loss
 from symgd.model.present import Paged
 from symgd.model.result import Result
 from symgd.model.rules import Rule
+from symgd.model.schedule import parse_number
 from symgd.names import escape, split_outside
 
+RATES = (0.001, 0.2, 10.0)
 _MOST = 10_000  # runs in one call
 
 Rates = float | str | Sequence[float | str]
@@ -63,10 +66,11 @@ class Comparison(Paged):
 def compare(
     loss: str | sympy.Expr | Callable[..., Any] | Loss = "theta**2",
     *,
-    lr: Rates = (0.001, 0.2, 10.0),
-    rule: Rules = "gd",
+    lr: Rates = RATES,
+    rule: Rules = RULE,
+    method: str | Sequence[str] | None = None,
     start: Start | Sequence[Start] = 1.0,
-    steps: int = 20,
+    steps: int = STEPS,
     set: Mapping[str, float] | None = None,  # noqa: A002 - as on the command line
     tol: float | None = None,
     data: Any = None,
@@ -81,17 +85,19 @@ def compare(
 
     lr: learning rates, or a text of them with commas; "1e-4..10:200" is 200 of them, evenly spaced
     by their logarithms. rule: catalogue names or equations; a text of names may have commas.
-    start: one start, or a list of texts or mappings. set: hyperparameters and constants, each
+    method: solvers in place of rules and rates, as for `descend`. start: one start, or a list of
+    texts or mappings. set: hyperparameters and constants, each
     given to the rules that have it. data, drop_missing: the rows of sum(...) and mean(...), bounds:
     those of the parameters, as for `descend`; so are seed, sizes, shapes and vectors.
 
     >>> [run.verdict.kind for run in compare("theta**2", lr=[0.001, 0.2, 10]).runs]
     ['slow', 'converging', 'diverging']
     """
+    methods = _methods(method, lr is not RATES, rule is not RULE)
     rates, ranged = _rates(lr)
-    rules = _rules(rule)
+    rules = [] if methods else _rules(rule)
     starts = _starts(start)
-    count = len(rates) * len(rules) * len(starts)
+    count = (len(methods) or len(rates) * len(rules)) * len(starts)
     if count > _MOST:
         raise ArgumentError(f"{count:,} runs are more than {_MOST:,}")
     given = set or {}
@@ -103,11 +109,41 @@ def compare(
         starts = [at_start(loss, one, seed)[1] for one in starts]
         loss = loss.by_elements
     loss = within(loss, bounds)
+    if methods:
+        return Comparison(loss, tuple(_solver_runs(loss, methods, starts, steps, tol)))
     runs = run_grid(loss, rates, rules, starts, steps, given, tol)
     if not ranged:
         return Comparison(loss, tuple(runs))
     maps = _maps(runs, [float(r) for r in rates], rules, starts, steps, given, tol)
     return Comparison(loss, runs, tuple(maps))
+
+
+def _methods(method: str | Sequence[str] | None, lr: bool, rule: bool) -> list[str]:
+    """The names of the solvers; [] where rules run."""
+    if method is None:
+        return []
+    found = [part.strip() for part in method.split(",")] if isinstance(method, str) else [*method]
+    for one in found or [""]:
+        check_method(one, f"method {one}", lr, rule)
+    return found
+
+
+def _solver_runs(
+    loss: Loss,
+    methods: Sequence[str],
+    starts: Sequence[Start],
+    steps: int,
+    tol: float | None,
+) -> Runs:
+    """One Result for each solver and start, in that order of nesting."""
+    shared: dict[str, Any] = {"steps": steps, "tol": tol}
+    return Runs(
+        [
+            partial(descend, loss, start=start, method=method, **shared)
+            for method in methods
+            for start in starts
+        ]
+    )
 
 
 def _maps(
@@ -167,11 +203,8 @@ def _rates(lr: Rates) -> tuple[list[float | str], bool]:
     if isinstance(lr, str) and ".." in lr:
         return [*_range(lr)], True
     rates: list[float | str]
-    rates = (
-        [p.strip() for p in split_outside(lr, ",") if p.strip()]
-        if isinstance(lr, str)
-        else list(lr)
-    )
+    separator = ";" if isinstance(lr, str) and "=" in lr else ","  # x=0.1,y=0.01; x=1,y=0.1
+    rates = [*split_outside(lr, separator)] if isinstance(lr, str) else list(lr)
     if not rates:
         raise ArgumentError("no learning rate was given")
     return rates, False

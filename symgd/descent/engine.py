@@ -13,15 +13,17 @@ from symgd.analysis.nonfinite import NonfiniteCause
 from symgd.analysis.verdicts import verdict as analysis
 from symgd.analysis.verdicts.facts import Facts
 from symgd.analysis.verdicts.stationary import leads_down
+from symgd.analysis.verdicts.without_minimum import unbounded
 from symgd.backends.step_checks import VALUE_CHECKS, Stop
 from symgd.descent.continuation import Continuation, longest
 from symgd.descent.kernel import Kernel, Run, norm_of
-from symgd.model.arguments import Schedule
+from symgd.descent.reported_iterate import reported_point
 from symgd.model.bounds import ParameterBox
 from symgd.model.elements import named
 from symgd.model.loss import Loss
 from symgd.model.result import Best, Described, Result, Status, Verdict
 from symgd.model.rules import Rule
+from symgd.model.schedule import Schedule
 
 Judge: TypeAlias = Callable[[], Verdict]
 
@@ -44,11 +46,12 @@ class Problem:
     is not finite there. batches: steps see some rows of the data only. trial: one of many runs that
     are compared, whose message does not say how many steps more it takes. In bounds `evaluate`
     gives the gradient as it is; what the kernels record is projected (`ParameterBox.projected`).
+    method: the solver, which has no rule.
     """
 
     described: Described
     loss: Loss | None
-    rule: Rule
+    rule: Rule | None
     schedule: Schedule
     values: Mapping[str, float]
     origin: list[float]
@@ -56,6 +59,7 @@ class Problem:
     diagnose: Callable[[Sequence[float], int], NonfiniteCause]
     batches: bool = False
     trial: bool = False
+    method: str | None = None
 
     @property
     def box(self) -> ParameterBox | None:
@@ -126,7 +130,7 @@ def finish(
         loss=problem.loss,
         rule=problem.rule,
         hyperparameters=problem.values,
-        lr=problem.schedule.value,
+        lr=None if problem.method else problem.schedule.value,
         start=problem.origin,
         x=[float(v) for v in x],
         grad=slopes,
@@ -137,12 +141,13 @@ def finish(
         tail=list(run.tail),
         history=run.history,
         steps=t,
+        own_rates=() if problem.method else problem.schedule.numbers(problem.described.params),
         rate_at=_rate_at(problem),
         ahead=_ahead(problem, run, status, stop, kernel),
         tol=run.tol,
         converged=stop is Stop.CONVERGED,
-        stuck=stop in (Stop.STUCK, Stop.NO_DESCENT),
-        auto=problem.schedule.auto,
+        stuck=stop in (Stop.STUCK, Stop.NO_DESCENT, Stop.SETTLED),
+        auto=problem.schedule.auto or problem.method is not None,
         batches=problem.batches,
         interrupted=status is Status.INTERRUPTED,
         remedy=cause.remedy if cause else "",
@@ -151,6 +156,13 @@ def finish(
     )
     judge = cache(partial(analysis.verdict, facts))
     status = status or _status(facts, stop, judge)
+    shown = None
+    if run.t and stop is not Stop.CONVERGED and problem.rule is not None:
+        shown = reported_point(problem.rule, x, run.state, problem.values, problem)
+    if shown is not None:
+        x, value, grad = shown
+        if value < run.best_loss:
+            run.best_x, run.best_loss, run.best_t = x, value, t
     point = problem.point
     if len(run.best_x):
         best = Best(point(run.best_x), run.best_loss, run.best_t)
@@ -171,21 +183,23 @@ def finish(
             cause.sentence if cause else "",
             any(facts.held),
             None if problem.trial else judge,
+            problem.method is not None,
         ),
         history=run.history,
         best=best,
         judge=judge,
         loss=problem.described,
         rule=problem.rule,
-        lr=problem.schedule.shown,
+        lr=None if problem.method else problem.schedule.shown,
         start=point(problem.origin),
-        hyperparameters=problem.values,
+        hyperparameters={n: v for n, v in problem.values.items() if "[" not in n},
         box=problem.box,
+        method=problem.method,
     )
 
 
 def _rate_at(problem: Problem) -> Callable[[int], float] | None:
-    if problem.schedule.formula is None:
+    if problem.schedule.formula is None or problem.method:
         return None
     return lambda t: problem.schedule.at(t, problem.values)
 
@@ -195,6 +209,8 @@ def _ahead(
 ) -> Continuation | None:
     """What continues the run: of a formula, where the run did not end by itself."""
     if kernel is None or problem.loss is None or problem.batches or status or stop:
+        return None
+    if problem.method:  # a solver's iteration is not taken twice
         return None
     return Continuation(kernel, run, longest(problem.loss.internals))
 
@@ -214,8 +230,12 @@ def _nonfinite_cause(problem: Problem, run: Run, stop: Stop | None) -> Nonfinite
 
 
 def _cause_in_rule(problem: Problem, run: Run) -> NonfiniteCause | None:
+    if problem.rule is None:
+        return None
     t, schedule = run.t + 1, problem.schedule
     grad = run.grad if problem.box is None else problem.evaluate(*run.x)[1:]
+    if problem.rule.evaluations or schedule.own:
+        return None  # more than the rule's own formulas
     lr = schedule.value
     if lr is None:
         lr = run.lr if schedule.auto else schedule.at(t, problem.values)
@@ -236,7 +256,11 @@ def _status(facts: Facts, stop: Stop | None, judge: Judge) -> Status:
         return Status.SADDLE
     if stop is Stop.CONVERGED:
         return Status.CONVERGED
-    if stop in (Stop.STUCK, Stop.NO_DESCENT):
+    if stop is Stop.SETTLED and facts.settled:
+        return Status.CONVERGED
+    if facts.lost or (facts.rule is None and unbounded(facts)):
+        return Status.DIVERGED
+    if stop in (Stop.STUCK, Stop.NO_DESCENT, Stop.SETTLED):
         return Status.STALLED
     if (facts.climbed or facts.far) and judge().kind == "diverging":
         return Status.DIVERGED
@@ -252,12 +276,17 @@ def message_of(
     cause: str,
     held: bool = False,
     judge: Judge | None = None,
+    solver: bool = False,
 ) -> str:
     """The sentence of a status after t steps. largest: max|g|. cause: what was not finite.
 
     held: some parameters at bounds. judge: forms the verdict, which tells how many steps are left.
+    solver: took them.
     """
     match status:
+        case Status.CONVERGED if stop is Stop.SETTLED:
+            what = f"max|g| = {largest:.3g} is above tol = {run.tol:g}, but by rounding only"
+            return f"{what}: after {t} steps another one changes nothing"
         case Status.CONVERGED:
             beside = " beside the gradient out of the bounds" if held else ""
             return f"max|g| = {largest:.3g} <= tol = {run.tol:g} after {t} steps{beside}"
@@ -270,6 +299,8 @@ def message_of(
             return "it runs away from where it started"
         case Status.DIVERGED | Status.NONFINITE:
             return f"{cause}; the last finite point is returned" if run.t else cause
+        case Status.STALLED if solver:
+            return f"no step of the solver lowers the loss; max|g| = {largest:.3g}"
         case Status.STALLED if stop is Stop.NO_DESCENT:
             return f"no step along the rule's direction lowers the loss; max|g| = {largest:.3g}"
         case Status.STALLED:

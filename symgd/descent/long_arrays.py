@@ -14,11 +14,13 @@ from symgd._numpy import NDArray, np
 from symgd.analysis.diagnosis import find
 from symgd.analysis.verdicts.sentences import tell
 from symgd.backends.step_checks import Stop
-from symgd.descent.array_kernel import array_batches, long_kernel
+from symgd.descent.array_kernel import array_batches, long_kernel, whole_box
 from symgd.descent.choose_backend import DescentTask
 from symgd.descent.engine import Step, engine, message_of
 from symgd.descent.kernel import Run, largest_of, norm_of
+from symgd.descent.methods import SolverKernel
 from symgd.descent.minibatches import Sampler
+from symgd.descent.reported_iterate import reported
 from symgd.errors import ArgumentError
 from symgd.model.arguments import Arguments, resolve
 from symgd.model.array_bounds import ArrayBounds
@@ -162,10 +164,12 @@ def descend_long(
     assert model is not None
     box = _bounds(model, arguments.rule, values, bounds)
     task = DescentTask(loss, arguments, values)
-    step = long_kernel(task, box)
+    step = _kernel(task, box, start)
     inner = loss.internals
     assert isinstance(inner, ArrayInternals)
     whole = partial(_whole, step, inner, box)
+    if arguments.schedule.held:
+        raise ArgumentError(f"a learning rate of 0 is for {LONG:,} parameters at most: use bounds")
     if drawn is not None and arguments.schedule.auto:
         raise ArgumentError("the line search (lr auto) needs the whole data, not a batch of it")
 
@@ -191,7 +195,12 @@ def descend_long(
     end.value, end.grad = whole(run.x)
     if run.history.last_step() < end.steps:
         run.history.close(end.steps, run.shown, end.value, norm_of(end.grad))
-    theta = model.nested(run.x)
+    point = run.x
+    if arguments.rule.reported is not None and run.t and stop is None:
+        point = reported(arguments.rule, run.x, run.state, values)
+        point = point if box is None else box.clip(point)
+        end.value, end.grad = whole(point)
+    theta = model.nested(point)
     return Result(
         theta=theta,
         value=end.value,
@@ -203,18 +212,29 @@ def descend_long(
         best=Best(theta if run.best_t == end.steps else {}, run.best_loss, run.best_t),
         judge=cache(partial(_verdict, end)),
         loss=Displayed(loss, tuple(shown_elements(model))),
-        rule=arguments.rule,
-        lr=arguments.schedule.shown,
+        rule=None if arguments.method else arguments.rule,
+        lr=None if arguments.method else arguments.schedule.shown,
         start=Recomputed(model.params, lambda: model.nested(origin())),  # type: ignore[arg-type]
-        hyperparameters=values,
+        hyperparameters={n: v for n, v in values.items() if "[" not in n},
+        method=getattr(kernel, "name", None),
     )
+
+
+def _kernel(task: DescentTask, bounds: ArrayBounds | None, start: Callable[[], Floats]) -> Any:
+    """What takes the steps."""
+    arguments = task.arguments
+    if arguments.method is None:
+        return long_kernel(task, bounds)
+    assert arguments.tol is not None
+    box = None if bounds is None else whole_box(bounds)
+    return SolverKernel(arguments.method, task.loss, start(), box, arguments.tol)
 
 
 def _bounds(
     model: ArrayModel, rule: Rule, values: Mapping[str, float], given: BoundsByName | None
 ) -> ArrayBounds | None:
     """The bounds given and those of a rule that ends with box, if there are any."""
-    of_rule = None if rule.unboxed is rule else (values["lower"], values["upper"])
+    of_rule = None if not values or rule.unboxed is rule else (values["lower"], values["upper"])
     found = ArrayBounds.of(model, given, of_rule)
     return None if found.are_open else found
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
+from symgd import names
 from symgd.backends.dispatch import check_backend
 from symgd.errors import ArgumentError
 from symgd.fits.fit_result import FitResult
@@ -29,7 +31,8 @@ def fit(
     fixed: Mapping[str, float] | None = None,
     tied: Mapping[str, str] | None = None,
     bounds: BoundsByName | None = None,
-    method: str = "lm",
+    method: str | None = None,
+    rule: str | None = None,
     steps: int | None = None,
     lr: float | str | None = None,
     batch: int | None = None,
@@ -51,9 +54,10 @@ def fit(
     1/sigma**2 (absolute_sigma: take them as they are, instead of up to a common factor). loss: a
     formula of the residual r, such as "huber(r, 1)", in place of r**2; with sigma r is divided by
     it, and a weight multiplies the loss. fixed: name -> number. tied: name -> formula of other
-    parameters. bounds: name -> (low, high). method: "lm" (Levenberg and Marquardt; Newton's for
-    what is no sum of squares) or a rule of the catalogue with steps, lr, batch and seed as for
-    `descend`; bounds are kept by projection after each step. backend, threads: what runs over the
+    parameters. bounds: name -> (low, high). method: a solver, "lm" (Levenberg and Marquardt;
+    Newton's for what is no sum of squares), "newton", "lbfgs" or "tr". rule: in its place a rule
+    with steps, lr, batch and seed as for `descend`; bounds are kept by projection after each step.
+    backend, threads: what runs over the
     rows, as for `descend`; None: $SYMGD_THREADS threads, or one per processor. sizes, shapes,
     vectors: of a model with indices, as for `Loss`; each element of an array is a parameter of its
     own, a[2] or a[north].
@@ -66,16 +70,12 @@ def fit(
     >>> round(found.theta["a"], 10), round(found.stderr["a"], 10)
     (1.98, 0.0424264069)
     """
-    from symgd.fits.least_squares import least_squares
-    from symgd.fits.likelihood import fit_loss
-    from symgd.fits.robust import robust
-
     if not isinstance(model, str):
         raise ArgumentError(f"a model is a text, not {type(model).__name__}")
     if data is None:
         raise ArgumentError("a fit needs data")
     check_backend(backend)
-    _check_method(method, lr, batch, steps, threads)
+    method, remark = _read_method(method, rule, lr, batch, steps, threads)
     options = Options(
         weight, sigma, loss, by_name("fixed", fixed), by_name("tied", tied),
         canonical_bounds(bounds), drop_missing, backend, threads, method, steps, lr, batch, seed,
@@ -84,31 +84,51 @@ def fit(
     )  # fmt: skip
     if absolute_sigma and (loss is not None or (sigma is None and weight is None)):
         raise ArgumentError("absolute_sigma goes with sigma or weight, and with no loss of r")
+    result = _fitted(model, data, options)
+    return replace(result, warnings=(*result.warnings, remark)) if remark else result
+
+
+def _fitted(model: str, data: Any, options: Options) -> FitResult:
+    from symgd.fits.least_squares import least_squares
+    from symgd.fits.likelihood import fit_loss
+    from symgd.fits.robust import robust
+
     if is_model(model):
         read = read_problem(model, data, options)
         options = options.with_start(read.model.arrays)
         if not read.model.params:
             raise ArgumentError("the model has no free parameter")
-        if loss is not None:
-            return robust(read, options)
-        if method == "newton":
-            raise ArgumentError("least squares go by lm; newton is for other losses")
-        return least_squares(read, options)
-    if weight is not None or sigma is not None or loss is not None:
+        return (least_squares if options.loss is None else robust)(read, options)
+    if any(given is not None for given in (options.weight, options.sigma, options.loss)):
         raise ArgumentError("weight, sigma and loss belong to a model 'y = ...'")
     return fit_loss(model, data, options)
 
 
-def _check_method(
-    method: str, lr: float | str | None, batch: int | None, steps: int | None, threads: int | None
-) -> None:
-    """ArgumentError where the method, or what belongs to it, makes no sense."""
+def _read_method(
+    method: str | None,
+    rule: str | None,
+    lr: float | str | None,
+    batch: int | None,
+    steps: int | None,
+    threads: int | None,
+) -> tuple[str, str]:
+    """The solver or the rule, and a remark where a rule was given as a method.
+
+    ArgumentError where it, or what belongs to it, makes no sense.
+    """
+    from symgd.descent.methods import NAMES
     from symgd.model.rules import find_rule
 
     for name, count in (("threads", threads), ("steps", steps)):
         if count is not None:
             to_count(count, name, 1)
-    if method not in ("lm", "newton"):
-        find_rule(method)
-    elif lr is not None or batch is not None:
-        raise ArgumentError(f"lr and batch belong to the descent rules, not to {method}")
+    if method is not None and rule is not None:
+        raise ArgumentError("method is a solver and rule a rule: give one of them")
+    chosen = rule or method or "lm"
+    if rule is None and chosen in NAMES:
+        if lr is not None or batch is not None:
+            raise ArgumentError(f"lr and batch belong to the descent rules, not to {chosen}")
+        return "lm" if chosen == "auto" else chosen, ""
+    find_rule(chosen)
+    remark = "" if rule else f"{names.escape(chosen)} is a rule: give it as rule, not as method"
+    return chosen, remark

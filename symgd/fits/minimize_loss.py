@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from symgd._numpy import np
 from symgd.analysis import unbounded as unboundedness
@@ -98,25 +99,22 @@ def descend_by_rule(
 ) -> tuple[Vector, int, Status, str]:
     """The end of the descent on the loss `root`: the point, the steps, the status, a message."""
     from symgd.descent.descend import descend
+    from symgd.descent.methods import METHODS
     from symgd.model.catalogue import CATALOGUE
 
     low, high = model.box.low, model.box.high
     bounded = np.isfinite([low, high]).any()
     box = ParameterBox(tuple(low.tolist()), tuple(high.tolist())) if bounded else None
     loss = Loss.of(_loss_of(model, root, box), model.text, model.columns)
-    lr = options.lr
-    if lr is None:
-        lr = CATALOGUE[options.method].lr if options.method in CATALOGUE else 0.01
-    result = descend(
-        loss,
-        start=model.box.clip(start).tolist(),
-        lr=lr,
-        steps=options.steps or 1000,
-        rule=options.method,
-        batch=options.batch,
-        seed=options.seed,
-        backend=model.rows.backend,
-    )
+    chosen: dict[str, Any] = {"method": options.method}
+    if options.steps is not None:
+        chosen["steps"] = options.steps
+    if options.method not in METHODS:
+        usual = CATALOGUE[options.method].lr if options.method in CATALOGUE else 0.01
+        chosen = {"rule": options.method, "lr": usual if options.lr is None else options.lr}
+        chosen |= {"steps": options.steps or 1000, "batch": options.batch, "seed": options.seed}
+    begin = model.box.clip(start).tolist()
+    result = descend(loss, start=begin, backend=model.rows.backend, **chosen)
     sentence = f"{result.message}; {result.verdict.sentence}"
     return result.x, result.steps, result.status, sentence
 

@@ -84,12 +84,12 @@ def _sharpness(loss: Loss, run: Result) -> str:
 
 def rule_name(run: Result) -> str:
     """The name of the rule of a run, or its equations on one line."""
-    return run.rule.name if run.rule.name != "custom" else "; ".join(run.rule.text.split("\n"))
+    return "; ".join(run.rule_title.split("\n"))
 
 
 def rate_text(run: Result) -> str:
     """The learning rate of a run in a few digits, or its formula."""
-    return f"{run.lr:.6g}" if isinstance(run.lr, (int, float)) else run.lr
+    return f"{run.lr:.6g}" if isinstance(run.lr, (int, float)) else run.lr or "-"
 
 
 def start_text(run: Result) -> str:

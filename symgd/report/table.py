@@ -7,6 +7,7 @@ from math import prod
 from textwrap import wrap
 from typing import Any
 
+from symgd.descent.methods import METHODS
 from symgd.model.elements import Elements
 from symgd.model.loss import Loss
 from symgd.model.result import Described, Result
@@ -56,7 +57,12 @@ def summary(result: Result) -> Iterator[str]:
 def echo(result: Result, *, pretty: bool = True) -> Iterator[str]:
     """The loss, its gradient and the rule, as symgd parsed them."""
     yield from loss_lines(result.loss, pretty=pretty)
-    yield from rule_summary(result.rule, result.lr, result.hyperparameters)
+    for constraint in result.constraints:
+        yield truncated(f"subject to {constraint.text}")
+    if result.rule is None or result.lr is None:
+        yield f"method {result.method}: {METHODS[result.method or ''].text}"
+    else:
+        yield from rule_summary(result.rule, result.lr, result.hyperparameters)
 
 
 def loss_lines(loss: Described, *, pretty: bool = True) -> Iterator[str]:

@@ -7,16 +7,22 @@ lists of numbers, so that a loss of few parameters needs no NumPy.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
-from symgd.solvers.objectives import Box, Objective
+from symgd._numpy import np
+from symgd.solvers.geometric_tail import Tail
+from symgd.solvers.objectives import Box, End, Objective
 from symgd.solvers.symmetric import Rows, all_finite, finite_rows, solve_definite, spectrum
+
+Trial: TypeAlias = tuple[list[float], tuple[float, list[float]]]  # a point, value and gradient
 
 _EPS = 2.0**-52
 _FEW = 4  # parameters, up to which Cholesky's method in Python is faster than NumPy's eigenvalues
 _HALVINGS = 60
 _NEGLIGIBLE = 1e-12  # of the value: a predicted decrease below this is rounding
+_NONE = 1e-8  # of the largest curvature, one that is none
 _DAMPINGS = 30
 
 
@@ -56,6 +62,13 @@ class NewtonResult:
         lengths = [math.sqrt(abs(self.hessian[k][k])) * s for k, s in enumerate(step)]
         return math.hypot(*lengths)
 
+    def slope(self, box: Box | None = None) -> float:
+        """max|g| in the parameters that no bound holds."""
+        if box is None:
+            return max(map(abs, self.gradient))
+        free = box.free(self.x, self.gradient).tolist()
+        return max((abs(g) for g, f in zip(self.gradient, free, strict=True) if f), default=0.0)
+
     def shrinks(self, ratio: float) -> bool:
         """Whether the step is shorter than the previous one by this ratio, as near a minimum.
 
@@ -84,33 +97,67 @@ def minimize(
     end by `is_close`; 0: the end where the predicted decrease is below rounding. local: only full
     steps, as long as the Hessian is positive definite and the value decreases.
     """
-    current = evaluate_at(objective, start if box is None else box.clip(start).tolist(), box)
+    iteration = iterate(objective, start, box, tolerance, local)
+    before, current = None, next(iteration)
     if not current.finite:
         return None
-    last_length, last_x, reason = math.inf, None, ""
+    reason = ""
+    while current.steps < steps:
+        new = next(iteration, None)
+        if new is None:
+            break
+        if not new.finite:
+            reason = "the derivatives are not finite there"
+            break
+        before, current = current, new
+    else:
+        if next(iteration, None) is not None:
+            reason = f"{steps} iterations were not enough"
+    if before is None:
+        return replace(current, reason=reason)
+    moved = current.norm([a - b for a, b in zip(current.x, before.x, strict=True)])
+    return replace(current, reason=reason, moved=moved)
+
+
+def iterate(
+    objective: Objective,
+    start: Sequence[float],
+    box: Box | None = None,
+    tolerance: float = 0.0,
+    local: bool = False,
+    tol: float | None = None,
+) -> Generator[NewtonResult, None, End]:
+    """The points of the iteration, the start first, to one that is not finite at the latest.
+
+    tolerance, local: as for `minimize`. tol: it ends where max|g| <= tol; then it also leaves
+    saddles along negative curvature, and where steps shrink by a constant factor, as at a singular
+    minimum, it goes to their limit.
+    """
+    current = evaluate_at(objective, start if box is None else box.clip(start).tolist(), box)
+    last_length, tail = math.inf, None if tol is None else Tail()
     while True:
+        yield current
+        if not current.finite:
+            return End.BLOCKED
         length = current.norm(current.step)
         if tolerance:
             done = current.is_close(tolerance, start)
         else:
             done = current.negligible and (not current.definite or not length < 0.5 * last_length)
-        if done or (local and not current.definite):
-            break
-        if current.steps == steps:
-            reason = f"{steps} iterations were not enough"
-            break
-        trial = _backtrack(objective, current, box, 1 if local else _HALVINGS)
-        if trial is None or trial[0] == current.x:
-            break
-        candidate = evaluate_at(objective, trial[0], box, current.steps + 1, trial[1])
-        if not candidate.finite:
-            reason = "the derivatives are not finite there"
-            break
-        last_length, last_x, current = length, current.x, candidate
-    if last_x is None:
-        return replace(current, reason=reason)
-    moved = current.norm([a - b for a, b in zip(current.x, last_x, strict=True)])
-    return replace(current, reason=reason, moved=moved)
+        small = tol is not None and current.slope(box) <= tol
+        if done or small or (local and not current.definite):
+            trial = None if tol is None or current.definite else _leave(objective, current, box)
+            if trial is None:
+                return End.SMALL if small else End.SETTLED
+        else:
+            trial = None if tail is None else _limit(objective, current, box, tail)
+            trial = trial or _backtrack(objective, current, box, 1 if local else _HALVINGS)
+            if trial is None and tol is not None:
+                trial = _level(objective, current, box)
+            if trial is None or trial[0] == current.x:
+                return End.BLOCKED
+        last_length = length
+        current = evaluate_at(objective, trial[0], box, current.steps + 1, trial[1])
 
 
 def evaluate_at(
@@ -133,7 +180,7 @@ def evaluate_at(
 
 def _backtrack(
     objective: Objective, current: NewtonResult, box: Box | None, trials: int
-) -> tuple[list[float], tuple[float, list[float]]] | None:
+) -> Trial | None:
     """The first x + step/2**k whose value is low enough, with value and gradient, or None."""
     fraction, negligible, decrease = 1.0, current.negligible, current.decrease
     for _ in range(trials):
@@ -148,6 +195,62 @@ def _backtrack(
         if negligible or -math.inf < found[0] <= lower:
             return x, found
         fraction *= 0.5
+    return None
+
+
+def _limit(
+    objective: Objective, current: NewtonResult, box: Box | None, tail: Tail
+) -> Trial | None:
+    """The limit of the steps so far, where the gradient is far smaller there; else None."""
+    if not current.definite:
+        tail.forget()
+        return None
+    rest = tail.limit(np.array(current.step))
+    if rest is None:
+        return None
+    x = [a + s for a, s in zip(current.x, rest.tolist(), strict=True)]
+    x = x if box is None else box.clip(x).tolist()
+    found = objective.gradient(x)
+    lower = -math.inf < found[0] <= current.value
+    smaller = math.hypot(*found[1]) < 0.1 * math.hypot(*current.gradient)
+    return (x, found) if lower and smaller else None
+
+
+def _level(objective: Objective, current: NewtonResult, box: Box | None) -> Trial | None:
+    """The whole step, if values differ by rounding only and the gradient is smaller there."""
+    x = [a + s for a, s in zip(current.x, current.step, strict=True)]
+    x = x if box is None else box.clip(x).tolist()
+    found = objective.gradient(x)
+    level = abs(found[0] - current.value) <= _NEGLIGIBLE * abs(current.value)
+    return (x, found) if level and math.hypot(*found[1]) < math.hypot(*current.gradient) else None
+
+
+def _leave(objective: Objective, current: NewtonResult, box: Box | None) -> Trial | None:
+    """A lower point along the direction of the most negative curvature; None where there is none.
+
+    So much lower as a quarter of that curvature promises.
+    """
+    free = [True] * len(current.x)
+    if box is not None:
+        free = box.free(current.x, current.gradient).tolist()
+    places = [k for k, moves in enumerate(free) if moves]
+    if not places:
+        return None
+    split = spectrum([[current.hessian[i][j] for j in places] for i in places])
+    lowest = split.values[0]
+    if not lowest < -_NONE * max(map(abs, split.values)):
+        return None
+    way = dict(zip(places, split.lowest, strict=True))
+    downhill = -sum(current.gradient[k] * d for k, d in way.items())
+    length = 0.1 * max(1.0, math.hypot(*current.x))
+    for _ in range(_HALVINGS):
+        for sign in (1.0, -1.0) if downhill >= 0 else (-1.0, 1.0):
+            x = [v + sign * length * way.get(k, 0.0) for k, v in enumerate(current.x)]
+            x = x if box is None else box.clip(x).tolist()
+            found = objective.gradient(x)
+            if -math.inf < found[0] < current.value + 0.25 * lowest * length * length:
+                return x, found
+        length *= 0.5
     return None
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from enum import Enum
+from typing import NamedTuple, Protocol, TypeAlias
 
 from symgd._numpy import NDArray, np
 
@@ -70,3 +71,33 @@ class Objective(Protocol):
 
     def hessian(self, x: Sequence[float]) -> list[list[float]]:
         """The Hessian, (P, P)."""
+
+
+class SmoothFunction(Protocol):
+    """A smooth function of x, (P,) float64, by products with its Hessian."""
+
+    def gradient(self, x: Vector) -> tuple[float, Vector]:
+        """Value and gradient, (P,)."""
+
+    def products(self, x: Vector) -> Callable[[Vector], Vector]:
+        """v -> H(x) v."""
+
+
+class Iterate(NamedTuple):
+    """A point of an iteration, with value and gradient."""
+
+    x: Vector
+    value: float
+    gradient: Vector
+
+
+class End(Enum):
+    """Why an iteration ended."""
+
+    SMALL = "max|g| <= tol"
+    SETTLED = "another step is rounding"
+    BLOCKED = "no step lowers the value"
+
+
+#: What every solver is: its points, the start first, and why there is no other.
+Iteration: TypeAlias = Generator[Iterate, None, End]

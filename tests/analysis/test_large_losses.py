@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 import symgd
-from symgd.analysis.large_minima import curvature_ends, products
+from symgd.analysis.large_minima import curvature_ends
 from symgd.analysis.sharpness import along, sharpness
+from symgd.analysis.smooth_loss import SmoothLoss
 from tests.cli.test_cli import Outcome
 from tests.solvers.test_large import chain_spectrum
 
@@ -47,7 +48,7 @@ def test_products_and_curvatures_are_those_of_jaxs_hessian(name, seed):
     hessian = np.asarray(jax.hessian(function)(theirs))[np.ix_(order, order)]
     v = np.random.default_rng(seed + 9).normal(size=len(ours))
     assert loss.hvp(ours, v) == pytest.approx(hessian @ v, rel=1e-11, abs=1e-10)
-    assert products(loss)(ours)(v) == pytest.approx(hessian @ v, rel=1e-6, abs=1e-5)
+    assert SmoothLoss(loss).products(ours)(v) == pytest.approx(hessian @ v, rel=1e-6, abs=1e-5)
     right, ends = np.linalg.eigvalsh(hessian), curvature_ends(loss, ours)
     assert abs(ends.high - right[-1]) <= ends.high_error + 1e-9 * right[-1]
     assert abs(ends.low - right[0]) <= ends.low_error + 1e-9 * right[-1]

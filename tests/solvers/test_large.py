@@ -1,14 +1,13 @@
 """Many parameters: Lanczos' method and truncated Newton against dense and tridiagonal algebra."""
 
-from functools import partial
-
 import numpy as np
 import pytest
 from scipy.linalg import eigh_tridiagonal
 
 import symgd
+from symgd.solvers import trust_region
+from symgd.solvers.difference_product import difference_product
 from symgd.solvers.lanczos import extreme_eigenvalues
-from symgd.solvers.truncated_newton import difference_product, minimize
 
 
 def chain(x):
@@ -18,6 +17,16 @@ def chain(x):
     grad[1:] += 200 * a
     grad[:-1] += -400 * a * x[:-1] - 2 * b
     return float(100 * a @ a + b @ b), grad
+
+
+class Chain:
+    """The same for a solver; products by differences."""
+
+    def gradient(self, x):
+        return chain(x)
+
+    def products(self, x):
+        return difference_product(chain, x)
 
 
 def chain_spectrum(count):
@@ -65,9 +74,9 @@ def test_differences_of_gradients_are_products_with_the_hessian():
 
 
 def test_a_minimum_of_a_chain():
-    x, slope = minimize(chain, np.full(200, 0.5), partial(difference_product, chain))
-    assert x == pytest.approx(np.ones(200), abs=1e-12)
-    assert slope < 1e-10
+    *_, found = trust_region.iterate(Chain(), np.full(200, 0.5))
+    assert found.x == pytest.approx(np.ones(200), abs=1e-12)
+    assert np.linalg.norm(found.gradient) < 1e-10
 
 
 def test_explain_gives_the_stable_rates_of_a_long_chain():

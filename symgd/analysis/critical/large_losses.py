@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from symgd._numpy import np
 from symgd.analysis.critical.critical_point import CriticalPoint, CriticalPoints
-from symgd.analysis.large_minima import certified, curvature_ends, descend, function_of, noise
+from symgd.analysis.large_minima import certified, curvature_ends, descend, noise
+from symgd.analysis.smooth_loss import SmoothLoss
 from symgd.model.loss import Loss
 
 _STATIONARY = 1e-5  # of the gradient at the start, one that is none
@@ -37,7 +38,7 @@ def _minimum(loss: Loss, start: Sequence[float]) -> CriticalPoint | None:
 def _stationary(loss: Loss, start: Sequence[float]) -> CriticalPoint | None:
     found = descend(loss, start)
     at = np.array(start if loss.internals.box is None else loss.internals.box.clip(start), float)
-    first = np.linalg.norm(function_of(loss)(at)[1])
+    first = np.linalg.norm(SmoothLoss(loss).gradient(at)[1])
     if found is None or not found[1] <= _STATIONARY * first:
         return None
     x = found[0].tolist()

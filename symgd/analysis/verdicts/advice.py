@@ -42,7 +42,7 @@ def advised(result: Result, asked: Asked, rerun: Rerun) -> Verdict:
 
 def _other_rate(result: Result, asked: Asked, rerun: Rerun) -> str:
     loss = result.loss
-    if not isinstance(loss, Loss) or "lr" not in result.rule.variables:
+    if not isinstance(loss, Loss) or result.rule is None or "lr" not in result.rule.variables:
         return ""
     steps = _steps(loss, asked)
     if steps < min(asked.steps, 5) or not math.isfinite(loss.value(result.start)):
@@ -105,6 +105,7 @@ def _linear(result: Result, loss: Loss) -> tuple[float | None, float]:
     place = certified_minimum(loss, list(result.start.values())) if _small(loss) else None
     if place is None:
         return None, math.inf
+    assert result.rule is not None
     found = rates(result.rule, result.hyperparameters, place.eigenvalues, None)
     return found.best, found.lr_max or math.inf
 
@@ -137,7 +138,9 @@ def _other_units(result: Result, asked: Asked, rerun: Rerun, named: bool) -> str
     if found is None or condition_number(found) < ILL:
         return ""
     sentence = f"condition number {condition_number(found):.3g}"
-    constants = {n: v for n, v in asked.given.items() if n not in result.rule.hyperparameters}
+    assert result.rule is not None
+    taken = result.rule.hyperparameters
+    constants = {n: v for n, v in asked.given.items() if n not in taken}
     other = rescaled(loss, found, constants) if loss.internals.box is None else None
     if other is None:
         return sentence

@@ -65,6 +65,8 @@ def command(
     if indexed is not None:
         words += indexed.arrays.options.words
     rate = result.lr if lr is None else lr
+    assert rate is not None
+    assert result.rule is not None
     if rate != 0.2:
         words += ["--lr", f"{rate:g}" if isinstance(rate, float) else _quoted(rate)]
     words += _start(dict(result.start if start is None else start))

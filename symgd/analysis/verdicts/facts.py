@@ -9,12 +9,19 @@ from itertools import pairwise
 
 from symgd._locks import cached_property
 from symgd.analysis import gradient_only
-from symgd.analysis.minima import Minimum, certified_minimum, eigenvalues
-from symgd.analysis.stability import linear_rule
+from symgd.analysis.minima import (
+    LossObjective,
+    Minimum,
+    certified_minimum,
+    eigenvalues,
+    solver_box,
+)
+from symgd.analysis.stability import LinearRule, linear_rule
 from symgd.analysis.verdicts.trace import Fall, Point, alternates, fall, modulus, peaks, slope
 from symgd.model.loss import Loss
 from symgd.model.result import History
 from symgd.model.rules import Rule
+from symgd.solvers.newton import evaluate_at
 
 _EPS = 2.0**-52
 _LARGEST = 60  # parameters up to which a Hessian is formed for the verdict,
@@ -22,6 +29,7 @@ _LONGEST = 20_000  # and operations of the loss times parameters: about a second
 _MOST_ROWS = 10_000_000  # the same times rows: about a second for a minimum
 _SAMPLES = 128  # points of a window of the history
 _SWINGING = 24  # points of a window whose envelope is compared with a prediction
+_SETTLED = 1e-7  # of x: Newton's step at the end of a solver
 _FLOOR = 16  # times the rounding error of the minimum: an error below is rounding
 
 #: Continues the run by up to so many steps: (t, point) after each, without a trace in its result.
@@ -32,17 +40,18 @@ Ahead = Callable[[int], Sequence[tuple[int, Sequence[float]]]]
 class Facts:
     """What is known at the end of a run.
 
-    x: the returned point, with its value. grad: the gradient there, in bounds the projected one;
-    pull: the gradient as it is. tail: the last (step, point) pairs. lr: None
-    where it is no constant. rate_at: a step -> its learning rate, of a formula of t. ahead: None
-    where the run cannot be continued. nonfinite, runaway: the sentence about the sub-expression
-    that left the numbers, or ""; remedy: what keeps it finite. first_loss: the loss at the start.
-    auto: a line search chose every learning rate. batches: each step saw some rows only. stuck: the
-    step changes nothing.
+    rule: None where a solver ran, for which auto holds. x: the returned point, with its value.
+    grad: the gradient there, in bounds the projected one; pull: the gradient as it is. tail: the
+    last (step, point) pairs. lr: None where it is no constant. rate_at: a step -> its learning
+    rate, of a formula of t. ahead: None where the run cannot be continued. nonfinite, runaway: the
+    sentence about the sub-expression that left the numbers, or ""; remedy: what keeps it finite.
+    first_loss: the loss at the start. own_rates: the learning rate of each parameter, where they
+    differ. auto: a line search chose every learning rate. batches: each step saw some rows only.
+    stuck: the step changes nothing.
     """
 
     loss: Loss | None
-    rule: Rule
+    rule: Rule | None
     hyperparameters: Mapping[str, float]
     lr: float | None
     start: Sequence[float]
@@ -55,6 +64,7 @@ class Facts:
     tail: Sequence[tuple[int, Sequence[float]]]
     history: History
     steps: int
+    own_rates: tuple[float, ...] = ()
     rate_at: Callable[[int], float] | None = None
     ahead: Ahead | None = None
     tol: float | None = None
@@ -145,6 +155,21 @@ class Facts:
         return moved > 100 * (1 + max(map(abs, self.start), default=0.0))
 
     @cached_property
+    def settled(self) -> bool:
+        """Whether a further Newton step is rounding: of a minimum, or with a definite Hessian."""
+        if self.at_floor or not self.small:
+            return self.at_floor
+        assert self.loss is not None
+        here = evaluate_at(LossObjective(self.loss.internals), self.x, solver_box(self.loss))
+        return here.finite and here.definite and here.is_close(_SETTLED, self.start)
+
+    @property
+    def lost(self) -> bool:
+        """Whether a solver ran away on a falling loss."""
+        size = max(map(abs, self.x), default=0.0)
+        return self.rule is None and size > 1e8 * (1 + math.hypot(*self.start))
+
+    @cached_property
     def near(self) -> Minimum | None:
         """The certified minimum that damped Newton steps reach downhill from the end of the run."""
         return self._downhill(self.end) if self.tail else None
@@ -184,7 +209,8 @@ class Facts:
 
     def stays_within(self, limit: float) -> bool:
         """Whether the last errors are at most this; momentum may just pass by."""
-        last = self.tail[-3:] if self.rule.state else self.tail[-1:]
+        has_state = self.rule is not None and self.rule.state
+        last = self.tail[-3:] if has_state else self.tail[-1:]
         return all(self.distance(x) <= limit for _, x in last)
 
     def window(self, span: int) -> list[Point]:
@@ -217,7 +243,7 @@ class Facts:
         """The factor of the error per step, negative where it changes sides; None if unsteady."""
         if self.near is None:
             return None
-        steady = self.lr is not None and not self.auto
+        steady = (self.lr is not None or bool(self.own_rates)) and not self.auto
         if steady and (found := modulus(self.errors)) is not None:
             return found
         if self.fall is not None and self.fall.law == "geometric":
@@ -240,14 +266,22 @@ class Facts:
 
         None where the linearized rule predicts nothing.
         """
-        if self.minimum is None:
+        if self.rule is None or self.minimum is None:
             return None, None
         linear = linear_rule(self.rule, self.hyperparameters)
         values = self.minimum.eigenvalues
         if not values or not linear.applies(values[-1]):
             return None, None
+        if self.own_rates:
+            return self._by_own_rates(linear), None
         known = self.lr is not None and self.near is not None
         return linear.dominant(values, self.lr) if known else None, linear.limit(values)  # type: ignore[arg-type]
+
+    def _by_own_rates(self, linear: LinearRule) -> float | None:
+        """The factor per step where each parameter has its own learning rate."""
+        if self.loss is None or self.near is None or any(self.held):
+            return None
+        return linear.whole(self.loss.internals.hess_rows(self.near.x), self.own_rates)
 
     @cached_property
     def predicted(self) -> float | None:

@@ -48,6 +48,8 @@ def against_minimum(facts: Facts) -> Measured | None:
         return _run_down(facts)
     if not facts.moving:
         return None
+    if facts.rule is None:  # a solver keeps to no law
+        return _unsteady(facts)
     found = _by_law(facts)
     restless = found is None or OUTCOMES[found.outcome][0] == "oscillating"
     unknown = facts.linear[0] is None  # an adaptive rule leaves so small an error again

@@ -152,6 +152,8 @@ OUTCOMES: dict[str, tuple[str, str]] = {
         "at rest though max|g| = {slope}: a fixed point of the rule, or steps too small for a "
         "double",
     ),
+    "blocked": ("flat", "at rest though max|g| = {slope}: no step of the solver lowers the loss"),
+    "far": ("unbounded", "unbounded: the loss still falls at x = {size}"),
     "no step": ("flat", "no step was taken: max|g| = {slope} at the start"),
     # what no error is measured of
     "batches fell": ("descending", "descending: over all rows the loss went from {first} to "
@@ -215,6 +217,8 @@ MANY_STEPS = 114
 def advisable(result: Result) -> bool:
     """Whether something else is worth a try after this run."""
     verdict, lr = result.verdict, result.lr
+    if result.method is not None:
+        return False
     if verdict.kind in ADVISED or result.status is Status.MAX_STEPS:
         return True
     if verdict.kind not in ADVISED_IF_SLOW:

@@ -42,6 +42,8 @@ def _judge(facts: Facts) -> Measured:
     if facts.converged:
         at = Measured(*stationary(facts, part("how stationary", slope=slope)))
         return _with_rate(facts, at) if at.outcome == "within tol" else at
+    if facts.rule is None and facts.stuck and facts.settled:
+        return Measured("rounding", {"slope": slope, "how": part("how rounding")})
     if facts.steps == 0 and facts.slope != 0:
         return Measured("no step", {"slope": slope})
     if facts.slope == 0 and not facts.moving:

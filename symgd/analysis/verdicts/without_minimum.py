@@ -18,6 +18,12 @@ _FLAT = 1e-6  # a slope at which a run is as good as stationary
 def by_loss(facts: Facts) -> Finding:
     """The outcome and the fields of its sentence."""
     slope = write(facts.slope, 3)
+    if facts.lost:
+        return "far", {"size": f"{max(map(abs, facts.x)):.3g}"}
+    if facts.rule is None and (how := unbounded(facts)):
+        return "unbounded", {"value": facts.value, "first": facts.first_loss, "how": how}
+    if facts.rule is None and not facts.moving:
+        return "blocked", {"slope": slope}
     if not facts.moving:
         return "fixed", {"slope": slope}
     steps = facts.strides
@@ -37,7 +43,7 @@ def by_loss(facts: Facts) -> Finding:
         return "saddle", {"how": part("how slow", slope=slope), "downhill": downhill(facts)}
     if facts.rate_at is not None and _ran_down(facts):
         return "faded", fields | {"lr": facts.rate_at(facts.steps)}
-    if how := _unbounded(facts):
+    if how := unbounded(facts):
         return "unbounded", fields | {"how": how}
     if facts.loss is None and math.isnan(facts.value):
         return "descending gradient", {"before": _first_slope(facts), "slope": slope}
@@ -117,7 +123,7 @@ def _crosses_kink(facts: Facts) -> bool:
     return has_kinks(facts.loss) or at_kink(facts)
 
 
-def _unbounded(facts: Facts) -> str:
+def unbounded(facts: Facts) -> str:
     """How the loss falls without bound from the end of the run, or ""."""
     if facts.loss is None or not facts.small:
         return ""

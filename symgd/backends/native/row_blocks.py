@@ -24,8 +24,8 @@ from symgd.backends.native.jit import (
     vector_symbol,
 )
 from symgd.backends.native.row_loop import ARGUMENTS, BLOCK, NEXT, RowLoop, row_module
-from symgd.backends.native.vector_emit import Vectors
-from symgd.backends.native.vector_math import OWN
+from symgd.backends.native.vectors.vector_emit import Vectors
+from symgd.backends.native.vectors.vector_math import OWN
 from symgd.backends.numpy_rows import RowFunction, Source, compile_rows, peak, total
 from symgd.backends.program import Loop, Program, names_read
 

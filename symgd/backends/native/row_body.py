@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from symgd.backends.native.ir import Value
 from symgd.backends.native.loop_fission import Stage, stages
-from symgd.backends.native.vector_emit import VectorEmitter
+from symgd.backends.native.vectors.vector_emit import VectorEmitter
 from symgd.backends.operations import condition_names
 from symgd.backends.program import Loop
 

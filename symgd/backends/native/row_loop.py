@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from symgd.backends.native.ir import Value, Variable
 from symgd.backends.native.jit import source
 from symgd.backends.native.row_body import RowBody
-from symgd.backends.native.vector_emit import VectorEmitter, Vectors
+from symgd.backends.native.vectors.vector_emit import VectorEmitter, Vectors
 from symgd.backends.program import Loop
 
 ROWS, TURN, NEXT, SHARE = range(4)  # k

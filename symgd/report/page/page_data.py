@@ -58,7 +58,7 @@ def content_of(result: Result) -> Content:
     reason = _why_recorded(result)
     if reason:
         recorded = recorded_data(result, _spans([result]))
-        return Content(_shared_data([result]) | {"why": reason} | recorded, {})
+        return Content(_of_recorded([result]) | {"why": reason} | recorded, {})
     return _live_content([result])
 
 
@@ -69,9 +69,7 @@ def content_of_several(runs: Sequence[Result], labels: Sequence[str]) -> Content
         reason = "The learning rates have different formulas: these are the runs that Python made."
     compared: list[dict[str, Any]] = [{"name": label} for label in labels]
     if reason:
-        shared = _shared_data(runs)
-        for key in ("params", "shown", "start", "spans"):
-            shared[key] = shared[key][:MOST_PARAMETERS]
+        shared = _of_recorded(runs)
         data = shared | {"why": reason, "compared": compared} | recorded_runs(runs)
         return Content(data | loss_samples(runs[0].loss, shared["spans"]), {})
     rules = rules_of(runs)
@@ -86,6 +84,7 @@ def _live_content(runs: Sequence[Result]) -> Content:
     result = runs[0]
     assert isinstance(result.loss, Loss)
     loss = result.loss
+    assert result.lr is not None
     schedule = read_arguments(result.lr, 0, "gd", None, None).schedule
     rules = rules_of(runs)
     # sums over the data, computed by Python
@@ -93,7 +92,7 @@ def _live_content(runs: Sequence[Result]) -> Content:
     functions: dict[str, Any] = {
         "grad": javascript.function(loss.internals.program, given),
         "value": javascript.function(loss.internals.value_program, given),
-        "rules": [javascript.function(step_program(rule, len(loss.params))) for rule in rules],
+        "rules": [javascript.function(step_program(rule, loss), given) for rule in rules],
         "linear": [linear_function(rule) for rule in rules],
     }
     if has_hessian(loss):
@@ -104,7 +103,7 @@ def _live_content(runs: Sequence[Result]) -> Content:
     data = {
         "why": "",
         "rule": 0,
-        "rules": [rule_data(rule) for rule in rules],
+        "rules": [rule_data(rule, len(loss.params)) for rule in rules],
         "constants": [[names.escape(name), value] for name, value in constants],
         "verdicts": [
             _settings(run, rules)
@@ -139,6 +138,7 @@ def _known(loss: Loss) -> dict[str, Any]:
 
 def _settings(run: Result, rules: Sequence[Rule]) -> dict[str, Any]:
     """The settings of a run as those of the page."""
+    assert run.rule is not None
     return {
         "rule": [str(rule) for rule in rules].index(str(run.rule)),
         "lr": run.lr if isinstance(run.lr, (int, float)) else None,
@@ -156,15 +156,19 @@ def _why_recorded(result: Result) -> str:
         return "The loss is a Python function, so this page shows the run that Python made."
     if loss.internals.program.operations > _MOST_OPERATIONS:
         return "The formula is too long for a page, so this page shows the run that Python made."
+    if result.rule is None or result.lr is None:
+        return "A solver chose each step: this page shows the run that Python made."
     if result.lr == "auto":
         return "A line search chose each learning rate: this page shows the run that Python made."
+    if result.rule.own_rates:
+        return "Each parameter has its own learning rate: this page shows the run that Python made."
+    if result.rule.reported is not None:
+        return "The rule reports another point than theta: this page shows the run of theta."
     if loss.internals.goes_by_rows:
         return "Each step saw some rows of the data: this page shows the run that Python made."
     if loss.internals.program.loops:
         return "The loss goes over rows of data: this page shows runs that Python made."
-    missing = javascript.unsupported(
-        [loss.internals.program, step_program(result.rule, len(loss.params))]
-    )
+    missing = javascript.unsupported([loss.internals.program, step_program(result.rule, loss)])
     if missing:
         listed = ", ".join(missing)
         return f"JavaScript has no {listed}: this page shows runs that Python made."
@@ -184,12 +188,21 @@ def _shared_data(runs: Sequence[Result]) -> dict[str, Any]:
         "gradient": gradient[:8] + more,
         "start": list(next(result.history.rows())[1]),
         "lr": result.lr if isinstance(result.lr, (int, float)) else None,
-        "lrText": names.escape(str(result.lr)),
+        "lrText": names.escape(str(result.lr or "-")),
         # one more if the run ended before a non-finite point
         "steps": result.steps + ("the last finite point" in result.message),
         "spans": [[rounded(end, 12) for end in span] for span in _spans(runs)],
         "constants": [],
     } | _bounds(result)
+
+
+def _of_recorded(runs: Sequence[Result]) -> dict[str, Any]:
+    """The same of a page of recorded runs, which has the first parameters only."""
+    found = _shared_data(runs)
+    for key in ("params", "shown", "start", "spans", "low", "high"):
+        if key in found:
+            found[key] = found[key][:MOST_PARAMETERS]
+    return found
 
 
 def _bounds(result: Result) -> dict[str, Any]:
@@ -198,7 +211,7 @@ def _bounds(result: Result) -> dict[str, Any]:
         return {}
     own = (
         [result.hyperparameters[n] for n in ("lower", "upper")]
-        if result.rule.unboxed is not result.rule
+        if result.rule is not None and result.rule.unboxed is not result.rule
         else []
     )
     low, high = zip(*(result.bounds.get(n, (None, None)) for n in result.loss.params), strict=True)

@@ -137,8 +137,10 @@ def _caption(results: Sequence[Result]) -> tuple[str, ...]:
     if len(results) > 1:
         shared = _shared(results)
         return (formula + shared if len(shared) + len(formula) <= LONGEST else formula,)
-    rule = "a rule of one's own" if first.rule.name == "custom" else names.escape(first.rule.name)
-    setting = shortened(f"{rule}, lr = {names.escape(str(first.lr))}", LONGEST + 10)
+    custom = first.rule is not None and first.rule.name == "custom"
+    setting = "a rule of one's own" if custom else names.escape(first.rule_title)
+    if first.rule is not None:
+        setting = shortened(f"{setting}, lr = {names.escape(str(first.lr))}", LONGEST + 10)
     verdict = wrap(names.escape(first.verdict.sentence), LONGEST + 10, max_lines=2)
     return (formula, setting, *verdict)
 

@@ -22,7 +22,7 @@ from symgd.backends.native.nests.nest_loop import LoopWriter
 from symgd.backends.native.nests.nest_parts import Kind, NestPart, Sink
 from symgd.backends.native.nests.nest_places import COUNTERS, Home, NestEmitter, Slots
 from symgd.backends.native.nests.nest_plan import Pass, Plan
-from symgd.backends.native.vector_emit import Vectors
+from symgd.backends.native.vectors.vector_emit import Vectors
 from symgd.backends.nests import Load, Nest, Subscript
 from symgd.formula.indices import Affine, Array, Index
 

@@ -1,0 +1,66 @@
+"""A loss as the solvers over arrays take it: value, gradient, and products with a matrix."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from symgd._numpy import np
+from symgd.model.array_internals import ArrayInternals
+from symgd.model.loss import Loss
+from symgd.solvers.difference_product import difference_product
+from symgd.solvers.objectives import Matrix, Vector
+
+if TYPE_CHECKING:
+    from symgd.formula.nodes import Node
+
+FEW = 30  # parameters up to which a Hessian is compiled entry by entry
+_EXACT = 6_000  # operations of a loss whose products are exact: of longer ones they are differences
+
+
+class SmoothLoss:
+    """Value and gradient of a loss, and products with its Hessian.
+
+    Of a loss with indices by its loop nests, however few its parameters are.
+    """
+
+    def __init__(self, loss: Loss) -> None:
+        arrays, inner = loss if loss.arrays is not None else loss.indexed, loss.internals
+        self.gradient: Callable[[Any], tuple[float, Vector]]
+        self.products: Callable[[Vector], Callable[[Vector], Vector]]
+        if isinstance(inner, ArrayInternals) or arrays is not None:
+            functions = inner.functions if isinstance(inner, ArrayInternals) else None
+            if functions is None:
+                assert arrays is not None
+                functions = arrays.functions
+            self.gradient, self.products = functions.gradient, functions.product_at
+        elif len(loss.params) <= FEW:
+            self.gradient = lambda x: _split(inner.evaluate(*x.tolist()))
+            self.products = lambda x: np.array(inner.hess_rows(x.tolist())).__matmul__
+        else:
+            self.gradient = inner.compiled
+            self.products = lambda x: lambda v: inner.product(x, v)
+            if inner.program.operations > _EXACT:
+                self.products = lambda x: difference_product(self.gradient, x)
+
+
+class GaussNewton(SmoothLoss):
+    """The same of a sum of squares, with the Gauss-Newton matrix in place of the Hessian.
+
+    entries: its upper triangle, row by row, as nodes of the loss.
+    """
+
+    def __init__(self, loss: Loss, entries: list[Node]) -> None:
+        super().__init__(loss)
+        inner = loss.internals
+        program = inner.program_of({str(k): entry for k, entry in enumerate(entries)})
+        evaluate = inner.compile(program)
+
+        def matrix(x: Vector) -> Matrix:
+            return np.array(inner.symmetric(evaluate(*x.tolist())))
+
+        self.products = lambda x: matrix(x).__matmul__
+
+
+def _split(out: list[float]) -> tuple[float, Vector]:
+    return out[0], np.array(out[1:])

@@ -1,0 +1,193 @@
+"""The solvers that certify a minimum, by name, and the kernel that takes their steps."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from symgd import names
+from symgd.analysis.critical.kinks import has_kinks
+from symgd.backends.step_checks import VALUE_CHECKS, Stop
+from symgd.descent.kernel import Run, norm_of
+from symgd.errors import ArgumentError
+from symgd.model.array_internals import ArrayInternals
+from symgd.model.loss import Loss
+from symgd.solvers.objectives import Box, End
+
+if TYPE_CHECKING:
+    from symgd.solvers.objectives import Iteration
+
+MOST, TOLERANCE = 5_000, 1e-8  # where none is given
+_SQUARES = 60  # parameters of a sum of squares for lm
+_FAR = 1e12  # times the size of the start: so far away no minimum is looked for
+_COSTLY = 10**8  # operations of value and gradient, beyond which a Hessian is too expensive
+
+#: (loss, start, box, tol) -> the points of a solver
+Solver = Callable[[Loss, Any, Box | None, float], "Iteration"]
+
+
+@dataclass(frozen=True)
+class Method:
+    """A solver. text: what it does, in a line."""
+
+    text: str
+    solve: Solver
+
+
+def _newton(loss: Loss, start: Any, box: Box | None, tol: float) -> Iteration:
+    from symgd.analysis.smooth_loss import FEW
+
+    if len(start) > FEW:
+        return _trust_region(loss, start, box, tol)
+    return _by_line_search(loss, start, box, tol)
+
+
+def _by_line_search(loss: Loss, start: Any, box: Box | None, tol: float) -> Iteration:
+    import numpy as np
+
+    from symgd.analysis.minima import LossObjective
+    from symgd.solvers import newton
+    from symgd.solvers.objectives import Iterate
+
+    points = newton.iterate(LossObjective(loss.internals), start.tolist(), box, tol=tol)
+    while True:
+        try:
+            found = next(points)
+        except StopIteration as ended:
+            return ended.value  # type: ignore[no-any-return]
+        yield Iterate(np.array(found.x), found.value, np.array(found.gradient))
+
+
+def _one_after_another(loss: Loss, start: Any, box: Box | None, tol: float) -> Iteration:
+    """Newton's steps; where they end without a certificate those of other solvers from there."""
+    here: Any = None
+    end = End.BLOCKED
+    for solve in (_newton, _trust_region, _lbfgs):
+        points = solve(loss, start if here is None else here.x, box, tol)
+        try:
+            first = next(points)
+            if here is None:
+                yield first
+            here = first
+            while True:
+                here = next(points)
+                yield here
+        except StopIteration as ended:
+            end = End(ended.value)
+        if end is not End.BLOCKED:
+            return end
+    return end
+
+
+def _trust_region(loss: Loss, start: Any, box: Box | None, tol: float) -> Iteration:
+    from symgd.analysis.smooth_loss import SmoothLoss
+    from symgd.solvers import trust_region
+
+    return trust_region.iterate(SmoothLoss(loss), start, box, tol)
+
+
+def _lbfgs(loss: Loss, start: Any, box: Box | None, tol: float) -> Iteration:
+    from symgd.analysis.smooth_loss import SmoothLoss
+    from symgd.solvers import lbfgs
+
+    return lbfgs.iterate(SmoothLoss(loss).gradient, start, box, tol)
+
+
+def _levenberg_marquardt(loss: Loss, start: Any, box: Box | None, tol: float) -> Iteration:
+    from symgd.analysis.smooth_loss import GaussNewton
+    from symgd.calculus.gauss_newton import gauss_newton
+    from symgd.solvers import trust_region
+
+    inner, count = loss.internals, len(start)
+    if isinstance(inner, ArrayInternals) or count > _SQUARES:
+        raise ArgumentError(
+            f"lm is for {_SQUARES} parameters at most, and the loss has {count:,}; "
+            "use the method tr or lbfgs"
+        )
+    inner = inner.by_rows()
+    loss = loss.around(inner)
+    entries = gauss_newton(inner.graph, inner.stable, inner.atoms)
+    if entries is None:
+        raise ArgumentError("lm is for sums of squares, which this is not; use the method auto")
+    return trust_region.iterate(GaussNewton(loss, entries), start, box, tol)
+
+
+METHODS: dict[str, Method] = {
+    "newton": Method("exact Hessian; steps are halved until the loss falls", _newton),
+    "lbfgs": Method("gradients only; the curvature from the last 10 steps", _lbfgs),
+    "tr": Method("exact Hessian, or products with it, in a trust region", _trust_region),
+    "lm": Method(
+        "Gauss-Newton steps for sums of squares in a trust region (Levenberg-Marquardt)",
+        _levenberg_marquardt,
+    ),
+}
+NAMES = ("auto", *METHODS)
+
+
+def check_method(method: str, who: str, lr: bool, rule: bool, batch: bool = False) -> None:
+    """ArgumentError where there is no such method, or lr, a rule or a batch is given too."""
+    if method not in NAMES:
+        raise ArgumentError(names.unknown("there is no method", str(method), NAMES))
+    for given, what in ((rule, "rule"), (lr, "lr"), (batch, "batch")):
+        if given:
+            raise ArgumentError(
+                f"{who} and {what} do not go together: a solver chooses its own steps, "
+                f"and {what} belongs to the rules; leave one of them out"
+            )
+
+
+def choose_method(method: str, loss: Loss) -> str:
+    """The method itself; for auto the one for the size and form of the loss."""
+    if method != "auto":
+        return method
+    inner = loss.internals
+    if not isinstance(inner, ArrayInternals) and has_kinks(loss):
+        return "lbfgs"
+    costly = inner.program.operations * max(1, _rows(loss)) > _COSTLY
+    return "lbfgs" if costly else "newton"
+
+
+def _rows(loss: Loss) -> int:
+    return loss.table.rows if loss.table is not None and loss.internals.program.loops else 1
+
+
+class SolverKernel:
+    """Takes the points of a solver as the steps of a run. name: of the solver."""
+
+    def __init__(self, method: str, loss: Loss, start: Any, box: Box | None, tol: float) -> None:
+        import numpy as np
+
+        self.name = choose_method(method, loss)
+        among = method == "auto" and self.name == "newton"
+        solve = _one_after_another if among else METHODS[self.name].solve
+        self.points: Any = solve(loss, np.array(start, dtype=float), box, tol)
+        self.box, self.here = loss.internals.box, next(self.points)
+        self.plain = loss.arrays is None  # points are lists, for the reports
+        self.farthest = _FAR * (1.0 + norm_of(np.asarray(start, dtype=float)))
+
+    def advance(self, run: Run, count: int) -> Stop | None:
+        """`count` points more, or fewer and the reason."""
+        for _ in range(count):
+            x, value, slope = self.here
+            grad: Any = slope
+            run.x, norm = x, norm_of(slope)
+            if self.plain:
+                run.x, grad = x.tolist(), slope.tolist()
+                grad = grad if self.box is None else self.box.projected(run.x, grad)
+                norm = math.hypot(*grad)
+            stop = run.first_stop(VALUE_CHECKS[:2], value, norm, grad)
+            if stop is not None:
+                return stop
+            if norm_of(x) > self.farthest:
+                return Stop.NO_DESCENT
+            try:
+                self.here = next(self.points)
+            except StopIteration as ended:
+                return _STOPS[ended.value]
+            run.x, run.t = self.here.x.tolist() if self.plain else self.here.x, run.t + 1
+        return None
+
+
+_STOPS = {End.SMALL: Stop.CONVERGED, End.SETTLED: Stop.SETTLED, End.BLOCKED: Stop.NO_DESCENT}
