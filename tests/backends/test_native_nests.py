@@ -21,8 +21,8 @@ from symgd.backends.native.nests import nest_binding
 from symgd.backends.native.nests.nest_code import nest_module
 from symgd.backends.native.nests.nest_places import Slots
 from symgd.backends.native.nests.nest_plan import plan
-from symgd.backends.native.vector_emit import Vectors
-from symgd.backends.native.vector_math import OWN
+from symgd.backends.native.vectors.vector_emit import Vectors
+from symgd.backends.native.vectors.vector_math import OWN
 
 CHAIN = "sum(100*(x[i+1] - x[i]^2)^2 + (1 - x[i])^2, i=1..n-1)"
 

@@ -127,7 +127,8 @@ def turns_back(path: Sequence[Sequence[float]]) -> bool:
 
 def alternates(errors: Sequence[Sequence[float]]) -> bool:
     """Whether each of the last errors points against the one before."""
-    last = [[v / (math.hypot(*e) or 1.0) for v in e] for e in errors[-9:]]
+    sizes = [math.hypot(*e) or 1.0 for e in errors[-9:]]
+    last = [[v / size for v in e] for e, size in zip(errors[-9:], sizes, strict=True)]
     return len(last) > 1 and all(_dot(p, q) < 0 for p, q in pairwise(last))
 
 

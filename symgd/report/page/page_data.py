@@ -58,7 +58,7 @@ def content_of(result: Result) -> Content:
     reason = _why_recorded(result)
     if reason:
         recorded = recorded_data(result, _spans([result]))
-        return Content(_shared_data([result]) | {"why": reason} | recorded, {})
+        return Content(_of_recorded([result]) | {"why": reason} | recorded, {})
     return _live_content([result])
 
 
@@ -69,9 +69,7 @@ def content_of_several(runs: Sequence[Result], labels: Sequence[str]) -> Content
         reason = "The learning rates have different formulas: these are the runs that Python made."
     compared: list[dict[str, Any]] = [{"name": label} for label in labels]
     if reason:
-        shared = _shared_data(runs)
-        for key in ("params", "shown", "start", "spans"):
-            shared[key] = shared[key][:MOST_PARAMETERS]
+        shared = _of_recorded(runs)
         data = shared | {"why": reason, "compared": compared} | recorded_runs(runs)
         return Content(data | loss_samples(runs[0].loss, shared["spans"]), {})
     rules = rules_of(runs)
@@ -94,7 +92,7 @@ def _live_content(runs: Sequence[Result]) -> Content:
     functions: dict[str, Any] = {
         "grad": javascript.function(loss.internals.program, given),
         "value": javascript.function(loss.internals.value_program, given),
-        "rules": [javascript.function(step_program(rule, len(loss.params))) for rule in rules],
+        "rules": [javascript.function(step_program(rule, loss), given) for rule in rules],
         "linear": [linear_function(rule) for rule in rules],
     }
     if has_hessian(loss):
@@ -105,7 +103,7 @@ def _live_content(runs: Sequence[Result]) -> Content:
     data = {
         "why": "",
         "rule": 0,
-        "rules": [rule_data(rule) for rule in rules],
+        "rules": [rule_data(rule, len(loss.params)) for rule in rules],
         "constants": [[names.escape(name), value] for name, value in constants],
         "verdicts": [
             _settings(run, rules)
@@ -162,13 +160,15 @@ def _why_recorded(result: Result) -> str:
         return "A solver chose each step: this page shows the run that Python made."
     if result.lr == "auto":
         return "A line search chose each learning rate: this page shows the run that Python made."
+    if result.rule.own_rates:
+        return "Each parameter has its own learning rate: this page shows the run that Python made."
+    if result.rule.reported is not None:
+        return "The rule reports another point than theta: this page shows the run of theta."
     if loss.internals.goes_by_rows:
         return "Each step saw some rows of the data: this page shows the run that Python made."
     if loss.internals.program.loops:
         return "The loss goes over rows of data: this page shows runs that Python made."
-    missing = javascript.unsupported(
-        [loss.internals.program, step_program(result.rule, len(loss.params))]
-    )
+    missing = javascript.unsupported([loss.internals.program, step_program(result.rule, loss)])
     if missing:
         listed = ", ".join(missing)
         return f"JavaScript has no {listed}: this page shows runs that Python made."
@@ -194,6 +194,15 @@ def _shared_data(runs: Sequence[Result]) -> dict[str, Any]:
         "spans": [[rounded(end, 12) for end in span] for span in _spans(runs)],
         "constants": [],
     } | _bounds(result)
+
+
+def _of_recorded(runs: Sequence[Result]) -> dict[str, Any]:
+    """The same of a page of recorded runs, which has the first parameters only."""
+    found = _shared_data(runs)
+    for key in ("params", "shown", "start", "spans", "low", "high"):
+        if key in found:
+            found[key] = found[key][:MOST_PARAMETERS]
+    return found
 
 
 def _bounds(result: Result) -> dict[str, Any]:

@@ -16,6 +16,8 @@ from symgd.report.viewport import Spans, linspace, loss_values
 _RECORDED_RATES = 25  # learning rates of a recorded page
 _MOST_ROWS = 200  # of a recorded run
 MOST_PARAMETERS = 12  # of a recorded run: the first ones
+_NUMBERS = 3_500  # of all recorded runs; beyond it they have fewer rows and digits
+_DIGITS = 9  # of these
 _MOST_WORK = 300_000_000  # operations over all rows for the runs or samples of a recorded page
 _SAMPLES, _GRID = 201, (36, 28)  # points of a recorded curve and map
 
@@ -26,16 +28,23 @@ def recorded_data(result: Result, spans: Spans) -> dict[str, Any]:
     if _repeatable(result):
         assert isinstance(result.loss, Loss)
         runs = _runs_at_rates(result, result.loss)
-    return recorded_runs(runs) | loss_samples(result.loss, spans)
+    return recorded_runs(runs, result) | loss_samples(result.loss, spans)
 
 
-def recorded_runs(runs: Sequence[Result]) -> dict[str, Any]:
-    """The histories of recorded runs."""
+def recorded_runs(runs: Sequence[Result], own: Result | None = None) -> dict[str, Any]:
+    """The histories of recorded runs. own: the one that the page is of, which keeps its digits."""
     rule = runs[0].rule
     name = runs[0].rule_title if rule is None else rule.name
     text = METHODS[name].text if rule is None else str(rule)
     described = {"name": names.escape(name), "hyper": [], "states": 0, "text": text}
-    return {"runs": [_rows(run) for run in runs], "rule": 0, "rules": [described]}
+    width = min(len(runs[0].loss.params), MOST_PARAMETERS) + 3
+    lengths = [min(len(run.history), _MOST_ROWS) for run in runs]
+    rows, digits, rows_of_own = _MOST_ROWS, 17, _MOST_ROWS
+    if sum(lengths) * width > _NUMBERS and len(runs) > 1:
+        rows, digits = max(8, _NUMBERS // (len(runs) * width)), _DIGITS
+        rows_of_own = max(rows, _NUMBERS // (4 * width))
+    found = [_rows(r, rows_of_own, 17) if r is own else _rows(r, rows, digits) for r in runs]
+    return {"runs": found, "rule": 0, "rules": [described]}
 
 
 def _repeatable(result: Result) -> bool:
@@ -86,25 +95,30 @@ def _runs_at_rates(result: Result, loss: Loss) -> list[Result]:
     return sorted([*runs, result], key=lambda run: float(run.lr or 0.0))
 
 
-def _rows(run: Result) -> dict[str, Any]:
+def _rows(run: Result, most: int, digits: int) -> dict[str, Any]:
     rows = list(run.history.rows())
-    stride = -(-len(rows) // (_MOST_ROWS + 1))
+    stride = -(-len(rows) // (most + 1))
     kept = [row for k, row in enumerate(rows) if k % stride == 0 or k == len(rows) - 1]
     return {
         "lr": run.lr if isinstance(run.lr, (int, float)) else None,
         "kind": run.verdict.kind,
         "sentence": run.verdict.sentence,
         "rows": [
-            [t, list(map(_number, theta[:MOST_PARAMETERS])), _number(loss), _number(norm)]
+            [
+                t,
+                [_number(v, digits) for v in theta[:MOST_PARAMETERS]],
+                _number(loss, digits),
+                _number(norm, digits),
+            ]
             for t, theta, loss, norm in kept
         ],
     }
 
 
-def _number(value: float) -> float | str:
+def _number(value: float, digits: int) -> float | str:
     """A number for JSON, which has no inf and no nan: these as JavaScript's Number reads them."""
     if math.isfinite(value):
-        return value
+        return value if digits == 17 else float(f"{value:.{digits}g}")
     return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
 
 

@@ -28,7 +28,7 @@ from symgd.backends.native.nests.nest_places import (
     Slots,
 )
 from symgd.backends.native.nests.nest_plan import Pass
-from symgd.backends.native.vector_emit import Vectors
+from symgd.backends.native.vectors.vector_emit import Vectors
 from symgd.backends.nests import Load, Nest, Subscript
 from symgd.formula.indices import Affine, Array, Index
 

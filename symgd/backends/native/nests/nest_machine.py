@@ -22,8 +22,8 @@ from symgd.backends.native.nests.nest_binding import LINE, Binding
 from symgd.backends.native.nests.nest_code import nest_module
 from symgd.backends.native.nests.nest_places import COUNTERS, Slots
 from symgd.backends.native.nests.nest_plan import plan
-from symgd.backends.native.vector_emit import Vectors
-from symgd.backends.native.vector_math import OWN
+from symgd.backends.native.vectors.vector_emit import Vectors
+from symgd.backends.native.vectors.vector_math import OWN
 from symgd.backends.nests import NestProgram
 from symgd.formula.nodes import Name
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, TypeAlias
 from symgd.backends.native.ir import Value
 from symgd.backends.native.nests.nest_parts import NestLoop, Sink
 from symgd.backends.native.nests.nest_plan import Pass, Plan
-from symgd.backends.native.vector_emit import VectorEmitter, Vectors
+from symgd.backends.native.vectors.vector_emit import VectorEmitter, Vectors
 from symgd.backends.nests import Subscript
 from symgd.formula.indices import Affine, Array, ColumnVector, Index
 
