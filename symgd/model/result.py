@@ -204,29 +204,22 @@ class History:
     @property
     def t(self) -> NDArray[np.int64]:
         """(K,) int64: the step of each row."""
-        return _numpy(self._steps())
+        return np.array(self._steps())
 
     @property
     def theta(self) -> NDArray[np.float64]:
         """(K, P) float64: the parameters, in the order of Loss.params."""
-        return _numpy(self._rows).reshape(len(self), self._width)[:, 2:].copy()
+        return np.array(self._rows).reshape(len(self), self._width)[:, 2:].copy()
 
     @property
     def loss(self) -> NDArray[np.float64]:
         """(K,) float64."""
-        return _numpy(self._column(0))
+        return np.array(self._rows[:: self._width])
 
     @property
     def grad_norm(self) -> NDArray[np.float64]:
         """(K,) float64: the Euclidean norm of the gradient."""
-        return _numpy(self._column(1))
-
-    def _column(self, k: int) -> array[float]:
-        return self._rows[k :: self._width]
-
-
-def _numpy(values: array[Any]) -> NDArray[Any]:
-    return np.array(values)
+        return np.array(self._rows[1 :: self._width])
 
 
 def _known(verdict: Verdict) -> Verdict:
