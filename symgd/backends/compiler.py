@@ -18,7 +18,10 @@ def compile_program(inputs: Sequence[Name], outputs: Mapping[str, Node]) -> Prog
     one another share one loop; in between stand the straight lines that they wait for.
     """
     roots = list(outputs.values())
-    varies = row_valued(topological(roots))
+    nodes = topological(roots)
+    if all(node.func not in REDUCTIONS for node in nodes):
+        return compile_per_row(inputs, outputs)
+    varies = row_valued(nodes)
     lowering = Lowering(roots)
     reads = lowering.reads
     order = topological(roots, reads=reads)
@@ -33,8 +36,6 @@ def compile_program(inputs: Sequence[Name], outputs: Mapping[str, Node]) -> Prog
         if peaks:
             blocks.append(replace(_loop(lowering, peaks), peaks=True))
         nodes = [n for n in order if level[id(n)] == k and id(n) in read and id(n) not in varies]
-        if not blocks:  # one straight line: in the order of the outputs
-            nodes = roots if not varies else nodes
         blocks.append(StraightLine(lowering.lower(nodes)))
     if len(blocks) > 1:
         blocks = [b for b in blocks if isinstance(b, Loop) or b.body]
@@ -42,9 +43,9 @@ def compile_program(inputs: Sequence[Name], outputs: Mapping[str, Node]) -> Prog
 
 
 def compile_per_row(inputs: Sequence[Name], outputs: Mapping[str, Node]) -> Program:
-    """The program of one row: a straight line over inputs among which the columns are.
+    """The program without sums over rows: a straight line, in the order of the outputs.
 
-    There are no sums over rows in it.
+    inputs: among them the columns, in one row.
     """
     roots = list(outputs.values())
     lowering = Lowering(roots)
