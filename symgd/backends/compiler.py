@@ -7,24 +7,24 @@ from dataclasses import replace
 
 from symgd.backends.lowering import Lowering, Reads
 from symgd.backends.program import Block, Loop, Program, StraightLine
-from symgd.calculus.row_sums import row_valued
+from symgd.formula.indices import ROW, FreeIndices
 from symgd.formula.nodes import REDUCTIONS, Column, Name, Node, RowSum, topological
 
 
 def compile_program(inputs: Sequence[Name], outputs: Mapping[str, Node]) -> Program:
     """The program that evaluates `outputs`, every shared node once.
 
-    Sums over rows are in the form of `symgd.calculus.row_sums.lower`. Those that do not wait for
+    Sums over rows are in the form of `symgd.calculus.reductions.lower`. Those that do not wait for
     one another share one loop; in between stand the straight lines that they wait for.
     """
     roots = list(outputs.values())
-    nodes = topological(roots)
-    if all(node.func not in REDUCTIONS for node in nodes):
-        return compile_per_row(inputs, outputs)
-    varies = row_valued(nodes)
     lowering = Lowering(roots)
     reads = lowering.reads
     order = topological(roots, reads=reads)
+    if all(node.func not in REDUCTIONS for node in order):
+        return compile_per_row(inputs, outputs)
+    free = FreeIndices()
+    varies = {id(n) for n in order if ROW in free(n)}
     level = _levels(order, reads)
     read = _read_later(order, reads, varies, level) | {id(r) for r in roots}
     blocks: list[Block] = []
@@ -36,6 +36,8 @@ def compile_program(inputs: Sequence[Name], outputs: Mapping[str, Node]) -> Prog
         if peaks:
             blocks.append(replace(_loop(lowering, peaks), peaks=True))
         nodes = [n for n in order if level[id(n)] == k and id(n) in read and id(n) not in varies]
+        if not blocks:  # one straight line: in the order of the outputs
+            nodes = roots if not varies else nodes
         blocks.append(StraightLine(lowering.lower(nodes)))
     if len(blocks) > 1:
         blocks = [b for b in blocks if isinstance(b, Loop) or b.body]

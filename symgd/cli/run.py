@@ -54,6 +54,7 @@ def run(
     shape: Annotated[list[str] | None, option("shape")] = None,
     vector: Annotated[list[str] | None, option("vector")] = None,
     bound: Annotated[list[str] | None, option("bound")] = None,
+    subject_to: Annotated[list[str] | None, option("subject-to")] = None,
 ) -> None:
     """Descend on a loss, and say how it went."""
     configure_logging(verbose)
@@ -87,6 +88,7 @@ def run(
             seed=integer("--seed", seed, minimum=0),
             **read_arrays(size, shape, vector),
             bounds=parse_bounds(bound or []),
+            subject_to=subject_to or [],
         )
     try:
         (emit_report if kind is Format.table else emit)(_result(result, kind, stride, quiet))

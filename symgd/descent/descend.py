@@ -12,44 +12,38 @@ import sympy
 from symgd.analysis.diagnosis import find
 from symgd.analysis.minima import solver_box
 from symgd.analysis.verdicts.sentences import advisable
-from symgd.backends.compiler import compile_program
 from symgd.backends.dispatch import (
     AUTO,
     REFERENCE,
     check_backend,
-    choose_rows,
-    compiled,
-    may_compile,
 )
-from symgd.backends.lambdified import compile_total
-from symgd.descent.array_kernel import ArrayLineSearchKernel, ArrayStepKernel, array_batches
-from symgd.descent.choose_backend import DescentTask, choose
+from symgd.descent.choose_backend import DescentTask
+from symgd.descent.constrained import descend_constrained
 from symgd.descent.engine import Problem, Step, engine, finish
-from symgd.descent.kernel import Kernel, LineSearchKernel, Run, StepKernel
+from symgd.descent.kernel import Kernel, Run
+from symgd.descent.kernels import batch_kernel, kernel_of
 from symgd.descent.long_arrays import LONG, descend_long
-from symgd.descent.loss_argument import ArraysGiven, at_start, clipped, loss_of, plain_start, within
-from symgd.descent.methods import MOST, TOLERANCE, SolverKernel, check_method
-from symgd.descent.minibatches import Batch, BatchKernel, Sampler
-from symgd.descent.step_program import settles, step_outputs
-from symgd.errors import ArgumentError
-from symgd.formula.nodes import ROWS
-from symgd.model.arguments import (
-    LR,
-    RULE,
-    STEPS,
-    Arguments,
-    Schedule,
-    Start,
-    read_arguments,
-    resolve,
+from symgd.descent.loss_argument import (
+    ArraysGiven,
+    at_start,
+    clipped,
+    held,
+    loss_of,
+    plain_start,
+    within,
 )
-from symgd.model.array_internals import ArrayInternals
+from symgd.descent.methods import MOST, TOLERANCE, SolverKernel, check_method
+from symgd.descent.minibatches import Sampler
+from symgd.errors import ArgumentError
+from symgd.model.arguments import LR, RULE, STEPS, Arguments, Start, read_arguments, resolve
 from symgd.model.array_model import ArrayModel
 from symgd.model.array_start import array_origin
 from symgd.model.bounds import BoundsByName
+from symgd.model.constraints import read_constraints
 from symgd.model.loss import Loss
 from symgd.model.result import History, Result, Status, Verdict
 from symgd.model.rules import Rule
+from symgd.model.schedule import Schedule
 
 Evaluate: TypeAlias = Callable[..., list[float]]
 
@@ -77,6 +71,7 @@ def descend(
     shapes: Mapping[str, Sequence[int | str]] | None = None,
     vectors: Mapping[str, Sequence[str]] | None = None,
     bounds: BoundsByName | None = None,
+    subject_to: str | Sequence[str] = (),
 ) -> Result:
     """The result of descending a loss from `start`; the defaults are the course exercise.
 
@@ -95,9 +90,10 @@ def descend(
     theta is projected into them after every step; tol then looks at the projected gradient: its
     parts that point out of the box at a bound do not count.
     data: rows for a loss with sum(...) or mean(...): a file, columns or a Table; drop_missing: skip
-    rows with missing cells. batch: take each step on so many rows, all of which pass by once
-    before any comes again, in an order drawn from seed; the history then tells the losses of the
-    batches, and tol is checked on the whole data, after every pass.
+    rows with missing cells. subject_to: constraints such as "x + y <= 1", "x = y^2" or
+    "x[i] <= x[i+1], i=1..n-1", kept by a solver. batch: take each step on so many rows, all of
+    which pass by once before any comes again, in an order drawn from seed; the history then tells
+    the losses of the batches, and tol is checked on the whole data, after every pass.
     sizes, shapes, vectors: of a formula with indices, as for `Loss`; its start may hold arrays, and
     texts such as "x[i]=i/10" and "W~normal(0,0.1)", drawn from seed.
 
@@ -110,17 +106,30 @@ def descend(
     shown_backend = backend
     if callback is not None and not callable(callback):
         raise ArgumentError(f"callback is not a function but {type(callback).__name__}")
+    constraints = read_constraints(subject_to)
+    if constraints and method not in (None, "auto", "newton", "tr"):
+        raise ArgumentError(f"constraints are kept by the method tr, not by {method}")
+    who = "subject_to" if constraints else f"method {method}"
+    method = "auto" if constraints and method is None else method
     if method is not None:
-        check_method(method, lr is not LR, rule is not RULE, batch is not None)
+        check_method(method, who, lr is not LR, rule is not RULE, batch is not None)
         steps, tol = MOST if steps is STEPS else steps, TOLERANCE if tol is None else tol
-    arguments = read_arguments(lr, steps, rule, set, tol, method)
+    arguments = read_arguments(lr, steps, rule, set, tol, method, seed)
     point, _ = plain_start(start)
     arrays = ArraysGiven(sizes, shapes, vectors)
     given = arguments.others, [start], bounds, data, drop_missing, arrays
+    source = loss
     loss = loss_of(loss, [] if method else [arguments.rule], *given)
+    if constraints:
+        assert tol is not None
+        make = partial(_related, source, loss, arguments.given, start, data, drop_missing, arrays)
+        return descend_constrained(
+            loss, make, constraints, point, seed, bounds, arguments.steps, tol, callback
+        )
     model = loss.arrays
     first = None if model is None else partial(array_origin, model, point, seed)
     if model is not None and first is not None and model.count > LONG:
+        arguments.schedule.check_names(model.params)
         sampler = None if batch is None else partial(Sampler.of, loss.table, batch, seed)
         found = descend_long(loss, arguments, first, callback, bounds, sampler)
         return _with_units(found, model, first)
@@ -128,6 +137,7 @@ def descend(
     values = resolve(arguments)
     if method is None:
         loss = within(loss, None, arguments.rule, values)  # the rule box projects after its steps
+        loss = held(loss, arguments.schedule, origin)
     if callback is not None and backend == AUTO and loss.internals.rows is None:
         backend = REFERENCE  # every step returns to Python anyway
 
@@ -143,6 +153,25 @@ def descend(
     trial = partial(_trial, loss, arguments, values, backend, drawn)
     asked = (steps, arguments.given, arguments.tol, shown_backend, data, drop_missing, batch, seed)
     return replace(result, judge=cache(partial(_advised, result, (*asked, bounds), trial)))
+
+
+def _related(
+    source: Any,
+    loss: Loss,
+    given: Mapping[str, float],
+    start: Start,
+    data: Any,
+    drop_missing: bool,
+    arrays: ArraysGiven,
+    text: str,
+) -> Loss:
+    """The loss of another text with the data, constants and sizes of a loss."""
+    if isinstance(source, Loss) and loss.arrays is not None:
+        options = loss.arrays.options
+        arrays = ArraysGiven(options.sizes, options.shapes, options.vectors)
+    rows = loss.table if loss.table is not None else data
+    constants = {name: value for name, value in given.items() if name in text}
+    return loss_of(text, [], constants, [start], None, rows, drop_missing, arrays)
 
 
 def _within_bounds(
@@ -221,12 +250,12 @@ def _run(
         kernel = SolverKernel(arguments.method, loss, origin, solver_box(loss), arguments.tol)
         evaluate = loss.internals.evaluate
     elif sampler is None:
-        kernel, evaluate = _kernel(DescentTask(loss, arguments, values), backend)
+        kernel, evaluate = kernel_of(DescentTask(loss, arguments, values), backend)
     else:
-        kernel, evaluate = _batch_kernel(loss, arguments, values, sampler), loss.internals.evaluate
+        kernel, evaluate = batch_kernel(loss, arguments, values, sampler), loss.internals.evaluate
     run = Run(
         x=list(origin),
-        state=[] if arguments.method else [0.0] * (len(arguments.rule.state) * len(origin)),
+        state=[] if arguments.method else [0.0] * sum(arguments.rule.widths(len(origin))),
         tol=arguments.tol,
         history=History(len(origin), limit=max(2, min(10_001, _NUMBERS // len(origin)))),
     )
@@ -274,78 +303,3 @@ def single_step_gradient_descent(
     0.6
     """
     return gradient_descent(theta, learning_rate, 1, loss)
-
-
-def _kernel(work: DescentTask, backend: str) -> tuple[Kernel, Evaluate]:
-    """What runs the steps, and what evaluates loss and gradient at its end."""
-    internals = work.loss.internals
-    if isinstance(internals, ArrayInternals):
-        return _array_kernel(work), internals.evaluate
-    if internals.rows is not None:
-        return _row_kernel(work), internals.evaluate
-    if work.arguments.schedule.auto:
-        return _line_search(work, work.large and may_compile(backend)), internals.evaluate
-    kernel = choose(backend, work)
-    return kernel, getattr(kernel, "evaluate", None) or work.loss.internals.evaluate
-
-
-def _line_search(work: DescentTask, large: bool) -> Kernel:
-    internals = work.loss.internals
-    function, value = None, internals.evaluate_value
-    if large:
-        from symgd.backends.native.array_module import compile_arrays
-
-        step = compiled(lambda: compile_arrays(work.program))
-        alone = compiled(lambda: compile_arrays(internals.value_program))
-        if step is not None and alone is not None:
-            function, value = step.at, alone.at
-    count = len(work.loss.params)
-    states = count * len(work.arguments.rule.state)
-    call = function or compile_total(work.program)
-    return LineSearchKernel(states, count, work.tail, value, call)
-
-
-def _array_kernel(work: DescentTask) -> Kernel:
-    auto = work.arguments.schedule.auto
-    return ArrayLineSearchKernel.of(work) if auto else ArrayStepKernel.of(work)
-
-
-def _row_kernel(work: DescentTask) -> Kernel:
-    loss, arguments, program = work.loss, work.arguments, work.program
-    rows = loss.internals.rows
-    assert rows is not None
-    count, tail = len(loss.params), (*work.tail, *rows.more(program))
-    function = rows.run(program, arguments.steps)
-    if arguments.schedule.auto:
-        states = count * len(arguments.rule.state)
-        return LineSearchKernel(states, count, tail, loss.internals.evaluate_value, function)
-    return StepKernel(program, count, tail, settles(arguments), function)
-
-
-def _batch_kernel(
-    loss: Loss, arguments: Arguments, values: Mapping[str, float], sampler: Sampler
-) -> Kernel:
-    if arguments.schedule.auto:
-        raise ArgumentError("the line search (lr auto) needs the whole data, not a batch of it")
-    inner = loss.internals
-
-    def whole(x: Sequence[float]) -> tuple[float, list[float]]:
-        value, *grad = inner.evaluate(*x)
-        return value, grad if inner.box is None else inner.box.projected(x, grad)
-
-    if isinstance(inner, ArrayInternals):
-        of_arrays = ArrayStepKernel.of(DescentTask(loss, arguments, values))
-        return array_batches(of_arrays, inner, sampler, whole)
-    assert inner.rows is not None
-    inputs, outputs = step_outputs(loss, arguments.rule, arguments.schedule, list(values))
-    program = compile_program([*inputs, ROWS], outputs)
-    tail = DescentTask(loss, arguments, values).tail
-    function = choose_rows(inner.rows.backend, program, sampler.size, arguments.steps)
-    seen = Batch()
-    step = StepKernel(program, len(loss.params), (*tail, 0.0), False, lambda *x: function(x, seen))
-
-    def see(rows: Mapping[str, Any]) -> None:
-        seen.rows = rows
-        step.tail = (*tail, float(len(next(iter(rows.values())))))
-
-    return BatchKernel(step, see, sampler, whole)

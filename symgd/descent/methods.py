@@ -126,15 +126,15 @@ METHODS: dict[str, Method] = {
 NAMES = ("auto", *METHODS)
 
 
-def check_method(method: str, lr: bool, rule: bool, batch: bool = False) -> None:
+def check_method(method: str, who: str, lr: bool, rule: bool, batch: bool = False) -> None:
     """ArgumentError where there is no such method, or lr, a rule or a batch is given too."""
     if method not in NAMES:
         raise ArgumentError(names.unknown("there is no method", str(method), NAMES))
     for given, what in ((rule, "rule"), (lr, "lr"), (batch, "batch")):
         if given:
             raise ArgumentError(
-                f"method {method} and {what} do not go together: a method is a solver "
-                f"that chooses its own steps, {what} belongs to the rules; leave one of them out"
+                f"{who} and {what} do not go together: a solver chooses its own steps, "
+                f"and {what} belongs to the rules; leave one of them out"
             )
 
 

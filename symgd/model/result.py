@@ -19,6 +19,7 @@ from symgd.model.checks import finite_or_none
 from symgd.model.elements import named, nested
 from symgd.model.present import Paged
 from symgd.model.rules import Rule
+from symgd.names import escape
 
 
 class Status(StrEnum):
@@ -32,6 +33,7 @@ class Status(StrEnum):
     STALLED = "stalled"  #: it no longer moves although max|g| > tol
     SADDLE = "saddle"  #: stationary, but some direction leads down
     INTERRUPTED = "interrupted"  #: Ctrl-C; the best point so far is returned
+    INFEASIBLE = "infeasible"  #: no point satisfies the constraints
     STOPPED = "stopped"  #: the callback asked for it
 
 
@@ -56,6 +58,40 @@ class Verdict:
     distance: float | None = None
     digit_steps: float | None = None
     advice: str = ""
+
+
+@dataclass(frozen=True)
+class ConstraintEnd:
+    """A constraint at the returned point.
+
+    value: left side minus right side, or the reverse of >=: at most 0 where it holds, the absolute
+    value of an equality; the largest for all indices. multiplier: of the Lagrangian loss +
+    multiplier*value. active: whether it holds with equality. proof: what is proven of it, or "".
+    """
+
+    text: str
+    value: float
+    multiplier: float
+    active: bool
+    proof: str = ""
+    equality: bool = False
+
+    @property
+    def lack(self) -> float:
+        """What it lacks."""
+        return max(self.value, 0.0)
+
+    @property
+    def sentence(self) -> str:
+        """What it does to the minimum, "" where it is not active."""
+        text = f'"{escape(self.text)}"'
+        if self.proof:
+            return f"{text} {self.proof}"
+        if not self.active:
+            return ""
+        how = "raising its right side" if self.equality else "relaxing it"
+        effect = f"{how} by 1 changes the loss by {0.0 - self.multiplier:.3g}"
+        return f"{text}: {effect}" if self.equality else f"{text} is active: {effect}"
 
 
 class Described(Protocol):
@@ -206,7 +242,7 @@ class Result(Paged):
     there. steps: how many steps were taken. best: the least loss on the way. judge: forms the
     verdict, which may continue the run and try others: when it is first read, and once. box: the
     bounds of the parameters, if there are any. method: the solver whose run it is; then rule and lr
-    are None.
+    are None. constraints, violation: at the end, and the sum of what they lack.
     """
 
     theta: dict[str, float]
@@ -225,6 +261,8 @@ class Result(Paged):
     hyperparameters: Mapping[str, float]
     box: ParameterBox | None = None
     method: str | None = None
+    constraints: tuple[ConstraintEnd, ...] = ()
+    violation: float | None = None
 
     @cached_property
     def verdict(self) -> Verdict:
@@ -296,6 +334,10 @@ class Result(Paged):
         }
         if self.box is not None:
             data["bounds"] = self.bounds
+        if self.constraints:
+            keys = ("text", "value", "multiplier", "active")
+            data["constraints"] = [{k: getattr(c, k) for k in keys} for c in self.constraints]
+            data["violation"] = self.violation
         return dict(finite_or_none(data))
 
     @property

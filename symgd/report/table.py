@@ -57,6 +57,8 @@ def summary(result: Result) -> Iterator[str]:
 def echo(result: Result, *, pretty: bool = True) -> Iterator[str]:
     """The loss, its gradient and the rule, as symgd parsed them."""
     yield from loss_lines(result.loss, pretty=pretty)
+    for constraint in result.constraints:
+        yield truncated(f"subject to {constraint.text}")
     if result.rule is None or result.lr is None:
         yield f"method {result.method}: {METHODS[result.method or ''].text}"
     else:

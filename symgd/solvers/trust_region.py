@@ -191,12 +191,13 @@ def constrained_step(matrix: Dense | Band, slope: Vector, radius: float) -> tupl
     p = -(H + shift)^-1 g; the shift by Newton's method on 1/|p| - 1/radius. |p| is right to 20 %.
     """
     shift, low, high = 0.0, 0.0, np.inf
+    least = max(1e-6 * matrix.size(), 1e-3 * float(np.linalg.norm(slope)) / radius)
     step = np.full_like(slope, np.nan)
     for _ in range(_SHIFTS):
         solve = matrix.factor(shift)
         if solve is None:
             low = shift
-            shift = _between(low, high, 1e-6 * matrix.size())
+            shift = _between(low, high, least)
             continue
         step = -solve(slope)
         length = float(np.linalg.norm(step))
@@ -212,7 +213,7 @@ def constrained_step(matrix: Dense | Band, slope: Vector, radius: float) -> tupl
             low = shift
         bend = float(step @ solve(step))
         wanted = shift + (length / radius - 1) * length * length / bend if bend > 0 else np.nan
-        shift = wanted if low < wanted < high else _between(low, high, 1e-6 * matrix.size())
+        shift = wanted if low < wanted < high else _between(low, high, least)
     return step, False
 
 
