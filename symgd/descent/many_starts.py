@@ -11,10 +11,9 @@ from typing import Any
 from symgd import names
 from symgd._numpy import NDArray, np
 from symgd.analysis.minima import solver_box
-from symgd.backends.dispatch import compiled
+from symgd.backends.lambdified import compile_array
 from symgd.descent.choose_backend import DescentTask
 from symgd.descent.methods import SolverKernel
-from symgd.descent.native_sweep import LanesKernel
 from symgd.errors import ArgumentError
 from symgd.model.arguments import parse_number, read_arguments, resolve
 from symgd.model.bounds import canonical_bounds, read_bounds
@@ -27,10 +26,10 @@ from symgd.solvers.sobol import sobol
 
 Within = str | Sequence[float] | Mapping[str, tuple[float, float]]
 
-_STEPS = 100  # of a solver from each start, or from where a sweep of all ends
+_STEPS = 40  # of a solver from each start, or from where a sweep of all ends
 _SWEEP, _RATE = 300, "{!r}*0.97^t + {!r}"
 _FEWEST, _SWEPT = 32, 30  # starts from which on they are swept, and parameters up to which
-_POLISHED = 64  # groups of ends from which a solver goes on, the lowest
+_POLISHED = 24  # groups of ends from which a solver goes on, the lowest
 _GROUP = 1e-3  # of the box: ends so near lead to one minimum
 _PROPOSED = 10.0  # times the size of the start, to both sides of it
 _SAME = 1e-5  # of the box: minima so near are one
@@ -66,17 +65,17 @@ def look_around(
     limits, scale = solver_box(loss), high - low
     ends = _swept(loss, points, float(np.median(scale)))
     values = np.array([loss.internals.evaluate_value(*x)[0] for x in ends.tolist()])
-    groups = list[_Group]()
+    groups, seen = list[_Group](), np.empty((_POLISHED, len(scale)))
     for k in np.argsort(np.where(np.isfinite(values), values, np.inf), kind="stable"):
         if not np.isfinite(values[k]):
             break
-        near = (g for g in groups if _near(g.seen, ends[k], _GROUP * scale))
-        group = next(near, None)
-        if group is None and len(groups) < _POLISHED:
-            group = _polished(loss, ends[k], limits, tol)
-            groups.append(group)
-        if group is not None:
-            group.many += 1
+        near = (np.abs(seen[: len(groups)] - ends[k]) <= _GROUP * scale).all(axis=1)
+        place = int(near.argmax()) if near.any() else len(groups)
+        if place == len(groups) < _POLISHED:
+            seen[place] = ends[k]
+            groups.append(_polished(loss, ends[k], limits, tol))
+        if place < len(groups):
+            groups[place].many += 1
     if not groups:
         raise ArgumentError("the loss is finite at none of the starts; give another within")
     minima = list[_Group]()
@@ -95,9 +94,8 @@ def look_around(
 
 @dataclass
 class _Group:
-    """Ends next to one another: where the first of them was seen, and where it leads to."""
+    """Ends next to one another: where a solver goes on to from the lowest of them."""
 
-    seen: NDArray[np.float64]
     x: NDArray[np.float64]
     value: float
     converged: bool
@@ -118,28 +116,27 @@ def _polished(loss: Loss, x: NDArray[np.float64], box: Box | None, tol: float) -
     except StopIteration as ended:
         converged = ended.value is not End.BLOCKED
     lower = here.value <= loss.internals.evaluate_value(*x.tolist())[0]
-    return _Group(x, here.x if lower else x, float(here.value), converged and lower)
+    return _Group(here.x if lower else x, float(here.value), converged and lower)
 
 
 def _swept(loss: Loss, points: NDArray[np.float64], width: float) -> NDArray[np.float64]:
-    """Where Adam with a falling rate leads from all points at once, in machine code.
+    """Where Adam with a falling rate leads from all points at once, in arrays.
 
-    The points themselves where there is none, or too few of them to compile for.
+    The points themselves where there are few of them, or many parameters.
     """
     if len(points) < _FEWEST or loss.internals.rows is not None or len(loss.params) > _SWEPT:
         return points
     arguments = read_arguments(_RATE.format(width / 20, 1e-5 * width), _SWEEP, "adam", None, None)
     task = DescentTask(loss, arguments, resolve(arguments))
-
-    def make() -> LanesKernel:
-        own = [False] * len(task.tail)
-        return LanesKernel(task.program, len(loss.params), own, settles=False, has_tol=False)
-
-    kernel = compiled(make)
-    if kernel is None:
-        return points
-    found = kernel.run(points, {}, task.tail, _SWEEP, None, None)
-    return np.where(np.isfinite(found.theta), found.theta, points)
+    step, count = compile_array(task.program), len(loss.params)
+    state = [np.zeros(len(points))] * (len(arguments.rule.state) * count)
+    x = list(points.T.copy())
+    with np.errstate(all="ignore"):
+        for t in range(1, _SWEEP + 1):
+            out = step(*x, *state, float(t), *task.tail)
+            x, state = out[:count], out[count : count + len(state)]
+    found = np.stack(np.broadcast_arrays(*x), axis=1)
+    return np.where(np.isfinite(found), found, points)
 
 
 def _box(
