@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
 VERDICTS = (ROOT / "docs" / "verdicts.md").read_text("utf-8")
 EXPLAIN = (ROOT / "docs" / "explain.md").read_text("utf-8")
+RULES = (ROOT / "docs" / "rules.md").read_text("utf-8")
 METHODS = (ROOT / "docs" / "methods.md").read_text("utf-8")
 
 
@@ -29,7 +30,9 @@ def blocks(language, text=README):
 def sessions():
     """(command, output) of every `$ ` line in the console blocks."""
     for block in [
-        block for text in (README, VERDICTS, EXPLAIN, METHODS) for block in blocks("console", text)
+        block
+        for text in (README, VERDICTS, EXPLAIN, RULES, METHODS)
+        for block in blocks("console", text)
     ]:
         for part in block.split("$ ")[1:]:
             command, _, output = part.partition("\n")

@@ -77,9 +77,10 @@ def find_in_step(
         return made
 
     theta, slopes = leaves("theta", x), leaves("g", grad)
-    states = {
-        name: leaves(name, state[k * count : (k + 1) * count]) for k, name in enumerate(rule.state)
-    }
+    states, first = {}, 0
+    for name, width in zip(rule.state, rule.widths(count), strict=True):
+        states[name] = leaves(name, state[first : first + width])
+        first += width
     fixed = {name: leaves(name, [number])[0] for name, number in shared.items()}
     after, new_states = rule.step(graph, theta, slopes, states, fixed)
     roots = [*after, *(node for nodes in new_states.values() for node in nodes)]

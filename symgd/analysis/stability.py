@@ -15,7 +15,8 @@ from symgd.calculus.gradient import gradient
 from symgd.formula.evaluate import evaluate_all
 from symgd.formula.functions.table import FUNCTIONS
 from symgd.formula.graph import Graph
-from symgd.formula.nodes import Name, Node, Norm, Where, depends, topological
+from symgd.formula.nodes import CALLED, Name, Node, Norm, ParamSum, Where, depends, topological
+from symgd.model.rule_step import Surroundings
 from symgd.model.rules import Rule
 from symgd.solvers.symmetric import all_finite, finite_rows
 
@@ -43,6 +44,24 @@ def linear_rule(rule: Rule, hyperparameters: Mapping[str, float]) -> LinearRule:
     return _RULES[key]
 
 
+class _Quadratic:
+    """The loss along one eigenvector, curvature*error**2/2, for the rule's own evaluations."""
+
+    def __init__(self, graph: Graph, curvature: Node) -> None:
+        self.graph, self.curvature = graph, curvature
+
+    def loss(self, point: Sequence[Node]) -> Node:
+        """The loss at an error."""
+        graph, [error] = self.graph, point
+        return graph.mul(graph.number(0.5), self.curvature, graph.pow(error, 2))
+
+    def grad(self, point: Sequence[Node]) -> list[Node]:
+        """The slope there."""
+        return [self.graph.mul(self.curvature, point[0])]
+
+    product = grad
+
+
 class LinearRule:
     """A rule near a minimum: on the error along one eigenvector of the Hessian, a linear map.
 
@@ -59,16 +78,74 @@ class LinearRule:
         slope = graph.mul(nodes[_CURVATURE], nodes[_ERROR])
         state = {name: [nodes[name]] for name in rule.state}
         shared = {n: nodes[n] for n in ("lr", "t", *rule.hyperparameters)}
-        theta, after = rule.step(graph, [nodes[_ERROR]], [slope], state, shared)
+        along = _Quadratic(graph, nodes[_CURVATURE])
+        around = Surroundings.of(graph, 1, along.loss([nodes[_ERROR]]), along)
+        theta, after = rule.step(graph, [nodes[_ERROR]], [slope], state, shared, around)
         self._nodes = nodes
         self._moving = [nodes[n] for n in (_ERROR, *rule.state)]
         self._fixed = {nodes[n]: hyperparameters[n] for n in rule.hyperparameters}
         self._asked = 0
         results = self._in_the_long_run([*theta, *(after[name][0] for name in rule.state)])
-        self.smooth = not any(
+        rough = any(
             node.func in _ROUGH and depends(node, self._moving) for node in topological(results)
         )
+        self.random = rule.random
+        self.smooth = not (rough or rule.random)
+        self.separate = all(self._vanishes(kind, term) for kind, term in around.reduced)
+        self.separate &= not rule.content.held and self._starts_at_rest(rule)
         self.rows = [gradient(graph, result, self._moving) for result in results]
+
+    def _at_rest(self, curvature: float = 1.0, lr: float = 0.1) -> dict[Node, float]:
+        """The values of all leaves where error and state are 0."""
+        known = self._fixed | {self._nodes[_CURVATURE]: curvature, self._nodes["lr"]: lr}
+        return known | {self._nodes["t"]: _LATE} | dict.fromkeys(self._moving, 0.0)
+
+    def _vanishes(self, kind: type, term: Node) -> bool:
+        """Whether a reduction over all parameters does not couple them near the minimum."""
+        if not depends(term, self._moving):
+            return True
+        if kind is not ParamSum:
+            return False
+        slopes = gradient(self._graph, term, self._moving)
+        found = evaluate_all(slopes, self._at_rest())
+        return all(found[id(slope)] == 0 for slope in slopes)
+
+    @staticmethod
+    def _starts_at_rest(rule: Rule) -> bool:
+        """Whether no state begins, and may stay, at another value than 0 beside the minimum."""
+        for line in rule.content.initial.values():
+            root = line.formula.root
+            alone = {"theta", "g"}.issuperset(line.reads)
+            if not alone or any(n.func in CALLED for n in topological([root])):
+                return False
+            values = {s: 0.0 for n, s in rule.variables.items() if n in line.reads}
+            if evaluate_all([root], values)[id(root)] != 0:
+                return False
+        return True
+
+    def whole(self, hessian: Sequence[Sequence[float]], rates: Sequence[float]) -> float | None:
+        """The factor per step where each parameter has its own learning rate.
+
+        The map of all errors and states at once. None where the rule reads the curvature twice.
+        """
+        rows = np.array(hessian)
+        scale, width = float(np.abs(rows).max()) or 1.0, len(self.rows)
+        count = len(rates)
+        whole = np.zeros((count * width, count * width))
+        for k, lr in enumerate(rates):
+            rest, here, twice = (np.array(self.jacobian(c * scale, lr)) for c in (0, 1, 2))
+            gain = (here - rest) / scale
+            if not np.allclose(twice, rest + 2 * scale * gain, rtol=1e-9, atol=1e-12):
+                return None
+            place = slice(k * width, (k + 1) * width)
+            whole[place, place] += rest
+            for j in range(count):  # the error of j moves k by the slope of k
+                whole[place, j * width] += gain[:, 0] * rows[k, j]
+        if not np.isfinite(whole).all():
+            return None
+        values = np.linalg.eigvals(whole)
+        largest = values[np.argmax(np.abs(values))]
+        return float(largest.real) if abs(largest.imag) < 1e-12 else float(abs(largest))
 
     def _in_the_long_run(self, results: Sequence[Node]) -> list[Node]:
         """The step with every choice by t alone made: where(t == 1, a, b) is b."""
@@ -155,7 +232,7 @@ class LinearRule:
         Not where the rule's fixed point is another than the minimum (weight decay), where it never
         stops changing with t, or where it is linear only on a scale far below its eps (adadelta).
         """
-        if not self.smooth:
+        if not (self.smooth and self.separate):
             return False
         lr = 0.1 / curvature
         rest = self.jacobian(0.0, lr)

@@ -84,6 +84,10 @@ def rates(
 
 
 def _why(linear: LinearRule, curvature: float) -> str:
+    if linear.random:
+        return "the rule draws random numbers"
+    if not linear.separate:
+        return "the rule couples all parameters, or its state does not vanish there"
     if not linear.smooth:
         return "the rule is not smooth (sign, max, where, norm or the like)"
     rest = linear.jacobian(0.0, 0.1 / curvature)

@@ -41,6 +41,8 @@ from symgd.formula.nodes import (
     Node,
     Norm,
     Op,
+    ParamMax,
+    ParamSum,
     Where,
     float_of,
     number,
@@ -75,6 +77,8 @@ NODES: dict[str, type] = {
     "select": Where,
     "guarded": _node_class("Guarded"),  # (condition, a): a where the condition holds
     "norm": Norm,
+    "total": ParamSum,
+    "peak": ParamMax,
     **{f"power{n:.0f}": node for n, node in _WHOLE_POWERS.items()},
 }
 _OPERATIONS = {node: operation for operation, node in NODES.items()}
@@ -251,6 +255,7 @@ def _array_namespace(program: Program) -> dict[str, Any]:
     more = {"sqrt": np.sqrt, "power": np.power, "where": np.where} | _MULTIPLICATIONS
     more |= {"logical_and": np.logical_and, "logical_or": np.logical_or}
     more |= {"logical_not": np.logical_not, "norm": _norm, "abs": np.abs}
+    more |= {"total": np.sum, "peak": np.max}
     return space | more
 
 

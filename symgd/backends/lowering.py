@@ -20,6 +20,8 @@ from symgd.formula.nodes import (
     Negation,
     Node,
     Norm,
+    ParamMax,
+    ParamSum,
     Where,
     float_of,
     is_inverse,
@@ -35,6 +37,8 @@ _SAME: dict[type, str] = {
     Where: "select",
     Negation: "not",
     Norm: "norm",
+    ParamSum: "total",
+    ParamMax: "peak",
 }
 _POWERS = {0.5: "sqrt", 2.0: "square"}
 

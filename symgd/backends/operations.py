@@ -54,7 +54,12 @@ OPERATORS: dict[str, Operator] = {
     "not": Operator("whether a does not hold", "c", 0, gives="c"),
     "select": Operator("b where a holds, else c", "cxx", CHEAP),
     "norm": Operator("the Euclidean norm of an array; in rules only", "x", CHEAP),
+    "total": Operator("the sum of an array; in rules only", "x", CHEAP),
+    "peak": Operator("the largest element of an array; in rules only", "x", CHEAP),
 }
+
+#: The operations that take a whole array to one number.
+REDUCTIONS = ("norm", "total", "peak")
 
 #: The name of an input or an earlier result, or a number.
 Operand: TypeAlias = "str | float"

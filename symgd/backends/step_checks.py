@@ -23,6 +23,10 @@ class Stop(IntEnum):
     SETTLED = 6  # a further step of a solver is rounding
 
 
+#: The line search: the part of the predicted fall that is asked for, how often a rate is halved,
+#: the fall relative to the loss that rounding hides, and how far the slope may then turn.
+DECREASE, HALVINGS, NOISE, TURN = 1e-4, 60, 1e-10, 0.8
+
 RUNNING = 0  # in place of a Stop: native code has done all of its steps
 
 
@@ -62,4 +66,4 @@ def select_checks(settles: bool, has_tol: bool = True) -> tuple[Check, ...]:
 
 def is_recorded(stop: int) -> bool:
     """Whether the step at which a descent stopped had been recorded."""
-    return any(stop == row.stop for row in CHECKS[_RECORD:])
+    return stop == Stop.NO_DESCENT or any(stop == row.stop for row in CHECKS[_RECORD:])

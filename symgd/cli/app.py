@@ -16,7 +16,7 @@ from symgd.cli.compare import compare
 from symgd.cli.console import emit
 from symgd.cli.explain import explain
 from symgd.cli.fit import fit
-from symgd.cli.listings import functions, rules
+from symgd.cli.listings import functions, rules, schedules
 from symgd.cli.run import run
 
 HELP = "Type a loss. Get its exact gradient, a descent, and the reason why it did what it did."
@@ -68,6 +68,7 @@ def main(
 app.command(short_help="Descend on a loss (the command when none is named).")(run)
 app.command(short_help="Fit a formula to data: parameters with standard errors.")(fit)
 app.command(short_help="The catalogue of update rules, or one of them.")(rules)
+app.command(short_help="Named learning-rate schedules, or one of them.")(schedules)
 app.command(short_help="The functions that a formula may use.")(functions)
 app.command(short_help="Critical points, convexity, stable learning rates.")(explain)
 app.command(short_help="Learning rates, rules and starts side by side.")(compare)

@@ -30,6 +30,7 @@ FORMATS = {
     "explain": (Format.terminal, Format.latex, Format.json),
     "rules": _ROWS,
     "functions": _ROWS,
+    "schedules": _ROWS,
 }
 
 

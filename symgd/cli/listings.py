@@ -50,8 +50,12 @@ def _catalogue(entries: list[Entry]) -> Iterator[tuple[str, dict[str, str]]]:
         "prefix": "Before a rule: symgd LOSS --rule NAME+gd",
         "suffix": "After a rule: symgd LOSS --rule gd+NAME",
     }
+    from symgd.formula.rule_functions import RULE_FUNCTIONS
+
     for kind, title in titles.items():
         yield title, {f"  {e.name}": e.title for e in entries if e.kind == kind}
+    own = {f"  {name}({row.arguments})": row.meaning for name, row in RULE_FUNCTIONS.items()}
+    yield "In equations, beside those of `symgd functions`", own
 
 
 def _entry_sections(entry: Entry) -> Iterator[tuple[str, dict[str, str]]]:
@@ -60,6 +64,34 @@ def _entry_sections(entry: Entry) -> Iterator[tuple[str, dict[str, str]]]:
     defaults = ", ".join(f"{name} = {value!r}" for name, value in entry.defaults.items())
     rows = {"defaults": defaults, "usual lr": repr(entry.lr), "source": entry.source}
     yield "", {key: text for key, text in (rows | {"note": entry.note}).items() if text}
+
+
+def schedules(
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="Show this one's formula.")
+    ] = None,
+    form: Annotated[str, format_option("schedules")] = Format.table.value,
+) -> None:
+    """List the named learning-rate schedules with their formulas, or show one."""
+    kind = read_format("schedules", form)
+    from symgd.model.schedules import SCHEDULES
+    from symgd.report import export, table
+
+    if name is not None and name not in SCHEDULES:
+        hint = suggest(name, SCHEDULES) or "'symgd schedules' lists them"
+        hint = "it is a suffix: symgd rules plateau" if name == "plateau" else hint
+        raise ArgumentError(f"'{escape(name)}' is no schedule; {hint}")
+    entries = list(SCHEDULES.values()) if name is None else [SCHEDULES[name]]
+    if kind is not Format.table:
+        keys = ("name", "call", "title", "text", "source")
+        rows = [{k: getattr(entry, k) for k in keys} for entry in entries]
+        emit(export.records(rows, kind.value))
+        return
+    sections = [(f"{e.call}\n{e.title}", {"  lr": e.text, "  source": e.source}) for e in entries]
+    if name is None:
+        late = {"  plateau": 'Where the loss stops falling: a suffix, --rule "adam+plateau".'}
+        sections.append(("By the loss", late))
+    emit_report(table.definition_list(sections, terminal_width()))
 
 
 def functions(form: Annotated[str, format_option("functions")] = Format.table.value) -> None:

@@ -42,7 +42,9 @@ OPTIONS = {
     "fix": Option("Hold a parameter there; repeatable.", "NAME=VALUE"),
     "html": Option("Write a live page with sliders: .html.", _FILE),
     "loss": Option('In place of r**2, as "huber(r, 1)"; r: residual, or residual/sigma.', _TEXT),
-    "lr": Option("A number, a formula of t, or auto.", _TEXT, "-l"),
+    "lr": Option(
+        "A number, a formula of t and n, cosine(0.1), x=0.1,y=0.01, or auto.", _TEXT, "-l"
+    ),
     "method": Option("A solver in place of rule and lr.", "auto|newton|lbfgs|tr|lm", "-m"),
     "plot": Option("Draw a picture: .png, .svg or .gif (needs matplotlib).", _FILE),
     "predict": Option("Print the fitted model at the rows of FILE instead.", _FILE),
@@ -53,7 +55,7 @@ OPTIONS = {
         "-r",
         _complete_rule,
     ),
-    "seed": Option("Draws the batches and random starts.", _INT),
+    "seed": Option("Draws batches, random starts and the random numbers of rules.", _INT),
     "set": Option("A hyperparameter or a constant; repeatable.", "NAME=VALUE"),
     "shape": Option("Lengths of an array's axes, as U=user,f; repeatable.", "NAME=N,.."),
     "sigma": Option("Standard deviations: weights 1/sigma**2.", _TEXT),

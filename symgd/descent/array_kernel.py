@@ -11,13 +11,14 @@ from symgd._numpy import NDArray, np
 from symgd.analysis.minima import solver_box
 from symgd.backends.bound_nests import BoundFunction
 from symgd.backends.dispatch import compiled
-from symgd.backends.lambdified import compile_array
 from symgd.backends.program import Program
-from symgd.backends.step_checks import Stop, select_checks
+from symgd.backends.step_checks import DECREASE, NOISE, TURN, Stop, select_checks
+from symgd.descent.array_rule import ArrayRule
 from symgd.descent.choose_backend import DescentTask
-from symgd.descent.kernel import Ahead, LineSearchKernel, Run, norm_of
+from symgd.descent.kernel import Ahead, Run, norm_of
+from symgd.descent.line_search import LineSearchKernel
 from symgd.descent.minibatches import BatchKernel, Sampler
-from symgd.descent.step_program import rule_program, settles
+from symgd.descent.step_program import settles
 from symgd.model.array_bounds import ArrayBounds, Interval
 from symgd.model.array_internals import ArrayInternals
 from symgd.solvers.objectives import Box
@@ -25,31 +26,59 @@ from symgd.solvers.objectives import Box
 Floats: TypeAlias = "NDArray[np.float64]"
 
 
+@dataclass(frozen=True)
+class ArrayEvaluator:
+    """What a rule asks of a loss of arrays (`symgd.descent.array_rule.Evaluator`)."""
+
+    internals: Any
+
+    def loss(self, x: Floats, point: Floats) -> float:
+        """The loss at a point."""
+        return float(self.internals.compiled(self._whole(x, point))[0])
+
+    def grad(self, x: Floats, point: Floats) -> Floats:
+        """The gradient at a point."""
+        return self.internals.compiled(self._whole(x, point))[1].copy()  # type: ignore[no-any-return]
+
+    def product(self, x: Floats, v: Floats) -> Floats:
+        """The Hessian at x times v."""
+        return self.internals.product(x, self._whole(x, v))  # type: ignore[no-any-return]
+
+    @staticmethod
+    def _whole(x: Floats, point: Any) -> Floats:
+        """The point as an array, where it is one number for all parameters."""
+        return np.broadcast_to(point, x.shape).astype(np.float64)
+
+
+def array_rule(task: DescentTask) -> ArrayRule:
+    """The rule of a descent over arrays."""
+    model = task.loss.arrays
+    sizes = dict.fromkeys(task.loss.params, 1)
+    if model is not None:
+        sizes = {name: math.prod(model.shape(name)) for name in model.params}
+    return ArrayRule(task.arguments, task.values, sizes)
+
+
 @dataclass
 class ArrayStepKernel:
     """The steps of a loss whose value and gradient are functions of one array.
 
-    gradient: (P,) -> (value, (P,)). step: (theta, gradient, state.., t, tail..) -> (theta,
-    state..), arrays. tail: the values of lr, if it is a number, and of the hyperparameters.
-    states: how many arrays the rule keeps. settles: the step depends on theta only. box: of theta.
+    gradient: (P,) -> (value, (P,)). rule, step: as of `ArrayRule`. settles: the step depends on
+    theta only. box: of theta. The states of a run are one array.
     """
 
     gradient: Callable[[Any], tuple[float, Floats]]
+    rule: ArrayRule
     step: Callable[..., list[Any]]
-    tail: tuple[float, ...]
-    states: int
     settles: bool
     box: Box | None = None
 
     @classmethod
     def of(cls, task: DescentTask) -> ArrayStepKernel:
         """The kernel of a descent on a loss with arrays."""
-        arguments = task.arguments
-        program = rule_program(arguments.rule, arguments, task.values)
-        states = len(arguments.rule.state)
-        gradient, box = task.loss.internals.compiled, solver_box(task.loss)
-        step = compile_array(program)
-        return cls(gradient, step, task.tail, states, settles(arguments), box)
+        rule, inner = array_rule(task), task.loss.internals
+        step = rule.compiled(ArrayEvaluator(inner))
+        return cls(inner.compiled, rule, step, settles(task.arguments), solver_box(task.loss))
 
     def see(self, function: BoundFunction) -> None:
         """Take the next steps on this loss, x -> [value, gradient..]."""
@@ -63,13 +92,12 @@ class ArrayStepKernel:
     def advance(self, run: Run, count: int) -> Stop | None:
         rows = select_checks(self.settles, run.tol is not None)
         x = np.asarray(run.x, dtype=np.float64)
-        state = list(np.asarray(run.state, dtype=np.float64).reshape(-1, len(x)))
-        state = state or [np.zeros(len(x))] * self.states
+        state = self.rule.split(initial_state(self.rule, run.state))
         try:
             for _ in range(count):
                 value, grad = self.gradient(x)
                 with np.errstate(all="ignore"):
-                    new, *after = self.step(x, grad, *state, float(run.t + 1), *self.tail)
+                    new, *after = self.step(x, grad, state, float(run.t + 1), None, value)
                     if self.box is not None:
                         new, grad = self.box.clip(new), self.box.projected(x, grad)
                     norm = norm_of(grad)
@@ -79,8 +107,13 @@ class ArrayStepKernel:
                     return stop
                 x, state, run.t = new, after, run.t + 1
         finally:
-            run.x, run.state = x, state
+            run.x, run.state = x, self.rule.joined(state)  # type: ignore[assignment]
         return None
+
+
+def initial_state(rule: ArrayRule, state: Any) -> Floats:
+    """The states as one array; zeros before the first step."""
+    return np.asarray(state if len(state) else rule.joined([0.0] * len(rule.rule.state)), float)
 
 
 def long_kernel(
@@ -88,12 +121,13 @@ def long_kernel(
 ) -> ArrayStepKernel | ArrayLineSearchKernel | InPlaceKernel:
     """The kernel of a descent whose theta may change in place, by machine code if there is some."""
     arguments = task.arguments
-    program = rule_program(arguments.rule, arguments, task.values)
+    rule = array_rule(task)
+    plain = rule.plain and not (rule.rule.together or rule.rule.reported)
     kernel: ArrayStepKernel | ArrayLineSearchKernel | InPlaceKernel | None = None
     if arguments.schedule.auto:
         kernel = ArrayLineSearchKernel.of(task)
-    elif all(operation.name != "norm" for operation in program.body):
-        kernel = compiled(lambda: InPlaceKernel(task, program, bounds))
+    elif plain:
+        kernel = compiled(lambda: InPlaceKernel(task, rule.program, bounds))
     kernel = kernel or ArrayStepKernel.of(task)
     if bounds is not None and not isinstance(kernel, InPlaceKernel):
         kernel.box = whole_box(bounds)
@@ -129,33 +163,41 @@ class ArrayLineSearchKernel(LineSearchKernel):
     @classmethod
     def of(cls, task: DescentTask) -> ArrayLineSearchKernel:
         """The kernel of a descent on a loss with arrays."""
-        arguments, inner = task.arguments, task.loss.internals
-        step = compile_array(rule_program(arguments.rule, arguments, task.values))
-        count, states = _count(task), len(arguments.rule.state)
-        made = cls(states * count, count, task.tail, inner.evaluate_value, step)
-        made.gradient, made.box = inner.compiled, solver_box(task.loss)
+        rule, inner = array_rule(task), task.loss.internals
+        step = rule.compiled(ArrayEvaluator(inner))
+        made = cls(sum(rule.rule.widths(rule.count)), rule.count, (), inner.evaluate_value, step)
+        made.gradient, made.rule, made.box = inner.compiled, rule, solver_box(task.loss)
         return made
 
     gradient: Callable[[Any], tuple[float, Floats]]
+    rule: ArrayRule
     box: Box | None
 
     def _step(self, run: Run) -> Any:
         x = np.asarray(run.x, dtype=np.float64)
-        state = run.state if len(run.state) else np.zeros(self.states)
-        states = np.asarray(state, dtype=np.float64).reshape(-1, self.count)
+        states = self.rule.split(initial_state(self.rule, run.state))
         value, grad = self.gradient(x)
         with np.errstate(all="ignore"):
             t = float(run.t + 1 - run.restarted)
-            after: list[Any] = list(self.call(x, grad, *states, t, run.lr, *self.tail))
+            step: list[Any] = self.call(x, grad, states, t, run.lr, value)
+            new, *after = step
             if self.box is not None:
-                after[0], grad = self.box.clip(after[0]), self.box.projected(x, grad)
-            return np.concatenate([*after, [value, norm_of(grad)], grad])
+                new, grad = self.box.clip(new), self.box.projected(x, grad)
+            return np.concatenate([new, self.rule.joined(after), [value, norm_of(grad)], grad])
 
-    def _accepts(self, run: Run, x: Any) -> bool:
-        slope = float(np.dot(run.grad, x - np.asarray(run.x)))
-        limit = run.loss if slope >= 0 else run.loss + self.decrease * slope
-        value = self.gradient(x)[0]
-        return bool(value < limit if slope >= 0 else value <= limit)
+    def _accepts(self, run: Run, out: Any) -> bool:
+        x = out[: self.count]
+        moves = x - np.asarray(run.x)
+        slope = float(np.dot(run.grad, moves))
+        loss, grad = self.gradient(x)
+        self.uphill |= slope >= 0
+        if slope >= 0:
+            return loss < run.loss
+        room = NOISE * abs(run.loss)
+        if self.uphill or -slope > room:
+            return loss <= run.loss + DECREASE * slope
+        slopes = grad if self.box is None else self.box.projected(x, grad)
+        return bool(loss <= run.loss + room and np.dot(slopes, moves) <= -TURN * slope)
 
 
 class InPlaceKernel:

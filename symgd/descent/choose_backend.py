@@ -25,8 +25,9 @@ from symgd.backends.dispatch import (
 from symgd.backends.lambdified import compile_scalar
 from symgd.backends.program import Program
 from symgd.backends.step_checks import Stop
+from symgd.descent.array_rule import ArrayRule
 from symgd.descent.kernel import Kernel, Run, StepKernel
-from symgd.descent.step_program import is_large, rule_program, settles, step_program
+from symgd.descent.step_program import is_large, settles, step_program
 from symgd.model.arguments import Arguments
 from symgd.model.loss import Loss
 
@@ -66,7 +67,7 @@ class DescentTask:
     def _key(self) -> tuple[Any, ...]:
         """What the program depends on: no value of lr or of a hyperparameter."""
         schedule = self.arguments.schedule
-        rate = None if schedule.formula is None else schedule.text
+        rate = None if schedule.takes_number else schedule.text
         return (self.arguments.rule.text, rate, *self.values)
 
     @property
@@ -91,8 +92,13 @@ def _native(work: DescentTask) -> Kernel:
 
     loss, arguments, settled = work.loss, work.arguments, settles(work.arguments)
     if work.large:
-        part = rule_program(arguments.rule, arguments, work.values)
-        return ArrayKernel(loss, part, len(arguments.rule.state), work.tail, settled)
+        part = ArrayRule(arguments, work.values, dict.fromkeys(loss.params, 1))
+        if part.plain:
+            return ArrayKernel(loss, part, work.tail, settled)
+        from symgd.backends.native.array_module import compile_arrays
+
+        step = compile_arrays(work.program).at  # all of a step as one function
+        return StepKernel(work.program, len(loss.params), work.tail, settled, step)
     return NativeKernel(loss, work.program, len(loss.params), work.tail, settled)
 
 
@@ -138,11 +144,16 @@ def choose(backend: str, work: DescentTask) -> Kernel:
         if kernel is not None:
             log.info("machine code runs the steps")
         return kernel or KERNELS[REFERENCE](work)
+    return late(KERNELS[REFERENCE](work), fast, work)
+
+
+def late(first: Kernel, fast: Callable[[], Kernel | None], work: DescentTask) -> Kernel:
+    """The kernel in Python, followed by machine code in a run that is long enough for it."""
     least = break_even(work.loss.internals.program.operations)
     if work.arguments.steps <= least:
         log.info("Python runs the steps; compiling pays from %d steps on", least)
-        return KERNELS[REFERENCE](work)
-    return LateKernel(KERNELS[REFERENCE](work), least // _TRIAL, fast)
+        return first
+    return LateKernel(first, least // _TRIAL, fast)
 
 
 assert set(KERNELS) == set(BACKENDS)

@@ -17,12 +17,13 @@ from symgd.descent.methods import check_method
 from symgd.descent.rate_map import FEWEST, End, RateMap, Runs, rate_map
 from symgd.descent.sweep import sweep
 from symgd.errors import ArgumentError
-from symgd.model.arguments import RULE, STEPS, Start, parse_number
+from symgd.model.arguments import RULE, STEPS, Start
 from symgd.model.bounds import BoundsByName
 from symgd.model.loss import Loss
 from symgd.model.present import Paged
 from symgd.model.result import Result
 from symgd.model.rules import Rule
+from symgd.model.schedule import parse_number
 from symgd.names import escape, split_outside
 
 RATES = (0.001, 0.2, 10.0)
@@ -202,11 +203,8 @@ def _rates(lr: Rates) -> tuple[list[float | str], bool]:
     if isinstance(lr, str) and ".." in lr:
         return [*_range(lr)], True
     rates: list[float | str]
-    rates = (
-        [p.strip() for p in split_outside(lr, ",") if p.strip()]
-        if isinstance(lr, str)
-        else list(lr)
-    )
+    separator = ";" if isinstance(lr, str) and "=" in lr else ","  # x=0.1,y=0.01; x=1,y=0.1
+    rates = [*split_outside(lr, separator)] if isinstance(lr, str) else list(lr)
     if not rates:
         raise ArgumentError("no learning rate was given")
     return rates, False

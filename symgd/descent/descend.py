@@ -12,41 +12,24 @@ import sympy
 from symgd.analysis.diagnosis import find
 from symgd.analysis.minima import solver_box
 from symgd.analysis.verdicts.sentences import advisable
-from symgd.backends.compiler import compile_program
 from symgd.backends.dispatch import (
     AUTO,
     REFERENCE,
     check_backend,
-    choose_rows,
-    compiled,
-    may_compile,
 )
-from symgd.backends.lambdified import compile_total
-from symgd.descent.array_kernel import ArrayLineSearchKernel, ArrayStepKernel, array_batches
-from symgd.descent.choose_backend import DescentTask, choose
+from symgd.descent.choose_backend import DescentTask
 from symgd.descent.constrained import descend_constrained
 from symgd.descent.engine import Problem, Step, engine, finish
-from symgd.descent.kernel import Kernel, LineSearchKernel, Run, StepKernel
+from symgd.descent.kernel import Kernel, Run
+from symgd.descent.kernels import batch_kernel, kernel_of
 from symgd.descent.long_arrays import LONG, descend_long
-from symgd.descent.loss_argument import ArraysGiven, at_start, clipped, loss_of, plain_start
+from symgd.descent.loss_argument import ArraysGiven, at_start, clipped, held, loss_of, plain_start
 from symgd.descent.loss_argument import within as in_bounds
 from symgd.descent.many_starts import Within, look_around
 from symgd.descent.methods import MOST, TOLERANCE, SolverKernel, check_method
-from symgd.descent.minibatches import Batch, BatchKernel, Sampler
-from symgd.descent.step_program import settles, step_outputs
+from symgd.descent.minibatches import Sampler
 from symgd.errors import ArgumentError
-from symgd.formula.nodes import ROWS
-from symgd.model.arguments import (
-    LR,
-    RULE,
-    STEPS,
-    Arguments,
-    Schedule,
-    Start,
-    read_arguments,
-    resolve,
-)
-from symgd.model.array_internals import ArrayInternals
+from symgd.model.arguments import LR, RULE, STEPS, Arguments, Start, read_arguments, resolve
 from symgd.model.array_model import ArrayModel
 from symgd.model.array_start import array_origin
 from symgd.model.bounds import BoundsByName
@@ -54,6 +37,7 @@ from symgd.model.constraints import read_constraints
 from symgd.model.loss import Loss
 from symgd.model.result import History, Result, Status, Verdict
 from symgd.model.rules import Rule
+from symgd.model.schedule import Schedule
 
 Evaluate: TypeAlias = Callable[..., list[float]]
 
@@ -128,7 +112,7 @@ def descend(
     if method is not None:
         check_method(method, who, lr is not LR, rule is not RULE, batch is not None)
         steps, tol = MOST if steps is STEPS else steps, TOLERANCE if tol is None else tol
-    arguments = read_arguments(lr, steps, rule, set, tol, method)
+    arguments = read_arguments(lr, steps, rule, set, tol, method, seed)
     point, _ = plain_start(start)
     arrays = ArraysGiven(sizes, shapes, vectors)
     given = arguments.others, [start], bounds, data, drop_missing, arrays
@@ -149,6 +133,7 @@ def descend(
     model = loss.arrays
     first = None if model is None else partial(array_origin, model, point, seed)
     if model is not None and first is not None and model.count > LONG:
+        arguments.schedule.check_names(model.params)
         sampler = None if batch is None else partial(Sampler.of, loss.table, batch, seed)
         found = descend_long(loss, arguments, first, callback, bounds, sampler)
         return _with_units(found, model, first)
@@ -157,9 +142,8 @@ def descend(
         return _from_the_best(loss, arguments, origin, (starts, within, seed), callback)
     values = resolve(arguments)
     if method is None:
-        loss = in_bounds(
-            loss, None, arguments.rule, values
-        )  # the rule box projects after its steps
+        loss = in_bounds(loss, None, arguments.rule, values)  # the rule's box projects later
+        loss = held(loss, arguments.schedule, origin)
     if callback is not None and backend == AUTO and loss.internals.rows is None:
         backend = REFERENCE  # every step returns to Python anyway
 
@@ -297,12 +281,12 @@ def _run(
         kernel = SolverKernel(arguments.method, loss, origin, solver_box(loss), arguments.tol)
         evaluate = loss.internals.evaluate
     elif sampler is None:
-        kernel, evaluate = _kernel(DescentTask(loss, arguments, values), backend)
+        kernel, evaluate = kernel_of(DescentTask(loss, arguments, values), backend)
     else:
-        kernel, evaluate = _batch_kernel(loss, arguments, values, sampler), loss.internals.evaluate
+        kernel, evaluate = batch_kernel(loss, arguments, values, sampler), loss.internals.evaluate
     run = Run(
         x=list(origin),
-        state=[] if arguments.method else [0.0] * (len(arguments.rule.state) * len(origin)),
+        state=[] if arguments.method else [0.0] * sum(arguments.rule.widths(len(origin))),
         tol=arguments.tol,
         history=History(len(origin), limit=max(2, min(10_001, _NUMBERS // len(origin)))),
     )
@@ -350,78 +334,3 @@ def single_step_gradient_descent(
     0.6
     """
     return gradient_descent(theta, learning_rate, 1, loss)
-
-
-def _kernel(work: DescentTask, backend: str) -> tuple[Kernel, Evaluate]:
-    """What runs the steps, and what evaluates loss and gradient at its end."""
-    evaluate = work.loss.internals.evaluate
-    if isinstance(work.loss.internals, ArrayInternals):
-        return _array_kernel(work), evaluate
-    if work.loss.internals.rows is not None:
-        return _row_kernel(work), evaluate
-    if work.arguments.schedule.auto:
-        return _line_search(work, work.large and may_compile(backend)), evaluate
-    kernel = choose(backend, work)
-    return kernel, getattr(kernel, "evaluate", evaluate)
-
-
-def _line_search(work: DescentTask, large: bool) -> Kernel:
-    internals = work.loss.internals
-    function, value = None, internals.evaluate_value
-    if large:
-        from symgd.backends.native.array_module import compile_arrays
-
-        step = compiled(lambda: compile_arrays(work.program))
-        alone = compiled(lambda: compile_arrays(internals.value_program))
-        if step is not None and alone is not None:
-            function, value = step.at, alone.at
-    count = len(work.loss.params)
-    states = count * len(work.arguments.rule.state)
-    call = function or compile_total(work.program)
-    return LineSearchKernel(states, count, work.tail, value, call)
-
-
-def _array_kernel(work: DescentTask) -> Kernel:
-    auto = work.arguments.schedule.auto
-    return ArrayLineSearchKernel.of(work) if auto else ArrayStepKernel.of(work)
-
-
-def _row_kernel(work: DescentTask) -> Kernel:
-    loss, arguments, program = work.loss, work.arguments, work.program
-    rows = loss.internals.rows
-    assert rows is not None
-    count, tail = len(loss.params), (*work.tail, *rows.more(program))
-    function = rows.run(program, arguments.steps)
-    if arguments.schedule.auto:
-        states = count * len(arguments.rule.state)
-        return LineSearchKernel(states, count, tail, loss.internals.evaluate_value, function)
-    return StepKernel(program, count, tail, settles(arguments), function)
-
-
-def _batch_kernel(
-    loss: Loss, arguments: Arguments, values: Mapping[str, float], sampler: Sampler
-) -> Kernel:
-    if arguments.schedule.auto:
-        raise ArgumentError("the line search (lr auto) needs the whole data, not a batch of it")
-    inner = loss.internals
-
-    def whole(x: Sequence[float]) -> tuple[float, list[float]]:
-        value, *grad = inner.evaluate(*x)
-        return value, grad if inner.box is None else inner.box.projected(x, grad)
-
-    if isinstance(inner, ArrayInternals):
-        of_arrays = ArrayStepKernel.of(DescentTask(loss, arguments, values))
-        return array_batches(of_arrays, inner, sampler, whole)
-    assert inner.rows is not None
-    inputs, outputs = step_outputs(loss, arguments.rule, arguments.schedule, list(values))
-    program = compile_program([*inputs, ROWS], outputs)
-    tail = DescentTask(loss, arguments, values).tail
-    function = choose_rows(inner.rows.backend, program, sampler.size, arguments.steps)
-    seen = Batch()
-    step = StepKernel(program, len(loss.params), (*tail, 0.0), False, lambda *x: function(x, seen))
-
-    def see(rows: Mapping[str, Any]) -> None:
-        seen.rows = rows
-        step.tail = (*tail, float(len(next(iter(rows.values())))))
-
-    return BatchKernel(step, see, sampler, whole)

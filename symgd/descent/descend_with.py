@@ -12,10 +12,11 @@ from symgd.analysis.gradient_only import overflows
 from symgd.analysis.nonfinite import NonfiniteCause
 from symgd.backends import lambdified
 from symgd.backends.step_checks import Stop, select_checks
+from symgd.descent.array_rule import ArrayRule
 from symgd.descent.engine import Problem, Step, engine, finish
 from symgd.descent.kernel import Run
-from symgd.descent.step_program import rule_program, settles
-from symgd.errors import ArgumentError
+from symgd.descent.step_program import settles
+from symgd.errors import ArgumentError, RuleError
 from symgd.model.arguments import read_arguments, resolve
 from symgd.model.result import History, Result
 from symgd.model.rules import Rule
@@ -61,16 +62,14 @@ def descend_with(
         raise ArgumentError("theta0 must hold finite numbers, at least one")
     values = resolve(arguments)
     scalar = origin.ndim == 0
-    program = rule_program(arguments.rule, arguments, values, array=not scalar)
-    tail = tuple(values.values())
-    if arguments.schedule.value is not None:
-        tail = (arguments.schedule.value, *tail)
-    function = (lambdified.compile_scalar if scalar else lambdified.compile_array)(program)
-    kernel = _GradientKernel(grad, value, function, tail, settles(arguments), origin.shape)
+    _check_evaluations(arguments.rule, value is not None)
+    arguments.schedule.check_names(("theta",))
+    chosen = ArrayRule(arguments, values, {"theta": origin.size}, array=not scalar)
+    kernel = _GradientKernel(grad, value, chosen, settles(arguments), origin.shape)
     names = ("theta",) if scalar else tuple(f"x{k}" for k in range(origin.size))
     run = Run(
         x=[float(origin)] if scalar else origin.ravel(),
-        state=[0.0 if scalar else np.zeros(origin.size)] * len(arguments.rule.state),
+        state=[0.0] * sum(arguments.rule.widths(origin.size)),
         tol=arguments.tol,
         history=History(origin.size, limit=max(2, min(10_001, _NUMBERS // origin.size))),
         has_loss=value is not None,
@@ -87,6 +86,17 @@ def descend_with(
     )
     ended = engine(kernel, run, arguments.steps, callback, problem.point, problem.projected)
     return finish(problem, run, *ended)
+
+
+def _check_evaluations(rule: Rule, has_value: bool) -> None:
+    """RuleError where a rule asks for more than the functions that were given."""
+    for name in rule.evaluations:
+        if name == "hvp" or (name in ("L", "loss") and not has_value):
+            what = "give the loss as value=" if name != "hvp" else "use descend() with a formula"
+            raise RuleError(
+                f"the rule {escape(rule.name)} reads {name}, and descend_with knows only the "
+                f"gradient; {what}"
+            )
 
 
 @dataclass(frozen=True)
@@ -119,11 +129,13 @@ class _GradientKernel:
 
     grad: Callable[[Any], Any]
     value: Callable[[Any], Any] | None
-    function: Callable[..., list[Any]]
-    tail: tuple[float, ...]
+    rule: ArrayRule
     settles: bool
     shape: tuple[int, ...]
     error: Exception | None = None
+
+    def __post_init__(self) -> None:
+        self.function = self.rule.compiled(_Asked(self))
 
     def advance(self, run: Run, count: int) -> Stop | None:
         rows = select_checks(self.settles, run.tol is not None)
@@ -132,17 +144,19 @@ class _GradientKernel:
             slope = grad[0] if not self.shape else np.array(grad)
             x = run.x[0] if not self.shape else run.x
             with np.errstate(all="ignore"):
-                new, *state = self._step(x, slope, run, float(run.t + 1))
+                new, *state = self._step(x, slope, run, value)
             new = new if self.shape else [new]
             stop = run.first_stop(rows, value, math.hypot(*grad), grad, new)
             if stop is not None:
                 return stop
-            run.x, run.state, run.t = new, state, run.t + 1
+            after = self.rule.joined(state) if self.shape else state
+            run.x, run.state, run.t = new, after, run.t + 1  # type: ignore[assignment]
         return None
 
-    def _step(self, x: Any, slope: Any, run: Run, t: float) -> list[Any]:
+    def _step(self, x: Any, slope: Any, run: Run, value: float) -> list[Any]:
+        state = self.rule.split(run.state) if self.shape else run.state
         try:
-            return self.function(x, slope, *run.state, t, *self.tail)
+            return self.function(x, slope, state, float(run.t + 1), None, value)
         except lambdified.ARITHMETIC_ERRORS:
             return [math.nan]
 
@@ -170,3 +184,31 @@ class _GradientKernel:
         self.probe(*x)
         why = "is not finite" if self.error is None else f"fails ({self.error})"
         return NonfiniteCause(f"the gradient function {why} at step {t}", overflows(self.probe, x))
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What a rule asks of the functions (`symgd.descent.array_rule.Evaluator`)."""
+
+    kernel: _GradientKernel
+
+    def _at(self, x: Any, point: Any) -> list[float]:
+        import numpy as np
+
+        flat: list[float] = np.broadcast_to(point, np.shape(x)).reshape(-1).tolist()
+        return self.kernel.probe(*flat)
+
+    def loss(self, x: Any, point: Any) -> float:
+        """The loss at a point."""
+        return self._at(x, point)[0]
+
+    def grad(self, x: Any, point: Any) -> Any:
+        """The gradient at a point."""
+        import numpy as np
+
+        slope = self._at(x, point)[1:]
+        return np.array(slope) if self.kernel.shape else slope[0]
+
+    def product(self, x: Any, v: Any) -> Any:
+        """Not here: the rule was refused."""
+        raise NotImplementedError

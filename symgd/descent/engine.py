@@ -17,12 +17,13 @@ from symgd.analysis.verdicts.without_minimum import unbounded
 from symgd.backends.step_checks import VALUE_CHECKS, Stop
 from symgd.descent.continuation import Continuation, longest
 from symgd.descent.kernel import Kernel, Run, norm_of
-from symgd.model.arguments import Schedule
+from symgd.descent.reported_iterate import reported_point
 from symgd.model.bounds import ParameterBox
 from symgd.model.elements import named
 from symgd.model.loss import Loss
 from symgd.model.result import Best, Described, Result, Status, Verdict
 from symgd.model.rules import Rule
+from symgd.model.schedule import Schedule
 
 Judge: TypeAlias = Callable[[], Verdict]
 
@@ -140,6 +141,7 @@ def finish(
         tail=list(run.tail),
         history=run.history,
         steps=t,
+        own_rates=() if problem.method else problem.schedule.numbers(problem.described.params),
         rate_at=_rate_at(problem),
         ahead=_ahead(problem, run, status, stop, kernel),
         tol=run.tol,
@@ -154,6 +156,13 @@ def finish(
     )
     judge = cache(partial(analysis.verdict, facts))
     status = status or _status(facts, stop, judge)
+    shown = None
+    if run.t and stop is not Stop.CONVERGED and problem.rule is not None:
+        shown = reported_point(problem.rule, x, run.state, problem.values, problem)
+    if shown is not None:
+        x, value, grad = shown
+        if value < run.best_loss:
+            run.best_x, run.best_loss, run.best_t = x, value, t
     point = problem.point
     if len(run.best_x):
         best = Best(point(run.best_x), run.best_loss, run.best_t)
@@ -183,7 +192,7 @@ def finish(
         rule=problem.rule,
         lr=None if problem.method else problem.schedule.shown,
         start=point(problem.origin),
-        hyperparameters=problem.values,
+        hyperparameters={n: v for n, v in problem.values.items() if "[" not in n},
         box=problem.box,
         method=problem.method,
     )
@@ -225,6 +234,8 @@ def _cause_in_rule(problem: Problem, run: Run) -> NonfiniteCause | None:
         return None
     t, schedule = run.t + 1, problem.schedule
     grad = run.grad if problem.box is None else problem.evaluate(*run.x)[1:]
+    if problem.rule.evaluations or schedule.own:
+        return None  # more than the rule's own formulas
     lr = schedule.value
     if lr is None:
         lr = run.lr if schedule.auto else schedule.at(t, problem.values)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
@@ -16,7 +16,7 @@ from symgd._numpy import np
 from symgd.backends import lambdified
 from symgd.backends.lambdified import ARITHMETIC_ERRORS
 from symgd.backends.program import Program
-from symgd.backends.step_checks import VALUE_CHECKS, Check, Stop, select_checks
+from symgd.backends.step_checks import Check, Stop, select_checks
 from symgd.model.result import History
 
 _TAIL = 48  # how many of the last points the verdict looks at
@@ -135,86 +135,6 @@ class StepKernel:
                 return stop
             run.x, run.state, run.t = x, out[params:end], t
         return None
-
-
-@dataclass
-class LineSearchKernel:
-    """Steps whose learning rate is found by backtracking until the loss falls enough.
-
-    L. Armijo, 1966, Minimization of functions having Lipschitz continuous first partial
-    derivatives, Pacific J. Math. 16(1): accept lr when
-    loss(new) <= loss + 1e-4 * g.(new - theta). lr is halved until then, and doubled after
-    each accepted step. The rule's state is kept only from accepted steps. Where its direction
-    does not lead down at all (momentum that has overshot), the state starts again from 0 (B.
-    O'Donoghue, E. Candès, 2015, Adaptive restart for accelerated gradient schemes, Found. Comput.
-    Math. 15).
-
-    states: how many numbers the rule keeps. count: of the parameters. value: theta.. -> [loss].
-    call: (theta.., state.., t, lr, tail..) -> (theta.., state.., loss, |g|, g..), not finite where
-    it is not; neither raises.
-    """
-
-    states: int
-    count: int
-    tail: tuple[float, ...]
-    value: Callable[..., list[float]]
-    call: Callable[..., list[float]]
-
-    decrease = 1e-4
-    halvings = 60
-
-    def advance(self, run: Run, count: int) -> Stop | None:
-        """`count` accepted steps, or fewer and the reason."""
-        params, end = self.count, self.count + self.states
-        for _ in range(count):
-            out = self._step(run)
-            grad_norm = out[end + 1]
-            stop = run.first_stop(VALUE_CHECKS, out[end], grad_norm, out[end + 2 :])
-            if stop is not None:
-                return stop
-            if grad_norm == 0:
-                run.t += 1
-                continue
-            if run.lr == 0:
-                self._first_rate(run)
-                out = self._step(run)
-            out = self._search(run, out)
-            if not len(out):
-                return Stop.NO_DESCENT
-            run.x, run.state, run.t = out[:params], out[params:end], run.t + 1
-            run.lr = min(2.0 * run.lr, 1e300)
-        return None
-
-    def _first_rate(self, run: Run) -> None:
-        """Begin with a step of a tenth of the parameters' size: a leap may land on a plateau."""
-        size = max(1.0, *map(abs, run.x))
-        run.lr = min(1.0, 0.1 * size / max(map(abs, run.grad)))
-
-    def _search(self, run: Run, out: list[float]) -> list[float]:
-        """The first trial that is accepted, or [] where even a fresh state finds none."""
-        for state, restarted in ((run.state, run.restarted), ([0.0] * self.states, run.t)):
-            if restarted > run.restarted:
-                run.state, run.restarted, run.lr = state, restarted, 0.0
-                self._first_rate(run)
-                out = self._step(run)
-            first = run.lr
-            for _ in range(self.halvings):
-                x = out[: self.count]
-                if finite(x) and self._accepts(run, x):
-                    return out
-                run.lr *= 0.5
-                out = self._step(run)
-            run.lr = first
-        return []
-
-    def _step(self, run: Run) -> list[float]:
-        return self.call(*run.x, *run.state, float(run.t + 1 - run.restarted), run.lr, *self.tail)
-
-    def _accepts(self, run: Run, x: Sequence[float]) -> bool:
-        slope = sum(g * (new - old) for g, new, old in zip(run.grad, x, run.x, strict=True))
-        if slope >= 0:  # momentum may point uphill for a while: then any decrease will do
-            return bool(self.value(*x)[0] < run.loss)
-        return bool(self.value(*x)[0] <= run.loss + self.decrease * slope)
 
 
 class Ahead(NamedTuple):

@@ -20,6 +20,7 @@ from symgd.descent.engine import Step, engine, message_of
 from symgd.descent.kernel import Run, largest_of, norm_of
 from symgd.descent.methods import SolverKernel
 from symgd.descent.minibatches import Sampler
+from symgd.descent.reported_iterate import reported
 from symgd.errors import ArgumentError
 from symgd.model.arguments import Arguments, resolve
 from symgd.model.array_bounds import ArrayBounds
@@ -167,6 +168,8 @@ def descend_long(
     inner = loss.internals
     assert isinstance(inner, ArrayInternals)
     whole = partial(_whole, step, inner, box)
+    if arguments.schedule.held:
+        raise ArgumentError(f"a learning rate of 0 is for {LONG:,} parameters at most: use bounds")
     if drawn is not None and arguments.schedule.auto:
         raise ArgumentError("the line search (lr auto) needs the whole data, not a batch of it")
 
@@ -192,7 +195,12 @@ def descend_long(
     end.value, end.grad = whole(run.x)
     if run.history.last_step() < end.steps:
         run.history.close(end.steps, run.shown, end.value, norm_of(end.grad))
-    theta = model.nested(run.x)
+    point = run.x
+    if arguments.rule.reported is not None and run.t and stop is None:
+        point = reported(arguments.rule, run.x, run.state, values)
+        point = point if box is None else box.clip(point)
+        end.value, end.grad = whole(point)
+    theta = model.nested(point)
     return Result(
         theta=theta,
         value=end.value,
@@ -207,7 +215,7 @@ def descend_long(
         rule=None if arguments.method else arguments.rule,
         lr=None if arguments.method else arguments.schedule.shown,
         start=Recomputed(model.params, lambda: model.nested(origin())),  # type: ignore[arg-type]
-        hyperparameters=values,
+        hyperparameters={n: v for n, v in values.items() if "[" not in n},
         method=getattr(kernel, "name", None),
     )
 

@@ -14,6 +14,7 @@ from symgd.model.checks import read_origin
 from symgd.model.elements import element_names
 from symgd.model.loss import Loss
 from symgd.model.rules import Rule
+from symgd.model.schedule import Schedule
 
 
 class ArraysGiven(NamedTuple):
@@ -126,6 +127,19 @@ def within(
     low = [max(ends) for ends in zip(*(box.low for box in boxes), strict=True)]
     high = [min(ends) for ends in zip(*(box.high for box in boxes), strict=True)]
     read_bounds(dict(zip(params, zip(low, high, strict=True), strict=True)), params, params)
+    return loss.around(loss.internals.within(ParameterBox(tuple(low), tuple(high))))
+
+
+def held(loss: Loss, schedule: Schedule, origin: Sequence[float]) -> Loss:
+    """The loss whose parameters of learning rate 0 stay where they start."""
+    schedule.check_names(loss.params)
+    if not schedule.held:
+        return loss
+    box = loss.internals.box or ParameterBox.open(len(loss.params))
+    low, high = list(box.low), list(box.high)
+    for k, param in enumerate(loss.params):
+        if schedule.rate_of(param) in schedule.held:
+            low[k] = high[k] = float(origin[k])
     return loss.around(loss.internals.within(ParameterBox(tuple(low), tuple(high))))
 
 

@@ -12,8 +12,10 @@ from symgd.backends.native.descent_loop import BEST, BEST_T, RING, ROWS, T
 from symgd.backends.native.jit import Module, compile_alone, compile_module, interrupted, remembered
 from symgd.backends.native.postponed_interrupts import interrupts_postponed
 from symgd.backends.native.register_steps import step_loop
+from symgd.backends.native.search_steps import RESTARTED, line_search_loop
 from symgd.backends.program import Program
 from symgd.backends.step_checks import Stop, is_recorded
+from symgd.descent.array_rule import ArrayRule
 from symgd.descent.kernel import Run
 from symgd.model.loss import Loss
 
@@ -35,6 +37,7 @@ class _CompiledKernel:
     evaluate: Callable[..., list[float]]
     module: Module
     more: tuple[array[float], ...] = ()  # further arguments of the machine code
+    searches = False  # whether a line search finds the learning rates
 
     def advance(self, run: Run, count: int) -> Stop | None:
         """Up to `count` steps, as many as a call may take; the reason if it ended earlier."""
@@ -43,11 +46,11 @@ class _CompiledKernel:
         now = min(count, max(1, int(_NANOSECONDS / self.nanoseconds)), stride * rows)
         first, due = run.t, -(-run.t // stride) * stride
         buffers = _Buffers(
-            k=array("q", [first, first + now, due, stride, 0, -1]),
+            k=array("q", [first, first + now, due, stride, 0, -1, run.restarted]),
             f=array("d", [-1.0 if run.tol is None else run.tol, run.best_loss]),
             x=array("d", run.x),
             s=array("d", run.state or [0.0]),
-            h=array("d", self.tail or (0.0,)),
+            h=array("d", (run.lr, *self.tail) if self.searches else self.tail or (0.0,)),
             rows=array("d", bytes(8 * width * (now // stride + 2))),
             ring=array("d", bytes(8 * self.count * RING)),
             best=array("d", bytes(8 * self.count)),
@@ -56,8 +59,10 @@ class _CompiledKernel:
         function = self.module.function("run", len(arrays))
         code = function(*(a.buffer_info()[0] for a in arrays))
         with interrupts_postponed():  # all of it or nothing
-            run.x, run.state = buffers.x.tolist(), buffers.s.tolist()[: self.count * self.states]
+            run.x, run.state = buffers.x.tolist(), buffers.s.tolist()[: self.states]
             run.t = buffers.k[T]
+            if self.searches:
+                run.lr, run.restarted = buffers.h[0], buffers.k[RESTARTED]
             self._record(run, buffers, range(first, run.t + is_recorded(code)))
         interrupted.check()
         return Stop(code) if code else None
@@ -101,28 +106,42 @@ class NativeKernel(_CompiledKernel):
         self, loss: Loss, program: Program, count: int, tail: tuple[float, ...], settles: bool
     ) -> None:
         self.count, self.tail, self.evaluate = count, tail, loss.internals.evaluate
-        self.states = (len(program.inputs) - count - 1 - len(tail)) // count
+        self.states = len(program.inputs) - count - 1 - len(tail)
         self.nanoseconds = 5 + program.cost
-        self.module = compile_module(step_loop(program, count, self.states * count, settles))
+        self.module = compile_module(step_loop(program, count, self.states, settles))
+
+
+class NativeLineSearch(NativeKernel):
+    """The same with the learning rates of a line search."""
+
+    searches = True
+
+    def __init__(self, loss: Loss, program: Program, count: int, tail: tuple[float, ...]) -> None:
+        self.count, self.tail, self.evaluate = count, tail, loss.internals.evaluate
+        self.states = len(program.inputs) - count - 2 - len(tail)
+        self.nanoseconds = 15 + 5 * program.cost
+        self.module = compile_module(line_search_loop(program, count, self.states))
 
 
 class ArrayKernel(_CompiledKernel):
     """The steps of a loss of many parameters: its gradient compiled, the rule in loops.
 
-    rule: of `symgd.descent.step_program.rule_program`.
+    rule: plain, as `ArrayRule` calls it.
     """
 
-    def __init__(
-        self, loss: Loss, rule: Program, states: int, tail: tuple[float, ...], settles: bool
-    ) -> None:
+    def __init__(self, loss: Loss, rule: ArrayRule, tail: tuple[float, ...], settles: bool) -> None:
         self.large = compile_arrays(loss.internals.program)
-        self.count, self.tail, self.states = len(loss.params), tail, states
+        self.count, self.tail = len(loss.params), tail
+        self.states = sum(rule.rule.widths(self.count))
         self.evaluate = self.large.at
-        self.nanoseconds = 100 + loss.internals.program.cost + rule.cost * self.count
+        self.nanoseconds = 100 + loss.internals.program.cost + rule.program.cost * self.count
         box, size = loss.internals.box, self.count
-        source = array_loop(rule, self.large.address, size, states, settles, box is not None)
+        singles = rule.rule.one_number
+        source = array_loop(
+            rule.program, self.large.address, size, singles, settles, box is not None
+        )
         self.module = remembered(("array loop", source), lambda: compile_alone(source))
-        sizes = (1 + self.count, self.count * (1 + states))
+        sizes = (1 + self.count, self.count + self.states)
         out, new = (array("d", bytes(8 * size)) for size in sizes)
         work = array("d", bytes(8 * max(1, self.large.layout.work)))
         low, high = ((), ()) if box is None else (box.low, box.high)

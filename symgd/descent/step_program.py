@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import sympy
 
 from symgd.backends.compiler import compile_program
 from symgd.backends.program import Program
+from symgd.calculus.gradient import gradient
 from symgd.formula.functions.table import FUNCTIONS
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import TWO, ZERO, Name, Node
-from symgd.model.arguments import Arguments, Schedule
+from symgd.model.arguments import Arguments
 from symgd.model.bounds import ParameterBox
 from symgd.model.loss import Loss
+from symgd.model.loss_internals import LossInternals
+from symgd.model.rule_step import Surroundings
 from symgd.model.rules import Rule
+from symgd.model.schedule import Schedule
 
 #: Parameters and state of a descent that machine code can keep in registers, or nearly so;
 REGISTERS = 128
@@ -25,7 +29,8 @@ OPERATIONS = 4000
 
 def is_large(loss: Loss, rule: Rule) -> bool:
     """Whether a descent is run over arrays, by loops, rather than in registers."""
-    if len(loss.params) * (1 + len(rule.state)) > REGISTERS:
+    count = len(loss.params)
+    if count + sum(rule.widths(count)) > REGISTERS:
         return True
     return loss.internals.program.operations > OPERATIONS
 
@@ -47,27 +52,28 @@ def step_outputs(
 ) -> tuple[list[Name], dict[str, Node]]:
     """The inputs and outputs of one step, as nodes of the graph of the loss."""
     graph, count = loss.internals.graph, len(loss.params)
-    states = {
-        name: [graph.atom(Name(f"s{j}_{k}", f"{name}[{p}]")) for k, p in enumerate(loss.params)]
-        for j, name in enumerate(rule.state)
-    }
+    states = {}
+    for j, (name, width) in enumerate(zip(rule.state, rule.widths(count), strict=True)):
+        labels = [f"{name}[{p}]" for p in loss.params] if width == count else [name]
+        states[name] = [graph.atom(Name(f"s{j}_{k}", label)) for k, label in enumerate(labels)]
     shared: dict[str, Node] = {"t": graph.atom(Name("t", "t"))}
     inputs = [
         *loss.internals.atoms,
         *(node for nodes in states.values() for node in nodes),
         shared["t"],
     ]
-    if schedule.formula is None:
+    if schedule.takes_number:
         shared["lr"] = graph.atom(Name("rate", "lr"))
         inputs.append(shared["lr"])
     for k, name in enumerate(extra):
         shared[name] = graph.atom(Name(f"h{k}", name))
         inputs.append(shared[name])
-    if schedule.formula is not None:
-        places = {symbol: shared[n] for n, symbol in schedule.formula.variables.items()}
-        shared["lr"] = graph.replace([schedule.formula.root], places)[0]
+    rates = schedule.nodes(graph, shared, loss.params)
     grad = loss.internals.derivatives
-    theta, state = rule.step(graph, loss.internals.atoms, grad, states, shared)
+    around = Surroundings.of(graph, count, loss.internals.stable, LossAtNodes(loss.internals))
+    theta, state = rule.step(
+        graph, loss.internals.atoms, grad, states, {**shared, "lr": rates}, around
+    )
     if loss.internals.box is not None:
         theta, grad = _within(graph, loss.internals.box, loss.internals.atoms, theta, grad)
     norm = graph.node(FUNCTIONS["hypot"].node, *grad)
@@ -80,6 +86,33 @@ def step_outputs(
     outputs |= {"loss": loss.internals.stable, "|g|": norm}
     outputs |= {f"d/d{p}": g for p, g in zip(loss.params, grad, strict=True)}
     return inputs, outputs
+
+
+class LossAtNodes:
+    """The loss at other points, as nodes of its own graph (`symgd.model.rule_step.Evaluations`)."""
+
+    def __init__(self, internals: LossInternals) -> None:
+        self.inner = internals
+
+    def _at(self, roots: Sequence[Node], point: Sequence[Node]) -> list[Node]:
+        places = dict(zip(self.inner.atoms, point, strict=True))
+        return self.inner.graph.replace(roots, places)
+
+    def loss(self, point: Sequence[Node]) -> Node:
+        """The loss at a point."""
+        return self._at([self.inner.stable], point)[0]
+
+    def grad(self, point: Sequence[Node]) -> list[Node]:
+        """The gradient at a point."""
+        return self._at(self.inner.derivatives, point)
+
+    def product(self, v: Sequence[Node]) -> list[Node]:
+        """The Hessian at theta times a vector: the gradient of g·v."""
+        graph, inner = self.inner.graph, self.inner
+        ways = [graph.atom(Name(f"v{k}", f"v{k}")) for k in range(len(v))]
+        slope = graph.add(*map(graph.mul, inner.derivatives, ways))
+        entries = gradient(graph, slope, inner.atoms)
+        return graph.replace(entries, dict(zip(ways, v, strict=True)))
 
 
 def _within(
@@ -105,31 +138,7 @@ def _within(
     return new, free
 
 
-def rule_program(
-    rule: Rule, arguments: Arguments, values: Mapping[str, float], *, array: bool = True
-) -> Program:
-    """(theta, g, state.., t, [lr], extra..) -> (theta, state..), each for a whole array.
-
-    array: False for one parameter, a number.
-    """
-    graph = Graph()
-    labels = ["theta", "g", *rule.state, "t", *values]
-    if arguments.schedule.formula is None:
-        labels.insert(labels.index("t") + 1, "lr")
-    nodes: dict[str, Node] = {n: graph.atom(Name(f"a{k}", n)) for k, n in enumerate(labels)}
-    inputs = [nodes[n] for n in labels]
-    shared = {n: nodes[n] for n in ("t", "lr", *values) if n in nodes}
-    if arguments.schedule.formula is not None:
-        formula = arguments.schedule.formula
-        places = {symbol: shared[n] for n, symbol in formula.variables.items()}
-        shared["lr"] = graph.replace([formula.root], places)[0]
-    state = {name: [nodes[name]] for name in rule.state}
-    theta, after = rule.step(graph, [nodes["theta"]], [nodes["g"]], state, shared, array)
-    outputs = {"theta'": theta[0], **{f"{n}'": after[n][0] for n in rule.state}}
-    return compile_program(inputs, outputs)
-
-
 def settles(arguments: Arguments) -> bool:
     """Whether the step depends on theta only: a point that does not move never will."""
     rule = arguments.rule
-    return not rule.state and "t" not in rule.variables and arguments.schedule.formula is None
+    return not rule.state and "t" not in rule.variables and not arguments.schedule.varies

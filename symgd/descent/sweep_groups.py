@@ -117,7 +117,9 @@ def run_part(
     single: one descent of the sweep by itself, where no kernel can run the part.
     """
     kernel = None
-    if may_compile(part.grid.backend) and not part.arguments.schedule.auto:
+    schedule, rule = part.arguments.schedule, part.arguments.rule
+    alone = schedule.auto or schedule.held or rule.reported is not None
+    if may_compile(part.grid.backend) and not alone:
         kernel = _kernel(part)
     if kernel is None:
         for k in range(len(ends.value))[part.indices]:
@@ -173,7 +175,7 @@ def _kernel(part: Part) -> tuple[LanesKernel, list[str], list[bool]] | None:
         key = ("sweep", id(grid.loss), box, arguments.rule.text, str(rate), *own, has_tol)
         return remembered(key, lambda: (grid.loss, make()))  # as long as the loss keeps its id
 
-    rate = None if arguments.schedule.formula is None else arguments.schedule.text
+    rate = None if arguments.schedule.takes_number else arguments.schedule.text
     kernel = compiled(kept, requested=grid.backend != AUTO)
     return None if kernel is None else (kernel[1], labels, own)
 

@@ -123,8 +123,56 @@ class Norm(Op):
     """The Euclidean norm of a whole array; only in rules that step an array of parameters."""
 
 
+class ParamSum(Op):
+    """The sum of a term over all parameters; only in rules."""
+
+
+class ParamMax(Op):
+    """The largest value of a term over all parameters; only in rules."""
+
+
+#: What has one value for all parameters.
+OVER_PARAMS = (Norm, ParamSum, ParamMax)
+
+
+class LossAt(Op):
+    """The loss at a point with a coordinate for each parameter; only in rules, as the next ones."""
+
+
+class GradAt(Op):
+    """The gradient at such a point."""
+
+
+class HessianTimes(Op):
+    """The Hessian at theta times a vector."""
+
+
+class Rademacher(Op):
+    """Rademacher(seed, t, number of the call): a random -1 or 1 of each parameter."""
+
+
+class Normal(Op):
+    """The same, of the standard normal distribution."""
+
+
+EVALUATIONS = (LossAt, GradAt, HessianTimes)
+DRAWS = (Rademacher, Normal)
+
 #: What a formula calls the nodes that are no functions of numbers.
-CALLED = {Norm: "norm", Where: "where", RowSum: "sum", RowMean: "mean", RowMax: "max"}
+CALLED = {
+    Norm: "norm",
+    ParamSum: "sum",
+    ParamMax: "max",
+    LossAt: "loss",
+    GradAt: "grad",
+    HessianTimes: "hvp",
+    Rademacher: "rademacher",
+    Normal: "normal",
+    Where: "where",
+    RowSum: "sum",
+    RowMean: "mean",
+    RowMax: "max",
+}
 
 #: The reductions that one pass over the rows computes.
 REDUCTIONS = (RowSum, RowMax)

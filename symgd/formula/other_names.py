@@ -82,10 +82,12 @@ real re conj: all numbers are real: leave it out
 RULE_LETTERS = _table("""
 grad gradient grads dx dw dL dtheta g_t nabla: the gradient is g
 eta learning_rate step_size stepsize rate lr_t: the learning rate is lr
-k i n iter iteration step steps epoch T: the number of the step is t
+k i iter iteration step steps epoch T: the number of the step is t
 x w p W params param weights weight theta_t: the parameter is theta
-L loss f J cost fx: a rule does not see the loss
-H hess hessian: a rule does not see the Hessian
+loss f J cost fx: the loss at theta is L, at another point loss(point)
+H hess hessian: the Hessian times v is hvp(v)
+start x0 theta_0: the start is theta0
+N steps_total n_steps: the planned number of steps is n
 """)
 
 

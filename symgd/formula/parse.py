@@ -56,6 +56,7 @@ def parse(
     declared: Iterable[str] = (),
     limits: Limits = DEFAULT_LIMITS,
     rule: bool = False,
+    calls: int = 0,
     table: bool = False,
     columns: Columns | None = None,
     per_row: bool = False,
@@ -64,8 +65,9 @@ def parse(
     """The formula of `text`, or FormulaError at the position of the first mistake.
 
     graph: default a new one. variables: existing symbols. declared: names that are variables even
-    if a constant has the same name (pi, e). rule: allow norm(...). table: a formula of the function
-    table, where names may stand for orders. columns: those of the data, if any. per_row: the
+    if a constant has the same name (pi, e). rule: allow the functions of rules. calls: of random
+    numbers in its earlier lines. table: a formula of the function table, where names may stand for
+    orders. columns: those of the data, if any. per_row: the
     formula is evaluated in each row. indexed: allow brackets, ranges and definitions; what is known
     of vectors and sizes.
     """
@@ -79,7 +81,7 @@ def parse(
             read = symbols.columns_read
             return Formula(text, builder.graph, root, symbols.variables, read, found)
         builder = Builder(graph or Graph(), TokenStream(text, limits), table)
-        symbols = SymbolTable(builder, dict(variables or {}), set(declared), columns)
+        symbols = SymbolTable(builder, dict(variables or {}), set(declared), columns, calls=calls)
         root = Parser(builder, symbols, rule, per_row).formula()
     except FormulaError:
         shape = known_shape(text)

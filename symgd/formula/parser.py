@@ -14,17 +14,18 @@ from symgd.formula.nodes import (
     Disjunction,
     Negation,
     Node,
-    Norm,
     is_condition,
 )
+from symgd.formula.rule_functions import PAIRWISE, RULE_FUNCTIONS, rule_call
 from symgd.formula.symbol_table import ROW_REDUCTIONS, SymbolTable
 from symgd.formula.tokens import LOGIC, Token, value_of
+from symgd.names import counted
 
 
 class Parser:
     """Recursive descent with one token of lookahead.
 
-    rule: norm(...) is a function. per_row: the formula is evaluated in each row.
+    rule: the functions of rules are known. per_row: the formula is evaluated in each row.
     """
 
     def __init__(self, builder: Builder, symbols: SymbolTable, rule: bool, per_row: bool) -> None:
@@ -148,29 +149,35 @@ class Parser:
         return builder.build(sympy.Pow, radicand, builder.number(0.5), at=sign)
 
     def call(self, token: Token) -> Node:
-        """name "(" arguments ")": a function of the table, sqrt, norm, or a sum over rows."""
+        """name "(" arguments ")": a function of the table, sqrt, of rules, or a sum over rows."""
         stream, builder = self.stream, self.builder
         name = token.text
         row = CALLABLE.get(name) or (DERIVATIVES.get(name) if builder.table else None)
-        norm = name == "norm" and self.rule
-        if row is None and not (name in POWERS or name in ROW_REDUCTIONS or norm):
+        of_rule = self.rule and name in RULE_FUNCTIONS
+        if row is None and not (name in POWERS or name in ROW_REDUCTIONS or of_rule):
             raise stream.unknown_function(token)
         stream.advance()
         stream.enter(token)
-        if name in ROW_REDUCTIONS and self.symbols.columns is None:
+        if name in ROW_REDUCTIONS and self.symbols.columns is None and not of_rule:
             sentence = f"{name}(...) goes over the rows of a data file, and there is none"
             hint = f"give the data (--data FILE), or an index: {name}(x[i], i=1..n)"
             raise stream.error(sentence, hint, token)
-        self.row_sum_depth += name in ROW_REDUCTIONS
+        self.row_sum_depth += name in ROW_REDUCTIONS and not of_rule
         outer, self.open_bars = self.open_bars, 0
         args: list[Node] = []
         while stream.token.kind != ")" or args:
-            args.append(self.condition() if name == "where" and not args else self.expression())
+            if name == "where" and not args:
+                args.append(self.condition())
+            else:
+                counts = of_rule and name == "count"
+                args.append(self.condition(opening=True) if counts else self.expression())
             if stream.token.kind != ",":
                 break
             stream.advance()
         stream.close(token, ")")
         self.open_bars = outer
+        if of_rule and (name not in PAIRWISE or len(args) == 1):
+            return self._of_rule(name, args, token)
         if row is not None:
             return builder.apply(row, args, token)
         if name in POWERS:
@@ -178,10 +185,22 @@ class Parser:
         if len(args) != 1:
             sentence = f"{name} takes 1 argument, not {len(args)}"
             raise stream.error(sentence, f"write {name}(x)", token)
-        if name in ROW_REDUCTIONS:
-            self.row_sum_depth -= 1
-            return self.graph.node(ROW_REDUCTIONS[name], *args)
-        return self.graph.node(Norm, *args)
+        self.row_sum_depth -= 1
+        return self.graph.node(ROW_REDUCTIONS[name], *args)
+
+    def _of_rule(self, name: str, args: list[Node], token: Token) -> Node:
+        """A call of a function that only rules have."""
+        function = RULE_FUNCTIONS[name]
+        if len(args) != function.count:
+            sentence = f"{name} takes {counted(function.count, 'argument')}, not {len(args)}"
+            raise self.stream.error(sentence, f"write {name}({function.arguments})", token)
+
+        def drawn() -> list[Node]:
+            self.symbols.calls += 1
+            known = [self.symbols.symbol(n) for n in ("seed", "t")]
+            return [*known, self.graph.number(self.symbols.calls)]
+
+        return rule_call(self.graph, name, args, drawn)
 
     def condition(self, opening: bool = False) -> Node:
         """Comparisons joined by not, and, or; after an `opening` parenthesis also a value.

@@ -51,7 +51,8 @@ class SymbolTable:
 
     variables: canonical name -> internal symbol, in order of first occurrence. declared: names that
     are variables even if a constant has the same name. columns: those of the data, None without
-    data. columns_read: the columns in the formula, name in the data -> internal symbol.
+    data. columns_read: the columns in the formula, name in the data -> internal symbol. calls: of
+    random numbers.
     """
 
     builder: Builder
@@ -59,6 +60,7 @@ class SymbolTable:
     declared: Collection[str]
     columns: Columns | None
     columns_read: dict[str, Column] = field(default_factory=dict)
+    calls: int = 0
 
     def is_function(self, name: str) -> bool:
         """Whether a name can only be a function."""
@@ -75,9 +77,13 @@ class SymbolTable:
             raise builder.stream.bare_function(token)
         if not is_variable and name in _CONSTANTS:
             return builder.named_constant(_CONSTANTS[name])
+        return self.symbol(name)
+
+    def symbol(self, name: str) -> Node:
+        """The node of a variable, a new one where it is not known yet."""
         if name not in self.variables:
             self.variables[name] = Name(f"p{len(self.variables)}", name)
-        return builder.graph.atom(self.variables[name])
+        return self.builder.graph.atom(self.variables[name])
 
     def _column(self, token: Token, in_row: bool) -> Node:
         stream = self.builder.stream

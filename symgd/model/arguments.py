@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from symgd import names
 from symgd.errors import ArgumentError, FormulaError
-from symgd.formula.evaluate import evaluate_all
-from symgd.formula.nodes import float_of
-from symgd.formula.parse import Formula, parameter_name, parse
+from symgd.formula.parse import parameter_name
 from symgd.model.checks import to_count, to_finite, to_float
 from symgd.model.rules import Rule, find_rule
+from symgd.model.schedule import Schedule, parse_number, read_schedule
 
 
 class UsualRate(float):
@@ -46,6 +45,7 @@ class Arguments:
     tol: float | None
     given: Mapping[str, float]
     method: str | None = None
+    seed: int = 0
 
     @property
     def known(self) -> frozenset[str]:
@@ -67,22 +67,33 @@ def read_arguments(
     given: Mapping[str, float] | None,
     tol: float | None,
     method: str | None = None,
+    seed: int = 0,
 ) -> Arguments:
     """The arguments in the form that the engine takes, or a SymgdError."""
     checked, certificate = to_count(steps, "steps", 0), _tolerance(tol)
     if given is not None and not isinstance(given, Mapping):
         raise ArgumentError(f"set is a mapping of names to numbers, not {type(given).__name__}")
+    schedule, found = read_schedule(lr), find_rule(rule)
+    if schedule.own:
+        found = replace(found, own_rates=True)
+    number = to_count(seed, "seed", 0)
     numbers = _numbers(given or {})
-    return Arguments(find_rule(rule), _schedule(lr), checked, certificate, numbers, method)
+    return Arguments(found, schedule, checked, certificate, numbers, method, number)
 
 
 def resolve(arguments: Arguments) -> dict[str, float]:
-    """The values of the hyperparameters, then of the other constants of the schedule."""
-    rule, given = arguments.rule, arguments.given
+    """The values of the hyperparameters, then of the other constants of the schedule.
+
+    n is the planned number of steps, and seed that of the random numbers, unless they are given.
+    """
     if arguments.method is not None:
         return {}
+    rule, own = arguments.rule, {"n": float(arguments.steps), "seed": float(arguments.seed)}
+    read = {*rule.hyperparameters, *arguments.schedule.names}
+    given = {n: v for n, v in own.items() if n in read and n not in rule.defaults}
+    given |= arguments.given
     values = rule.resolve({n: v for n, v in given.items() if n in rule.hyperparameters})
-    values |= arguments.schedule.resolve(given)
+    values |= arguments.schedule.resolve(given) | arguments.schedule.own_values
     arguments.schedule.check(arguments.steps, values)
     return values
 
@@ -103,32 +114,6 @@ def parse_assignments(items: Sequence[str]) -> dict[str, float]:
             raise ArgumentError(f"'{names.escape(name)}' is given twice")
         values[name] = parse_number(right, f"the value of {names.escape(name)}")
     return values
-
-
-def parse_number(text: str, what: str) -> float:
-    """A finite number from text, or ArgumentError that names `what`."""
-    shown, value = names.escape(text.strip()), _constant(text)
-    if value is None:
-        raise ArgumentError(f"{what} is '{shown}', which is not a number")
-    if not math.isfinite(value):
-        raise ArgumentError(f"{what} is '{shown}'; it must be finite")
-    return value
-
-
-def _constant(text: str) -> float | None:
-    """The value of a number or a formula without variables (1/3, 2*pi); None for anything else."""
-    try:
-        return float(text.replace("−", "-"))
-    except ValueError:
-        pass
-    try:
-        formula = parse(text)
-    except FormulaError:
-        return None
-    if formula.variables:
-        return None
-    [root] = formula.graph.fold([formula.root])
-    return float_of(root)
 
 
 def _tolerance(tol: float | None) -> float | None:
@@ -171,93 +156,3 @@ def read_start(start: Start) -> tuple[float | dict[str, float] | list[float], tu
 
 def _coordinate(value: Any) -> float:
     return to_finite(value, "the start", "which is not a number")
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """The learning rate: a number, a formula of t and named constants, or the line search."""
-
-    text: str
-    value: float | None = None
-    formula: Formula | None = None
-
-    @property
-    def shown(self) -> float | str:
-        """A number, or what was typed."""
-        return self.text if self.value is None else self.value
-
-    @property
-    def auto(self) -> bool:
-        """Whether a line search chooses it."""
-        return self.value is None and self.formula is None
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The constants of the formula."""
-        return tuple(n for n in self.formula.variables if n != "t") if self.formula else ()
-
-    def check(self, steps: int, values: Mapping[str, float]) -> None:
-        """See that the formula is a rate, finite and not below 0, at the steps to be taken.
-
-        All of the first thousand are checked, then a thinning sample: where a
-        formula fails, it fails early or for good.
-        """
-        if self.formula is None:
-            return
-        t = 1
-        while t <= steps:
-            rate = self.at(t, values)
-            if not (math.isfinite(rate) and rate >= 0):
-                shown = names.escape(self.text)
-                raise ArgumentError(
-                    f"the learning rate {shown} is {rate!r} at step {t}; "
-                    "it must be a number, 0 or more, at every step"
-                )
-            t = t + 1 if t < 1000 or t == steps else min(steps, t + t // 100)
-
-    def at(self, t: int, values: Mapping[str, float]) -> float:
-        """The learning rate of step t, of a formula. values: of its constants."""
-        assert self.formula is not None
-        known = {s: values[n] for n, s in self.formula.variables.items() if n != "t"}
-        if (time := self.formula.variables.get("t")) is not None:
-            known[time] = float(t)
-        return float(evaluate_all([self.formula.root], known)[id(self.formula.root)])
-
-    def resolve(self, given: Mapping[str, float]) -> dict[str, float]:
-        """The values of `names`, or ArgumentError."""
-        for name in self.names:
-            if name not in given:
-                shown = names.escape(name)
-                raise ArgumentError(
-                    f"unknown name '{shown}' in the learning rate '{names.escape(self.text)}'; "
-                    f"it is a formula of t; give other names with --set {shown}=..."
-                )
-        return {name: given[name] for name in self.names}
-
-
-def _schedule(lr: float | str) -> Schedule:
-    if not isinstance(lr, str):
-        return Schedule(repr(lr), value=_rate(to_float(lr, "the learning rate"), repr(lr)))
-    text = lr.strip()
-    if not text:
-        raise ArgumentError("no learning rate was given; it is a number, a formula of t, or auto")
-    if text.lower() == "auto":
-        return Schedule("auto")
-    if (value := _constant(text)) is not None:
-        return Schedule(text, value=_rate(value, text))
-    formula = parse(text)
-    if "t" not in formula.variables and len(formula.variables) == 1 and formula.root.is_Atom:
-        shown = names.escape(text)
-        raise ArgumentError(
-            f"the learning rate is '{shown}', which is not a number; "
-            "give a number, a formula of t such as 0.1/(1+t/100), or auto"
-        )
-    return Schedule(text, formula=formula)
-
-
-def _rate(value: float, text: str) -> float:
-    if not (math.isfinite(value) and value > 0):
-        raise ArgumentError(
-            f"the learning rate is {names.escape(text)}; it must be a number above 0"
-        )
-    return value

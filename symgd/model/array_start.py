@@ -13,9 +13,9 @@ from symgd.backends.compiler import compile_program
 from symgd.backends.lambdified import compile_array
 from symgd.errors import ArgumentError, FormulaError
 from symgd.formula.parse import parse
-from symgd.model.arguments import parse_number
 from symgd.model.array_model import ArrayModel
 from symgd.model.elements import place_on_axis
+from symgd.model.schedule import parse_number
 
 Floats: TypeAlias = "NDArray[np.float64]"
 

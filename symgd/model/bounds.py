@@ -10,8 +10,8 @@ from typing import Any
 from symgd import names
 from symgd.errors import ArgumentError, FormulaError
 from symgd.formula.parse import parameter_name
-from symgd.model.arguments import parse_number
 from symgd.model.checks import to_float
+from symgd.model.schedule import parse_number
 
 BoundsByName = Mapping[str, tuple[float | None, float | None]]  # None: open
 
@@ -38,6 +38,11 @@ class ParameterBox:
         """The gradient with 0 for the parameters that are held: 0 at a minimum in the box."""
         return [0.0 if h else g for h, g in zip(self.held(x, grad), grad, strict=True)]
 
+    @classmethod
+    def open(cls, count: int) -> ParameterBox:
+        """No bounds."""
+        return cls((-math.inf,) * count, (math.inf,) * count)
+
     def contains(self, x: Iterable[float]) -> bool:
         """Whether a point is in the box."""
         return all(a <= v <= b for v, a, b in zip(x, self.low, self.high, strict=True))
@@ -45,7 +50,8 @@ class ParameterBox:
     def by_name(self, params: Sequence[str]) -> dict[str, tuple[float | None, float | None]]:
         """Those that are there: name -> (low, high), None for an open end."""
         pairs = zip(params, self.low, self.high, strict=True)
-        return {name: (_end(a), _end(b)) for name, a, b in pairs if _end(a) is not _end(b)}
+        ends = ((name, _end(a), _end(b)) for name, a, b in pairs)
+        return {name: (a, b) for name, a, b in ends if (a, b) != (None, None)}
 
 
 def _end(value: float) -> float | None:

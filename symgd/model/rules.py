@@ -1,50 +1,42 @@
 """Update rules as formulas: a rule's text -> Rule, and a Rule -> the nodes of one step.
 
 Lines `name = expression`, read from top to bottom, each for every parameter before the next.
-`theta` is the parameter, `g` its gradient, `t` = 1, 2, ... the step, `lr` the learning rate. A name
-that is read before it is assigned is state and starts at 0; a name that is never assigned is a
-hyperparameter.
+`theta` is the parameter, `g` its gradient, `t` = 1, 2, ... the step, `lr` the learning rate, `L`
+the loss at theta, `theta0` the start, `n` the planned number of steps. A name that is read before
+it is assigned is state; it starts at 0, or at the value of a line `v0 = ...`. A name that is never
+assigned is a hyperparameter. `report x` says which iterate is returned. The functions of rules
+stand in `symgd.formula.rule_functions`.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
-import sympy
-
 from symgd import names
 from symgd._locks import cached_property
-from symgd.errors import FormulaError, RuleError, caret
-from symgd.formula.functions.table import FUNCTIONS
+from symgd.errors import RuleError, caret
 from symgd.formula.graph import Graph
-from symgd.formula.nodes import Name, Node, Norm, topological
+from symgd.formula.nodes import DRAWS, EVALUATIONS, ONE, OVER_PARAMS, Name, Node, topological
 from symgd.formula.other_names import RULE_LETTERS
-from symgd.formula.parse import DEFAULT_LIMITS, Formula, parse, variable_name
+from symgd.formula.parse import DEFAULT_LIMITS, Formula
 from symgd.formula.tokens import tokens
 from symgd.model.catalogue import CATALOGUE
 from symgd.model.present import Notebook
+from symgd.model.rule_step import Surroundings, alike_below, instantiate
+from symgd.model.rule_text import Line, RuleText, pieces_of, read_rule
 
 RESERVED = ("theta", "g", "t", "lr")
-_FIXED = ("t", "lr")  # what a rule reads but cannot assign
-
-
-@dataclass(frozen=True)
-class Line:
-    """One assignment of a rule: the name, and its expression in the rule's own graph."""
-
-    target: str
-    formula: Formula
 
 
 @dataclass(frozen=True)
 class Rule(Notebook):
     """An update rule, from its equations.
 
-    text: the lines. defaults: usual values of hyperparameters. name: for display. Rules add up:
-    `prefix + rule + suffix` runs the lines of the one, then of the other.
+    text: the lines. defaults: usual values of hyperparameters. name: for display. own_rates:
+    whether each parameter has a learning rate of its own. Rules add up: `prefix + rule + suffix`
+    runs the lines of the one, then of the other.
 
     >>> rule = Rule("v = beta*v + g; theta = theta - lr*v", {"beta": 0.9})
     >>> rule.state, rule.hyperparameters
@@ -54,6 +46,7 @@ class Rule(Notebook):
     text: str
     defaults: Mapping[str, float] = field(default_factory=dict)
     name: str = "custom"
+    own_rates: bool = False
 
     def __post_init__(self) -> None:
         self.lines  # noqa: B018 - a text that does not read fails here, not at the first step
@@ -64,8 +57,8 @@ class Rule(Notebook):
     def __str__(self) -> str:
         return self.text.strip()
 
-    def __reduce__(self) -> tuple[type[Rule], tuple[str, dict[str, float], str]]:
-        return Rule, (self.text, dict(self.defaults), self.name)  # the lines are read again
+    def __reduce__(self) -> tuple[type[Rule], tuple[str, dict[str, float], str, bool]]:
+        return Rule, (self.text, dict(self.defaults), self.name, self.own_rates)  # read again
 
     def __add__(self, other: Rule) -> Rule:
         text = f"{self.text.strip()}\n{other.text.strip()}"
@@ -77,42 +70,73 @@ class Rule(Notebook):
         return Graph()
 
     @cached_property
+    def content(self) -> RuleText:
+        """What the text says, or FormulaError or RuleError."""
+        return read_rule(self.text, self.graph)
+
+    @property
     def lines(self) -> tuple[Line, ...]:
-        """The assignments in order, or FormulaError or RuleError."""
-        pieces = [p for p in _pieces(self.text) if p.strip()]
-        targets = [_target(piece) for piece in pieces]
-        variables: dict[str, Name] = {}
-        lines = []
-        for piece, target in zip(pieces, targets, strict=True):
-            right = " " * (piece.index("=") + 1) + piece[piece.index("=") + 1 :]
-            try:
-                formula = parse(
-                    right, graph=self.graph, variables=variables, declared=targets, rule=True
-                )
-            except FormulaError as error:
-                column = max(error.column, piece.index("=") + 1)
-                raise FormulaError(piece, column, error.sentence, error.hint) from None
-            variables = dict(formula.variables)
-            lines.append(Line(target, formula))
-        return tuple(lines)
+        """The assignments of every step in order."""
+        return self.content.lines
 
-    @cached_property
-    def variables(self) -> dict[str, Name]:
+    @property
+    def variables(self) -> Mapping[str, Name]:
         """Every name that the lines read, with its symbol."""
-        return dict(self.lines[-1].formula.variables) if self.lines else {}
+        return self.content.variables
+
+    @property
+    def state(self) -> tuple[str, ...]:
+        """The names that live from step to step."""
+        return self.content.state
+
+    @property
+    def reported(self) -> Formula | None:
+        """What is returned in place of theta."""
+        return self.content.reported
 
     @cached_property
-    def state(self) -> tuple[str, ...]:
-        """Names read before they are assigned: they live from step to step, from 0 on."""
-        assigned: set[str] = set()
-        found: list[str] = []
-        targets = {line.target for line in self.lines}
-        for line in self.lines:
-            for name in self._read(line):
-                if name in targets and name not in assigned and name not in {*RESERVED, *found}:
-                    found.append(name)
-            assigned.add(line.target)
-        return tuple(found)
+    def nodes(self) -> list[Node]:
+        """The nodes of all expressions."""
+        lines = [*self.lines, *self.content.initial.values()]
+        return topological([line.formula.root for line in lines])
+
+    @cached_property
+    def evaluations(self) -> tuple[str, ...]:
+        """What a step evaluates besides the gradient at theta: of L, loss, grad, hvp."""
+        kinds = dict(zip(EVALUATIONS, ("loss", "grad", "hvp"), strict=True))
+        found = [name for kind, name in kinds.items() if any(n.func is kind for n in self.nodes)]
+        return ("L", *found) if self.uses_loss else tuple(found)
+
+    @cached_property
+    def uses_loss(self) -> bool:
+        """Whether it reads the loss at theta."""
+        own = {*self.defaults, *(line.target for line in self._all_lines)}
+        return "L" in self.variables and "L" not in own
+
+    @cached_property
+    def random(self) -> bool:
+        """Whether it draws random numbers."""
+        return any(node.func in DRAWS for node in self.nodes)
+
+    @cached_property
+    def together(self) -> bool:
+        """Whether the step of a parameter depends on others, or on which one it is."""
+        kinds = (*OVER_PARAMS, *EVALUATIONS, *DRAWS)
+        return self.uses_loss or self.own_rates or any(n.func in kinds for n in self.nodes)
+
+    @property
+    def _all_lines(self) -> tuple[Line, ...]:
+        return (*self.lines, *self.content.initial.values())
+
+    @cached_property
+    def one_number(self) -> tuple[bool, ...]:
+        """Of each state, whether it is one number for all parameters."""
+        alike = {name for name, symbol in self.variables.items() if symbol in self.alike}
+        return tuple(name in alike for name in self.state)
+
+    def widths(self, count: int) -> list[int]:
+        """How many numbers each state is, of so many parameters."""
+        return [1 if one else count for one in self.one_number]
 
     @cached_property
     def unboxed(self) -> Rule:
@@ -127,24 +151,22 @@ class Rule(Notebook):
     @cached_property
     def hyperparameters(self) -> tuple[str, ...]:
         """Names that are read and never assigned."""
-        targets = {line.target for line in self.lines}
-        return tuple(n for n in self.variables if n not in targets and n not in RESERVED)
+        targets = {line.target for line in self._all_lines}
+        given = {*RESERVED, "L"} if self.uses_loss else {*RESERVED}
+        return tuple(n for n in self.variables if n not in targets and n not in given)
 
     @cached_property
     def alike(self) -> frozenset[Name]:
         """The symbols of the names that have one value for all parameters: lr, t, norms, ..."""
-        alike = set(self.variables) - {"theta", "g"}
+        alike = set(self.variables) - {"theta", "g", *(["lr"] if self.own_rates else [])}
+        roots = [(line.target, line.formula.root) for line in self._all_lines]
+        roots += [(state, line.formula.root) for state, line in self.content.initial.items()]
         while True:
             symbols = frozenset(self.variables[name] for name in alike)
-            roots = [(line.target, line.formula.root) for line in self.lines]
-            apart = {target for target, root in roots if id(root) not in _one(root, symbols)}
+            apart = {target for target, root in roots if id(root) not in alike_below(root, symbols)}
             if not alike & apart:
                 return symbols
             alike -= apart
-
-    def _read(self, line: Line) -> list[str]:
-        below = {node for node in topological([line.formula.root]) if isinstance(node, Name)}
-        return [name for name, symbol in self.variables.items() if symbol in below]
 
     def resolve(self, values: Mapping[str, float]) -> dict[str, float]:
         """The value of every hyperparameter: given here or by default, or RuleError.
@@ -158,6 +180,8 @@ class Rule(Notebook):
             )
         for name in values:
             if name not in self.hyperparameters:
+                if name == "L" and self.uses_loss:
+                    raise RuleError("L is the loss in a rule: give the hyperparameter another name")
                 what = f"{names.escape(self.name)} has no hyperparameter"
                 raise RuleError(names.unknown(what, name, self.hyperparameters))
         missing = [n for n in self.hyperparameters if n not in values and n not in self.defaults]
@@ -177,7 +201,7 @@ class Rule(Notebook):
                     f"unknown name '{shown}' in the rule {names.escape(self.name)}"
                     + (f"; {hint}" if hint else ""),
                     *self._place_of(name),
-                    "a rule sees theta, g, t, lr and the names that its lines assign",
+                    "a rule sees theta, g, t, lr, n, L and the names that its lines assign",
                     f"a hyperparameter needs a value: --set {shown}=...",
                 ]
             )
@@ -185,7 +209,7 @@ class Rule(Notebook):
 
     def _place_of(self, name: str) -> list[str]:
         """The line that reads the name first, and a caret under it."""
-        for piece in _pieces(self.text):
+        for piece in pieces_of(self.text):
             right = piece.index("=") + 1 if "=" in piece else 0
             for token in tokens(piece[right:], DEFAULT_LIMITS):
                 if token.kind == "name" and token.text == name:
@@ -198,26 +222,50 @@ class Rule(Notebook):
         theta: Sequence[Node],
         grad: Sequence[Node],
         state: Mapping[str, Sequence[Node]],
-        shared: Mapping[str, Node],
-        array: bool = False,
+        shared: Mapping[str, Node | Sequence[Node]],
+        around: Surroundings | None = None,
     ) -> tuple[list[Node], dict[str, list[Node]]]:
         """One step as nodes of `graph`: the new parameters and the new state.
 
-        theta, grad: one node per parameter; state: name -> one node per parameter. shared: the
-        nodes of t, lr and the hyperparameters. array: the one node of each stands for a whole
-        array, so that norm(...) goes over its elements. The norm of one number, such as lr, is
-        its size.
+        theta, grad: one node per parameter; state: name -> one node per parameter, or a single one
+        of a state that is one number. shared: the nodes of t, lr and the hyperparameters, lr one or
+        one per parameter.
         """
         count = len(theta)
+        around = around or Surroundings.of(graph, count)
         now: dict[str, list[Node]] = {"theta": list(theta), "g": list(grad)}
-        now |= {name: list(nodes) for name, nodes in state.items()}
-        now |= {name: [node] * count for name, node in shared.items()}
-        for line in self.lines:
-            places = [(name, self.variables[name]) for name in self._read(line)]
+        now |= {name: _spread(nodes, count) for name, nodes in state.items()}
+        for name, node in shared.items():
+            now[name] = _spread(node if isinstance(node, (list, tuple)) else [node], count)
+        if self.uses_loss:
+            now["L"] = [around.loss_here()] * count
+
+        def value(line: Line) -> list[Node]:
+            places = [(n, s) for n, s in line.formula.variables.items() if n in line.reads]
             values = [{s: now[n][k] for n, s in places} for k in range(count)]
-            roots = _instantiate(graph, line.formula.root, values, array, self.alike)
-            now[line.target] = roots
-        return now["theta"], {name: now[name] for name in self.state}
+            return instantiate(graph, line.formula.root, values, self.alike, around)
+
+        for name, line in self.content.initial.items():
+            first = graph.compare("==", now["t"][0], ONE)
+            nodes = value(line)
+            if line.target in self.content.held:
+                kept = zip(nodes, now[line.target], strict=True)
+                nodes = [graph.where(first, new, old) for new, old in kept]
+                now[line.target] = nodes
+            if name != "theta":
+                pairs = zip(nodes, now[name], strict=True)
+                now[name] = [graph.where(first, new, old) for new, old in pairs]
+        for line in self.lines:
+            now[line.target] = value(line)
+        after = {
+            name: now[name][:1] if one else now[name]
+            for name, one in zip(self.state, self.one_number, strict=True)
+        }
+        return now["theta"], after
+
+
+def _spread(nodes: Sequence[Node], count: int) -> list[Node]:
+    return list(nodes) if len(nodes) == count else [nodes[0]] * count
 
 
 def find_rule(text: str | Rule) -> Rule:
@@ -263,68 +311,3 @@ def _read(text: str) -> Rule:
     ordered = sorted(entries, key=lambda entry: entry.kind == "rule")
     defaults = {k: v for entry in ordered for k, v in entry.defaults.items()}
     return Rule("\n".join(e.text for e in entries), defaults, "+".join(parts))
-
-
-_AUGMENTED = re.compile(r"(\s*[^\W\d]\w*\s*)(\*\*|//|[-+*/^:])=(?!=)(.+)", re.DOTALL)
-
-
-def _pieces(text: str) -> list[str]:
-    return [re.sub("#.*", "", piece) for piece in re.split(r"[;\n]", text)]
-
-
-def _target(piece: str) -> str:
-    left, equals, right = piece.partition("=")
-    if found := _AUGMENTED.match(piece):
-        name, operator, rest = (part.strip() for part in found.groups())
-        changed = f"{name} {operator} ({rest})" if operator != ":" else rest
-        hint = f"write {name} = {changed}"
-        sentence = f"'{operator}=' is not an assignment of a rule"
-        raise FormulaError(piece, found.start(2), sentence, hint)
-    if not equals or right.startswith("=") or left[-1:] in set("<>!="):
-        raise FormulaError(piece, 0, "a line of a rule is name = expression", "")
-    if not right.strip():
-        raise FormulaError(piece, len(piece), "nothing is assigned here", "")
-    try:
-        target = variable_name(left)
-    except FormulaError as error:
-        raise FormulaError(piece, error.column, error.sentence, error.hint) from None
-    if target in _FIXED:
-        sentence = f"'{target}' is given and cannot be assigned"
-        raise FormulaError(piece, piece.index(left.strip()), sentence, "choose another name")
-    return target
-
-
-def _one(root: Node, alike: Container[Node]) -> set[int]:
-    """The ids of expressions with one value for all parameters, given the names that have one."""
-    found: set[int] = set()
-    for node in topological([root]):
-        one = not isinstance(node, Name) or node in alike
-        if node.func is Norm or (one and all(id(a) in found for a in node.args)):
-            found.add(id(node))
-    return found
-
-
-def _instantiate(
-    graph: Graph,
-    root: Node,
-    values: Sequence[Mapping[Name, Node]],
-    array: bool,
-    alike: Container[Node],
-) -> list[Node]:
-    """The expression once per parameter, with norm(...) over all of them."""
-    count, one = len(values), _one(root, alike)
-    done: dict[int, list[Node]] = {}
-    for node in topological([root]):
-        if not node.args:
-            done[id(node)] = [values[k].get(node, graph.atom(node)) for k in range(count)]
-        elif node.func is Norm and (not array or id(node.args[0]) in one):
-            parts = done[id(node.args[0])]
-            length = graph.node(FUNCTIONS["hypot"].node, *parts)
-            if count == 1 or id(node.args[0]) in one:
-                length = graph.node(sympy.Abs, parts[0])
-            done[id(node)] = [length] * count
-        else:
-            done[id(node)] = [
-                graph.same(node, tuple(done[id(a)][k] for a in node.args)) for k in range(count)
-            ]
-    return done[id(root)]

@@ -9,10 +9,10 @@ import pytest
 
 from symgd.backends.native import jit
 from symgd.backends.native.jit import compile_module, lanes, source
-from symgd.backends.native.vector_emit import VectorEmitter, Vectors
-from symgd.backends.native.vector_exp import sech_squared
-from symgd.backends.native.vector_math import OWN
-from symgd.backends.native.vector_trig import LIMIT
+from symgd.backends.native.vectors.vector_emit import VectorEmitter, Vectors
+from symgd.backends.native.vectors.vector_exp import sech_squared
+from symgd.backends.native.vectors.vector_math import OWN
+from symgd.backends.native.vectors.vector_trig import LIMIT
 
 inf, nan = math.inf, math.nan
 DIGITS = mpmath.MPContext()

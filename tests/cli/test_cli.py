@@ -433,7 +433,7 @@ def test_functions_lists_the_table():
     assert {"exp", "log", "sqrt", "where"} <= set(names)
 
 
-@pytest.mark.parametrize("command", ["rules", "functions"])
+@pytest.mark.parametrize("command", ["rules", "functions", "schedules"])
 def test_tables_of_symgd_itself_export(command):
     names = Outcome(command, "--format", "plain").out.split()
     rows = json.loads(Outcome(command, "--format", "json").out)

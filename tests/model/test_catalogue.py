@@ -18,7 +18,9 @@ import optax
 import pytest
 
 import symgd
+from symgd.formula.rule_functions import RULE_FUNCTIONS
 from symgd.model.catalogue import CATALOGUE, Entry
+from tests.model import rules_by_hand as by_hand
 
 jax.config.update("jax_enable_x64", True)
 
@@ -33,20 +35,32 @@ class Problem:
     text: str
     loss: Callable[[Any, Any], Any]
     grad: Callable[[float, float], tuple[float, float]]
+    hess: Callable[[float, float], np.ndarray]
     start: tuple[float, float]
     rates: Mapping[str, float] = field(default_factory=dict)
 
     def rate(self, rule: str) -> float:
-        return self.rates.get(rule, 1.0 if rule == "adadelta" else 0.013)
+        return self.rates.get(rule, 1.0 if rule in FREE else 0.013)
 
+
+#: Rules that find the size of their steps: lr is a factor or a bound. Rules of plain steps.
+FREE = {"adadelta", "dog", "dowg", "dadapt_adam", "prodigy", "cocob", "polyak", "momo"}
+SMALL = dict.fromkeys(
+    ["gd", "radam", "optimistic", "fista", "asgd", "schedule_free_sgd", "extragradient",
+     "conjugate_gradient", "hypergradient", "barzilai_borwein", "acprop", "sam", "novograd"],
+    0.00013,
+) | dict.fromkeys(["gd", "radam", "polyak", "momo", "alig"], 0.00113)  # fmt: skip
 
 PROBLEMS = {
     "rosenbrock": Problem(
         text="(1 - x)**2 + 100*(y - x**2)**2",
         loss=lambda x, y: (1 - x) ** 2 + 100 * (y - x**2) ** 2,
         grad=lambda x, y: (-2 * (1 - x) - 400 * x * (y - x**2), 200 * (y - x**2)),
+        hess=lambda x, y: np.array(
+            [[2 - 400 * y + 1200 * x * x, -400 * x], [-400 * x, 200.0]],
+        ),
         start=(-1.2, 1.0),
-        rates={"gd": 0.00113, "momentum": 0.00023, "nesterov": 0.00023, "radam": 0.00113},
+        rates={"momentum": 0.00023, "nesterov": 0.00023, "prodigy": 0.5, **SMALL},
     ),
     "ill-conditioned": Problem(  # eigenvalues of the Hessian: 1001 and 3.6
         text="100*(x - 2*y)**2 + (x + y - 3)**2",
@@ -55,13 +69,15 @@ PROBLEMS = {
             200 * (x - 2 * y) + 2 * (x + y - 3),
             -400 * (x - 2 * y) + 2 * (x + y - 3),
         ),
+        hess=lambda x, y: np.array([[202.0, -398.0], [-398.0, 802.0]]),
         start=(3.0, -2.0),
-        rates={"gd": 0.00113, "momentum": 0.00113, "nesterov": 0.00113, "radam": 0.00113},
+        rates={"momentum": 0.00113, "nesterov": 0.00113, **SMALL},
     ),
     "non-smooth": Problem(
         text="abs(x) + 2*abs(y - 1)",
         loss=lambda x, y: abs(x) + 2 * abs(y - 1),
         grad=lambda x, y: (np.sign(x), 2 * np.sign(y - 1)),
+        hess=lambda x, y: np.zeros((2, 2)),
         start=(0.7, -1.3),
     ),
 }
@@ -146,13 +162,15 @@ class Oracle:
     optax: the transformation at a learning rate, the same formula as ours under `set`; or None.
     set: our hyperparameters for the comparison with optax, where it differs at the defaults.
     torch: the name in torch.optim and what to set there; all else are torch's defaults, and ours.
-    by_hand: the rule at its defaults in NumPy, after the pseudo-code in torch's documentation.
+    by_hand: the rule at its defaults in NumPy, after the pseudo-code in torch's documentation. on:
+    the same of a rule that also reads the loss, after its paper.
     """
 
     optax: Callable[[float], Any] | None
     set: Mapping[str, float] = field(default_factory=dict)
     torch: tuple[str, Mapping[str, Any]] | None = None
     by_hand: Callable[[float], Step] | None = None
+    on: Callable[[float, Any], Step] | None = None
 
 
 ORACLES = {
@@ -203,6 +221,53 @@ ORACLES = {
     ),
     "lion": Oracle(lambda lr: optax.lion(lr, b1=0.9, b2=0.99, weight_decay=0.001)),
     "signsgd": Oracle(optax.sign_sgd),
+    "nadamw": Oracle(
+        lambda lr: optax.nadamw(lr, weight_decay=0.01),
+        set={"momentum_decay": 1e4},
+        torch=("NAdam", {"weight_decay": 0.01, "decoupled_weight_decay": True}),
+        on=by_hand.nadamw,
+    ),
+    "adamaxw": Oracle(lambda lr: optax.adamaxw(lr, weight_decay=0.01)),
+    "adabelief": Oracle(optax.adabelief),
+    "yogi": Oracle(optax.yogi),
+    "adan": Oracle(optax.adan),
+    "adopt": Oracle(optax.contrib.adopt),
+    "ademamix": Oracle(lambda lr: optax.contrib.ademamix(lr, alpha=6.0)),
+    "qhadam": Oracle(None, on=by_hand.qhadam),
+    "laprop": Oracle(None, on=by_hand.laprop),
+    "acprop": Oracle(optax.contrib.acprop),
+    "cautious_adam": Oracle(None, on=by_hand.cautious_adam),
+    "grams": Oracle(None, on=by_hand.grams),
+    "mars": Oracle(None, on=by_hand.mars),
+    "lars": Oracle(optax.lars),
+    "lamb": Oracle(optax.lamb),
+    "novograd": Oracle(optax.novograd),
+    "fromage": Oracle(optax.fromage),
+    "signum": Oracle(
+        lambda lr: optax.chain(optax.ema(0.9, debias=False), optax.scale_by_sign(), optax.sgd(lr))
+    ),
+    "sm3": Oracle(optax.sm3),
+    "optimistic": Oracle(optax.optimistic_gradient_descent),
+    "fista": Oracle(None, on=by_hand.fista),
+    "asgd": Oracle(None, torch=("ASGD", {}), on=by_hand.asgd),
+    "madgrad": Oracle(None, on=by_hand.madgrad),
+    "schedule_free_sgd": Oracle(optax.contrib.schedule_free_sgd),
+    "schedule_free_adam": Oracle(optax.contrib.schedule_free_adamw),
+    "dog": Oracle(optax.contrib.dog),
+    "dowg": Oracle(optax.contrib.dowg),
+    "dadapt_adam": Oracle(optax.contrib.dadapt_adamw),
+    "prodigy": Oracle(optax.contrib.prodigy),
+    "cocob": Oracle(optax.contrib.cocob),
+    "polyak": Oracle(lambda lr: optax.polyak_sgd(max_learning_rate=lr)),
+    "alig": Oracle(None, on=by_hand.alig),
+    "momo": Oracle(optax.contrib.momo),
+    "barzilai_borwein": Oracle(None, on=by_hand.barzilai_borwein),
+    "hypergradient": Oracle(None, set={"beta": 1e-12}, on=by_hand.hypergradient),
+    "extragradient": Oracle(None, on=by_hand.extragradient),
+    "conjugate_gradient": Oracle(None, on=by_hand.conjugate_gradient),
+    "spsa": Oracle(None, on=by_hand.spsa),
+    "adahessian": Oracle(None, on=by_hand.adahessian),
+    "sophia_h": Oracle(None, on=by_hand.sophia_h),
     "rprop": Oracle(None, torch=("Rprop", {}), by_hand=rprop),  # optax applies a step one step late
 }
 
@@ -276,11 +341,12 @@ def _paths_of_optax(
     gradient = jax.grad(lambda theta, number: jax.lax.switch(number, losses, theta))
 
     def path(start: Any, number: Any, lr: Any) -> Any:
-        rule = optimizer(lr)
+        rule = optax.with_extra_args_support(optimizer(lr))
 
         def step(carry: Any, _: None) -> Any:
             theta, state = carry
-            updates, state = rule.update(gradient(theta, number), state, theta)
+            value = jax.lax.switch(number, losses, theta)
+            updates, state = rule.update(gradient(theta, number), state, theta, value=value)
             theta = optax.apply_updates(theta, updates)
             if boxed:
                 theta = optax.projections.projection_box(theta, BOX["lower"], BOX["upper"])
@@ -364,6 +430,40 @@ def test_rule_at_its_defaults_walks_the_path_worked_by_hand(rule, problem):
     assert_same_paths(our_paths(rule, problem, lr), hand_path(step, problem))
 
 
+@pytest.mark.parametrize("rule", [rule for rule in ORACLES if ORACLES[rule].on])
+def test_rule_at_its_defaults_walks_the_path_of_its_paper(rule, problem):
+    lr = problem.rate(rule)
+    step, given = ORACLES[rule].on(lr, problem), {} if ORACLES[rule].optax else ORACLES[rule].set
+    assert_same_paths(our_paths(rule, problem, lr, given), hand_path(step, problem))
+
+
+#: Prefixes and suffixes that no chain of optax is.
+JOINED = {
+    "sam+gd": (by_hand.sam, {}),
+    "gd+lookahead": (by_hand.lookahead, {}),
+    "gd+plateau": (by_hand.plateau, {"patience": 3.0, "factor": 0.5}),
+    "gd+averaging": (lambda lr, problem: lambda theta, g, t: theta - lr * g, {}),
+}
+
+
+@pytest.mark.parametrize("rule", JOINED)
+def test_joined_rule_walks_the_path_of_its_paper(rule, problem):
+    hand, given = JOINED[rule]
+    lr = problem.rate("gd")
+    path = our_paths(rule, problem, lr, given)
+    assert_same_paths(path, hand_path(hand(lr, problem), problem))
+
+
+def test_reported_iterates_are_means_of_the_path(problem):
+    how = {"start": dict(zip("xy", problem.start, strict=True)), "steps": 50}
+    for rule, lr in (("gd+averaging", problem.rate("gd")), ("asgd", 1e-4)):
+        given = {"begin": 0.0} if rule == "asgd" else {}
+        result = symgd.descend(problem.text, rule=rule, lr=lr, set=given, **how)
+        mean = np.asarray(result.history.theta)[1:].mean(axis=0)
+        assert np.abs(result.x - mean).max() <= 1e-13
+        assert result.value == symgd.Loss(problem.text).value(result.x)
+
+
 @pytest.mark.parametrize("rule", COMPOSITIONS)
 def test_composition_walks_the_path_of_optax(rule, problem):
     given, optimizer = COMPOSITIONS[rule]
@@ -424,15 +524,15 @@ def test_box_without_bounds_is_refused():
 
 def test_every_rule_has_an_oracle():
     assert set(ORACLES) == set(of_kind("rule"))
-    assert all(oracle.optax or oracle.by_hand for oracle in ORACLES.values())
+    assert all(oracle.optax or oracle.by_hand or oracle.on for oracle in ORACLES.values())
 
 
 def test_every_rule_is_checked_at_its_defaults_without_torch():
-    assert all(oracle.by_hand for oracle in ORACLES.values() if oracle.set or not oracle.optax)
+    assert all(o.by_hand or o.on for o in ORACLES.values() if o.set or not o.optax)
 
 
 def test_every_prefix_and_suffix_is_in_a_composition():
-    used = {name for rule in COMPOSITIONS for name in rule.split("+")}
+    used = {name for rule in (*COMPOSITIONS, *JOINED) for name in rule.split("+")}
     assert used >= set(of_kind("prefix")) | set(of_kind("suffix"))
 
 
@@ -441,11 +541,13 @@ def entry(request) -> Entry:
     return request.param
 
 
-FUNCTIONS = {"abs", "clip", "max", "norm", "sign", "sqrt", "where"}
+FUNCTIONS = {"abs", "cbrt", "clip", "max", "min", "mod", "or", "sign", "sqrt", "where", "report"}
+FUNCTIONS |= {*RULE_FUNCTIONS}
+GIVEN = {"theta", "g", "t", "lr", "L", "theta0"}
 
 
 def assigned(text: str) -> set[str]:
-    return {line.partition("=")[0].strip() for line in text.splitlines()}
+    return {line.partition("=")[0].strip() for line in text.splitlines() if "=" in line}
 
 
 def test_entry_says_what_it_is_and_whence(entry):
@@ -460,12 +562,12 @@ def test_entry_says_what_it_is_and_whence(entry):
 def test_entry_text_is_ready_to_print(entry):
     lines = entry.text.splitlines()
     assert all(line == line.strip() and 0 < len(line) <= 80 for line in lines)
-    assert len({re.search("=", line).start() for line in lines}) == 1
+    assert len({line.index("=") for line in lines if "=" in line}) == 1
 
 
 def test_entry_defaults_are_the_free_names_of_its_text(entry):
     names = set(re.findall(r"[^\W\d]\w*", entry.text))
-    free = names - assigned(entry.text) - FUNCTIONS - {"theta", "g", "t", "lr"}
+    free = names - assigned(entry.text) - FUNCTIONS - GIVEN
     assert set(entry.defaults) == free - ({"lower", "upper"} if entry.name == "box" else set())
 
 
@@ -474,7 +576,11 @@ def test_rules_assign_theta_prefixes_g_suffixes_theta(entry):
         assert "theta" in assigned(entry.text)
         assert not assigned(entry.text) & {"g", "t", "lr"}
     else:
-        assert assigned(entry.text) == {"g" if entry.kind == "prefix" else "theta"}
+        changed = "g" if entry.kind == "prefix" else "theta"
+        own = assigned(entry.text) - {changed}
+        others = {n for e in CATALOGUE.values() if e is not entry for n in assigned(e.text)}
+        assert changed in assigned(entry.text) or entry.name == "averaging"
+        assert not own & (others | {"theta", "g", "t", "lr"})
 
 
 def test_catalogue_is_ordered_rules_prefixes_suffixes():

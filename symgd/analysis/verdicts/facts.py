@@ -16,7 +16,7 @@ from symgd.analysis.minima import (
     eigenvalues,
     solver_box,
 )
-from symgd.analysis.stability import linear_rule
+from symgd.analysis.stability import LinearRule, linear_rule
 from symgd.analysis.verdicts.trace import Fall, Point, alternates, fall, modulus, peaks, slope
 from symgd.model.loss import Loss
 from symgd.model.result import History
@@ -43,11 +43,11 @@ class Facts:
     rule: None where a solver ran, for which auto holds. x: the returned point, with its value.
     grad: the gradient there, in bounds the projected one; pull: the gradient as it is. tail: the
     last (step, point) pairs. lr: None where it is no constant. rate_at: a step -> its learning
-    rate, of a formula of t. ahead: None
-    where the run cannot be continued. nonfinite, runaway: the sentence about the sub-expression
-    that left the numbers, or ""; remedy: what keeps it finite. first_loss: the loss at the start.
-    auto: a line search chose every learning rate. batches: each step saw some rows only. stuck: the
-    step changes nothing.
+    rate, of a formula of t. ahead: None where the run cannot be continued. nonfinite, runaway: the
+    sentence about the sub-expression that left the numbers, or ""; remedy: what keeps it finite.
+    first_loss: the loss at the start. own_rates: the learning rate of each parameter, where they
+    differ. auto: a line search chose every learning rate. batches: each step saw some rows only.
+    stuck: the step changes nothing.
     """
 
     loss: Loss | None
@@ -64,6 +64,7 @@ class Facts:
     tail: Sequence[tuple[int, Sequence[float]]]
     history: History
     steps: int
+    own_rates: tuple[float, ...] = ()
     rate_at: Callable[[int], float] | None = None
     ahead: Ahead | None = None
     tol: float | None = None
@@ -242,7 +243,7 @@ class Facts:
         """The factor of the error per step, negative where it changes sides; None if unsteady."""
         if self.near is None:
             return None
-        steady = self.lr is not None and not self.auto
+        steady = (self.lr is not None or bool(self.own_rates)) and not self.auto
         if steady and (found := modulus(self.errors)) is not None:
             return found
         if self.fall is not None and self.fall.law == "geometric":
@@ -271,8 +272,16 @@ class Facts:
         values = self.minimum.eigenvalues
         if not values or not linear.applies(values[-1]):
             return None, None
+        if self.own_rates:
+            return self._by_own_rates(linear), None
         known = self.lr is not None and self.near is not None
         return linear.dominant(values, self.lr) if known else None, linear.limit(values)  # type: ignore[arg-type]
+
+    def _by_own_rates(self, linear: LinearRule) -> float | None:
+        """The factor per step where each parameter has its own learning rate."""
+        if self.loss is None or self.near is None or any(self.held):
+            return None
+        return linear.whole(self.loss.internals.hess_rows(self.near.x), self.own_rates)
 
     @cached_property
     def predicted(self) -> float | None:

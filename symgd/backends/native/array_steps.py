@@ -5,21 +5,23 @@
               double *high)
 
 As `symgd.backends.native.register_steps`, for arrays of any length: the code does not grow with it.
-s: the state arrays of the rule, concatenated. out: [loss, g..]; new: work space for the next theta
-and state. w, c: of the function that evaluates loss and gradient. low, high: bounds of theta,
-infinite where there are none; they are read only if the loop is bounded.
+s: the states of the rule, concatenated, arrays or single numbers. out: [loss, g..]; new: work space
+for the next theta and state. w, c: of the function that evaluates loss and gradient. low, high:
+bounds of theta, infinite where there are none; they are read only if the loop is bounded.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Mapping, Sequence
+from itertools import accumulate
 
 from symgd.backends.native.descent_loop import DescentLoop
 from symgd.backends.native.inline_functions import hypot
 from symgd.backends.native.ir import Value
 from symgd.backends.native.jit import pointers, source
 from symgd.backends.native.register_steps import ARGUMENTS
-from symgd.backends.operations import Operand, live
+from symgd.backends.operations import REDUCTIONS, Operand, live
 from symgd.backends.program import Program
 
 _Element = Callable[[Value, Value], Value]  # (element, index) -> a number or a condition
@@ -28,10 +30,18 @@ ARRAY_ARGUMENTS = (*ARGUMENTS, "w", "c", "out", "new", "low", "high")
 
 
 def array_loop(
-    rule: Program, address: int, params: int, states: int, settles: bool, bounded: bool = False
+    rule: Program,
+    address: int,
+    params: int,
+    singles: Sequence[bool],
+    settles: bool,
+    bounded: bool = False,
 ) -> str:
-    """The module. rule: of `rule_program`; address: of the function of `ArrayProgram`."""
-    loop = ArrayLoop(rule, address, params, states, settles, bounded)
+    """The module. rule: (theta, g, state.., t, tail.., [L]) -> (theta, state..).
+
+    address: of the function of `ArrayProgram`. singles: of each state, whether it is one number.
+    """
+    loop = ArrayLoop(rule, address, params, singles, settles, bounded)
     return source([loop.write(f"i64 @run({pointers(ARRAY_ARGUMENTS)})")], loop.e.declared)
 
 
@@ -45,16 +55,20 @@ class ArrayLoop(DescentLoop):
         rule: Program,
         address: int,
         params: int,
-        states: int,
+        singles: Sequence[bool],
         settles: bool,
         bounded: bool,
     ) -> None:
         super().__init__(params, settles)
-        self.rule, self.address, self.states, self.bounded = rule, address, states, bounded
+        self.rule, self.address, self.bounded = rule, address, bounded
+        self.singles, self.states = singles, len(singles)
+        widths = [1 if one else params for one in singles]
+        self.first = list(accumulate([0, *widths]))  # where each state begins; the last: their end
 
     def begin(self) -> None:
-        tail = self.rule.names[2 + self.states + 1 :]
-        self.tail = {name: self.e.load("%h", k) for k, name in enumerate(tail)}
+        tail = [s for s in self.rule.inputs[2 + self.states + 1 :] if s.text != "L"]
+        self.tail = {symbol.name: self.e.load("%h", k) for k, symbol in enumerate(tail)}
+        self.loss_name = next((s.name for s in self.rule.inputs if s.text == "L"), None)
         self.gradient = self.e.at("%out", 1)
 
     def evaluate(self, t: Value) -> None:
@@ -63,18 +77,33 @@ class ArrayLoop(DescentLoop):
         self.loss = self.e.load("%out", 0)
 
     def propose(self, t: Value) -> None:
-        """First the norms over whole arrays, then all elements."""
+        """First the reductions over whole arrays, then all elements, then single numbers."""
         e = self.e
         number = e.emit(f"sitofp i64 {e.integer('add nsw', t, 1).text} to double")
         known = self.tail | {self.rule.names[2 + self.states]: number}
+        if self.loss_name is not None:
+            known[self.loss_name] = self.loss
+        for k, one in enumerate(self.singles):
+            if one:
+                known[self.rule.names[2 + k]] = e.load("%s", self.first[k])
         for operation in self.rule.body:
-            if operation.name == "norm":
-                known[operation.result] = self._norm_of(operation.arguments[0], known)
+            if operation.name in REDUCTIONS:
+                kind, operand = operation.name, operation.arguments[0]
+                known[operation.result] = self._reduced(kind, operand, known)
+        names = [*self.rule.outputs]
+        whole = [k for k in range(self.states) if not self.singles[k]]
         with e.for_range(self.params) as i:
-            for k, value in enumerate(e.outputs(self.rule, known | self._elements(i))):
-                if self.bounded and k == 0:
-                    value = self._clipped(value, i)
-                e.store(value, "%new", e.integer("add nsw", i, k * self.params))
+            inside = {**known, **self._elements(i)}
+            wanted = [names[0], *(names[1 + k] for k in whole)]
+            theta, *states = e.outputs(self.rule, inside, wanted)
+            e.store(self._clipped(theta, i) if self.bounded else theta, "%new", i)
+            for k, value in zip(whole, states, strict=True):
+                place = self.params + self.first[k]
+                e.store(value, "%new", e.integer("add nsw", i, place))
+        for k, one in enumerate(self.singles):
+            if one:
+                [value] = e.outputs(self.rule, known, [names[1 + k]])
+                e.store(value, "%new", self.params + self.first[k])
 
     def _clipped(self, x: Value, i: Value) -> Value:
         """x within the bounds of parameter i; NaN stays."""
@@ -101,7 +130,8 @@ class ArrayLoop(DescentLoop):
         e, (theta, gradient, *states) = self.e, self.rule.names[: 2 + self.states]
         found = {theta: e.load("%x", i), gradient: e.load(self.gradient, i)}
         for k, name in enumerate(states):
-            found[name] = e.load("%s", e.integer("add nsw", i, k * self.params))
+            if not self.singles[k]:
+                found[name] = e.load("%s", e.integer("add nsw", i, self.first[k]))
         return found
 
     # -- checks and records ---------------------------------------------------------------
@@ -129,7 +159,7 @@ class ArrayLoop(DescentLoop):
     def commit(self) -> None:
         self.e.copy("%x", "%new", 8 * self.params)
         if self.states:
-            self.e.copy("%s", self.e.at("%new", self.params), 8 * self.params * self.states)
+            self.e.copy("%s", self.e.at("%new", self.params), 8 * self.first[-1])
 
     # -- reductions of arrays -------------------------------------------------------------
 
@@ -153,14 +183,22 @@ class ArrayLoop(DescentLoop):
         e, zero = self.e, self.e.number(0.0)
         return e.all_finite([self._sum(array, lambda x, i: e.mul(of(x, i), zero)), more])
 
-    def _norm_of(self, operand: Operand, known: Mapping[str, Value]) -> Value:
-        """The Euclidean norm of a number of each parameter, put into %new on the way."""
+    def _reduced(self, kind: str, operand: Operand, known: Mapping[str, Value]) -> Value:
+        """A reduction of a number of each parameter, put into %new on the way."""
         e = self.e
+        largest = e.variable(value=e.number(-math.inf))
         with e.for_range(self.params) as i:
             values = {**known, **self._elements(i)}
             e.run(live(self.rule.body, [operand], values), values)
-            e.store(e.operand(operand, values), "%new", i)
-        return self._norm("%new")
+            x = e.operand(operand, values)
+            e.store(x, "%new", i)
+            if kind == "peak":
+                before = largest.get()
+                above = e.logic("or", e.compare("ogt", x, before), e.compare("uno", x, x))
+                largest.set(e.select(above, x, before))
+        if kind == "peak":
+            return largest.get()
+        return self._norm("%new") if kind == "norm" else self._sum("%new", lambda x, _: x)
 
     def _norm(self, array: str, of: _Element = lambda x, _: x) -> Value:
         """The norm of of(element, index).

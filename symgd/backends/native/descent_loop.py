@@ -15,7 +15,7 @@ from contextlib import nullcontext
 from symgd.backends.native.elementary import FunctionEmitter
 from symgd.backends.native.ir import Value, Variable
 from symgd.backends.native.jit import fused
-from symgd.backends.step_checks import RUNNING, STEP_CHECKS, select_checks
+from symgd.backends.step_checks import RUNNING, STEP_CHECKS, Stop, select_checks
 
 RING = 48
 T, END, NEXT, STRIDE, ROWS, BEST_T = range(6)  # k
@@ -34,6 +34,7 @@ class DescentLoop(ABC):
     loss: Value
     due: Variable
     best_loss: Variable
+    code: Variable
 
     def __init__(self, params: int, settles: bool) -> None:
         self.params, self.checks = params, select_checks(settles)
@@ -45,7 +46,7 @@ class DescentLoop(ABC):
         self.tol, self.best_loss = e.load("%f", TOL), e.variable(value=e.load("%f", BEST))
         has_tol = e.compare("oge", self.tol, e.number(0.0))
         self.due = e.variable("i64", e.load("%k", NEXT, "i64"))
-        step, code = e.variable("i64"), e.variable("i64", RUNNING)
+        step, self.code = e.variable("i64"), e.variable("i64", RUNNING)
         self.begin()
         first, end = e.load("%k", T, "i64"), e.load("%k", END, "i64")
         with e.for_range(end, first, index=step) as t:
@@ -59,15 +60,19 @@ class DescentLoop(ABC):
                 with e.if_then(has_tol) if check.with_tol else nullcontext():
                     holds: Value = getattr(self, check.test)()
                     with e.if_then(holds if check.stops_if else e.negated(holds)):
-                        code.set(int(check.stop))
-                        e.goto("leave")
+                        self.stop(check.stop)
             self.commit()
         e.label("leave")
         self.end()
         e.store(step.get(), "%k", T, "i64")
         e.store(self.due.get(), "%k", NEXT, "i64")
         e.store(self.best_loss.get(), "%f", BEST)
-        return e.define(head, f"i64 {code.get().text}")
+        return e.define(head, f"i64 {self.code.get().text}")
+
+    def stop(self, why: Stop) -> None:
+        """End the loop."""
+        self.code.set(int(why))
+        self.e.goto("leave")
 
     def _record(self, t: Value) -> None:
         """A row of the history where one is due, theta in the ring, and whether it is the best."""

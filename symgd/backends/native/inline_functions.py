@@ -11,7 +11,7 @@ from functools import partial, reduce
 
 from symgd.backends.native.ir import Value
 from symgd.backends.native.translate import Emitter, Form
-from symgd.backends.native.vector_bits import bits_of, double_of
+from symgd.backends.native.vectors.vector_bits import bits_of, double_of
 
 
 def _one(e: Emitter) -> Value:

@@ -186,6 +186,10 @@ class IRBuilder:
         self.lines.append(f"{name}:")
         self._splats, self._open = {}, True
 
+    def fresh_label(self, name: str) -> str:
+        """The name of a block that is yet to come."""
+        return self._fresh(name)
+
     def goto(self, label: str) -> None:
         """Go on at a label, unless the block has ended already."""
         if self._open:

@@ -5,7 +5,7 @@ const P = D.params.length;
 // One row per step: t, theta, loss, |g|. why: "" or what was not finite, of which point `next`.
 function descend(s) {
   const start = D.low ? intoBox(s.start, D.low, D.high) : s.start.slice();
-  let x = start, state = Array(D.rules[s.rule].states * P).fill(0);
+  let x = start, state = Array(D.rules[s.rule].width ?? D.rules[s.rule].states * P).fill(0);
   const rows = [];
   for (let t = 0; ; t++) {
     const [loss, ...g] = F.grad(...x);
@@ -21,7 +21,8 @@ function descend(s) {
 
 // The next point and state: the rule's step number t from x.
 function advance(s, x, g, state, t) {
-  const rule = D.rules[s.rule], step = F.rules[s.rule], shared = [t, F.rate ? F.rate(t, ...s.constants)[0] : s.lr, ...s.hyper];
+  const rule = D.rules[s.rule], step = F.rules[s.rule], hyper = s.hyper.map((v, k) => (k === rule.planned ? s.steps : v));
+  const shared = [t, F.rate ? F.rate(t, ...s.constants)[0] : s.lr, ...hyper];
   if (rule.whole) {
     const out = step(...x, ...g, ...state, ...shared);
     return [inside(s, out.slice(0, P)), out.slice(P)];

@@ -92,7 +92,7 @@ def _live_content(runs: Sequence[Result]) -> Content:
     functions: dict[str, Any] = {
         "grad": javascript.function(loss.internals.program, given),
         "value": javascript.function(loss.internals.value_program, given),
-        "rules": [javascript.function(step_program(rule, len(loss.params))) for rule in rules],
+        "rules": [javascript.function(step_program(rule, loss), given) for rule in rules],
         "linear": [linear_function(rule) for rule in rules],
     }
     if has_hessian(loss):
@@ -103,7 +103,7 @@ def _live_content(runs: Sequence[Result]) -> Content:
     data = {
         "why": "",
         "rule": 0,
-        "rules": [rule_data(rule) for rule in rules],
+        "rules": [rule_data(rule, len(loss.params)) for rule in rules],
         "constants": [[names.escape(name), value] for name, value in constants],
         "verdicts": [
             _settings(run, rules)
@@ -160,13 +160,15 @@ def _why_recorded(result: Result) -> str:
         return "A solver chose each step: this page shows the run that Python made."
     if result.lr == "auto":
         return "A line search chose each learning rate: this page shows the run that Python made."
+    if result.rule.own_rates:
+        return "Each parameter has its own learning rate: this page shows the run that Python made."
+    if result.rule.reported is not None:
+        return "The rule reports another point than theta: this page shows the run of theta."
     if loss.internals.goes_by_rows:
         return "Each step saw some rows of the data: this page shows the run that Python made."
     if loss.internals.program.loops:
         return "The loss goes over rows of data: this page shows runs that Python made."
-    missing = javascript.unsupported(
-        [loss.internals.program, step_program(result.rule, len(loss.params))]
-    )
+    missing = javascript.unsupported([loss.internals.program, step_program(result.rule, loss)])
     if missing:
         listed = ", ".join(missing)
         return f"JavaScript has no {listed}: this page shows runs that Python made."

@@ -11,17 +11,20 @@ from symgd.analysis.stability import linear_rule
 from symgd.backends import javascript
 from symgd.backends.compiler import compile_program
 from symgd.backends.program import Program
+from symgd.descent.step_program import LossAtNodes
 from symgd.formula.graph import Graph
-from symgd.formula.nodes import Name, Node, Norm, topological
-from symgd.model.arguments import Schedule
+from symgd.formula.nodes import Name, Node
 from symgd.model.catalogue import CATALOGUE
 from symgd.model.loss import Loss
 from symgd.model.result import Result
+from symgd.model.rule_step import Surroundings
 from symgd.model.rules import Rule
+from symgd.model.schedule import Schedule
 
 MOST_CHARACTERS = 2000  # of a formula
 
 _MOST_HESSIAN_PARAMETERS = 6  # parameters up to which the page searches for minima
+_MOST_TOGETHER = 6  # parameters up to which it offers rules that need all of them at once
 _BLANKS = re.compile(" +")
 
 
@@ -42,13 +45,21 @@ def rules_of(runs: Sequence[Result]) -> list[Rule]:
         for entry in CATALOGUE.values()
         if entry.kind == "rule" and entry.name not in taken
     ]
-    return [*own.values(), *others]
+    count = len(runs[0].loss.params)
+    return [*own.values(), *(rule for rule in others if _fits_menu(rule, count))]
 
 
-def rule_data(rule: Rule) -> dict[str, Any]:
-    """A rule as the page describes it. whole: its step needs all parameters at once.
+def _fits_menu(rule: Rule, count: int) -> bool:
+    """Whether a rule of the catalogue is short enough, in steps of all parameters at once."""
+    long = rule.evaluations or rule.random or (rule.together and count > _MOST_TOGETHER)
+    return not (long or rule.reported)
 
-    box: which of its hyperparameters are its bounds.
+
+def rule_data(rule: Rule, count: int) -> dict[str, Any]:
+    """A rule of so many parameters as the page describes it.
+
+    whole: its step needs all of them at once, and keeps `width` numbers. planned: which of its
+    hyperparameters is the number of steps. box: which of its hyperparameters are its bounds.
     """
     lines = [names.escape(_BLANKS.sub(" ", line)) for line in str(rule).splitlines()]
     return (
@@ -56,11 +67,22 @@ def rule_data(rule: Rule) -> dict[str, Any]:
             "name": names.escape(rule.name),
             "text": "\n".join(lines)[:MOST_CHARACTERS],
             "states": len(rule.state),
-            "hyper": [[names.escape(n), float(rule.defaults[n])] for n in rule.hyperparameters],
+            "hyper": [[names.escape(n), _usual(rule, n)] for n in rule.hyperparameters],
         }
-        | ({"whole": True} if _uses_norm(rule) else {})
+        | ({"whole": True, "width": sum(rule.widths(count))} if rule.together else {})
+        | ({"planned": [*rule.hyperparameters].index("n")} if _plans(rule) else {})
         | _box(rule)
     )
+
+
+def _usual(rule: Rule, name: str) -> float:
+    """The usual value of a hyperparameter; n and seed have none."""
+    return float(rule.defaults.get(name, 0.0))
+
+
+def _plans(rule: Rule) -> bool:
+    """Whether the rule reads the planned number of steps."""
+    return "n" in rule.hyperparameters
 
 
 def _box(rule: Rule) -> dict[str, Any]:
@@ -69,32 +91,33 @@ def _box(rule: Rule) -> dict[str, Any]:
     return {"box": ends} if rule.unboxed is not rule else {}
 
 
-def _uses_norm(rule: Rule) -> bool:
-    """Whether the rule depends on all parameters at once, by a norm."""
-    roots = [line.formula.root for line in rule.lines]
-    return any(node.func is Norm for node in topological(roots))
-
-
-def step_program(rule: Rule, count: int) -> Program:
+def step_program(rule: Rule, loss: Loss) -> Program:
     """(theta.., g.., state.., t, lr, hyperparameters..) -> (theta.., state..).
 
-    Of one parameter, or of all `count` of them if the rule has a norm.
+    Of one parameter, or of all of them if the step of one depends on the others, or on the loss.
     """
-    graph = Graph()
-    if not _uses_norm(rule):
-        count = 1
+    inner, count = loss.internals, len(loss.params) if rule.together else 1
+    graph = inner.graph if rule.evaluations else Graph()
 
     def atoms(prefix: str, number: int) -> list[Node]:
         return [graph.atom(Name(f"{prefix}{k}")) for k in range(number)]
 
-    theta, grad = atoms("p", count), atoms("g", count)
-    state = {name: atoms(f"s{j}_", count) for j, name in enumerate(rule.state)}
+    theta = inner.atoms if rule.evaluations else atoms("p", count)
+    grad = atoms("g", count)
+    widths = rule.widths(count)
+    state = {n: atoms(f"s{j}_", w) for j, (n, w) in enumerate(zip(rule.state, widths, strict=True))}
     shared: dict[str, Node] = {"t": graph.atom(Name("t")), "lr": graph.atom(Name("rate"))}
     shared |= dict(zip(rule.hyperparameters, atoms("h", len(rule.hyperparameters)), strict=True))
     inputs = [*theta, *grad, *(n for nodes in state.values() for n in nodes), *shared.values()]
-    new, after = rule.step(graph, theta, grad, state, shared)
+    around = Surroundings.of(graph, count)
+    if rule.evaluations:
+        around = Surroundings.of(graph, count, inner.stable, LossAtNodes(inner))
+    new, after = rule.step(graph, theta, grad, state, shared, around)
     results = [*new, *(n for name in rule.state for n in after[name])]
-    return compile_program(inputs, {f"o{k}": n for k, n in enumerate(results)})
+    outputs = {f"o{k}": n for k, n in enumerate(results)}
+    if inner.rows is not None and rule.evaluations:
+        return inner.rows.program(inputs, outputs)
+    return compile_program(inputs, outputs)
 
 
 def linear_function(rule: Rule) -> str | None:

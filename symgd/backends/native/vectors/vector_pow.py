@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from symgd.backends.native.ir import Value
 from symgd.backends.native.translate import Emitter
-from symgd.backends.native.vector_bits import horner, product_error
-from symgd.backends.native.vector_exp import LOG2_HIGH, LOG2_LOW, exponential, scaled
-from symgd.backends.native.vector_log import normal, split
+from symgd.backends.native.vectors.vector_bits import horner, product_error
+from symgd.backends.native.vectors.vector_exp import LOG2_HIGH, LOG2_LOW, exponential, scaled
+from symgd.backends.native.vectors.vector_log import normal, split
 
 LARGEST = 2.0**64
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from symgd.backends.native import vector_exp, vector_log, vector_pow, vector_trig
 from symgd.backends.native.ir import Value
 from symgd.backends.native.translate import Emitter
+from symgd.backends.native.vectors import vector_exp, vector_log, vector_pow, vector_trig
 
 
 @dataclass(frozen=True)

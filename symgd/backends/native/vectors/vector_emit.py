@@ -7,15 +7,15 @@ from dataclasses import dataclass
 
 from symgd.backends.native.elementary import FunctionEmitter
 from symgd.backends.native.ir import Value
-from symgd.backends.native.vector_exp import sech_squared
-from symgd.backends.native.vector_math import OWN
+from symgd.backends.native.vectors.vector_exp import sech_squared
+from symgd.backends.native.vectors.vector_math import OWN
 
 
 @dataclass(frozen=True)
 class Vectors:
     """The functions of vectors that are available.
 
-    own: the functions of `symgd.backends.native.vector_math` to use, by the C library's names.
+    own: the functions of `vector_math` to use, by the C library's names.
     library: (name, arguments) -> the symbol of the vector library and its width, or None; these
     functions err by up to 4 ulp. fused: whether the processor has fused multiply-adds.
     """
@@ -53,10 +53,6 @@ class VectorEmitter(FunctionEmitter):
         if name == "sech" and result.wide and "tanh" in self.vectors.own:
             self._sech[result] = arguments[0]
         return result
-
-    def accumulate(self, a: Value, b: Value, peaks: bool) -> Value:
-        """Their sum; peaks: the larger one, a where b is NaN."""
-        return self.select(self.compare("ogt", b, a), b, a) if peaks else self.add(a, b)
 
     # -- symgd's own ------------------------------------------------------------------------
 

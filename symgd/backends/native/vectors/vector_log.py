@@ -11,13 +11,13 @@ from typing import NamedTuple
 
 from symgd.backends.native.ir import Value
 from symgd.backends.native.translate import Emitter
-from symgd.backends.native.vector_bits import (
+from symgd.backends.native.vectors.vector_bits import (
     bits_of,
     double_of,
     horner,
     zero_kept,
 )
-from symgd.backends.native.vector_exp import LOG2_HIGH, LOG2_LOW
+from symgd.backends.native.vectors.vector_exp import LOG2_HIGH, LOG2_LOW
 
 _R = (
     6.666666666666735130e-01, 3.999999999940941908e-01, 2.857142874366239149e-01,

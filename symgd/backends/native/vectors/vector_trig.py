@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from symgd.backends.native.ir import Value
 from symgd.backends.native.translate import Emitter
-from symgd.backends.native.vector_bits import (
+from symgd.backends.native.vectors.vector_bits import (
     bits_of,
     double_of,
     horner,

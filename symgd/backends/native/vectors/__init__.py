@@ -1,0 +1,1 @@
+"""Functions of vectors in machine code, by polynomials."""

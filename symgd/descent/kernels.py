@@ -1,0 +1,111 @@
+"""Which kernel runs the steps of a descent: by the kind of its loss, rate and backend."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias
+
+from symgd.backends.compiler import compile_program
+from symgd.backends.dispatch import AUTO, choose_rows, compiled, may_compile
+from symgd.backends.lambdified import compile_total
+from symgd.descent.array_kernel import ArrayLineSearchKernel, ArrayStepKernel, array_batches
+from symgd.descent.choose_backend import DescentTask, choose, late
+from symgd.descent.kernel import Kernel, StepKernel
+from symgd.descent.line_search import LineSearchKernel
+from symgd.descent.minibatches import Batch, BatchKernel, Sampler
+from symgd.descent.step_program import settles, step_outputs
+from symgd.errors import ArgumentError
+from symgd.formula.nodes import ROWS
+from symgd.model.arguments import Arguments
+from symgd.model.array_internals import ArrayInternals
+from symgd.model.loss import Loss
+
+Evaluate: TypeAlias = Callable[..., list[float]]
+
+
+def kernel_of(work: DescentTask, backend: str) -> tuple[Kernel, Evaluate]:
+    """What runs the steps, and what evaluates loss and gradient at its end."""
+    evaluate = work.loss.internals.evaluate
+    if isinstance(work.loss.internals, ArrayInternals):
+        return _array_kernel(work), evaluate
+    if work.loss.internals.rows is not None:
+        return _row_kernel(work), evaluate
+    if work.arguments.schedule.auto:
+        return _line_search(work, backend), evaluate
+    kernel = choose(backend, work)
+    return kernel, getattr(kernel, "evaluate", evaluate)
+
+
+def _line_search(work: DescentTask, backend: str) -> Kernel:
+    internals = work.loss.internals
+    function, value = None, internals.evaluate_value
+    if work.large and may_compile(backend):
+        from symgd.backends.native.array_module import compile_arrays
+
+        step = compiled(lambda: compile_arrays(work.program))
+        alone = compiled(lambda: compile_arrays(internals.value_program))
+        if step is not None and alone is not None:
+            function, value = step.at, alone.at
+    count = len(work.loss.params)
+    states = sum(work.arguments.rule.widths(count))
+    call = function or compile_total(work.program)
+    searching = LineSearchKernel(states, count, work.tail, value, call)
+    if work.large or not may_compile(backend):
+        return searching
+
+    def fast() -> Kernel | None:
+        from symgd.descent.native_kernel import NativeLineSearch
+
+        made = (work.loss, work.program, count, work.tail)
+        return compiled(lambda: NativeLineSearch(*made), requested=backend != AUTO)
+
+    if backend != AUTO:
+        return fast() or searching
+    return late(searching, fast, work)
+
+
+def _array_kernel(work: DescentTask) -> Kernel:
+    auto = work.arguments.schedule.auto
+    return ArrayLineSearchKernel.of(work) if auto else ArrayStepKernel.of(work)
+
+
+def _row_kernel(work: DescentTask) -> Kernel:
+    loss, arguments, program = work.loss, work.arguments, work.program
+    rows = loss.internals.rows
+    assert rows is not None
+    count, tail = len(loss.params), (*work.tail, *rows.more(program))
+    function = rows.run(program, arguments.steps)
+    if arguments.schedule.auto:
+        states = sum(arguments.rule.widths(count))
+        return LineSearchKernel(states, count, tail, loss.internals.evaluate_value, function)
+    return StepKernel(program, count, tail, settles(arguments), function)
+
+
+def batch_kernel(
+    loss: Loss, arguments: Arguments, values: Mapping[str, float], sampler: Sampler
+) -> Kernel:
+    """What runs the steps on batches of the data, or ArgumentError."""
+    if arguments.schedule.auto:
+        raise ArgumentError("the line search (lr auto) needs the whole data, not a batch of it")
+    inner = loss.internals
+
+    def whole(x: Sequence[float]) -> tuple[float, list[float]]:
+        value, *grad = inner.evaluate(*x)
+        return value, grad if inner.box is None else inner.box.projected(x, grad)
+
+    if isinstance(inner, ArrayInternals):
+        of_arrays = ArrayStepKernel.of(DescentTask(loss, arguments, values))
+        return array_batches(of_arrays, inner, sampler, whole)
+    assert inner.rows is not None
+    inputs, outputs = step_outputs(loss, arguments.rule, arguments.schedule, list(values))
+    program = compile_program([*inputs, ROWS], outputs)
+    tail = DescentTask(loss, arguments, values).tail
+    function = choose_rows(inner.rows.backend, program, sampler.size, arguments.steps)
+    seen = Batch()
+    step = StepKernel(program, len(loss.params), (*tail, 0.0), False, lambda *x: function(x, seen))
+
+    def see(rows: Mapping[str, Any]) -> None:
+        seen.rows = rows
+        step.tail = (*tail, float(len(next(iter(rows.values())))))
+
+    return BatchKernel(step, see, sampler, whole)
