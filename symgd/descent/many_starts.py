@@ -15,12 +15,13 @@ from symgd.backends.lambdified import compile_array
 from symgd.descent.choose_backend import DescentTask
 from symgd.descent.methods import SolverKernel
 from symgd.errors import ArgumentError
-from symgd.model.arguments import parse_number, read_arguments, resolve
+from symgd.model.arguments import read_arguments, resolve
 from symgd.model.bounds import canonical_bounds, read_bounds
 from symgd.model.checks import to_count
 from symgd.model.elements import element_names
 from symgd.model.loss import Loss
 from symgd.model.result import Starts
+from symgd.model.schedule import parse_number
 from symgd.solvers.objectives import Box, End
 from symgd.solvers.sobol import sobol
 
