@@ -66,7 +66,7 @@ def look_around(
     limits, scale = solver_box(loss), high - low
     ends = _swept(loss, points, float(np.median(scale)))
     values = np.array([loss.internals.evaluate_value(*x)[0] for x in ends.tolist()])
-    groups, seen = list[_Group](), np.empty((_POLISHED, len(scale)))
+    groups, seen = list[_Ends](), np.empty((_POLISHED, len(scale)))
     for k in np.argsort(np.where(np.isfinite(values), values, np.inf), kind="stable"):
         if not np.isfinite(values[k]):
             break
@@ -79,7 +79,7 @@ def look_around(
             groups[place].many += 1
     if not groups:
         raise ArgumentError("the loss is finite at none of the starts; give another within")
-    minima = list[_Group]()
+    minima = list[_Ends]()
     for group in sorted(groups, key=lambda g: g.value):
         same = next((m for m in minima if _near(m.x, group.x, _SAME * scale)), None)
         if same is not None:
@@ -94,7 +94,7 @@ def look_around(
 
 
 @dataclass
-class _Group:
+class _Ends:
     """Ends next to one another: where a solver goes on to from the lowest of them."""
 
     x: NDArray[np.float64]
@@ -107,7 +107,7 @@ def _near(a: NDArray[np.float64], b: NDArray[np.float64], apart: NDArray[np.floa
     return bool((np.abs(a - b) <= apart).all())
 
 
-def _polished(loss: Loss, x: NDArray[np.float64], box: Box | None, tol: float) -> _Group:
+def _polished(loss: Loss, x: NDArray[np.float64], box: Box | None, tol: float) -> _Ends:
     """What a solver makes of x."""
     kernel = SolverKernel("newton", loss, x, box, tol)
     here, converged = kernel.here, False
@@ -117,7 +117,7 @@ def _polished(loss: Loss, x: NDArray[np.float64], box: Box | None, tol: float) -
     except StopIteration as ended:
         converged = ended.value is not End.BLOCKED
     lower = here.value <= loss.internals.evaluate_value(*x.tolist())[0]
-    return _Group(here.x if lower else x, float(here.value), converged and lower)
+    return _Ends(here.x if lower else x, float(here.value), converged and lower)
 
 
 def _swept(loss: Loss, points: NDArray[np.float64], width: float) -> NDArray[np.float64]:
