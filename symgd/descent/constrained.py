@@ -19,8 +19,9 @@ from symgd.errors import ArgumentError
 from symgd.model.bounds import BoundsByName, ParameterBox, canonical_bounds, read_bounds
 from symgd.model.constraints import Constraint, augmented_lagrangian
 from symgd.model.elements import element_names, named
+from symgd.model.history import History
 from symgd.model.loss import Loss
-from symgd.model.result import Best, ConstraintEnd, History, Result, Status, Verdict
+from symgd.model.result import Best, ConstraintEnd, Result, Status, Verdict
 from symgd.names import counted, escape
 from symgd.solvers import augmented_lagrangian as solver
 from symgd.solvers import trust_region

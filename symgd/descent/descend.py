@@ -34,8 +34,9 @@ from symgd.model.array_model import ArrayModel
 from symgd.model.array_start import array_origin
 from symgd.model.bounds import BoundsByName
 from symgd.model.constraints import read_constraints
+from symgd.model.history import History
 from symgd.model.loss import Loss
-from symgd.model.result import History, Result, Status, Verdict
+from symgd.model.result import Result, Status, Verdict
 from symgd.model.rules import Rule
 from symgd.model.schedule import Schedule
 

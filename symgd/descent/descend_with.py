@@ -18,7 +18,8 @@ from symgd.descent.kernel import Run
 from symgd.descent.step_program import settles
 from symgd.errors import ArgumentError, RuleError
 from symgd.model.arguments import read_arguments, resolve
-from symgd.model.result import History, Result
+from symgd.model.history import History
+from symgd.model.result import Result
 from symgd.model.rules import Rule
 from symgd.names import escape
 
