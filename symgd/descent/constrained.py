@@ -122,7 +122,7 @@ class _Lack:
 
 
 @dataclass(frozen=True)
-class _Run:
+class _Augmentation:
     """What a constrained run knows."""
 
     loss: Loss
@@ -202,7 +202,7 @@ def descend_constrained(
     box = None if limits is None else Box(np.array(limits.low), np.array(limits.high))
     x = np.array([point[k] for k in function.places])
     x = x if box is None else box.clip(x)
-    run = _Run(loss, make, constraints, multipliers, function, box)
+    run = _Augmentation(loss, make, constraints, multipliers, function, box)
     history = History(len(x))
     history.append(x.tolist(), function.value(x), math.nan)
     last, status, t = None, Status.MAX_STEPS, 0
@@ -232,7 +232,7 @@ def _bounds(loss: Loss, params: Sequence[str], given: BoundsByName | None) -> Pa
 
 
 def _result(
-    run: _Run,
+    run: _Augmentation,
     x: Vector,
     last: solver.Outer | None,
     status: Status,

@@ -93,6 +93,22 @@ class ConstraintEnd:
         return f"{text}: {effect}" if self.equality else f"{text} is active: {effect}"
 
 
+@dataclass(frozen=True)
+class Starts:
+    """What many starts led to: how many converged, to how many minima, what part to the best."""
+
+    count: int
+    converged: int
+    minima: int
+    share_best: float
+
+    @property
+    def sentence(self) -> str:
+        """In words."""
+        many = f"{self.minima:,} minima" if self.minima > 1 else "one minimum"
+        return f"of {self.count:,} starts {100 * self.share_best:.3g} % end at the best of {many}"
+
+
 class Described(Protocol):
     """What a Result tells of its loss: a `Loss`, or a stand-in for a bare gradient function."""
 
@@ -136,6 +152,7 @@ class Result(Paged):
     verdict, which may continue the run and try others: when it is first read, and once. box: the
     bounds of the parameters, if there are any. method: the solver whose run it is; then rule and lr
     are None. constraints, violation: at the end, and the sum of what they lack.
+    starts: of a run from next to the best of many starts.
     """
 
     theta: dict[str, float]
@@ -156,6 +173,7 @@ class Result(Paged):
     method: str | None = None
     constraints: tuple[ConstraintEnd, ...] = ()
     violation: float | None = None
+    starts: Starts | None = None
 
     @cached_property
     def verdict(self) -> Verdict:
@@ -227,6 +245,8 @@ class Result(Paged):
         }
         if self.box is not None:
             data["bounds"] = self.bounds
+        if self.starts is not None:
+            data["starts"] = asdict(self.starts)
         if self.constraints:
             keys = ("text", "value", "multiplier", "active")
             data["constraints"] = [{k: getattr(c, k) for k in keys} for c in self.constraints]
