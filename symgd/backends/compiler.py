@@ -21,6 +21,8 @@ def compile_program(inputs: Sequence[Name], outputs: Mapping[str, Node]) -> Prog
     lowering = Lowering(roots)
     reads = lowering.reads
     order = topological(roots, reads=reads)
+    if all(node.func not in REDUCTIONS for node in order):
+        return compile_per_row(inputs, outputs)
     free = FreeIndices()
     varies = {id(n) for n in order if ROW in free(n)}
     level = _levels(order, reads)
@@ -43,9 +45,9 @@ def compile_program(inputs: Sequence[Name], outputs: Mapping[str, Node]) -> Prog
 
 
 def compile_per_row(inputs: Sequence[Name], outputs: Mapping[str, Node]) -> Program:
-    """The program of one row: a straight line over inputs among which the columns are.
+    """The program without sums over rows: a straight line, in the order of the outputs.
 
-    There are no sums over rows in it.
+    inputs: among them the columns, in one row.
     """
     roots = list(outputs.values())
     lowering = Lowering(roots)
