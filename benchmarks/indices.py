@@ -86,7 +86,13 @@ def scaling() -> Iterator[Row]:
 
 
 def paired(one: peer.Evaluate, two: peer.Evaluate) -> tuple[float, float]:
-    """Median milliseconds of one, and the median ratio of neighbors, called in turn."""
+    """Median milliseconds of one, and the median ratio of neighbors: three calls of each in turn.
+
+    The shortest of three: one after another, as a descent calls them.
+    """
     two()
-    took = [(timed(one)[0], timed(two)[0]) for _ in range(5 * REPEATS)]
+    took = [
+        (min(timed(one)[0] for _ in range(3)), min(timed(two)[0] for _ in range(3)))
+        for _ in range(2 * REPEATS)
+    ]
     return 1e3 * median(t for t, _ in took), median(b / a for a, b in took)

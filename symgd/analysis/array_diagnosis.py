@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from symgd._numpy import np
-from symgd.analysis.nonfinite import WIDTH, NonfiniteCause, is_finite, operands_read, remedy
+from symgd.analysis.nonfinite import NonfiniteCause, blame, is_finite, operands_read
 from symgd.backends.compiler import compile_per_row
 from symgd.backends.lambdified import compile_array
 from symgd.formula.graph import Graph
@@ -27,7 +27,6 @@ from symgd.formula.indices import (
     reduced_index,
 )
 from symgd.formula.nodes import ROWS, Column, Name, Node, RowMax, RowMean, float_of, topological
-from symgd.formula.printing.plain import write
 from symgd.model.array_functions import ArrayFunctions
 
 _LARGEST = 20_000_000  # numbers that the values of one node may be
@@ -172,20 +171,13 @@ def _blame(root: Node, values: _Values, x: Sequence[float], at: str) -> Nonfinit
             place[index] = int(wrong[0][values.axes[index]])
             node = node.args[-1]
             continue
-        operands = [a for a in operands_read(node) if id(a) in values.known]
-        bad = [a for a in operands if not is_finite(here(a))]
+        bad = [a for a in operands_read(node) if id(a) in values.known and not is_finite(here(a))]
         if not bad:
             break
         node = bad[0]
-    shown = [a for a in operands_read(node) if id(a) in values.known and not a.is_number][:4]
-    texts = ", ".join(f"{write(a, WIDTH)} = {here(a)!r}" for a in shown)
     listed = ", ".join(
         f"row {k + 1:,}" if i is ROW else f"{i.text} = {values.shapes.range(i)[k]:,}"
         for i, k in place.items()
     )
-    value = here(node)
-    overflow = value == value and max(map(abs, x)) > 1e6
-    infinite = abs(value) == math.inf and all(here(a) != 0 for a in shown)
-    where = f" at {listed}" if listed else ""
-    sentence = f"{write(node, WIDTH)}: {texts}{where}{at}"
-    return NonfiniteCause(sentence, overflow or infinite, remedy(node))
+    known = {id(n): here(n) for n in values.order if id(n) in values.known}
+    return blame(node, known, x, f" at {listed}{at}" if listed else at)

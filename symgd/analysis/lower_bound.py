@@ -12,7 +12,15 @@ from symgd._numpy import np
 from symgd.analysis.minima import LossObjective, solver_box
 from symgd.analysis.unbounded import unbounded_ray
 from symgd.calculus.intervals import ranges
-from symgd.calculus.polynomial import degree, polynomial
+from symgd.calculus.polynomial import (
+    degree,
+    derivative,
+    inertia,
+    polynomial,
+    solve_linear,
+    to_double,
+)
+from symgd.calculus.polynomial import value as exact_value
 from symgd.model.loss import Loss
 from symgd.solvers.objectives import Box
 
@@ -39,6 +47,8 @@ def proven_bound(loss: Loss) -> LowerBound:
     value = max(ranges([r], internals.ranges)[id(r)][0] for r in (internals.root, internals.stable))
     if isfinite(value):
         return LowerBound(value, True)
+    if (found := _of_quadratic(loss)) is not None:
+        return found
     return LowerBound(bounded=_of_one_variable(loss) if loss.params else True)
 
 
@@ -59,6 +69,20 @@ def lower_bound(loss: Loss, start: Sequence[float]) -> LowerBound:
     ]
     listed = ", ".join(moved[:5]) + (", ..." if len(moved) > 5 else "")
     return LowerBound(bounded=False, sentence=f"L falls without bound as {listed}")
+
+
+def _of_quadratic(loss: Loss) -> LowerBound | None:
+    """The least value of a convex polynomial of degree 2, exactly."""
+    count = len(loss.params)
+    terms = polynomial(loss.internals.root, loss.internals.leaves) if count <= _LARGEST else None
+    if terms is None or not 0 < degree(terms) <= 2:
+        return None
+    slopes = [derivative(terms, k) for k in range(count)]
+    rows = [[derivative(s, j).get((), Fraction(0)) for j in range(count)] for s in slopes]
+    solved = solve_linear(rows, [-s.get((), Fraction(0)) for s in slopes])
+    if solved is None or inertia(rows)[0]:
+        return None
+    return LowerBound(to_double(exact_value(terms, solved[0])), True)
 
 
 def _of_one_variable(loss: Loss) -> bool | None:

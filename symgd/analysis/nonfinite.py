@@ -57,11 +57,12 @@ def _culprit(root: Node, values: Mapping[int, Any]) -> Node:
 
 
 def operands_read(node: Node, values: Mapping[int, Any] | None = None) -> list[Node]:
-    """The operands that a node reads; of a branch the one that is taken, where values are known."""
+    """The operands that a node reads; with values: those that have one, and the branch taken."""
     if node.func is Where and values is not None:
         condition, a, b = node.args
         return [*condition.args, a if values[id(condition)] else b]
-    return [a.args[0] if is_inverse(a) and node.is_Mul else a for a in node.args]
+    operands = [a.args[0] if is_inverse(a) and node.is_Mul else a for a in node.args]
+    return [a for a in operands if values is None or id(a) in values]
 
 
 def operand_values(node: Node, values: Mapping[int, Any]) -> str:

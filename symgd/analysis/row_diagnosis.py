@@ -10,7 +10,7 @@ from symgd.analysis.nonfinite import WIDTH, NonfiniteCause, blame
 from symgd.backends.compiler import compile_per_row, compile_program
 from symgd.backends.lambdified import compile_array
 from symgd.backends.numpy_rows import BLOCK, pieces
-from symgd.calculus.row_sums import lower
+from symgd.calculus.reductions import lower
 from symgd.formula.evaluate import evaluate_all
 from symgd.formula.nodes import REDUCTIONS, Column, Name, Node, topological
 from symgd.formula.printing.plain import write

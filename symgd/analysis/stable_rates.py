@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from symgd.analysis.stability import LinearRule, linear_rule
@@ -64,6 +64,11 @@ def rates(
         return Rates(why_not="the minimum is at a kink, where the gradient jumps")
     largest = eigenvalues[-1]
     bent = [v for v in eigenvalues if v > 1e-12 * largest]
+    if 0 < min((v for v in eigenvalues if v > 0), default=0.0) < bent[0]:
+        # in some directions a step changes nothing that doubles tell from 1
+        found = rates(rule, hyperparameters, bent, lr)
+        rate = None if found.rate is None else max(found.rate, 1.0, key=abs)
+        return replace(found, best=None, fastest=None, best_rate=None, rate=rate)
     if largest <= 0 or not bent:
         return Rates(why_not="the curvature vanishes there: slower than any factor per step")
     linear = linear_rule(rule, hyperparameters)

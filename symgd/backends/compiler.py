@@ -7,21 +7,24 @@ from dataclasses import replace
 
 from symgd.backends.lowering import Lowering, Reads
 from symgd.backends.program import Block, Loop, Program, StraightLine
-from symgd.calculus.row_sums import row_valued
+from symgd.formula.indices import ROW, FreeIndices
 from symgd.formula.nodes import REDUCTIONS, Column, Name, Node, RowSum, topological
 
 
 def compile_program(inputs: Sequence[Name], outputs: Mapping[str, Node]) -> Program:
     """The program that evaluates `outputs`, every shared node once.
 
-    Sums over rows are in the form of `symgd.calculus.row_sums.lower`. Those that do not wait for
+    Sums over rows are in the form of `symgd.calculus.reductions.lower`. Those that do not wait for
     one another share one loop; in between stand the straight lines that they wait for.
     """
     roots = list(outputs.values())
-    varies = row_valued(topological(roots))
     lowering = Lowering(roots)
     reads = lowering.reads
     order = topological(roots, reads=reads)
+    if all(node.func not in REDUCTIONS for node in order):
+        return compile_per_row(inputs, outputs)
+    free = FreeIndices()
+    varies = {id(n) for n in order if ROW in free(n)}
     level = _levels(order, reads)
     read = _read_later(order, reads, varies, level) | {id(r) for r in roots}
     blocks: list[Block] = []
@@ -42,9 +45,9 @@ def compile_program(inputs: Sequence[Name], outputs: Mapping[str, Node]) -> Prog
 
 
 def compile_per_row(inputs: Sequence[Name], outputs: Mapping[str, Node]) -> Program:
-    """The program of one row: a straight line over inputs among which the columns are.
+    """The program without sums over rows: a straight line, in the order of the outputs.
 
-    There are no sums over rows in it.
+    inputs: among them the columns, in one row.
     """
     roots = list(outputs.values())
     lowering = Lowering(roots)

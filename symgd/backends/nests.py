@@ -21,9 +21,9 @@ from typing import TypeAlias
 
 from symgd._locks import cached_property
 from symgd.backends.expressions import statements
-from symgd.backends.operations import Operand, Operation
-from symgd.backends.program import FormulaPrinter
-from symgd.formula.indices import Affine, Index
+from symgd.backends.operations import Operand, Operation, condition_names
+from symgd.backends.program import FormulaPrinter, Loop, names_read
+from symgd.formula.indices import ROW, Affine, Index
 from symgd.formula.nodes import Name
 
 #: Affine in indices and sizes; or the name of a value of the body, a whole number from the data.
@@ -132,6 +132,25 @@ class NestProgram:
                     t for t, own in axes if own is not None and nest.indices[:1] != own[:1]
                 )
         return tuple(map(tuple, found))
+
+
+def row_nest(loop: Loop) -> NestProgram:
+    """A loop over rows as a nest. It reads scalars, conditions as 1 or 0; its sums are outputs."""
+    read, known = names_read(loop), condition_names(loop.body)
+    numbers = {name: f"{name}_number" if name in known else name for name in read}
+    tests = [Operation(n, "!=", (number, 0.0)) for n, number in numbers.items() if n in known]
+    row, mode = (Affine(0, ((ROW, 1),)),), "peak=" if loop.peaks else "+="
+    loads = {column.name: Load(column.name, row) for column in loop.columns}
+    stores = tuple([Store(name, (), mode, term) for name, term in loop.sums])
+    sums = {name: name for name, _ in loop.sums}
+    return NestProgram(
+        scalars=tuple(map(Name, numbers.values())),
+        arrays=loop.columns,
+        numbers=(),
+        temporaries=dict.fromkeys(sums, ()),
+        nests=(Nest((ROW,), loads, (*tests, *loop.body), stores),),
+        outputs=sums,
+    )
 
 
 def _nest(nest: Nest, printer: FormulaPrinter, texts: Mapping[str, str]) -> list[str]:

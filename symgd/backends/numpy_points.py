@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from symgd.backends import lambdified
-from symgd.backends.numpy_rows import Source, pieces, row_function
+from symgd.backends.numpy_rows import BLOCK, NumpyLoop, Source
 from symgd.backends.operations import Operand
 from symgd.backends.program import Loop, Program, StraightLine, names_read
 from symgd.formula.nodes import Name
@@ -62,23 +62,9 @@ def _line(block: StraightLine, kept: set[str], known: dict[Operand, Any]) -> Non
 def _sums(block: Loop, known: dict[Operand, Any], source: Source, count: int) -> None:
     import numpy as np
 
-    inputs = names_read(block)
-    function = row_function(block, inputs)
-    start = -np.inf if block.peaks else 0.0
-    totals = [np.full((count, 1), start) for _ in block.sums]
-    slab = max(1, _SLAB // max(1, count))
-    for rows in pieces(source, [c.text for c in block.columns]):
-        length = len(rows[0])
-        for first in range(0, length, slab):
-            part = [column[None, first : first + slab] for column in rows]
-            terms = function(*part, *(known[n] for n in inputs))
-            shape = (count, min(slab, length - first))
-            for total, term in zip(totals, terms, strict=True):
-                whole = np.broadcast_to(term, shape)
-                if block.peaks:
-                    np.fmax(total, np.fmax.reduce(whole, axis=1, keepdims=True), out=total)
-                else:
-                    total += whole.sum(axis=1, keepdims=True)
-    if block.peaks:
-        totals = [np.where(np.isfinite(total), total, 0.0) for total in totals]
-    known.update(zip((name for name, _ in block.sums), totals, strict=True))
+    loop = NumpyLoop(block)
+    values = [known[name] for name in loop.inputs]
+    most = min(BLOCK, max(1, _SLAB // max(1, count)))
+    for name, parts in zip(loop.results, loop.parts(values, source, most), strict=True):
+        whole = np.asarray(np.fmax.reduce(parts) if loop.peaks else np.add.reduce(parts))
+        known[name] = np.where(np.isfinite(whole) | (not loop.peaks), whole, 0.0)[..., None]

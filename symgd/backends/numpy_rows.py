@@ -64,7 +64,7 @@ def compile_rows(
 
     over: what runs a loop; NumPy, if it is left out.
     """
-    over = over or _NumpyLoop
+    over = over or NumpyLoop
     steps: list[CompiledBlock] = [
         over(block) if isinstance(block, Loop) else _ScalarBlock(block, keep)
         for block, keep in zip(program.blocks, program.read_after, strict=True)
@@ -104,34 +104,38 @@ class _ScalarBlock:
         return [o if isinstance(o, bool) else float(o) for o in out]  # a condition stays one
 
 
-class _NumpyLoop:
+class NumpyLoop:
     """A loop: NumPy over blocks of rows."""
 
     def __init__(self, block: Loop) -> None:
-        self.inputs = names_read(block)
+        self.inputs, self.peaks = names_read(block), block.peaks
         self.columns = [c.text for c in block.columns]
         self.results = [name for name, _ in block.sums]
-        self.joined = peak if block.peaks else total
-        self.function = row_function(block, self.inputs)
+        terms = {str(k): term for k, (_, term) in enumerate(block.sums)}
+        inputs, line = (*block.columns, *map(Name, self.inputs)), StraightLine(block.body)
+        self.function = lambdified.compile_array(Program(inputs, (line,), terms))
 
     def run(self, values: Sequence[float], source: Source) -> Iterable[float]:
         import numpy as np
 
         fixed = [np.bool_(v) if isinstance(v, bool) else np.float64(v) for v in values]
-        partial: list[list[float]] = [[] for _ in self.results]
-        reduce = np.fmax.reduce if self.joined is peak else np.add.reduce
+        parts = self.parts(fixed, source)
+        return ((peak if self.peaks else total)(list(map(float, p))) for p in parts)
+
+    def parts(self, values: Sequence[Any], source: Source, most: int = BLOCK) -> list[list[Any]]:
+        """Of each sum, that of each block of at most `most` rows.
+
+        values: of the inputs; numbers, or (N, 1) arrays, of which the sums are (N,).
+        """
+        import numpy as np
+
+        found: list[list[Any]] = [[] for _ in self.results]
+        reduce = (np.fmax if self.peaks else np.add).reduce
         with np.errstate(all="ignore"):
-            for columns in pieces(source, self.columns):
-                for sums, term in zip(partial, self.function(*columns, *fixed), strict=True):
-                    sums.append(float(reduce(term)))
-        return map(self.joined, partial)
-
-
-def row_function(block: Loop, inputs: Sequence[str]) -> Callable[..., list[Any]]:
-    """A function of columns of one length and of the inputs that returns the terms of the sums."""
-    terms = {str(k): term for k, (_, term) in enumerate(block.sums)}
-    line = StraightLine(block.body)
-    return lambdified.compile_array(Program((*block.columns, *map(Name, inputs)), (line,), terms))
+            for columns in pieces(source, self.columns, most):
+                for sums, term in zip(found, self.function(*columns, *values), strict=True):
+                    sums.append(reduce(term, axis=-1))
+        return found
 
 
 def total(partial: Sequence[float]) -> float:

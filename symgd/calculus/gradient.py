@@ -20,7 +20,7 @@ from symgd.calculus.reductions import reduction_derivative, total_over
 from symgd.formula.functions.derivatives import DERIVATIVES
 from symgd.formula.graph import Graph
 from symgd.formula.indices import At, FreeIndices, Index, Peak, reduced_index
-from symgd.formula.nodes import ONE, ZERO, Node, RowMax, float_of, topological
+from symgd.formula.nodes import ONE, ZERO, Node, RowMax, dependents, float_of, topological
 
 _ZERO_TIMES_INFINITY = DERIVATIVES["zero_times_infinity"].node
 
@@ -43,7 +43,8 @@ def sweep(graph: Graph, output: Node, wrt: Sequence[Node], together: bool = Fals
     """
     order = topological([output])
     free = FreeIndices()
-    active = _active_nodes(order, wrt)
+    # peaks count as constants
+    active = dependents([n for n in order if n.func not in (RowMax, Peak)], wrt)
     found = ReverseSweep(
         graph,
         active,
@@ -240,15 +241,6 @@ def hessian(graph: Graph, output: Node, wrt: Sequence[Node]) -> list[list[Node]]
         for j in range(i):  # one expression for both halves
             row[j] = rows[j][i]
     return rows
-
-
-def _active_nodes(order: Sequence[Node], wrt: Sequence[Node]) -> set[int]:
-    """The nodes that depend on a leaf of `wrt`; peaks count as constants."""
-    active = {id(leaf) for leaf in wrt}
-    for node in order:
-        if node.func not in (RowMax, Peak) and any(id(a) in active for a in node.args):
-            active.add(id(node))
-    return active
 
 
 def _overlapping(order: Sequence[Node], active: set[int], free: FreeIndices) -> set[int]:

@@ -13,7 +13,16 @@ import sympy
 from symgd.formula.functions.compile_formula import LETTERS
 from symgd.formula.functions.table import BY_CLASS
 from symgd.formula.graph import Graph
-from symgd.formula.nodes import ZERO, Conjunction, Disjunction, Negation, Node, Where, float_of
+from symgd.formula.nodes import (
+    ZERO,
+    Conjunction,
+    Disjunction,
+    Negation,
+    Node,
+    Where,
+    dependents,
+    float_of,
+)
 from symgd.formula.parse import substituted
 
 
@@ -54,15 +63,8 @@ def mask_term(graph: Graph, condition: Node, term: Node) -> Node:
 
 def singular(order: Sequence[Node]) -> set[int]:
     """The nodes whose derivatives may be infinite or undefined at finite values of the leaves."""
-    non_smooth: set[int] = set()  # nodes that may be infinite or undefined, and nodes above them
-    found: set[int] = set()
-    for node in order:
-        inside = any(id(a) in non_smooth for a in node.args)
-        if inside or not _smooth_everywhere(node):
-            non_smooth.add(id(node))
-            if node.func is not sympy.Add and node.func is not Where:
-                found.add(id(node))
-    return found
+    above = dependents(order, [n for n in order if not _smooth_everywhere(n)])
+    return {id(n) for n in order if id(n) in above and n.func not in (sympy.Add, Where)}
 
 
 def _smooth_everywhere(node: Node) -> bool:

@@ -8,7 +8,7 @@ from functools import partial, reduce
 import sympy
 
 from symgd.calculus.local_pullback import local_derivative
-from symgd.calculus.row_sums import restore_means
+from symgd.calculus.reductions import restore_means
 from symgd.formula.functions.derivatives import DERIVATIVES
 from symgd.formula.functions.table import FUNCTIONS
 from symgd.formula.graph import Graph

@@ -6,9 +6,10 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
 
+from symgd._locks import cached_property
 from symgd.descent.kernel import Kernel, Run
+from symgd.model.history import History
 from symgd.model.loss_internals import LossInternals
-from symgd.model.result import History
 
 _OPERATIONS = 200_000  # that a continuation may take: some milliseconds of Python
 _OVERHEAD = 20  # operations that a step takes besides those of the loss
@@ -28,22 +29,28 @@ def longest(loss: LossInternals) -> int:
 class Continuation:
     """Called with a number of steps: (t, point) after each of them, or of as many as it may take.
 
-    most: how many these are at most. The run itself stays as it is.
+    loss: says how many these are at most, when they are asked for. The run itself stays as it is.
     """
 
-    def __init__(self, kernel: Kernel, run: Run, most: int) -> None:
-        self._most = most
+    def __init__(self, kernel: Kernel, run: Run, loss: LossInternals) -> None:
+        self._loss = loss
         self._kernel, self._first = kernel, run.t
         self._run = replace(
             run,
             x=run.x if not isinstance(run.x, list) else list(run.x),
             state=list(run.state),
             tol=None,
-            history=History(len(run.x), limit=self._most + 3),
+            history=History(len(run.x)),
             tail=deque(maxlen=1),
         )
         self._points: list[tuple[int, Sequence[float]]] = []
         self._over = False
+
+    @cached_property
+    def _most(self) -> int:
+        most = longest(self._loss)
+        self._run.history = History(len(self._run.x), limit=most + 3)
+        return most
 
     def __call__(self, steps: int) -> Sequence[tuple[int, Sequence[float]]]:
         """The points of the next steps, the end of the run itself left out."""

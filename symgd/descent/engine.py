@@ -15,7 +15,7 @@ from symgd.analysis.verdicts.facts import Facts
 from symgd.analysis.verdicts.stationary import leads_down
 from symgd.analysis.verdicts.without_minimum import unbounded
 from symgd.backends.step_checks import VALUE_CHECKS, Stop
-from symgd.descent.continuation import Continuation, longest
+from symgd.descent.continuation import Continuation
 from symgd.descent.kernel import Kernel, Run, norm_of
 from symgd.descent.reported_iterate import reported_point
 from symgd.model.bounds import ParameterBox
@@ -212,7 +212,7 @@ def _ahead(
         return None
     if problem.method:  # a solver's iteration is not taken twice
         return None
-    return Continuation(kernel, run, longest(problem.loss.internals))
+    return Continuation(kernel, run, problem.loss.internals)
 
 
 def _nonfinite_cause(problem: Problem, run: Run, stop: Stop | None) -> NonfiniteCause | None:

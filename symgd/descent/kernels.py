@@ -25,15 +25,15 @@ Evaluate: TypeAlias = Callable[..., list[float]]
 
 def kernel_of(work: DescentTask, backend: str) -> tuple[Kernel, Evaluate]:
     """What runs the steps, and what evaluates loss and gradient at its end."""
-    evaluate = work.loss.internals.evaluate
-    if isinstance(work.loss.internals, ArrayInternals):
-        return _array_kernel(work), evaluate
-    if work.loss.internals.rows is not None:
-        return _row_kernel(work), evaluate
+    internals = work.loss.internals
+    if isinstance(internals, ArrayInternals):
+        return _array_kernel(work), internals.evaluate
+    if internals.rows is not None:
+        return _row_kernel(work), internals.evaluate
     if work.arguments.schedule.auto:
-        return _line_search(work, backend), evaluate
+        return _line_search(work, backend), internals.evaluate
     kernel = choose(backend, work)
-    return kernel, getattr(kernel, "evaluate", evaluate)
+    return kernel, getattr(kernel, "evaluate", None) or internals.evaluate
 
 
 def _line_search(work: DescentTask, backend: str) -> Kernel:

@@ -8,7 +8,7 @@ from typing import Any
 
 from symgd._numpy import np
 from symgd.calculus.gradient import gradient
-from symgd.calculus.row_sums import lower
+from symgd.calculus.reductions import lower
 from symgd.fits import statistics
 from symgd.fits.curve import FittedCurve
 from symgd.fits.fit_result import Estimate, FitResult

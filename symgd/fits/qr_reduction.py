@@ -20,7 +20,7 @@ from symgd.backends.compiler import compile_program
 from symgd.backends.dispatch import choose_rows
 from symgd.backends.numpy_rows import RowFunction, total
 from symgd.backends.program import Program
-from symgd.calculus.row_sums import lower
+from symgd.calculus.reductions import lower
 from symgd.fits.nested_sums import total_gradient
 from symgd.fits.per_row_function import PerRowFunction
 from symgd.fits.regression_model import Model

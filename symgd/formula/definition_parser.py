@@ -139,10 +139,11 @@ class DefinitionParser(SubscriptParser):
             raise self._wrong_count(token, len(self.lengths[name]), axis + 1)
         return self.lengths[name][axis]
 
-    def _whole_array(self, place: int) -> int | None:
+    def _whole_array(self, place: int, but_columns: bool = False) -> int | None:
         """Where the first array without all of its subscripts stands in a call.
 
-        Subscripts, and calls in it that take arrays themselves, do not count.
+        Subscripts, and calls in it that take arrays themselves, do not count. but_columns: columns
+        of the data neither: over the rows they are numbers.
         """
         found, closing = self.stream.list, self.notation.closing
         k, end = place + 2, closing.get(place + 1, len(found) - 1)
@@ -154,7 +155,8 @@ class DefinitionParser(SubscriptParser):
             if called and token.text in (*REDUCTIONS, *ARRAY_FUNCTIONS):
                 k = closing.get(k + 1, end)
             missing = self._rank(token.text) > self.notation.subscripts.get(k, 0)
-            if token.kind == "name" and not called and missing:
+            of_rows = but_columns and self._column_of(token) is not None
+            if token.kind == "name" and not called and missing and not of_rows:
                 return k
             k += 1
         return None

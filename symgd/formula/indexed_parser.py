@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 import sympy
 
+from symgd import names
 from symgd.formula.definition_parser import DefinitionParser
+from symgd.formula.functions.table import CALLABLE, POWERS
 from symgd.formula.index_notation import (
     ARRAY_FUNCTIONS,
     REDUCTIONS,
@@ -57,16 +59,21 @@ class IndexedParser(DefinitionParser):
             ranges = self.notation.ranges.get(place, [])
             if ranges:
                 return self._reduction(token, ranges)
-            whole = self._whole_array(place)
+            rows = token.text in ("sum", "mean") and self.symbols.columns is not None
+            whole = self._whole_array(place, but_columns=rows)
             if whole is not None:
                 return self._reduction_of_array(token, whole)
-            rows = token.text in ("sum", "mean") and self.symbols.columns is not None
             if not rows and token.text in ("sum", "mean", "prod", "norm"):
                 sentence = f"{token.text}(...) goes over an index, and none is written"
                 hint = function_meaning(token.text) or f"write {token.text}(x[i], i=1..n)"
                 raise stream.error(sentence, hint, token)
         if token.text in ARRAY_FUNCTIONS:
             return self._array_function(token)
+        inside = stream.list[stream.place + 1].text
+        if inside in self.notation.indices and token.text not in {*CALLABLE, *POWERS}:
+            shown = names.escape(token.text)
+            hint = f"an element of an array is written {shown}[{names.escape(inside)}]"
+            raise stream.error(f"'{shown}' is not a function", hint, token)
         return super().call(token)
 
     def _reduction(self, token: Token, ranges: Sequence[IndexRange]) -> Node:

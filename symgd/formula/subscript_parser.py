@@ -240,7 +240,8 @@ class SubscriptParser(Parser):
                 sentence = (
                     f"a subscript of {names.escape(name)}, which is data, is read from the data"
                 )
-                raise self.stream.error(sentence, "write an index, a number or a size", place)
+                hint = "write an index, a number or a size; a parameter is named like no column"
+                raise self.stream.error(sentence, hint, place)
             self.arrays.uses.append(use)
         self._check_limit()
         return self.graph.node(At, self.graph.atom(array), *subscripts)

@@ -23,7 +23,7 @@ from symgd.backends.dispatch import compiled
 from symgd.backends.nest_compiler import compile_nests
 from symgd.backends.nests import NestProgram
 from symgd.calculus.index_gradient import Scatter, directional_derivative, index_gradient
-from symgd.calculus.row_sums import lower
+from symgd.calculus.reductions import lower
 from symgd.calculus.stabilize import stabilize
 from symgd.errors import ArgumentError
 from symgd.formula.indices import Array, ColumnVector, DataArray

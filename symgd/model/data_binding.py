@@ -12,7 +12,7 @@ from symgd.backends.compiler import compile_program
 from symgd.backends.dispatch import choose_rows
 from symgd.backends.lambdified import compile_total
 from symgd.backends.program import Program
-from symgd.calculus.row_sums import constant_sums, lower
+from symgd.calculus.reductions import constant_sums, lower
 from symgd.calculus.stabilize import stabilize
 from symgd.errors import ArgumentError, DataError
 from symgd.formula.graph import Graph

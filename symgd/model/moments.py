@@ -29,7 +29,7 @@ from symgd._numpy import NDArray, np
 from symgd.backends.compiler import compile_program
 from symgd.calculus.gradient import gradient
 from symgd.calculus.jumps import names_in_jumps
-from symgd.calculus.row_sums import lower
+from symgd.calculus.reductions import lower
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import Name, Node, RowSum, depends, float_of, topological
 from symgd.model.data_binding import RowData

@@ -8,6 +8,7 @@ from fractions import Fraction
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
+from symgd.analysis.verdicts.sentences import factor
 from symgd.names import escape
 from symgd.report.table import loss_lines, rule_summary, truncated
 
@@ -33,6 +34,7 @@ def report(
     yield from _hessian(explanation, width)
     yield ""
     yield from _wrapped([_convexity(explanation)], width)
+    yield from _wrapped(explanation.symmetries, width)
     yield from _wrapped(_critical_points(explanation), width)
     if explanation.below.sentence:
         yield from _wrapped([f"unbounded below: {explanation.below.sentence}"], width)
@@ -225,12 +227,13 @@ def _rate_lines(explanation: Explanation, behavior: Behavior) -> Iterator[str]:
         where = f"lr = {rates.best:.6g}"
         if high - low > 1e-6 * high:
             where = f"lr from {low:.6g} to {high:.6g}"
-        yield f"fastest: {where}, where each step multiplies the error by {rates.best_rate:.6g}"
+        least = factor(rates.best_rate)
+        yield f"fastest: {where}, where each step multiplies the error by {least}"
     if rates.rate is not None:
         digit = rates.steps_per_digit
         cost = f"; one more digit costs {digit:.3g} steps" if digit is not None else ""
-        factor = f"each step multiplies the error by {rates.rate:.6g}"
-        yield f"at lr = {explanation.lr:.6g}: {factor}{cost}"
+        each = f"each step multiplies the error by {factor(rates.rate)}"
+        yield f"at lr = {explanation.lr:.6g}: {each}{cost}"
 
 
 def _intervals(stable: Sequence[tuple[float, float]]) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import compress
 from typing import TypeAlias
 
 from symgd._numpy import np
@@ -21,6 +22,7 @@ Trial: TypeAlias = tuple[list[float], tuple[float, list[float]]]  # a point, val
 _EPS = 2.0**-52
 _FEW = 4  # parameters, up to which Cholesky's method in Python is faster than NumPy's eigenvalues
 _HALVINGS = 60
+_CANCELED = 1e-8  # of the value, or of 1: rounding where terms cancel is below this
 _NEGLIGIBLE = 1e-12  # of the value: a predicted decrease below this is rounding
 _NONE = 1e-8  # of the largest curvature, one that is none
 _DAMPINGS = 30
@@ -152,7 +154,7 @@ def iterate(
         else:
             trial = None if tail is None else _limit(objective, current, box, tail)
             trial = trial or _backtrack(objective, current, box, 1 if local else _HALVINGS)
-            if trial is None and tol is not None:
+            if trial is None and not local:
                 trial = _level(objective, current, box)
             if trial is None or trial[0] == current.x:
                 return End.BLOCKED
@@ -175,6 +177,10 @@ def evaluate_at(
     if finite:
         free = None if box is None else box.free(x, gradient).tolist()
         step, definite = _step(hessian, gradient, free)
+        if not any(map(any, hessian)):  # a slope without curvature, as far out on huber's: go far
+            length = (1 + math.hypot(*x)) / (math.hypot(*gradient) or 1.0)
+            moves = free or [True] * len(step)
+            step = [-length * g * moved for g, moved in zip(gradient, moves, strict=True)]
     return NewtonResult(list(x), value, gradient, hessian, step, definite, finite, steps)
 
 
@@ -217,12 +223,19 @@ def _limit(
 
 
 def _level(objective: Objective, current: NewtonResult, box: Box | None) -> Trial | None:
-    """The whole step, if values differ by rounding only and the gradient is smaller there."""
+    """The whole step, if values differ by rounding only and the gradient is smaller there.
+
+    Where large terms cancel, as those of exp(x - 1) - x at 1, nobody knows how large rounding is:
+    there the Hessian must be positive definite and the gradient halved.
+    """
     x = [a + s for a, s in zip(current.x, current.step, strict=True)]
     x = x if box is None else box.clip(x).tolist()
     found = objective.gradient(x)
-    level = abs(found[0] - current.value) <= _NEGLIGIBLE * abs(current.value)
-    return (x, found) if level and math.hypot(*found[1]) < math.hypot(*current.gradient) else None
+    change, free = found[0] - current.value, [s != 0 for s in current.step]
+    before, after = (math.hypot(*compress(g, free)) for g in (current.gradient, found[1]))
+    level = abs(change) <= _NEGLIGIBLE * abs(current.value) and after < before
+    halved = current.definite and change <= _CANCELED * (1 + abs(current.value))
+    return (x, found) if level or (halved and after <= 0.5 * before) else None
 
 
 def _leave(objective: Objective, current: NewtonResult, box: Box | None) -> Trial | None:

@@ -14,6 +14,11 @@ Matrix: TypeAlias = "NDArray[np.float64]"
 Mask: TypeAlias = "NDArray[np.bool_]"
 
 
+def dot(a: Vector, b: Vector) -> float:
+    """The sum of the products. Not by BLAS, whose threads wait for a busy processor."""
+    return float(np.einsum("i,i", a, b))
+
+
 @dataclass(frozen=True)
 class Box:
     """Bounds of the parameters, (P,) each, infinite where there are none."""

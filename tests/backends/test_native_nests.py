@@ -19,6 +19,7 @@ pytest.importorskip("llvmlite")
 from symgd.backends.native.jit import fused, lanes, vector_symbol
 from symgd.backends.native.nests import nest_binding
 from symgd.backends.native.nests.nest_code import nest_module
+from symgd.backends.native.nests.nest_places import Slots
 from symgd.backends.native.nests.nest_plan import plan
 from symgd.backends.native.vectors.vector_emit import Vectors
 from symgd.backends.native.vectors.vector_math import OWN
@@ -116,6 +117,7 @@ LONG = [
 def _many_chunks(monkeypatch):
     """Strips, chunks and threads as of larger data."""
     monkeypatch.setattr(nest_binding, "_CACHE", 64)
+    monkeypatch.setattr(nest_binding, "BLOCK", 64)
     monkeypatch.setattr(nest_binding, "_LONGEST", 64)
     monkeypatch.setattr(nest_binding, "_CHUNKS", 7)
     monkeypatch.setattr(nest_binding, "_SHARE", 1)
@@ -173,7 +175,7 @@ def test_the_code_does_not_depend_on_sizes(name):
         larger = {key: 10 * size if times > 1 else size for key, size in sizes.items()}
         program = ArrayFunctions(Loss(text, columns if "y" in text else None, sizes=larger).arrays)
         vectors = Vectors(frozenset(OWN), vector_symbol, fused())
-        codes.add(nest_module(plan(program.program), lanes(), vectors)[0])
+        codes.add(nest_module(Slots(plan(program.program)), lanes(), vectors))
     assert len(codes) == 1
 
 

@@ -25,9 +25,9 @@ from symgd._threads import THREADS, default_threads, run_in_threads, worthwhile
 from symgd.backends import dispatch
 from symgd.backends.compiler import compile_program
 from symgd.backends.native import elementary, jit, row_blocks
+from symgd.backends.native.nests import nest_machine
 from symgd.backends.native.row_blocks import compile_native
-from symgd.backends.native.row_loop import BLOCK, STRIP
-from symgd.backends.numpy_rows import compile_rows
+from symgd.backends.numpy_rows import BLOCK, compile_rows
 from symgd.backends.operations import Operation
 from symgd.formula.functions.table import BY_CLASS, FUNCTIONS
 from symgd.formula.graph import Graph
@@ -69,12 +69,15 @@ every_library_and_kind = pytest.mark.parametrize(
 @pytest.fixture(params=LIBRARIES)
 def library(request, monkeypatch):
     """symgd's functions of vectors, the library's, and as where there is neither."""
+    original = nest_machine.remembered
+    own = lambda key, make: original((request.param, *key), make)  # noqa: E731
+    monkeypatch.setattr(nest_machine, "remembered", own)
     if "own" not in request.param:
-        monkeypatch.setattr(row_blocks, "_OWN", frozenset())
+        monkeypatch.setattr(nest_machine, "OWN", ())
     if "no fma" in request.param:
-        monkeypatch.setattr(row_blocks, "fused", lambda: False)
+        monkeypatch.setattr(nest_machine, "fused", lambda: False)
     if request.param != "libmvec":
-        monkeypatch.setattr(row_blocks, "vector_symbol", lambda symbol, arguments: None)
+        monkeypatch.setattr(nest_machine, "vector_symbol", lambda symbol, arguments: None)
     elif jit.vector_symbol("exp", 1) is None:
         pytest.skip("this platform has no libmvec")
     return request.param
@@ -263,7 +266,7 @@ def test_losses_are_those_of_numpy(text, kind, library):
 
 @pytest.mark.parametrize(
     "rows",
-    [*range(1, 21), STRIP - 1, STRIP, STRIP + 1, *range(BLOCK - 1, BLOCK + 2), 2 * BLOCK + 3],
+    [*range(1, 21), 1023, 1024, 1025, *range(BLOCK - 1, BLOCK + 2), 2 * BLOCK + 3],
 )
 def test_any_number_of_rows_is_summed_once(rows, library):
     for kind in (np.float64, np.float32):
@@ -304,13 +307,11 @@ def test_threads_change_no_bit(text, monkeypatch):
         assert tuple(compile_native(program, 2)(values, cut)) in found
 
 
-@pytest.mark.parametrize("turn", [1, 3 * BLOCK * 8, 10**12])
-@pytest.mark.parametrize("shares", [1, 2, 16])
-def test_blocks_taken_several_at_a_time_are_all_done(shares, turn, monkeypatch):
+@pytest.mark.parametrize("piece", [BLOCK, 3 * BLOCK, 1 << 20])
+def test_blocks_taken_several_at_a_time_are_all_done(piece, monkeypatch):
     """0 + 1 + ... + n - 1 = n*(n - 1)/2, exactly, as long as that is below 2**53."""
     monkeypatch.setattr("symgd._threads._WAKE", 1e-9)
-    monkeypatch.setattr(row_blocks, "_SHARES", shares)
-    monkeypatch.setattr(row_blocks, "_TURN", turn)
+    monkeypatch.setattr(row_blocks, "_PIECE", piece)
     for blocks in (1, 2, 5, 13):
         rows = blocks * BLOCK - 3
         loss = Loss("sum(abs(x - a))", {"x": np.arange(float(rows))})
@@ -318,15 +319,15 @@ def test_blocks_taken_several_at_a_time_are_all_done(shares, turn, monkeypatch):
             assert native(loss, threads)([0.0]) == rows * (rows - 1) / 2
 
 
-def test_machine_code_returns_after_every_turn(monkeypatch):
-    """Or else nothing could interrupt it: a turn of one block here, and once more at the end."""
+def test_machine_code_returns_after_every_piece(monkeypatch):
+    """Or else nothing could interrupt it: a piece of one block here."""
     returned = []
     patched = types.SimpleNamespace(check=lambda: returned.append(1))
-    monkeypatch.setattr(row_blocks, "_TURN", 1)
-    monkeypatch.setattr(row_blocks, "interrupted", patched)
+    monkeypatch.setattr(row_blocks, "_PIECE", BLOCK)
+    monkeypatch.setattr(nest_machine, "interrupted", patched)
     loss = Loss("sum(abs(x - a))", {"x": np.ones(5 * BLOCK)})
     assert native(loss)([0.0]) == 5 * BLOCK
-    assert len(returned) == 5 + 1
+    assert len(returned) == 5
 
 
 def test_sums_keep_their_digits():
@@ -735,45 +736,44 @@ def test_what_interrupts_one_thread_is_not_told_in_another():
 
 
 def test_an_interruption_takes_the_blocks_that_are_left(monkeypatch):
-    """Machine code returns now and then; what stops there takes no block any more."""
-    monkeypatch.setattr(row_blocks, "_TURN", 1)
+    """What is halted takes no block any more."""
     monkeypatch.setattr("symgd._threads._WAKE", 1e-9)
     loss = Loss(ROSE, data(40 * BLOCK))
     program = loss.internals.by_rows().program
     function = compile_native(program, 2)
     values = [*point(loss), *loss.internals.rows.more(program)]
     expected = function(values, loss.table)
-    original, calls = row_blocks.run_in_threads, []
+    original, calls = nest_machine.run_in_threads, []
 
-    def interrupt(work, threads, halt):
+    def interrupt(work, threads, halt, *spin):
         halt()
         calls.append(threads)
-        original(work, threads, halt)
+        original(work, threads, halt, *spin)
 
-    monkeypatch.setattr(row_blocks, "run_in_threads", interrupt)
+    monkeypatch.setattr(nest_machine, "run_in_threads", interrupt)
     assert math.isnan(function(values, loss.table)[0])  # no block is done
     assert calls == [2]
-    monkeypatch.setattr(row_blocks, "run_in_threads", original)
+    monkeypatch.setattr(nest_machine, "run_in_threads", original)
     assert function(values, loss.table) == expected
 
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs timers")
 def test_ctrl_c_ends_a_descent_over_rows(monkeypatch):
     loss = Loss(ROSE, data(200_000))
-    original, passes = row_blocks.run_in_threads, []
+    original, passes = nest_machine.BoundNests.chunk_sums, []
 
-    def passed(work, threads, halt):
-        passes.append(threads)
+    def passed(*args):
+        passes.append(args)
         if len(passes) == 20:  # in the middle of the steps
             signal.setitimer(signal.ITIMER_REAL, 0.05)
-        original(work, threads, halt)
+        return original(*args)
 
     def stop(number, frame):
         raise KeyboardInterrupt
 
     before = signal.signal(signal.SIGALRM, stop)
     try:
-        monkeypatch.setattr(row_blocks, "run_in_threads", passed)
+        monkeypatch.setattr(nest_machine.BoundNests, "chunk_sums", passed)
         result = symgd.descend(loss, lr=1e-9, steps=10**8, backend="native")
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
@@ -789,19 +789,19 @@ def test_machine_code_that_calls_python_runs_in_one_thread(function, threads, mo
 
     monkeypatch.setattr("symgd._threads._WAKE", 1e-9)
     seen = []
-    for module in (row_blocks, native_sweep):
+    for module in (nest_machine, native_sweep):
         original = module.run_in_threads
         monkeypatch.setattr(
             module,
             "run_in_threads",
-            lambda work, n, halt, do=original: (seen.append(n), do(work, n, halt)),
+            lambda work, n, *more, do=original: (seen.append(n), do(work, n, *more)),
         )
-    loss = Loss(f"sum({function}(a + x))", {"x": np.linspace(0.5, 2.0, 100)})
+    loss = Loss(f"sum({function}(a + x))", {"x": np.linspace(0.5, 2.0, 2 * BLOCK)})
     native(loss, 2)([0.5])
     symgd.sweep(
         f"{function}(a)", lr=np.geomspace(1e-4, 1e-3, 100), steps=3, threads=2, backend="native"
     )
-    assert seen == [threads, threads]
+    assert seen == [threads] * threads  # one thread of rows is the caller's
 
 
 def test_an_error_in_a_function_of_python_is_raised(monkeypatch):

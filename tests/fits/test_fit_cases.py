@@ -12,7 +12,7 @@ from scipy import optimize
 
 import symgd
 from symgd import DataError
-from symgd.fits import cache
+from symgd.fits import least_squares_problem as cache
 from tests import regression
 
 GENERATOR = np.random.default_rng(5)

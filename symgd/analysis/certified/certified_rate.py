@@ -24,7 +24,7 @@ from symgd.model.loss import Loss
 
 _LARGEST = 20  # parameters
 _MOST_SLOTS = 200_000  # nodes times rows
-_WORK = 11 * 10**7  # slots of boxes; about 2 s
+_WORK = 88 * 10**6  # slots of boxes; about 1.5 s
 _SOON = 10**7  # as long as there is no bound at all
 _CLOSE = 1.05  # the curvature's bound is not refined below this multiple of one that occurs
 _TRIED = 4  # of the boxes that are cut, in which an occurring curvature is looked for

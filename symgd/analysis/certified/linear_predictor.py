@@ -18,7 +18,7 @@ from symgd.analysis.certified.interval_arrays import Array, largest_eigenvalues
 from symgd.analysis.certified.interval_tape import IntervalTape
 from symgd.calculus.gradient import gradient
 from symgd.formula.graph import Graph
-from symgd.formula.nodes import Node, RowSum, topological
+from symgd.formula.nodes import Node, RowSum, depends, topological
 from symgd.model.loss_internals import LossInternals
 
 _FAR, _CELLS = 50.0, 2000  # z beyond are one cell on each side
@@ -34,9 +34,9 @@ def predictor_curvature(internals: LossInternals, data: Mapping[Node, Array]) ->
     if internals.rows is None or internals.reduced:
         return math.inf
     terms = root.args if root.func is sympy.Add else (root,)
-    total, penalty = 0.0, [t for t in terms if not _sums([t])]
+    total, penalty = 0.0, [t for t in terms if not _has_sum(t)]
     for term in terms:
-        if _sums([term]):
+        if _has_sum(term):
             rows = internals.rows.table.rows
             total += _of_sum(internals.graph, term, leaves, data, rows)
     if penalty and math.isfinite(total):
@@ -48,8 +48,8 @@ def _of_sum(
     graph: Graph, term: Node, leaves: Sequence[Node], data: Mapping[Node, Array], rows: int
 ) -> float:
     factors = term.args if term.func is sympy.Mul else (term,)
-    sums, ids = [f for f in factors if f.func is RowSum], {id(leaf) for leaf in leaves}
-    if len(sums) != 1 or any(_reads(f, ids) for f in factors if f is not sums[0]):
+    sums = [f for f in factors if f.func is RowSum]
+    if len(sums) != 1 or any(depends(f, leaves) for f in factors if f is not sums[0]):
         return math.inf
     (inner,) = sums[0].args
     z = _predictor(graph, inner, leaves)
@@ -98,21 +98,18 @@ def _everywhere(
     return float(largest_eigenvalues(low, high)[0])
 
 
-def _sums(nodes: Sequence[Node]) -> bool:
-    return any(node.func is RowSum for node in topological(nodes))
-
-
-def _reads(node: Node, ids: set[int]) -> bool:
-    return any(id(n) in ids for n in topological([node]))
+def _has_sum(node: Node) -> bool:
+    return any(part.func is RowSum for part in topological([node]))
 
 
 def _predictor(graph: Graph, term: Node, leaves: Sequence[Node]) -> Node | None:
     """The largest linear part of the term through which it reads all of its parameters."""
-    ids = {id(leaf) for leaf in leaves}
     for node in reversed(topological([term])):
-        if not node.args or not _reads(node, ids):
+        if not node.args or not depends(node, leaves):
             continue
         [rest] = graph.substitute([term], {id(node): graph.number(1.0)})
-        if not _reads(rest, ids) and not any(_reads(g, ids) for g in gradient(graph, node, leaves)):
+        if depends(rest, leaves):
+            continue
+        if not any(depends(g, leaves) for g in gradient(graph, node, leaves)):
             return node
     return None

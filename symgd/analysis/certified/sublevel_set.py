@@ -19,8 +19,8 @@ from symgd.model.loss import Loss
 WORK = 10**7  # slots of boxes, for a search; about 0.3 s
 _CALLS = 2_000  # slots that cost as much as the calls of a step's array functions
 _EACH = 50  # slots that cost as much as the rest of the work on a box
-BATCH = 128  # boxes that are cut at once
-_CELLS = 100_000  # slots of boxes that are bounded at once: more do not fit the cache
+BATCH = 256  # boxes that are cut at once
+_CELLS = 400_000  # slots of boxes that are bounded at once: more do not fit the cache
 _SWEEPS, _FACE_SWEEPS = 200, 4  # of hull consistency, at most
 _PARTS, _MORE_PARTS = 16, 1.5  # into which a side is cut at first, and how many more later
 _GROWTH, _GROWN = 2.0, 60  # of a side's distance from the start, and how often

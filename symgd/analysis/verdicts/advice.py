@@ -23,7 +23,7 @@ _GOOD = ("converging", "converged", "slow", "sublinear", "approaching", "landed"
          "bound", "kink")  # fmt: skip
 _LOOKED_AT = 4  # of the best trials: whose verdicts are read
 _NEARER = 0.5  # of the error: what a better rate leaves of it,
-_LOWER = 0.1  # of the fall of the loss: by how much it falls further,
+_LOWER = 0.1  # of the loss above its minimum, the same; else, of its fall, by how much further,
 _FLATTER = 0.1  # or of the gradient: what it leaves of it
 
 #: Runs the same descent with other settings: (lr, start, steps, loss) -> its Result, no advice.
@@ -57,7 +57,7 @@ def _other_rate(result: Result, asked: Asked, rerun: Rerun) -> str:
         line = command(result, asked, lr=best.lr)
         words = f"lr = {best.lr:g} {how}" + ("" if whole else f" (tried for {steps} steps)")
         return f"{words}: {line}" if line else f"{words} (loss {best.run.value:.6g})"
-    if result.status is Status.DIVERGED:
+    if result.status is Status.DIVERGED and result.verdict.lr_max is None:
         return "no smaller learning rate that was tried ends lower; is there a minimum at all?"
     return ""
 
@@ -82,7 +82,10 @@ def _best(
     fastest, limit = _linear(result, loss)
     scan = RateScan(run, loss if _small(loss) else None, limit, asked.batch is not None)
     given = result.lr if isinstance(result.lr, float) else 1.0
-    order = scan.ranked(0.5 * limit if limit < math.inf else given, fastest)
+    center = 0.5 * limit if limit < math.inf else given
+    if result.lost:  # smaller ones may be needed than near the minimum
+        center = min(center, given)
+    order = scan.ranked(center, fastest)
     top = scan.trials[max(scan.trials)]
     if scan.minimum is None and scan.score(top) <= min(map(scan.score, order)):
         return None
@@ -119,7 +122,8 @@ def _better(scan: RateScan, trial: Trial, result: Result) -> bool:
         return False
     (under_way, new, _), (missed, old, _) = scan.score(trial), scan.score(before)
     if not under_way or scan.minimum is not None:
-        return under_way < missed or new < _NEARER * old
+        lower = new < old and scan.left(trial) < _LOWER * scan.left(before)
+        return under_way < missed or new < _NEARER * old or lower
     scale = min(abs(result.history.loss_at(0) - old), abs(old))
     flatter = trial.run.grad_norm < _FLATTER * result.grad_norm
     return old - new > _LOWER * scale or (new <= old and flatter)

@@ -18,8 +18,9 @@ from symgd.analysis.minima import (
 )
 from symgd.analysis.stability import LinearRule, linear_rule
 from symgd.analysis.verdicts.trace import Fall, Point, alternates, fall, modulus, peaks, slope
+from symgd.calculus.polynomial import degree, polynomial
+from symgd.model.history import History
 from symgd.model.loss import Loss
-from symgd.model.result import History
 from symgd.model.rules import Rule
 from symgd.solvers.newton import evaluate_at
 
@@ -84,6 +85,14 @@ class Facts:
             return False
         last = self.path[-4:]
         return any(x != last[-1] for x in last)
+
+    @cached_property
+    def trembles(self) -> bool:
+        """Whether gradient and steps are rounding errors: at one of many minima, they never end."""
+        size = _FLOOR * _EPS * math.hypot(*self.x)
+        if self.loss is None or not max(self.strides[-4:], default=0.0) <= size:
+            return False
+        return self.slope <= size * max(map(abs, self.eigenvalues), default=0.0)
 
     @property
     def slope(self) -> float:
@@ -282,6 +291,14 @@ class Facts:
         if self.loss is None or self.near is None or any(self.held):
             return None
         return linear.whole(self.loss.internals.hess_rows(self.near.x), self.own_rates)
+
+    @cached_property
+    def quadratic(self) -> bool:
+        """Whether the loss is of degree 2: what is linear near its minimum is so everywhere."""
+        if self.loss is None or not self.small or self.loss.internals.box is not None:
+            return False
+        terms = polynomial(self.loss.internals.root, self.loss.internals.leaves)
+        return terms is not None and degree(terms) <= 2
 
     @cached_property
     def predicted(self) -> float | None:

@@ -85,6 +85,12 @@ class RateScan:
         late = run.history.last(run.steps // _LATE, _SAMPLES)
         return True, max(math.dist(x, self.minimum) for _, x in late), 0.0
 
+    def left(self, trial: Trial) -> float:
+        """How far the loss late in a trial is above the minimum, where there is one."""
+        if self.loss is None or self.minimum is None:
+            return math.inf
+        return trial.loss - self.loss.value(self.minimum)
+
     def _walk(self, lr: float, factor: float) -> None:
         """Rates by a factor, until some in a row are no better; lost ones lead nowhere but down."""
         best, worse = _LOST, 0

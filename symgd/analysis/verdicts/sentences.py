@@ -33,6 +33,11 @@ OUTCOMES: dict[str, tuple[str, str]] = {
         "converging: the error fell from {before} to {error} in the last {span}, by no steady "
         "factor{digit}",
     ),
+    "stopping": (
+        "descending",
+        "descending: the error fell from {before} to {error} in the last {span}, and stays at "
+        "{left} when the run goes on: the rule's fixed point is not the minimum",
+    ),
     "detour": (
         "converging",
         "converging: the error is {now} or less lately, and {error} or less when the run has gone "
@@ -98,8 +103,7 @@ OUTCOMES: dict[str, tuple[str, str]] = {
     ),
     "descending": (
         "descending",
-        "descending: the loss fell from {first} to {value}{last}; max|g| = {slope}; no minimum "
-        "found near here",
+        "descending: the loss fell from {first} to {value}{last}; max|g| = {slope}{reason}",
     ),
     "descending from afar": (
         "descending",
@@ -128,6 +132,11 @@ OUTCOMES: dict[str, tuple[str, str]] = {
         "descending",
         "descending: the loss rose from {first} to {value}, and falls to {later} when the run goes "
         "on",
+    ),
+    "swinging down": (
+        "descending",
+        "descending: the loss fell from {first} to {value}; it goes to and fro, {before} or less "
+        "lately and {later} or less when the run goes on",
     ),
     "returning": (
         "oscillating",
@@ -173,7 +182,7 @@ PARTS: dict[str, str] = {
     "sides": ": it jumps from side to side",
     "digit": "; one more digit costs {steps} steps",
     "power digit": ": one more digit takes {times} times as many steps, about {more} more",
-    "step": "{count} step",
+    "step": "step",
     "steps": "{count} steps",
     "each": "; each step multiplied the error by {rate}",
     "against": ": lr = {lr} is {ratio} times the limit {limit}",
@@ -203,6 +212,7 @@ PARTS: dict[str, str] = {
     "stable there": "; stable for 0 < lr < {limit} at its minimum",
     "cannot settle": ", so it cannot settle there",
     "none near": "no minimum was found near here",
+    "none": "; no minimum found near here",
     "far": "the minimum found from here is {error} away",
 }
 
@@ -243,6 +253,14 @@ def part(name: str, **fields: object) -> str:
 def write(value: object, digits: int = 6) -> str:
     """A float with so many digits, any other value as it is."""
     return f"{value:.{digits}g}" if isinstance(value, float) else str(value)
+
+
+def factor(value: float) -> str:
+    """A factor per step with 6 digits, of its difference from 1 where that would leave none."""
+    gap = 1 - abs(value)
+    if not 0 < abs(gap) < 1e-5:
+        return f"{value:.6g}"
+    return f"{'-' * (value < 0)}(1 {'-' if gap > 0 else '+'} {abs(gap):.3g})"
 
 
 def place(names: tuple[str, ...], x: list[float]) -> str:

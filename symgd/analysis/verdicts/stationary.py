@@ -201,14 +201,20 @@ def _level(facts: Facts) -> bool:
 
 def _reason(facts: Facts, loss: Loss) -> str:
     """An exact reason why there is no lower value (near) this point, or ""."""
-    from symgd.analysis.lower_bound import lower_bound
     from symgd.calculus.dcp import curvature
 
-    bound = lower_bound(loss, facts.x).value
+    if near := near_bound(facts, loss):
+        return near
+    return part("convex") if curvature(loss.internals.root).is_convex else ""
+
+
+def near_bound(facts: Facts, loss: Loss) -> str:
+    """How near to a number that it never falls below the loss is, or ""."""
+    from symgd.analysis.lower_bound import proven_bound
+
+    bound = proven_bound(loss).value
     gap = facts.value - bound
-    if math.isfinite(bound) and gap <= _BOUNDED * (facts.first_loss - bound):
-        near = part("near bound", gap=f"{gap:.3g}", bound=bound)
-        return near if gap else part("at its bound", bound=bound)
-    if curvature(loss.internals.root).is_convex:
-        return part("convex")
-    return ""
+    if not (math.isfinite(bound) and gap <= _BOUNDED * (facts.first_loss - bound)):
+        return ""
+    near = part("near bound", gap=f"{gap:.3g}", bound=bound)
+    return near if gap else part("at its bound", bound=bound)

@@ -48,6 +48,8 @@ def _judge(facts: Facts) -> Measured:
         return Measured("no step", {"slope": slope})
     if facts.slope == 0 and not facts.moving:
         return _at_rest(facts)
+    if facts.near is None and facts.trembles:
+        return Measured(*stationary(facts, part("how stationary", slope=slope)))
     found = against_minimum(facts) if facts.near is not None else None
     return found or Measured(*by_loss(facts))
 

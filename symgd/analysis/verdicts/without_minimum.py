@@ -5,10 +5,17 @@ from __future__ import annotations
 import math
 from itertools import pairwise
 
+from symgd.analysis.verdicts.continued import ran_down
 from symgd.analysis.verdicts.facts import Facts
-from symgd.analysis.verdicts.measured import _ran_down
 from symgd.analysis.verdicts.sentences import part, write
-from symgd.analysis.verdicts.stationary import Finding, at_kink, curves_down, downhill, falls_beside
+from symgd.analysis.verdicts.stationary import (
+    Finding,
+    at_kink,
+    curves_down,
+    downhill,
+    falls_beside,
+    near_bound,
+)
 from symgd.analysis.verdicts.trace import alternates, bounded, turns_back
 
 _LATER = 8  # the last points of a continued run, of which the largest loss counts
@@ -37,11 +44,13 @@ def by_loss(facts: Facts) -> Finding:
     if facts.climbed:
         if rises_on:
             return "rising", fields | {"ever": ""}
-        falls = later is not None and later < 0.5 * facts.first_loss + 0.5 * facts.value
+        onward = 1.0 if not turns_back(facts.path) else 0.5
+        turned = onward * facts.value + (1 - onward) * facts.first_loss
+        falls = later is not None and later < turned
         return "turning" if falls else "risen", fields | {"later": later}
     if facts.slope <= _FLAT and curves_down(facts) and falls_beside(facts):
         return "saddle", {"how": part("how slow", slope=slope), "downhill": downhill(facts)}
-    if facts.rate_at is not None and _ran_down(facts):
+    if facts.rate_at is not None and ran_down(facts):
         return "faded", fields | {"lr": facts.rate_at(facts.steps)}
     if how := unbounded(facts):
         return "unbounded", fields | {"how": how}
@@ -54,13 +63,19 @@ def by_loss(facts: Facts) -> Finding:
             how = part("far", error=facts.error)
         return "plateau", fields | {"how": how}
     if later is not None and later > facts.value:
+        before = max(_late_losses(facts), default=math.nan)
+        if later < 0.5 * before:
+            return "swinging down", fields | {"before": before, "later": later}
         return "returning", fields | {"later": later}
     fields["last"] = _last(facts)
     if facts.near is not None:
         return "descending from afar", fields | {"error": facts.error}
     if facts.minimum is not None:
         return "descending elsewhere", fields | {"error": math.dist(facts.end, facts.minimum.x)}
-    return ("descending" if facts.small or facts.large else "descending large"), fields
+    if not (facts.small or facts.large):
+        return "descending large", fields
+    assert facts.loss is not None
+    return "descending", fields | {"reason": near_bound(facts, facts.loss) or part("none")}
 
 
 def _later_loss(facts: Facts) -> float | None:
@@ -105,14 +120,19 @@ def _swings(facts: Facts, steps: list[float]) -> bool:
 
 
 def _swinging(facts: Facts, steps: list[float]) -> Finding:
-    count = min(max(facts.steps // 4, 2), len(facts.history), len(facts.tail))
-    losses = [facts.history.loss_at(-k) for k in range(1, count + 1)]
-    known = [v for v in losses if not math.isnan(v)]
+    known = _late_losses(facts)
     if facts.loss is not None and alternates(_steps(facts)) and _crosses_kink(facts):
         return "kinked swing", {"step": steps[-1]}
     if not known:
         return "to and fro", {"step": steps[-1]}
     return "swinging", {"low": min(known), "high": max(known)}
+
+
+def _late_losses(facts: Facts) -> list[float]:
+    """Of a quarter of the run at most, those that are known."""
+    count = min(max(facts.steps // 4, 2), len(facts.history), len(facts.tail))
+    losses = [facts.history.loss_at(-k) for k in range(1, count + 1)]
+    return [v for v in losses if not math.isnan(v)]
 
 
 def _crosses_kink(facts: Facts) -> bool:

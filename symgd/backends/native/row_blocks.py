@@ -1,47 +1,29 @@
-"""Run loops over rows in machine code, with blocks of rows distributed over threads.
+"""Run loops over rows in machine code: as loop nests, for one piece of the table after the other.
 
 As in `symgd.backends.numpy_rows`, each loop computes the sums of every block of rows, which are
-added exactly (math.fsum), so the result does not depend on the number of threads. The machine code
-fetches blocks itself, so a pass costs each thread one or a few calls, independent of the number of
-rows.
+added exactly (math.fsum), so the result depends neither on the threads nor on the pieces.
 """
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Callable, Iterable, Sequence
-from math import nan
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from symgd._threads import run_in_threads, worthwhile
-from symgd.backends.native.jit import (
-    compile_module,
-    fused,
-    interrupted,
-    lanes,
-    vector_symbol,
-)
-from symgd.backends.native.row_loop import ARGUMENTS, BLOCK, NEXT, RowLoop, row_module
-from symgd.backends.native.vectors.vector_emit import Vectors
-from symgd.backends.native.vectors.vector_math import OWN
+from symgd.backends.native.nests.nest_machine import BoundNests, NativeNests
+from symgd.backends.nests import row_nest
 from symgd.backends.numpy_rows import RowFunction, Source, compile_rows, peak, total
 from symgd.backends.program import Loop, Program, names_read
+from symgd.formula.nodes import ROWS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _WIDE, _NARROW = np.dtype(np.float64), np.dtype(np.float32)
-_MANY = 120  # operations of a row from which vectors as wide as two registers gain nothing
-_OWN = frozenset(OWN)
-_NANOSECONDS = 0.15  # for a row, for each unit of its cost
-_TURN = (
-    40_000_000  # rows times cost after which machine code returns: the caller may be interrupted
-)
-_SHARES = 16  # times that a thread takes blocks; neighboring blocks are read faster
-_COPIED = 1 << 22  # bytes of columns in another layout that are copied at a time
-_STOP = 1 << 40  # a block beyond the last one of any table
+_PIECE = 1 << 20  # rows after which machine code returns: the caller may be interrupted
+_COPIED = 1 << 16  # rows of columns in another layout that are copied at a time
+_KEPT = 4  # lengths of pieces for which sizes are remembered
 
 
 def compile_native(program: Program, threads: int | None = None) -> RowFunction:
@@ -58,97 +40,51 @@ class NativeLoop:
     def __init__(self, loop: Loop, threads: int | None = None) -> None:
         self.loop, self.threads = loop, threads
         self.inputs = names_read(loop)
-        self.columns = [c.text for c in loop.columns]
         self.results = [name for name, _ in loop.sums]
-        row = Program((), (loop,), {})
-        self.operations, self.cost = 1 + row.operations, 1 + row.cost
-        self._functions: dict[tuple[bool, ...], Callable[..., int]] = {}
-        self.calls_python = False
-        self._function((False,) * len(self.columns))  # raises here if it cannot be compiled
-
-    def _function(self, narrow: tuple[bool, ...]) -> Callable[..., int]:
-        if narrow not in self._functions:
-            width = lanes() * (1 if self.operations > _MANY else 2)
-            vectors = Vectors(_OWN, vector_symbol, fused())
-            what = RowLoop(self.loop, tuple(self.inputs), narrow, max(width, 2), vectors)
-            module = compile_module(row_module(what))
-            self._functions[narrow] = module.function("rows", ARGUMENTS)
-            self.calls_python = module.calls_python
-        return self._functions[narrow]
+        self.program = row_nest(loop)
+        self._bound: dict[tuple[int, frozenset[str]], BoundNests] = {}
+        NativeNests(self.program)  # raises here if it cannot be compiled
 
     def run(self, values: Sequence[float], source: Source) -> Iterable[float]:
         """The sums over all rows."""
-        numbers = array("d", values or [0.0])
-        found = array("d")
+        x = np.array([*values, 0.0])
+        found = [self._sums(columns, x) for columns in self._pieces(source)]
+        joined = peak if self.loop.peaks else total
+        return map(joined, np.concatenate(found).T.tolist())
+
+    def _pieces(self, source: Source) -> Iterator[dict[str, NDArray[Any]]]:
+        """The columns by identifier, contiguous, of a number of rows each."""
         for rows in source.blocks():
-            arrays = [rows[name] for name in self.columns]
-            count = len(arrays[0] if arrays else next(iter(rows.values())))
-            found += self._piece(arrays, count, numbers)
-        width = len(self.results)
-        return map(peak if self.loop.peaks else total, (found[k::width] for k in range(width)))
+            columns = {c.name: rows[c.text] for c in self.loop.columns}
+            step = _PIECE if all(map(_is_plain, columns.values())) else _COPIED
+            for first in range(0, len(next(iter(columns.values()))), step):
+                yield {n: _plain(cells[first : first + step]) for n, cells in columns.items()}
 
-    def _piece(
-        self, arrays: Sequence[NDArray[Any]], count: int, numbers: array[float]
-    ) -> array[float]:
-        """The sums of the first block of these rows, those of the second, and so on."""
-        narrow = tuple(a.dtype == _NARROW for a in arrays)
-        function = self._function(narrow)
-        out = array("d", [nan]) * (-(-count // BLOCK) * len(self.results))
-        threads = worthwhile(
-            1 if self.calls_python else self.threads, _NANOSECONDS * self.cost * count
-        )
-        step = count
-        if not all(map(_is_contiguous, arrays, narrow)):
-            step = BLOCK * max(threads, _COPIED // (8 * BLOCK * len(arrays)))
-        for first in range(0, count, max(step, 1)):
-            stop = min(first + step, count)
-            parts = [_contiguous(a[first:stop], n) for a, n in zip(arrays, narrow, strict=True)]
-            turn = max(1, _TURN // (BLOCK * self.cost))
-            share = (stop - first) // (BLOCK * threads * _SHARES)
-            k = array("q", [stop - first, turn, 0, max(1, min(share, turn))])
-            places = array("Q", [_address(p) for p in parts] or [0])
-            pointers = [p.buffer_info()[0] for p in (k, places, numbers, out)]
-            pointers[-1] += 8 * (first // BLOCK) * len(self.results)
-            _run(function, pointers, k, threads, (parts, places, numbers, out))
-        return out
+    def _sums(self, columns: dict[str, NDArray[Any]], x: NDArray[np.float64]) -> Any:
+        """(blocks, sums)."""
+        count = len(next(iter(columns.values())))
+        narrow = frozenset(n for n, cells in columns.items() if cells.itemsize == 4)
+        bound = self._bound.get((count, narrow))
+        if bound is None:
+            offsets = {scalar.name: k for k, scalar in enumerate(self.program.scalars)}
+            places = {name: k for k, name in enumerate(self.results)}
+            extents, none = dict.fromkeys(columns, (count,)), dict.fromkeys(columns, np.empty(0))
+            bound = NativeNests(self.program, narrow).bind(
+                {ROWS: count}, extents, none, offsets, places, self.threads
+            )
+            self._bound[count, narrow] = bound
+            while len(self._bound) > _KEPT:
+                self._bound.pop(next(iter(self._bound)), None)
+        return bound.chunk_sums(x, columns)
 
 
-def _run(
-    function: Callable[..., int],
-    pointers: Sequence[int],
-    k: array[int],
-    threads: int,
-    pointed: tuple[object, ...],
-) -> None:
-    """Call the machine code in as many threads until no block is left.
-
-    pointed: the arrays behind the pointers. They live as long as a thread runs, even if the
-    caller, interrupted twice, no longer waits.
-    """
-
-    def work(alive: object = (pointed, k)) -> None:
-        while function(*pointers):
-            interrupted.check()
-        interrupted.check()
-
-    def halt() -> None:
-        k[NEXT] = _STOP
-
-    run_in_threads(work, threads, halt)
-
-
-def _contiguous(cells: NDArray[Any], narrow: bool) -> NDArray[Any]:
-    """The cells as a contiguous array of the type that machine code reads; a view if possible."""
-    if _is_contiguous(cells, narrow):
+def _plain(cells: NDArray[Any]) -> NDArray[Any]:
+    """The cells as a contiguous array of a type that machine code reads; a view if possible."""
+    if _is_plain(cells):
         return cells
-    return np.require(cells, _NARROW if narrow else _WIDE, ["C", "A"])
+    return np.require(cells, _NARROW if cells.dtype == _NARROW else _WIDE, ["C", "A"])
 
 
-def _is_contiguous(cells: NDArray[Any], narrow: bool) -> bool:
+def _is_plain(cells: NDArray[Any]) -> bool:
     flags = cells.flags
-    kind = _NARROW if narrow else _WIDE
-    return bool(cells.dtype == kind and flags.c_contiguous and flags.aligned)
-
-
-def _address(cells: NDArray[Any]) -> int:
-    return int(cells.__array_interface__["data"][0])  # faster than cells.ctypes.data
+    return cells.dtype in (_WIDE, _NARROW) and flags.c_contiguous and flags.aligned

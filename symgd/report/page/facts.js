@@ -188,11 +188,19 @@ class Facts {
     return P === 1 ? "" : this.way.map((v, k) => (v ? `${D.params[k]} ${signed(v)}` : "")).filter(Boolean).join(", ");
   }
 
+  // Whether gradient and steps are rounding errors: at one of many minima, they never end.
+  get trembles() {
+    const size = 16 * EPS * Math.hypot(...this.x), sizes = this.eigenvalues.map(Math.abs);
+    return Math.max(0, ...this.strides.slice(-4)) <= size && sizes.length > 0 && this.slope <= size * Math.max(...sizes);
+  }
+
   // An exact reason why there is no lower value near this point, or "".
-  reason() {
+  reason() { return this.nearBound || (D.convex ? part("convex") : ""); }
+
+  get nearBound() {
     const gap = this.value - D.bound;
-    if (D.bound !== null && gap <= 1e-6 * (this.first - D.bound)) return gap ? part("near bound", { gap: short(gap, 3), bound: D.bound }) : part("at its bound", { bound: D.bound });
-    return D.convex ? part("convex") : "";
+    if (D.bound === null || !(gap <= 1e-6 * (this.first - D.bound))) return "";
+    return gap ? part("near bound", { gap: short(gap, 3), bound: D.bound }) : part("at its bound", { bound: D.bound });
   }
 }
 

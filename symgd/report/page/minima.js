@@ -49,11 +49,21 @@ function newtonStep(x, known) {
   const { values, vectors } = spectrum(h.map((row, i) => row.map((v, j) => v / scale[i] / scale[j]))), sizes = values.map(Math.abs);
   const largest = Math.max(...sizes), definite = values[0] > 16 * P * EPS * largest, floor = definite ? 0 : Math.max(1e-8 * largest, 1e-300);
   const step = x.map(() => 0);
+  if (h.every((row) => row.every((v) => !v))) { // a slope without curvature: go far
+    const length = (1 + Math.hypot(...x)) / (Math.hypot(...g) || 1);
+    return { x, value, g, h, step: g.map((v) => -length * v), definite, decrease: length * dot(g, g), norm: () => 0 };
+  }
   vectors.forEach((v, k) => {
     const along = v.reduce((sum, c, i) => sum - c * g[i] / scale[i], 0) / Math.max(sizes[k], floor);
     v.forEach((c, i) => { step[i] += along * c / scale[i]; });
   });
   return { x, value, g, h, step, definite, decrease: -dot(g, step), norm: (s) => Math.hypot(...s.map((v, k) => Math.sqrt(Math.abs(h[k][k])) * v)) };
+}
+
+// The full step, where values are rounding (of exp(x - 1) - x at 1), but the slope is halved.
+function bySlope(at) {
+  const x = plus(at.x, at.step, 1), next = at.definite && x.some((v, i) => v !== at.x[i]) ? newtonStep(x) : null;
+  return next && next.definite && next.value <= at.value + 1e-8 * (1 + Math.abs(at.value)) && Math.hypot(...next.g) <= 0.5 * Math.hypot(...at.g) ? next : null;
 }
 
 const isClose = (at, start) => Math.hypot(...at.step) <= 1e-9 * Math.max(Math.hypot(...at.x), 1e-9 * Math.hypot(...start));
@@ -69,8 +79,7 @@ function newton(start) {
       found = F.grad(...trial);
       if (negligible || (found[0] > -Infinity && found[0] <= at.value - 1e-4 * part * at.decrease)) x = trial;
     }
-    if (!x || x.every((v, i) => v === at.x[i])) break;
-    const next = newtonStep(x, found);
+    const next = !x || x.every((v, i) => v === at.x[i]) ? bySlope(at) : newtonStep(x, found);
     if (!next) break;
     last = at.x;
     at = next;

@@ -15,6 +15,7 @@ from symgd.analysis.lower_bound import proven_bound
 from symgd.analysis.verdicts.sentences import OUTCOMES, PARTS
 from symgd.backends import javascript
 from symgd.calculus.dcp import curvature
+from symgd.calculus.polynomial import degree, polynomial
 from symgd.descent.continuation import longest
 from symgd.formula.printing.plain import show
 from symgd.model.arguments import read_arguments
@@ -125,6 +126,7 @@ def _known(loss: Loss) -> dict[str, Any]:
     falls below, or None; bounded: whether it is known to be bounded below.
     """
     below = proven_bound(loss)
+    terms = polynomial(loss.internals.root, loss.internals.leaves)
     return {
         "outcomes": OUTCOMES,
         "parts": PARTS,
@@ -133,6 +135,7 @@ def _known(loss: Loss) -> dict[str, Any]:
         "convex": curvature(loss.internals.root).is_convex,
         "bound": rounded(below.value),
         "bounded": below.bounded is True,
+        "quadratic": terms is not None and degree(terms) <= 2,
     }
 
 

@@ -38,6 +38,7 @@ function outcomeOf(facts, run) {
   if (bounds(facts.s)) return facts.slope === 0 && !facts.moving && facts.held.some(Boolean) ? facts.atBound : undecided(facts);
   if (!F.hess) return undecided(facts);
   if (facts.slope === 0 && !facts.moving) return atRest(facts) || undecided(facts);
+  if (!facts.near && facts.trembles) return facts.stationary(part("how stationary", { slope: slope3 })) || undecided(facts);
   return (facts.near && againstMinimum(facts)) || byLoss(facts) || undecided(facts);
 }
 
@@ -119,11 +120,12 @@ function steadyRate(facts, steps) {
 
 // Of an error that grows by a factor: diverging, unless it is seen to stay bounded.
 function growing(facts, rate) {
+  if (D.quadratic && facts.predicted !== null && Math.abs(rate) > 1 + SAME) return ["growing", { rate: factorText(rate) }];
   const later = facts.future(farOf(facts)), count = later.length;
   if (count > 32 && !(later.at(-1)[1] > 2 * facts.error)) return unsteady(facts);
   if (!facts.climbed && !count && rate > 0) return null;
   if (count >= 64 && bounded(later.slice(count >> 1))) return bouncing(facts);
-  return ["growing", { rate }];
+  return ["growing", { rate: factorText(rate) }];
 }
 
 function sublinear(facts, law) {
@@ -157,12 +159,20 @@ function unsteady(facts) {
   if ((shrinks(window) || onward) && (!later.length || falls(facts, later))) {
     if (later.length && later.at(-1)[1] > 0.3 * error && ranDown(facts, later.at(-1)[0])) return runDown(facts);
     const [before, after] = halves(window), count = part(span > 1 ? "steps" : "step", { count: span });
-    return ["unsteady", { before, error: onward ? error : after, span: count, digit: digitText(crossing(facts, later)) }];
+    const near = crossing(facts, later), fields = { before, error: onward ? error : after, span: count, digit: digitText(near) };
+    if (near === null && !facts.rateAt && rests(facts, later)) return ["stopping", { ...fields, left: later.at(-1)[1] }];
+    return ["unsteady", fields];
   }
   if (facts.climbed && error > 10 * window[0][1] && (later.length < 64 || later.at(-1)[1] > 2 * error)) return ["leaving", { before: window[0][1], error, span }];
   if (later.length && turned && stays(facts)) return bouncing(facts);
   const longer = facts.future(10 * farOf(facts));
   return detour(facts, later) || bursts(facts, later) || detour(facts, longer) || bursts(facts, longer);
+}
+
+// Whether the error ends far from 0: twice the steps change nothing.
+function rests(facts, later) {
+  const last = later.slice(later.length >> 1).map((p) => p[1]), most = Math.max(...last);
+  return later.length >= Math.max(facts.steps, 64) && most <= 1.001 * Math.min(...last) && most > 0.1 * facts.error;
 }
 
 // Of an error that is seen to be smaller later on.
@@ -190,7 +200,7 @@ const runDown = (facts) => ["run down", { lr: facts.rateAt(facts.steps), error: 
 function bouncing(facts) {
   const errors = lately(facts).map((p) => p[1]), upper = facts.linear[1], { lr } = facts;
   const above = upper !== null && lr !== null && lr >= 0.999 * upper;
-  const against = above ? part("against", { lr, ratio: short(lr / upper, 3), limit: upper }) : "";
+  const against = above ? part("against", { lr, ratio: short(lr / upper, lr > 1.01 * upper ? 3 : 6), limit: upper }) : "";
   return ["bouncing", { low: Math.min(...errors), high: Math.max(...errors), against }];
 }
 
@@ -204,7 +214,7 @@ const lastPart = (points, parts = 8, least = 1) => points.slice(-Math.max(least,
 // With 6 digits, of the difference from 1 where that would leave none.
 function factorText(value) {
   const gap = 1 - Math.abs(value);
-  return gap > 0 && gap < 1e-5 ? `${value < 0 ? "-" : ""}(1 - ${short(gap, 3)})` : short(value);
+  return gap && Math.abs(gap) < 1e-5 ? `${value < 0 ? "-" : ""}(1 ${gap > 0 ? "-" : "+"} ${short(Math.abs(gap), 3)})` : short(value);
 }
 
 // The last points: of a quarter of the run, at most 48 and at least 3.
@@ -271,16 +281,20 @@ function byLoss(facts) {
   if (grown) return grown;
   if (!near && strides.length > 3 && turnsBack(facts.path) && bounded([...strides.entries()]) && facts.stridesOn(10 * facts.steps)) return swinging(facts);
   if (climbed && risesOn) return ["rising", { ...fields, ever: "" }];
-  if (climbed) return [later !== null && later < 0.5 * first + 0.5 * value ? "turning" : "risen", { ...fields, later }];
+  const turned = turnsBack(facts.path) ? 0.5 * first + 0.5 * value : value;
+  if (climbed) return [later !== null && later < turned ? "turning" : "risen", { ...fields, later }];
   if (facts.slope <= 1e-6 && facts.curvesDown && facts.fallsAside) return ["saddle", { how: part("how slow", { slope: slope3 }), downhill: facts.downhill }];
   if (ranDown(facts)) return ["faded", { ...fields, lr: facts.rateAt(facts.steps) }];
   if (!D.bounded) return null; // it may fall without bound, which Python looks for along rays
   const how = near ? part("far", { error: facts.error }) : part("none near");
   if (facts.slope <= 1e-6 && first - value <= 1e-6 * Math.max(1, Math.abs(value))) return ["plateau", { ...fields, how }];
-  if (later !== null && later > value) return ["returning", { ...fields, later }];
+  if (later !== null && later > value) {
+    const before = Math.max(...lateLosses(facts));
+    return later < 0.5 * before ? ["swinging down", { ...fields, before, later }] : ["returning", { ...fields, later }];
+  }
   fields.last = lastTenth(facts);
   if (near) return ["descending from afar", { ...fields, error: facts.error }];
-  return facts.minimum ? ["descending elsewhere", { ...fields, error: dist(facts.x, facts.minimum.x) }] : ["descending", fields];
+  return facts.minimum ? ["descending elsewhere", { ...fields, error: dist(facts.x, facts.minimum.x) }] : ["descending", { ...fields, reason: facts.nearBound || part("none") }];
 }
 
 // Of steps that grow by a steady factor, on a loss that climbs or far from the start.
@@ -295,10 +309,12 @@ function growth(facts) {
 const moves = (facts) => pairs(facts.path).map(([a, b]) => minus(b, a));
 
 function swinging(facts) {
-  const count = Math.min(Math.max(facts.steps >> 2, 2), facts.tail.length), losses = facts.rows.slice(-count).map((r) => r.loss);
+  const losses = lateLosses(facts);
   if (D.kinks && alternates(moves(facts))) return ["kinked swing", { step: facts.strides.at(-1) }];
   return ["swinging", { low: Math.min(...losses), high: Math.max(...losses) }];
 }
+
+const lateLosses = (facts) => facts.rows.slice(-Math.min(Math.max(facts.steps >> 2, 2), facts.tail.length)).map((r) => r.loss);
 
 // How much of the fall of the loss came in the last tenth of the steps.
 function lastTenth(facts) {

@@ -8,11 +8,13 @@ from itertools import accumulate
 from math import prod
 
 from symgd._threads import worthwhile
-from symgd.backends.native.nests.nest_parts import Kind, NestLoop, Sink
+from symgd.backends.native.nests.nest_parts import NestLoop, Sink
 from symgd.backends.native.nests.nest_places import Home, Slots
 from symgd.backends.native.nests.nest_plan import Pass
+from symgd.backends.native.nests.nest_ranges import Ranges
 from symgd.backends.nests import Load, Subscript
-from symgd.formula.indices import Affine, Count, Index
+from symgd.backends.numpy_rows import BLOCK
+from symgd.formula.indices import Affine, Index
 from symgd.formula.nodes import Name
 
 _CACHE = 64 * 1024 // 8  # doubles of a strip
@@ -24,7 +26,7 @@ _PRIVATE = 1 << 22  # doubles of the sums of all chunks
 _SHARE = 16  # iterations for each element of a chunk's sums
 
 
-class Binding:
+class Binding(Ranges):
     """Sizes and extents for one module: the methods are the slots.
 
     sizes: of each `Size`, and `ROWS`. extents: of arrays. offsets: of parameters in x. places: of
@@ -40,58 +42,13 @@ class Binding:
         places: Mapping[str, int],
         threads: int,
     ) -> None:
-        self.slots, self.plan = slots, slots.plan
-        self.sizes, self.extents, self.offsets, self.places = sizes, extents, offsets, places
+        super().__init__(slots.plan, sizes)
+        self.slots, self.extents, self.offsets, self.places = slots, extents, offsets, places
         self.most = threads
         self.addresses: dict[str, int] = {}
         self.offset, self.output = offsets.__getitem__, places.__getitem__
         self.address = self.addresses.__getitem__
         self._shapes: dict[Home, list[int]] = {}
-
-    # -- ranges ---------------------------------------------------------------------------
-
-    def affine(self, what: Affine) -> int:
-        return what.at(self.sizes)
-
-    def size(self, name: Name) -> int:
-        return self.count(name.index) if isinstance(name, Count) else self.sizes[name]
-
-    def count(self, index: Index) -> int:
-        return max(0, self.affine(index.high) - self.affine(index.low) + 1)
-
-    def lowest(self, index: Index, shifts: Sequence[Affine]) -> int:
-        """The first element that an index reaches by one of these shifts."""
-        return self.affine(index.low) + min(map(self.affine, shifts))
-
-    def beyond(self, index: Index, shifts: Sequence[Affine]) -> int:
-        """The element after the last."""
-        if not self.count(index):
-            return self.lowest(index, shifts)
-        return self.affine(index.high) + max(map(self.affine, shifts)) + 1
-
-    def lowest_of_all(self, index: Index, shifts: Sequence[Affine]) -> int:
-        """The first element that an index reaches by all of these shifts."""
-        return self.affine(index.low) + max(map(self.affine, shifts))
-
-    def beyond_of_all(self, index: Index, shifts: Sequence[Affine]) -> int:
-        """The element after the last of them."""
-        return self.affine(index.high) + min(map(self.affine, shifts)) + 1
-
-    def first(self, stage: int) -> int:
-        """The first value of the strip index in a pass."""
-        one = self._pass(stage)
-        return min(self.lowest(one.index, loop.shifts(one.index)) for loop in one.loops)
-
-    def beyond_all(self, stage: int) -> int:
-        """The value of the strip index after the last."""
-        one = self._pass(stage)
-        return max(self.beyond(one.index, loop.shifts(one.index)) for loop in one.loops)
-
-    def halo_before(self, stage: int) -> int:
-        return max([0, *map(self.affine, self._pass(stage).halo)])
-
-    def halo_after(self, stage: int) -> int:
-        return max([0, *(-self.affine(shift) for shift in self._pass(stage).halo)])
 
     # -- places ---------------------------------------------------------------------------
 
@@ -192,22 +149,35 @@ class Binding:
         is_whole = self._shape(home) == self._shape(target) and set(self._origins(home)) <= {1}
         return int(is_whole and own == list(self.slots.axes(home) or ()))
 
+    def direct_place(self, home: Home) -> int:
+        return self._base(("out", self._sink(home).target))
+
+    def privates(self, stage: int) -> int:
+        """Where the sums of the first chunk begin in w; passes use the same."""
+        return sum(self.room(("full", name)) for name in self.plan.axes)
+
+    def privates_room(self, stage: int) -> int:
+        """The room for the sums of a chunk."""
+        return sum(map(self.private_room, self._privates(stage)))
+
     def private(self, home: Home) -> int:
-        """Where the sums of the first chunk begin, in w or out."""
-        if self.direct(home):
-            return self._base(("out", self._sink(home).target))
-        before = [h for h in self._privates(home[1]) if h[2] < home[2]]
-        return self._privates_start + sum(self.private_room(h) * self.chunks(h[1]) for h in before)
+        """Where a sum begins among those of its chunk."""
+        before = self._privates(home[1])
+        return sum(map(self.private_room, before[: before.index(home)]))
 
     def private_room(self, home: Home) -> int:
         return 0 if self.direct(home) else self.room(home)
 
-    def joined(self, home: Home) -> int:
-        return 0 if self.direct(home) else self.chunks(home[1])
+    @property
+    def order_of_sums(self) -> list[int]:
+        """The places of the outputs among the sums of the first pass, if these are all numbers."""
+        stage = self.plan.stages[0]
+        summed = [s.target for _, s in stage.summed] if isinstance(stage, Pass) else []
+        outputs = [*self.plan.program.outputs.values()]
+        return [summed.index(str(o)) for o in outputs] if {*outputs} == {*summed} else []
 
     def _privates(self, stage: int) -> list[Home]:
-        sinks = enumerate(sink for _, sink in self._pass(stage).sinks)
-        return [("private", stage, n) for n, s in sinks if s.first.kind is Kind.SUMMED]
+        return [("private", stage, n) for n, _ in self._pass(stage).summed]
 
     def _sink(self, home: Home) -> Sink:
         return self._pass(home[1]).sinks[home[2]][1]
@@ -240,8 +210,10 @@ class Binding:
                 for own in dict.fromkeys(kept)
                 if one.index in own
             )
-            length = min(_LONGEST, _CACHE // max(1, each))
+            length = min(_LONGEST, max(1, _CACHE // max(1, each)))
             step = _LANES if any(loop.vector == one.index for loop in one.loops) else 1
+            if one.is_plain:  # strips fill a block
+                length = 1 << length.bit_length() - 1
             found[k] = max(step, length - length % step)
         return found
 
@@ -257,6 +229,8 @@ class Binding:
             most = min(_CHUNKS, _PRIVATE // room, work // (_SHARE * room))
             strips = max(1, -(-total // strip))
             size = strip * -(-strips // (1 if one.is_serial else max(1, most)))
+            if one.is_plain:
+                size = max(strip, BLOCK)
             found[k] = size, max(1, -(-total // size))
         return found
 
@@ -273,11 +247,8 @@ class Binding:
     @cached_property
     def _full(self) -> dict[str, int]:
         """Where each temporary begins in w."""
-        return _starts({name: self.room(("full", name)) for name in self.plan.axes})
-
-    @cached_property
-    def _privates_start(self) -> int:
-        return sum(self.room(("full", name)) for name in self.plan.axes)
+        names = sorted(self.plan.axes, key=lambda name: bool(self.plan.axes[name]))
+        return _starts({name: self.room(("full", name)) for name in names})
 
     @cached_property
     def _passes(self) -> list[int]:
@@ -285,10 +256,8 @@ class Binding:
 
     def scratch(self, stage: int) -> int:
         """Where the strip's temporaries of the first thread begin; passes use the same."""
-        rooms = [
-            self.chunks(k) * sum(map(self.private_room, self._privates(k))) for k in self._passes
-        ]
-        return _rounded(self._privates_start + max(rooms, default=0))
+        rooms = [self.chunks(k) * self.privates_room(k) for k in self._passes]
+        return _rounded(self.privates(stage) + max(rooms, default=0))
 
     def scratch_room(self, stage: int) -> int:
         """The room for a thread."""
@@ -308,11 +277,6 @@ class Binding:
         """Of a strip's temporary, with the lanes beyond the end."""
         length = self.strip(stage) + self.halo_before(stage) + self.halo_after(stage)
         return _rounded(length) + _LANES
-
-    def _pass(self, stage: int) -> Pass:
-        found = self.plan.stages[stage]
-        assert isinstance(found, Pass)
-        return found
 
 
 def _rounded(length: int) -> int:

@@ -20,8 +20,14 @@ from symgd.backends.native.ir import Value
 from symgd.backends.native.jit import source
 from symgd.backends.native.nests.nest_loop import LoopWriter
 from symgd.backends.native.nests.nest_parts import Kind, NestPart, Sink
-from symgd.backends.native.nests.nest_places import COUNTERS, Home, NestEmitter, Slots
-from symgd.backends.native.nests.nest_plan import Pass, Plan
+from symgd.backends.native.nests.nest_places import (
+    COUNTERS,
+    NOTHING,
+    Home,
+    NestEmitter,
+    Slots,
+)
+from symgd.backends.native.nests.nest_plan import Pass
 from symgd.backends.native.vectors.vector_emit import Vectors
 from symgd.backends.nests import Load, Nest, Subscript
 from symgd.formula.indices import Affine, Array, Index
@@ -47,9 +53,9 @@ end:
 _ARGUMENTS = "ptr noalias %x, ptr noalias %w, ptr %c, ptr noalias %out"
 
 
-def nest_module(what: Plan, width: int, vectors: Vectors) -> tuple[str, Slots]:
-    """The module, and its slots. width: doubles of a register."""
-    slots = Slots(what)
+def nest_module(slots: Slots, width: int, vectors: Vectors) -> str:
+    """The module. width: doubles of a register."""
+    what = slots.plan
     writers: list[_Writer] = [
         _PassWriter(NestEmitter(slots, width, vectors), k, stage)
         for k, stage in enumerate(what.stages)
@@ -59,7 +65,7 @@ def nest_module(what: Plan, width: int, vectors: Vectors) -> tuple[str, Slots]:
     texts = [writer.text() for writer in writers]
     functions = {name: text for w in writers for name, text in w.e.functions.items()}
     declared = {line for w in writers for line in w.e.declared}
-    return source([*texts, *functions.values(), _SPIN], declared), slots
+    return source([*texts, *functions.values(), _SPIN], declared)
 
 
 class _Writer:
@@ -93,11 +99,7 @@ class _PassWriter(_Writer):
     def __init__(self, e: NestEmitter, number: int, one: Pass) -> None:
         super().__init__(e, number)
         self.one = one
-        self.private: dict[int, Home] = {
-            id(sink): ("private", number, n)
-            for n, (_, sink) in enumerate(one.sinks)
-            if sink.first.kind is Kind.SUMMED
-        }
+        self.private: dict[int, Home] = {id(s): ("private", number, n) for n, s in one.summed}
 
     def text(self) -> str:
         e, k = self.e, self.number
@@ -116,24 +118,23 @@ class _PassWriter(_Writer):
             with e.for_range(end, begin, e.slot("strip", k)) as at:
                 self._strip(at, e.least(e.integer("add", at, e.slot("strip", k)), end), shared)
             chunk.set(e.emit(take))
-        return e.define(f"i64 @pass{k}({_ARGUMENTS}, i64 %thread) noinline")
+        return e.define(f"i64 @pass{k}({_ARGUMENTS}, i64 %thread) noinline alignstack(64)")
 
     def _clear_sums(self, chunk: Value) -> None:
         """The sums of a chunk: in w, or the targets themselves where there is one chunk."""
         e = self.e
-        for _, sink in self.one.sinks:
-            home = self.private.get(id(sink))
-            if home is None:
+        base = e.chunk_sums(self.number, chunk)
+        for k, (n, sink) in enumerate(self.one.summed):
+            home, mode = ("private", self.number, n), sink.first.store.mode
+            e.private[home] = pointer = e.at(base, e.private_place(home, k))
+            if not sink.first.place:
+                e.store(e.number(NOTHING[mode]), pointer, 0)
                 continue
-            place = e.integer("add", e.slot("private", home),
-                              e.integer("mul", chunk, e.slot("private_room", home)))  # fmt: skip
-            pointer = e.at("%w", place)
             if e.slots.stored(sink.target)[0] == "out":
                 own = e.icmp("ne", e.slot("direct", home), 0)
-                target = e.at("%out", e.slot("private", home))
-                pointer = e.select(own, Value(target), Value(pointer), "ptr").text
-            e.private[home] = pointer
-            e.fill(pointer, e.slot("private_room", home), sink.first.store.mode)
+                target = e.at("%out", e.slot("direct_place", home))
+                e.private[home] = pointer = e.select(own, Value(target), Value(pointer), "ptr").text
+            e.fill(pointer, e.slot("private_room", home), mode)
 
     def _strip(self, begin: Value, end: Value, shared: dict[str, Value]) -> None:
         e, k = self.e, self.number
@@ -181,7 +182,7 @@ class _EntryWriter(_Writer):
         """A number of the program, or a temporary that is one."""
         if name in self.shared:
             return self.shared[name]
-        return self.e.load("%w", self.e.slot("start", ("full", name), ()))
+        return self.e.load("%w", self.e.start(("full", name)))
 
     def _line(self, k: int, nest: Nest) -> None:
         """A straight line."""
@@ -212,18 +213,21 @@ class _EntryWriter(_Writer):
             e.add_line(f"call i64 {run}(ptr %x, ptr %w, ptr %c, ptr %out, i64 {k})")
             otherwise()
             e.add_line(f"call i64 @pass{k}(ptr %x, ptr %w, ptr %c, ptr %out, i64 0)")
-        for n, (_, sink) in enumerate(one.sinks):
-            if sink.first.kind is Kind.SUMMED:
-                self._join(("private", k, n), sink)
+        with e.for_range(e.slot("chunks", k)) as chunk:
+            base = e.chunk_sums(k, chunk)
+            for number, (n, sink) in enumerate(one.summed):
+                self._join(("private", k, n), sink, base, number)
 
-    def _join(self, home: Home, sink: Sink) -> None:
-        """Add the sums of the chunks to the target, in the order of the chunks."""
+    def _join(self, home: Home, sink: Sink, base: str, number: int) -> None:
+        """Add the sums of a chunk to the target."""
         e = self.e
+        e.private[home] = e.at(base, e.private_place(home, number))
         subscripts = [_by_axis(k, s) for k, s in enumerate(sink.first.place)]
         axes = [a if isinstance(a, Index) else _axis(a) for a in e.slots.axes(home) or ()]
-        with e.for_range(e.slot("joined", home)) as chunk:
-            place = e.integer("mul", chunk, e.slot("private_room", home))
-            e.private[home] = e.at("%w", e.integer("add", place, e.slot("private", home)))
+        if not axes or sink.target in self.plan.axes:
+            self._add_up(home, sink, subscripts, axes, {})
+            return
+        with e.if_then(e.icmp("eq", e.slot("direct", home), 0)):
             self._add_up(home, sink, subscripts, axes, {})
 
     def _add_up(

@@ -88,7 +88,7 @@ class LoopWriter:
                 self._enter(depth, views)
             elif not self.is_masked:
                 self._enter(depth, views, is_whole=True)
-            elif not self.loop.is_heavy:
+            elif not self.loop.is_heavy or len(order) == 1:
                 with e.if_else(self._is_whole(index, at, stop)) as otherwise:
                     self._enter(depth, views, is_whole=True)
                     otherwise()

@@ -178,7 +178,7 @@ class NestLoop:
     def registers(self) -> int:
         """How many registers of lanes a vector has."""
         if self.is_heavy:
-            return 1
+            return 2 if len(self.order) == 1 and len(self.operations) <= 120 else 1
         is_sum = len(self.order) > 1 and len(self.operations) <= _FEW
         is_long = self.vector == self.indices[0] or self.vector != self.order[-1]
         return 4 if is_sum and is_long else 2

@@ -6,7 +6,7 @@ A *slot* is a number that the code reads when it is called: the name of a method
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from functools import cached_property
 from typing import Any, NamedTuple, TypeAlias
 
@@ -30,12 +30,15 @@ NOTHING = {"=": 0.0, "+=": 0.0, "*=": 1.0, "max=": -float("inf"), "peak=": -floa
 
 
 class Slots:
-    """The slots of a module. numbers: their places in c."""
+    """The slots of a module. numbers: their places in c. narrow: the data that are float32."""
 
-    def __init__(self, what: Plan) -> None:
-        self.plan = what
+    def __init__(self, what: Plan, narrow: Set[str] = frozenset()) -> None:
+        self.plan, self.narrow = what, narrow
         self.first = COUNTERS + len(what.stages)
         self.numbers: dict[tuple[Any, ...], int] = {}
+        #: where the temporaries that are numbers are in w
+        numbers = [name for name, own in what.axes.items() if not own]
+        self.numbers_first = {name: k for k, name in enumerate(numbers)}
 
     def number(self, what: tuple[Any, ...]) -> int:
         """The place of a slot in c."""
@@ -98,11 +101,15 @@ def private_axes(loop: NestLoop, sink: Sink) -> tuple[Axis, ...]:
 
 
 class ElementPlace(NamedTuple):
-    """base + offset. offset: of every lane, or of the first where they are neighbors."""
+    """base + offset. offset: of every lane, or of the first where they are neighbors.
+
+    element: the type of the numbers there.
+    """
 
     base: str
     offset: Value
     neighbors: bool
+    element: str = "double"
 
 
 class NestEmitter(VectorEmitter):
@@ -141,6 +148,15 @@ class NestEmitter(VectorEmitter):
 
     # -- places ---------------------------------------------------------------------------
 
+    def chunk_sums(self, stage: int, chunk: Value) -> str:
+        """The pointer to the sums of a chunk."""
+        place = self.integer("mul", chunk, self.slot("privates_room", stage))
+        return self.at("%w", self.integer("add", self.slot("privates", stage), place))
+
+    def private_place(self, home: Home, number: int) -> Value:
+        """Where a sum of a chunk begins. number: of those before it; numbers come first."""
+        return self.slot("private", home) if self.slots.axes(home) else Value(str(number))
+
     def pointer(self, home: Home) -> str:
         """The pointer from which the places of an array count."""
         if home[0] == "data":
@@ -174,7 +190,7 @@ class NestEmitter(VectorEmitter):
                 for symbol, factor in s.terms:
                     if isinstance(symbol, Index):
                         terms.setdefault(symbol, []).append((last - k, factor))
-        offset = self.slot("start", home, tuple(constants))
+        offset = self.start(home, tuple(constants))
         neighbors = terms.get(vector) == [(0, 1)] if vector is not None else False
         for index, own in terms.items():
             value = values[index]
@@ -187,7 +203,14 @@ class NestEmitter(VectorEmitter):
             if isinstance(s, str):
                 neighbors = neighbors and not data[s].wide
                 offset = self._plus(offset, self._whole(data[s]), self._step(home, [(last - k, 1)]))
-        return ElementPlace(base, offset, neighbors)
+        is_narrow = home[0] == "data" and home[1] in self.slots.narrow
+        return ElementPlace(base, offset, neighbors, "float" if is_narrow else "double")
+
+    def start(self, home: Home, constants: tuple[Affine, ...] = ()) -> Value:
+        """The place of an element without what its indices add; numbers stand before arrays."""
+        if home[0] == "full" and home[1] in self.slots.numbers_first:
+            return Value(str(self.slots.numbers_first[home[1]]))
+        return self.slot("start", home, constants)
 
     def _column(
         self, subscript: Subscript, values: Mapping[Index, Value], data: Mapping[str, Value]
@@ -228,25 +251,33 @@ class NestEmitter(VectorEmitter):
 
     def read(self, place: ElementPlace, mask: Value | None) -> Value:
         """The number at a place, or those of the lanes; of neighbors without a mask all."""
+        found = self._read_as_stored(place, mask)
+        if place.element == "double":
+            return found
+        narrow, wide = self.type(found.wide, place.element), self.type(found.wide)
+        return self.emit(f"fpext {narrow} {found.text} to {wide}", found.wide)
+
+    def _read_as_stored(self, place: ElementPlace, mask: Value | None) -> Value:
+        element = place.element
         if not place.neighbors and not place.offset.wide:
-            return self.load(place.base, place.offset)
+            return self.load(place.base, place.offset, element)
         if mask is None and place.neighbors:
-            return self.load(place.base, place.offset, wide=True)
-        kind = self.type(True)
+            return self.load(place.base, place.offset, element, wide=True)
+        kind = self.type(True, element)
         if place.neighbors:
-            name, at, pointers = "load", self.at(place.base, place.offset), "ptr"
+            name, at, pointers = "load", self.at(place.base, place.offset, element), "ptr"
         else:
             name, pointers = "gather", self.type(True, "ptr")
             offsets = f"{self.type(True, 'i64')} {place.offset.text}"
-            at = self.emit(f"getelementptr double, ptr {place.base}, {offsets}", True).text
+            at = self.emit(f"getelementptr {element}, ptr {place.base}, {offsets}", True).text
         mask = self.spread(mask or Value("true"), "i1")
-        suffix = f"v{self.lanes}f64.{'p0' if place.neighbors else f'v{self.lanes}p0'}"
+        size = 8 if element == "double" else 4
+        where = "p0" if place.neighbors else f"v{self.lanes}p0"
+        function = f"@llvm.masked.{name}.v{self.lanes}f{8 * size}.{where}"
         bits = self.type(True, "i1")
-        self.declared.add(
-            f"declare {kind} @llvm.masked.{name}.{suffix}({pointers}, i32, {bits}, {kind})"
-        )
-        arguments = f"{pointers} {at}, i32 8, {bits} {mask.text}, {kind} zeroinitializer"
-        return self.emit(f"call {kind} @llvm.masked.{name}.{suffix}({arguments})", True)
+        self.declared.add(f"declare {kind} {function}({pointers}, i32, {bits}, {kind})")
+        arguments = f"{pointers} {at}, i32 {size}, {bits} {mask.text}, {kind} zeroinitializer"
+        return self.emit(f"call {kind} {function}({arguments})", True)
 
     def write(self, value: Value, place: ElementPlace, mask: Value | None) -> None:
         """Change the number at a place, or those of neighbors; without a mask all."""
@@ -272,7 +303,7 @@ class NestEmitter(VectorEmitter):
 
     def clear(self, home: Home, mode: str) -> None:
         """The same in a whole temporary."""
-        start = self.at(self.pointer(home), self.slot("start", home, ()))
+        start = self.at(self.pointer(home), self.start(home))
         self.fill(start, self.slot("room", home), mode)
 
     def combine(self, mode: str, old: Value, new: Value) -> Value:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from symgd.backends.native.nests.nest_fission import SUMS, fissioned
 from symgd.backends.native.nests.nest_parts import Kind, NestLoop, NestPart, Sink, contiguous
 from symgd.backends.nests import Load, Nest, NestProgram, Store
 from symgd.formula.functions.function import DIVIDE, ELEMENTARY
@@ -30,6 +31,18 @@ class Pass:
         return [(loop, sink) for loop in self.loops for sink in loop.sinks]
 
     @property
+    def summed(self) -> list[tuple[int, Sink]]:
+        """The sinks that are summed over the strip index, numbers first, with their numbers."""
+        found = [(n, s) for n, (_, s) in enumerate(self.sinks) if s.first.kind is Kind.SUMMED]
+        return sorted(found, key=lambda item: bool(item[1].first.place))
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it has no other index, and all that is summed over it are numbers."""
+        numbers = not any(sink.first.place for _, sink in self.summed)
+        return numbers and not self.is_serial and all(len(loop.order) == 1 for loop in self.loops)
+
+    @property
     def is_serial(self) -> bool:
         """Whether one thread must do it."""
         return any(p.kind is Kind.SCATTERED for loop in self.loops for p in loop.parts)
@@ -52,7 +65,7 @@ class Plan:
 
 def plan(program: NestProgram) -> Plan:
     """The plan of a program."""
-    program = _kept(_packed(program))
+    program = fissioned(_kept(_packed(program)))
     stages: list[Pass | Nest] = []
     axes = dict(program.temporaries)
     for nests in program.passes:
@@ -246,6 +259,8 @@ def _joins(part: NestPart, loop: NestLoop, vector: Index, halo: bool) -> bool:
         return False
     last = loop.parts[-1]
     if halo and (part.kind is Kind.STRIP) != (last.kind is Kind.STRIP):
+        return False
+    if len(loop.indices) == 1 and sum(p.kind is Kind.SUMMED for p in loop.parts) >= SUMS:
         return False
     reads = {s.array for s in part.steps.values() if isinstance(s, Load)}
     if reads & {p.store.target for p in loop.parts}:

@@ -54,10 +54,6 @@ class VectorEmitter(FunctionEmitter):
             self._sech[result] = arguments[0]
         return result
 
-    def accumulate(self, a: Value, b: Value, peaks: bool) -> Value:
-        """Their sum; peaks: the larger one, a where b is NaN."""
-        return self.select(self.compare("ogt", b, a), b, a) if peaks else self.add(a, b)
-
     # -- symgd's own ------------------------------------------------------------------------
 
     def _inlined(self, symbol: str, *args: Value) -> Value:
