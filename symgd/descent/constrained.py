@@ -187,16 +187,15 @@ def descend_constrained(
     """
     text, multipliers, penalty = augmented_lagrangian(loss.text, constraints)
     whole = make(text)
-    first = start
+    first, more = start, {penalty: 1.0, **dict.fromkeys(multipliers, 0.0)}
     if isinstance(start, str) and ("=" in start or "~" in start):
-        first = f"{start}, {penalty}=1" + "".join(f", {m}=0" for m in multipliers)
+        first = ", ".join([start, *(f"{name}={value}" for name, value in more.items())])
     elif isinstance(start, Mapping):
-        first = {**start, penalty: 1.0, **dict.fromkeys(multipliers, 0.0)}
+        first = {**start, **more}
     elif not isinstance(start, (int, float, str)):
         if loss.arrays is not None or len(loss.params) != len(start):
             raise ArgumentError("with constraints a start of several numbers goes by names")
-        pairs = dict(zip(loss.params, start, strict=True))
-        first = {**pairs, penalty: 1.0, **dict.fromkeys(multipliers, 0.0)}
+        first = {**dict(zip(loss.params, start, strict=True)), **more}
     elements, point = at_start(whole, first, seed)
     function = Augmented(elements, multipliers, penalty, np.array(point))
     limits = _bounds(whole, function.params, bounds)

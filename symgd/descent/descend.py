@@ -43,8 +43,6 @@ from symgd.model.schedule import Schedule
 
 Evaluate: TypeAlias = Callable[..., list[float]]
 
-_NUMBERS = 10_000_000  # what a history holds at most, whatever the number of parameters
-
 
 def descend(
     loss: str | sympy.Expr | Callable[..., Any] | Loss = "theta**2",
@@ -291,7 +289,7 @@ def _run(
         x=list(origin),
         state=[] if arguments.method else [0.0] * sum(arguments.rule.widths(len(origin))),
         tol=arguments.tol,
-        history=History(len(origin), limit=max(2, min(10_001, _NUMBERS // len(origin)))),
+        history=History(len(origin)),
     )
     problem = Problem(
         loss,

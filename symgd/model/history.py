@@ -8,6 +8,9 @@ from collections.abc import Iterator, Sequence
 
 from symgd._numpy import NDArray, np
 
+_ROWS = 10_001  # or fewer,
+_NUMBERS = 10_000_000  # so many numbers
+
 
 class History:
     """The path of a descent, row 0 the start, one row per step.
@@ -15,9 +18,9 @@ class History:
     Beyond `limit` rows every other one is dropped, again and again: the first and the last stay.
     """
 
-    def __init__(self, params: int, limit: int = 10_001) -> None:
+    def __init__(self, params: int, limit: int | None = None) -> None:
         self._width = params + 2
-        self._limit = limit
+        self._limit = limit or max(2, min(_ROWS, _NUMBERS // params))
         self.stride = 1
         self._rows = array("d")  # loss, grad_norm, theta..; one call adds a row, so that Ctrl-C
         self._end: int | None = None  # leaves no part of one. The step of a row after the strides
