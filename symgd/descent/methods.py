@@ -137,7 +137,8 @@ def _work(loss: Loss) -> int:
     """The operations of value and gradient, those of all rows counted."""
     shown = loss.indexed or loss
     if shown.arrays is not None:
-        return shown.functions.work(shown.functions.program).operations
+        functions = shown.indexed_text.functions
+        return functions.work(functions.program).operations
     inner = loss.internals
     rows = loss.table.rows if loss.table is not None and inner.program.loops else 1
     return inner.program.operations * rows
