@@ -203,6 +203,8 @@ class Loss(Notebook):
     @cached_property
     def hessian(self) -> sympy.ImmutableMatrix:
         """The (P, P) matrix of second derivatives that runs, as SymPy expressions."""
+        if self.arrays is not None:
+            return self.by_elements.hessian
         rows = self.internals.written_out.second_derivatives
         if not rows:
             return sympy.ImmutableMatrix(0, 0, [])
