@@ -15,7 +15,7 @@ from benchmarks.measure import Row, WrongAnswerError, skipped
 BENCHMARKS = (
     *("house", "startup", "memory", "first_step", "build", "evaluation", "descents", "sweeps"),
     *("explain", "data", "growth", "steps", "rules", "exactness", "rows", "fits", "plots", "pages"),
-    *("verdicts", "indices", "families"),
+    *("verdicts", "indices", "families", "methods"),
 )
 GROUPS = {  # what native code is for
     "native": ("startup", "first_step", "build", "evaluation", "descents", "sweeps"),

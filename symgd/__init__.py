@@ -29,8 +29,9 @@ if TYPE_CHECKING:
     from symgd.formula.functions.table import FUNCTIONS
     from symgd.formula.tokens import Limits
     from symgd.model.catalogue import CATALOGUE
+    from symgd.model.history import History
     from symgd.model.loss import Loss
-    from symgd.model.result import History, Result, Status, Verdict
+    from symgd.model.result import Result, Status, Verdict
     from symgd.model.rules import Rule
 
 # Loaded on first use: `symgd --version` needs neither SymPy nor NumPy.
@@ -46,7 +47,7 @@ _WHERE = {
     "FUNCTIONS": "formula.functions.table",
     "FitResult": "fits.fit_result",
     "FormulaError": "errors",
-    "History": "model.result",
+    "History": "model.history",
     "Limits": "formula.tokens",
     "Loss": "model.loss",
     "PrecisionError": "errors",

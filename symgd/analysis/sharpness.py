@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 
 from symgd.analysis.minima import eigenvalues
+from symgd.model.history import History
 from symgd.model.loss import Loss
-from symgd.model.result import History
 
 _FEW = 60  # parameters of a Hessian that is formed,
 _SHORT = 60_000  # and operations of the loss times parameters

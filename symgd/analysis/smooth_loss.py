@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from symgd._numpy import np
+from symgd.formula.nodes import Node
 from symgd.model.array_internals import ArrayInternals
 from symgd.model.loss import Loss
 from symgd.solvers.difference_product import difference_product
 from symgd.solvers.objectives import Matrix, Vector
-
-if TYPE_CHECKING:
-    from symgd.formula.nodes import Node
 
 FEW = 30  # parameters up to which a Hessian is compiled entry by entry
 _EXACT = 6_000  # operations of a loss whose products are exact: of longer ones they are differences

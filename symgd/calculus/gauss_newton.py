@@ -9,7 +9,7 @@ import sympy
 
 from symgd.calculus.gradient import gradient
 from symgd.formula.graph import Graph
-from symgd.formula.nodes import ZERO, Name, Node, RowSum, float_of, topological
+from symgd.formula.nodes import ZERO, Node, RowSum, dependents, float_of, topological
 
 
 class Square(NamedTuple):
@@ -28,7 +28,8 @@ def gauss_newton(graph: Graph, root: Node, wrt: Sequence[Node]) -> list[Node] | 
 
     root: row means in terms of row sums.
     """
-    squares = _squares(graph, root, graph.number(1.0), None, set(map(id, wrt)))
+    moving = dependents(topological([root]), wrt)
+    squares = _squares(graph, root, graph.number(1.0), None, moving)
     if squares is None:
         return None
     count = len(wrt)
@@ -50,15 +51,15 @@ def gauss_newton(graph: Graph, root: Node, wrt: Sequence[Node]) -> list[Node] | 
 
 
 def _squares(
-    graph: Graph, node: Node, factor: Node, inner: Node | None, params: set[int]
+    graph: Graph, node: Node, factor: Node, inner: Node | None, moving: set[int]
 ) -> list[Square] | None:
-    """The squares that a node adds up; None where there is something else."""
-    if not _holds(node, params):
+    """The squares that a node adds up; None for others. moving: nodes that hold a parameter."""
+    if id(node) not in moving:
         return []
     found: list[Square] = []
     if node.func is sympy.Add:
         for term in node.args:
-            some = _squares(graph, term, factor, inner, params)
+            some = _squares(graph, term, factor, inner, moving)
             if some is None:
                 return None
             found += some
@@ -70,19 +71,14 @@ def _squares(
         residual = node.args[0] if power == 2 else graph.pow(node.args[0], power / 2)
         return [Square(factor, residual, inner)]
     if node.func is RowSum:
-        return _squares(graph, node.args[0], factor, graph.number(1.0), params)
+        return _squares(graph, node.args[0], factor, graph.number(1.0), moving)
     if node.func is not sympy.Mul:
         return None
-    rest = [a for a in node.args if not _holds(a, params)]
-    [body, *more] = [a for a in node.args if _holds(a, params)]
+    rest = [a for a in node.args if id(a) not in moving]
+    [body, *more] = [a for a in node.args if id(a) in moving]
     if more or any((float_of(a) or 0.0) < 0 for a in rest):
         return None
     scaled = graph.mul(*rest, factor if inner is None else inner)
     if inner is None:
-        return _squares(graph, body, scaled, None, params)
-    return _squares(graph, body, factor, scaled, params)
-
-
-def _holds(node: Node, params: set[int]) -> bool:
-    """Whether a node depends on a parameter."""
-    return any(id(n) in params for n in topological([node]) if isinstance(n, Name))
+        return _squares(graph, body, scaled, None, moving)
+    return _squares(graph, body, factor, scaled, moving)

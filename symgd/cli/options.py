@@ -63,6 +63,7 @@ OPTIONS = {
     "start": Option(
         "One number for all, or x=-1.2,y=1; arrays: x[i]=i/10, W~normal(0,1).", _TEXT, "-s"
     ),
+    "starts": Option("Begin at so many points, and solve from the best.", _INT),
     "steps": Option("How many steps to take.", _INT, "-n"),
     "steps-of-derivation": Option("Show which rule of calculus is used where."),
     "subject-to": Option("A constraint: x + y <= 1, x = y^2; repeatable.", _TEXT),
@@ -70,6 +71,7 @@ OPTIONS = {
     "tie": Option("Give a parameter by others, as b=2*a; repeatable.", "NAME=FORMULA"),
     "tol": Option("Stop when max|gradient| <= tol.", "FLOAT"),
     "vector": Option("Columns that are X[1], X[2], ..; repeatable.", "X=COLUMN,.."),
+    "within": Option("The box of --starts: -5:5, or x=-5:5,y=0:1.", "LOW:HIGH"),
     "verbose": Option("Say on stderr what runs the steps, and why.", short="-v"),
     "weight": Option("Weights: a column or a formula.", _TEXT),
 }

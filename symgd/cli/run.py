@@ -55,6 +55,8 @@ def run(
     vector: Annotated[list[str] | None, option("vector")] = None,
     bound: Annotated[list[str] | None, option("bound")] = None,
     subject_to: Annotated[list[str] | None, option("subject-to")] = None,
+    starts: Annotated[str | None, option("starts")] = None,
+    within: Annotated[str | None, option("within")] = None,
 ) -> None:
     """Descend on a loss, and say how it went."""
     configure_logging(verbose)
@@ -89,6 +91,8 @@ def run(
             **read_arrays(size, shape, vector),
             bounds=parse_bounds(bound or []),
             subject_to=subject_to or [],
+            starts=None if starts is None else integer("--starts", starts, minimum=1),
+            within=within,
         )
     try:
         (emit_report if kind is Format.table else emit)(_result(result, kind, stride, quiet))

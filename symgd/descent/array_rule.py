@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
+from symgd._numpy import NDArray, np
 from symgd.backends.compiler import compile_program
 from symgd.backends.lambdified import compile_array, compile_scalar
 from symgd.backends.program import Program
@@ -13,9 +14,6 @@ from symgd.formula.graph import Graph
 from symgd.formula.nodes import Name, Node
 from symgd.model.arguments import Arguments
 from symgd.model.rule_step import Surroundings
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 
 class Evaluator(Protocol):
@@ -99,8 +97,6 @@ class ArrayRule:
 
     def split(self, state: Any) -> list[Any]:
         """The states out of one array; of one that is a single number, that number."""
-        import numpy as np
-
         found, first = [], 0
         state = np.asarray(state, dtype=np.float64)
         for width, one in zip(self.rule.widths(self.count), self.rule.one_number, strict=True):
@@ -110,8 +106,6 @@ class ArrayRule:
 
     def joined(self, states: Sequence[Any]) -> NDArray[Any]:
         """The states as one array."""
-        import numpy as np
-
         parts = zip(states, self.rule.widths(self.count), strict=True)
         whole = [np.broadcast_to(np.asarray(s, dtype=np.float64), width) for s, width in parts]
         return np.concatenate(whole) if whole else np.zeros(0)
@@ -138,13 +132,9 @@ class ArrayRule:
     def _index(self) -> list[Any]:
         if not (self.rule.random and self.array):
             return []
-        import numpy as np
-
         return [np.arange(float(self.count))]
 
     def _rates(self, t: float) -> Any:
-        import numpy as np
-
         values = {**self.rate_values, "t": t}
         one = {n: s.at(int(t), values) if s.varies else s.value for n, s in self.schedule.own}
         rates = {n: one[self.schedule.rate_of(n)] for n in self.sizes}

@@ -19,8 +19,9 @@ from symgd.errors import ArgumentError
 from symgd.model.bounds import BoundsByName, ParameterBox, canonical_bounds, read_bounds
 from symgd.model.constraints import Constraint, augmented_lagrangian
 from symgd.model.elements import element_names, named
+from symgd.model.history import History
 from symgd.model.loss import Loss
-from symgd.model.result import Best, ConstraintEnd, History, Result, Status, Verdict
+from symgd.model.result import Best, ConstraintEnd, Result, Status, Verdict
 from symgd.names import counted, escape
 from symgd.solvers import augmented_lagrangian as solver
 from symgd.solvers import trust_region
@@ -121,7 +122,7 @@ class _Lack:
 
 
 @dataclass(frozen=True)
-class _Run:
+class _Augmentation:
     """What a constrained run knows."""
 
     loss: Loss
@@ -186,23 +187,22 @@ def descend_constrained(
     """
     text, multipliers, penalty = augmented_lagrangian(loss.text, constraints)
     whole = make(text)
-    first = start
+    first, more = start, {penalty: 1.0, **dict.fromkeys(multipliers, 0.0)}
     if isinstance(start, str) and ("=" in start or "~" in start):
-        first = f"{start}, {penalty}=1" + "".join(f", {m}=0" for m in multipliers)
+        first = ", ".join([start, *(f"{name}={value}" for name, value in more.items())])
     elif isinstance(start, Mapping):
-        first = {**start, penalty: 1.0, **dict.fromkeys(multipliers, 0.0)}
+        first = {**start, **more}
     elif not isinstance(start, (int, float, str)):
         if loss.arrays is not None or len(loss.params) != len(start):
             raise ArgumentError("with constraints a start of several numbers goes by names")
-        pairs = dict(zip(loss.params, start, strict=True))
-        first = {**pairs, penalty: 1.0, **dict.fromkeys(multipliers, 0.0)}
+        first = {**dict(zip(loss.params, start, strict=True)), **more}
     elements, point = at_start(whole, first, seed)
     function = Augmented(elements, multipliers, penalty, np.array(point))
     limits = _bounds(whole, function.params, bounds)
     box = None if limits is None else Box(np.array(limits.low), np.array(limits.high))
     x = np.array([point[k] for k in function.places])
     x = x if box is None else box.clip(x)
-    run = _Run(loss, make, constraints, multipliers, function, box)
+    run = _Augmentation(loss, make, constraints, multipliers, function, box)
     history = History(len(x))
     history.append(x.tolist(), function.value(x), math.nan)
     last, status, t = None, Status.MAX_STEPS, 0
@@ -232,7 +232,7 @@ def _bounds(loss: Loss, params: Sequence[str], given: BoundsByName | None) -> Pa
 
 
 def _result(
-    run: _Run,
+    run: _Augmentation,
     x: Vector,
     last: solver.Outer | None,
     status: Status,

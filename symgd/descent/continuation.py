@@ -8,8 +8,8 @@ from dataclasses import replace
 
 from symgd._locks import cached_property
 from symgd.descent.kernel import Kernel, Run
+from symgd.model.history import History
 from symgd.model.loss_internals import LossInternals
-from symgd.model.result import History
 
 _OPERATIONS = 200_000  # that a continuation may take: some milliseconds of Python
 _OVERHEAD = 20  # operations that a step takes besides those of the loss

@@ -23,15 +23,9 @@ from symgd.descent.engine import Problem, Step, engine, finish
 from symgd.descent.kernel import Kernel, Run
 from symgd.descent.kernels import batch_kernel, kernel_of
 from symgd.descent.long_arrays import LONG, descend_long
-from symgd.descent.loss_argument import (
-    ArraysGiven,
-    at_start,
-    clipped,
-    held,
-    loss_of,
-    plain_start,
-    within,
-)
+from symgd.descent.loss_argument import ArraysGiven, at_start, clipped, held, loss_of, plain_start
+from symgd.descent.loss_argument import within as in_bounds
+from symgd.descent.many_starts import Within, look_around
 from symgd.descent.methods import MOST, TOLERANCE, SolverKernel, check_method
 from symgd.descent.minibatches import Sampler
 from symgd.errors import ArgumentError
@@ -40,14 +34,13 @@ from symgd.model.array_model import ArrayModel
 from symgd.model.array_start import array_origin
 from symgd.model.bounds import BoundsByName
 from symgd.model.constraints import read_constraints
+from symgd.model.history import History
 from symgd.model.loss import Loss
-from symgd.model.result import History, Result, Status, Verdict
+from symgd.model.result import Result, Status, Verdict
 from symgd.model.rules import Rule
 from symgd.model.schedule import Schedule
 
 Evaluate: TypeAlias = Callable[..., list[float]]
-
-_NUMBERS = 10_000_000  # what a history holds at most, whatever the number of parameters
 
 
 def descend(
@@ -72,6 +65,8 @@ def descend(
     vectors: Mapping[str, Sequence[str]] | None = None,
     bounds: BoundsByName | None = None,
     subject_to: str | Sequence[str] = (),
+    starts: int | None = None,
+    within: Within | None = None,
 ) -> Result:
     """The result of descending a loss from `start`; the defaults are the course exercise.
 
@@ -91,9 +86,11 @@ def descend(
     parts that point out of the box at a bound do not count.
     data: rows for a loss with sum(...) or mean(...): a file, columns or a Table; drop_missing: skip
     rows with missing cells. subject_to: constraints such as "x + y <= 1", "x = y^2" or
-    "x[i] <= x[i+1], i=1..n-1", kept by a solver. batch: take each step on so many rows, all of
-    which pass by once before any comes again, in an order drawn from seed; the history then tells
-    the losses of the batches, and tol is checked on the whole data, after every pass.
+    "x[i] <= x[i+1], i=1..n-1", kept by a solver. starts: begin at so many points of a box,
+    within={"x": (-5, 5)} or "x=-5:5", and return the solver's run from the best of the minima that
+    they lead to; `Result.starts` tells about the others. batch: take each step on so many rows, all
+    of which pass by once before any comes again, in an order drawn from seed; the history then
+    tells the losses of the batches, and tol is checked on the whole data, after every pass.
     sizes, shapes, vectors: of a formula with indices, as for `Loss`; its start may hold arrays, and
     texts such as "x[i]=i/10" and "W~normal(0,0.1)", drawn from seed.
 
@@ -109,8 +106,8 @@ def descend(
     constraints = read_constraints(subject_to)
     if constraints and method not in (None, "auto", "newton", "tr"):
         raise ArgumentError(f"constraints are kept by the method tr, not by {method}")
-    who = "subject_to" if constraints else f"method {method}"
-    method = "auto" if constraints and method is None else method
+    who = "subject_to" if constraints else "starts" if starts else f"method {method}"
+    method = "auto" if (constraints or starts) and method is None else method
     if method is not None:
         check_method(method, who, lr is not LR, rule is not RULE, batch is not None)
         steps, tol = MOST if steps is STEPS else steps, TOLERANCE if tol is None else tol
@@ -120,6 +117,12 @@ def descend(
     given = arguments.others, [start], bounds, data, drop_missing, arrays
     source = loss
     loss = loss_of(loss, [] if method else [arguments.rule], *given)
+    if starts is not None and (constraints or batch or _long(loss)):
+        raise ArgumentError(
+            f"starts are for losses of {LONG:,} parameters at most, without constraints and batches"
+        )
+    if starts is None and within is not None:
+        raise ArgumentError("within is the box of many starts; give starts too")
     if constraints:
         assert tol is not None
         make = partial(_related, source, loss, arguments.given, start, data, drop_missing, arrays)
@@ -134,9 +137,11 @@ def descend(
         found = descend_long(loss, arguments, first, callback, bounds, sampler)
         return _with_units(found, model, first)
     loss, origin = _within_bounds(*at_start(loss, point, seed), bounds, backend, batch)
+    if starts is not None:
+        return _from_the_best(loss, arguments, origin, (starts, within, seed), callback)
     values = resolve(arguments)
     if method is None:
-        loss = within(loss, None, arguments.rule, values)  # the rule box projects after its steps
+        loss = in_bounds(loss, None, arguments.rule, values)  # the rule's box projects later
         loss = held(loss, arguments.schedule, origin)
     if callback is not None and backend == AUTO and loss.internals.rows is None:
         backend = REFERENCE  # every step returns to Python anyway
@@ -153,6 +158,31 @@ def descend(
     trial = partial(_trial, loss, arguments, values, backend, drawn)
     asked = (steps, arguments.given, arguments.tol, shown_backend, data, drop_missing, batch, seed)
     return replace(result, judge=cache(partial(_advised, result, (*asked, bounds), trial)))
+
+
+def _long(loss: Loss) -> bool:
+    return loss.arrays is not None and loss.arrays.count > LONG
+
+
+def _from_the_best(
+    loss: Loss,
+    arguments: Arguments,
+    origin: list[float],
+    around: tuple[int, Within | None, int],
+    callback: Callable[[Step], object] | None,
+) -> Result:
+    """A solver's run from the best of many starts. around: how many, their box, the seed."""
+    count, box, seed = around
+    assert arguments.tol is not None
+    found = look_around(loss, origin, count, box, seed, arguments.tol)
+    result = _run(loss, arguments, {}, found.best, callback, AUTO, None)
+
+    def judge() -> Verdict:
+        told = result.verdict
+        return replace(told, sentence=f"{told.sentence}; {found.starts.sentence}",
+                       advice="; ".join(filter(None, [found.remark, told.advice])))  # fmt: skip
+
+    return replace(result, starts=found.starts, judge=cache(judge))
 
 
 def _related(
@@ -186,7 +216,7 @@ def _within_bounds(
     loss = loss.around(internals.on(backend))
     if not loss.params:
         raise ArgumentError("the loss is constant: there is no parameter to descend on")
-    loss = within(loss, bounds)
+    loss = in_bounds(loss, bounds)
     return loss, clipped(loss, origin)
 
 
@@ -257,7 +287,7 @@ def _run(
         x=list(origin),
         state=[] if arguments.method else [0.0] * sum(arguments.rule.widths(len(origin))),
         tol=arguments.tol,
-        history=History(len(origin), limit=max(2, min(10_001, _NUMBERS // len(origin)))),
+        history=History(len(origin)),
     )
     problem = Problem(
         loss,

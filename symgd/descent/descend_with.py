@@ -18,11 +18,10 @@ from symgd.descent.kernel import Run
 from symgd.descent.step_program import settles
 from symgd.errors import ArgumentError, RuleError
 from symgd.model.arguments import read_arguments, resolve
-from symgd.model.result import History, Result
+from symgd.model.history import History
+from symgd.model.result import Result
 from symgd.model.rules import Rule
 from symgd.names import escape
-
-_NUMBERS = 10_000_000  # what a history holds at most, whatever the number of parameters
 
 
 def descend_with(
@@ -71,7 +70,7 @@ def descend_with(
         x=[float(origin)] if scalar else origin.ravel(),
         state=[0.0] * sum(arguments.rule.widths(origin.size)),
         tol=arguments.tol,
-        history=History(origin.size, limit=max(2, min(10_001, _NUMBERS // origin.size))),
+        history=History(origin.size),
         has_loss=value is not None,
     )
     problem = Problem(
@@ -193,8 +192,6 @@ class _Asked:
     kernel: _GradientKernel
 
     def _at(self, x: Any, point: Any) -> list[float]:
-        import numpy as np
-
         flat: list[float] = np.broadcast_to(point, np.shape(x)).reshape(-1).tolist()
         return self.kernel.probe(*flat)
 
@@ -204,8 +201,6 @@ class _Asked:
 
     def grad(self, x: Any, point: Any) -> Any:
         """The gradient at a point."""
-        import numpy as np
-
         slope = self._at(x, point)[1:]
         return np.array(slope) if self.kernel.shape else slope[0]
 

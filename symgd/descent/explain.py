@@ -15,6 +15,7 @@ from symgd.analysis.critical.critical_point import CriticalPoint, CriticalPoints
 from symgd.analysis.critical.solver_sizes import SECONDS
 from symgd.analysis.lower_bound import LowerBound, lower_bound
 from symgd.analysis.stable_rates import Rates
+from symgd.analysis.symmetries import symmetries
 from symgd.calculus.derivation import DerivationStep, derivation
 from symgd.calculus.polynomial import polynomial, to_node
 from symgd.descent.behavior import Behavior, behavior_at, quadratic
@@ -65,6 +66,11 @@ class Explanation(Report):
     def bound(self) -> float:
         """A number that the loss never falls below; -inf where none is known."""
         return self.below.value
+
+    @cached_property
+    def symmetries(self) -> tuple[str, ...]:
+        """The translations and scalings of parameters that leave the loss alone, in sentences."""
+        return symmetries(self.loss)
 
     @cached_property
     def gradient(self) -> dict[str, str]:
@@ -125,6 +131,8 @@ class Explanation(Report):
                 _point(p, names, behaviors.get(id(p))) for p in self.critical.points
             ],
         }
+        if self.symmetries:
+            data["symmetries"] = list(self.symmetries)
         if (box := self.loss.internals.box) is not None:
             data["bounds"] = box.by_name(names)
         return dict(finite_or_none(data))

@@ -17,7 +17,7 @@ from symgd.backends import lambdified
 from symgd.backends.lambdified import ARITHMETIC_ERRORS
 from symgd.backends.program import Program
 from symgd.backends.step_checks import Check, Stop, select_checks
-from symgd.model.result import History
+from symgd.model.history import History
 
 _TAIL = 48  # how many of the last points the verdict looks at
 

@@ -28,9 +28,10 @@ from symgd.model.array_internals import ArrayInternals
 from symgd.model.array_model import ArrayModel
 from symgd.model.bounds import BoundsByName
 from symgd.model.elements import element_names
+from symgd.model.history import History
 from symgd.model.loss import Loss
 from symgd.model.loss_internals import LossInternals
-from symgd.model.result import Best, History, Result, Status, Verdict
+from symgd.model.result import Best, Result, Status, Verdict
 from symgd.model.rules import Rule
 
 if TYPE_CHECKING:

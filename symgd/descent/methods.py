@@ -5,19 +5,21 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from symgd import names
+from symgd._numpy import np
 from symgd.analysis.critical.kinks import has_kinks
+from symgd.analysis.minima import LossObjective
+from symgd.analysis.smooth_loss import FEW, GaussNewton, SmoothLoss
 from symgd.backends.step_checks import VALUE_CHECKS, Stop
+from symgd.calculus.gauss_newton import gauss_newton
 from symgd.descent.kernel import Run, norm_of
 from symgd.errors import ArgumentError
 from symgd.model.array_internals import ArrayInternals
 from symgd.model.loss import Loss
-from symgd.solvers.objectives import Box, End
-
-if TYPE_CHECKING:
-    from symgd.solvers.objectives import Iteration
+from symgd.solvers import lbfgs, newton, trust_region
+from symgd.solvers.objectives import Box, End, Iterate, Iteration
 
 MOST, TOLERANCE = 5_000, 1e-8  # where none is given
 _SQUARES = 60  # parameters of a sum of squares for lm
@@ -25,7 +27,7 @@ _FAR = 1e12  # times the size of the start: so far away no minimum is looked for
 _COSTLY = 10**8  # operations of value and gradient, beyond which a Hessian is too expensive
 
 #: (loss, start, box, tol) -> the points of a solver
-Solver = Callable[[Loss, Any, Box | None, float], "Iteration"]
+Solver = Callable[[Loss, Any, Box | None, float], Iteration]
 
 
 @dataclass(frozen=True)
@@ -37,20 +39,12 @@ class Method:
 
 
 def _newton(loss: Loss, start: Any, box: Box | None, tol: float) -> Iteration:
-    from symgd.analysis.smooth_loss import FEW
-
     if len(start) > FEW:
         return _trust_region(loss, start, box, tol)
     return _by_line_search(loss, start, box, tol)
 
 
 def _by_line_search(loss: Loss, start: Any, box: Box | None, tol: float) -> Iteration:
-    import numpy as np
-
-    from symgd.analysis.minima import LossObjective
-    from symgd.solvers import newton
-    from symgd.solvers.objectives import Iterate
-
     points = newton.iterate(LossObjective(loss.internals), start.tolist(), box, tol=tol)
     while True:
         try:
@@ -82,24 +76,14 @@ def _one_after_another(loss: Loss, start: Any, box: Box | None, tol: float) -> I
 
 
 def _trust_region(loss: Loss, start: Any, box: Box | None, tol: float) -> Iteration:
-    from symgd.analysis.smooth_loss import SmoothLoss
-    from symgd.solvers import trust_region
-
     return trust_region.iterate(SmoothLoss(loss), start, box, tol)
 
 
 def _lbfgs(loss: Loss, start: Any, box: Box | None, tol: float) -> Iteration:
-    from symgd.analysis.smooth_loss import SmoothLoss
-    from symgd.solvers import lbfgs
-
     return lbfgs.iterate(SmoothLoss(loss).gradient, start, box, tol)
 
 
 def _levenberg_marquardt(loss: Loss, start: Any, box: Box | None, tol: float) -> Iteration:
-    from symgd.analysis.smooth_loss import GaussNewton
-    from symgd.calculus.gauss_newton import gauss_newton
-    from symgd.solvers import trust_region
-
     inner, count = loss.internals, len(start)
     if isinstance(inner, ArrayInternals) or count > _SQUARES:
         raise ArgumentError(
@@ -157,8 +141,6 @@ class SolverKernel:
     """Takes the points of a solver as the steps of a run. name: of the solver."""
 
     def __init__(self, method: str, loss: Loss, start: Any, box: Box | None, tol: float) -> None:
-        import numpy as np
-
         self.name = choose_method(method, loss)
         among = method == "auto" and self.name == "newton"
         solve = _one_after_another if among else METHODS[self.name].solve

@@ -4,24 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
+from symgd._numpy import NDArray, np
 from symgd.backends.compiler import compile_program
 from symgd.backends.lambdified import compile_array
 from symgd.model.bounds import ParameterBox
 from symgd.model.rules import Rule
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 
 def reported(
     rule: Rule, x: Sequence[float], state: Sequence[float], values: Mapping[str, float]
 ) -> NDArray[np.float64]:
     """What the rule reports after a step, (P,). state: all states, one after the other."""
-    import numpy as np
-
     formula = rule.reported
     assert formula is not None
     now: dict[str, object] = {"theta": np.asarray(x, dtype=np.float64), **values}

@@ -34,6 +34,7 @@ def report(
     yield from _hessian(explanation, width)
     yield ""
     yield from _wrapped([_convexity(explanation)], width)
+    yield from _wrapped(explanation.symmetries, width)
     yield from _wrapped(_critical_points(explanation), width)
     if explanation.below.sentence:
         yield from _wrapped([f"unbounded below: {explanation.below.sentence}"], width)

@@ -22,6 +22,7 @@ Gradient = Callable[[Vector], tuple[float, Vector]]
 _PAIRS = 10  # of steps and changes of the gradient that are kept
 _TRIALS = 50  # of one line search
 _DECREASE, _CURVATURE = 1e-4, 0.9
+_STILL = 20  # steps that lower neither the value nor the gradient, after which it ends
 _NOISE = 2.0**-48  # of the value: a difference below this is rounding
 
 
@@ -36,6 +37,7 @@ def iterate(
         x = np.array(start, dtype=np.float64) if box is None else box.clip(start)
         here = Iterate(x, *gradient(x))
         yield here
+        still, least = 0, np.inf
         pairs: deque[tuple[Vector, Vector, float]] = deque(maxlen=_PAIRS)
         while True:
             free = None if box is None else box.free(here.x, here.gradient)
@@ -57,8 +59,13 @@ def iterate(
             product = float(step @ change)
             if product > 1e-12 * float(np.linalg.norm(step)) * float(np.linalg.norm(change)):
                 pairs.append((step, change, product))
+            size = float(np.linalg.norm(new.gradient))
+            falls = new.value < here.value - _NOISE * abs(here.value) or size < 0.5 * least
+            still, least = 0 if falls else still + 1, min(least, size)
             here = new
             yield here
+            if still == _STILL:
+                return End.SETTLED
 
 
 def _first(here: Iterate, slope: Vector) -> float:

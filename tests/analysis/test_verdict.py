@@ -57,6 +57,17 @@ def test_slow_says_what_a_digit_costs():
         ("-x**2", {}, "diverging"),
         ("x", {}, "unbounded"),
         ("log(x)", {"start": -1.0}, "nonfinite"),
+        # one of a circle, or a line, of minima: steps are rounding, and never end
+        ("(x**2 + y**2 - 1)**2", {"start": 0.5, "lr": 0.1, "steps": 100}, "converged"),
+        (
+            "x**2 - 2*x*y + y**2",
+            {"start": {"x": 3.0, "y": 1.0}, "lr": 0.1, "steps": 99},
+            "converged",
+        ),
+        ("sin(x)", {"start": math.pi / 2, "lr": 0.5}, "saddle"),
+        ("huber(x)", {"start": 9.0, "lr": 0.5, "steps": 12}, "approaching"),
+        ("theta**2", {"lr": 1.000001, "steps": 100}, "diverging"),
+        ("x + 1/x", {"start": 0.01, "lr": 0.5, "steps": 60}, "descending"),
     ],
 )
 def test_kinds(loss, arguments, kind):
@@ -248,6 +259,30 @@ def test_an_error_that_stood_still_for_half_of_the_run_has_no_law():
     rule = "theta = theta - lr*g/(1+norm(g))"
     told = descend("1e200*x^2", start=1e-8, lr=0.5, rule=rule, steps=4, tol=1e-6).verdict
     assert told.rate_observed is None or abs(told.rate_observed) == pytest.approx(1.0)
+
+
+def test_a_minimum_where_large_terms_cancel_is_certified():
+    # exp(x - 1) - x is 0 at its minimum 1: values there are all rounding
+    run = descend("exp(x - 1) - x", start=6, lr=0.001, steps=30)
+    assert run.verdict.distance == pytest.approx(run.x[0] - 1, rel=1e-9)
+
+
+def test_a_fixed_point_that_is_not_the_minimum_is_told():
+    # theta = theta - lr*g - lr*theta/2 ends where 2*(x - 2) + x/2 = 0: at 1.6, 0.4 from 2
+    run = descend("(x - 2)**2", start=0, rule="weight_decay+gd", set={"weight_decay": 0.5},
+                  lr=0.005, steps=300, advise=False)  # fmt: skip
+    assert run.verdict.kind == "descending"
+    assert "stays at 0.4" in run.verdict.sentence
+
+
+def test_a_loss_that_swings_by_less_and_less_is_descending():
+    # the steps are 0.5/t: the error is at most that, and smaller by luck
+    run = descend("abs(x - 0.3)", start=2, lr="0.5/t", steps=200, advise=False)
+    later = descend("abs(x - 0.3)", start=2, lr="0.5/t", steps=2200, advise=False)
+    assert run.verdict.kind == "descending"
+    assert "it goes to and fro" in run.verdict.sentence
+    losses = {t: loss for t, _, loss, _ in later.history.rows()}
+    assert run.value < max(v for t, v in losses.items() if t > 2100) < 0.0005
 
 
 def test_a_run_that_lands_on_the_minimum_is_told_the_limit():

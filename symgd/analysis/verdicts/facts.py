@@ -19,8 +19,8 @@ from symgd.analysis.minima import (
 from symgd.analysis.stability import LinearRule, linear_rule
 from symgd.analysis.verdicts.trace import Fall, Point, alternates, fall, modulus, peaks, slope
 from symgd.calculus.polynomial import degree, polynomial
+from symgd.model.history import History
 from symgd.model.loss import Loss
-from symgd.model.result import History
 from symgd.model.rules import Rule
 from symgd.solvers.newton import evaluate_at
 

@@ -68,10 +68,10 @@ class NativeLoop:
         if bound is None:
             offsets = {scalar.name: k for k, scalar in enumerate(self.program.scalars)}
             places = {name: k for k, name in enumerate(self.results)}
+            extents, none = dict.fromkeys(columns, (count,)), dict.fromkeys(columns, np.empty(0))
             bound = NativeNests(self.program, narrow).bind(
-                {ROWS: count}, dict.fromkeys(columns, (count,)), columns, offsets, places,
-                self.threads,
-            )  # fmt: skip
+                {ROWS: count}, extents, none, offsets, places, self.threads
+            )
             self._bound[count, narrow] = bound
             while len(self._bound) > _KEPT:
                 self._bound.pop(next(iter(self._bound)), None)

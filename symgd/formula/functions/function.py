@@ -1,4 +1,4 @@
-"""Function: one row of the table of functions, and constructors of rows.
+"""Function: one row of the table of functions, and constructors of rows; Power: one of powers.
 
 The rows themselves: `symgd.formula.functions.table` (those that a formula may call) and
 `symgd.formula.functions.derivatives` (those that only derivatives use).
@@ -10,7 +10,7 @@ import math as _math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import sympy
 
@@ -25,6 +25,19 @@ CHEAP, DIVIDE, ELEMENTARY, SPECIAL = 1, 4, 10, 100
 
 Interval = tuple[float, float]
 EVERYTHING: Interval = (-_math.inf, _math.inf)
+
+
+class Power(NamedTuple):
+    """A power in call notation. exponent: None if it is the second argument."""
+
+    doc: str
+    exponent: float | None
+    also: str = ""  # another spelling
+
+    @property
+    def signature(self) -> str:
+        """Its arguments."""
+        return "(x, y)" if self.exponent is None else "(x)"
 
 
 @dataclass(frozen=True)

@@ -13,13 +13,12 @@ the two sides for max and min ties and for heaviside, 0 for |x| at 0 and for ste
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
 
 import sympy
 
 from symgd.formula.functions import reference
 from symgd.formula.functions.derivatives import DERIVATIVES
-from symgd.formula.functions.function import CHEAP, DIVIDE, ELEMENTARY, SPECIAL, Function
+from symgd.formula.functions.function import CHEAP, DIVIDE, ELEMENTARY, SPECIAL, Function, Power
 from symgd.formula.functions.function import library_row as _library
 from symgd.formula.functions.function import row as _row
 from symgd.formula.nodes import Node, Where
@@ -319,20 +318,6 @@ CALLABLE: dict[str, Function] = {
     **{alias: row for row in _ROWS for alias in row.aliases},
     **FUNCTIONS,
 }
-
-
-class Power(NamedTuple):
-    """A power in call notation. exponent: None if it is the second argument."""
-
-    doc: str
-    exponent: float | None
-    also: str = ""  # another spelling
-
-    @property
-    def signature(self) -> str:
-        """Its arguments."""
-        return "(x, y)" if self.exponent is None else "(x)"
-
 
 #: Powers that are written as calls, by name.
 POWERS: dict[str, Power] = {

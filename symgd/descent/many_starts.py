@@ -1,0 +1,197 @@
+"""Many starts: the minima that they lead to, and the run from next to the best of these."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from symgd import names
+from symgd._numpy import NDArray, np
+from symgd.analysis.minima import solver_box
+from symgd.backends.lambdified import compile_array
+from symgd.descent.choose_backend import DescentTask
+from symgd.descent.methods import SolverKernel
+from symgd.errors import ArgumentError
+from symgd.model.arguments import read_arguments, resolve
+from symgd.model.bounds import canonical_bounds, read_bounds
+from symgd.model.checks import to_count
+from symgd.model.elements import element_names
+from symgd.model.loss import Loss
+from symgd.model.result import Starts
+from symgd.model.schedule import parse_number
+from symgd.solvers.objectives import Box, End
+from symgd.solvers.sobol import sobol
+
+Within = str | Sequence[float] | Mapping[str, tuple[float, float]]
+
+_STEPS = 40  # of a solver from each start, or from where a sweep of all ends
+_SWEEP, _RATE = 300, "{!r}*0.97^t + {!r}"
+_FEWEST, _SWEPT = 32, 30  # starts from which on they are swept, and parameters up to which
+_POLISHED = 24  # groups of ends from which a solver goes on, the lowest
+_GROUP = 1e-3  # of the box: ends so near lead to one minimum
+_PROPOSED = 10.0  # times the size of the start, to both sides of it
+_SAME = 1e-5  # of the box: minima so near are one
+_LEVEL = 1e-8  # of the value: minima so low are the best
+
+
+@dataclass(frozen=True)
+class Found:
+    """Where to begin, what is told of the starts, and a remark on a box that was proposed."""
+
+    best: list[float]
+    starts: Starts
+    remark: str = ""
+
+
+def look_around(
+    loss: Loss,
+    origin: Sequence[float],
+    count: int,
+    within: Within | None,
+    seed: int,
+    tol: float,
+) -> Found:
+    """The lowest of the minima that `count` starts in a box lead to.
+
+    loss: of single numbers, in its bounds. within: the box; None: one is proposed.
+    """
+    to_count(count, "starts", 1)
+    low, high, remark = _box(loss, origin, within)
+    points = low + (high - low) * sobol(count, len(low), seed)
+    if within is None:
+        points[0] = origin
+    limits, scale = solver_box(loss), high - low
+    ends = _swept(loss, points, float(np.median(scale)))
+    values = np.array([loss.internals.evaluate_value(*x)[0] for x in ends.tolist()])
+    groups, seen = list[_Ends](), np.empty((_POLISHED, len(scale)))
+    for k in np.argsort(np.where(np.isfinite(values), values, np.inf), kind="stable"):
+        if not np.isfinite(values[k]):
+            break
+        near = (np.abs(seen[: len(groups)] - ends[k]) <= _GROUP * scale).all(axis=1)
+        place = int(near.argmax()) if near.any() else len(groups)
+        if place == len(groups) < _POLISHED:
+            seen[place] = ends[k]
+            groups.append(_polished(loss, ends[k], limits, tol))
+        if place < len(groups):
+            groups[place].many += 1
+    if not groups:
+        raise ArgumentError("the loss is finite at none of the starts; give another within")
+    minima = list[_Ends]()
+    for group in sorted(groups, key=lambda g: g.value):
+        same = next((m for m in minima if _near(m.x, group.x, _SAME * scale)), None)
+        if same is not None:
+            same.many += group.many
+        elif group.converged or not minima:
+            minima.append(group)
+    best = minima[0]
+    level = best.value + _LEVEL * (1 + abs(best.value))
+    share = sum(m.many for m in minima if m.value <= level) / count
+    converged = sum(m.many for m in minima if m.converged)
+    return Found(best.x.tolist(), Starts(count, converged, len(minima), share), remark)
+
+
+@dataclass
+class _Ends:
+    """Ends next to one another: where a solver goes on to from the lowest of them."""
+
+    x: NDArray[np.float64]
+    value: float
+    converged: bool
+    many: int = 0
+
+
+def _near(a: NDArray[np.float64], b: NDArray[np.float64], apart: NDArray[np.float64]) -> bool:
+    return bool((np.abs(a - b) <= apart).all())
+
+
+def _polished(loss: Loss, x: NDArray[np.float64], box: Box | None, tol: float) -> _Ends:
+    """What a solver makes of x."""
+    kernel = SolverKernel("newton", loss, x, box, tol)
+    here, converged = kernel.here, False
+    try:
+        for _ in range(_STEPS):
+            here = next(kernel.points)
+    except StopIteration as ended:
+        converged = ended.value is not End.BLOCKED
+    lower = here.value <= loss.internals.evaluate_value(*x.tolist())[0]
+    return _Ends(here.x if lower else x, float(here.value), converged and lower)
+
+
+def _swept(loss: Loss, points: NDArray[np.float64], width: float) -> NDArray[np.float64]:
+    """Where Adam with a falling rate leads from all points at once, in arrays.
+
+    The points themselves where there are few of them, or many parameters.
+    """
+    if len(points) < _FEWEST or loss.internals.rows is not None or len(loss.params) > _SWEPT:
+        return points
+    arguments = read_arguments(_RATE.format(width / 20, 1e-5 * width), _SWEEP, "adam", None, None)
+    task = DescentTask(loss, arguments, resolve(arguments))
+    step, count = compile_array(task.program), len(loss.params)
+    state = [np.zeros(len(points))] * (len(arguments.rule.state) * count)
+    x = list(points.T.copy())
+    with np.errstate(all="ignore"):
+        for t in range(1, _SWEEP + 1):
+            out = step(*x, *state, float(t), *task.tail)
+            x, state = out[:count], out[count : count + len(state)]
+    found = np.stack(np.broadcast_arrays(*x), axis=1)
+    return np.where(np.isfinite(found), found, points)
+
+
+def _box(
+    loss: Loss, origin: Sequence[float], within: Within | None
+) -> tuple[NDArray[np.float64], NDArray[np.float64], str]:
+    """Both ends of the box of the starts; what is left open is proposed, with a remark."""
+    given = _read(within)
+    size = [max(1.0, abs(v)) * _PROPOSED for v in origin]
+    ends = {n: (v - s, v + s) for n, v, s in zip(loss.params, origin, size, strict=True)}
+    limits = loss.internals.box
+    if limits is not None:
+        for name, low, high in zip(loss.params, limits.low, limits.high, strict=True):
+            least, most = ends[name]
+            least = low if math.isfinite(low) else min(least, high - 1.0)
+            ends[name] = least, high if math.isfinite(high) else max(most, least + 1.0)
+    if isinstance(given, tuple):
+        ends = dict.fromkeys(loss.params, given)
+    else:
+        named: dict[str, Any] = {}
+        for name, pair in given.items():
+            named |= dict.fromkeys(element_names(name, loss.shapes.get(name, ())), pair)
+        box = read_bounds(named, loss.params, loss.params)
+        for name, low, high in zip(loss.params, box.low, box.high, strict=True):
+            if name in named:
+                ends[name] = low, high
+    corners = np.array(list(ends.values()), dtype=np.float64)
+    if not np.isfinite(corners).all():
+        raise ArgumentError("within needs both ends, as in x=-5:5")
+    shown = ", ".join(f"{names.escape(n)}={a:g}:{b:g}" for n, (a, b) in islice(ends.items(), 4))
+    remark = f"starts within {shown}{', ...' if len(ends) > 4 else ''}"
+    return corners[:, 0], corners[:, 1], remark if within is None else ""
+
+
+def _read(within: Within | None) -> tuple[float, float] | dict[str, Any]:
+    """One pair for all parameters, or pairs by name."""
+    if within is None:
+        return {}
+    if isinstance(within, Mapping):
+        return canonical_bounds(within)
+    if not isinstance(within, str):
+        low, high = within
+        within = f"{low!r}:{high!r}"
+    parts = names.split_outside(within, ",")
+    if parts and "=" not in parts[0]:
+        return _pair(within)
+    return {
+        names.canonical(name.strip()): _pair(text)
+        for name, _, text in (part.partition("=") for part in parts)
+    }
+
+
+def _pair(text: str) -> tuple[float, float]:
+    low, colon, high = text.partition(":")
+    pair = (parse_number(low, "within"), parse_number(high, "within")) if colon else (0.0, 0.0)
+    if not pair[0] < pair[1]:
+        raise ArgumentError(f"within is '{names.escape(text.strip())}'; write LOW:HIGH, as -5:5")
+    return pair
