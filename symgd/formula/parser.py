@@ -155,7 +155,7 @@ class Parser:
         row = CALLABLE.get(name) or (DERIVATIVES.get(name) if builder.table else None)
         of_rule = self.rule and name in RULE_FUNCTIONS
         if row is None and not (name in POWERS or name in ROW_REDUCTIONS or of_rule):
-            raise stream.unknown_function(token)
+            raise stream.unknown_function(token, RULE_FUNCTIONS if self.rule else ())
         stream.advance()
         stream.enter(token)
         if name in ROW_REDUCTIONS and self.symbols.columns is None and not of_rule:

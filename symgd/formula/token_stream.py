@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from symgd import names
 from symgd.errors import FormulaError
@@ -123,9 +123,9 @@ class TokenStream:
             hint = f"write {name}(x)^2"
         return self.error(f"'{name}' is a function and needs its argument", hint, token)
 
-    def unknown_function(self, token: Token) -> FormulaError:
-        """The error for a call of an unknown function."""
-        hint = function_hint(token.text, [*CALLABLE, *POWERS, "sum", "mean"])
+    def unknown_function(self, token: Token, more: Iterable[str] = ()) -> FormulaError:
+        """The error for a call of an unknown function. more: those that are known here alone."""
+        hint = function_hint(token.text, [*CALLABLE, *POWERS, "sum", "mean", *more])
         return self.error(f"'{names.escape(token.text)}' is not a function", hint, token)
 
 

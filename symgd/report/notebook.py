@@ -44,7 +44,10 @@ def explanation_latex(explanation: Explanation) -> str:
 
 def rule_latex(rule: Rule) -> str:
     """The equations, one per line."""
-    rows = (rf"{latex_name(n.target)} &\leftarrow {latex(n.formula.root)}" for n in rule.lines)
+    lines = [*rule.content.initial.values(), *rule.lines]
+    rows = [rf"{latex_name(n.target)} &\leftarrow {latex(n.formula.root)}" for n in lines]
+    if rule.reported is not None:
+        rows.append(rf"\text{{report}} &\quad {latex(rule.reported.root)}")
     return _aligned(rows)
 
 

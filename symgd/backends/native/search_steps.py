@@ -116,21 +116,23 @@ class LineSearchLoop(RegisterLoop):
         known = dict(zip(self.program.names, theta, strict=False))
         for name in self.program.names[self.params :]:
             known[name] = zero  # loss and gradient do not read it
-        outputs = [name for name in self.program.outputs if name != "|g|"]
-        loss, *gradient = e.outputs(self.program, known, outputs[len(self.moving) :])
+        names = [name for name in self.program.outputs if name != "|g|"][len(self.moving) :]
+        [loss] = e.outputs(self.program, known, names[:1])
         moves = [e.sub(a, b) for a, b in zip(theta, self.theta, strict=True)]
-        slope, later = self._dot(self.gradient, moves), self._dot(gradient, moves)
-        room = e.mul(e.number(NOISE), e.intrinsic("fabs", self.loss))
-        falls = e.compare("ole", loss, e.add(self.loss, e.mul(e.number(DECREASE), slope)))
-        level = e.compare("ole", loss, e.add(self.loss, room))
-        turns = e.compare("ole", later, e.mul(e.number(-TURN), slope))
-        near = e.compare("ole", e.neg(slope), room)
+        slope = self._dot(self.gradient, moves)
         uphill = e.compare("oge", slope, zero)
         self.uphill.set(e.logic("or", self.uphill.get(), uphill))
-        near = e.logic("and", near, e.negated(self.uphill.get()))
-        chosen = e.select(near, e.logic("and", level, turns), falls, "i1")
-        chosen = e.select(uphill, e.compare("olt", loss, self.loss), chosen, "i1")
-        return e.logic("and", e.all_finite(theta), chosen)
+        falls = e.compare("ole", loss, e.add(self.loss, e.mul(e.number(DECREASE), slope)))
+        below = e.compare("olt", loss, self.loss)
+        chosen = e.variable("i1", e.select(uphill, below, falls, "i1"))
+        room = e.mul(e.number(NOISE), e.intrinsic("fabs", self.loss))
+        near = e.compare("ole", e.neg(slope), room)
+        with e.if_then(e.logic("and", near, e.negated(self.uphill.get()))):
+            gradient = e.outputs(self.program, known, names[1:])
+            turns = e.compare("ole", self._dot(gradient, moves), e.mul(e.number(-TURN), slope))
+            level = e.compare("ole", loss, e.add(self.loss, room))
+            chosen.set(e.logic("and", level, turns))
+        return e.logic("and", e.all_finite(theta), chosen.get())
 
     def _dot(self, a: Sequence[Value], b: Sequence[Value]) -> Value:
         total = self.e.number(0.0)

@@ -11,13 +11,14 @@ from symgd import names
 from symgd.formula.functions.table import BY_CLASS, flat_arguments
 from symgd.formula.indices import Affine, At, ColumnVector, Count, Index
 from symgd.formula.nodes import (
+    CALLED,
+    DRAWS,
     RELATIONS,
     Column,
     Conjunction,
     Disjunction,
     Name,
     Node,
-    Norm,
     RowMax,
     RowMean,
     RowSum,
@@ -153,8 +154,9 @@ class _LatexPrinter(NodePrinter):
             return latex_name(array.text, ",".join([*own, *map(self.write, subscripts)])), ATOM
         if node.func is sympy.Abs:
             return rf"\left|{self.write(node.args[0])}\right|", ATOM
-        name = "norm" if node.func is Norm else BY_CLASS[node.func].name
-        listed = ", ".join(self.write(a) for a in flat_arguments(node))
+        name = CALLED.get(node.func) or BY_CLASS[node.func].name
+        read = () if node.func in DRAWS else flat_arguments(node)
+        listed = ", ".join(map(self.write, read))
         if name == "exp" and "e" not in self.taken:
             return f"e^{{{listed}}}", POWER
         if name in ("floor", "ceil"):

@@ -16,6 +16,7 @@ from symgd.formula.indexed_symbols import written
 from symgd.formula.indices import Affine, At, ColumnVector, Count, DataArray, Index
 from symgd.formula.nodes import (
     CALLED,
+    DRAWS,
     RELATIONS,
     Column,
     Conjunction,
@@ -86,7 +87,8 @@ class _PlainPrinter(NodePrinter):
         if node.func is sympy.Abs and self.pretty:
             return f"|{self.write(node.args[0])}|", ATOM
         name = CALLED.get(node.func) or BY_CLASS[node.func].name
-        return f"{name}({', '.join(self.write(a) for a in flat_arguments(node))})", ATOM
+        read = () if node.func in DRAWS else flat_arguments(node)
+        return f"{name}({', '.join(map(self.write, read))})", ATOM
 
     def atom(self, node: Node) -> tuple[str, int]:
         if isinstance(node, _OF_DATA) and not names.is_variable(node.text):

@@ -113,7 +113,8 @@ ADAM_FAMILY = (
             m = beta1*m + (1 - beta1)*g
             slow = beta3*slow + (1 - beta3)*g
             v = beta2*v + (1 - beta2)*g**2
-            theta = theta - lr*(m/(1 - beta1**t) + alpha*slow) / (sqrt(v/(1 - beta2**t)) + eps)
+            d = (m/(1 - beta1**t) + alpha*slow) / (sqrt(v/(1 - beta2**t)) + eps)
+            theta = theta - lr*d
         """,
         source="""M. Pagliardini, P. Ablin, D. Grangier, 2024, Algorithm 1, The AdEMAMix Optimizer,
             https://arxiv.org/abs/2409.03137""",
