@@ -26,11 +26,10 @@ class SmoothLoss:
         arrays, inner = loss if loss.arrays is not None else loss.indexed, loss.internals
         self.gradient: Callable[[Any], tuple[float, Vector]]
         self.products: Callable[[Vector], Callable[[Vector], Vector]]
-        if isinstance(inner, ArrayInternals) or arrays is not None:
-            functions = inner.functions if isinstance(inner, ArrayInternals) else None
-            if functions is None:
-                assert arrays is not None
-                functions = arrays.functions
+        of_arrays = None if arrays is None else arrays.indexed_text
+        nests = inner if isinstance(inner, ArrayInternals) else of_arrays
+        if nests is not None:
+            functions = nests.functions
             self.gradient, self.products = functions.gradient, functions.product_at
         elif len(loss.params) <= FEW:
             self.gradient = lambda x: _split(inner.evaluate(*x.tolist()))
