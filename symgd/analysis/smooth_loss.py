@@ -26,11 +26,10 @@ class SmoothLoss:
         arrays, inner = loss if loss.arrays is not None else loss.indexed, loss.internals
         self.gradient: Callable[[Any], tuple[float, Vector]]
         self.products: Callable[[Vector], Callable[[Vector], Vector]]
-        if isinstance(inner, ArrayInternals) or arrays is not None:
-            functions = inner.functions if isinstance(inner, ArrayInternals) else None
-            if functions is None:
-                assert arrays is not None
-                functions = arrays.functions
+        of_arrays = None if arrays is None else arrays.indexed_text
+        nests = inner if isinstance(inner, ArrayInternals) else of_arrays
+        if nests is not None:
+            functions = nests.functions
             self.gradient, self.products = functions.gradient, functions.product_at
         elif len(loss.params) <= FEW:
             self.gradient = lambda x: _split(inner.evaluate(*x.tolist()))
@@ -40,6 +39,11 @@ class SmoothLoss:
             self.products = lambda x: lambda v: inner.product(x, v)
             if inner.program.operations > _EXACT:
                 self.products = lambda x: difference_product(self.gradient, x)
+
+    def evaluate(self, *x: float) -> list[float]:
+        """[value, gradient...] at single numbers."""
+        value, grad = self.gradient(np.array(x, dtype=np.float64))
+        return [value, *grad.tolist()]
 
 
 class GaussNewton(SmoothLoss):

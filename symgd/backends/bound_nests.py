@@ -7,15 +7,13 @@ from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING, Any
 
+from symgd._numpy import NDArray, np
 from symgd.backends.dispatch import compiled
 from symgd.backends.nests import NestProgram
 from symgd.formula.indices import Array
 from symgd.formula.nodes import Name
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from symgd.backends.native.nests.nest_machine import BoundNests
     from symgd.backends.numpy_nests import NumpyNests
 
@@ -56,8 +54,6 @@ def called(native: BoundNests, length: int) -> BoundFunction:
     """Machine code as a function of one array."""
 
     def call(x: Any, out: Floats | None = None) -> Floats:
-        import numpy as np
-
         out = np.empty(length) if out is None else out
         native.evaluate(np.ascontiguousarray(x, dtype=np.float64), out)
         return out
@@ -87,8 +83,6 @@ def bind_numpy(
     machine: NumpyNests | None = None,
 ) -> BoundFunction:
     """The same in NumPy. machine: of the program, if there is one."""
-    import numpy as np
-
     machine = machine or numpy_machine(program)
     columns = {n: np.stack(c, axis=1) if isinstance(c, list) else c for n, c in data.items()}
     arrays = [a.name for a in program.arrays if isinstance(a, Array)]

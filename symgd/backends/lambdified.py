@@ -19,6 +19,7 @@ import sympy
 from sympy.printing.pycode import PythonCodePrinter
 from sympy.utilities.lambdify import lambdify
 
+from symgd._numpy import np
 from symgd.backends.expressions import (
     ARITHMETIC,
     Expression,
@@ -249,8 +250,6 @@ def _scalar_namespace(program: Program) -> dict[str, Any]:
 
 
 def _array_namespace(program: Program) -> dict[str, Any]:
-    import numpy as np
-
     space = {row.name: array_function(row) for row in _called(program)}
     more = {"sqrt": np.sqrt, "power": np.power, "where": np.where} | _MULTIPLICATIONS
     more |= {"logical_and": np.logical_and, "logical_or": np.logical_or}
@@ -261,8 +260,6 @@ def _array_namespace(program: Program) -> dict[str, Any]:
 
 def _norm(x: Any) -> float:
     """The Euclidean length of an array, also where the squares of its entries are no doubles."""
-    import numpy as np
-
     length = float(np.linalg.norm(x))
     if 1e-150 < length < 1e150:
         return length
@@ -279,8 +276,6 @@ def scalar_function(row: Function) -> Callable[..., float]:
 
 def array_function(row: Function) -> Callable[..., Any]:
     """A function of the table on arrays, elementwise."""
-    import numpy as np
-
     from symgd.backends.numpy_functions import VECTORS
 
     if row.numpy:

@@ -6,19 +6,16 @@ Sums over rows are plain NumPy sums, which differ by a few roundings from those 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeAlias
 
+from symgd._numpy import NDArray, np
 from symgd.backends import lambdified
 from symgd.backends.numpy_rows import BLOCK, NumpyLoop, Source
 from symgd.backends.operations import Operand
 from symgd.backends.program import Loop, Program, StraightLine, names_read
 from symgd.formula.nodes import Name
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    Floats = NDArray[np.float64]
+Floats: TypeAlias = "NDArray[np.float64]"
 
 _SLAB = 1 << 18  # numbers (points times rows) that one call of NumPy takes
 
@@ -31,8 +28,6 @@ def compile_points(
     more: the inputs after the P that differ from point to point. source: the rows, where the
     program loops over some.
     """
-    import numpy as np
-
     [output, *_] = program.outputs.values()
 
     def values(points: Floats) -> Floats:
@@ -60,8 +55,6 @@ def _line(block: StraightLine, kept: set[str], known: dict[Operand, Any]) -> Non
 
 
 def _sums(block: Loop, known: dict[Operand, Any], source: Source, count: int) -> None:
-    import numpy as np
-
     loop = NumpyLoop(block)
     values = [known[name] for name in loop.inputs]
     most = min(BLOCK, max(1, _SLAB // max(1, count)))

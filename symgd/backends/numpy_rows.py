@@ -11,14 +11,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
+from symgd._numpy import NDArray, np
 from symgd.backends import lambdified
 from symgd.backends.program import Loop, Program, StraightLine, names_read
 from symgd.formula.nodes import Name
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 BLOCK = 8192  # rows: what a few float64 columns need stays in the cache
 
@@ -35,8 +33,6 @@ def pieces(
     source: Source, columns: Sequence[str], most: int = BLOCK
 ) -> Iterator[list[NDArray[Any]]]:
     """The columns, as float64, in blocks of at most `most` rows."""
-    import numpy as np
-
     for rows in source.blocks():
         arrays = [rows[name] for name in columns]
         count = len(arrays[0]) if arrays else len(next(iter(rows.values())))
@@ -116,8 +112,6 @@ class NumpyLoop:
         self.function = lambdified.compile_array(Program(inputs, (line,), terms))
 
     def run(self, values: Sequence[float], source: Source) -> Iterable[float]:
-        import numpy as np
-
         fixed = [np.bool_(v) if isinstance(v, bool) else np.float64(v) for v in values]
         parts = self.parts(fixed, source)
         return ((peak if self.peaks else total)(list(map(float, p))) for p in parts)
@@ -127,8 +121,6 @@ class NumpyLoop:
 
         values: of the inputs; numbers, or (N, 1) arrays, of which the sums are (N,).
         """
-        import numpy as np
-
         found: list[list[Any]] = [[] for _ in self.results]
         reduce = (np.fmax if self.peaks else np.add).reduce
         with np.errstate(all="ignore"):

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from symgd import names
 from symgd.errors import ArgumentError
 from symgd.model.arguments import read_start
-from symgd.model.array_start import array_origin
+from symgd.model.array_start import array_origin, list_shape, listed_shapes
 from symgd.model.bounds import BoundsByName, ParameterBox, canonical_bounds, read_bounds
 from symgd.model.checks import read_origin
 from symgd.model.elements import element_names
@@ -26,21 +26,19 @@ class ArraysGiven(NamedTuple):
 
     def with_start(self, start: Any = None) -> ArraysGiven:
         """The same with the shapes of the arrays in a start."""
+        if isinstance(start, str):
+            return self._with(listed_shapes(start))
         if not isinstance(start, Mapping):
             return self
         found = {str(k): v.shape for k, v in start.items() if getattr(v, "shape", ())}
-        found |= {str(k): _list_shape(v) for k, v in start.items() if isinstance(v, (list, tuple))}
+        found |= {str(k): list_shape(v) for k, v in start.items() if isinstance(v, (list, tuple))}
+        return self._with(found)
+
+    def _with(self, found: Mapping[str, tuple[int, ...]]) -> ArraysGiven:
         return self._replace(shapes={**found, **(self.shapes or {})}) if found else self
 
 
 NO_ARRAYS = ArraysGiven()
-
-
-def _list_shape(values: Any) -> tuple[int, ...]:
-    """The shape of nested lists, by their first elements."""
-    if not isinstance(values, (list, tuple)):
-        return ()
-    return (len(values), *(_list_shape(values[0]) if values else ()))
 
 
 def plain_start(start: Any) -> tuple[Any, tuple[str, ...]]:

@@ -1,4 +1,4 @@
-"""The programs of one step: loss, rule and learning rate in one, or the rule alone for arrays."""
+"""The program of one step: loss, rule and learning rate in one."""
 
 from __future__ import annotations
 

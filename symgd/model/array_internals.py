@@ -53,6 +53,11 @@ class ArrayInternals(LossInternals):
         """Not here: one for each parameter."""
         raise self._too_large()
 
+    @property
+    def second_derivatives(self) -> list[list[Node]]:
+        """Not here, either."""
+        raise self._too_large()
+
     def _too_large(self) -> ArgumentError:
         return ArgumentError(
             f"the loss has {self.model.count:,} parameters: too many for what asks for each of them"

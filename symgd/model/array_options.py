@@ -40,11 +40,17 @@ class ArrayOptions:
                 raise ArgumentError(f"the shape of {name} has no axis")
             return tuple(length(v, name) for v in listed)  # type: ignore[arg-type]
 
+        for what, given in {"sizes": sizes, "shapes": shapes, "vectors": vectors}.items():
+            if not isinstance(given, Mapping):
+                raise ArgumentError(f"{what} go by names, as in sizes={{'n': 100}}")
         named = {names.canonical(str(k)): v for k, v in sizes.items()}
         found = cls(
             {k: to_count(v, f"the size {names.escape(k)}", 0) for k, v in named.items()},
             {names.canonical(str(k)): axes(v, names.escape(str(k))) for k, v in shapes.items()},
-            {names.canonical(str(k)): tuple(v) for k, v in vectors.items()},
+            {
+                names.canonical(str(k)): (v,) if isinstance(v, str) else tuple(v)
+                for k, v in vectors.items()
+            },
         )
         for name, own in found.vectors.items():
             if not own:

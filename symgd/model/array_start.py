@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
@@ -71,6 +72,30 @@ def _read_part(part: str) -> tuple[str, str]:
     return found["name"], f"{head}{found['sign']}{found['value']}"
 
 
+def listed_shapes(text: str) -> dict[str, tuple[int, ...]]:
+    """The shapes of the arrays that a start lists: `x=[1,2,3]`, `A=[[1,2],[3,4]]`."""
+    found = {}
+    for part in names.split_outside(text, ",;"):
+        name, sign, value = part.partition("=")
+        if sign and value.strip().startswith("[") and name.strip().isidentifier():
+            found[name.strip()] = list_shape(_list(value.strip()))
+    return found
+
+
+def list_shape(values: Any) -> tuple[int, ...]:
+    """The shape of nested lists, by their first elements."""
+    if not isinstance(values, (list, tuple)):
+        return ()
+    return (len(values), *(list_shape(values[0]) if values else ()))
+
+
+def _list(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        raise ArgumentError(f"'{names.escape(text)}' is no list of numbers") from None
+
+
 class _StartReader:
     """Reads the text of the start of one parameter."""
 
@@ -90,6 +115,8 @@ class _StartReader:
         elif sign == "~":
             listed = " or ".join(f"{name}(a, b)" for name in _DISTRIBUTIONS)
             raise ArgumentError(f"the start of {self.shown} is drawn from {listed}")
+        elif subscripts is None and value.startswith("["):
+            into[...] = self.model.elements(self.name, _list(value)).reshape(self.shape)
         elif subscripts is None or subscripts.strip() == "*":
             into[...] = parse_number(value, f"the start of {self.shown}")
         else:

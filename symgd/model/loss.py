@@ -105,8 +105,8 @@ class Loss(Notebook):
         return self.arrays.written_out or ArrayInternals(self.arrays)
 
     @cached_property
-    def functions(self) -> ArrayFunctions:
-        """The loop nests of a loss with indices; no part of the public interface."""
+    def _functions(self) -> ArrayFunctions:
+        """The loop nests of a loss with indices."""
         assert self.arrays is not None
         inner = self.internals
         return inner.functions if isinstance(inner, ArrayInternals) else ArrayFunctions(self.arrays)
@@ -114,7 +114,7 @@ class Loss(Notebook):
     @cached_property
     def indexed_text(self) -> IndexedText:
         """What is shown of a formula with indices."""
-        return IndexedText(self.functions)
+        return IndexedText(self._functions)
 
     @cached_property
     def by_elements(self) -> Loss:
@@ -203,6 +203,8 @@ class Loss(Notebook):
     @cached_property
     def hessian(self) -> sympy.ImmutableMatrix:
         """The (P, P) matrix of second derivatives that runs, as SymPy expressions."""
+        if self.arrays is not None:
+            return self.by_elements.hessian
         rows = self.internals.written_out.second_derivatives
         if not rows:
             return sympy.ImmutableMatrix(0, 0, [])
@@ -249,7 +251,7 @@ class Loss(Notebook):
         params, arrays row-major.
         """
         if self.arrays is not None:
-            return self.functions.value(self.arrays.flat(theta))
+            return self._functions.value(self.arrays.flat(theta))
         return self.internals.evaluate_value(*read_point(self.params, theta))[0]
 
     __call__ = value
@@ -261,7 +263,7 @@ class Loss(Notebook):
     def value_and_grad(self, theta: Point) -> tuple[float, NDArray[np.float64]]:
         """The loss and its gradient, (P,) float64, as the descent computes them."""
         if self.arrays is not None:
-            return self.functions.gradient(self.arrays.flat(theta))
+            return self._functions.gradient(self.arrays.flat(theta))
         value, *grad = self.internals.evaluate(*read_point(self.params, theta))
         return value, np.array(grad, dtype=np.float64)
 
@@ -279,7 +281,7 @@ class Loss(Notebook):
         vector: as theta, a mapping or numbers in the order of params.
         """
         if self.arrays is not None:
-            return self.functions.product(self.arrays.flat(theta), self.arrays.flat(vector))
+            return self._functions.product(self.arrays.flat(theta), self.arrays.flat(vector))
         x, v = (read_point(self.params, given) for given in (theta, vector))
         return self.internals.product(x, v)
 
@@ -290,12 +292,12 @@ class Loss(Notebook):
         x: (P,) numbers in the order of params; the gradient is (P,) float64. Compiled on first
         use, in a time linear in the size of the formula.
         """
-        return self.internals.compiled if self.arrays is None else self.functions.gradient
+        return self.internals.compiled if self.arrays is None else self._functions.gradient
 
     @property
     def program(self) -> Program | NestProgram:
         """The program that computes value and gradient: of a loss with indices, loop nests."""
-        return self.internals.program if self.arrays is None else self.functions.program
+        return self.internals.program if self.arrays is None else self._functions.program
 
     @cached_property
     def exact(self) -> ExactValues:

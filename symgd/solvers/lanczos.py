@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from symgd._numpy import np
-from symgd.solvers.objectives import Vector, dot
+from symgd.solvers.objectives import Vector, dot, norm
 
 _FIRST = 8  # iterations before the first look at the eigenvalues; the next after half as many more
 _EXHAUSTED = 1e-12  # of the matrix: an off-diagonal entry that ends the iteration
@@ -55,7 +55,7 @@ def extreme_eigenvalues(
     again raise it by less than a tenth of the tolerance.
     """
     vector = np.random.default_rng(seed).normal(size=count)
-    vector /= math.sqrt(dot(vector, vector))
+    vector /= norm(vector)
     before = np.zeros(count)
     diagonal, off = list[float](), [0.0]
     look, high = _FIRST, -math.inf
@@ -65,7 +65,7 @@ def extreme_eigenvalues(
             return None
         diagonal.append(dot(new, vector))
         new = new - diagonal[-1] * vector - off[-1] * before
-        off.append(math.sqrt(dot(new, new)))
+        off.append(norm(new))
         done = len(diagonal)
         ended = off[-1] <= _EXHAUSTED * max(map(abs, diagonal)) or done == most
         if ended or done == look:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -17,6 +18,11 @@ Mask: TypeAlias = "NDArray[np.bool_]"
 def dot(a: Vector, b: Vector) -> float:
     """The sum of the products. Not by BLAS, whose threads wait for a busy processor."""
     return float(np.einsum("i,i", a, b))
+
+
+def norm(a: Vector) -> float:
+    """The Euclidean norm, by `dot`."""
+    return math.sqrt(dot(a, a))
 
 
 @dataclass(frozen=True)

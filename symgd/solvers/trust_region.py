@@ -14,7 +14,16 @@ from collections.abc import Callable
 from symgd._numpy import np
 from symgd.solvers.banded import Band, BandedHessian, Dense, Factor
 from symgd.solvers.geometric_tail import Tail
-from symgd.solvers.objectives import Box, End, Iterate, Iteration, SmoothFunction, Vector
+from symgd.solvers.objectives import (
+    Box,
+    End,
+    Iterate,
+    Iteration,
+    SmoothFunction,
+    Vector,
+    dot,
+    norm,
+)
 
 Product = Callable[[Vector], Vector]
 
@@ -86,7 +95,7 @@ class QuadraticModel:
 
     def length(self, step: Vector) -> float:
         """|step| in units of the scale."""
-        return float(np.linalg.norm(self.scale * step))
+        return norm(self.scale * step)
 
     def product(self, v: Vector) -> Vector:
         """The Hessian times v, in the free parameters."""
@@ -118,7 +127,7 @@ class QuadraticModel:
 
     def decrease(self, step: Vector) -> float:
         """What the model says of the decrease by a step."""
-        return -float(self.slope @ step + 0.5 * (step @ self.product(step)))
+        return -(dot(self.slope, step) + 0.5 * dot(step, self.product(step)))
 
 
 def _search(
@@ -130,7 +139,7 @@ def _search(
     tail: Tail,
 ) -> tuple[Iterate | None, float, End]:
     """The next point and radius, or why there is none. way: the step out of a saddle."""
-    here, slope = model.here, float(np.linalg.norm(model.slope))
+    here, slope = model.here, norm(model.slope)
     noise = _NOISE * abs(here.value)
     limit = None
     while True:
@@ -179,7 +188,7 @@ def _norm(point: Iterate, box: Box | None) -> float:
     grad = point.gradient
     if box is not None:
         grad = grad[box.free(point.x, grad)]
-    return float(np.linalg.norm(grad))
+    return norm(grad)
 
 
 # -- steps ----------------------------------------------------------------------------------
@@ -191,7 +200,7 @@ def constrained_step(matrix: Dense | Band, slope: Vector, radius: float) -> tupl
     p = -(H + shift)^-1 g; the shift by Newton's method on 1/|p| - 1/radius. |p| is right to 20 %.
     """
     shift, low, high = 0.0, 0.0, np.inf
-    least = max(1e-6 * matrix.size(), 1e-3 * float(np.linalg.norm(slope)) / radius)
+    least = max(1e-6 * matrix.size(), 1e-3 * norm(slope) / radius)
     step = np.full_like(slope, np.nan)
     for _ in range(_SHIFTS):
         solve = matrix.factor(shift)
@@ -200,7 +209,7 @@ def constrained_step(matrix: Dense | Band, slope: Vector, radius: float) -> tupl
             shift = _between(low, high, least)
             continue
         step = -solve(slope)
-        length = float(np.linalg.norm(step))
+        length = norm(step)
         if not shift and length <= radius:
             return step, True
         if abs(length - radius) <= 0.2 * radius:
@@ -228,13 +237,13 @@ def _filled(solve: Factor, step: Vector, slope: Vector, radius: float) -> Vector
     way = np.random.default_rng(0).normal(size=len(step))
     for _ in range(4):
         way = solve(way)
-        way /= float(np.linalg.norm(way))
+        way /= norm(way)
     return step + _to_edge(step, way if slope @ way <= 0 else -way, radius)
 
 
 def _to_edge(step: Vector, way: Vector, radius: float) -> Vector:
     """What of a way leads from a step inside to the radius."""
-    a, b, c = float(way @ way), float(step @ way), float(step @ step) - radius * radius
+    a, b, c = dot(way, way), dot(step, way), dot(step, step) - radius * radius
     found: Vector = (-b + np.sqrt(max(b * b - a * c, 0.0))) / a * way
     return found
 
@@ -242,19 +251,19 @@ def _to_edge(step: Vector, way: Vector, radius: float) -> Vector:
 def steihaug(product: Product, slope: Vector, radius: float) -> tuple[Vector, bool]:
     """Conjugate gradients for H p = -g, to the radius or negative curvature; whether inside."""
     step, rest = np.zeros_like(slope), slope
-    way, size = -rest, float(np.linalg.norm(slope))
+    way, size = -rest, norm(slope)
     enough = min(0.1, size**0.5) * size
     for _ in range(min(2 * len(slope), _INNER)):
         bent = product(way)
-        curvature = float(way @ bent)
-        before = float(rest @ rest)
+        curvature = dot(way, bent)
+        before = dot(rest, rest)
         if not curvature > 0:
             return step + _to_edge(step, way, radius), False
         new = step + before / curvature * way
-        if float(np.linalg.norm(new)) >= radius:
+        if norm(new) >= radius:
             return step + _to_edge(step, way, radius), False
         step, rest = new, rest + before / curvature * bent
-        after = float(rest @ rest)
+        after = dot(rest, rest)
         if after**0.5 <= enough:
             break
         way = -rest + after / before * way
@@ -272,13 +281,13 @@ def _way_out(model: QuadraticModel, radius: float) -> Vector | None:
     way, largest = -rest, 0.0
     for _ in range(min(len(rest), _LOOKS)):  # conjugate gradients find it, if there is some
         bent = model.product(way)
-        curvature, size = float(way @ bent), float(way @ way)
+        curvature, size = dot(way, bent), dot(way, way)
         largest = max(largest, abs(curvature) / (size or 1.0))
         if curvature < -_NONE * largest * size:
             return way if model.slope @ way <= 0 else -way
-        before = float(rest @ rest)
+        before = dot(rest, rest)
         if not curvature > 0 or not before > 0:
             return None
         rest = rest + before / curvature * bent
-        way = -rest + float(rest @ rest) / before * way
+        way = -rest + dot(rest, rest) / before * way
     return None

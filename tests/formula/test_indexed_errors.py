@@ -213,6 +213,7 @@ OPTIONS = [
     ({"sizes": {"n": 3}, "vectors": {"x": ["a"]}}, "no column 'a' for a vector"),
     ({"sizes": {"n": 3}, "vectors": {"x": []}}, "the vector x has no column"),
     ({"sizes": {"n": 3}, "constants": {"n": 4.0}}, "'n' is a size"),
+    ({"sizes": [3]}, "sizes go by names"),
     ({"sizes": {"n": 3}, "constants": {"x": 4.0}}, "'x' is an array here"),
     ({"sizes": {"n": 3}, "constants": {"c": [1.0, 2.0]}}, "the constant 'c' is an array"),
     ({"sizes": {"n": 3}, "constants": {"c": np.ones(2)}}, "the constant 'c' is an array"),

@@ -113,11 +113,11 @@ def test_number_before_pi_and_a_letter_has_two_readings():
     ("rule", "hint"),
     [
         ("theta = theta - alpha*g", "--set alpha=..."),
-        ("theta = theta - L/norm(g)^2*g", "a rule does not see the loss"),
+        ("theta = theta - loss/norm(g)^2*g", "the loss at theta is L"),
         ("theta = theta - lr*gradient", "the gradient is g"),
         ("theta = theta - η*g", "the learning rate is lr"),
         ("theta = theta - lr/iteration*g", "the number of the step is t"),
-        ("theta = theta - lr*H*g", "a rule does not see the Hessian"),
+        ("theta = theta - lr*H*g", "the Hessian times v is hvp(v)"),
     ],
 )
 def test_unknown_letters_of_a_rule_are_told_what_a_rule_sees(rule, hint):

@@ -32,6 +32,7 @@ def test_params_and_shapes():
         ("0.5", {"W": np.full((2, 3), 0.5), "b": [0.5, 0.5], "c": 0.5}),
         ("W[h,j]=h+j/10", {"W": [[1.1, 1.2, 1.3], [2.1, 2.2, 2.3]], "b": [0, 0], "c": 0}),
         ("W[*]=2; c=1/4", {"W": np.full((2, 3), 2.0), "b": [0, 0], "c": 0.25}),
+        ("W=[[1,2,3],[4,5,6]], c=3", {"W": [[1, 2, 3], [4, 5, 6]], "b": [0, 0], "c": 3}),
         ("W=1, W[2,3]=7, b[i]=i/H", {"W": [[1, 1, 1], [1, 1, 7]], "b": [0.5, 1], "c": 0}),
         ({"W": [[1, 2, 3], [4, 5, 6]], "c": 3}, {"W": [[1, 2, 3], [4, 5, 6]], "b": [0, 0], "c": 3}),
         ({"b": "[i]=-i", "c": "1/3"}, {"W": np.zeros((2, 3)), "b": [-1, -2], "c": 1 / 3}),
@@ -74,6 +75,8 @@ def test_draws_have_their_distributions():
     ("start", "message"),
     [
         ("z=1", "no parameter 'z'"),
+        ("b=[1,two]", "no list of numbers"),
+        ("b=[1,2,3]", "has the shape"),
         ("W[1]=2", r"the start of W is written W\[i, j\]"),
         ("W[3,1]=2", r"there is no W\[3,1\]: the last is W\[2,3\]"),
         ("W[h,j]=h+q", "'q' is not known in a start"),

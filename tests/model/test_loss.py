@@ -8,7 +8,7 @@ import pytest
 import sympy
 from scipy.optimize import minimize
 
-from symgd import Loss
+from symgd import ArgumentError, Loss
 from symgd.model.bounds import ParameterBox
 
 ROSENBROCK = "(1 - x)**2 + 100*(y - x**2)**2"
@@ -76,6 +76,20 @@ def test_constants_of_the_gradient_have_all_digits():
     loss = Loss("0.12345678901234568*x**2")
     (number,) = loss.gradient["x"].atoms(sympy.Float)
     assert float(str(number)) == 2 * 0.12345678901234568
+
+
+def test_the_hessian_of_a_formula_with_indices():
+    text = "sum(x[i]^2*x[i+1] + sin(x[i]), i=1..n-1)"
+    loss = Loss(text, sizes={"n": 3})
+    x = sympy.symbols("a b c", real=True)
+    explicit = sum(x[i] ** 2 * x[i + 1] + sympy.sin(x[i]) for i in range(2))
+    at = {f"x[{k + 1}]": v for k, v in enumerate((0.3, -1.2, 2.0))}
+    expected = sympy.hessian(explicit, x).subs(dict(zip(x, at.values(), strict=True)))
+    symbols = loss.by_elements.symbols
+    shown = loss.hessian.subs({symbols[name]: value for name, value in at.items()})
+    np.testing.assert_allclose(np.array(shown, float), np.array(expected, float), rtol=1e-14)
+    with pytest.raises(ArgumentError, match="too many"):
+        _ = Loss(text, sizes={"n": 3000}).hessian
 
 
 def test_the_hessian_is_the_one_that_runs():

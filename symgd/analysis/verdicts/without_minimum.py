@@ -19,6 +19,7 @@ from symgd.analysis.verdicts.stationary import (
 from symgd.analysis.verdicts.trace import alternates, bounded, turns_back
 
 _LATER = 8  # the last points of a continued run, of which the largest loss counts
+_LATELY = 9  # points, of a run that went to and fro at last only
 _FLAT = 1e-6  # a slope at which a run is as good as stationary
 
 
@@ -114,7 +115,8 @@ def _steps(facts: Facts) -> list[list[float]]:
 
 def _swings(facts: Facts, steps: list[float]) -> bool:
     """Whether it goes to and fro with steps that do not get shorter."""
-    if len(steps) < 4 or not turns_back(facts.path) or not bounded(list(enumerate(steps))):
+    turned = turns_back(facts.path) or turns_back(facts.path[-_LATELY:])
+    if len(steps) < 4 or not turned or not bounded(list(enumerate(steps))):
         return False
     return facts.strides_on(10 * facts.steps)
 

@@ -12,8 +12,9 @@ from __future__ import annotations
 import logging
 from array import array
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
+from symgd._numpy import NDArray, np
 from symgd.backends.native import jit
 from symgd.backends.native.array_function import ArrayFunction
 from symgd.backends.native.dead_store_elimination import eliminate_dead_stores
@@ -24,10 +25,6 @@ from symgd.backends.native.loop_rerolling import (
     reroll,
 )
 from symgd.backends.program import Program
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 log = logging.getLogger("symgd")
 
@@ -76,8 +73,6 @@ class _CallArrays:
     """The arguments of one call."""
 
     def __init__(self, code: ArrayProgram) -> None:
-        import numpy as np
-
         self.x, self.out = np.empty(len(code.program.inputs)), np.empty(len(code.layout.outputs))
         self.work = np.empty(max(1, code.layout.work))
         x, work, out = (a.ctypes.data for a in (self.x, self.work, self.out))

@@ -21,7 +21,7 @@ ARGUMENTS = ("x", "g", "s", "h", "n", "found")
 
 
 def compile_rule(rule: Program, states: int, bounded: bool) -> Module:
-    """The module of a rule without norms. rule: of `symgd.descent.step_program.rule_program`."""
+    """The module of a rule without norms. rule: of `symgd.descent.array_rule.ArrayRule`."""
     key = ("rule arrays", rule.key, bounded)
     return remembered(key, lambda: _compile(rule, states, bounded))
 

@@ -279,10 +279,10 @@ function byLoss(facts) {
   const ahead = facts.ahead(10 * facts.steps), later = ahead.length ? Math.max(...ahead.slice(-8).map((p) => F.grad(...p[1])[0])) : null;
   const risesOn = climbed && (later === null || !(later <= value)), grown = risesOn || !climbed ? growth(facts) : null;
   if (grown) return grown;
-  if (!near && strides.length > 3 && turnsBack(facts.path) && bounded([...strides.entries()]) && facts.stridesOn(10 * facts.steps)) return swinging(facts);
+  const turned = turnsBack(facts.path), swung = turned || turnsBack(facts.path.slice(-9));
+  if (!near && strides.length > 3 && swung && bounded([...strides.entries()]) && facts.stridesOn(10 * facts.steps)) return swinging(facts);
   if (climbed && risesOn) return ["rising", { ...fields, ever: "" }];
-  const turned = turnsBack(facts.path) ? 0.5 * first + 0.5 * value : value;
-  if (climbed) return [later !== null && later < turned ? "turning" : "risen", { ...fields, later }];
+  if (climbed) return [later !== null && later < (turned ? 0.5 * first + 0.5 * value : value) ? "turning" : "risen", { ...fields, later }];
   if (facts.slope <= 1e-6 && facts.curvesDown && facts.fallsAside) return ["saddle", { how: part("how slow", { slope: slope3 }), downhill: facts.downhill }];
   if (ranDown(facts)) return ["faded", { ...fields, lr: facts.rateAt(facts.steps) }];
   if (!D.bounded) return null; // it may fall without bound, which Python looks for along rays

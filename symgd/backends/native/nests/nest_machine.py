@@ -6,8 +6,9 @@ import ctypes
 from collections.abc import Callable, Mapping, Sequence, Set
 from functools import cache, cached_property
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeAlias
 
+from symgd._numpy import NDArray, np
 from symgd._threads import default_threads, run_in_threads
 from symgd.backends.native.jit import (
     Module,
@@ -27,11 +28,7 @@ from symgd.backends.native.vectors.vector_math import OWN
 from symgd.backends.nests import NestProgram
 from symgd.formula.nodes import Name
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    Floats = NDArray[np.float64]
+Floats: TypeAlias = "NDArray[np.float64]"
 
 _STOP = 1 << 40  # a chunk beyond the last
 _ARGUMENTS = 4
@@ -69,8 +66,6 @@ class BoundNests:
     """Machine code, sizes and data: a function of x that fills out."""
 
     def __init__(self, function: NativeNests, binding: Binding, data: Mapping[str, Any]) -> None:
-        import numpy as np
-
         self.binding, self.narrow = binding, function.narrow
         self.columns: list[Any] = []  # machine code holds their addresses
         for name, cells in data.items():
@@ -101,8 +96,6 @@ class BoundNests:
 
         data: other columns, contiguous, of the same length and type as those that were bound.
         """
-        import numpy as np
-
         room = self._room()
         for name, cells in data.items():
             room.slots[self.addressed[name]] = cells.__array_interface__["data"][0]
@@ -147,8 +140,6 @@ class BoundNests:
 
     def _address(self, cells: Any, narrow: bool) -> int:
         """The address of a column, or of the addresses of several."""
-        import numpy as np
-
         if isinstance(cells, np.ndarray):
             cells = np.require(cells, np.float32 if narrow else np.float64, ["C", "A"])
         else:
@@ -161,8 +152,6 @@ class _Room:
     """What a call changes: w and c."""
 
     def __init__(self, bound: BoundNests) -> None:
-        import numpy as np
-
         room = np.empty(bound.binding.room_for_all + LINE)
         self.work = room[-(room.ctypes.data // 8) % LINE :]
         self.slots = bound.slots.copy()
