@@ -46,10 +46,10 @@ def rules_of(runs: Sequence[Result]) -> list[Rule]:
         if entry.kind == "rule" and entry.name not in taken
     ]
     count = len(runs[0].loss.params)
-    return [*own.values(), *(rule for rule in others if _fits_menu(rule, count))]
+    return [*own.values(), *(rule for rule in others if fits_menu(rule, count))]
 
 
-def _fits_menu(rule: Rule, count: int) -> bool:
+def fits_menu(rule: Rule, count: int) -> bool:
     """Whether a rule of the catalogue is short enough, in steps of all parameters at once."""
     long = rule.evaluations or rule.random or (rule.together and count > _MOST_TOGETHER)
     return not (long or rule.reported)
