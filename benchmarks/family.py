@@ -30,14 +30,10 @@ class Family:
     data: Callable[[int], Mapping[str, Any]] | None = None
     number: Callable[[int], int] = lambda n: n
 
-    def difference(self, count: int) -> float:
-        """How far value and gradient are from JAX's, relative to the largest magnitude."""
-        import jax
-
+    def loss(self, count: int) -> tuple[Any, int]:
+        """The loss of about so many parameters, and n."""
         from symgd import Loss
-        from symgd.model.array_functions import ArrayFunctions
 
-        jax.config.update("jax_enable_x64", True)
         n = max(self.least, min(count, self.most))
         n = round(n**0.5) ** 2 if self.grid else self.number(-(-n // self.step) * self.step)
         p = round(n**0.5)
@@ -48,6 +44,16 @@ class Family:
             sizes=self.sizes(n) if self.sizes else sizes,
             shapes={"x": (p, p) if self.grid else (n,)},
         )
+        return loss, n
+
+    def difference(self, count: int) -> float:
+        """How far value and gradient are from JAX's, relative to the largest magnitude."""
+        import jax
+
+        from symgd.model.array_functions import ArrayFunctions
+
+        jax.config.update("jax_enable_x64", True)
+        loss, n = self.loss(count)
         assert loss.params == ("x",)
         x = 0.5 + 0.4 * np.cos(np.arange(1.0, n + 1))
         # into memory that is not 0: every element of the gradient must be written

@@ -40,6 +40,11 @@ class SmoothLoss:
             if inner.program.operations > _EXACT:
                 self.products = lambda x: difference_product(self.gradient, x)
 
+    def evaluate(self, *x: float) -> list[float]:
+        """[value, gradient...] at single numbers."""
+        value, grad = self.gradient(np.array(x, dtype=np.float64))
+        return [value, *grad.tolist()]
+
 
 class GaussNewton(SmoothLoss):
     """The same of a sum of squares, with the Gauss-Newton matrix in place of the Hessian.

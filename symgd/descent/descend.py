@@ -11,6 +11,7 @@ import sympy
 
 from symgd.analysis.diagnosis import find
 from symgd.analysis.minima import solver_box
+from symgd.analysis.smooth_loss import SmoothLoss
 from symgd.analysis.verdicts.sentences import advisable
 from symgd.backends.dispatch import (
     AUTO,
@@ -275,10 +276,11 @@ def _run(
 ) -> Result:
     """The result of one run, without advice. trial: as of a `Problem`."""
     kernel: Kernel
+    evaluate: Evaluate
     if arguments.method is not None:
         assert arguments.tol is not None
         kernel = SolverKernel(arguments.method, loss, origin, solver_box(loss), arguments.tol)
-        evaluate = loss.internals.evaluate
+        evaluate = SmoothLoss(loss).evaluate
     elif sampler is None:
         kernel, evaluate = kernel_of(DescentTask(loss, arguments, values), backend)
     else:

@@ -146,6 +146,7 @@ def finish(
         ahead=_ahead(problem, run, status, stop, kernel),
         tol=run.tol,
         converged=stop is Stop.CONVERGED,
+        curves_up=stop is Stop.CONVERGED and getattr(kernel, "leaves_saddles", False),
         stuck=stop in (Stop.STUCK, Stop.NO_DESCENT, Stop.SETTLED),
         auto=problem.schedule.auto or problem.method is not None,
         batches=problem.batches,
@@ -252,7 +253,7 @@ def _close_history(run: Run, t: int, x: list[float], value: float, grad: list[fl
 
 
 def _status(facts: Facts, stop: Stop | None, judge: Judge) -> Status:
-    if leads_down(facts):
+    if not facts.curves_up and leads_down(facts):
         return Status.SADDLE
     if stop is Stop.CONVERGED:
         return Status.CONVERGED

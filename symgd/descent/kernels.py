@@ -9,6 +9,7 @@ from symgd.backends.compiler import compile_program
 from symgd.backends.dispatch import AUTO, choose_rows, compiled, may_compile
 from symgd.backends.lambdified import compile_total
 from symgd.descent.array_kernel import ArrayLineSearchKernel, ArrayStepKernel, array_batches
+from symgd.descent.array_rule import ArrayRule
 from symgd.descent.choose_backend import DescentTask, choose, late
 from symgd.descent.kernel import Kernel, StepKernel
 from symgd.descent.line_search import LineSearchKernel
@@ -37,31 +38,38 @@ def kernel_of(work: DescentTask, backend: str) -> tuple[Kernel, Evaluate]:
 
 
 def _line_search(work: DescentTask, backend: str) -> Kernel:
-    internals = work.loss.internals
+    if not may_compile(backend):
+        return _searching(work, compiles=False)
+
+    def fast() -> Kernel | None:
+        from symgd.descent.native_kernel import NativeArraySearch, NativeLineSearch
+
+        loss, tail = work.loss, work.tail
+        if not work.large:
+            made = (loss, work.program, len(loss.params), tail)
+            return compiled(lambda: NativeLineSearch(*made), requested=backend != AUTO)
+        rule = ArrayRule(work.arguments, work.values, dict.fromkeys(loss.params, 1))
+        return compiled(lambda: NativeArraySearch(loss, rule, tail)) if rule.plain else None
+
+    if backend != AUTO or work.large:
+        return fast() or _searching(work, compiles=work.large)
+    return late(_searching(work, compiles=False), fast, work)
+
+
+def _searching(work: DescentTask, compiles: bool) -> Kernel:
+    """The line search in Python. compiles: whether what it evaluates is machine code."""
+    internals, count = work.loss.internals, len(work.loss.params)
     function, value = None, internals.evaluate_value
-    if work.large and may_compile(backend):
+    if compiles:
         from symgd.backends.native.array_module import compile_arrays
 
         step = compiled(lambda: compile_arrays(work.program))
         alone = compiled(lambda: compile_arrays(internals.value_program))
         if step is not None and alone is not None:
             function, value = step.at, alone.at
-    count = len(work.loss.params)
-    states = sum(work.arguments.rule.widths(count))
     call = function or compile_total(work.program)
-    searching = LineSearchKernel(states, count, work.tail, value, call)
-    if work.large or not may_compile(backend):
-        return searching
-
-    def fast() -> Kernel | None:
-        from symgd.descent.native_kernel import NativeLineSearch
-
-        made = (work.loss, work.program, count, work.tail)
-        return compiled(lambda: NativeLineSearch(*made), requested=backend != AUTO)
-
-    if backend != AUTO:
-        return fast() or searching
-    return late(searching, fast, work)
+    states = sum(work.arguments.rule.widths(count))
+    return LineSearchKernel(states, count, work.tail, value, call)
 
 
 def _array_kernel(work: DescentTask) -> Kernel:

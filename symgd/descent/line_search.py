@@ -67,7 +67,7 @@ class LineSearchKernel:
         """The first trial that is accepted, or [] where even a fresh state finds none."""
         for state, restarted in ((run.state, run.restarted), ([0.0] * self.states, run.t)):
             if state is not run.state:
-                if run.restarted == run.t and run.t:
+                if run.restarted == run.t:
                     break  # it is fresh
                 run.state, run.restarted, run.lr = state, restarted, 0.0
                 self._first_rate(run)

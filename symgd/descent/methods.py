@@ -22,7 +22,9 @@ from symgd.solvers import lbfgs, newton, trust_region
 from symgd.solvers.objectives import Box, End, Iterate, Iteration
 
 MOST, TOLERANCE = 5_000, 1e-8  # where none is given
+_NESTS = 4  # parameters of a loss with indices, beyond which its loop nests take the steps
 _SQUARES = 60  # parameters of a sum of squares for lm
+_CHECKED = 30  # parameters up to which the verdict looks at the curvature again
 _FAR = 1e12  # times the size of the start: so far away no minimum is looked for
 _COSTLY = 10**8  # operations of value and gradient, beyond which a Hessian is too expensive
 
@@ -39,7 +41,7 @@ class Method:
 
 
 def _newton(loss: Loss, start: Any, box: Box | None, tol: float) -> Iteration:
-    if len(start) > FEW:
+    if len(start) > FEW or (loss.indexed is not None and len(start) > _NESTS):
         return _trust_region(loss, start, box, tol)
     return _by_line_search(loss, start, box, tol)
 
@@ -126,15 +128,20 @@ def choose_method(method: str, loss: Loss) -> str:
     """The method itself; for auto the one for the size and form of the loss."""
     if method != "auto":
         return method
-    inner = loss.internals
-    if not isinstance(inner, ArrayInternals) and has_kinks(loss):
+    if has_kinks(loss):
         return "lbfgs"
-    costly = inner.program.operations * max(1, _rows(loss)) > _COSTLY
-    return "lbfgs" if costly else "newton"
+    return "lbfgs" if _work(loss) > _COSTLY else "newton"
 
 
-def _rows(loss: Loss) -> int:
-    return loss.table.rows if loss.table is not None and loss.internals.program.loops else 1
+def _work(loss: Loss) -> int:
+    """The operations of value and gradient, those of all rows counted."""
+    shown = loss.indexed or loss
+    if shown.arrays is not None:
+        functions = shown.indexed_text.functions
+        return functions.work(functions.program).operations
+    inner = loss.internals
+    rows = loss.table.rows if loss.table is not None and inner.program.loops else 1
+    return inner.program.operations * rows
 
 
 class SolverKernel:
@@ -145,6 +152,8 @@ class SolverKernel:
         among = method == "auto" and self.name == "newton"
         solve = _one_after_another if among else METHODS[self.name].solve
         self.points: Any = solve(loss, np.array(start, dtype=float), box, tol)
+        least = _CHECKED if loss.indexed is None else _NESTS
+        self.leaves_saddles = self.name in ("newton", "tr") and len(start) > least
         self.box, self.here = loss.internals.box, next(self.points)
         self.plain = loss.arrays is None  # points are lists, for the reports
         self.farthest = _FAR * (1.0 + norm_of(np.asarray(start, dtype=float)))

@@ -12,7 +12,7 @@ from symgd.backends.native.descent_loop import BEST, BEST_T, RING, ROWS, T
 from symgd.backends.native.jit import Module, compile_alone, compile_module, interrupted, remembered
 from symgd.backends.native.postponed_interrupts import interrupts_postponed
 from symgd.backends.native.register_steps import step_loop
-from symgd.backends.native.search_steps import RESTARTED, line_search_loop
+from symgd.backends.native.search_steps import RESTARTED, array_search_loop, line_search_loop
 from symgd.backends.program import Program
 from symgd.backends.step_checks import Stop, is_recorded
 from symgd.descent.array_rule import ArrayRule
@@ -130,19 +130,37 @@ class ArrayKernel(_CompiledKernel):
     """
 
     def __init__(self, loss: Loss, rule: ArrayRule, tail: tuple[float, ...], settles: bool) -> None:
+        self._prepare(loss, rule, tail)
+        singles, bounded = rule.rule.one_number, loss.internals.box is not None
+        size, address = self.count, self.large.address
+        source = array_loop(rule.program, address, size, singles, settles, bounded)
+        self.module = remembered(("array loop", source), lambda: compile_alone(source))
+
+    def _prepare(self, loss: Loss, rule: ArrayRule, tail: tuple[float, ...]) -> None:
+        """All but the code."""
         self.large = compile_arrays(loss.internals.program)
         self.count, self.tail = len(loss.params), tail
         self.states = sum(rule.rule.widths(self.count))
         self.evaluate = self.large.at
         self.nanoseconds = 100 + loss.internals.program.cost + rule.program.cost * self.count
-        box, size = loss.internals.box, self.count
-        singles = rule.rule.one_number
-        source = array_loop(
-            rule.program, self.large.address, size, singles, settles, box is not None
-        )
-        self.module = remembered(("array loop", source), lambda: compile_alone(source))
+        box = loss.internals.box
         sizes = (1 + self.count, self.count + self.states)
         out, new = (array("d", bytes(8 * size)) for size in sizes)
         work = array("d", bytes(8 * max(1, self.large.layout.work)))
         low, high = ((), ()) if box is None else (box.low, box.high)
         self.more = (work, self.large.constants, out, new, array("d", low), array("d", high))
+
+
+class NativeArraySearch(ArrayKernel):
+    """The same with the learning rates of a line search."""
+
+    searches = True
+
+    def __init__(self, loss: Loss, rule: ArrayRule, tail: tuple[float, ...]) -> None:
+        self._prepare(loss, rule, tail)
+        self.nanoseconds *= 4
+        self.more = (*self.more, array("d", bytes(8 * (1 + self.count))))
+        singles, bounded = rule.rule.one_number, loss.internals.box is not None
+        size, address = self.count, self.large.address
+        source = array_search_loop(rule.program, address, size, singles, bounded)
+        self.module = remembered(("array search", source), lambda: compile_alone(source))

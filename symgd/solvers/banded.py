@@ -86,8 +86,7 @@ class Dense:
             return None
         if not (np.diag(lower) ** 2 > _SINGULAR * np.diag(shifted)).all():
             return None
-        inverse = np.linalg.inv(lower)
-        return lambda b: np.asarray(inverse.T @ (inverse @ b))
+        return lambda b: np.asarray(np.linalg.solve(shifted, b))
 
 
 class Band:

@@ -12,12 +12,12 @@ from symgd import Loss
 from symgd.backends import javascript, lambdified, program
 from symgd.backends.expressions import ARITHMETIC, Expression, OperationPrinter, statements
 from symgd.backends.native import translate
-from symgd.backends.operations import OPERATORS, Operation, live
+from symgd.backends.operations import OPERATORS, REDUCTIONS, Operation, live
 from symgd.calculus import intervals
 from symgd.formula.functions.table import BY_CLASS
 from symgd.formula.nodes import Name, Where
 
-SCALAR = OPERATORS.keys() - {"norm"}  # a norm is of an array
+SCALAR = OPERATORS.keys() - {*REDUCTIONS}  # of arrays
 INTERNAL = re.compile(r"[a-z][a-z0-9_]*")
 
 

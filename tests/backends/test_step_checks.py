@@ -25,13 +25,14 @@ def test_python_has_every_test():
 def test_rows_stop_for_different_reasons_and_one_records():
     stops = [row.stop for row in CHECKS]
     assert len(set(stops)) == len(stops)
-    assert set(stops) == {None, *Stop} - {Stop.NO_DESCENT}  # which is the line search's
+    # the line search's and the solvers' own
+    assert set(stops) == {None, *Stop} - {Stop.NO_DESCENT, Stop.SETTLED}
     assert [bool(stop) for stop in (RUNNING, *Stop)] == [False] + [True] * len(Stop)
 
 
 def test_a_point_is_recorded_unless_loss_or_gradient_is_not_finite():
     recorded = {stop for stop in Stop if is_recorded(stop)}
-    assert recorded == {Stop.CONVERGED, Stop.NONFINITE_STEP, Stop.STUCK}
+    assert recorded == {Stop.CONVERGED, Stop.NONFINITE_STEP, Stop.STUCK, Stop.NO_DESCENT}
     assert not is_recorded(RUNNING)
 
 

@@ -90,3 +90,19 @@ def test_no_way_down_is_told():
                        backend="native")  # fmt: skip
     assert up.status == "stalled"
     assert up.x == 1.0
+
+
+@pytest.mark.parametrize("rule", ["gd", "momentum", "conjugate_gradient", "dog", "sam+gd"])
+def test_search_over_many_parameters(rule):
+    names = [f"p{k}" for k in range(150)]  # too many for registers
+    loss = " + ".join(f"{k + 1}*({n} - 1)**2" for k, n in enumerate(names))
+    for bounds in (None, {"p3": (None, 0.5), "p7": (1.25, 3)}):
+        runs = [
+            symgd.descend(loss, start=2.0, rule=rule, lr="auto", steps=60, bounds=bounds,
+                          backend=backend, advise=False)
+            for backend in ("lambdify", "native")
+        ]  # fmt: skip
+        assert runs[0].value == pytest.approx(runs[1].value, rel=1e-9)
+        assert np.abs(runs[0].x - runs[1].x).max() <= 1e-6
+        best = 0.0 if bounds is None else 4 * 0.25 + 8 * 0.0625  # by hand
+        assert runs[1].value >= best * (1 - 1e-12)

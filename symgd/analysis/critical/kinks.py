@@ -75,7 +75,9 @@ def _breaks(power: Node) -> bool:
 
 def has_kinks(loss: Loss) -> bool:
     """Whether the loss, as typed, may have kinks or jumps, in the terms of rows too."""
-    for node in topological([loss.internals.root]):
+    shown = loss.indexed or loss
+    root = loss.internals.root if shown.arrays is None else shown.arrays.formula.root
+    for node in topological([root]):
         row = BY_CLASS.get(node.func)
         if row is not None and row.kink and row.name != "huber":
             return True

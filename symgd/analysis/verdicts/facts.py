@@ -48,7 +48,8 @@ class Facts:
     sentence about the sub-expression that left the numbers, or ""; remedy: what keeps it finite.
     first_loss: the loss at the start. own_rates: the learning rate of each parameter, where they
     differ. auto: a line search chose every learning rate. batches: each step saw some rows only.
-    stuck: the step changes nothing.
+    stuck: the step changes nothing. curves_up: a solver that leaves saddles has found no way out of
+    the end.
     """
 
     loss: Loss | None
@@ -74,6 +75,7 @@ class Facts:
     interrupted: bool = False
     auto: bool = False
     batches: bool = False
+    curves_up: bool = False
     nonfinite: str = ""
     remedy: str = ""
     runaway: str = ""

@@ -72,15 +72,25 @@ class ArrayLoop(DescentLoop):
         self.gradient = self.e.at("%out", 1)
 
     def evaluate(self, t: Value) -> None:
-        target = f"inttoptr (i64 {self.address} to ptr)"
-        self.e.add_line(f"call i64 {target}(ptr %x, ptr %w, ptr %c, ptr %out)")
+        self.call("%x", "%out")
         self.loss = self.e.load("%out", 0)
 
+    def call(self, x: str, out: str) -> None:
+        """Write loss and gradient at x."""
+        target = f"inttoptr (i64 {self.address} to ptr)"
+        self.e.add_line(f"call i64 {target}(ptr {x}, ptr %w, ptr %c, ptr {out})")
+
     def propose(self, t: Value) -> None:
-        """First the reductions over whole arrays, then all elements, then single numbers."""
         e = self.e
-        number = e.emit(f"sitofp i64 {e.integer('add nsw', t, 1).text} to double")
-        known = self.tail | {self.rule.names[2 + self.states]: number}
+        self.step(e.emit(f"sitofp i64 {e.integer('add nsw', t, 1).text} to double"), {})
+
+    def step(self, number: Value, other: Mapping[str, Value]) -> None:
+        """First the reductions over whole arrays, then all elements, then single numbers.
+
+        number: of the step. other: values in place of those of the caller.
+        """
+        e = self.e
+        known = {**self.tail, self.rule.names[2 + self.states]: number, **other}
         if self.loss_name is not None:
             known[self.loss_name] = self.loss
         for k, one in enumerate(self.singles):
@@ -113,11 +123,14 @@ class ArrayLoop(DescentLoop):
             x = e.select(e.compare(beyond, x, end), end, x)
         return x
 
-    def _slope(self, g: Value, i: Value) -> Value:
-        """Of a gradient the part of parameter i, 0 where it points out of the bounds."""
+    def _slope(self, g: Value, i: Value, at: str = "%x") -> Value:
+        """Of a gradient the part of parameter i, 0 where it points out of the bounds.
+
+        at: the array of the point.
+        """
         if not self.bounded:
             return g
-        e, x, zero = self.e, self.e.load("%x", i), self.e.number(0.0)
+        e, x, zero = self.e, self.e.load(at, i), self.e.number(0.0)
         for array, outward in (("%low", "ogt"), ("%high", "olt")):
             held = e.logic(
                 "and", e.compare("oeq", x, e.load(array, i)), e.compare(outward, g, zero)
