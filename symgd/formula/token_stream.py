@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 from symgd import names
@@ -120,7 +121,12 @@ class TokenStream:
         if self.token.kind == "name":
             hint = f"write {name}({names.escape(self.token.text)})"
         elif self.token.kind in {"superscript", "**"}:
-            hint = f"write {name}(x)^2"
+            text = self.text[self.token.column :]
+            written = re.match(r"(?:\*\*|\^)\s*\(?\s*(-?\s*\w+)", text)
+            exponent = written[1] if written else self.token.text.lstrip("*^") or "2"
+            hint = f"write {name}(x)^{names.escape(exponent)}"
+            if exponent == "-1" and f"a{name}" in CALLABLE:
+                hint = f"write a{name}(x) for the inverse function, 1/{name}(x) for the reciprocal"
         return self.error(f"'{name}' is a function and needs its argument", hint, token)
 
     def unknown_function(self, token: Token, more: Iterable[str] = ()) -> FormulaError:

@@ -356,6 +356,21 @@ def test_name_of_a_function_is_never_silently_a_product(name):
     assert "needs its argument" in str(refused(f"{name} + 1"))
 
 
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("tan^-1(x)", "write atan(x) for the inverse function, 1/tan(x) for the reciprocal"),
+        ("sinh⁻¹(x)", "write asinh(x) for the inverse function, 1/sinh(x) for the reciprocal"),
+        ("exp**(-1)(x)", "write exp(x)^-1"),
+        ("cos^3(x)", "write cos(x)^3"),
+        ("cos²(x)", "write cos(x)^2"),
+        ("cos^k(x)", "write cos(x)^k"),
+    ],
+)
+def test_a_power_of_a_function_is_told_to_follow_its_argument(text, hint):
+    assert hint in str(refused(text))
+
+
 # Numbers stay what they are
 
 
