@@ -156,7 +156,8 @@ def finish(
         runaway=cause.sentence if cause and status is Status.DIVERGED else "",
     )
     judge = cache(partial(analysis.verdict, facts))
-    status = status or _status(facts, stop, judge)
+    # the minimum of many parameters costs more than a trial
+    status = status or _status(facts, stop, None if problem.trial and facts.large else judge)
     shown = None
     if run.t and stop is not Stop.CONVERGED and problem.rule is not None:
         shown = reported_point(problem.rule, x, run.state, problem.values, problem)
@@ -252,7 +253,8 @@ def _close_history(run: Run, t: int, x: list[float], value: float, grad: list[fl
         history.close(t, x, value, norm_of(grad))
 
 
-def _status(facts: Facts, stop: Stop | None, judge: Judge) -> Status:
+def _status(facts: Facts, stop: Stop | None, judge: Judge | None) -> Status:
+    """judge: None where no verdict is formed; a run that climbed has diverged then."""
     if not facts.curves_up and leads_down(facts):
         return Status.SADDLE
     if stop is Stop.CONVERGED:
@@ -263,7 +265,9 @@ def _status(facts: Facts, stop: Stop | None, judge: Judge) -> Status:
         return Status.DIVERGED
     if stop in (Stop.STUCK, Stop.NO_DESCENT, Stop.SETTLED):
         return Status.STALLED
-    if (facts.climbed or facts.far) and judge().kind == "diverging":
+    if facts.climbed and judge is None:
+        return Status.DIVERGED
+    if judge and (facts.climbed or facts.far) and judge().kind == "diverging":
         return Status.DIVERGED
     return Status.COMPLETED if facts.tol is None else Status.MAX_STEPS
 
