@@ -126,35 +126,7 @@ def finish(
     cause = _nonfinite_cause(problem, run, stop)
     if cause is not None:
         status = Status.DIVERGED if cause.overflow and run.t else Status.NONFINITE
-    facts = Facts(
-        loss=problem.loss,
-        rule=problem.rule,
-        hyperparameters=problem.values,
-        lr=None if problem.method else problem.schedule.value,
-        start=problem.origin,
-        x=[float(v) for v in x],
-        grad=slopes,
-        pull=grad,
-        value=value,
-        first_loss=run.history.loss_at(0),
-        evaluate=problem.evaluate,
-        tail=list(run.tail),
-        history=run.history,
-        steps=t,
-        own_rates=() if problem.method else problem.schedule.numbers(problem.described.params),
-        rate_at=_rate_at(problem),
-        ahead=_ahead(problem, run, status, stop, kernel),
-        tol=run.tol,
-        converged=stop is Stop.CONVERGED,
-        curves_up=stop is Stop.CONVERGED and getattr(kernel, "leaves_saddles", False),
-        stuck=stop in (Stop.STUCK, Stop.NO_DESCENT, Stop.SETTLED),
-        auto=problem.schedule.auto or problem.method is not None,
-        batches=problem.batches,
-        interrupted=status is Status.INTERRUPTED,
-        remedy=cause.remedy if cause else "",
-        nonfinite=cause.sentence if cause and status is Status.NONFINITE else "",
-        runaway=cause.sentence if cause and status is Status.DIVERGED else "",
-    )
+    facts = _facts(problem, run, (t, x, value), (slopes, grad), status, stop, kernel, cause)
     judge = cache(partial(analysis.verdict, facts))
     # the minimum of many parameters costs more than a trial
     status = status or _status(facts, stop, None if problem.trial and facts.large else judge)
@@ -197,6 +169,49 @@ def finish(
         hyperparameters={n: v for n, v in problem.values.items() if "[" not in n},
         box=problem.box,
         method=problem.method,
+    )
+
+
+def _facts(
+    problem: Problem,
+    run: Run,
+    end: tuple[int, Sequence[float], float],
+    grads: tuple[Sequence[float], Sequence[float]],
+    status: Status | None,
+    stop: Stop | None,
+    kernel: Kernel | None,
+    cause: NonfiniteCause | None,
+) -> Facts:
+    """What a verdict is made from. end: step, point, value; grads: projected, and as it is."""
+    (t, x, value), (slopes, grad) = end, grads
+    return Facts(
+        loss=problem.loss,
+        rule=problem.rule,
+        hyperparameters=problem.values,
+        lr=None if problem.method else problem.schedule.value,
+        start=problem.origin,
+        x=[float(v) for v in x],
+        grad=slopes,
+        pull=grad,
+        value=value,
+        first_loss=run.history.loss_at(0),
+        evaluate=problem.evaluate,
+        tail=list(run.tail),
+        history=run.history,
+        steps=t,
+        own_rates=() if problem.method else problem.schedule.numbers(problem.described.params),
+        rate_at=_rate_at(problem),
+        ahead=_ahead(problem, run, status, stop, kernel),
+        tol=run.tol,
+        converged=stop is Stop.CONVERGED,
+        curves_up=stop is Stop.CONVERGED and getattr(kernel, "leaves_saddles", False),
+        stuck=stop in (Stop.STUCK, Stop.NO_DESCENT, Stop.SETTLED),
+        auto=problem.schedule.auto or problem.method is not None,
+        batches=problem.batches,
+        interrupted=status is Status.INTERRUPTED,
+        remedy=cause.remedy if cause else "",
+        nonfinite=cause.sentence if cause and status is Status.NONFINITE else "",
+        runaway=cause.sentence if cause and status is Status.DIVERGED else "",
     )
 
 
