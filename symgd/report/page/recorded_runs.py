@@ -91,6 +91,7 @@ def _runs_at_rates(result: Result, loss: Loss) -> list[Result]:
     rates = sorted({result.lr, *(result.lr * 10**e for e in exponents)})
     given = dict(result.hyperparameters)
     arguments: dict[str, Any] = {"start": result.start, "rule": result.rule, "set": given}
+    arguments["advise"] = False  # the page shows the sentence alone
     runs = [descend(loss, lr=lr, steps=steps, **arguments) for lr in rates if lr != result.lr]
     return sorted([*runs, result], key=lambda run: float(run.lr or 0.0))
 
