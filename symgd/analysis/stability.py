@@ -27,7 +27,7 @@ _FEW = 40  # Jacobians that take less time than the compilation of their formula
 
 
 _RULES: dict[Any, LinearRule] = {}
-_KEPT = 32  # rules with their hyperparameters
+_KEPT = 128  # rules with their hyperparameters; a page has those of the whole catalogue
 
 
 def linear_rule(rule: Rule, hyperparameters: Mapping[str, float]) -> LinearRule:

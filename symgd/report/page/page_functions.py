@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import cache, lru_cache
 from typing import Any
 
 from symgd import names
@@ -40,13 +41,16 @@ def rules_of(runs: Sequence[Result]) -> list[Rule]:
             values = {n: run.hyperparameters[n] for n in run.rule.hyperparameters}
             own[text] = Rule(text, values, name)
     taken = {rule.name for rule in own.values()}
-    others = [
-        Rule(entry.text, entry.defaults, entry.name)
-        for entry in CATALOGUE.values()
-        if entry.kind == "rule" and entry.name not in taken
-    ]
     count = len(runs[0].loss.params)
+    others = (rule for rule in _catalogue() if rule.name not in taken)
     return [*own.values(), *(rule for rule in others if fits_menu(rule, count))]
+
+
+@cache
+def _catalogue() -> list[Rule]:
+    """The rules of the catalogue, read once for all pages."""
+    entries = [entry for entry in CATALOGUE.values() if entry.kind == "rule"]
+    return [Rule(entry.text, entry.defaults, entry.name) for entry in entries]
 
 
 def fits_menu(rule: Rule, count: int) -> bool:
@@ -125,6 +129,12 @@ def linear_function(rule: Rule) -> str | None:
 
     None of a rule that is not smooth (`LinearRule.applies`).
     """
+    return _linear_function(rule.text, tuple(rule.defaults.items()))
+
+
+@lru_cache(128)
+def _linear_function(text: str, defaults: tuple[tuple[str, float], ...]) -> str | None:
+    rule = Rule(text, dict(defaults))
     linear = linear_rule(rule, rule.defaults)
     if not linear.smooth:
         return None
