@@ -4,8 +4,7 @@ Random losses, rules, rates, lengths and starts; the run is one that asks for ad
 is that of the least error (distance from a minimum that was worked out by hand; the loss, where
 there is none) among 24 rates in each decade: the largest error in the last eighth of the steps, and
 of five neighboring rates the median, so that a lucky step or rate counts for nothing. A rate is as
-good as the best where it or a neighbor gains 95 % of its digits: 5 % more steps make up for it. A
-run without advice is as good where no rate leaves less than half of its error.
+good as the best where it or a neighbor gains 95 % of its digits: 5 % more steps make up for it.
 """
 
 from __future__ import annotations
@@ -98,9 +97,8 @@ def _advised(
     size = 1 + max((math.hypot(*m) for m in minima), default=0.0)
     floor = 1e-14 * size if minima else 1e-28 * first
     limit = max(first * (least / first) ** _AS_GOOD, floor)
-    if told == rate:  # without advice another rate must leave less than half of the error to count
-        own = five[span][2]
-        limit = max(limit, 0.5 * own if least < 0.5 * own else own)
+    if told == rate:  # no advice: no other rate leaves less than half of the error
+        limit = max(limit, 0.5 * five[span][2])
     good = (lr for lr, near in zip(rates, five, strict=True) if min(near) <= limit)
     ratio = min(max(lr / told, told / lr) for lr in good)
     name = f"{loss}  lr={rate}, " + ", ".join(f"{k}={v}" for k, v in arguments.items())

@@ -179,9 +179,10 @@ def _from_the_best(
     result = _run(loss, arguments, {}, found.best, callback, AUTO, None)
 
     def judge() -> Verdict:
-        told = result.verdict
-        return replace(told, sentence=f"{told.sentence}; {found.starts.sentence}",
-                       advice="; ".join(filter(None, [found.remark, told.advice])))  # fmt: skip
+        of_run = result.verdict
+        advice = "; ".join(filter(None, [found.remark, of_run.advice]))
+        sentence = f"{of_run.sentence}; {found.starts.sentence}"
+        return replace(of_run, sentence=sentence, advice=advice)
 
     return replace(result, starts=found.starts, judge=cache(judge))
 

@@ -205,5 +205,5 @@ class _Asked:
         return np.array(slope) if self.kernel.shape else slope[0]
 
     def product(self, x: Any, v: Any) -> Any:
-        """Not here: the rule was refused."""
-        raise NotImplementedError
+        """Unreachable: a rule with hvp is refused before the run begins."""
+        raise AssertionError("a gradient function has no products with a Hessian")

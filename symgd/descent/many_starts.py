@@ -39,7 +39,7 @@ _LEVEL = 1e-8  # of the value: minima so low are the best
 
 @dataclass(frozen=True)
 class Found:
-    """Where to begin, what is told of the starts, and a remark on a box that was proposed."""
+    """Where to begin, the counts of the starts and their minima, and a remark on a proposed box."""
 
     best: list[float]
     starts: Starts

@@ -173,7 +173,8 @@ def _sympify(
         return sympy.Piecewise((a, condition), (b, True))
     plain = cls in (sympy.Add, sympy.Mul, sympy.Pow)
     if not plain and not {sympy.nan, sympy.zoo}.isdisjoint(args):  # SymPy cannot order them
-        return sympy.sympify(cls is sympy.Ne) if issubclass(cls, Relational) else sympy.nan
+        differs = sympy.true if cls is sympy.Ne else sympy.false
+        return differs if issubclass(cls, Relational) else sympy.nan
     if cls is sympy.Pow and args[1] == sympy.Float(0.5):
         return sympy.sqrt(args[0])
     row = BY_CLASS.get(cls)

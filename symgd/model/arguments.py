@@ -16,7 +16,7 @@ from symgd.model.schedule import Schedule, parse_number, read_schedule
 
 
 class UsualRate(float):
-    """A default, which is told from an equal number that is given."""
+    """A default, distinct from an equal number that the caller gave."""
 
 
 class UsualSteps(int):
