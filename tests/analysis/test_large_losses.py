@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import symgd
+from symgd.analysis import large_minima
 from symgd.analysis.large_minima import curvature_ends
 from symgd.analysis.sharpness import along, sharpness
 from symgd.analysis.smooth_loss import SmoothLoss
@@ -136,3 +137,15 @@ def test_reports_tell_the_sharpness():
     assert f"{first:.4g} to 789.3" in table[-1]
     [run] = json.loads(Outcome("compare", loss, *start, "--format", "json").out)["runs"]
     assert run["sharpness"][0]["value"] == pytest.approx(first)
+
+
+def test_trial_runs_of_many_parameters_look_for_no_minimum(monkeypatch):
+    """Rates that are tried for the advice are compared by their losses, which cost little."""
+    chain = " + ".join(f"100*(x{k + 1} - x{k}^2)^2 + (1 - x{k})^2" for k in range(79))
+    original, looked = large_minima.certified, []
+    monkeypatch.setattr(
+        large_minima, "certified", lambda *args: looked.append(args) or original(*args)
+    )
+    run = symgd.descend(chain, rule="radam", lr=0.5, steps=60, start=0.7)
+    assert "works" in run.verdict.advice or "nearest" in run.verdict.advice
+    assert len(looked) <= 4  # of this run from its end and start, and of the one that is advised
