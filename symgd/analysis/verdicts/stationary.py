@@ -149,7 +149,8 @@ def falls_on(facts: Facts) -> bool:
         there = [v + times * d for v, d in zip(x, step, strict=True)]
         if box is not None and box.clip(there) != there:
             return math.inf
-        return sum(g * d for g, d in zip(facts.evaluate(*there)[1:], step, strict=True))
+        along = zip(facts.evaluate(*there)[1:], step, strict=True)
+        return sum((g * d for g, d in along), 0.0)
 
     here = slope(0.0)
     return here < 0 and all(slope(times) <= -_KEPT * here for times in _AHEAD)
