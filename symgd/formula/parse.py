@@ -74,16 +74,23 @@ def parse(
     formula is evaluated in each row. indexed: allow brackets, ranges and definitions; what is known
     of vectors and sizes.
     """
+
+    def table_of(builder: Builder) -> SymbolTable:
+        vectors = {} if indexed is None else indexed.vectors
+        return SymbolTable(
+            builder, dict(variables or {}), set(declared), columns, calls=calls, vectors=vectors
+        )
+
     try:
         if indexed is not None and (is_indexed(text) or indexed.given or indexed.shapes):
             notation = read_notation(text, limits)
             builder = Builder(graph or Graph(), TokenList(text, limits, notation.tokens), table)
-            symbols = SymbolTable(builder, dict(variables or {}), set(declared), columns)
+            symbols = table_of(builder)
             root = IndexedParser(builder, symbols, notation, indexed, per_row).formula()
             found = indexed if indexed.arrays or indexed.indices or indexed.sizes else None
             return _formula(text, root, symbols, found)
         builder = Builder(graph or Graph(), TokenStream(text, limits), table)
-        symbols = SymbolTable(builder, dict(variables or {}), set(declared), columns, calls=calls)
+        symbols = table_of(builder)
         root = Parser(builder, symbols, rule, per_row).formula()
     except FormulaError:
         shape = known_shape(text)

@@ -85,6 +85,8 @@ class SubscriptParser(Parser):
             return super().named(token)
         if rank and (self.scope.implicit or not self._may_be_number(token)):
             if len(self.scope.implicit) != rank:
+                if text in self.arrays.vectors:
+                    return super().named(token)  # says what is wrong with it
                 shown = names.escape(text)
                 subscripts = f"{shown}[{', '.join('ijkl'[:rank])}]"
                 sentence = f"{shown} is an array ({subscripts}) and a number ({shown}) here"

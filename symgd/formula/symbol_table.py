@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -61,8 +61,8 @@ class SymbolTable:
     variables: canonical name -> internal symbol, in order of first occurrence. declared: names that
     are variables even if a constant has the same name. columns: those of the data, None without
     data. columns_read: the columns in the formula, name in the data -> internal symbol. calls: of
-    random numbers. categories: the words that columns are compared with. numbers: the columns that
-    are read as numbers, once for each time.
+    random numbers. vectors: those of columns, by name. categories: the words that columns are
+    compared with. numbers: the columns that are read as numbers, once for each time.
     """
 
     builder: Builder
@@ -71,6 +71,7 @@ class SymbolTable:
     columns: Columns | None
     columns_read: dict[str, Column] = field(default_factory=dict)
     calls: int = 0
+    vectors: Mapping[str, Sequence[str]] = field(default_factory=dict)
     categories: dict[Category, Compared] = field(default_factory=dict)
     numbers: list[str] = field(default_factory=list)
 
@@ -92,6 +93,12 @@ class SymbolTable:
         is_variable = name in self.declared or name in self.variables
         if self.is_function(name):
             raise builder.stream.bare_function(token)
+        if name in self.vectors and name not in self.declared:
+            shown, members = names.escape(name), self.vectors[name]
+            listed = names.escape(", ".join(members[:3])) + (", ..." if len(members) > 3 else "")
+            sentence = f"{shown} is the vector of the columns {listed}, and stands without an index"
+            hint = f"write sum(w[j]*{shown}[j], j) or dot(w, {shown}); name a parameter otherwise"
+            raise builder.stream.error(sentence, hint, token)
         if not is_variable and name in _CONSTANTS:
             return builder.named_constant(_CONSTANTS[name])
         return self.symbol(name)
