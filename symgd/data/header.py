@@ -33,8 +33,7 @@ _UTF_16_32 = {
 
 @dataclass(frozen=True)
 class Header:
-    """names: of the columns, "" for a column without one. delimiter: one character, " " for any
-    number of spaces and tabs.
+    """names: of the columns, "" for a column without one. delimiter: " " for any number of spaces.
 
     offset, lines: the bytes and lines up to the rows. row_bytes: the estimated bytes of a row.
     remark: on how the header was read, or "".
