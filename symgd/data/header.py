@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from symgd.data.files import File
-from symgd.data.layout import COMMENT, SPACES, Line, find_layout, spaced
+from symgd.data.layout import COMMENT, SPACES, TextLine, find_layout, spaced
 from symgd.data.select_columns import check_names
 from symgd.errors import DataError
 
@@ -81,9 +81,9 @@ def read_header(file: File, names: Sequence[str] | None = None) -> Header:
     return Header(found, layout.delimiter, offset, number, row_bytes, layout.remark)
 
 
-def _first_lines(head: bytes, begin: int) -> tuple[list[Line], list[Line], str | None]:
+def _first_lines(head: bytes, begin: int) -> tuple[list[TextLine], list[TextLine], str | None]:
     """(the comments before the table, its first lines, the delimiter that a spreadsheet names)."""
-    comments, lines, delimiter = list[Line](), list[Line](), None
+    comments, lines, delimiter = list[TextLine](), list[TextLine](), None
     number = 0
     while begin < len(head) and len(lines) < _LINES:
         if blank := _BLANK_LINES.match(head, begin):  # there may be millions
@@ -97,7 +97,7 @@ def _first_lines(head: bytes, begin: int) -> tuple[list[Line], list[Line], str |
         elif text.strip():
             is_comment = COMMENT.match(text) is not None
             if not (is_comment and lines):
-                (comments if is_comment else lines).append(Line(text, begin, end, number))
+                (comments if is_comment else lines).append(TextLine(text, begin, end, number))
         begin = end
     return comments, lines, delimiter
 

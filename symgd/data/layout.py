@@ -20,7 +20,7 @@ _QUOTED = re.compile(r'"[^"]*("|$)')
 _UNIT = re.compile(r"[(\[].*[)\]]")
 
 
-class Line(NamedTuple):
+class TextLine(NamedTuple):
     """A line without its end; its bytes begin at `begin`, those of the next one at `end`."""
 
     text: str
@@ -37,14 +37,14 @@ class Layout(NamedTuple):
 
     delimiter: str
     names: list[str] | None
-    header: Line | None
-    rows: Line | None
+    header: TextLine | None
+    rows: TextLine | None
     remark: str = ""
 
 
 def find_layout(
-    comments: Sequence[Line],
-    lines: Sequence[Line],
+    comments: Sequence[TextLine],
+    lines: Sequence[TextLine],
     suffix: str,
     names: Sequence[str] | None,
     delimiter: str | None,
@@ -107,7 +107,7 @@ def _is_number(cell: str) -> bool:
     return isinstance(parse(cell), float) or is_written_number(cell) or is_date(cell)
 
 
-def _delimiter(lines: Sequence[Line], suffix: str) -> str:
+def _delimiter(lines: Sequence[TextLine], suffix: str) -> str:
     """The delimiter with which all lines have the same number of cells, most of them numbers."""
     unquoted = _QUOTED.sub("", lines[0].text)
     if suffix in (".tsv", ".tab") and "\t" in unquoted:
@@ -127,7 +127,7 @@ def _delimiter(lines: Sequence[Line], suffix: str) -> str:
 
 
 def _commented_names(
-    comments: Sequence[Line], delimiter: str, width: int, only_numbers: bool
+    comments: Sequence[TextLine], delimiter: str, width: int, only_numbers: bool
 ) -> list[str] | None:
     """The names in the last comment that has as many as there are columns, units aside."""
     fitting = []
