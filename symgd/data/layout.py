@@ -29,7 +29,7 @@ class TextLine(NamedTuple):
     number: int
 
 
-class Layout(NamedTuple):
+class TextLayout(NamedTuple):
     """delimiter: one character. names: of the columns, if no line of the table holds them.
 
     header: the line of the names, or None. rows: where the rows begin. remark: for the user.
@@ -48,7 +48,7 @@ def find_layout(
     suffix: str,
     names: Sequence[str] | None,
     delimiter: str | None,
-) -> Layout:
+) -> TextLayout:
     """The layout of a table. comments: the lines before `lines`, its first ones, 1 or more.
 
     names: of the columns, delimiter: between cells, where they are given.
@@ -61,20 +61,20 @@ def find_layout(
         is_row = is_data(cells)
         remark = "" if is_row else f"the names in line {first.number} were replaced"
         begin = first if is_row else (lines[1] if len(lines) > 1 else None)
-        return Layout(delimiter, list(names), first, begin or first, remark)
+        return TextLayout(delimiter, list(names), first, begin or first, remark)
     if is_data(cells) or any(map(_is_number, cells)):
         found = _commented_names(comments, delimiter, len(cells), is_data(cells))
         if found is not None:
-            return Layout(delimiter, found, None, first)
+            return TextLayout(delimiter, found, None, first)
     if is_data(cells):
         found = [f"x{k}" for k in range(1, len(cells) + 1)]
         listed = ", ".join(found[:3]) + (", ..." if len(found) > 3 else "")
         remark = f"there is no line of names: the columns are {listed} (--columns names them)"
-        return Layout(delimiter, found, None, first, remark)
+        return TextLayout(delimiter, found, None, first, remark)
     if len(lines) > 2 and _are_units(split(lines[1].text, delimiter), lines[2].text, delimiter):
         remark = f"line {lines[1].number} was taken for units: {lines[1].text.strip()}"
-        return Layout(delimiter, None, first, lines[2], remark)
-    return Layout(delimiter, None, first, None)
+        return TextLayout(delimiter, None, first, lines[2], remark)
+    return TextLayout(delimiter, None, first, None)
 
 
 def split(line: str, delimiter: str) -> list[str]:
