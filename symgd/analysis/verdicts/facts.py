@@ -190,8 +190,10 @@ class Facts:
             return None
         if self.small:
             return certified_minimum(self.loss, x)
-        from symgd.analysis.large_minima import certified
+        from symgd.analysis.large_minima import FAR, certified
 
+        if math.hypot(*x) > FAR * (1 + math.hypot(*self.start)):
+            return None
         return certified(self.loss, x)
 
     @cached_property

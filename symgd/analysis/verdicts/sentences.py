@@ -97,6 +97,10 @@ OUTCOMES: dict[str, tuple[str, str]] = {
         "unbounded",
         "unbounded below: {how}; the loss went from {first} to {value}",
     ),
+    "within tol only": (
+        "descending",
+        "descending: max|g| = {slope} is within tol, but {how}{reason}",
+    ),
     "plateau": (
         "plateau",
         "plateau: the loss went from {first} to {value} only; max|g| = {slope}, and {how}",
@@ -211,6 +215,8 @@ PARTS: dict[str, str] = {
     "stable at": "; stable for 0 < lr < {limit} at the minimum {place}",
     "stable there": "; stable for 0 < lr < {limit} at its minimum",
     "cannot settle": ", so it cannot settle there",
+    "away": "; the minimum is {error} away",
+    "falls on": "no minimum is near: the loss falls on from here",
     "none near": "no minimum was found near here",
     "none": "; no minimum found near here",
     "far": "the minimum found from here is {error} away",
@@ -228,6 +234,8 @@ def advisable(result: Result) -> bool:
     """Whether something else is worth a try after this run."""
     verdict, lr = result.verdict, result.lr
     if result.method is not None:
+        return False
+    if result.status is Status.CONVERGED and verdict.kind == "descending":  # to no minimum
         return False
     if verdict.kind in ADVISED or result.status is Status.MAX_STEPS:
         return True
