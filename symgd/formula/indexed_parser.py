@@ -61,6 +61,9 @@ class IndexedParser(DefinitionParser):
                 return self._reduction(token, ranges)
             rows = token.text in ("sum", "mean") and self.symbols.columns is not None
             whole = self._whole_array(place, but_columns=rows)
+            if rows and whole is not None and not self.row_sum_depth:
+                vector = stream.list[whole].text in self.arrays.vectors
+                whole = None if vector else whole  # columns have values in rows alone
             if whole is not None:
                 return self._reduction_of_array(token, whole)
             if not rows and token.text in ("sum", "mean", "prod", "norm"):

@@ -13,7 +13,7 @@ import pytest
 import sympy
 
 import symgd
-from symgd import Loss
+from symgd import FormulaError, Loss
 from symgd.formula.printing.latex import latex
 from symgd.formula.printing.plain import write
 from symgd.report.explain import as_latex
@@ -354,8 +354,10 @@ def test_constants_params_and_sizes_of_any_whole_type():
     assert loss.value({"e": 2.0, "x": [1.0, 2.0, 3.0]}) == 28.0
 
 
-def test_columns_with_numbers_are_a_vector_only_where_it_is_used_as_one():
-    assert Loss("mean((y - x*x1)^2)", DATA).params == ("x",)
+def test_columns_with_numbers_are_a_vector_unless_a_parameter_is_declared():
+    assert Loss("mean((y - x*x1)^2)", DATA, params=["x"]).params == ("x",)
+    with pytest.raises(FormulaError, match="x is the vector of the columns x1, x2"):
+        Loss("mean((y - x*x1)^2)", DATA)
     assert Loss("mean((y - dot(w, x))^2)", DATA).params == ("w",)
 
 

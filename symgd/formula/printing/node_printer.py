@@ -10,7 +10,7 @@ import sympy
 
 from symgd._locks import cached_property
 from symgd.formula.indices import Count, Index
-from symgd.formula.nodes import Negation, Node
+from symgd.formula.nodes import Negation, Node, compared
 from symgd.formula.printing.index_names import Reduction, index_names, is_named, read_reduction
 from symgd.formula.printing.precedence import ROW_SUM, SUM, Printer
 
@@ -61,7 +61,7 @@ class NodePrinter(Printer):
             return template.format(self.write(node.args[0])), binds
         if cls in self.infix:
             operator, binds, needs = self.infix[cls]
-            return operator.join(self.write(a, needs) for a in node.args), binds
+            return operator.join(self.write(a, needs) for a in compared(node)), binds
         return self.call(node)
 
     def sum(self, node: Node) -> str:
