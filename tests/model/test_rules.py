@@ -1,6 +1,5 @@
 """The rule language: state, hyperparameters, composition, errors with their place."""
 
-import numpy as np
 import pytest
 
 import symgd
