@@ -38,6 +38,7 @@ def fit(
     fixed: Mapping[str, float] | None = None,
     tied: Mapping[str, str] | None = None,
     bounds: BoundsByName | None = None,
+    derived: Mapping[str, str] | None = None,
     method: str | None = None,
     rule: str | None = None,
     steps: int | None = None,
@@ -54,22 +55,21 @@ def fit(
 ) -> FitResult:
     """The fit of a formula to data, with standard errors.
 
-    model: "y = a*exp(-b*x) + c", or a whole loss such as a negative log-likelihood,
-    "sum(exp(a + b*x) - y*(a + b*x))". data: what `symgd.data.read_table` reads. start: where to
-    begin, as for `descend`, names left out are found; None: all are. columns: the names of the
-    columns of a file without a header, or of a 2-D array. weight: a column, a formula of columns, a
-    number or an array, (rows,), that multiplies squared residuals; sigma: one for the standard
-    deviations, weight 1/sigma**2 (absolute_sigma: take them as they are, instead of up to a common
-    factor). loss: a
-    formula of the residual r, such as "huber(r, 1)", in place of r**2; with sigma r is divided by
-    it, and a weight multiplies the loss. fixed: name -> number. tied: name -> formula of other
-    parameters. bounds: name -> (low, high). method: a solver, "lm" (Levenberg and Marquardt;
-    Newton's for what is no sum of squares), "newton", "lbfgs" or "tr". rule: in its place a rule
-    with steps, lr, batch and seed as for `descend`; bounds are kept by projection after each step.
-    backend, threads: what runs over the
-    rows, as for `descend`; None: $SYMGD_THREADS threads, or one per processor. sizes, shapes,
-    vectors: of a model with indices, as for `Loss`; each element of an array is a parameter of its
-    own, a[2] or a[north].
+    model: "y = a*exp(-b*x) + c", or a whole loss such as a negative log-likelihood, "sum(exp(a +
+    b*x) - y*(a + b*x))". data: what `symgd.data.read_table` reads. start: where to begin, as for
+    `descend`, names left out are found; None: all are. columns: the names of the columns of a file
+    without a header, or of a 2-D array. weight: a column, a formula of columns, a number or an
+    array, (rows,), that multiplies squared residuals; sigma: one for the standard deviations,
+    weight 1/sigma**2 (absolute_sigma: take them as they are, instead of up to a common factor).
+    loss: a formula of the residual r, such as "huber(r, 1)", in place of r**2; with sigma r is
+    divided by it, and a weight multiplies the loss. fixed: name -> number. tied: name -> formula of
+    other parameters. bounds: name -> (low, high). derived: name -> formula of parameters, such as
+    {"half": "ln(2)/k"}, reported with an error beside them. method: a solver, "lm" (Levenberg and
+    Marquardt; Newton's for what is no sum of squares), "newton", "lbfgs" or "tr". rule: in its
+    place a rule with steps, lr, batch and seed as for `descend`; bounds are kept by projection
+    after each step. backend, threads: what runs over the rows, as for `descend`; None:
+    $SYMGD_THREADS threads, or one per processor. sizes, shapes, vectors: of a model with indices,
+    as for `Loss`; each element of an array is a parameter of its own, a[2] or a[north].
 
     A model with = is fitted by least squares. A loss is taken as -log L: its standard errors are
     those of the inverse Hessian; mean(...) counts as -log L divided by the number of rows. A loss
@@ -92,7 +92,7 @@ def fit(
         weight, sigma, loss, by_name("fixed", fixed), by_name("tied", tied),
         canonical_bounds(bounds), drop_missing, backend, threads, method, steps, lr, batch, seed,
         absolute_sigma, start if start is None or is_indexed(model) else read_start(start)[0],
-        ArrayOptions.of(sizes or {}, shapes or {}, vectors or {}),
+        ArrayOptions.of(sizes or {}, shapes or {}, vectors or {}), by_name("derived", derived),
     )  # fmt: skip
     if absolute_sigma and (loss is not None or (sigma is None and weight is None)):
         raise ArgumentError("absolute_sigma goes with sigma or weight, and with no loss of r")

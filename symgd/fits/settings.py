@@ -44,6 +44,7 @@ class Options:
     absolute_sigma: bool
     start: Any
     arrays: ArrayOptions = field(default_factory=ArrayOptions)
+    derived: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def by_rule(self) -> bool:
