@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from symgd import names
-from symgd._linear_algebra import one_thread
+from symgd._threads import one_blas_thread
 from symgd.backends.dispatch import check_backend
 from symgd.errors import ArgumentError
 from symgd.fits.fit_result import FitResult
@@ -89,7 +89,7 @@ def fit(
     return replace(result, warnings=(*result.warnings, remark)) if remark else result
 
 
-@one_thread()
+@one_blas_thread()
 def _fitted(model: str, data: Any, options: Options) -> FitResult:
     from symgd.fits.least_squares import least_squares
     from symgd.fits.likelihood import fit_loss
