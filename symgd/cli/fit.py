@@ -9,7 +9,7 @@ import typer
 
 from symgd.cli.console import emit, write_message
 from symgd.cli.formats import Format, read_format
-from symgd.cli.option_values import integer, pairs, read_arrays
+from symgd.cli.option_values import integer, pairs, read_arrays, split_names
 from symgd.cli.options import format_option, option
 from symgd.cli.progress import with_progress
 from symgd.cli.terminal import emit_report, enable_garbage_collection, exit_code, row_remarks
@@ -41,6 +41,7 @@ def fit(
     start: Annotated[
         str | None, option("start", "One number for all, or a=1,b=0.1; what is left out is found.")
     ] = None,
+    columns: Annotated[str | None, option("columns")] = None,
     weight: Annotated[str | None, option("weight")] = None,
     sigma: Annotated[str | None, option("sigma")] = None,
     absolute: Annotated[bool, option("absolute-sigma")] = False,
@@ -76,7 +77,8 @@ def fit(
     from symgd.model.bounds import parse_bounds
 
     picture_path = None if plot is None else _check_picture(plot)
-    with with_progress(data, quiet or kind not in (Format.table, Format.plain)) as source:
+    silent = quiet or kind not in (Format.table, Format.plain)
+    with with_progress(data, silent, names=split_names(columns)) as source:
         result = run(
             model,
             source,

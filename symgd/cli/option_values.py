@@ -98,6 +98,11 @@ def pairs(option: str, items: list[str], form: str = "NAME=VALUE") -> dict[str, 
     return found
 
 
+def split_names(text: str | None) -> list[str] | None:
+    """The names in a list with commas, or None."""
+    return None if text is None else _list(text)
+
+
 def _list(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]
 

@@ -36,6 +36,7 @@ OPTIONS = {
     "bound": Option("Keep it there: x=0:1, or x=0: with one end; repeatable.", "NAME=LOW:HIGH"),
     "certify": Option("Prove rates for which gradient descent from --start descends."),
     "check": Option("Exit 3 if not converged, 4 if diverged or non-finite."),
+    "columns": Option("Names of the columns of a file without a header.", "x,y,.."),
     "data": Option("Rows for sum(...) and mean(...).", _FILE),
     "drop-missing": Option("Skip rows with missing cells, and count them."),
     "every": Option("Print each n-th step only.", _INT),

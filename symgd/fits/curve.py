@@ -101,7 +101,8 @@ class FittedCurve:
         opened, columns = open_columns(data)
         used = self.predictors or tuple(columns)[:1]  # a constant model has a value in every row
         known = {c: texts for c, texts in self.data.table.labels.items() if c in used}
-        rows = RowData(self.data.graph, read_columns(opened, used, labels=known))
+        origins = self.data.table.origins
+        rows = RowData(self.data.graph, read_columns(opened, used, labels=known, origins=origins))
         rows.values.update(self.data.values)  # means inside the model are those of the fit
         return rows
 

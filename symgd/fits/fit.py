@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -9,8 +10,11 @@ from typing import Any
 from symgd import names
 from symgd._threads import one_blas_thread
 from symgd.backends.dispatch import check_backend
-from symgd.errors import ArgumentError
+from symgd.data import open_source
+from symgd.data.added_column import AddedColumn
+from symgd.errors import ArgumentError, FormulaError
 from symgd.fits.fit_result import FitResult
+from symgd.fits.hints import name_remarks, quote_columns
 from symgd.fits.least_squares_problem import read_problem
 from symgd.fits.regression_model import is_model
 from symgd.fits.settings import Options, by_name
@@ -19,6 +23,7 @@ from symgd.model.arguments import Start, read_start
 from symgd.model.array_options import ArrayOptions
 from symgd.model.bounds import BoundsByName, canonical_bounds
 from symgd.model.checks import to_count
+from symgd.model.data_binding import open_columns
 
 
 def fit(
@@ -26,8 +31,9 @@ def fit(
     data: Any,
     *,
     start: Start | None = None,
-    weight: str | None = None,
-    sigma: str | None = None,
+    columns: Sequence[str] | None = None,
+    weight: Any = None,
+    sigma: Any = None,
     loss: str | None = None,
     fixed: Mapping[str, float] | None = None,
     tied: Mapping[str, str] | None = None,
@@ -50,9 +56,11 @@ def fit(
 
     model: "y = a*exp(-b*x) + c", or a whole loss such as a negative log-likelihood,
     "sum(exp(a + b*x) - y*(a + b*x))". data: what `symgd.data.read_table` reads. start: where to
-    begin, as for `descend`, names left out are found; None: all are. weight: a column or a formula
-    of columns that multiplies squared residuals; sigma: one for the standard deviations, weight
-    1/sigma**2 (absolute_sigma: take them as they are, instead of up to a common factor). loss: a
+    begin, as for `descend`, names left out are found; None: all are. columns: the names of the
+    columns of a file without a header, or of a 2-D array. weight: a column, a formula of columns, a
+    number or an array, (rows,), that multiplies squared residuals; sigma: one for the standard
+    deviations, weight 1/sigma**2 (absolute_sigma: take them as they are, instead of up to a common
+    factor). loss: a
     formula of the residual r, such as "huber(r, 1)", in place of r**2; with sigma r is divided by
     it, and a weight multiplies the loss. fixed: name -> number. tied: name -> formula of other
     parameters. bounds: name -> (low, high). method: a solver, "lm" (Levenberg and Marquardt;
@@ -76,6 +84,9 @@ def fit(
     if data is None:
         raise ArgumentError("a fit needs data")
     check_backend(backend)
+    data, known = open_columns(data, columns)
+    data, weight = _as_column(data, "weight", weight)
+    data, sigma = _as_column(data, "sigma", sigma)
     method, remark = _read_method(method, rule, lr, batch, steps, threads)
     options = Options(
         weight, sigma, loss, by_name("fixed", fixed), by_name("tied", tied),
@@ -85,8 +96,23 @@ def fit(
     )  # fmt: skip
     if absolute_sigma and (loss is not None or (sigma is None and weight is None)):
         raise ArgumentError("absolute_sigma goes with sigma or weight, and with no loss of r")
-    result = _fitted(model, data, options)
-    return replace(result, warnings=(*result.warnings, remark)) if remark else result
+    try:
+        result = _fitted(model, data, options)
+    except FormulaError as error:
+        raise quote_columns(error, known) from None
+    told = name_remarks(model, list(result.params), result.columns, list(known))
+    told += [remark] if remark else []
+    return replace(result, warnings=(*result.warnings, *told)) if told else result
+
+
+def _as_column(data: Any, name: str, given: Any) -> tuple[Any, str | None]:
+    """The data with an array as one more column, and the formula that stands for it."""
+    if given is None or isinstance(given, str):
+        return data, given
+    if isinstance(given, numbers.Real):
+        return data, repr(float(given))
+    source, name = open_source(data), f"array {name}"  # two words: no name in a formula
+    return AddedColumn(source, name, given), f"`{name}`"
 
 
 @one_blas_thread()

@@ -170,6 +170,7 @@ class FitResult(Pictured):
             "status": self.status.value,
             **self._fields("message", "steps", "method", "start"),
             "warnings": list(self.warnings),
+            "remarks": list(self.table.remarks),
             "dropped": self.dropped,
             "stderr_from": self.basis or LEAST_SQUARES,
         }

@@ -29,7 +29,7 @@ _SAMPLE_ROWS = 16_384
 
 def least_squares(problem: LeastSquaresProblem, options: Options) -> FitResult:
     """The fit of a model by least squares."""
-    start, given = problem.start(options)
+    start, given, reason = problem.start(options)
     if options.method != "lm":
         return _by_descent(problem, options, start)
     last = LastPoint()
@@ -45,6 +45,8 @@ def least_squares(problem: LeastSquaresProblem, options: Options) -> FitResult:
         assert result is not None
         status, message = certificate(problem, result)
         message += suffix
+        if reason:
+            message += f"; start: {reason}"
         if status is not Status.CONVERGED and options.steps is None:
             better = _restart(problem, start, result)
             if better is not None:
@@ -137,7 +139,7 @@ def _restart(
         yield run(start, factor=0.01)
         if (solved := initial_guess.solve_linear(*searched, start)) is not None:
             yield run(solved)
-        found = run(initial_guess.search(*searched))
+        found = run(initial_guess.Search(*searched, {}).best().x)
         if found is not None:
             yield run(label_switching.closest_permutation(problem.model, found.x.tolist(), start))
 
@@ -193,7 +195,9 @@ def _by_descent(
 ) -> FitResult:
     """The mean of squares by a rule of the catalogue, with the certificate of least squares."""
     model = problem.model
-    term = model.restored(model.graph.pow(problem.residuals.residual, 2), options.batch)
+    term = model.restored(
+        model.graph.add(*(model.graph.pow(r, 2) for r in problem.residuals.each)), options.batch
+    )
     root = model.graph.node(RowMean, term)
     x, steps, status, message = descend_by_rule(model, root, options, start)
     system = problem.residuals.linearize(x.tolist())

@@ -42,14 +42,14 @@ class LeastSquaresProblem:
         """Statistics of the response and its weights, or DataError for an invalid weight."""
         return summarize_response(self.observed)
 
-    def start(self, options: Options) -> tuple[list[float], bool]:
-        """(the start, (P,), whether any of it was given); what is not given is searched for."""
+    def start(self, options: Options) -> tuple[list[float], bool, str]:
+        """(the start, (P,); whether any of it was given; where the rest comes from)."""
         params = self.model.params
         given = place_start(options.start, params)
-        guess = [0.0] * len(params)
-        if len(given) < len(params):
-            guess = initial_guess.search(self.model, self.residuals)
-        return [given.get(p, v) for p, v in zip(params, guess, strict=True)], bool(given)
+        if len(given) == len(params):
+            return [given[p] for p in params], True, ""
+        guess = initial_guess.Search(self.model, self.residuals, given).best()
+        return guess.x, bool(given), guess.reason
 
 
 def build_problem(model: Model) -> LeastSquaresProblem:

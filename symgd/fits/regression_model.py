@@ -11,13 +11,14 @@ from symgd import names
 from symgd.calculus.stabilize import stabilize
 from symgd.data import Table
 from symgd.errors import ArgumentError, FormulaError
+from symgd.fits.hints import check_sides
 from symgd.fits.model_reader import ModelReader, box_of, derived_parameters
 from symgd.fits.nested_sums import NestedSums, extract_sums
 from symgd.fits.settings import Options
 from symgd.formula.categories import bind_categories, category_columns
 from symgd.formula.graph import Graph
 from symgd.formula.index_notation import with_separators
-from symgd.formula.indices import Array
+from symgd.formula.indices import Array, At
 from symgd.formula.nodes import Name, Node, topological
 from symgd.formula.parse import Formula, parse
 from symgd.model.array_model import ArrayModel, bind_shapes
@@ -33,7 +34,8 @@ class Model:
 
     predicted, response, weight: nodes (weight None: 1). typed: the model as typed, before fixed and
     tied parameters were substituted. leaves: the symbols of the free parameters, in natural order;
-    box: their bounds. derived: fixed and tied parameters as nodes.
+    box: their bounds. derived: fixed and tied parameters as nodes. further: (predicted, response)
+    of further residuals of the same row.
     """
 
     text: str
@@ -51,6 +53,7 @@ class Model:
     sigma: Node | None = None  # where weight is 1/sigma**2
     nested: NestedSums | None = None  # sums over rows in it that hold parameters
     arrays: ArrayModel | None = None  # whose elements the parameters are
+    further: tuple[tuple[Node, Node], ...] = ()
 
     @property
     def graph(self) -> Graph:
@@ -107,8 +110,10 @@ def read_model(text: str, data: Any, options: Options) -> Model:
     model = reader.read(right)
     options.arrays.check_used(text, model.indexed)
     params = dict(reader.variables)
+    read_right = [*reader.columns, *(model.indexed.columns_read() if model.indexed else ())]
     response = reader.read(left)
     _require_columns(reader, params, response, "the left side of a model")
+    check_sides(text, list(response.columns), read_right, list(params), list(columns))
     weighting = _weighting(reader, params, options)
     residual = Name("residual", "r")
     loss = None
@@ -187,7 +192,9 @@ def _require_columns(
 ) -> None:
     variables = set(reader.variables.values())
     leaves = [n for n in topological([formula.root]) if isinstance(n, Name)]
-    unknown = [n for n in leaves if n in variables or isinstance(n, Array)]
+    unknown: list[Name] = [n for n in leaves if n in variables or isinstance(n, Array)]
+    if any(node.func is At for node in topological([formula.root])) and not unknown:
+        raise FormulaError(formula.text, 0, f"{what} takes columns, no elements of them", "")
     if unknown:
         shown = names.escape(unknown[0].text)
         at = max(formula.text.find(unknown[0].text), 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -15,6 +16,7 @@ from symgd.formula.nodes import Category, Column, Name, Node, RowMean, RowSum
 from symgd.formula.tokens import Token
 
 ROW_REDUCTIONS = {"sum": RowSum, "mean": RowMean}
+_UNIT = re.compile(r"\s*(\[[^\]]*\]|\([^)]*\))\s*$")  # at the end of a column's name
 _CONSTANTS: dict[str, Node] = {"pi": sympy.pi, "e": sympy.E}
 _FUNCTIONS_ONLY = {*CALLABLE, *POWERS, *ROW_REDUCTIONS, "norm"} - VARIABLES
 
@@ -22,7 +24,7 @@ _FUNCTIONS_ONLY = {*CALLABLE, *POWERS, *ROW_REDUCTIONS, "norm"} - VARIABLES
 class Columns:
     """The symbols of the columns of a table, by canonical name or by quoted exact name.
 
-    names_: as spelled in the data.
+    names_: as spelled in the data. `Temp [K]` is also Temp, where that is no other column.
     """
 
     def __init__(self, names_: Iterable[str]) -> None:
@@ -30,6 +32,10 @@ class Columns:
         self._by_canonical_name: dict[str, list[str]] = {}
         for name in self.symbols:
             self._by_canonical_name.setdefault(names.canonical(name), []).append(name)
+        spelled = set(self._by_canonical_name)
+        for name in self.symbols:
+            if (short := names.canonical(_UNIT.sub("", name))) not in spelled:
+                self._by_canonical_name.setdefault(short, []).append(name)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.symbols)

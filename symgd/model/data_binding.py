@@ -28,11 +28,11 @@ PASSES = 10  # over the rows, where their number is not known in advance
 Function = Callable[..., list[float]]  # numbers -> numbers
 
 
-def open_columns(data: Any) -> tuple[Any, Columns]:
+def open_columns(data: Any, names: Sequence[str] | None = None) -> tuple[Any, Columns]:
     """The data as `read_columns` takes them, and their columns by name."""
     from symgd.data import Table, open_source
 
-    opened = data if isinstance(data, Table) else open_source(data)
+    opened = data if isinstance(data, Table) else open_source(data, names)
     return opened, Columns([name for name in opened.names if name])
 
 
@@ -42,6 +42,7 @@ def read_columns(
     drop_missing: bool = False,
     categories: Sequence[Collection[str]] = (),
     labels: Mapping[str, Sequence[str]] | None = None,
+    origins: Mapping[str, Any] | None = None,
 ) -> Table:
     """These columns of what `open_columns` opened, or DataError; as `read_table` reads them."""
     from symgd.data import Table, read_table
@@ -52,7 +53,12 @@ def read_columns(
         return opened
     try:
         return read_table(
-            opened, columns, drop_missing=drop_missing, categories=categories, labels=labels
+            opened,
+            columns,
+            drop_missing=drop_missing,
+            categories=categories,
+            labels=labels,
+            origins=origins,
         )
     except DataError as error:
         if error.hint or error.cell is None or (error.row or error.line or 0) > 2:
