@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from symgd import names
-from symgd._linear_algebra import one_thread
+from symgd._threads import one_blas_thread
 from symgd.backends.dispatch import check_backend
 from symgd.data import open_source
 from symgd.data.added_column import AddedColumn
@@ -119,7 +119,7 @@ def _as_column(data: Any, name: str, given: Any) -> tuple[Any, str | None]:
     return AddedColumn(source, name, given), f"`{name}`"
 
 
-@one_thread()
+@one_blas_thread()
 def _fitted(model: str, data: Any, options: Options) -> FitResult:
     from symgd.fits.families import by_family
     from symgd.fits.least_squares import least_squares
