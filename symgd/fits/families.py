@@ -15,10 +15,10 @@ from symgd._numpy import np
 from symgd.errors import ArgumentError
 from symgd.fits.fit_result import FitResult
 from symgd.fits.least_squares_problem import LeastSquaresProblem
-from symgd.fits.likelihood_start import best_start
 from symgd.fits.minimize_loss import Inference, by_newton
 from symgd.fits.regression_model import Model
 from symgd.fits.settings import Options, place_start
+from symgd.fits.starts.likelihood_start import best_start
 from symgd.formula.nodes import Name, Node, RowSum
 from symgd.formula.parse import parse
 from symgd.solvers import levenberg_marquardt

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from symgd import names
 from symgd._numpy import np
 from symgd.errors import ArgumentError, DataError
-from symgd.fits import initial_guess, label_switching, statistics
+from symgd.fits import statistics
 from symgd.fits.assemble import assemble
 from symgd.fits.certificate import certificate
 from symgd.fits.fit_result import FitResult
@@ -19,7 +19,8 @@ from symgd.fits.least_squares_problem import LeastSquaresProblem
 from symgd.fits.minimize_loss import descend_by_rule
 from symgd.fits.row_sample import sample_rows
 from symgd.fits.settings import Options
-from symgd.fits.steps import held, intervals, scan_steps, step_parameters
+from symgd.fits.starts import initial_guess, label_switching
+from symgd.fits.starts.steps import held, intervals, scan_steps, step_parameters
 from symgd.formula.nodes import RowMean
 from symgd.model.result import Status
 from symgd.solvers.levenberg_marquardt import LeastSquaresResult, gauss_newton_step, minimize

@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from symgd._locks import cached_property
-from symgd.fits import initial_guess
 from symgd.fits.per_row_function import PerRowFunction
 from symgd.fits.qr_reduction import RowResiduals
 from symgd.fits.regression_model import Model, read_model
 from symgd.fits.row_sample import with_columns
 from symgd.fits.settings import Options, place_start
+from symgd.fits.starts import initial_guess
 from symgd.fits.summary_statistics import ResponseSummary, stacked, summarize_response
 from symgd.model.data_binding import RowData, open_columns
 from symgd.solvers.objectives import Box

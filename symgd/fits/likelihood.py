@@ -10,11 +10,11 @@ from symgd.errors import ArgumentError
 from symgd.fits.fit_result import FitResult
 from symgd.fits.least_squares import least_squares
 from symgd.fits.least_squares_problem import build_problem
-from symgd.fits.likelihood_start import best_start
 from symgd.fits.minimize_loss import Inference, by_newton, by_rule
 from symgd.fits.model_reader import PARTS, ModelReader, box_of, derived_parameters, too_large
 from symgd.fits.regression_model import Model
 from symgd.fits.settings import Options, place_start
+from symgd.fits.starts.likelihood_start import best_start
 from symgd.fits.sums_of_squares import Squares
 from symgd.formula.nodes import Node, RowMean, RowSum, topological
 from symgd.model.data_binding import open_columns

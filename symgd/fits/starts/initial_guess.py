@@ -13,15 +13,15 @@ from itertools import count, islice
 from symgd import names
 from symgd._locks import cached_property
 from symgd._numpy import np
-from symgd.fits.frequency_scan import Oscillation, best_of_each_cycle, oscillations, scan
-from symgd.fits.magnitudes import Magnitudes
-from symgd.fits.normal_form import normal_form
 from symgd.fits.per_row_function import PerRowFunction
-from symgd.fits.projection import Projection
 from symgd.fits.qr_reduction import RowResiduals
 from symgd.fits.regression_model import Model
 from symgd.fits.residual_order import SERIAL, correlation_of_neighbors
 from symgd.fits.row_sample import SEED, sample_rows
+from symgd.fits.starts.frequency_scan import Oscillation, best_of_each_cycle, oscillations, scan
+from symgd.fits.starts.magnitudes import Magnitudes
+from symgd.fits.starts.normal_form import normal_form
+from symgd.fits.starts.projection import Projection
 from symgd.formula.nodes import Name, Node
 from symgd.solvers.levenberg_marquardt import minimize
 from symgd.solvers.objectives import Box, Matrix, Vector

@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from symgd._numpy import np
 from symgd.analysis.minima import LossObjective
 from symgd.fits.certificate import newton_certificate
-from symgd.fits.magnitudes import Magnitudes
 from symgd.fits.regression_model import Model
 from symgd.fits.row_sample import SEED, sample_rows
+from symgd.fits.starts.magnitudes import Magnitudes
 from symgd.formula.nodes import Node, RowMean, RowSum, topological
 from symgd.model.loss_internals import LossInternals
 from symgd.model.result import Status

@@ -11,8 +11,8 @@ import math
 from collections.abc import Callable, Collection, Iterator, Sequence
 
 from symgd._numpy import np
-from symgd.fits.label_switching import exchangeable_terms
 from symgd.fits.regression_model import Model
+from symgd.fits.starts.label_switching import exchangeable_terms
 from symgd.solvers.objectives import Vector
 
 _SAME = 1e-9  # of the sum of squares, and of that of the response: no change

@@ -12,9 +12,9 @@ from dataclasses import replace
 
 from symgd._numpy import np
 from symgd.fits.least_squares_problem import LeastSquaresProblem
-from symgd.fits.magnitudes import Magnitudes
-from symgd.fits.projection import Projection
 from symgd.fits.row_sample import SEED, sample_rows
+from symgd.fits.starts.magnitudes import Magnitudes
+from symgd.fits.starts.projection import Projection
 from symgd.formula.nodes import Node, float_of
 from symgd.solvers.levenberg_marquardt import minimize
 from symgd.solvers.objectives import Box, Vector

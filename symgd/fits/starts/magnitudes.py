@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 import sympy
 
 from symgd._numpy import NDArray, np
-from symgd.fits.inverse_term import inverse
 from symgd.fits.per_row_function import PerRowFunction
+from symgd.fits.starts.inverse_term import inverse
 from symgd.formula.functions.table import BY_CLASS
 from symgd.formula.nodes import (
     Column,
