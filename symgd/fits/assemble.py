@@ -39,7 +39,8 @@ def assemble(
     """The result at x, (P,), with fixed and tied parameters after the free ones.
 
     free: (P,), false for parameters at a bound. condition, unknown, precision: as of
-    `symgd.fits.statistics`. intervals: of `symgd.fits.starts.steps`. facts: other fields of FitResult.
+    `symgd.fits.statistics`. intervals: of `symgd.fits.starts.steps`. facts: other fields of
+    FitResult.
     """
     errors = statistics.standard_errors(covariance)
     known = finite_or_none(errors.tolist())
