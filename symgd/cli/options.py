@@ -40,6 +40,7 @@ OPTIONS = {
     "data": Option("Rows for sum(...) and mean(...).", _FILE),
     "drop-missing": Option("Skip rows with missing cells, and count them."),
     "every": Option("Print each n-th step only.", _INT),
+    "family": Option("The law of y about the model, in place of squares.", "poisson|gamma|.."),
     "fix": Option("Hold a parameter there; repeatable.", "NAME=VALUE"),
     "html": Option("Write a live page with sliders: .html.", _FILE),
     "loss": Option('In place of r**2, as "huber(r, 1)"; r: residual, or residual/sigma.', _TEXT),

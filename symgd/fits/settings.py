@@ -44,6 +44,7 @@ class Options:
     absolute_sigma: bool
     start: Any
     arrays: ArrayOptions = field(default_factory=ArrayOptions)
+    family: str | None = None
 
     @property
     def by_rule(self) -> bool:
