@@ -41,6 +41,7 @@ OPTIONS = {
     "derived": Option("Report it with an error, as half=ln(2)/k; repeatable.", "NAME=FORMULA"),
     "drop-missing": Option("Skip rows with missing cells, and count them."),
     "every": Option("Print each n-th step only.", _INT),
+    "family": Option("The law of y about the model, in place of squares.", "poisson|gamma|.."),
     "fix": Option("Hold a parameter there; repeatable.", "NAME=VALUE"),
     "html": Option("Write a live page with sliders: .html.", _FILE),
     "loss": Option('In place of r**2, as "huber(r, 1)"; r: residual, or residual/sigma.', _TEXT),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from symgd._numpy import np
@@ -32,17 +33,23 @@ def assemble(
     start: Sequence[float],
     status: Status,
     precision: str = "",
+    intervals: Mapping[int, tuple[float, str]] = MappingProxyType({}),
     **facts: Any,
 ) -> FitResult:
     """The result at x, (P,), with fixed and tied parameters after the free ones.
 
     free: (P,), false for parameters at a bound. condition, unknown, precision: as of
-    `symgd.fits.statistics`. facts: other fields of FitResult.
+    `symgd.fits.statistics`. intervals: of `symgd.fits.starts.steps`. facts: other fields of
+    FitResult.
     """
     errors = statistics.standard_errors(covariance)
     known = finite_or_none(errors.tolist())
     params = {
-        name: Estimate(float(x[k]), stderr, "" if free[k] else "at its bound")
+        name: Estimate(
+            intervals[k][0] if k in intervals else float(x[k]),
+            stderr,
+            intervals[k][1] if k in intervals else "" if free[k] else "at its bound",
+        )
         for k, (name, stderr) in enumerate(zip(model.params, known, strict=True))
     }
     params |= _fixed_and_tied(model, x, covariance)
@@ -56,17 +63,18 @@ def assemble(
         covariance=covariance,
         correlation=correlation,
         status=status,
-        warnings=tuple(
-            statistics.warnings(
+        warnings=(
+            *(f"{escape(model.params[k])}: {text}" for k, (_, text) in intervals.items()),
+            *statistics.warnings(
                 [escape(name) for name in model.params],
-                np.flatnonzero(~free).tolist(),
+                [k for k in np.flatnonzero(~free).tolist() if k not in intervals],
                 unknown,
                 condition,
                 correlation,
                 facts["n"] - len(model.params),
                 precision,
                 diverging,
-            )
+            ),
         ),
         start=dict(zip(model.params, map(float, start), strict=True)),
         columns=model.columns,

@@ -34,7 +34,8 @@ class Model:
 
     predicted, response, weight: nodes (weight None: 1). typed: the model as typed, before fixed and
     tied parameters were substituted. leaves: the symbols of the free parameters, in natural order;
-    box: their bounds. derived: fixed and tied parameters as nodes.
+    box: their bounds. derived: fixed and tied parameters as nodes. further: (predicted, response)
+    of further residuals of the same row.
     """
 
     text: str
@@ -52,6 +53,7 @@ class Model:
     sigma: Node | None = None  # where weight is 1/sigma**2
     nested: NestedSums | None = None  # sums over rows in it that hold parameters
     arrays: ArrayModel | None = None  # whose elements the parameters are
+    further: tuple[tuple[Node, Node], ...] = ()
     quantities: Mapping[str, Node] = field(default_factory=dict)  # reported beside the parameters
 
     @property
