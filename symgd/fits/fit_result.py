@@ -225,12 +225,12 @@ class FitResult(Pictured):
         """The degrees of freedom with which sigma is estimated; inf where it is known."""
         return self.dof if self.rss is not None and not self.absolute else math.inf
 
-    def _search(self) -> profiles.Search:
+    def _search(self) -> profiles.ProfileSearch:
         if self.deviance is None:
             sentence = "profiles need least squares or a negative log-likelihood at its minimum"
             raise ArgumentError(f"{sentence}; a result that was loaded is fitted again for them")
         x = np.array([self.params[name].value for name in self.names])
-        return profiles.Search(self.deviance, x, self.covariance)
+        return profiles.ProfileSearch(self.deviance, x, self.covariance)
 
     def _curve(self) -> FittedCurve:
         if self.curve is None:

@@ -123,7 +123,7 @@ class Profile:
     lower: Vector | None = None
 
 
-class Search:
+class ProfileSearch:
     """The search for ends from the fit: x, (P,), with their covariance, (P, P)."""
 
     def __init__(self, deviance: Deviance, x: Vector, covariance: Vector) -> None:
@@ -215,7 +215,9 @@ def _next(r: float, low: float, high: float, excess: float, slope: float, q: flo
     return 2 * max(r, q) if math.isinf(high) else 0.5 * (low + high)
 
 
-def interval(search: Search, names: Sequence[str], name: str, level: float, dof: float) -> Profile:
+def interval(
+    search: ProfileSearch, names: Sequence[str], name: str, level: float, dof: float
+) -> Profile:
     """The interval of a parameter. dof: of the residuals, inf where sigma is known."""
     k = _place(names, name)
     search.points = [(search.x, 0.0)]
@@ -229,7 +231,7 @@ def interval(search: Search, names: Sequence[str], name: str, level: float, dof:
 
 
 def region(
-    search: Search,
+    search: ProfileSearch,
     names: Sequence[str],
     pair: tuple[str, str],
     level: float,
@@ -260,7 +262,7 @@ def _place(names: Sequence[str], name: str) -> int:
     return names.index(name)
 
 
-def _error(search: Search, k: int) -> float:
+def _error(search: ProfileSearch, k: int) -> float:
     error = math.sqrt(variance) if (variance := search.covariance[k, k]) > 0 else math.nan
     if not math.isfinite(error):
         raise ArgumentError("a parameter without a standard error has no interval")

@@ -41,7 +41,8 @@ def _estimates(result: FitResult, intervals: Mapping[str, Interval], title: str)
             power = f"e{short.exponent}" if short.exponent else ""
             value, error = short.value + power, f"+- {short.error}{power}"
             if estimate.value:
-                error += f" ({100 * estimate.stderr / abs(estimate.value):.2g} %)"
+                percent = 100 * estimate.stderr / abs(estimate.value)
+                error += f" ({percent:.{2 if percent < 99.5 else 4}g} %)"
         if name in intervals and not (estimate.held and estimate.stderr is None):
             between = interval_text(intervals[name], estimate.stderr)
         rows.append((escape(name), value, error, between, note))
