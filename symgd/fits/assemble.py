@@ -92,20 +92,22 @@ def assemble(
 
 
 def _fixed_and_tied(model: Model, x: Vector, covariance: Matrix) -> dict[str, Estimate]:
-    """Fixed parameters, and tied ones with errors by linear propagation of the covariance."""
+    """Fixed parameters; tied ones and derived quantities with errors by linear propagation."""
     leaves = dict(zip(model.leaves, map(float, x), strict=True))
     found = {}
-    for name, typed in model.derived.items():
+    for name, typed in {**model.derived, **model.quantities}.items():
         (node,) = model.rows.settle(lower(model.graph, [typed]))  # means of columns are numbers
         derivatives = gradient(model.graph, node, model.atoms)
         values = evaluate_all([node, *derivatives], {**leaves, **model.rows.values})
         value = float(values[id(node)])
         if not any(leaf in leaves for leaf in topological([node])):
-            found[name] = Estimate(value, None, "fixed")
+            held = "fixed" if name in model.derived else "derived"
+            found[name] = Estimate(value, None, held)
             continue
         g = np.array([values[id(d)] for d in derivatives])
         used = g != 0
         variance = float(g[used] @ covariance[np.ix_(used, used)] @ g[used])
         error = math.sqrt(variance) if variance >= 0 else math.nan
-        found[name] = Estimate(value, finite_or_none(error), "tied")
+        held = "tied" if name in model.derived else "derived"
+        found[name] = Estimate(value, finite_or_none(error), held)
     return found

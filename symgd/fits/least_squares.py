@@ -17,6 +17,7 @@ from symgd.fits.certificate import certificate
 from symgd.fits.fit_result import FitResult
 from symgd.fits.least_squares_problem import LeastSquaresProblem
 from symgd.fits.minimize_loss import descend_by_rule
+from symgd.fits.profiles import SquaresDeviance
 from symgd.fits.row_sample import sample_rows
 from symgd.fits.settings import Options
 from symgd.fits.starts import initial_guess, label_switching
@@ -210,6 +211,7 @@ def _assemble(
         method=options.method,
         absolute=absolute,
         basis="(J'J)**-1, the given sigma taken as it is" if absolute else "",
+        deviance=SquaresDeviance(problem, variance) if variance > 0 else None,
     )
 
 

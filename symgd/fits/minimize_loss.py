@@ -16,6 +16,7 @@ from symgd.fits.assemble import assemble
 from symgd.fits.certificate import newton_certificate
 from symgd.fits.fit_result import FitResult
 from symgd.fits.least_squares_problem import LeastSquaresProblem
+from symgd.fits.profiles import LossDeviance
 from symgd.fits.regression_model import Model
 from symgd.fits.remarks import run_away
 from symgd.fits.settings import Options
@@ -171,5 +172,8 @@ def _assemble(
         steps=result.steps,
         method="newton" if method == "lm" else method,
         factor=inference.factor,
+        deviance=LossDeviance(objective, model.box)
+        if problem is None and status is Status.CONVERGED
+        else None,
         basis=NO_MINIMUM if unbounded else NONSMOOTH if nonsmooth else inference.basis,
     )
