@@ -38,6 +38,7 @@ OPTIONS = {
     "check": Option("Exit 3 if not converged, 4 if diverged or non-finite."),
     "columns": Option("Names of the columns of a file without a header.", "x,y,.."),
     "data": Option("Rows for sum(...) and mean(...).", _FILE),
+    "derived": Option("Report it with an error, as half=ln(2)/k; repeatable.", "NAME=FORMULA"),
     "drop-missing": Option("Skip rows with missing cells, and count them."),
     "every": Option("Print each n-th step only.", _INT),
     "family": Option("The law of y about the model, in place of squares.", "poisson|gamma|.."),
@@ -50,7 +51,9 @@ OPTIONS = {
     "method": Option("A solver in place of rule and lr.", "auto|newton|lbfgs|tr|lm", "-m"),
     "plot": Option("Draw a picture: .png, .svg or .gif (needs matplotlib).", _FILE),
     "predict": Option("Print the fitted model at the rows of FILE instead.", _FILE),
+    "profile": Option("95 % intervals by the profile of squares or likelihood."),
     "quiet": Option("Print the last theta only, and no remarks.", short="-q"),
+    "rows": Option("Print residual, leverage and Cook's distance of each row instead."),
     "rule": Option(
         "A name (see symgd rules), several as clip_norm+adam, or equations.",
         _TEXT,

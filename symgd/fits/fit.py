@@ -39,6 +39,7 @@ def fit(
     fixed: Mapping[str, float] | None = None,
     tied: Mapping[str, str] | None = None,
     bounds: BoundsByName | None = None,
+    derived: Mapping[str, str] | None = None,
     method: str | None = None,
     rule: str | None = None,
     steps: int | None = None,
@@ -55,22 +56,21 @@ def fit(
 ) -> FitResult:
     """The fit of a formula to data, with standard errors.
 
-    model: "y = a*exp(-b*x) + c", or a whole loss such as a negative log-likelihood,
-    "sum(exp(a + b*x) - y*(a + b*x))". data: what `symgd.data.read_table` reads. start: where to
-    begin, as for `descend`, names left out are found; None: all are. columns: the names of the
-    columns of a file without a header, or of a 2-D array. weight: a column, a formula of columns, a
-    number or an array, (rows,), that multiplies squared residuals; sigma: one for the standard
-    deviations, weight 1/sigma**2 (absolute_sigma: take them as they are, instead of up to a common
-    factor). loss: a
-    formula of the residual r, such as "huber(r, 1)", in place of r**2; with sigma r is divided by
-    it, and a weight multiplies the loss. family: the law of the response about the model, its mean:
-    poisson, binomial (of shares, with the trials as weight), negative_binomial, exponential, gamma,
-    inverse_gaussian or lognormal; the likelihood is then maximized. fixed: name -> number. tied:
-    name -> formula of other parameters. bounds: name -> (low, high). method: a solver, "lm"
-    (Levenberg and Marquardt; Newton's for what is no sum of squares), "newton", "lbfgs" or "tr".
-    rule: in its place a rule
-    with steps, lr, batch and seed as for `descend`; bounds are kept by projection after each step.
-    backend, threads: what runs over the
+    model: "y = a*exp(-b*x) + c", or a whole loss such as a negative log-likelihood, "sum(exp(a +
+    b*x) - y*(a + b*x))". data: what `symgd.data.read_table` reads. start: where to begin, as for
+    `descend`, names left out are found; None: all are. columns: the names of the columns of a file
+    without a header, or of a 2-D array. weight: a column, a formula of columns, a number or an
+    array, (rows,), that multiplies squared residuals; sigma: one for the standard deviations,
+    weight 1/sigma**2 (absolute_sigma: take them as they are, instead of up to a common factor).
+    loss: a formula of the residual r, such as "huber(r, 1)", in place of r**2; with sigma r is
+    divided by it, and a weight multiplies the loss. family: the law of the response about the
+    model, its mean: poisson, binomial (of shares, with the trials as weight), negative_binomial,
+    exponential, gamma, inverse_gaussian or lognormal; the likelihood is then maximized. fixed: name
+    -> number. tied: name -> formula of other parameters. bounds: name -> (low, high). derived: name
+    -> formula of parameters, such as {"half": "ln(2)/k"}, reported with an error beside them.
+    method: a solver, "lm" (Levenberg and Marquardt; Newton's for what is no sum of squares),
+    "newton", "lbfgs" or "tr". rule: in its place a rule with steps, lr, batch and seed as for
+    `descend`; bounds are kept by projection after each step. backend, threads: what runs over the
     rows, as for `descend`; None: $SYMGD_THREADS threads, or one per processor. sizes, shapes,
     vectors: of a model with indices, as for `Loss`; each element of an array is a parameter of its
     own, a[2] or a[north].
@@ -97,6 +97,7 @@ def fit(
         canonical_bounds(bounds), drop_missing, backend, threads, method, steps, lr, batch, seed,
         absolute_sigma, start if start is None or is_indexed(model) else read_start(start)[0],
         ArrayOptions.of(sizes or {}, shapes or {}, vectors or {}), family,
+        by_name("derived", derived),
     )  # fmt: skip
     if absolute_sigma and (loss is not None or (sigma is None and weight is None)):
         raise ArgumentError("absolute_sigma goes with sigma or weight, and with no loss of r")

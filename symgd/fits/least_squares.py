@@ -11,12 +11,13 @@ from types import MappingProxyType
 from symgd import names
 from symgd._numpy import np
 from symgd.errors import ArgumentError, DataError
-from symgd.fits import statistics
+from symgd.fits import remarks, statistics
 from symgd.fits.assemble import assemble
 from symgd.fits.certificate import certificate
 from symgd.fits.fit_result import FitResult
 from symgd.fits.least_squares_problem import LeastSquaresProblem
 from symgd.fits.minimize_loss import descend_by_rule
+from symgd.fits.profiles import SquaresDeviance
 from symgd.fits.row_sample import sample_rows
 from symgd.fits.settings import Options
 from symgd.fits.starts import initial_guess, label_switching
@@ -44,7 +45,8 @@ def least_squares(problem: LeastSquaresProblem, options: Options) -> FitResult:
     if reason:
         message += f"; start: {reason}"
     found = intervals(whole, searched, result.x) if searched else {}
-    return _assemble(problem, options, result, start, status, message, found)
+    told = [*remarks.remarks(problem, result), *remarks.lower_end(whole, result, given)]
+    return _assemble(problem, options, result, start, status, message, found, told)
 
 
 def _minimum(
@@ -176,6 +178,7 @@ def _assemble(
     status: Status,
     message: str,
     intervals: Mapping[int, tuple[float, str]] = MappingProxyType({}),
+    told: Sequence[str] = (),
 ) -> FitResult:
     model, rss, summary = problem.model, result.system.rss, problem.response_summary
     triangle, absolute = result.system.triangle, options.absolute_sigma
@@ -190,6 +193,8 @@ def _assemble(
         free=free,
         condition=condition,
         unknown=unknown,
+        told=[*told, *(remarks.symmetry(problem) if unknown else ())],
+        remedy=remarks.remedy(problem, result, unknown) if unknown else "",
         start=start,
         status=status,
         intervals=intervals,
@@ -206,6 +211,7 @@ def _assemble(
         method=options.method,
         absolute=absolute,
         basis="(J'J)**-1, the given sigma taken as it is" if absolute else "",
+        deviance=SquaresDeviance(problem, variance) if variance > 0 else None,
     )
 
 

@@ -97,7 +97,7 @@ def _key(text: str, columns: Any, options: Options) -> tuple[Any, ...]:
     try:
         parts = [
             tuple(sorted(mapping.items()))
-            for mapping in (options.fixed, options.tied, options.bounds)
+            for mapping in (options.fixed, options.tied, options.bounds, options.derived)
         ]
         texts = (text, options.weight, options.sigma, options.loss)
         key = (*texts, tuple(columns), tuple(options.parameter_names), *parts)

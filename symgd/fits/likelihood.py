@@ -11,7 +11,14 @@ from symgd.fits.fit_result import FitResult
 from symgd.fits.least_squares import least_squares
 from symgd.fits.least_squares_problem import build_problem
 from symgd.fits.minimize_loss import Inference, by_newton, by_rule
-from symgd.fits.model_reader import PARTS, ModelReader, box_of, derived_parameters, too_large
+from symgd.fits.model_reader import (
+    PARTS,
+    ModelReader,
+    box_of,
+    derived_parameters,
+    derived_quantities,
+    too_large,
+)
 from symgd.fits.regression_model import Model
 from symgd.fits.settings import Options, place_start
 from symgd.fits.starts.likelihood_start import best_start
@@ -73,7 +80,8 @@ def _read_loss(text: str, data: Any, options: Options) -> tuple[LossInternals, M
     rows, graph, root, derived = loss.rows, loss.graph, loss.root, dict[str, Node]()
     assert rows is not None
     rows.backend, rows.threads = options.backend, options.threads
-    if options.fixed or options.tied:
+    quantities: dict[str, Node] = {}
+    if options.fixed or options.tied or options.derived:
         params = dict(zip(loss.params, loss.leaves, strict=True))
         reader = ModelReader(columns, own, arrays.symbols(columns), graph, dict(params))
         if typed.arrays is not None:
@@ -82,6 +90,7 @@ def _read_loss(text: str, data: Any, options: Options) -> tuple[LossInternals, M
             reader.columns = {name: columns.symbols[name] for name in typed.columns}
             reader.bind(typed.arrays)
         derived = derived_parameters(reader, params, options)
+        quantities = derived_quantities(reader, params, derived, options)
         unknown = next((c for c in reader.columns if c not in typed.columns), None)
         if unknown is not None:
             shown = names.escape(unknown)
@@ -102,4 +111,5 @@ def _read_loss(text: str, data: Any, options: Options) -> tuple[LossInternals, M
         derived=derived,
         typed=root,
         arrays=typed.arrays,
+        quantities=quantities,
     )

@@ -45,6 +45,7 @@ class Options:
     start: Any
     arrays: ArrayOptions = field(default_factory=ArrayOptions)
     family: str | None = None
+    derived: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def by_rule(self) -> bool:
