@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from symgd._linear_algebra import one_thread
 from symgd._numpy import np
+from symgd._threads import one_blas_thread
 from symgd.analysis.minima import Minimum, held_at, rises_inward, solver_box
 from symgd.analysis.smooth_loss import SmoothLoss
 from symgd.backends.dispatch import machine_code
@@ -105,7 +105,7 @@ class _Counted(SmoothLoss):
         self.products = counted
 
 
-@one_thread()
+@one_blas_thread()
 def certified(loss: Loss, start: Sequence[float]) -> Minimum | None:
     """The minimum downhill of a point, with both ends of the spectrum of its Hessian.
 

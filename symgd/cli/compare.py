@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from symgd.cli.console import emit
@@ -63,14 +64,7 @@ def compare(
     from symgd.report.plot import check_comparison, plot_comparison
 
     enable_garbage_collection()
-    rules = [
-        part
-        for text in rule or []
-        for part in ([text] if "=" in text else text.split(","))
-        if part.strip()
-    ]
-    asked: dict[str, Any] = {"lr": lr, "steps": count, "method": method}
-    asked["rule"] = [part.strip() for part in rules] or None
+    asked: dict[str, Any] = {"lr": lr, "steps": count, "method": method, "rule": _rules(rule or [])}
     with with_progress(data, kind is not Format.table) as source:
         comparison = compare.compare(
             formula,
@@ -100,3 +94,9 @@ def compare(
     if page_path is not None:
         comparison.to_html(page_path)
     write_row_remarks(comparison.loss)
+
+
+def _rules(texts: Sequence[str]) -> list[str] | None:
+    """The rules of these texts: names between commas, or the equations of one."""
+    parts = [part for text in texts for part in ([text] if "=" in text else text.split(","))]
+    return [part.strip() for part in parts if part.strip()] or None

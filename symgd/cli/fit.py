@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -46,6 +46,7 @@ def fit(
     sigma: Annotated[str | None, option("sigma")] = None,
     absolute: Annotated[bool, option("absolute-sigma")] = False,
     loss: Annotated[str | None, option("loss")] = None,
+    family: Annotated[str | None, option("family")] = None,
     fixed: Annotated[list[str] | None, option("fix")] = None,
     tied: Annotated[list[str] | None, option("tie")] = None,
     bound: Annotated[list[str] | None, option("bound")] = None,
@@ -64,6 +65,9 @@ def fit(
     shape: Annotated[list[str] | None, option("shape")] = None,
     vector: Annotated[list[str] | None, option("vector")] = None,
     predict: Annotated[str | None, option("predict")] = None,
+    rows: Annotated[bool, option("rows")] = False,
+    derived: Annotated[list[str] | None, option("derived")] = None,
+    profile: Annotated[bool, option("profile")] = False,
     plot: Annotated[str | None, option("plot", "Draw data, model, residuals: .png, .svg.")] = None,
     form: Annotated[str, format_option("fit")] = Format.table.value,
     check: Annotated[bool, option("check")] = False,
@@ -72,6 +76,7 @@ def fit(
     """Fit a formula to data: parameters with standard errors."""
     kind = read_format("fit", form)
     enable_garbage_collection()
+    from symgd.cli import fit_output as output
     from symgd.fits.fit import fit as run
     from symgd.model.arguments import parse_assignments
     from symgd.model.bounds import parse_bounds
@@ -86,9 +91,11 @@ def fit(
             weight=weight,
             sigma=sigma,
             loss=loss,
+            family=family,
             fixed=parse_assignments(fixed or []),
             tied=pairs("--tie", tied or [], "NAME=..."),
             bounds=parse_bounds(bound or []),
+            derived=pairs("--derived", derived or [], "NAME=FORMULA"),
             method=method,
             rule=rule,
             steps=None if steps is None else integer("--steps", steps, minimum=1),
@@ -101,10 +108,16 @@ def fit(
             threads=None if threads is None else integer("--threads", threads, minimum=1),
             **read_arrays(size, shape, vector),
         )
-    _print(result, kind, predict)
+    reported = not rows and predict is None
+    if rows:
+        emit(output.row_lines(result, kind))
+    elif predict is not None:
+        emit(output.prediction_lines(result, predict, kind))
+    else:
+        emit_report(output.result_lines(result, kind, profile))
     if picture_path is not None:
         result.plot(picture_path)
-    for remark in () if quiet else _remarks(result, kind is Format.table and predict is None):
+    for remark in () if quiet else _remarks(result, kind is Format.table and reported):
         write_message(remark)
     raise typer.Exit(exit_code(result.status.value, check))
 
@@ -118,18 +131,6 @@ def _check_picture(plot: str) -> Path:
     return path
 
 
-def _print(result: FitResult, kind: Format, predict: str | None) -> None:
-    """Print the result, or the predictions at the rows of the file `predict`."""
-    if predict is not None:
-        emit(_prediction_lines(result, predict, kind))
-    elif kind is not Format.table:
-        emit(_result_lines(result, kind))
-    else:
-        from symgd.report.fit import report
-
-        emit_report(report(result))
-
-
 def _remarks(result: FitResult, reported: bool) -> Iterator[str]:
     """Remarks for stderr. reported: whether the report has the status and the warnings."""
     yield from row_remarks(result.names, result.columns, result.table)
@@ -137,25 +138,3 @@ def _remarks(result: FitResult, reported: bool) -> Iterator[str]:
         if result.status.value != "converged":
             yield escape(result.message)
         yield from result.warnings
-
-
-def _result_lines(result: FitResult, form: Format) -> Iterable[str]:
-    from symgd.report.export import dump, record
-    from symgd.report.step_table import float_text
-
-    if form in (Format.json, Format.jsonl):
-        return [dump(result.to_dict())]
-    if form is Format.plain:
-        return [" ".join(float_text(value) for value in result.theta.values())]
-    rows = [record([name, e.value, e.stderr]) for name, e in result.params.items()]
-    return ["name,value,stderr", *rows]
-
-
-def _prediction_lines(result: FitResult, data: str, form: Format) -> Iterable[str]:
-    from symgd.report.export import dump
-    from symgd.report.step_table import float_text
-
-    values = result.predict(data).tolist()
-    if form in (Format.json, Format.jsonl):
-        return [dump({"predicted": values})]
-    return [*(["predicted"] if form is Format.csv else []), *map(float_text, values)]

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from symgd import names
-from symgd._linear_algebra import one_thread
+from symgd._threads import one_blas_thread
 from symgd.backends.dispatch import check_backend
 from symgd.data import open_source
 from symgd.data.added_column import AddedColumn
@@ -35,9 +35,11 @@ def fit(
     weight: Any = None,
     sigma: Any = None,
     loss: str | None = None,
+    family: str | None = None,
     fixed: Mapping[str, float] | None = None,
     tied: Mapping[str, str] | None = None,
     bounds: BoundsByName | None = None,
+    derived: Mapping[str, str] | None = None,
     method: str | None = None,
     rule: str | None = None,
     steps: int | None = None,
@@ -54,19 +56,21 @@ def fit(
 ) -> FitResult:
     """The fit of a formula to data, with standard errors.
 
-    model: "y = a*exp(-b*x) + c", or a whole loss such as a negative log-likelihood,
-    "sum(exp(a + b*x) - y*(a + b*x))". data: what `symgd.data.read_table` reads. start: where to
-    begin, as for `descend`, names left out are found; None: all are. columns: the names of the
-    columns of a file without a header, or of a 2-D array. weight: a column, a formula of columns, a
-    number or an array, (rows,), that multiplies squared residuals; sigma: one for the standard
-    deviations, weight 1/sigma**2 (absolute_sigma: take them as they are, instead of up to a common
-    factor). loss: a
-    formula of the residual r, such as "huber(r, 1)", in place of r**2; with sigma r is divided by
-    it, and a weight multiplies the loss. fixed: name -> number. tied: name -> formula of other
-    parameters. bounds: name -> (low, high). method: a solver, "lm" (Levenberg and Marquardt;
-    Newton's for what is no sum of squares), "newton", "lbfgs" or "tr". rule: in its place a rule
-    with steps, lr, batch and seed as for `descend`; bounds are kept by projection after each step.
-    backend, threads: what runs over the
+    model: "y = a*exp(-b*x) + c", or a whole loss such as a negative log-likelihood, "sum(exp(a +
+    b*x) - y*(a + b*x))". data: what `symgd.data.read_table` reads. start: where to begin, as for
+    `descend`, names left out are found; None: all are. columns: the names of the columns of a file
+    without a header, or of a 2-D array. weight: a column, a formula of columns, a number or an
+    array, (rows,), that multiplies squared residuals; sigma: one for the standard deviations,
+    weight 1/sigma**2 (absolute_sigma: take them as they are, instead of up to a common factor).
+    loss: a formula of the residual r, such as "huber(r, 1)", in place of r**2; with sigma r is
+    divided by it, and a weight multiplies the loss. family: the law of the response about the
+    model, its mean: poisson, binomial (of shares, with the trials as weight), negative_binomial,
+    exponential, gamma, inverse_gaussian or lognormal; the likelihood is then maximized. fixed: name
+    -> number. tied: name -> formula of other parameters. bounds: name -> (low, high). derived: name
+    -> formula of parameters, such as {"half": "ln(2)/k"}, reported with an error beside them.
+    method: a solver, "lm" (Levenberg and Marquardt; Newton's for what is no sum of squares),
+    "newton", "lbfgs" or "tr". rule: in its place a rule with steps, lr, batch and seed as for
+    `descend`; bounds are kept by projection after each step. backend, threads: what runs over the
     rows, as for `descend`; None: $SYMGD_THREADS threads, or one per processor. sizes, shapes,
     vectors: of a model with indices, as for `Loss`; each element of an array is a parameter of its
     own, a[2] or a[north].
@@ -92,7 +96,8 @@ def fit(
         weight, sigma, loss, by_name("fixed", fixed), by_name("tied", tied),
         canonical_bounds(bounds), drop_missing, backend, threads, method, steps, lr, batch, seed,
         absolute_sigma, start if start is None or is_indexed(model) else read_start(start)[0],
-        ArrayOptions.of(sizes or {}, shapes or {}, vectors or {}),
+        ArrayOptions.of(sizes or {}, shapes or {}, vectors or {}), family,
+        by_name("derived", derived),
     )  # fmt: skip
     if absolute_sigma and (loss is not None or (sigma is None and weight is None)):
         raise ArgumentError("absolute_sigma goes with sigma or weight, and with no loss of r")
@@ -115,8 +120,9 @@ def _as_column(data: Any, name: str, given: Any) -> tuple[Any, str | None]:
     return AddedColumn(source, name, given), f"`{name}`"
 
 
-@one_thread()
+@one_blas_thread()
 def _fitted(model: str, data: Any, options: Options) -> FitResult:
+    from symgd.fits.families import by_family
     from symgd.fits.least_squares import least_squares
     from symgd.fits.likelihood import fit_loss
     from symgd.fits.robust import robust
@@ -126,9 +132,13 @@ def _fitted(model: str, data: Any, options: Options) -> FitResult:
         options = options.with_start(read.model.arrays)
         if not read.model.params:
             raise ArgumentError("the model has no free parameter")
+        if options.family is not None:
+            return by_family(read, options.family, options)
         return (least_squares if options.loss is None else robust)(read, options)
-    if any(given is not None for given in (options.weight, options.sigma, options.loss)):
-        raise ArgumentError("weight, sigma and loss belong to a model 'y = ...'")
+    if any(
+        given is not None for given in (options.weight, options.sigma, options.loss, options.family)
+    ):
+        raise ArgumentError("weight, sigma, loss and family belong to a model 'y = ...'")
     return fit_loss(model, data, options)
 
 

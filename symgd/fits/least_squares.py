@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from types import MappingProxyType
 
 from symgd import names
 from symgd._numpy import np
 from symgd.errors import ArgumentError, DataError
-from symgd.fits import initial_guess, label_switching, statistics
+from symgd.fits import remarks, statistics
 from symgd.fits.assemble import assemble
 from symgd.fits.certificate import certificate
 from symgd.fits.fit_result import FitResult
 from symgd.fits.least_squares_problem import LeastSquaresProblem
 from symgd.fits.minimize_loss import descend_by_rule
+from symgd.fits.profiles import SquaresDeviance
 from symgd.fits.row_sample import sample_rows
 from symgd.fits.settings import Options
+from symgd.fits.starts import initial_guess, label_switching
+from symgd.fits.starts.steps import held, intervals, scan_steps, step_parameters
 from symgd.formula.nodes import RowMean
 from symgd.model.result import Status
 from symgd.solvers.levenberg_marquardt import LeastSquaresResult, gauss_newton_step, minimize
@@ -32,6 +36,23 @@ def least_squares(problem: LeastSquaresProblem, options: Options) -> FitResult:
     start, given, reason = problem.start(options)
     if options.method != "lm":
         return _by_descent(problem, options, start)
+    searched = step_parameters(problem)
+    begin, whole = start, problem
+    if searched:
+        begin = scan_steps(problem, searched, start)
+        problem = held(problem, searched, begin)
+    result, status, message = _minimum(problem, options, begin, given)
+    if reason:
+        message += f"; start: {reason}"
+    found = intervals(whole, searched, result.x) if searched else {}
+    told = [*remarks.remarks(problem, result), *remarks.lower_end(whole, result, given)]
+    return _assemble(problem, options, result, start, status, message, found, told)
+
+
+def _minimum(
+    problem: LeastSquaresProblem, options: Options, start: Sequence[float], given: bool
+) -> tuple[LeastSquaresResult, Status, str]:
+    """The end of the minimization, its status, and a sentence about it."""
     last = LastPoint()
     try:
         suffix = ""
@@ -45,8 +66,6 @@ def least_squares(problem: LeastSquaresProblem, options: Options) -> FitResult:
         assert result is not None
         status, message = certificate(problem, result)
         message += suffix
-        if reason:
-            message += f"; start: {reason}"
         if status is not Status.CONVERGED and options.steps is None:
             better = _restart(problem, start, result)
             if better is not None:
@@ -60,7 +79,7 @@ def least_squares(problem: LeastSquaresProblem, options: Options) -> FitResult:
         assert system is not None
         result = LeastSquaresResult(last.x, system, np.full(len(start), math.nan), last.step)
         status, message = Status.INTERRUPTED, f"interrupted at step {last.step}"
-    return _assemble(problem, options, result, start, status, message)
+    return result, status, message
 
 
 def _minimize_after_sample(
@@ -158,6 +177,8 @@ def _assemble(
     start: Sequence[float],
     status: Status,
     message: str,
+    intervals: Mapping[int, tuple[float, str]] = MappingProxyType({}),
+    told: Sequence[str] = (),
 ) -> FitResult:
     model, rss, summary = problem.model, result.system.rss, problem.response_summary
     triangle, absolute = result.system.triangle, options.absolute_sigma
@@ -172,8 +193,11 @@ def _assemble(
         free=free,
         condition=condition,
         unknown=unknown,
+        told=[*told, *(remarks.symmetry(problem) if unknown else ())],
+        remedy=remarks.remedy(problem, result, unknown) if unknown else "",
         start=start,
         status=status,
+        intervals=intervals,
         precision=statistics.precision_warning(rss, summary.about_zero),
         message=message,
         n=summary.counted,
@@ -187,6 +211,7 @@ def _assemble(
         method=options.method,
         absolute=absolute,
         basis="(J'J)**-1, the given sigma taken as it is" if absolute else "",
+        deviance=SquaresDeviance(problem, variance) if variance > 0 else None,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from symgd import names
@@ -12,7 +12,7 @@ from symgd.calculus.stabilize import stabilize
 from symgd.data import Table
 from symgd.errors import ArgumentError, FormulaError
 from symgd.fits.hints import check_sides
-from symgd.fits.model_reader import ModelReader, box_of, derived_parameters
+from symgd.fits.model_reader import ModelReader, box_of, derived_parameters, derived_quantities
 from symgd.fits.nested_sums import NestedSums, extract_sums
 from symgd.fits.settings import Options
 from symgd.formula.categories import bind_categories, category_columns
@@ -54,6 +54,7 @@ class Model:
     nested: NestedSums | None = None  # sums over rows in it that hold parameters
     arrays: ArrayModel | None = None  # whose elements the parameters are
     further: tuple[tuple[Node, Node], ...] = ()
+    quantities: Mapping[str, Node] = field(default_factory=dict)  # reported beside the parameters
 
     @property
     def graph(self) -> Graph:
@@ -127,6 +128,7 @@ def read_model(text: str, data: Any, options: Options) -> Model:
     if options.sigma is not None:
         others.append(reader.graph.pow(others[1], -2))
     derived = derived_parameters(reader, params, options)
+    quantities = derived_quantities(reader, params, derived, options)
     given = [*options.fixed, *options.tied, *options.bounds]
     check_parameters(model, columns, [names.canonical(g) for g in given], "a parameter")
     rows = options.read_rows(reader.graph, opened, tuple(reader.columns))
@@ -152,6 +154,7 @@ def read_model(text: str, data: Any, options: Options) -> Model:
         loss=loss,
         residual=residual,
         arrays=reader.arrays,
+        quantities=quantities,
     )
 
 

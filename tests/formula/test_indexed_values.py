@@ -370,3 +370,12 @@ def test_equal_sums_are_one_node():
 def test_text_that_was_pasted_in_many_definitions_is_read_in_linear_time():
     text = "".join(f"a{k}=a{k - 1}+a{k - 1}*0.5;" if k else "a0=x;" for k in range(3000))
     assert Loss(f"{text}a10").value({"x": 1.0}) == 1.5**10
+
+
+def test_an_index_inside_a_reduction_over_itself_is_written_by_another_name():
+    text, sizes = "max(sum(A[i,j]*x[j], j=1..n), i=1..m)", {"m": 3, "n": 2}
+    loss = Loss(text, sizes=sizes)
+    point = {"A": [[1.0, 2.0], [0.5, 3.0], [0.0, -1.0]], "x": [1.0, 2.0]}
+    slope = loss.gradient_text()["x[j]"]
+    again = Loss(f"g[j] = {slope}, j=1..n; g[1] + 10*g[2]", sizes=sizes)
+    assert again.value(point) == 0.5 + 10 * 3.0  # the row of the largest sum

@@ -7,21 +7,22 @@ best points are then fitted to the sample, until the best end has been found twi
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count, islice
 
 from symgd import names
 from symgd._locks import cached_property
 from symgd._numpy import np
-from symgd.fits.frequency_scan import Oscillation, best_of_each_cycle, oscillations, scan
-from symgd.fits.magnitudes import Magnitudes
 from symgd.fits.per_row_function import PerRowFunction
-from symgd.fits.projection import Projection
 from symgd.fits.qr_reduction import RowResiduals
 from symgd.fits.regression_model import Model
 from symgd.fits.residual_order import SERIAL, correlation_of_neighbors
 from symgd.fits.row_sample import SEED, sample_rows
-from symgd.formula.nodes import Node
+from symgd.fits.starts.frequency_scan import Oscillation, best_of_each_cycle, oscillations, scan
+from symgd.fits.starts.magnitudes import Magnitudes
+from symgd.fits.starts.normal_form import normal_form
+from symgd.fits.starts.projection import Projection
+from symgd.formula.nodes import Name, Node
 from symgd.solvers.levenberg_marquardt import minimize
 from symgd.solvers.objectives import Box, Matrix, Vector
 
@@ -75,6 +76,7 @@ class Search:
         self.nonlinear = [k for k in every if k not in self.linear and k not in self.held]
         self.generator = np.random.default_rng(SEED)
         self._values: dict[int, Vector] = {}
+        self._places: set[Name] = set()
 
     def best(self) -> Guess:
         """The best start found; ones where none has finite residuals."""
@@ -94,8 +96,19 @@ class Search:
                 break
         for end in sorted(ends, key=lambda end: self._rank(end, ends)):
             if self.residuals.linearize(end.x) is not None:  # finite on all rows
-                return end
+                return replace(end, x=self._normal_form(end.x))
         return Guess(self.box.clip(np.ones(len(self.model.params))).tolist(), np.inf, "")
+
+    def _normal_form(self, x: Sequence[float]) -> list[float]:
+        found = oscillations(self.rows, self.residuals.inputs, self._roots, np.array(x))
+        phases = {k for each in found for k in each.phases}
+        places = [k for k in self.nonlinear if self.model.leaves[k] in self._places]
+        first = [*places, *(k for k in self.nonlinear if k not in phases), *phases, *self.linear]
+
+        def rss(point: Vector) -> float:
+            return float(self.projection.rss(point[None, :])[0])
+
+        return normal_form(self.model, x, rss, phases, first, self.held, self._rounding)
 
     def _is_noise(self, end: Guess) -> bool:
         """Whether what the end leaves shows no pattern along any column."""
@@ -112,9 +125,7 @@ class Search:
     @cached_property
     def _rounding(self) -> float:
         """A sum of squares that is rounding."""
-        zero = np.zeros((1, len(self.model.params)))
-        rss, _ = self.projection.solve(zero, ())
-        return 1e-24 * float(rss[0]) if np.isfinite(rss[0]) else 0.0
+        return 1e-24 * self.sample.size * (self._response_size or 0.0) ** 2
 
     def _candidates(self) -> Iterator[Guess]:
         """Points to begin at, the most promising first."""
@@ -182,6 +193,7 @@ class Search:
         drawn = Magnitudes(self.rows, leaves, _DRAWS, self.generator, weights, self._values)
         for root in self._roots:
             drawn.read(root, self._response_size)
+        self._places |= drawn.switches.keys()
         solved = {leaves[k] for k in range(len(leaves)) if k not in wanted}
         box = Box(self.box.low[list(wanted)], self.box.high[list(wanted)])
         return drawn.draw([leaves[k] for k in wanted], solved, box)

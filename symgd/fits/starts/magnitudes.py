@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 import sympy
 
 from symgd._numpy import NDArray, np
-from symgd.fits.inverse_term import inverse
 from symgd.fits.per_row_function import PerRowFunction
+from symgd.fits.starts.inverse_term import inverse
 from symgd.formula.functions.table import BY_CLASS
 from symgd.formula.nodes import (
     Column,
@@ -76,6 +76,7 @@ class Magnitudes:
         self._places_in: Counter[frozenset[Node]] = Counter()
         self.equations: list[LogSize] = []
         self.places: dict[Name, Vector] = {}
+        self.switches: dict[Name, Vector] = {}  # where a difference from a column changes sign
         self._sizes: dict[int, LogSize] = {}
         self._values = values
         self._names: dict[int, set[Name]] = {}
@@ -240,7 +241,10 @@ class Magnitudes:
         found = np.where(beyond, low + self.generator.uniform(-0.5, 1.5, self.count) * width, found)
         name, function = solved
         with np.errstate(all="ignore"):
-            found = function(found)
+            found, switches = function(found), function(places)
+        if name in self.switches:
+            switches = np.union1d(self.switches[name], switches)
+        self.switches[name] = switches
         found = np.where(np.isfinite(found), found, np.nan)
         by_size = self.generator.random(self.count) < (0.1 if opposite else 0.8)
         if float_of(term) is None and term is not name and self.size(term).powers != {name: 1.0}:
