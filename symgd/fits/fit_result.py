@@ -185,6 +185,18 @@ class FitResult(Pictured):
         middle, half = 0.5 * (low + high), np.hypot(0.5 * (high - low), spread)
         return middle - half, middle + half
 
+    def error_bars(self) -> NDArray[np.float64] | None:
+        """The standard deviation of each observation, (N,), where the fit has weights.
+
+        As they are given where absolute, else times the residual standard error.
+        """
+        from symgd.fits.influence import standard_deviations
+
+        if not isinstance(self.deviance, profiles.SquaresDeviance):
+            return None
+        scale = 1.0 if self.absolute else (self.sigma or math.nan)
+        return standard_deviations(self.deviance.problem, scale)
+
     def rows(self) -> dict[str, NDArray[np.float64]]:
         """By row of the data, (N,) each: its columns, observed, predicted, residual, and influence.
 

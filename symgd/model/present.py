@@ -66,9 +66,16 @@ class Report(Notebook):
 class Pictured(Report):
     """A result that has a picture, too."""
 
-    def plot(self, path: str | os.PathLike[str] | None = None) -> Any:
-        """A matplotlib Figure of it, written to `path` (.png, .svg, .gif) if there is one."""
-        return draw(self, "figure", path)
+    def plot(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        figsize: tuple[float, float] | None = None,
+    ) -> Any:
+        """A matplotlib Figure of it, written to `path` (.png, .svg, .pdf, .gif) if there is one.
+
+        figsize: width and height in inches.
+        """
+        return draw(self, "figure", path, figsize)
 
 
 class Paged(Pictured):
