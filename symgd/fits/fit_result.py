@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,10 +14,11 @@ from symgd.errors import ArgumentError, DescentError
 from symgd.fits import profiles, statistics
 from symgd.fits.curve import FittedCurve
 from symgd.fits.profiles import Deviance, Profile
+from symgd.fits.settings import Options
 from symgd.fits.student_t import two_sided_quantile
 from symgd.model.checks import finite_or_none
 from symgd.model.elements import named
-from symgd.model.present import Pictured
+from symgd.model.present import Pictured, draw
 from symgd.model.result import Status
 
 LEAST_SQUARES = "sigma**2 * (J'J)**-1, sigma from the residuals"
@@ -74,6 +76,7 @@ class FitResult(Pictured):
     factor: float = 1.0
     shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     deviance: Deviance | None = field(default=None, compare=False, repr=False)
+    options: Options | None = field(default=None, compare=False, repr=False)
 
     def __getstate__(self) -> dict[str, Any]:
         return {**vars(self), "deviance": None}  # it is compiled
@@ -138,6 +141,10 @@ class FitResult(Pictured):
             name: (self.params[name].value - t * error, self.params[name].value + t * error)
             for name, error in errors.items()
         }
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the fit and its data to a JSON file, which `symgd.load` reads."""
+        draw(self, "file", path)
 
     def to_pandas(self) -> Any:
         """A pandas DataFrame by parameter: value, stderr, low and high of 95 %, held."""

@@ -17,6 +17,7 @@ DRAWN_BY = {
     ("Explanation", "latex"): "symgd.report.notebook:explanation_latex",
     ("Explanation", "text"): "symgd.report.explain:report",
     ("FitResult", "figure"): "symgd.report.plot:plot_fit",
+    ("FitResult", "file"): "symgd.report.saved_fits:save",
     ("FitResult", "html"): "symgd.report.notebook:fit_html",
     ("FitResult", "text"): "symgd.report.fit:report",
     ("Loss", "html"): "symgd.report.notebook:loss_html",
