@@ -34,13 +34,15 @@ def assemble(
     status: Status,
     precision: str = "",
     intervals: Mapping[int, tuple[float, str]] = MappingProxyType({}),
+    told: Sequence[str] = (),
+    remedy: str = "",
     **facts: Any,
 ) -> FitResult:
     """The result at x, (P,), with fixed and tied parameters after the free ones.
 
     free: (P,), false for parameters at a bound. condition, unknown, precision: as of
-    `symgd.fits.statistics`. intervals: of `symgd.fits.starts.steps`. facts: other fields of
-    FitResult.
+    `symgd.fits.statistics`. intervals: of `symgd.fits.starts.steps`. told: further
+    warnings. remedy: what to do about unknown parameters. facts: other fields of FitResult.
     """
     errors = statistics.standard_errors(covariance)
     known = finite_or_none(errors.tolist())
@@ -65,6 +67,7 @@ def assemble(
         status=status,
         warnings=(
             *(f"{escape(model.params[k])}: {text}" for k, (_, text) in intervals.items()),
+            *told,
             *statistics.warnings(
                 [escape(name) for name in model.params],
                 [k for k in np.flatnonzero(~free).tolist() if k not in intervals],
@@ -74,6 +77,7 @@ def assemble(
                 facts["n"] - len(model.params),
                 precision,
                 diverging,
+                remedy,
             ),
         ),
         start=dict(zip(model.params, map(float, start), strict=True)),

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from symgd import names
 from symgd._numpy import np
 from symgd.errors import ArgumentError, DataError
-from symgd.fits import statistics
+from symgd.fits import remarks, statistics
 from symgd.fits.assemble import assemble
 from symgd.fits.certificate import certificate
 from symgd.fits.fit_result import FitResult
@@ -45,7 +45,8 @@ def least_squares(problem: LeastSquaresProblem, options: Options) -> FitResult:
     if reason:
         message += f"; start: {reason}"
     found = intervals(whole, searched, result.x) if searched else {}
-    return _assemble(problem, options, result, start, status, message, found)
+    told = [*remarks.remarks(problem, result), *remarks.lower_end(whole, result, given)]
+    return _assemble(problem, options, result, start, status, message, found, told)
 
 
 def _minimum(
@@ -177,6 +178,7 @@ def _assemble(
     status: Status,
     message: str,
     intervals: Mapping[int, tuple[float, str]] = MappingProxyType({}),
+    told: Sequence[str] = (),
 ) -> FitResult:
     model, rss, summary = problem.model, result.system.rss, problem.response_summary
     triangle, absolute = result.system.triangle, options.absolute_sigma
@@ -191,6 +193,8 @@ def _assemble(
         free=free,
         condition=condition,
         unknown=unknown,
+        told=[*told, *(remarks.symmetry(problem) if unknown else ())],
+        remedy=remarks.remedy(problem, result, unknown) if unknown else "",
         start=start,
         status=status,
         intervals=intervals,

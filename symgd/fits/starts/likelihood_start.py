@@ -21,6 +21,7 @@ _ROWS = 500  # rows
 _DRAWS = 200
 _RUNS = 8  # points from which Newton's method runs, at most
 _STEPS = 100  # of each
+_FAILURES = 3  # runs without a minimum, after which no more are made
 _SAME = 1e-7  # of the loss: two ends are one
 
 
@@ -57,7 +58,9 @@ def best_start(
     ranked = [k for value, k in sorted(v for v in values if math.isfinite(v[0]))]
     chosen = [ranked[r] for r in (0, 1, 2, 4, 8, 16, 32, 64)[:most] if r < len(ranked)]
     ends: list[tuple[float, list[float]]] = []
-    for k in chosen:
+    for tried, k in enumerate(chosen):
+        if tried == _FAILURES and not ends:
+            return None
         result = newton.minimize(objective, every[k], box, _STEPS)
         if result is None or newton_certificate(result, box)[0] is not Status.CONVERGED:
             continue
