@@ -1,4 +1,4 @@
-"""A fit that is saved and loaded: the same numbers, pictures, predictions; other files are refused."""
+"""A fit that is saved and loaded has the same numbers; other files are refused."""
 
 import io
 import json
@@ -17,7 +17,7 @@ DATES = "t,y\n2024-01-01,1\n2024-01-02,3.1\n2024-01-04,7\n2024-01-05,9.2\n"
 FITS = {
     "curve": lambda: symgd.fit("y = a*exp(-b*x) + c", DATA, derived={"half": "ln(2)/b"}),
     "weights": lambda: symgd.fit("y = a*x + b", DATA, sigma=0.1 + X, absolute_sigma=True),
-    "fixed": lambda: symgd.fit("y = a*exp(-b*x) + c", DATA, fixed={"c": 0.5}, bounds={"b": (0, None)}),
+    "fixed": lambda: symgd.fit("y = a*exp(-b*x) + c", DATA, fixed={"c": 1}, bounds={"b": (0, 9)}),
     "groups": lambda: symgd.fit("y = a[set]*exp(-b*x)", DATA),
     "category": lambda: symgd.fit("y = where(set == b, p, q)*exp(-r*x)", DATA),
     "dates": lambda: symgd.fit("y = a*t + b", io.StringIO(DATES)),
