@@ -59,7 +59,7 @@ class Family:
         # into memory that is not 0: every element of the gradient must be written
         value, *_ = out = ArrayFunctions(loss.arrays).bound(x, np.full(1 + n, np.nan))
         grad = out[1:]
-        there, slope = jax.value_and_grad(lambda x: self.jax(jax.numpy, x, n))(x)
+        there, slope = jax.jit(jax.value_and_grad(lambda x: self.jax(jax.numpy, x, n)))(x)
         apart = [abs(value - float(there)) / max(abs(float(there)), 1e-300)]
         scale = float(np.abs(slope).max())
         apart.append(float(np.abs(grad - np.asarray(slope)).max()) / scale)

@@ -52,7 +52,7 @@ _WORDS = {
 def rows() -> Iterator[Row]:
     """Counts of today's package, then times of both versions."""
     with tempfile.TemporaryDirectory() as folder:
-        there = _unpacked(folder)
+        there = unpacked(folder)
         before = None if there is None else size(there / "symgd")
         for name, (value, target) in size(ROOT / "symgd").items():
             yield Row(name, value, "", target)
@@ -85,7 +85,7 @@ def size(package: Path) -> dict[str, tuple[float, float | None]]:
     }
 
 
-def _unpacked(folder: str) -> Path | None:
+def unpacked(folder: str) -> Path | None:
     """Version 0.1 below this folder, or None where git does not have it."""
     archive = ["git", "-C", str(ROOT), "archive", BEFORE, "symgd"]
     try:

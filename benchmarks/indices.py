@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator, Mapping
 from statistics import median
 
-from benchmarks import side
+from benchmarks import families, index_claims, side
 from benchmarks.measure import Row, check, close, skipped
 from benchmarks.peers import indices as peer
 from benchmarks.peers.__main__ import timed
@@ -29,7 +29,10 @@ TWO = 0.6  # two threads over one
 
 
 def rows() -> Iterator[Row]:
-    """One thread side by side; then machine code from text, products, two threads."""
+    """One thread side by side; machine code from text, products, two threads; all that is no time.
+
+    The families of test problems come last, and alone with `python -m benchmarks families`.
+    """
     for name in peer.TASKS:
         of_c, of_jax, of_casadi = TARGETS[name.split()[0]]
         entrants = [OURS, Peer("c", _C, ("cc",), of_c), Peer("jax", "JAX, jit", ("jax",), of_jax)]
@@ -48,6 +51,8 @@ def rows() -> Iterator[Row]:
             yield Row(f"{name}, text to machine code", took, "s", KERNEL, "of the processor")
     yield from products()
     yield from scaling()
+    yield from index_claims.rows()
+    yield from families.rows()
 
 
 def agree(name: str, found: Mapping[str, Found | str]) -> None:

@@ -6,12 +6,14 @@ import math
 from collections.abc import Callable, Sequence
 
 from symgd._numpy import np
+from symgd._threads import one_blas_thread
 from symgd.analysis.minima import Minimum, held_at, rises_inward, solver_box
 from symgd.analysis.smooth_loss import SmoothLoss
 from symgd.backends.dispatch import machine_code
 from symgd.model.array_internals import ArrayInternals
 from symgd.model.loss import Loss
 from symgd.solvers import trust_region
+from symgd.solvers.banded import BandedHessian
 from symgd.solvers.lanczos import Extremes, extreme_eigenvalues
 from symgd.solvers.objectives import Mask, Vector
 
@@ -19,9 +21,10 @@ _EPS = 2.0**-52
 # operations of value and gradient
 _LONGEST = 600_000  # of a loss that is compiled to look at its curvature
 _WORK, _INTERPRETED = 10**9, 10**7  # for a minimum, with machine code and without
-_FEWEST = 100  # products, below which it is not worth beginning
+_FEWEST, _MOST = 100, 10_000  # products, below which it is not worth beginning, and at most
+_SOLVE = 4  # products, as what a factored system counts: it is more than a product costs
 _NOISE = 1e-8  # of the largest curvature, what differences leave open
-_FAR, _CLOSE = 1e8, 1e-9  # as in `symgd.analysis.minima`
+FAR, _CLOSE = 1e8, 1e-9  # as in `symgd.analysis.minima`
 
 
 def most_products(loss: Loss) -> int:
@@ -30,7 +33,7 @@ def most_products(loss: Loss) -> int:
     rows = table.rows if table is not None and loss.internals.program.loops else 1
     most = (_WORK if machine_code() else _INTERPRETED) // (2 * operations * rows + 1)
     compiles = operations <= _LONGEST or isinstance(loss.internals, ArrayInternals)
-    return min(4_000, most) if most >= _FEWEST and compiles else 0
+    return min(_MOST, most) if most >= _FEWEST and compiles else 0
 
 
 def curvature_ends(loss: Loss, x: Sequence[float], upper: bool = False) -> Extremes | None:
@@ -71,12 +74,13 @@ def descend(loss: Loss, start: Sequence[float]) -> tuple[Vector, float] | None:
 
     In bounds, of the projected gradient. None where the start is not finite.
     """
-    function, box = _Counted(loss), solver_box(loss)
+    function, box, found = _Counted(loss), solver_box(loss), BandedHessian(len(start))
+    begin = np.array(start, dtype=np.float64)
     with np.errstate(all="ignore"):
-        for here in trust_region.iterate(function, np.array(start, dtype=np.float64), box):
+        for here in trust_region.iterate(function, begin, box, found=found):
             if not (np.isfinite(here.value) and np.isfinite(here.gradient).all()):
                 return None
-            if function.left <= 0:
+            if function.left <= _SOLVE * found.solved:
                 break
         free = 1.0 if box is None else box.free(here.x, here.gradient)
         return here.x, float(np.linalg.norm(here.gradient * free))
@@ -101,6 +105,7 @@ class _Counted(SmoothLoss):
         self.products = counted
 
 
+@one_blas_thread()
 def certified(loss: Loss, start: Sequence[float]) -> Minimum | None:
     """The minimum downhill of a point, with both ends of the spectrum of its Hessian.
 
@@ -119,7 +124,7 @@ def certified(loss: Loss, start: Sequence[float]) -> Minimum | None:
             return None
         error, values = slope / (ends.low - ends.low_error), [ends.low, ends.high]
     size, origin = float(np.linalg.norm(x)), math.hypot(*start)
-    if size > _FAR * (1 + origin) or not error <= _CLOSE * max(size, origin):
+    if size > FAR * (1 + origin) or not error <= _CLOSE * max(size, origin):
         return None
     if any(held) and not rises_inward(loss, x.tolist(), held, max(size, origin) or 1.0):
         return None

@@ -101,9 +101,12 @@ class LinearRule:
         return known | {self._nodes["t"]: _LATE} | dict.fromkeys(self._moving, 0.0)
 
     def _vanishes(self, kind: type, term: Node) -> bool:
-        """Whether a reduction over all parameters does not couple them near the minimum."""
+        """Whether a reduction over all parameters does not couple them near the minimum.
+
+        A sum of constants counts the parameters, of which there is one here.
+        """
         if not depends(term, self._moving):
-            return True
+            return kind is not ParamSum
         if kind is not ParamSum:
             return False
         slopes = gradient(self._graph, term, self._moving)

@@ -87,7 +87,13 @@ def _sentence(names: Sequence[str], moves: Sequence[Fraction], scales: Sequence[
     how = [f"{n} times {_power('s', v) if v > 0 else '1/' + _power('s', -v)}" for n, v in scaled]
     how += [f"{n} {'plus' if v > 0 else 'minus'} {_times(abs(v), step)}" for n, v in shifted]
     change = f"{', '.join(how[:-1])} and {how[-1]}" if len(how) > 1 else how[0]
-    if len(how) != 2 or (scaled and shifted):
+    if len(scaled) == len(shifted) == 1:
+        (a, p), (b, q) = scaled[0], shifted[0]
+        rate = Fraction(-p, q)
+        factor = "" if abs(rate) == 1 else f"{abs(rate)}*"
+        what = f"{a}*exp({'-' if rate < 0 else ''}{factor}{b})"
+        return f"of {a} and {b} only {what} matters: {change} change nothing; fix {b} = 0"
+    if len(how) != 2:
         return f"the parameters are not determined: {change} change nothing"
     (a, p), (b, q) = scaled or shifted
     common = math.gcd(p, q)

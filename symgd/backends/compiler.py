@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from symgd.backends.lowering import Lowering, Reads
-from symgd.backends.program import Block, Loop, Program, StraightLine
-from symgd.formula.indices import ROW, FreeIndices
+from symgd.backends.program import Block, Load, Nest, Program, Store, StraightLine
+from symgd.formula.indices import ROW, Affine, FreeIndices
 from symgd.formula.nodes import REDUCTIONS, Column, Name, Node, RowSum, topological
 
 
@@ -32,16 +31,17 @@ def compile_program(inputs: Sequence[Name], outputs: Mapping[str, Node]) -> Prog
         nodes = [n for n in order if n.func in REDUCTIONS and level[id(n)] == k]
         sums, peaks = ([n for n in nodes if n.func is kind] for kind in REDUCTIONS)
         if sums:
-            blocks.append(_loop(lowering, sums))
+            blocks.append(_nest(lowering, sums, "+="))
         if peaks:
-            blocks.append(replace(_loop(lowering, peaks), peaks=True))
+            blocks.append(_nest(lowering, peaks, "peak="))
         nodes = [n for n in order if level[id(n)] == k and id(n) in read and id(n) not in varies]
         if not blocks:  # one straight line: in the order of the outputs
             nodes = roots if not varies else nodes
         blocks.append(StraightLine(lowering.lower(nodes)))
     if len(blocks) > 1:
-        blocks = [b for b in blocks if isinstance(b, Loop) or b.body]
-    return Program(tuple(inputs), tuple(blocks), lowering.known(outputs))
+        blocks = [b for b in blocks if isinstance(b, Nest) or b.body]
+    columns = tuple([n for n in order if isinstance(n, Column)])
+    return Program(tuple(inputs), tuple(blocks), lowering.known(outputs), columns)
 
 
 def compile_per_row(inputs: Sequence[Name], outputs: Mapping[str, Node]) -> Program:
@@ -55,16 +55,17 @@ def compile_per_row(inputs: Sequence[Name], outputs: Mapping[str, Node]) -> Prog
     return Program(tuple(inputs), (line,), lowering.known(outputs))
 
 
-def _loop(lowering: Lowering, totals: Sequence[Node]) -> Loop:
-    """The loop that adds up these sums."""
-    outside = dict(lowering.names)  # what varies is known within the loop only
+def _nest(lowering: Lowering, totals: Sequence[Node], mode: str) -> Nest:
+    """The nest over the rows that accumulates these sums or peaks."""
+    outside = dict(lowering.names)  # what varies is known within the nest only
     terms = [node.args[0] for node in totals]
     body = lowering.lower(terms)
-    sums = [(lowering.fresh(), lowering.names[id(term)]) for term in terms]
+    stores = tuple([Store(lowering.fresh(), (), mode, lowering.names[id(t)]) for t in terms])
     below = topological(terms, known=outside, reads=lowering.reads)
-    columns = tuple(n for n in below if isinstance(n, Column))
-    lowering.names = outside | {id(n): name for n, (name, _) in zip(totals, sums, strict=True)}
-    return Loop(columns, body, tuple(sums))
+    row = (Affine(0, ((ROW, 1),)),)
+    loads = {n.name: Load(n.name, row) for n in below if isinstance(n, Column)}
+    lowering.names = outside | {id(n): s.target for n, s in zip(totals, stores, strict=True)}
+    return Nest((ROW,), loads, body, stores)
 
 
 def _levels(order: Sequence[Node], reads: Reads) -> dict[int, int]:

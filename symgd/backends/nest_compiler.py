@@ -13,8 +13,9 @@ import sympy
 
 from symgd.backends.lowering import Lowering
 from symgd.backends.nest_stages import NestStage, Planner, Unit
-from symgd.backends.nests import Load, Nest, NestProgram, Store, Subscript
+from symgd.backends.nests import NestProgram
 from symgd.backends.operations import Operand, Operation
+from symgd.backends.program import Load, Nest, Store, Subscript
 from symgd.calculus.index_gradient import Scatter
 from symgd.formula.graph import Graph
 from symgd.formula.indices import (

@@ -13,9 +13,8 @@ from typing import Any
 import numpy as np
 
 from symgd.backends.lambdified import compile_array
-from symgd.backends.nests import Load, Nest, Store, Subscript
 from symgd.backends.operations import Operand, Operation, live
-from symgd.backends.program import Program, StraightLine, names_read
+from symgd.backends.program import Load, Nest, Program, Store, StraightLine, Subscript, names_read
 from symgd.formula.indices import Affine, Index
 from symgd.formula.nodes import Name
 

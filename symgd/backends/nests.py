@@ -14,64 +14,16 @@ and are read in their pass alone are never longer than a strip.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import groupby
-from typing import TypeAlias
 
 from symgd._locks import cached_property
 from symgd.backends.expressions import statements
 from symgd.backends.operations import Operand, Operation, condition_names
-from symgd.backends.program import FormulaPrinter, Loop, names_read
-from symgd.formula.indices import ROW, Affine, Index
-from symgd.formula.nodes import Name
-
-#: Affine in indices and sizes; or the name of a value of the body, a whole number from the data.
-Subscript: TypeAlias = "Affine | str"
-
-
-@dataclass(frozen=True)
-class Load:
-    """The element of an array that a name of the body stands for.
-
-    array: the identifier of a parameter array, of data, or of a temporary. subscripts: as many as
-    the array has axes, each from 1 up; a temporary is read at its axes. A column of the data,
-    `Column` or `ColumnVector`, has the row as its first axis.
-    """
-
-    array: str
-    subscripts: tuple[Subscript, ...] = ()
-
-
-@dataclass(frozen=True)
-class Store:
-    """target[subscripts] mode value.
-
-    target: a temporary, or the gradient of an array of parameters ("g_" + identifier).
-    mode: `=`; or what accumulates: `+=` from 0, `*=` from 1, `max=` from -inf, which is nan where a
-    value is nan, `peak=` from -inf, which ignores nan. Gradients are accumulated with `+=` from 0.
-    A temporary has one store in the whole program.
-    """
-
-    target: str
-    subscripts: tuple[Subscript, ...]
-    mode: str
-    value: Operand
-
-
-@dataclass(frozen=True)
-class Nest:
-    """For all values of `indices`, outermost first: the loads, the body, the stores.
-
-    indices: empty for a straight line, which is evaluated once. loads: by name; a subscript of one
-    may be another load, or a result of the body that depends on other loads. body: over loaded
-    names, scalars and numbers of the program, and the identifiers of indices, as numbers.
-    """
-
-    indices: tuple[Index, ...]
-    loads: Mapping[str, Load]
-    body: tuple[Operation, ...]
-    stores: tuple[Store, ...]
+from symgd.backends.program import FormulaPrinter, Nest, Subscript, names_read
+from symgd.formula.indices import Index
+from symgd.formula.nodes import Column, Name
 
 
 @dataclass(frozen=True)
@@ -134,21 +86,18 @@ class NestProgram:
         return tuple(map(tuple, found))
 
 
-def row_nest(loop: Loop) -> NestProgram:
-    """A loop over rows as a nest. It reads scalars, conditions as 1 or 0; its sums are outputs."""
-    read, known = names_read(loop), condition_names(loop.body)
+def row_nest(nest: Nest, columns: Sequence[Column]) -> NestProgram:
+    """A nest over rows alone. It reads scalars, conditions as 1 or 0; its sums are outputs."""
+    read, known = names_read(nest), condition_names(nest.body)
     numbers = {name: f"{name}_number" if name in known else name for name in read}
     tests = [Operation(n, "!=", (number, 0.0)) for n, number in numbers.items() if n in known]
-    row, mode = (Affine(0, ((ROW, 1),)),), "peak=" if loop.peaks else "+="
-    loads = {column.name: Load(column.name, row) for column in loop.columns}
-    stores = tuple([Store(name, (), mode, term) for name, term in loop.sums])
-    sums = {name: name for name, _ in loop.sums}
+    sums = {store.target: store.target for store in nest.stores}
     return NestProgram(
         scalars=tuple(map(Name, numbers.values())),
-        arrays=loop.columns,
+        arrays=tuple(columns),
         numbers=(),
         temporaries=dict.fromkeys(sums, ()),
-        nests=(Nest((ROW,), loads, (*tests, *loop.body), stores),),
+        nests=(replace(nest, body=(*tests, *nest.body)),),
         outputs=sums,
     )
 

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from symgd.backends.nest_evaluation import NestEvaluator, Strip
-from symgd.backends.nests import Nest, NestProgram
+from symgd.backends.nests import NestProgram
+from symgd.backends.program import Nest
 from symgd.formula.indices import Count, Index
 from symgd.formula.nodes import Name
 

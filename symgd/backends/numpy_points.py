@@ -10,9 +10,9 @@ from typing import Any, TypeAlias
 
 from symgd._numpy import NDArray, np
 from symgd.backends import lambdified
-from symgd.backends.numpy_rows import BLOCK, NumpyLoop, Source
+from symgd.backends.numpy_rows import BLOCK, RowNest, Source
 from symgd.backends.operations import Operand
-from symgd.backends.program import Loop, Program, StraightLine, names_read
+from symgd.backends.program import Nest, Program, StraightLine, names_read
 from symgd.formula.nodes import Name
 
 Floats: TypeAlias = "NDArray[np.float64]"
@@ -36,9 +36,9 @@ def compile_points(
         known: dict[Operand, Any] = dict(zip(program.names, columns, strict=True))
         with np.errstate(all="ignore"):
             for block, kept in zip(program.blocks, program.read_after, strict=True):
-                if isinstance(block, Loop):
+                if isinstance(block, Nest):
                     assert source is not None
-                    _sums(block, known, source, len(points))
+                    _sums(RowNest(block, program.read_by(block)), known, source, len(points))
                 else:
                     _line(block, kept, known)
             found = known[output] if output in known else np.float64(output)
@@ -54,10 +54,9 @@ def _line(block: StraightLine, kept: set[str], known: dict[Operand, Any]) -> Non
     known.update(zip(results, function(*(known[n] for n in inputs)), strict=True))
 
 
-def _sums(block: Loop, known: dict[Operand, Any], source: Source, count: int) -> None:
-    loop = NumpyLoop(block)
-    values = [known[name] for name in loop.inputs]
+def _sums(nest: RowNest, known: dict[Operand, Any], source: Source, count: int) -> None:
+    values = [known[name] for name in nest.inputs]
     most = min(BLOCK, max(1, _SLAB // max(1, count)))
-    for name, parts in zip(loop.results, loop.parts(values, source, most), strict=True):
-        whole = np.asarray(np.fmax.reduce(parts) if loop.peaks else np.add.reduce(parts))
-        known[name] = np.where(np.isfinite(whole) | (not loop.peaks), whole, 0.0)[..., None]
+    for name, parts in zip(nest.results, nest.parts(values, source, most), strict=True):
+        whole = np.asarray(np.fmax.reduce(parts) if nest.peaks else np.add.reduce(parts))
+        known[name] = np.where(np.isfinite(whole) | (not nest.peaks), whole, 0.0)[..., None]

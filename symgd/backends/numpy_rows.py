@@ -15,8 +15,8 @@ from typing import Any, Protocol
 
 from symgd._numpy import NDArray, np
 from symgd.backends import lambdified
-from symgd.backends.program import Loop, Program, StraightLine, names_read
-from symgd.formula.nodes import Name
+from symgd.backends.program import Nest, Program, StraightLine, names_read
+from symgd.formula.nodes import Column, Name
 
 BLOCK = 8192  # rows: what a few float64 columns need stays in the cache
 
@@ -54,15 +54,17 @@ RowFunction = Callable[[Sequence[float], Source], list[float]]
 
 
 def compile_rows(
-    program: Program, over: Callable[[Loop], CompiledBlock] | None = None
+    program: Program, over: Callable[[Nest, Sequence[Column]], CompiledBlock] | None = None
 ) -> RowFunction:
     """A function (inputs, source) -> outputs in order, in IEEE semantics: nothing raises.
 
-    over: what runs a loop; NumPy, if it is left out.
+    over: what runs a nest over these columns; NumPy, if it is left out.
     """
-    over = over or NumpyLoop
+    over = over or RowNest
     steps: list[CompiledBlock] = [
-        over(block) if isinstance(block, Loop) else _ScalarBlock(block, keep)
+        over(block, program.read_by(block))
+        if isinstance(block, Nest)
+        else _ScalarBlock(block, keep)
         for block, keep in zip(program.blocks, program.read_after, strict=True)
     ]
     place = {name: k for k, name in enumerate(program.names)}  # in the list of what is known
@@ -100,21 +102,22 @@ class _ScalarBlock:
         return [o if isinstance(o, bool) else float(o) for o in out]  # a condition stays one
 
 
-class NumpyLoop:
-    """A loop: NumPy over blocks of rows."""
+class RowNest:
+    """A nest over rows: NumPy over blocks of them."""
 
-    def __init__(self, block: Loop) -> None:
-        self.inputs, self.peaks = names_read(block), block.peaks
-        self.columns = [c.text for c in block.columns]
-        self.results = [name for name, _ in block.sums]
-        terms = {str(k): term for k, (_, term) in enumerate(block.sums)}
-        inputs, line = (*block.columns, *map(Name, self.inputs)), StraightLine(block.body)
+    def __init__(self, nest: Nest, columns: Sequence[Column]) -> None:
+        self.inputs, self.join = names_read(nest), join(nest)
+        self.peaks = self.join is peak
+        self.columns = [c.text for c in columns]
+        self.results = [store.target for store in nest.stores]
+        terms = {str(k): store.value for k, store in enumerate(nest.stores)}
+        inputs, line = (*columns, *map(Name, self.inputs)), StraightLine(nest.body)
         self.function = lambdified.compile_array(Program(inputs, (line,), terms))
 
     def run(self, values: Sequence[float], source: Source) -> Iterable[float]:
         fixed = [np.bool_(v) if isinstance(v, bool) else np.float64(v) for v in values]
         parts = self.parts(fixed, source)
-        return ((peak if self.peaks else total)(list(map(float, p))) for p in parts)
+        return (self.join(list(map(float, p))) for p in parts)
 
     def parts(self, values: Sequence[Any], source: Source, most: int = BLOCK) -> list[list[Any]]:
         """Of each sum, that of each block of at most `most` rows.
@@ -128,6 +131,11 @@ class NumpyLoop:
                 for sums, term in zip(found, self.function(*columns, *values), strict=True):
                     sums.append(reduce(term, axis=-1))
         return found
+
+
+def join(nest: Nest) -> Callable[[Sequence[float]], float]:
+    """What joins the sums of blocks, or their peaks."""
+    return peak if nest.stores[0].mode == "peak=" else total
 
 
 def total(partial: Sequence[float]) -> float:

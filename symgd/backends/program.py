@@ -1,8 +1,9 @@
 """Program: the intermediate representation between formulas and backends.
 
 A program is a short list of blocks, and a block a list of operations (`symgd.backends.operations`)
-over inputs, earlier results and numbers, in order of evaluation. A straight-line block is evaluated
-once. A loop is evaluated once per row of the data; its results are sums over the rows.
+over inputs, earlier results and numbers, in order of evaluation. A straight line is evaluated once,
+a nest for all values of its indices. A Program has nests over the rows of the data, whose results
+are sums; those over the elements of arrays are in a `symgd.backends.nests.NestProgram`.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from symgd.backends.expressions import (
     statements,
 )
 from symgd.backends.operations import Operand, Operation
+from symgd.formula.indices import Affine, Index
 from symgd.formula.nodes import Column, Name
 from symgd.formula.printing.precedence import ATOM, OR, POWER, PRODUCT, SUM
 
@@ -32,25 +34,55 @@ class StraightLine:
     body: tuple[Operation, ...]
 
 
-@dataclass(frozen=True)
-class Loop:
-    """Operations once per row of the data, and the sums over the rows that are kept.
+#: Affine in indices and sizes; or the name of a value of the body, a whole number from the data.
+Subscript: TypeAlias = "Affine | str"
 
-    columns: what is read in each row. body: as in a straight line; it may read columns, inputs and
-    results of earlier blocks. sums: (result, term of one row). peaks: it is not the sum that is
-    kept, but the largest value, or 0 where that is not finite.
+
+@dataclass(frozen=True)
+class Load:
+    """The element of an array that a name of the body stands for.
+
+    array: the identifier of a parameter array, of data, or of a temporary. subscripts: as many as
+    the array has axes, each from 1 up; a temporary is read at its axes. A column of the data,
+    `Column` or `ColumnVector`, has the row as its first axis.
     """
 
-    columns: tuple[Column, ...]
+    array: str
+    subscripts: tuple[Subscript, ...] = ()
+
+
+@dataclass(frozen=True)
+class Store:
+    """target[subscripts] mode value.
+
+    target: a temporary, or the gradient of an array of parameters ("g_" + identifier).
+    mode: `=`; or what accumulates: `+=` from 0, `*=` from 1, `max=` from -inf, which is nan where a
+    value is nan, `peak=` from -inf, which ignores nan. Gradients are accumulated with `+=` from 0.
+    A temporary has one store in the whole program.
+    """
+
+    target: str
+    subscripts: tuple[Subscript, ...]
+    mode: str
+    value: Operand
+
+
+@dataclass(frozen=True)
+class Nest:
+    """For all values of `indices`, outermost first: the loads, the body, the stores.
+
+    indices: empty for a straight line, which is evaluated once. loads: by name; a subscript of one
+    may be another load, or a result of the body that depends on other loads. body: over loaded
+    names, scalars and numbers of the program, and the identifiers of indices, as numbers.
+    """
+
+    indices: tuple[Index, ...]
+    loads: Mapping[str, Load]
     body: tuple[Operation, ...]
-    sums: tuple[tuple[str, Operand], ...]
-    peaks: bool = False
-
-    def __str__(self) -> str:
-        return "\n".join(_loop(self, FormulaPrinter(self.columns)))
+    stores: tuple[Store, ...]
 
 
-Block: TypeAlias = StraightLine | Loop
+Block: TypeAlias = StraightLine | Nest
 
 
 @dataclass(frozen=True)
@@ -58,29 +90,33 @@ class Program:
     """Inputs -> blocks -> outputs.
 
     inputs: the symbols that the caller gives values. blocks: what to evaluate, in order.
-    outputs: name -> the name or number that holds it.
+    outputs: name -> the name or number that holds it. columns: of the data, that its nests read.
     """
 
     inputs: tuple[Name, ...]
     blocks: tuple[Block, ...]
     outputs: Mapping[str, Operand]
+    columns: tuple[Column, ...] = ()
 
     def __str__(self) -> str:
-        symbols = [*self.inputs, *(c for loop in self.loops for c in loop.columns)]
-        printer = FormulaPrinter(symbols)
+        printer = FormulaPrinter([*self.inputs, *self.columns])
         lines = [f"inputs {', '.join(names.escape(s.text) for s in self.inputs)}"]
         for block, kept in zip(self.blocks, self.read_after, strict=True):
-            if isinstance(block, Loop):
-                lines += _loop(block, printer)
+            if isinstance(block, Nest):
+                lines += _nest(block, printer)
             else:
                 lines += [printer.statement(s) for s in statements(block.body, kept)]
         lines += [f"output {names.escape(n)} = {printer.write(o)}" for n, o in self.outputs.items()]
         return "\n".join(lines)
 
     @cached_property
-    def loops(self) -> tuple[Loop, ...]:
+    def loops(self) -> tuple[Nest, ...]:
         """The passes over the data."""
-        return tuple(b for b in self.blocks if isinstance(b, Loop))
+        return tuple(b for b in self.blocks if isinstance(b, Nest))
+
+    def read_by(self, nest: Nest) -> list[Column]:
+        """The columns that a nest reads."""
+        return [c for c in self.columns if c.name in nest.loads]
 
     @cached_property
     def body(self) -> tuple[Operation, ...]:
@@ -107,11 +143,10 @@ class Program:
         """A hash of what is computed: equal programs have equal keys in every process."""
         import hashlib  # what short runs do without
 
-        symbols = [*self.inputs, *(c for loop in self.loops for c in loop.columns)]
-        loops = [(b.sums, b.peaks) if isinstance(b, Loop) else () for b in self.blocks]
+        stores = [b.stores if isinstance(b, Nest) else () for b in self.blocks]
         bodies = [[tuple(o) for o in block.body] for block in self.blocks]
-        texts = [(s.name, s.text) for s in symbols]
-        whole = repr((texts, bodies, loops, list(self.outputs.items())))
+        texts = [(s.name, s.text) for s in (*self.inputs, *self.columns)]
+        whole = repr((texts, bodies, stores, list(self.outputs.items())))
         return hashlib.sha256(whole.encode("utf-8", "surrogatepass")).hexdigest()
 
     @cached_property
@@ -130,12 +165,12 @@ class Program:
 
 
 def names_read(block: Block) -> list[str]:
-    """The names that a block reads and does not assign itself, without columns, in order."""
+    """The names that a block reads and does not assign or load itself, in order."""
     own = {o.result for o in block.body}
     read = [name for o in block.body for name in o.names]
-    if isinstance(block, Loop):
-        own.update(column.name for column in block.columns)
-        read += [term for _, term in block.sums if isinstance(term, str)]
+    if isinstance(block, Nest):
+        own.update(block.loads)
+        read += [store.value for store in block.stores if isinstance(store.value, str)]
     return [name for name in dict.fromkeys(read) if name not in own]
 
 
@@ -172,9 +207,9 @@ def _shown(symbol: Name) -> str:
     return f"`{names.escape(symbol.text)}`" if quoted else names.escape(symbol.text)
 
 
-def _loop(loop: Loop, printer: FormulaPrinter) -> list[str]:
-    lines = [printer.statement(s) for s in statements(loop.body, [term for _, term in loop.sums])]
-    kept = "max=" if loop.peaks else "+="
-    lines += [f"{result} {kept} {printer.write(term)}" for result, term in loop.sums]
-    listed = ", ".join(printer.shown[c.name] for c in loop.columns)
+def _nest(nest: Nest, printer: FormulaPrinter) -> list[str]:
+    """A nest over the rows."""
+    lines = [printer.statement(s) for s in statements(nest.body, [s.value for s in nest.stores])]
+    lines += [f"{s.target} {s.mode} {printer.write(s.value)}" for s in nest.stores]
+    listed = ", ".join(printer.shown[name] for name in nest.loads)
     return [f"for each row of {listed}:", *(f"    {line}" for line in lines)]

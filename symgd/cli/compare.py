@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from symgd.cli.console import emit
 from symgd.cli.formats import Format, read_format
-from symgd.cli.option_values import integer, positive, read_arrays, read_formula
+from symgd.cli.option_values import (
+    figure_size,
+    integer,
+    positive,
+    read_arrays,
+    read_formula,
+)
 from symgd.cli.options import HELP, format_option, loss_argument, option
 from symgd.cli.progress import with_progress
 from symgd.cli.terminal import (
@@ -36,8 +43,9 @@ def compare(
     tol: Annotated[str | None, option("tol")] = None,
     form: Annotated[str, format_option("compare")] = Format.table.value,
     plot: Annotated[
-        str | None, option("plot", "Draw all runs in one picture: .png, .svg or .gif.")
+        str | None, option("plot", "Draw all runs in one picture: .png, .svg, .pdf or .gif.")
     ] = None,
+    figsize: Annotated[str | None, option("figsize")] = None,
     page: Annotated[str | None, option("html", "Write a live page of the runs: .html.")] = None,
     data: Annotated[str | None, option("data")] = None,
     drop_missing: Annotated[bool, option("drop-missing")] = False,
@@ -51,6 +59,7 @@ def compare(
     kind = read_format("compare", form)
     from symgd.report import output_files
 
+    inches = figure_size(figsize)
     picture_path = None if plot is None else output_files.check_picture(plot)
     page_path = None if page is None else output_files.check_page(page)
     formula = read_formula(loss or [], data)
@@ -63,14 +72,7 @@ def compare(
     from symgd.report.plot import check_comparison, plot_comparison
 
     enable_garbage_collection()
-    rules = [
-        part
-        for text in rule or []
-        for part in ([text] if "=" in text else text.split(","))
-        if part.strip()
-    ]
-    asked: dict[str, Any] = {"lr": lr, "steps": count, "method": method}
-    asked["rule"] = [part.strip() for part in rules] or None
+    asked: dict[str, Any] = {"lr": lr, "steps": count, "method": method, "rule": _rules(rule or [])}
     with with_progress(data, kind is not Format.table) as source:
         comparison = compare.compare(
             formula,
@@ -96,7 +98,13 @@ def compare(
         }
         emit(writers[kind](comparison))
     if picture_path is not None:
-        plot_comparison(comparison, picture_path)
+        plot_comparison(comparison, picture_path, inches)
     if page_path is not None:
         comparison.to_html(page_path)
     write_row_remarks(comparison.loss)
+
+
+def _rules(texts: Sequence[str]) -> list[str] | None:
+    """The rules of these texts: names between commas, or the equations of one."""
+    parts = [part for text in texts for part in ([text] if "=" in text else text.split(","))]
+    return [part.strip() for part in parts if part.strip()] or None

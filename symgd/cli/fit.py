@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from symgd.cli.console import emit, write_message
 from symgd.cli.formats import Format, read_format
-from symgd.cli.option_values import integer, pairs, read_arrays
+from symgd.cli.option_values import figure_size, integer, pairs, read_arrays, split_names
 from symgd.cli.options import format_option, option
 from symgd.cli.progress import with_progress
 from symgd.cli.terminal import emit_report, enable_garbage_collection, exit_code, row_remarks
@@ -41,10 +41,12 @@ def fit(
     start: Annotated[
         str | None, option("start", "One number for all, or a=1,b=0.1; what is left out is found.")
     ] = None,
+    columns: Annotated[str | None, option("columns")] = None,
     weight: Annotated[str | None, option("weight")] = None,
     sigma: Annotated[str | None, option("sigma")] = None,
     absolute: Annotated[bool, option("absolute-sigma")] = False,
     loss: Annotated[str | None, option("loss")] = None,
+    family: Annotated[str | None, option("family")] = None,
     fixed: Annotated[list[str] | None, option("fix")] = None,
     tied: Annotated[list[str] | None, option("tie")] = None,
     bound: Annotated[list[str] | None, option("bound")] = None,
@@ -63,7 +65,13 @@ def fit(
     shape: Annotated[list[str] | None, option("shape")] = None,
     vector: Annotated[list[str] | None, option("vector")] = None,
     predict: Annotated[str | None, option("predict")] = None,
-    plot: Annotated[str | None, option("plot", "Draw data, model, residuals: .png, .svg.")] = None,
+    rows: Annotated[bool, option("rows")] = False,
+    derived: Annotated[list[str] | None, option("derived")] = None,
+    profile: Annotated[bool, option("profile")] = False,
+    plot: Annotated[
+        str | None, option("plot", "Draw data, model, residuals: .png, .svg, .pdf.")
+    ] = None,
+    figsize: Annotated[str | None, option("figsize")] = None,
     form: Annotated[str, format_option("fit")] = Format.table.value,
     check: Annotated[bool, option("check")] = False,
     quiet: Annotated[bool, option("quiet", "No remarks.")] = False,
@@ -71,12 +79,15 @@ def fit(
     """Fit a formula to data: parameters with standard errors."""
     kind = read_format("fit", form)
     enable_garbage_collection()
+    from symgd.cli import fit_output as output
     from symgd.fits.fit import fit as run
     from symgd.model.arguments import parse_assignments
     from symgd.model.bounds import parse_bounds
 
+    inches = figure_size(figsize)
     picture_path = None if plot is None else _check_picture(plot)
-    with with_progress(data, quiet or kind not in (Format.table, Format.plain)) as source:
+    silent = quiet or kind not in (Format.table, Format.plain)
+    with with_progress(data, silent, names=split_names(columns)) as source:
         result = run(
             model,
             source,
@@ -84,9 +95,11 @@ def fit(
             weight=weight,
             sigma=sigma,
             loss=loss,
+            family=family,
             fixed=parse_assignments(fixed or []),
             tied=pairs("--tie", tied or [], "NAME=..."),
             bounds=parse_bounds(bound or []),
+            derived=pairs("--derived", derived or [], "NAME=FORMULA"),
             method=method,
             rule=rule,
             steps=None if steps is None else integer("--steps", steps, minimum=1),
@@ -99,10 +112,16 @@ def fit(
             threads=None if threads is None else integer("--threads", threads, minimum=1),
             **read_arrays(size, shape, vector),
         )
-    _print(result, kind, predict)
+    reported = not rows and predict is None
+    if rows:
+        emit(output.row_lines(result, kind))
+    elif predict is not None:
+        emit(output.prediction_lines(result, predict, kind))
+    else:
+        emit_report(output.result_lines(result, kind, profile))
     if picture_path is not None:
-        result.plot(picture_path)
-    for remark in () if quiet else _remarks(result, kind is Format.table and predict is None):
+        result.plot(picture_path, inches)
+    for remark in () if quiet else _remarks(result, kind is Format.table and reported):
         write_message(remark)
     raise typer.Exit(exit_code(result.status.value, check))
 
@@ -116,18 +135,6 @@ def _check_picture(plot: str) -> Path:
     return path
 
 
-def _print(result: FitResult, kind: Format, predict: str | None) -> None:
-    """Print the result, or the predictions at the rows of the file `predict`."""
-    if predict is not None:
-        emit(_prediction_lines(result, predict, kind))
-    elif kind is not Format.table:
-        emit(_result_lines(result, kind))
-    else:
-        from symgd.report.fit import report
-
-        emit_report(report(result))
-
-
 def _remarks(result: FitResult, reported: bool) -> Iterator[str]:
     """Remarks for stderr. reported: whether the report has the status and the warnings."""
     yield from row_remarks(result.names, result.columns, result.table)
@@ -135,25 +142,3 @@ def _remarks(result: FitResult, reported: bool) -> Iterator[str]:
         if result.status.value != "converged":
             yield escape(result.message)
         yield from result.warnings
-
-
-def _result_lines(result: FitResult, form: Format) -> Iterable[str]:
-    from symgd.report.export import dump, record
-    from symgd.report.step_table import float_text
-
-    if form in (Format.json, Format.jsonl):
-        return [dump(result.to_dict())]
-    if form is Format.plain:
-        return [" ".join(float_text(value) for value in result.theta.values())]
-    rows = [record([name, e.value, e.stderr]) for name, e in result.params.items()]
-    return ["name,value,stderr", *rows]
-
-
-def _prediction_lines(result: FitResult, data: str, form: Format) -> Iterable[str]:
-    from symgd.report.export import dump
-    from symgd.report.step_table import float_text
-
-    values = result.predict(data).tolist()
-    if form in (Format.json, Format.jsonl):
-        return [dump({"predicted": values})]
-    return [*(["predicted"] if form is Format.csv else []), *map(float_text, values)]

@@ -18,6 +18,7 @@ class Format(StrEnum):
     jsonl = "jsonl"
     csv = "csv"
     latex = "latex"
+    markdown = "markdown"
 
 
 _ROWS = (Format.table, Format.plain, Format.json, Format.jsonl, Format.csv)
@@ -25,7 +26,7 @@ _ROWS = (Format.table, Format.plain, Format.json, Format.jsonl, Format.csv)
 #: The formats of each command, its default first.
 FORMATS = {
     "run": _ROWS,
-    "fit": _ROWS,
+    "fit": (*_ROWS, Format.latex, Format.markdown),
     "compare": (Format.table, Format.json, Format.jsonl, Format.csv),
     "explain": (Format.terminal, Format.latex, Format.json),
     "rules": _ROWS,

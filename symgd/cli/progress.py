@@ -20,19 +20,21 @@ _BAR_WIDTH = 20  # characters
 
 
 @contextmanager
-def with_progress(data: str | None, quiet: bool) -> Iterator[Any]:
+def with_progress(
+    data: str | None, quiet: bool, names: Sequence[str] | None = None
+) -> Iterator[Any]:
     """A context with a source for `data` whose passes show a progress bar.
 
-    It is `data` itself if quiet or if standard error is not a terminal. The bar is always cleared
-    at the end.
+    It is `data` itself if quiet or if standard error is not a terminal, and no names of columns
+    are given. The bar is always cleared at the end.
     """
-    is_terminal = sys.stderr is not None and sys.stderr.isatty()
-    if data is None or quiet or not is_terminal or os.environ.get("TERM") == "dumb":
-        yield data
-        return
     from symgd.data import open_source
 
-    source = ProgressSource(open_source(data))
+    is_terminal = sys.stderr is not None and sys.stderr.isatty()
+    if data is None or quiet or not is_terminal or os.environ.get("TERM") == "dumb":
+        yield data if names is None else open_source(data, names)
+        return
+    source = ProgressSource(open_source(data, names))
     try:
         yield source
     finally:

@@ -10,7 +10,13 @@ import typer
 from symgd.cli.command_group import REMARK
 from symgd.cli.console import OutputError, emit, write_message
 from symgd.cli.formats import Format, read_format
-from symgd.cli.option_values import integer, positive, read_arrays, read_formula
+from symgd.cli.option_values import (
+    figure_size,
+    integer,
+    positive,
+    read_arrays,
+    read_formula,
+)
 from symgd.cli.options import HELP, format_option, loss_argument, option
 from symgd.cli.progress import with_progress
 from symgd.cli.terminal import (
@@ -43,6 +49,7 @@ def run(
     check: Annotated[bool, option("check")] = False,
     backend: Annotated[str, option("backend")] = "auto",
     plot: Annotated[str | None, option("plot")] = None,
+    figsize: Annotated[str | None, option("figsize")] = None,
     page: Annotated[str | None, option("html")] = None,
     quiet: Annotated[bool, option("quiet")] = False,
     verbose: Annotated[bool, option("verbose")] = False,
@@ -66,13 +73,13 @@ def run(
     tolerance = None if tol is None else positive("--tol", tol)
     from symgd.report.output_files import check_page, check_picture
 
+    inches = figure_size(figsize)
     picture_path = None if plot is None else check_picture(plot)
     page_path = None if page is None else check_page(page)
     formula = read_formula(loss or [], data)
     from symgd.descent.descend import descend
     from symgd.model.arguments import parse_assignments
     from symgd.model.bounds import parse_bounds
-    from symgd.report import table
 
     enable_garbage_collection()
     asked: dict[str, Any] = {"lr": lr, "steps": number_of_steps, "rule": rule, "method": method}
@@ -94,27 +101,29 @@ def run(
             starts=None if starts is None else integer("--starts", starts, minimum=1),
             within=within,
         )
-    try:
-        (emit_report if kind is Format.table else emit)(_result(result, kind, stride, quiet))
-    except OutputError as error:
-        error.final_lines = "\n".join(table.final_lines(result))
-        raise
+    _write(result, kind, stride, quiet)
     if picture_path is not None:
-        result.plot(picture_path)
+        result.plot(picture_path, inches)
     if page_path is not None:
         result.to_html(page_path)
     if not quiet:
         write_row_remarks(result.loss)
-        for remark in _remarks(result, kind):
+        unchecked = check and tol is None and method is None
+        for remark in _remarks(result, kind, ctx.meta.get(REMARK), unchecked):
             write_message(remark)
-        if result.verdict.advice:
-            write_message(escape(result.verdict.advice))
-        if ctx.meta.get(REMARK):
-            write_message(ctx.meta[REMARK])
-        if check and tol is None and method is None:
-            write_message("without --tol no run counts as converged")
     diverging = result.verdict.kind in ("diverging", "nonfinite")
     raise typer.Exit(exit_code(result.status.value, check, diverging))
+
+
+def _write(result: Result, form: Format, every: int | None, quiet: bool) -> None:
+    """Print it; where that fails, the error holds its last lines."""
+    try:
+        (emit_report if form is Format.table else emit)(_result(result, form, every, quiet))
+    except OutputError as error:
+        from symgd.report.table import final_lines
+
+        error.final_lines = "\n".join(final_lines(result))
+        raise
 
 
 def _result(result: Result, form: Format, every: int | None, quiet: bool) -> Iterable[str]:
@@ -132,15 +141,22 @@ def _result(result: Result, form: Format, every: int | None, quiet: bool) -> Ite
     return writers[form](result, every=every)
 
 
-def _remarks(result: Result, form: Format) -> Iterator[str]:
-    """Remarks on the computation, and for formats without the verdict on its end."""
+def _remarks(
+    result: Result, form: Format, of_command: str | None, unchecked: bool
+) -> Iterator[str]:
+    """Remarks on the computation, and for formats without the verdict on its end; then advice."""
     loss: Any = result.loss
     if loss.table is not None and loss.internals.reduced:
         yield "sufficient statistics: moments of the data stand for its rows in every step"
-    if form is Format.table:
-        return
-    if result.status.value in ("diverged", "nonfinite", "interrupted", "stalled", "saddle"):
-        yield escape(result.message)
-    steps = [row[0] for row in result.history.rows()]
-    if len(steps) <= steps[-1]:
-        yield f"the history of a long run is thinned: {len(steps):,} of {steps[-1] + 1:,} rows"
+    if form is not Format.table:
+        if result.status.value in ("diverged", "nonfinite", "interrupted", "stalled", "saddle"):
+            yield escape(result.message)
+        steps = [row[0] for row in result.history.rows()]
+        if len(steps) <= steps[-1]:
+            yield f"the history of a long run is thinned: {len(steps):,} of {steps[-1] + 1:,} rows"
+    if result.verdict.advice:
+        yield escape(result.verdict.advice)
+    if of_command:
+        yield of_command
+    if unchecked:
+        yield "without --tol no run counts as converged"

@@ -7,12 +7,18 @@
 Tables are read strictly: a cell of a used column that is not a finite number is a `DataError` with
 file, line, column and cell. Nothing in a file is executed, and no link in it is followed.
 
-CSV: UTF-8, with or without a byte order mark. The first line names the columns. Cells are separated
-by commas, or by tabs or semicolons if the header is; they may be in double quotes (RFC 4180). Lines
-end in LF, CRLF or CR. There are no comments: a line that begins with # is a row. Blank lines are
-ignored, except in a file of one column, where a blank line before the last row is an empty cell. A
-number is what Python's float() reads, with the digits 0-9, a decimal point and an exponent, and may
-have spaces around it. Files compressed with gzip, bzip2 or xz are decompressed while they are read.
+CSV: UTF-8, with or without a byte order mark. Commas, tabs, semicolons, bars, or any number of
+spaces separate the cells, whichever gives all first lines as many cells (`symgd.data.layout`);
+cells may be in double quotes (RFC 4180). Lines end in LF, CRLF or CR. The first line that is no
+comment names the columns; where it holds numbers, the names are in the comment above it, or are
+x1, x2, ... A line below the names that holds only texts, above numbers, tells units. Lines that
+begin with #, % or // are comments. Blank lines are ignored, except in a file of one column, where a
+blank line before the last row is an empty cell. A number is what Python's float() reads, with the
+digits 0-9, a decimal point and an exponent, and may have spaces around it; decimal commas and
+groups of digits are read where the numbers of the file tell which is which
+(`symgd.data.written_numbers`), dates and times as days or seconds since the first
+(`symgd.data.dates`); `Table.remarks` says so. Files compressed with gzip, bzip2 or xz are
+decompressed while they are read.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ def convert_arrow(
     dtype = array.type
     if labels is not None:
         texts = dtype.value_type if pa.types.is_dictionary(dtype) else dtype
-        if str(texts) not in ("string", "large_string", "string_view"):
+        if labels.categories and str(texts) not in ("string", "large_string", "string_view"):
             sentence = f"the type of a column of categories is text here, not {excerpt(str(dtype))}"
             raise location.column_error(sentence)
         return MaskedColumn(*text_numbers(array, labels), location)
@@ -136,6 +136,7 @@ class ArrowSource:
     """A pyarrow Table as a table source."""
 
     in_memory = True
+    decimal_comma = None
     remarks: tuple[str, ...] = ()
 
     def __init__(self, table: Any, label: str) -> None:

@@ -44,6 +44,7 @@ class ArrowFileSource:
     """A file in one of these formats as a table source."""
 
     in_memory = False
+    decimal_comma = None
 
     def __init__(self, file: File, arrow_format: ArrowFormat) -> None:
         need_arrow(file.label, f"reading {arrow_format.name}s")

@@ -6,6 +6,7 @@ import math
 import numbers
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date, time
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -70,11 +71,12 @@ def convert(values: NDArray[Any], missing: Mask | None, location: ColumnLocation
         return MaskedColumn(_to_float64(values, missing, location), missing, location)
     if not len(values):
         return MaskedColumn(np.empty(0), missing, location)
-    first = excerpt(str(values[0]))
+    first = excerpt(str(values[0] if kind != "M" else _with_minutes(values)[0]))
     if kind in "US":
         raise location.row_error(0, f"'{first}' is text, not a number", _CONVERT_HINT, first)
     type_name = {"M": "a time", "m": "a duration", "c": "complex"}.get(kind, "no number")
-    raise location.row_error(0, f"{first} is {type_name}", "convert it to real numbers")
+    cell = first if kind == "M" else ""
+    raise location.row_error(0, f"{first} is {type_name}", "convert it to real numbers", cell)
 
 
 _CONVERT_HINT = "convert the column to numbers first"
@@ -84,23 +86,47 @@ def convert_texts(
     values: NDArray[Any], missing: Mask | None, location: ColumnLocation, labels: Labels
 ) -> MaskedColumn:
     """The numbers of the texts of an array, (rows,) of strings or objects; blanks are missing."""
-    if values.ndim != 1 or values.dtype.kind not in "UOiu":
+    kind = values.dtype.kind
+    if values.ndim != 1 or kind not in ("UOiu" if labels.categories else "UOM"):
         raise location.column_error("a column of categories is 1-D and holds texts here")
     texts = []
-    for index, value in enumerate(values.tolist()):
+    for index, value in enumerate(
+        (_with_minutes(values).astype(str) if kind == "M" else values).tolist()
+    ):
         absent = value is None or type(value).__name__ == "NAType" or value != value
         if absent or (missing is not None and missing[index]):
             texts.append("")
-        elif isinstance(value, (str, numbers.Real)):
-            texts.append(str(value).strip())
+        elif isinstance(value, (str, numbers.Real, date, time)):
+            text = str(value).strip()
+            texts.append("" if text == "NaT" else text)
         else:
             name = excerpt(type(value).__name__)
             raise location.row_error(index, f"an object of type {name} is no category")
     present = [text for text in texts if text]
     blank = np.array([not text for text in texts])
     found = np.zeros(len(texts))
-    found[~blank] = labels.numbers(present)
+    try:
+        found[~blank] = labels.numbers(present)
+    except DataError as error:
+        raise _row_of(error, texts, location, labels) from None
     return MaskedColumn(found, blank, location)
+
+
+def _with_minutes(times: NDArray[Any]) -> NDArray[Any]:
+    """Times whose texts have minutes, where they have hours."""
+    return times.astype("M8[m]") if np.datetime_data(times.dtype)[0] == "h" else times
+
+
+def _row_of(
+    error: DataError, texts: Sequence[str], location: ColumnLocation, labels: Labels
+) -> DataError:
+    """The error about the first text that labels refuse, with its row."""
+    for index, text in enumerate(texts):
+        try:
+            labels.numbers([text] if text else [])
+        except DataError as found:
+            return location.row_error(index, found.message, found.hint, text)
+    return error
 
 
 def _to_float64(values: NDArray[Any], missing: Mask | None, location: ColumnLocation) -> Array:
@@ -160,6 +186,8 @@ def _convert_object(value: Any, index: int, location: ColumnLocation) -> float:
     if isinstance(value, (str, bytes)):
         shown = excerpt(value if isinstance(value, str) else repr(value))
         raise refuse(f"'{shown}' is text, not a number", _CONVERT_HINT, shown)
+    if isinstance(value, (date, time)):
+        raise refuse(f"'{excerpt(str(value))}' is a date, not a number", "", str(value))
     if not isinstance(value, (numbers.Real, np.bool_)) and type_name != "Decimal":
         raise refuse(f"an object of type {excerpt(type_name)} is not a number", _CONVERT_HINT)
     try:

@@ -12,6 +12,7 @@ from symgd.data.files import File
 from symgd.data.header import count_line_ends, read_header
 from symgd.data.source import Block, SelectedColumn
 from symgd.errors import DataError, import_problem
+from symgd.names import counted
 
 _CHUNK = 1 << 20  # bytes that are read at a time to count lines
 
@@ -21,15 +22,20 @@ class CsvSource:
 
     in_memory = False
 
-    def __init__(self, file: File) -> None:
+    def __init__(self, file: File, names: Sequence[str] | None = None) -> None:
         self._file = file
-        self._header = read_header(file)
+        self._header = read_header(file, names)
+        self._comments = 0
         self.label = file.label
+        #: where semicolons separate cells, the comma is a decimal comma
+        self.decimal_comma = True if self._header.delimiter == ";" else None
         self.names = self._header.names
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        found = []
+        found = [f"{self.label}: {self._header.remark}"] if self._header.remark else []
+        if self._comments:
+            found.append(f"{self.label}: {counted(self._comments, 'comment')} skipped")
         if "cannot" in self._arrow_problem:  # not one that is not installed
             found.append(f"{self.label} is read slowly, without pyarrow{self._arrow_problem}")
         if not self._file.ends_line:
@@ -73,6 +79,7 @@ class CsvSource:
         with self._open_at(offset) as stream:
             exact = ExactCsvReader(stream, header, self.label, first_line, size)
             yield from exact.blocks(selected, drop_missing)
+            self._comments = exact.comments
 
     @contextmanager
     def _open_at(self, offset: int) -> Iterator[io.RawIOBase]:

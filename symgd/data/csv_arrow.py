@@ -21,13 +21,18 @@ from symgd.data import parse_cell
 from symgd.data.arrow import null_mask, numpy_values, text_numbers
 from symgd.data.header import Header
 from symgd.data.labels import Labels
+from symgd.data.layout import SPACES
 from symgd.data.source import Array, Block, SelectedColumn
+from symgd.errors import DataError
 
 CHUNK = 1 << 20  # bytes of a chunk, at most; a call of Arrow costs 0.4 ms
 
 _MOST_THREADS = 8
 _WINDOW = 1 << 16  # bytes: with a line end in every window, no line is longer than two windows
 _LONG = re.compile(rb"([+-]?[0-9]{16,308})(?![0-9.eE])")  # 2**53 has 16 digits
+_COMMENT = re.compile(rb"(?m)^[ \t]*(?:#|%|//)")
+_SPACES = re.compile(rb"[ \t]+")
+_SPACES_AROUND = re.compile(rb"(?m)^ | (?=\r?$)")
 _AFTER_A_CELL = re.compile(rb"[^0-9.eE+-]" + _LONG.pattern)
 
 ParsedBlocks = list[tuple[list[Array], int]]  # (columns, rows dropped) of some rows
@@ -147,17 +152,22 @@ def _parse_chunk(
     import pyarrow as pa
     from pyarrow import csv
 
+    spaces = options["parse_options"].delimiter == SPACES
     if options["parse_options"].ignore_empty_lines and not data.strip():
         return []
     if data.startswith(codecs.BOM_UTF8):
         return None  # Arrow would skip it as the start of a file
+    if (b"#" in data or b"%" in data or b"//" in data) and (spaces or _COMMENT.search(data)):
+        return None
+    if spaces:
+        data = _SPACES_AROUND.sub(b"", _SPACES.sub(b" ", data))
     if _has_long_lines(data) or not (all_numbers or _is_plain_text(data)):
         return None
     try:
         table = csv.read_csv(pa.py_buffer(data), **options)
-    except pa.ArrowInvalid:
+        blocks = [_finite_columns(batch, labels, drop_missing) for batch in table.to_batches()]
+    except (pa.ArrowInvalid, DataError):
         return None
-    blocks = [_finite_columns(batch, labels, drop_missing) for batch in table.to_batches()]
     if any(batch and _is_large(batch[0]) for batch in blocks) and _rounds_integers(data):
         return None
     if any(batch and batch[1] for batch in blocks) and b"(" in data:

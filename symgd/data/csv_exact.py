@@ -6,6 +6,7 @@ import csv
 import io
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 
 from symgd._numpy import np
 from symgd.data import parse_cell
@@ -17,6 +18,7 @@ from symgd.data.header import (
     refuse_damaged_line,
 )
 from symgd.data.labels import Labels
+from symgd.data.layout import COMMENT, SPACES, spaced, without_comment
 from symgd.data.parse_cell import BadCell
 from symgd.data.source import Array, Block, SelectedColumn
 from symgd.errors import DataError, excerpt
@@ -42,8 +44,9 @@ class ExactCsvReader:
         )
         self._header = header
         self._label = label
-        self._first_line = first_line
         self._row_text = ""  # the first line of the row that is being read
+        self._row_line = self._line = first_line - 1  # the numbers of that, and of the last line
+        self.comments = 0  # lines that were skipped
         self._size = max(1, size)
 
     def blocks(self, selected: Sequence[SelectedColumn], drop_missing: bool) -> Iterator[Block]:
@@ -65,11 +68,17 @@ class ExactCsvReader:
     def _records(self) -> Iterator[Record]:
         """(first line, cells) of every row; blank lines are ignored (see `symgd.data`)."""
         width = len(self._header.names)
-        reader = csv.reader(self._checked_lines(), delimiter=self._header.delimiter, strict=True)
-        line = self._first_line
+        delimiter = self._header.delimiter
+        reader = csv.reader(
+            self._checked_lines(),
+            delimiter=delimiter,
+            strict=True,
+            skipinitialspace=delimiter == SPACES,
+        )
         first_blank = blanks = 0  # in a file of one column, empty cells if a row follows
         try:
             for row in reader:
+                line = self._row_line
                 if len(row) == width and (width > 1 or row[0].strip()):
                     yield from ((first_blank + k, [""]) for k in range(blanks))
                     blanks = 0
@@ -79,21 +88,24 @@ class ExactCsvReader:
                 elif width == 1:
                     first_blank = first_blank if blanks else line
                     blanks += 1
-                line = self._first_line + reader.line_num
                 self._row_text = ""
         except csv.Error as error:
-            several = self._first_line + reader.line_num > line + 1
-            raise self._csv_error(str(error), line, several) from None
+            several = self._line > self._row_line
+            raise self._csv_error(str(error), self._row_line, several) from None
 
     def _checked_lines(self) -> Iterator[str]:
-        """The lines, each ending in LF, or DataError."""
-        number = self._first_line
+        """The lines, each ending in LF, without comments, or DataError."""
+        delimiter = self._header.delimiter
         while line := self._text.readline(MOST_LINE):
+            self._line += 1
             if not line.isascii() or "\0" in line or len(line) >= MOST_LINE:
-                refuse_damaged_line(line, self._label, number, self._header)
-            self._row_text = self._row_text or line
-            yield line
-            number += 1
+                refuse_damaged_line(line, self._label, self._line, self._header)
+            if not self._row_text:
+                if COMMENT.match(line):
+                    self.comments += 1
+                    continue
+                self._row_text, self._row_line = line, self._line
+            yield spaced(without_comment(line, delimiter), delimiter)
 
     def _wrong_width(self, row: list[str], line: int) -> DataError:
         names = self._header.names
@@ -158,14 +170,19 @@ def _parse(cell: str, labels: Labels | None) -> float | BadCell:
     if labels is None:
         return parse_cell.parse(cell)
     text = parse_cell.parse_text(cell)
-    return float(labels.numbers([text])[0]) if isinstance(text, str) else text
+    try:
+        return float(labels.numbers([text])[0]) if isinstance(text, str) else text
+    except DataError as error:
+        return BadCell(error.message, error.hint)
 
 
 def _parse_column(column: list[str], labels: Labels | None) -> Array | None:
     """The numbers of a column; None if a cell is not finite, or may be a rounded integer."""
     if labels is not None:
         texts = [cell.strip(" \t") for cell in column]
-        return None if any(map(parse_cell.is_missing, texts)) else labels.numbers(texts)
+        with suppress(DataError):
+            return None if any(map(parse_cell.is_missing, texts)) else labels.numbers(texts)
+        return None
     if parse_cell.FOREIGN.search("".join(column)):
         return None
     try:

@@ -3,39 +3,44 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from symgd.data.compression import MAGIC, CompressedFile, compression_of
-from symgd.data.files import File, open_file
+from symgd.data.files import File, open_file, open_stream
+from symgd.data.select_columns import check_names, refuse_names
 from symgd.data.source import TableSource
 
 if TYPE_CHECKING:
     from symgd.data.arrow_files import ArrowFormat
 
 
-def open_source(source: Any) -> TableSource:
+def open_source(source: Any, names: Sequence[str] | None = None) -> TableSource:
     """A table source, whose `names` are known and whose rows are not yet read.
 
-    source: as for `read_table`, which accepts the result, too.
+    source, names: as for `read_table`, which accepts the result, too.
     """
+    if names is not None:
+        check_names(names, "the names of the columns")
     if hasattr(source, "blocks") and hasattr(source, "estimated_rows"):
         opened: TableSource = source
         return opened
-    if not isinstance(source, (str, os.PathLike)):
+    if not isinstance(source, (str, os.PathLike)) and not hasattr(source, "read"):
         from symgd.data.in_memory import open_object
 
-        return open_object(source)
-    file = open_file(source)
+        return open_object(source, names)
+    file = open_stream(source) if hasattr(source, "read") else open_file(source)
     with file.open() as stream:
         head = stream.read(MAGIC) or b""
     if (arrow_format := _arrow_format(file, head)) is not None:
+        refuse_names(names, file.label)
         from symgd.data.arrow_files import ArrowFileSource
 
         return ArrowFileSource(file, arrow_format)
     from symgd.data.csv import CsvSource
 
     compression = compression_of(file, head)
-    return CsvSource(file if compression is None else CompressedFile(file, compression))
+    return CsvSource(file if compression is None else CompressedFile(file, compression), names)
 
 
 def _arrow_format(file: File, head: bytes) -> ArrowFormat | None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from symgd.data.spool import Spool
-from symgd.errors import DataError
+from symgd.errors import DataError, excerpt
 
 _MOST_PIPE_BYTES = 1 << 34  # bytes that are copied from a pipe to a temporary file, at most
 
@@ -147,6 +147,20 @@ def open_file(path: str | os.PathLike[str]) -> File:
         raise DataError("this is a device, not a file", source=text)
     suffix = Path(text).suffix.lower()
     return File(text, suffix, partial(_FileStream, Path(text), text), partial(_file_state, text))
+
+
+def open_stream(stream: Any) -> File:
+    """The rest of an open file, binary or text, as a file."""
+    name = getattr(stream, "name", None)
+    label = name if isinstance(name, str) else f"the {excerpt(type(stream).__name__)}"
+    try:
+        content = stream.read()
+    except (OSError, ValueError) as error:
+        raise read_error(label, error) from None
+    if not isinstance(content, (str, bytes)):
+        raise DataError("its read() gives neither text nor bytes", source=label)
+    data = content.encode("utf-8", "surrogateescape") if isinstance(content, str) else content
+    return _spool_stream(io.BytesIO(data), label)
 
 
 def _spool_stream(stream: BinaryIO, label: str) -> File:

@@ -5,23 +5,23 @@ from __future__ import annotations
 import codecs
 import csv
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from symgd.data import parse_cell
 from symgd.data.files import File
+from symgd.data.layout import COMMENT, SPACES, TextLine, find_layout, spaced
 from symgd.data.select_columns import check_names
-from symgd.errors import DataError, excerpt
+from symgd.errors import DataError
 
 MOST_LINE = 1 << 20  # characters of one line
 
 _HEAD_BYTES = 4 * MOST_LINE + 4  # bytes in which the header and the first row must end
 _SAMPLE = 1 << 16  # bytes from which the length of a row is estimated
-_BLANK_LINES = re.compile(rb"[ \t\r\n]*(?:[\r\n]|\Z)")
+_BLANK_LINES = re.compile(rb"(?:[ \t]*[\r\n])+")
 _LINE = re.compile(rb"[^\r\n]*(?:\r\n|\r|\n|\Z)")
-_QUOTED = re.compile(r'"[^"]*("|$)')
 _DAMAGED = re.compile("[\0\udc80-\udcff]")
-_DELIMITERS = ",\t;"  # in the order of preference
+_SPREADSHEET = re.compile(r"sep=(.)")
+_LINES = 12  # from which the layout is found
 
 _UTF_16_32 = {
     codecs.BOM_UTF32_LE: "UTF-32",
@@ -33,10 +33,10 @@ _UTF_16_32 = {
 
 @dataclass(frozen=True)
 class Header:
-    """names: of the columns, "" for a column without one. delimiter: one character.
+    """names: of the columns, "" for a column without one. delimiter: " " for any number of spaces.
 
-    offset, lines: the bytes and lines up to the end of the header. row_bytes: the estimated bytes
-    of a row.
+    offset, lines: the bytes and lines up to the rows. row_bytes: the estimated bytes of a row.
+    remark: on how the header was read, or "".
     """
 
     names: tuple[str, ...]
@@ -44,10 +44,14 @@ class Header:
     offset: int
     lines: int
     row_bytes: float
+    remark: str = ""
 
 
-def read_header(file: File) -> Header:
-    """The header of a CSV file, or the DataError about its first line."""
+def read_header(file: File, names: Sequence[str] | None = None) -> Header:
+    """The header of a CSV file, or the DataError about its first line.
+
+    names: of the columns, in place of those in the file.
+    """
     with file.open() as stream:
         head = stream.read(_HEAD_BYTES) or b""
     file.refuse_magic(head)
@@ -57,19 +61,45 @@ def read_header(file: File) -> Header:
             hint = "save the file as UTF-8"
             raise DataError(sentence, line=1, source=file.label, hint=hint)
     begin = len(codecs.BOM_UTF8) if head.startswith(codecs.BOM_UTF8) else 0
-    begin, lines_before = _skip_blank_lines(head, begin, 0)
-    header_line, end, number = _next_line(head, begin, lines_before)
-    if not header_line:
+    comments, lines, delimiter = _first_lines(head, begin)
+    if not lines and not comments:
         hint = "the first line names the columns, each further line is a row"
         raise DataError("the file is empty", line=1, source=file.label, hint=hint)
-    first_row, _, _ = _next_line(head, end, number)
-    delimiter = _delimiter(header_line, first_row, file.suffix)
-    cells, offset, lines = _cells(head, begin, lines_before, delimiter, file.label)
-    names = tuple(name.strip() for name in cells)
-    _check_header(names, file.label, number)
+    layout = find_layout(comments, lines or comments[-1:], file.suffix, names, delimiter)
+    if layout.names is None:
+        assert layout.header is not None
+        place = layout.header.begin, layout.header.number - 1
+        cells, offset, number = _cells(head, *place, layout.delimiter, file.label)
+    else:
+        cells, offset, number = layout.names, begin, 0
+    if layout.rows is not None:
+        offset, number = layout.rows.begin, layout.rows.number - 1
+    found = tuple(name.strip() for name in cells)
+    _check_header(found, file.label, layout.header.number if layout.header else 1)
     sample = head[offset : offset + _SAMPLE]
     row_bytes = max(2.0, len(sample) / max(1, count_line_ends(sample)))
-    return Header(names, delimiter, offset, lines, row_bytes)
+    return Header(found, layout.delimiter, offset, number, row_bytes, layout.remark)
+
+
+def _first_lines(head: bytes, begin: int) -> tuple[list[TextLine], list[TextLine], str | None]:
+    """(the comments before the table, its first lines, the delimiter that a spreadsheet names)."""
+    comments, lines, delimiter = list[TextLine](), list[TextLine](), None
+    number = 0
+    while begin < len(head) and len(lines) < _LINES:
+        if blank := _BLANK_LINES.match(head, begin):  # there may be millions
+            begin, number = blank.end(), number + count_line_ends(blank.group())
+            continue
+        text, end = _line(head, begin)
+        number += 1
+        told = None if lines or comments else _SPREADSHEET.fullmatch(text.strip())
+        if told is not None:
+            delimiter = told[1]
+        elif text.strip():
+            is_comment = COMMENT.match(text) is not None
+            if not (is_comment and lines):
+                (comments if is_comment else lines).append(TextLine(text, begin, end, number))
+        begin = end
+    return comments, lines, delimiter
 
 
 def refuse_damaged_line(line: str, label: str, number: int, header: Header | None = None) -> None:
@@ -122,21 +152,6 @@ def count_line_ends(data: bytes) -> int:
     return data.count(b"\n") + data.count(b"\r") - data.count(b"\r\n")
 
 
-def _skip_blank_lines(head: bytes, offset: int, number: int) -> tuple[int, int]:
-    """(the offset of the next line that is not blank, the lines before it)."""
-    blank = _BLANK_LINES.match(head, offset)
-    return (blank.end(), number + count_line_ends(blank.group())) if blank else (offset, number)
-
-
-def _next_line(head: bytes, offset: int, number: int) -> tuple[str, int, int]:
-    """(the next line that is not blank, or "", the offset of its end, its number)."""
-    line = ""
-    while not line.strip() and offset < len(head):
-        offset, number = _skip_blank_lines(head, offset, number)
-        line, offset, number = *_line(head, offset), number + 1
-    return line if line.strip() else "", offset, number
-
-
 def _line(head: bytes, offset: int) -> tuple[str, int]:
     """(the line at an offset as text that ends in LF, the offset of its end)."""
     match = _LINE.match(head, offset)
@@ -144,20 +159,6 @@ def _line(head: bytes, offset: int) -> tuple[str, int]:
     line = match.group().decode("utf-8", "surrogateescape")
     text = line.rstrip("\r\n")
     return text + "\n" * (text != line), match.end()
-
-
-def _delimiter(header_line: str, first_row: str, suffix: str) -> str:
-    """The delimiter: a tab in a .tsv file, else the candidate in the header outside quotes.
-
-    Of several candidates, the first with which the first row has as many cells as the header.
-    """
-    unquoted = _QUOTED.sub("", header_line)
-    if suffix in (".tsv", ".tab") and "\t" in unquoted:
-        return "\t"
-    candidates = [d for d in _DELIMITERS if d in unquoted]
-    row = _QUOTED.sub("", first_row)
-    consistent = [d for d in candidates if unquoted.count(d) == row.count(d)]
-    return (consistent or candidates or [","])[0]
 
 
 def _cells(
@@ -171,11 +172,13 @@ def _cells(
             line, offset = _line(head, offset)
             number += 1
             refuse_damaged_line(line, label, number)
-            yield line
+            yield spaced(line, delimiter)
 
     try:
-        rows = csv.reader(lines(), delimiter=delimiter, strict=True)
-        cells = next((row for row in rows if any(cell.strip() for cell in row)), [])
+        rows = csv.reader(
+            lines(), delimiter=delimiter, strict=True, skipinitialspace=delimiter == SPACES
+        )
+        cells = next(rows, [])
     except csv.Error as error:
         sentence, hint = csv_error_message(str(error), number > 1)
         raise DataError(sentence, line=1, source=label, hint=hint) from None
@@ -183,12 +186,8 @@ def _cells(
 
 
 def _check_header(names: tuple[str, ...], label: str, line: int) -> None:
-    if not any(names) or all(isinstance(parse_cell.parse(name), float) for name in names if name):
-        shown = excerpt(", ".join(names)) or "nothing"
-        sentence = f"the columns have no names: the first line holds {shown}"
+    if not any(names):
+        sentence = "the columns have no names: the first line holds nothing"
         hint = "write the names of the columns in the first line"
         raise DataError(sentence, line=line, source=label, hint=hint)
-    if names[0].startswith("sep=") and not any(names[1:]):
-        hint = f"delete line {line}, which is for a spreadsheet"
-        raise DataError("this line does not name the columns", line=line, source=label, hint=hint)
     check_names(names, label, line)

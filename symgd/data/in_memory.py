@@ -18,16 +18,23 @@ from symgd.data.conversion import (
     convert_texts,
     remove_missing,
 )
-from symgd.data.select_columns import check_names
+from symgd.data.select_columns import check_names, check_width, refuse_names
 from symgd.data.source import Block, SelectedColumn, TableSource
 from symgd.errors import DataError, excerpt
 
 ArrayAndMask: TypeAlias = "tuple[NDArray[Any], Mask | None]"
 
 
-def open_object(data: Any) -> TableSource:
-    """The table source for an object with columns, or DataError."""
+def open_object(data: Any, names: Sequence[str] | None = None) -> TableSource:
+    """The table source for an object with columns, or DataError. names: of a 2-D array's."""
     label = _label(data)
+    if isinstance(data, (list, tuple)) and data and all(isinstance(r, (list, tuple)) for r in data):
+        data = np.array(data, dtype=object)
+    if isinstance(data, np.ndarray) and data.ndim == 2 and not data.dtype.names:
+        found = [f"x{k + 1}" for k in range(data.shape[1])] if names is None else list(names)
+        check_width(found, data.shape[1], label)
+        return MemorySource(label, found, lambda name: _as_array(data[:, found.index(name)]))
+    refuse_names(names, label)
     if isinstance(data, Mapping):
         return MemorySource(label, list(data), lambda key: _as_array(data[key]))
     if isinstance(data, np.ndarray) and data.dtype.names:
@@ -40,7 +47,7 @@ def open_object(data: Any) -> TableSource:
     if hasattr(data, "collect"):  # a lazy frame
         raise DataError("it is not computed yet", source=label, hint="pass data.collect()")
     if hasattr(data, "__getitem__") and not callable(getattr(data, "columns", callable)):
-        return MemorySource(label, list(data.columns), lambda key: _series_values(data[key]))
+        return _frame(data, label)
     if hasattr(data, "__arrow_c_stream__"):
         need_arrow(label, "reading it through Arrow's interface")
         return _stream(data, label)
@@ -50,6 +57,28 @@ def open_object(data: Any) -> TableSource:
 
         return ArrowSource(from_dataframe(data), label)
     raise _not_a_table(label)
+
+
+def _frame(data: Any, label: str) -> TableSource:
+    """A data frame; the named levels of its index are columns, too."""
+    columns = list(data.columns)
+    levels = [n for n in getattr(getattr(data, "index", None), "names", ()) if n is not None]
+    index = {name: data.index.get_level_values(name) for name in levels if name not in columns}
+
+    def read(key: Any) -> ArrayAndMask:
+        return _series_values(index[key] if key in index else data[key])
+
+    return MemorySource(label, [*columns, *index], read)
+
+
+def _name(key: Any) -> str:
+    """The name of a column in formulas; "" for one that cannot be used in them.
+
+    Of several levels, ("pos", "x"), the parts are joined: pos_x.
+    """
+    if isinstance(key, tuple) and all(isinstance(part, str) for part in key):
+        return "_".join(part.strip() for part in key if part.strip())
+    return key.strip() if isinstance(key, str) else ""
 
 
 def _stream(data: Any, label: str) -> TableSource:
@@ -81,6 +110,7 @@ class MemorySource:
     """
 
     in_memory = True
+    decimal_comma = None
     remarks: tuple[str, ...] = ()
 
     def __init__(
@@ -89,8 +119,7 @@ class MemorySource:
         self.label = label
         self._keys = keys
         self._read = read
-        # a key that is not a string cannot be used in a formula
-        self.names = tuple(key.strip() if isinstance(key, str) else "" for key in keys)
+        self.names = tuple(map(_name, keys))
         check_names(self.names, label)
 
     def estimated_rows(self) -> int:

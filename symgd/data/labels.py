@@ -14,10 +14,13 @@ class Labels:
 
     The numbers are those of first appearance while the columns are read for the first time, and of
     sorted texts after `settle`: no order of rows decides them. texts: all there are, in order.
+    Subclasses number texts by what they mean.
     """
 
+    categories = True  # whether the texts are names of categories
+
     def __init__(self, texts: Sequence[str] | None = None) -> None:
-        self._numbers = {text: number for number, text in enumerate(texts or (), start=1)}
+        self._numbers: dict[str, float] = {t: k for k, t in enumerate(texts or (), start=1)}
         self._settled = texts is not None
         self._lock = Lock()
 
@@ -27,12 +30,21 @@ class Labels:
         if not self._settled:
             with self._lock:  # several threads read one column
                 for text in texts:
-                    known.setdefault(text, len(known) + 1)
+                    if text not in known:
+                        self.check(text)
+                        known[text] = len(known) + 1
         try:
             return np.fromiter((known[text] for text in texts), np.float64, len(texts))
         except KeyError as error:
             sentence = f"'{excerpt(error.args[0])}' is none of the categories"
             raise DataError(f"{sentence} {excerpt(', '.join(known), 200)}") from None
+
+    def check(self, text: str) -> None:
+        """DataError for a text that cannot stand in such a column."""
+
+    def remark(self, name: str) -> str:
+        """A sentence for the user on how the column `name` was read, or ""."""
+        return ""
 
     def settle(self, used: Collection[float] | None = None) -> NDArray[np.float64]:
         """(K + 1,): the final number of each one so far, of those in `used` only if it is given."""
@@ -41,7 +53,7 @@ class Labels:
         found = list(self._numbers) if self._settled else sorted(kept)
         final = np.zeros(len(self._numbers) + 1)
         for number, text in enumerate(found, start=1):
-            final[self._numbers[text]] = number
+            final[int(self._numbers[text])] = number
         self._numbers = {text: number for number, text in enumerate(found, start=1)}
         self._settled = True
         return final

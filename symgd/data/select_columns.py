@@ -38,6 +38,18 @@ def check_names(names: Sequence[str], source: str, line: int | None = None) -> N
             raise DataError(sentence, column=name, line=line, source=source, hint=hint)
 
 
+def refuse_names(names: Sequence[str] | None, source: str) -> None:
+    """DataError if names are given to a table whose columns have names."""
+    if names is not None:
+        raise DataError("its columns have names already: leave --columns out", source=source)
+
+
+def check_width(names: Sequence[str], width: int, source: str) -> None:
+    """DataError if there are not as many names as columns."""
+    if len(names) != width:
+        raise DataError(f"{len(names)} names are given to {width} columns", source=source)
+
+
 def _find(name: str, names: Sequence[str], source: str) -> int:
     matches = [k for k, other in enumerate(names) if other and _spelling(other) == _spelling(name)]
     exact = [k for k in matches if names[k] == name]

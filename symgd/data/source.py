@@ -17,7 +17,8 @@ Array: TypeAlias = "NDArray[np.floating[Any]]"
 class SelectedColumn:
     """A selected column. index: in the source. name: as it was requested.
 
-    labels: of a column of texts, which is read as their numbers; None: it holds numbers.
+    labels: of a column of texts, which is read as their numbers (dates, decimal commas, ...);
+    None: it holds plain numbers.
     """
 
     index: int
@@ -49,6 +50,10 @@ class TableSource(Protocol):
     def names(self) -> tuple[str, ...]: ...
     @property
     def in_memory(self) -> bool: ...
+    @property
+    def decimal_comma(self) -> bool | None:
+        """How 1,234 is read where no other number tells: 1.234, 1234, or not at all."""
+
     @property
     def remarks(self) -> tuple[str, ...]:
         """Warnings for the user."""

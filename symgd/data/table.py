@@ -10,11 +10,13 @@ from typing import Any
 
 from symgd._locks import cached_property
 from symgd._numpy import np
+from symgd.data.dates import Dates, Origin, is_date
 from symgd.data.detect_format import open_source
 from symgd.data.labels import Labels
 from symgd.data.parse_cell import BadCell, parse_text
 from symgd.data.select_columns import select_columns
 from symgd.data.source import Array, Block, SelectedColumn, TableSource
+from symgd.data.written_numbers import WrittenNumbers, is_written_number
 from symgd.errors import ArgumentError, DataError
 
 #: Bytes of columns up to which a file is kept in memory; a larger one is read on every pass.
@@ -42,11 +44,14 @@ def read_table(
     progress: Progress | None = None,
     categories: Sequence[Collection[str]] = (),
     labels: Mapping[str, Sequence[str]] | None = None,
+    origins: Mapping[str, Origin] | None = None,
+    names: Sequence[str] | None = None,
 ) -> Table:
     """The columns of a table as floats, each number exactly as written.
 
-    source: the path of a CSV, Parquet, Arrow or ORC file, "-" for standard input, a mapping of 1-D
-    arrays, a structured array, a pandas or polars frame, an Arrow table, or an `open_source`.
+    source: the path of a CSV, Parquet, Arrow or ORC file, "-" for standard input, an open file, a
+    mapping of 1-D arrays, a 2-D or structured array, a pandas or polars frame, an Arrow table, or
+    an `open_source`. names: of the columns of a text file or a 2-D array, x1, x2, ... without them.
     columns: the names to read, all by default; other columns may contain anything.
     drop_missing: drop and count the rows in which a cell is empty, NA, or not finite.
     block_rows: rows of a block; a file is then read again on every pass, as it is without it when
@@ -54,7 +59,9 @@ def read_table(
     progress: called with the fraction read, 0 to 1, on every pass over a file.
     categories: columns that may hold texts, which are then numbered from 1 in sorted order
     (`Table.labels`); those of one group share their numbers. labels: all texts of columns that
-    hold texts, in the order of their numbers.
+    hold texts, in the order of their numbers. Dates and times become days or seconds since the
+    first one (`Table.origins`), or since that of `origins`. `Table.remarks` says how cells that
+    are no plain numbers were read.
 
     DataError: the location of the first invalid cell, row or name.
 
@@ -67,7 +74,7 @@ def read_table(
     """
     if block_rows is not None and block_rows < 1:
         raise ArgumentError(f"block_rows is {block_rows}; it must be 1 or more")
-    opened = open_source(source)
+    opened = open_source(source, names)
     selected = select_columns(columns, opened.names, opened.label)
     if not selected:
         raise DataError("no column of the table is used", source=opened.label)
@@ -78,10 +85,10 @@ def read_table(
         try:
             return _read(opened, selected, drop_missing, block_rows, progress)
         except DataError as error:  # read texts where there are some
-            group = _texts_at(error, opened, selected, categories)
-            if group is None:
+            found = _texts_at(error, opened, selected, categories, origins or {})
+            if found is None:
                 raise
-            shared = Labels()
+            group, shared = found
             selected = [replace(c, labels=shared) if c.name in group else c for c in selected]
 
 
@@ -90,13 +97,19 @@ def _texts_at(
     opened: TableSource,
     selected: Sequence[SelectedColumn],
     categories: Sequence[Collection[str]],
-) -> Collection[str] | None:
-    """The columns that hold texts, if it is a text in one of `categories` that was refused."""
+    origins: Mapping[str, Origin],
+) -> tuple[Collection[str], Labels] | None:
+    """The columns of the cell that was refused, and how to read their texts; None if unknown."""
     if error.cell is None or isinstance(parse_text(error.cell), BadCell):
         return None
-    for column in selected:
-        if opened.names[column.index] == error.column and column.labels is None:
-            return next((group for group in categories if column.name in group), None)
+    numeric = {c.name: opened.names[c.index] for c in selected if c.labels is None}
+    for name in (name for name, other in numeric.items() if other == error.column):
+        if group := next((group for group in categories if name in group), None):
+            return group, Labels()
+        if is_date(error.cell):
+            return [name], Dates(name, origins.get(name))
+        if is_written_number(error.cell) and not opened.in_memory:
+            return list(numeric), WrittenNumbers(opened.label, opened.decimal_comma)
     return None
 
 
@@ -134,15 +147,25 @@ def _read(
             sentence = f"all {dropped:,} rows have a missing cell in a column that is used"
         raise DataError(sentence, source=opened.label)
     names = tuple(column.name for column in selected)
-    final = _settled(selected, arrays if dropped else None)
+    try:
+        final = _settled(selected, arrays if dropped else None)
+    except DataError as error:
+        error.source = opened.label
+        raise
     if arrays is not None:
         arrays = [
             array if c.labels is None else final[c.labels][array.astype(np.intp)]
             for array, c in zip(arrays, selected, strict=True)
         ]
-    texts = {c.name: c.labels.texts for c in selected if c.labels is not None}
-    source, remarks = opened.label, opened.remarks
-    return Table(names, rows, dropped, source, remarks, scan, block_rows, arrays, texts)
+    read = {c.name: c.labels for c in selected if c.labels is not None}
+    texts = {name: labels.texts for name, labels in read.items() if labels.categories}
+    told = [labels.remark(name) for name, labels in read.items()]
+    remarks = tuple(filter(None, dict.fromkeys([*opened.remarks, *told])))
+    found = {name: labels.origin for name, labels in read.items() if isinstance(labels, Dates)}
+    origins = {name: origin for name, origin in found.items() if origin is not None}
+    return Table(
+        names, rows, dropped, opened.label, remarks, scan, block_rows, arrays, texts, origins
+    )
 
 
 def _settled(
@@ -163,7 +186,8 @@ class Table:
 
     names: of the columns, as requested. rows: their number. dropped: rows left out because of a
     missing cell. source: its name in messages. remarks: warnings for the user. labels: the texts
-    of each column of categories, in the order of their numbers 1, 2, ...
+    of each column of categories, in the order of their numbers 1, 2, ... origins: what columns of
+    dates count from.
     """
 
     names: tuple[str, ...]
@@ -175,6 +199,7 @@ class Table:
     _block_rows: int | None
     _arrays: Sequence[Array] | None
     labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    origins: Mapping[str, Origin] = field(default_factory=dict)
 
     @property
     def streamed(self) -> bool:
@@ -186,7 +211,8 @@ class Table:
         return f"<Table of {self.rows:,} rows x {len(self.names)} columns, {where}>"
 
     def __reduce__(self) -> tuple[Callable[..., Table], tuple[Any, ...]]:
-        return _unpickle, (dict(self.columns), list(self.names), self.labels)  # not the file
+        columns = dict(self.columns)  # not the file
+        return _unpickle, (columns, list(self.names), self.labels, self.origins, self.remarks)
 
     @cached_property
     def columns(self) -> Mapping[str, Array]:
@@ -226,10 +252,10 @@ class Table:
             raise DataError(sentence, source=self.source, hint=hint)
 
 
-def _unpickle(
-    columns: Mapping[str, Array], names: list[str], labels: Mapping[str, tuple[str, ...]]
-) -> Table:
-    return replace(read_table(columns, names), labels=labels)
+def _unpickle(columns: Mapping[str, Array], names: list[str], *more: Any) -> Table:
+    labels, origins, remarks = more
+    table = read_table(columns, names)
+    return replace(table, labels=labels, origins=origins, remarks=remarks)
 
 
 def _block_rows(columns: int) -> int:

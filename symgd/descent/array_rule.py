@@ -6,9 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from symgd._locks import cached_property
 from symgd._numpy import NDArray, np
 from symgd.backends.compiler import compile_program
 from symgd.backends.lambdified import compile_array, compile_scalar
+from symgd.backends.native.jit import remembered
 from symgd.backends.program import Program
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import Name, Node
@@ -46,12 +48,27 @@ class _Recorder:
         return [self._note("product", v[0])]
 
 
+@dataclass
+class _Programs:
+    """step: -> (theta, state..). stages: what is evaluated before it, each with its method."""
+
+    step: Program
+    stages: list[tuple[str, Program]]
+    array: bool
+
+    @cached_property
+    def functions(self) -> tuple[Callable[..., Any], list[tuple[str, Callable[..., Any]]]]:
+        """The same as functions in Python."""
+        compile_ = compile_array if self.array else compile_scalar
+        return compile_(self.step), [(method, compile_(point)) for method, point in self.stages]
+
+
 class ArrayRule:
     """The programs of a step, (theta, g, state.., t, [lr], values.., L, index, results..) each.
 
     program: -> (theta, state..). stages: what is evaluated before: the method of an Evaluator, and
     the program of its point. sizes: how many numbers each parameter is, by name. array: False for
-    one parameter, a number.
+    one parameter, a number. The programs are made once for all learning rates that are numbers.
     """
 
     def __init__(
@@ -62,12 +79,21 @@ class ArrayRule:
         *,
         array: bool = True,
     ) -> None:
-        rule, schedule, graph = arguments.rule, arguments.schedule, Graph()
+        rule, schedule = arguments.rule, arguments.schedule
         self.rule, self.sizes, self.schedule, self.array = rule, sizes, schedule, array
         self.count = sum(sizes.values())
-        own = bool(schedule.own)
         self.constants = {n: v for n, v in values.items() if n not in schedule.own_values}
         self.rate_values = values
+        if schedule.formula is not None:
+            self._made = self._make()
+        else:
+            key = ("array rule", rule.text, bool(schedule.own), *self.constants, self.count, array)
+            self._made = remembered(key, self._make)
+        self.program, self.stages = self._made.step, self._made.stages
+
+    def _make(self) -> _Programs:
+        rule, schedule, array, graph = self.rule, self.schedule, self.array, Graph()
+        own = bool(schedule.own)
         labels = ["theta", "g", *rule.state, "t"]
         labels += ["lr"] if schedule.takes_number or own else []
         labels += [*self.constants]
@@ -83,12 +109,12 @@ class ArrayRule:
         state = {name: [nodes[name]] for name in rule.state}
         theta, after = rule.step(graph, [nodes["theta"]], [nodes["g"]], state, shared, around)
         inputs = [*nodes.values()]
-        self.stages = []
+        stages = []
         for method, point, atom in recorder.found:
-            self.stages.append((method, compile_program(inputs, {"point": point})))
+            stages.append((method, compile_program(inputs, {"point": point})))
             inputs = [*inputs, atom]
         outputs = {"theta'": theta[0], **{f"{n}'": after[n][0] for n in rule.state}}
-        self.program: Program = compile_program(inputs, outputs)
+        return _Programs(compile_program(inputs, outputs), stages, array)
 
     @property
     def plain(self) -> bool:
@@ -112,9 +138,7 @@ class ArrayRule:
 
     def compiled(self, evaluator: Evaluator | None) -> Callable[..., list[Any]]:
         """(theta, g, states, t, lr or None, L) -> [theta, states..]. lr: of the line search."""
-        compile_ = compile_array if self.array else compile_scalar
-        step = compile_(self.program)
-        stages = [(method, compile_(program)) for method, program in self.stages]
+        step, stages = self._made.functions
         more = list(self.constants.values())
         index = self._index()
 
@@ -125,7 +149,8 @@ class ArrayRule:
             known += index
             for method, point in stages:
                 known.append(getattr(evaluator, method)(x, point(*known)[0]))
-            return step(*known)
+            out: list[Any] = step(*known)
+            return out
 
         return call
 

@@ -5,43 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache, partial
-from typing import Any, TypeAlias
+from typing import Any
 
 import sympy
 
-from symgd.analysis.diagnosis import find
-from symgd.analysis.minima import solver_box
-from symgd.analysis.smooth_loss import SmoothLoss
-from symgd.analysis.verdicts.sentences import advisable
-from symgd.backends.dispatch import (
-    AUTO,
-    REFERENCE,
-    check_backend,
-)
-from symgd.descent.choose_backend import DescentTask
+from symgd.backends.dispatch import AUTO
 from symgd.descent.constrained import descend_constrained
-from symgd.descent.engine import Problem, Step, engine, finish
-from symgd.descent.kernel import Kernel, Run
-from symgd.descent.kernels import batch_kernel, kernel_of
+from symgd.descent.engine import Step
 from symgd.descent.long_arrays import LONG, descend_long
-from symgd.descent.loss_argument import ArraysGiven, at_start, clipped, held, loss_of, plain_start
-from symgd.descent.loss_argument import within as in_bounds
+from symgd.descent.loss_argument import ArraysGiven, at_start, loss_of, plain_start
 from symgd.descent.many_starts import Within, look_around
-from symgd.descent.methods import MOST, TOLERANCE, SolverKernel, check_method
 from symgd.descent.minibatches import Sampler
+from symgd.descent.request import DescentDomain, DescentPlan, DescentRows, read_plan
+from symgd.descent.single_run import descend_once, moved_into_bounds, run_once, with_units
 from symgd.errors import ArgumentError
-from symgd.model.arguments import LR, RULE, STEPS, Arguments, Start, read_arguments, resolve
-from symgd.model.array_model import ArrayModel
+from symgd.model.arguments import LR, RULE, STEPS, Arguments, Start
 from symgd.model.array_start import array_origin
 from symgd.model.bounds import BoundsByName
 from symgd.model.constraints import read_constraints
-from symgd.model.history import History
 from symgd.model.loss import Loss
-from symgd.model.result import Result, Status, Verdict
+from symgd.model.result import Result, Verdict
 from symgd.model.rules import Rule
-from symgd.model.schedule import Schedule
-
-Evaluate: TypeAlias = Callable[..., list[float]]
 
 
 def descend(
@@ -100,83 +84,67 @@ def descend(
     >>> descend("theta**2", lr=0.2, steps=20, start=1.0).theta
     {'theta': 3.656158440062973e-05}
     """
-    check_backend(backend)
-    shown_backend = backend
-    if callback is not None and not callable(callback):
-        raise ArgumentError(f"callback is not a function but {type(callback).__name__}")
-    constraints = read_constraints(subject_to)
-    if constraints and method not in (None, "auto", "newton", "tr"):
-        raise ArgumentError(f"constraints are kept by the method tr, not by {method}")
-    who = "subject_to" if constraints else "starts" if starts else f"method {method}"
-    method = "auto" if (constraints or starts) and method is None else method
-    if method is not None:
-        check_method(method, who, lr is not LR, rule is not RULE, batch is not None)
-        steps, tol = MOST if steps is STEPS else steps, TOLERANCE if tol is None else tol
-    arguments = read_arguments(lr, steps, rule, set, tol, method, seed)
-    point, _ = plain_start(start)
-    arrays = ArraysGiven(sizes, shapes, vectors)
-    given = arguments.others, [start], bounds, data, drop_missing, arrays
-    source = loss
-    loss = loss_of(loss, [] if method else [arguments.rule], *given)
-    if starts is not None and (constraints or batch or _long(loss)):
+    return _descended(
+        loss,
+        DescentPlan(lr, steps, rule, method, set, tol, seed, callback, backend, advise),
+        DescentDomain(start, bounds, subject_to, starts, within),
+        DescentRows(data, drop_missing, batch),
+        ArraysGiven(sizes, shapes, vectors),
+    )
+
+
+def _descended(
+    source: Any, plan: DescentPlan, domain: DescentDomain, rows: DescentRows, arrays: ArraysGiven
+) -> Result:
+    """The result, in whichever way the loss and what was asked make it."""
+    constraints = read_constraints(domain.subject_to)
+    arguments = read_plan(plan, domain, rows)
+    point, _ = plain_start(domain.start)
+    rules = [] if arguments.method else [arguments.rule]
+    given = [domain.start], domain.bounds, rows.data, rows.drop_missing, arrays
+    loss = loss_of(source, rules, arguments.others, *given)
+    model = loss.arrays
+    long = model is not None and model.count > LONG
+    if domain.starts is not None and (constraints or rows.batch or long):
         raise ArgumentError(
             f"starts are for losses of {LONG:,} parameters at most, without constraints and batches"
         )
-    if starts is None and within is not None:
+    if domain.starts is None and domain.within is not None:
         raise ArgumentError("within is the box of many starts; give starts too")
     if constraints:
-        assert tol is not None
-        make = partial(_related, source, loss, arguments.given, start, data, drop_missing, arrays)
+        make = partial(_related, source, loss, arguments.given, domain.start, rows, arrays)
+        assert arguments.tol is not None
+        limits = arguments.steps, arguments.tol
         return descend_constrained(
-            loss, make, constraints, point, seed, bounds, arguments.steps, tol, callback
+            loss, make, constraints, point, plan.seed, domain.bounds, *limits, plan.callback
         )
-    model = loss.arrays
-    first = None if model is None else partial(array_origin, model, point, seed)
-    if model is not None and first is not None and model.count > LONG:
+    first = None if model is None else partial(array_origin, model, point, plan.seed)
+    if model is not None and first is not None and long:
         arguments.schedule.check_names(model.params)
-        sampler = None if batch is None else partial(Sampler.of, loss.table, batch, seed)
-        found = descend_long(loss, arguments, first, callback, bounds, sampler)
-        return _with_units(found, model, first)
-    loss, origin = _within_bounds(*at_start(loss, point, seed), bounds, backend, batch)
-    if starts is not None:
-        return _from_the_best(loss, arguments, origin, (starts, within, seed), callback)
-    values = resolve(arguments)
-    if method is None:
-        loss = in_bounds(loss, None, arguments.rule, values)  # the rule's box projects later
-        loss = held(loss, arguments.schedule, origin)
-    if callback is not None and backend == AUTO and loss.internals.rows is None:
-        backend = REFERENCE  # every step returns to Python anyway
-
-    def drawn() -> Sampler | None:
-        return None if batch is None else Sampler.of(loss.table, batch, seed)
-
-    result = _run(loss, arguments, values, origin, callback, backend, drawn())
-    if model is not None and first is not None:
-        result = _with_units(result, model, first)
-    if not advise or method or result.status is Status.INTERRUPTED:
-        return result
-
-    trial = partial(_trial, loss, arguments, values, backend, drawn)
-    asked = (steps, arguments.given, arguments.tol, shown_backend, data, drop_missing, batch, seed)
-    return replace(result, judge=cache(partial(_advised, result, (*asked, bounds), trial)))
-
-
-def _long(loss: Loss) -> bool:
-    return loss.arrays is not None and loss.arrays.count > LONG
+        draw = (
+            None if rows.batch is None else partial(Sampler.of, loss.table, rows.batch, plan.seed)
+        )
+        found = descend_long(loss, arguments, first, plan.callback, domain.bounds, draw)
+        return with_units(found, model, first)
+    loss, origin = at_start(loss, point, plan.seed)
+    loss, origin = moved_into_bounds(loss, origin, domain.bounds, plan.backend, rows.batch)
+    if domain.starts is not None:
+        return _from_the_best(loss, arguments, origin, domain.starts, domain.within, plan.callback)
+    return descend_once(loss, arguments, origin, plan, rows, domain.bounds, model, first)
 
 
 def _from_the_best(
     loss: Loss,
     arguments: Arguments,
     origin: list[float],
-    around: tuple[int, Within | None, int],
+    starts: int,
+    within: Within | None,
     callback: Callable[[Step], object] | None,
 ) -> Result:
-    """A solver's run from the best of many starts. around: how many, their box, the seed."""
-    count, box, seed = around
+    """A solver's run from the best of many starts."""
     assert arguments.tol is not None
-    found = look_around(loss, origin, count, box, seed, arguments.tol)
-    result = _run(loss, arguments, {}, found.best, callback, AUTO, None)
+    found = look_around(loss, origin, starts, within, arguments.seed, arguments.tol)
+    result = run_once(loss, arguments, {}, found.best, callback, AUTO, None)
 
     def judge() -> Verdict:
         of_run = result.verdict
@@ -192,8 +160,7 @@ def _related(
     loss: Loss,
     given: Mapping[str, float],
     start: Start,
-    data: Any,
-    drop_missing: bool,
+    rows: DescentRows,
     arrays: ArraysGiven,
     text: str,
 ) -> Loss:
@@ -201,112 +168,9 @@ def _related(
     if isinstance(source, Loss) and loss.arrays is not None:
         options = loss.arrays.options
         arrays = ArraysGiven(options.sizes, options.shapes, options.vectors)
-    rows = loss.table if loss.table is not None else data
+    data = loss.table if loss.table is not None else rows.data
     constants = {name: value for name, value in given.items() if name in text}
-    return loss_of(text, [], constants, [start], None, rows, drop_missing, arrays)
-
-
-def _within_bounds(
-    loss: Loss,
-    origin: list[float],
-    bounds: BoundsByName | None,
-    backend: str,
-    batch: int | None,
-) -> tuple[Loss, list[float]]:
-    """The loss as the run sees it, and the start moved into its bounds."""
-    internals = loss.internals if batch is None else loss.internals.by_rows()
-    loss = loss.around(internals.on(backend))
-    if not loss.params:
-        raise ArgumentError("the loss is constant: there is no parameter to descend on")
-    loss = in_bounds(loss, bounds)
-    return loss, clipped(loss, origin)
-
-
-def _trial(
-    loss: Loss,
-    arguments: Arguments,
-    values: Mapping[str, float],
-    backend: str,
-    drawn: Callable[[], Sampler | None],
-    lr: float,
-    start: Mapping[str, float],
-    steps: int,
-    of: Loss | None,
-) -> Result:
-    """The same run with another rate, start and length, maybe of another form of the loss."""
-    other = replace(arguments, schedule=Schedule(repr(lr), value=lr), steps=steps)
-    point = clipped(loss, list(start.values()))
-    return _run(of or loss, other, values, point, None, backend, drawn(), trial=True)
-
-
-def _with_units(result: Result, model: ArrayModel, start: Callable[[], Any]) -> Result:
-    """The result whose verdict says where units start equal and never part."""
-
-    def judge() -> Verdict:
-        from symgd.analysis.equal_units import equal_units
-
-        remark, found = equal_units(model, start()), result.verdict
-        return replace(found, advice="; ".join(filter(None, [remark, found.advice])))
-
-    return replace(result, judge=cache(judge))
-
-
-def _advised(
-    result: Result,
-    asked: tuple[Any, ...],
-    rerun: Callable[[float, Mapping[str, float], int, Loss | None], Result],
-) -> Verdict:
-    """The verdict of a run, with advice where it failed. asked: the fields of `Asked`."""
-    if not advisable(result):
-        return result.verdict
-    from symgd.analysis.verdicts.advice import advised  # what most runs do without
-    from symgd.analysis.verdicts.command import Asked
-
-    return advised(result, Asked(*asked), rerun)
-
-
-def _run(
-    loss: Loss,
-    arguments: Arguments,
-    values: Mapping[str, float],
-    origin: list[float],
-    callback: Callable[[Step], object] | None,
-    backend: str,
-    sampler: Sampler | None,
-    trial: bool = False,
-) -> Result:
-    """The result of one run, without advice. trial: as of a `Problem`."""
-    kernel: Kernel
-    evaluate: Evaluate
-    if arguments.method is not None:
-        assert arguments.tol is not None
-        kernel = SolverKernel(arguments.method, loss, origin, solver_box(loss), arguments.tol)
-        evaluate = SmoothLoss(loss).evaluate
-    elif sampler is None:
-        kernel, evaluate = kernel_of(DescentTask(loss, arguments, values), backend)
-    else:
-        kernel, evaluate = batch_kernel(loss, arguments, values, sampler), loss.internals.evaluate
-    run = Run(
-        x=list(origin),
-        state=[] if arguments.method else [0.0] * sum(arguments.rule.widths(len(origin))),
-        tol=arguments.tol,
-        history=History(len(origin)),
-    )
-    problem = Problem(
-        loss,
-        loss,
-        None if arguments.method else arguments.rule,
-        arguments.schedule,
-        values,
-        origin,
-        evaluate,
-        partial(find, loss),
-        sampler is not None,
-        trial,
-        getattr(kernel, "name", None),
-    )
-    ended = engine(kernel, run, arguments.steps, callback, problem.point, problem.projected)
-    return finish(problem, run, *ended, kernel)
+    return loss_of(text, [], constants, [start], None, data, rows.drop_missing, arrays)
 
 
 def gradient_descent(

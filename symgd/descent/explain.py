@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import sympy
 
 from symgd._locks import cached_property
+from symgd._threads import one_blas_thread
 from symgd.analysis.convexity import Convexity, convexity
 from symgd.analysis.critical.bounded_points import points_in_bounds
 from symgd.analysis.critical.critical_point import CriticalPoint, CriticalPoints
@@ -145,6 +146,7 @@ class Explanation(Report):
         return {"lr_max": found.lr_max, "box": box, "curvature": found.curvature}
 
 
+@one_blas_thread()
 def explain(
     loss: str | sympy.Expr | Callable[..., Any] | Loss = "theta**2",
     *,

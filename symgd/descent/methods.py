@@ -10,6 +10,7 @@ from typing import Any
 
 from symgd import names
 from symgd._numpy import np
+from symgd._threads import one_blas_thread
 from symgd.analysis.critical.kinks import has_kinks
 from symgd.analysis.minima import LossObjective
 from symgd.analysis.smooth_loss import FEW, GaussNewton, SmoothLoss
@@ -183,6 +184,7 @@ class SolverKernel:
         self.plain = loss.arrays is None  # points are lists, for the reports
         self.farthest = _FAR * (1.0 + norm_of(np.asarray(start, dtype=float)))
 
+    @one_blas_thread()
     def advance(self, run: Run, count: int) -> Stop | None:
         """`count` points more, or fewer and the reason."""
         for _ in range(count):

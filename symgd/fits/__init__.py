@@ -3,6 +3,6 @@
     import symgd
     print(symgd.fit("y = a*exp(-b*x) + c", "data.csv"))
 
-`regression_model` parses the model, `initial_guess` finds a start, `least_squares` and
+`regression_model` parses the model, `starts` finds a start, `least_squares` and
 `minimize_loss` minimize, `certificate` decides on convergence, `statistics` computes the errors.
 """

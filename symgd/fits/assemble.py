@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from symgd._numpy import np
@@ -32,17 +33,25 @@ def assemble(
     start: Sequence[float],
     status: Status,
     precision: str = "",
+    intervals: Mapping[int, tuple[float, str]] = MappingProxyType({}),
+    told: Sequence[str] = (),
+    remedy: str = "",
     **facts: Any,
 ) -> FitResult:
     """The result at x, (P,), with fixed and tied parameters after the free ones.
 
     free: (P,), false for parameters at a bound. condition, unknown, precision: as of
-    `symgd.fits.statistics`. facts: other fields of FitResult.
+    `symgd.fits.statistics`. intervals: of `symgd.fits.starts.steps`. told: further
+    warnings. remedy: what to do about unknown parameters. facts: other fields of FitResult.
     """
     errors = statistics.standard_errors(covariance)
     known = finite_or_none(errors.tolist())
     params = {
-        name: Estimate(float(x[k]), stderr, "" if free[k] else "at its bound")
+        name: Estimate(
+            intervals[k][0] if k in intervals else float(x[k]),
+            stderr,
+            intervals[k][1] if k in intervals else "" if free[k] else "at its bound",
+        )
         for k, (name, stderr) in enumerate(zip(model.params, known, strict=True))
     }
     params |= _fixed_and_tied(model, x, covariance)
@@ -56,17 +65,20 @@ def assemble(
         covariance=covariance,
         correlation=correlation,
         status=status,
-        warnings=tuple(
-            statistics.warnings(
+        warnings=(
+            *(f"{escape(model.params[k])}: {text}" for k, (_, text) in intervals.items()),
+            *told,
+            *statistics.warnings(
                 [escape(name) for name in model.params],
-                np.flatnonzero(~free).tolist(),
+                [k for k in np.flatnonzero(~free).tolist() if k not in intervals],
                 unknown,
                 condition,
                 correlation,
                 facts["n"] - len(model.params),
                 precision,
                 diverging,
-            )
+                remedy,
+            ),
         ),
         start=dict(zip(model.params, map(float, start), strict=True)),
         columns=model.columns,
@@ -80,20 +92,22 @@ def assemble(
 
 
 def _fixed_and_tied(model: Model, x: Vector, covariance: Matrix) -> dict[str, Estimate]:
-    """Fixed parameters, and tied ones with errors by linear propagation of the covariance."""
+    """Fixed parameters; tied ones and derived quantities with errors by linear propagation."""
     leaves = dict(zip(model.leaves, map(float, x), strict=True))
     found = {}
-    for name, typed in model.derived.items():
+    for name, typed in {**model.derived, **model.quantities}.items():
         (node,) = model.rows.settle(lower(model.graph, [typed]))  # means of columns are numbers
         derivatives = gradient(model.graph, node, model.atoms)
         values = evaluate_all([node, *derivatives], {**leaves, **model.rows.values})
         value = float(values[id(node)])
         if not any(leaf in leaves for leaf in topological([node])):
-            found[name] = Estimate(value, None, "fixed")
+            held = "fixed" if name in model.derived else "derived"
+            found[name] = Estimate(value, None, held)
             continue
         g = np.array([values[id(d)] for d in derivatives])
         used = g != 0
         variance = float(g[used] @ covariance[np.ix_(used, used)] @ g[used])
         error = math.sqrt(variance) if variance >= 0 else math.nan
-        found[name] = Estimate(value, finite_or_none(error), "tied")
+        held = "tied" if name in model.derived else "derived"
+        found[name] = Estimate(value, finite_or_none(error), held)
     return found

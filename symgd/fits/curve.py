@@ -17,6 +17,7 @@ from symgd.fits.model_reader import ModelReader
 from symgd.fits.nested_sums import total_gradient
 from symgd.fits.per_row_function import PerRowFunction
 from symgd.fits.regression_model import Model
+from symgd.formula.categories import bind_categories, category_columns
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import Name, Node, RowMean, RowSum, topological
 from symgd.formula.pickling import Packed, pack, unpack
@@ -100,7 +101,8 @@ class FittedCurve:
         opened, columns = open_columns(data)
         used = self.predictors or tuple(columns)[:1]  # a constant model has a value in every row
         known = {c: texts for c, texts in self.data.table.labels.items() if c in used}
-        rows = RowData(self.data.graph, read_columns(opened, used, labels=known))
+        origins = self.data.table.origins
+        rows = RowData(self.data.graph, read_columns(opened, used, labels=known, origins=origins))
         rows.values.update(self.data.values)  # means inside the model are those of the fit
         return rows
 
@@ -128,9 +130,12 @@ def evaluate_model(model: str, theta: Mapping[str, float], data: Any) -> Vector:
     options = ArrayOptions(shapes=theta.shapes if isinstance(theta, Elements) else {})
     reader = ModelReader(columns, list(theta), options.symbols(columns), graph)
     formula = reader.read(model)
+    if formula.indexed is not None or formula.categories:
+        names = [*formula.columns, *reader.indexed.columns_read()] or list(columns)
+        categories = category_columns(reader.indexed, formula)
+        opened = read_columns(opened, names, categories=categories)
+        formula = bind_categories(formula, opened.labels)
     if formula.indexed is not None:
-        names = [*formula.columns, *formula.indexed.columns_read()]
-        opened = read_columns(opened, names or list(columns))
         shapes = bind_shapes(formula, opened)
         reader.bind(ArrayModel(formula, shapes, {}, columns, opened, options))
     known = reader.variables

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from symgd import names
+from symgd._threads import one_blas_thread
 from symgd.backends.dispatch import check_backend
-from symgd.errors import ArgumentError
+from symgd.data import open_source
+from symgd.data.added_column import AddedColumn
+from symgd.errors import ArgumentError, FormulaError
 from symgd.fits.fit_result import FitResult
+from symgd.fits.hints import name_remarks, quote_columns
 from symgd.fits.least_squares_problem import read_problem
 from symgd.fits.regression_model import is_model
 from symgd.fits.settings import Options, by_name
@@ -18,6 +23,7 @@ from symgd.model.arguments import Start, read_start
 from symgd.model.array_options import ArrayOptions
 from symgd.model.bounds import BoundsByName, canonical_bounds
 from symgd.model.checks import to_count
+from symgd.model.data_binding import open_columns
 
 
 def fit(
@@ -25,12 +31,15 @@ def fit(
     data: Any,
     *,
     start: Start | None = None,
-    weight: str | None = None,
-    sigma: str | None = None,
+    columns: Sequence[str] | None = None,
+    weight: Any = None,
+    sigma: Any = None,
     loss: str | None = None,
+    family: str | None = None,
     fixed: Mapping[str, float] | None = None,
     tied: Mapping[str, str] | None = None,
     bounds: BoundsByName | None = None,
+    derived: Mapping[str, str] | None = None,
     method: str | None = None,
     rule: str | None = None,
     steps: int | None = None,
@@ -47,17 +56,21 @@ def fit(
 ) -> FitResult:
     """The fit of a formula to data, with standard errors.
 
-    model: "y = a*exp(-b*x) + c", or a whole loss such as a negative log-likelihood,
-    "sum(exp(a + b*x) - y*(a + b*x))". data: what `symgd.data.read_table` reads. start: where to
-    begin, as for `descend`, names left out are found; None: all are. weight: a column or a formula
-    of columns that multiplies squared residuals; sigma: one for the standard deviations, weight
-    1/sigma**2 (absolute_sigma: take them as they are, instead of up to a common factor). loss: a
-    formula of the residual r, such as "huber(r, 1)", in place of r**2; with sigma r is divided by
-    it, and a weight multiplies the loss. fixed: name -> number. tied: name -> formula of other
-    parameters. bounds: name -> (low, high). method: a solver, "lm" (Levenberg and Marquardt;
-    Newton's for what is no sum of squares), "newton", "lbfgs" or "tr". rule: in its place a rule
-    with steps, lr, batch and seed as for `descend`; bounds are kept by projection after each step.
-    backend, threads: what runs over the
+    model: "y = a*exp(-b*x) + c", or a whole loss such as a negative log-likelihood, "sum(exp(a +
+    b*x) - y*(a + b*x))". data: what `symgd.data.read_table` reads. start: where to begin, as for
+    `descend`, names left out are found; None: all are. columns: the names of the columns of a file
+    without a header, or of a 2-D array. weight: a column, a formula of columns, a number or an
+    array, (rows,), that multiplies squared residuals; sigma: one for the standard deviations,
+    weight 1/sigma**2 (absolute_sigma: take them as they are, instead of up to a common factor).
+    loss: a formula of the residual r, such as "huber(r, 1)", in place of r**2; with sigma r is
+    divided by it, and a weight multiplies the loss. family: the law of the response about the
+    model, its mean: poisson, binomial (of shares, with the trials as weight), negative_binomial,
+    exponential, gamma, inverse_gaussian or lognormal; the likelihood is then maximized. fixed: name
+    -> number. tied: name -> formula of other parameters. bounds: name -> (low, high). derived: name
+    -> formula of parameters, such as {"half": "ln(2)/k"}, reported with an error beside them.
+    method: a solver, "lm" (Levenberg and Marquardt; Newton's for what is no sum of squares),
+    "newton", "lbfgs" or "tr". rule: in its place a rule with steps, lr, batch and seed as for
+    `descend`; bounds are kept by projection after each step. backend, threads: what runs over the
     rows, as for `descend`; None: $SYMGD_THREADS threads, or one per processor. sizes, shapes,
     vectors: of a model with indices, as for `Loss`; each element of an array is a parameter of its
     own, a[2] or a[north].
@@ -75,20 +88,41 @@ def fit(
     if data is None:
         raise ArgumentError("a fit needs data")
     check_backend(backend)
+    data, known = open_columns(data, columns)
+    data, weight = _as_column(data, "weight", weight)
+    data, sigma = _as_column(data, "sigma", sigma)
     method, remark = _read_method(method, rule, lr, batch, steps, threads)
     options = Options(
         weight, sigma, loss, by_name("fixed", fixed), by_name("tied", tied),
         canonical_bounds(bounds), drop_missing, backend, threads, method, steps, lr, batch, seed,
         absolute_sigma, start if start is None or is_indexed(model) else read_start(start)[0],
-        ArrayOptions.of(sizes or {}, shapes or {}, vectors or {}),
+        ArrayOptions.of(sizes or {}, shapes or {}, vectors or {}), family,
+        by_name("derived", derived),
     )  # fmt: skip
     if absolute_sigma and (loss is not None or (sigma is None and weight is None)):
         raise ArgumentError("absolute_sigma goes with sigma or weight, and with no loss of r")
-    result = _fitted(model, data, options)
-    return replace(result, warnings=(*result.warnings, remark)) if remark else result
+    try:
+        result = _fitted(model, data, options)
+    except FormulaError as error:
+        raise quote_columns(error, known) from None
+    told = name_remarks(model, list(result.params), result.columns, list(known))
+    told += [remark] if remark else []
+    return replace(result, warnings=(*result.warnings, *told), options=options)
 
 
+def _as_column(data: Any, name: str, given: Any) -> tuple[Any, str | None]:
+    """The data with an array as one more column, and the formula that stands for it."""
+    if given is None or isinstance(given, str):
+        return data, given
+    if isinstance(given, numbers.Real):
+        return data, repr(float(given))
+    source, name = open_source(data), f"array {name}"  # two words: no name in a formula
+    return AddedColumn(source, name, given), f"`{name}`"
+
+
+@one_blas_thread()
 def _fitted(model: str, data: Any, options: Options) -> FitResult:
+    from symgd.fits.families import by_family
     from symgd.fits.least_squares import least_squares
     from symgd.fits.likelihood import fit_loss
     from symgd.fits.robust import robust
@@ -98,9 +132,13 @@ def _fitted(model: str, data: Any, options: Options) -> FitResult:
         options = options.with_start(read.model.arrays)
         if not read.model.params:
             raise ArgumentError("the model has no free parameter")
+        if options.family is not None:
+            return by_family(read, options.family, options)
         return (least_squares if options.loss is None else robust)(read, options)
-    if any(given is not None for given in (options.weight, options.sigma, options.loss)):
-        raise ArgumentError("weight, sigma and loss belong to a model 'y = ...'")
+    if any(
+        given is not None for given in (options.weight, options.sigma, options.loss, options.family)
+    ):
+        raise ArgumentError("weight, sigma, loss and family belong to a model 'y = ...'")
     return fit_loss(model, data, options)
 
 

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from types import MappingProxyType
 
 from symgd import names
 from symgd._numpy import np
 from symgd.errors import ArgumentError, DataError
-from symgd.fits import initial_guess, label_switching, statistics
+from symgd.fits import remarks, statistics
 from symgd.fits.assemble import assemble
 from symgd.fits.certificate import certificate
 from symgd.fits.fit_result import FitResult
 from symgd.fits.least_squares_problem import LeastSquaresProblem
 from symgd.fits.minimize_loss import descend_by_rule
+from symgd.fits.profiles import SquaresDeviance
 from symgd.fits.row_sample import sample_rows
 from symgd.fits.settings import Options
+from symgd.fits.starts import initial_guess, label_switching
+from symgd.fits.starts.steps import held, intervals, scan_steps, step_parameters
 from symgd.formula.nodes import RowMean
 from symgd.model.result import Status
 from symgd.solvers.levenberg_marquardt import LeastSquaresResult, gauss_newton_step, minimize
@@ -29,9 +33,26 @@ _SAMPLE_ROWS = 16_384
 
 def least_squares(problem: LeastSquaresProblem, options: Options) -> FitResult:
     """The fit of a model by least squares."""
-    start, given = problem.start(options)
+    start, given, reason = problem.start(options)
     if options.method != "lm":
         return _by_descent(problem, options, start)
+    searched = step_parameters(problem)
+    begin, whole = start, problem
+    if searched:
+        begin = scan_steps(problem, searched, start)
+        problem = held(problem, searched, begin)
+    result, status, message = _minimum(problem, options, begin, given)
+    if reason:
+        message += f"; start: {reason}"
+    found = intervals(whole, searched, result.x) if searched else {}
+    told = [*remarks.remarks(problem, result), *remarks.lower_end(whole, result, given)]
+    return _assemble(problem, options, result, start, status, message, found, told)
+
+
+def _minimum(
+    problem: LeastSquaresProblem, options: Options, start: Sequence[float], given: bool
+) -> tuple[LeastSquaresResult, Status, str]:
+    """The end of the minimization, its status, and a sentence about it."""
     last = LastPoint()
     try:
         suffix = ""
@@ -58,7 +79,7 @@ def least_squares(problem: LeastSquaresProblem, options: Options) -> FitResult:
         assert system is not None
         result = LeastSquaresResult(last.x, system, np.full(len(start), math.nan), last.step)
         status, message = Status.INTERRUPTED, f"interrupted at step {last.step}"
-    return _assemble(problem, options, result, start, status, message)
+    return result, status, message
 
 
 def _minimize_after_sample(
@@ -137,7 +158,7 @@ def _restart(
         yield run(start, factor=0.01)
         if (solved := initial_guess.solve_linear(*searched, start)) is not None:
             yield run(solved)
-        found = run(initial_guess.search(*searched))
+        found = run(initial_guess.Search(*searched, {}).best().x)
         if found is not None:
             yield run(label_switching.closest_permutation(problem.model, found.x.tolist(), start))
 
@@ -156,6 +177,8 @@ def _assemble(
     start: Sequence[float],
     status: Status,
     message: str,
+    intervals: Mapping[int, tuple[float, str]] = MappingProxyType({}),
+    told: Sequence[str] = (),
 ) -> FitResult:
     model, rss, summary = problem.model, result.system.rss, problem.response_summary
     triangle, absolute = result.system.triangle, options.absolute_sigma
@@ -170,8 +193,11 @@ def _assemble(
         free=free,
         condition=condition,
         unknown=unknown,
+        told=[*told, *(remarks.symmetry(problem) if unknown else ())],
+        remedy=remarks.remedy(problem, result, unknown) if unknown else "",
         start=start,
         status=status,
+        intervals=intervals,
         precision=statistics.precision_warning(rss, summary.about_zero),
         message=message,
         n=summary.counted,
@@ -185,6 +211,7 @@ def _assemble(
         method=options.method,
         absolute=absolute,
         basis="(J'J)**-1, the given sigma taken as it is" if absolute else "",
+        deviance=SquaresDeviance(problem, variance) if variance > 0 else None,
     )
 
 
@@ -193,7 +220,9 @@ def _by_descent(
 ) -> FitResult:
     """The mean of squares by a rule of the catalogue, with the certificate of least squares."""
     model = problem.model
-    term = model.restored(model.graph.pow(problem.residuals.residual, 2), options.batch)
+    term = model.restored(
+        model.graph.add(*(model.graph.pow(r, 2) for r in problem.residuals.each)), options.batch
+    )
     root = model.graph.node(RowMean, term)
     x, steps, status, message = descend_by_rule(model, root, options, start)
     system = problem.residuals.linearize(x.tolist())

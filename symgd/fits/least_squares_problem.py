@@ -8,29 +8,30 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from symgd._locks import cached_property
-from symgd.fits import initial_guess
 from symgd.fits.per_row_function import PerRowFunction
 from symgd.fits.qr_reduction import RowResiduals
 from symgd.fits.regression_model import Model, read_model
 from symgd.fits.row_sample import with_columns
 from symgd.fits.settings import Options, place_start
-from symgd.fits.summary_statistics import ResponseSummary, summarize_response
+from symgd.fits.starts import initial_guess
+from symgd.fits.summary_statistics import ResponseSummary, stacked, summarize_response
 from symgd.model.data_binding import RowData, open_columns
 from symgd.solvers.objectives import Box
 
 
 @dataclass(frozen=True)
 class LeastSquaresProblem:
-    """A least-squares problem. observed: response, weight, sigma of a row."""
+    """A least-squares problem. observed: response, weight, sigma of a row, of each residual."""
 
     model: Model
     residuals: RowResiduals
-    observed: PerRowFunction
+    observed: tuple[PerRowFunction, ...]
 
     def on(self, rows: RowData) -> LeastSquaresProblem:
         """The same problem over other rows of the same columns, without compiling again."""
         model = replace(self.model, rows=rows)
-        residuals, observed = self.residuals.on(rows), self.observed.on(rows)
+        residuals = self.residuals.on(rows)
+        observed = tuple(function.on(rows) for function in self.observed)
         return replace(self, model=model, residuals=residuals, observed=observed)
 
     @property
@@ -40,22 +41,24 @@ class LeastSquaresProblem:
     @cached_property
     def response_summary(self) -> ResponseSummary:
         """Statistics of the response and its weights, or DataError for an invalid weight."""
-        return summarize_response(self.observed)
+        return stacked([summarize_response(function) for function in self.observed])
 
-    def start(self, options: Options) -> tuple[list[float], bool]:
-        """(the start, (P,), whether any of it was given); what is not given is searched for."""
+    def start(self, options: Options) -> tuple[list[float], bool, str]:
+        """(the start, (P,); whether any of it was given; where the rest comes from)."""
         params = self.model.params
         given = place_start(options.start, params)
-        guess = [0.0] * len(params)
-        if len(given) < len(params):
-            guess = initial_guess.search(self.model, self.residuals)
-        return [given.get(p, v) for p, v in zip(params, guess, strict=True)], bool(given)
+        if len(given) == len(params):
+            return [given[p] for p in params], True, ""
+        guess = initial_guess.Search(self.model, self.residuals, given).best()
+        return guess.x, bool(given), guess.reason
 
 
 def build_problem(model: Model) -> LeastSquaresProblem:
     """The least-squares problem of a model, its weights unchecked."""
     outputs = [n for n in (model.response, model.weight, model.sigma) if n is not None]
-    return LeastSquaresProblem(model, RowResiduals(model), PerRowFunction(model.rows, [], outputs))
+    each = [outputs, *([response] for _, response in model.further)]
+    observed = tuple(PerRowFunction(model.rows, [], nodes) for nodes in each)
+    return LeastSquaresProblem(model, RowResiduals(model), observed)
 
 
 _CAPACITY = 32  # problems
@@ -94,7 +97,7 @@ def _key(text: str, columns: Any, options: Options) -> tuple[Any, ...]:
     try:
         parts = [
             tuple(sorted(mapping.items()))
-            for mapping in (options.fixed, options.tied, options.bounds)
+            for mapping in (options.fixed, options.tied, options.bounds, options.derived)
         ]
         texts = (text, options.weight, options.sigma, options.loss)
         key = (*texts, tuple(columns), tuple(options.parameter_names), *parts)

@@ -5,18 +5,25 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-import sympy
-
 from symgd import names
 from symgd.errors import ArgumentError
 from symgd.fits.fit_result import FitResult
 from symgd.fits.least_squares import least_squares
 from symgd.fits.least_squares_problem import build_problem
 from symgd.fits.minimize_loss import Inference, by_newton, by_rule
-from symgd.fits.model_reader import PARTS, ModelReader, box_of, derived_parameters, too_large
+from symgd.fits.model_reader import (
+    PARTS,
+    ModelReader,
+    box_of,
+    derived_parameters,
+    derived_quantities,
+    too_large,
+)
 from symgd.fits.regression_model import Model
 from symgd.fits.settings import Options, place_start
-from symgd.formula.nodes import ROWS, Column, Name, Node, RowMean, RowSum, float_of, topological
+from symgd.fits.starts.likelihood_start import best_start
+from symgd.fits.sums_of_squares import Squares
+from symgd.formula.nodes import Node, RowMean, RowSum, topological
 from symgd.model.data_binding import open_columns
 from symgd.model.loss import Loss
 from symgd.model.loss_internals import LossInternals
@@ -31,9 +38,12 @@ def fit_loss(text: str, data: Any, options: Options) -> FitResult:
     options = options.with_start(model.arrays)
     if not model.params:
         raise ArgumentError("the loss has no free parameter")
-    squares = _as_least_squares(loss, model)
-    if squares is not None and options.method != "newton":
-        return least_squares(build_problem(squares), options)
+    squares = Squares(model.rows)
+    stacked = squares.model(loss.root, model)
+    if stacked is not None and options.method != "newton":
+        if squares.chi_square and (stacked.weight is not None or stacked.further):
+            options = replace(options, absolute_sigma=True)
+        return least_squares(build_problem(stacked), options)
     factor = float(model.table.rows) if _is_mean(loss.root) else 1.0
     given = place_start(options.start, model.params)
     basis = HESSIAN if factor == 1.0 else HESSIAN_OF_MEAN
@@ -43,6 +53,8 @@ def fit_loss(text: str, data: Any, options: Options) -> FitResult:
         return by_rule(inference, loss.root, starts[0], factor)
     if len(given) == len(model.params):
         starts = starts[:1]
+    elif (best := best_start(model, loss.stable, given, starts)) is not None:
+        starts.insert(0, best)
     return by_newton(inference, loss.stable, starts, starts[0])
 
 
@@ -68,7 +80,8 @@ def _read_loss(text: str, data: Any, options: Options) -> tuple[LossInternals, M
     rows, graph, root, derived = loss.rows, loss.graph, loss.root, dict[str, Node]()
     assert rows is not None
     rows.backend, rows.threads = options.backend, options.threads
-    if options.fixed or options.tied:
+    quantities: dict[str, Node] = {}
+    if options.fixed or options.tied or options.derived:
         params = dict(zip(loss.params, loss.leaves, strict=True))
         reader = ModelReader(columns, own, arrays.symbols(columns), graph, dict(params))
         if typed.arrays is not None:
@@ -77,6 +90,7 @@ def _read_loss(text: str, data: Any, options: Options) -> tuple[LossInternals, M
             reader.columns = {name: columns.symbols[name] for name in typed.columns}
             reader.bind(typed.arrays)
         derived = derived_parameters(reader, params, options)
+        quantities = derived_quantities(reader, params, derived, options)
         unknown = next((c for c in reader.columns if c not in typed.columns), None)
         if unknown is not None:
             shown = names.escape(unknown)
@@ -97,31 +111,5 @@ def _read_loss(text: str, data: Any, options: Options) -> tuple[LossInternals, M
         derived=derived,
         typed=root,
         arrays=typed.arrays,
+        quantities=quantities,
     )
-
-
-def _as_least_squares(loss: LossInternals, model: Model) -> Model | None:
-    """The model whose squared residuals the loss sums or averages, or None."""
-    if loss.root.func not in (RowSum, RowMean):
-        return None
-    (term,) = loss.root.args
-    if term.func is not sympy.Pow or float_of(term.args[1]) != 2:
-        return None
-    (residual,) = model.rows.settle(model.rows.lower([term.args[0]]))
-    if any(n.func is RowSum for n in topological([residual])):
-        return None
-    known = [t for t in _terms(residual) if _is_data(t)]
-    response = loss.graph.add(*known) if known else loss.graph.number(0.0)
-    # r = response - predicted
-    rest = [t for t in _terms(residual) if not _is_data(t)]
-    return replace(model, predicted=loss.graph.neg(loss.graph.add(*rest)), response=response)
-
-
-def _terms(node: Node) -> list[Node]:
-    return list(node.args) if node.func is sympy.Add else [node]
-
-
-def _is_data(term: Node) -> bool:
-    """Whether a term holds a column and no parameter."""
-    leaves = [n for n in topological([term]) if isinstance(n, Name)]
-    return bool(leaves) and all(isinstance(n, Column) or n is ROWS for n in leaves)

@@ -16,7 +16,9 @@ from symgd.fits.assemble import assemble
 from symgd.fits.certificate import newton_certificate
 from symgd.fits.fit_result import FitResult
 from symgd.fits.least_squares_problem import LeastSquaresProblem
+from symgd.fits.profiles import LossDeviance
 from symgd.fits.regression_model import Model
+from symgd.fits.remarks import run_away
 from symgd.fits.settings import Options
 from symgd.formula.nodes import Node
 from symgd.model.bounds import ParameterBox
@@ -148,6 +150,9 @@ def _assemble(
     else:
         matrix, condition = inference.covariance(result, free)
     determined = result.definite or nonsmooth or unbounded
+    told: list[str] = []
+    if status not in (Status.CONVERGED, Status.DIVERGED) and not nonsmooth:
+        told += run_away(objective, result.x, model.params)
     return assemble(
         model,
         np.array(result.x),
@@ -158,6 +163,7 @@ def _assemble(
         start=start,
         status=status,
         message=message,
+        told=told,
         n=model.table.rows if problem is None else problem.response_summary.counted,
         loss=result.value,
         rss=None if problem is None else problem.residuals.rss(result.x),
@@ -166,5 +172,8 @@ def _assemble(
         steps=result.steps,
         method="newton" if method == "lm" else method,
         factor=inference.factor,
+        deviance=LossDeviance(objective, model.box)
+        if problem is None and status is Status.CONVERGED
+        else None,
         basis=NO_MINIMUM if unbounded else NONSMOOTH if nonsmooth else inference.basis,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from symgd import names
@@ -133,6 +133,24 @@ def derived_parameters(
     values = {params[n]: node for n, node in derived.items()}
     roots = reader.graph.replace(list(formulas.values()), values)
     return derived | dict(zip(formulas, roots, strict=True))
+
+
+def derived_quantities(
+    reader: ModelReader, params: Mapping[str, Name], derived: Mapping[str, Node], options: Options
+) -> dict[str, Node]:
+    """The quantities that are reported beside the parameters, as nodes of free ones."""
+    roots = []
+    for name, text in options.derived.items():
+        if names.canonical(name) in params or name in reader.all_columns:
+            raise ArgumentError(f"'{names.escape(name)}' is a parameter or a column already")
+        formula = reader.read(str(text), per_row=False)
+        if new := next((n for n in formula.variables if n not in params), None):
+            at = max(0, formula.text.find(new))
+            hint = names.suggest(new, params) or f"they are {names.escape(', '.join(params))}"
+            raise FormulaError(formula.text, at, f"'{names.escape(new)}' is no parameter", hint)
+        roots.append(formula.root)
+    values = {params[n]: node for n, node in derived.items()}
+    return dict(zip(options.derived, reader.graph.replace(roots, values), strict=True))
 
 
 def box_of(options: Options, free: Sequence[str], params: Collection[str]) -> Box:

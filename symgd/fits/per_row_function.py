@@ -13,7 +13,7 @@ from symgd.backends.lambdified import compile_array
 from symgd.backends.numpy_rows import BLOCK, pieces
 from symgd.formula.nodes import Name, Node
 from symgd.model.data_binding import RowData, columns_below
-from symgd.solvers.objectives import Vector
+from symgd.solvers.objectives import Matrix, Vector
 
 
 class PerRowFunction:
@@ -50,6 +50,14 @@ class PerRowFunction:
             for part, value in zip(parts, values, strict=True):
                 part.append(np.broadcast_to(np.asarray(value, dtype=np.float64), count))
         return [np.concatenate(part) for part in parts]
+
+    def at_points(self, points: Matrix) -> list[Matrix]:
+        """The values of each output at many points, (T, P), over rows in memory: (T, N) each."""
+        rows = self.rows.table.rows
+        arrays = [np.asarray(self.rows.table.columns[c], dtype=np.float64) for c in self.columns]
+        with np.errstate(all="ignore"):
+            values = self._compiled()(*arrays, *points.T[:, :, None], *self._numbers())
+        return [np.broadcast_to(np.asarray(v, np.float64), (len(points), rows)) for v in values]
 
     def extended_precision(self, theta: Sequence[float]) -> Iterator[list[Any]]:
         """The values block by block in np.longdouble (80 bits on x86)."""

@@ -24,7 +24,7 @@ from symgd.calculus.reductions import lower
 from symgd.fits.nested_sums import total_gradient
 from symgd.fits.per_row_function import PerRowFunction
 from symgd.fits.regression_model import Model
-from symgd.formula.nodes import RowSum
+from symgd.formula.nodes import Node, RowSum
 from symgd.model.data_binding import PASSES, RowData
 from symgd.solvers.objectives import Matrix, ReducedSystem
 
@@ -36,24 +36,25 @@ _GRAM_CONDITION = 1e4  # of J with columns of length 1, up to which J'J keeps th
 class RowResiduals:
     """The residuals of a model over its rows, and their Jacobian.
 
-    residual: sqrt(weight)*(predicted - response) of a row; derivatives: in each parameter, those
-    through sums over the rows included. jacobian: the columns of J, then r, by row. size: rows.
+    each: sqrt(weight)*(predicted - response) of a row, one or more, which are stacked; derivatives:
+    of each in each parameter, those through sums over the rows included. jacobian: the columns of
+    J, then r, by row, of each. size: the residuals. inputs: the arguments of the formulas.
     """
 
     def __init__(self, model: Model) -> None:
         graph, rows, self.nested = model.graph, model.rows, model.nested
-        residual = graph.sub(model.predicted, model.response)
+        sides = ((model.predicted, model.response), *model.further)
+        self.each = [graph.sub(predicted, response) for predicted, response in sides]
         if model.weight is not None:
-            residual = graph.mul(graph.sqrt(model.weight), residual)
-        derivatives = total_gradient(graph, residual, model.leaves, self.nested)
-        leaves = [*model.leaves, *(() if self.nested is None else self.nested.inputs)]
-        self.residual, self.derivatives = residual, derivatives
-        self.jacobian = PerRowFunction(rows, leaves, [*derivatives, residual])
-        self.count = len(derivatives)
-        self.size = rows.table.rows
-        self._leaves = leaves
+            self.each = [graph.mul(graph.sqrt(model.weight), r) for r in self.each]
+        self.derivatives = [total_gradient(graph, r, model.leaves, self.nested) for r in self.each]
+        self.inputs = [*model.leaves, *(() if self.nested is None else self.nested.inputs)]
+        outputs = [n for r, d in zip(self.each, self.derivatives, strict=True) for n in (*d, r)]
+        self.jacobian = PerRowFunction(rows, self.inputs, outputs)
+        self.count = len(model.leaves)
+        self.size = rows.table.rows * len(self.each)
         self._sums: dict[tuple[bool, int], tuple[Program, RowFunction]] = {}
-        self._residual = PerRowFunction(rows, leaves, [residual])
+        self._residual = PerRowFunction(rows, self.inputs, self.each)
         self._magnitude = self.size.bit_length()  # log2 of the rows
         self._uses_gram = self.size >= _GRAM_FROM
 
@@ -65,10 +66,14 @@ class RowResiduals:
         """
         other = copy(self)
         other.jacobian, other._residual = self.jacobian.on(rows), self._residual.on(rows)
-        other.size = rows.table.rows
+        other.size = rows.table.rows * len(self.each)
         if not keep_method:
             other._magnitude, other._uses_gram = other.size.bit_length(), other.size >= _GRAM_FROM
         return other
+
+    def derivatives_of(self, k: int) -> list[Node]:
+        """The derivatives of each residual of a row in parameter k."""
+        return [derivatives[k] for derivatives in self.derivatives]
 
     def _inputs(self, theta: Sequence[float]) -> Sequence[float]:
         """The parameters and the nested sums, which always run over all rows."""
@@ -86,9 +91,10 @@ class RowResiduals:
         else:
             parts = []
             with np.errstate(all="ignore"):
-                for count, (r,) in self._residual.blocks(self._inputs(theta)):
-                    r = np.broadcast_to(r, count)
-                    parts.append(float(np.add.reduce(r * r)))
+                for count, each in self._residual.blocks(self._inputs(theta)):
+                    for r in each:
+                        r = np.broadcast_to(r, count)
+                        parts.append(float(np.add.reduce(r * r)))
             result = total(parts)
         return result if math.isfinite(result) else math.inf
 
@@ -115,9 +121,10 @@ class RowResiduals:
         product = np.zeros(self.count, dtype=np.longdouble)
         rss = np.longdouble(0.0)
         with np.errstate(all="ignore"):
-            for *columns, r in self.jacobian.extended_precision(self._inputs(theta)):
-                product += [np.sum(column * r) for column in columns]
-                rss += np.sum(r * r)
+            for values in self.jacobian.extended_precision(self._inputs(theta)):
+                for *columns, r in self._of_each(values):
+                    product += [np.sum(column * r) for column in columns]
+                    rss += np.sum(r * r)
         try:
             upper = (system.triangle / scale).T
             solved = np.linalg.solve(upper, (product / scale).astype(np.float64))
@@ -129,8 +136,14 @@ class RowResiduals:
         return ReducedSystem(system.triangle, vector, float(rss), scale)
 
     def columns(self, theta: Sequence[float]) -> Iterator[tuple[int, list[Any]]]:
-        """(rows, the columns of J and r) for each block of rows."""
-        return self.jacobian.blocks(self._inputs(theta))
+        """(rows, the columns of J and r) for each block of rows and each residual of a row."""
+        for count, values in self.jacobian.blocks(self._inputs(theta)):
+            for columns in self._of_each(values):
+                yield count, columns
+
+    def _of_each(self, values: list[Any]) -> Iterator[list[Any]]:
+        width = self.count + 1
+        return (values[at : at + width] for at in range(0, len(values), width))
 
     def matrices(self, theta: Sequence[float]) -> Iterator[Matrix]:
         """[J r] block by block, column by column."""
@@ -191,15 +204,17 @@ class RowResiduals:
         """
         rows, key = self.jacobian.rows, (products, self._magnitude)
         if key not in self._sums:
-            graph, r, derivatives = rows.graph, self.residual, self.derivatives
-            terms = [graph.pow(r, 2)]
-            if products:
-                pairs = ((a, b) for i, a in enumerate(derivatives) for b in derivatives[: i + 1])
-                terms += [graph.mul(a, b) for a, b in pairs]
-                terms += [graph.mul(derivative, r) for derivative in derivatives]
-            sums = lower(graph, [graph.node(RowSum, term) for term in terms])
+            graph = rows.graph
+            terms = [[graph.pow(r, 2)] for r in self.each]
+            for part, r, derivatives in zip(terms, self.each, self.derivatives, strict=True):
+                if products:
+                    below = ((a, derivatives[: i + 1]) for i, a in enumerate(derivatives))
+                    part += [graph.mul(a, b) for a, row in below for b in row]
+                    part += [graph.mul(derivative, r) for derivative in derivatives]
+            each = [graph.add(*parts) for parts in zip(*terms, strict=True)]
+            sums = lower(graph, [graph.node(RowSum, term) for term in each])
             named = {str(k): node for k, node in enumerate(sums)}
-            program = compile_program([*self._leaves, *rows.inputs(sums)], named)
+            program = compile_program([*self.inputs, *rows.inputs(sums)], named)
             length = 1 << self._magnitude
             function = choose_rows(rows.backend, program, length, PASSES, rows.threads)
             self._sums[key] = program, function

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from symgd import names
 from symgd.calculus.stabilize import stabilize
 from symgd.data import Table
 from symgd.errors import ArgumentError, FormulaError
-from symgd.fits.model_reader import ModelReader, box_of, derived_parameters
+from symgd.fits.hints import check_sides
+from symgd.fits.model_reader import ModelReader, box_of, derived_parameters, derived_quantities
 from symgd.fits.nested_sums import NestedSums, extract_sums
 from symgd.fits.settings import Options
-from symgd.formula.categories import category_columns
+from symgd.formula.categories import bind_categories, category_columns
 from symgd.formula.graph import Graph
 from symgd.formula.index_notation import with_separators
-from symgd.formula.indices import Array
+from symgd.formula.indices import Array, At
 from symgd.formula.nodes import Name, Node, topological
 from symgd.formula.parse import Formula, parse
 from symgd.model.array_model import ArrayModel, bind_shapes
@@ -33,7 +34,8 @@ class Model:
 
     predicted, response, weight: nodes (weight None: 1). typed: the model as typed, before fixed and
     tied parameters were substituted. leaves: the symbols of the free parameters, in natural order;
-    box: their bounds. derived: fixed and tied parameters as nodes.
+    box: their bounds. derived: fixed and tied parameters as nodes. further: (predicted, response)
+    of further residuals of the same row.
     """
 
     text: str
@@ -51,6 +53,8 @@ class Model:
     sigma: Node | None = None  # where weight is 1/sigma**2
     nested: NestedSums | None = None  # sums over rows in it that hold parameters
     arrays: ArrayModel | None = None  # whose elements the parameters are
+    further: tuple[tuple[Node, Node], ...] = ()
+    quantities: Mapping[str, Node] = field(default_factory=dict)  # reported beside the parameters
 
     @property
     def graph(self) -> Graph:
@@ -107,20 +111,24 @@ def read_model(text: str, data: Any, options: Options) -> Model:
     model = reader.read(right)
     options.arrays.check_used(text, model.indexed)
     params = dict(reader.variables)
+    read_right = [*reader.columns, *(model.indexed.columns_read() if model.indexed else ())]
     response = reader.read(left)
     _require_columns(reader, params, response, "the left side of a model")
-    weight, sigma = _weight(reader, params, options)
+    check_sides(text, list(response.columns), read_right, list(params), list(columns))
+    weighting = _weighting(reader, params, options)
     residual = Name("residual", "r")
     loss = None
     if options.loss is not None:
         loss = _loss(options.loss, reader, residual)
-    if model.indexed is not None:
-        opened = _bind(reader, model, opened, options)
+    formulas = [model, response] if weighting is None else [model, response, weighting]
+    if model.indexed is not None or any(formula.categories for formula in formulas):
+        opened, formulas = _bind(reader, formulas, opened, options)
         params = dict(reader.variables)
-    typed, *others = reader.written_out(
-        [model.root, response.root, *(n for n in (weight, sigma) if n is not None)]
-    )
+    typed, *others = reader.written_out([formula.root for formula in formulas])
+    if options.sigma is not None:
+        others.append(reader.graph.pow(others[1], -2))
     derived = derived_parameters(reader, params, options)
+    quantities = derived_quantities(reader, params, derived, options)
     given = [*options.fixed, *options.tied, *options.bounds]
     check_parameters(model, columns, [names.canonical(g) for g in given], "a parameter")
     rows = options.read_rows(reader.graph, opened, tuple(reader.columns))
@@ -135,8 +143,8 @@ def read_model(text: str, data: Any, options: Options) -> Model:
         rows=rows,
         predicted=settled[0],
         response=settled[1],
-        weight=settled[2] if weight is not None else None,
-        sigma=settled[3] if sigma is not None else None,
+        weight=settled[-1] if weighting is not None else None,
+        sigma=settled[2] if options.sigma is not None else None,
         nested=nested,
         leaves=tuple(params[n] for n in free),
         box=box_of(options, free, params),
@@ -146,17 +154,23 @@ def read_model(text: str, data: Any, options: Options) -> Model:
         loss=loss,
         residual=residual,
         arrays=reader.arrays,
+        quantities=quantities,
     )
 
 
-def _bind(reader: ModelReader, model: Formula, opened: Any, options: Options) -> Table:
-    """Read the data of a model with arrays, and with them how long these are."""
-    indexed = reader.indexed
-    columns = tuple(dict.fromkeys([*reader.columns, *indexed.columns_read()]))
-    table = read_columns(opened, columns, options.drop_missing, category_columns(indexed))
-    shapes = bind_shapes(model, table)
-    reader.bind(ArrayModel(model, shapes, {}, reader.all_columns, table, options.arrays))
-    return table
+def _bind(
+    reader: ModelReader, formulas: Sequence[Formula], opened: Any, options: Options
+) -> tuple[Table, list[Formula]]:
+    """Read the data of a model with arrays or categories: their lengths and numbers."""
+    columns = tuple(dict.fromkeys([*reader.columns, *reader.indexed.columns_read()]))
+    categories = category_columns(reader.indexed, *formulas)
+    table = read_columns(opened, columns, options.drop_missing, categories)
+    model, *others = [bind_categories(formula, table.labels) for formula in formulas]
+    reader.variables |= model.variables
+    if model.indexed is not None:
+        shapes = bind_shapes(model, table)
+        reader.bind(ArrayModel(model, shapes, {}, reader.all_columns, table, options.arrays))
+    return table, [model, *others]
 
 
 def _sides(text: str) -> tuple[str, str]:
@@ -181,7 +195,9 @@ def _require_columns(
 ) -> None:
     variables = set(reader.variables.values())
     leaves = [n for n in topological([formula.root]) if isinstance(n, Name)]
-    unknown = [n for n in leaves if n in variables or isinstance(n, Array)]
+    unknown: list[Name] = [n for n in leaves if n in variables or isinstance(n, Array)]
+    if any(node.func is At for node in topological([formula.root])) and not unknown:
+        raise FormulaError(formula.text, 0, f"{what} takes columns, no elements of them", "")
     if unknown:
         shown = names.escape(unknown[0].text)
         at = max(formula.text.find(unknown[0].text), 0)
@@ -190,24 +206,20 @@ def _require_columns(
     reader.variables = dict(params)
 
 
-def _weight(
-    reader: ModelReader, params: Mapping[str, Name], options: Options
-) -> tuple[Node | None, Node | None]:
-    """(weight, sigma), each None where it is not given."""
+def _weighting(reader: ModelReader, params: Mapping[str, Name], options: Options) -> Formula | None:
+    """The weight, or the sigma, None where neither is given."""
     if options.weight is not None and options.sigma is not None:
         raise ArgumentError("give weight or sigma, not both: a weight is 1/sigma**2")
     text = options.weight if options.weight is not None else options.sigma
     if text is None:
-        return None, None
+        return None
     if not isinstance(text, str):
         raise ArgumentError(f"a weight is a column's name or a formula, not {type(text).__name__}")
     if text in reader.all_columns and not names.is_variable(text):
         text = f"`{text}`"
     formula = reader.read(text)
     _require_columns(reader, params, formula, "a weight")
-    if options.weight is not None:
-        return formula.root, None
-    return reader.graph.pow(formula.root, -2), formula.root
+    return formula
 
 
 def _loss(text: str, reader: ModelReader, residual: Name) -> Node:

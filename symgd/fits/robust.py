@@ -25,7 +25,7 @@ def robust(problem: LeastSquaresProblem, options: Options) -> FitResult:
     model, graph = problem.model, problem.model.graph
     term = _loss_of_row(problem)
     restored = model.restored(term, options.batch)
-    start, _ = problem.start(options)
+    start, *_ = problem.start(options)
 
     def covariance(result: NewtonResult, free: Mask) -> tuple[Matrix, float]:
         return _sandwich(problem, term, result, free)

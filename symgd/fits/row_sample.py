@@ -26,7 +26,7 @@ class MemoryRows:
 
 
 def sample_rows(rows: RowData, count: int) -> RowData:
-    """About `count` rows, drawn with replacement; all of them where there are no more."""
+    """About `count` rows, no row twice; all of them where there are no more."""
     share = count / rows.table.rows
     generator = np.random.default_rng(SEED)  # evenly spaced rows may all be alike
     parts: dict[str, list[Any]] = {name: [] for name in rows.table.names}
@@ -34,7 +34,8 @@ def sample_rows(rows: RowData, count: int) -> RowData:
         length = len(next(iter(block.values())))
         chosen: Any = slice(None)
         if share < 1:
-            chosen = np.sort(generator.integers(0, length, math.ceil(share * length)))
+            wanted = math.ceil(share * length)
+            chosen = np.sort(generator.choice(length, wanted, replace=False, shuffle=False))
         for name, column in block.items():
             parts[name].append(column[chosen])
     return with_columns(rows, {name: np.concatenate(part) for name, part in parts.items()})

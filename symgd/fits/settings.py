@@ -44,6 +44,8 @@ class Options:
     absolute_sigma: bool
     start: Any
     arrays: ArrayOptions = field(default_factory=ArrayOptions)
+    family: str | None = None
+    derived: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def by_rule(self) -> bool:

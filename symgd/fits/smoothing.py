@@ -15,7 +15,7 @@ from symgd._numpy import np
 from symgd.analysis.minima import LossObjective
 from symgd.formula.functions.table import FUNCTIONS
 from symgd.formula.graph import Graph
-from symgd.formula.nodes import Node
+from symgd.formula.nodes import Node, Where, relation
 from symgd.solvers import newton
 from symgd.solvers.objectives import Box, Vector
 
@@ -24,7 +24,10 @@ _STEPS = 100  # of Newton's method at each
 
 
 def smoothed(graph: Graph, root: Node, width: float) -> Node:
-    """The loss with every |u| as hypot(u, width); `root` itself where it has no such kink."""
+    """The loss with every |u| as hypot(u, width); `root` itself where it has no such kink.
+
+    where(u > v, a, b) is (a + b)/2 + sign(u - v)*(a - b)/2, and sign(d) becomes d/hypot(d, width).
+    """
     functions = {name: FUNCTIONS[name].node for name in ("abs", "max", "min", "relu")}
     w, half = graph.number(width), graph.number(0.5)
 
@@ -43,6 +46,14 @@ def smoothed(graph: Graph, root: Node, width: float) -> Node:
                 difference = difference if node.func is functions["max"] else graph.neg(difference)
                 result = graph.mul(half, graph.add(result, other, difference))
             return result
+        if node.func is Where and relation(args[0]) in ("<", "<=", ">", ">="):
+            left, right = args[0].args
+            greater = relation(args[0]) in (">", ">=")
+            difference = graph.sub(left, right) if greater else graph.sub(right, left)
+            sign = graph.div(difference, smooth_abs(difference))
+            _, a, b = args
+            change = graph.mul(sign, graph.sub(a, b))
+            return graph.mul(half, graph.add(a, b, change))
         return graph.same(node, args)
 
     return graph.rebuild([root], smooth)[0]

@@ -152,20 +152,22 @@ def warnings(
     dof: int,
     precision: str,
     diverging: Sequence[int],
+    remedy: str = "",
 ) -> list[str]:
     """Sentences about what limits the standard errors. Indices are of `names`.
 
-    unknown: parameters that the data do not determine. diverging: those whose errors are many
-    times their values at an end that is no minimum. precision: that of `precision_warning`.
+    unknown: parameters that the data do not determine; remedy: what was found about them.
+    diverging: those whose errors are many times their values at an end that is no minimum.
+    precision: that of `precision_warning`.
     """
     found = []
     if precision and dof > 0 and not unknown:
         found.append(precision)
     if unknown:
         listed = ", ".join(names[k] for k in unknown)
-        found.append(
-            f"the data do not determine {listed}: other values fit as well (non-identifiable)"
-        )
+        alone = "it has no effect here, as where it ran away"
+        why = remedy or (alone if len(unknown) == 1 else "their effects are one here")
+        found.append(f"the data do not determine {listed}: {why} (non-identifiable)")
     for k in at_bound:
         others = "; the standard errors of the others hold it there" if len(names) > 1 else ""
         found.append(f"{names[k]} is at its bound{others}")

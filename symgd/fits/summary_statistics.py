@@ -7,6 +7,7 @@ large offset costs no digits.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -51,6 +52,16 @@ class ResponseSummary:
             self.log_weight + other.log_weight,
             self.counted + other.counted,
         )
+
+
+def stacked(parts: Sequence[ResponseSummary]) -> ResponseSummary:
+    """The summary of several responses of the same rows, each about a mean of its own."""
+    if len(parts) == 1:
+        return parts[0]
+    weight = sum(p.weight for p in parts)
+    mean = math.sqrt(sum(p.weight * p.mean**2 for p in parts) / weight)  # as `about_zero` needs it
+    squares, logs = sum(p.squares for p in parts), sum(p.log_weight for p in parts)
+    return ResponseSummary(weight, mean, squares, logs, sum(p.counted for p in parts))
 
 
 def summarize_response(observed: PerRowFunction) -> ResponseSummary:

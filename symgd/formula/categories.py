@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from symgd import names
+from symgd.errors import FormulaError
 from symgd.formula.indexed_symbols import Axis, IndexedSymbols, Use
-from symgd.formula.indices import DataArray
-from symgd.formula.nodes import Column
+from symgd.formula.indices import column_text
+from symgd.formula.nodes import Name, Node
+from symgd.formula.parse import Formula
 
 _LISTED = 8  # categories in a message
 
@@ -38,25 +41,23 @@ def element_name(name: str, shape: Sequence[int], place: Sequence[int]) -> str:
 
 def column_name(use: Use) -> str:
     """The name of the column that a subscript is read from; "" for none."""
-    node = use.column
-    if node is None:
-        return ""
-    column = node if isinstance(node, (Column, DataArray)) else node.args[0]
-    return str(column.text)
+    return "" if use.column is None else column_text(use.column)
 
 
-def category_columns(symbols: IndexedSymbols) -> list[set[str]]:
-    """The columns that are nothing but subscripts; those that share an axis together."""
+def category_columns(symbols: IndexedSymbols, *formulas: Formula) -> list[set[str]]:
+    """The columns that are only subscripts or compared with words; those of one axis together."""
     by_axis: dict[Axis, set[str]] = defaultdict(set)
     for use in symbols.uses:
         if use.column is not None:
             by_axis[use.axis].add(column_name(use))
     linked = [by_axis[one] | by_axis[other] for one, other in symbols.same]
     groups: list[set[str]] = []
-    for found in (*by_axis.values(), *linked):
+    compared = [{one.column} for read in formulas for one in read.categories.values()]
+    numbers = {column for read in formulas for column in read.numbers}
+    for found in (*by_axis.values(), *linked, *compared):
         joined = found.union(*(group for group in groups if group & found))
         groups = [group for group in groups if not group & found] + [joined]
-    return [group - symbols.numbers for group in groups]
+    return [group - numbers for group in groups]
 
 
 def axis_labels(
@@ -76,6 +77,39 @@ def axis_labels(
                 found[other] = found[axis]
                 queue.append(other)
     return found
+
+
+def bind_categories(formula: Formula, labels: Mapping[str, Sequence[str]]) -> Formula:
+    """The formula with the number of each category for its name; FormulaError where there is none.
+
+    labels: the texts of each column that holds texts. Beside other columns a word is what it is
+    elsewhere: a variable, or pi or e.
+    """
+    if not formula.categories:
+        return formula
+    graph, variables = formula.graph, dict(formula.variables)
+    values: dict[Node, Node] = {}
+    for name, (column, token, number) in formula.categories.items():
+        label, shown = token.text, names.escape(token.text)
+        place = place_of(label, labels.get(column, ()))
+        if place is not None:
+            if column in formula.columns:
+                formula.columns[column].labels = labels[column]
+            values[name] = graph.number(place)
+        elif column in labels:
+            sentence = f"{names.escape(column)} has no category '{shown}'"
+            hint = names.suggest(label, labels[column]) or "there are " + listed(labels[column])
+            raise FormulaError(formula.text, token.column, sentence, hint)
+        elif token.kind == "text":
+            sentence = f"'{shown}' is a text, and {names.escape(column)} is a column of numbers"
+            raise FormulaError(formula.text, token.column, sentence, "compare it with a number")
+        elif type(number) is Name:
+            symbol = variables.setdefault(label, Name(f"p{len(variables)}", label))
+            values[name] = graph.atom(symbol)
+        else:
+            values[name] = number
+    [root] = graph.replace([formula.root], values)
+    return replace(formula, root=root, variables=variables, categories={})
 
 
 def place_of(label: str, labels: Sequence[str]) -> int | None:

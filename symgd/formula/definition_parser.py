@@ -50,7 +50,7 @@ class DefinitionParser(SubscriptParser):
         """
         stream, name = self.stream, one.name.text
         shown = names.escape(name)
-        if self._column_of(one.name):
+        if self.symbols.column_of(one.name):
             sentence = f"{shown} is a column of the data"
             raise stream.error(sentence, "choose another index", one.name)
         if name in self.scope.names:
@@ -124,7 +124,7 @@ class DefinitionParser(SubscriptParser):
         name = token.text
         definition = self.notation.definitions.get(name)
         if definition is None:
-            self.arrays.array(name, self._column_of(token))
+            self.arrays.array(name, self.symbols.column_of(token))
             return self.arrays.extent(name, axis)
         if name not in self.lengths:
             if name in self.reading:
@@ -155,7 +155,7 @@ class DefinitionParser(SubscriptParser):
             if called and token.text in (*REDUCTIONS, *ARRAY_FUNCTIONS):
                 k = closing.get(k + 1, end)
             missing = self._rank(token.text) > self.notation.subscripts.get(k, 0)
-            of_rows = but_columns and self._column_of(token) is not None
+            of_rows = but_columns and self.symbols.column_of(token) is not None
             if token.kind == "name" and not called and missing and not of_rows:
                 return k
             k += 1
@@ -202,7 +202,7 @@ class DefinitionParser(SubscriptParser):
         shown = names.escape(token.text)
         if self.symbols.is_function(token.text):
             raise stream.error(f"'{shown}' is a function", "choose another name", token)
-        taken = "a column of the data" if self._column_of(token) else ""
+        taken = "a column of the data" if self.symbols.column_of(token) else ""
         taken = "a size" if token.text in self.arrays.given else taken
         if taken:
             raise stream.error(f"{shown} is {taken}", "choose another name", token)

@@ -48,7 +48,7 @@ class IndexedSymbols:
     subscripts. equal: lengths that must be the same. nests: the indices that are open at once, with
     the first name for messages. nonempty: the indices of reductions that have no value over
     nothing, with their name. labels: subscripts that are names of categories, by axis and name.
-    numbers: the columns that are more than subscripts. same: axes with the same places: of a
+    same: axes with the same places: of a
     definition, and of an array in it that has its index.
     """
 
@@ -65,7 +65,6 @@ class IndexedSymbols:
     nests: dict[frozenset[Index], Token] = field(default_factory=dict)
     nonempty: list[tuple[Index, Token]] = field(default_factory=list)
     labels: dict[tuple[Axis, str], tuple[Name, Token]] = field(default_factory=dict)
-    numbers: set[str] = field(default_factory=set)
     same: dict[tuple[Axis, Axis], None] = field(default_factory=dict)
 
     def array(self, name: str, column: str | None) -> ArraySymbol:

@@ -204,6 +204,12 @@ def _free(node: Node, known: Mapping[int, frozenset[Index]]) -> frozenset[Index]
     return inside if bound is None else inside - {bound}
 
 
+def column_text(node: Node) -> str:
+    """The name of the column that a node is the value of, in a row or by position; "" for none."""
+    column = node.args[0] if node.func is At else node
+    return column.text if isinstance(column, (Column, DataArray)) else ""
+
+
 def affine(node: Node) -> Affine | None:
     """A node that is affine in indices and sizes with whole numbers, else None."""
     if isinstance(node, (Index, Size)):

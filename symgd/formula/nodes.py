@@ -56,7 +56,17 @@ class Name(sympy.Symbol):  # type: ignore[misc]
 
 
 class Column(Name):
-    """An internal symbol `c0`, `c1`, ... of a column of the data: one value per row."""
+    """An internal symbol `c0`, `c1`, ... of a column of the data: one value per row.
+
+    labels: the texts of a column of categories that a formula names, for printing.
+    """
+
+    __slots__ = ("labels",)
+    labels: Sequence[str]
+
+
+class Category(Name):
+    """A text that a column is compared with, until the data tell its number: `site == north`."""
 
     __slots__ = ()
 
@@ -254,6 +264,17 @@ def leading_number(node: Node) -> float | None:
 def is_inverse(node: Node) -> bool:
     """Whether node is Pow(something, -1), which a product divides by."""
     return isinstance(node, sympy.Pow) and node.args[1] is MINUS_ONE
+
+
+def compared(node: Node) -> Sequence[Node]:
+    """The sides of an infix operator, the number of a category replaced by its name."""
+    if isinstance(node, (sympy.Equality, sympy.Unequality)):
+        for k, column in enumerate(node.args):
+            place = float_of(node.args[1 - k])
+            if place is not None and isinstance(column, Column) and hasattr(column, "labels"):
+                label = Category("text", column.labels[int(place) - 1])
+                return (label, column) if k else (column, label)
+    return node.args  # type: ignore[no-any-return]
 
 
 def relation(node: Node) -> str | None:

@@ -21,6 +21,9 @@ _ONLY = "write only the expression"
 _SHAPES: tuple[tuple[re.Pattern[str], str, str, str], ...] = tuple(
     (re.compile(pattern, re.DOTALL), place, sentence, hint)
     for pattern, place, sentence, hint in (
+        (r"\s*[^~=<>]*\w[^~=<>]*(?P<at>~)(?P<body>.+)", "at",
+         "'~' is not part of a formula: a model has = and all its parameters",
+         "write for example y = a*x + b"),
         (r"\s*(?P<at>lambda)\b[^:=]*:(?P<body>.+)", "at",
          "a formula is written without lambda", "write {body}"),
         (r"\s*(?P<at>def)\s[^:]*:(?:\s*return\b)?(?P<body>.+)", "at",
@@ -95,8 +98,8 @@ _CHARACTERS = {
     "~": "write -x for the negative, not before a condition",
     "\\": "formulas are not LaTeX; write sqrt(x), x/y, alpha",
     "$": "formulas are not LaTeX; write the formula without $",
-    "'": "a formula holds no text in quotes",
-    '"': "a formula holds no text in quotes",
+    "'": "a text in quotes stands only beside == or !=",
+    '"': "a text in quotes stands only beside == or !=",
     "#": "a formula holds no comments",
     "@": "write dot(a, b) or matmul(A, b)[i] of arrays, or x1*y1 + x2*y2",
     "?": "a choice is written where(condition, a, b)",

@@ -6,7 +6,7 @@ tokens become nodes of a fixed set of operations, names become internal symbols.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import TypeVar
@@ -18,10 +18,10 @@ from symgd.formula.graph import Graph
 from symgd.formula.index_notation import is_indexed, read_notation
 from symgd.formula.indexed_parser import IndexedParser
 from symgd.formula.indexed_symbols import IndexedSymbols
-from symgd.formula.nodes import Column, Name, Node
+from symgd.formula.nodes import Category, Column, Name, Node
 from symgd.formula.other_notations import known_shape
 from symgd.formula.parser import Parser
-from symgd.formula.symbol_table import Columns, SymbolTable
+from symgd.formula.symbol_table import Columns, Compared, SymbolTable
 from symgd.formula.token_stream import TokenList, TokenStream
 from symgd.formula.tokens import Limits, tokens
 
@@ -37,7 +37,8 @@ class Formula:
     text: as typed. graph and root: its nodes. variables: canonical name -> internal symbol, in
     order of first appearance, also those that cancel or are multiplied by 0. columns: the data
     columns it reads, name in the data -> internal symbol. indexed: its arrays, sizes and indices,
-    if it has any.
+    if it has any. categories: the words that columns are compared with. numbers: the columns that
+    are read as numbers, and not only as categories.
     """
 
     text: str
@@ -46,6 +47,8 @@ class Formula:
     variables: Mapping[str, Name]
     columns: Mapping[str, Column] = field(default_factory=dict)
     indexed: IndexedSymbols | None = None
+    categories: Mapping[Category, Compared] = field(default_factory=dict)
+    numbers: Collection[str] = ()
 
 
 def parse(
@@ -71,24 +74,45 @@ def parse(
     formula is evaluated in each row. indexed: allow brackets, ranges and definitions; what is known
     of vectors and sizes.
     """
+
+    def table_of(builder: Builder) -> SymbolTable:
+        vectors = {} if indexed is None else indexed.vectors
+        return SymbolTable(
+            builder, dict(variables or {}), set(declared), columns, calls=calls, vectors=vectors
+        )
+
     try:
         if indexed is not None and (is_indexed(text) or indexed.given or indexed.shapes):
             notation = read_notation(text, limits)
             builder = Builder(graph or Graph(), TokenList(text, limits, notation.tokens), table)
-            symbols = SymbolTable(builder, dict(variables or {}), set(declared), columns)
+            symbols = table_of(builder)
             root = IndexedParser(builder, symbols, notation, indexed, per_row).formula()
             found = indexed if indexed.arrays or indexed.indices or indexed.sizes else None
-            read = symbols.columns_read
-            return Formula(text, builder.graph, root, symbols.variables, read, found)
+            return _formula(text, root, symbols, found)
         builder = Builder(graph or Graph(), TokenStream(text, limits), table)
-        symbols = SymbolTable(builder, dict(variables or {}), set(declared), columns, calls=calls)
+        symbols = table_of(builder)
         root = Parser(builder, symbols, rule, per_row).formula()
     except FormulaError:
         shape = known_shape(text)
         if shape is None or (indexed is not None and text[shape[0]] in "=:" and is_indexed(text)):
             raise
         raise FormulaError(text, *shape) from None
-    return Formula(text, builder.graph, root, symbols.variables, symbols.columns_read)
+    return _formula(text, root, symbols)
+
+
+def _formula(
+    text: str, root: Node, symbols: SymbolTable, indexed: IndexedSymbols | None = None
+) -> Formula:
+    return Formula(
+        text,
+        symbols.builder.graph,
+        root,
+        symbols.variables,
+        symbols.columns_read,
+        indexed,
+        symbols.categories,
+        symbols.numbers,
+    )
 
 
 @cache

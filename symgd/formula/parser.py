@@ -8,17 +8,20 @@ from symgd import names
 from symgd.formula.builder import Builder
 from symgd.formula.functions.derivatives import DERIVATIVES
 from symgd.formula.functions.table import CALLABLE, POWERS
+from symgd.formula.indices import column_text
 from symgd.formula.nodes import (
     RELATIONS,
+    Category,
     Conjunction,
     Disjunction,
+    Name,
     Negation,
     Node,
     is_condition,
 )
 from symgd.formula.rule_functions import PAIRWISE, RULE_FUNCTIONS, rule_call
 from symgd.formula.symbol_table import ROW_REDUCTIONS, SymbolTable
-from symgd.formula.tokens import LOGIC, Token, value_of
+from symgd.formula.tokens import EQUALITIES, LOGIC, Token, value_of
 from symgd.names import counted
 
 
@@ -33,6 +36,7 @@ class Parser:
         self.stream, self.graph = builder.stream, builder.graph
         self.row_sum_depth = int(per_row)  # nesting of sums over rows
         self.open_bars = 0
+        self.in_subscript = False
         self.preceding = ""  # the operator before the last operand, or ""
         self.condition_allowed = False  # whether the next token may begin a condition
 
@@ -133,6 +137,13 @@ class Parser:
 
     def name(self, token: Token) -> Node:
         """A name that is not called."""
+        column = self.symbols.column_of(token)
+        if column is not None and not self.in_subscript:
+            self.symbols.numbers.append(column)
+        return self.named(token)
+
+    def named(self, token: Token) -> Node:
+        """What a name that is not called stands for."""
         return self.symbols.resolve(token, self.row_sum_depth > 0)
 
     def root(self, sign: Token) -> Node:
@@ -213,13 +224,19 @@ class Parser:
         while True:
             count = stream.negations()
             self.condition_allowed = True
-            part = self.expression()
+            begin, known = stream.token, len(self.symbols.variables)
+            part = self._text() if begin.kind == "text" else self.expression()
             if is_condition(part):
                 if stream.token.kind not in {*LOGIC, ")", ",", "end"}:
                     hint = "where(condition, 1, 0) is one"
                     raise stream.error("a condition is no number", hint)
             elif stream.token.kind in RELATIONS:
-                part = graph.compare(stream.advance().kind, part, self.expression())
+                operator, second = stream.advance(), stream.token
+                other = self._text() if second.kind == "text" else self.expression()
+                if operator.kind in EQUALITIES:
+                    part = self._category(part, begin, other, known)
+                    other = self._category(other, second, part, known)
+                part = graph.compare(operator.kind, part, other)
                 if stream.token.kind in RELATIONS:
                     hint = "join two with and: a < x and x < b"
                     raise stream.error("one comparison per condition", hint)
@@ -236,6 +253,23 @@ class Parser:
                 if stream.token.kind != "or":
                     return either[0] if len(either) == 1 else graph.node(Disjunction, *either)
             stream.advance()
+
+    def _text(self) -> Node:
+        """A text in quotes."""
+        return self.graph.atom(Category("text", self.stream.advance().text))
+
+    def _category(self, node: Node, token: Token, other: Node, known: int) -> Node:
+        """A side of == or !=, or the category that it may be where the other side is a column."""
+        column, is_text = column_text(other), isinstance(node, Category)
+        if is_text and not column:
+            hint = "write site == 'north', where site is a column"
+            raise self.stream.error("a text is compared with a column of the data", hint, token)
+        word = token.kind == "name" and (type(node) is Name or node in (sympy.pi, sympy.E))
+        return (
+            self.symbols.category(column, token, node, known)
+            if column and (is_text or word)
+            else node
+        )
 
     def juxtaposed(self, check: bool = True) -> bool:
         """Whether the next token is an implicit factor: 2x, (a)(b)."""

@@ -24,7 +24,7 @@ from symgd.formula.indices import (
     Size,
     affine,
 )
-from symgd.formula.nodes import Column, Name, Node, topological
+from symgd.formula.nodes import Column, Node, topological
 from symgd.formula.parser import Parser
 from symgd.formula.symbol_table import SymbolTable
 from symgd.formula.token_stream import TokenList
@@ -63,7 +63,6 @@ class SubscriptParser(Parser):
         self.stream = builder.stream
         self.notation, self.arrays = notation, arrays
         self.scope = Scope()
-        self.in_subscript = False
         self.in_range = False  # whether names are sizes and indices only
         self.defined: dict[tuple[object, ...], Node] = {}
         self.reading: list[str] = []  # definitions, to find one that is made of itself
@@ -74,21 +73,20 @@ class SubscriptParser(Parser):
         self.wholes: dict[Index, Token] = {}  # the arrays that indices were opened for
         self.free = FreeIndices()
 
-    def name(self, token: Token) -> Node:
+    def named(self, token: Token) -> Node:
         """A number, an index, a size, or an element of an array."""
         stream, text = self.stream, token.text
         rank = self._rank(text)
-        column = self._column_of(token)
-        if column is not None and not self.in_subscript:
-            self.arrays.numbers.add(column)
         if stream.token.kind == "[":
             return self._element(token, rank)
         if token.kind == "name" and text in self.scope.names:
             return self.scope.names[text]
         if token.kind == "quoted":
-            return super().name(token)
+            return super().named(token)
         if rank and (self.scope.implicit or not self._may_be_number(token)):
             if len(self.scope.implicit) != rank:
+                if text in self.arrays.vectors:
+                    return super().named(token)  # says what is wrong with it
                 shown = names.escape(text)
                 subscripts = f"{shown}[{', '.join('ijkl'[:rank])}]"
                 sentence = f"{shown} is an array ({subscripts}) and a number ({shown}) here"
@@ -96,11 +94,11 @@ class SubscriptParser(Parser):
             return self._at(token, self._implied(token, 0))
         if text in self.notation.definitions:
             return self._use(self.notation.definitions[text], (), token)
-        if self.in_range and (self._column_of(token) or text in ("pi", "e")):
+        if self.in_range and (self.symbols.column_of(token) or text in ("pi", "e")):
             shown = names.escape(text)
             hint = "write a number or a size; for a condition where(k <= x, ..., 0)"
             raise stream.error(f"{shown} is no end of a range", hint, token)
-        if self._is_size(text) and not self._column_of(token):
+        if self._is_size(text) and not self.symbols.column_of(token):
             return self.graph.atom(self.arrays.size(text, token.column))
         if text in self.notation.indices and text not in self.symbols.declared:
             shown = names.escape(text)
@@ -113,20 +111,14 @@ class SubscriptParser(Parser):
                 stem = names.escape(text[: -len(index) - 1])
                 sentence = f"{names.escape(text)} is one number, the same for all {index}"
                 raise stream.error(sentence, f"write {stem}[{index}]", token)
-        return super().name(token)
+        return super().named(token)
 
     def _is_size(self, text: str) -> bool:
         return text in self.notation.sizes or text in self.arrays.given
 
     def _known(self, token: Token) -> bool:
         """Whether a name is a column or a declared parameter."""
-        return token.text in self.symbols.declared or self._column_of(token) is not None
-
-    def _column_of(self, token: Token) -> str | None:
-        """The column of the data that a token names, if there is one."""
-        columns = self.symbols.columns
-        found = columns.find(token) if columns is not None else []
-        return found[0] if found else None
+        return token.text in self.symbols.declared or self.symbols.column_of(token) is not None
 
     def _may_be_number(self, token: Token) -> bool:
         """Whether a name of an array may be a number here: a column, or what only columns make one.
@@ -134,7 +126,7 @@ class SubscriptParser(Parser):
         Columns x1, x2 make x a vector without being asked, and a formula may not mean it.
         """
         asked = token.text in self.notation.ranks or token.text not in self.arrays.numbered
-        return self._column_of(token) is not None or not asked
+        return self.symbols.column_of(token) is not None or not asked
 
     def _rank(self, name: str) -> int:
         """How many subscripts a name has; 0: it is a number."""
@@ -186,7 +178,7 @@ class SubscriptParser(Parser):
             return None
         name = token.text
         others = (self.scope.names, self.notation.indices, self.notation.definitions)
-        if self._column_of(token) is not None:
+        if self.symbols.column_of(token) is not None:
             return None
         taken = self._is_size(name) or self._rank(name) or any(name in known for known in others)
         if token.kind == "name" and taken:
@@ -221,9 +213,9 @@ class SubscriptParser(Parser):
         name = token.text
         if name in self.notation.definitions:
             return self._use(self.notation.definitions[name], tuple(subscripts), token)
-        column = self._column_of(token)
+        column = self.symbols.column_of(token)
         if column is None and (token.kind == "quoted" or self.symbols.is_function(name)):
-            return super().name(token)  # says what is wrong with it
+            return super().named(token)  # says what is wrong with it
         array = self.arrays.array(name, column)
         in_row = self.row_sum_depth > 0
         if isinstance(array, ColumnVector) and not in_row:
@@ -270,8 +262,10 @@ class SubscriptParser(Parser):
             if moved is not None and dict(moved.terms).get(stand_in) == 1:
                 low, high = hull(moved - Affine(0, ((stand_in, 1),)))
                 return Use((name, axis), token, low, high, data[0])
-        if isinstance(subscript, Name) and subscript.text in self.symbols.variables:
-            shown = names.escape(subscript.text)
+        variables = {*self.symbols.variables.values()}
+        unknown = next((n for n in topological([subscript]) if n in variables), None)
+        if unknown is not None:
+            shown = names.escape(unknown.text)
             sentence = f"{shown} is no index here"
             hint = f"write sum(..., {shown}=1..n), or give --size {shown}=100 if it is a size"
             raise self.stream.error(sentence, hint, token)

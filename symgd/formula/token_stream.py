@@ -94,6 +94,8 @@ class TokenStream:
             what = f"'{token.kind}' stands" if token.kind in LOGIC else "a comparison stands"
             sentence = f"{what} only inside where(...), in its condition"
             return self.error(sentence, "write where(condition, a, b)")
+        if token.kind == "text":
+            return self.error("a text stands only beside == or !=", "write site == 'north'")
         if token.kind == ",":
             hint = "a decimal number takes a point: 0.5"
             return self.error("a comma stands only between the arguments of a function", hint)

@@ -32,9 +32,10 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """kind: "number", "name", "quoted", "superscript", "end", or the operator. column: 0-based.
+    """kind: "number", "name", "quoted", "text", "superscript", "end", or the operator.
 
-    The text of a quoted name (`dose (mg)` in back quotes) excludes the quotes.
+    column: 0-based. The text of a quoted name (`dose (mg)` in back quotes), and of a category
+    ("text", in quotes beside == or !=), excludes the quotes.
     """
 
     kind: str
@@ -50,8 +51,13 @@ _NUMBER = re.compile(
 _ASCII_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _OPERATOR = re.compile(r"\*\*|<=|>=|==|!=|[-+*/^()|,<>√·×⋅−÷≤≥≠]")
 _INDEX_OPERATOR = re.compile(r"\.\.(?!\.)|==|[][;=]")  # what indexed formulas have in addition
+_CATEGORY = re.compile(r"\"[^\"\n]*\"|'[^'\n]*'")
+_COMPARED = re.compile(r"\s*(?:==|!=|≠)")
 _SUPERSCRIPT = re.compile(r"⁻?[⁰¹²³⁴⁵⁶⁷⁸⁹]+")
 _EXPONENT_LOOKALIKE = re.compile(r"[eE][eE0-9_]*$")
+
+#: Operators beside which a text may stand.
+EQUALITIES = frozenset({"==", "!="})
 
 #: Logical operators: reserved words.
 LOGIC = frozenset({"and", "or", "not"})
@@ -76,6 +82,7 @@ def tokens(text: str, limits: Limits, indexed: bool = False) -> Iterator[Token]:
     indexed: with brackets, ranges, definitions.
     """
     at = 0
+    token = Token("end", "", 0)
     while True:
         found = _SPACE.match(text, at)
         at = found.end() if found else at
@@ -100,6 +107,11 @@ def tokens(text: str, limits: Limits, indexed: bool = False) -> Iterator[Token]:
         elif char == "`":
             token = Token("quoted", _quoted(text, at, limits), at)
             at += len(token.text) + 2
+        elif (found := _CATEGORY.match(text, at)) and (
+            token.kind in EQUALITIES or _COMPARED.match(text, found.end())
+        ):
+            token = Token("text", found.group()[1:-1], at)
+            at = found.end()
         elif names.is_name_start(char):
             end = _name_end(text, at)
             name = text[at:end]

@@ -145,7 +145,8 @@ class ArrayModel:
         missing = [p for p in self.params if p not in given]
         if missing:
             raise ArgumentError(f"there is no value for parameter '{names.escape(missing[0])}'")
-        return np.concatenate([self.elements(name, given[name]) for name in self.params])
+        parts = [self.elements(name, given[name]) for name in self.params]
+        return np.concatenate([np.empty(0), *parts])
 
     def elements(self, name: str, value: Any) -> NDArray[np.float64]:
         """The numbers of one parameter, row-major, from a number or an array of its shape.

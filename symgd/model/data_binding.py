@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from symgd import names
@@ -14,7 +14,7 @@ from symgd.backends.lambdified import compile_total
 from symgd.backends.program import Program
 from symgd.calculus.reductions import constant_sums, lower
 from symgd.calculus.stabilize import stabilize
-from symgd.errors import ArgumentError, DataError
+from symgd.errors import ArgumentError, DataError, excerpt
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import ROWS, Column, Name, Node, topological
 from symgd.formula.parse import Formula
@@ -28,11 +28,11 @@ PASSES = 10  # over the rows, where their number is not known in advance
 Function = Callable[..., list[float]]  # numbers -> numbers
 
 
-def open_columns(data: Any) -> tuple[Any, Columns]:
+def open_columns(data: Any, names: Sequence[str] | None = None) -> tuple[Any, Columns]:
     """The data as `read_columns` takes them, and their columns by name."""
     from symgd.data import Table, open_source
 
-    opened = data if isinstance(data, Table) else open_source(data)
+    opened = data if isinstance(data, Table) else open_source(data, names)
     return opened, Columns([name for name in opened.names if name])
 
 
@@ -42,6 +42,7 @@ def read_columns(
     drop_missing: bool = False,
     categories: Sequence[Collection[str]] = (),
     labels: Mapping[str, Sequence[str]] | None = None,
+    origins: Mapping[str, Any] | None = None,
 ) -> Table:
     """These columns of what `open_columns` opened, or DataError; as `read_table` reads them."""
     from symgd.data import Table, read_table
@@ -50,9 +51,22 @@ def read_columns(
         raise DataError("the formula reads no column of the data")
     if isinstance(opened, Table):
         return opened
-    return read_table(
-        opened, columns, drop_missing=drop_missing, categories=categories, labels=labels
-    )
+    try:
+        return read_table(
+            opened,
+            columns,
+            drop_missing=drop_missing,
+            categories=categories,
+            labels=labels,
+            origins=origins,
+        )
+    except DataError as error:
+        is_first = error.cell is not None and (error.row or error.line or 0) <= 2
+        if not is_first or (error.hint and "is text" not in error.message):
+            raise
+        column, cell = (excerpt(str(text)) for text in (error.column, error.cell))
+        hint = f"texts stand beside == and !=, or as subscripts: {column} == '{cell}', a[{column}]"
+        raise replace(error, hint=hint) from None
 
 
 def check_parameters(formula: Formula, columns: Columns, given: Sequence[str], what: str) -> None:

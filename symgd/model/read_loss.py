@@ -9,7 +9,7 @@ import sympy
 
 from symgd import names
 from symgd.errors import ArgumentError
-from symgd.formula.categories import category_columns
+from symgd.formula.categories import bind_categories, category_columns
 from symgd.formula.from_sympy import from_callable, from_sympy
 from symgd.formula.graph import Graph
 from symgd.formula.indexed_symbols import IndexedSymbols
@@ -52,12 +52,13 @@ def read_source(
             source, graph=graph, declared=own, limits=limits, columns=found, indexed=indexed
         )
         arrays.check_used(source, formula.indexed)
-        root, variables = formula.root, dict(formula.variables)
         if found is not None:
             check_parameters(formula, found, own, "a parameter or constant")
             columns = tuple(dict.fromkeys([*formula.columns, *indexed.columns_read()]))
-            categories = category_columns(indexed)
+            categories = category_columns(indexed, formula)
             rows = RowData(graph, read_columns(opened, columns, drop_missing, categories))
+            formula = bind_categories(formula, rows.table.labels)
+        root, variables = formula.root, dict(formula.variables)
         if formula.indexed is not None:
             table = None if rows is None else rows.table
             shapes = bind_shapes(formula, table)

@@ -121,13 +121,12 @@ def instantiate(
 def _reduced(
     graph: Graph, kind: type, parts: Sequence[Node], shared: bool, around: Surroundings
 ) -> Node:
-    """A reduction over all parameters. shared: they all have the same value.
-
-    The norm of one number, such as lr, is its size.
-    """
-    if kind is Norm and (shared or (len(parts) == 1 and not around.array)):
+    """A reduction over all parameters. shared: they all have the same value."""
+    if kind is Norm and len(parts) == 1 and not around.array:
         return graph.node(sympy.Abs, parts[0])
     if shared:
+        if len(parts) == 1:
+            around.reduced.append((kind, parts[0]))
         return graph.mul(around.size, parts[0]) if kind is ParamSum else parts[0]
     if around.array:
         return graph.node(kind, parts[0])

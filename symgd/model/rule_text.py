@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from symgd._locks import cached_property
 from symgd.errors import FormulaError
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import CALLED, DRAWS, Name, Node, Where, topological
@@ -23,7 +24,7 @@ class Line:
     target: str
     formula: Formula
 
-    @property
+    @cached_property
     def reads(self) -> set[str]:
         """The names that the expression reads."""
         below = set(names_below([self.formula.root]))

@@ -18,7 +18,7 @@ from symgd import names
 from symgd._locks import cached_property
 from symgd.errors import RuleError, caret
 from symgd.formula.graph import Graph
-from symgd.formula.nodes import DRAWS, EVALUATIONS, ONE, OVER_PARAMS, Name, Node, topological
+from symgd.formula.nodes import DRAWS, EVALUATIONS, ONE, OVER_PARAMS, Name, Node, Norm, topological
 from symgd.formula.other_names import RULE_LETTERS
 from symgd.formula.parse import DEFAULT_LIMITS, Formula
 from symgd.formula.tokens import tokens
@@ -184,10 +184,22 @@ class Rule(Notebook):
                     raise RuleError("L is the loss in a rule: give the hyperparameter another name")
                 what = f"{names.escape(self.name)} has no hyperparameter"
                 raise RuleError(names.unknown(what, name, self.hyperparameters))
+        self._check_norms  # noqa: B018 - once
         missing = [n for n in self.hyperparameters if n not in values and n not in self.defaults]
         if missing:
             raise self._unknown_name(missing[0])
         return {n: float(values.get(n, self.defaults.get(n, 0.0))) for n in self.hyperparameters}
+
+    @cached_property
+    def _check_norms(self) -> None:
+        """RuleError where the norm of a number is asked, such as norm(1): it has two readings."""
+        for line in self._all_lines:
+            one = alike_below(line.formula.root, self.alike)
+            for node in topological([line.formula.root]):
+                if node.func is Norm and id(node.args[0]) in one:
+                    sentence = "norm goes over all parameters, and this is one number for them all"
+                    hint = "write abs(...) for its size, sum(1) for how many parameters there are"
+                    raise RuleError("\n".join([sentence, *self._place_of("norm"), hint]))
 
     def _unknown_name(self, name: str) -> RuleError:
         """The error for a name that the rule reads and nothing gives a value."""

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from symgd._numpy import np
 from symgd.fits.fit_result import FitResult
 from symgd.names import counted, escape
+from symgd.report.published import Interval, interval_text, rounded
 from symgd.report.step_table import float_text
 
 _MOST_CORRELATED = 12  # parameters up to which the matrix of correlations is printed
 
 
-def report(result: FitResult) -> Iterator[str]:
-    """The lines of the report; values read back as the same floats."""
+def report(
+    result: FitResult, intervals: Mapping[str, Interval] | None = None, profiled: bool = False
+) -> Iterator[str]:
+    """The lines of the report; values and errors to the same digit.
+
+    intervals: of 95 %, by parameter; None: value ± t*stderr. profiled: whether they are profiles.
+    """
     yield escape(result.text[:1000])
-    yield from _estimates(result)
+    between = result.intervals() if intervals is None else intervals
+    yield from _estimates(result, between, "95 % profile" if profiled else "95 % interval")
     yield ""
     yield from _goodness_of_fit(result)
     yield from _correlations(result)
@@ -24,20 +31,25 @@ def report(result: FitResult) -> Iterator[str]:
         yield f"warning: {sentence}"
 
 
-def _estimates(result: FitResult) -> Iterator[str]:
-    rows = [("", "value", "standard error", "")]
+def _estimates(result: FitResult, intervals: Mapping[str, Interval], title: str) -> Iterator[str]:
+    rows = [("", "value", "standard error", title, "")]
     for name, estimate in result.params.items():
-        error = "" if estimate.stderr is None else f"+- {estimate.stderr:.6g}"
-        note = estimate.held
-        if not note and estimate.stderr is not None and estimate.value:
-            note = f"({100 * estimate.stderr / abs(estimate.value):.3g} %)"
-        rows.append((escape(name), float_text(estimate.value), error or "unknown", note))
-        if estimate.held == "fixed":
-            rows[-1] = (escape(name), float_text(estimate.value), "", "fixed")
-    widths = [max(len(row[k]) for row in rows) for k in range(3)]
-    for name, value, error, note in rows:
-        line = f"  {name:<{widths[0]}}  {value:>{widths[1]}}  {error:<{widths[2]}}  {note}"
-        yield line.rstrip()
+        short = rounded(estimate)
+        error, note, between = "" if estimate.held == "fixed" else "unknown", estimate.held, ""
+        value = float_text(estimate.value)
+        if short is not None and estimate.stderr is not None:
+            power = f"e{short.exponent}" if short.exponent else ""
+            value, error = short.value + power, f"+- {short.error}{power}"
+            if estimate.value:
+                percent = 100 * estimate.stderr / abs(estimate.value)
+                error += f" ({percent:.{2 if percent < 99.5 else 4}g} %)"
+        if name in intervals and not (estimate.held and estimate.stderr is None):
+            between = interval_text(intervals[name], estimate.stderr)
+        rows.append((escape(name), value, error, between, note))
+    widths = [max(len(row[k]) for row in rows) for k in range(4)]
+    for name, value, error, between, note in rows:
+        line = f"  {name:<{widths[0]}}  {value:>{widths[1]}}  {error:<{widths[2]}}"
+        yield f"{line}  {between:<{widths[3]}}  {note}".rstrip()
 
 
 def _goodness_of_fit(result: FitResult) -> Iterator[str]:
@@ -54,6 +66,7 @@ def _goodness_of_fit(result: FitResult) -> Iterator[str]:
     parts = []
     if result.sigma is not None:
         parts.append(f"residual standard error {result.sigma:.8g}")
+        parts.append(f"reduced χ² {result.reduced_chi2:.6g}")
     if result.r2 is not None:
         parts.append(f"R² {result.r2:.8g}")
     if result.aic is not None and result.bic is not None:

@@ -25,7 +25,12 @@ _SINGULAR = 1e-14  # a pivot below this part of its diagonal entry: not positive
 
 
 class BandedHessian:
-    """Finds the Hessian at one point after another; the width is remembered."""
+    """Finds the Hessian at one point after another; the width is remembered.
+
+    solved: how many linear systems have been solved with it.
+    """
+
+    solved = 0
 
     def __init__(self, count: int) -> None:
         self.count, self.dense = count, count <= DENSE

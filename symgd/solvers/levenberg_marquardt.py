@@ -46,14 +46,16 @@ def minimize(
     callback: Callable[[int, Vector, float], None] | None = None,
     factor: float = FACTOR,
     polish: bool = True,
+    precision: float = 4 * _EPS,
 ) -> LeastSquaresResult | None:
     """The end of the iteration from `start`, or None where the start is not finite.
 
     factor: the first radius, in units of the scaled parameters. callback: called with (step, x,
-    rss) after each step. polish: continue with Gauss-Newton steps to the last digits.
+    rss) after each step. polish: continue with Gauss-Newton steps to the last digits. precision:
+    the relative decrease at which the iteration ends.
     """
     with np.errstate(all="ignore"):
-        return _minimize(residuals, start, box, steps, callback, factor, polish)
+        return _minimize(residuals, start, box, steps, callback, factor, polish, precision)
 
 
 def _minimize(
@@ -64,6 +66,7 @@ def _minimize(
     callback: Callable[[int, Vector, float], None] | None,
     factor: float,
     polish: bool,
+    precision: float,
 ) -> LeastSquaresResult | None:
     x = box.clip(np.array(start, dtype=np.float64))
     system = residuals.linearize(x.tolist())
@@ -75,7 +78,7 @@ def _minimize(
     while iteration < steps:
         subproblem = FreeSystem(system, box.free(x, _gradient(system)))
         step, predicted = subproblem.trust_region_step(scale, radius)
-        if predicted <= 4 * _EPS * system.rss:
+        if predicted <= precision * system.rss:
             break
         candidate = box.clip(x + step)
         length = float(np.linalg.norm(scale * (candidate - x)))

@@ -40,17 +40,21 @@ _SHORTEST = 1e-15  # of x: a radius below changes nothing
 
 
 def iterate(
-    function: SmoothFunction, start: Vector, box: Box | None = None, tol: float = 0.0
+    function: SmoothFunction,
+    start: Vector,
+    box: Box | None = None,
+    tol: float = 0.0,
+    found: BandedHessian | None = None,
 ) -> Iteration:
     """The points from `start` on, until max|g| <= tol or nothing lowers the value.
 
-    box: bounds; the gradient is projected there.
+    box: bounds; the gradient is projected there. found: counts the linear systems that are solved.
     """
     with np.errstate(all="ignore"):
         x = np.array(start, dtype=np.float64) if box is None else box.clip(start)
         here = Iterate(x, *function.gradient(x))
         yield here
-        found, tail = BandedHessian(len(x)), Tail()
+        found, tail = found or BandedHessian(len(x)), Tail()
         model = QuadraticModel(here, box, function, found)
         radius = _FIRST * max(model.length(np.ones(len(x))) / len(x) ** 0.5, model.length(x))
         ways = 0
@@ -88,7 +92,7 @@ class QuadraticModel:
         self.here = here
         self.free = None if box is None else box.free(here.x, here.gradient)
         self.slope = here.gradient if self.free is None else np.where(self.free, here.gradient, 0.0)
-        self.whole = function.products(here.x)
+        self.whole, self.found = function.products(here.x), found
         matrix = found.at(self.whole)
         self.scale = np.ones(len(here.x)) if before is None else before
         if matrix is not None:
@@ -113,7 +117,9 @@ class QuadraticModel:
     def step(self, radius: float) -> tuple[Vector, bool]:
         """The step within the radius that lowers the model most, and whether it is inside."""
         if self.matrix is not None:
-            step, inside = constrained_step(self.matrix, self.slope / self.scale, radius)
+            slope = self.slope / self.scale
+            step, inside, solved = constrained_step(self.matrix, slope, radius)
+            self.found.solved += solved
             return step / self.scale, inside
         return steihaug(self.product, self.slope, radius)
 
@@ -206,15 +212,17 @@ def _norm(point: Iterate, box: Box | None) -> float:
 # -- steps ----------------------------------------------------------------------------------
 
 
-def constrained_step(matrix: Dense | Band, slope: Vector, radius: float) -> tuple[Vector, bool]:
-    """The p with |p| <= radius of least p'Hp/2 + g'p, and whether |p| is below the radius.
+def constrained_step(
+    matrix: Dense | Band, slope: Vector, radius: float
+) -> tuple[Vector, bool, int]:
+    """The p with |p| <= radius of least p'Hp/2 + g'p, whether |p| is below it; how many systems.
 
     p = -(H + shift)^-1 g; the shift by Newton's method on 1/|p| - 1/radius. |p| is right to 20 %.
     """
     shift, low, high = 0.0, 0.0, np.inf
     least = max(1e-6 * matrix.size(), 1e-3 * norm(slope) / radius)
     step = np.full_like(slope, np.nan)
-    for _ in range(_SHIFTS):
+    for count in range(1, _SHIFTS + 1):
         solve = matrix.factor(shift)
         if solve is None:
             low = shift
@@ -223,19 +231,19 @@ def constrained_step(matrix: Dense | Band, slope: Vector, radius: float) -> tupl
         step = -solve(slope)
         length = norm(step)
         if not shift and length <= radius:
-            return step, True
+            return step, True, count
         if abs(length - radius) <= 0.2 * radius:
-            return step, False
+            return step, False, count
         if length < radius:
             high = shift
             if high - low <= 0.05 * high:  # the hard case: the rest is along the least curvature
-                return _filled(solve, step, slope, radius), False
+                return _filled(solve, step, slope, radius), False, count
         else:
             low = shift
         bend = float(step @ solve(step))
         wanted = shift + (length / radius - 1) * length * length / bend if bend > 0 else np.nan
         shift = wanted if low < wanted < high else _between(low, high, least)
-    return step, False
+    return step, False, _SHIFTS
 
 
 def _between(low: float, high: float, least: float) -> float:

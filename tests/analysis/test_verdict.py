@@ -74,6 +74,43 @@ def test_kinds(loss, arguments, kind):
     assert descend(loss, **arguments).verdict.kind == kind
 
 
+@pytest.mark.parametrize(
+    ("loss", "arguments"),
+    [
+        ("exp(-x)", {"lr": 1.0}),  # convex, and no minimum
+        ("log(1 + exp(-x))", {"lr": 1.0}),
+        ("1/(1 + x**2)", {"start": 5.0}),
+        ("tanh(x)", {"start": 3.0, "tol": 1e-1}),  # curved down, and the loss falls on to -1
+        ("exp(-exp(x))", {"lr": 0.5}),
+        ("exp(-x) + exp(-2*y)", {"start": {"x": 1.0, "y": 2.0}}),
+        ("exp(-x) + 10*y**2", {"lr": 0.01}),
+        ("x**3", {"lr": 0.1}),
+        ("exp(-x) + y", {"bounds": {"y": (0, None)}}),
+    ],
+)
+def test_a_small_gradient_without_a_minimum_is_told(loss, arguments):
+    result = descend(loss, **{"tol": 1e-2, "steps": 10_000, "lr": 0.2} | arguments)
+    assert result.status == "converged"  # max|g| <= tol
+    assert result.verdict.kind == "descending"
+    assert "within tol, but no minimum is near: the loss falls on" in result.verdict.sentence
+    assert result.verdict.advice == ""
+
+
+def test_a_small_gradient_far_from_the_minimum_is_told():
+    # 1 - exp(-x**2) has its minimum at 0; its gradient at -4 is -8*exp(-16) = -9e-07
+    told = descend("1 - exp(-x**2)", start=-4.0, tol=1e-3).verdict
+    assert told.kind == "descending"
+    assert told.distance == pytest.approx(4.0)
+    assert "within tol, but the minimum found from here is 4 away" in told.sentence
+    # in a bowl as flat as this max|g| <= tol says little
+    told = descend("1e-9*x**2", start=30.0, tol=1e-3).verdict
+    assert told.kind == "converged"
+    assert "the minimum is 30 away" in told.sentence
+    # of a gradient function, along its negative
+    told = symgd.descend_with(lambda x: -np.exp(-x), 1.0, lr=1.0, steps=10_000, tol=1e-2).verdict
+    assert "within tol, but no minimum is near" in told.sentence
+
+
 def test_flat_saddle_is_not_taken_for_a_minimum():
     # x**3 has no minimum, but its gradient vanishes at 0
     result = descend("x**3", lr=0.1, steps=100_000, tol=1e-6)

@@ -5,7 +5,7 @@ same guard, or be the branch of a select that the guard's conditions choose; out
 rows are read always. conftest.py has the proof run on every Program that the tests compile.
 """
 
-from symgd.backends.program import Loop, Program
+from symgd.backends.program import Nest, Program
 
 Literals = frozenset[tuple[str, bool]]
 ALWAYS: Literals = frozenset()
@@ -15,8 +15,8 @@ def check_program(program: Program) -> Program:
     """The program; AssertionError where something may read a result outside its guard."""
     guards: dict[str, Literals] = dict.fromkeys(program.names, ALWAYS)
     for block in program.blocks:
-        if isinstance(block, Loop):
-            guards.update({column.name: ALWAYS for column in block.columns})
+        if isinstance(block, Nest):
+            guards.update(dict.fromkeys(block.loads, ALWAYS))
         for operation in block.body:
             holds: Literals = ALWAYS
             for name, truth in operation.guard:  # asked one after the other
@@ -29,9 +29,9 @@ def check_program(program: Program) -> Program:
                 if isinstance(argument, str):
                     _assert_read(program, argument, guards[argument], facts)
             guards[operation.result] = holds
-        for name, term in block.sums if isinstance(block, Loop) else ():
-            _assert_read(program, term, guards.get(term, ALWAYS), ALWAYS)
-            guards[name] = ALWAYS
+        for store in block.stores if isinstance(block, Nest) else ():
+            _assert_read(program, store.value, guards.get(store.value, ALWAYS), ALWAYS)
+            guards[store.target] = ALWAYS
     for operand in program.outputs.values():
         _assert_read(program, operand, guards.get(operand, ALWAYS), ALWAYS)
     return program

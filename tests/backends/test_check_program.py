@@ -4,7 +4,8 @@ import pytest
 
 from symgd import Loss
 from symgd.backends.operations import Operation
-from symgd.backends.program import Loop, Program, StraightLine
+from symgd.backends.program import Load, Nest, Program, Store, StraightLine
+from symgd.formula.indices import ROW, Affine
 from symgd.formula.nodes import Column, Name
 from tests.backends.check_program import check_program
 
@@ -69,8 +70,9 @@ def test_a_sum_over_rows_reads_its_term_always():
         select("t3", "t0", "t2", "c"),
     )
     for term, right in (("t3", True), ("t2", False)):
-        loop = Loop((Column("c", "c"),), body, (("t4", term),))
-        program = Program((Name("x"), Name("p")), (loop,), {"f": "t4"})
+        loads = {"c": Load("c", (Affine(0, ((ROW, 1),)),))}
+        nest = Nest((ROW,), loads, body, (Store("t4", (), "+=", term),))
+        program = Program((Name("x"), Name("p")), (nest,), {"f": "t4"}, (Column("c", "c"),))
         if right:
             check_program(program)
         else:

@@ -238,7 +238,7 @@ def test_long_rows_are_right(term, kind, library):
         y = generator.normal(size=rows)
         loss = Loss(long_row(term), columns | {"y": y})
         loop = loss.internals.by_rows().program.loops[-1]
-        assert len(loop.sums) > 8
+        assert len(loop.stores) > 8
         w = [0.3 * (-1) ** k for k in range(13)]
         x = [np.ones(rows), *(columns[f"x{k}"].astype(np.longdouble) for k in range(1, 13))]
         values, slopes = STAGED[term](sum(a * b for a, b in zip(w, x, strict=True)), y, x[1])

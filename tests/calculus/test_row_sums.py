@@ -14,7 +14,7 @@ import sympy
 
 import symgd
 from symgd import ArgumentError, DataError, FormulaError, Loss
-from symgd.backends.program import Loop
+from symgd.backends.program import Nest
 from tests.jax_oracle import value_grad_and_hess
 from tests.outcome import Outcome
 
@@ -95,9 +95,9 @@ def test_value_and_gradient_take_one_fused_pass():
 def test_a_sum_that_no_loop_waits_for_joins_the_last_one():
     """The largest exponent comes first, the sums of both terms and all slopes after it."""
     loops = Loss("sqrt(mean((y - a*x)**2)) + log(sum(exp(a*x)))", DATA).program.loops
-    assert [loop.peaks for loop in loops] == [True, False]
+    assert [loop.stores[0].mode for loop in loops] == ["peak=", "+="]
     loops = Loss("mean((y - a*x)**2) + sum((exp(a*x) - mean(exp(a*x)))**2)", DATA).program.loops
-    assert [len(loop.sums) > 2 for loop in loops] == [False, True]
+    assert [len(loop.stores) > 2 for loop in loops] == [False, True]
 
 
 def test_a_sum_inside_a_term_takes_two_passes():
@@ -114,9 +114,10 @@ def test_sums_without_a_parameter_are_computed_once():
 
 
 def test_the_body_computes_the_exponential_once():
-    (loop,) = Loss("mean((y - (a*exp(-b*x) + c))**2)", DATA).program.loops
-    assert isinstance(loop, Loop)
-    assert str(loop).count("exp(") == 1
+    program = Loss("mean((y - (a*exp(-b*x) + c))**2)", DATA).program
+    (nest,) = program.loops
+    assert isinstance(nest, Nest)
+    assert str(program).count("exp(") == 1
 
 
 def test_a_program_reads_as_a_loop():

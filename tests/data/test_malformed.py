@@ -21,8 +21,6 @@ FILES = {
     "header only": (b"x,y\n", None, 2, None, "no rows"),
     "header without its end": (b"x,y", None, 2, None, "no rows"),
     "header and blank lines": (b"x,y\n\n\n", None, 2, None, "no rows"),
-    "no header": (b"1,2\n3,4\n", None, 1, None, "no names"),
-    "no header, scientific": (b"1e3,-2.5\n3,4\n", None, 1, None, "no names"),
     "nameless header": (b",,\n1,2,3\n", None, 1, None, "no names"),
     "duplicate names": (b"x,y,x\n1,2,3\n", ["y"], 1, "x", "2 columns"),
     "duplicate after stripping": (b"x, x\n1,2\n", None, 1, "x", "2 columns"),
@@ -34,7 +32,6 @@ FILES = {
     "trailing comma": (b"x,y\n1,2\n3,4,\n", None, 3, "y", "3 cells"),
     "truncated row": (b"x,y\n1,2\n3", None, 3, "y", "1 cell"),
     "text cell": (b"x,y\n1,2\n3,four\n", None, 3, "y", "'four'"),
-    "text in the first row": (b"x,y\nm,s\n1,2\n", None, 2, "x", "'m'"),
     "text column": (b"x,y\n1,red\n2,blue\n", ["x", "y"], 2, "y", "'red'"),
     "empty cell": (b"x,y\n1,\n", None, 2, "y", "empty"),
     "blank cell": (b"x,y\n1,  \n", None, 2, "y", "empty"),
@@ -54,11 +51,7 @@ FILES = {
     "NUL in an unused cell": (b"x,y\n1,a\n3,\x00b\n", ["x"], 3, "y", "NUL"),
     "NUL in the header": (b"x,\x00y\n1,2\n", None, 1, None, "NUL"),
     "zeros": (b"\0" * 5000, None, 1, None, "UTF-16"),
-    "decimal comma, semicolons": (b"x;y\n1;2\n1,5;2\n", None, 3, "x", "1.5"),
-    "decimal comma, tabs": (b"x\ty\n1\t2,25\n", None, 2, "y", "2.25"),
-    "decimal comma, quoted": (b'x,y\n"1,5",2\n', None, 2, "x", "1.5"),
     "decimal comma, bare": (b"x,y\n1,5,2,5\n", None, 2, "y", "decimal commas"),
-    "grouped digits": (b'x,y\n"1,234.5",2\n', None, 2, "x", "1234.5"),
     "underscores": (b"x,y\n1_000,2\n", None, 2, "x", "without _"),
     "hexadecimal": (b"x,y\n0x10,2\n", None, 2, "x", "decimal"),
     "Fortran exponent": (b"x,y\n1d5,2\n", None, 2, "x", "'1d5'"),
@@ -69,9 +62,6 @@ FILES = {
     "percent": (b"x,y\n1,12%\n", None, 2, "y", "%"),
     "money": (b"x,y\n1,$3\n", None, 2, "y", "'$3'"),
     "boolean": (b"x,y\n1,true\n", None, 2, "y", "'true'"),
-    "date": (b"x,y\n2026-11-22,2\n", None, 2, "x", "'2026-11-22'"),
-    "comment line": (b"x,y\n# made today\n1,2\n", None, 2, "y", "1 cell"),
-    "comment cell": (b"x,y\n#1,2\n", None, 2, "x", "comments"),
     "mark before a row": ("x,y\n\ufeff1,2\n".encode(), None, 2, "x", r"\ufeff1"),
     "Arabic digits": ("x,y\n1,٣\n".encode(), None, 2, "y", "not a number"),
     "no-break space": ("x,y\n1,\u00a02\n".encode(), None, 2, "y", r"\xa02"),
@@ -101,8 +91,6 @@ FILES = {
     "huge number": (b"x,y\n1," + b"0" * 200_000 + b"\n", None, 2, "y", "131,072"),
     "huge line": (b"x,y\n1," + b"a," * 700_000 + b"\n", ["x"], 2, None, "1,048,576"),
     "huge header": (b"x" * (1 << 21), None, 1, None, "1,048,576"),
-    "spaces": (b"x y z\n1 2 3\n", ["y"], None, None, "spaces"),
-    "bars": (b"x|y\n1|2\n", ["y"], None, None, "|"),
     "mixed separators": (b"x,y\n1;2,3\n", None, 2, "x", "separated"),
     "no such name": (b"dose,Time\n1,2\n", ["time"], None, None, "did you mean 'Time'?"),
     "name like a function": (b"sin,y\n1,2\nx,3\n", ["sin"], 3, "sin", "'x'"),
@@ -116,8 +104,6 @@ FILES = {
     "Feather": (b"FEA1\0\0\0\0", None, 1, None, "Feather"),
     "JSON, columns": (b'{"x": [1, 2]}\n', None, 1, None, "JSON"),
     "JSON, rows": (b'[{"x": 1},\n{"x": 2}]\n', None, 1, None, "JSON"),
-    "separator's line": (b"sep=;\nx;y\n1;2\n", ["x"], 1, None, "delete line 1"),
-    "separator's line, comma": (b"sep=,\nx,y\n1,2\n", ["x"], 1, None, "delete line 1"),
     "spreadsheet": (b"PK\x03\x04\x14\0\x06\0", None, 1, None, "spreadsheet"),
     "HTML page": (b"<!DOCTYPE html>\n<html>\n", ["x"], None, None, "no column"),
     "late in the file": (b"x,y\n" + b"1,2\n" * 70_000 + b"1,z\n", None, 70_002, "y", "'z'"),
@@ -180,10 +166,9 @@ def test_dropping_missing_cells_refuses_all_other_faults(name, engine, tmp_path)
 
 def test_message_reads_well(engine, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "p.csv").write_text("dose (mg);y\n1;2\n1,5;3\n")
+    (tmp_path / "p.csv").write_text("dose (mg);y\n1;2\n12%;3\n")
     assert str(refusal("p.csv", ["dose (mg)"])) == (
-        "p.csv, line 3, column 'dose (mg)': '1,5' is not a number\n"
-        "write the decimal comma as a point: 1.5"
+        "p.csv, line 3, column 'dose (mg)': '12%' is not a number\nwrite it without the % sign"
     )
     assert str(refusal("p.csv", ["dose"])) == (
         "p.csv: there is no column 'dose'; there are 'dose (mg)' and 'y'\ndid you mean 'dose (mg)'?"

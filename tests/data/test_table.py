@@ -375,7 +375,6 @@ OBJECTS = {
     "bytes": ({"x": [b"1"]}, 1, "text"),
     "None": ({"x": [1.5, None]}, 2, "empty"),
     "complex": ({"x": [1j]}, 1, "complex"),
-    "times": ({"x": np.array(["2026-11-22"], "M8[D]")}, 1, "time"),
     "durations": ({"x": np.array([1], "m8[s]")}, 1, "duration"),
     "objects": ({"x": [object()]}, 1, "object"),
     "huge integer": ({"x": [10**400]}, 1, "too large"),
@@ -402,7 +401,7 @@ def test_lengths_that_differ_are_refused():
         read_table({"x": [1, 2], "y": [1]})
 
 
-@pytest.mark.parametrize("data", [3, None, [1, 2], np.ones((3, 2)), object()])
+@pytest.mark.parametrize("data", [3, None, [1, 2], np.ones((3, 2, 1)), object()])
 def test_object_without_columns_is_refused(data):
     with pytest.raises(DataError, match="not a table"):
         read_table(data)

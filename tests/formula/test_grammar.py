@@ -25,13 +25,14 @@ WORDS = {
     "superscript": ["²", "³"],
     "newline": [";"],  # which separates no others
     "column": ["`a b`"],
+    "text": ["'north'"],
 }
 #: The parts of sentences of errors that are none of syntax: names, counts, values, two readings.
 MEANINGS = (
     "two readings|is no index|whole number|takes|is an array|has no subscripts|"
     "subscripts?, not|is used outside|goes over|range of|is a size|defined|is no end of|"
     "is no column|back quotes|divides by|no column|not known|reaches|is a column|real number|"
-    "index of a sum around|is of arrays|is empty|elements|is a number|none in it|"
+    "index of a sum around|is compared with|is of arrays|is empty|elements|is a number|none in it|"
     "condition is no number|values|too large|nothing: its range|index twice|an index of|"
     "no index of|last statement is the loss|in a row|same for all|length of|infinite"
 )

@@ -13,7 +13,7 @@ import pytest
 import sympy
 
 import symgd
-from symgd import Loss
+from symgd import FormulaError, Loss
 from symgd.formula.printing.latex import latex
 from symgd.formula.printing.plain import write
 from symgd.report.explain import as_latex
@@ -354,8 +354,10 @@ def test_constants_params_and_sizes_of_any_whole_type():
     assert loss.value({"e": 2.0, "x": [1.0, 2.0, 3.0]}) == 28.0
 
 
-def test_columns_with_numbers_are_a_vector_only_where_it_is_used_as_one():
-    assert Loss("mean((y - x*x1)^2)", DATA).params == ("x",)
+def test_columns_with_numbers_are_a_vector_unless_a_parameter_is_declared():
+    assert Loss("mean((y - x*x1)^2)", DATA, params=["x"]).params == ("x",)
+    with pytest.raises(FormulaError, match="x is the vector of the columns x1, x2"):
+        Loss("mean((y - x*x1)^2)", DATA)
     assert Loss("mean((y - dot(w, x))^2)", DATA).params == ("w",)
 
 
@@ -368,3 +370,12 @@ def test_equal_sums_are_one_node():
 def test_text_that_was_pasted_in_many_definitions_is_read_in_linear_time():
     text = "".join(f"a{k}=a{k - 1}+a{k - 1}*0.5;" if k else "a0=x;" for k in range(3000))
     assert Loss(f"{text}a10").value({"x": 1.0}) == 1.5**10
+
+
+def test_an_index_inside_a_reduction_over_itself_is_written_by_another_name():
+    text, sizes = "max(sum(A[i,j]*x[j], j=1..n), i=1..m)", {"m": 3, "n": 2}
+    loss = Loss(text, sizes=sizes)
+    point = {"A": [[1.0, 2.0], [0.5, 3.0], [0.0, -1.0]], "x": [1.0, 2.0]}
+    slope = loss.gradient_text()["x[j]"]
+    again = Loss(f"g[j] = {slope}, j=1..n; g[1] + 10*g[2]", sizes=sizes)
+    assert again.value(point) == 0.5 + 10 * 3.0  # the row of the largest sum

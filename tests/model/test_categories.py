@@ -104,3 +104,58 @@ def test_the_arrays_of_a_definition_have_its_categories():
     assert result.to_dict()["start"]["b"] == {"New York": 0, "north": 1, "pi": 0, "south": 0}
     assert result.theta["c"].shape == (4,)  # which no category indexes
     assert "c[4]" in result.theta
+
+
+TWO = "mean((y - where(site == north, a, c) - b*x)^2)"
+
+
+@pytest.mark.parametrize(
+    "condition", ["site == north", "'north' == site", 'not (site != "north")', "site[i] == north"]
+)
+def test_a_text_column_beside_the_name_of_a_category(condition):
+    text = TWO.replace("site == north", condition)
+    if "[i]" in text:
+        text = text.replace("y -", "y[i] -").replace("*x", "*x[i]").replace(")^2)", ")^2, i)")
+    loss = symgd.Loss(text, FRAME)
+    own = FRAME.site == "north"
+    expected = ((FRAME.y - np.where(own, 2.0, -1.0) - 0.5 * FRAME.x) ** 2).mean()
+    assert loss({"a": 2, "b": 0.5, "c": -1}) == pytest.approx(expected, rel=1e-14)
+    if "[i]" not in text:
+        slope = symgd.Loss(loss.gradient_text()["a"], FRAME)  # names the category, too
+        by_hand = (-2 * own * (FRAME.y - 2.0 - 0.5 * FRAME.x)).mean()
+        assert slope({n: {"a": 2, "b": 0.5, "c": -1}[n] for n in slope.params}) == pytest.approx(
+            by_hand, rel=1e-13
+        )
+
+
+def test_a_fit_by_category_is_least_squares_over_its_rows():
+    found = symgd.fit("y = where(site == 'New York', a, c) + b*x", FRAME)
+    own = (FRAME.site == "New York").astype(float)
+    columns = np.stack([own, 1 - own, FRAME.x], axis=1)
+    a, c, b = np.linalg.lstsq(columns, FRAME.y.to_numpy(), rcond=None)[0]
+    assert list(found.theta.values()) == pytest.approx([a, b, c], rel=1e-9)
+    assert found.predict(FRAME[:3]) == pytest.approx(columns[:3] @ [a, c, b], rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("condition", "sentence"),
+    [
+        ("site == nroth", "did you mean 'north'"),
+        ("site != 'West'", "there are New York, north, pi, south"),
+        ("site > north", "not a number"),
+        ("site > north", "texts stand beside == and !="),
+        ("q[site + 1] > 0", "nothing to add to a category"),
+        ("x == 'north'", "is a text, and x is a column of numbers"),
+        ("q == 'north'", "is compared with a column"),
+        ("2*'north' == site", "stands only beside == or !="),
+    ],
+)
+def test_what_a_text_cannot_be_compared_with(condition, sentence):
+    with pytest.raises(SymgdError, match=sentence):
+        symgd.Loss(TWO.replace("site == north", condition), FRAME)
+
+
+def test_a_word_beside_a_column_of_numbers_is_a_parameter():
+    loss = symgd.Loss("sum(where(x == k, a, x))", {"x": [1.0, 2.0, 3.0]})
+    assert loss.params == ("a", "k")
+    assert loss({"a": 10, "k": 2}) == 14

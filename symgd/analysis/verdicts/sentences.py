@@ -97,6 +97,10 @@ OUTCOMES: dict[str, tuple[str, str]] = {
         "unbounded",
         "unbounded below: {how}; the loss went from {first} to {value}",
     ),
+    "within tol only": (
+        "descending",
+        "descending: max|g| = {slope} is within tol, but {how}{reason}",
+    ),
     "plateau": (
         "plateau",
         "plateau: the loss went from {first} to {value} only; max|g| = {slope}, and {how}",
@@ -128,6 +132,10 @@ OUTCOMES: dict[str, tuple[str, str]] = {
         "oscillating",
         "oscillating: the loss rose from {first} to {value}, but does not rise on",
     ),
+    "restless": (
+        "oscillating",
+        "oscillating: the loss rose from {first} and goes up and down between {low} and {high}",
+    ),
     "turning": (
         "descending",
         "descending: the loss rose from {first} to {value}, and falls to {later} when the run goes "
@@ -149,7 +157,7 @@ OUTCOMES: dict[str, tuple[str, str]] = {
         "{how}, but not a minimum: the curvature vanishes and the loss falls on one side",
     ),
     "level": ("flat", "{how}: flat, the gradient is 0 all around"),
-    "kink": ("kink", "{how}: a kink, where the gradient jumps; the loss is higher {around}"),
+    "kink": ("kink", "{how}: a kink, where the gradient jumps; the loss is {around}"),
     "bound": (
         "bound",
         "converged at a bound: {where}, where the gradient{pull} points out of the box{rest}",
@@ -199,8 +207,8 @@ PARTS: dict[str, str] = {
     "curves": "the loss curves downward (smallest curvature {curvature})",
     "way out": "; the way out is along {way} or its opposite",
     "along": " along {way}",
-    "every side": "on every side looked at",
-    "some sides": "on some sides only",
+    "every side": "higher on every side looked at",
+    "some sides": "lower on some sides",
     "near bound": "; within {gap} of its lower bound {bound}",
     "at its bound": "; the loss is at its lower bound {bound}",
     "convex": "; the loss is convex, so where its gradient vanishes it is least",
@@ -211,6 +219,8 @@ PARTS: dict[str, str] = {
     "stable at": "; stable for 0 < lr < {limit} at the minimum {place}",
     "stable there": "; stable for 0 < lr < {limit} at its minimum",
     "cannot settle": ", so it cannot settle there",
+    "away": "; the minimum is {error} away",
+    "falls on": "no minimum is near: the loss falls on from here",
     "none near": "no minimum was found near here",
     "none": "; no minimum found near here",
     "far": "the minimum found from here is {error} away",
@@ -228,6 +238,8 @@ def advisable(result: Result) -> bool:
     """Whether something else is worth a try after this run."""
     verdict, lr = result.verdict, result.lr
     if result.method is not None:
+        return False
+    if result.status is Status.CONVERGED and verdict.kind == "descending":  # to no minimum
         return False
     if verdict.kind in ADVISED or result.status is Status.MAX_STEPS:
         return True

@@ -6,11 +6,12 @@ import math
 from collections.abc import Sequence
 
 from symgd.analysis import gradient_only
-from symgd.analysis.minima import steepest_curve
+from symgd.analysis.minima import LossObjective, solver_box, steepest_curve
 from symgd.analysis.verdicts.facts import Facts
 from symgd.analysis.verdicts.sentences import part, write
 from symgd.model.loss import Loss
 from symgd.names import escape
+from symgd.solvers import newton
 
 _EPS = 2.0**-52
 _DOWN = 1e-9  # of the largest curvature (or of 1): what is below minus this curves downward,
@@ -18,6 +19,10 @@ _ENDS = 1e-6  # the same where both ends of the spectrum are known to some digit
 _LENGTHS = (1e-4, 1e-3, 1e-2)  # of the point's size: how far from it the loss is looked at
 _LISTED = 4  # parameters at their bounds
 _BOUNDED = 1e-6  # of the way from the start: so near to a lower bound is a reason
+_NEARER = 0.1  # of the error at the start: what is left of it after a run that is said to be near
+_ITERATIONS = 5  # of Newton's method, after which its step is along a valley
+_AHEAD = tuple(2.0**k for k in range(11))  # times that step: where the loss falls on
+_KEPT = 0.1  # of the slope: a rise that is none
 
 Finding = tuple[str, dict[str, object]]  # the outcome and the fields of its sentence
 
@@ -57,8 +62,10 @@ def stationary(facts: Facts, how: str) -> Finding:
     if facts.loss is None:
         if leads_down(facts):
             return "saddle", fields | {"downhill": downhill(facts)}
+        if facts.slope > 0 and falls_on(facts):
+            return _within_tol_only(facts, part("falls on"))
         if values and values[0] > 0:
-            return _least(facts)
+            return _within_tol(facts)
         return ("flat", fields | {"along": ""}) if values else ("large", fields)
     if any(facts.held):
         return at_bound(facts, fields)
@@ -66,25 +73,24 @@ def stationary(facts: Facts, how: str) -> Finding:
         around = part("some sides" if _lower_around(facts) else "every side")
         return "kink", fields | {"around": around}
     if facts.near is not None and (facts.at_floor or (values and values[0] > 0)):
-        return _least(facts)
-    if facts.large and curves_down(facts):
+        hardly_moved = not facts.at_floor and facts.error > _NEARER * facts.distance(facts.start)
+        return _within_tol(facts, part("away", error=facts.error) if hardly_moved else "")
+    sides = [] if not values or facts.large else _falling_sides(facts)
+    if curves_down(facts) and (facts.large or any(sides)):
         return "saddle", fields | {"downhill": downhill(facts)}
-    if not values or facts.large:
-        why = _reason(facts, facts.loss)
-        if not why and facts.slope == 0:
-            return "large", fields
-        why = why or part("unseen")
-        return "within tol", {"slope": write(facts.slope, 3), "each": "", "reason": why}
-    lower = _falling_sides(facts)
-    if curves_down(facts) and any(lower):
-        return "saddle", fields | {"downhill": downhill(facts)}
-    if any(lower):
+    if any(sides):
         return "inflection", fields
-    if _level(facts):
+    if facts.near is not None:
+        return _within_tol_only(facts, part("far", error=facts.error))
+    if facts.slope > 0 and falls_on(facts):
+        return _within_tol_only(facts, part("falls on"))
+    if sides and _level(facts):
         return "level", fields
-    if (why := _reason(facts, facts.loss)) != "":
-        return "within tol", {"slope": write(facts.slope, 3), "each": "", "reason": why}
-    return "flat", fields | {"along": along(facts)}
+    if why := _reason(facts, facts.loss):
+        return _within_tol(facts, why)
+    if sides:
+        return "flat", fields | {"along": along(facts)}
+    return ("large", fields) if facts.slope == 0 else _within_tol(facts, part("unseen"))
 
 
 def at_bound(facts: Facts, fields: dict[str, object]) -> Finding:
@@ -94,6 +100,8 @@ def at_bound(facts: Facts, fields: dict[str, object]) -> Finding:
         if curves_down(facts):
             return "saddle", fields | {"downhill": downhill(facts)}
         return "inflection", fields
+    if facts.near is None and facts.slope > 0 and falls_on(facts):
+        return _within_tol_only(facts, part("falls on"))
     rest = "" if all(facts.held) else part("in others", slope=write(facts.slope, 3))
     out = [write(g, 3) for g, held in zip(facts.pull, facts.held, strict=True) if held]
     pull = f" ({', '.join(out)})" if len(out) <= _LISTED else ""
@@ -108,10 +116,44 @@ def listed(facts: Facts, x: Sequence[float], held: Sequence[bool]) -> str:
     return ", ".join(names) if len(names) <= _LISTED else part("held", count=len(names))
 
 
-def _least(facts: Facts) -> Finding:
-    if facts.slope == 0:
+def _within_tol(facts: Facts, reason: str = "") -> Finding:
+    if facts.slope == 0 and not reason:
         return "exact", {}
-    return "within tol", {"slope": write(facts.slope, 3), "each": "", "reason": ""}
+    return "within tol", {"slope": write(facts.slope, 3), "each": "", "reason": reason}
+
+
+def _within_tol_only(facts: Facts, how: str) -> Finding:
+    """The outcome where the gradient is small though no minimum is near."""
+    near = "" if facts.loss is None else near_bound(facts, facts.loss)
+    return "within tol only", {"slope": write(facts.slope, 3), "how": how, "reason": near}
+
+
+def falls_on(facts: Facts) -> bool:
+    """Whether the loss falls along a valley as far as is looked: a thousand of Newton's steps.
+
+    Where the Hessian is unknown, along the negative gradient instead.
+    """
+    x, box = facts.x, None
+    size = max(1.0, *map(abs, x)) / (_AHEAD[-1] ** 0.5 * math.hypot(*facts.grad))
+    step = [-size * g for g in facts.grad]
+    if facts.loss is not None and facts.small:
+        box = facts.loss.internals.box
+        found = newton.minimize(
+            LossObjective(facts.loss.internals), x, solver_box(facts.loss), steps=_ITERATIONS
+        )
+        if found is None or not found.finite:
+            return False
+        x, step = found.x, found.step
+
+    def slope(times: float) -> float:
+        there = [v + times * d for v, d in zip(x, step, strict=True)]
+        if box is not None and box.clip(there) != there:
+            return math.inf
+        along = zip(facts.evaluate(*there)[1:], step, strict=True)
+        return sum((g * d for g, d in along), 0.0)
+
+    here = slope(0.0)
+    return here < 0 and all(slope(times) <= -_KEPT * here for times in _AHEAD)
 
 
 def downhill(facts: Facts) -> str:

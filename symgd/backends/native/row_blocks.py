@@ -1,6 +1,6 @@
 """Run loops over rows in machine code: as loop nests, for one piece of the table after the other.
 
-As in `symgd.backends.numpy_rows`, each loop computes the sums of every block of rows, which are
+As in `symgd.backends.numpy_rows`, each nest computes the sums of every block of rows, which are
 added exactly (math.fsum), so the result depends neither on the threads nor on the pieces.
 """
 
@@ -13,9 +13,9 @@ import numpy as np
 
 from symgd.backends.native.nests.nest_machine import BoundNests, NativeNests
 from symgd.backends.nests import row_nest
-from symgd.backends.numpy_rows import RowFunction, Source, compile_rows, peak, total
-from symgd.backends.program import Loop, Program, names_read
-from symgd.formula.nodes import ROWS
+from symgd.backends.numpy_rows import RowFunction, Source, compile_rows, join
+from symgd.backends.program import Nest, Program, names_read
+from symgd.formula.nodes import ROWS, Column
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -31,17 +31,17 @@ def compile_native(program: Program, threads: int | None = None) -> RowFunction:
 
     threads: how many, at most; None: $SYMGD_THREADS, or as many as this process may use.
     """
-    return compile_rows(program, lambda loop: NativeLoop(loop, threads))
+    return compile_rows(program, lambda nest, columns: NativeRowNest(nest, columns, threads))
 
 
-class NativeLoop:
-    """A loop over rows, compiled for columns of doubles and, when they come, of single floats."""
+class NativeRowNest:
+    """A nest over rows, compiled for columns of doubles and, when they come, of single floats."""
 
-    def __init__(self, loop: Loop, threads: int | None = None) -> None:
-        self.loop, self.threads = loop, threads
-        self.inputs = names_read(loop)
-        self.results = [name for name, _ in loop.sums]
-        self.program = row_nest(loop)
+    def __init__(self, nest: Nest, columns: Sequence[Column], threads: int | None = None) -> None:
+        self.columns, self.join, self.threads = columns, join(nest), threads
+        self.inputs = names_read(nest)
+        self.results = [store.target for store in nest.stores]
+        self.program = row_nest(nest, columns)
         self._bound: dict[tuple[int, frozenset[str]], BoundNests] = {}
         NativeNests(self.program)  # raises here if it cannot be compiled
 
@@ -49,13 +49,12 @@ class NativeLoop:
         """The sums over all rows."""
         x = np.array([*values, 0.0])
         found = [self._sums(columns, x) for columns in self._pieces(source)]
-        joined = peak if self.loop.peaks else total
-        return map(joined, np.concatenate(found).T.tolist())
+        return map(self.join, np.concatenate(found).T.tolist())
 
     def _pieces(self, source: Source) -> Iterator[dict[str, NDArray[Any]]]:
         """The columns by identifier, contiguous, of a number of rows each."""
         for rows in source.blocks():
-            columns = {c.name: rows[c.text] for c in self.loop.columns}
+            columns = {c.name: rows[c.text] for c in self.columns}
             step = _PIECE if all(map(_is_plain, columns.values())) else _COPIED
             for first in range(0, len(next(iter(columns.values()))), step):
                 yield {n: _plain(cells[first : first + step]) for n, cells in columns.items()}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
 import sympy
@@ -102,9 +102,15 @@ def index_names(roots: Iterable[Node], first: Sequence[Index] = ()) -> dict[Inde
         if index not in found:
             others = set(found) if index in first else {*apart.get(index, ()), *first}
             used = taken | {found[other] for other in others if other in found}
-            spare = (c for c in (*_LETTERS, *(f"i{k}" for k in range(len(order)))) if c not in used)
-            found[index] = index.text if index.text and index.text not in used else next(spare)
+            text = index.text
+            found[index] = text if text and text not in used else spare_name(used)
     return found
+
+
+def spare_name(used: Collection[str]) -> str:
+    """A name of an index that is none of these."""
+    letters = (*_LETTERS, *(f"i{k}" for k in range(len(used))))
+    return next(str(name) for name in letters if name not in used)
 
 
 def is_named(bound: Affine) -> bool:

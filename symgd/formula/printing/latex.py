@@ -14,6 +14,7 @@ from symgd.formula.nodes import (
     CALLED,
     DRAWS,
     RELATIONS,
+    Category,
     Column,
     Conjunction,
     Disjunction,
@@ -170,6 +171,8 @@ class _LatexPrinter(NodePrinter):
         return rf"{head}\left({listed}\right)", ATOM
 
     def atom(self, node: Node) -> tuple[str, int]:
+        if isinstance(node, Category):
+            return latex_name(f"'{node.text}'"), ATOM
         if isinstance(node, Column):
             return latex_name(node.text, self.index()), ATOM
         if isinstance(node, Index):

@@ -10,8 +10,14 @@ import sympy
 
 from symgd._locks import cached_property
 from symgd.formula.indices import Count, Index
-from symgd.formula.nodes import Negation, Node
-from symgd.formula.printing.index_names import Reduction, index_names, is_named, read_reduction
+from symgd.formula.nodes import Name, Negation, Node, compared, topological
+from symgd.formula.printing.index_names import (
+    Reduction,
+    index_names,
+    is_named,
+    read_reduction,
+    spare_name,
+)
 from symgd.formula.printing.precedence import ROW_SUM, SUM, Printer
 
 
@@ -35,11 +41,19 @@ class NodePrinter(Printer):
 
     def __init__(self, limit: int, root: Node, first: Sequence[Index] = ()) -> None:
         self.remaining, self.root, self.first = limit, root, first
+        self.around: list[tuple[Index, str]] = []  # the indices of the reductions around
 
     @cached_property
     def names(self) -> dict[Index, str]:
         """What the indices are called."""
         return index_names([self.root], self.first)
+
+    @cached_property
+    def taken(self) -> set[str]:
+        """The names that are no indices, sizes of ranges included."""
+        bounds = {s.text for i in self.names for b in (i.low, i.high) for s, _ in b.terms}
+        leaves = (n for n in topological([self.root]) if isinstance(n, Name))
+        return bounds.union(n.text for n in leaves if not isinstance(n, Index))
 
     def piece(self, node: Node) -> tuple[str, int]:
         self.remaining -= 1
@@ -49,7 +63,7 @@ class NodePrinter(Printer):
         if not node.args:
             return self.atom(node)
         if (reduction := read_reduction(node)) is not None:
-            return self.reduction(reduction)
+            return self._inside(reduction)
         if cls is sympy.Add:
             return self.sum(node), SUM
         if cls is sympy.Mul:
@@ -61,8 +75,21 @@ class NodePrinter(Printer):
             return template.format(self.write(node.args[0])), binds
         if cls in self.infix:
             operator, binds, needs = self.infix[cls]
-            return operator.join(self.write(a, needs) for a in node.args), binds
+            return operator.join(self.write(a, needs) for a in compared(node)), binds
         return self.call(node)
+
+    def _inside(self, reduction: Reduction) -> tuple[str, int]:
+        """A reduction; an index that one around it has, too, gets another name."""
+        known = dict(self.names)
+        for index in reduction.indices:
+            if index in dict(self.around):
+                around = {name for _, name in self.around}
+                self.names[index] = spare_name(self.taken | around | {*self.names.values()})
+            self.around.append((index, self.names[index]))
+        found = self.reduction(reduction)
+        del self.around[-len(reduction.indices) :]
+        self.names |= known
+        return found
 
     def sum(self, node: Node) -> str:
         """The terms, joined by + or -."""

@@ -18,6 +18,7 @@ from symgd.formula.nodes import (
     CALLED,
     DRAWS,
     RELATIONS,
+    Category,
     Column,
     Conjunction,
     Disjunction,
@@ -93,6 +94,9 @@ class _PlainPrinter(NodePrinter):
     def atom(self, node: Node) -> tuple[str, int]:
         if isinstance(node, _OF_DATA) and not names.is_variable(node.text):
             return f"`{names.escape(node.text)}`", ATOM
+        if isinstance(node, Category) and node.name == "text":
+            quote = '"' if "'" in node.text else "'"
+            return f"{quote}{names.escape(node.text)}{quote}", ATOM
         if isinstance(node, Index):
             return self.names[node], ATOM
         if isinstance(node, Count):

@@ -100,28 +100,42 @@ def step_program(rule: Rule, loss: Loss) -> Program:
 
     Of one parameter, or of all of them if the step of one depends on the others, or on the loss.
     """
-    inner, count = loss.internals, len(loss.params) if rule.together else 1
-    graph = inner.graph if rule.evaluations else Graph()
+    count = len(loss.params) if rule.together else 1
+    if not rule.evaluations:
+        return _step_program(rule.text, tuple(rule.defaults.items()), count)
+    inner = loss.internals
+    around = Surroundings.of(inner.graph, count, inner.stable, LossAtNodes(inner))
+    inputs, outputs = _step(rule, inner.graph, inner.atoms, around)
+    if inner.rows is not None:
+        return inner.rows.program(inputs, outputs)
+    return compile_program(inputs, outputs)
+
+
+@lru_cache(128)
+def _step_program(text: str, defaults: tuple[tuple[str, float], ...], count: int) -> Program:
+    """That of a rule which does not evaluate the loss, compiled once for all pages."""
+    graph = Graph()
+    theta = [graph.atom(Name(f"p{k}")) for k in range(count)]
+    around = Surroundings.of(graph, count)
+    return compile_program(*_step(Rule(text, dict(defaults)), graph, theta, around))
+
+
+def _step(
+    rule: Rule, graph: Graph, theta: Sequence[Node], around: Surroundings
+) -> tuple[list[Node], dict[str, Node]]:
+    """The inputs of a step and its outputs by name. theta: one node per parameter."""
 
     def atoms(prefix: str, number: int) -> list[Node]:
         return [graph.atom(Name(f"{prefix}{k}")) for k in range(number)]
 
-    theta = inner.atoms if rule.evaluations else atoms("p", count)
-    grad = atoms("g", count)
-    widths = rule.widths(count)
+    grad, widths = atoms("g", len(theta)), rule.widths(len(theta))
     state = {n: atoms(f"s{j}_", w) for j, (n, w) in enumerate(zip(rule.state, widths, strict=True))}
     shared: dict[str, Node] = {"t": graph.atom(Name("t")), "lr": graph.atom(Name("rate"))}
     shared |= dict(zip(rule.hyperparameters, atoms("h", len(rule.hyperparameters)), strict=True))
     inputs = [*theta, *grad, *(n for nodes in state.values() for n in nodes), *shared.values()]
-    around = Surroundings.of(graph, count)
-    if rule.evaluations:
-        around = Surroundings.of(graph, count, inner.stable, LossAtNodes(inner))
     new, after = rule.step(graph, theta, grad, state, shared, around)
     results = [*new, *(n for name in rule.state for n in after[name])]
-    outputs = {f"o{k}": n for k, n in enumerate(results)}
-    if inner.rows is not None and rule.evaluations:
-        return inner.rows.program(inputs, outputs)
-    return compile_program(inputs, outputs)
+    return inputs, {f"o{k}": n for k, n in enumerate(results)}
 
 
 def linear_function(rule: Rule) -> str | None:

@@ -12,8 +12,8 @@ from symgd.backends.native.nests.nest_parts import NestLoop, Sink
 from symgd.backends.native.nests.nest_places import Home, Slots
 from symgd.backends.native.nests.nest_plan import Pass
 from symgd.backends.native.nests.nest_ranges import Ranges
-from symgd.backends.nests import Load, Subscript
 from symgd.backends.numpy_rows import BLOCK
+from symgd.backends.program import Load, Subscript
 from symgd.formula.indices import Affine, Index
 from symgd.formula.nodes import Name
 

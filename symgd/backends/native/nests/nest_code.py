@@ -29,7 +29,7 @@ from symgd.backends.native.nests.nest_places import (
 )
 from symgd.backends.native.nests.nest_plan import Pass
 from symgd.backends.native.vectors.vector_emit import Vectors
-from symgd.backends.nests import Load, Nest, Subscript
+from symgd.backends.program import Load, Nest, Subscript
 from symgd.formula.indices import Affine, Array, Index
 
 #: Reads a flag until it is not 0, a million times at most: about half a millisecond.

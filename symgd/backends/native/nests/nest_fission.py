@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from symgd.backends.nests import Load, Nest, NestProgram, Store
+from symgd.backends.nests import NestProgram
 from symgd.backends.operations import Operation, condition_names
+from symgd.backends.program import Load, Nest, Store
 from symgd.formula.functions.table import ELEMENTARY
 from symgd.formula.indices import Affine
 

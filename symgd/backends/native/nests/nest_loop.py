@@ -10,8 +10,8 @@ from symgd.backends.native.ir import Integer, Value, Variable
 from symgd.backends.native.nests.nest_parts import Kind, NestLoop, NestPart, Shifts, Sink, Step
 from symgd.backends.native.nests.nest_places import NOTHING, ElementPlace, Home, NestEmitter
 from symgd.backends.native.nests.nest_plan import Pass
-from symgd.backends.nests import Load
 from symgd.backends.operations import Operand
+from symgd.backends.program import Load
 from symgd.formula.indices import Affine, Index
 
 

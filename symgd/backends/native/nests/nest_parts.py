@@ -14,8 +14,8 @@ from functools import cached_property
 from graphlib import TopologicalSorter
 from typing import TypeAlias
 
-from symgd.backends.nests import Load, Nest, Store, Subscript
 from symgd.backends.operations import Operation
+from symgd.backends.program import Load, Nest, Store, Subscript
 from symgd.formula.functions.table import ELEMENTARY
 from symgd.formula.indices import Affine, Index
 

@@ -14,7 +14,7 @@ from symgd.backends.native.ir import Value
 from symgd.backends.native.nests.nest_parts import NestLoop, Sink
 from symgd.backends.native.nests.nest_plan import Pass, Plan
 from symgd.backends.native.vectors.vector_emit import VectorEmitter, Vectors
-from symgd.backends.nests import Subscript
+from symgd.backends.program import Subscript
 from symgd.formula.indices import Affine, Array, ColumnVector, Index
 
 COUNTERS = 1  # where they begin in c, after the address of the function that runs threads

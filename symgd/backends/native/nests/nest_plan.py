@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 
 from symgd.backends.native.nests.nest_fission import SUMS, fissioned
 from symgd.backends.native.nests.nest_parts import Kind, NestLoop, NestPart, Sink, contiguous
-from symgd.backends.nests import Load, Nest, NestProgram, Store
+from symgd.backends.nests import NestProgram
+from symgd.backends.program import Load, Nest, Store
 from symgd.formula.functions.function import DIVIDE, ELEMENTARY
 from symgd.formula.indices import ROW, Affine, ColumnVector, Index
 

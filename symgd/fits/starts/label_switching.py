@@ -7,6 +7,7 @@ given start, so that each name keeps the meaning that its start suggests.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import permutations, product
 
@@ -34,7 +35,7 @@ def _distance(x: Sequence[float], start: Sequence[float]) -> float:
 
 
 def _permutations(model: Model, x: Sequence[float]) -> Iterator[list[float]]:
-    groups = [places for places in _exchangeable_terms(model) if len(places) > 1]
+    groups = exchangeable_terms(model)
     if math.prod(math.factorial(len(g)) for g in groups) > _MOST:
         groups = []
     for orders in product(*(permutations(group) for group in groups)):
@@ -46,21 +47,24 @@ def _permutations(model: Model, x: Sequence[float]) -> Iterator[list[float]]:
         yield new
 
 
-def _exchangeable_terms(model: Model) -> list[list[tuple[int, ...]]]:
-    """Groups of terms that differ only in the names of their parameters, as parameter indices."""
+def exchangeable_terms(model: Model) -> list[list[tuple[int, ...]]]:
+    """Groups of terms that differ only in the names of their own parameters, as their indices.
+
+    A parameter that stands in several terms belongs to none of them.
+    """
     root = model.predicted
     if root.func is not sympy.Add or model.nested is not None:
         return []
     index = {leaf: k for k, leaf in enumerate(model.leaves)}
+    below = [[n for n in topological([t]) if isinstance(n, Name) and n in index] for t in root.args]
+    uses = Counter(n for names in below for n in names)
     found: dict[str, list[tuple[int, ...]]] = {}
-    uses: dict[int, int] = {}
-    for term in root.args:
-        parameters = [n for n in topological([term]) if isinstance(n, Name) and n in index]
-        for leaf in parameters:
-            uses[index[leaf]] = uses.get(index[leaf], 0) + 1
-        group = found.setdefault(_canonical_text(model, term, parameters), [])
-        group.append(tuple(index[n] for n in parameters))
-    return [[g for g in group if all(uses[k] == 1 for k in g)] for group in found.values()]
+    for term, names in zip(root.args, below, strict=True):
+        own = [n for n in names if uses[n] == 1]
+        if own:
+            group = found.setdefault(_canonical_text(model, term, own), [])
+            group.append(tuple(index[n] for n in own))
+    return [group for group in found.values() if len(group) > 1]
 
 
 def _canonical_text(model: Model, term: Node, parameters: Sequence[Name]) -> str:

@@ -1,0 +1,1 @@
+"""Where fits begin: draws, frequency scans, steps, and one of the equal descriptions of an end."""

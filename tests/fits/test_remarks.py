@@ -1,0 +1,175 @@
+"""What a fit says of its end beyond the status."""
+
+import numpy as np
+import pytest
+from scipy import optimize, stats
+
+import symgd
+
+GENERATOR = np.random.default_rng(8)
+X = np.linspace(0, 4, 40)
+DECAY = {"x": X, "y": 2 * np.exp(-0.5 * X) + GENERATOR.normal(0, 0.05, 40)}
+
+
+def said(found, part):
+    return any(part in warning for warning in found.warnings)
+
+
+def test_fit_that_hardly_beats_the_mean_says_so():
+    noise = {"x": X, "y": GENERATOR.normal(0, 1, 40)}
+    assert said(symgd.fit("y = a*exp(-k*x) + c", noise), "the mean of the response")
+    assert not symgd.fit("y = a*exp(-k*x) + c", DECAY).warnings
+
+
+def test_residuals_that_follow_one_another_are_told():
+    found = symgd.fit("y = a*x + b", {"x": X, "y": np.sin(X) + 0.01 * np.cos(99 * X)})
+    assert said(found, "follow one another along x")
+
+
+def test_lower_end_than_that_of_the_given_start_is_told():
+    x = np.linspace(0, 10, 80)
+    y = np.sin(5 * x) + GENERATOR.normal(0, 0.1, 80)
+    found = symgd.fit("y = a*sin(w*x)", {"x": x, "y": y}, start={"a": 1.0, "w": 1.0})
+    assert said(found, "without the given start the fit ends lower")
+    assert not said(symgd.fit("y = a*sin(w*x)", {"x": x, "y": y}, start={"a": 1, "w": 5}), "lower")
+
+
+@pytest.mark.parametrize(
+    ("model", "what", "remedy"),
+    [
+        ("y = a*exp(c - k*x)", "only a*exp(c) matters", "c = 0: fix it"),
+        ("y = a*b*exp(-k*x)", "only a*b matters", "b = 1: fix it"),
+        ("y = (a + b)*exp(-k*x)", "only a + b matters", "b = 0: fix it"),
+    ],
+)
+def test_symmetry_is_named_with_a_remedy_that_works(model, what, remedy):
+    found = symgd.fit(model, DECAY)
+    assert found.status != "converged"
+    assert said(found, what)
+    assert said(found, remedy)
+    name, value = remedy.removesuffix(": fix it").split(" = ")
+    again = symgd.fit(model, DECAY, fixed={name: float(value)})
+    assert again.status == "converged"
+    assert again.rss == pytest.approx(found.rss, rel=1e-6)
+
+
+def test_separated_classes_are_named():
+    data = {"x": np.arange(10.0), "y": (np.arange(10) > 4).astype(float)}
+    found = symgd.fit("sum(log(1 + exp(a + b*x)) - y*(a + b*x))", data)
+    assert found.status != "converged"
+    assert said(found, "separated")
+
+
+def test_parameter_that_is_zero_converges():
+    s = np.linspace(-1, 1, 21)
+    found = symgd.fit("y = a*s + b*s^2", {"s": s, "y": s**2 + 0.1 * np.cos(30 * s)})
+    assert found.status == "converged"
+    assert abs(found.theta["a"]) < 1e-6 * found.stderr["a"]
+
+
+def test_kink_that_is_written_by_where_is_found():
+    data = {"x": X[1:], "y": DECAY["y"][1:]}
+    found = symgd.fit("sum(where(y > a, 0.9*(y - a), 0.1*(a - y)))", data)
+    y = np.sort(data["y"])
+    assert y[int(0.9 * 39)] == pytest.approx(found.theta["a"], rel=1e-6)
+
+
+# Sums of squares and families
+
+
+def test_two_responses_are_stacked():
+    y, z = DECAY["y"], 3 * np.exp(-0.5 * X) + GENERATOR.normal(0, 0.05, 40)
+    texts = [
+        "sum((y - a*exp(-k*x))^2 + (z - b*exp(-k*x))^2)",
+        "sum((y - a*exp(-k*x))^2) + sum((z - b*exp(-k*x))^2)",
+        "0.5*sum(hypot(y - a*exp(-k*x), z - b*exp(-k*x))^2)",
+    ]
+
+    def residuals(p):
+        return np.concatenate([y - p[0] * np.exp(-p[2] * X), z - p[1] * np.exp(-p[2] * X)])
+
+    end = optimize.least_squares(residuals, [1, 1, 1], xtol=1e-15, ftol=1e-15, gtol=1e-15)
+    errors = np.sqrt(np.diag(np.linalg.inv(end.jac.T @ end.jac)) * 2 * end.cost / 77)
+    for text in texts:
+        found = symgd.fit(text, {"x": X, "y": y, "z": z})
+        assert [found.theta[n] for n in "abk"] == pytest.approx(end.x, rel=1e-6)
+        assert [found.stderr[n] for n in "abk"] == pytest.approx(errors, rel=1e-5)
+        assert found.n == 80
+
+
+def test_squares_over_known_errors_are_a_chi_square():
+    data = {**DECAY, "s": np.full(40, 0.2)}
+    one = symgd.fit("y = a*x + b", data, sigma="s", absolute_sigma=True)
+    for text in ("sum((y - a*x - b)^2/s^2)", "sum(((y - a*x - b)/s)^2)"):
+        found = symgd.fit(text, data)
+        assert found.stderr == pytest.approx(one.stderr, rel=1e-9)
+        assert found.loss == pytest.approx(one.loss, rel=1e-9)
+
+
+MEAN = np.exp(0.3 + 0.5 * X)
+LAWS = {
+    "poisson": (
+        GENERATOR.poisson(MEAN),
+        lambda y, m: stats.poisson.logpmf(y, m),
+        (),
+    ),
+    "negative_binomial": (
+        GENERATOR.negative_binomial(2, 2 / (2 + MEAN)),
+        lambda y, m, a: stats.nbinom.logpmf(y, 1 / a, 1 / (1 + a * m)),
+        ("alpha",),
+    ),
+    "exponential": (
+        GENERATOR.exponential(MEAN),
+        lambda y, m: stats.expon.logpdf(y, scale=m),
+        (),
+    ),
+    "gamma": (
+        GENERATOR.gamma(3, MEAN / 3),
+        lambda y, m, k: stats.gamma.logpdf(y, k, scale=m / k),
+        ("shape",),
+    ),
+    "inverse_gaussian": (
+        GENERATOR.wald(MEAN, 5 * MEAN),
+        lambda y, m, d: stats.invgauss.logpdf(y, m * d, scale=1 / d),
+        ("dispersion",),
+    ),
+    "lognormal": (
+        MEAN * np.exp(GENERATOR.normal(0, 0.3, 40)),
+        lambda y, m, s: stats.lognorm.logpdf(y, s, scale=m),
+        ("spread",),
+    ),
+}
+
+
+@pytest.mark.parametrize("family", LAWS)
+def test_family_maximizes_its_likelihood(family):
+    y, law, further = LAWS[family]
+    found = symgd.fit("y = exp(a + b*x)", {"x": X, "y": y.astype(float)}, family=family)
+    assert found.status == "converged"
+
+    def loss(p):
+        return -np.sum(law(y, np.exp(p[0] + p[1] * X), *p[2:]))
+
+    here = [found.theta[n] for n in ("a", "b", *further)]
+    assert found.log_likelihood == pytest.approx(-loss(here), rel=1e-9)
+    end = optimize.minimize(loss, here, method="Nelder-Mead", options={"xatol": 1e-9})
+    assert end.fun == pytest.approx(loss(here), rel=1e-9)
+    assert family in found.basis
+
+
+def test_binomial_family_takes_shares_and_trials():
+    trials = GENERATOR.integers(5, 30, 40)
+    k = GENERATOR.binomial(trials, 1 / (1 + np.exp(2 - X)))
+    data = {"x": X, "share": k / trials, "n": trials.astype(float)}
+    found = symgd.fit("share = sigmoid(a + b*x)", data, family="binomial", weight="n")
+
+    def loss(p):
+        return -np.sum(stats.binom.logpmf(k, trials, 1 / (1 + np.exp(-p[0] - p[1] * X))))
+
+    end = optimize.minimize(loss, [0.0, 0.0], method="BFGS", options={"gtol": 1e-8})
+    assert [found.theta["a"], found.theta["b"]] == pytest.approx(end.x, rel=1e-5)
+
+
+def test_family_that_there_is_not_is_refused():
+    with pytest.raises(symgd.ArgumentError, match="poisson"):
+        symgd.fit("y = a*x", DECAY, family="poison")
