@@ -18,7 +18,7 @@ _SECONDS = 0.02  # a call that takes longer is the last of several points: Ctrl-
 _ENDS = {loop.SMALL: End.SMALL, loop.SETTLED: End.SETTLED, loop.BLOCKED: End.BLOCKED}
 
 
-class Code(Protocol):
+class NativeGradient(Protocol):
     """A loss in machine code: (x, w, c, out) -> int64 puts value and gradient into out."""
 
     def entered(self, *used: Any) -> AbstractContextManager[tuple[int, int, int]]:
@@ -28,7 +28,9 @@ class Code(Protocol):
         """
 
 
-def iterate(code: Code, start: Iterate, box: Box | None = None, tol: float = 0.0) -> Iteration:
+def iterate(
+    code: NativeGradient, start: Iterate, box: Box | None = None, tol: float = 0.0
+) -> Iteration:
     """The points of `symgd.solvers.lbfgs.iterate`, which are made several at a time."""
     yield start
     count = len(start.x)

@@ -40,7 +40,7 @@ SMALL, SETTLED, BLOCKED = 1, 2, 3
 
 def lbfgs_loop() -> str:
     """The module."""
-    loop = _Loop()
+    loop = LbfgsLoop()
     return source([_dot(), _add(), loop.write()], loop.e.declared)
 
 
@@ -65,7 +65,7 @@ def _add() -> str:
     return e.define(f"internal i64 @add({arguments}) noinline")
 
 
-class _Loop:
+class LbfgsLoop:
     """The steps of one call."""
 
     def __init__(self) -> None:
