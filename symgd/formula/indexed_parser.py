@@ -61,9 +61,8 @@ class IndexedParser(DefinitionParser):
                 return self._reduction(token, ranges)
             rows = token.text in ("sum", "mean") and self.symbols.columns is not None
             whole = self._whole_array(place, but_columns=rows)
-            if rows and whole is not None and not self.row_sum_depth:
-                vector = stream.list[whole].text in self.arrays.vectors
-                whole = None if vector else whole  # columns have values in rows alone
+            if rows and whole is not None and not self.row_sum_depth and self._of_rows(place):
+                whole = None
             if whole is not None:
                 return self._reduction_of_array(token, whole)
             if not rows and token.text in ("sum", "mean", "prod", "norm"):
@@ -78,6 +77,17 @@ class IndexedParser(DefinitionParser):
             hint = f"an element of an array is written {shown}[{names.escape(inside)}]"
             raise stream.error(f"'{shown}' is not a function", hint, token)
         return super().call(token)
+
+    def _of_rows(self, place: int) -> bool:
+        """Whether a call holds columns as such, or a vector of them: they have values in rows."""
+        inside = self.stream.list[place + 2 : self.notation.closing[place + 1]]
+        vectors = self.arrays.vectors
+        return any(
+            token.text in vectors
+            or (self.symbols.column_of(token) is not None and not self._rank(token.text))
+            for token in inside
+            if token.kind in ("name", "quoted")
+        )
 
     def _reduction(self, token: Token, ranges: Sequence[IndexRange]) -> Node:
         """name "(" body {"," index ["=" low ".." high]} ")"."""

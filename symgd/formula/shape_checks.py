@@ -146,6 +146,9 @@ class ShapeChecks:
         """See that the subscripts in the data stay within the array."""
         values, column = self.values(use.column), names.escape(column_name(use))
         low, high = use.low.at(self.known), use.high.at(self.known)
+        if column in self.labels and (low or high):
+            sentence = f"{column} holds texts, and there is nothing to add to a category"
+            raise self._error(use.token.column, sentence, f"write {shown}[{column}]")
         for row, offset in ((int(values.argmin()), low), (int(values.argmax()), high)):
             value = int(values[row])
             if first <= value + offset <= last:

@@ -24,7 +24,7 @@ from symgd.formula.indices import (
     Size,
     affine,
 )
-from symgd.formula.nodes import Column, Name, Node, topological
+from symgd.formula.nodes import Column, Node, topological
 from symgd.formula.parser import Parser
 from symgd.formula.symbol_table import SymbolTable
 from symgd.formula.token_stream import TokenList
@@ -262,8 +262,10 @@ class SubscriptParser(Parser):
             if moved is not None and dict(moved.terms).get(stand_in) == 1:
                 low, high = hull(moved - Affine(0, ((stand_in, 1),)))
                 return Use((name, axis), token, low, high, data[0])
-        if isinstance(subscript, Name) and subscript.text in self.symbols.variables:
-            shown = names.escape(subscript.text)
+        variables = {*self.symbols.variables.values()}
+        unknown = next((n for n in topological([subscript]) if n in variables), None)
+        if unknown is not None:
+            shown = names.escape(unknown.text)
             sentence = f"{shown} is no index here"
             hint = f"write sum(..., {shown}=1..n), or give --size {shown}=100 if it is a size"
             raise self.stream.error(sentence, hint, token)

@@ -61,7 +61,8 @@ def read_columns(
             origins=origins,
         )
     except DataError as error:
-        if error.hint or error.cell is None or (error.row or error.line or 0) > 2:
+        is_first = error.cell is not None and (error.row or error.line or 0) <= 2
+        if not is_first or (error.hint and "is text" not in error.message):
             raise
         column, cell = (excerpt(str(text)) for text in (error.column, error.cell))
         hint = f"texts stand beside == and !=, or as subscripts: {column} == '{cell}', a[{column}]"

@@ -133,6 +133,8 @@ DATA_ERRORS = [
     ("mean((y - a[‸site + user])^2)", "no whole number", "a column"),
     ("mean((y - a[‸wrong])^2)", "wrong is no index here", "sum("),
     ("mean(sum(w[j]*x[‸j], j=1..3))", "reaches x[3], and the last is x[2]", "leave it out"),
+    ("mean((y - ‸a)^2) + a[1]", "a is an array (a[i]) and a number (a) here", "a[i]"),
+    ("mean(y*x[‸j+1])", "j is no index here", "sum("),
     ("mean(y[‸site]*a)", "is read from the data", "an index"),
     ("mean(‸y[1,2]*a)", "y has 1 subscript, not 2", "y[i]"),
     ("mean((y - w*‸x)^2)", "x is the vector of the columns x1, x2", "dot(w, x)"),

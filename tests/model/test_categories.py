@@ -143,6 +143,8 @@ def test_a_fit_by_category_is_least_squares_over_its_rows():
         ("site == nroth", "did you mean 'north'"),
         ("site != 'West'", "there are New York, north, pi, south"),
         ("site > north", "not a number"),
+        ("site > north", "texts stand beside == and !="),
+        ("q[site + 1] > 0", "nothing to add to a category"),
         ("x == 'north'", "is a text, and x is a column of numbers"),
         ("q == 'north'", "is compared with a column"),
         ("2*'north' == site", "stands only beside == or !="),
