@@ -16,7 +16,7 @@ from symgd.descent.array_kernel import array_batches, long_kernel, whole_box
 from symgd.descent.choose_backend import DescentTask
 from symgd.descent.engine import Step, engine, message_of
 from symgd.descent.kernel import Run, norm_of
-from symgd.descent.long_verdict import End, nearest, verdict
+from symgd.descent.long_verdict import LongEnd, nearest, verdict
 from symgd.descent.methods import SolverKernel
 from symgd.descent.minibatches import Sampler
 from symgd.descent.reported_iterate import reported
@@ -183,7 +183,7 @@ def descend_long(
     kernel, run = begin(arguments.tol)
     first = whole(run.x)[0] if drawn else None
     status, stop = engine(kernel, run, arguments.steps, callback, model.nested, whole)
-    end = End(run, run.t, status, stop, first)
+    end = LongEnd(run, run.t, status, stop, first)
     if stop in (Stop.NONFINITE_LOSS, Stop.NONFINITE_STEP):
         cause = find(loss, run.x, run.t)
         end.cause = cause.sentence

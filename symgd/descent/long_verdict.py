@@ -25,7 +25,7 @@ _FLOOR = 16  # times the rounding error of the minimum: an error below is roundi
 
 
 @dataclass
-class End:
+class LongEnd:
     """How a run ended, after so many steps at a point of this value and gradient.
 
     at_start: the loss there, where the history has those of batches. cause: what was not finite.
@@ -96,7 +96,7 @@ def nearest(
     return Nearest(float(np.linalg.norm(x - np.array(minimum.x))), minimum.rounding, limit)
 
 
-def verdict(end: End, find: Callable[[], Nearest | None]) -> Verdict:
+def verdict(end: LongEnd, find: Callable[[], Nearest | None]) -> Verdict:
     """The outcome by loss and gradient; the distance of the minimum, where one is found."""
     if end.cause and end.found is Status.NONFINITE:
         return Verdict(*tell("nonfinite", why=end.cause))
