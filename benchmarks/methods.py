@@ -85,6 +85,8 @@ def families(count: int) -> Iterator[Row]:
     """Solved by auto and by SciPy's methods with the same gradients, and the times in process."""
     solved = dict.fromkeys(("symgd", *_PEERS), 0)
     took, lost, false = dict.fromkeys(solved, 0.0), [], []
+    loss, start = family_loss(FAMILIES[0], 10)
+    symgd.descend(loss, start=start, method="auto")  # modules and the solver's code: once a process
     for family in FAMILIES:
         loss, start = family_loss(family, count)
         function = SmoothLoss(loss)

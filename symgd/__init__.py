@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from symgd.model.loss import Loss
     from symgd.model.result import Result, Status, Verdict
     from symgd.model.rules import Rule
+    from symgd.report.saved_fits import load
 
 # Loaded on first use: `symgd --version` needs neither SymPy nor NumPy.
 _WHERE = {
@@ -66,6 +67,7 @@ _WHERE = {
     "explain": "descent.explain",
     "fit": "fits.fit",
     "gradient_descent": "descent.descend",
+    "load": "report.saved_fits",
     "single_step_gradient_descent": "descent.descend",
     "sweep": "descent.sweep",
 }
@@ -102,6 +104,7 @@ __all__ = [
     "explain",
     "fit",
     "gradient_descent",
+    "load",
     "single_step_gradient_descent",
     "sweep",
 ]

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from symgd._locks import cached_property
 from symgd._numpy import np
+from symgd.backends.dispatch import compiled
 from symgd.formula.nodes import Node
 from symgd.model.array_internals import ArrayInternals
 from symgd.model.loss import Loss
@@ -28,6 +30,7 @@ class SmoothLoss:
         self.products: Callable[[Vector], Callable[[Vector], Vector]]
         of_arrays = None if arrays is None else arrays.indexed_text
         nests = inner if isinstance(inner, ArrayInternals) else of_arrays
+        self._nests, self._inner = nests, inner
         if nests is not None:
             functions = nests.functions
             self.gradient, self.products = functions.gradient, functions.product_at
@@ -39,6 +42,17 @@ class SmoothLoss:
             self.products = lambda x: lambda v: inner.product(x, v)
             if inner.program.operations > _EXACT:
                 self.products = lambda x: difference_product(self.gradient, x)
+
+    @cached_property
+    def code(self) -> Any:
+        """Value and gradient as machine code that other machine code calls; None without it."""
+        if self._nests is not None:
+            return self._nests.functions.machine
+        if len(self._inner.params) <= FEW or self._inner.rows is not None:
+            return None
+        from symgd.backends.native.array_module import compile_arrays
+
+        return compiled(lambda: compile_arrays(self._inner.program))
 
     def evaluate(self, *x: float) -> list[float]:
         """[value, gradient...] at single numbers."""

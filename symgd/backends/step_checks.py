@@ -27,6 +27,11 @@ class Stop(IntEnum):
 #: the fall relative to the loss that rounding hides, and how far the slope may then turn.
 DECREASE, HALVINGS, NOISE, TURN = 1e-4, 60, 1e-10, 0.8
 
+#: The limited-memory BFGS method: pairs of steps and changes of the gradient that are kept, trials
+#: of one line search, the part of the slope that may be left after it, steps that lower neither
+#: the value nor the gradient after which it ends, and the difference of values that is rounding.
+PAIRS, TRIALS, CURVATURE, STILL, ROUNDING = 10, 50, 0.9, 20, 2.0**-48
+
 RUNNING = 0  # in place of a Stop: native code has done all of its steps
 
 

@@ -7,7 +7,13 @@ from typing import Annotated, Any
 
 from symgd.cli.console import emit
 from symgd.cli.formats import Format, read_format
-from symgd.cli.option_values import integer, positive, read_arrays, read_formula
+from symgd.cli.option_values import (
+    figure_size,
+    integer,
+    positive,
+    read_arrays,
+    read_formula,
+)
 from symgd.cli.options import HELP, format_option, loss_argument, option
 from symgd.cli.progress import with_progress
 from symgd.cli.terminal import (
@@ -37,8 +43,9 @@ def compare(
     tol: Annotated[str | None, option("tol")] = None,
     form: Annotated[str, format_option("compare")] = Format.table.value,
     plot: Annotated[
-        str | None, option("plot", "Draw all runs in one picture: .png, .svg or .gif.")
+        str | None, option("plot", "Draw all runs in one picture: .png, .svg, .pdf or .gif.")
     ] = None,
+    figsize: Annotated[str | None, option("figsize")] = None,
     page: Annotated[str | None, option("html", "Write a live page of the runs: .html.")] = None,
     data: Annotated[str | None, option("data")] = None,
     drop_missing: Annotated[bool, option("drop-missing")] = False,
@@ -52,6 +59,7 @@ def compare(
     kind = read_format("compare", form)
     from symgd.report import output_files
 
+    inches = figure_size(figsize)
     picture_path = None if plot is None else output_files.check_picture(plot)
     page_path = None if page is None else output_files.check_page(page)
     formula = read_formula(loss or [], data)
@@ -90,7 +98,7 @@ def compare(
         }
         emit(writers[kind](comparison))
     if picture_path is not None:
-        plot_comparison(comparison, picture_path)
+        plot_comparison(comparison, picture_path, inches)
     if page_path is not None:
         comparison.to_html(page_path)
     write_row_remarks(comparison.loss)

@@ -9,7 +9,7 @@ import typer
 
 from symgd.cli.console import emit, write_message
 from symgd.cli.formats import Format, read_format
-from symgd.cli.option_values import integer, pairs, read_arrays, split_names
+from symgd.cli.option_values import figure_size, integer, pairs, read_arrays, split_names
 from symgd.cli.options import format_option, option
 from symgd.cli.progress import with_progress
 from symgd.cli.terminal import emit_report, enable_garbage_collection, exit_code, row_remarks
@@ -68,7 +68,10 @@ def fit(
     rows: Annotated[bool, option("rows")] = False,
     derived: Annotated[list[str] | None, option("derived")] = None,
     profile: Annotated[bool, option("profile")] = False,
-    plot: Annotated[str | None, option("plot", "Draw data, model, residuals: .png, .svg.")] = None,
+    plot: Annotated[
+        str | None, option("plot", "Draw data, model, residuals: .png, .svg, .pdf.")
+    ] = None,
+    figsize: Annotated[str | None, option("figsize")] = None,
     form: Annotated[str, format_option("fit")] = Format.table.value,
     check: Annotated[bool, option("check")] = False,
     quiet: Annotated[bool, option("quiet", "No remarks.")] = False,
@@ -81,6 +84,7 @@ def fit(
     from symgd.model.arguments import parse_assignments
     from symgd.model.bounds import parse_bounds
 
+    inches = figure_size(figsize)
     picture_path = None if plot is None else _check_picture(plot)
     silent = quiet or kind not in (Format.table, Format.plain)
     with with_progress(data, silent, names=split_names(columns)) as source:
@@ -116,7 +120,7 @@ def fit(
     else:
         emit_report(output.result_lines(result, kind, profile))
     if picture_path is not None:
-        result.plot(picture_path)
+        result.plot(picture_path, inches)
     for remark in () if quiet else _remarks(result, kind is Format.table and reported):
         write_message(remark)
     raise typer.Exit(exit_code(result.status.value, check))

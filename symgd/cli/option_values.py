@@ -98,6 +98,14 @@ def pairs(option: str, items: list[str], form: str = "NAME=VALUE") -> dict[str, 
     return found
 
 
+def figure_size(text: str | None) -> tuple[float, float] | None:
+    """The inches in a text such as 8x6."""
+    if text is None:
+        return None
+    width, _, height = text.lower().replace(",", "x").partition("x")
+    return positive("--figsize", width), positive("--figsize", height)
+
+
 def split_names(text: str | None) -> list[str] | None:
     """The names in a list with commas, or None."""
     return None if text is None else _list(text)

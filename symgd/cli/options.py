@@ -42,6 +42,7 @@ OPTIONS = {
     "drop-missing": Option("Skip rows with missing cells, and count them."),
     "every": Option("Print each n-th step only.", _INT),
     "family": Option("The law of y about the model, in place of squares.", "poisson|gamma|.."),
+    "figsize": Option("Of the picture, in inches, as 8x6.", "WxH"),
     "fix": Option("Hold a parameter there; repeatable.", "NAME=VALUE"),
     "html": Option("Write a live page with sliders: .html.", _FILE),
     "loss": Option('In place of r**2, as "huber(r, 1)"; r: residual, or residual/sigma.', _TEXT),
@@ -49,7 +50,7 @@ OPTIONS = {
         "A number, a formula of t and n, cosine(0.1), x=0.1,y=0.01, or auto.", _TEXT, "-l"
     ),
     "method": Option("A solver in place of rule and lr.", "auto|newton|lbfgs|tr|lm", "-m"),
-    "plot": Option("Draw a picture: .png, .svg or .gif (needs matplotlib).", _FILE),
+    "plot": Option("Draw a picture: .png, .svg, .pdf or .gif (needs matplotlib).", _FILE),
     "predict": Option("Print the fitted model at the rows of FILE instead.", _FILE),
     "profile": Option("95 % intervals by the profile of squares or likelihood."),
     "quiet": Option("Print the last theta only, and no remarks.", short="-q"),

@@ -10,7 +10,13 @@ import typer
 from symgd.cli.command_group import REMARK
 from symgd.cli.console import OutputError, emit, write_message
 from symgd.cli.formats import Format, read_format
-from symgd.cli.option_values import integer, positive, read_arrays, read_formula
+from symgd.cli.option_values import (
+    figure_size,
+    integer,
+    positive,
+    read_arrays,
+    read_formula,
+)
 from symgd.cli.options import HELP, format_option, loss_argument, option
 from symgd.cli.progress import with_progress
 from symgd.cli.terminal import (
@@ -43,6 +49,7 @@ def run(
     check: Annotated[bool, option("check")] = False,
     backend: Annotated[str, option("backend")] = "auto",
     plot: Annotated[str | None, option("plot")] = None,
+    figsize: Annotated[str | None, option("figsize")] = None,
     page: Annotated[str | None, option("html")] = None,
     quiet: Annotated[bool, option("quiet")] = False,
     verbose: Annotated[bool, option("verbose")] = False,
@@ -66,6 +73,7 @@ def run(
     tolerance = None if tol is None else positive("--tol", tol)
     from symgd.report.output_files import check_page, check_picture
 
+    inches = figure_size(figsize)
     picture_path = None if plot is None else check_picture(plot)
     page_path = None if page is None else check_page(page)
     formula = read_formula(loss or [], data)
@@ -95,7 +103,7 @@ def run(
         )
     _write(result, kind, stride, quiet)
     if picture_path is not None:
-        result.plot(picture_path)
+        result.plot(picture_path, inches)
     if page_path is not None:
         result.to_html(page_path)
     if not quiet:

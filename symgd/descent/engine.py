@@ -204,7 +204,7 @@ def _facts(
         ahead=_ahead(problem, run, status, stop, kernel),
         tol=run.tol,
         converged=stop is Stop.CONVERGED,
-        curves_up=stop is Stop.CONVERGED and getattr(kernel, "leaves_saddles", False),
+        curves_up=getattr(kernel, "certified", False),
         stuck=stop in (Stop.STUCK, Stop.NO_DESCENT, Stop.SETTLED),
         auto=problem.schedule.auto or problem.method is not None,
         batches=problem.batches,
@@ -274,7 +274,7 @@ def _status(facts: Facts, stop: Stop | None, judge: Judge | None) -> Status:
         return Status.SADDLE
     if stop is Stop.CONVERGED:
         return Status.CONVERGED
-    if stop is Stop.SETTLED and facts.settled:
+    if stop is Stop.SETTLED and (facts.curves_up or facts.settled):
         return Status.CONVERGED
     if facts.lost or (facts.rule is None and unbounded(facts)):
         return Status.DIVERGED

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import cycle
 from typing import Any
 
 from symgd import names
@@ -27,6 +28,7 @@ _NESTS = 4  # parameters of a loss with indices, beyond which its loop nests tak
 _SQUARES = 60  # parameters of a sum of squares for lm
 _CHECKED = 30  # parameters up to which the verdict looks at the curvature again
 _FAR = 1e12  # times the size of the start: so far away no minimum is looked for
+_FEW_STEPS, _FEW_NEWTON_STEPS = 1_000, 100  # of lbfgs and of the trust region, in turn
 _COSTLY = 10**8  # operations of value and gradient, beyond which a Hessian is too expensive
 
 #: (loss, start, box, tol) -> the points of a solver
@@ -58,24 +60,39 @@ def _by_line_search(loss: Loss, start: Any, box: Box | None, tol: float) -> Iter
 
 
 def _one_after_another(loss: Loss, start: Any, box: Box | None, tol: float) -> Iteration:
-    """Newton's steps; where they end without a certificate those of other solvers from there."""
-    here: Any = None
-    end = End.BLOCKED
-    for solve in (_newton, _trust_region, _lbfgs):
+    """The steps of one solver after another, until one of them certifies a minimum.
+
+    In machine code lbfgs comes first: it reaches most minima before the first Hessian is there;
+    then it and the trust region take turns. At a kink, where the gradient does not vanish, lbfgs
+    has the last word.
+    """
+    kinks = has_kinks(loss)
+    if kinks or SmoothLoss(loss).code is not None:
+        few = MOST if kinks else _FEW_STEPS
+        turns = cycle(((_lbfgs, few), (_trust_region, _FEW_NEWTON_STEPS)))
+    else:
+        turns = cycle(((_newton, MOST), (_trust_region, MOST), (_lbfgs, MOST)))
+    here, last = None, End.BLOCKED
+    for solve, most in turns:
         points = solve(loss, start if here is None else here.x, box, tol)
-        try:
-            first = next(points)
-            if here is None:
-                yield first
-            here = first
-            while True:
+        new, end, made = next(points), None, 0
+        if here is None:
+            yield new
+        here = new
+        for _ in range(most):
+            try:
                 here = next(points)
-                yield here
-        except StopIteration as ended:
-            end = End(ended.value)
-        if end is not End.BLOCKED:
-            return end
-    return end
+            except StopIteration as ended:
+                end = End(ended.value)
+                break
+            made += 1
+            yield here
+        if end is not None:
+            certified = solve is not _lbfgs and end is not End.BLOCKED
+            if certified or (end is not End.SMALL and (kinks or not made)):
+                return end
+            last = end
+    return last
 
 
 def _trust_region(loss: Loss, start: Any, box: Box | None, tol: float) -> Iteration:
@@ -83,7 +100,13 @@ def _trust_region(loss: Loss, start: Any, box: Box | None, tol: float) -> Iterat
 
 
 def _lbfgs(loss: Loss, start: Any, box: Box | None, tol: float) -> Iteration:
-    return lbfgs.iterate(SmoothLoss(loss).gradient, start, box, tol)
+    function = SmoothLoss(loss)
+    if function.code is None:
+        return lbfgs.iterate(function.gradient, start, box, tol)
+    from symgd.solvers import native_lbfgs
+
+    x = start if box is None else box.clip(start)
+    return native_lbfgs.iterate(function.code, Iterate(x, *function.gradient(x)), box, tol)
 
 
 def _levenberg_marquardt(loss: Loss, start: Any, box: Box | None, tol: float) -> Iteration:
@@ -129,9 +152,7 @@ def choose_method(method: str, loss: Loss) -> str:
     """The method itself; for auto the one for the size and form of the loss."""
     if method != "auto":
         return method
-    if has_kinks(loss):
-        return "lbfgs"
-    return "lbfgs" if _work(loss) > _COSTLY else "newton"
+    return "lbfgs" if has_kinks(loss) or _work(loss) > _COSTLY else "newton"
 
 
 def _work(loss: Loss) -> int:
@@ -139,7 +160,9 @@ def _work(loss: Loss) -> int:
     shown = loss.indexed or loss
     if shown.arrays is not None:
         functions = shown.indexed_text.functions
-        return functions.work(functions.program).operations
+        return loss.internals.kept(
+            "work of nests", lambda: functions.work(functions.program).operations
+        )
     inner = loss.internals
     rows = loss.table.rows if loss.table is not None and inner.program.loops else 1
     return inner.program.operations * rows
@@ -150,11 +173,13 @@ class SolverKernel:
 
     def __init__(self, method: str, loss: Loss, start: Any, box: Box | None, tol: float) -> None:
         self.name = choose_method(method, loss)
-        among = method == "auto" and self.name == "newton"
+        among = method == "auto" and _work(loss) <= _COSTLY
         solve = _one_after_another if among else METHODS[self.name].solve
         self.points: Any = solve(loss, np.array(start, dtype=float), box, tol)
         least = _CHECKED if loss.indexed is None else _NESTS
-        self.leaves_saddles = self.name in ("newton", "tr") and len(start) > least
+        leaves = among or self.name in ("newton", "tr")
+        self.leaves_saddles = leaves and len(start) > least
+        self.certified = False  # a solver that leaves saddles has found no way out of the end
         self.box, self.here = loss.internals.box, next(self.points)
         self.plain = loss.arrays is None  # points are lists, for the reports
         self.farthest = _FAR * (1.0 + norm_of(np.asarray(start, dtype=float)))
@@ -178,9 +203,18 @@ class SolverKernel:
             try:
                 self.here = next(self.points)
             except StopIteration as ended:
+                self.certified = ended.value is End.FLOOR or (
+                    ended.value is End.SMALL and self.leaves_saddles
+                )
                 return _STOPS[ended.value]
             run.x, run.t = self.here.x.tolist() if self.plain else self.here.x, run.t + 1
         return None
 
 
-_STOPS = {End.SMALL: Stop.CONVERGED, End.SETTLED: Stop.SETTLED, End.BLOCKED: Stop.NO_DESCENT}
+_STOPS = {
+    End.SMALL: Stop.CONVERGED,
+    End.SADDLE: Stop.CONVERGED,
+    End.FLOOR: Stop.SETTLED,
+    End.SETTLED: Stop.SETTLED,
+    End.BLOCKED: Stop.NO_DESCENT,
+}

@@ -107,7 +107,7 @@ def fit(
         raise quote_columns(error, known) from None
     told = name_remarks(model, list(result.params), result.columns, list(known))
     told += [remark] if remark else []
-    return replace(result, warnings=(*result.warnings, *told)) if told else result
+    return replace(result, warnings=(*result.warnings, *told), options=options)
 
 
 def _as_column(data: Any, name: str, given: Any) -> tuple[Any, str | None]:

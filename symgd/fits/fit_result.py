@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,10 +14,11 @@ from symgd.errors import ArgumentError, DescentError
 from symgd.fits import profiles, statistics
 from symgd.fits.curve import FittedCurve
 from symgd.fits.profiles import Deviance, Profile
+from symgd.fits.settings import Options
 from symgd.fits.student_t import two_sided_quantile
 from symgd.model.checks import finite_or_none
 from symgd.model.elements import named
-from symgd.model.present import Pictured
+from symgd.model.present import Pictured, draw
 from symgd.model.result import Status
 
 LEAST_SQUARES = "sigma**2 * (J'J)**-1, sigma from the residuals"
@@ -74,6 +76,7 @@ class FitResult(Pictured):
     factor: float = 1.0
     shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     deviance: Deviance | None = field(default=None, compare=False, repr=False)
+    options: Options | None = field(default=None, compare=False, repr=False)
 
     def __getstate__(self) -> dict[str, Any]:
         return {**vars(self), "deviance": None}  # it is compiled
@@ -139,6 +142,10 @@ class FitResult(Pictured):
             for name, error in errors.items()
         }
 
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the fit and its data to a JSON file, which `symgd.load` reads."""
+        draw(self, "file", path)
+
     def to_pandas(self) -> Any:
         """A pandas DataFrame by parameter: value, stderr, low and high of 95 %, held."""
         import pandas as pd
@@ -184,6 +191,18 @@ class FitResult(Pictured):
         spread = two_sided_quantile(level, self._error_dof) * self.sigma
         middle, half = 0.5 * (low + high), np.hypot(0.5 * (high - low), spread)
         return middle - half, middle + half
+
+    def error_bars(self) -> NDArray[np.float64] | None:
+        """The standard deviation of each observation, (N,), where the fit has weights.
+
+        As they are given where absolute, else times the residual standard error.
+        """
+        from symgd.fits.influence import standard_deviations
+
+        if not isinstance(self.deviance, profiles.SquaresDeviance):
+            return None
+        scale = 1.0 if self.absolute else (self.sigma or math.nan)
+        return standard_deviations(self.deviance.problem, scale)
 
     def rows(self) -> dict[str, NDArray[np.float64]]:
         """By row of the data, (N,) each: its columns, observed, predicted, residual, and influence.

@@ -14,6 +14,14 @@ from symgd.fits.least_squares_problem import LeastSquaresProblem
 from symgd.solvers.objectives import Matrix, Vector
 
 
+def standard_deviations(problem: LeastSquaresProblem, scale: float) -> Vector | None:
+    """scale/sqrt(weight) of every row, (N,): its error bar; None where there are no weights."""
+    if problem.model.weight is None:
+        return None
+    with np.errstate(divide="ignore"):
+        return np.asarray(scale / np.sqrt(problem.observed[0].all_rows([])[1]))
+
+
 def influence(
     problem: LeastSquaresProblem, x: Sequence[float], covariance: Matrix, variance: float
 ) -> dict[str, Vector]:

@@ -180,7 +180,14 @@ class ArrayFunctions:
     @cached_property
     def bound(self) -> BoundFunction:
         """P numbers -> [value, gradient..]."""
-        return self._bind(self.program)
+        if self.machine is None:
+            return bind_numpy(self.program, self.layout(), self.columns, self._in_numpy)
+        return called(self.machine, self.layout().length)
+
+    @cached_property
+    def machine(self) -> BoundNests | None:
+        """The machine code of value and gradient, where there is some."""
+        return compiled(lambda: bind_native(self.program, self.layout(), self.columns))
 
     @cached_property
     def _value(self) -> BoundFunction:

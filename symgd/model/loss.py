@@ -102,14 +102,22 @@ class Loss(Notebook):
         its loop nests behind the same interface.
         """
         assert self.arrays is not None
-        return self.arrays.written_out or ArrayInternals(self.arrays)
+        written = self.arrays.written_out
+        if written is None:
+            return ArrayInternals(self.arrays)
+        written.nests = self._own_functions
+        return written
 
     @cached_property
     def _functions(self) -> ArrayFunctions:
         """The loop nests of a loss with indices."""
-        assert self.arrays is not None
         inner = self.internals
-        return inner.functions if isinstance(inner, ArrayInternals) else ArrayFunctions(self.arrays)
+        return inner.functions if isinstance(inner, ArrayInternals) else self._own_functions
+
+    @cached_property
+    def _own_functions(self) -> ArrayFunctions:
+        assert self.arrays is not None
+        return ArrayFunctions(self.arrays)
 
     @cached_property
     def indexed_text(self) -> IndexedText:

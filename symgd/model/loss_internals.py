@@ -23,6 +23,7 @@ from symgd.model.data_binding import RowData
 Made = TypeVar("Made")
 
 _KEPT = 16  # what is compiled for a loss and its rules
+_WRITTEN = 4  # parameters of a loss with indices up to which its Hessian is compiled by entries
 
 
 class LossInternals:
@@ -47,6 +48,7 @@ class LossInternals:
         self.leaves: tuple[Name, ...] = tuple(leaves)
         self.params: tuple[str, ...] = tuple(leaf.text for leaf in leaves)
         self.goes_by_rows = by_rows
+        self.nests: Any = None  # the `ArrayFunctions` of a loss with indices that is written out
         self._kept: dict[Any, Any] = {}
         self._full: Node = (stabilize(graph, [root]) if rows is None else rows.lower([root]))[0]
 
@@ -239,6 +241,11 @@ class LossInternals:
 
     def hess_rows(self, x: Sequence[float]) -> list[list[float]]:
         """The Hessian as lists, every operation rounded. For engines."""
+        count = len(self.params)
+        if self.nests is not None and count > _WRITTEN:
+            product = self.nests.product_at(x)
+            rows = np.array([product(unit) for unit in np.eye(count)])
+            return (0.5 * (rows + rows.T)).tolist()  # type: ignore[no-any-return]
         return self.symmetric(self.evaluate_hess(*x))
 
     def symmetric(self, triangle: Sequence[float]) -> list[list[float]]:

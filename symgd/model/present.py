@@ -17,6 +17,7 @@ DRAWN_BY = {
     ("Explanation", "latex"): "symgd.report.notebook:explanation_latex",
     ("Explanation", "text"): "symgd.report.explain:report",
     ("FitResult", "figure"): "symgd.report.plot:plot_fit",
+    ("FitResult", "file"): "symgd.report.saved_fits:save",
     ("FitResult", "html"): "symgd.report.notebook:fit_html",
     ("FitResult", "text"): "symgd.report.fit:report",
     ("Loss", "html"): "symgd.report.notebook:loss_html",
@@ -66,9 +67,16 @@ class Report(Notebook):
 class Pictured(Report):
     """A result that has a picture, too."""
 
-    def plot(self, path: str | os.PathLike[str] | None = None) -> Any:
-        """A matplotlib Figure of it, written to `path` (.png, .svg, .gif) if there is one."""
-        return draw(self, "figure", path)
+    def plot(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        figsize: tuple[float, float] | None = None,
+    ) -> Any:
+        """A matplotlib Figure of it, written to `path` (.png, .svg, .pdf, .gif) if there is one.
+
+        figsize: width and height in inches.
+        """
+        return draw(self, "figure", path, figsize)
 
 
 class Paged(Pictured):

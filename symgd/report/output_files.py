@@ -12,7 +12,7 @@ from pathlib import Path
 from symgd.errors import ArgumentError, BackendError
 from symgd.names import escape
 
-PICTURES = (".png", ".svg", ".gif")
+PICTURES = (".png", ".svg", ".pdf", ".gif")
 INSTALL_MATPLOTLIB = '"symgd[plot]"'
 PAGES = (".html", ".htm")
 

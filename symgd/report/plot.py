@@ -19,24 +19,31 @@ if TYPE_CHECKING:
     from symgd.fits.fit_result import FitResult
     from symgd.model.result import Result
 
+Size = tuple[float, float]  # inches
+
 _MOST_RUNS = 12  # of a picture
 
 
-def plot(result: Result, path: str | os.PathLike[str] | None = None) -> Any:
+def plot(
+    result: Result,
+    path: str | os.PathLike[str] | None = None,
+    figsize: Size | None = None,
+) -> Any:
     """The picture of a descent, a matplotlib Figure that notebooks show.
 
     One parameter: the curve, the iterates and their tangents. Two: contours and the path. More:
     loss, gradient and parameters against the step, and a slice through the two principal directions
-    of the path. path: a file to write: .png, .svg or .gif (an animation). Raises ArgumentError for
-    a path that cannot be written, BackendError without matplotlib.
+    of the path. path: a file to write: .png, .svg, .pdf or .gif (an animation). figsize: inches.
+    Raises ArgumentError for a path that cannot be written, BackendError without matplotlib.
     """
-    return overlay([result], [""], path)
+    return overlay([result], [""], path, figsize)
 
 
 def overlay(
     results: Sequence[Result],
     labels: Sequence[str],
     path: str | os.PathLike[str] | None = None,
+    figsize: Size | None = None,
 ) -> Any:
     """One picture of several descents of the same loss, as `plot`. labels: one per result."""
     if not results or len(results) != len(labels):
@@ -47,10 +54,14 @@ def overlay(
     from symgd.report.plots.descent_figure import draw_descents
     from symgd.report.plots.descent_scene import scene_of
 
-    return _draw(target, draw_descents, scene_of(results, labels))
+    return _draw(target, draw_descents, scene_of(results, labels), figsize)
 
 
-def plot_comparison(comparison: Comparison, path: str | os.PathLike[str] | None = None) -> Any:
+def plot_comparison(
+    comparison: Comparison,
+    path: str | os.PathLike[str] | None = None,
+    figsize: Size | None = None,
+) -> Any:
     """The runs of a comparison in one picture, or its learning-rate map: a matplotlib Figure.
 
     Raises ArgumentError for too many runs, or for an animation of a map.
@@ -58,13 +69,17 @@ def plot_comparison(comparison: Comparison, path: str | os.PathLike[str] | None 
     target = _prepare(path)
     check_comparison(comparison, path)
     if not comparison.ranged:
-        return overlay(comparison.runs, run_labels(comparison), path)
+        return overlay(comparison.runs, run_labels(comparison), path, figsize)
     from symgd.report.plots.rate_figure import draw_rates
 
-    return _draw(target, draw_rates, comparison)
+    return _draw(target, draw_rates, comparison, figsize)
 
 
-def plot_fit(result: FitResult, path: str | os.PathLike[str] | None = None) -> Any:
+def plot_fit(
+    result: FitResult,
+    path: str | os.PathLike[str] | None = None,
+    figsize: Size | None = None,
+) -> Any:
     """Data, model, confidence band and residuals of a fit: a matplotlib Figure.
 
     Against the column of the model; if it has several, observed against predicted. Raises
@@ -76,7 +91,7 @@ def plot_fit(result: FitResult, path: str | os.PathLike[str] | None = None) -> A
         raise ArgumentError("a loss has no model to draw; fit 'y = model'")
     from symgd.report.plots.fit_figure import draw_fit
 
-    return _draw(target, draw_fit, result)
+    return _draw(target, draw_fit, result, figsize)
 
 
 def _prepare(path: str | os.PathLike[str] | None) -> Path | None:
@@ -97,14 +112,16 @@ def _prepare(path: str | os.PathLike[str] | None) -> Path | None:
     return target
 
 
-def _draw(target: Path | None, draw: Callable[[Any, Any], Any], content: Any) -> Any:
+def _draw(
+    target: Path | None, draw: Callable[[Any, Any], Any], content: Any, figsize: Size | None
+) -> Any:
     """A new picture with this content, written to `target`. draw: returns what is animated."""
     from symgd.report.plots.animation import animate
     from symgd.report.plots.figure_style import encode, new_picture, style
 
     data = b""
     with style():
-        picture = new_picture()
+        picture = new_picture(figsize)
         animated = draw(picture, content)
         if target is not None:
             form = target.suffix.lower()[1:]
@@ -117,14 +134,14 @@ def _draw(target: Path | None, draw: Callable[[Any, Any], Any], content: Any) ->
 def check_fit(path: str | os.PathLike[str] | None) -> None:
     """ArgumentError for a GIF, because the picture has no animation."""
     if path is not None and str(path).lower().endswith(".gif"):
-        raise ArgumentError("the picture of a fit does not move: write it as .png or .svg")
+        raise ArgumentError("the picture of a fit does not move: write it as .png, .svg or .pdf")
 
 
 def check_comparison(comparison: Comparison, path: str | os.PathLike[str] | None) -> None:
     """ArgumentError for a comparison that cannot be drawn."""
     if comparison.ranged:
         if path is not None and str(path).lower().endswith(".gif"):
-            raise ArgumentError("a learning-rate map does not move: write it as .png or .svg")
+            raise ArgumentError("a learning-rate map does not move: write it as .png, .svg or .pdf")
     elif len(comparison.runs) > _MOST_RUNS:
         raise ArgumentError(
             f"a picture tells at most {_MOST_RUNS} runs apart, these are {len(comparison.runs):,}; "

@@ -18,6 +18,7 @@ Product = Callable[[Vector], Vector]
 Factor = Callable[[Vector], Vector]  # b -> A^-1 b
 
 DENSE = 200  # parameters, up to which a matrix is dense
+_FEW = 16  # parameters up to which no band is looked for
 _WIDTHS = (0, 1, 2, 4, 8)
 _RESIDUAL = 1e-9  # of a product: beyond, the matrix is wider
 _SINGULAR = 1e-14  # a pivot below this part of its diagonal entry: not positive definite
@@ -33,7 +34,7 @@ class BandedHessian:
 
     def __init__(self, count: int) -> None:
         self.count, self.dense = count, count <= DENSE
-        self._widths = list(_WIDTHS)
+        self._widths = list(_WIDTHS) if count > _FEW else []
         self._probe = np.random.default_rng(0).normal(size=count)
 
     def at(self, product: Product) -> Dense | Band | None:

@@ -15,15 +15,10 @@ from collections import deque
 from collections.abc import Callable
 
 from symgd._numpy import np
+from symgd.backends.step_checks import CURVATURE, DECREASE, PAIRS, ROUNDING, STILL, TRIALS
 from symgd.solvers.objectives import Box, End, Iterate, Iteration, Vector
 
 Gradient = Callable[[Vector], tuple[float, Vector]]
-
-_PAIRS = 10  # of steps and changes of the gradient that are kept
-_TRIALS = 50  # of one line search
-_DECREASE, _CURVATURE = 1e-4, 0.9
-_STILL = 20  # steps that lower neither the value nor the gradient, after which it ends
-_NOISE = 2.0**-48  # of the value: a difference below this is rounding
 
 
 def iterate(
@@ -38,7 +33,7 @@ def iterate(
         here = Iterate(x, *gradient(x))
         yield here
         still, least = 0, np.inf
-        pairs: deque[tuple[Vector, Vector, float]] = deque(maxlen=_PAIRS)
+        pairs: deque[tuple[Vector, Vector, float]] = deque(maxlen=PAIRS)
         while True:
             free = None if box is None else box.free(here.x, here.gradient)
             slope = here.gradient if free is None else np.where(free, here.gradient, 0.0)
@@ -60,11 +55,11 @@ def iterate(
             if product > 1e-12 * float(np.linalg.norm(step)) * float(np.linalg.norm(change)):
                 pairs.append((step, change, product))
             size = float(np.linalg.norm(new.gradient))
-            falls = new.value < here.value - _NOISE * abs(here.value) or size < 0.5 * least
+            falls = new.value < here.value - ROUNDING * abs(here.value) or size < 0.5 * least
             still, least = 0 if falls else still + 1, min(least, size)
             here = new
             yield here
-            if still == _STILL:
+            if still == STILL:
                 return End.SETTLED
 
 
@@ -95,9 +90,9 @@ def _search(
 ) -> Iterate | None:
     """A point along the way that satisfies the conditions; None where none lowers the value."""
     low, high = 0.0, np.inf
-    noise = _NOISE * abs(here.value)
+    noise = ROUNDING * abs(here.value)
     best: Iterate | None = None
-    for _ in range(_TRIALS):
+    for _ in range(TRIALS):
         x = here.x + length * way
         x = x if box is None else box.clip(x)
         new = Iterate(x, *gradient(x))
@@ -105,15 +100,16 @@ def _search(
         expected = float(here.gradient @ moved)
         after = float(new.gradient @ moved)
         finite = np.isfinite(new.value) and np.isfinite(new.gradient).all()
-        gained = new.value <= here.value + _DECREASE * expected
-        level = new.value <= here.value + noise and after <= (2 * _DECREASE - 1) * expected
+        gained = new.value <= here.value + DECREASE * expected
+        level = new.value <= here.value + noise and after <= (2 * DECREASE - 1) * expected
         if not (finite and expected < 0 and (gained or level)):
             high = length
-        elif after < _CURVATURE * expected:
+        elif after < CURVATURE * expected:
             low, best = length, new
         else:
             return new
         length = 2 * low if high == np.inf else 0.5 * (low + high)
-        if high - low <= 1e-16 * high or not np.isfinite(length):
+        shut = high < np.inf and high - low <= 1e-16 * high
+        if shut or not np.isfinite(length):
             break
     return best

@@ -106,7 +106,9 @@ class End(Enum):
     """Why an iteration ended."""
 
     SMALL = "max|g| <= tol"
+    SADDLE = "max|g| <= tol, and every way out leads to such a point again"
     SETTLED = "another step is rounding"
+    FLOOR = "another step is rounding, by a positive definite Hessian"
     BLOCKED = "no step lowers the value"
 
 

@@ -29,10 +29,13 @@ Product = Callable[[Vector], Vector]
 
 _FIRST = 0.1  # of x: the first radius; a leap may land in another valley
 _NOISE = 2.0**-48  # of the value: a decrease below this is rounding
+_CANCELED = 1e-12  # of 1 + |value|: so much may be rounding where large terms cancel
+_SHORT = 1e-7  # of x: a step that is rounding
 _NONE = 1e-8  # of the largest curvature, one that is none
 _SHIFTS = 40
 _INNER = 300  # conjugate gradients in one step, at most
 _LOOKS = 40  # products that look for negative curvature where the gradient vanishes
+_WAYS = 20  # ways out of saddles, one after another
 _SHORTEST = 1e-15  # of x: a radius below changes nothing
 
 
@@ -54,11 +57,15 @@ def iterate(
         found, tail = found or BandedHessian(len(x)), Tail()
         model = QuadraticModel(here, box, function, found)
         radius = _FIRST * max(model.length(np.ones(len(x))) / len(x) ** 0.5, model.length(x))
+        ways = 0
         while True:
             small = float(np.abs(model.slope).max(initial=0.0)) <= tol
             way = _way_out(model, radius) if small else None
             if small and way is None:
                 return End.SMALL
+            ways = ways + 1 if small else 0
+            if ways > _WAYS:  # as out to where the loss is level in the end
+                return End.SADDLE
             new, radius, end = _search(function, model, box, radius, way, tail)
             if new is None:
                 return end
@@ -169,11 +176,16 @@ def _search(
         actual = here.value - new.value
         finite = np.isfinite(new.value) and np.isfinite(new.gradient).all()
         clipped = box is not None and not np.array_equal(new.x, here.x + step)
-        if finite and predicted <= noise and way is None and not clipped:  # below rounding
-            if length and actual >= -noise and _norm(new, box) < 0.9 * slope:
-                return new, radius, End.SMALL
-            return None, radius, End.SETTLED
         ratio = actual / predicted if finite and predicted > 0 else -1.0
+        # values that cancel tell less of a whole Newton step than the gradient does
+        newton = inside and model.matrix is not None
+        level = newton and ratio <= 1e-4 and -actual <= _CANCELED * (1 + abs(here.value))
+        if finite and (level or predicted <= noise) and way is None and not clipped:
+            short = newton and length and norm(step) <= _SHORT * norm(here.x)
+            if length and (level or actual >= -noise) and _norm(new, box) < 0.5 * slope:
+                return new, radius, End.SMALL
+            if short or not level:
+                return None, radius, End.FLOOR if short else End.SETTLED
         if ratio >= 0.75 and not inside:
             radius = max(radius, 2.5 * length)
         elif ratio < 0.25:
@@ -283,7 +295,9 @@ def _way_out(model: QuadraticModel, radius: float) -> Vector | None:
     if model.matrix is not None:
         if model.matrix.factor(_NONE * model.matrix.size()) is not None:
             return None
-        return constrained_step(model.matrix, np.zeros(len(model.slope)), radius)[0] / model.scale
+        zero = np.zeros(len(model.slope))
+        way = constrained_step(model.matrix, zero, radius)[0] / model.scale
+        return way if model.slope @ way <= 0 else -way
     rest = np.random.default_rng(0).normal(size=len(model.slope))
     rest = rest if model.free is None else np.where(model.free, rest, 0.0)
     way, largest = -rest, 0.0

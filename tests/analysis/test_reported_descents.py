@@ -84,10 +84,12 @@ def test_chaos_above_the_limit_oscillates(steps):
         assert better["theta"]["x"] == pytest.approx(4.97469, abs=1e-5)
 
 
-def test_logistic_regression_above_the_limit():
-    words = (LOGISTIC, "--data", "c3.csv", "-s", "w=0.05,b=0.05", "-l", "0.01", "-n", "500")
+@pytest.mark.parametrize("steps", ["100", "500", "2000"])
+def test_logistic_regression_above_the_limit(steps):
+    # w saws up and down for ever: in 5000 steps the loss never exceeds the 35.43 of the first 500
+    words = (LOGISTIC, "--data", "c3.csv", "-s", "w=0.05,b=0.05", "-l", "0.01", "-n", steps)
     told = result(*words)["verdict"]
-    assert told["kind"] in ("oscillating", "diverging")
+    assert told["kind"] == "oscillating"
     assert told["lr_max"] == pytest.approx(0.00129, rel=0.01)
     assert 0.5 * told["lr_max"] < advised(*words)["lr"] < told["lr_max"]
 

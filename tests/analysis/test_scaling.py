@@ -38,6 +38,20 @@ def test_columns_are_centered_and_scaled_and_the_target_is_not():
     assert found.loss.value(found.minimum.x) == pytest.approx(least, rel=1e-9)
 
 
+@pytest.mark.parametrize("far", [1e12, 1e53, 1e93, 1e140])
+def test_the_minimum_is_found_from_where_a_run_has_diverged_to(far):
+    data = columns()
+    design = np.column_stack([np.ones(len(data)), data["size"], data["rooms"]])
+    right = np.linalg.lstsq(design, data["price"], rcond=None)[0]
+    found = certified_minimum(Loss(LINEAR, str(HOUSE)), [-far, -200 * far, far / 3])
+    assert found.x == pytest.approx(right, rel=1e-6)
+
+
+def test_advice_of_a_run_that_diverged_far():
+    advice = descend(LINEAR, start=0, lr=0.01, steps=20, data=str(HOUSE)).verdict.advice
+    assert "condition number 1.37e+08; with ((size - 1834)/508.2) for size" in advice
+
+
 def test_parameters_are_scaled_where_there_are_no_columns():
     loss = Loss("x^2 + 1e6*(y - 1)^2")
     found = rescaled(loss, certified_minimum(loss, [0.5, 0.5]), {})

@@ -344,7 +344,7 @@ def test_the_command_prints_the_same_fit(curve):
     assert "fixed" in out
     assert "degrees of freedom" in out
     code, out, _ = command("y = a*exp(-b*x) + c", curve, "--format", "csv")
-    assert out.splitlines()[0] == "name,value,stderr"
+    assert out.splitlines()[0] == "name,value,stderr,low,high"
     code, out, _ = command("y = a*exp(-b*x) + c", curve, "--predict", curve)
     assert np.array(out.split(), dtype=float) == pytest.approx(expected.predict(CURVE))
 

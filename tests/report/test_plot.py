@@ -173,7 +173,7 @@ def test_names_of_python_callers_are_shown_as_they_are(name, tmp_path):
 # Files
 
 
-@pytest.mark.parametrize("suffix", [".png", ".svg", ".gif"])
+@pytest.mark.parametrize("suffix", [".png", ".svg", ".pdf", ".gif"])
 def test_equal_runs_give_equal_bytes(suffix, tmp_path):
     first, second = tmp_path / f"a{suffix}", tmp_path / f"b{suffix}"
     valley().plot(first)
@@ -297,8 +297,8 @@ def test_plot_option_writes_the_picture_and_prints_the_run(tmp_path):
 @pytest.mark.parametrize(
     ("name", "sentence"),
     [
-        ("run.pdf", "a picture ends in .png, .svg or .gif"),
-        ("run", "a picture ends in .png, .svg or .gif"),
+        ("run.jpg", "a picture ends in .png, .svg, .pdf or .gif"),
+        ("run", "a picture ends in .png, .svg, .pdf or .gif"),
         ("", "a picture ends in"),
         ("none/run.png", "No such file or directory"),
         ("folder.png", "Is a directory"),
@@ -395,3 +395,25 @@ def test_overlay_refuses_what_does_not_fit_together():
         overlay([run], ["a", "b"])
     with pytest.raises(ArgumentError, match="different parameters"):
         overlay([run, symgd.descend("x**2")], ["a", "b"])
+
+
+def test_picture_of_a_fit_has_error_bars_and_whole_labels_in_any_size(tmp_path):
+    x = np.linspace(0, 1, 9)
+    name = "absorbance at 280 nm, corrected for the blank [arbitrary units]"
+    data = {"time since the injection [min]": x, name: 2 * x + 1 + 0.1 * np.sin(9 * x)}
+    model = f"`{name}` = a*`time since the injection [min]` + b"
+    found = symgd.fit(model, data, sigma=0.1 + x, absolute_sigma=True)
+    picture = found.plot(tmp_path / "a.pdf", figsize=(5, 4))
+    above, below = picture.axes
+    assert picture.get_size_inches().tolist() == [5, 4]
+    assert (tmp_path / "a.pdf").read_bytes().startswith(b"%PDF")
+    assert above.get_ylabel().replace("\n", " ") == name
+    picture.canvas.draw()
+    for label in (above.yaxis.label, below.xaxis.label):
+        box = label.get_window_extent()
+        assert 0 <= box.x0 <= box.x1 <= picture.bbox.x1
+        assert 0 <= box.y0 <= box.y1 <= picture.bbox.y1
+    bars = above.containers[0].lines[2][0].get_segments()
+    assert [(high[1] - low[1]) / 2 for low, high in bars] == pytest.approx(0.1 + x)
+    with pytest.raises(ArgumentError, match="inches"):
+        found.plot(figsize=(1, 4))

@@ -75,15 +75,28 @@ def _breaks(power: Node) -> bool:
 
 def has_kinks(loss: Loss) -> bool:
     """Whether the loss, as typed, may have kinks or jumps, in the terms of rows too."""
-    shown = loss.indexed or loss
-    root = loss.internals.root if shown.arrays is None else shown.arrays.formula.root
-    for node in topological([root]):
+    shown, inner = loss.indexed or loss, loss.internals
+    if shown.arrays is None:
+        return inner.kept("kinks", lambda: _has_kinks(inner.root, inner.atoms))
+    model = shown.arrays
+    atoms = [*map(model.formula.graph.atom, (*model.scalars.values(), *model.arrays.values()))]
+    return inner.kept("kinks", lambda: _has_kinks(model.formula.root, atoms))
+
+
+def _has_kinks(root: Node, atoms: Sequence[Node]) -> bool:
+    """The same of a formula. atoms: its parameters; on what else varies no kink is."""
+    order = topological([root])
+    moving = dependents(order, atoms)
+    for node in order:
+        if id(node) not in moving:
+            continue
         row = BY_CLASS.get(node.func)
-        if row is not None and row.kink and row.name != "huber":
+        if node.func is Where:
+            if id(node.args[0]) in moving:
+                return True
+        elif row is not None and row.name != "huber" and (row.kink or row.name in _ROOTS):
             return True
-        if node.func is Where or (row is not None and row.name in _ROOTS):
-            return True
-        if node.func is sympy.Pow and _breaks(node):
+        if node.func is sympy.Pow and id(node.args[0]) in moving and broken(node.args[1]):
             return True
     return False
 

@@ -23,6 +23,8 @@ _GOOD = ("converging", "converged", "slow", "sublinear", "approaching", "landed"
          "bound", "kink")  # fmt: skip
 _LOOKED_AT = 4  # of the best trials: whose verdicts are read
 _NEARER = 0.5  # of the error: what a better rate leaves of it,
+_FARTHER = 1.05  # times the digits of the run: what a rate gains that is better and far from its,
+_APART = 2.0  # by this factor at least
 _LOWER = 0.1  # of the loss above its minimum, the same; else, of its fall, by how much further,
 _FLATTER = 0.1  # or of the gradient: what it leaves of it
 
@@ -123,10 +125,22 @@ def _better(scan: RateScan, trial: Trial, result: Result) -> bool:
     (under_way, new, _), (missed, old, _) = scan.score(trial), scan.score(before)
     if not under_way or scan.minimum is not None:
         lower = new < old and scan.left(trial) < _LOWER * scan.left(before)
-        return under_way < missed or new < _NEARER * old or lower
+        near = new < _NEARER * old or _gains_more(scan, trial, result, old)
+        return under_way < missed or near or lower
     scale = min(abs(result.history.loss_at(0) - old), abs(old))
     flatter = trial.run.grad_norm < _FLATTER * result.grad_norm
     return old - new > _LOWER * scale or (new <= old and flatter)
+
+
+def _gains_more(scan: RateScan, trial: Trial, result: Result, error: float) -> bool:
+    """Whether a trial at a rate of another size gains more digits than the run, of this error."""
+    if scan.minimum is None or not isinstance(result.lr, float):
+        return False
+    first, new = math.dist(result.start.values(), scan.minimum), scan.score(trial)[1]
+    if not (0 < new < first and error > 0):
+        return False
+    apart = max(trial.lr, result.lr) > _APART * min(trial.lr, result.lr)
+    return apart and math.log(first / new) > _FARTHER * math.log(first / error)
 
 
 def _other_units(result: Result, asked: Asked, rerun: Rerun, named: bool) -> str:

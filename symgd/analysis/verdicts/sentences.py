@@ -132,6 +132,10 @@ OUTCOMES: dict[str, tuple[str, str]] = {
         "oscillating",
         "oscillating: the loss rose from {first} to {value}, but does not rise on",
     ),
+    "restless": (
+        "oscillating",
+        "oscillating: the loss rose from {first} and goes up and down between {low} and {high}",
+    ),
     "turning": (
         "descending",
         "descending: the loss rose from {first} to {value}, and falls to {later} when the run goes "
@@ -153,7 +157,7 @@ OUTCOMES: dict[str, tuple[str, str]] = {
         "{how}, but not a minimum: the curvature vanishes and the loss falls on one side",
     ),
     "level": ("flat", "{how}: flat, the gradient is 0 all around"),
-    "kink": ("kink", "{how}: a kink, where the gradient jumps; the loss is higher {around}"),
+    "kink": ("kink", "{how}: a kink, where the gradient jumps; the loss is {around}"),
     "bound": (
         "bound",
         "converged at a bound: {where}, where the gradient{pull} points out of the box{rest}",
@@ -203,8 +207,8 @@ PARTS: dict[str, str] = {
     "curves": "the loss curves downward (smallest curvature {curvature})",
     "way out": "; the way out is along {way} or its opposite",
     "along": " along {way}",
-    "every side": "on every side looked at",
-    "some sides": "on some sides only",
+    "every side": "higher on every side looked at",
+    "some sides": "lower on some sides",
     "near bound": "; within {gap} of its lower bound {bound}",
     "at its bound": "; the loss is at its lower bound {bound}",
     "convex": "; the loss is convex, so where its gradient vanishes it is least",

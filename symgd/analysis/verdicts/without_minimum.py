@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from itertools import pairwise
 
-from symgd.analysis.verdicts.continued import ran_down
+from symgd.analysis.verdicts.continued import SEEN, ran_down
 from symgd.analysis.verdicts.facts import Facts
 from symgd.analysis.verdicts.sentences import part, write
 from symgd.analysis.verdicts.stationary import (
@@ -20,6 +20,10 @@ from symgd.analysis.verdicts.trace import alternates, bounded, turns_back
 
 _LATER = 8  # the last points of a continued run, of which the largest loss counts
 _LATELY = 9  # points, of a run that went to and fro at last only
+_SAMPLES = 512  # losses of a run that are looked at,
+_APART = 7  # of the points of its continuation, one in so many,
+_TURNS = 4  # of the loss, up or down, of a run that goes up and down
+_MORE = 1.25  # times the highest loss: a rise of a run that does not stay within bounds
 _FLAT = 1e-6  # a slope at which a run is as good as stationary
 
 
@@ -37,11 +41,13 @@ def by_loss(facts: Facts) -> Finding:
     steps = facts.strides
     fields: dict[str, object] = {"first": facts.first_loss, "value": facts.value, "slope": slope}
     later = _later_loss(facts)
-    rises_on = facts.climbed and (later is None or not later <= facts.value)
+    rises_on = facts.climbed and (later is None or not later <= max(facts.value, *_losses(facts)))
     if (rises_on or not facts.climbed) and (grown := _growth(facts, steps)):
         return grown
     if facts.near is None and _swings(facts, steps):
         return _swinging(facts, steps)
+    if facts.climbed and (bounds := _bounds(facts)):
+        return "restless", fields | bounds
     if facts.climbed:
         if rises_on:
             return "rising", fields | {"ever": ""}
@@ -86,6 +92,34 @@ def _later_loss(facts: Facts) -> float | None:
     later = facts.ahead(10 * facts.steps)
     value = facts.loss.internals.evaluate_value
     return max((value(*x)[0] for _, x in later[-_LATER:]), default=None)
+
+
+def _losses(facts: Facts) -> list[float]:
+    """Those of the run behind its start, at most about 512 of them."""
+    count = len(facts.history)
+    return [facts.history.loss_at(k) for k in range(1, count, count // _SAMPLES | 1)]
+
+
+def _bounds(facts: Facts) -> dict[str, object]:
+    """Between which losses a run goes up and down, {} where they grow or fall.
+
+    Those of its halves and of its continuation reach about as high.
+    """
+    losses = _losses(facts)
+    if facts.loss is None or facts.steps < SEEN:
+        return {}
+    before, late = losses[: len(losses) // 2], losses[len(losses) // 2 :]
+    if not all(map(math.isfinite, losses)) or max(late) > _MORE * max(before):
+        return {}
+    rises = [b > a for a, b in pairwise(late)]
+    if sum(a != b for a, b in pairwise(rises)) < _TURNS:
+        return {}
+    later = [] if facts.ahead is None else facts.ahead(10 * facts.steps)[::_APART]
+    value = facts.loss.internals.evaluate_value
+    high = max((value(*x)[0] for _, x in later), default=max(late))
+    if not max(late) / (2 * _MORE) < high <= _MORE * max(losses):
+        return {}
+    return {"low": min(late), "high": max(late)}
 
 
 def _growth(facts: Facts, steps: list[float]) -> Finding | None:

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import logging
 from array import array
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from symgd._numpy import NDArray, np
@@ -53,16 +54,28 @@ class ArrayProgram:
         """The outputs at these inputs, a new array."""
         if len(x) != len(self.program.inputs):
             raise ValueError(f"x has {len(x)} numbers, not {len(self.program.inputs)}")
-        try:
-            arrays = self._spare.pop()
-        except IndexError:
-            arrays = _CallArrays(self)
+        arrays = self._arrays()
         arrays.x[...] = x
         self.call(*arrays.addresses)
         out: NDArray[np.float64] = arrays.out.copy()
         self._spare.append(arrays)
         jit.interrupted.check()
         return out
+
+    @contextmanager
+    def entered(self, *used: Any) -> Iterator[tuple[int, int, int]]:
+        """The addresses of the function, w and c, for other machine code that calls it."""
+        arrays = self._arrays()
+        _, work, constants, _ = arrays.addresses
+        yield self.address, work, constants
+        self._spare.append(arrays)
+        jit.interrupted.check()
+
+    def _arrays(self) -> _CallArrays:
+        try:
+            return self._spare.pop()
+        except IndexError:
+            return _CallArrays(self)
 
     def at(self, *x: float) -> list[float]:
         """The outputs at these inputs."""

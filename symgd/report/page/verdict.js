@@ -277,10 +277,13 @@ function byLoss(facts) {
   const { first, value, climbed, strides, near } = facts, slope3 = short(facts.slope, 3), fields = { first, value, slope: slope3 };
   if (!facts.moving) return ["fixed", { slope: slope3 }];
   const ahead = facts.ahead(10 * facts.steps), later = ahead.length ? Math.max(...ahead.slice(-8).map((p) => F.grad(...p[1])[0])) : null;
-  const risesOn = climbed && (later === null || !(later <= value)), grown = risesOn || !climbed ? growth(facts) : null;
+  const losses = spread(facts.rows.slice(1)), high = Math.max(value, ...losses);
+  const risesOn = climbed && (later === null || !(later <= high)), grown = risesOn || !climbed ? growth(facts) : null;
   if (grown) return grown;
   const turned = turnsBack(facts.path), swung = turned || turnsBack(facts.path.slice(-9));
   if (!near && strides.length > 3 && swung && bounded([...strides.entries()]) && facts.stridesOn(10 * facts.steps)) return swinging(facts);
+  const within = climbed && boundsOf(facts, losses, ahead);
+  if (within) return ["restless", { ...fields, ...within }];
   if (climbed && risesOn) return ["rising", { ...fields, ever: "" }];
   if (climbed) return [later !== null && later < (turned ? 0.5 * first + 0.5 * value : value) ? "turning" : "risen", { ...fields, later }];
   if (facts.slope <= 1e-6 && facts.curvesDown && facts.fallsAside) return ["saddle", { how: part("how slow", { slope: slope3 }), downhill: facts.downhill }];
@@ -312,6 +315,19 @@ function swinging(facts) {
   const losses = lateLosses(facts);
   if (D.kinks && alternates(moves(facts))) return ["kinked swing", { step: facts.strides.at(-1) }];
   return ["swinging", { low: Math.min(...losses), high: Math.max(...losses) }];
+}
+
+// The losses of rows, at most about 512 of them.
+const spread = (rows) => rows.filter((_, k) => k % (Math.floor((rows.length + 1) / 512) | 1) === 0).map((r) => r.loss);
+
+// Between which losses a run goes up and down; null where they grow or fall.
+function boundsOf(facts, losses, ahead) {
+  const half = losses.length >> 1, before = losses.slice(0, half), late = losses.slice(half);
+  if (facts.steps < 64 || !allFinite(losses) || Math.max(...late) > 1.25 * Math.max(...before)) return null;
+  const rises = pairs(late).map(([a, b]) => b > a), top = Math.max(...late);
+  if (pairs(rises).filter(([a, b]) => a !== b).length < 4) return null;
+  const later = ahead.filter((_, k) => k % 7 === 0).map((p) => F.grad(...p[1])[0]), high = later.length ? Math.max(...later) : top;
+  return top / 2.5 < high && high <= 1.25 * Math.max(...losses) ? { low: Math.min(...late), high: top } : null;
 }
 
 const lateLosses = (facts) => facts.rows.slice(-Math.min(Math.max(facts.steps >> 2, 2), facts.tail.length)).map((r) => r.loss);

@@ -15,6 +15,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from symgd._numpy import np
+from symgd.errors import ArgumentError
 from symgd.formula.printing.plain import show
 
 #: M. Okabe, K. Ito, 2008, Color Universal Design, https://jfly.uni-koeln.de/color/, darkest first
@@ -39,6 +40,7 @@ _RC: dict[str, Any] = {
     "legend.fontsize": 9.5,
     "legend.framealpha": 0.85,
     "svg.hashsalt": "symgd",
+    "pdf.fonttype": 42,  # journals refuse others
     "axes.unicode_minus": True,
 }
 
@@ -51,9 +53,14 @@ class Picture(Figure):
             return encode(self, "png")
 
 
-def new_picture() -> Picture:
-    """An empty picture on an Agg canvas: no window, no pyplot, no global state."""
-    picture = Picture(figsize=SIZE, dpi=DPI, facecolor="white")
+def new_picture(figsize: tuple[float, float] | None = None) -> Picture:
+    """An empty picture on an Agg canvas: no window, no pyplot, no global state.
+
+    figsize: width and height in inches, 2 to 60 each; ArgumentError for others.
+    """
+    if figsize is not None and not (len(figsize) == 2 and all(2 <= v <= 60 for v in figsize)):
+        raise ArgumentError(f"a figure is 2 to 60 inches wide and high, not {figsize}")
+    picture = Picture(figsize=figsize or SIZE, dpi=DPI, facecolor="white")
     FigureCanvasAgg(picture)
     return picture
 
@@ -72,8 +79,9 @@ def style() -> Iterator[None]:
 
 
 def encode(picture: Picture, form: str) -> bytes:
-    """The picture as "png" or "svg"; equal pictures give equal bytes."""
-    metadata: dict[str, Any] = {"Software": None} if form == "png" else {"Date": None}
+    """The picture as "png", "svg" or "pdf"; equal pictures give equal bytes."""
+    dated = {"png": "Software", "svg": "Date", "pdf": "CreationDate"}
+    metadata: dict[str, Any] = {dated[form]: None}
     out = io.BytesIO()
     with warnings.catch_warnings():  # of letters that the font lacks: a name may be in any script
         warnings.filterwarnings("ignore", message="Glyph .* missing from")

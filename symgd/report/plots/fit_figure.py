@@ -8,23 +8,25 @@ from typing import Any
 from symgd import names
 from symgd._numpy import np
 from symgd.fits.fit_result import FitResult
+from symgd.formula.printing.plain import show
 from symgd.report.plots.figure_style import (
     COLORS,
     DARK,
     END,
     GRAY,
-    LONGEST,
     Picture,
     add_legend,
     as_plain_text,
-    label_of,
     short_numbers,
     write_caption,
 )
 from symgd.report.plots.loss_grid import Floats
+from symgd.report.published import rounded
 
 _CURVE_POINTS = 400  # points of the curve
 _MOST_ROWS = 4000  # rows that are drawn
+_MOST_BARS = 400  # rows whose error bars are drawn
+_PER_INCH, _LINE = 11.5, 0.17  # characters of an inch, inches of a line
 _CONFIDENCE = 0.95  # of the confidence band
 
 
@@ -33,26 +35,58 @@ def draw_fit(picture: Picture, result: FitResult) -> None:
     curve = result.curve
     assert curve is not None
     observed, predicted = curve.observed_and_predicted()
-    margins = {"left": 0.11, "right": 0.975, "top": 0.83, "bottom": 0.085, "hspace": 0.12}
+    width, height = picture.get_size_inches()
+    caption = _caption(result, int(_PER_INCH * width))
+    heading = 0.25 + 0.21 * len(caption)  # inches, as all lengths here
+    x, x_name, y_name = _axes(result, predicted)
+    x_label = _lines(x_name, width - 1.1)
+    y_label = _lines(y_name, 0.7 * (height - heading - 0.5))
+    margins = {
+        "left": (0.73 + _LINE * len(y_label)) / width,
+        "right": 0.975,
+        "top": 1 - heading / height,
+        "bottom": (0.41 + _LINE * len(x_label)) / height,
+        "hspace": 0.12,
+    }
     above, below = picture.subplots(2, 1, height_ratios=[2.6, 1], sharex=True, gridspec_kw=margins)
-    y_label = label_of(curve.response)
     if len(curve.predictors) == 1:
-        x, x_label = curve.column(curve.predictors[0]), label_of(curve.predictors[0])
         _curve_and_band(above, result, x)
     elif curve.predictors:
-        x, x_label, y_label = predicted, "predicted", f"{y_label}, observed"
         _diagonal(above, np.concatenate([observed, predicted]))
     else:
-        x, x_label = np.arange(1.0, len(observed) + 1), "row"
         above.plot(x, predicted, color=COLORS[0], linewidth=1.8, label="model", zorder=4)
     chosen = slice(None, None, -(-len(observed) // _MOST_ROWS))
+    bars = result.error_bars()
+    if bars is not None and len(observed) <= _MOST_BARS:
+        above.errorbar(x, observed, bars, fmt="none", ecolor=DARK, elinewidth=0.9, capsize=2.0,
+                       alpha=0.6, zorder=3)  # fmt: skip
+        below.errorbar(x, observed - predicted, bars, fmt="none", ecolor=END, elinewidth=0.8,
+                       alpha=0.5, zorder=2)  # fmt: skip
     _points(above, x[chosen], observed[chosen], len(observed))
-    as_plain_text(above.set_ylabel(y_label))
-    _residuals(below, x[chosen], (observed - predicted)[chosen])
-    as_plain_text(below.set_xlabel(x_label))
+    _residuals(below, x[chosen], (observed - predicted)[chosen], stems=bars is None)
+    as_plain_text(above.set_ylabel("\n".join(y_label)), longest=600)
+    as_plain_text(below.set_xlabel("\n".join(x_label)), longest=600)
+    picture.align_ylabels([above, below])
     short_numbers(above.xaxis, above.yaxis, below.yaxis)
     add_legend(above, longest=60)
-    write_caption(picture, _caption(result))
+    write_caption(picture, caption)
+
+
+def _axes(result: FitResult, predicted: Floats) -> tuple[Floats, str, str]:
+    """(the abscissas, their name, the name of the ordinates)."""
+    curve = result.curve
+    assert curve is not None
+    response = curve.response.replace("`", "")
+    if len(curve.predictors) == 1:
+        return curve.column(curve.predictors[0]), curve.predictors[0], response
+    if curve.predictors:
+        return predicted, "predicted", f"{response}, observed"
+    return np.arange(1.0, len(predicted) + 1), "row", response
+
+
+def _lines(name: str, inches: float) -> list[str]:
+    """The name of an axis, in several lines where it is longer than the axis."""
+    return wrap(show(name), max(10, int(0.9 * _PER_INCH * inches))) or [""]
 
 
 def _curve_and_band(ax: Any, result: FitResult, x: Floats) -> None:
@@ -83,28 +117,29 @@ def _points(ax: Any, x: Floats, y: Floats, rows: int) -> None:
             alpha=0.75 if len(x) <= 1000 else 0.4, label=name, zorder=3)  # fmt: skip
 
 
-def _residuals(ax: Any, x: Floats, residual: Floats) -> None:
+def _residuals(ax: Any, x: Floats, residual: Floats, stems: bool) -> None:
     ax.axhline(0.0, color=GRAY, linewidth=1.0, zorder=1)
     size = 4.0 if len(x) <= 200 else 1.5
-    if len(x) <= 200:
+    if stems and len(x) <= 200:
         ax.vlines(x, 0.0, residual, color=END, linewidth=0.8, alpha=0.6, zorder=2)
     ax.plot(x, residual, linestyle="none", marker="o", markersize=size, color=END,
             markeredgewidth=0, alpha=0.8, zorder=3, label="_residuals")  # fmt: skip
     ax.set_ylabel("residual")
 
 
-def _caption(result: FitResult) -> list[str]:
+def _caption(result: FitResult, longest: int) -> list[str]:
     values = [
         f"{names.escape(name)} = {estimate.value:.5g}"
-        + (f" ± {estimate.stderr:.2g}" if estimate.stderr is not None else "")
+        if (short := rounded(estimate)) is None
+        else f"{names.escape(name)} = {short.short}"
         for name, estimate in result.params.items()
     ]
-    lines = wrap(names.escape(result.text), LONGEST + 10, max_lines=1, placeholder=" …")
-    lines += wrap(", ".join(values), LONGEST + 10, max_lines=2, placeholder=" …")
+    lines = wrap(names.escape(result.text), longest, max_lines=3, placeholder=" …")
+    lines += wrap(", ".join(values), longest, max_lines=4, placeholder=" …")
     facts = [] if result.status.value == "converged" else [result.status.value]
     facts.append(f"{result.n:,} rows")
     if result.sigma is not None:
         facts.append(f"residual standard error {result.sigma:.4g}")
     if result.r2 is not None:
         facts.append(f"R² {result.r2:.5g}")
-    return [*lines, ", ".join(facts)]
+    return [*lines, *wrap(", ".join(facts), longest)]

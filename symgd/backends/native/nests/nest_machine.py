@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from contextlib import contextmanager
 from functools import cache, cached_property
 from itertools import count
 from typing import Any, TypeAlias
@@ -82,12 +83,29 @@ class BoundNests:
         self._runner = kind(_in_threads(function.module, binding, self._used))
         self.slots[0] = ctypes.cast(self._runner, ctypes.c_void_p).value or 0
         self._call = function.module.function("evaluate", _ARGUMENTS)
+        self.address = function.module.address("evaluate")
         self._spare: list[_Room] = []  # those that no other thread is using
 
     def evaluate(self, x: Floats, out: Floats) -> None:
         """Put the outputs at x into out, contiguous float64 arrays."""
         room = self._room()
         self._run(room, x, out)
+        self._spare.append(room)
+        interrupted.check()
+
+    @contextmanager
+    def entered(self, *used: Any) -> Iterator[tuple[int, int, int]]:
+        """The addresses of the function, w and c, for other machine code that calls it.
+
+        used: what it works on, which threads may use as long as they run.
+        """
+        room = self._room()
+        work, slots = room.addresses
+        self._used[slots] = (self, room, used)
+        try:
+            yield self.address, work, slots
+        finally:
+            del self._used[slots]
         self._spare.append(room)
         interrupted.check()
 
