@@ -102,6 +102,8 @@ def certified_minimum(loss: Loss, x: Sequence[float]) -> Minimum | None:
     size, error = math.hypot(*again.x), math.hypot(*again.step)
     if size > _FAR * (1 + math.hypot(*x)):  # flung there from where the curvature vanishes
         return None
+    if math.hypot(*x) > _FAR * (1 + size):  # from a run that diverged: rounding errors of its size
+        return certified_minimum(loss, again.x)
     if not again.definite or not error <= _CLOSE * max(size, math.hypot(*x)):
         return None
     held = held_at(loss, again.x, again.gradient)
