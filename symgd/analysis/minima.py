@@ -90,9 +90,6 @@ def certified_minimum(loss: Loss, x: Sequence[float]) -> Minimum | None:
     satisfies the conditions of W. Karush, H. Kuhn and A. Tucker with strict inequalities.
     """
     found = find_minimum(loss, x, globalized=True)
-    while found is not None and 1.0 < math.hypot(*found.x) < _CLOSE * math.hypot(*x):
-        x = found.x  # the rounding errors of so distant a start are larger than this point
-        found = find_minimum(loss, x, globalized=True)
     if found is None:
         return None
     objective, box = LossObjective(loss.internals), solver_box(loss)
