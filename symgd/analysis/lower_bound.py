@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from math import inf, isfinite
+from math import copysign, inf, isfinite
 
 from symgd import names
 from symgd._numpy import np
@@ -100,5 +100,5 @@ def _of_one_variable(loss: Loss) -> bool | None:
 
 def _limit(start: float, end: float) -> str:
     if abs(end) < 1 <= abs(start) or abs(end) < 1e-9:
-        return "0"
+        return "0+" if copysign(1.0, end) > 0 else "0-"
     return "inf" if end > start else "-inf"

@@ -107,9 +107,6 @@ def certified_minimum(loss: Loss, x: Sequence[float]) -> Minimum | None:
     satisfies the conditions of W. Karush, H. Kuhn and A. Tucker with strict inequalities.
     """
     found = find_minimum(loss, x, globalized=True)
-    while found is not None and 1.0 < math.hypot(*found.x) < _CLOSE * math.hypot(*x):
-        x = found.x  # the rounding errors of so distant a start are larger than this point
-        found = find_minimum(loss, x, globalized=True)
     if found is None:
         return None
     objective, box = LossObjective(loss.internals), solver_box(loss)
@@ -119,6 +116,8 @@ def certified_minimum(loss: Loss, x: Sequence[float]) -> Minimum | None:
     size, error = math.hypot(*again.x), math.hypot(*again.step)
     if size > _FAR * (1 + math.hypot(*x)):  # flung there from where the curvature vanishes
         return None
+    if math.hypot(*x) > _FAR * (1 + size):  # from a run that diverged: rounding errors of its size
+        return certified_minimum(loss, again.x)
     if not again.definite or not error <= _CLOSE * max(size, math.hypot(*x)):
         return None
     held = held_at(loss, again.x, again.gradient)

@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from symgd.formula.functions import bessel, special
+
 
 def logsumexp(*args: Any) -> Any:
     """log(exp(a) + exp(b) + ...): the largest argument is taken out."""
@@ -38,10 +40,88 @@ def _elements(f: Callable[[float], float]) -> Callable[[Any], Any]:
     return lambda x: np.asarray(universal(x), dtype=np.float64)
 
 
+def _each(f: Callable[..., float]) -> Callable[..., Any]:
+    """A function on floats over arrays: once for each value, which in data often repeat."""
+
+    def call(*args: Any) -> Any:
+        *orders, x = np.broadcast_arrays(*args)
+        if x.size == 0:
+            return np.empty(x.shape)
+        values, places = np.unique(x, return_inverse=True)
+        first = [np.unique(order) for order in orders]
+        if all(len(order) == 1 for order in first):
+            given = [float(order[0]) for order in first]
+            found = np.array([f(*given, float(v)) for v in values])
+            return found[places.reshape(x.shape)]
+        return np.vectorize(lambda *a: f(*map(float, a)), otypes=[float])(*args)
+
+    return call
+
+
+def digamma(x: Any) -> Any:
+    """The logarithmic derivative of Gamma, as the scalar one: recurrence and asymptotic series."""
+    x = np.asarray(x, dtype=np.float64)
+    with np.errstate(all="ignore"):
+        low, high = _raised(np.where((x > 1e-30) & (x < np.inf), x, 1.0), 10.0, 1)
+        square = high * high
+        tail, power = np.zeros_like(x), np.ones_like(x)
+        for k, bernoulli in enumerate(special.BERNOULLI, start=1):
+            power = power * square
+            tail += bernoulli / (2 * k * power)
+        value = np.log(high) - 0.5 / high - tail - low
+    # near its zero the terms cancel
+    rest = ~((x > 1e-30) & (x < np.inf) & (np.abs(value) > 0.1))
+    return _replaced(value, rest, x, special.digamma)
+
+
+def polygamma(order: Any, x: Any) -> Any:
+    """The derivative of digamma of this order, as the scalar one."""
+    orders = np.unique(order)
+    n = float(orders[0])
+    if len(orders) > 1 or not 1 <= n <= 8 or n != int(n):
+        return digamma(x) if len(orders) == 1 and n == 0 else _each(special.polygamma)(order, x)
+    n, x = int(n), np.broadcast_to(np.asarray(x, dtype=np.float64), np.broadcast(order, x).shape)
+    usual = (x > 1e-30) & (x <= 1e15)
+    factorial = math.factorial(n)
+    with np.errstate(all="ignore"):
+        low, high = _raised(np.where(usual, x, 1.0), 10.0 + n, n + 1)
+        tail = math.factorial(n - 1) / high**n + 0.5 * factorial / high ** (n + 1)
+        for k, bernoulli in enumerate(special.BERNOULLI, start=1):
+            ratio = math.factorial(2 * k + n - 1) / math.factorial(2 * k)
+            tail += bernoulli * ratio / high ** (2 * k + n)
+        value = (1 if n % 2 else -1) * (factorial * low + tail)
+    return _replaced(value, ~usual, x, lambda v: special.polygamma(n, v))
+
+
+def _raised(x: Any, end: float, power: int) -> tuple[Any, Any]:
+    """(the sum of (x + k)**-power over the k with x + k < end, the first x + k beyond)."""
+    low, high = np.zeros_like(x), np.array(x)
+    while (below := high < end).any():
+        low += np.where(below, high**-power if power > 1 else 1 / high, 0.0)
+        high += below
+    return low, high
+
+
+def _replaced(value: Any, where: Any, x: Any, f: Callable[[float], float]) -> Any:
+    """`value` with f(x) at some places."""
+    if where.any():
+        value = np.array(value)
+        value[where] = _each(f)(x[where])
+    return value
+
+
 #: By name. All others of the table are NumPy's own or made of the formula in their row.
 VECTORS: dict[str, Callable[..., Any]] = {
     "logsumexp": logsumexp,
     "hypot": hypot,
     "erf": _elements(math.erf),
     "erfc": _elements(math.erfc),
+    "loggamma": _each(special.loggamma),
+    "digamma": digamma,
+    "polygamma": polygamma,
+    **{
+        name: _each(getattr(bessel, name))
+        for kind in "jyik"
+        for name in (f"bessel{kind}", f"bessel{kind}_derivative")
+    },
 }

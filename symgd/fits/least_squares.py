@@ -38,13 +38,14 @@ def least_squares(problem: LeastSquaresProblem, options: Options) -> FitResult:
         return _by_descent(problem, options, start)
     searched = step_parameters(problem)
     begin, whole = start, problem
+    places: Mapping[int, Vector] = {}
     if searched:
-        begin = scan_steps(problem, searched, start)
+        begin, places = scan_steps(problem, searched, start)
         problem = held(problem, searched, begin)
     result, status, message = _minimum(problem, options, begin, given)
     if reason:
         message += f"; start: {reason}"
-    found = intervals(whole, searched, result.x) if searched else {}
+    found = intervals(whole, searched, result.x, places) if searched else {}
     told = [*remarks.remarks(problem, result), *remarks.lower_end(whole, result, given)]
     return _assemble(problem, options, result, start, status, message, found, told)
 
@@ -195,6 +196,7 @@ def _assemble(
         unknown=unknown,
         told=[*told, *(remarks.symmetry(problem) if unknown else ())],
         remedy=remarks.remedy(problem, result, unknown) if unknown else "",
+        slopes=problem.residuals.derivatives[0] if model.weight is None else None,
         start=start,
         status=status,
         intervals=intervals,

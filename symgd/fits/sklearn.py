@@ -19,6 +19,9 @@ except Exception as error:
 
 from symgd.fits.curve import evaluate_model
 from symgd.fits.fit import fit
+from symgd.fits.model_reader import ModelReader
+from symgd.formula.symbol_table import Columns
+from symgd.model.array_options import ArrayOptions
 
 _WEIGHT = "sample weight"  # two words: no feature of a formula without back quotes
 
@@ -77,6 +80,7 @@ class FormulaRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             data[_WEIGHT] = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
             weight = f"`{_WEIGHT}`"
         self.model_ = self._model(list(columns))
+        self._check_features(list(columns))
         options = self.get_params(deep=False)
         del options["formula"]
         result = fit(f"`{response}` = {self.model_}", data, weight=weight, **options)
@@ -100,6 +104,23 @@ class FormulaRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         found = getattr(self, "feature_names_in_", None)
         names = [f"x{k}" for k in range(X.shape[1])] if found is None else list(map(str, found))
         return {name: np.ascontiguousarray(X[:, k]) for k, name in enumerate(names)}
+
+    def _check_features(self, features: Sequence[str]) -> None:
+        """ArgumentError for a formula that reads no feature, with the reason."""
+        columns = Columns(features)
+        formula = ModelReader(
+            columns, list(self.fixed or ()), ArrayOptions().symbols(columns)
+        ).read(self.model_)
+        if formula.columns or (formula.indexed is not None and formula.indexed.columns_read()):
+            return
+        listed = ", ".join(features[:5]) + (", ..." if len(features) > 5 else "")
+        hint = f"they are {listed}"
+        if getattr(self, "feature_names_in_", None) is None:
+            hint = (
+                f"X has no names, so that {hint}; a step before it may have dropped them: give it "
+                '.set_output(transform="pandas"), or write x0, x1 in the formula'
+            )
+        raise ArgumentError(f"the formula reads no feature\n{hint}")
 
     def _model(self, features: Sequence[str]) -> str:
         """The right side of the model."""

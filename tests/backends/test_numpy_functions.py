@@ -3,6 +3,7 @@
 import itertools
 import math
 
+import mpmath
 import numpy as np
 import pytest
 
@@ -45,3 +46,17 @@ def test_numbers_do_as_well_as_arrays(name):
         assert float(array_function(row)(*map(np.float64, args))) == pytest.approx(
             row.scalar(*args), nan_ok=True
         )
+
+
+SERIES = [("digamma", ()), ("polygamma", (1.0,)), ("polygamma", (3.0,))]
+
+
+@pytest.mark.parametrize(("name", "order"), SERIES)
+def test_series_over_arrays_is_mpmaths(name, order):
+    left = 0.05 - np.linspace(0.1, 9, 30)
+    x = np.concatenate([np.geomspace(1e-8, 1e8, 60), np.linspace(1.3, 1.6, 31), left])
+    with mpmath.workdps(30):
+        exact = [float(mpmath.psi(int(sum(order)), mpmath.mpf(v))) for v in x.tolist()]
+    found = array_function(FUNCTIONS[name])(*order, x)
+    # where digamma is 0.1 its terms are 30 times as large
+    np.testing.assert_allclose(found, exact, rtol=1e-14 if name == "digamma" else 1e-15)

@@ -9,6 +9,8 @@ pytest.importorskip("sklearn")
 
 from sklearn.linear_model import LinearRegression  # noqa: E402
 from sklearn.model_selection import cross_val_score  # noqa: E402
+from sklearn.pipeline import make_pipeline  # noqa: E402
+from sklearn.preprocessing import StandardScaler  # noqa: E402
 from sklearn.utils.estimator_checks import estimator_checks_generator  # noqa: E402
 
 from symgd import ArgumentError, FormulaError  # noqa: E402
@@ -95,3 +97,15 @@ def test_a_formula_with_indices():
     solution = np.linalg.lstsq(matrix, y, rcond=None)[0]
     assert list(model.params_.values()) == pytest.approx(solution.tolist())
     assert model.predict(x[:1]) == pytest.approx(matrix[:1] @ solution)
+
+
+def test_formula_that_reads_no_feature_is_refused_with_the_reason(decay):
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({"dose": decay[0][:, 0]})
+    with pytest.raises(ArgumentError, match="reads no feature\nthey are dose"):
+        FormulaRegressor("a*exp(-b*t)").fit(frame, decay[1])
+    scaled = make_pipeline(StandardScaler(), FormulaRegressor("a*exp(-b*dose) + c"))
+    with pytest.raises(ArgumentError, match="set_output"):
+        scaled.fit(frame, decay[1])
+    scaled.set_output(transform="pandas").fit(frame, decay[1])
+    assert scaled.score(frame, decay[1]) > 0.99
