@@ -1,4 +1,4 @@
-"""Fits: NIST's certified digits, reference regressions, and an exponential on 10^6 rows.
+"""Fits: NIST's certified digits, references, starts, and an exponential on 10^6 rows.
 
 The digits are those of the worst parameter, by NIST's own measure -log10(|found - certified| /
 |certified|), at most 11, which is how many NIST certifies.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import sys
+import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -16,6 +17,7 @@ from typing import Any
 import numpy as np
 
 import symgd
+from benchmarks import fit_library
 from benchmarks.measure import CORPORA, Row, check, close, json_of, missing, seconds, skipped
 
 MODEL = "y = a*exp(-b*x) + c"
@@ -29,7 +31,9 @@ def rows() -> Iterator[Row]:
         yield skipped("NIST StRD", "../shared/corpora is not there")
     else:
         yield from nist()
+        yield from nist_without_start()
         yield from regressions()
+    yield from starts()
     yield from exponential()
 
 
@@ -117,6 +121,66 @@ def by_lmfit(record: dict[str, Any], start: str) -> Sequence[float | None]:
         except (RuntimeError, ValueError):
             return [None] * len(record["params"])
     return [float(found.params[n].value) for n in record["params"]]
+
+
+def nist_without_start() -> Iterator[Row]:
+    """The runs that do not end at the certified values when no start is given."""
+    records = json.loads((CORPORA / "nist.json").read_text())
+    missed = 0
+    for record in records:
+        model = f"{record['lhs']} = {record['expr']}"
+        result = symgd.fit(model, str(CORPORA / record["csv"]))
+        missed += digits([result.theta[n] for n in record["params"]], record["certified"]) < 6
+    yield Row("NIST sets not right without a start", missed, f"of {len(records)}", 0)
+
+
+def starts() -> Iterator[Row]:
+    """Fits without a start that end at the least sum of squares, and what wrong ones say."""
+    kinds: dict[str, tuple[list[fit_library.Case], int, str | None]] = {
+        "formulas of lmfit, Fityk, Origin and Prism": (list(fit_library.cases()), 2, None),
+        "sines of 0.3 to 300 cycles": (
+            [fit_library.sine(c, s) for s in range(5) for c in np.geomspace(0.3, 300, 20)],
+            2,
+            None,
+        ),
+        "1 to 4 Gaussians on a background": (
+            [fit_library.gaussians(n, s) for n in (1, 2, 3, 4) for s in range(8)],
+            2,
+            None,
+        ),
+        "peaks at 0 to 10^6": (
+            [
+                fit_library.peak(p, k, s)
+                for p in (0, 1e2, 1e4, 1e5, 1e6)
+                for k in (0, 1, 2)
+                for s in (0, 1)
+            ],
+            0,
+            None,
+        ),
+        "steps": ([fit_library.step(k, s) for k in range(4) for s in (0, 1)], 0, None),
+        "Poisson peaks": (
+            [fit_library.peak(p, k, 3, True) for p in (0, 600, 1e5) for k in (0, 1, 2)],
+            0,
+            "poisson",
+        ),
+    }
+    for name, (cases, most, family) in kinds.items():
+        found, silent, times = 0, 0, []
+        for case in cases:
+            begin = time.process_time()
+            result = symgd.fit(case.model, case.data, family=family)
+            times.append(time.process_time() - begin)
+            if family is None:
+                right = (result.rss or 0.0) <= fit_library.minimum(case) * (1 + 1e-5)
+            else:
+                right = abs(result.theta["c"] - case.truth["c"]) < 5 * (result.stderr["c"] or 0)
+            found += right
+            silent += not right and result.status == "converged" and not result.warnings
+        yield Row(f"{name}: not right", len(cases) - found, f"of {len(cases)}", most)
+        yield Row(f"{name}: wrong and converged without a remark", silent, "", 0)
+        typical = 1e3 * float(np.median(times))
+        yield Row(f"{name}: median time of a fit", typical, "ms", 30 if len(cases) == 132 else None)
 
 
 def regressions() -> Iterator[Row]:

@@ -69,7 +69,7 @@ def noise(ends: Extremes) -> float:
     return _NOISE * max(abs(ends.low), abs(ends.high)) + ends.low_error
 
 
-def descend(loss: Loss, start: Sequence[float]) -> tuple[Vector, float] | None:
+def descend(loss: Loss, start: Sequence[float] | Vector) -> tuple[Vector, float] | None:
     """Where Newton steps in a trust region end, and the norm of the gradient there.
 
     In bounds, of the projected gradient. None where the start is not finite.
@@ -106,7 +106,7 @@ class _Counted(SmoothLoss):
 
 
 @one_blas_thread()
-def certified(loss: Loss, start: Sequence[float]) -> Minimum | None:
+def certified(loss: Loss, start: Sequence[float] | Vector) -> Minimum | None:
     """The minimum downhill of a point, with both ends of the spectrum of its Hessian.
 
     Its error is at most about the norm of the gradient over the least curvature. In bounds as in

@@ -29,7 +29,17 @@ from symgd.formula.indices import (
     Total,
     log_sum_of_exponentials,
 )
-from symgd.formula.nodes import ROWS, Column, Name, Node, RowMean, RowSum, float_of, topological
+from symgd.formula.nodes import (
+    ROWS,
+    Column,
+    Name,
+    Node,
+    RowMean,
+    RowSum,
+    Where,
+    float_of,
+    topological,
+)
 
 _CONSTANTS = (Column, ColumnVector, DataArray, Index, Size, Count)
 _Ranges: TypeAlias = dict[int, Interval]
@@ -93,6 +103,8 @@ def _node_curvature(node: Node, curvatures: _Curvatures, known: _Ranges) -> Curv
         return _sum(args)
     if node.func in (RowSum, RowMean, Total):
         return args[-1]  # all terms have the same curvature
+    if node.func is Where and args[0] is Curvature.CONSTANT:
+        return _sum(args[1:])  # the rows decide
     if node.func is Largest:
         return Curvature.CONVEX if args[1].is_convex else Curvature.UNKNOWN
     if node.func is sympy.Mul:

@@ -130,7 +130,7 @@ def _descended(
     loss, origin = moved_into_bounds(loss, origin, domain.bounds, plan.backend, rows.batch)
     if domain.starts is not None:
         return _from_the_best(loss, arguments, origin, domain.starts, domain.within, plan.callback)
-    return descend_once(loss, arguments, origin, plan, rows, domain.bounds, model, first)
+    return descend_once(loss, arguments, origin, plan, rows, domain, model, first)
 
 
 def _from_the_best(

@@ -6,18 +6,17 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, partial
-from itertools import islice, pairwise
+from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from symgd._locks import cached_property
 from symgd._numpy import NDArray, np
 from symgd.analysis.diagnosis import find
-from symgd.analysis.verdicts.sentences import tell
 from symgd.backends.step_checks import Stop
 from symgd.descent.array_kernel import array_batches, long_kernel, whole_box
 from symgd.descent.choose_backend import DescentTask
 from symgd.descent.engine import Step, engine, message_of
-from symgd.descent.kernel import Run, largest_of, norm_of
+from symgd.descent.kernel import Run, norm_of
+from symgd.descent.long_verdict import LongEnd, nearest, verdict
 from symgd.descent.methods import SolverKernel
 from symgd.descent.minibatches import Sampler
 from symgd.descent.reported_iterate import reported
@@ -31,7 +30,7 @@ from symgd.model.elements import element_names
 from symgd.model.history import History
 from symgd.model.loss import Loss
 from symgd.model.loss_internals import LossInternals
-from symgd.model.result import Best, Result, Status, Verdict
+from symgd.model.result import Best, Result, Status
 from symgd.model.rules import Rule
 
 if TYPE_CHECKING:
@@ -184,7 +183,7 @@ def descend_long(
     kernel, run = begin(arguments.tol)
     first = whole(run.x)[0] if drawn else None
     status, stop = engine(kernel, run, arguments.steps, callback, model.nested, whole)
-    end = _End(run, run.t, status, stop, first)
+    end = LongEnd(run, run.t, status, stop, first)
     if stop in (Stop.NONFINITE_LOSS, Stop.NONFINITE_STEP):
         cause = find(loss, run.x, run.t)
         end.cause = cause.sentence
@@ -202,6 +201,9 @@ def descend_long(
         point = point if box is None else box.clip(point)
         end.value, end.grad = whole(point)
     theta = model.nested(point)
+    rule = None if arguments.method else arguments.rule
+    searched = None if box is not None or drawn is not None else loss
+    found = partial(nearest, searched, point, rule, values)
     return Result(
         theta=theta,
         value=end.value,
@@ -211,9 +213,9 @@ def descend_long(
         message=message_of(end.found, end.run, stop, end.slope, end.steps, end.cause),
         history=run.history,
         best=Best(theta if run.best_t == end.steps else {}, run.best_loss, run.best_t),
-        judge=cache(partial(_verdict, end)),
+        judge=cache(partial(verdict, end, found)),
         loss=Displayed(loss, tuple(shown_elements(model))),
-        rule=None if arguments.method else arguments.rule,
+        rule=rule,
         lr=None if arguments.method else arguments.schedule.shown,
         start=Recomputed(model.params, lambda: model.nested(origin())),  # type: ignore[arg-type]
         hyperparameters={n: v for n, v in values.items() if "[" not in n},
@@ -246,67 +248,3 @@ def _whole(
     """Value and projected gradient over all data, in the array of the kernel where it has one."""
     out = inner.functions.bound(x, getattr(kernel, "out", None))
     return float(out[0]), out[1:] if box is None else box.project(x, out[1:])
-
-
-@dataclass
-class _End:
-    """How a run ended, after so many steps at a point of this value and gradient.
-
-    at_start: the loss there, where the history has those of batches. cause: what was not finite.
-    """
-
-    run: Run
-    steps: int
-    status: Status | None
-    stop: Stop | None
-    at_start: float | None = None
-    value: float = math.nan
-    grad: Any = None
-    cause: str = ""
-
-    @cached_property
-    def slope(self) -> float:
-        """max|g|."""
-        return largest_of(self.grad)
-
-    @property
-    def first(self) -> float:
-        """The loss at the start."""
-        if self.at_start is not None:
-            return self.at_start
-        return self.run.history.loss_at(0) if len(self.run.history) else math.nan
-
-    @property
-    def found(self) -> Status:
-        """The status."""
-        if self.status is not None:
-            return self.status
-        if self.stop is Stop.CONVERGED:
-            return Status.CONVERGED
-        if self.stop in (Stop.STUCK, Stop.NO_DESCENT):
-            return Status.STALLED
-        if self.value > self.first and self._rises:
-            return Status.DIVERGED
-        return Status.COMPLETED if self.run.tol is None else Status.MAX_STEPS
-
-    @property
-    def _rises(self) -> bool:
-        """Whether the loss rose in each of the last rows."""
-        last = [row[2] for row in self.run.history.rows()][-8:]
-        return all(b > a for a, b in pairwise(last))
-
-
-def _verdict(end: _End) -> Verdict:
-    """The outcome by loss and gradient: so many parameters have no certified minimum."""
-    if end.cause and end.found is Status.NONFINITE:
-        return Verdict(*tell("nonfinite", why=end.cause))
-    if end.cause:
-        return Verdict(*tell("overflow", why=end.cause))
-    fields = {"first": end.first, "value": end.value, "slope": f"{end.slope:.3g}"}
-    if end.found is Status.DIVERGED:
-        return Verdict(*tell("rising", **fields, ever=""))
-    if end.value > end.first:
-        return Verdict(*tell("risen", **fields))
-    if end.found is Status.CONVERGED:
-        return Verdict(*tell("large", how=f"converged: max|g| = {fields['slope']}"))
-    return Verdict(*tell("descending large", **fields, last=""))

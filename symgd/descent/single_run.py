@@ -19,7 +19,7 @@ from symgd.descent.kernels import batch_kernel, kernel_of
 from symgd.descent.loss_argument import clipped, held, within
 from symgd.descent.methods import SolverKernel
 from symgd.descent.minibatches import Sampler
-from symgd.descent.request import DescentPlan, DescentRows
+from symgd.descent.request import DescentDomain, DescentPlan, DescentRows
 from symgd.errors import ArgumentError
 from symgd.model.arguments import Arguments, resolve
 from symgd.model.array_model import ArrayModel
@@ -54,7 +54,7 @@ def descend_once(
     origin: list[float],
     plan: DescentPlan,
     rows: DescentRows,
-    bounds: BoundsByName | None,
+    domain: DescentDomain,
     model: ArrayModel | None,
     first: Callable[[], Any] | None,
 ) -> Result:
@@ -78,7 +78,8 @@ def descend_once(
     if not plan.advise or arguments.method or result.status is Status.INTERRUPTED:
         return result
     trial = partial(_trial, loss, arguments, values, backend, drawn)
-    asked = (plan.steps, arguments.given, arguments.tol, plan.backend, *rows, plan.seed, bounds)
+    more = (*rows, plan.seed, domain.bounds, domain.start)
+    asked = (plan.steps, arguments.given, arguments.tol, plan.backend, *more)
     return replace(result, judge=cache(partial(_advised, result, asked, trial)))
 
 

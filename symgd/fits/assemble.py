@@ -15,7 +15,7 @@ from symgd.fits.curve import FittedCurve
 from symgd.fits.fit_result import Estimate, FitResult
 from symgd.fits.regression_model import Model
 from symgd.formula.evaluate import evaluate_all
-from symgd.formula.nodes import topological
+from symgd.formula.nodes import Node, topological
 from symgd.model.checks import finite_or_none
 from symgd.model.result import Status
 from symgd.names import escape
@@ -36,13 +36,15 @@ def assemble(
     intervals: Mapping[int, tuple[float, str]] = MappingProxyType({}),
     told: Sequence[str] = (),
     remedy: str = "",
+    slopes: Sequence[Node] | None = None,
     **facts: Any,
 ) -> FitResult:
     """The result at x, (P,), with fixed and tied parameters after the free ones.
 
     free: (P,), false for parameters at a bound. condition, unknown, precision: as of
-    `symgd.fits.statistics`. intervals: of `symgd.fits.starts.steps`. told: further
-    warnings. remedy: what to do about unknown parameters. facts: other fields of FitResult.
+    `symgd.fits.statistics`. intervals: of `symgd.fits.starts.steps`. told: further warnings.
+    remedy: what to do about unknown parameters. slopes: the derivatives of the model, where they
+    are known. facts: other fields of FitResult.
     """
     errors = statistics.standard_errors(covariance)
     known = finite_or_none(errors.tolist())
@@ -86,7 +88,9 @@ def assemble(
         dropped=model.table.dropped,
         weighted=model.weight is not None,
         shapes={} if arrays is None else {name: arrays.shape(name) for name in arrays.arrays},
-        curve=None if model.typed is model.response else FittedCurve.of(model, x, covariance),
+        curve=None
+        if model.typed is model.response
+        else FittedCurve.of(model, x, covariance, slopes),
         **facts,
     )
 

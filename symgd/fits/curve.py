@@ -46,13 +46,17 @@ class FittedCurve:
     covariance: Vector
 
     @staticmethod
-    def of(model: Model, x: Vector, covariance: Vector) -> FittedCurve:
-        """The curve of a fitted model."""
+    def of(
+        model: Model, x: Vector, covariance: Vector, slopes: Sequence[Node] | None = None
+    ) -> FittedCurve:
+        """The curve of a fitted model; slopes: its derivatives, where they are known."""
         rows, nested = model.rows, model.nested
         if nested is not None:  # from now on constants, like the means of columns
             rows = replace(rows, values=dict(rows.values))
             rows.values.update(zip(nested.inputs, nested.values(x.tolist()), strict=True))
-        derivatives = total_gradient(rows.graph, model.predicted, model.leaves, nested)
+        derivatives = slopes
+        if derivatives is None:
+            derivatives = total_gradient(rows.graph, model.predicted, model.leaves, nested)
         nodes = model.predicted, model.response, derivatives
         return FittedCurve(model.text, rows, *nodes, model.leaves, x, covariance)
 

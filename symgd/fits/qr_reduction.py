@@ -26,7 +26,7 @@ from symgd.fits.per_row_function import PerRowFunction
 from symgd.fits.regression_model import Model
 from symgd.formula.nodes import Node, RowSum
 from symgd.model.data_binding import PASSES, RowData
-from symgd.solvers.objectives import Matrix, ReducedSystem
+from symgd.solvers.objectives import Matrix, ReducedSystem, Vector
 
 _GRAM_FROM = 20_000  # rows from which J'J is tried first: it is several times faster
 _GRAM_MOST_PARAMETERS = 30  # parameters up to which J'J is summed entry by entry
@@ -74,6 +74,10 @@ class RowResiduals:
     def derivatives_of(self, k: int) -> list[Node]:
         """The derivatives of each residual of a row in parameter k."""
         return [derivatives[k] for derivatives in self.derivatives]
+
+    def values(self, theta: Sequence[float]) -> list[Vector]:
+        """The residuals of all rows, (rows,) of each that a row has."""
+        return self._residual.all_rows(self._inputs(theta))
 
     def _inputs(self, theta: Sequence[float]) -> Sequence[float]:
         """The parameters and the nested sums, which always run over all rows."""
@@ -162,7 +166,8 @@ class RowResiduals:
                 return None
             with np.errstate(all="ignore"):
                 parts.append(float(np.add.reduce(matrix[:, -1] ** 2)))
-            triangle = np.asarray(np.linalg.qr(np.concatenate([triangle, matrix]), mode="r"))
+            stacked = np.concatenate([triangle, matrix]) if len(triangle) else matrix
+            triangle = np.asarray(np.linalg.qr(stacked, mode="r"))
         full = np.zeros((width, width))
         full[: len(triangle)] = triangle
         with np.errstate(all="ignore"):

@@ -18,7 +18,6 @@ from symgd.errors import SymgdError
 from symgd.fits import statistics
 from symgd.fits.certificate import certificate
 from symgd.fits.least_squares_problem import LeastSquaresProblem
-from symgd.fits.per_row_function import PerRowFunction
 from symgd.fits.residual_order import correlation_of_neighbors
 from symgd.fits.row_sample import sample_rows
 from symgd.fits.starts.initial_guess import Search
@@ -69,12 +68,12 @@ def _order(problem: LeastSquaresProblem, x: Vector) -> Iterator[str]:
     """A remark where residuals follow one another along a column."""
     model = problem.model
     rows = sample_rows(model.rows, _ROWS)
-    if rows.table.rows < _FEW or model.nested is not None:
+    if rows.table.rows < _FEW:
         return
-    residuals = PerRowFunction(rows, problem.residuals.inputs, problem.residuals.each)
+    residuals = problem.residuals.on(rows).values(x.tolist())
     for column in columns_below([model.predicted]):
         values = np.asarray(rows.table.columns[column.text], dtype=np.float64)
-        for each in residuals.all_rows(x.tolist()):
+        for each in residuals:
             errors = correlation_of_neighbors(each, values)
             strength = errors / math.sqrt(len(each))
             if errors > _SERIAL and strength > _STRONG:
@@ -95,7 +94,10 @@ def lower_end(
     search = Search(problem.model, problem.residuals, {})
     guess = search.best()
     here = float(search.projection.rss(result.x[None, :])[0])
-    if not guess.rss < here * (1 - _LOWER):
+    rows = search.sample.size
+    # a sample is fitted better by its own minimum than by that of all rows
+    chance = 0.0 if rows == problem.residuals.size else 10 * len(result.x) / rows
+    if not guess.rss < here * (1 - _LOWER - chance):
         return
     found = minimize(problem.residuals, guess.x, problem.box)
     if found is None or not found.system.rss < result.system.rss * (1 - _LOWER):

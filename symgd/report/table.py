@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import prod
 from textwrap import wrap
 from typing import Any
 
 from symgd.descent.methods import METHODS
+from symgd.model.bounds import ParameterBox
 from symgd.model.elements import Elements
 from symgd.model.loss import Loss
 from symgd.model.result import Described, Result
@@ -75,14 +77,21 @@ def loss_lines(loss: Described, *, pretty: bool = True) -> Iterator[str]:
         for name, derivative in loss.gradient_text().items():
             yield truncated(f"dL/d{name} = {derivative}")
     if isinstance(loss, Loss) and loss.internals.box is not None:
-        yield truncated(f"bounds: {_bounds_text(loss.internals.box.by_name(loss.params))}")
+        yield truncated(f"bounds: {_bounds_text(loss.params, loss.internals.box)}")
 
 
-def _bounds_text(bounds: Mapping[str, tuple[float | None, float | None]]) -> str:
+def _bounds_text(params: Sequence[str], box: ParameterBox) -> str:
+    """The bounds; those that all elements of an array have once, by its name."""
+    lengths = Counter(name.partition("[")[0] for name in params)
+    alike: dict[tuple[str, float | None, float | None], list[str]] = {}
+    for name, ends in box.by_name(params).items():
+        alike.setdefault((name.partition("[")[0], *ends), []).append(name)
     texts = []
-    for name, (low, high) in bounds.items():
+    for (array, low, high), found in alike.items():
         least = "" if low is None else f"{low:.6g} <= "
-        texts.append(f"{least}{name}" + ("" if high is None else f" <= {high:.6g}"))
+        most = "" if high is None else f" <= {high:.6g}"
+        whole = 1 < len(found) == lengths[array]
+        texts += [f"{least}{name}{most}" for name in ([array] if whole else found)]
     return ", ".join(texts)
 
 

@@ -210,3 +210,10 @@ def test_logistic_regression_is_convex(text):
     data = {"x": [-3.0, 0.5, 2.0, 7.25], "y": [0.0, 1.0, 0.0, 1.0]}
     assert convexity(Loss(text, data)).convex is True
     assert convexity(Loss(text, {**data, "y": [0.0, 1.0, 0.0, 2.0]})).convex is not True
+
+
+def test_a_choice_by_the_data_alone_is_as_convex_as_what_it_chooses():
+    data = {"g": ["a", "b", "a"], "y": [1.0, 0.0, 2.0]}
+    assert convexity(Loss("mean((y - where(g == a, u, v))^2)", data)).convex is True
+    assert convexity(Loss("mean(where(g == a, u^2, -v^2))", data)).convex is False
+    assert convexity(Loss("mean(where(u > y, u, v))", data)).convex is not True

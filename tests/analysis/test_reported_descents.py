@@ -8,6 +8,7 @@ import math
 import shlex
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.outcome import Outcome
@@ -140,6 +141,11 @@ def test_the_advised_rate_is_near_the_limit_of_a_badly_scaled_loss():
     words = (HOUSE, "--data", "house.csv", "-s", "0", "-l", "0.01", "-n", "1500")
     told = result(*words)["verdict"]
     assert told["lr_max"] == pytest.approx(5.5221e-7, rel=1e-4)
+    # the end of the run is 1e148 away: a minimum found from there would be rounding errors
+    rows = np.loadtxt(FILES / "house.csv", delimiter=",", skiprows=1)[:, :2]
+    scaled = np.column_stack([np.ones(len(rows)), (rows - rows.mean(0)) / rows.std(0)])
+    condition = float(told["advice"].split(" it is ")[1].split()[0])
+    assert condition == pytest.approx(np.linalg.cond(scaled.T @ scaled), rel=0.01)
     better = advised(*words)
     assert 0.1 * told["lr_max"] < better["lr"] < told["lr_max"]
     assert better["value"] < 7.2e8

@@ -11,6 +11,7 @@ import symgd
 from symgd import Loss, descend
 from symgd.errors import ArgumentError, SymgdError
 from symgd.model import array_model
+from symgd.report.table import loss_lines
 
 CHAIN = "sum(100*(x[i+1] - x[i]^2)^2 + (1 - x[i])^2, i=1..n-1)"
 BOWL = "sum((x[i] - i/n)^2, i=1..n)"
@@ -264,3 +265,20 @@ def test_what_long_runs_refuse():
             descend(BOWL, sizes={"n": 30_000}, start=0.0, **options)
     with pytest.raises(SymgdError):
         descend(BOWL, sizes={"n": 30_000}, start={"x": [1.0, 2.0]})
+
+
+def test_the_minimum_of_many_parameters_is_certified():
+    # all parameters alike move as (x - 1)^2/2 does; the springs have curvatures of 0 to 8
+    text = "sum((x[i+1] - x[i])^2, i=1..n-1) + sum((x[i] - 1)^2/2, i=1..n)"
+    run = descend(Loss(text, sizes={"n": 30_000}), start=0.0, lr=0.2, steps=10)
+    told = run.verdict
+    assert told.distance == pytest.approx(0.8**10 * math.sqrt(30_000), rel=1e-9)
+    assert told.lr_max == pytest.approx(2 / 9, rel=1e-3)
+    assert told.sentence.count(f"{told.distance:.6g} away; stable for 0 < lr <") == 1
+
+
+def test_many_elements_are_told_by_the_text_that_gave_them():
+    options = {"sizes": {"n": 1000}, "start": "x~normal(0,1)", "seed": 3, "lr": 1e-4, "steps": 20}
+    result = descend(CHAIN, **options, bounds={"x": (-9.0, 9.0)})
+    assert "--start 'x~normal(0,1)' --seed 3 --bound x=-9.0:9.0" in result.verdict.advice
+    assert "bounds: -9 <= x <= 9" in loss_lines(result.loss)

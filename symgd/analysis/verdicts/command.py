@@ -22,7 +22,7 @@ class Asked:
     """What a run was asked for besides loss, rule, rate and start.
 
     given: the hyperparameters and constants that were set. data: a path, or what holds the rows.
-    batch, seed: of the rows of each step.
+    batch, seed: of the rows of each step. start: as it was given.
     """
 
     steps: int
@@ -34,6 +34,7 @@ class Asked:
     batch: int | None = None
     seed: int = 0
     bounds: BoundsByName | None = None
+    start: Any = None
 
     @property
     def path(self) -> str | None:
@@ -53,7 +54,7 @@ def command(
     lr: float | None = None,
     start: Mapping[str, float] | None = None,
 ) -> str:
-    """The command, or "" where none can be written: data in memory, a formula of many pages."""
+    """The command, or "" where none can be written: data in memory, pages of formula or start."""
     text, path = result.loss.text, asked.path
     unnamed = not path and getattr(result.loss, "table", None) is not None
     if len(text) > _LONG or path is None or unnamed:
@@ -69,7 +70,13 @@ def command(
     assert result.rule is not None
     if rate != 0.2:
         words += ["--lr", f"{rate:g}" if isinstance(rate, float) else _quoted(rate)]
-    words += _start(dict(result.start if start is None else start))
+    place = _start(dict(result.start if start is None else start))
+    if len(" ".join(place)) > _LONG:
+        if start is not None or not isinstance(asked.start, str):
+            return ""
+        place = ["--start", _quoted(asked.start)]
+        place += ["--seed", str(asked.seed)] if asked.seed and asked.batch is None else []
+    words += place
     if result.rule.name != "gd":
         rule = result.rule.text.strip().replace("\n", "; ")
         words += ["--rule", _quoted(rule if result.rule.name == "custom" else result.rule.name)]

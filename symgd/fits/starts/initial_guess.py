@@ -22,7 +22,7 @@ from symgd.fits.starts.frequency_scan import Oscillation, best_of_each_cycle, os
 from symgd.fits.starts.magnitudes import Magnitudes
 from symgd.fits.starts.normal_form import normal_form
 from symgd.fits.starts.projection import Projection
-from symgd.formula.nodes import Name, Node
+from symgd.formula.nodes import Column, Name, Node
 from symgd.solvers.levenberg_marquardt import minimize
 from symgd.solvers.objectives import Box, Matrix, Vector
 
@@ -83,7 +83,7 @@ class Search:
         ends: list[Guess] = []
         for guess in self._candidates():
             result = minimize(
-                self.sample, guess.x, self.box, steps=_STEPS, polish=False, precision=1e-8
+                self.sample, guess.x, self.box, steps=_STEPS, polish=False, precision=1e-6
             )
             if result is None:
                 continue
@@ -92,7 +92,8 @@ class Search:
             ends.append(Guess(result.x.tolist(), result.system.rss, guess.reason, settled))
             least = min(ends, key=lambda end: end.rss)
             found = sum(e.settled and e.rss <= least.rss * (1 + _SAME) for e in ends)
-            if least.rss <= self._rounding or (found > 1 and self._is_noise(least)):
+            enough = found > 1 and len(ends) >= (4 if len(self._groups) > 1 else 2)
+            if least.rss <= self._rounding or (enough and self._is_noise(least)):
                 break
         for end in sorted(ends, key=lambda end: self._rank(end, ends)):
             if self.residuals.linearize(end.x) is not None:  # finite on all rows
@@ -108,7 +109,8 @@ class Search:
         def rss(point: Vector) -> float:
             return float(self.projection.rss(point[None, :])[0])
 
-        return normal_form(self.model, x, rss, phases, first, self.held, self._rounding)
+        clusters = [(*sorted(group), *linear) for group, linear in self._groups.items()]
+        return normal_form(self.model, x, rss, phases, first, self.held, self._rounding, clusters)
 
     def _is_noise(self, end: Guess) -> bool:
         """Whether what the end leaves shows no pattern along any column."""
@@ -131,13 +133,12 @@ class Search:
         """Points to begin at, the most promising first."""
         if not self.nonlinear:
             base = self._start_values()
-            yield from self._best_of(base, None, "linear least squares", 1)
+            yield from self._best_of(base, None, "linear least squares", 0)
             return
         drawn = self._draws(self.nonlinear, self.linear)
         points = self._start_values(len(drawn))
         points[:, self.nonlinear] = drawn
-        reason = f"best of {len(points)} draws"
-        found = self._best_of(points, None, reason, len(points))
+        found = self._best_of(points, None, f"best of {len(points)} draws")
         if not found:
             return
         base = np.array(found[0].x)
@@ -150,17 +151,16 @@ class Search:
         yield from scanned[:3]
         by_terms = self._by_terms(base)
         yield from islice(by_terms, 2)
-        yield from self._diverse(found)
+        yield from found
         yield from scanned[3:]
         yield from islice(by_terms, 4)
 
-    def _diverse(self, found: Sequence[Guess]) -> Iterator[Guess]:
+    def _diverse(self, ranked: Matrix) -> list[int]:
         """The best point of each combination of signs, then others that are not near the best."""
-        first: dict[tuple[bool, ...], int] = {}
-        for k, guess in enumerate(found):
-            first.setdefault(tuple(guess.x[j] < 0 for j in self.nonlinear), k)
-        chosen = [*list(first.values())[:_SIGNS], 1, 2, 4, 8, 16, 32, 64]
-        return (found[k] for k in dict.fromkeys(chosen) if k < len(found))
+        signs = ranked[:, self.nonlinear] < 0
+        _, first = np.unique(signs, axis=0, return_index=True)
+        chosen = [*sorted(first.tolist())[:_SIGNS], 1, 2, 4, 8, 16, 32, 64]
+        return [k for k in dict.fromkeys(chosen) if k < len(ranked)]
 
     @property
     def _roots(self) -> list[Node]:
@@ -171,12 +171,19 @@ class Search:
         return np.repeat(self.box.clip(np.zeros(len(self.model.params)))[None, :], points, axis=0)
 
     def _best_of(
-        self, points: Matrix, active: Collection[int] | None, reason: str, most: int
+        self,
+        points: Matrix,
+        active: Collection[int] | None,
+        reason: str,
+        rank: int | None = None,
     ) -> list[Guess]:
+        """Points with their linear parameters solved for, of this rank or diverse ones."""
         chosen = self.linear if active is None else active
         rss, solved = self.projection.solve(points, chosen, self.box)
-        order = [k for k in np.argsort(rss).tolist()[:most] if np.isfinite(rss[k])]
-        return [Guess(solved[k].tolist(), float(rss[k]), reason) for k in order]
+        order = np.argsort(rss)
+        order = order[np.isfinite(rss[order])]
+        wanted = order[self._diverse(solved[order]) if rank is None else slice(rank, rank + 1)]
+        return [Guess(solved[k].tolist(), float(rss[k]), reason) for k in wanted.tolist()]
 
     def _draws(
         self, wanted: Sequence[int], active: Collection[int], base: Vector | None = None
@@ -201,7 +208,11 @@ class Search:
     @cached_property
     def _response_size(self) -> float | None:
         """The largest magnitude of the response, where the model has one."""
-        (values,) = PerRowFunction(self.rows, [], [self.model.response]).all_rows([])
+        response = self.model.response
+        if isinstance(response, Column):
+            values = np.asarray(self.rows.table.columns[response.text], dtype=np.float64)
+        else:
+            (values,) = PerRowFunction(self.rows, [], [response]).all_rows([])
         size = float(np.max(np.abs(values), initial=0.0))
         return size if np.isfinite(size) and size > 0 else None
 
@@ -230,12 +241,18 @@ class Search:
 
     # -- one term after another -----------------------------------------------------------
 
-    def _by_terms(self, base: Vector) -> Iterator[Guess]:
-        """Starts of a sum of terms, each placed where the terms before it leave most."""
+    @cached_property
+    def _groups(self) -> Mapping[frozenset[int], list[int]]:
+        """The linear parameters by the nonlinear ones in their columns, where there are some."""
         groups: dict[frozenset[int], list[int]] = {}
         for k in self.linear:
             if depends := self._depends(k):
                 groups.setdefault(frozenset(depends), []).append(k)
+        return groups
+
+    def _by_terms(self, base: Vector) -> Iterator[Guess]:
+        """Starts of a sum of terms, each placed where the terms before it leave most."""
+        groups = self._groups
         if len(groups) < 2 or set().union(*groups) != set(self.nonlinear):
             return
         found = oscillations(self.rows, self.residuals.inputs, self._roots, base)
@@ -269,7 +286,7 @@ class Search:
                     for each in periodic:
                         if each.parameter in new:
                             found += self._scanned(each, points[:_BASES], [*active, *linear])
-                found += self._best_of(points, [*active, *linear], "", take + 1)[-1:]
+                found += self._best_of(points, [*active, *linear], "", take if new else 0)
                 for guess in found:
                     if best is None or guess.rss < best[0]:
                         best = guess.rss, guess.x, group

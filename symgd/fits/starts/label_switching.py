@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import permutations, product
 
 import sympy
@@ -58,13 +58,18 @@ def exchangeable_terms(model: Model) -> list[list[tuple[int, ...]]]:
     index = {leaf: k for k, leaf in enumerate(model.leaves)}
     below = [[n for n in topological([t]) if isinstance(n, Name) and n in index] for t in root.args]
     uses = Counter(n for names in below for n in names)
+    owned = [(t, own) for t, ns in zip(root.args, below, strict=True) if (own := _once(ns, uses))]
+    kinds = Counter((t.func, len(own)) for t, own in owned)
     found: dict[str, list[tuple[int, ...]]] = {}
-    for term, names in zip(root.args, below, strict=True):
-        own = [n for n in names if uses[n] == 1]
-        if own:
+    for term, own in owned:
+        if kinds[term.func, len(own)] > 1:  # else no other term can be like it
             group = found.setdefault(_canonical_text(model, term, own), [])
             group.append(tuple(index[n] for n in own))
     return [group for group in found.values() if len(group) > 1]
+
+
+def _once(names: Sequence[Name], uses: Mapping[Name, int]) -> list[Name]:
+    return [n for n in names if uses[n] == 1]
 
 
 def _canonical_text(model: Model, term: Node, parameters: Sequence[Name]) -> str:

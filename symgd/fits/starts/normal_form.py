@@ -27,16 +27,17 @@ def normal_form(
     first: Sequence[int],
     held: Collection[int],
     rounding: float,
+    clusters: Sequence[tuple[int, ...]] = (),
 ) -> list[float]:
     """x, (P,), in its normal form.
 
-    rss: the sum of squares at a point. phases: angles. first: the parameters by which terms are
-    ordered, those that say most first. held: those that keep their values. rounding: of a sum of
-    squares.
+    rss: the sum of squares, or the loss, at a point. phases: angles. first: the parameters by which
+    terms are ordered, those that say most first. held: those that keep their values. rounding: of a
+    sum of squares. clusters: parameters that may belong together, as those of a term do.
     """
     point = np.array(x, dtype=np.float64)
     right = rss(point)
-    tolerance = _SAME * right + rounding
+    tolerance = _SAME * abs(right) + rounding
 
     def is_same(other: Vector) -> bool:
         kept = all(other[k] == point[k] for k in held) and (model.box.clip(other) == other).all()
@@ -49,7 +50,11 @@ def normal_form(
         for k in range(len(point)):
             if point[k] < 0 and k not in phases:
                 point = next(filter(is_same, _flips(point, k, phases)), point)
-    return [float(v) for v in _ordered(model, point, first, is_same)]
+    by_shape: dict[int, list[tuple[int, ...]]] = {}
+    for cluster in clusters:
+        by_shape.setdefault(len(cluster), []).append(cluster)
+    groups = [*exchangeable_terms(model), *by_shape.values()]
+    return [float(v) for v in _ordered(groups, point, first, is_same)]
 
 
 def _flips(point: Vector, k: int, phases: Collection[int]) -> Iterator[Vector]:
@@ -66,10 +71,13 @@ def _flips(point: Vector, k: int, phases: Collection[int]) -> Iterator[Vector]:
 
 
 def _ordered(
-    model: Model, point: Vector, first: Sequence[int], is_same: Callable[[Vector], bool]
+    groups: Sequence[Sequence[tuple[int, ...]]],
+    point: Vector,
+    first: Sequence[int],
+    is_same: Callable[[Vector], bool],
 ) -> Vector:
     """The point with the parameters of exchangeable terms in order."""
-    for group in exchangeable_terms(model):
+    for group in groups:
         columns = list(zip(*group, strict=True))  # one for each parameter of a term
         rank = {k: n for n, k in enumerate(first)}
         keys = min(columns, key=lambda column: min(rank.get(k, len(first)) for k in column))

@@ -7,7 +7,7 @@ interval: anywhere in it the residuals are the same.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
 from symgd._numpy import np
@@ -39,8 +39,11 @@ def _is_zero(node: Node) -> bool:
 
 def scan_steps(
     problem: LeastSquaresProblem, steps: Sequence[int], start: Sequence[float]
-) -> list[float]:
-    """The start with these parameters at their best places, and the others fitted there."""
+) -> tuple[list[float], Mapping[int, Vector]]:
+    """The start with these parameters at their best places, and the others fitted there.
+
+    Also, for each of them that columns give places, these places.
+    """
     model = problem.model
     rows = sample_rows(model.rows, _ROWS)
     projection = Projection(model, problem.residuals, rows)
@@ -56,14 +59,15 @@ def scan_steps(
         before = best
         for k in steps:
             known = drawn.switches.get(model.leaves[k])
-            places = _around(x[k]) if known is None else _between(known)
-            best, x = _best_place(projection, model.box, x, k, places, best)
+            tried = _around(x[k]) if known is None else _between(known)
+            best, x = _best_place(projection, model.box, x, k, tried, best)
         if not best < before:
             break
         result = minimize(sample, x.tolist(), pinned(model.box, steps, x), polish=False)
         if result is not None:
             best, x = result.system.rss, result.x
-    return [float(v) for v in x]
+    places = {k: drawn.switches[n] for k in steps if (n := model.leaves[k]) in drawn.switches}
+    return [float(v) for v in x], places
 
 
 def _between(places: Vector) -> Vector:
@@ -113,16 +117,22 @@ def pinned(box: Box, steps: Sequence[int], x: Sequence[float] | Vector) -> Box:
 
 
 def held(
-    problem: LeastSquaresProblem, steps: Sequence[int], x: Sequence[float]
+    problem: LeastSquaresProblem, steps: Sequence[int], x: Sequence[float] | Vector
 ) -> LeastSquaresProblem:
     """The problem with these parameters held where they are."""
     return replace(problem, model=replace(problem.model, box=pinned(problem.box, steps, x)))
 
 
 def intervals(
-    problem: LeastSquaresProblem, steps: Sequence[int], x: Vector
+    problem: LeastSquaresProblem,
+    steps: Sequence[int],
+    x: Vector,
+    places: Mapping[int, Vector],
 ) -> Mapping[int, tuple[float, str]]:
-    """For each such parameter the middle of its interval, and a sentence about it."""
+    """For each such parameter the middle of its interval, and a sentence about it.
+
+    places: where rows lie, which decides whether an end belongs to the interval.
+    """
     found = {}
     for k in steps:
 
@@ -131,8 +141,9 @@ def intervals(
             point[k] = value
             return problem.residuals.rss(point.tolist())
 
-        low, low_open = _edge(rss, float(x[k]), -1)
-        high, high_open = _edge(rss, float(x[k]), 1)
+        known = set(places[k].tolist()) if k in places else set()
+        low, low_open = _edge(rss, float(x[k]), -1, known)
+        high, high_open = _edge(rss, float(x[k]), 1, known)
         middle = float(x[k])
         if math.isfinite(low) and math.isfinite(high):
             middle = low / 2 + high / 2
@@ -142,7 +153,9 @@ def intervals(
     return found
 
 
-def _edge(rss: Callable[[float], float], value: float, sign: int) -> tuple[float, bool]:
+def _edge(
+    rss: Callable[[float], float], value: float, sign: int, places: Collection[float]
+) -> tuple[float, bool]:
     """The end of the interval of equal sums of squares, and whether it is open there."""
     right, inside, size = rss(value), value, max(abs(value), 1e-300) * 1e-6
     while rss(value + sign * size) == right:
@@ -155,5 +168,7 @@ def _edge(rss: Callable[[float], float], value: float, sign: int) -> tuple[float
             inside = middle
         else:
             outside = middle
+    if outside in places or inside in places:
+        return (outside, True) if outside in places else (inside, False)
     # of two neighboring doubles the shorter one is meant
     return (outside, True) if len(repr(outside)) < len(repr(inside)) else (inside, False)
