@@ -297,7 +297,7 @@ def _way_out(model: QuadraticModel, radius: float) -> Vector | None:
             return None
         zero = np.zeros(len(model.slope))
         way = constrained_step(model.matrix, zero, radius)[0] / model.scale
-        if not way.any():  # a Hessian of zeros
+        if not 0 < norm(way) < np.inf:  # as of a Hessian of zeros
             return None
         return way if model.slope @ way <= 0 else -way
     rest = np.random.default_rng(0).normal(size=len(model.slope))
