@@ -50,14 +50,14 @@ def rise(evaluate: Evaluate, start: Sequence[float], end: Sequence[float]) -> fl
 
 def eigenvalues(evaluate: Evaluate, x: Sequence[float]) -> list[float]:
     """Of the Hessian at x, ascending; those below the error of differences are 0."""
-    values = symmetric.eigenvalues(_hessian(evaluate, x))
+    values = symmetric.eigenvalues(hessian(evaluate, x))
     noise = _NOISE * max(map(abs, values), default=0.0)
     return [v if abs(v) > noise else 0.0 for v in values]
 
 
 def leads_down(evaluate: Evaluate, x: Sequence[float]) -> bool:
     """Whether a short way along the most negative curvature at x the loss falls."""
-    steepest, size = symmetric.spectrum(_hessian(evaluate, x)).lowest, max(1.0, *map(abs, x))
+    steepest, size = symmetric.spectrum(hessian(evaluate, x)).lowest, max(1.0, *map(abs, x))
     for length in (1e-3 * size, -1e-3 * size):
         _, *grad = evaluate(*(v + length * d for v, d in zip(x, steepest, strict=True)))
         if sum(g * length * d for g, d in zip(grad, steepest, strict=True)) < 0:
@@ -65,7 +65,7 @@ def leads_down(evaluate: Evaluate, x: Sequence[float]) -> bool:
     return False
 
 
-def _hessian(evaluate: Evaluate, x: Sequence[float]) -> list[list[float]]:
+def hessian(evaluate: Evaluate, x: Sequence[float]) -> list[list[float]]:
     """Central differences of the gradient; [] where there are too many or some are not finite."""
     if len(x) > _LARGEST:
         return []

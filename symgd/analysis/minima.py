@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import count
 
 from symgd._numpy import np
+from symgd.analysis import gradient_only
 from symgd.model.loss import Loss
 from symgd.model.loss_internals import LossInternals
 from symgd.solvers import newton, symmetric
@@ -15,6 +17,7 @@ from symgd.solvers.objectives import Box, Objective
 _EPS = 2.0**-52
 _BESIDE = 1e-6  # of x: so far to both sides of a minimum the loss curves up
 _FAR = 1e8  # times the size of the start: no minimum is looked for so far away
+_DIFFERENCES = 200  # Hessians of one solver, or of several
 _CLOSE = 1e-9  # of x: the step of a minimum that is found
 
 
@@ -49,6 +52,20 @@ class LossObjective:
 
     def hessian(self, x: Sequence[float]) -> list[list[float]]:
         return [[self.factor * v for v in row] for row in self.loss.hess_rows(x)]
+
+
+@dataclass(frozen=True)
+class NearObjective(LossObjective):
+    """The same with Hessians of differences of gradients, until so many that compiling one pays."""
+
+    asked: Iterator[int] = field(default_factory=count)
+
+    def hessian(self, x: Sequence[float]) -> list[list[float]]:
+        if next(self.asked) < _DIFFERENCES and "evaluate_hess" not in self.loss.__dict__:
+            rows = gradient_only.hessian(lambda *y: self.loss.evaluate(*y), x)
+            if rows:
+                return [[self.factor * v for v in row] for row in rows]
+        return super().hessian(x)
 
 
 def find_minimum(
@@ -90,9 +107,6 @@ def certified_minimum(loss: Loss, x: Sequence[float]) -> Minimum | None:
     satisfies the conditions of W. Karush, H. Kuhn and A. Tucker with strict inequalities.
     """
     found = find_minimum(loss, x, globalized=True)
-    while found is not None and 1.0 < math.hypot(*found.x) < _CLOSE * math.hypot(*x):
-        x = found.x  # the rounding errors of so distant a start are larger than this point
-        found = find_minimum(loss, x, globalized=True)
     if found is None:
         return None
     objective, box = LossObjective(loss.internals), solver_box(loss)

@@ -43,6 +43,11 @@ class SmoothLoss:
             if inner.program.operations > _EXACT:
                 self.products = lambda x: difference_product(self.gradient, x)
 
+    @property
+    def exact_is_cheap(self) -> bool:
+        """Whether products with the Hessian come from loop nests, not from a compiled Hessian."""
+        return self._nests is not None
+
     @cached_property
     def code(self) -> Any:
         """Value and gradient as machine code that other machine code calls; None without it."""

@@ -25,6 +25,7 @@ from symgd.model.result import Best, ConstraintEnd, Result, Status, Verdict
 from symgd.names import counted, escape
 from symgd.solvers import augmented_lagrangian as solver
 from symgd.solvers import trust_region
+from symgd.solvers.difference_product import difference_product
 from symgd.solvers.objectives import Box, Vector
 
 _LACK = 1e-9  # of a constraint that holds
@@ -53,6 +54,18 @@ class Embedded:
         return value, grad[self.places]
 
     def products(self, x: Vector) -> Callable[[Vector], Vector]:
+        """By differences of gradients where an exact Hessian would have to be compiled."""
+        if self.function.exact_is_cheap:
+            return self._exact(x)
+        near = difference_product(self.gradient, x)
+
+        def product(v: Vector) -> Vector:
+            found = near(v)
+            return found if np.isfinite(found).all() else self._exact(x)(v)
+
+        return product
+
+    def _exact(self, x: Vector) -> Callable[[Vector], Vector]:
         product = self.function.products(self.whole(x))
 
         def part(v: Vector) -> Vector:
@@ -141,7 +154,8 @@ class _Augmentation:
             value = float(values.max(initial=-np.inf))
             multiplier = max(self.function.multipliers[at].tolist(), key=abs, default=0.0)
             active = constraint.equality or multiplier > _ACTIVE
-            proof = self._proof(constraint)
+            decided = active and value <= _INFEASIBLE  # neither "never" nor "for every x"
+            proof = "" if decided else self._proof(constraint)
             found.append(ConstraintEnd(constraint.text, value, multiplier, active, proof,
                                        constraint.equality))  # fmt: skip
         return tuple(found)

@@ -10,10 +10,11 @@ from typing import Any
 
 from symgd import names
 from symgd._numpy import NDArray, np
-from symgd.analysis.minima import solver_box
+from symgd.analysis.minima import NearObjective, solver_box
+from symgd.backends.dispatch import COMPILE, compiled
 from symgd.backends.lambdified import compile_array
 from symgd.descent.choose_backend import DescentTask
-from symgd.descent.methods import SolverKernel
+from symgd.descent.step_program import step_program
 from symgd.errors import ArgumentError
 from symgd.model.arguments import read_arguments, resolve
 from symgd.model.bounds import canonical_bounds, read_bounds
@@ -22,16 +23,21 @@ from symgd.model.elements import element_names
 from symgd.model.loss import Loss
 from symgd.model.result import Starts
 from symgd.model.schedule import parse_number
+from symgd.solvers import newton
 from symgd.solvers.objectives import Box, End
 from symgd.solvers.sobol import sobol
 
 Within = str | Sequence[float] | Mapping[str, tuple[float, float]]
 
 _STEPS = 40  # of a solver from each start, or from where a sweep of all ends
-_SWEEP, _RATE = 300, "{!r}*0.97^t + {!r}"
+_SWEEP = 120  # steps of a sweep; the rate falls from a part of the box, by a factor, to another
+_PARTS, _FALL, _LAST = 20, 0.925, 1e-5
+# nanoseconds of an operation in NumPy and of each number in it, and of compiling one
+_OPERATION, _ELEMENT, _COMPILE_OPERATION = 1000, 3, 1_000_000
 _FEWEST, _SWEPT = 32, 30  # starts from which on they are swept, and parameters up to which
 _POLISHED = 24  # groups of ends from which a solver goes on, the lowest
 _GROUP = 1e-3  # of the box: ends so near lead to one minimum
+_BASIN = 0.1  # of the box: an end of a sweep so near to a minimum is on the way to it
 _PROPOSED = 10.0  # times the size of the start, to both sides of it
 _SAME = 1e-5  # of the box: minima so near are one
 _LEVEL = 1e-8  # of the value: minima so low are the best
@@ -66,7 +72,8 @@ def look_around(
     limits, scale = solver_box(loss), high - low
     ends = _swept(loss, points, float(np.median(scale)))
     values = np.array([loss.internals.evaluate_value(*x)[0] for x in ends.tolist()])
-    groups, seen = list[_Ends](), np.empty((_POLISHED, len(scale)))
+    objective = NearObjective(loss.internals)
+    groups, rest, seen = list[_Ends](), list[int](), np.empty((_POLISHED, len(scale)))
     for k in np.argsort(np.where(np.isfinite(values), values, np.inf), kind="stable"):
         if not np.isfinite(values[k]):
             break
@@ -74,11 +81,18 @@ def look_around(
         place = int(near.argmax()) if near.any() else len(groups)
         if place == len(groups) < _POLISHED:
             seen[place] = ends[k]
-            groups.append(_polished(loss, ends[k], limits, tol))
+            groups.append(_polished(objective, ends[k], limits, tol))
         if place < len(groups):
             groups[place].many += 1
+        else:
+            rest.append(k)
     if not groups:
         raise ArgumentError("the loss is finite at none of the starts; give another within")
+    if rest:  # those that are not polished count for the minimum next to them
+        apart = np.abs(np.array([g.x for g in groups]) - ends[rest][:, None]) / scale
+        far = apart.max(axis=2)
+        for place in far.argmin(axis=1)[far.min(axis=1) <= _BASIN].tolist():
+            groups[place].many += 1
     minima = list[_Ends]()
     for group in sorted(groups, key=lambda g: g.value):
         same = next((m for m in minima if _near(m.x, group.x, _SAME * scale)), None)
@@ -107,37 +121,63 @@ def _near(a: NDArray[np.float64], b: NDArray[np.float64], apart: NDArray[np.floa
     return bool((np.abs(a - b) <= apart).all())
 
 
-def _polished(loss: Loss, x: NDArray[np.float64], box: Box | None, tol: float) -> _Ends:
+def _polished(
+    objective: NearObjective, x: NDArray[np.float64], box: Box | None, tol: float
+) -> _Ends:
     """What a solver makes of x."""
-    kernel = SolverKernel("newton", loss, x, box, tol)
-    here, converged = kernel.here, False
+    points = newton.iterate(objective, x.tolist(), box, tol=tol)
+    here, converged = next(points), False
     try:
         for _ in range(_STEPS):
-            here = next(kernel.points)
+            here = next(points)
     except StopIteration as ended:
         converged = ended.value is not End.BLOCKED
-    lower = here.value <= loss.internals.evaluate_value(*x.tolist())[0]
-    return _Ends(here.x if lower else x, float(here.value), converged and lower)
+    lower = here.value <= objective.value(x.tolist())
+    return _Ends(np.array(here.x) if lower else x, float(here.value), converged and lower)
 
 
 def _swept(loss: Loss, points: NDArray[np.float64], width: float) -> NDArray[np.float64]:
-    """Where Adam with a falling rate leads from all points at once, in arrays.
+    """Where Adam with a falling rate leads from all points at once.
 
     The points themselves where there are few of them, or many parameters.
     """
     if len(points) < _FEWEST or loss.internals.rows is not None or len(loss.params) > _SWEPT:
         return points
-    arguments = read_arguments(_RATE.format(width / 20, 1e-5 * width), _SWEEP, "adam", None, None)
+    operations = loss.internals.program.operations
+    arrays = _SWEEP * operations * (_OPERATION + _ELEMENT * len(points))
+    found = None
+    if arrays > COMPILE + _COMPILE_OPERATION * operations:
+        found = compiled(lambda: _in_lanes(loss, points, width))
+    if found is None:
+        found = _in_arrays(loss, points, width)
+    return np.where(np.isfinite(found), found, points)
+
+
+def _in_lanes(loss: Loss, points: NDArray[np.float64], width: float) -> NDArray[np.float64]:
+    """By the machine code of sweeps."""
+    from symgd.descent.native_sweep import LanesKernel
+
+    rate = f"{width / _PARTS!r}*{_FALL!r}^t + {_LAST * width!r}"
+    arguments = read_arguments(rate, _SWEEP, "adam", None, None)
+    values, count = resolve(arguments), len(loss.params)
+    program = step_program(loss, arguments.rule, arguments.schedule, list(values))
+    kernel = LanesKernel(program, count, [False] * len(values), settles=False, has_tol=False)
+    return kernel.run(points, {}, list(values.values()), _SWEEP, None, None).theta
+
+
+def _in_arrays(loss: Loss, points: NDArray[np.float64], width: float) -> NDArray[np.float64]:
+    """In NumPy, an operation for all points at once."""
+    arguments = read_arguments(1.0, _SWEEP, "adam", None, None)
     task = DescentTask(loss, arguments, resolve(arguments))
-    step, count = compile_array(task.program), len(loss.params)
+    step, count, hyper = compile_array(task.program), len(loss.params), task.tail[1:]
     state = [np.zeros(len(points))] * (len(arguments.rule.state) * count)
     x = list(points.T.copy())
     with np.errstate(all="ignore"):
         for t in range(1, _SWEEP + 1):
-            out = step(*x, *state, float(t), *task.tail)
+            lr = width / _PARTS * _FALL**t + _LAST * width
+            out = step(*x, *state, float(t), lr, *hyper)
             x, state = out[:count], out[count : count + len(state)]
-    found = np.stack(np.broadcast_arrays(*x), axis=1)
-    return np.where(np.isfinite(found), found, points)
+    return np.stack(np.broadcast_arrays(*x), axis=1)
 
 
 def _box(

@@ -94,7 +94,10 @@ def lower_end(
     search = Search(problem.model, problem.residuals, {})
     guess = search.best()
     here = float(search.projection.rss(result.x[None, :])[0])
-    if not guess.rss < here * (1 - _LOWER):
+    rows = search.sample.size
+    # a sample is fitted better by its own minimum than by that of all rows
+    chance = 0.0 if rows == problem.residuals.size else 10 * len(result.x) / rows
+    if not guess.rss < here * (1 - _LOWER - chance):
         return
     found = minimize(problem.residuals, guess.x, problem.box)
     if found is None or not found.system.rss < result.system.rss * (1 - _LOWER):

@@ -297,6 +297,8 @@ def _way_out(model: QuadraticModel, radius: float) -> Vector | None:
             return None
         zero = np.zeros(len(model.slope))
         way = constrained_step(model.matrix, zero, radius)[0] / model.scale
+        if not 0 < norm(way) < np.inf:  # as of a Hessian of zeros
+            return None
         return way if model.slope @ way <= 0 else -way
     rest = np.random.default_rng(0).normal(size=len(model.slope))
     rest = rest if model.free is None else np.where(model.free, rest, 0.0)

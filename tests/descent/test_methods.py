@@ -170,3 +170,10 @@ def test_a_rule_in_the_place_of_fits_method_is_remarked():
         assert [found.theta["a"], found.theta["b"]] == pytest.approx([2, 1], rel=1e-6)
     with pytest.raises(ArgumentError, match="give one of them"):
         symgd.fit("y = a*x + b", rows, method="lm", rule="adam")
+
+
+@pytest.mark.parametrize("n", [2, 200])
+def test_a_hessian_of_zeros_has_no_way_down(n):
+    text = "sum(exp(-x[i]), i=1..n)"
+    result = symgd.descend(text, sizes={"n": n}, start=800.0, method="tr")
+    assert (result.value, set(result.theta.values())) == (0.0, {800.0})

@@ -11,6 +11,7 @@ from symgd.fits.certificate import newton_certificate
 from symgd.fits.regression_model import Model
 from symgd.fits.row_sample import SEED, sample_rows
 from symgd.fits.starts.magnitudes import Magnitudes
+from symgd.fits.starts.normal_form import normal_form
 from symgd.formula.nodes import Node, RowMean, RowSum, topological
 from symgd.model.loss_internals import LossInternals
 from symgd.model.result import Status
@@ -65,7 +66,10 @@ def best_start(
         if result is None or newton_certificate(result, box)[0] is not Status.CONVERGED:
             continue
         ends.append((result.value, result.x))
-        least, x = min(ends)
+        least = min(ends)[0]
         if sum(value <= least + _SAME * abs(least) for value, _ in ends) > 1:
-            return x
-    return min(ends)[1] if ends else None
+            break
+    if not ends:
+        return None
+    fixed = [k for k in range(len(low)) if k not in wanted]
+    return normal_form(model, min(ends)[1], objective.value, (), (), fixed, 0.0)
