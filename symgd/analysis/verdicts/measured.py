@@ -83,7 +83,8 @@ def _geometric(facts: Facts, observed: float) -> Measured | None:
     size = abs(observed)
     if abs(size - 1) <= _SAME and (facts.swings or turns_back(facts.path)):
         fields: dict[str, object] = {"rate": observed, "predicted": _predicted(facts)}
-        if observed < 0 and stays(facts):
+        errors = [e for _, e in lately(facts)]
+        if observed < 0 and max(errors) <= (1 + _STILL) * min(errors) and stays(facts):
             return Measured("reversing", fields, observed)
         return _bouncing(facts) if stays(facts) else _unsteady(facts)
     if size > 1:

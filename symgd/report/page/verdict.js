@@ -94,7 +94,8 @@ function byLaw(facts) {
 function geometric(facts, rate) {
   const size = Math.abs(rate);
   if (Math.abs(size - 1) <= SAME && (facts.swings || turnsBack(facts.path))) {
-    if (rate < 0 && stays(facts)) return ["reversing", { rate }];
+    const errors = lately(facts).map((p) => p[1]), alike = Math.max(...errors) <= (1 + 1e-6) * Math.min(...errors);
+    if (rate < 0 && alike && stays(facts)) return ["reversing", { rate }];
     return stays(facts) ? bouncing(facts) : unsteady(facts);
   }
   if (size > 1) return growing(facts, rate);
