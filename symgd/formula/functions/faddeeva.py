@@ -86,7 +86,7 @@ _XZ = (
 )
 _XY = f"(-(2*voigt_x(x, y, z) + x*{_XX} + z*{_XZ})/y)"
 _ZY = f"(-(2*voigt_z(x, y, z) + x*{_XZ} - z*{_XX})/y)"
-SECOND = {
+SECOND: dict[str, tuple[str, ...]] = {
     "voigt_x": (_XX, _XY, _XZ),
     "voigt_y": (_XY, f"-(2*f + x*{_XY} + z*{_ZY})/y", _ZY),
     "voigt_z": (_XZ, _ZY, f"-{_XX}"),
