@@ -94,8 +94,8 @@ function byLaw(facts) {
 function geometric(facts, rate) {
   const size = Math.abs(rate);
   if (Math.abs(size - 1) <= SAME && (facts.swings || turnsBack(facts.path))) {
-    const errors = lately(facts).map((p) => p[1]), alike = Math.max(...errors) <= (1 + 1e-6) * Math.min(...errors);
-    if (rate < 0 && alike && stays(facts)) return ["reversing", { rate }];
+    const last = lately(facts).map((p) => p[1]);
+    if (rate < 0 && Math.max(...last) <= (1 + 1e-6) * Math.min(...last) && stays(facts)) return ["reversing", { rate }];
     return stays(facts) ? bouncing(facts) : unsteady(facts);
   }
   if (size > 1) return growing(facts, rate);
@@ -283,8 +283,8 @@ function byLoss(facts) {
   if (grown) return grown;
   const turned = turnsBack(facts.path), swung = turned || turnsBack(facts.path.slice(-9));
   if (!near && strides.length > 3 && swung && bounded([...strides.entries()]) && facts.stridesOn(10 * facts.steps)) return swinging(facts);
-  const within = climbed && boundsOf(facts, losses, ahead);
-  if (within) return ["restless", { ...fields, ...within }];
+  const ends = climbed && boundsOf(facts, losses, ahead);
+  if (ends) return ["restless", { ...fields, ...ends }];
   if (climbed && risesOn) return ["rising", { ...fields, ever: "" }];
   if (climbed) return [later !== null && later < (turned ? 0.5 * first + 0.5 * value : value) ? "turning" : "risen", { ...fields, later }];
   if (facts.slope <= 1e-6 && facts.curvesDown && facts.fallsAside) return ["saddle", { how: part("how slow", { slope: slope3 }), downhill: facts.downhill }];
@@ -318,17 +318,16 @@ function swinging(facts) {
   return ["swinging", { low: Math.min(...losses), high: Math.max(...losses) }];
 }
 
-// The losses of rows, at most about 512 of them.
-const spread = (rows) => rows.filter((_, k) => k % (Math.floor((rows.length + 1) / 512) | 1) === 0).map((r) => r.loss);
+const spread = (rows) => rows.filter((_, k) => k % (((rows.length + 1) >> 9) | 1) === 0).map((r) => r.loss);
 
 // Between which losses a run goes up and down; null where they grow or fall.
 function boundsOf(facts, losses, ahead) {
-  const half = losses.length >> 1, before = losses.slice(0, half), late = losses.slice(half);
-  if (facts.steps < 64 || !allFinite(losses) || Math.max(...late) > 1.25 * Math.max(...before)) return null;
-  const rises = pairs(late).map(([a, b]) => b > a), top = Math.max(...late);
+  const late = losses.slice(losses.length >> 1), low = Math.min(...late), high = Math.max(...late);
+  if (facts.steps < 64 || !allFinite(losses) || high > 1.25 * Math.max(...losses.slice(0, losses.length >> 1))) return null;
+  const rises = pairs(late).map(([a, b]) => b > a), after = ahead.filter((_, k) => k % 7 === 0).map((p) => F.grad(...p[1])[0]);
   if (pairs(rises).filter(([a, b]) => a !== b).length < 4) return null;
-  const later = ahead.filter((_, k) => k % 7 === 0).map((p) => F.grad(...p[1])[0]), high = later.length ? Math.max(...later) : top;
-  return top / 2.5 < high && high <= 1.25 * Math.max(...losses) ? { low: Math.min(...late), high: top } : null;
+  const top = after.length ? Math.max(...after) : high;
+  return high / 2.5 < top && top <= 1.25 * Math.max(...losses) ? { low, high } : null;
 }
 
 const lateLosses = (facts) => facts.rows.slice(-Math.min(Math.max(facts.steps >> 2, 2), facts.tail.length)).map((r) => r.loss);
