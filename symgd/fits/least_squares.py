@@ -67,8 +67,12 @@ def _minimum(
         assert result is not None
         status, message = certificate(problem, result)
         message += suffix
-        if status is not Status.CONVERGED and options.steps is None:
-            better = _restart(problem, start, result)
+        converged = status is Status.CONVERGED
+        beats_mean = not result.system.rss > problem.response_summary.squares > 0
+        if options.steps is None and not (converged and (beats_mean or not given)):
+            # what has converged is left for a lower end only
+            most = result.system.rss * (1 - 1e-3 if converged else 1 + 1e-6)
+            better = _restart(problem, start, most)
             if better is not None:
                 result = replace(better, steps=result.steps + better.steps)
                 status, message = certificate(problem, result)
@@ -144,12 +148,13 @@ def _refuse_start(problem: LeastSquaresProblem, start: Sequence[float], given: b
 
 
 def _restart(
-    problem: LeastSquaresProblem, start: Sequence[float], result: LeastSquaresResult
+    problem: LeastSquaresProblem, start: Sequence[float], most: float
 ) -> LeastSquaresResult | None:
-    """A certified minimum from another start or radius that is no worse, or None.
+    """A certified minimum from another start or radius, else the lowest end, or None.
 
     In turn: shorter steps from the same start, the start with its linear parameters solved for, an
-    initial guess, and the latter with exchangeable terms in the order of the given start.
+    initial guess, and the latter with exchangeable terms in the order of the given start. most: the
+    sum of squares of an end, at most.
     """
 
     def candidates() -> Iterator[LeastSquaresResult | None]:
@@ -163,12 +168,15 @@ def _restart(
         if found is not None:
             yield run(label_switching.closest_permutation(problem.model, found.x.tolist(), start))
 
+    lower = None
     for found in candidates():
-        if found is None or certificate(problem, found)[0] is not Status.CONVERGED:
+        if found is None or found.system.rss > most:
             continue
-        if found.system.rss <= result.system.rss * (1 + 1e-6):
+        if certificate(problem, found)[0] is Status.CONVERGED:
             return found
-    return None
+        if found.system.rss < (most if lower is None else lower.system.rss) * (1 - 1e-3):
+            lower = found
+    return lower
 
 
 def _assemble(

@@ -68,8 +68,8 @@ def _order(problem: LeastSquaresProblem, x: Vector) -> Iterator[str]:
     """A remark where residuals follow one another along a column."""
     model = problem.model
     rows = sample_rows(model.rows, _ROWS)
-    if rows.table.rows < _FEW:
-        return
+    if rows.table.rows < _FEW or not columns_below([model.response]):
+        return  # along the response itself residuals always have an order
     residuals = problem.residuals.on(rows).values(x.tolist())
     for column in columns_below([model.predicted]):
         values = np.asarray(rows.table.columns[column.text], dtype=np.float64)
@@ -94,7 +94,10 @@ def lower_end(
     search = Search(problem.model, problem.residuals, {})
     guess = search.best()
     here = float(search.projection.rss(result.x[None, :])[0])
-    if not guess.rss < here * (1 - _LOWER):
+    rows = search.sample.size
+    # a sample is fitted better by its own minimum than by that of all rows
+    chance = 0.0 if rows == problem.residuals.size else 10 * len(result.x) / rows
+    if not guess.rss < here * (1 - _LOWER - chance):
         return
     found = minimize(problem.residuals, guess.x, problem.box)
     if found is None or not found.system.rss < result.system.rss * (1 - _LOWER):

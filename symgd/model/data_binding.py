@@ -62,7 +62,11 @@ def read_columns(
         )
     except DataError as error:
         is_first = error.cell is not None and (error.row or error.line or 0) <= 2
-        if not is_first or (error.hint and "is text" not in error.message):
+        if (
+            error.column in (labels or ())
+            or not is_first
+            or (error.hint and "is text" not in error.message)
+        ):
             raise
         column, cell = (excerpt(str(text)) for text in (error.column, error.cell))
         hint = f"texts stand beside == and !=, or as subscripts: {column} == '{cell}', a[{column}]"

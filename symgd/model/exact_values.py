@@ -16,7 +16,7 @@ from symgd.calculus.gradient import gradient, hessian
 from symgd.calculus.powers_of_roots import without_roots
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import Node
-from symgd.model.checks import Point, read_point
+from symgd.model.checks import Point
 from symgd.model.loss_internals import LossInternals
 
 _OPERATIONS = 20_000  # beyond, one value takes seconds
@@ -28,14 +28,16 @@ class ExactValues:
     """Value, gradient and Hessian as the formula defines them at these doubles, rounded once.
 
     Right to the last digit also where terms cancel. Where the formula in doubles is not finite,
-    its inf or nan is returned. Over data, and of formulas of more than 20,000 operations, every
-    operation is rounded. Hundreds of times slower than the functions of the same name of `Loss`.
+    its inf or nan is returned. Over data, of long arrays, and of formulas of more than 20,000
+    operations, every operation is rounded. Hundreds of times slower than the functions of the same
+    name of `Loss`, which take the same points.
     """
 
-    def __init__(self, internals: LossInternals) -> None:
-        self._internals = internals
+    def __init__(self, internals: LossInternals, read: Callable[[Point], list[float]]) -> None:
+        self._internals, self._read = internals, read
         few = internals.value_program.operations <= _OPERATIONS
-        self._possible = internals.rows is None and few
+        symbols = len(internals.leaves) == len(internals.params)  # not of long arrays
+        self._possible = internals.rows is None and few and symbols
 
     def derivatives(self, x: Sequence[Any], bits: int) -> tuple[list[Bounded], list[Bounded]]:
         """Gradient and upper triangle of the Hessian at numbers of mpmath, with error bounds."""
@@ -59,7 +61,7 @@ class ExactValues:
 
     def value(self, theta: Point) -> float:
         """The value at theta: a mapping name -> number, or numbers in the order of params."""
-        x = read_point(self._internals.params, theta)
+        x = self._read(theta)
         rounded = self._internals.evaluate_value(*x)
         return self._value(x, rounded)[0] if self._possible else rounded[0]
 
@@ -69,14 +71,14 @@ class ExactValues:
 
     def value_and_grad(self, theta: Point) -> tuple[float, NDArray[np.float64]]:
         """The value and the gradient, (P,) float64, at theta."""
-        x = read_point(self._internals.params, theta)
+        x = self._read(theta)
         rounded = self._internals.evaluate(*x)
         value, *grad = self._grad(x, rounded) if self._possible else rounded
         return value, np.array(grad, dtype=np.float64)
 
     def hess(self, theta: Point) -> NDArray[np.float64]:
         """The Hessian at theta: (P, P) float64, symmetric."""
-        x = read_point(self._internals.params, theta)
+        x = self._read(theta)
         rounded = self._internals.evaluate_hess(*x)
         triangle = self._hess(x, rounded) if self._possible else rounded
         rows = self._internals.symmetric(triangle)

@@ -310,4 +310,10 @@ class Loss(Notebook):
     @cached_property
     def exact(self) -> ExactValues:
         """Value, gradient and Hessian rounded once: what the formula is at these very doubles."""
-        return ExactValues(self.internals)
+        return ExactValues(self.internals, self._numbers)
+
+    def _numbers(self, theta: Point) -> list[float]:
+        """A point as numbers in the order of the parameters, arrays row-major."""
+        if self.arrays is not None:
+            return self.arrays.flat(theta).tolist()  # type: ignore[no-any-return]
+        return read_point(self.params, theta)

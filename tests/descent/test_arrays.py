@@ -282,3 +282,11 @@ def test_many_elements_are_told_by_the_text_that_gave_them():
     result = descend(CHAIN, **options, bounds={"x": (-9.0, 9.0)})
     assert "--start 'x~normal(0,1)' --seed 3 --bound x=-9.0:9.0" in result.verdict.advice
     assert "bounds: -9 <= x <= 9" in loss_lines(result.loss)
+
+
+@pytest.mark.parametrize("n", [3, 300])
+def test_exact_values_take_arrays(n):
+    loss, x = Loss(CHAIN, sizes={"n": n}), start(n)
+    value, grad = loss.exact.value_and_grad({"x": x})
+    assert value == pytest.approx(loss.value({"x": x}), rel=1e-13)
+    assert grad == pytest.approx(loss.grad(x), rel=1e-12, abs=1e-12)

@@ -11,6 +11,7 @@ from symgd.fits.certificate import newton_certificate
 from symgd.fits.regression_model import Model
 from symgd.fits.row_sample import SEED, sample_rows
 from symgd.fits.starts.magnitudes import Magnitudes
+from symgd.fits.starts.normal_form import normal_form
 from symgd.formula.nodes import Node, RowMean, RowSum, topological
 from symgd.model.loss_internals import LossInternals
 from symgd.model.result import Status
@@ -18,9 +19,10 @@ from symgd.solvers import newton
 from symgd.solvers.objectives import Box
 
 _ROWS = 500  # rows
-_DRAWS = 200
+_DRAWS = 300
 _RUNS = 8  # points from which Newton's method runs, at most
 _STEPS = 100  # of each
+_ENOUGH = 4  # ends, of which the best was found twice
 _FAILURES = 3  # runs without a minimum, after which no more are made
 _SAME = 1e-7  # of the loss: two ends are one
 
@@ -65,7 +67,10 @@ def best_start(
         if result is None or newton_certificate(result, box)[0] is not Status.CONVERGED:
             continue
         ends.append((result.value, result.x))
-        least, x = min(ends)
-        if sum(value <= least + _SAME * abs(least) for value, _ in ends) > 1:
-            return x
-    return min(ends)[1] if ends else None
+        least = min(ends)[0]
+        if len(ends) >= _ENOUGH and sum(v <= least + _SAME * abs(least) for v, _ in ends) > 1:
+            break
+    if not ends:
+        return None
+    fixed = [k for k in range(len(low)) if k not in wanted]
+    return normal_form(model, min(ends)[1], objective.value, (), (), fixed, 0.0)

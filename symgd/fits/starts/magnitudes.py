@@ -76,6 +76,7 @@ class Magnitudes:
         self._places_in: Counter[frozenset[Node]] = Counter()
         self.equations: list[LogSize] = []
         self.places: dict[Name, Vector] = {}
+        self.positive: set[Name] = set()  # those of which a logarithm is taken
         self.switches: dict[Name, Vector] = {}  # where a difference from a column changes sign
         self._sizes: dict[int, LogSize] = {}
         self._values = values
@@ -164,8 +165,11 @@ class Magnitudes:
         if name in ("abs", "relu"):
             return self.size(node.args[0])
         for arg in node.args:
+            if name.startswith("log") or name == "gamma":
+                self.positive |= {arg} & self.leaves
             found = self.size(arg)
-            if not (name.startswith("log") or is_condition(node)):
+            # log(s) and log(a + b) say nothing of a size, but log(x/c) says that c is like x
+            if not ((name.startswith("log") and arg.func is not sympy.Mul) or is_condition(node)):
                 self.equations.append(found)
         return one
 
@@ -280,6 +284,7 @@ class Magnitudes:
         if len(wanted) <= 2:  # few enough that plain decades are worth some of the draws
             plain = self.generator.random(self.count) < 0.15
             signs = self.generator.choice([1.0, 1.0, -1.0], drawn.shape)
+            signs[:, [n in self.positive for n in wanted]] = 1.0
             decades = signs * 10.0 ** self.generator.uniform(-5, 5, drawn.shape)
             drawn = np.where(plain[:, None], decades, drawn)
         return self._inside(drawn, box)
@@ -289,6 +294,7 @@ class Magnitudes:
         wide = np.where(self.generator.random(self.count) < 0.2, 3.0, 1.0)
         noise = self.generator.normal(0.0, spread, self.count) * wide
         signs = self.generator.choice([1.0, 1.0, 1.0, -1.0], self.count)
+        signs = np.abs(signs) if name in self.positive else signs
         values = signs * np.exp(np.clip(log + noise, -600, 600))
         found[name] = np.where(np.isnan(found[name]), values, found[name])
 

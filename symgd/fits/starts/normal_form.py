@@ -31,13 +31,13 @@ def normal_form(
 ) -> list[float]:
     """x, (P,), in its normal form.
 
-    rss: the sum of squares at a point. phases: angles. first: the parameters by which terms are
-    ordered, those that say most first. held: those that keep their values. rounding: of a sum of
-    squares. clusters: parameters that may belong together, as those of a term do.
+    rss: the sum of squares, or the loss, at a point. phases: angles. first: the parameters by which
+    terms are ordered, those that say most first. held: those that keep their values. rounding: of a
+    sum of squares. clusters: parameters that may belong together, as those of a term do.
     """
     point = np.array(x, dtype=np.float64)
     right = rss(point)
-    tolerance = _SAME * right + rounding
+    tolerance = _SAME * abs(right) + rounding
 
     def is_same(other: Vector) -> bool:
         kept = all(other[k] == point[k] for k in held) and (model.box.clip(other) == other).all()
