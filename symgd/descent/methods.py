@@ -27,7 +27,7 @@ _NESTS = 4  # parameters of a loss with indices, beyond which its loop nests tak
 _SQUARES = 60  # parameters of a sum of squares for lm
 _CHECKED = 30  # parameters up to which the verdict looks at the curvature again
 _FAR = 1e12  # times the size of the start: so far away no minimum is looked for
-_FEW_STEPS, _FEW_NEWTON_STEPS = 1_000, 100  # of lbfgs and of the trust region, in turn
+_FEW_STEPS, _FEW_NEWTON_STEPS = 1_000, 40  # of lbfgs and of the trust region, in turn
 _COSTLY = 10**8  # operations of value and gradient, beyond which a Hessian is too expensive
 
 #: (loss, start, box, tol) -> the points of a solver
