@@ -14,7 +14,19 @@ from benchmarks.measure import Row, WrongAnswerError, skipped
 # Whole processes first: this one is still small and quiet then.
 BENCHMARKS = (
     *("house", "startup", "memory", "first_step", "build", "evaluation", "descents", "sweeps"),
-    *("explain", "data", "growth", "steps", "rules", "exactness", "rows", "fits", "plots", "pages"),
+    *(
+        "explain",
+        "data",
+        "growth",
+        "steps",
+        "rules",
+        "exactness",
+        "rows",
+        "fits",
+        "fit_intervals",
+        "plots",
+        "pages",
+    ),
     *("verdicts", "indices", "families", "methods"),
 )
 GROUPS = {  # what native code is for

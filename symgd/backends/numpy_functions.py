@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from symgd.formula.functions import bessel, special
+from symgd.formula.functions.faddeeva import POINTS, STEP
 
 
 def logsumexp(*args: Any) -> Any:
@@ -93,6 +94,35 @@ def polygamma(order: Any, x: Any) -> Any:
     return _replaced(value, ~usual, x, lambda v: special.polygamma(n, v))
 
 
+def _faddeeva(z: Any) -> Any:
+    """exp(-z**2)*erfc(-iz) over complex numbers, as `symgd.formula.functions.faddeeva` says."""
+    left, x = z.real < 0, np.abs(z.real)
+    z = x + 1j * z.imag
+    phase = x / STEP - np.floor(x / STEP)
+    trapezoidal = (z.imag < x) & (phase >= 0.25) & (phase <= 0.75)
+    sums = np.zeros_like(z)
+    for k in range(POINTS):
+        nodes = np.where(trapezoidal, k * STEP, (k + 0.5) * STEP)
+        weights = np.where(nodes == 0, 0.5, np.exp(-(nodes**2)))
+        sums += weights / (z * z - nodes**2)
+    sign = np.where(trapezoidal, -1, 1)
+    residue = 2 * np.exp(-z * z) / (1 + sign * np.exp(-2j * math.pi / STEP * z))
+    near = z.imag < math.pi / STEP
+    w = 2j * STEP / math.pi * z * sums + np.where(near, residue, 0)
+    return np.where(left, w.conj(), w)
+
+
+def voigt_y(x: Any, y: Any, z: Any) -> Any:
+    """The derivative of voigt in y, in complex numbers; it loses a digit or two."""
+    with np.errstate(all="ignore"):
+        width = math.sqrt(2) * np.abs(y)
+        place = (x + 1j * np.abs(z)) / width
+        w = _faddeeva(place)
+        slope = 2j / math.sqrt(math.pi) - 2 * place * w
+        homogeneous = w.real + place.real * slope.real - place.imag * slope.imag
+        return np.asarray(-homogeneous / (math.sqrt(math.pi) * width * y))
+
+
 def _raised(x: Any, end: float, power: int) -> tuple[Any, Any]:
     """(the sum of (x + k)**-power over the k with x + k < end, the first x + k beyond)."""
     low, high = np.zeros_like(x), np.array(x)
@@ -119,6 +149,8 @@ VECTORS: dict[str, Callable[..., Any]] = {
     "loggamma": _each(special.loggamma),
     "digamma": digamma,
     "polygamma": polygamma,
+    "lambertw": _each(special.lambertw),
+    "voigt_y": voigt_y,
     **{
         name: _each(getattr(bessel, name))
         for kind in "jyik"

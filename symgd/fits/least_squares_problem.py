@@ -61,7 +61,7 @@ def build_problem(model: Model) -> LeastSquaresProblem:
     return LeastSquaresProblem(model, RowResiduals(model), observed)
 
 
-_CAPACITY = 32  # problems
+_CAPACITY = 128  # problems
 _problems: OrderedDict[tuple[Any, ...], LeastSquaresProblem] = OrderedDict()  # least recent first
 
 

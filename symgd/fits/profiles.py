@@ -192,7 +192,7 @@ class ProfileSearch:
             return x, local
         for _ in range(_MOST_STEPS):
             step = _step(local, others & box.free(x, local.gradient))
-            if not -(local.gradient @ step) > 1e-13 * (1 + abs(local.value - self.minimum)):
+            if not -(local.gradient @ step) > 1e-11 * (1 + abs(local.value - self.minimum)):
                 break
             for halving in range(30):
                 candidate = box.clip(x + step * 0.5**halving)

@@ -54,6 +54,7 @@ class RowResiduals:
         self.count = len(model.leaves)
         self.size = rows.table.rows * len(self.each)
         self._sums: dict[tuple[bool, int], tuple[Program, RowFunction]] = {}
+        self.shared: dict[str, Any] = {}  # what others derive from the formula, for all rows
         self._residual = PerRowFunction(rows, self.inputs, self.each)
         self._magnitude = self.size.bit_length()  # log2 of the rows
         self._uses_gram = self.size >= _GRAM_FROM

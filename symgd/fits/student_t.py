@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from functools import cache
+from functools import cache, lru_cache
 
 from symgd._numpy import np
 from symgd.solvers.objectives import Vector
@@ -13,6 +13,7 @@ _DEGREE = 120  # of the quadrature; the integrand is a power of a cosine
 _NORMAL_FROM = 1e6  # degrees of freedom from which the distribution is taken as normal
 
 
+@lru_cache(maxsize=64)
 def two_sided_quantile(level: float, dof: float) -> float:
     """The q with P(|t| <= q) = level. level: in (0, 1). dof: above 0; inf: the normal quantile."""
     if dof > _NORMAL_FROM:

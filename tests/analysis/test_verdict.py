@@ -111,6 +111,20 @@ def test_a_small_gradient_far_from_the_minimum_is_told():
     assert "within tol, but no minimum is near" in told.sentence
 
 
+def test_steps_that_pass_the_minimum_by_promise_no_digit():
+    # both parameters move by lr per step: x is there after 1.17/lr steps, y is still 1.0 away then
+    told = descend("cosh(x - 1) + y**2/50", start=2.17, rule="signsgd", lr=1e-4, steps=11).verdict
+    assert told.kind == "converging"
+    assert told.digit_steps is None
+
+
+def test_sides_of_different_distance_are_no_factor():
+    # by steps of 0.3 from 0.2 on: 2.9 and 3.2 by turns
+    told = descend("(x - 3)**2", start=0.2, rule="signsgd", lr=0.3, steps=51).verdict
+    assert told.kind == "oscillating"
+    assert "the error stays between 0.1 and 0.2" in told.sentence
+
+
 def test_flat_saddle_is_not_taken_for_a_minimum():
     # x**3 has no minimum, but its gradient vanishes at 0
     result = descend("x**3", lr=0.1, steps=100_000, tol=1e-6)

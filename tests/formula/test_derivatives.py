@@ -16,6 +16,7 @@ from symgd.formula.functions.derivatives import DERIVATIVES
 from symgd.formula.functions.table import BY_CLASS, FUNCTIONS
 from symgd.formula.nodes import topological
 from symgd.formula.parse import parse
+from tests.oracle import REFERENCE as ORACLE
 
 inf, nan = math.inf, math.nan
 BY_NAME = {**FUNCTIONS, **DERIVATIVES}
@@ -58,7 +59,17 @@ def _sum(*args):
     return mpmath.fsum(mpmath.exp(a - max(args)) for a in args)
 
 
+def _slope(name, place):
+    """The derivative of a function of the oracle, by central differences."""
+    return lambda *at: mpmath.diff(ORACLE[name], at, tuple(int(k == place) for k in range(len(at))))
+
+
 REFERENCE = {
+    "faddeeva_x": _slope("faddeeva_re", 0),
+    "faddeeva_y": _slope("faddeeva_re", 1),
+    "voigt_x": _slope("voigt", 0),
+    "voigt_y": _slope("voigt", 1),
+    "voigt_z": _slope("voigt", 2),
     "asin_derivative": lambda x: 1 / mpmath.sqrt(1 - x * x),
     "acosh_derivative": lambda x: 1 / mpmath.sqrt(x * x - 1),
     "asec_derivative": lambda x: 1 / (abs(x) * mpmath.sqrt(x * x - 1)),
@@ -121,6 +132,13 @@ _LOG_NDTR = [(x,) for x in (-1e8, -1e4, -5.1, -2.001, -1.999, -0.5, 0.3, 5.1, 20
 _CLIPS = [(2.5, 0.3, 0.0, 1.0), (2.5, -0.3, 0.0, 1.0), (-2.5, 1.3, 0.0, 1.0), (1.5, 0.5, 2.0, 1.0)]
 
 POINTS = {
+    **dict.fromkeys(
+        ("faddeeva_x", "faddeeva_y"), [(0.3, 0.5), (-2.0, 0.1), (5.0, 0.3), (0.1, 3.0)]
+    ),
+    **dict.fromkeys(
+        ("voigt_x", "voigt_y", "voigt_z"),
+        [(0.3, 1.0, 0.5), (-2.0, 0.7, 0.1), (5.0, 1.0, 0.3), (0.1, 2.0, 3.0)],
+    ),
     "asin_derivative": _UNIT,
     "acosh_derivative": [(1.000001,), (1.25,), (1e10,), (1e60,)],
     "asec_derivative": _OUTSIDE,
@@ -187,6 +205,9 @@ LOOSE = {
     "j2_over_x2'": 1e-10,  # the fourth derivative of sinc: a difference
     "log_ndtr_derivative_plus_x'": 4e-14,  # third derivative of log_ndtr: 1 - a product near 1
     "asech_derivative'": 2e-14,  # next to its zero at 0.707
+    # differences of terms that are larger by |z|**2, in each derivative
+    **dict.fromkeys(("faddeeva_x", "faddeeva_y", "voigt_x", "voigt_y", "voigt_z"), 2e-12),
+    **dict.fromkeys(("faddeeva_x'", "faddeeva_y'", "voigt_x'", "voigt_y'", "voigt_z'"), 2e-10),
 }
 # What is not a derivative on purpose: `largest` cancels where it is used; the sum and the share
 # of softmax count it as a constant.

@@ -84,6 +84,30 @@ POINTS = {
     "logit": [1e-300, 1e-10, 0.2, 0.2499, 0.2501, 0.4999, 0.5001, 0.7, 0.9, 0.999999],
     "ndtr": [-37.5, -20.3, -5.1, -2.001, -1.999, -0.3, 1e-10, 0.7, 2.0, 8.0],
     "log_ndtr": [-1e150, -1e8, -1e4, -50.0, -5.1, -2.001, -1.999, -0.3, 1e-10, 0.7, 2.0, 8.0, 20.0],
+    "lambertw": [
+        -0.3678,
+        -0.36,
+        -0.26,
+        -0.24,
+        -0.1,
+        -1e-10,
+        1e-300,
+        1e-5,
+        0.7,
+        1.0,
+        2.5,
+        30.0,
+        1e300,
+    ],
+    "voigt": [
+        (0.3, 1.0, 0.5),
+        (-2.0, 0.7, 0.1),
+        (2.5, 0.8, 0.4),
+        (0.1, 2.0, 3.0),
+        (2.0, 1.5, 1e-3),
+    ],
+    "faddeeva_re": [(0.3, 0.5), (-2.0, 0.1), (5.0, 0.3), (0.1, 3.0), (6.3, 1e-3), (30.0, 2.0)],
+    "faddeeva_im": [(0.3, 0.5), (-2.0, 0.1), (5.0, 0.3), (0.1, 3.0), (6.3, 1e-3), (30.0, 2.0)],
     "floor": [-2.5, -0.5, 0.5, 3.7, 1e10 + 0.5],
     "ceil": [-2.5, -0.5, 0.5, 3.7, 1e10 + 0.5],
 }
@@ -93,6 +117,12 @@ LOOSE = {
     "loggamma": 2e-14,  # the platform's lgamma near its zeros and poles on the left
     "digamma": 2e-14,  # near its zero at 1.4616
     "gamma'": 2e-14,  # by digamma
+    "lambertw": 2e-13,  # near -1/e, where it changes most
+    "lambertw'": 2e-10,
+    **dict.fromkeys(("voigt", "faddeeva_re", "faddeeva_im"), 3e-14),
+    **dict.fromkeys(
+        ("voigt'", "faddeeva_re'", "faddeeva_im'"), 5e-12
+    ),  # differences of large terms
     "loggamma'": 2e-14,
 }
 

@@ -32,6 +32,7 @@ from symgd.analysis.verdicts.trace import Fall, Point, peaks, shrinks, turns_bac
 _EPS = 2.0**-52
 _SLOW = 0.98  # a digit costs more than 114 steps
 _SAME = 1e-9  # a factor so near to 1 neither shrinks nor grows
+_AIMED = 0.995  # the cosine between steps and error, below which a line misses a tenth of the error
 _STILL = 1e-6  # of the error: a fall that is none
 
 
@@ -83,7 +84,8 @@ def _geometric(facts: Facts, observed: float) -> Measured | None:
     size = abs(observed)
     if abs(size - 1) <= _SAME and (facts.swings or turns_back(facts.path)):
         fields: dict[str, object] = {"rate": observed, "predicted": _predicted(facts)}
-        if observed < 0 and stays(facts):
+        errors = [e for _, e in lately(facts)]
+        if observed < 0 and max(errors) <= (1 + _STILL) * min(errors) and stays(facts):
             return Measured("reversing", fields, observed)
         return _bouncing(facts) if stays(facts) else _unsteady(facts)
     if size > 1:
@@ -158,7 +160,7 @@ def _constant(facts: Facts, law: Fall) -> Measured | None:
     digit = digit_steps(facts, later, 0.9 * left)
     if digit is not None and not 0.7 * 0.9 * left <= digit <= 1.4 * 0.9 * left:
         return None
-    straight = step >= 0.9 * sum(facts.strides[-8:]) / len(facts.strides[-8:])
+    straight = step >= _AIMED * sum(facts.strides[-8:]) / len(facts.strides[-8:])
     if digit is None or (not straight and not len(later) >= digit):
         return None
     fields: dict[str, object] = {

@@ -19,9 +19,10 @@ from symgd.solvers import newton
 from symgd.solvers.objectives import Box
 
 _ROWS = 500  # rows
-_DRAWS = 200
+_DRAWS = 300
 _RUNS = 8  # points from which Newton's method runs, at most
 _STEPS = 100  # of each
+_ENOUGH = 4  # ends, of which the best was found twice
 _FAILURES = 3  # runs without a minimum, after which no more are made
 _SAME = 1e-7  # of the loss: two ends are one
 
@@ -67,7 +68,7 @@ def best_start(
             continue
         ends.append((result.value, result.x))
         least = min(ends)[0]
-        if sum(value <= least + _SAME * abs(least) for value, _ in ends) > 1:
+        if len(ends) >= _ENOUGH and sum(v <= least + _SAME * abs(least) for v, _ in ends) > 1:
             break
     if not ends:
         return None

@@ -168,7 +168,8 @@ class Magnitudes:
             if name.startswith("log") or name == "gamma":
                 self.positive |= {arg} & self.leaves
             found = self.size(arg)
-            if not (name.startswith("log") or is_condition(node)):
+            # log(s) and log(a + b) say nothing of a size, but log(x/c) says that c is like x
+            if not ((name.startswith("log") and arg.func is not sympy.Mul) or is_condition(node)):
                 self.equations.append(found)
         return one
 

@@ -15,6 +15,7 @@ from symgd.calculus.jumps import names_in_jumps
 from symgd.fits.per_row_function import PerRowFunction
 from symgd.fits.qr_reduction import RowResiduals
 from symgd.fits.regression_model import Model
+from symgd.fits.row_sample import with_columns
 from symgd.formula.nodes import Name, topological
 from symgd.model.data_binding import RowData
 from symgd.solvers.objectives import Box, Matrix, Vector
@@ -32,13 +33,25 @@ class Projection:
 
     def __init__(self, model: Model, residuals: RowResiduals, rows: RowData) -> None:
         self.model, self.rows, self.nested = model, rows, model.nested
-        self.linear = linear_parameters(model, residuals)
-        index = {leaf: k for k, leaf in enumerate(model.leaves)}
-        columns = [residuals.derivatives_of(k) for k in self.linear]
-        self.depends = [{index[n] for n in topological(c) if n in index} for c in columns]
         self.parts = len(residuals.each)
+        if "projection" not in residuals.shared:
+            residuals.shared["projection"] = self._derive(residuals)
+        self.linear: list[int]
+        self.depends: list[set[int]]
+        self.linear, self.depends, function = residuals.shared["projection"]
+        self._function = function.on(rows)
+
+    def _derive(self, residuals: RowResiduals) -> tuple[list[int], list[set[int]], PerRowFunction]:
+        linear = linear_parameters(self.model, residuals)
+        index = {leaf: k for k, leaf in enumerate(self.model.leaves)}
+        columns = [residuals.derivatives_of(k) for k in linear]
+        depends = [{index[n] for n in topological(c) if n in index} for c in columns]
         outputs = [*residuals.each, *(node for column in columns for node in column)]
-        self._function = PerRowFunction(rows, residuals.inputs, outputs)
+        return (
+            linear,
+            depends,
+            PerRowFunction(with_columns(self.rows, {}), residuals.inputs, outputs),
+        )
 
     def solve(
         self, points: Matrix, active: Collection[int] | None = None, box: Box | None = None

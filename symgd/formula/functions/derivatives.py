@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from symgd.formula.functions import reference
+from symgd.formula.functions import faddeeva, reference
 from symgd.formula.functions.function import CHEAP, DIVIDE, ELEMENTARY, SPECIAL, Function, row
 
 
@@ -231,6 +231,23 @@ _ROWS = (
         "log_erfc", "-1.4142135623730951*log_ndtr_derivative(-1.4142135623730951*x)", "log(erfc(x))",
         "where(x > 1, log_ndtr(-1.4142135623730951*x) + 0.6931471805599453, log1p(-erf(x)))",
         readable_form="log(erfc(x))", cost=8 * ELEMENTARY,
+    ),
+    # Voigt's profile and the Faddeeva function
+    *(
+        _derivative(
+            name, faddeeva.SECOND[name], f"derivative of {of}", formula,
+            arity=(count, count), readable_form=faddeeva.SHOWN.get(name, formula), cost=30 * count * ELEMENTARY - 30 * ELEMENTARY,
+        )
+        for name, of, formula, count in (
+            ("faddeeva_x", "faddeeva_re in x", faddeeva.FADDEEVA_X, 2),
+            ("faddeeva_y", "faddeeva_re in y", faddeeva.FADDEEVA_Y, 2),
+            ("voigt_x", "voigt in x", faddeeva.VOIGT_X, 3),
+            ("voigt_z", "voigt in z", faddeeva.VOIGT_Z, 3),
+        )
+    ),
+    _derivative(
+        "voigt_y", faddeeva.SECOND["voigt_y"], "derivative of voigt in y", definition=faddeeva.SHOWN["voigt_y"],
+        arity=(3, 3), cost=60 * ELEMENTARY, by_hand=_DIGITS,
     ),
     # gamma and Bessel families
     _derivative(

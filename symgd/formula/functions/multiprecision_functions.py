@@ -160,7 +160,23 @@ def _specials(ctx: Context) -> dict[str, Operation]:
     def beta(x: Real, y: Real) -> Real:
         return ctx.beta(x, y) if is_moderate(x, y) and max(abs(x), abs(y)) < 2**40 else ctx.nan
 
-    table = {f.__name__: f for f in (gamma, loggamma, digamma, polygamma, beta)}
+    def faddeeva(x: Real, y: Real) -> Any:
+        """exp(-z**2)*erfc(-iz) at z = x + iy, as `voigt` needs it."""
+        if y < 0 or not (is_moderate(x, y) and max(abs(x), abs(y)) < 2**40):
+            return ctx.mpc(ctx.nan, ctx.nan)
+        z = ctx.mpc(x, y)
+        return ctx.exp(-z * z) * ctx.erfc(z * ctx.mpc(0, -1))
+
+    def lambertw(x: Real) -> Real:
+        if not is_moderate(x) or x < -ctx.exp(-1):
+            return ctx.inf if x == ctx.inf else ctx.nan
+        return ctx.re(ctx.lambertw(x))
+
+    table = {f.__name__: f for f in (gamma, loggamma, digamma, polygamma, beta, lambertw)}
+    table |= {
+        "faddeeva_re": lambda x, y: faddeeva(x, y).real,
+        "faddeeva_im": lambda x, y: faddeeva(x, y).imag,
+    }
     return table | {
         name: _bessel(ctx, name, is_moderate)
         for name in ("besselj", "bessely", "besseli", "besselk")

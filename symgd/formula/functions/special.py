@@ -183,3 +183,54 @@ def _beta_mixed_derivative(mp: Any, x: float, y: float) -> object:
 beta_mixed_derivative = by_mpmath(
     _beta_mixed_derivative, lambda x, y: _are_finite(x, y) and min(x, y) > -1e4 and x != 0 != y
 )
+
+
+def lambertw(x: float) -> float:
+    """The w >= -1 with w*exp(w) = x; nan left of -1/e.
+
+    Steps of order four (F. Fritsch, R. Shafer, W. Crowley, 1973, Algorithm 443, Comm. ACM 16(2),
+    https://doi.org/10.1145/361952.361970) from approximations that err by less than 2 %.
+    """
+    if not x >= -1 / math.e:
+        return nan
+    if abs(x) < 1e-9 or x == inf:
+        return x * (1 - x) if x < inf else x
+    if x < -0.25:  # the series at the branch, where e*x + 1 cancels
+        p = math.sqrt(max(2 * ((math.e * x + 1) + _E_REST * x), 0.0))
+        w = -1 + p * (1 - p * (1 / 3 - p * (11 / 72 - p * (43 / 540 - p * (769 / 17280)))))
+        if p < 1e-3:
+            return w
+    else:  # R. Iacono, J. Boyd, 2017, Adv. Comput. Math. 43, https://doi.org/10.1007/s10444-017-9530-3
+        power = math.log1p(x)
+        w = power * (1 - math.log1p(power) / (2 + power))
+    for _ in range(2):
+        z = math.log(x / w) - w
+        q = 2 * (1 + w) * (1 + w + 2 * z / 3)
+        w += w * z / (1 + w) * (q - z) / (q - 2 * z)
+    return w
+
+
+_E_REST = 1.4456468917292502e-16  # e less the nearest double
+
+
+def _voigt_y(mp: Any, x: float, y: float, z: float) -> Any:
+    """-(V + x V_x + z V_z)/y, which cancels."""
+    width = mp.sqrt(2) * abs(mp.mpf(y))
+    u, v = x / width, abs(mp.mpf(z)) / width
+    w = mp.exp(-(mp.mpc(u, v) ** 2)) * mp.erfc(mp.mpc(v, -u))
+    slope = mp.mpc(0, 2 / mp.sqrt(mp.pi)) - 2 * mp.mpc(u, v) * w
+    return -(w.real + u * slope.real - v * slope.imag) / (mp.sqrt(mp.pi) * width * y)
+
+
+_voigt_y_near = by_mpmath(_voigt_y, _are_finite, digits=60)
+
+
+def voigt_y(x: float, y: float, z: float) -> float:
+    """The derivative of voigt in y, its second one in x times y; far out that of a Lorentzian."""
+    far = max(abs(x), abs(z))
+    if not 1e8 * abs(y) <= far < inf:
+        return nan if y == 0 else _voigt_y_near(x, y, z)
+    if far == 0:
+        return nan
+    a, b = x / far, abs(z) / far
+    return (y / far) / far / far * b / math.pi * (6 * a * a - 2 * b * b) / (a * a + b * b) ** 3

@@ -16,7 +16,7 @@ import math
 
 import sympy
 
-from symgd.formula.functions import reference
+from symgd.formula.functions import faddeeva, reference
 from symgd.formula.functions.derivatives import DERIVATIVES
 from symgd.formula.functions.function import CHEAP, DIVIDE, ELEMENTARY, SPECIAL, Function, Power
 from symgd.formula.functions.function import library_row as _library
@@ -37,6 +37,7 @@ _GAMMA_POLE = "x <= 0 and x == floor(x)"
 _BETA_POLE = (
     f"({_GAMMA_POLE} or y <= 0 and y == floor(y)) and not (x + y <= 0 and x + y == floor(x + y))"
 )
+
 
 _QUOTIENT = "derivatives 1 and minus the whole quotient, also at the jumps"
 
@@ -207,11 +208,11 @@ _ROWS = (
     ),
     # error function, gamma and Bessel families
     _library(
-        "erf", sympy.erf, "1.1283791670955126*gaussian(x)", "error function", numpy="",
+        "erf", sympy.erf, "2/sqrt(pi)*gaussian(x)", "error function", numpy="",
         exact_derivative=("2/sqrt(pi)*gaussian(x)",), range=_UNIT, monotone=1, finite_everywhere=True,
     ),
     _library(
-        "erfc", sympy.erfc, "-1.1283791670955126*gaussian(x)", "1 - erf(x)", numpy="",
+        "erfc", sympy.erfc, "-2/sqrt(pi)*gaussian(x)", "1 - erf(x)", numpy="",
         exact_derivative=("-2/sqrt(pi)*gaussian(x)",), range=(0.0, 2.0), monotone=-1, finite_everywhere=True,
     ),
     _row(
@@ -228,6 +229,28 @@ _ROWS = (
         ),
         definition="log(erfc(-x/sqrt(2))/2)", variables=("log_ndtr",), cost=7 * ELEMENTARY,
         range=(-_INFINITE, 0.0), monotone=1, finite_everywhere=True,
+    ),
+    _row(
+        "lambertw", sympy.LambertW, "exp(-f)/(1 + f)", "Lambert's W: the w >= -1 with w*exp(w) = x",
+        by_hand=_SERIES,
+        aliases=("LambertW",), mpmath="lambertw", cost=SPECIAL,
+        domain=(-0.36787944117144233, _INFINITE), range=(-1.0, _INFINITE), monotone=1, steep=True,
+    ),
+    _row(
+        "voigt", None, ("voigt_x(x, y, z)", "voigt_y(x, y, z)", "voigt_z(x, y, z)"),
+        "Voigt's profile of area 1: y the standard deviation of its Gaussian, z the half width of its Lorentzian",
+        formula=faddeeva.VOIGT, definition=faddeeva.VOIGT_EXACT,
+        arity=(3, 3), cost=60 * ELEMENTARY, range=_POSITIVE,
+    ),
+    _row(
+        "faddeeva_re", None, ("faddeeva_x(x, y)", "faddeeva_y(x, y)"),
+        "real part of w(x + iy) = exp(-z^2)*erfc(-iz), y >= 0",
+        formula=faddeeva.REAL, sympy_form=faddeeva.FaddeevaReal, arity=(2, 2), cost=30 * ELEMENTARY, range=(0.0, 1.0000001),
+    ),
+    _row(
+        "faddeeva_im", None, ("-faddeeva_y(x, y)", "faddeeva_x(x, y)"),
+        "imaginary part of w(x + iy) = exp(-z^2)*erfc(-iz), y >= 0",
+        formula=faddeeva.IMAGINARY, sympy_form=faddeeva.FaddeevaImaginary, arity=(2, 2), cost=30 * ELEMENTARY, range=_UNIT,
     ),
     _row(
         "gamma", sympy.gamma, "f*digamma(x)", "gamma function", variables=("gamma",), math="gamma", c="tgamma", cost=SPECIAL,

@@ -94,7 +94,8 @@ function byLaw(facts) {
 function geometric(facts, rate) {
   const size = Math.abs(rate);
   if (Math.abs(size - 1) <= SAME && (facts.swings || turnsBack(facts.path))) {
-    if (rate < 0 && stays(facts)) return ["reversing", { rate }];
+    const errors = lately(facts).map((p) => p[1]), alike = Math.max(...errors) <= (1 + 1e-6) * Math.min(...errors);
+    if (rate < 0 && alike && stays(facts)) return ["reversing", { rate }];
     return stays(facts) ? bouncing(facts) : unsteady(facts);
   }
   if (size > 1) return growing(facts, rate);
@@ -144,7 +145,7 @@ function constant(facts, law) {
   const step = -law.slope, left = facts.error / step, later = facts.future(whole(2 * left));
   if (left < 3 || (later.length && !falls(facts, later))) return null;
   const digit = digitOf(facts, later, 0.9 * left), last = facts.strides.slice(-8);
-  const straight = step >= 0.9 * last.reduce((a, b) => a + b) / last.length;
+  const straight = step >= 0.995 * last.reduce((a, b) => a + b) / last.length;
   if (digit === null || !(digit >= 0.63 * left && digit <= 1.26 * left) || (!straight && !(later.length >= digit))) return null;
   return ["constant", { step: short(step, 3), error: short(facts.error, 3), left: stepsText(left) }];
 }
