@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Sequence
+from functools import cache
 from typing import NamedTuple
 
 from symgd._numpy import NDArray, np
@@ -23,7 +24,7 @@ class Style(NamedTuple):
     decimal: str
     group: str
 
-    @property
+    @cache  # noqa: B019 - there are eight
     def pattern(self) -> re.Pattern[str]:
         """A number in this style."""
         grouped = rf"[0-9]{{1,3}}(?:[{re.escape(self.group)}][0-9]{{3}})+|" if self.group else ""
@@ -51,11 +52,13 @@ STYLES = tuple(
     for group in groups
 )
 
+_ANY_STYLE = re.compile("|".join(style.pattern().pattern for style in STYLES))
+
 
 def is_written_number(cell: str) -> bool:
     """Whether a cell is a number in one of the styles."""
     text = cell.strip()
-    return bool(_WRITTEN.fullmatch(text)) and any(s.pattern.fullmatch(text) for s in STYLES)
+    return bool(_WRITTEN.fullmatch(text)) and bool(_ANY_STYLE.fullmatch(text))
 
 
 class WrittenNumbers(Labels):
@@ -73,7 +76,7 @@ class WrittenNumbers(Labels):
         self._style = Style(".", "")
 
     def check(self, text: str) -> None:
-        if not isinstance(parse(text), float) and not is_written_number(text):
+        if not _ANY_STYLE.fullmatch(text) and not isinstance(parse(text), float):
             raise DataError(f"'{excerpt(text)}' is not a number")
 
     def remark(self, name: str) -> str:
@@ -95,9 +98,16 @@ class WrittenNumbers(Labels):
         return np.array([0.0, *self._numbers.values()])
 
     def _found_style(self, texts: Sequence[str]) -> Style:
-        possible = [s for s in STYLES if all(map(s.pattern.fullmatch, texts))]
+        possible = [s for s in STYLES if all(map(s.pattern().fullmatch, texts))]
         if not possible:
             return self._refuse(texts)
+        marks = set("".join(texts))
+        seen = (Style(s.decimal, s.group if marks & set(s.group) else "") for s in possible)
+        possible = list(
+            dict.fromkeys(s if s.decimal in marks else Style(".", s.group) for s in seen)
+        )
+        if len(possible) == 1:
+            return possible[0]
         telling = next((t for t in texts if len({s.plain(t) for s in possible}) > 1), None)
         if telling is None:
             shown = (s for s in possible if any(s.decimal in text for text in texts))
@@ -112,9 +122,9 @@ class WrittenNumbers(Labels):
     def _refuse(self, texts: Sequence[str]) -> Style:
         """The error about texts that no style has in common."""
         first = texts[0]
-        styles = [s for s in STYLES if s.pattern.fullmatch(first)]
+        styles = [s for s in STYLES if s.pattern().fullmatch(first)]
         other = next(
-            (t for t in texts if not any(s.pattern.fullmatch(t) for s in styles)), texts[-1]
+            (t for t in texts if not any(s.pattern().fullmatch(t) for s in styles)), texts[-1]
         )
         sentence = f"'{excerpt(first)}' and '{excerpt(other)}' are not written in one style"
         hint = "write every number with a decimal point, and digits without groups"

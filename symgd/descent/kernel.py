@@ -54,6 +54,16 @@ class Run:
             self.history.append(x, loss, grad_norm)
         self.tail.append((t, x))
 
+    def to_lists(self) -> None:
+        """Turn points that are arrays into lists of floats."""
+        self.x, self.grad, self.best_x = map(_listed, (self.x, self.grad, self.best_x))
+        if self.last is not None:
+            t, x, loss, grad = self.last
+            self.last = (t, _listed(x), loss, _listed(grad))
+        for k, (t, x) in enumerate(self.tail):
+            if not isinstance(x, list):
+                self.tail[k] = (t, x.tolist())
+
     def small(self, grad_norm: float) -> bool:
         """Whether max|g| <= tol: the certificate of convergence."""
         if self.tol is None or grad_norm > self.tol * math.sqrt(len(self.x)):
@@ -135,6 +145,10 @@ class StepKernel:
                 return stop
             run.x, run.state, run.t = x, out[params:end], t
         return None
+
+
+def _listed(x: Any) -> list[float]:
+    return x if isinstance(x, list) else x.tolist()
 
 
 class Ahead(NamedTuple):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import cycle
@@ -28,7 +27,7 @@ _NESTS = 4  # parameters of a loss with indices, beyond which its loop nests tak
 _SQUARES = 60  # parameters of a sum of squares for lm
 _CHECKED = 30  # parameters up to which the verdict looks at the curvature again
 _FAR = 1e12  # times the size of the start: so far away no minimum is looked for
-_FEW_STEPS, _FEW_NEWTON_STEPS = 1_000, 100  # of lbfgs and of the trust region, in turn
+_FEW_STEPS, _FEW_NEWTON_STEPS = 1_000, 40  # of lbfgs and of the trust region, in turn
 _COSTLY = 10**8  # operations of value and gradient, beyond which a Hessian is too expensive
 
 #: (loss, start, box, tol) -> the points of a solver
@@ -180,25 +179,28 @@ class SolverKernel:
         leaves = among or self.name in ("newton", "tr")
         self.leaves_saddles = leaves and len(start) > least
         self.certified = False  # a solver that leaves saddles has found no way out of the end
-        self.box, self.here = loss.internals.box, next(self.points)
-        self.plain = loss.arrays is None  # points are lists, for the reports
+        self.here = next(self.points)
+        self.plain = loss.arrays is None  # points are lists in the end, for the reports
+        self.box = box if self.plain else None
         self.farthest = _FAR * (1.0 + norm_of(np.asarray(start, dtype=float)))
 
     @one_blas_thread()
     def advance(self, run: Run, count: int) -> Stop | None:
         """`count` points more, or fewer and the reason."""
-        for _ in range(count):
-            x, value, slope = self.here
-            grad: Any = slope
-            run.x, norm = x, norm_of(slope)
+        try:
+            return self._advance(run, count)
+        finally:
             if self.plain:
-                run.x, grad = x.tolist(), slope.tolist()
-                grad = grad if self.box is None else self.box.projected(run.x, grad)
-                norm = math.hypot(*grad)
-            stop = run.first_stop(VALUE_CHECKS[:2], value, norm, grad)
+                run.to_lists()
+
+    def _advance(self, run: Run, count: int) -> Stop | None:
+        for _ in range(count):
+            run.x, value, slope = self.here
+            grad: Any = slope if self.box is None else self.box.projected(run.x, slope)
+            stop = run.first_stop(VALUE_CHECKS[:2], value, norm_of(grad), grad)
             if stop is not None:
                 return stop
-            if norm_of(x) > self.farthest:
+            if norm_of(run.x) > self.farthest:
                 return Stop.NO_DESCENT
             try:
                 self.here = next(self.points)
@@ -207,7 +209,7 @@ class SolverKernel:
                     ended.value is End.SMALL and self.leaves_saddles
                 )
                 return _STOPS[ended.value]
-            run.x, run.t = self.here.x.tolist() if self.plain else self.here.x, run.t + 1
+            run.x, run.t = self.here.x, run.t + 1
         return None
 
 

@@ -68,8 +68,8 @@ def _order(problem: LeastSquaresProblem, x: Vector) -> Iterator[str]:
     """A remark where residuals follow one another along a column."""
     model = problem.model
     rows = sample_rows(model.rows, _ROWS)
-    if rows.table.rows < _FEW:
-        return
+    if rows.table.rows < _FEW or not columns_below([model.response]):
+        return  # along the response itself residuals always have an order
     residuals = problem.residuals.on(rows).values(x.tolist())
     for column in columns_below([model.predicted]):
         values = np.asarray(rows.table.columns[column.text], dtype=np.float64)

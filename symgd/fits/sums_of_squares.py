@@ -15,7 +15,17 @@ import sympy
 
 from symgd.fits.regression_model import Model
 from symgd.formula.functions.table import BY_CLASS
-from symgd.formula.nodes import ROWS, Column, Name, Node, RowMean, RowSum, float_of, topological
+from symgd.formula.nodes import (
+    ROWS,
+    Column,
+    Name,
+    Node,
+    RowMean,
+    RowSum,
+    Where,
+    float_of,
+    topological,
+)
 from symgd.model.data_binding import RowData, columns_below
 
 
@@ -69,6 +79,12 @@ class Squares:
         """(base, weight) of each square, (weight*base)^2, of a term of a sum over rows."""
         if term.func is sympy.Add:
             return _joined([self._squares(a, factor) for a in term.args])
+        if term.func is Where:  # of squares: the square of where
+            found = [self._squares(a, factor) for a in term.args[1:]]
+            if any(part is None or len(part) != 1 for part in found):
+                return None
+            a, b = (self.graph.mul(w, base) for part in found for base, w in part or ())
+            return [(self.graph.where(term.args[0], a, b), self.graph.number(1.0))]
         factors = _factors(term)
         numbers = [f for a in factors if (f := float_of(a)) is not None]
         factor *= math.prod(numbers)

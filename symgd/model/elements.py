@@ -34,6 +34,9 @@ def place_on_axis(subscript: str, extent: int) -> int | None:
     return place - 1
 
 
+_SHOWN = 20  # elements that a repr has all of
+
+
 class Elements(dict[str, float]):
     """Name -> number; an element of an array is `w[2]`, and the name `w` gives the whole array.
 
@@ -56,6 +59,12 @@ class Elements(dict[str, float]):
         shape = self.shapes[name]  # KeyError, as of every dictionary
         values = [self[element] for element in element_names(name, shape)]
         return np.array(values, dtype=np.float64).reshape(shape)
+
+    def __repr__(self) -> str:
+        if len(self) <= _SHOWN:
+            return super().__repr__()
+        with np.printoptions(threshold=_SHOWN):
+            return repr(self.by_array())
 
     def __reduce__(self) -> tuple[type[Elements], tuple[dict[str, float], dict[str, Any]]]:
         return Elements, (dict(self), dict(self.shapes))

@@ -28,10 +28,15 @@ class History:
     def __len__(self) -> int:
         return len(self._rows) // self._width
 
-    def append(self, theta: Sequence[float], loss: float, grad_norm: float) -> None:
+    def append(
+        self, theta: Sequence[float] | NDArray[np.float64], loss: float, grad_norm: float
+    ) -> None:
         """Record one row: of the next multiple of `stride`."""
         row = array("d", (loss, grad_norm))
-        row.extend(theta)
+        if isinstance(theta, np.ndarray):
+            row.frombytes(theta.tobytes())
+        else:
+            row.extend(theta)
         self._rows.extend(row)
         if len(self) > self._limit:
             self._thin()

@@ -11,14 +11,14 @@ from typing import Any, Protocol
 
 from symgd._locks import cached_property
 from symgd._numpy import NDArray, np
-from symgd.errors import DescentError, import_problem
+from symgd.errors import DescentError, excerpt, import_problem
 from symgd.model.bounds import ParameterBox
 from symgd.model.checks import finite_or_none
 from symgd.model.elements import named, nested
 from symgd.model.history import History
 from symgd.model.present import Paged
 from symgd.model.rules import Rule
-from symgd.names import escape
+from symgd.names import counted, escape
 
 
 class Status(StrEnum):
@@ -142,7 +142,7 @@ def _known(verdict: Verdict) -> Verdict:
     return verdict
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Result(Paged):
     """The end of a descent, and how it came there.
 
@@ -174,6 +174,11 @@ class Result(Paged):
     constraints: tuple[ConstraintEnd, ...] = ()
     violation: float | None = None
     starts: Starts | None = None
+
+    def __repr__(self) -> str:
+        theta = excerpt(" ".join(repr(self.theta).split()), 1000)
+        what = f"{self.status.value} after {counted(self.steps, 'step')}"
+        return f"<Result: {what}, theta = {theta}, value = {self.value!r}>"
 
     @cached_property
     def verdict(self) -> Verdict:

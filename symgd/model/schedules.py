@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from symgd import names
-from symgd.errors import ArgumentError
+from symgd.errors import ArgumentError, FormulaError
+from symgd.formula.functions.table import CALLABLE
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,10 @@ _CALL = re.compile(r"\s*([a-z_]+)\s*(?:\((.*)\))?\s*", re.DOTALL)
 def expanded(text: str) -> str:
     """The formula of a call such as cosine(0.1) or step(0.1, every=50); another text as it is."""
     match = _CALL.fullmatch(text)
-    if match is None or match[1] not in SCHEDULES:
+    if match is None:
+        return text
+    if match[1] not in SCHEDULES:
+        _refuse_misspelt(text, match)
         return text
     entry = SCHEDULES[match[1]]
     values: dict[str, str | None] = {
@@ -101,6 +105,16 @@ def expanded(text: str) -> str:
             f"all of it: {entry.call}"
         )
     return re.sub(r"[a-z_]\w*", lambda m: values.get(m[0]) or m[0], entry.text)
+
+
+def _refuse_misspelt(text: str, call: re.Match[str]) -> None:
+    """FormulaError where the call is of no function, and a schedule's name is the nearest."""
+    if call[2] is None or call[1] in CALLABLE:
+        return
+    hint = names.suggest(call[1], [*SCHEDULES, *CALLABLE])
+    if hint and hint.split("'")[1] in SCHEDULES:
+        sentence = f"'{names.escape(call[1])}' is no schedule and no function"
+        raise FormulaError(text, call.start(1), sentence, hint)
 
 
 def _number(text: str, entry: NamedSchedule) -> str:

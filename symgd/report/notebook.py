@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from symgd.formula.printing.latex import latex, latex_name
 from symgd.report.markup import markup, markup_lines
+from symgd.report.table import parameter_rows
 
 if TYPE_CHECKING:
     from symgd.descent.explain import Explanation
@@ -73,7 +74,13 @@ def rule_svg(rule: Rule) -> str:
 
 def result_latex(result: Result) -> str:
     """The end of the run."""
-    rows = [rf"{latex_name(name)} &= {_number(value)}" for name, value in result.theta.items()]
+    known = result.theta
+    rows = [
+        rf"{latex_name(name)} &= {_number(known[name])}"
+        if name in known and not getattr(known[name], "shape", ())
+        else rf"\text{{{markup(name)}}} &= \text{{{markup(value)}}}"
+        for name, value in parameter_rows(known)
+    ]
     rows += [rf"L &= {_number(result.value)}", rf"\text{{steps}} &= {result.steps}"]
     return _aligned(rows)
 
@@ -81,7 +88,7 @@ def result_latex(result: Result) -> str:
 def result_html(result: Result) -> str:
     """The end of the run and the verdict as a table."""
     rows = [("status", result.status.value), ("steps", str(result.steps))]
-    rows += [(name, repr(value)) for name, value in result.theta.items()]
+    rows += parameter_rows(result.theta)
     rows += [("loss", repr(result.value)), ("verdict", result.verdict.sentence)]
     rows += [("advice", result.verdict.advice)] if result.verdict.advice else []
     return _table(result.loss.text[:200], [], rows)

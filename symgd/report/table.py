@@ -49,9 +49,8 @@ def summary(result: Result) -> Iterator[str]:
         theta = ", ".join(f"{escape(k)} = {v!r}" for k, v in listed)
         yield f"{result.status.value} {after}: {theta}"
     else:
-        first, *lines = _array_lines(result, after)
-        yield f"{result.status.value}: {first}"
-        yield from lines
+        yield f"{result.status.value}: {_counted(result)} {after}:"
+        yield from (f"  {k} = {v}" for k, v in parameter_rows(result.theta, whole=True))
     yield f"loss = {result.value!r}"
     yield from filter(None, [result.verdict.sentence, result.verdict.advice])
 
@@ -117,48 +116,42 @@ def rule_summary(
 def final_lines(result: Result, *, width: int = 80) -> list[str]:
     """The last parameters: on one line, or one line each if they do not fit."""
     after = f"after {result.steps} step{'' if result.steps == 1 else 's'}"
-    if any(not isinstance(v, float) for v in result.theta.values()) or _long(result.theta):
-        return _array_lines(result, after)
-    theta = {escape(name): float_text(value) for name, value in result.theta.items()}
-    line = f"{', '.join(theta)} {after}: {', '.join(theta.values())}"
-    if len(theta) <= 1 or len(line) <= width:
-        return [line]
-    longest = max(map(len, theta))
-    lines = [f"  {name:<{longest}} = {value}" for name, value in theta.items()]
-    return [f"{len(theta)} parameters {after}:", *lines]
+    rows = parameter_rows(result.theta)
+    if [name for name, _ in rows] == [escape(name) for name in result.theta]:  # no arrays
+        line = f"{', '.join(n for n, _ in rows)} {after}: {', '.join(v for _, v in rows)}"
+        if len(rows) <= 1 or len(line) <= width:
+            return [line]
+        longest = max(len(name) for name, _ in rows)
+        rows = [(f"{name:<{longest}}", value) for name, value in rows]
+    return [f"{_counted(result)} {after}:", *(f"  {name} = {value}" for name, value in rows)]
 
 
-def _long(theta: Mapping[str, Any]) -> bool:
-    """Whether some array is too long to be listed."""
-    return isinstance(theta, Elements) and any(prod(s) > _LISTED for s in theta.shapes.values())
+def parameter_rows(theta: Mapping[str, Any], whole: bool = False) -> list[tuple[str, str]]:
+    """(name, value) of the parameters; of long arrays the first and last elements, and the norm.
 
-
-def _array_lines(result: Result, after: str) -> list[str]:
-    """Numbers as they are; of an array its first and last elements, and its norm."""
-    theta: Mapping[str, Any] = result.theta
+    whole: arrays stand in one row each, which they do else where one of them is long.
+    """
     if isinstance(theta, Elements):
-        theta = theta.by_array()
-    lines = []
+        long = any(prod(shape) > _LISTED for shape in theta.shapes.values())
+        theta = theta.by_array() if whole or long else dict(theta)
+    rows = []
     for name, value in theta.items():
-        shape = getattr(value, "shape", ())
+        shape, shown = getattr(value, "shape", ()), escape(name)
         if not shape:
-            lines.append(f"  {escape(name)} = {float_text(value)}")
+            rows.append((shown, float_text(value)))
             continue
-        flat, size = value.ravel(), " x ".join(f"{extent:,}" for extent in shape)
-        if len(flat) <= _LISTED:
-            listed = ", ".join(float_text(float(v)) for v in flat)
-            lines.append(f"  {escape(name)} ({size}) = {listed}")
-        else:
-            ends = [f"{float(v):.6g}" for v in (*flat[:3], flat[-1])]
-            listed = f"{', '.join(ends[:3])}, ..., {ends[3]}"
-            lines.append(
-                f"  {escape(name)} ({size}) = {listed}; norm {float(flat @ flat) ** 0.5:.6g}"
-            )
-    return [f"{counted(sum(_size(v) for v in theta.values()), 'parameter')} {after}:", *lines]
+        flat = value.ravel()
+        listed = ", ".join(float_text(float(v)) for v in flat[: _LISTED + 1])
+        if len(flat) > _LISTED:
+            first, last = ", ".join(f"{float(v):.6g}" for v in flat[:3]), f"{float(flat[-1]):.6g}"
+            listed = f"{first}, ..., {last}; norm {float(flat @ flat) ** 0.5:.6g}"
+        rows.append((f"{shown} ({' x '.join(f'{extent:,}' for extent in shape)})", listed))
+    return rows
 
 
-def _size(value: Any) -> int:
-    return int(getattr(value, "size", 1))
+def _counted(result: Result) -> str:
+    count = sum(int(getattr(value, "size", 1)) for value in result.theta.values())
+    return counted(count, "parameter")
 
 
 def verdict_lines(result: Result) -> list[str]:

@@ -290,3 +290,11 @@ def test_exact_values_take_arrays(n):
     value, grad = loss.exact.value_and_grad({"x": x})
     assert value == pytest.approx(loss.value({"x": x}), rel=1e-13)
     assert grad == pytest.approx(loss.grad(x), rel=1e-12, abs=1e-12)
+
+
+def test_a_result_of_many_elements_is_shown_on_one_screen():
+    result = descend(CHAIN, sizes={"n": 3000}, start=0.5, lr=1e-4, steps=2, advise=False)
+    shown = [result, result.best, result.theta, result.grad]
+    assert max(len(repr(one)) for one in shown) < 1100
+    assert "x (3,000)" in result._repr_html_()
+    assert len(result._repr_html_() + result._repr_latex_() + str(result)) < 3000

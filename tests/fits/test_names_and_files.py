@@ -110,3 +110,13 @@ def test_arrays_are_sigma_and_weight():
     ):
         with pytest.raises(DataError, match=word):
             symgd.fit("y = a*x + b", POINTS, sigma=wrong)
+
+
+def test_dose_response_whose_ec50_is_called_e():
+    """R's drc calls it so; the values are SciPy's from a good start."""
+    data = {"dose": [0.1, 1.0, 3.0, 10.0, 100.0, 0.01], "y": [9.0, 40.0, 62.0, 88.0, 97.0, 5.0]}
+    model = "y = c + (d-c)/(1 + exp(b*(log(dose) - log(e))))"
+    found = symgd.fit(model, data, start={"e": 1})
+    assert found.theta["e"] == pytest.approx(1.7646, rel=1e-4)
+    assert found.rss == pytest.approx(14.93435, rel=1e-6)
+    assert "Euler" in " ".join(symgd.fit(model, data).warnings)

@@ -173,3 +173,13 @@ def test_binomial_family_takes_shares_and_trials():
 def test_family_that_there_is_not_is_refused():
     with pytest.raises(symgd.ArgumentError, match="poisson"):
         symgd.fit("y = a*x", DECAY, family="poison")
+
+
+def test_squares_that_where_chooses_are_scanned():
+    y = np.where(X < 1.73, 1.0, 3.0) + GENERATOR.normal(0, 0.1, 40)
+    found = symgd.fit("sum(where(x < c, (y - a)^2, (y - b)^2))", {"x": X, "y": y})
+    assert found.status == "converged"
+    assert found.theta["a"] == pytest.approx(y[X < 1.73].mean(), rel=1e-9)
+    assert found.theta["b"] == pytest.approx(y[X > 1.73].mean(), rel=1e-9)
+    low, high = X[X < 1.73].max(), X[X > 1.73].min()
+    assert said(found, f"c: anywhere in ({low:.10g}, {high:.10g}]")

@@ -9,7 +9,8 @@ from mpmath import mp
 from .jets import ENDLESS, HUGE, Jet, Jets, PoleError, Real, UnlimitedError
 from .slopes import FAR, UNARY, bessel, polygamma
 
-SPECIAL = ("gamma", "loggamma", "digamma", "polygamma", "beta", "betaln")
+SPECIAL = ("gamma", "loggamma", "digamma", "polygamma", "beta", "betaln", "lambertw")
+FADDEEVA = ("voigt", "faddeeva_re", "faddeeva_im")
 BESSEL = ("besselj", "bessely", "besseli", "besselk")
 _STEPS: dict[str, Callable[[Real], Real]] = {
     "sign": mp.sign,
@@ -26,6 +27,8 @@ def apply(jets: Jets, op: str, args: list[Jet]) -> Jet:
         return jets.unary(args[0], *UNARY[op], ENDLESS if op in FAR else HUGE)
     if op in SPECIAL or op in BESSEL:
         return _special(jets, op, args)
+    if op in FADDEEVA:
+        return _voigt(jets, *args) if op == "voigt" else _faddeeva(jets, op, *args)
     return _OPERATIONS[op](jets, *args)
 
 
@@ -97,6 +100,39 @@ def _special(jets: Jets, op: str, args: list[Jet]) -> Jet:
     total = jets.unary(jets.add([(1, x), (1, y)]), *log)
     found = jets.add([(1, jets.unary(x, *log)), (1, jets.unary(y, *log)), (-1, total)])
     return found if op == "betaln" else jets.unary(found, *UNARY["exp"])
+
+
+def _voigt(jets: Jets, x: Jet, sigma: Jet, gamma: Jet) -> Jet:
+    """The real part of w((x + i|gamma|)/(|sigma|*sqrt(2)))/(|sigma|*sqrt(2*pi))."""
+    width = jets.mul(jets.constant(mp.sqrt(2)), _absolute(jets, sigma))
+    u, v = divided(jets, x, width), divided(jets, _absolute(jets, gamma), width)
+    value = _faddeeva(jets, "faddeeva_re", u, v)
+    return divided(jets, value, jets.mul(jets.constant(mp.sqrt(mp.pi)), width))
+
+
+def _faddeeva(jets: Jets, op: str, x: Jet, y: Jet) -> Jet:
+    """A part of w(z) = exp(-z**2)*erfc(-iz), with w' = 2i/sqrt(pi) - 2zw, w'' = -2w - 2zw'.
+
+    f(x, y) is a function of x, one of y, and one of x + y to second order. Far out, where the
+    terms of w' cancel, nothing is stated.
+    """
+    if y[0] < 0:
+        return jets.nan(x[1] is not None or y[1] is not None)
+    if abs(x[0]) + abs(y[0]) > 3:
+        raise UnlimitedError
+    x, y = jets.rounded(*x), jets.rounded(*y)
+    z = mp.mpc(x[0], y[0])
+    w = mp.exp(-z * z) * mp.erfc(-1j * z)
+    first = 2j / mp.sqrt(mp.pi) - 2 * z * w
+    second = -2 * w - 2 * z * first
+    if op == "faddeeva_im":  # Im w = Re(-iw)
+        w, first, second = -1j * w, -1j * first, -1j * second
+    mixed = -second.imag
+    along_x = jets.unary(x, lambda _: w.real, lambda *_: (first.real, second.real - mixed))
+    along_y = jets.unary(y, lambda _: mp.mpf(0), lambda *_: (-first.imag, -second.real - mixed))
+    both = jets.add([(1, x), (1, y)])
+    across = jets.unary(both, lambda _: mp.mpf(0), lambda *_: (mp.mpf(0), mixed))
+    return jets.add([(1, along_x), (1, along_y), (1, across)])
 
 
 def _absolute(jets: Jets, x: Jet) -> Jet:

@@ -25,7 +25,8 @@ _ONE = {
 }  # fmt: skip
 _COMMON = ("exp", "log", "sqrt", "abs", "relu", "sin", "tanh", "sigmoid", "softplus", "square")
 _RARE = ("gamma", "loggamma", "digamma", "polygamma", "beta", "betaln")
-_RARE += ("besselj", "bessely", "besseli", "besselk")
+_RARE += ("besselj", "bessely", "besseli", "besselk", "lambertw")
+_RARE += ("voigt", "faddeeva_re", "faddeeva_im")
 _TWO = ("max", "min", "hypot", "logsumexp", "atan2", "huber", "max", "min", "mod", "fmod")
 _CONSTANTS = (0.5, 2.0, 3.0, 0.1, 0.25, 1.5, 10.0, 4.0, 1e-3, 100.0)
 
@@ -134,8 +135,11 @@ class Generator:
         x = self.positive(min(depth, 1))
         if op in ("beta", "betaln"):
             return call(op, x, self.positive(0))
-        if op in ("gamma", "loggamma", "digamma"):
+        if op in ("gamma", "loggamma", "digamma", "lambertw"):
             return call(op, x)
+        if op.startswith(("voigt", "faddeeva")):
+            more = [self.positive(0)] if op == "voigt" else []
+            return call(op, self.any(0), self.positive(0), *more)
         orders = (1, 2, 3) if op == "polygamma" else (0, 1, 2, 3, 0.5, 2.5)
         return call(op, num(float(self.rng.choice(orders))), x)
 

@@ -214,6 +214,13 @@ UNARY: dict[str, tuple[Callable[[Real], Real], Callable[[Real, Real], Slopes]]] 
     "gamma": (mp.gamma, _gamma),
     "loggamma": (lambda x: mp.re(mp.loggamma(x)), lambda x, f: (mp.psi(0, x), mp.psi(1, x))),
     "digamma": (lambda x: mp.psi(0, x), lambda x, f: (mp.psi(1, x), mp.psi(2, x))),
+    "lambertw": (
+        lambda x: on(x >= -mp.exp(-1), lambda: mp.re(mp.lambertw(x))),
+        lambda x, f: (
+            mp.exp(-f) / (1 + f),
+            -mp.exp(-2 * f) * (2 + f) / (1 + f) ** 3,
+        ),
+    ),
 }
 
 

@@ -247,6 +247,7 @@ def test_mistakes_are_shown_where_they_are(text, place):
         ("x=auto,y=1", "auto is one rate"),
         ("cosine", "needs its peak"),
         ("cosine(a)", "no number"),
+        ("cosin(0.1)", "did you mean 'cosine'"),
         ("step(0.1, often=3)", "no constant 'often'"),
     ],
 )

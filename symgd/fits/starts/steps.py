@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
 from symgd._numpy import np
+from symgd.calculus.jumps import names_in_jumps
 from symgd.fits.least_squares_problem import LeastSquaresProblem
 from symgd.fits.row_sample import SEED, sample_rows
 from symgd.fits.starts.magnitudes import Magnitudes
@@ -25,12 +26,11 @@ _SWEEPS = 6  # through all such parameters
 
 
 def step_parameters(problem: LeastSquaresProblem) -> list[int]:
-    """The parameters in which every derivative is 0 by its formula."""
-    residuals, nested = problem.residuals, problem.model.nested
-    if nested is not None:
-        return []
-    count = len(problem.model.params)
-    return [k for k in range(count) if all(map(_is_zero, residuals.derivatives_of(k)))]
+    """The parameters of conditions and steps in which every derivative is 0 by its formula."""
+    residuals, model = problem.residuals, problem.model
+    jumping = names_in_jumps(residuals.each) if model.nested is None else set()
+    inside = [k for k, leaf in enumerate(model.leaves) if leaf in jumping]
+    return [k for k in inside if all(map(_is_zero, residuals.derivatives_of(k)))]
 
 
 def _is_zero(node: Node) -> bool:
