@@ -13,6 +13,7 @@ from symgd.cli.option_values import figure_size, integer, pairs, read_arrays, sp
 from symgd.cli.options import format_option, option
 from symgd.cli.progress import with_progress
 from symgd.cli.terminal import emit_report, enable_garbage_collection, exit_code, row_remarks
+from symgd.errors import ArgumentError
 from symgd.names import escape
 
 if TYPE_CHECKING:
@@ -88,6 +89,8 @@ def fit(
     from symgd.model.arguments import parse_assignments
     from symgd.model.bounds import parse_bounds
 
+    if rows and predict is not None:
+        raise ArgumentError("--rows and --predict print something else each: give one of them")
     inches = figure_size(figsize)
     picture_path = None if plot is None else _check_picture(plot)
     silent = quiet or kind not in (Format.table, Format.plain)

@@ -116,6 +116,7 @@ class Search:
     def _is_noise(self, end: Guess) -> bool:
         """Whether what the end leaves shows no pattern along any column."""
         left = self.projection.residuals(np.array(end.x))
+        left = left[: len(left) - self.model.penalties]
         columns = list(self.rows.table.columns.values())
         return all(correlation_of_neighbors(r, c) < SERIAL for r in left for c in columns)
 
