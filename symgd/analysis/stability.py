@@ -92,7 +92,8 @@ class LinearRule:
         self.random = rule.random
         self.smooth = not (rough or rule.random)
         self.separate = all(self._vanishes(kind, term) for kind, term in around.reduced)
-        self.separate &= not rule.content.held and self._starts_at_rest(rule)
+        self._from_rest = self._starts_at_rest(rule)
+        self.separate &= not rule.content.held and self._from_rest
         self.rows = [gradient(graph, result, self._moving) for result in results]
 
     def _at_rest(self, curvature: float = 1.0, lr: float = 0.1) -> dict[Node, float]:
@@ -249,6 +250,11 @@ class LinearRule:
             for other, tolerance in zip(others, (1e-9, 0.05), strict=True)
             for a, b in zip(flat, (v for row in other for v in row), strict=True)
         )
+
+    @cached_property
+    def decays(self) -> bool:
+        """Whether a step without a gradient shrinks theta: no minimum but 0 is a fixed point."""
+        return self._from_rest and 0.0 < self.jacobian(0.0, 0.1, away=1.0)[0][0] < 1.0
 
     def factor(self, curvature: float, lr: float) -> float:
         """What one step multiplies the error by in the long run, signed where that is real."""

@@ -13,6 +13,7 @@ from symgd.cli.option_values import figure_size, integer, pairs, read_arrays, sp
 from symgd.cli.options import format_option, option
 from symgd.cli.progress import with_progress
 from symgd.cli.terminal import emit_report, enable_garbage_collection, exit_code, row_remarks
+from symgd.errors import ArgumentError
 from symgd.names import escape
 
 if TYPE_CHECKING:
@@ -21,26 +22,35 @@ if TYPE_CHECKING:
     from symgd.fits.fit_result import FitResult
 
 
+Model = Annotated[
+    str,
+    typer.Argument(
+        metavar="MODEL",
+        show_default=False,
+        help='"y = a*exp(-b*x) + c", or a loss such as "sum(...)" that is -log L.',
+    ),
+]
+Data = Annotated[
+    str,
+    typer.Argument(
+        metavar="DATA",
+        show_default=False,
+        help="A CSV, Parquet, Feather or ORC file, or - for standard input.",
+    ),
+]
+Start = Annotated[
+    str | None, option("start", "One number for all, or a=1,b=0.1; what is left out is found.")
+]
+Method = Annotated[
+    str | None, option("method", "A solver; [lm], Newton's where it is no least squares.")
+]
+Plot = Annotated[str | None, option("plot", "Draw data, model, residuals: .png, .svg, .pdf.")]
+
+
 def fit(
-    model: Annotated[
-        str,
-        typer.Argument(
-            metavar="MODEL",
-            show_default=False,
-            help='"y = a*exp(-b*x) + c", or a loss such as "sum(...)" that is -log L.',
-        ),
-    ],
-    data: Annotated[
-        str,
-        typer.Argument(
-            metavar="DATA",
-            show_default=False,
-            help="A CSV, Parquet, Feather or ORC file, or - for standard input.",
-        ),
-    ],
-    start: Annotated[
-        str | None, option("start", "One number for all, or a=1,b=0.1; what is left out is found.")
-    ] = None,
+    model: Model,
+    data: Data,
+    start: Start = None,
     columns: Annotated[str | None, option("columns")] = None,
     weight: Annotated[str | None, option("weight")] = None,
     sigma: Annotated[str | None, option("sigma")] = None,
@@ -50,9 +60,7 @@ def fit(
     fixed: Annotated[list[str] | None, option("fix")] = None,
     tied: Annotated[list[str] | None, option("tie")] = None,
     bound: Annotated[list[str] | None, option("bound")] = None,
-    method: Annotated[
-        str | None, option("method", "A solver; [lm], Newton's where it is no least squares.")
-    ] = None,
+    method: Method = None,
     rule: Annotated[str | None, option("rule", "A rule in place of a solver.")] = None,
     steps: Annotated[str | None, option("steps", "Iterations at most.")] = None,
     lr: Annotated[str | None, option("lr", "Learning rate of a rule.")] = None,
@@ -68,9 +76,7 @@ def fit(
     rows: Annotated[bool, option("rows")] = False,
     derived: Annotated[list[str] | None, option("derived")] = None,
     profile: Annotated[bool, option("profile")] = False,
-    plot: Annotated[
-        str | None, option("plot", "Draw data, model, residuals: .png, .svg, .pdf.")
-    ] = None,
+    plot: Plot = None,
     figsize: Annotated[str | None, option("figsize")] = None,
     form: Annotated[str, format_option("fit")] = Format.table.value,
     check: Annotated[bool, option("check")] = False,
@@ -79,11 +85,12 @@ def fit(
     """Fit a formula to data: parameters with standard errors."""
     kind = read_format("fit", form)
     enable_garbage_collection()
-    from symgd.cli import fit_output as output
     from symgd.fits.fit import fit as run
     from symgd.model.arguments import parse_assignments
     from symgd.model.bounds import parse_bounds
 
+    if rows and predict is not None:
+        raise ArgumentError("--rows and --predict print something else each: give one of them")
     inches = figure_size(figsize)
     picture_path = None if plot is None else _check_picture(plot)
     silent = quiet or kind not in (Format.table, Format.plain)
@@ -112,18 +119,24 @@ def fit(
             threads=None if threads is None else integer("--threads", threads, minimum=1),
             **read_arrays(size, shape, vector),
         )
-    reported = not rows and predict is None
+    _print(result, kind, rows, predict, profile)
+    if picture_path is not None:
+        result.plot(picture_path, inches)
+    reported = kind is Format.table and not rows and predict is None
+    for remark in () if quiet else _remarks(result, reported):
+        write_message(remark)
+    raise typer.Exit(exit_code(result.status.value, check))
+
+
+def _print(result: FitResult, kind: Format, rows: bool, predict: str | None, profile: bool) -> None:
+    from symgd.cli import fit_output as output
+
     if rows:
         emit(output.row_lines(result, kind))
     elif predict is not None:
         emit(output.prediction_lines(result, predict, kind))
     else:
         emit_report(output.result_lines(result, kind, profile))
-    if picture_path is not None:
-        result.plot(picture_path, inches)
-    for remark in () if quiet else _remarks(result, kind is Format.table and reported):
-        write_message(remark)
-    raise typer.Exit(exit_code(result.status.value, check))
 
 
 def _check_picture(plot: str) -> Path:

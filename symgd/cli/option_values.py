@@ -102,7 +102,9 @@ def figure_size(text: str | None) -> tuple[float, float] | None:
     """The inches in a text such as 8x6."""
     if text is None:
         return None
-    width, _, height = text.lower().replace(",", "x").partition("x")
+    width, both, height = text.lower().replace(",", "x").partition("x")
+    if not both:
+        raise ArgumentError(f"--figsize: '{escape(text)}' is not two lengths, as 8x6")
     return positive("--figsize", width), positive("--figsize", height)
 
 

@@ -99,8 +99,6 @@ def fit(
         ArrayOptions.of(sizes or {}, shapes or {}, vectors or {}), family,
         by_name("derived", derived),
     )  # fmt: skip
-    if absolute_sigma and (loss is not None or (sigma is None and weight is None)):
-        raise ArgumentError("absolute_sigma goes with sigma or weight, and with no loss of r")
     try:
         result = _fitted(model, data, options)
     except FormulaError as error:
@@ -127,6 +125,9 @@ def _fitted(model: str, data: Any, options: Options) -> FitResult:
     from symgd.fits.likelihood import fit_loss
     from symgd.fits.robust import robust
 
+    weighted = options.sigma is not None or options.weight is not None
+    if options.absolute_sigma and (options.loss is not None or not weighted):
+        raise ArgumentError("absolute_sigma goes with sigma or weight, and with no loss of r")
     if is_model(model):
         read = read_problem(model, data, options)
         options = options.with_start(read.model.arrays)

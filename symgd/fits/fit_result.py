@@ -208,7 +208,8 @@ class FitResult(Pictured):
         """By row of the data, (N,) each: its columns, observed, predicted, residual, and influence.
 
         residual: observed - predicted. standardized: in units of its own standard error. leverage:
-        the change of the prediction with the observation. cook: Cook's distance.
+        the change of the prediction with the observation. cook: Cook's distance. A loss of several
+        squares has residual_2, standardized_2, .. of the further ones.
         """
         from symgd.fits.influence import influence
 

@@ -74,11 +74,15 @@ def name_remarks(
 def _meant(
     params: Sequence[str], unread: Sequence[str], read: Collection[str] = ()
 ) -> Iterator[tuple[str, str]]:
-    """(parameter, what may have been meant by it): a product with a column, or a column."""
+    """(parameter, what may have been meant by it): a product with a column, or a column.
+
+    In a model that reads columns sx is the s of x, unless there is an s.
+    """
+    known = {*params, *unread, *read} if len(read) > 1 else None
     for name in params:
         plain = name.partition("[")[0]
         near = next((c for c in unread if _is_near(plain, c)), None)
-        product = _product(plain, [*unread, *read])
+        product = _product(plain, [*unread, *read], known)
         if near is not None:
             yield name, f"did you mean the column {names.escape(near)}?"
         elif product is not None:
@@ -93,11 +97,18 @@ def _is_near(name: str, column: str) -> bool:
     return min(len(one), len(other)) > 4 and bool(names.suggest(one, [other], 0.85))
 
 
-def _product(name: str, columns: Sequence[str]) -> str | None:
-    """The product of one letter and a column, where the name is both without a sign."""
+def _product(name: str, columns: Sequence[str], known: Collection[str] | None) -> str | None:
+    """The product of one letter and a column, where the name is both without a sign.
+
+    known: what the letter may be; None: any.
+    """
+
+    def fits(letter: str) -> bool:
+        return letter.isalpha() and (known is None or letter in known)
+
     for column in columns:
-        if name == f"{name[:1]}{column}" and name[:1].isalpha():
+        if name == f"{name[:1]}{column}" and fits(name[:1]):
             return f"{name[0]}*{column}"
-        if name == f"{column}{name[-1:]}" and name[-1:].isalpha():
+        if name == f"{column}{name[-1:]}" and fits(name[-1:]):
             return f"{column}*{name[-1]}"
     return None

@@ -27,20 +27,26 @@ def influence(
 ) -> dict[str, Vector]:
     """standardized, leverage and cook of every row: (N,) each; nan where they are unknown.
 
-    x: (P,). covariance: (P, P), of which variance is the factor that (J'J)**-1 has.
+    Of a second residual of the rows residual_2, standardized_2, .. likewise, and so on. x: (P,).
+    covariance: (P, P), of which variance is the factor that (J'J)**-1 has.
     """
     known = np.isfinite(np.diag(covariance))
     inverse = covariance[np.ix_(known, known)] / variance
-    residuals, leverages = [], []
-    for block in problem.residuals.matrices(x):
+    each = len(problem.residuals.each)
+    parts: list[list[Matrix]] = [[] for _ in range(each)]
+    for k, block in enumerate(problem.residuals.matrices(x)):
         jacobian = block[:, :-1][:, known]
-        residuals.append(block[:, -1])
-        leverages.append(np.einsum("ij,jk,ik->i", jacobian, inverse, jacobian))
-    r, h = np.concatenate(residuals), np.concatenate(leverages)
-    with np.errstate(all="ignore"):
-        spread = np.where(h < 1, 1 - h, np.nan) * variance
-        return {
-            "standardized": -r / np.sqrt(spread),
-            "leverage": h,
-            "cook": r * r * h * variance / (spread * spread * max(1, known.sum())),
-        }
+        leverage = np.einsum("ij,jk,ik->i", jacobian, inverse, jacobian)
+        parts[k % each].append(np.column_stack([block[:, -1], leverage]))
+    found: dict[str, Vector] = {}
+    for k, part in enumerate(parts[: each - problem.model.penalties]):
+        r, h = np.concatenate(part).T
+        suffix = f"_{k + 1}" if k else ""
+        if k:
+            found[f"residual{suffix}"] = -r
+        with np.errstate(all="ignore"):
+            spread = np.where(h < 1, 1 - h, np.nan) * variance
+            found[f"standardized{suffix}"] = -r / np.sqrt(spread)
+            found[f"leverage{suffix}"] = h
+            found[f"cook{suffix}"] = r * r * h * variance / (spread * spread * max(1, known.sum()))
+    return found

@@ -41,7 +41,9 @@ class LeastSquaresProblem:
     @cached_property
     def response_summary(self) -> ResponseSummary:
         """Statistics of the response and its weights, or DataError for an invalid weight."""
-        return stacked([summarize_response(function) for function in self.observed])
+        found = [summarize_response(function) for function in self.observed]
+        rows = len(found) - self.model.penalties
+        return stacked([*found[:rows], *[ResponseSummary(1.0, counted=1)] * self.model.penalties])
 
     def start(self, options: Options) -> tuple[list[float], bool, str]:
         """(the start, (P,); whether any of it was given; where the rest comes from)."""

@@ -35,7 +35,8 @@ class Model:
     predicted, response, weight: nodes (weight None: 1). typed: the model as typed, before fixed and
     tied parameters were substituted. leaves: the symbols of the free parameters, in natural order;
     box: their bounds. derived: fixed and tied parameters as nodes. further: (predicted, response)
-    of further residuals of the same row.
+    of further residuals of the same row. penalties: how many of them are one observation each, of
+    which every row has its share.
     """
 
     text: str
@@ -54,6 +55,7 @@ class Model:
     nested: NestedSums | None = None  # sums over rows in it that hold parameters
     arrays: ArrayModel | None = None  # whose elements the parameters are
     further: tuple[tuple[Node, Node], ...] = ()
+    penalties: int = 0
     quantities: Mapping[str, Node] = field(default_factory=dict)  # reported beside the parameters
 
     @property

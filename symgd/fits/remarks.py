@@ -71,6 +71,7 @@ def _order(problem: LeastSquaresProblem, x: Vector) -> Iterator[str]:
     if rows.table.rows < _FEW or not columns_below([model.response]):
         return  # along the response itself residuals always have an order
     residuals = problem.residuals.on(rows).values(x.tolist())
+    residuals = residuals[: len(residuals) - model.penalties]
     for column in columns_below([model.predicted]):
         values = np.asarray(rows.table.columns[column.text], dtype=np.float64)
         for each in residuals:

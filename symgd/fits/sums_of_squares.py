@@ -2,7 +2,8 @@
 
 sum(u^2/s^2), 0.5*sum(w*u^2), sum(u^2 + v^2), sum(u^2) + sum(v^2) and sum(hypot(u, v)^2) are all
 least squares. Squares over something that columns give are a chi-square: they are in units of
-known errors.
+known errors. A square outside of the sums, as in sum(u^2) + lam*a^2, is one more residual, of which
+each row has its share.
 """
 
 from __future__ import annotations
@@ -35,12 +36,16 @@ class Squares:
     def __init__(self, rows: RowData) -> None:
         self.rows, self.graph = rows, rows.graph
         self.chi_square = True  # whether every square is divided by something of the data
+        self.means = False  # whether all sums are means: then so much larger is the whole
+        self.outside: list[tuple[Node, Node]] = []  # squares outside of the sums
 
     def model(self, root: Node, model: Model) -> Model | None:
         """The model with these residuals, or None where the loss is no sum of squares."""
+        self.means = not any(n.func is RowSum for n in topological([root]))
         found = self._sums(root, 1.0)
         if not found:
             return None
+        found += self.outside
         each = self.rows.settle(self.rows.lower([node for pair in found for node in pair]))
         if any(n.func is RowSum for n in topological(each)):
             return None
@@ -51,7 +56,13 @@ class Squares:
             weight = None if float_of(root_weight) == 1 else self.graph.pow(root_weight, 2)
             return replace(model, predicted=predicted, response=response, weight=weight)
         first, *further = (self._sides(base, weight) for base, weight in parts)
-        return replace(model, predicted=first[0], response=first[1], further=tuple(further))
+        return replace(
+            model,
+            predicted=first[0],
+            response=first[1],
+            further=tuple(further),
+            penalties=len(self.outside),
+        )
 
     def _sides(self, base: Node, weight: Node) -> tuple[Node, Node]:
         """(predicted, response) of the residual weight*base, response - predicted."""
@@ -65,15 +76,24 @@ class Squares:
 
     def _sums(self, node: Node, factor: float) -> list[tuple[Node, Node]] | None:
         """(base, weight) of each square that sums over rows add up, times a number."""
-        if node.func in (RowSum, RowMean):
+        share = factor if self.means else factor / self.rows.table.rows
+        if node.func is RowSum:
             return self._squares(node.args[0], factor)
+        if node.func is RowMean:
+            return self._squares(node.args[0], share)
         if node.func is sympy.Add:
             return _joined([self._sums(a, factor) for a in node.args])
         numbers = [f for a in node.args if (f := float_of(a)) is not None]
         if node.func is sympy.Mul and len(numbers) == len(node.args) - 1:
             (inner,) = (a for a in node.args if float_of(a) is None)
             return self._sums(inner, factor * math.prod(numbers))
-        return None
+        if any(n.func in (RowSum, RowMean) for n in topological([node])):
+            return None
+        known = self.chi_square
+        found = self._squares(node, share)
+        self.chi_square = known  # of what the sums add up
+        self.outside += found or []
+        return None if found is None else []
 
     def _squares(self, term: Node, factor: float) -> list[tuple[Node, Node]] | None:
         """(base, weight) of each square, (weight*base)^2, of a term of a sum over rows."""

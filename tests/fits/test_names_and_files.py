@@ -69,7 +69,7 @@ REMARKS = [
     ("y = a*x*log(e) + b", POINTS, "--start e=1"),
     ("y = a*x + b*Z", {**POINTS, "z": [1.0, 4, 2, 3, 3]}, "did you mean the column z?"),
     ("y = a*x + b*temprature", {**POINTS, "temperature": [1.0] * 5}, "the column temperature?"),
-    ("y = a*x + bx", POINTS, "did you mean b*x?"),
+    ("y = a*x + b + bx", POINTS, "did you mean b*x?"),
     ("y = a*x + p-q", {**POINTS, "p-q": [1.0, 4, 2, 3, 3]}, "the column is written `p-q`"),
 ]
 
@@ -80,7 +80,8 @@ def test_name_that_may_be_meant_otherwise_is_remarked(model, data, word):
 
 
 @pytest.mark.parametrize(
-    "model", ["y = a*e^(b*x)", "y = 1e-1*a*x + e**2*b", "y = c", "y = a*exp(x/5)", "y/x = c - a*y"]
+    "model", ["y = a*e^(b*x)", "y = 1e-1*a*x + e**2*b", "y = c", "y = a*exp(x/5)", "y/x = c - a*y",
+              "y = a*exp(x/5) + sx"]
 )  # fmt: skip
 def test_usual_formula_has_no_hint(model):
     told = " ".join(symgd.fit(model, POINTS, start=1).warnings)

@@ -97,6 +97,34 @@ def test_two_responses_are_stacked():
         assert found.n == 80
 
 
+@pytest.mark.parametrize(
+    ("text", "count", "more"),
+    [
+        (
+            "sum((y - a*exp(-k*x))^2) + 0.3*(a^2 + k^2)",
+            42,
+            lambda y, a, k: np.sqrt(0.3) * np.array([a, k]),
+        ),
+        ("0.02*(k - 1)^2 + mean((y - a*exp(-k*x))^2)", 41, lambda y, a, k: np.sqrt(0.8) * (k - 1)),
+        ("sum((y - a*exp(-k*x))^2) + mean((y - k)^2)", 80, lambda y, a, k: (y - k) / np.sqrt(40)),
+    ],
+)
+def test_squares_outside_of_the_sum_and_means_are_residuals(text, count, more):
+    y = DECAY["y"]
+
+    def residuals(p):
+        return np.append(y - p[0] * np.exp(-p[1] * X), more(y, *p))
+
+    end = optimize.least_squares(residuals, [1, 1], xtol=1e-15, ftol=1e-15, gtol=1e-15)
+    variance = 2 * end.cost / (count - 2)
+    errors = np.sqrt(np.diag(np.linalg.inv(end.jac.T @ end.jac)) * variance)
+    found = symgd.fit(text, DECAY)
+    assert [found.theta[n] for n in "ak"] == pytest.approx(end.x, rel=1e-6)
+    assert [found.stderr[n] for n in "ak"] == pytest.approx(errors, rel=1e-5)
+    assert found.n == count
+    assert len({len(column) for column in found.rows().values()}) == 1
+
+
 def test_squares_over_known_errors_are_a_chi_square():
     data = {**DECAY, "s": np.full(40, 0.2)}
     one = symgd.fit("y = a*x + b", data, sigma="s", absolute_sigma=True)

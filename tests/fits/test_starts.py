@@ -55,6 +55,22 @@ def test_sine_of_any_number_of_cycles_is_found(cycles):
     assert -math.pi < found.theta["p"] <= math.pi
 
 
+@pytest.mark.parametrize(
+    ("model", "f", "k"),
+    [
+        ("y = A*sin(2*pi*(f*t + k*t^2/2) + p)", 20.0, 60.0),
+        ("y = A*cos(p + w*t + b*t^2)", 7.0, -9.0),
+    ],
+)
+def test_chirp_is_followed_from_a_few_rows(model, f, k):
+    t = np.linspace(0, 1, 500)
+    noise = np.random.default_rng(4).normal(0, 0.1, 500)
+    y = 1.5 * np.sin(2 * np.pi * (f * t + k * t**2 / 2) + 0.7)
+    found = symgd.fit(model, {"t": t, "y": y + noise})
+    assert found.rss < noise @ noise  # the least is below that of the truth
+    assert "then more" in found.message
+
+
 def test_peaks_on_a_background_are_found_and_stand_in_order():
     ended, found = right(fit_library.gaussians(3, 4))
     assert ended

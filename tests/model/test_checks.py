@@ -22,7 +22,7 @@ HUGE = 10**400  # an integer beyond the doubles
         (lambda: symgd.sweep("x**2", rule="momentum", set={"beta": HUGE}), "'beta' is inf; it"),
         (lambda: symgd.sweep("a*x**2", set={"a": "y"}), "'a' is 'y', not a number"),
         (
-            lambda: symgd.fit("y = a*y", {"y": [1.0]}, fixed={"a": HUGE}),
+            lambda: symgd.fit("y = a*x", {"x": [1.0], "y": [1.0]}, fixed={"a": HUGE}),
             "the value of a is inf; it",
         ),
         (

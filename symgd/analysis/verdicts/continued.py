@@ -69,6 +69,15 @@ def stops_growing(later: Sequence[Point]) -> bool:
     return bounded(later[len(later) // 2 :])
 
 
+def beat(later: Sequence[Point]) -> tuple[float, float] | None:
+    """To what an error falls for a while, and grows again, by a factor 2 at least; else None."""
+    size = max(len(later) // 32, 8)
+    tops = [max(e for _, e in later[k : k + size]) for k in range(0, len(later), size)]
+    low = min(tops, default=0.0)
+    high = max(tops[tops.index(low) :], default=0.0)
+    return (low, high) if high > 2 * low else None
+
+
 def digit_steps(facts: Facts, later: Sequence[Point], guess: float) -> float | None:
     """How many steps more make the error a tenth: counted, or else extended from the law."""
     if later and (found := crossing(facts, later)) is not None:

@@ -140,6 +140,13 @@ class Facts(EndedRun):
         known = self.lr is not None and self.near is not None
         return linear.dominant(values, self.lr) if known else None, linear.limit(values)  # type: ignore[arg-type]
 
+    @cached_property
+    def decays(self) -> bool:
+        """Whether the rule's weight decay moves theta away from the minimum again."""
+        if self.rule is None or self.near is None or not any(self.near.x):
+            return False
+        return linear_rule(self.rule, self.hyperparameters).decays
+
     def _by_own_rates(self, linear: LinearRule) -> float | None:
         """The factor per step where each parameter has its own learning rate."""
         if self.loss is None or self.near is None or any(self.held):

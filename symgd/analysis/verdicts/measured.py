@@ -12,6 +12,7 @@ from symgd.analysis.verdicts.continued import (
     DIGIT,
     SEEN,
     TENTH,
+    beat,
     crossing,
     digit_steps,
     falls,
@@ -34,6 +35,7 @@ _SLOW = 0.98  # a digit costs more than 114 steps
 _SAME = 1e-9  # a factor so near to 1 neither shrinks nor grows
 _AIMED = 0.995  # the cosine between steps and error, below which a line misses a tenth of the error
 _STILL = 1e-6  # of the error: a fall that is none
+_FALLING = ("converging", "slow", "sublinear")  # kinds of an error that falls on
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,9 @@ def against_minimum(facts: Facts) -> Measured | None:
     if facts.rule is None:  # a solver keeps to no law
         return _unsteady(facts)
     found = _by_law(facts)
+    falling = found is not None and OUTCOMES[found.outcome][0] in _FALLING
+    if falling and facts.decays and len(facts.future(far(facts))) < far(facts):
+        return _until_now(facts)
     restless = found is None or OUTCOMES[found.outcome][0] == "oscillating"
     unknown = facts.linear[0] is None  # an adaptive rule leaves so small an error again
     if (restless or unknown) and facts.stays_within(_EPS * facts.distance(facts.start)):
@@ -245,6 +250,15 @@ def _detour(facts: Facts, later: Sequence[Point]) -> Measured | None:
     return Measured("detour", fields, None, near)
 
 
+def _until_now(facts: Facts) -> Measured | None:
+    """Of an error that fell, by a rule that may leave the minimum later than the run is seen."""
+    window = facts.window(facts.steps // 2)
+    if len(window) < 2 or not facts.error < window[0][1]:
+        return None
+    fields: dict[str, object] = {"before": window[0][1], "error": facts.error}
+    return Measured("until now", fields | {"span": window[-1][0] - window[0][0]})
+
+
 def _run_down(facts: Facts) -> Measured:
     assert facts.rate_at is not None
     return Measured("run down", {"lr": facts.rate_at(facts.steps), "error": facts.error})
@@ -258,6 +272,8 @@ def _bouncing(facts: Facts) -> Measured:
         times = facts.lr / limit
         ratio = f"{times:.{3 if times > 1.01 else 6}g}"
         against = part("against", lr=facts.lr, ratio=ratio, limit=limit)
+    elif (found := beat(facts.future(far(facts)))) is not None:
+        return Measured("bursting", {"low": found[0], "high": found[1]})
     return Measured("bouncing", {"low": min(errors), "high": max(errors), "against": against})
 
 

@@ -38,6 +38,11 @@ OUTCOMES: dict[str, tuple[str, str]] = {
         "descending: the error fell from {before} to {error} in the last {span}, and stays at "
         "{left} when the run goes on: the rule's fixed point is not the minimum",
     ),
+    "until now": (
+        "descending",
+        "descending: the error fell from {before} to {error} in the last {span} steps; weight "
+        "decay may move it away from the minimum again",
+    ),
     "detour": (
         "converging",
         "converging: the error is {now} or less lately, and {error} or less when the run has gone "

@@ -40,7 +40,8 @@ def by_loss(facts: Facts) -> Finding:
         return "fixed", {"slope": slope}
     steps = facts.strides
     fields: dict[str, object] = {"first": facts.first_loss, "value": facts.value, "slope": slope}
-    later = _later_loss(facts)
+    last = _later_losses(facts)
+    later = max(last, default=None)
     rises_on = facts.climbed and (later is None or not later <= max(facts.value, *_losses(facts)))
     if (rises_on or not facts.climbed) and (grown := _growth(facts, steps)):
         return grown
@@ -71,7 +72,7 @@ def by_loss(facts: Facts) -> Finding:
         return "plateau", fields | {"how": how}
     if later is not None and later > facts.value:
         before = max(_late_losses(facts), default=math.nan)
-        if later < 0.5 * before:
+        if later < 0.5 * before and min(last) < facts.value:
             return "swinging down", fields | {"before": before, "later": later}
         return "returning", fields | {"later": later}
     fields["last"] = _last(facts)
@@ -85,13 +86,12 @@ def by_loss(facts: Facts) -> Finding:
     return "descending", fields | {"reason": near_bound(facts, facts.loss) or part("none")}
 
 
-def _later_loss(facts: Facts) -> float | None:
-    """The largest loss after the run has gone on, as far as it can; None where that is not seen."""
+def _later_losses(facts: Facts) -> list[float]:
+    """The last ones after the run has gone on, as far as it can; [] where that is not seen."""
     if facts.ahead is None or facts.loss is None:
-        return None
-    later = facts.ahead(10 * facts.steps)
+        return []
     value = facts.loss.internals.evaluate_value
-    return max((value(*x)[0] for _, x in later[-_LATER:]), default=None)
+    return [value(*x)[0] for _, x in facts.ahead(10 * facts.steps)[-_LATER:]]
 
 
 def _losses(facts: Facts) -> list[float]:

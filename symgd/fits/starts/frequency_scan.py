@@ -27,12 +27,16 @@ _WORK = 2e7  # residuals of a scan
 
 @dataclass(frozen=True)
 class Oscillation:
-    """An angle whose range is base*parameter**power; phases: parameters that shift all of it."""
+    """An angle whose range is base*parameter**power; phases: parameters that shift all of it.
+
+    others: further frequencies, as those of a chirp, where it is so at 0 of them.
+    """
 
     angle: PerRowFunction
     parameter: int
     power: float
     phases: tuple[int, ...]
+    others: tuple[int, ...] = ()
 
 
 def oscillations(
@@ -47,19 +51,28 @@ def oscillations(
         if not columns_below([angle]):
             continue
         function = PerRowFunction(rows, inputs, [angle])
-        powers = {}
         below = set(topological([angle]))
-        for k in range(len(point)):
-            if inputs[k] in below:
-                points = np.repeat(point[None, :], 3, axis=0)
-                points[:, k] = 1.0, 2.0, 4.0
-                values = function.at_points(points)[0]
-                powers[k] = _power(np.ptp(values, axis=1))
+        inside = [k for k in range(len(point)) if inputs[k] in below]
+        powers = {k: _power_of(function, point, k) for k in inside}
+        mixed = [k for k, power in powers.items() if power is None]
+        alone = point.copy()
+        alone[mixed] = 0.0
+        apart = {k: _power_of(function, alone, k) for k in mixed}
+        if len(mixed) > 1 and all(apart.values()):
+            powers |= apart
         phases = tuple(k for k, power in powers.items() if power == 0)
         for k, power in powers.items():
             if power:
-                found.setdefault(k, Oscillation(function, k, power, phases))
+                others = tuple(j for j in mixed if j != k) if k in mixed else ()
+                found.setdefault(k, Oscillation(function, k, power, phases, others))
     return list(found.values())
+
+
+def _power_of(function: PerRowFunction, point: Vector, k: int) -> float | None:
+    """The exponent of the range of an angle in parameter k, or None."""
+    points = np.repeat(point[None, :], 3, axis=0)
+    points[:, k] = 1.0, 2.0, 4.0
+    return _power(np.ptp(function.at_points(points)[0], axis=1))
 
 
 def _power(ranges: Vector) -> float | None:

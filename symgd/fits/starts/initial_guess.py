@@ -18,6 +18,7 @@ from symgd.fits.qr_reduction import RowResiduals
 from symgd.fits.regression_model import Model
 from symgd.fits.residual_order import SERIAL, correlation_of_neighbors
 from symgd.fits.row_sample import SEED, sample_rows
+from symgd.fits.starts.chirp_growth import grown
 from symgd.fits.starts.frequency_scan import Oscillation, best_of_each_cycle, oscillations, scan
 from symgd.fits.starts.magnitudes import Magnitudes
 from symgd.fits.starts.normal_form import normal_form
@@ -115,6 +116,7 @@ class Search:
     def _is_noise(self, end: Guess) -> bool:
         """Whether what the end leaves shows no pattern along any column."""
         left = self.projection.residuals(np.array(end.x))
+        left = left[: len(left) - self.model.penalties]
         columns = list(self.rows.table.columns.values())
         return all(correlation_of_neighbors(r, c) < SERIAL for r in left for c in columns)
 
@@ -225,8 +227,10 @@ class Search:
         self, each: Oscillation, bases: Matrix, active: Collection[int] | None
     ) -> list[Guess]:
         """The best points of a scan of one frequency."""
-        others = set(self.nonlinear) - {each.parameter, *each.phases}
+        others = set(self.nonlinear) - {each.parameter, *each.others, *each.phases}
         bases = bases if others else bases[:1]
+        if each.others:
+            return self._grown(each, bases)
         total = self.model.rows.table.rows
         points, cycles = scan(each, bases, total, self.nonlinear)
         rss, solved = self.projection.solve(
@@ -238,6 +242,12 @@ class Search:
         return [
             Guess(solved[k].tolist(), float(rss[k]), reason) for k in best if np.isfinite(rss[k])
         ]
+
+    def _grown(self, each: Oscillation, bases: Matrix) -> list[Guess]:
+        """The best ends of a chirp, followed from a few rows to all of the sample."""
+        searched = self.model, self.residuals, self.rows
+        ends = sorted(grown(each, *searched, bases, self.box, self.nonlinear))
+        return [Guess(x, rss, "frequency scan over a few rows, then more") for rss, x in ends[:3]]
 
     # -- one term after another -----------------------------------------------------------
 
@@ -256,6 +266,7 @@ class Search:
         if len(groups) < 2 or set().union(*groups) != set(self.nonlinear):
             return
         found = oscillations(self.rows, self.residuals.inputs, self._roots, base)
+        found = [each for each in found if not each.others]
         for attempt in count():
             if (guess := self._one_by_one(groups, base, found, 2 * attempt + 1)) is None:
                 return

@@ -72,6 +72,9 @@ class Facts {
     });
   }
 
+  // Whether the rule's weight decay moves theta away from the minimum again.
+  get decays() { return D.rules[this.s.rule].decays && this.near.x.some(Boolean); }
+
   // The predicted factor, where the observed one agrees: in the linear regime.
   get predicted() {
     const [predicted] = this.linear, { observed } = this;

@@ -62,8 +62,9 @@ def fits_menu(rule: Rule, count: int) -> bool:
 def rule_data(rule: Rule, count: int) -> dict[str, Any]:
     """A rule of so many parameters as the page describes it.
 
-    whole: its step needs all of them at once, and keeps `width` numbers. planned: which of its
-    hyperparameters is the number of steps. box: which of its hyperparameters are its bounds.
+    whole: its step needs all of them at once, and keeps `width` numbers. decays: whether minima but
+    0 are no fixed points of it. planned: which of its hyperparameters is the number of steps. box:
+    which of its hyperparameters are its bounds.
     """
     lines = [names.escape(_BLANKS.sub(" ", line)) for line in str(rule).splitlines()]
     return (
@@ -74,6 +75,7 @@ def rule_data(rule: Rule, count: int) -> dict[str, Any]:
             "hyper": [[names.escape(n), _usual(rule, n)] for n in rule.hyperparameters],
         }
         | ({"whole": True, "width": sum(rule.widths(count))} if rule.together else {})
+        | ({"decays": True} if linear_rule(rule, rule.defaults).decays else {})
         | ({"planned": [*rule.hyperparameters].index("n")} if _plans(rule) else {})
         | _box(rule)
     )

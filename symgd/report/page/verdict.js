@@ -80,6 +80,8 @@ function againstMinimum(facts) {
   if (ranDown(facts)) return runDown(facts);
   if (!facts.moving) return null;
   const found = byLaw(facts);
+  const falling = found && ["converging", "slow", "sublinear"].includes(kindOf(found[0]));
+  if (falling && facts.decays && facts.future(farOf(facts)).length < farOf(facts)) return untilNow(facts);
   const restless = !found || kindOf(found[0]) === "oscillating";
   return (restless || facts.linear[0] === null) && facts.staysWithin(EPS * facts.distance(facts.start)) ? rounding : found;
 }
@@ -196,13 +198,30 @@ function bursts(facts, later) {
   return [again ? "bursting" : "leaving again", { low: low[1], high, more: low[0] - facts.steps }];
 }
 
+// Of an error that fell, by a rule that may leave the minimum later than the run is seen.
+function untilNow(facts) {
+  const window = facts.window(facts.steps >> 1), { error } = facts;
+  if (window.length < 2 || !(error < window[0][1])) return null;
+  return ["until now", { before: window[0][1], error, span: window.at(-1)[0] - window[0][0] }];
+}
+
 const runDown = (facts) => ["run down", { lr: facts.rateAt(facts.steps), error: facts.error }];
 
 function bouncing(facts) {
   const errors = lately(facts).map((p) => p[1]), upper = facts.linear[1], { lr } = facts;
   const above = upper !== null && lr !== null && lr >= 0.999 * upper;
   const against = above ? part("against", { lr, ratio: short(lr / upper, lr > 1.01 * upper ? 3 : 6), limit: upper }) : "";
+  const found = above ? null : beat(facts.future(farOf(facts)));
+  if (found) return ["bursting", found];
   return ["bouncing", { low: Math.min(...errors), high: Math.max(...errors), against }];
+}
+
+// To what an error falls for a while, and grows again, by a factor 2 at least; or null.
+function beat(later) {
+  const size = Math.max(later.length >> 5, 8), tops = [];
+  for (let k = 0; k < later.length; k += size) tops.push(topOf(later.slice(k, k + size)));
+  const low = Math.min(...tops), high = Math.max(...tops.slice(tops.indexOf(low)));
+  return high > 2 * low ? { low, high } : null;
 }
 
 const predictedText = (facts) => (facts.predicted === null ? "" : part("predicted", { rate: factorText(facts.predicted) }));
@@ -277,7 +296,7 @@ function ranDown(facts, last = facts.steps) {
 function byLoss(facts) {
   const { first, value, climbed, strides, near } = facts, slope3 = short(facts.slope, 3), fields = { first, value, slope: slope3 };
   if (!facts.moving) return ["fixed", { slope: slope3 }];
-  const ahead = facts.ahead(10 * facts.steps), later = ahead.length ? Math.max(...ahead.slice(-8).map((p) => F.grad(...p[1])[0])) : null;
+  const ahead = facts.ahead(10 * facts.steps), after = ahead.slice(-8).map((p) => F.grad(...p[1])[0]), later = after.length ? Math.max(...after) : null;
   const losses = spread(facts.rows.slice(1)), high = Math.max(value, ...losses);
   const risesOn = climbed && (later === null || !(later <= high)), grown = risesOn || !climbed ? growth(facts) : null;
   if (grown) return grown;
@@ -294,7 +313,7 @@ function byLoss(facts) {
   if (facts.slope <= 1e-6 && first - value <= 1e-6 * Math.max(1, Math.abs(value))) return ["plateau", { ...fields, how }];
   if (later !== null && later > value) {
     const before = Math.max(...lateLosses(facts));
-    return later < 0.5 * before ? ["swinging down", { ...fields, before, later }] : ["returning", { ...fields, later }];
+    return later < 0.5 * before && Math.min(...after) < value ? ["swinging down", { ...fields, before, later }] : ["returning", { ...fields, later }];
   }
   fields.last = lastTenth(facts);
   if (near) return ["descending from afar", { ...fields, error: facts.error }];
