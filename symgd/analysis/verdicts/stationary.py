@@ -40,10 +40,10 @@ def leads_down(facts: Facts) -> bool:
         return False
     if facts.loss is None:
         return curves_down(facts) and gradient_only.leads_down(facts.evaluate, facts.x)
-    if not facts.eigenvalues or facts.at_floor:
+    if not facts.eigenvalues:
         return False
     lower = curves_down(facts) if facts.large else any(_falling_sides(facts))
-    return lower and not at_kink(facts)
+    return lower and not facts.at_floor and not at_kink(facts)
 
 
 def at_kink(facts: Facts) -> bool:
