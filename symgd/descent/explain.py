@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -146,7 +147,6 @@ class Explanation(Report):
         return {"lr_max": found.lr_max, "box": box, "curvature": found.curvature}
 
 
-@one_blas_thread()
 def explain(
     loss: str | sympy.Expr | Callable[..., Any] | Loss = "theta**2",
     *,
@@ -187,32 +187,34 @@ def explain(
     values = resolve(arguments)
     loss = within(loss, bounds, arguments.rule, values)
     origin = clipped(loss, origin)
-    below = lower_bound(loss, origin)
-    critical = points_in_bounds(loss, origin, seconds, below.bounded)
-    shape = convexity(loss, [p.x for p in critical.points])
-    if shape.convex:
-        critical = replace(critical, points=tuple(map(_of_convex, critical.points)))
-    if _only_minimum(critical, shape):
-        critical = replace(critical, complete=True, note="", incomplete="")
-    if below.bounded is None and shape.convex and any(map(lowest, critical.points)):
-        below = replace(below, bounded=True)
-    rate = arguments.schedule.value
-    behaviors = tuple(
-        behavior_at(loss, arguments.rule, values, p, rate) for p in critical.points if lowest(p)
-    )
-    return Explanation(
-        loss=loss,
-        rule=arguments.rule,
-        hyperparameters=values,
-        lr=rate,
-        lr_text=arguments.schedule.shown,
-        convexity=shape,
-        critical=critical,
-        behaviors=behaviors,
-        below=below,
-        certified=_certified(loss, origin) if certify else None,
-        sharpness=_sharpness(loss, origin, lr, arguments.rule, set),
-    )
+    # one parameter needs no matrices, and no NumPy
+    with one_blas_thread() if len(origin) > 1 else nullcontext():
+        below = lower_bound(loss, origin)
+        critical = points_in_bounds(loss, origin, seconds, below.bounded)
+        shape = convexity(loss, [p.x for p in critical.points])
+        if shape.convex:
+            critical = replace(critical, points=tuple(map(_of_convex, critical.points)))
+        if _only_minimum(critical, shape):
+            critical = replace(critical, complete=True, note="", incomplete="")
+        if below.bounded is None and shape.convex and any(map(lowest, critical.points)):
+            below = replace(below, bounded=True)
+        rate = arguments.schedule.value
+        behaviors = tuple(
+            behavior_at(loss, arguments.rule, values, p, rate) for p in critical.points if lowest(p)
+        )
+        return Explanation(
+            loss=loss,
+            rule=arguments.rule,
+            hyperparameters=values,
+            lr=rate,
+            lr_text=arguments.schedule.shown,
+            convexity=shape,
+            critical=critical,
+            behaviors=behaviors,
+            below=below,
+            certified=_certified(loss, origin) if certify else None,
+            sharpness=_sharpness(loss, origin, lr, arguments.rule, set),
+        )
 
 
 def _sharpness(
