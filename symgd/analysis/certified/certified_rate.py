@@ -24,7 +24,7 @@ from symgd.model.loss import Loss
 
 _LARGEST = 20  # parameters
 _MOST_SLOTS = 200_000  # nodes times rows
-_WORK = 88 * 10**6  # slots of boxes; about 1.5 s
+_WORK = 88 * 10**6  # slots of boxes; about 1.3 s
 _SOON = 10**7  # as long as there is no bound at all
 _CLOSE = 1.09  # the curvature's bound is not refined below this multiple of one that occurs
 _CUTS = 2  # of a box at once: its quarters
