@@ -8,9 +8,8 @@ from collections.abc import Callable, Sequence
 from symgd._numpy import np
 from symgd._threads import one_blas_thread
 from symgd.analysis.minima import Minimum, held_at, rises_inward, solver_box
-from symgd.analysis.smooth_loss import SmoothLoss
+from symgd.analysis.smooth_loss import SmoothLoss, work_of
 from symgd.backends.dispatch import machine_code
-from symgd.model.array_internals import ArrayInternals
 from symgd.model.loss import Loss
 from symgd.solvers import trust_region
 from symgd.solvers.banded import BandedHessian
@@ -29,10 +28,9 @@ FAR, _CLOSE = 1e8, 1e-9  # as in `symgd.analysis.minima`
 
 def most_products(loss: Loss) -> int:
     """How many products with the Hessian a minimum may take; 0 where it is not worth beginning."""
-    operations, table = loss.internals.program.operations, loss.table
-    rows = table.rows if table is not None and loss.internals.program.loops else 1
-    most = (_WORK if machine_code() else _INTERPRETED) // (2 * operations * rows + 1)
-    compiles = operations <= _LONGEST or isinstance(loss.internals, ArrayInternals)
+    most = (_WORK if machine_code() else _INTERPRETED) // (2 * work_of(loss) + 1)
+    nests = (loss.indexed or loss).arrays is not None
+    compiles = nests or loss.internals.program.operations <= _LONGEST
     return min(_MOST, most) if most >= _FEWEST and compiles else 0
 
 
@@ -83,7 +81,7 @@ def descend(loss: Loss, start: Sequence[float] | Vector) -> tuple[Vector, float]
             if function.left <= _SOLVE * found.solved:
                 break
         free = 1.0 if box is None else box.free(here.x, here.gradient)
-        return here.x, float(np.linalg.norm(here.gradient * free))
+        return here.x, math.hypot(*(here.gradient * free).tolist())  # squares may underflow
 
 
 class _Counted(SmoothLoss):

@@ -18,6 +18,16 @@ FEW = 30  # parameters up to which a Hessian is compiled entry by entry
 _EXACT = 6_000  # operations of a loss whose products are exact: of longer ones they are differences
 
 
+def work_of(loss: Loss) -> int:
+    """The operations of value and gradient, those of all rows counted; of indices by loop nests."""
+    shown, inner = loss.indexed or loss, loss.internals
+    if shown.arrays is not None:
+        functions = shown.indexed_text.functions
+        return inner.kept("work of nests", lambda: functions.work(functions.program).operations)
+    rows = loss.table.rows if loss.table is not None and inner.program.loops else 1
+    return inner.program.operations * rows
+
+
 class SmoothLoss:
     """Value and gradient of a loss, and products with its Hessian.
 

@@ -37,7 +37,8 @@ _OPERATION, _ELEMENT, _COMPILE_OPERATION = 1000, 3, 1_000_000
 _FEWEST, _SWEPT = 32, 30  # starts from which on they are swept, and parameters up to which
 _POLISHED = 24  # groups of ends from which a solver goes on, the lowest
 _GROUP = 1e-3  # of the box: ends so near lead to one minimum
-_BASIN = 0.1  # of the box: an end of a sweep so near to a minimum is on the way to it
+_BETWEEN = (0.5, 0.25, 0.75)  # of the way to a lower point, where a hill would be seen
+_LINKED = 1000  # ends without a solver, by way of which others lead to a minimum
 _PROPOSED = 10.0  # times the size of the start, to both sides of it
 _SAME = 1e-5  # of the box: minima so near are one
 _LEVEL = 1e-8  # of the value: minima so low are the best
@@ -88,11 +89,16 @@ def look_around(
             rest.append(k)
     if not groups:
         raise ArgumentError("the loss is finite at none of the starts; give another within")
-    if rest:  # those that are not polished count for the minimum next to them
-        apart = np.abs(np.array([g.x for g in groups]) - ends[rest][:, None]) / scale
-        far = apart.max(axis=2)
-        for place in far.argmin(axis=1)[far.min(axis=1) <= _BASIN].tolist():
-            groups[place].many += 1
+    lower, leads_to = np.empty((_POLISHED + _LINKED, len(scale))), list(groups)
+    lower[: len(groups)] = [g.x for g in groups]
+    for k in rest:  # without a solver: to the next lower point (nearest-better clustering)
+        apart = (np.abs(lower[: len(leads_to)] - ends[k]) / scale).max(axis=1)
+        place = int(apart.argmin())
+        if _no_hill(loss, ends[k], float(values[k]), lower[place]):
+            leads_to[place].many += 1
+            if apart[place] > _GROUP and len(leads_to) < len(lower):
+                lower[len(leads_to)] = ends[k]
+                leads_to.append(leads_to[place])
     minima = list[_Ends]()
     for group in sorted(groups, key=lambda g: g.value):
         same = next((m for m in minima if _near(m.x, group.x, _SAME * scale)), None)
@@ -119,6 +125,16 @@ class _Ends:
 
 def _near(a: NDArray[np.float64], b: NDArray[np.float64], apart: NDArray[np.float64]) -> bool:
     return bool((np.abs(a - b) <= apart).all())
+
+
+def _no_hill(loss: Loss, x: NDArray[np.float64], value: float, lower: NDArray[np.float64]) -> bool:
+    """Whether the loss is nowhere higher than at x on the straight way from x to a lower point.
+
+    R. Ursem, 1999, Multinational evolutionary algorithms, Proc. Congress on Evolutionary
+    Computation: the hill-valley function.
+    """
+    points = (x + part * (lower - x) for part in _BETWEEN)
+    return all(loss.internals.evaluate_value(*p.tolist())[0] <= value for p in points)
 
 
 def _polished(

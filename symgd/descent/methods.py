@@ -12,7 +12,7 @@ from symgd._numpy import np
 from symgd._threads import one_blas_thread
 from symgd.analysis.critical.kinks import has_kinks
 from symgd.analysis.minima import LossObjective
-from symgd.analysis.smooth_loss import FEW, GaussNewton, SmoothLoss
+from symgd.analysis.smooth_loss import FEW, GaussNewton, SmoothLoss, work_of
 from symgd.backends.step_checks import VALUE_CHECKS, Stop
 from symgd.calculus.gauss_newton import gauss_newton
 from symgd.descent.kernel import Run, norm_of
@@ -151,20 +151,7 @@ def choose_method(method: str, loss: Loss) -> str:
     """The method itself; for auto the one for the size and form of the loss."""
     if method != "auto":
         return method
-    return "lbfgs" if has_kinks(loss) or _work(loss) > _COSTLY else "newton"
-
-
-def _work(loss: Loss) -> int:
-    """The operations of value and gradient, those of all rows counted."""
-    shown = loss.indexed or loss
-    if shown.arrays is not None:
-        functions = shown.indexed_text.functions
-        return loss.internals.kept(
-            "work of nests", lambda: functions.work(functions.program).operations
-        )
-    inner = loss.internals
-    rows = loss.table.rows if loss.table is not None and inner.program.loops else 1
-    return inner.program.operations * rows
+    return "lbfgs" if has_kinks(loss) or work_of(loss) > _COSTLY else "newton"
 
 
 class SolverKernel:
@@ -172,7 +159,7 @@ class SolverKernel:
 
     def __init__(self, method: str, loss: Loss, start: Any, box: Box | None, tol: float) -> None:
         self.name = choose_method(method, loss)
-        among = method == "auto" and _work(loss) <= _COSTLY
+        among = method == "auto" and work_of(loss) <= _COSTLY
         solve = _one_after_another if among else METHODS[self.name].solve
         self.points: Any = solve(loss, np.array(start, dtype=float), box, tol)
         least = _CHECKED if loss.indexed is None else _NESTS
@@ -182,13 +169,14 @@ class SolverKernel:
         self.here = next(self.points)
         self.plain = loss.arrays is None  # points are lists in the end, for the reports
         self.box = box if self.plain else None
-        self.farthest = _FAR * (1.0 + norm_of(np.asarray(start, dtype=float)))
+        self.farthest = _FAR**2 * (1.0 + norm_of(np.asarray(start, dtype=float))) ** 2
 
     @one_blas_thread()
     def advance(self, run: Run, count: int) -> Stop | None:
         """`count` points more, or fewer and the reason."""
         try:
-            return self._advance(run, count)
+            with np.errstate(all="ignore"):
+                return self._advance(run, count)
         finally:
             if self.plain:
                 run.to_lists()
@@ -200,7 +188,7 @@ class SolverKernel:
             stop = run.first_stop(VALUE_CHECKS[:2], value, norm_of(grad), grad)
             if stop is not None:
                 return stop
-            if norm_of(run.x) > self.farthest:
+            if run.x.dot(run.x) > self.farthest:
                 return Stop.NO_DESCENT
             try:
                 self.here = next(self.points)

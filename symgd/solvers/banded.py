@@ -39,6 +39,8 @@ class BandedHessian:
 
     def at(self, product: Product) -> Dense | Band | None:
         """The matrix of these products; None where it is neither small nor a band."""
+        if not self._widths:
+            return self._whole(product)
         right = product(self._probe)
         if not np.isfinite(right).all():
             return None
@@ -48,10 +50,13 @@ class BandedHessian:
             if float(np.abs(band.times(self._probe) - right).max()) <= _RESIDUAL * size:
                 return Dense(band.dense()) if self.dense else band
             del self._widths[0]
+        return self._whole(product)
+
+    def _whole(self, product: Product) -> Dense | None:
         if not self.dense:
             return None
         rows = np.array([product(unit) for unit in np.eye(self.count)])
-        return Dense(0.5 * (rows + rows.T))
+        return Dense(0.5 * (rows + rows.T)) if np.isfinite(rows).all() else None
 
 
 class Dense:

@@ -37,6 +37,12 @@ def test_equal_minima_are_counted_and_shared():
     assert result.starts.share_best == 1.0
 
 
+def test_ends_along_a_curved_valley_count_for_its_minimum():
+    result = symgd.descend("100*(y - x^2)^2 + (1 - x)^2", starts=500, within="-5:5")
+    assert result.starts.minima == 1  # where all starts lead to: there is no other critical point
+    assert 0.98 <= result.starts.share_best <= 1
+
+
 def test_a_box_is_proposed_and_told():
     result = symgd.descend("x^4 - 3*x^2 + x", start=2.0, starts=50)
     assert result.verdict.advice == "starts within x=-18:22"

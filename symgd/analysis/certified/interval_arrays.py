@@ -80,9 +80,11 @@ def times(a: Bounds, b: Bounds) -> Bounds:
     nothing = np.isnan(low)
     if nothing.any():
         low[nothing] = high[nothing] = 0.0
-    lowest, highest = low == 0, high == 0
+    lowest = highest = None
+    if not (low.all() and high.all()):
+        lowest, highest = low == 0, high == 0
     bottom, top = rounded(low, high)
-    if lowest.any() or highest.any():  # exact, unless a product of the other sign underflowed
+    if lowest is not None:  # exact, unless a product of the other sign underflowed
         same = (a[0] >= 0) & (b[0] >= 0) | (a[1] <= 0) & (b[1] <= 0)
         other = (a[0] >= 0) & (b[1] <= 0) | (a[1] <= 0) & (b[0] >= 0)
         bottom[same & lowest], top[other & highest] = 0.0, 0.0

@@ -120,7 +120,7 @@ class IntervalTape:
             for step in reversed(self.steps):
                 if not step.inverses:
                     continue
-                args = [(low.take(a.of, axis=0), high.take(a.of, axis=0)) for a in step.args]
+                args = [(a.among(low), a.among(high)) for a in step.args]
                 result = low[step.out], high[step.out]
                 for arg, inverse in step.inverses:
                     bottom, top = inverse(result, *args)
@@ -256,6 +256,13 @@ class _Argument:
 
     def __init__(self, of: NDArray[np.intp]) -> None:
         self.of = of
+        apart = np.diff(of) if len(of) > 1 else np.ones(1, dtype=np.intp)
+        even = apart[0] > 0 and (apart == apart[0]).all()
+        self._range = slice(of[0], of[-1] + 1, apart[0]) if even else None
+
+    def among(self, ends: Array) -> Array:
+        """Its ends among those of all slots: a view, where they are evenly apart."""
+        return ends.take(self.of, axis=0) if self._range is None else ends[self._range]
 
     @cached_property
     def _sorted(self) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
@@ -264,6 +271,9 @@ class _Argument:
 
     def intersect(self, ends: Array, found: Array, tighter: np.ufunc) -> None:
         """The tightest of the ends found for each slot, in place."""
+        if self._range is not None:
+            tighter(ends[self._range], found, out=ends[self._range])
+            return
         order, each, begin = self._sorted
         if len(each) < len(order):
             found = tighter.reduceat(found[order], begin, axis=0)
@@ -289,6 +299,4 @@ class _Step:
 
     def enclosure(self, low: Array, high: Array) -> Bounds:
         """Bounds of the results, (operations, N) each."""
-        return self.operation.forward(
-            *((low.take(a.of, axis=0), high.take(a.of, axis=0)) for a in self.args)
-        )
+        return self.operation.forward(*((a.among(low), a.among(high)) for a in self.args))

@@ -157,7 +157,7 @@ class SublevelSet:
             proven[parts > most] = False
             _, high = self.values(_points(middles(left)))
             proven[owned[high <= self.level]] = False
-            todo = np.concatenate([self.halves(left), todo[BATCH:]])
+            todo = np.concatenate([self.cut(left), todo[BATCH:]])
             owner = np.concatenate([owned, owned, owner[BATCH:]])
             todo, owner = todo[proven[owner]], owner[proven[owner]]
         return proven
@@ -176,8 +176,8 @@ class SublevelSet:
             point = np.clip(point, box[:, 0], box[:, 1])
         return None
 
-    def halves(self, boxes: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Both halves of every box, cut where knowing the parameter narrows the loss most."""
+    def cut(self, boxes: NDArray[np.float64], cuts: int = 1) -> NDArray[np.float64]:
+        """The halves of every box, or their halves: cut where knowing a parameter narrows most."""
         count, size = boxes.shape[:2]
         middle = middles(boxes)
         known = np.repeat(boxes[None], size, axis=0)
@@ -186,12 +186,16 @@ class SublevelSet:
         low, high = self.values(known.reshape(-1, size, 2))
         width = np.minimum(high, 1e300) - np.maximum(low, -1e300)
         width = np.where(boxes[:, :, 0] < boxes[:, :, 1], width.reshape(size, count).T, np.inf)
-        tied = width <= width.min(axis=1, keepdims=True) * (1 + 1e-9)
-        widest = np.where(tied, _squashed(boxes[:, :, 1]) - _squashed(boxes[:, :, 0]), -1.0)
-        of, cut = np.arange(count), widest.argmax(axis=1)
-        lower, upper = boxes.copy(), boxes.copy()
-        lower[of, cut, 1] = upper[of, cut, 0] = middle[of, cut]
-        return np.concatenate([lower, upper])
+        for _ in range(min(cuts, size)):
+            of = np.arange(len(boxes))
+            tied = width <= width.min(axis=1, keepdims=True) * (1 + 1e-9)
+            widest = np.where(tied, _squashed(boxes[:, :, 1]) - _squashed(boxes[:, :, 0]), -1.0)
+            at = widest.argmax(axis=1)
+            lower, upper = boxes.copy(), boxes.copy()
+            lower[of, at, 1] = upper[of, at, 0] = middle[of, at]
+            boxes, width[of, at] = np.concatenate([lower, upper]), np.inf
+            width, middle = np.tile(width, (2, 1)), np.tile(middle, (2, 1))
+        return boxes
 
 
 def _parts(boxes: NDArray[np.float64], tape: IntervalTape) -> list[NDArray[np.float64]]:

@@ -123,9 +123,11 @@ def _at(graph: Graph, node: Node) -> Iterator[tuple[tuple[Node, ...], Value]]:
 
 def broken(exponent: Node) -> bool:
     """Whether a power with this exponent has no derivatives of every order where its base is 0."""
-    if any(isinstance(n, Name) for n in topological([exponent])):
-        return True
-    value = evaluate_all([exponent], {})[id(exponent)]
+    value = float_of(exponent)
+    if value is None:
+        if any(isinstance(n, Name) for n in topological([exponent])):
+            return True
+        value = evaluate_all([exponent], {})[id(exponent)]
     return bool(value > 0 and value != int(value))
 
 

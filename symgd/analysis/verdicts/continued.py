@@ -58,10 +58,13 @@ def falls(facts: Facts, later: Sequence[Point]) -> bool:
 
 
 def rests_elsewhere(facts: Facts, later: Sequence[Point]) -> bool:
-    """Whether the error ends far from 0: twice the steps change nothing."""
+    """Whether the error ends far from 0: twice the steps change nothing of it, nor of its fall."""
     last = [e for _, e in later[len(later) // 2 :]]
     seen = len(later) >= max(facts.steps, SEEN)
-    return seen and max(last) <= 1.001 * min(last) and max(last) > BURST * facts.error
+    if not seen or not max(last) > BURST * facts.error:
+        return False
+    fell = abs(facts.distance(facts.start) - last[-1])
+    return max(last) - min(last) <= min(0.001 * min(last), 0.1 * fell)
 
 
 def stops_growing(later: Sequence[Point]) -> bool:

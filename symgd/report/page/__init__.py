@@ -10,7 +10,6 @@ import base64
 import hashlib
 import json
 import os
-import re
 from importlib.resources import files
 from pathlib import Path
 from string import Template
@@ -76,11 +75,8 @@ def _page(result: Result, content: Content, target: Path | None) -> str:
 
 
 def _script(content: Content) -> str:
-    """The script of the page: data, functions, program; it cannot contain `</script` or `<!--`.
-
-    Comments are left out but for the first line of each file.
-    """
-    own = [re.sub(r"\n *//.*", "", _asset(name)) for name in _SCRIPTS]
+    """The script of the page: data, functions, program; it cannot contain `</script` or `<!--`."""
+    own = [_asset(name) for name in _SCRIPTS]
     functions = _object(content.functions)
     library = javascript.library([functions, *own])
     data = f"const D = {_json(content.data)};"

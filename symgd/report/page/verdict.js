@@ -172,10 +172,11 @@ function unsteady(facts) {
   return detour(facts, later) || bursts(facts, later) || detour(facts, longer) || bursts(facts, longer);
 }
 
-// Whether the error ends far from 0: twice the steps change nothing.
+// Whether the error ends far from 0: twice the steps change nothing of it, nor of its fall.
 function rests(facts, later) {
-  const last = later.slice(later.length >> 1).map((p) => p[1]), most = Math.max(...last);
-  return later.length >= Math.max(facts.steps, 64) && most <= 1.001 * Math.min(...last) && most > 0.1 * facts.error;
+  const last = later.slice(later.length >> 1).map((p) => p[1]), most = Math.max(...last), least = Math.min(...last);
+  if (later.length < Math.max(facts.steps, 64) || !(most > 0.1 * facts.error)) return false;
+  return most - least <= Math.min(0.001 * least, 0.1 * Math.abs(facts.distance(facts.start) - last.at(-1)));
 }
 
 // Of an error that is seen to be smaller later on.
