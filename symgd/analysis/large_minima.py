@@ -81,7 +81,7 @@ def descend(loss: Loss, start: Sequence[float] | Vector) -> tuple[Vector, float]
             if function.left <= _SOLVE * found.solved:
                 break
         free = 1.0 if box is None else box.free(here.x, here.gradient)
-        return here.x, float(np.linalg.norm(here.gradient * free))
+        return here.x, math.hypot(*(here.gradient * free).tolist())  # squares may underflow
 
 
 class _Counted(SmoothLoss):

@@ -62,7 +62,10 @@ def pullback(
         if power == -1 or (power is not None and power < 0 and id(base) in overflowing):
             amount = graph.mul(graph.number(power), scaled_adjoint(graph, adjoint, node))
             return _Divisor(graph, base, active, overflowing).spread(amount)
-        return pullback_of_power(graph, node, adjoint, active)
+        found = pullback_of_power(graph, node, adjoint, active)
+        if power is None and base.func is sympy.Mul and id(base) in active:
+            return [*_pullback_of_factors(graph, node, adjoint, found[0].term, active), *found[1:]]
+        return found
     if node.func is _RATIO:
         top, bottom = node.args
         divisor = _Divisor(graph, bottom, active, overflowing)
@@ -105,6 +108,32 @@ def _pullback_of_product(
         else:
             term = scaled_adjoint(graph, adjoint, _over(graph, [*before[k], *after[k]]))
             contributions.append(Contribution(inner, graph.mul(graph.number(occurrences), term)))
+    return contributions
+
+
+def _pullback_of_factors(
+    graph: Graph, node: Node, adjoint: Node, of_base: Node, active: Set[int]
+) -> list[Contribution]:
+    """d((a*b/c)**p) by d(log): a gets adjoint*p*node/a, and c gets -adjoint*p*node/c.
+
+    By way of the base, in (x/t)**0.5 at x = 0 they would get 0*inf. of_base: the adjoint of the
+    base, which goes to a where a is 0.
+    """
+    base, exponent = node.args
+    amount = scaled_adjoint(graph, adjoint, graph.mul(exponent, node))
+    contributions = []
+    for k, factor in enumerate(base.args):
+        if is_inverse(factor) and id(factor.args[0]) in active:
+            contributions.append(
+                Contribution(factor.args[0], graph.neg(graph.div(amount, factor.args[0])))
+            )
+        elif id(factor) in active:
+            others = _over(graph, [f for j, f in enumerate(base.args) if j != k])
+            plain = graph.mul(of_base, others)
+            if float_of(others) is None:
+                is_zero = graph.compare("==", factor, ZERO)
+                plain = graph.where(is_zero, plain, graph.div(amount, factor))
+            contributions.append(Contribution(factor, plain))
     return contributions
 
 

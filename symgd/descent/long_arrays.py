@@ -16,7 +16,7 @@ from symgd.descent.array_kernel import array_batches, long_kernel, whole_box
 from symgd.descent.choose_backend import DescentTask
 from symgd.descent.engine import Step, engine, message_of
 from symgd.descent.kernel import Run, norm_of
-from symgd.descent.long_verdict import LongEnd, nearest, verdict
+from symgd.descent.long_verdict import LongEnd, falls_on, nearest, verdict
 from symgd.descent.methods import SolverKernel
 from symgd.descent.minibatches import Sampler
 from symgd.descent.reported_iterate import reported
@@ -204,6 +204,7 @@ def descend_long(
     rule = None if arguments.method else arguments.rule
     searched = None if box is not None or drawn is not None else loss
     found = partial(nearest, searched, point, rule, values)
+    goes_on = partial(falls_on, searched, point, end.grad)
     return Result(
         theta=theta,
         value=end.value,
@@ -213,7 +214,7 @@ def descend_long(
         message=message_of(end.found, end.run, stop, end.slope, end.steps, end.cause),
         history=run.history,
         best=Best(theta if run.best_t == end.steps else {}, run.best_loss, run.best_t),
-        judge=cache(partial(verdict, end, found)),
+        judge=cache(partial(verdict, end, found, goes_on)),
         loss=Displayed(loss, tuple(shown_elements(model))),
         rule=rule,
         lr=None if arguments.method else arguments.schedule.shown,

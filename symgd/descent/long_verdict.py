@@ -11,10 +11,12 @@ from typing import Any, TypeAlias
 from symgd._locks import cached_property
 from symgd._numpy import NDArray, np
 from symgd.analysis.large_minima import certified, most_products
+from symgd.analysis.smooth_loss import SmoothLoss
 from symgd.analysis.stability import linear_rule
 from symgd.analysis.verdicts.sentences import part, tell
+from symgd.analysis.verdicts.stationary import far_down, stays_down
 from symgd.backends.step_checks import Stop
-from symgd.descent.kernel import Run, largest_of
+from symgd.descent.kernel import Run, largest_of, norm_of
 from symgd.model.loss import Loss
 from symgd.model.result import Status, Verdict
 from symgd.model.rules import Rule
@@ -96,8 +98,23 @@ def nearest(
     return Nearest(float(np.linalg.norm(x - np.array(minimum.x))), minimum.rounding, limit)
 
 
-def verdict(end: LongEnd, find: Callable[[], Nearest | None]) -> Verdict:
-    """The outcome by loss and gradient; the distance of the minimum, where one is found."""
+def falls_on(loss: Loss | None, x: Floats, grad: Floats) -> bool:
+    """Whether the loss falls along its negative gradient as far as is looked."""
+    if loss is None or not grad.any():
+        return False
+    gradient = SmoothLoss(loss).gradient
+    step = far_down(max(1.0, largest_of(x)), norm_of(grad)) * grad
+    with np.errstate(all="ignore"):
+        return stays_down(lambda times: float(np.dot(gradient(x + times * step)[1], step)))
+
+
+def verdict(
+    end: LongEnd, find: Callable[[], Nearest | None], goes_on: Callable[[], bool]
+) -> Verdict:
+    """The outcome by loss and gradient; the distance of the minimum, where one is found.
+
+    goes_on: whether the loss falls on from the end, as far as is looked.
+    """
     if end.cause and end.found is Status.NONFINITE:
         return Verdict(*tell("nonfinite", why=end.cause))
     if end.cause:
@@ -110,7 +127,9 @@ def verdict(end: LongEnd, find: Callable[[], Nearest | None]) -> Verdict:
         return Verdict(*tell("risen", **fields))
     found = find()
     away = None if found is None else found.distance
-    if end.found is Status.CONVERGED:
+    if end.found is Status.CONVERGED and found is None and goes_on():
+        kind, sentence = tell("within tol only", slope=slope, how=part("falls on"), reason="")
+    elif end.found is Status.CONVERGED:
         why = part("unseen") if away is None else part("away", error=away)
         kind, sentence = tell("within tol", slope=slope, each="", reason=why)
     elif found is None:

@@ -21,7 +21,7 @@ _ONLY = "write only the expression"
 _SHAPES: tuple[tuple[re.Pattern[str], str, str, str], ...] = tuple(
     (re.compile(pattern, re.DOTALL), place, sentence, hint)
     for pattern, place, sentence, hint in (
-        (r"\s*[^~=<>]*\w[^~=<>]*(?P<at>~)(?P<body>.+)", "at",
+        (r"\s*[^~=<>]*[\w)\]`]\s*(?P<at>~)(?P<body>.+)", "at",
          "'~' is not part of a formula: a model has = and all its parameters",
          "write for example y = a*x + b"),
         (r"\s*(?P<at>lambda)\b[^:=]*:(?P<body>.+)", "at",

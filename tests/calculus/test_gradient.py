@@ -555,3 +555,20 @@ def test_cone_over_rows():
 
 def test_readers_see_the_textbook_gradient_of_a_cone():
     assert Loss("sqrt(x^2 + 4*y^2)").gradient_text()["x"] == "x/sqrt(x**2 + 4*y**2)"
+
+
+@pytest.mark.parametrize("formula", ["(x/t)^b", "(k*x)^b", "(x*k/t)^b", "a*exp(-(k*x/t)^b)"])
+@pytest.mark.parametrize("x", [0.0, 0.7])
+def test_power_of_a_product_that_is_zero_has_no_slope_in_its_other_factors(formula, x):
+    values = {"a": 2.0, "b": 0.6, "k": 0.4, "t": 1.5}
+    loss = symgd.Loss(f"sum({formula})", {"x": [x]})
+    slopes = loss.internals.evaluate(*(values[p] for p in loss.params))[1:]
+    found = dict(zip(loss.params, slopes, strict=True))
+    k = values["k"] if "k" in found else 1.0
+    t = values["t"] if "t" in found else 1.0
+    power = (k * x / t) ** 0.6
+    outer = -2 * math.exp(-power) if "a" in found else 1.0
+    expected = {"k": outer * 0.6 * power / k, "t": -outer * 0.6 * power / t}
+    expected["b"] = outer * power * math.log(k * x / t) if x else 0.0
+    for name in set(found) - {"a"}:
+        assert found[name] == pytest.approx(expected[name], rel=1e-13, abs=1e-300)

@@ -122,6 +122,13 @@ def test_a_loss_without_a_minimum_is_left_early(loss):
     assert result.steps < 100
 
 
+@pytest.mark.parametrize(("loss", "n"), [("exp(-x[i])", 300), ("1/(1+x[i]^2)", 10_000)])
+def test_a_small_gradient_on_the_way_to_infinity_is_no_minimum(loss, n):
+    result = symgd.descend(f"sum({loss}, i=1..n)", sizes={"n": n}, start=1.1, method="lbfgs",
+                           tol=1e-5)  # fmt: skip
+    assert "no minimum is near: the loss falls on" in result.verdict.sentence
+
+
 @pytest.mark.parametrize(
     ("given", "word"),
     [({"lr": 0.2}, "lr"), ({"rule": "gd"}, "rule"), ({"batch": 2}, "batch")],

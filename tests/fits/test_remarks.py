@@ -67,6 +67,15 @@ def test_parameter_that_is_zero_converges():
     assert abs(found.theta["a"]) < 1e-6 * found.stderr["a"]
 
 
+def test_stretched_exponential_from_zero_on_converges_below_an_exponent_of_one():
+    x = np.linspace(0, 10, 50)
+    y = 2 * np.exp(-((x / 2) ** 0.7)) + np.random.default_rng(0).normal(0, 0.02, 50)
+    best, _ = optimize.curve_fit(lambda x, a, b, t: a * np.exp(-((x / t) ** b)), x, y, [2, 0.7, 2])
+    found = symgd.fit("y = a*exp(-(x/t)^b)", {"x": x, "y": y})
+    assert found.status == "converged"
+    assert [found.theta[n] for n in "abt"] == pytest.approx(best, rel=1e-5)
+
+
 def test_kink_that_is_written_by_where_is_found():
     data = {"x": X[1:], "y": DECAY["y"][1:]}
     found = symgd.fit("sum(where(y > a, 0.9*(y - a), 0.1*(a - y)))", data)

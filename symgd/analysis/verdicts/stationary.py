@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from symgd.analysis import gradient_only
 from symgd.analysis.minima import LossObjective, solver_box, steepest_curve
@@ -134,8 +134,8 @@ def falls_on(facts: Facts) -> bool:
     Where the Hessian is unknown, along the negative gradient instead.
     """
     x, box = facts.x, None
-    size = max(1.0, *map(abs, x)) / (_AHEAD[-1] ** 0.5 * math.hypot(*facts.grad))
-    step = [-size * g for g in facts.grad]
+    times = far_down(max(1.0, *map(abs, x)), math.hypot(*facts.grad))
+    step = [times * g for g in facts.grad]
     if facts.loss is not None and facts.small:
         box = facts.loss.internals.box
         found = newton.minimize(
@@ -152,6 +152,16 @@ def falls_on(facts: Facts) -> bool:
         along = zip(facts.evaluate(*there)[1:], step, strict=True)
         return sum((g * d for g, d in along), 0.0)
 
+    return stays_down(slope)
+
+
+def far_down(size: float, grad_norm: float) -> float:
+    """Times the gradient, the step from a point of this size for `stays_down`."""
+    return -size / (math.sqrt(_AHEAD[-1]) * grad_norm)
+
+
+def stays_down(slope: Callable[[float], float]) -> bool:
+    """Whether the slope after so many times a step stays negative, or as good as 0."""
     here = slope(0.0)
     return here < 0 and all(slope(times) <= -_KEPT * here for times in _AHEAD)
 
