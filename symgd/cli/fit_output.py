@@ -36,8 +36,9 @@ def result_lines(result: FitResult, kind: Format, profiled: bool) -> Iterable[st
             for name, e in result.params.items()
         ]
         return ["name,value,stderr,low,high", *rows]
-    told = {"level": 0.95, "from": "profile" if profiled else "stderr"}
-    data = result.to_dict() | {"intervals": {**told, "params": dict(intervals)}}
+    source = "profile" if profiled else "stderr"
+    described = {"level": 0.95, "from": source, "params": dict(intervals)}
+    data = result.to_dict() | {"intervals": described}
     return [dump(finite_or_none(data))]
 
 

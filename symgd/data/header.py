@@ -91,9 +91,9 @@ def _first_lines(head: bytes, begin: int) -> tuple[list[TextLine], list[TextLine
             continue
         text, end = _line(head, begin)
         number += 1
-        told = None if lines or comments else _SPREADSHEET.fullmatch(text.strip())
-        if told is not None:
-            delimiter = told[1]
+        named = None if lines or comments else _SPREADSHEET.fullmatch(text.strip())
+        if named is not None:
+            delimiter = named[1]
         elif text.strip():
             is_comment = COMMENT.match(text) is not None
             if not (is_comment and lines):
