@@ -204,7 +204,7 @@ REFUSED = [
     ("x[0]", 1, "there are no lists"),
     ("[x]", 0, "there are no lists"),
     ("{x}", 0, "use round parentheses"),
-    ("'x'", 0, "no text in quotes"),
+    ("'x'", 0, "a text in quotes stands only beside == or !="),
     ("x # note", 2, "no comments"),
     ("x; y", 1, "write one expression"),
     ("x & y", 2, "write and between two conditions"),

@@ -292,7 +292,7 @@ def test_fit_plot_option(file, tmp_path):
     outcome = Outcome("fit", "y = a*x + b", file, "--plot", str(picture), "-q")
     assert (outcome.code, outcome.err) == (0, "")
     assert picture.read_bytes()[:4] == b"\x89PNG"
-    for bad, sentence in (("fit.gif", "does not move"), ("fit.pdf", "a picture ends in")):
+    for bad, sentence in (("fit.gif", "does not move"), ("fit.bmp", "a picture ends in")):
         outcome = Outcome("fit", "y = a*x + b", "none.csv", "--plot", str(tmp_path / bad))
         assert outcome.code == 2
         assert sentence in outcome.err
