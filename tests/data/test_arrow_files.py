@@ -132,13 +132,23 @@ def test_rows_that_are_missing_in_an_arrow_stream_are_told(tmp_path):
     assert "last rows may be missing" in read_table(path, ["x"]).remarks[0]
 
 
+def test_dates_are_days_since_the_earliest(suffix, tmp_path):
+    days = pa.array(
+        [datetime.date(2026, 2, 27), datetime.date(2026, 3, 1), datetime.date(2026, 1, 1)]
+    )
+    path = tmp_path / f"p{suffix}"
+    WAYS[suffix](pa.table({"day": days}), path)
+    table = read_table(path, ["day"])
+    assert table.columns["day"].tolist() == [57.0, 59.0, 0.0]
+    assert "day is read as days since 2026-01-01" in table.remarks
+
+
 def test_cells_are_refused_by_row_and_column(suffix, tmp_path):
     columns = {
         "empty": pa.array([1.0, None, 3.0]),
         "nan": [1.0, 2.0, float("nan")],
         "text": ["a", "b", "c"],
         "big": [1, 2**53 + 1, 3],
-        "time": pa.array([datetime.date(2026, 1, 1)] * 3),
         "list": [[1], [2], [3]],
         "record": [{"a": 1}] * 3,
         "x": [1.0, 2.0, 3.0],

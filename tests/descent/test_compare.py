@@ -216,7 +216,7 @@ def test_plot_of_a_range_is_the_map(tmp_path):
 @pytest.mark.parametrize(
     ("args", "sentence"),
     [
-        (["--plot", "c.pdf"], "a picture ends in"),
+        (["--plot", "c.bmp"], "a picture ends in"),
         (["--html", "c.txt"], "a page ends in"),
         (["--plot", "none/c.png"], "No such file"),
         (["--plot", "c.gif", "--lr", "0.1..1:5"], "does not move"),
