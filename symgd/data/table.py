@@ -159,8 +159,8 @@ def _read(
         ]
     read = {c.name: c.labels for c in selected if c.labels is not None}
     texts = {name: labels.texts for name, labels in read.items() if labels.categories}
-    told = [labels.remark(name) for name, labels in read.items()]
-    remarks = tuple(filter(None, dict.fromkeys([*opened.remarks, *told])))
+    of_labels = [labels.remark(name) for name, labels in read.items()]
+    remarks = tuple(filter(None, dict.fromkeys([*opened.remarks, *of_labels])))
     found = {name: labels.origin for name, labels in read.items() if isinstance(labels, Dates)}
     origins = {name: origin for name, origin in found.items() if origin is not None}
     return Table(

@@ -34,7 +34,7 @@ def assemble(
     status: Status,
     precision: str = "",
     intervals: Mapping[int, tuple[float, str]] = MappingProxyType({}),
-    told: Sequence[str] = (),
+    more_warnings: Sequence[str] = (),
     remedy: str = "",
     slopes: Sequence[Node] | None = None,
     **facts: Any,
@@ -42,7 +42,8 @@ def assemble(
     """The result at x, (P,), with fixed and tied parameters after the free ones.
 
     free: (P,), false for parameters at a bound. condition, unknown, precision: as of
-    `symgd.fits.statistics`. intervals: of `symgd.fits.starts.steps`. told: further warnings.
+    `symgd.fits.statistics`. intervals: of `symgd.fits.starts.steps`.
+    more_warnings: those of the caller.
     remedy: what to do about unknown parameters. slopes: the derivatives of the model, where they
     are known. facts: other fields of FitResult.
     """
@@ -69,7 +70,7 @@ def assemble(
         status=status,
         warnings=(
             *(f"{escape(model.params[k])}: {text}" for k, (_, text) in intervals.items()),
-            *told,
+            *more_warnings,
             *statistics.warnings(
                 [escape(name) for name in model.params],
                 [k for k in np.flatnonzero(~free).tolist() if k not in intervals],

@@ -103,9 +103,9 @@ def fit(
         result = _fitted(model, data, options)
     except FormulaError as error:
         raise quote_columns(error, known) from None
-    told = name_remarks(model, list(result.params), result.columns, list(known))
-    told += [remark] if remark else []
-    return replace(result, warnings=(*result.warnings, *told), options=options)
+    more_warnings = name_remarks(model, list(result.params), result.columns, list(known))
+    more_warnings += [remark] if remark else []
+    return replace(result, warnings=(*result.warnings, *more_warnings), options=options)
 
 
 def _as_column(data: Any, name: str, given: Any) -> tuple[Any, str | None]:

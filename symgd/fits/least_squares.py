@@ -46,8 +46,8 @@ def least_squares(problem: LeastSquaresProblem, options: Options) -> FitResult:
     if reason:
         message += f"; start: {reason}"
     found = intervals(whole, searched, result.x, places) if searched else {}
-    told = [*remarks.remarks(problem, result), *remarks.lower_end(whole, result, given)]
-    return _assemble(problem, options, result, start, status, message, found, told)
+    more_warnings = [*remarks.remarks(problem, result), *remarks.lower_end(whole, result, given)]
+    return _assemble(problem, options, result, start, status, message, found, more_warnings)
 
 
 def _minimum(
@@ -187,7 +187,7 @@ def _assemble(
     status: Status,
     message: str,
     intervals: Mapping[int, tuple[float, str]] = MappingProxyType({}),
-    told: Sequence[str] = (),
+    more_warnings: Sequence[str] = (),
 ) -> FitResult:
     model, rss, summary = problem.model, result.system.rss, problem.response_summary
     triangle, absolute = result.system.triangle, options.absolute_sigma
@@ -202,7 +202,7 @@ def _assemble(
         free=free,
         condition=condition,
         unknown=unknown,
-        told=[*told, *(remarks.symmetry(problem) if unknown else ())],
+        more_warnings=[*more_warnings, *(remarks.symmetry(problem) if unknown else ())],
         remedy=remarks.remedy(problem, result, unknown) if unknown else "",
         slopes=problem.residuals.derivatives[0] if model.weight is None else None,
         start=start,

@@ -150,9 +150,9 @@ def _assemble(
     else:
         matrix, condition = inference.covariance(result, free)
     determined = result.definite or nonsmooth or unbounded
-    told: list[str] = []
+    more_warnings: list[str] = []
     if status not in (Status.CONVERGED, Status.DIVERGED) and not nonsmooth:
-        told += run_away(objective, result.x, model.params)
+        more_warnings += run_away(objective, result.x, model.params)
     return assemble(
         model,
         np.array(result.x),
@@ -163,7 +163,7 @@ def _assemble(
         start=start,
         status=status,
         message=message,
-        told=told,
+        more_warnings=more_warnings,
         n=model.table.rows if problem is None else problem.response_summary.counted,
         loss=result.value,
         rss=None if problem is None else problem.residuals.rss(result.x),

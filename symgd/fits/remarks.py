@@ -34,10 +34,10 @@ from symgd.solvers.objectives import Vector
 _ROWS = 5_000  # rows on which the order of the residuals is looked at
 _FEW = 10  # rows, of which no order is said
 _SERIAL = 5.0  # standard errors of the correlation of neighbors, and
-_STRONG = 0.4  # the correlation, from which it is told
+_STRONG = 0.4  # the correlation, from which a warning names it
 _HARDLY = 0.1  # of the sum of squares about the mean
 _HALF, _RATIO = 0.5, 4.0  # of it too, where the F ratio of the model is no more than this
-_LOWER = 1e-3  # of the sum of squares, by which another end is told
+_LOWER = 1e-3  # of the sum of squares, by which another end is worth a warning
 _SAME = 1e-6  # of it: another end fits as well
 
 
