@@ -6,7 +6,6 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from ctypes import addressof, c_int64
 from functools import cache
 from math import isqrt
 from queue import SimpleQueue
@@ -46,21 +45,18 @@ def run_in_threads(
     work: Callable[[], None],
     threads: int,
     halt: Callable[[], None],
-    spin: Callable[[int], object] | None = None,
 ) -> None:
     """Call `work` in as many threads at once, of which the caller's is one.
 
     halt: called when one of them fails, in that thread, or the caller's is interrupted, also while
-    it waits for the others; all must then end soon. Idempotent. spin: waits without Python's lock
-    until the int64 at an address is not 0, for less than a millisecond: a processor that falls
-    asleep takes half of one to wake up.
+    it waits for the others; all must then end soon. Idempotent.
     """
     calls: list[_ThreadTask] = []
     try:
         with suppress(RuntimeError):  # no more threads for this process, or none at its end
             for _ in range(threads - 1):
-                calls.append(_ThreadTask(work, halt, spin))
-                _helper().begin(calls[-1])
+                calls.append(_ThreadTask(work, halt))
+                _helper().calls.put(calls[-1])
         work()
         for call in calls:
             call.join()
@@ -69,6 +65,11 @@ def run_in_threads(
         for call in calls:
             call.wait()
         raise
+
+
+def begin_in_thread(work: Callable[[], None]) -> None:
+    """Call `work` in another thread, for which nobody waits. RuntimeError: there can be none."""
+    _helper().calls.put(_ThreadTask(work, _nothing))
 
 
 @contextmanager
@@ -92,19 +93,11 @@ def _blas() -> ThreadpoolController:
 
 
 class _ThreadTask:
-    """Work for a helper, which it begins unless the caller has no need of it any more.
+    """Work for a helper, which it begins unless the caller has no need of it any more."""
 
-    ended: 1 when it has ended. error: that of the work.
-    """
-
-    def __init__(
-        self,
-        work: Callable[[], None],
-        halt: Callable[[], None],
-        spin: Callable[[int], object] | None,
-    ) -> None:
-        self.work, self.halt, self.spin = work, halt, spin
-        self.claim, self.done, self.ended = Lock(), Lock(), c_int64()
+    def __init__(self, work: Callable[[], None], halt: Callable[[], None]) -> None:
+        self.work, self.halt = work, halt
+        self.claim, self.done = Lock(), Lock()
         self.error: BaseException | None = None
         self.done.acquire()
 
@@ -119,7 +112,6 @@ class _ThreadTask:
             self.halt()
         finally:
             self.work = self.halt = _nothing  # the helper keeps this call until the next one
-            self.ended.value = 1
             self.done.release()
 
     def wait(self) -> None:
@@ -127,8 +119,6 @@ class _ThreadTask:
         if self.claim.acquire(blocking=False):
             self.work = self.halt = _nothing
             self.done.release()
-        elif self.spin:
-            self.spin(addressof(self.ended))
         with self.done:
             pass
 
@@ -140,28 +130,18 @@ class _ThreadTask:
 
 
 class _Helper(Thread):
-    """A thread for calls, one after the other. flag: 1 when there is one, for who spins."""
+    """A thread for calls, one after the other."""
 
     def __init__(self) -> None:
         super().__init__(name="symgd", daemon=True)
         self.calls: SimpleQueue[_ThreadTask] = SimpleQueue()
-        self.flag = c_int64()
         self.start()
-
-    def begin(self, call: _ThreadTask) -> None:
-        """Have it run this call."""
-        self.flag.value = 1
-        self.calls.put(call)
 
     def run(self) -> None:
         """Run what comes, and be idle in between."""
         while True:
-            call = self.calls.get()
-            self.flag.value = 0
-            call.run()
+            self.calls.get().run()
             _idle.append(self)
-            if call.spin:
-                call.spin(addressof(self.flag))
 
 
 def _helper() -> _Helper:

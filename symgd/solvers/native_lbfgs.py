@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import AbstractContextManager
 from functools import cache
-from typing import Any, Protocol
+from typing import Protocol
 
 from symgd._numpy import np
 from symgd.backends.native import lbfgs_loop as loop
@@ -21,11 +21,8 @@ _ENDS = {loop.SMALL: End.SMALL, loop.SETTLED: End.SETTLED, loop.BLOCKED: End.BLO
 class NativeGradient(Protocol):
     """A loss in machine code: (x, w, c, out) -> int64 puts value and gradient into out."""
 
-    def entered(self, *used: Any) -> AbstractContextManager[tuple[int, int, int]]:
-        """The addresses of the function, w and c, for as long as it may be called.
-
-        used: what it works on, which lives as long.
-        """
+    def entered(self) -> AbstractContextManager[tuple[int, int, int]]:
+        """The addresses of the function, w and c, for as long as it may be called."""
 
 
 def iterate(
@@ -48,7 +45,7 @@ def iterate(
     run = _module().function("run", len(loop.ARGUMENTS))
     ended = 0
     while not ended:
-        with code.entered(before, after) as (k[loop.FUNCTION], work, constants):
+        with code.entered() as (k[loop.FUNCTION], work, constants):
             places = [a.ctypes.data for a in before], [a.ctypes.data for a in after]
             began = time.perf_counter()
             ended = run(*places[0], work, constants, *places[1])

@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 import types
 import weakref
 
@@ -735,26 +736,41 @@ def test_what_interrupts_one_thread_is_not_told_in_another():
     assert len(looked) == 1
 
 
-def test_an_interruption_takes_the_blocks_that_are_left(monkeypatch):
-    """What is halted takes no block any more."""
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
+def test_a_thread_that_does_not_begin_leaves_its_share_to_the_others(error, monkeypatch):
+    """There can be no more of them, or Ctrl-C comes in between: then it is raised at the end."""
     monkeypatch.setattr("symgd._threads._WAKE", 1e-9)
     loss = Loss(ROSE, data(40 * BLOCK))
     program = loss.internals.by_rows().program
-    function = compile_native(program, 2)
+    function = compile_native(program, 3)
     values = [*point(loss), *loss.internals.rows.more(program)]
-    expected = function(values, loss.table)
-    original, calls = nest_machine.run_in_threads, []
+    expected = compile_native(program, 1)(values, loss.table)
+    original, asked = nest_machine.begin_in_thread, []
 
-    def interrupt(work, threads, halt, *spin):
-        halt()
-        calls.append(threads)
-        original(work, threads, halt, *spin)
+    def begin(work):
+        asked.append(work)
+        if len(asked) == 2:
+            raise error
+        original(work)
 
-    monkeypatch.setattr(nest_machine, "run_in_threads", interrupt)
-    assert math.isnan(function(values, loss.table)[0])  # no block is done
-    assert calls == [2]
-    monkeypatch.setattr(nest_machine, "run_in_threads", original)
+    monkeypatch.setattr(nest_machine, "begin_in_thread", begin)
+    with pytest.raises(error) if error is KeyboardInterrupt else contextlib.nullcontext():
+        assert function(values, loss.table) == expected
+    assert len(asked) == 2
     assert function(values, loss.table) == expected
+
+
+def test_members_of_a_team_come_and_go(monkeypatch):
+    """Threads stay for less than a millisecond, one pass may begin as they leave: the same bits."""
+    monkeypatch.setattr("symgd._threads._WAKE", 1e-9)
+    loss = Loss(ROSE, data(5 * BLOCK))
+    program = loss.internals.by_rows().program
+    values = [*point(loss), *loss.internals.rows.more(program)]
+    expected = compile_native(program, 1)(values, loss.table)
+    function = compile_native(program, 4)
+    for k in range(100):
+        assert function(values, loss.table) == expected
+        time.sleep(1e-5 * k)
 
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs timers")
@@ -788,20 +804,22 @@ def test_machine_code_that_calls_python_runs_in_one_thread(function, threads, mo
     from symgd.descent import native_sweep
 
     monkeypatch.setattr("symgd._threads._WAKE", 1e-9)
-    seen = []
-    for module in (nest_machine, native_sweep):
-        original = module.run_in_threads
-        monkeypatch.setattr(
-            module,
-            "run_in_threads",
-            lambda work, n, *more, do=original: (seen.append(n), do(work, n, *more)),
-        )
+    begun, shared = [], []
+    begin, share = nest_machine.begin_in_thread, native_sweep.run_in_threads
+    monkeypatch.setattr(
+        nest_machine, "begin_in_thread", lambda work: (begun.append(1), begin(work))
+    )
+    monkeypatch.setattr(
+        native_sweep,
+        "run_in_threads",
+        lambda work, n, halt: (shared.append(n), share(work, n, halt)),
+    )
     loss = Loss(f"sum({function}(a + x))", {"x": np.linspace(0.5, 2.0, 2 * BLOCK)})
     native(loss, 2)([0.5])
     symgd.sweep(
         f"{function}(a)", lr=np.geomspace(1e-4, 1e-3, 100), steps=3, threads=2, backend="native"
     )
-    assert seen == [threads] * threads  # one thread of rows is the caller's
+    assert (len(begun), shared) == (threads - 1, [threads])
 
 
 def test_an_error_in_a_function_of_python_is_raised(monkeypatch):
@@ -850,8 +868,17 @@ print(told)
 def test_a_child_process_has_threads_of_its_own():
     script = """
 import os, numpy as np
+from symgd import Loss
 from symgd._threads import run_in_threads
 import threading
+
+os.environ["SYMGD_THREADS"] = "3"
+data = {"x": np.linspace(0, 1, 200_000)}
+loss = Loss("sum(exp(a*x)) + a^2", data)
+expected = loss.value_and_grad([0.5])
+
+def same():
+    return all(loss.value_and_grad([0.5]) == expected for _ in range(5))
 
 def count():
     ran, all_there = [], threading.Barrier(3)
@@ -861,10 +888,11 @@ def count():
     run_in_threads(work, 3, ran.clear)
     return len(set(ran))
 
-assert count() == 3
+assert count() == 3 and same()
 child = os.fork()
 if child == 0:
-    os._exit(0 if count() == 3 else 1)
+    os._exit(0 if count() == 3 and same() else 1)
+assert same()
 assert os.waitpid(child, 0)[1] == 0
 print("both")
 """

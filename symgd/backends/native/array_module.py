@@ -63,7 +63,7 @@ class ArrayProgram:
         return out
 
     @contextmanager
-    def entered(self, *used: Any) -> Iterator[tuple[int, int, int]]:
+    def entered(self) -> Iterator[tuple[int, int, int]]:
         """The addresses of the function, w and c, for other machine code that calls it."""
         arrays = self._arrays()
         _, work, constants, _ = arrays.addresses

@@ -239,6 +239,10 @@ class Binding(Ranges):
         work = sum(loop.cost * self._times(loop) for loop in loops)
         return min(self.chunks(stage), worthwhile(self.most, _NANOSECONDS * work))
 
+    @cached_property
+    def most_threads(self) -> int:
+        return max(map(self.threads, self._passes), default=1)
+
     def _times(self, loop: NestLoop) -> int:
         return prod(map(self.count, loop.order))
 
@@ -266,8 +270,7 @@ class Binding(Ranges):
     @property
     def room_for_all(self) -> int:
         """The doubles of w."""
-        threads = max(map(self.threads, self._passes), default=1)
-        return 1 + self.scratch(0) + threads * self.scratch_room(0)
+        return 1 + self.scratch(0) + self.most_threads * self.scratch_room(0)
 
     def _strip_rooms(self, stage: int) -> dict[str, int]:
         names = self._pass(stage).strip_temporaries

@@ -2,10 +2,12 @@
 
     int64 evaluate(double *x, double *w, int64 *c, double *out)
     int64 pass0(double *x, double *w, int64 *c, double *out, int64 thread), ...
+    int64 run_stage(double *x, double *w, int64 *c, double *out, int64 stage, int64 thread)
 
-x: the parameters. w: temporaries, then room for each thread and each chunk. c: the address of a
-function that runs a pass in threads, the counters of the passes, and the *slots*: every size,
-bound, stride and address, by `Binding`; so the code is the same for all of them. out: the outputs.
+x: the parameters. w: temporaries, then room for each thread and each chunk. c: what the team of
+threads shares (`symgd.backends.native.nests.nest_team`), the counters of the passes, and the
+*slots*: every size, bound, stride and address, by `Binding`; so the code is the same for all of
+them. out: the outputs.
 
 A pass goes over its strip index in chunks, which threads fetch from a counter, and in strips, whose
 temporaries fit the cache. What is summed over the strip index is summed for each chunk apart and
@@ -20,37 +22,15 @@ from symgd.backends.native.ir import Value
 from symgd.backends.native.jit import source
 from symgd.backends.native.nests.nest_loop import LoopWriter
 from symgd.backends.native.nests.nest_parts import Kind, NestPart, Sink
-from symgd.backends.native.nests.nest_places import (
-    COUNTERS,
-    NOTHING,
-    Home,
-    NestEmitter,
-    Slots,
-)
+from symgd.backends.native.nests.nest_places import NOTHING, Home, NestEmitter, Slots
 from symgd.backends.native.nests.nest_plan import Pass
+from symgd.backends.native.nests.nest_team import COUNTERS, TEAM
 from symgd.backends.native.vectors.vector_emit import Vectors
 from symgd.backends.program import Load, Nest, Subscript
 from symgd.formula.indices import Affine, Array, Index
 
-#: Reads a flag until it is not 0, a million times at most: about half a millisecond.
-_SPIN = """
-define i64 @spin(ptr %flag) {
-  br label %look
-look:
-  %count = phi i64 [ 0, %0 ], [ %next, %again ]
-  %found = load atomic i64, ptr %flag acquire, align 8
-  %unset = icmp eq i64 %found, 0
-  br i1 %unset, label %again, label %end
-again:
-  %next = add i64 %count, 1
-  %more = icmp slt i64 %next, 1000000
-  br i1 %more, label %look, label %end
-end:
-  ret i64 0
-}
-"""
-
 _ARGUMENTS = "ptr noalias %x, ptr noalias %w, ptr %c, ptr noalias %out"
+_PASSED = "ptr %x, ptr %w, ptr %c, ptr %out"
 
 
 def nest_module(slots: Slots, width: int, vectors: Vectors) -> str:
@@ -65,7 +45,17 @@ def nest_module(slots: Slots, width: int, vectors: Vectors) -> str:
     texts = [writer.text() for writer in writers]
     functions = {name: text for w in writers for name, text in w.e.functions.items()}
     declared = {line for w in writers for line in w.e.declared}
-    return source([*texts, *functions.values(), _SPIN], declared)
+    return source([*texts, *functions.values(), _run_stage(slots)], declared)
+
+
+def _run_stage(slots: Slots) -> str:
+    """The function that calls a pass by its number."""
+    passes = [k for k, stage in enumerate(slots.plan.stages) if isinstance(stage, Pass)]
+    cases = " ".join(f"i64 {k}, label %stage{k}" for k in passes)
+    head = f"define i64 @run_stage({_ARGUMENTS}, i64 %stage, i64 %thread) {{"
+    calls = [f"stage{k}:\n  call i64 @pass{k}({_PASSED}, i64 %thread)\n  ret i64 0" for k in passes]
+    switch = f"  switch i64 %stage, label %other [ {cases} ]"
+    return "\n".join([head, switch, *calls, "other:\n  ret i64 0\n}"])
 
 
 class _Writer:
@@ -209,10 +199,10 @@ class _EntryWriter(_Writer):
                 e.clear(("full", sink.target), sink.first.store.mode)
         e.store(Value("0"), "%c", COUNTERS + k, "i64")
         with e.if_else(e.icmp("sgt", e.slot("threads", k), 1)) as otherwise:
-            run = e.emit("load ptr, ptr %c").text
-            e.add_line(f"call i64 {run}(ptr %x, ptr %w, ptr %c, ptr %out, i64 {k})")
+            team, threads = e.load("%c", TEAM, "ptr").text, e.slot("threads", k).text
+            e.add_line(f"call i64 {team}({_PASSED}, i64 {k}, i64 {threads})")
             otherwise()
-            e.add_line(f"call i64 @pass{k}(ptr %x, ptr %w, ptr %c, ptr %out, i64 0)")
+            e.add_line(f"call i64 @pass{k}({_PASSED}, i64 0)")
         with e.for_range(e.slot("chunks", k)) as chunk:
             base = e.chunk_sums(k, chunk)
             for number, (n, sink) in enumerate(one.summed):

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import ctypes
+import os
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
-from contextlib import contextmanager
-from functools import cache, cached_property
-from itertools import count
+from contextlib import contextmanager, suppress
+from functools import cached_property
 from typing import Any, TypeAlias
 
 from symgd._numpy import NDArray, np
-from symgd._threads import default_threads, run_in_threads
+from symgd._threads import begin_in_thread, default_threads
 from symgd.backends.native.jit import (
     Module,
     compile_alone,
@@ -22,8 +23,9 @@ from symgd.backends.native.jit import (
 )
 from symgd.backends.native.nests.nest_binding import LINE, Binding
 from symgd.backends.native.nests.nest_code import nest_module
-from symgd.backends.native.nests.nest_places import COUNTERS, Slots
+from symgd.backends.native.nests.nest_places import Slots
 from symgd.backends.native.nests.nest_plan import plan
+from symgd.backends.native.nests.nest_team import CALL, RUN, TEAM, team
 from symgd.backends.native.vectors.vector_emit import Vectors
 from symgd.backends.native.vectors.vector_math import OWN
 from symgd.backends.nests import NestProgram
@@ -31,8 +33,8 @@ from symgd.formula.nodes import Name
 
 Floats: TypeAlias = "NDArray[np.float64]"
 
-_STOP = 1 << 40  # a chunk beyond the last
 _ARGUMENTS = 4
+_REST = 5e-5  # seconds to wait for a member of the team that another process keeps from running
 
 
 class NativeNests:
@@ -77,12 +79,8 @@ class BoundNests:
         self.slots = np.zeros(slots.first + len(slots.numbers), dtype=np.int64)
         for (method, *arguments), place in slots.numbers.items():
             self.slots[place] = getattr(binding, method)(*arguments)
-        #: what threads may still use when the caller, interrupted twice, no longer waits for them
-        self._used: dict[int, Any] = {}
-        kind = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_void_p] * 4, ctypes.c_int64)
-        self._runner = kind(_in_threads(function.module, binding, self._used))
-        self.slots[0] = ctypes.cast(self._runner, ctypes.c_void_p).value or 0
         self._call = function.module.function("evaluate", _ARGUMENTS)
+        self.run_stage = function.module.function("run_stage", _ARGUMENTS + 2)
         self.address = function.module.address("evaluate")
         self._spare: list[_Room] = []  # those that no other thread is using
 
@@ -91,23 +89,14 @@ class BoundNests:
         room = self._room()
         self._run(room, x, out)
         self._spare.append(room)
-        interrupted.check()
 
     @contextmanager
-    def entered(self, *used: Any) -> Iterator[tuple[int, int, int]]:
-        """The addresses of the function, w and c, for other machine code that calls it.
-
-        used: what it works on, which threads may use as long as they run.
-        """
+    def entered(self) -> Iterator[tuple[int, int, int]]:
+        """The addresses of the function, w and c, for other machine code that calls it."""
         room = self._room()
-        work, slots = room.addresses
-        self._used[slots] = (self, room, used)
-        try:
-            yield self.address, work, slots
-        finally:
-            del self._used[slots]
-        self._spare.append(room)
+        yield self.address, *room.addresses
         interrupted.check()
+        self._spare.append(room)
 
     def chunk_sums(self, x: Floats, data: Mapping[str, Any]) -> Floats:
         """(chunks, outputs): what the first pass, of numbers, sums over each of its chunks.
@@ -120,10 +109,9 @@ class BoundNests:
         first, shape, order = self._sums
         sums = room.work[first : first + shape[0] * shape[1]].reshape(shape)
         sums.fill(np.nan)
-        self._run(room, x, np.empty(shape[1]), data)
+        self._run(room, x, np.empty(shape[1]))
         found: Floats = sums[:, order]
         self._spare.append(room)
-        interrupted.check()
         return found
 
     @cached_property
@@ -134,18 +122,15 @@ class BoundNests:
         return binding.privates(0), shape, binding.order_of_sums
 
     def _room(self) -> _Room:
-        try:
-            return self._spare.pop()
-        except IndexError:
-            return _Room(self)
+        with suppress(IndexError):
+            room = self._spare.pop()
+            if room.process == os.getpid():
+                return room
+        return _Room(self)
 
-    def _run(self, room: _Room, x: Floats, out: Floats, *more: Any) -> None:
-        work, slots = room.addresses
-        self._used[slots] = (self, room, x, out, more)
-        try:
-            self._call(x.ctypes.data, work, slots, out.ctypes.data)
-        finally:
-            del self._used[slots]
+    def _run(self, room: _Room, x: Floats, out: Floats) -> None:
+        self._call(x.ctypes.data, *room.addresses, out.ctypes.data)
+        interrupted.check()
 
     def see(self, data: Mapping[str, Any]) -> None:
         """Go over other columns from here on, of the same lengths. Not beside a call."""
@@ -167,42 +152,52 @@ class BoundNests:
 
 
 class _Room:
-    """What a call changes: w and c."""
+    """What a call changes: w and c. process: that whose threads may be members of its team."""
 
     def __init__(self, bound: BoundNests) -> None:
         room = np.empty(bound.binding.room_for_all + LINE)
         self.work = room[-(room.ctypes.data // 8) % LINE :]
         self.slots = bound.slots.copy()
         self.addresses = (self.work.ctypes.data, self.slots.ctypes.data)
+        self.process = os.getpid()
+        if bound.binding.most_threads > 1:
+            self._form_team(bound.run_stage)
+
+    def _form_team(self, run_stage: Callable[..., int]) -> None:
+        kind = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64)
+        self._summon = kind(_summons(run_stage, self.work, self.slots))
+        self.slots[TEAM], self.slots[RUN] = team().address, _address(run_stage)
+        self.slots[CALL] = _address(self._summon)
 
 
-def _in_threads(
-    module: Module, binding: Binding, used: Mapping[int, Any]
-) -> Callable[[int, int, int, int, int], int]:
-    """What machine code calls to run a pass in several threads.
+def _address(function: Any) -> int:
+    return ctypes.cast(function, ctypes.c_void_p).value or 0
 
-    used: by the address c, what a call uses: it lives as long as a thread runs.
+
+def _summons(run_stage: Callable[..., int], work: Floats, slots: Any) -> Callable[[int], int]:
+    """What machine code calls to have more threads in the team of this w and c, or to wait.
+
+    run_stage: held as long as a thread may call it.
     """
-    threads = cache(binding.threads)
 
-    def run(x: int, w: int, c: int, out: int, stage: int) -> int:
-        entry = module.function(f"pass{stage}", _ARGUMENTS + 1)
-        numbers = count()
+    def stay(alive: object = run_stage) -> None:
+        team().member(work.ctypes.data, slots.ctypes.data)
 
-        def work(alive: Any = used[c]) -> None:
-            entry(x, w, c, out, next(numbers))
-
-        def halt() -> None:
-            ctypes.c_int64.from_address(c + 8 * (COUNTERS + stage)).value = _STOP
-
-        spin = module.function("spin", 1)
+    def summon(missing: int) -> int:
+        began = 0
         try:
-            run_in_threads(work, threads(stage), halt, spin)
+            if not missing:
+                time.sleep(_REST)
+            for _ in range(missing):
+                began += 1  # before it is so: one too many idles, one too few shares its scratch
+                begin_in_thread(stay)
+        except RuntimeError:  # no more threads for this process, or none at its end
+            began -= 1
         except BaseException as error:
             interrupted.error = error
-        return 0
+        return began
 
-    return run
+    return summon
 
 
 def _compiled(program: NestProgram, narrow: Set[str]) -> tuple[Module, Slots]:

@@ -13,11 +13,10 @@ from typing import Any, NamedTuple, TypeAlias
 from symgd.backends.native.ir import Value
 from symgd.backends.native.nests.nest_parts import NestLoop, Sink
 from symgd.backends.native.nests.nest_plan import Pass, Plan
+from symgd.backends.native.nests.nest_team import COUNTERS
 from symgd.backends.native.vectors.vector_emit import VectorEmitter, Vectors
 from symgd.backends.program import Subscript
 from symgd.formula.indices import Affine, Array, ColumnVector, Index
-
-COUNTERS = 1  # where they begin in c, after the address of the function that runs threads
 
 #: Where an array is: ("x", name) parameters, ("out", name) their gradient, ("data", name), ("full",
 #: name) a temporary, ("strip", stage, name) one of a strip, ("private", stage, sink) of a chunk.
