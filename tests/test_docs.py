@@ -1,68 +1,57 @@
-"""README's console and Python blocks, the examples and the docstrings say what happens."""
+"""The blocks of README and docs, the examples and the docstrings say what happens."""
 
 import doctest
 import importlib
-import os
 import pkgutil
 import re
 import runpy
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 import symgd
-from symgd.formula.functions.table import POWERS, VARIABLES
+from tests.console_blocks import blocks, printed, sessions
 
 ROOT = Path(__file__).resolve().parent.parent
-README = (ROOT / "README.md").read_text("utf-8")
-VERDICTS = (ROOT / "docs" / "verdicts.md").read_text("utf-8")
-EXPLAIN = (ROOT / "docs" / "explain.md").read_text("utf-8")
-RULES = (ROOT / "docs" / "rules.md").read_text("utf-8")
-METHODS = (ROOT / "docs" / "methods.md").read_text("utf-8")
+README = ROOT / "README.md"
+PAGES = [README, *sorted((ROOT / "docs").rglob("*.md"))]
 
 
-def blocks(language, text=README):
-    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
+def _of_pages(found):
+    for path in PAGES:
+        for case in found(path.read_text("utf-8")):
+            yield path.stem, *case
 
 
-def sessions():
-    """(command, output) of every `$ ` line in the console blocks."""
-    for block in [
-        block
-        for text in (README, VERDICTS, EXPLAIN, RULES, METHODS)
-        for block in blocks("console", text)
-    ]:
-        for part in block.split("$ ")[1:]:
-            command, _, output = part.partition("\n")
-            yield command, output.rstrip("\n")
+@pytest.mark.parametrize(
+    ("page", "command", "output"), list(_of_pages(sessions)), ids=lambda value: value[:40]
+)
+def test_console_blocks_print_what_they_show(page, command, output, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    assert printed(command) == output
 
 
-@pytest.mark.skipif(os.name == "nt", reason="the console blocks are for a POSIX shell")
-@pytest.mark.parametrize(("command", "output"), list(sessions()), ids=lambda v: v[:40])
-def test_console_blocks_print_what_they_show(command, output):
-    define = f'symgd() {{ "{sys.executable}" -m symgd "$@"; }}\n'
-    env = {**os.environ, "COLUMNS": "80", "PYTHONIOENCODING": "utf-8"}
-    done = subprocess.run(
-        ["bash", "-c", define + command], capture_output=True, encoding="utf-8", env=env, check=True
-    )
-    assert done.stdout.rstrip("\n") == output
-
-
-def test_readme_python_blocks_print_what_they_show():
-    examples = doctest.DocTestParser().get_doctest("".join(blocks("python")), {}, "README", None, 0)
-    assert examples.examples
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
+def test_python_blocks_print_what_they_show(path, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    text = "".join(b for b in blocks("python", path.read_text("utf-8")) if b.startswith(">>> "))
+    examples = doctest.DocTestParser().get_doctest(text, {}, path.stem, None, 0)
     assert doctest.DocTestRunner().run(examples).failed == 0
 
 
+def test_every_link_of_a_page_has_its_file():
+    for path in PAGES:
+        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", path.read_text("utf-8")):
+            assert (path.parent / target).exists(), (path, target)
+
+
+def test_readme_fits_on_three_pages():
+    assert len(README.read_text("utf-8").splitlines()) <= 150
+
+
 def test_readme_has_exactly_two_set_up_commands():
-    assert len(re.findall("^pip install ", README, re.MULTILINE)) == 2
-
-
-def test_readme_names_every_rule():
-    for name in symgd.CATALOGUE:
-        assert name in README
+    assert len(re.findall("^pip install ", README.read_text("utf-8"), re.MULTILINE)) == 2
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*.py")), ids=lambda p: p.stem)
@@ -96,24 +85,8 @@ def test_unknown_attribute_is_an_attribute_error():
         symgd.nonsense  # noqa: B018
 
 
-def test_grammar_page_lists_the_functions():
-    page = (ROOT / "docs" / "formulas.md").read_text("utf-8")
-    shown = [line for line in page.splitlines() if line.startswith("| `") and line.count("` |")]
-    wanted = [
-        f"| `{name}{power.signature}` | {power.doc} | {f'`{power.also}`' if power.also else ''} |"
-        for name, power in POWERS.items()
-    ]
-    for row in symgd.FUNCTIONS.values():
-        doc = row.doc.replace("|", "\\|")
-        wanted.append(f"| `{row.signature}` | {doc} | {', '.join(f'`{a}`' for a in row.aliases)} |")
-    start = shown.index(wanted[0])
-    assert shown[start : start + len(wanted)] == wanted
-    listed = page.partition("variables elsewhere:")[2].partition(".\n")[0]
-    assert set(listed.replace("`", "").replace(",", " ").split()) == VARIABLES
-
-
 @pytest.mark.parametrize("name", list(symgd.FUNCTIONS))
-def test_grammar_page_and_functions_agree(name):
+def test_functions_tell_what_they_are(name):
     row = symgd.FUNCTIONS[name]
     assert row.doc
     assert row.signature.startswith(name + "(")
