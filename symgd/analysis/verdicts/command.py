@@ -22,7 +22,8 @@ class Asked:
     """What a run was asked for besides loss, rule, rate and start.
 
     given: the hyperparameters and constants that were set. data: a path, or what holds the rows.
-    batch, seed: of the rows of each step. start: as it was given.
+    batch: rows of each step. seed: of these, of the rule's and of the start's random numbers.
+    start: as it was given.
     """
 
     steps: int
@@ -75,7 +76,6 @@ def command(
         if start is not None or not isinstance(asked.start, str):
             return ""
         place = ["--start", _quoted(asked.start)]
-        place += ["--seed", str(asked.seed)] if asked.seed and asked.batch is None else []
     words += place
     if result.rule.name != "gd":
         rule = result.rule.text.strip().replace("\n", "; ")
@@ -95,7 +95,8 @@ def command(
         words.append("--drop-missing")
     if asked.batch is not None:
         words += ["--batch", str(asked.batch)]
-        words += ["--seed", str(asked.seed)] if asked.seed else []
+    if asked.seed:
+        words += ["--seed", str(asked.seed)]
     return " ".join(words)
 
 

@@ -1,8 +1,10 @@
 """The best constant learning rate of a run: found by runs with rates of a geometric scan.
 
-Factors of 2 up and down, then sqrt(2) and its root around the best. A rate is judged by the error
-after the run, where a minimum is found, else by the loss: by the largest value in the last eighth
-of the steps and, at last, by the median of neighboring rates, so that luck counts for nothing.
+Factors of 2 up and down, and 2^(1/8) around the best. Where it is not the only valley, as of a rule
+that jumps, 2^(1/4) far to both sides and 2^(1/8) around others that may be better. A rate is judged
+by the error after the run, where a minimum is found, else by the loss: by the largest value in the
+last eighth of the steps and, at last, by the median of five neighboring rates, so that luck counts
+for nothing.
 """
 
 from __future__ import annotations
@@ -17,9 +19,14 @@ from symgd.model.result import Result, Status
 
 _LATE = 8  # the part of a run that is judged: its last eighth
 _SAMPLES = 48  # points of it
-_WORSE = 4  # rates in a row that are no better, after which the scan turns
+_WORSE = 7  # rates in a row that are no better, after which the scan turns
 _MOST = 48  # rates up, and as many down
-_FINALISTS = 5  # rates that are judged by the median of theirs and both neighbors' scores
+_FINALISTS = 4  # rates that are judged with their neighbors,
+_MORE_STEPS = 40_000  # of the runs with rates in between,
+_APART = 1.9  # by this factor at least,
+_BESIDE = 4  # neighbors on each side,
+_FINE = 2 ** (1 / 8)  # by this factor each, of which
+_MEDIAN = 2  # on each side count
 _TIED = 1e-9  # scores so near to each other, as a part, are the same,
 _EXACT = 1e-14  # and errors so small, as a part of the first one
 _HUGE = 1e300
@@ -60,14 +67,46 @@ class RateScan:
         for factor in (2.0, 0.5):
             self._walk(center, factor)
         self._look_for_minimum()
-        self._around(self._order(self.score)[0], 2**0.5)
-        best = self._order(self.score)[:_FINALISTS]
-        sure = {t.lr: sorted(map(self.score, [t, *self._around(t, 2**0.25)]))[1] for t in best}
+        if not self._one_valley():
+            best = self._order(self.score)[0]
+            far = 2.0 ** min(_WORSE, _MORE_STEPS // (6 * max(1, best.run.steps)))
+            for lr in sorted(self.trials):
+                if best.lr / far <= lr < min(best.lr * far, self.limit / 2):
+                    for k in (1, 2, 3):
+                        self._try(lr * 2 ** (k / 4))
+        sure: dict[float, Score] = {}
+        for trial in self._finalists():
+            if self.score(trial) < min(sure.values(), default=_LOST):
+                sure |= self._medians(trial)
         return self._order(lambda t: sure.get(t.lr, _LOST))
 
-    def _around(self, trial: Trial, factor: float) -> list[Trial]:
-        lrs = (trial.lr * factor, trial.lr / factor)
-        return [self._try(lr) for lr in lrs if lr < self.limit] or [trial]
+    def _one_valley(self) -> bool:
+        """Whether the scores fall to the least one and rise behind it."""
+        scores = [self.score(self.trials[lr]) for lr in sorted(self.trials)]
+        least = scores.index(min(scores))
+        fall, rise = scores[: least + 1], scores[least:]
+        return fall == sorted(fall, reverse=True) and rise == sorted(rise)
+
+    def _finalists(self) -> list[Trial]:
+        """The best rate, and the best ones that are apart from better ones."""
+        chosen: list[Trial] = []
+        for trial in self._order(self.score):
+            apart = all(max(t.lr / trial.lr, trial.lr / t.lr) > _APART for t in chosen)
+            if apart and len(chosen) < _FINALISTS and trial.loss < math.inf:
+                chosen.append(trial)
+        return chosen
+
+    def _medians(self, trial: Trial) -> dict[float, Score]:
+        """The medians of five scores, of a rate and its nearest neighbors."""
+        lrs = (trial.lr * _FINE**k for k in range(-_BESIDE, _BESIDE + 1))
+        row = [self._try(lr) for lr in lrs if lr < self.limit]
+        scores = [self.score(t) for t in row]
+        middle = range(min(_MEDIAN, len(row) - 1), max(len(row) - _MEDIAN, _MEDIAN + 1))
+        return {
+            row[k].lr: sorted(near)[len(near) // 2]
+            for k in middle
+            if (near := scores[max(0, k - _MEDIAN) : k + _MEDIAN + 1])
+        }
 
     def judged(self, run: Result, lr: float = math.nan) -> Trial:
         """A run as a trial."""
