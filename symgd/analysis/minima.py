@@ -18,6 +18,8 @@ _EPS = 2.0**-52
 _BESIDE = 1e-6  # of x: so far to both sides of a minimum the loss curves up
 _FAR = 1e8  # times the size of the start: no minimum is looked for so far away
 _DIFFERENCES = 200  # Hessians of one solver, or of several
+_APPROACH = 64  # steps to the slope of a minimum,
+_SHORTEST = 1e-6  # and the least part of one
 _CLOSE = 1e-9  # of x: the step of a minimum that is found
 
 
@@ -136,6 +138,29 @@ def certified_minimum(loss: Loss, x: Sequence[float]) -> Minimum | None:
             if not there or not there[0] > 0.1 * values[0]:
                 return None
     return Minimum(again.x, values, error + 4 * _EPS * size, held)
+
+
+def approached(loss: Loss, x: Sequence[float], radius: float) -> list[float]:
+    """The point from which the Newton step is shorter than the radius, on a minimum's slope.
+
+    Reached from x downhill by Newton's steps of at most that length; where they lead nowhere, x.
+    """
+    objective, box, at = LossObjective(loss.internals), solver_box(loss), list(x)
+    for _ in range(_APPROACH):
+        here = newton.evaluate_at(objective, at, box)
+        length = math.hypot(*here.step)
+        if not here.finite or (here.definite and length <= radius):
+            return at
+        part = min(1.0, radius / length) if length else 0.0
+        while part > _SHORTEST:
+            new = _clipped(loss, [a + part * s for a, s in zip(at, here.step, strict=True)])
+            if objective.value(new) < here.value:
+                break
+            part *= 0.5
+        else:
+            return at
+        at = new
+    return list(x)
 
 
 def _jumps(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from typing import Any, TypeAlias
 
@@ -44,7 +44,8 @@ class Problem:
 
     evaluate: parameters -> [value, gradient...]. diagnose: the point and number of a step -> what
     is not finite there. batches: steps see some rows of the data only. trial: one of many runs that
-    are compared, whose message does not say how many steps more it takes. In bounds `evaluate`
+    are compared: its status is told without going on, its message without the steps that are left.
+    In bounds `evaluate`
     gives the gradient as it is; what the kernels record is projected (`ParameterBox.projected`).
     method: the solver, which has no rule.
     """
@@ -126,13 +127,17 @@ def finish(
     cause = _nonfinite_cause(problem, run, stop)
     if cause is not None:
         status = Status.DIVERGED if cause.overflow and run.t else Status.NONFINITE
-    facts = _facts(problem, run, (t, x, value), (slopes, grad), status, stop, kernel, cause)
-    judge = cache(partial(analysis.verdict, facts))
-    # the minimum of many parameters costs more than a trial
-    status = status or _status(facts, stop, None if problem.trial and facts.large else judge)
     shown = None
     if run.t and stop is not Stop.CONVERGED and problem.rule is not None:
         shown = reported_point(problem.rule, x, run.state, problem.values, problem)
+    facts = _facts(problem, run, (t, x, value), (slopes, grad), status, stop, kernel, cause)
+    facts = facts if shown is None else replace(facts, reported=shown[0])
+    judge = cache(partial(analysis.verdict, facts))
+    told: Judge | None = judge
+    if problem.trial:  # the minimum of many parameters costs more than a trial, going on as much
+        seen = replace(facts, ahead=None)
+        told = None if facts.large else cache(partial(analysis.verdict, seen))
+    status = status or _status(facts, stop, told)
     if shown is not None:
         x, value, grad = shown
         if value < run.best_loss:

@@ -265,9 +265,10 @@ def test_status_of_a_sweep_from_one_end_of_the_doubles_to_the_other_warns_nobody
 
 
 def test_an_inflection_is_no_minimum_to_measure_from():
-    # x + sin(x): the slope 1 + cos(x) is never negative
+    # x + sin(x): the slope 1 + cos(x) is never negative; steps of (x + pi)^2/4 do not pass -pi
     told = descend("x+sin(x)", lr=0.5, steps=50, start=0).verdict
-    assert told.kind == "unbounded"
+    assert told.kind == "descending"
+    assert "slows down, though L falls without bound as x -> -inf" in told.sentence
     assert told.distance is None
     assert told.lr_max is None
 
@@ -357,3 +358,43 @@ def test_swinging_in_the_last_bits_is_converged():
 )  # fmt: skip
 def test_numbers_of_steps_that_nobody_waits_for_are_not_told(loss, arguments):
     assert "more steps" not in descend(loss, **arguments).message
+
+
+@pytest.mark.parametrize(
+    ("loss", "arguments", "kind", "words"),
+    [
+        # x = 1/(3*lr*t) and more: it never passes 0; 1/x leads away from 0
+        ("x^3", {"lr": 0.1, "steps": 100}, "descending", "slows down, though L falls without"),
+        ("1/x", {"lr": 0.1, "steps": 100}, "descending", "slows down, though L falls without"),
+        ("x*y", {"lr": 0.1, "steps": 50}, "descending", "slows down, though L falls without"),
+        ("-log(x)", {"lr": 0.1, "steps": 100}, "unbounded", "as x -> inf"),
+        ("x^2+abs(x)", {"lr": 0.1, "steps": 50}, "oscillating", "jumps across a kink"),
+        ("x^2+100*y^2", {"lr": 0.01, "steps": 100}, "oscillating", "lr = 0.01 is the limit"),
+        ("x^2+y^2", {"lr": "x=0,y=0.1"}, "converging", "; x = 1 is held fixed"),
+        # the zero of 2*(x - 1) + 0.5*x is 0.8
+        ("(x-1)^2", {"rule": "theta = theta - lr*(g + 0.5*theta)", "lr": 0.1, "steps": 99},
+         "flat", "at rest 0.2 from the minimum"),
+        ("x^2+y^2", {"rule": "spsa", "lr": 0.01, "steps": 100}, "converging", "the error fell"),
+        # three minima are within reach of Newton's step from here; the run goes to that of 3*pi/2
+        ("sin(x)", {"start": 3.08, "rule": "adamaxw", "lr": 0.00049, "steps": 50}, "approaching",
+         "1.61 from the minimum"),
+    ],
+)  # fmt: skip
+def test_sentence_says_what_the_continued_run_does(loss, arguments, kind, words):
+    found = descend(loss, advise=False, **arguments).verdict
+    assert (found.kind, words in found.sentence) == (kind, True), found.sentence
+
+
+def test_error_of_a_reported_point_is_told_beside_that_of_theta():
+    run = descend("x^2", rule="gd+averaging", lr=0.05, steps=100)
+    assert run.verdict.distance == abs(run.x[0])
+    assert "not of the reported point, which is" in run.verdict.sentence
+
+
+def test_a_rate_too_small_for_a_double_is_told_a_larger_one():
+    assert "lr = 0.5 works" in descend("x^2", lr=1e-20).verdict.advice
+
+
+def test_advice_for_a_random_rule_repeats_its_seed():
+    slow = descend("x^2", rule="spsa", lr=0.001, steps=100, seed=3)
+    assert "--seed 3" in slow.verdict.advice

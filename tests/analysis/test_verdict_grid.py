@@ -22,6 +22,8 @@ def test_no_sentence_is_refuted(loss):
         ("exp(x)-2*x", "adamw", "1.97", 0.0119, 2282),  # its decay moves it away again
         ("abs(x)", "rprop", "0.638", 0.00212, 82),  # at its smallest step
         ("cosh(x-1)+y^2/50", "lion", "3.79", 0.0185, 2099),  # beats
+        ("(x-3)^2+10*(y+1)^2", "adopt", "0.75", "0.4/t^2", 239),  # falls on with its rate
+        ("x+sin(x)/2", "gd+averaging", "2.69", 0.002, 116),  # reports another point
     ],
 )
 def test_no_sentence_is_refuted_off_the_grid(loss, rule, start, lr, steps):

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
+from symgd.analysis.lower_bound import lower_bound
 from symgd.analysis.minima import certified_minimum, steepest_curve
 from symgd.analysis.stable_rates import rates
 from symgd.analysis.verdicts.command import Asked, command
@@ -89,10 +90,13 @@ def _best(
         center = min(center, given)
     order = scan.ranked(center, fastest)
     top = scan.trials[max(scan.trials)]
-    if scan.minimum is None and scan.score(top) <= min(map(scan.score, order)):
-        return None
+    if scan.minimum is None:
+        without_end = _small(loss) and lower_bound(loss, [*result.start.values()]).sentence
+        if without_end or scan.score(top) <= min(map(scan.score, order)):
+            return None
     for trial in order[:_LOOKED_AT]:
-        if trial.loss == math.inf or not trial.run.value < trial.run.history.loss_at(0):
+        lower = trial.run.value < trial.run.history.loss_at(0)
+        if trial.loss == math.inf or not (lower or scan.minimum is not None):
             continue
         if before is not None and not _better(scan, trial, before):
             return None

@@ -74,10 +74,12 @@ def stops_growing(later: Sequence[Point]) -> bool:
 
 def beat(later: Sequence[Point]) -> tuple[float, float] | None:
     """To what an error falls for a while, and grows again, by a factor 2 at least; else None."""
+    if not later:
+        return None
     size = max(len(later) // 32, 8)
     tops = [max(e for _, e in later[k : k + size]) for k in range(0, len(later), size)]
-    low = min(tops, default=0.0)
-    high = max(tops[tops.index(low) :], default=0.0)
+    low = min(tops)
+    high = max(tops[tops.index(low) :])
     return (low, high) if high > 2 * low else None
 
 

@@ -15,6 +15,7 @@ from symgd.model.loss import Loss
 from symgd.model.rules import Rule
 
 EPS = 2.0**-52
+_DRAWN = 32  # points, over which a rule that draws random numbers moves
 FLOOR = 16  # times the rounding error of the minimum: an error below is rounding
 _LARGEST = 60  # parameters up to which a Hessian is formed for the verdict,
 _LONGEST = 20_000  # and operations of the loss times parameters: about a second of compilation
@@ -36,7 +37,7 @@ class EndedRun:
     first_loss: the loss at the start. own_rates: the learning rate of each parameter, where they
     differ. auto: a line search chose every learning rate. batches: each step saw some rows only.
     stuck: the step changes nothing. curves_up: a solver that leaves saddles has found no way out of
-    the end.
+    the end. reported: the point that the rule returns in place of x.
     """
 
     loss: Loss | None
@@ -63,16 +64,20 @@ class EndedRun:
     auto: bool = False
     batches: bool = False
     curves_up: bool = False
+    reported: Sequence[float] | None = None
     nonfinite: str = ""
     remedy: str = ""
     runaway: str = ""
 
     @property
     def moving(self) -> bool:
-        """Whether any of the last steps changed theta; momentum may cancel in a single one."""
+        """Whether any of the last steps changed theta.
+
+        Momentum may cancel in a single one, directions that are drawn in some.
+        """
         if self.stuck:
             return False
-        last = self.path[-4:]
+        last = self.path[-_DRAWN if self.rule is not None and self.rule.random else -4 :]
         return any(x != last[-1] for x in last)
 
     @cached_property

@@ -6,7 +6,13 @@ import math
 from collections.abc import Sequence
 
 from symgd._locks import cached_property
-from symgd.analysis.minima import LossObjective, Minimum, certified_minimum, solver_box
+from symgd.analysis.minima import (
+    LossObjective,
+    Minimum,
+    approached,
+    certified_minimum,
+    solver_box,
+)
 from symgd.analysis.stability import LinearRule, linear_rule
 from symgd.analysis.verdicts.ended_run import EPS, FLOOR, EndedRun
 from symgd.analysis.verdicts.trace import Fall, Point, alternates, fall, modulus, peaks, slope
@@ -15,6 +21,7 @@ from symgd.solvers.newton import evaluate_at
 
 _SAMPLES = 128  # points of a window of the history
 _SWINGING = 24  # points of a window whose envelope is compared with a prediction
+_SHORTER = 16  # times than the way to a minimum: steps that pass no nearer one by
 _SETTLED = 1e-7  # of x: Newton's step at the end of a solver
 
 
@@ -32,8 +39,20 @@ class Facts(EndedRun):
 
     @cached_property
     def near(self) -> Minimum | None:
-        """The certified minimum that damped Newton steps reach downhill from the end of the run."""
-        return self._downhill(self.end) if self.tail else None
+        """The certified minimum that damped Newton steps reach downhill from the end of the run.
+
+        Where it is farther than the run has come, shorter steps look for one that they passed by.
+        """
+        found = self._downhill(self.end) if self.tail else None
+        if found is None or not self.small or self.quadratic:
+            return found
+        far = math.dist(found.x, self.end)
+        if far <= math.dist(self.start, self.end):
+            return found
+        assert self.loss is not None
+        other = certified_minimum(self.loss, approached(self.loss, self.end, far / _SHORTER))
+        nearer = other is not None and math.dist(other.x, self.end) < far
+        return other if nearer else found
 
     def _downhill(self, x: Sequence[float]) -> Minimum | None:
         if self.loss is None or not (self.small or self.large):

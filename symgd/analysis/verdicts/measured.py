@@ -57,10 +57,12 @@ def against_minimum(facts: Facts) -> Measured | None:
     if facts.at_floor:
         how = part("how auto" if facts.auto else "how rounding")
         return Measured("rounding", {"slope": f"{facts.slope:.3g}", "how": how})
-    if ran_down(facts):
+    if ran_down(facts) and not _falls_yet(facts):
         return _run_down(facts)
+    near = facts.stays_within(_EPS * facts.distance(facts.start))
+    rounding = Measured("rounding", {"slope": f"{facts.slope:.3g}", "how": part("how rounding")})
     if not facts.moving:
-        return None
+        return rounding if near else None
     if facts.rule is None:  # a solver keeps to no law
         return _unsteady(facts)
     found = _by_law(facts)
@@ -69,9 +71,16 @@ def against_minimum(facts: Facts) -> Measured | None:
         return _until_now(facts)
     restless = found is None or OUTCOMES[found.outcome][0] == "oscillating"
     unknown = facts.linear[0] is None  # an adaptive rule leaves so small an error again
-    if (restless or unknown) and facts.stays_within(_EPS * facts.distance(facts.start)):
-        return Measured("rounding", {"slope": f"{facts.slope:.3g}", "how": part("how rounding")})
-    return found
+    return rounding if near and (restless or unknown) else found
+
+
+def _falls_yet(facts: Facts) -> bool:
+    """Whether the error is seen to fall to less than a tenth while the rate falls on."""
+    later = facts.future(far(facts))
+    assert facts.rate_at is not None
+    if not later or not later[-1][1] < TENTH[0] * facts.error:
+        return False
+    return facts.rate_at(later[-1][0]) <= facts.rate_at(facts.steps)
 
 
 def _by_law(facts: Facts) -> Measured | None:
@@ -184,6 +193,11 @@ def _unsteady(facts: Facts) -> Measured | None:
     later = facts.future(far(facts))
     if turns_back(facts.path) and not shrinks(window) and stays(facts):
         return _bouncing(facts)
+    if facts.rate_at is None and rests_elsewhere(facts, later):
+        if facts.strides_on(len(later)) and turns_back(facts.path):
+            return _bouncing(facts)
+        if max(facts.strides[-8:]) <= _STILL * facts.error:
+            return Measured("resting", {"error": facts.error, "slope": f"{facts.slope:.3g}"})
     onward = not turns_back(facts.path) and facts.error < (1 - _STILL) * window[0][1]
     if (shrinks(window) or onward) and (not later or falls(facts, later)):
         if later and later[-1][1] > 0.3 * facts.error and ran_down(facts, later[-1][0]):
@@ -271,7 +285,8 @@ def _bouncing(facts: Facts) -> Measured:
     if limit is not None and facts.lr is not None and facts.lr >= 0.999 * limit:
         times = facts.lr / limit
         ratio = f"{times:.{3 if times > 1.01 else 6}g}"
-        against = part("against", lr=facts.lr, ratio=ratio, limit=limit)
+        named = "at limit" if ratio == "1" else "against"
+        against = part(named, lr=facts.lr, ratio=ratio, limit=limit)
     elif (found := beat(facts.future(far(facts)))) is not None:
         return Measured("bursting", {"low": found[0], "high": found[1]})
     return Measured("bouncing", {"low": min(errors), "high": max(errors), "against": against})

@@ -62,6 +62,11 @@ OUTCOMES: dict[str, tuple[str, str]] = {
         "approaching",
         "approaching: {step} per step, {error} from the minimum: about {left} steps away",
     ),
+    "resting": (
+        "flat",
+        "at rest {error} from the minimum, though max|g| = {slope}: the rule's fixed point is not "
+        "the minimum",
+    ),
     "run down": (
         "run_down",
         "run down: lr has fallen to {lr} before the minimum was reached; what is left is {error}",
@@ -199,10 +204,14 @@ PARTS: dict[str, str] = {
     "steps": "{count} steps",
     "each": "; each step multiplied the error by {rate}",
     "against": ": lr = {lr} is {ratio} times the limit {limit}",
+    "at limit": ": lr = {lr} is the limit",
     "ever": "; each step is {rate} times the one before",
     "last": ", {percent} % of it in the last tenth of the steps",
     "held": "{count} parameters at bounds",
     "in others": "; max|g| = {slope} in the others",
+    "fixed": "; {where} is held fixed",
+    "reported": "; this is told of theta, not of the reported point",
+    "reported away": ", which is {error} from the minimum",
     "bounds hold": "; the bounds hold {where} at the minimum",
     "how rounding": "rounding allows",
     "how auto": "comparing losses allows",
@@ -228,6 +237,7 @@ PARTS: dict[str, str] = {
     "falls on": "no minimum is near: the loss falls on from here",
     "none near": "no minimum was found near here",
     "none": "; no minimum found near here",
+    "slows down": "; it slows down, though {how}",
     "far": "the minimum found from here is {error} away",
 }
 
@@ -248,6 +258,8 @@ def advisable(result: Result) -> bool:
         return False
     if verdict.kind in ADVISED or result.status is Status.MAX_STEPS:
         return True
+    if verdict.kind == "flat" and verdict.lr_max is not None:
+        return result.grad_norm > 0 and result.theta == result.start  # steps too small for a double
     if verdict.kind not in ADVISED_IF_SLOW:
         return False
     if verdict.lr_max is not None and isinstance(lr, float) and lr > verdict.lr_max:

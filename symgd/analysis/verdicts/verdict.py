@@ -18,7 +18,7 @@ def verdict(facts: Facts) -> Verdict:
         return Verdict(*tell("nonfinite", why=facts.nonfinite), advice=facts.remedy)
     found = _judge(facts)
     kind, sentence = tell(found.outcome, **found.fields)
-    sentence += _stable(facts, kind) + _beside(facts, kind)
+    sentence += _stable(facts, kind) + _beside(facts, kind) + _reported(facts)
     if facts.interrupted:
         sentence = f"interrupted; until then {sentence}"
     observed = found.rate
@@ -28,9 +28,25 @@ def verdict(facts: Facts) -> Verdict:
         facts.predicted if observed is not None else None,
         observed,
         None if facts.batches else facts.linear[1],
-        distance=facts.error if facts.near is not None and not facts.batches else None,
+        distance=_distance(facts),
         digit_steps=found.digit,
     )
+
+
+def _distance(facts: Facts) -> float | None:
+    """Of the returned point from the minimum."""
+    if facts.near is None or facts.batches:
+        return None
+    return facts.error if facts.reported is None else facts.distance(facts.reported)
+
+
+def _reported(facts: Facts) -> str:
+    """That all is said of theta, where the rule reports another point."""
+    if facts.reported is None or list(facts.reported) == facts.end:
+        return ""
+    distance = _distance(facts)
+    away = "" if distance is None else part("reported away", error=distance)
+    return part("reported") + away
 
 
 def _judge(facts: Facts) -> Measured:
@@ -87,7 +103,14 @@ def _beside(facts: Facts, kind: str) -> str:
     """Which bounds hold the minimum that the error is measured from."""
     if facts.near is None or not any(facts.near.held) or kind == "bound" or facts.batches:
         return ""
-    return part("bounds hold", where=listed(facts, facts.near.x, facts.near.held))
+    assert facts.loss is not None
+    assert facts.loss.internals.box is not None
+    ends = zip(facts.loss.internals.box.low, facts.loss.internals.box.high, strict=True)
+    fixed = [low == high for low, high in ends]
+    bounded = [held and not f for held, f in zip(facts.near.held, fixed, strict=True)]
+    told = {"fixed": fixed, "bounds hold": bounded}
+    places = {name: listed(facts, facts.near.x, which) for name, which in told.items()}
+    return "".join(part(name, where=where) for name, where in places.items() if where)
 
 
 def _stable(facts: Facts, kind: str) -> str:

@@ -24,6 +24,7 @@ _SAMPLES = 512  # losses of a run that are looked at,
 _APART = 7  # of the points of its continuation, one in so many,
 _TURNS = 4  # of the loss, up or down, of a run that goes up and down
 _MORE = 1.25  # times the highest loss: a rise of a run that does not stay within bounds
+_STEADY = 0.9  # of the fall of a loss: the next one, where it falls without end
 _FLAT = 1e-6  # a slope at which a run is as good as stationary
 
 
@@ -60,7 +61,8 @@ def by_loss(facts: Facts) -> Finding:
         return "saddle", {"how": part("how slow", slope=slope), "downhill": downhill(facts)}
     if facts.rate_at is not None and ran_down(facts):
         return "faded", fields | {"lr": facts.rate_at(facts.steps)}
-    if how := unbounded(facts):
+    how = unbounded(facts)
+    if how and _falls_without_end(facts):
         return "unbounded", fields | {"how": how}
     if facts.loss is None and math.isnan(facts.value):
         return "descending gradient", {"before": _first_slope(facts), "slope": slope}
@@ -83,7 +85,20 @@ def by_loss(facts: Facts) -> Finding:
     if not (facts.small or facts.large):
         return "descending large", fields
     assert facts.loss is not None
-    return "descending", fields | {"reason": near_bound(facts, facts.loss) or part("none")}
+    none = part("slows down", how=how) if how else part("none")
+    return "descending", fields | {"reason": near_bound(facts, facts.loss) or none}
+
+
+def _falls_without_end(facts: Facts) -> bool:
+    """Whether the loss falls as much in twice as many steps, and again: as -log(t), or faster."""
+    assert facts.loss is not None
+    value, points = facts.loss.internals.evaluate_value, {facts.steps: facts.end}
+    history, stride = facts.history, facts.history.stride
+    losses = [history.loss_at(round(facts.steps * part / stride)) for part in (0.25, 0.5)]
+    points |= {t: list(x) for t, x in ([] if facts.ahead is None else facts.ahead(8 * facts.steps))}
+    losses += [value(*points[t])[0] for k in range(4) if (t := facts.steps << k) in points]
+    falls = [a - b for a, b in pairwise(losses)]
+    return falls[-1] >= _STEADY * falls[-2]
 
 
 def _later_losses(facts: Facts) -> list[float]:
@@ -150,7 +165,8 @@ def _steps(facts: Facts) -> list[list[float]]:
 def _swings(facts: Facts, steps: list[float]) -> bool:
     """Whether it goes to and fro with steps that do not get shorter."""
     turned = turns_back(facts.path) or turns_back(facts.path[-_LATELY:])
-    if len(steps) < 4 or not turned or not bounded(list(enumerate(steps))):
+    of = list(enumerate(steps))
+    if len(steps) < 4 or not turned or not (bounded(of) or bounded(of[len(of) // 2 :])):
         return False
     return facts.strides_on(10 * facts.steps)
 
