@@ -14,16 +14,18 @@ from symgd import names
 from symgd._numpy import np
 from symgd.analysis.minima import LossObjective
 from symgd.analysis.symmetries import symmetries
+from symgd.data import Table
 from symgd.errors import SymgdError
 from symgd.fits import statistics
 from symgd.fits.certificate import certificate
+from symgd.fits.chance import chance_level
 from symgd.fits.least_squares_problem import LeastSquaresProblem
 from symgd.fits.residual_order import correlation_of_neighbors
 from symgd.fits.row_sample import sample_rows
 from symgd.fits.starts.initial_guess import Search
 from symgd.fits.starts.projection import linear_parameters
 from symgd.fits.starts.steps import held
-from symgd.formula.nodes import RowSum
+from symgd.formula.nodes import Column, RowSum
 from symgd.model.data_binding import columns_below
 from symgd.model.loss import Loss
 from symgd.model.loss_internals import LossInternals
@@ -33,10 +35,10 @@ from symgd.solvers.objectives import Vector
 
 _ROWS = 5_000  # rows on which the order of the residuals is looked at
 _FEW = 10  # rows, of which no order is said
+_HALF = 0.5  # of it too, where chance gives as much
 _SERIAL = 5.0  # standard errors of the correlation of neighbors, and
 _STRONG = 0.4  # the correlation, from which a warning names it
 _HARDLY = 0.1  # of the sum of squares about the mean
-_HALF, _RATIO = 0.5, 4.0  # of it too, where the F ratio of the model is no more than this
 _LOWER = 1e-3  # of the sum of squares, by which another end is worth a warning
 _SAME = 1e-6  # of it: another end fits as well
 
@@ -49,19 +51,56 @@ def remarks(problem: LeastSquaresProblem, result: LeastSquaresResult) -> Iterato
     share = 1 - rss / summary.squares if summary.squares > 0 else math.nan
     count = len(model.params)
     dof = summary.counted - count
-    ratio = share / max(count - 1, 1) * dof / (1 - share) if share < 1 and dof > 0 else math.inf
-    if share < _HARDLY or (share < _HALF and ratio < _RATIO):
+    chance = None if share < _HARDLY else chance_level(problem, share, dof)
+    linear = len(linear_parameters(model, problem.residuals)) == count
+    elsewhere = "" if linear else ", or a better minimum lies elsewhere: give --start or --bound"
+    if share < _HARDLY or (share < _HALF and chance is not None):
         how = "is worse than" if share < 0 else "hardly beats"
-        linear = len(linear_parameters(model, problem.residuals)) == count
-        elsewhere = (
-            "" if linear else ", or a better minimum lies elsewhere: give --start or --bound"
-        )
+        level = "" if chance is None else f", by chance up to {chance:.3g}"
         yield (
-            f"the fit {how} the mean of the response (R² {share:.3g}): "
-            f"the model says little of it{'' if linear else elsewhere}"
+            f"the fit {how} the mean of the response (R² {share:.3g}{level}): "
+            f"the model says little of it{elsewhere}"
         )
+    elif chance is not None:
+        yield (
+            f"R² {share:.3g} may be chance: of these rows in random order the model explains up to "
+            f"{chance:.3g}; {names.counted(dof, 'row')} more than parameters are few"
+        )
+    elif (few := _few_rows(problem, result.x)) is not None:
+        yield few
     else:
         yield from _order(problem, result.x)
+
+
+def _few_rows(problem: LeastSquaresProblem, x: Vector) -> str | None:
+    """A sentence where the fit describes one or two rows, and of the others only their mean."""
+    rows, summary = problem.model.rows, problem.response_summary
+    table = sample_rows(rows, _ROWS).table
+    if rows.table.rows > _ROWS or len(problem.residuals.each) > 1 or summary.counted < _FEW:
+        return None
+    response, *more = problem.observed[0].all_rows([])
+    weight = more[0] if more else np.ones(len(response))
+    squares = problem.residuals.values(x.tolist())[0] ** 2
+    gain = weight * (response - summary.mean) ** 2 - squares
+    order = np.argsort(-gain)
+    for count in (1, 2):
+        few, others = np.sort(order[:count]), order[count:]
+        mean = np.average(response[others], weights=weight[others])
+        about = float(np.sum(weight[others] * (response[others] - mean) ** 2))
+        if not float(np.sum(squares[others])) < (1 - _HARDLY) * about:
+            columns = columns_below([problem.model.predicted])[:2]
+            places = " and ".join(_row(table, int(k), columns) for k in few)
+            return (
+                f"the fit rests on {'row' if count == 1 else 'rows'} {places}: "
+                "of the others it explains no more than their mean"
+            )
+    return None
+
+
+def _row(table: Table, row: int, columns: Sequence[Column]) -> str:
+    """A row by its number and its values in some columns."""
+    values = (f"{names.escape(c.text)} = {table.columns[c.text][row]:.6g}" for c in columns)
+    return f"{row + 1:,} ({', '.join(values)})"
 
 
 def _order(problem: LeastSquaresProblem, x: Vector) -> Iterator[str]:

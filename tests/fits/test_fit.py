@@ -186,7 +186,10 @@ def test_what_the_data_do_not_determine_is_not_called_converged():
 
 
 def test_a_rate_that_runs_away_is_not_called_converged():
-    data = {"x": np.arange(1.0, 9.0), "y": np.full(8, 2.0) + GENERATOR.normal(0, 0.1, 8)}
+    data = {
+        "x": np.arange(1.0, 9.0),
+        "y": np.full(8, 2.0) + np.random.default_rng(8).normal(0, 0.1, 8),
+    }
     result = symgd.fit("y = a*(1 - exp(-b*x))", data, start={"a": 1.0, "b": 900.0})
     assert result.status != "converged" or result.stderr["b"] is not None
 

@@ -133,7 +133,7 @@ def test_r2_and_criteria_leave_out_rows_of_weight_zero():
 
 
 def test_r2_is_weighted_about_the_weighted_mean_whatever_the_offset():
-    weight = GENERATOR.uniform(0.5, 2.0, 50)
+    weight = np.random.default_rng(5).uniform(0.5, 2.0, 50)
     for offset in (0.0, 1e6):
         data = {"x": X, "y": Y + offset, "w": weight}
         found = symgd.fit("y = a*x + b", data, weight="w")
@@ -310,7 +310,7 @@ def test_an_exact_fit_is_converged_and_its_errors_are_called_nothing():
 
 
 def test_aic_with_known_sigma_is_that_of_the_normal_density():
-    s = GENERATOR.uniform(0.05, 0.2, 50)
+    s = np.random.default_rng(5).uniform(0.05, 0.2, 50)
     data = {"x": X, "y": Y, "s": s}
     found = symgd.fit(DECAY, data, sigma="s", absolute_sigma=True)
     z = (Y - found.predict(data)) / s
@@ -473,7 +473,7 @@ SHARE = "y = a*exp(-b*x)/sum(exp(-b*x))"
 
 @pytest.mark.parametrize("start", [None, 1.0])
 def test_a_sum_inside_a_model_may_hold_parameters(start):
-    y = share(X, 50, 1.2) + GENERATOR.normal(0, 0.05, 50)
+    y = share(X, 50, 1.2) + np.random.default_rng(6).normal(0, 0.05, 50)
     found = symgd.fit(SHARE, {"x": X, "y": y}, start=start)
     p, covariance = optimize.curve_fit(share, X, y, [40, 1], xtol=1e-14, ftol=1e-14)
     assert found.status == "converged"
@@ -486,7 +486,7 @@ def test_a_sum_inside_a_model_may_hold_parameters(start):
 
 
 def test_sums_inside_a_model_go_by_every_method():
-    data = {"x": X, "y": share(X, 50, 1.2) + GENERATOR.normal(0, 0.05, 50)}
+    data = {"x": X, "y": share(X, 50, 1.2) + np.random.default_rng(6).normal(0, 0.05, 50)}
     mean = SHARE.replace("sum", "mean")
     exact = symgd.fit(mean, data)
     p, _ = optimize.curve_fit(
