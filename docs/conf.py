@@ -26,6 +26,7 @@ nitpick_ignore_regex = [("py:.*", r"(?!symgd\.\w+$).*")]  # other packages, and 
 myst_enable_extensions = ["amsmath", "colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
 suppress_warnings = ["misc.highlighting_failure"]
+smartquotes = False  # -- is an option, not a dash
 pygments_style = "friendly"
 pygments_dark_style = "github-dark"
 highlight_language = "text"

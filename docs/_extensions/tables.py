@@ -116,11 +116,11 @@ def outcomes() -> str:
 
 def schemas() -> str:
     """What `--format json` prints: a table of keys for each command."""
-    parts = []
-    for name, schema in json.loads(_SCHEMAS.read_text("utf-8"))["$defs"].items():
+    parts, known = [], json.loads(_SCHEMAS.read_text("utf-8"))["$defs"]
+    for name, schema in known.items():
         found = schema.get("items", schema)
         rows = [
-            (f"`{key}`", _type(value), _prose(value.get("description", "")))
+            (f"`{key}`", _type(value), value.get("description") or _described(value, known))
             for key, value in found.get("properties", {}).items()
         ]
         parts += [
@@ -129,6 +129,11 @@ def schemas() -> str:
             _table("key|type|meaning", rows) if rows else "",
         ]
     return "\n\n".join(filter(None, parts))
+
+
+def _described(schema: dict[str, Any], known: dict[str, Any]) -> str:
+    name = schema.get("$ref", "").rpartition("/")[2]
+    return str(known[name]["description"]) if name else ""
 
 
 def _type(schema: dict[str, Any]) -> str:
