@@ -80,6 +80,12 @@ def test_public_names_are_sorted_and_there():
         assert getattr(symgd, name) is not None
 
 
+def test_the_reference_has_every_public_name():
+    page = (ROOT / "docs" / "reference" / "api.md").read_text("utf-8")
+    shown = set(re.findall(r"^\.\. [\w:]+:: (\w+)", page, re.MULTILINE))
+    assert set(symgd.__all__) - {"__version__"} <= shown
+
+
 def test_unknown_attribute_is_an_attribute_error():
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
         symgd.nonsense  # noqa: B018

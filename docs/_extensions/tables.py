@@ -19,7 +19,8 @@ from symgd.model.catalogue import CATALOGUE
 from symgd.model.rule_entries.catalogue_entry import Entry
 from symgd.model.schedules import SCHEDULES
 
-_SCHEMAS = Path(__file__).parents[1] / "schemas" / "outputs.json"
+_ROOT = Path(__file__).parents[2]
+_SCHEMAS = _ROOT / "docs" / "schemas" / "outputs.json"
 
 
 def _table(head: str, rows: Iterable[Iterable[str]]) -> str:
@@ -148,6 +149,13 @@ def _type(schema: dict[str, Any]) -> str:
     return f"{text} of {_type(schema['items'])}" if schema.get("items") else text
 
 
+def examples() -> str:
+    """The scripts of `examples/`, whole."""
+    paths = sorted((_ROOT / "examples").glob("*.py"))
+    include = "```{literalinclude} ../../examples/%s\n:language: python\n```"
+    return "\n\n".join(f"## {path.stem}\n\n{include % path.name}" for path in paths)
+
+
 def commands() -> str:
     """What `--help` prints, of every command."""
     runner, parts = CliRunner(env={"COLUMNS": "88"}), []
@@ -170,6 +178,7 @@ _ALL = (
     commands,
     outcomes,
     schemas,
+    examples,
 )
 TABLES: dict[str, Callable[[], str]] = {f.__name__: f for f in _ALL}
 
