@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import compileall
 import json
 import sys
 import tempfile
@@ -123,7 +124,7 @@ def memory() -> Iterator[Row]:
 
 
 def pasted() -> Iterator[Row]:
-    """A chain of 1000 parameters without indices, beside version 0.1."""
+    """A chain of 1000 parameters without indices, beside version 0.1, both installed: compiled."""
     with tempfile.TemporaryDirectory() as folder:
         there = house.unpacked(folder)
         if there is None:
@@ -133,6 +134,8 @@ def pasted() -> Iterator[Row]:
         with open(file, "w") as out:
             out.write(chained_rosenbrock_text(1000))
         took: dict[str, list[float]] = {str(ROOT): [], str(there): []}
+        for home in took:
+            compileall.compile_dir(f"{home}/symgd", quiet=2)
         for _ in range(3):
             for home, found in took.items():
                 source = _PASTED.format(path=home, file=file)

@@ -106,7 +106,7 @@ class ReverseSweep:
         self, domain: frozenset[Index], node: Node, term: Node, condition: Node | None
     ) -> None:
         """Add what users of all values of `domain` contribute to the adjoint of `node`."""
-        extra = domain - self.free(node) - self.scope
+        extra = domain and domain - self.free(node) - self.scope
         if extra:
             term = total_over(self.graph, extra, term, self.free)
             condition = self.anywhere(extra, node, condition)
@@ -131,7 +131,9 @@ class ReverseSweep:
     def total(self, node: Node) -> Node:
         """The adjoint of a node."""
         found = self.adjoints.get(id(node))
-        return self.graph.add(*found.terms) if found else ZERO
+        if found is None or len(found.terms) == 1:
+            return found.terms[0] if found else ZERO
+        return self.graph.add(*found.terms)
 
     def propagate(self, order: Iterable[Node]) -> None:
         """Propagate the adjoint of every node to its arguments, in reverse topological order."""

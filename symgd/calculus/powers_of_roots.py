@@ -43,7 +43,7 @@ def power_of_root(graph: Graph, base: Node, exponent: float) -> Node | None:
 def product_of_roots(graph: Graph, node: Node) -> Node:
     """The product with equal roots, hypot(x, y)*hypot(x, y), as the power of one."""
     count = Counter(map(id, node.args))
-    for factor in node.args:
+    for factor in node.args if len(count) < len(node.args) else ():
         times = count[id(factor)]
         for some in (times, times - 1) if times > 1 else ():
             if (power := power_of_root(graph, factor, some)) is not None:

@@ -107,7 +107,9 @@ def _pullback_of_product(
             contributions += _Divisor(graph, inner, active, overflowing).spread(amount)
         else:
             term = scaled_adjoint(graph, adjoint, _over(graph, [*before[k], *after[k]]))
-            contributions.append(Contribution(inner, graph.mul(graph.number(occurrences), term)))
+            if occurrences > 1:
+                term = graph.mul(graph.number(occurrences), term)
+            contributions.append(Contribution(inner, term))
     return contributions
 
 
@@ -139,6 +141,8 @@ def _pullback_of_factors(
 
 def _over(graph: Graph, factors: list[Node]) -> Node:
     """The product of factors, those that are inverses as divisions."""
+    if len(factors) == 1 and factors[0].func not in (sympy.Mul, sympy.Pow):
+        return factors[0]
     top = [f for f in factors if not is_inverse(f)]
     result = graph.mul(*top) if top else ONE
     for factor in factors:

@@ -96,10 +96,12 @@ def _log_of_product(graph: Graph, node: Node) -> Node | None:
 
 def quotient_of_rows(graph: Graph, node: Node) -> Node | None:
     """A product divided by one such sum, with the exponents of both shifted."""
-    above = [(k, p) for k, f in enumerate(node.args) if (p := _as_row_sum(graph, f))]
     divisors = [(k, f.args[0]) for k, f in enumerate(node.args) if is_inverse(f)]
     below = [(k, p) for k, f in divisors if (p := _as_row_sum(graph, f))]
-    if len(above) > 1 or len(below) != 1:
+    if len(below) != 1:
+        return None
+    above = [(k, p) for k, f in enumerate(node.args) if (p := _as_row_sum(graph, f))]
+    if len(above) > 1:
         return None
     if not above:
         return _share_of_rows(graph, node, *below[0])

@@ -66,9 +66,9 @@ def constant_value(node: Node) -> float | None:
     value = float_of(node)
     if value is not None or not node.args or node.func in CALLED:
         return value  # reductions go over more than one value
-    leaves = [a.args[0] if is_inverse(a) else a for a in node.args]
-    if any(float_of(a) is None for a in leaves):
-        return None
+    for a in node.args:
+        if float_of(a.args[0] if is_inverse(a) else a) is None:
+            return None
     result = evaluate(node, lambda a: evaluate(a, float_of) if a.args else float_of(a))
     return None if isinstance(result, bool) else float(result)
 

@@ -93,7 +93,7 @@ class Graph:
         if any(f is ZERO for f in factors):
             return ZERO
         numbers = [lead for f in factors if (lead := leading_number(f)) not in (None, 1.0)]
-        if not _finite(numbers):  # their product overflows or underflows
+        if len(numbers) > 1 and not _finite(numbers):  # their product overflows or underflows
             return self.times(factors)
         merge = len([n for n in numbers if n != -1]) > 1
         constant = 1.0

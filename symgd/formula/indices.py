@@ -199,9 +199,10 @@ def _free(node: Node, known: Mapping[int, frozenset[Index]]) -> frozenset[Index]
         return frozenset({node})
     if isinstance(node, (Column, ColumnVector)):
         return frozenset({ROW})
-    inside = frozenset[Index]().union(*(known[id(a)] for a in node.args))
-    bound = reduced_index(node)
-    return inside if bound is None else inside - {bound}
+    inside = frozenset[Index]()
+    for arg in node.args:
+        inside = inside | own if (own := known[id(arg)]) else inside
+    return inside - {reduced_index(node)} if inside else inside
 
 
 def column_text(node: Node) -> str:

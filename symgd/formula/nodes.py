@@ -217,18 +217,18 @@ def topological(
     depends on; its arguments by default.
     """
     order: list[Node] = []
-    state: dict[int, bool] = {}
-    stack = [(root, False) for root in reversed(list(roots))]
+    seen: set[int] = set()
+    stack: list[Node | None] = [*reversed(list(roots))]
     while stack:
-        node, ready = stack.pop()
-        if ready:
-            order.append(node)
-            continue
-        if id(node) in state or id(node) in known:
-            continue
-        state[id(node)] = True
-        stack.append((node, True))
-        stack.extend((arg, False) for arg in reversed(reads(node)) if id(arg) not in state)
+        node = stack.pop()
+        if node is None:  # the next one's arguments are in order
+            order.append(stack.pop())
+        elif id(node) not in seen and id(node) not in known:
+            seen.add(id(node))
+            if args := reads(node):
+                stack += (node, None, *reversed(args))
+            else:
+                order.append(node)
     return order
 
 
