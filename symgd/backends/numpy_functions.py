@@ -59,6 +59,60 @@ def _each(f: Callable[..., float]) -> Callable[..., Any]:
     return call
 
 
+_LONG = 200  # elements, from which SciPy is asked
+_NEAR_ZERO = 1e-3  # of its envelope: nearer to a zero of the function SciPy loses digits
+
+
+def _bessel(name: str) -> Callable[[Any, Any], Any]:
+    """A Bessel function, or its derivative in x, over arrays: SciPy's where that is installed.
+
+    mpmath's for few elements, and where SciPy's has fewer than 12 digits or another domain.
+    """
+    exact, kind = getattr(bessel, name), name[6]
+    is_slope = name.endswith("_derivative")
+
+    def call(order: Any, x: Any) -> Any:
+        order, x = np.broadcast_arrays(order, np.asarray(x, dtype=np.float64))
+        n = float(order.flat[0]) if x.size else 0.0
+        if x.size < _LONG or abs(n) > 20 or not (order == n).all():
+            return _each(exact)(order, x)
+        try:
+            from scipy import special as functions
+        except ImportError:
+            return _each(exact)(order, x)
+        f = getattr(functions, f"{kind}v")
+        sign = 1.0 if kind in "ik" else -1.0
+        with np.errstate(all="ignore"):
+            value = f(n, x)
+            if is_slope:
+                value = (f(n - 1, x) + sign * f(n + 1, x)) * (-0.5 if kind == "k" else 0.5)
+            known = (x > 1e-3) & (x < 1e4) & np.isfinite(value) & (np.abs(value) > 1e-290)
+            if kind in "jy":
+                envelope = np.sqrt(2 / (math.pi * np.maximum(np.abs(x), abs(n) + 1)))
+                known &= (np.abs(value) > _NEAR_ZERO * envelope) | (np.abs(x) < abs(n))
+        return _replaced(value, ~known, x, lambda v: exact(n, v))
+
+    return call
+
+
+def lambertw(x: Any) -> Any:
+    """Lambert's W as the scalar one: three approximations, and two steps of order four."""
+    x = np.asarray(x, dtype=np.float64)
+    near_0 = np.abs(x) < 1e-9
+    with np.errstate(all="ignore"):
+        p = np.sqrt(np.maximum(2 * ((math.e * x + 1) + special.E_REST * x), 0.0))
+        series = -1 + p * (1 - p * (1 / 3 - p * (11 / 72 - p * (43 / 540 - p * (769 / 17280)))))
+        power = np.log1p(np.where(near_0, 1.0, x))
+        w = np.where(x < -0.25, series, power * (1 - np.log1p(power) / (2 + power)))
+        for _ in range(2):
+            z = np.log(x / w) - w
+            q = 2 * (1 + w) * (1 + w + 2 * z / 3)
+            w = w + w * z / (1 + w) * (q - z) / (q - 2 * z)
+        w = np.where((x < -0.25) & (p < 1e-3), series, w)
+        w = np.where(near_0, x * (1 - x), w)
+        return np.where(x == np.inf, x, np.where(x >= -1 / math.e, w, np.nan))
+
+
 def digamma(x: Any) -> Any:
     """The logarithmic derivative of Gamma, as the scalar one: recurrence and asymptotic series."""
     x = np.asarray(x, dtype=np.float64)
@@ -149,10 +203,10 @@ VECTORS: dict[str, Callable[..., Any]] = {
     "loggamma": _each(special.loggamma),
     "digamma": digamma,
     "polygamma": polygamma,
-    "lambertw": _each(special.lambertw),
+    "lambertw": lambertw,
     "voigt_y": voigt_y,
     **{
-        name: _each(getattr(bessel, name))
+        name: _bessel(name)
         for kind in "jyik"
         for name in (f"bessel{kind}", f"bessel{kind}_derivative")
     },

@@ -9,6 +9,7 @@ import pytest
 
 from symgd.backends.lambdified import array_function
 from symgd.backends.numpy_functions import VECTORS
+from symgd.formula.functions import bessel
 from symgd.formula.functions.table import FUNCTIONS
 
 NAMES = [n for n, row in FUNCTIONS.items() if n in VECTORS or (row.formula and not row.numpy)]
@@ -60,3 +61,21 @@ def test_series_over_arrays_is_mpmaths(name, order):
     found = array_function(FUNCTIONS[name])(*order, x)
     # where digamma is 0.1 its terms are 30 times as large
     np.testing.assert_allclose(found, exact, rtol=1e-14 if name == "digamma" else 1e-15)
+
+
+@pytest.mark.parametrize("kind", "jyik")
+@pytest.mark.parametrize("order", [1.0, 2.5])
+def test_long_arrays_of_bessel_functions_are_mpmaths(kind, order):
+    x = np.concatenate([np.resize(np.linspace(0.5, 60, 40), 210), [1e-5, 1e5, 700.0]])
+    for name in (f"bessel{kind}", f"bessel{kind}_derivative"):
+        with np.errstate(all="ignore"):
+            found = VECTORS[name](order, x)
+        each = {v: getattr(bessel, name)(order, v) for v in set(x.tolist())}
+        expected = [each[v] for v in x.tolist()]
+        np.testing.assert_allclose(found, expected, rtol=1e-11, atol=0)
+
+
+def test_lambertw_over_arrays_is_mpmaths():
+    x = np.concatenate([np.linspace(-1 / math.e, 1, 60), np.geomspace(1e-12, 1e300, 60)])
+    exact = [float(mpmath.lambertw(v).real) for v in x.tolist()]
+    np.testing.assert_allclose(array_function(FUNCTIONS["lambertw"])(x), exact, rtol=4e-15)

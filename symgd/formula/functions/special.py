@@ -196,7 +196,7 @@ def lambertw(x: float) -> float:
     if abs(x) < 1e-9 or x == inf:
         return x * (1 - x) if x < inf else x
     if x < -0.25:  # the series at the branch, where e*x + 1 cancels
-        p = math.sqrt(max(2 * ((math.e * x + 1) + _E_REST * x), 0.0))
+        p = math.sqrt(max(2 * ((math.e * x + 1) + E_REST * x), 0.0))
         w = -1 + p * (1 - p * (1 / 3 - p * (11 / 72 - p * (43 / 540 - p * (769 / 17280)))))
         if p < 1e-3:
             return w
@@ -210,7 +210,7 @@ def lambertw(x: float) -> float:
     return w
 
 
-_E_REST = 1.4456468917292502e-16  # e less the nearest double
+E_REST = 1.4456468917292502e-16  # e less the nearest double
 
 
 def _voigt_y(mp: Any, x: float, y: float, z: float) -> Any:
