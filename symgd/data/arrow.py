@@ -62,12 +62,11 @@ def text_numbers(array: Any, labels: Labels) -> tuple[NDArray[np.float64], Mask 
     places = places if missing is None else np.where(missing, 0, places)
     used = np.zeros(max(1, len(texts)), bool)  # a dictionary may hold more than there is
     used[places if missing is None else places[~missing]] = True
-    numbers = np.zeros(len(used))
+    numbers, empty = np.zeros(len(used)), np.ones(len(used), bool)
     wanted = [k for k, text in enumerate(texts) if used[k] and not is_missing(text)]
-    numbers[wanted] = labels.numbers([texts[k] for k in wanted])
-    found = numbers[places]
-    blank = found == 0 if missing is None else missing | (found == 0)
-    return found, blank if blank.any() else None
+    numbers[wanted], empty[wanted] = labels.numbers([texts[k] for k in wanted]), False
+    blank = empty[places] if missing is None else missing | empty[places]
+    return numbers[places], blank if blank.any() else None
 
 
 #: Arrow's numeric types -> NumPy's.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from symgd.data.csv_exact import ExactCsvReader
 from symgd.data.files import File
 from symgd.data.header import count_line_ends, read_header
 from symgd.data.source import Block, SelectedColumn
+from symgd.data.written_numbers import Style
 from symgd.errors import DataError, import_problem
 from symgd.names import counted
 
@@ -26,14 +28,28 @@ class CsvSource:
         self._file = file
         self._header = read_header(file, names)
         self._comments = 0
+        self._commas = False
         self.label = file.label
         #: where semicolons separate cells, the comma is a decimal comma
         self.decimal_comma = True if self._header.delimiter == ";" else None
         self.names = self._header.names
 
+    def with_decimal_commas(self) -> CsvSource | None:
+        """The file where every number is plain but for a decimal comma, None if Arrow is needed.
+
+        A DataError, without a place, says that it is not so.
+        """
+        if self._arrow_problem or self._header.delimiter == ",":
+            return None
+        other = copy.copy(self)
+        other._commas = True
+        return other
+
     @property
     def remarks(self) -> tuple[str, ...]:
         found = [f"{self.label}: {self._header.remark}"] if self._header.remark else []
+        if self._commas:
+            found.append(f"{self.label}: numbers have {Style(',', '')}")
         if self._comments:
             found.append(f"{self.label}: {counted(self._comments, 'comment')} skipped")
         if "cannot" in self._arrow_problem:  # not one that is not installed
@@ -70,11 +86,13 @@ class CsvSource:
             from symgd.data.csv_arrow import ArrowCsvReader
 
             with self._open_at(offset) as stream, io.BufferedReader(stream) as buffered:
-                reader = ArrowCsvReader(buffered, header, size)
+                reader = ArrowCsvReader(buffered, header, size, "," if self._commas else ".")
                 yield from reader.blocks(selected, drop_missing)
                 offset = reader.offset
                 if reader.at_end:
                     return
+        if self._commas:
+            raise DataError("not all numbers are plain but for a decimal comma")
         first_line = header.lines + self._count_lines(header.offset, offset) + 1
         with self._open_at(offset) as stream:
             exact = ExactCsvReader(stream, header, self.label, first_line, size)

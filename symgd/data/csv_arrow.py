@@ -41,12 +41,14 @@ ParsedBlocks = list[tuple[list[Array], int]]  # (columns, rows dropped) of some 
 class ArrowCsvReader:
     """A reader of the rows of a CSV file. stream: at the first row. size: bytes of the file.
 
+    decimal: the decimal mark.
     offset: the bytes up to which rows were returned. at_end: whether all were.
     """
 
-    def __init__(self, stream: BinaryIO, header: Header, size: int) -> None:
+    def __init__(self, stream: BinaryIO, header: Header, size: int, decimal: str = ".") -> None:
         self._stream = stream
         self._header = header
+        self._decimal = decimal
         self._size = max(1, size)
         self._reached_end = False
         self.offset = header.offset
@@ -60,7 +62,7 @@ class ArrowCsvReader:
         """
         threads = min(_MOST_THREADS, default_threads())
         size = min(CHUNK, self._size)
-        options = _options(self._header, selected, drop_missing, threads)
+        options = _options(self._header, selected, drop_missing, threads, self._decimal)
         numbers = {column.index for column in selected if column.labels is None}
         all_numbers = len(numbers) == len(self._header.names)
         labels = [column.labels for column in selected]
@@ -108,7 +110,11 @@ def _parse_in_threads(
 
 
 def _options(
-    header: Header, selected: Sequence[SelectedColumn], drop_missing: bool, threads: int
+    header: Header,
+    selected: Sequence[SelectedColumn],
+    drop_missing: bool,
+    threads: int,
+    decimal: str,
 ) -> dict[str, Any]:
     """The arguments of pyarrow.csv.read_csv for a chunk."""
     import pyarrow as pa
@@ -130,6 +136,7 @@ def _options(
         ),
         "convert_options": csv.ConvertOptions(
             column_types=wanted,
+            decimal_point=decimal,
             include_columns=[names[column.index] for column in selected],
             null_values=missing,
         ),

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import Any
 
 from symgd._locks import cached_property
 from symgd._numpy import np
+from symgd.data.csv import CsvSource
 from symgd.data.dates import Dates, Origin, is_date
 from symgd.data.detect_format import open_source
 from symgd.data.labels import Labels
 from symgd.data.parse_cell import BadCell, parse_text
 from symgd.data.select_columns import select_columns
 from symgd.data.source import Array, Block, SelectedColumn, TableSource
-from symgd.data.written_numbers import WrittenNumbers, is_written_number
+from symgd.data.written_numbers import WrittenNumbers, has_decimal_comma, is_written_number
 from symgd.errors import ArgumentError, DataError
 
 #: Bytes of columns up to which a file is kept in memory; a larger one is read on every pass.
@@ -85,11 +87,22 @@ def read_table(
         try:
             return _read(opened, selected, drop_missing, block_rows, progress)
         except DataError as error:  # read texts where there are some
+            commas = _with_decimal_commas(error, opened)
+            if commas is not None:
+                with suppress(DataError):
+                    return _read(commas, selected, drop_missing, block_rows, progress)
             found = _texts_at(error, opened, selected, categories, origins or {})
             if found is None:
                 raise
             group, shared = found
             selected = [replace(c, labels=shared) if c.name in group else c for c in selected]
+
+
+def _with_decimal_commas(error: DataError, opened: TableSource) -> TableSource | None:
+    """The source read with decimal commas, where the refused cell has one and it can be."""
+    if isinstance(opened, CsvSource) and has_decimal_comma(error.cell or "", opened.decimal_comma):
+        return opened.with_decimal_commas()
+    return None
 
 
 def _texts_at(

@@ -61,6 +61,14 @@ def is_written_number(cell: str) -> bool:
     return bool(_WRITTEN.fullmatch(text)) and bool(_ANY_STYLE.fullmatch(text))
 
 
+def has_decimal_comma(cell: str, decimal_comma: bool | None) -> bool:
+    """Whether a cell has a decimal comma and no other reading, or that is the one to be taken."""
+    text = cell.strip()
+    groups = Style(".", ",").pattern().fullmatch(text)
+    plain = bool(Style(",", "").pattern().fullmatch(text)) and "," in text
+    return plain and (bool(decimal_comma) or not groups)
+
+
 class WrittenNumbers(Labels):
     """The texts of columns of numbers; all columns of a table share one style, which they show.
 

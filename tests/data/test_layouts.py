@@ -128,3 +128,17 @@ def test_predictions_count_from_the_first_date_of_the_fit():
     found = pickle.loads(pickle.dumps(fit("y = a*t + b", data)))
     assert found.predict(io.StringIO("t\n2024-01-03\n")) == pytest.approx([5])
     assert found.predict({"t": [2.0]}) == pytest.approx([5])
+
+
+def test_long_file_with_decimal_commas_has_the_bits_of_one_with_points(tmp_path):
+    values = np.random.default_rng(4).normal(0, 100, (2000, 2))
+    points = "x;y\n" + "".join(f"{a!r};{b!r}\n" for a, b in values.tolist())
+    for last in ("", "1.234,5;6\n"):  # a cell with a group: no plain decimal comma
+        path = tmp_path / "commas.csv"
+        path.write_text(points.replace(".", ",") + last)
+        table = read_table(path)
+        assert (table.columns["x"][:2000] == values[:, 0]).all()
+        assert (table.columns["y"][:2000] == values[:, 1]).all()
+        assert "decimal commas" in table.remarks[0]
+        assert table.rows == 2000 + bool(last)
+    assert table.columns["x"][-1] == 1234.5
