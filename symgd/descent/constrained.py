@@ -41,7 +41,8 @@ class Embedded:
     """A loss as a function of some of its parameters; the others have the values of `rest`."""
 
     def __init__(self, loss: Loss, places: Sequence[int], rest: Vector) -> None:
-        self.function, self.places, self.rest = SmoothLoss(loss), list(places), rest
+        self.function, self.rest = SmoothLoss(loss), rest
+        self.places = np.array(list(places), dtype=np.intp)
 
     def whole(self, x: Vector) -> Vector:
         """All parameters."""

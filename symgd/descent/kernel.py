@@ -189,7 +189,12 @@ def norm_of(grad: Any) -> float:
     if isinstance(grad, list):
         return math.hypot(*grad)
     with np.errstate(all="ignore"):
-        norm = math.sqrt(float(np.dot(grad, grad)))
+        return norm_of_array(grad)
+
+
+def norm_of_array(grad: Any) -> float:
+    """The same of an array; the caller silences NumPy's warnings."""
+    norm = math.sqrt(float(grad.dot(grad)))
     if 1e-140 < norm < math.inf or not grad.size:
         return norm
     largest = float(max(grad.max(), -grad.min()))

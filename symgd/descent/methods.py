@@ -15,7 +15,7 @@ from symgd.analysis.minima import LossObjective
 from symgd.analysis.smooth_loss import FEW, GaussNewton, SmoothLoss, work_of
 from symgd.backends.step_checks import VALUE_CHECKS, Stop
 from symgd.calculus.gauss_newton import gauss_newton
-from symgd.descent.kernel import Run, norm_of
+from symgd.descent.kernel import Run, norm_of, norm_of_array
 from symgd.errors import ArgumentError
 from symgd.model.array_internals import ArrayInternals
 from symgd.model.loss import Loss
@@ -185,7 +185,7 @@ class SolverKernel:
         for _ in range(count):
             run.x, value, slope = self.here
             grad: Any = slope if self.box is None else self.box.projected(run.x, slope)
-            stop = run.first_stop(VALUE_CHECKS[:2], value, norm_of(grad), grad)
+            stop = run.first_stop(VALUE_CHECKS[:2], value, norm_of_array(grad), grad)
             if stop is not None:
                 return stop
             if run.x.dot(run.x) > self.farthest:

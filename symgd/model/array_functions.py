@@ -159,16 +159,16 @@ class ArrayFunctions:
 
     def product(self, x: Any, v: Any) -> Floats:
         """The Hessian at x times v, (P,) each."""
-        return self.product_at(x)(v)
+        return self.product_at(x)(self.model.flat(v))
 
     def product_at(self, x: Any) -> Callable[[Any], Floats]:
-        """v -> the Hessian at x times v, a new array; for many products at one point."""
+        """v, (P,) float64 -> the Hessian at x times v; for many products at one point."""
         count = self.model.count
         both, out = np.empty(2 * count), np.empty(1 + 2 * count)
         both[:count] = self.model.flat(x)
 
         def product(v: Any) -> Floats:
-            both[count:] = self.model.flat(v)
+            both[count:] = v
             return self._product(both, out)[1 : 1 + count].copy()
 
         return product

@@ -35,7 +35,8 @@ class BandedHessian:
     def __init__(self, count: int) -> None:
         self.count, self.dense = count, count <= DENSE
         self._widths = list(_WIDTHS) if count > _FEW else []
-        self._probe = np.random.default_rng(0).normal(size=count)
+        if self._widths:
+            self._probe = np.random.default_rng(0).normal(size=count)
 
     def at(self, product: Product) -> Dense | Band | None:
         """The matrix of these products; None where it is neither small nor a band."""

@@ -105,7 +105,7 @@ class BoundNests:
         """
         room = self._room()
         for name, cells in data.items():
-            room.slots[self.addressed[name]] = cells.__array_interface__["data"][0]
+            room.slots[self.addressed[name]] = _begin(cells)
         first, shape, order = self._sums
         sums = room.work[first : first + shape[0] * shape[1]].reshape(shape)
         sums.fill(np.nan)
@@ -129,7 +129,7 @@ class BoundNests:
         return _Room(self)
 
     def _run(self, room: _Room, x: Floats, out: Floats) -> None:
-        self._call(x.ctypes.data, *room.addresses, out.ctypes.data)
+        self._call(_begin(x), *room.addresses, _begin(out))
         interrupted.check()
 
     def see(self, data: Mapping[str, Any]) -> None:
@@ -168,6 +168,11 @@ class _Room:
         self._summon = kind(_summons(run_stage, self.work, self.slots))
         self.slots[TEAM], self.slots[RUN] = team().address, _address(run_stage)
         self.slots[CALL] = _address(self._summon)
+
+
+def _begin(cells: Any) -> int:
+    """The address of the first element, in half the time that `ctypes.data` takes."""
+    return cells.__array_interface__["data"][0]  # type: ignore[no-any-return]
 
 
 def _address(function: Any) -> int:
