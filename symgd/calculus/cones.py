@@ -42,6 +42,8 @@ def saturates(node: Node) -> bool:
     if row is None:
         return False
     low, high = row.range
+    if math.isfinite(high) and row.monotone == 1:
+        return True
     return math.isfinite(low) and (math.isfinite(high) or row.overflows)
 
 

@@ -162,14 +162,7 @@ def log_difference(graph: Graph, terms: Sequence[Term]) -> Node | None:
         return None
     plus, minus = terms if terms[0].c > 0 else (terms[1], terms[0])
     u, v = log_term(graph, plus), log_term(graph, Term(-minus.c, minus.u))
-    gap = graph.sub(u, v)
-    down = graph.neg(gap)
-    near = graph.node(sympy.log, graph.neg(call(graph, "expm1", down)))
-    far = call(graph, "log1p", graph.neg(graph.node(sympy.exp, down)))
-    # each of the two is accurate on its side of 1/2 (Maechler 2012, Accurately Computing
-    # log(1 - exp(-|a|)))
-    one_minus = graph.where(graph.compare("<", gap, graph.number(math.log(2.0))), near, far)
-    return graph.add(u, one_minus)
+    return graph.add(u, call(graph, "log1mexp", graph.sub(u, v)))
 
 
 def ratio(graph: Graph, top: Node, terms: Sequence[Term]) -> Node | None:

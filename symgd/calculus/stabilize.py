@@ -89,6 +89,10 @@ def _logarithm(graph: Graph, node: Node) -> Node | None:
         return call(graph, "logcosh", *node.args)
     if node.func is sympy.sinh:
         return call(graph, "logsinh", *node.args)
+    if node.func is NODE["gamma"]:
+        positive = graph.compare(">", node.args[0], graph.number(0.0))
+        log = graph.node(sympy.log, node)
+        return graph.where(positive, call(graph, "loggamma", *node.args), log)
     if node.func is NODE["ndtr"]:
         return call(graph, "log_ndtr", *node.args)
     if node.func is NODE["erfc"]:
@@ -96,9 +100,14 @@ def _logarithm(graph: Graph, node: Node) -> Node | None:
     if (found := log_share(graph, node)) is not None:
         return found
     if node.func is sympy.Pow and (power := float_of(node.args[1])) is not None:
-        found = log_share(graph, node.args[0])
+        found = log_share(graph, node.args[0]) or _of_hyperbolic(graph, node.args[0], power)
         if found is not None:
             return graph.mul(graph.number(power), found)
+    if node.func is sympy.Add and len(node.args) == 2 and ONE in node.args:  # 1 + cosh(x)
+        (other,) = [t for t in node.args if t is not ONE]
+        if other.func is sympy.cosh:
+            half = call(graph, "logcosh", graph.mul(graph.number(0.5), other.args[0]))
+            return graph.add(graph.mul(TWO, half), graph.number(math.log(2.0)))
     terms = terms_of(graph, node)
     if terms is not None:
         positive = all(t.c > 0 for t in terms)
@@ -110,6 +119,15 @@ def _logarithm(graph: Graph, node: Node) -> Node | None:
             return call(graph, "log_ndtr", scaled)
         found = _logarithm(graph, rest[0]) if scale > 0 and len(rest) == 1 else None
         return found and graph.add(found, graph.number(math.log(scale)))
+    return None
+
+
+def _of_hyperbolic(graph: Graph, node: Node, power: float) -> Node | None:
+    """log(cosh(x)), or log|sinh(x)| where the power is even."""
+    if node.func is sympy.cosh:
+        return call(graph, "logcosh", *node.args)
+    if node.func is sympy.sinh and power % 2 == 0:
+        return call(graph, "logsinh", graph.node(sympy.Abs, *node.args))
     return None
 
 

@@ -100,6 +100,8 @@ LOGARITHMS = [
     "log(3*exp(x) + x^2*exp(-x))",
     "log(x^2*exp(-x)/7)",
     "log(0.25*exp(-(x - 2)^2) + (1 + x^2)*exp(-(x + 3)^2))",
+    "log(1 + cosh(x))",
+    "log(cosh(x)^3/7)",
 ]
 
 
@@ -158,6 +160,20 @@ def test_logarithm_of_a_weighted_sum_of_exponentials(text):
 def test_logarithm_of_sinh(text):
     check(text, [1e-8, *_POINTS])
     assert math.isnan(Loss(text).value([-1.0]))
+
+
+@pytest.mark.parametrize("text", ["log(gamma(x))", "log(cosh(x) - 1)"])
+def test_logarithm_of_a_function_that_overflows(text):
+    check(text, [0.7, 3.5, 25.5, 160.0, 300.0, 900.0], beside=1e-14, digits=400)
+
+
+def test_complementary_log_log_beyond_the_doubles():
+    """log(1 - exp(-exp(x))) is 0 and flat on the right, x and straight on the left."""
+    loss = Loss("log(1 - exp(-exp(x)))")
+    check(loss.text, [-25.0, -3.0, -0.7, 0.7, 3.0], beside=1e-14)
+    assert loss.gradient_text() == {"x": "exp(x)/expm1(exp(x))"}
+    for x in (710.0, 800.0, 1e6):
+        assert (loss.value(x), loss.grad(x)[0], loss.hess(x)[0, 0]) == (0.0, 0.0, 0.0)
 
 
 @pytest.mark.parametrize(

@@ -227,6 +227,12 @@ _ROWS = (
         "logsinh", "coth(x)", "log(sinh(x))", "where(x > 1, x + log1p(-exp(-2*x)) - 0.6931471805599453, log(sinh(x)))",
         readable_form="log(sinh(x))", cost=2 * ELEMENTARY,
     ),
+    # each form is accurate on its side of log(2) (M. Maechler, 2012, Accurately Computing log(1 - exp(-|a|)))
+    _derivative(
+        "log1mexp", "1/expm1(x)", "log(1 - exp(-x))",
+        "where(x < 0.6931471805599453, log(-expm1(-x)), log1p(-exp(-x)))", readable_form="log(1 - exp(-x))", cost=2 * ELEMENTARY,
+        range=(-math.inf, 0.0), monotone=1,
+    ),
     _derivative(
         "log_erfc", "-1.4142135623730951*log_ndtr_derivative(-1.4142135623730951*x)", "log(erfc(x))",
         "where(x > 1, log_ndtr(-1.4142135623730951*x) + 0.6931471805599453, log1p(-erf(x)))",
