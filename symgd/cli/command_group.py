@@ -19,6 +19,16 @@ DEFAULT = "run"
 _LOSS_COMMANDS = (DEFAULT, "compare", "explain")  # the commands whose first word is a formula
 REMARK = "symgd.remark"  # the key in ctx.meta of a remark for stderr
 
+#: spellings of other programs -> the option that is meant
+_MEANT = {
+    **dict.fromkeys(("--learning-rate", "--rate", "--alpha", "--eta", "--step-size"), "--lr"),
+    **dict.fromkeys(("--epochs", "--iterations", "--iters", "--max-iter", "--maxiter"), "--steps"),
+    **dict.fromkeys(("--optimizer", "--optim", "--algorithm"), "--rule"),
+    **dict.fromkeys(("--init", "--initial", "--x0", "--theta", "--theta0"), "--start"),
+    **dict.fromkeys(("--tolerance", "--eps"), "--tol"),
+    **dict.fromkeys(("--constraint", "--constraints"), "--subject-to"),
+}
+
 _LONG = re.compile(r"--[A-Za-z][A-Za-z0-9-]*(=.*)?", re.DOTALL)
 # The value attached to a short option: a number, a word, or text with a single "=".
 _ATTACHED = re.compile(r"\s*=?[+-]?\.?[0-9].*|[A-Za-z_][\w+]*|.*(?<![<>=!])=(?!=).*", re.DOTALL)
@@ -35,6 +45,12 @@ class DefaultGroup(TyperGroup):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         for command in (self, *self.commands.values()):
             skip_pydantic(command.get_params(ctx))
+        command = self.commands.get(args[0] if args else "", self.commands[DEFAULT])
+        taken = _takes_value(command.get_params(ctx))
+        for word in (arg.partition("=")[0] for arg in args):
+            meant = _MEANT.get(word.replace("_", "-"))
+            if meant in taken and word not in taken:
+                ctx.fail(f"there is no option {word}; write {meant}")
         own = {spelling for param in self.get_params(ctx) for spelling in _spellings(param)}
         named = args[0] if args and args[0] in _LOSS_COMMANDS else DEFAULT
         takes_value = _takes_value(self.commands[named].get_params(ctx))

@@ -13,6 +13,7 @@ from symgd.formula.evaluate import evaluate
 from symgd.formula.functions.table import BY_CLASS, POWERS, Function
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import Node, float_of, is_inverse
+from symgd.formula.other_names import call_meaning
 from symgd.formula.token_stream import TokenStream
 from symgd.formula.tokens import Token
 from symgd.names import counted
@@ -111,7 +112,8 @@ class Builder:
             wanted = f"{low}" if high == low else wanted
             plural = "" if wanted in {"1", "at least 1"} else "s"
             sentence = f"{row.name} takes {wanted} argument{plural}, not {len(args)}"
-            raise self.stream.error(sentence, f"write {row.signature}", token)
+            hint = call_meaning(row.name, len(args)) or f"write {row.signature}"
+            raise self.stream.error(sentence, hint, token)
         args += map(self.number, row.omitted_defaults(len(args)))
         if row.order and not self.table:
             problem = row.order_problem(self.constants.get(id(args[0])))

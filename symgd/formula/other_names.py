@@ -54,10 +54,11 @@ frac: write x - floor(x)
 radians deg2rad: write x*pi/180
 degrees rad2deg: write x*180/pi
 IF If iif iff ifelse if_else select cond ternary piecewise Piecewise: write where(condition, a, b)
-sigma logistic: write sigmoid(x); for a product, a*(...)
+sigma sigm logistic: write sigmoid(x); for a product, a*(...)
 Phi normcdf norm_cdf cdf pnorm: write ndtr(x)
 phi normpdf norm_pdf pdf dnorm: write exp(-x^2/2)/sqrt(2*pi); for a product, a*(...)
 ReLU positive_part: write relu(x)
+relu6 ReLU6: write min(max(x, 0), 6)
 gelu GELU: write x*ndtr(x)
 silu SiLU swish: write x*sigmoid(x)
 mish: write x*tanh(softplus(x))
@@ -89,6 +90,15 @@ H hess hessian: the Hessian times v is hvp(v)
 start x0 theta_0: the start is theta0
 N steps_total n_steps: the planned number of steps is n
 """)
+
+
+#: (function, number of arguments) -> what to write in place of a call with so many.
+_CALLS = {("log", 2): "write log(x)/log(b), log2(x) or log10(x)", ("atan", 2): "write atan2(y, x)"}
+
+
+def call_meaning(name: str, count: int) -> str:
+    """What to write in place of a call with so many arguments, or ""."""
+    return _CALLS.get((name, count), "")
 
 
 def function_meaning(name: str) -> str:

@@ -99,6 +99,8 @@ class TokenStream:
         if token.kind == ",":
             hint = "a decimal number takes a point: 0.5"
             return self.error("a comma stands only between the arguments of a function", hint)
+        if token.kind == ")" and self.last.kind == ",":
+            return self.error("an argument is missing after the comma", "write it, or no comma")
         if token.kind in {")", "|"}:
             return self.error(f"this '{token.text}' closes nothing", "delete it or open it")
         if token.kind in {"name", "quoted", "number", "(", "√", "superscript"}:

@@ -110,5 +110,7 @@ def _taken(
                 raise ArgumentError(f"'{shown}' is an array here, and a constant is one number")
             if indexed is not None and name in indexed.sizes:
                 raise ArgumentError(f"'{shown}' is a size; give sizes or --size {shown}=100")
+            if name == "lr":
+                raise ArgumentError("the learning rate is no constant of the loss; give it by lr")
             raise ArgumentError(names.unknown("the loss has no constant", name, variables))
     return [(name, variables.pop(name)) for name in fixed]

@@ -289,6 +289,20 @@ def find_rule(text: str | Rule) -> Rule:
     return _read(text)
 
 
+#: names of papers and other libraries, in small letters only -> what to write here
+_ELSEWHERE = {
+    **dict.fromkeys(("sgd", "gradientdescent", "steepestdescent"), "gd"),
+    **dict.fromkeys(("heavyball", "polyakmomentum", "sgdm", "sgdmomentum"), "momentum"),
+    **dict.fromkeys(("nag", "nesterovmomentum", "sgdnesterov"), "nesterov"),
+    **dict.fromkeys(("cg", "fletcherreeves", "polakribiere"), "conjugate_gradient"),
+    **dict.fromkeys(("bb", "barzilaiborwein"), "barzilai_borwein"),
+    **dict.fromkeys(("bfgs", "lbfgs", "lbfgsb"), "--method lbfgs in place of the rule"),
+    **dict.fromkeys(("newton", "newtonraphson"), "--method newton in place of the rule"),
+    **dict.fromkeys(("lm", "levenbergmarquardt"), "--method lm in place of the rule"),
+    **dict.fromkeys(("tr", "trustregion"), "--method tr in place of the rule"),
+}
+
+
 @lru_cache(maxsize=64)
 def _read(text: str) -> Rule:
     if "=" in text:
@@ -296,7 +310,9 @@ def _read(text: str) -> Rule:
     parts = [part.strip() for part in text.split("+")]
     for part in parts:
         if part not in CATALOGUE:
-            hint = names.suggest(part, CATALOGUE) or "`symgd rules` lists them"
+            named = _ELSEWHERE.get(part.lower().replace("_", "").replace("-", ""))
+            hint = f"write {named}" if named else names.suggest(part, CATALOGUE)
+            hint = hint or "`symgd rules` lists them"
             shown = names.escape(part)
             raise RuleError(
                 f"there is no rule '{shown}'; {hint}\nor write one: theta = theta - lr*g"

@@ -631,3 +631,17 @@ def test_closed_streams_are_no_trouble_and_keep_messages_apart(words, closed, co
     assert done.stdout == ("" if code else f"theta after 20 steps: {END}\n")
     assert "Traceback" not in done.stderr
     assert closed or "standard input is closed" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        (["x^2", "--learning_rate=0.1"], "--lr"),
+        (["explain", "x^2", "--x0", "3"], "--start"),
+        (["x^2", "--epochs", "10"], "--steps"),
+    ],
+)
+def test_option_of_another_program_is_told_by_meaning(words, meant):
+    outcome = Outcome(*words)
+    assert outcome.code == 2
+    assert f"write {meant}" in outcome.err

@@ -3,7 +3,7 @@
 import pytest
 
 import symgd
-from symgd import FormulaError, Loss
+from symgd import FormulaError, Loss, RuleError
 from symgd.formula.other_notations import known_shape
 
 
@@ -56,6 +56,10 @@ def test_a_known_shape_is_told_in_the_language(text, column, written):
         ("np.linalg.norm(x)", 0, "hypot(x, y)"),
         ("2x + 3y = 5", 8, "(2x + 3y - (5))^2"),
         ("where(x = 0, 1, 2)", 8, "write =="),
+        ("log(x, 2)", 0, "log(x)/log(b)"),
+        ("sigm(x)", 0, "sigmoid(x)"),
+        ("relu6(x)", 0, "min(max(x, 0), 6)"),
+        ("min(x,)", 6, "write it, or no comma"),
         ("where(x => 0, 1, 2)", 8, "<= or >="),
         ("1 000*x", 2, "1_000"),
         ("x1 + ... + x9", 5, "write every term out"),
@@ -166,3 +170,12 @@ def test_learning_rates_have_the_same_words():
         with pytest.raises(FormulaError) as caught:
             symgd.descend("x^2", lr=text)
         assert hint in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("rule", "meant"),
+    [("SGD", "write gd"), ("heavy_ball", "write momentum"), ("L-BFGS", "write --method lbfgs")],
+)
+def test_a_rule_of_another_name_is_told_by_meaning(rule, meant):
+    with pytest.raises(RuleError, match=meant):
+        symgd.descend("x^2", rule=rule)
