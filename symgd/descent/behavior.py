@@ -13,6 +13,7 @@ from symgd.model.loss import Loss
 from symgd.model.rules import Rule
 
 _MEASURED = 200  # steps of a run that shows what linearization cannot
+_AWAY = 0.0618034  # so far: no multiple of usual rates, from which a sign rule lands by luck
 
 
 @dataclass(frozen=True)
@@ -69,10 +70,10 @@ def quadratic(loss: Loss) -> bool:
 def _measure(
     loss: Loss, rule: Rule, values: Mapping[str, float], point: CriticalPoint, lr: float
 ) -> ShortRun | None:
-    """A run from a tenth of the parameters' size away."""
+    """A run from a part of the parameters' size away."""
     from symgd.descent.descend import descend  # what most explanations do without
 
-    step = 0.1 * max(1.0, *map(abs, point.x))
+    step = _AWAY * max(1.0, *map(abs, point.x))
     start = [v + step for v in point.x]
     known = {n: v for n, v in values.items() if n in rule.hyperparameters}
     run = descend(loss, start=start, lr=lr, steps=_MEASURED, rule=rule, set=known, advise=False)

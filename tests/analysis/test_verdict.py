@@ -374,6 +374,10 @@ def test_numbers_of_steps_that_nobody_waits_for_are_not_told(loss, arguments):
         # the zero of 2*(x - 1) + 0.5*x is 0.8
         ("(x-1)^2", {"rule": "theta = theta - lr*(g + 0.5*theta)", "lr": 0.1, "steps": 99},
          "flat", "at rest 0.2 from the minimum"),
+        ("x^2-y^2", {"lr": "auto", "start": {"x": 1, "y": 0.1}}, "unbounded", "as y -> inf"),
+        # each step is lr*m/sqrt(v) of the largest v: it shrinks with the gradient
+        ("(x-1000)^2", {"rule": "amsgrad", "lr": 0.0467, "steps": 6, "start": 0}, "converging",
+         "by no steady factor"),
         ("x^2+y^2", {"rule": "spsa", "lr": 0.01, "steps": 100}, "converging", "the error fell"),
         # three minima are within reach of Newton's step from here; the run goes to that of 3*pi/2
         ("sin(x)", {"start": 3.08, "rule": "adamaxw", "lr": 0.00049, "steps": 50}, "approaching",
@@ -398,3 +402,8 @@ def test_a_rate_too_small_for_a_double_is_told_a_larger_one():
 def test_advice_for_a_random_rule_repeats_its_seed():
     slow = descend("x^2", rule="spsa", lr=0.001, steps=100, seed=3)
     assert "--seed 3" in slow.verdict.advice
+
+
+def test_a_kink_beside_a_level_floor_is_not_said_to_be_higher_on_every_side():
+    found = descend("max(abs(x)-1, 0)", start=3, lr=0.1, steps=50).verdict.sentence
+    assert found.endswith("the loss is lower on no side looked at")

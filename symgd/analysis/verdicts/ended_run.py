@@ -170,6 +170,7 @@ class EndedRun:
 
     def strides_on(self, steps: int) -> bool:
         """Whether, so many steps later, the steps are as long as now; True where it is not seen."""
-        later = [] if self.ahead is None else self.ahead(steps)[-9:]
+        later = [] if self.ahead is None else self.ahead(steps)
+        later = later[-max(9, min(33, len(later) // 4)) :]
         last = [math.dist(a, b) for (_, a), (_, b) in pairwise(later)]
         return not last or max(last) >= 0.9 * max(self.strides[-8:], default=0.0)

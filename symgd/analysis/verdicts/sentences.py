@@ -223,6 +223,7 @@ PARTS: dict[str, str] = {
     "along": " along {way}",
     "every side": "higher on every side looked at",
     "some sides": "lower on some sides",
+    "no side": "lower on no side looked at",
     "near bound": "; within {gap} of its lower bound {bound}",
     "at its bound": "; the loss is at its lower bound {bound}",
     "convex": "; the loss is convex, so where its gradient vanishes it is least",

@@ -70,8 +70,7 @@ def stationary(facts: Facts, how: str) -> Finding:
     if any(facts.held):
         return at_bound(facts, fields)
     if at_kink(facts):
-        around = part("some sides" if _lower_around(facts) else "every side")
-        return "kink", fields | {"around": around}
+        return "kink", fields | {"around": part(_around(facts))}
     if facts.near is not None and (facts.at_floor or (values and values[0] > 0)):
         hardly_moved = not facts.at_floor and facts.error > _NEARER * facts.distance(facts.start)
         return _within_tol(facts, part("away", error=facts.error) if hardly_moved else "")
@@ -216,14 +215,17 @@ def _falls_to(facts: Facts, x: Sequence[float]) -> bool:
     return lower and falling < -2 * facts.slope * math.hypot(*way)
 
 
-def _lower_around(facts: Facts) -> bool:
-    """Whether the loss is lower somewhere beside the point along an axis."""
+def _around(facts: Facts) -> str:
+    """How the loss is beside the point along the axes: the name of a part."""
     count = len(facts.x)
     ways = [[float(j == k) for j in range(count)] for k in range(count)]
-    return any(
-        _beside(facts, way, sign * part)[0] < facts.value
+    beside = [
+        _beside(facts, way, sign * part)[0]
         for way in ways for sign in (1.0, -1.0) for part in _LENGTHS
-    )  # fmt: skip
+    ]  # fmt: skip
+    if min(beside) < facts.value:
+        return "some sides"
+    return "every side" if min(beside) > facts.value else "no side"
 
 
 def _beside(facts: Facts, way: Sequence[float], part: float) -> list[float]:

@@ -201,7 +201,9 @@ def unbounded(facts: Facts) -> str:
         return ""
     from symgd.analysis.lower_bound import lower_bound
 
-    return lower_bound(facts.loss, facts.end).sentence
+    # far out, the loss may be too large to follow it farther
+    starts = (facts.end, list(facts.start))
+    return next(filter(None, (lower_bound(facts.loss, x).sentence for x in starts)), "")
 
 
 def _last(facts: Facts) -> str:

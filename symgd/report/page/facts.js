@@ -117,7 +117,8 @@ class Facts {
 
   // Whether, so many steps later, the steps are as long as now; true where it is not seen.
   stridesOn(steps) {
-    const last = pairs(this.ahead(steps).slice(-9).map((p) => p[1])).map(([a, b]) => dist(a, b));
+    const later = this.ahead(steps), kept = later.slice(-Math.max(9, Math.min(33, later.length >> 2)));
+    const last = pairs(kept.map((p) => p[1])).map(([a, b]) => dist(a, b));
     return !last.length || Math.max(...last) >= 0.9 * Math.max(0, ...this.strides.slice(-8));
   }
 
@@ -151,9 +152,11 @@ class Facts {
     }));
   }
 
-  // Whether the loss is lower somewhere beside the point along an axis.
-  get lowerAround() {
-    return this.x.some((_, k) => [1, -1].some((sign) => [1e-4, 1e-3, 1e-2].some((part) => this.beside(this.x.map((_, j) => +(j === k)), sign * part)[0] < this.value)));
+  // How the loss is beside the point along the axes: the name of a part.
+  get around() {
+    const parts = [1e-4, 1e-3, 1e-2, -1e-4, -1e-3, -1e-2];
+    const least = Math.min(...this.x.flatMap((_, k) => parts.map((part) => this.beside(this.x.map((_, j) => +(j === k)), part)[0])));
+    return least < this.value ? "some sides" : least > this.value ? "every side" : "no side";
   }
 
   // Whether the gradient is exactly 0 some way to every side.
@@ -163,7 +166,7 @@ class Facts {
 
   // The outcome at a point without a gradient.
   stationary(how) {
-    if (this.atKink) return ["kink", { how, around: part(this.lowerAround ? "some sides" : "every side") }];
+    if (this.atKink) return ["kink", { how, around: part(this.around) }];
     const { eigenvalues: values } = this;
     if (!values.length) return null;
     if (this.near && (this.atFloor || values[0] > 0)) return ["exact", {}];

@@ -77,13 +77,20 @@ function atRest(facts) {
 function againstMinimum(facts) {
   const rounding = ["rounding", { slope: short(facts.slope, 3), how: part("how rounding") }];
   if (facts.atFloor) return rounding;
-  if (ranDown(facts)) return runDown(facts);
-  if (!facts.moving) return null;
+  if (ranDown(facts) && !fallsYet(facts)) return runDown(facts);
+  const near = facts.staysWithin(EPS * facts.distance(facts.start));
+  if (!facts.moving) return near ? rounding : null;
   const found = byLaw(facts);
   const falling = found && ["converging", "slow", "sublinear"].includes(kindOf(found[0]));
   if (falling && facts.decays && facts.future(farOf(facts)).length < farOf(facts)) return untilNow(facts);
   const restless = !found || kindOf(found[0]) === "oscillating";
-  return (restless || facts.linear[0] === null) && facts.staysWithin(EPS * facts.distance(facts.start)) ? rounding : found;
+  return near && (restless || facts.linear[0] === null) ? rounding : found;
+}
+
+// Whether the error is seen to fall to less than a tenth while the rate falls on.
+function fallsYet(facts) {
+  const last = facts.future(farOf(facts)).at(-1);
+  return Boolean(last) && last[1] < 0.07 * facts.error && facts.rateAt(last[0]) <= facts.rateAt(facts.steps);
 }
 
 function byLaw(facts) {
@@ -158,6 +165,10 @@ function unsteady(facts) {
   if (window.length < 2) return null;
   const later = facts.future(farOf(facts)), turned = turnsBack(path), span = window.at(-1)[0] - window[0][0];
   if (turned && !shrinks(window) && stays(facts)) return bouncing(facts);
+  if (!facts.rateAt && rests(facts, later)) {
+    if (turned && facts.stridesOn(later.length)) return bouncing(facts);
+    if (Math.max(...facts.strides.slice(-8)) <= 1e-6 * error) return ["resting", { error, slope: short(facts.slope, 3) }];
+  }
   const onward = !turned && error < (1 - 1e-6) * window[0][1];
   if ((shrinks(window) || onward) && (!later.length || falls(facts, later))) {
     if (later.length && later.at(-1)[1] > 0.3 * error && ranDown(facts, later.at(-1)[0])) return runDown(facts);
@@ -211,7 +222,8 @@ const runDown = (facts) => ["run down", { lr: facts.rateAt(facts.steps), error: 
 function bouncing(facts) {
   const errors = lately(facts).map((p) => p[1]), upper = facts.linear[1], { lr } = facts;
   const above = upper !== null && lr !== null && lr >= 0.999 * upper;
-  const against = above ? part("against", { lr, ratio: short(lr / upper, lr > 1.01 * upper ? 3 : 6), limit: upper }) : "";
+  const ratio = above ? short(lr / upper, lr > 1.01 * upper ? 3 : 6) : "";
+  const against = above ? part(ratio === "1" ? "at limit" : "against", { lr, ratio, limit: upper }) : "";
   const found = above ? null : beat(facts.future(farOf(facts)));
   if (found) return ["bursting", found];
   return ["bouncing", { low: Math.min(...errors), high: Math.max(...errors), against }];
@@ -275,7 +287,8 @@ function onTrack(facts, later, guess) {
   const [t, error] = later.at(-1);
   if (!(error > 0)) return false;
   const done = facts.fall.law === "constant" ? (facts.error - error) / (0.9 * facts.error) : Math.log(facts.error / error) / Math.LN10;
-  return Math.abs(done * guess / (t - facts.steps) - 1) <= 0.15;
+  const seen = (t - facts.steps) / guess;
+  return Math.abs(done / seen - 1) <= 0.15 * (facts.predicted === null ? Math.min(1, seen) : 1);
 }
 
 // After how many more steps the error is a tenth, where that was seen; or null.
@@ -302,7 +315,8 @@ function byLoss(facts) {
   const risesOn = climbed && (later === null || !(later <= high)), grown = risesOn || !climbed ? growth(facts) : null;
   if (grown) return grown;
   const turned = turnsBack(facts.path), swung = turned || turnsBack(facts.path.slice(-9));
-  if (!near && strides.length > 3 && swung && bounded([...strides.entries()]) && facts.stridesOn(10 * facts.steps)) return swinging(facts);
+  const entries = [...strides.entries()], even = bounded(entries) || bounded(entries.slice(entries.length >> 1));
+  if (!near && strides.length > 3 && swung && even && facts.stridesOn(10 * facts.steps)) return swinging(facts);
   const ends = climbed && boundsOf(facts, losses, ahead);
   if (ends) return ["restless", { ...fields, ...ends }];
   if (climbed && risesOn) return ["rising", { ...fields, ever: "" }];
