@@ -20,6 +20,7 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 ROOT = Path(__file__).parents[2]
+_CLOSED_PIPE = 141  # `head` has read enough
 _SYMGD = f'symgd() {{ "{sys.executable}" -m symgd "$@"; }}\n'
 
 
@@ -52,7 +53,7 @@ class Run(SphinxDirective):
             ["bash", "-c", "set -o pipefail\n" + _SYMGD + command],
             cwd=folder, capture_output=True, encoding="utf-8", env=env, check=False,
         )  # fmt: skip
-        if done.returncode:
+        if done.returncode not in (0, _CLOSED_PIPE):
             raise self.error(f"{command}\nexit code {done.returncode}: {done.stderr}")
         return done.stdout
 
