@@ -15,7 +15,7 @@ from tests.hang_guard import HUNG
 def test_a_fork_waits_for_what_other_threads_hold():
     """In the child they are no more, and nobody would ever release it."""
     script = """
-import os, threading
+import os, sys, threading
 
 os.register_at_fork(before=lambda: seen.append(released.is_set()))  # of all, the last to run
 import symgd
@@ -48,13 +48,39 @@ for number, lock in enumerate([ffi.lib._lock, MPMATH]):
     assert os.waitpid(child, 0)[1] == 0
     assert seen == [True]
     thread.join()
-print("both")
+
+class Slow:  # a module that another thread imports meanwhile
+    def find_spec(self, name, path=None, target=None):
+        if name == "slow":
+            inside.set()
+            forking.wait()
+            released.set()
+
+def load():
+    try:
+        import slow
+    except ImportError:
+        pass
+
+sys.meta_path.insert(0, Slow())
+seen, inside, forking, released = [], *(threading.Event() for _ in range(3))
+thread = threading.Thread(target=load)
+thread.start()
+inside.wait()
+child = os.fork()
+if child == 0:
+    load()
+    os._exit(0)
+assert os.waitpid(child, 0)[1] == 0
+assert seen == [True]
+thread.join()
+print("all")
 """
     pytest.importorskip("llvmlite")
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, timeout=HUNG, check=False
     )
-    assert done.stdout == "both\n", done.stderr
+    assert done.stdout == "all\n", done.stderr
 
 
 def test_threads_do_not_wait_for_each_other_at_a_property():
