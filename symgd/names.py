@@ -123,14 +123,20 @@ def counted(count: int, noun: str) -> str:
 
 
 def suggest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str:
-    """The words "did you mean 'beta1'?" when another known name is near, else "".
+    """The words "did you mean 'beta1'?" when another known name is near, else ""."""
+    near = nearest(name, known, cutoff)
+    return f"did you mean '{escape(near)}'?" if near else ""
+
+
+def nearest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str:
+    """The known name, another one, that is nearest; "" where none is near.
 
     cutoff: the similarity by which a name is near, of difflib; letters that changed places are.
     """
     others = [k for k in known if k != name]
     moved = [k for k in others if sorted(k) == sorted(name)]
     near = moved or difflib.get_close_matches(name, others, n=1, cutoff=cutoff)
-    return f"did you mean '{escape(near[0])}'?" if near else ""
+    return near[0] if near else ""
 
 
 def unknown(what: str, name: str, known: Collection[str]) -> str:

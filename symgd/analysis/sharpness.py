@@ -32,7 +32,7 @@ def sharpness(loss: Loss, x: Sequence[float]) -> float | None:
 def along(loss: Loss, history: History, points: int = 6) -> list[tuple[int, float]]:
     """(t, sharpness) at the start, at the end and at some steps between, closer at the start."""
     count = len(history)
-    places = {round(count ** (k / (points - 1))) - 1 for k in range(points)}
-    seen = [(t, theta) for k, (t, theta, _, _) in enumerate(history.rows()) if k in places]
-    found = [(t, sharpness(loss, theta)) for t, theta in seen]
+    places = sorted({round(count ** (k / (points - 1))) - 1 for k in range(points)})
+    rows = [history[k] for k in places if k < count]
+    found = [(row.t, sharpness(loss, row.theta)) for row in rows]
     return [(t, value) for t, value in found if value is not None and math.isfinite(value)]

@@ -33,6 +33,49 @@ Examples:
   echo "x^2 + y^2" | symgd - --format csv
 """
 
+#: Examples of each command, shown below its help.
+EXAMPLES_OF = {
+    "run": """
+  symgd "theta**2" --lr 0.001
+  symgd run "(1-x)^2 + 100*(y-x^2)^2" -s x=-1.2,y=1 -r adam -l 0.02 -n 5000 --every 500
+  symgd "(1-x)^2 + 100*(y-x^2)^2" -s x=-1.2,y=1 --method auto -q
+  symgd "mean((y - a*x - b)^2)" --data points.csv -l 0.1 -n 300 --plot fit.png
+""",
+    "fit": """
+  symgd fit "y = a*exp(-b*x) + c" points.csv
+  symgd fit "y = a*x + b" points.csv --sigma dy --plot fit.svg
+  symgd fit "y = a*x + b" points.csv --loss "huber(r, 1)" --bound a=0:
+  symgd fit "y = exp(a + b*x)" counts.csv --family poisson --profile
+""",
+    "compare": """
+  symgd compare "theta**2" --lr 0.001,0.2,10
+  symgd compare "x^2 + 10*y^2" -r gd,momentum,adam -l 0.05 --plot runs.svg
+  symgd compare "theta**2" --lr 1e-4..10:200
+  symgd compare "(1-x)^2 + 100*(y-x^2)^2" --method newton,lbfgs -s x=-1.2,y=1
+""",
+    "explain": """
+  symgd explain "x^4 - x^2"
+  symgd explain "(1-x)^2 + 100*(y-x^2)^2" --lr 0.001 -r momentum
+  symgd explain "x^2 + 10*y^2" --certify --format json
+""",
+    "rules": """
+  symgd rules
+  symgd rules adam
+  symgd rules --format json
+""",
+    "schedules": """
+  symgd schedules cosine
+""",
+    "functions": """
+  symgd functions --format csv
+""",
+}
+
+
+def _epilog(name: str) -> str:
+    return f"\b\nExamples:{EXAMPLES_OF[name]}"
+
+
 app = typer.Typer(
     cls=DefaultGroup,
     help=HELP,
@@ -55,6 +98,7 @@ def main(
         bool,
         typer.Option(
             "--version",
+            "-V",
             callback=_print_version,
             is_eager=True,
             show_default=False,
@@ -65,10 +109,24 @@ def main(
     """Accept the options before any command."""
 
 
-app.command(short_help="Descend on a loss (the command when none is named).")(run)
-app.command(short_help="Fit a formula to data: parameters with standard errors.")(fit)
-app.command(short_help="The catalogue of update rules, or one of them.")(rules)
-app.command(short_help="Named learning-rate schedules, or one of them.")(schedules)
-app.command(short_help="The functions that a formula may use.")(functions)
-app.command(short_help="Critical points, convexity, stable learning rates.")(explain)
-app.command(short_help="Learning rates, rules and starts side by side.")(compare)
+app.command(
+    short_help="Descend on a loss (the command when none is named).", epilog=_epilog("run")
+)(run)
+app.command(
+    short_help="Fit a formula to data: parameters with standard errors.", epilog=_epilog("fit")
+)(fit)
+app.command(short_help="The catalogue of update rules, or one of them.", epilog=_epilog("rules"))(
+    rules
+)
+app.command(
+    short_help="Named learning-rate schedules, or one of them.", epilog=_epilog("schedules")
+)(schedules)
+app.command(short_help="The functions that a formula may use.", epilog=_epilog("functions"))(
+    functions
+)
+app.command(
+    short_help="Critical points, convexity, stable learning rates.", epilog=_epilog("explain")
+)(explain)
+app.command(short_help="Learning rates, rules and starts side by side.", epilog=_epilog("compare"))(
+    compare
+)

@@ -13,11 +13,12 @@ from symgd.cli.interrupts import interruptible
 from symgd.cli.plain_options import skip_pydantic
 from symgd.cli.terminal import configure_logging
 from symgd.errors import SymgdError
-from symgd.names import escape, suggest
+from symgd.names import escape, nearest, suggest
 
 DEFAULT = "run"
 _LOSS_COMMANDS = (DEFAULT, "compare", "explain")  # the commands whose first word is a formula
-REMARK = "symgd.remark"  # the key in ctx.meta of a remark for stderr
+_REMARK = "symgd.remark"  # the key in ctx.meta of a remark for stderr,
+_QUIET = "symgd.quiet"  # and of whether it is for errors only
 
 #: spellings of other programs -> the option that is meant
 _MEANT = {
@@ -58,7 +59,8 @@ class DefaultGroup(TyperGroup):
             pass  # completion of the first word, which may be a command
         elif not args or not (args[0] in self.commands or args[0].partition("=")[0] in own):
             loss = next((args[i] for i in _word_indices(args, takes_value)), "")
-            ctx.meta[REMARK] = _remark(loss, self.commands)
+            ctx.meta[_REMARK] = _remark(loss, self.commands)
+            ctx.meta[_QUIET] = bool({"-q", "--quiet"} & {*args})
             args = [DEFAULT, *protect_minus(args, takes_value)]
         elif args[0] in _LOSS_COMMANDS:
             args = [args[0], *protect_minus(args[1:], takes_value)]
@@ -67,13 +69,19 @@ class DefaultGroup(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         configure_logging()
+        remark, quiet = ctx.meta.get(_REMARK), ctx.meta.get(_QUIET)
+        if remark and not quiet:  # the formula may be a misspelled command
+            write_message(remark, "hint")
         try:
             return interruptible(partial(super().invoke, ctx))
         except SymgdError as error:
-            write_message(str(error))
-            if ctx.meta.get(REMARK):  # the formula may be a misspelled command
-                write_message(ctx.meta[REMARK])
+            if remark and quiet:
+                write_message(remark, "hint")
+            write_message(str(error), "error")
             raise typer.Exit(USAGE) from None
+        except Exception as error:
+            _nearest_first(error, self, ctx)
+            raise
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         return ["[LOSS] [OPTIONS]  |  COMMAND [ARGS]"]
@@ -98,6 +106,16 @@ class DefaultGroup(TyperGroup):
         known = {item.value for item in found}
         run_items = self.commands[DEFAULT].shell_complete(ctx, incomplete)
         return found + [item for item in run_items if item.value not in known]
+
+
+def _nearest_first(error: Any, group: Any, ctx: Any) -> None:
+    """Have the error of an unknown option suggest the nearest one alone."""
+    unknown = getattr(error, "option_name", None)
+    if not unknown or not hasattr(error, "possibilities"):
+        return
+    params = [*getattr(error, "ctx", ctx).command.get_params(ctx), *group.get_params(ctx)]
+    near = nearest(unknown, [s for param in params for s in _spellings(param)])
+    error.possibilities = [near] if near else []
 
 
 def protect_minus(args: list[str], takes_value: dict[str, bool]) -> list[str]:

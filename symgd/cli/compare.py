@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-from symgd.cli.console import emit
+from symgd.cli.colors import table_painter
+from symgd.cli.console import emit, write_message
 from symgd.cli.formats import Format, read_format
 from symgd.cli.option_values import (
     figure_size,
@@ -15,7 +16,7 @@ from symgd.cli.option_values import (
     read_formula,
 )
 from symgd.cli.options import HELP, format_option, loss_argument, option
-from symgd.cli.progress import with_progress
+from symgd.cli.progress import run_progress, with_progress
 from symgd.cli.terminal import (
     emit_report,
     enable_garbage_collection,
@@ -54,6 +55,7 @@ def compare(
     shape: Annotated[list[str] | None, option("shape")] = None,
     vector: Annotated[list[str] | None, option("vector")] = None,
     bound: Annotated[list[str] | None, option("bound")] = None,
+    quiet: Annotated[bool, option("quiet", "No remarks.")] = False,
 ) -> None:
     """Run a grid of learning rates, rules and starts, and put the ends side by side."""
     kind = read_format("compare", form)
@@ -73,7 +75,8 @@ def compare(
 
     enable_garbage_collection()
     asked: dict[str, Any] = {"lr": lr, "steps": count, "method": method, "rule": _rules(rule or [])}
-    with with_progress(data, kind is not Format.table) as source:
+    silent = quiet or kind is not Format.table
+    with with_progress(data, silent) as source, run_progress(silent):
         comparison = compare.compare(
             formula,
             **{k: v for k, v in asked.items() if v is not None},
@@ -89,7 +92,9 @@ def compare(
     if picture_path is not None:
         check_comparison(comparison, picture_path)
     if kind is Format.table:
-        emit_report(report.report(comparison, width=terminal_width(), pretty=has_unicode()))
+        lines = report.report(comparison, width=terminal_width(), pretty=has_unicode())
+        kinds = set() if comparison.ranged else {run.verdict.kind for run in comparison.runs}
+        emit_report(lines, table_painter(kinds))
     else:
         writers = {
             Format.json: report.as_json,
@@ -101,7 +106,11 @@ def compare(
         plot_comparison(comparison, picture_path, inches)
     if page_path is not None:
         comparison.to_html(page_path)
-    write_row_remarks(comparison.loss)
+    if not quiet:
+        write_row_remarks(comparison.loss)
+        if comparison.interrupted:
+            done = f"{len(comparison.runs):,} of {comparison.planned:,} runs"
+            write_message(f"interrupted: {done}; the last one shows its best point so far")
 
 
 def _rules(texts: Sequence[str]) -> list[str] | None:

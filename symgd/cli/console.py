@@ -7,6 +7,8 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 
+from symgd.cli.colors import has_color, paint, painted_message
+
 CLOSED_PIPE = 141  # as a shell reports a program ended by SIGPIPE
 USAGE = 2  # errors of usage, formula or data
 
@@ -102,12 +104,17 @@ def emit(lines: Iterable[str]) -> None:
     sys.stdout.flush()
 
 
-def write_message(message: str) -> None:
-    """Write a message to standard error, ignoring failures."""
-    if sys.stderr is not None:
-        with suppress(OSError):
-            sys.stderr.write(f"symgd: {message}\n")
-            sys.stderr.flush()
+def write_message(message: str, style: str = "") -> None:
+    """Write a message to standard error, ignoring failures. style: "error" or "hint"."""
+    if sys.stderr is None:
+        return
+    name = "symgd"
+    if style and has_color(sys.stderr):
+        name = paint(name, "error") if style == "error" else name
+        message = painted_message(message) if style == "error" else paint(message, style)
+    with suppress(OSError):
+        sys.stderr.write(f"{name}: {message}\n")
+        sys.stderr.flush()
 
 
 def _redirect_stdout_to_null() -> None:

@@ -28,6 +28,7 @@ def explain(
     shape: Annotated[list[str] | None, option("shape")] = None,
     vector: Annotated[list[str] | None, option("vector")] = None,
     bound: Annotated[list[str] | None, option("bound")] = None,
+    quiet: Annotated[bool, option("quiet", "No remarks.")] = False,
 ) -> None:
     """Explain a loss: gradient, Hessian, critical points, convexity, stable learning rates."""
     kind = read_format("explain", form)
@@ -36,7 +37,7 @@ def explain(
     from symgd.model.arguments import parse_assignments
     from symgd.model.bounds import parse_bounds
 
-    with with_progress(data, kind is not Format.terminal) as source:
+    with with_progress(data, quiet or kind is not Format.terminal) as source:
         explanation = explain.explain(
             formula,
             rule=rule,
@@ -66,4 +67,5 @@ def explain(
     else:
         width = terminal_width()
         emit_report(report.report(explanation, steps=steps, width=width, pretty=has_unicode()))
-    write_row_remarks(explanation.loss)
+    if not quiet:
+        write_row_remarks(explanation.loss)

@@ -10,7 +10,7 @@ import typer
 from symgd.cli.console import emit, write_message
 from symgd.cli.formats import Format, read_format
 from symgd.cli.option_values import figure_size, integer, pairs, read_arrays, split_names
-from symgd.cli.options import format_option, option
+from symgd.cli.options import complete_file, format_option, option
 from symgd.cli.progress import with_progress
 from symgd.cli.terminal import emit_report, enable_garbage_collection, exit_code, row_remarks
 from symgd.errors import ArgumentError
@@ -35,6 +35,7 @@ Data = Annotated[
     typer.Argument(
         metavar="DATA",
         show_default=False,
+        autocompletion=complete_file,
         help="A CSV, Parquet, Feather or ORC file, or - for standard input.",
     ),
 ]

@@ -18,9 +18,24 @@ if TYPE_CHECKING:
     from symgd.model.catalogue import Entry
 
 
+def _complete_entry(incomplete: str) -> list[str]:
+    from symgd.model.catalogue import CATALOGUE
+
+    return [name for name in CATALOGUE if name.startswith(incomplete)]
+
+
+def _complete_schedule(incomplete: str) -> list[str]:
+    from symgd.model.schedules import SCHEDULES
+
+    return [name for name in SCHEDULES if name.startswith(incomplete)]
+
+
 def rules(
     name: Annotated[
-        str | None, typer.Argument(metavar="NAME", help="Show this one's equations.")
+        str | None,
+        typer.Argument(
+            metavar="NAME", help="Show this one's equations.", autocompletion=_complete_entry
+        ),
     ] = None,
     form: Annotated[str, format_option("rules")] = Format.table.value,
 ) -> None:
@@ -68,7 +83,10 @@ def _entry_sections(entry: Entry) -> Iterator[tuple[str, dict[str, str]]]:
 
 def schedules(
     name: Annotated[
-        str | None, typer.Argument(metavar="NAME", help="Show this one's formula.")
+        str | None,
+        typer.Argument(
+            metavar="NAME", help="Show this one's formula.", autocompletion=_complete_schedule
+        ),
     ] = None,
     form: Annotated[str, format_option("schedules")] = Format.table.value,
 ) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from typing import Any
+from typing import Any, Literal
 
 from symgd.errors import ArgumentError
 from symgd.names import escape
@@ -54,6 +54,13 @@ def integer(option: str, text: str, minimum: int) -> int:
     if not minimum <= value < 2**63:
         raise ArgumentError(f"{option}: {value} is not between {minimum} and 2**63 - 1")
     return value
+
+
+def read_history(text: str | None) -> int | Literal["all"] | None:
+    """The value of --history: all, or a number of rows."""
+    if text is None:
+        return None
+    return "all" if text == "all" else integer("--history", text, minimum=2)
 
 
 def positive(option: str, text: str) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import typer
@@ -15,6 +15,45 @@ def _complete_rule(incomplete: str) -> list[str]:
 
     done, plus, last = incomplete.rpartition("+")
     return [done + plus + name for name in CATALOGUE if name.startswith(last)]
+
+
+def _complete_rate(incomplete: str) -> list[str]:
+    from symgd.model.schedules import SCHEDULES
+
+    return _beginning(incomplete, ["auto", *(f"{name}(" for name in SCHEDULES)])
+
+
+def _complete_family(incomplete: str) -> list[str]:
+    from symgd.fits.families import FAMILIES
+
+    return _beginning(incomplete, FAMILIES)
+
+
+def complete_file(incomplete: str) -> list[str]:
+    """The files and folders whose paths begin like this; folders end in a slash."""
+    import os
+
+    folder, name = os.path.split(incomplete)
+    try:
+        with os.scandir(folder or ".") as entries:
+            found = [(e.name, e.is_dir()) for e in entries if e.name.startswith(name)]
+    except OSError:
+        return []
+    shown = [(n, d) for n, d in sorted(found) if name.startswith(".") or not n.startswith(".")]
+    return [os.path.join(folder, n) + ("/" if is_dir else "") for n, is_dir in shown]
+
+
+def completion(names: Iterable[str]) -> Callable[[str], list[str]]:
+    """What completes these names."""
+
+    def complete(incomplete: str) -> list[str]:
+        return _beginning(incomplete, names)
+
+    return complete
+
+
+def _beginning(incomplete: str, names: Iterable[str]) -> list[str]:
+    return [name for name in names if name.startswith(incomplete)]
 
 
 class Option(NamedTuple):
@@ -41,13 +80,22 @@ OPTIONS = {
     "derived": Option("Report it with an error, as half=ln(2)/k; repeatable.", "NAME=FORMULA"),
     "drop-missing": Option("Skip rows with missing cells, and count them."),
     "every": Option("Print each n-th step only.", _INT),
-    "family": Option("The law of y about the model, in place of squares.", "poisson|gamma|.."),
+    "family": Option(
+        "The law of y about the model, in place of squares.",
+        "poisson|gamma|..",
+        "",
+        _complete_family,
+    ),
     "figsize": Option("Of the picture, in inches, as 8x6.", "WxH"),
     "fix": Option("Hold a parameter there; repeatable.", "NAME=VALUE"),
+    "history": Option("Rows of the path to keep, where it is long, or all.", "all|N"),
     "html": Option("Write a live page with sliders: .html.", _FILE),
     "loss": Option('In place of r**2, as "huber(r, 1)"; r: residual, or residual/sigma.', _TEXT),
     "lr": Option(
-        "A number, a formula of t and n, cosine(0.1), x=0.1,y=0.01, or auto.", _TEXT, "-l"
+        "A number, a formula of t and n, cosine(0.1), x=0.1,y=0.01, or auto.",
+        _TEXT,
+        "-l",
+        _complete_rate,
     ),
     "method": Option("A solver in place of rule and lr.", "auto|newton|lbfgs|tr|lm", "-m"),
     "plot": Option("Draw a picture: .png, .svg, .pdf or .gif (needs matplotlib).", _FILE),
@@ -95,19 +143,25 @@ def option(name: str, help: str = "", metavar: str = "") -> Any:  # noqa: A002 -
         *filter(None, [declared.short]),
         metavar=metavar or declared.metavar or None,
         help=help or declared.help,
-        autocompletion=declared.complete,
+        autocompletion=declared.complete or _completion_of(declared.metavar),
     )
+
+
+def _completion_of(metavar: str) -> Callable[[str], list[str]] | None:
+    """That of files, and of the words of a metavar such as auto|native."""
+    if metavar == _FILE:
+        return complete_file
+    words = [word for word in metavar.split("|") if word.islower()]
+    return completion(words) if "|" in metavar else None
 
 
 def format_option(command: str) -> Any:
     """The option --format with the formats of a command."""
     formats = FORMATS[command]
 
-    def complete(incomplete: str) -> list[str]:
-        return [name for name in formats if name.startswith(incomplete)]
-
+    help_text, shown = "How to print it.", "|".join(formats)
     return typer.Option(
-        "--format", metavar="|".join(formats), help="How to print it.", autocompletion=complete
+        "--format", metavar=shown, help=help_text, autocompletion=completion(formats)
     )
 
 

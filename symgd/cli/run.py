@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from symgd.cli.command_group import REMARK
+from symgd.cli.colors import verdict_painter
 from symgd.cli.console import OutputError, emit, write_message
 from symgd.cli.formats import Format, read_format
 from symgd.cli.option_values import (
@@ -16,9 +16,10 @@ from symgd.cli.option_values import (
     positive,
     read_arrays,
     read_formula,
+    read_history,
 )
 from symgd.cli.options import HELP, format_option, loss_argument, option
-from symgd.cli.progress import with_progress
+from symgd.cli.progress import run_progress, with_progress
 from symgd.cli.terminal import (
     configure_logging,
     emit_report,
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
 
 
 def run(
-    ctx: typer.Context,
     loss: Annotated[list[str] | None, loss_argument("minimize")] = None,
     lr: Annotated[str | None, option("lr", f"{HELP['lr']} [0.2]")] = None,
     steps: Annotated[str | None, option("steps", f"{HELP['steps']} [20]")] = None,
@@ -45,6 +45,7 @@ def run(
     assignments: Annotated[list[str] | None, option("set")] = None,
     tol: Annotated[str | None, option("tol")] = None,
     every: Annotated[str | None, option("every")] = None,
+    history: Annotated[str | None, option("history")] = None,
     form: Annotated[str, format_option("run")] = Format.table.value,
     check: Annotated[bool, option("check")] = False,
     backend: Annotated[str, option("backend")] = "auto",
@@ -83,7 +84,9 @@ def run(
 
     enable_garbage_collection()
     asked: dict[str, Any] = {"lr": lr, "steps": number_of_steps, "rule": rule, "method": method}
-    with with_progress(data, quiet or kind not in (Format.table, Format.plain)) as source:
+    silent = quiet or kind not in (Format.table, Format.plain)
+    heading = _print_heading if kind is Format.table else None
+    with with_progress(data, silent) as source, run_progress(silent, heading) as shown:
         result = descend(
             formula,
             start=start,
@@ -100,8 +103,10 @@ def run(
             subject_to=subject_to or [],
             starts=None if starts is None else integer("--starts", starts, minimum=1),
             within=within,
+            history=read_history(history),
+            every=stride,
         )
-    _write(result, kind, stride, quiet)
+    _write(result, kind, stride, quiet, headed=shown.headed)
     if picture_path is not None:
         result.plot(picture_path, inches)
     if page_path is not None:
@@ -109,16 +114,34 @@ def run(
     if not quiet:
         write_row_remarks(result.loss)
         unchecked = check and tol is None and method is None
-        for remark in _remarks(result, kind, ctx.meta.get(REMARK), unchecked):
+        for remark in _remarks(result, kind, stride):
             write_message(remark)
+        if result.verdict.advice:
+            write_message(escape(result.verdict.advice), "hint")
+        if unchecked:
+            write_message("without --tol no run counts as converged")
     diverging = result.verdict.kind in ("diverging", "nonfinite")
     raise typer.Exit(exit_code(result.status.value, check, diverging))
 
 
-def _write(result: Result, form: Format, every: int | None, quiet: bool) -> None:
-    """Print it; where that fails, the error holds its last lines."""
+def _print_heading(heading: Any) -> None:
+    """What a report says before the steps, while a long run takes them."""
+    from symgd.report.table import echo
+
+    emit_report([*echo(heading, pretty=has_unicode()), ""])
+
+
+def _write(
+    result: Result, form: Format, every: int | None, quiet: bool, headed: bool = False
+) -> None:
+    """Print it; where that fails, the error holds its last lines. headed: without its heading."""
     try:
-        (emit_report if form is Format.table else emit)(_result(result, form, every, quiet))
+        lines = _result(result, form, every, quiet, headed)
+        if form is Format.table:
+            verdict = None if quiet else result.verdict
+            emit_report(lines, verdict and verdict_painter(escape(verdict.sentence), verdict.kind))
+        else:
+            emit(lines)
     except OutputError as error:
         from symgd.report.table import final_lines
 
@@ -126,7 +149,9 @@ def _write(result: Result, form: Format, every: int | None, quiet: bool) -> None
         raise
 
 
-def _result(result: Result, form: Format, every: int | None, quiet: bool) -> Iterable[str]:
+def _result(
+    result: Result, form: Format, every: int | None, quiet: bool, headed: bool
+) -> Iterable[str]:
     """The lines of a descent in a format."""
     from symgd.report import export, table
 
@@ -134,6 +159,8 @@ def _result(result: Result, form: Format, every: int | None, quiet: bool) -> Ite
         width = terminal_width()
         if quiet:
             return table.final_lines(result, width=width)
+        if headed:
+            return table.body(result, every=every, width=width)
         return table.report(result, every=every, width=width, pretty=has_unicode())
     if form is Format.plain:
         return export.last(result) if quiet else export.plain(result, every=every)
@@ -141,22 +168,15 @@ def _result(result: Result, form: Format, every: int | None, quiet: bool) -> Ite
     return writers[form](result, every=every)
 
 
-def _remarks(
-    result: Result, form: Format, of_command: str | None, unchecked: bool
-) -> Iterator[str]:
-    """Remarks on the computation, and for formats without the verdict on its end; then advice."""
+def _remarks(result: Result, form: Format, every: int | None) -> Iterator[str]:
+    """Remarks on the computation, and for formats without the verdict on its end."""
     loss: Any = result.loss
     if loss.table is not None and loss.internals.reduced:
         yield "sufficient statistics: moments of the data stand for its rows in every step"
     if form is not Format.table:
         if result.status.value in ("diverged", "nonfinite", "interrupted", "stalled", "saddle"):
             yield escape(result.message)
-        steps = [row[0] for row in result.history.rows()]
-        if len(steps) <= steps[-1]:
-            yield f"the history of a long run is thinned: {len(steps):,} of {steps[-1] + 1:,} rows"
-    if result.verdict.advice:
-        yield escape(result.verdict.advice)
-    if of_command:
-        yield of_command
-    if unchecked:
-        yield "without --tol no run counts as converged"
+        kept, last = len(result.history), result.history.last_step()
+        if result.history.thinned and every is None:
+            what = f"{kept:,} of {last + 1:,} rows"
+            yield f"the history of a long run is thinned: {what} (--history all keeps them)"

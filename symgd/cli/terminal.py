@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from symgd.cli.colors import Painter, has_color
 from symgd.cli.console import emit, write_message
 from symgd.names import escape
 
@@ -25,12 +26,14 @@ def terminal_width() -> int:
         return 80
 
 
-def emit_report(lines: Iterable[str]) -> None:
-    """Write a report, wrapped to the width of a terminal."""
+def emit_report(lines: Iterable[str], painter: Painter | None = None) -> None:
+    """Write a report, on a terminal wrapped to its width, and in colors if it has them."""
     if sys.stdout is not None and sys.stdout.isatty():
         from symgd.report.wrap import wrap_lines
 
         lines = wrap_lines(lines, terminal_width())
+        if painter is not None and has_color(sys.stdout):
+            lines = map(painter, lines)
     emit(lines)
 
 

@@ -119,6 +119,12 @@ class LateKernel:
     first: Kernel
     after: int
     second: Callable[[], Kernel | None]
+    paced = True  # the first calls are short
+
+    @property
+    def settles(self) -> bool:
+        """As of the kernel that runs."""
+        return getattr(self.first, "settles", False)
 
     def advance(self, run: Run, count: int) -> Stop | None:
         if run.t < self.after:

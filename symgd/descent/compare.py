@@ -21,7 +21,8 @@ from symgd.model.arguments import RULE, STEPS, Start
 from symgd.model.bounds import BoundsByName
 from symgd.model.loss import Loss
 from symgd.model.present import Paged
-from symgd.model.result import Result
+from symgd.model.progress_meter import Meter
+from symgd.model.result import Result, Status
 from symgd.model.rules import Rule
 from symgd.model.schedule import parse_number
 from symgd.names import escape, split_outside
@@ -38,17 +39,25 @@ class Comparison(Paged):
     """The runs of a grid, in the order rule, start, learning rate.
 
     runs: the Results, each computed on first access. maps: where the learning rates were
-    given as a range, final loss against learning rate for each rule and start; else ().
+    given as a range, final loss against learning rate for each rule and start; else (). planned:
+    how many runs were asked for, of which Ctrl-C may have left only the first.
     """
 
     loss: Loss
     runs: Sequence[Result]
     maps: tuple[RateMap, ...] = ()
+    planned: int = 0
 
     @property
     def ranged(self) -> bool:
         """Whether the learning rates were given as a range."""
         return bool(self.maps)
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether Ctrl-C came before all runs had ended."""
+        ended = len(self.runs) >= self.planned
+        return not ended or any(run.status is Status.INTERRUPTED for run in self.runs[-1:])
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, ready for JSON: {"loss", "runs"}, each run without its history.
@@ -110,12 +119,30 @@ def compare(
         loss = loss.by_elements
     loss = within(loss, bounds)
     if methods:
-        return Comparison(loss, tuple(_solver_runs(loss, methods, starts, steps, tol)))
+        found = _until_interrupted(_solver_runs(loss, methods, starts, steps, tol))
+        return Comparison(loss, found, planned=count)
     runs = run_grid(loss, rates, rules, starts, steps, given, tol)
     if not ranged:
-        return Comparison(loss, tuple(runs))
+        return Comparison(loss, _until_interrupted(runs), planned=count)
     maps = _maps(runs, [float(r) for r in rates], rules, starts, steps, given, tol)
     return Comparison(loss, runs, tuple(maps))
+
+
+def _until_interrupted(runs: Runs) -> tuple[Result, ...]:
+    """The runs; after Ctrl-C those until then, if there are any."""
+    done: list[Result] = []
+    meter = Meter(len(runs), "runs")
+    try:
+        for k in range(len(runs)):
+            with meter.part(k):
+                done.append(runs[k])
+            meter.tell(k + 1)
+            if done[k].status is Status.INTERRUPTED:
+                break
+    except KeyboardInterrupt:
+        if not done:
+            raise
+    return tuple(done)
 
 
 def _methods(method: str | Sequence[str] | None, lr: bool, rule: bool) -> list[str]:

@@ -218,7 +218,7 @@ def descend_constrained(
     x = np.array([point[k] for k in function.places])
     x = x if box is None else box.clip(x)
     run = _Augmentation(loss, make, constraints, multipliers, function, box)
-    history = History(len(x))
+    history = History(len(x), names=function.params)
     history.append(x.tolist(), function.value(x), math.nan)
     last, status, t = None, Status.MAX_STEPS, 0
     try:

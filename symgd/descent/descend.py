@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache, partial
-from typing import Any
+from typing import Any, Literal
 
 import sympy
 
@@ -52,6 +52,8 @@ def descend(
     subject_to: str | Sequence[str] = (),
     starts: int | None = None,
     within: Within | None = None,
+    history: int | Literal["all"] | None = None,
+    every: int | None = None,
 ) -> Result:
     """The result of descending a loss from `start`; the defaults are the course exercise.
 
@@ -79,6 +81,10 @@ def descend(
     sizes, shapes, vectors: of a formula with indices, as for `Loss`; its start may hold arrays, and
     texts such as "x[i]=i/10" and "W~normal(0,0.1)", drawn from seed.
 
+    history: how many rows of the path to keep, or "all"; None: all of a run of up to 3*10**6
+    numbers (steps times parameters + 2), else some 10,000 rows; every: of them those of each so
+    many steps.
+
     Raises a SymgdError before anything runs; how a run ended is `Result.status`.
 
     >>> descend("theta**2", lr=0.2, steps=20, start=1.0).theta
@@ -86,7 +92,9 @@ def descend(
     """
     return _descended(
         loss,
-        DescentPlan(lr, steps, rule, method, set, tol, seed, callback, backend, advise),
+        DescentPlan(
+            lr, steps, rule, method, set, tol, seed, callback, backend, advise, history, every
+        ),
         DescentDomain(start, bounds, subject_to, starts, within),
         DescentRows(data, drop_missing, batch),
         ArraysGiven(sizes, shapes, vectors),
@@ -124,7 +132,8 @@ def _descended(
         draw = (
             None if rows.batch is None else partial(Sampler.of, loss.table, rows.batch, plan.seed)
         )
-        found = descend_long(loss, arguments, first, plan.callback, domain.bounds, draw)
+        kept = plan.history, plan.every
+        found = descend_long(loss, arguments, first, plan.callback, domain.bounds, draw, kept)
         return with_units(found, model, first)
     loss, origin = at_start(loss, point, plan.seed)
     loss, origin = moved_into_bounds(loss, origin, domain.bounds, plan.backend, rows.batch)

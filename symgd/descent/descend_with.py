@@ -70,7 +70,7 @@ def descend_with(
         x=[float(origin)] if scalar else origin.ravel(),
         state=[0.0] * sum(arguments.rule.widths(origin.size)),
         tol=arguments.tol,
-        history=History(origin.size),
+        history=History.of_run(names, steps),
         has_loss=value is not None,
     )
     problem = Problem(
@@ -83,7 +83,9 @@ def descend_with(
         evaluate=kernel.probe,
         diagnose=kernel.diagnose,
     )
-    ended = engine(kernel, run, arguments.steps, callback, problem.point, problem.projected)
+    ended = engine(
+        kernel, run, arguments.steps, callback, problem.point, problem.projected, problem.heading
+    )
     return finish(problem, run, *ended)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
@@ -21,7 +22,8 @@ from symgd.descent.reported_iterate import reported_point
 from symgd.model.bounds import ParameterBox
 from symgd.model.elements import named
 from symgd.model.loss import Loss
-from symgd.model.result import Best, Described, Result, Status, Verdict
+from symgd.model.progress_meter import Meter
+from symgd.model.result import Best, ConstraintEnd, Described, Result, Status, Verdict
 from symgd.model.rules import Rule
 from symgd.model.schedule import Schedule
 
@@ -36,6 +38,23 @@ class Step:
     theta: dict[str, float]
     loss: float
     grad_norm: float
+
+
+@dataclass(frozen=True)
+class Heading:
+    """What a report says before the steps; the fields are those of `Result`."""
+
+    loss: Described
+    rule: Rule | None
+    lr: float | str | None
+    hyperparameters: Mapping[str, float]
+    method: str | None = None
+    constraints: tuple[ConstraintEnd, ...] = ()
+
+
+def shown_values(values: Mapping[str, float]) -> dict[str, float]:
+    """The values by the names that people gave."""
+    return {name: value for name, value in values.items() if "[" not in name}
 
 
 @dataclass(frozen=True)
@@ -66,6 +85,12 @@ class Problem:
     def box(self) -> ParameterBox | None:
         return None if self.loss is None else self.loss.internals.box
 
+    @property
+    def heading(self) -> Heading:
+        """What runs."""
+        lr = None if self.method else self.schedule.shown
+        return Heading(self.described, self.rule, lr, shown_values(self.values), self.method)
+
     def point(self, values: Sequence[float]) -> dict[str, float]:
         """Numbers in the order of the parameters by name."""
         return named(self.described.params, values, self.described.shapes)
@@ -83,24 +108,66 @@ def engine(
     callback: Callable[[Step], object] | None,
     point: Callable[[Any], dict[str, Any]],
     evaluate: Callable[[Any], tuple[float, Any]],
+    about: Any = None,
 ) -> tuple[Status | None, Stop | None]:
     """Advance to the end; the status that the engine decides, and the kernel's reason.
 
-    point: the parameters by name. evaluate: value and projected gradient there.
+    point: the parameters by name. evaluate: value and projected gradient there. about: what runs,
+    for who shows its progress.
     """
+    meter = Meter(steps, "steps", about)
+    pace = _Pace(steps if getattr(kernel, "paced", False) else _FIRST)
     try:
         while run.t < steps:
-            stop = kernel.advance(run, 1 if callback else steps - run.t)
+            stop = kernel.advance(run, 1 if callback else min(pace.count, steps - run.t))
             if stop is not None:
                 return None, stop
             if callback is not None and run.last is not None:
                 t, x, value, grad = run.last
                 if callback(Step(t, point(x), value, norm_of(grad))):
                     return Status.STOPPED, None
+            if pace.is_over() and run.t < steps:
+                meter.tell(run.t, f"loss {run.loss:.6g}" if run.has_loss else "")
+                if callback is None and _rests(kernel, run):
+                    run.rest_until(steps)
+        meter.tell(steps)
         value, grad = evaluate(run.x)
         return None, run.first_stop(VALUE_CHECKS, value, norm_of(grad), grad)
     except KeyboardInterrupt:
         return Status.INTERRUPTED, None
+
+
+_FIRST = 16  # steps of the first call of a kernel that does not limit its calls itself,
+_SPAN = 0.05  # and about how many seconds the others take
+
+
+class _Pace:
+    """How many steps a kernel takes at a time, so that progress is told several times a second.
+
+    No result depends on it.
+    """
+
+    def __init__(self, count: int) -> None:
+        self.count, self._begun = count, time.monotonic()
+
+    def is_over(self) -> bool:
+        """Whether a call, or several short ones, took that long; the next is longer or shorter."""
+        spent = time.monotonic() - self._begun
+        if spent < _SPAN / 2:
+            self.count *= 2
+            return False
+        if spent > 2 * _SPAN:
+            self.count = max(1, self.count // 2)
+        self._begun = time.monotonic()
+        return True
+
+
+def _rests(kernel: Kernel, run: Run) -> bool:
+    """Whether the run is at a fixed point of its step, so that all further points are the same."""
+    if not getattr(kernel, "settles", False) or len(run.tail) < 2:
+        return False
+    (before, x), (after, y) = run.tail[-2], run.tail[-1]
+    return after == before + 1 and list(x) == list(y) == list(run.x)
 
 
 def finish(
@@ -171,7 +238,7 @@ def finish(
         rule=problem.rule,
         lr=None if problem.method else problem.schedule.shown,
         start=point(problem.origin),
-        hyperparameters={n: v for n, v in problem.values.items() if "[" not in n},
+        hyperparameters=shown_values(problem.values),
         box=problem.box,
         method=problem.method,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import sympy
@@ -50,6 +51,7 @@ class Explanation(Report):
     learning rate, or None where it is no constant. below: whether the loss is bounded below.
     certified: rates of gradient descent that provably descend from the start, if asked for.
     sharpness: (t, largest eigenvalue of the Hessian) at some steps of a run from the start.
+    interrupted: what Ctrl-C left unfinished; the fields then hold what was found before.
     """
 
     loss: Loss
@@ -63,6 +65,7 @@ class Explanation(Report):
     below: LowerBound
     certified: CertifiedRate | None = None
     sharpness: tuple[tuple[int, float], ...] = ()
+    interrupted: str = ""
 
     @property
     def bound(self) -> float:
@@ -187,34 +190,53 @@ def explain(
     values = resolve(arguments)
     loss = within(loss, bounds, arguments.rule, values)
     origin = clipped(loss, origin)
-    # one parameter needs no matrices, and no NumPy
-    with one_blas_thread() if len(origin) > 1 else nullcontext():
-        below = lower_bound(loss, origin)
-        critical = points_in_bounds(loss, origin, seconds, below.bounded)
-        shape = convexity(loss, [p.x for p in critical.points])
-        if shape.convex:
-            critical = replace(critical, points=tuple(map(_of_convex, critical.points)))
-        if _only_minimum(critical, shape):
-            critical = replace(critical, complete=True, note="", incomplete="")
-        if below.bounded is None and shape.convex and any(map(lowest, critical.points)):
-            below = replace(below, bounded=True)
-        rate = arguments.schedule.value
-        behaviors = tuple(
-            behavior_at(loss, arguments.rule, values, p, rate) for p in critical.points if lowest(p)
-        )
-        return Explanation(
-            loss=loss,
-            rule=arguments.rule,
-            hyperparameters=values,
-            lr=rate,
-            lr_text=arguments.schedule.shown,
-            convexity=shape,
-            critical=critical,
-            behaviors=behaviors,
-            below=below,
-            certified=_certified(loss, origin) if certify else None,
-            sharpness=_sharpness(loss, origin, lr, arguments.rule, set),
-        )
+    rate = arguments.schedule.value
+    found = Explanation(
+        loss=loss,
+        rule=arguments.rule,
+        hyperparameters=values,
+        lr=rate,
+        lr_text=arguments.schedule.shown,
+        convexity=Convexity(None, "convexity was not looked at"),
+        critical=CriticalPoints((), "numeric", False),
+        behaviors=(),
+        below=LowerBound(),
+    )
+    stage = "the lower bound"
+    try:
+        # one parameter needs no matrices, and no NumPy
+        with one_blas_thread() if len(origin) > 1 else nullcontext():
+            found = replace(found, below=lower_bound(loss, origin))
+            stage = "critical points"
+            critical = points_in_bounds(loss, origin, seconds, found.below.bounded)
+            found, stage = replace(found, critical=critical), "convexity"
+            found = _with_convexity(found, convexity(loss, [p.x for p in critical.points]))
+            stage = "what the rule does there"
+            at = partial(behavior_at, loss, arguments.rule, values)
+            found = replace(
+                found, behaviors=tuple(at(p, rate) for p in found.critical.points if lowest(p))
+            )
+            if certify:
+                stage = "certified rates"
+                found = replace(found, certified=_certified(loss, origin))
+            stage = "the sharpness"
+            run = _sharpness(loss, origin, lr, arguments.rule, set)
+            return replace(found, sharpness=run)
+    except KeyboardInterrupt:
+        left = f"interrupted while looking for {stage}; what was found before is shown"
+        return replace(found, interrupted=left)
+
+
+def _with_convexity(found: Explanation, shape: Convexity) -> Explanation:
+    """What was found, with what convexity says of it."""
+    critical, below = found.critical, found.below
+    if shape.convex:
+        critical = replace(critical, points=tuple(map(_of_convex, critical.points)))
+    if _only_minimum(critical, shape):
+        critical = replace(critical, complete=True, note="", incomplete="")
+    if below.bounded is None and shape.convex and any(map(lowest, critical.points)):
+        below = replace(below, bounded=True)
+    return replace(found, convexity=shape, critical=critical, below=below)
 
 
 def _sharpness(

@@ -54,6 +54,14 @@ class Run:
             self.history.append(x, loss, grad_norm)
         self.tail.append((t, x))
 
+    def rest_until(self, steps: int) -> None:
+        """Go to the step of this number at once: every step before it leads to the same point."""
+        assert self.last is not None
+        _, x, loss, grad = self.last
+        self.history.hold(steps, x, loss, norm_of(grad))
+        self.tail.extend((t, x) for t in range(max(self.t, steps - _TAIL), steps))
+        self.t = steps
+
     def to_lists(self) -> None:
         """Turn points that are arrays into lists of floats."""
         self.x, self.grad, self.best_x = map(_listed, (self.x, self.grad, self.best_x))

@@ -14,7 +14,7 @@ from symgd.analysis.diagnosis import find
 from symgd.backends.step_checks import Stop
 from symgd.descent.array_kernel import array_batches, long_kernel, whole_box
 from symgd.descent.choose_backend import DescentTask
-from symgd.descent.engine import Step, engine, message_of
+from symgd.descent.engine import Heading, Step, engine, message_of, shown_values
 from symgd.descent.kernel import Run, norm_of
 from symgd.descent.long_verdict import LongEnd, falls_on, nearest, verdict
 from symgd.descent.methods import SolverKernel
@@ -56,11 +56,16 @@ class LongRun(Run):
 
     @classmethod
     def of(
-        cls, model: ArrayModel, theta: Floats, tol: float | None, bounds: ArrayBounds | None
+        cls,
+        model: ArrayModel,
+        theta: Floats,
+        tol: float | None,
+        bounds: ArrayBounds | None,
+        history: History,
     ) -> LongRun:
         """The run from its start."""
         places = list(shown_elements(model).values())
-        run = cls(x=theta, state=[], tol=tol, history=History(len(places)))
+        run = cls(x=theta, state=[], tol=tol, history=history)
         run.places, run.bounds = places, bounds
         return run
 
@@ -155,10 +160,11 @@ def descend_long(
     callback: Callable[[Step], object] | None = None,
     bounds: BoundsByName | None = None,
     drawn: Callable[[], Sampler] | None = None,
+    kept: tuple[int | str | None, int | None] = (None, None),
 ) -> Result:
     """The result of one run; theta, grad and start are arrays by name.
 
-    start: makes the start. drawn: makes what draws batches.
+    start: makes the start. drawn: makes what draws batches. kept: as of `run_once`.
     """
     values, model = resolve(arguments), loss.arrays
     assert model is not None
@@ -178,11 +184,16 @@ def descend_long(
 
     def begin(tol: float | None) -> tuple[Any, LongRun]:
         kernel = step if drawn is None else array_batches(step, inner, drawn(), whole)
-        return kernel, LongRun.of(model, origin(), tol, box)
+        history = History.of_run(list(shown_elements(model)), arguments.steps, *kept)
+        return kernel, LongRun.of(model, origin(), tol, box, history)
 
     kernel, run = begin(arguments.tol)
     first = whole(run.x)[0] if drawn else None
-    status, stop = engine(kernel, run, arguments.steps, callback, model.nested, whole)
+    rule = None if arguments.method else arguments.rule
+    lr = None if arguments.method else arguments.schedule.shown
+    shown, used = Displayed(loss, tuple(shown_elements(model))), shown_values(values)
+    heading = Heading(shown, rule, lr, used, getattr(kernel, "name", None))
+    status, stop = engine(kernel, run, arguments.steps, callback, model.nested, whole, heading)
     end = LongEnd(run, run.t, status, stop, first)
     if stop in (Stop.NONFINITE_LOSS, Stop.NONFINITE_STEP):
         cause = find(loss, run.x, run.t)
@@ -201,7 +212,6 @@ def descend_long(
         point = point if box is None else box.clip(point)
         end.value, end.grad = whole(point)
     theta = model.nested(point)
-    rule = None if arguments.method else arguments.rule
     searched = None if box is not None or drawn is not None else loss
     found = partial(nearest, searched, point, rule, values)
     goes_on = partial(falls_on, searched, point, end.grad)
@@ -215,12 +225,12 @@ def descend_long(
         history=run.history,
         best=Best(theta if run.best_t == end.steps else {}, run.best_loss, run.best_t),
         judge=cache(partial(verdict, end, found, goes_on)),
-        loss=Displayed(loss, tuple(shown_elements(model))),
+        loss=shown,
         rule=rule,
-        lr=None if arguments.method else arguments.schedule.shown,
+        lr=lr,
         start=Recomputed(model.params, lambda: model.nested(origin())),  # type: ignore[arg-type]
-        hyperparameters={n: v for n, v in values.items() if "[" not in n},
-        method=getattr(kernel, "name", None),
+        hyperparameters=used,
+        method=heading.method,
     )
 
 

@@ -70,7 +70,7 @@ class LongEnd:
     @property
     def _rises(self) -> bool:
         """Whether the loss rose in each of the last rows."""
-        last = [row[2] for row in self.run.history.rows()][-8:]
+        last = [row.loss for row in self.run.history[-8:]]
         return all(b > a for a, b in pairwise(last))
 
 

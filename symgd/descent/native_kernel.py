@@ -37,6 +37,8 @@ class _CompiledKernel:
     evaluate: Callable[..., list[float]]
     module: Module
     more: tuple[array[float], ...] = ()  # further arguments of the machine code
+    paced = True  # a call ends soon by itself
+    settles = False  # as of `StepKernel`
     searches = False  # whether a line search finds the learning rates
 
     def advance(self, run: Run, count: int) -> Stop | None:
@@ -107,7 +109,7 @@ class NativeKernel(_CompiledKernel):
     ) -> None:
         self.count, self.tail, self.evaluate = count, tail, loss.internals.evaluate
         self.states = len(program.inputs) - count - 1 - len(tail)
-        self.nanoseconds = 5 + program.cost
+        self.nanoseconds, self.settles = 5 + program.cost, settles
         self.module = compile_module(step_loop(program, count, self.states, settles))
 
 
@@ -131,6 +133,7 @@ class ArrayKernel(_CompiledKernel):
 
     def __init__(self, loss: Loss, rule: ArrayRule, tail: tuple[float, ...], settles: bool) -> None:
         self._prepare(loss, rule, tail)
+        self.settles = settles
         singles, bounded = rule.rule.one_number, loss.internals.box is not None
         size, address = self.count, self.large.address
         source = array_loop(rule.program, address, size, singles, settles, bounded)

@@ -72,7 +72,8 @@ def descend_once(
     def drawn() -> Sampler | None:
         return None if rows.batch is None else Sampler.of(loss.table, rows.batch, plan.seed)
 
-    result = run_once(loss, arguments, values, origin, plan.callback, backend, drawn())
+    kept = plan.history, plan.every
+    result = run_once(loss, arguments, values, origin, plan.callback, backend, drawn(), kept=kept)
     if model is not None and first is not None:
         result = with_units(result, model, first)
     if not plan.advise or arguments.method or result.status is Status.INTERRUPTED:
@@ -135,8 +136,9 @@ def run_once(
     backend: str,
     sampler: Sampler | None,
     trial: bool = False,
+    kept: tuple[int | str | None, int | None] = (None, None),
 ) -> Result:
-    """The result of one run, without advice. trial: as of a `Problem`."""
+    """The result of one run, without advice. trial: as of a `Problem`. kept: rows of the path."""
     kernel: Kernel
     evaluate: Evaluate
     if arguments.method is not None:
@@ -151,7 +153,7 @@ def run_once(
         x=list(origin),
         state=[] if arguments.method else [0.0] * sum(arguments.rule.widths(len(origin))),
         tol=arguments.tol,
-        history=History(len(origin)),
+        history=History.of_run(loss.params, arguments.steps, *kept),
     )
     problem = Problem(
         loss,
@@ -166,5 +168,7 @@ def run_once(
         trial,
         getattr(kernel, "name", None),
     )
-    ended = engine(kernel, run, arguments.steps, callback, problem.point, problem.projected)
+    ended = engine(
+        kernel, run, arguments.steps, callback, problem.point, problem.projected, problem.heading
+    )
     return finish(problem, run, *ended, kernel)

@@ -20,6 +20,7 @@ DRAWN_BY = {
     ("FitResult", "file"): "symgd.report.saved_fits:save",
     ("FitResult", "html"): "symgd.report.notebook:fit_html",
     ("FitResult", "text"): "symgd.report.fit:report",
+    ("Meter", "bar"): "symgd.report.progress_bar:notebook_bar",
     ("Loss", "html"): "symgd.report.notebook:loss_html",
     ("Loss", "latex"): "symgd.report.notebook:loss_latex",
     ("Loss", "svg"): "symgd.report.static_svg:loss_svg",

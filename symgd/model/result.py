@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from symgd._locks import cached_property
 from symgd._numpy import NDArray, np
-from symgd.errors import DescentError, excerpt, import_problem
+from symgd.errors import DescentError, excerpt
 from symgd.model.bounds import ParameterBox
 from symgd.model.checks import finite_or_none
 from symgd.model.elements import named, nested
@@ -192,8 +192,7 @@ class Result(Paged):
     @property
     def x(self) -> NDArray[np.float64]:
         """(P,) float64: the parameters in the order of Loss.params."""
-        values = list(self.theta.values())
-        return np.concatenate([np.ravel(v) for v in values]) if values else np.empty(0)
+        return _flat(self.theta)
 
     @property
     def grad_norm(self) -> float:
@@ -209,13 +208,40 @@ class Result(Paged):
         return math.hypot(*(float(np.linalg.norm(v)) for v in grad))
 
     @property
+    def fun(self) -> float:
+        """The loss at the returned point: `value`, by SciPy's name."""
+        return self.value
+
+    @property
+    def jac(self) -> NDArray[np.float64]:
+        """(P,) float64: the gradient there, in the order of Loss.params."""
+        return _flat(self.grad)
+
+    @property
+    def nit(self) -> int:
+        """How many steps were taken: `steps`, by SciPy's name."""
+        return self.steps
+
+    @property
+    def nfev(self) -> int | None:
+        """How often loss and gradient were evaluated; None for a line search or a solver."""
+        if self.rule is None or self.lr == "auto":
+            return None
+        return (1 + len(self.rule.evaluations)) * self.steps + 1
+
+    @property
+    def success(self) -> bool:
+        """Whether it converged, or ran all its steps where no tol was given."""
+        return self.status in (Status.CONVERGED, Status.COMPLETED)
+
+    @property
     def bounds(self) -> dict[str, tuple[float | None, float | None]]:
         """The bounds that the run was kept in: parameter -> (low, high), None for an open end."""
         return {} if self.box is None else self.box.by_name(self.loss.params)
 
     def raise_for_status(self) -> Result:
         """The result itself, or DescentError if the run did not converge or complete."""
-        if self.status not in (Status.CONVERGED, Status.COMPLETED):
+        if not self.success:
             raise DescentError(f"{self.status.value}: {self.message}")
         return self
 
@@ -273,12 +299,13 @@ class Result(Paged):
 
     def to_pandas(self) -> Any:
         """The history as a pandas DataFrame: t, one column per parameter, loss, grad_norm."""
-        if problem := import_problem("pandas", "pandas"):
-            raise ImportError(f"to_pandas() needs pandas{problem}")
-        import pandas
+        return self.history.to_pandas()
 
-        data: dict[str, Any] = {"t": self.history.t}
-        data |= {p: self.history.theta[:, k] for k, p in enumerate(self.loss.params)}
-        return pandas.DataFrame(
-            data | {"loss": self.history.loss, "grad_norm": self.history.grad_norm}
-        )
+    def to_polars(self) -> Any:
+        """The same as a polars DataFrame."""
+        return self.history.to_polars()
+
+
+def _flat(point: Mapping[str, Any]) -> NDArray[np.float64]:
+    values = list(point.values())
+    return np.concatenate([np.ravel(v) for v in values]) if values else np.empty(0)

@@ -62,7 +62,7 @@ def _columns(comparison: Comparison, sparkline_width: int, pretty: bool) -> dict
     runs = comparison.runs
     rates = [run.verdict.rate_observed for run in runs]
     limits = [run.verdict.lr_max for run in runs]
-    losses = [[row[2] for row in run.history.rows()] for run in runs]
+    losses = [run.history.loss.tolist() for run in runs]
     return {
         "rule": [escape(rule_name(run)) for run in runs],
         "start": [escape(start_text(run)) for run in runs],

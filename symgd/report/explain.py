@@ -35,7 +35,8 @@ def report(
     yield ""
     yield from _wrapped([_convexity(explanation)], width)
     yield from _wrapped(explanation.symmetries, width)
-    yield from _wrapped(_critical_points(explanation), width)
+    if explanation.critical.points or not explanation.interrupted:
+        yield from _wrapped(_critical_points(explanation), width)
     if explanation.below.sentence:
         yield from _wrapped([f"unbounded below: {explanation.below.sentence}"], width)
     if explanation.certified is not None:
@@ -51,6 +52,9 @@ def report(
     if len({f"{value:.4g}" for _, value in explanation.sharpness}) > 1:
         yield ""
         yield from _wrapped([_sharpness(explanation)], width)
+    if explanation.interrupted:
+        yield ""
+        yield explanation.interrupted
 
 
 def _derivation(explanation: Explanation) -> Iterator[str]:

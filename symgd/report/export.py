@@ -26,7 +26,7 @@ def last(result: Result) -> Iterator[str]:
 def as_json(result: Result, *, every: int | None = None) -> Iterator[str]:
     """One object on one line: `Result.to_dict()`, with non-finite numbers as null."""
     document = result.to_dict()
-    steps = {t for t, _, _, _ in thin(result.history.rows(), every)}
+    steps = {row[0] for row in thin(result.history.rows(), every)}
     document["history"] = [row for row in document["history"] if row["t"] in steps]
     yield dump(document)
 

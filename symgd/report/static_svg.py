@@ -34,7 +34,7 @@ Evaluator = Callable[..., float]
 def descent_svg(result: Result, coarse: bool = False) -> str:
     """The SVG of a descent, `<svg ...>...</svg>`; names are escaped. coarse: a small one."""
     count = len(result.loss.params)
-    rows = _thinned([(float(t), x, loss) for t, x, loss, _ in result.history.rows()])
+    rows = _thinned([(float(t), x, loss) for t, x, loss, _ in result.history.at_most()])
     if all(math.isnan(loss) for _, _, loss in rows) and count == 1:  # only a gradient is known
         body = _step_chart([(t, x[0]) for t, x, _ in rows], show(result.loss.params[0]))
     elif count == 1:

@@ -71,10 +71,10 @@ def _columns(
 
 def _split_rows(result: Result, every: int | None) -> tuple[list[Row], list[Row]]:
     """The rows before a gap, and those after it (none if there is no gap)."""
-    rows = list(thin(result.history.rows(), every))
-    if every is not None or len(rows) <= _MOST_ROWS:
-        return rows, []
-    return rows[:_FIRST_ROWS], rows[-_LAST_ROWS:]
+    history = result.history
+    if every is None and len(history) > _MOST_ROWS:
+        return list(history[:_FIRST_ROWS]), list(history[-_LAST_ROWS:])
+    return list(thin(history.rows(), every)), []
 
 
 def _gap_line(before: int, after: int) -> str:

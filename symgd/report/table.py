@@ -8,6 +8,7 @@ from math import prod
 from textwrap import wrap
 from typing import Any
 
+from symgd.descent.engine import Heading
 from symgd.descent.methods import METHODS
 from symgd.model.bounds import ParameterBox
 from symgd.model.elements import Elements
@@ -18,7 +19,7 @@ from symgd.names import counted, escape
 from symgd.report.step_table import float_text, step_table
 
 #: Statuses whose messages the verdict already contains.
-_IMPLIED_BY_VERDICT = ("completed", "converged", "diverged", "nonfinite", "interrupted")
+_IMPLIED_BY_VERDICT = ("completed", "converged", "diverged", "nonfinite")
 
 _MOST_DERIVATIVES = 8  # partial derivatives that are listed
 _MOST_LINES = 40  # of a rule
@@ -35,6 +36,11 @@ def report(
     """
     yield from echo(result, pretty=pretty)
     yield ""
+    yield from body(result, every=every, width=width)
+
+
+def body(result: Result, *, every: int | None = None, width: int = 80) -> Iterator[str]:
+    """The report without its heading."""
     yield from step_table(result, every=every, width=width)
     yield ""
     yield from final_lines(result, width=width)
@@ -55,7 +61,7 @@ def summary(result: Result) -> Iterator[str]:
     yield from filter(None, [result.verdict.sentence, result.verdict.advice])
 
 
-def echo(result: Result, *, pretty: bool = True) -> Iterator[str]:
+def echo(result: Result | Heading, *, pretty: bool = True) -> Iterator[str]:
     """The loss, its gradient and the rule, as symgd parsed them."""
     yield from loss_lines(result.loss, pretty=pretty)
     for constraint in result.constraints:

@@ -40,7 +40,7 @@ def viewport_of(results: Sequence[Result]) -> tuple[Spans, tuple[float, ...] | N
     points: list[Point] = []
     all_diverged = all(map(has_diverged, results))
     for result in results:
-        path = [theta for _, theta, _, _ in result.history.rows()]
+        path = [theta for _, theta, _, _ in result.history.at_most()]
         if not has_diverged(result):
             points += path
         elif all_diverged:

@@ -153,7 +153,7 @@ def test_standard_input_is_left_alone_without_a_dash():
         (["function"], "did you mean 'functions'?"),
         (["help"], "--help"),
         (["-n", "1", "rules"], "symgd rules"),
-        (["-V"], "--help"),
+        (["-W"], "--help"),
     ],
 )
 def test_a_formula_that_may_be_a_slip_earns_a_remark(args, remark):

@@ -9,7 +9,7 @@ import optax
 import pytest
 
 import symgd
-from symgd import Status, descend
+from symgd import ArgumentError, Status, descend
 
 jax.config.update("jax_enable_x64", True)
 
@@ -60,16 +60,67 @@ def test_history_becomes_a_data_frame():
 
 
 def test_long_history_is_thinned_and_keeps_first_and_last():
-    result = descend("theta**2", lr=1e-6, steps=123_457)
+    result = descend("theta**2", lr=1e-6, steps=1_234_567)
     t = result.history.t
     assert t[0] == 0
-    assert t[-1] == 123_457
+    assert t[-1] == 1_234_567
     assert len(t) <= 10_002
     assert set(np.diff(t)[:-1].tolist()) == {result.history.stride}
+    assert result.history.thinned
 
 
-def test_ten_thousand_steps_keep_every_row():
-    assert len(descend("theta**2", lr=1e-4, steps=10_000).history) == 10_001
+def test_three_million_numbers_are_kept_and_as_many_rows_as_are_asked_for():
+    steps = 200_000
+    whole = descend("theta**2", lr=1e-4, steps=steps).history
+    assert whole.t.tolist() == list(range(steps + 1))
+    assert len(descend("theta**2", lr=1e-4, steps=steps, history=100).history) <= 101
+    long = descend("theta**2", lr=1e-9, steps=1_500_000, history="all").history
+    assert (len(long), long.thinned) == (1_500_001, False)
+    with pytest.raises(ArgumentError, match="GB"):
+        descend("theta**2", steps=10**12, history="all")
+
+
+def test_each_nth_step_is_kept_exactly():
+    every, steps = 70_000, 1_500_001
+    kept = descend("theta**2", lr=1e-6, steps=steps, every=every).history
+    assert {*range(0, steps, every), steps} <= set(kept.t.tolist())
+    whole = descend("theta**2", lr=1e-6, steps=steps, history="all").history
+    at = [int(t) for t in kept.t]
+    np.testing.assert_array_equal(kept.theta, whole.theta[at])
+
+
+def test_a_run_at_a_fixed_point_is_the_run_that_goes_on():
+    """From there on nothing changes, so that 10^13 steps take no time."""
+    steps = 10**13
+    result = descend("theta**2", lr=0.5, steps=steps)
+    assert (result.theta, result.steps, result.status.value) == ({"theta": 0.0}, steps, "completed")
+    t = result.history.t
+    assert (t[0], t[-1]) == (0, steps)
+    assert set(np.diff(t)[:-1].tolist()) == {result.history.stride}
+    assert result.history.theta[1:].max() == 0.0
+
+
+def test_a_history_is_a_sequence():
+    path = descend("x**2 + y**2", start={"x": 3, "y": 4}, lr=0.25, steps=3).history
+    assert path[1] == (1, (1.5, 2.0), 6.25, 5.0)
+    assert path[-1].t == 3
+    assert [row.t for row in path] == [0, 1, 2, 3]
+    assert path[1:].loss.tolist() == path.loss[1:].tolist()
+    assert path[::2].t.tolist() == [0, 2]
+    with pytest.raises(IndexError):
+        path[4]
+    frame = path[1:3].to_polars()
+    assert frame.columns == ["t", "x", "y", "loss", "grad_norm"]
+    assert frame["t"].to_list() == path[1:3].to_pandas()["t"].tolist() == [1, 2]
+    assert repr(path).startswith("<History: 4 rows, t = 0 to 3")
+
+
+def test_a_result_has_the_names_of_scipy():
+    result = descend("x**2 + y**2", start={"x": 3, "y": 4}, lr=0.25, steps=1)
+    assert (result.fun, result.nit, result.nfev, result.success) == (6.25, 1, 2, True)
+    assert result.x.tolist() == [1.5, 2.0]
+    assert result.jac.tolist() == [3.0, 4.0]
+    assert not descend("theta**2", lr=10, steps=50).success
 
 
 def test_zero_steps_return_the_start():

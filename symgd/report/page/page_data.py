@@ -230,7 +230,7 @@ def _spans(runs: Sequence[Result]) -> tuple[tuple[float, float], ...]:
         return tuple(_widened(low, high) for low, high in spans)
     points: list[Sequence[float]] = []
     for run in runs:
-        path = [theta for _, theta, _, _ in run.history.rows()]
+        path = [theta for _, theta, _, _ in run.history.at_most()]
         points += before_divergence(path) if has_diverged(run) else path
     return bounding_spans(points)
 

@@ -97,9 +97,7 @@ def _runs_at_rates(result: Result, loss: Loss) -> list[Result]:
 
 
 def _rows(run: Result, most: int, digits: int) -> dict[str, Any]:
-    rows = list(run.history.rows())
-    stride = -(-len(rows) // (most + 1))
-    kept = [row for k, row in enumerate(rows) if k % stride == 0 or k == len(rows) - 1]
+    kept = run.history.at_most(most + 1)
     return {
         "lr": run.lr if isinstance(run.lr, (int, float)) else None,
         "kind": run.verdict.kind,

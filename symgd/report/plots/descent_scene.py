@@ -86,7 +86,7 @@ def scene_of(results: Sequence[Result], labels: Sequence[str]) -> DescentScene:
 
 
 def _trajectory(result: Result, label: str, number: int) -> Trajectory:
-    history = result.history
+    history = result.history.at_most()
     return Trajectory(
         label,
         history.t.astype(np.float64),
