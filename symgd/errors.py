@@ -12,6 +12,8 @@ SymgdError
 
 from __future__ import annotations
 
+import os
+import traceback
 import unicodedata
 from dataclasses import dataclass
 
@@ -28,6 +30,18 @@ class SymgdError(Exception):
 
     def _text(self) -> str:
         return super().__str__()
+
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows in place of a traceback: the caller's line, and the error."""
+        frames = traceback.extract_tb(self.__traceback__)
+        own = [f for f in frames if f.line and not _is_inside(f.filename)]
+        called = [f"line {own[-1].lineno}: {escape(own[-1].line or '')}", ""] if own else []
+        return [*called, f"{type(self).__name__}: {self}"]
+
+
+def _is_inside(filename: str) -> bool:
+    """Whether a file is one of symgd, or of the shell that called it."""
+    return filename.startswith(os.path.dirname(__file__) + os.sep) or "IPython" in filename
 
 
 @dataclass(eq=False, repr=False)

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from symgd.cli.colors import verdict_painter
 from symgd.cli.console import emit, write_message
 from symgd.cli.formats import Format, read_format
 from symgd.cli.option_values import figure_size, integer, pairs, read_arrays, split_names
 from symgd.cli.options import complete_file, format_option, option
-from symgd.cli.progress import with_progress
+from symgd.cli.progress import run_progress, with_progress
 from symgd.cli.terminal import emit_report, enable_garbage_collection, exit_code, row_remarks
 from symgd.errors import ArgumentError
 from symgd.names import escape
@@ -95,7 +96,8 @@ def fit(
     inches = figure_size(figsize)
     picture_path = None if plot is None else _check_picture(plot)
     silent = quiet or kind not in (Format.table, Format.plain)
-    with with_progress(data, silent, names=split_names(columns)) as source:
+    names = split_names(columns)
+    with with_progress(data, silent, names=names) as source, run_progress(silent):
         result = run(
             model,
             source,
@@ -137,7 +139,8 @@ def _print(result: FitResult, kind: Format, rows: bool, predict: str | None, pro
     elif predict is not None:
         emit(output.prediction_lines(result, predict, kind))
     else:
-        emit_report(output.result_lines(result, kind, profile))
+        painter = verdict_painter(escape(result.message), result.status.value)
+        emit_report(output.result_lines(result, kind, profile), painter)
 
 
 def _check_picture(plot: str) -> Path:

@@ -34,7 +34,7 @@ class RunProgress:
 
         if progress.seconds < DELAY or time.monotonic() < self._next:
             return
-        if progress.done >= progress.total:
+        if 0 < progress.total <= progress.done:
             return
         if self._heading is not None and progress.about is not None and not self.headed:
             self.headed = True

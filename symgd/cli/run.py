@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from symgd.cli.colors import verdict_painter
+from symgd.cli.colors import Painter, verdict_painter
 from symgd.cli.console import OutputError, emit, write_message
 from symgd.cli.formats import Format, read_format
 from symgd.cli.option_values import (
@@ -138,8 +138,7 @@ def _write(
     try:
         lines = _result(result, form, every, quiet, headed)
         if form is Format.table:
-            verdict = None if quiet else result.verdict
-            emit_report(lines, verdict and verdict_painter(escape(verdict.sentence), verdict.kind))
+            emit_report(lines, None if quiet else _painter(result))
         else:
             emit(lines)
     except OutputError as error:
@@ -147,6 +146,10 @@ def _write(
 
         error.final_lines = "\n".join(final_lines(result))
         raise
+
+
+def _painter(result: Result) -> Painter:
+    return verdict_painter(escape(result.verdict.sentence), result.verdict.kind)
 
 
 def _result(

@@ -16,7 +16,7 @@ from symgd.descent.loss_argument import ArraysGiven, at_start, loss_of, within
 from symgd.descent.methods import check_method
 from symgd.descent.rate_map import FEWEST, End, RateMap, Runs, rate_map
 from symgd.descent.sweep import sweep
-from symgd.errors import ArgumentError
+from symgd.errors import ArgumentError, excerpt
 from symgd.model.arguments import RULE, STEPS, Start
 from symgd.model.bounds import BoundsByName
 from symgd.model.loss import Loss
@@ -25,7 +25,7 @@ from symgd.model.progress_meter import Meter
 from symgd.model.result import Result, Status
 from symgd.model.rules import Rule
 from symgd.model.schedule import parse_number
-from symgd.names import escape, split_outside
+from symgd.names import counted, escape, split_outside
 
 RATES = (0.001, 0.2, 10.0)
 _MOST = 10_000  # runs in one call
@@ -34,7 +34,7 @@ Rates = float | str | Sequence[float | str]
 Rules = str | Rule | Sequence[str | Rule]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Comparison(Paged):
     """The runs of a grid, in the order rule, start, learning rate.
 
@@ -47,6 +47,9 @@ class Comparison(Paged):
     runs: Sequence[Result]
     maps: tuple[RateMap, ...] = ()
     planned: int = 0
+
+    def __repr__(self) -> str:
+        return f"<Comparison of {counted(len(self.runs), 'run')} on {excerpt(self.loss.text)}>"
 
     @property
     def ranged(self) -> bool:

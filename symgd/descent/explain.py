@@ -23,6 +23,7 @@ from symgd.calculus.derivation import DerivationStep, derivation
 from symgd.calculus.polynomial import polynomial, to_node
 from symgd.descent.behavior import Behavior, behavior_at, quadratic
 from symgd.descent.loss_argument import ArraysGiven, at_start, clipped, loss_of, plain_start, within
+from symgd.errors import excerpt
 from symgd.formula.nodes import Node, topological
 from symgd.formula.printing.plain import write
 from symgd.model.arguments import Start, read_arguments, resolve
@@ -43,7 +44,7 @@ _FOLLOWED = 200  # steps from the start on which the sharpness is looked at,
 _WORK = 10**9  # and operations of these, at most
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Explanation(Report):
     """What `explain` found.
 
@@ -66,6 +67,9 @@ class Explanation(Report):
     certified: CertifiedRate | None = None
     sharpness: tuple[tuple[int, float], ...] = ()
     interrupted: str = ""
+
+    def __repr__(self) -> str:
+        return f"<Explanation of {excerpt(self.loss.text)}>"
 
     @property
     def bound(self) -> float:

@@ -18,10 +18,12 @@ from symgd.descent.sweep_groups import Ends, Part, QuickStatus, run_part
 from symgd.model.bounds import BoundsByName
 from symgd.model.checks import to_count
 from symgd.model.loss import Loss
+from symgd.model.present import Pictured
+from symgd.model.progress_meter import Meter
 from symgd.model.result import Result, Status
 
 
-class Sweep(Runs):
+class Sweep(Runs, Pictured):
     """The descents of a grid; `sweep[i]` is the Result of one, as `descend` returns it.
 
     axes: what was tried, name -> the values, in the order in which the grid is laid out; the last
@@ -44,7 +46,7 @@ class Sweep(Runs):
         return self._grid.single(k)
 
     def __repr__(self) -> str:
-        return f"<Sweep of {len(self)} descents on {names.escape(self.loss.text[:60])}>"
+        return f"<Sweep of {len(self):,} descents on {names.escape(self.loss.text[:60])}>"
 
     @property
     def theta(self) -> NDArray[np.float64]:
@@ -123,8 +125,11 @@ def sweep(
         to_count(threads, "threads", 1)
     grid = read_grid(loss, lr, start, rule, set or {}, steps, tol, backend, bounds)
     done = Sweep(grid)
-    for place, rates in grid.bare:
+    meter = Meter(len(grid.bare), "parts")
+    for k, (place, rates) in enumerate(grid.bare):
+        meter.tell(k)
         quick = run_part(done._ends, done.__getitem__, Part(grid, place, rates), threads)
         if quick is not None:
             done._quick.append(quick)
+    meter.tell(len(grid.bare))
     return done

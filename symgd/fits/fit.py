@@ -15,6 +15,7 @@ from symgd.data.added_column import AddedColumn
 from symgd.errors import ArgumentError, FormulaError
 from symgd.fits.fit_result import FitResult
 from symgd.fits.hints import name_remarks, quote_columns
+from symgd.fits.iterations import Callback, watching
 from symgd.fits.least_squares_problem import read_problem
 from symgd.fits.regression_model import is_model
 from symgd.fits.settings import Options, by_name
@@ -53,6 +54,7 @@ def fit(
     sizes: Mapping[str, int] | None = None,
     shapes: Mapping[str, Sequence[int | str]] | None = None,
     vectors: Mapping[str, Sequence[str]] | None = None,
+    callback: Callback | None = None,
 ) -> FitResult:
     """The fit of a formula to data, with standard errors.
 
@@ -73,7 +75,7 @@ def fit(
     `descend`; bounds are kept by projection after each step. backend, threads: what runs over the
     rows, as for `descend`; None: $SYMGD_THREADS threads, or one per processor. sizes, shapes,
     vectors: of a model with indices, as for `Loss`; each element of an array is a parameter of its
-    own, a[2] or a[north].
+    own, a[2] or a[north]. callback: called with a `Step` after each iteration; a true value stops.
 
     A model with = is fitted by least squares. A loss is taken as -log L: its standard errors are
     those of the inverse Hessian; mean(...) counts as -log L divided by the number of rows. A loss
@@ -99,8 +101,11 @@ def fit(
         ArrayOptions.of(sizes or {}, shapes or {}, vectors or {}), family,
         by_name("derived", derived),
     )  # fmt: skip
+    if callback is not None and not callable(callback):
+        raise ArgumentError(f"callback is not a function but {type(callback).__name__}")
     try:
-        result = _fitted(model, data, options)
+        with watching(callback):
+            result = _fitted(model, data, options)
     except FormulaError as error:
         raise quote_columns(error, known) from None
     more_warnings = name_remarks(model, list(result.params), result.columns, list(known))

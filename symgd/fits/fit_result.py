@@ -10,7 +10,7 @@ from typing import Any
 
 from symgd._numpy import NDArray, np
 from symgd.data import Table
-from symgd.errors import ArgumentError, DescentError
+from symgd.errors import ArgumentError, DescentError, excerpt
 from symgd.fits import profiles, statistics
 from symgd.fits.curve import FittedCurve
 from symgd.fits.profiles import Deviance, Profile
@@ -36,7 +36,7 @@ class Estimate:
     held: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class FitResult(Pictured):
     """The end of a fit.
 
@@ -77,6 +77,30 @@ class FitResult(Pictured):
     shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     deviance: Deviance | None = field(default=None, compare=False, repr=False)
     options: Options | None = field(default=None, compare=False, repr=False)
+
+    def __repr__(self) -> str:
+        values = ", ".join(f"{name} = {e.value:.6g}" for name, e in self.params.items())
+        return f"<FitResult: {self.status.value}, {excerpt(self.text)}: {excerpt(values, 500)}>"
+
+    @property
+    def x(self) -> NDArray[np.float64]:
+        """(P,) float64: the free parameters, in the order of `names`."""
+        return np.array([self.params[name].value for name in self.names])
+
+    @property
+    def fun(self) -> float:
+        """The minimized sum: `loss`, by SciPy's name."""
+        return self.loss
+
+    @property
+    def nit(self) -> int:
+        """How many iterations were made: `steps`, by SciPy's name."""
+        return self.steps
+
+    @property
+    def success(self) -> bool:
+        """Whether a minimum is certified."""
+        return self.status is Status.CONVERGED
 
     def __getstate__(self) -> dict[str, Any]:
         return {**vars(self), "deviance": None}  # it is compiled

@@ -15,6 +15,7 @@ from symgd.fits import remarks, statistics
 from symgd.fits.assemble import assemble
 from symgd.fits.certificate import certificate
 from symgd.fits.fit_result import FitResult
+from symgd.fits.iterations import Iterations, StoppedError
 from symgd.fits.least_squares_problem import LeastSquaresProblem
 from symgd.fits.minimize_loss import descend_by_rule
 from symgd.fits.profiles import SquaresDeviance
@@ -54,7 +55,7 @@ def _minimum(
     problem: LeastSquaresProblem, options: Options, start: Sequence[float], given: bool
 ) -> tuple[LeastSquaresResult, Status, str]:
     """The end of the minimization, its status, and a sentence about it."""
-    last = LastPoint()
+    last = Iterations(problem.model.params)
     try:
         suffix = ""
         result = None if options.steps else _minimize_after_sample(problem, start, last)
@@ -77,18 +78,18 @@ def _minimum(
                 result = replace(better, steps=result.steps + better.steps)
                 status, message = certificate(problem, result)
                 message += " (begun again from a start of its own)"
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, StoppedError) as error:
         if last.x is None:
             raise
         system = problem.residuals.linearize(last.x.tolist())
         assert system is not None
         result = LeastSquaresResult(last.x, system, np.full(len(start), math.nan), last.step)
-        status, message = Status.INTERRUPTED, f"interrupted at step {last.step}"
+        status, message = last.ended(error)
     return result, status, message
 
 
 def _minimize_after_sample(
-    problem: LeastSquaresProblem, start: Sequence[float], last: LastPoint
+    problem: LeastSquaresProblem, start: Sequence[float], last: Iterations
 ) -> LeastSquaresResult | None:
     """The minimum, started from that of a sample of a long table; None if either is uncertified.
 
@@ -110,17 +111,6 @@ def _minimize_after_sample(
     if result is None or certificate(problem, result)[0] is not Status.CONVERGED:
         return None
     return result
-
-
-class LastPoint:
-    """A callback that stores the last point, for Ctrl-C."""
-
-    def __init__(self) -> None:
-        self.x: Vector | None = None
-        self.step = 0
-
-    def __call__(self, step: int, x: Vector, value: float) -> None:
-        self.x, self.step = x, step
 
 
 def _refuse_start(problem: LeastSquaresProblem, start: Sequence[float], given: bool) -> None:

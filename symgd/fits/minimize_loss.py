@@ -15,6 +15,7 @@ from symgd.fits import smoothing, statistics
 from symgd.fits.assemble import assemble
 from symgd.fits.certificate import newton_certificate
 from symgd.fits.fit_result import FitResult
+from symgd.fits.iterations import Iterations, StoppedError, rule_callback
 from symgd.fits.least_squares_problem import LeastSquaresProblem
 from symgd.fits.profiles import LossDeviance
 from symgd.fits.regression_model import Model
@@ -64,16 +65,23 @@ def by_newton(
 
     objective = objective_of(root)
     best: tuple[NewtonResult, Status, str] | None = None
-    nonsmooth = False
-    for begin in starts:
-        if best is not None and best[1] is Status.CONVERGED:
-            break
-        result = newton.minimize(objective, begin, box, inference.options.steps or 200)
-        if result is None:
-            continue
-        status, message = newton_certificate(result, box)
-        if best is None or status is Status.CONVERGED:
-            best, start = (result, status, message), begin
+    nonsmooth, most = False, inference.options.steps or 200
+    last = Iterations(model.params)
+    try:
+        for begin in starts:
+            if best is not None and best[1] is Status.CONVERGED:
+                break
+            result = newton.minimize(objective, begin, box, most, callback=last)
+            if result is None:
+                continue
+            status, message = newton_certificate(result, box)
+            if best is None or status is Status.CONVERGED:
+                best, start = (result, status, message), begin
+    except (KeyboardInterrupt, StoppedError) as error:
+        if last.x is None:
+            raise
+        result = newton.evaluate_at(objective, last.x.tolist(), box, last.step)
+        return _assemble(inference, objective, start, result, *last.ended(error))
     if best is None or best[1] is not Status.CONVERGED:
         points = [*starts, *([] if best is None else [best[0].x])]
         smoothed = smoothing.minimize(model.graph, root, objective_of, points, box)
@@ -116,7 +124,9 @@ def descend_by_rule(
         chosen = {"rule": options.method, "lr": usual if options.lr is None else options.lr}
         chosen |= {"steps": options.steps or 1000, "batch": options.batch, "seed": options.seed}
     begin = model.box.clip(start).tolist()
-    result = descend(loss, start=begin, backend=model.rows.backend, **chosen)
+    result = descend(
+        loss, start=begin, backend=model.rows.backend, callback=rule_callback(), **chosen
+    )
     sentence = f"{result.message}; {result.verdict.sentence}"
     return result.x, result.steps, result.status, sentence
 
@@ -136,7 +146,7 @@ def _assemble(
 ) -> FitResult:
     """The result of a fit; DIVERGED where an uncertified loss is unbounded below."""
     model, problem, method = inference.model, inference.problem, inference.options.method
-    if status is not Status.CONVERGED:
+    if status not in (Status.CONVERGED, Status.INTERRUPTED, Status.STOPPED):
         points = [np.array(start), np.array(result.x)]
         sentence = unboundedness.unbounded_direction(objective, points, model.box, model.params)
         if sentence is not None:

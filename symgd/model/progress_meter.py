@@ -20,6 +20,8 @@ _listener: ContextVar[Listener | None] = ContextVar("listener", default=None)
 class Progress:
     """How far a computation has come: `done` of `total` units, since `began` (time.monotonic).
 
+    total: 0 where nobody knows it.
+
     note: in a few words where it is. about: what runs, for who wants to say more of it.
     """
 

@@ -12,7 +12,7 @@ from symgd.model.loss import Loss
 from symgd.model.result import Result
 from symgd.names import escape
 from symgd.report.export import dump, record
-from symgd.report.terminal_chart import chart, sparkline
+from symgd.report.terminal_chart import chart, shared_scale, sparkline
 
 _SPARKLINE_WIDTH = 12  # characters of a sparkline
 #: (column, minimum width): columns that shrink, in this order, if the table is too wide.
@@ -38,8 +38,9 @@ def report(comparison: Comparison, *, width: int = 80, pretty: bool = True) -> I
 
 def _table(comparison: Comparison, width: int, pretty: bool) -> Iterator[str]:
     columns = _columns(comparison, _SPARKLINE_WIDTH, pretty)
+    head = []
     if len(set(columns["rule"])) == 1:
-        yield f"rule {columns.pop('rule')[0]}"[: max(width, 80)]
+        head.append(f"rule {columns.pop('rule')[0]}"[: max(width, 80)])
     if len(set(columns["start"])) == 1:
         columns.pop("start")
     widths = {title: max(map(len, [title, *cells])) for title, cells in columns.items()}
@@ -51,6 +52,10 @@ def _table(comparison: Comparison, width: int, pretty: bool) -> Iterator[str]:
                 widths.pop(title)
     if 0 < widths.get("path", 0) < _SPARKLINE_WIDTH:
         columns["path"] = _columns(comparison, widths["path"], pretty)["path"]
+    scale = shared_scale(_losses(comparison))
+    if scale is not None and "path" in widths:
+        head.append(f"path: loss on one logarithmic scale, {scale[0]:.2g} to {scale[1]:.2g}")
+    yield from head
     lines = [{title: title for title in widths}]
     lines += [{t: columns[t][k] for t in widths} for k in range(len(comparison.runs))]
     for line in lines:
@@ -62,18 +67,24 @@ def _columns(comparison: Comparison, sparkline_width: int, pretty: bool) -> dict
     runs = comparison.runs
     rates = [run.verdict.rate_observed for run in runs]
     limits = [run.verdict.lr_max for run in runs]
-    losses = [run.history.loss.tolist() for run in runs]
+    losses = _losses(comparison)
+    scale = shared_scale(losses)
     return {
         "rule": [escape(rule_name(run)) for run in runs],
         "start": [escape(start_text(run)) for run in runs],
         "lr": [escape(rate_text(run)) for run in runs],
         "loss": [f"{run.value:.3g}" for run in runs],
-        "path": [sparkline(values, sparkline_width, pretty) for values in losses],
+        "path": [sparkline(values, sparkline_width, pretty, scale) for values in losses],
         "factor": ["" if v is None else f"{v:.3g}" for v in rates],
         "lr max": ["" if v is None else f"{v:.4g}" for v in limits],
         "sharpness": [_sharpness(comparison.loss, run) for run in runs],
         "verdict": [run.verdict.kind for run in runs],
     }
+
+
+def _losses(comparison: Comparison) -> list[list[float]]:
+    """The losses along each run."""
+    return [run.history.loss.tolist() for run in comparison.runs]
 
 
 def _sharpness(loss: Loss, run: Result) -> str:

@@ -3,26 +3,75 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from symgd.formula.printing.latex import latex, latex_name
+from symgd.names import escape
+from symgd.report.compare import rate_text, rule_name
 from symgd.report.markup import markup, markup_lines
 from symgd.report.table import parameter_rows
 
 if TYPE_CHECKING:
+    from symgd.descent.compare import Comparison
     from symgd.descent.explain import Explanation
+    from symgd.descent.sweep import Sweep
     from symgd.fits.fit_result import FitResult
     from symgd.model.loss import Loss
     from symgd.model.result import Result
     from symgd.model.rules import Rule
 
+_MOST_ROWS = 50  # of a table of runs
+_MONOSPACED = "font-family: monospace; line-height: 1.25; white-space: pre"
+_BESIDE = "display: flex; flex-wrap: wrap; gap: 1em; align-items: flex-start"
 _CHARACTER_WIDTH, _LINE_HEIGHT = 8.5, 20  # pixels of a character and of a line
 
 
 def text_html(result: object) -> str:
-    """The report of the terminal, in a monospaced font."""
-    return f"<pre>{markup_lines(str(result))}</pre>"
+    """The report of the terminal, in a monospaced font, its columns aligned."""
+    return f'<pre style="{_MONOSPACED}">{markup_lines(str(result))}</pre>'
+
+
+def explanation_html(explanation: Explanation) -> str:
+    """The report beside the curve or the map of the loss."""
+    return _beside(text_html(explanation), explanation.loss._repr_svg_())
+
+
+def comparison_html(comparison: Comparison) -> str:
+    """The table beside a sketch of the run that ends lowest."""
+    ends = [(run.value, k) for k, run in enumerate(comparison.runs) if not math.isnan(run.value)]
+    sketch = comparison.runs[min(ends)[1]]._repr_svg_() if ends and not comparison.ranged else None
+    return _beside(text_html(comparison), sketch)
+
+
+def comparison_latex(comparison: Comparison) -> str:
+    """The runs as an array: rule, rate, final loss, verdict."""
+    rows = [
+        rf"\text{{{_latex_text(rule_name(run))}}} & \text{{{_latex_text(rate_text(run))}}} & "
+        rf"{_number(float(f'{run.value:.4g}'))} & \text{{{_latex_text(run.verdict.kind)}}}"
+        for run in comparison.runs[:_MOST_ROWS]
+    ]
+    head = r"\text{rule} & \text{lr} & L & \text{verdict}"
+    body = r" \\ ".join([head, r"\hline " + rows[0], *rows[1:]] if rows else [head])
+    return rf"$$\begin{{array}}{{llrl}} {body} \end{{array}}$$"
+
+
+def sweep_latex(sweep: Sweep) -> str:
+    """The formula that was swept."""
+    return loss_latex(sweep.loss)
+
+
+def fit_latex(result: FitResult) -> str:
+    """The estimates with their standard errors."""
+    rows = []
+    for name, estimate in result.params.items():
+        value = _number(float(f"{estimate.value:.6g}"))
+        error = (
+            "" if estimate.stderr is None else rf" \pm {_number(float(f'{estimate.stderr:.2g}'))}"
+        )
+        rows.append(rf"{latex_name(name)} &= {value}{error}")
+    return _aligned(rows)
 
 
 def loss_latex(loss: Loss) -> str:
@@ -91,7 +140,7 @@ def result_html(result: Result) -> str:
     rows += parameter_rows(result.theta)
     rows += [("loss", repr(result.value)), ("verdict", result.verdict.sentence)]
     rows += [("advice", result.verdict.advice)] if result.verdict.advice else []
-    return _table(result.loss.text[:200], [], rows)
+    return _beside(_table(result.loss.text[:200], [], rows), result._repr_svg_())
 
 
 def fit_html(result: FitResult) -> str:
@@ -99,6 +148,19 @@ def fit_html(result: FitResult) -> str:
     rows = [(name, repr(e.value), repr(e.stderr)) for name, e in result.params.items()]
     head = ["", "value", "standard error"]
     return _table(f"{result.text[:200]} ({result.status.value})", head, rows)
+
+
+def _beside(left: str, svg: str | None) -> str:
+    """A table and its sketch, side by side where there is room."""
+    return f'<div style="{_BESIDE}"><div>{left}</div>{svg or ""}</div>'
+
+
+def _latex_text(text: str) -> str:
+    r"""A text inside \text{...}."""
+    return re.sub(r"([\\{}$&#%_^~])", lambda m: _LATEX.get(m[1], "\\" + m[1]), escape(text))
+
+
+_LATEX = {"\\": r"\backslash ", "^": r"\hat{}", "~": r"\sim "}
 
 
 def _table(caption: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

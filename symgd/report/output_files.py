@@ -8,6 +8,7 @@ import stat
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
+from typing import BinaryIO
 
 from symgd.errors import ArgumentError, BackendError
 from symgd.names import escape
@@ -77,12 +78,8 @@ def _standard_streams() -> list[os.stat_result]:
 
 
 def _replace(target: Path, data: bytes, old: os.stat_result | None) -> None:
-    descriptor, temporary = _temporary(target.parent)
+    temporary = _written_nameless(target.parent, data) or _written(target.parent, data)
     try:
-        with open(descriptor, "wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(descriptor)
         if old is not None:
             _keep_owner(temporary, old)
             temporary.chmod(stat.S_IMODE(old.st_mode))
@@ -90,13 +87,68 @@ def _replace(target: Path, data: bytes, old: os.stat_result | None) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+    _synchronize(target.parent)
+
+
+def _written_nameless(folder: Path, data: bytes) -> Path | None:
+    """A new file with this content, which had no name before it was whole: nothing is left behind.
+
+    None where the system or the file system has no such files.
+    """
+    flag = getattr(os, "O_TMPFILE", None)
+    if flag is None:
+        return None
+    path = _temporary_path(folder)
+    try:
+        place = os.open(folder, os.O_RDONLY)
+        try:
+            with open(os.open(folder, os.O_WRONLY | flag, 0o666), "wb") as stream:
+                _write_through(stream, data)
+                # with a folder's descriptor, os.link follows the link to the file
+                os.link(f"/proc/self/fd/{stream.fileno()}", path.name, dst_dir_fd=place)
+        finally:
+            os.close(place)
+    except OSError:  # also of a full disk, which is met again
+        return None
+    return path
+
+
+def _written(folder: Path, data: bytes) -> Path:
+    descriptor, path = _temporary(folder)
+    try:
+        with open(descriptor, "wb") as stream:
+            _write_through(stream, data)
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+    return path
+
+
+def _write_through(stream: BinaryIO, data: bytes) -> None:
+    stream.write(data)
+    stream.flush()
+    os.fsync(stream.fileno())
+
+
+def _synchronize(folder: Path) -> None:
+    """Have the new name in the folder survive a crash of the machine, where that can be asked."""
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def _temporary(folder: Path) -> tuple[int, Path]:
     """A new file, open for writing, with default permissions."""
-    path = folder / f".symgd-{secrets.token_hex(8)}.tmp"
+    path = _temporary_path(folder)
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     return os.open(path, flags, 0o666), path
+
+
+def _temporary_path(folder: Path) -> Path:
+    return folder / f".symgd-{secrets.token_hex(8)}.tmp"
 
 
 def _keep_owner(path: Path, old: os.stat_result) -> None:

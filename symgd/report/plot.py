@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from symgd.descent.compare import Comparison
+    from symgd.descent.sweep import Sweep
     from symgd.fits.fit_result import FitResult
     from symgd.model.result import Result
 
@@ -73,6 +74,19 @@ def plot_comparison(
     from symgd.report.plots.rate_figure import draw_rates
 
     return _draw(target, draw_rates, comparison, figsize)
+
+
+def plot_sweep(
+    sweep: Sweep,
+    path: str | os.PathLike[str] | None = None,
+    figsize: Size | None = None,
+) -> Any:
+    """Final loss over the grid of a sweep: a matplotlib Figure; a path as for `plot`."""
+    target = _prepare(path)
+    check_still(path, "a sweep")
+    from symgd.report.plots.sweep_figure import draw_sweep
+
+    return _draw(target, draw_sweep, sweep, figsize)
 
 
 def plot_fit(
@@ -133,15 +147,19 @@ def _draw(
 
 def check_fit(path: str | os.PathLike[str] | None) -> None:
     """ArgumentError for a GIF, because the picture has no animation."""
+    check_still(path, "a fit")
+
+
+def check_still(path: str | os.PathLike[str] | None, what: str) -> None:
+    """ArgumentError for a GIF of what has no animation."""
     if path is not None and str(path).lower().endswith(".gif"):
-        raise ArgumentError("the picture of a fit does not move: write it as .png, .svg or .pdf")
+        raise ArgumentError(f"the picture of {what} does not move: write it as .png, .svg or .pdf")
 
 
 def check_comparison(comparison: Comparison, path: str | os.PathLike[str] | None) -> None:
     """ArgumentError for a comparison that cannot be drawn."""
     if comparison.ranged:
-        if path is not None and str(path).lower().endswith(".gif"):
-            raise ArgumentError("a learning-rate map does not move: write it as .png, .svg or .pdf")
+        check_still(path, "a range of rates")
     elif len(comparison.runs) > _MOST_RUNS:
         raise ArgumentError(
             f"a picture tells at most {_MOST_RUNS} runs apart, these are {len(comparison.runs):,}; "

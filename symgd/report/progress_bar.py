@@ -22,6 +22,9 @@ def bar(share: float) -> str:
 
 def text(progress: Progress) -> str:
     """The bar with the share, the time that is left, the count, and the rate."""
+    if not progress.total:
+        line = f"{int(progress.done):,} {progress.unit}, {clock(progress.seconds)}"
+        return line + (f", {progress.note}" if progress.note else "")
     line = f"{bar(progress.share)} {100 * progress.share:.0f}%"
     if progress.seconds_left is not None and progress.done >= 1:
         line += f", {clock(progress.seconds_left)} left"
@@ -67,7 +70,7 @@ class NotebookBar:
         self._display, self._handle, self._next = display, None, 0.0
 
     def __call__(self, progress: Progress) -> None:
-        ended = progress.done >= progress.total
+        ended = 0 < progress.total <= progress.done
         if progress.seconds < max(DELAY, self._next) and not (ended and self._handle):
             return
         self._next = progress.seconds + INTERVAL
@@ -94,5 +97,5 @@ class _Html:
 
 def _html(progress: Progress) -> str:
     line = markup(text(progress).partition("] ")[2])
-    value = f'value="{progress.share:.4f}" max="1"'
+    value = f'value="{progress.share:.4f}" max="1"' if progress.total else ""
     return f'<progress {value} aria-label="{markup(progress.unit)}"></progress> {line}'

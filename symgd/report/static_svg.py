@@ -23,7 +23,7 @@ _GRID, _LEVELS = 28, 8  # points along each side of a map, contours
 _COARSE = 10, 2  # the same for a live page, which must be small
 _MOST_POINTS = 40  # points of a path
 _MOST_OPERATIONS = 20_000  # operations of a loss that is evaluated a thousand times for a sketch
-_LINE, _PATH, _START, _FAINT = "#777777", "#D55E00", "#0072B2", "#9aa7b5"
+_LINE, _PATH, _START, _FAINT = "#777777", "#D55E00", "#222222", "#9aa7b5"
 
 Span = tuple[float, float]
 Row = tuple[float, tuple[float, ...], float]  # t, theta, loss

@@ -9,10 +9,16 @@ _BLOCKS = "▁▂▃▄▅▆▇█"
 _PLAIN = "_.-=+*#@"
 
 
-def sparkline(values: Sequence[float], width: int = 16, pretty: bool = True) -> str:
+def sparkline(
+    values: Sequence[float],
+    width: int = 16,
+    pretty: bool = True,
+    scale: tuple[float, float] | None = None,
+) -> str:
     """A sparkline of the logarithms of positive values, at most `width` characters.
 
-    Non-finite values are drawn as !. pretty: block characters instead of ASCII.
+    Non-finite values are drawn as !. pretty: block characters instead of ASCII. scale: the values
+    of the lowest and the highest mark; None: the least and the greatest.
     """
     marks = _BLOCKS if pretty else _PLAIN
     chosen = _thinned(values, width)
@@ -20,11 +26,29 @@ def sparkline(values: Sequence[float], width: int = 16, pretty: bool = True) -> 
     finite = [v for v in logs if math.isfinite(v)]
     if not finite:
         return "!" * len(chosen)
-    low, high = min(finite), max(finite)
+    low, high = map(math.log10, scale) if scale else (min(finite), max(finite))
     span = high - low or 1.0
-    return "".join(
-        marks[round((v - low) / span * (len(marks) - 1))] if math.isfinite(v) else "!" for v in logs
-    )
+
+    def mark(v: float) -> str:
+        level = round((v - low) / span * (len(marks) - 1))
+        return marks[max(0, min(level, len(marks) - 1))]
+
+    return "".join(mark(v) if math.isfinite(v) else "!" for v in logs)
+
+
+def shared_scale(series: Sequence[Sequence[float]]) -> tuple[float, float] | None:
+    """The ends of one scale for the sparklines of several series; None where none has one.
+
+    From the least positive value, 16 digits below the greatest at most, to a thousand times the
+    greatest first one: what runs away is above it.
+    """
+    positive = [[v for v in values if 0 < v < math.inf] for values in series]
+    firsts = [values[0] for values in series if values and 0 < values[0] < math.inf]
+    if not firsts:
+        return None
+    high = min(1e3 * max(firsts), max(max(values, default=0.0) for values in positive))
+    low = max(min(min(values, default=math.inf) for values in positive), 1e-16 * high)
+    return (low, high) if 0 < low < high < math.inf else None
 
 
 def chart(

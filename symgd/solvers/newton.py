@@ -7,7 +7,7 @@ lists of numbers, so that a loss of few parameters needs no NumPy.
 from __future__ import annotations
 
 import math
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import compress
 from typing import TypeAlias
@@ -91,13 +91,15 @@ def minimize(
     steps: int = 200,
     tolerance: float = 0.0,
     local: bool = False,
+    callback: Callable[[int, Sequence[float], float], None] | None = None,
 ) -> NewtonResult | None:
     """The end of the iteration from `start`, or None if the start is not finite.
 
     The Hessian is scaled to a unit diagonal; if it is not positive definite, its eigenvalues are
     taken by magnitude. Steps are halved until the value decreases enough (Armijo). tolerance: the
     end by `is_close`; 0: the end where the predicted decrease is below rounding. local: only full
-    steps, as long as the Hessian is positive definite and the value decreases.
+    steps, as long as the Hessian is positive definite and the value decreases. callback: called
+    with (steps, x, value) after each iteration.
     """
     iteration = iterate(objective, start, box, tolerance, local)
     before, current = None, next(iteration)
@@ -112,6 +114,8 @@ def minimize(
             reason = "the derivatives are not finite there"
             break
         before, current = current, new
+        if callback is not None:
+            callback(current.steps, current.x, current.value)
     else:
         if next(iteration, None) is not None:
             reason = f"{steps} iterations were not enough"

@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from tests.hang_guard import HUNG
+from tests.outcome import Outcome
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 ENDLESS = ["theta**2", "-l", "1e-9", "-n", "1000000000000"]
@@ -35,6 +36,46 @@ def test_the_result_so_far_is_printed(form):
         assert json.loads(out)["status"] == "interrupted"
     else:
         assert b"theta after " in out
+
+
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        (["compare", "--lr", "1e-9,0.1", "-n", "1000000000000"], "interrupted: 1 of 2 runs"),
+        (["explain", "x^4 - x^2"], "interrupted while looking for"),
+        (["fit", "y = a*exp(-b*x)", "DATA", "-s", "a=1,b=0.1"], "interrupted at step 2; the point"),
+        (
+            ["fit", "sum(exp(a + b*x) - y*(a + b*x))", "DATA", "-s", "9"],
+            "interrupted at step 2; the point",
+        ),
+        ([*ENDLESS], "the best point so far is returned"),
+    ],
+)
+def test_every_command_prints_what_there_is(words, shown, monkeypatch, tmp_path):
+    """A KeyboardInterrupt in the middle of it, as Ctrl-C raises it."""
+    from symgd.descent import engine, explain
+    from symgd.fits import iterations
+
+    def pace_is_over(self, told=engine._Pace.is_over):
+        if self._begun and told(self) and self.count > 16:
+            raise KeyboardInterrupt
+        return True
+
+    def second(self, step, x, value, called=iterations.Iterations.__call__):
+        called(self, step, x, value)
+        if step == 2:
+            raise KeyboardInterrupt
+
+    def convexity(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(engine._Pace, "is_over", pace_is_over)
+    monkeypatch.setattr(iterations.Iterations, "__call__", second)
+    monkeypatch.setattr(explain, "convexity", convexity)
+    data = tmp_path / "data.csv"
+    data.write_text("x,y\n0,3\n1,2\n2,1\n3,1\n4,0\n")
+    outcome = Outcome(*(str(data) if word == "DATA" else word for word in words))
+    assert shown in outcome.out + outcome.err
 
 
 # The call of a Python function at which the signal comes: within the first imports, those of the

@@ -151,6 +151,23 @@ def test_a_device_that_takes_nothing_is_a_message(tmp_path):
     assert "No space left on device" in done.err
 
 
+def test_a_process_that_is_killed_while_it_writes_leaves_nothing(tmp_path, monkeypatch):
+    """At the moment before the file gets its name: where files without names are, there is none."""
+    path, seen = tmp_path / "a.html", []
+    path.write_bytes(b"old")
+
+    def synchronize(descriptor, real=os.fsync):
+        seen.append(names(tmp_path))
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", synchronize)
+    write_whole(path, LARGE)
+    assert path.read_bytes() == LARGE
+    if hasattr(os, "O_TMPFILE"):
+        assert seen == [["a.html"], ["a.html"]]
+    assert names(tmp_path) == ["a.html"]
+
+
 @pytest.mark.parametrize("check", [check_page, check_picture])
 def test_the_check_leaves_the_file_and_the_folder_as_they_are(check, tmp_path):
     path = tmp_path / ("a.html" if check is check_page else "a.png")

@@ -19,10 +19,10 @@ from symgd.errors import ArgumentError
 from symgd.formula.printing.plain import show
 
 #: M. Okabe, K. Ito, 2008, Color Universal Design, https://jfly.uni-koeln.de/color/, darkest first
-COLORS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+COLORS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#999999")
 DASHES = ("-", "--", "-.", ":")
-START, END, MINIMUM = "#0072B2", "#D55E00", "#009E73"
 DARK, GRAY = "#222222", "#8a8a8a"
+START, END, MINIMUM = DARK, "#D55E00", DARK  # where a path begins and what it looks for: no color
 CONTOUR_COLORMAP = "cividis_r"  # perceptually uniform, also for color-blind readers
 LONGEST = 82  # characters of a line above the picture
 
@@ -41,6 +41,7 @@ _RC: dict[str, Any] = {
     "legend.framealpha": 0.85,
     "svg.hashsalt": "symgd",
     "pdf.fonttype": 42,  # journals refuse others
+    "svg.fonttype": "none",  # texts that a search finds
     "axes.unicode_minus": True,
 }
 
@@ -114,9 +115,35 @@ def write_caption(picture: Picture, lines: Sequence[str]) -> None:
 
 
 def add_legend(ax: Any, *entries: Any, longest: int, columns: int = 1) -> None:
-    """Add a legend of plain texts. entries: handles and texts, if not those of the panel."""
-    for text in ax.legend(*entries, loc="best", ncols=columns).get_texts():
+    """Add a legend of plain texts where it covers no curve, else in a row above the panel.
+
+    entries: handles and texts, if not those of the panel.
+    """
+    legend = ax.legend(*entries, loc="best", ncols=columns)
+    for text in legend.get_texts():
         as_plain_text(text, longest=longest)
+    if not _covers(ax, legend):
+        return
+    count = len(legend.get_texts())
+    above = {"loc": "lower right", "bbox_to_anchor": (1.0, 1.0), "borderaxespad": 0.1}
+    legend = ax.legend(*entries, **above, ncols=min(count, 6), frameon=False, fontsize=9,
+                       columnspacing=1.2, handlelength=1.4)  # fmt: skip
+    for text in legend.get_texts():
+        as_plain_text(text, longest=min(longest, 20))
+
+
+def _covers(ax: Any, legend: Any) -> bool:
+    """Whether the legend lies on a line or a point of the panel."""
+    box = legend.get_window_extent(ax.figure.canvas.get_renderer())
+    for line in ax.lines:
+        path = line.get_transform().transform_path(line.get_path())
+        if line.get_linestyle() == "None":
+            finite = path.vertices[np.isfinite(path.vertices).all(axis=1)]
+            if box.count_contains(finite):
+                return True
+        elif path.intersects_bbox(box, filled=False):
+            return True
+    return False
 
 
 def short_numbers(*axes: Any) -> None:
