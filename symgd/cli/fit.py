@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from symgd.fits.fit_result import FitResult
+    from symgd.model.arguments import BackendName
 
 
 Model = Annotated[
@@ -118,7 +119,7 @@ def fit(
             seed=integer("--seed", seed, minimum=0),
             absolute_sigma=absolute,
             drop_missing=drop_missing,
-            backend=backend,
+            backend=cast("BackendName", backend),
             threads=None if threads is None else integer("--threads", threads, minimum=1),
             **read_arrays(size, shape, vector),
         )

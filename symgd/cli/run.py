@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -32,6 +32,7 @@ from symgd.cli.terminal import (
 from symgd.names import escape
 
 if TYPE_CHECKING:
+    from symgd.model.arguments import BackendName
     from symgd.model.result import Result
 
 
@@ -93,7 +94,7 @@ def run(
             **{k: v for k, v in asked.items() if v is not None},
             set=parse_assignments(assignments or []),
             tol=tolerance,
-            backend=backend,
+            backend=cast("BackendName", backend),
             data=source,
             drop_missing=drop_missing,
             batch=None if batch is None else integer("--batch", batch, minimum=1),

@@ -169,7 +169,7 @@ def _solver_runs(
     shared: dict[str, Any] = {"steps": steps, "tol": tol}
     return Runs(
         [
-            partial(descend, loss, start=start, method=method, **shared)
+            partial(descend, loss, start=start, **{"method": method, **shared})
             for method in methods
             for start in starts
         ]

@@ -19,7 +19,7 @@ from symgd.descent.minibatches import Sampler
 from symgd.descent.request import DescentDomain, DescentPlan, DescentRows, read_plan
 from symgd.descent.single_run import descend_once, moved_into_bounds, run_once, with_units
 from symgd.errors import ArgumentError
-from symgd.model.arguments import LR, RULE, STEPS, Arguments, Start
+from symgd.model.arguments import LR, RULE, STEPS, Arguments, BackendName, Method, Start
 from symgd.model.array_start import array_origin
 from symgd.model.bounds import BoundsByName
 from symgd.model.constraints import read_constraints
@@ -35,11 +35,11 @@ def descend(
     lr: float | str = LR,
     steps: int = STEPS,
     rule: str | Rule = RULE,
-    method: str | None = None,
+    method: Method | None = None,
     set: Mapping[str, float] | None = None,  # noqa: A002 - as on the command line
     tol: float | None = None,
     callback: Callable[[Step], object] | None = None,
-    backend: str = "auto",
+    backend: BackendName = "auto",
     data: Any = None,
     drop_missing: bool = False,
     batch: int | None = None,

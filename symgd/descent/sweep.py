@@ -15,6 +15,7 @@ from symgd.backends.dispatch import check_backend
 from symgd.descent.rate_map import Runs
 from symgd.descent.sweep_axes import Grid, read_grid
 from symgd.descent.sweep_groups import Ends, Part, QuickStatus, run_part
+from symgd.model.arguments import BackendName
 from symgd.model.bounds import BoundsByName
 from symgd.model.checks import to_count
 from symgd.model.loss import Loss
@@ -103,7 +104,7 @@ def sweep(
     set: Mapping[str, Any] | None = None,  # noqa: A002 - as in descend
     steps: int = 20,
     tol: float | None = None,
-    backend: str = "auto",
+    backend: BackendName = "auto",
     threads: int | None = None,
     bounds: BoundsByName | None = None,
 ) -> Sweep:

@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 from symgd import names
 from symgd._numpy import NDArray, np
 from symgd.descent.descend import descend
 from symgd.descent.loss_argument import at_start, loss_of, names_in, plain_start, within
 from symgd.errors import ArgumentError
-from symgd.model.arguments import Arguments, read_arguments
+from symgd.model.arguments import Arguments, BackendName, read_arguments
 from symgd.model.bounds import BoundsByName
 from symgd.model.checks import read_origin, to_finite
 from symgd.model.loss import Loss
@@ -72,7 +72,7 @@ class Grid:
             rule=rule,
             set={n: v for n, v in chosen.items() if n in known},
             tol=self.tol,
-            backend=self.backend,
+            backend=cast("BackendName", self.backend),
         )
 
 

@@ -20,7 +20,7 @@ from symgd.fits.least_squares_problem import read_problem
 from symgd.fits.regression_model import is_model
 from symgd.fits.settings import Options, by_name
 from symgd.formula.index_notation import is_indexed
-from symgd.model.arguments import Start, read_start
+from symgd.model.arguments import BackendName, Start, read_start
 from symgd.model.array_options import ArrayOptions
 from symgd.model.bounds import BoundsByName, canonical_bounds
 from symgd.model.checks import to_count
@@ -49,7 +49,7 @@ def fit(
     seed: int = 0,
     absolute_sigma: bool = False,
     drop_missing: bool = False,
-    backend: str = "auto",
+    backend: BackendName = "auto",
     threads: int | None = None,
     sizes: Mapping[str, int] | None = None,
     shapes: Mapping[str, Sequence[int | str]] | None = None,

@@ -124,9 +124,8 @@ def descend_by_rule(
         chosen = {"rule": options.method, "lr": usual if options.lr is None else options.lr}
         chosen |= {"steps": options.steps or 1000, "batch": options.batch, "seed": options.seed}
     begin = model.box.clip(start).tolist()
-    result = descend(
-        loss, start=begin, backend=model.rows.backend, callback=rule_callback(), **chosen
-    )
+    chosen |= {"backend": model.rows.backend, "callback": rule_callback()}
+    result = descend(loss, start=begin, **chosen)
     sentence = f"{result.message}; {result.verdict.sentence}"
     return result.x, result.steps, result.status, sentence
 

@@ -21,6 +21,7 @@ from symgd.fits.curve import evaluate_model
 from symgd.fits.fit import fit
 from symgd.fits.model_reader import ModelReader
 from symgd.formula.symbol_table import Columns
+from symgd.model.arguments import BackendName
 from symgd.model.array_options import ArrayOptions
 
 _WEIGHT = "sample weight"  # two words: no feature of a formula without back quotes
@@ -54,7 +55,7 @@ class FormulaRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         method: str = "lm",
         steps: int | None = None,
         lr: float | str | None = None,
-        backend: str = "auto",
+        backend: BackendName = "auto",
         threads: int | None = None,
     ) -> None:
         self.formula = formula

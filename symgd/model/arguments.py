@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 from symgd import names
+from symgd._numpy import NDArray, np
 from symgd.errors import ArgumentError, FormulaError
 from symgd.formula.parse import parameter_name
 from symgd.model.checks import to_count, to_finite, to_float
@@ -29,7 +30,11 @@ class UsualRule(str):
 
 LR, STEPS, RULE = UsualRate(0.2), UsualSteps(20), UsualRule("gd")
 
-Start = float | str | Mapping[str, float] | Sequence[float]
+Array: TypeAlias = "NDArray[np.float64]"
+Named: TypeAlias = "Mapping[str, float] | Mapping[str, float | str | Array]"
+Start: TypeAlias = "float | str | Array | Sequence[float] | Named"
+BackendName: TypeAlias = Literal["auto", "lambdify", "native"]
+Method: TypeAlias = Literal["auto", "newton", "lbfgs", "tr", "lm"]
 
 
 @dataclass(frozen=True)
@@ -125,7 +130,7 @@ def _tolerance(tol: float | None) -> float | None:
     return value
 
 
-def _numbers(given: Mapping[str, float]) -> dict[str, float]:
+def _numbers(given: Mapping[str, Any]) -> dict[str, float]:
     return {
         names.canonical(str(name)): to_finite(value, f"'{names.escape(str(name))}'")
         for name, value in given.items()

@@ -42,7 +42,7 @@ def test_the_result_so_far_is_printed(form):
     ("words", "shown"),
     [
         (["compare", "--lr", "1e-9,0.1", "-n", "1000000000000"], "interrupted: 1 of 2 runs"),
-        (["explain", "x^4 - x^2"], "interrupted while looking for"),
+        (["explain"], "interrupted while looking for"),
         (["fit", "y = a*exp(-b*x)", "DATA", "-s", "a=1,b=0.1"], "interrupted at step 2; the point"),
         (
             ["fit", "sum(exp(a + b*x) - y*(a + b*x))", "DATA", "-s", "9"],
