@@ -12,10 +12,10 @@ from symgd._threads import one_blas_thread
 from symgd.backends.dispatch import check_backend
 from symgd.data import open_source
 from symgd.data.added_column import AddedColumn
+from symgd.descent.iterations import Callback, watching
 from symgd.errors import ArgumentError, FormulaError
 from symgd.fits.fit_result import FitResult
 from symgd.fits.hints import name_remarks, quote_columns
-from symgd.fits.iterations import Callback, watching
 from symgd.fits.least_squares_problem import read_problem
 from symgd.fits.regression_model import is_model
 from symgd.fits.settings import Options, by_name

@@ -10,12 +10,12 @@ from types import MappingProxyType
 
 from symgd import names
 from symgd._numpy import np
+from symgd.descent.iterations import Iterations, StoppedError
 from symgd.errors import ArgumentError, DataError
 from symgd.fits import remarks, statistics
 from symgd.fits.assemble import assemble
 from symgd.fits.certificate import certificate
 from symgd.fits.fit_result import FitResult
-from symgd.fits.iterations import Iterations, StoppedError
 from symgd.fits.least_squares_problem import LeastSquaresProblem
 from symgd.fits.minimize_loss import descend_by_rule
 from symgd.fits.profiles import SquaresDeviance

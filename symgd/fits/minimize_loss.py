@@ -10,12 +10,12 @@ from typing import Any
 from symgd._numpy import np
 from symgd.analysis import unbounded as unboundedness
 from symgd.analysis.minima import LossObjective
+from symgd.descent.iterations import Iterations, StoppedError, rule_callback
 from symgd.errors import ArgumentError
 from symgd.fits import smoothing, statistics
 from symgd.fits.assemble import assemble
 from symgd.fits.certificate import newton_certificate
 from symgd.fits.fit_result import FitResult
-from symgd.fits.iterations import Iterations, StoppedError, rule_callback
 from symgd.fits.least_squares_problem import LeastSquaresProblem
 from symgd.fits.profiles import LossDeviance
 from symgd.fits.regression_model import Model

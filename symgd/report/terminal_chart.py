@@ -22,6 +22,8 @@ def sparkline(
     """
     marks = _BLOCKS if pretty else _PLAIN
     chosen = _thinned(values, width)
+    if scale is not None:  # 0 is at the bottom of the scale of all
+        chosen = [scale[0] if -math.inf < v <= 0 else v for v in chosen]
     logs = _logs(chosen)
     finite = [v for v in logs if math.isfinite(v)]
     if not finite:

@@ -53,8 +53,7 @@ def test_the_result_so_far_is_printed(form):
 )
 def test_every_command_prints_what_there_is(words, shown, monkeypatch, tmp_path):
     """A KeyboardInterrupt in the middle of it, as Ctrl-C raises it."""
-    from symgd.descent import engine, explain
-    from symgd.fits import iterations
+    from symgd.descent import engine, explain, iterations
 
     def pace_is_over(self, told=engine._Pace.is_over):
         if self._begun and told(self) and self.count > 16:

@@ -13,7 +13,7 @@ import symgd
 from symgd import compare, descend
 from symgd.cli.app import app
 from symgd.report.compare import report
-from symgd.report.terminal_chart import chart, sparkline
+from symgd.report.terminal_chart import chart, shared_scale, sparkline
 
 
 def cli(*args):
@@ -239,6 +239,9 @@ def test_sparkline_by_hand():
     assert sparkline([1.0, 100.0], pretty=False) == "_@"
     assert len(sparkline(list(range(1, 1000)), width=16)) == 16
     assert sparkline([0.0, 1.0]) == "▁█"
+    assert sparkline([1.0, 0.0, 1e9], scale=(1e-3, 1e3)) == "▅▁█"
+    assert shared_scale([[1.0, 1e-5], [10.0, 1e30], [-1.0, math.nan]]) == (1e-5, 1e4)
+    assert shared_scale([[-1.0], []]) is None
 
 
 def test_chart_puts_points_where_their_logarithms_are():
