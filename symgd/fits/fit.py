@@ -12,13 +12,12 @@ from symgd._threads import one_blas_thread
 from symgd.backends.dispatch import check_backend
 from symgd.data import open_source
 from symgd.data.added_column import AddedColumn
-from symgd.descent.iterations import Callback, watching
 from symgd.errors import ArgumentError, FormulaError
 from symgd.fits.fit_result import FitResult
 from symgd.fits.hints import name_remarks, quote_columns
 from symgd.fits.least_squares_problem import read_problem
 from symgd.fits.regression_model import is_model
-from symgd.fits.settings import Options, by_name
+from symgd.fits.settings import Callback, Options, by_name, watching
 from symgd.formula.index_notation import is_indexed
 from symgd.model.arguments import BackendName, Start, read_start
 from symgd.model.array_options import ArrayOptions

@@ -10,7 +10,6 @@ from types import MappingProxyType
 
 from symgd import names
 from symgd._numpy import np
-from symgd.descent.iterations import Iterations, StoppedError
 from symgd.errors import ArgumentError, DataError
 from symgd.fits import remarks, statistics
 from symgd.fits.assemble import assemble
@@ -20,7 +19,7 @@ from symgd.fits.least_squares_problem import LeastSquaresProblem
 from symgd.fits.minimize_loss import descend_by_rule
 from symgd.fits.profiles import SquaresDeviance
 from symgd.fits.row_sample import sample_rows
-from symgd.fits.settings import Options
+from symgd.fits.settings import Iterations, Options, StoppedError
 from symgd.fits.starts import initial_guess, label_switching
 from symgd.fits.starts.steps import held, intervals, scan_steps, step_parameters
 from symgd.formula.nodes import RowMean

@@ -10,7 +10,6 @@ from typing import Any
 from symgd._numpy import np
 from symgd.analysis import unbounded as unboundedness
 from symgd.analysis.minima import LossObjective
-from symgd.descent.iterations import Iterations, StoppedError, rule_callback
 from symgd.errors import ArgumentError
 from symgd.fits import smoothing, statistics
 from symgd.fits.assemble import assemble
@@ -20,7 +19,7 @@ from symgd.fits.least_squares_problem import LeastSquaresProblem
 from symgd.fits.profiles import LossDeviance
 from symgd.fits.regression_model import Model
 from symgd.fits.remarks import run_away
-from symgd.fits.settings import Options
+from symgd.fits.settings import Iterations, Options, StoppedError, rule_callback
 from symgd.formula.nodes import Node
 from symgd.model.bounds import ParameterBox
 from symgd.model.loss import Loss

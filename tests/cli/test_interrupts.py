@@ -53,14 +53,15 @@ def test_the_result_so_far_is_printed(form):
 )
 def test_every_command_prints_what_there_is(words, shown, monkeypatch, tmp_path):
     """A KeyboardInterrupt in the middle of it, as Ctrl-C raises it."""
-    from symgd.descent import engine, explain, iterations
+    from symgd.descent import engine, explain
+    from symgd.fits import settings
 
     def pace_is_over(self, told=engine._Pace.is_over):
         if self._begun and told(self) and self.count > 16:
             raise KeyboardInterrupt
         return True
 
-    def second(self, step, x, value, called=iterations.Iterations.__call__):
+    def second(self, step, x, value, called=settings.Iterations.__call__):
         called(self, step, x, value)
         if step == 2:
             raise KeyboardInterrupt
@@ -69,7 +70,7 @@ def test_every_command_prints_what_there_is(words, shown, monkeypatch, tmp_path)
         raise KeyboardInterrupt
 
     monkeypatch.setattr(engine._Pace, "is_over", pace_is_over)
-    monkeypatch.setattr(iterations.Iterations, "__call__", second)
+    monkeypatch.setattr(settings.Iterations, "__call__", second)
     monkeypatch.setattr(explain, "convexity", convexity)
     data = tmp_path / "data.csv"
     data.write_text("x,y\n0,3\n1,2\n2,1\n3,1\n4,0\n")
