@@ -1,7 +1,5 @@
 """The command `symgd compare`: a grid of learning rates, rules and starts."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Annotated, Any
 

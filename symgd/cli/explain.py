@@ -1,7 +1,5 @@
 """The command `symgd explain`: derivatives, critical points, convexity, stable learning rates."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from symgd.cli.console import emit

@@ -1,7 +1,5 @@
 """The command `symgd fit`: parameters of a formula with standard errors."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, cast
 
@@ -132,7 +130,9 @@ def fit(
     raise typer.Exit(exit_code(result.status.value, check))
 
 
-def _print(result: FitResult, kind: Format, rows: bool, predict: str | None, profile: bool) -> None:
+def _print(
+    result: "FitResult", kind: Format, rows: bool, predict: str | None, profile: bool
+) -> None:
     from symgd.cli import fit_output as output
 
     if rows:
@@ -144,7 +144,7 @@ def _print(result: FitResult, kind: Format, rows: bool, predict: str | None, pro
         emit_report(output.result_lines(result, kind, profile), painter)
 
 
-def _check_picture(plot: str) -> Path:
+def _check_picture(plot: str) -> "Path":
     from symgd.report.output_files import check_picture
     from symgd.report.plot import check_fit
 
@@ -153,7 +153,7 @@ def _check_picture(plot: str) -> Path:
     return path
 
 
-def _remarks(result: FitResult, reported: bool) -> Iterator[str]:
+def _remarks(result: "FitResult", reported: bool) -> Iterator[str]:
     """Remarks for stderr. reported: whether the report has the status and the warnings."""
     yield from row_remarks(result.names, result.columns, result.table)
     if not reported:

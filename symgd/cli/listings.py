@@ -1,7 +1,5 @@
 """The commands `symgd rules` and `symgd functions`: the tables of rules and functions."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -34,7 +32,9 @@ def rules(
     name: Annotated[
         str | None,
         typer.Argument(
-            metavar="NAME", help="Show this one's equations.", autocompletion=_complete_entry
+            metavar="NAME",
+            help="Show this one's equations.",
+            autocompletion=_complete_entry,
         ),
     ] = None,
     form: Annotated[str, format_option("rules")] = Format.table.value,
@@ -59,7 +59,7 @@ def rules(
         emit_report(table.definition_list(_catalogue(entries), terminal_width()))
 
 
-def _catalogue(entries: list[Entry]) -> Iterator[tuple[str, dict[str, str]]]:
+def _catalogue(entries: "list[Entry]") -> Iterator[tuple[str, dict[str, str]]]:
     titles = {
         "rule": "Rules: symgd LOSS --rule NAME",
         "prefix": "Before a rule: symgd LOSS --rule NAME+gd",
@@ -73,7 +73,7 @@ def _catalogue(entries: list[Entry]) -> Iterator[tuple[str, dict[str, str]]]:
     yield "In equations, beside those of `symgd functions`", own
 
 
-def _entry_sections(entry: Entry) -> Iterator[tuple[str, dict[str, str]]]:
+def _entry_sections(entry: "Entry") -> Iterator[tuple[str, dict[str, str]]]:
     yield f"{entry.name} ({entry.kind})\n{entry.title}", {}
     yield "\n".join(f"  {line}" for line in entry.text.splitlines()), {}
     defaults = ", ".join(f"{name} = {value!r}" for name, value in entry.defaults.items())
@@ -85,7 +85,9 @@ def schedules(
     name: Annotated[
         str | None,
         typer.Argument(
-            metavar="NAME", help="Show this one's formula.", autocompletion=_complete_schedule
+            metavar="NAME",
+            help="Show this one's formula.",
+            autocompletion=_complete_schedule,
         ),
     ] = None,
     form: Annotated[str, format_option("schedules")] = Format.table.value,

@@ -1,7 +1,5 @@
 """The options of the command line, each declared once."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 

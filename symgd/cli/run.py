@@ -1,7 +1,5 @@
 """The command `symgd run`, the default: descend on a loss and report."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
@@ -133,7 +131,7 @@ def _print_heading(heading: Any) -> None:
 
 
 def _write(
-    result: Result, form: Format, every: int | None, quiet: bool, headed: bool = False
+    result: "Result", form: Format, every: int | None, quiet: bool, headed: bool = False
 ) -> None:
     """Print it; where that fails, the error holds its last lines. headed: without its heading."""
     try:
@@ -149,12 +147,12 @@ def _write(
         raise
 
 
-def _painter(result: Result) -> Painter:
+def _painter(result: "Result") -> Painter:
     return verdict_painter(escape(result.verdict.sentence), result.verdict.kind)
 
 
 def _result(
-    result: Result, form: Format, every: int | None, quiet: bool, headed: bool
+    result: "Result", form: Format, every: int | None, quiet: bool, headed: bool
 ) -> Iterable[str]:
     """The lines of a descent in a format."""
     from symgd.report import export, table
@@ -172,7 +170,7 @@ def _result(
     return writers[form](result, every=every)
 
 
-def _remarks(result: Result, form: Format, every: int | None) -> Iterator[str]:
+def _remarks(result: "Result", form: Format, every: int | None) -> Iterator[str]:
     """Remarks on the computation, and for formats without the verdict on its end."""
     loss: Any = result.loss
     if loss.table is not None and loss.internals.reduced:
