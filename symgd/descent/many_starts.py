@@ -38,7 +38,7 @@ _FEWEST, _SWEPT = 32, 30  # starts from which on they are swept, and parameters 
 _POLISHED = 24  # groups of ends from which a solver goes on, the lowest
 _GROUP = 1e-3  # of the box: ends so near lead to one minimum
 _BETWEEN = (0.5, 0.25, 0.75)  # of the way to a lower point, where a hill would be seen
-_LINKED = 1000  # ends without a solver, by way of which others lead to a minimum
+_LINKED, _PAIRS = 1000, 10**8  # ends by way of which others lead to a minimum, at least; distances
 _PROPOSED = 10.0  # times the size of the start, to both sides of it
 _SAME = 1e-5  # of the box: minima so near are one
 _LEVEL = 1e-8  # of the value: minima so low are the best
@@ -89,7 +89,8 @@ def look_around(
             rest.append(k)
     if not groups:
         raise ArgumentError("the loss is finite at none of the starts; give another within")
-    lower, leads_to = np.empty((_POLISHED + _LINKED, len(scale))), list(groups)
+    linked = min(len(rest), max(_LINKED, _PAIRS // count))
+    lower, leads_to = np.empty((len(groups) + linked, len(scale))), list(groups)
     lower[: len(groups)] = [g.x for g in groups]
     for k in rest:  # without a solver: to the next lower point (nearest-better clustering)
         apart = (np.abs(lower[: len(leads_to)] - ends[k]) / scale).max(axis=1)

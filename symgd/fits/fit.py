@@ -160,6 +160,7 @@ def _read_method(
     ArgumentError where it, or what belongs to it, makes no sense.
     """
     from symgd.descent.methods import NAMES
+    from symgd.model.catalogue import CATALOGUE
     from symgd.model.rules import find_rule
 
     for name, count in (("threads", threads), ("steps", steps)):
@@ -172,6 +173,10 @@ def _read_method(
         if lr is not None or batch is not None:
             raise ArgumentError(f"lr and batch belong to the descent rules, not to {chosen}")
         return "lm" if chosen == "auto" else chosen, ""
+    if rule is None and "=" not in chosen:
+        rules = {part.strip() for part in chosen.split("+")}
+        if not any(one in CATALOGUE or names.suggest(one, CATALOGUE) for one in rules):
+            raise ArgumentError(names.unknown("there is no method", chosen, NAMES))
     find_rule(chosen)
     remark = "" if rule else f"{names.escape(chosen)} is a rule: give it as rule, not as method"
     return chosen, remark

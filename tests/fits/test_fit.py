@@ -303,7 +303,7 @@ def test_the_result_is_plain_data():
         ("y = a*x + b", {"start": {"q": 1}}, ArgumentError, "no free parameter 'q'"),
         ("y = a*x + b", {"start": [1.0]}, ArgumentError, "1 numbers for 2"),
         ("y = a*log(b*x + 1)", {"start": {"a": 1, "b": -1}}, ArgumentError, "in row"),
-        ("y = a*x", {"method": "nope"}, symgd.RuleError, "no rule"),
+        ("y = a*x", {"method": "nope"}, ArgumentError, "no method .nope.; it has auto"),
         ("y = a*x", {"lr": 0.1}, ArgumentError, "belong to the descent rules"),
         ("y = a*x", {"steps": 0}, ArgumentError, "steps"),
         ("sum((y - a*x)**2)", {"weight": "w"}, ArgumentError, "belong to a model"),
