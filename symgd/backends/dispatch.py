@@ -130,16 +130,12 @@ def choose_rows(
     made: list[RowFunction] = []
 
     def make() -> RowFunction:
-        backend = name
-        if name == AUTO:
-            backend = COMPILER if rows_pay(program, rows, passes) else REFERENCE
-        if BACKENDS[backend].compiles:
-            requested = name == backend
-            found = compiled(lambda: BACKENDS[backend].rows(program, threads), requested)
+        if machine_rows(name, program, rows, passes):
+            requested = name == COMPILER
+            found = compiled(lambda: BACKENDS[COMPILER].rows(program, threads), requested)
             if found is not None:
                 return found
-            backend = REFERENCE
-        return BACKENDS[backend].rows(program, threads)
+        return BACKENDS[REFERENCE].rows(program, threads)
 
     def run(values: Sequence[float], source: Source) -> list[float]:
         if not made:
@@ -147,6 +143,11 @@ def choose_rows(
         return made[0](values, source)
 
     return run
+
+
+def machine_rows(name: str, program: Program, rows: int, passes: int) -> bool:
+    """Whether machine code goes over the rows for the backend of this name, where there is some."""
+    return rows_pay(program, rows, passes) if name == AUTO else BACKENDS[name].compiles
 
 
 def rows_pay(program: Program, rows: int, passes: int) -> bool:

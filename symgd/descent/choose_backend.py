@@ -41,11 +41,16 @@ _TRIAL = 8  # the part of the break-even that runs in Python first: many runs st
 
 @dataclass(frozen=True)
 class DescentTask:
-    """The steps of one descent. values: of the hyperparameters, and of what lr's formula names."""
+    """The steps of one descent.
+
+    values: of the hyperparameters, and of what lr's formula names. runs: how many descents of this
+    length are about to be made, for which code is compiled once.
+    """
 
     loss: Loss
     arguments: Arguments
     values: Mapping[str, float]
+    runs: int = 1
 
     @property
     def program(self) -> Program:
@@ -88,13 +93,14 @@ def _lambdified(work: DescentTask) -> Kernel:
 
 
 def _native(work: DescentTask) -> Kernel:
-    from symgd.descent.native_kernel import ArrayKernel, NativeKernel
+    from symgd.descent.native_kernel import ArrayKernel, CompiledGradient, NativeKernel
 
     loss, arguments, settled = work.loss, work.arguments, settles(work.arguments)
     if work.large:
         part = ArrayRule(arguments, work.values, dict.fromkeys(loss.params, 1))
         if part.plain:
-            return ArrayKernel(loss, part, work.tail, settled)
+            written = CompiledGradient.written_out(loss)
+            return ArrayKernel(loss, part, work.tail, settled, written)
         from symgd.backends.native.array_module import compile_arrays
 
         step = compile_arrays(work.program).at  # all of a step as one function
@@ -155,7 +161,7 @@ def choose(backend: str, work: DescentTask) -> Kernel:
 
 def late(first: Kernel, fast: Callable[[], Kernel | None], work: DescentTask) -> Kernel:
     """The kernel in Python, followed by machine code in a run that is long enough for it."""
-    least = break_even(work.loss.internals.program.operations)
+    least = break_even(work.loss.internals.program.operations) // work.runs
     if work.arguments.steps <= least:
         log.info("Python runs the steps; compiling pays from %d steps on", least)
         return first

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from symgd.backends.compiler import compile_program
-from symgd.backends.dispatch import AUTO, choose_rows, compiled, may_compile
+from symgd.backends.dispatch import AUTO, choose_rows, compiled, machine_rows, may_compile
 from symgd.backends.lambdified import compile_total
 from symgd.descent.array_kernel import ArrayLineSearchKernel, ArrayStepKernel, array_batches
 from symgd.descent.array_rule import ArrayRule
@@ -21,6 +21,9 @@ from symgd.model.arguments import Arguments
 from symgd.model.array_internals import ArrayInternals
 from symgd.model.loss import Loss
 
+if TYPE_CHECKING:
+    from symgd.descent.native_kernel import ArrayKernel
+
 Evaluate: TypeAlias = Callable[..., list[float]]
 
 
@@ -30,7 +33,7 @@ def kernel_of(work: DescentTask, backend: str) -> tuple[Kernel, Evaluate]:
     if isinstance(internals, ArrayInternals):
         return _array_kernel(work), internals.evaluate
     if internals.rows is not None:
-        return _row_kernel(work), internals.evaluate
+        return _row_kernel(work)
     if work.arguments.schedule.auto:
         return _line_search(work, backend), internals.evaluate
     kernel = choose(backend, work)
@@ -42,14 +45,22 @@ def _line_search(work: DescentTask, backend: str) -> Kernel:
         return _searching(work, compiles=False)
 
     def fast() -> Kernel | None:
-        from symgd.descent.native_kernel import NativeArraySearch, NativeLineSearch
+        from symgd.descent.native_kernel import (
+            CompiledGradient,
+            NativeArraySearch,
+            NativeLineSearch,
+        )
 
         loss, tail = work.loss, work.tail
         if not work.large:
             made = (loss, work.program, len(loss.params), tail)
             return compiled(lambda: NativeLineSearch(*made), requested=backend != AUTO)
         rule = ArrayRule(work.arguments, work.values, dict.fromkeys(loss.params, 1))
-        return compiled(lambda: NativeArraySearch(loss, rule, tail)) if rule.plain else None
+        if not rule.plain:
+            return None
+        return compiled(
+            lambda: NativeArraySearch(loss, rule, tail, CompiledGradient.written_out(loss))
+        )
 
     if backend != AUTO or work.large:
         return fast() or _searching(work, compiles=work.large)
@@ -77,16 +88,37 @@ def _array_kernel(work: DescentTask) -> Kernel:
     return ArrayLineSearchKernel.of(work) if auto else ArrayStepKernel.of(work)
 
 
-def _row_kernel(work: DescentTask) -> Kernel:
+def _row_kernel(work: DescentTask) -> tuple[Kernel, Evaluate]:
     loss, arguments, program = work.loss, work.arguments, work.program
-    rows = loss.internals.rows
+    rows, evaluate = loss.internals.rows, loss.internals.evaluate
     assert rows is not None
     count, tail = len(loss.params), (*work.tail, *rows.more(program))
-    function = rows.run(program, arguments.steps)
+    passes = arguments.steps * work.runs
+    if rows.one_block and machine_rows(rows.backend, program, rows.table.rows, passes):
+        native = _native_rows(work)
+        if native is not None:
+            return native, native.evaluate
+    function = rows.run(program, passes)
     if arguments.schedule.auto:
         states = sum(arguments.rule.widths(count))
-        return LineSearchKernel(states, count, tail, loss.internals.evaluate_value, function)
-    return StepKernel(program, count, tail, settles(arguments), function)
+        value = loss.internals.evaluate_value
+        return LineSearchKernel(states, count, tail, value, function), evaluate
+    return StepKernel(program, count, tail, settles(arguments), function), evaluate
+
+
+def _native_rows(work: DescentTask) -> ArrayKernel | None:
+    """The steps over a small table in machine code, where there is some and the rule allows it."""
+    from symgd.descent.native_kernel import ArrayKernel, CompiledGradient, NativeArraySearch
+
+    loss, arguments, tail = work.loss, work.arguments, work.tail
+    rule = ArrayRule(arguments, work.values, dict.fromkeys(loss.params, 1))
+    machine = loss.internals.row_machine if rule.plain else None
+    if machine is None:
+        return None
+    gradient = CompiledGradient.over_rows(loss, machine)
+    if arguments.schedule.auto:
+        return compiled(lambda: NativeArraySearch(loss, rule, tail, gradient))
+    return compiled(lambda: ArrayKernel(loss, rule, tail, settles(arguments), gradient))
 
 
 def batch_kernel(

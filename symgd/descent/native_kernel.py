@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from symgd.backends.native.array_module import compile_arrays
+from symgd._numpy import np
+from symgd.backends.native.array_module import ArrayProgram, compile_arrays
 from symgd.backends.native.array_steps import array_loop
 from symgd.backends.native.descent_loop import BEST, BEST_T, RING, ROWS, T
 from symgd.backends.native.jit import Module, compile_alone, compile_module, interrupted, remembered
@@ -18,6 +21,9 @@ from symgd.backends.step_checks import Stop, is_recorded
 from symgd.descent.array_rule import ArrayRule
 from symgd.descent.kernel import Run
 from symgd.model.loss import Loss
+
+if TYPE_CHECKING:
+    from symgd.backends.native.nests.nest_machine import BoundNests
 
 _ROWS = 4096  # rows of the history per call,
 _NUMBERS = 4_000_000  # or fewer, so many numbers
@@ -57,9 +63,9 @@ class _CompiledKernel:
             ring=array("d", bytes(8 * self.count * RING)),
             best=array("d", bytes(8 * self.count)),
         )
-        arrays: tuple[array[Any], ...] = (*buffers, *self.more)
-        function = self.module.function("run", len(arrays))
-        code = function(*(a.buffer_info()[0] for a in arrays))
+        with self.entered() as own:
+            addresses = (*map(_address, buffers), *own, *map(_address, self.more))
+            code = self.module.function("run", len(addresses))(*addresses)
         with interrupts_postponed():  # all of it or nothing
             run.x, run.state = buffers.x.tolist(), buffers.s.tolist()[: self.states]
             run.t = buffers.k[T]
@@ -68,6 +74,11 @@ class _CompiledKernel:
             self._record(run, buffers, range(first, run.t + is_recorded(code)))
         interrupted.check()
         return Stop(code) if code else None
+
+    @contextmanager
+    def entered(self) -> Iterator[Sequence[int]]:
+        """The addresses of what the function of loss and gradient works on, if it is another."""
+        yield ()
 
     def _record(self, run: Run, buffers: _Buffers, seen: range) -> None:
         """What the code noted of the points of these steps."""
@@ -83,6 +94,10 @@ class _CompiledKernel:
             t, x = run.tail[-1]
             run.loss, *run.grad = self.evaluate(*x)
             run.last = (t, x, run.loss, run.grad)
+
+
+def _address(buffer: array[Any]) -> int:
+    return buffer.buffer_info()[0]
 
 
 class _Buffers(NamedTuple):
@@ -125,33 +140,77 @@ class NativeLineSearch(NativeKernel):
         self.module = compile_module(line_search_loop(program, count, self.states))
 
 
+@dataclass(frozen=True)
+class CompiledGradient:
+    """Loss and gradient in machine code.
+
+    machine: (x, w, c, out) -> int64 writes [loss, g..] to out. at: the same in Python, for single
+    numbers. cost: as of `Program`.
+    """
+
+    machine: ArrayProgram | BoundNests
+    at: Callable[..., list[float]]
+    cost: float
+
+    @classmethod
+    def written_out(cls, loss: Loss) -> CompiledGradient:
+        """Of a loss of many parameters, without data."""
+        made = compile_arrays(loss.internals.program)
+        return cls(made, made.at, loss.internals.program.cost)
+
+    @classmethod
+    def over_rows(cls, loss: Loss, machine: BoundNests) -> CompiledGradient:
+        """Of a loss over a table that is in memory."""
+        inner = loss.internals
+        assert inner.rows is not None
+
+        def at(*x: float) -> list[float]:
+            out = np.empty(1 + len(x))
+            machine.evaluate(np.array(x, dtype=np.float64), out)
+            return out.tolist()
+
+        return cls(machine, at, inner.program.cost * inner.rows.table.rows)
+
+
 class ArrayKernel(_CompiledKernel):
-    """The steps of a loss of many parameters: its gradient compiled, the rule in loops.
+    """The steps of a loss of many parameters or rows: its gradient compiled, the rule in loops.
 
     rule: plain, as `ArrayRule` calls it.
     """
 
-    def __init__(self, loss: Loss, rule: ArrayRule, tail: tuple[float, ...], settles: bool) -> None:
-        self._prepare(loss, rule, tail)
+    def __init__(
+        self,
+        loss: Loss,
+        rule: ArrayRule,
+        tail: tuple[float, ...],
+        settles: bool,
+        gradient: CompiledGradient,
+    ) -> None:
+        self._prepare(loss, rule, tail, gradient)
         self.settles = settles
         singles, bounded = rule.rule.one_number, loss.internals.box is not None
-        size, address = self.count, self.large.address
+        size, address = self.count, gradient.machine.address
         source = array_loop(rule.program, address, size, singles, settles, bounded)
         self.module = remembered(("array loop", source), lambda: compile_alone(source))
 
-    def _prepare(self, loss: Loss, rule: ArrayRule, tail: tuple[float, ...]) -> None:
+    def _prepare(
+        self, loss: Loss, rule: ArrayRule, tail: tuple[float, ...], gradient: CompiledGradient
+    ) -> None:
         """All but the code."""
-        self.large = compile_arrays(loss.internals.program)
+        self.gradient, self.evaluate = gradient, gradient.at
         self.count, self.tail = len(loss.params), tail
         self.states = sum(rule.rule.widths(self.count))
-        self.evaluate = self.large.at
-        self.nanoseconds = 100 + loss.internals.program.cost + rule.program.cost * self.count
+        self.nanoseconds = 100 + gradient.cost + rule.program.cost * self.count
         box = loss.internals.box
         sizes = (1 + self.count, self.count + self.states)
         out, new = (array("d", bytes(8 * size)) for size in sizes)
-        work = array("d", bytes(8 * max(1, self.large.layout.work)))
         low, high = ((), ()) if box is None else (box.low, box.high)
-        self.more = (work, self.large.constants, out, new, array("d", low), array("d", high))
+        self.more = (out, new, array("d", low), array("d", high))
+
+    @contextmanager
+    def entered(self) -> Iterator[Sequence[int]]:
+        with self.gradient.machine.entered() as (_, work, constants):
+            yield work, constants
 
 
 class NativeArraySearch(ArrayKernel):
@@ -159,11 +218,13 @@ class NativeArraySearch(ArrayKernel):
 
     searches = True
 
-    def __init__(self, loss: Loss, rule: ArrayRule, tail: tuple[float, ...]) -> None:
-        self._prepare(loss, rule, tail)
+    def __init__(
+        self, loss: Loss, rule: ArrayRule, tail: tuple[float, ...], gradient: CompiledGradient
+    ) -> None:
+        self._prepare(loss, rule, tail, gradient)
         self.nanoseconds *= 4
         self.more = (*self.more, array("d", bytes(8 * (1 + self.count))))
         singles, bounded = rule.rule.one_number, loss.internals.box is not None
-        size, address = self.count, self.large.address
+        size, address = self.count, gradient.machine.address
         source = array_search_loop(rule.program, address, size, singles, bounded)
         self.module = remembered(("array search", source), lambda: compile_alone(source))

@@ -31,6 +31,8 @@ from symgd.model.schedule import Schedule
 
 Evaluate: TypeAlias = Callable[..., list[float]]
 
+_TRIALS = 32  # runs of a scan of learning rates, on the low side
+
 
 def moved_into_bounds(
     loss: Loss,
@@ -146,7 +148,8 @@ def run_once(
         kernel = SolverKernel(arguments.method, loss, origin, solver_box(loss), arguments.tol)
         evaluate = SmoothLoss(loss).evaluate
     elif sampler is None:
-        kernel, evaluate = kernel_of(DescentTask(loss, arguments, values), backend)
+        task = DescentTask(loss, arguments, values, runs=_TRIALS if trial else 1)
+        kernel, evaluate = kernel_of(task, backend)
     else:
         kernel, evaluate = batch_kernel(loss, arguments, values, sampler), loss.internals.evaluate
     run = Run(

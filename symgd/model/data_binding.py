@@ -8,9 +8,13 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from symgd import names
+from symgd._numpy import np
+from symgd.backends.bound_nests import NestLayout, bind_native
 from symgd.backends.compiler import compile_program
 from symgd.backends.dispatch import choose_rows
 from symgd.backends.lambdified import compile_total
+from symgd.backends.nest_compiler import compile_nests
+from symgd.backends.numpy_rows import BLOCK
 from symgd.backends.program import Program
 from symgd.calculus.reductions import constant_sums, lower
 from symgd.calculus.stabilize import stabilize
@@ -21,6 +25,7 @@ from symgd.formula.parse import Formula
 from symgd.formula.symbol_table import Columns
 
 if TYPE_CHECKING:
+    from symgd.backends.native.nests.nest_machine import BoundNests
     from symgd.data import Table
 
 PASSES = 10  # over the rows, where their number is not known in advance
@@ -108,6 +113,11 @@ class RowData:
         names = ("table", "values", "backend", "threads")
         return {name: getattr(self, name) for name in names}
 
+    @property
+    def one_block(self) -> bool:
+        """Whether the rows are in memory, and so few that a sum over them is one block's."""
+        return not self.table.streamed and self.table.rows <= BLOCK
+
     def lower(self, roots: Sequence[Node]) -> list[Node]:
         """The roots as they run over rows: numerically stable, every mean a sum."""
         return lower(self.graph, stabilize(self.graph, roots))
@@ -163,6 +173,23 @@ class RowData:
             return compile_total(program)
         function = choose_rows(self.backend, program, self.table.rows, passes, self.threads)
         return lambda *x: function(x, self.table)
+
+    def bind(self, leaves: Sequence[Name], roots: Sequence[Node]) -> BoundNests:
+        """Machine code, in one thread, that writes the roots: (leaves) -> (roots)."""
+        roots = self.settle(roots)
+        known = {n: self.graph.number(self.values[n]) for n in self.inputs(roots) if n is not ROWS}
+        roots = self.graph.replace(roots, known)
+        columns = columns_below(roots)
+        outputs = {str(k): root for k, root in enumerate(roots)}
+        layout = NestLayout(
+            sizes={ROWS: self.table.rows},
+            extents={},
+            offsets={leaf.name: k for k, leaf in enumerate(leaves)},
+            places={name: k for k, name in enumerate(outputs)},
+            length=len(outputs),
+        )
+        data = {c.name: np.asarray(self.table.columns[c.text]) for c in columns}
+        return bind_native(compile_nests(leaves, columns, outputs), layout, data, threads=1)
 
     def compile(self, program: Program, passes: int = PASSES) -> Function:
         """The program as a function of those inputs that the data do not give."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from symgd._locks import cached_property
 from symgd._numpy import ArrayLike, NDArray, np
@@ -20,8 +20,13 @@ from symgd.formula.nodes import Name, Node
 from symgd.model.bounds import ParameterBox
 from symgd.model.data_binding import RowData
 
+if TYPE_CHECKING:
+    from symgd.backends.native.nests.nest_machine import BoundNests
+
 Made = TypeVar("Made")
 
+#: what depends on the backend of the rows
+_OF_ROWS = ("evaluate", "evaluate_value", "evaluate_hess", "compiled", "row_machine", "_product")
 _KEPT = 16  # what is compiled for a loss and its rules
 _WRITTEN = 4  # parameters of a loss with indices up to which its Hessian is compiled by entries
 
@@ -87,7 +92,7 @@ class LossInternals:
             return self
         found = copy(self)
         found._kept = {}
-        for name in ("evaluate", "evaluate_value", "evaluate_hess", "compiled", "_product"):
+        for name in _OF_ROWS:
             found.__dict__.pop(name, None)
         found.rows = replace(self.rows, backend=backend)
         return found
@@ -212,6 +217,15 @@ class LossInternals:
             return float(out[0]), out[1:]
 
         return call
+
+    @cached_property
+    def row_machine(self) -> BoundNests | None:
+        """Value and gradient over the rows, for other machine code; None without machine code."""
+        from symgd.backends.dispatch import compiled
+
+        assert self.rows is not None
+        rows = self.rows
+        return compiled(lambda: rows.bind(self.leaves, [self.stable, *self.derivatives]))
 
     @cached_property
     def _product(self) -> Callable[[Any], NDArray[np.float64]]:
