@@ -27,7 +27,7 @@ BENCHMARKS = (
         "plots",
         "pages",
     ),
-    *("verdicts", "indices", "families", "methods"),
+    *("verdicts", "indices", "families", "methods", "grids"),
 )
 GROUPS = {  # what native code is for
     "native": ("startup", "first_step", "build", "evaluation", "descents", "sweeps"),

@@ -31,6 +31,7 @@ from symgd.backends.native.loop_rerolling import reroll
 from symgd.formula.functions.table import BY_CLASS
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import Name
+from tests.grids import grid
 from tests.hang_guard import HUNG
 from tests.oracle import REFERENCE, mp_function, mp_slope
 
@@ -227,8 +228,9 @@ def agree(a, b):
     assert a.verdict.kind == b.verdict.kind
 
 
-@pytest.mark.parametrize("rule", RULES)
-@pytest.mark.parametrize("loss", [ROSENBROCK, "x**2 + |y|", "logcosh(x) + huber(y - 1)"])
+@pytest.mark.parametrize(
+    ("rule", "loss"), grid(RULES, [ROSENBROCK, "x**2 + |y|", "logcosh(x) + huber(y - 1)"])
+)
 def test_rules_take_the_same_steps(rule, loss):
     agree(*both(loss, rule=rule, lr=1e-3, steps=500, start={"x": -1.2, "y": 1.0}))
 

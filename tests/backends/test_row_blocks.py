@@ -36,6 +36,7 @@ from symgd.formula.nodes import Column, RowSum
 from tests import regression
 from tests.backends.guarded_arrays import output_of
 from tests.backends.test_native import EDGES, rows_of, same
+from tests.grids import each_with, grid
 from tests.hang_guard import HUNG
 from tests.jax_oracle import jax_value_and_grad
 from tests.oracle import mp_function, mp_slope
@@ -60,14 +61,23 @@ class Rows:
 LIBRARIES = ["own", "own, no fma", "libmvec", "scalar"]
 
 # What is computed is float64 in any case: cells of float32 are widened when they are read.
-every_library_and_kind = pytest.mark.parametrize(
-    ("library", "kind"),
-    [*((library, np.float64) for library in LIBRARIES), ("own", np.float32)],
-    indirect=["library"],
-)
+KINDS = [*((library, np.float64) for library in LIBRARIES), ("own", np.float32)]
 
 
-@pytest.fixture(params=LIBRARIES)
+def by_library_and_kind(name, values):
+    """Tests of values with libraries and types of cells."""
+    cases = [(value, *kind) for value, kind in each_with(values, *KINDS)]
+    return pytest.mark.parametrize((name, "library", "kind"), cases, indirect=["library"])
+
+
+def by_library(name, values):
+    """The same without the types."""
+    cases = each_with(values, *LIBRARIES)
+    ids = [f"{getattr(value, 'name', value)}-{library}" for value, library in cases]
+    return pytest.mark.parametrize((name, "library"), cases, ids=ids, indirect=["library"])
+
+
+@pytest.fixture
 def library(request, monkeypatch):
     """symgd's functions of vectors, the library's, and as where there is neither."""
     original = nest_machine.remembered
@@ -92,7 +102,7 @@ def per_row(row, count):
     return compile_program([], {"f": node})
 
 
-@pytest.mark.parametrize("row", BY_CLASS.values(), ids=lambda r: r.name)
+@by_library("row", BY_CLASS.values())
 def test_every_function_is_that_of_numpy(row, library):
     if row.name == "where":
         return  # among the losses below
@@ -110,7 +120,7 @@ def test_every_function_is_that_of_numpy(row, library):
         assert same(got, expected), (args, got, expected)
 
 
-@pytest.mark.parametrize("row", FUNCTIONS.values(), ids=lambda r: r.name)
+@by_library("row", FUNCTIONS.values())
 def test_gradients_of_every_function_are_those_of_numpy(row, library):
     if row.name == "where":
         return
@@ -230,8 +240,7 @@ STAGED = {
 }
 
 
-@every_library_and_kind
-@pytest.mark.parametrize("term", STAGED)
+@by_library_and_kind("term", STAGED)
 def test_long_rows_are_right(term, kind, library):
     generator = np.random.default_rng(6)
     for rows in (1, 7, 8, 9, 500, 1023, 1025, BLOCK + 3):
@@ -258,16 +267,16 @@ def point(loss):
     return [1.3, 0.7, 0.4][: len(loss.params)]
 
 
-@every_library_and_kind
-@pytest.mark.parametrize("text", LOSSES)
+@by_library_and_kind("text", LOSSES)
 def test_losses_are_those_of_numpy(text, kind, library):
     loss = Loss(text if "x" in text else f"{text} + mean(x)", data(3 * BLOCK + 77, kind))
     compare(loss, point(loss))
 
 
 @pytest.mark.parametrize(
-    "rows",
-    [*range(1, 21), 1023, 1024, 1025, *range(BLOCK - 1, BLOCK + 2), 2 * BLOCK + 3],
+    ("rows", "library"),
+    grid([*range(1, 21), 1023, 1024, 1025, *range(BLOCK - 1, BLOCK + 2), 2 * BLOCK + 3], LIBRARIES),
+    indirect=["library"],
 )
 def test_any_number_of_rows_is_summed_once(rows, library):
     for kind in (np.float64, np.float32):

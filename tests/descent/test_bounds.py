@@ -10,6 +10,7 @@ from scipy.optimize import minimize
 import symgd
 from symgd.errors import ArgumentError, FormulaError, SymgdError
 from symgd.model.bounds import parse_bounds
+from tests.grids import grid
 from tests.outcome import Outcome
 
 RULES = [name for name, entry in symgd.CATALOGUE.items() if entry.kind == "rule"]
@@ -76,8 +77,9 @@ def test_many_parameters_end_where_l_bfgs_b_ends():
         assert all(b is None or v <= b for v, (_, b) in zip(run.x, ends, strict=True))
 
 
-@pytest.mark.parametrize("loss", [ROSENBROCK, KINKED, "exp(x) + log(cosh(y)) + y"])
-@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize(
+    ("rule", "loss"), grid(RULES, [ROSENBROCK, KINKED, "exp(x) + log(cosh(y)) + y"])
+)
 def test_native_and_python_take_the_same_steps(rule, loss):
     runs = [
         symgd.descend(

@@ -11,6 +11,7 @@ from jax.scipy import special
 import symgd
 from symgd import FormulaError, Loss, names
 from tests import corpora
+from tests.grids import every
 
 jax.config.update("jax_enable_x64", True)
 
@@ -63,8 +64,8 @@ def points(records):
                 yield r["expr"], r["expr"], at, [c["value"] for c in r["check_points"]]
 
 
-def cases(*records):
-    found = [pytest.param(*case, id=case[0][:60]) for case in points(records)]
+def cases(*records, nth=1):
+    found = every(nth, [pytest.param(*case, id=case[0][:60]) for case in points(records)])
     reason = f"../shared/corpora is not there ({', '.join(records)})"
     skip = [pytest.param(*[None] * 4, id="no corpora", marks=pytest.mark.skip(reason=reason))]
     return pytest.mark.parametrize(("name", "text", "at", "values"), found or skip)
@@ -212,7 +213,7 @@ _JNP = {
 }
 
 
-@cases("mgh", "feynman", "test_functions", "expressions")
+@cases("mgh", "feynman", "test_functions", "expressions", nth=3)
 def test_gradient_agrees_with_jax_in_float64(name, text, at, values):
     """The compiled gradient to 1e-12 of the largest component, since both round alike; that of
     `Loss.exact.grad` to 1e-12 in each component that JAX has right, by mpmath at 50 digits.

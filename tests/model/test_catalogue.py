@@ -20,6 +20,7 @@ import pytest
 import symgd
 from symgd.formula.rule_functions import RULE_FUNCTIONS
 from symgd.model.catalogue import CATALOGUE, Entry
+from tests.grids import grid
 from tests.model import rules_by_hand as by_hand
 
 jax.config.update("jax_enable_x64", True)
@@ -408,7 +409,12 @@ def problem(request) -> Problem:
     return PROBLEMS[request.param]
 
 
-@pytest.mark.parametrize("rule", [rule for rule in ORACLES if ORACLES[rule].optax])
+def on_problems(rules):
+    """Tests of rules on losses."""
+    return pytest.mark.parametrize(("rule", "problem"), grid(rules, PROBLEMS), indirect=["problem"])
+
+
+@on_problems([rule for rule in ORACLES if ORACLES[rule].optax])
 def test_rule_walks_the_path_of_optax(rule, problem):
     oracle, lr = ORACLES[rule], problem.rate(rule)
     assert_same_paths(
@@ -416,21 +422,21 @@ def test_rule_walks_the_path_of_optax(rule, problem):
     )
 
 
-@pytest.mark.parametrize("rule", [rule for rule in ORACLES if ORACLES[rule].torch])
+@on_problems([rule for rule in ORACLES if ORACLES[rule].torch])
 def test_rule_at_its_defaults_walks_the_path_of_torch(rule, problem, torch):
     name, settings = ORACLES[rule].torch
     lr = problem.rate(rule)
     assert_same_paths(our_paths(rule, problem, lr), torch_path(torch, name, settings, problem, lr))
 
 
-@pytest.mark.parametrize("rule", [rule for rule in ORACLES if ORACLES[rule].by_hand])
+@on_problems([rule for rule in ORACLES if ORACLES[rule].by_hand])
 def test_rule_at_its_defaults_walks_the_path_worked_by_hand(rule, problem):
     lr = problem.rate(rule)
     step = ORACLES[rule].by_hand(lr)
     assert_same_paths(our_paths(rule, problem, lr), hand_path(step, problem))
 
 
-@pytest.mark.parametrize("rule", [rule for rule in ORACLES if ORACLES[rule].on])
+@on_problems([rule for rule in ORACLES if ORACLES[rule].on])
 def test_rule_at_its_defaults_walks_the_path_of_its_paper(rule, problem):
     lr = problem.rate(rule)
     step, given = ORACLES[rule].on(lr, problem), {} if ORACLES[rule].optax else ORACLES[rule].set
@@ -446,7 +452,7 @@ JOINED = {
 }
 
 
-@pytest.mark.parametrize("rule", JOINED)
+@on_problems(JOINED)
 def test_joined_rule_walks_the_path_of_its_paper(rule, problem):
     hand, given = JOINED[rule]
     lr = problem.rate("gd")
@@ -465,7 +471,7 @@ def test_reported_iterates_are_means_of_the_path(problem):
         assert result.value == symgd.Loss(problem.text).value(result.x)
 
 
-@pytest.mark.parametrize("rule", COMPOSITIONS)
+@on_problems(COMPOSITIONS)
 def test_composition_walks_the_path_of_optax(rule, problem):
     given, optimizer = COMPOSITIONS[rule]
     lr = problem.rate("momentum" if "momentum" in rule else "gd" if "gd" in rule else rule)
