@@ -2,8 +2,10 @@
 
 import os
 import signal
+from functools import cache
 
 import pytest
+import typer.testing
 from hypothesis import HealthCheck, settings
 
 from symgd.backends import compiler, dispatch
@@ -12,6 +14,9 @@ from tests.backends.check_program import check_program
 
 # Before JAX is imported, an oracle that runs each of its programs once.
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
+
+# A program makes its commands once; Typer's runner would make them again for every call.
+typer.testing._get_command = cache(typer.testing._get_command)
 
 # The same examples in every run, however slowly they are drawn.
 settings.register_profile(
