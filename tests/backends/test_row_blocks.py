@@ -30,6 +30,7 @@ from symgd.backends.native.nests import nest_machine
 from symgd.backends.native.row_blocks import compile_native
 from symgd.backends.numpy_rows import BLOCK, compile_rows
 from symgd.backends.operations import Operation
+from symgd.descent import native_kernel
 from symgd.formula.functions.table import BY_CLASS, FUNCTIONS
 from symgd.formula.graph import Graph
 from symgd.formula.nodes import Column, RowSum
@@ -455,9 +456,9 @@ def path(columns, rule, lr, steps, batches=None):
 
 
 @pytest.mark.parametrize("backend", ["lambdify", "native"])
-@pytest.mark.parametrize("rule", ["gd", "adam"])
-def test_descents_take_the_steps_worked_by_hand(rule, backend):
-    columns = data(5000)
+@pytest.mark.parametrize(("rule", "rows"), [("gd", 5000), ("adam", 5000), ("gd", BLOCK + 9)])
+def test_descents_take_the_steps_worked_by_hand(rule, rows, backend):
+    columns = data(rows)
     found = symgd.descend(
         ROSE, data=columns, rule=rule, lr=0.05, steps=200, start=1.0, backend=backend
     )
@@ -504,7 +505,14 @@ def spy(monkeypatch):
         seen.append(args[0])
         return original(*args)
 
+    over_rows = native_kernel.CompiledGradient.over_rows
+
+    def steps_spied(*args):
+        seen.append(args[0])
+        return over_rows(*args)
+
     monkeypatch.setattr(row_blocks, "compile_native", compile_spied)
+    monkeypatch.setattr(native_kernel.CompiledGradient, "over_rows", steps_spied)
     return seen
 
 
