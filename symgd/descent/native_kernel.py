@@ -6,7 +6,7 @@ from array import array
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from symgd._numpy import np
 from symgd.backends.native.array_module import ArrayProgram, compile_arrays
@@ -64,14 +64,15 @@ class _CompiledKernel:
             best=array("d", bytes(8 * self.count)),
         )
         with self.entered() as own:
-            addresses = (*map(_address, buffers), *own, *map(_address, self.more))
+            last = [buffer.buffer_info()[0] for buffer in self.more]
+            addresses = (*buffers.addresses(), *own, *last)
             code = self.module.function("run", len(addresses))(*addresses)
-        with interrupts_postponed():  # all of it or nothing
-            run.x, run.state = buffers.x.tolist(), buffers.s.tolist()[: self.states]
-            run.t = buffers.k[T]
-            if self.searches:
-                run.lr, run.restarted = buffers.h[0], buffers.k[RESTARTED]
-            self._record(run, buffers, range(first, run.t + is_recorded(code)))
+            with interrupts_postponed():  # all of it or nothing, also where `entered` ends in one
+                run.x, run.state = buffers.x.tolist(), buffers.s.tolist()[: self.states]
+                run.t = buffers.k[T]
+                if self.searches:
+                    run.lr, run.restarted = buffers.h[0], buffers.k[RESTARTED]
+                self._record(run, buffers, range(first, run.t + is_recorded(code)))
         interrupted.check()
         return Stop(code) if code else None
 
@@ -96,10 +97,6 @@ class _CompiledKernel:
             run.last = (t, x, run.loss, run.grad)
 
 
-def _address(buffer: array[Any]) -> int:
-    return buffer.buffer_info()[0]
-
-
 class _Buffers(NamedTuple):
     """The first arguments of the code; see `symgd.backends.native.register_steps`."""
 
@@ -111,6 +108,10 @@ class _Buffers(NamedTuple):
     rows: array[float]
     ring: array[float]
     best: array[float]
+
+    def addresses(self) -> list[int]:
+        """Of all, as the code takes them."""
+        return [buffer.buffer_info()[0] for buffer in self]
 
 
 class NativeKernel(_CompiledKernel):
