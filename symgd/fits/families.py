@@ -59,7 +59,7 @@ BASIS = "the inverse Hessian of -log L of the family"
 def by_family(problem: LeastSquaresProblem, family: str, options: Options) -> FitResult:
     """The maximum of the likelihood, from the least-squares fit of the model or a given start."""
     if family not in FAMILIES:
-        raise ArgumentError(names.unknown("there is no family", family, FAMILIES))
+        raise ArgumentError(names.unknown("a fit has no family", family, FAMILIES))
     if options.sigma is not None or options.loss is not None or options.by_rule:
         raise ArgumentError("a family goes with weight, and not with sigma, loss, a rule or solver")
     model, row = problem.model, FAMILIES[family]

@@ -11,9 +11,11 @@ from types import MappingProxyType
 from symgd import names
 from symgd._numpy import np
 from symgd.errors import ArgumentError, DataError
-from symgd.fits import remarks, statistics
+from symgd.fits import statistics
 from symgd.fits.assemble import assemble
 from symgd.fits.certificate import certificate
+from symgd.fits.diagnostics import remarks
+from symgd.fits.diagnostics.sloppy_directions import sloppy_directions
 from symgd.fits.fit_result import FitResult
 from symgd.fits.least_squares_problem import LeastSquaresProblem
 from symgd.fits.minimize_loss import descend_by_rule
@@ -184,6 +186,11 @@ def _assemble(
     inverse, condition, unknown = statistics.inverse_gram(triangle, free)
     sigma = statistics.residual_standard_error(rss, summary.counted - len(model.params))
     variance = 1.0 if absolute else (sigma**2 if sigma is not None else math.nan)
+    if status is Status.CONVERGED and math.isfinite(variance) and not unknown:
+        more_warnings = [
+            *more_warnings,
+            *sloppy_directions(problem, result, inverse * variance),
+        ]
     return assemble(
         model,
         result.x,

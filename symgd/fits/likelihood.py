@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from symgd import names
+from symgd.analysis.minima import LossObjective
 from symgd.errors import ArgumentError
 from symgd.fits.fit_result import FitResult
 from symgd.fits.least_squares import least_squares
@@ -19,6 +20,7 @@ from symgd.fits.model_reader import (
     derived_quantities,
     too_large,
 )
+from symgd.fits.profiles import Deviance, LossDeviance, SquaresDeviance
 from symgd.fits.regression_model import Model
 from symgd.fits.settings import Options, place_start
 from symgd.fits.starts.likelihood_start import best_start
@@ -27,6 +29,7 @@ from symgd.formula.nodes import Node, RowMean, RowSum, topological
 from symgd.model.data_binding import open_columns
 from symgd.model.loss import Loss
 from symgd.model.loss_internals import LossInternals
+from symgd.model.result import Status
 
 HESSIAN = "the inverse Hessian, right where the loss is -log L"
 HESSIAN_OF_MEAN = "the inverse Hessian of n times the loss, right where that is -log L"
@@ -56,6 +59,19 @@ def fit_loss(text: str, data: Any, options: Options) -> FitResult:
     elif (best := best_start(model, loss.stable, given, starts)) is not None:
         starts.insert(0, best)
     return by_newton(inference, loss.stable, starts, starts[0])
+
+
+def loss_deviance(text: str, data: Any, options: Options, result: FitResult) -> Deviance | None:
+    """The deviance of the fit of a loss that was loaded; None without a minimum."""
+    loss, model = _read_loss(text, data, options)
+    stacked = Squares(model.rows).model(loss.root, model)
+    if stacked is not None and options.method != "newton":
+        variance = 1.0 if result.absolute else result.reduced_chi2
+        return SquaresDeviance(build_problem(stacked), variance) if variance else None
+    if result.status is not Status.CONVERGED:
+        return None
+    stable = LossInternals(model.graph, loss.stable, model.leaves, model.rows, by_rows=True)
+    return LossDeviance(LossObjective(stable, result.factor), model.box)
 
 
 def _is_mean(root: Node) -> bool:

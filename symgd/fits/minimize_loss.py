@@ -14,11 +14,11 @@ from symgd.errors import ArgumentError
 from symgd.fits import smoothing, statistics
 from symgd.fits.assemble import assemble
 from symgd.fits.certificate import newton_certificate
+from symgd.fits.diagnostics.remarks import run_away
 from symgd.fits.fit_result import FitResult
 from symgd.fits.least_squares_problem import LeastSquaresProblem
 from symgd.fits.profiles import LossDeviance
 from symgd.fits.regression_model import Model
-from symgd.fits.remarks import run_away
 from symgd.fits.settings import Iterations, Options, StoppedError, rule_callback
 from symgd.formula.nodes import Node
 from symgd.model.bounds import ParameterBox

@@ -10,6 +10,7 @@ from symgd.names import counted, escape
 from symgd.report.published import Interval, interval_text, rounded
 from symgd.report.step_table import float_text
 
+_WIDTH = 80  # columns of a line
 _MOST_CORRELATED = 12  # parameters up to which the matrix of correlations is printed
 
 
@@ -71,8 +72,12 @@ def _goodness_of_fit(result: FitResult) -> Iterator[str]:
         parts.append(f"R² {result.r2:.8g}")
     if result.aic is not None and result.bic is not None:
         parts.append(f"AIC {result.aic:.6g}, BIC {result.bic:.6g}")
-    if parts:
-        yield "; ".join(parts)
+    while parts:
+        count = len(parts)
+        while count > 1 and len("; ".join(parts[:count])) > _WIDTH:
+            count -= 1
+        yield "; ".join(parts[:count])
+        parts = parts[count:]
     if result.dropped:
         were = "were" if result.dropped > 1 else "was"
         yield f"{counted(result.dropped, 'row')} with missing cells {were} skipped"

@@ -20,6 +20,7 @@ from symgd.errors import ArgumentError, DataError, SymgdError
 from symgd.fits.curve import FittedCurve
 from symgd.fits.fit_result import Estimate, FitResult
 from symgd.fits.least_squares_problem import read_problem
+from symgd.fits.likelihood import loss_deviance
 from symgd.fits.profiles import SquaresDeviance
 from symgd.fits.regression_model import is_model
 from symgd.fits.settings import Options
@@ -58,7 +59,7 @@ def save(result: FitResult, path: str | os.PathLike[str]) -> None:
 def load(path: str | os.PathLike[str]) -> FitResult:
     """The fit in a file that `FitResult.save` wrote, with its data: it predicts and draws.
 
-    DataError for any other file. A whole loss has no profiles then.
+    DataError for any other file. That of a family has no profiles then.
     """
     try:
         document = json.loads(Path(path).read_bytes())
@@ -92,7 +93,9 @@ def _restored(document: Mapping[str, Any]) -> FitResult:
     data["status"] = Status(data["status"])
     params = {name: Estimate(**parts) for name, parts in document["params"].items()}
     result = FitResult(**data, params=params, table=table, options=options)
-    return _with_curve(result, options, table) if is_model(result.text) else result
+    if not is_model(result.text):
+        return replace(result, deviance=loss_deviance(result.text, table, options, result))
+    return _with_curve(result, options, table)
 
 
 def _with_curve(result: FitResult, options: Options, table: Table) -> FitResult:

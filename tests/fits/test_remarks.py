@@ -1,5 +1,7 @@
 """What a fit says of its end beyond the status."""
 
+import re
+
 import numpy as np
 import pytest
 from scipy import optimize, stats
@@ -250,3 +252,26 @@ def test_squares_that_where_chooses_are_scanned():
     assert found.theta["b"] == pytest.approx(y[X > 1.73].mean(), rel=1e-9)
     low, high = X[X < 1.73].max(), X[X > 1.73].min()
     assert said(found, f"c: anywhere in ({low:.10g}, {high:.10g}]")
+
+
+@pytest.mark.parametrize(
+    ("model", "y", "together"),
+    [
+        ("y = a*(1 - exp(-k*x))", lambda x: 10 * (1 - np.exp(-0.02 * x)), "a*k = "),
+        ("y = t*x/(k + x)", lambda x: 10 * x / (20 + x), "k/t = "),
+        ("y = a*exp(-k*x) + c", lambda x: 3 - 2 * x, "a + c = "),
+    ],
+)
+def test_sloppy_direction_is_named_with_a_remedy_that_was_tried(model, y, together):
+    x = np.geomspace(0.01, 1, 30)
+    data = {"x": x, "y": y(x) + np.random.default_rng(0).normal(0, 0.02, 30)}
+    found = symgd.fit(model, data)
+    (sentence,) = [w for w in found.warnings if "one by one" in w]
+    assert together in sentence
+    remedy = re.search(r"with (\w) = (\S+) held the sum of squares is (\S+) % larger", sentence)
+    held, value, percent = remedy[1], float(remedy[2]), float(remedy[3])
+    again = symgd.fit(model, data, fixed={held: value})
+    assert 100 * (again.rss / found.rss - 1) == pytest.approx(percent, rel=0.06, abs=1e-4)
+    for name in again.names:
+        if f" {name} = " in sentence:
+            assert f"{name} = {again.theta[name]:.4g} +- {again.stderr[name]:.2g}" in sentence

@@ -38,9 +38,10 @@ def test_loaded_fit_is_the_saved_one(name, tmp_path):
         rows = {column: found.table.columns[column] for column in found.curve.predictors}
         rows |= {c: np.array(t)[rows[c].astype(int) - 1] for c, t in found.table.labels.items()}
         assert again.predict(rows).tolist() == found.predict(rows).tolist()
-    if name in ("curve", "weights"):
+    if name in ("curve", "weights", "loss"):
         assert again.profile("a").high == found.profile("a").high
-        assert again.rows()["cook"].tolist() == found.rows()["cook"].tolist()
+        if name != "loss":
+            assert again.rows()["cook"].tolist() == found.rows()["cook"].tolist()
     again.save(tmp_path / "again.json")
     assert (tmp_path / "again.json").read_bytes() == (tmp_path / "fit.json").read_bytes()
 

@@ -98,7 +98,8 @@ class Search:
                 break
         for end in sorted(ends, key=lambda end: self._rank(end, ends)):
             if self.residuals.linearize(end.x) is not None:  # finite on all rows
-                return replace(end, x=self._normal_form(end.x))
+                fits = f", the best of {len(ends)} fits" if len(ends) > 1 else ""
+                return replace(end, x=self._normal_form(end.x), reason=end.reason + fits)
         return Guess(self.box.clip(np.ones(len(self.model.params))).tolist(), np.inf, "")
 
     def quick(self) -> tuple[list[float], float]:

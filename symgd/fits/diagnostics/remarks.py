@@ -18,7 +18,7 @@ from symgd.data import Table
 from symgd.errors import SymgdError
 from symgd.fits import statistics
 from symgd.fits.certificate import certificate
-from symgd.fits.chance import chance_level
+from symgd.fits.diagnostics.chance import chance_level
 from symgd.fits.least_squares_problem import LeastSquaresProblem
 from symgd.fits.residual_order import correlation_of_neighbors
 from symgd.fits.row_sample import sample_rows

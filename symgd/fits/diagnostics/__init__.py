@@ -1,0 +1,1 @@
+"""What a fit says of its end beyond its status: remarks, chance, sloppy directions."""
