@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import cycle
 from typing import Any
@@ -171,11 +172,11 @@ class SolverKernel:
         self.box = box if self.plain else None
         self.farthest = _FAR**2 * (1.0 + norm_of(np.asarray(start, dtype=float))) ** 2
 
-    @one_blas_thread()
     def advance(self, run: Run, count: int) -> Stop | None:
         """`count` points more, or fewer and the reason."""
+        many = len(run.x) > FEW  # else NumPy's linear algebra wakes no threads
         try:
-            with np.errstate(all="ignore"):
+            with np.errstate(all="ignore"), one_blas_thread() if many else nullcontext():
                 return self._advance(run, count)
         finally:
             if self.plain:

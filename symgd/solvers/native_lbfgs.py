@@ -41,14 +41,15 @@ def iterate(
     room += [np.empty(count) for _ in loop.POINT_WORK]
     room += [np.empty(1 + count) for _ in loop.VALUE_WORK]
     room += [np.empty(PAIRS) for _ in loop.RING_WORK]
-    before, after = (k, f, x, g, low, high, rows), tuple(room)
+    before, after = (
+        [a.ctypes.data for a in part] for part in ((k, f, x, g, low, high, rows), room)
+    )
     run = _module().function("run", len(loop.ARGUMENTS))
     ended = 0
     while not ended:
         with code.entered() as (k[loop.FUNCTION], work, constants):
-            places = [a.ctypes.data for a in before], [a.ctypes.data for a in after]
             began = time.perf_counter()
-            ended = run(*places[0], work, constants, *places[1])
+            ended = run(*before, work, constants, *after)
         for row in rows[: k[loop.MADE]].copy():
             yield Iterate(row[1 + count :], float(row[0]), row[1 : 1 + count])
         short = time.perf_counter() - began < _SECONDS

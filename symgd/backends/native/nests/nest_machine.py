@@ -6,7 +6,7 @@ import ctypes
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import cached_property
 from typing import Any, TypeAlias
 
@@ -122,11 +122,11 @@ class BoundNests:
         return binding.privates(0), shape, binding.order_of_sums
 
     def _room(self) -> _Room:
-        with suppress(IndexError):
+        try:
             room = self._spare.pop()
-            if room.process == os.getpid():
-                return room
-        return _Room(self)
+        except IndexError:
+            return _Room(self)
+        return room if room.process == os.getpid() else _Room(self)
 
     def _run(self, room: _Room, x: Floats, out: Floats) -> None:
         self._call(_begin(x), *room.addresses, _begin(out))
