@@ -8,7 +8,7 @@ includes those that it needs.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -77,8 +77,11 @@ def unsupported(programs: Iterable[Program]) -> list[str]:
     return sorted(_called(programs) - _pieces().keys())
 
 
-def library(sources: Sequence[str]) -> str:
-    """The text of every function and constant that the sources use, and of what these use."""
+def library(sources: Sequence[str], known: Collection[str] = ()) -> str:
+    """The text of every function and constant that the sources use, and of what these use.
+
+    known: names of those that are there already.
+    """
     pieces = _pieces()
     wanted: set[str] = set()
     texts = list(sources)
@@ -88,7 +91,7 @@ def library(sources: Sequence[str]) -> str:
         )
         texts += [pieces[name] for name in found - wanted]
         wanted |= found
-    return "\n".join(text for name, text in pieces.items() if name in wanted)
+    return "\n".join(text for name, text in pieces.items() if name in wanted and name not in known)
 
 
 def stripped(source: str) -> str:
@@ -98,13 +101,18 @@ def stripped(source: str) -> str:
 
 
 @cache
-def _pieces() -> dict[str, str]:
-    """The functions and constants by name: those of functions.js, those made of formulas."""
+def written() -> dict[str, str]:
+    """The functions and constants of functions.js by name."""
     source = (files("symgd.backends") / "functions.js").read_text("utf-8")
     pieces = re.split(r"^(?=(?:function|const) )", source, flags=re.MULTILINE)[1:]
-    written = {piece.split()[1].partition("(")[0]: stripped(piece) for piece in pieces}
+    return {piece.split()[1].partition("(")[0]: stripped(piece) for piece in pieces}
+
+
+@cache
+def _pieces() -> dict[str, str]:
+    """The functions and constants by name: those of functions.js, those made of formulas."""
     made = {row.name: _from_formula(row) for row in BY_CLASS.values() if row.formula}
-    return written | {name: text for name, text in made.items() if name not in written}
+    return made | written()
 
 
 def _from_formula(row: Function) -> str:

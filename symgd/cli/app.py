@@ -17,6 +17,7 @@ from symgd.cli.console import emit
 from symgd.cli.explain import explain
 from symgd.cli.fit import fit
 from symgd.cli.listings import functions, rules, schedules
+from symgd.cli.play import play
 from symgd.cli.run import run
 
 HELP = "Type a loss. Get its exact gradient, a descent, and the reason why it did what it did."
@@ -130,3 +131,6 @@ app.command(
 app.command(short_help="Learning rates, rules and starts side by side.", epilog=_epilog("compare"))(
     compare
 )
+app.command(
+    short_help="A page in which you type losses, rules and learning rates.", epilog=_epilog("play")
+)(play)

@@ -16,7 +16,7 @@ from symgd.errors import SymgdError
 from symgd.names import escape, nearest, suggest
 
 DEFAULT = "run"
-_LOSS_COMMANDS = (DEFAULT, "compare", "explain")  # the commands whose first word is a formula
+_LOSS_COMMANDS = (DEFAULT, "compare", "explain", "play")  # whose first word is a formula
 _REMARK = "symgd.remark"  # the key in ctx.meta of a remark for stderr,
 _QUIET = "symgd.quiet"  # and of whether it is for errors only
 

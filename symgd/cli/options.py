@@ -96,6 +96,8 @@ OPTIONS = {
         _complete_rate,
     ),
     "method": Option("A solver in place of rule and lr.", "auto|newton|lbfgs|tr|lm", "-m"),
+    "no-open": Option("Write the page only, and say where it is."),
+    "output": Option("Where to write the page.", _FILE, "-o"),
     "plot": Option("Draw a picture: .png, .svg, .pdf or .gif (needs matplotlib).", _FILE),
     "predict": Option("Print the fitted model at the rows of FILE instead.", _FILE),
     "profile": Option("95 % intervals by the profile of squares or likelihood."),

@@ -11,7 +11,7 @@ def _table(text: str) -> dict[str, str]:
     return {name: hint for named, hint in rows for name in named.split()}
 
 
-_FUNCTIONS = _table("""
+FUNCTIONS = _table("""
 dot inner vdot: write dot(w, x) of arrays w[j], x[j], or x1*y1 + x2*y2; over the rows of data, sum(x*y)
 matmul: write matmul(A, b)[i] of arrays A[i,j], b[j]
 prod product: write prod(x[i], i=1..n), or the factors joined by *
@@ -103,7 +103,7 @@ def call_meaning(name: str, count: int) -> str:
 
 def function_meaning(name: str) -> str:
     """What to write in place of a function of another language, or ""."""
-    return _FUNCTIONS.get(name, "")
+    return FUNCTIONS.get(name, "")
 
 
 def function_hint(name: str, known: list[str]) -> str:

@@ -18,7 +18,7 @@ _MODULES = "np|numpy|jnp|math|cmath|torch|tf|scipy|special|stats|sp|sympy|F|nn|K
 _ONLY = "write only the expression"
 
 # Shape, the group whose beginning the error points at, sentence, hint (over the groups).
-_SHAPES: tuple[tuple[re.Pattern[str], str, str, str], ...] = tuple(
+SHAPES: tuple[tuple[re.Pattern[str], str, str, str], ...] = tuple(
     (re.compile(pattern, re.DOTALL), place, sentence, hint)
     for pattern, place, sentence, hint in (
         (r"\s*[^~=<>]*[\w)\]`]\s*(?P<at>~)(?P<body>.+)", "at",
@@ -68,7 +68,7 @@ _SHAPES: tuple[tuple[re.Pattern[str], str, str, str], ...] = tuple(
 def known_shape(text: str) -> tuple[int, str, str] | None:
     """(column, sentence, hint) of a text in the notation of another language, or None."""
     head = text[:_LOOKED_AT]
-    for pattern, place, sentence, hint in _SHAPES:
+    for pattern, place, sentence, hint in SHAPES:
         if (found := pattern.match(head)) is None:
             continue
         parts = {name: part.strip(" \t\r\n,:") for name, part in found.groupdict().items()}
@@ -84,7 +84,7 @@ def known_shape(text: str) -> tuple[int, str, str] | None:
 # -- characters -----------------------------------------------------------------------------
 
 #: Hints for characters that are not part of the language.
-_CHARACTERS = {
+CHARACTERS = {
     "=": "a loss is one expression; only a rule assigns (name = expression)",
     "!": "there is no factorial; write gamma(n + 1)",
     "[": "there are no lists or subscripts; use names such as x1, x2",
@@ -143,7 +143,7 @@ def character_hint(text: str, at: int) -> str:
         return f"write the number after the name: x{char.translate(_SUBSCRIPTS)}"
     if char == "'" and text[max(0, at - 1) : at].isalnum():
         return "a loss is differentiated for you; another name is x1 or x_new"
-    return _CHARACTERS.get(char, "")
+    return CHARACTERS.get(char, "")
 
 
 def _percent_hint(text: str, at: int) -> str:
@@ -160,11 +160,11 @@ def _percent_hint(text: str, at: int) -> str:
 
 _CHOICE = "a choice is written where(condition, a, b)"
 _LOOPS = "there are no loops; write sum(x[i], i=1..n), or sum(...) over the rows of data"
-_WORDS = {
+WORDS = {
     **dict.fromkeys(("if", "else", "elif"), _CHOICE),
     **dict.fromkeys(("for", "in", "while"), _LOOPS),
     **dict.fromkeys(("def", "return", "class", "import", "from"), _ONLY),
-    **dict.fromkeys(("inf", "infinity", "Infinity", "oo", "zoo"), _CHARACTERS["∞"]),
+    **dict.fromkeys(("inf", "infinity", "Infinity", "oo", "zoo"), CHARACTERS["∞"]),
     **dict.fromkeys(("nan", "NaN"), "nan is not a number that a loss can use"),
     **dict.fromkeys(("true", "True", "false", "False"), "a condition is a comparison: x > 0"),
     "is": "write == in a condition",
@@ -173,4 +173,4 @@ _WORDS = {
 
 def word_hint(word: str) -> str:
     """What to write in place of a reserved word."""
-    return _WORDS.get(word, "choose another name")
+    return WORDS.get(word, "choose another name")

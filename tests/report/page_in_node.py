@@ -1,10 +1,9 @@
 """The script of a live page without its drawing, run under Node.js."""
 
 import json
-import re
 import subprocess
 
-from symgd.report.page import to_html
+from tests.report.engine_in_node import script_of
 
 
 def verdicts(run, settings, folder):
@@ -12,14 +11,13 @@ def verdicts(run, settings, folder):
 
     settings: mappings of lr, rule (a name), start (a list), steps.
     """
-    script = re.search(r"<script>(.*)</script>", to_html(run), re.DOTALL)[1]
-    script = script[: script.index("// Pictures on canvas")]
-    code = f"""{script}
-D.verdicts = [];
+    code = f"""{script_of(run)}
+DATA.verdicts = [];
+adopt(DATA, FUNCTIONS);
 const told = {json.dumps(settings)}.map((asked) => {{
-  const rule = D.rules.findIndex((r) => r.name === asked.rule);
-  const hyper = D.rules[rule].hyper.map((h) => h[1]), constants = D.constants.map((c) => c[1]);
-  const s = {{ ...asked, rule, hyper, constants }};
+  const s = {{ ...asked, rule: RULES.findIndex((r) => r.name === asked.rule), constants: DATA.constants.map((c) => c[1]) }};
+  s.schedule = typeof asked.lr === "string" ? readSchedule(asked.lr, DATA.constants.map((c) => c[0])) : null;
+  s.hyper = hyperOf(ruleOf(s));
   const {{ kind, text }} = judge(s, descend(s));
   return [kind, text];
 }});

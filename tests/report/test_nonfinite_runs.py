@@ -9,6 +9,7 @@ import pytest
 
 import symgd
 from symgd.report.page import to_html
+from symgd.report.page.page_data import content_of
 from symgd.report.plot import overlay, plot
 from tests.outcome import Outcome
 
@@ -81,8 +82,7 @@ def test_gradient_function_that_is_not_finite_at_once(count, bad, tmp_path):
 
 
 def test_rows_of_a_recorded_page_tell_inf_from_nan():
-    data = re.search("const D = (.*);", to_html(run_of("gradient alone", "auto"))).group(1)
-    [run] = json.loads(data)["runs"]
+    [run] = content_of(run_of("gradient alone", "auto")).data["runs"]
     assert run["rows"] == [[0, [-1.0], 1e308, "Infinity"]]
 
 

@@ -1,15 +1,17 @@
 """The live page: an HTML file that runs the descent in a browser, with sliders.
 
-It loads nothing: loss, gradient and rules are printed as JavaScript from their programs. Its
-Content-Security-Policy allows only its own script and style, by their hashes.
+It loads nothing. The engine (`engine/*.js`) reads formulas, rules and schedules as Python does, by
+Python's own tables (`language`); loss and gradient of the run itself are printed as JavaScript from
+their programs. The program is packed, so that a page is small; its button "source" shows it. The
+Content-Security-Policy allows only the page's own scripts and style, by their hashes.
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
-import json
 import os
+import zlib
 from importlib.resources import files
 from pathlib import Path
 from string import Template
@@ -22,18 +24,23 @@ from symgd.model.result import Result
 from symgd.report.compare import run_labels
 from symgd.report.markup import markup
 from symgd.report.output_files import check_page, write_whole
+from symgd.report.page.language import engine, script_json
 from symgd.report.page.page_data import Content, content_of, content_of_several
+from symgd.report.page.presets import PRESETS
 from symgd.report.static_svg import descent_svg
 
 _MOST_RUNS = 30  # of a comparison
 _SCRIPTS = (
     "descent.js",
     "minima.js",
+    "problem.js",
     "trace.js",
     "facts.js",
     "verdict.js",
     "draw.js",
     "controls.js",
+    "typed.js",
+    "page.js",
 )
 
 
@@ -58,29 +65,39 @@ def comparison_to_html(comparison: Comparison, path: str | os.PathLike[str] | No
 
 
 def _page(result: Result, content: Content, target: Path | None) -> str:
-    script, style = _script(content), _asset("page.css")
-    policy = f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(style)}'; "
-    policy += "base-uri 'none'; form-action 'none'"
+    program, unpack, style = program_of(content), _asset("unpack.js"), _asset("page.css")
+    allowed = f"script-src '{_hash(unpack)}' '{_hash(program)}'; style-src '{_hash(style)}'"
     text = Template(_asset("page.html")).substitute(
-        policy=policy,
+        policy=f"default-src 'none'; {allowed}; base-uri 'none'; form-action 'none'",
         title=markup(result.loss.read_as(pretty=True)[:300]),
         style=style,
         sketch=descent_svg(result, coarse=True),
         verdict=markup(result.verdict.sentence),
-        script=script,
+        packed=_packed(program),
+        size=len(program.encode("utf-8")),
+        unpack=unpack,
     )
     if target is not None:
         write_whole(target, text.encode("utf-8"))
     return text
 
 
-def _script(content: Content) -> str:
-    """The script of the page: data, functions, program; it cannot contain `</script` or `<!--`."""
-    own = [_asset(name) for name in _SCRIPTS]
+def _packed(program: str) -> str:
+    """The base64 of the DEFLATE of a program, in one block or more with dynamic codes."""
+    packer = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
+    data = packer.compress(program.encode("utf-8")) + packer.flush()
+    return base64.b64encode(data).decode("ascii")
+
+
+def program_of(content: Content) -> str:
+    """The program of a page: the engine, the data and functions of Python's runs, the modules."""
     functions = _object(content.functions)
-    library = javascript.library([functions, *own])
-    data = f"const D = {_json(content.data)};"
-    return "\n".join(['"use strict";', data, library, f"const F = {functions};", *own])
+    library = javascript.library([functions], known=javascript.written())
+    own = [_asset(name) for name in _SCRIPTS]
+    data = script_json(content.data)
+    presets = f"const PRESETS = {script_json(PRESETS)};"
+    given = [presets, f"const DATA = {data};", library, f"const FUNCTIONS = {functions};"]
+    return "\n".join(['"use strict";', engine(), *given, *own])
 
 
 def _object(functions: dict[str, Any]) -> str:
@@ -91,12 +108,6 @@ def _object(functions: dict[str, Any]) -> str:
             value = f"[{','.join(v or 'null' for v in value)}]"
         texts.append(f"{name}:{value}")
     return "{" + ",\n".join(texts) + "}"
-
-
-def _json(value: Any) -> str:
-    """JSON that is safe inside a script: ASCII, without the characters that could end it."""
-    text = json.dumps(value, allow_nan=False, separators=(",", ":"))
-    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
 def _hash(text: str) -> str:

@@ -1,9 +1,9 @@
-// The controls, the table, the permalink.
+// The settings of the run, the fields that change them, and what is drawn and told after a change.
 const $ = (which) => document.getElementById(which);
 const MOST = 10000, SHOWN = 21;
-const live = Boolean(F.grad);
 const S = {};
-let R = { rows: [], why: "" }, V = {}, asked = false, all = false, playing = 0, waiting = 0;
+let R = { rows: [], why: "" }, V = {}, B = null, asked = false, all = false, playing = 0, waiting = 0;
+const live = () => Boolean(F.grad);
 
 function make(tag, attributes, ...children) {
   const element = document.createElement(tag);
@@ -14,31 +14,41 @@ function make(tag, attributes, ...children) {
   return element;
 }
 
+// The settings that the page begins with.
 function reset() {
+  const rule = live() ? D.rule : 0;
   Object.assign(S, {
-    start: D.start.slice(), lr: D.lr, steps: Math.min(D.steps, MOST), rule: D.rule, k: MOST,
-    hyper: D.rules[D.rule].hyper.map((h) => h[1]), constants: D.constants.map((c) => c[1]),
-    spans: D.spans.map((s) => s.slice()), axes: P > 1 ? [0, 1] : [0], which: 0,
+    start: D.start.slice(), lr: D.lr, schedule: D.lr === null && live() ? readSchedule(D.lrText, D.constants.map((c) => c[0])) : null, steps: Math.min(D.steps, MOST), rule, k: MOST,
+    constants: D.constants.map((c) => c[1]), spans: D.spans.map((s) => s.slice()), axes: P > 1 ? [0, 1] : [0], which: 0,
   });
+  S.hyper = live() ? hyperOf(ruleOf(S)) : [];
+  B = null;
 }
 
 const stored = (run) => run.rows.map(([t, x, loss, norm]) => ({ t, x: x.map(Number), loss: Number(loss), norm: Number(norm), g: [] }));
+const copied = (s) => ({ ...s, start: s.start.slice(), hyper: s.hyper.slice(), constants: s.constants.slice() });
+const rateText = (s) => (s.schedule ? s.schedule.text : short(s.lr));
+const rateOf = (s) => (s.schedule ? s.schedule.text : s.lr);
+const labelOf = (s) => `${RULES[s.rule].name}, lr ${rateText(s)}`;
 
-// The rows of the compared runs, computed once.
+// The other runs of the picture, each {name, rows, hue}: those of a comparison, and run B.
 let known = null;
 function others() {
-  if (!D.compared) return [];
-  const constants = D.constants.map((c) => c[1]);
-  known = known || D.compared.map((c, k) => (live ? descend({ ...c, constants, steps: Math.min(D.steps, MOST) }).rows : stored(D.runs[k])));
-  return known.filter((rows, k) => k !== S.which && rows.length);
+  const found = B ? [{ name: `B: ${B.name}`, rows: B.run.rows, hue: 0 }] : [];
+  if (!D.compared) return found;
+  known = known || D.compared.map((c, k) => (live() ? descend(comparedSettings(k)).rows : stored(D.runs[k])));
+  return found.concat(known.map((rows, k) => ({ name: D.compared[k].name, rows, hue: k })).filter(({ rows }, k) => k !== S.which && rows.length));
+}
+
+function comparedSettings(which) {
+  const { lr, lrText, start, hyper, rule } = D.compared[which];
+  return { rule, lr, start: start.slice(), hyper: hyper.slice(), schedule: lrText ? readSchedule(lrText, D.constants.map((c) => c[0])) : null, constants: D.constants.map((c) => c[1]), steps: Math.min(D.steps, MOST) };
 }
 
 // Select one of the compared runs.
 function take(which) {
-  Object.assign(S, { which, k: MOST }, live ? D.compared[which] : {});
-  S.start = S.start.slice();
-  if (!live) return ask();
-  S.hyper = S.hyper.slice();
+  Object.assign(S, { which, k: MOST }, live() ? comparedSettings(which) : {});
+  if (!live()) return ask();
   settle();
 }
 
@@ -54,34 +64,59 @@ function render() {
   asked = false;
   if (S.stale) {
     const atEnd = S.k >= R.rows.length - 1;
-    R = live ? descend(S) : recorded();
-    V = live ? judge(S, R) : { kind: R.kind, text: R.sentence, limit: null, minimum: null };
+    run();
     if (atEnd) S.k = R.rows.length - 1;
     S.stale = false;
   }
   S.k = Math.max(0, Math.min(S.k, R.rows.length - 1));
   drawMap();
   drawLoss();
+  drawSharpness();
+  drawData();
   tell();
   remember();
 }
 
+function run() {
+  R = live() ? descend(S) : recorded();
+  V = live() ? judge(S, R) : { kind: R.kind, text: R.sentence, limit: null, minimum: null };
+}
+
 // The recorded run with the nearest learning rate.
 function recorded() {
-  const far = (run) => Math.abs(Math.log(run.lr / S.lr));
-  const run = D.compared ? D.runs[S.which] : D.runs.reduce((a, b) => (far(b) < far(a) ? b : a));
-  if (run.lr !== null) S.lr = run.lr;
-  return { ...run, rows: stored(run) };
+  const far = (one) => Math.abs(Math.log(one.lr / S.lr));
+  const one = D.compared ? D.runs[S.which] : D.runs.reduce((a, b) => (far(b) < far(a) ? b : a));
+  if (one.lr !== null) S.lr = one.lr;
+  return { ...one, rows: stored(one) };
 }
 
 function tell() {
-  $("verdict").textContent = V.text;
+  $("verdict").textContent = (B ? "A: " : "") + V.text;
   $("verdict").className = V.kind;
+  $("pinned").hidden = !B;
+  $("swap").hidden = !B;
+  $("pin").setAttribute("aria-pressed", String(Boolean(B)));
+  $("pin").textContent = B ? "let run B go" : "keep as run B";
+  if (B) {
+    $("pinned").textContent = `B (${B.name}): ${B.verdict.text}`;
+    $("pinned").className = B.verdict.kind;
+  }
   const row = R.rows[S.k];
   $("here").textContent = row ? `step ${row.t}: ` + row.x.slice(0, 6).map((v, k) => `${D.shown[k]} = ${short(v, 8)}`).join(", ") + `, loss = ${short(row.loss, 8)}${sharpness(row.x)}` : "";
   for (const box of document.querySelectorAll("[data-of]")) box.show();
-  $("rule-text").textContent = D.rules[S.rule].text;
+  const scrub = $("scrub");
+  scrub.max = Math.max(0, R.rows.length - 1);
+  scrub.value = S.k;
+  scrub.setAttribute("aria-valuetext", row ? `step ${row.t} of ${R.rows.at(-1).t}, loss ${short(row.loss)}` : "no step");
+  legend();
   table();
+}
+
+// The names of the runs in the colors of their paths, where there is more than one.
+function legend() {
+  const more = others(), own = D.compared && !B ? D.compared[S.which].name : `A: ${live() ? labelOf(S) : "run"}`;
+  const item = (name, className) => make("li", { class: className }, name);
+  $("legend").replaceChildren(...(more.length ? [item(own, "own"), ...more.map(({ name, hue }) => item(name, `hue${hue % HUES}`))] : []));
 }
 
 // 21 rows about the current step, or all of them.
@@ -91,44 +126,48 @@ function table() {
     const cells = [String(r.t), ...r.x.map(repr), repr(r.loss), repr(r.norm)];
     return (from + k === S.k ? "<tr class=now><td>" : "<tr><td>") + cells.join("<td>");
   });
-  $("rows").innerHTML = lines.join("");
+  $("rows").innerHTML = lines.join(""); // numbers only
   const left = R.rows.length - rows.length;
   $("more").hidden = !left && !all;
   $("more").textContent = all ? "fewer rows" : `all ${R.rows.length} rows`;
 }
 
 // A number field and a slider for the same value. to, from: slider position <-> value.
-function slider(host, title, get, set, low, high, to, from) {
-  const field = make("input", { type: "text", inputmode: "decimal", "aria-label": title, "data-of": 1, onchange: typed });
+function slider(host, title, get, set, low, high, to, from, write = get, use = (text) => text.trim() !== "" && finite(numeric(text)) && set(numeric(text))) {
+  const field = make("input", { type: "text", "aria-label": title, "data-of": 1, onchange: typed, spellcheck: "false", autocapitalize: "off" });
   const range = make("input", { type: "range", step: "any", min: low, max: high, "aria-label": `${title}, slider`, "data-of": 1, oninput: moved });
   function typed() {
-    const worth = +field.value.replace("\u2212", "-");
-    if (field.value.trim() !== "" && finite(worth) && set(worth) !== false) ask(); else field.value = get();
+    if (use(field.value, field) === false) field.value = write(); else ask();
   }
   function moved() {
     set(from(+range.value));
     ask();
   }
-  field.show = () => { if (document.activeElement !== field) field.value = get(); };
-  range.show = () => { if (document.activeElement !== range || Math.abs(to(get()) - range.value) > 1e-3 * (high - low)) range.value = to(get()); };
+  field.show = () => { if (document.activeElement !== field) field.value = write(); };
+  range.show = () => {
+    const worth = get();
+    if (document.activeElement !== range || Math.abs(to(worth) - range.value) > 1e-3 * (high - low)) range.value = to(worth);
+    range.setAttribute("aria-valuetext", `${title} ${short(worth)}`);
+  };
   host.append(make("label", { class: "row" }, make("span", {}, title), field, make("span", { class: "track" }, range)));
   return { field, range };
 }
 
 const rounded = (v) => +v.toPrecision(4);
+const numeric = (text) => +text.replace("\u2212", "-");
 
 function controls() {
   const host = $("controls");
   host.textContent = "";
   if (D.compared) choice(host, "run", D.compared.map((c) => c.name), S.which, take);
-  if (live) choice(host, "rule", D.rules.map((r) => r.name), S.rule, choose);
-  if (D.compared && !live) host.append("");
-  else if (F.rate || D.lr === null || (!live && D.runs.length < 2)) host.append(make("p", { class: "row" }, make("span", {}, "lr"), D.lrText));
-  else learningRate(host);
-  if (live) {
+  if (live()) choice(host, "rule", RULES.map((r) => r.name), S.rule, choose);
+  if (live()) learningRate(host);
+  else if (D.lr === null || D.runs.length < 2) host.append(make("p", { class: "row" }, make("span", {}, "lr"), D.lrText));
+  else if (!D.compared) learningRate(host);
+  if (live()) {
     const top = Math.log10(Math.max(500, 4 * D.steps, S.steps) + 1);
     slider(host, "steps", () => S.steps, (v) => v >= 0 && v <= MOST && (S.steps = Math.round(v), S.k = MOST, true), 0, Math.min(top, 4), (v) => Math.log10(v + 1), (v) => Math.round(10 ** v - 1));
-    D.rules[S.rule].hyper.forEach(([title, usual], k) => number(host, title, usual, () => S.hyper[k], (v) => { S.hyper[k] = v; }));
+    ruleOf(S).hyper.forEach(([title, usual], k) => { if (k !== ruleOf(S).planned) number(host, title, usual ?? S.hyper[k], () => S.hyper[k], (v) => { S.hyper[k] = v; }); });
     D.constants.forEach(([title, usual], k) => number(host, title, usual, () => S.constants[k], (v) => { S.constants[k] = v; }));
     D.params.slice(0, 12).forEach((title, k) => {
       const [low, high] = S.spans[k];
@@ -136,6 +175,12 @@ function controls() {
     });
   }
   if (P > 2) [0, 1].forEach((side) => choice(host, `axis ${side + 1}`, D.shown, S.axes[side], (k) => { S.axes[side] = k; ask(false); }));
+  for (const which of ["rule-label", "rule-text", "pin", "in", "out", "fit"]) $(which).hidden = !live();
+  if (live() && document.activeElement !== $("rule-text")) {
+    $("rule-text").value = RULES[S.rule].text;
+    $("rule-text").rows = Math.min(12, Math.max(2, RULES[S.rule].text.split("\n").length));
+    $("rule-mistake").textContent = "";
+  }
 }
 
 function choice(host, title, names, now, use) {
@@ -145,11 +190,17 @@ function choice(host, title, names, now, use) {
   host.append(make("label", { class: "row" }, make("span", {}, title), pick));
 }
 
+// A number or a formula of the step, and a slider with the limit of the stable rates marked.
 function learningRate(host) {
-  const edge = live && V.limit ? V.limit : S.lr;
-  let low = Math.log10(Math.min(S.lr, edge)) - 3, high = Math.log10(Math.max(S.lr, edge)) + 1.5;
-  if (!live) [low, high] = [D.runs[0].lr, D.runs[D.runs.length - 1].lr].map(Math.log10);
-  const { range } = slider(host, "lr", () => S.lr, (v) => v > 0 && (S.lr = v, true), low, high, Math.log10, (v) => rounded(10 ** v));
+  const edge = live() && V.limit ? V.limit : S.lr || 0.1, now = S.lr || edge;
+  let low = Math.log10(Math.min(now, edge)) - 3, high = Math.log10(Math.max(now, edge)) + 1.5;
+  if (!live()) [low, high] = [D.runs[0].lr, D.runs.at(-1).lr].map(Math.log10);
+  const set = (v) => v > 0 && (Object.assign(S, { lr: v, schedule: null }), true), worth = () => S.lr || edge;
+  const { field, range } = slider(host, "lr", worth, set, low, high, Math.log10, (v) => rounded(10 ** v), () => rateOf(S), live() ? typeRate : undefined);
+  if (live()) {
+    field.addEventListener("input", () => { try { useRate(readRate(field.value)); } catch { /* said when it is left */ } });
+    host.append(make("pre", { id: "rate-mistake", role: "alert" }));
+  }
   const mark = make("span", { id: "limit", "data-of": 1 });
   mark.show = () => {
     const place = V.limit ? (Math.log10(V.limit) - low) / (high - low) : -1;
@@ -170,160 +221,31 @@ function number(host, title, usual, get, set) {
 
 function choose(rule) {
   S.rule = rule;
-  S.hyper = D.rules[rule].hyper.map((h) => h[1]);
+  S.hyper = hyperOf(ruleOf(S));
   settle();
 }
 
 function settle() {
-  R = descend(S);
-  V = judge(S, R);
+  run();
   S.k = MOST;
   controls();
   ask();
 }
 
-function goTo(k) {
-  S.k = Math.max(0, Math.min(k, R.rows.length - 1));
+// Keep this run beside the next ones as run B, or let B go.
+function pin() {
+  B = B ? null : keptRun(copied(S));
   ask(false);
 }
 
-function play() {
-  if (playing) return stop();
-  if (S.k >= R.rows.length - 1) S.k = 0;
-  const pace = Math.max(1, Math.round(R.rows.length / 200));
-  playing = setInterval(() => { if (S.k >= R.rows.length - 1) stop(); else goTo(S.k + pace); }, R.rows.length > 100 ? 50 : 200);
-  $("play").textContent = "pause";
+function keptRun(s) {
+  const made = descend(s);
+  return { s, run: made, verdict: judge(s, made), name: labelOf(s) };
 }
 
-function stop() {
-  clearInterval(playing);
-  playing = 0;
-  $("play").textContent = "\u25b6 play";
+function swap() {
+  const mine = keptRun(copied(S));
+  Object.assign(S, copied(B.s), { k: MOST, spans: S.spans, axes: S.axes });
+  B = mine;
+  settle();
 }
-
-function zoom(by) {
-  for (const k of S.axes) {
-    const [low, high] = S.spans[k], m = (low + high) / 2, half = (high - low) / 2 * by;
-    S.spans[k] = [m - half, m + half];
-  }
-  ask(false);
-}
-
-// Show the whole path, or its part that is not extremely far away.
-function fit() {
-  S.axes.forEach((k) => {
-    const size = Math.max(...D.spans[k].map((v) => Math.abs(v - S.start[k]))), kept = R.rows.map((r) => r.x[k]).filter((v) => Math.abs(v - S.start[k]) <= 20 * size);
-    if (V.minimum) kept.push(V.minimum.x[k]);
-    const low = Math.min(S.start[k], ...kept), high = Math.max(S.start[k], ...kept), pad = 0.2 * (high - low) || 0.1 * size || 1;
-    S.spans[k] = [low - pad, high + pad];
-  });
-  ask(false);
-}
-
-function drag(press) {
-  if (!live || !(press.buttons & 1)) return;
-  const box = $("map").getBoundingClientRect(), values = [view.px.back(press.clientX - box.left), P > 1 ? view.py.back(press.clientY - box.top) : 0];
-  S.axes.forEach((k, side) => {
-    const [low, high] = S.spans[k];
-    S.start[k] = rounded(Math.max(low, Math.min(high, values[side])));
-  });
-  S.k = MOST;
-  ask();
-}
-
-function nudge(key) {
-  const side = key === "ArrowLeft" || key === "ArrowRight" ? 0 : 1;
-  if (side >= S.axes.length) return;
-  const k = S.axes[side], [low, high] = S.spans[k];
-  S.start[k] = rounded(S.start[k] + (key === "ArrowLeft" || key === "ArrowDown" ? -1 : 1) * (high - low) / 50);
-  ask();
-}
-
-function key(press) {
-  if (press.ctrlKey || press.metaKey || press.altKey || /^(INPUT|SELECT|TEXTAREA)$/.test(press.target.tagName)) return;
-  const does = {
-    ArrowLeft: () => goTo(S.k - 1), ArrowRight: () => goTo(S.k + 1), Home: () => goTo(0), End: () => goTo(R.rows.length - 1),
-    " ": play, "+": () => zoom(0.7), "-": () => zoom(1 / 0.7), f: fit,
-  };
-  if (press.key === " " && press.target.tagName === "BUTTON") return;
-  if (press.shiftKey && live && press.key.startsWith("Arrow")) nudge(press.key);
-  else if (does[press.key]) does[press.key]();
-  else return;
-  press.preventDefault();
-}
-
-// The state in the address, with all digits of every number.
-function address() {
-  const parts = [["k", S.k], ["lr", S.lr]];
-  if (live) parts.push(["start", S.start.join()], ["steps", S.steps], ["rule", D.rules[S.rule].name], ["set", [...S.hyper, ...S.constants].join()]);
-  if (D.compared) parts.push(["run", S.which]);
-  return "#" + parts.map(([title, worth]) => `${title}=${encodeURIComponent(worth)}`).join("&");
-}
-
-function remember() {
-  $("link").href = address();
-  clearTimeout(waiting);
-  waiting = setTimeout(() => { try { history.replaceState(null, "", address()); } catch { /* a sandboxed page */ } }, 300);
-}
-
-function recall() {
-  const given = new URLSearchParams(location.hash.slice(1)), numbers = (title) => (given.get(title) || "").split(",").map((v) => (v === "" ? NaN : +v));
-  const one = (title, good, use) => { const [v] = numbers(title); if (finite(v) && good(v)) use(v); };
-  if (D.compared) one("run", (v) => D.compared[v], (v) => { S.which = v; });
-  if (D.lr !== null) one("lr", (v) => v > 0, (v) => { S.lr = v; });
-  if (live) {
-    one("steps", (v) => v >= 0 && v <= MOST, (v) => { S.steps = Math.round(v); });
-    const rule = D.rules.findIndex((r) => r.name === given.get("rule")), start = numbers("start"), set = numbers("set");
-    if (rule >= 0 && rule !== S.rule) { S.rule = rule; S.hyper = D.rules[rule].hyper.map((h) => h[1]); }
-    if (start.length === P && start.every(finite)) S.start = start;
-    if (set.length === S.hyper.length + S.constants.length && set.every(finite)) {
-      S.hyper = set.slice(0, S.hyper.length);
-      S.constants = set.slice(S.hyper.length);
-    }
-    R = descend(S);
-    V = judge(S, R);
-  }
-  one("k", (v) => v >= 0, (v) => { S.k = Math.round(v); });
-  if (live && given.has("k")) S.k = Math.min(S.k, R.rows.length - 1);
-}
-
-function begin() {
-  $("formula").textContent = D.formula;
-  $("gradient").textContent = D.gradient.join("\n");
-  $("why").textContent = D.why;
-  $("why").hidden = live;
-  $("head").append(...["step", ...D.shown, "loss", "|gradient|"].map((title) => make("th", { scope: "col" }, title)));
-  reset();
-  recall();
-  controls();
-  colors();
-  const on = (which, does) => $(which).addEventListener("click", does);
-  on("first", () => goTo(0));
-  on("back", () => goTo(S.k - 1));
-  on("play", play);
-  on("next", () => goTo(S.k + 1));
-  on("last", () => goTo(R.rows.length - 1));
-  on("in", () => zoom(0.7));
-  on("out", () => zoom(1 / 0.7));
-  on("fit", fit);
-  on("reset", () => { stop(); reset(); if (live) choose(S.rule); else ask(); });
-  on("more", () => { all = !all; table(); });
-  if (!live) for (const which of ["in", "out", "fit"]) $(which).hidden = true;
-  $("map").addEventListener("pointerdown", (press) => { if (press.button === 0) { $("map").setPointerCapture(press.pointerId); drag(press); } });
-  $("map").addEventListener("pointermove", drag);
-  $("trace").addEventListener("pointerdown", (press) => {
-    const t = view.step(press.clientX - $("trace").getBoundingClientRect().left), k = R.rows.findIndex((r) => r.t >= t);
-    goTo(k < 0 ? R.rows.length - 1 : k);
-  });
-  document.addEventListener("keydown", key);
-  window.addEventListener("hashchange", () => { if (location.hash !== address()) { reset(); recall(); controls(); ask(); } });
-  const redraw = () => { colors(); ask(false); };
-  window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
-  window.addEventListener("resize", redraw);
-  const printing = (now) => () => { document.body.classList.toggle("print", now); colors(); drawMap(); drawLoss(); };
-  window.addEventListener("beforeprint", printing(true));
-  window.addEventListener("afterprint", printing(false));
-  S.stale = !live;
-  render();
-}
-begin();

@@ -1,9 +1,9 @@
 // Pictures on canvas: the curve or the map with the path, and the loss against the step.
-const paint = {};
+const paint = {}, HUES = 6;
 
 function colors() {
   const css = getComputedStyle(document.body);
-  for (const title of ["ink", "soft", "paper", "fall", "rise", "start", "curve", "valley", "summit", "line"]) {
+  for (const title of ["ink", "soft", "paper", "fall", "rise", "start", "curve", "valley", "summit", "line", ...Array.from({ length: HUES }, (_, k) => `hue${k}`)]) {
     paint[title] = css.getPropertyValue(`--${title}`).trim();
   }
 }
@@ -203,13 +203,51 @@ function drawMap() {
     if (P > 1 && known) pen.drawImage(field(p, xs, ys), p.l, p.t, p.r - p.l, p.b - p.t);
     if (curve) line(pen, curve.map(([a, b]) => [px(a), near(py(b))]), paint.curve, 2);
     if (P === 1 && R.rows.length) tangent(pen, p, px, py);
-    for (const rows of others()) line(pen, rows.map(spot), paint.line, 1.5);
+    for (const { rows, hue } of others()) line(pen, rows.map(spot), paint[`hue${hue % HUES}`], 2);
     path(pen, R.rows.map(spot));
     marks(pen, spot, px, py);
+    labels(pen, p, spot, px, py);
   });
+  place(spot);
   axes(p, xs, ys, P > 1 ? S.axes.map((k) => D.shown[k]) : [D.shown[0], levelName()]);
+  $("map").setAttribute("aria-label", `${P > 1 ? "map of the loss and the path" : "curve of the loss and the path"}${R.rows.length ? `, from ${short(R.rows[0].loss)} to ${short(R.rows.at(-1).loss)}` : ""}; drag to move the start, or press Shift with arrow keys`);
   const out = R.rows.find((r) => [0, 1].some((k) => k < P && !(r.x[S.axes[k]] >= S.spans[S.axes[k]][0] && r.x[S.axes[k]] <= S.spans[S.axes[k]][1])));
+  $("word").className = out ? "out" : "";
   $("word").textContent = out ? `the path leaves the picture at step ${out.t}` : P > 2 ? "a slice: the other parameters stand as at this step" : "";
+}
+
+// The square of the start as something that a finger can drag.
+function place(spot) {
+  const handle = $("handle"), at = live() && R.rows.length ? spot(R.rows[0]) : null;
+  handle.hidden = !at;
+  if (at) Object.assign(handle.style, { left: `${at[0]}px`, top: `${at[1]}px` });
+}
+
+// A word with a halo, kept inside the picture and off the words before it.
+function word(pen, p, taken, text, [x, y], color) {
+  const w = pen.measureText(text).width, inside = (v, low, high) => Math.max(low, Math.min(high, v));
+  for (const [dx, dy] of [[9, -9], [9, 17], [-9 - w, -9], [-9 - w, 17], [9, 33], [-9 - w, 33]]) {
+    const left = inside(x + dx, p.l + 3, p.r - w - 3), base = inside(y + dy, p.t + 13, p.b - 4);
+    if (taken.some(([a, b, v]) => left < a + v + 4 && a < left + w + 4 && Math.abs(base - b) < 14)) continue;
+    taken.push([left, base, w]);
+    pen.textAlign = "left";
+    pen.lineWidth = 3.5;
+    pen.strokeStyle = paint.paper;
+    pen.strokeText(text, left, base);
+    pen.fillStyle = color;
+    pen.fillText(text, left, base);
+    return;
+  }
+}
+
+// The names of what is drawn: start, minimum, the ends of the runs.
+function labels(pen, p, spot, px, py) {
+  const taken = [], more = others();
+  if (R.rows.length) word(pen, p, taken, "start", spot(R.rows[0]), paint.start);
+  if (V.minimum && (P === 2 || P === 1)) word(pen, p, taken, "minimum", [px(V.minimum.x[0]), py(P === 2 ? V.minimum.x[1] : F.value(...V.minimum.x)[0])], paint.ink);
+  if (!more.length) return;
+  if (R.rows.length) word(pen, p, taken, B || !D.compared ? "A" : D.compared[S.which].name, spot(R.rows.at(-1)), paint.ink);
+  more.slice(0, 12).forEach(({ name, rows, hue }) => { if (rows.length) word(pen, p, taken, B ? name.split(":")[0] : name, spot(rows.at(-1)), paint[`hue${hue % HUES}`]); });
 }
 
 function line(pen, points, color, width) {
@@ -280,20 +318,78 @@ function marks(pen, spot, px, py) {
 }
 
 function drawLoss() {
-  const p = sheet("trace"), rows = R.rows, more = others(), every = [rows, ...more].flat(), log = every.every((r) => level(r) > 0);
-  const worth = (r) => (log ? Math.log10(level(r)) : level(r)), xs = [0, Math.max(1, ...[rows, ...more].filter((all) => all.length).map((all) => all[all.length - 1].t))];
+  const p = sheet("trace"), { rows } = R, more = others(), every = [rows, ...more.map((o) => o.rows)].flat(), log = every.every((r) => level(r) > 0);
+  const worth = (r) => (log ? Math.log10(level(r)) : level(r)), xs = [0, Math.max(1, ...[rows, ...more.map((o) => o.rows)].filter((list) => list.length).map((list) => list.at(-1).t))];
   let ys = height(every.map(worth));
   if (log && ys[1] - ys[0] < 2) { const m = (ys[0] + ys[1]) / 2; ys = [m - 1, m + 1]; }
-  const px = scale(xs, p.l, p.r), py = scale(ys, p.b, p.t);
+  const px = scale(xs, p.l, p.r), py = scale(ys, p.b, p.t), at = (r) => [px(r.t), near(py(worth(r)))];
   view.step = (x) => Math.round(px.back(x));
   clipped(p, (pen) => {
-    for (const other of more) line(pen, other.map((r) => [px(r.t), near(py(worth(r)))]), paint.line, 1.5);
-    line(pen, rows.map((r) => [px(r.t), near(py(worth(r)))]), paint.curve, 2);
-    const here = R.rows[S.k];
+    for (const other of more) line(pen, other.rows.map(at), paint[`hue${other.hue % HUES}`], 2);
+    line(pen, rows.map(at), paint.curve, 2);
+    const here = rows[S.k], taken = [];
     if (!here) return;
     line(pen, [[px(here.t), p.t], [px(here.t), p.b]], paint.line, 1);
     pen.fillStyle = paint.ink;
-    disc(pen, px(here.t), near(py(worth(here))), 5);
+    disc(pen, ...at(here), 5);
+    if (!more.length) return;
+    const named = [...more.map(({ name, rows: list, hue }) => [B ? name.split(":")[0] : name, list, paint[`hue${hue % HUES}`]]), [B || !D.compared ? "A" : D.compared[S.which].name, rows, paint.ink]];
+    named.slice(-12).forEach(([name, list, color]) => { if (list.length) word(pen, p, taken, name, at(list[Math.floor(0.8 * (list.length - 1))]), color); });
   });
   axes(p, xs, ys, ["step", levelName()], log);
+  $("trace").setAttribute("aria-label", `${levelName()} against the step${rows.length ? `: from ${short(level(rows[0]))} to ${short(level(rows.at(-1)))} in ${rows.at(-1).t} steps` : ""}`);
+}
+
+// The largest curvature along the path, and the curvature above which this rule is not stable.
+function drawSharpness() {
+  const shown = Boolean(F.hess && R.rows.length > 1 && !D.compared);
+  $("sharp").hidden = !shown;
+  if (!shown) return;
+  const stride = Math.ceil(R.rows.length / 100), rows = R.rows.filter((_, k) => k % stride === 0 || k === R.rows.length - 1);
+  const points = rows.map((r) => [r.t, eigenvalues(r.x).at(-1)]).filter(([, v]) => finite(v)), p = sheet("sharp"), edge = edgeOfStability();
+  const known = points.map(([, v]) => v), far = 8 * Math.max(...known.map(Math.abs), 1e-300), all = [0, ...known, ...(edge !== null && edge < far ? [edge] : [])], top = Math.max(...all), low = Math.min(...all), ys = [low - 0.05 * (top - low), top + 0.15 * (top - low || 1)], xs = [0, Math.max(1, R.rows.at(-1).t)];
+  const px = scale(xs, p.l, p.r), py = scale(ys, p.b, p.t), here = points.findLast(([t]) => t <= R.rows[S.k].t);
+  clipped(p, (pen) => {
+    if (edge !== null) {
+      pen.setLineDash([6, 4]);
+      line(pen, [[p.l, near(py(edge))], [p.r, near(py(edge))]], paint.rise, 1.5);
+      pen.setLineDash([]);
+      word(pen, p, [], `not stable above ${short(edge, 4)}`, [p.l, near(py(edge)) + 12], paint.rise);
+    }
+    line(pen, points.map(([t, v]) => [px(t), near(py(v))]), paint.curve, 2);
+    pen.fillStyle = paint.ink;
+    if (here) disc(pen, px(here[0]), near(py(here[1])), 4);
+  });
+  axes(p, xs, ys, ["step", "sharpness"]);
+  $("sharp").setAttribute("aria-label", `sharpness, the largest curvature, against the step${edge === null ? "" : `; not stable above ${short(edge, 4)}`}`);
+}
+
+// The largest curvature at which the rule is stable at this learning rate, or null.
+function edgeOfStability() {
+  const lr = S.schedule ? rateAt(S, Math.max(1, R.rows[S.k].t)) : S.lr;
+  if (!(lr > 0) || !linearizes(S, 1 / lr)) return null;
+  const most = limit(S, [1, 1]);
+  return most === null ? null : most / lr;
+}
+
+// The data of a fit, and the model's curve at the current step.
+function drawData() {
+  const { model } = D, shown = Boolean(model && D.table && R.rows.length);
+  $("data").hidden = !shown;
+  if (!shown) return;
+  const p = sheet("data"), x = D.table[model.x], y = D.table[model.y], ends = [Math.min(...x), Math.max(...x)], pad = 0.04 * (ends[1] - ends[0] || 1), xs = [ends[0] - pad, ends[1] + pad];
+  const grid = model.only ? Array.from({ length: 200 }, (_, k) => xs[0] + k / 199 * (xs[1] - xs[0])) : x, values = model.at(R.rows[S.k].x, grid);
+  const px = scale(xs, p.l, p.r), ys = height(y), py = scale(ys, p.b, p.t);
+  clipped(p, (pen) => {
+    pen.fillStyle = paint.start;
+    x.forEach((v, k) => disc(pen, px(v), near(py(y[k])), 3.2));
+    if (model.only) line(pen, grid.map((v, k) => [px(v), near(py(values[k]))]), paint.rise, 2);
+    pen.fillStyle = paint.rise;
+    if (!model.only) x.forEach((v, k) => { if (finite(values[k])) pen.fillRect(px(v) - 2.5, near(py(values[k])) - 2.5, 5, 5); });
+    const taken = [], middle = Math.floor(0.7 * (grid.length - 1));
+    word(pen, p, taken, `model at step ${R.rows[S.k].t}`, [px(grid[middle]), near(py(values[middle]))], paint.rise);
+    word(pen, p, taken, "data", [px(x[0]), near(py(y[0]))], paint.start);
+  });
+  axes(p, xs, ys, [pretty(model.x), pretty(model.y)]);
+  $("data").setAttribute("aria-label", `${x.length} rows of data, and the model's ${model.only ? "curve" : "values"} at step ${R.rows[S.k].t}`);
 }

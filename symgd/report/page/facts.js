@@ -4,9 +4,9 @@ class Facts {
     const last = run.rows.at(-1);
     Object.assign(this, { s, run, rows: run.rows, x: last.x, value: last.loss, steps: last.t, start: s.start, first: run.rows[0].loss, kept: {} });
     this.slope = Math.max(...last.g.map(Math.abs));
-    this.lr = F.rate ? null : s.lr;
-    this.rateAt = F.rate ? (t) => F.rate(t, ...s.constants)[0] : null;
-    this.state = D.rules[s.rule].states > 0;
+    this.lr = s.schedule ? null : s.lr;
+    this.rateAt = s.schedule ? (t) => rateAt(s, t) : null;
+    this.state = ruleOf(s).states > 0;
     this.tail = run.rows.slice(-48).map((r) => [r.t, r.x]);
     this.path = this.tail.map((p) => p[1]);
     this.strides = pairs(this.path).map(([a, b]) => dist(a, b));
@@ -73,7 +73,7 @@ class Facts {
   }
 
   // Whether the rule's weight decay moves theta away from the minimum again.
-  get decays() { return D.rules[this.s.rule].decays && this.near.x.some(Boolean); }
+  get decays() { return ruleOf(this.s).decays(given(this.s)) && this.near.x.some(Boolean); }
 
   // The predicted factor, where the observed one agrees: in the linear regime.
   get predicted() {
@@ -218,5 +218,5 @@ function agree(seen, predicted) {
 
 // Sentences of Python's one table; numbers are written with 6 digits.
 const fill = (template, fields) => template.replace(/\{(\w+)\}/g, (_, name) => (typeof fields[name] === "number" ? short(fields[name]) : fields[name]));
-const part = (name, fields = {}) => fill(D.parts[name], fields);
-const kindOf = (outcome) => D.outcomes[outcome][0];
+const part = (name, fields = {}) => fill(T.parts[name], fields);
+const kindOf = (outcome) => T.outcomes[outcome][0];

@@ -133,16 +133,14 @@ function dominant(rows) {
   return Math.abs(Math.abs(value) / Math.exp(size) - 1) < 1e-6 ? value : Math.exp(size);
 }
 
-// The step of a rule on the error along an eigenvector: its Jacobian, by rows.
-function jacobian(s, curvature, lr, t = 1e9, away = 0) {
-  const size = 1 + D.rules[s.rule].states, flat = F.linear[s.rule](curvature, lr, t, away, ...s.hyper);
-  return Array.from({ length: size }, (_, i) => flat.slice(i * size, (i + 1) * size));
-}
+// The step of a rule on the error along an eigenvector: its Jacobian, by rows; null of a rough rule.
+const jacobian = (s, curvature, lr, t = 1e9, away = 0) => ruleOf(s).jacobian(curvature, lr, t, away, given(s));
 
 // Whether this linear map says how the rule behaves near a minimum of that curvature.
 function linearizes(s, curvature) {
-  if (!F.linear[s.rule]) return false;
-  const lr = 0.1 / curvature, rest = jacobian(s, 0, lr), here = jacobian(s, curvature, lr).flat();
+  const lr = 0.1 / curvature;
+  if (!jacobian(s, 0, lr)) return false;
+  const rest = jacobian(s, 0, lr), here = jacobian(s, curvature, lr).flat();
   if (rest.some((row, k) => row[0] !== +(k === 0)) || !allFinite(here)) return false;
   const near = (others, tolerance) => others.flat().every((v, k) => Math.abs(v - here[k]) <= tolerance * (1e-3 + Math.abs(here[k])));
   return near(jacobian(s, curvature, lr, 1e6), 1e-9) && near(jacobian(s, curvature, lr, 1e9, 1e-3), 0.05);

@@ -12,7 +12,6 @@ from typing import Any
 from symgd import names
 from symgd.analysis.critical.kinks import has_kinks
 from symgd.analysis.lower_bound import proven_bound
-from symgd.analysis.verdicts.sentences import OUTCOMES, PARTS
 from symgd.backends import javascript
 from symgd.calculus.dcp import curvature
 from symgd.calculus.polynomial import degree, polynomial
@@ -23,15 +22,7 @@ from symgd.model.array_internals import ArrayInternals
 from symgd.model.loss import Loss
 from symgd.model.result import Result
 from symgd.model.rules import Rule
-from symgd.report.page.page_functions import (
-    MOST_CHARACTERS,
-    has_hessian,
-    linear_function,
-    rate_function,
-    rule_data,
-    rules_of,
-    step_program,
-)
+from symgd.report.page.own_rules import rule_data, rules_of, why_not
 from symgd.report.page.recorded_runs import (
     MOST_PARAMETERS,
     loss_samples,
@@ -39,8 +30,11 @@ from symgd.report.page.recorded_runs import (
     recorded_runs,
     rounded,
 )
+from symgd.report.page.row_table import row_data, runs_over_rows
 from symgd.report.viewport import before_divergence, bounding_spans, has_diverged, viewport_of
 
+_MOST_CHARACTERS = 2000  # of a formula
+_MOST_HESSIAN_PARAMETERS = 6  # parameters up to which the page searches for minima
 _MOST_OPERATIONS = 40_000  # of a loss that runs in the browser
 _COARSE, _FINE = (56, 42), (88, 66)  # points of a live map; fine: for a cheap loss
 _CHEAP = 200  # operations, at most
@@ -90,21 +84,18 @@ def _live_content(runs: Sequence[Result]) -> Content:
     rules = rules_of(runs)
     # sums over the data, computed by Python
     given = None if loss.internals.rows is None else loss.internals.rows.values
-    functions: dict[str, Any] = {
-        "grad": javascript.function(loss.internals.program, given),
-        "value": javascript.function(loss.internals.value_program, given),
-        "rules": [javascript.function(step_program(rule, loss), given) for rule in rules],
-        "linear": [linear_function(rule) for rule in rules],
-    }
-    if has_hessian(loss):
-        functions["hess"] = javascript.function(loss.internals.hessian_program, given)
-    constants = [(name, result.hyperparameters[name]) for name in schedule.names]
-    if schedule.formula is not None:
-        functions["rate"] = rate_function(schedule)
+    functions: dict[str, Any] = {}
+    if not loss.internals.program.loops:  # else the engine runs over the rows
+        functions["grad"] = javascript.function(loss.internals.program, given)
+        functions["value"] = javascript.function(loss.internals.value_program, given)
+        if _has_hessian(loss):
+            functions["hess"] = javascript.function(loss.internals.hessian_program, given)
+    constants = [(name, result.hyperparameters[name]) for name in schedule.names if name != "n"]
     data = {
         "why": "",
         "rule": 0,
-        "rules": [rule_data(rule, len(loss.params)) for rule in rules],
+        "text": loss.text,
+        "rules": [rule_data(rule) for rule in rules],
         "constants": [[names.escape(name), value] for name, value in constants],
         "verdicts": [
             _settings(run, rules)
@@ -116,11 +107,11 @@ def _live_content(runs: Sequence[Result]) -> Content:
     if len(loss.params) > 1:  # a slice through more than two is redrawn at every step
         fine = len(loss.params) == 2 and loss.internals.value_program.operations <= _CHEAP
         data["gridSize"] = _FINE if fine else _COARSE
-    return Content(_shared_data(runs) | data, functions)
+    return Content(_shared_data(runs) | data | row_data(loss), functions)
 
 
 def _known(loss: Loss) -> dict[str, Any]:
-    """What the page's verdicts are drawn from: the sentences, and what algebra says of the loss.
+    """What the page's verdicts are drawn from: what algebra says of the loss.
 
     ahead: how many steps a finished run is continued, at most. bound: a number that the loss never
     falls below, or None; bounded: whether it is known to be bounded below.
@@ -128,8 +119,6 @@ def _known(loss: Loss) -> dict[str, Any]:
     below = proven_bound(loss)
     terms = polynomial(loss.internals.root, loss.internals.leaves)
     return {
-        "outcomes": OUTCOMES,
-        "parts": PARTS,
         "ahead": longest(loss.internals),
         "kinks": has_kinks(loss),
         "convex": curvature(loss.internals.root).is_convex,
@@ -139,12 +128,22 @@ def _known(loss: Loss) -> dict[str, Any]:
     }
 
 
+def _has_hessian(loss: Loss) -> bool:
+    """Whether the page searches for minima by Newton's method."""
+    if len(loss.params) > _MOST_HESSIAN_PARAMETERS or loss.internals.value_program.operations > 500:
+        return False
+    if loss.internals.hessian_program.loops:
+        return False
+    return not javascript.unsupported([loss.internals.hessian_program])
+
+
 def _settings(run: Result, rules: Sequence[Rule]) -> dict[str, Any]:
     """The settings of a run as those of the page."""
     assert run.rule is not None
     return {
         "rule": [str(rule) for rule in rules].index(str(run.rule)),
         "lr": run.lr if isinstance(run.lr, (int, float)) else None,
+        "lrText": run.lr if isinstance(run.lr, str) else None,
         "start": list(next(run.history.rows())[1]),
         "hyper": [run.hyperparameters[name] for name in run.rule.hyperparameters],
     }
@@ -163,15 +162,13 @@ def _why_recorded(result: Result) -> str:
         return "A solver chose each step: this page shows the run that Python made."
     if result.lr == "auto":
         return "A line search chose each learning rate: this page shows the run that Python made."
-    if result.rule.own_rates:
-        return "Each parameter has its own learning rate: this page shows the run that Python made."
-    if result.rule.reported is not None:
-        return "The rule reports another point than theta: this page shows the run of theta."
+    if reason := why_not(result.rule):
+        return reason
     if loss.internals.goes_by_rows:
         return "Each step saw some rows of the data: this page shows the run that Python made."
-    if loss.internals.program.loops:
+    if loss.internals.program.loops and not runs_over_rows(loss):
         return "The loss goes over rows of data: this page shows runs that Python made."
-    missing = javascript.unsupported([loss.internals.program, step_program(result.rule, loss)])
+    missing = javascript.unsupported([loss.internals.program])
     if missing:
         listed = ", ".join(missing)
         return f"JavaScript has no {listed}: this page shows runs that Python made."
@@ -187,7 +184,7 @@ def _shared_data(runs: Sequence[Result]) -> dict[str, Any]:
     return {
         "params": [names.escape(name) for name in params],
         "shown": [show(name) for name in params],
-        "formula": result.loss.read_as(pretty=True)[:MOST_CHARACTERS],
+        "formula": result.loss.read_as(pretty=True)[:_MOST_CHARACTERS],
         "gradient": gradient[:8] + more,
         "start": list(next(result.history.rows())[1]),
         "lr": result.lr if isinstance(result.lr, (int, float)) else None,
@@ -205,6 +202,9 @@ def _of_recorded(runs: Sequence[Result]) -> dict[str, Any]:
     for key in ("params", "shown", "start", "spans", "low", "high"):
         if key in found:
             found[key] = found[key][:MOST_PARAMETERS]
+    loss = runs[0].loss
+    if isinstance(loss, Loss) and not isinstance(loss.internals, ArrayInternals):
+        found |= row_data(loss)
     return found
 
 

@@ -7,7 +7,7 @@ function judge(s, run) {
   const facts = run.rows.length ? new Facts(s, run) : null, minimum = F.hess && facts && !bounds(s) ? facts.minimum : null;
   const upper = minimum ? facts.linear[1] : null, known = pythonsVerdict(s);
   if (known) return { kind: known.kind, text: known.text, limit: upper, minimum };
-  const [outcome, fields] = outcomeOf(facts, run), [kind, template] = D.outcomes[outcome];
+  const [outcome, fields] = outcomeOf(facts, run), [kind, template] = T.outcomes[outcome];
   const text = fill(template, fields) + (upper === null || kind === "nonfinite" ? "" : stable(facts, upper, kind));
   return { kind, text, limit: upper, minimum };
 }
