@@ -1,10 +1,12 @@
 """The page's engine under Node.js: what it makes of typed losses, and what Python makes of them."""
 
+import base64
 import json
 import math
+import re
 import shutil
 import subprocess
-from dataclasses import dataclass
+import zlib
 
 import symgd
 from symgd.errors import FormulaError
@@ -43,14 +45,10 @@ console.log(JSON.stringify({ losses, runs }));
 """
 
 
-@dataclass
-class Compared:
-    """What two engines make of the same: numbers compared, those that differ, and other faults."""
-
-    numbers: int = 0
-    apart: int = 0
-    errors: int = 0
-    faults: list[str] | None = None
+def program_in(page):
+    """The program that a page packs, as text."""
+    packed = re.search(r'id="packed" data-size="[0-9]+">([^<]*)<', page)[1]
+    return zlib.decompress(base64.b64decode(packed), -zlib.MAX_WBITS).decode("utf-8")
 
 
 def script_of(run):

@@ -15,6 +15,7 @@ import sympy
 import symgd
 from symgd.report import table
 from tests.outcome import Outcome
+from tests.report.engine_in_node import program_in
 
 #: What a terminal obeys (ESC and C1 sequences, CR, BEL, BS, NUL), what turns text around or hides
 #: it (bidirectional controls, zero width), what begins a line, and what no encoding can write.
@@ -48,7 +49,8 @@ def outputs(thing):
             found[name] = text
     if hasattr(thing, "to_html"):
         found["page"] = page = thing.to_html()
-        data = json.loads(re.search("const D = (.*);", page).group(1))
+        found["program of the page"] = program = program_in(page)
+        data = json.loads(re.search("const DATA = (.*);", program).group(1))
         found["data of the page"] = "\n".join(texts(data))
     if hasattr(thing, "plot"):
         out = io.StringIO()

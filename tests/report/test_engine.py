@@ -25,7 +25,7 @@ x +|sin x|2**|foo(x)|x**2 + lambda y: y|np.exp(x)|x = 3|(1+2|1e|2pir|a/2b|x,y|lo
 where(x,1,2)|where(x>0,1)|x!!|5%|expp(x)|1/0|log(0)|sqrt(-1)|f(x)=x|x if x>0 else 0|x₁|x // 2
 cos**2 x|_x+__y|inf|sum(x)|`a b`|x^2^3|√2x|minimize x^2|0x12|10^400|exp(1000)|x'|x and y|not x
 x == 1|round(x)|1_|sin^-1 x|x²³^2|1e400|1e-999|mod(x)|x^1e7|0/0|µ^2|ｘ^2|pi x|3 4|gamma + )
-max()|clip(x,1)|x?1:2|x mod 2|softmax(x)|x*/2|(x)(y) z|(|()|√√x|where(x > 1 < 2, 1, 2)|x.abs()
+max()|clip(x,1)|x?1:2|x mod 2|x*/2|(x)(y) z|(|()|√√x|where(x > 1 < 2, 1, 2)|x.abs()
 """
 
 

@@ -10,7 +10,8 @@ import symgd
 from symgd.backends.numpy_points import compile_points
 from symgd.errors import ArgumentError, DescentError
 from symgd.fits.student_t import two_sided_quantile
-from symgd.report.page import to_html
+from symgd.report.page.page_data import content_of
+from tests.report.engine_in_node import program_in
 from tests.cli.test_cli import Outcome
 
 GENERATOR = np.random.default_rng(3)
@@ -156,7 +157,7 @@ def test_compare_over_rows_runs_as_descend_does(file, tmp_path):
         run = symgd.descend(LINE, data=DATA, lr=lr)
         assert told["theta"] == pytest.approx(run.theta, rel=1e-12)
     assert (tmp_path / "c.svg").read_bytes().startswith(b"<?xml")
-    assert "The loss goes over rows of data" in (tmp_path / "c.html").read_text()
+    assert '"whole":true' in program_in((tmp_path / "c.html").read_text())  # it runs over the rows
 
 
 def test_map_over_rows_is_that_of_the_runs():
@@ -186,15 +187,17 @@ def test_curve_of_one_parameter_over_rows_is_the_loss():
     np.testing.assert_allclose(y, expected, rtol=1e-12)
 
 
-def test_page_over_rows_holds_recorded_runs():
-    page = to_html(symgd.descend(CURVE, data=DATA, lr=0.1, steps=5))
-    assert "shows runs that Python made" in page
+def test_page_over_many_rows_holds_recorded_runs_and_a_sample():
+    many = {name: np.tile(v, 400) for name, v in DATA.items()}
+    content = content_of(symgd.descend(CURVE, data=many, lr=0.1, steps=5)).data
+    assert "shows runs that Python made" in content["why"]
+    assert len(content["table"]["x"]) <= 300
+    assert not content_of(symgd.descend(CURVE, data=DATA, lr=0.1, steps=5)).data["why"]
 
 
 def test_page_of_a_batched_run_holds_that_run_only():
     run = symgd.descend(LINE, data=DATA, lr=0.01, steps=5, batch=10)
-    page = to_html(run)
-    assert "Each step saw some rows" in page
+    assert "Each step saw some rows" in content_of(run).data["why"]
 
 
 def test_page_of_sums_that_python_has_done_is_live(browser, tmp_path):

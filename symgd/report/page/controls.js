@@ -198,6 +198,7 @@ function learningRate(host) {
   const set = (v) => v > 0 && (Object.assign(S, { lr: v, schedule: null }), true), worth = () => S.lr || edge;
   const { field, range } = slider(host, "lr", worth, set, low, high, Math.log10, (v) => rounded(10 ** v), () => rateOf(S), live() ? typeRate : undefined);
   if (live()) {
+    field.addEventListener("focus", () => { rateBefore = { lr: S.lr, schedule: S.schedule }; });
     field.addEventListener("input", () => { try { useRate(readRate(field.value)); } catch { /* said when it is left */ } });
     host.append(make("pre", { id: "rate-mistake", role: "alert" }));
   }

@@ -27,7 +27,19 @@ from symgd.model.catalogue import CATALOGUE
 from symgd.model.schedules import SCHEDULES
 
 #: The modules of the engine, each of which uses those before it.
-MODULES = ("tables", "numbers", "tokens", "graph", "parser", "machine", "gradient", "stable", "random", "rule", "properties")
+MODULES = (
+    "tables",
+    "numbers",
+    "tokens",
+    "graph",
+    "parser",
+    "machine",
+    "gradient",
+    "stable",
+    "random",
+    "rule",
+    "properties",
+)
 
 _LONGEST = 1500  # characters of a formula of the table
 _BLANKS = re.compile(" +")

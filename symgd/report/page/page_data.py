@@ -94,7 +94,7 @@ def _live_content(runs: Sequence[Result]) -> Content:
     data = {
         "why": "",
         "rule": 0,
-        "text": loss.text,
+        "text": names.escape(loss.text),
         "rules": [rule_data(rule) for rule in rules],
         "constants": [[names.escape(name), value] for name, value in constants],
         "verdicts": [

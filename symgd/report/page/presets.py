@@ -23,7 +23,14 @@ _X = [round(0.2 * k, 1) for k in range(31)]
 _Y = [2.97, 2.66, 2.45, 2.03, 2.01, 1.71, 1.48, 1.53, 1.29, 1.3, 1.07, 0.93, 1.05, 0.99, 0.76, 0.72, 0.81, 0.67, 0.75, 0.68, 0.69, 0.5, 0.73, 0.62, 0.48, 0.59, 0.66, 0.44, 0.56, 0.51, 0.45]  # fmt: skip  # noqa: E501
 
 PRESETS: Sequence[Preset] = (
-    {"name": "the exercise", "loss": "theta^2", "start": [1.0], "lr": 0.2, "steps": 20, "rule": "gd"},
+    {
+        "name": "the exercise",
+        "loss": "theta^2",
+        "start": [1.0],
+        "lr": 0.2,
+        "steps": 20,
+        "rule": "gd",
+    },
     {
         "name": "valley (Rosenbrock)",
         "loss": "(1 - x)^2 + 100*(y - x^2)^2",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from symgd import names
 from symgd.formula.functions.table import BY_CLASS
 from symgd.formula.nodes import Category, Column, Node, RowMax, topological
 from symgd.formula.printing.plain import write
@@ -33,7 +34,10 @@ def row_data(loss: Loss) -> dict[str, Any]:
         return {}
     whole = runs_over_rows(loss)
     stride = 1 if whole else -(-rows.table.rows // _MOST_DRAWN)
-    table = {n: [float(v) for v in rows.table.columns[n][::stride]] for n in rows.table.names}
+    table = {
+        names.escape(n): [float(v) for v in rows.table.columns[n][::stride]]
+        for n in rows.table.names
+    }
     return {"text": write(loss.internals.root), "table": table, "whole": whole}
 
 

@@ -110,7 +110,16 @@ function useRate(schedule) {
   ask();
 }
 
-const typeRate = (text, field) => trying("rate-mistake", field, () => useRate(readRate(text)));
+// The rate of a field that is left; a mistake brings back the rate that it had when it was entered.
+let rateBefore = null;
+function typeRate(text, field) {
+  const good = trying("rate-mistake", field, () => useRate(readRate(text)));
+  if (!good && rateBefore) {
+    Object.assign(S, rateBefore);
+    ask();
+  }
+  return good;
+}
 
 function presets() {
   const pick = $("presets");

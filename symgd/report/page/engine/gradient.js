@@ -4,10 +4,11 @@
 // The derivatives of a node in each leaf, as nodes. rows: how many rows a sum goes over.
 function gradientOf(graph, output, leaves, rows = 1) {
   const order = topological([output]), active = dependents(order, leaves), singular = singularOf(order), found = new Map();
-  const accumulate = (node, term, condition) => {
+  // what all rows give to a node that is one number is summed
+  const accumulate = (node, term, condition, from = node) => {
     let flow = term, when = condition;
-    if (term.wide && !node.wide) {
-      flow = graph.node("rowsum", term);
+    if (from.wide && !node.wide) {
+      flow = term.wide ? graph.node("rowsum", term) : graph.mul(graph.number(rows), term);
       when = null;
     }
     if (!found.has(node)) found.set(node, { terms: [], conditions: [] });
@@ -20,7 +21,7 @@ function gradientOf(graph, output, leaves, rows = 1) {
     const { terms, conditions } = found.get(node), adjoint = graph.add(...terms), condition = anyOf(graph, conditions);
     for (const [arg, term, selected] of pullback(graph, node, adjoint, active, rows)) {
       const kept = condition && singular.has(node) ? masked(graph, condition, term) : term;
-      accumulate(arg, kept, bothOf(graph, condition, arg.args.length ? selected : null));
+      accumulate(arg, kept, bothOf(graph, condition, arg.args.length ? selected : null), node);
     }
   }
   return leaves.map((leaf) => (found.has(leaf) ? graph.add(...found.get(leaf).terms) : graph.number(0)));
