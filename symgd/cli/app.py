@@ -59,6 +59,11 @@ EXAMPLES_OF = {
   symgd explain "(1-x)^2 + 100*(y-x^2)^2" --lr 0.001 -r momentum
   symgd explain "x^2 + 10*y^2" --certify --format json
 """,
+    "play": """
+  symgd play
+  symgd play "x^2 - y^2 + y^4/4" -s x=1,y=0.001 -n 80
+  symgd play "mean((y - a*x - b)^2)" --data points.csv -o fit.html --no-open
+""",
     "rules": """
   symgd rules
   symgd rules adam

@@ -15,8 +15,10 @@ def verdicts(run, settings, folder):
 DATA.verdicts = [];
 adopt(DATA, FUNCTIONS);
 const told = {json.dumps(settings)}.map((asked) => {{
-  const s = {{ ...asked, rule: RULES.findIndex((r) => r.name === asked.rule), constants: DATA.constants.map((c) => c[1]) }};
-  s.schedule = typeof asked.lr === "string" ? readSchedule(asked.lr, DATA.constants.map((c) => c[0])) : null;
+  const rule = RULES.findIndex((r) => r.name === asked.rule);
+  const [names, constants] = [0, 1].map((k) => DATA.constants.map((c) => c[k]));
+  const s = {{ ...asked, rule, constants }};
+  s.schedule = typeof asked.lr === "string" ? readSchedule(asked.lr, names) : null;
   s.hyper = hyperOf(ruleOf(s));
   const {{ kind, text }} = judge(s, descend(s));
   return [kind, text];

@@ -34,15 +34,16 @@ def texts_of_mistakes():
 
 
 def slice_of_the_corpora():
-    """(name, text, points): every third record of each, and every short one."""
-    for record in load("mgh") or []:
-        yield record["name"], record["expr"], [dict(zip(record["params"], record["start"], strict=True))]  # fmt: skip
-    for record in (load("test_functions") or [])[::3]:
+    """(name, text, points) of some records of each corpus; `benchmarks pages` takes them all."""
+    for record in (load("mgh") or [])[::5]:
+        start = dict(zip(record["params"], record["start"], strict=True))
+        yield record["name"], record["expr"], [start]
+    for record in (load("test_functions") or [])[1::6]:
         points = [dict(zip(record["params"], x, strict=True)) for x in record["check_points"][:2]]
         yield record["name"], record["expr"], points
-    for record in (load("feynman") or [])[::3]:
+    for record in (load("feynman") or [])[::6]:
         yield record["id"], record["formula"], [record["check_points"][0]["at"]]
-    for record in (load("expressions") or [])[::2]:
+    for record in (load("expressions") or [])[::4]:
         yield record["expr"], record["expr"], [c["at"] for c in record["check_points"][:2]]
 
 
@@ -52,7 +53,7 @@ OWN = [
     ("exp(x) - 1 + 1 - cos(y)", [{"x": 1e-12, "y": 1e-9}]),
     ("where(x > 0, sqrt(x), x^2) + |y|", [{"x": -1.0, "y": 0.0}, {"x": 4.0, "y": -2.0}]),
     ("sqrt(x^2 + y^2)^3 + x^y", [{"x": 3.0, "y": 4.0}]),
-    ("logsumexp(x, y, z) + clip(x, -1, 1)*huber(y) + max(x, y, z)", [{"x": 0.5, "y": 2.0, "z": 0.5}]),
+    ("logsumexp(x, y) + clip(x, -1, 1)*huber(y) + max(x, y, x)", [{"x": 0.5, "y": 2.0}]),
     ("gamma(x) + loggamma(y) + erf(x)*ndtr(y) + log_ndtr(-9 - y)", [{"x": 2.5, "y": 0.3}]),
     ("sinc(x) + atan2(x, y) + mod(x, y) + softplus(-x)*sech(y)", [{"x": 1.5, "y": 0.7}]),
 ]  # fmt: skip
@@ -65,7 +66,8 @@ def answers(tmp_path_factory):
     python = [by_python(text, points) for _, text, points in cases]
     data = {"t": [0.0, 0.5, 1.0, 2.0], "y": [3.0, 2.1, 1.4, 0.8]}
     rows = "mean((y - a*exp(-b*t))^2) + 0.1*sum(huber(y - a, 0.5))"
-    losses = [{"text": t, "at": p.get("at", [])} for (_, t, _), p in zip(cases, python, strict=True)]  # fmt: skip
+    pairs = zip(cases, python, strict=True)
+    losses = [{"text": case[1], "at": known.get("at", [])} for case, known in pairs]
     losses += [{"text": text, "at": []} for text in [*texts_of_mistakes(), *ONLY_PYTHON]]
     losses.append({"text": rows, "at": [[2.0, 0.7]], "data": data})
     found = ask(tmp_path_factory.mktemp("engine"), losses, RUNS)
@@ -94,7 +96,7 @@ def test_values_and_gradients_are_pythons_to_twelve_digits(answers):
             for a, b in zip(row, expected, strict=True):
                 assert same(a, b, AMPLIFIED.get(name, 1e-12)), (text, row, expected)
                 numbers += 1
-    assert numbers > 100
+    assert numbers > 60
 
 
 def test_rows_of_data_have_pythons_values_and_gradients(answers):
@@ -125,21 +127,29 @@ LOSSES = [
     ("x^2 + 100*y^2", [1.0, 1.0], 0.011),
 ]
 RULES = ["gd", "momentum", "nesterov", "adam", "rmsprop", "lion", "adagrad", "clip_norm+momentum"]
-RUNS = [
-    {"loss": loss, "rule": RULES[(j + 3 * k) % len(RULES)], "lr": lr * scale, "start": start, "steps": steps}
-    for k, (loss, start, lr) in enumerate(LOSSES)
-    for j, (scale, steps) in enumerate([(1, 20), (0.1, 100), (1.5, 300), (8, 30)])
-] + [
-    {"loss": "x^2 + 3*y^2", "rule": entry.name, "lr": 0.3 if entry.name == "adadelta" else 0.01, "start": [1.0, -2.0], "steps": 60}
-    for entry in symgd.CATALOGUE.values()
-    if entry.kind == "rule"
-] + [
-    {"loss": "x^2 + y^2", "rule": "v = 0.5*v + g + 0.1*normal()\ntheta = theta - lr*v*rademacher()", "lr": 0.1, "start": [1.0, 1.0], "steps": 40},
-    {"loss": "x^2 + y^4", "rule": "theta = theta - lr*grad(theta - lr*g)/(1 + norm(g)*loss(theta)) + 0*count(g > 0)*mean(g)", "lr": 0.1, "start": [1.0, 1.0], "steps": 40},
-] + [
-    {"loss": "x^2 + y^4", "rule": "gd", "lr": lr, "start": [1.0, 1.0], "steps": 50}
-    for lr in ("0.1/(1 + t/10)", "cosine(0.2)", "0.2*(1 - t/n)", "warmup_cosine(0.1)", "1/3")
-]  # fmt: skip
+OWN_RULES = [
+    "v = 0.5*v + g + 0.1*normal()\ntheta = theta - lr*v*rademacher()",
+    "h = 1 + norm(g)*loss(theta)\ntheta = theta - lr*grad(theta - lr*g)/h + 0*count(g > 0)*mean(g)",
+]
+
+
+def _run(loss, rule, lr, start, steps):
+    return {"loss": loss, "rule": rule, "lr": lr, "start": start, "steps": steps}
+
+
+def runs():
+    for k, (loss, start, lr) in enumerate(LOSSES):
+        for j, (scale, steps) in enumerate([(1, 20), (0.1, 100), (1.5, 300), (8, 30)]):
+            yield _run(loss, RULES[(j + 3 * k) % len(RULES)], lr * scale, start, steps)
+    for rule in [entry.name for entry in symgd.CATALOGUE.values() if entry.kind == "rule"][::7]:
+        yield _run("x^2 + 3*y^2", rule, 0.01, [1.0, -2.0], 60)
+    for rule in OWN_RULES:
+        yield _run("x^2 + y^4", rule, 0.1, [1.0, 1.0], 40)
+    for lr in ("0.1/(1 + t/10)", "cosine(0.2)", "0.2*(1 - t/n)", "warmup_cosine(0.1)", "1/3"):
+        yield _run("x^2 + y^4", "gd", lr, [1.0, 1.0], 50)
+
+
+RUNS = list(runs())
 
 
 def test_ends_and_kinds_of_verdicts_are_pythons(answers):
@@ -161,4 +171,4 @@ def test_ends_and_kinds_of_verdicts_are_pythons(answers):
         if theirs.verdict.kind not in ("diverging", "nonfinite"):
             end = zip(ours["end"], theirs.x, strict=True)
             assert all(same(a, b, 1e-9) or abs(float(a) - b) < 1e-12 for a, b in end), (run, ours)
-    assert kinds >= 0.98 * seen > 80
+    assert kinds >= 0.98 * seen > 40

@@ -1,6 +1,5 @@
 """Every picture and page of runs without a finite point, or without a finite gradient."""
 
-import json
 import math
 import re
 from xml.etree import ElementTree

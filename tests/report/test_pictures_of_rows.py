@@ -11,8 +11,8 @@ from symgd.backends.numpy_points import compile_points
 from symgd.errors import ArgumentError, DescentError
 from symgd.fits.student_t import two_sided_quantile
 from symgd.report.page.page_data import content_of
-from tests.report.engine_in_node import program_in
 from tests.cli.test_cli import Outcome
+from tests.report.engine_in_node import program_in
 
 GENERATOR = np.random.default_rng(3)
 X = np.linspace(0.0, 4.0, 60)

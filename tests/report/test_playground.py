@@ -9,7 +9,8 @@ import symgd
 from tests.cli.test_cli import Outcome
 from tests.report.test_page import field, middle, show, table, text, type_keys  # noqa: F401
 
-KEYS = {"-": 189, ".": 190, "+": 187, "^": 54, "*": 56, "(": 57, ")": 48, "/": 191, " ": 32, "=": 187}  # fmt: skip
+#: the codes of the keys that are no letters and no digits
+KEYS = dict(zip("-.+^*()/ =", (189, 190, 187, 54, 56, 57, 48, 191, 32, 187), strict=True))
 VALLEY = "(1-x)**2 + 100*(y-x**2)**2"
 
 
@@ -293,7 +294,8 @@ def test_a_comparison_labels_each_run(show):  # noqa: F811
 
 def finger(page, points):
     """A finger that goes down at the first point, over the others, and up."""
-    for kind, places in [("touchStart", points[:1]), *(("touchMove", [p]) for p in points[1:]), ("touchEnd", [])]:  # fmt: skip
+    moves = [("touchMove", [point]) for point in points[1:]]
+    for kind, places in [("touchStart", points[:1]), *moves, ("touchEnd", [])]:
         touches = [{"x": x, "y": y} for x, y in places]
         page.call("Input.dispatchTouchEvent", type=kind, touchPoints=touches)
     page.settle()

@@ -230,7 +230,7 @@ function settle() {
   run();
   S.k = MOST;
   controls();
-  ask();
+  ask(false);
 }
 
 // Keep this run beside the next ones as run B, or let B go.

@@ -133,13 +133,13 @@ function dominant(rows) {
   return Math.abs(Math.abs(value) / Math.exp(size) - 1) < 1e-6 ? value : Math.exp(size);
 }
 
-// The step of a rule on the error along an eigenvector: its Jacobian, by rows; null of a rough rule.
+// The step of a rule on the error along an eigenvector: its Jacobian, by rows.
 const jacobian = (s, curvature, lr, t = 1e9, away = 0) => ruleOf(s).jacobian(curvature, lr, t, away, given(s));
 
 // Whether this linear map says how the rule behaves near a minimum of that curvature.
 function linearizes(s, curvature) {
   const lr = 0.1 / curvature;
-  if (!jacobian(s, 0, lr)) return false;
+  if (!ruleOf(s).map.smooth || !jacobian(s, 0, lr)) return false;
   const rest = jacobian(s, 0, lr), here = jacobian(s, curvature, lr).flat();
   if (rest.some((row, k) => row[0] !== +(k === 0)) || !allFinite(here)) return false;
   const near = (others, tolerance) => others.flat().every((v, k) => Math.abs(v - here[k]) <= tolerance * (1e-3 + Math.abs(here[k])));

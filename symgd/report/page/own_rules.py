@@ -16,7 +16,7 @@ _BLANKS = re.compile(" +")
 
 
 def rules_of(runs: Sequence[Result]) -> list[Rule]:
-    """The distinct rules of the runs, in their order; the page has those of the catalogue anyway."""
+    """The distinct rules of the runs; the page has those of the catalogue anyway."""
     own: dict[str, Rule] = {}
     for run in runs:
         assert run.rule is not None

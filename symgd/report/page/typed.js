@@ -56,7 +56,7 @@ function open(data, functions, more = {}) {
   present();
   S.k = MOST;
   controls();
-  ask();
+  ask(false);
 }
 
 // The window of a new loss: path and minimum, the start mirrored at it, with a margin.

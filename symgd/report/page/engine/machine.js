@@ -2,7 +2,7 @@
 // formula.evaluate and backends.lowering, in their order of operations.
 const sumOf = (...args) => args.reduce((a, b) => a + b);
 const sqrtOf = (x) => Math.sqrt(x);
-const divide = (a, b) => a / b;
+const plus2 = (a, b) => a + b, minus2 = (a, b) => a - b, times2 = (a, b) => a * b, divide = (a, b) => a / b, negated = (a) => -a;
 const constantPower = (a, b) => (b === 2 ? a * a : b >= 2 && b <= 8 && b === Math.floor(b) ? whole_power(a, b) : power(a, b));
 const COMPARE = {
   "<": (a, b) => a < b, "<=": (a, b) => a <= b, ">": (a, b) => a > b, ">=": (a, b) => a >= b, "==": (a, b) => a === b, "!=": (a, b) => a !== b,
@@ -53,17 +53,17 @@ function machine(roots, inputs, around = {}) {
     steps.push({ f, out, args, wide: wide[out] });
     return out;
   };
-  const factors = (product, rest) => rest.reduce((total, factor) => (divides(factor) ? put(divide, total, slotOf(factor.args[0])) : put((a, b) => a * b, total, slotOf(factor))), product);
+  const factors = (product, rest) => rest.reduce((total, factor) => (divides(factor) ? put(divide, total, slotOf(factor.args[0])) : put(times2, total, slotOf(factor))), product);
   const lower = (node) => {
     const { op, args } = node;
     if (op === "num" || op === "const") return place(node.value);
     if (op === "name") throw new Error(`${node.text} has no value`);
-    if (op === "mul" && isNegation(node)) return put((a) => -a, divides(args[1]) ? factors(place(1), args.slice(1)) : factors(slotOf(args[1]), args.slice(2)));
+    if (op === "mul" && isNegation(node)) return put(negated, divides(args[1]) ? factors(place(1), args.slice(1)) : factors(slotOf(args[1]), args.slice(2)));
     if (op === "mul") return factors(slotOf(args[0]), args.slice(1));
     if (op === "add") {
       return args.slice(1).reduce((total, term) => {
-        if (isNegation(term)) return put((a, b) => a - b, total, lowered(term));
-        return term.op === "num" && term.value < 0 ? put((a, b) => a - b, total, place(-term.value)) : put((a, b) => a + b, total, slotOf(term));
+        if (isNegation(term)) return put(minus2, total, lowered(term));
+        return term.op === "num" && term.value < 0 ? put(minus2, total, place(-term.value)) : put(plus2, total, slotOf(term));
       }, slotOf(args[0]));
     }
     if (op === "pow") {
@@ -89,14 +89,45 @@ function machine(roots, inputs, around = {}) {
   });
   for (const node of topological(roots, reads)) if (!slots.has(node)) slots.set(node, lower(node));
   const results = roots.map(slotOf);
+  return wide.includes(true) || steps.some((step) => step.whole) ? laneMachine(steps, values, wide, given, results) : scalarMachine(steps, values, given, results);
+}
+
+const INLINED = new Map([plus2, minus2, times2, divide, negated, square, sqrtOf].map((f, k) => [f, k]));
+
+// Numbers only: conditions are 1 and 0.
+function scalarMachine(steps, values, given, results) {
+  const cell = Float64Array.from(values), count = steps.length, code = new Int32Array(4 * count), calls = steps.map((step) => step.f), lists = steps.map((step) => step.args);
+  steps.forEach(({ f, out, args }, k) => code.set([INLINED.get(f) ?? 6 + Math.min(3, args.length), out, args[0], args[1] ?? args[0]], 4 * k));
+  return (numbers) => {
+    for (let k = 0; k < given.length; k++) cell[given[k]] = numbers[k];
+    for (let k = 0, at = 0; k < count; k++, at += 4) {
+      const out = code[at + 1], a = cell[code[at + 2]], b = cell[code[at + 3]];
+      switch (code[at]) {
+        case 0: cell[out] = a + b; break;
+        case 1: cell[out] = a - b; break;
+        case 2: cell[out] = a * b; break;
+        case 3: cell[out] = a / b; break;
+        case 4: cell[out] = -a; break;
+        case 5: cell[out] = a * a; break;
+        case 6: cell[out] = Math.sqrt(a); break;
+        case 7: cell[out] = calls[k](a); break;
+        case 8: cell[out] = calls[k](a, b); break;
+        default: cell[out] = calls[k](...lists[k].map((place) => cell[place]));
+      }
+    }
+    return results.map((slot) => cell[slot]);
+  };
+}
+
+// Arrays of rows or parameters among the values.
+function laneMachine(steps, values, wide, given, results) {
   return (numbers, width = 1) => {
     for (let k = 0; k < given.length; k++) values[given[k]] = numbers[k];
-    for (const step of steps) {
-      const { f, args } = step;
-      if (step.whole) values[step.out] = step.whole(args.map((a) => values[a]), width);
-      else if (step.wide) values[step.out] = lanes(f, args, values, wide, width);
-      else if (args.length === 2) values[step.out] = f(values[args[0]], values[args[1]]);
-      else values[step.out] = args.length === 1 ? f(values[args[0]]) : f(...args.map((a) => values[a]));
+    for (const { f, args, whole, out, wide: isWide } of steps) {
+      if (whole) values[out] = whole(args.map((a) => values[a]), width);
+      else if (isWide) values[out] = lanes(f, args, values, wide, width);
+      else if (args.length === 2) values[out] = f(values[args[0]], values[args[1]]);
+      else values[out] = args.length === 1 ? f(values[args[0]]) : f(...args.map((a) => values[a]));
     }
     return results.map((slot) => values[slot]);
   };

@@ -101,14 +101,28 @@ class Rule {
   step(theta, g, state, t, lr, hyper, loss, at) {
     const width = theta.length;
     if (!this.steps.has(width)) this.steps.set(width, this.compile(width));
-    const { run, around } = this.steps.get(width);
+    const { run, around, single } = this.steps.get(width);
+    if (single) return this.each(run, theta, g, state, [t, lr, loss, ...hyper]);
     Object.assign(around, { at, theta });
     const [next, ...after] = run([theta, g, ...state, t, lr, loss, ...hyper], width);
     return [spreadOut(next, width), after.map((v, k) => (this.one[k] ? v : spreadOut(v, width)))];
   }
 
+  // A step of each parameter by itself.
+  each(run, theta, g, state, shared) {
+    const next = theta.slice(), after = state.map((v, j) => (this.one[j] ? v : v.slice()));
+    for (let k = 0; k < theta.length; k++) {
+      const out = run([theta[k], g[k], ...state.map((v, j) => (this.one[j] ? v : v[k])), ...shared]);
+      [next[k]] = out;
+      for (let j = 0; j < state.length; j++) if (this.one[j]) after[j] = out[j + 1]; else after[j][k] = out[j + 1];
+    }
+    return [next, after];
+  }
+
+  // single: no number of the step depends on other parameters.
   compile(width) {
-    const graph = new Graph(), wide = (name) => name === "theta" || name === "g" || (this.state.includes(name) && !this.one[this.state.indexOf(name)]);
+    const lines = [...this.lines, ...this.initial.values()], single = !lines.some((line) => line.order.some((n) => REDUCED.has(n.op) || VARIED.has(n.op)));
+    const graph = new Graph(), wide = (name) => !single && (name === "theta" || name === "g" || (this.state.includes(name) && !this.one[this.state.indexOf(name)]));
     const names = ["theta", "g", ...this.state, "t", "lr", "L", ...this.hyper.map(([name]) => name)], given = {}, around = { at: null, theta: null };
     for (const name of new Set(names)) given[name] = graph.name(name, wide(name));
     given.count = graph.number(width);
@@ -118,17 +132,19 @@ class Rule {
       lossat: ([x]) => around.at.value(spreadOut(x, width)), gradat: ([x]) => around.at.grad(spreadOut(x, width)), hvp: ([x]) => around.at.product(around.theta, spreadOut(x, width)),
     };
     const inputs = names.map((name, k) => (names.indexOf(name) === k ? given[name] : null));
-    return { around, run: machine(this.nodes(graph, given), inputs, whole) };
+    return { around, single, run: machine(this.nodes(graph, given), inputs, whole) };
   }
 
-  // The Jacobian of a step on the error along an eigenvector, by rows, or null of a rule that is not
-  // smooth: with g = curvature*error and state, at these values. Mirrors LinearRule.
+  // The Jacobian of a step on the error along an eigenvector, by rows, with g = curvature*error and
+  // state, at these values; null where the rule does not begin at rest. Mirrors LinearRule.
   jacobian(curvature, lr, t, away, hyper) {
-    this.linear = this.linear === undefined ? this.linearize() : this.linear;
-    if (!this.linear) return null;
-    const flat = this.linear([away, curvature, lr, t, ...hyper]), size = 1 + this.states;
+    if (!this.map.run) return null;
+    const flat = this.map.run([away, curvature, lr, t, ...hyper]), size = 1 + this.states;
     return Array.from({ length: size }, (_, i) => flat.slice(i * size, (i + 1) * size));
   }
+
+  // {run, smooth}: its entries, and whether no kink depends on the error or the state.
+  get map() { return (this.linear = this.linear || this.linearize()); }
 
   linearize() {
     if (this.box) return this.withoutBox().linearize();
@@ -137,7 +153,7 @@ class Rule {
     const error = leaf(" error"), curvature = leaf(" curvature"), slope = (x) => graph.mul(curvature, x), half = (x) => graph.mul(graph.number(0.5), curvature, graph.pow(x, 2));
     Object.assign(given, { theta: error, g: slope(error), L: half(error) });
     const moving = [error, ...this.state.map((name) => given[name])];
-    const replaced = (node, args) => ({ total: args[0], peak: args[0], lossat: args[0] && half(args[0]), gradat: args[0] && slope(args[0]), hvp: args[0] && slope(args[0]) }[node.op] || graph.same(node, args));
+    const replaced = (node, args) => ({ norm: args[0] && graph.node("abs", args[0]), total: args[0], peak: args[0], lossat: args[0] && half(args[0]), gradat: args[0] && slope(args[0]), hvp: args[0] && slope(args[0]) }[node.op] || graph.same(node, args));
     let results = graph.rebuild(one.nodes(graph, given), replaced);
     results = graph.rebuild(results, (node, args) => {
       if (node.op !== "where" || dependents(topological([args[0]]), [...moving, curvature, given.lr]).has(args[0])) return graph.same(node, args);
@@ -146,12 +162,14 @@ class Rule {
     });
     const order = topological(results), active = dependents(order, moving);
     const rough = order.some((n) => active.has(n) && n.args.some((a) => active.has(a)) && (n.op === "where" || n.op === "norm" || T.functions[n.op]?.kink));
-    if (rough || this.random || this.held.length || ![...this.initial.values()].every((line) => [...line.reads].every((n) => n === "theta" || n === "g"))) return null;
-    const entries = results.flatMap((result) => gradientOf(graph, result, moving)), far = leaf(" away"), places = new Map(moving.map((m) => [m, far]));
+    const smooth = !rough && !this.random;
+    if (this.held.length || ![...this.initial.values()].every((line) => [...line.reads].every((n) => n === "theta" || n === "g"))) return { run: null, smooth };
+    const far = leaf(" away"), places = new Map(moving.map((m) => [m, far]));
     try {
-      return machine(graph.replace(entries, places), [far, curvature, given.lr, given.t, ...this.hyper.map(([n]) => given[n])]);
+      const entries = results.flatMap((result) => gradientOf(graph, result, moving));
+      return { run: machine(graph.replace(entries, places), [far, curvature, given.lr, given.t, ...this.hyper.map(([n]) => given[n])]), smooth };
     } catch {
-      return null; // a derivative that JavaScript lacks
+      return { run: null, smooth }; // a derivative that JavaScript lacks
     }
   }
 
