@@ -24,7 +24,7 @@ from symgd.model.result import Result
 from symgd.report.compare import run_labels
 from symgd.report.markup import markup
 from symgd.report.output_files import check_page, write_whole
-from symgd.report.page.language import engine, script_json
+from symgd.report.page.language import engine_source, script_json
 from symgd.report.page.page_data import Content, content_of, content_of_several
 from symgd.report.page.presets import PRESETS
 from symgd.report.static_svg import descent_svg
@@ -97,7 +97,7 @@ def program_of(content: Content) -> str:
     data = script_json(content.data)
     presets = f"const PRESETS = {script_json(PRESETS)};"
     given = [presets, f"const DATA = {data};", library, f"const FUNCTIONS = {functions};"]
-    return "\n".join(['"use strict";', engine(), *given, *own])
+    return "\n".join(['"use strict";', engine_source(), *given, *own])
 
 
 def _object(functions: dict[str, Any]) -> str:

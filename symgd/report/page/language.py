@@ -126,7 +126,7 @@ def _row(row: Function) -> dict[str, Any]:
     return {k: v for k, v in found.items() if v} | {k: v for k, v in ends.items() if isfinite(v)}
 
 
-def engine() -> str:
+def engine_source() -> str:
     """The source of the engine: the tables, the functions of JavaScript, the modules in order."""
     folder = files("symgd.report.page") / "engine"
     functions = javascript.written()
