@@ -378,6 +378,8 @@ def test_numbers_of_steps_that_nobody_waits_for_are_not_told(loss, arguments):
         # each step is lr*m/sqrt(v) of the largest v: it shrinks with the gradient
         ("(x-1000)^2", {"rule": "amsgrad", "lr": 0.0467, "steps": 6, "start": 0}, "converging",
          "by no steady factor"),
+        ("x^6/6-x", {"rule": "qhadam", "lr": 0.405, "steps": 26, "start": 0.263}, "oscillating",
+         "and rises again"),
         ("x^2+y^2", {"rule": "spsa", "lr": 0.01, "steps": 100}, "converging", "the error fell"),
         # three minima are within reach of Newton's step from here; the run goes to that of 3*pi/2
         ("sin(x)", {"start": 3.08, "rule": "adamaxw", "lr": 0.00049, "steps": 50}, "approaching",

@@ -87,7 +87,8 @@ def _by_law(facts: Facts) -> Measured | None:
     law, observed = facts.fall, facts.observed
     if observed is not None:
         return _geometric(facts, observed)
-    if law is not None and law.slope < 0:
+    longer = facts.future(far(facts))  # an adaptive rule may leave a minimum again
+    if law is not None and law.slope < 0 and (not longer or falls(facts, longer)):
         found = _power(facts, law) if law.law == "power" else _constant(facts, law)
         if found is not None:
             return found

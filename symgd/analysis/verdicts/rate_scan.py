@@ -69,11 +69,10 @@ class RateScan:
         self._look_for_minimum()
         if not self._one_valley():
             best = self._order(self.score)[0]
-            far = 2.0 ** min(_WORSE, _MORE_STEPS // (6 * max(1, best.run.steps)))
-            for lr in sorted(self.trials):
-                if best.lr / far <= lr < min(best.lr * far, self.limit / 2):
-                    for k in (1, 2, 3):
-                        self._try(lr * 2 ** (k / 4))
+            most = _MORE_STEPS // (3 * max(1, best.run.steps))
+            for lr in sorted(self.trials, key=lambda lr: abs(math.log(lr / best.lr)))[:most]:
+                for k in (1, 2, 3) if lr * 2 < self.limit else ():
+                    self._try(lr * 2 ** (k / 4))
         sure: dict[float, Score] = {}
         for trial in self._finalists():
             if self.score(trial) < min(sure.values(), default=_LOST):

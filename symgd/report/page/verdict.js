@@ -96,7 +96,8 @@ function fallsYet(facts) {
 function byLaw(facts) {
   const law = facts.fall;
   if (facts.observed !== null) return geometric(facts, facts.observed);
-  const found = law && law.slope < 0 ? (law.law === "power" ? sublinear(facts, law) : constant(facts, law)) : null;
+  const longer = facts.future(farOf(facts)), on = !longer.length || falls(facts, longer);
+  const found = law && law.slope < 0 && on ? (law.law === "power" ? sublinear(facts, law) : constant(facts, law)) : null;
   return found || unsteady(facts);
 }
 
