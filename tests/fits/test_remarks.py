@@ -43,6 +43,13 @@ def test_fit_of_one_row_that_stands_out_names_it():
     assert said(found, "rests on row 40 (x = 4): of the others it explains no more than their mean")
 
 
+def test_squares_without_a_response_have_no_row_that_stands_out():
+    text = "sum((y - a - b*x)^2/(0.01 + b^2*w^2))"
+    w = np.where(X > 3.9, 1e-3, 1.0)
+    data = {"x": X, "y": X + np.random.default_rng(1).normal(0, 1, 40), "w": w}
+    assert not said(symgd.fit(text, data), "rests on")
+
+
 def test_few_rows_of_noise_may_be_chance():
     noise = np.random.default_rng(4).normal(0, 1, 7)
     found = symgd.fit("y = c + a*sin(w*x + p)", {"x": np.arange(7.0), "y": noise})
@@ -260,6 +267,7 @@ def test_squares_that_where_chooses_are_scanned():
         ("y = a*(1 - exp(-k*x))", lambda x: 10 * (1 - np.exp(-0.02 * x)), "a*k = "),
         ("y = t*x/(k + x)", lambda x: 10 * x / (20 + x), "k/t = "),
         ("y = a*exp(-k*x) + c", lambda x: 3 - 2 * x, "a + c = "),
+        ("y = a*(x + 300) + c", lambda x: 1 + 0.01 * x, "c + 300."),
     ],
 )
 def test_sloppy_direction_is_named_with_a_remedy_that_was_tried(model, y, together):

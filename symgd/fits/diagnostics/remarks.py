@@ -78,6 +78,10 @@ def _few_rows(problem: LeastSquaresProblem, x: Vector) -> str | None:
     table = sample_rows(rows, _ROWS).table
     if rows.table.rows > _ROWS or len(problem.residuals.each) > 1 or summary.counted < _FEW:
         return None
+    model = problem.model
+    observed = {*columns_below([model.response])}
+    if not observed or observed & {*columns_below([model.predicted])}:
+        return None  # the squares are not those of a response about its model
     response, *more = problem.observed[0].all_rows([])
     weight = more[0] if more else np.ones(len(response))
     squares = problem.residuals.values(x.tolist())[0] ** 2

@@ -82,6 +82,12 @@ def _together(
         error = math.sqrt(max(float(np.array(slope) @ block @ np.array(slope)), 0.0))
         if value and error < best * abs(value):
             best, text = error / abs(value), f"{form} = {value:.4g} +- {error:.2g}"
+    if text is None:  # the combination that is known best, as the height of a line amid its rows
+        r = float(f"{-block[0, 1] / block[0, 0]:.4g}")
+        value, error = q + r * p, math.sqrt(max(float(np.array([r, 1]) @ block @ [r, 1]), 0.0))
+        if error < _KNOWN * min(abs(value), math.sqrt(block[1, 1])):
+            sign = "+" if r > 0 else "-"
+            text = f"{b} {sign} {abs(r):.4g}*{a} = {value:.4g} +- {error:.2g}"
     return text
 
 
