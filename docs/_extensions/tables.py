@@ -156,6 +156,24 @@ def examples() -> str:
     return "\n\n".join(f"## {path.stem}\n\n{include % path.name}" for path in paths)
 
 
+def tour() -> str:
+    """The notebook `docs/tour.ipynb`, without its title: its texts, its code, what that shows."""
+    parts = []
+    for cell in json.loads((_ROOT / "docs" / "tour.ipynb").read_text("utf-8"))["cells"][1:]:
+        source = "".join(cell["source"])
+        parts.append(source if cell["cell_type"] == "markdown" else f"```python\n{source}\n```")
+        parts += map(_shown, cell.get("outputs", ()))
+    return "\n\n".join(parts)
+
+
+def _shown(output: dict[str, Any]) -> str:
+    data = output.get("data", {})
+    if "text/html" in data:
+        return "```{raw} html\n" + "".join(data["text/html"]) + "\n```"
+    text = "".join(data.get("text/plain", output.get("text", output.get("traceback", ""))))
+    return "```text\n" + re.sub(r"\x1b\[[0-9;]*m", "", text).rstrip() + "\n```"
+
+
 def commands() -> str:
     """What `--help` prints, of every command."""
     runner, parts = CliRunner(env={"COLUMNS": "88"}), []
@@ -179,6 +197,7 @@ _ALL = (
     outcomes,
     schemas,
     examples,
+    tour,
 )
 TABLES: dict[str, Callable[[], str]] = {f.__name__: f for f in _ALL}
 
