@@ -116,6 +116,7 @@ _ROOMS = ("data", "sklearn")  # public as modules: `import symgd; symgd.data.rea
 def __getattr__(name: str) -> "Any":
     from importlib import import_module
 
+    import_module("symgd._locks")  # from here on a fork waits for imports in other threads
     if name in _ROOMS:
         return import_module(f"symgd.{name}")
     if name not in _WHERE:

@@ -10,6 +10,7 @@ class: threads wait for one another, and it stays locked in a child that was for
 from __future__ import annotations
 
 import importlib
+import logging  # noqa: F401 - while a fork waits, nobody may register what it does at forks
 import os
 import sys
 import time

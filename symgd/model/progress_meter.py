@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -61,7 +62,9 @@ class Meter:
     began: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
-        self._listener = _listener.get() or draw(self, "bar")
+        self._listener = _listener.get()
+        if self._listener is None and "IPython" in sys.modules:
+            self._listener = draw(self, "bar")
 
     def tell(self, done: float, note: str = "") -> None:
         """So much is done."""
