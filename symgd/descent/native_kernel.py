@@ -114,6 +114,12 @@ class _Buffers(NamedTuple):
         return [buffer.buffer_info()[0] for buffer in self]
 
 
+def _loop(emit: Callable[..., str], program: Program, *settings: int) -> Module:
+    """The loop around a program, which is emitted once: in its place the cache keeps it alive."""
+    key = (emit.__name__, id(program), *settings)
+    return remembered(key, lambda: (program, compile_module(emit(program, *settings))))[1]
+
+
 class NativeKernel(_CompiledKernel):
     """The steps of a loss of few parameters, everything in registers.
 
@@ -126,7 +132,7 @@ class NativeKernel(_CompiledKernel):
         self.count, self.tail, self.evaluate = count, tail, loss.internals.evaluate
         self.states = len(program.inputs) - count - 1 - len(tail)
         self.nanoseconds, self.settles = 5 + program.cost, settles
-        self.module = compile_module(step_loop(program, count, self.states, settles))
+        self.module = _loop(step_loop, program, count, self.states, settles)
 
 
 class NativeLineSearch(NativeKernel):
@@ -138,7 +144,7 @@ class NativeLineSearch(NativeKernel):
         self.count, self.tail, self.evaluate = count, tail, loss.internals.evaluate
         self.states = len(program.inputs) - count - 2 - len(tail)
         self.nanoseconds = 15 + 5 * program.cost
-        self.module = compile_module(line_search_loop(program, count, self.states))
+        self.module = _loop(line_search_loop, program, count, self.states)
 
 
 @dataclass(frozen=True)

@@ -103,6 +103,14 @@ def large(self, *args):
     self.module = Module(self.module)
     for buffer in self.more:
         remember(buffer)
+    machine = self.gradient.machine  # its own arrays are those of the next call
+    room = machine._arrays() if hasattr(machine, "_arrays") else machine._room()
+    machine._spare.append(room)
+    for own in (room.work, getattr(room, "slots", None)):
+        if own is not None:
+            live[own.ctypes.data] = own.view(np.uint8)
+    if hasattr(machine, "constants"):
+        remember(machine.constants)
 
 
 native_kernel.ArrayKernel.__init__ = large
@@ -110,6 +118,12 @@ chain = " + ".join(f"100*(x{i + 1}-x{i}**2)**2 + sin(x{i})/{i}" for i in range(1
 for rule in ("gd", "clip_norm+adam"):
     symgd.descend(chain, rule=rule, lr=1e-4, steps=200, start=0.5, backend="native")
 print("large")
+
+table = {"x": np.linspace(0, 2, 37), "y": np.exp(-np.linspace(0, 2, 37))}
+for rule in ("gd", "adam"):
+    symgd.descend("mean((y - a*exp(-b*x))^2)", data=table, rule=rule, lr=0.01, steps=200,
+                  start=0.5, backend="native")  # fmt: skip
+print("rows")
 
 lanes_init = native_sweep.LanesKernel.__init__
 

@@ -7,6 +7,7 @@ import pytest
 from scipy import optimize, stats
 
 import symgd
+from tests.grids import grid
 
 X = np.linspace(0, 4, 40)
 DECAY = {"x": X, "y": 2 * np.exp(-0.5 * X) + np.random.default_rng(8).normal(0, 0.05, 40)}
@@ -25,8 +26,7 @@ NOISE_MODELS = {
 }
 
 
-@pytest.mark.parametrize("model", NOISE_MODELS)
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(("model", "seed"), grid(NOISE_MODELS, range(3)))
 def test_fit_to_noise_says_so_and_a_fit_to_a_signal_does_not(model, seed):
     x, noise = np.linspace(0.1, 4, 40), np.random.default_rng(seed).normal(0, 0.3, 40)
     words = "the mean of the response", "rests on"

@@ -213,7 +213,7 @@ _JNP = {
 }
 
 
-@cases("mgh", "feynman", "test_functions", "expressions", nth=3)
+@cases("mgh", "feynman", "test_functions", "expressions", nth=5)
 def test_gradient_agrees_with_jax_in_float64(name, text, at, values):
     """The compiled gradient to 1e-12 of the largest component, since both round alike; that of
     `Loss.exact.grad` to 1e-12 in each component that JAX has right, by mpmath at 50 digits.

@@ -25,7 +25,7 @@ x, y = name("x"), name("y")
 # The slice
 
 
-@pytest.mark.parametrize("seed", every(2, range(101, 107)))
+@pytest.mark.parametrize("seed", every(3, range(101, 107)))
 def test_random_formulas_agree_with_the_oracles(seed):
     """240 formulas of a seed by every check, 5 s; longer runs: python -m tests.fuzz --seed 1."""
     report = run(seed, count=240)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from symgd import Loss
+from tests.grids import every
 
 ROWS = 1000
 TEXT = "mean((y - (a*x + b*z + c))**2)"
@@ -59,7 +60,7 @@ def places(data):
     return [np.ones(3), np.zeros(3), best, best * (1 + 1e-9), best * 1.001, best + 1e3 * hardly]
 
 
-@pytest.mark.parametrize("seed", range(24))
+@pytest.mark.parametrize("seed", every(2, range(24)))
 def test_moments_lose_no_digits_that_rows_keep(seed):
     data = hard(seed)
     loss = Loss(TEXT, data)

@@ -14,6 +14,7 @@ import sympy
 
 import symgd
 from symgd.report import table
+from tests.grids import grid
 from tests.outcome import Outcome
 from tests.report.engine_in_node import program_in
 
@@ -116,8 +117,7 @@ def named(name):
     return grad
 
 
-@each_name
-@pytest.mark.parametrize("kind", RESULTS)
+@pytest.mark.parametrize(("kind", "name"), grid(RESULTS, NAMES), ids=lambda text: ascii(text)[:24])
 def test_names_are_escaped_in_every_output(kind, name):
     for form, text in outputs(RESULTS[kind](name)).items():
         assert not raw(text), form
