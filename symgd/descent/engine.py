@@ -53,7 +53,7 @@ class Heading:
 
 
 def shown_values(values: Mapping[str, float]) -> dict[str, float]:
-    """The values by the names that people gave."""
+    """The values by the names that were typed."""
     return {name: value for name, value in values.items() if "[" not in name}
 
 
