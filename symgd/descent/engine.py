@@ -115,9 +115,9 @@ def engine(
     point: the parameters by name. evaluate: value and projected gradient there. about: what runs,
     for who shows its progress.
     """
-    meter = Meter(steps, "steps", about)
-    pace = _Pace(steps if getattr(kernel, "paced", False) else _FIRST)
     try:
+        meter = Meter(steps, "steps", about)
+        pace = _Pace(steps if getattr(kernel, "paced", False) else _FIRST)
         while run.t < steps:
             stop = kernel.advance(run, 1 if callback else min(pace.count, steps - run.t))
             if stop is not None:

@@ -6,6 +6,7 @@ from itertools import islice
 import numpy as np
 
 from symgd.errors import SymgdError
+from tests.grids import WHOLE
 from tests.indexed import Indexed
 
 _LENGTHS = {"i": 4, "j": 3, "k": 2}
@@ -84,7 +85,7 @@ def losses(seeds=range(1000)):
 
 
 def test_derivatives_are_those_of_the_text_written_out():
-    for text, loss in islice(losses(), 20):
+    for text, loss in islice(losses(), 40 if WHOLE else 10):
         assert_close(loss.gradient(loss.x), loss.written_out(), text)
         hess = np.array(loss.loss.by_elements.hess(loss.x))
         assert_close(loss.product(loss.x, loss.v), hess @ loss.v, text)

@@ -11,6 +11,7 @@ import pytest
 
 from symgd.data import compression, csv_arrow, read_table, table
 from symgd.errors import DataError
+from tests.grids import grid
 from tests.line_count import lines_of
 
 PACK = {".gz": gzip.compress, ".bz2": bz2.compress, ".xz": lzma.compress}
@@ -41,8 +42,7 @@ def check(path, **options):
     return found
 
 
-@pytest.mark.parametrize("block_rows", [None, 700])
-@pytest.mark.parametrize("piece", [1 << 22, 5000])
+@pytest.mark.parametrize(("block_rows", "piece"), grid([None, 700], [1 << 22, 5000]))
 def test_compressed_table_is_read_to_the_same_bits(
     suffix, block_rows, piece, engine, tmp_path, monkeypatch
 ):

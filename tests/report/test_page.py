@@ -666,7 +666,7 @@ def test_library_holds_what_is_called_and_what_that_needs():
 
 
 def test_a_recorded_page_of_many_parameters_is_small():
-    chain = "sum(100*(x[i+1] - x[i]^2)^2 + (1 - x[i])^2, i=1..n-1)"
+    chain = "sum(10*(x[i+1] - x[i])^2 + (x[i] - sin(i))^2, i=1..n-1)"
     run = symgd.descend(chain, sizes={"n": 300}, start=0.0, lr=0.001, steps=300, advise=False)
     page = to_html(run)
     assert len(page.encode()) < 150_000
