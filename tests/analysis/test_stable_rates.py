@@ -11,6 +11,7 @@ from symgd import Loss, Rule, descend, explain
 from symgd.analysis.minima import find_minimum
 from symgd.analysis.stable_rates import rates
 from symgd.model.rules import find_rule
+from tests.grids import grid
 
 MGH = {
     f"{row['no']} {row['name']}": row
@@ -208,8 +209,7 @@ def minimum_of(name):
     return loss, np.array(found.x), values, vectors
 
 
-@pytest.mark.parametrize("name", DEFINITE)
-@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize(("rule", "name"), grid(RULES, DEFINITE))
 def test_predicted_factor_is_observed_at_minima_of_mgh(rule, name):
     loss, minimum, values, vectors = minimum_of(name)
     lr = 0.05 * rates_of(rule, list(values)).lr_max
@@ -220,8 +220,7 @@ def test_predicted_factor_is_observed_at_minima_of_mgh(rule, name):
     assert math.log(seen) == pytest.approx(math.log(abs(told.rate)), rel=0.02)
 
 
-@pytest.mark.parametrize("name", DEFINITE)
-@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize(("rule", "name"), grid(RULES, DEFINITE))
 def test_limit_separates_runs_at_minima_of_mgh(rule, name):
     loss, minimum, values, vectors = minimum_of(name)
     limit = rates_of(rule, list(values)).lr_max

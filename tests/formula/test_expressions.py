@@ -127,7 +127,7 @@ def _same(value, got, exact, slopes):
 TINY = 2.2250738585072014e-308
 
 
-@cases("mgh", "feynman", "test_functions", "expressions")
+@cases("mgh", "feynman", "test_functions", "expressions", nth=2)
 def test_compiled_gradient_is_right_to_its_rounding_noise(name, text, at, values):
     """To 1e-12 relative per component; where terms of the formula cancel, to its rounding noise.
 

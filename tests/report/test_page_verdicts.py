@@ -7,6 +7,7 @@ import pytest
 
 import symgd
 from benchmarks.verdict_grid import LOSSES, RULES, SCHEDULES
+from tests.grids import WHOLE, every
 from tests.report.page_in_node import verdicts
 from tests.report.test_page import show, text  # noqa: F401 - show is a fixture
 
@@ -57,9 +58,9 @@ def cases():
 
 @pytest.mark.skipif(not shutil.which("node"), reason="there is no Node.js on this machine")
 def test_page_says_what_python_says_or_less(tmp_path):
-    """On 144 runs; the page knows no ray along which a loss falls without bound."""
+    """On 144 runs, or a third of them; the page knows no ray along which a loss falls for ever."""
     groups, same, all_runs = defaultdict(list), 0, 0
-    for loss, rule, start, lr, steps in cases():
+    for loss, rule, start, lr, steps in every(3, cases()):
         box = {"lower": 1.0, "upper": 9.0} if "box" in rule else {}
         run = symgd.descend(loss, rule=rule, start=start, lr=lr, steps=steps, set=box, advise=False)
         groups[loss, rule if box else "", lr if isinstance(lr, str) else ""].append(run)
@@ -78,7 +79,7 @@ def test_page_says_what_python_says_or_less(tmp_path):
                 continue
             if kind == told.kind not in ("diverging", "nonfinite"):  # whose formula Python names
                 assert sentence.partition("; stable")[0] == told.sentence.partition("; stable")[0]
-    assert all_runs > 130
+    assert all_runs > (130 if WHOLE else 45)
     assert same > 0.8 * all_runs
 
 

@@ -335,7 +335,7 @@ def test_every_command_draws_its_picture(words, tmp_path, monkeypatch):
     assert (tmp_path / words[-1]).stat().st_size > 1000
 
 
-BACKENDS = ["no such backend", "module://not_installed.backend", "svg"]
+BACKENDS = ["module://not_installed.backend", "svg"]
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
