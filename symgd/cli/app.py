@@ -44,9 +44,10 @@ EXAMPLES_OF = {
 """,
     "fit": """
   symgd fit "y = a*exp(-b*x) + c" points.csv
-  symgd fit "y = a*x + b" points.csv --sigma dy --plot fit.svg
-  symgd fit "y = a*x + b" points.csv --loss "huber(r, 1)" --bound a=0:
-  symgd fit "y = exp(a + b*x)" counts.csv --family poisson --profile
+  symgd fit "y = a*x + b" points.csv --sigma dy
+  symgd fit "y = a*x + b" points.csv --loss "huber(r, 1)"
+  symgd fit "y = a*x" points.csv --bound a=0: --plot f.svg
+  symgd fit "y = exp(a*x)" counts.csv --family poisson
 """,
     "compare": """
   symgd compare "theta**2" --lr 0.001,0.2,10

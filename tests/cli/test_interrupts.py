@@ -107,7 +107,8 @@ main()
 """
     for call in calls:
         done = ended(code, [str(call), *words])
-        assert (call, done.returncode, done.stderr) == (call, 130, b"")
+        assert (call, done.returncode) == (call, 130)
+        assert done.stderr == b"" or done.stderr.startswith(b"symgd: interrupted: "), call
 
 
 @pytest.mark.parametrize("words", [["--version"], ["theta**2", "-q"]])

@@ -16,7 +16,10 @@ from symgd.report.viewport import Spans, linspace, loss_values
 _RECORDED_RATES = 25  # learning rates of a recorded page
 _MOST_ROWS = 200  # of a recorded run
 MOST_PARAMETERS = 12  # of a recorded run: the first ones
-_NUMBERS = 2_500  # of all recorded runs; beyond it they have fewer rows and digits
+_NUMBERS = (
+    3_500  # of all recorded runs; where there would be more, they have fewer rows and digits,
+)
+_FEWER = 2_500  # and together so many numbers
 _DIGITS = 8  # of these: as many as the page writes
 _MOST_WORK = 300_000_000  # operations over all rows for the runs or samples of a recorded page
 _SAMPLES, _GRID = 201, (36, 28)  # points of a recorded curve and map
@@ -41,8 +44,8 @@ def recorded_runs(runs: Sequence[Result], own: Result | None = None) -> dict[str
     lengths = [min(len(run.history), _MOST_ROWS) for run in runs]
     rows, digits, rows_of_own = _MOST_ROWS, 17, _MOST_ROWS
     if sum(lengths) * width > _NUMBERS and len(runs) > 1:
-        rows, digits = max(8, _NUMBERS // (len(runs) * width)), _DIGITS
-        rows_of_own = max(rows, _NUMBERS // (4 * width))
+        rows, digits = max(8, _FEWER // (len(runs) * width)), _DIGITS
+        rows_of_own = max(rows, _FEWER // (4 * width))
     found = [_rows(r, rows_of_own, 17) if r is own else _rows(r, rows, digits) for r in runs]
     return {"runs": found, "rule": 0, "rules": [described]}
 
