@@ -22,11 +22,6 @@ def _turned(axis, k):
     return axis[(k + k // len(axis)) % len(axis)]
 
 
-def each_with(values, first, *others):
-    """Every value with the first of a second axis; with all others, in a slice with one of them."""
-    return [*grid(values, [first]), *grid(values, others)]
-
-
 def every(nth, cases):
     """All cases, in a slice every nth."""
     return list(cases) if WHOLE else list(cases)[::nth]

@@ -37,7 +37,7 @@ from symgd.formula.nodes import Column, RowSum
 from tests import regression
 from tests.backends.guarded_arrays import output_of
 from tests.backends.test_native import EDGES, rows_of, same
-from tests.grids import each_with, grid
+from tests.grids import grid
 from tests.hang_guard import HUNG
 from tests.jax_oracle import jax_value_and_grad
 from tests.oracle import mp_function, mp_slope
@@ -67,13 +67,13 @@ KINDS = [*((library, np.float64) for library in LIBRARIES), ("own", np.float32)]
 
 def by_library_and_kind(name, values):
     """Tests of values with libraries and types of cells."""
-    cases = [(value, *kind) for value, kind in each_with(values, *KINDS)]
+    cases = [(value, *kind) for value, kind in grid(values, KINDS)]
     return pytest.mark.parametrize((name, "library", "kind"), cases, indirect=["library"])
 
 
 def by_library(name, values):
     """The same without the types."""
-    cases = each_with(values, *LIBRARIES)
+    cases = grid(values, LIBRARIES)
     ids = [f"{getattr(value, 'name', value)}-{library}" for value, library in cases]
     return pytest.mark.parametrize((name, "library"), cases, ids=ids, indirect=["library"])
 

@@ -103,7 +103,7 @@ def test_value_at_the_check_points_is_the_published_one(name, text, at, values):
         assert compiled(loss, point)[0] == pytest.approx(value, rel=RELATIVE, abs=1e-300)
 
 
-@cases("mgh", "feynman", "test_functions", "expressions")
+@cases("mgh", "feynman", "test_functions", "expressions", nth=2)
 def test_value_and_gradient_are_exact_to_1e_12(name, text, at, values):
     """Every component at every point, minima included, against 50 digits and no other allowance.
 
