@@ -20,7 +20,7 @@ import pytest
 import symgd
 from symgd.formula.rule_functions import RULE_FUNCTIONS
 from symgd.model.catalogue import CATALOGUE, Entry
-from tests.grids import every, grid
+from tests.grids import grid
 from tests.model import rules_by_hand as by_hand
 
 jax.config.update("jax_enable_x64", True)
@@ -411,9 +411,7 @@ def problem(request) -> Problem:
 
 def on_problems(rules):
     """Tests of rules on losses."""
-    return pytest.mark.parametrize(
-        ("rule", "problem"), grid(every(2, rules), PROBLEMS), indirect=["problem"]
-    )
+    return pytest.mark.parametrize(("rule", "problem"), grid(rules, PROBLEMS), indirect=["problem"])
 
 
 @on_problems([rule for rule in ORACLES if ORACLES[rule].optax])

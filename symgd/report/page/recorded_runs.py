@@ -16,10 +16,8 @@ from symgd.report.viewport import Spans, linspace, loss_values
 _RECORDED_RATES = 25  # learning rates of a recorded page
 _MOST_ROWS = 200  # of a recorded run
 MOST_PARAMETERS = 12  # of a recorded run: the first ones
-_NUMBERS = (
-    3_500  # of all recorded runs; where there would be more, they have fewer rows and digits,
-)
-_FEWER = 2_500  # and together so many numbers
+_NUMBERS = 3_500  # of all recorded runs: where there would be more, fewer digits and rows,
+_FEWER = 2_500  # together so many numbers
 _DIGITS = 8  # of these: as many as the page writes
 _MOST_WORK = 300_000_000  # operations over all rows for the runs or samples of a recorded page
 _SAMPLES, _GRID = 201, (36, 28)  # points of a recorded curve and map
