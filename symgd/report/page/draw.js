@@ -354,7 +354,7 @@ function drawSharpness() {
       pen.setLineDash([6, 4]);
       line(pen, [[p.l, near(py(edge))], [p.r, near(py(edge))]], paint.rise, 1.5);
       pen.setLineDash([]);
-      word(pen, p, [], `not stable above ${short(edge, 4)}`, [p.l, near(py(edge)) + 12], paint.rise);
+      word(pen, p, [], `not stable above ${short(edge, 4)}`, [p.l, near(py(edge)) + 24], paint.rise);
     }
     line(pen, points.map(([t, v]) => [px(t), near(py(v))]), paint.curve, 2);
     pen.fillStyle = paint.ink;
