@@ -1,7 +1,7 @@
 """The command `symgd compare`: a grid of learning rates, rules and starts."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from symgd.cli.colors import table_painter
 from symgd.cli.console import emit, write_message
@@ -22,6 +22,9 @@ from symgd.cli.terminal import (
     terminal_width,
     write_row_remarks,
 )
+
+if TYPE_CHECKING:
+    from symgd.descent.compare import Comparison
 
 
 def compare(
@@ -68,7 +71,6 @@ def compare(
     from symgd.descent import compare
     from symgd.model.arguments import parse_assignments
     from symgd.model.bounds import parse_bounds
-    from symgd.report import compare as report
     from symgd.report.plot import check_comparison, plot_comparison
 
     enable_garbage_collection()
@@ -89,17 +91,7 @@ def compare(
         )
     if picture_path is not None:
         check_comparison(comparison, picture_path)
-    if kind is Format.table:
-        lines = report.report(comparison, width=terminal_width(), pretty=has_unicode())
-        kinds = set() if comparison.ranged else {run.verdict.kind for run in comparison.runs}
-        emit_report(lines, table_painter(kinds))
-    else:
-        writers = {
-            Format.json: report.as_json,
-            Format.jsonl: report.as_jsonl,
-            Format.csv: report.as_csv,
-        }
-        emit(writers[kind](comparison))
+    _write(comparison, kind)
     if picture_path is not None:
         plot_comparison(comparison, picture_path, inches)
     if page_path is not None:
@@ -109,6 +101,22 @@ def compare(
         if comparison.interrupted:
             done = f"{len(comparison.runs):,} of {comparison.planned:,} runs"
             write_message(f"interrupted: {done}; the last one shows its best point so far")
+
+
+def _write(comparison: "Comparison", kind: Format) -> None:
+    from symgd.report import compare as report
+
+    if kind is Format.table:
+        lines = report.report(comparison, width=terminal_width(), pretty=has_unicode())
+        kinds = set() if comparison.ranged else {run.verdict.kind for run in comparison.runs}
+        emit_report(lines, table_painter(kinds))
+        return
+    writers = {
+        Format.json: report.as_json,
+        Format.jsonl: report.as_jsonl,
+        Format.csv: report.as_csv,
+    }
+    emit(writers[kind](comparison))
 
 
 def _rules(texts: Sequence[str]) -> list[str] | None:

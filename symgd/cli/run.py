@@ -111,16 +111,19 @@ def run(
     if page_path is not None:
         result.to_html(page_path)
     if not quiet:
-        write_row_remarks(result.loss)
-        unchecked = check and tol is None and method is None
-        for remark in _remarks(result, kind, stride):
-            write_message(remark)
-        if result.verdict.advice:
-            write_message(escape(result.verdict.advice), "hint")
-        if unchecked:
+        _write_remarks(result, kind, stride)
+        if check and tol is None and method is None:
             write_message("without --tol no run counts as converged")
     diverging = result.verdict.kind in ("diverging", "nonfinite")
     raise typer.Exit(exit_code(result.status.value, check, diverging))
+
+
+def _write_remarks(result: "Result", kind: Format, stride: int | None) -> None:
+    write_row_remarks(result.loss)
+    for remark in _remarks(result, kind, stride):
+        write_message(remark)
+    if result.verdict.advice:
+        write_message(escape(result.verdict.advice), "hint")
 
 
 def _print_heading(heading: Any) -> None:

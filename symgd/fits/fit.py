@@ -84,10 +84,7 @@ def fit(
     >>> round(found.theta["a"], 10), round(found.stderr["a"], 10)
     (1.98, 0.0424264069)
     """
-    if not isinstance(model, str):
-        raise ArgumentError(f"a model is a text, not {type(model).__name__}")
-    if data is None:
-        raise ArgumentError("a fit needs data")
+    _check(model, data, callback)
     check_backend(backend)
     data, known = open_columns(data, columns)
     data, weight = _as_column(data, "weight", weight)
@@ -100,8 +97,6 @@ def fit(
         ArrayOptions.of(sizes or {}, shapes or {}, vectors or {}), family,
         by_name("derived", derived),
     )  # fmt: skip
-    if callback is not None and not callable(callback):
-        raise ArgumentError(f"callback is not a function but {type(callback).__name__}")
     try:
         with watching(callback):
             result = _fitted(model, data, options)
@@ -110,6 +105,16 @@ def fit(
     more_warnings = name_remarks(model, list(result.params), result.columns, list(known))
     more_warnings += [remark] if remark else []
     return replace(result, warnings=(*result.warnings, *more_warnings), options=options)
+
+
+def _check(model: object, data: object, callback: object) -> None:
+    """ArgumentError unless these are a text, some data, and a function if any."""
+    if not isinstance(model, str):
+        raise ArgumentError(f"a model is a text, not {type(model).__name__}")
+    if data is None:
+        raise ArgumentError("a fit needs data")
+    if callback is not None and not callable(callback):
+        raise ArgumentError(f"callback is not a function but {type(callback).__name__}")
 
 
 def _as_column(data: Any, name: str, given: Any) -> tuple[Any, str | None]:
