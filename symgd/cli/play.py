@@ -40,7 +40,7 @@ def play(
 
 
 def _opens(address: str) -> bool:
-    """Whether a browser was found and told to show this address."""
+    """Whether a browser was found and asked to show this address."""
     import webbrowser
 
     try:

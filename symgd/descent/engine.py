@@ -63,7 +63,7 @@ class Problem:
 
     evaluate: parameters -> [value, gradient...]. diagnose: the point and number of a step -> what
     is not finite there. batches: steps see some rows of the data only. trial: one of many runs that
-    are compared: its status is told without going on, its message without the steps that are left.
+    are compared: its status is given without going on, its message without the steps that are left.
     In bounds `evaluate`
     gives the gradient as it is; what the kernels record is projected (`ParameterBox.projected`).
     method: the solver, which has no rule.

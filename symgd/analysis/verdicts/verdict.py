@@ -108,8 +108,8 @@ def _beside(facts: Facts, kind: str) -> str:
     ends = zip(facts.loss.internals.box.low, facts.loss.internals.box.high, strict=True)
     fixed = [low == high for low, high in ends]
     bounded = [held and not f for held, f in zip(facts.near.held, fixed, strict=True)]
-    told = {"fixed": fixed, "bounds hold": bounded}
-    places = {name: listed(facts, facts.near.x, which) for name, which in told.items()}
+    held = {"fixed": fixed, "bounds hold": bounded}
+    places = {name: listed(facts, facts.near.x, which) for name, which in held.items()}
     return "".join(part(name, where=where) for name, where in places.items() if where)
 
 
