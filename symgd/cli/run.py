@@ -111,19 +111,19 @@ def run(
     if page_path is not None:
         result.to_html(page_path)
     if not quiet:
-        _write_remarks(result, kind, stride)
-        if check and tol is None and method is None:
-            write_message("without --tol no run counts as converged")
+        _write_remarks(result, kind, stride, unchecked=check and tol is None and method is None)
     diverging = result.verdict.kind in ("diverging", "nonfinite")
     raise typer.Exit(exit_code(result.status.value, check, diverging))
 
 
-def _write_remarks(result: "Result", kind: Format, stride: int | None) -> None:
+def _write_remarks(result: "Result", kind: Format, stride: int | None, unchecked: bool) -> None:
     write_row_remarks(result.loss)
     for remark in _remarks(result, kind, stride):
         write_message(remark)
     if result.verdict.advice:
         write_message(escape(result.verdict.advice), "hint")
+    if unchecked:
+        write_message("without --tol no run counts as converged")
 
 
 def _print_heading(heading: Any) -> None:
